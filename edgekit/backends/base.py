@@ -1,0 +1,36 @@
+"""What a backend owes the pipeline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from edgekit.ir.artifact import Artifact, Format
+from edgekit.specs.profile import Quantize
+from edgekit.specs.target import Runtime, Target
+
+if TYPE_CHECKING:
+    from edgekit.ir.program import Program
+    from edgekit.passes.quantize import Quantization
+
+
+class Backend(Protocol):
+    """One way from a Program to a file that a device loads. Built-ins and plug-ins register in `edgekit.backends`."""
+
+    name: ClassVar[str]
+    format: ClassVar[Format]
+    packages: ClassVar[tuple[str, ...]]
+    """Distributions whose versions decide the bytes: part of the cache key and of the bundle's manifest."""
+    preload: ClassVar[tuple[str, ...]]
+    """Modules that a lowering needs, imported while the program is still being captured."""
+
+    def quantization(self, recipe: Quantize, runtime: Runtime) -> Quantization:
+        """The quantizer that annotates what this backend's kernels fuse, and whether it wants folded weights."""
+        ...
+
+    def lower(self, program: Program, target: Target, runtime: Runtime, out: Path) -> Artifact:
+        """Write the artifact into the folder `out`, load it, and read its facts off the loaded graph.
+
+        Raises UnsupportedOperator or LoweringError. Called in a process of its own.
+        """
+        ...

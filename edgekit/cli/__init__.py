@@ -1,0 +1,1 @@
+"""The terminal: the one room that prints or exits."""

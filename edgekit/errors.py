@@ -1,0 +1,257 @@
+"""
+Every error we raise on purpose:
+
+* EdgekitError
+  x UsageError               what was typed or written is wrong; exit 2
+    - SpecError              EK101  a target, profile, project or device file is wrong
+    - UnknownName            EK102  no such target, profile, backend, key, gate …; says the nearest
+    - Misfit                 EK103  this profile cannot serve this target
+    - OptionError            EK104  an option has no such value
+    - DataError              EK105  a data set is empty, of the wrong shape or dtype, or not finite
+    - Ambiguous              EK106  two plug-ins claim one name
+  x CompileError             the model could not be taken through the compiler; exit 3
+    - LoadError              EK201  the model factory failed, or returned no module
+    - ForwardError           EK202  the model's forward failed on the stated shape
+    - CaptureError           EK203  torch.export could not trace the model
+    - PassError              EK204  a pass broke its contract
+    - LoweringError          EK205  the converter failed
+    - UnsupportedOperator    EK206  the converter has no such operator
+    - LoweringTimeout        EK207  the converter did not finish in time
+    - Disagreement           EK208  the file loads, but does not compute what the program computes
+  x BundleError              EK301  not a bundle, or not a whole one; exit 3
+    - SignatureError         EK302  the signature or a digest does not match
+    - UntrustedKey           EK303  signed by a key nobody here trusts
+    - Incompatible           EK304  right bundle, wrong device
+  x DeviceError              the device did not do what was asked; exit 3
+    - Unreachable            EK401  no answer
+    - CommandFailed          EK402  a command on the device failed
+    - SelfTestFailed         EK403  the installed model does not reproduce its golden outputs
+    - ProbeError             EK404  the measurement could not be taken
+    - DeviceBusy             EK405  another edgekit is at work on it
+  x MissingExtra             EK501  an optional dependency is not installed
+  x OutputBusy               EK502  another build is writing the same folder
+  x StorageError             EK503  the disk is full, or a file cannot be written
+  x Interrupted              EK504  stopped by Ctrl-C or a signal
+
+A missed gate is a result and none of these. `edgekit explain CODE` prints the docstring of the class.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from typing import ClassVar
+
+
+class EdgekitError(Exception):
+    """Base of every error raised on purpose: says what and where; `hint` says what to type next."""
+
+    code: ClassVar[str] = "EK000"
+    exit_code: ClassVar[int] = 3
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UsageError(EdgekitError):
+    """What was typed, or what a file says, is wrong. Nothing was started."""
+
+    code = "EK100"
+    exit_code = 2
+
+
+class SpecError(UsageError):
+    """A target, profile, project or device file is missing, is no TOML, or says something edgekit does not know.
+
+    The message names the file and the key. `edgekit targets show ID` and `edgekit profiles show ID` print good ones.
+    """
+
+    code = "EK101"
+
+
+class UnknownName(UsageError):
+    """Nothing has that name: no target, profile, backend, key, example, gate or code. The hint says the nearest."""
+
+    code = "EK102"
+
+
+class Misfit(UsageError):
+    """The profile asks for what the target cannot run: another family, or a precision its runtime lacks."""
+
+    code = "EK103"
+
+
+class OptionError(UsageError):
+    """An option on the command line has a value that it cannot take."""
+
+    code = "EK104"
+
+
+class DataError(UsageError):
+    """A data set is empty, unreadable, not of the shape or dtype the project states, not finite, or wrongly labelled."""
+
+    code = "EK105"
+
+
+class Ambiguous(UsageError):
+    """Two installed plug-ins register the same name. Uninstall one of the packages the message names."""
+
+    code = "EK106"
+
+
+class CompileError(EdgekitError):
+    """The model could not be taken through the compiler."""
+
+    code = "EK200"
+
+
+class LoadError(CompileError):
+    """The factory in `[model]` raised, or returned something that is not a torch.nn.Module."""
+
+    code = "EK201"
+
+
+class ForwardError(CompileError):
+    """The model was made, but its forward failed on the shape that `[inputs]` states."""
+
+    code = "EK202"
+
+
+class CaptureError(CompileError):
+    """torch.export could not trace the model. The message names the module and the line."""
+
+    code = "EK203"
+
+
+class PassError(CompileError):
+    """A pass could not take the program, or its result broke what the pass promises."""
+
+    code = "EK204"
+
+
+class LoweringError(CompileError):
+    """The converter failed, or its process died. The last lines it wrote are in the message."""
+
+    code = "EK205"
+
+
+class UnsupportedOperator(LoweringError):
+    """The converter has no kernel for an operator of the model. Try another backend, or rewrite that part."""
+
+    code = "EK206"
+
+
+class LoweringTimeout(LoweringError):
+    """The converter did not finish within its time limit and was stopped."""
+
+    code = "EK207"
+
+
+class Disagreement(LoweringError):
+    """The file loads and runs, but its outputs are not those of the program it was lowered from."""
+
+    code = "EK208"
+
+
+class BundleError(EdgekitError):
+    """The file is not a bundle, or not a whole one."""
+
+    code = "EK301"
+
+
+class SignatureError(BundleError):
+    """The signature, or the digest of a file inside, does not match: the bundle was changed after it was signed."""
+
+    code = "EK302"
+
+
+class UntrustedKey(BundleError):
+    """The bundle is signed by a key that is not among yours. `edgekit keys trust FILE` adds one."""
+
+    code = "EK303"
+
+
+class Incompatible(BundleError):
+    """The bundle is whole, but was built for another kind of device or runtime."""
+
+    code = "EK304"
+
+
+class DeviceError(EdgekitError):
+    """The device did not do what was asked of it. What it served before, it serves still."""
+
+    code = "EK400"
+
+
+class Unreachable(DeviceError):
+    """The device gave no answer within the time limit."""
+
+    code = "EK401"
+
+
+class CommandFailed(DeviceError):
+    """A command on the device ended with an error."""
+
+    code = "EK402"
+
+
+class SelfTestFailed(DeviceError):
+    """The installed model does not reproduce the golden outputs in its bundle. It was not committed."""
+
+    code = "EK403"
+
+
+class ProbeError(DeviceError):
+    """The measurement could not be taken."""
+
+    code = "EK404"
+
+
+class DeviceBusy(DeviceError):
+    """Another edgekit process is flashing or probing this device."""
+
+    code = "EK405"
+
+
+class MissingExtra(EdgekitError):
+    """An optional dependency is not installed; the hint says which extra brings it."""
+
+    code = "EK501"
+
+
+class OutputBusy(EdgekitError):
+    """Another build is writing to the same output folder. Wait for it, or give `--out` another folder."""
+
+    code = "EK502"
+
+
+class StorageError(EdgekitError):
+    """The disk is full, or a file could not be read or written. Nothing half-written was left."""
+
+    code = "EK503"
+
+
+class Interrupted(EdgekitError):
+    """Stopped by Ctrl-C or a signal. Finished stages stay in the cache; nothing half-written was left."""
+
+    code = "EK504"
+
+
+def all_errors(root: type[EdgekitError] = EdgekitError) -> Iterator[type[EdgekitError]]:
+    """Every error class, the base first, in the order they are defined."""
+    yield root
+    for child in root.__subclasses__():
+        yield from all_errors(child)
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that looks most like `name`, if any does."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return close[0] if close else None
+
+
+def suggest(name: str, known: Iterable[str], otherwise: str) -> str:
+    """A hint for a name that is not known: the nearest one, or what else to do."""
+    close = nearest(name, known)
+    return f"did you mean '{close}'?" if close else otherwise

@@ -1,0 +1,92 @@
+"""What lowering leaves on disk, and the facts read off it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from edgekit.ir.signature import Signature
+
+Format = Literal["pte", "onnx", "tflite"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One operator of the loaded graph: who runs it, in which arithmetic, and how much work it is."""
+
+    name: str
+    """The runtime's own word for it, such as `QLinearConv`, `CONV_2D`, `static_conv2d`."""
+    delegate: str | None
+    """The delegate that runs it; None if it fell back to the runtime's own reference kernel."""
+    macs: int
+    """Multiply-accumulates of one inference; 0 for operators that have none."""
+    elements: int
+    """Elements it writes."""
+    integer: bool
+    """Whether its multiply-accumulates, or its arithmetic, are done on integers."""
+
+    @property
+    def work(self) -> int:
+        """What placement shares are weighed by: multiply-accumulates, or elements written if there are none."""
+        return self.macs or self.elements
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Which operator runs where, in execution order, read off the graph as the runtime loaded it."""
+
+    operators: tuple[Operator, ...]
+
+    def share(self, chosen: Callable[[Operator], bool], weight: Callable[[Operator], int]) -> float:
+        """The share of the total weight that the chosen operators hold, in [0, 1]; 0 where there is no weight."""
+        total = sum(map(weight, self.operators))
+        return sum(weight(op) for op in self.operators if chosen(op)) / total if total else 0.0
+
+    @property
+    def delegated(self) -> float:
+        """Share of the work that a delegate runs, in [0, 1]."""
+        return self.share(lambda op: op.delegate is not None, lambda op: op.work)
+
+    @property
+    def fallback(self) -> float:
+        """Share of the work that fell back to reference kernels, in [0, 1]."""
+        return self.share(lambda op: op.delegate is None, lambda op: op.work)
+
+    @property
+    def integer_macs(self) -> float:
+        """Share of the multiply-accumulates that integer kernels run, in [0, 1]."""
+        return self.share(lambda op: op.integer, lambda op: op.macs)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one inference."""
+        return sum(op.macs for op in self.operators)
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A lowered model on disk: the entry file first, then any weights kept beside it."""
+
+    files: tuple[Path, ...]
+    format: Format
+    signature: Signature
+    placement: Placement
+    integer: float
+    """Share of the weight elements that are stored as integers, 0 to 1."""
+    options: tuple[tuple[str, str], ...] = ()
+    """Session options the runtime must be given, such as `session.qdqisint8allowed`."""
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(path.stat().st_size for path in self.files)
+
+    @property
+    def integer_macs(self) -> float:
+        return self.placement.integer_macs
+
+    @property
+    def macs(self) -> int:
+        return self.placement.macs

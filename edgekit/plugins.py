@@ -1,0 +1,62 @@
+"""Finds what registers in our entry-point groups: built-ins and other people's packages alike."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Literal
+
+from edgekit.errors import Ambiguous, MissingExtra, UnknownName, suggest
+
+Group = Literal["backends", "transports", "catalogs", "metrics", "passes"]
+
+
+def names(group: Group) -> list[str]:
+    """The registered names, sorted."""
+    return sorted(_points(group))
+
+
+def load(group: Group, name: str) -> Any:
+    """The object that registers as `name`.
+
+    Raises UnknownName (with the nearest), Ambiguous if two packages claim the name, and MissingExtra if a
+    dependency of it is not installed.
+    """
+    points = _points(group)
+    if name not in points:
+        raise UnknownName(
+            f"no {group[:-1]} is named '{name}'", hint=suggest(name, points, f"known: {', '.join(points)}")
+        )
+    return _load(points[name])
+
+
+def load_all(group: Group) -> dict[str, Any]:
+    """Everything that registers in the group, by name."""
+    return {name: _load(point) for name, point in _points(group).items()}
+
+
+def distribution(group: Group, name: str) -> tuple[str, str]:
+    """The package and version that bring `name`."""
+    dist = _points(group)[name].dist
+    return (dist.name, dist.version) if dist else ("edgekit", "unknown")
+
+
+def _points(group: Group) -> dict[str, EntryPoint]:
+    found: dict[str, EntryPoint] = {}
+    for point in entry_points(group=f"edgekit.{group}"):
+        other = found.get(point.name)
+        if other and other.value != point.value:
+            raise Ambiguous(f"two {group} are named '{point.name}': {_origin(other)} and {_origin(point)}")
+        found[point.name] = point
+    return found
+
+
+def _origin(point: EntryPoint) -> str:
+    return f"'{point.value}' of {point.dist.name if point.dist else 'an unknown package'}"
+
+
+def _load(point: EntryPoint) -> Any:
+    try:
+        return point.load()
+    except ModuleNotFoundError as error:
+        extra = f"pip install 'edgekit[{point.extras[0]}]'" if point.extras else f"pip install {error.name}"
+        raise MissingExtra(f"'{point.name}' needs '{error.name}', which is not installed", hint=extra) from error

@@ -1,0 +1,82 @@
+"""Finds target and profile files by id or family."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekit.errors import UnknownName, suggest
+from edgekit.plugins import load_all
+from edgekit.specs.profile import Profile
+from edgekit.specs.spec import S, parse, read_toml
+from edgekit.specs.target import Target
+
+
+def builtin_root() -> Path:
+    """Wheels carry the catalogue inside the package; a checkout keeps it at the top."""
+    packaged = Path(__file__).parents[1] / "_catalog"
+    return packaged if packaged.is_dir() else Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """An ordered search path of folders with `targets/` and `profiles/`; the first that has an id wins."""
+
+    roots: tuple[Path, ...]
+
+    @classmethod
+    def default(cls, project: Path | None = None) -> Catalog:
+        """The project's own folder, then what plug-ins bring (group `edgekit.catalogs`), then ours."""
+        plugins = tuple(Path(folder()) for folder in load_all("catalogs").values())
+        return cls((project or Path.cwd(), *plugins, builtin_root()))
+
+    def targets(self) -> list[Target]:
+        return [self._read("targets", path, Target) for path in self._files("targets")]
+
+    def profiles(self) -> list[Profile]:
+        return [self._read("profiles", path, Profile) for path in self._files("profiles")]
+
+    def target(self, name: str) -> Target:
+        """The target with that id, or the default board of that family. Raises UnknownName."""
+        found = self._find("targets", name, Target)
+        if found:
+            return found
+        targets = self.targets()
+        for target in targets:
+            if target.family == name and target.default:
+                return target
+        raise _unknown("target", name, {t.id for t in targets} | {t.family for t in targets})
+
+    def profile(self, name: str) -> Profile:
+        """The profile with that id. Raises UnknownName."""
+        found = self._find("profiles", name, Profile)
+        if found:
+            return found
+        raise _unknown("profile", name, {profile.id for profile in self.profiles()})
+
+    def default_profile(self, target: Target) -> Profile:
+        """The profile that the target's family uses when none is named. Raises UnknownName if it has none."""
+        for profile in self.profiles():
+            if profile.default and target.family in profile.families:
+                return profile
+        raise UnknownName(f"family '{target.family}' has no default profile", hint="name one: --profile ID")
+
+    def _files(self, kind: str) -> Iterator[Path]:
+        seen = set()
+        for root in self.roots:
+            for path in sorted((root / kind).glob("*.toml")):
+                if path.stem not in seen:
+                    seen.add(path.stem)
+                    yield path
+
+    def _find(self, kind: str, name: str, model: type[S]) -> S | None:
+        path = next((path for path in self._files(kind) if path.stem == name), None)
+        return self._read(kind, path, model) if path else None
+
+    def _read(self, kind: str, path: Path, model: type[S]) -> S:
+        return parse(model, {**read_toml(path), "id": path.stem}, f"{kind}/{path.name}")
+
+
+def _unknown(kind: str, name: str, known: set[str]) -> UnknownName:
+    return UnknownName(f"no {kind} is named '{name}'", hint=suggest(name, known, f"`edgekit {kind}s` lists them"))

@@ -1,0 +1,60 @@
+"""`model.py:resnet20`: a name in a user's Python file."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
+
+from edgekit.errors import SpecError, nearest
+
+
+def _well_formed(text: str) -> str:
+    if not re.fullmatch(r"[\w./ -]+\.py:[A-Za-z_]\w*", text):
+        raise ValueError("expected 'file.py:name'")
+    return text
+
+
+Factory = Annotated[str, AfterValidator(_well_formed)]
+
+
+def resolve(factory: str, root: Path) -> Any:
+    """The object that `file.py:name` names, with `root` on the import path while its file runs.
+
+    Raises SpecError if there is no such file or name; what the file itself raises passes through.
+    """
+    file, _, name = factory.rpartition(":")
+    path = (root / file).resolve()
+    if not path.is_file():
+        raise SpecError(f"there is no '{file}' in '{root}'", hint="paths in edgekit.toml are relative to its folder")
+    module = _module(path, root)
+    if not hasattr(module, name):
+        public = [known for known in vars(module) if not known.startswith("_")]
+        close = nearest(name, public)
+        raise SpecError(f"'{file}' has no '{name}'", hint=f"did you mean '{close}'?" if close else None)
+    return getattr(module, name)
+
+
+def _module(path: Path, root: Path) -> Any:
+    # One module a path: two projects in one process may both have a `model.py`.
+    name = "edgekit_project_" + re.sub(r"\W", "_", str(path))
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise SpecError(f"'{path.name}' is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    sys.path.insert(0, str(root))
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    finally:
+        sys.path.remove(str(root))
+    return module

@@ -1,0 +1,121 @@
+"""How to compress for a target, and what must hold afterwards: `profiles/<id>.toml`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from edgekit.errors import Misfit
+from edgekit.specs.spec import Spec
+from edgekit.specs.target import Precision, Runtime, Target
+
+Granularity = Literal["per-tensor", "per-channel"]
+Observer = Literal["minmax", "histogram"]
+
+
+class Weights(Spec):
+    dtype: Literal["int8"] = "int8"
+    granularity: Granularity = "per-channel"
+    symmetric: bool = True
+
+
+class Activations(Spec):
+    dtype: Literal["int8"] = "int8"
+    """Eight bits; whether signed or not is the runtime's choice (`Runtime.activations`)."""
+    granularity: Literal["per-tensor"] = "per-tensor"
+    symmetric: bool = False
+    observer: Observer = "minmax"
+
+
+class Quantize(Spec):
+    """Post-training static quantization, calibrated on the project's calibration set."""
+
+    mode: Literal["static"] = "static"
+    weights: Weights = Weights()
+    activations: Activations = Activations()
+    samples: int = Field(default=512, gt=0)
+    """How many calibration samples are used, at most."""
+    skip: tuple[str, ...] = ()
+    """Modules that stay in float, by name or pattern: `features.0`, `classifier.*`."""
+
+    @property
+    def precision(self) -> Precision:
+        return "static-int8"
+
+
+class Bound(Spec):
+    """What a measured value must not pass. `confidence` is one-sided and is for values that are estimates."""
+
+    min: float | None = None
+    max: float | None = None
+    confidence: float | None = Field(default=None, gt=0.5, lt=1)
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Bound:
+        if self.min is None and self.max is None:
+            raise ValueError("a gate needs 'min' or 'max'")
+        return self
+
+
+class Gates(Spec):
+    """What must hold. A gate that is not named is not checked."""
+
+    accuracy_drop: Bound | None = None
+    """Reference metric minus candidate metric, on the same samples: 0.01 is one point."""
+    agreement: Bound | None = None
+    """Share of samples on which reference and candidate answer the same."""
+    size_ratio: Bound | None = None
+    """Artifact bytes over the bytes of the float artifact of the same backend."""
+    integer_share: Bound | None = None
+    """Share of weight elements stored as integers."""
+    integer_macs_share: Bound | None = None
+    """Share of multiply-accumulates that integer kernels run."""
+    fallback_share: Bound | None = None
+    """Share of the work that no delegate takes."""
+    latency_p50_ms: Bound | None = None
+    latency_p90_ms: Bound | None = None
+    peak_rss_mb: Bound | None = None
+
+    def named(self) -> tuple[tuple[str, Bound], ...]:
+        """The gates that are set, in the order above."""
+        return tuple((name, getattr(self, name)) for name in type(self).model_fields if getattr(self, name))
+
+
+class Probe(Spec):
+    """How latency is measured: it stops when both minima are met."""
+
+    min_count: int = Field(default=128, gt=0)
+    min_duration_s: float = Field(default=10.0, ge=0)
+    threads: int = Field(default=1, gt=0)
+
+
+class Profile(Spec):
+    """A recipe of compression and gates."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    id: str
+    summary: str
+    families: tuple[str, ...] = Field(min_length=1)
+    default: bool = False
+    """Whether its families use it when no profile is named."""
+    quantize: Quantize | None = None
+    probe: Probe = Probe()
+    gates: Gates = Gates()
+
+    @property
+    def precision(self) -> Precision:
+        return self.quantize.precision if self.quantize else "float32"
+
+    def check(self, target: Target, runtime: Runtime) -> None:
+        """Raise Misfit, naming every reason, if this profile cannot serve `runtime` of `target`."""
+        problems = []
+        if target.family not in self.families:
+            problems.append(f"it is written for {', '.join(self.families)}, and '{target.id}' is of '{target.family}'")
+        if self.precision not in runtime.precisions:
+            problems.append(f"'{runtime.backend}' on '{target.id}' cannot run {self.precision}")
+        if problems:
+            raise Misfit(
+                f"profile '{self.id}' does not fit target '{target.id}': {'; '.join(problems)}",
+                hint=f"edgekit profiles --family {target.family}",
+            )

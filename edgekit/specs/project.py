@@ -1,0 +1,126 @@
+"""What a user says of a model: `edgekit.toml`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from edgekit.errors import SpecError
+from edgekit.specs.factory import Factory
+from edgekit.specs.spec import Spec, parse, read_toml
+
+FILE = "edgekit.toml"
+
+
+class Preprocess(Spec):
+    """Raw pixels to model input: `(pixel * scale - mean) / std`, channel by channel, then NHWC to NCHW."""
+
+    from_: Literal["uint8 NHWC"] = Field(alias="from")
+    scale: float = Field(default=1.0, gt=0)
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+
+    @field_validator("std")
+    @classmethod
+    def _positive(cls, std: tuple[float, ...]) -> tuple[float, ...]:
+        if not all(value > 0 for value in std):
+            raise ValueError("every 'std' must be above 0")
+        return std
+
+
+class Input(Spec):
+    """One input of the model, without the batch axis."""
+
+    shape: tuple[int, ...]
+    dtype: Literal["float32", "int32", "int64", "uint8", "bool"] = "float32"
+    preprocess: Preprocess | None = None
+
+    @field_validator("shape")
+    @classmethod
+    def _sizes(cls, shape: tuple[int, ...]) -> tuple[int, ...]:
+        if not all(size > 0 for size in shape):
+            raise ValueError("every size in 'shape' must be above 0")
+        return shape
+
+    @model_validator(mode="after")
+    def _channels(self) -> Input:
+        if self.preprocess is None:
+            return self
+        if len(self.shape) != 3:
+            raise ValueError("preprocessing of 'uint8 NHWC' needs a shape of [channels, height, width]")
+        for name in ("mean", "std"):
+            if len(getattr(self.preprocess, name)) not in (1, self.shape[0]):
+                raise ValueError(f"'{name}' needs 1 or {self.shape[0]} values, one a channel")
+        return self
+
+    @property
+    def raw_shape(self) -> tuple[int, ...]:
+        """The shape of one sample as the data set and the artifact have it: HWC where pixels are preprocessed."""
+        if self.preprocess is None:
+            return self.shape
+        channels, height, width = self.shape
+        return (height, width, channels)
+
+    @property
+    def raw_dtype(self) -> str:
+        return "uint8" if self.preprocess else self.dtype
+
+
+class DataSet(Spec):
+    """Where samples are from, and under which terms. Exactly one of `path` and `loader`."""
+
+    path: str | None = None
+    """`.npz`, `.parquet`, or a folder of class folders of images; relative to the project."""
+    loader: Factory | None = None
+    """A function that returns a map-style data set: `len()` and `[i] -> (input, label)`."""
+    licence: str
+    source: str
+
+    @model_validator(mode="after")
+    def _one(self) -> DataSet:
+        if (self.path is None) == (self.loader is None):
+            raise ValueError("a data set needs exactly one of 'path' and 'loader'")
+        return self
+
+
+class Data(Spec):
+    training: DataSet | None = None
+    calibration: DataSet | None = None
+    evaluation: DataSet
+
+
+class Model(Spec):
+    factory: Factory
+    task: str = "classification"
+    classes: Factory | tuple[str, ...] | None = None
+    outputs: tuple[str, ...] = ()
+    """Names for the outputs, in order; `output`, or `output_0`, `output_1` … where none are given."""
+
+
+class Reference(Spec):
+    url: Literal["eager"] = "eager"
+
+
+class Project(Spec):
+    """A model, its inputs, its data, and what it is compared with."""
+
+    name: str
+    root: Path
+    model: Model
+    inputs: dict[str, Input] = Field(min_length=1)
+    data: Data
+    reference: Reference = Reference()
+
+    @classmethod
+    def read(cls, folder: Path) -> Project:
+        """The project in `folder`. Raises SpecError if there is none, or if its file is wrong."""
+        path = folder / FILE
+        if not path.is_file():
+            raise SpecError(
+                f"no '{FILE}' in '{folder}'",
+                hint="edgekit build --example digits, or --project DIR with a project in it",
+            )
+        root = folder.resolve()
+        return parse(cls, {**read_toml(path), "name": root.name, "root": root}, str(path))

@@ -1,0 +1,79 @@
+"""What a class of hardware is: `targets/<id>.toml`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from edgekit.errors import UnknownName, suggest
+from edgekit.specs.spec import Spec
+
+Precision = Literal["float32", "static-int8"]
+"""What a runtime can be given: `Quantize.precision` of a profile says which is asked for."""
+
+
+class Cpu(Spec):
+    arch: Literal["aarch64", "x86_64"] = "aarch64"
+    cores: tuple[str, ...] = Field(min_length=1)
+    features: tuple[str, ...] = ()
+
+
+class Gpu(Spec):
+    name: str
+    compute: str
+    sparsity: tuple[str, ...] = ()
+
+
+class Memory(Spec):
+    ram_mb: int = Field(gt=0)
+
+
+class Runtime(Spec):
+    """One way to execute on the target: a backend, the delegates it may use, and what they can run."""
+
+    backend: str
+    delegates: tuple[str, ...] = Field(min_length=1)
+    precisions: tuple[Precision, ...] = ("float32", "static-int8")
+    activations: Literal["int8", "uint8"] = "int8"
+    """The activation type this runtime's integer kernels are quickest with on this CPU (or demand)."""
+
+
+class Deploy(Spec):
+    transport: str
+    root: str
+
+
+class Emulation(Spec):
+    qemu_cpu: str
+    stands_in: str | None = None
+    """Set where QEMU has no such core: what is emulated instead, and why."""
+
+
+class Target(Spec):
+    """A class of hardware: public facts, each with a source."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    id: str
+    title: str
+    family: str
+    default: bool = False
+    """Whether the family's name means this board."""
+    sources: tuple[str, ...] = Field(min_length=1)
+    cpu: Cpu
+    memory: Memory
+    gpu: Gpu | None = None
+    runtime: tuple[Runtime, ...] = Field(min_length=1)
+    deploy: Deploy
+    emulation: Emulation | None = None
+
+    def select_runtime(self, backend: str | None = None) -> Runtime:
+        """The runtime of `backend`, or the preferred one. Raises UnknownName if the target has none such."""
+        for runtime in self.runtime:
+            if backend in (None, runtime.backend):
+                return runtime
+        known = [runtime.backend for runtime in self.runtime]
+        raise UnknownName(
+            f"target '{self.id}' has no backend '{backend}'",
+            hint=suggest(str(backend), known, f"it runs: {', '.join(known)}"),
+        )
