@@ -89,7 +89,7 @@ class OptionError(UsageError):
 
 
 class DataError(UsageError):
-    """A data set is empty, unreadable, not of the shape or dtype the project states, not finite, or wrongly labelled."""
+    """A data set is empty, unreadable, not of the stated shape or dtype, not finite, or wrongly labelled."""
 
     code = "EK105"
 
