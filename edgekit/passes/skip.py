@@ -1,0 +1,33 @@
+"""Which nodes of a program belong to modules that a profile leaves alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch.fx import Node
+
+
+def module_path(node: Node) -> str:
+    """The user's name of the module that the node was traced in, such as `layer1.0.conv1`; empty if it has none."""
+    stack = node.meta.get("nn_module_stack") or {}
+    paths = [path for path, _ in stack.values()]
+    if not paths:
+        return ""
+    # The frontend wraps the user's network as `model`; torch.export writes `L['self'].model.…` or `model.…`.
+    path = re.sub(r"^L\['self'\]\.?", "", paths[-1])
+    return path.removeprefix("model").removeprefix(".")
+
+
+def is_skipped(node: Node, patterns: Sequence[str]) -> bool:
+    """Whether the module of `node`, or one that contains it, matches one of the patterns (`features.0`, `layer1.*`)."""
+    path = module_path(node)
+    return any(fnmatchcase(name, pattern) for name in _ancestry(path) for pattern in patterns)
+
+
+def _ancestry(path: str) -> Iterable[str]:
+    parts = path.split(".") if path else []
+    return (".".join(parts[: count + 1]) for count in range(len(parts)))

@@ -1,0 +1,139 @@
+"""Data sets as arrays: what a project's `[data]` names, checked against its `[inputs]`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgekit.datasets import MapStyle, open_dataset
+from edgekit.errors import DataError, EdgekitError
+from edgekit.ir.measurement import Array
+from edgekit.specs.factory import resolve
+from edgekit.specs.project import DataSet, Input, Project
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Inputs as the artifact takes them, with their labels, in a fixed order."""
+
+    inputs: Mapping[str, Array]
+    """[N, …] by input name, in the raw dtype."""
+    labels: Array
+    """int64 [N] classes, or float64 [N, …] targets."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over names, dtypes, shapes and values, in order."""
+        sha = hashlib.sha256()
+        for name, array in [*sorted(self.inputs.items()), ("labels", self.labels)]:
+            sha.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+            sha.update(np.ascontiguousarray(array).data)
+        return sha.hexdigest()
+
+    def take(self, indices: Sequence[int] | Array) -> Samples:
+        """The samples at `indices`, in that order."""
+        return Samples({name: array[indices] for name, array in self.inputs.items()}, self.labels[indices])
+
+
+def load_samples(project: Project, role: str, limit: int | None = None) -> Samples:
+    """The data set that plays `role` in the project, or `limit` samples spread over the whole of it.
+
+    Raises DataError if it is missing, empty, or not what `[inputs]` states; SpecError if its loader cannot be found.
+    """
+    declared: DataSet | None = getattr(project.data, role)
+    if declared is None:
+        raise DataError(f"project '{project.name}' states no {role} data", hint=f"add {role} = {{ … }} under [data]")
+    where = f"{role} data of '{project.name}'"
+    source = open_dataset(declared, project, where)
+    total = len(source)
+    if total == 0:
+        raise DataError(f"the {where} is empty")
+    chosen = range(total) if limit is None or limit >= total else spread(total, limit)
+    samples = _collect(source, chosen, project.inputs, where)
+    _check_labels(samples.labels, project, where)
+    return samples
+
+
+def spread(total: int, count: int) -> list[int]:
+    """`count` of `total` indices, ascending: one at random from each of `count` equal stretches (fixed seed).
+
+    Stratified over the order of the set: a set sorted by class keeps its proportions, and one whose classes take turns
+    does not fall into step with the choice.
+    """
+    edges = np.linspace(0, total, count + 1)
+    draws = np.random.default_rng(0).random(count)
+    return [int(low + (high - low) * draw) for low, high, draw in zip(edges, edges[1:], draws, strict=False)]
+
+
+def _collect(source: MapStyle, chosen: Sequence[int], inputs: Mapping[str, Input], where: str) -> Samples:
+    columns: dict[str, list[Array]] = {name: [] for name in inputs}
+    labels = []
+    for i, (values, label) in _items(source, chosen, where):
+        named = values if isinstance(values, Mapping) else {next(iter(inputs)): values}
+        if set(named) != set(inputs):
+            raise DataError(f"the {where}: sample {i} has inputs {sorted(named)}, the project states {sorted(inputs)}")
+        for name, spec in inputs.items():
+            columns[name].append(_checked(np.asarray(named[name]), spec, f"the {where}: sample {i}: '{name}'"))
+        labels.append(label)
+    stacked = {name: np.stack(column) for name, column in columns.items()}
+    return Samples(stacked, _label_array(labels, where))
+
+
+def _items(source: MapStyle, chosen: Sequence[int], where: str) -> Iterator[tuple[int, tuple[Any, Any]]]:
+    for i in chosen:
+        try:
+            values, label = source[i]
+        except EdgekitError:
+            raise
+        except Exception as error:
+            raise DataError(f"the {where}: sample {i} cannot be read: {type(error).__name__}: {error}") from error
+        yield i, (values, label)
+
+
+def _checked(array: Array, spec: Input, where: str) -> Array:
+    if array.shape != spec.raw_shape:
+        raise DataError(f"{where} has shape {list(array.shape)}, the project states {list(spec.raw_shape)}")
+    if array.dtype != np.dtype(spec.raw_dtype):
+        raise DataError(f"{where} is {array.dtype}, the project states {spec.raw_dtype}")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise DataError(f"{where} holds NaN or infinite values")
+    return array
+
+
+def _label_array(labels: list[Any], where: str) -> Array:
+    try:
+        array = np.asarray([np.asarray(label) for label in labels])
+    except ValueError as error:
+        raise DataError(f"the {where}: labels have different shapes") from error
+    if array.dtype.kind not in "iufb":
+        raise DataError(f"the {where}: labels are {array.dtype}, not numbers")
+    return array.astype(np.int64 if array.dtype.kind in "iub" else np.float64)
+
+
+def _check_labels(labels: Array, project: Project, where: str) -> None:
+    """Raise DataError if a label is no index into the project's classes."""
+    classes = class_names(project)
+    if not classes or labels.dtype.kind != "i":
+        return
+    wrong = np.flatnonzero((labels < 0) | (labels >= len(classes)))
+    if len(wrong):
+        raise DataError(
+            f"the {where}: label {labels[wrong[0]]} of sample {wrong[0]} is outside 0 to {len(classes) - 1}",
+            hint="the labels are indices into [model] classes",
+        )
+
+
+def class_names(project: Project) -> tuple[str, ...]:
+    """The project's class names; empty where it states none."""
+    classes = project.model.classes
+    if classes is None:
+        return ()
+    found = resolve(classes, project.root) if isinstance(classes, str) else classes
+    return tuple(str(name) for name in found)
