@@ -1,0 +1,115 @@
+"""The float reference, measured in this process."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+from edgekit.frontend.capture import output_names
+from edgekit.frontend.load import Model, batches
+from edgekit.ir.measurement import Array, Environment, Measurement, Validity, no_latency
+from edgekit.runner import system, timing
+from edgekit.samples import Samples
+from edgekit.specs.profile import Probe
+
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class Eager:
+    """An endpoint: the user's float network in eager torch, on the machine that builds."""
+
+    make: Callable[[], Model]
+    """Loads the model, so that its load time can be measured."""
+
+    def measure(self, samples: Samples, probe: Probe | None) -> Measurement:
+        """Outputs for every sample, and the latency of single inferences if `probe` asks for it."""
+        started = time.perf_counter_ns()
+        model = self.make()
+        load_ns = time.perf_counter_ns() - started
+        singles = batches(samples, model.project)
+        with torch.no_grad():
+            started = time.perf_counter_ns()
+            model.module(*singles[0])
+            first_ns = time.perf_counter_ns() - started
+            outputs = _outputs(model, samples)
+            latency = self._latency(model, singles, probe) if probe else no_latency()
+        return Measurement(
+            outputs=outputs,
+            labels=samples.labels,
+            samples_digest=samples.digest,
+            latency_ns=latency,
+            load_ns=load_ns,
+            first_ns=first_ns,
+            peak_rss_bytes=system.peak_rss_bytes(),
+            environment=_environment(probe.threads if probe else torch.get_num_threads()),
+            validity=Validity(True) if probe else Validity(False, "latency was not asked for"),
+        )
+
+    def _latency(self, model: Model, singles: list[tuple[Tensor, ...]], probe: Probe) -> Array:
+        before = torch.get_num_threads()
+        torch.set_num_threads(probe.threads)
+        try:
+            return timing.single_stream(
+                lambda sample: model.module(*sample), singles, probe.min_count, probe.min_duration_s
+            )
+        finally:
+            torch.set_num_threads(before)
+
+
+def _outputs(model: Model, samples: Samples) -> dict[str, Array]:
+    """Every output by name, [N, …] float or integer as the model gives it."""
+    batch = BATCH if _takes_batches(model, samples) else 1
+    columns = [torch.from_numpy(np.ascontiguousarray(samples.inputs[name])) for name in model.project.inputs]
+    rows = [_leaves(model, chunk) for chunk in _chunks(columns, batch)]
+    results = model.module(*model.examples)
+    names = output_names(model.project, results, len(rows[0]))
+    return {name: np.concatenate([row[i] for row in rows]) for i, name in enumerate(names)}
+
+
+def _chunks(columns: list[Tensor], size: int) -> Iterator[tuple[Tensor, ...]]:
+    for start in range(0, len(columns[0]), size):
+        yield tuple(column[start : start + size] for column in columns)
+
+
+def _leaves(model: Model, chunk: tuple[Tensor, ...]) -> list[Array]:
+    return [leaf.numpy() for leaf in pytree.tree_leaves(model.module(*chunk))]
+
+
+def _takes_batches(model: Model, samples: Samples) -> bool:
+    """Whether two samples at once give what each gives alone: networks are free to fix their batch at 1."""
+    if len(samples) < 2:
+        return False
+    pair = [torch.from_numpy(np.ascontiguousarray(samples.inputs[name][:2])) for name in model.project.inputs]
+    try:
+        together = _leaves(model, tuple(pair))
+    except (RuntimeError, ValueError, IndexError, AssertionError):
+        return False
+    apart = [_leaves(model, tuple(column[i : i + 1] for column in pair)) for i in range(2)]
+    return all(
+        both.shape[0] == 2 and np.allclose(both, np.concatenate([first, second]), rtol=1e-4, atol=1e-5)
+        for both, first, second in zip(together, *apart, strict=True)
+    )
+
+
+def _environment(threads: int) -> Environment:
+    info = system.info()
+    return Environment(
+        kind="eager",
+        machine=info["machine"],
+        system=info["system"],
+        cpu=info["cpu"],
+        cores=info["cores"],
+        ram_bytes=info["ram_bytes"],
+        runtime=f"torch {torch.__version__.partition('+')[0]}",
+        python=platform.python_version(),
+        threads=threads,
+        host_stand_in=False,
+    )

@@ -1,0 +1,38 @@
+"""Preprocessing baked into the graph, so that no second implementation can drift."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from edgekit.specs.project import Input, Preprocess
+
+
+class Pixels(nn.Module):
+    """uint8 NHWC pixels to the float32 NCHW that the network was trained on: `(pixel * scale - mean) / std`."""
+
+    def __init__(self, preprocess: Preprocess) -> None:
+        super().__init__()
+        mean, std = (torch.tensor(values, dtype=torch.float64) for values in (preprocess.mean, preprocess.std))
+        # One multiplication and one addition a pixel, worked out in double precision.
+        self.gain: Tensor
+        self.offset: Tensor
+        self.register_buffer("gain", (preprocess.scale / std).float().reshape(1, -1, 1, 1))
+        self.register_buffer("offset", (-mean / std).float().reshape(1, -1, 1, 1))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return pixels.permute(0, 3, 1, 2).float() * self.gain + self.offset
+
+
+class Deployed(nn.Module):
+    """The user's network as the device will take it: raw inputs in, preprocessing inside."""
+
+    def __init__(self, model: nn.Module, inputs: dict[str, Input]) -> None:
+        super().__init__()
+        self.preprocess = nn.ModuleList(
+            Pixels(spec.preprocess) if spec.preprocess else nn.Identity() for spec in inputs.values()
+        )
+        self.model = model
+
+    def forward(self, *raw: Tensor) -> object:
+        return self.model(*(stage(value) for stage, value in zip(self.preprocess, raw, strict=True)))
