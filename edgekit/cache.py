@@ -1,0 +1,155 @@
+"""A content-addressed store of what stages made: a key of inputs, options and tool versions names a folder of files."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache as memoized
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_cache_path
+
+from edgekit.errors import StorageError
+
+SEAL = "entry.json"
+"""Written last into an entry: the digest of every file in it."""
+
+
+@dataclass(frozen=True)
+class Cache:
+    """Entries under `root`. Safe when several builds use it at once; an interrupted one leaves no entry."""
+
+    root: Path
+
+    @classmethod
+    def default(cls) -> Cache:
+        """The user's own, or where EDGEKIT_CACHE says. Clears what dead builds left."""
+        configured = os.environ.get("EDGEKIT_CACHE")
+        store = cls(Path(configured) if configured else user_cache_path("edgekit"))
+        store._sweep()
+        return store
+
+    def find(self, key: str) -> Path | None:
+        """The entry of `key`, if it is there and every file in it is whole."""
+        folder = self._folder(key)
+        try:
+            digests = json.loads((folder / SEAL).read_text())
+            whole = all(file_digest(folder / name) == digest for name, digest in digests.items())
+        except (OSError, ValueError):
+            whole = False
+        return folder if whole else None
+
+    def fetch(self, key: str, make: Callable[[Path], None]) -> tuple[Path, bool]:
+        """The entry of `key`, and whether it was there; else `make` fills an empty folder, which becomes the entry.
+
+        Raises StorageError if the disk is full; what `make` raises passes through, and no entry is left.
+        """
+        found = self.find(key)
+        if found:
+            return found, True
+        with storage_errors(self.root):
+            partial = self._partial()
+            try:
+                make(partial)
+                digests = {name: file_digest(partial / name) for name in _names(partial)}
+                (partial / SEAL).write_text(json.dumps(digests, sort_keys=True))
+                return self._publish(partial, self._folder(key)), False
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
+
+    def _publish(self, partial: Path, folder: Path) -> Path:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            partial.rename(folder)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            # Another build made it first, or what stands there is damaged: whole entries of one key are equal.
+            if self.find(folder.name) is None:
+                shutil.rmtree(folder)
+                partial.rename(folder)
+        return folder
+
+    def _folder(self, key: str) -> Path:
+        return self.root / "entries" / key[:2] / key
+
+    def _partial(self) -> Path:
+        folder = self.root / "partial" / f"{os.getpid()}-{secrets.token_hex(4)}"
+        folder.mkdir(parents=True)
+        return folder
+
+    def _sweep(self) -> None:
+        for folder in (self.root / "partial").glob("*-*"):
+            if not _alive(folder.name.partition("-")[0]):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def storage_errors(where: Path) -> Iterator[None]:
+    """Turns a full disk, and a folder that may not be written, into StorageError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise StorageError(f"the disk of '{where}' is full", hint=f"df -h {where}") from error
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+            raise StorageError(f"'{where}' may not be written: {error.strerror}") from error
+        raise
+
+
+def digest_of(parts: Mapping[str, Any] | Sequence[Any]) -> str:
+    """SHA-256 of plain data, in a canonical writing."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@memoized
+def tool_versions(packages: tuple[str, ...]) -> dict[str, str]:
+    """Versions of the tools a stage is made by. edgekit's own is the digest of its source, `+` its version."""
+    return {name: _version(name) for name in packages} | {"edgekit": source_version()}
+
+
+@memoized
+def source_version() -> str:
+    """edgekit's version and a digest of its source: a changed compiler is another compiler."""
+    root = Path(__file__).parent
+    files = sorted(path for path in root.rglob("*.py") if "examples" not in path.relative_to(root).parts)
+    sha = hashlib.sha256()
+    for path in files:
+        sha.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    return f"{_version('edgekit')}+{sha.hexdigest()[:12]}"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "none"
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def _alive(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, ValueError):
+        return True
+    return True
