@@ -9,8 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+
 from edgekit.errors import EdgekitError, PassError
+from edgekit.ir.measurement import Array
 from edgekit.ir.program import PassRecord, Program
+from edgekit.ir.sqnr import sqnr_db
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,31 +59,19 @@ class Pass(ABC):
         except Exception as error:
             before = ", ".join(record.name for record in program.history) or "none"
             raise PassError(f"pass '{self.name}' failed (passes before it: {before}): {error}") from error
-        quality = sqnr_db(program.exported, exported, checks)
+        quality = sqnr_db(outputs(program.exported, checks), outputs(exported, checks))
         if math.isnan(quality):
             raise PassError(f"pass '{self.name}' made outputs that are not finite", hint="check the calibration set")
         record = PassRecord(self.name, self.options(), time.perf_counter() - started, quality)
         return program.then(exported, record)
 
 
-def sqnr_db(reference: ExportedProgram, candidate: ExportedProgram, samples: Sequence[Sample]) -> float:
-    """Signal to quantization noise over all outputs of all samples, in dB: infinite if equal, NaN if not finite."""
+def outputs(exported: ExportedProgram, samples: Sequence[Sample]) -> Array:
+    """Every output of every sample, flattened into one float array."""
     import torch
-
-    before, after = reference.module(), candidate.module()
-    signal, noise = 0.0, 0.0
-    with torch.no_grad():
-        for sample in samples:
-            for old, new in zip(_outputs(before(*sample)), _outputs(after(*sample)), strict=True):
-                signal += float(old.double().square().sum())
-                noise += float((old.double() - new.double()).square().sum())
-    if not math.isfinite(signal) or not math.isfinite(noise):
-        return math.nan
-    return math.inf if noise == 0 else 10 * math.log10(signal / noise) if signal else -math.inf
-
-
-def _outputs(result: object) -> list[Tensor]:
     from torch.utils import _pytree as pytree
 
-    leaves: list[Tensor] = pytree.tree_leaves(result)
-    return leaves
+    module = exported.module()
+    with torch.no_grad():
+        leaves = [leaf for sample in samples for leaf in pytree.tree_leaves(module(*sample))]
+    return np.concatenate([leaf.numpy().ravel() for leaf in leaves] or [np.empty(0)])

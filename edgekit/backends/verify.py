@@ -1,0 +1,59 @@
+"""A lowering succeeds only if its file loads, runs, and computes what the program computes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from edgekit.errors import Disagreement, LoweringError
+from edgekit.ir.artifact import Artifact
+from edgekit.ir.measurement import Array
+from edgekit.ir.program import Program
+from edgekit.ir.sqnr import sqnr_db
+from edgekit.runner import runtimes
+
+FLOAT_DB = 40.0
+"""Float kernels of every backend agree with torch far better (LOWERING.md: cosine 1, errors below 1e-5)."""
+INTEGER_DB = 10.0
+"""Integer kernels round where the program's simulation does not; below this they compute something else."""
+
+
+def verify(artifact: Artifact, program: Program, checks: Path) -> None:
+    """Run the artifact on the samples in `checks` (.npz, [N, …] by input name) and compare it with the program.
+
+    Raises LoweringError if it does not load or run, Disagreement if its outputs differ.
+    """
+    with np.load(checks, allow_pickle=False) as arrays:
+        columns = [arrays[spec.name] for spec in program.signature.inputs]
+    try:
+        run = runtimes.load(artifact.files[0], 1, dict(artifact.options))
+        candidate = [[*run([column[i : i + 1] for column in columns])] for i in range(len(columns[0]))]
+    except Exception as error:
+        raise LoweringError(f"'{artifact.files[0].name}' was built but does not run: {error}") from error
+    reference = _reference(program, columns)
+    floor = INTEGER_DB if program.history else FLOAT_DB
+    for index, spec in enumerate(artifact.signature.outputs):
+        expected = np.concatenate([row[index] for row in reference])
+        stored = np.concatenate([row[index] for row in candidate])
+        got = spec.affine.scale * (stored.astype(np.float64) - spec.affine.zero_point) if spec.affine else stored
+        quality = sqnr_db(expected, got) if expected.shape == got.shape else -np.inf
+        if not quality >= floor:
+            raise Disagreement(
+                f"output '{spec.name}' of '{artifact.files[0].name}' is {quality:.1f} dB from the program, at least "
+                f"{floor:.0f} dB was expected",
+                hint="try another --backend, and report it: this is a converter's fault, not your model's",
+            )
+
+
+def _reference(program: Program, columns: list[Array]) -> list[list[Array]]:
+    import torch
+    from torch.utils import _pytree as pytree
+
+    module = program.exported.module()
+    rows = []
+    with torch.no_grad():
+        for i in range(len(columns[0])):
+            result = module(*(torch.from_numpy(column[i : i + 1].copy()) for column in columns))
+            rows.append([leaf.numpy() for leaf in pytree.tree_leaves(result)])
+    return rows

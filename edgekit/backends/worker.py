@@ -1,0 +1,90 @@
+"""The process that lowers: it imports one backend's converter, then forks a child for every job.
+
+`python -m edgekit.backends.worker BACKEND` reads a JSON job a line and answers with a line when it is done. Converters
+print as they please: file descriptor 1 is turned to standard error before they are imported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib
+import json
+import os
+import signal
+import sys
+import traceback
+import warnings
+from pathlib import Path
+from typing import Any, TextIO
+
+from edgekit import plugins
+from edgekit.backends.base import Backend
+from edgekit.backends.store import save_artifact
+from edgekit.errors import EdgekitError, LoweringError
+from edgekit.specs.target import Runtime, Target
+
+
+def main(name: str) -> None:
+    """Serve jobs until standard input ends."""
+    _die_with_parent()
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    warnings.simplefilter("ignore")
+    backend: Backend = plugins.load("backends", name)()
+    for module in backend.preload:
+        importlib.import_module(module)
+    answers.write("ready\n")
+    for line in sys.stdin:
+        answers.write(json.dumps(_in_child(backend, json.loads(line), answers)) + "\n")
+
+
+def _in_child(backend: Backend, job: dict[str, Any], answers: TextIO) -> dict[str, Any]:
+    """Run one job in a fork; what it answers, or that it died."""
+    reply = Path(job["out"]) / "reply.json"
+    child = os.fork()
+    if child == 0:
+        _die_with_parent()
+        answers.close()
+        # Nothing may return from here into the parent's loop.
+        try:
+            reply.write_text(json.dumps(_job(backend, job)))
+        except BaseException:  # noqa: BLE001  reported through the exit status
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    if reply.exists():
+        answer: dict[str, Any] = json.loads(reply.read_text())
+        reply.unlink()
+        return answer
+    code = os.waitstatus_to_exitcode(status)
+    how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
+    return {"code": LoweringError.code, "message": f"the converter process {how}", "hint": None}
+
+
+def _job(backend: Backend, job: dict[str, Any]) -> dict[str, Any]:
+    from edgekit.backends.verify import verify
+    from edgekit.frontend.store import load_program
+
+    out = Path(job["out"])
+    try:
+        program = load_program(Path(job["program"]))
+        target, runtime = Target.model_validate(job["target"]), Runtime.model_validate(job["runtime"])
+        artifact = backend.lower(program, target, runtime, out)
+        verify(artifact, program, Path(job["checks"]))
+        save_artifact(artifact, out)
+    except EdgekitError as error:
+        return {"code": error.code, "message": str(error), "hint": error.hint}
+    return {}
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to end this process when its parent does, however that ends; elsewhere the closed pipe does it."""
+    with contextlib.suppress(OSError, AttributeError):
+        pr_set_pdeathsig = 1  # linux/prctl.h
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
