@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from edgekit.errors import DataError, EdgekitError
 from edgekit.ir.measurement import Array
 from edgekit.specs.factory import resolve
 from edgekit.specs.project import DataSet, Input, Project
+
+LABELS = "labels.npy"
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,19 @@ class Samples:
             sha.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
             sha.update(np.ascontiguousarray(array).data)
         return sha.hexdigest()
+
+    def save(self, folder: Path) -> None:
+        """Write `<input>.npy` for every input, and `labels.npy`."""
+        for name, array in self.inputs.items():
+            np.save(folder / f"{name}.npy", array, allow_pickle=False)
+        np.save(folder / LABELS, self.labels, allow_pickle=False)
+
+    @classmethod
+    def read(cls, folder: Path) -> Samples:
+        """What `save` wrote."""
+        paths = sorted(path for path in folder.glob("*.npy") if path.name != LABELS)
+        arrays = {path.stem: np.load(path, allow_pickle=False) for path in paths}
+        return cls(arrays, np.load(folder / LABELS, allow_pickle=False))
 
     def take(self, indices: Sequence[int] | Array) -> Samples:
         """The samples at `indices`, in that order."""

@@ -46,9 +46,7 @@ class Lowering:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._kill()
         self._process.wait()
         for stream in (*self._pipes(), self._log):

@@ -19,13 +19,14 @@ INTEGER_DB = 10.0
 """Integer kernels round where the program's simulation does not; below this they compute something else."""
 
 
-def verify(artifact: Artifact, program: Program, checks: Path) -> None:
-    """Run the artifact on the samples in `checks` (.npz, [N, …] by input name) and compare it with the program.
+def verify(artifact: Artifact, program: Program, checks: Path, golden: Path) -> None:
+    """Run the artifact on the samples in `checks` ([N, …] in `<input>.npy`) and compare it with the program.
+
+    What it took and gave, as stored, goes into `golden/inputs` and `golden/outputs`: the device must reproduce it.
 
     Raises LoweringError if it does not load or run, Disagreement if its outputs differ.
     """
-    with np.load(checks, allow_pickle=False) as arrays:
-        columns = [arrays[spec.name] for spec in program.signature.inputs]
+    columns = [np.load(checks / f"{spec.name}.npy", allow_pickle=False) for spec in program.signature.inputs]
     try:
         run = runtimes.load(artifact.files[0], 1, dict(artifact.options))
         candidate = [[*run([column[i : i + 1] for column in columns])] for i in range(len(columns[0]))]
@@ -44,6 +45,14 @@ def verify(artifact: Artifact, program: Program, checks: Path) -> None:
                 f"{floor:.0f} dB was expected",
                 hint="try another --backend, and report it: this is a converter's fault, not your model's",
             )
+        _save(golden / "outputs" / f"{spec.name}.npy", stored)
+    for column, spec in zip(columns, artifact.signature.inputs, strict=True):
+        _save(golden / "inputs" / f"{spec.name}.npy", column)
+
+
+def _save(path: Path, array: Array) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, array, allow_pickle=False)
 
 
 def _reference(program: Program, columns: list[Array]) -> list[list[Array]]:

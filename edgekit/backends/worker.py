@@ -72,7 +72,7 @@ def _job(backend: Backend, job: dict[str, Any]) -> dict[str, Any]:
         program = load_program(Path(job["program"]))
         target, runtime = Target.model_validate(job["target"]), Runtime.model_validate(job["runtime"])
         artifact = backend.lower(program, target, runtime, out)
-        verify(artifact, program, Path(job["checks"]))
+        verify(artifact, program, Path(job["checks"]), out / "golden")
         save_artifact(artifact, out)
     except EdgekitError as error:
         return {"code": error.code, "message": str(error), "hint": error.hint}
