@@ -66,6 +66,10 @@ class Cache:
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
 
+    def memo(self, options: Mapping[str, Any]) -> Path:
+        """Where something may be noted that is true only until its sources change."""
+        return self.root / "memos" / f"{digest_of(options)}.json"
+
     def _publish(self, partial: Path, folder: Path) -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
         try:

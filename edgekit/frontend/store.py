@@ -4,29 +4,37 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-from pydantic import TypeAdapter
+from pydantic import RootModel, TypeAdapter
 
 from edgekit.ir.program import PassRecord, Program
 from edgekit.ir.signature import Signature
 
+HISTORY = "history.json"
 _SIGNATURE = TypeAdapter(Signature)
-_HISTORY = TypeAdapter(tuple[PassRecord, ...], config={"ser_json_inf_nan": "strings"})
+
+
+class _History(RootModel[tuple[PassRecord, ...]], ser_json_inf_nan="strings"):
+    """JSON has no infinity: an SQNR between equal outputs is written as a string."""
 
 
 def save_program(program: Program, folder: Path) -> None:
     """Write `program.pt2`, `signature.json` and `history.json` into `folder`."""
+    import torch
+
     torch.export.save(program.exported, folder / "program.pt2")
     (folder / "signature.json").write_bytes(_SIGNATURE.dump_json(program.signature))
-    (folder / "history.json").write_bytes(_HISTORY.dump_json(program.history))
+    (folder / HISTORY).write_text(_History(program.history).model_dump_json())
 
 
 def load_program(folder: Path) -> Program:
-    """The program that `save_program` wrote; history included."""
-    return Program(torch.export.load(folder / "program.pt2"), *load_facts(folder))
+    """The program that `save_program` wrote."""
+    import torch
 
-
-def load_facts(folder: Path) -> tuple[Signature, tuple[PassRecord, ...]]:
-    """The signature and history alone."""
+    exported = torch.export.load(folder / "program.pt2")
     signature = _SIGNATURE.validate_json((folder / "signature.json").read_bytes())
-    return signature, _HISTORY.validate_json((folder / "history.json").read_bytes())
+    return Program(exported, signature, load_history(folder))
+
+
+def load_history(folder: Path) -> tuple[PassRecord, ...]:
+    """The history alone; loads no torch."""
+    return _History.model_validate_json((folder / HISTORY).read_text()).root

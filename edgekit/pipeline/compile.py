@@ -1,0 +1,176 @@
+"""Project → Artifact: capture, quantize, lower, each from the cache where nothing that it depends on has changed."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgekit.backends.isolation import Lowering
+from edgekit.backends.store import load_artifact
+from edgekit.cache import digest_of, tool_versions
+from edgekit.frontend.store import HISTORY, load_history
+from edgekit.ir.artifact import Artifact
+from edgekit.ir.program import PassRecord
+from edgekit.pipeline.inputs import Data, Network
+from edgekit.pipeline.line import Line
+from edgekit.pipeline.order import Order
+from edgekit.specs.profile import Quantize
+
+if TYPE_CHECKING:
+    from edgekit.ir.program import Program
+    from edgekit.passes.base import Sample
+
+GOLDEN = 4
+"""How many evaluation samples a lowering is verified on; the bundle carries them as golden vectors."""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What compiling left behind."""
+
+    artifact: Artifact
+    float_artifact: Artifact
+    """The same program in float32 by the same backend: what sizes are compared with."""
+    golden: Path
+    """A folder with `inputs/` and `outputs/`."""
+    history: tuple[PassRecord, ...]
+    key: str
+
+
+@dataclass(frozen=True)
+class Compilation:
+    """One order on its way through the compiler. What a cached stage makes unnecessary is never loaded."""
+
+    order: Order
+    line: Line
+
+    @cached_property
+    def network(self) -> Network:
+        return Network(self.order.project, self.line)
+
+    @cached_property
+    def golden(self) -> Data:
+        return Data(self.order.project, self.line, "evaluation", GOLDEN)
+
+    @cached_property
+    def calibration(self) -> Data:
+        recipe = self.order.profile.quantize
+        return Data(self.order.project, self.line, "calibration", recipe.samples if recipe else None)
+
+    @cached_property
+    def capture_key(self) -> str:
+        return digest_of({"stage": "capture", "model": self.network.key, "versions": tool_versions(("torch",))})
+
+    @cached_property
+    def quantize_key(self) -> str:
+        """The key of what is lowered: the captured program, or the quantized one."""
+        recipe, runtime = self.order.profile.quantize, self.order.runtime
+        if recipe is None:
+            return self.capture_key
+        return digest_of(
+            {
+                "stage": "quantize",
+                "program": self.capture_key,
+                "samples": self.calibration.key,
+                "checks": self.golden.key,
+                "recipe": recipe.model_dump(mode="json"),
+                "runtime": runtime.model_dump(mode="json"),
+                "versions": tool_versions(self.order.backend.packages),
+            }
+        )
+
+    def lower_key(self, program_key: str) -> str:
+        order = self.order
+        return digest_of(
+            {
+                "stage": "lower",
+                "program": program_key,
+                "checks": self.golden.key,
+                "runtime": order.runtime.model_dump(mode="json"),
+                "arch": order.target.cpu.arch,
+                "versions": tool_versions(order.backend.packages),
+            }
+        )
+
+    @contextlib.contextmanager
+    def lowered(self) -> Iterator[Callable[[], Compiled]]:
+        """Start compiling; what is yielded waits for the end of it. Leaving early stops the converter."""
+        keys = [("lower", self.lower_key(self.quantize_key))]
+        if self.order.profile.quantize:
+            keys.insert(0, ("lower float32", self.lower_key(self.capture_key)))
+        entries = self._reused(keys)
+        if entries:
+            yield lambda: self._compiled(entries)
+            return
+        with ThreadPoolExecutor(1) as pool, Lowering(self.order.runtime.backend) as worker:
+            pending = [self._submit(pool, worker, name, key) for name, key in keys]
+            yield lambda: self._compiled([future.result() for future in pending])
+
+    def _reused(self, keys: list[tuple[str, str]]) -> list[Path]:
+        """Every lowering, if all are in the cache; then all that led to them is recorded as reused too."""
+        if not all(self.line.cache.find(key) for _, key in keys):
+            return []
+        self.line.find("capture", self.capture_key)
+        if self.order.profile.quantize:
+            self.line.find("quantize", self.quantize_key)
+        return [entry for name, key in keys if (entry := self.line.find(name, key))]
+
+    def _submit(self, pool: ThreadPoolExecutor, worker: Lowering, name: str, key: str) -> Future[Path]:
+        """Make the program here, then lower it there while this process goes on."""
+        program = self.captured if name == "lower float32" else self.quantized
+        order, checks = self.order, self.golden.folder
+
+        def make(out: Path) -> None:
+            worker.lower(program, checks, order.target, order.runtime, out)
+            shutil.copy(program / HISTORY, out)
+
+        return pool.submit(self.line.entry, name, key, make)
+
+    @cached_property
+    def captured(self) -> Path:
+        """The captured program's folder."""
+
+        def make(out: Path) -> None:
+            from edgekit.frontend.capture import capture
+            from edgekit.frontend.store import save_program
+
+            save_program(capture(self.network.model), out)
+
+        return self.line.entry("capture", self.capture_key, make)
+
+    @cached_property
+    def quantized(self) -> Path:
+        """The quantized program's folder; the captured one's where the profile does not quantize."""
+        recipe = self.order.profile.quantize
+        if recipe is None:
+            return self.captured
+
+        def make(out: Path) -> None:
+            from edgekit.frontend.store import load_program, save_program
+
+            save_program(self._quantize(load_program(self.captured), recipe), out)
+
+        return self.line.entry("quantize", self.quantize_key, make)
+
+    def _quantize(self, program: Program, recipe: Quantize) -> Program:
+        from edgekit.passes.quantize import QuantizePass
+
+        quantization = self.order.backend().quantization(recipe, self.order.runtime)
+        return QuantizePass(recipe, quantization, self._tensors(self.calibration))(program, self._tensors(self.golden))
+
+    def _tensors(self, data: Data) -> list[Sample]:
+        from edgekit.frontend.load import batches
+
+        return batches(data.samples, self.order.project)
+
+    def _compiled(self, entries: list[Path]) -> Compiled:
+        float_entry, entry = entries[0], entries[-1]
+        return Compiled(
+            load_artifact(entry), load_artifact(float_entry), entry / "golden", load_history(entry), entry.name
+        )

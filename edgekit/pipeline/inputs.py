@@ -1,0 +1,117 @@
+"""What a line starts from: the user's network and data sets, with a digest of every file their code read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from edgekit.cache import digest_of, tool_versions
+from edgekit.pipeline.line import Line
+from edgekit.samples import Samples, load_samples
+from edgekit.sources import Trace, traced
+from edgekit.specs.project import Project
+
+if TYPE_CHECKING:
+    from edgekit.frontend.load import Model
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Network:
+    """The project's model. Its digest is known without loading it while nothing that it was read from has changed."""
+
+    project: Project
+    line: Line
+
+    @cached_property
+    def key(self) -> str:
+        """Changes with the files that the factory reads, and with what the project states of the model."""
+        trace = Trace.read(self._file) or self._loaded[1]
+        return digest_of({**self._options, "read": trace.digest})
+
+    @property
+    def model(self) -> Model:
+        return self._loaded[0]
+
+    @cached_property
+    def _loaded(self) -> tuple[Model, Trace]:
+        from edgekit.frontend.load import load
+
+        with self.line.stage("load"):
+            return _trace(lambda: load(self.project), self.project, self._file)
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        inputs = {name: spec.model_dump(mode="json") for name, spec in self.project.inputs.items()}
+        return {"model": self.project.model.model_dump(mode="json"), "inputs": inputs}
+
+    @property
+    def _file(self) -> Path:
+        return self.line.cache.memo({**self._options, "root": str(self.project.root)})
+
+
+@dataclass(frozen=True)
+class Data:
+    """One of the project's data sets, or `limit` samples spread over it; read once, then kept in the cache."""
+
+    project: Project
+    line: Line
+    role: str
+    limit: int | None
+
+    @property
+    def key(self) -> str:
+        return self._entry[0]
+
+    @property
+    def folder(self) -> Path:
+        """Holds `<input>.npy` for every input, and `labels.npy`."""
+        return self._entry[1]
+
+    @cached_property
+    def samples(self) -> Samples:
+        return Samples.read(self.folder)
+
+    @cached_property
+    def _entry(self) -> tuple[str, Path]:
+        trace = Trace.read(self._file)
+        found = self.line.find(self._stage, self._key(trace)) if trace else None
+        if trace and found:
+            return self._key(trace), found
+        with self.line.stage(self._stage):
+            load = lambda: load_samples(self.project, self.role, self.limit)  # noqa: E731
+            samples, trace = _trace(load, self.project, self._file)
+            return self._key(trace), self.line.cache.fetch(self._key(trace), samples.save)[0]
+
+    @property
+    def _stage(self) -> str:
+        return f"{self.role} data" + (f" ({self.limit})" if self.limit else "")
+
+    def _key(self, trace: Trace) -> str:
+        return digest_of({**self._options, "read": trace.digest})
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        project = self.project
+        return {
+            "role": self.role,
+            "limit": self.limit,
+            "data": project.data.model_dump(mode="json"),
+            "inputs": {name: spec.model_dump(mode="json") for name, spec in project.inputs.items()},
+            "classes": project.model.classes,
+            "versions": tool_versions(("numpy", "pillow")),
+        }
+
+    @property
+    def _file(self) -> Path:
+        return self.line.cache.memo({**self._options, "root": str(self.project.root)})
+
+
+def _trace(call: Callable[[], T], project: Project, file: Path) -> tuple[T, Trace]:
+    result, trace = traced(call, project.root)
+    trace.save(file)
+    return result, trace

@@ -1,0 +1,65 @@
+"""Runs the stages of a line: looks in the cache, times each, and tells whoever watches."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edgekit.cache import Cache
+
+Watch = Callable[[str, "Stage | None"], None]
+"""Called with a stage's name when it starts, and again with its record when it ends."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One arrow of the line, as it went."""
+
+    name: str
+    seconds: float
+    cached: bool
+
+
+def unwatched(name: str, stage: Stage | None) -> None:
+    """Tells nobody."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One walk along the line: where results are kept, who watches, and which stages ran."""
+
+    cache: Cache
+    watch: Watch = unwatched
+    stages: list[Stage] = field(default_factory=list)
+
+    @contextlib.contextmanager
+    def stage(self, name: str, cached: bool = False) -> Iterator[None]:
+        """A stage that runs now; it is recorded if it ends well."""
+        self.watch(name, None)
+        started = time.perf_counter()
+        yield
+        self._record(Stage(name, time.perf_counter() - started, cached))
+
+    def entry(self, name: str, key: str, make: Callable[[Path], None]) -> Path:
+        """The cache entry of `key`, made by `make` as stage `name` if it is not there."""
+        found = self.find(name, key)
+        if found:
+            return found
+        with self.stage(name):
+            return self.cache.fetch(key, make)[0]
+
+    def find(self, name: str, key: str) -> Path | None:
+        """The cache entry of `key`, recorded as a stage that was reused; None if it is not there."""
+        started = time.perf_counter()
+        found = self.cache.find(key)
+        if found:
+            self._record(Stage(name, time.perf_counter() - started, cached=True))
+        return found
+
+    def _record(self, stage: Stage) -> None:
+        if not any(other.name == stage.name for other in self.stages):
+            self.stages.append(stage)
+        self.watch(stage.name, stage)

@@ -1,0 +1,72 @@
+"""What is asked for, resolved and checked before anything heavy is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekit import examples, plugins
+from edgekit.backends.base import Backend
+from edgekit.errors import UsageError
+from edgekit.specs import override
+from edgekit.specs.catalog import Catalog
+from edgekit.specs.override import Override
+from edgekit.specs.profile import Profile
+from edgekit.specs.project import Project
+from edgekit.specs.target import Runtime, Target
+
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Order:
+    """One artifact to build: a project, for a target, by one of its runtimes, as a profile says."""
+
+    project: Project
+    target: Target
+    runtime: Runtime
+    profile: Profile
+
+    @property
+    def backend(self) -> type[Backend]:
+        """Its class. Raises UnknownName, Ambiguous or MissingExtra."""
+        found: type[Backend] = plugins.load("backends", self.runtime.backend)
+        return found
+
+    @property
+    def name(self) -> str:
+        """What its bundle and its default output folder are called."""
+        return f"{self.project.name}-{self.target.id}-{self.runtime.backend}-{self.profile.precision}"
+
+
+def find_project(project: Path | None, example: str | None) -> Project:
+    """The project in a folder (the current one if none is named), or an embedded example. Raises UsageError."""
+    if project and example:
+        raise UsageError("--project and --example were both given", hint="give one of them")
+    return Project.read(examples.folder(example) if example else project or Path())
+
+
+def orders(
+    project: Project, target: str, backend: str | None, profile: str | None, overrides: Sequence[str] = ()
+) -> tuple[Order, ...]:
+    """An order for the target, or for every one that the profile fits if it is `all`. Raises UsageError."""
+    changes = [Override.parse(text) for text in overrides]
+    catalog = Catalog.default(project.root)
+    project = override.apply(project, "project", changes)
+    targets = catalog.targets() if target == ALL else [catalog.target(target)]
+    if target == ALL and profile:
+        families = catalog.profile(profile).families
+        targets = [board for board in targets if board.family in families]
+    return tuple(_order(catalog, project, board, backend, profile, changes) for board in targets)
+
+
+def _order(
+    catalog: Catalog, project: Project, board: Target, backend: str | None, profile: str | None, changes: list[Override]
+) -> Order:
+    board = override.apply(board, "target", changes)
+    chosen = catalog.profile(profile) if profile else catalog.default_profile(board)
+    order = Order(project, board, board.select_runtime(backend), override.apply(chosen, "profile", changes))
+    order.profile.check(order.target, order.runtime)
+    _ = order.backend  # a backend that is not installed is told now
+    return order

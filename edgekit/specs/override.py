@@ -1,0 +1,61 @@
+"""`--set profile.gates.agreement.min=0.99`: one field of a spec, replaced."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from edgekit.errors import OptionError, suggest
+from edgekit.specs.spec import S, parse
+
+SPECS = ("project", "target", "profile")
+
+
+@dataclass(frozen=True)
+class Override:
+    """Which spec, which key in it, and the new value as TOML reads it."""
+
+    spec: str
+    path: tuple[str, ...]
+    value: Any
+
+    @classmethod
+    def parse(cls, text: str) -> Override:
+        """From `SPEC.KEY[.KEY…]=VALUE`. Raises OptionError."""
+        key, equals, value = text.partition("=")
+        spec, *path = key.strip().split(".")
+        if not equals or not path or not all(path):
+            raise OptionError(f"--set '{text}' is not KEY=VALUE", hint="--set profile.gates.agreement.min=0.99")
+        if spec not in SPECS:
+            raise OptionError(
+                f"--set '{text}': nothing is called '{spec}'", hint=suggest(spec, SPECS, f"one of {', '.join(SPECS)}")
+            )
+        return cls(spec, tuple(path), _value(value.strip()))
+
+    def __str__(self) -> str:
+        return f"{self.spec}.{'.'.join(self.path)}={self.value}"
+
+
+def apply(spec: S, name: str, overrides: Sequence[Override]) -> S:
+    """`spec` with those of the overrides that are for `name`. Raises SpecError if one does not fit."""
+    mine = [override for override in overrides if override.spec == name]
+    if not mine:
+        return spec
+    values = spec.model_dump(by_alias=True, exclude_unset=True)
+    for override in mine:
+        table = values
+        for part in override.path[:-1]:
+            inner = table.get(part)
+            table[part] = dict(inner) if isinstance(inner, dict) else {}
+            table = table[part]
+        table[override.path[-1]] = override.value
+    return parse(type(spec), values, f"--set {', '.join(map(str, mine))}")
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
