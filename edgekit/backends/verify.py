@@ -10,8 +10,11 @@ from edgekit.errors import Disagreement, LoweringError
 from edgekit.ir.artifact import Artifact
 from edgekit.ir.measurement import Array
 from edgekit.ir.program import Program
+from edgekit.ir.signature import TensorSpec
 from edgekit.ir.sqnr import sqnr_db
-from edgekit.runner import runtimes
+from edgekit.runner.errors import RunnerError
+from edgekit.runner.manifest import Manifest, Tensor
+from edgekit.runner.runtimes import Runtime
 
 FLOAT_DB = 40.0
 """Float kernels of every backend agree with torch far better (LOWERING.md: cosine 1, errors below 1e-5)."""
@@ -27,11 +30,7 @@ def verify(artifact: Artifact, program: Program, checks: Path, golden: Path) -> 
     Raises LoweringError if it does not load or run, Disagreement if its outputs differ.
     """
     columns = [np.load(checks / f"{spec.name}.npy", allow_pickle=False) for spec in program.signature.inputs]
-    try:
-        run = runtimes.load(artifact.files[0], 1, dict(artifact.options))
-        candidate = [[*run([column[i : i + 1] for column in columns])] for i in range(len(columns[0]))]
-    except Exception as error:
-        raise LoweringError(f"'{artifact.files[0].name}' was built but does not run: {error}") from error
+    candidate = _run(artifact, columns)
     reference = _reference(program, columns)
     floor = INTEGER_DB if program.history else FLOAT_DB
     for index, spec in enumerate(artifact.signature.outputs):
@@ -48,6 +47,29 @@ def verify(artifact: Artifact, program: Program, checks: Path, golden: Path) -> 
         _save(golden / "outputs" / f"{spec.name}.npy", stored)
     for column, spec in zip(columns, artifact.signature.inputs, strict=True):
         _save(golden / "inputs" / f"{spec.name}.npy", column)
+
+
+def _run(artifact: Artifact, columns: list[Array]) -> list[list[Array]]:
+    """What the device's own runner makes of every sample."""
+    signature = artifact.signature
+    manifest = Manifest(
+        artifact.format,
+        artifact.files[0],
+        artifact.options,
+        tuple(map(_tensor, signature.inputs)),
+        tuple(map(_tensor, signature.outputs)),
+        0.0,
+    )
+    try:
+        call = Runtime(artifact.format).load(manifest, 1)
+        return [[array.copy() for array in call([c[i : i + 1] for c in columns])] for i in range(len(columns[0]))]
+    except (RunnerError, RuntimeError, ValueError, TypeError) as error:
+        raise LoweringError(f"'{artifact.files[0].name}' was built but does not run: {error}") from error
+
+
+def _tensor(spec: TensorSpec) -> Tensor:
+    scale, zero_point = (spec.affine.scale, spec.affine.zero_point) if spec.affine else (None, 0)
+    return Tensor(spec.name, spec.dtype, spec.shape, scale, zero_point)
 
 
 def _save(path: Path, array: Array) -> None:

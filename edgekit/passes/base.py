@@ -62,7 +62,8 @@ class Pass(ABC):
         quality = sqnr_db(outputs(program.exported, checks), outputs(exported, checks))
         if math.isnan(quality):
             raise PassError(f"pass '{self.name}' made outputs that are not finite", hint="check the calibration set")
-        record = PassRecord(self.name, self.options(), time.perf_counter() - started, quality)
+        # Two decimals: further ones depend on how many threads added up.
+        record = PassRecord(self.name, self.options(), time.perf_counter() - started, round(quality, 2))
         return program.then(exported, record)
 
 

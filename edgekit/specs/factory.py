@@ -23,7 +23,7 @@ Factory = Annotated[str, AfterValidator(_well_formed)]
 
 
 def resolve(factory: str, root: Path) -> Any:
-    """The object that `file.py:name` names, with `root` on the import path while its file runs.
+    """The object that `file.py:name` names. `root` stays first on the import path: user code may import late.
 
     Raises SpecError if there is no such file or name; what the file itself raises passes through.
     """
@@ -49,12 +49,12 @@ def _module(path: Path, root: Path) -> Any:
         raise SpecError(f"'{path.name}' is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    if str(root) in sys.path:
+        sys.path.remove(str(root))
     sys.path.insert(0, str(root))
     try:
         spec.loader.exec_module(module)
     except BaseException:
         del sys.modules[name]
         raise
-    finally:
-        sys.path.remove(str(root))
     return module

@@ -1,0 +1,35 @@
+"""The options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Project = Annotated[
+    Path | None, typer.Option("--project", metavar="DIR", help="Folder with an edgekit.toml; default: this one.")
+]
+Example = Annotated[str | None, typer.Option("--example", metavar="NAME", help="An embedded example, such as digits.")]
+Target = Annotated[
+    str, typer.Option("--target", metavar="ID|FAMILY|all", help="A board, a family's default board, or all.")
+]
+Backend = Annotated[
+    str | None, typer.Option("--backend", metavar="B", help="executorch, onnx or tflite; default: the target's first.")
+]
+Profile = Annotated[
+    str | None, typer.Option("--profile", metavar="ID", help="Recipe and gates; default: the family's own.")
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="K=V", help="Override one field: profile.gates.agreement.min=0.99"),
+]
+Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where bundle and report go.")]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="How many targets are built at once.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Reuse nothing, keep nothing.")]
+Key = Annotated[str, typer.Option("--key", metavar="NAME", help="Which of your keys signs.")]
+Samples = Annotated[
+    int | None, typer.Option("--samples", min=1, metavar="N", help="How many evaluation samples, spread over the set.")
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, everything else on stderr.")]
+Device = Annotated[str, typer.Option("--device", metavar="URL", help="Where to: local:// is this machine.")]

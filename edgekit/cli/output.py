@@ -1,0 +1,64 @@
+"""What goes to the terminal: results to stdout, everything else to stderr, and progress only where someone looks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from edgekit.errors import EdgekitError
+from edgekit.pipeline.line import Stage, Watch
+
+ERRORS = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_error(error: EdgekitError) -> None:
+    """`error EK102: what and where`, and below it what to type."""
+    ERRORS.print(f"[bold red]error {error.code}:[/] {escape(str(error))}")
+    if error.hint:
+        ERRORS.print(f"  [bold]hint:[/] {escape(error.hint)}")
+
+
+def note(text: str) -> None:
+    """Something worth knowing that is no result."""
+    ERRORS.print(escape(text))
+
+
+def print_json(document: object) -> None:
+    """The one document that `--json` promises."""
+    typer.echo(json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False))
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Aligned columns, whole words, however narrow the terminal."""
+    table = Table(*headings, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    console = Console(highlight=False)
+    console.print(table, soft_wrap=not console.is_terminal, width=None if console.is_terminal else 200)
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Watch]:
+    """Shows the stage that runs, and each one's time when it ends; silent when stderr is not a terminal."""
+    if not ERRORS.is_terminal:
+        yield lambda name, stage: None
+        return
+    running: dict[str, None] = {}
+    with ERRORS.status(title) as status:
+
+        def watch(name: str, stage: Stage | None) -> None:
+            if stage is None:
+                running[name] = None
+            else:
+                running.pop(name, None)
+                how = "[dim]cached[/]" if stage.cached else f"{stage.seconds:.1f} s"
+                ERRORS.print(f"  [green]✓[/] {escape(name):<24} {how}")
+            status.update(f"{title}: {', '.join(running)}" if running else title)
+
+        yield watch

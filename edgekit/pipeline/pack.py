@@ -1,0 +1,83 @@
+"""Artifact → signed Bundle: what a manifest says, gathered from the stages that know it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgekit.bundle.archive import Bundle, pack
+from edgekit.bundle.manifest import Data as DataRecord
+from edgekit.bundle.manifest import Description, Facts, Golden, Step
+from edgekit.bundle.signing import SigningKey
+
+from edgekit import __version__
+from edgekit.cache import tool_versions
+from edgekit.pipeline.compile import GOLDEN, Compilation, Compiled
+from edgekit.samples import class_names
+
+TOLERANCE = 0.05
+"""How far a device's integer kernels may be from the host's, as a share of the output's range.
+
+EMULATION.md's worst case over the three runtimes is 0.25 on a range of 15.4 (onnxruntime, x86 against arm64).
+"""
+
+
+def pack_bundle(compilation: Compilation, compiled: Compiled, key: SigningKey, out: Path) -> Bundle:
+    """The bundle, written into `out` under the order's name. Raises StorageError."""
+    files = {path.name: path for path in compiled.artifact.files}
+    golden = compiled.golden
+    files |= {f"golden/{path.relative_to(golden).as_posix()}": path for path in sorted(golden.rglob("*.npy"))}
+    return pack(describe(compilation, compiled), files, key, out / f"{compilation.order.name}.edgekit")
+
+
+def describe(compilation: Compilation, compiled: Compiled) -> Description:
+    """All that the manifest says but its list of files. Nothing in it depends on when, where or by whom it was made."""
+    order, artifact = compilation.order, compiled.artifact
+    project, target, runtime = order.project, order.target, order.runtime
+    return Description(
+        edgekit=__version__,
+        name=project.name,
+        target=target.id,
+        family=target.family,
+        arch=target.cpu.arch,
+        profile=order.profile.id,
+        precision=order.profile.precision,
+        backend=runtime.backend,
+        format=artifact.format,
+        delegates=runtime.delegates,
+        options=artifact.options,
+        task=project.model.task,
+        classes=class_names(project),
+        model=tuple(path.name for path in artifact.files),
+        signature=artifact.signature,
+        golden=Golden(count=GOLDEN, tolerance=TOLERANCE),
+        facts=Facts.of(artifact, compiled.float_artifact.size_bytes),
+        placement=artifact.placement.operators,
+        history=tuple(map(Step.of, compiled.history)),
+        data=_data(compilation),
+        versions={
+            name: version for name, version in tool_versions(order.backend.packages).items() if name != "edgekit"
+        },
+    )
+
+
+def _data(compilation: Compilation) -> tuple[DataRecord, ...]:
+    """The data sets that had a part in this artifact, and their terms."""
+    stated = compilation.order.project.data
+    evaluation = DataRecord(
+        role="evaluation",
+        licence=stated.evaluation.licence,
+        source=stated.evaluation.source,
+        samples=len(compilation.golden.samples),
+        sha256=compilation.golden.samples.digest,
+    )
+    if stated.calibration is None or compilation.order.profile.quantize is None:
+        return (evaluation,)
+    samples = compilation.calibration.samples
+    calibration = DataRecord(
+        role="calibration",
+        licence=stated.calibration.licence,
+        source=stated.calibration.source,
+        samples=len(samples),
+        sha256=samples.digest,
+    )
+    return (calibration, evaluation)

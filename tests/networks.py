@@ -1,0 +1,64 @@
+"""Small networks and projects that the tests share."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import numpy as np
+
+MODEL = """
+import torch
+from torch import nn
+
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(8, 8, 3, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(8)
+
+    def forward(self, x):
+        return torch.relu(x + self.bn(self.conv(x)))
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU())
+        self.block = Block()
+        self.head = nn.Linear(8, 4)
+
+    def forward(self, x):
+        return self.head(self.block(self.stem(x)).mean((2, 3)))
+
+
+def net():
+    torch.manual_seed(0)
+    return Net().eval()
+"""
+
+TOML = """
+[model]
+factory = "model.py:net"
+classes = ["a", "b", "c", "d"]
+
+[inputs.image]
+shape = [3, 8, 8]
+preprocess = { from = "uint8 NHWC", scale = 0.00392156862745098, mean = [0.5, 0.4, 0.3], std = [0.2, 0.3, 0.4] }
+
+[data]
+calibration = { path = "data.npz", licence = "made here", source = "random numbers" }
+evaluation = { path = "data.npz", licence = "made here", source = "random numbers" }
+"""
+
+
+def write_project(folder: Path, model: str = MODEL, toml: str = TOML, samples: int = 16) -> Path:
+    """A project of a small residual network on random pixels, in a folder of its own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.py").write_text(textwrap.dedent(model))
+    (folder / "edgekit.toml").write_text(textwrap.dedent(toml))
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (samples, 8, 8, 3), np.uint8)
+    np.savez(folder / "data.npz", image=images, labels=np.arange(samples) % 4)
+    return folder

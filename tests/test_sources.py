@@ -1,0 +1,88 @@
+"""Traces: a result may be reused exactly while nothing that it was read from has changed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from edgekit.sources import Trace, traced
+from edgekit.specs.factory import resolve
+
+
+def read(path: Path):
+    return lambda: path.read_text()
+
+
+def test_what_was_read_is_remembered(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("1")
+    result, trace = traced(read(tmp_path / "a.txt"), tmp_path)
+    assert result == "1"
+    assert [Path(source.path).name for source in trace.sources] == ["a.txt"]
+
+
+def test_what_was_written_is_not(tmp_path: Path) -> None:
+    _, trace = traced(lambda: (tmp_path / "a.txt").write_text("1"), tmp_path)
+    assert trace.sources == ()
+
+
+def test_a_changed_file_ends_it(tmp_path: Path) -> None:
+    file, memo = tmp_path / "a.txt", tmp_path / "memos" / "memo.json"
+    file.write_text("1")
+    traced(read(file), tmp_path)[1].save(memo)
+    assert Trace.read(memo) is not None
+    file.write_text("2")
+    assert Trace.read(memo) is None
+
+
+def test_a_file_that_is_only_newer_does_not(tmp_path: Path) -> None:
+    file, memo = tmp_path / "a.txt", tmp_path / "memos" / "memo.json"
+    file.write_text("1")
+    before = traced(read(file), tmp_path)[1]
+    before.save(memo)
+    os.utime(file, (1, 1))
+    after = Trace.read(memo)
+    assert after is not None
+    assert after.digest == before.digest
+
+
+def test_a_change_within_one_tick_of_the_clock_is_seen(tmp_path: Path) -> None:
+    file, memo = tmp_path / "a.txt", tmp_path / "memos" / "memo.json"
+    file.write_text("1")
+    stat = file.stat()
+    traced(read(file), tmp_path)[1].save(memo)
+    file.write_text("2")
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert Trace.read(memo) is None
+
+
+def test_a_file_more_in_a_folder_that_was_listed_ends_it(tmp_path: Path) -> None:
+    folder, memo = tmp_path / "images", tmp_path / "memos" / "memo.json"
+    folder.mkdir()
+    (folder / "a").touch()
+    traced(lambda: list(folder.iterdir()), tmp_path)[1].save(memo)
+    assert Trace.read(memo) is not None
+    (folder / "b").touch()
+    assert Trace.read(memo) is None
+
+
+def test_the_modules_of_a_project_count_even_when_they_were_imported_before(tmp_path: Path) -> None:
+    (tmp_path / "helper.py").write_text("VALUE = 3\n")
+    (tmp_path / "model.py").write_text("from helper import VALUE\n")
+    resolve("model.py:VALUE", tmp_path)
+    value, trace = traced(lambda: resolve("model.py:VALUE", tmp_path), tmp_path)
+    assert value == 3
+    assert {"model.py", "helper.py"} <= {Path(source.path).name for source in trace.sources}
+
+
+def test_installed_code_is_left_to_versions(tmp_path: Path) -> None:
+    _, trace = traced(lambda: np.__file__ and Path(np.__file__).read_text(), tmp_path)
+    assert trace.sources == ()
+
+
+def test_a_damaged_memo_is_no_trace(tmp_path: Path) -> None:
+    memo = tmp_path / "memo.json"
+    for text in ("", "{", "[1]", '[{"path": "x"}]', "null"):
+        memo.write_text(text)
+        assert Trace.read(memo) is None
