@@ -1,0 +1,177 @@
+"""Two measurements of the same samples become one comparison, sample by sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgekit.errors import DataError
+from edgekit.ir.measurement import Array, Environment, Measurement
+from edgekit.ir.sqnr import sqnr_db
+from edgekit.parity.metrics import Metric
+from edgekit.parity.statistics import Estimate, mcnemar_p, paired_bootstrap, percentile_ns, wilson
+
+
+@dataclass(frozen=True)
+class Latency:
+    """How long one inference takes, in nanoseconds. A percentile that the count cannot support is None."""
+
+    count: int
+    valid: bool
+    reason: str | None
+    """Why it is not valid."""
+    p50_ns: int | None
+    p90_ns: int | None
+    p99_ns: int | None
+
+
+@dataclass(frozen=True)
+class Side:
+    """One endpoint of a comparison, summarized."""
+
+    score: Estimate
+    """The metric, with its 95 % interval."""
+    latency: Latency
+    load_ns: int
+    first_ns: int
+    peak_rss_bytes: int | None
+    environment: Environment
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a reference and a candidate make of the same samples."""
+
+    metric: str
+    samples: int
+    reference: Side
+    candidate: Side
+    differences: Array
+    """float64 [N]: score of the reference minus score of the candidate, sample by sample."""
+    disagreements: Array
+    """int64 [K]: indices of the samples that the two answer differently."""
+    sqnr_db: float
+    """Of the candidate's outputs against the reference's, the worst output: infinite when equal."""
+
+    @property
+    def accuracy_drop(self) -> float:
+        """Metric of the reference minus metric of the candidate: 0.01 is one point, negative is a gain."""
+        return float(self.differences.sum() / self.samples)
+
+    def drop_at(self, confidence: float) -> Estimate:
+        """The accuracy drop between two one-sided bounds, each at `confidence`."""
+        return paired_bootstrap(self.differences, confidence)
+
+    @property
+    def agreement(self) -> float:
+        """Share of the samples that the two answer alike, right or wrong."""
+        return (self.samples - len(self.disagreements)) / self.samples
+
+    def agreement_at(self, confidence: float) -> Estimate:
+        """The agreement between two one-sided bounds, each at `confidence`."""
+        return wilson(self.agreement, self.samples, 2 * confidence - 1)
+
+    @property
+    def flipped(self) -> Array:
+        """int64 [K]: indices of the samples that one of the two does better, for classification: alone gets right."""
+        return np.flatnonzero(self.differences)
+
+    @property
+    def reference_only(self) -> int:
+        """How many samples the reference alone gets right."""
+        return int((self.differences > 0).sum())
+
+    @property
+    def candidate_only(self) -> int:
+        """How many samples the candidate alone gets right."""
+        return int((self.differences < 0).sum())
+
+    @property
+    def mcnemar_p(self) -> float:
+        """How likely flips this lopsided are if neither is better, two-sided."""
+        return mcnemar_p(self.reference_only, self.candidate_only)
+
+
+def compare(reference: Measurement, candidate: Measurement, metric: Metric) -> Comparison:
+    """Pair the two sample by sample.
+
+    Raises DataError if they measured other samples, have other outputs or shapes, hold NaN or infinite values, or
+    cannot be scored by `metric`.
+    """
+    expected, got = _paired(reference, candidate)
+    labels = reference.labels
+    metric.check(expected, labels)
+    scores, candidate_scores = metric.scores(expected, labels), metric.scores(got, labels)
+    return Comparison(
+        metric=metric.name,
+        samples=len(labels),
+        reference=_side(reference, scores),
+        candidate=_side(candidate, candidate_scores),
+        differences=scores - candidate_scores,
+        disagreements=np.flatnonzero(metric.answers(expected) != metric.answers(got)),
+        sqnr_db=min(sqnr_db(expected[name], got[name]) for name in expected),
+    )
+
+
+def summarize(measurement: Measurement) -> Latency:
+    """Count, validity and supported percentiles of the measured latencies."""
+    latency = measurement.latency_ns
+    measured = len(latency) > 0
+    return Latency(
+        count=len(latency),
+        valid=measurement.validity.valid and measured,
+        reason=measurement.validity.reason if measured else "latency was not measured",
+        p50_ns=percentile_ns(latency, 50),
+        p90_ns=percentile_ns(latency, 90),
+        p99_ns=percentile_ns(latency, 99),
+    )
+
+
+def _side(measurement: Measurement, scores: Array) -> Side:
+    return Side(
+        score=wilson(float(scores.sum() / len(scores)), len(scores)),
+        latency=summarize(measurement),
+        load_ns=measurement.load_ns,
+        first_ns=measurement.first_ns,
+        peak_rss_bytes=measurement.peak_rss_bytes,
+        environment=measurement.environment,
+    )
+
+
+def _paired(reference: Measurement, candidate: Measurement) -> tuple[Mapping[str, Array], Mapping[str, Array]]:
+    """The outputs of both, in the reference's order, once nothing speaks against pairing them."""
+    if reference.samples_digest != candidate.samples_digest:
+        raise DataError(
+            f"reference and candidate measured other samples: {reference.samples_digest[:12]} with {len(reference)}, "
+            f"{candidate.samples_digest[:12]} with {len(candidate)}",
+            hint="probe both with the same data and the same --samples",
+        )
+    if len(reference) == 0:
+        raise DataError("reference and candidate measured no samples")
+    expected, got = reference.outputs, candidate.outputs
+    if not expected or expected.keys() != got.keys():
+        raise DataError(f"the reference has outputs {sorted(expected)}, the candidate {sorted(got)}")
+    for name in expected:
+        if expected[name].shape != got[name].shape:
+            raise DataError(
+                f"output '{name}' is {list(expected[name].shape)} in the reference, {list(got[name].shape)} in the "
+                "candidate"
+            )
+        _check_values(expected[name], len(reference), f"output '{name}' of the reference")
+        _check_values(got[name], len(reference), f"output '{name}' of the candidate")
+    return expected, {name: got[name] for name in expected}
+
+
+def _check_values(output: Array, count: int, where: str) -> None:
+    if output.shape[:1] != (count,):
+        raise DataError(f"{where} has shape {list(output.shape)}, {count} samples were measured")
+    if output.dtype.kind != "f":
+        return
+    broken = ~np.isfinite(output.reshape(count, -1)).all(axis=1)
+    if broken.any():
+        raise DataError(
+            f"{where} holds NaN or infinite values in {broken.sum()} of {count} samples, first in {broken.argmax()}",
+            hint="a verdict on them would mean nothing; look at the model's inputs and its calibration set",
+        )

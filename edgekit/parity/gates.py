@@ -1,0 +1,151 @@
+"""Whether what was measured is what the profile asks for. A missed gate is a result, never an exception."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from edgekit.parity.compare import Comparison, Latency
+from edgekit.parity.quantities import QUANTITIES
+from edgekit.parity.statistics import Estimate, needed_count
+from edgekit.specs.profile import Bound, Gates
+
+Outcome = Literal["passed", "failed", "undecided", "not measurable"]
+Verdict = Literal["passed", "failed", "undecided"]
+Device = Literal["none", "emulated", "real"]
+"""What was probed: nothing (a build), an emulated device, or a device that can be timed."""
+
+_PROBE_IT = "edgekit run --device URL"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything a gate can ask for. Shares are in [0, 1]."""
+
+    comparison: Comparison
+    size_ratio: float
+    integer_share: float
+    integer_macs_share: float
+    fallback_share: float
+    device: Device
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """One gate, decided or not, and what that means for someone who does not know the word."""
+
+    name: str
+    value: float | None
+    min: float | None
+    max: float | None
+    outcome: Outcome
+    meaning: str
+
+
+@dataclass(frozen=True)
+class _Unread:
+    """Why a quantity has no value that may be judged. `value` is shown, and not held against the bound."""
+
+    outcome: Outcome
+    reason: str
+    value: float | None = None
+
+
+def judge(gates: Gates, facts: Facts) -> tuple[GateResult, ...]:
+    """Every gate that is set, in the profile's order.
+
+    `confidence` makes `accuracy_drop` and `agreement` intervals: passed or failed once the interval's bound is on one
+    side of the limit, undecided until then. The other quantities are no samples of anything, and are taken as they are.
+    """
+    return tuple(_judge(name, bound, facts) for name, bound in gates.named())
+
+
+def verdict(results: Iterable[GateResult]) -> Verdict:
+    """Failed if any gate failed, else undecided if any is, else passed."""
+    outcomes = {result.outcome for result in results}
+    if "failed" in outcomes:
+        return "failed"
+    return "undecided" if "undecided" in outcomes else "passed"
+
+
+def _judge(name: str, bound: Bound, facts: Facts) -> GateResult:
+    quantity, reading = QUANTITIES[name], _read(name, bound, facts)
+    limit = f"the limit is {quantity.limit(bound)}"
+    if isinstance(reading, _Unread):
+        shown = "" if reading.value is None else f"{quantity.show(reading.value)}; "
+        meaning = f"{quantity.title}: {shown}{limit}, {reading.outcome}: {reading.reason}."
+        return GateResult(name, reading.value, bound.min, bound.max, reading.outcome, meaning)
+    outcome = _decide(reading, bound)
+    meaning = f"{quantity.title}: {quantity.show(reading.value)}{_certainty(name, reading, bound, facts)}; {limit}."
+    if outcome == "undecided":
+        meaning += f" {facts.comparison.samples:,} samples cannot settle it; measure more: --samples."
+    if outcome == "failed":
+        meaning += f" Next: {quantity.remedy}."
+    return GateResult(name, reading.value, bound.min, bound.max, outcome, meaning)
+
+
+def _decide(reading: Estimate, bound: Bound) -> Outcome:
+    over = bound.max is not None and reading.low > bound.max
+    under = bound.min is not None and reading.high < bound.min
+    if over or under:
+        return "failed"
+    below_max = bound.max is None or reading.high <= bound.max
+    above_min = bound.min is None or reading.low >= bound.min
+    return "passed" if below_max and above_min else "undecided"
+
+
+def _certainty(name: str, reading: Estimate, bound: Bound, facts: Facts) -> str:
+    """On how many samples an estimate stands, and what they make certain."""
+    if name not in ("accuracy_drop", "agreement"):
+        return ""
+    on = f" on {facts.comparison.samples:,} samples"
+    if bound.confidence is None:
+        return on
+    show = QUANTITIES[name].show
+    return f"{on} (between {show(reading.low)} and {show(reading.high)}, {100 * bound.confidence:g} % sure of each)"
+
+
+def _read(name: str, bound: Bound, facts: Facts) -> Estimate | _Unread:
+    comparison, confidence = facts.comparison, bound.confidence
+    match name:
+        case "accuracy_drop":
+            return comparison.drop_at(confidence) if confidence else _exact(comparison.accuracy_drop)
+        case "agreement":
+            return comparison.agreement_at(confidence) if confidence else _exact(comparison.agreement)
+        case "latency_p50_ms" | "latency_p90_ms" | "peak_rss_mb":
+            return _on_device(name, facts)
+        case _:
+            return _exact(getattr(facts, name))
+
+
+def _exact(value: float) -> Estimate:
+    return Estimate(value, value, value)
+
+
+def _on_device(name: str, facts: Facts) -> Estimate | _Unread:
+    candidate = facts.comparison.candidate
+    if facts.device == "none":
+        return _Unread("undecided", f"no device was probed; {_PROBE_IT} decides it")
+    if facts.device == "emulated":
+        return _Unread("not measurable", f"an emulated device has no time or memory of its own; {_PROBE_IT} on a board")
+    if candidate.environment.host_stand_in:
+        reason = f"the host stood in for the target, and says nothing of its time or memory; {_PROBE_IT} on the target"
+        return _Unread("undecided", reason)
+    if name != "peak_rss_mb":
+        return _latency(50 if name == "latency_p50_ms" else 90, candidate.latency)
+    if candidate.peak_rss_bytes is None:
+        return _Unread("not measurable", "the device does not say how much memory a process used")
+    return _exact(candidate.peak_rss_bytes / 1e6)
+
+
+def _latency(percent: int, latency: Latency) -> Estimate | _Unread:
+    value_ns = latency.p50_ns if percent == 50 else latency.p90_ns
+    value_ms = None if value_ns is None else value_ns / 1e6
+    if not latency.valid:
+        return _Unread("undecided", f"the latency is not valid: {latency.reason or 'no reason was given'}", value_ms)
+    if value_ms is None:
+        needed = needed_count(percent)
+        reason = f"{latency.count} answers were timed, {needed} are needed; --set profile.probe.min_count={needed}"
+        return _Unread("undecided", reason)
+    return _exact(value_ms)

@@ -1,0 +1,76 @@
+"""What each gate is about, in words and units for people who did not build it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from edgekit.specs.profile import Bound
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One measured quantity that a gate can bound."""
+
+    title: str
+    show: Callable[[float], str]
+    """The value with its unit."""
+    remedy: str
+    """The next step when its gate failed."""
+
+    def limit(self, bound: Bound) -> str:
+        """What the bound asks for: `at least 98 %`."""
+        parts = []
+        if bound.min is not None:
+            parts.append(f"at least {self.show(bound.min)}")
+        if bound.max is not None:
+            parts.append(f"at most {self.show(bound.max)}")
+        return " and ".join(parts)
+
+
+def decimal(value: float, places: int) -> str:
+    """Thousands apart, no trailing zeros: `1,234.5`."""
+    text = f"{value:,.{places}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
+
+
+def percent(share: float) -> str:
+    """`98.65 %`. Three decimals, so that one sample in a hundred thousand shows."""
+    return f"{decimal(100 * share, 3)} %"
+
+
+def points(share: float) -> str:
+    """`0.09 points`: a difference of two percentages."""
+    text = decimal(100 * share, 3)
+    return f"{text} point" if text in ("1", "-1") else f"{text} points"
+
+
+def times(ratio: float) -> str:
+    return f"{decimal(ratio, 4)} times"
+
+
+def milliseconds(value_ms: float) -> str:
+    return f"{decimal(value_ms, 3)} ms"
+
+
+def megabytes(value_mb: float) -> str:
+    return f"{decimal(value_mb, 2)} MB"
+
+
+_IN_FLOAT = "keep the most sensitive layers in float, by 'skip' under [quantize] in the profile"
+_PLACEMENT = "see which operators it is: edgekit inspect BUNDLE --placement"
+_QUICKER = "try another runtime of the target (--backend), or a smaller model"
+
+QUANTITIES: Mapping[str, Quantity] = {
+    "accuracy_drop": Quantity("Accuracy lost against the reference", points, _IN_FLOAT),
+    "agreement": Quantity("Samples that the model and the reference answer alike", percent, _IN_FLOAT),
+    "size_ratio": Quantity("Size of the model's file against the float model's", times, _PLACEMENT),
+    "integer_share": Quantity("Weights stored as small integers", percent, _PLACEMENT),
+    "integer_macs_share": Quantity("Arithmetic done on small integers", percent, _PLACEMENT),
+    "fallback_share": Quantity("Work left to slow fallback code", percent, _PLACEMENT),
+    "latency_p50_ms": Quantity("Time that half of all answers take at most", milliseconds, _QUICKER),
+    "latency_p90_ms": Quantity("Time that nine of ten answers take at most", milliseconds, _QUICKER),
+    "peak_rss_mb": Quantity("Memory needed at the peak", megabytes, _QUICKER),
+}
+"""By the gate's name in a profile."""
