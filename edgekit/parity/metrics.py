@@ -64,4 +64,5 @@ class TopOne:
 
     def answers(self, outputs: Outputs) -> Array:
         """int64 [N]: the class of the largest output, the first of equals."""
-        return np.argmax(next(iter(outputs.values())), axis=1)
+        answers: Array = np.argmax(next(iter(outputs.values())), axis=1)
+        return answers

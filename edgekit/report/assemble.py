@@ -1,0 +1,116 @@
+"""Puts a report together from what the line made."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+from edgekit.ir.artifact import Artifact
+from edgekit.parity.compare import Comparison, Side
+from edgekit.parity.gates import GateResult, verdict
+from edgekit.report.record import (
+    ArtifactRecord,
+    Bounds,
+    BundleRecord,
+    EndpointRecord,
+    File,
+    Flips,
+    Gate,
+    LatencyRecord,
+    Metric,
+    Report,
+    Stage,
+)
+from edgekit.report.sentence import sentence
+from edgekit.specs.profile import Profile
+from edgekit.specs.target import Target
+
+
+def report(
+    *,
+    target: Target,
+    profile: Profile,
+    backend: str,
+    device: str | None,
+    artifact: ArtifactRecord,
+    comparison: Comparison,
+    gates: Sequence[GateResult],
+    stages: Sequence[Stage],
+    bundle: BundleRecord | None,
+    versions: Mapping[str, str],
+) -> Report:
+    """The report of one target. `device` is None for a build; `gates` are what `judge` made of `comparison`."""
+    bound = profile.gates.accuracy_drop
+    confidence = (bound and bound.confidence) or 0.95
+    drop = comparison.drop_at(confidence)
+    return Report(
+        schema_version=1,
+        verdict=verdict(gates),
+        sentence=sentence(target, profile, device, artifact.size_ratio, comparison, gates),
+        target=target.id,
+        profile=profile.id,
+        backend=backend,
+        device=device,
+        host_stand_in=comparison.candidate.environment.host_stand_in,
+        gates=tuple(Gate(**asdict(gate)) for gate in gates),
+        artifact=artifact,
+        reference=_endpoint(comparison, comparison.reference),
+        candidate=_endpoint(comparison, comparison.candidate),
+        accuracy_drop=comparison.accuracy_drop,
+        accuracy_drop_bounds=Bounds(low=drop.low, high=drop.high, confidence=confidence),
+        agreement=comparison.agreement,
+        flips=Flips(
+            reference_only=comparison.reference_only,
+            candidate_only=comparison.candidate_only,
+            samples=tuple(comparison.flipped.tolist()),
+        ),
+        mcnemar_p=comparison.mcnemar_p,
+        sqnr_db=comparison.sqnr_db if math.isfinite(comparison.sqnr_db) else None,
+        stages=tuple(stages),
+        bundle=bundle,
+        versions=dict(sorted(versions.items())),
+    )
+
+
+def describe(artifact: Artifact, float_size_bytes: int) -> ArtifactRecord:
+    """The artifact's facts, and name, size and SHA-256 of its files. `float_size_bytes` is the float artifact's."""
+    placement = artifact.placement
+    return ArtifactRecord(
+        format=artifact.format,
+        files=tuple(
+            File(path=path.name, bytes=path.stat().st_size, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+            for path in artifact.files
+        ),
+        size_bytes=artifact.size_bytes,
+        float_size_bytes=float_size_bytes,
+        size_ratio=artifact.size_bytes / float_size_bytes,
+        integer_share=artifact.integer,
+        integer_macs_share=artifact.integer_macs,
+        delegated_share=placement.delegated,
+        fallback_share=placement.fallback,
+        macs=artifact.macs,
+        signature=artifact.signature,
+    )
+
+
+def _endpoint(comparison: Comparison, side: Side) -> EndpointRecord:
+    score, latency = side.score, side.latency
+    return EndpointRecord(
+        kind=side.environment.kind,
+        metric=Metric(name=comparison.metric, value=score.value, low=score.low, high=score.high),
+        samples=comparison.samples,
+        load_ns=side.load_ns,
+        first_ns=side.first_ns,
+        latency_ns=LatencyRecord(
+            count=latency.count,
+            valid=latency.valid,
+            reason=latency.reason,
+            p50=latency.p50_ns,
+            p90=latency.p90_ns,
+            p99=latency.p99_ns,
+        ),
+        peak_rss_bytes=side.peak_rss_bytes,
+        environment=side.environment,
+    )

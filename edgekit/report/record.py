@@ -1,0 +1,222 @@
+"""What a build or a run found, as one versioned record: `report.json`, and what `--json` prints (docs/report.md)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
+
+from edgekit.errors import DataError
+from edgekit.ir.artifact import Format
+from edgekit.ir.measurement import Environment, Kind
+from edgekit.ir.signature import Signature
+from edgekit.parity.gates import Outcome, Verdict
+
+
+class Record(BaseModel):
+    """Immutable, finite, and strict about unknown keys. A key whose default is null is left out when it is null."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        optional = {name for name, field in type(self).model_fields.items() if not field.is_required()}
+        return {key: value for key, value in handler(self).items() if value is not None or key not in optional}
+
+
+class Gate(Record):
+    """One thing the profile asks for, and whether it holds."""
+
+    name: str
+    value: float | None
+    """What was measured; null where nothing could be. Shares and drops in [0, 1], times in ms, memory in MB."""
+    min: float | None = None
+    max: float | None = None
+    outcome: Outcome
+    meaning: str
+    """A plain sentence: what it is, what was measured, what the limit is, and what to do if it failed."""
+
+
+class File(Record):
+    """One file of the artifact."""
+
+    path: str
+    """Its name within the bundle."""
+    bytes: int
+    sha256: str
+
+
+class ArtifactRecord(Record):
+    """The lowered model: its files, and the facts read off the graph as the runtime loaded it."""
+
+    format: Format
+    files: tuple[File, ...] = Field(min_length=1)
+    """The entry first."""
+    size_bytes: int
+    float_size_bytes: int
+    """Of the float model, lowered by the same backend."""
+    size_ratio: float
+    """`size_bytes` over `float_size_bytes`."""
+    integer_share: float
+    """Share of the weight elements stored as integers, in [0, 1]."""
+    integer_macs_share: float
+    """Share of the multiply-accumulates that integer kernels run, in [0, 1]."""
+    delegated_share: float
+    """Share of the work that a delegate runs, in [0, 1]."""
+    fallback_share: float
+    """Share of the work that no delegate takes, in [0, 1]."""
+    macs: int
+    """Multiply-accumulates of one inference."""
+    signature: Signature
+
+
+class Metric(Record):
+    """The metric of one endpoint, between the ends of its 95 % interval."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+
+
+class LatencyRecord(Record):
+    """Nanoseconds one inference takes. A percentile that `count` cannot support is null."""
+
+    count: int
+    valid: bool
+    """Whether these numbers may be quoted."""
+    reason: str | None = None
+    """Why they may not."""
+    p50: int | None
+    p90: int | None
+    """With 99 % confidence the true one is not above (MLPerf's early stopping); needs 64 inferences."""
+    p99: int | None = None
+    """As `p90`; needs 662 inferences."""
+
+
+class EndpointRecord(Record):
+    """What one endpoint, the reference or the candidate, made of the samples."""
+
+    kind: Kind
+    metric: Metric
+    samples: int
+    load_ns: int
+    """From nothing to a loaded model."""
+    first_ns: int
+    """The first inference, which may allocate and compile."""
+    latency_ns: LatencyRecord
+    peak_rss_bytes: int | None
+    instructions: int | None = None
+    """Of one inference, counted by an emulated device."""
+    environment: Environment
+
+
+class Flips(Record):
+    """Samples that one endpoint gets right and the other does not."""
+
+    reference_only: int
+    candidate_only: int
+    samples: tuple[int, ...]
+    """Their indices in the samples measured."""
+
+
+class Bounds(Record):
+    """Two one-sided bounds of an estimate, each at `confidence`."""
+
+    low: float
+    high: float
+    confidence: float
+
+
+class Stage(Record):
+    """One step of the line."""
+
+    name: str
+    seconds: float
+    cached: bool
+
+
+class BundleRecord(Record):
+    """The bundle that was built or run."""
+
+    path: str
+    digest: str
+    signer: str
+
+
+class Report(Record):
+    """One model, one target, one profile: what was built, what it measured, and the verdict."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    verdict: Verdict
+    """failed if any gate failed, else undecided if any is undecided, else passed."""
+    sentence: str
+    """The verdict for someone who is no engineer."""
+    target: str
+    profile: str
+    backend: str
+    device: str | None
+    """What was probed; null for a build."""
+    host_stand_in: bool
+    """Whether the candidate ran on the host instead of the target: its latency then says nothing of the target's."""
+    gates: tuple[Gate, ...]
+    artifact: ArtifactRecord
+    reference: EndpointRecord
+    candidate: EndpointRecord
+    accuracy_drop: float
+    """Metric of the reference minus metric of the candidate, on the same samples."""
+    accuracy_drop_bounds: Bounds
+    """From a paired bootstrap, at the confidence the gate asks for, or 0.95."""
+    agreement: float
+    """Share of the samples that both answer alike."""
+    flips: Flips
+    mcnemar_p: float
+    """How likely flips this lopsided are if neither is better (exact, two-sided)."""
+    sqnr_db: float | None
+    """Signal to quantization noise of the candidate's worst output; null when it equals the reference's."""
+    stages: tuple[Stage, ...]
+    bundle: BundleRecord | None
+    """Null where measurements were compared without one."""
+    versions: dict[str, str]
+    """Versions of the packages that decided the bytes."""
+
+    def to_json(self) -> str:
+        """This report alone, as `report.json` holds it."""
+        return self.model_dump_json(by_alias=True, indent=2) + "\n"
+
+
+class Document(Record):
+    """What `--json` prints: one report a target."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    reports: tuple[Report, ...]
+
+
+def to_json(reports: Sequence[Report]) -> str:
+    """The document that holds these reports."""
+    return Document(schema_version=1, reports=tuple(reports)).model_dump_json(by_alias=True, indent=2) + "\n"
+
+
+def read(path: Path) -> tuple[Report, ...]:
+    """The reports in a file that holds one report or a document of them. Raises DataError."""
+    try:
+        values = json.loads(path.read_text("utf-8"))
+        if isinstance(values, dict) and "reports" in values:
+            return Document.model_validate(values).reports
+        return (Report.model_validate(values),)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise DataError(f"'{path}' is not a report: '{where}': {first['msg']}") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"'{path}' cannot be read as a report: {error}") from error
+
+
+def json_schema() -> str:
+    """The JSON schema of the document, as docs/report.schema.json holds it."""
+    return json.dumps(Document.model_json_schema(), indent=2, sort_keys=True) + "\n"

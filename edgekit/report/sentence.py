@@ -1,0 +1,60 @@
+"""The verdict in one sentence, for someone who is no engineer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgekit.parity.compare import Comparison
+from edgekit.parity.gates import GateResult
+from edgekit.parity.quantities import decimal, milliseconds
+from edgekit.specs.profile import Profile
+from edgekit.specs.target import Target
+
+_PRECISIONS = {"static-int8": "int8"}
+
+
+def sentence(
+    target: Target,
+    profile: Profile,
+    device: str | None,
+    size_ratio: float,
+    comparison: Comparison,
+    gates: Sequence[GateResult],
+) -> str:
+    """What was measured, on what, and how the gates stand. Never speaks of a target's time that was not measured."""
+    parts = [f"{_subject(target, profile, device, comparison)} {_answers(comparison)}", _size(size_ratio)]
+    latency, stand_in = comparison.candidate.latency, comparison.candidate.environment.host_stand_in
+    if device is not None and not stand_in and latency.valid and latency.p50_ns is not None:
+        parts.append(f"one answer takes {milliseconds(latency.p50_ns / 1e6)}")
+    return f"{'; '.join([*parts, _gates(gates)])}."
+
+
+def _subject(target: Target, profile: Profile, device: str | None, comparison: Comparison) -> str:
+    precision = _PRECISIONS.get(profile.precision, profile.precision)
+    if comparison.candidate.environment.host_stand_in:
+        return f"{precision} for {target.title}, run on the host in its place,"
+    return f"{precision} on {target.title}"
+
+
+def _answers(comparison: Comparison) -> str:
+    ours, theirs = comparison.candidate.score.value, comparison.reference.score.value
+    reference = "the float model" if comparison.reference.environment.kind == "eager" else "the reference"
+    if comparison.metric == "top1":
+        count = f"{comparison.samples:,} samples"
+        return f"answers {100 * ours:.1f} % of {count} right, {reference} {100 * theirs:.1f} %"
+    return f"reaches {ours:.3f} {comparison.metric} on {comparison.samples:,} samples, {reference} {theirs:.3f}"
+
+
+def _size(ratio: float) -> str:
+    return "the file is as large as the float file" if ratio == 1 else f"the file is {decimal(ratio, 2)} times the size"
+
+
+def _gates(gates: Sequence[GateResult]) -> str:
+    if not gates:
+        return "no gate was set"
+    for outcome, verb in (("failed", "failed"), ("undecided", "undecided")):
+        names = [gate.name for gate in gates if gate.outcome == outcome]
+        if names:
+            return f"{len(names)} of {len(gates)} gates {verb}: {', '.join(names)}"
+    unmeasured = sum(gate.outcome == "not measurable" for gate in gates)
+    return f"every gate passed but {unmeasured} that cannot be measured here" if unmeasured else "every gate passed"
