@@ -1,0 +1,115 @@
+"""`python -m runner VERB …`: one JSON document on stdout, messages on stderr; exit 0, or 1 with `error` and `kind`."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+from . import slots, system
+from .errors import RunnerError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def main(argv: list[str]) -> int:
+    """Do what `argv` asks. Everything but the document goes to stderr, whoever writes it."""
+    # Runtimes print to stdout from C, so the descriptor itself is moved out of their way.
+    answer = os.dup(1)
+    os.dup2(2, 1)
+    document, code = _answer(argv)
+    with os.fdopen(answer, "w", encoding="utf-8") as out:
+        out.write(json.dumps(document, sort_keys=True, allow_nan=False) + "\n")
+    return code
+
+
+def _answer(argv: list[str]) -> tuple[dict[str, Any], int]:
+    try:
+        return _do(_parser().parse_args(argv)), 0
+    except RunnerError as error:
+        return _failure(error.kind, str(error)), 1
+    except MemoryError:
+        return _failure("memory", "there is not enough memory"), 1
+    except OSError as error:
+        return _failure("storage" if error.errno in FULL else "system", str(error)), 1
+    except Exception as error:  # noqa: BLE001 the last line: whatever a runtime raises must reach the host as a document
+        return _failure("run", f"{type(error).__name__}: {error}"), 1
+
+
+def _failure(kind: str, message: str) -> dict[str, Any]:
+    return {"error": message, "kind": kind}
+
+
+def _do(asked: argparse.Namespace) -> dict[str, Any]:
+    if asked.verb == "info":
+        from .runtimes import installed
+
+        return {**system.info(), "runtimes": installed()}
+    if asked.verb == "slots":
+        return _slots(asked)
+    with slots.in_use(asked.slot):
+        return _model(asked)
+
+
+def _slots(asked: argparse.Namespace) -> dict[str, Any]:
+    if asked.slots_verb == "stage":
+        return slots.stage(asked.root, asked.staging, asked.digest)
+    if asked.slots_verb == "commit":
+        return slots.commit(asked.root, asked.digest)
+    if asked.slots_verb == "rollback":
+        return slots.rollback(asked.root, asked.digest)
+    return slots.status(asked.root)
+
+
+def _model(asked: argparse.Namespace) -> dict[str, Any]:
+    from .probe import accuracy, latency
+    from .selftest import selftest
+
+    if asked.verb == "selftest":
+        return selftest(asked.slot, asked.threads)
+    if asked.verb == "accuracy":
+        return accuracy(asked.slot, asked.inputs, asked.out, asked.threads)
+    return latency(asked.slot, asked.inputs, asked.out, asked.min_count, asked.min_duration, asked.threads)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise RunnerError("usage", message)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="runner", allow_abbrev=False)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("info")
+    _slots_parser(verbs.add_parser("slots"))
+    for name in ("selftest", "latency", "accuracy"):
+        verb = verbs.add_parser(name)
+        verb.add_argument("slot", type=Path)
+        verb.add_argument("--threads", type=int, default=1)
+        if name != "selftest":
+            verb.add_argument("--inputs", type=Path, required=True)
+            verb.add_argument("--out", type=Path, required=True)
+        if name == "latency":
+            verb.add_argument("--min-count", type=int, required=True)
+            verb.add_argument("--min-duration", type=float, required=True)
+    return parser
+
+
+def _slots_parser(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="slots_verb", required=True)
+    for name in ("status", "stage", "commit", "rollback"):
+        verb = verbs.add_parser(name)
+        verb.add_argument("root", type=Path)
+        if name == "stage":
+            verb.add_argument("staging", type=Path)
+            verb.add_argument("digest")
+        if name in ("commit", "rollback"):
+            verb.add_argument("digest", nargs="?")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,11 @@
+"""The one error of the runner: the host reads its kind."""
+
+from __future__ import annotations
+
+
+class RunnerError(Exception):
+    """What could not be done. `kind` is one word: usage data runtime load run state busy storage memory system."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind

@@ -1,0 +1,74 @@
+"""What the runner needs of a slot's `manifest.json`."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import RunnerError
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One input or output of the model. `shape` includes the batch axis."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    scale: float | None
+    zero_point: int
+    """Of quantized integers that stand for reals; `scale` is None where values are what they are."""
+
+    def __str__(self) -> str:
+        return f"{self.dtype}{list(self.shape)}"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """How to load the model, what it takes and gives, and how closely it must reproduce its golden outputs."""
+
+    format: str
+    model: Path
+    options: tuple[tuple[str, str], ...]
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    tolerance: float
+
+
+def read_manifest(slot: Path) -> Manifest:
+    """The manifest of the slot at `slot`. Raises RunnerError (data) if it is missing or not whole."""
+    path = slot / "manifest.json"
+    try:
+        return _manifest(slot, json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError) as error:
+        raise RunnerError("data", f"'{path}' cannot be read: {error}") from error
+    except (KeyError, TypeError, IndexError) as error:
+        raise RunnerError("data", f"'{path}' is not a manifest: {type(error).__name__}: {error}") from error
+
+
+def _manifest(slot: Path, written: dict[str, Any]) -> Manifest:
+    return Manifest(
+        format=written["format"],
+        model=slot / _file_name(written["model"][0]),
+        options=tuple((key, value) for key, value in written["options"]),
+        inputs=tuple(map(_tensor, written["signature"]["inputs"])),
+        outputs=tuple(map(_tensor, written["signature"]["outputs"])),
+        tolerance=written["golden"]["tolerance"],
+    )
+
+
+def _tensor(written: dict[str, Any]) -> Tensor:
+    affine = written["affine"] or {"scale": None, "zero_point": 0}
+    return Tensor(
+        _file_name(written["name"]), written["dtype"], tuple(written["shape"]), affine["scale"], affine["zero_point"]
+    )
+
+
+def _file_name(name: str) -> str:
+    # Names become files beside others: one with a slash could leave the folder.
+    if not re.fullmatch(r"[^/\\\0]+", name) or name in (".", ".."):
+        raise ValueError(f"'{name}' is no plain name")
+    return name

@@ -1,0 +1,59 @@
+"""The model of a slot, loaded and run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any
+
+from . import system
+from .manifest import Manifest
+from .runtimes import installed, load, open_runtime
+from .tensors import check_outputs, empty_columns, row
+
+if TYPE_CHECKING:
+    from .runtimes import Call
+    from .tensors import Array
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded model, and what loading it and its first inference took."""
+
+    manifest: Manifest
+    call: Call
+    facts: dict[str, Any]
+    """As the host reads them: load_ns, first_ns, peak_rss_bytes after the first inference, runtime, threads, info."""
+
+    @classmethod
+    def load(cls, manifest: Manifest, threads: int, first: list[Array]) -> Model:
+        """Load the model and run it on the sample `first`.
+
+        Raises RunnerError: runtime, load, or run if its outputs are not what the manifest says.
+        """
+        info = {**system.info(), "runtimes": installed()}
+        label, runtime = open_runtime(manifest.format)
+        started = perf_counter_ns()
+        call = load(runtime, manifest, threads)
+        loaded = perf_counter_ns()
+        outputs = call(first)
+        ran = perf_counter_ns()
+        check_outputs(outputs, manifest.outputs)
+        facts = {
+            "load_ns": loaded - started,
+            "first_ns": ran - loaded,
+            "peak_rss_bytes": system.peak_rss_bytes(),
+            "runtime": label,
+            "threads": threads,
+            "info": info,
+        }
+        return cls(manifest, call, facts)
+
+    def outputs(self, columns: list[Array]) -> list[Array]:
+        """What the model gives for every sample of `columns`: one array [N, …] an output, as stored."""
+        count = len(columns[0])
+        stored = empty_columns(self.manifest.outputs, count)
+        for i in range(count):
+            for k, output in enumerate(self.call(row(columns, i))):
+                stored[k][i] = output[0]
+        return stored

@@ -1,0 +1,51 @@
+"""What the model of a slot answers, and how long it takes: arrays from a folder, arrays into a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import system
+from .manifest import read_manifest
+from .model import Model
+from .tensors import read_columns, real, row
+from .timing import single_stream
+
+if TYPE_CHECKING:
+    from .tensors import Array
+
+# What is cycled is held in memory, and counts in the peak: a bound that small devices bear.
+CYCLED_BYTES = 16 << 20
+
+
+def accuracy(slot: Path, inputs: Path, out: Path, threads: int) -> dict[str, Any]:
+    """Write `out/<output>.npy`, [N, …] real values, for every sample in `inputs`."""
+    manifest = read_manifest(slot)
+    columns = read_columns(inputs, manifest.inputs)
+    model = Model.load(manifest, threads, row(columns, 0))
+    stored = model.outputs(columns)
+    out.mkdir(parents=True, exist_ok=True)
+    for k, tensor in enumerate(manifest.outputs):
+        np.save(out / f"{tensor.name}.npy", real(stored[k], tensor))
+    return {**model.facts, "count": len(columns[0])}
+
+
+def latency(slot: Path, inputs: Path, out: Path, min_count: int, min_duration_s: float, threads: int) -> dict[str, Any]:
+    """Write `out/latency_ns.npy`, int64 [M]: one inference each, over the first samples in `inputs`, cycled."""
+    manifest = read_manifest(slot)
+    columns = read_columns(inputs, manifest.inputs)
+    samples = [row(columns, i) for i in range(_cycled(columns))]
+    model = Model.load(manifest, threads, samples[0])
+    taken = single_stream(model.call, samples, min_count, min_duration_s)
+    peak_rss_bytes = system.peak_rss_bytes()
+    out.mkdir(parents=True, exist_ok=True)
+    np.save(out / "latency_ns.npy", taken)
+    return {**model.facts, "peak_rss_bytes": peak_rss_bytes, "count": len(taken)}
+
+
+def _cycled(columns: list[Array]) -> int:
+    """How many samples are cycled: as many as fit, and at least one."""
+    sample_bytes = sum(column.nbytes // len(column) for column in columns)
+    return max(1, min(len(columns[0]), CYCLED_BYTES // max(1, sample_bytes)))

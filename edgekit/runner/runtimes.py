@@ -1,0 +1,153 @@
+"""The three runtimes behind one interface: a file becomes a function from arrays to arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Protocol
+
+from .errors import RunnerError
+
+if TYPE_CHECKING:
+    from .manifest import Manifest
+    from .tensors import Array
+
+    Call = Callable[[Sequence[Array]], list[Array]]
+    """From inputs [1, …] to outputs [1, …], both in the signature's order."""
+
+# By format, in order of preference: the distributions that run it, and what else each needs.
+DISTRIBUTIONS: dict[str, dict[str, tuple[str, ...]]] = {
+    "pte": {"executorch": ("torch",)},
+    "onnx": {"onnxruntime": ()},
+    "tflite": {"ai-edge-litert": (), "tflite-runtime": ()},
+}
+
+
+class Runtime(Protocol):
+    """Imports what it needs when made."""
+
+    def __init__(self, distribution: str) -> None: ...
+    def load(self, manifest: Manifest, threads: int) -> Call: ...
+
+
+def installed() -> dict[str, str | None]:
+    """By format, name and version of the runtime that would run it here; None where there is none."""
+    return {format: _label(format) for format in DISTRIBUTIONS}
+
+
+def open_runtime(format: str) -> tuple[str, Runtime]:
+    """Name and version of the runtime of a format, and the runtime, imported.
+
+    Raises RunnerError (runtime) if it is not installed or does not import.
+    """
+    label = _label(format) if format in DISTRIBUTIONS else None
+    if label is None:
+        needed = " or ".join(DISTRIBUTIONS.get(format, ()))
+        raise RunnerError("runtime", f"nothing here runs .{format}" + (f": install {needed}" if needed else ""))
+    try:
+        return label, RUNTIMES[format](label.partition(" ")[0])
+    except Exception as error:
+        raise RunnerError("runtime", f"'{label}' does not import: {error}") from error
+
+
+def load(runtime: Runtime, manifest: Manifest, threads: int) -> Call:
+    """The model as a function. Raises RunnerError (load)."""
+    try:
+        return runtime.load(manifest, threads)
+    except RunnerError:
+        raise
+    except Exception as error:
+        raise RunnerError("load", f"'{manifest.model.name}' cannot be loaded: {error}") from error
+
+
+class ExecuTorch:
+    """ExecuTorch's Python runtime."""
+
+    def __init__(self, distribution: str) -> None:
+        self._torch = import_module("torch")
+        # Not `executorch.runtime`: that imports the whole exporter, 2.4 s and 130 MB more (executorch 1.5.1).
+        self._native = import_module(f"{distribution}.extension.pybindings._C")
+
+    def load(self, manifest: Manifest, threads: int) -> Call:
+        _no_options(manifest)
+        from_numpy = self._torch.from_numpy
+        self._native._unsafe_reset_threadpool(threads)
+        program = self._native._load_program(str(manifest.model))
+        method = program.load_method("forward")
+
+        def call(inputs: Sequence[Array]) -> list[Array]:
+            return [output.numpy() for output in method([from_numpy(array) for array in inputs])]
+
+        return call
+
+
+class Onnx:
+    """onnxruntime on the CPU; the manifest's options are session config entries."""
+
+    def __init__(self, distribution: str) -> None:
+        self._runtime = import_module(distribution)
+
+    def load(self, manifest: Manifest, threads: int) -> Call:
+        options = self._runtime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.graph_optimization_level = self._runtime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        for key, value in manifest.options:
+            options.add_session_config_entry(key, value)
+        session = self._runtime.InferenceSession(str(manifest.model), options, providers=["CPUExecutionProvider"])
+        run = session.run
+        names = [tensor.name for tensor in manifest.inputs]
+        outputs = [tensor.name for tensor in manifest.outputs]
+
+        def call(inputs: Sequence[Array]) -> list[Array]:
+            found: list[Array] = run(outputs, {name: inputs[i] for i, name in enumerate(names)})
+            return found
+
+        return call
+
+
+class TFLite:
+    """LiteRT or tflite-runtime, with the XNNPACK delegate that both apply by themselves."""
+
+    def __init__(self, distribution: str) -> None:
+        self._interpreter = import_module(distribution.replace("-", "_") + ".interpreter").Interpreter
+
+    def load(self, manifest: Manifest, threads: int) -> Call:
+        _no_options(manifest)
+        interpreter = self._interpreter(model_path=str(manifest.model), num_threads=threads)
+        interpreter.allocate_tensors()
+        taken = [detail["index"] for detail in interpreter.get_input_details()]
+        given = [detail["index"] for detail in interpreter.get_output_details()]
+        set_tensor, invoke, get_tensor = interpreter.set_tensor, interpreter.invoke, interpreter.get_tensor
+
+        def call(inputs: Sequence[Array]) -> list[Array]:
+            for i, index in enumerate(taken):
+                set_tensor(index, inputs[i])
+            invoke()
+            return [get_tensor(index) for index in given]
+
+        return call
+
+
+RUNTIMES: dict[str, type[Runtime]] = {"pte": ExecuTorch, "onnx": Onnx, "tflite": TFLite}
+
+
+def _no_options(manifest: Manifest) -> None:
+    if manifest.options:
+        raise RunnerError("load", f".{manifest.format} takes no options, its manifest has {dict(manifest.options)}")
+
+
+def _label(format: str) -> str | None:
+    for distribution, needs in DISTRIBUTIONS[format].items():
+        versions = [_version(name) for name in (distribution, *needs)]
+        if all(versions):
+            return f"{distribution} {versions[0]}"
+    return None
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,38 @@
+"""Whether the model of a slot computes here what it computed where it was built."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .manifest import Tensor, read_manifest
+from .model import Model
+from .tensors import read_columns, real, row
+
+if TYPE_CHECKING:
+    from .tensors import Array
+
+
+def selftest(slot: Path, threads: int) -> dict[str, Any]:
+    """Run the golden inputs; `worst` and `allowed` are differences in real units, `worst` null if it is not finite."""
+    manifest = read_manifest(slot)
+    columns = read_columns(slot / "golden" / "inputs", manifest.inputs)
+    golden = read_columns(slot / "golden" / "outputs", manifest.outputs)
+    model = Model.load(manifest, threads, row(columns, 0))
+    stored = model.outputs(columns)
+    outputs = {
+        tensor.name: _compare(stored[k], golden[k], tensor, manifest.tolerance)
+        for k, tensor in enumerate(manifest.outputs)
+    }
+    return {"passed": all(found.pop("passed") for found in outputs.values()), "outputs": outputs}
+
+
+def _compare(stored: Array, golden: Array, tensor: Tensor, tolerance: float) -> dict[str, Any]:
+    candidate, reference = (real(array, tensor).astype(np.float64) for array in (stored, golden))
+    worst = float(np.abs(candidate - reference).max())
+    allowed = tolerance * float(reference.max() - reference.min())
+    # NaN is above nothing and below nothing: it fails.
+    return {"passed": worst <= allowed, "worst": worst if math.isfinite(worst) else None, "allowed": allowed}

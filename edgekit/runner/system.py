@@ -1,0 +1,77 @@
+"""The machine it runs on, as far as the system says. What is not known is None."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from pathlib import Path
+from typing import Any
+
+# Arm's cores have no name in /proc/cpuinfo, only a part number: Arm's manuals of each core, register MIDR_EL1.
+ARM_CORES = {
+    "0xd03": "cortex-a53",
+    "0xd05": "cortex-a55",
+    "0xd07": "cortex-a57",
+    "0xd08": "cortex-a72",
+    "0xd09": "cortex-a73",
+    "0xd0a": "cortex-a75",
+    "0xd0b": "cortex-a76",
+    "0xd42": "cortex-a78ae",
+}
+
+
+def info() -> dict[str, Any]:
+    """Machine, system, CPU, cores, memory, Python, and the load average of the last minute."""
+    return {
+        "machine": platform.machine(),
+        "system": f"{platform.system()} {platform.release()}",
+        "cpu": _cpu(_read("/proc/cpuinfo")),
+        "cores": _cores(),
+        "ram_bytes": _kilobytes("MemTotal", _read("/proc/meminfo")),
+        "python": platform.python_version(),
+        "load_average": _load_average(),
+    }
+
+
+def peak_rss_bytes() -> int | None:
+    """The most memory this process held at once.
+
+    Not `ru_maxrss`: that one survives exec, so a child of a large process would report its parent's peak.
+    """
+    return _kilobytes("VmHWM", _read("/proc/self/status"))
+
+
+def _cores() -> int:
+    """Cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _load_average() -> float | None:
+    try:
+        return os.getloadavg()[0]
+    except (AttributeError, OSError):
+        return None
+
+
+def _cpu(cpuinfo: str) -> str | None:
+    name = re.search(r"^model name\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
+    if name:
+        return name.group(1).strip()
+    parts = re.findall(r"^CPU part\s*:\s*(\w+)$", cpuinfo, re.MULTILINE)
+    cores = list(dict.fromkeys(ARM_CORES.get(part, f"arm {part}") for part in parts))
+    return " + ".join(cores) or None
+
+
+def _kilobytes(field: str, text: str) -> int | None:
+    found = re.search(rf"^{field}:\s*(\d+) kB$", text, re.MULTILINE)
+    return int(found.group(1)) * 1024 if found else None
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text("utf-8", "replace")
+    except OSError:
+        return ""

@@ -1,0 +1,61 @@
+"""Whether an unpacked bundle is exactly what its manifest lists. Standard library only."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+MANIFEST = "manifest.json"
+SIGNATURE = "manifest.sig"
+CHUNK = 1 << 20
+
+
+def fault(folder: Path) -> str | None:
+    """What is wrong with the bundle unpacked in `folder`: a file missing, damaged or not listed; None if whole."""
+    try:
+        written = json.loads((folder / MANIFEST).read_text("utf-8"))
+        listed = {entry["path"]: entry["sha256"] for entry in written["files"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return f"'{folder / MANIFEST}' cannot be read: {error}"
+    found = _files(folder) - {MANIFEST, SIGNATURE}
+    for name in sorted(found ^ set(listed)):
+        return f"'{name}' in '{folder}' " + ("is not in its manifest" if name in found else "is missing")
+    for name in sorted(found):
+        if _digest(folder / name) != listed[name]:
+            return f"'{name}' in '{folder}' is damaged"
+    return None
+
+
+def sync(folder: Path) -> None:
+    """Every file and folder below, and the folder itself, to the disk."""
+    for parent, _, names in os.walk(folder):
+        for path in (*(Path(parent) / name for name in names), Path(parent)):
+            sync_one(path)
+
+
+def sync_one(path: Path) -> None:
+    """One file's bytes, or one folder's names, to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _files(folder: Path) -> set[str]:
+    """Whatever is no folder below, by relative path. A link to a folder is none."""
+    paths = (Path(parent) / name for parent, folders, files in os.walk(folder) for name in (*folders, *files))
+    return {path.relative_to(folder).as_posix() for path in paths if path.is_symlink() or not path.is_dir()}
+
+
+def _digest(path: Path) -> str | None:
+    """SHA-256 of a file's bytes; None of what is no file of its own, such as a link."""
+    if path.is_symlink() or not path.is_file():
+        return None
+    sha = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            sha.update(chunk)
+    return sha.hexdigest()
