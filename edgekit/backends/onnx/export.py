@@ -1,0 +1,99 @@
+"""torch.export to an ONNX file: convert, tidy, check, serialize."""
+
+from __future__ import annotations
+
+import logging
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from edgekit.backends.onnx.tidy import tidy
+from edgekit.errors import LoweringError, UnsupportedOperator
+from edgekit.passes.skip import module_path
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+    from torch.fx import Node
+
+    from edgekit.ir.program import Program
+
+# What the exporter's function library is written in: 18 needs no conversion, and every onnxruntime since 1.14 reads it.
+OPSET = 18
+
+
+def to_onnx(program: Program) -> bytes:
+    """`program` as the bytes of an ONNX model with the signature's names. The same program gives the same bytes.
+
+    Raises UnsupportedOperator for an operator that ONNX lacks, LoweringError for whatever else the exporter refuses.
+    """
+    import onnx
+    import torch
+
+    names = program.signature
+    try:
+        with _quiet():
+            exported = torch.onnx.export(
+                program.exported,
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=[spec.name for spec in names.inputs],
+                output_names=[spec.name for spec in names.outputs],
+                verbose=False,
+            )
+    except Exception as error:
+        raise _refusal(error, program.exported) from error
+    assert exported is not None
+    proto = tidy(exported.model, names)
+    try:
+        onnx.checker.check_model(proto, full_check=True)
+        data: bytes = proto.SerializeToString(deterministic=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError) as error:
+        raise LoweringError(f"the exported graph is not a valid ONNX model: {error}") from error
+    return data
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the exporter's notes on torchvision, which we do not need, and on torch's own deprecations."""
+    registry = logging.getLogger("torch.onnx._internal.exporter._registration")
+    level = registry.level
+    registry.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
+            yield
+    finally:
+        registry.setLevel(level)
+
+
+def _refusal(error: Exception, exported: ExportedProgram) -> LoweringError:
+    """What to raise for an exporter's error: the operator and its place, if one is named in the chain of causes."""
+    reasons = [str(cause) for cause in _causes(error)]
+    missing = re.search(r"No ONNX function found for <OpOverload\(op='([^']+)'", "\n".join(reasons))
+    failed = re.search(r"Error when translating node %(\w+)", "\n".join(reasons))
+    where = _place(exported, failed.group(1)) if failed else ""
+    if missing:
+        return UnsupportedOperator(
+            f"ONNX has no operator for '{missing.group(1)}'{where}", hint="try another backend, or rewrite that part"
+        )
+    return LoweringError(f"the ONNX exporter failed{where}: {reasons[-1].splitlines()[0]}")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _place(exported: ExportedProgram, name: str) -> str:
+    """The module and source line of the node called `name`, as far as they are known."""
+    node: Node | None = next((node for node in exported.graph.nodes if node.name == name), None)
+    if node is None:
+        return ""
+    module = module_path(node)
+    frames = re.findall(r'File "([^"]+)", line (\d+)', node.meta.get("stack_trace") or "")
+    line = f" ({PurePath(frames[-1][0]).name}, line {frames[-1][1]})" if frames else ""
+    return (f" in module '{module}'" if module else "") + line

@@ -1,0 +1,123 @@
+"""What onnxruntime makes of a model file: its edges, and which kernels run it, read off the graph that it loaded."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgekit.backends.onnx.macs import macs
+from edgekit.errors import LoweringError, UnsupportedOperator
+from edgekit.ir.artifact import Operator, Placement
+from edgekit.ir.signature import Signature, TensorSpec
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto
+    from onnxruntime import InferenceSession, NodeArg, SessionOptions
+
+    from edgekit.ir.measurement import Array
+
+Options = tuple[tuple[str, str], ...]
+
+INTEGER_KERNELS = {
+    "QGemm",
+    "ConvInteger",
+    "MatMulInteger",
+    "MatMulIntegerToFloat",
+    "DynamicQuantizeMatMul",
+}
+"""Beside the `QLinear…` ones."""
+DTYPES = {"float": "float32", "double": "float64"}
+"""onnxruntime's names that are not numpy's."""
+
+
+def read(model: Path, options: Options, delegate: str | None) -> tuple[Signature, Placement]:
+    """The edges of `model` as loaded, and its operators in execution order, each on `delegate`.
+
+    Raises UnsupportedOperator if onnxruntime lacks a kernel, LoweringError if it cannot load or run the file.
+    """
+    import onnx
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "optimized.onnx"
+        signature = _signature(_load(model.read_bytes(), _settings(options, path)))
+        optimized = onnx.load(path)
+    return signature, Placement(tuple(_operators(optimized, delegate)))
+
+
+def _settings(options: Options, optimized: Path) -> SessionOptions:
+    """Loads as the target would, and writes the graph that is then run to `optimized`."""
+    import onnxruntime
+
+    settings = onnxruntime.SessionOptions()
+    # The level above only rearranges memory for this host's vector units: same kernels, same arithmetic.
+    settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    settings.optimized_model_filepath = str(optimized)
+    for key, value in options:
+        settings.add_session_config_entry(key, value)
+    return settings
+
+
+def _load(model: bytes, settings: SessionOptions) -> InferenceSession:
+    import onnxruntime
+
+    settings.intra_op_num_threads = 1
+    settings.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        missing = re.search(r"Could not find an implementation for (\w+)\((\d+)\)", str(error))
+        if missing:
+            raise UnsupportedOperator(f"onnxruntime has no kernel for '{missing[1]}' ({missing[2]})") from error
+        raise LoweringError(f"onnxruntime cannot load the model: {error}") from error
+
+
+def _signature(session: InferenceSession) -> Signature:
+    return Signature(tuple(map(_spec, session.get_inputs())), tuple(map(_spec, session.get_outputs())))
+
+
+def _spec(arg: NodeArg) -> TensorSpec:
+    element = arg.type.removeprefix("tensor(").removesuffix(")")
+    return TensorSpec(arg.name, DTYPES.get(element, element), tuple(arg.shape))
+
+
+def _operators(optimized: ModelProto, delegate: str | None) -> Iterable[Operator]:
+    tensors = _tensors(optimized)
+    shapes = {name: tensor.shape for name, tensor in tensors.items()}
+    small = {name for name, tensor in tensors.items() if tensor.dtype.name in ("int8", "uint8")}
+    for node in optimized.graph.node:
+        elements = sum(tensors[name].size for name in node.output if name)
+        yield Operator(node.op_type, delegate, macs(node, shapes), elements, _is_integer(node, small))
+
+
+def _tensors(optimized: ModelProto) -> dict[str, Array]:
+    """Every tensor of the optimized graph, by name, in one run on zeros.
+
+    onnxruntime keeps no shapes in the graph that it writes, and onnx infers none through its fused operators.
+    """
+    import onnx
+    import onnxruntime
+    from onnx import numpy_helper
+
+    graph = optimized.graph
+    everything = onnx.ModelProto.FromString(optimized.SerializeToString())
+    known = {value.name for value in graph.output}
+    names = [name for node in graph.node for name in node.output if name]
+    everything.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in known)
+    settings = onnxruntime.SessionOptions()
+    settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = _load(everything.SerializeToString(), settings)
+    zeros = {spec.name: np.zeros(spec.shape, spec.dtype) for spec in _signature(session).inputs}
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    return {**constants, **zeros, **dict(zip(names, session.run(names, zeros), strict=True))}
+
+
+def _is_integer(node: NodeProto, small: set[str]) -> bool:
+    """Whether `node` computes on integers: an integer kernel, or one that moves 8-bit values."""
+    if node.op_type.startswith("QLinear") or node.op_type in INTEGER_KERNELS:
+        return True
+    return bool(node.input) and node.input[0] in small and set(node.output) <= small

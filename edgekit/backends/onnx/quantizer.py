@@ -1,0 +1,153 @@
+"""Our own PT2E quantizer: it annotates what onnxruntime and TensorRT fuse into integer kernels, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch.fx import GraphModule, Node
+from torchao.quantization.pt2e import HistogramObserver, MinMaxObserver, PerChannelMinMaxObserver
+from torchao.quantization.pt2e.quantizer import (
+    QuantizationAnnotation,
+    QuantizationSpec,
+    Quantizer,
+    SharedQuantizationSpec,
+)
+from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
+
+from edgekit.passes.skip import is_skipped
+from edgekit.specs.profile import Activations, Quantize, Weights
+
+aten = torch.ops.aten
+
+# One activation, one constant weight; the bias stays float in the file and onnxruntime makes it int32 as it fuses.
+WEIGHTED = {aten.conv1d.default, aten.conv2d.default, aten.conv3d.default, aten.linear.default}
+# Two activations: QLinearAdd, QLinearMul, QLinearMatMul.
+BINARY = {
+    aten.add.Tensor,
+    aten.add_.Tensor,
+    aten.mul.Tensor,
+    aten.mul_.Tensor,
+    aten.matmul.default,
+    aten.bmm.default,
+}
+POOLS = {
+    aten.mean.dim,
+    aten.avg_pool1d.default,
+    aten.avg_pool2d.default,
+    aten.adaptive_avg_pool1d.default,
+    aten.adaptive_avg_pool2d.default,
+}
+# Absorbed by the rounding of the output before them: a ReLU by saturation at the zero point.
+CLAMPS = {
+    aten.relu.default,
+    aten.relu_.default,
+    aten.relu6.default,
+    aten.relu6_.default,
+    aten.hardtanh.default,
+    aten.hardtanh_.default,
+}
+# Values pass through unchanged, so the output keeps the scale and zero point of the input.
+MOVES = {
+    aten.slice.Tensor,
+    aten.pad.default,
+    aten.constant_pad_nd.default,
+    aten.flatten.using_ints,
+    aten.reshape.default,
+    aten.view.default,
+    aten.permute.default,
+    aten.transpose.int,
+    aten.squeeze.dim,
+    aten.squeeze.dims,
+    aten.unsqueeze.default,
+    aten.max_pool1d.default,
+    aten.max_pool2d.default,
+    aten.upsample_nearest2d.vec,
+    aten.dropout.default,
+    aten.dropout_.default,
+    aten.contiguous.default,
+    aten.clone.default,
+}
+
+
+class OnnxQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
+    """Static int8 in Q/DQ form: scales stand before each fused group and after it, never inside (Conv and its ReLU)."""
+
+    def __init__(self, recipe: Quantize, activations: Literal["int8", "uint8"]) -> None:
+        self._activation = _activation_spec(recipe.activations, activations)
+        self._weight = _weight_spec(recipe.weights)
+        self._skip: Sequence[str] = recipe.skip
+
+    def annotate(self, model: GraphModule) -> GraphModule:
+        """Annotate every node of `model` that is not skipped; producers come before consumers."""
+        for node in model.graph.nodes:
+            if node.op == "call_function" and not is_skipped(node, self._skip):
+                self._annotate(node)
+        return model
+
+    def validate(self, model: GraphModule) -> None:
+        """Nothing to refuse: what is not annotated stays float."""
+
+    def _annotate(self, node: Node) -> None:
+        inputs = [arg for arg in node.args if isinstance(arg, Node)]
+        if node.target in WEIGHTED and inputs[1].op == "get_attr":
+            _mark(node, {inputs[0]: self._activation, inputs[1]: self._weight})
+            self._close(node)
+        elif node.target in BINARY and len(inputs) == 2 and all(map(_is_activation, inputs)):
+            _mark(node, dict.fromkeys(inputs, self._activation))
+            self._close(node)
+        elif node.target in POOLS and _is_activation(inputs[0]):
+            _mark(node, {inputs[0]: self._activation}, self._activation)
+        elif node.target is aten.cat.default:
+            self._annotate_cat(node)
+        elif node.target in MOVES and _is_quantized(inputs[0]):
+            _mark(node, {inputs[0]: self._activation}, SharedQuantizationSpec((inputs[0], node)))
+
+    def _annotate_cat(self, node: Node) -> None:
+        parts = node.args[0]
+        assert isinstance(parts, Sequence)
+        inputs = [part for part in parts if isinstance(part, Node)]
+        if all(map(_is_quantized, inputs)):
+            _mark(node, dict.fromkeys(inputs, self._activation), self._activation)
+
+    def _close(self, node: Node) -> None:
+        """Put the output's scale after the ReLU that the kernel absorbs, or else right after the node."""
+        users = list(node.users)
+        if len(users) == 1 and users[0].target in CLAMPS and not is_skipped(users[0], self._skip):
+            _mark(users[0], {}, self._activation)
+        else:
+            node.meta[Q_ANNOTATION_KEY].output_qspec = self._activation
+
+
+def _mark(node: Node, inputs: dict[Node, QuantizationSpec], output: object = None) -> None:
+    node.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(inputs, output, _annotated=True)
+
+
+def _is_activation(node: Node) -> bool:
+    """Whether the node is computed, and in float32: no constant, no index."""
+    value = node.meta.get("val")
+    return node.op != "get_attr" and isinstance(value, torch.Tensor) and value.dtype is torch.float32
+
+
+def _is_quantized(node: Node) -> bool:
+    annotation = node.meta.get(Q_ANNOTATION_KEY)
+    return annotation is not None and annotation.output_qspec is not None
+
+
+def _activation_spec(activations: Activations, dtype: Literal["int8", "uint8"]) -> QuantizationSpec:
+    observer = HistogramObserver if activations.observer == "histogram" else MinMaxObserver
+    scheme = torch.per_tensor_symmetric if activations.symmetric else torch.per_tensor_affine
+    low, high = (0, 255) if dtype == "uint8" else (-128, 127)
+    # The floor keeps bias / (input scale * weight scale) inside int32 where a tensor is all but zero.
+    return QuantizationSpec(getattr(torch, dtype), observer.with_args(eps=2**-16), low, high, scheme)
+
+
+def _weight_spec(weights: Weights) -> QuantizationSpec:
+    # Never -128: Arm kernels without dotprod add two products in int16, where (-128 * -128) twice overflows.
+    low, high, floor = -127, 127, 2**-20
+    if weights.granularity == "per-tensor":
+        scheme = torch.per_tensor_symmetric if weights.symmetric else torch.per_tensor_affine
+        return QuantizationSpec(torch.int8, MinMaxObserver.with_args(eps=floor), low, high, scheme)
+    scheme = torch.per_channel_symmetric if weights.symmetric else torch.per_channel_affine
+    return QuantizationSpec(torch.int8, PerChannelMinMaxObserver.with_args(eps=floor), low, high, scheme, ch_axis=0)

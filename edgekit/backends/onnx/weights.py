@@ -1,0 +1,38 @@
+"""How the weights of a model file are stored."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING
+
+from edgekit.backends.onnx.macs import weight_inputs
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, NodeProto, TensorProto
+
+MOVES = {"DequantizeLinear", "Transpose", "Reshape"}
+"""What may stand between a stored weight and the operator that uses it."""
+
+
+def integer_share(graph: GraphProto) -> float:
+    """Share of the weight elements of convolutions and matrix products that are stored in 8 bits or fewer, 0 to 1."""
+    from onnx import TensorProto
+
+    small = {TensorProto.INT8, TensorProto.UINT8, TensorProto.INT4, TensorProto.UINT4}
+    weights = _weights(graph)
+    total = sum(prod(tensor.dims) for tensor in weights)
+    return sum(prod(tensor.dims) for tensor in weights if tensor.data_type in small) / total if total else 0.0
+
+
+def _weights(graph: GraphProto) -> list[TensorProto]:
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    producers = {name: node for node in graph.node for name in node.output}
+    used = (_origin(node.input[index], producers) for node in graph.node for index in weight_inputs(node))
+    return [constants[name] for name in dict.fromkeys(used) if name in constants]
+
+
+def _origin(name: str, producers: dict[str, NodeProto]) -> str:
+    """The name of the tensor that `name` is a mere form of."""
+    while name in producers and producers[name].op_type in MOVES:
+        name = producers[name].input[0]
+    return name
