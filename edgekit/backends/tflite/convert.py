@@ -1,0 +1,82 @@
+"""Program → the bytes of a .tflite file. Only the compiler's worker imports this."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+import warnings
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+from edgekit.backends.tflite import rewrite
+from edgekit.backends.tflite.layout import channels_last
+from edgekit.backends.tflite.origin import origin
+from edgekit.errors import LoweringError, UnsupportedOperator
+from edgekit.ir.program import Program
+
+MISSING = re.compile(r"Lowering not found: (\S+)")
+ILLEGAL = re.compile(r"failed to legalize operation '([\w.]+)'")
+"""The two ways in which the converter says that it lacks an operator: one of aten's, one of its own."""
+
+
+class Flat(nn.Module):
+    """The program with its outputs as a tuple, so that the converter numbers them in the signature's order."""
+
+    def __init__(self, program: Program) -> None:
+        super().__init__()
+        self.program = channels_last(program.exported.module())
+        self.training = False  # an exported module refuses eval(); the converter warns about one that trains
+
+    def forward(self, *inputs: Tensor) -> tuple[Any, ...]:
+        return tuple(pytree.tree_leaves(self.program(*inputs)))
+
+
+def flatbuffer(program: Program) -> bytes:
+    """The file's bytes: the same for the same program, with the signature's names and no others.
+
+    Raises UnsupportedOperator, which names the operator, its module and its line; LoweringError for other refusals.
+    """
+    try:
+        converted = _converted(program)
+    except Exception as error:
+        raise _explained(error, program) from error
+    return rewrite.with_names(converted, program.signature)
+
+
+def _converted(program: Program) -> bytes:
+    # The converter narrates on stdout, which belongs to whoever called; and it warns about its own dependencies.
+    with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import litert_torch
+
+        examples = tuple(torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype)) for spec in program.signature.inputs)
+        model = litert_torch.convert(Flat(program), examples, quant_config=_mode(program))
+        content: bytes = model.model_content()
+    return content
+
+
+def _mode(program: Program) -> Any:
+    """Tells the converter to fuse quantize and dequantize into integer kernels; None for a float program."""
+    if not any("quantized_decomposed" in str(node.target) for node in program.exported.graph.nodes):
+        return None
+    from litert_torch.quantize.pt2e_quantizer import PT2EQuantizer, get_symmetric_quantization_config
+    from litert_torch.quantize.quant_config import QuantConfig
+
+    return QuantConfig(pt2e_quantizer=PT2EQuantizer().set_global(get_symmetric_quantization_config()))
+
+
+def _explained(error: Exception, program: Program) -> LoweringError:
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
+    found = MISSING.search(text) or ILLEGAL.search(text)
+    if found:
+        operator = found.group(1)
+        return UnsupportedOperator(
+            f"LiteRT's converter has no '{operator}'{origin(operator, program.exported)}",
+            hint="rewrite that part with other operators, or choose another backend",
+        )
+    first = text.splitlines()[0] if text else "no reason given"
+    return LoweringError(f"LiteRT's converter failed: {type(error).__name__}: {first}")

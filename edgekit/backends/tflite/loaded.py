@@ -1,0 +1,92 @@
+"""What LiteRT's interpreter makes of a .tflite file: its edges, its operators, and which of them XNNPACK took."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+from edgekit.backends.tflite.graph import Graph, Node, Tensor
+from edgekit.errors import LoweringError, UnsupportedOperator
+from edgekit.ir.artifact import Artifact
+from edgekit.ir.signature import Affine, Signature, TensorSpec
+from edgekit.specs.target import Runtime
+
+XNNPACK = "xnnpack"
+UNRESOLVED = re.compile(r"unresolved custom op: ([\w.]+)|find op for builtin opcode '(\w+)'")
+
+
+def artifact(path: Path, runtime: Runtime) -> Artifact:
+    """Load the file as the target would, run it once, and read its facts.
+
+    Raises UnsupportedOperator if the interpreter lacks an operator, LoweringError if it cannot run the file.
+    """
+    delegates = XNNPACK in runtime.delegates
+    try:
+        interpreter = _run(path, OpResolverType.AUTO if delegates else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
+    except (RuntimeError, ValueError) as error:
+        raise _explained(error) from error
+    graph = _graph(interpreter, path)
+    return Artifact((path,), "tflite", signature(interpreter), graph.placement(XNNPACK), graph.integer_share())
+
+
+def signature(interpreter: Interpreter) -> Signature:
+    """The edges as the file takes and gives them: integers that stand for reals with their scale and zero point."""
+    return Signature(_specs(interpreter.get_input_details()), _specs(interpreter.get_output_details()))
+
+
+def _run(path: Path, resolver: OpResolverType) -> Interpreter:
+    interpreter = Interpreter(str(path), num_threads=1, experimental_op_resolver_type=resolver)
+    interpreter.allocate_tensors()
+    for edge in interpreter.get_input_details():
+        interpreter.set_tensor(edge["index"], np.zeros(edge["shape"], edge["dtype"]))
+    interpreter.invoke()
+    return interpreter
+
+
+def _explained(error: Exception) -> LoweringError:
+    text = str(error).strip()
+    found = UNRESOLVED.search(text)
+    if found:
+        return UnsupportedOperator(
+            f"the LiteRT interpreter has no kernel for '{found.group(1) or found.group(2)}'",
+            hint="rewrite that part with other operators, or choose another backend",
+        )
+    return LoweringError(f"LiteRT's interpreter cannot run the file it was given: {text.splitlines()[0]}")
+
+
+def _specs(edges: Iterable[Mapping[str, Any]]) -> tuple[TensorSpec, ...]:
+    return tuple(
+        TensorSpec(edge["name"], np.dtype(edge["dtype"]).name, tuple(map(int, edge["shape"])), _affine(edge))
+        for edge in edges
+    )
+
+
+def _affine(edge: Mapping[str, Any]) -> Affine | None:
+    scale, zero_point = edge["quantization"]
+    return Affine(float(scale), int(zero_point)) if scale else None
+
+
+def _graph(interpreter: Interpreter, path: Path) -> Graph:
+    tensors = {
+        int(details["index"]): Tensor(tuple(map(int, details["shape"])), np.dtype(details["dtype"]).name)
+        for details in interpreter.get_tensor_details()
+    }
+    nodes = tuple(
+        Node(details["op_name"], tuple(map(int, details["inputs"])), tuple(map(int, details["outputs"])))
+        for details in interpreter._get_ops_details()
+    )
+    return Graph(nodes, tensors, _constants(path.read_bytes()))
+
+
+def _constants(content: bytes) -> frozenset[int]:
+    """The tensors whose values the file holds."""
+    model = schema.Model.GetRootAs(content, 0)
+    graph = model.Subgraphs(0)
+    buffers = [graph.Tensors(i).Buffer() for i in range(graph.TensorsLength())]
+    return frozenset(i for i, buffer in enumerate(buffers) if model.Buffers(buffer).DataLength())

@@ -1,0 +1,173 @@
+"""Our PT2E quantizer for LiteRT: it annotates the operators for which LiteRT and XNNPACK have int8 kernels.
+
+LiteRT's own annotator finds operators by the source functions that only a strict export records. On our programs it
+leaves additions and means in float, and quantizes the constants of the preprocessing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import fx
+from torchao.quantization.pt2e import HistogramObserver, MinMaxObserver, PerChannelMinMaxObserver
+from torchao.quantization.pt2e.quantizer import (
+    FixedQParamsQuantizationSpec,
+    QuantizationAnnotation,
+    QuantizationSpec,
+    QuantizationSpecBase,
+    Quantizer,
+    SharedQuantizationSpec,
+)
+from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
+
+from edgekit.backends.tflite.layout import channels_last
+from edgekit.passes.skip import is_skipped
+from edgekit.specs.profile import Activations, Quantize, Weights
+
+aten = torch.ops.aten
+WEIGHTED = {aten.conv1d.default, aten.conv2d.default, aten.conv_transpose2d.input, aten.linear.default}
+TRANSPOSED = {aten.conv_transpose2d.input}
+ARITHMETIC = {aten.add.Tensor, aten.add_.Tensor, aten.sub.Tensor, aten.mul.Tensor, aten.mul_.Tensor}
+RESCALING = {aten.mean.dim, aten.relu.default, aten.relu_.default, aten.leaky_relu.default, aten.hardswish.default}
+"""One input, and an output with a scale of its own."""
+MOVING = {
+    aten.adaptive_avg_pool2d.default,
+    aten.avg_pool2d.default,
+    aten.clone.default,
+    aten.constant_pad_nd.default,
+    aten.dropout.default,
+    aten.dropout_.default,
+    aten.flatten.using_ints,
+    aten.max_pool2d.default,
+    aten.pad.default,
+    aten.permute.default,
+    aten.reshape.default,
+    aten.slice.Tensor,
+    aten.squeeze.dim,
+    aten.squeeze.dims,
+    aten.transpose.int,
+    aten.unsqueeze.default,
+    aten.upsample_bilinear2d.vec,
+    aten.upsample_nearest2d.vec,
+    aten.view.default,
+}
+"""One input, and an output that must have the same scale."""
+FIXED = {aten.sigmoid.default: (1 / 256, -128), aten.softmax.int: (1 / 256, -128), aten.tanh.default: (1 / 128, 0)}
+"""One input, and the scale and zero point that the kernel demands of its output."""
+CLAMPS = {aten.relu.default, aten.relu_.default, aten.hardtanh.default, aten.hardtanh_.default}
+"""Activations that LiteRT fuses into the operator before them."""
+
+
+class LiteRTQuantizer(Quantizer):
+    """Annotates what has an int8 kernel; the modules that the recipe skips, and the preprocessing, stay in float."""
+
+    def __init__(self, recipe: Quantize) -> None:
+        super().__init__()
+        self.skip = recipe.skip
+        self.activation = activation_spec(recipe.activations)
+        self.weight = weight_spec(recipe.weights, channel_axis=0)
+        self.transposed_weight = weight_spec(recipe.weights, channel_axis=1)
+
+    def transform_for_annotation(self, model: fx.GraphModule) -> fx.GraphModule:
+        return channels_last(model)
+
+    def annotate(self, model: fx.GraphModule) -> fx.GraphModule:
+        for node in model.graph.nodes:
+            if node.op == "call_function" and not is_skipped(node, self.skip):
+                self._annotate(node)
+        return model
+
+    def validate(self, model: fx.GraphModule) -> None:
+        """Nothing to refuse: what was not annotated stays in float, and the placement shows it."""
+
+    def _annotate(self, node: fx.Node) -> None:
+        if _output(node):  # fused into the operator before it
+            return
+        if node.target in WEIGHTED:
+            weight = self.transposed_weight if node.target in TRANSPOSED else self.weight
+            _set(node, {_source(node): self.activation, _argument(node, 1): weight})
+            self._close(node)
+        elif node.target in ARITHMETIC and _all_tensors(node) and any(map(_output, node.all_input_nodes)):
+            _set(node, dict.fromkeys(node.all_input_nodes, self.activation))
+            self._close(node)
+        elif node.target is aten.cat.default:
+            self._concatenate(node)
+        elif _quantized_source(node):
+            self._follow(node)
+
+    def _follow(self, node: fx.Node) -> None:
+        source = _source(node)
+        if node.target in MOVING:
+            _set(node, {source: self.activation}, SharedQuantizationSpec((source, node)))
+        elif node.target in FIXED:
+            _set(node, {source: self.activation}, fixed_spec(*FIXED[node.target]))
+        elif node.target in RESCALING:
+            _set(node, {source: self.activation}, self.activation)
+
+    def _concatenate(self, node: fx.Node) -> None:
+        first, *others = node.all_input_nodes
+        if not any(map(_output, (first, *others))):
+            return
+        shared = SharedQuantizationSpec((first, node))
+        _set(node, {first: self.activation, **dict.fromkeys(others, shared)}, shared)
+
+    def _close(self, node: fx.Node) -> None:
+        """Quantize the output of `node`: after the activation that is fused into it, if one is."""
+        users = tuple(node.users)
+        fused = len(users) == 1 and users[0].target in CLAMPS and not is_skipped(users[0], self.skip)
+        _set(users[0] if fused else node, None, self.activation)
+
+
+def activation_spec(activations: Activations) -> QuantizationSpec:
+    """int8, one scale a tensor; symmetric means a zero point of 0."""
+    observer = HistogramObserver if activations.observer == "histogram" else MinMaxObserver
+    scheme = torch.per_tensor_symmetric if activations.symmetric else torch.per_tensor_affine
+    return QuantizationSpec(torch.int8, observer.with_args(eps=2**-12), -128, 127, scheme)
+
+
+def weight_spec(weights: Weights, channel_axis: int) -> QuantizationSpec:
+    """int8 with zero point 0, as LiteRT's quantization specification demands of weights."""
+    # A channel that is all zeros needs a scale with which its bias still fits 32 bits.
+    if weights.granularity == "per-channel":
+        observer = PerChannelMinMaxObserver.with_args(eps=2**-16)
+        return QuantizationSpec(torch.int8, observer, -127, 127, torch.per_channel_symmetric, channel_axis)
+    return QuantizationSpec(torch.int8, MinMaxObserver.with_args(eps=2**-16), -127, 127, torch.per_tensor_symmetric)
+
+
+def fixed_spec(scale: float, zero_point: int) -> FixedQParamsQuantizationSpec:
+    return FixedQParamsQuantizationSpec(torch.int8, scale, zero_point, -128, 127, torch.per_tensor_affine)
+
+
+def _set(
+    node: fx.Node, inputs: dict[fx.Node, QuantizationSpecBase | None] | None, output: QuantizationSpecBase | None = None
+) -> None:
+    present = node.meta.get(Q_ANNOTATION_KEY) or QuantizationAnnotation()
+    node.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(
+        inputs if inputs is not None else present.input_qspec_map,
+        output or present.output_qspec,
+        _annotated=True,
+    )
+
+
+def _output(node: fx.Node) -> QuantizationSpecBase | None:
+    annotation = node.meta.get(Q_ANNOTATION_KEY)
+    return annotation.output_qspec if annotation else None
+
+
+def _argument(node: fx.Node, index: int) -> fx.Node:
+    argument = node.args[index]
+    assert isinstance(argument, fx.Node)
+    return argument
+
+
+def _source(node: fx.Node) -> fx.Node:
+    return _argument(node, 0)
+
+
+def _quantized_source(node: fx.Node) -> bool:
+    return bool(node.args) and isinstance(node.args[0], fx.Node) and _output(node.args[0]) is not None
+
+
+def _all_tensors(node: fx.Node) -> bool:
+    return all(isinstance(argument, fx.Node) for argument in node.args[:2])
