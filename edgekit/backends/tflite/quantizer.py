@@ -6,8 +6,6 @@ leaves additions and means in float, and quantizes the constants of the preproce
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import torch
 from torch import fx
 from torchao.quantization.pt2e import HistogramObserver, MinMaxObserver, PerChannelMinMaxObserver
@@ -21,6 +19,7 @@ from torchao.quantization.pt2e.quantizer import (
 )
 from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
+from edgekit.backends.tflite.arithmetic import spell_out
 from edgekit.backends.tflite.layout import channels_last
 from edgekit.passes.skip import is_skipped
 from edgekit.specs.profile import Activations, Quantize, Weights
@@ -29,7 +28,7 @@ aten = torch.ops.aten
 WEIGHTED = {aten.conv1d.default, aten.conv2d.default, aten.conv_transpose2d.input, aten.linear.default}
 TRANSPOSED = {aten.conv_transpose2d.input}
 ARITHMETIC = {aten.add.Tensor, aten.add_.Tensor, aten.sub.Tensor, aten.mul.Tensor, aten.mul_.Tensor}
-RESCALING = {aten.mean.dim, aten.relu.default, aten.relu_.default, aten.leaky_relu.default, aten.hardswish.default}
+RESCALING = {aten.mean.dim, aten.relu.default, aten.relu_.default, aten.leaky_relu.default}
 """One input, and an output with a scale of its own."""
 MOVING = {
     aten.adaptive_avg_pool2d.default,
@@ -55,11 +54,13 @@ MOVING = {
 """One input, and an output that must have the same scale."""
 FIXED = {aten.sigmoid.default: (1 / 256, -128), aten.softmax.int: (1 / 256, -128), aten.tanh.default: (1 / 128, 0)}
 """One input, and the scale and zero point that the kernel demands of its output."""
-CLAMPS = {aten.relu.default, aten.relu_.default, aten.hardtanh.default, aten.hardtanh_.default}
-"""Activations that LiteRT fuses into the operator before them."""
+RELUS = {aten.relu.default, aten.relu_.default, aten.relu6.default, aten.relu6_.default}
+CLAMPS = {aten.hardtanh.default, aten.hardtanh_.default, aten.clamp.default}
+FUSED_BOUNDS = [(0, 6), (-1, 1), (0,), (0, None)]
+"""The bounds of a clamp that LiteRT fuses into the operator before it."""
 
 
-class LiteRTQuantizer(Quantizer):
+class LiteRTQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
     """Annotates what has an int8 kernel; the modules that the recipe skips, and the preprocessing, stay in float."""
 
     def __init__(self, recipe: Quantize) -> None:
@@ -70,7 +71,7 @@ class LiteRTQuantizer(Quantizer):
         self.transposed_weight = weight_spec(recipe.weights, channel_axis=1)
 
     def transform_for_annotation(self, model: fx.GraphModule) -> fx.GraphModule:
-        return channels_last(model)
+        return channels_last(spell_out(model, self.skip))
 
     def annotate(self, model: fx.GraphModule) -> fx.GraphModule:
         for node in model.graph.nodes:
@@ -115,7 +116,7 @@ class LiteRTQuantizer(Quantizer):
     def _close(self, node: fx.Node) -> None:
         """Quantize the output of `node`: after the activation that is fused into it, if one is."""
         users = tuple(node.users)
-        fused = len(users) == 1 and users[0].target in CLAMPS and not is_skipped(users[0], self.skip)
+        fused = len(users) == 1 and _is_activation(users[0]) and not is_skipped(users[0], self.skip)
         _set(users[0] if fused else node, None, self.activation)
 
 
@@ -137,6 +138,10 @@ def weight_spec(weights: Weights, channel_axis: int) -> QuantizationSpec:
 
 def fixed_spec(scale: float, zero_point: int) -> FixedQParamsQuantizationSpec:
     return FixedQParamsQuantizationSpec(torch.int8, scale, zero_point, -128, 127, torch.per_tensor_affine)
+
+
+def _is_activation(node: fx.Node) -> bool:
+    return node.target in RELUS or (node.target in CLAMPS and node.args[1:] in FUSED_BOUNDS)
 
 
 def _set(

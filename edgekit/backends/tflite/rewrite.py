@@ -15,7 +15,7 @@ ALIGNMENT = 16
 """Of buffers, in bytes, as TensorFlow Lite's schema demands; flatbuffers' Python code ignores `force_align`."""
 
 
-class Aligned(flatbuffers.Builder):
+class Aligned(flatbuffers.Builder):  # type: ignore[misc]  # flatbuffers has no types
     """A builder that starts every vector of bytes at a multiple of 16."""
 
     def StartVector(self, elemSize: int, numElems: int, alignment: int) -> Any:  # noqa: N802, N803
