@@ -14,7 +14,7 @@ from edgekit.ir.signature import TensorSpec
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.runner.errors import RunnerError
 from edgekit.runner.manifest import Manifest, Tensor
-from edgekit.runner.runtimes import Runtime
+from edgekit.runner.model import Model
 
 FLOAT_DB = 40.0
 """Float kernels of every backend agree with torch far better (LOWERING.md: cosine 1, errors below 1e-5)."""
@@ -34,8 +34,7 @@ def verify(artifact: Artifact, program: Program, checks: Path, golden: Path) -> 
     reference = _reference(program, columns)
     floor = INTEGER_DB if program.history else FLOAT_DB
     for index, spec in enumerate(artifact.signature.outputs):
-        expected = np.concatenate([row[index] for row in reference])
-        stored = np.concatenate([row[index] for row in candidate])
+        expected, stored = reference[index], candidate[index]
         got = spec.affine.scale * (stored.astype(np.float64) - spec.affine.zero_point) if spec.affine else stored
         quality = sqnr_db(expected, got) if expected.shape == got.shape else -np.inf
         if not quality >= floor:
@@ -49,8 +48,8 @@ def verify(artifact: Artifact, program: Program, checks: Path, golden: Path) -> 
         _save(golden / "inputs" / f"{spec.name}.npy", column)
 
 
-def _run(artifact: Artifact, columns: list[Array]) -> list[list[Array]]:
-    """What the device's own runner makes of every sample."""
+def _run(artifact: Artifact, columns: list[Array]) -> list[Array]:
+    """What the device's own runner makes of the samples: every output, [N, …], as stored."""
     signature = artifact.signature
     manifest = Manifest(
         artifact.format,
@@ -61,8 +60,7 @@ def _run(artifact: Artifact, columns: list[Array]) -> list[list[Array]]:
         0.0,
     )
     try:
-        call = Runtime(artifact.format).load(manifest, 1)
-        return [[array.copy() for array in call([c[i : i + 1] for c in columns])] for i in range(len(columns[0]))]
+        return Model.load(manifest, 1, [column[:1] for column in columns]).outputs(columns)
     except (RunnerError, RuntimeError, ValueError, TypeError) as error:
         raise LoweringError(f"'{artifact.files[0].name}' was built but does not run: {error}") from error
 
@@ -77,14 +75,15 @@ def _save(path: Path, array: Array) -> None:
     np.save(path, array, allow_pickle=False)
 
 
-def _reference(program: Program, columns: list[Array]) -> list[list[Array]]:
+def _reference(program: Program, columns: list[Array]) -> list[Array]:
+    """What the program makes of the samples: every output, [N, …]."""
     import torch
     from torch.utils import _pytree as pytree
 
     module = program.exported.module()
-    rows = []
     with torch.no_grad():
-        for i in range(len(columns[0])):
-            result = module(*(torch.from_numpy(column[i : i + 1].copy()) for column in columns))
-            rows.append([leaf.numpy() for leaf in pytree.tree_leaves(result)])
-    return rows
+        rows = [
+            pytree.tree_leaves(module(*(torch.from_numpy(column[i : i + 1].copy()) for column in columns)))
+            for i in range(len(columns[0]))
+        ]
+    return [torch.cat(outputs).numpy() for outputs in zip(*rows, strict=True)]

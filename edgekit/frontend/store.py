@@ -29,6 +29,7 @@ def save_program(program: Program, folder: Path) -> None:
 def load_program(folder: Path) -> Program:
     """The program that `save_program` wrote."""
     import torch
+    import torch.ao.quantization.fx._decomposed  # registers the operators of a quantized program
 
     exported = torch.export.load(folder / "program.pt2")
     signature = _SIGNATURE.validate_json((folder / "signature.json").read_bytes())
