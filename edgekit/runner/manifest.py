@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,7 +51,7 @@ def read_manifest(slot: Path) -> Manifest:
 def _manifest(slot: Path, written: dict[str, Any]) -> Manifest:
     return Manifest(
         format=written["format"],
-        model=slot / _file_name(written["model"][0]),
+        model=slot / _inside(written["model"][0]),
         options=tuple((key, value) for key, value in written["options"]),
         inputs=tuple(map(_tensor, written["signature"]["inputs"])),
         outputs=tuple(map(_tensor, written["signature"]["outputs"])),
@@ -63,12 +62,12 @@ def _manifest(slot: Path, written: dict[str, Any]) -> Manifest:
 def _tensor(written: dict[str, Any]) -> Tensor:
     affine = written["affine"] or {"scale": None, "zero_point": 0}
     return Tensor(
-        _file_name(written["name"]), written["dtype"], tuple(written["shape"]), affine["scale"], affine["zero_point"]
+        _inside(written["name"]), written["dtype"], tuple(written["shape"]), affine["scale"], affine["zero_point"]
     )
 
 
-def _file_name(name: str) -> str:
-    # Names become files beside others: one with a slash could leave the folder.
-    if not re.fullmatch(r"[^/\\\0]+", name) or name in (".", ".."):
+def _inside(name: str) -> str:
+    # Names become paths below a folder of ours: none may leave it.
+    if {"", ".", ".."} & set(name.split("/")):
         raise ValueError(f"'{name}' is no plain name")
     return name

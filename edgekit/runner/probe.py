@@ -26,10 +26,9 @@ def accuracy(slot: Path, inputs: Path, out: Path, threads: int) -> dict[str, Any
     columns = read_columns(inputs, manifest.inputs)
     model = Model.load(manifest, threads, row(columns, 0))
     stored = model.outputs(columns)
-    out.mkdir(parents=True, exist_ok=True)
     for k, tensor in enumerate(manifest.outputs):
-        np.save(out / f"{tensor.name}.npy", real(stored[k], tensor))
-    return {**model.facts, "count": len(columns[0])}
+        _save(out / f"{tensor.name}.npy", real(stored[k], tensor))
+    return {**model.facts, "count": len(columns[0]), "outputs": [tensor.name for tensor in manifest.outputs]}
 
 
 def latency(slot: Path, inputs: Path, out: Path, min_count: int, min_duration_s: float, threads: int) -> dict[str, Any]:
@@ -40,9 +39,13 @@ def latency(slot: Path, inputs: Path, out: Path, min_count: int, min_duration_s:
     model = Model.load(manifest, threads, samples[0])
     taken = single_stream(model.call, samples, min_count, min_duration_s)
     peak_rss_bytes = system.peak_rss_bytes()
-    out.mkdir(parents=True, exist_ok=True)
-    np.save(out / "latency_ns.npy", taken)
+    _save(out / "latency_ns.npy", taken)
     return {**model.facts, "peak_rss_bytes": peak_rss_bytes, "count": len(taken)}
+
+
+def _save(path: Path, array: Array) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, array)
 
 
 def _cycled(columns: list[Array]) -> int:

@@ -1,0 +1,92 @@
+"""What the runner on a device answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from edgekit.specs.spec import Spec
+
+SlotState = Literal["empty", "trial", "committed", "failed"]
+
+
+class Info(Spec):
+    """The device as its system describes it; what is not known is None."""
+
+    machine: str
+    system: str
+    cpu: str | None
+    cores: int
+    ram_bytes: int | None
+    python: str
+    load_average: float | None
+    """Processes that wanted to run, over the last minute."""
+    runtimes: Mapping[str, str | None]
+    """By format, name and version of what would run it; None where nothing does."""
+
+
+class Slot(Spec):
+    """One of the two slots."""
+
+    path: str
+    state: SlotState
+    digest: str | None
+    whole: bool
+    """Whether its files are those that its manifest lists, digest by digest."""
+
+
+class Event(Spec):
+    """One entry in the history of a device."""
+
+    digest: str | None
+    when: str
+    """UTC, as the device's clock has it."""
+    verdict: Literal["trial", "committed", "rolled back"]
+
+
+class Status(Spec):
+    """Both slots, which of them is served, and what happened."""
+
+    current: str | None
+    slots: Mapping[str, Slot]
+    history: tuple[Event, ...]
+
+
+class Moved(Spec):
+    """What a change of slots came to: `slot` is the one it was about."""
+
+    slot: str
+    state: SlotState
+    digest: str | None
+    current: str | None
+    changed: bool
+
+
+class Difference(Spec):
+    """How far an output is from its golden one, in real units; `worst` is None if it is not finite."""
+
+    worst: float | None
+    allowed: float
+
+
+class SelfTest(Spec):
+    passed: bool
+    outputs: Mapping[str, Difference]
+
+
+class Latency(Spec):
+    """How a latency run went; the samples are in a file."""
+
+    load_ns: int
+    first_ns: int
+    peak_rss_bytes: int | None
+    runtime: str
+    threads: int
+    count: int
+    info: Info
+
+
+class Accuracy(Latency):
+    """How an accuracy run went; each of `outputs` is in a file of that name."""
+
+    outputs: tuple[str, ...]

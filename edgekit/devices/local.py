@@ -1,0 +1,89 @@
+"""`local://`: this machine stands in for a device."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import ClassVar, Self
+from urllib.parse import unquote, urlsplit
+
+from platformdirs import user_data_path
+
+from edgekit.cache import storage_errors
+from edgekit.devices import process
+from edgekit.devices.transport import Completed
+from edgekit.errors import CommandFailed, OptionError
+from edgekit.runner.whole import sync_one
+
+
+@dataclass(frozen=True)
+class Local:
+    """`local://` keeps its slots among the user's data, or where EDGEKIT_DATA says; `local:///folder` in that folder.
+
+    Raises OptionError if the URL names a host or a folder that is not absolute.
+    """
+
+    stands_in: ClassVar[bool] = True
+    python: ClassVar[str] = sys.executable
+
+    url: str
+    root: PurePosixPath = field(init=False)
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.netloc or parts.query or parts.fragment:
+            raise OptionError(f"'{self.url}' is no local device", hint="local:// or local:///absolute/folder")
+        folder = Path(unquote(parts.path)) if parts.path else _data() / "local"
+        # The runner resolves nothing: what it is told is what it uses.
+        object.__setattr__(self, "root", PurePosixPath(folder.resolve()))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        return None
+
+    def push(self, local: Path, remote: PurePosixPath) -> None:
+        _copy(local, Path(remote))
+
+    def pull(self, remote: PurePosixPath, local: Path) -> None:
+        _copy(Path(remote), local)
+
+    def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
+        return process.run(argv, timeout=timeout)
+
+
+def _data() -> Path:
+    configured = os.environ.get("EDGEKIT_DATA")
+    return Path(configured) if configured else user_data_path("edgekit")
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file whole or not at all, and keep it through a power cut."""
+    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
+    try:
+        with storage_errors(target.parent), _removed(partial):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with source.open("rb") as reader, partial.open("xb") as writer:
+                shutil.copyfileobj(reader, writer)
+                writer.flush()
+                os.fsync(writer.fileno())
+            partial.replace(target)
+            sync_one(target.parent)
+    except OSError as error:
+        raise CommandFailed(f"'{source}' could not be copied to '{target}': {error}") from error
+
+
+@contextlib.contextmanager
+def _removed(partial: Path) -> Iterator[None]:
+    """Leaves nothing of that name behind, whatever happens inside."""
+    try:
+        yield
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,116 @@
+"""The runner on a device: put there once, asked by verb."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from edgekit.devices.answers import Info
+from edgekit.devices.transport import Completed, Transport
+from edgekit.errors import CommandFailed, DeviceBusy, EdgekitError, Incompatible, StorageError
+from edgekit.specs.spec import Spec
+
+A = TypeVar("A", bound=Spec)
+
+QUICK_S = 60.0
+"""Time limit of verbs that load no model."""
+SOURCE = Path(__file__).parents[1] / "runner"
+START = b"import sys\nfrom runner.__main__ import main\nsys.exit(main(sys.argv[1:]))\n"
+
+
+@dataclass(frozen=True)
+class Runner:
+    """The runner in place on the device that `transport` reaches."""
+
+    transport: Transport
+    program: PurePosixPath
+
+    def ask(self, answer: type[A], *argv: object, timeout: float, failure: type[EdgekitError] = CommandFailed) -> A:
+        """What the runner answers to `argv`.
+
+        Raises DeviceBusy, StorageError or Incompatible where that is the reason, else `failure`.
+        """
+        completed = self._run(argv, timeout)
+        document = _document(completed)
+        if document is None:
+            raise failure(f"{self.transport.url}: the runner {_ending(completed)}")
+        if "error" in document:
+            raise _error(self.transport.url, document, failure)
+        try:
+            return answer.model_validate(document)
+        except ValidationError as error:
+            raise failure(f"{self.transport.url}: the runner's answer makes no sense: {error}") from error
+
+    def remove(self, folder: PurePosixPath) -> None:
+        """Remove a folder of ours from the device, if it is there."""
+        self.transport.run(["rm", "-rf", str(folder)], timeout=QUICK_S)
+
+    def _run(self, argv: tuple[object, ...], timeout: float) -> Completed:
+        return self.transport.run([self.transport.python, str(self.program), *map(str, argv)], timeout=timeout)
+
+
+def put_runner(transport: Transport) -> tuple[Runner, Info]:
+    """The runner in place, pushed if it was not, and what it says of the device.
+
+    Raises Unreachable, StorageError, or CommandFailed if there is no Python that runs it.
+    """
+    packed = _packed()
+    runner = Runner(transport, transport.root / "runner" / f"{hashlib.sha256(packed).hexdigest()[:16]}.pyz")
+    if _document(runner._run(("info",), QUICK_S)) is None:
+        with tempfile.TemporaryDirectory() as folder:
+            local = Path(folder) / runner.program.name
+            local.write_bytes(packed)
+            transport.push(local, runner.program)
+    return runner, runner.ask(Info, "info", timeout=QUICK_S)
+
+
+@cache
+def _packed() -> bytes:
+    """The runner's folder as one file that Python runs: it arrives whole or not at all. The same bytes every time."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("__main__.py"), START)
+        for path in sorted(SOURCE.glob("*.py")):
+            archive.writestr(zipfile.ZipInfo(f"runner/{path.name}"), path.read_bytes())
+    return file.getvalue()
+
+
+def _document(completed: Completed) -> dict[str, Any] | None:
+    """The JSON object in the last line; None if there is none."""
+    lines = completed.stdout.splitlines()
+    try:
+        document = json.loads(lines[-1]) if lines else None
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _ending(completed: Completed) -> str:
+    """How a runner that gave no answer ended."""
+    last = completed.stderr.strip().splitlines()[-3:]
+    said = f": {' | '.join(last)}" if last else ""
+    if completed.returncode < 0:
+        return f"was ended by signal {-completed.returncode}{said}"
+    return f"gave no answer, exit {completed.returncode}{said}"
+
+
+def _error(url: str, document: dict[str, Any], failure: type[EdgekitError]) -> EdgekitError:
+    message = f"{url}: {document['error']}"
+    match document.get("kind"):
+        case "busy":
+            return DeviceBusy(message, hint="wait until the other one has ended, then try again")
+        case "storage":
+            return StorageError(message, hint="make room on the device, then try again")
+        case "runtime":
+            return Incompatible(message)
+        case _:
+            return failure(message)

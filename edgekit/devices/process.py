@@ -1,0 +1,90 @@
+"""The one place of the field that starts processes."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+from collections.abc import Sequence
+from time import monotonic
+from typing import IO
+
+from edgekit.devices.transport import Completed
+from edgekit.errors import CommandFailed
+
+KEPT_BYTES = 4 << 20
+"""How much of each stream is kept: the end of it."""
+CHUNK_BYTES = 1 << 16
+LOOK_S = 0.1
+"""How often to look whether the process ended while a child of it holds its streams open."""
+
+
+def run(argv: Sequence[str], *, timeout: float) -> Completed:
+    """Run a program, without a shell and without input, to its end.
+
+    It has a process group of its own, of which nothing is left when this returns or raises: at its end, after
+    `timeout` seconds, or on Ctrl-C. Raises CommandFailed if it does not start or does not end in time.
+    """
+    deadline = monotonic() + timeout
+    try:
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        raise CommandFailed(f"'{argv[0]}' could not be started: {error}") from error
+    with process:
+        try:
+            stdout, stderr = _collect(process, deadline)
+        except (TimeoutError, subprocess.TimeoutExpired) as error:
+            raise CommandFailed(f"'{argv[0]}' did not end within {timeout:g} s, and was stopped") from error
+        finally:
+            _kill_group(process)
+    text = [bytes(kept).decode("utf-8", "replace") for kept in (stdout, stderr)]
+    return Completed(tuple(argv), text[0], text[1], process.returncode)
+
+
+def _collect(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytearray, bytearray]:
+    """What the process wrote until it ended. Raises TimeoutError or TimeoutExpired past the deadline."""
+    kept = (bytearray(), bytearray())
+    with selectors.DefaultSelector() as streams:
+        for stream, buffer in zip((process.stdout, process.stderr), kept, strict=True):
+            streams.register(_open(stream), selectors.EVENT_READ, buffer)
+        while streams.get_map():
+            left = deadline - monotonic()
+            if left <= 0:
+                raise TimeoutError
+            # Looked at before reading: what it wrote before it ended is in the pipes by then.
+            ended = process.poll() is not None
+            ready = streams.select(0 if ended else min(left, LOOK_S))
+            for key, _ in ready:
+                if not _read(key.fd, key.data):
+                    streams.unregister(key.fileobj)
+            if ended and not ready:
+                break
+    process.wait(max(0.0, deadline - monotonic()))
+    return kept
+
+
+def _open(stream: IO[bytes] | None) -> IO[bytes]:
+    assert stream is not None, "both streams are pipes"
+    return stream
+
+
+def _read(descriptor: int, buffer: bytearray) -> bool:
+    """Whether there was more."""
+    chunk = os.read(descriptor, CHUNK_BYTES)
+    buffer += chunk
+    del buffer[:-KEPT_BYTES]
+    return bool(chunk)
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return

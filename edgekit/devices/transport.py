@@ -1,0 +1,67 @@
+"""How bytes and commands reach a device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import ClassVar, Protocol, Self
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A command that ended by itself. Of long outputs the end is kept."""
+
+    argv: tuple[str, ...]
+    stdout: str
+    stderr: str
+    returncode: int
+    """As `subprocess` has it: negative for the signal that ended it."""
+
+
+class Transport(Protocol):
+    """A way to one device, made from its URL. Open it with `with`.
+
+    Transports register by URL scheme in `edgekit.transports`. Every method raises Unreachable if there is no answer.
+    """
+
+    stands_in: ClassVar[bool]
+    """Whether this is the machine that builds, standing in for a target."""
+
+    def __init__(self, url: str) -> None: ...
+
+    @property
+    def url(self) -> str:
+        """As it was given."""
+        ...
+
+    @property
+    def root(self) -> PurePosixPath:
+        """The folder on the device that holds everything of edgekit's."""
+        ...
+
+    @property
+    def python(self) -> str:
+        """The Python on the device that runs the runner."""
+        ...
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exc: object) -> None: ...
+
+    def push(self, local: Path, remote: PurePosixPath) -> None:
+        """Put a file on the device whole or not at all, making the folders it needs.
+
+        Raises StorageError if the device is full, CommandFailed if it cannot be written.
+        """
+        ...
+
+    def pull(self, remote: PurePosixPath, local: Path) -> None:
+        """Fetch a file whole or not at all. Raises CommandFailed if there is none, StorageError if the disk is full."""
+        ...
+
+    def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
+        """Run a command to its end; one that fails by itself is an answer too.
+
+        Raises CommandFailed if there is no such command, or if it has not ended after `timeout` seconds.
+        """
+        ...

@@ -1,0 +1,150 @@
+"""A bundle on a device as an endpoint."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import secrets
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+import numpy as np
+
+from edgekit.devices.answers import Accuracy, Latency
+from edgekit.devices.flash import Installation
+from edgekit.devices.local import Local
+from edgekit.devices.onboard import put_runner
+from edgekit.errors import EdgekitError, ProbeError
+from edgekit.ir.measurement import Array, Environment, Measurement, Validity, no_latency
+from edgekit.samples import Samples
+from edgekit.specs.profile import Probe
+
+A = TypeVar("A", bound=Latency)
+
+START_S = 120.0
+"""Time limit of importing a runtime and loading a model."""
+INFERENCE_S = 1.0
+"""Time limit of one inference, on average."""
+
+
+@dataclass(frozen=True)
+class Installed:
+    """An endpoint: the model in a slot of a device, run by the runner there."""
+
+    installation: Installation
+
+    def measure(self, samples: Samples, probe: Probe | None) -> Measurement:
+        """Outputs for every sample, and the latency of single inferences if `probe` asks for it.
+
+        Raises ProbeError if a run fails, DeviceBusy if another edgekit is at work there, Unreachable, StorageError.
+        """
+        runner = self.installation.runner
+        remote = self.installation.root / "probe" / secrets.token_hex(8)
+        with tempfile.TemporaryDirectory() as name:
+            run = _Run(self.installation, remote, Path(name))
+            try:
+                return run.measurement(samples, probe)
+            finally:
+                with contextlib.suppress(EdgekitError):
+                    runner.remove(remote)
+
+
+@contextlib.contextmanager
+def unpacked(folder: Path) -> Iterator[Installed]:
+    """The bundle unpacked in `folder` as an endpoint on this machine, without a device and its slots."""
+    with tempfile.TemporaryDirectory() as scratch, Local(f"local://{scratch}") as here:
+        runner, _ = put_runner(here)
+        digest = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
+        yield Installed(Installation(runner, PurePosixPath(folder.resolve()), digest, committed=False))
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One measurement: a folder on the device and one here."""
+
+    installation: Installation
+    remote: PurePosixPath
+    local: Path
+
+    def measurement(self, samples: Samples, probe: Probe | None) -> Measurement:
+        threads = probe.threads if probe else 1
+        self._send(samples)
+        # Latency first, on a machine that has not worked yet.
+        timed, latency_ns = self._latency(probe) if probe else (None, no_latency())
+        answered, outputs = self._accuracy(len(samples), threads)
+        facts = timed or answered
+        return Measurement(
+            outputs=outputs,
+            labels=samples.labels,
+            samples_digest=samples.digest,
+            latency_ns=latency_ns,
+            load_ns=facts.load_ns,
+            first_ns=facts.first_ns,
+            peak_rss_bytes=facts.peak_rss_bytes,
+            environment=_environment(facts, self.installation.host_stand_in),
+            validity=_validity(facts, probe),
+        )
+
+    def _send(self, samples: Samples) -> None:
+        for name, array in samples.inputs.items():
+            path = self.local / "inputs" / f"{name}.npy"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.save(path, array, allow_pickle=False)
+            self.installation.transport.push(path, self.remote / "inputs" / f"{name}.npy")
+
+    def _latency(self, probe: Probe) -> tuple[Latency, Array]:
+        argv = ("--min-count", probe.min_count, "--min-duration", probe.min_duration_s, "--threads", probe.threads)
+        limit = START_S + 2 * probe.min_duration_s + INFERENCE_S * probe.min_count
+        answer = self._ask(Latency, "latency", *argv, timeout=limit)
+        return answer, self._fetch("latency_ns", answer.count)
+
+    def _accuracy(self, count: int, threads: int) -> tuple[Accuracy, dict[str, Array]]:
+        answer = self._ask(Accuracy, "accuracy", "--threads", threads, timeout=START_S + INFERENCE_S * count)
+        return answer, {name: self._fetch(name, count) for name in answer.outputs}
+
+    def _ask(self, answer: type[A], verb: str, *argv: object, timeout: float) -> A:
+        folders = ("--inputs", self.remote / "inputs", "--out", self.remote / "out")
+        slot = self.installation.slot
+        return self.installation.runner.ask(answer, verb, slot, *folders, *argv, timeout=timeout, failure=ProbeError)
+
+    def _fetch(self, name: str, count: int) -> Array:
+        path = self.local / "out" / f"{name}.npy"
+        self.installation.transport.pull(self.remote / "out" / f"{name}.npy", path)
+        try:
+            array: Array = np.load(path, allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise ProbeError(f"'{name}.npy' came back damaged: {error}") from error
+        if len(array) != count:
+            raise ProbeError(f"'{name}.npy' came back with {len(array)} rows, not {count}")
+        return array
+
+
+def _environment(facts: Latency, host_stand_in: bool) -> Environment:
+    info = facts.info
+    return Environment(
+        kind="local" if host_stand_in else "device",
+        machine=info.machine,
+        system=info.system,
+        cpu=info.cpu,
+        cores=info.cores,
+        ram_bytes=info.ram_bytes,
+        runtime=facts.runtime,
+        python=info.python,
+        threads=facts.threads,
+        host_stand_in=host_stand_in,
+    )
+
+
+def _validity(facts: Latency, probe: Probe | None) -> Validity:
+    """Whether the latency may be quoted. The load is that of the minute before the run."""
+    if probe is None:
+        return Validity(False, "latency was not asked for")
+    if facts.count < probe.min_count:
+        return Validity(False, f"{facts.count} inferences were timed, {probe.min_count} were asked for")
+    load, cores = facts.info.load_average, facts.info.cores
+    if load is not None and load > cores:
+        return Validity(False, f"the machine was busy: load average {load:.1f} on {cores} cores")
+    return Validity(True)
