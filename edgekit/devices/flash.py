@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from edgekit.devices.answers import Info, Moved, SelfTest, Status
 from edgekit.devices.onboard import QUICK_S, Runner, put_runner
 from edgekit.devices.transport import Transport
-from edgekit.errors import DeviceError, EdgekitError, Incompatible, SelfTestFailed, StorageError
+from edgekit.errors import DeviceError, EdgekitError, Incompatible, SelfTestFailed
 from edgekit.runner.runtimes import DISTRIBUTIONS
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from edgekit.cache import storage_errors
 from edgekit.devices.answers import Accuracy, Latency
 from edgekit.devices.flash import Installation
 from edgekit.devices.local import Local
@@ -92,7 +93,8 @@ class _Run:
         for name, array in samples.inputs.items():
             path = self.local / "inputs" / f"{name}.npy"
             path.parent.mkdir(parents=True, exist_ok=True)
-            np.save(path, array, allow_pickle=False)
+            with storage_errors(self.local):
+                np.save(path, array, allow_pickle=False)
             self.installation.transport.push(path, self.remote / "inputs" / f"{name}.npy")
 
     def _latency(self, probe: Probe) -> tuple[Latency, Array]:

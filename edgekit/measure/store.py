@@ -1,0 +1,140 @@
+"""A measurement as two files: `NAME.json` says how it was taken, `NAME.npz` holds its arrays."""
+
+from __future__ import annotations
+
+import io
+import json
+import secrets
+import zipfile
+import zlib
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from edgekit.cache import storage_errors
+from edgekit.errors import DataError, SpecError
+from edgekit.ir.measurement import Array, Environment, Measurement, Validity
+from edgekit.specs.spec import Spec, parse
+
+OUTPUT = "output/"
+"""Before an output's name in the `.npz`: an output may be called `labels`."""
+
+
+class _Record(Spec):
+    schema_version: Literal[1] = Field(alias="schema")
+    arrays_sha256: str
+    samples_digest: str
+    load_ns: int
+    first_ns: int
+    peak_rss_bytes: int | None
+    environment: Environment
+    validity: Validity
+
+
+def save(measurement: Measurement, path: Path) -> None:
+    """Write `path` with the endings .json and .npz, each whole or not at all. Raises StorageError on a full disk.
+
+    Arrays: `labels`, `latency_ns`, and `output/<name>` for every output.
+    """
+    arrays = {"labels": measurement.labels, "latency_ns": measurement.latency_ns}
+    packed = _packed(arrays | {OUTPUT + name: array for name, array in measurement.outputs.items()})
+    record = _Record(
+        schema_version=1,
+        arrays_sha256=sha256(packed).hexdigest(),
+        samples_digest=measurement.samples_digest,
+        load_ns=measurement.load_ns,
+        first_ns=measurement.first_ns,
+        peak_rss_bytes=measurement.peak_rss_bytes,
+        environment=measurement.environment,
+        validity=measurement.validity,
+    )
+    written = json.dumps(record.model_dump(by_alias=True, mode="json"), indent=2, sort_keys=True) + "\n"
+    with storage_errors(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # The record goes last: it names the arrays it belongs to.
+        _write(_ending(path, ".npz"), packed)
+        _write(_ending(path, ".json"), written.encode())
+
+
+def load(path: Path) -> Measurement:
+    """The measurement saved at `path`, given with or without an ending.
+
+    Raises SpecError if the record is missing or wrong, DataError if its arrays are.
+    """
+    record_path = _ending(path, ".json")
+    record = parse(_Record, _read_json(record_path), str(record_path))
+    arrays = _read_arrays(_ending(path, ".npz"), record.arrays_sha256)
+    return Measurement(
+        outputs={name.removeprefix(OUTPUT): array for name, array in arrays.items() if name.startswith(OUTPUT)},
+        labels=arrays["labels"],
+        samples_digest=record.samples_digest,
+        latency_ns=arrays["latency_ns"],
+        load_ns=record.load_ns,
+        first_ns=record.first_ns,
+        peak_rss_bytes=record.peak_rss_bytes,
+        environment=record.environment,
+        validity=record.validity,
+    )
+
+
+def _ending(path: Path, ending: str) -> Path:
+    stem = path.with_suffix("") if path.suffix in (".json", ".npz") else path
+    return stem.with_name(stem.name + ending)
+
+
+def _packed(arrays: Mapping[str, Array]) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+def _write(path: Path, content: bytes) -> None:
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _read_json(path: Path) -> dict[str, object]:
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise SpecError(f"there is no '{path}'") from error
+    except (OSError, ValueError) as error:
+        raise SpecError(f"'{path}' cannot be read as a measurement: {error}") from error
+    if not isinstance(values, dict):
+        raise SpecError(f"'{path}' is no measurement: it holds no JSON object")
+    return values
+
+
+def _read_arrays(path: Path, digest: str) -> dict[str, Array]:
+    try:
+        packed = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"the arrays in '{path}' cannot be read: {error}") from error
+    if sha256(packed).hexdigest() != digest:
+        raise DataError(f"the arrays in '{path}' are not those that its record names", hint="measure again")
+    try:
+        with np.load(io.BytesIO(packed), allow_pickle=False) as file:
+            arrays = dict(file)
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"'{path}' holds no arrays: {error}") from error
+    _check(arrays, path)
+    return arrays
+
+
+def _check(arrays: Mapping[str, Array], path: Path) -> None:
+    missing = {"labels", "latency_ns"} - set(arrays)
+    if missing:
+        raise DataError(f"'{path}' has no '{min(missing)}'")
+    if arrays["latency_ns"].dtype != np.int64 or arrays["latency_ns"].ndim != 1:
+        raise DataError(f"'{path}': 'latency_ns' is no row of int64")
+    for name, array in arrays.items():
+        if name.startswith(OUTPUT) and array.shape[:1] != arrays["labels"].shape[:1]:
+            raise DataError(f"'{path}': '{name}' has not one row a label")
