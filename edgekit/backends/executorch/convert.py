@@ -1,0 +1,88 @@
+"""Program → the bytes of a .pte, and the converter's refusals in our words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from edgekit.errors import LoweringError, UnsupportedOperator
+from edgekit.passes.skip import module_path
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+    from torch.fx import Graph, Node
+
+    from edgekit.ir.program import Program
+
+HINT = "try another --backend, or rewrite that part of the model"
+# How executorch 1.5.1 words it: the edge verifier, twice, and the search for out variants.
+REFUSALS = (
+    re.compile(r"Operator torch\._ops\.(?P<name>[\w.]+) is not in Core ATen"),
+    re.compile(r"<EdgeOpOverload: (?P<name>[\w.]+)>"),
+    re.compile(r"Missing out variants: \{'(?P<name>[\w:.]+)'"),
+)
+
+
+def convert(program: Program) -> bytes:
+    """The program as ExecuTorch's file format, XNNPACK's share delegated. Leaves the program as it was.
+
+    Raises UnsupportedOperator, naming the operator and where the model calls it, or LoweringError.
+    """
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+    from executorch.exir import to_edge_transform_and_lower
+
+    try:
+        edge = to_edge_transform_and_lower(program.exported, partitioner=[XnnpackPartitioner()])
+        return bytes(edge.to_executorch().buffer)
+    except Exception as error:
+        refused = _refused(str(error))
+        if refused is None:
+            raise LoweringError(f"executorch could not lower the program: {_first_line(error)}") from error
+        raise UnsupportedOperator(
+            f"executorch cannot run operator '{refused}'{place(refused, program.exported)}", hint=HINT
+        ) from error
+
+
+def place(operator: str, exported: ExportedProgram) -> str:
+    """` in module 'head', model.py:12 in forward`: where the model calls `aten.lgamma`; empty where it is not known."""
+    for graph in _graphs(exported):
+        for node in graph.nodes:
+            if _is_call(node, operator):
+                return _described(node)
+    return ""
+
+
+def _refused(message: str) -> str | None:
+    """The operator that the converter's message names, as `aten.lgamma`."""
+    for pattern in REFUSALS:
+        found = pattern.search(message)
+        if found:
+            return ".".join(found["name"].replace("::", ".").split(".")[:2])
+    return None
+
+
+def _graphs(exported: ExportedProgram) -> Iterator[Graph]:
+    yield exported.graph
+    # The operator may be one that the model's own was decomposed into.
+    yield exported.run_decompositions().graph
+
+
+def _is_call(node: Node, operator: str) -> bool:
+    return node.op == "call_function" and f"{node.target}.".startswith(f"{operator}.")
+
+
+def _described(node: Node) -> str:
+    module = module_path(node)
+    frames = re.findall(r'File "(.+?)", line (\d+), in (\w+)', node.meta.get("stack_trace") or "")
+    where = [f" in module '{module}'"] if module else []
+    if frames:
+        file, line, function = frames[-1]
+        where.append(f" at {PurePath(file).name}:{line} in {function}")
+    return ",".join(where)
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -1,0 +1,61 @@
+"""The .pte in ExecuTorch's own runtime: it must load, with a kernel for every operator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from executorch.exir.scalar_type import ScalarType
+from executorch.runtime import Runtime
+
+from edgekit.backends.executorch.convert import HINT, place
+from edgekit.errors import LoweringError, UnsupportedOperator
+from edgekit.ir.artifact import Placement
+from edgekit.ir.program import Program
+from edgekit.ir.signature import Signature, TensorSpec
+
+METHOD = "forward"
+DTYPES = {
+    ScalarType.BYTE: "uint8",
+    ScalarType.CHAR: "int8",
+    ScalarType.SHORT: "int16",
+    ScalarType.INT: "int32",
+    ScalarType.LONG: "int64",
+    ScalarType.HALF: "float16",
+    ScalarType.FLOAT: "float32",
+    ScalarType.DOUBLE: "float64",
+    ScalarType.BOOL: "bool",
+}
+
+
+def load_signature(path: Path, program: Program, placement: Placement) -> Signature:
+    """Load the file and return what it takes and gives, under the program's names: the format has none.
+
+    Raises UnsupportedOperator if the runtime lacks a kernel, LoweringError if the file does not load.
+    """
+    _check_kernels(program, placement)
+    try:
+        meta = Runtime.get().load_program(path).load_method(METHOD).metadata
+    except RuntimeError as error:
+        raise LoweringError(f"'{path.name}' was built but does not load: {error}") from error
+    inputs = [meta.input_tensor_meta(index) for index in range(meta.num_inputs())]
+    outputs = [meta.output_tensor_meta(index) for index in range(meta.num_outputs())]
+    if (len(inputs), len(outputs)) != (len(program.signature.inputs), len(program.signature.outputs)):
+        raise LoweringError(f"'{path.name}' takes {len(inputs)} and gives {len(outputs)} tensors, unlike its program")
+    return Signature(_specs(program.signature.inputs, inputs), _specs(program.signature.outputs, outputs))
+
+
+def _check_kernels(program: Program, placement: Placement) -> None:
+    known = Runtime.get().operator_registry.operator_names
+    for operator in placement.operators:
+        if operator.delegate is None and operator.name not in known:
+            name = operator.name.replace("::", ".").split(".out")[0]
+            raise UnsupportedOperator(
+                f"executorch's runtime has no kernel for '{operator.name}'{place(name, program.exported)}", hint=HINT
+            )
+
+
+def _specs(named: Sequence[TensorSpec], loaded: Sequence[Any]) -> tuple[TensorSpec, ...]:
+    pairs = zip(named, loaded, strict=True)
+    return tuple(TensorSpec(spec.name, DTYPES[ScalarType(info.dtype())], tuple(info.sizes())) for spec, info in pairs)

@@ -1,0 +1,144 @@
+"""What an XNNPACK delegate's blob holds: its nodes and tensors, as the runtime will build them."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from edgekit.backends.executorch.facts import Weight
+from edgekit.ir.artifact import Operator
+
+NONE = 2**32 - 1
+"""XNN_INVALID_VALUE_ID: no such tensor, such as an absent bias."""
+INTEGER = frozenset(
+    f"xnn_datatype_{name}" for name in ("qint8", "quint8", "qcint8", "qdint8", "qpint8", "qcint4", "qbint4")
+)
+"""Eight bits or fewer: what XNNPACK's integer kernels take."""
+CONVOLUTIONS = ("XNNConv2d", "XNNDepthwiseConv2d")
+
+
+@dataclass(frozen=True)
+class Value:
+    """A tensor of the delegate's graph."""
+
+    datatype: str
+    dims: tuple[int, ...]
+    constant: str
+    """The key of its data in the file; empty if it is computed."""
+
+    @property
+    def elements(self) -> int:
+        return math.prod(self.dims)
+
+    @property
+    def integer(self) -> bool:
+        return self.datatype in INTEGER
+
+
+@dataclass(frozen=True)
+class Node:
+    """One call into XNNPACK: `kind` is the schema's word for it, `fields` what it is called with."""
+
+    kind: str
+    fields: Mapping[str, Any]
+    values: Mapping[int, Value]
+
+    def value(self, field: str) -> Value | None:
+        return self.values.get(self.fields.get(field, NONE))
+
+    def all(self, prefix: str) -> tuple[Value, ...]:
+        """The tensors whose field ends in `_id` and starts so."""
+        named = (field for field in self.fields if field.endswith("_id") and field.startswith(prefix))
+        return tuple(value for value in map(self.value, named) if value)
+
+    @property
+    def outputs(self) -> tuple[Value, ...]:
+        return self.all("output")
+
+    @property
+    def operator(self) -> Operator:
+        elements = sum(value.elements for value in self.outputs)
+        return Operator(self.kind.removeprefix("XNN"), "xnnpack", self.macs, elements, self.integer)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates, from the shapes of its tensors."""
+        output = self.outputs[0].elements
+        first = self.value("input1_id")
+        if self.kind in CONVOLUTIONS:
+            return output * self._window * int(self.fields["group_input_channels"])
+        if self.kind == "XNNConvTranspose2d" and first:
+            return first.elements * self._window * int(self.fields["group_output_channels"])
+        if self.kind == "XNNFullyConnected" and first:
+            return output * first.dims[-1]
+        if self.kind == "XNNBatchMatrixMultiply" and first:
+            return output * first.dims[-1]
+        query, key = self.value("query_id"), self.value("key_id")
+        if query and key:
+            return (query.elements + output) * key.dims[-2]
+        return 0
+
+    @property
+    def _window(self) -> int:
+        return int(self.fields["kernel_height"]) * int(self.fields["kernel_width"])
+
+    @property
+    def integer(self) -> bool:
+        """Whether the kernel's arithmetic is on integers.
+
+        A float output of an integer product is still an integer kernel (dynamic quantization); a float input of
+        integer weights is not (they are dequantized inside).
+        """
+        filters = self.all("filter")
+        if filters:
+            return all(value.integer for value in (*self.all("input"), *filters))
+        inputs = tuple(value for field in ("input", "query", "key", "value") for value in self.all(field))
+        return all(value.integer for value in (*inputs, *self.outputs))
+
+    @property
+    def weights(self) -> tuple[Weight, ...]:
+        """The constants that it multiplies by, if it is a convolution or a product of matrices."""
+        if not self.macs:
+            return ()
+        constants = (value for value in (*self.all("filter"), *self.all("input")) if value.constant)
+        return tuple(Weight(value.constant, value.elements, value.integer) for value in constants)
+
+
+def nodes(blob: bytes) -> tuple[Node, ...]:
+    """The nodes of a delegate's blob, in execution order. Raises ValueError if it is none of XNNPACK's."""
+    graph = _parse(blob)
+    keys = [entry["named_key"] for entry in graph["constant_data"]]
+    values = dict(_value(entry["xvalue_union"], keys) for entry in graph["xvalues"])
+    return tuple(Node(entry["xnode_union_type"], entry["xnode_union"], values) for entry in graph["xnodes"])
+
+
+def _value(entry: Mapping[str, Any], keys: Sequence[str]) -> tuple[int, Value]:
+    tensor = entry.get("tensor_value", entry)
+    index = tensor["constant_buffer_idx"]
+    return tensor["id_out"], Value(tensor["datatype"], tuple(tensor.get("dims", ())), keys[index] if index else "")
+
+
+def _parse(blob: bytes) -> dict[str, Any]:
+    """The flatbuffer inside, by the schema and the `flatc` that executorch's wheel ships."""
+    from executorch.backends.xnnpack import serialization
+    from executorch.backends.xnnpack.serialization.xnnpack_graph_serialize import XNNHeader
+    from executorch.exir._serialize._flatbuffer import _flatc_decompile
+
+    header = XNNHeader.from_bytes(blob[: XNNHeader.EXPECTED_LENGTH])
+    start = header.flatbuffer_offset
+    with tempfile.TemporaryDirectory() as folder:
+        schema, binary = Path(folder, "schema.fbs"), Path(folder, "graph.bin")
+        schema.write_bytes(resources.files(serialization).joinpath("schema.fbs").read_bytes())
+        binary.write_bytes(blob[start : start + header.flatbuffer_size])
+        _flatc_decompile(folder, str(schema), str(binary))
+        text = Path(folder, "graph.json").read_text()
+    # An unbounded output is written as a bare inf, which is not JSON.
+    graph: dict[str, Any] = json.loads(re.sub(r"(: *-?)inf\b", r"\1Infinity", text))
+    return graph
