@@ -3,69 +3,105 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.bundle.archive import Bundle
 from edgekit.bundle.signing import SigningKey
-from edgekit.report.record import Report
 from filelock import FileLock, Timeout
 
-from edgekit.cache import storage_errors
+from edgekit.cache import digest_of, storage_errors, tool_versions
 from edgekit.errors import OutputBusy
 from edgekit.ir.measurement import Measurement
+from edgekit.measure import store
+from edgekit.measure.installed import unpacked
 from edgekit.pipeline.compile import Compilation, Compiled
 from edgekit.pipeline.inputs import Data
 from edgekit.pipeline.line import Line
 from edgekit.pipeline.order import Order
 from edgekit.pipeline.pack import pack_bundle
+from edgekit.pipeline.verdict import Evidence, decide
+from edgekit.report.record import Report
 
 ENOUGH = 1000
-"""How many evaluation samples a build decides its gates on, unless told otherwise; `run` takes all."""
+"""How many evaluation samples a build decides its gates on, unless told otherwise; `run` takes them all."""
 
 
 @dataclass(frozen=True)
 class Build:
-    """What a build left in its output folder."""
+    """What was compiled and packed, and the data its verdict is made of."""
 
-    bundle: Bundle
+    compilation: Compilation
     compiled: Compiled
-    report: Report
+    bundle: Bundle
+    data: Data
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """The two measurements a verdict is made of."""
-
-    reference: Measurement
-    candidate: Measurement
-
-
-def build(order: Order, line: Line, out: Path, key: SigningKey, samples: int | None = None) -> Build:
-    """Compile, pack, and verify on this host. Raises what its stages raise; an unfinished build leaves `out` as it was."""
+def build(order: Order, line: Line, out: Path, key: SigningKey, samples: int | None = None) -> Report:
+    """Compile, pack into the folder `out`, verify on this host, and report. Raises what its stages raise."""
     with exclusive(out):
-        compilation = Compilation(order, line)
-        data = Data(order.project, line, "evaluation", samples or ENOUGH)
-        with compilation.lowered() as compiled_:
+        compilation, data = Compilation(order, line), evaluation(order, line, samples or ENOUGH)
+        with compilation.lowered() as finished:
             reference = _reference(compilation, data)
-            compiled = compiled_()
-        bundle = pack_bundle(order, line, compilation, compiled, key, out)
-        candidate = _candidate(bundle, compiled, data, line)
-        evidence = Evidence(reference, candidate)
-    return Build(bundle, compiled, None)
+            compiled = finished()
+        made = Build(compilation, compiled, pack_bundle(compilation, compiled, key, out), data)
+        return decide(made.compilation, made.compiled, made.bundle, Evidence(reference, _candidate(made)), None, out)
+
+
+def evaluation(order: Order, line: Line, samples: int | None) -> Data:
+    """The samples that a verdict is made of."""
+    return Data(order.project, line, "evaluation", samples)
 
 
 @contextlib.contextmanager
 def exclusive(out: Path) -> Iterator[None]:
-    """`out`, made if need be, for this build alone. Raises OutputBusy if another has it, StorageError if it cannot be."""
+    """The folder `out`, made if need be, for this build alone.
+
+    Raises OutputBusy if another build has it, StorageError if it cannot be made or the disk is full.
+    """
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(out / ".edgekit.lock", timeout=0)
         try:
-            with lock:
+            with FileLock(out / ".edgekit.lock", timeout=0):
                 yield
         except Timeout as error:
             raise OutputBusy(
                 f"another edgekit is writing to '{out}'", hint="wait for it, or give --out another folder"
             ) from error
+
+
+def _reference(compilation: Compilation, data: Data) -> Measurement:
+    """What the float network answers, in this process, while the converter works in its own."""
+    key = digest_of(
+        {
+            "stage": "reference",
+            "model": compilation.network.key,
+            "data": data.key,
+            "versions": tool_versions(("torch",)),
+        }
+    )
+
+    def make(out: Path) -> None:
+        from edgekit.frontend.eager import Eager
+
+        store.save(Eager(lambda: compilation.network.model).measure(data.samples, None), out / "measurement")
+
+    return store.load(compilation.line.entry("reference", key, make) / "measurement")
+
+
+def _candidate(made: Build) -> Measurement:
+    """What the artifact answers on this host, run by the runner that devices run."""
+    line, compilation = made.compilation.line, made.compilation
+    versions = tool_versions(compilation.order.backend.packages)
+    key = digest_of({"stage": "verify", "artifact": made.compiled.key, "data": made.data.key, "versions": versions})
+
+    def make(out: Path) -> None:
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch) / "bundle"
+            made.bundle.extract(folder)
+            with unpacked(folder) as endpoint:
+                store.save(endpoint.measure(made.data.samples, None), out / "measurement")
+
+    return store.load(line.entry("verify", key, make) / "measurement")

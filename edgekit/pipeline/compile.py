@@ -174,3 +174,23 @@ class Compilation:
         return Compiled(
             load_artifact(entry), load_artifact(float_entry), entry / "golden", load_history(entry), entry.name
         )
+
+
+def foreseen(compilation: Compilation) -> dict[str, str]:
+    """Which stages a build would run and which it would reuse, as far as that is known without loading anything."""
+    quantize = compilation.order.profile.quantize
+    inputs: list[Network | Data] = [compilation.network, compilation.golden]
+    names = ["capture", "lower"]
+    if quantize:
+        inputs.append(compilation.calibration)
+        names = ["capture", "quantize", "lower float32", "lower"]
+    if not all(known.known for known in inputs):
+        return dict.fromkeys(names, "to do")
+    keys = {
+        "capture": compilation.capture_key,
+        "quantize": compilation.quantize_key,
+        "lower float32": compilation.lower_key(compilation.capture_key),
+        "lower": compilation.lower_key(compilation.quantize_key),
+    }
+    find = compilation.line.cache.find
+    return {name: "cached" if find(keys[name]) else "to do" for name in names}

@@ -34,6 +34,11 @@ class Network:
         return digest_of({**self._options, "read": trace.digest})
 
     @property
+    def known(self) -> bool:
+        """Whether the key can be told without loading the model."""
+        return Trace.read(self._file) is not None
+
+    @property
     def model(self) -> Model:
         return self._loaded[0]
 
@@ -62,6 +67,12 @@ class Data:
     line: Line
     role: str
     limit: int | None
+
+    @property
+    def known(self) -> bool:
+        """Whether the key can be told without reading the data."""
+        trace = Trace.read(self._file)
+        return trace is not None and self.line.cache.find(self._key(trace)) is not None
 
     @property
     def key(self) -> str:

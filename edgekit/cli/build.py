@@ -1,0 +1,199 @@
+"""`build`, `run`, `plan`: a project goes down the line, or only as far as it can be foreseen."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edgekit.bundle.keys import KeyStore
+from edgekit.bundle.signing import SigningKey
+from edgekit.cache import Cache
+from edgekit.cli import options
+from edgekit.cli.output import note, print_json, print_table, progress
+from edgekit.errors import OptionError
+from edgekit.pipeline.ahead import compile_in_process
+from edgekit.pipeline.build import build
+from edgekit.pipeline.compile import Compilation, foreseen
+from edgekit.pipeline.deploy import Trial, run
+from edgekit.pipeline.line import Line
+from edgekit.pipeline.order import Order, find_project, orders
+from edgekit.pipeline.verdict import FORMS, write
+from edgekit.report import record, text
+from edgekit.report.record import Report
+
+OUT = Path("edgekit-out")
+Walk = Callable[[Order, Line, Path, SigningKey], Report]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("build")(build_command)
+    app.command("run")(run_command)
+    app.command("plan")(plan_command)
+
+
+def build_command(
+    target: options.Target,
+    project: options.Project = None,
+    example: options.Example = None,
+    backend: options.Backend = None,
+    profile: options.Profile = None,
+    out: options.Out = None,
+    overrides: options.Set = None,
+    samples: options.Samples = None,
+    jobs: options.Jobs = 1,
+    key: options.Key = "default",
+    no_cache: options.NoCache = False,
+    json: options.Json = False,
+) -> None:
+    """Build a signed bundle, verified on this host, and decide every gate that needs no device.
+
+    Exit 0 unless a gate failed (1).
+    """
+    wanted = orders(find_project(project, example), target, backend, profile, overrides or ())
+
+    def walk(order: Order, line: Line, folder: Path, signer: SigningKey) -> Report:
+        return build(order, line, folder, signer, samples)
+
+    reports = _walk(wanted, walk, out, key, no_cache, jobs)
+    _finish(reports, json, None)
+    raise typer.Exit(1 if any(report.verdict == "failed" for report in reports) else 0)
+
+
+def run_command(
+    target: options.Target,
+    device: options.Device = "local://",
+    project: options.Project = None,
+    example: options.Example = None,
+    backend: options.Backend = None,
+    profile: options.Profile = None,
+    out: options.Out = None,
+    overrides: options.Set = None,
+    samples: options.Samples = None,
+    jobs: options.Jobs = 1,
+    key: options.Key = "default",
+    reference: Annotated[str | None, typer.Option("--reference", metavar="URL", help="What to compare with.")] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Also write it here: .html, .md, .txt or .json.")
+    ] = None,
+    no_commit: Annotated[bool, typer.Option("--no-commit", help="Leave what was flashed on trial.")] = False,
+    no_cache: options.NoCache = False,
+    json: options.Json = False,
+) -> None:
+    """Build, flash, probe the device and the reference, and compare: the verdict commits, or takes it back.
+
+    Exit 0 if every gate passed, 1 if one failed or could not be decided.
+    """
+    if report and report.suffix not in FORMS:
+        raise OptionError(f"--report '{report}' has no known ending", hint=f"one of {', '.join(FORMS)}")
+    changes = [*(overrides or ()), *([f'project.reference.url="{reference}"'] if reference else ())]
+    wanted = orders(find_project(project, example), target, backend, profile, changes)
+
+    def walk(order: Order, line: Line, folder: Path, signer: SigningKey) -> Report:
+        return run(order, line, folder, signer, Trial(device, not no_commit), samples)
+
+    reports = _walk(wanted, walk, out, key, no_cache, 1)
+    _finish(reports, json, report)
+    raise typer.Exit(0 if all(found.verdict == "passed" for found in reports) else 1)
+
+
+def plan_command(
+    target: options.Target,
+    project: options.Project = None,
+    example: options.Example = None,
+    backend: options.Backend = None,
+    profile: options.Profile = None,
+    out: options.Out = None,
+    overrides: options.Set = None,
+    json: options.Json = False,
+) -> None:
+    """Say what a build would do, without doing it and without loading torch."""
+    wanted = orders(find_project(project, example), target, backend, profile, overrides or ())
+    cache = Cache.default()
+    plans = [_plan(order, _folder(order, wanted, out), cache) for order in wanted]
+    if json:
+        print_json({"schema": 1, "plans": plans})
+        return
+    for plan in plans:
+        print_table(("plan", plan["target"]), [(name, _words(value)) for name, value in plan.items()])
+
+
+def _plan(order: Order, out: Path, cache: Cache) -> dict[str, Any]:
+    gates = {name: bound.model_dump(exclude_none=True) for name, bound in order.profile.gates.named()}
+    return {
+        "project": order.project.name,
+        "target": order.target.id,
+        "backend": order.runtime.backend,
+        "delegates": list(order.runtime.delegates),
+        "profile": order.profile.id,
+        "precision": order.profile.precision,
+        "stages": foreseen(Compilation(order, Line(cache))),
+        "gates": gates,
+        "out": str(out),
+    }
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_words(inner)}" for name, inner in value.items())
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _walk(wanted: Sequence[Order], walk: Walk, out: Path | None, key: str, no_cache: bool, jobs: int) -> list[Report]:
+    """Every order down the line, one after another; with more jobs, the compiling is done ahead, side by side."""
+    signer = _signer(key)
+    with _cache(no_cache) as cache:
+        if jobs > 1 and len(wanted) > 1:
+            _compile_ahead(wanted, cache, jobs)
+        reports = []
+        for order in wanted:
+            with progress(f"{order.target.id} · {order.runtime.backend} · {order.profile.id}") as watch:
+                reports.append(walk(order, Line(cache, watch), _folder(order, wanted, out), signer))
+    return reports
+
+
+def _compile_ahead(wanted: Sequence[Order], cache: Cache, jobs: int) -> None:
+    """Fill the cache by processes of our own, for torch.export cannot trace two models in one.
+
+    What fails here fails again, and is reported, when its turn comes.
+    """
+    with ThreadPoolExecutor(jobs) as pool:
+        for order in wanted:
+            pool.submit(compile_in_process, order, cache)
+
+
+def _signer(name: str) -> SigningKey:
+    store = KeyStore.default_store()
+    if name != "default":
+        return store.get(name)
+    key, made = store.default()
+    if made:
+        note(f"made your signing key 'default' ({key.id}): `edgekit keys list`")
+    return key
+
+
+@contextmanager
+def _cache(none: bool) -> Iterator[Cache]:
+    if not none:
+        yield Cache.default()
+        return
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
+        yield Cache(Path(folder))
+
+
+def _folder(order: Order, wanted: Sequence[Order], out: Path | None) -> Path:
+    """`--out` itself for one order; a folder of its own in it for each of several."""
+    if out and len(wanted) == 1:
+        return out
+    return (out or OUT) / order.name
+
+
+def _finish(reports: Sequence[Report], json: bool, file: Path | None) -> None:
+    if file:
+        write(file, FORMS[file.suffix](reports))
+    typer.echo(record.to_json(reports) if json else text.render(reports), nl=False)

@@ -1,0 +1,40 @@
+"""Compiles an order in a process of its own, only to fill the cache: `python -m edgekit.pipeline.ahead JOB`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from edgekit.cache import Cache
+from edgekit.devices import process
+from edgekit.pipeline.compile import Compilation
+from edgekit.pipeline.line import Line
+from edgekit.pipeline.order import Order
+
+TIMEOUT_S = 3600.0
+_ORDER = TypeAdapter(Order)
+
+
+def compile_in_process(order: Order, cache: Cache) -> bool:
+    """Whether the order's artifacts are in the cache now."""
+    job = {"cache": str(cache.root), "order": _ORDER.dump_python(order, mode="json", by_alias=True)}
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / "job.json"
+        file.write_text(json.dumps(job))
+        argv = [sys.executable, "-m", "edgekit.pipeline.ahead", str(file)]
+        return process.run(argv, timeout=TIMEOUT_S).returncode == 0
+
+
+def main(file: Path) -> None:
+    job = json.loads(file.read_text())
+    line = Line(Cache(Path(job["cache"])))
+    with Compilation(_ORDER.validate_python(job["order"]), line).lowered() as finished:
+        finished()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

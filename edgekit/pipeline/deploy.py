@@ -1,0 +1,91 @@
+"""run(): build, flash, probe, compare; the comparison's verdict commits what was flashed, or takes it back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekit.bundle.archive import Bundle
+from edgekit.bundle.signing import SigningKey
+
+from edgekit.devices.device import connect
+from edgekit.devices.flash import Installation, commit, flash, rollback
+from edgekit.ir.measurement import Measurement
+from edgekit.measure.installed import Installed
+from edgekit.pipeline.build import evaluation, exclusive
+from edgekit.pipeline.compile import Compilation
+from edgekit.pipeline.inputs import Data
+from edgekit.pipeline.line import Line
+from edgekit.pipeline.order import Order
+from edgekit.pipeline.pack import pack_bundle
+from edgekit.pipeline.verdict import Evidence, decide
+from edgekit.report.record import Report
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Where a run flashes to, and whether its verdict may commit."""
+
+    device: str
+    commit: bool = True
+
+
+def run(order: Order, line: Line, out: Path, key: SigningKey, trial: Trial, samples: int | None = None) -> Report:
+    """Build, flash to the device, probe both ends on all evaluation samples (or `samples`), compare.
+
+    A passed comparison commits what was flashed; any other verdict, and any error, takes it back.
+    """
+    with exclusive(out):
+        compilation, data = Compilation(order, line), evaluation(order, line, samples)
+        with compilation.lowered() as finished:
+            compiled = finished()
+        bundle = pack_bundle(compilation, compiled, key, out)
+        with connect(trial.device) as device:
+            with line.stage("flash"):
+                installation = flash(bundle, device)
+            try:
+                evidence = Evidence(_reference(compilation, data), _probe(installation, order, line, data))
+                report = decide(compilation, compiled, bundle, evidence, trial.device, out)
+            except BaseException:
+                _take_back(installation)
+                raise
+            _settle(installation, report, trial)
+    return report
+
+
+def deploy(bundle: Bundle, device: str, keep_trial: bool) -> Installation:
+    """Flash a bundle that was built before: its self-test on the device is its verdict, unless it stays a trial."""
+    with connect(device) as transport:
+        installation = flash(bundle, transport)
+        if not keep_trial and not installation.committed:
+            commit(installation)
+    return installation
+
+
+def _reference(compilation: Compilation, data: Data) -> Measurement:
+    from edgekit.frontend.eager import Eager
+    from edgekit.frontend.load import load
+
+    with compilation.line.stage("reference"):
+        project = compilation.order.project
+        return Eager(lambda: load(project)).measure(data.samples, compilation.order.profile.probe)
+
+
+def _probe(installation: Installation, order: Order, line: Line, data: Data) -> Measurement:
+    with line.stage("probe"):
+        return Installed(installation).measure(data.samples, order.profile.probe)
+
+
+def _settle(installation: Installation, report: Report, trial: Trial) -> None:
+    if not trial.commit or installation.committed:
+        return
+    if report.verdict == "passed":
+        commit(installation)
+    else:
+        rollback(installation)
+
+
+def _take_back(installation: Installation) -> None:
+    """Drop the trial. What was served before it was flashed is served still."""
+    if not installation.committed:
+        rollback(installation)

@@ -1,0 +1,77 @@
+"""Two measurements → a verdict, and the files that hold it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edgekit.bundle.archive import Bundle
+
+from edgekit import plugins
+from edgekit.cache import storage_errors
+from edgekit.ir.measurement import Measurement
+from edgekit.measure import store
+from edgekit.parity import gates
+from edgekit.parity.compare import compare
+from edgekit.pipeline.compile import Compilation, Compiled
+from edgekit.report import html, markdown, text
+from edgekit.report.assemble import describe, report
+from edgekit.report.record import BundleRecord, Report, Stage, to_json
+
+FORMS = {".json": to_json, ".md": markdown.render, ".html": html.render, ".txt": text.render}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a verdict is made of: the same samples through both endpoints."""
+
+    reference: Measurement
+    candidate: Measurement
+
+
+def decide(
+    compilation: Compilation, compiled: Compiled, bundle: Bundle, evidence: Evidence, device: str | None, out: Path
+) -> Report:
+    """Compare, judge, report; measurements and report are left in the folder `out`. `device` is None for a build."""
+    order, artifact, candidate = compilation.order, compiled.artifact, evidence.candidate
+    if order.target.family == "host":  # the target itself: nothing stands in for anything
+        candidate = replace(candidate, environment=replace(candidate.environment, host_stand_in=False))
+    with compilation.line.stage("compare"):
+        comparison = compare(evidence.reference, candidate, plugins.load("metrics", order.project.model.task)())
+        facts = gates.Facts(
+            comparison=comparison,
+            size_ratio=artifact.size_bytes / compiled.float_artifact.size_bytes,
+            integer_share=artifact.integer,
+            integer_macs_share=artifact.integer_macs,
+            fallback_share=artifact.placement.fallback,
+            device="real" if device else "none",
+        )
+        judged = gates.judge(order.profile.gates, facts)
+    found = report(
+        target=order.target,
+        profile=order.profile,
+        backend=order.runtime.backend,
+        device=device,
+        artifact=describe(artifact, compiled.float_artifact.size_bytes),
+        comparison=comparison,
+        gates=judged,
+        stages=[Stage(name=s.name, seconds=s.seconds, cached=s.cached) for s in compilation.line.stages],
+        bundle=BundleRecord(path=bundle.path.name, digest=bundle.digest, signer=bundle.signer),
+        versions=dict(bundle.manifest.versions) | {"edgekit": bundle.manifest.edgekit},
+    )
+    store.save(evidence.reference, out / "reference")
+    store.save(candidate, out / "candidate")
+    write(out / "report.json", found.to_json())
+    write(out / "report.md", markdown.render([found]))
+    return found
+
+
+def write(path: Path, content: str) -> None:
+    """Write a file whole or not at all. Raises StorageError."""
+    partial = path.with_name(f".{path.name}.partial")
+    with storage_errors(path.parent):
+        try:
+            partial.write_text(content, "utf-8")
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
