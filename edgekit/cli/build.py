@@ -168,7 +168,7 @@ def _compile_ahead(wanted: Sequence[Order], cache: Cache, jobs: int) -> None:
 
 
 def _signer(name: str) -> SigningKey:
-    store = KeyStore.default_store()
+    store = KeyStore.of_user()
     if name != "default":
         return store.get(name)
     key, made = store.default()

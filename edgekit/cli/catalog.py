@@ -71,26 +71,28 @@ def show_profile(profile: str) -> None:
 @keys.command("new")
 def new_key(name: Annotated[str, typer.Argument(help="What to call it.")] = "default") -> None:
     """Make a key pair. The private half never leaves your config folder; hand out the public one."""
-    store = KeyStore.default_store()
+    store = KeyStore.of_user()
     key = store.new(name)
-    typer.echo(f"{name} {key.public.id} {store.public_path(name)}")
+    typer.echo(f"{name} {key.id} {store.root / name}.pub")
 
 
 @keys.command("list")
 def list_keys() -> None:
     """List your own keys and those you trust."""
-    rows = [
-        (entry.name, entry.public.id, "own" if entry.own else "trusted") for entry in KeyStore.default_store().list()
-    ]
-    print_table(("name", "key", ""), rows)
+    store = KeyStore.of_user()
+    own = store.list()
+    rows = [(name, key.id, "own") for name, key in own.items()]
+    rows += [("", key.id, "trusted") for key in store.trusted() if key not in own.values()]
     if not rows:
         note("no keys yet: `edgekit keys new`, or the first build makes 'default'")
+        return
+    print_table(("name", "key", ""), rows)
 
 
 @keys.command("trust")
 def trust_key(file: Annotated[Path, typer.Argument(help="A public key in PEM: NAME.pub.")]) -> None:
     """Accept bundles that this key signed."""
-    typer.echo(f"trusted {KeyStore.default_store().trust(file).id}")
+    typer.echo(f"trusted {KeyStore.of_user().trust(file).id}")
 
 
 def explain(code: Annotated[str, typer.Argument(help="An error's code, such as EK105.")]) -> None:

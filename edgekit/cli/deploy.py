@@ -40,7 +40,7 @@ def flash_command(
     json: options.Json = False,
 ) -> None:
     """Put a bundle on a device; it is served once its self-test there has passed."""
-    opened = Bundle.open(bundle, KeyStore.default_store().trusted())
+    opened = Bundle.open(bundle, KeyStore.of_user().trusted())
     with progress(f"flash {device}"):
         installed = deploy(opened, device, keep_trial=no_commit)
     state = "committed before" if installed.committed else "on trial" if no_commit else "committed"
@@ -85,7 +85,7 @@ def _measure(device: str, bundle: Path | None, samples: Samples, probe: Probe) -
         )
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "bundle"
-        Bundle.open(bundle, KeyStore.default_store().trusted()).extract(folder)
+        Bundle.open(bundle, KeyStore.of_user().trusted()).extract(folder)
         with unpacked(folder) as endpoint:
             return endpoint.measure(samples, probe)
 

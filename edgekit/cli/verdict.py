@@ -85,7 +85,7 @@ def inspect_command(
     json: options.Json = False,
 ) -> None:
     """Verify a bundle, and say what is in it."""
-    opened = Bundle.open(bundle, KeyStore.default_store().trusted())
+    opened = Bundle.open(bundle, KeyStore.of_user().trusted())
     manifest = opened.manifest
     if json:
         values = manifest.model_dump(mode="json", by_alias=True)

@@ -88,7 +88,7 @@ def _ending(path: Path, ending: str) -> Path:
 
 def _packed(arrays: Mapping[str, Array]) -> bytes:
     file = io.BytesIO()
-    np.savez(file, **arrays)
+    np.savez(file, allow_pickle=False, **arrays)
     return file.getvalue()
 
 

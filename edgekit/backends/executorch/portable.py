@@ -66,7 +66,8 @@ class Kernel:
             return self._elements * int(left.sizes[-1])
         # A transposed convolution spreads every input over the window; a plain one gathers every output from it.
         transposed = self._value(self.call.args[6]).bool_val
-        return (math.prod(left.sizes) if transposed else self._elements) * math.prod(right.sizes[1:])
+        spread = math.prod(left.sizes) if transposed else self._elements
+        return spread * int(math.prod(right.sizes[1:]))
 
     @property
     def _name(self) -> str:
