@@ -71,7 +71,7 @@ def verdict(results: Iterable[GateResult]) -> Verdict:
 
 def _judge(name: str, bound: Bound, facts: Facts) -> GateResult:
     quantity, reading = QUANTITIES[name], _read(name, bound, facts)
-    limit = f"the limit is {quantity.limit(bound)}"
+    limit = f"the limit is {quantity.limit(bound.min, bound.max)}"
     if isinstance(reading, _Unread):
         shown = "" if reading.value is None else f"{quantity.show(reading.value)}; "
         meaning = f"{quantity.title}: {shown}{limit}, {reading.outcome}: {reading.reason}."

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from edgekit.specs.profile import Bound
-
 
 @dataclass(frozen=True)
 class Quantity:
@@ -18,13 +16,13 @@ class Quantity:
     remedy: str
     """The next step when its gate failed."""
 
-    def limit(self, bound: Bound) -> str:
-        """What the bound asks for: `at least 98 %`."""
+    def limit(self, least: float | None, most: float | None) -> str:
+        """What a bound asks for: `at least 98 %`."""
         parts = []
-        if bound.min is not None:
-            parts.append(f"at least {self.show(bound.min)}")
-        if bound.max is not None:
-            parts.append(f"at most {self.show(bound.max)}")
+        if least is not None:
+            parts.append(f"at least {self.show(least)}")
+        if most is not None:
+            parts.append(f"at most {self.show(most)}")
         return " and ".join(parts)
 
 

@@ -50,7 +50,7 @@ def wilson(share: float, count: int, confidence: float = 0.95) -> Estimate:
     return Estimate(share, min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half)))
 
 
-def paired_bootstrap(differences: Array, confidence: float, resamples: int = RESAMPLES) -> Estimate:
+def paired_bootstrap(differences: Array, confidence: float, resamples: int | None = None) -> Estimate:
     """The mean of paired differences, float [N] in [-1, 1], between two one-sided bounds, each at `confidence`.
 
     Percentile bootstrap (Efron 1979) over pairs, with a fixed seed. As in Agresti & Min (2005), pseudo-observations
@@ -59,7 +59,8 @@ def paired_bootstrap(differences: Array, confidence: float, resamples: int = RES
     half counts cover a true drop of 1 % as rarely as 84 % of the time where 95 % is asked for, and whole ones 93 %.
     """
     values, counts = np.unique(np.append(differences, (-1.0, 1.0)), return_counts=True)
-    means = _resampled_means(values, counts, resamples)
+    # A hundred resamples beyond each bound hold it steady: 2,000 at 95 %.
+    means = _resampled_means(values, counts, resamples or max(RESAMPLES, math.ceil(100 / (1 - confidence))))
     low, high = np.quantile(means, (1 - confidence, confidence))
     mean = float(differences.mean())
     return Estimate(mean, min(mean, float(low)), max(mean, float(high)))

@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Protocol
 
 from edgekit.ir.artifact import Artifact
 from edgekit.parity.compare import Comparison, Side
@@ -28,6 +29,17 @@ from edgekit.specs.profile import Profile
 from edgekit.specs.target import Target
 
 
+class Timed(Protocol):
+    """A stage as it went."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def cached(self) -> bool: ...
+
+
 def report(
     *,
     target: Target,
@@ -37,7 +49,7 @@ def report(
     artifact: ArtifactRecord,
     comparison: Comparison,
     gates: Sequence[GateResult],
-    stages: Sequence[Stage],
+    stages: Sequence[Timed],
     bundle: BundleRecord | None,
     versions: Mapping[str, str],
 ) -> Report:
@@ -68,7 +80,7 @@ def report(
         ),
         mcnemar_p=comparison.mcnemar_p,
         sqnr_db=comparison.sqnr_db if math.isfinite(comparison.sqnr_db) else None,
-        stages=tuple(stages),
+        stages=tuple(Stage(name=stage.name, seconds=stage.seconds, cached=stage.cached) for stage in stages),
         bundle=bundle,
         versions=dict(sorted(versions.items())),
     )

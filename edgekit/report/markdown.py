@@ -16,7 +16,7 @@ def render(reports: Sequence[Report]) -> str:
 
 def escape(text: str) -> str:
     """`text` as it is read, whatever Markdown or HTML it looks like."""
-    return re.sub(r"([\\`*_{}\[\]<>()#+!|~&])", r"\\\1", text)
+    return re.sub(r"([\\`*_\[\]<>#|~&])", r"\\\1", text)
 
 
 def _report(view: Outline) -> str:

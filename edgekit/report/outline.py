@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from edgekit.parity.gates import Verdict
 from edgekit.parity.quantities import QUANTITIES, megabytes, milliseconds, percent, points, times
 from edgekit.report.record import ArtifactRecord, EndpointRecord, Gate, LatencyRecord, Report
-from edgekit.specs.profile import Bound
 
 Row = tuple[str, ...]
 
@@ -66,7 +65,7 @@ def _value(gate: Gate) -> str:
 
 
 def _limit(gate: Gate) -> str:
-    return QUANTITIES[gate.name].limit(Bound(min=gate.min, max=gate.max))
+    return QUANTITIES[gate.name].limit(gate.min, gate.max)
 
 
 def _endpoints(report: Report) -> Section:

@@ -5,15 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from edgekit.errors import DataError
 from edgekit.ir.artifact import Format
 from edgekit.ir.measurement import Environment, Kind
 from edgekit.ir.signature import Signature
 from edgekit.parity.gates import Outcome, Verdict
+from edgekit.parity.quantities import QUANTITIES
 
 
 class Record(BaseModel):
@@ -29,10 +38,17 @@ class Record(BaseModel):
         return {key: value for key, value in handler(self).items() if value is not None or key not in optional}
 
 
+def _gate(name: str) -> str:
+    if name not in QUANTITIES:
+        raise ValueError(f"no gate is named '{name}'")
+    return name
+
+
 class Gate(Record):
     """One thing the profile asks for, and whether it holds."""
 
-    name: str
+    name: Annotated[str, AfterValidator(_gate)]
+    """As a profile names it under [gates]."""
     value: float | None
     """What was measured; null where nothing could be. Shares and drops in [0, 1], times in ms, memory in MB."""
     min: float | None = None

@@ -1,0 +1,141 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edgekit.errors import DataError
+from edgekit.ir.measurement import Array, Measurement, Validity
+from edgekit.parity.compare import compare, summarize
+from edgekit.parity.metrics import TopOne
+from tests.parity.examples import comparison, logits, measurement, pair, timed
+
+
+def test_a_comparison_is_paired_sample_by_sample() -> None:
+    found = comparison(count=1000, reference_only=6, candidate_only=4, wrong=100)
+    assert (found.metric, found.samples) == ("top1", 1000)
+    assert found.reference.score.value == 0.896
+    assert found.candidate.score.value == 0.894
+    assert found.accuracy_drop == 0.002
+    assert found.agreement == 0.99
+    assert (found.reference_only, found.candidate_only) == (6, 4)
+    assert found.flipped.tolist() == list(range(10))
+    assert found.mcnemar_p == pytest.approx(0.7539, abs=1e-4)
+
+
+def test_two_that_are_both_wrong_disagree_without_a_flip() -> None:
+    labels = np.array([0, 1, 2])
+    found = compare(measurement(np.array([0, 5, 2]), labels), measurement(np.array([0, 6, 2]), labels), TopOne())
+    assert found.disagreements.tolist() == [1]
+    assert found.flipped.tolist() == []
+    assert found.agreement == 2 / 3
+    assert found.accuracy_drop == 0.0
+
+
+def test_one_point_lost_is_exactly_one_point() -> None:
+    assert comparison(count=10_000, reference_only=100, candidate_only=0, wrong=1236).accuracy_drop == 0.01
+
+
+def test_bounds_are_taken_at_the_confidence_asked_for() -> None:
+    found = comparison()
+    loose, strict = found.drop_at(0.8), found.drop_at(0.99)
+    assert strict.low < loose.low < found.accuracy_drop < loose.high < strict.high
+    loose, strict = found.agreement_at(0.8), found.agreement_at(0.99)
+    assert strict.low < loose.low < found.agreement < loose.high < strict.high
+
+
+def test_equal_outputs_have_no_noise() -> None:
+    found = comparison(reference_only=0, candidate_only=0)
+    assert found.sqnr_db == math.inf
+    assert (found.agreement, found.mcnemar_p) == (1.0, 1.0)
+
+
+def test_sqnr_is_that_of_the_worst_output() -> None:
+    labels = np.array([0, 1])
+    reference = replace(
+        measurement(labels, labels), outputs={"output": logits(labels), "more": np.ones((2, 3), np.float32)}
+    )
+    candidate = replace(reference, outputs={"more": np.full((2, 3), 0.9, np.float32), "output": logits(labels)})
+    assert compare(reference, candidate, TopOne()).sqnr_db == pytest.approx(20, abs=1e-4)
+
+
+def test_outputs_are_paired_by_name_not_by_order() -> None:
+    labels = np.array([0, 1])
+    reference = replace(measurement(labels, labels), outputs={"a": logits(labels), "b": logits(labels[::-1])})
+    candidate = replace(reference, outputs={"b": logits(labels[::-1]), "a": logits(labels)})
+    assert compare(reference, candidate, TopOne()).agreement == 1.0
+
+
+def test_latency_is_summarized_with_its_count() -> None:
+    latency = summarize(timed(pair(4, 0, 0)[1], np.arange(1, 101) * 1000))
+    assert (latency.count, latency.valid, latency.reason) == (100, True, None)
+    assert latency.p50_ns == 50_500
+    assert latency.p90_ns is not None
+    assert latency.p99_ns is None
+
+
+def test_latency_that_was_not_measured_is_not_valid() -> None:
+    latency = summarize(pair(4, 0, 0)[1])
+    assert (latency.count, latency.valid, latency.reason) == (0, False, "latency was not measured")
+    assert latency.p50_ns is None
+
+
+def test_an_invalid_latency_keeps_its_reason() -> None:
+    latency = summarize(timed(pair(4, 0, 0)[1], np.array([5, 6, 7]), invalid="3 of 128 inferences"))
+    assert (latency.valid, latency.reason, latency.p50_ns) == (False, "3 of 128 inferences", 6)
+
+
+def broken(taken: Measurement, output: Array) -> Measurement:
+    return replace(taken, outputs={"output": output})
+
+
+def test_measurements_of_other_samples_are_refused() -> None:
+    reference, candidate = pair(4, 0, 0)
+    with pytest.raises(DataError, match="measured other samples: abababababab with 4, cdcdcdcdcdcd with 4") as error:
+        compare(reference, replace(candidate, samples_digest="cd" * 32), TopOne())
+    assert error.value.hint == "probe both with the same data and the same --samples"
+
+
+def test_no_samples_are_refused() -> None:
+    with pytest.raises(DataError, match="measured no samples"):
+        compare(*pair(0, 0, 0), TopOne())
+
+
+def test_other_outputs_are_refused() -> None:
+    reference, candidate = pair(4, 0, 0)
+    with pytest.raises(DataError, match=r"the reference has outputs \['output'\], the candidate \['logits'\]"):
+        compare(reference, replace(candidate, outputs={"logits": candidate.outputs["output"]}), TopOne())
+
+
+def test_outputs_of_another_shape_are_refused() -> None:
+    reference, candidate = pair(4, 0, 0)
+    with pytest.raises(DataError, match=r"output 'output' is \[4, 10\] in the reference, \[4, 9\] in the candidate"):
+        compare(reference, broken(candidate, np.zeros((4, 9), np.float32)), TopOne())
+
+
+def test_outputs_of_another_number_of_samples_are_refused() -> None:
+    reference, candidate = pair(4, 0, 0)
+    short = np.zeros((3, 10), np.float32)
+    with pytest.raises(DataError, match=r"of the reference has shape \[3, 10\], 4 samples were measured"):
+        compare(broken(reference, short), broken(candidate, short), TopOne())
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_outputs_that_are_not_finite_are_refused_and_counted(value: float) -> None:
+    reference, candidate = pair(4, 0, 0)
+    output = candidate.outputs["output"].copy()
+    output[[1, 1, 3], [0, 5, 2]] = value
+    message = "output 'output' of the candidate holds NaN or infinite values in 2 of 4 samples, first in 1"
+    with pytest.raises(DataError, match=message):
+        compare(reference, broken(candidate, output), TopOne())
+
+
+def test_labels_the_outputs_have_no_class_for_are_refused() -> None:
+    reference, candidate = pair(4, 0, 0)
+    labels = np.array([0, 1, 2, 10])
+    with pytest.raises(DataError, match="label 10 of sample 3"):
+        compare(replace(reference, labels=labels), replace(candidate, labels=labels), TopOne())
+
+
+def test_validity_alone_makes_no_latency_valid() -> None:
+    assert not summarize(replace(pair(4, 0, 0)[1], validity=Validity(True))).valid

@@ -1,0 +1,209 @@
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgekit.ir.measurement import Array
+from edgekit.parity.compare import Comparison, compare
+from edgekit.parity.gates import Device, Facts, GateResult, judge, verdict
+from edgekit.parity.metrics import TopOne
+from edgekit.parity.quantities import QUANTITIES
+from edgekit.specs.profile import Gates
+from tests.parity.examples import comparison, environment, pair, timed
+
+
+def facts(paired: Comparison | None = None, device: Device = "none", **changed: float) -> Facts:
+    shares = {"size_ratio": 0.29, "integer_share": 1.0, "integer_macs_share": 0.99, "fallback_share": 0.01}
+    return Facts(comparison=paired or comparison(), device=device, **{**shares, **changed})
+
+
+def judged(name: str, bound: dict[str, float], known: Facts) -> GateResult:
+    (result,) = judge(Gates.model_validate({name: bound}), known)
+    assert (result.name, result.min, result.max) == (name, bound.get("min"), bound.get("max"))
+    return result
+
+
+def on_device(latency_ns: Array, invalid: str | None = None, **changed: Any) -> Comparison:
+    reference, candidate = pair(100, 0, 0)
+    return compare(reference, replace(timed(candidate, latency_ns, invalid), **changed), TopOne())
+
+
+STEADY = np.full(128, 2_000_000)
+
+
+def test_every_gate_of_a_profile_can_be_judged_and_put_in_words() -> None:
+    assert set(QUANTITIES) == set(Gates.model_fields)
+    every = Gates.model_validate({name: {"max": 1.0} for name in Gates.model_fields})
+    known = facts(on_device(STEADY), device="real")
+    assert [result.name for result in judge(every, known)] == list(Gates.model_fields)
+    assert all(result.value is not None for result in judge(every, known))
+
+
+def test_a_gate_that_is_not_named_is_not_judged() -> None:
+    assert judge(Gates(), facts()) == ()
+    assert verdict(()) == "passed"
+
+
+@pytest.mark.parametrize(
+    ("name", "bound", "changed", "outcome"),
+    [
+        ("size_ratio", {"max": 0.3}, {"size_ratio": 0.3}, "passed"),
+        ("size_ratio", {"max": 0.3}, {"size_ratio": 0.31}, "failed"),
+        ("size_ratio", {"min": 0.9, "max": 1.1}, {"size_ratio": 1.0}, "passed"),
+        ("size_ratio", {"min": 0.9, "max": 1.1}, {"size_ratio": 0.5}, "failed"),
+        ("integer_share", {"min": 0.95}, {"integer_share": 0.95}, "passed"),
+        ("integer_share", {"min": 0.95}, {"integer_share": 0.0}, "failed"),
+        ("integer_share", {"max": 0.0}, {"integer_share": 0.0}, "passed"),
+        ("integer_macs_share", {"min": 0.95}, {"integer_macs_share": 0.96}, "passed"),
+        ("integer_macs_share", {"min": 0.95}, {"integer_macs_share": 0.94}, "failed"),
+        ("fallback_share", {"max": 0.02}, {"fallback_share": 0.02}, "passed"),
+        ("fallback_share", {"max": 0.02}, {"fallback_share": 0.03}, "failed"),
+    ],
+)
+def test_a_fact_of_the_artifact_is_held_against_its_limit(
+    name: str, bound: dict[str, float], changed: dict[str, float], outcome: str
+) -> None:
+    result = judged(name, bound, facts(**changed))
+    assert result.outcome == outcome
+    assert result.value == changed[name]
+
+
+@pytest.mark.parametrize(
+    ("count", "reference_only", "bound", "outcome"),
+    [
+        (1000, 10, {"max": 0.01}, "passed"),
+        (1000, 11, {"max": 0.01}, "failed"),
+        (10_000, 20, {"max": 0.01, "confidence": 0.95}, "passed"),
+        (10_000, 100, {"max": 0.01, "confidence": 0.95}, "undecided"),
+        (10_000, 200, {"max": 0.01, "confidence": 0.95}, "failed"),
+        (100, 0, {"max": 0.01, "confidence": 0.95}, "undecided"),
+        (1000, 0, {"max": 0.01, "confidence": 0.95}, "passed"),
+        (1000, 0, {"max": 0.01, "confidence": 0.9999}, "passed"),
+    ],
+)
+def test_accuracy_drop_with_confidence_is_decided_by_the_bound_not_the_value(
+    count: int, reference_only: int, bound: dict[str, float], outcome: str
+) -> None:
+    paired = comparison(count, reference_only, candidate_only=0, wrong=0)
+    result = judged("accuracy_drop", bound, facts(paired))
+    assert result.outcome == outcome
+    assert result.value == reference_only / count
+
+
+@pytest.mark.parametrize(
+    ("flips", "bound", "outcome"),
+    [
+        (20, {"min": 0.98}, "passed"),
+        (21, {"min": 0.98}, "failed"),
+        (20, {"min": 0.98, "confidence": 0.95}, "undecided"),
+        (10, {"min": 0.98, "confidence": 0.95}, "passed"),
+        (40, {"min": 0.98, "confidence": 0.95}, "failed"),
+    ],
+)
+def test_agreement_can_be_asked_for_with_confidence(flips: int, bound: dict[str, float], outcome: str) -> None:
+    paired = comparison(1000, flips, candidate_only=0, wrong=0)
+    assert judged("agreement", bound, facts(paired)).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("name", "bound", "outcome"),
+    [
+        ("latency_p50_ms", {"max": 2.0}, "passed"),
+        ("latency_p50_ms", {"max": 1.9}, "failed"),
+        ("latency_p90_ms", {"max": 2.0}, "passed"),
+        ("latency_p90_ms", {"max": 1.9}, "failed"),
+        ("peak_rss_mb", {"max": 80.0}, "passed"),
+        ("peak_rss_mb", {"max": 79.0}, "failed"),
+    ],
+)
+def test_time_and_memory_are_judged_on_a_real_device(name: str, bound: dict[str, float], outcome: str) -> None:
+    assert judged(name, bound, facts(on_device(STEADY), device="real")).outcome == outcome
+
+
+@pytest.mark.parametrize("name", ["latency_p50_ms", "latency_p90_ms", "peak_rss_mb"])
+@pytest.mark.parametrize(
+    ("device", "stand_in", "outcome", "reason"),
+    [
+        ("none", True, "undecided", "no device was probed; edgekit run --device URL decides it"),
+        ("emulated", False, "not measurable", "an emulated device has no time or memory of its own"),
+        ("real", True, "undecided", "the host stood in for the target, and says nothing of its time or memory"),
+    ],
+)
+def test_time_and_memory_of_anything_but_the_target_are_never_judged(
+    name: str, device: Device, stand_in: bool, outcome: str, reason: str
+) -> None:
+    paired = on_device(STEADY, environment=environment(host_stand_in=stand_in))
+    result = judged(name, {"max": 1e9}, facts(paired, device=device))
+    assert (result.outcome, result.value) == (outcome, None)
+    assert reason in result.meaning
+
+
+def test_an_invalid_latency_is_shown_and_not_judged() -> None:
+    paired = on_device(STEADY, invalid="it ran for 1.2 s of 10 s")
+    result = judged("latency_p50_ms", {"max": 1.0}, facts(paired, device="real"))
+    assert (result.outcome, result.value) == ("undecided", 2.0)
+    assert "2 ms; the limit is at most 1 ms, undecided: the latency is not valid: it ran for 1.2 s" in result.meaning
+
+
+def test_too_few_latencies_for_a_percentile_leave_its_gate_open() -> None:
+    result = judged("latency_p90_ms", {"max": 5.0}, facts(on_device(STEADY[:63]), device="real"))
+    assert (result.outcome, result.value) == ("undecided", None)
+    assert "63 answers were timed, 64 are needed; --set profile.probe.min_count=64" in result.meaning
+
+
+def test_a_device_that_does_not_tell_its_memory_cannot_be_judged_by_it() -> None:
+    paired = on_device(STEADY, peak_rss_bytes=None)
+    result = judged("peak_rss_mb", {"max": 100.0}, facts(paired, device="real"))
+    assert (result.outcome, result.value) == ("not measurable", None)
+
+
+def test_a_passed_gate_says_what_was_measured_and_the_limit() -> None:
+    assert judged("size_ratio", {"max": 0.35}, facts()).meaning == (
+        "Size of the model's file against the float model's: 0.29 times; the limit is at most 0.35 times."
+    )
+
+
+def test_a_failed_gate_says_the_next_step() -> None:
+    assert judged("fallback_share", {"max": 0.02}, facts(fallback_share=0.3)).meaning == (
+        "Work left to slow fallback code: 30 %; the limit is at most 2 %. "
+        "Next: see which operators it is: edgekit inspect BUNDLE --placement."
+    )
+
+
+def test_an_undecided_gate_says_that_more_samples_would_settle_it() -> None:
+    paired = comparison(200, 1, candidate_only=0, wrong=0)
+    meaning = judged("accuracy_drop", {"max": 0.01, "confidence": 0.95}, facts(paired)).meaning
+    assert meaning.startswith("Accuracy lost against the reference: 0.5 points on 200 samples (between ")
+    assert "95 % sure of each); the limit is at most 1 point." in meaning
+    assert meaning.endswith("200 samples cannot settle it; measure more: --samples.")
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "expected"),
+    [
+        (["passed", "passed"], "passed"),
+        (["passed", "not measurable"], "passed"),
+        (["passed", "undecided", "not measurable"], "undecided"),
+        (["undecided", "failed", "passed"], "failed"),
+    ],
+)
+def test_the_verdict_is_the_worst_outcome(outcomes: list[Any], expected: str) -> None:
+    assert verdict(GateResult("agreement", 1.0, None, None, outcome, "") for outcome in outcomes) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("agreement", 0.97996, "97.996 %"),
+        ("agreement", 1.0, "100 %"),
+        ("accuracy_drop", 0.01, "1 point"),
+        ("accuracy_drop", -0.0009, "-0.09 points"),
+        ("accuracy_drop", -1e-9, "0 points"),
+        ("size_ratio", 0.28666, "0.2867 times"),
+        ("latency_p50_ms", 1234.5, "1,234.5 ms"),
+        ("peak_rss_mb", 80.0, "80 MB"),
+    ],
+)
+def test_values_are_shown_with_their_units(name: str, value: float, shown: str) -> None:
+    assert QUANTITIES[name].show(value) == shown
