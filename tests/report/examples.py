@@ -1,0 +1,125 @@
+"""Reports of one small network, by how they ended."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from edgekit.ir.measurement import Environment
+from edgekit.ir.signature import Affine, Signature, TensorSpec
+from edgekit.parity.compare import Comparison, compare
+from edgekit.parity.gates import Device, Facts, judge
+from edgekit.parity.metrics import TopOne
+from edgekit.report.assemble import report
+from edgekit.report.record import ArtifactRecord, BundleRecord, File, Report, Stage
+from edgekit.specs.profile import Gates, Profile, Quantize
+from edgekit.specs.target import Cpu, Deploy, Memory, Runtime, Target
+from tests.parity.examples import environment, pair, timed
+
+TARGET = Target(
+    schema_version=1,
+    id="raspberry-pi-5",
+    title="Raspberry Pi 5",
+    family="raspberry-pi",
+    sources=("https://example.org",),
+    cpu=Cpu(cores=("4x cortex-a76",)),
+    memory=Memory(ram_mb=4096),
+    runtime=(Runtime(backend="executorch", delegates=("xnnpack",)),),
+    deploy=Deploy(transport="ssh", root="/opt/edgekit"),
+)
+GATES = Gates.model_validate(
+    {
+        "accuracy_drop": {"max": 0.01, "confidence": 0.95},
+        "agreement": {"min": 0.98},
+        "size_ratio": {"max": 0.35},
+        "latency_p50_ms": {"max": 5.0},
+    }
+)
+ARTIFACT = ArtifactRecord(
+    format="pte",
+    files=(File(path="model.pte", bytes=315_048, sha256="c0ffee" * 10 + "abcd"),),
+    size_bytes=315_048,
+    float_size_bytes=1_099_176,
+    size_ratio=315_048 / 1_099_176,
+    integer_share=1.0,
+    integer_macs_share=0.996,
+    delegated_share=0.9995,
+    fallback_share=0.0005,
+    macs=40_813_184,
+    signature=Signature(
+        inputs=(TensorSpec("image", "uint8", (1, 32, 32, 3)),),
+        outputs=(TensorSpec("output", "int8", (1, 10), Affine(0.125, -3)),),
+    ),
+)
+STAGES = (
+    Stage(name="capture", seconds=1.25, cached=False),
+    Stage(name="quantize", seconds=0.01, cached=True),
+    Stage(name="lower", seconds=8.5, cached=False),
+)
+BUNDLE = BundleRecord(path="out/net.edgekit", digest="d" * 64, signer="ed25519:0123456789abcdef")
+
+
+def profile(quantize: Quantize | None = Quantize(), gates: Gates = GATES) -> Profile:
+    name = "raspberry-pi-int8" if quantize else "float32"
+    return Profile(
+        schema_version=1, id=name, summary="a recipe", families=("raspberry-pi",), quantize=quantize, gates=gates
+    )
+
+
+def compared(lost: int, where: Environment, runs: int = 128, invalid: str | None = None) -> Comparison:
+    """10,000 samples of which the candidate loses `lost`, and regains 40; `runs` inferences of 2.5 ms each."""
+    reference, candidate = pair(10_000, lost, 40, wrong=1000)
+    candidate = replace(timed(candidate, np.full(runs, 2_500_000), invalid), environment=where)
+    return compare(timed(reference, np.full(700, 4_000_000)), candidate, TopOne())
+
+
+def made(
+    comparison: Comparison,
+    device: str | None = "ssh://pi-lab-01",
+    recipe: Profile | None = None,
+    artifact: ArtifactRecord = ARTIFACT,
+    bundle: BundleRecord | None = BUNDLE,
+) -> Report:
+    recipe = recipe or profile()
+    kind: Device = "real" if device else "none"
+    facts = Facts(
+        comparison=comparison,
+        size_ratio=artifact.size_ratio,
+        integer_share=artifact.integer_share,
+        integer_macs_share=artifact.integer_macs_share,
+        fallback_share=artifact.fallback_share,
+        device=kind,
+    )
+    return report(
+        target=TARGET,
+        profile=recipe,
+        backend="executorch",
+        device=device,
+        artifact=artifact,
+        comparison=comparison,
+        gates=judge(recipe.gates, facts),
+        stages=STAGES,
+        bundle=bundle,
+        versions={"torch": "2.13.0", "executorch": "1.5.1"},
+    )
+
+
+def passed() -> Report:
+    """On the board, every gate passed."""
+    return made(compared(60, environment()))
+
+
+def failed() -> Report:
+    """On the board, and too many answers lost."""
+    return made(compared(500, environment(), runs=40, invalid="it ran for 0.1 s of 10 s"))
+
+
+def built() -> Report:
+    """A build: the host stood in, and nothing was timed."""
+    return made(compared(60, environment("local", host_stand_in=True), runs=0), device=None)
+
+
+def stood_in() -> Report:
+    """`local://`: the host stood in and was timed."""
+    return made(compared(60, environment("device", host_stand_in=True)), device="local://")
