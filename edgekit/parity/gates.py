@@ -71,10 +71,10 @@ def verdict(results: Iterable[GateResult]) -> Verdict:
 
 def _judge(name: str, bound: Bound, facts: Facts) -> GateResult:
     quantity, reading = QUANTITIES[name], _read(name, bound, facts)
-    limit = f"the limit is {quantity.limit(bound.min, bound.max)}"
+    limit = f"it should be {quantity.limit(bound.min, bound.max)}"
     if isinstance(reading, _Unread):
-        shown = "" if reading.value is None else f"{quantity.show(reading.value)}; "
-        meaning = f"{quantity.title}: {shown}{limit}, {reading.outcome}: {reading.reason}."
+        shown = "unknown" if reading.value is None else quantity.show(reading.value)
+        meaning = f"{quantity.title}: {shown}; {limit}. It is {reading.outcome}: {reading.reason}."
         return GateResult(name, reading.value, bound.min, bound.max, reading.outcome, meaning)
     outcome = _decide(reading, bound)
     meaning = f"{quantity.title}: {quantity.show(reading.value)}{_certainty(name, reading, bound, facts)}; {limit}."

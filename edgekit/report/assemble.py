@@ -6,7 +6,6 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Protocol
 
 from edgekit.ir.artifact import Artifact
 from edgekit.parity.compare import Comparison, Side
@@ -29,17 +28,6 @@ from edgekit.specs.profile import Profile
 from edgekit.specs.target import Target
 
 
-class Timed(Protocol):
-    """A stage as it went."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def seconds(self) -> float: ...
-    @property
-    def cached(self) -> bool: ...
-
-
 def report(
     *,
     target: Target,
@@ -49,7 +37,7 @@ def report(
     artifact: ArtifactRecord,
     comparison: Comparison,
     gates: Sequence[GateResult],
-    stages: Sequence[Timed],
+    stages: Sequence[Stage],
     bundle: BundleRecord | None,
     versions: Mapping[str, str],
 ) -> Report:
@@ -80,7 +68,7 @@ def report(
         ),
         mcnemar_p=comparison.mcnemar_p,
         sqnr_db=comparison.sqnr_db if math.isfinite(comparison.sqnr_db) else None,
-        stages=tuple(Stage(name=stage.name, seconds=stage.seconds, cached=stage.cached) for stage in stages),
+        stages=tuple(stages),
         bundle=bundle,
         versions=dict(sorted(versions.items())),
     )

@@ -91,7 +91,11 @@ def _runs_on(side: EndpointRecord) -> str:
 
 def _metric(side: EndpointRecord) -> str:
     metric = side.metric
-    return f"{metric.name} {percent(metric.value)} ({percent(metric.low)} to {percent(metric.high)})"
+    return f"{metric.name} {percent(metric.value)} ({_range(metric.low, metric.high)} %)"
+
+
+def _range(low: float, high: float) -> str:
+    return f"{100 * low:.2f} to {100 * high:.2f}"
 
 
 def _latency(latency: LatencyRecord, name: str) -> str:
@@ -124,12 +128,12 @@ def _pairs(report: Report) -> Section:
     bounds, flips = report.accuracy_drop_bounds, report.flips
     sure = f"{100 * bounds.confidence:g} % sure of each"
     rows = [
-        ("accuracy drop", f"{points(report.accuracy_drop)} ({points(bounds.low)} to {points(bounds.high)}, {sure})"),
+        ("accuracy drop", f"{points(report.accuracy_drop)} ({_range(bounds.low, bounds.high)}, {sure})"),
         ("agreement", percent(report.agreement)),
         ("right only in the reference", f"{flips.reference_only:,} samples"),
         ("right only in the candidate", f"{flips.candidate_only:,} samples"),
         ("McNemar's p", f"{report.mcnemar_p:.3g}"),
-        ("SQNR of the outputs", "equal" if report.sqnr_db is None else f"{report.sqnr_db:.1f} dB"),
+        ("SQNR of the outputs", "infinite" if report.sqnr_db is None else f"{report.sqnr_db:.1f} dB"),
     ]
     return _section("Sample by sample", ("", "measured"), rows)
 
@@ -138,7 +142,7 @@ def _artifact(artifact: ArtifactRecord) -> Section:
     rows = [
         ("format", artifact.format),
         ("size", f"{artifact.size_bytes:,} bytes"),
-        ("size against float", f"{times(artifact.size_ratio)} of {artifact.float_size_bytes:,} bytes"),
+        ("size against float", f"{times(artifact.size_ratio)} {artifact.float_size_bytes:,} bytes"),
         ("weights in integers", percent(artifact.integer_share)),
         ("arithmetic in integers", percent(artifact.integer_macs_share)),
         ("work delegated", percent(artifact.delegated_share)),

@@ -55,7 +55,7 @@ class Gate(Record):
     max: float | None = None
     outcome: Outcome
     meaning: str
-    """A plain sentence: what it is, what was measured, what the limit is, and what to do if it failed."""
+    """A plain sentence: what it is, what was measured, what the limit is, and what to do if it is not met."""
 
 
 class File(Record):
@@ -194,7 +194,7 @@ class Report(Record):
     mcnemar_p: float
     """How likely flips this lopsided are if neither is better (exact, two-sided)."""
     sqnr_db: float | None
-    """Signal to quantization noise of the candidate's worst output; null when it equals the reference's."""
+    """Signal to quantization noise of the candidate's worst output; null when infinite: no noise, or no signal."""
     stages: tuple[Stage, ...]
     bundle: BundleRecord | None
     """Null where measurements were compared without one."""

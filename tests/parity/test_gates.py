@@ -143,7 +143,9 @@ def test_an_invalid_latency_is_shown_and_not_judged() -> None:
     paired = on_device(STEADY, invalid="it ran for 1.2 s of 10 s")
     result = judged("latency_p50_ms", {"max": 1.0}, facts(paired, device="real"))
     assert (result.outcome, result.value) == ("undecided", 2.0)
-    assert "2 ms; the limit is at most 1 ms, undecided: the latency is not valid: it ran for 1.2 s" in result.meaning
+    assert (
+        "2 ms; it should be at most 1 ms. It is undecided: the latency is not valid: it ran for 1.2 s" in result.meaning
+    )
 
 
 def test_too_few_latencies_for_a_percentile_leave_its_gate_open() -> None:
@@ -160,13 +162,13 @@ def test_a_device_that_does_not_tell_its_memory_cannot_be_judged_by_it() -> None
 
 def test_a_passed_gate_says_what_was_measured_and_the_limit() -> None:
     assert judged("size_ratio", {"max": 0.35}, facts()).meaning == (
-        "Size of the model's file against the float model's: 0.29 times; the limit is at most 0.35 times."
+        "Size of the model's file against the float model's: 0.29 times; it should be at most 0.35 times."
     )
 
 
 def test_a_failed_gate_says_the_next_step() -> None:
     assert judged("fallback_share", {"max": 0.02}, facts(fallback_share=0.3)).meaning == (
-        "Work left to slow fallback code: 30 %; the limit is at most 2 %. "
+        "Work left to slow fallback code: 30 %; it should be at most 2 %. "
         "Next: see which operators it is: edgekit inspect BUNDLE --placement."
     )
 
@@ -175,7 +177,7 @@ def test_an_undecided_gate_says_that_more_samples_would_settle_it() -> None:
     paired = comparison(200, 1, candidate_only=0, wrong=0)
     meaning = judged("accuracy_drop", {"max": 0.01, "confidence": 0.95}, facts(paired)).meaning
     assert meaning.startswith("Accuracy lost against the reference: 0.5 points on 200 samples (between ")
-    assert "95 % sure of each); the limit is at most 1 point." in meaning
+    assert "95 % sure of each); it should be at most 1 point." in meaning
     assert meaning.endswith("200 samples cannot settle it; measure more: --samples.")
 
 

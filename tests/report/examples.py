@@ -60,7 +60,10 @@ STAGES = (
 BUNDLE = BundleRecord(path="out/net.edgekit", digest="d" * 64, signer="ed25519:0123456789abcdef")
 
 
-def profile(quantize: Quantize | None = Quantize(), gates: Gates = GATES) -> Profile:
+INT8 = Quantize()
+
+
+def profile(quantize: Quantize | None = INT8, gates: Gates = GATES) -> Profile:
     name = "raspberry-pi-int8" if quantize else "float32"
     return Profile(
         schema_version=1, id=name, summary="a recipe", families=("raspberry-pi",), quantize=quantize, gates=gates

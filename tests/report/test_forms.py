@@ -1,0 +1,183 @@
+"""The three forms of a report.
+
+`EDGEKIT_GOLDEN=write pytest tests/report` writes the golden text anew; read the diff before you commit it.
+"""
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgekit.report import html, markdown, text
+from edgekit.report.outline import NOT_THE_TARGET, outline
+from edgekit.report.record import BundleRecord, Report
+from tests.parity.examples import environment
+from tests.report.examples import built, compared, failed, made, passed, stood_in
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "report"
+REPORTS = {"passed": passed, "failed": failed, "built": built, "stood_in": stood_in}
+FORMS = (text.render, markdown.render, html.render)
+Render = Callable[[Sequence[Report]], str]
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "render"),
+    [
+        *((name, "txt", text.render) for name in REPORTS),
+        ("failed", "md", markdown.render),
+        ("built", "md", markdown.render),
+        ("stood_in", "html", html.render),
+    ],
+)
+def test_a_report_reads_as_it_did(name: str, form: str, render: Render) -> None:
+    golden, found = GOLDEN / f"{name}.{form}", render([REPORTS[name]()])
+    if os.environ.get("EDGEKIT_GOLDEN") == "write":
+        golden.write_text(found, "utf-8")
+    assert found == golden.read_text("utf-8")
+
+
+@pytest.mark.parametrize(("render", "start"), [(text.render, "FAILED  "), (markdown.render, "## FAILED: ")])
+def test_the_verdict_is_the_first_word_of_the_first_line(render: Render, start: str) -> None:
+    assert render([failed()]).startswith(start)
+
+
+@pytest.mark.parametrize("render", FORMS)
+def test_a_host_that_stood_in_is_named_loudly(render: Render) -> None:
+    for report in (built(), stood_in()):
+        assert NOT_THE_TARGET in render([report]).replace("&#x27;", "'")
+        assert "candidate (host, not the target)" in render([report])
+    assert "HOST" not in render([passed()])
+
+
+@pytest.mark.parametrize("render", FORMS)
+def test_several_targets_make_one_page(render: Render) -> None:
+    page = render([passed(), failed()])
+    assert page.index("PASSED") < page.index("FAILED")
+    assert page.count("Sample by sample") == 2
+
+
+def test_a_latency_is_never_without_its_count() -> None:
+    for report in (passed(), failed(), stood_in()):
+        latencies = [line for line in text.render([report]).splitlines() if line.startswith("  latency p")]
+        assert latencies
+        for line in latencies:
+            assert len(re.findall(r"\([\d,]+ runs", line)) == 2
+
+
+def test_a_percentile_that_neither_side_supports_is_not_shown() -> None:
+    few = compared(60, environment(), runs=63)
+    report = made(few)
+    quick = report.model_copy(update={"reference": report.candidate})
+    page = text.render([quick])
+    assert "latency p50" in page
+    assert "latency p90" not in page
+
+
+def test_a_percentile_that_one_side_supports_is_shown_for_that_side_alone() -> None:
+    page = text.render([made(compared(60, environment(), runs=63))])
+    assert re.search(r"latency p90 +4 ms \(700 runs\) +too few \(63 runs\)", page)
+
+
+def test_every_gate_that_did_not_pass_is_explained() -> None:
+    notes = outline(failed()).sections[0].notes
+    assert [note.split(".")[0] for note in notes] == [
+        "accuracy_drop failed",
+        "agreement failed",
+        "latency_p50_ms undecided",
+    ]
+    assert outline(passed()).sections[0].notes == ()
+
+
+NASTY = "a|b\n<script>alert('x')</script> [x](y) *z* `q` \x1b[31m"
+
+
+def nasty() -> Report:
+    """A report whose device and runtime call themselves all that a page might take for its own."""
+    where = replace(environment(), cpu=NASTY, runtime=NASTY)
+    bundle = BundleRecord(path=NASTY, digest="d" * 64, signer=NASTY)
+    return made(compared(60, where), device=NASTY, bundle=bundle)
+
+
+def test_text_holds_no_terminal_escape_and_no_line_of_a_device() -> None:
+    page = text.render([nasty()])
+    assert "\x1b" not in page
+    assert not any(line.startswith("<script>") for line in page.splitlines())
+
+
+def test_markdown_shows_what_looks_like_markdown() -> None:
+    page = markdown.render([nasty()])
+    assert r"a\|b \<script\>alert('x')\</script\> \[x\](y) \*z\* \`q\`" in page
+    assert "<script>" not in page
+    cells = {len(re.findall(r"(?<!\\)\|", line)) for line in page.splitlines() if line.startswith("| runs on")}
+    assert cells == {4}
+
+
+@given(st.text())
+def test_markdown_leaves_no_letter_that_means_something_bare(letters: str) -> None:
+    escaped = markdown.escape(letters)
+    assert re.sub(r"\\(.)", r"\1", escaped, flags=re.DOTALL) == letters
+    bare = re.sub(r"\\.", "", escaped, flags=re.DOTALL)
+    assert not set("|<>*`[]_#&") & set(bare)
+
+
+class Tags(HTMLParser):
+    """Every tag of a page, every attribute, and whether what was opened was closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def parsed(page: str) -> Tags:
+    tags = Tags()
+    tags.feed(page)
+    tags.close()
+    assert tags.open == []
+    return tags
+
+
+def test_html_is_one_file_that_runs_nothing_and_fetches_nothing() -> None:
+    page = html.render([passed(), failed(), built(), stood_in(), nasty()])
+    tags = parsed(page)
+    assert tags.tags <= {
+        "html", "head", "meta", "title", "style", "body", "article", "h1", "h2", "span", "p", "div", "table", "tr",
+        "th", "td", "ul", "li",
+    }  # fmt: skip
+    assert tags.attributes <= {"lang", "charset", "name", "content", "class", "scope"}
+    assert "url(" not in page
+    assert "@import" not in page
+
+
+def test_html_shows_what_looks_like_html() -> None:
+    assert "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;" in html.render([nasty()])
+
+
+def test_html_is_small_and_reads_in_the_dark() -> None:
+    page = html.render([passed()])
+    assert len(page) < 10_000
+    assert "color-scheme: light dark" in page
+    assert "prefers-color-scheme: dark" in page
+
+
+def test_a_report_without_a_bundle_or_gates_still_reads() -> None:
+    report = made(compared(60, environment()), bundle=None).model_copy(update={"gates": ()})
+    assert "Gates\n  none\n" in text.render([report])
+    assert "### Gates\n\nnone\n" in markdown.render([report])
+    assert "<h2>Gates</h2>\n<p>none</p>" in html.render([report])

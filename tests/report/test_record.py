@@ -1,0 +1,157 @@
+import hashlib
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from edgekit.errors import DataError
+from edgekit.ir.artifact import Artifact, Operator, Placement
+from edgekit.report.assemble import describe
+from edgekit.report.record import Document, Gate, Report, json_schema, read, to_json
+from edgekit.specs.profile import Gates
+from tests.parity.examples import environment
+from tests.report.examples import ARTIFACT, built, compared, failed, made, passed, profile, stood_in
+
+SCHEMA = Path(__file__).parents[2] / "docs" / "report.schema.json"
+
+
+def values(report: Report) -> dict[str, Any]:
+    found = json.loads(report.to_json())
+    assert isinstance(found, dict)
+    return found
+
+
+def test_a_report_holds_every_key_of_the_contract() -> None:
+    found = values(passed())
+    assert list(found) == [
+        "schema", "verdict", "sentence", "target", "profile", "backend", "device", "host_stand_in", "gates", "artifact",
+        "reference", "candidate", "accuracy_drop", "accuracy_drop_bounds", "agreement", "flips", "mcnemar_p", "sqnr_db",
+        "stages", "bundle", "versions",
+    ]  # fmt: skip
+    assert list(found["artifact"]) == [
+        "format", "files", "size_bytes", "float_size_bytes", "size_ratio", "integer_share", "integer_macs_share",
+        "delegated_share", "fallback_share", "macs", "signature",
+    ]  # fmt: skip
+    assert list(found["candidate"]) == [
+        "kind", "metric", "samples", "load_ns", "first_ns", "latency_ns", "peak_rss_bytes", "environment",
+    ]  # fmt: skip
+    assert list(found["candidate"]["metric"]) == ["name", "value", "low", "high"]
+    assert list(found["stages"][0]) == ["name", "seconds", "cached"]
+    assert list(found["bundle"]) == ["path", "digest", "signer"]
+    assert list(found["artifact"]["files"][0]) == ["path", "bytes", "sha256"]
+
+
+def test_what_is_not_known_is_null_and_what_does_not_apply_is_left_out() -> None:
+    found = values(built())
+    assert found["device"] is None
+    assert found["candidate"]["latency_ns"] == {
+        "count": 0, "valid": False, "reason": "latency was not measured", "p50": None, "p90": None,
+    }  # fmt: skip
+    assert "min" not in found["gates"][0]
+    assert "max" not in found["gates"][1]
+    assert found["gates"][3]["value"] is None
+    assert found["artifact"]["signature"]["inputs"][0]["affine"] is None
+
+
+def test_a_percentile_that_the_count_supports_is_there() -> None:
+    found = values(passed())
+    assert found["candidate"]["latency_ns"] == {"count": 128, "valid": True, "p50": 2_500_000, "p90": 2_500_000}
+    assert found["reference"]["latency_ns"]["p99"] == 4_000_000
+
+
+def test_the_flips_are_listed() -> None:
+    flips = values(passed())["flips"]
+    assert (flips["reference_only"], flips["candidate_only"]) == (60, 40)
+    assert flips["samples"] == list(range(100))
+
+
+def test_the_bounds_of_the_drop_are_at_the_confidence_of_its_gate() -> None:
+    strict = Gates.model_validate({"accuracy_drop": {"max": 0.01, "confidence": 0.99}})
+    loose = Gates.model_validate({"accuracy_drop": {"max": 0.01}})
+    comparison = compared(60, environment())
+    assert made(comparison, recipe=profile(gates=strict)).accuracy_drop_bounds.confidence == 0.99
+    assert made(comparison, recipe=profile(gates=loose)).accuracy_drop_bounds.confidence == 0.95
+
+
+@pytest.mark.parametrize("quality", [math.inf, -math.inf])
+def test_an_infinite_sqnr_is_null(quality: float) -> None:
+    found = made(replace(compared(60, environment()), sqnr_db=quality)).to_json()
+    assert json.loads(found)["sqnr_db"] is None
+    assert "Infinity" not in found
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_no_number_that_json_lacks_gets_in(value: float) -> None:
+    with pytest.raises(ValidationError, match="finite"):
+        Gate(name="agreement", value=value, outcome="passed", meaning="")
+
+
+@pytest.mark.parametrize("report", [passed(), failed(), built(), stood_in()])
+def test_a_report_survives_its_file(report: Report, tmp_path: Path) -> None:
+    alone, document = tmp_path / "report.json", tmp_path / "document.json"
+    alone.write_text(report.to_json(), "utf-8")
+    document.write_text(to_json([report, report]), "utf-8")
+    assert read(alone) == (report,)
+    assert read(document) == (report, report)
+
+
+def test_a_document_is_versioned() -> None:
+    assert list(json.loads(to_json([]))) == ["schema", "reports"]
+    assert json.loads(to_json([passed()]))["schema"] == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "cannot be read as a report"),
+        ("[]", "is not a report: 'the file'"),
+        ('{"schema": 2, "reports": []}', "is not a report: 'schema'"),
+        ('{"schema": 1, "reports": [{"schema": 1}]}', r"is not a report: 'reports\.0\.verdict': Field required"),
+    ],
+)
+def test_a_file_that_is_no_report_is_refused_by_name(content: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    path.write_text(content, "utf-8")
+    with pytest.raises(DataError, match=message):
+        read(path)
+
+
+def test_a_report_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cannot be read as a report"):
+        read(tmp_path / "report.json")
+
+
+def test_a_gate_that_no_profile_has_is_refused() -> None:
+    with pytest.raises(ValidationError, match="no gate is named 'beauty'"):
+        Gate(name="beauty", value=1.0, outcome="passed", meaning="")
+
+
+def test_an_artifact_is_described_by_its_files_and_placement(tmp_path: Path) -> None:
+    entry, weights = tmp_path / "model.onnx", tmp_path / "model.onnx.data"
+    entry.write_bytes(b"graph")
+    weights.write_bytes(b"weights")
+    operators = (Operator("Conv", "cpu", 300, 10, True), Operator("Gemm", None, 100, 10, False))
+    artifact = Artifact((entry, weights), "onnx", ARTIFACT.signature, Placement(operators), integer=0.5)
+    found = describe(artifact, float_size_bytes=48)
+    assert [(file.path, file.bytes) for file in found.files] == [("model.onnx", 5), ("model.onnx.data", 7)]
+    assert found.files[0].sha256 == hashlib.sha256(b"graph").hexdigest()
+    assert (found.size_bytes, found.size_ratio) == (12, 0.25)
+    assert (found.integer_share, found.integer_macs_share) == (0.5, 0.75)
+    assert (found.delegated_share, found.fallback_share, found.macs) == (0.75, 0.25, 400)
+
+
+def test_the_documented_schema_is_current() -> None:
+    # python -c "from edgekit.report.record import json_schema; print(json_schema(), end='')" >docs/report.schema.json
+    assert SCHEMA.read_text("utf-8") == json_schema()
+
+
+def test_the_schema_asks_for_every_key_that_is_always_there() -> None:
+    definitions = json.loads(json_schema())["$defs"]
+    found = values(built())
+    assert set(definitions["Report"]["required"]) == set(found)
+    assert set(definitions["LatencyRecord"]["required"]) == set(found["candidate"]["latency_ns"]) - {"reason"}
+    assert Document.model_validate_json(to_json([built()])).reports == (built(),)

@@ -1,0 +1,69 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from edgekit.parity.gates import GateResult
+from edgekit.report.sentence import sentence
+from edgekit.specs.profile import Gates
+from tests.parity.examples import environment
+from tests.report.examples import TARGET, built, compared, failed, made, passed, profile, stood_in
+
+
+def said(*outcomes: Any, **changed: Any) -> str:
+    gates = [GateResult(f"gate{i}", 1.0, None, None, outcome, "") for i, outcome in enumerate(outcomes)]
+    options = {
+        "target": TARGET, "profile": profile(), "device": None, "size_ratio": 0.2866,
+        "comparison": compared(60, environment("local", host_stand_in=True), runs=0), "gates": gates,
+    }  # fmt: skip
+    return sentence(**{**options, **changed})
+
+
+def test_a_device_that_passed_is_named_with_its_time() -> None:
+    assert passed().sentence == (
+        "int8 on Raspberry Pi 5 answers 89.4 % of 10,000 samples right, the float model 89.6 %; "
+        "the file is 0.29 times the size; one answer takes 2.5 ms; every gate passed."
+    )
+
+
+def test_a_failure_names_the_gates_that_failed() -> None:
+    assert failed().sentence.endswith("; 2 of 4 gates failed: accuracy_drop, agreement.")
+
+
+@pytest.mark.parametrize("report", [built(), stood_in()])
+def test_a_host_that_stood_in_claims_neither_the_device_nor_its_time(report: Any) -> None:
+    assert report.sentence.startswith("int8 for Raspberry Pi 5, run on the host in its place, answers 89.4 %")
+    assert " on Raspberry Pi 5" not in report.sentence
+    assert "one answer takes" not in report.sentence
+
+
+def test_an_invalid_latency_is_not_quoted() -> None:
+    report = made(compared(60, environment(), invalid="throttled"))
+    assert "one answer takes" not in report.sentence
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "end"),
+    [
+        ((), "no gate was set."),
+        (("passed", "passed"), "every gate passed."),
+        (("passed", "not measurable"), "every gate passed but 1 that cannot be measured here."),
+        (("passed", "undecided"), "1 of 2 gates undecided: gate1."),
+        (("failed", "undecided", "failed"), "2 of 3 gates failed: gate0, gate2."),
+    ],
+)
+def test_it_ends_with_how_the_gates_stand(outcomes: tuple[Any, ...], end: str) -> None:
+    assert said(*outcomes).endswith(f"; {end}")
+
+
+def test_a_float_profile_is_not_said_to_shrink() -> None:
+    found = said("passed", profile=profile(quantize=None, gates=Gates()), size_ratio=1.0)
+    assert found.startswith("float32 for Raspberry Pi 5")
+    assert "; the file is as large as the float file; " in found
+
+
+def test_another_metric_and_another_reference_go_by_their_names() -> None:
+    comparison = compared(60, environment())
+    served = replace(comparison.reference, environment=environment("serving"))
+    found = said("passed", comparison=replace(comparison, metric="mean IoU", reference=served))
+    assert "reaches 0.894 mean IoU on 10,000 samples, the reference 0.896" in found
