@@ -56,7 +56,7 @@ def paired_bootstrap(differences: Array, confidence: float, resamples: int | Non
     Percentile bootstrap (Efron 1979) over pairs, with a fixed seed. As in Agresti & Min (2005), pseudo-observations
     keep few samples without a flip from looking certain. They add half a count to each cell of the two-by-two table;
     we add one whole flip in each direction, because percentiles of a bootstrap need it: over 18 cases with N from 100
-    to 1,000 a bound at 95 % then covers the true drop at least 93 % of the time, and with half counts as rarely as 84 %.
+    to 1,000 a bound at 95 % then covers the true drop at least 93 % of the time, with half counts as rarely as 84 %.
     """
     values, counts = np.unique(np.append(differences, (-1.0, 1.0)), return_counts=True)
     # A hundred resamples beyond each bound hold it steady: 2,000 at 95 %.
