@@ -7,7 +7,7 @@ from pathlib import Path
 
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import relu
 
 CLASSES = tuple("0123456789")
 WEIGHTS = Path(__file__).with_name("weights.safetensors")
@@ -24,8 +24,8 @@ class Block(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.bn1(self.conv1(x)))
-        return F.relu(x + self.bn2(self.conv2(y)))
+        y = relu(self.bn1(self.conv1(x)))
+        return relu(x + self.bn2(self.conv2(y)))
 
 
 class Digits(nn.Module):
@@ -41,10 +41,9 @@ class Digits(nn.Module):
         self.linear = nn.Linear(width, len(CLASSES))
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(x)))
-        x = F.relu(self.bn2(self.conv2(x)))
-        logits: Tensor = self.linear(self.block(x).mean((2, 3)))
-        return logits
+        x = relu(self.bn1(self.conv1(x)))
+        x = relu(self.bn2(self.conv2(x)))
+        return self.linear(self.block(x).mean((2, 3)))
 
 
 def digits() -> nn.Module:
