@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from edgekit.errors import Misfit
-from edgekit.specs.spec import Spec
+from edgekit.specs.spec import Flag, Real, Spec, Whole
 from edgekit.specs.target import Precision, Runtime, Target
 
 Granularity = Literal["per-tensor", "per-channel"]
@@ -17,14 +17,14 @@ Observer = Literal["minmax", "histogram"]
 class Weights(Spec):
     dtype: Literal["int8"] = "int8"
     granularity: Granularity = "per-channel"
-    symmetric: bool = True
+    symmetric: Flag = True
 
 
 class Activations(Spec):
     dtype: Literal["int8"] = "int8"
     """Eight bits; whether signed or not is the runtime's choice (`Runtime.activations`)."""
     granularity: Literal["per-tensor"] = "per-tensor"
-    symmetric: bool = False
+    symmetric: Flag = False
     observer: Observer = "minmax"
 
 
@@ -34,7 +34,7 @@ class Quantize(Spec):
     mode: Literal["static"] = "static"
     weights: Weights = Weights()
     activations: Activations = Activations()
-    samples: int = Field(default=512, gt=0)
+    samples: Whole = Field(default=512, gt=0)
     """How many calibration samples are used, at most."""
     skip: tuple[str, ...] = ()
     """Modules that stay in float, by name or pattern: `features.0`, `classifier.*`."""
@@ -47,14 +47,16 @@ class Quantize(Spec):
 class Bound(Spec):
     """What a measured value must not pass. `confidence` is one-sided and is for values that are estimates."""
 
-    min: float | None = None
-    max: float | None = None
-    confidence: float | None = Field(default=None, gt=0.5, lt=1)
+    min: Real | None = None
+    max: Real | None = None
+    confidence: Real | None = Field(default=None, gt=0.5, lt=1)
 
     @model_validator(mode="after")
     def _bounded(self) -> Bound:
         if self.min is None and self.max is None:
             raise ValueError("a gate needs 'min' or 'max'")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError("'min' is above 'max': nothing could pass")
         return self
 
 
@@ -85,9 +87,9 @@ class Gates(Spec):
 class Probe(Spec):
     """How latency is measured: it stops when both minima are met."""
 
-    min_count: int = Field(default=128, gt=0)
-    min_duration_s: float = Field(default=10.0, ge=0)
-    threads: int = Field(default=1, gt=0)
+    min_count: Whole = Field(default=128, gt=0)
+    min_duration_s: Real = Field(default=10.0, ge=0)
+    threads: Whole = Field(default=1, gt=0)
 
 
 class Profile(Spec):
@@ -97,7 +99,7 @@ class Profile(Spec):
     id: str
     summary: str
     families: tuple[str, ...] = Field(min_length=1)
-    default: bool = False
+    default: Flag = False
     """Whether its families use it when no profile is named."""
     quantize: Quantize | None = None
     probe: Probe = Probe()

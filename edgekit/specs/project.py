@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from edgekit.errors import SpecError
 from edgekit.specs.factory import Factory
-from edgekit.specs.spec import Spec, parse, read_toml
+from edgekit.specs.spec import Real, Spec, Whole, parse, read_toml
 
 FILE = "edgekit.toml"
+
+
+def _edge(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][\w.-]*", name):
+        raise ValueError(
+            f"'{name}' cannot name a tensor: it names files too, so letters, digits, '_', '.' and '-' only"
+        )
+    return name
+
+
+def _input(name: str) -> str:
+    if name == "labels":
+        raise ValueError("an input cannot be named 'labels': the labels of the samples are")
+    return _edge(name)
+
+
+Edge = Annotated[str, AfterValidator(_edge)]
+InputEdge = Annotated[str, AfterValidator(_input)]
 
 
 class Preprocess(Spec):
     """Raw pixels to model input: `(pixel * scale - mean) / std`, channel by channel, then NHWC to NCHW."""
 
     from_: Literal["uint8 NHWC"] = Field(alias="from")
-    scale: float = Field(default=1.0, gt=0)
-    mean: tuple[float, ...] = (0.0,)
-    std: tuple[float, ...] = (1.0,)
+    scale: Real = Field(default=1.0, gt=0)
+    mean: tuple[Real, ...] = (0.0,)
+    std: tuple[Real, ...] = (1.0,)
 
     @field_validator("std")
     @classmethod
@@ -33,7 +52,7 @@ class Preprocess(Spec):
 class Input(Spec):
     """One input of the model, without the batch axis."""
 
-    shape: tuple[int, ...]
+    shape: tuple[Whole, ...]
     dtype: Literal["float32", "int32", "int64", "uint8", "bool"] = "float32"
     preprocess: Preprocess | None = None
 
@@ -48,6 +67,8 @@ class Input(Spec):
     def _channels(self) -> Input:
         if self.preprocess is None:
             return self
+        if self.dtype != "float32":
+            raise ValueError("preprocessing gives float32: leave 'dtype' out")
         if len(self.shape) != 3:
             raise ValueError("preprocessing of 'uint8 NHWC' needs a shape of [channels, height, width]")
         for name in ("mean", "std"):
@@ -95,8 +116,15 @@ class Model(Spec):
     factory: Factory
     task: str = "classification"
     classes: Factory | tuple[str, ...] | None = None
-    outputs: tuple[str, ...] = ()
+    outputs: tuple[Edge, ...] = ()
     """Names for the outputs, in order; `output`, or `output_0`, `output_1` … where none are given."""
+
+    @field_validator("outputs")
+    @classmethod
+    def _distinct(cls, outputs: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(outputs)) < len(outputs):
+            raise ValueError("two outputs have one name")
+        return outputs
 
 
 class Reference(Spec):
@@ -109,7 +137,7 @@ class Project(Spec):
     name: str
     root: Path
     model: Model
-    inputs: dict[str, Input] = Field(min_length=1)
+    inputs: dict[InputEdge, Input] = Field(min_length=1)
     data: Data
     reference: Reference = Reference()
 
@@ -123,4 +151,4 @@ class Project(Spec):
                 hint="edgekit build --example digits, or --project DIR with a project in it",
             )
         root = folder.resolve()
-        return parse(cls, {**read_toml(path), "name": root.name, "root": root}, str(path))
+        return parse(cls, read_toml(path), str(path), given={"name": root.name, "root": root})

@@ -5,11 +5,30 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AllowInfNan, BaseModel, ConfigDict, Strict, ValidationError
 
 from edgekit.errors import SpecError, suggest
+
+Whole = Annotated[int, Strict()]
+"""A whole number written as one: neither "4096" nor true."""
+Real = Annotated[float, Strict(), AllowInfNan(False)]
+"""A finite number written as one."""
+Flag = Annotated[bool, Strict()]
+"""true or false, neither "yes" nor 1."""
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+# What pydantic says in Python's words, in a file's.
+PLAIN = {
+    "dict_type": "should be a table",
+    "missing": "is missing",
+    "model_type": "should be a table",
+    "too_short": "should not be empty",
+    "tuple_type": "should be a list",
+}
 
 
 class Spec(BaseModel):
@@ -29,23 +48,37 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise SpecError(f"there is no '{path}'") from error
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"'{path}' cannot be read: {error}") from error
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError as error:
+        raise SpecError(f"'{path}' is nested too deeply") from error
+    except ValueError as error:  # also raised bare, for a number of thousands of digits
         raise SpecError(f"'{path}' is not TOML: {error}") from error
 
 
-def parse(model: type[S], values: Mapping[str, Any], where: str) -> S:
-    """`values` as a `model`. Raises SpecError that names the first wrong key of `where`, and the nearest right one."""
+def parse(model: type[S], values: Mapping[str, Any], where: str, given: Mapping[str, Any] = NOTHING) -> S:
+    """`values` as a `model`, with the fields `given` that follow from where the file is and may not stand in it.
+
+    Raises SpecError that names the first wrong key of `where`, and the nearest right one.
+    """
+    unasked = sorted(given.keys() & values.keys())
+    if unasked:
+        raise SpecError(f"{where}: '{unasked[0]}': no such key", hint="it follows from where the file is: leave it out")
     try:
-        return model.model_validate(values)
+        return model.model_validate({**values, **given})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        path = [str(part) for part in first["loc"]]
-        hint = None
+        # Members of a union are named too, such as `tuple[str, ...]`: no key of the file.
+        path = [str(part) for part in first["loc"] if "[" not in str(part)]
+        message, hint = PLAIN.get(first["type"]) or _sentence(first["msg"]), None
         if first["type"] == "extra_forbidden":
-            known = _keys(model, path[:-1])
-            hint = suggest(path[-1], known, f"known keys: {', '.join(sorted(known))}")
-        message = "no such key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+            known = _keys(model, path[:-1]) - given.keys()
+            message, hint = "no such key", suggest(path[-1], known, f"known keys: {', '.join(sorted(known))}")
         raise SpecError(f"{where}: '{'.'.join(path) or 'the file'}': {message}", hint=hint) from error
+
+
+def _sentence(message: str) -> str:
+    """Pydantic's message, or that of a validator of ours, as our errors read."""
+    text = message.removeprefix("Value error, ")
+    return text[:1].lower() + text[1:]
 
 
 def _keys(model: type[BaseModel], path: list[str]) -> set[str]:
@@ -53,10 +86,13 @@ def _keys(model: type[BaseModel], path: list[str]) -> set[str]:
     fields = {(field.alias or name): field for name, field in model.model_fields.items()}
     if not path:
         return set(fields)
-    for candidate in _models(fields[path[0]].annotation) if path[0] in fields else ():
-        rest = [part for part in path[1:] if not part.isdigit()]
-        return _keys(candidate, rest)
-    return set()
+    field = fields.get(path[0])
+    models = _models(field.annotation) if field else []
+    if not models:
+        return set()
+    # In a list or a table of tables, what follows says which one.
+    rest = path[2:] if _holds_many(field.annotation) else path[1:]
+    return _keys(models[0], rest)
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:
@@ -64,3 +100,7 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for part in getattr(annotation, "__args__", ()) for model in _models(part)]
+
+
+def _holds_many(annotation: Any) -> bool:
+    return getattr(annotation, "__origin__", None) in (tuple, dict)

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from edgekit.errors import UnknownName, suggest
-from edgekit.specs.spec import Spec
+from edgekit.specs.spec import Flag, Spec, Whole
 
 Precision = Literal["float32", "static-int8"]
 """What a runtime can be given: `Quantize.precision` of a profile says which is asked for."""
@@ -26,7 +26,7 @@ class Gpu(Spec):
 
 
 class Memory(Spec):
-    ram_mb: int = Field(gt=0)
+    ram_mb: Whole = Field(gt=0)
 
 
 class Runtime(Spec):
@@ -57,7 +57,7 @@ class Target(Spec):
     id: str
     title: str
     family: str
-    default: bool = False
+    default: Flag = False
     """Whether the family's name means this board."""
     sources: tuple[str, ...] = Field(min_length=1)
     cpu: Cpu
