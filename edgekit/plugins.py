@@ -24,7 +24,7 @@ def load(group: Group, name: str) -> Any:
     points = _points(group)
     if name not in points:
         raise UnknownName(
-            f"no {group[:-1]} is named '{name}'", hint=suggest(name, points, f"known: {', '.join(points)}")
+            f"no {_one(group)} is named '{name}'", hint=suggest(name, points, f"known: {', '.join(points)}")
         )
     return _load(points[name])
 
@@ -44,10 +44,14 @@ def _points(group: Group) -> dict[str, EntryPoint]:
     found: dict[str, EntryPoint] = {}
     for point in entry_points(group=f"edgekit.{group}"):
         other = found.get(point.name)
-        if other and other.value != point.value:
+        if other and _origin(other) != _origin(point):
             raise Ambiguous(f"two {group} are named '{point.name}': {_origin(other)} and {_origin(point)}")
         found[point.name] = point
     return found
+
+
+def _one(group: Group) -> str:
+    return "pass" if group == "passes" else group.removesuffix("s")
 
 
 def _origin(point: EntryPoint) -> str:
