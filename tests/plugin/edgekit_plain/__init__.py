@@ -1,0 +1,56 @@
+"""What a third party may bring: a backend that ships float ONNX and nothing else, a board that runs it, a metric."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from edgekit.backends.onnx import Onnx
+from edgekit.errors import Misfit
+from edgekit.ir.artifact import Artifact, Format
+from edgekit.parity.metrics import TopOne
+
+if TYPE_CHECKING:
+    from edgekit.ir.measurement import Array
+    from edgekit.ir.program import Program
+    from edgekit.parity.metrics import Outputs
+    from edgekit.passes.quantize import Quantization
+    from edgekit.specs.profile import Quantize
+    from edgekit.specs.target import Runtime, Target
+
+
+def catalog() -> Path:
+    """The folder with our `targets/` and `profiles/`."""
+    return Path(__file__).parent / "catalog"
+
+
+@dataclass(frozen=True)
+class PlainOnnx:
+    """edgekit's ONNX for boards whose runtime has float kernels only."""
+
+    name: ClassVar[str] = "plain-onnx"
+    format: ClassVar[Format] = "onnx"
+    packages: ClassVar[tuple[str, ...]] = ("edgekit-plain", *Onnx.packages)
+    preload: ClassVar[tuple[str, ...]] = Onnx.preload
+
+    def quantization(self, recipe: Quantize, runtime: Runtime) -> Quantization:
+        """Raises Misfit: there is nothing to quantize for."""
+        raise Misfit("'plain-onnx' runs float32 only", hint="--profile plain-float32")
+
+    def lower(self, program: Program, target: Target, runtime: Runtime, out: Path) -> Artifact:
+        """As edgekit's ONNX. Raises UnsupportedOperator or LoweringError."""
+        return Onnx().lower(program, target, runtime, out)
+
+
+class TopTwo(TopOne):
+    """Share of samples whose label is among the two largest outputs. Takes the first output, float [N, classes]."""
+
+    name: ClassVar[str] = "top2"
+
+    def scores(self, outputs: Outputs, labels: Array) -> Array:
+        """float64 [N]: 1 where the label is one of the two, 0 elsewhere."""
+        best = np.argsort(-next(iter(outputs.values())), axis=1, kind="stable")[:, :2]
+        return (best == labels[:, None]).any(axis=1).astype(np.float64)
