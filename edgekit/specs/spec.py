@@ -86,13 +86,11 @@ def _keys(model: type[BaseModel], path: list[str]) -> set[str]:
     fields = {(field.alias or name): field for name, field in model.model_fields.items()}
     if not path:
         return set(fields)
-    field = fields.get(path[0])
-    models = _models(field.annotation) if field else []
-    if not models:
-        return set()
-    # In a list or a table of tables, what follows says which one.
-    rest = path[2:] if _holds_many(field.annotation) else path[1:]
-    return _keys(models[0], rest)
+    annotation = fields[path[0]].annotation if path[0] in fields else None
+    for candidate in _models(annotation):
+        # In a list or a table of tables, what follows says which one.
+        return _keys(candidate, path[2:] if _holds_many(annotation) else path[1:])
+    return set()
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:

@@ -43,7 +43,8 @@ class Digits(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = relu(self.bn1(self.conv1(x)))
         x = relu(self.bn2(self.conv2(x)))
-        return self.linear(self.block(x).mean((2, 3)))
+        logits: Tensor = self.linear(self.block(x).mean((2, 3)))
+        return logits
 
 
 def digits() -> nn.Module:
