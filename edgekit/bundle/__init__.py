@@ -1,0 +1,1 @@
+"""The signed bundle: its manifest, its archive, its signature and the keys."""

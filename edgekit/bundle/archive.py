@@ -1,0 +1,213 @@
+"""The bundle: a reproducible, signed zip. `pack` makes one, and `Bundle.open` is the only way into one."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from edgekit.bundle.atomic import partial_beside, readable, stored, sync_folder
+from edgekit.bundle.manifest import MANIFEST, SIGNATURE, Description, Manifest
+from edgekit.bundle.signing import LENGTH, PublicKey, SigningKey, check_signature, write_signature
+from edgekit.bundle.stored_zip import CHUNK, MAX_BYTES, MAX_ENTRIES, Entry, lay_out, read_chunks, read_entries, tail
+from edgekit.errors import BundleError, SignatureError, StorageError
+
+MAX_MANIFEST_BYTES = 8 << 20
+MAX_CONTENT_BYTES = MAX_BYTES - MAX_ENTRIES * 1024
+"""What is left beside the directory of a zip with the most entries."""
+
+Source = Path | bytes
+"""The content of a file to pack: in a file, or in memory."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle that was verified, whole, when it was opened. Contents are verified once more as they are read."""
+
+    path: Path
+    manifest: Manifest
+    digest: str
+    """SHA-256 of the bundle's file, in hex."""
+    signer: str
+    """Id of the key that signed it."""
+    _entries: Mapping[str, Entry] = field(repr=False)
+    _sha256: Mapping[str, str] = field(repr=False)
+
+    @classmethod
+    def open(cls, path: Path, trusted: Iterable[PublicKey]) -> Bundle:
+        """Verify a bundle, byte for byte, and read its manifest.
+
+        The signature is checked before the manifest is parsed, and the manifest before any payload is read.
+        Raises BundleError, SignatureError or UntrustedKey if a byte is not as it was packed; StorageError if it cannot
+        be read.
+        """
+        if not path.is_file():
+            raise BundleError(f"there is no bundle '{path}'", hint="edgekit build writes one, NAME.edgekit")
+        try:
+            with readable(path), path.open("rb") as file:
+                return cls._verified(path, file, trusted)
+        except BundleError as error:
+            hint = error.hint or "copy it again from where it was built, or build it again: edgekit build"
+            raise type(error)(f"'{path}' cannot be trusted: {error}", hint=hint) from error
+
+    def read(self, name: str) -> bytes:
+        """The content of one file. Raises BundleError if there is none, SignatureError if it changed since `open`."""
+        if name not in self._entries:
+            raise BundleError(f"there is no file '{name}' in '{self.path}'")
+        return b"".join(self._content(name))
+
+    def extract(self, folder: Path) -> None:
+        """Write every file, the manifest and its signature into a new folder, which appears complete or not at all.
+
+        Raises StorageError if the folder is there or the disk is full, SignatureError if a file changed since `open`.
+        """
+        if os.path.lexists(folder):
+            raise StorageError(f"'{folder}' is there already", hint="name a folder that is not there yet")
+        with stored(folder), partial_beside(folder) as partial:
+            for name in self._entries:
+                target = partial / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with target.open("xb") as out:
+                    out.writelines(self._content(name))
+                    _sync(out)
+            partial.rename(folder)
+            sync_folder(folder.parent)
+
+    @classmethod
+    def _verified(cls, path: Path, file: BinaryIO, trusted: Iterable[PublicKey]) -> Bundle:
+        entries = {entry.name: entry for entry in read_entries(file)}
+        signature = _small(file, entries, SIGNATURE, LENGTH)
+        raw = _small(file, entries, MANIFEST, MAX_MANIFEST_BYTES)
+        signer = check_signature(signature, raw, trusted)
+        manifest = Manifest.parse(raw)
+        _check_listing(manifest, entries)
+        sha256 = {
+            name: hashlib.sha256(content).hexdigest() for name, content in ((MANIFEST, raw), (SIGNATURE, signature))
+        }
+        sha256 |= {listed.path: listed.sha256 for listed in manifest.files}
+        return cls(path, manifest, _verify_contents(file, entries, sha256), signer, entries, sha256)
+
+    def _content(self, name: str) -> Iterator[bytes]:
+        with readable(self.path), self.path.open("rb") as file:
+            yield from _checked(file, self._entries[name], self._sha256[name])
+
+
+def pack(description: Description, files: Mapping[str, Source], key: SigningKey, out: Path) -> Bundle:
+    """Sign `files` (by their path in the bundle) and write them to `out`: the same input gives the same bytes.
+
+    `out` is replaced in one step, or left as it was. Raises BundleError if the files are not those that the description
+    names, too large or too many, or change meanwhile; StorageError if one cannot be read or the disk is full.
+    """
+    measured = {name: _measure(source) for name, source in files.items()}
+    manifest = Manifest.of(description, ((name, size, sha256) for name, (size, _, sha256) in measured.items()))
+    raw = manifest.to_bytes()
+    contents = {**files, MANIFEST: raw, SIGNATURE: write_signature(key, raw)}
+    measured |= {name: _measure(contents[name]) for name in (MANIFEST, SIGNATURE)}
+    entries = lay_out((name, size, crc) for name, (size, crc, _) in sorted(measured.items()))
+    _check_limits(entries, len(raw))
+    with stored(out), partial_beside(out) as partial:
+        with partial.open("xb") as file:
+            for entry in entries:
+                file.write(entry.header)
+                _copy(contents[entry.name], entry, file)
+            file.write(tail(entries))
+            _sync(file)
+        bundle = Bundle.open(partial, [key.public])
+        partial.replace(out)
+        sync_folder(out.parent)
+    return replace(bundle, path=out)
+
+
+def _measure(source: Source) -> tuple[int, int, str]:
+    """Size in bytes, CRC-32 and SHA-256."""
+    size, crc, sha = 0, 0, hashlib.sha256()
+    for chunk in _chunks(source):
+        size += len(chunk)
+        crc = zlib.crc32(chunk, crc)
+        sha.update(chunk)
+    return size, crc, sha.hexdigest()
+
+
+def _chunks(source: Source) -> Iterator[bytes]:
+    if isinstance(source, bytes):
+        yield source
+        return
+    with readable(source), source.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            yield chunk
+
+
+def _copy(source: Source, entry: Entry, out: BinaryIO) -> None:
+    size, crc = 0, 0
+    for chunk in _chunks(source):
+        size += len(chunk)
+        crc = zlib.crc32(chunk, crc)
+        out.write(chunk)
+    if (size, crc) != (entry.size, entry.crc):
+        raise BundleError(f"'{entry.name}' changed while it was packed", hint="let one build at a time write it")
+
+
+def _check_limits(entries: tuple[Entry, ...], manifest_bytes: int) -> None:
+    if entries[-1].end > MAX_CONTENT_BYTES:
+        raise BundleError(f"the files have {entries[-1].end} bytes, more than a bundle can hold ({MAX_CONTENT_BYTES})")
+    if len(entries) > MAX_ENTRIES:
+        raise BundleError(f"there are {len(entries)} files, more than a bundle can hold ({MAX_ENTRIES})")
+    if manifest_bytes > MAX_MANIFEST_BYTES:
+        raise BundleError(f"the manifest has {manifest_bytes} bytes, more than {MAX_MANIFEST_BYTES}")
+
+
+def _small(file: BinaryIO, entries: Mapping[str, Entry], name: str, limit: int) -> bytes:
+    """The content of an entry that fits into memory by rule."""
+    if name not in entries:
+        raise BundleError(f"it is a zip without '{name}', and so no bundle")
+    if entries[name].size > limit:
+        raise BundleError(f"'{name}' in it has {entries[name].size} bytes, more than {limit}")
+    return b"".join(read_chunks(file, entries[name]))
+
+
+def _check_listing(manifest: Manifest, entries: Mapping[str, Entry]) -> None:
+    """Raise SignatureError unless the zip holds exactly the files that the manifest lists, each of its size."""
+    listed = {file.path: file.bytes for file in manifest.files}
+    found = {name: entry.size for name, entry in entries.items() if name not in (MANIFEST, SIGNATURE)}
+    if listed == found:
+        return
+    name = min(name for name in listed.keys() | found.keys() if listed.get(name) != found.get(name))
+    if name not in found:
+        raise SignatureError(f"'{name}' is missing from it")
+    if name not in listed:
+        raise SignatureError(f"'{name}' was added to it after it was signed")
+    raise SignatureError(f"'{name}' in it has {found[name]} bytes, and {listed[name]} were signed")
+
+
+def _verify_contents(file: BinaryIO, entries: Mapping[str, Entry], sha256: Mapping[str, str]) -> str:
+    """SHA-256 of the whole bundle, in constant memory. What it hashes it verifies: headers are those that we write."""
+    whole = hashlib.sha256()
+    for name, entry in entries.items():
+        whole.update(entry.header)
+        crc = 0
+        for chunk in _checked(file, entry, sha256[name]):
+            whole.update(chunk)
+            crc = zlib.crc32(chunk, crc)
+        if crc != entry.crc:
+            raise BundleError(f"the checksum in the header of '{name}' is wrong")
+    whole.update(tail(tuple(entries.values())))
+    return whole.hexdigest()
+
+
+def _checked(file: BinaryIO, entry: Entry, sha256: str) -> Iterator[bytes]:
+    """The content of an entry, piece by piece. Raises SignatureError, after the last, if it is not what was signed."""
+    sha = hashlib.sha256()
+    for chunk in read_chunks(file, entry):
+        sha.update(chunk)
+        yield chunk
+    if sha.hexdigest() != sha256:
+        raise SignatureError(f"'{entry.name}' in it is not the file that was signed")
+
+
+def _sync(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())

@@ -1,0 +1,76 @@
+"""Files and folders that appear whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from edgekit.cache import storage_errors
+from edgekit.errors import StorageError
+
+
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turns every OSError into a StorageError: `path` cannot be read."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"'{path}' cannot be read: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def stored(path: Path) -> Iterator[None]:
+    """Turns every OSError into a StorageError: `path` cannot be written, and why."""
+    try:
+        with storage_errors(path.parent):
+            yield
+    except OSError as error:
+        raise StorageError(f"'{path}' cannot be written: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def partial_beside(path: Path) -> Iterator[Path]:
+    """A free name in the folder of `path`. What still stands there afterwards is removed, whatever happened."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.partial")
+    try:
+        yield partial
+    finally:
+        if partial.is_dir():
+            shutil.rmtree(partial, ignore_errors=True)
+        else:
+            partial.unlink(missing_ok=True)
+
+
+def create(path: Path, content: bytes, mode: int) -> bool:
+    """Write a file that is not there yet, with exactly these permissions; False, and nothing done, if it is there.
+
+    Of two processes that create it at once, one gets True, and the other finds the whole file. Raises StorageError.
+    """
+    with stored(path), partial_beside(path) as partial:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, mode)
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        try:
+            # a rename would replace what another process has just put there
+            os.link(partial, path)
+        except FileExistsError:
+            return False
+        sync_folder(path.parent)
+    return True
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder reach the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,120 @@
+"""The user's keys on disk: pairs of their own, and the public keys of those they trust."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import user_config_path
+
+from edgekit.bundle.atomic import create, readable
+from edgekit.bundle.signing import PublicKey, SigningKey
+from edgekit.errors import UnknownName, UsageError, suggest
+
+DEFAULT = "default"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_MAX_PEM_BYTES = 1 << 16
+
+
+@dataclass(frozen=True)
+class KeyStore:
+    """`NAME.key` and `NAME.pub` under `root`, other people's under `trusted/`. Safe when several processes use it."""
+
+    root: Path
+
+    @classmethod
+    def of_user(cls) -> KeyStore:
+        """The user's own, in their config folder or where EDGEKIT_CONFIG says."""
+        configured = os.environ.get("EDGEKIT_CONFIG")
+        return cls((Path(configured) if configured else user_config_path("edgekit")) / "keys")
+
+    def new(self, name: str) -> SigningKey:
+        """A new pair, on disk. Raises UsageError if the name is taken or cannot be one; StorageError."""
+        if not self._make(name):
+            raise UsageError(f"there is a key '{name}' already", hint="edgekit keys new ANOTHER-NAME")
+        return self.get(name)
+
+    def get(self, name: str) -> SigningKey:
+        """The user's key of that name.
+
+        Raises UnknownName (with the nearest), and UsageError if others can read its file, or it holds something else.
+        """
+        path = self._secret(name)
+        if not path.is_file():
+            hint = suggest(name, self._names(), f"edgekit keys new {name}")
+            raise UnknownName(f"no key is named '{name}'", hint=hint)
+        key = SigningKey.from_pem(_read_secret(path), f"'{path}'")
+        self._publish(name, key.public)
+        return key
+
+    def default(self) -> tuple[SigningKey, bool]:
+        """The key named "default", and whether it was made just now because there was none."""
+        made = not self._secret(DEFAULT).is_file() and self._make(DEFAULT)
+        return self.get(DEFAULT), made
+
+    def list(self) -> Mapping[str, PublicKey]:
+        """The user's own keys by name, their public halves."""
+        return {name: self._half(name) for name in self._names()}
+
+    def trust(self, path: Path) -> PublicKey:
+        """Copy a public key into the store, so that what it signed can be opened. Raises UsageError if it is none."""
+        key = _read_public(path)
+        create(self.root / "trusted" / f"{key.id.replace(':', '-')}.pub", key.to_pem(), 0o644)
+        return key
+
+    def trusted(self) -> tuple[PublicKey, ...]:
+        """Every key whose bundles are opened: the user's own, and those of others. Raises UsageError for a bad file."""
+        paths = [*self.root.glob("[!.]*.pub"), *(self.root / "trusted").glob("[!.]*.pub")]
+        return tuple(dict.fromkeys(map(_read_public, sorted(paths))))
+
+    def _make(self, name: str) -> bool:
+        """Make a pair, or return False if there is one."""
+        secret, public = self._secret(name), self._public(name)
+        # the secret half is always the first to appear
+        if public.exists() and not secret.exists():
+            raise UsageError(f"'{public}' has lost its private key", hint=f"mv '{public}' '{self.root / 'trusted'}/'")
+        return create(secret, SigningKey.generate().to_pem(), 0o600)
+
+    def _publish(self, name: str, key: PublicKey) -> None:
+        """See that the public half stands beside the secret one, also where a process died between the two."""
+        path = self._public(name)
+        if not path.exists():
+            create(path, key.to_pem(), 0o644)
+        if _read_public(path) != key:
+            raise UsageError(f"'{path}' is not the public half of '{self._secret(name)}'", hint=f"rm '{path}'")
+
+    def _half(self, name: str) -> PublicKey:
+        path = self._public(name)
+        return _read_public(path) if path.exists() else self.get(name).public
+
+    def _names(self) -> tuple[str, ...]:
+        return tuple(sorted(path.stem for path in self.root.glob("*.key") if _NAME.fullmatch(path.stem)))
+
+    def _secret(self, name: str) -> Path:
+        if not _NAME.fullmatch(name):
+            raise UsageError(
+                f"{name!r} cannot be the name of a key", hint="use up to 64 letters, digits, '.', '_' and '-'"
+            )
+        return self.root / f"{name}.key"
+
+    def _public(self, name: str) -> Path:
+        return self._secret(name).with_suffix(".pub")
+
+
+def _read_secret(path: Path) -> bytes:
+    """The text of a private key. Raises UsageError if anybody but its owner may read it."""
+    with readable(path), path.open("rb") as file:
+        if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+            raise UsageError(f"others can read the private key '{path}'", hint=f"chmod 600 '{path}'")
+        return file.read(_MAX_PEM_BYTES)
+
+
+def _read_public(path: Path) -> PublicKey:
+    if not path.is_file():
+        raise UsageError(f"there is no file '{path}'")
+    with readable(path), path.open("rb") as file:
+        return PublicKey.from_pem(file.read(_MAX_PEM_BYTES), f"'{path}'")

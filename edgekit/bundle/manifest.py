@@ -1,0 +1,217 @@
+"""What a bundle says of itself: `manifest.json`, the part that is signed."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from edgekit.errors import BundleError
+from edgekit.ir.artifact import Artifact, Format, Operator
+from edgekit.ir.program import PassRecord
+from edgekit.ir.signature import Signature
+from edgekit.specs.spec import Spec
+from edgekit.specs.target import Precision
+
+MANIFEST = "manifest.json"
+SIGNATURE = "manifest.sig"
+MAX_PATH = 240
+
+Text = Annotated[str, Field(min_length=1)]
+Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Option = tuple[str, str]
+Role = Literal["calibration", "evaluation", "training"]
+
+
+class Record(Spec):
+    """A part of the manifest. The plain dataclasses in it are checked as strictly: no unknown key, no NaN."""
+
+    model_config = ConfigDict(allow_inf_nan=False, revalidate_instances="always")
+
+
+class File(Record):
+    """One file of the bundle, as it must be found."""
+
+    path: str
+    bytes: Count
+    sha256: Sha256
+
+    @field_validator("path")
+    @classmethod
+    def _inside(cls, path: str) -> str:
+        if not is_inside(path):
+            raise ValueError(f"{path!r} is no plain relative path")
+        return path
+
+
+class Golden(Record):
+    """What the device must reproduce before it commits."""
+
+    count: int = Field(gt=0)
+    """Samples in every file under `golden/`."""
+    tolerance: float = Field(ge=0)
+    """Largest allowed difference, as a share of (max - min) of the golden output."""
+
+
+class Facts(Record):
+    """What was read off the artifact as its runtime loaded it; shares are of weights, of MACs and of work."""
+
+    size_bytes: Count
+    float_size_bytes: Count
+    integer_share: Share
+    integer_macs_share: Share
+    delegated_share: Share
+    fallback_share: Share
+    macs: Count
+
+    @classmethod
+    def of(cls, artifact: Artifact, float_size_bytes: int) -> Facts:
+        return cls(
+            size_bytes=artifact.size_bytes,
+            float_size_bytes=float_size_bytes,
+            integer_share=artifact.integer,
+            integer_macs_share=artifact.integer_macs,
+            delegated_share=artifact.placement.delegated,
+            fallback_share=artifact.placement.fallback,
+            macs=artifact.macs,
+        )
+
+
+class Step(Record):
+    """One pass the program went through. Without its seconds: they are not reproducible."""
+
+    name: Text
+    options: tuple[Option, ...]
+    sqnr_db: float | None
+    """None when the outputs stayed equal: the ratio is infinite."""
+
+    @classmethod
+    def of(cls, record: PassRecord) -> Step:
+        sqnr_db = None if record.sqnr_db == math.inf else record.sqnr_db
+        return cls(name=record.name, options=record.options, sqnr_db=sqnr_db)
+
+
+class Data(Record):
+    """A data set that had a part in the model, and its terms."""
+
+    role: Role
+    licence: str
+    source: str
+    samples: Count | None
+    sha256: Sha256 | None
+
+
+class Description(Record):
+    """All that a manifest says but its list of files: what `pack` is given."""
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    edgekit: Text
+    name: Text
+    target: Text
+    family: Text
+    arch: Text
+    profile: Text
+    precision: Precision
+    backend: Text
+    format: Format
+    delegates: tuple[str, ...]
+    options: tuple[Option, ...]
+    """Session options the runtime must be given."""
+    task: Text
+    classes: tuple[str, ...]
+    model: tuple[str, ...] = Field(min_length=1)
+    """Paths of the artifact's files, the one that the runtime opens first."""
+    signature: Signature
+    golden: Golden
+    facts: Facts
+    placement: tuple[Operator, ...]
+    history: tuple[Step, ...]
+    data: tuple[Data, ...]
+    versions: Mapping[str, str]
+
+
+class Manifest(Description):
+    """A whole manifest. In a bundle it has exactly one writing: `to_bytes`."""
+
+    files: tuple[File, ...]
+    """Every file but the manifest and its signature, sorted by path."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Manifest:
+        paths = [file.path for file in self.files]
+        if paths != sorted(set(paths)):
+            raise ValueError("the files are not sorted, or one is listed twice")
+        check_tree([*paths, MANIFEST, SIGNATURE])
+        missing = {*self.model, *self.golden_paths()} - set(paths)
+        if missing:
+            raise ValueError(f"there is no file '{min(missing)}'")
+        return self
+
+    def golden_paths(self) -> tuple[str, ...]:
+        """Paths of the golden vectors: inputs, then outputs, in the order of the signature."""
+        inputs = (f"golden/inputs/{spec.name}.npy" for spec in self.signature.inputs)
+        return (*inputs, *(f"golden/outputs/{spec.name}.npy" for spec in self.signature.outputs))
+
+    @classmethod
+    def of(cls, description: Description, files: Iterable[tuple[str, int, str]]) -> Manifest:
+        """The manifest of files given by path, size in bytes and SHA-256.
+
+        Raises BundleError if they are not those that the description names, or a path leaves the bundle.
+        """
+        values = {name: getattr(description, name) for name in Description.model_fields}
+        try:
+            listed = tuple(File(path=path, bytes=size, sha256=sha256) for path, size, sha256 in sorted(files))
+            manifest = cls(**values, files=listed)
+            manifest.to_bytes()
+        except ValidationError as error:
+            raise BundleError(f"this cannot be a manifest: {_first(error)}") from error
+        except ValueError as error:
+            raise BundleError("this cannot be a manifest: it holds text that is not Unicode") from error
+        return manifest
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Manifest:
+        """The manifest that `to_bytes` writes as `raw`. Raises BundleError for any other bytes."""
+        try:
+            manifest = cls.model_validate_json(raw)
+        except ValidationError as error:
+            raise BundleError(
+                f"'{MANIFEST}': {_first(error)}", hint="was it packed by a newer edgekit? update this one"
+            ) from error
+        if manifest.to_bytes() != raw:
+            raise BundleError(f"'{MANIFEST}' is not in canonical form", hint="pack it with edgekit build")
+        return manifest
+
+    def to_bytes(self) -> bytes:
+        """Canonical JSON: keys sorted, no spaces, UTF-8, one newline at the end."""
+        values = self.model_dump(by_alias=True, mode="json")
+        text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        return text.encode() + b"\n"
+
+
+def is_inside(path: str) -> bool:
+    """Whether a path stays in its folder on any system: relative, printable ASCII, no `..`, backslash or colon."""
+    plain = re.fullmatch(r"[ -~]+", path) and not re.search(r"[\\:]", path)
+    return bool(plain) and len(path) <= MAX_PATH and not {"", ".", ".."} & set(path.split("/"))
+
+
+def check_tree(paths: Iterable[str]) -> None:
+    """Raise ValueError if a path occurs twice, or is the folder of another, on a file system that ignores case."""
+    seen = sorted(path.lower().split("/") for path in paths)
+    for parts, following in pairwise(seen):
+        if following[: len(parts)] == parts:
+            raise ValueError(f"'{'/'.join(parts)}' is there twice, or is both a file and a folder")
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(map(str, first["loc"]))
+    message = first["msg"].removeprefix("Value error, ")
+    return f"'{where}': {message}" if where else message

@@ -1,0 +1,125 @@
+"""Ed25519 keys, and the one writing of a signature: `ed25519:<key id> <base64>` and a newline."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from edgekit.errors import SignatureError, UntrustedKey, UsageError
+
+LENGTH = 8 + 16 + 1 + 88 + 1
+"""Bytes of a signature as it is written."""
+_WRITTEN = re.compile(rb"(ed25519:[0-9a-f]{16}) ([A-Za-z0-9+/]{86}==)\n")
+
+
+@dataclass(frozen=True)
+class PublicKey:
+    """Half of a pair that may be shown: verifies."""
+
+    raw: bytes
+    """32 bytes, as RFC 8032 encodes them."""
+
+    @property
+    def id(self) -> str:
+        """What people compare: the first 16 hex digits of the SHA-256 of `raw`."""
+        return f"ed25519:{hashlib.sha256(self.raw).hexdigest()[:16]}"
+
+    def verifies(self, signature: bytes, message: bytes) -> bool:
+        try:
+            Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, message)
+        except InvalidSignature:
+            return False
+        return True
+
+    def to_pem(self) -> bytes:
+        key = Ed25519PublicKey.from_public_bytes(self.raw)
+        return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+    @classmethod
+    def from_pem(cls, pem: bytes, where: str) -> PublicKey:
+        """The key in the text of a `.pub` file. Raises UsageError, naming `where`, for anything else."""
+        if b"PRIVATE KEY-----" in pem:
+            raise UsageError(f"{where} is a private key", hint="give the public one beside it, NAME.pub")
+        try:
+            key = serialization.load_pem_public_key(pem)
+        except (ValueError, UnsupportedAlgorithm) as error:
+            raise UsageError(f"{where} is no public key in PEM form") from error
+        if not isinstance(key, Ed25519PublicKey):
+            raise UsageError(f"{where} is not an Ed25519 key", hint="edgekit keys new NAME")
+        return cls(key.public_bytes_raw())
+
+
+@dataclass(frozen=True, eq=False)
+class SigningKey:
+    """The secret half: signs. Nothing prints it."""
+
+    public: PublicKey
+    _private: Ed25519PrivateKey = field(repr=False)
+
+    @classmethod
+    def of(cls, private: Ed25519PrivateKey) -> SigningKey:
+        return cls(PublicKey(private.public_key().public_bytes_raw()), private)
+
+    @classmethod
+    def generate(cls) -> SigningKey:
+        return cls.of(Ed25519PrivateKey.generate())
+
+    @property
+    def id(self) -> str:
+        return self.public.id
+
+    def sign(self, message: bytes) -> bytes:
+        """The signature of `message` (64 bytes); the same every time."""
+        return self._private.sign(message)
+
+    def to_pem(self) -> bytes:
+        """PKCS #8, not encrypted: for a file that only its owner reads."""
+        plain = serialization.NoEncryption()
+        return self._private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+
+    @classmethod
+    def from_pem(cls, pem: bytes, where: str) -> SigningKey:
+        """The key in the text of a `.key` file. Raises UsageError, naming `where`, for anything else."""
+        try:
+            key = serialization.load_pem_private_key(pem, password=None)
+        except TypeError as error:
+            raise UsageError(f"{where} is encrypted with a password", hint="edgekit keys new NAME") from error
+        except (ValueError, UnsupportedAlgorithm) as error:
+            raise UsageError(f"{where} is no private key in PEM form", hint="edgekit keys new NAME") from error
+        if not isinstance(key, Ed25519PrivateKey):
+            raise UsageError(f"{where} is not an Ed25519 key", hint="edgekit keys new NAME")
+        return cls.of(key)
+
+
+def write_signature(key: SigningKey, message: bytes) -> bytes:
+    """`manifest.sig`: the key's id and its signature of `message`."""
+    return b"%s %s\n" % (key.id.encode(), base64.b64encode(key.sign(message)))
+
+
+def check_signature(written: bytes, message: bytes, trusted: Iterable[PublicKey]) -> str:
+    """The id of the trusted key that signed `message`.
+
+    Raises UntrustedKey if it is not among `trusted`, and SignatureError if it did not sign these bytes.
+    """
+    match = _WRITTEN.fullmatch(written)
+    if match is None:
+        raise SignatureError("its signature is damaged")
+    signer, signature = match[1].decode(), base64.b64decode(match[2])
+    if base64.b64encode(signature) != match[2]:
+        raise SignatureError("its signature is damaged")
+    named = [key for key in trusted if key.id == signer]
+    if not named:
+        raise UntrustedKey(
+            f"it is signed by {signer}, which is not among your keys",
+            hint="edgekit keys trust FILE.pub, with the public key of whoever packed it",
+        )
+    if not any(key.verifies(signature, message) for key in named):
+        raise SignatureError(f"its manifest is not what {signer} signed")
+    return signer

@@ -1,0 +1,142 @@
+"""The one zip layout of a bundle: entries stored, sorted, undated, back to back. Names and contents decide every byte.
+
+Field by field as in PKWARE's APPNOTE 6.3.10, sections 4.3.7 (local header), 4.3.12 (directory) and 4.3.16 (end).
+Written by hand: `zipfile` may write other bytes in another Python, and reads what it would never write.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from edgekit.bundle.manifest import MAX_PATH, is_inside
+from edgekit.errors import BundleError
+
+MAX_BYTES = 0xFFFFFFFE
+"""Larger files would need the zip64 fields, which have more than one writing."""
+MAX_ENTRIES = 1000
+CHUNK = 1 << 20
+
+_LOCAL = struct.Struct("<4s5H3I2H")
+_CENTRAL = struct.Struct("<4s6H3I5H2I")
+_END = struct.Struct("<4s4H2IH")
+_VERSION = 20
+_MADE_BY_UNIX = 3 << 8 | _VERSION
+_FLAGS = _STORED = _TIME = 0
+_DATE = 1 << 5 | 1
+"""1980-01-01, the first day a zip knows."""
+_MODE = 0o100644 << 16
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file of the zip, and where it lies."""
+
+    name: str
+    size: int
+    crc: int
+    offset: int
+
+    @property
+    def header(self) -> bytes:
+        """The local header, which precedes the content."""
+        return _LOCAL.pack(b"PK\3\4", *self._common()) + self.name.encode("ascii")
+
+    @property
+    def start(self) -> int:
+        """Where the content begins."""
+        return self.offset + _LOCAL.size + len(self.name)
+
+    @property
+    def end(self) -> int:
+        return self.start + self.size
+
+    @property
+    def directory(self) -> bytes:
+        """The entry in the central directory."""
+        fixed = _CENTRAL.pack(b"PK\1\2", _MADE_BY_UNIX, *self._common(), 0, 0, 0, _MODE, self.offset)
+        return fixed + self.name.encode("ascii")
+
+    def _common(self) -> tuple[int, ...]:
+        return (_VERSION, _FLAGS, _STORED, _TIME, _DATE, self.crc, self.size, self.size, len(self.name), 0)
+
+
+def lay_out(contents: Iterable[tuple[str, int, int]]) -> tuple[Entry, ...]:
+    """Entries back to back from names, sizes and CRC-32s, in the order given."""
+    entries: list[Entry] = []
+    for name, size, crc in contents:
+        entries.append(Entry(name, size, crc, entries[-1].end if entries else 0))
+    return tuple(entries)
+
+
+def tail(entries: Sequence[Entry]) -> bytes:
+    """What follows the last content: the central directory and its end record."""
+    directory = b"".join(entry.directory for entry in entries)
+    start = entries[-1].end if entries else 0
+    return directory + _END.pack(b"PK\5\6", 0, 0, len(entries), len(entries), len(directory), start, 0)
+
+
+def read_entries(file: BinaryIO) -> tuple[Entry, ...]:
+    """The entries of a zip whose headers are, byte for byte, those that `Entry` and `tail` write. Reads no content.
+
+    Raises BundleError for every other file.
+    """
+    total = file.seek(0, os.SEEK_END)
+    if total < _END.size:
+        raise BundleError("it is too short for a zip")
+    if total > MAX_BYTES:
+        raise BundleError(f"it is {total} bytes long, more than the {MAX_BYTES} that a bundle may have")
+    start, count = _end_of_directory(_read_at(file, total - _END.size, _END.size), total)
+    directory = _read_at(file, start, total - start)
+    entries = lay_out(_listed(directory, count))
+    names = [entry.name for entry in entries]
+    if names != sorted(set(names)):
+        raise BundleError("its entries are not sorted, or one is there twice")
+    if (entries[-1].end if entries else 0) != start or tail(entries) != directory:
+        raise BundleError("its directory is not one that edgekit writes")
+    for entry in entries:
+        if _read_at(file, entry.offset, len(entry.header)) != entry.header:
+            raise BundleError(f"the header of '{entry.name}' is not one that edgekit writes")
+    return entries
+
+
+def read_chunks(file: BinaryIO, entry: Entry) -> Iterator[bytes]:
+    """The content of an entry, piece by piece. Raises BundleError if the file ends early."""
+    for position in range(entry.start, entry.end, CHUNK):
+        yield _read_at(file, position, min(CHUNK, entry.end - position))
+
+
+def _end_of_directory(record: bytes, total: int) -> tuple[int, int]:
+    """Where the directory starts, and how many entries it has."""
+    magic, _, _, count, _, size, start, _ = _END.unpack(record)
+    if magic != b"PK\5\6" or start + size + _END.size != total:
+        raise BundleError("it does not end like a zip", hint="was it copied whole? compare its size with the original")
+    if count > MAX_ENTRIES or size > count * (_CENTRAL.size + MAX_PATH):
+        raise BundleError(f"it has more than {MAX_ENTRIES} entries, or names too long")
+    return start, count
+
+
+def _listed(directory: bytes, count: int) -> Iterator[tuple[str, int, int]]:
+    """Name, size and CRC-32 of each entry. Whether the rest is as it must be is for `tail` to say."""
+    position = 0
+    for _ in range(count):
+        if position + _CENTRAL.size > len(directory):
+            raise BundleError("its directory ends early")
+        _, _, _, _, _, _, _, crc, _, size, length, *_ = _CENTRAL.unpack_from(directory, position)
+        position += _CENTRAL.size
+        name = directory[position : position + length].decode("latin-1")
+        if not is_inside(name):
+            raise BundleError(f"it has an entry named {name!r}, which is no plain relative path")
+        position += length
+        yield name, size, crc
+
+
+def _read_at(file: BinaryIO, position: int, size: int) -> bytes:
+    file.seek(position)
+    content = file.read(size)
+    if len(content) != size:
+        raise BundleError("it ends early")
+    return content
