@@ -16,7 +16,6 @@ from edgekit.passes.skip import module_path
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
-    from torch.fx import Node
 
     from edgekit.ir.program import Program
 
@@ -73,13 +72,12 @@ def _refusal(error: Exception, exported: ExportedProgram) -> LoweringError:
     """What to raise for an exporter's error: the operator and its place, if one is named in the chain of causes."""
     reasons = [str(cause) for cause in _causes(error)]
     missing = re.search(r"No ONNX function found for <OpOverload\(op='([^']+)'", "\n".join(reasons))
-    failed = re.search(r"Error when translating node %(\w+)", "\n".join(reasons))
-    where = _place(exported, failed.group(1)) if failed else ""
     if missing:
         return UnsupportedOperator(
-            f"ONNX has no operator for '{missing.group(1)}'{where}", hint="try another backend, or rewrite that part"
+            f"ONNX has no operator for '{missing[1]}'{_place(exported, missing[1])}",
+            hint="try another backend, or rewrite that part",
         )
-    return LoweringError(f"the ONNX exporter failed{where}: {reasons[-1].splitlines()[0]}")
+    return LoweringError(f"the ONNX exporter failed: {reasons[-1].splitlines()[0] if reasons[-1] else reasons[0]}")
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -88,9 +86,12 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _place(exported: ExportedProgram, name: str) -> str:
-    """The module and source line of the node called `name`, as far as they are known."""
-    node: Node | None = next((node for node in exported.graph.nodes if node.name == name), None)
+def _place(exported: ExportedProgram, operator: str) -> str:
+    """The module and source line of the first use of `operator`, as far as they are known."""
+    # The exporter decomposes before it converts: 'aten.special_bessel_j0' is refused as 'prims.bessel_j0'.
+    tail = operator.rpartition(".")[2].lstrip("_")
+    calls = (node for node in exported.graph.nodes if node.op == "call_function")
+    node = next((node for node in calls if str(node.target).rpartition(".")[0].endswith(tail)), None)
     if node is None:
         return ""
     module = module_path(node)

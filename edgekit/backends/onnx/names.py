@@ -1,4 +1,4 @@
-"""Names for the values of an exported graph, after the user's modules: `layer1.0.conv1/Conv`, `layer1.0.conv1.weight`."""
+"""Names for the values of an exported graph, after the user's modules: `layer1.0/Relu`, `layer1.0.conv1.weight`."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ AFFINE = {1: "scale", 2: "zero_point"}
 
 
 def rename(graph: Graph, signature: Signature) -> None:
-    """Name inputs and outputs by the signature, constants and results by module and operator. Needs the exporter's notes.
+    """Name inputs and outputs by the signature, constants and results by module and operator.
 
-    The nodes themselves lose their names: the name of what they compute says the same, and each costs bytes.
+    Reads the exporter's notes on scopes, so it comes before they are cleared. The nodes themselves lose their names:
+    the name of what they compute says the same, and each costs bytes.
     """
     names = _Names([spec.name for spec in (*signature.inputs, *signature.outputs)], graph)
     for value, spec in zip((*graph.inputs, *graph.outputs), (*signature.inputs, *signature.outputs), strict=True):

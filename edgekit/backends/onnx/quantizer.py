@@ -114,7 +114,9 @@ class OnnxQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
     def _close(self, node: Node) -> None:
         """Put the output's scale after the ReLU that the kernel absorbs, or else right after the node."""
         users = list(node.users)
-        if len(users) == 1 and users[0].target in CLAMPS and not is_skipped(users[0], self._skip):
+        clamped = len(users) == 1 and users[0].target in CLAMPS and not is_skipped(users[0], self._skip)
+        # A linear of more than two axes becomes Reshape, Gemm, Reshape: the ReLU is out of the kernel's reach.
+        if clamped and not (node.target is aten.linear.default and node.meta["val"].dim() > 2):
             _mark(users[0], {}, self._activation)
         else:
             node.meta[Q_ANNOTATION_KEY].output_qspec = self._activation
