@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from edgekit.errors import LoweringError
 from edgekit.ir.artifact import Artifact, Format
+from edgekit.ir.signature import Signature
 from edgekit.specs.profile import Quantize
 from edgekit.specs.target import Runtime, Target
 
@@ -27,14 +28,23 @@ class Onnx:
     name: ClassVar[str] = "onnx"
     format: ClassVar[Format] = "onnx"
     packages: ClassVar[tuple[str, ...]] = ("torch", "torchao", "onnx", "onnx-ir", "onnxscript", "onnxruntime")
-    preload: ClassVar[tuple[str, ...]] = ("torch.onnx", "onnxscript", "onnx", "onnxruntime")
+    # The last registers `quantized_decomposed`, without which a quantized program cannot be loaded.
+    preload: ClassVar[tuple[str, ...]] = (
+        "torch.onnx",
+        "onnxscript",
+        "onnx",
+        "onnxruntime",
+        "torch.ao.quantization.fx._decomposed",
+    )
 
     def quantization(self, recipe: Quantize, runtime: Runtime) -> Quantization:
         """Activations of the type that `runtime` names; weights folded, so that the file holds integers."""
         from edgekit.backends.onnx.quantizer import OnnxQuantizer
         from edgekit.passes.quantize import Quantization
 
-        return Quantization(OnnxQuantizer(recipe, runtime.activations), fold_weights=True)
+        # TensorRT refuses int32 in Q/DQ, while onnxruntime fuses no kernel with a bias in float.
+        quantizer = OnnxQuantizer(recipe, runtime.activations, integer_bias="tensorrt" not in runtime.delegates)
+        return Quantization(quantizer, fold_weights=True)
 
     def lower(self, program: Program, target: Target, runtime: Runtime, out: Path) -> Artifact:
         """Write `model.onnx` into `out`, load it with onnxruntime, and read its facts off the optimized graph.
@@ -52,20 +62,34 @@ class Onnx:
         data = to_onnx(program)
         path.write_bytes(data)
         graph = onnx.load_from_string(data).graph
-        options = _session_options(graph, target, runtime)
+        integer = integer_share(graph)
+        options = _session_options(graph, integer, target, runtime)
         signature, placement = read(path, options, "cpu" if "cpu" in runtime.delegates else None)
-        if signature != program.signature:
-            raise LoweringError(f"the file takes and gives {signature}, the program {program.signature}")
-        return Artifact((path,), "onnx", signature, placement, integer_share(graph), options)
+        _check(signature, program.signature)
+        return Artifact((path,), "onnx", signature, placement, integer, options)
 
 
-def _session_options(graph: GraphProto, target: Target, runtime: Runtime) -> tuple[tuple[str, str], ...]:
-    """What makes this host's onnxruntime choose the kernels of the target's.
+def _check(loaded: Signature, expected: Signature) -> None:
+    for verb, got, wanted in (
+        ("takes", loaded.inputs, expected.inputs),
+        ("gives", loaded.outputs, expected.outputs),
+    ):
+        if got != wanted:
+            described = [", ".join(map(str, specs)) for specs in (got, wanted)]
+            raise LoweringError(f"the file {verb} {described[0]}, the program {described[1]}")
 
-    On Arm it fuses int8 activations by itself; on x86 only uint8 ones, unless told to
-    (`qdqisint8allowed` in onnxruntime_session_options_config_keys.h).
-    """
-    quantized = any(node.op_type == "DequantizeLinear" for node in graph.node)
-    if quantized and target.cpu.arch == "aarch64" and runtime.activations == "int8":
-        return (("session.qdqisint8allowed", "1"),)
-    return ()
+
+def _session_options(
+    graph: GraphProto, integer: float, target: Target, runtime: Runtime
+) -> tuple[tuple[str, str], ...]:
+    """What onnxruntime must be told, here and on the device, to run the file as it is meant."""
+    if not any(node.op_type == "DequantizeLinear" for node in graph.node):
+        return ()
+    options = []
+    # On Arm it fuses int8 activations by itself; on x86 only uint8 ones, unless told to.
+    if target.cpu.arch == "aarch64" and runtime.activations == "int8":
+        options.append(("session.qdqisint8allowed", "1"))
+    # Else it quantizes float weights between Q and DQ by itself, one scale a tensor: skipped modules among them.
+    if integer < 1:
+        options.append(("optimization.disable_specified_optimizers", "WeightBiasQuantization"))
+    return tuple(options)

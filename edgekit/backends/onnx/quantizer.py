@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
+from torch import Tensor
 from torch.fx import GraphModule, Node
 from torchao.quantization.pt2e import HistogramObserver, MinMaxObserver, PerChannelMinMaxObserver
 from torchao.quantization.pt2e.quantizer import (
+    DerivedQuantizationSpec,
     QuantizationAnnotation,
     QuantizationSpec,
     Quantizer,
     SharedQuantizationSpec,
 )
-from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
+from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY, EdgeOrNode, QuantizationSpecBase
 
 from edgekit.passes.skip import is_skipped
 from edgekit.specs.profile import Activations, Quantize, Weights
 
 aten = torch.ops.aten
 
-# One activation, one constant weight; the bias stays float in the file and onnxruntime makes it int32 as it fuses.
+# One activation, one constant weight, and maybe a bias.
 WEIGHTED = {aten.conv1d.default, aten.conv2d.default, aten.conv3d.default, aten.linear.default}
 # Two activations: QLinearAdd, QLinearMul, QLinearMatMul.
 BINARY = {
@@ -74,8 +76,9 @@ MOVES = {
 class OnnxQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
     """Static int8 in Q/DQ form: scales stand before each fused group and after it, never inside (Conv and its ReLU)."""
 
-    def __init__(self, recipe: Quantize, activations: Literal["int8", "uint8"]) -> None:
+    def __init__(self, recipe: Quantize, activations: Literal["int8", "uint8"], integer_bias: bool) -> None:
         self._activation = _activation_spec(recipe.activations, activations)
+        self._integer_bias = integer_bias
         self._weight = _weight_spec(recipe.weights)
         self._skip: Sequence[str] = recipe.skip
 
@@ -92,8 +95,7 @@ class OnnxQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
     def _annotate(self, node: Node) -> None:
         inputs = [arg for arg in node.args if isinstance(arg, Node)]
         if node.target in WEIGHTED and inputs[1].op == "get_attr":
-            _mark(node, {inputs[0]: self._activation, inputs[1]: self._weight})
-            self._close(node)
+            self._annotate_weighted(node, *inputs)
         elif node.target in BINARY and len(inputs) == 2 and all(map(_is_activation, inputs)):
             _mark(node, dict.fromkeys(inputs, self._activation))
             self._close(node)
@@ -103,6 +105,13 @@ class OnnxQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
             self._annotate_cat(node)
         elif node.target in MOVES and _is_quantized(inputs[0]):
             _mark(node, {inputs[0]: self._activation}, SharedQuantizationSpec((inputs[0], node)))
+
+    def _annotate_weighted(self, node: Node, source: Node, weight: Node, bias: Node | None = None) -> None:
+        specs: dict[Node, QuantizationSpecBase] = {source: self._activation, weight: self._weight}
+        if bias is not None and self._integer_bias:
+            specs[bias] = _bias_spec([(source, node), (weight, node)], self._weight)
+        _mark(node, specs)
+        self._close(node)
 
     def _annotate_cat(self, node: Node) -> None:
         parts = node.args[0]
@@ -114,6 +123,8 @@ class OnnxQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
     def _close(self, node: Node) -> None:
         """Put the output's scale after the ReLU that the kernel absorbs, or else right after the node."""
         users = list(node.users)
+        if node.target is aten.linear.default and all(user.op == "output" for user in users):
+            return  # QGemm can answer in float, which spares the logits a rounding
         clamped = len(users) == 1 and users[0].target in CLAMPS and not is_skipped(users[0], self._skip)
         # A linear of more than two axes becomes Reshape, Gemm, Reshape: the ReLU is out of the kernel's reach.
         if clamped and not (node.target is aten.linear.default and node.meta["val"].dim() > 2):
@@ -122,7 +133,7 @@ class OnnxQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
             node.meta[Q_ANNOTATION_KEY].output_qspec = self._activation
 
 
-def _mark(node: Node, inputs: dict[Node, QuantizationSpec], output: object = None) -> None:
+def _mark(node: Node, inputs: dict[Node, QuantizationSpecBase], output: QuantizationSpecBase | None = None) -> None:
     node.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(inputs, output, _annotated=True)
 
 
@@ -153,3 +164,16 @@ def _weight_spec(weights: Weights) -> QuantizationSpec:
         return QuantizationSpec(torch.int8, MinMaxObserver.with_args(eps=floor), low, high, scheme)
     scheme = torch.per_channel_symmetric if weights.symmetric else torch.per_channel_affine
     return QuantizationSpec(torch.int8, PerChannelMinMaxObserver.with_args(eps=floor), low, high, scheme, ch_axis=0)
+
+
+def _bias_spec(edges: list[EdgeOrNode], weight: QuantizationSpec) -> DerivedQuantizationSpec:
+    """int32 at input scale times weight scale, as the accumulator that the bias is added to."""
+    return DerivedQuantizationSpec(
+        edges, _bias_scale, torch.int32, -(2**31), 2**31 - 1, weight.qscheme, ch_axis=weight.ch_axis
+    )
+
+
+def _bias_scale(observers: list[Any]) -> tuple[Tensor, Tensor]:
+    source, weight = (observer.calculate_qparams()[0] for observer in observers)
+    scale = source * weight
+    return scale, torch.zeros_like(scale, dtype=torch.int32)
