@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgekit.bundle.archive import Bundle
-from edgekit.bundle.signing import SigningKey
 from filelock import FileLock, Timeout
 
+from edgekit.bundle.archive import Bundle
+from edgekit.bundle.signing import SigningKey
 from edgekit.cache import digest_of, storage_errors, tool_versions
 from edgekit.errors import OutputBusy
 from edgekit.ir.measurement import Measurement

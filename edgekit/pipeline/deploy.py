@@ -7,7 +7,6 @@ from pathlib import Path
 
 from edgekit.bundle.archive import Bundle
 from edgekit.bundle.signing import SigningKey
-
 from edgekit.devices.device import connect
 from edgekit.devices.flash import Installation, commit, flash, rollback
 from edgekit.ir.measurement import Measurement

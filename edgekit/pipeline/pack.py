@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edgekit import __version__
 from edgekit.bundle.archive import Bundle, pack
 from edgekit.bundle.manifest import Data as DataRecord
 from edgekit.bundle.manifest import Description, Facts, Golden, Step
 from edgekit.bundle.signing import SigningKey
-
-from edgekit import __version__
 from edgekit.cache import tool_versions
 from edgekit.pipeline.compile import GOLDEN, Compilation, Compiled
 from edgekit.samples import class_names

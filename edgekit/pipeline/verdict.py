@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgekit.bundle.archive import Bundle
-
 from edgekit import plugins
+from edgekit.bundle.archive import Bundle
 from edgekit.cache import storage_errors
 from edgekit.ir.measurement import Measurement
 from edgekit.measure import store
