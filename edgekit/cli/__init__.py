@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
 import traceback
+import warnings
 from pathlib import Path
 from typing import NoReturn
 
@@ -29,6 +31,9 @@ for group in (build, deploy, verdict, catalog):
 def main() -> NoReturn:
     """Run the command line; every error becomes a code, a sentence and a hint."""
     signal.signal(signal.SIGTERM, _stop)
+    if not os.environ.get("EDGEKIT_DEBUG"):
+        logging.disable(logging.WARNING)  # torch and torchao log what they miss and deprecate, at every start
+        warnings.simplefilter("ignore")
     try:
         app()
     except EdgekitError as error:

@@ -85,8 +85,10 @@ def _reference(compilation: Compilation, data: Data) -> Measurement:
 
     def make(out: Path) -> None:
         from edgekit.frontend.eager import Eager
+        from edgekit.frontend.load import load
 
-        store.save(Eager(lambda: compilation.network.model).measure(data.samples, None), out / "measurement")
+        project = compilation.order.project
+        store.save(Eager(lambda: load(project)).measure(data.samples, None), out / "measurement")
 
     return store.load(compilation.line.entry("reference", key, make) / "measurement")
 
