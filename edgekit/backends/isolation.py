@@ -119,10 +119,11 @@ class Lowering:
 
 
 def _environment() -> dict[str, str]:
-    """The caller's, with this edgekit first on the path, and the converters' progress chatter off."""
+    """The caller's, with this edgekit first on the path, one thread, and the converters' progress chatter off."""
     here = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH", ""))))
-    return {**os.environ, "PYTHONPATH": path, "TQDM_DISABLE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    quiet = {"TQDM_DISABLE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **quiet}
 
 
 def _error(answer: dict[str, Any], log: str) -> EdgekitError:

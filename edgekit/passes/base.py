@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, ClassVar
 
@@ -50,6 +51,15 @@ class Pass(ABC):
         Raises PassError if the contract is broken, if the rewrite fails, or if an output is not finite.
         """
         started = time.perf_counter()
+        with _one_thread():
+            exported = self._rewritten(program)
+            quality = sqnr_db(outputs(program.exported, checks), outputs(exported, checks))
+        if math.isnan(quality):
+            raise PassError(f"pass '{self.name}' made outputs that are not finite", hint="check the calibration set")
+        record = PassRecord(self.name, self.options(), time.perf_counter() - started, round(quality, 2))
+        return program.then(exported, record)
+
+    def _rewritten(self, program: Program) -> ExportedProgram:
         try:
             self.requires(program.exported)
             exported = self.rewrite(program.exported)
@@ -59,12 +69,20 @@ class Pass(ABC):
         except Exception as error:
             before = ", ".join(record.name for record in program.history) or "none"
             raise PassError(f"pass '{self.name}' failed (passes before it: {before}): {error}") from error
-        quality = sqnr_db(outputs(program.exported, checks), outputs(exported, checks))
-        if math.isnan(quality):
-            raise PassError(f"pass '{self.name}' made outputs that are not finite", hint="check the calibration set")
-        # Two decimals: further ones depend on how many threads added up.
-        record = PassRecord(self.name, self.options(), time.perf_counter() - started, round(quality, 2))
-        return program.then(exported, record)
+        return exported
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """The same sums in the same order everywhere; and a converter may be at work on the other cores."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def outputs(exported: ExportedProgram, samples: Sequence[Sample]) -> Array:
