@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .errors import RunnerError
 from .manifest import Tensor, read_manifest
 from .model import Model
 from .tensors import read_columns, real, row
@@ -32,6 +33,8 @@ def selftest(slot: Path, threads: int) -> dict[str, Any]:
 
 def _compare(stored: Array, golden: Array, tensor: Tensor, tolerance: float) -> dict[str, Any]:
     candidate, reference = (real(array, tensor).astype(np.float64) for array in (stored, golden))
+    if not np.isfinite(reference).all():
+        raise RunnerError("data", f"the golden output '{tensor.name}' is not finite")
     worst = float(np.abs(candidate - reference).max())
     allowed = tolerance * float(reference.max() - reference.min())
     # NaN is above nothing and below nothing: it fails.

@@ -1,0 +1,274 @@
+"""Two slots: what is served is replaced whole or not at all."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edgekit.runner import slots
+from edgekit.runner.errors import RunnerError
+from edgekit.runner.whole import fault
+from tests.runner.conftest import Bare
+from tests.runner.slot import list_files
+
+OLD, NEW = "a" * 64, "b" * 64
+
+
+def _bundle(folder: Path, text: str) -> Path:
+    (folder / "golden").mkdir(parents=True)
+    (folder / "model.onnx").write_text(text)
+    (folder / "golden" / "x.npy").write_text(text * 2)
+    (folder / "manifest.sig").write_text("signed")
+    list_files(folder, {"schema": 1})
+    manifest = json.loads((folder / "manifest.json").read_text())
+    listed = [entry for entry in manifest["files"] if entry["path"] != "manifest.sig"]
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "files": listed}))
+    return folder
+
+
+def _install(root: Path, digest: str, text: str) -> None:
+    slots.stage(root, _bundle(root / "staging" / digest, text), digest)
+    slots.commit(root)
+
+
+def _served(root: Path) -> str:
+    return (root / "current" / "model.onnx").read_text()
+
+
+def _states(root: Path) -> tuple[str, str]:
+    found = slots.status(root)["slots"]
+    return found["a"]["state"], found["b"]["state"]
+
+
+def test_a_fresh_root_is_empty(tmp_path: Path) -> None:
+    found = slots.status(tmp_path / "root")
+    assert found["current"] is None
+    assert _states(tmp_path / "root") == ("empty", "empty")
+
+
+def test_a_trial_is_not_served_until_it_is_committed(tmp_path: Path) -> None:
+    _install(tmp_path, OLD, "old")
+    answer = slots.stage(tmp_path, _bundle(tmp_path / "staging" / "x", "new"), NEW)
+    assert answer["slot"] == str(tmp_path / "b")
+    assert _states(tmp_path) == ("committed", "trial")
+    assert _served(tmp_path) == "old"
+    assert slots.commit(tmp_path, NEW)["changed"]
+    assert _states(tmp_path) == ("committed", "committed")
+    assert _served(tmp_path) == "new"
+
+
+def test_the_slots_take_turns(tmp_path: Path) -> None:
+    for i, digest in enumerate((OLD, NEW, "c" * 64)):
+        _install(tmp_path, digest, str(i))
+        assert slots.status(tmp_path)["current"] == "aba"[i]
+        assert _served(tmp_path) == str(i)
+
+
+def test_rollback_drops_a_trial(tmp_path: Path) -> None:
+    _install(tmp_path, OLD, "old")
+    slots.stage(tmp_path, _bundle(tmp_path / "staging" / "x", "new"), NEW)
+    assert slots.rollback(tmp_path, NEW)["state"] == "failed"
+    assert _states(tmp_path) == ("committed", "failed")
+    assert _served(tmp_path) == "old"
+    assert not slots.rollback(tmp_path, NEW)["changed"]
+
+
+def test_rollback_without_a_trial_goes_back_to_the_slot_before(tmp_path: Path) -> None:
+    _install(tmp_path, OLD, "old")
+    _install(tmp_path, NEW, "new")
+    slots.rollback(tmp_path)
+    assert _served(tmp_path) == "old"
+    assert _states(tmp_path) == ("committed", "failed")
+    with pytest.raises(RunnerError, match="no slot to go back to"):
+        slots.rollback(tmp_path)
+    assert _served(tmp_path) == "old"
+
+
+def test_what_is_served_already_is_not_written_again(tmp_path: Path) -> None:
+    _install(tmp_path, OLD, "old")
+    before = (tmp_path / "a" / "model.onnx").stat()
+    answer = slots.stage(tmp_path, tmp_path / "staging" / "none", OLD)
+    assert (answer["changed"], answer["state"]) == (False, "committed")
+    assert not slots.commit(tmp_path, OLD)["changed"]
+    assert (tmp_path / "a" / "model.onnx").stat() == before
+
+
+def test_what_is_served_but_damaged_is_replaced_by_a_whole_copy(tmp_path: Path) -> None:
+    _install(tmp_path, OLD, "old")
+    (tmp_path / "a" / "model.onnx").write_text("odd")
+    assert not slots.status(tmp_path)["slots"]["a"]["whole"]
+    _install(tmp_path, OLD, "old")
+    assert slots.status(tmp_path)["current"] == "b"
+    assert _served(tmp_path) == "old"
+
+
+def test_committing_nothing_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(RunnerError, match="has no trial") as caught:
+        slots.commit(tmp_path)
+    assert caught.value.kind == "state"
+
+
+@pytest.mark.parametrize("verb", [slots.commit, slots.rollback])
+def test_a_trial_of_somebody_else_is_left_alone(tmp_path: Path, verb: Callable[[Path, str], object]) -> None:
+    slots.stage(tmp_path, _bundle(tmp_path / "staging" / "x", "new"), NEW)
+    with pytest.raises(RunnerError, match="another edgekit") as caught:
+        verb(tmp_path, OLD)
+    assert caught.value.kind == "busy"
+    assert _states(tmp_path)[0] == "trial"
+
+
+def test_the_history_says_what_became_of_each_install(tmp_path: Path) -> None:
+    _install(tmp_path, OLD, "old")
+    slots.stage(tmp_path, _bundle(tmp_path / "staging" / "x", "new"), NEW)
+    slots.rollback(tmp_path)
+    history = slots.status(tmp_path)["history"]
+    assert [(entry["digest"], entry["verdict"]) for entry in history] == [
+        (OLD, "trial"),
+        (OLD, "committed"),
+        (NEW, "trial"),
+        (NEW, "rolled back"),
+    ]
+    assert all(entry["when"].endswith("Z") for entry in history)
+
+
+def test_what_dead_hosts_left_is_swept(tmp_path: Path) -> None:
+    (tmp_path / "probe" / "old").mkdir(parents=True)
+    _bundle(tmp_path / "staging" / "dead", "dead")
+    _install(tmp_path, NEW, "new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "current", "lock", "state.json"]
+
+
+def _change(folder: Path) -> None:
+    (folder / "model.onnx").write_text("odd")
+
+
+def _remove(folder: Path) -> None:
+    (folder / "golden" / "x.npy").unlink()
+
+
+def _add(folder: Path) -> None:
+    (folder / "golden" / "more.npy").write_text("")
+
+
+def _link(folder: Path) -> None:
+    (folder / "model.onnx").rename(folder.parent / "elsewhere")
+    (folder / "model.onnx").symlink_to(folder.parent / "elsewhere")
+
+
+def _link_folder(folder: Path) -> None:
+    (folder / "more").symlink_to(folder.parent)
+
+
+def _unlist(folder: Path) -> None:
+    (folder / "manifest.json").write_text("{}")
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (_change, "'model.onnx' in .* is damaged"),
+        (_remove, "'golden/x.npy' in .* is missing"),
+        (_add, "'golden/more.npy' in .* is not in its manifest"),
+        (_link, "'model.onnx' in .* is damaged"),
+        (_link_folder, "'more' in .* is not in its manifest"),
+        (_unlist, "manifest.json' cannot be read"),
+    ],
+)
+def test_a_bundle_that_is_not_whole_never_reaches_a_slot(
+    tmp_path: Path, damage: Callable[[Path], None], said: str
+) -> None:
+    root = tmp_path / "root"
+    _install(root, OLD, "old")
+    damage(_bundle(root / "staging" / "x", "new"))
+    with pytest.raises(RunnerError, match=said) as caught:
+        slots.stage(root, root / "staging" / "x", NEW)
+    assert caught.value.kind == "data"
+    assert _states(root) == ("committed", "empty")
+    assert _served(root) == "old"
+
+
+def test_only_one_is_at_work(bare: Bare, tmp_path: Path) -> None:
+    slots.status(tmp_path)
+    with (tmp_path / "lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for argv in (("slots", "status", tmp_path), ("selftest", tmp_path / "a")):
+            answer = bare.ask(*argv)
+            assert (answer.code, answer.document["kind"]) == (1, "busy")
+    assert bare.ask("slots", "status", tmp_path).code == 0
+
+
+def test_slots_need_the_standard_library_alone(bare: Bare, tmp_path: Path) -> None:
+    alone = Bare(bare.folder, (*bare.python, "-S"))
+    _bundle(tmp_path / "staging" / "x", "new")
+    assert alone.ask("slots", "stage", tmp_path, tmp_path / "staging" / "x", NEW).document["state"] == "trial"
+    assert alone.ask("slots", "commit", tmp_path).document["state"] == "committed"
+    assert alone.ask("slots", "rollback", tmp_path).document["kind"] == "state"
+    assert alone.ask("slots", "status", tmp_path).document["current"] == "a"
+
+
+# Kills itself before the n-th change that it makes to the file system.
+CRASH = """
+import os, signal, sys
+CHANGES = {"os.rename", "os.remove", "os.symlink", "os.rmdir", "os.mkdir"}
+steps = int(sys.argv.pop(1))
+
+def count(event, args):
+    global steps
+    changes = event in CHANGES or event == "open" and isinstance(args[2], int) and args[2] & os.O_WRONLY
+    if not changes:
+        return
+    steps -= 1
+    if steps < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+from runner.__main__ import main
+sys.addaudithook(count)
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def _crash(bare: Bare, step: int, *argv: object) -> bool:
+    """Whether the runner was killed before it ended."""
+    command = [sys.executable, "-S", "-c", CRASH, str(step), *map(str, argv)]
+    done = subprocess.run(command, cwd=bare.folder, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode in (0, -9), done.stderr
+    return done.returncode == -9
+
+
+def _check_after_crash(root: Path, allowed: set[str]) -> None:
+    """One of the two is served, whole, and the next flash and its rollback work."""
+    assert _served(root) in allowed
+    assert fault(root / "current") is None
+    found = slots.status(root)
+    assert found["slots"][found["current"]]["state"] == "committed"
+    assert _served(root) in allowed
+    before = _served(root)
+    _install(root, "c" * 64, "next")
+    assert _served(root) == "next"
+    slots.rollback(root)
+    assert _served(root) == before
+
+
+@pytest.mark.parametrize("verb", ["stage", "commit", "rollback trial", "rollback committed"])
+def test_killed_before_any_step_the_served_slot_is_whole(bare: Bare, tmp_path: Path, verb: str) -> None:
+    step = 0
+    crashed = True
+    while crashed:
+        root = tmp_path / str(step)
+        _install(root, OLD, "old")
+        staging = _bundle(root / "staging" / "x", "new")
+        if verb != "stage":
+            slots.stage(root, staging, NEW)
+        if verb == "rollback committed":
+            slots.commit(root)
+        rest = (staging, NEW) if verb == "stage" else ()
+        crashed = _crash(bare, step, "slots", verb.split()[0], root, *rest)
+        _check_after_crash(root, {"old", "new"} if verb in ("commit", "rollback committed") else {"old"})
+        step += 1
+    assert step > 3
