@@ -48,7 +48,8 @@ class Runner:
         try:
             return answer.model_validate(document)
         except ValidationError as error:
-            raise failure(f"{self.transport.url}: the runner's answer makes no sense: {error}") from error
+            where = ".".join(map(str, error.errors()[0]["loc"]))
+            raise failure(f"{self.transport.url}: the runner's answer makes no sense at '{where}'") from error
 
     def remove(self, folder: PurePosixPath) -> None:
         """Remove a folder of ours from the device, if it is there."""

@@ -1,0 +1,49 @@
+"""Bundles by hand, and this machine as the device."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from edgekit.devices.local import Local
+from tests.runner.slot import write_slot
+
+
+@dataclass(frozen=True)
+class HandMade:
+    """What flashing needs of a bundle."""
+
+    folder: Path
+    manifest: Any
+    digest: str
+
+    def extract(self, folder: Path) -> None:
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+
+
+MakeBundle = Callable[..., HandMade]
+
+
+@pytest.fixture
+def make_bundle(tmp_path: Path) -> MakeBundle:
+    """`make_bundle("name", format="onnx", arch="aarch64", **changes to its manifest)`."""
+
+    def make(name: str, format: str = "onnx", arch: str = "aarch64", **changes: Any) -> HandMade:
+        folder = write_slot(tmp_path / "bundles" / name, format, name=name, **changes)
+        digest = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
+        return HandMade(folder, SimpleNamespace(format=format, arch=arch, target="some-board"), digest)
+
+    return make
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Iterator[Local]:
+    with Local(f"local://{tmp_path / 'device'}") as local:
+        yield local

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from edgekit.devices import process
+from edgekit.errors import CommandFailed
+
+# Tells its own number and a child's, then both wait for ever.
+FAMILY = """
+import os, subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+open(sys.argv[1], "w").write(f"{os.getpid()} {child.pid}")
+os.kill(os.getppid(), int(sys.argv[2])) if sys.argv[2] != "0" else None
+child.wait()
+"""
+
+
+def _python(script: str, *argv: object) -> list[str]:
+    return [sys.executable, "-c", script, *map(str, argv)]
+
+
+def _gone(note: Path) -> bool:
+    """Whether every process whose number is in the note has ended, or does so now: a kill takes a moment."""
+    return all(_ended(int(pid)) for pid in note.read_text().split())
+
+
+def _ended(pid: int) -> bool:
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([descriptor], [], [], 20)[0])
+    finally:
+        os.close(descriptor)
+
+
+def test_what_a_command_says_and_how_it_ends_are_kept_apart() -> None:
+    script = "import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)"
+    done = process.run(_python(script), timeout=30)
+    assert (done.stdout, done.stderr, done.returncode) == ("out\n", "err\n", 3)
+
+
+def test_arguments_are_not_read_by_a_shell() -> None:
+    done = process.run(_python("import sys; print(sys.argv[1])", "$HOME; `id` *"), timeout=30)
+    assert done.stdout == "$HOME; `id` *\n"
+
+
+def test_a_command_ended_by_a_signal_says_which() -> None:
+    done = process.run(_python("import os; os.kill(os.getpid(), 9)"), timeout=30)
+    assert done.returncode == -9
+
+
+def test_the_end_of_a_long_output_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "KEPT_BYTES", 10)
+    done = process.run(_python("print('x' * 300_000 + 'the end')"), timeout=30)
+    assert done.stdout == "xxthe end\n"
+
+
+def test_a_command_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(CommandFailed, match="'/no/such/command' could not be started"):
+        process.run(["/no/such/command"], timeout=30)
+
+
+def test_nothing_is_left_after_a_time_limit(tmp_path: Path) -> None:
+    note = tmp_path / "note"
+    with pytest.raises(CommandFailed, match="did not end within 2 s"):
+        process.run(_python(FAMILY, note, 0), timeout=2)
+    assert _gone(note)
+
+
+def test_a_command_that_closes_its_streams_is_waited_for_no_longer(tmp_path: Path) -> None:
+    script = "import os, signal; os.close(1); os.close(2); signal.pause()"
+    with pytest.raises(CommandFailed, match="did not end within 1 s"):
+        process.run(_python(script), timeout=1)
+
+
+def test_a_child_that_holds_the_streams_open_is_not_waited_for(tmp_path: Path) -> None:
+    script = """
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+open(sys.argv[1], "w").write(str(child.pid))
+print("done")
+"""
+    done = process.run(_python(script, tmp_path / "note"), timeout=60)
+    assert (done.stdout, done.returncode) == ("done\n", 0)
+    assert _gone(tmp_path / "note")
+
+
+def test_nothing_is_left_after_ctrl_c(tmp_path: Path) -> None:
+    note = tmp_path / "note"
+    assert threading.current_thread() is threading.main_thread()
+    with pytest.raises(KeyboardInterrupt):
+        # Its parent, this process, is what it sends Ctrl-C to.
+        process.run(_python(FAMILY, note, int(signal.SIGINT)), timeout=60)
+    assert _gone(note)
+
+
+def test_a_command_has_no_input() -> None:
+    assert process.run(_python("import sys; print(repr(sys.stdin.read()))"), timeout=30).stdout == "''\n"
+
+
+def test_the_process_group_is_its_own() -> None:
+    done = process.run(_python("import os; print(os.getpgrp())"), timeout=30)
+    assert int(done.stdout) != os.getpgrp()

@@ -1,0 +1,158 @@
+"""Measuring what is installed on this machine, with the real runner and real runtimes."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from edgekit.devices.answers import Info, Latency
+from edgekit.devices.flash import commit, flash, serving
+from edgekit.devices.local import Local
+from edgekit.devices.transport import Completed
+from edgekit.errors import CommandFailed, ProbeError
+from edgekit.ir.measurement import Measurement
+from edgekit.measure.installed import Installed, _validity, unpacked
+from edgekit.samples import Samples
+from edgekit.specs.profile import Probe
+from tests.devices.conftest import MakeBundle
+from tests.runner import slot
+
+QUICK = Probe(min_count=20, min_duration_s=0, threads=1)
+
+
+def _samples(count: int) -> Samples:
+    return Samples(slot.inputs(count), np.arange(count, dtype=np.int64) % 5)
+
+
+def _check(measured: Measurement, samples: Samples) -> None:
+    wanted = slot.expected(dict(samples.inputs))
+    np.testing.assert_allclose(measured.outputs["scores"], wanted["scores"], rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(measured.outputs["steps"], (wanted["steps"] - np.float32(-3)) * np.float32(0.25))
+    np.testing.assert_array_equal(measured.labels, samples.labels)
+    assert measured.samples_digest == samples.digest
+
+
+@pytest.mark.parametrize("format", slot.FORMATS)
+def test_what_was_flashed_is_measured(device: Local, make_bundle: MakeBundle, format: str) -> None:
+    samples = _samples(7)
+    measured = Installed(flash(make_bundle("one", format), device)).measure(samples, QUICK)
+    _check(measured, samples)
+    assert measured.latency_ns.dtype == np.int64
+    assert len(measured.latency_ns) == 20
+    assert measured.latency_ns.min() > 0
+    assert min(measured.load_ns, measured.first_ns, measured.peak_rss_bytes or 0) > 0
+    environment = measured.environment
+    assert (environment.kind, environment.host_stand_in, environment.threads) == ("local", True, 1)
+    assert environment.machine == platform.machine()
+    assert environment.python == platform.python_version()
+    assert environment.runtime.split()[0] in {"executorch", "onnxruntime", "ai-edge-litert"}
+
+
+def test_nothing_is_left_on_the_device(device: Local, make_bundle: MakeBundle) -> None:
+    commit(flash(make_bundle("one"), device))
+    Installed(serving(device)).measure(_samples(2), None)
+    assert not list((Path(device.root) / "probe").iterdir())
+
+
+def test_a_folder_is_measured_without_installing_it(tmp_path: Path) -> None:
+    samples = _samples(3)
+    with unpacked(slot.write_slot(tmp_path / "folder")) as endpoint:
+        measured = endpoint.measure(samples, None)
+    _check(measured, samples)
+    assert len(measured.latency_ns) == 0
+    assert measured.validity.reason == "latency was not asked for"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder"]
+
+
+def test_samples_that_the_model_does_not_take_are_an_error(tmp_path: Path) -> None:
+    samples = Samples({"image": slot.inputs(2)["image"]}, np.zeros(2, np.int64))
+    with unpacked(slot.write_slot(tmp_path / "folder")) as endpoint, pytest.raises(ProbeError, match=r"bias\.npy'"):
+        endpoint.measure(samples, None)
+
+
+class Killed(Local):
+    """The runner dies half-way through a latency run."""
+
+    def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
+        if "latency" in argv:
+            argv = [self.python, "-c", "import os; os.kill(os.getpid(), 9)"]
+        return super().run(argv, timeout=timeout)
+
+
+class Damaging(Local):
+    """What comes back is not what was sent."""
+
+    def pull(self, remote: object, local: Path) -> None:
+        local.parent.mkdir(parents=True, exist_ok=True)
+        local.write_bytes(b"no array")
+
+
+class Impatient(Local):
+    """A device on which a latency run never ends, and a host that waits for two seconds."""
+
+    note: ClassVar[str] = ""
+
+    def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
+        if "latency" in argv:
+            script = "import os, signal, sys; open(sys.argv[1], 'w').write(str(os.getpid())); signal.pause()"
+            argv, timeout = [self.python, "-c", script, self.note], 2
+        return super().run(argv, timeout=timeout)
+
+
+@pytest.mark.parametrize(
+    ("transport", "said"), [(Killed, "the runner was ended by signal 9"), (Damaging, "came back damaged")]
+)
+def test_a_run_that_fails_is_an_error(
+    device: Local, make_bundle: MakeBundle, transport: type[Local], said: str
+) -> None:
+    installation = flash(make_bundle("one"), transport(device.url))
+    with pytest.raises(ProbeError, match=said):
+        Installed(installation).measure(_samples(2), QUICK)
+    assert not list((Path(device.root) / "probe").iterdir())
+
+
+def test_a_run_that_never_ends_is_stopped(
+    device: Local, make_bundle: MakeBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Impatient, "note", str(tmp_path / "note"))
+    installation = flash(make_bundle("one"), Impatient(device.url))
+    with pytest.raises(CommandFailed, match="did not end within 2 s"):
+        Installed(installation).measure(_samples(2), QUICK)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "note").read_text()), 0)
+
+
+INFO = Info(
+    machine="aarch64",
+    system="Linux 6.6",
+    cpu=None,
+    cores=4,
+    ram_bytes=None,
+    python="3.11.2",
+    load_average=0.5,
+    runtimes={"onnx": "onnxruntime 1.31.1"},
+)
+FACTS = Latency(
+    load_ns=1, first_ns=1, peak_rss_bytes=None, runtime="onnxruntime 1.31.1", threads=1, count=128, info=INFO
+)
+
+
+@pytest.mark.parametrize(
+    ("count", "load", "reason"),
+    [
+        (128, 0.5, None),
+        (128, None, None),
+        (127, 0.5, "127 inferences were timed, 128 were asked for"),
+        (128, 4.6, "the machine was busy: load average 4.6 on 4 cores"),
+    ],
+)
+def test_latency_is_a_claim_with_a_validity(count: int, load: float | None, reason: str | None) -> None:
+    facts = FACTS.model_copy(update={"count": count, "info": INFO.model_copy(update={"load_average": load})})
+    found = _validity(facts, Probe(min_count=128))
+    assert (found.valid, found.reason) == (reason is None, reason)
