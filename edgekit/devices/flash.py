@@ -132,7 +132,7 @@ def _stage(runner: Runner, bundle: Bundle) -> Installation:
 
 def _push(bundle: Bundle, device: Transport, staging: PurePosixPath) -> None:
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder = Path(name) / "bundle"
         bundle.extract(folder)
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             device.push(path, staging / path.relative_to(folder).as_posix())

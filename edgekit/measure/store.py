@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -88,7 +88,9 @@ def _ending(path: Path, ending: str) -> Path:
 
 def _packed(arrays: Mapping[str, Array]) -> bytes:
     file = io.BytesIO()
-    np.savez(file, allow_pickle=False, **arrays)
+    # Not `allow_pickle=False`: numpy 1 takes that for one more array. `load` refuses pickles.
+    named: dict[str, Any] = dict(arrays)
+    np.savez(file, **named)
     return file.getvalue()
 
 

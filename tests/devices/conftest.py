@@ -25,7 +25,7 @@ class HandMade:
     digest: str
 
     def extract(self, folder: Path) -> None:
-        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        shutil.copytree(self.folder, folder)
 
 
 MakeBundle = Callable[..., HandMade]
