@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from edgekit.backends.onnx.names import rename
 
 if TYPE_CHECKING:
-    from google.protobuf.message import Message  # type: ignore[import-untyped]
+    from google.protobuf.message import Message
     from onnx import ModelProto
     from onnx_ir import Model, Node
 
