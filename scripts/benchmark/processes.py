@@ -1,0 +1,56 @@
+"""How long a command takes, and how much memory it and all its children hold at once."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+INTERVAL_S = 0.05
+TIMEOUT_S = 900.0
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one run of a command."""
+
+    seconds: float
+    peak_bytes: int
+    """The most memory of the whole process tree at once; shared pages are counted once (PSS)."""
+
+
+def cost(argv: list[str], environment: dict[str, str]) -> Cost:
+    """Run `argv` to its end. Raises RuntimeError with its last words if it fails."""
+    started, peak = time.perf_counter(), 0
+    process = subprocess.Popen(
+        argv, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    while process.poll() is None:
+        if time.perf_counter() - started > TIMEOUT_S:
+            process.kill()
+        peak = max(peak, sum(map(_pss, _tree(process.pid))))
+        time.sleep(INTERVAL_S)
+    seconds = time.perf_counter() - started
+    if process.returncode:
+        said = process.stdout.read() if process.stdout else ""
+        raise RuntimeError(f"{' '.join(argv)} ended with {process.returncode}: {said[-2000:]}")
+    return Cost(seconds, peak)
+
+
+def _tree(pid: int) -> list[int]:
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+    return [pid, *(below for child in children for below in _tree(int(child)))]
+
+
+def _pss(pid: int) -> int:
+    try:
+        found = re.search(r"^Pss:\s*(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
+    except OSError:
+        return 0
+    return int(found.group(1)) * 1024 if found else 0
