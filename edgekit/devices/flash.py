@@ -55,7 +55,7 @@ def flash(bundle: Bundle, device: Transport) -> Installation:
     """
     runner, info = put_runner(device)
     _check_fit(bundle.manifest, info, device)
-    installation = _present(runner, bundle.digest) or _stage(runner, bundle)
+    installation = _stage(runner, bundle)
     try:
         _self_test(installation)
     except BaseException:
@@ -108,26 +108,23 @@ def _check_fit(manifest: Manifest, info: Info, device: Transport) -> None:
         )
 
 
-def _present(runner: Runner, digest: str) -> Installation | None:
-    """The installation of `digest`, if a slot has it whole, as a trial or as what is served."""
-    found = _status(runner)
-    for name, slot in found.slots.items():
-        served = name == found.current
-        if slot.digest == digest and slot.whole and (served or slot.state == "trial"):
-            return Installation(runner, PurePosixPath(slot.path), digest, committed=served)
-    return None
-
-
 def _stage(runner: Runner, bundle: Bundle) -> Installation:
     staging = runner.transport.root / "staging" / bundle.digest
     try:
-        _push(bundle, runner.transport, staging)
+        if not _is_there(runner, bundle.digest):
+            _push(bundle, runner.transport, staging)
         moved = _ask_slots(runner, "stage", staging, bundle.digest)
     except BaseException:
         with contextlib.suppress(EdgekitError):
             runner.remove(staging)
         raise
-    return Installation(runner, PurePosixPath(moved.slot), bundle.digest, committed=False)
+    return Installation(runner, PurePosixPath(moved.slot), bundle.digest, committed=moved.state == "committed")
+
+
+def _is_there(runner: Runner, digest: str) -> bool:
+    """Whether a slot has the bundle, whole, and it has not failed."""
+    slots = _status(runner).slots.values()
+    return any(slot.digest == digest and slot.whole and slot.state != "failed" for slot in slots)
 
 
 def _push(bundle: Bundle, device: Transport, staging: PurePosixPath) -> None:

@@ -56,18 +56,21 @@ def status(root: Path) -> State:
 def stage(root: Path, staging: Path, digest: str) -> State:
     """Verify the bundle unpacked in `staging`, and move it into the slot that is not served, as a trial.
 
-    Where the digest is served already, and whole, nothing is changed. Raises RunnerError (data) if a file is missing,
-    damaged or not in the manifest.
+    What is in a slot already, whole and not failed, is not moved again; what is served stays as it is. Raises
+    RunnerError (data) if a file is missing, damaged or not in the manifest.
     """
     with held(root):
         state = _recovered(root)
         current = _current(root)
-        if current and state["slots"][current]["digest"] == digest and fault(root / current) is None:
+        if current and _holds(root, state, current, digest):
             return _answer(root, current, state, changed=False)
-        _check(staging)
         slot = _other(current) if current else "a"
-        _write(root, _with(state, slot, "empty", None))
-        _replace(staging, root / slot)
+        if not _holds(root, state, slot, digest):
+            _check(staging)
+            _write(root, _with(state, slot, "empty", None))
+            _replace(staging, root / slot)
+        elif state["slots"][slot]["state"] == "trial":
+            return _answer(root, slot, state, changed=False)
         state = _with(_recorded(state, digest, "trial"), slot, "trial", digest)
         _write(root, state)
         _sweep(root)
@@ -118,6 +121,12 @@ def in_use(slot: Path) -> Iterator[None]:
         return
     with held(slot.parent):
         yield
+
+
+def _holds(root: Path, state: State, slot: str, digest: str) -> bool:
+    """Whether the slot has that bundle, whole, and it has not failed."""
+    found = state["slots"][slot]
+    return found["digest"] == digest and found["state"] != "failed" and fault(root / slot) is None
 
 
 def _check(staging: Path) -> None:

@@ -108,6 +108,28 @@ def test_what_is_served_but_damaged_is_replaced_by_a_whole_copy(tmp_path: Path) 
     assert _served(tmp_path) == "old"
 
 
+def test_what_was_served_before_becomes_a_trial_where_it_is(tmp_path: Path) -> None:
+    _install(tmp_path, OLD, "old")
+    _install(tmp_path, NEW, "new")
+    before = (tmp_path / "a" / "model.onnx").stat()
+    answer = slots.stage(tmp_path, tmp_path / "staging" / "none", OLD)
+    assert (answer["slot"], answer["state"], answer["changed"]) == (str(tmp_path / "a"), "trial", True)
+    assert not slots.stage(tmp_path, tmp_path / "staging" / "none", OLD)["changed"]
+    assert _served(tmp_path) == "new"
+    slots.commit(tmp_path, OLD)
+    assert _served(tmp_path) == "old"
+    assert (tmp_path / "a" / "model.onnx").stat() == before
+
+
+def test_what_failed_must_be_sent_again(tmp_path: Path) -> None:
+    slots.stage(tmp_path, _bundle(tmp_path / "staging" / "x", "new"), NEW)
+    slots.rollback(tmp_path)
+    with pytest.raises(RunnerError, match="cannot be read"):
+        slots.stage(tmp_path, tmp_path / "staging" / "none", NEW)
+    slots.stage(tmp_path, _bundle(tmp_path / "staging" / "x", "new"), NEW)
+    assert _states(tmp_path) == ("trial", "empty")
+
+
 def test_committing_nothing_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RunnerError, match="has no trial") as caught:
         slots.commit(tmp_path)
