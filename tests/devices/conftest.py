@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from edgekit.devices.flash import commit, flash
 from edgekit.devices.local import Local
 from tests.runner.slot import write_slot
 
@@ -47,3 +48,11 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
 def device(tmp_path: Path) -> Iterator[Local]:
     with Local(f"local://{tmp_path / 'device'}") as local:
         yield local
+
+
+@pytest.fixture
+def old(device: Local, make_bundle: MakeBundle) -> HandMade:
+    """What the device serves before the test begins."""
+    bundle = make_bundle("old")
+    commit(flash(bundle, device))
+    return bundle
