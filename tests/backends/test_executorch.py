@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import getpass
+import importlib
 import os
 import platform
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +20,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from edgekit.backends.executorch import ExecuTorch, xnnpack
-from edgekit.backends.executorch.placement import read
 from edgekit.errors import LoweringError, Misfit, UnsupportedOperator
 from edgekit.frontend.preprocess import Deployed
 from edgekit.frontend.store import save_program
@@ -31,10 +32,6 @@ from edgekit.specs.profile import Activations, Quantize, Weights
 from edgekit.specs.project import Input
 from edgekit.specs.target import Runtime, Target
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.*"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:executorch.*"),
-]
 
 RUNTIME = Runtime(backend="executorch", delegates=("xnnpack",))
 PIXELS = Input.model_validate(
@@ -130,7 +127,12 @@ def lower(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Callable[
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
+def _as_in_the_worker() -> Iterator[None]:
+    """The converter imported as the worker imports it, whatever it warns of then; one thread."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for module in ExecuTorch.preload:
+            importlib.import_module(module)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -34,8 +35,12 @@ def convert(program: Program) -> bytes:
     from executorch.exir import to_edge_transform_and_lower
 
     try:
-        edge = to_edge_transform_and_lower(program.exported, partitioner=[XnnpackPartitioner()])
-        return bytes(edge.to_executorch().buffer)
+        with warnings.catch_warnings():
+            # torch and executorch warn of deprecated calls that are their own.
+            for category in (FutureWarning, DeprecationWarning):
+                warnings.simplefilter("ignore", category)
+            edge = to_edge_transform_and_lower(program.exported, partitioner=[XnnpackPartitioner()])
+            return bytes(edge.to_executorch().buffer)
     except Exception as error:
         refused = _refused(str(error))
         if refused is None:
