@@ -1,0 +1,128 @@
+"""A small whole bundle, and the means to forge others."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from edgekit.bundle.archive import pack
+from edgekit.bundle.manifest import MANIFEST, SIGNATURE, Data, Description, Facts, Golden, Step
+from edgekit.bundle.signing import SigningKey, write_signature
+from edgekit.bundle.stored_zip import lay_out, tail
+from edgekit.ir.artifact import Operator
+from edgekit.ir.measurement import Array
+from edgekit.ir.signature import Affine, Signature, TensorSpec
+
+Forge = Callable[[Mapping[str, bytes]], bytes]
+
+
+@pytest.fixture(scope="session")
+def key() -> SigningKey:
+    return SigningKey.of(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+
+
+@pytest.fixture(scope="session")
+def other_key() -> SigningKey:
+    return SigningKey.generate()
+
+
+@pytest.fixture(scope="session")
+def description() -> Description:
+    return Description(
+        edgekit="0.1.0",
+        name="tiny",
+        target="raspberry-pi-5",
+        family="raspberry-pi",
+        arch="aarch64",
+        profile="raspberry-pi-int8",
+        precision="static-int8",
+        backend="executorch",
+        format="pte",
+        delegates=("xnnpack",),
+        options=(("session.qdqisint8allowed", "1"),),
+        task="classification",
+        classes=("Käse", "Brot"),
+        model=("model.pte",),
+        signature=Signature(
+            inputs=(TensorSpec("image", "uint8", (1, 2, 2, 3)),),
+            outputs=(TensorSpec("output", "int8", (1, 2), Affine(0.1, -3)),),
+        ),
+        golden=Golden(count=2, tolerance=0.05),
+        facts=Facts(
+            size_bytes=300,
+            float_size_bytes=1100,
+            integer_share=0.99,
+            integer_macs_share=1.0,
+            delegated_share=1.0,
+            fallback_share=0.0,
+            macs=72,
+        ),
+        placement=(Operator("static_conv2d", "xnnpack", 72, 8, True),),
+        history=(Step(name="quantize", options=(("mode", "static"),), sqnr_db=31.25),),
+        data=(Data(role="calibration", licence="CC0-1.0", source="drawn by hand", samples=4, sha256="ab" * 32),),
+        versions={"torch": "2.13.0"},
+    )
+
+
+@pytest.fixture(scope="session")
+def files() -> dict[str, bytes]:
+    return {
+        "model.pte": bytes(range(256)) + b"weights".ljust(44),
+        "golden/inputs/image.npy": npy(np.arange(24, dtype=np.uint8).reshape(2, 2, 2, 3)),
+        "golden/outputs/output.npy": npy(np.array([[1, -1], [5, 7]], np.int8)),
+    }
+
+
+@pytest.fixture(scope="session")
+def packed(
+    tmp_path_factory: pytest.TempPathFactory, description: Description, files: dict[str, bytes], key: SigningKey
+) -> Path:
+    """A whole bundle. Do not write to it."""
+    return pack(description, files, key, tmp_path_factory.mktemp("packed") / "tiny.edgekit").path
+
+
+@pytest.fixture(scope="session")
+def forge() -> Forge:
+    """Any contents in the layout of a bundle: only signature and manifest are left to object."""
+
+    def zipped(contents: Mapping[str, bytes]) -> bytes:
+        entries = lay_out((name, len(content), zlib.crc32(content)) for name, content in contents.items())
+        return b"".join(entry.header + contents[entry.name] for entry in entries) + tail(entries)
+
+    return zipped
+
+
+@pytest.fixture(scope="session")
+def sealed(forge: Forge, key: SigningKey) -> Callable[[bytes, Mapping[str, bytes]], bytes]:
+    """The same, with any bytes for a manifest, signed by a trusted key."""
+
+    def zipped(manifest: bytes, payload: Mapping[str, bytes]) -> bytes:
+        own = {MANIFEST: manifest, SIGNATURE: write_signature(key, manifest)}
+        return forge(dict(sorted({**payload, **own}.items())))
+
+    return zipped
+
+
+@pytest.fixture(scope="session")
+def manifest_values(description: Description, files: dict[str, bytes]) -> dict[str, object]:
+    """What the manifest of the small bundle says, as plain JSON values."""
+    listed = [
+        {"path": path, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for path, content in sorted(files.items())
+    ]
+    values: dict[str, object] = json.loads(description.model_dump_json(by_alias=True))
+    return values | {"files": listed}
+
+
+def npy(array: Array) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array, allow_pickle=False)
+    return file.getvalue()
