@@ -122,6 +122,11 @@ def manifest_values(description: Description, files: dict[str, bytes]) -> dict[s
     return values | {"files": listed}
 
 
+def names(folder: Path) -> list[str]:
+    """What stands in a folder, hidden files and all."""
+    return sorted(path.name for path in folder.iterdir())
+
+
 def npy(array: Array) -> bytes:
     file = io.BytesIO()
     np.save(file, array, allow_pickle=False)

@@ -1,0 +1,111 @@
+"""Keys and signatures: the id, the PEM forms, and no secret in sight."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed448
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgekit.bundle.signing import LENGTH, PublicKey, SigningKey, check_signature, write_signature
+from edgekit.errors import SignatureError, UsageError
+
+PEM = serialization.Encoding.PEM
+PKCS8 = serialization.PrivateFormat.PKCS8
+
+
+def test_the_signature_is_that_of_rfc_8032() -> None:
+    """Section 7.1, test 2: https://www.rfc-editor.org/rfc/rfc8032#section-7.1"""
+    seed = bytes.fromhex("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb")
+    key = SigningKey.of(Ed25519PrivateKey.from_private_bytes(seed))
+    assert key.public.raw.hex() == "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c"
+    assert key.sign(b"\x72").hex().startswith("92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da")
+
+
+def test_the_id_is_the_start_of_the_digest_of_the_public_key() -> None:
+    # printf '%064d' 0 | xxd -r -p | sha256sum
+    assert PublicKey(bytes(32)).id == "ed25519:66687aadf862bd77"
+
+
+def test_both_halves_survive_pem(key: SigningKey) -> None:
+    assert PublicKey.from_pem(key.public.to_pem(), "there") == key.public
+    again = SigningKey.from_pem(key.to_pem(), "there")
+    assert again.public == key.public
+    assert again.sign(b"text") == key.sign(b"text")
+
+
+@given(message=st.binary(max_size=100), other=st.binary(max_size=100))
+def test_a_signature_fits_one_message_only(key: SigningKey, message: bytes, other: bytes) -> None:
+    written = write_signature(key, message)
+    assert len(written) == LENGTH
+    assert check_signature(written, message, [key.public]) == key.id
+    if other != message:
+        with pytest.raises(SignatureError):
+            check_signature(written, other, [key.public])
+
+
+def test_no_secret_is_shown(key: SigningKey) -> None:
+    secret = key.to_pem().splitlines()[1].decode()
+    for shown in (repr(key), str(key), f"{key}", repr([key])):
+        assert secret not in shown
+        assert bytes(range(32)).hex() not in shown
+    assert repr(key) == f"SigningKey(public={key.public!r})"
+    with pytest.raises(TypeError):
+        pickle.dumps(key)
+
+
+@pytest.mark.parametrize(
+    "pem", [b"", b"hello", b"\xff\0", b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"]
+)
+def test_what_is_no_key_is_refused_as_either_half(pem: bytes) -> None:
+    with pytest.raises(UsageError, match=r"^there is no public key in PEM form"):
+        PublicKey.from_pem(pem, "there")
+    with pytest.raises(UsageError, match=r"^there is no private key in PEM form"):
+        SigningKey.from_pem(pem, "there")
+
+
+@given(pem=st.binary(max_size=200))
+def test_random_bytes_are_no_key(pem: bytes) -> None:
+    for load in (PublicKey.from_pem, SigningKey.from_pem):
+        with pytest.raises(UsageError):
+            load(pem, "there")
+
+
+@given(place=st.floats(0, 1, exclude_max=True), byte=st.integers(0, 255))
+def test_a_damaged_private_key_is_refused_without_showing_it(key: SigningKey, place: float, byte: int) -> None:
+    pem = bytearray(key.to_pem())
+    pem[int(place * len(pem))] = byte
+    try:
+        SigningKey.from_pem(bytes(pem), "there")
+    except UsageError as error:
+        said = f"{error} {error.__cause__}"
+    else:
+        said = ""
+    assert key.to_pem().splitlines()[1][-20:].decode() not in said
+
+
+def test_keys_of_other_kinds_are_refused() -> None:
+    for private in (ec.generate_private_key(ec.SECP256R1()), ed448.Ed448PrivateKey.generate()):
+        secret = private.private_bytes(PEM, PKCS8, serialization.NoEncryption())
+        public = private.public_key().public_bytes(PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        with pytest.raises(UsageError, match="not an Ed25519 key"):
+            SigningKey.from_pem(secret, "there")
+        with pytest.raises(UsageError, match="not an Ed25519 key"):
+            PublicKey.from_pem(public, "there")
+
+
+def test_the_secret_half_is_not_taken_for_the_public_one(key: SigningKey) -> None:
+    with pytest.raises(UsageError, match="is a private key") as caught:
+        PublicKey.from_pem(key.to_pem(), "there")
+    assert caught.value.hint == "give the public one beside it, NAME.pub"
+
+
+def test_an_encrypted_key_is_refused() -> None:
+    secret = serialization.BestAvailableEncryption(b"password")
+    pem = Ed25519PrivateKey.generate().private_bytes(PEM, PKCS8, secret)
+    with pytest.raises(UsageError, match="encrypted with a password"):
+        SigningKey.from_pem(pem, "there")
