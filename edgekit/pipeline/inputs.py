@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from edgekit.cache import digest_of, tool_versions
 from edgekit.pipeline.line import Line
-from edgekit.samples import Samples, load_samples
+from edgekit.samples import Samples, class_names, load_samples
 from edgekit.sources import Trace, traced
 from edgekit.specs.project import Project
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from edgekit.frontend.load import Model
 
 T = TypeVar("T")
+CLASSES = "classes.json"
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,13 @@ class Data:
 
     @property
     def folder(self) -> Path:
-        """Holds `<input>.npy` for every input, and `labels.npy`."""
+        """Holds `<input>.npy` for every input, `labels.npy`, and `classes.json`."""
         return self._entry[1]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The project's class names, which its code may have to be run for."""
+        return tuple(json.loads((self.folder / CLASSES).read_text()))
 
     @cached_property
     def samples(self) -> Samples:
@@ -96,7 +103,12 @@ class Data:
         with self.line.stage(self._stage):
             load = lambda: load_samples(self.project, self.role, self.limit)  # noqa: E731
             samples, trace = _trace(load, self.project, self._file)
-            return self._key(trace), self.line.cache.fetch(self._key(trace), samples.save)[0]
+
+            def make(out: Path) -> None:
+                samples.save(out)
+                (out / CLASSES).write_text(json.dumps(class_names(self.project)))
+
+            return self._key(trace), self.line.cache.fetch(self._key(trace), make)[0]
 
     @property
     def _stage(self) -> str:

@@ -11,7 +11,6 @@ from edgekit.bundle.manifest import Description, Facts, Golden, Step
 from edgekit.bundle.signing import SigningKey
 from edgekit.cache import tool_versions
 from edgekit.pipeline.compile import GOLDEN, Compilation, Compiled
-from edgekit.samples import class_names
 
 TOLERANCE = 0.05
 """How far a device's integer kernels may be from the host's, as a share of the output's range.
@@ -45,7 +44,7 @@ def describe(compilation: Compilation, compiled: Compiled) -> Description:
         delegates=runtime.delegates,
         options=artifact.options,
         task=project.model.task,
-        classes=class_names(project),
+        classes=compilation.golden.classes,
         model=tuple(path.name for path in artifact.files),
         signature=artifact.signature,
         golden=Golden(count=GOLDEN, tolerance=TOLERANCE),
