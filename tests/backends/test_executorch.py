@@ -1,4 +1,4 @@
-"""The executorch backend on a small network with everything that a convolutional classifier has."""
+"""The executorch backend on a small network: what is in the file, and who runs it."""
 
 from __future__ import annotations
 
@@ -10,125 +10,42 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
-from edgekit.backends.executorch import ExecuTorch, xnnpack
-from edgekit.errors import LoweringError, Misfit, UnsupportedOperator
-from edgekit.frontend.preprocess import Deployed
+import edgekit
+from edgekit.backends.executorch import ExecuTorch
 from edgekit.frontend.store import save_program
-from edgekit.ir.artifact import Artifact, Operator
+from edgekit.ir.artifact import Artifact
 from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature, TensorSpec
 from edgekit.ir.sqnr import sqnr_db
-from edgekit.passes.quantize import QuantizePass
 from edgekit.specs.profile import Activations, Quantize, Weights
-from edgekit.specs.project import Input
-from edgekit.specs.target import Runtime, Target
-
-
-RUNTIME = Runtime(backend="executorch", delegates=("xnnpack",))
-PIXELS = Input.model_validate(
-    {
-        "shape": [3, 16, 16],
-        "preprocess": {"from": "uint8 NHWC", "scale": 1 / 255, "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.3, 0.4]},
-    }
+from tests.backends.executorch_examples import (
+    IMAGE,
+    MACS,
+    RUNTIME,
+    TARGET,
+    WEIGHTS,
+    capture,
+    images,
+    named,
+    net,
+    quantize,
+    reference,
+    run,
 )
-IMAGE = TensorSpec("image", "uint8", (1, 16, 16, 3))
 
-
-class Net(nn.Module):
-    """Stem, depthwise separable convolution with a residual, head."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1, bias=False), nn.BatchNorm2d(8), nn.ReLU())
-        self.depthwise = nn.Conv2d(8, 8, 3, 1, 1, groups=8)
-        self.pointwise = nn.Conv2d(8, 8, 1)
-        self.head = nn.Linear(8, 5)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.stem(x)
-        x = F.relu(x + self.pointwise(F.relu(self.depthwise(x))))
-        return self.head(F.adaptive_avg_pool2d(x, 1).flatten(1))
-
-
-MACS = {"stem": 8 * 8 * 8 * 27, "depthwise": 8 * 8 * 8 * 9, "pointwise": 8 * 8 * 8 * 8, "head": 5 * 8}
-WEIGHTS = {"stem": 8 * 27, "depthwise": 8 * 9, "pointwise": 8 * 8, "head": 5 * 8}
-
-
-def capture(model: nn.Module, *specs: TensorSpec) -> Program:
-    """The model as the frontend hands it over, with a single output."""
-    random = np.random.default_rng(0)
-    arrays = [(random.random(spec.shape) * 255).astype(spec.dtype) for spec in specs]
-    examples = tuple(map(torch.from_numpy, arrays))
-    with torch.no_grad():
-        exported = torch.export.export(model.eval(), examples)
-        result = model(*examples)
-    return Program(exported, Signature(specs, (TensorSpec("output", "float32", tuple(result.shape)),)))
-
-
-def images(count: int) -> list[tuple[Tensor, ...]]:
-    random = np.random.default_rng(1)
-    return [(torch.from_numpy(random.integers(0, 256, IMAGE.shape, np.uint8)),) for _ in range(count)]
-
-
-def quantize(program: Program, recipe: Quantize | None = None, samples: list[tuple[Tensor, ...]] | None = None) -> Program:
-    recipe, samples = recipe or Quantize(), samples or images(16)
-    return QuantizePass(recipe, ExecuTorch().quantization(recipe, RUNTIME), samples)(program, samples[:2])
-
-
-def run(artifact: Artifact, samples: list[tuple[Tensor, ...]]) -> np.ndarray:
-    from executorch.runtime import Runtime as Engine
-
-    method = Engine.get().load_program(artifact.files[0]).load_method("forward")
-    return np.concatenate([method.execute(list(sample))[0].numpy().copy() for sample in samples])
-
-
-def reference(program: Program, samples: list[tuple[Tensor, ...]]) -> np.ndarray:
-    module = program.exported.module()
-    with torch.no_grad():
-        return np.concatenate([module(*sample).numpy() for sample in samples])
-
-
-def named(artifact: Artifact, name: str) -> list[Operator]:
-    return [operator for operator in artifact.placement.operators if operator.name == name]
-
-
-@pytest.fixture(scope="module")
-def target() -> Target:
-    return Target.model_validate(
-        {
-            "schema": 1,
-            "id": "board",
-            "title": "A board",
-            "family": "boards",
-            "sources": ["none: it exists in this test"],
-            "cpu": {"cores": ["1x core"]},
-            "memory": {"ram_mb": 1024},
-            "runtime": [RUNTIME.model_dump()],
-            "deploy": {"transport": "ssh", "root": "/opt/edgekit"},
-        }
-    )
-
-
-@pytest.fixture(scope="module")
-def lower(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Program], Artifact]:
-    def lowered(program: Program) -> Artifact:
-        return ExecuTorch().lower(program, target, RUNTIME, tmp_path_factory.mktemp("lowered"))
-
-    return lowered
+Lower = Callable[[Program], Artifact]
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _as_in_the_worker() -> Iterator[None]:
-    """The converter imported as the worker imports it, whatever it warns of then; one thread."""
+    """The converter imported as the worker imports it, whatever it warns of; one thread."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for module in ExecuTorch.preload:
@@ -140,23 +57,27 @@ def _as_in_the_worker() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def program() -> Program:
-    torch.manual_seed(0)
-    return capture(Deployed(Net(), {"image": PIXELS}), IMAGE)
+def lower(tmp_path_factory: pytest.TempPathFactory) -> Lower:
+    return lambda program: ExecuTorch().lower(program, TARGET, RUNTIME, tmp_path_factory.mktemp("lowered"))
 
 
 @pytest.fixture(scope="module")
-def floating(program: Program, lower: Callable[[Program], Artifact]) -> Artifact:
+def program() -> Program:
+    return net()
+
+
+@pytest.fixture(scope="module")
+def floating(program: Program, lower: Lower) -> Artifact:
     return lower(program)
 
 
 @pytest.fixture(scope="module")
 def quantized(program: Program) -> Program:
-    return quantize(program)
+    return quantize(program, Quantize(), images(16))
 
 
 @pytest.fixture(scope="module")
-def integer(quantized: Program, lower: Callable[[Program], Artifact]) -> Artifact:
+def integer(quantized: Program, lower: Lower) -> Artifact:
     return lower(quantized)
 
 
@@ -177,7 +98,7 @@ def test_only_the_way_from_uint8_to_float_falls_back(floating: Artifact, integer
     for artifact in (floating, integer):
         fallen = [operator.name for operator in artifact.placement.operators if operator.delegate is None]
         assert fallen == ["aten::permute_copy.out", "dim_order_ops::_to_dim_order_copy.out"]
-        assert artifact.placement.delegated + artifact.placement.fallback == pytest.approx(1)
+        assert {operator.delegate for operator in artifact.placement.operators} == {"xnnpack", None}
 
 
 def test_float_file_holds_no_integers(floating: Artifact) -> None:
@@ -185,15 +106,107 @@ def test_float_file_holds_no_integers(floating: Artifact) -> None:
 
 
 def test_int8_file_stores_and_multiplies_integers(integer: Artifact) -> None:
-    assert integer.integer == 1.0
-    assert integer.integer_macs == 1.0
-    assert all(operator.integer for operator in named(integer, "Add")[1:])
+    assert (integer.integer, integer.integer_macs) == (1, 1)
+    assert integer.size_bytes > sum(WEIGHTS.values())
 
 
 def test_int8_file_computes_nearly_what_torch_computes(program: Program, integer: Artifact) -> None:
     assert sqnr_db(reference(program, images(32)), run(integer, images(32))) > 20
 
 
-def test_preprocessing_stays_in_float(integer: Artifact) -> None:
+def test_global_average_is_delegated_though_the_model_drops_its_axes(integer: Artifact) -> None:
+    assert [operator.delegate for operator in named(integer, "GlobalAvgPooling2d")] == ["xnnpack"]
+
+
+def test_residual_addition_is_integer_and_preprocessing_float(integer: Artifact) -> None:
     assert [operator.integer for operator in named(integer, "Multiply")] == [False]
-    assert not named(integer, "Add")[0].integer
+    assert [operator.integer for operator in named(integer, "Add")] == [False, True]
+
+
+def test_lowering_leaves_the_program_as_it_was(program: Program, floating: Artifact, lower: Lower) -> None:
+    before = reference(program, images(4))
+    code = program.exported.graph_module.code
+    lower(program)
+    assert program.exported.graph_module.code == code
+    np.testing.assert_array_equal(reference(program, images(4)), before)
+
+
+@pytest.mark.parametrize("layer", ["depthwise", "head"])
+def test_skipped_module_stays_in_float(program: Program, lower: Lower, layer: str) -> None:
+    artifact = lower(quantize(program, Quantize(skip=(layer,)), images(8)))
+    kept = [operator.macs for operator in artifact.placement.operators if operator.macs and not operator.integer]
+    assert kept == [MACS[layer]]
+    assert artifact.integer == pytest.approx(1 - WEIGHTS[layer] / sum(WEIGHTS.values()))
+    assert artifact.integer_macs == pytest.approx(1 - MACS[layer] / sum(MACS.values()))
+
+
+def test_granularity_sets_the_number_of_weight_scales(program: Program, quantized: Program) -> None:
+    whole = quantize(program, Quantize(weights=Weights(granularity="per-tensor")), images(8))
+    assert _targets(quantized).count("dequantize_per_channel") == len(WEIGHTS)
+    assert _targets(whole).count("dequantize_per_channel") == 0
+
+
+def test_per_tensor_weights_are_integer_too(program: Program, lower: Lower) -> None:
+    artifact = lower(quantize(program, Quantize(weights=Weights(granularity="per-tensor")), images(8)))
+    assert (artifact.integer, artifact.integer_macs) == (1, 1)
+
+
+def test_symmetric_activations_have_zero_points_of_zero(program: Program, quantized: Program) -> None:
+    symmetric = quantize(program, Quantize(activations=Activations(symmetric=True)), images(8))
+    assert {zero_point for _, zero_point in _activations(symmetric)} == {0}
+    assert {zero_point for _, zero_point in _activations(quantized)} != {0}
+
+
+def test_minmax_spans_the_long_tail_that_histogram_cuts_off() -> None:
+    torch.manual_seed(0)
+    program = capture(nn.Conv2d(3, 1, 3), TensorSpec("image", "float32", (1, 3, 128, 128)))
+    samples = [(torch.empty(1, 3, 128, 128).exponential_(),) for _ in range(8)]
+    largest = max(float(sample.max()) for (sample,) in samples)
+    minmax, histogram = (
+        _activations(quantize(program, Quantize(activations=Activations(observer=observer)), samples))[0]
+        for observer in ("minmax", "histogram")
+    )
+    assert minmax == (pytest.approx(largest / 255, rel=1e-5), -128)
+    assert histogram[0] < 0.95 * minmax[0]
+
+
+IN_ANOTHER_PROCESS = """
+import importlib, sys, warnings
+from pathlib import Path
+warnings.simplefilter("ignore")
+from edgekit.backends.executorch import ExecuTorch
+for module in ExecuTorch.preload:
+    importlib.import_module(module)
+from edgekit.frontend.store import load_program
+from edgekit.specs.profile import Quantize
+from tests.backends.executorch_examples import RUNTIME, TARGET, images, quantize
+program, out = load_program(Path(sys.argv[1])), Path(sys.argv[2])
+ExecuTorch().lower(quantize(program, Quantize(), images(16)), TARGET, RUNTIME, out)
+"""
+
+
+def test_bytes_are_the_same_in_another_process(program: Program, integer: Artifact, tmp_path: Path) -> None:
+    save_program(program, tmp_path)
+    root = Path(edgekit.__file__).parents[1]
+    environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONHASHSEED": "7"}
+    command = [sys.executable, "-c", IN_ANOTHER_PROCESS, str(tmp_path), str(tmp_path)]
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
+    assert (tmp_path / "model.pte").read_bytes() == integer.files[0].read_bytes()
+
+
+def test_file_tells_nothing_of_the_machine_that_made_it(floating: Artifact, integer: Artifact) -> None:
+    traces = [str(Path(edgekit.__file__).parents[1]), str(Path.home()), sys.prefix, ".py", "site-packages"]
+    traces += [name for name in (platform.node(), getpass.getuser()) if len(name) > 3]
+    for artifact in (floating, integer):
+        data = artifact.files[0].read_bytes()
+        assert [trace for trace in traces if trace.encode() in data] == []
+
+
+def _targets(program: Program) -> list[str]:
+    return [getattr(node.target, "_opname", "") for node in program.exported.graph.nodes]
+
+
+def _activations(program: Program) -> list[tuple[float, int]]:
+    """Scale and zero point of every quantized activation, in order."""
+    quantizers = (node for node in program.exported.graph.nodes if "quantize_per_tensor.default" in str(node.target))
+    return [tuple(node.args[1:3]) for node in quantizers if ".quantize_" in str(node.target)]

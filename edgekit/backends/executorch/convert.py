@@ -34,12 +34,14 @@ def convert(program: Program) -> bytes:
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import to_edge_transform_and_lower
 
+    from edgekit.backends.executorch.averages import KeepAveragedAxes
+
     try:
         with warnings.catch_warnings():
             # torch and executorch warn of deprecated calls that are their own.
             for category in (FutureWarning, DeprecationWarning):
                 warnings.simplefilter("ignore", category)
-            edge = to_edge_transform_and_lower(program.exported, partitioner=[XnnpackPartitioner()])
+            edge = to_edge_transform_and_lower(program.exported, [KeepAveragedAxes()], [XnnpackPartitioner()])
             return bytes(edge.to_executorch().buffer)
     except Exception as error:
         refused = _refused(str(error))

@@ -1,0 +1,106 @@
+"""What the executorch backend refuses, and how it says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from edgekit.backends.executorch import ExecuTorch, xnnpack
+from edgekit.errors import LoweringError, Misfit, UnsupportedOperator
+from edgekit.ir.signature import TensorSpec
+from edgekit.specs.profile import Quantize, Weights
+from edgekit.specs.target import Runtime
+from tests.backends.executorch_examples import RUNTIME, TARGET, capture
+
+VECTOR = TensorSpec("x", "float32", (1, 8))
+
+
+@torch.library.custom_op("edgekit_tests::odd", mutates_args=())
+def odd(x: Tensor) -> Tensor:
+    """An operator that no runtime has, and no out variant."""
+    return x * 2
+
+
+@odd.register_fake
+def _(x: Tensor) -> Tensor:
+    return torch.empty_like(x)
+
+
+class Tail(nn.Module):
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def forward(self, x: Tensor) -> Tensor:
+        return odd(x) if self.name == "odd" else getattr(torch, self.name)(x)
+
+
+class Net(nn.Module):
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.body = nn.Linear(8, 8)
+        self.tail = Tail(name)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.tail(self.body(x))
+
+
+@pytest.mark.parametrize(("name", "operator"), [("lgamma", "aten.lgamma"), ("odd", "edgekit_tests.odd")])
+def test_unsupported_operator_is_named_with_module_and_line(name: str, operator: str, tmp_path: Path) -> None:
+    program = capture(Net(name), VECTOR)
+    with pytest.raises(UnsupportedOperator) as caught:
+        ExecuTorch().lower(program, TARGET, RUNTIME, tmp_path)
+    assert f"'{operator}' in module 'tail', at test_executorch_refusals.py:" in str(caught.value)
+    assert str(caught.value).endswith("in forward")
+    assert caught.value.__cause__ is not None
+    assert not list(tmp_path.iterdir())
+
+
+def test_operator_that_the_runtime_lacks_is_named_although_the_converter_took_it(tmp_path: Path) -> None:
+    library = torch.library.Library("edgekit_tests_out", "DEF")
+    library.define("twice(Tensor x) -> Tensor")
+    library.define("twice.out(Tensor x, *, Tensor(a!) out) -> Tensor(a!)")
+    library.impl("twice", lambda x: x * 2, "CompositeExplicitAutograd")
+    program = capture(_Twice(), VECTOR)
+    with pytest.raises(UnsupportedOperator, match=r"no kernel for 'edgekit_tests_out::twice\.out' at test_exec"):
+        ExecuTorch().lower(program, TARGET, RUNTIME, tmp_path)
+
+
+class _Twice(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        doubled: Tensor = torch.ops.edgekit_tests_out.twice(x + 1)
+        return doubled
+
+
+def test_what_the_converter_refuses_otherwise_is_a_lowering_error_from_its_cause(tmp_path: Path) -> None:
+    program = capture(nn.Linear(8, 8), VECTOR)
+    program.exported.graph.erase_node(list(program.exported.graph.nodes)[-1])
+    with pytest.raises(LoweringError, match="executorch could not lower the program: ") as caught:
+        ExecuTorch().lower(program, TARGET, RUNTIME, tmp_path)
+    assert type(caught.value) is LoweringError
+    assert caught.value.__cause__ is not None
+
+
+def test_delegate_other_than_xnnpack_is_a_misfit(tmp_path: Path) -> None:
+    runtime = Runtime(backend="executorch", delegates=("vulkan",))
+    with pytest.raises(Misfit, match="'board' states delegates vulkan"):
+        ExecuTorch().lower(capture(nn.Linear(8, 8), VECTOR), TARGET, runtime, tmp_path)
+
+
+def test_asymmetric_weights_are_a_misfit() -> None:
+    with pytest.raises(Misfit, match="symmetric weights only"):
+        ExecuTorch().quantization(Quantize(weights=Weights(symmetric=False)), RUNTIME)
+
+
+def test_uint8_activations_are_a_misfit() -> None:
+    runtime = Runtime(backend="executorch", delegates=("xnnpack",), activations="uint8")
+    with pytest.raises(Misfit, match="take int8 activations"):
+        ExecuTorch().quantization(Quantize(), runtime)
+
+
+def test_blob_that_is_no_xnnpack_graph_is_not_read() -> None:
+    with pytest.raises(ValueError, match="Invalid XNNHeader"):
+        xnnpack.nodes(bytes(64))
