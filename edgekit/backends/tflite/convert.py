@@ -54,7 +54,9 @@ def _converted(program: Program) -> bytes:
         import litert_torch
 
         examples = tuple(torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype)) for spec in program.signature.inputs)
-        model = litert_torch.convert(Flat(program), examples, quant_config=_mode(program))
+        # Edges of 64 bits would be narrowed to 32: the file must take what the project's samples are.
+        wide = any(spec.dtype == "int64" for spec in (*program.signature.inputs, *program.signature.outputs))
+        model = litert_torch.convert(Flat(program), examples, quant_config=_mode(program), enable_x64=wide)
         content: bytes = model.model_content()
     return content
 

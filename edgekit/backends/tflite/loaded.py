@@ -22,13 +22,13 @@ UNRESOLVED = re.compile(r"unresolved custom op: ([\w.]+)|find op for builtin opc
 
 
 def artifact(path: Path, runtime: Runtime) -> Artifact:
-    """Load the file as the target would, run it once, and read its facts.
+    """Load the file as the target would, and read its facts.
 
-    Raises UnsupportedOperator if the interpreter lacks an operator, LoweringError if it cannot run the file.
+    Raises UnsupportedOperator if the interpreter lacks an operator, LoweringError if it cannot load the file.
     """
     delegates = XNNPACK in runtime.delegates
     try:
-        interpreter = _run(path, OpResolverType.AUTO if delegates else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
+        interpreter = _interpreter(path, OpResolverType.AUTO if delegates else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
     except (RuntimeError, ValueError) as error:
         raise _explained(error) from error
     graph = _graph(interpreter, path)
@@ -40,12 +40,9 @@ def signature(interpreter: Interpreter) -> Signature:
     return Signature(_specs(interpreter.get_input_details()), _specs(interpreter.get_output_details()))
 
 
-def _run(path: Path, resolver: OpResolverType) -> Interpreter:
+def _interpreter(path: Path, resolver: OpResolverType) -> Interpreter:
     interpreter = Interpreter(str(path), num_threads=1, experimental_op_resolver_type=resolver)
     interpreter.allocate_tensors()
-    for edge in interpreter.get_input_details():
-        interpreter.set_tensor(edge["index"], np.zeros(edge["shape"], edge["dtype"]))
-    interpreter.invoke()
     return interpreter
 
 
@@ -57,7 +54,7 @@ def _explained(error: Exception) -> LoweringError:
             f"the LiteRT interpreter has no kernel for '{found.group(1) or found.group(2)}'",
             hint="rewrite that part with other operators, or choose another backend",
         )
-    return LoweringError(f"LiteRT's interpreter cannot run the file it was given: {text.splitlines()[0]}")
+    return LoweringError(f"LiteRT's interpreter cannot load the file it was given: {text.splitlines()[0]}")
 
 
 def _specs(edges: Iterable[Mapping[str, Any]]) -> tuple[TensorSpec, ...]:

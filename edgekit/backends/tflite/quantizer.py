@@ -52,7 +52,7 @@ MOVING = {
     aten.view.default,
 }
 """One input, and an output that must have the same scale."""
-FIXED = {aten.sigmoid.default: (1 / 256, -128), aten.softmax.int: (1 / 256, -128), aten.tanh.default: (1 / 128, 0)}
+FIXED = {aten.sigmoid.default: (1 / 256, -128), aten.tanh.default: (1 / 128, 0)}
 """One input, and the scale and zero point that the kernel demands of its output."""
 RELUS = {aten.relu.default, aten.relu_.default, aten.relu6.default, aten.relu6_.default}
 CLAMPS = {aten.hardtanh.default, aten.hardtanh_.default, aten.clamp.default}
@@ -87,10 +87,10 @@ class LiteRTQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
             return
         if node.target in WEIGHTED:
             weight = self.transposed_weight if node.target in TRANSPOSED else self.weight
-            _set(node, {_source(node): self.activation, _argument(node, 1): weight})
+            _set(node, {_source(node): self._taken(_source(node)), _argument(node, 1): weight})
             self._close(node)
         elif node.target in ARITHMETIC and _all_tensors(node) and any(map(_output, node.all_input_nodes)):
-            _set(node, dict.fromkeys(node.all_input_nodes, self.activation))
+            _set(node, {source: self._taken(source) for source in node.all_input_nodes})
             self._close(node)
         elif node.target is aten.cat.default:
             self._concatenate(node)
@@ -100,18 +100,23 @@ class LiteRTQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
     def _follow(self, node: fx.Node) -> None:
         source = _source(node)
         if node.target in MOVING:
-            _set(node, {source: self.activation}, SharedQuantizationSpec((source, node)))
+            _set(node, {source: self._taken(source)}, SharedQuantizationSpec((source, node)))
         elif node.target in FIXED:
-            _set(node, {source: self.activation}, fixed_spec(*FIXED[node.target]))
+            _set(node, {source: self._taken(source)}, fixed_spec(*FIXED[node.target]))
         elif node.target in RESCALING:
-            _set(node, {source: self.activation}, self.activation)
+            _set(node, {source: self._taken(source)}, self.activation)
 
     def _concatenate(self, node: fx.Node) -> None:
         first, *others = node.all_input_nodes
         if not any(map(_output, (first, *others))):
             return
         shared = SharedQuantizationSpec((first, node))
-        _set(node, {first: self.activation, **dict.fromkeys(others, shared)}, shared)
+        _set(node, {first: self._taken(first), **dict.fromkeys(others, shared)}, shared)
+
+    def _taken(self, source: fx.Node) -> QuantizationSpecBase:
+        """How an operator's input is quantized: anew, unless the kernel before it has fixed the scale."""
+        fixed = isinstance(_output(source), FixedQParamsQuantizationSpec)
+        return SharedQuantizationSpec(source) if fixed else self.activation
 
     def _close(self, node: fx.Node) -> None:
         """Quantize the output of `node`: after the activation that is fused into it, if one is."""
