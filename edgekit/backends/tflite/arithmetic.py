@@ -43,7 +43,7 @@ def _lift(node: fx.Node, number: float) -> None:
     """Make the number an input, so that it can be quantized; division becomes multiplication."""
     if node.target is aten.div.Tensor:
         node.target, number = aten.mul.Tensor, 1 / number
-    node.args = (node.args[0], Before(node).constant(number))
+    node.args = (node.args[0], Before(node).constant(float(number)))
 
 
 def _is_float(node: fx.Node) -> bool:

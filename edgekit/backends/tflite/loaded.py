@@ -28,7 +28,9 @@ def artifact(path: Path, runtime: Runtime) -> Artifact:
     """
     delegates = XNNPACK in runtime.delegates
     try:
-        interpreter = _interpreter(path, OpResolverType.AUTO if delegates else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
+        interpreter = _interpreter(
+            path, OpResolverType.AUTO if delegates else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        )
     except (RuntimeError, ValueError) as error:
         raise _explained(error) from error
     graph = _graph(interpreter, path)

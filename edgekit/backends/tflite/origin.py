@@ -18,7 +18,7 @@ FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\w+)')
 def origin(operator: str, exported: ExportedProgram) -> str:
     """` in module 'head' at model.py:12`: the first use of `aten.name.overload`; empty where the program has none.
 
-    What the converter lacks may be a part of what the program calls, so overloads and packets match too.
+    What the converter lacks may be a part of what the program calls, so overloads are not told apart.
     """
     for node in exported.graph.nodes:
         if node.op == "call_function" and _base(str(node.target)) == _base(operator):

@@ -25,8 +25,9 @@ from edgekit.passes.skip import is_skipped
 from edgekit.specs.profile import Activations, Quantize, Weights
 
 aten = torch.ops.aten
-WEIGHTED = {aten.conv1d.default, aten.conv2d.default, aten.conv_transpose2d.input, aten.linear.default}
-TRANSPOSED = {aten.conv_transpose2d.input}
+# Not transposed convolutions: the converter leaves them in float even between quantized tensors.
+# Nor matrix products of two activations, softmax or layer norm: XNNPACK runs those in float only.
+WEIGHTED = {aten.conv1d.default, aten.conv2d.default, aten.linear.default}
 ARITHMETIC = {aten.add.Tensor, aten.add_.Tensor, aten.sub.Tensor, aten.mul.Tensor, aten.mul_.Tensor}
 RESCALING = {aten.mean.dim, aten.relu.default, aten.relu_.default, aten.leaky_relu.default}
 """One input, and an output with a scale of its own."""
@@ -67,8 +68,7 @@ class LiteRTQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
         super().__init__()
         self.skip = recipe.skip
         self.activation = activation_spec(recipe.activations)
-        self.weight = weight_spec(recipe.weights, channel_axis=0)
-        self.transposed_weight = weight_spec(recipe.weights, channel_axis=1)
+        self.weight = weight_spec(recipe.weights)
 
     def transform_for_annotation(self, model: fx.GraphModule) -> fx.GraphModule:
         return channels_last(spell_out(model, self.skip))
@@ -83,35 +83,29 @@ class LiteRTQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
         """Nothing to refuse: what was not annotated stays in float, and the placement shows it."""
 
     def _annotate(self, node: fx.Node) -> None:
-        if _output(node):  # fused into the operator before it
+        inputs = node.all_input_nodes
+        if not inputs or _output(node):  # a constant, or fused into the operator before it
             return
-        if node.target in WEIGHTED:
-            weight = self.transposed_weight if node.target in TRANSPOSED else self.weight
-            _set(node, {_source(node): self._taken(_source(node)), _argument(node, 1): weight})
+        if node.target in WEIGHTED and inputs[1].op == "get_attr":
+            _set(node, {inputs[0]: self._taken(inputs[0]), inputs[1]: self.weight})
             self._close(node)
-        elif node.target in ARITHMETIC and _all_tensors(node) and any(map(_output, node.all_input_nodes)):
-            _set(node, {source: self._taken(source) for source in node.all_input_nodes})
+        elif any(map(_output, inputs)):  # so the preprocessing, and what follows a skipped module, stays in float
+            self._follow(node, inputs)
+
+    def _follow(self, node: fx.Node, inputs: list[fx.Node]) -> None:
+        taken = {source: self._taken(source) for source in inputs}
+        if node.target in ARITHMETIC and not node.kwargs and all(isinstance(x, fx.Node) for x in node.args):
+            _set(node, taken)
             self._close(node)
         elif node.target is aten.cat.default:
-            self._concatenate(node)
-        elif _quantized_source(node):
-            self._follow(node)
-
-    def _follow(self, node: fx.Node) -> None:
-        source = _source(node)
-        if node.target in MOVING:
-            _set(node, {source: self._taken(source)}, SharedQuantizationSpec((source, node)))
+            shared = SharedQuantizationSpec((inputs[0], node))
+            _set(node, {source: taken[source] if source is inputs[0] else shared for source in inputs}, shared)
+        elif node.target in MOVING:
+            _set(node, taken, SharedQuantizationSpec((inputs[0], node)))
         elif node.target in FIXED:
-            _set(node, {source: self._taken(source)}, fixed_spec(*FIXED[node.target]))
+            _set(node, taken, fixed_spec(*FIXED[node.target]))
         elif node.target in RESCALING:
-            _set(node, {source: self._taken(source)}, self.activation)
-
-    def _concatenate(self, node: fx.Node) -> None:
-        first, *others = node.all_input_nodes
-        if not any(map(_output, (first, *others))):
-            return
-        shared = SharedQuantizationSpec((first, node))
-        _set(node, {first: self._taken(first), **dict.fromkeys(others, shared)}, shared)
+            _set(node, taken, self.activation)
 
     def _taken(self, source: fx.Node) -> QuantizationSpecBase:
         """How an operator's input is quantized: anew, unless the kernel before it has fixed the scale."""
@@ -132,12 +126,12 @@ def activation_spec(activations: Activations) -> QuantizationSpec:
     return QuantizationSpec(torch.int8, observer.with_args(eps=2**-12), -128, 127, scheme)
 
 
-def weight_spec(weights: Weights, channel_axis: int) -> QuantizationSpec:
+def weight_spec(weights: Weights) -> QuantizationSpec:
     """int8 with zero point 0, as LiteRT's quantization specification demands of weights."""
     # A channel that is all zeros needs a scale with which its bias still fits 32 bits.
     if weights.granularity == "per-channel":
         observer = PerChannelMinMaxObserver.with_args(eps=2**-16)
-        return QuantizationSpec(torch.int8, observer, -127, 127, torch.per_channel_symmetric, channel_axis)
+        return QuantizationSpec(torch.int8, observer, -127, 127, torch.per_channel_symmetric, 0)
     return QuantizationSpec(torch.int8, MinMaxObserver.with_args(eps=2**-16), -127, 127, torch.per_tensor_symmetric)
 
 
@@ -163,21 +157,3 @@ def _set(
 def _output(node: fx.Node) -> QuantizationSpecBase | None:
     annotation = node.meta.get(Q_ANNOTATION_KEY)
     return annotation.output_qspec if annotation else None
-
-
-def _argument(node: fx.Node, index: int) -> fx.Node:
-    argument = node.args[index]
-    assert isinstance(argument, fx.Node)
-    return argument
-
-
-def _source(node: fx.Node) -> fx.Node:
-    return _argument(node, 0)
-
-
-def _quantized_source(node: fx.Node) -> bool:
-    return bool(node.args) and isinstance(node.args[0], fx.Node) and _output(node.args[0]) is not None
-
-
-def _all_tensors(node: fx.Node) -> bool:
-    return all(isinstance(argument, fx.Node) for argument in node.args[:2])
