@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from edgekit.backends.tflite import rewrite
-from edgekit.backends.tflite.layout import channels_last
+from edgekit.backends.tflite.layout import average_channels_last
 from edgekit.backends.tflite.origin import origin
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.ir.program import Program
@@ -28,7 +28,7 @@ class Flat(nn.Module):
 
     def __init__(self, program: Program) -> None:
         super().__init__()
-        self.program = channels_last(program.exported.module())
+        self.program = average_channels_last(program.exported.module())
         self.training = False  # an exported module refuses eval(); the converter warns about one that trains
 
     def forward(self, *inputs: Tensor) -> tuple[Any, ...]:
@@ -48,16 +48,19 @@ def flatbuffer(program: Program) -> bytes:
 
 
 def _converted(program: Program) -> bytes:
-    # The converter narrates on stdout, which belongs to whoever called; and it warns about its own dependencies.
+    # What the converter says belongs on stderr, and its warnings are about its own dependencies.
     with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import litert_torch
 
+        from edgekit.backends.tflite.options import conversion
+
         examples = tuple(torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype)) for spec in program.signature.inputs)
         # Edges of 64 bits would be narrowed to 32: the file must take what the project's samples are.
         wide = any(spec.dtype == "int64" for spec in (*program.signature.inputs, *program.signature.outputs))
-        model = litert_torch.convert(Flat(program), examples, quant_config=_mode(program), enable_x64=wide)
-        content: bytes = model.model_content()
+        with conversion():
+            model = litert_torch.convert(Flat(program), examples, quant_config=_mode(program), enable_x64=wide)
+            content: bytes = model.model_content()
     return content
 
 

@@ -39,7 +39,7 @@ def artifact(path: Path, runtime: Runtime) -> Artifact:
 
 def signature(interpreter: Interpreter) -> Signature:
     """The edges as the file takes and gives them: integers that stand for reals with their scale and zero point."""
-    return Signature(_specs(interpreter.get_input_details()), _specs(interpreter.get_output_details()))
+    return Signature(specs(interpreter.get_input_details()), specs(interpreter.get_output_details()))
 
 
 def _interpreter(path: Path, resolver: OpResolverType) -> Interpreter:
@@ -59,7 +59,8 @@ def _explained(error: Exception) -> LoweringError:
     return LoweringError(f"LiteRT's interpreter cannot load the file it was given: {text.splitlines()[0]}")
 
 
-def _specs(edges: Iterable[Mapping[str, Any]]) -> tuple[TensorSpec, ...]:
+def specs(edges: Iterable[Mapping[str, Any]]) -> tuple[TensorSpec, ...]:
+    """From the interpreter's details of its inputs or outputs."""
     return tuple(
         TensorSpec(edge["name"], np.dtype(edge["dtype"]).name, tuple(map(int, edge["shape"])), _affine(edge))
         for edge in edges

@@ -20,7 +20,7 @@ from torchao.quantization.pt2e.quantizer import (
 from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
 from edgekit.backends.tflite.arithmetic import spell_out
-from edgekit.backends.tflite.layout import channels_last
+from edgekit.backends.tflite.layout import average_channels_last
 from edgekit.passes.skip import is_skipped
 from edgekit.specs.profile import Activations, Quantize, Weights
 
@@ -71,7 +71,7 @@ class LiteRTQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
         self.weight = weight_spec(recipe.weights)
 
     def transform_for_annotation(self, model: fx.GraphModule) -> fx.GraphModule:
-        return channels_last(spell_out(model, self.skip))
+        return average_channels_last(spell_out(model, self.skip))
 
     def annotate(self, model: fx.GraphModule) -> fx.GraphModule:
         for node in model.graph.nodes:
