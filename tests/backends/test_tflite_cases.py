@@ -1,0 +1,83 @@
+"""The tflite backend on two trained networks: small, integer, delegated, and right. `EDGEKIT_CASES` says where they are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from ai_edge_litert.interpreter import Interpreter
+
+from edgekit.backends.tflite import TFLite
+from edgekit.frontend.capture import capture
+from edgekit.frontend.load import batches, load
+from edgekit.ir.artifact import Artifact
+from edgekit.ir.measurement import Array
+from edgekit.passes.quantize import QuantizePass
+from edgekit.samples import Samples, load_samples
+from edgekit.specs.profile import Quantize
+from edgekit.specs.project import Project
+from edgekit.specs.target import Runtime, Target
+
+XNNPACK = Runtime(backend="tflite", delegates=("xnnpack",))
+CASES = os.environ.get("EDGEKIT_CASES")
+
+
+def folder(name: str) -> Path:
+    if not CASES or not (Path(CASES) / name).is_dir():
+        pytest.skip(f"EDGEKIT_CASES names no folder with '{name}' in it")
+    return Path(CASES) / name
+
+
+def logits(artifact: Artifact, samples: Samples) -> Array:
+    """float32 [N, 10]."""
+    interpreter = Interpreter(str(artifact.files[0]))
+    interpreter.allocate_tensors()
+    runner = interpreter.get_signature_runner()
+    return np.concatenate([runner(image=image[None])["output"] for image in samples.inputs["image"]])
+
+
+@pytest.mark.parametrize(("name", "ratio"), [("resnet20-cifar10", 0.29), ("mobilenet-cifar10", 0.33)])
+def test_a_trained_network_becomes_small_integer_and_stays_right(name: str, ratio: float, tmp_path: Path) -> None:
+    project = Project.read(folder(name))
+    model = load(project)
+    program = capture(model)
+    calibration = batches(load_samples(project, "calibration", 256), project)
+    evaluation = load_samples(project, "evaluation", 1000)
+    recipe = Quantize()
+    quantization = TFLite().quantization(recipe, XNNPACK)
+    small = QuantizePass(recipe, quantization, calibration)(program, calibration[:4])
+    (tmp_path / "float").mkdir()
+    whole = TFLite().lower(program, board(), XNNPACK, tmp_path / "float")
+    artifact = TFLite().lower(small, board(), XNNPACK, tmp_path)
+
+    assert artifact.integer == 1
+    assert artifact.integer_macs == 1
+    assert artifact.macs == whole.macs
+    assert artifact.placement.fallback < 0.001
+    assert artifact.size_bytes < ratio * whole.size_bytes
+    with torch.no_grad():
+        reference = model.module(torch.from_numpy(evaluation.inputs["image"])).numpy()
+    got = logits(artifact, evaluation)
+    assert np.mean(got.argmax(1) == reference.argmax(1)) > 0.97
+    drop = np.mean(reference.argmax(1) == evaluation.labels) - np.mean(got.argmax(1) == evaluation.labels)
+    assert drop < 0.015
+    np.testing.assert_allclose(logits(whole, evaluation.take(range(20))), reference[:20], atol=1e-3)
+
+
+def board() -> Target:
+    return Target.model_validate(
+        {
+            "schema": 1,
+            "id": "board",
+            "title": "Board",
+            "family": "boards",
+            "sources": ["nowhere"],
+            "cpu": {"cores": ["1x core"]},
+            "memory": {"ram_mb": 1024},
+            "runtime": [XNNPACK.model_dump()],
+            "deploy": {"transport": "local", "root": "/"},
+        }
+    )

@@ -1,0 +1,100 @@
+"""What is read off a loaded graph: which delegate runs which operator, its work, and whether it is integer."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgekit.backends.tflite.graph import Graph, Node, Tensor
+
+
+def graph(nodes: list[Node], shapes: dict[int, tuple[int, ...]], dtype: str = "float32", **others: str) -> Graph:
+    """Tensors of one dtype, but for `others` by `t<index>`; those that nothing makes and are named last are constants."""
+    tensors = {index: Tensor(shape, others.get(f"t{index}", dtype)) for index, shape in shapes.items()}
+    return Graph(tuple(nodes), tensors, frozenset(index for index in shapes if index >= 100))
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs", "output", "macs"),
+    [
+        ("CONV_2D", {0: (1, 8, 8, 3), 100: (16, 3, 3, 3)}, (1, 8, 8, 16), 8 * 8 * 16 * 27),
+        ("CONV_2D", {0: (1, 8, 8, 8), 100: (16, 3, 3, 2)}, (1, 8, 8, 16), 8 * 8 * 16 * 18),  # four groups
+        ("DEPTHWISE_CONV_2D", {0: (1, 8, 8, 16), 100: (1, 3, 3, 16)}, (1, 4, 4, 16), 4 * 4 * 16 * 9),
+        ("CONV_3D", {0: (1, 4, 8, 8, 2), 100: (3, 3, 3, 2, 5)}, (1, 4, 8, 8, 5), 4 * 8 * 8 * 5 * 54),
+        ("FULLY_CONNECTED", {0: (7, 64), 100: (10, 64)}, (7, 10), 7 * 10 * 64),
+        ("BATCH_MATMUL", {0: (2, 5, 8), 1: (2, 8, 3)}, (2, 5, 3), 2 * 5 * 3 * 8),
+        ("BATCH_MATMUL", {0: (2, 8, 5), 1: (2, 8, 3)}, (2, 5, 3), 2 * 5 * 3 * 8),  # the left one transposed
+        ("TRANSPOSE_CONV", {100: (4,), 101: (6, 2, 2, 8), 0: (1, 4, 4, 8)}, (1, 8, 8, 6), 8 * 8 * 6 * 8),  # stride 2
+        ("ADD", {0: (1, 8), 1: (1, 8)}, (1, 8), 0),
+    ],
+)
+def test_work_follows_from_the_shapes(
+    name: str, inputs: dict[int, tuple[int, ...]], output: tuple[int, ...], macs: int
+) -> None:
+    node = Node(name, tuple(inputs), (50,))
+    (operator,) = graph([node], inputs | {50: output}).placement("xnnpack").operators
+    assert operator.macs == macs
+
+
+CHAIN = [
+    Node("CAST", (0,), (1,)),
+    Node("ADD", (1, 100), (2,)),
+    Node("STRIDED_SLICE", (2, 101), (3,)),
+    Node("PAD", (2, 101), (4,)),
+    Node("MUL", (3, 4), (5,)),
+]
+SHAPES = {index: (1, 4) for index in (0, 1, 2, 3, 4, 5, 100, 101)}
+
+
+def delegates(*replaced: Node) -> list[str | None]:
+    operators = graph([*CHAIN, *replaced], SHAPES).placement("xnnpack").operators
+    return [operator.delegate for operator in operators]
+
+
+def test_without_a_delegate_everything_falls_back() -> None:
+    assert delegates() == [None] * 5
+
+
+def test_a_delegate_holds_what_lies_between_its_inputs_and_its_outputs() -> None:
+    assert delegates(Node("DELEGATE", (1, 100, 101), (2, 4)), Node("DELEGATE", (3, 4), (5,))) == [
+        None,
+        "xnnpack",
+        None,
+        "xnnpack",
+        "xnnpack",
+    ]
+
+
+def test_a_tensor_that_crosses_into_a_delegate_was_made_outside() -> None:
+    assert delegates(Node("DELEGATE", (3, 4), (5,))) == [None, None, None, None, "xnnpack"]
+
+
+def test_an_operator_is_integer_if_it_touches_no_float() -> None:
+    node = Node("CONV_2D", (0, 100, -1), (1,))
+    shapes = {0: (1, 4, 4, 2), 100: (3, 1, 1, 2), 1: (1, 4, 4, 3)}
+    assert graph([node], shapes, "int8").integer(node)
+    assert not graph([node], shapes, "int8", t1="float32").integer(node)
+    assert not graph([node], shapes, "float32", t100="int8").integer(node)  # weights alone do not make it so
+
+
+def test_weights_are_counted_as_the_file_stores_them() -> None:
+    """Fake int8: integer weights that are dequantized and transposed before a float convolution reads them."""
+    nodes = [
+        Node("DEQUANTIZE", (100,), (1,)),
+        Node("TRANSPOSE", (1, 101), (2,)),
+        Node("CONV_2D", (0, 2, 102), (3,)),
+        Node("FULLY_CONNECTED", (3, 103), (4,)),
+    ]
+    shapes = {0: (1, 4), 1: (3, 4), 2: (3, 4), 3: (1, 4), 4: (1, 2), 100: (3, 4), 101: (2,), 102: (3,), 103: (2, 6)}
+    assert graph(nodes, shapes, t100="int8", t101="int32").integer_share() == 0.5
+    assert graph(nodes, shapes).integer_share() == 0
+
+
+def test_weights_that_two_operators_share_are_counted_once() -> None:
+    nodes = [Node("FULLY_CONNECTED", (0, i), (i - 99,)) for i in (100, 100, 101)]
+    shapes = {0: (1, 4), 1: (1, 4), 2: (1, 4), 100: (4, 4), 101: (4, 4)}
+    assert graph(nodes, shapes, t100="int8").integer_share() == 0.5
+
+
+def test_a_product_of_two_activations_has_no_weights() -> None:
+    node = Node("BATCH_MATMUL", (0, 1), (2,))
+    assert graph([node], {0: (2, 2), 1: (2, 2), 2: (2, 2)}, "int8").integer_share() == 0
