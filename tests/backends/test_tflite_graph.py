@@ -8,7 +8,7 @@ from edgekit.backends.tflite.graph import Graph, Node, Tensor
 
 
 def graph(nodes: list[Node], shapes: dict[int, tuple[int, ...]], dtype: str = "float32", **others: str) -> Graph:
-    """Tensors of one dtype, but for `others` by `t<index>`; those that nothing makes and are named last are constants."""
+    """Tensors of one dtype, but for `others` by `t<index>`; those from 100 on are constants."""
     tensors = {index: Tensor(shape, others.get(f"t{index}", dtype)) for index, shape in shapes.items()}
     return Graph(tuple(nodes), tensors, frozenset(index for index in shapes if index >= 100))
 
@@ -42,7 +42,7 @@ CHAIN = [
     Node("PAD", (2, 101), (4,)),
     Node("MUL", (3, 4), (5,)),
 ]
-SHAPES = {index: (1, 4) for index in (0, 1, 2, 3, 4, 5, 100, 101)}
+SHAPES = dict.fromkeys((0, 1, 2, 3, 4, 5, 100, 101), (1, 4))
 
 
 def delegates(*replaced: Node) -> list[str | None]:
