@@ -19,8 +19,7 @@ from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.ir.program import Program
 
 MISSING = re.compile(r"Lowering not found: (\S+)")
-ILLEGAL = re.compile(r"failed to legalize operation '([\w.]+)'")
-"""The two ways in which the converter says that it lacks an operator: one of aten's, one of its own."""
+"""How the converter says that it lacks an operator."""
 
 
 class Flat(nn.Module):
@@ -76,7 +75,7 @@ def _mode(program: Program) -> Any:
 
 def _explained(error: Exception, program: Program) -> LoweringError:
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
-    found = MISSING.search(text) or ILLEGAL.search(text)
+    found = MISSING.search(text)
     if found:
         operator = found.group(1)
         return UnsupportedOperator(
