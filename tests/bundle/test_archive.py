@@ -1,18 +1,13 @@
-"""Packing and unpacking: same input, same bytes; all or nothing."""
+"""Packing and unpacking: same input, same bytes, and only what belongs in a bundle."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import re
-import signal
-import subprocess
-import sys
 import tracemalloc
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 import pytest
 
@@ -20,83 +15,7 @@ from edgekit.bundle.archive import Bundle, pack
 from edgekit.bundle.manifest import Description
 from edgekit.bundle.signing import SigningKey
 from edgekit.errors import BundleError, SignatureError, StorageError
-from tests.bundle.conftest import names
-
-PACK_ELSEWHERE = """
-import sys
-from pathlib import Path
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from edgekit.bundle.archive import pack
-from edgekit.bundle.manifest import Description
-from edgekit.bundle.signing import SigningKey
-
-class Source(type(Path())):
-    pass
-
-{special}
-description = Description.model_validate_json(sys.stdin.read())
-root = Path(sys.argv[1])
-files = {{path.relative_to(root).as_posix(): Source(path) for path in root.rglob("*") if path.is_file()}}
-key = SigningKey.of(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
-try:
-    pack(description, files, key, Path(sys.argv[2]))
-except Exception as error:
-    sys.exit(f"{{error.code}} {{error}}")
-"""
-
-STALL_ON_SECOND_OPEN = """
-import signal
-class Source(type(Path())):
-    opened = 0
-    def open(self, *arguments):
-        Source.opened += 1
-        if Source.opened == 4:
-            print("copying", flush=True)
-            signal.pause()
-        return super().open(*arguments)
-"""
-
-LIMIT_FILE_SIZE = """
-import resource
-resource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048))
-"""
-
-
-@pytest.fixture
-def folder(tmp_path: Path, files: dict[str, bytes]) -> Path:
-    """The files to pack, on disk."""
-    root = tmp_path / "files"
-    for name, content in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    return root
-
-
-@pytest.fixture
-def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system with room for 64 KiB."""
-    mount = tmp_path / "disk"
-    mount.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(mount)], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("file systems may not be mounted here")
-    yield mount
-    subprocess.run(["umount", str(mount)], check=True)
-
-
-def elsewhere(special: str, folder: Path, out: Path, umask: int = 0o22, **environ: str) -> subprocess.Popen[str]:
-    """`pack` of the folder in a process of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-c", PACK_ELSEWHERE.format(special=special), str(folder), str(out)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=folder,
-        umask=umask,
-        env={**os.environ, **environ},
-    )
+from tests.bundle.conftest import elsewhere, names
 
 
 def test_a_bundle_opens_as_what_was_packed(packed: Path, files: dict[str, bytes], key: SigningKey) -> None:
@@ -189,82 +108,6 @@ def test_a_source_that_is_missing_or_a_folder_is_named(
         with pytest.raises(StorageError, match=re.escape(f"'{source}' cannot be read")):
             pack(description, {**files, "model.pte": source}, key, tmp_path / "tiny.edgekit")
     assert names(tmp_path) == []
-
-
-def test_a_source_that_changes_meanwhile_is_noticed(
-    tmp_path: Path, description: Description, files: dict[str, bytes], key: SigningKey
-) -> None:
-    class Rewritten(type(Path())):  # type: ignore[misc]
-        """Another process writes the file once more after every time it is opened."""
-
-        def open(self, *arguments: str) -> IO[bytes]:
-            opened: IO[bytes] = super().open(*arguments)
-            (tmp_path / "next").write_bytes(b"other weights")
-            (tmp_path / "next").replace(self)
-            return opened
-
-    source = Rewritten(tmp_path / "model.pte")
-    (tmp_path / "model.pte").write_bytes(b"some weights")
-    with pytest.raises(BundleError, match=r"'model\.pte' changed while it was packed"):
-        pack(description, {**files, "model.pte": source}, key, tmp_path / "tiny.edgekit")
-    assert names(tmp_path) == ["model.pte"]
-
-
-def test_an_output_that_cannot_be_written_is_a_storage_error(
-    tmp_path: Path, description: Description, files: dict[str, bytes], key: SigningKey
-) -> None:
-    (tmp_path / "file").touch()
-    (tmp_path / "folder").mkdir()
-    for out in (tmp_path / "file" / "tiny.edgekit", tmp_path / "folder", tmp_path / ("x" * 300)):
-        with pytest.raises(StorageError, match="cannot be written"):
-            pack(description, files, key, out)
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder"]
-
-
-def test_ctrl_c_while_packing_leaves_nothing(tmp_path: Path, folder: Path, description: Description) -> None:
-    out = tmp_path / "out" / "tiny.edgekit"
-    process = elsewhere(STALL_ON_SECOND_OPEN, folder, out)
-    assert process.stdin
-    assert process.stdout
-    process.stdin.write(description.model_dump_json(by_alias=True))
-    process.stdin.close()
-    process.stdin = None
-    assert process.stdout.readline() == "copying\n"
-    assert [Path(name).suffix for name in names(out.parent)] == [".partial"]
-    process.send_signal(signal.SIGINT)
-    assert "KeyboardInterrupt" in process.communicate()[1]
-    assert names(out.parent) == []
-
-
-def test_a_file_size_limit_while_packing_leaves_the_earlier_bundle(
-    tmp_path: Path, folder: Path, description: Description
-) -> None:
-    out = tmp_path / "out" / "tiny.edgekit"
-    out.parent.mkdir()
-    out.write_bytes(b"older")
-    process = elsewhere(LIMIT_FILE_SIZE, folder, out)
-    assert process.communicate(description.model_dump_json(by_alias=True))[1].startswith("EK503 the disk of")
-    assert {path.name: path.read_bytes() for path in out.parent.iterdir()} == {"tiny.edgekit": b"older"}
-
-
-def test_a_full_disk_while_packing_leaves_the_earlier_bundle(
-    tiny_disk: Path, description: Description, files: dict[str, bytes], key: SigningKey
-) -> None:
-    out = tiny_disk / "tiny.edgekit"
-    out.write_bytes(b"older")
-    with pytest.raises(StorageError, match="is full") as caught:
-        pack(description, {**files, "model.pte": bytes(200_000)}, key, out)
-    assert caught.value.hint == f"df -h {tiny_disk}"
-    assert {path.name: path.read_bytes() for path in tiny_disk.iterdir()} == {"tiny.edgekit": b"older"}
-
-
-def test_a_full_disk_while_extracting_leaves_nothing(
-    tmp_path: Path, tiny_disk: Path, description: Description, files: dict[str, bytes], key: SigningKey
-) -> None:
-    bundle = pack(description, {**files, "model.pte": bytes(200_000)}, key, tmp_path / "tiny.edgekit")
-    with pytest.raises(StorageError, match="is full"):
-        bundle.extract(tiny_disk / "slot")
-    assert names(tiny_disk) == []
 
 
 def test_extracting_gives_every_file_and_nothing_else(

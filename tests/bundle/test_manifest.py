@@ -8,6 +8,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from edgekit.bundle.manifest import Description, Facts, Manifest, Step, is_insid
 from edgekit.errors import BundleError
 from edgekit.ir.artifact import Artifact, Operator, Placement
 from edgekit.ir.program import PassRecord
-from edgekit.ir.signature import Signature
+from edgekit.ir.signature import Affine, Signature, TensorSpec
 
 Values = dict[str, Any]
 
@@ -130,6 +131,20 @@ def test_text_that_is_not_unicode_cannot_be_described(description: Description, 
     broken = description.model_copy(update={"classes": ("\ud800", "b")})
     with pytest.raises(BundleError, match="not Unicode"):
         Manifest.of(broken, listed)
+
+
+def test_numbers_of_a_backend_are_checked_and_written_plainly(
+    description: Description, manifest_values: Values
+) -> None:
+    def manifest_with(scale: Any) -> Manifest:
+        outputs = (TensorSpec("output", "int8", (1, 2), Affine(scale, np.int64(-3))),)  # type: ignore[arg-type]
+        signature = Signature(description.signature.inputs, outputs)
+        listed = [(file["path"], file["bytes"], file["sha256"]) for file in manifest_values["files"]]
+        return Manifest.of(description.model_copy(update={"signature": signature}), listed)
+
+    assert b'"affine":{"scale":0.5,"zero_point":-3}' in manifest_with(np.float32(0.5)).to_bytes()
+    with pytest.raises(BundleError, match=r"'signature\.outputs\.0\.affine\.scale'"):
+        manifest_with(np.float32("nan"))
 
 
 @pytest.mark.parametrize("path", ["model.pte", "golden/inputs/image.npy", "a b/c~1", "..a", "a..", ".hidden", "-x"])
