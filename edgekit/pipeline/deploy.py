@@ -35,6 +35,8 @@ def run(order: Order, line: Line, out: Path, key: SigningKey, trial: Trial, samp
     A passed comparison commits what was flashed; any other verdict, and any error, takes it back.
     """
     with exclusive(out):
+        with connect(trial.device):
+            pass  # no device, or none there: told before minutes of compiling
         compilation, data = Compilation(order, line), evaluation(order, line, samples)
         with compilation.lowered() as finished:
             compiled = finished()
