@@ -15,6 +15,7 @@ from edgekit.errors import EdgekitError
 from edgekit.pipeline.line import Stage, Watch
 
 ERRORS = Console(stderr=True, highlight=False, soft_wrap=True)
+PIPE_WIDTH = 10_000
 
 
 def print_error(error: EdgekitError) -> None:
@@ -36,11 +37,20 @@ def print_json(document: object) -> None:
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Aligned columns, whole words, however narrow the terminal."""
-    table = Table(*headings, box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")  # an id cut short is no id
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
     console = Console(highlight=False)
-    console.print(table, soft_wrap=not console.is_terminal, width=None if console.is_terminal else 200)
+    if console.is_terminal:
+        console.print(table)
+        return
+    # A pipe has no width: one line a row, for grep and cut.
+    wide = Console(highlight=False, width=PIPE_WIDTH)
+    with wide.capture() as captured:
+        wide.print(table)
+    typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 @contextmanager

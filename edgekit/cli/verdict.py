@@ -41,7 +41,11 @@ def compare_command(
         return
     print_table(
         ("comparison", ""),
-        [(name, f"{value:.6g}" if isinstance(value, float) else str(value)) for name, value in rows.items()],
+        [
+            (name, f"{value:.6g}" if isinstance(value, float) else str(value))
+            for name, value in rows.items()
+            if value is not None
+        ],
     )
 
 
