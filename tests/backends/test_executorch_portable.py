@@ -17,4 +17,6 @@ from tests.backends.executorch_examples import RUNTIME, TARGET, capture, quantiz
 
 class Strided(nn.Module):
     """XNNPACK takes no strided slice."""
-    def forward(self, x): return x[:, :, ::2]
+
+    def forward(self, x):
+        return x[:, :, ::2]

@@ -46,7 +46,7 @@ class ExecuTorch:
             )
         if runtime.activations != "int8":
             raise Misfit(
-                f"executorch's xnnpack kernels take int8 activations, the target's runtime states {runtime.activations}",
+                f"xnnpack's kernels take int8 activations, the target's runtime states {runtime.activations}",
                 hint="set activations = 'int8' in the target's executorch runtime",
             )
         return Quantization(quantizer(recipe), fold_weights=True)
