@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from edgekit.bundle.archive import Bundle
 from edgekit.bundle.signing import SigningKey
@@ -57,19 +57,25 @@ def evaluation(order: Order, line: Line, samples: int | None) -> Data:
 
 @contextlib.contextmanager
 def exclusive(out: Path) -> Iterator[None]:
-    """The folder `out`, made if need be, for this build alone.
+    """The folder `out`, made if need be, for this build alone; a build that fails leaves no empty one.
 
     Raises OutputBusy if another build has it, StorageError if it cannot be made or the disk is full.
     """
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
+        # The folder itself is locked: nothing to leave behind, and a dead process holds nothing.
+        folder = os.open(out, os.O_RDONLY)
         try:
-            with FileLock(out / ".edgekit.lock", timeout=0):
-                yield
-        except Timeout as error:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError as error:
             raise OutputBusy(
                 f"another edgekit is writing to '{out}'", hint="wait for it, or give --out another folder"
             ) from error
+        finally:
+            os.close(folder)
+            with contextlib.suppress(OSError):
+                out.rmdir()  # goes only if it is empty
 
 
 def _reference(compilation: Compilation, data: Data) -> Measurement:

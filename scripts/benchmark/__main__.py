@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     asked = parser.parse_args()
     print(
-        f"{asked.project.name} for {asked.target}, {asked.repeats} alternating runs, medians; seconds only to be compared"
+        f"{asked.project.name} for {asked.target}, medians of {asked.repeats} alternating runs; seconds only to compare"
     )
     print(f"{'':12}{'by hand':>9}{'build':>9}{'ratio':>8}{'cached':>9}{'start':>8}{'added':>8}{'peak':>10}")
     for backend in asked.backend or BACKENDS:
@@ -36,11 +36,8 @@ def _line(project: Path, backend: str, target: str, repeats: int) -> None:
     runs = [_round(project, backend, target) for _ in range(repeats)]
     by_hand, built, cached, start = (statistics.median(run[i].seconds for run in runs) for i in range(4))
     peak = max(run[1].peak_bytes for run in runs)
-    print(
-        f"{backend:12}{by_hand:8.1f}s{built:8.1f}s{built / by_hand:8.2f}{cached:8.2f}s{start:7.2f}s{cached - start:7.2f}s"
-        f"{peak / 2**20:8.0f}MiB",
-        flush=True,
-    )
+    figures = f"{by_hand:8.1f}s{built:8.1f}s{built / by_hand:8.2f}{cached:8.2f}s{start:7.2f}s{cached - start:7.2f}s"
+    print(f"{backend:12}{figures}{peak / 2**20:8.0f}MiB", flush=True)
 
 
 def _round(project: Path, backend: str, target: str) -> tuple[Cost, Cost, Cost, Cost]:
