@@ -66,16 +66,21 @@ def exclusive(out: Path) -> Iterator[None]:
         # The folder itself is locked: nothing to leave behind, and a dead process holds nothing.
         folder = os.open(out, os.O_RDONLY)
         try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(folder, out)
             yield
-        except BlockingIOError as error:
-            raise OutputBusy(
-                f"another edgekit is writing to '{out}'", hint="wait for it, or give --out another folder"
-            ) from error
         finally:
             os.close(folder)
             with contextlib.suppress(OSError):
                 out.rmdir()  # goes only if it is empty
+
+
+def _lock(folder: int, out: Path) -> None:
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise OutputBusy(
+            f"another edgekit is writing to '{out}'", hint="wait for it, or give --out another folder"
+        ) from error
 
 
 def _reference(compilation: Compilation, data: Data) -> Measurement:
