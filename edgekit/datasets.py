@@ -12,7 +12,7 @@ import numpy as np
 
 from edgekit.errors import DataError, EdgekitError, MissingExtra
 from edgekit.ir.measurement import Array
-from edgekit.specs.factory import resolve
+from edgekit.specs.factory import in_a_line, resolve
 from edgekit.specs.project import DataSet, Input, Project
 
 IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"}
@@ -51,7 +51,7 @@ def _from_loader(loader: str, project: Project, where: str) -> MapStyle:
     except EdgekitError:
         raise
     except Exception as error:
-        raise DataError(f"the {where}: '{loader}' failed: {type(error).__name__}: {error}") from error
+        raise DataError(f"the {where}: '{loader}' failed: {in_a_line(error)}") from error
     opened: MapStyle = source
     return opened
 

@@ -10,7 +10,7 @@ Every error we raise on purpose:
     - DataError              EK105  a data set is empty, of the wrong shape or dtype, or not finite
     - Ambiguous              EK106  two plug-ins claim one name
   x CompileError             the model could not be taken through the compiler; exit 3
-    - LoadError              EK201  the model factory failed, or returned no module
+    - LoadError              EK201  the project's code failed, or its factory returned no module
     - ForwardError           EK202  the model's forward failed on the stated shape
     - CaptureError           EK203  torch.export could not trace the model
     - PassError              EK204  a pass broke its contract
@@ -107,7 +107,7 @@ class CompileError(EdgekitError):
 
 
 class LoadError(CompileError):
-    """The factory in `[model]` raised, or returned something that is not a torch.nn.Module."""
+    """A file of the project could not be imported, or its factory raised or returned no torch.nn.Module."""
 
     code = "EK201"
 

@@ -13,7 +13,7 @@ import numpy as np
 from edgekit.datasets import MapStyle, open_dataset
 from edgekit.errors import DataError, EdgekitError
 from edgekit.ir.measurement import Array
-from edgekit.specs.factory import resolve
+from edgekit.specs.factory import in_a_line, resolve
 from edgekit.specs.project import DataSet, Input, Project
 
 LABELS = "labels.npy"
@@ -109,7 +109,7 @@ def _items(source: MapStyle, chosen: Sequence[int], where: str) -> Iterator[tupl
         except EdgekitError:
             raise
         except Exception as error:
-            raise DataError(f"the {where}: sample {i} cannot be read: {type(error).__name__}: {error}") from error
+            raise DataError(f"the {where}: sample {i} cannot be read: {in_a_line(error)}") from error
         yield i, (values, label)
 
 

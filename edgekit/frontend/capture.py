@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import torch
@@ -10,9 +9,10 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from edgekit.errors import CaptureError, SpecError
-from edgekit.frontend.load import Model, place
+from edgekit.frontend.load import Model
 from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature, TensorSpec
+from edgekit.specs.factory import in_a_line, place
 from edgekit.specs.project import Project
 
 
@@ -23,8 +23,9 @@ def capture(model: Model) -> Program:
             exported = torch.export.export(model.module, model.examples)
             results = model.module(*model.examples)
     except Exception as error:
+        where = f"{_module(error, model)}{place(error, model.project.root)}"
         raise CaptureError(
-            f"torch.export could not trace {_module(error, model)}{place(error, model.project)}: {_first_line(error)}",
+            f"torch.export could not trace {where}: {in_a_line(error)}",
             hint="control flow that depends on a tensor's values must become torch.where or torch.cond",
         ) from error
     return Program(exported, signature(model.project, results))
@@ -68,8 +69,3 @@ def _module(error: BaseException, model: Model) -> str:
             found = f"module '{names[id(owner)]}' ({type(owner).__name__})"
         trace = trace.tb_next
     return found
-
-
-def _first_line(error: BaseException) -> str:
-    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
-    return text.splitlines()[0] if text else type(error).__name__

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import traceback
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from edgekit.errors import EdgekitError, ForwardError, LoadError
+from edgekit.errors import ForwardError, LoadError
 from edgekit.frontend.preprocess import Deployed
 from edgekit.samples import Samples
-from edgekit.specs.factory import resolve
+from edgekit.specs.factory import in_a_line, place, resolve
 from edgekit.specs.project import Project
 
 
@@ -42,14 +41,14 @@ def load(project: Project) -> Model:
     except Exception as error:
         shapes = ", ".join(f"{name} {list(spec.shape)}" for name, spec in project.inputs.items())
         raise ForwardError(
-            f"the model's forward failed on {shapes}{place(error, project)}: {_text(error)}",
+            f"the model's forward failed on {shapes}{place(error, project.root)}: {in_a_line(error)}",
             hint="[inputs] states each shape without the batch axis, channels first",
         ) from error
     return Model(module, project, examples)
 
 
 def _make(project: Project) -> object:
-    factory = resolve_factory(project)
+    factory = resolve(project.model.factory, project.root)
     if isinstance(factory, nn.Module):
         return factory
     if not callable(factory):
@@ -58,34 +57,9 @@ def _make(project: Project) -> object:
         return factory()
     except Exception as error:
         raise LoadError(
-            f"factory '{project.model.factory}' failed{place(error, project)}: {_text(error)}",
+            f"factory '{project.model.factory}' failed{place(error, project.root)}: {in_a_line(error)}",
             hint=f"try it alone: python -c 'import model; model.{project.model.factory.rpartition(':')[2]}()'",
         ) from error
-
-
-def resolve_factory(project: Project) -> object:
-    """What `[model] factory` names. Raises LoadError if its file cannot be run."""
-    try:
-        return resolve(project.model.factory, project.root)
-    except EdgekitError:
-        raise
-    except Exception as error:
-        file = project.model.factory.partition(":")[0]
-        raise LoadError(f"'{file}' could not be imported{place(error, project)}: {_text(error)}") from error
-
-
-def place(error: BaseException, project: Project) -> str:
-    """` at model.py:12 in forward`: the last line of the project's own files that the error passed through."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if frame.filename.startswith(str(project.root))]
-    if not own:
-        return ""
-    return f" at {own[-1].filename.removeprefix(f'{project.root}/')}:{own[-1].lineno} in {own[-1].name}"
-
-
-def _text(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def _examples(project: Project) -> tuple[Tensor, ...]:

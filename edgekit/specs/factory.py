@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-from edgekit.errors import SpecError, nearest
+from edgekit.errors import EdgekitError, LoadError, SpecError, nearest
 
 
 def _well_formed(text: str) -> str:
@@ -25,7 +26,7 @@ Factory = Annotated[str, AfterValidator(_well_formed)]
 def resolve(factory: str, root: Path) -> Any:
     """The object that `file.py:name` names. `root` stays first on the import path: user code may import late.
 
-    Raises SpecError if there is no such file or name; what the file itself raises passes through.
+    Raises SpecError if there is no such file or name, LoadError (naming the line) if the file cannot be imported.
     """
     file, _, name = factory.rpartition(":")
     path = (root / file).resolve()
@@ -54,7 +55,28 @@ def _module(path: Path, root: Path) -> Any:
     sys.path.insert(0, str(root))
     try:
         spec.loader.exec_module(module)
-    except BaseException:
+    except BaseException as error:
         del sys.modules[name]
-        raise
+        if not isinstance(error, Exception) or isinstance(error, EdgekitError):
+            raise
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        raise LoadError(
+            f"'{path.name}' could not be imported{place(error, root)}: {in_a_line(error)}",
+            hint=f"pip install {missing}" if missing else f"try it alone: python {path.name}",
+        ) from error
     return module
+
+
+def place(error: BaseException, root: Path) -> str:
+    """` at model.py:12 in forward`: the last line of the project's own files that the error passed through."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename.startswith(str(root))]
+    if not own:
+        return ""
+    return f" at {own[-1].filename.removeprefix(f'{root}/')}:{own[-1].lineno} in {own[-1].name}"
+
+
+def in_a_line(error: BaseException) -> str:
+    """`ValueError: the first line of what it says`."""
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

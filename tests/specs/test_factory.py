@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.errors import SpecError
+from edgekit.errors import LoadError, SpecError
 from edgekit.specs.factory import resolve
 
 
@@ -63,10 +63,10 @@ def test_a_missing_name_gets_the_nearest(root: Path) -> None:
     assert error.value.hint == "did you mean 'network'?"
 
 
-def test_what_the_file_raises_passes_through_and_leaves_no_half_module(root: Path) -> None:
+def test_a_file_that_raises_is_named_with_its_line_and_leaves_no_half_module(root: Path) -> None:
     (root / "broken.py").write_text("1 / 0\n")
     for _ in range(2):
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(LoadError, match=r"'broken\.py' could not be imported at broken\.py:1 .* ZeroDivisionError"):
             resolve("broken.py:network", root)
     (root / "broken.py").write_text("network = 'mended'\n")
     assert resolve("broken.py:network", root) == "mended"
