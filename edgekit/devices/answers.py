@@ -19,7 +19,6 @@ class Info(Spec):
     cores: int
     ram_bytes: int | None
     python: str
-    load_average: float | None
     """Processes that wanted to run, over the last minute."""
     runtimes: Mapping[str, str | None]
     """By format, name and version of what would run it; None where nothing does."""
@@ -84,6 +83,8 @@ class Latency(Spec):
     threads: int
     count: int
     info: Info
+    background_cores: float | None = None
+    """How many cores others kept busy meanwhile."""
 
 
 class Accuracy(Latency):

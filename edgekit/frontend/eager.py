@@ -15,6 +15,7 @@ from torch.utils import _pytree as pytree
 from edgekit.frontend.capture import output_names
 from edgekit.frontend.load import Model, batches
 from edgekit.ir.measurement import Array, Environment, Measurement, Validity, no_latency
+from edgekit.ir.validity import NOT_ASKED, validity
 from edgekit.runner import system, timing
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
@@ -40,7 +41,7 @@ class Eager:
             model.module(*singles[0])
             first_ns = time.perf_counter_ns() - started
             outputs = _outputs(model, samples)
-            latency = self._latency(model, singles, probe) if probe else no_latency()
+            latency, valid = self._latency(model, singles, probe) if probe else (no_latency(), NOT_ASKED)
         return Measurement(
             outputs=outputs,
             labels=samples.labels,
@@ -50,18 +51,21 @@ class Eager:
             first_ns=first_ns,
             peak_rss_bytes=system.peak_rss_bytes(),
             environment=_environment(probe.threads if probe else torch.get_num_threads()),
-            validity=Validity(True) if probe else Validity(False, "latency was not asked for"),
+            validity=valid,
         )
 
-    def _latency(self, model: Model, singles: list[tuple[Tensor, ...]], probe: Probe) -> Array:
+    def _latency(self, model: Model, singles: list[tuple[Tensor, ...]], probe: Probe) -> tuple[Array, Validity]:
         before = torch.get_num_threads()
         torch.set_num_threads(probe.threads)
         try:
-            return timing.single_stream(
-                lambda sample: model.module(*sample), singles, probe.min_count, probe.min_duration_s
-            )
+            with system.Background() as background:
+                taken = timing.single_stream(
+                    lambda sample: model.module(*sample), singles, probe.min_count, probe.min_duration_s
+                )
         finally:
             torch.set_num_threads(before)
+        cores = system.info()["cores"]
+        return taken, validity(len(taken), probe.min_count, background.cores, probe.threads, cores)
 
 
 def _outputs(model: Model, samples: Samples) -> dict[str, Array]:

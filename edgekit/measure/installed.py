@@ -20,6 +20,7 @@ from edgekit.devices.local import Local
 from edgekit.devices.onboard import put_runner
 from edgekit.errors import EdgekitError, ProbeError
 from edgekit.ir.measurement import Array, Environment, Measurement, Validity, no_latency
+from edgekit.ir.validity import NOT_ASKED, validity
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
 
@@ -86,7 +87,7 @@ class _Run:
             first_ns=facts.first_ns,
             peak_rss_bytes=facts.peak_rss_bytes,
             environment=_environment(facts, self.installation.host_stand_in),
-            validity=_validity(facts, probe),
+            validity=_validity(facts, probe) if probe else NOT_ASKED,
         )
 
     def _send(self, samples: Samples) -> None:
@@ -140,13 +141,5 @@ def _environment(facts: Latency, host_stand_in: bool) -> Environment:
     )
 
 
-def _validity(facts: Latency, probe: Probe | None) -> Validity:
-    """Whether the latency may be quoted. The load is that of the minute before the run."""
-    if probe is None:
-        return Validity(False, "latency was not asked for")
-    if facts.count < probe.min_count:
-        return Validity(False, f"{facts.count} inferences were timed, {probe.min_count} were asked for")
-    load, cores = facts.info.load_average, facts.info.cores
-    if load is not None and load > cores:
-        return Validity(False, f"the machine was busy: load average {load:.1f} on {cores} cores")
-    return Validity(True)
+def _validity(facts: Latency, probe: Probe) -> Validity:
+    return validity(facts.count, probe.min_count, facts.background_cores, facts.threads, facts.info.cores)

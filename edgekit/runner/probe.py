@@ -37,10 +37,12 @@ def latency(slot: Path, inputs: Path, out: Path, min_count: int, min_duration_s:
     columns = read_columns(inputs, manifest.inputs)
     samples = [row(columns, i) for i in range(_cycled(columns))]
     model = Model.load(manifest, threads, samples[0])
-    taken = single_stream(model.call, samples, min_count, min_duration_s)
+    with system.Background() as background:
+        taken = single_stream(model.call, samples, min_count, min_duration_s)
     peak_rss_bytes = system.peak_rss_bytes()
     _save(out / "latency_ns.npy", taken)
-    return {**model.facts, "peak_rss_bytes": peak_rss_bytes, "count": len(taken)}
+    measured = {"peak_rss_bytes": peak_rss_bytes, "count": len(taken), "background_cores": background.cores}
+    return {**model.facts, **measured}
 
 
 def _save(path: Path, array: Array) -> None:

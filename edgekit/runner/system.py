@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ ARM_CORES = {
 
 
 def info() -> dict[str, Any]:
-    """Machine, system, CPU, cores, memory, Python, and the load average of the last minute."""
+    """Machine, system, CPU, cores, memory and Python."""
     return {
         "machine": platform.machine(),
         "system": f"{platform.system()} {platform.release()}",
@@ -30,7 +31,6 @@ def info() -> dict[str, Any]:
         "cores": _cores(),
         "ram_bytes": _kilobytes("MemTotal", _read("/proc/meminfo")),
         "python": platform.python_version(),
-        "load_average": _load_average(),
     }
 
 
@@ -42,18 +42,35 @@ def peak_rss_bytes() -> int | None:
     return _kilobytes("VmHWM", _read("/proc/self/status"))
 
 
+class Background:
+    """A span of time, and how many cores others kept busy in it: a latency taken beside them is not the model's."""
+
+    def __enter__(self) -> Background:
+        self._before = (_busy_s(), time.process_time(), time.perf_counter())
+        self.cores: float | None = None
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        busy, own, wall = (_busy_s(), time.process_time(), time.perf_counter())
+        was_busy, was_own, was_wall = self._before
+        if busy is not None and was_busy is not None and wall > was_wall:
+            self.cores = max(0.0, (busy - was_busy) - (own - was_own)) / (wall - was_wall)
+
+
+def _busy_s() -> float | None:
+    """Seconds that all cores were busy since the start, time stolen by a hypervisor's other guests included."""
+    found = re.match(r"cpu +(.+)", _read("/proc/stat"))
+    if not found:
+        return None
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, found.group(1).split()[:8])
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
 def _cores() -> int:
     """Cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _load_average() -> float | None:
-    try:
-        return os.getloadavg()[0]
-    except (AttributeError, OSError):
-        return None
 
 
 def _cpu(cpuinfo: str) -> str | None:

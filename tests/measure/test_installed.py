@@ -11,13 +11,12 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from edgekit.devices.answers import Info, Latency
 from edgekit.devices.flash import commit, flash, serving
 from edgekit.devices.local import Local
 from edgekit.devices.transport import Completed
 from edgekit.errors import CommandFailed, ProbeError
 from edgekit.ir.measurement import Measurement
-from edgekit.measure.installed import Installed, _validity, unpacked
+from edgekit.measure.installed import Installed, unpacked
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
 from tests.devices.conftest import MakeBundle
@@ -126,33 +125,3 @@ def test_a_run_that_never_ends_is_stopped(
         Installed(installation).measure(_samples(2), QUICK)
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "note").read_text()), 0)
-
-
-INFO = Info(
-    machine="aarch64",
-    system="Linux 6.6",
-    cpu=None,
-    cores=4,
-    ram_bytes=None,
-    python="3.11.2",
-    load_average=0.5,
-    runtimes={"onnx": "onnxruntime 1.31.1"},
-)
-FACTS = Latency(
-    load_ns=1, first_ns=1, peak_rss_bytes=None, runtime="onnxruntime 1.31.1", threads=1, count=128, info=INFO
-)
-
-
-@pytest.mark.parametrize(
-    ("count", "load", "reason"),
-    [
-        (128, 0.5, None),
-        (128, None, None),
-        (127, 0.5, "127 inferences were timed, 128 were asked for"),
-        (128, 4.6, "the machine was busy: load average 4.6 on 4 cores"),
-    ],
-)
-def test_latency_is_a_claim_with_a_validity(count: int, load: float | None, reason: str | None) -> None:
-    facts = FACTS.model_copy(update={"count": count, "info": INFO.model_copy(update={"load_average": load})})
-    found = _validity(facts, Probe(min_count=128))
-    assert (found.valid, found.reason) == (reason is None, reason)
