@@ -61,7 +61,7 @@ class Golden(Record):
 
 
 class Facts(Record):
-    """What was read off the artifact as its runtime loaded it; shares are of weights, of MACs and of work."""
+    """What was read off the artifact; shares are of weights, of MACs and of work."""
 
     size_bytes: Count
     float_size_bytes: Count
@@ -70,6 +70,8 @@ class Facts(Record):
     delegated_share: Share
     fallback_share: Share
     macs: Count
+    placement_basis: Text
+    """What the placement, and every share but the first, stand on."""
 
     @classmethod
     def of(cls, artifact: Artifact, float_size_bytes: int) -> Facts:
@@ -81,6 +83,7 @@ class Facts(Record):
             delegated_share=artifact.placement.delegated,
             fallback_share=artifact.placement.fallback,
             macs=artifact.macs,
+            placement_basis=artifact.basis,
         )
 
 

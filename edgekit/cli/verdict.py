@@ -105,6 +105,7 @@ def inspect_command(
         ("size", f"{facts.size_bytes:,} bytes, {facts.size_bytes / facts.float_size_bytes:.2f} of float32"),
         ("work", f"{facts.macs:,} multiply-accumulates, {facts.integer_macs_share:.1%} on integers"),
         ("placement", f"{facts.delegated_share:.1%} delegated, {facts.fallback_share:.1%} fell back"),
+        ("", facts.placement_basis),
         *(("pass", f"{step.name}: {', '.join(f'{k} {v}' for k, v in step.options if v)}") for step in manifest.history),
         *(("data", f"{data.role}: {data.source}; licence: {data.licence}") for data in manifest.data),
         *(("file", f"{file.path}  {file.bytes:,} bytes  {file.sha256[:16]}") for file in manifest.files),

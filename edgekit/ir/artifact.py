@@ -36,7 +36,7 @@ class Operator:
 
 @dataclass(frozen=True)
 class Placement:
-    """Which operator runs where, in execution order, read off the graph as the runtime loaded it."""
+    """Which operator runs where, in execution order."""
 
     operators: tuple[Operator, ...]
 
@@ -78,6 +78,8 @@ class Artifact:
     """Share of the weight elements that are stored as integers, 0 to 1."""
     options: tuple[tuple[str, str], ...] = ()
     """Session options the runtime must be given, such as `session.qdqisint8allowed`."""
+    basis: str = "read off the graph as its runtime loaded it"
+    """What `placement` stands on: a reading, or a claim where the runtime cannot be had."""
 
     @property
     def size_bytes(self) -> int:

@@ -91,6 +91,7 @@ def describe(artifact: Artifact, float_size_bytes: int) -> ArtifactRecord:
         delegated_share=placement.delegated,
         fallback_share=placement.fallback,
         macs=artifact.macs,
+        placement_basis=artifact.basis,
         signature=artifact.signature,
     )
 

@@ -148,6 +148,7 @@ def _artifact(artifact: ArtifactRecord) -> Section:
         ("work delegated", percent(artifact.delegated_share)),
         ("work fallen back", percent(artifact.fallback_share)),
         ("multiply-accumulates", f"{artifact.macs:,}"),
+        ("placement", artifact.placement_basis),
         *(("input", str(spec)) for spec in artifact.signature.inputs),
         *(("output", str(spec)) for spec in artifact.signature.outputs),
         *((file.path, f"{file.bytes:,} bytes, sha256 {file.sha256[:16]}") for file in artifact.files),

@@ -68,7 +68,7 @@ class File(Record):
 
 
 class ArtifactRecord(Record):
-    """The lowered model: its files, and the facts read off the graph as the runtime loaded it."""
+    """The lowered model: its files, and the facts read off it."""
 
     format: Format
     files: tuple[File, ...] = Field(min_length=1)
@@ -88,6 +88,8 @@ class ArtifactRecord(Record):
     """Share of the work that no delegate takes, in [0, 1]."""
     macs: int
     """Multiply-accumulates of one inference."""
+    placement_basis: str
+    """What the shares of arithmetic and of work stand on: a reading, or a claim where the runtime cannot be had."""
     signature: Signature
 
 

@@ -47,6 +47,7 @@ ARTIFACT = ArtifactRecord(
     delegated_share=0.9995,
     fallback_share=0.0005,
     macs=40_813_184,
+    placement_basis="read off the graph as its runtime loaded it",
     signature=Signature(
         inputs=(TensorSpec("image", "uint8", (1, 32, 32, 3)),),
         outputs=(TensorSpec("output", "int8", (1, 10), Affine(0.125, -3)),),

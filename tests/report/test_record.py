@@ -34,7 +34,7 @@ def test_a_report_holds_every_key_of_the_contract() -> None:
     ]  # fmt: skip
     assert list(found["artifact"]) == [
         "format", "files", "size_bytes", "float_size_bytes", "size_ratio", "integer_share", "integer_macs_share",
-        "delegated_share", "fallback_share", "macs", "signature",
+        "delegated_share", "fallback_share", "macs", "placement_basis", "signature",
     ]  # fmt: skip
     assert list(found["candidate"]) == [
         "kind", "metric", "samples", "load_ns", "first_ns", "latency_ns", "peak_rss_bytes", "environment",

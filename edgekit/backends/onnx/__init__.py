@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -50,23 +50,28 @@ class Onnx:
         """Write `model.onnx` into `out`, load it with onnxruntime, and read its facts off the optimized graph.
 
         The same program gives the same bytes. The host's CPU stands in for every execution provider of the target:
-        operators count as delegated if `cpu` is one of them. Raises UnsupportedOperator or LoweringError.
+        operators count as delegated if `cpu` is one of them. Only for TensorRT, where it comes first, the placement is
+        a claim by its rules, read off the file. Raises UnsupportedOperator or LoweringError.
         """
         import onnx
 
         from edgekit.backends.onnx.export import to_onnx
+        from edgekit.backends.onnx import tensorrt
         from edgekit.backends.onnx.placement import read
         from edgekit.backends.onnx.weights import integer_share
 
         path = out / FILE
         data = to_onnx(program)
         path.write_bytes(data)
-        graph = onnx.load_from_string(data).graph
-        integer = integer_share(graph)
-        options = _session_options(graph, integer, target, runtime)
+        model = onnx.load_from_string(data)
+        integer = integer_share(model.graph)
+        options = _session_options(model.graph, integer, target, runtime)
         signature, placement = read(path, options, "cpu" if "cpu" in runtime.delegates else None)
         _check(signature, program.signature)
-        return Artifact((path,), "onnx", signature, placement, integer, options)
+        artifact = Artifact((path,), "onnx", signature, placement, integer, options)
+        if runtime.delegates[:1] == (tensorrt.NAME,):
+            return replace(artifact, placement=tensorrt.placement(model), basis=tensorrt.BASIS)
+        return artifact
 
 
 def _check(loaded: Signature, expected: Signature) -> None:
@@ -89,7 +94,8 @@ def _session_options(
     # On Arm it fuses int8 activations by itself; on x86 only uint8 ones, unless told to.
     if target.cpu.arch == "aarch64" and runtime.activations == "int8":
         options.append(("session.qdqisint8allowed", "1"))
-    # Else it quantizes float weights between Q and DQ by itself, one scale a tensor: skipped modules among them.
-    if integer < 1:
+    # Else it quantizes float weights between Q and DQ by itself, one scale a tensor: skipped modules among them. Biases
+    # too, to int32, before TensorRT is given the graph: it refuses them.
+    if integer < 1 or "tensorrt" in runtime.delegates:
         options.append(("optimization.disable_specified_optimizers", "WeightBiasQuantization"))
     return tuple(options)

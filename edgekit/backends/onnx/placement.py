@@ -86,16 +86,16 @@ def _spec(arg: NodeArg) -> TensorSpec:
 
 
 def _operators(optimized: ModelProto, delegate: str | None) -> Iterable[Operator]:
-    tensors = _tensors(optimized)
-    shapes = {name: tensor.shape for name, tensor in tensors.items()}
-    small = {name for name, tensor in tensors.items() if tensor.dtype.name in ("int8", "uint8")}
+    values = tensors(optimized)
+    shapes = {name: tensor.shape for name, tensor in values.items()}
+    small = {name for name, tensor in values.items() if tensor.dtype.name in ("int8", "uint8")}
     for node in optimized.graph.node:
-        elements = sum(tensors[name].size for name in node.output if name)
+        elements = sum(values[name].size for name in node.output if name)
         yield Operator(node.op_type, delegate, macs(node, shapes), elements, _is_integer(node, small))
 
 
-def _tensors(optimized: ModelProto) -> dict[str, Array]:
-    """Every tensor of the optimized graph, by name, in one run on zeros.
+def tensors(model: ModelProto) -> dict[str, Array]:
+    """Every tensor of a graph, by name, in one run on zeros.
 
     onnxruntime keeps no shapes in the graph that it writes, and onnx infers none through its fused operators.
     """
@@ -103,8 +103,8 @@ def _tensors(optimized: ModelProto) -> dict[str, Array]:
     import onnxruntime
     from onnx import numpy_helper
 
-    graph = optimized.graph
-    everything = onnx.ModelProto.FromString(optimized.SerializeToString())
+    graph = model.graph
+    everything = onnx.ModelProto.FromString(model.SerializeToString())
     known = {value.name for value in graph.output}
     names = [name for node in graph.node for name in node.output if name]
     everything.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in known)

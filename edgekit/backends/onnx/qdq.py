@@ -1,0 +1,83 @@
+"""An exported graph with Q and DQ, read as TensorRT reads it (the sources are in tensorrt.py)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from edgekit.backends.onnx.placement import tensors
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto
+
+QUANTIZE, DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
+CLAMPS = {"Relu", "Clip"}
+"""Fused into the operator before them."""
+MOVES = {"MaxPool", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze"}
+"""Commute with Q and DQ, which are moved past them: `Op(DQ(x)) == DQ(Op(x))`."""
+LOST = -1
+"""In place of the axis of scales that an operator has mixed up."""
+
+
+class Graph:
+    """What each tensor of a graph is, comes from and goes to."""
+
+    def __init__(self, model: ModelProto) -> None:
+        self.tensors = tensors(model)
+        self.shapes = {name: tensor.shape for name, tensor in self.tensors.items()}
+        self.constants = {tensor.name for tensor in model.graph.initializer}
+        self.makers = {name: node for node in model.graph.node for name in node.output}
+        self._outputs = {value.name for value in model.graph.output}
+        self._readers: dict[str, list[NodeProto]] = defaultdict(list)
+        for node in model.graph.node:
+            for name in node.input:
+                self._readers[name].append(node)
+
+    def is_folded(self, node: NodeProto) -> bool:
+        """Whether `node` is a Q or DQ that TensorRT takes: int8, zero point 0, one scale or one a channel of a constant."""
+        if node.op_type not in (QUANTIZE, DEQUANTIZE) or not self.constants.issuperset(node.input[1:]):
+            return False
+        stored = node.input[0] if node.op_type == DEQUANTIZE else node.output[0]
+        if self.tensors[stored].dtype.name != "int8" or any(self.tensors[name].any() for name in node.input[2:]):
+            return False
+        scale = self.tensors[node.input[1]]
+        return scale.size == 1 or (scale.ndim == 1 and node.input[0] in self.constants)
+
+    def is_dequantized(self, name: str) -> bool:
+        """Whether the tensor comes from a DQ that TensorRT takes, maybe past operators that move."""
+        node = self.makers.get(name)
+        while node is not None and node.op_type in MOVES:
+            node = self.makers.get(node.input[0])
+        return node is not None and node.op_type == DEQUANTIZE and self.is_folded(node)
+
+    def scale_axis(self, name: str) -> int | None:
+        """The axis of a dequantized tensor along which it has a scale each, or LOST; None if it has one for all."""
+        node = self.makers[name]
+        if node.op_type in MOVES:
+            axis = self.scale_axis(node.input[0])
+            if axis is None or node.op_type != "Transpose":
+                return None if axis is None else LOST
+            order = next((list(attribute.ints) for attribute in node.attribute if attribute.name == "perm"), None)
+            return order.index(axis) if order else len(self.shapes[name]) - 1 - axis
+        if self.tensors[node.input[1]].size == 1:
+            return None
+        return attribute(node, "axis", 1) % len(self.shapes[name])
+
+    def is_quantized(self, name: str) -> bool:
+        """Whether only Qs that TensorRT takes read the tensor, maybe past a clamp that alone reads it."""
+        readers = self._readers[name]
+        if name in self._outputs or not readers:
+            return False
+        if len(readers) == 1 and readers[0].op_type in CLAMPS:
+            return self.is_quantized(readers[0].output[0])
+        return all(node.op_type == QUANTIZE and self.is_folded(node) for node in readers)
+
+    def sole_reader(self, name: str) -> NodeProto | None:
+        """The one node that reads the tensor; None if there are several, or it leaves the graph."""
+        readers = self._readers[name]
+        return readers[0] if len(readers) == 1 and name not in self._outputs else None
+
+
+def attribute(node: NodeProto, name: str, default: int) -> int:
+    """An integer attribute of `node`."""
+    return next((int(attribute.i) for attribute in node.attribute if attribute.name == name), default)
