@@ -93,6 +93,7 @@ def description() -> Description:
             delegated_share=1.0,
             fallback_share=0.0,
             macs=72,
+            placement_basis="read off the graph as its runtime loaded it",
         ),
         placement=(Operator("static_conv2d", "xnnpack", 72, 8, True),),
         history=(Step(name="quantize", options=(("mode", "static"),), sqnr_db=31.25),),

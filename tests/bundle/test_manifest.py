@@ -191,11 +191,12 @@ def test_facts_are_those_of_the_artifact(tmp_path: Path) -> None:
     model = tmp_path / "model.pte"
     model.write_bytes(bytes(30))
     placement = Placement((Operator("conv", "xnnpack", 75, 9, True), Operator("gelu", None, 25, 9, False)))
-    artifact = Artifact((model,), "pte", Signature((), ()), placement, integer=0.9)
+    artifact = Artifact((model,), "pte", Signature((), ()), placement, integer=0.9, basis="a claim")
     facts = Facts.of(artifact, float_size_bytes=100)
     assert (facts.size_bytes, facts.float_size_bytes, facts.macs) == (30, 100, 100)
     assert (facts.integer_share, facts.integer_macs_share) == (0.9, 0.75)
     assert (facts.delegated_share, facts.fallback_share) == (0.75, 0.25)
+    assert facts.placement_basis == "a claim"
 
 
 def test_a_step_has_no_seconds_and_equal_outputs_have_no_ratio() -> None:

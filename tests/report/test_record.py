@@ -135,13 +135,14 @@ def test_an_artifact_is_described_by_its_files_and_placement(tmp_path: Path) -> 
     entry.write_bytes(b"graph")
     weights.write_bytes(b"weights")
     operators = (Operator("Conv", "cpu", 300, 10, True), Operator("Gemm", None, 100, 10, False))
-    artifact = Artifact((entry, weights), "onnx", ARTIFACT.signature, Placement(operators), integer=0.5)
+    artifact = Artifact((entry, weights), "onnx", ARTIFACT.signature, Placement(operators), integer=0.5, basis="a claim")
     found = describe(artifact, float_size_bytes=48)
     assert [(file.path, file.bytes) for file in found.files] == [("model.onnx", 5), ("model.onnx.data", 7)]
     assert found.files[0].sha256 == hashlib.sha256(b"graph").hexdigest()
     assert (found.size_bytes, found.size_ratio) == (12, 0.25)
     assert (found.integer_share, found.integer_macs_share) == (0.5, 0.75)
     assert (found.delegated_share, found.fallback_share, found.macs) == (0.75, 0.25, 400)
+    assert found.placement_basis == "a claim"
 
 
 def test_the_documented_schema_is_current() -> None:

@@ -55,8 +55,8 @@ class Onnx:
         """
         import onnx
 
-        from edgekit.backends.onnx.export import to_onnx
         from edgekit.backends.onnx import tensorrt
+        from edgekit.backends.onnx.export import to_onnx
         from edgekit.backends.onnx.placement import read
         from edgekit.backends.onnx.weights import integer_share
 

@@ -34,7 +34,7 @@ class Graph:
                 self._readers[name].append(node)
 
     def is_folded(self, node: NodeProto) -> bool:
-        """Whether `node` is a Q or DQ that TensorRT takes: int8, zero point 0, one scale or one a channel of a constant."""
+        """Whether TensorRT takes `node`: a Q or DQ of int8 with zero point 0, and of one scale unless on a constant."""
         if node.op_type not in (QUANTIZE, DEQUANTIZE) or not self.constants.issuperset(node.input[1:]):
             return False
         stored = node.input[0] if node.op_type == DEQUANTIZE else node.output[0]
