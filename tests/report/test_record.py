@@ -135,7 +135,9 @@ def test_an_artifact_is_described_by_its_files_and_placement(tmp_path: Path) -> 
     entry.write_bytes(b"graph")
     weights.write_bytes(b"weights")
     operators = (Operator("Conv", "cpu", 300, 10, True), Operator("Gemm", None, 100, 10, False))
-    artifact = Artifact((entry, weights), "onnx", ARTIFACT.signature, Placement(operators), integer=0.5, basis="a claim")
+    artifact = Artifact(
+        (entry, weights), "onnx", ARTIFACT.signature, Placement(operators), integer=0.5, basis="a claim"
+    )
     found = describe(artifact, float_size_bytes=48)
     assert [(file.path, file.bytes) for file in found.files] == [("model.onnx", 5), ("model.onnx.data", 7)]
     assert found.files[0].sha256 == hashlib.sha256(b"graph").hexdigest()
