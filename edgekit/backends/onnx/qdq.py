@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 QUANTIZE, DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
 CLAMPS = {"Relu", "Clip"}
-"""Fused into the operator before them."""
+"""Fused into the operator before them [1]."""
 MOVES = {"MaxPool", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze"}
-"""Commute with Q and DQ, which are moved past them: `Op(DQ(x)) == DQ(Op(x))`."""
+"""Commute with Q and DQ, which are moved past them: `Op(DQ(x)) == DQ(Op(x))` [1]."""
 LOST = -1
 """In place of the axis of scales that an operator has mixed up."""
 
@@ -34,7 +34,10 @@ class Graph:
                 self._readers[name].append(node)
 
     def is_folded(self, node: NodeProto) -> bool:
-        """Whether TensorRT takes `node`: a Q or DQ of int8 with zero point 0, and of one scale unless on a constant."""
+        """Whether TensorRT takes `node`: a Q or DQ of int8 with zero point 0 [2, 3], of one scale unless on a constant.
+
+        A scale a channel is advised for weights only [1], so we claim nothing of activations that have one.
+        """
         if node.op_type not in (QUANTIZE, DEQUANTIZE) or not self.constants.issuperset(node.input[1:]):
             return False
         stored = node.input[0] if node.op_type == DEQUANTIZE else node.output[0]

@@ -100,7 +100,7 @@ def _is_integer_product(node: NodeProto, graph: Graph) -> bool:
 
 
 def _output_axis(node: NodeProto, graph: Graph) -> int:
-    """The axis of the output channels in the weight of `node`."""
+    """The axis of the output channels in the weight of `node`: where a scale a channel runs ([1] says so of Gemm)."""
     if node.op_type == "MatMul":
         return len(graph.shapes[node.input[1]]) - 1
     if node.op_type == "Gemm":
