@@ -25,7 +25,7 @@ from edgekit.pipeline.pack import pack_bundle
 from edgekit.pipeline.verdict import Evidence, decide
 from edgekit.report.record import Report
 
-ENOUGH = 1000
+ENOUGH = 2000
 """How many evaluation samples a build decides its gates on, unless told otherwise; `run` takes them all."""
 
 
