@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import warnings
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -17,6 +20,12 @@ from edgekit.passes.quantize import QuantizePass
 from edgekit.specs.profile import Quantize
 from edgekit.specs.project import Input
 from edgekit.specs.target import Cpu, Deploy, Memory, Runtime, Target
+
+with warnings.catch_warnings():
+    # As the worker imports them, whatever they warn of.
+    warnings.simplefilter("ignore")
+    for module in ExecuTorch.preload:
+        importlib.import_module(module)
 
 Samples = list[tuple[Tensor, ...]]
 

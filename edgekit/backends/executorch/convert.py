@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from edgekit.ir.program import Program
 
 HINT = "try another --backend, or rewrite that part of the model"
+SKIP_HINT = "xnnpack has no integer kernel for it: name its module in [quantize] skip of the profile"
 # How executorch 1.5.1 words it: the edge verifier, twice, and the search for out variants.
 REFUSALS = (
     re.compile(r"Operator torch\._ops\.(?P<name>[\w.]+) is not in Core ATen"),
@@ -48,7 +49,8 @@ def convert(program: Program) -> bytes:
         if refused is None:
             raise LoweringError(f"executorch could not lower the program: {_first_line(error)}") from error
         raise UnsupportedOperator(
-            f"executorch cannot run operator '{refused}'{place(refused, program.exported)}", hint=HINT
+            f"executorch cannot run operator '{refused}'{place(refused, program.exported)}",
+            hint=SKIP_HINT if refused.startswith("quantized_decomposed.") else HINT,
         ) from error
 
 

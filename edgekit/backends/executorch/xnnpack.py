@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from edgekit.backends.executorch.facts import Weight
+from edgekit.backends.executorch.facts import Ref, Weight
 from edgekit.ir.artifact import Operator
 
 NONE = 2**32 - 1
@@ -32,6 +32,8 @@ class Value:
     dims: tuple[int, ...]
     constant: str
     """The key of its data in the file; empty if it is computed."""
+    ref: Ref
+    """Which value it is, in the whole file."""
 
     @property
     def elements(self) -> int:
@@ -103,26 +105,41 @@ class Node:
         return all(value.integer for value in (*inputs, *self.outputs))
 
     @property
-    def weights(self) -> tuple[Weight, ...]:
-        """The constants that it multiplies by, if it is a convolution or a product of matrices."""
-        if not self.macs:
-            return ()
-        constants = (value for value in (*self.all("filter"), *self.all("input")) if value.constant)
-        return tuple(Weight(value.constant, value.elements, value.integer) for value in constants)
+    def constants(self) -> Mapping[Ref, Weight]:
+        stored = (value for value in self.all("") if value.constant)
+        return {value.ref: Weight(value.constant, value.elements, value.integer) for value in stored}
+
+    @property
+    def reads(self) -> tuple[Ref, ...]:
+        return tuple(value.ref for value in self.all("") if value not in self.outputs)
+
+    @property
+    def writes(self) -> tuple[Ref, ...]:
+        return tuple(value.ref for value in self.outputs)
+
+    @property
+    def factors(self) -> tuple[Ref, ...]:
+        named = (*self.all("input"), *self.all("filter"), *self.all("key"), *self.all("value")) if self.macs else ()
+        return tuple(value.ref for value in named)
 
 
-def nodes(blob: bytes) -> tuple[Node, ...]:
-    """The nodes of a delegate's blob, in execution order. Raises ValueError if it is none of XNNPACK's."""
+def nodes(blob: bytes, call: int, outside: Sequence[Ref]) -> tuple[Node, ...]:
+    """The nodes of a delegate's blob, in execution order.
+
+    `call` tells this call of a delegate from others in the file; `outside` are the values it is called with. Raises
+    ValueError if the blob is none of XNNPACK's.
+    """
     graph = _parse(blob)
     keys = [entry["named_key"] for entry in graph["constant_data"]]
-    values = dict(_value(entry["xvalue_union"], keys) for entry in graph["xvalues"])
+    values = dict(_value(entry["xvalue_union"], keys, call, outside) for entry in graph["xvalues"])
     return tuple(Node(entry["xnode_union_type"], entry["xnode_union"], values) for entry in graph["xnodes"])
 
 
-def _value(entry: Mapping[str, Any], keys: Sequence[str]) -> tuple[int, Value]:
+def _value(entry: Mapping[str, Any], keys: Sequence[str], call: int, outside: Sequence[Ref]) -> tuple[int, Value]:
     tensor = entry.get("tensor_value", entry)
-    index = tensor["constant_buffer_idx"]
-    return tensor["id_out"], Value(tensor["datatype"], tuple(tensor.get("dims", ())), keys[index] if index else "")
+    index, number, external = tensor["constant_buffer_idx"], tensor["id_out"], tensor["external_id"]
+    ref = (call, number) if external == NONE else outside[external]
+    return number, Value(tensor["datatype"], tuple(tensor.get("dims", ())), keys[index] if index else "", ref)
 
 
 def _parse(blob: bytes) -> dict[str, Any]:

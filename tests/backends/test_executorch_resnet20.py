@@ -1,0 +1,41 @@
+"""The executorch backend on ResNet-20 and CIFAR-10, where the case is at hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgekit.backends.executorch import ExecuTorch
+from edgekit.frontend.capture import capture
+from edgekit.frontend.load import batches, load
+from edgekit.samples import load_samples
+from edgekit.specs.profile import Quantize
+from edgekit.specs.project import Project
+from tests.backends.executorch_examples import RUNTIME, TARGET, quantize, run
+
+PLACES = [parent / "shared" / "cases" / "resnet20-cifar10" for parent in Path(__file__).resolve().parents]
+CASE = next(filter(Path.is_dir, PLACES), PLACES[-1])
+pytestmark = pytest.mark.skipif(not CASE.is_dir(), reason="the case 'resnet20-cifar10' is not beside this checkout")
+
+MACS = 40_551_040
+"""As torch's own FlopCounterMode counts them: 19 convolutions and a linear layer."""
+
+
+def test_int8_keeps_the_answers_at_a_third_of_the_size(tmp_path: Path) -> None:
+    project = Project.read(CASE)
+    program = capture(load(project))
+    evaluation = load_samples(project, "evaluation", 500)
+    images = batches(evaluation, project)
+    floating = ExecuTorch().lower(program, TARGET, RUNTIME, tmp_path)
+    size, expected = floating.size_bytes, run(floating, images).argmax(1)
+    calibration = batches(load_samples(project, "calibration", 200), project)
+    artifact = ExecuTorch().lower(quantize(program, Quantize(), calibration), TARGET, RUNTIME, tmp_path)
+    answers = run(artifact, images).argmax(1)
+    assert artifact.macs == floating.macs == MACS
+    assert (artifact.integer, artifact.integer_macs) == (1, 1)
+    assert artifact.size_bytes / size < 0.30
+    assert artifact.placement.fallback < 0.002
+    assert np.mean(answers == expected) > 0.96
+    assert np.mean(answers == evaluation.labels) > np.mean(expected == evaluation.labels) - 0.02
