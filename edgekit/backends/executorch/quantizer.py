@@ -16,7 +16,7 @@ PIXELS = "edgekit.frontend.preprocess.Pixels"
 """Its arithmetic stays in float: gains of 0.017 in int8 would scale every pixel wrongly by up to 0.7 %."""
 
 EPS = 2.0**-12
-"""Smallest scale of an activation, as XNNPACK's own quantizer has it: keeps requantization scales in its range."""
+"""Smallest scale, as XNNPACK's own quantizer has it: keeps requantization scales in its range."""
 
 
 def quantizer(recipe: Quantize) -> XNNPACKQuantizer:
