@@ -27,7 +27,7 @@ from edgekit.specs.target import Runtime, Target
 
 def main(name: str) -> None:
     """Serve jobs until standard input ends."""
-    _die_with_parent()
+    die_with_parent()
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     warnings.simplefilter("ignore")
@@ -44,7 +44,7 @@ def _in_child(backend: Backend, job: dict[str, Any], answers: TextIO) -> dict[st
     reply = Path(job["out"]) / "reply.json"
     child = os.fork()
     if child == 0:
-        _die_with_parent()
+        die_with_parent()
         answers.close()
         # Nothing may return from here into the parent's loop.
         try:
@@ -79,7 +79,7 @@ def _job(backend: Backend, job: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Ask Linux to end this process when its parent does, however that ends; elsewhere the closed pipe does it."""
     with contextlib.suppress(OSError, AttributeError):
         pr_set_pdeathsig = 1  # linux/prctl.h

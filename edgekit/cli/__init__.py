@@ -11,52 +11,62 @@ import warnings
 from pathlib import Path
 from typing import NoReturn
 
-import typer
-
-from edgekit.cli import build, catalog, deploy, verdict
-from edgekit.cli.output import print_error
 from edgekit.errors import EdgekitError, Interrupted
-
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Takes a trained PyTorch model to edge devices: quantized, lowered, signed, flashed, and measured "
-    "against the reference.",
-)
-for group in (build, deploy, verdict, catalog):
-    group.register(app)
 
 
 def main() -> NoReturn:
-    """Run the command line; every error becomes a code, a sentence and a hint."""
-    signal.signal(signal.SIGTERM, _stop)
+    """Run the command line; every error becomes a code, a sentence and a hint on stderr, and stdout stays empty."""
+    stop = _Stop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
     if not os.environ.get("EDGEKIT_DEBUG"):
         logging.disable(logging.WARNING)  # torch and torchao log what they miss and deprecate, at every start
         warnings.simplefilter("ignore")
     try:
+        # Here, where a signal is already ours: what the commands import takes a third of a second.
+        from edgekit.cli.app import app
+
         app()
-    except EdgekitError as error:
-        print_error(error)
-        sys.exit(error.exit_code)
-    except SystemExit as exit_:
-        if exit_.code != 128 + signal.SIGINT:  # how typer leaves on Ctrl-C
+    except (Exception, KeyboardInterrupt, SystemExit) as error:
+        # A signal may surface as anything: typer exits on it, and imports that it cuts short fail in their own words.
+        if stop.came:
+            _leave_interrupted()
+        if isinstance(error, SystemExit):
             raise
-        stopped = Interrupted("stopped before the end", hint="run it again: finished stages are reused from the cache")
-        print_error(stopped)
-        sys.exit(stopped.exit_code)
-    except Exception as error:  # noqa: BLE001  the last door: nobody is shown a traceback unasked
-        if os.environ.get("EDGEKIT_DEBUG"):
-            traceback.print_exc()
-        print_error(EdgekitError(_unexpected(error), hint="EDGEKIT_DEBUG=1 shows where; please report it"))
-        sys.exit(EdgekitError.exit_code)
+        sys.exit(_fail(error))
     sys.exit(0)
 
 
-def _stop(number: int, frame: object) -> NoReturn:
-    raise KeyboardInterrupt
+class _Stop:
+    """Takes SIGINT and SIGTERM, and remembers that one came."""
+
+    came = False
+
+    def __call__(self, number: int, frame: object) -> NoReturn:
+        self.came = True
+        raise KeyboardInterrupt
 
 
-def _unexpected(error: Exception) -> str:
+def _fail(error: BaseException) -> int:
+    """Say what went wrong; the exit code for it."""
+    from edgekit.cli.output import print_error
+
+    if not isinstance(error, EdgekitError):  # the last door: nobody is shown a traceback unasked
+        if os.environ.get("EDGEKIT_DEBUG"):
+            traceback.print_exception(error)
+        error = EdgekitError(_unexpected(error), hint="EDGEKIT_DEBUG=1 shows where; please report it")
+    print_error(error)
+    return error.exit_code
+
+
+def _leave_interrupted() -> NoReturn:
+    _fail(Interrupted("stopped before the end", hint="run it again: finished stages are reused from the cache"))
+    sys.stderr.flush()
+    # At once: a thread that is still compiling would be waited for, and has nothing to clean up but its cache entry,
+    # which the next start does.
+    os._exit(Interrupted.exit_code)
+
+
+def _unexpected(error: BaseException) -> str:
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"unexpected {type(error).__name__} in {Path(frame.filename).name}:{frame.lineno}: {error}"

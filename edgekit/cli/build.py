@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +17,7 @@ from edgekit.cli import options
 from edgekit.cli.output import note, print_json, print_table, progress
 from edgekit.errors import OptionError
 from edgekit.pipeline.ahead import compile_in_process
+from edgekit.pipeline.background import threads
 from edgekit.pipeline.build import build
 from edgekit.pipeline.compile import Compilation, foreseen
 from edgekit.pipeline.deploy import Trial, run
@@ -162,7 +162,7 @@ def _compile_ahead(wanted: Sequence[Order], cache: Cache, jobs: int) -> None:
 
     What fails here fails again, and is reported, when its turn comes.
     """
-    with ThreadPoolExecutor(jobs) as pool:
+    with threads(jobs) as pool:
         for order in wanted:
             pool.submit(compile_in_process, order, cache)
 
@@ -182,7 +182,7 @@ def _cache(none: bool) -> Iterator[Cache]:
     if not none:
         yield Cache.default()
         return
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
+    with tempfile.TemporaryDirectory(prefix="edgekit-", ignore_cleanup_errors=True) as folder:
         yield Cache(Path(folder))
 
 

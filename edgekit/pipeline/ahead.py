@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from edgekit.backends.worker import die_with_parent
 from edgekit.cache import Cache
 from edgekit.devices import process
 from edgekit.pipeline.compile import Compilation
@@ -22,19 +22,17 @@ _ORDER = TypeAdapter(Order)
 def compile_in_process(order: Order, cache: Cache) -> bool:
     """Whether the order's artifacts are in the cache now."""
     job = {"cache": str(cache.root), "order": _ORDER.dump_python(order, mode="json", by_alias=True)}
-    with tempfile.TemporaryDirectory() as scratch:
-        file = Path(scratch) / "job.json"
-        file.write_text(json.dumps(job))
-        argv = [sys.executable, "-m", "edgekit.pipeline.ahead", str(file)]
-        return process.run(argv, timeout=TIMEOUT_S).returncode == 0
+    argv = [sys.executable, "-m", "edgekit.pipeline.ahead", json.dumps(job)]
+    return process.run(argv, timeout=TIMEOUT_S).returncode == 0
 
 
-def main(file: Path) -> None:
-    job = json.loads(file.read_text())
+def main(text: str) -> None:
+    die_with_parent()
+    job = json.loads(text)
     line = Line(Cache(Path(job["cache"])))
     with Compilation(_ORDER.validate_python(job["order"]), line).lowered() as finished:
         finished()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(sys.argv[1])

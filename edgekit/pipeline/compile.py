@@ -17,6 +17,7 @@ from edgekit.cache import digest_of, tool_versions
 from edgekit.frontend.store import HISTORY, load_history
 from edgekit.ir.artifact import Artifact
 from edgekit.ir.program import PassRecord
+from edgekit.pipeline.background import threads
 from edgekit.pipeline.inputs import Data, Network
 from edgekit.pipeline.line import Line
 from edgekit.pipeline.order import Order
@@ -108,7 +109,7 @@ class Compilation:
         if entries:
             yield lambda: self._compiled(entries)
             return
-        with ThreadPoolExecutor(1) as pool, Lowering(self.order.runtime.backend) as worker:
+        with threads(1) as pool, Lowering(self.order.runtime.backend) as worker:
             pending = [self._submit(pool, worker, name, key) for name, key in keys]
             yield lambda: self._compiled([future.result() for future in pending])
 
