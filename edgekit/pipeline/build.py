@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.bundle.archive import Bundle
+from edgekit.bundle.atomic import stored
 from edgekit.bundle.signing import SigningKey
 from edgekit.cache import digest_of, storage_errors, tool_versions
 from edgekit.errors import OutputBusy
@@ -27,6 +29,7 @@ from edgekit.report.record import Report
 
 ENOUGH = 2000
 """How many evaluation samples a build decides its gates on, unless told otherwise; `run` takes them all."""
+STAGING = ".edgekit.partial"
 
 
 @dataclass(frozen=True)
@@ -41,13 +44,13 @@ class Build:
 
 def build(order: Order, line: Line, out: Path, key: SigningKey, samples: int | None = None) -> Report:
     """Compile, pack into the folder `out`, verify on this host, and report. Raises what its stages raise."""
-    with exclusive(out):
+    with exclusive(out) as staging:
         compilation, data = Compilation(order, line), evaluation(order, line, samples or ENOUGH)
         with compilation.lowered() as finished:
             reference = _reference(compilation, data)
             compiled = finished()
-        made = Build(compilation, compiled, pack_bundle(compilation, compiled, key, out), data)
-        return decide(made.compilation, made.compiled, made.bundle, Evidence(reference, _candidate(made)), None, out)
+        made = Build(compilation, compiled, pack_bundle(compilation, compiled, key, staging), data)
+        return decide(compilation, compiled, made.bundle, Evidence(reference, _candidate(made)), None, staging)
 
 
 def evaluation(order: Order, line: Line, samples: int | None) -> Data:
@@ -56,31 +59,51 @@ def evaluation(order: Order, line: Line, samples: int | None) -> Data:
 
 
 @contextlib.contextmanager
-def exclusive(out: Path) -> Iterator[None]:
-    """The folder `out`, made if need be, for this build alone; a build that fails leaves no empty one.
+def exclusive(out: Path) -> Iterator[Path]:
+    """The folder `out`, made if need be, for this build alone. Yields a folder in it: what that holds at the end goes
+    into `out`, and after an error nothing does, so that no bundle stands without the report that goes with it.
 
     Raises OutputBusy if another build has it, StorageError if it cannot be made or the disk is full.
     """
-    with storage_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
-        # The folder itself is locked: nothing to leave behind, and a dead process holds nothing.
-        folder = os.open(out, os.O_RDONLY)
+    staging = out / STAGING
+    with storage_errors(out), _locked(out):
+        shutil.rmtree(staging, ignore_errors=True)  # what a build left that was killed
+        staging.mkdir()
         try:
-            _lock(folder, out)
-            yield
+            yield staging
+            for path in sorted(staging.iterdir()):
+                path.replace(out / path.name)
         finally:
-            os.close(folder)
-            with contextlib.suppress(OSError):
-                out.rmdir()  # goes only if it is empty
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _locked(out: Path) -> Iterator[None]:
+    """Locks the folder itself: nothing to leave behind, and a dead process holds nothing. An empty one is removed."""
+    with contextlib.ExitStack() as stack:
+        with stored(out):
+            out.mkdir(parents=True, exist_ok=True)
+            folder = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
+        stack.callback(os.close, folder)
+        _lock(folder, out)
+        stack.callback(_remove_if_empty, out)
+        yield
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _lock(folder: int, out: Path) -> None:
+    busy = OutputBusy(f"another edgekit is writing to '{out}'", hint="wait for it, or give --out another folder")
     try:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise OutputBusy(
-            f"another edgekit is writing to '{out}'", hint="wait for it, or give --out another folder"
-        ) from error
+        raise busy from error
+    # Whoever had it may have removed it, empty, as it left.
+    if not out.exists() or not os.path.samestat(os.fstat(folder), out.stat()):
+        raise busy
 
 
 def _reference(compilation: Compilation, data: Data) -> Measurement:

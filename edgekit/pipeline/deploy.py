@@ -34,19 +34,19 @@ def run(order: Order, line: Line, out: Path, key: SigningKey, trial: Trial, samp
 
     A passed comparison commits what was flashed; any other verdict, and any error, takes it back.
     """
-    with exclusive(out):
+    with exclusive(out) as staging:
         with connect(trial.device):
             pass  # no device, or none there: told before minutes of compiling
         compilation, data = Compilation(order, line), evaluation(order, line, samples)
         with compilation.lowered() as finished:
             compiled = finished()
-        bundle = pack_bundle(compilation, compiled, key, out)
+        bundle = pack_bundle(compilation, compiled, key, staging)
         with connect(trial.device) as device:
             with line.stage("flash"):
                 installation = flash(bundle, device)
             try:
                 evidence = Evidence(_reference(compilation, data), _probe(installation, order, line, data))
-                report = decide(compilation, compiled, bundle, evidence, trial.device, out)
+                report = decide(compilation, compiled, bundle, evidence, trial.device, staging)
             except BaseException:
                 _take_back(installation)
                 raise
