@@ -103,11 +103,16 @@ def storage_errors(where: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or _is_short_write(error):
             raise StorageError(f"the disk of '{where}' is full", hint=f"df -h {where}") from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-            raise StorageError(f"'{where}' may not be written: {error.strerror}") from error
+            raise StorageError(f"'{where}' may not be written: {error.strerror}", hint=f"ls -ld {where}") from error
         raise
+
+
+def _is_short_write(error: OSError) -> bool:
+    """How numpy says that the disk is full, and no more than that."""
+    return error.errno is None and str(error).endswith(" written")
 
 
 def digest_of(parts: Mapping[str, Any] | Sequence[Any]) -> str:

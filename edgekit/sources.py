@@ -66,8 +66,11 @@ class Trace:
     def save(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         partial = file.with_name(f"{file.name}.{os.getpid()}")
-        partial.write_text(json.dumps([asdict(source) for source in self.sources]))
-        partial.replace(file)
+        try:
+            partial.write_text(json.dumps([asdict(source) for source in self.sources]))
+            partial.replace(file)
+        finally:
+            partial.unlink(missing_ok=True)
 
     @classmethod
     def read(cls, file: Path) -> Trace | None:

@@ -21,6 +21,7 @@ from edgekit.ir.artifact import Artifact
 from edgekit.specs.target import Runtime, Target
 
 TIMEOUT_S = 900.0
+DIED = "try another --backend; where it was SIGKILL, the machine was probably out of memory"
 
 
 class Lowering:
@@ -67,7 +68,7 @@ class Lowering:
         }
         with self._lock, self._time_limit():
             answer = self._ask(job)
-        if answer:
+        if answer["code"]:
             raise _error(answer, self._tail())
         return load_artifact(out)
 
@@ -85,7 +86,7 @@ class Lowering:
                 f"backend '{self._backend}' did not finish within {self._timeout_s:.0f} s and was stopped",
                 hint="try another --backend, or a smaller model",
             )
-        raise LoweringError(f"the worker of backend '{self._backend}' died{_quoted(self._tail())}")
+        raise LoweringError(f"the worker of backend '{self._backend}' died{_quoted(self._tail())}", hint=DIED)
 
     def _pipes(self) -> tuple[IO[str], IO[str]]:
         stdin, stdout = self._process.stdin, self._process.stdout
@@ -129,8 +130,8 @@ def _environment() -> dict[str, str]:
 def _error(answer: dict[str, Any], log: str) -> EdgekitError:
     by_code = {kind.code: kind for kind in all_errors()}
     kind = by_code.get(answer["code"], CompileError)
-    killed = kind is LoweringError and "process" in answer["message"]
-    return kind(answer["message"] + (_quoted(log) if killed else ""), hint=answer["hint"])
+    died = kind is LoweringError and "process" in answer["message"]
+    return kind(answer["message"] + (_quoted(log) if died else ""), hint=DIED if died else answer["hint"])
 
 
 def _quoted(log: str) -> str:

@@ -21,8 +21,13 @@ from typing import Any, TextIO
 from edgekit import plugins
 from edgekit.backends.base import Backend
 from edgekit.backends.store import save_artifact
+from edgekit.cache import storage_errors
 from edgekit.errors import EdgekitError, LoweringError
 from edgekit.specs.target import Runtime, Target
+
+PIPE_BYTES = 1 << 16
+MESSAGE_LIMIT = 4000
+"""So that an answer fits into a pipe that nobody reads yet."""
 
 
 def main(name: str) -> None:
@@ -41,26 +46,38 @@ def main(name: str) -> None:
 
 def _in_child(backend: Backend, job: dict[str, Any], answers: TextIO) -> dict[str, Any]:
     """Run one job in a fork; what it answers, or that it died."""
-    reply = Path(job["out"]) / "reply.json"
+    reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         die_with_parent()
         answers.close()
         # Nothing may return from here into the parent's loop.
         try:
-            reply.write_text(json.dumps(_job(backend, job)))
+            os.write(writer, json.dumps(_job(backend, job)).encode())
         except BaseException:  # noqa: BLE001  reported through the exit status
             traceback.print_exc()
             os._exit(1)
         os._exit(0)
+    os.close(writer)
     _, status = os.waitpid(child, 0)
-    if reply.exists():
-        answer: dict[str, Any] = json.loads(reply.read_text())
-        reply.unlink()
+    reply = _waiting(reader)
+    if reply:
+        answer: dict[str, Any] = json.loads(reply)
         return answer
     code = os.waitstatus_to_exitcode(status)
     how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
     return {"code": LoweringError.code, "message": f"the converter process {how}", "hint": None}
+
+
+def _waiting(reader: int) -> bytes:
+    """What is in the pipe now; its end may never come, where a converter left a process of its own behind."""
+    os.set_blocking(reader, False)
+    try:
+        return os.read(reader, PIPE_BYTES)
+    except BlockingIOError:
+        return b""
+    finally:
+        os.close(reader)
 
 
 def _job(backend: Backend, job: dict[str, Any]) -> dict[str, Any]:
@@ -69,14 +86,15 @@ def _job(backend: Backend, job: dict[str, Any]) -> dict[str, Any]:
 
     out = Path(job["out"])
     try:
-        program = load_program(Path(job["program"]))
-        target, runtime = Target.model_validate(job["target"]), Runtime.model_validate(job["runtime"])
-        artifact = backend.lower(program, target, runtime, out)
-        verify(artifact, program, Path(job["checks"]), out / "golden")
-        save_artifact(artifact, out)
+        with storage_errors(out):
+            program = load_program(Path(job["program"]))
+            target, runtime = Target.model_validate(job["target"]), Runtime.model_validate(job["runtime"])
+            artifact = backend.lower(program, target, runtime, out)
+            verify(artifact, program, Path(job["checks"]), out / "golden")
+            save_artifact(artifact, out)
     except EdgekitError as error:
-        return {"code": error.code, "message": str(error), "hint": error.hint}
-    return {}
+        return {"code": error.code, "message": str(error)[:MESSAGE_LIMIT], "hint": error.hint}
+    return {"code": None}
 
 
 def die_with_parent() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 from pydantic import RootModel, TypeAdapter
@@ -21,7 +22,10 @@ def save_program(program: Program, folder: Path) -> None:
     """Write `program.pt2`, `signature.json` and `history.json` into `folder`."""
     import torch
 
-    torch.export.save(program.exported, folder / "program.pt2")
+    content = io.BytesIO()
+    torch.export.save(program.exported, content)
+    # Not by torch: where the disk is full, its zip writer ends the process.
+    (folder / "program.pt2").write_bytes(content.getbuffer())
     (folder / "signature.json").write_bytes(_SIGNATURE.dump_json(program.signature))
     (folder / HISTORY).write_text(_History(program.history).model_dump_json())
 
