@@ -20,7 +20,7 @@ def main() -> NoReturn:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     if not os.environ.get("EDGEKIT_DEBUG"):
-        logging.disable(logging.WARNING)  # torch and torchao log what they miss and deprecate, at every start
+        logging.disable(logging.ERROR)  # torch and torchao log what they miss and deprecate; what fails is raised
         warnings.simplefilter("ignore")
     try:
         # Here, where a signal is already ours: what the commands import takes a third of a second.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+import contextlib
+import sys
+import threading
+from typing import Any, TextIO, cast
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +22,7 @@ from edgekit.specs.project import Project
 def capture(model: Model) -> Program:
     """The model as an exported program, batch 1. Raises CaptureError that names the module and the line."""
     try:
-        with torch.no_grad():
+        with torch.no_grad(), contextlib.redirect_stderr(cast(TextIO, _Quiet(sys.stderr))):
             exported = torch.export.export(model.module, model.examples)
             results = model.module(*model.examples)
     except Exception as error:
@@ -54,8 +57,24 @@ def output_names(project: Project, results: Any, count: int) -> tuple[str, ...]:
 
 def _output(name: str, leaf: Any) -> TensorSpec:
     if not isinstance(leaf, Tensor):
-        raise CaptureError(f"output '{name}' is {type(leaf).__name__}, not a tensor")
+        raise CaptureError(
+            f"output '{name}' is {type(leaf).__name__}, not a tensor",
+            hint="forward must return a tensor, or a tuple, list or dict of tensors",
+        )
     return TensorSpec(name, str(leaf.dtype).removeprefix("torch."), tuple(leaf.shape))
+
+
+class _Quiet:
+    """A stream that drops what this thread writes: torch.export prints the whole graph where it fails."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._thread = stream, threading.get_ident()
+
+    def write(self, text: str) -> int:
+        return len(text) if threading.get_ident() == self._thread else self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def _module(error: BaseException, model: Model) -> str:
