@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,29 +38,45 @@ def open_dataset(declared: DataSet, project: Project, where: str) -> MapStyle:
         return _Folder.of(path, project)
     readers = {".npz": _read_npz, ".parquet": _read_parquet}
     if path.suffix not in readers:
-        raise DataError(f"the {where}: '{path.name}' is neither .npz nor .parquet nor a folder of class folders")
+        raise DataError(
+            f"the {where}: '{path.name}' is neither .npz nor .parquet nor a folder of class folders",
+            hint='for anything else: loader = "data.py:function" in its place',
+        )
     try:
         return readers[path.suffix](path, project)
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"the {where}: '{path.name}' cannot be read: {error}") from error
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        names = ", ".join((*project.inputs, "label" if path.suffix == ".parquet" else "labels"))
+        raise DataError(
+            f"the {where}: '{path.name}' cannot be read: {error}",
+            hint=f"it must hold one row a sample of each of: {names}",
+        ) from error
 
 
 def _from_loader(loader: str, project: Project, where: str) -> MapStyle:
-    function = resolve(loader, project.root)
     try:
-        source = function()
+        source = resolve(loader, project.root)()
         len(source)
     except EdgekitError:
         raise
-    except Exception as error:
-        raise DataError(f"the {where}: '{loader}' failed: {in_a_line(error)}") from error
+    except (Exception, SystemExit) as error:  # user code that exits would end us without a word
+        raise DataError(
+            f"the {where}: '{loader}' failed: {in_a_line(error)}",
+            hint="a loader takes nothing and returns what has len() and [i] -> (input, label); try it alone in Python",
+        ) from error
     opened: MapStyle = source
     return opened
 
 
 def _read_npz(path: Path, project: Project) -> _Columns:
+    if not zipfile.is_zipfile(path):
+        raise ValueError("it is no .npz archive")
     with np.load(path, allow_pickle=False) as arrays:
-        return _Columns({name: arrays[name] for name in project.inputs}, arrays["labels"])
+        columns = {name: arrays[name] for name in project.inputs}
+        labels = arrays["labels"]
+    for name, column in columns.items():
+        if len(column) != len(labels):
+            raise ValueError(f"'{name}' has {len(column)} rows, 'labels' has {len(labels)}")
+    return _Columns(columns, labels)
 
 
 def _read_parquet(path: Path, project: Project) -> _Columns:

@@ -17,6 +17,11 @@ from edgekit.specs.factory import in_a_line, resolve
 from edgekit.specs.project import DataSet, Input, Project
 
 LABELS = "labels.npy"
+NUMBERS = "labels are whole numbers: indices into [model] classes"
+STATED = (
+    "[inputs] states one sample without a batch axis; where it is preprocessed, samples are uint8 [height, width, "
+    "channels]"
+)
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ def load_samples(project: Project, role: str, limit: int | None = None) -> Sampl
     source = open_dataset(declared, project, where)
     total = len(source)
     if total == 0:
-        raise DataError(f"the {where} is empty")
+        raise DataError(f"the {where} is empty", hint=f"[data] {role} must name at least one sample")
     chosen = range(total) if limit is None or limit >= total else spread(total, limit)
     samples = _collect(source, chosen, project.inputs, where)
     _check_labels(samples.labels, project, where)
@@ -94,7 +99,9 @@ def _collect(source: MapStyle, chosen: Sequence[int], inputs: Mapping[str, Input
     for i, (values, label) in _items(source, chosen, where):
         named = values if isinstance(values, Mapping) else {next(iter(inputs)): values}
         if set(named) != set(inputs):
-            raise DataError(f"the {where}: sample {i} has inputs {sorted(named)}, the project states {sorted(inputs)}")
+            raise DataError(
+                f"the {where}: sample {i} has inputs {sorted(named)}, the project states {sorted(inputs)}", hint=STATED
+            )
         for name, spec in inputs.items():
             columns[name].append(_checked(np.asarray(named[name]), spec, f"the {where}: sample {i}: '{name}'"))
         labels.append(label)
@@ -108,18 +115,23 @@ def _items(source: MapStyle, chosen: Sequence[int], where: str) -> Iterator[tupl
             values, label = source[i]
         except EdgekitError:
             raise
-        except Exception as error:
-            raise DataError(f"the {where}: sample {i} cannot be read: {in_a_line(error)}") from error
+        except (Exception, SystemExit) as error:  # user code that exits would end us without a word
+            raise DataError(
+                f"the {where}: sample {i} cannot be read: {in_a_line(error)}",
+                hint="a data set's [i] gives (input, label); try it alone in Python",
+            ) from error
         yield i, (values, label)
 
 
 def _checked(array: Array, spec: Input, where: str) -> Array:
     if array.shape != spec.raw_shape:
-        raise DataError(f"{where} has shape {list(array.shape)}, the project states {list(spec.raw_shape)}")
+        raise DataError(
+            f"{where} has shape {list(array.shape)}, the project states {list(spec.raw_shape)}", hint=STATED
+        )
     if array.dtype != np.dtype(spec.raw_dtype):
-        raise DataError(f"{where} is {array.dtype}, the project states {spec.raw_dtype}")
+        raise DataError(f"{where} is {array.dtype}, the project states {spec.raw_dtype}", hint=STATED)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise DataError(f"{where} holds NaN or infinite values")
+        raise DataError(f"{where} holds NaN or infinite values", hint="repair that sample, or leave it out")
     return array
 
 
@@ -127,9 +139,9 @@ def _label_array(labels: list[Any], where: str) -> Array:
     try:
         array = np.asarray([np.asarray(label) for label in labels])
     except ValueError as error:
-        raise DataError(f"the {where}: labels have different shapes") from error
+        raise DataError(f"the {where}: labels have different shapes", hint=NUMBERS) from error
     if array.dtype.kind not in "iufb":
-        raise DataError(f"the {where}: labels are {array.dtype}, not numbers")
+        raise DataError(f"the {where}: labels are {array.dtype}, not numbers", hint=NUMBERS)
     return array.astype(np.int64 if array.dtype.kind in "iub" else np.float64)
 
 
@@ -142,14 +154,21 @@ def _check_labels(labels: Array, project: Project, where: str) -> None:
     if len(wrong):
         raise DataError(
             f"the {where}: label {labels[wrong[0]]} of sample {wrong[0]} is outside 0 to {len(classes) - 1}",
-            hint="the labels are indices into [model] classes",
+            hint=NUMBERS,
         )
 
 
 def class_names(project: Project) -> tuple[str, ...]:
-    """The project's class names; empty where it states none."""
+    """The project's class names; empty where it states none. Raises DataError or SpecError if they cannot be read."""
     classes = project.model.classes
-    if classes is None:
-        return ()
-    found = resolve(classes, project.root) if isinstance(classes, str) else classes
-    return tuple(str(name) for name in found)
+    if not isinstance(classes, str):
+        return classes or ()
+    try:
+        return tuple(str(name) for name in resolve(classes, project.root))
+    except EdgekitError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise DataError(
+            f"the classes of '{project.name}': '{classes}' cannot be read: {in_a_line(error)}",
+            hint="[model] classes lists the names, or says file.py:NAME of a list of them",
+        ) from error

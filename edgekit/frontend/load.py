@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import numpy as np
 import torch
@@ -38,7 +39,7 @@ def load(project: Project) -> Model:
     try:
         with torch.no_grad():
             module(*examples)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         shapes = ", ".join(f"{name} {list(spec.shape)}" for name, spec in project.inputs.items())
         raise ForwardError(
             f"the model's forward failed on {shapes}{place(error, project.root)}: {in_a_line(error)}",
@@ -55,11 +56,17 @@ def _make(project: Project) -> object:
         return factory
     try:
         return factory()
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # user code that exits would end us without a word
         raise LoadError(
             f"factory '{project.model.factory}' failed{place(error, project.root)}: {in_a_line(error)}",
-            hint=f"try it alone: python -c 'import model; model.{project.model.factory.rpartition(':')[2]}()'",
+            hint=_alone(project),
         ) from error
+
+
+def _alone(project: Project) -> str:
+    file, _, name = project.model.factory.partition(":")
+    module = ".".join(PurePosixPath(file).with_suffix("").parts)
+    return f"try it alone: cd '{project.root}' && python -c 'from {module} import {name}; {name}()'"
 
 
 def _examples(project: Project) -> tuple[Tensor, ...]:

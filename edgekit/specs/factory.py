@@ -57,7 +57,8 @@ def _module(path: Path, root: Path) -> Any:
         spec.loader.exec_module(module)
     except BaseException as error:
         del sys.modules[name]
-        if not isinstance(error, Exception) or isinstance(error, EdgekitError):
+        # A file that exits would end us without a word.
+        if not isinstance(error, Exception | SystemExit) or isinstance(error, EdgekitError):
             raise
         missing = error.name if isinstance(error, ModuleNotFoundError) else None
         raise LoadError(
