@@ -7,9 +7,11 @@ from pathlib import Path
 
 from pydantic import RootModel, TypeAdapter
 
+from edgekit.frontend.foreign import refusal
 from edgekit.ir.program import PassRecord, Program
 from edgekit.ir.signature import Signature
 
+PROGRAM = "program.pt2"
 HISTORY = "history.json"
 _SIGNATURE = TypeAdapter(Signature)
 
@@ -25,17 +27,23 @@ def save_program(program: Program, folder: Path) -> None:
     content = io.BytesIO()
     torch.export.save(program.exported, content)
     # Not by torch: where the disk is full, its zip writer ends the process.
-    (folder / "program.pt2").write_bytes(content.getbuffer())
+    (folder / PROGRAM).write_bytes(content.getbuffer())
     (folder / "signature.json").write_bytes(_SIGNATURE.dump_json(program.signature))
     (folder / HISTORY).write_text(_History(program.history).model_dump_json())
 
 
 def load_program(folder: Path) -> Program:
-    """The program that `save_program` wrote."""
+    """The program that `save_program` wrote. Raises UnsupportedOperator if it calls one that is not known here."""
     import torch
     import torch.ao.quantization.fx._decomposed  # registers the operators of a quantized program
 
-    exported = torch.export.load(folder / "program.pt2")
+    try:
+        exported = torch.export.load(folder / PROGRAM)
+    except RuntimeError as error:
+        unknown = refusal(folder / PROGRAM)
+        if unknown is None:
+            raise
+        raise unknown from error
     signature = _SIGNATURE.validate_json((folder / "signature.json").read_bytes())
     return Program(exported, signature, load_history(folder))
 
