@@ -18,7 +18,7 @@ from edgekit.cache import digest_of, storage_errors, tool_versions
 from edgekit.errors import OutputBusy
 from edgekit.ir.measurement import Measurement
 from edgekit.measure import store
-from edgekit.measure.installed import unpacked
+from edgekit.measure.installed import outputs_in_parts, unpacked
 from edgekit.pipeline.compile import Compilation, Compiled
 from edgekit.pipeline.inputs import Data
 from edgekit.pipeline.line import Line
@@ -138,6 +138,7 @@ def _candidate(made: Build) -> Measurement:
             folder = Path(scratch) / "bundle"
             made.bundle.extract(folder)
             with unpacked(folder) as endpoint:
-                store.save(endpoint.measure(made.data.samples, None), out / "measurement")
+                measured = outputs_in_parts(endpoint, made.data.samples, os.cpu_count() or 1)
+                store.save(measured, out / "measurement")
 
     return store.load(line.entry("verify", key, make) / "measurement")

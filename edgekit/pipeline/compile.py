@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,16 +102,26 @@ class Compilation:
     @contextlib.contextmanager
     def lowered(self) -> Iterator[Callable[[], Compiled]]:
         """Start compiling; what is yielded waits for the end of it. Leaving early stops the converter."""
-        keys = [("lower", self.lower_key(self.quantize_key))]
-        if self.order.profile.quantize:
-            keys.insert(0, ("lower float32", self.lower_key(self.capture_key)))
-        entries = self._reused(keys)
-        if entries:
-            yield lambda: self._compiled(entries)
-            return
-        with threads(1) as pool, Lowering(self.order.runtime.backend) as worker:
+        with threads(1) as pool, contextlib.ExitStack() as stack:
+            start = partial(Lowering, self.order.runtime.backend)
+            # What was never read was never lowered: the worker may import while the inputs are read.
+            early = None if self.known else stack.enter_context(start())
+            keys = [("lower", self.lower_key(self.quantize_key))]
+            if self.order.profile.quantize:
+                keys.insert(0, ("lower float32", self.lower_key(self.capture_key)))
+            entries = self._reused(keys)
+            if entries:
+                yield lambda: self._compiled(entries)
+                return
+            worker = early or stack.enter_context(start())
             pending = [self._submit(pool, worker, name, key) for name, key in keys]
             yield lambda: self._compiled([future.result() for future in pending])
+
+    @property
+    def known(self) -> bool:
+        """Whether the keys can be told without loading the model or reading data."""
+        data = [self.golden, self.calibration] if self.order.profile.quantize else [self.golden]
+        return self.network.known and all(samples.known for samples in data)
 
     def _reused(self, keys: list[tuple[str, str]]) -> list[Path]:
         """Every lowering, if all are in the cache; then all that led to them is recorded as reused too."""
@@ -179,13 +189,10 @@ class Compilation:
 
 def foreseen(compilation: Compilation) -> dict[str, str]:
     """Which stages a build would run and which it would reuse, as far as that is known without loading anything."""
-    quantize = compilation.order.profile.quantize
-    inputs: list[Network | Data] = [compilation.network, compilation.golden]
-    names = ["capture", "lower"]
-    if quantize:
-        inputs.append(compilation.calibration)
-        names = ["capture", "quantize", "lower float32", "lower"]
-    if not all(known.known for known in inputs):
+    names = ["capture", "quantize", "lower float32", "lower"]
+    if compilation.order.profile.quantize is None:
+        names = ["capture", "lower"]
+    if not compilation.known:
         return dict.fromkeys(names, "to do")
     keys = {
         "capture": compilation.capture_key,
