@@ -115,6 +115,6 @@ def _read_secret(path: Path) -> bytes:
 
 def _read_public(path: Path) -> PublicKey:
     if not path.is_file():
-        raise UsageError(f"there is no file '{path}'")
+        raise UsageError(f"there is no file '{path}'", hint="`edgekit keys new` prints where NAME.pub is")
     with readable(path), path.open("rb") as file:
         return PublicKey.from_pem(file.read(_MAX_PEM_BYTES), f"'{path}'")

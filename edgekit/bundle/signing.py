@@ -50,7 +50,7 @@ class PublicKey:
         try:
             key = serialization.load_pem_public_key(pem)
         except (ValueError, UnsupportedAlgorithm) as error:
-            raise UsageError(f"{where} is no public key in PEM form") from error
+            raise UsageError(f"{where} is no public key in PEM form", hint="it is the NAME.pub of a key") from error
         if not isinstance(key, Ed25519PublicKey):
             raise UsageError(f"{where} is not an Ed25519 key", hint="edgekit keys new NAME")
         return cls(key.public_bytes_raw())

@@ -26,7 +26,7 @@ def main() -> NoReturn:
         # Here, where a signal is already ours: what the commands import takes a third of a second.
         from edgekit.cli.app import app
 
-        app()
+        app(prog_name="edgekit")
     except (Exception, KeyboardInterrupt, SystemExit) as error:
         # A signal may surface as anything: typer exits on it, and imports that it cuts short fail in their own words.
         if stop.came:
