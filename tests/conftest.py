@@ -2,22 +2,86 @@
 
 from __future__ import annotations
 
+import logging
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.networks import write_project
+from tests.terminal import LENIENT, Ended, edgekit
+
+
+@pytest.fixture(scope="session")
+def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Where the tests of this session keep keys, cache and local device."""
+    home = tmp_path_factory.getbasetemp() / "home"
+    return {f"EDGEKIT_{name}": str(home / name.lower()) for name in ("CONFIG", "CACHE", "DATA")}
 
 
 @pytest.fixture(autouse=True)
-def _own_places(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_places(places: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the user's own keys, cache or local device."""
-    home = tmp_path_factory.getbasetemp() / "home"
-    for name in ("CONFIG", "CACHE", "DATA"):
-        monkeypatch.setenv(f"EDGEKIT_{name}", str(home / name.lower()))
+    for name, folder in places.items():
+        monkeypatch.setenv(name, folder)
 
 
 @pytest.fixture
 def project_folder(tmp_path: Path) -> Path:
     """A project of a small residual network."""
     return write_project(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, in one place for the whole session, so that what was made of it is reused."""
+    return write_project(tmp_path_factory.mktemp("projects") / "small", samples=64)
+
+
+@dataclass(frozen=True)
+class Built:
+    """A build that passed, and the options that it was made with."""
+
+    options: tuple[object, ...]
+    out: Path
+    ended: Ended
+
+    @property
+    def bundle(self) -> Path:
+        return next(self.out.glob("*.edgekit"))
+
+
+@pytest.fixture(scope="session")
+def built(small: Path, places: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """The small project, built for this host by onnx: the quickest of the backends."""
+    out = tmp_path_factory.mktemp("built") / "out"
+    options = ("--project", small, "--target", "host", "--backend", "onnx", *LENIENT)
+    ended = edgekit("build", *options, "--out", out, env=places)
+    assert ended.code == 0, ended.err
+    return Built(options, out, ended)
+
+
+Command = Callable[..., Ended]
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
+    """The command line in this process: `edgekit.cli.main` with these arguments, to its exit."""
+    from edgekit.cli import main
+
+    def call(*argv: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["edgekit", *map(str, argv)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as left:
+            main()
+        said = capsys.readouterr()
+        return Ended(int(left.value.code or 0), said.out, said.err)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield call
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    logging.disable(logging.NOTSET)

@@ -1,0 +1,76 @@
+"""The command line as its users have it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+COMMAND = (sys.executable, "-m", "edgekit.cli")
+NOTHING: Mapping[str, str] = {}
+LENIENT = ("--set", "profile.gates.size_ratio.max=2", "--set", "profile.gates.accuracy_drop.max=0.5")
+"""Gates for a network too small to shrink, on too few samples to tell."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """The one JSON document on stdout."""
+        return json.loads(self.out)
+
+    def refused(self, code: str, exit_code: int) -> str:
+        """What the error said, hint and all, once it is sure to be one of ours and the only thing that was said."""
+        assert self.err.startswith(f"error {code}: "), self.err
+        assert self.code == exit_code
+        assert self.out == ""
+        assert "\n  hint: " in self.err, self.err
+        assert "Traceback" not in self.err
+        return self.err
+
+
+def environment(extra: Mapping[str, str] = NOTHING) -> dict[str, str]:
+    """Ours, with what a test adds, and the checkout under test first on the path."""
+    path = os.pathsep.join(
+        filter(None, (extra.get("PYTHONPATH"), str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")))
+    )
+    return {**os.environ, **extra, "PYTHONPATH": path}
+
+
+def start(*argv: object, cwd: Path | None = None, env: Mapping[str, str] = NOTHING) -> subprocess.Popen[str]:
+    """The command in a process of its own, running."""
+    return subprocess.Popen(
+        [*COMMAND, *map(str, argv)],
+        cwd=cwd,
+        env=environment(env),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def end(process: subprocess.Popen[str], timeout: float = 240) -> Ended:
+    """Wait for the command."""
+    try:
+        out, err = process.communicate(timeout=timeout)
+    finally:
+        process.kill()
+        process.wait()
+    return Ended(process.returncode, out, err)
+
+
+def edgekit(*argv: object, cwd: Path | None = None, env: Mapping[str, str] = NOTHING, timeout: float = 240) -> Ended:
+    """The command in a process of its own, to its end."""
+    return end(start(*argv, cwd=cwd, env=env), timeout)
