@@ -120,10 +120,10 @@ class Lowering:
 
 
 def _environment() -> dict[str, str]:
-    """The caller's, with this edgekit first on the path, one thread, and the converters' progress chatter off."""
+    """The caller's, this edgekit first on the path, one thread. Converters show no progress, nor report home."""
     here = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH", ""))))
-    quiet = {"TQDM_DISABLE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    quiet = {"TQDM_DISABLE": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "ORT_DISABLE_TELEMETRY": "1"}
     return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **quiet}
 
 

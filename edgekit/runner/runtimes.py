@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -86,6 +87,7 @@ class Onnx:
     """onnxruntime on the CPU; the manifest's options are session config entries."""
 
     def __init__(self, distribution: str) -> None:
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # 1.31 reports to its maker from the import on
         self._runtime = import_module(distribution)
 
     def load(self, manifest: Manifest, threads: int) -> Call:
