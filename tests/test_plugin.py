@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from tests.networks import write_project
+from tests.terminal import edgekit
+
 PLUGIN = Path(__file__).parent / "plugin"
 
 FOUND = """
@@ -123,6 +126,19 @@ def test_its_backend_refuses_what_its_board_cannot_run(site: Path, tmp_path: Pat
     refusal = python(REFUSED.format(statement=statement), site, tmp_path)
     assert refusal["code"] == "EK103"
     assert "'plain-onnx' on 'plain-board' cannot run static-int8" in refusal["message"]
+
+
+def test_a_build_for_its_board_goes_through_its_backend_and_its_metric(
+    site: Path, places: dict[str, str], tmp_path: Path
+) -> None:
+    project = write_project(tmp_path / "project", samples=32)
+    options = ("--project", project, "--target", "plain", "--set", "project.model.task=top-two")
+    built = edgekit("build", *options, "--out", tmp_path / "out", "--json", env={**places, "PYTHONPATH": str(site)})
+    assert built.code == 0, built.err
+    report = built.document["reports"][0]
+    assert (report["target"], report["backend"], report["verdict"]) == ("plain-board", "plain-onnx", "passed")
+    assert report["candidate"]["metric"]["name"] == "top2"
+    assert report["artifact"]["format"] == "onnx"
 
 
 @pytest.mark.parametrize(

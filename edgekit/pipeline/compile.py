@@ -7,13 +7,14 @@ import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekit.backends.isolation import Lowering
 from edgekit.backends.store import load_artifact
 from edgekit.cache import digest_of, tool_versions
+from edgekit.errors import MissingExtra
 from edgekit.frontend.store import HISTORY, load_history
 from edgekit.ir.artifact import Artifact
 from edgekit.ir.program import PassRecord
@@ -103,9 +104,8 @@ class Compilation:
     def lowered(self) -> Iterator[Callable[[], Compiled]]:
         """Start compiling; what is yielded waits for the end of it. Leaving early stops the converter."""
         with threads(1) as pool, contextlib.ExitStack() as stack:
-            start = partial(Lowering, self.order.runtime.backend)
             # What was never read was never lowered: the worker may import while the inputs are read.
-            early = None if self.known else stack.enter_context(start())
+            early = None if self.known else stack.enter_context(self._worker())
             keys = [("lower", self.lower_key(self.quantize_key))]
             if self.order.profile.quantize:
                 keys.insert(0, ("lower float32", self.lower_key(self.capture_key)))
@@ -113,7 +113,7 @@ class Compilation:
             if entries:
                 yield lambda: self._compiled(entries)
                 return
-            worker = early or stack.enter_context(start())
+            worker = early or stack.enter_context(self._worker())
             pending = [self._submit(pool, worker, name, key) for name, key in keys]
             yield lambda: self._compiled([future.result() for future in pending])
 
@@ -122,6 +122,16 @@ class Compilation:
         """Whether the keys can be told without loading the model or reading data."""
         data = [self.golden, self.calibration] if self.order.profile.quantize else [self.golden]
         return self.network.known and all(samples.known for samples in data)
+
+    def _worker(self) -> Lowering:
+        versions = tool_versions(self.order.backend.packages)
+        missing = next((name for name, version in versions.items() if version == "none"), None)
+        if missing:
+            raise MissingExtra(
+                f"backend '{self.order.runtime.backend}' needs '{missing}', which is not installed",
+                hint="pip install torch==2.13.0 && pip install 'edgekit[build]'",
+            )
+        return Lowering(self.order.runtime.backend)
 
     def _reused(self, keys: list[tuple[str, str]]) -> list[Path]:
         """Every lowering, if all are in the cache; then all that led to them is recorded as reused too."""
