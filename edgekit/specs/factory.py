@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-from edgekit.errors import EdgekitError, LoadError, SpecError, nearest
+from edgekit.errors import EdgekitError, LoadError, SpecError, suggest
 
 
 def _well_formed(text: str) -> str:
@@ -35,8 +35,8 @@ def resolve(factory: str, root: Path) -> Any:
     module = _module(path, root)
     if not hasattr(module, name):
         public = [known for known in vars(module) if not known.startswith("_")]
-        close = nearest(name, public)
-        raise SpecError(f"'{file}' has no '{name}'", hint=f"did you mean '{close}'?" if close else None)
+        hint = suggest(name, public, f"what it has: {', '.join(public) or 'nothing'}")
+        raise SpecError(f"'{file}' has no '{name}'", hint=hint)
     return getattr(module, name)
 
 
