@@ -42,7 +42,7 @@ class Eager:
             started = time.perf_counter_ns()
             model.module(*singles[0])
             first_ns = time.perf_counter_ns() - started
-            outputs = _outputs(model, samples)
+            outputs, threads = _outputs(model, samples)
             latency, valid = self._latency(model, singles, probe) if probe else (no_latency(), NOT_ASKED)
         return Measurement(
             outputs=outputs,
@@ -52,7 +52,7 @@ class Eager:
             load_ns=load_ns,
             first_ns=first_ns,
             peak_rss_bytes=system.peak_rss_bytes(),
-            environment=_environment(probe.threads if probe else torch.get_num_threads()),
+            environment=_environment(probe.threads if probe else threads),
             validity=valid,
         )
 
@@ -65,15 +65,16 @@ class Eager:
         return taken, validity(len(taken), probe.min_count, background.cores, probe.threads, cores)
 
 
-def _outputs(model: Model, samples: Samples) -> dict[str, Array]:
-    """Every output by name, [N, …] float or integer as the model gives it."""
+def _outputs(model: Model, samples: Samples) -> tuple[dict[str, Array], int]:
+    """Every output by name, [N, …] float or integer as the model gives it, and how many threads it took."""
     batch = BATCH if _takes_batches(model, samples) else 1
     columns = [torch.from_numpy(np.ascontiguousarray(samples.inputs[name])) for name in model.project.inputs]
-    with _threads(_quicker(model, tuple(column[:batch] for column in columns))):
+    threads = _quicker(model, tuple(column[:batch] for column in columns))
+    with _threads(threads):
         rows = [_leaves(model, chunk) for chunk in _chunks(columns, batch)]
     results = model.module(*model.examples)
     names = output_names(model.project, results, len(rows[0]))
-    return {name: np.concatenate([row[i] for row in rows]) for i, name in enumerate(names)}
+    return {name: np.concatenate([row[i] for row in rows]) for i, name in enumerate(names)}, threads
 
 
 def _quicker(model: Model, chunk: tuple[Tensor, ...]) -> int:
