@@ -29,5 +29,6 @@ def is_skipped(node: Node, patterns: Sequence[str]) -> bool:
 
 
 def _ancestry(path: str) -> Iterable[str]:
-    parts = path.split(".") if path else []
+    """`a`, `a.b`, `a.b.c`; for the network itself its empty name, which only `*` matches."""
+    parts = path.split(".")
     return (".".join(parts[: count + 1]) for count in range(len(parts)))
