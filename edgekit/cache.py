@@ -104,10 +104,15 @@ def storage_errors(where: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or _is_short_write(error):
-            raise StorageError(f"the disk of '{where}' is full", hint=f"df -h {where}") from error
+            raise StorageError(f"the disk of '{where}' is full", hint=f"df -h {_mount(where)}") from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise StorageError(f"'{where}' may not be written: {error.strerror}", hint=f"ls -ld {where}") from error
         raise
+
+
+def _mount(where: Path) -> Path:
+    """Where its disk is mounted: a folder that is there still when somebody reads this."""
+    return next(folder for folder in (where.absolute(), *where.absolute().parents) if folder.is_mount())
 
 
 def _is_short_write(error: OSError) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from edgekit.cache import storage_errors
 from edgekit.devices.answers import Info
 from edgekit.devices.transport import Completed, Transport
 from edgekit.errors import CommandFailed, DeviceBusy, EdgekitError, Incompatible, StorageError
@@ -69,7 +70,8 @@ def put_runner(transport: Transport) -> tuple[Runner, Info]:
     if _document(runner._run(("info",), QUICK_S)) is None:
         with tempfile.TemporaryDirectory() as folder:
             local = Path(folder) / runner.program.name
-            local.write_bytes(packed)
+            with storage_errors(local.parent):
+                local.write_bytes(packed)
             transport.push(local, runner.program)
     return runner, runner.ask(Info, "info", timeout=QUICK_S)
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from edgekit.cache import digest_of, tool_versions
+from edgekit.cache import digest_of, storage_errors, tool_versions
 from edgekit.pipeline.line import Line
 from edgekit.samples import Samples, class_names, load_samples
 from edgekit.sources import Trace, traced
@@ -136,5 +136,6 @@ class Data:
 
 def _trace(call: Callable[[], T], project: Project, file: Path) -> tuple[T, Trace]:
     result, trace = traced(call, project.root)
-    trace.save(file)
+    with storage_errors(file.parent):
+        trace.save(file)
     return result, trace
