@@ -29,7 +29,7 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 BACKENDS = ("executorch", "onnx", "tflite")
 
 # executorch reads its own resources in a deprecated way, once, when it is first imported.
-pytestmark = pytest.mark.filterwarnings("ignore:read_text is deprecated:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 @pytest.fixture(scope="module")
