@@ -107,7 +107,7 @@ def storage_errors(where: Path) -> Iterator[None]:
             raise StorageError(f"the disk of '{where}' is full", hint=f"df -h {_mount(where)}") from error
         if str(error.strerror).startswith("No usable temporary directory"):  # tempfile's, where it could write nowhere
             raise StorageError("no folder for temporary files can be written", hint="df -h /tmp") from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR):
             raise StorageError(f"'{where}' may not be written: {error.strerror}", hint=f"ls -ld {where}") from error
         raise
 

@@ -12,12 +12,18 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache as memoized
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
-from edgekit.cache import digest_of, file_digest
+from pydantic import TypeAdapter
+
+from edgekit.cache import digest_of, file_digest, storage_errors
 
 T = TypeVar("T")
+NATIVE = {".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".gguf", ".h5", ".hdf5"}
+"""Endings of weights: native code likes to open them by itself, so a project's own always count as read."""
 RACY_NS = 2_000_000_000
 """A file written this shortly before it was read may change again within one tick of its clock."""
 
@@ -55,45 +61,111 @@ class Trace:
     """What one run of a user's code read. `digest` changes when, and only when, a content does."""
 
     sources: tuple[Source, ...]
+    versions: tuple[tuple[str, str], ...] = ()
+    """Of the installed packages that the user's own modules use."""
+    volatile: int = 0
+    """When it ended, if something it read was written meanwhile: nobody knows which content the result is of."""
 
     @property
     def digest(self) -> str:
-        return digest_of(sorted((source.path, source.digest) for source in self.sources))
+        read = sorted((source.path, source.digest) for source in self.sources)
+        return digest_of({"read": read, "versions": self.versions, "volatile": self.volatile})
 
     def current(self) -> bool:
-        return all(source.unchanged() for source in self.sources)
+        same = all(_version(name) == version for name, version in self.versions)
+        return same and all(source.unchanged() for source in self.sources)
 
     def save(self, file: Path) -> None:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        """Keep it for `read`, unless nothing can be told from it. Raises StorageError."""
+        if self.volatile:
+            return
         partial = file.with_name(f"{file.name}.{os.getpid()}")
-        try:
-            partial.write_text(json.dumps([asdict(source) for source in self.sources]))
-            partial.replace(file)
-        finally:
-            partial.unlink(missing_ok=True)
+        with storage_errors(file.parent):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                partial.write_text(json.dumps(asdict(self)))
+                partial.replace(file)
+            finally:
+                partial.unlink(missing_ok=True)
 
     @classmethod
     def read(cls, file: Path) -> Trace | None:
         """The trace in `file`, if there is one and everything it read is still the same."""
         try:
-            trace = cls(tuple(Source(**values) for values in json.loads(file.read_text())))
-        except (OSError, ValueError, TypeError):
+            trace = _TRACE.validate_json(file.read_bytes())
+        except (OSError, ValueError):
             return None
         return trace if trace.current() else None
 
 
-def traced(call: Callable[[], T], root: Path) -> tuple[T, Trace]:
-    """What `call` returns, and every file it read through Python, and every module of `root` it may have used.
+_TRACE = TypeAdapter(Trace)
 
-    Files that native code opens by itself are not seen, unless they lie behind a Python `open`.
+
+def traced(call: Callable[[], T], root: Path, ignored: Path) -> tuple[T, Trace]:
+    """What `call` returns, and all it was made of: files read through Python, the project's modules and what they use,
+    and the weights in the project's folder, which native code opens unseen. Nothing in `ignored` counts.
+
+    Other files that native code opens by itself are not seen.
     """
+    started = time.time_ns()
     with _recording() as seen:
         result = call()
-    modules = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-    own = {str(Path(file)) for file in modules if file and file.startswith(str(root))}
     seen.discard(str(root))  # the importer lists it, to look for modules
-    paths = sorted({path for path in map(_source_path, seen | own) if path and not _ours_or_the_systems(path)})
-    return result, Trace(tuple(Source.of(path) for path in map(Path, paths) if path.exists()))
+    modules, packages = _used(root)
+    found = sorted({path for path in map(_source_path, seen | modules | _weights(root)) if path})
+    kept = [Path(path) for path in found if not _passed_over(path, root, ignored)]
+    sources = tuple(Source.of(path) for path in kept if path.exists())
+    written = any(source.mtime_ns > started and Path(source.path).is_file() for source in sources)
+    versions = tuple((name, _version(name)) for name in sorted(packages))
+    return result, Trace(sources, versions, time.time_ns() if written else 0)
+
+
+def _used(root: Path) -> tuple[set[str], set[str]]:
+    """Files of the modules of `root`, and of what these name; where that is installed, the package's name instead."""
+    files, packages = set(), set()
+    waiting = [name for name, module in list(sys.modules.items()) if _file(module).startswith(str(root))]
+    known = set(waiting)
+    while waiting:
+        module = sys.modules[waiting.pop()]
+        files.add(_file(module))
+        for value in list(vars(module).values()):
+            name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+            if not isinstance(name, str) or name in known or name not in sys.modules:
+                continue
+            known.add(name)
+            file = _file(sys.modules[name])
+            if file and not file.startswith(_installed()):
+                waiting.append(name)
+            elif "site-packages" in file:
+                packages.add(name.partition(".")[0])
+    return files, {name for name in packages if _version(name)}
+
+
+def _weights(root: Path) -> set[str]:
+    return {
+        os.path.join(folder, name)
+        for folder, folders, names in os.walk(root)
+        if _visible(folders)
+        for name in names
+        if os.path.splitext(name)[1] in NATIVE
+    }
+
+
+def _visible(folders: list[str]) -> bool:
+    """Keep `os.walk` out of hidden folders."""
+    folders[:] = [name for name in folders if not name.startswith((".", "__"))]
+    return True
+
+
+def _file(module: ModuleType) -> str:
+    return getattr(module, "__file__", None) or ""
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
 
 
 _recorders: list[set[str]] = []
@@ -128,9 +200,7 @@ def _on_event(event: str, args: tuple[Any, ...]) -> None:
 
 def _writes(args: tuple[Any, ...]) -> bool:
     mode, flags = args[1], args[2]
-    return (
-        any(letter in mode for letter in "wax+") if isinstance(mode, str) else bool(flags & (os.O_WRONLY | os.O_RDWR))
-    )
+    return any(letter in mode for letter in "wax") if isinstance(mode, str) else bool(flags & (os.O_WRONLY | os.O_RDWR))
 
 
 def _source_path(path: str) -> str | None:
@@ -143,11 +213,11 @@ def _source_path(path: str) -> str | None:
     return None if path in {os.path.abspath(entry) for entry in sys.path} else path
 
 
-def _ours_or_the_systems(path: str) -> bool:
+def _passed_over(path: str, root: Path, ignored: Path) -> bool:
     """Installed code and the system's own files: versions stand for them in the keys. Installed *data* does count."""
-    if path.startswith(("/proc/", "/sys/", "/dev/")) or ".dist-info" in path:
+    if path.startswith((os.path.join(ignored, ""), "/proc/", "/sys/", "/dev/")) or ".dist-info" in path:
         return True
-    installed = path.startswith(_installed())
+    installed = path.startswith(_installed()) and not path.startswith(os.path.join(root, ""))
     return installed and (path.endswith((".py", ".so", ".pth", ".typed", ".cfg")) or os.path.isdir(path))
 
 

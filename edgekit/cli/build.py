@@ -91,13 +91,15 @@ def run_command(
     """
     if report and report.suffix not in FORMS:
         raise OptionError(f"--report '{report}' has no known ending", hint=f"one of {', '.join(FORMS)}")
+    if report and not report.resolve().parent.is_dir():
+        raise OptionError(f"--report: there is no folder '{report.parent}'", hint=f"mkdir -p '{report.parent}'")
     changes = [*(overrides or ()), *([f'project.reference.url="{reference}"'] if reference else ())]
     wanted = orders(find_project(project, example), target, backend, profile, changes)
 
     def walk(order: Order, line: Line, folder: Path, signer: SigningKey) -> Report:
         return run(order, line, folder, signer, Trial(device, not no_commit), samples)
 
-    reports = _walk(wanted, walk, out, key, no_cache, 1)
+    reports = _walk(wanted, walk, out, key, no_cache, jobs)
     _finish(reports, json, report)
     raise typer.Exit(0 if all(found.verdict == "passed" for found in reports) else 1)
 
@@ -194,6 +196,6 @@ def _folder(order: Order, wanted: Sequence[Order], out: Path | None) -> Path:
 
 
 def _finish(reports: Sequence[Report], json: bool, file: Path | None) -> None:
+    typer.echo(record.to_json(reports) if json else text.render(reports), nl=False)
     if file:
         write(file, FORMS[file.suffix](reports))
-    typer.echo(record.to_json(reports) if json else text.render(reports), nl=False)

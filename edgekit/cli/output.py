@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 
 import typer
 from rich.console import Console
@@ -55,10 +57,33 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 @contextmanager
 def progress(title: str) -> Iterator[Watch]:
-    """Shows the stage that runs, and each one's time when it ends; silent when stderr is not a terminal."""
-    if not ERRORS.is_terminal:
-        yield lambda name, stage: None
-        return
+    """Shows the stage that runs, and each one's time when it ends; silent when stderr is not a terminal.
+
+    Whatever is printed inside, by a user's code or by native code, goes to stderr: stdout is for results.
+    """
+    with _stdout_to_stderr():
+        if ERRORS.is_terminal:
+            with _status(title) as watch:
+                yield watch
+        else:
+            yield lambda name, stage: None
+
+
+@contextmanager
+def _stdout_to_stderr() -> Iterator[None]:
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+@contextmanager
+def _status(title: str) -> Iterator[Watch]:
     running: dict[str, None] = {}
     with ERRORS.status(title) as status:
 

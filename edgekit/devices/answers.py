@@ -19,7 +19,6 @@ class Info(Spec):
     cores: int
     ram_bytes: int | None
     python: str
-    """Processes that wanted to run, over the last minute."""
     runtimes: Mapping[str, str | None]
     """By format, name and version of what would run it; None where nothing does."""
 

@@ -51,7 +51,7 @@ class Eager:
             latency_ns=latency,
             load_ns=load_ns,
             first_ns=first_ns,
-            peak_rss_bytes=system.peak_rss_bytes(),
+            peak_rss_bytes=None,  # this process holds the compiler and the data too: its peak says nothing of the model
             environment=_environment(probe.threads if probe else threads),
             validity=valid,
         )

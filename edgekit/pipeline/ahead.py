@@ -19,11 +19,11 @@ TIMEOUT_S = 3600.0
 _ORDER = TypeAdapter(Order)
 
 
-def compile_in_process(order: Order, cache: Cache) -> bool:
-    """Whether the order's artifacts are in the cache now."""
+def compile_in_process(order: Order, cache: Cache) -> None:
+    """Put the order's artifacts into the cache, if they can be made at all."""
     job = {"cache": str(cache.root), "order": _ORDER.dump_python(order, mode="json", by_alias=True)}
-    argv = [sys.executable, "-m", "edgekit.pipeline.ahead", json.dumps(job)]
-    return process.run(argv, timeout=TIMEOUT_S).returncode == 0
+    argv = [sys.executable, "-P", "-m", "edgekit.pipeline.ahead", json.dumps(job)]
+    process.run(argv, timeout=TIMEOUT_S)
 
 
 def main(text: str) -> None:

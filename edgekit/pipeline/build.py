@@ -61,7 +61,7 @@ def evaluation(order: Order, line: Line, samples: int | None) -> Data:
 @contextlib.contextmanager
 def exclusive(out: Path) -> Iterator[Path]:
     """The folder `out`, made if need be, for this build alone. Yields a folder in it: what that holds at the end goes
-    into `out`, and after an error nothing does, so that no bundle stands without the report that goes with it.
+    into `out`, bundle and report together, and after an error nothing does.
 
     Raises OutputBusy if another build has it, StorageError if it cannot be made or the disk is full.
     """

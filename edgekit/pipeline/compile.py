@@ -135,12 +135,16 @@ class Compilation:
 
     def _reused(self, keys: list[tuple[str, str]]) -> list[Path]:
         """Every lowering, if all are in the cache; then all that led to them is recorded as reused too."""
-        if not all(self.line.cache.find(key) for _, key in keys):
+        found = [self.line.cache.find(key) for _, key in keys]
+        entries = [entry for entry in found if entry]
+        if len(entries) < len(keys):
             return []
         self.line.find("capture", self.capture_key)
         if self.order.profile.quantize:
             self.line.find("quantize", self.quantize_key)
-        return [entry for name, key in keys if (entry := self.line.find(name, key))]
+        for name, _ in keys:
+            self.line.reused(name)
+        return entries
 
     def _submit(self, pool: ThreadPoolExecutor, worker: Lowering, name: str, key: str) -> Future[Path]:
         """Make the program here, then lower it there while this process goes on."""

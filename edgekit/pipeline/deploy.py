@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from edgekit.bundle.archive import Bundle
 from edgekit.bundle.signing import SigningKey
 from edgekit.devices.device import connect
 from edgekit.devices.flash import Installation, commit, flash, rollback
+from edgekit.errors import EdgekitError
 from edgekit.ir.measurement import Measurement
 from edgekit.measure.installed import Installed
 from edgekit.pipeline.build import evaluation, exclusive
@@ -32,7 +34,8 @@ class Trial:
 def run(order: Order, line: Line, out: Path, key: SigningKey, trial: Trial, samples: int | None = None) -> Report:
     """Build, flash to the device, probe both ends on all evaluation samples (or `samples`), compare.
 
-    A passed comparison commits what was flashed; any other verdict, and any error, takes it back.
+    A passed comparison commits what was flashed; any other verdict, and any error, takes it back. What was served
+    before the run, be it the same bundle, is served still.
     """
     with exclusive(out) as staging:
         with connect(trial.device):
@@ -46,11 +49,11 @@ def run(order: Order, line: Line, out: Path, key: SigningKey, trial: Trial, samp
                 installation = flash(bundle, device)
             try:
                 evidence = Evidence(_reference(compilation, data), _probe(installation, order, line, data))
-                report = decide(compilation, compiled, bundle, evidence, trial.device, staging)
+                report = decide(compilation, compiled, bundle, evidence, _shown(trial.device), staging)
+                _settle(installation, report, trial)
             except BaseException:
                 _take_back(installation)
                 raise
-            _settle(installation, report, trial)
     return report
 
 
@@ -89,4 +92,11 @@ def _settle(installation: Installation, report: Report, trial: Trial) -> None:
 def _take_back(installation: Installation) -> None:
     """Drop the trial. What was served before it was flashed is served still."""
     if not installation.committed:
-        rollback(installation)
+        # What went wrong before is what must be told.
+        with contextlib.suppress(EdgekitError):
+            rollback(installation)
+
+
+def _shown(device: str) -> str:
+    """The device as reports name it: a folder of this machine is nobody else's business."""
+    return "local://" if device.startswith("local://") else device

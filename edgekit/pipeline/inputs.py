@@ -49,7 +49,7 @@ class Network:
         from edgekit.frontend.load import load
 
         with self.line.stage("load"):
-            return _trace(lambda: load(self.project), self.project, self._file)
+            return _trace(lambda: load(self.project), self.project, self.line, self._file)
 
     @property
     def _options(self) -> dict[str, Any]:
@@ -102,7 +102,7 @@ class Data:
             return self._key(trace), found
         with self.line.stage(self._stage):
             load = lambda: load_samples(self.project, self.role, self.limit)  # noqa: E731
-            samples, trace = _trace(load, self.project, self._file)
+            samples, trace = _trace(load, self.project, self.line, self._file)
 
             def make(out: Path) -> None:
                 samples.save(out)
@@ -134,8 +134,8 @@ class Data:
         return self.line.cache.memo({**self._options, "root": str(self.project.root)})
 
 
-def _trace(call: Callable[[], T], project: Project, file: Path) -> tuple[T, Trace]:
-    result, trace = traced(call, project.root)
+def _trace(call: Callable[[], T], project: Project, line: Line, file: Path) -> tuple[T, Trace]:
+    result, trace = traced(call, project.root, line.cache.root.resolve())
     with storage_errors(file.parent):
         trace.save(file)
     return result, trace

@@ -59,6 +59,10 @@ class Line:
             self._record(Stage(name, time.perf_counter() - started, cached=True))
         return found
 
+    def reused(self, name: str) -> None:
+        """Record a stage whose result was there."""
+        self._record(Stage(name, 0.0, cached=True))
+
     def _record(self, stage: Stage) -> None:
         if not any(other.name == stage.name for other in self.stages):
             self.stages.append(stage)

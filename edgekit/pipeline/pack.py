@@ -12,8 +12,8 @@ from edgekit.bundle.signing import SigningKey
 from edgekit.cache import tool_versions
 from edgekit.pipeline.compile import GOLDEN, Compilation, Compiled
 
-TOLERANCE = 0.05
-"""How far a device's integer kernels may be from the host's, as a share of the output's range.
+TOLERANCE = {"float32": 1e-3, "static-int8": 0.05}
+"""How far a device's kernels may be from the host's, as a share of the output's range.
 
 EMULATION.md's worst case over the three runtimes is 0.25 on a range of 15.4 (onnxruntime, x86 against arm64).
 """
@@ -47,7 +47,7 @@ def describe(compilation: Compilation, compiled: Compiled) -> Description:
         classes=compilation.golden.classes,
         model=tuple(path.name for path in artifact.files),
         signature=artifact.signature,
-        golden=Golden(count=GOLDEN, tolerance=TOLERANCE),
+        golden=Golden(count=GOLDEN, tolerance=TOLERANCE[order.profile.precision]),
         facts=Facts.of(artifact, compiled.float_artifact.size_bytes),
         placement=artifact.placement.operators,
         history=tuple(map(Step.of, compiled.history)),

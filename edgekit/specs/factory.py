@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import re
 import sys
@@ -42,7 +43,7 @@ def resolve(factory: str, root: Path) -> Any:
 
 def _module(path: Path, root: Path) -> Any:
     # One module a path: two projects in one process may both have a `model.py`.
-    name = "edgekit_project_" + re.sub(r"\W", "_", str(path))
+    name = f"edgekit_project_{hashlib.sha256(bytes(path)).hexdigest()[:16]}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
