@@ -97,12 +97,9 @@ def test_what_is_fused_into_an_integer_kernel_counts_as_integer(artifact: Artifa
     assert body[-1] == ("Gemm", True)
 
 
-def test_pixels_fall_back_until_they_are_cast(artifact: Artifact) -> None:
-    assert [(operator.name, operator.delegate) for operator in artifact.placement.operators[:2]] == [
-        ("Transpose", None),
-        ("Cast", "tensorrt"),
-    ]
-    assert {operator.delegate for operator in artifact.placement.operators[1:]} == {"tensorrt"}
+def test_pixels_are_cast_before_tensorrt_must_move_bytes(artifact: Artifact) -> None:
+    assert [operator.name for operator in artifact.placement.operators[:2]] == ["Cast", "Transpose"]
+    assert {operator.delegate for operator in artifact.placement.operators} == {"tensorrt"}
 
 
 def test_onnxruntime_leaves_biases_in_float_before_it_hands_the_graph_to_tensorrt(
