@@ -192,8 +192,9 @@ def test_an_error_after_flashing_takes_it_back_too(command: Command, tmp_path: P
     options = ("--project", project, "--target", "host", "--backend", "onnx", "--profile", "float32", *QUICK)
     assert command("build", *options, "--out", tmp_path / "out").code == 0
     (project / "broken").touch()
-    for path in [name for name in sys.modules if name.startswith("edgekit_project_") and "fragile" in name]:
-        del sys.modules[path]
+    model_file = str(project / "model.py")
+    for name in [name for name, module in sys.modules.items() if getattr(module, "__file__", None) == model_file]:
+        del sys.modules[name]
     device = tmp_path / "device"
     said = command("run", *options, "--device", f"local://{device}", "--out", tmp_path / "out2").refused("EK201", 3)
     assert "OSError: gone" in said
