@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
 import traceback
 import warnings
 from pathlib import Path
 from typing import NoReturn
 
+from edgekit.cli.stop import Stop
 from edgekit.errors import EdgekitError, Interrupted
 
 
 def main() -> NoReturn:
     """Run the command line; every error becomes a code, a sentence and a hint on stderr, and stdout stays empty."""
-    stop = _Stop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
+    stop = Stop()
+    stop.install()
     if not os.environ.get("EDGEKIT_DEBUG"):
         logging.disable(logging.ERROR)  # torch and torchao log what they miss and deprecate; what fails is raised
         warnings.simplefilter("ignore")
@@ -29,22 +28,12 @@ def main() -> NoReturn:
         app(prog_name="edgekit")
     except (Exception, KeyboardInterrupt, SystemExit) as error:
         # A signal may surface as anything: typer exits on it, and imports that it cuts short fail in their own words.
-        if stop.came:
+        if stop.came and getattr(error, "code", None) != 0:
             _leave_interrupted()
         if isinstance(error, SystemExit):
             raise
         sys.exit(_fail(error))
     sys.exit(0)
-
-
-class _Stop:
-    """Takes SIGINT and SIGTERM, and remembers that one came."""
-
-    came = False
-
-    def __call__(self, number: int, frame: object) -> NoReturn:
-        self.came = True
-        raise KeyboardInterrupt
 
 
 def _fail(error: BaseException) -> int:

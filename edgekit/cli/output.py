@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from edgekit.cli import stop
 from edgekit.errors import EdgekitError
 from edgekit.pipeline.line import Stage, Watch
 
@@ -60,13 +61,14 @@ def progress(title: str) -> Iterator[Watch]:
     """Shows the stage that runs, and each one's time when it ends; silent when stderr is not a terminal.
 
     Whatever is printed inside, by a user's code or by native code, goes to stderr: stdout is for results.
+    No stage starts once a signal came.
     """
     with _stdout_to_stderr():
         if ERRORS.is_terminal:
             with _status(title) as watch:
                 yield watch
         else:
-            yield lambda name, stage: None
+            yield _watch_silently
 
 
 @contextmanager
@@ -89,6 +91,7 @@ def _status(title: str) -> Iterator[Watch]:
 
         def watch(name: str, stage: Stage | None) -> None:
             if stage is None:
+                stop.check()
                 running[name] = None
             else:
                 running.pop(name, None)
@@ -97,3 +100,8 @@ def _status(title: str) -> Iterator[Watch]:
             status.update(f"{title}: {', '.join(running)}" if running else title)
 
         yield watch
+
+
+def _watch_silently(name: str, stage: Stage | None) -> None:
+    if stage is None:
+        stop.check()
