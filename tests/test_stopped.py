@@ -28,10 +28,18 @@ event, fragment, number = os.environ["EDGEKIT_TEST_STOP"].split("|")
 sent = []
 
 
+class Swallow:
+    def __del__(self):  # Python drops what is raised in here
+        os.kill(os.getpid(), int(number))
+
+
 def stop(name, args):
     if name == event and fragment in str(args[0]) and not sent:
         sent.append(name)
-        os.kill(os.getpid(), int(number))
+        if "EDGEKIT_TEST_SWALLOW" in os.environ:
+            Swallow()
+        else:
+            os.kill(os.getpid(), int(number))
 
 
 if "edgekit.cli" in sys.orig_argv:
@@ -69,6 +77,16 @@ def test_stopped_at_any_moment_a_build_leaves_nothing(tmp_path: Path, moment: st
     assert gone(str(tmp_path))
     assert not out.exists()
     assert whole(cache)
+
+
+def test_a_signal_that_python_swallows_stops_the_build_before_its_next_stage(tmp_path: Path) -> None:
+    project, out = write_project(tmp_path / "project", samples=8), tmp_path / "out"
+    env = stopping(tmp_path, "import", "edgekit.cli.build", signal.SIGINT) | {"EDGEKIT_TEST_SWALLOW": "1"}
+    ended = edgekit("build", "--project", project, *ONNX, "--out", out, env=env)
+    assert "Exception ignored in: <function Swallow.__del__" in ended.err
+    assert ended.err.count("error EK504: ") == 1
+    assert (ended.code, ended.out) == (3, "")
+    assert not out.exists()
 
 
 def test_after_a_stop_the_same_build_goes_on_from_there(tmp_path: Path) -> None:
