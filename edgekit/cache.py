@@ -38,6 +38,16 @@ class Cache:
         store._sweep()
         return store
 
+    def made(self) -> Cache:
+        """Itself, its folder made if need be. Raises StorageError if that cannot be."""
+        with storage_errors(self.root):
+            try:
+                self.root.mkdir(parents=True, exist_ok=True)
+            except (FileExistsError, FileNotFoundError, NotADirectoryError) as error:
+                hint = "EDGEKIT_CACHE names another folder"
+                raise StorageError(f"the cache '{self.root}' cannot be made: {error.strerror}", hint=hint) from error
+        return self
+
     def find(self, key: str) -> Path | None:
         """The entry of `key`, if it is there and every file in it is whole."""
         folder = self._folder(key)

@@ -29,7 +29,8 @@ def stored(path: Path) -> Iterator[None]:
         with storage_errors(path.parent):
             yield
     except OSError as error:
-        raise StorageError(f"'{path}' cannot be written: {error.strerror or error}") from error
+        hint = f"ls -ld '{path.parent}'"
+        raise StorageError(f"'{path}' cannot be written: {error.strerror or error}", hint=hint) from error
 
 
 @contextlib.contextmanager

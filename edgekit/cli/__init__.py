@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from edgekit.cli.stop import Stop
-from edgekit.errors import EdgekitError, Interrupted
+from edgekit.errors import EdgekitError, Interrupted, StorageError
 
 
 def main() -> NoReturn:
@@ -40,6 +41,8 @@ def _fail(error: BaseException) -> int:
     """Say what went wrong; the exit code for it."""
     from edgekit.cli.output import print_error
 
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # where results go: what we write says so itself
+        error = StorageError("standard output cannot be written: its disk is full", hint="df -h")
     if not isinstance(error, EdgekitError):  # the last door: nobody is shown a traceback unasked
         if os.environ.get("EDGEKIT_DEBUG"):
             traceback.print_exception(error)

@@ -182,7 +182,7 @@ def _signer(name: str) -> SigningKey:
 @contextmanager
 def _cache(none: bool) -> Iterator[Cache]:
     if not none:
-        yield Cache.default()
+        yield Cache.default().made()
         return
     with tempfile.TemporaryDirectory(prefix="edgekit-", ignore_cleanup_errors=True) as folder:
         yield Cache(Path(folder))

@@ -107,7 +107,7 @@ def _read_json(path: Path) -> dict[str, object]:
     try:
         values = json.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
-        raise SpecError(f"there is no '{path}'") from error
+        raise SpecError(f"there is no '{path}'", hint="edgekit probe --out FILE.json makes a measurement") from error
     except (OSError, ValueError) as error:
         raise SpecError(f"'{path}' cannot be read as a measurement: {error}") from error
     if not isinstance(values, dict):
