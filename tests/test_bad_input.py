@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from tests.conftest import Built, Command
 from tests.networks import TOML, write_project
+from tests.terminal import COMMAND, Ended, environment
 
 PIXELS = np.zeros((16, 8, 8, 3), np.uint8)
 LABELS = np.arange(16) % 4
@@ -148,10 +150,36 @@ def test_classes_that_cannot_be_read_are_refused(command: Command, tmp_path: Pat
 @pytest.mark.parametrize("where", ["file", "file/below"])
 def test_an_output_folder_that_cannot_be_is_refused(command: Command, built: Built, tmp_path: Path, where: str) -> None:
     (tmp_path / "file").write_text("kept")
-    said = command("build", *built.options, "--out", tmp_path / where)
-    assert (said.code, said.out) == (3, "")
-    assert said.err.startswith("error EK503: ")
+    assert "cannot be written" in command("build", *built.options, "--out", tmp_path / where).refused("EK503", 3)
     assert (tmp_path / "file").read_text() == "kept"
+
+
+@pytest.mark.parametrize("where", ["file", "file/below"])
+def test_a_cache_that_cannot_be_is_refused(
+    command: Command, built: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    (tmp_path / "file").write_text("kept")
+    monkeypatch.setenv("EDGEKIT_CACHE", str(tmp_path / where))
+    said = command("build", *built.options, "--out", tmp_path / "out").refused("EK503", 3)
+    assert "hint: EDGEKIT_CACHE names another folder" in said
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("name", "words"), [("report.pdf", "has no known ending"), ("no/r.html", "no such folder")])
+def test_a_report_that_cannot_be_written_is_refused_before_the_run(
+    command: Command, built: Built, tmp_path: Path, name: str, words: str
+) -> None:
+    argv = ("run", *built.options, "--device", f"local://{tmp_path}/device", "--out", tmp_path / "out")
+    assert words in command(*argv, "--report", tmp_path / name).refused("EK104", 2)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_results_that_cannot_be_printed_are_an_error(small: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        argv = [*COMMAND, "plan", "--project", str(small), "--target", "host"]
+        done = subprocess.run(argv, stdout=full, stderr=subprocess.PIPE, text=True, env=environment(), timeout=60)
+    Ended(done.returncode, "", done.stderr).refused("EK503", 3)
 
 
 def test_a_key_that_others_can_read_is_not_used(
