@@ -192,7 +192,7 @@ def test_many_threads_agree_on_the_default_key(tmp_path: Path) -> None:
 
 def test_a_store_that_cannot_be_written_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "config").touch()
-    with pytest.raises(StorageError, match="cannot be written"):
+    with pytest.raises(StorageError, match="may not be written"):
         KeyStore(tmp_path / "config" / "keys").default()
 
 
