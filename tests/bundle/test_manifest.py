@@ -184,7 +184,7 @@ def test_other_paths_are_not(path: str) -> None:
 def test_what_is_inside_stays_inside_its_folder(path: str) -> None:
     if is_inside(path):
         assert (Path("/root") / path).resolve().is_relative_to("/root")
-        assert (Path("/root") / path).as_posix() == f"/root/{path}"
+        assert (Path("/base") / path).as_posix() == f"/base/{path}"
 
 
 def test_facts_are_those_of_the_artifact(tmp_path: Path) -> None:
