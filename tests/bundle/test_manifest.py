@@ -183,7 +183,7 @@ def test_other_paths_are_not(path: str) -> None:
 @given(path=st.text(st.sampled_from("a./\\:~\n ä\0"), max_size=8))
 def test_what_is_inside_stays_inside_its_folder(path: str) -> None:
     if is_inside(path):
-        assert (Path("/root") / path).resolve().is_relative_to("/root")
+        assert (Path("/base") / path).resolve().is_relative_to("/base")
         assert (Path("/base") / path).as_posix() == f"/base/{path}"
 
 
