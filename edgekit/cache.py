@@ -38,6 +38,14 @@ class Cache:
         store._sweep()
         return store
 
+    @classmethod
+    def of_downloads(cls) -> Cache:
+        """What is fetched once, for every project: packages, images, runtime packs. EDGEKIT_DOWNLOADS says where."""
+        configured = os.environ.get("EDGEKIT_DOWNLOADS")
+        store = cls(Path(configured)) if configured else cls(cls.default().root / "downloads")
+        store._sweep()
+        return store
+
     def made(self) -> Cache:
         """Itself, its folder made if need be. Raises StorageError if that cannot be."""
         with storage_errors(self.root):

@@ -28,6 +28,19 @@ Every error we raise on purpose:
     - SelfTestFailed         EK403  the installed model does not reproduce its golden outputs
     - ProbeError             EK404  the measurement could not be taken
     - DeviceBusy             EK405  another edgekit is at work on it
+    - AuthenticationRefused  EK406  it does not let this user in
+    - HostKeyChanged         EK407  it is not the device it was, or nobody said that it is
+    - DeviceAmbiguous        EK408  several devices answer to that
+    - TooSmall               EK409  not enough memory or disk for the model
+    - RuntimeMissing         EK410  nothing there runs such a model
+    - RuntimeMismatch        EK411  its runtime is of another version than the bundle's
+    - ConnectionLost         EK412  it was there, and went away
+  x EmulationError           a device could not be emulated; exit 3
+    - ToolsMissing           EK601  QEMU, or another tool, is missing or too old
+    - PortTaken              EK602  another program listens where the device should
+    - ImageDamaged           EK603  the image, or the state that a device wakes up from, is not whole
+    - BootFailed             EK604  the device did not come up
+  x PackError                EK605  a runtime pack could not be made
   x MissingExtra             EK501  an optional dependency is not installed
   x OutputBusy               EK502  another build is writing the same folder
   x StorageError             EK503  the disk is full, or a file cannot be written
@@ -212,6 +225,87 @@ class DeviceBusy(DeviceError):
     """Another edgekit process is flashing or probing this device."""
 
     code = "EK405"
+
+
+class AuthenticationRefused(DeviceError):
+    """The device is there and does not let this user in: a key that it does not know, or adb not authorized on it."""
+
+    code = "EK406"
+
+
+class HostKeyChanged(DeviceError):
+    """The device shows another host key than the one that is known, or one that nobody has vouched for yet.
+
+    `edgekit device trust URL` shows the key and, once you agree, keeps it.
+    """
+
+    code = "EK407"
+
+
+class DeviceAmbiguous(DeviceError):
+    """Several devices answer, and the URL does not say which is meant."""
+
+    code = "EK408"
+
+
+class TooSmall(DeviceError):
+    """The device has not enough memory or disk for the model. Nothing was sent."""
+
+    code = "EK409"
+
+
+class RuntimeMissing(DeviceError):
+    """The device has no runtime, or no Python, for such a model, and was not to be given one."""
+
+    code = "EK410"
+
+
+class RuntimeMismatch(DeviceError):
+    """The runtime that the device has is of another version than the one the bundle was verified with."""
+
+    code = "EK411"
+
+
+class ConnectionLost(Unreachable):
+    """The device answered, and then the connection was lost. What it served before, it serves still."""
+
+    code = "EK412"
+
+
+class EmulationError(EdgekitError):
+    """A device could not be emulated on this machine."""
+
+    code = "EK600"
+
+
+class ToolsMissing(EmulationError):
+    """QEMU, or another tool that emulation needs, is missing or too old here, and could not be fetched either."""
+
+    code = "EK601"
+
+
+class PortTaken(EmulationError):
+    """Another program listens on the port of this machine where the emulated device should answer."""
+
+    code = "EK602"
+
+
+class ImageDamaged(EmulationError):
+    """The image, or the state that a device wakes up from, is not whole. It is made anew at the next start."""
+
+    code = "EK603"
+
+
+class BootFailed(EmulationError):
+    """The emulated device did not come up in time, or died. The last lines of its console are in the message."""
+
+    code = "EK604"
+
+
+class PackError(EdgekitError):
+    """A runtime pack, which a device needs to run a model, could not be made on this machine."""
+
+    code = "EK605"
 
 
 class MissingExtra(EdgekitError):

@@ -41,11 +41,6 @@ class Installation:
     def root(self) -> PurePosixPath:
         return self.transport.root
 
-    @property
-    def host_stand_in(self) -> bool:
-        """Whether the machine that builds stands in for the target."""
-        return self.transport.stands_in
-
 
 def flash(bundle: Bundle, device: Transport) -> Installation:
     """Put the bundle on the device as a trial, and let it test itself there. What is served stays as it is.
@@ -95,7 +90,7 @@ def serving(device: Transport) -> Installation:
 
 def _check_fit(manifest: Manifest, info: Info, device: Transport) -> None:
     machine = ALIASES.get(info.machine, info.machine)
-    if manifest.arch != machine and not device.stands_in:
+    if manifest.arch != machine and device.kind != "local":
         raise Incompatible(
             f"the bundle is for {manifest.arch} ('{manifest.target}'), {device.url} is {machine}",
             hint="build for a target of that kind: edgekit targets",

@@ -17,7 +17,7 @@ from platformdirs import user_data_path
 
 from edgekit.cache import storage_errors
 from edgekit.devices import process
-from edgekit.devices.transport import Completed
+from edgekit.devices.transport import Completed, DeviceKind
 from edgekit.errors import CommandFailed, OptionError
 from edgekit.runner.whole import sync_one
 
@@ -29,7 +29,7 @@ class Local:
     Raises OptionError if the URL names a host or a folder that is not absolute.
     """
 
-    stands_in: ClassVar[bool] = True
+    kind: ClassVar[DeviceKind] = "local"
     python: ClassVar[str] = sys.executable
 
     url: str

@@ -6,7 +6,7 @@ import os
 import selectors
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import IO
 
@@ -20,19 +20,28 @@ LOOK_S = 0.1
 """How often to look whether the process ended while a child of it holds its streams open."""
 
 
-def run(argv: Sequence[str], *, timeout: float) -> Completed:
-    """Run a program, without a shell and without input, to its end.
+def run(
+    argv: Sequence[str],
+    *,
+    timeout: float,
+    source: IO[bytes] | None = None,
+    sink: IO[bytes] | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Completed:
+    """Run a program, without a shell, to its end.
 
-    It has a process group of its own, of which nothing is left when this returns or raises: at its end, after
-    `timeout` seconds, or on Ctrl-C. Raises CommandFailed if it does not start or does not end in time.
+    It reads the file `source`, or nothing, and writes to the file `sink`, or into the answer; `env` is added to the
+    environment. It has a process group of its own, of which nothing is left when this returns or raises: at its end,
+    after `timeout` seconds, or on Ctrl-C. Raises CommandFailed if it does not start or does not end in time.
     """
     deadline = monotonic() + timeout
     try:
         process = subprocess.Popen(
             argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdin=subprocess.DEVNULL if source is None else source,
+            stdout=subprocess.PIPE if sink is None else sink,
             stderr=subprocess.PIPE,
+            env={**os.environ, **env} if env else None,
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
@@ -53,7 +62,8 @@ def _collect(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytearr
     kept = (bytearray(), bytearray())
     with selectors.DefaultSelector() as streams:
         for stream, buffer in zip((process.stdout, process.stderr), kept, strict=True):
-            streams.register(_open(stream), selectors.EVENT_READ, buffer)
+            if stream:
+                streams.register(stream, selectors.EVENT_READ, buffer)
         while streams.get_map():
             left = deadline - monotonic()
             if left <= 0:
@@ -68,11 +78,6 @@ def _collect(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytearr
                 break
     process.wait(max(0.0, deadline - monotonic()))
     return kept
-
-
-def _open(stream: IO[bytes] | None) -> IO[bytes]:
-    assert stream is not None, "both streams are pipes"
-    return stream
 
 
 def _read(descriptor: int, buffer: bytearray) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Literal, Protocol, Self
 
 
 @dataclass(frozen=True)
@@ -19,14 +19,18 @@ class Completed:
     """As `subprocess` has it: negative for the signal that ended it."""
 
 
+DeviceKind = Literal["local", "emulated", "device"]
+"""`local` is the machine that builds, standing in for a target; an `emulated` one has no time of its own."""
+
+
 class Transport(Protocol):
     """A way to one device, made from its URL. Open it with `with`.
 
     Transports register by URL scheme in `edgekit.transports`. Every method raises Unreachable if there is no answer.
     """
 
-    stands_in: ClassVar[bool]
-    """Whether this is the machine that builds, standing in for a target."""
+    kind: ClassVar[DeviceKind]
+    """What is behind it."""
 
     def __init__(self, url: str) -> None: ...
 
@@ -42,7 +46,7 @@ class Transport(Protocol):
 
     @property
     def python(self) -> str:
-        """The Python on the device that runs the runner."""
+        """The device's own Python: what `--runtime system` uses."""
         ...
 
     def __enter__(self) -> Self: ...

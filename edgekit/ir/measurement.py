@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
-Kind = Literal["eager", "local", "device", "serving"]
+Kind = Literal["eager", "local", "emulated", "device", "serving"]
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from edgekit.devices.answers import Accuracy, Latency
 from edgekit.devices.flash import Installation
 from edgekit.devices.local import Local
 from edgekit.devices.onboard import put_runner
+from edgekit.devices.transport import DeviceKind
 from edgekit.errors import EdgekitError, ProbeError
 from edgekit.ir.measurement import Array, Environment, Measurement, Validity, no_latency
 from edgekit.ir.validity import NOT_ASKED, validity
@@ -97,7 +98,7 @@ class _Run:
             load_ns=facts.load_ns,
             first_ns=facts.first_ns,
             peak_rss_bytes=facts.peak_rss_bytes,
-            environment=_environment(facts, self.installation.host_stand_in),
+            environment=_environment(facts, self.installation.transport.kind),
             validity=_validity(facts, probe) if probe else NOT_ASKED,
         )
 
@@ -136,10 +137,10 @@ class _Run:
         return array
 
 
-def _environment(facts: Latency, host_stand_in: bool) -> Environment:
+def _environment(facts: Latency, kind: DeviceKind) -> Environment:
     info = facts.info
     return Environment(
-        kind="local" if host_stand_in else "device",
+        kind=kind,
         machine=info.machine,
         system=info.system,
         cpu=info.cpu,
@@ -148,7 +149,7 @@ def _environment(facts: Latency, host_stand_in: bool) -> Environment:
         runtime=facts.runtime,
         python=info.python,
         threads=facts.threads,
-        host_stand_in=host_stand_in,
+        host_stand_in=kind == "local",
     )
 
 

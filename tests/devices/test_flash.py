@@ -13,7 +13,7 @@ import pytest
 from edgekit.devices.device import connect
 from edgekit.devices.flash import commit, flash, rollback, serving, status
 from edgekit.devices.local import Local
-from edgekit.devices.transport import Completed
+from edgekit.devices.transport import Completed, DeviceKind
 from edgekit.errors import (
     CommandFailed,
     DeviceError,
@@ -29,7 +29,7 @@ from tests.runner.slot import WEIGHTS, list_files
 def test_a_bundle_is_a_trial_until_it_is_committed(device: Local, make_bundle: MakeBundle) -> None:
     bundle = make_bundle("first")
     installation = flash(bundle, device)
-    assert installation.host_stand_in
+    assert installation.transport.kind == "local"
     assert not installation.committed
     assert status(device).current is None
     assert states(device) == ["trial", "empty"]
@@ -150,7 +150,7 @@ def test_a_file_damaged_on_its_way_never_reaches_a_slot(device: Local, old: Hand
 class Board(Local):
     """This machine as if it were no stand-in."""
 
-    stands_in: ClassVar[bool] = False
+    kind: ClassVar[DeviceKind] = "device"
 
 
 def test_a_bundle_for_another_kind_of_machine_is_refused(tmp_path: Path, make_bundle: MakeBundle) -> None:
@@ -158,7 +158,7 @@ def test_a_bundle_for_another_kind_of_machine_is_refused(tmp_path: Path, make_bu
     with pytest.raises(Incompatible, match="the bundle is for riscv64"):
         flash(make_bundle("other", arch="riscv64"), board)
     machine = {"arm64": "aarch64", "amd64": "x86_64"}.get(platform.machine(), platform.machine())
-    assert not flash(make_bundle("same", arch=machine), board).host_stand_in
+    assert flash(make_bundle("same", arch=machine), board).transport.kind == "device"
 
 
 class Bare(Local):

@@ -30,7 +30,7 @@ def test_the_default_root_is_among_the_users_data(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("EDGEKIT_DATA", str(tmp_path))
     with connect("local://") as device:
         assert device.root == PurePosixPath(tmp_path.resolve() / "local")
-        assert device.stands_in
+        assert device.kind == "local"
 
 
 def test_a_path_names_another_root(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ os.kill(os.getppid(), int(sys.argv[2])) if sys.argv[2] != "0" else None
 child.wait()
 """
 
+ECHO = "import os, sys; sys.stdout.buffer.write(sys.stdin.buffer.read()); sys.stderr.write(os.environ['WORD'])"
+
 
 def _python(script: str, *argv: object) -> list[str]:
     return [sys.executable, "-c", script, *map(str, argv)]
@@ -110,3 +112,12 @@ def test_a_command_has_no_input() -> None:
 def test_the_process_group_is_its_own() -> None:
     done = process.run(_python("import os; print(os.getpgrp())"), timeout=30)
     assert int(done.stdout) != os.getpgrp()
+
+
+def test_it_reads_a_file_and_writes_to_one(tmp_path: Path) -> None:
+    there, here = tmp_path / "there", tmp_path / "here"
+    there.write_bytes(b"\0abc" * 100_000)
+    with there.open("rb") as source, here.open("wb") as sink:
+        ended = process.run(_python(ECHO), timeout=30, source=source, sink=sink, env={"WORD": "done"})
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "done")
+    assert here.read_bytes() == there.read_bytes()

@@ -1,0 +1,147 @@
+"""Debian's packages, fetched by apt and unpacked into a folder of ours: nothing is installed, no root is needed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekit.cache import Cache, digest_of
+from edgekit.devices import process
+from edgekit.errors import ToolsMissing
+
+RELEASE = "bookworm"
+BACKPORTS = f"{RELEASE}-backports"
+UPDATE_S, FETCH_S, UNPACK_S = 180.0, 600.0, 120.0
+LISTED = "packages.txt"
+"""In every folder: one line `NAME_VERSION_ARCHITECTURE SHA-256` a package."""
+UNREAD = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/lintian")
+"""What nobody reads there."""
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+SETTINGS = """
+APT::Architecture "{architecture}"; APT::Architectures {{ "{architecture}"; }};
+APT::Install-Recommends "false"; APT::Sandbox::User ""; Acquire::Languages "none"; Debug::NoLocking "true";
+Acquire::Retries "3"; Acquire::http::Timeout "30"; Acquire::https::Timeout "30";
+Dir::Etc::SourceList "{root}/sources.list"; Dir::Etc::SourceParts "-"; Dir::Etc::Main "-"; Dir::Etc::Parts "-";
+Dir::State "{root}/state"; Dir::State::Lists "{root}/lists"; Dir::State::status "{root}/status";
+Dir::Cache "{root}/cache"; Dir::Log "{root}/log";
+"""
+
+
+def host() -> str:
+    """What Debian calls this machine's kind."""
+    return ARCHITECTURES.get(platform.machine(), platform.machine())
+
+
+def fetched(packages: Sequence[str], architecture: str, cache: Cache, release: str = RELEASE) -> Path:
+    """A folder with the packages unpacked, and all that they depend on.
+
+    Once fetched it is kept, until other packages are asked for. Raises ToolsMissing if there is no apt, no mirror, or
+    one of the packages cannot be had.
+    """
+    asked = {"schema": 1, "release": release, "architecture": architecture, "packages": sorted(packages)}
+
+    def make(folder: Path) -> None:
+        with _Apt.of(folder / ".apt", architecture) as apt:
+            apt.download(packages, release)
+            apt.unpack(folder)
+
+    return cache.made().fetch(digest_of(asked), make)[0]
+
+
+def command(folder: Path, program: str) -> list[str]:
+    """How to start `program`, a path in a folder that was fetched for this machine, with the libraries beside it.
+
+    By their own loader: this machine's libraries may be older, or others. A program that starts itself anew by
+    /proc/self/exe would start the loader; it needs `libraries` in LD_LIBRARY_PATH instead.
+    """
+    loader = next(iter(sorted(folder.glob("lib*/ld-linux-*.so.*"))))
+    return [str(loader), "--library-path", libraries(folder), str(folder / program)]
+
+
+def libraries(folder: Path) -> str:
+    """The folders of libraries in a folder that was fetched, as LD_LIBRARY_PATH takes them."""
+    return ":".join(
+        str(path) for path in sorted(folder.glob("*/*-linux-gnu")) + sorted(folder.glob("usr/lib/*-linux-gnu"))
+    )
+
+
+@dataclass(frozen=True)
+class _Apt:
+    """An apt that knows nothing of this machine but where Debian's mirror is; its folder is gone at the end."""
+
+    root: Path
+
+    @classmethod
+    def of(cls, root: Path, architecture: str) -> _Apt:
+        for folder in ("state/lists/partial", "lists/partial", "cache/archives/partial", "log"):
+            (root / folder).mkdir(parents=True)
+        (root / "status").touch()
+        (root / "sources.list").write_text(_sources())
+        (root / "apt.conf").write_text(SETTINGS.format(architecture=architecture, root=root))
+        return cls(root)
+
+    def __enter__(self) -> _Apt:
+        self._apt("update", "-q", "--error-on=any", timeout=UPDATE_S)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        shutil.rmtree(self.root)
+
+    def download(self, packages: Sequence[str], release: str) -> None:
+        options = ("install", "-q", "--yes", "--download-only", "--target-release", release)
+        self._apt(*options, *packages, timeout=FETCH_S)
+
+    def unpack(self, folder: Path) -> None:
+        archives = sorted((self.root / "cache/archives").glob("*.deb"))
+        for archive in archives:
+            _done(["dpkg", "--extract", str(archive), str(folder)], timeout=UNPACK_S)
+        for name in UNREAD:
+            shutil.rmtree(folder / name, ignore_errors=True)
+        lines = (f"{path.stem} {hashlib.sha256(path.read_bytes()).hexdigest()}\n" for path in archives)
+        (folder / LISTED).write_text("".join(lines))
+
+    def _apt(self, *argv: str, timeout: float) -> None:
+        _done(["apt-get", *argv], timeout=timeout, env={"APT_CONFIG": str(self.root / "apt.conf"), "LC_ALL": "C"})
+
+
+def _sources() -> str:
+    """Debian's mirror for apt: EDGEKIT_DEBIAN, else the one that this machine's own apt uses, with its keyring."""
+    keyring = os.environ.get("EDGEKIT_DEBIAN_KEYRING", "/usr/share/keyrings/debian-archive-keyring.gpg")
+    mirror = os.environ.get("EDGEKIT_DEBIAN") or _own_mirror()
+    if not Path(keyring).is_file():
+        raise ToolsMissing(f"there is no '{keyring}': Debian's packages cannot be verified", hint=_KEYRING)
+    return "".join(f"deb [signed-by={keyring}] {mirror} {suite} main\n" for suite in (RELEASE, BACKPORTS))
+
+
+_KEYRING = "apt-get install debian-archive-keyring, or EDGEKIT_DEBIAN_KEYRING=FILE"
+_FORMAT = "$(REPO_URI) $(CODENAME) $(SUITE) $(COMPONENT)"
+
+
+def _own_mirror() -> str:
+    asked = process.run(["apt-get", "indextargets", "--format", _FORMAT, "Created-By: Packages"], timeout=UPDATE_S)
+    for line in asked.stdout.splitlines():
+        mirror, *suites, component = line.split()
+        # A mirror of Debian itself: those of its security team and of others hold other things.
+        if component == "main" and mirror.rstrip("/").endswith("/debian") and any(s in _SUITES for s in suites):
+            return mirror
+    raise ToolsMissing(
+        "this machine's apt knows no mirror of Debian", hint="EDGEKIT_DEBIAN=URL of one, which ends in /debian"
+    )
+
+
+_SUITES = ("bullseye", "bookworm", "trixie", "forky", "sid", "oldoldstable", "oldstable", "stable", "testing")
+
+
+def _done(argv: Sequence[str], *, timeout: float, env: dict[str, str] | None = None) -> None:
+    if shutil.which(argv[0]) is None:
+        raise ToolsMissing(f"there is no '{argv[0]}' here", hint="emulation needs apt and dpkg: Debian or Ubuntu")
+    ended = process.run(argv, timeout=timeout, env=env)
+    if ended.returncode:
+        said = [line for line in ended.stderr.splitlines() if line.startswith(("E:", "Err", "dpkg"))]
+        last = " | ".join(said[:3]) or ended.stderr.strip()[-300:]
+        raise ToolsMissing(f"'{argv[0]}' failed: {last}", hint="is Debian's mirror reachable? EDGEKIT_DEBIAN=URL")
