@@ -14,6 +14,8 @@ import pytest
 from tests.networks import write_project
 from tests.terminal import LENIENT, Ended, edgekit
 
+pytest_plugins = ["edgekit.devices.emulation.fixtures"]
+
 
 @pytest.fixture(scope="session")
 def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edgekit.cache import Cache, digest_of
 from edgekit.devices import process
+from edgekit.devices.transport import Completed
 from edgekit.errors import ToolsMissing
 
 RELEASE = "bookworm"
@@ -123,7 +124,7 @@ _FORMAT = "$(REPO_URI) $(CODENAME) $(SUITE) $(COMPONENT)"
 
 
 def _own_mirror() -> str:
-    asked = process.run(["apt-get", "indextargets", "--format", _FORMAT, "Created-By: Packages"], timeout=UPDATE_S)
+    asked = _done(["apt-get", "indextargets", "--format", _FORMAT, "Created-By: Packages"], timeout=UPDATE_S)
     for line in asked.stdout.splitlines():
         mirror, *suites, component = line.split()
         # A mirror of Debian itself: those of its security team and of others hold other things.
@@ -137,7 +138,7 @@ def _own_mirror() -> str:
 _SUITES = ("bullseye", "bookworm", "trixie", "forky", "sid", "oldoldstable", "oldstable", "stable", "testing")
 
 
-def _done(argv: Sequence[str], *, timeout: float, env: dict[str, str] | None = None) -> None:
+def _done(argv: Sequence[str], *, timeout: float, env: dict[str, str] | None = None) -> Completed:
     if shutil.which(argv[0]) is None:
         raise ToolsMissing(f"there is no '{argv[0]}' here", hint="emulation needs apt and dpkg: Debian or Ubuntu")
     ended = process.run(argv, timeout=timeout, env=env)
@@ -145,3 +146,4 @@ def _done(argv: Sequence[str], *, timeout: float, env: dict[str, str] | None = N
         said = [line for line in ended.stderr.splitlines() if line.startswith(("E:", "Err", "dpkg"))]
         last = " | ".join(said[:3]) or ended.stderr.strip()[-300:]
         raise ToolsMissing(f"'{argv[0]}' failed: {last}", hint="is Debian's mirror reachable? EDGEKIT_DEBIAN=URL")
+    return ended

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from edgekit.bundle.archive import Bundle
 from edgekit.bundle.signing import SigningKey
 from edgekit.devices.device import connect
 from edgekit.devices.flash import Installation, commit, flash, rollback
+from edgekit.devices.transport import Transport
 from edgekit.errors import EdgekitError
 from edgekit.ir.measurement import Measurement
 from edgekit.measure.installed import Installed
@@ -28,7 +30,11 @@ class Trial:
     """Where a run flashes to, and whether its verdict may commit."""
 
     device: str
+    """A URL, or `emulated`: the target's own emulated device, fresh for this run."""
     commit: bool = True
+
+    def url(self, order: Order) -> str:
+        return f"emulated://{order.target.id}" if self.device == "emulated" else self.device
 
 
 def run(order: Order, line: Line, out: Path, key: SigningKey, trial: Trial, samples: int | None = None) -> Report:
@@ -37,23 +43,22 @@ def run(order: Order, line: Line, out: Path, key: SigningKey, trial: Trial, samp
     A passed comparison commits what was flashed; any other verdict, and any error, takes it back. What was served
     before the run, be it the same bundle, is served still.
     """
-    with exclusive(out) as staging:
-        with connect(trial.device):
-            pass  # no device, or none there: told before minutes of compiling
+    url = trial.url(order)
+    # Connected from the start: no device, or none there, is told before minutes of compiling.
+    with exclusive(out) as staging, _connected(url, line) as device:
         compilation, data = Compilation(order, line), evaluation(order, line, samples)
         with compilation.lowered() as finished:
             compiled = finished()
         bundle = pack_bundle(compilation, compiled, key, staging)
-        with connect(trial.device) as device:
-            with line.stage("flash"):
-                installation = flash(bundle, device)
-            try:
-                evidence = Evidence(_reference(compilation, data), _probe(installation, order, line, data))
-                report = decide(compilation, compiled, bundle, evidence, _shown(trial.device), staging)
-                _settle(installation, report, trial)
-            except BaseException:
-                _take_back(installation)
-                raise
+        with line.stage("flash"):
+            installation = flash(bundle, device)
+        try:
+            evidence = Evidence(_reference(compilation, data), _probe(installation, order, line, data))
+            report = decide(compilation, compiled, bundle, evidence, _shown(url), staging)
+            _settle(installation, report, trial)
+        except BaseException:
+            _take_back(installation)
+            raise
     return report
 
 
@@ -64,6 +69,14 @@ def deploy(bundle: Bundle, device: str, keep_trial: bool) -> Installation:
         if not keep_trial and not installation.committed:
             commit(installation)
     return installation
+
+
+@contextlib.contextmanager
+def _connected(url: str, line: Line) -> Iterator[Transport]:
+    with contextlib.ExitStack() as held:
+        with line.stage("device"):
+            device = held.enter_context(connect(url))
+        yield device
 
 
 def _reference(compilation: Compilation, data: Data) -> Measurement:

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+ROOT = Path(__file__).parents[2]
 INTERVAL_S = 0.05
 TIMEOUT_S = 900.0
 

@@ -1,0 +1,95 @@
+"""`device`: emulated devices that stay, and whom to trust."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from edgekit.cache import Cache
+from edgekit.cli import options
+from edgekit.cli.output import note, print_json, print_table, progress
+from edgekit.devices.emulation import registry
+from edgekit.devices.emulation.registry import Card
+from edgekit.devices.emulation.transport import shell
+from edgekit.errors import OptionError
+from edgekit.specs.catalog import Catalog
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A target's id, or a name of yours with --target.")]
+Running = Annotated[str, typer.Argument(metavar="NAME", help="As `edgekit device list` says it.")]
+
+group = typer.Typer(no_args_is_help=True, help="Emulated devices: start, list, look into, end.")
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(group, name="device")
+
+
+@group.command("up")
+def up_command(
+    name: Name,
+    target: Annotated[str | None, typer.Option("--target", metavar="ID", help="Which board; default: NAME.")] = None,
+    port: Annotated[int | None, typer.Option("--port", min=1024, max=65535, help="Of 127.0.0.1, for ssh.")] = None,
+    json: options.Json = False,
+) -> None:
+    """Start an emulated device that stays: `--device emulated://NAME` is this one from then on.
+
+    The first of all fetches QEMU and Debian and makes the image; from then on it takes a second.
+    """
+    board = Catalog.default().target(target or name)
+    with progress(f"device {name}"):
+        card = registry.up(name, board, Cache.of_downloads(), port)
+    if json:
+        print_json({"schema": 1, "device": _shown(card)})
+        return
+    typer.echo(f"emulated://{card.name} is up: {card.cpu}, {card.ram_mb} MB, ssh on port {card.ssh}")
+    if board.emulation and board.emulation.stands_in:
+        note(board.emulation.stands_in)
+
+
+@group.command("down")
+def down_command(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]…")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every one that is up.")] = False,
+) -> None:
+    """End emulated devices, and remove everything of them."""
+    if bool(names) == everything:
+        raise OptionError("say which: names, or --all", hint="edgekit device list")
+    for name in names or [card.name for card in registry.found() if card.state != "in use"]:
+        registry.down(name)
+        typer.echo(f"emulated://{name} is down")
+
+
+@group.command("list")
+def list_command(json: options.Json = False) -> None:
+    """The emulated devices that are there."""
+    cards = registry.found()
+    if json:
+        print_json({"schema": 1, "devices": [_shown(card) for card in cards]})
+        return
+    rows = [(card.name, card.target, card.cpu, f"{card.ram_mb} MB", card.transport, card.state) for card in cards]
+    print_table(("name", "target", "cpu", "memory", "transport", "state"), rows)
+
+
+@group.command("shell", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def shell_command(
+    name: Running, argv: Annotated[list[str] | None, typer.Argument(metavar="[COMMAND]…")] = None
+) -> None:
+    """A shell on an emulated device, or one command there."""
+    raise typer.Exit(subprocess.call(shell(registry.find(name), argv or [])))  # no limit: a person ends it
+
+
+@group.command("logs")
+def logs_command(name: Running) -> None:
+    """What the device's console said."""
+    typer.echo(registry.console(name), nl=False)
+
+
+def _shown(card: Card) -> dict[str, object]:
+    kept = ("name", "target", "cpu", "ram_mb", "transport", "ssh", "adb")
+    return {name: value for name, value in asdict(card).items() if name in kept} | {
+        "url": f"emulated://{card.name}",
+        "state": card.state,
+    }

@@ -1,0 +1,80 @@
+"""Keeps one emulator, and the folder it works in, for as long as somebody wants it: `python guard.py FOLDER ARGV…`.
+
+Whoever started it holds its standard input open and may write a line: `keep` makes the device outlive its maker, `cut`
+ends the emulator at once and leaves the folder. When the input ends, or on SIGTERM, emulator and folder are gone. The
+folder of an emulator that ended by itself, or whose guard was killed, is swept by whoever starts the next device. The
+lock that says that the folder is in use is a descriptor that the guard inherits. Standard library only.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+LOOK_S = 0.2
+
+
+class _EndedError(Exception):
+    """SIGTERM came."""
+
+
+def main(folder: str, argv: list[str]) -> int:
+    signal.signal(signal.SIGTERM, _end)
+    for number in (signal.SIGINT, signal.SIGHUP):  # of the terminal that the maker was started from
+        signal.signal(number, signal.SIG_IGN)
+    inherited = [int(number) for number in os.environ.pop("EDGEKIT_GUARDED", "").split()]
+    with (Path(folder) / "emulator.log").open("wb") as log:
+        emulator = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=inherited, preexec_fn=_die_with_guard
+        )
+    for number in inherited:
+        os.close(number)
+    left = False
+    try:
+        left = _watch(emulator)
+    except _EndedError:
+        pass
+    finally:
+        emulator.kill()
+        emulator.wait()
+    if not left:
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+def _watch(emulator: subprocess.Popen[bytes]) -> bool:
+    """Until it is over; whether the folder is somebody else's then."""
+    kept = False
+    while emulator.poll() is None:
+        if kept:
+            try:
+                emulator.wait(LOOK_S)
+            except subprocess.TimeoutExpired:
+                continue
+        elif select.select([0], [], [], LOOK_S)[0]:
+            word = os.read(0, 64).strip()
+            if word == b"cut":
+                return True
+            if word != b"keep":
+                return False
+            kept = True
+    return True  # It ended by itself: somebody will want to read why, and then sweep.
+
+
+def _end(number: int, frame: object) -> None:
+    raise _EndedError
+
+
+def _die_with_guard() -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2:]))

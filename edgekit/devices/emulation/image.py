@@ -1,0 +1,150 @@
+"""What every emulated device starts from: Debian's kernel and userland for arm64, with sshd and adbd."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from edgekit.cache import SEAL, Cache, digest_of, file_digest
+from edgekit.devices import debian, process
+from edgekit.devices.emulation.initramfs import initramfs
+from edgekit.devices.emulation.tools import Tools
+from edgekit.errors import ImageDamaged, ToolsMissing
+
+USERLAND = (
+    "base-files", "base-passwd", "busybox-static", "coreutils", "dash", "gzip", "libc-bin", "openssh-server",
+    "openssh-sftp-server", "procps", "python3-minimal", "python3", "tar", "util-linux",
+)  # fmt: skip
+"""Python stands for the Python that a board may have; packs bring their own."""
+DISK, SMALL = "2G", "64M"
+"""Sizes of the disk, which grows as it is written, and of the one that tests fill."""
+MAKE_S = 120.0
+UNUSED = ("usr/lib/systemd", "usr/share/perl", "usr/share/perl5", "usr/share/bash-completion", "var/lib/apt", "boot")
+FOLDERS = (
+    "data/local/tmp",
+    "dev",
+    "disk",
+    "etc/ssh",
+    "home",
+    "mnt/small",
+    "opt",
+    "proc",
+    "root/.ssh",
+    "srv",
+    "sys",
+    "tmp",
+)
+ETC = {
+    "hostname": "edgekit\n",
+    "passwd": "root:x:0:0:root:/root:/bin/sh\nsshd:x:101:65534::/run/sshd:/usr/sbin/nologin\n"
+    "nobody:x:65534:65534::/nonexistent:/usr/sbin/nologin\n",
+    "group": "root:x:0:\nshell:x:2000:\nnogroup:x:65534:\n",
+    # No password opens it: the key that is made with the image does.
+    "shadow": "root:*:19000:0:99999:7:::\nsshd:!:19000::::::\n",
+    "ssh/sshd_config": "PermitRootLogin prohibit-password\nHostKey /etc/ssh/host\nUseDNS no\nUsePAM no\n"
+    "StrictModes no\nLoginGraceTime 0\nMaxStartups 100\nMaxSessions 100\nSubsystem sftp /usr/lib/openssh/sftp-server\n",
+    "ld.so.conf.d/android.conf": "/usr/lib/aarch64-linux-gnu/android\n",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Image:
+    """A folder of the cache with everything that a device starts from. Nothing in it is ever written to again."""
+
+    folder: Path
+
+    @property
+    def digest(self) -> str:
+        """Of its content: two images made of one recipe still have keys of their own."""
+        return file_digest(self.folder / SEAL)
+
+    @property
+    def kernel(self) -> Path:
+        return self.folder / "vmlinuz"
+
+    @property
+    def initramfs(self) -> Path:
+        return self.folder / "initramfs.gz"
+
+    @property
+    def disk(self) -> Path:
+        return self.folder / "disk.qcow2"
+
+    @property
+    def small(self) -> Path:
+        return self.folder / "small.qcow2"
+
+    @property
+    def identity(self) -> Path:
+        """The key that opens every device that starts from this image. It opens nothing else, and never leaves here."""
+        return self.folder / "identity"
+
+    @property
+    def host_key(self) -> str:
+        """What its sshd shows: type and key, as in known_hosts."""
+        return " ".join((self.folder / "host.pub").read_text().split()[:2])
+
+
+def find_image(tools: Tools, cache: Cache) -> Image:
+    """The image, made if it is not there; one that is damaged is made anew. Raises ToolsMissing, ImageDamaged."""
+    guest = {path.name: path.read_text() for path in files(__package__).joinpath("guest").iterdir()}
+    recipe = {"schema": 1, "userland": USERLAND, "etc": ETC, "guest": guest, "sizes": [DISK, SMALL], "unused": UNUSED}
+    return Image(cache.made().fetch(digest_of(recipe), lambda folder: _make(folder, guest, tools, cache))[0])
+
+
+def _make(folder: Path, guest: dict[str, str], tools: Tools, cache: Cache) -> None:
+    userland = debian.fetched(USERLAND, "arm64", cache)
+    kernel = debian.fetched(["linux-image-cloud-arm64"], "arm64", cache)
+    adbd = debian.fetched(["adbd"], "arm64", cache, debian.BACKPORTS)
+    for name in ("identity", "host"):
+        _made(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "edgekit emulated device", "-f", str(folder / name)]
+        )
+    root = folder / "root"
+    for layer in (adbd, userland):
+        _made(["cp", "--archive", "--remove-destination", "--no-target-directory", str(layer), str(root)])
+    _furnish(root, guest["start"], folder)
+    shutil.copyfile(next(iter((kernel / "boot").glob("vmlinuz-*"))), folder / "vmlinuz")
+    (folder / "initramfs.gz").write_bytes(initramfs(kernel, userland / "bin/busybox", guest["init"].encode()))
+    (folder / "packages.txt").write_text(
+        "".join((layer / debian.LISTED).read_text() for layer in (userland, kernel, adbd))
+    )
+    _disk(root, DISK, folder / "disk.qcow2", tools, cache)
+    shutil.rmtree(root)
+    root.mkdir()
+    _disk(root, SMALL, folder / "small.qcow2", tools, cache)
+    root.rmdir()
+
+
+def _furnish(root: Path, start: str, keys: Path) -> None:
+    for name in UNUSED:
+        shutil.rmtree(root / name, ignore_errors=True)
+    for name in FOLDERS:
+        (root / name).mkdir(parents=True, exist_ok=True)
+    for name, content in ETC.items():
+        path = root / "etc" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    (root / "sbin/start").write_text(start)
+    (root / "sbin/start").chmod(0o755)
+    shutil.copyfile(keys / "identity.pub", root / "root/.ssh/authorized_keys")
+    shutil.copy(keys / "host", root / "etc/ssh/host")
+
+
+def _disk(root: Path, size: str, disk: Path, tools: Tools, cache: Cache) -> None:
+    """An ext4 file system with the folder's content, as qcow2. Without root, and without mounting anything."""
+    raw = disk.with_suffix(".raw")
+    mke2fs = debian.command(debian.fetched(["e2fsprogs"], debian.host(), cache), "sbin/mke2fs")
+    _made([*mke2fs, "-q", "-F", "-t", "ext4", "-m", "0", "-E", "root_owner=0:0", "-d", str(root), str(raw), size])
+    _made([*tools.qemu_img, "convert", "-O", "qcow2", str(raw), str(disk)])
+    raw.unlink()
+
+
+def _made(argv: list[str]) -> None:
+    if shutil.which(argv[0]) is None:
+        raise ToolsMissing(f"there is no '{argv[0]}' here", hint="apt-get install openssh-client")
+    ended = process.run(argv, timeout=MAKE_S)
+    if ended.returncode:
+        raise ImageDamaged(f"'{Path(argv[0]).name}' could not make the image: {ended.stderr.strip()[-300:]}")

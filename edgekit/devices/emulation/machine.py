@@ -1,0 +1,253 @@
+"""One emulated device: its folder, its emulator, and how to start, cut and end it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Literal
+
+from edgekit.cache import storage_errors
+from edgekit.devices import process
+from edgekit.devices.emulation import qemu
+from edgekit.devices.emulation.board import Board
+from edgekit.devices.emulation.image import Image
+from edgekit.devices.emulation.qemu import Ports
+from edgekit.devices.emulation.qmp import Qmp
+from edgekit.devices.emulation.tools import Tools
+from edgekit.errors import BootFailed, DeviceBusy, ImageDamaged, PortTaken
+
+BOOT_S = 180.0
+"""Time limit of a start from nothing. On two quiet cores it takes 10 s."""
+LOOK_S = 0.05
+DISK_S = 20.0
+UP = "edgekit: up"
+"""What `guest/start` says once sshd and adbd run."""
+GUARD = Path(__file__).with_name("guard.py")
+DISKS = ("disk", "small")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every device of one board is made from."""
+
+    tools: Tools
+    image: Image
+    board: Board
+
+
+@dataclass
+class Machine:
+    """A device in a folder of its own. Nothing of it is left once it is ended, or its maker dies."""
+
+    bench: Bench
+    folder: Path
+    ports: Ports
+    lock: IO[bytes]
+    _guard: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    _qmp: Qmp | None = field(default=None, repr=False)
+
+    @property
+    def qmp(self) -> Qmp:
+        """Control over its emulator. Raises BootFailed if it does not run."""
+        if self._qmp is None:
+            raise BootFailed(f"'{self.folder.name}' does not run")
+        return self._qmp
+
+    def boot(self) -> None:
+        """Start from the disk as it is, and wait until the device is up. Raises BootFailed, PortTaken, ImageDamaged."""
+        (self.folder / "console.log").unlink(missing_ok=True)
+        self._start()
+        deadline = time.monotonic() + BOOT_S
+        while not (UP in self.console() and self._listens()):
+            self._check(deadline)
+            time.sleep(LOOK_S)
+
+    def wake_up(self, memory: Path) -> None:
+        """Go on from where a machine of this board, with these disks, fell asleep."""
+        self._start("-incoming", f"file:{memory}")
+        self.qmp.wake_up()
+
+    def cut_power(self) -> None:
+        """End it at once, as a board whose plug is pulled: what the guest did not flush is lost. `boot` goes on."""
+        self._tell(b"cut\n")
+        self._ended()
+
+    @property
+    def pid(self) -> int | None:
+        """The process that ends it on SIGTERM."""
+        return self._guard.pid if self._guard else None
+
+    def keep(self) -> None:
+        """Let it live on when this process ends. It is not controlled from here any more."""
+        self._tell(b"keep\n")
+        self.qmp.close()
+        if self._guard:
+            self._guard.returncode = 0  # nobody waits for it here: `Popen` would complain
+        self._qmp = self._guard = None
+
+    def end(self) -> None:
+        """End it, and remove everything of it."""
+        if self._guard and self._guard.stdin:
+            self._guard.stdin.close()
+            self._ended()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.lock.close()
+
+    def console(self) -> str:
+        """What the guest wrote to its console since it was started."""
+        try:
+            return (self.folder / "console.log").read_text("utf-8", "replace")
+        except FileNotFoundError:
+            return ""
+
+    def _start(self, *more: str) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            argv = qemu.command(
+                self.bench.tools, self.bench.image, self.bench.board, self.folder, self.ports, theirs.fileno()
+            )
+            self._guard = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(GUARD), str(self.folder), *argv, *more],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                pass_fds=(theirs.fileno(), self.lock.fileno()),
+                env={**os.environ, "EDGEKIT_GUARDED": str(theirs.fileno())},
+            )
+        try:
+            self._qmp = Qmp(ours)
+        except BootFailed as error:
+            self._ended()
+            raise self._failure(str(error)) from error
+
+    def _check(self, deadline: float) -> None:
+        if self._guard is None or self._guard.poll() is not None:
+            raise self._failure("the emulator has ended")
+        if time.monotonic() > deadline:
+            raise self._failure(f"it is not up after {BOOT_S:g} s")
+
+    def _failure(self, what: str) -> Exception:
+        log = self.folder / "emulator.log"
+        said = log.read_text("utf-8", "replace").strip() if log.exists() else ""
+        if "host forwarding rule" in said:
+            return PortTaken(
+                f"a program listens on port {self.ports.ssh} or {self.ports.adb} of this machine",
+                hint="choose another --port",
+            )
+        if "Could not open" in said or "Image is" in said or "qcow2" in said:
+            return ImageDamaged(f"the image of '{self.bench.board.target}' is not whole: {said[-300:]}", hint=REMAKE)
+        last = " | ".join([*said.splitlines()[-3:], *self.console().strip().splitlines()[-5:]])
+        return BootFailed(f"'{self.folder.name}' did not start: {what}" + (f": {last}" if last else ""), hint=REMAKE)
+
+    def _listens(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.ports.ssh), timeout=1) as connection:
+                connection.settimeout(5)
+                return connection.recv(4) == b"SSH-"
+        except OSError:
+            return False
+
+    def _tell(self, word: bytes) -> None:
+        if self._guard is None or self._guard.stdin is None:
+            raise BootFailed(f"'{self.folder.name}' does not run")
+        self._guard.stdin.write(word)
+        self._guard.stdin.close()
+
+    def _ended(self) -> None:
+        if self._qmp:
+            self._qmp.close()
+        if self._guard:
+            self._guard.wait()
+            if self._guard.stdin:
+                self._guard.stdin.close()
+        self._qmp = self._guard = None
+
+
+REMAKE = "edgekit device logs NAME; EDGEKIT_DOWNLOADS names the folder of images"
+
+
+def make(bench: Bench, folder: Path, backing: Path, ports: Ports | None = None) -> Machine:
+    """A machine that does not run yet, in a new folder, on top of the disks in the folder `backing`.
+
+    Raises DeviceBusy if the folder is in use, StorageError.
+    """
+    with storage_errors(folder.parent):
+        lock = _claimed(folder)
+        try:
+            for name in DISKS:
+                _overlay(bench.tools, backing / f"{name}.qcow2", folder / f"{name}.qcow2")
+            return Machine(bench, folder, ports or free_ports(), lock)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            lock.close()
+            raise
+
+
+def in_use(folder: Path) -> bool:
+    """Whether somebody makes, has or keeps the device in that folder."""
+    try:
+        _locked(folder, "r+b").close()
+    except DeviceBusy:
+        return True
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return False
+
+
+def sweep(folder: Path) -> None:
+    """Remove the folder of a device that nobody has any more."""
+    with contextlib.suppress(DeviceBusy, FileNotFoundError, NotADirectoryError), _locked(folder, "r+b"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def free_ports() -> Ports:
+    """Two ports of this machine that nobody listens on. Not of those where adb looks for emulators by itself."""
+    with contextlib.ExitStack() as held:
+        found = [port for port in _free(held) if not 5553 < port < 5686]
+    return Ports(*found[:2])
+
+
+def _free(held: contextlib.ExitStack) -> Iterator[int]:
+    for _ in range(200):
+        listener = held.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        yield listener.getsockname()[1]
+
+
+def _claimed(folder: Path) -> IO[bytes]:
+    """The lock of a folder that is there, and ours: whoever swept it meanwhile has removed the lock with it."""
+    while True:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with contextlib.suppress(FileNotFoundError):
+            lock = _locked(folder, "ab")
+            if os.fstat(lock.fileno()).st_nlink:
+                return lock
+            lock.close()
+
+
+def _locked(folder: Path, mode: Literal["ab", "r+b"]) -> IO[bytes]:
+    lock = (folder / "lock").open(mode)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.close()
+        raise DeviceBusy(f"'{folder.name}' is there already", hint="edgekit device list") from error
+    return lock
+
+
+def _overlay(tools: Tools, backing: Path, disk: Path) -> None:
+    disk.unlink(missing_ok=True)
+    argv = [*tools.qemu_img, "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", str(backing), str(disk)]
+    ended = process.run(argv, timeout=DISK_S)
+    if ended.returncode:
+        raise ImageDamaged(f"'{backing}' is no disk: {ended.stderr.strip()[-300:]}", hint=REMAKE)

@@ -1,0 +1,78 @@
+"""QEMU's control socket: one JSON object a line (QEMU Machine Protocol)."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from typing import Any
+
+from edgekit.errors import BootFailed
+
+ANSWER_S = 30.0
+ASLEEP_S = 120.0
+LOOK_S = 0.02
+
+
+class Qmp:
+    """Control over one running QEMU. Raises BootFailed if it does not answer."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._connection.settimeout(ANSWER_S)
+        self._lines = connection.makefile("rb")
+        try:
+            self._next()  # its greeting
+            self.ask("qmp_capabilities")
+        except BaseException:
+            self.close()
+            raise
+
+    def ask(self, command: str, **arguments: Any) -> Any:
+        """What QEMU answers to a command."""
+        written = {
+            "execute": command,
+            "arguments": {name.replace("_", "-"): value for name, value in arguments.items()},
+        }
+        try:
+            self._connection.sendall(json.dumps(written).encode() + b"\n")
+        except OSError as error:
+            raise BootFailed(f"the emulator does not answer: {error}") from error
+        while True:
+            answer = self._next()
+            if "error" in answer:
+                raise BootFailed(f"the emulator refused '{command}': {answer['error']['desc']}")
+            if "return" in answer:
+                return answer["return"]
+
+    def fall_asleep(self, state: str) -> None:
+        """Write memory and devices to the file `state`; the machine stands still from then on."""
+        self.ask("stop")
+        self.ask("migrate", uri=f"file:{state}")
+        self._until(lambda: self.ask("query-migrate"), "completed", ("failed", "cancelled"))
+
+    def wake_up(self) -> None:
+        """Go on, once the state that it was started with is there."""
+        self._until(lambda: self.ask("query-status"), "paused", ("running",))
+        self.ask("cont")
+
+    def _until(self, ask: Any, wanted: str, wrong: tuple[str, ...]) -> None:
+        deadline = time.monotonic() + ASLEEP_S
+        while (status := ask().get("status")) != wanted:
+            if status in wrong or time.monotonic() > deadline:
+                raise BootFailed(f"the emulator is '{status}', not '{wanted}'")
+            time.sleep(LOOK_S)
+
+    def _next(self) -> dict[str, Any]:
+        try:
+            line = self._lines.readline()
+        except OSError as error:
+            raise BootFailed(f"the emulator does not answer: {error}") from error
+        if not line:
+            raise BootFailed("the emulator has ended")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def close(self) -> None:
+        self._lines.close()
+        self._connection.close()

@@ -1,0 +1,184 @@
+"""The emulated devices of this user: started, kept under a name, found, ended."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from secrets import token_hex
+from typing import Literal
+
+from platformdirs import user_data_path
+
+from edgekit.cache import Cache
+from edgekit.devices.emulation.asleep import MEMORY, asleep
+from edgekit.devices.emulation.board import Board
+from edgekit.devices.emulation.image import find_image
+from edgekit.devices.emulation.machine import Bench, Machine, free_ports, in_use, make, sweep
+from edgekit.devices.emulation.qemu import Ports
+from edgekit.devices.emulation.tools import find_tools
+from edgekit.errors import BootFailed, DeviceBusy, OptionError, PortTaken, UnknownName, suggest
+from edgekit.specs.target import Target
+
+CARD = "device.json"
+DOWN_S = 20.0
+LOOK_S = 0.02
+TRIES = 4
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of a device that is there: enough to reach it, for whoever did not start it."""
+
+    name: str
+    target: str
+    cpu: str
+    ram_mb: int
+    transport: str
+    root: str
+    ssh: int
+    adb: int
+    identity: str
+    host_key: str
+    guard: int | None = None
+    """Process to end it by; None while it lives and dies with whoever started it."""
+
+    @property
+    def folder(self) -> Path:
+        return place() / self.name
+
+    @property
+    def state(self) -> Literal["up", "in use", "ended"]:
+        if not in_use(self.folder):
+            return "ended"
+        return "in use" if self.guard is None else "up"
+
+
+def place() -> Path:
+    """Where devices live: among the user's data, or where EDGEKIT_DATA says."""
+    configured = os.environ.get("EDGEKIT_DATA")
+    return (Path(configured) if configured else user_data_path("edgekit")) / "emulated"
+
+
+@contextlib.contextmanager
+def started(target: Target, cache: Cache) -> Iterator[tuple[Machine, Card]]:
+    """A fresh device of that target's own, for as long as the block runs.
+
+    Raises OptionError if the target is not emulated, ToolsMissing, ImageDamaged, BootFailed, StorageError.
+    """
+    machine, card = _start(target, cache, f"{target.id}.{token_hex(4)}", None)
+    try:
+        yield machine, card
+    finally:
+        machine.end()
+
+
+def up(name: str, target: Target, cache: Cache, port: int | None = None) -> Card:
+    """Start a device that stays until `down`. Raises DeviceBusy if one has that name, PortTaken, and as `started`."""
+    if not re.fullmatch(r"[\w-]+", name):
+        raise OptionError(f"'{name}' cannot be a device's name", hint="letters, digits and dashes: pi5-a")
+    machine, card = _start(target, cache, name, port)
+    try:
+        kept = Card(**{**asdict(card), "guard": machine.pid})
+        _write(kept)
+        machine.keep()
+    except BaseException:
+        machine.end()
+        raise
+    machine.lock.close()
+    return kept
+
+
+def down(name: str) -> None:
+    """End a device and remove everything of it. Raises UnknownName; DeviceBusy if a run of edgekit uses it."""
+    card = find(name)
+    if card.state == "in use":
+        raise DeviceBusy(f"'{name}' belongs to an edgekit that runs", hint="end that one: Ctrl-C")
+    if card.state == "up" and card.guard:
+        os.kill(card.guard, signal.SIGTERM)
+    deadline = time.monotonic() + DOWN_S
+    while in_use(card.folder):
+        if time.monotonic() > deadline:
+            raise BootFailed(f"'{name}' did not end within {DOWN_S:g} s", hint=f"kill -9 {card.guard}")
+        time.sleep(LOOK_S)
+    sweep(card.folder)
+
+
+def found() -> list[Card]:
+    """Every device that is there, and those that ended by themselves and were not swept yet."""
+    cards = (_read(path) for path in sorted(place().glob(f"*/{CARD}")))
+    return [card for card in cards if card]
+
+
+def find(name: str) -> Card:
+    """The device of that name. Raises UnknownName."""
+    card = _read(place() / name / CARD)
+    if card is None:
+        known = [card.name for card in found()]
+        raise UnknownName(
+            f"no emulated device is called '{name}'", hint=suggest(name, known, f"edgekit device up {name}")
+        )
+    return card
+
+
+def console(name: str) -> str:
+    """What its console said, and its emulator. Raises UnknownName."""
+    folder = find(name).folder
+    logs = (folder / "console.log", folder / "emulator.log")
+    return "".join(log.read_text("utf-8", "replace") for log in logs if log.exists())
+
+
+def _start(target: Target, cache: Cache, name: str, port: int | None) -> tuple[Machine, Card]:
+    board = Board.of(target)
+    for left in place().glob("*"):
+        sweep(left)
+    tools = find_tools(cache)
+    image = find_image(tools, cache)
+    bench = Bench(tools, image, board)
+    backing = asleep(bench, cache)
+    machine = _awake(bench, place() / name, backing, port)
+    ports = asdict(machine.ports)
+    card = Card(name=name, **asdict(board), **ports, identity=str(image.identity), host_key=image.host_key)
+    try:
+        _write(card)
+    except BaseException:
+        machine.end()
+        raise
+    return machine, card
+
+
+def _awake(bench: Bench, folder: Path, backing: Path, port: int | None) -> Machine:
+    for left in reversed(range(TRIES)):
+        free = free_ports()
+        machine = make(bench, folder, backing, Ports(port or free.ssh, free.adb))
+        try:
+            machine.wake_up(backing / MEMORY)
+            return machine
+        except PortTaken:
+            machine.end()
+            # Between our looking and QEMU's listening, another program may take a port that was free.
+            if port or not left:
+                raise
+        except BaseException:
+            machine.end()
+            raise
+    raise AssertionError("the last try returns or raises")
+
+
+def _write(card: Card) -> None:
+    partial = card.folder / f"{CARD}.partial"
+    partial.write_text(json.dumps(asdict(card), indent=2))
+    partial.replace(card.folder / CARD)
+
+
+def _read(path: Path) -> Card | None:
+    try:
+        return Card(**json.loads(path.read_text()))
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
+        return None

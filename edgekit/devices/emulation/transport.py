@@ -1,0 +1,115 @@
+"""`emulated://NAME`: a device that is up under that name, or a fresh one of the target with that id."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import ClassVar, Self
+from urllib.parse import urlsplit
+
+from edgekit.cache import Cache
+from edgekit.devices.adb import Adb, private_server
+from edgekit.devices.emulation import registry
+from edgekit.devices.emulation.registry import Card
+from edgekit.devices.ssh import Ssh
+from edgekit.devices.transport import Completed, DeviceKind, Transport
+from edgekit.errors import OptionError, UnknownName, suggest
+from edgekit.specs.catalog import Catalog
+
+CLOCK_S = 60.0
+
+
+@dataclass
+class Emulated:
+    """Opening it starts a device if none of that name is up, and leaving it ends that one again."""
+
+    kind: ClassVar[DeviceKind] = "emulated"
+    python: ClassVar[str] = "python3"
+
+    url: str
+    _held: contextlib.ExitStack = field(default_factory=contextlib.ExitStack, repr=False)
+    _inner: Transport | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if not parts.netloc or parts.path.strip("/") or parts.query or parts.fragment:
+            raise OptionError(f"'{self.url}' is no emulated device", hint="emulated://raspberry-pi-5")
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as held:
+            card = held.enter_context(_card(urlsplit(self.url).netloc))
+            self._inner = held.enter_context(reached(card))
+            self._held = held.pop_all()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._held.close()
+
+    @property
+    def root(self) -> PurePosixPath:
+        return self._reached.root
+
+    def push(self, local: Path, remote: PurePosixPath) -> None:
+        self._reached.push(local, remote)
+
+    def pull(self, remote: PurePosixPath, local: Path) -> None:
+        self._reached.pull(remote, local)
+
+    def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
+        return self._reached.run(argv, timeout=timeout)
+
+    def free_bytes(self, folder: PurePosixPath) -> int | None:
+        return self._reached.free_bytes(folder)
+
+    @property
+    def _reached(self) -> Transport:
+        assert self._inner, "open it with `with`"
+        return self._inner
+
+
+@contextlib.contextmanager
+def reached(card: Card) -> Iterator[Transport]:
+    """The way into a device that runs, by the transport that its target says."""
+    with contextlib.ExitStack() as held:
+        maintenance = held.enter_context(_ssh(card))
+        # It woke up with the clock of the day when it fell asleep.
+        maintenance.run(["date", "-s", f"@{time.time():.3f}"], timeout=CLOCK_S)
+        if card.transport != "adb":
+            yield maintenance
+            return
+        server = held.enter_context(private_server())
+        yield held.enter_context(Adb(f"adb://127.0.0.1:{card.adb}{card.root}", server=server, kind="emulated"))
+
+
+def shell(card: Card, argv: Sequence[str]) -> list[str]:
+    """The program that opens a shell on the device for a person, or runs `argv` there."""
+    return _ssh(card).interactive(argv)
+
+
+def _ssh(card: Card) -> Ssh:
+    known = card.folder / "known_hosts"
+    if not known.exists():
+        known.write_text(f"[127.0.0.1]:{card.ssh} {card.host_key}\n")
+    url = f"ssh://root@127.0.0.1:{card.ssh}{card.root}"
+    return Ssh(url, identity=Path(card.identity), known_hosts=known, kind="emulated")
+
+
+@contextlib.contextmanager
+def _card(name: str) -> Iterator[Card]:
+    up = {card.name: card for card in registry.found() if card.state == "up"}
+    if name in up:
+        yield up[name]
+        return
+    catalog = Catalog.default()
+    try:
+        target = catalog.target(name)
+    except UnknownName as error:
+        known = [*up, *(target.id for target in catalog.targets() if target.emulation)]
+        raise UnknownName(
+            f"no emulated device is called '{name}', and no target", hint=suggest(name, known, "edgekit device list")
+        ) from error
+    with registry.started(target, Cache.of_downloads()) as (_, card):
+        yield card
