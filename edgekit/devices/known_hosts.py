@@ -1,0 +1,102 @@
+"""Host keys that the user vouched for: a `known_hosts` of edgekit's, beside the user's own."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import fcntl
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import user_config_path
+
+from edgekit.bundle.atomic import partial_beside, readable, stored, sync_folder
+from edgekit.errors import HostKeyChanged
+
+
+@dataclass(frozen=True)
+class HostKey:
+    """The public half of what a device proves itself by, and the name that ssh looks it up under."""
+
+    name: str
+    kind: str
+    """Such as ssh-ed25519."""
+    text: str
+    """In base64."""
+
+    @classmethod
+    def of_line(cls, line: str) -> HostKey | None:
+        """The key in a line of a known_hosts file; None if it holds none."""
+        words = line.split()
+        if words[:1] == ["@cert-authority"] or words[:1] == ["@revoked"]:
+            return None
+        if len(words) < 3 or line.startswith("#"):
+            return None
+        return cls(*words[:3])
+
+    @property
+    def line(self) -> str:
+        return f"{self.name} {self.kind} {self.text}\n"
+
+    @property
+    def fingerprint(self) -> str:
+        """As ssh-keygen prints it, to be compared with what the device itself says."""
+        try:
+            blob = base64.b64decode(self.text, validate=True)
+        except binascii.Error:
+            return "no key"
+        return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+
+
+@dataclass(frozen=True)
+class KnownHosts:
+    """A known_hosts file. Safe when several processes add to it at once."""
+
+    path: Path
+
+    @classmethod
+    def of_user(cls) -> KnownHosts:
+        """edgekit's own, in the user's config folder or where EDGEKIT_CONFIG says."""
+        configured = os.environ.get("EDGEKIT_CONFIG")
+        return cls((Path(configured) if configured else user_config_path("edgekit")) / "known_hosts")
+
+    def keys(self, name: str) -> tuple[HostKey, ...]:
+        """The keys that are known under that name. Raises StorageError if the file cannot be read."""
+        return tuple(key for line in self._lines() if (key := HostKey.of_line(line)) and key.name == name)
+
+    def keep(self, key: HostKey, *, replace: bool = False) -> None:
+        """Trust a device that shows this key, from now on.
+
+        Raises HostKeyChanged if another one is known under its name, unless that is to be replaced; StorageError.
+        """
+        with stored(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.with_name(f".{self.path.name}.lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                self._write(key, replace)
+
+    def _write(self, key: HostKey, replace: bool) -> None:
+        others = [known for known in self.keys(key.name) if known != key]
+        if others and not replace:
+            raise HostKeyChanged(
+                f"another host key of '{key.name}' is known: {others[0].fingerprint}, not {key.fingerprint}",
+                hint="look at the device itself: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
+            )
+        kept = [line for line in self._lines() if HostKey.of_line(line) not in (key, *others)]
+        with partial_beside(self.path) as partial:
+            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
+                file.writelines((*kept, key.line))
+                file.flush()
+                os.fsync(descriptor)
+            partial.replace(self.path)
+        sync_folder(self.path.parent)
+
+    def _lines(self) -> list[str]:
+        if not self.path.exists():
+            return []
+        with readable(self.path):
+            text = self.path.read_text("utf-8", "surrogateescape")
+        return [f"{line}\n" for line in text.splitlines()]

@@ -1,0 +1,224 @@
+"""`ssh://`: a device that sshd answers on, over the OpenSSH client with the user's own configuration."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import secrets
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import ClassVar, Self
+from urllib.parse import unquote, urlsplit
+
+from edgekit.cache import storage_errors
+from edgekit.devices import process
+from edgekit.devices.known_hosts import HostKey, KnownHosts
+from edgekit.devices.scripts import Script
+from edgekit.devices.shell import Shell
+from edgekit.devices.transport import Completed, DeviceKind
+from edgekit.errors import (
+    AuthenticationRefused,
+    CommandFailed,
+    EdgekitError,
+    HostKeyChanged,
+    OptionError,
+    ToolsMissing,
+    Unreachable,
+)
+
+ROOT = PurePosixPath("/opt/edgekit")
+CONNECT_S, ALIVE_S, ALIVE_COUNT = 10, 5, 2
+"""A dead link is noticed after 15 s."""
+FIRST_S = 30.0
+"""Time limit of connecting, jump hosts and all."""
+IDLE_S = 60
+"""How long a connection that nobody closes, because this process was killed, stays open."""
+CLOSE_S = 5.0
+SOCKET_CHARACTERS = 80
+"""The path of a unix socket has at most 107 bytes, on macOS 103, and ssh adds 17 for a moment."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """What stands in `ssh://[user@]host[:port][/root]`. The host may be an alias in the user's ssh configuration."""
+
+    host: str
+    user: str | None
+    port: int | None
+    root: PurePosixPath
+
+    @classmethod
+    def of(cls, url: str) -> Address:
+        """Raises OptionError if the URL is none of these."""
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError as error:
+            raise _no_address(url, str(error)) from error
+        login, _, place = parts.netloc.rpartition("@")
+        # `hostname` would be in lower case, and an alias may not be.
+        host = re.sub(r":\d*$", "", place).strip("[]")
+        user = unquote(login) or None
+        path = PurePosixPath(unquote(parts.path) or "/")
+        if parts.scheme != "ssh" or parts.query or parts.fragment:
+            raise _no_address(url, "it has more to it")
+        if ":" in login:
+            raise _no_address(url, "a password has no place in it; use a key")
+        if not _HOST.fullmatch(host) or (user and not _USER.fullmatch(user)) or port == 0:
+            raise _no_address(url, "that is no host, user or port")
+        if ".." in path.parts or "\0" in str(path):
+            raise _no_address(url, "its folder is not plain")
+        return cls(host, user, port, ROOT if path == PurePosixPath("/") else path)
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """For ssh and ssh-copy-id alike."""
+        port = ("-p", str(self.port)) if self.port else ()
+        return (*port, f"{self.user}@{self.host}" if self.user else self.host)
+
+
+# Names go into other programs' command lines by the user's ssh configuration: nothing there that a shell minds.
+_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%[A-Za-z0-9_.-]+)?")
+_USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.+@-]*")
+
+
+def _no_address(url: str, why: str) -> OptionError:
+    return OptionError(f"'{url}' is no device: {why}", hint="ssh://user@host:22/absolute/folder")
+
+
+@dataclass(frozen=True)
+class Ssh(Shell):
+    """A device at `ssh://[user@]host[:port][/root]`; everything of edgekit's lies in `root` there, or in /opt/edgekit.
+
+    Nothing is ever asked: keys come from the agent, the usual files and ~/.ssh/config, or, with `identity`, from that
+    file alone and no configuration. A host key must be known to the user's ssh or to `known_hosts`, which is
+    edgekit's own if none is given. Raises OptionError if the URL is no such address.
+    """
+
+    kind: ClassVar[DeviceKind] = "device"
+    python: ClassVar[str] = "python3"
+
+    identity: Path | None = None
+    known_hosts: Path | None = None
+    address: Address = field(init=False)
+    _folder: Path = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "address", Address.of(self.url))
+        name = f"edgekit-{secrets.token_hex(6)}"
+        folder = Path(tempfile.gettempdir()) / name
+        short = folder if len(str(folder)) < SOCKET_CHARACTERS else Path("/tmp") / name  # noqa: S108 made 0700 below
+        object.__setattr__(self, "_folder", short)
+
+    @property
+    def root(self) -> PurePosixPath:
+        """The folder on the device that holds everything of edgekit's."""
+        return self.address.root
+
+    def __enter__(self) -> Self:
+        """Connect. Raises Unreachable, AuthenticationRefused, HostKeyChanged, or ToolsMissing if there is no ssh."""
+        if shutil.which("ssh") is None:
+            raise ToolsMissing("there is no 'ssh' here", hint="apt-get install openssh-client")
+        try:
+            with storage_errors(self._folder.parent):
+                self._folder.mkdir(mode=0o700)
+            self.ask(Script(":", {}), FIRST_S)
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._close()
+
+    def client(self, line: str) -> Sequence[str]:
+        return ["ssh", *self.options(), *self.address.arguments, line]
+
+    def options(self) -> list[str]:
+        """How ssh is to behave, whatever its configuration says."""
+        system = (
+            "/etc/ssh/ssh_known_hosts",
+            "/etc/ssh/ssh_known_hosts2",
+            self.known_hosts or KnownHosts.of_user().path,
+        )
+        settings = {
+            "BatchMode": "yes",
+            "ClearAllForwardings": "yes",
+            "ConnectTimeout": CONNECT_S,
+            "ControlMaster": "auto",
+            "ControlPath": _quoted(self._folder / "s"),
+            "ControlPersist": IDLE_S,
+            "ForwardAgent": "no",
+            # Beside the user's own file, which ssh would write to.
+            "GlobalKnownHostsFile": " ".join(map(_quoted, system)),
+            "LogLevel": "ERROR",
+            "RemoteCommand": "none",
+            "RequestTTY": "no",
+            "ServerAliveCountMax": ALIVE_COUNT,
+            "ServerAliveInterval": ALIVE_S,
+            "StrictHostKeyChecking": "yes",
+            "UpdateHostKeys": "no",
+        }
+        own = ["-F", "none", "-i", str(self.identity), *_CLOSED] if self.identity else []
+        return [*own, *(f"-o{name}={value}" for name, value in settings.items())]
+
+    def failure(self, ended: Completed) -> EdgekitError | None:
+        said = ended.stderr
+        last = (said.strip().splitlines() or [""])[-1]
+        if "HOST IDENTIFICATION HAS CHANGED" in said:
+            return HostKeyChanged(f"{self.url}: {_changed(said)}", hint=f"edgekit device trust {self.url}")
+        if "ost key verification failed" in said:
+            message = f"{self.url}: nobody has vouched for its host key yet"
+            return HostKeyChanged(message, hint=f"edgekit device trust {self.url}")
+        if re.search(r"Permission denied \(|Too many authentication failures", said):
+            hint = f"ssh-copy-id {' '.join(self.address.arguments)}"
+            return AuthenticationRefused(f"{self.url}: {last}", hint=hint)
+        if _NEVER_THERE.search(said):
+            return Unreachable(f"{self.url}: {last}", hint=f"ssh {' '.join(self.address.arguments)} true")
+        return None
+
+    def _close(self) -> None:
+        """Leave no connection and no folder behind."""
+        try:
+            asked = ["ssh", *self.options(), "-Oexit", *self.address.arguments]
+            with contextlib.suppress(CommandFailed):
+                process.run(asked, timeout=CLOSE_S)
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+
+_CLOSED = (
+    "-oIdentitiesOnly=yes",
+    "-oIdentityAgent=none",
+    "-oUserKnownHostsFile=none",
+    "-oPreferredAuthentications=publickey",
+)
+_NEVER_THERE = re.compile(
+    r"^ssh: |^kex_exchange_identification|during banner exchange|^Connection (closed|reset) by \S+ port", re.MULTILINE
+)
+
+
+def _quoted(path: object) -> str:
+    """A path as ssh reads it in an option: with its own signs for names and spaces."""
+    return '"' + str(path).replace("%", "%%") + '"'
+
+
+def _changed(said: str) -> str:
+    """What ssh says of a changed host key, with both fingerprints where they can be had."""
+    shown = re.search(r"SHA256:[A-Za-z0-9+/]+", said)
+    offending = re.search(r"^Offending .* key in (.+):(\d+)", said, re.MULTILINE)
+    known = _key_at(Path(offending[1]), int(offending[2])) if offending else None
+    message = "ITS HOST KEY HAS CHANGED: another device, or somebody in between, answers in its place"
+    if shown and known and offending:
+        message += f"; it shows {shown[0]}, known is {known.fingerprint} ({offending[1]}:{offending[2]})"
+    return message
+
+
+def _key_at(path: Path, number: int) -> HostKey | None:
+    try:
+        return HostKey.of_line(path.read_text("utf-8", "replace").splitlines()[number - 1])
+    except (OSError, IndexError):
+        return None
