@@ -66,9 +66,9 @@ def command(folder: Path, program: str) -> list[str]:
 
 def libraries(folder: Path) -> str:
     """The folders of libraries in a folder that was fetched, as LD_LIBRARY_PATH takes them."""
-    return ":".join(
-        str(path) for path in sorted(folder.glob("*/*-linux-gnu")) + sorted(folder.glob("usr/lib/*-linux-gnu"))
-    )
+    # Those of Android's tools are in a folder of their own, which the tools know only by the path of an installation.
+    places = ("*/*-linux-gnu", "usr/lib/*-linux-gnu", "usr/lib/*-linux-gnu/android")
+    return ":".join(str(path) for place in places for path in sorted(folder.glob(place)))
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from time import monotonic
 from typing import IO
 
@@ -55,6 +56,35 @@ def run(
             _kill_group(process)
     text = [bytes(kept).decode("utf-8", "replace") for kept in (stdout, stderr)]
     return Completed(tuple(argv), text[0], text[1], process.returncode)
+
+
+# The pipe on its input is closed when this process ends, whatever ends it: then all of the group goes.
+WATCHED = '"$@" & read -r _; kill -9 0'
+
+
+@contextlib.contextmanager
+def background(argv: Sequence[str], *, log: IO[bytes], env: Mapping[str, str] | None = None) -> Iterator[None]:
+    """A program that runs, without input, as long as the `with`; what it says goes to the file `log`.
+
+    Nothing of its process group is left at the end, even if this process is killed. A program that cannot be started,
+    or ends early, says so in the log only. Raises CommandFailed if there is no shell.
+    """
+    try:
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", WATCHED, "sh", *argv],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, **env} if env else None,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        raise CommandFailed(f"'{argv[0]}' could not be started: {error}") from error
+    with process:
+        try:
+            yield
+        finally:
+            _kill_group(process)
 
 
 def _collect(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytearray, bytearray]:
