@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -79,8 +80,9 @@ class Device:
     def fill_memory(self, transport: Transport, leave_mb: int) -> None:
         """Leave no more than `leave_mb` of memory: who asks for more is ended by the kernel."""
         _done(transport, "mount", "-o", "remount,size=100%", "/dev/shm")  # noqa: S108  the guest's
-        available = _done(transport, "awk", "/MemAvailable/ {print $2}", "/proc/meminfo")
-        _done(transport, "dd", "if=/dev/zero", f"of={MEMORY}", "bs=1M", f"count={int(available) // 1024 - leave_mb}")
+        available = re.search(r"MemAvailable: +(\d+) kB", _done(transport, "cat", "/proc/meminfo"))
+        count = int(available[1]) // 1024 - leave_mb if available else 0
+        _done(transport, "dd", "if=/dev/zero", f"of={MEMORY}", "bs=1M", f"count={count}")
 
 
 @contextlib.contextmanager

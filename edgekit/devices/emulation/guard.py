@@ -27,8 +27,8 @@ class _EndedError(Exception):
 
 def main(folder: str, argv: list[str]) -> int:
     signal.signal(signal.SIGTERM, _end)
-    for number in (signal.SIGINT, signal.SIGHUP):  # of the terminal that the maker was started from
-        signal.signal(number, signal.SIG_IGN)
+    for other in (signal.SIGINT, signal.SIGHUP):  # of the terminal that the maker was started from
+        signal.signal(other, signal.SIG_IGN)
     inherited = [int(number) for number in os.environ.pop("EDGEKIT_GUARDED", "").split()]
     with (Path(folder) / "emulator.log").open("wb") as log:
         emulator = subprocess.Popen(

@@ -14,7 +14,7 @@ from edgekit.devices.emulation.tools import Tools
 from edgekit.errors import ImageDamaged, ToolsMissing
 
 USERLAND = (
-    "base-files", "base-passwd", "busybox-static", "coreutils", "dash", "gzip", "libc-bin", "openssh-server",
+    "base-files", "base-passwd", "busybox-static", "coreutils", "dash", "gzip", "libc-bin", "mount", "openssh-server",
     "openssh-sftp-server", "procps", "python3-minimal", "python3", "tar", "util-linux",
 )  # fmt: skip
 """Python stands for the Python that a board may have; packs bring their own."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,8 @@ from typing import ClassVar, Self
 from urllib.parse import urlsplit
 
 from edgekit.cache import Cache
-from edgekit.devices.adb import Adb, private_server
+from edgekit.devices.adb import Adb
+from edgekit.devices.adb_server import private_server
 from edgekit.devices.emulation import registry
 from edgekit.devices.emulation.registry import Card
 from edgekit.devices.ssh import Ssh
@@ -20,6 +22,14 @@ from edgekit.errors import OptionError, UnknownName, suggest
 from edgekit.specs.catalog import Catalog
 
 CLOCK_S = 60.0
+
+
+class _Ssh(Ssh):
+    kind: ClassVar[DeviceKind] = "emulated"
+
+
+class _Adb(Adb):
+    kind: ClassVar[DeviceKind] = "emulated"
 
 
 @dataclass
@@ -81,20 +91,22 @@ def reached(card: Card) -> Iterator[Transport]:
             yield maintenance
             return
         server = held.enter_context(private_server())
-        yield held.enter_context(Adb(f"adb://127.0.0.1:{card.adb}{card.root}", server=server, kind="emulated"))
+        yield held.enter_context(_Adb(f"adb://127.0.0.1:{card.adb}{card.root}", server=server))
 
 
 def shell(card: Card, argv: Sequence[str]) -> list[str]:
     """The program that opens a shell on the device for a person, or runs `argv` there."""
-    return _ssh(card).interactive(argv)
+    ssh = _ssh(card)
+    alone = ["-oControlPath=none", *([] if argv else ["-t"])]
+    return ["ssh", *alone, *ssh.options(), *ssh.address.arguments, shlex.join(argv)]
 
 
-def _ssh(card: Card) -> Ssh:
+def _ssh(card: Card) -> _Ssh:
     known = card.folder / "known_hosts"
     if not known.exists():
         known.write_text(f"[127.0.0.1]:{card.ssh} {card.host_key}\n")
     url = f"ssh://root@127.0.0.1:{card.ssh}{card.root}"
-    return Ssh(url, identity=Path(card.identity), known_hosts=known, kind="emulated")
+    return _Ssh(url, identity=Path(card.identity), known_hosts=known)
 
 
 @contextlib.contextmanager

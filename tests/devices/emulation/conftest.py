@@ -1,0 +1,5 @@
+"""Here a device is an emulated one."""
+
+from edgekit.devices.emulation.fixtures import device
+
+__all__ = ["device"]
