@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.bundle.archive import Bundle
 from edgekit.bundle.signing import SigningKey
 from edgekit.devices.device import connect
+from edgekit.devices.emulation.transport import Emulated
 from edgekit.devices.flash import Installation, commit, flash, rollback
 from edgekit.devices.transport import Transport
 from edgekit.errors import EdgekitError
@@ -33,8 +35,11 @@ class Trial:
     """A URL, or `emulated`: the target's own emulated device, fresh for this run."""
     commit: bool = True
 
-    def url(self, order: Order) -> str:
-        return f"emulated://{order.target.id}" if self.device == "emulated" else self.device
+    def reached(self, order: Order) -> AbstractContextManager[Transport]:
+        """The way to it, not opened yet."""
+        if self.device == "emulated":
+            return Emulated(f"emulated://{order.target.id}", order.target)
+        return connect(self.device)
 
 
 def run(order: Order, line: Line, out: Path, key: SigningKey, trial: Trial, samples: int | None = None) -> Report:
@@ -43,9 +48,8 @@ def run(order: Order, line: Line, out: Path, key: SigningKey, trial: Trial, samp
     A passed comparison commits what was flashed; any other verdict, and any error, takes it back. What was served
     before the run, be it the same bundle, is served still.
     """
-    url = trial.url(order)
     # Connected from the start: no device, or none there, is told before minutes of compiling.
-    with exclusive(out) as staging, _connected(url, line) as device:
+    with exclusive(out) as staging, _connected(trial.reached(order), line) as device:
         compilation, data = Compilation(order, line), evaluation(order, line, samples)
         with compilation.lowered() as finished:
             compiled = finished()
@@ -54,7 +58,7 @@ def run(order: Order, line: Line, out: Path, key: SigningKey, trial: Trial, samp
             installation = flash(bundle, device)
         try:
             evidence = Evidence(_reference(compilation, data), _probe(installation, order, line, data))
-            report = decide(compilation, compiled, bundle, evidence, _shown(url), staging)
+            report = decide(compilation, compiled, bundle, evidence, _shown(device.url), staging)
             _settle(installation, report, trial)
         except BaseException:
             _take_back(installation)
@@ -72,10 +76,10 @@ def deploy(bundle: Bundle, device: str, keep_trial: bool) -> Installation:
 
 
 @contextlib.contextmanager
-def _connected(url: str, line: Line) -> Iterator[Transport]:
+def _connected(way: AbstractContextManager[Transport], line: Line) -> Iterator[Transport]:
     with contextlib.ExitStack() as held:
         with line.stage("device"):
-            device = held.enter_context(connect(url))
+            device = held.enter_context(way)
         yield device
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import ClassVar, Self
@@ -20,6 +20,7 @@ from edgekit.devices.ssh import Ssh
 from edgekit.devices.transport import Completed, DeviceKind, Transport
 from edgekit.errors import OptionError, UnknownName, suggest
 from edgekit.specs.catalog import Catalog
+from edgekit.specs.target import Target
 
 CLOCK_S = 60.0
 
@@ -40,6 +41,8 @@ class Emulated:
     python: ClassVar[str] = "python3"
 
     url: str
+    target: Target | None = None
+    """Start a device of this target, whatever else has that name: a project may have changed it."""
     _held: contextlib.ExitStack = field(default_factory=contextlib.ExitStack, repr=False)
     _inner: Transport | None = field(default=None, repr=False)
 
@@ -50,7 +53,7 @@ class Emulated:
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as held:
-            card = held.enter_context(_card(urlsplit(self.url).netloc))
+            card = held.enter_context(_card(urlsplit(self.url).netloc, self.target))
             self._inner = held.enter_context(reached(card))
             self._held = held.pop_all()
         return self
@@ -110,18 +113,21 @@ def _ssh(card: Card) -> _Ssh:
 
 
 @contextlib.contextmanager
-def _card(name: str) -> Iterator[Card]:
+def _card(name: str, target: Target | None) -> Iterator[Card]:
     up = {card.name: card for card in registry.found() if card.state == "up"}
-    if name in up:
+    if name in up and target is None:
         yield up[name]
         return
+    with registry.started(target or _target(name, up), Cache.of_downloads()) as (_, card):
+        yield card
+
+
+def _target(name: str, others: Iterable[str]) -> Target:
     catalog = Catalog.default()
     try:
-        target = catalog.target(name)
+        return catalog.target(name)
     except UnknownName as error:
-        known = [*up, *(target.id for target in catalog.targets() if target.emulation)]
+        known = [*others, *(target.id for target in catalog.targets() if target.emulation)]
         raise UnknownName(
             f"no emulated device is called '{name}', and no target", hint=suggest(name, known, "edgekit device list")
         ) from error
-    with registry.started(target, Cache.of_downloads()) as (_, card):
-        yield card
