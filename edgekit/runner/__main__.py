@@ -12,12 +12,18 @@ from typing import Any, NoReturn
 
 from . import slots, system
 from .errors import RunnerError
+from .still import hold_still
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def main(argv: list[str]) -> int:
-    """Do what `argv` asks. Everything but the document goes to stderr, whoever writes it."""
+    """Do what `argv` asks. Everything but the document goes to stderr, whoever writes it.
+
+    `instructions` starts this program anew (`still`).
+    """
+    if argv[:1] == ["instructions"]:
+        hold_still()
     # Runtimes print to stdout from C, so the descriptor itself is moved out of their way.
     answer = os.dup(1)
     os.dup2(2, 1)
@@ -66,13 +72,15 @@ def _slots(asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def _model(asked: argparse.Namespace) -> dict[str, Any]:
-    from .probe import accuracy, latency
+    from .probe import accuracy, instructions, latency
     from .selftest import selftest
 
     if asked.verb == "selftest":
         return selftest(asked.slot, asked.threads)
     if asked.verb == "accuracy":
         return accuracy(asked.slot, asked.inputs, asked.out, asked.threads)
+    if asked.verb == "instructions":
+        return instructions(asked.slot, asked.inputs, asked.out, asked.count, asked.threads)
     return latency(asked.slot, asked.inputs, asked.out, asked.min_count, asked.min_duration, asked.threads)
 
 
@@ -86,17 +94,25 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("info")
     _slots_parser(verbs.add_parser("slots"))
-    for name in ("selftest", "latency", "accuracy"):
+    for name in ("selftest", "latency", "instructions", "accuracy"):
         verb = verbs.add_parser(name)
         verb.add_argument("slot", type=Path)
         verb.add_argument("--threads", type=int, default=1)
         if name != "selftest":
             verb.add_argument("--inputs", type=Path, required=True)
             verb.add_argument("--out", type=Path, required=True)
+        if name == "instructions":
+            verb.add_argument("--count", type=_at_least_one, required=True)
         if name == "latency":
             verb.add_argument("--min-count", type=int, required=True)
             verb.add_argument("--min-duration", type=float, required=True)
     return parser
+
+
+def _at_least_one(text: str) -> int:
+    if int(text) < 1:
+        raise ValueError("less than one")
+    return int(text)
 
 
 def _slots_parser(parser: argparse.ArgumentParser) -> None:

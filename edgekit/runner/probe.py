@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import system
+from .counter import Counter
 from .manifest import read_manifest
 from .model import Model
 from .tensors import read_columns, real, row
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 
 # What is cycled is held in memory, and counts in the peak: a bound that small devices bear.
 CYCLED_BYTES = 16 << 20
+# Before instructions are counted: Python 3.11 and later rewrites what has run some eight times. Bounded by
+# instructions, not by time, so that every run settles alike: in those of a large model Python's are nothing.
+SETTLING_COUNT = 16
+SETTLING_INSTRUCTIONS = 2_000_000_000
 
 
 def accuracy(slot: Path, inputs: Path, out: Path, threads: int) -> dict[str, Any]:
@@ -43,6 +49,32 @@ def latency(slot: Path, inputs: Path, out: Path, min_count: int, min_duration_s:
     _save(out / "latency_ns.npy", taken)
     measured = {"peak_rss_bytes": peak_rss_bytes, "count": len(taken), "background_cores": background.cores}
     return {**model.facts, **measured}
+
+
+def instructions(slot: Path, inputs: Path, out: Path, count: int, threads: int) -> dict[str, Any]:
+    """Write `out/instructions.npy`, int64 [count]: one inference each, of the first sample in `inputs`.
+
+    What the runtime's threads and processes execute is in it, and what its Python wrapper does; the least of them is
+    the model's figure. Raises RunnerError (counter) where the kernel counts none.
+    """
+    manifest = read_manifest(slot)
+    sample = row(read_columns(inputs, manifest.inputs), 0)
+    with Counter() as counter:
+        model = Model.load(manifest, threads, sample)
+        gc.collect()
+        gc.disable()
+        _settle(counter, model, sample)
+        taken = counter.each(model.call, sample, count)
+    _save(out / "instructions.npy", np.array(taken, np.int64))
+    return {**model.facts, "peak_rss_bytes": system.peak_rss_bytes(), "count": len(taken)}
+
+
+def _settle(counter: Counter, model: Model, sample: list[Array]) -> None:
+    executed = 0
+    for _ in range(SETTLING_COUNT):
+        executed += counter.each(model.call, sample, 1)[0]
+        if executed > SETTLING_INSTRUCTIONS:
+            return
 
 
 def _save(path: Path, array: Array) -> None:
