@@ -4,8 +4,10 @@ from __future__ import annotations
 
 
 class RunnerError(Exception):
-    """What could not be done. `kind` is one word: usage data runtime load run counter state busy storage memory
-    system."""
+    """What could not be done.
+
+    `kind` is one word: usage data runtime load run counter state busy storage memory system.
+    """
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
