@@ -73,7 +73,7 @@ class SelfTest(Spec):
 
 
 class Latency(Spec):
-    """How a latency run went; the samples are in a file."""
+    """How a latency run went, or one that counts instructions; the samples are in a file."""
 
     load_ns: int
     first_ns: int

@@ -58,6 +58,8 @@ class Measurement:
     peak_rss_bytes: int | None
     environment: Environment
     validity: Validity
+    instructions: int | None = None
+    """Of one inference, in user space: the least of several. Only an emulated device counts them."""
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgekit.ir.measurement import Validity
 
 NOT_ASKED = Validity(False, "latency was not asked for")
+EMULATED = Validity(False, "an emulated device has no time of its own")
 SLACK = 0.2
 """Cores that a quiet system's own housekeeping may take."""
 

@@ -22,7 +22,7 @@ from edgekit.devices.onboard import put_runner
 from edgekit.devices.transport import DeviceKind
 from edgekit.errors import EdgekitError, ProbeError
 from edgekit.ir.measurement import Array, Environment, Measurement, Validity, no_latency
-from edgekit.ir.validity import NOT_ASKED, validity
+from edgekit.ir.validity import EMULATED, NOT_ASKED, validity
 from edgekit.measure.endpoint import Endpoint
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
@@ -33,6 +33,13 @@ START_S = 120.0
 """Time limit of importing a runtime and loading a model."""
 INFERENCE_S = 1.0
 """Time limit of one inference, on average."""
+EMULATED_START_S = 300.0
+EMULATED_INFERENCE_S = 10.0
+"""On an emulated device: importing a runtime takes half a minute there, a float inference six seconds."""
+COUNTED = 10
+"""Inferences whose instructions are counted: the least is wanted, and it comes back every few."""
+UNCOUNTED = 32
+"""Inferences beside them, at most: the runner lets the model settle first."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,8 @@ class Installed:
     def measure(self, samples: Samples, probe: Probe | None) -> Measurement:
         """Outputs for every sample, and the latency of single inferences if `probe` asks for it.
 
-        Raises ProbeError if a run fails, DeviceBusy if another edgekit is at work there, Unreachable, StorageError.
+        An emulated device gives the instructions of one inference in place of latency. Raises ProbeError if a run
+        fails, DeviceBusy if another edgekit is at work there, Unreachable, StorageError.
         """
         runner = self.installation.runner
         remote = self.installation.root / "probe" / secrets.token_hex(8)
@@ -87,9 +95,11 @@ class _Run:
         threads = probe.threads if probe else 1
         self._send(samples)
         # Latency first, on a machine that has not worked yet.
-        timed, latency_ns = self._latency(probe) if probe else (None, no_latency())
+        timed, latency_ns = self._latency(probe) if probe and not self._emulated else (None, no_latency())
         answered, outputs = self._accuracy(len(samples), threads)
-        facts = timed or answered
+        # Instructions last: Python keeps what it compiles at the first import, and imports another way from then on.
+        counted, instructions = self._instructions(threads) if probe and self._emulated else (None, None)
+        facts = timed or counted or answered
         return Measurement(
             outputs=outputs,
             labels=samples.labels,
@@ -99,7 +109,8 @@ class _Run:
             first_ns=facts.first_ns,
             peak_rss_bytes=facts.peak_rss_bytes,
             environment=_environment(facts, self.installation.transport.kind),
-            validity=_validity(facts, probe) if probe else NOT_ASKED,
+            validity=self._validity(facts, probe),
+            instructions=instructions,
         )
 
     def _send(self, samples: Samples) -> None:
@@ -112,13 +123,35 @@ class _Run:
 
     def _latency(self, probe: Probe) -> tuple[Latency, Array]:
         argv = ("--min-count", probe.min_count, "--min-duration", probe.min_duration_s, "--threads", probe.threads)
-        limit = START_S + 2 * probe.min_duration_s + INFERENCE_S * probe.min_count
+        limit = self._limit(probe.min_count) + 2 * probe.min_duration_s
         answer = self._ask(Latency, "latency", *argv, timeout=limit)
         return answer, self._fetch("latency_ns", answer.count)
 
+    def _instructions(self, threads: int) -> tuple[Latency, int]:
+        argv = ("--count", COUNTED, "--threads", threads)
+        answer = self._ask(Latency, "instructions", *argv, timeout=self._limit(COUNTED + UNCOUNTED))
+        return answer, int(self._fetch("instructions", answer.count).min())
+
     def _accuracy(self, count: int, threads: int) -> tuple[Accuracy, dict[str, Array]]:
-        answer = self._ask(Accuracy, "accuracy", "--threads", threads, timeout=START_S + INFERENCE_S * count)
+        answer = self._ask(Accuracy, "accuracy", "--threads", threads, timeout=self._limit(count))
         return answer, {name: self._fetch(name, count) for name in answer.outputs}
+
+    @property
+    def _emulated(self) -> bool:
+        return self.installation.transport.kind == "emulated"
+
+    def _limit(self, inferences: int) -> float:
+        """Seconds that so many inferences may take, starting included."""
+        if self._emulated:
+            return EMULATED_START_S + EMULATED_INFERENCE_S * inferences
+        return START_S + INFERENCE_S * inferences
+
+    def _validity(self, facts: Latency, probe: Probe | None) -> Validity:
+        if self._emulated:
+            return EMULATED
+        if probe is None:
+            return NOT_ASKED
+        return validity(facts.count, probe.min_count, facts.background_cores, facts.threads, facts.info.cores)
 
     def _ask(self, answer: type[A], verb: str, *argv: object, timeout: float) -> A:
         folders = ("--inputs", self.remote / "inputs", "--out", self.remote / "out")
@@ -151,7 +184,3 @@ def _environment(facts: Latency, kind: DeviceKind) -> Environment:
         threads=facts.threads,
         host_stand_in=kind == "local",
     )
-
-
-def _validity(facts: Latency, probe: Probe) -> Validity:
-    return validity(facts.count, probe.min_count, facts.background_cores, facts.threads, facts.info.cores)

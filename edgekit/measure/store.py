@@ -33,6 +33,7 @@ class _Record(Spec):
     peak_rss_bytes: int | None
     environment: Environment
     validity: Validity
+    instructions: int | None = None
 
 
 def save(measurement: Measurement, path: Path) -> None:
@@ -51,6 +52,7 @@ def save(measurement: Measurement, path: Path) -> None:
         peak_rss_bytes=measurement.peak_rss_bytes,
         environment=measurement.environment,
         validity=measurement.validity,
+        instructions=measurement.instructions,
     )
     written = json.dumps(record.model_dump(by_alias=True, mode="json"), indent=2, sort_keys=True) + "\n"
     with storage_errors(path.parent):
@@ -78,6 +80,7 @@ def load(path: Path) -> Measurement:
         peak_rss_bytes=record.peak_rss_bytes,
         environment=record.environment,
         validity=record.validity,
+        instructions=record.instructions,
     )
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from edgekit.devices.flash import commit, flash, serving
 from edgekit.devices.local import Local
-from edgekit.devices.transport import Completed
+from edgekit.devices.transport import Completed, DeviceKind
 from edgekit.errors import CommandFailed, ProbeError
 from edgekit.ir.measurement import Measurement
 from edgekit.measure.installed import Installed, unpacked
@@ -22,6 +22,22 @@ from edgekit.specs.profile import Probe
 from tests.devices.conftest import MakeBundle
 from tests.runner import slot
 
+# The runner with a clock in the counter's place, which the kernel of this machine may not lend.
+CLOCKED = """
+import sys, time
+sys.path.insert(0, sys.argv.pop(1))
+from runner import __main__, probe
+
+class Clock(probe.Counter):
+    def __init__(self): pass
+    def __exit__(self, *exc): pass
+    def each(self, call, sample, count):
+        call(sample)
+        return [time.perf_counter_ns() for _ in range(count)]
+
+probe.Counter, __main__.hold_still = Clock, lambda: None
+sys.exit(__main__.main(sys.argv[1:]))
+"""
 QUICK = Probe(min_count=20, min_duration_s=0, threads=1)
 
 
@@ -73,6 +89,42 @@ def test_samples_that_the_model_does_not_take_are_an_error(tmp_path: Path) -> No
     samples = Samples({"image": slot.inputs(2)["image"]}, np.zeros(2, np.int64))
     with unpacked(slot.write_slot(tmp_path / "folder")) as endpoint, pytest.raises(ProbeError, match=r"bias\.npy'"):
         endpoint.measure(samples, None)
+
+
+class Emulated(Local):
+    """A device that says it is emulated; `asked` holds the verbs of the runner."""
+
+    kind: ClassVar[DeviceKind] = "emulated"
+    asked: ClassVar[list[str]] = []
+
+    def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
+        self.asked.append(argv[2] if len(argv) > 2 else "")
+        if "instructions" in argv:
+            argv = [self.python, "-c", CLOCKED, *argv[1:]]
+        return super().run(argv, timeout=timeout)
+
+
+def test_an_emulated_device_counts_instructions_and_has_no_latency(
+    device: Local, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = _samples(5)
+    installation = flash(make_bundle("one", arch=platform.machine()), Emulated(device.url))
+    monkeypatch.setattr(Emulated, "asked", [])
+    measured = Installed(installation).measure(samples, QUICK)
+    _check(measured, samples)
+    assert (measured.instructions or 0) > 0
+    assert len(measured.latency_ns) == 0
+    assert measured.validity.reason == "an emulated device has no time of its own"
+    assert (measured.environment.kind, measured.environment.host_stand_in) == ("emulated", False)
+    assert [verb for verb in Emulated.asked if verb in ("latency", "accuracy", "instructions")] == [
+        "accuracy",
+        "instructions",
+    ]
+
+
+def test_an_emulated_device_that_is_not_to_be_probed_counts_nothing(device: Local, make_bundle: MakeBundle) -> None:
+    installation = flash(make_bundle("one", arch=platform.machine()), Emulated(device.url))
+    assert Installed(installation).measure(_samples(2), None).instructions is None
 
 
 class Killed(Local):

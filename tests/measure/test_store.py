@@ -67,6 +67,17 @@ def test_a_measurement_without_latency_is_kept_too(tmp_path: Path) -> None:
     assert len(load(tmp_path / "m").latency_ns) == 0
 
 
+def test_instructions_are_kept_and_a_record_from_before_there_were_any_is_read(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    save(replace(_measurement(), instructions=138_398), tmp_path / "m")
+    assert load(tmp_path / "m").instructions == 138_398
+    record = json.loads((tmp_path / "m.json").read_text())
+    del record["instructions"]
+    (tmp_path / "m.json").write_text(json.dumps(record))
+    assert load(tmp_path / "m").instructions is None
+
+
 def test_the_record_states_its_schema(tmp_path: Path) -> None:
     save(_measurement(), tmp_path / "m")
     record = json.loads((tmp_path / "m.json").read_text())
