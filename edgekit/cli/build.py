@@ -81,6 +81,7 @@ def run_command(
     report: Annotated[
         Path | None, typer.Option("--report", metavar="FILE", help="Also write it here: .html, .md, .txt or .json.")
     ] = None,
+    runtime: options.Runtime = None,
     no_commit: Annotated[bool, typer.Option("--no-commit", help="Leave what was flashed on trial.")] = False,
     no_cache: options.NoCache = False,
     json: options.Json = False,
@@ -97,7 +98,7 @@ def run_command(
     wanted = orders(find_project(project, example), target, backend, profile, changes)
 
     def walk(order: Order, line: Line, folder: Path, signer: SigningKey) -> Report:
-        return run(order, line, folder, signer, Trial(device, not no_commit), samples)
+        return run(order, line, folder, signer, Trial(device, not no_commit, runtime), samples)
 
     reports = _walk(wanted, walk, out, key, no_cache, jobs)
     _finish(reports, json, report)

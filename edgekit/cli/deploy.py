@@ -13,13 +13,12 @@ from edgekit.bundle.keys import KeyStore
 from edgekit.cli import options
 from edgekit.cli.output import print_json, print_table, progress
 from edgekit.devices.device import connect
-from edgekit.devices.flash import serving
 from edgekit.errors import OptionError
 from edgekit.ir.measurement import Measurement
 from edgekit.measure import store
 from edgekit.measure.installed import Installed, unpacked
 from edgekit.parity.compare import summarize
-from edgekit.pipeline.deploy import deploy
+from edgekit.pipeline.deploy import deploy, served
 from edgekit.pipeline.order import find_project
 from edgekit.samples import Samples, load_samples
 from edgekit.specs.profile import Probe
@@ -36,13 +35,14 @@ def register(app: typer.Typer) -> None:
 def flash_command(
     bundle: BundleFile,
     device: options.Device,
+    runtime: options.Runtime = None,
     no_commit: Annotated[bool, typer.Option("--no-commit", help="Leave it on trial.")] = False,
     json: options.Json = False,
 ) -> None:
     """Put a bundle on a device; it is served once its self-test there has passed."""
     opened = Bundle.open(bundle, KeyStore.of_user().trusted())
     with progress(f"flash {device}"):
-        installed = deploy(opened, device, keep_trial=no_commit)
+        installed = deploy(opened, device, runtime, keep_trial=no_commit)
     state = "committed before" if installed.committed else "on trial" if no_commit else "committed"
     if json:
         print_json(
@@ -58,6 +58,7 @@ def probe_command(
     project: options.Project = None,
     example: options.Example = None,
     samples: options.Samples = None,
+    runtime: options.Runtime = None,
     min_count: Annotated[int, typer.Option("--min-count", min=1, help="Inferences to time, at least.")] = 128,
     min_duration: Annotated[float, typer.Option("--min-duration", min=0.0, help="Seconds to time, at least.")] = 10.0,
     threads: Annotated[int, typer.Option("--threads", min=1, help="Threads that the runtime may use.")] = 1,
@@ -68,21 +69,23 @@ def probe_command(
     chosen = load_samples(find_project(project, example), "evaluation", samples)
     with progress(f"probe {device}"):
         measured = _measure(
-            device, bundle, chosen, Probe(min_count=min_count, min_duration_s=min_duration, threads=threads)
+            device, bundle, runtime, chosen, Probe(min_count=min_count, min_duration_s=min_duration, threads=threads)
         )
     if out:
         store.save(measured, out)
     _show(measured, json)
 
 
-def _measure(device: str, bundle: Path | None, samples: Samples, probe: Probe) -> Measurement:
+def _measure(device: str, bundle: Path | None, runtime: str | None, samples: Samples, probe: Probe) -> Measurement:
     if bundle is None:
         with connect(device) as transport:
-            return Installed(serving(transport)).measure(samples, probe)
+            return Installed(served(transport, runtime)).measure(samples, probe)
     if not device.startswith(LOCAL):
         raise OptionError(
             f"a bundle is probed on {device} once it is flashed", hint=f"edgekit flash {bundle} --device {device}"
         )
+    if runtime:
+        raise OptionError("a bundle is probed here by what is installed here", hint="leave out --runtime")
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "bundle"
         Bundle.open(bundle, KeyStore.of_user().trusted()).extract(folder)

@@ -32,4 +32,13 @@ Samples = Annotated[
     int | None, typer.Option("--samples", min=1, metavar="N", help="How many evaluation samples, spread over the set.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, everything else on stderr.")]
+Runtime = Annotated[
+    str | None,
+    typer.Option(
+        "--runtime",
+        metavar="R",
+        help="What runs models on the device: auto (a runtime pack), system (its own), or a pack's name, such as "
+        "tflite-runtime; default: the target's own.",
+    ),
+]
 Device = Annotated[str, typer.Option("--device", metavar="URL", help="Where to: local:// is this machine.")]

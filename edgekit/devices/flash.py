@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from edgekit.devices.answers import Info, Moved, SelfTest, Status
+from edgekit.bundle.manifest import MANIFEST, Manifest
+from edgekit.devices.answers import Moved, SelfTest, Status
+from edgekit.devices.fit import check_fit, content_bytes
 from edgekit.devices.onboard import QUICK_S, Runner, put_runner
+from edgekit.devices.packs.equip import any_python, equip
 from edgekit.devices.transport import Transport
-from edgekit.errors import DeviceError, EdgekitError, Incompatible, SelfTestFailed
-from edgekit.runner.runtimes import DISTRIBUTIONS
+from edgekit.errors import DeviceError, EdgekitError, SelfTestFailed
 
 if TYPE_CHECKING:
     from edgekit.bundle.archive import Bundle
-    from edgekit.bundle.manifest import Manifest
 
 STAGE_S = 300.0
 SELFTEST_S = 600.0
-ALIASES = {"arm64": "aarch64", "amd64": "x86_64"}
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,17 @@ class Installation:
         return self.transport.root
 
 
-def flash(bundle: Bundle, device: Transport) -> Installation:
+def flash(bundle: Bundle, device: Transport, runtime: str = "auto") -> Installation:
     """Put the bundle on the device as a trial, and let it test itself there. What is served stays as it is.
 
-    A bundle that is there already is not sent again. Raises Incompatible, DeviceBusy, StorageError, Unreachable,
-    CommandFailed, or SelfTestFailed: the trial is dropped then.
+    A bundle that is there already is not sent again, nor is the runtime that `equip` finds there. Raises what `equip`
+    does; Incompatible or TooSmall before anything is sent; DeviceBusy, StorageError, Unreachable, CommandFailed, or
+    SelfTestFailed: the trial is dropped then.
     """
-    runner, info = put_runner(device)
-    _check_fit(bundle.manifest, info, device)
+    manifest = bundle.manifest
+    check_fit(manifest, device)
+    interpreter = equip(device, manifest.format, manifest.versions, runtime, content_bytes(manifest))
+    runner, _ = put_runner(device, interpreter)
     installation = _stage(runner, bundle)
     try:
         _self_test(installation)
@@ -73,34 +76,43 @@ def rollback(installation: Installation) -> None:
 
 
 def status(device: Transport) -> Status:
-    """The slots of a device and its history."""
-    runner, _ = put_runner(device)
-    return _status(runner)
+    """The slots of a device and its history. Raises DeviceError if edgekit was never there."""
+    return _status(_any_runner(device))
 
 
 def serving(device: Transport) -> Installation:
-    """What the device serves now. Raises DeviceError if that is nothing."""
-    runner, _ = put_runner(device)
+    """What the device serves now, run by any Python there. Raises DeviceError if that is nothing."""
+    runner = _any_runner(device)
     found = _status(runner)
     if found.current is None:
-        raise DeviceError(f"{device.url}: nothing is installed", hint=f"edgekit flash BUNDLE --device {device.url}")
+        raise _nothing(device)
     slot = found.slots[found.current]
     return Installation(runner, PurePosixPath(slot.path), slot.digest or "", committed=True)
 
 
-def _check_fit(manifest: Manifest, info: Info, device: Transport) -> None:
-    machine = ALIASES.get(info.machine, info.machine)
-    if manifest.arch != machine and device.kind != "local":
-        raise Incompatible(
-            f"the bundle is for {manifest.arch} ('{manifest.target}'), {device.url} is {machine}",
-            hint="build for a target of that kind: edgekit targets",
-        )
-    if info.runtimes.get(manifest.format) is None:
-        distribution, needs = next(iter(DISTRIBUTIONS[manifest.format].items()))
-        raise Incompatible(
-            f"{device.url}: nothing there runs .{manifest.format}",
-            hint=f"on the device: pip install {' '.join((distribution, *needs))}",
-        )
+def manifest_of(installation: Installation) -> Manifest:
+    """What the installed bundle says of itself."""
+    with tempfile.TemporaryDirectory() as name:
+        local = Path(name) / MANIFEST
+        installation.transport.pull(installation.slot / MANIFEST, local)
+        return Manifest.parse(local.read_bytes())
+
+
+def ready(installation: Installation, manifest: Manifest, runtime: str = "auto") -> Installation:
+    """The same installation, with the runtime that its model needs. Raises what `equip` does."""
+    interpreter = equip(installation.transport, manifest.format, manifest.versions, runtime)
+    return replace(installation, runner=replace(installation.runner, interpreter=interpreter))
+
+
+def _any_runner(device: Transport) -> Runner:
+    interpreter = any_python(device)
+    if interpreter is None:
+        raise _nothing(device)
+    return put_runner(device, interpreter)[0]
+
+
+def _nothing(device: Transport) -> DeviceError:
+    return DeviceError(f"{device.url}: nothing is installed", hint=f"edgekit flash BUNDLE --device {device.url}")
 
 
 def _stage(runner: Runner, bundle: Bundle) -> Installation:

@@ -55,6 +55,10 @@ class Local:
     def pull(self, remote: PurePosixPath, local: Path) -> None:
         _copy(Path(remote), local)
 
+    def free_bytes(self, folder: PurePosixPath) -> int | None:
+        there = next(path for path in (Path(folder), *Path(folder).parents) if path.is_dir())
+        return shutil.disk_usage(there).free
+
     def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
         return process.run(argv, timeout=timeout)
 

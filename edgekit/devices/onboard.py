@@ -33,6 +33,8 @@ class Runner:
     """The runner in place on the device that `transport` reaches."""
 
     transport: Transport
+    interpreter: tuple[str, ...]
+    """How to start the Python that runs it."""
     program: PurePosixPath
 
     def ask(self, answer: type[A], *argv: object, timeout: float, failure: type[EdgekitError] = CommandFailed) -> A:
@@ -57,16 +59,18 @@ class Runner:
         self.transport.run(["rm", "-rf", str(folder)], timeout=QUICK_S)
 
     def _run(self, argv: tuple[object, ...], timeout: float) -> Completed:
-        return self.transport.run([self.transport.python, str(self.program), *map(str, argv)], timeout=timeout)
+        return self.transport.run([*self.interpreter, str(self.program), *map(str, argv)], timeout=timeout)
 
 
-def put_runner(transport: Transport) -> tuple[Runner, Info]:
+def put_runner(transport: Transport, interpreter: tuple[str, ...]) -> tuple[Runner, Info]:
     """The runner in place, pushed if it was not, and what it says of the device.
 
-    Raises Unreachable, StorageError, or CommandFailed if there is no Python that runs it.
+    Raises Unreachable, StorageError, or CommandFailed if that Python does not run it.
     """
     packed = _packed()
-    runner = Runner(transport, transport.root / "runner" / f"{hashlib.sha256(packed).hexdigest()[:16]}.pyz")
+    runner = Runner(
+        transport, interpreter, transport.root / "runner" / f"{hashlib.sha256(packed).hexdigest()[:16]}.pyz"
+    )
     if _document(runner._run(("info",), QUICK_S)) is None:
         with tempfile.TemporaryDirectory() as folder:
             local = Path(folder) / runner.program.name
@@ -114,6 +118,6 @@ def _error(url: str, document: dict[str, Any], failure: type[EdgekitError]) -> E
         case "storage":
             return StorageError(message, hint="make room on the device, then try again")
         case "runtime":
-            return Incompatible(message)
+            return Incompatible(message, hint="--runtime names another runtime: edgekit runtime build")
         case _:
             return failure(message)

@@ -63,6 +63,10 @@ class Transport(Protocol):
         """Fetch a file whole or not at all. Raises CommandFailed if there is none, StorageError if the disk is full."""
         ...
 
+    def free_bytes(self, folder: PurePosixPath) -> int | None:
+        """The room on the disk where `folder` is, or would be; None if the device does not say."""
+        ...
+
     def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
         """Run a command to its end; one that fails by itself is an answer too.
 

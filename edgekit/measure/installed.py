@@ -69,7 +69,7 @@ class Installed:
 def unpacked(folder: Path) -> Iterator[Installed]:
     """The bundle unpacked in `folder` as an endpoint on this machine, without a device and its slots."""
     with tempfile.TemporaryDirectory() as scratch, Local(f"local://{scratch}") as here:
-        runner, _ = put_runner(here)
+        runner, _ = put_runner(here, (here.python,))
         digest = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
         yield Installed(Installation(runner, PurePosixPath(folder.resolve()), digest, committed=False))
 

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.bundle.archive import Bundle
+from edgekit.bundle.manifest import Manifest
 from edgekit.bundle.signing import SigningKey
 from edgekit.devices.device import connect
 from edgekit.devices.emulation.transport import Emulated
-from edgekit.devices.flash import Installation, commit, flash, rollback
+from edgekit.devices.flash import Installation, commit, flash, manifest_of, ready, rollback, serving
+from edgekit.devices.packs.recipe import recipe_of
 from edgekit.devices.transport import Transport
-from edgekit.errors import EdgekitError
+from edgekit.errors import EdgekitError, UnknownName
 from edgekit.ir.measurement import Measurement
 from edgekit.measure.installed import Installed
 from edgekit.pipeline.build import evaluation, exclusive
@@ -25,6 +27,7 @@ from edgekit.pipeline.order import Order
 from edgekit.pipeline.pack import pack_bundle
 from edgekit.pipeline.verdict import Evidence, decide
 from edgekit.report.record import Report
+from edgekit.specs.catalog import Catalog
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class Trial:
     device: str
     """A URL, or `emulated`: the target's own emulated device, fresh for this run."""
     commit: bool = True
+    runtime: str | None = None
+    """What runs the model there; by default what the target says."""
 
     def reached(self, order: Order) -> AbstractContextManager[Transport]:
         """The way to it, not opened yet."""
@@ -50,12 +55,13 @@ def run(order: Order, line: Line, out: Path, key: SigningKey, trial: Trial, samp
     """
     # Connected from the start: no device, or none there, is told before minutes of compiling.
     with exclusive(out) as staging, _connected(trial.reached(order), line) as device:
+        runtime = _runtime(device, order.target.deploy.runtime, trial.runtime)
         compilation, data = Compilation(order, line), evaluation(order, line, samples)
         with compilation.lowered() as finished:
             compiled = finished()
         bundle = pack_bundle(compilation, compiled, key, staging)
         with line.stage("flash"):
-            installation = flash(bundle, device)
+            installation = flash(bundle, device, runtime)
         try:
             evidence = Evidence(_reference(compilation, data), _probe(installation, order, line, data))
             report = decide(compilation, compiled, bundle, evidence, _shown(device.url), staging)
@@ -66,10 +72,10 @@ def run(order: Order, line: Line, out: Path, key: SigningKey, trial: Trial, samp
     return report
 
 
-def deploy(bundle: Bundle, device: str, keep_trial: bool) -> Installation:
+def deploy(bundle: Bundle, device: str, runtime: str | None, keep_trial: bool) -> Installation:
     """Flash a bundle that was built before: its self-test on the device is its verdict, unless it stays a trial."""
     with connect(device) as transport:
-        installation = flash(bundle, transport)
+        installation = flash(bundle, transport, _runtime(transport, _preferred(bundle.manifest), runtime))
         if not keep_trial and not installation.committed:
             commit(installation)
     return installation
@@ -81,6 +87,31 @@ def _connected(way: AbstractContextManager[Transport], line: Line) -> Iterator[T
         with line.stage("device"):
             device = held.enter_context(way)
         yield device
+
+
+def served(device: Transport, runtime: str | None) -> Installation:
+    """What the device serves, ready to be measured. Raises DeviceError if that is nothing."""
+    installation = serving(device)
+    manifest = manifest_of(installation)
+    return ready(installation, manifest, _runtime(device, _preferred(manifest), runtime))
+
+
+def _runtime(device: Transport, preferred: str, asked: str | None) -> str:
+    """What is to run models on the device: what was asked for, else what its target prefers, unless it is this machine.
+
+    Raises UnknownName if there is no such runtime.
+    """
+    if asked not in (None, "auto", "system"):
+        recipe_of(asked)
+    return asked or ("auto" if device.kind == "local" else preferred)
+
+
+def _preferred(manifest: Manifest) -> str:
+    """What the bundle's target says; a target that this machine does not know says nothing."""
+    try:
+        return Catalog.default().target(manifest.target).deploy.runtime
+    except UnknownName:
+        return "auto"
 
 
 def _reference(compilation: Compilation, data: Data) -> Measurement:

@@ -48,6 +48,12 @@ def read_manifest(slot: Path) -> Manifest:
         raise RunnerError("data", f"'{path}' is not a manifest: {type(error).__name__}: {error}") from error
 
 
+def no_options(manifest: Manifest) -> None:
+    """For runtimes that take none. Raises RunnerError (load)."""
+    if manifest.options:
+        raise RunnerError("load", f".{manifest.format} takes no options, its manifest has {dict(manifest.options)}")
+
+
 def _manifest(slot: Path, written: dict[str, Any]) -> Manifest:
     return Manifest(
         format=written["format"],

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from .errors import RunnerError
+from .manifest import no_options
 
 if TYPE_CHECKING:
     from .manifest import Manifest
@@ -17,9 +20,13 @@ if TYPE_CHECKING:
     Call = Callable[[Sequence[Array]], list[Array]]
     """From inputs [1, …] to outputs [1, …], both in the signature's order."""
 
+NEWER = "Didn't find op for builtin opcode"
+"""What TensorFlow Lite says of an operator, or a version of one, that came after it."""
+NATIVE = Path(sys.prefix) / "lib" / "libedgekit_executorch.so"
+"""Where a runtime pack has what stands in for torch."""
 # By format, in order of preference: the distributions that run it, and what else each needs.
 DISTRIBUTIONS: dict[str, dict[str, tuple[str, ...]]] = {
-    "pte": {"executorch": ("torch",)},
+    "pte": {"executorch": () if NATIVE.is_file() else ("torch",)},
     "onnx": {"onnxruntime": ()},
     "tflite": {"ai-edge-litert": (), "tflite-runtime": ()},
 }
@@ -28,7 +35,6 @@ DISTRIBUTIONS: dict[str, dict[str, tuple[str, ...]]] = {
 class Runtime(Protocol):
     """Imports what it needs when made."""
 
-    def __init__(self, distribution: str) -> None: ...
     def load(self, manifest: Manifest, threads: int) -> Call: ...
 
 
@@ -59,6 +65,8 @@ def load(runtime: Runtime, manifest: Manifest, threads: int) -> Call:
     except RunnerError:
         raise
     except Exception as error:
+        if NEWER in str(error):
+            raise RunnerError("runtime", f"'{manifest.model.name}' needs a newer runtime: {error}") from error
         raise RunnerError("load", f"'{manifest.model.name}' cannot be loaded: {error}") from error
 
 
@@ -71,7 +79,7 @@ class ExecuTorch:
         self._native = import_module(f"{distribution}.extension.pybindings._C")
 
     def load(self, manifest: Manifest, threads: int) -> Call:
-        _no_options(manifest)
+        no_options(manifest)
         from_numpy = self._torch.from_numpy
         self._native._unsafe_reset_threadpool(threads)
         program = self._native._load_program(str(manifest.model))
@@ -116,7 +124,7 @@ class TFLite:
         self._interpreter = import_module(distribution.replace("-", "_") + ".interpreter").Interpreter
 
     def load(self, manifest: Manifest, threads: int) -> Call:
-        _no_options(manifest)
+        no_options(manifest)
         interpreter = self._interpreter(model_path=str(manifest.model), num_threads=threads)
         interpreter.allocate_tensors()
         taken = [detail["index"] for detail in interpreter.get_input_details()]
@@ -132,12 +140,15 @@ class TFLite:
         return call
 
 
-RUNTIMES: dict[str, type[Runtime]] = {"pte": ExecuTorch, "onnx": Onnx, "tflite": TFLite}
+def _executorch(distribution: str) -> Runtime:
+    if not NATIVE.is_file():
+        return ExecuTorch(distribution)
+    from .executorch_native import ExecuTorchNative
+
+    return ExecuTorchNative(NATIVE)
 
 
-def _no_options(manifest: Manifest) -> None:
-    if manifest.options:
-        raise RunnerError("load", f".{manifest.format} takes no options, its manifest has {dict(manifest.options)}")
+RUNTIMES: dict[str, Callable[[str], Runtime]] = {"pte": _executorch, "onnx": Onnx, "tflite": TFLite}
 
 
 def _label(format: str) -> str | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from edgekit.errors import UnknownName, suggest
+from edgekit.runner.runtimes import DISTRIBUTIONS
 from edgekit.specs.spec import Flag, Spec, Whole
 
 Precision = Literal["float32", "static-int8"]
@@ -42,6 +43,16 @@ class Runtime(Spec):
 class Deploy(Spec):
     transport: str
     root: str
+    runtime: str = "auto"
+    """What runs models there: a runtime pack (`auto`), what the board has (`system`), or a pack of that name."""
+
+    @field_validator("runtime")
+    @classmethod
+    def _known(cls, runtime: str) -> str:
+        known = ("auto", "system", *(name for names in DISTRIBUTIONS.values() for name in names))
+        if runtime not in known:
+            raise ValueError(f"no runtime is named '{runtime}': one of {', '.join(known)}")
+        return runtime
 
 
 class Emulation(Spec):

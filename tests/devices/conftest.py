@@ -6,6 +6,7 @@ import hashlib
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,9 @@ import pytest
 from edgekit.devices.flash import commit, flash
 from edgekit.devices.local import Local
 from tests.runner.slot import write_slot
+
+
+VERSIONS = {name: version(name) for name in ("executorch", "onnxruntime", "ai-edge-litert")}
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,9 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
     def make(name: str, format: str = "onnx", arch: str = "aarch64", **changes: Any) -> HandMade:
         folder = write_slot(tmp_path / "bundles" / name, format, name=name, **changes)
         digest = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
-        return HandMade(folder, SimpleNamespace(format=format, arch=arch, target="some-board"), digest)
+        files = tuple(SimpleNamespace(bytes=path.stat().st_size) for path in folder.rglob("*") if path.is_file())
+        said = {"format": format, "arch": arch, "target": "some-board", "versions": VERSIONS, "files": files}
+        return HandMade(folder, SimpleNamespace(**said), digest)
 
     return make
 

@@ -19,6 +19,7 @@ from edgekit.errors import (
     DeviceError,
     EdgekitError,
     Incompatible,
+    RuntimeMissing,
     SelfTestFailed,
 )
 from tests.devices.conftest import HandMade, MakeBundle
@@ -158,7 +159,7 @@ def test_a_bundle_for_another_kind_of_machine_is_refused(tmp_path: Path, make_bu
     with pytest.raises(Incompatible, match="the bundle is for riscv64"):
         flash(make_bundle("other", arch="riscv64"), board)
     machine = {"arm64": "aarch64", "amd64": "x86_64"}.get(platform.machine(), platform.machine())
-    assert flash(make_bundle("same", arch=machine), board).transport.kind == "device"
+    assert flash(make_bundle("same", arch=machine), board, "system").transport.kind == "device"
 
 
 class Bare(Local):
@@ -169,17 +170,20 @@ class Bare(Local):
 
 
 def test_a_device_without_the_runtime_is_told_what_to_install(tmp_path: Path, make_bundle: MakeBundle) -> None:
-    with pytest.raises(Incompatible, match=r"nothing there runs \.tflite") as caught:
+    with pytest.raises(RuntimeMissing, match=r"nothing there runs \.tflite") as caught:
         flash(make_bundle("one", "tflite"), Bare(f"local://{tmp_path / 'device'}"))
     assert caught.value.hint == "on the device: pip install ai-edge-litert"
 
 
-def test_a_device_without_python_is_an_error(tmp_path: Path, make_bundle: MakeBundle) -> None:
+def test_a_device_without_python_has_no_runtime(tmp_path: Path, make_bundle: MakeBundle) -> None:
     class Dumb(Local):
         python = "/no/such/python"
 
-    with pytest.raises(CommandFailed, match="could not be started"):
-        flash(make_bundle("one"), Dumb(f"local://{tmp_path / 'device'}"))
+    dumb = Dumb(f"local://{tmp_path / 'device'}")
+    with pytest.raises(RuntimeMissing, match="has no '/no/such/python'"):
+        flash(make_bundle("one"), dumb)
+    with pytest.raises(DeviceError, match="nothing is installed"):
+        status(dumb)
 
 
 def test_a_device_with_nothing_on_it_serves_nothing(device: Local) -> None:
