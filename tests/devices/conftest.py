@@ -17,7 +17,6 @@ from edgekit.devices.flash import commit, flash
 from edgekit.devices.local import Local
 from tests.runner.slot import write_slot
 
-
 VERSIONS = {name: version(name) for name in ("executorch", "onnxruntime", "ai-edge-litert")}
 
 
