@@ -9,11 +9,13 @@ from time import monotonic, sleep
 from edgekit.devices.adb_server import Listed, Server, last_line
 from edgekit.errors import AuthenticationRefused, CommandFailed, DeviceAmbiguous, DeviceError, Unreachable
 
+CONNECT_S = 15.0
+"""Time limit of connecting, which adb itself gives 10 s; but while it tries to reconnect, it does nothing else."""
 GREET_S = 15.0
 """Time limit of the first command."""
 SETTLE_S = 5.0
-UNDECIDED = ("connecting", "authorizing")
-"""States that a device is in for a moment only."""
+PASSING = ("connecting", "authorizing", "offline")
+"""States that a device may be in for a moment only, after it was connected to."""
 
 
 def reach(server: Server, asked: str, url: str) -> str:
@@ -22,12 +24,12 @@ def reach(server: Server, asked: str, url: str) -> str:
     Raises Unreachable if it does not answer, AuthenticationRefused if it lets nobody in, DeviceAmbiguous if there are
     several.
     """
-    said = _connect(server, asked) if ":" in asked else "adb devices lists none"
-    found = [device for device in _settled(server) if asked in ("", device.serial)]
+    said = _connect(server, asked) if ":" in asked else "there is no such device: adb devices lists none"
+    found = [device for device in _settled(server, asked) if asked in ("", device.serial)]
     if not found:
-        raise Unreachable(f"{url}: there is no such device: {said}", hint=_absent(asked))
+        raise Unreachable(f"{url}: {said}", hint=_absent(asked))
     if len(found) > 1:
-        raise DeviceAmbiguous(f"{url}: {len(found)} devices are there: {_names(found)}", hint=_choice(found))
+        raise DeviceAmbiguous(f"{url}: {len(found)} devices are there: {_names(found)}", hint=_choice(found, url))
     device = found[0]
     if device.state != "device":
         raise refusal(url, f"device {device.state}") or Unreachable(
@@ -58,14 +60,18 @@ def _connect(server: Server, address: str) -> str:
     """What the server says of a device on the network. One that was lost is connected to anew."""
     if any(device == Listed(address, "offline") for device in server.devices()):
         server.told("disconnect", address)
-    return last_line(server.told("connect", address))
+    try:
+        return last_line(server.ask("connect", address, timeout=CONNECT_S))
+    except CommandFailed as error:
+        raise Unreachable(f"no connection to '{address}' within {CONNECT_S:g} s", hint=_absent(address)) from error
 
 
-def _settled(server: Server) -> tuple[Listed, ...]:
+def _settled(server: Server, asked: str) -> tuple[Listed, ...]:
     deadline = monotonic() + SETTLE_S
     while True:
         listed = server.devices()
-        if monotonic() > deadline or not any(device.state in UNDECIDED for device in listed):
+        passing = [device for device in listed if asked in ("", device.serial) and device.state in PASSING]
+        if not passing or monotonic() > deadline:
             return listed
         sleep(0.1)
 
@@ -86,8 +92,8 @@ def _names(found: Sequence[Listed]) -> str:
     return ", ".join(f"'{device.serial}' ({device.state})" for device in found)
 
 
-def _choice(found: Sequence[Listed]) -> str:
-    urls = sorted({f"adb://{device.serial}" for device in found})
+def _choice(found: Sequence[Listed], url: str) -> str:
+    urls = sorted({f"adb://{device.serial}{url.removeprefix('adb://')}" for device in found})
     return f"one of {', '.join(urls)}" if len(urls) > 1 else "unplug all of them but one: their serials are the same"
 
 

@@ -18,7 +18,7 @@ from edgekit.devices.transport import Completed
 from edgekit.errors import CommandFailed, ToolsMissing, Unreachable
 
 ASK_S = 20.0
-"""Time limit of a question to the server. It gives a device that it connects to 10 s itself."""
+"""Time limit of what a server answers by itself."""
 START_S = 20.0
 PROGRAM = "usr/lib/android-sdk/platform-tools/adb"
 ALONE = {"ADB_USB": "0", "ADB_EMU": "0", "ADB_MDNS": "0"}

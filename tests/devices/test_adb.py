@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from time import monotonic, sleep
 
@@ -20,6 +20,7 @@ from edgekit.errors import (
     CommandFailed,
     ConnectionLost,
     DeviceAmbiguous,
+    DeviceError,
     OptionError,
     StorageError,
     Unreachable,
@@ -113,8 +114,8 @@ def test_two_devices_at_once_are_told_apart(network: Network, adbd: Adbd, mortal
         assert one.run(["printenv", "ADBD_PORT"], timeout=20).stdout == "5601\n"
         assert other.run(["printenv", "ADBD_PORT"], timeout=20).stdout == "5602\n"
         with pytest.raises(DeviceAmbiguous, match=r"2 devices .*:5601' \(device\), .*:5602' \(device\)") as caught:
-            Adb("adb://", network.server).__enter__()
-    assert caught.value.hint == "one of adb://127.0.0.1:5601, adb://127.0.0.1:5602"
+            Adb("adb:///root", network.server).__enter__()
+    assert caught.value.hint == "one of adb://127.0.0.1:5601/root, adb://127.0.0.1:5602/root"
     network.server.told("disconnect", "127.0.0.1:5602")
     with Adb(f"adb://{tmp_path}", network.server) as only:
         assert only.run(["printenv", "ADBD_PORT"], timeout=20).stdout == "5601\n"
@@ -147,6 +148,17 @@ def test_a_device_that_was_away_is_connected_to_anew(network: Network, mortal: A
     mortal.start()
     with network.open(mortal, tmp_path) as device:
         assert device.run(["true"], timeout=20).returncode == 0
+
+
+def test_a_device_that_is_offline_is_unreachable(
+    network: Network, mortal: Adbd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adb_reach, "SETTLE_S", 0.5)
+    network.server.told("disconnect")
+    with network.open(mortal, tmp_path):
+        mortal.kill()
+    with pytest.raises(Unreachable, match=r"'127\.0\.0\.1:5602' is offline"):
+        Adb("adb://", network.server).__enter__()
 
 
 def test_a_device_that_stopped_answering_is_unreachable(
@@ -215,6 +227,18 @@ def test_a_device_whose_owner_accepted_no_key_lets_nobody_in(network: Network, t
     assert caught.value.hint == "accept the key on the device's screen, then try again"
 
 
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ("device no permissions (missing udev rules? user is in the plugdev group); see [...]", AuthenticationRefused),
+        ("adb: more than one device/emulator", DeviceAmbiguous),
+        ("adb: device offline", None),
+    ],
+)
+def test_what_adb_says_of_a_device_on_usb_is_understood(said: str, error: type[DeviceError] | None) -> None:
+    assert isinstance(adb_reach.refusal("adb://", said), error or type(None))
+
+
 def test_a_device_that_tells_no_exit_codes_is_refused(network: Network, tmp_path: Path) -> None:
     with network.stranger(5604, "old") as stranger, pytest.raises(CommandFailed, match="Android 7"):
         network.open(stranger, tmp_path).__enter__()
@@ -252,7 +276,7 @@ def test_a_path_names_another_root(url: str, root: str) -> None:
     assert Adb(url).root == PurePosixPath(root)
 
 
-def _soon(happened: object, limit_s: float = 20.0) -> bool:
+def _soon(happened: Callable[[], bool], limit_s: float = 20.0) -> bool:
     deadline = monotonic() + limit_s
     while not happened():
         if monotonic() > deadline:
