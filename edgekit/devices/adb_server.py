@@ -79,7 +79,7 @@ def users_server() -> Iterator[Server]:
     if shutil.which("adb") or server.told("devices").returncode == 0:
         yield server
         return
-    with _started(server.command, {}) as own:
+    with _started(server.command, alone=False) as own:
         yield own
 
 
@@ -90,10 +90,7 @@ def private_server(command: Sequence[str] = ()) -> Iterator[Server]:
     It touches no device but those that it is told to connect to, and is gone at the end, also if this process is
     killed. `command` starts adb, `program()` if it is empty. Raises ToolsMissing, or Unreachable if it does not start.
     """
-    with (
-        tempfile.TemporaryDirectory(prefix="edgekit-adb-") as home,
-        _started(command, {**ALONE, "HOME": home}) as server,
-    ):
+    with _started(command or program(), alone=True) as server:
         yield server
 
 
@@ -110,14 +107,14 @@ def program() -> tuple[str, ...]:
 
 
 @contextlib.contextmanager
-def _started(command: Sequence[str], env: dict[str, str]) -> Iterator[Server]:
-    with tempfile.TemporaryDirectory(prefix="edgekit-adb-") as name, contextlib.ExitStack() as opened:
-        path, log = Path(name) / "socket", Path(name) / "log"
-        server = Server(tuple(command) or program(), f"localfilesystem:{path}")
+def _started(command: Sequence[str], *, alone: bool) -> Iterator[Server]:
+    with tempfile.TemporaryDirectory(prefix="edgekit-adb-") as folder, contextlib.ExitStack() as opened:
+        path = Path(folder) / "socket"
+        server = Server(tuple(command), f"localfilesystem:{path}")
         opened.callback(_no_other, server)
-        said = opened.enter_context(log.open("wb"))
-        opened.enter_context(process.background(server.argv("server", "nodaemon"), log=said, env=env))
-        _wait_for(path, log)
+        env = {**ALONE, "HOME": folder} if alone else {}
+        argv = server.argv("server", "nodaemon")
+        _wait_for(path, opened.enter_context(process.background(argv, Path(folder), env=env)))
         yield server
 
 

@@ -8,6 +8,7 @@ import selectors
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from time import monotonic
 from typing import IO
 
@@ -58,31 +59,33 @@ def run(
     return Completed(tuple(argv), text[0], text[1], process.returncode)
 
 
-# The pipe on its input is closed when this process ends, whatever ends it: then all of the group goes.
-WATCHED = '"$@" & read -r _; kill -9 0'
+# The pipe on its input is closed when this process ends, whatever ends it: then all goes.
+WATCHED = '"$@" & read -r _; kill -9 $!; /bin/rm -rf "$0"; kill -9 0'
 
 
 @contextlib.contextmanager
-def background(argv: Sequence[str], *, log: IO[bytes], env: Mapping[str, str] | None = None) -> Iterator[None]:
-    """A program that runs, without input, as long as the `with`; what it says goes to the file `log`.
+def background(argv: Sequence[str], folder: Path, *, env: Mapping[str, str] | None = None) -> Iterator[Path]:
+    """A program that runs, without input, as long as the `with`; yields the file in `folder` that has what it says.
 
-    Nothing of its process group is left at the end, even if this process is killed. A program that cannot be started,
-    or ends early, says so in the log only. Raises CommandFailed if there is no shell.
+    Nothing of its process group is left at the end. If this process is killed, the folder goes too. A program that
+    cannot be started, or ends early, says so in the file only. Raises CommandFailed if there is no shell.
     """
+    log = folder / "log"
     try:
-        process = subprocess.Popen(
-            ["/bin/sh", "-c", WATCHED, "sh", *argv],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            env={**os.environ, **env} if env else None,
-            start_new_session=True,
-        )
+        with log.open("wb") as said:
+            process = subprocess.Popen(
+                ["/bin/sh", "-c", WATCHED, str(folder), *argv],
+                stdin=subprocess.PIPE,
+                stdout=said,
+                stderr=said,
+                env={**os.environ, **env} if env else None,
+                start_new_session=True,
+            )
     except (OSError, ValueError) as error:
         raise CommandFailed(f"'{argv[0]}' could not be started: {error}") from error
     with process:
         try:
-            yield
+            yield log
         finally:
             _kill_group(process)
 

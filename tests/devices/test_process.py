@@ -125,16 +125,15 @@ def test_it_reads_a_file_and_writes_to_one(tmp_path: Path) -> None:
 
 
 def test_what_runs_in_the_background_ends_with_all_its_children(tmp_path: Path) -> None:
-    note, log = tmp_path / "note", tmp_path / "log"
-    with log.open("wb") as said, process.background(_python(FAMILY, note, 0), log=said):
+    note = tmp_path / "note"
+    with process.background(_python(FAMILY, note, 0), tmp_path):
         while not (note.is_file() and len(note.read_text().split()) == 2):
             time.sleep(0.01)
     assert _gone(note)
 
 
 def test_what_ends_early_in_the_background_says_why(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    with log.open("wb") as said, process.background(["/no/such/command"], log=said):
+    with process.background(["/no/such/command"], tmp_path) as log:
         while not log.stat().st_size:
             time.sleep(0.01)
-    assert "/no/such/command" in log.read_text()
+        assert "/no/such/command" in log.read_text()
