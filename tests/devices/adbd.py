@@ -60,7 +60,6 @@ class Adbd:
 
     def __init__(self, network: Network, port: int, command: Sequence[str]) -> None:
         self.network, self.port, self.command = network, port, command
-        self.start()
 
     def start(self) -> None:
         env = {"ADBD_PORT": str(self.port), "PATH": os.defpath, "HOME": "/", "TMPDIR": "/tmp"}
@@ -91,6 +90,7 @@ LISTENING = 'until cat /proc/net/tcp /proc/net/tcp6 | grep -q ":$1 0*:0000 0A"; 
 @contextlib.contextmanager
 def _ended(device: Adbd) -> Iterator[Adbd]:
     try:
+        device.start()
         yield device
     finally:
         device.kill()
