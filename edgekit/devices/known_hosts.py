@@ -64,7 +64,11 @@ class KnownHosts:
 
     def keys(self, name: str) -> tuple[HostKey, ...]:
         """The keys that are known under that name. Raises StorageError if the file cannot be read."""
-        return tuple(key for line in self._lines() if (key := HostKey.of_line(line)) and key.name == name)
+        return tuple(key for key in self.all() if key.name == name)
+
+    def all(self) -> tuple[HostKey, ...]:
+        """Every key in it. Raises StorageError if the file cannot be read."""
+        return tuple(key for line in self._lines() if (key := HostKey.of_line(line)))
 
     def keep(self, key: HostKey, *, replace: bool = False) -> None:
         """Trust a device that shows this key, from now on.

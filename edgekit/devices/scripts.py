@@ -74,7 +74,7 @@ def receive(folder: object, name: str, tag: str, digest: str, size: int, taken: 
 
     word: gone (that is), other (content), folder (stands there).
     """
-    variables = {"folder": folder, "name": name, "tag": tag, "digest": digest, "size": size, "taken": taken}
+    variables = {"folder": folder, "name": f"./{name}", "tag": tag, "digest": digest, "size": size, "taken": taken}
     return Script(_QUIET + _WRITTEN + _RECEIVE, variables)
 
 
@@ -107,8 +107,7 @@ written() { pid=${1%.partial}; [ "/proc/${pid##*.}/cwd" -ef . ]; }
 _PARTIALS = """
 cd "$folder" 2>/dev/null || return 0
 for found in ."$tag.$digest".*.partial; do
-  [ -f "$found" ] || continue
-  written "$found" || echo "$found" $(wc -c <"$found") $(sha256sum <"$found")
+  written "$found" || { size=$(wc -c <"$found") && sum=$(sha256sum <"$found") && echo "$found" $size $sum; }
 done
 """
 # Two at once write to two files. Who comes first has brought it for all: the other finds its own gone, and the content
@@ -124,9 +123,9 @@ done
 [ -z "$taken" ] || mv "$taken" "$mine" 2>/dev/null || { word=gone; return 1; }
 keep() { if command -v fsync >/dev/null; then fsync "$1"; else sync "$1"; fi; }
 same() { sum=$(sha256sum <"$1") && [ "${sum%% *}" = "$digest" ]; }
-cat >>"$mine" && keep "$mine" || { rm -f "$mine"; return 1; }
+cat >>"$mine" || { rm -f "$mine"; return 1; }
 if same "$mine"; then
-  mv -f "$mine" "$name" 2>/dev/null || same "$name" || { rm -f "$mine"; return 1; }
+  keep "$mine" && mv -f "$mine" "$name" || same "$name" || { rm -f "$mine"; return 1; }
   rm -f ."$tag.$digest".*.partial
   keep . 2>/dev/null || sync
 elif same "$name"; then

@@ -135,7 +135,7 @@ class Shell(ABC):
         try:
             return self._exchange(script, timeout, source=source, sink=sink)
         except TimeoutError:
-            raise Unreachable(f"{self.url}: no answer within {timeout:g} s", hint="is the link up?") from None
+            raise Unreachable(f"{self.url}: no answer within {timeout:.0f} s", hint="is the link up?") from None
 
     def _exchange(
         self, script: Script, timeout: float, *, source: IO[bytes] | None = None, sink: IO[bytes] | None = None

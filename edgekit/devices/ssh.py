@@ -32,6 +32,7 @@ from edgekit.errors import (
 ROOT = PurePosixPath("/opt/edgekit")
 CONNECT_S, ALIVE_S, ALIVE_COUNT = 10, 5, 2
 """A dead link is noticed after 15 s."""
+SYSTEM = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 FIRST_S = 30.0
 """Time limit of connecting, jump hosts and all."""
 IDLE_S = 60
@@ -120,8 +121,7 @@ class Ssh(Shell):
 
     def __enter__(self) -> Self:
         """Connect. Raises Unreachable, AuthenticationRefused, HostKeyChanged, or ToolsMissing if there is no ssh."""
-        if shutil.which("ssh") is None:
-            raise ToolsMissing("there is no 'ssh' here", hint="apt-get install openssh-client")
+        _check_installed()
         try:
             with storage_errors(self._folder.parent):
                 self._folder.mkdir(mode=0o700)
@@ -139,11 +139,7 @@ class Ssh(Shell):
 
     def options(self) -> list[str]:
         """How ssh is to behave, whatever its configuration says."""
-        system = (
-            "/etc/ssh/ssh_known_hosts",
-            "/etc/ssh/ssh_known_hosts2",
-            self.known_hosts or KnownHosts.of_user().path,
-        )
+        known = (*SYSTEM, self.known_hosts or KnownHosts.of_user().path)
         settings = {
             "BatchMode": "yes",
             "ClearAllForwardings": "yes",
@@ -153,7 +149,7 @@ class Ssh(Shell):
             "ControlPersist": IDLE_S,
             "ForwardAgent": "no",
             # Beside the user's own file, which ssh would write to.
-            "GlobalKnownHostsFile": " ".join(map(_quoted, system)),
+            "GlobalKnownHostsFile": " ".join(map(_quoted, known)),
             "LogLevel": "ERROR",
             "RemoteCommand": "none",
             "RequestTTY": "no",
@@ -165,13 +161,43 @@ class Ssh(Shell):
         own = ["-F", "none", "-i", str(self.identity), *_CLOSED] if self.identity else []
         return [*own, *(f"-o{name}={value}" for name, value in settings.items())]
 
+    def host_key(self) -> HostKey:
+        """The host key that the device shows now, for the user to compare, and `KnownHosts` to keep.
+
+        ssh itself asks for it, and stops before it logs in: that goes by jump hosts and aliases too. Raises Unreachable
+        or ToolsMissing.
+        """
+        _check_installed()
+        with tempfile.TemporaryDirectory() as folder:
+            seen = Path(folder) / "seen"
+            settings = (
+                "-oStrictHostKeyChecking=accept-new",
+                f"-oUserKnownHostsFile={_quoted(seen)}",
+                "-oGlobalKnownHostsFile=none",
+                "-oHashKnownHosts=no",
+                "-oControlPath=none",
+                "-oPreferredAuthentications=none",
+            )
+            argv = ["ssh", *settings, *self.options(), *self.address.arguments, "true"]
+            try:
+                ended = process.run(argv, timeout=FIRST_S)
+            except CommandFailed as error:
+                raise Unreachable(f"{self.url}: no host key within {FIRST_S:g} s", hint="is the link up?") from error
+            keys = KnownHosts(seen).all()
+        if not keys:
+            raise self.failure(ended) or Unreachable(f"{self.url}: it shows no host key", hint="ssh -v, to see why")
+        return keys[0]
+
     def failure(self, ended: Completed) -> EdgekitError | None:
         said = ended.stderr
         last = (said.strip().splitlines() or [""])[-1]
         if "HOST IDENTIFICATION HAS CHANGED" in said:
             return HostKeyChanged(f"{self.url}: {_changed(said)}", hint=f"edgekit device trust {self.url}")
         if "ost key verification failed" in said:
-            message = f"{self.url}: nobody has vouched for its host key yet"
+            name = re.search(r"host key is known for (\S+)", said)
+            message = (
+                f"{self.url}: nobody has vouched yet for the host key of '{name[1] if name else self.address.host}'"
+            )
             return HostKeyChanged(message, hint=f"edgekit device trust {self.url}")
         if re.search(r"Permission denied \(|Too many authentication failures", said):
             hint = f"ssh-copy-id {' '.join(self.address.arguments)}"
@@ -188,6 +214,11 @@ class Ssh(Shell):
                 process.run(asked, timeout=CLOSE_S)
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _check_installed() -> None:
+    if shutil.which("ssh") is None:
+        raise ToolsMissing("there is no 'ssh' here", hint="apt-get install openssh-client")
 
 
 _CLOSED = (
