@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import zipfile
 import zlib
@@ -50,6 +51,20 @@ def open_dataset(declared: DataSet, project: Project, where: str) -> MapStyle:
             f"the {where}: '{path.name}' cannot be read: {error}",
             hint=f"it must hold one row a sample of each of: {names}",
         ) from error
+
+
+def stated_labels(source: MapStyle) -> Array | None:
+    """[N]: the labels of all samples as the set itself lists them, in `labels` or `targets`, without reading a sample.
+
+    None if it lists none, or something else by that name.
+    """
+    for name in ("labels", "targets"):
+        listed = getattr(source, name, None)
+        with contextlib.suppress(Exception):  # user code
+            labels = np.asarray(listed)
+            if labels.ndim and labels.dtype.kind in "iuf" and len(labels) == len(source):
+                return labels
+    return None
 
 
 def _from_loader(loader: str, project: Project, where: str) -> MapStyle:
@@ -134,6 +149,10 @@ class _Folder:
             tuple((file, label) for file, label in files if file.suffix.lower() in IMAGES),
             next(iter(project.inputs.values())).raw_shape,
         )
+
+    @property
+    def labels(self) -> Array:
+        return np.array([label for _, label in self.files], np.int64)
 
     def __len__(self) -> int:
         return len(self.files)

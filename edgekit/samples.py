@@ -4,24 +4,38 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edgekit.datasets import MapStyle, open_dataset
+from edgekit.datasets import MapStyle, open_dataset, stated_labels
 from edgekit.errors import DataError, EdgekitError
 from edgekit.ir.measurement import Array
 from edgekit.specs.factory import in_a_line, resolve
 from edgekit.specs.project import DataSet, Input, Project
 
 LABELS = "labels.npy"
+FEW = 32
+"""Fewer are a look at the set, such as golden vectors, and no sample of its classes."""
+READ_THROUGH = 20_000
+"""A set of no more is read once for its labels alone, if it states none: a minute at the most."""
 NUMBERS = "labels are whole numbers: indices into [model] classes"
 STATED = (
     "[inputs] states one sample without a batch axis; where it is preprocessed, samples are uint8 [height, width, "
     "channels]"
 )
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How many samples of how many were taken, and how."""
+
+    taken: int
+    total: int
+    stratified: bool
+    """Whether every class has its share of them; else they are spread over the order of the set."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +46,8 @@ class Samples:
     """[N, …] by input name, in the raw dtype."""
     labels: Array
     """int64 [N] classes, or float64 [N, …] targets."""
+    sampling: Sampling | None = None
+    """None where they are not known to be from a larger set."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -64,8 +80,9 @@ class Samples:
 
 
 def load_samples(project: Project, role: str, limit: int | None = None) -> Samples:
-    """The data set that plays `role` in the project, or `limit` samples spread over the whole of it.
+    """The data set that plays `role` in the project, or `limit` samples of it, each class with its share.
 
+    Where labels are no classes, or cannot be told without reading very many samples, they are spread over its order.
     Raises DataError if it is missing, empty, or not what `[inputs]` states; SpecError if its loader cannot be found.
     """
     declared: DataSet | None = getattr(project.data, role)
@@ -76,10 +93,23 @@ def load_samples(project: Project, role: str, limit: int | None = None) -> Sampl
     total = len(source)
     if total == 0:
         raise DataError(f"the {where} is empty", hint=f"[data] {role} must name at least one sample")
-    chosen = range(total) if limit is None or limit >= total else spread(total, limit)
+    chosen, stratified = _chosen(source, total, limit, where)
     samples = _collect(source, chosen, project.inputs, where)
     _check_labels(samples.labels, project, where)
-    return samples
+    return replace(samples, sampling=Sampling(len(chosen), total, stratified))
+
+
+def stratified(classes: Array, count: int) -> list[int]:
+    """`count` indices into `classes`, int [N], ascending: of every class its share, spread over those of that class.
+
+    Proportional allocation, rounded by largest remainder (Hamilton's method); of equals the smaller class label first.
+    """
+    _, members, sizes = np.unique(classes, return_inverse=True, return_counts=True)
+    shares, remainders = np.divmod(count * sizes, len(classes))
+    more = np.argsort(-remainders, kind="stable")[: count - shares.sum()]
+    shares[more] += 1
+    places = (np.flatnonzero(members == k) for k in range(len(sizes)))
+    return sorted(int(place[i]) for place, share in zip(places, shares, strict=True) for i in spread(len(place), share))
 
 
 def spread(total: int, count: int) -> list[int]:
@@ -91,6 +121,27 @@ def spread(total: int, count: int) -> list[int]:
     edges = np.linspace(0, total, count + 1)
     draws = np.random.default_rng(0).random(count)
     return [int(low + (high - low) * draw) for low, high, draw in zip(edges, edges[1:], draws, strict=False)]
+
+
+def _chosen(source: MapStyle, total: int, limit: int | None, where: str) -> tuple[Sequence[int], bool]:
+    """Indices of the samples to take, and whether they are stratified by class."""
+    if limit is None or limit >= total:
+        return range(total), False
+    classes = _classes(source, total, where) if limit >= FEW else None
+    if classes is None or len(np.unique(classes)) > limit:
+        return spread(total, limit), False
+    return stratified(classes, limit), True
+
+
+def _classes(source: MapStyle, total: int, where: str) -> Array | None:
+    """int [N]: every sample's label, if labels are classes and can be told."""
+    labels = stated_labels(source)
+    if labels is None and total <= READ_THROUGH:
+        try:
+            labels = np.asarray([label for _, (_, label) in _items(source, range(total), where)])
+        except ValueError:  # of different shapes
+            return None
+    return labels if labels is not None and labels.ndim == 1 and labels.dtype.kind in "iu" else None
 
 
 def _collect(source: MapStyle, chosen: Sequence[int], inputs: Mapping[str, Input], where: str) -> Samples:

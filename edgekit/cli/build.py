@@ -78,6 +78,10 @@ def run_command(
     jobs: options.Jobs = 1,
     key: options.Key = "default",
     reference: Annotated[str | None, typer.Option("--reference", metavar="URL", help="What to compare with.")] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option("--baseline", metavar="PATH", help="An earlier run's report or --out: counts are compared."),
+    ] = None,
     report: Annotated[
         Path | None, typer.Option("--report", metavar="FILE", help="Also write it here: .html, .md, .txt or .json.")
     ] = None,
@@ -98,7 +102,8 @@ def run_command(
     wanted = orders(find_project(project, example), target, backend, profile, changes)
 
     def walk(order: Order, line: Line, folder: Path, signer: SigningKey) -> Report:
-        return run(order, line, folder, signer, Trial(device, not no_commit, runtime), samples)
+        trial = Trial(device, not no_commit, runtime, baseline)
+        return run(order, line, folder, signer, trial, samples)
 
     reports = _walk(wanted, walk, out, key, no_cache, jobs)
     _finish(reports, json, report)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -13,12 +14,13 @@ from edgekit.bundle.keys import KeyStore
 from edgekit.cli import options
 from edgekit.cli.output import print_json, print_table, progress
 from edgekit.devices.device import connect
+from edgekit.devices.transport import DeviceKind
 from edgekit.errors import OptionError
 from edgekit.ir.measurement import Measurement
 from edgekit.measure import store
 from edgekit.measure.installed import Installed, unpacked
 from edgekit.parity.compare import summarize
-from edgekit.pipeline.deploy import deploy, served
+from edgekit.pipeline.deploy import deploy, enough, served
 from edgekit.pipeline.order import find_project
 from edgekit.samples import Samples, load_samples
 from edgekit.specs.profile import Probe
@@ -66,20 +68,23 @@ def probe_command(
     json: options.Json = False,
 ) -> None:
     """Measure what a device serves, or a bundle on this machine, on the project's evaluation set."""
-    chosen = load_samples(find_project(project, example), "evaluation", samples)
+    found = find_project(project, example)
+    plan = Probe(min_count=min_count, min_duration_s=min_duration, threads=threads)
     with progress(f"probe {device}"):
         measured = _measure(
-            device, bundle, runtime, chosen, Probe(min_count=min_count, min_duration_s=min_duration, threads=threads)
+            device, bundle, runtime, lambda kind: load_samples(found, "evaluation", samples or enough(kind)), plan
         )
     if out:
         store.save(measured, out)
     _show(measured, json)
 
 
-def _measure(device: str, bundle: Path | None, runtime: str | None, samples: Samples, probe: Probe) -> Measurement:
+def _measure(
+    device: str, bundle: Path | None, runtime: str | None, samples: Callable[[DeviceKind], Samples], probe: Probe
+) -> Measurement:
     if bundle is None:
         with connect(device) as transport:
-            return Installed(served(transport, runtime)).measure(samples, probe)
+            return Installed(served(transport, runtime)).measure(samples(transport.kind), probe)
     if not device.startswith(LOCAL):
         raise OptionError(
             f"a bundle is probed on {device} once it is flashed", hint=f"edgekit flash {bundle} --device {device}"
@@ -90,7 +95,7 @@ def _measure(device: str, bundle: Path | None, runtime: str | None, samples: Sam
         folder = Path(scratch) / "bundle"
         Bundle.open(bundle, KeyStore.of_user().trusted()).extract(folder)
         with unpacked(folder) as endpoint:
-            return endpoint.measure(samples, probe)
+            return endpoint.measure(samples("local"), probe)
 
 
 def _show(measured: Measurement, json: bool) -> None:
@@ -107,6 +112,7 @@ def _show(measured: Measurement, json: bool) -> None:
         "valid": latency.valid,
         "reason": latency.reason,
         "peak_rss_bytes": measured.peak_rss_bytes,
+        "instructions": measured.instructions,
         "host_stand_in": where.host_stand_in,
     }
     if json:

@@ -29,7 +29,8 @@ Jobs = Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="How many 
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Reuse nothing, keep nothing.")]
 Key = Annotated[str, typer.Option("--key", metavar="NAME", help="Which of your keys signs.")]
 Samples = Annotated[
-    int | None, typer.Option("--samples", min=1, metavar="N", help="How many evaluation samples, spread over the set.")
+    int | None,
+    typer.Option("--samples", min=1, metavar="N", help="How many evaluation samples, of every class its share."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, everything else on stderr.")]
 Runtime = Annotated[

@@ -37,6 +37,7 @@ class Side:
     load_ns: int
     first_ns: int
     peak_rss_bytes: int | None
+    instructions: int | None
     environment: Environment
 
 
@@ -119,10 +120,11 @@ def summarize(measurement: Measurement) -> Latency:
     """Count, validity and supported percentiles of the measured latencies."""
     latency = measurement.latency_ns
     measured = len(latency) > 0
+    known = measured or measurement.environment.kind == "emulated"
     return Latency(
         count=len(latency),
         valid=measurement.validity.valid and measured,
-        reason=measurement.validity.reason if measured else "latency was not measured",
+        reason=measurement.validity.reason if known else "latency was not measured",
         p50_ns=percentile_ns(latency, 50),
         p90_ns=percentile_ns(latency, 90),
         p99_ns=percentile_ns(latency, 99),
@@ -136,6 +138,7 @@ def _side(measurement: Measurement, scores: Array) -> Side:
         load_ns=measurement.load_ns,
         first_ns=measurement.first_ns,
         peak_rss_bytes=measurement.peak_rss_bytes,
+        instructions=measurement.instructions,
         environment=measurement.environment,
     )
 
@@ -159,12 +162,13 @@ def _paired(reference: Measurement, candidate: Measurement) -> tuple[Mapping[str
                 f"output '{name}' is {list(expected[name].shape)} in the reference, {list(got[name].shape)} in the "
                 "candidate"
             )
-        _check_values(expected[name], len(reference), f"output '{name}' of the reference")
-        _check_values(got[name], len(reference), f"output '{name}' of the candidate")
+        check_values(expected[name], len(reference), f"output '{name}' of the reference")
+        check_values(got[name], len(reference), f"output '{name}' of the candidate")
     return expected, {name: got[name] for name in expected}
 
 
-def _check_values(output: Array, count: int, where: str) -> None:
+def check_values(output: Array, count: int, where: str) -> None:
+    """Raise DataError if `output`, called `where`, has not one row for each of `count` samples, or is not finite."""
     if output.shape[:1] != (count,):
         raise DataError(f"{where} has shape {list(output.shape)}, {count} samples were measured")
     if output.dtype.kind != "f":

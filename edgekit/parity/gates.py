@@ -17,6 +17,16 @@ Device = Literal["none", "emulated", "real"]
 """What was probed: nothing (a build), an emulated device, or a device that can be timed."""
 
 _PROBE_IT = "edgekit run --device URL"
+_EMULATE_IT = "edgekit run --device emulated"
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What an earlier run says of the same target, backend and profile."""
+
+    instructions: int | None
+    reason: str | None = None
+    """Why it says nothing of instructions."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +39,8 @@ class Facts:
     integer_macs_share: float
     fallback_share: float
     device: Device
+    baseline: Baseline | None = None
+    """None where no earlier run was given to compare with."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +86,8 @@ def _judge(name: str, bound: Bound, facts: Facts) -> GateResult:
     limit = f"it should be {quantity.limit(bound.min, bound.max)}"
     if isinstance(reading, _Unread):
         shown = "unknown" if reading.value is None else quantity.show(reading.value)
-        meaning = f"{quantity.title}: {shown}; {limit}. It is {reading.outcome}: {reading.reason}."
+        here = " here" if reading.outcome == "not measurable" else ""
+        meaning = f"{quantity.title}: {shown}; {limit}. It is {reading.outcome}{here}: {reading.reason}."
         return GateResult(name, reading.value, bound.min, bound.max, reading.outcome, meaning)
     outcome = _decide(reading, bound)
     meaning = f"{quantity.title}: {quantity.show(reading.value)}{_certainty(name, reading, bound, facts)}; {limit}."
@@ -115,6 +128,8 @@ def _read(name: str, bound: Bound, facts: Facts) -> Estimate | _Unread:
             return comparison.agreement_at(confidence) if confidence else _exact(comparison.agreement)
         case "latency_p50_ms" | "latency_p90_ms" | "peak_rss_mb":
             return _on_device(name, facts)
+        case "instructions_ratio":
+            return _instructions(facts)
         case _:
             return _exact(getattr(facts, name))
 
@@ -127,8 +142,8 @@ def _on_device(name: str, facts: Facts) -> Estimate | _Unread:
     candidate = facts.comparison.candidate
     if facts.device == "none":
         return _Unread("undecided", f"no device was probed; {_PROBE_IT} decides it")
-    if facts.device == "emulated":
-        return _Unread("not measurable", f"an emulated device has no time or memory of its own; {_PROBE_IT} on a board")
+    if facts.device == "emulated" and name != "peak_rss_mb":
+        return _Unread("not measurable", f"an emulated device has no time of its own; {_PROBE_IT} of a board tells")
     if candidate.environment.host_stand_in:
         reason = f"the host stood in for the target, and says nothing of its time or memory; {_PROBE_IT} on the target"
         return _Unread("undecided", reason)
@@ -137,6 +152,19 @@ def _on_device(name: str, facts: Facts) -> Estimate | _Unread:
     if candidate.peak_rss_bytes is None:
         return _Unread("not measurable", "the device does not say how much memory a process used")
     return _exact(candidate.peak_rss_bytes / 1e6)
+
+
+def _instructions(facts: Facts) -> Estimate | _Unread:
+    """Without a baseline there is no question, so nothing is left undecided; one that does not answer leaves it so."""
+    counted, baseline = facts.comparison.candidate.instructions, facts.baseline
+    if counted is None:
+        return _Unread("not measurable", f"only an emulated device counts instructions; {_EMULATE_IT}")
+    if baseline is None:
+        reason = f"{counted:,} instructions were counted, and there is no earlier run to compare with; keep this one's "
+        return _Unread("not measurable", f"{reason}report, and give it to the next: --baseline REPORT")
+    if not baseline.instructions:
+        return _Unread("undecided", f"the baseline {baseline.reason or 'counted no instructions'}; {_EMULATE_IT}")
+    return _exact(counted / baseline.instructions)
 
 
 def _latency(percent: int, latency: Latency) -> Estimate | _Unread:

@@ -58,6 +58,7 @@ def megabytes(value_mb: float) -> str:
 
 _IN_FLOAT = "keep the most sensitive layers in float, by 'skip' under [quantize] in the profile"
 _PLACEMENT = "see which operators it is: edgekit inspect BUNDLE --placement"
+_SINCE = "see what changed since: the model, the profile, or the runtime's version"
 _QUICKER = "try another runtime of the target (--backend), or a smaller model"
 
 QUANTITIES: Mapping[str, Quantity] = {
@@ -70,5 +71,6 @@ QUANTITIES: Mapping[str, Quantity] = {
     "latency_p50_ms": Quantity("Time that half of all answers take at most", milliseconds, _QUICKER),
     "latency_p90_ms": Quantity("Time that nine of ten answers take at most", milliseconds, _QUICKER),
     "peak_rss_mb": Quantity("Memory needed at the peak", megabytes, _QUICKER),
+    "instructions_ratio": Quantity("Work of the CPU against the earlier run", times, _SINCE),
 }
 """By the gate's name in a profile."""

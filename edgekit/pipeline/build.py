@@ -50,7 +50,8 @@ def build(order: Order, line: Line, out: Path, key: SigningKey, samples: int | N
             reference = _reference(compilation, data)
             compiled = finished()
         made = Build(compilation, compiled, pack_bundle(compilation, compiled, key, staging), data)
-        return decide(compilation, compiled, made.bundle, Evidence(reference, _candidate(made)), None, staging)
+        evidence = Evidence(reference, on_host(made), data.samples.sampling)
+        return decide(compilation, compiled, made.bundle, evidence, None, staging)
 
 
 def evaluation(order: Order, line: Line, samples: int | None) -> Data:
@@ -127,7 +128,7 @@ def _reference(compilation: Compilation, data: Data) -> Measurement:
     return store.load(compilation.line.entry("reference", key, make) / "measurement")
 
 
-def _candidate(made: Build) -> Measurement:
+def on_host(made: Build) -> Measurement:
     """What the artifact answers on this host, run by the runner that devices run."""
     line, compilation = made.compilation.line, made.compilation
     versions = tool_versions(compilation.order.backend.packages)

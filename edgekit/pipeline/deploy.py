@@ -15,19 +15,26 @@ from edgekit.devices.device import connect
 from edgekit.devices.emulation.transport import Emulated
 from edgekit.devices.flash import Installation, commit, flash, manifest_of, ready, rollback, serving
 from edgekit.devices.packs.recipe import recipe_of
-from edgekit.devices.transport import Transport
+from edgekit.devices.transport import DeviceKind, Transport
 from edgekit.errors import EdgekitError, UnknownName
 from edgekit.ir.measurement import Measurement
 from edgekit.measure.installed import Installed
-from edgekit.pipeline.build import evaluation, exclusive
+from edgekit.pipeline.build import Build, evaluation, exclusive, on_host
 from edgekit.pipeline.compile import Compilation
 from edgekit.pipeline.inputs import Data
 from edgekit.pipeline.line import Line
 from edgekit.pipeline.order import Order
 from edgekit.pipeline.pack import pack_bundle
 from edgekit.pipeline.verdict import Evidence, decide
+from edgekit.report.baseline import Earlier
 from edgekit.report.record import Report
 from edgekit.specs.catalog import Catalog
+
+EMULATED_ENOUGH = 500
+"""How many evaluation samples an emulated device takes, unless told otherwise.
+
+A float inference of MobileNetV2 takes six seconds there; 500 samples tell an accuracy of 90 % to within 2.7 points.
+"""
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,8 @@ class Trial:
     commit: bool = True
     runtime: str | None = None
     """What runs the model there; by default what the target says."""
+    baseline: Path | None = None
+    """A report to compare instructions with; else the one that the project names, if it does."""
 
     def reached(self, order: Order) -> AbstractContextManager[Transport]:
         """The way to it, not opened yet."""
@@ -48,22 +57,27 @@ class Trial:
 
 
 def run(order: Order, line: Line, out: Path, key: SigningKey, trial: Trial, samples: int | None = None) -> Report:
-    """Build, flash to the device, probe both ends on all evaluation samples (or `samples`), compare.
+    """Build, flash to the device, probe both ends on all evaluation samples (or `samples`; EMULATED_ENOUGH of
+    them on an emulated device), compare.
 
     A passed comparison commits what was flashed; any other verdict, and any error, takes it back. What was served
     before the run, be it the same bundle, is served still.
     """
+    earlier = _earlier(order, trial)
     # Connected from the start: no device, or none there, is told before minutes of compiling.
     with exclusive(out) as staging, _connected(trial.reached(order), line) as device:
         runtime = _runtime(device, order.target.deploy.runtime, trial.runtime)
-        compilation, data = Compilation(order, line), evaluation(order, line, samples)
+        compilation, data = Compilation(order, line), evaluation(order, line, samples or enough(device.kind))
         with compilation.lowered() as finished:
             compiled = finished()
         bundle = pack_bundle(compilation, compiled, key, staging)
         with line.stage("flash"):
             installation = flash(bundle, device, runtime)
         try:
-            evidence = Evidence(_reference(compilation, data), _probe(installation, order, line, data))
+            # The host's outputs first: they tell nothing of a device, and cost no time on one.
+            host = on_host(Build(compilation, compiled, bundle, data)) if device.kind != "local" else None
+            reference, probed = _reference(compilation, data), _probe(installation, order, line, data)
+            evidence = Evidence(reference, probed, data.samples.sampling, host, earlier)
             report = decide(compilation, compiled, bundle, evidence, _shown(device.url), staging)
             _settle(installation, report, trial)
         except BaseException:
@@ -112,6 +126,16 @@ def _preferred(manifest: Manifest) -> str:
         return Catalog.default().target(manifest.target).deploy.runtime
     except UnknownName:
         return "auto"
+
+
+def enough(kind: DeviceKind) -> int | None:
+    """How many samples are taken on such a device, unless told otherwise; None for all."""
+    return EMULATED_ENOUGH if kind == "emulated" else None
+
+
+def _earlier(order: Order, trial: Trial) -> Earlier | None:
+    path = trial.baseline or order.project.baseline
+    return Earlier.read(path, order.target.id, order.runtime.backend, order.profile.id) if path else None
 
 
 def _reference(compilation: Compilation, data: Data) -> Measurement:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from edgekit.cache import digest_of, storage_errors, tool_versions
 from edgekit.pipeline.line import Line
-from edgekit.samples import Samples, class_names, load_samples
+from edgekit.samples import Samples, Sampling, class_names, load_samples
 from edgekit.sources import Trace, traced
 from edgekit.specs.project import Project
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 CLASSES = "classes.json"
+SAMPLING = "sampling.json"
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Data:
-    """One of the project's data sets, or `limit` samples spread over it; read once, then kept in the cache."""
+    """One of the project's data sets, or `limit` samples of it; read once, then kept in the cache."""
 
     project: Project
     line: Line
@@ -82,7 +83,7 @@ class Data:
 
     @property
     def folder(self) -> Path:
-        """Holds `<input>.npy` for every input, `labels.npy`, and `classes.json`."""
+        """Holds `<input>.npy` for every input, `labels.npy`, `classes.json` and `sampling.json`."""
         return self._entry[1]
 
     @property
@@ -92,7 +93,8 @@ class Data:
 
     @cached_property
     def samples(self) -> Samples:
-        return Samples.read(self.folder)
+        sampling = json.loads((self.folder / SAMPLING).read_text())
+        return replace(Samples.read(self.folder), sampling=Sampling(**sampling))
 
     @cached_property
     def _entry(self) -> tuple[str, Path]:
@@ -107,6 +109,8 @@ class Data:
             def make(out: Path) -> None:
                 samples.save(out)
                 (out / CLASSES).write_text(json.dumps(class_names(self.project)))
+                assert samples.sampling  # whoever loads knows of what
+                (out / SAMPLING).write_text(json.dumps(asdict(samples.sampling)))
 
             return self._key(trace), self.line.cache.fetch(self._key(trace), make)[0]
 

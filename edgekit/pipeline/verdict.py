@@ -12,10 +12,13 @@ from edgekit.ir.measurement import Measurement
 from edgekit.measure import store
 from edgekit.parity import gates
 from edgekit.parity.compare import compare
+from edgekit.parity.numeric import numeric_parity
 from edgekit.pipeline.compile import Compilation, Compiled
 from edgekit.report import html, markdown, text
 from edgekit.report.assemble import describe, report
+from edgekit.report.baseline import Earlier
 from edgekit.report.record import BundleRecord, Report, Stage, to_json
+from edgekit.samples import Sampling
 
 FORMS = {".json": to_json, ".md": markdown.render, ".html": html.render, ".txt": text.render}
 
@@ -26,6 +29,11 @@ class Evidence:
 
     reference: Measurement
     candidate: Measurement
+    sampling: Sampling | None = None
+    host: Measurement | None = None
+    """Of the same bundle on this machine, where the candidate is of another."""
+    earlier: Earlier | None = None
+    """The run that was given to compare with."""
 
 
 def decide(
@@ -36,14 +44,17 @@ def decide(
     if order.target.family == "host":  # the target itself: nothing stands in for anything
         candidate = replace(candidate, environment=replace(candidate.environment, host_stand_in=False))
     with compilation.line.stage("compare"):
-        comparison = compare(evidence.reference, candidate, plugins.load("metrics", order.project.model.task)())
+        metric = plugins.load("metrics", order.project.model.task)()
+        comparison = compare(evidence.reference, candidate, metric)
+        parity = numeric_parity(evidence.host, candidate, artifact.signature, metric) if evidence.host else None
         facts = gates.Facts(
             comparison=comparison,
             size_ratio=artifact.size_bytes / compiled.float_artifact.size_bytes,
             integer_share=artifact.integer,
             integer_macs_share=artifact.integer_macs,
             fallback_share=artifact.placement.fallback,
-            device="real" if device else "none",
+            device=_probed(device, candidate),
+            baseline=evidence.earlier.baseline if evidence.earlier else None,
         )
         judged = gates.judge(order.profile.gates, facts)
     found = report(
@@ -57,12 +68,21 @@ def decide(
         stages=[Stage(name=s.name, seconds=s.seconds, cached=s.cached) for s in compilation.line.stages],
         bundle=BundleRecord(path=bundle.path.name, digest=bundle.digest, signer=bundle.signer),
         versions=dict(bundle.manifest.versions) | {"edgekit": bundle.manifest.edgekit},
+        sampling=evidence.sampling,
+        host_parity=parity,
+        earlier=evidence.earlier,
     )
     store.save(evidence.reference, out / "reference")
     store.save(candidate, out / "candidate")
     write(out / "report.json", found.to_json())
     write(out / "report.md", markdown.render([found]))
     return found
+
+
+def _probed(device: str | None, candidate: Measurement) -> gates.Device:
+    if device is None:
+        return "none"
+    return "emulated" if candidate.environment.kind == "emulated" else "real"
 
 
 def write(path: Path, content: str) -> None:

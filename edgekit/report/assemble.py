@@ -10,6 +10,8 @@ from dataclasses import asdict
 from edgekit.ir.artifact import Artifact
 from edgekit.parity.compare import Comparison, Side
 from edgekit.parity.gates import GateResult, verdict
+from edgekit.parity.numeric import NumericParity
+from edgekit.report.baseline import Earlier
 from edgekit.report.record import (
     ArtifactRecord,
     Bounds,
@@ -18,12 +20,14 @@ from edgekit.report.record import (
     File,
     Flips,
     Gate,
+    HostParity,
     LatencyRecord,
     Metric,
     Report,
     Stage,
 )
 from edgekit.report.sentence import sentence
+from edgekit.samples import Sampling
 from edgekit.specs.profile import Profile
 from edgekit.specs.target import Target
 
@@ -40,8 +44,14 @@ def report(
     stages: Sequence[Stage],
     bundle: BundleRecord | None,
     versions: Mapping[str, str],
+    sampling: Sampling | None = None,
+    host_parity: NumericParity | None = None,
+    earlier: Earlier | None = None,
 ) -> Report:
     """The report of one target. `device` is None for a build; `gates` are what `judge` made of `comparison`."""
+    candidate = _endpoint(comparison, comparison.candidate)
+    counted = candidate.instructions is not None
+    unlike = earlier.warnings(candidate, artifact, bundle) if earlier and counted else ()
     bound = profile.gates.accuracy_drop
     confidence = (bound and bound.confidence) or 0.95
     drop = comparison.drop_at(confidence)
@@ -54,10 +64,14 @@ def report(
         backend=backend,
         device=device,
         host_stand_in=comparison.candidate.environment.host_stand_in,
+        warnings=(*_stand_in(target, candidate), *unlike) or None,
         gates=tuple(Gate(**asdict(gate)) for gate in gates),
         artifact=artifact,
         reference=_endpoint(comparison, comparison.reference),
-        candidate=_endpoint(comparison, comparison.candidate),
+        candidate=candidate,
+        sampling=sampling,
+        host_parity=HostParity(**asdict(host_parity), sentence=host_parity.sentence) if host_parity else None,
+        baseline_instructions=earlier.baseline.instructions if earlier else None,
         accuracy_drop=comparison.accuracy_drop,
         accuracy_drop_bounds=Bounds(low=drop.low, high=drop.high, confidence=confidence),
         agreement=comparison.agreement,
@@ -96,6 +110,14 @@ def describe(artifact: Artifact, float_size_bytes: int) -> ArtifactRecord:
     )
 
 
+def _stand_in(target: Target, candidate: EndpointRecord) -> tuple[str, ...]:
+    """That another core than the target's was emulated, and why."""
+    emulation = target.emulation
+    if candidate.kind != "emulated" or emulation is None or emulation.stands_in is None:
+        return ()
+    return (f"AN EMULATED {emulation.qemu_cpu.upper()} STOOD IN FOR {target.title.upper()}: {emulation.stands_in}.",)
+
+
 def _endpoint(comparison: Comparison, side: Side) -> EndpointRecord:
     score, latency = side.score, side.latency
     return EndpointRecord(
@@ -113,5 +135,6 @@ def _endpoint(comparison: Comparison, side: Side) -> EndpointRecord:
             p99=latency.p99_ns,
         ),
         peak_rss_bytes=side.peak_rss_bytes,
+        instructions=side.instructions,
         environment=side.environment,
     )

@@ -14,6 +14,12 @@ Row = tuple[str, ...]
 NOT_THE_TARGET = "HOST, NOT THE TARGET: this machine ran the candidate, so no time or memory below is the target's."
 
 
+EMULATED = (
+    "The candidate ran on an emulated device, which counts instructions and has no time of its own: what it took to "
+    "load and to run first is the emulator's time."
+)
+
+
 @dataclass(frozen=True)
 class Section:
     """A table under a title, and sentences under the table. Every row is as long as the header."""
@@ -42,7 +48,7 @@ def outline(report: Report) -> Outline:
         verdict=report.verdict,
         subject=_line(", ".join((report.target, report.profile, report.backend, where))),
         sentence=_line(report.sentence),
-        warnings=(NOT_THE_TARGET,) if report.host_stand_in else (),
+        warnings=(*((NOT_THE_TARGET,) if report.host_stand_in else ()), *map(_line, report.warnings or ())),
         sections=(
             _gates(report.gates),
             _endpoints(report),
@@ -74,12 +80,16 @@ def _endpoints(report: Report) -> Section:
     for name in ("p90", "p99"):
         if any(getattr(side.latency_ns, name) for side in sides):
             rows.append((f"latency {name}", *(_latency(side.latency_ns, name) for side in sides)))
+    if any(side.instructions for side in sides):
+        rows.append(("instructions", *map(_instructions, sides)))
     candidate = "candidate (host, not the target)" if report.host_stand_in else "candidate"
     notes = [
         f"The {label}'s latency is not valid: {side.latency_ns.reason}."
         for label, side in (("reference", sides[0]), ("candidate", sides[1]))
         if side.latency_ns.count and not side.latency_ns.valid
     ]
+    if report.candidate.kind == "emulated":
+        notes.append(EMULATED)
     return _section("Reference against candidate", ("", "reference", candidate), rows, notes)
 
 
@@ -111,6 +121,10 @@ def _memory(side: EndpointRecord) -> str:
     return "unknown" if side.peak_rss_bytes is None else megabytes(side.peak_rss_bytes / 1e6)
 
 
+def _instructions(side: EndpointRecord) -> str:
+    return "not counted" if side.instructions is None else f"{side.instructions:,} an inference"
+
+
 _ROWS = (
     ("kind", lambda side: side.kind),
     ("runs on", _runs_on),
@@ -128,6 +142,7 @@ def _pairs(report: Report) -> Section:
     bounds, flips = report.accuracy_drop_bounds, report.flips
     sure = f"{100 * bounds.confidence:g} % sure of each"
     rows = [
+        *_sampled(report),
         ("accuracy drop", f"{points(report.accuracy_drop)} ({_range(bounds.low, bounds.high)}, {sure})"),
         ("agreement", percent(report.agreement)),
         ("right only in the reference", f"{flips.reference_only:,} samples"),
@@ -135,7 +150,21 @@ def _pairs(report: Report) -> Section:
         ("McNemar's p", f"{report.mcnemar_p:.3g}"),
         ("SQNR of the outputs", "infinite" if report.sqnr_db is None else f"{report.sqnr_db:.1f} dB"),
     ]
+    if report.host_parity:
+        rows.append(("on the device and on the host", report.host_parity.sentence))
+    if report.baseline_instructions and report.candidate.instructions:
+        ratio = times(report.candidate.instructions / report.baseline_instructions)
+        rows.append(("instructions", f"{ratio} the baseline's {report.baseline_instructions:,}"))
     return _section("Sample by sample", ("", "measured"), rows)
+
+
+def _sampled(report: Report) -> Iterable[Row]:
+    """Which samples it was, where not all."""
+    sampling = report.sampling
+    if sampling is None or sampling.taken == sampling.total:
+        return
+    how = "stratified by class" if sampling.stratified else "spread over the set"
+    yield ("samples", f"{sampling.taken:,} of {sampling.total:,}, {how}")
 
 
 def _artifact(artifact: ArtifactRecord) -> Section:

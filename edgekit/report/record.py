@@ -23,6 +23,7 @@ from edgekit.ir.measurement import Environment, Kind
 from edgekit.ir.signature import Signature
 from edgekit.parity.gates import Outcome, Verdict
 from edgekit.parity.quantities import QUANTITIES
+from edgekit.samples import Sampling
 
 
 class Record(BaseModel):
@@ -151,6 +152,26 @@ class Bounds(Record):
     confidence: float
 
 
+class HostParity(Record):
+    """How far the artifact's outputs on the device are from those of the same artifact on the host."""
+
+    sentence: str
+    """For someone who is no engineer."""
+    samples: int
+    equal_share: float
+    """Share of the output values that are equal."""
+    within_one_step_share: float | None
+    """Share of the values at most one quantization step apart; null where an output is not quantized."""
+    worst: float
+    """The largest difference, in real units."""
+    worst_steps: int | None
+    """The same in quantization steps; null where an output is not quantized."""
+    value_range: float
+    """From the smallest to the largest value on the host, of the output that `worst` is in."""
+    same_answers: float
+    """Share of the samples to which both give the same answer."""
+
+
 class Stage(Record):
     """One step of the line."""
 
@@ -182,10 +203,18 @@ class Report(Record):
     """What was probed; null for a build."""
     host_stand_in: bool
     """Whether the candidate ran on the host instead of the target: its latency then says nothing of the target's."""
+    warnings: tuple[str, ...] | None = None
+    """What must be known before the numbers are believed, each a plain sentence; left out where there is none."""
     gates: tuple[Gate, ...]
     artifact: ArtifactRecord
     reference: EndpointRecord
     candidate: EndpointRecord
+    sampling: Sampling | None = None
+    """Which samples of the evaluation set both saw; left out where measurements were compared without one."""
+    host_parity: HostParity | None = None
+    """Left out where the device is the host."""
+    baseline_instructions: int | None = None
+    """Of one inference, in the earlier run that was given to compare with."""
     accuracy_drop: float
     """Metric of the reference minus metric of the candidate, on the same samples."""
     accuracy_drop_bounds: Bounds

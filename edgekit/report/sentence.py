@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edgekit.ir.measurement import Environment
 from edgekit.parity.compare import Comparison
 from edgekit.parity.gates import GateResult
 from edgekit.parity.quantities import decimal, milliseconds
@@ -26,6 +27,8 @@ def sentence(
     latency, stand_in = comparison.candidate.latency, comparison.candidate.environment.host_stand_in
     if device is not None and not stand_in and latency.valid and latency.p50_ns is not None:
         parts.append(f"one answer takes {milliseconds(latency.p50_ns / 1e6)}")
+    if comparison.candidate.environment.kind == "emulated":
+        parts.append(_work(comparison.candidate.instructions))
     return f"{'; '.join([*parts, _gates(gates)])}."
 
 
@@ -33,7 +36,20 @@ def _subject(target: Target, profile: Profile, device: str | None, comparison: C
     precision = _PRECISIONS.get(profile.precision, profile.precision)
     if comparison.candidate.environment.host_stand_in:
         return f"{precision} for {target.title}, run on the host in its place,"
+    if comparison.candidate.environment.kind == "emulated":
+        return f"{precision} for {target.title}, run on {_emulated(target, comparison.candidate.environment)},"
     return f"{precision} on {target.title}"
+
+
+def _emulated(target: Target, where: Environment) -> str:
+    emulated = f"an emulated {where.cpu or where.machine}"
+    stands_in = target.emulation and target.emulation.stands_in
+    return f"{emulated} that stands in for it" if stands_in else emulated
+
+
+def _work(instructions: int | None) -> str:
+    unmeasured = "time was not measured"
+    return f"one answer takes {instructions:,} instructions, {unmeasured}" if instructions else unmeasured
 
 
 def _answers(comparison: Comparison) -> str:
@@ -56,5 +72,6 @@ def _gates(gates: Sequence[GateResult]) -> str:
         names = [gate.name for gate in gates if gate.outcome == outcome]
         if names:
             return f"{len(names)} of {len(gates)} gates {verb}: {', '.join(names)}"
-    unmeasured = sum(gate.outcome == "not measurable" for gate in gates)
+    # Without an earlier run that gate asks nothing: a build that passed everything else has passed.
+    unmeasured = sum(gate.outcome == "not measurable" and gate.name != "instructions_ratio" for gate in gates)
     return f"every gate passed but {unmeasured} that cannot be measured here" if unmeasured else "every gate passed"

@@ -78,6 +78,8 @@ class Gates(Spec):
     latency_p50_ms: Bound | None = None
     latency_p90_ms: Bound | None = None
     peak_rss_mb: Bound | None = None
+    instructions_ratio: Bound | None = None
+    """Instructions of one inference over those of an earlier run, the baseline; on an emulated device."""
 
     def named(self) -> tuple[tuple[str, Bound], ...]:
         """The gates that are set, in the order above."""

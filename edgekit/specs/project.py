@@ -129,6 +129,8 @@ class Model(Spec):
 
 class Reference(Spec):
     url: Literal["eager"] = "eager"
+    baseline: str | None = None
+    """An earlier run's report, or the folder it is in, to compare instructions with; relative to the project."""
 
 
 class Project(Spec):
@@ -140,6 +142,11 @@ class Project(Spec):
     inputs: dict[InputEdge, Input] = Field(min_length=1)
     data: Data
     reference: Reference = Reference()
+
+    @property
+    def baseline(self) -> Path | None:
+        """Where the earlier run lies that this project is compared with, if it names one."""
+        return self.root / self.reference.baseline if self.reference.baseline else None
 
     @classmethod
     def read(cls, folder: Path) -> Project:

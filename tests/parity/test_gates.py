@@ -6,14 +6,14 @@ import pytest
 
 from edgekit.ir.measurement import Array
 from edgekit.parity.compare import Comparison, compare
-from edgekit.parity.gates import Device, Facts, GateResult, judge, verdict
+from edgekit.parity.gates import Baseline, Device, Facts, GateResult, judge, verdict
 from edgekit.parity.metrics import TopOne
 from edgekit.parity.quantities import QUANTITIES
 from edgekit.specs.profile import Gates
 from tests.parity.examples import comparison, environment, pair, timed
 
 
-def facts(paired: Comparison | None = None, device: Device = "none", **changed: float) -> Facts:
+def facts(paired: Comparison | None = None, device: Device = "none", **changed: Any) -> Facts:
     shares = {"size_ratio": 0.29, "integer_share": 1.0, "integer_macs_share": 0.99, "fallback_share": 0.01}
     return Facts(comparison=paired or comparison(), device=device, **{**shares, **changed})
 
@@ -35,7 +35,7 @@ STEADY = np.full(128, 2_000_000)
 def test_every_gate_of_a_profile_can_be_judged_and_put_in_words() -> None:
     assert set(QUANTITIES) == set(Gates.model_fields)
     every = Gates.model_validate({name: {"max": 1.0} for name in Gates.model_fields})
-    known = facts(on_device(STEADY), device="real")
+    known = facts(on_device(STEADY, instructions=138_398), device="real", baseline=Baseline(138_398))
     assert [result.name for result in judge(every, known)] == list(Gates.model_fields)
     assert all(result.value is not None for result in judge(every, known))
 
@@ -126,7 +126,6 @@ def test_time_and_memory_are_judged_on_a_real_device(name: str, bound: dict[str,
     ("device", "stand_in", "outcome", "reason"),
     [
         ("none", True, "undecided", "no device was probed; edgekit run --device URL decides it"),
-        ("emulated", False, "not measurable", "an emulated device has no time or memory of its own"),
         ("real", True, "undecided", "the host stood in for the target, and says nothing of its time or memory"),
     ],
 )
@@ -135,6 +134,46 @@ def test_time_and_memory_of_anything_but_the_target_are_never_judged(
 ) -> None:
     paired = on_device(STEADY, environment=environment(host_stand_in=stand_in))
     result = judged(name, {"max": 1e9}, facts(paired, device=device))
+    assert (result.outcome, result.value) == (outcome, None)
+    assert reason in result.meaning
+
+
+@pytest.mark.parametrize("name", ["latency_p50_ms", "latency_p90_ms"])
+def test_time_on_an_emulated_device_is_not_measurable_here(name: str) -> None:
+    result = judged(name, {"max": 1e9}, facts(on_device(STEADY), device="emulated"))
+    assert (result.outcome, result.value) == ("not measurable", None)
+    assert "It is not measurable here: an emulated device has no time of its own; edgekit run" in result.meaning
+
+
+@pytest.mark.parametrize(("most", "outcome"), [(80.0, "passed"), (79.0, "failed")])
+def test_memory_on_an_emulated_device_is_the_kernels_figure_and_judged(most: float, outcome: str) -> None:
+    paired = on_device(STEADY, environment=environment("emulated"))
+    assert judged("peak_rss_mb", {"max": most}, facts(paired, device="emulated")).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("counted", "outcome", "value"),
+    [(100_000, "passed", 1.0), (102_000, "passed", 1.02), (102_001, "failed", 1.02001), (60_000, "passed", 0.6)],
+)
+def test_instructions_are_judged_against_an_earlier_run(counted: int, outcome: str, value: float) -> None:
+    known = facts(on_device(STEADY, instructions=counted), device="emulated", baseline=Baseline(100_000))
+    result = judged("instructions_ratio", {"max": 1.02}, known)
+    assert (result.outcome, result.value) == (outcome, pytest.approx(value))
+
+
+@pytest.mark.parametrize(
+    ("counted", "baseline", "outcome", "reason"),
+    [
+        (None, Baseline(9), "not measurable", "only an emulated device counts instructions; edgekit run --device emul"),
+        (9, None, "not measurable", "9 instructions were counted, and there is no earlier run to compare with; keep"),
+        (9, Baseline(None, "is of other runs"), "undecided", "the baseline is of other runs; edgekit run --device"),
+    ],
+)
+def test_instructions_without_two_counts_are_not_judged(
+    counted: int | None, baseline: Baseline | None, outcome: str, reason: str
+) -> None:
+    known = facts(on_device(STEADY, instructions=counted), device="emulated", baseline=baseline)
+    result = judged("instructions_ratio", {"max": 1.02}, known)
     assert (result.outcome, result.value) == (outcome, None)
     assert reason in result.meaning
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -11,10 +12,12 @@ from edgekit.ir.signature import Affine, Signature, TensorSpec
 from edgekit.parity.compare import Comparison, compare
 from edgekit.parity.gates import Device, Facts, judge
 from edgekit.parity.metrics import TopOne
+from edgekit.parity.numeric import NumericParity
 from edgekit.report.assemble import report
 from edgekit.report.record import ArtifactRecord, BundleRecord, File, Report, Stage
+from edgekit.samples import Sampling
 from edgekit.specs.profile import Gates, Profile, Quantize
-from edgekit.specs.target import Cpu, Deploy, Memory, Runtime, Target
+from edgekit.specs.target import Cpu, Deploy, Emulation, Memory, Runtime, Target
 from tests.parity.examples import environment, pair, timed
 
 TARGET = Target(
@@ -84,9 +87,12 @@ def made(
     recipe: Profile | None = None,
     artifact: ArtifactRecord = ARTIFACT,
     bundle: BundleRecord | None = BUNDLE,
+    target: Target = TARGET,
+    **more: Any,
 ) -> Report:
     recipe = recipe or profile()
-    kind: Device = "real" if device else "none"
+    emulated = comparison.candidate.environment.kind == "emulated"
+    kind: Device = "emulated" if emulated else "real" if device else "none"
     facts = Facts(
         comparison=comparison,
         size_ratio=artifact.size_ratio,
@@ -94,9 +100,10 @@ def made(
         integer_macs_share=artifact.integer_macs_share,
         fallback_share=artifact.fallback_share,
         device=kind,
+        baseline=more["earlier"].baseline if more.get("earlier") else None,
     )
     return report(
-        target=TARGET,
+        target=target,
         profile=recipe,
         backend="executorch",
         device=device,
@@ -106,6 +113,7 @@ def made(
         stages=STAGES,
         bundle=bundle,
         versions={"torch": "2.13.0", "executorch": "1.5.1"},
+        **more,
     )
 
 
@@ -127,3 +135,24 @@ def built() -> Report:
 def stood_in() -> Report:
     """`local://`: the host stood in and was timed."""
     return made(compared(60, environment("device", host_stand_in=True)), device="local://")
+
+
+COUNTED = Gates.model_validate({"instructions_ratio": {"max": 1.02}})
+PARITY = NumericParity(10_000, 0.997, 1.0, 0.125, 1, 15.4, 1.0)
+ORIN = TARGET.model_copy(
+    update={
+        "id": "jetson-orin-nano",
+        "title": "Jetson Orin Nano",
+        "emulation": Emulation(qemu_cpu="cortex-a76", stands_in="QEMU 10 has no cortex-a78ae"),
+    }
+)
+
+
+def emulated(instructions: int | None = 138_398, gates: Gates | None = None, **changed: Any) -> Report:
+    """On an emulated device, 10,000 of 60,000 samples; nothing was timed."""
+    where = replace(environment("emulated"), cpu="cortex-a76")
+    comparison = compared(60, where, runs=0, invalid="an emulated device has no time of its own")
+    counted = replace(comparison, candidate=replace(comparison.candidate, instructions=instructions))
+    both = GATES.model_copy(update={"instructions_ratio": COUNTED.instructions_ratio})
+    more = {"sampling": Sampling(10_000, 60_000, stratified=True), "host_parity": PARITY, **changed}
+    return made(counted, "emulated://raspberry-pi-5", profile(gates=gates or both), **more)

@@ -18,10 +18,10 @@ from edgekit.report import html, markdown, text
 from edgekit.report.outline import NOT_THE_TARGET, outline
 from edgekit.report.record import BundleRecord, Report
 from tests.parity.examples import environment
-from tests.report.examples import built, compared, failed, made, passed, stood_in
+from tests.report.examples import ORIN, built, compared, emulated, failed, made, passed, stood_in
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "report"
-REPORTS = {"passed": passed, "failed": failed, "built": built, "stood_in": stood_in}
+REPORTS = {"passed": passed, "failed": failed, "built": built, "stood_in": stood_in, "emulated": emulated}
 FORMS = (text.render, markdown.render, html.render)
 Render = Callable[[Sequence[Report]], str]
 
@@ -53,6 +53,24 @@ def test_a_host_that_stood_in_is_named_loudly(render: Render) -> None:
         assert NOT_THE_TARGET in render([report]).replace("&#x27;", "'")
         assert "candidate (host, not the target)" in render([report])
     assert "HOST" not in render([passed()])
+
+
+@pytest.mark.parametrize("render", FORMS)
+def test_an_emulated_device_shows_its_count_its_parity_and_how_samples_were_taken(render: Render) -> None:
+    page = render([emulated()]).replace("&#x27;", "'")
+    assert "138,398 an inference" in page
+    assert "equal to the host's, or off by one step in 0.3 % of values; every answer is the same" in page
+    assert "10,000 of 60,000, stratified by class" in page
+    assert "counts instructions and has no time of its own" in page
+    assert "an inference" not in render([passed()])
+
+
+@pytest.mark.parametrize("render", FORMS)
+def test_another_core_than_the_targets_is_named_loudly(render: Render) -> None:
+    warning = "AN EMULATED CORTEX-A76 STOOD IN FOR JETSON ORIN NANO: QEMU 10 has no cortex-a78ae."
+    assert warning in render([emulated(target=ORIN)])
+    assert "STOOD IN" not in render([emulated()])
+    assert "STOOD IN" not in render([made(compared(60, environment()), target=ORIN)])
 
 
 @pytest.mark.parametrize("render", FORMS)

@@ -7,7 +7,19 @@ from edgekit.parity.gates import GateResult
 from edgekit.report.sentence import sentence
 from edgekit.specs.profile import Gates
 from tests.parity.examples import environment
-from tests.report.examples import TARGET, built, compared, failed, made, passed, profile, stood_in
+from tests.report.examples import (
+    COUNTED,
+    ORIN,
+    TARGET,
+    built,
+    compared,
+    emulated,
+    failed,
+    made,
+    passed,
+    profile,
+    stood_in,
+)
 
 
 def said(*outcomes: Any, **changed: Any) -> str:
@@ -35,6 +47,20 @@ def test_a_host_that_stood_in_claims_neither_the_device_nor_its_time(report: Any
     assert report.sentence.startswith("int8 for Raspberry Pi 5, run on the host in its place, answers 89.4 %")
     assert " on Raspberry Pi 5" not in report.sentence
     assert "one answer takes" not in report.sentence
+
+
+def test_an_emulated_device_says_what_it_is_and_that_time_was_not_measured() -> None:
+    assert emulated().sentence == (
+        "int8 for Raspberry Pi 5, run on an emulated cortex-a76, answers 89.4 % of 10,000 samples right, the float "
+        "model 89.6 %; the file is 0.29 times the size; one answer takes 138,398 instructions, time was not measured; "
+        "every gate passed but 1 that cannot be measured here."
+    )
+    assert "; time was not measured; " in emulated(instructions=None).sentence
+    assert "run on an emulated cortex-a76 that stands in for it, answers" in emulated(target=ORIN).sentence
+
+
+def test_a_run_that_was_given_no_earlier_one_has_passed_all_the_same() -> None:
+    assert emulated(gates=COUNTED).sentence.endswith("; every gate passed.")
 
 
 def test_an_invalid_latency_is_not_quoted() -> None:

@@ -1,0 +1,107 @@
+"""Whether one artifact computes the same on two machines: other kernels round otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgekit.errors import DataError
+from edgekit.ir.measurement import Array, Measurement
+from edgekit.ir.signature import Signature
+from edgekit.parity.compare import check_values
+from edgekit.parity.metrics import Metric
+from edgekit.parity.quantities import decimal, percent
+
+
+@dataclass(frozen=True)
+class NumericParity:
+    """How far the outputs of one artifact on a device are from those on the host, over the same samples."""
+
+    samples: int
+    equal_share: float
+    """Share of the output values that are equal, bit for bit or both zero."""
+    within_one_step_share: float | None
+    """Share of the values at most one quantization step apart; None where an output is not quantized."""
+    worst: float
+    """The largest difference, in real units."""
+    worst_steps: int | None
+    """The same in quantization steps of the output it is in; None where an output is not quantized."""
+    value_range: float
+    """From the smallest to the largest value on the host, of the output that `worst` is in."""
+    same_answers: float
+    """Share of the samples to which both give the same answer, right or wrong."""
+
+    @property
+    def sentence(self) -> str:
+        """For someone who is no engineer: what the device makes of it against the host."""
+        if self.equal_share == 1:
+            return "the device computes the very same values as the host"
+        answers = "every answer is the same" if self.same_answers == 1 else f"{_most(self.same_answers)} answers agree"
+        return f"the device's values are {self._apart()}; {answers}"
+
+    def _apart(self) -> str:
+        others = _least(1 - self.equal_share)
+        if self.worst_steps == 1:
+            return f"equal to the host's, or off by one step in {others} of values"
+        steps = f" ({self.worst_steps} steps)" if self.worst_steps else ""
+        shown = f"{self.worst:.2g}{steps} on a range of {self.value_range:.3g}"
+        return f"equal to the host's, or off by at most {shown} in {others} of values"
+
+
+def numeric_parity(host: Measurement, device: Measurement, signature: Signature, metric: Metric) -> NumericParity:
+    """Outputs of the artifact with `signature` on the host against those on the device, value by value.
+
+    Raises DataError if the two measured other samples or gave other outputs, or if values are not finite.
+    """
+    steps = {spec.name: spec.affine.scale if spec.affine else None for spec in signature.outputs}
+    if host.samples_digest != device.samples_digest or not steps.keys() <= host.outputs.keys() & device.outputs.keys():
+        raise DataError("host and device measured other samples, or have other outputs: nothing to compare")
+    pairs = [_differences(name, host.outputs, device.outputs) for name in steps]
+    apart = [difference for difference, _ in pairs]
+    counted = [_in_steps(difference, step) for difference, step in zip(apart, steps.values(), strict=True)]
+    widest = max(range(len(pairs)), key=lambda k: float(apart[k].max(initial=0)) / (pairs[k][1] or 1))
+    stepped = [column for column in counted if column is not None]
+    quantized = len(stepped) == len(counted)
+    ours, theirs = ({name: side.outputs[name] for name in steps} for side in (device, host))
+    return NumericParity(
+        samples=len(host),
+        equal_share=_share([difference == 0 for difference in apart]),
+        within_one_step_share=_share([column <= 1 for column in stepped]) if quantized else None,
+        worst=float(apart[widest].max(initial=0)),
+        worst_steps=int(stepped[widest].max(initial=0)) if quantized else None,
+        value_range=pairs[widest][1],
+        same_answers=float((metric.answers(ours) == metric.answers(theirs)).mean()),
+    )
+
+
+def _differences(name: str, host: Mapping[str, Array], device: Mapping[str, Array]) -> tuple[Array, float]:
+    """float64, as many as there are values, and the range of the host's."""
+    ours, theirs = device[name], host[name]
+    if ours.shape != theirs.shape:
+        raise DataError(f"output '{name}' is {list(theirs.shape)} on the host, {list(ours.shape)} on the device")
+    check_values(theirs, len(theirs), f"output '{name}' on the host")
+    check_values(ours, len(ours), f"output '{name}' on the device")
+    wide = theirs.astype(np.float64)
+    return np.abs(ours.astype(np.float64) - wide).ravel(), float(wide.max() - wide.min())
+
+
+def _in_steps(difference: Array, step: float | None) -> Array | None:
+    # Real values of quantized outputs are float32: a step is found again by rounding.
+    return None if step is None else np.rint(difference / step).astype(np.int64)
+
+
+def _share(columns: list[Array]) -> float:
+    """Share of true values in all of the columns together."""
+    return sum(int(column.sum()) for column in columns) / sum(map(len, columns))
+
+
+def _least(share: float) -> str:
+    """A share that is not zero, and is not shown as zero."""
+    return f"{decimal(100 * share, 1)} %" if share >= 0.001 else "less than 0.1 %"
+
+
+def _most(share: float) -> str:
+    """A share that is not one, and is not shown as one."""
+    return percent(min(share, 0.99999)) + " of"
