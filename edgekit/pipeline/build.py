@@ -47,7 +47,7 @@ def build(order: Order, line: Line, out: Path, key: SigningKey, samples: int | N
     with exclusive(out) as staging:
         compilation, data = Compilation(order, line), evaluation(order, line, samples or ENOUGH)
         with compilation.lowered() as finished:
-            reference = _reference(compilation, data)
+            reference = eager_answers(compilation, data)
             compiled = finished()
         made = Build(compilation, compiled, pack_bundle(compilation, compiled, key, staging), data)
         evidence = Evidence(reference, on_host(made), data.samples.sampling)
@@ -107,7 +107,7 @@ def _lock(folder: int, out: Path) -> None:
         raise busy
 
 
-def _reference(compilation: Compilation, data: Data) -> Measurement:
+def eager_answers(compilation: Compilation, data: Data) -> Measurement:
     """What the float network answers, in this process, while the converter works in its own."""
     key = digest_of(
         {

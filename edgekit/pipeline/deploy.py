@@ -19,7 +19,7 @@ from edgekit.devices.transport import DeviceKind, Transport
 from edgekit.errors import EdgekitError, UnknownName
 from edgekit.ir.measurement import Measurement
 from edgekit.measure.installed import Installed
-from edgekit.pipeline.build import Build, evaluation, exclusive, on_host
+from edgekit.pipeline.build import Build, eager_answers, evaluation, exclusive, on_host
 from edgekit.pipeline.compile import Compilation
 from edgekit.pipeline.inputs import Data
 from edgekit.pipeline.line import Line
@@ -76,7 +76,8 @@ def run(order: Order, line: Line, out: Path, key: SigningKey, trial: Trial, samp
         try:
             # The host's outputs first: they tell nothing of a device, and cost no time on one.
             host = on_host(Build(compilation, compiled, bundle, data)) if device.kind != "local" else None
-            reference, probed = _reference(compilation, data), _probe(installation, order, line, data)
+            reference = _reference(compilation, data, device.kind)
+            probed = _probe(installation, order, line, data)
             evidence = Evidence(reference, probed, data.samples.sampling, host, earlier)
             report = decide(compilation, compiled, bundle, evidence, _shown(device.url), staging)
             _settle(installation, report, trial)
@@ -138,7 +139,9 @@ def _earlier(order: Order, trial: Trial) -> Earlier | None:
     return Earlier.read(path, order.target.id, order.runtime.backend, order.profile.id) if path else None
 
 
-def _reference(compilation: Compilation, data: Data) -> Measurement:
+def _reference(compilation: Compilation, data: Data, kind: DeviceKind) -> Measurement:
+    if kind == "emulated":
+        return eager_answers(compilation, data)  # there is no time to compare with its own
     from edgekit.frontend.eager import Eager
     from edgekit.frontend.load import load
 
