@@ -13,31 +13,16 @@ import pytest
 
 from edgekit.devices.flash import commit, flash, serving
 from edgekit.devices.local import Local
-from edgekit.devices.transport import Completed, DeviceKind
+from edgekit.devices.transport import Completed
 from edgekit.errors import CommandFailed, ProbeError
 from edgekit.ir.measurement import Measurement
 from edgekit.measure.installed import Installed, unpacked
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
 from tests.devices.conftest import MakeBundle
+from tests.measure.clocked import Emulated
 from tests.runner import slot
 
-# The runner with a clock in the counter's place, which the kernel of this machine may not lend.
-CLOCKED = """
-import sys, time
-sys.path.insert(0, sys.argv.pop(1))
-from runner import __main__, probe
-
-class Clock(probe.Counter):
-    def __init__(self): pass
-    def __exit__(self, *exc): pass
-    def each(self, call, sample, count):
-        call(sample)
-        return [time.perf_counter_ns() for _ in range(count)]
-
-probe.Counter, __main__.hold_still = Clock, lambda: None
-sys.exit(__main__.main(sys.argv[1:]))
-"""
 QUICK = Probe(min_count=20, min_duration_s=0, threads=1)
 
 
@@ -89,19 +74,6 @@ def test_samples_that_the_model_does_not_take_are_an_error(tmp_path: Path) -> No
     samples = Samples({"image": slot.inputs(2)["image"]}, np.zeros(2, np.int64))
     with unpacked(slot.write_slot(tmp_path / "folder")) as endpoint, pytest.raises(ProbeError, match=r"bias\.npy'"):
         endpoint.measure(samples, None)
-
-
-class Emulated(Local):
-    """A device that says it is emulated; `asked` holds the verbs of the runner."""
-
-    kind: ClassVar[DeviceKind] = "emulated"
-    asked: ClassVar[list[str]] = []
-
-    def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
-        self.asked.append(argv[2] if len(argv) > 2 else "")
-        if "instructions" in argv:
-            argv = [self.python, "-c", CLOCKED, *argv[1:]]
-        return super().run(argv, timeout=timeout)
 
 
 def test_an_emulated_device_counts_instructions_and_has_no_latency(
