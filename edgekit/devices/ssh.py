@@ -61,7 +61,7 @@ class Address:
             raise _no_address(url, str(error)) from error
         login, _, place = parts.netloc.rpartition("@")
         # `hostname` would be in lower case, and an alias may not be.
-        host = re.sub(r":\d*$", "", place).strip("[]")
+        host = unquote(re.sub(r":\d*$", "", place).strip("[]"))
         user = unquote(login) or None
         path = PurePosixPath(unquote(parts.path) or "/")
         if parts.scheme != "ssh" or parts.query or parts.fragment:
@@ -87,7 +87,8 @@ _USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.+@-]*")
 
 
 def _no_address(url: str, why: str) -> OptionError:
-    return OptionError(f"'{url}' is no device: {why}", hint="ssh://user@host:22/absolute/folder")
+    without = re.sub(r"(//[^/:@]*):[^/]*@", r"\1:…@", url)
+    return OptionError(f"'{without}' is no device: {why}", hint="ssh://user@host:22/absolute/folder")
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ class Ssh(Shell):
             settings = (
                 "-oStrictHostKeyChecking=accept-new",
                 f"-oUserKnownHostsFile={_quoted(seen)}",
-                "-oGlobalKnownHostsFile=none",
+                "-oGlobalKnownHostsFile=/dev/null",
                 "-oHashKnownHosts=no",
                 "-oControlPath=none",
                 "-oPreferredAuthentications=none",
@@ -224,7 +225,7 @@ def _check_installed() -> None:
 _CLOSED = (
     "-oIdentitiesOnly=yes",
     "-oIdentityAgent=none",
-    "-oUserKnownHostsFile=none",
+    "-oUserKnownHostsFile=/dev/null",
     "-oPreferredAuthentications=publickey",
 )
 _NEVER_THERE = re.compile(
