@@ -5,6 +5,7 @@ Each is the body of a function. It leaves its status, in `word` what it says bes
 
 from __future__ import annotations
 
+import re
 import secrets
 import shlex
 from collections.abc import Mapping, Sequence
@@ -29,8 +30,12 @@ class Script:
         settings = "\n".join(f"{name}={shlex.quote(str(value))}" for name, value in self.variables.items())
         guard = _GUARD if self.guarded else ""
         whole = _FRAME.format(settings=settings, lines=self.lines, guard=guard, limit_s=limit_s, mark=mark)
-        # The user's own shell may be another one: zsh and fish read none of this.
-        return f"exec sh -c {shlex.quote(whole)}", mark
+        return f"exec sh -c {_for_any_shell(whole)}", mark
+
+
+def _for_any_shell(text: str) -> str:
+    """One word, for the user's own shell: it may be fish, to which a backslash in single quotes has a meaning."""
+    return "'" + re.sub(r"['\\]", lambda found: {"'": "'\"'\"'", "\\": "'\"\\\\\"'"}[found[0]], text) + "'"
 
 
 # The shell's own remarks (`Killed`) go nowhere; 3 and 4 are what was 0 and 2. Only what forgets them lets the client
@@ -79,7 +84,7 @@ def receive(folder: object, name: str, tag: str, digest: str, size: int, taken: 
 
 
 def describe(file: object) -> Script:
-    """Its bytes and its SHA-256. word: missing."""
+    """A dot, its bytes and its SHA-256. word: missing."""
     return Script(_QUIET + _DESCRIBE, {"file": file})
 
 
@@ -138,7 +143,7 @@ fi
 """
 _DESCRIBE = """
 [ -f "$file" ] || { word=missing; return 1; }
-wc -c <"$file" && sha256sum <"$file"
+size=$(wc -c <"$file") && sum=$(sha256sum <"$file") && echo . $size $sum
 """
 _FREE = """
 while [ -n "$folder" ] && [ ! -d "$folder" ]; do folder=${folder%/*}; done

@@ -88,11 +88,11 @@ class Shell(ABC):
         if described.word == "missing":
             raise CommandFailed(f"{self.url}: there is no file '{remote}'")
         self._check(described, remote, "read")
-        size, digest, *_ = described.stdout.split()
+        _, size, digest = _described(described)[-1]
         with stored(local), partial_beside(local) as partial:
             with partial.open("x+b") as file:
-                _reserve(file, int(size))
-                self._check(self.ask(scripts.fetch(remote), limit_s(int(size)), sink=file), remote, "read")
+                _reserve(file, size)
+                self._check(self.ask(scripts.fetch(remote), limit_s(size), sink=file), remote, "read")
                 file.seek(0)
                 if hashlib.file_digest(file, "sha256").hexdigest() != digest:
                     raise CommandFailed(f"{self.url}: '{remote}' did not arrive as it is there, and was dropped")
@@ -151,11 +151,10 @@ class Shell(ABC):
             if monotonic() - started < timeout:
                 raise
             raise TimeoutError from error
-        stderr, told, status = ended.stderr.rpartition(mark)
-        if not told:
-            raise self.failure(ended) or ConnectionLost(f"{self.url}: the connection was lost", hint="try again")
-        code, _, word = status.strip().partition(" ")
-        return Answer(ended.stdout, stderr, int(code), word)
+        told = re.search(rf"{mark} (\d+) (\w*)", ended.stderr)
+        if told is None:
+            raise self.failure(ended) or _lost(self.url, ended)
+        return Answer(ended.stdout, ended.stderr[: told.start()], int(told[1]), told[2])
 
     def _check(self, answer: Answer, remote: PurePosixPath, done: str) -> None:
         if not answer.code:
@@ -186,9 +185,8 @@ class _Push:
     def _partial(self, size: int, digest: str) -> tuple[int, str]:
         """Length and name of the longest beginning of the file that an interrupted push left on the device."""
         asked = scripts.partials(self.remote.parent, self._tag, digest)
-        lines = self.shell.ask(asked, limit_s(size)).stdout.splitlines()
-        found = [(int(length), name, sha) for name, length, sha, *_ in map(str.split, lines)]
-        whole = [(length, name) for length, name, sha in found if self._digest(length) == sha]
+        found = _described(self.shell.ask(asked, limit_s(size)))
+        whole = [(length, name) for name, length, sha in found if self._digest(length) == sha]
         return max(whole, default=(0, ""))
 
     def _send(self, size: int, digest: str, length: int, taken: str) -> Answer:
@@ -209,6 +207,17 @@ class _Push:
     def _tag(self) -> str:
         """The target's name, in letters that no shell minds."""
         return hashlib.sha256(os.fsencode(self.remote.name)).hexdigest()[:8]
+
+
+def _described(answer: Answer) -> list[tuple[str, int, str]]:
+    """Name, bytes and SHA-256 of files, from among what else the user's shell may have to say."""
+    lines = re.findall(r"^(\S+) (\d+) ([0-9a-f]{64})\b", answer.stdout, re.MULTILINE)
+    return [(name, int(length), sha) for name, length, sha in lines]
+
+
+def _lost(url: str, ended: Completed) -> ConnectionLost:
+    last = ended.stderr.strip().splitlines()[-1:]
+    return ConnectionLost(": ".join((f"{url}: the connection was lost", *last)), hint="try again")
 
 
 def limit_s(size: int) -> float:
