@@ -32,7 +32,8 @@ assert said.getvalue()
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 """
 COMMANDS = (
-    "build", "run", "plan", "flash", "probe", "compare", "report", "inspect", "explain", "targets", "profiles", "keys"
+    "build", "run", "plan", "flash", "probe", "runtime", "compare", "report", "inspect", "explain",
+    "targets", "profiles", "keys",
 )  # fmt: skip
 
 
