@@ -1,8 +1,9 @@
-"""`device`: emulated devices that stay, and whom to trust."""
+"""`device`: emulated devices that stay, and which device to trust."""
 
 from __future__ import annotations
 
 import subprocess
+import sys
 from dataclasses import asdict
 from typing import Annotated
 
@@ -14,13 +15,15 @@ from edgekit.cli.output import note, print_json, print_table, progress
 from edgekit.devices.emulation import registry
 from edgekit.devices.emulation.registry import Card
 from edgekit.devices.emulation.transport import shell
-from edgekit.errors import OptionError
+from edgekit.devices.known_hosts import KnownHosts
+from edgekit.devices.ssh import Ssh
+from edgekit.errors import HostKeyChanged, OptionError
 from edgekit.specs.catalog import Catalog
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A target's id, or a name of yours with --target.")]
 Running = Annotated[str, typer.Argument(metavar="NAME", help="As `edgekit device list` says it.")]
 
-group = typer.Typer(no_args_is_help=True, help="Emulated devices: start, list, look into, end.")
+group = typer.Typer(no_args_is_help=True, help="Emulated devices: start, list, look into, end. Any: trust.")
 
 
 def register(app: typer.Typer) -> None:
@@ -85,6 +88,33 @@ def shell_command(
 def logs_command(name: Running) -> None:
     """What the device's console said."""
     typer.echo(registry.console(name), nl=False)
+
+
+@group.command("trust")
+def trust_command(
+    url: Annotated[str, typer.Argument(metavar="URL", help="ssh://user@host")],
+    fingerprint: Annotated[
+        str | None, typer.Option("--fingerprint", metavar="SHA256:…", help="Trust this key only, and ask nothing.")
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="In place of the key that was known before.")] = False,
+) -> None:
+    """Vouch for a device: from now on it is the one that shows this host key.
+
+    Compare the fingerprint with what the device itself says: `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`.
+    """
+    key, store = Ssh(url).host_key(), KnownHosts.of_user()
+    for known in store.keys(key.name):
+        if known != key:
+            note(f"known so far: {known.fingerprint}")
+    if fingerprint is None:
+        typer.echo(f"{url} shows {key.kind} {key.fingerprint}")
+        if not sys.stdin.isatty():
+            raise OptionError("nobody is here to ask", hint=f"edgekit device trust {url} --fingerprint SHA256:…")
+        typer.confirm("Is that what the device itself says?", abort=True)
+    elif fingerprint != key.fingerprint:
+        raise HostKeyChanged(f"{url} shows {key.fingerprint}, not {fingerprint}", hint="look at the device itself")
+    store.keep(key, replace=replace)
+    typer.echo(f"{key.name} is trusted: {key.fingerprint}")
 
 
 def _shown(card: Card) -> dict[str, object]:

@@ -71,7 +71,7 @@ def put_runner(transport: Transport, interpreter: tuple[str, ...]) -> tuple[Runn
     runner = Runner(
         transport, interpreter, transport.root / "runner" / f"{hashlib.sha256(packed).hexdigest()[:16]}.pyz"
     )
-    if _document(runner._run(("info",), QUICK_S)) is None:
+    if transport.run(["test", "-f", str(runner.program)], timeout=QUICK_S).returncode:
         with tempfile.TemporaryDirectory() as folder:
             local = Path(folder) / runner.program.name
             with storage_errors(local.parent):

@@ -28,15 +28,17 @@ def run(
     timeout: float,
     source: IO[bytes] | None = None,
     sink: IO[bytes] | None = None,
+    stall: float | None = None,
     env: Mapping[str, str] | None = None,
 ) -> Completed:
     """Run a program, without a shell, to its end.
 
     It reads the file `source`, or nothing, and writes to the file `sink`, or into the answer; `env` is added to the
     environment. It has a process group of its own, of which nothing is left when this returns or raises: at its end,
-    after `timeout` seconds, or on Ctrl-C. Raises CommandFailed if it does not start or does not end in time.
+    on Ctrl-C, after `timeout` seconds, or after `stall` seconds in which it neither read nor wrote. Raises
+    CommandFailed if it does not start or does not end in time.
     """
-    deadline = monotonic() + timeout
+    limit = _Limit(timeout, stall, source or sink)
     try:
         process = subprocess.Popen(
             argv,
@@ -50,9 +52,9 @@ def run(
         raise CommandFailed(f"'{argv[0]}' could not be started: {error}") from error
     with process:
         try:
-            stdout, stderr = _collect(process, deadline)
+            stdout, stderr = _collect(process, limit)
         except (TimeoutError, subprocess.TimeoutExpired) as error:
-            raise CommandFailed(f"'{argv[0]}' did not end within {timeout:g} s, and was stopped") from error
+            raise CommandFailed(f"'{argv[0]}' {limit.said()}, and was stopped") from error
         finally:
             _kill_group(process)
     text = [bytes(kept).decode("utf-8", "replace") for kept in (stdout, stderr)]
@@ -90,15 +92,41 @@ def background(argv: Sequence[str], folder: Path, *, env: Mapping[str, str] | No
             _kill_group(process)
 
 
-def _collect(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytearray, bytearray]:
-    """What the process wrote until it ended. Raises TimeoutError or TimeoutExpired past the deadline."""
+class _Limit:
+    """Until when a program may run: a deadline, and one for each byte that it takes from a file or gives to it."""
+
+    def __init__(self, timeout: float, stall: float | None, file: IO[bytes] | None) -> None:
+        self._timeout, self._stall, self._file = timeout, stall, file
+        self._deadline = monotonic() + timeout
+        self._moved_to, self._moved_at = -1, monotonic()
+
+    def left(self) -> float:
+        """Seconds, below zero when it is over."""
+        now = monotonic()
+        left = self._deadline - now
+        if self._stall is None or self._file is None:
+            return left
+        # The program has the same offset as we: both have one open file.
+        offset = os.lseek(self._file.fileno(), 0, os.SEEK_CUR)
+        if offset != self._moved_to:
+            self._moved_to, self._moved_at = offset, now
+        return min(left, self._moved_at + self._stall - now)
+
+    def said(self) -> str:
+        if monotonic() < self._deadline:
+            return f"moved nothing for {self._stall:.0f} s"
+        return f"did not end within {self._timeout:g} s"
+
+
+def _collect(process: subprocess.Popen[bytes], limit: _Limit) -> tuple[bytearray, bytearray]:
+    """What the process wrote until it ended. Raises TimeoutError or TimeoutExpired past the limit."""
     kept = (bytearray(), bytearray())
     with selectors.DefaultSelector() as streams:
         for stream, buffer in zip((process.stdout, process.stderr), kept, strict=True):
             if stream:
                 streams.register(stream, selectors.EVENT_READ, buffer)
         while streams.get_map():
-            left = deadline - monotonic()
+            left = limit.left()
             if left <= 0:
                 raise TimeoutError
             # Looked at before reading: what it wrote before it ended is in the pipes by then.
@@ -109,7 +137,7 @@ def _collect(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytearr
                     streams.unregister(key.fileobj)
             if ended and not ready:
                 break
-    process.wait(max(0.0, deadline - monotonic()))
+    process.wait(max(0.0, limit.left()))
     return kept
 
 

@@ -25,6 +25,8 @@ STALL_S = 60.0
 """Time limit of what moves no bytes."""
 SLOWEST_BYTES_PER_S = 200_000
 """The slowest link that a transfer is waited for; emulated devices do about 4 MB/s."""
+SLOWEST_DISK_BYTES_PER_S = 2_000_000
+"""The slowest card that a device flushes to and reads back."""
 GRACE_S = 10
 """How long after its time limit a script ends by itself, on a device that cannot be told any more."""
 RESUMED_BYTES = 1 << 20
@@ -92,7 +94,8 @@ class Shell(ABC):
         with stored(local), partial_beside(local) as partial:
             with partial.open("x+b") as file:
                 _reserve(file, size)
-                self._check(self.ask(scripts.fetch(remote), limit_s(size), sink=file), remote, "read")
+                asked = scripts.fetch(remote)
+                self._check(self.ask(asked, limit_s(size), sink=file, stall=stall_s(size)), remote, "read")
                 file.seek(0)
                 if hashlib.file_digest(file, "sha256").hexdigest() != digest:
                     raise CommandFailed(f"{self.url}: '{remote}' did not arrive as it is there, and was dropped")
@@ -130,15 +133,29 @@ class Shell(ABC):
         *,
         source: IO[bytes] | None = None,
         sink: IO[bytes] | None = None,
+        stall: float | None = None,
     ) -> Answer:
-        """What the device's shell answers to a script of ours. Raises Unreachable after `timeout`, ConnectionLost."""
+        """What the device's shell answers to a script of ours.
+
+        Raises Unreachable after `timeout`, ConnectionLost also if `source` or `sink` stand still for `stall` seconds.
+        """
+        started = monotonic()
         try:
-            return self._exchange(script, timeout, source=source, sink=sink)
+            return self._exchange(script, timeout, source=source, sink=sink, stall=stall)
         except TimeoutError:
+            if stall is not None and monotonic() - started < timeout:
+                message = f"{self.url}: the connection was lost: nothing moved for {stall:.0f} s"
+                raise ConnectionLost(message, hint="try again") from None
             raise Unreachable(f"{self.url}: no answer within {timeout:.0f} s", hint="is the link up?") from None
 
     def _exchange(
-        self, script: Script, timeout: float, *, source: IO[bytes] | None = None, sink: IO[bytes] | None = None
+        self,
+        script: Script,
+        timeout: float,
+        *,
+        source: IO[bytes] | None = None,
+        sink: IO[bytes] | None = None,
+        stall: float | None = None,
     ) -> Answer:
         line, mark = script.text(math.ceil(timeout) + GRACE_S)
         if len(os.fsencode(line)) > LINE_BYTES:
@@ -146,9 +163,9 @@ class Shell(ABC):
         started = monotonic()
         try:
             client = self.client(line)
-            ended = process.run(client, timeout=timeout, source=source, sink=sink, env=self.environment())
+            ended = process.run(client, timeout=timeout, source=source, sink=sink, stall=stall, env=self.environment())
         except CommandFailed as error:
-            if monotonic() - started < timeout:
+            if monotonic() - started < min(timeout, stall or timeout):
                 raise
             raise TimeoutError from error
         told = re.search(rf"{mark} (\d+) (\w*)", ended.stderr)
@@ -192,7 +209,7 @@ class _Push:
     def _send(self, size: int, digest: str, length: int, taken: str) -> Answer:
         self.file.seek(length)
         asked = scripts.receive(self.remote.parent, self.remote.name, self._tag, digest, size, taken)
-        return self.shell.ask(asked, limit_s(size), source=self.file)
+        return self.shell.ask(asked, limit_s(size), source=self.file, stall=stall_s(size))
 
     def _digest(self, length: int) -> str:
         """SHA-256 of the file's first bytes."""
@@ -223,6 +240,11 @@ def _lost(url: str, ended: Completed) -> ConnectionLost:
 def limit_s(size: int) -> float:
     """Time limit of moving that many bytes and summing them up at both ends."""
     return STALL_S + size / SLOWEST_BYTES_PER_S
+
+
+def stall_s(size: int) -> float:
+    """How long a file may stand still on its way: at its end the device flushes it and sums it up."""
+    return STALL_S + size / SLOWEST_DISK_BYTES_PER_S
 
 
 def _reserve(file: IO[bytes], size: int) -> None:

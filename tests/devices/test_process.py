@@ -137,3 +137,21 @@ def test_what_ends_early_in_the_background_says_why(tmp_path: Path) -> None:
         while not log.stat().st_size:
             time.sleep(0.01)
         assert "/no/such/command" in log.read_text()
+
+
+def test_a_program_that_stands_still_is_stopped(tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    there.write_bytes(bytes(1 << 20))
+    script = "import sys, time; sys.stdin.buffer.read(4096); time.sleep(600)"
+    started = time.monotonic()
+    with there.open("rb") as source, pytest.raises(CommandFailed, match="moved nothing for 1 s"):
+        process.run(_python(script), timeout=600, source=source, stall=1)
+    assert time.monotonic() - started < 60
+
+
+def test_a_program_that_goes_on_is_not_stopped_however_slow(tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    there.write_bytes(bytes(6))
+    script = "import os, time\nwhile os.read(0, 1): time.sleep(0.4)"
+    with there.open("rb") as source:
+        assert process.run(_python(script), timeout=600, source=source, stall=2).returncode == 0

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from edgekit.devices import shell
 from edgekit.devices.emulation.faults import Device
 from edgekit.devices.transport import Transport
 from edgekit.errors import ConnectionLost, StorageError, Unreachable
@@ -117,12 +118,16 @@ def test_who_asks_for_more_memory_than_there_is_is_ended_and_the_device_goes_on(
     assert "Out of memory" in device.machine.console()
 
 
-def test_a_lost_link_is_noticed_and_what_was_there_stays(device: Device, payload: Callable[[str, int], Path]) -> None:
-    old, new = payload("old", 1), payload("new", 24)
+@pytest.mark.parametrize("device", ["raspberry-pi-5", "pixel-8"], indirect=True)
+def test_a_lost_link_is_noticed_and_what_was_there_stays(
+    device: Device, payload: Callable[[str, int], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shell, "STALL_S", 5.0)
+    old, new = payload("old", 1), payload("new", 32)
     with device.connected() as transport:
         path = transport.root / "model"
         transport.push(old, path)
-        threading.Timer(1.5, device.link, [False]).start()
+        threading.Timer(0.4, device.link, [False]).start()
         started = time.monotonic()
         with pytest.raises(ConnectionLost):
             transport.push(new, path)
