@@ -1,77 +1,131 @@
-"""The whole line on a device that counts: this machine says it is emulated, and a clock stands in for its counter."""
+"""The whole line on emulated devices, as a user types it: every format, each transport, and one run against another."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from edgekit.pipeline import deploy
-from tests.conftest import Built, Command
-from tests.measure.clocked import Emulated
+from tests.conftest import Command
 from tests.networks import TOML, write_project
+from tests.terminal import LENIENT, edgekit
 
 RATIO = "profile.gates.instructions_ratio"
-WIDE = ("--set", f"{RATIO}.max=1000")
+REPEATS = 0.0001
+"""Two runs count the same to 0.01 %."""
+emulated = pytest.mark.usefixtures("emulation")
 
 
-@pytest.fixture
-def emulated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    @contextlib.contextmanager
-    def connect(url: str) -> Iterator[Emulated]:
-        yield Emulated(f"local://{tmp_path / 'device'}")
+@pytest.fixture(scope="module")
+def first(small: Path, places: dict[str, str], emulation: None, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The small project on a Raspberry Pi 5: its options, its folder and its report."""
+    out = tmp_path_factory.mktemp("first")
+    options = ("--project", small, "--target", "raspberry-pi-5", "--backend", "onnx", *LENIENT)
+    ended = edgekit("run", *options, "--device", "emulated", "--json", "--out", out, env=places)
+    assert ended.code == 0, ended.err + ended.out
+    return options, out, ended.document["reports"][0]
 
-    monkeypatch.setattr(deploy, "connect", connect)
 
-
-def _gate(report: Any) -> tuple[str, str]:
-    (found,) = (gate for gate in report["gates"] if gate["name"] == "instructions_ratio")
+def gate(report: Any, name: str) -> tuple[str, str]:
+    (found,) = (gate for gate in report["gates"] if gate["name"] == name)
     return found["outcome"], found["meaning"]
 
 
-@pytest.mark.usefixtures("emulated")
-def test_a_run_is_compared_with_the_host_and_with_the_run_before(
-    command: Command, built: Built, tmp_path: Path
+@emulated
+@pytest.mark.parametrize(
+    ("target", "backend", "runtime", "cpu"),
+    [
+        ("raspberry-pi", "executorch", "executorch 1.5.1", "cortex-a76"),
+        ("raspberry-pi-zero-2w", "tflite", "ai-edge-litert 2.3.0", "cortex-a53"),
+        ("android", "tflite", "ai-edge-litert 2.3.0", "cortex-a53"),
+        ("jetson", "onnx", "onnxruntime 1.31.1", "cortex-a76"),
+    ],
+)
+def test_digits_pass_on_every_family(
+    command: Command, tmp_path: Path, target: str, backend: str, runtime: str, cpu: str
 ) -> None:
-    argv = ("run", *built.options, *WIDE, "--device", "emulated", "--samples", 40, "--json")
-    first = command(*argv, "--out", tmp_path / "one")
-    assert first.code == 0, first.err + first.out
-    (report,) = first.document["reports"]
-    assert report["host_parity"]["sentence"] == "the device computes the very same values as the host"
-    assert report["host_parity"]["samples"] == 40
-    assert report["sampling"] == {"taken": 40, "total": 64, "stratified": True}
-    assert report["candidate"]["kind"] == "emulated"
-    assert report["candidate"]["instructions"] > 0
-    assert report["candidate"]["latency_ns"]["reason"] == "an emulated device has no time of its own"
-    assert _gate(report)[0] == "not measurable"
-
-    second = command(*argv, "--out", tmp_path / "two", "--baseline", tmp_path / "one")
-    assert second.code == 0, second.err + second.out
-    (again,) = second.document["reports"]
-    assert again["baseline_instructions"] == report["candidate"]["instructions"]
-    assert _gate(again)[0] == "passed"
-
-    document = tmp_path / "main.json"
-    document.write_text(second.out)
-    third = command(*argv, "--out", tmp_path / "three", "--baseline", document, "--set", f"{RATIO}.max=0.001")
-    assert third.code == 1
-    assert _gate(third.document["reports"][0])[0] == "failed"
+    argv = ("--example", "digits", "--target", target, "--backend", backend)
+    ended = command("run", *argv, "--device", "emulated", "--json", "--out", tmp_path / "out")
+    assert ended.code == 0, ended.err + ended.out
+    (report,) = ended.document["reports"]
+    assert report["verdict"] == "passed"
+    environment = report["candidate"]["environment"]
+    assert (environment["machine"], environment["cpu"], environment["runtime"]) == ("aarch64", cpu, runtime)
+    assert report["host_parity"]["same_answers"] == 1.0
+    assert report["sampling"] == {"taken": 500, "total": 899, "stratified": True}
+    assert report["candidate"]["peak_rss_bytes"] > 10e6
+    assert report["candidate"]["latency_ns"]["count"] == 0
+    assert report["device"] == f"emulated://{report['target']}"
+    stand_in = target == "jetson"
+    assert any("no cortex-a78ae" in warning for warning in report.get("warnings", ())) is stand_in
 
 
-@pytest.mark.usefixtures("emulated")
-def test_a_baseline_of_another_backend_leaves_a_run_undecided(command: Command, built: Built, tmp_path: Path) -> None:
-    other = json.loads((built.out / "report.json").read_text()) | {"backend": "tflite"}
+@emulated
+def test_two_runs_count_the_same_and_the_second_is_held_against_the_first(
+    command: Command, first: Any, tmp_path: Path
+) -> None:
+    options, out, before = first
+    assert gate(before, "instructions_ratio")[0] == "not measurable"
+    argv = ("run", *options, "--device", "emulated", "--json")
+    again = command(*argv, "--out", tmp_path / "again", "--baseline", out)
+    assert again.code == 0, again.err + again.out
+    (report,) = again.document["reports"]
+    assert report["baseline_instructions"] == before["candidate"]["instructions"]
+    assert report["candidate"]["instructions"] == pytest.approx(before["candidate"]["instructions"], rel=REPEATS)
+    assert gate(report, "instructions_ratio")[0] == "passed"
+
+
+@emulated
+def test_more_instructions_than_before_fail_the_run_and_take_back_what_was_flashed(
+    command: Command, first: Any, tmp_path: Path
+) -> None:
+    options, out, _ = first
+    earlier = json.loads((out / "report.json").read_text())
+    earlier["candidate"]["instructions"] //= 2
+    (tmp_path / "report.json").write_text(json.dumps(earlier))
+    argv = ("run", *options, "--device", "emulated", "--json", "--baseline", tmp_path)
+    ended = command(*argv, "--out", tmp_path / "out")
+    assert ended.code == 1, ended.err
+    outcome, meaning = gate(ended.document["reports"][0], "instructions_ratio")
+    assert outcome == "failed"
+    assert "2 times" in meaning
+
+
+@emulated
+def test_a_baseline_of_another_backend_leaves_a_run_undecided(command: Command, first: Any, tmp_path: Path) -> None:
+    options, out, _ = first
+    other = json.loads((out / "report.json").read_text()) | {"backend": "tflite"}
     (tmp_path / "report.json").write_text(json.dumps(other))
-    argv = ("run", *built.options, *WIDE, "--device", "emulated", "--samples", 40, "--baseline", tmp_path, "--json")
+    argv = ("run", *options, "--device", "emulated", "--samples", 20, "--baseline", tmp_path, "--json")
     ended = command(*argv, "--out", tmp_path / "out")
     assert ended.code == 1
-    outcome, meaning = _gate(ended.document["reports"][0])
+    outcome, meaning = gate(ended.document["reports"][0], "instructions_ratio")
     assert outcome == "undecided"
-    assert "the baseline is of other runs than this one: host, tflite, host-int8; edgekit run" in meaning
+    assert "the baseline is of other runs than this one: raspberry-pi-5, tflite" in meaning
+
+
+@emulated
+def test_a_device_that_is_up_keeps_what_it_was_given(
+    command: Command, first: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options, out, _ = first
+    bundle = next(out.glob("*.edgekit"))
+    monkeypatch.setenv("EDGEKIT_DATA", str(tmp_path / "data"))
+    assert command("device", "up", "bench", "--target", "raspberry-pi-5").code == 0
+    try:
+        flashed = command("flash", bundle, "--device", "emulated://bench", "--json")
+        assert json.loads(flashed.out)["state"] == "committed", flashed.err
+        again = command("flash", bundle, "--device", "emulated://bench", "--json")
+        assert json.loads(again.out)["state"] == "committed before", again.err
+        project = ("--project", options[1], "--samples", 20)
+        probed = command("probe", *project, "--device", "emulated://bench", "--json")
+        measurement = json.loads(probed.out)["measurement"]
+        assert measurement["instructions"] > 1000
+        assert measurement["samples"] == 20
+    finally:
+        assert command("device", "down", "bench").code == 0
 
 
 def test_a_baseline_that_is_not_there_is_told_before_anything_is_done(command: Command, tmp_path: Path) -> None:
