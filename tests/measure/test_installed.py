@@ -11,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from edgekit.devices.emulation import faults
 from edgekit.devices.flash import commit, flash, serving
 from edgekit.devices.local import Local
 from edgekit.devices.transport import Completed
@@ -18,9 +19,9 @@ from edgekit.errors import CommandFailed, ProbeError
 from edgekit.ir.measurement import Measurement
 from edgekit.measure.installed import Installed, unpacked
 from edgekit.samples import Samples
+from edgekit.specs.catalog import Catalog
 from edgekit.specs.profile import Probe
 from tests.devices.conftest import MakeBundle
-from tests.measure.clocked import Emulated
 from tests.runner import slot
 
 QUICK = Probe(min_count=20, min_duration_s=0, threads=1)
@@ -76,27 +77,22 @@ def test_samples_that_the_model_does_not_take_are_an_error(tmp_path: Path) -> No
         endpoint.measure(samples, None)
 
 
-def test_an_emulated_device_counts_instructions_and_has_no_latency(
-    device: Local, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("emulation")
+def test_an_emulated_device_counts_instructions_and_has_no_latency(make_bundle: MakeBundle) -> None:
     samples = _samples(5)
-    installation = flash(make_bundle("one", arch=platform.machine()), Emulated(device.url))
-    monkeypatch.setattr(Emulated, "asked", [])
-    measured = Installed(installation).measure(samples, QUICK)
+    with faults.fresh(Catalog.default().target("raspberry-pi-5")) as fresh, fresh.connected() as device:
+        installation = flash(make_bundle("one", "tflite", arch="aarch64"), device)
+        measured = Installed(installation).measure(samples, QUICK)
+        unasked = Installed(installation).measure(samples, None)
     _check(measured, samples)
-    assert (measured.instructions or 0) > 0
+    assert (measured.instructions or 0) > 1000
     assert len(measured.latency_ns) == 0
     assert measured.validity.reason == "an emulated device has no time of its own"
-    assert (measured.environment.kind, measured.environment.host_stand_in) == ("emulated", False)
-    assert [verb for verb in Emulated.asked if verb in ("latency", "accuracy", "instructions")] == [
-        "accuracy",
-        "instructions",
-    ]
-
-
-def test_an_emulated_device_that_is_not_to_be_probed_counts_nothing(device: Local, make_bundle: MakeBundle) -> None:
-    installation = flash(make_bundle("one", arch=platform.machine()), Emulated(device.url))
-    assert Installed(installation).measure(_samples(2), None).instructions is None
+    environment = measured.environment
+    assert (environment.kind, environment.machine, environment.cpu) == ("emulated", "aarch64", "cortex-a76")
+    assert not environment.host_stand_in
+    _check(unasked, samples)
+    assert unasked.instructions is None
 
 
 class Killed(Local):
