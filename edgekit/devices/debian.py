@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -60,7 +61,8 @@ def command(folder: Path, program: str) -> list[str]:
     By their own loader: this machine's libraries may be older, or others. A program that starts itself anew by
     /proc/self/exe would start the loader; it needs `libraries` in LD_LIBRARY_PATH instead.
     """
-    loader = next(iter(sorted(folder.glob("lib*/ld-linux-*.so.*"))))
+    # Not /lib64's: that is a link to the absolute path, and so to this machine's own.
+    loader = next(path for path in sorted(folder.glob("lib/*-linux-gnu/ld-linux-*.so.*")) if not path.is_symlink())
     return [str(loader), "--library-path", libraries(folder), str(folder / program)]
 
 
@@ -83,7 +85,7 @@ class _Apt:
             (root / folder).mkdir(parents=True)
         (root / "status").touch()
         (root / "sources.list").write_text(_sources())
-        (root / "apt.conf").write_text(SETTINGS.format(architecture=architecture, root=root))
+        (root / "apt.conf").write_text(_own_proxies() + SETTINGS.format(architecture=architecture, root=root))
         return cls(root)
 
     def __enter__(self) -> _Apt:
@@ -120,19 +122,25 @@ def _sources() -> str:
 
 
 _KEYRING = "apt-get install debian-archive-keyring, or EDGEKIT_DEBIAN_KEYRING=FILE"
-_FORMAT = "$(REPO_URI) $(CODENAME) $(SUITE) $(COMPONENT)"
+_INDEX = re.compile(r"^'(\S+/debian)/+dists/([a-z]+)\S*/(?:In)?Release' ", re.MULTILINE)
 
 
 def _own_mirror() -> str:
-    asked = _done(["apt-get", "indextargets", "--format", _FORMAT, "Created-By: Packages"], timeout=UPDATE_S)
-    for line in asked.stdout.splitlines():
-        mirror, *suites, component = line.split()
-        # A mirror of Debian itself: those of its security team and of others hold other things.
-        if component == "main" and mirror.rstrip("/").endswith("/debian") and any(s in _SUITES for s in suites):
-            return mirror
+    """The one that this machine's apt would ask for news, also where it never did and knows no packages yet."""
+    asked = _done(["apt-get", "update", "--print-uris"], timeout=UPDATE_S, env={"LC_ALL": "C"})
+    # A mirror of Debian itself: those of its security team and of others hold other things.
+    for mirror, suite in _INDEX.findall(asked.stdout):
+        if suite in _SUITES:
+            return str(mirror)
     raise ToolsMissing(
         "this machine's apt knows no mirror of Debian", hint="EDGEKIT_DEBIAN=URL of one, which ends in /debian"
     )
+
+
+def _own_proxies() -> str:
+    """How this machine's apt reaches the network, as settings."""
+    dumped = _done(["apt-config", "dump"], timeout=UPDATE_S).stdout.splitlines(keepends=True)
+    return "".join(line for line in dumped if re.match("Acquire::https?::", line))
 
 
 _SUITES = ("bullseye", "bookworm", "trixie", "forky", "sid", "oldoldstable", "oldstable", "stable", "testing")

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from edgekit.cache import Cache
+from edgekit.devices import debian
+from edgekit.errors import ToolsMissing
+
+
+def apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sources: str, settings: str = "") -> None:
+    """This machine's apt as another's: with these sources and settings, and no package list yet."""
+    (tmp_path / "lists/partial").mkdir(parents=True)
+    (tmp_path / "sources.list").write_text(sources)
+    (tmp_path / "apt.conf").write_text(
+        f'Dir::Etc::SourceList "{tmp_path}/sources.list"; Dir::Etc::SourceParts "-"; Dir::Etc::Parts "-";\n'
+        f'Dir::State::Lists "{tmp_path}/lists";\n{settings}'
+    )
+    monkeypatch.setenv("APT_CONFIG", str(tmp_path / "apt.conf"))
+
+
+def test_the_mirror_is_known_before_apt_was_ever_updated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    others = "deb http://a.test/debian-security trixie-security main\ndeb http://b.test/vendor stable main\n"
+    apt(tmp_path, monkeypatch, others + "deb http://mirror.test:8080/some/debian trixie main\n")
+    assert debian._own_mirror() == "http://mirror.test:8080/some/debian"
+
+
+def test_ubuntus_mirror_is_not_taken_for_debians(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    apt(tmp_path, monkeypatch, "deb http://mirror.test/ubuntu noble main universe\n")
+    with pytest.raises(ToolsMissing) as missing:
+        debian._own_mirror()
+    assert missing.value.hint
+    assert "EDGEKIT_DEBIAN=URL" in missing.value.hint
+
+
+def test_the_proxy_of_this_machines_apt_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    apt(tmp_path, monkeypatch, "", 'Acquire::http::Proxy "http://proxy.test:3128/";\n')
+    assert debian._own_proxies() == 'Acquire::http::Proxy "http://proxy.test:3128/";\n'
+
+
+def test_a_program_is_started_by_the_loader_beside_it(tmp_path: Path) -> None:
+    folder = debian.fetched(["adb"], debian.host(), Cache.of_downloads(), debian.BACKPORTS)
+    loader, *_ = debian.command(folder, "usr/lib/android-sdk/platform-tools/adb")
+    assert Path(loader).resolve().is_relative_to(folder)
+    assert subprocess.run([loader, "--version"], capture_output=True, check=True).stdout
