@@ -19,7 +19,8 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
-from edgekit.cache import digest_of, file_digest, storage_errors
+from edgekit.atomic import write
+from edgekit.cache import digest_of, file_digest
 
 T = TypeVar("T")
 NATIVE = {".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".gguf", ".h5", ".hdf5"}
@@ -79,14 +80,7 @@ class Trace:
         """Keep it for `read`, unless nothing can be told from it. Raises StorageError."""
         if self.volatile:
             return
-        partial = file.with_name(f"{file.name}.{os.getpid()}")
-        with storage_errors(file.parent):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                partial.write_text(json.dumps(asdict(self)))
-                partial.replace(file)
-            finally:
-                partial.unlink(missing_ok=True)
+        write(file, json.dumps(asdict(self)).encode())
 
     @classmethod
     def read(cls, file: Path) -> Trace | None:

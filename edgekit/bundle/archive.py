@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from edgekit.bundle.atomic import partial_beside, readable, stored, sync_folder
+from edgekit.atomic import partial_beside, readable, stored, sync_folder
 from edgekit.bundle.manifest import MANIFEST, SIGNATURE, Description, Manifest
 from edgekit.bundle.signing import LENGTH, PublicKey, SigningKey, check_signature, write_signature
 from edgekit.bundle.stored_zip import CHUNK, MAX_BYTES, MAX_ENTRIES, Entry, lay_out, read_chunks, read_entries, tail

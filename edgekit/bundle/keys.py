@@ -11,7 +11,7 @@ from pathlib import Path
 
 from platformdirs import user_config_path
 
-from edgekit.bundle.atomic import create, readable
+from edgekit.atomic import create, readable
 from edgekit.bundle.signing import PublicKey, SigningKey
 from edgekit.errors import UnknownName, UsageError, suggest
 

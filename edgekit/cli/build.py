@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from edgekit.atomic import write
 from edgekit.bundle.keys import KeyStore
 from edgekit.bundle.signing import SigningKey
 from edgekit.cache import Cache
@@ -23,7 +24,7 @@ from edgekit.pipeline.compile import Compilation, foreseen
 from edgekit.pipeline.deploy import Trial, run
 from edgekit.pipeline.line import Line
 from edgekit.pipeline.order import Order, find_project, orders
-from edgekit.pipeline.verdict import FORMS, write
+from edgekit.pipeline.verdict import FORMS
 from edgekit.report import record, text
 from edgekit.report.record import Report
 
@@ -204,4 +205,4 @@ def _folder(order: Order, wanted: Sequence[Order], out: Path | None) -> Path:
 def _finish(reports: Sequence[Report], json: bool, file: Path | None) -> None:
     typer.echo(record.to_json(reports) if json else text.render(reports), nl=False)
     if file:
-        write(file, FORMS[file.suffix](reports))
+        write(file, FORMS[file.suffix](reports).encode())

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from edgekit.cache import Cache, storage_errors
+from edgekit.atomic import replacing, stored
+from edgekit.cache import Cache
 from edgekit.cli import options
 from edgekit.cli.output import print_json, print_table, progress
 from edgekit.devices.packs.pack import Pack, build
@@ -69,13 +70,8 @@ def _chosen(what: Sequence[str]) -> list[Recipe]:
 
 
 def _copy(archive: Path, out: Path) -> None:
-    partial = out.with_name(f".{out.name}.partial")
-    with storage_errors(out.parent):
-        try:
-            shutil.copyfile(archive, partial)
-            partial.replace(out)
-        finally:
-            partial.unlink(missing_ok=True)
+    with archive.open("rb") as packed, stored(out), replacing(out) as file:
+        shutil.copyfileobj(packed, file)
 
 
 def _show(packs: Sequence[Pack], json: bool) -> None:

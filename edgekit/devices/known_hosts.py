@@ -12,7 +12,7 @@ from pathlib import Path
 
 from platformdirs import user_config_path
 
-from edgekit.bundle.atomic import partial_beside, readable, stored, sync_folder
+from edgekit.atomic import readable, replacing, stored
 from edgekit.errors import HostKeyChanged
 
 
@@ -89,14 +89,8 @@ class KnownHosts:
                 hint="look at the device itself: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
             )
         kept = [line for line in self._lines() if HostKey.of_line(line) not in (key, *others)]
-        with partial_beside(self.path) as partial:
-            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
-                file.writelines((*kept, key.line))
-                file.flush()
-                os.fsync(descriptor)
-            partial.replace(self.path)
-        sync_folder(self.path.parent)
+        with replacing(self.path, 0o600) as file:
+            file.write("".join((*kept, key.line)).encode("utf-8", "surrogateescape"))
 
     def _lines(self) -> list[str]:
         if not self.path.exists():

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import ClassVar, Self
@@ -15,11 +13,11 @@ from urllib.parse import unquote, urlsplit
 
 from platformdirs import user_data_path
 
+from edgekit.atomic import replacing
 from edgekit.cache import storage_errors
 from edgekit.devices import process
 from edgekit.devices.transport import Completed, DeviceKind
 from edgekit.errors import CommandFailed, OptionError
-from edgekit.runner.whole import sync_one
 
 
 @dataclass(frozen=True)
@@ -70,24 +68,8 @@ def _data() -> Path:
 
 def _copy(source: Path, target: Path) -> None:
     """Copy a file whole or not at all, and keep it through a power cut."""
-    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
     try:
-        with storage_errors(target.parent), _removed(partial):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with source.open("rb") as reader, partial.open("xb") as writer:
-                shutil.copyfileobj(reader, writer)
-                writer.flush()
-                os.fsync(writer.fileno())
-            partial.replace(target)
-            sync_one(target.parent)
+        with storage_errors(target.parent), source.open("rb") as reader, replacing(target) as writer:
+            shutil.copyfileobj(reader, writer)
     except OSError as error:
         raise CommandFailed(f"'{source}' could not be copied to '{target}': {error}") from error
-
-
-@contextlib.contextmanager
-def _removed(partial: Path) -> Iterator[None]:
-    """Leaves nothing of that name behind, whatever happens inside."""
-    try:
-        yield
-    finally:
-        partial.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from time import monotonic
 from typing import IO
 
-from edgekit.bundle.atomic import partial_beside, readable, stored, sync_folder
+from edgekit.atomic import readable, replacing, stored
 from edgekit.devices import process, scripts
 from edgekit.devices.scripts import Script
 from edgekit.devices.transport import Completed
@@ -91,17 +91,13 @@ class Shell(ABC):
             raise CommandFailed(f"{self.url}: there is no file '{remote}'")
         self._check(described, remote, "read")
         _, size, digest = _described(described)[-1]
-        with stored(local), partial_beside(local) as partial:
-            with partial.open("x+b") as file:
-                _reserve(file, size)
-                asked = scripts.fetch(remote)
-                self._check(self.ask(asked, limit_s(size), sink=file, stall=stall_s(size)), remote, "read")
-                file.seek(0)
-                if hashlib.file_digest(file, "sha256").hexdigest() != digest:
-                    raise CommandFailed(f"{self.url}: '{remote}' did not arrive as it is there, and was dropped")
-                os.fsync(file.fileno())
-            partial.replace(local)
-            sync_folder(local.parent)
+        with stored(local), replacing(local) as file:
+            _reserve(file, size)
+            asked = scripts.fetch(remote)
+            self._check(self.ask(asked, limit_s(size), sink=file, stall=stall_s(size)), remote, "read")
+            file.seek(0)
+            if hashlib.file_digest(file, "sha256").hexdigest() != digest:
+                raise CommandFailed(f"{self.url}: '{remote}' did not arrive as it is there, and was dropped")
 
     def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
         """Run a command on the device to its end.

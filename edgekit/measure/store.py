@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import secrets
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
-from edgekit.cache import storage_errors
+from edgekit.atomic import write
 from edgekit.errors import DataError, SpecError
 from edgekit.ir.measurement import Array, Environment, Measurement, Validity
 from edgekit.specs.spec import Spec, parse
@@ -55,11 +54,9 @@ def save(measurement: Measurement, path: Path) -> None:
         instructions=measurement.instructions,
     )
     written = json.dumps(record.model_dump(by_alias=True, mode="json"), indent=2, sort_keys=True) + "\n"
-    with storage_errors(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # The record goes last: it names the arrays it belongs to.
-        _write(_ending(path, ".npz"), packed)
-        _write(_ending(path, ".json"), written.encode())
+    # The record goes last: it names the arrays it belongs to.
+    write(_ending(path, ".npz"), packed)
+    write(_ending(path, ".json"), written.encode())
 
 
 def load(path: Path) -> Measurement:
@@ -95,15 +92,6 @@ def _packed(arrays: Mapping[str, Array]) -> bytes:
     named: dict[str, Any] = dict(arrays)
     np.savez(file, **named)
     return file.getvalue()
-
-
-def _write(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _read_json(path: Path) -> dict[str, object]:

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgekit.atomic import stored
 from edgekit.bundle.archive import Bundle
-from edgekit.bundle.atomic import stored
 from edgekit.bundle.signing import SigningKey
 from edgekit.cache import digest_of, storage_errors, tool_versions
 from edgekit.errors import OutputBusy

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgekit import plugins
+from edgekit.atomic import write
 from edgekit.bundle.archive import Bundle
-from edgekit.cache import storage_errors
 from edgekit.ir.measurement import Measurement
 from edgekit.measure import store
 from edgekit.parity import gates
@@ -74,8 +74,8 @@ def decide(
     )
     store.save(evidence.reference, out / "reference")
     store.save(candidate, out / "candidate")
-    write(out / "report.json", found.to_json())
-    write(out / "report.md", markdown.render([found]))
+    write(out / "report.json", found.to_json().encode())
+    write(out / "report.md", markdown.render([found]).encode())
     return found
 
 
@@ -83,14 +83,3 @@ def _probed(device: str | None, candidate: Measurement) -> gates.Device:
     if device is None:
         return "none"
     return "emulated" if candidate.environment.kind == "emulated" else "real"
-
-
-def write(path: Path, content: str) -> None:
-    """Write a file whole or not at all. Raises StorageError."""
-    partial = path.with_name(f".{path.name}.partial")
-    with storage_errors(path.parent):
-        try:
-            partial.write_text(content, "utf-8")
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)

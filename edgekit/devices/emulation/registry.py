@@ -16,6 +16,7 @@ from typing import Literal
 
 from platformdirs import user_data_path
 
+from edgekit.atomic import write
 from edgekit.cache import Cache
 from edgekit.devices.emulation.asleep import MEMORY, asleep
 from edgekit.devices.emulation.board import Board
@@ -172,9 +173,7 @@ def _awake(bench: Bench, folder: Path, backing: Path, port: int | None) -> Machi
 
 
 def _write(card: Card) -> None:
-    partial = card.folder / f"{CARD}.partial"
-    partial.write_text(json.dumps(asdict(card), indent=2))
-    partial.replace(card.folder / CARD)
+    write(card.folder / CARD, json.dumps(asdict(card), indent=2).encode())
 
 
 def _read(path: Path) -> Card | None:

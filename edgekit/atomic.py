@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
+from io import BufferedRandom
 from pathlib import Path
 
 from edgekit.cache import storage_errors
@@ -45,6 +46,29 @@ def partial_beside(path: Path) -> Iterator[Path]:
             shutil.rmtree(partial, ignore_errors=True)
         else:
             partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replacing(path: Path, mode: int = 0o666) -> Iterator[BufferedRandom]:
+    """A new file, to be written and read, that takes the place of `path` at the end, once it is on the disk.
+
+    If anything is raised, what was there before stays. Of several at once, one after the other takes the place. `mode`
+    is masked as the user's files are.
+    """
+    with partial_beside(path) as partial:
+        descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "w+b") as file:
+            yield file
+            file.flush()
+            os.fsync(descriptor)
+        partial.replace(path)
+        sync_folder(path.parent)
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, in the place of what is there. Raises StorageError."""
+    with stored(path), replacing(path) as file:
+        file.write(content)
 
 
 def create(path: Path, content: bytes, mode: int) -> bool:
