@@ -52,7 +52,7 @@ class Cache:
             try:
                 self.root.mkdir(parents=True, exist_ok=True)
             except (FileExistsError, FileNotFoundError, NotADirectoryError) as error:
-                hint = "EDGEKIT_CACHE names another folder"
+                hint = "EDGEKIT_CACHE and EDGEKIT_DOWNLOADS name other folders"
                 raise StorageError(f"the cache '{self.root}' cannot be made: {error.strerror}", hint=hint) from error
         return self
 

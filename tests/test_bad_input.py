@@ -161,7 +161,7 @@ def test_a_cache_that_cannot_be_is_refused(
     (tmp_path / "file").write_text("kept")
     monkeypatch.setenv("EDGEKIT_CACHE", str(tmp_path / where))
     said = command("build", *built.options, "--out", tmp_path / "out").refused("EK503", 3)
-    assert "hint: EDGEKIT_CACHE names another folder" in said
+    assert "hint: EDGEKIT_CACHE and EDGEKIT_DOWNLOADS name other folders" in said
     assert not (tmp_path / "out").exists()
 
 

@@ -8,7 +8,7 @@ from edgekit.errors import OptionError
 from edgekit.specs.target import Target
 
 RAM_MB = 1024
-"""As much as the smallest boards have: more would cost the host, and hide what does not fit."""
+"""At most, whatever the board has: more would cost the host, and hide what does not fit on small ones."""
 
 
 @dataclass(frozen=True)

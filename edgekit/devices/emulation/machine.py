@@ -23,12 +23,15 @@ from edgekit.devices.emulation.image import Image
 from edgekit.devices.emulation.qemu import Ports
 from edgekit.devices.emulation.qmp import Qmp
 from edgekit.devices.emulation.tools import Tools
-from edgekit.errors import BootFailed, DeviceBusy, ImageDamaged, PortTaken
+from edgekit.errors import BootFailed, DeviceBusy, EmulationError, ImageDamaged, PortTaken
 
 BOOT_S = 180.0
 """Time limit of a start from nothing. On two quiet cores it takes 10 s."""
 LOOK_S = 0.05
 DISK_S = 20.0
+END_S = 20.0
+CLAIM_S = 1.0
+"""How long a folder is waited for: whoever sweeps, or looks whether it is in use, holds its lock for a moment."""
 UP = "edgekit: up"
 """What `guest/start` says once sshd and adbd run."""
 GUARD = Path(__file__).with_name("guard.py")
@@ -127,8 +130,11 @@ class Machine:
         try:
             self._qmp = Qmp(ours)
         except BootFailed as error:
+            failure = self._failure(str(error))
+            with contextlib.suppress(EmulationError):
+                self._tell(b"cut\n")  # it may run, and not answer
             self._ended()
-            raise self._failure(str(error)) from error
+            raise failure from error
 
     def _check(self, deadline: float) -> None:
         if self._guard is None or self._guard.poll() is not None:
@@ -160,14 +166,21 @@ class Machine:
     def _tell(self, word: bytes) -> None:
         if self._guard is None or self._guard.stdin is None:
             raise BootFailed(f"'{self.folder.name}' does not run")
-        self._guard.stdin.write(word)
-        self._guard.stdin.close()
+        try:
+            self._guard.stdin.write(word)
+            self._guard.stdin.close()
+        except BrokenPipeError as error:
+            raise self._failure("the emulator has ended") from error
 
     def _ended(self) -> None:
         if self._qmp:
             self._qmp.close()
         if self._guard:
-            self._guard.wait()
+            try:
+                self._guard.wait(END_S)
+            except subprocess.TimeoutExpired:
+                self._guard.kill()  # and Linux the emulator
+                self._guard.wait()
             if self._guard.stdin:
                 self._guard.stdin.close()
         self._qmp = self._guard = None
@@ -226,13 +239,21 @@ def _free(held: contextlib.ExitStack) -> Iterator[int]:
 
 def _claimed(folder: Path) -> IO[bytes]:
     """The lock of a folder that is there, and ours: whoever swept it meanwhile has removed the lock with it."""
+    deadline = time.monotonic() + CLAIM_S
     while True:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with contextlib.suppress(FileNotFoundError):
+        try:
             lock = _locked(folder, "ab")
-            if os.fstat(lock.fileno()).st_nlink:
-                return lock
-            lock.close()
+        except FileNotFoundError:
+            continue
+        except DeviceBusy:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(LOOK_S)
+            continue
+        if os.fstat(lock.fileno()).st_nlink:
+            return lock
+        lock.close()
 
 
 def _locked(folder: Path, mode: Literal["ab", "r+b"]) -> IO[bytes]:

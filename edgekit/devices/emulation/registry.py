@@ -55,6 +55,11 @@ class Card:
         return place() / self.name
 
     @property
+    def known_hosts(self) -> Path:
+        """The one host key that ssh may see there."""
+        return self.folder / "known_hosts"
+
+    @property
     def state(self) -> Literal["up", "in use", "ended"]:
         if not in_use(self.folder):
             return "ended"
@@ -102,7 +107,8 @@ def down(name: str) -> None:
     if card.state == "in use":
         raise DeviceBusy(f"'{name}' belongs to an edgekit that runs", hint="end that one: Ctrl-C")
     if card.state == "up" and card.guard:
-        os.kill(card.guard, signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(card.guard, signal.SIGTERM)
     deadline = time.monotonic() + DOWN_S
     while in_use(card.folder):
         if time.monotonic() > deadline:
@@ -147,6 +153,7 @@ def _start(target: Target, cache: Cache, name: str, port: int | None) -> tuple[M
     ports = asdict(machine.ports)
     card = Card(name=name, **asdict(board), **ports, identity=str(image.identity), host_key=image.host_key)
     try:
+        write(card.known_hosts, f"[127.0.0.1]:{card.ssh} {card.host_key}\n".encode())
         _write(card)
     except BaseException:
         machine.end()

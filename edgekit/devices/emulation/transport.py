@@ -105,11 +105,8 @@ def shell(card: Card, argv: Sequence[str]) -> list[str]:
 
 
 def _ssh(card: Card) -> _Ssh:
-    known = card.folder / "known_hosts"
-    if not known.exists():
-        known.write_text(f"[127.0.0.1]:{card.ssh} {card.host_key}\n")
     url = f"ssh://root@127.0.0.1:{card.ssh}{card.root}"
-    return _Ssh(url, identity=Path(card.identity), known_hosts=known)
+    return _Ssh(url, identity=Path(card.identity), known_hosts=card.known_hosts)
 
 
 @contextlib.contextmanager
