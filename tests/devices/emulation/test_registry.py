@@ -5,9 +5,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -165,12 +165,12 @@ def test_a_disk_that_is_no_disk_is_said(tmp_path: Path) -> None:
 
 
 def test_who_only_looks_at_a_folder_keeps_nobody_from_claiming_it(tmp_path: Path) -> None:
-    with machine._claimed(tmp_path / "new"):
-        pass
-    with ThreadPoolExecutor() as pool:
-        looks = [pool.submit(lambda: [machine.in_use(tmp_path / "new") for _ in range(2000)]) for _ in range(2)]
-        while not all(look.done() for look in looks):
-            machine._claimed(tmp_path / "new").close()
+    machine._claimed(tmp_path / "new").close()
+    look = machine._locked(tmp_path / "new", "r+b")
+    over = threading.Timer(0.3, look.close)
+    over.start()
+    machine._claimed(tmp_path / "new").close()
+    over.join()
 
 
 def test_an_emulator_that_runs_and_does_not_answer_is_ended(
