@@ -18,7 +18,7 @@ import pytest
 from edgekit.cache import Cache
 from edgekit.devices import debian
 from edgekit.devices.adb import Adb
-from edgekit.devices.adb_server import Server, private_server, program
+from edgekit.devices.adb.server import Server, private_server, program
 from edgekit.errors import ToolsMissing
 
 ADBD = "usr/lib/android-sdk/platform-tools/adbd"

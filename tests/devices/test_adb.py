@@ -13,8 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edgekit.devices import adb_reach
-from edgekit.devices.adb import Adb
+from edgekit.devices.adb import Adb, serial
 from edgekit.errors import (
     AuthenticationRefused,
     CommandFailed,
@@ -153,7 +152,7 @@ def test_a_device_that_was_away_is_connected_to_anew(network: Network, mortal: A
 def test_a_device_that_is_offline_is_unreachable(
     network: Network, mortal: Adbd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adb_reach, "SETTLE_S", 0.5)
+    monkeypatch.setattr(serial, "SETTLE_S", 0.5)
     network.server.told("disconnect")
     with network.open(mortal, tmp_path):
         mortal.kill()
@@ -164,7 +163,7 @@ def test_a_device_that_is_offline_is_unreachable(
 def test_a_device_that_stopped_answering_is_unreachable(
     network: Network, mortal: Adbd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adb_reach, "GREET_S", 1.0)
+    monkeypatch.setattr(serial, "GREET_S", 1.0)
     with network.open(mortal, tmp_path):
         pass
     mortal.send(signal.SIGSTOP)
@@ -236,7 +235,7 @@ def test_a_device_whose_owner_accepted_no_key_lets_nobody_in(network: Network, t
     ],
 )
 def test_what_adb_says_of_a_device_on_usb_is_understood(said: str, error: type[DeviceError] | None) -> None:
-    assert isinstance(adb_reach.refusal("adb://", said), error or type(None))
+    assert isinstance(serial.refusal("adb://", said), error or type(None))
 
 
 def test_a_device_that_tells_no_exit_codes_is_refused(network: Network, tmp_path: Path) -> None:

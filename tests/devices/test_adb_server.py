@@ -8,20 +8,21 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
 
-from edgekit.devices import adb_server
 from edgekit.devices.adb import Adb
-from edgekit.devices.adb_server import Server, private_server, program, users_server
+from edgekit.devices.adb import server as adb_server
+from edgekit.devices.adb.server import Server, private_server, program, users_server
 from edgekit.errors import ToolsMissing, Unreachable
 from tests.devices.adbd import impossible, opened
 
 HOLD = """
 import sys
-from edgekit.devices.adb_server import private_server
+from edgekit.devices.adb.server import private_server
 with private_server() as server:
     print(server.socket, flush=True)
     sys.stdin.read()
@@ -104,6 +105,14 @@ def test_a_server_that_cannot_be_started_is_an_error(monkeypatch: pytest.MonkeyP
         private_server(["sh", "-c", "echo no such >&2"]),
     ):
         pass
+
+
+def test_a_long_temporary_folder_is_no_obstacle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    long = tmp_path / ("long" * 30)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    with private_server() as server:
+        assert server.devices() == ()
 
 
 def test_the_users_server_is_the_one_that_is_asked(

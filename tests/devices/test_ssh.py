@@ -19,7 +19,8 @@ import pytest
 
 from edgekit.devices import ssh
 from edgekit.devices.known_hosts import HostKey, KnownHosts
-from edgekit.devices.ssh import Address, Ssh
+from edgekit.devices.ssh import Ssh
+from edgekit.devices.ssh.address import ROOT, Address
 from edgekit.errors import (
     AuthenticationRefused,
     CommandFailed,
@@ -65,10 +66,10 @@ def device(shared: Sshd) -> Iterator[Ssh]:
 @pytest.mark.parametrize(
     ("url", "address"),
     [
-        ("ssh://pi", Address("pi", None, None, ssh.ROOT)),
-        ("ssh://pi/", Address("pi", None, None, ssh.ROOT)),
+        ("ssh://pi", Address("pi", None, None, ROOT)),
+        ("ssh://pi/", Address("pi", None, None, ROOT)),
         ("ssh://me@Pi-Lab_1.local:2222/srv/a%20b", Address("Pi-Lab_1.local", "me", 2222, PurePosixPath("/srv/a b"))),
-        ("ssh://me@[fe80::1%25eth0]:22", Address("fe80::1%eth0", "me", 22, ssh.ROOT)),
+        ("ssh://me@[fe80::1%25eth0]:22", Address("fe80::1%eth0", "me", 22, ROOT)),
         ("ssh://10.0.0.1:22/x", Address("10.0.0.1", None, 22, PurePosixPath("/x"))),
     ],
 )

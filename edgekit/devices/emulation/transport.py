@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from edgekit.cache import Cache
 from edgekit.devices.adb import Adb
-from edgekit.devices.adb_server import private_server
+from edgekit.devices.adb.server import private_server
 from edgekit.devices.emulation import registry
 from edgekit.devices.emulation.registry import Card
 from edgekit.devices.ssh import Ssh

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from time import monotonic, sleep
 
-from edgekit.devices.adb_server import Listed, Server, last_line
+from edgekit.devices.adb.server import Listed, Server, last_line
 from edgekit.errors import AuthenticationRefused, CommandFailed, DeviceAmbiguous, DeviceError, Unreachable
 
 CONNECT_S = 15.0

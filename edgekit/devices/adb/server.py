@@ -20,6 +20,8 @@ from edgekit.errors import CommandFailed, ToolsMissing, Unreachable
 ASK_S = 20.0
 """Time limit of what a server answers by itself."""
 START_S = 20.0
+FOLDER_CHARACTERS = 60
+"""The path of a unix socket has at most 107 bytes, on macOS 103; the longest name below the folder has 28."""
 PROGRAM = "usr/lib/android-sdk/platform-tools/adb"
 ALONE = {"ADB_USB": "0", "ADB_EMU": "0", "ADB_MDNS": "0"}
 """A server that looks for no devices of its own: those on USB can have one server only, which is the user's."""
@@ -108,7 +110,8 @@ def program() -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def _started(command: Sequence[str], *, alone: bool) -> Iterator[Server]:
-    with tempfile.TemporaryDirectory(prefix="edgekit-adb-") as folder, contextlib.ExitStack() as opened:
+    short = None if len(tempfile.gettempdir()) < FOLDER_CHARACTERS else "/tmp"  # noqa: S108 it is made 0700
+    with tempfile.TemporaryDirectory(prefix="edgekit-adb-", dir=short) as folder, contextlib.ExitStack() as opened:
         path = Path(folder) / "socket"
         server = Server(tuple(command), f"localfilesystem:{path}")
         opened.callback(_no_other, server)

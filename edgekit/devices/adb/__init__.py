@@ -10,8 +10,8 @@ from pathlib import PurePosixPath
 from typing import ClassVar, Self
 from urllib.parse import unquote, urlsplit
 
-from edgekit.devices.adb_reach import reach, refusal
-from edgekit.devices.adb_server import Server, users_server
+from edgekit.devices.adb.serial import reach, refusal
+from edgekit.devices.adb.server import Server, users_server
 from edgekit.devices.shell import Shell
 from edgekit.devices.transport import Completed, DeviceKind
 from edgekit.errors import EdgekitError, OptionError

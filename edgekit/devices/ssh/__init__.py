@@ -11,25 +11,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import ClassVar, Self
-from urllib.parse import unquote, urlsplit
 
 from edgekit.cache import storage_errors
 from edgekit.devices import process
 from edgekit.devices.known_hosts import HostKey, KnownHosts
 from edgekit.devices.scripts import Script
 from edgekit.devices.shell import Shell
+from edgekit.devices.ssh.address import Address
 from edgekit.devices.transport import Completed, DeviceKind
 from edgekit.errors import (
     AuthenticationRefused,
     CommandFailed,
     EdgekitError,
     HostKeyChanged,
-    OptionError,
     ToolsMissing,
     Unreachable,
 )
 
-ROOT = PurePosixPath("/opt/edgekit")
 CONNECT_S, ALIVE_S, ALIVE_COUNT = 10, 5, 2
 """A dead link is noticed after 15 s."""
 SYSTEM = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
@@ -40,55 +38,6 @@ IDLE_S = 60
 CLOSE_S = 5.0
 SOCKET_CHARACTERS = 80
 """The path of a unix socket has at most 107 bytes, on macOS 103, and ssh adds 17 for a moment."""
-
-
-@dataclass(frozen=True)
-class Address:
-    """What stands in `ssh://[user@]host[:port][/root]`. The host may be an alias in the user's ssh configuration."""
-
-    host: str
-    user: str | None
-    port: int | None
-    root: PurePosixPath
-
-    @classmethod
-    def of(cls, url: str) -> Address:
-        """Raises OptionError if the URL is none of these."""
-        try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError as error:
-            raise _no_address(url, str(error)) from error
-        login, _, place = parts.netloc.rpartition("@")
-        # `hostname` would be in lower case, and an alias may not be.
-        host = unquote(re.sub(r":\d*$", "", place).strip("[]"))
-        user = unquote(login) or None
-        path = PurePosixPath(unquote(parts.path) or "/")
-        if parts.scheme != "ssh" or parts.query or parts.fragment:
-            raise _no_address(url, "it has more to it")
-        if ":" in login:
-            raise _no_address(url, "a password has no place in it; use a key")
-        if not _HOST.fullmatch(host) or (user and not _USER.fullmatch(user)) or port == 0:
-            raise _no_address(url, "that is no host, user or port")
-        if ".." in path.parts or "\0" in str(path):
-            raise _no_address(url, "its folder is not plain")
-        return cls(host, user, port, ROOT if path == PurePosixPath("/") else path)
-
-    @property
-    def arguments(self) -> tuple[str, ...]:
-        """For ssh and ssh-copy-id alike."""
-        port = ("-p", str(self.port)) if self.port else ()
-        return (*port, f"{self.user}@{self.host}" if self.user else self.host)
-
-
-# Names go into other programs' command lines by the user's ssh configuration: nothing there that a shell minds.
-_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%[A-Za-z0-9_.-]+)?")
-_USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.+@-]*")
-
-
-def _no_address(url: str, why: str) -> OptionError:
-    without = re.sub(r"(//[^/:@]*):[^/]*@", r"\1:…@", url)
-    return OptionError(f"'{without}' is no device: {why}", hint="ssh://user@host:22/absolute/folder")
 
 
 @dataclass(frozen=True)
