@@ -113,9 +113,13 @@ def describe(artifact: Artifact, float_size_bytes: int) -> ArtifactRecord:
 def _stand_in(target: Target, candidate: EndpointRecord) -> tuple[str, ...]:
     """That another core than the target's was emulated, and why."""
     emulation = target.emulation
-    if candidate.kind != "emulated" or emulation is None or emulation.stands_in is None:
+    if candidate.kind != "emulated" or emulation is None:
         return ()
-    return (f"AN EMULATED {emulation.qemu_cpu.upper()} STOOD IN FOR {target.title.upper()}: {emulation.stands_in}.",)
+    core = candidate.environment.cpu or emulation.qemu_cpu
+    # `emulated://NAME` may be a device of any target.
+    other = f"the device is another target's, this one's has a {emulation.qemu_cpu}"
+    why = emulation.stands_in if core == emulation.qemu_cpu else other
+    return (f"AN EMULATED {core.upper()} STOOD IN FOR {target.title.upper()}: {why}.",) if why else ()
 
 
 def _endpoint(comparison: Comparison, side: Side) -> EndpointRecord:

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from edgekit.report import html, markdown, text
 from edgekit.report.outline import NOT_THE_TARGET, outline
 from edgekit.report.record import BundleRecord, Report
+from edgekit.specs.target import Emulation
 from tests.parity.examples import environment
-from tests.report.examples import ORIN, built, compared, emulated, failed, made, passed, stood_in
+from tests.report.examples import ORIN, TARGET, built, compared, emulated, failed, made, passed, stood_in
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "report"
 REPORTS = {"passed": passed, "failed": failed, "built": built, "stood_in": stood_in, "emulated": emulated}
@@ -71,6 +72,12 @@ def test_another_core_than_the_targets_is_named_loudly(render: Render) -> None:
     assert warning in render([emulated(target=ORIN)])
     assert "STOOD IN" not in render([emulated()])
     assert "STOOD IN" not in render([made(compared(60, environment()), target=ORIN)])
+
+
+@pytest.mark.parametrize("render", FORMS)
+def test_a_device_of_another_target_is_told(render: Render) -> None:
+    smaller = TARGET.model_copy(update={"emulation": Emulation(qemu_cpu="cortex-a72")})
+    assert "AN EMULATED CORTEX-A76 STOOD IN FOR RASPBERRY PI 5" in render([emulated(target=smaller)])
 
 
 @pytest.mark.parametrize("render", FORMS)
