@@ -16,8 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_cache_path
-
+from edgekit import places
 from edgekit.errors import StorageError
 
 SEAL = "entry.json"
@@ -33,18 +32,12 @@ class Cache:
     @classmethod
     def default(cls) -> Cache:
         """The user's own, or where EDGEKIT_CACHE says. Clears what dead builds left."""
-        configured = os.environ.get("EDGEKIT_CACHE")
-        store = cls(Path(configured) if configured else user_cache_path("edgekit"))
-        store._sweep()
-        return store
+        return cls(places.cache())._swept()
 
     @classmethod
     def of_downloads(cls) -> Cache:
         """What is fetched once, for every project: packages, images, runtime packs. EDGEKIT_DOWNLOADS says where."""
-        configured = os.environ.get("EDGEKIT_DOWNLOADS")
-        store = cls(Path(configured)) if configured else cls(cls.default().root / "downloads")
-        store._sweep()
-        return store
+        return cls(places.downloads())._swept()
 
     def made(self) -> Cache:
         """Itself, its folder made if need be. Raises StorageError if that cannot be."""
@@ -109,10 +102,11 @@ class Cache:
         folder.mkdir(parents=True)
         return folder
 
-    def _sweep(self) -> None:
+    def _swept(self) -> Cache:
         for folder in (self.root / "partial").glob("*-*"):
             if not _alive(folder.name.partition("-")[0]):
                 shutil.rmtree(folder, ignore_errors=True)
+        return self
 
 
 @contextlib.contextmanager

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from platformdirs import user_config_path
-
+from edgekit import places
 from edgekit.atomic import create, readable
 from edgekit.bundle.signing import PublicKey, SigningKey
 from edgekit.errors import UnknownName, UsageError, suggest
@@ -29,8 +28,7 @@ class KeyStore:
     @classmethod
     def of_user(cls) -> KeyStore:
         """The user's own, in their config folder or where EDGEKIT_CONFIG says."""
-        configured = os.environ.get("EDGEKIT_CONFIG")
-        return cls((Path(configured) if configured else user_config_path("edgekit")) / "keys")
+        return cls(places.config() / "keys")
 
     def new(self, name: str) -> SigningKey:
         """A new pair, on disk. Raises UsageError if the name is taken or cannot be one; StorageError."""

@@ -6,12 +6,10 @@ import base64
 import binascii
 import fcntl
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from platformdirs import user_config_path
-
+from edgekit import places
 from edgekit.atomic import readable, replacing, stored
 from edgekit.errors import HostKeyChanged
 
@@ -59,8 +57,7 @@ class KnownHosts:
     @classmethod
     def of_user(cls) -> KnownHosts:
         """edgekit's own, in the user's config folder or where EDGEKIT_CONFIG says."""
-        configured = os.environ.get("EDGEKIT_CONFIG")
-        return cls((Path(configured) if configured else user_config_path("edgekit")) / "known_hosts")
+        return cls(places.config() / "known_hosts")
 
     def keys(self, name: str) -> tuple[HostKey, ...]:
         """The keys that are known under that name. Raises StorageError if the file cannot be read."""

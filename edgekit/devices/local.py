@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -11,8 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import ClassVar, Self
 from urllib.parse import unquote, urlsplit
 
-from platformdirs import user_data_path
-
+from edgekit import places
 from edgekit.atomic import replacing
 from edgekit.cache import storage_errors
 from edgekit.devices import process
@@ -37,7 +35,7 @@ class Local:
         parts = urlsplit(self.url)
         if parts.netloc or parts.query or parts.fragment:
             raise OptionError(f"'{self.url}' is no local device", hint="local:// or local:///absolute/folder")
-        folder = Path(unquote(parts.path)) if parts.path else _data() / "local"
+        folder = Path(unquote(parts.path)) if parts.path else places.data() / "local"
         # The runner resolves nothing: what it is told is what it uses.
         object.__setattr__(self, "root", PurePosixPath(folder.resolve()))
 
@@ -59,11 +57,6 @@ class Local:
 
     def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
         return process.run(argv, timeout=timeout)
-
-
-def _data() -> Path:
-    configured = os.environ.get("EDGEKIT_DATA")
-    return Path(configured) if configured else user_data_path("edgekit")
 
 
 def _copy(source: Path, target: Path) -> None:

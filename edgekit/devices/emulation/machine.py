@@ -218,8 +218,8 @@ def in_use(folder: Path) -> bool:
 
 
 def sweep(folder: Path) -> None:
-    """Remove the folder of a device that nobody has any more."""
-    with contextlib.suppress(DeviceBusy, FileNotFoundError, NotADirectoryError), _locked(folder, "r+b"):
+    """Remove the folder of a device that nobody has any more, or what is left of it: its lock may be gone already."""
+    with contextlib.suppress(DeviceBusy, FileNotFoundError, NotADirectoryError), _locked(folder, "ab"):
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -14,8 +14,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Literal
 
-from platformdirs import user_data_path
-
+from edgekit import places
 from edgekit.atomic import write
 from edgekit.cache import Cache
 from edgekit.devices.emulation.asleep import MEMORY, asleep
@@ -68,8 +67,7 @@ class Card:
 
 def place() -> Path:
     """Where devices live: among the user's data, or where EDGEKIT_DATA says."""
-    configured = os.environ.get("EDGEKIT_DATA")
-    return (Path(configured) if configured else user_data_path("edgekit")) / "emulated"
+    return places.data() / "emulated"
 
 
 @contextlib.contextmanager
@@ -110,11 +108,11 @@ def down(name: str) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(card.guard, signal.SIGTERM)
     deadline = time.monotonic() + DOWN_S
-    while in_use(card.folder):
+    while card.folder.exists():
+        sweep(card.folder)
         if time.monotonic() > deadline:
             raise BootFailed(f"'{name}' did not end within {DOWN_S:g} s", hint=f"kill -9 {card.guard}")
         time.sleep(LOOK_S)
-    sweep(card.folder)
 
 
 def found() -> list[Card]:

@@ -173,6 +173,13 @@ def test_who_only_looks_at_a_folder_keeps_nobody_from_claiming_it(tmp_path: Path
     over.join()
 
 
+def test_what_a_guard_left_that_was_killed_while_it_removed_its_folder_is_swept(tmp_path: Path) -> None:
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half/disk.qcow2").touch()
+    machine.sweep(tmp_path / "half")
+    assert not (tmp_path / "half").exists()
+
+
 def test_an_emulator_that_runs_and_does_not_answer_is_ended(
     own_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
