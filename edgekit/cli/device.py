@@ -17,7 +17,7 @@ from edgekit.devices.emulation.registry import Card
 from edgekit.devices.emulation.transport import shell
 from edgekit.devices.known_hosts import KnownHosts
 from edgekit.devices.ssh import Ssh
-from edgekit.errors import HostKeyChanged, OptionError
+from edgekit.errors import BootFailed, HostKeyChanged, OptionError
 from edgekit.specs.catalog import Catalog
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A target's id, or a name of yours with --target.")]
@@ -81,7 +81,10 @@ def shell_command(
     name: Running, argv: Annotated[list[str] | None, typer.Argument(metavar="[COMMAND]…")] = None
 ) -> None:
     """A shell on an emulated device, or one command there."""
-    raise typer.Exit(subprocess.call(shell(registry.find(name), argv or [])))  # no limit: a person ends it
+    card = registry.find(name)
+    if card.state == "ended":
+        raise BootFailed(f"'{name}' has ended", hint=f"edgekit device logs {name}")
+    raise typer.Exit(subprocess.call(shell(card, argv or [])))  # no limit: a person ends it
 
 
 @group.command("logs")

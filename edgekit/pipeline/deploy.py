@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from edgekit.bundle.archive import Bundle
 from edgekit.bundle.manifest import Manifest
@@ -173,5 +174,6 @@ def _take_back(installation: Installation) -> None:
 
 
 def _shown(device: str) -> str:
-    """The device as reports name it: a folder of this machine is nobody else's business."""
-    return "local://" if device.startswith("local://") else device
+    """The device as reports name it: users, ports and folders are nobody else's business."""
+    parts = urlsplit(device)
+    return f"{parts.scheme}://" + ("" if parts.scheme == "local" else parts.netloc.rpartition("@")[2].partition(":")[0])

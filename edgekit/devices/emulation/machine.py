@@ -32,6 +32,7 @@ DISK_S = 20.0
 END_S = 20.0
 CLAIM_S = 1.0
 """How long a folder is waited for: whoever sweeps, or looks whether it is in use, holds its lock for a moment."""
+PANIC = "Kernel panic"
 UP = "edgekit: up"
 """What `guest/start` says once sshd and adbd run."""
 GUARD = Path(__file__).with_name("guard.py")
@@ -139,6 +140,8 @@ class Machine:
     def _check(self, deadline: float) -> None:
         if self._guard is None or self._guard.poll() is not None:
             raise self._failure("the emulator has ended")
+        if PANIC in self.console():
+            raise self._failure("its kernel gave up")
         if time.monotonic() > deadline:
             raise self._failure(f"it is not up after {BOOT_S:g} s")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 from collections.abc import Mapping
@@ -48,11 +47,16 @@ def any_python(device: Transport) -> tuple[str, ...] | None:
     """How to start whatever Python there is on the device, be it of any pack; None if it has none."""
     if device.kind != "local":
         for folder in places(device):
-            return interpreter(folder)
-    with contextlib.suppress(CommandFailed):
-        if device.run([device.python, "-c", ""], timeout=QUICK_S).returncode == 0:
-            return (device.python,)
-    return None
+            if _starts(device, interpreter(folder)):
+                return interpreter(folder)
+    return (device.python,) if _starts(device, (device.python,)) else None
+
+
+def _starts(device: Transport, python: tuple[str, ...]) -> bool:
+    try:
+        return device.run([*python, "-c", ""], timeout=QUICK_S).returncode == 0
+    except CommandFailed:
+        return False
 
 
 def _own(device: Transport, format: str, versions: Mapping[str, str]) -> tuple[str, ...]:
