@@ -15,6 +15,12 @@ from tests.terminal import LENIENT, edgekit
 RATIO = "profile.gates.instructions_ratio"
 REPEATS = 0.0001
 """Two runs count the same to 0.01 %."""
+INSTALL = """
+for name in numpy onnxruntime; do
+  ln -s /opt/edgekit/runtimes/*/lib/python3.11/$name* /usr/lib/python3/dist-packages
+done
+"""
+"""Gives the board's own Python what only the pack's had."""
 emulated = pytest.mark.usefixtures("emulation")
 
 
@@ -124,6 +130,12 @@ def test_a_device_that_is_up_keeps_what_it_was_given(
         measurement = json.loads(probed.out)["measurement"]
         assert measurement["instructions"] > 1000
         assert measurement["samples"] == 20
+
+        missing = command("flash", bundle, "--device", "emulated://bench", "--runtime", "system")
+        assert "onnxruntime==1.31.1" in missing.refused("EK410", 3)
+        assert command("device", "shell", "bench", "sh", "-c", INSTALL).code == 0
+        own = command("flash", bundle, "--device", "emulated://bench", "--runtime", "system", "--json")
+        assert json.loads(own.out)["state"] == "committed before", own.err
     finally:
         assert command("device", "down", "bench").code == 0
 
