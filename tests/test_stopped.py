@@ -34,7 +34,7 @@ class Swallow:
 
 
 def stop(name, args):
-    if name == event and fragment in str(args[0]) and not sent:
+    if name == event and fragment in str(args[:2]) and not sent:
         sent.append(name)
         if "EDGEKIT_TEST_SWALLOW" in os.environ:
             Swallow()

@@ -21,9 +21,9 @@ from edgekit.pipeline.ahead import compile_in_process
 from edgekit.pipeline.background import threads
 from edgekit.pipeline.build import build
 from edgekit.pipeline.compile import Compilation, foreseen
-from edgekit.pipeline.deploy import Trial, run
+from edgekit.pipeline.deploy import EMULATED, Trial, run
 from edgekit.pipeline.line import Line
-from edgekit.pipeline.order import Order, find_project, orders
+from edgekit.pipeline.order import ALL, Order, find_project, orders
 from edgekit.pipeline.verdict import FORMS
 from edgekit.report import record, text
 from edgekit.report.record import Report
@@ -101,6 +101,8 @@ def run_command(
         raise OptionError(f"--report: there is no folder '{report.parent}'", hint=f"mkdir -p '{report.parent}'")
     changes = [*(overrides or ()), *([f'project.reference.url="{reference}"'] if reference else ())]
     wanted = orders(find_project(project, example), target, backend, profile, changes)
+    if target == ALL and device == EMULATED:
+        wanted = tuple(order for order in wanted if order.target.emulation)
 
     def walk(order: Order, line: Line, folder: Path, signer: SigningKey) -> Report:
         trial = Trial(device, not no_commit, runtime, baseline)

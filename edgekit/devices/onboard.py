@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import signal
 import tempfile
 import zipfile
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ A = TypeVar("A", bound=Spec)
 QUICK_S = 60.0
 """Time limit of verbs that load no model."""
 SOURCE = Path(__file__).parents[1] / "runner"
+MEMORY = "did it run out of memory? end other programs on the device, or build a smaller model"
 START = b"import sys\nfrom runner.__main__ import main\nsys.exit(main(sys.argv[1:]))\n"
 
 
@@ -45,7 +47,9 @@ class Runner:
         completed = self._run(argv, timeout)
         document = _document(completed)
         if document is None:
-            raise failure(f"{self.transport.url}: the runner {_ending(completed)}")
+            killed = completed.returncode == -signal.SIGKILL
+            hint = MEMORY if killed else "another runtime may do: --runtime system"
+            raise failure(f"{self.transport.url}: the runner {_ending(completed)}", hint=hint)
         if "error" in document:
             raise _error(self.transport.url, document, failure)
         try:
@@ -118,6 +122,10 @@ def _error(url: str, document: dict[str, Any], failure: type[EdgekitError]) -> E
         case "storage":
             return StorageError(message, hint="make room on the device, then try again")
         case "runtime":
-            return Incompatible(message, hint="--runtime names another runtime: edgekit runtime build")
+            return Incompatible(message, hint="install it there, or leave it to us: --runtime auto")
+        case "memory":
+            return failure(message, hint=MEMORY)
+        case "data" | "load" | "run":
+            return failure(message, hint="edgekit inspect BUNDLE says what it takes and needs")
         case _:
             return failure(message)

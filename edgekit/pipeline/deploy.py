@@ -15,9 +15,10 @@ from edgekit.bundle.signing import SigningKey
 from edgekit.devices.device import connect
 from edgekit.devices.emulation.transport import Emulated
 from edgekit.devices.flash import Installation, commit, flash, manifest_of, ready, rollback, serving
-from edgekit.devices.packs.recipe import recipe_of
+from edgekit.devices.packs.recipe import recipe_for
 from edgekit.devices.transport import DeviceKind, Transport
 from edgekit.errors import EdgekitError, UnknownName
+from edgekit.ir.artifact import Format
 from edgekit.ir.measurement import Measurement
 from edgekit.measure.installed import Installed
 from edgekit.pipeline.build import Build, eager_answers, evaluation, exclusive, on_host
@@ -31,6 +32,8 @@ from edgekit.report.baseline import Earlier
 from edgekit.report.record import Report
 from edgekit.specs.catalog import Catalog
 
+EMULATED = "emulated"
+"""The device that is the target's own emulated one, fresh for the run."""
 EMULATED_ENOUGH = 500
 """How many evaluation samples an emulated device takes, unless told otherwise.
 
@@ -43,7 +46,7 @@ class Trial:
     """Where a run flashes to, and whether its verdict may commit."""
 
     device: str
-    """A URL, or `emulated`: the target's own emulated device, fresh for this run."""
+    """A URL, or `emulated`."""
     commit: bool = True
     runtime: str | None = None
     """What runs the model there; by default what the target says."""
@@ -52,7 +55,7 @@ class Trial:
 
     def reached(self, order: Order) -> AbstractContextManager[Transport]:
         """The way to it, not opened yet."""
-        if self.device == "emulated":
+        if self.device == EMULATED:
             return Emulated(f"emulated://{order.target.id}", order.target)
         return connect(self.device)
 
@@ -65,6 +68,7 @@ def run(order: Order, line: Line, out: Path, key: SigningKey, trial: Trial, samp
     before the run, be it the same bundle, is served still.
     """
     earlier = _earlier(order, trial)
+    _check_runtime(trial.runtime, order.backend.format)
     # Connected from the start: no device, or none there, is told before minutes of compiling.
     with exclusive(out) as staging, _connected(trial.reached(order), line) as device:
         runtime = _runtime(device, order.target.deploy.runtime, trial.runtime)
@@ -90,6 +94,7 @@ def run(order: Order, line: Line, out: Path, key: SigningKey, trial: Trial, samp
 
 def deploy(bundle: Bundle, device: str, runtime: str | None, keep_trial: bool) -> Installation:
     """Flash a bundle that was built before: its self-test on the device is its verdict, unless it stays a trial."""
+    _check_runtime(runtime, bundle.manifest.format)
     with connect(device) as transport:
         installation = flash(bundle, transport, _runtime(transport, _preferred(bundle.manifest), runtime))
         if not keep_trial and not installation.committed:
@@ -109,17 +114,19 @@ def served(device: Transport, runtime: str | None) -> Installation:
     """What the device serves, ready to be measured. Raises DeviceError if that is nothing."""
     installation = serving(device)
     manifest = manifest_of(installation)
+    _check_runtime(runtime, manifest.format)
     return ready(installation, manifest, _runtime(device, _preferred(manifest), runtime))
 
 
 def _runtime(device: Transport, preferred: str, asked: str | None) -> str:
-    """What is to run models on the device: what was asked for, else what its target prefers, unless it is this machine.
-
-    Raises UnknownName if there is no such runtime.
-    """
-    if asked not in (None, "auto", "system"):
-        recipe_of(asked)
+    """What is to run models there: what was asked for, else what the target prefers, unless it is this machine."""
     return asked or ("auto" if device.kind == "local" else preferred)
+
+
+def _check_runtime(asked: str | None, format: Format) -> None:
+    """Raises UnknownName if no runtime is called what was asked for, OptionError if it does not run the format."""
+    if asked not in (None, "system"):
+        recipe_for(format, asked)
 
 
 def _preferred(manifest: Manifest) -> str:

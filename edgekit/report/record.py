@@ -130,7 +130,7 @@ class EndpointRecord(Record):
     """The first inference, which may allocate and compile."""
     latency_ns: LatencyRecord
     peak_rss_bytes: int | None
-    instructions: int | None = None
+    instructions: int | None = Field(None, ge=1)
     """Of one inference, counted by an emulated device."""
     environment: Environment
 

@@ -40,6 +40,8 @@ def _answer(argv: list[str]) -> tuple[dict[str, Any], int]:
         return _failure(error.kind, str(error)), 1
     except MemoryError:
         return _failure("memory", "there is not enough memory"), 1
+    except ImportError as error:
+        return _failure("runtime", f"this Python lacks what a runtime needs: {error}"), 1
     except OSError as error:
         return _failure("storage" if error.errno in FULL else "system", str(error)), 1
     except Exception as error:  # noqa: BLE001 the last line: whatever a runtime raises must reach the host as a document

@@ -51,6 +51,15 @@ def test_an_earlier_run_that_counted_nothing_leaves_it_undecided(tmp_path: Path)
     assert "the baseline did not run on an emulated device, and counted no instructions;" in _judged(report)[2]
 
 
+@pytest.mark.parametrize("counted", [0, -5])
+def test_an_earlier_run_that_counted_less_than_one_is_damaged(tmp_path: Path, counted: int) -> None:
+    said = json.loads(emulated().to_json())
+    said["candidate"]["instructions"] = counted
+    (tmp_path / "report.json").write_text(json.dumps(said))
+    with pytest.raises(SpecError, match=r"the baseline cannot be used: .*'candidate\.instructions'"):
+        Earlier.read(tmp_path, *NAMES)
+
+
 def test_an_earlier_run_by_another_runtime_is_compared_with_a_warning(tmp_path: Path) -> None:
     found = emulated()
     where = replace(found.candidate.environment, runtime="executorch 1.4.0", threads=2)

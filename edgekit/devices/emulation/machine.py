@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -76,9 +78,12 @@ class Machine:
             time.sleep(LOOK_S)
 
     def wake_up(self, memory: Path) -> None:
-        """Go on from where a machine of this board, with these disks, fell asleep."""
+        """Go on from where a machine of this board, with these disks, fell asleep. Raises as `boot`."""
         self._start("-incoming", f"file:{memory}")
-        self.qmp.wake_up()
+        try:
+            self.qmp.wake_up()
+        except BootFailed as error:
+            raise self._given_up(error) from error
 
     def cut_power(self) -> None:
         """End it at once, as a board whose plug is pulled: what the guest did not flush is lost. `boot` goes on."""
@@ -131,11 +136,7 @@ class Machine:
         try:
             self._qmp = Qmp(ours)
         except BootFailed as error:
-            failure = self._failure(str(error))
-            with contextlib.suppress(EmulationError):
-                self._tell(b"cut\n")  # it may run, and not answer
-            self._ended()
-            raise failure from error
+            raise self._given_up(error) from error
 
     def _check(self, deadline: float) -> None:
         if self._guard is None or self._guard.poll() is not None:
@@ -145,18 +146,32 @@ class Machine:
         if time.monotonic() > deadline:
             raise self._failure(f"it is not up after {BOOT_S:g} s")
 
-    def _failure(self, what: str) -> Exception:
+    def _given_up(self, error: BootFailed) -> EmulationError:
+        """Ends what does not start; why it did not."""
+        with contextlib.suppress(EmulationError):
+            self._tell(b"cut\n")  # it may run, and not answer
+        self._ended()
+        return self._failure(str(error))
+
+    def _failure(self, what: str) -> EmulationError:
         log = self.folder / "emulator.log"
         said = log.read_text("utf-8", "replace").strip() if log.exists() else ""
-        if "host forwarding rule" in said:
+        lines = said.splitlines()[-3:]
+        taken = re.search(r"host forwarding rule 'tcp:127\.0\.0\.1:(\d+)", said)
+        if taken:
             return PortTaken(
-                f"a program listens on port {self.ports.ssh} or {self.ports.adb} of this machine",
-                hint="choose another --port",
+                f"a program listens on port {taken[1]} of this machine", hint="leave out --port: a free one is found"
             )
-        if "Could not open" in said or "Image is" in said or "qcow2" in said:
-            return ImageDamaged(f"the image of '{self.bench.board.target}' is not whole: {said[-300:]}", hint=REMAKE)
-        last = " | ".join([*said.splitlines()[-3:], *self.console().strip().splitlines()[-5:]])
-        return BootFailed(f"'{self.folder.name}' did not start: {what}" + (f": {last}" if last else ""), hint=REMAKE)
+        if any(word in said for word in ("Could not open", "Image is", "qcow2", "load of migration failed")):
+            return ImageDamaged(
+                f"what '{self.bench.board.target}' starts from is not whole: {' | '.join(lines)}",
+                hint=_remade(self.bench.image.folder),
+            )
+        last = " | ".join([*lines, *self.console().strip().splitlines()[-5:]])
+        return BootFailed(
+            f"'{self.folder.name}' did not start: {what}" + (f": {last}" if last else ""),
+            hint=f"try again, and if it stays so: {_remade(self.bench.image.folder)}",
+        )
 
     def _listens(self) -> bool:
         try:
@@ -189,7 +204,8 @@ class Machine:
         self._qmp = self._guard = None
 
 
-REMAKE = "edgekit device logs NAME; EDGEKIT_DOWNLOADS names the folder of images"
+def _remade(folder: Path) -> str:
+    return f"rm -r {shlex.quote(str(folder))} has it made anew at the next start"
 
 
 def make(bench: Bench, folder: Path, backing: Path, ports: Ports | None = None) -> Machine:
@@ -274,4 +290,5 @@ def _overlay(tools: Tools, backing: Path, disk: Path) -> None:
     argv = [*tools.qemu_img, "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", str(backing), str(disk)]
     ended = process.run(argv, timeout=DISK_S)
     if ended.returncode:
-        raise ImageDamaged(f"'{backing}' is no disk: {ended.stderr.strip()[-300:]}", hint=REMAKE)
+        said = " | ".join(ended.stderr.strip().splitlines()[-3:])
+        raise ImageDamaged(f"'{backing}' is no disk: {said}", hint=_remade(backing.parent))

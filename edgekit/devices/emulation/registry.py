@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from secrets import token_hex
 from typing import Literal
 
 from edgekit import places
-from edgekit.atomic import write
+from edgekit.atomic import create, write
 from edgekit.cache import Cache
 from edgekit.devices.emulation.asleep import MEMORY, asleep
 from edgekit.devices.emulation.board import Board
@@ -23,7 +24,7 @@ from edgekit.devices.emulation.image import find_image
 from edgekit.devices.emulation.machine import Bench, Machine, free_ports, in_use, make, sweep
 from edgekit.devices.emulation.qemu import Ports
 from edgekit.devices.emulation.tools import find_tools
-from edgekit.errors import BootFailed, DeviceBusy, OptionError, PortTaken, UnknownName, suggest
+from edgekit.errors import BootFailed, DeviceBusy, ImageDamaged, OptionError, PortTaken, UnknownName, suggest
 from edgekit.specs.target import Target
 
 CARD = "device.json"
@@ -127,7 +128,8 @@ def find(name: str) -> Card:
     if card is None:
         known = [card.name for card in found()]
         raise UnknownName(
-            f"no emulated device is called '{name}'", hint=suggest(name, known, f"edgekit device up {name}")
+            f"no emulated device is called '{name}'",
+            hint=suggest(name, known, f"edgekit device up {name} --target raspberry-pi-5"),
         )
     return card
 
@@ -146,11 +148,13 @@ def _start(target: Target, cache: Cache, name: str, port: int | None) -> tuple[M
     tools = find_tools(cache)
     image = find_image(tools, cache)
     bench = Bench(tools, image, board)
-    backing = asleep(bench, cache)
-    machine = _awake(bench, place() / name, backing, port)
+    machine = _awake(bench, cache, place() / name, port)
+    # A key of its own: the image's is another once that was made anew.
+    identity = machine.folder / "identity"
     ports = asdict(machine.ports)
-    card = Card(name=name, **asdict(board), **ports, identity=str(image.identity), host_key=image.host_key)
+    card = Card(name=name, **asdict(board), **ports, identity=str(identity), host_key=image.host_key)
     try:
+        create(identity, image.identity.read_bytes(), 0o600)
         write(card.known_hosts, f"[127.0.0.1]:{card.ssh} {card.host_key}\n".encode())
         _write(card)
     except BaseException:
@@ -159,7 +163,17 @@ def _start(target: Target, cache: Cache, name: str, port: int | None) -> tuple[M
     return machine, card
 
 
-def _awake(bench: Bench, folder: Path, backing: Path, port: int | None) -> Machine:
+def _awake(bench: Bench, cache: Cache, folder: Path, port: int | None) -> Machine:
+    backing = asleep(bench, cache)
+    try:
+        return _woken(bench, folder, backing, port)
+    except ImageDamaged:
+        # As it was sealed, and yet of no use: another build of QEMU wrote it, say.
+        shutil.rmtree(backing, ignore_errors=True)
+        return _woken(bench, folder, asleep(bench, cache), port)
+
+
+def _woken(bench: Bench, folder: Path, backing: Path, port: int | None) -> Machine:
     for left in reversed(range(TRIES)):
         free = free_ports()
         machine = make(bench, folder, backing, Ports(port or free.ssh, free.adb))

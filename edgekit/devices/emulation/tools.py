@@ -40,7 +40,7 @@ def find_tools(cache: Cache) -> Tools:
         oldest = ".".join(map(str, OLDEST))
         raise ToolsMissing(
             f"QEMU {oldest} or later is needed, qemu-system-aarch64 {here}, and it could not be fetched: {error}",
-            hint=INSTALL,
+            hint=f"{INSTALL}; {error.hint}",
         ) from error
 
 

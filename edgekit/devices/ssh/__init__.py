@@ -142,7 +142,7 @@ class Ssh(Shell):
         said = ended.stderr
         last = (said.strip().splitlines() or [""])[-1]
         if "HOST IDENTIFICATION HAS CHANGED" in said:
-            return HostKeyChanged(f"{self.url}: {_changed(said)}", hint=f"edgekit device trust {self.url}")
+            return HostKeyChanged(f"{self.url}: {_changed(said)}", hint=f"edgekit device trust {self.url} --replace")
         if "ost key verification failed" in said:
             name = re.search(r"host key is known for (\S+)", said)
             message = (
