@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 from dataclasses import dataclass
 from importlib.resources import files
@@ -92,10 +91,7 @@ def find_image(tools: Tools, cache: Cache) -> Image:
     """The image, made if it is not there; one that is damaged is made anew. Raises ToolsMissing, ImageDamaged."""
     guest = {path.name: path.read_text() for path in files(__package__).joinpath("guest").iterdir()}
     recipe = {"schema": 1, "userland": USERLAND, "etc": ETC, "guest": guest, "sizes": [DISK, SMALL], "unused": UNUSED}
-    image = Image(cache.made().fetch(digest_of(recipe), lambda folder: _make(folder, guest, tools, cache))[0])
-    with contextlib.suppress(PermissionError):
-        image.identity.chmod(0o600)  # ssh takes no other, and a cache that was restored from somewhere may have lost it
-    return image
+    return Image(cache.made().fetch(digest_of(recipe), lambda folder: _make(folder, guest, tools, cache))[0])
 
 
 def _make(folder: Path, guest: dict[str, str], tools: Tools, cache: Cache) -> None:
