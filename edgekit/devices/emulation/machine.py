@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import shlex
@@ -15,25 +14,24 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO
 
 from edgekit.cache import storage_errors
 from edgekit.devices import process
 from edgekit.devices.emulation import qemu
 from edgekit.devices.emulation.board import Board
+from edgekit.devices.emulation.folder import claimed
 from edgekit.devices.emulation.image import Image
 from edgekit.devices.emulation.qemu import Ports
 from edgekit.devices.emulation.qmp import Qmp
 from edgekit.devices.emulation.tools import Tools
-from edgekit.errors import BootFailed, DeviceBusy, EmulationError, ImageDamaged, PortTaken
+from edgekit.errors import BootFailed, EmulationError, ImageDamaged, PortTaken
 
 BOOT_S = 180.0
 """Time limit of a start from nothing. On two quiet cores it takes 10 s."""
 LOOK_S = 0.05
 DISK_S = 20.0
 END_S = 20.0
-CLAIM_S = 1.0
-"""How long a folder is waited for: whoever sweeps, or looks whether it is in use, holds its lock for a moment."""
 PANIC = "Kernel panic"
 UP = "edgekit: up"
 """What `guest/start` says once sshd and adbd run."""
@@ -214,7 +212,7 @@ def make(bench: Bench, folder: Path, backing: Path, ports: Ports | None = None) 
     Raises DeviceBusy if the folder is in use, StorageError.
     """
     with storage_errors(folder.parent):
-        lock = _claimed(folder)
+        lock = claimed(folder)
         try:
             for name in DISKS:
                 _overlay(bench.tools, backing / f"{name}.qcow2", folder / f"{name}.qcow2")
@@ -223,23 +221,6 @@ def make(bench: Bench, folder: Path, backing: Path, ports: Ports | None = None) 
             shutil.rmtree(folder, ignore_errors=True)
             lock.close()
             raise
-
-
-def in_use(folder: Path) -> bool:
-    """Whether somebody makes, has or keeps the device in that folder."""
-    try:
-        _locked(folder, "r+b").close()
-    except DeviceBusy:
-        return True
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    return False
-
-
-def sweep(folder: Path) -> None:
-    """Remove the folder of a device that nobody has any more, or what is left of it: its lock may be gone already."""
-    with contextlib.suppress(DeviceBusy, FileNotFoundError, NotADirectoryError), _locked(folder, "ab"):
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def free_ports() -> Ports:
@@ -254,35 +235,6 @@ def _free(held: contextlib.ExitStack) -> Iterator[int]:
         listener = held.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))
         yield listener.getsockname()[1]
-
-
-def _claimed(folder: Path) -> IO[bytes]:
-    """The lock of a folder that is there, and ours: whoever swept it meanwhile has removed the lock with it."""
-    deadline = time.monotonic() + CLAIM_S
-    while True:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        try:
-            lock = _locked(folder, "ab")
-        except FileNotFoundError:
-            continue
-        except DeviceBusy:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(LOOK_S)
-            continue
-        if os.fstat(lock.fileno()).st_nlink:
-            return lock
-        lock.close()
-
-
-def _locked(folder: Path, mode: Literal["ab", "r+b"]) -> IO[bytes]:
-    lock = (folder / "lock").open(mode)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        lock.close()
-        raise DeviceBusy(f"'{folder.name}' is there already", hint="edgekit device list") from error
-    return lock
 
 
 def _overlay(tools: Tools, backing: Path, disk: Path) -> None:

@@ -20,8 +20,9 @@ from edgekit.atomic import create, write
 from edgekit.cache import Cache
 from edgekit.devices.emulation.asleep import MEMORY, asleep
 from edgekit.devices.emulation.board import Board
+from edgekit.devices.emulation.folder import in_use, sweep
 from edgekit.devices.emulation.image import find_image
-from edgekit.devices.emulation.machine import Bench, Machine, free_ports, in_use, make, sweep
+from edgekit.devices.emulation.machine import Bench, Machine, free_ports, make
 from edgekit.devices.emulation.qemu import Ports
 from edgekit.devices.emulation.tools import find_tools
 from edgekit.errors import BootFailed, DeviceBusy, ImageDamaged, OptionError, PortTaken, UnknownName, suggest

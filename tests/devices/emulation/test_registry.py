@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.cache import Cache
-from edgekit.devices.emulation import machine, qmp, registry
+from edgekit.devices.emulation import folder, machine, qmp, registry
 from edgekit.devices.emulation.board import Board
 from edgekit.devices.emulation.image import Image, find_image
 from edgekit.devices.emulation.tools import Tools, find_tools
@@ -46,13 +46,13 @@ def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def emulators(place: Path) -> list[int]:
     """Every process that was started with a path in that folder."""
     found = []
-    for folder in Path("/proc").glob("[0-9]*"):
+    for process in Path("/proc").glob("[0-9]*"):
         try:
-            argv = (folder / "cmdline").read_bytes()
+            argv = (process / "cmdline").read_bytes()
         except OSError:
             continue
-        if str(place).encode() in argv and int(folder.name) != os.getpid():
-            found.append(int(folder.name))
+        if str(place).encode() in argv and int(process.name) != os.getpid():
+            found.append(int(process.name))
     return found
 
 
@@ -165,18 +165,18 @@ def test_a_disk_that_is_no_disk_is_said(tmp_path: Path) -> None:
 
 
 def test_who_only_looks_at_a_folder_keeps_nobody_from_claiming_it(tmp_path: Path) -> None:
-    machine._claimed(tmp_path / "new").close()
-    look = machine._locked(tmp_path / "new", "r+b")
+    folder.claimed(tmp_path / "new").close()
+    look = folder._locked(tmp_path / "new", "r+b")
     over = threading.Timer(0.3, look.close)
     over.start()
-    machine._claimed(tmp_path / "new").close()
+    folder.claimed(tmp_path / "new").close()
     over.join()
 
 
 def test_what_a_guard_left_that_was_killed_while_it_removed_its_folder_is_swept(tmp_path: Path) -> None:
     (tmp_path / "half").mkdir()
     (tmp_path / "half/disk.qcow2").touch()
-    machine.sweep(tmp_path / "half")
+    folder.sweep(tmp_path / "half")
     assert not (tmp_path / "half").exists()
 
 
