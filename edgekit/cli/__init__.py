@@ -42,6 +42,7 @@ def _fail(error: BaseException) -> int:
     from edgekit.cli.output import print_error
 
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # where results go: what we write says so itself
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left of them would be tried again at the exit
         error = StorageError("standard output cannot be written: its disk is full", hint="df -h")
     if not isinstance(error, EdgekitError):  # the last door: nobody is shown a traceback unasked
         if os.environ.get("EDGEKIT_DEBUG"):
