@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from edgekit.ir.artifact import Artifact, Format
-from edgekit.specs.profile import Quantize
-from edgekit.specs.target import Runtime, Target
+from edgekit.specs.compression import Quantize
+from edgekit.specs.target import Precision, Runtime, Target
 
 if TYPE_CHECKING:
     from edgekit.ir.program import Program
@@ -23,6 +24,9 @@ class Backend(Protocol):
     """Distributions whose versions decide the bytes: part of the cache key and of the bundle's manifest."""
     preload: ClassVar[tuple[str, ...]]
     """Modules that a lowering needs, imported while the program is still being captured."""
+
+    refuses: ClassVar[Mapping[Precision, str]]
+    """Why it cannot make a file of that precision; every precision that is not named works, on any target."""
 
     def quantization(self, recipe: Quantize, runtime: Runtime) -> Quantization:
         """The quantizer that annotates what this backend's kernels fuse, and whether it wants folded weights."""

@@ -31,7 +31,7 @@ def capture(model: Model) -> Program:
             f"torch.export could not trace {where}: {in_a_line(error)}",
             hint="control flow that depends on a tensor's values must become torch.where or torch.cond",
         ) from error
-    return Program(exported, signature(model.project, results))
+    return Program(exported, signature(model.project, results), model.history)
 
 
 def signature(project: Project, results: Any) -> Signature:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from edgekit.errors import ForwardError, LoadError
 from edgekit.frontend.preprocess import Deployed
+from edgekit.ir.program import PassRecord
 from edgekit.samples import Samples
 from edgekit.specs.factory import in_a_line, place, resolve
 from edgekit.specs.project import Project
@@ -24,6 +25,8 @@ class Model:
     project: Project
     examples: tuple[Tensor, ...]
     """Raw inputs with batch 1, in the order of the project's `[inputs]`."""
+    history: tuple[PassRecord, ...] = ()
+    """What was done to the network since its factory made it."""
 
 
 def load(project: Project) -> Model:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from edgekit.errors import PassError
 from edgekit.passes.base import Pass
-from edgekit.specs.profile import Quantize
+from edgekit.specs.compression import Quantize
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -70,5 +70,5 @@ class QuantizePass(Pass):
             ("symmetric", str(recipe.activations.symmetric).lower()),
             ("observer", recipe.activations.observer),
             ("samples", str(len(self.samples))),
-            ("skip", " ".join(recipe.skip)),
+            ("skip", " ".join(recipe.kept)),
         )

@@ -22,7 +22,7 @@ from edgekit.pipeline.background import threads
 from edgekit.pipeline.inputs import Data, Network
 from edgekit.pipeline.line import Line
 from edgekit.pipeline.order import Order
-from edgekit.specs.profile import Quantize
+from edgekit.specs.compression import Quantize
 
 if TYPE_CHECKING:
     from edgekit.ir.program import Program

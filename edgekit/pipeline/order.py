@@ -67,6 +67,6 @@ def _order(
     board = override.apply(board, "target", changes)
     chosen = catalog.profile(profile) if profile else catalog.default_profile(board)
     order = Order(project, board, board.select_runtime(backend), override.apply(chosen, "profile", changes))
-    order.profile.check(order.target, order.runtime)
-    _ = order.backend  # a backend that is not installed is told now
+    # A backend that is not installed is told now.
+    order.profile.check(order.target, order.runtime, order.backend.refuses)
     return order

@@ -2,46 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from edgekit.errors import Misfit
+from edgekit.specs.compression import Prune, Quantize, Recover
 from edgekit.specs.spec import Flag, Real, Spec, Whole
 from edgekit.specs.target import Precision, Runtime, Target
 
-Granularity = Literal["per-tensor", "per-channel"]
-Observer = Literal["minmax", "histogram"]
-
-
-class Weights(Spec):
-    dtype: Literal["int8"] = "int8"
-    granularity: Granularity = "per-channel"
-    symmetric: Flag = True
-
-
-class Activations(Spec):
-    dtype: Literal["int8"] = "int8"
-    """Eight bits; whether signed or not is the runtime's choice (`Runtime.activations`)."""
-    granularity: Literal["per-tensor"] = "per-tensor"
-    symmetric: Flag = False
-    observer: Observer = "minmax"
-
-
-class Quantize(Spec):
-    """Post-training static quantization, calibrated on the project's calibration set."""
-
-    mode: Literal["static"] = "static"
-    weights: Weights = Weights()
-    activations: Activations = Activations()
-    samples: Whole = Field(default=512, gt=0)
-    """How many calibration samples are used, at most."""
-    skip: tuple[str, ...] = ()
-    """Modules that stay in float, by name or pattern: `features.0`, `classifier.*`."""
-
-    @property
-    def precision(self) -> Precision:
-        return "static-int8"
+NOTHING: Mapping[Precision, str] = MappingProxyType({})
 
 
 class Bound(Spec):
@@ -103,6 +75,8 @@ class Profile(Spec):
     families: tuple[str, ...] = Field(min_length=1)
     default: Flag = False
     """Whether its families use it when no profile is named."""
+    prune: Prune | None = None
+    recover: Recover | None = None
     quantize: Quantize | None = None
     probe: Probe = Probe()
     gates: Gates = Gates()
@@ -111,13 +85,18 @@ class Profile(Spec):
     def precision(self) -> Precision:
         return self.quantize.precision if self.quantize else "float32"
 
-    def check(self, target: Target, runtime: Runtime) -> None:
-        """Raise Misfit, naming every reason, if this profile cannot serve `runtime` of `target`."""
+    def check(self, target: Target, runtime: Runtime, refuses: Mapping[Precision, str] = NOTHING) -> None:
+        """Raise Misfit, naming every reason, if this profile cannot serve `runtime` of `target`.
+
+        `refuses` holds what the runtime's backend cannot make, and why.
+        """
         problems = []
         if target.family not in self.families:
             problems.append(f"it is written for {', '.join(self.families)}, and '{target.id}' is of '{target.family}'")
         if self.precision not in runtime.precisions:
             problems.append(f"'{runtime.backend}' on '{target.id}' cannot run {self.precision}")
+        if self.precision in refuses:
+            problems.append(f"'{runtime.backend}' cannot run {self.precision}: {refuses[self.precision]}")
         if problems:
             raise Misfit(
                 f"profile '{self.id}' does not fit target '{target.id}': {'; '.join(problems)}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field, field_validator
 
@@ -10,8 +10,9 @@ from edgekit.errors import UnknownName, suggest
 from edgekit.runner.runtimes import DISTRIBUTIONS
 from edgekit.specs.spec import Flag, Spec, Whole
 
-Precision = Literal["float32", "static-int8"]
+Precision = Literal["float32", "float16", "static-int8", "static-int16", "dynamic-int8", "weight-int8", "weight-int4"]
 """What a runtime can be given: `Quantize.precision` of a profile says which is asked for."""
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 class Cpu(Spec):
@@ -35,7 +36,8 @@ class Runtime(Spec):
 
     backend: str
     delegates: tuple[str, ...] = Field(min_length=1)
-    precisions: tuple[Precision, ...] = ("float32", "static-int8")
+    precisions: tuple[Precision, ...] = PRECISIONS
+    """What the board's kernels run, of what the backend makes."""
     activations: Literal["int8", "uint8"] = "int8"
     """The activation type this runtime's integer kernels are quickest with on this CPU (or demand)."""
 

@@ -74,7 +74,7 @@ def quantizer_of(backend: str) -> tuple[Any, bool]:
     from edgekit.backends.executorch import ExecuTorch
     from edgekit.backends.onnx import Onnx
     from edgekit.backends.tflite import TFLite
-    from edgekit.specs.profile import Quantize
+    from edgekit.specs.compression import Quantize
     from edgekit.specs.target import Runtime
 
     made = {"executorch": ExecuTorch, "onnx": Onnx, "tflite": TFLite}[backend]()

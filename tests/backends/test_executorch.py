@@ -22,7 +22,7 @@ from edgekit.ir.artifact import Artifact
 from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature, TensorSpec
 from edgekit.ir.sqnr import sqnr_db
-from edgekit.specs.profile import Activations, Quantize, Weights
+from edgekit.specs.compression import Activations, Quantize, Weights
 from tests.backends.executorch_examples import (
     IMAGE,
     MACS,
@@ -163,7 +163,7 @@ import sys
 from pathlib import Path
 from tests.backends.executorch_examples import RUNTIME, TARGET, ExecuTorch, images, quantize
 from edgekit.frontend.store import load_program
-from edgekit.specs.profile import Quantize
+from edgekit.specs.compression import Quantize
 program, out = load_program(Path(sys.argv[1])), Path(sys.argv[2])
 ExecuTorch().lower(quantize(program, Quantize(), images(16)), TARGET, RUNTIME, out)
 """

@@ -16,7 +16,7 @@ from edgekit.errors import UnsupportedOperator
 from edgekit.ir.artifact import Artifact
 from edgekit.ir.program import Program
 from edgekit.ir.signature import TensorSpec
-from edgekit.specs.profile import Quantize, Weights
+from edgekit.specs.compression import Quantize, Weights
 from tests.backends.executorch_examples import RUNTIME, TARGET, Samples, capture, quantize, reference, run
 
 PER_TENSOR = Weights(granularity="per-tensor")

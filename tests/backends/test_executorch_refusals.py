@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from edgekit.backends.executorch import ExecuTorch, xnnpack
 from edgekit.errors import LoweringError, Misfit, UnsupportedOperator
 from edgekit.ir.signature import TensorSpec
-from edgekit.specs.profile import Quantize, Weights
+from edgekit.specs.compression import Quantize, Weights
 from edgekit.specs.target import Runtime
 from tests.backends.executorch_examples import RUNTIME, TARGET, capture
 

@@ -11,7 +11,7 @@ from edgekit.backends.executorch import ExecuTorch
 from edgekit.frontend.capture import capture
 from edgekit.frontend.load import batches, load
 from edgekit.samples import load_samples
-from edgekit.specs.profile import Quantize
+from edgekit.specs.compression import Quantize
 from edgekit.specs.project import Project
 from tests.backends.executorch_examples import RUNTIME, TARGET, quantize, run
 

@@ -22,7 +22,7 @@ from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature, TensorSpec
 from edgekit.passes.quantize import QuantizePass
 from edgekit.specs.catalog import Catalog
-from edgekit.specs.profile import Activations, Quantize
+from edgekit.specs.compression import Activations, Quantize
 from edgekit.specs.project import Input, Preprocess
 
 TARGET = Catalog.default().target("jetson-orin-nano")

@@ -17,7 +17,7 @@ from edgekit.ir.artifact import Artifact
 from edgekit.ir.measurement import Array
 from edgekit.passes.quantize import QuantizePass
 from edgekit.samples import Samples, load_samples
-from edgekit.specs.profile import Quantize
+from edgekit.specs.compression import Quantize
 from edgekit.specs.project import Project
 from edgekit.specs.target import Runtime, Target
 

@@ -21,7 +21,7 @@ from edgekit.passes.base import Pass
 from edgekit.passes.quantize import QuantizePass
 from edgekit.pipeline.order import Order, orders
 from edgekit.samples import load_samples
-from edgekit.specs.profile import Quantize
+from edgekit.specs.compression import Quantize
 from edgekit.specs.project import Project
 
 Sample = tuple[torch.Tensor, ...]

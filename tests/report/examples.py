@@ -16,7 +16,8 @@ from edgekit.parity.numeric import NumericParity
 from edgekit.report.assemble import report
 from edgekit.report.record import ArtifactRecord, BundleRecord, File, Report, Stage
 from edgekit.samples import Sampling
-from edgekit.specs.profile import Gates, Profile, Quantize
+from edgekit.specs.compression import Quantize
+from edgekit.specs.profile import Gates, Profile
 from edgekit.specs.target import Cpu, Deploy, Emulation, Memory, Runtime, Target
 from tests.parity.examples import environment, pair, timed
 

@@ -75,7 +75,7 @@ def test_a_gate_at_zero_is_still_a_gate() -> None:
         (("0.95", "0.3"), r"'gates\.agreement\.confidence': input should be greater than 0\.5", None),
         (("0.95", "1.0"), r"'gates\.agreement\.confidence': input should be less than 1", None),
         (("{ max = 0.35 }", "0.35"), r"'gates\.size_ratio': should be a table", None),
-        (("per-tensor", "per-pixel"), r"'quantize\.weights\.granularity': input should be 'per-tensor' or", None),
+        (("per-tensor", "per-pixel"), r"'quantize\.weights\.granularity': input should be 'per-tensor', ", None),
         (('["stem.*"]', '"stem.*"'), r"'quantize\.skip': should be a list", None),
         (("skip", "samples = 0\nskip"), r"'quantize\.samples': input should be greater than 0", None),
         (("skip", "samples = 1.5\nskip"), r"'quantize\.samples': input should be a valid integer", None),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from edgekit.errors import Misfit
 from edgekit.ir.artifact import Artifact, Format
-from edgekit.specs.profile import Quantize
-from edgekit.specs.target import Runtime, Target
+from edgekit.specs.compression import Quantize
+from edgekit.specs.target import Precision, Runtime, Target
 
 if TYPE_CHECKING:
     from edgekit.ir.program import Program
@@ -33,6 +34,10 @@ class ExecuTorch:
         "executorch.runtime",
         "edgekit.backends.executorch.convert",
         "edgekit.backends.executorch.placement",
+    )
+
+    refuses: ClassVar[Mapping[Precision, str]] = dict.fromkeys(
+        ("float16", "static-int16", "dynamic-int8", "weight-int8", "weight-int4"), "edgekit does not lower to it yet"
     )
 
     def quantization(self, recipe: Quantize, runtime: Runtime) -> Quantization:

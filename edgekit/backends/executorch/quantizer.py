@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edgekit.passes.observers import activation_observer, weight_observer
 from edgekit.passes.skip import is_skipped
-from edgekit.specs.profile import Activations, Quantize, Weights
+from edgekit.specs.compression import Activations, Quantize, Weights
 
 if TYPE_CHECKING:
     from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import XNNPACKQuantizer
@@ -20,7 +21,7 @@ EPS = 2.0**-12
 
 
 def quantizer(recipe: Quantize) -> XNNPACKQuantizer:
-    """Annotates what XNNPACK fuses, but preprocessing and the modules that `recipe.skip` names."""
+    """Annotates what XNNPACK fuses, but preprocessing and the modules that `recipe.kept` names."""
     from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import XNNPACKQuantizer
     from torchao.quantization.pt2e.quantizer import QuantizationConfig
 
@@ -28,7 +29,7 @@ def quantizer(recipe: Quantize) -> XNNPACKQuantizer:
     config = QuantizationConfig(activations, activations, _weights(recipe.weights), None)
 
     def chosen(node: Node) -> bool:
-        return not is_preprocessing(node) and not is_skipped(node, recipe.skip)
+        return not is_preprocessing(node) and not is_skipped(node, recipe.kept)
 
     # set_module_name(x, None) raises in executorch 1.5.1; a filter is the way to leave modules out.
     return XNNPACKQuantizer().set_global(config).set_filter_function(chosen)
@@ -42,31 +43,27 @@ def is_preprocessing(node: Node) -> bool:
 
 def _activations(recipe: Activations) -> QuantizationSpec:
     import torch
-    from torchao.quantization.pt2e import HistogramObserver, MinMaxObserver
     from torchao.quantization.pt2e.quantizer import QuantizationSpec
 
-    observer = {"minmax": MinMaxObserver, "histogram": HistogramObserver}[recipe.observer]
     return QuantizationSpec(
         dtype=torch.int8,
         quant_min=-128,
         quant_max=127,
         qscheme=torch.per_tensor_symmetric if recipe.symmetric else torch.per_tensor_affine,
-        observer_or_fake_quant_ctr=observer.with_args(eps=EPS),
+        observer_or_fake_quant_ctr=activation_observer(recipe, EPS),
     )
 
 
 def _weights(recipe: Weights) -> QuantizationSpec:
     import torch
-    from torchao.quantization.pt2e import MinMaxObserver, PerChannelMinMaxObserver
     from torchao.quantization.pt2e.quantizer import QuantizationSpec
 
     per_channel = recipe.granularity == "per-channel"
-    observer = PerChannelMinMaxObserver if per_channel else MinMaxObserver
     return QuantizationSpec(
         dtype=torch.int8,
         quant_min=-127,
         quant_max=127,
         qscheme=torch.per_channel_symmetric if per_channel else torch.per_tensor_symmetric,
         ch_axis=0,
-        observer_or_fake_quant_ctr=observer.with_args(eps=EPS),
+        observer_or_fake_quant_ctr=weight_observer(recipe, EPS),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -9,8 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 from edgekit.errors import LoweringError
 from edgekit.ir.artifact import Artifact, Format
 from edgekit.ir.signature import Signature
-from edgekit.specs.profile import Quantize
-from edgekit.specs.target import Runtime, Target
+from edgekit.specs.compression import Quantize
+from edgekit.specs.target import Precision, Runtime, Target
 
 if TYPE_CHECKING:
     from onnx import GraphProto
@@ -35,6 +36,10 @@ class Onnx:
         "onnx",
         "onnxruntime",
         "torch.ao.quantization.fx._decomposed",
+    )
+
+    refuses: ClassVar[Mapping[Precision, str]] = dict.fromkeys(
+        ("float16", "static-int16", "dynamic-int8", "weight-int8", "weight-int4"), "edgekit does not lower to it yet"
     )
 
     def quantization(self, recipe: Quantize, runtime: Runtime) -> Quantization:

@@ -8,7 +8,6 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 from torch.fx import GraphModule, Node
-from torchao.quantization.pt2e import HistogramObserver, MinMaxObserver, PerChannelMinMaxObserver
 from torchao.quantization.pt2e.quantizer import (
     DerivedQuantizationSpec,
     QuantizationAnnotation,
@@ -18,8 +17,9 @@ from torchao.quantization.pt2e.quantizer import (
 )
 from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY, EdgeOrNode, QuantizationSpecBase
 
+from edgekit.passes.observers import activation_observer, weight_observer
 from edgekit.passes.skip import is_skipped
-from edgekit.specs.profile import Activations, Quantize, Weights
+from edgekit.specs.compression import Activations, Quantize, Weights
 
 aten = torch.ops.aten
 
@@ -80,7 +80,7 @@ class OnnxQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
         self._activation = _activation_spec(recipe.activations, activations)
         self._integer_bias = integer_bias
         self._weight = _weight_spec(recipe.weights)
-        self._skip: Sequence[str] = recipe.skip
+        self._skip: Sequence[str] = recipe.kept
 
     def annotate(self, model: GraphModule) -> GraphModule:
         """Annotate every node of `model` that is not skipped; producers come before consumers."""
@@ -149,21 +149,20 @@ def _is_quantized(node: Node) -> bool:
 
 
 def _activation_spec(activations: Activations, dtype: Literal["int8", "uint8"]) -> QuantizationSpec:
-    observer = HistogramObserver if activations.observer == "histogram" else MinMaxObserver
     scheme = torch.per_tensor_symmetric if activations.symmetric else torch.per_tensor_affine
     low, high = (0, 255) if dtype == "uint8" else (-128, 127)
     # The floor keeps bias / (input scale * weight scale) inside int32 where a tensor is all but zero.
-    return QuantizationSpec(getattr(torch, dtype), observer.with_args(eps=2**-16), low, high, scheme)
+    return QuantizationSpec(getattr(torch, dtype), activation_observer(activations, 2**-16), low, high, scheme)
 
 
 def _weight_spec(weights: Weights) -> QuantizationSpec:
     # Never -128: Arm kernels without dotprod add two products in int16, where (-128 * -128) twice overflows.
-    low, high, floor = -127, 127, 2**-20
+    low, high, observer = -127, 127, weight_observer(weights, 2**-20)
     if weights.granularity == "per-tensor":
         scheme = torch.per_tensor_symmetric if weights.symmetric else torch.per_tensor_affine
-        return QuantizationSpec(torch.int8, MinMaxObserver.with_args(eps=floor), low, high, scheme)
+        return QuantizationSpec(torch.int8, observer, low, high, scheme)
     scheme = torch.per_channel_symmetric if weights.symmetric else torch.per_channel_affine
-    return QuantizationSpec(torch.int8, PerChannelMinMaxObserver.with_args(eps=floor), low, high, scheme, ch_axis=0)
+    return QuantizationSpec(torch.int8, observer, low, high, scheme, ch_axis=0)
 
 
 def _bias_spec(edges: list[EdgeOrNode], weight: QuantizationSpec) -> DerivedQuantizationSpec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -9,8 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 from edgekit.errors import Misfit
 from edgekit.ir.artifact import Artifact, Format
 from edgekit.ir.program import Program
-from edgekit.specs.profile import Quantize
-from edgekit.specs.target import Runtime, Target
+from edgekit.specs.compression import Quantize
+from edgekit.specs.target import Precision, Runtime, Target
 
 if TYPE_CHECKING:
     from edgekit.passes.quantize import Quantization
@@ -31,6 +32,10 @@ class TFLite:
         "flatbuffers",
     )
     preload: ClassVar[tuple[str, ...]] = ("litert_torch", "ai_edge_litert.interpreter")
+
+    refuses: ClassVar[Mapping[Precision, str]] = dict.fromkeys(
+        ("float16", "static-int16", "dynamic-int8", "weight-int8", "weight-int4"), "edgekit does not lower to it yet"
+    )
 
     def quantization(self, recipe: Quantize, runtime: Runtime) -> Quantization:
         """int8 weights and activations, weights unfolded. Raises Misfit for what LiteRT's int8 kernels cannot run."""

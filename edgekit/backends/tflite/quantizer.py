@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import torch
 from torch import fx
-from torchao.quantization.pt2e import HistogramObserver, MinMaxObserver, PerChannelMinMaxObserver
 from torchao.quantization.pt2e.quantizer import (
     FixedQParamsQuantizationSpec,
     QuantizationAnnotation,
@@ -21,8 +20,9 @@ from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
 from edgekit.backends.tflite.arithmetic import spell_out
 from edgekit.backends.tflite.layout import average_channels_last
+from edgekit.passes.observers import activation_observer, weight_observer
 from edgekit.passes.skip import is_skipped
-from edgekit.specs.profile import Activations, Quantize, Weights
+from edgekit.specs.compression import Activations, Quantize, Weights
 
 aten = torch.ops.aten
 # Not transposed convolutions: the converter leaves them in float even between quantized tensors.
@@ -66,7 +66,7 @@ class LiteRTQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
 
     def __init__(self, recipe: Quantize) -> None:
         super().__init__()
-        self.skip = recipe.skip
+        self.skip = recipe.kept
         self.activation = activation_spec(recipe.activations)
         self.weight = weight_spec(recipe.weights)
 
@@ -121,18 +121,17 @@ class LiteRTQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
 
 def activation_spec(activations: Activations) -> QuantizationSpec:
     """int8, one scale a tensor; symmetric means a zero point of 0."""
-    observer = HistogramObserver if activations.observer == "histogram" else MinMaxObserver
     scheme = torch.per_tensor_symmetric if activations.symmetric else torch.per_tensor_affine
-    return QuantizationSpec(torch.int8, observer.with_args(eps=2**-12), -128, 127, scheme)
+    return QuantizationSpec(torch.int8, activation_observer(activations, 2**-12), -128, 127, scheme)
 
 
 def weight_spec(weights: Weights) -> QuantizationSpec:
     """int8 with zero point 0, as LiteRT's quantization specification demands of weights."""
     # A channel that is all zeros needs a scale with which its bias still fits 32 bits.
+    observer = weight_observer(weights, 2**-16)
     if weights.granularity == "per-channel":
-        observer = PerChannelMinMaxObserver.with_args(eps=2**-16)
         return QuantizationSpec(torch.int8, observer, -127, 127, torch.per_channel_symmetric, 0)
-    return QuantizationSpec(torch.int8, MinMaxObserver.with_args(eps=2**-16), -127, 127, torch.per_tensor_symmetric)
+    return QuantizationSpec(torch.int8, observer, -127, 127, torch.per_tensor_symmetric)
 
 
 def fixed_spec(scale: float, zero_point: int) -> FixedQParamsQuantizationSpec:

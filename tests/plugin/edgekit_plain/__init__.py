@@ -14,12 +14,14 @@ from edgekit.ir.artifact import Artifact, Format
 from edgekit.parity.metrics import TopOne
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from edgekit.ir.measurement import Array
     from edgekit.ir.program import Program
     from edgekit.parity.metrics import Outputs
     from edgekit.passes.quantize import Quantization
-    from edgekit.specs.profile import Quantize
-    from edgekit.specs.target import Runtime, Target
+    from edgekit.specs.compression import Quantize
+    from edgekit.specs.target import Precision, Runtime, Target
 
 
 def catalog() -> Path:
@@ -35,6 +37,7 @@ class PlainOnnx:
     format: ClassVar[Format] = "onnx"
     packages: ClassVar[tuple[str, ...]] = ("edgekit-plain", *Onnx.packages)
     preload: ClassVar[tuple[str, ...]] = Onnx.preload
+    refuses: ClassVar[Mapping[Precision, str]] = {}
 
     def quantization(self, recipe: Quantize, runtime: Runtime) -> Quantization:
         """Raises Misfit: there is nothing to quantize for."""
