@@ -30,6 +30,14 @@ class Baseline:
 
 
 @dataclass(frozen=True)
+class Floating:
+    """What the float file of the same backend takes on the same device."""
+
+    latency: Latency
+    instructions: int | None
+
+
+@dataclass(frozen=True)
 class Facts:
     """Everything a gate can ask for. Shares are in [0, 1]."""
 
@@ -41,6 +49,8 @@ class Facts:
     device: Device
     baseline: Baseline | None = None
     """None where no earlier run was given to compare with."""
+    floating: Floating | None = None
+    """None where the float file was not run there."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +140,10 @@ def _read(name: str, bound: Bound, facts: Facts) -> Estimate | _Unread:
             return _on_device(name, facts)
         case "instructions_ratio":
             return _instructions(facts)
+        case "not_slower":
+            return _against_float(facts)
+        case "smaller":
+            return _exact(facts.size_ratio)
         case _:
             return _exact(getattr(facts, name))
 
@@ -165,6 +179,27 @@ def _instructions(facts: Facts) -> Estimate | _Unread:
     if not baseline.instructions:
         return _Unread("undecided", f"the baseline {baseline.reason or 'counted no instructions'}; {_EMULATE_IT}")
     return _exact(counted / baseline.instructions)
+
+
+def _against_float(facts: Facts) -> Estimate | _Unread:
+    """Of instructions where they are counted, else of the time that half of all answers take at most."""
+    candidate, floating = facts.comparison.candidate, facts.floating
+    if facts.device == "none":
+        return _Unread("not measurable", f"no device was probed; {_PROBE_IT} tells")
+    if candidate.environment.host_stand_in:
+        return _Unread(
+            "not measurable", f"the host stood in for the target; {_PROBE_IT} on the target, or an emulated one"
+        )
+    if floating is None:
+        return _Unread("not measurable", "the model is the float model")
+    if facts.device == "emulated":
+        if not candidate.instructions or not floating.instructions:
+            return _Unread("not measurable", "this device counts no instructions")
+        return _exact(candidate.instructions / floating.instructions)
+    ours, theirs = (_latency(50, latency) for latency in (candidate.latency, floating.latency))
+    if isinstance(ours, _Unread) or isinstance(theirs, _Unread):
+        return ours if isinstance(ours, _Unread) else theirs
+    return _exact(ours.value / theirs.value)
 
 
 def _latency(percent: int, latency: Latency) -> Estimate | _Unread:

@@ -58,6 +58,7 @@ def megabytes(value_mb: float) -> str:
 
 _IN_FLOAT = "keep the most sensitive layers in float, by 'skip' under [quantize] in the profile"
 _PLACEMENT = "see which operators it is: edgekit inspect BUNDLE --placement"
+_FLOAT_IS_QUICKER = "let edgekit leave in float what is quicker there (--profile FAMILY-int8-mixed), or ship float"
 _SINCE = "see what changed since: the model, the profile, or the runtime's version"
 _QUICKER = "try another runtime of the target (--backend), or a smaller model"
 
@@ -68,6 +69,8 @@ QUANTITIES: Mapping[str, Quantity] = {
     "integer_share": Quantity("Weights stored as small integers", percent, _PLACEMENT),
     "integer_macs_share": Quantity("Arithmetic done on small integers", percent, _PLACEMENT),
     "fallback_share": Quantity("Work left to slow fallback code", percent, _PLACEMENT),
+    "smaller": Quantity("Size of the model's file against the float model's", times, _PLACEMENT),
+    "not_slower": Quantity("Time or work of an answer against the float model's", times, _FLOAT_IS_QUICKER),
     "latency_p50_ms": Quantity("Time that half of all answers take at most", milliseconds, _QUICKER),
     "latency_p90_ms": Quantity("Time that nine of ten answers take at most", milliseconds, _QUICKER),
     "peak_rss_mb": Quantity("Memory needed at the peak", megabytes, _QUICKER),

@@ -21,8 +21,10 @@ from edgekit.errors import EdgekitError, UnknownName
 from edgekit.ir.artifact import Format
 from edgekit.ir.measurement import Measurement
 from edgekit.measure.installed import Installed
+from edgekit.parity.gates import Floating
 from edgekit.pipeline.build import Build, eager_answers, evaluation, exclusive, on_host
 from edgekit.pipeline.compile import Compilation
+from edgekit.pipeline.floating import is_asked, measure_float
 from edgekit.pipeline.inputs import Data
 from edgekit.pipeline.line import Line
 from edgekit.pipeline.order import Order
@@ -76,6 +78,7 @@ def run(order: Order, line: Line, out: Path, key: SigningKey, trial: Trial, samp
         with compilation.lowered() as finished:
             compiled = finished()
         bundle = pack_bundle(compilation, compiled, key, staging)
+        floating = _floating(compilation, device, runtime, key)
         with line.stage("flash"):
             installation = flash(bundle, device, runtime)
         try:
@@ -83,7 +86,7 @@ def run(order: Order, line: Line, out: Path, key: SigningKey, trial: Trial, samp
             host = on_host(Build(compilation, compiled, bundle, data)) if device.kind != "local" else None
             reference = _reference(compilation, data, device.kind)
             probed = _probe(installation, order, line, data)
-            evidence = Evidence(reference, probed, data.samples.sampling, host, earlier)
+            evidence = Evidence(reference, probed, data.samples.sampling, host, earlier, floating)
             report = decide(compilation, compiled, bundle, evidence, _shown(device.url), staging)
             _settle(installation, report, trial)
         except BaseException:
@@ -156,6 +159,14 @@ def _reference(compilation: Compilation, data: Data, kind: DeviceKind) -> Measur
     with compilation.line.stage("reference"):
         project = compilation.order.project
         return Eager(lambda: load(project)).measure(data.samples, compilation.order.profile.probe)
+
+
+def _floating(compilation: Compilation, device: Transport, runtime: str, key: SigningKey) -> Floating | None:
+    """What the float file takes there; before the trial, so that only one is on the device at a time."""
+    if not is_asked(compilation.order, device):
+        return None
+    with compilation.line.stage("float32 on the device"):
+        return measure_float(compilation, device, runtime, key)
 
 
 def _probe(installation: Installation, order: Order, line: Line, data: Data) -> Measurement:

@@ -34,6 +34,8 @@ class Evidence:
     """Of the same bundle on this machine, where the candidate is of another."""
     earlier: Earlier | None = None
     """The run that was given to compare with."""
+    floating: gates.Floating | None = None
+    """The float file on the same device."""
 
 
 def decide(
@@ -55,6 +57,7 @@ def decide(
             fallback_share=artifact.placement.fallback,
             device=_probed(device, candidate),
             baseline=evidence.earlier.baseline if evidence.earlier else None,
+            floating=evidence.floating,
         )
         judged = gates.judge(order.profile.gates, facts)
     found = report(
@@ -71,6 +74,7 @@ def decide(
         sampling=evidence.sampling,
         host_parity=parity,
         earlier=evidence.earlier,
+        floating=evidence.floating,
     )
     store.save(evidence.reference, out / "reference")
     store.save(candidate, out / "candidate")

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from edgekit.ir.artifact import Artifact
-from edgekit.parity.compare import Comparison, Side
-from edgekit.parity.gates import GateResult, verdict
+from edgekit.parity.compare import Comparison, Latency, Side
+from edgekit.parity.gates import Floating, GateResult, verdict
 from edgekit.parity.numeric import NumericParity
 from edgekit.report.baseline import Earlier
 from edgekit.report.record import (
@@ -19,6 +19,7 @@ from edgekit.report.record import (
     EndpointRecord,
     File,
     Flips,
+    FloatRecord,
     Gate,
     HostParity,
     LatencyRecord,
@@ -47,6 +48,7 @@ def report(
     sampling: Sampling | None = None,
     host_parity: NumericParity | None = None,
     earlier: Earlier | None = None,
+    floating: Floating | None = None,
 ) -> Report:
     """The report of one target. `device` is None for a build; `gates` are what `judge` made of `comparison`."""
     candidate = _endpoint(comparison, comparison.candidate)
@@ -72,6 +74,7 @@ def report(
         sampling=sampling,
         host_parity=HostParity(**asdict(host_parity), sentence=host_parity.sentence) if host_parity else None,
         baseline_instructions=earlier.baseline.instructions if earlier else None,
+        float_file=_float_file(floating) if floating else None,
         accuracy_drop=comparison.accuracy_drop,
         accuracy_drop_bounds=Bounds(low=drop.low, high=drop.high, confidence=confidence),
         agreement=comparison.agreement,
@@ -130,15 +133,23 @@ def _endpoint(comparison: Comparison, side: Side) -> EndpointRecord:
         samples=comparison.samples,
         load_ns=side.load_ns,
         first_ns=side.first_ns,
-        latency_ns=LatencyRecord(
-            count=latency.count,
-            valid=latency.valid,
-            reason=latency.reason,
-            p50=latency.p50_ns,
-            p90=latency.p90_ns,
-            p99=latency.p99_ns,
-        ),
+        latency_ns=_latency(latency),
         peak_rss_bytes=side.peak_rss_bytes,
         instructions=side.instructions,
         environment=side.environment,
     )
+
+
+def _latency(latency: Latency) -> LatencyRecord:
+    return LatencyRecord(
+        count=latency.count,
+        valid=latency.valid,
+        reason=latency.reason,
+        p50=latency.p50_ns,
+        p90=latency.p90_ns,
+        p99=latency.p99_ns,
+    )
+
+
+def _float_file(floating: Floating) -> FloatRecord:
+    return FloatRecord(latency_ns=_latency(floating.latency), instructions=floating.instructions)

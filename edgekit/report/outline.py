@@ -155,7 +155,19 @@ def _pairs(report: Report) -> Section:
     if report.baseline_instructions and report.candidate.instructions:
         ratio = times(report.candidate.instructions / report.baseline_instructions)
         rows.append(("instructions", f"{ratio} the baseline's {report.baseline_instructions:,}"))
+    rows += _against_float(report)
     return _section("Sample by sample", ("", "measured"), rows)
+
+
+def _against_float(report: Report) -> Iterable[Row]:
+    """What an answer takes of what the float file took on the same device."""
+    file, candidate = report.float_file, report.candidate
+    if file and file.instructions and candidate.instructions:
+        ratio = times(candidate.instructions / file.instructions)
+        yield ("instructions", f"{ratio} the float file's {file.instructions:,}")
+    elif file and file.latency_ns.p50 and candidate.latency_ns.p50:
+        ratio = times(candidate.latency_ns.p50 / file.latency_ns.p50)
+        yield ("latency p50", f"{ratio} the float file's {milliseconds(file.latency_ns.p50 / 1e6)}")
 
 
 def _sampled(report: Report) -> Iterable[Row]:

@@ -172,6 +172,13 @@ class HostParity(Record):
     """Share of the samples to which both give the same answer."""
 
 
+class FloatRecord(Record):
+    """What the float file of the same backend took on the same device."""
+
+    latency_ns: LatencyRecord
+    instructions: int | None = Field(None, ge=1)
+
+
 class Stage(Record):
     """One step of the line."""
 
@@ -215,6 +222,8 @@ class Report(Record):
     """Left out where the device is the host."""
     baseline_instructions: int | None = None
     """Of one inference, in the earlier run that was given to compare with."""
+    float_file: FloatRecord | None = None
+    """Left out where no gate asked for it."""
     accuracy_drop: float
     """Metric of the reference minus metric of the candidate, on the same samples."""
     accuracy_drop_bounds: Bounds

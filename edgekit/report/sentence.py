@@ -14,6 +14,10 @@ from edgekit.specs.target import Target
 _PRECISIONS = {"static-int8": "int8"}
 
 
+_ASK_NOTHING = ("instructions_ratio", "not_slower")
+"""Without an earlier run, and without a device: what passed everything else has passed."""
+
+
 def sentence(
     target: Target,
     profile: Profile,
@@ -72,6 +76,5 @@ def _gates(gates: Sequence[GateResult]) -> str:
         names = [gate.name for gate in gates if gate.outcome == outcome]
         if names:
             return f"{len(names)} of {len(gates)} gates {verb}: {', '.join(names)}"
-    # Without an earlier run that gate asks nothing: a build that passed everything else has passed.
-    unmeasured = sum(gate.outcome == "not measurable" and gate.name != "instructions_ratio" for gate in gates)
+    unmeasured = sum(gate.outcome == "not measurable" and gate.name not in _ASK_NOTHING for gate in gates)
     return f"every gate passed but {unmeasured} that cannot be measured here" if unmeasured else "every gate passed"

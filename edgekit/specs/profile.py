@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from edgekit.errors import Misfit
 from edgekit.specs.compression import Prune, Quantize, Recover
@@ -47,11 +47,21 @@ class Gates(Spec):
     """Share of multiply-accumulates that integer kernels run."""
     fallback_share: Bound | None = None
     """Share of the work that no delegate takes."""
+    smaller: Bound | None = None
+    """As `size_ratio`; `true` asks that the file is no larger than the float file."""
+    not_slower: Bound | None = None
+    """Time of an answer over that of the float file on the same device, or instructions where those are counted; `true`
+    asks for at most 1."""
     latency_p50_ms: Bound | None = None
     latency_p90_ms: Bound | None = None
     peak_rss_mb: Bound | None = None
     instructions_ratio: Bound | None = None
     """Instructions of one inference over those of an earlier run, the baseline; on an emulated device."""
+
+    @field_validator("smaller", "not_slower", mode="before")
+    @classmethod
+    def _plain(cls, asked: Any) -> Any:
+        return {"max": 1.0} if asked is True else asked
 
     def named(self) -> tuple[tuple[str, Bound], ...]:
         """The gates that are set, in the order above."""
@@ -84,6 +94,11 @@ class Profile(Spec):
     @property
     def precision(self) -> Precision:
         return self.quantize.precision if self.quantize else "float32"
+
+    @property
+    def compresses(self) -> bool:
+        """Whether what it makes is another model than the trained one in float."""
+        return bool(self.prune or self.recover or self.quantize)
 
     def check(self, target: Target, runtime: Runtime, refuses: Mapping[Precision, str] = NOTHING) -> None:
         """Raise Misfit, naming every reason, if this profile cannot serve `runtime` of `target`.

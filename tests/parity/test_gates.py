@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from edgekit.ir.measurement import Array
-from edgekit.parity.compare import Comparison, compare
-from edgekit.parity.gates import Baseline, Device, Facts, GateResult, judge, verdict
+from edgekit.parity.compare import Comparison, compare, summarize
+from edgekit.parity.gates import Baseline, Device, Facts, Floating, GateResult, judge, verdict
 from edgekit.parity.metrics import TopOne
 from edgekit.parity.quantities import QUANTITIES
 from edgekit.specs.profile import Gates
@@ -30,12 +30,13 @@ def on_device(latency_ns: Array, invalid: str | None = None, **changed: Any) -> 
 
 
 STEADY = np.full(128, 2_000_000)
+FLOAT = Floating(summarize(timed(pair(100, 0, 0)[1], np.full(128, 4_000_000))), instructions=400_000)
 
 
 def test_every_gate_of_a_profile_can_be_judged_and_put_in_words() -> None:
     assert set(QUANTITIES) == set(Gates.model_fields)
     every = Gates.model_validate({name: {"max": 1.0} for name in Gates.model_fields})
-    known = facts(on_device(STEADY, instructions=138_398), device="real", baseline=Baseline(138_398))
+    known = facts(on_device(STEADY, instructions=138_398), device="real", baseline=Baseline(138_398), floating=FLOAT)
     assert [result.name for result in judge(every, known)] == list(Gates.model_fields)
     assert all(result.value is not None for result in judge(every, known))
 
@@ -52,6 +53,8 @@ def test_a_gate_that_is_not_named_is_not_judged() -> None:
         ("size_ratio", {"max": 0.3}, {"size_ratio": 0.31}, "failed"),
         ("size_ratio", {"min": 0.9, "max": 1.1}, {"size_ratio": 1.0}, "passed"),
         ("size_ratio", {"min": 0.9, "max": 1.1}, {"size_ratio": 0.5}, "failed"),
+        ("smaller", {"max": 1.0}, {"size_ratio": 1.0}, "passed"),
+        ("smaller", {"max": 1.0}, {"size_ratio": 1.01}, "failed"),
         ("integer_share", {"min": 0.95}, {"integer_share": 0.95}, "passed"),
         ("integer_share", {"min": 0.95}, {"integer_share": 0.0}, "failed"),
         ("integer_share", {"max": 0.0}, {"integer_share": 0.0}, "passed"),
@@ -66,7 +69,7 @@ def test_a_fact_of_the_artifact_is_held_against_its_limit(
 ) -> None:
     result = judged(name, bound, facts(**changed))
     assert result.outcome == outcome
-    assert result.value == changed[name]
+    assert result.value == changed["size_ratio" if name == "smaller" else name]
 
 
 @pytest.mark.parametrize(
@@ -248,3 +251,36 @@ def test_the_verdict_is_the_worst_outcome(outcomes: list[Any], expected: str) ->
 )
 def test_values_are_shown_with_their_units(name: str, value: float, shown: str) -> None:
     assert QUANTITIES[name].show(value) == shown
+
+
+def against_float(known: Facts) -> GateResult:
+    return judged("not_slower", {"max": 1.0}, known)
+
+
+def test_int8_is_held_against_float_by_the_time_on_the_same_device() -> None:
+    assert against_float(facts(on_device(STEADY), device="real", floating=FLOAT)).value == 0.5
+    slow = against_float(facts(on_device(3 * STEADY), device="real", floating=FLOAT))
+    assert (slow.outcome, slow.value) == ("failed", 1.5)
+    assert "int8-mixed" in slow.meaning
+    noisy = facts(on_device(STEADY, "the machine was busy"), device="real", floating=FLOAT)
+    assert against_float(noisy).outcome == "undecided"
+
+
+def test_and_by_the_instructions_where_they_are_counted() -> None:
+    counted = on_device(STEADY[:0], "an emulated device has no time of its own", instructions=100_000)
+    assert against_float(facts(counted, device="emulated", floating=FLOAT)).value == 0.25
+    worse = on_device(STEADY[:0], "an emulated device has no time of its own", instructions=400_001)
+    assert against_float(facts(worse, device="emulated", floating=FLOAT)).outcome == "failed"
+
+
+def test_nothing_is_said_of_it_where_no_device_of_the_target_was_probed() -> None:
+    stood_in = on_device(STEADY, environment=environment("local", host_stand_in=True))
+    for known in (facts(), facts(stood_in, device="real", floating=FLOAT), facts(on_device(STEADY), device="real")):
+        result = against_float(known)
+        assert (result.outcome, result.value) == ("not measurable", None)
+        assert verdict([result]) == "passed"
+
+
+def test_true_asks_for_no_more_than_float() -> None:
+    gates = Gates.model_validate({"not_slower": True, "smaller": True})
+    assert [(name, bound.max) for name, bound in gates.named()] == [("smaller", 1.0), ("not_slower", 1.0)]
