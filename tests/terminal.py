@@ -13,7 +13,11 @@ from typing import Any
 
 COMMAND = (sys.executable, "-m", "edgekit.cli")
 NOTHING: Mapping[str, str] = {}
-LENIENT = ("--set", "profile.gates.size_ratio.max=2", "--set", "profile.gates.accuracy_drop.max=0.5")
+LENIENT = (
+    *("--set", "profile.gates.size_ratio.max=2"),
+    *("--set", "profile.gates.accuracy_drop.max=0.5"),
+    *("--set", "profile.gates.not_slower=false"),
+)
 """Gates for a network too small to shrink, on too few samples to tell."""
 
 

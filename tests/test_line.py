@@ -215,7 +215,7 @@ def test_every_board_of_a_family_is_built_side_by_side(command: Command, project
     reports = ended.document["reports"]
     boards = ["raspberry-pi-4", "raspberry-pi-5", "raspberry-pi-zero-2w"]
     assert [report["target"] for report in reports] == boards
-    assert sorted(path.name for path in out.iterdir()) == [f"project-{board}-onnx-float32" for board in boards]
+    assert sorted(path.name for path in out.iterdir()) == [f"project-{board}-onnx-plain" for board in boards]
     # What was compiled ahead, in processes of its own, is not compiled again.
     lowered = [stage["cached"] for report in reports for stage in report["stages"] if stage["name"] == "lower"]
     assert lowered == [True, True, True]

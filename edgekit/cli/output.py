@@ -86,22 +86,22 @@ def _stdout_to_stderr() -> Iterator[None]:
 
 @contextmanager
 def _status(title: str) -> Iterator[Watch]:
-    running: dict[str, None] = {}
+    running: dict[str, str] = {}
     with ERRORS.status(title) as status:
 
-        def watch(name: str, stage: Stage | None) -> None:
-            if stage is None:
+        def watch(name: str, stage: Stage | str | None) -> None:
+            if stage is None or isinstance(stage, str):
                 stop.check()
-                running[name] = None
+                running[name] = f"{name} {stage or ''}".strip()
             else:
                 running.pop(name, None)
                 how = "[dim]cached[/]" if stage.cached else f"{stage.seconds:.1f} s"
                 ERRORS.print(f"  [green]✓[/] {escape(name):<24} {how}")
-            status.update(f"{title}: {', '.join(running)}" if running else title)
+            status.update(f"{title}: {', '.join(running.values())}" if running else title)
 
         yield watch
 
 
-def _watch_silently(name: str, stage: Stage | None) -> None:
-    if stage is None:
+def _watch_silently(name: str, stage: Stage | str | None) -> None:
+    if not isinstance(stage, Stage):
         stop.check()

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 
+WARNING = "warning"
+"""The option of a pass record that says what people must know before they believe the numbers."""
+
+
 @dataclass(frozen=True)
 class PassRecord:
     """What one pass did, kept as provenance."""

@@ -19,12 +19,14 @@ from edgekit.frontend.store import HISTORY, load_history
 from edgekit.ir.artifact import Artifact
 from edgekit.ir.program import PassRecord
 from edgekit.pipeline.background import threads
+from edgekit.pipeline.compress import Compressed
 from edgekit.pipeline.inputs import Data, Network
 from edgekit.pipeline.line import Line
 from edgekit.pipeline.order import Order
 from edgekit.specs.compression import Quantize
 
 if TYPE_CHECKING:
+    from edgekit.frontend.load import Model
     from edgekit.ir.program import Program
     from edgekit.passes.base import Sample
 
@@ -57,6 +59,10 @@ class Compilation:
         return Network(self.order.project, self.line)
 
     @cached_property
+    def compressed(self) -> Compressed:
+        return Compressed(self.order, self.line, self.network)
+
+    @cached_property
     def golden(self) -> Data:
         return Data(self.order.project, self.line, "evaluation", GOLDEN)
 
@@ -65,9 +71,21 @@ class Compilation:
         recipe = self.order.profile.quantize
         return Data(self.order.project, self.line, "calibration", recipe.samples if recipe else None)
 
+    @property
+    def calibrates(self) -> bool:
+        """Whether quantization takes calibration data."""
+        recipe = self.order.profile.quantize
+        return recipe is not None and recipe.calibrated
+
     @cached_property
     def capture_key(self) -> str:
-        return digest_of({"stage": "capture", "model": self.network.key, "versions": tool_versions(("torch",))})
+        """Of what is compressed."""
+        return _capture_key(self.compressed.key)
+
+    @cached_property
+    def original_key(self) -> str:
+        """Of the project's own network, captured."""
+        return _capture_key(self.network.key)
 
     @cached_property
     def quantize_key(self) -> str:
@@ -79,7 +97,7 @@ class Compilation:
             {
                 "stage": "quantize",
                 "program": self.capture_key,
-                "samples": self.calibration.key,
+                "samples": self.calibration.key if self.calibrates else None,
                 "checks": self.golden.key,
                 "recipe": recipe.model_dump(mode="json"),
                 "runtime": runtime.model_dump(mode="json"),
@@ -107,8 +125,8 @@ class Compilation:
             # What was never read was never lowered: the worker may import while the inputs are read.
             early = None if self.known else stack.enter_context(self._worker())
             keys = [("lower", self.lower_key(self.quantize_key))]
-            if self.order.profile.quantize:
-                keys.insert(0, ("lower float32", self.lower_key(self.capture_key)))
+            if self.order.profile.compresses:
+                keys.insert(0, ("lower float32", self.lower_key(self.original_key)))
             entries = self._reused(keys)
             if entries:
                 yield lambda: self._compiled(entries)
@@ -120,8 +138,8 @@ class Compilation:
     @property
     def known(self) -> bool:
         """Whether the keys can be told without loading the model or reading data."""
-        data = [self.golden, self.calibration] if self.order.profile.quantize else [self.golden]
-        return self.network.known and all(samples.known for samples in data)
+        data = [self.golden, self.calibration] if self.calibrates else [self.golden]
+        return self.compressed.known and all(samples.known for samples in data)
 
     def _worker(self) -> Lowering:
         versions = tool_versions(self.order.backend.packages)
@@ -139,6 +157,7 @@ class Compilation:
         entries = [entry for entry in found if entry]
         if len(entries) < len(keys):
             return []
+        self.compressed.reuse()
         self.line.find("capture", self.capture_key)
         if self.order.profile.quantize:
             self.line.find("quantize", self.quantize_key)
@@ -148,7 +167,7 @@ class Compilation:
 
     def _submit(self, pool: ThreadPoolExecutor, worker: Lowering, name: str, key: str) -> Future[Path]:
         """Make the program here, then lower it there while this process goes on."""
-        program = self.captured if name == "lower float32" else self.quantized
+        program = self.original if name == "lower float32" else self.quantized
         order, checks = self.order, self.golden.folder
 
         def make(out: Path) -> None:
@@ -158,16 +177,25 @@ class Compilation:
         return pool.submit(self.line.entry, name, key, make)
 
     @cached_property
+    def original(self) -> Path:
+        """The folder of the project's own network, captured."""
+        return self._captured("capture float32", self.original_key, lambda: self.network.model)
+
+    @cached_property
     def captured(self) -> Path:
         """The captured program's folder."""
+        if not self.compressed.stages:
+            return self.original
+        return self._captured("capture", self.capture_key, lambda: self.compressed.model)
 
+    def _captured(self, name: str, key: str, model: Callable[[], Model]) -> Path:
         def make(out: Path) -> None:
             from edgekit.frontend.capture import capture
             from edgekit.frontend.store import save_program
 
-            save_program(capture(self.network.model), out)
+            save_program(capture(model()), out)
 
-        return self.line.entry("capture", self.capture_key, make)
+        return self.line.entry(name if self.compressed.stages else "capture", key, make)
 
     @cached_property
     def quantized(self) -> Path:
@@ -201,17 +229,22 @@ class Compilation:
         )
 
 
+def _capture_key(model: str) -> str:
+    return digest_of({"stage": "capture", "model": model, "versions": tool_versions(("torch",))})
+
+
 def foreseen(compilation: Compilation) -> dict[str, str]:
     """Which stages a build would run and which it would reuse, as far as that is known without loading anything."""
-    names = ["capture", "quantize", "lower float32", "lower"]
-    if compilation.order.profile.quantize is None:
-        names = ["capture", "lower"]
+    profile, compressed = compilation.order.profile, compilation.compressed
+    names = [*compressed.stages, "capture", *(["quantize"] if profile.quantize else [])]
+    names += ["lower float32", "lower"] if profile.compresses else ["lower"]
     if not compilation.known:
         return dict.fromkeys(names, "to do")
     keys = {
+        **compressed.keys,
         "capture": compilation.capture_key,
         "quantize": compilation.quantize_key,
-        "lower float32": compilation.lower_key(compilation.capture_key),
+        "lower float32": compilation.lower_key(compilation.original_key),
         "lower": compilation.lower_key(compilation.quantize_key),
     }
     find = compilation.line.cache.find

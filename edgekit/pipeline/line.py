@@ -10,8 +10,8 @@ from pathlib import Path
 
 from edgekit.cache import Cache
 
-Watch = Callable[[str, "Stage | None"], None]
-"""Called with a stage's name when it starts, and again with its record when it ends."""
+Watch = Callable[[str, "Stage | str | None"], None]
+"""Called with a stage's name when it starts, with what it says meanwhile, and with its record when it ends."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Stage:
     cached: bool
 
 
-def unwatched(name: str, stage: Stage | None) -> None:
+def unwatched(name: str, stage: Stage | str | None) -> None:
     """Tells nobody."""
 
 
@@ -58,6 +58,10 @@ class Line:
         if found:
             self._record(Stage(name, time.perf_counter() - started, cached=True))
         return found
+
+    def teller(self, name: str) -> Callable[[str], None]:
+        """What a long stage calls with a few words on how far it is."""
+        return lambda words: self.watch(name, words)
 
     def reused(self, name: str) -> None:
         """Record a stage whose result was there."""

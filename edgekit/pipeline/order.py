@@ -37,7 +37,8 @@ class Order:
     @property
     def name(self) -> str:
         """What its bundle and its default output folder are called."""
-        return f"{self.project.name}-{self.target.id}-{self.runtime.backend}-{self.profile.precision}"
+        recipe = self.profile.id.removeprefix(f"{self.target.family}-")
+        return f"{self.project.name}-{self.target.id}-{self.runtime.backend}-{recipe}"
 
 
 def find_project(project: Path | None, example: str | None) -> Project:

@@ -11,6 +11,8 @@ from edgekit.bundle.manifest import Description, Facts, Golden, Step
 from edgekit.bundle.signing import SigningKey
 from edgekit.cache import tool_versions
 from edgekit.pipeline.compile import GOLDEN, Compilation, Compiled
+from edgekit.pipeline.inputs import Data
+from edgekit.specs.project import DataSet
 
 TOLERANCE = {"float32": 1e-3, "static-int8": 0.05}
 """How far a device's kernels may be from the host's, as a share of the output's range.
@@ -61,21 +63,16 @@ def describe(compilation: Compilation, compiled: Compiled) -> Description:
 def _data(compilation: Compilation) -> tuple[DataRecord, ...]:
     """The data sets that had a part in this artifact, and their terms."""
     stated = compilation.order.project.data
-    evaluation = DataRecord(
-        role="evaluation",
-        licence=stated.evaluation.licence,
-        source=stated.evaluation.source,
-        samples=len(compilation.golden.samples),
-        sha256=compilation.golden.samples.digest,
+    read = [*compilation.compressed.data, *([compilation.calibration] if compilation.calibrates else [])]
+    records = {data.role: _record(getattr(stated, data.role), data) for data in (*read, compilation.golden)}
+    return tuple(records.values())
+
+
+def _record(stated: DataSet, data: Data) -> DataRecord:
+    return DataRecord(
+        role=data.role,
+        licence=stated.licence,
+        source=stated.source,
+        samples=len(data.samples),
+        sha256=data.samples.digest,
     )
-    if stated.calibration is None or compilation.order.profile.quantize is None:
-        return (evaluation,)
-    samples = compilation.calibration.samples
-    calibration = DataRecord(
-        role="calibration",
-        licence=stated.calibration.licence,
-        source=stated.calibration.source,
-        samples=len(samples),
-        sha256=samples.digest,
-    )
-    return (calibration, evaluation)

@@ -9,6 +9,7 @@ from edgekit import plugins
 from edgekit.atomic import write
 from edgekit.bundle.archive import Bundle
 from edgekit.ir.measurement import Measurement
+from edgekit.ir.program import WARNING
 from edgekit.measure import store
 from edgekit.parity import gates
 from edgekit.parity.compare import compare
@@ -75,12 +76,19 @@ def decide(
         host_parity=parity,
         earlier=evidence.earlier,
         floating=evidence.floating,
+        remarks=_remarks(compilation, compiled),
     )
     store.save(evidence.reference, out / "reference")
     store.save(candidate, out / "candidate")
     write(out / "report.json", found.to_json().encode())
     write(out / "report.md", markdown.render([found]).encode())
     return found
+
+
+def _remarks(compilation: Compilation, compiled: Compiled) -> list[str]:
+    """What the passes noticed that must be known before the numbers are believed."""
+    noticed = [value for record in compiled.history for name, value in record.options if name == WARNING]
+    return [*compilation.compressed.remarks, *noticed]
 
 
 def _probed(device: str | None, candidate: Measurement) -> gates.Device:

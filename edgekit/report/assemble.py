@@ -49,8 +49,12 @@ def report(
     host_parity: NumericParity | None = None,
     earlier: Earlier | None = None,
     floating: Floating | None = None,
+    remarks: Sequence[str] = (),
 ) -> Report:
-    """The report of one target. `device` is None for a build; `gates` are what `judge` made of `comparison`."""
+    """The report of one target. `device` is None for a build; `gates` are what `judge` made of `comparison`.
+
+    `remarks` are what the compiler noticed, each a sentence.
+    """
     candidate = _endpoint(comparison, comparison.candidate)
     counted = candidate.instructions is not None
     unlike = earlier.warnings(candidate, artifact, bundle) if earlier and counted else ()
@@ -66,7 +70,7 @@ def report(
         backend=backend,
         device=device,
         host_stand_in=comparison.candidate.environment.host_stand_in,
-        warnings=(*_stand_in(target, candidate), *unlike) or None,
+        warnings=(*_stand_in(target, candidate), *unlike, *remarks) or None,
         gates=tuple(Gate(**asdict(gate)) for gate in gates),
         artifact=artifact,
         reference=_endpoint(comparison, comparison.reference),

@@ -48,10 +48,10 @@ class Gates(Spec):
     fallback_share: Bound | None = None
     """Share of the work that no delegate takes."""
     smaller: Bound | None = None
-    """As `size_ratio`; `true` asks that the file is no larger than the float file."""
+    """As `size_ratio`; `true` asks that the file is no larger than the float file, `false` takes the gate away."""
     not_slower: Bound | None = None
     """Time of an answer over that of the float file on the same device, or instructions where those are counted; `true`
-    asks for at most 1."""
+    asks for at most 1, `false` for nothing."""
     latency_p50_ms: Bound | None = None
     latency_p90_ms: Bound | None = None
     peak_rss_mb: Bound | None = None
@@ -61,7 +61,7 @@ class Gates(Spec):
     @field_validator("smaller", "not_slower", mode="before")
     @classmethod
     def _plain(cls, asked: Any) -> Any:
-        return {"max": 1.0} if asked is True else asked
+        return {True: {"max": 1.0}, False: None}.get(asked, asked) if isinstance(asked, bool) else asked
 
     def named(self) -> tuple[tuple[str, Bound], ...]:
         """The gates that are set, in the order above."""

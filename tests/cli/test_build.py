@@ -32,7 +32,7 @@ def test_a_build_leaves_a_bundle_a_report_and_both_measurements_and_nothing_else
         "reference.npz",
         "report.json",
         "report.md",
-        "small-host-onnx-static-int8.edgekit",
+        "small-host-onnx-int8.edgekit",
     ]
 
 
@@ -128,7 +128,7 @@ def test_the_project_of_the_current_folder_is_the_default(
 ) -> None:
     monkeypatch.chdir(project_folder)
     (found,) = command("plan", *ONNX, "--json").document["plans"]
-    assert (found["project"], found["out"]) == ("project", "edgekit-out/project-host-onnx-static-int8")
+    assert (found["project"], found["out"]) == ("project", "edgekit-out/project-host-onnx-int8")
 
 
 def test_a_project_brings_targets_and_profiles_of_its_own(command: Command, project_folder: Path) -> None:
