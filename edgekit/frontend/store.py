@@ -1,23 +1,36 @@
-"""Programs on disk: `.pt2` beside its signature and history."""
+"""Programs and models on disk: `.pt2` beside its signature and history; weights beside shapes and history."""
 
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import RootModel, TypeAdapter
 
+from edgekit.errors import LoadError
 from edgekit.frontend.foreign import refusal
 from edgekit.ir.program import PassRecord, Program
 from edgekit.ir.signature import Signature
+from edgekit.specs.project import Project
+
+if TYPE_CHECKING:
+    from edgekit.frontend.load import Model
 
 PROGRAM = "program.pt2"
 HISTORY = "history.json"
+WEIGHTS = "model.safetensors"
+SHAPES = "shapes.json"
 _SIGNATURE = TypeAdapter(Signature)
 
 
 class _History(RootModel[tuple[PassRecord, ...]], ser_json_inf_nan="strings"):
     """JSON has no infinity: an SQNR between equal outputs is written as a string."""
+
+
+class _Shapes(RootModel[dict[str, dict[str, int | tuple[int, ...]]]]):
+    """Sizes by module and attribute."""
 
 
 def save_program(program: Program, folder: Path) -> None:
@@ -51,3 +64,37 @@ def load_program(folder: Path) -> Program:
 def load_history(folder: Path) -> tuple[PassRecord, ...]:
     """The history alone; loads no torch."""
     return _History.model_validate_json((folder / HISTORY).read_text()).root
+
+
+def save_model(model: Model, folder: Path) -> None:
+    """Write `model.safetensors`, `shapes.json` and `history.json` into `folder`: all that the factory does not give."""
+    from safetensors.torch import save
+
+    from edgekit.frontend.shapes import sizes
+
+    tensors = {name: value.detach().clone().contiguous() for name, value in model.module.state_dict().items()}
+    (folder / WEIGHTS).write_bytes(save(tensors))
+    (folder / SHAPES).write_text(_Shapes.model_validate(sizes(model.module)).model_dump_json())
+    (folder / HISTORY).write_text(_History(model.history).model_dump_json())
+
+
+def load_model(project: Project, folder: Path) -> Model:
+    """The model that `save_model` wrote: what the project's factory makes, with the shapes and weights of the file.
+
+    Raises LoadError if the factory makes another network than it did, and what `load` raises.
+    """
+    from safetensors.torch import load as read
+
+    from edgekit.frontend.load import load
+    from edgekit.frontend.shapes import refill, resize
+
+    model = load(project)
+    try:
+        resize(model.module, _Shapes.model_validate_json((folder / SHAPES).read_text()).root)
+        refill(model.module, read((folder / WEIGHTS).read_bytes()))
+    except (AttributeError, KeyError) as error:
+        raise LoadError(
+            f"factory '{project.model.factory}' no longer makes the network that was pruned: {error}",
+            hint="edgekit build --no-cache",
+        ) from error
+    return replace(model, module=model.module.eval(), history=load_history(folder))

@@ -51,7 +51,7 @@ class Pass(ABC):
         Raises PassError if the contract is broken, if the rewrite fails, or if an output is not finite.
         """
         started = time.perf_counter()
-        with _one_thread():
+        with one_thread():
             exported = self._rewritten(program)
             quality = sqnr_db(outputs(program.exported, checks), outputs(exported, checks))
         if math.isnan(quality):
@@ -73,7 +73,7 @@ class Pass(ABC):
 
 
 @contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """The same sums in the same order everywhere; and a converter may be at work on the other cores."""
     import torch
 

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from edgekit.errors import Misfit
 from edgekit.specs.compression import Prune, Quantize, Recover
+from edgekit.specs.sparsity import refusal
 from edgekit.specs.spec import Flag, Real, Spec, Whole
 from edgekit.specs.target import Precision, Runtime, Target
 
@@ -112,6 +113,9 @@ class Profile(Spec):
             problems.append(f"'{runtime.backend}' on '{target.id}' cannot run {self.precision}")
         if self.precision in refuses:
             problems.append(f"'{runtime.backend}' cannot run {self.precision}: {refuses[self.precision]}")
+        sparse = self.prune and refusal(self.prune, target, runtime)
+        if sparse:
+            problems.append(sparse)
         if problems:
             raise Misfit(
                 f"profile '{self.id}' does not fit target '{target.id}': {'; '.join(problems)}",

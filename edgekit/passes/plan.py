@@ -1,0 +1,133 @@
+"""How a structured recipe is met: which groups a model has, what their units are worth, and how many of them go."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from torch import Tensor, nn
+
+from edgekit.errors import PassError
+from edgekit.frontend.load import Model
+from edgekit.frontend.preprocess import Deployed
+from edgekit.passes import cost
+from edgekit.passes.groups import Group
+from edgekit.passes.importance import importance
+from edgekit.passes.separable import Bounds, candidates, separable
+from edgekit.passes.widths import Widths, by_ratio, path
+from edgekit.samples import Samples
+from edgekit.specs.compression import Prune
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One recipe for one model. The model itself is never changed."""
+
+    model: Model
+    recipe: Prune
+    samples: Samples | None
+    bounds: Bounds
+
+    @cached_property
+    def module(self) -> Deployed:
+        """The copy that groups and scores are found in."""
+        return _trainable(self.model.module)
+
+    @cached_property
+    def groups(self) -> Sequence[Group]:
+        return separable(self.module, self.model.examples, self.bounds)
+
+    @cached_property
+    def scores(self) -> Mapping[str, Tensor]:
+        return importance(self.groups, self.recipe.importance, replace(self.model, module=self.module), self.samples)
+
+    def solved(self) -> tuple[Deployed, Widths]:
+        """The pruned network, and the units that every group kept. Raises PassError where the recipe cannot be met."""
+        if self.recipe.ratio is not None:
+            widths = by_ratio(self.groups, self.recipe.ratio)
+            return self._cut(widths), widths
+        if self.recipe.macs is not None:
+            return self._within_macs(self.recipe.macs)
+        assert self.recipe.latency is not None  # as the recipe was checked
+        return self._within_latency(self.recipe.latency)
+
+    def _within_macs(self, share: float) -> tuple[Deployed, Widths]:
+        """The first network along the path that has, counted, no more than its share."""
+        whole = cost.macs(self.model.module, self.model.examples)[""]
+        reached = whole
+        for widths, foreseen in self._path():
+            if whole - self._full + foreseen > share * whole * 1.02:
+                continue  # what is foreseen is near enough not to count every network
+            module = self._cut(widths)
+            reached = cost.macs(module, self.model.examples)[""]
+            if reached <= share * whole:
+                return module, widths
+        raise self._unreachable("macs", share, "of the multiply-accumulates stay at least", self._least(whole, reached))
+
+    def _least(self, whole: float, reached: float) -> float:
+        if reached < whole:
+            return reached / whole
+        *_, (widths, _) = self._path()
+        return cost.macs(self._cut(widths), self.model.examples)[""] / whole
+
+    def _within_latency(self, share: float) -> tuple[Deployed, Widths]:
+        """The widest network along the path that takes no more than its share of the time, found by bisection."""
+        steps = [widths for widths, _ in self._path()]
+        low, high = 0, len(steps) - 1
+        least = self._time(self._cut(steps[high]))
+        if least > share:
+            raise self._unreachable("latency", share, "of the time stays at least", least)
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self._time(self._cut(steps[middle])) <= share else (middle, high)
+        return self._cut(steps[high]), steps[high]
+
+    def _time(self, module: nn.Module) -> float:
+        """Share of the whole network's time that this one takes."""
+        before, after = cost.seconds([self.model.module, module], self.model.examples)
+        return after / before
+
+    def _unreachable(self, budget: str, share: float, what: str, least: float) -> PassError:
+        return PassError(
+            f"[prune] {budget} {share:g} cannot be reached: {least:.2f} {what}",
+            hint=f"{budget} = {least + 0.01:.2f}, a smaller round_to, or fewer modules in skip",
+        )
+
+    def _path(self) -> list[tuple[Widths, float]]:
+        return list(path(self.groups, self.scores, self._macs))
+
+    @cached_property
+    def _macs(self) -> Mapping[str, float]:
+        reached = {part.layer for group in self.groups for part in group.parts}
+        return {
+            name: count
+            for name, count in cost.own_macs(self.model.module, self.model.examples).items()
+            if name in reached
+        }
+
+    @property
+    def _full(self) -> float:
+        return sum(self._macs.values())
+
+    def _cut(self, widths: Widths) -> Deployed:
+        """A copy of the model with the best units only. Raises PassError if it does not run."""
+        module = _trainable(self.model.module)
+        for group in candidates(module, self.model.examples, self.bounds):
+            if widths.get(group.name, group.size) < group.size:
+                order = self.scores[group.name].argsort(stable=True)
+                group.remove(order[: group.size - widths[group.name]].tolist())
+        trained = {name for name, parameter in self.model.module.named_parameters() if parameter.requires_grad}
+        for name, parameter in module.named_parameters():
+            parameter.requires_grad_(name in trained)
+            parameter.grad = None
+        return module.eval()
+
+
+def _trainable(module: Deployed) -> Deployed:
+    """A copy that can be traced: torch-pruning follows gradients, so every parameter takes one."""
+    copied = copy.deepcopy(module)
+    for parameter in copied.parameters():
+        parameter.requires_grad_(parameter.is_floating_point())
+    return copied

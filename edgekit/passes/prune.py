@@ -1,0 +1,111 @@
+"""Pruning of a model before capture: whole channels and heads, or weights in a pattern."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+from edgekit.errors import PassError, UnknownName, suggest
+from edgekit.frontend.load import Model
+from edgekit.frontend.preprocess import Deployed
+from edgekit.ir.measurement import Array
+from edgekit.ir.program import PassRecord
+from edgekit.ir.sqnr import sqnr_db
+from edgekit.passes import cost, sparsity
+from edgekit.passes.plan import Plan
+from edgekit.passes.separable import Bounds
+from edgekit.passes.skip import covers
+from edgekit.samples import Samples
+from edgekit.specs.compression import Prune
+
+LEAF = "model."
+"""Where the user's network is in what the device gets."""
+
+
+def prune(model: Model, recipe: Prune, samples: Samples | None) -> Model:
+    """`model` without what matters least in it, as the recipe says; not trained again.
+
+    samples: what gradients are taken on where importance is `taylor`; else not used. What the network's own code does
+    not let go is left alone, and so is the layer that gives the outputs. Raises UnknownName if a pattern of `skip` fits
+    no module, PassError if the recipe asks for more than the network can give.
+    """
+    started = time.perf_counter()
+    kept = _kept(model.module.model, recipe.skip)
+    if recipe.pattern == "structured":
+        module, said = _structured(model, recipe, samples, kept)
+    else:
+        module, said = _sparse(model, recipe, kept)
+    module.eval()
+    quality = sqnr_db(outputs(model.module, model.examples), outputs(module, model.examples))
+    if math.isnan(quality):
+        raise PassError("pass 'prune' made outputs that are not finite", hint="check the weights of the network")
+    options = (("pattern", recipe.pattern), *said, ("skip", " ".join(recipe.skip)))
+    record = PassRecord("prune", options, time.perf_counter() - started, round(quality, 2))
+    return replace(model, module=module, history=(*model.history, record))
+
+
+def _kept(network: nn.Module, skip: Sequence[str]) -> frozenset[str]:
+    """Names, as the deployed module has them, of all that the patterns cover."""
+    names = [name for name, _ in network.named_modules() if name]
+    for pattern in skip:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise UnknownName(
+                f"[prune] skip: no module of the network is named '{pattern}'",
+                hint=suggest(pattern, names, "names are those of torch's named_modules()"),
+            )
+    return frozenset(LEAF + name for name in names if covers(name, skip))
+
+
+def _sparse(model: Model, recipe: Prune, kept: frozenset[str]) -> tuple[Deployed, tuple[tuple[str, str], ...]]:
+    module = copy.deepcopy(model.module)
+    weights = sparsity.prunable(module, model.examples, kept)
+    if not weights:
+        raise PassError(
+            f"no layer takes pattern '{recipe.pattern}'", hint="inputs must come in fours; check [prune] skip"
+        )
+    if recipe.ratio is not None:
+        masks = sparsity.smallest(weights, recipe.ratio)
+    else:
+        masks = {name: sparsity.two_of_four(weight) for name, weight in weights.items()}
+    sparsity.apply(module, masks)
+    zeros = sum(int((~mask).sum()) for mask in masks.values())
+    return module, (("layers", str(len(masks))), ("zeros", str(zeros)))
+
+
+def _structured(
+    model: Model, recipe: Prune, samples: Samples | None, kept: frozenset[str]
+) -> tuple[Deployed, tuple[tuple[str, str], ...]]:
+    plan = Plan(model, recipe, samples, Bounds(kept, recipe.round_to))
+    if not plan.groups:
+        raise PassError(
+            "nothing can be pruned: no channels or heads can go without something else changing",
+            hint="leave [prune] out of the profile, or fewer modules in its skip",
+        )
+    module, widths = plan.solved()
+    before, after = (cost.macs(one, model.examples)[""] for one in (model.module, module))
+    cut = [f"{g.name.removeprefix(LEAF)} {g.size}>{widths[g.name]}" for g in plan.groups if widths[g.name] < g.size]
+    budget = next(name for name in ("ratio", "macs", "latency") if getattr(recipe, name) is not None)
+    return module, (
+        (budget, f"{getattr(recipe, budget):g}"),
+        ("importance", recipe.importance),
+        ("round_to", str(recipe.round_to)),
+        ("macs before", f"{before:.0f}"),
+        ("macs after", f"{after:.0f}"),
+        ("cut", " ".join(cut)),
+    )
+
+
+def outputs(module: nn.Module, examples: tuple[Tensor, ...]) -> Array:
+    """Every output for one call's inputs, flattened."""
+    with torch.no_grad():
+        leaves = pytree.tree_leaves(module(*examples))
+    return np.concatenate([leaf.numpy().ravel() for leaf in leaves])

@@ -1,0 +1,74 @@
+"""Which groups can be taken out of a network without anything else changing: found, then each tried on a copy."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+from edgekit.passes.channels import channels
+from edgekit.passes.groups import Group
+from edgekit.passes.heads import attentions
+
+if TYPE_CHECKING:
+    Args = tuple[Tensor, ...]
+
+TOLERANCE = 1e-3
+"""Of the largest output: float32 adds up in another order in a narrower layer."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What must stay as it is, whatever is pruned."""
+
+    kept: frozenset[str]
+    """Modules whose outputs stay whole."""
+    round_to: int
+    """Channels that stay come in multiples of this."""
+
+
+def separable(module: nn.Module, examples: Args, bounds: Bounds) -> list[Group]:
+    """Every group of `module` whose removal is the same as nothing reading it.
+
+    That leaves out what torch-pruning cannot follow: code with channel numbers of its own, and norms over all channels.
+    The groups hold on to `module`: removing changes it. Raises PassError if the network cannot be traced.
+    """
+    groups = candidates(module, examples, bounds)
+    names = {group.name for group in groups}
+    if not _holds(module, examples, bounds, names):
+        names = {name for name in names if _holds(module, examples, bounds, {name})}
+    return [group for group in groups if group.name in names]
+
+
+def candidates(module: nn.Module, examples: Args, bounds: Bounds) -> list[Group]:
+    """Every group of `module` by its structure alone, tried or not."""
+    found = list(attentions(module))
+    sources = {name for attention in found for name in attention.sources}
+    heads = [attention for attention in found if not {attention.name, *attention.sources} & bounds.kept]
+    return [*channels(module, examples, {*bounds.kept, *sources}, bounds.round_to), *heads]
+
+
+def _holds(module: nn.Module, examples: Args, bounds: Bounds, names: Collection[str]) -> bool:
+    """Whether a copy without every other unit of these groups computes what one does where nothing reads those."""
+    silenced, pruned = copy.deepcopy(module), copy.deepcopy(module)
+    groups = [group for group in candidates(pruned, examples, bounds) if group.name in names]
+    with contextlib.suppress(Exception), torch.no_grad():  # user code, on shapes that it was not written for
+        for group in groups:
+            group.silence(silenced, range(1, group.size, 2))
+        for group in groups:
+            group.remove(range(1, group.size, 2))
+        expected, got = (pytree.tree_leaves(one.eval()(*examples)) for one in (silenced, pruned))
+        return all(_same(*pair) for pair in zip(expected, got, strict=True))
+    return False
+
+
+def _same(expected: Tensor, got: Tensor) -> bool:
+    if expected.shape != got.shape:
+        return False
+    return bool((expected - got).abs().max() <= TOLERANCE * expected.abs().max())

@@ -1,0 +1,221 @@
+"""The training loop: stochastic gradient descent on a lesson, within a budget, from checkpoint to checkpoint."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from edgekit.passes import sparsity
+from edgekit.passes.checkpoint import Checkpoint, Progress, Score, copied, read
+from edgekit.passes.distill import Lesson, classifies, distillation, label_loss, leaves
+from edgekit.passes.split import Split
+from edgekit.specs.compression import Recover
+
+MOMENTUM = 0.9
+WARM_UP = 0.15
+"""Share of the budget in which the learning rate rises; then it falls to zero along a cosine (Smith and Topin 2018)."""
+EXPLODED = 20.0
+"""A loss of so many times that of the first steps will not come back."""
+FIRST = 20
+"""Steps whose mean loss the explosion is held against."""
+EVALUATED = 250
+"""Samples a batch where nothing is learnt."""
+QUIET_S = 0.4
+"""Shortest time between two words on how it goes."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came of a training."""
+
+    best: Mapping[str, Tensor]
+    """The state of the network at the epoch that did best on the validation split."""
+    before: Score
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training. The lesson's student is changed; all else is not."""
+
+    lesson: Lesson
+    recipe: Recover
+    training: Split
+    validation: Split
+    masks: Mapping[str, Tensor]
+    """Weights that stay zero: False where they are."""
+    folder: Path
+    """Where checkpoints are."""
+    name: str
+    """Tells this training from others whose checkpoint may lie in the folder."""
+    tell: Callable[[str], None]
+    train_mode: Callable[[nn.Module], object] = nn.Module.train
+    eval_mode: Callable[[nn.Module], object] = nn.Module.eval
+
+    def run(self) -> Trained:
+        """Train until the budget is spent, or the loss diverges; go on from the checkpoint where there is one.
+
+        With a budget in epochs the result is the same, interrupted or not, on the same number of threads: what is drawn
+        at random depends on the seed and the number of the epoch alone.
+        """
+        student = self.lesson.student
+        optimizer = torch.optim.SGD(
+            [value for value in student.parameters() if value.requires_grad],
+            lr=self.recipe.learning_rate,
+            momentum=MOMENTUM,
+            nesterov=True,
+            weight_decay=self.recipe.weight_decay,
+        )
+        before = self.score()
+        progress = Progress(0, 0, 0.0, before, math.nan)
+        best = copied(student.state_dict())
+        found = read(self.folder, self.name)
+        if found:
+            progress, best = found.progress, found.part("best")
+            student.load_state_dict(found.part("now"))
+            for name, value in found.part("momentum").items():
+                optimizer.state[student.get_parameter(name)]["momentum_buffer"] = value
+            self.tell(f"goes on after epoch {progress.epochs}")
+        while not progress.ended:
+            progress = self._epoch(optimizer, progress)
+            if not progress.ended.startswith("diverged"):
+                progress, best = self._judged(progress, best)
+            tensors = {f"now.{name}": value for name, value in student.state_dict().items()}
+            tensors |= {f"best.{name}": value for name, value in best.items()}
+            tensors |= {f"momentum.{name}": value for name, value in _momentum(optimizer, student).items()}
+            Checkpoint(progress, tensors).write(self.folder, self.name)
+        self.tell(f"{progress.ended}; the best is {_shown(progress.best)}, before it was {_shown(before)}")
+        return Trained(best, before, progress)
+
+    def score(self) -> Score:
+        """How the student does on the validation split, in evaluation mode."""
+        self.eval_mode(self.lesson.student)
+        right, losses = 0.0, 0.0
+        bfloat = self.recipe.precision == "bfloat16"
+        for inputs, labels in self.validation.in_order(EVALUATED):
+            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=bfloat):
+                outputs = leaves(self.lesson.student, inputs)
+            loss = label_loss(outputs, labels)
+            if loss is None:
+                with torch.no_grad():
+                    loss = distillation(outputs, leaves(self.lesson.teacher, inputs), False, 1.0)
+            losses += float(loss) * len(labels)
+            right += float((outputs[0].argmax(1) == labels).sum()) if classifies(outputs, labels) else -float(loss)
+        return Score(right / len(self.validation), losses / len(self.validation))
+
+    def _epoch(self, optimizer: torch.optim.SGD, progress: Progress) -> Progress:
+        """One pass over the training split, or what the budget leaves of it."""
+        started, said = time.monotonic(), 0.0
+        random = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + progress.epochs)
+        self.train_mode(self.lesson.student)
+        smooth = progress.first_loss
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.recipe.seed * 1_000_003 + progress.epochs)  # what dropout draws from
+            for batches in self._steps(random):
+                elapsed = progress.seconds + time.monotonic() - started
+                spent = self._spent(progress.steps, elapsed)
+                if spent >= 1:
+                    break
+                loss = self._step(optimizer, batches, spent, random)
+                progress = replace(progress, steps=progress.steps + 1, first_loss=_first(progress, loss))
+                smooth = loss if math.isnan(smooth) else 0.9 * smooth + 0.1 * loss
+                if not math.isfinite(loss) or smooth > EXPLODED * max(progress.first_loss, 1.0):
+                    seconds = progress.seconds + time.monotonic() - started
+                    return replace(progress, seconds=seconds, ended=f"diverged in epoch {progress.epochs + 1}")
+                if time.monotonic() - said > QUIET_S:
+                    said = time.monotonic()
+                    self.tell(self._standing(progress, smooth, elapsed))
+        return replace(progress, epochs=progress.epochs + 1, seconds=progress.seconds + time.monotonic() - started)
+
+    def _judged(self, progress: Progress, best: dict[str, Tensor]) -> tuple[Progress, dict[str, Tensor]]:
+        """After an epoch: is it the best, and is it the last."""
+        started = time.monotonic()
+        score = self.score()
+        if not math.isfinite(score.loss):
+            return replace(progress, ended=f"diverged in epoch {progress.epochs}"), best
+        if score.beats(progress.best):
+            progress, best = replace(progress, best=score), copied(self.lesson.student.state_dict())
+        progress = replace(progress, seconds=progress.seconds + time.monotonic() - started)
+        if self._spent(progress.steps, progress.seconds) >= 1:
+            progress = replace(progress, ended=f"trained for {progress.epochs} epochs")
+        return progress, best
+
+    def _steps(self, random: torch.Generator) -> Iterator[Sequence[Tensor]]:
+        """Indices of the batches of every step of an epoch; the last samples, too few for a batch, wait for another."""
+        order = torch.randperm(len(self.training), generator=random)
+        batches = torch.split(order, self._size)[: len(order) // self._size]
+        for start in range(0, len(batches), self.recipe.accumulate):
+            yield batches[start : start + self.recipe.accumulate]
+
+    @property
+    def _size(self) -> int:
+        return min(self.recipe.batch, len(self.training))
+
+    def _step(
+        self, optimizer: torch.optim.SGD, batches: Sequence[Tensor], spent: float, random: torch.Generator
+    ) -> float:
+        """One update of the weights; the mean loss. A loss that is not finite changes nothing."""
+        for group in optimizer.param_groups:
+            group["lr"] = self.recipe.learning_rate * rate(spent)
+        total = 0.0
+        optimizer.zero_grad(set_to_none=True)
+        for indices in batches:
+            inputs, labels = self.training.drawn(indices, self.recipe.augment, random)
+            loss = self.lesson.loss(inputs, labels) / len(batches)
+            total += loss.item()
+            if not math.isfinite(total):
+                return total
+            torch.autograd.backward(loss)
+        optimizer.step()
+        sparsity.apply(self.lesson.student, self.masks)
+        return total
+
+    def _spent(self, steps: int, seconds: float) -> float:
+        """Share of the budget that is used up; of two budgets that of which more is."""
+        recipe = self.recipe
+        shares = [0.0]
+        if recipe.epochs:
+            shares.append(steps / (recipe.epochs * math.ceil(len(self.training) // self._size / recipe.accumulate)))
+        if recipe.minutes:
+            shares.append(seconds / (60 * recipe.minutes))
+        return max(shares)
+
+    def _standing(self, progress: Progress, loss: float, seconds: float) -> str:
+        spent = self._spent(progress.steps, seconds)
+        left = seconds / spent - seconds if spent else 0.0
+        of = f" of {self.recipe.epochs}" if self.recipe.epochs else ""
+        return (
+            f"epoch {progress.epochs + 1}{of}, loss {loss:.3f}, best so far {_shown(progress.best)}, "
+            f"{left // 60:.0f} min {left % 60:02.0f} s left"
+        )
+
+
+def rate(spent: float) -> float:
+    """What the learning rate is multiplied with when a share of the budget is spent: one cycle, up and down."""
+    if spent < WARM_UP:
+        return max(spent / WARM_UP, 0.01)
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (spent - WARM_UP) / (1 - WARM_UP))))
+
+
+def _first(progress: Progress, loss: float) -> float:
+    if progress.steps == 0:
+        return loss
+    if progress.steps >= FIRST:
+        return progress.first_loss
+    return (progress.first_loss * progress.steps + loss) / (progress.steps + 1)
+
+
+def _shown(score: Score) -> str:
+    return f"{score.value:.2%}" if score.value >= 0 else f"loss {score.loss:.4f}"
+
+
+def _momentum(optimizer: torch.optim.SGD, student: nn.Module) -> dict[str, Tensor]:
+    """By parameter name."""
+    states = {name: optimizer.state.get(value, {}) for name, value in student.named_parameters()}
+    return {name: state["momentum_buffer"] for name, state in states.items() if "momentum_buffer" in state}

@@ -1,0 +1,76 @@
+"""How many units every group keeps: by a share of them, or along a path that takes the cheapest step first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from torch import Tensor
+
+from edgekit.errors import PassError
+from edgekit.passes.groups import Group
+
+Widths = Mapping[str, int]
+"""Units that stay, by group name."""
+
+
+def by_ratio(groups: Sequence[Group], ratio: float) -> Widths:
+    """Every group keeps its share, as near as multiples of its step come. Raises PassError if one would be emptied."""
+    kept = {}
+    for group in groups:
+        wanted = group.size * (1 - ratio)
+        if wanted < 1:
+            name = group.name.removeprefix("model.")
+            raise PassError(
+                f"[prune] ratio {ratio:g} would empty '{name}', which has {group.size}",
+                hint=f'lower ratio, or skip = ["{name}"]',
+            )
+        multiple = max(1, math.floor(wanted / group.step + 0.5)) * group.step
+        kept[group.name] = min(group.size, multiple)
+    return kept
+
+
+def path(
+    groups: Sequence[Group], scores: Mapping[str, Tensor], macs: Mapping[str, float]
+) -> Iterator[tuple[Widths, float]]:
+    """From the whole network to the narrowest one: widths, and the multiply-accumulates of their layers.
+
+    Each step takes the units that cost least for what they save: cost is how far the logarithm of the importance that
+    is left falls, so that taking half of what is left costs the same in a wide and in a narrow layer, and more of it
+    costs more. macs: by name, those of every layer that a group reaches, at full width.
+    """
+    widths = {group.name: group.size for group in groups}
+    left = {group.name: _kept(scores[group.name]) for group in groups}
+    now = predicted(groups, macs, widths)
+    yield dict(widths), now
+    while True:
+        steps = []
+        for group in groups:
+            narrower = (widths[group.name] - 1) // group.step * group.step
+            if narrower < 1:
+                continue
+            tried = predicted(groups, macs, {**widths, group.name: narrower})
+            cost = left[group.name][widths[group.name]] - left[group.name][narrower]
+            steps.append((cost / max(now - tried, 1e-9), group.name, narrower, tried))
+        if not steps:
+            return
+        _, name, widths[name], now = min(steps)
+        yield dict(widths), now
+
+
+def _kept(scores: Tensor) -> list[float]:
+    """Logarithm of the importance of the best 0, 1, 2 … units."""
+    best = scores.double().clamp(min=0).sort(descending=True).values
+    best = best + best.sum() * 1e-6 + 1e-30  # a unit that is all zeros costs something too
+    return [-math.inf, *best.cumsum(0).log().tolist()]
+
+
+def predicted(groups: Sequence[Group], macs: Mapping[str, float], widths: Widths) -> float:
+    """Multiply-accumulates of the layers in `macs` at these widths."""
+    left: dict[tuple[str, str], float] = {}
+    for group in groups:
+        gone = group.size - widths[group.name]
+        for part in group.parts:
+            side = (part.layer, part.side)
+            left[side] = left.get(side, 1.0) - gone * part.per_unit / part.total
+    return sum(count * left.get((name, "in"), 1.0) * left.get((name, "out"), 1.0) for name, count in macs.items())
