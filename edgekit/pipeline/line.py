@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -34,14 +35,19 @@ class Line:
     cache: Cache
     watch: Watch = unwatched
     stages: list[Stage] = field(default_factory=list)
+    _inside: threading.local = field(default_factory=threading.local)
+    """Seconds of the stages that ran inside the one that runs, in this thread: each is counted once."""
 
     @contextlib.contextmanager
     def stage(self, name: str, cached: bool = False) -> Iterator[None]:
         """A stage that runs now; it is recorded if it ends well."""
         self.watch(name, None)
+        around, self._inside.seconds = getattr(self._inside, "seconds", 0.0), 0.0
         started = time.perf_counter()
         yield
-        self._record(Stage(name, time.perf_counter() - started, cached))
+        taken = time.perf_counter() - started
+        own, self._inside.seconds = taken - self._inside.seconds, around + taken
+        self._record(Stage(name, own, cached))
 
     def entry(self, name: str, key: str, make: Callable[[Path], None]) -> Path:
         """The cache entry of `key`, made by `make` as stage `name` if it is not there."""
