@@ -75,7 +75,7 @@ def test_a_factory_that_makes_something_else_by_now_is_told(tmp_path: Path) -> N
     (tmp_path / "stored").mkdir()
     save_model(model, tmp_path / "stored")
     other = made(tmp_path / "other", RESIDUAL.replace("self.stem", "self.trunk"))
-    with pytest.raises(LoadError, match="no longer makes the network that was pruned: .*stem") as caught:
+    with pytest.raises(LoadError, match=r"no longer makes the network that was pruned: .*stem") as caught:
         load_model(other.project, tmp_path / "stored")
     assert "--no-cache" in str(caught.value.hint)
     bare = made(tmp_path / "bare", RESIDUAL.replace("padding=1)", "padding=1, bias=False)"))
