@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from edgekit.ir.sqnr import sqnr_db
 from edgekit.passes.distill import lesson
 from edgekit.passes.prune import outputs
 from edgekit.passes.recover import training_name
-from edgekit.passes.simulate import simulated, trained_weights, unfolded
+from edgekit.passes.simulate import Batched, calibrate, simulated, trained_weights, unfolded
 from edgekit.passes.sparsity import masks
 from edgekit.passes.split import split
 from edgekit.passes.training import Training
@@ -46,8 +47,8 @@ def train_quantized(
 
     It is in float still: capture it, and quantize it as any model, with the same recipe, backend and calibration set.
     Takes `recipe.quantization_aware_epochs` epochs of what `recover` does, at a tenth of its learning rate, in float32,
-    with batch norms folded and ranges of activations fixed. Raises PassError without training or calibration samples,
-    or if the network has batch norms without weights.
+    with batch norms folded and ranges found anew at every epoch. Raises PassError without training or calibration
+    samples, or if the network has batch norms without weights.
     """
     started = time.perf_counter()
     if not len(training) or not calibration:
@@ -59,12 +60,15 @@ def train_quantized(
     batch = min(recipe.batch, len(learnt))
     epochs = {"epochs": recipe.quantization_aware_epochs, "minutes": None, "features": (), "precision": "float32"}
     ours = recipe.model_copy(update={**epochs, "batch": batch, "learning_rate": recipe.learning_rate * RATE})
-    student, teacher = simulated(model, quantization, calibration, batch), copy.deepcopy(original.module).eval()
+    student, teacher = simulated(model, quantization, batch), copy.deepcopy(original.module).eval()
+    calibrate(student, calibration)
     kept = {f"program.{name}": mask for name, mask in masks(model.module, model.history).items()}
     with lesson(student, teacher, ours, model.examples) as one:
         name = training_name(student, teacher, ours, training)
-        # Neither mode is for an exported program: it has no batch norms left, and drops nothing.
-        trained = Training(one, ours, learnt, held, kept, checkpoints, name, tell, id, id).run()
+        # An exported program has no modes. Ranges are those of the weights at the start of each epoch, and at its end,
+        # so that what is validated is what quantization will make of the weights.
+        settle = partial(_settle, student, calibration)
+        trained = Training(one, ours, learnt, held, kept, checkpoints, name, tell, settle, settle).run()
     student.load_state_dict(dict(trained.best))
     module = copy.deepcopy(model.module)
     module.load_state_dict(unfolded(model, trained_weights(student)))
@@ -80,3 +84,7 @@ def train_quantized(
     )
     record = PassRecord("train-quantized", options, time.perf_counter() - started, round(quality, 2))
     return replace(model, module=module.eval(), history=(*model.history, record))
+
+
+def _settle(student: Batched, calibration: Sequence[Sample], _network: object) -> None:
+    calibrate(student, calibration)

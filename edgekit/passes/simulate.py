@@ -22,22 +22,37 @@ if TYPE_CHECKING:
 
 
 class Rounding(nn.Module):
-    """Rounds to the scale and zero point that an observer found, and lets gradients through where nothing is clipped
+    """Rounds to the scale and zero point that an observer finds, and lets gradients through where nothing is clipped
     (the straight-through estimator, Bengio et al. 2013)."""
 
     def __init__(self, observer: Any, follows: bool) -> None:
         super().__init__()
-        self.observer = [observer]  # in a list: its buffers are no part of what is trained
+        # In lists, and no buffers: no part of what is trained.
+        self.unused, self.observer = [observer], [copy.deepcopy(observer)]
+        self.observing = False
+        """Whether values are looked at and pass as they are."""
         self.follows = follows
         """Whether the range is found anew each time, as that of a weight that changes is."""
-        self.scale, self.zero_point = observer.calculate_qparams()
+        self.scale, self.zero_point = torch.ones(1), torch.zeros(1)
+
+    def forget(self) -> None:
+        """Start to look at values as if none had been seen."""
+        self.observer, self.observing = [copy.deepcopy(self.unused[0])], True
+
+    def settle(self) -> None:
+        """Round to the range of what was seen."""
+        self.scale, self.zero_point = self.observer[0].calculate_qparams()
+        self.observing = False
 
     def forward(self, x: Tensor) -> Tensor:
-        observer = self.observer[0]
+        if self.observing:
+            seen: Tensor = self.observer[0](x)
+            return seen
         if self.follows:
-            observer.reset_min_max_vals()
-            observer(x.detach())
-            self.scale, self.zero_point = observer.calculate_qparams()
+            self.forget()
+            self.observer[0](x.detach())
+            self.settle()
+        observer = self.observer[0]
         low, high = observer.quant_min, observer.quant_max
         if self.scale.numel() == 1:
             scale, zero = float(self.scale), int(self.zero_point)
@@ -63,10 +78,10 @@ class Batched(nn.Module):
         return pytree.tree_map(lambda *outputs: torch.cat(outputs)[:count], *parts)
 
 
-def simulated(model: Model, quantization: Quantization, calibration: Sequence[Sample], batch: int) -> Batched:
+def simulated(model: Model, quantization: Quantization, batch: int) -> Batched:
     """`model` with batch norms folded away and every value rounded that the backend's quantizer wants rounded.
 
-    The ranges of activations are those of `calibration`, and stay; those of weights follow the weights. A static batch,
+    The ranges of weights follow the weights; those of activations are to be found by `calibrate`. A static batch,
     because torchao's quantizers fail on a dynamic one.
     """
     from torchao.quantization.pt2e.quantize_pt2e import prepare_pt2e
@@ -76,29 +91,38 @@ def simulated(model: Model, quantization: Quantization, calibration: Sequence[Sa
         warnings.simplefilter("ignore")  # of torchao's own deprecated attributes
         exported = torch.export.export(copy.deepcopy(model.module), examples)
         prepared = prepare_pt2e(exported.module(), quantization.quantizer)
-        network = Batched(prepared, batch)
-        columns = [torch.cat(column) for column in zip(*calibration, strict=True)]
-        for start in range(0, len(columns[0]), batch):
-            network(*(column[start : start + batch] for column in columns))
         _round(prepared)
     for parameter in prepared.parameters():
         parameter.requires_grad_(parameter.is_floating_point())
-    return network
+    return Batched(prepared, batch)
+
+
+def calibrate(network: Batched, calibration: Sequence[Sample]) -> None:
+    """Find the ranges of activations as they are now, by the recipe's observers: what quantization will find."""
+    roundings = [part for part in network.modules() if isinstance(part, Rounding)]
+    for rounding in roundings:
+        rounding.forget()
+    columns = [torch.cat(column) for column in zip(*calibration, strict=True)]
+    with torch.no_grad():
+        for start in range(0, len(columns[0]), network.batch):
+            network(*(column[start : start + network.batch] for column in columns))
+    for rounding in roundings:
+        rounding.settle()
 
 
 def _round(prepared: GraphModule) -> None:
     """Put roundings in the place of observers; a bias of 32 bits is left as it is."""
     from torchao.quantization.pt2e import DerivedObserverOrFakeQuantize
 
+    made: dict[int, nn.Module] = {}
     for node in list(prepared.graph.nodes):
         observer = prepared.get_submodule(node.target) if node.op == "call_module" else None
-        if observer is None or not hasattr(observer, "calculate_qparams") or isinstance(observer, Rounding):
+        if observer is None or not hasattr(observer, "calculate_qparams"):
             continue
-        if isinstance(observer, DerivedObserverOrFakeQuantize):
-            setattr(prepared, node.target, nn.Identity())
-            continue
-        follows = node.args[0].op == "get_attr" and hasattr(observer, "reset_min_max_vals")
-        setattr(prepared, node.target, Rounding(observer, follows))
+        weight = node.args[0].op == "get_attr"
+        derived = isinstance(observer, DerivedObserverOrFakeQuantize)
+        rounding = made.setdefault(id(observer), nn.Identity() if derived else Rounding(observer, weight))
+        setattr(prepared, node.target, rounding)
 
 
 def trained_weights(network: Batched) -> dict[str, Tensor]:
