@@ -45,7 +45,7 @@ def recover(
         parameter.requires_grad_(parameter.is_floating_point())
     learnt, held = split(training, model.project, recipe.validation)
     with lesson(student, teacher, recipe, model.examples) as one:
-        name = _name(student, teacher, recipe, training)
+        name = training_name(student, teacher, recipe, training)
         kept = masks(student, model.history)
         trained = Training(one, recipe, learnt, held, kept, checkpoints, name, tell).run()
     module = copy.deepcopy(model.module)
@@ -68,7 +68,7 @@ def _quick(module: Deployed) -> Deployed:
     return copied
 
 
-def _name(student: nn.Module, teacher: nn.Module, recipe: Recover, training: Samples) -> str:
+def training_name(student: nn.Module, teacher: nn.Module, recipe: Recover, training: Samples) -> str:
     """The same for the same training alone: its checkpoint can be gone on from."""
     sha = hashlib.sha256(f"{recipe.model_dump_json()} {training.digest} {torch.__version__}".encode())
     for network in (student, teacher):
@@ -84,8 +84,8 @@ def _options(recipe: Recover, trained: Trained) -> tuple[tuple[str, str], ...]:
         ("budget", " or ".join(_budgets(recipe))),
         ("ended", progress.ended),
         ("epochs", str(progress.epochs)),
-        ("validation before", f"{trained.before.value:.4f}"),
-        ("validation after", f"{progress.best.value:.4f}"),
+        ("validation before", f"{trained.before.value:.4g}"),
+        ("validation after", f"{progress.best.value:.4g}"),
         ("learning_rate", f"{recipe.learning_rate:g}"),
         ("batch", str(recipe.batch * recipe.accumulate)),
         ("distill", f"{recipe.distill:g}"),

@@ -1,0 +1,90 @@
+"""Training with simulated quantization: the weights learn what rounding takes from the answers."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgekit.errors import PassError
+from edgekit.frontend.load import Model
+from edgekit.ir.program import PassRecord
+from edgekit.ir.sqnr import sqnr_db
+from edgekit.passes.distill import lesson
+from edgekit.passes.prune import outputs
+from edgekit.passes.recover import training_name
+from edgekit.passes.simulate import Batched, calibrate, simulated, trained_weights, unfolded
+from edgekit.passes.sparsity import masks
+from edgekit.passes.split import split
+from edgekit.passes.training import Training
+from edgekit.samples import Samples
+from edgekit.specs.compression import Recover
+
+if TYPE_CHECKING:
+    from edgekit.passes.base import Sample
+    from edgekit.passes.quantize import Quantization
+
+RATE = 0.1
+"""Share of the recipe's learning rate: the network is all but there (Krishnamoorthi 2018, section 4.1)."""
+
+
+def train_quantized(
+    model: Model,
+    original: Model,
+    quantization: Quantization,
+    recipe: Recover,
+    training: Samples,
+    calibration: Sequence[Sample],
+    checkpoints: Path,
+    tell: Callable[[str], None],
+) -> Model:
+    """`model` with weights that were trained while every value was rounded as the backend's kernels will round it.
+
+    It is in float still: capture it, and quantize it as any model, with the same recipe, backend and calibration set.
+    Takes `recipe.quantization_aware_epochs` epochs of what `recover` does, at a tenth of its learning rate, in float32,
+    with batch norms folded and ranges found anew at every epoch. Raises PassError without training or calibration
+    samples, or if the network has batch norms without weights.
+    """
+    started = time.perf_counter()
+    if not len(training) or not calibration:
+        raise PassError(
+            "quantization-aware training needs training and calibration data",
+            hint="state [data] training and calibration in edgekit.toml",
+        )
+    learnt, held = split(training, model.project, recipe.validation)
+    batch = min(recipe.batch, len(learnt))
+    epochs = {"epochs": recipe.quantization_aware_epochs, "minutes": None, "features": (), "precision": "float32"}
+    ours = recipe.model_copy(update={**epochs, "batch": batch, "learning_rate": recipe.learning_rate * RATE})
+    student, teacher = simulated(model, quantization, batch), copy.deepcopy(original.module).eval()
+    calibrate(student, calibration)
+    kept = {f"program.{name}": mask for name, mask in masks(model.module, model.history).items()}
+    with lesson(student, teacher, ours, model.examples) as one:
+        name = training_name(student, teacher, ours, training)
+        # An exported program has no modes. Ranges are those of the weights at the start of each epoch, and at its end,
+        # so that what is validated is what quantization will make of the weights.
+        settle = partial(_settle, student, calibration)
+        trained = Training(one, ours, learnt, held, kept, checkpoints, name, tell, settle, settle).run()
+    student.load_state_dict(dict(trained.best))
+    module = copy.deepcopy(model.module)
+    module.load_state_dict(unfolded(model, trained_weights(student)))
+    quality = sqnr_db(outputs(model.module, model.examples), outputs(module, model.examples))
+    if math.isnan(quality):
+        raise PassError("pass 'train-quantized' made outputs that are not finite", hint="lower [recover] learning_rate")
+    options = (
+        ("epochs", str(trained.progress.epochs)),
+        ("ended", trained.progress.ended),
+        ("validation before", f"{trained.before.value:.4g}"),
+        ("validation after", f"{trained.progress.best.value:.4g}"),
+        ("learning_rate", f"{ours.learning_rate:g}"),
+    )
+    record = PassRecord("train-quantized", options, time.perf_counter() - started, round(quality, 2))
+    return replace(model, module=module.eval(), history=(*model.history, record))
+
+
+def _settle(student: Batched, calibration: Sequence[Sample], _network: object) -> None:
+    calibrate(student, calibration)

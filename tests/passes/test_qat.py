@@ -1,0 +1,110 @@
+"""Training with simulated quantization, for the quantizers of all three backends."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from edgekit.errors import PassError
+from edgekit.examples import folder
+from edgekit.frontend.capture import capture
+from edgekit.frontend.load import Model, batches, load
+from edgekit.passes.base import outputs
+from edgekit.passes.prune import prune
+from edgekit.passes.qat import train_quantized
+from edgekit.passes.quantize import Quantization, QuantizePass
+from edgekit.passes.simulate import calibrate, simulated, trained_weights, unfolded
+from edgekit.pipeline.order import orders
+from edgekit.samples import Samples, load_samples
+from edgekit.specs.compression import Prune, Quantize, Recover, Weights
+from edgekit.specs.project import Project
+from tests.passes.pruned_networks import SEPARABLE, made
+
+BACKENDS = ("executorch", "onnx", "tflite")
+PER_TENSOR = Quantize(weights=Weights(granularity="per-tensor"))
+
+# executorch reads its own resources in a deprecated way, once, when it is first imported.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def digits() -> Model:
+    return load(Project.read(folder("digits")))
+
+
+def quantization(project: Project, backend: str, recipe: Quantize) -> Quantization:
+    order = orders(project, "raspberry-pi-5", backend, None)[0]
+    found: Quantization = order.backend().quantization(recipe, order.runtime)
+    return found
+
+
+def accuracy(model: Model, recipe: Quantize, backend: str, evaluation: Samples) -> float:
+    """Of the model quantized after training as any other, on its evaluation set."""
+    project = model.project
+    calibration = batches(load_samples(project, "calibration", 100), project)
+    asked = quantization(project, backend, recipe)
+    program = QuantizePass(recipe, asked, calibration)(capture(model), calibration[:1])
+    answers = outputs(program.exported, batches(evaluation, project)).reshape(-1, 10).argmax(1)
+    return float(np.mean(answers == evaluation.labels))
+
+
+def test_weights_are_trained_through_the_rounding(digits: Model, tmp_path: Path) -> None:
+    evaluation = load_samples(digits.project, "evaluation", 300)
+    calibration = batches(load_samples(digits.project, "calibration", 100), digits.project)
+    recipe = Recover(epochs=1, batch=32, learning_rate=0.1, quantization_aware_epochs=4)
+    asked = quantization(digits.project, "onnx", PER_TENSOR)
+    told: list[str] = []
+    training = load_samples(digits.project, "training")
+    pruned = prune(digits, Prune(macs=0.4), None)
+    trained = train_quantized(pruned, digits, asked, recipe, training, calibration, tmp_path, told.append)
+    before, after = (accuracy(model, PER_TENSOR, "onnx", evaluation) for model in (pruned, trained))
+    assert before < 0.8
+    assert after > 0.93
+    assert [record.name for record in trained.history] == ["prune", "train-quantized"]
+    options = dict(trained.history[-1].options)
+    assert abs(float(options["validation before"]) - before) < 0.1  # what is validated is what quantization makes
+    assert abs(float(options["validation after"]) - after) < 0.05
+    assert told[-1].startswith("trained for 4 epochs")
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_simulated_network_answers_as_the_quantized_one(digits: Model, backend: str) -> None:
+    calibration = batches(load_samples(digits.project, "calibration", 50), digits.project)
+    asked = quantization(digits.project, backend, PER_TENSOR)
+    network = simulated(digits, asked, 16)
+    calibrate(network, calibration)
+    program = QuantizePass(PER_TENSOR, asked, calibration)(capture(digits), calibration[:1])
+    scans = load_samples(digits.project, "evaluation", 24)
+    expected = outputs(program.exported, batches(scans, digits.project)).reshape(-1, 10)
+    found = network(torch.from_numpy(scans.inputs["image"]))
+    assert found.shape == (24, 10)  # not a multiple of the batch
+    step = float(np.abs(expected).max()) / 127
+    assert float(np.abs(found.detach().numpy() - expected).mean()) < step
+    # and it can be trained: every weight that it computes with has a gradient
+    found.square().sum().backward()
+    names = trained_weights(network)
+    gradients = {name: network.program.get_parameter(name).grad for name in names}
+    assert all(gradient is not None and bool(gradient.any()) for gradient in gradients.values())
+
+
+def test_what_was_folded_unfolds_to_the_same_function(digits: Model, tmp_path: Path) -> None:
+    for model in (digits, made(tmp_path, SEPARABLE)):
+        asked = quantization(model.project, "onnx", Quantize())
+        weights = trained_weights(simulated(model, asked, 2))
+        module = copy.deepcopy(model.module)
+        module.load_state_dict(unfolded(model, weights))
+        with torch.no_grad():
+            torch.testing.assert_close(module(*model.examples), model.module(*model.examples), rtol=1e-4, atol=1e-4)
+
+
+def test_without_data_it_is_refused(digits: Model, tmp_path: Path) -> None:
+    training = load_samples(digits.project, "training", 20)
+    asked = quantization(digits.project, "onnx", Quantize())
+    recipe = Recover(epochs=1, quantization_aware_epochs=1)
+    for samples, calibration in ((training.take([]), [digits.examples]), (training, [])):
+        with pytest.raises(PassError, match="needs training and calibration data"):
+            train_quantized(digits, digits, asked, recipe, samples, calibration, tmp_path, print)
