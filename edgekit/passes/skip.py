@@ -24,7 +24,11 @@ def module_path(node: Node) -> str:
 
 def is_skipped(node: Node, patterns: Sequence[str]) -> bool:
     """Whether the module of `node`, or one that contains it, matches one of the patterns (`features.0`, `layer1.*`)."""
-    path = module_path(node)
+    return is_named(module_path(node), patterns)
+
+
+def is_named(path: str, patterns: Sequence[str]) -> bool:
+    """Whether the module `path`, or one that contains it, matches one of the patterns."""
     return any(fnmatchcase(name, pattern) for name in _ancestry(path) for pattern in patterns)
 
 

@@ -11,8 +11,19 @@ from edgekit.bundle.manifest import Description, Facts, Golden, Step
 from edgekit.bundle.signing import SigningKey
 from edgekit.cache import tool_versions
 from edgekit.pipeline.compile import GOLDEN, Compilation, Compiled
+from edgekit.specs.target import Precision
 
-TOLERANCE = {"float32": 1e-3, "static-int8": 0.05}
+TOLERANCE: dict[Precision, float] = {
+    "float32": 1e-3,
+    # Half weights, float arithmetic: as float32, but where a runtime computes in half (eleven bits).
+    "float16": 0.01,
+    "static-int8": 0.05,
+    "static-int16": 0.05,
+    # The activations are rounded on the device, as static ones are.
+    "dynamic-int8": 0.05,
+    "weight-int8": 0.05,
+    "weight-int4": 0.05,
+}
 """How far a device's kernels may be from the host's, as a share of the output's range.
 
 EMULATION.md's worst case over the three runtimes is 0.25 on a range of 15.4 (onnxruntime, x86 against arm64).
@@ -68,7 +79,7 @@ def _data(compilation: Compilation) -> tuple[DataRecord, ...]:
         samples=len(compilation.golden.samples),
         sha256=compilation.golden.samples.digest,
     )
-    if stated.calibration is None or compilation.order.profile.quantize is None:
+    if stated.calibration is None or not compilation.calibrated:
         return (evaluation,)
     samples = compilation.calibration.samples
     calibration = DataRecord(
