@@ -84,7 +84,7 @@ CELLS: dict[tuple[str, Precision], Cell] = {
     ("executorch", "float16"): Refusal("stores the filters of convolutions in float32"),
     ("executorch", "static-int8"): Promise(20, 0.4, 1.0, BOTH),
     ("executorch", "static-int16"): Refusal("activations of 8 bits only"),
-    ("executorch", "dynamic-int8"): Promise(30, 0.4, NO_CONV, LINEAR),
+    ("executorch", "dynamic-int8"): Promise(30, 0.4, 1.0, BOTH),
     ("executorch", "weight-int8"): Refusal("dynamic-int8 is as small"),
     ("executorch", "weight-int4"): Promise(15, 0.35, NO_CONV, LINEAR),
     ("onnx", "float32"): Promise(100),

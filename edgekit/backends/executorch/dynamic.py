@@ -23,24 +23,15 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 aten = torch.ops.aten
-CLAMPS = {
-    aten.relu.default,
-    aten.relu_.default,
-    aten.relu6.default,
-    aten.relu6_.default,
-    aten.hardtanh.default,
-    aten.hardtanh_.default,
-    aten.clamp.default,
-}
 GROUPS = 6
 """Where a conv2d's arguments say how many groups it has."""
 
 
 class DynamicQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
-    """Annotates linear layers, and 2-d convolutions that no clamp follows.
+    """Annotates linear layers and plain 2-d convolutions. Grouped ones have no kernel.
 
-    A convolution that XNNPACK fuses with a ReLU loads and then fails when run ("Propagating input shapes failed",
-    executorch 1.5.1): of resnet20's multiply-accumulates half stay in float. Grouped ones have no kernel.
+    XNNPACK's own annotator leaves out every convolution that a ReLU follows, half of resnet20's multiply-accumulates,
+    and takes the one behind the preprocessing: that loads, and fails when run ("Propagating input shapes failed").
     """
 
     def __init__(self, recipe: Quantize) -> None:
@@ -75,10 +66,9 @@ def _has_kernel(node: Node) -> bool:
     weight = node.args[1]
     if not isinstance(weight, Node) or weight.op != "get_attr":
         return False
-    # The batch norm of a convolution is folded later, so a clamp behind one counts as well.
-    users = {user.target for user in node.users}
-    behind = users | {later.target for user in node.users if "batch_norm" in str(user.target) for later in user.users}
-    return node.target is aten.linear.default or (node.args[GROUPS:] in ((), (1,)) and not behind & CLAMPS)
+    source, groups = node.args[0], node.args[GROUPS:]
+    early = isinstance(source, Node) and is_preprocessing(source)
+    return node.target is aten.linear.default or (groups in ((), (1,)) and not early)
 
 
 def with_int4_weights(exported: ExportedProgram, recipe: Quantize) -> ExportedProgram:
@@ -98,8 +88,8 @@ def with_int4_weights(exported: ExportedProgram, recipe: Quantize) -> ExportedPr
             f"there is no linear layer whose inputs come in groups of {group}",
             hint="quantize.weights.group = 32, or a profile of another precision",
         )
-    granularity = PerGroup(group) if grouped else PerAxis(0)
-    quantize_(model, Int8DynamicActivationIntxWeightConfig(torch.int4, weight_granularity=granularity))
+    granularity, int4 = PerGroup(group) if grouped else PerAxis(0), torch.int4  # type: ignore[attr-defined]
+    quantize_(model, Int8DynamicActivationIntxWeightConfig(int4, weight_granularity=granularity))
     # Positional arguments, as the program was captured with.
     return torch.export.export(model, exported.example_inputs[0])
 

@@ -177,7 +177,7 @@ def _named_products(model: ModelProto, kept: Sequence[str]) -> list[str]:
 
 
 def _unroll(graph: GraphProto, names: set[str]) -> None:
-    """Each Gemm of `names` as a MatMul and an Add, in place: the only product that int4 and dynamic kernels are made of."""
+    """Each Gemm of `names` as a MatMul and an Add, in place: of that product there are int4 and dynamic kernels."""
     from onnx import helper, numpy_helper
 
     constants = {tensor.name: tensor for tensor in graph.initializer}
