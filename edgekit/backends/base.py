@@ -27,14 +27,19 @@ class Backend(Protocol):
 
     refuses: ClassVar[Mapping[Precision, str]]
     """Why it cannot make a file of that precision; every precision that is not named works, on any target."""
+    at_lowering: ClassVar[frozenset[Precision]]
+    """The precisions that `lower` makes of a float program by itself; programs of the others come to it quantized."""
 
     def quantization(self, recipe: Quantize, runtime: Runtime) -> Quantization:
         """The quantizer that annotates what this backend's kernels fuse, and whether it wants folded weights."""
         ...
 
-    def lower(self, program: Program, target: Target, runtime: Runtime, out: Path) -> Artifact:
+    def lower(
+        self, program: Program, target: Target, runtime: Runtime, out: Path, recipe: Quantize | None = None
+    ) -> Artifact:
         """Write the artifact into the folder `out`, load it, and read its facts off the loaded graph.
 
-        Raises UnsupportedOperator or LoweringError. Called in a process of its own.
+        `recipe` is what is left to do to the program, of a precision `at_lowering`; None lowers it as it is. Raises
+        UnsupportedOperator or LoweringError. Called in a process of its own.
         """
         ...

@@ -18,6 +18,7 @@ from edgekit import plugins
 from edgekit.backends.store import load_artifact
 from edgekit.errors import CompileError, EdgekitError, LoweringError, LoweringTimeout, all_errors
 from edgekit.ir.artifact import Artifact
+from edgekit.specs.compression import Quantize
 from edgekit.specs.target import Runtime, Target
 
 TIMEOUT_S = 900.0
@@ -54,8 +55,18 @@ class Lowering:
             with contextlib.suppress(OSError):  # a pipe whose reader is gone cannot be flushed
                 stream.close()
 
-    def lower(self, program: Path, checks: Path, target: Target, runtime: Runtime, out: Path) -> Artifact:
+    def lower(
+        self,
+        program: Path,
+        checks: Path,
+        target: Target,
+        runtime: Runtime,
+        out: Path,
+        recipe: Quantize | None = None,
+    ) -> Artifact:
         """Lower the program in the folder `program` into the folder `out`, and verify it on `checks`.
+
+        `recipe` is for the precisions that a backend makes as it lowers. The program's history goes into `out` too.
 
         Raises what the backend raises, LoweringTimeout, or LoweringError with the converter's last lines.
         """
@@ -65,6 +76,7 @@ class Lowering:
             "target": target.model_dump(mode="json", by_alias=True),
             "runtime": runtime.model_dump(mode="json"),
             "out": str(out),
+            "recipe": recipe.model_dump(mode="json") if recipe else None,
         }
         with self._lock, self._time_limit():
             answer = self._ask(job)

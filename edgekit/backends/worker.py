@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import sys
+import time
 import traceback
 import warnings
 from pathlib import Path
@@ -23,6 +24,7 @@ from edgekit.backends.base import Backend
 from edgekit.backends.store import save_artifact
 from edgekit.cache import storage_errors
 from edgekit.errors import EdgekitError, LoweringError
+from edgekit.specs.compression import Quantize
 from edgekit.specs.target import Runtime, Target
 
 PIPE_BYTES = 1 << 16
@@ -81,17 +83,23 @@ def _waiting(reader: int) -> bytes:
 
 
 def _job(backend: Backend, job: dict[str, Any]) -> dict[str, Any]:
+    from edgekit.backends.late import record
     from edgekit.backends.verify import verify
-    from edgekit.frontend.store import load_program
+    from edgekit.frontend.store import load_program, save_history
 
     out = Path(job["out"])
     try:
         with storage_errors(out):
             program = load_program(Path(job["program"]))
             target, runtime = Target.model_validate(job["target"]), Runtime.model_validate(job["runtime"])
-            artifact = backend.lower(program, target, runtime, out)
-            verify(artifact, program, Path(job["checks"]), out / "golden")
+            recipe = Quantize.model_validate(job["recipe"]) if job["recipe"] else None
+            started = time.perf_counter()
+            artifact = backend.lower(program, target, runtime, out, recipe)
+            seconds = time.perf_counter() - started
+            quality = verify(artifact, program, Path(job["checks"]), out / "golden", recipe)
             save_artifact(artifact, out)
+            late = (record(recipe, seconds, quality),) if recipe else ()
+            save_history((*program.history, *late), out)
     except EdgekitError as error:
         return {"code": error.code, "message": str(error)[:MESSAGE_LIMIT], "hint": error.hint}
     return {"code": None}

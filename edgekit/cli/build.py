@@ -20,8 +20,9 @@ from edgekit.errors import OptionError
 from edgekit.pipeline.ahead import compile_in_process
 from edgekit.pipeline.background import threads
 from edgekit.pipeline.build import build
-from edgekit.pipeline.compile import Compilation, foreseen
+from edgekit.pipeline.compile import Compilation
 from edgekit.pipeline.deploy import EMULATED, Trial, run
+from edgekit.pipeline.foresee import foreseen
 from edgekit.pipeline.line import Line
 from edgekit.pipeline.order import ALL, Order, find_project, orders
 from edgekit.pipeline.verdict import FORMS

@@ -42,7 +42,12 @@ def save_program(program: Program, folder: Path) -> None:
     # Not by torch: where the disk is full, its zip writer ends the process.
     (folder / PROGRAM).write_bytes(content.getbuffer())
     (folder / "signature.json").write_bytes(_SIGNATURE.dump_json(program.signature))
-    (folder / HISTORY).write_text(_History(program.history).model_dump_json())
+    save_history(program.history, folder)
+
+
+def save_history(history: tuple[PassRecord, ...], folder: Path) -> None:
+    """Write `history.json` alone."""
+    (folder / HISTORY).write_text(_History(history).model_dump_json())
 
 
 def load_program(folder: Path) -> Program:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from edgekit.backends.isolation import Lowering
 from edgekit.backends.store import load_artifact
 from edgekit.cache import digest_of, tool_versions
 from edgekit.errors import MissingExtra
-from edgekit.frontend.store import HISTORY, load_history
+from edgekit.frontend.store import load_history
 from edgekit.ir.artifact import Artifact
 from edgekit.ir.program import PassRecord
 from edgekit.pipeline.background import threads
@@ -72,8 +71,19 @@ class Compilation:
         return Data(self.order.project, self.line, "calibration", recipe.samples if recipe else None)
 
     @property
-    def calibrates(self) -> bool:
-        """Whether quantization takes calibration data."""
+    def early(self) -> Quantize | None:
+        """The recipe, if the program is quantized before it is lowered."""
+        recipe = self.order.profile.quantize
+        return None if recipe is None or recipe.precision in self.order.backend.at_lowering else recipe
+
+    @property
+    def late(self) -> Quantize | None:
+        """The recipe, if the backend carries it out as it lowers."""
+        return None if self.early else self.order.profile.quantize
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether a calibration set has a part in quantization."""
         recipe = self.order.profile.quantize
         return recipe is not None and recipe.calibrated
 
@@ -90,14 +100,14 @@ class Compilation:
     @cached_property
     def quantize_key(self) -> str:
         """The key of what is lowered: the captured program, or the quantized one."""
-        recipe, runtime = self.order.profile.quantize, self.order.runtime
+        recipe, runtime = self.early, self.order.runtime
         if recipe is None:
             return self.capture_key
         return digest_of(
             {
                 "stage": "quantize",
                 "program": self.capture_key,
-                "samples": self.calibration.key if self.calibrates else None,
+                "samples": self.calibration.key if recipe.calibrated else None,
                 "checks": self.golden.key,
                 "recipe": recipe.model_dump(mode="json"),
                 "runtime": runtime.model_dump(mode="json"),
@@ -105,13 +115,23 @@ class Compilation:
             }
         )
 
-    def lower_key(self, program_key: str) -> str:
+    @cached_property
+    def float_key(self) -> str:
+        """The key of the float artifact that sizes are compared with."""
+        return self.lower_key(self.original_key, None)
+
+    @cached_property
+    def artifact_key(self) -> str:
+        return self.lower_key(self.quantize_key, self.late)
+
+    def lower_key(self, program_key: str, recipe: Quantize | None) -> str:
         order = self.order
         return digest_of(
             {
                 "stage": "lower",
                 "program": program_key,
                 "checks": self.golden.key,
+                "recipe": recipe.model_dump(mode="json") if recipe else None,
                 "runtime": order.runtime.model_dump(mode="json"),
                 "arch": order.target.cpu.arch,
                 "versions": tool_versions(order.backend.packages),
@@ -124,9 +144,9 @@ class Compilation:
         with threads(1) as pool, contextlib.ExitStack() as stack:
             # What was never read was never lowered: the worker may import while the inputs are read.
             early = None if self.known else stack.enter_context(self._worker())
-            keys = [("lower", self.lower_key(self.quantize_key))]
+            keys = [("lower", self.artifact_key)]
             if self.order.profile.compresses:
-                keys.insert(0, ("lower float32", self.lower_key(self.original_key)))
+                keys.insert(0, ("lower float32", self.float_key))
             entries = self._reused(keys)
             if entries:
                 yield lambda: self._compiled(entries)
@@ -138,7 +158,7 @@ class Compilation:
     @property
     def known(self) -> bool:
         """Whether the keys can be told without loading the model or reading data."""
-        data = [self.golden, self.calibration] if self.calibrates else [self.golden]
+        data = [self.golden, self.calibration] if self.calibrated else [self.golden]
         return self.compressed.known and all(samples.known for samples in data)
 
     def _worker(self) -> Lowering:
@@ -159,7 +179,7 @@ class Compilation:
             return []
         self.compressed.reuse()
         self.line.find("capture", self.capture_key)
-        if self.order.profile.quantize:
+        if self.early:
             self.line.find("quantize", self.quantize_key)
         for name, _ in keys:
             self.line.reused(name)
@@ -167,12 +187,11 @@ class Compilation:
 
     def _submit(self, pool: ThreadPoolExecutor, worker: Lowering, name: str, key: str) -> Future[Path]:
         """Make the program here, then lower it there while this process goes on."""
-        program = self.original if name == "lower float32" else self.quantized
+        program, recipe = (self.original, None) if name == "lower float32" else (self.quantized, self.late)
         order, checks = self.order, self.golden.folder
 
         def make(out: Path) -> None:
-            worker.lower(program, checks, order.target, order.runtime, out)
-            shutil.copy(program / HISTORY, out)
+            worker.lower(program, checks, order.target, order.runtime, out, recipe)
 
         return pool.submit(self.line.entry, name, key, make)
 
@@ -199,8 +218,8 @@ class Compilation:
 
     @cached_property
     def quantized(self) -> Path:
-        """The quantized program's folder; the captured one's where the profile does not quantize."""
-        recipe = self.order.profile.quantize
+        """The quantized program's folder; the captured one's where nothing is quantized before it is lowered."""
+        recipe = self.early
         if recipe is None:
             return self.captured
 
@@ -215,7 +234,10 @@ class Compilation:
         from edgekit.passes.quantize import QuantizePass
 
         quantization = self.order.backend().quantization(recipe, self.order.runtime)
-        return QuantizePass(recipe, quantization, self._tensors(self.calibration))(program, self._tensors(self.golden))
+        checks = self._tensors(self.golden)
+        # Without ranges to find, one sample is run only to trace the program again.
+        samples = self._tensors(self.calibration) if recipe.calibrated else checks[:1]
+        return QuantizePass(recipe, quantization, samples)(program, checks)
 
     def _tensors(self, data: Data) -> list[Sample]:
         from edgekit.frontend.load import batches
@@ -231,21 +253,3 @@ class Compilation:
 
 def _capture_key(model: str) -> str:
     return digest_of({"stage": "capture", "model": model, "versions": tool_versions(("torch",))})
-
-
-def foreseen(compilation: Compilation) -> dict[str, str]:
-    """Which stages a build would run and which it would reuse, as far as that is known without loading anything."""
-    profile, compressed = compilation.order.profile, compilation.compressed
-    names = [*compressed.stages, "capture", *(["quantize"] if profile.quantize else [])]
-    names += ["lower float32", "lower"] if profile.compresses else ["lower"]
-    if not compilation.known:
-        return dict.fromkeys(names, "to do")
-    keys = {
-        **compressed.keys,
-        "capture": compilation.capture_key,
-        "quantize": compilation.quantize_key,
-        "lower float32": compilation.lower_key(compilation.original_key),
-        "lower": compilation.lower_key(compilation.quantize_key),
-    }
-    find = compilation.line.cache.find
-    return {name: "cached" if find(keys[name]) else "to do" for name in names}

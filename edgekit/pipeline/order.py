@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgekit import examples, plugins
 from edgekit.backends.base import Backend
-from edgekit.errors import UsageError
+from edgekit.errors import EdgekitError, Misfit, UsageError
 from edgekit.specs import override
 from edgekit.specs.catalog import Catalog
 from edgekit.specs.override import Override
@@ -68,6 +68,22 @@ def _order(
     board = override.apply(board, "target", changes)
     chosen = catalog.profile(profile) if profile else catalog.default_profile(board)
     order = Order(project, board, board.select_runtime(backend), override.apply(chosen, "profile", changes))
-    # A backend that is not installed is told now.
-    order.profile.check(order.target, order.runtime, order.backend.refuses)
+    try:
+        # A backend that is not installed is told now.
+        _check(order)
+    except Misfit as error:
+        others = [runtime.backend for runtime in board.runtime if _fits(replace(order, runtime=runtime))]
+        raise Misfit(str(error), hint=f"--backend {others[0]}" if others else error.hint) from error
     return order
+
+
+def _check(order: Order) -> None:
+    order.profile.check(order.target, order.runtime, order.backend.refuses)
+
+
+def _fits(order: Order) -> bool:
+    try:
+        _check(order)
+    except EdgekitError:  # a backend that is not installed fits nothing
+        return False
+    return True

@@ -13,8 +13,19 @@ from edgekit.cache import tool_versions
 from edgekit.pipeline.compile import GOLDEN, Compilation, Compiled
 from edgekit.pipeline.inputs import Data
 from edgekit.specs.project import DataSet
+from edgekit.specs.target import Precision
 
-TOLERANCE = {"float32": 1e-3, "static-int8": 0.05}
+TOLERANCE: dict[Precision, float] = {
+    "float32": 1e-3,
+    # Half weights, float arithmetic: as float32, but where a runtime computes in half (eleven bits).
+    "float16": 0.01,
+    "static-int8": 0.05,
+    "static-int16": 0.05,
+    # The activations are rounded on the device, as static ones are.
+    "dynamic-int8": 0.05,
+    "weight-int8": 0.05,
+    "weight-int4": 0.05,
+}
 """How far a device's kernels may be from the host's, as a share of the output's range.
 
 EMULATION.md's worst case over the three runtimes is 0.25 on a range of 15.4 (onnxruntime, x86 against arm64).
@@ -63,7 +74,7 @@ def describe(compilation: Compilation, compiled: Compiled) -> Description:
 def _data(compilation: Compilation) -> tuple[DataRecord, ...]:
     """The data sets that had a part in this artifact, and their terms."""
     stated = compilation.order.project.data
-    read = [*compilation.compressed.data, *([compilation.calibration] if compilation.calibrates else [])]
+    read = [*compilation.compressed.data, *([compilation.calibration] if compilation.calibrated else [])]
     records = {data.role: _record(getattr(stated, data.role), data) for data in (*read, compilation.golden)}
     return tuple(records.values())
 

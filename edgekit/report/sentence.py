@@ -9,9 +9,15 @@ from edgekit.parity.compare import Comparison
 from edgekit.parity.gates import GateResult
 from edgekit.parity.quantities import decimal, milliseconds
 from edgekit.specs.profile import Profile
-from edgekit.specs.target import Target
+from edgekit.specs.target import Precision, Target
 
-_PRECISIONS = {"static-int8": "int8"}
+_PRECISIONS: dict[Precision, str] = {
+    "static-int8": "int8",
+    "static-int16": "int8 with int16 activations",
+    "dynamic-int8": "dynamic int8",
+    "weight-int8": "int8 weights",
+    "weight-int4": "int4 weights",
+}
 
 
 _ASK_NOTHING = ("instructions_ratio", "not_slower")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from edgekit.backends import late
 from edgekit.errors import Misfit
 from edgekit.ir.artifact import Artifact, Format
 from edgekit.specs.compression import Quantize
@@ -36,9 +37,13 @@ class ExecuTorch:
         "edgekit.backends.executorch.placement",
     )
 
-    refuses: ClassVar[Mapping[Precision, str]] = dict.fromkeys(
-        ("float16", "static-int16", "dynamic-int8", "weight-int8", "weight-int4"), "edgekit does not lower to it yet"
-    )
+    # Tried with executorch 1.5.1.
+    refuses: ClassVar[Mapping[Precision, str]] = {
+        "float16": "its XNNPACK delegate stores the filters of convolutions in float32 all the same",
+        "static-int16": "XNNPACK's integer kernels take activations of 8 bits only",
+        "weight-int8": "XNNPACK has no product of a float activation with int8 weights; dynamic-int8 is as small",
+    }
+    at_lowering: ClassVar[frozenset[Precision]] = frozenset({"weight-int4"})
 
     def quantization(self, recipe: Quantize, runtime: Runtime) -> Quantization:
         """XNNPACK's quantizer, set up as the recipe says. Raises Misfit for what its integer kernels lack."""
@@ -54,9 +59,15 @@ class ExecuTorch:
                 f"xnnpack's kernels take int8 activations, the target's runtime states {runtime.activations}",
                 hint="set activations = 'int8' in the target's executorch runtime",
             )
+        if recipe.mode == "dynamic":
+            from edgekit.backends.executorch.dynamic import DynamicQuantizer
+
+            return Quantization(DynamicQuantizer(recipe), fold_weights=True)
         return Quantization(quantizer(recipe), fold_weights=True)
 
-    def lower(self, program: Program, target: Target, runtime: Runtime, out: Path) -> Artifact:
+    def lower(
+        self, program: Program, target: Target, runtime: Runtime, out: Path, recipe: Quantize | None = None
+    ) -> Artifact:
         """Write `model.pte` into `out`, load it, and read its facts off the file as loaded.
 
         Raises Misfit for delegates other than xnnpack, UnsupportedOperator, or LoweringError.
@@ -70,8 +81,28 @@ class ExecuTorch:
                 f"executorch runtime of '{target.id}' states delegates {', '.join(runtime.delegates)}",
                 hint="the executorch backend knows one: delegates = ['xnnpack']",
             )
+        if recipe:
+            from edgekit.backends.executorch.dynamic import with_int4_weights
+
+            late.check(recipe)
+            _check_group(recipe)
+            program = replace(program, exported=with_int4_weights(program.exported, recipe))
         path = out / FILE
         path.write_bytes(convert(program))
         facts = read(path.read_bytes())
         signature = load_signature(path, program, facts.placement)
         return Artifact((path,), self.format, signature, facts.placement, facts.integer)
+
+
+def _check_group(recipe: Quantize) -> None:
+    weights = recipe.weights
+    if weights.granularity == "per-tensor":
+        raise Misfit(
+            "XNNPACK's int4 kernels take a scale for each channel or group",
+            hint="quantize.weights.granularity = 'per-group'",
+        )
+    if weights.granularity == "per-group" and weights.group % 32:
+        raise Misfit(
+            f"XNNPACK's int4 kernels take groups of a multiple of 32, not of {weights.group}",
+            hint="quantize.weights.group = 32",
+        )

@@ -26,7 +26,7 @@ def quantizer(recipe: Quantize) -> XNNPACKQuantizer:
     from torchao.quantization.pt2e.quantizer import QuantizationConfig
 
     activations = _activations(recipe.activations)
-    config = QuantizationConfig(activations, activations, _weights(recipe.weights), None)
+    config = QuantizationConfig(activations, activations, weight_spec(recipe.weights), None)
 
     def chosen(node: Node) -> bool:
         return not is_preprocessing(node) and not is_skipped(node, recipe.kept)
@@ -54,7 +54,8 @@ def _activations(recipe: Activations) -> QuantizationSpec:
     )
 
 
-def _weights(recipe: Weights) -> QuantizationSpec:
+def weight_spec(recipe: Weights) -> QuantizationSpec:
+    """int8 with zero point 0, a scale a channel or one in all."""
     import torch
     from torchao.quantization.pt2e.quantizer import QuantizationSpec
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from edgekit.errors import LoweringError
+from edgekit.backends import late
+from edgekit.errors import LoweringError, Misfit
 from edgekit.ir.artifact import Artifact, Format
 from edgekit.ir.signature import Signature
 from edgekit.specs.compression import Quantize
@@ -38,9 +39,10 @@ class Onnx:
         "torch.ao.quantization.fx._decomposed",
     )
 
-    refuses: ClassVar[Mapping[Precision, str]] = dict.fromkeys(
-        ("float16", "static-int16", "dynamic-int8", "weight-int8", "weight-int4"), "edgekit does not lower to it yet"
-    )
+    refuses: ClassVar[Mapping[Precision, str]] = {
+        "static-int16": "onnxruntime's integer kernels take activations of 8 bits only"
+    }
+    at_lowering: ClassVar[frozenset[Precision]] = frozenset({"float16", "dynamic-int8", "weight-int8", "weight-int4"})
 
     def quantization(self, recipe: Quantize, runtime: Runtime) -> Quantization:
         """Activations of the type that `runtime` names; weights folded, so that the file holds integers."""
@@ -51,32 +53,59 @@ class Onnx:
         quantizer = OnnxQuantizer(recipe, runtime.activations, integer_bias="tensorrt" not in runtime.delegates)
         return Quantization(quantizer, fold_weights=True)
 
-    def lower(self, program: Program, target: Target, runtime: Runtime, out: Path) -> Artifact:
+    def lower(
+        self, program: Program, target: Target, runtime: Runtime, out: Path, recipe: Quantize | None = None
+    ) -> Artifact:
         """Write `model.onnx` into `out`, load it with onnxruntime, and read its facts off the optimized graph.
 
         The same program gives the same bytes. The host's CPU stands in for every execution provider of the target:
         operators count as delegated if `cpu` is one of them. Only for TensorRT, where it comes first, the placement is
-        a claim by its rules, read off the file. Raises UnsupportedOperator or LoweringError.
+        a claim by its rules, read off the file. Raises Misfit for a recipe that it cannot carry out,
+        UnsupportedOperator or LoweringError.
         """
         import onnx
 
         from edgekit.backends.onnx import tensorrt
         from edgekit.backends.onnx.export import to_onnx
         from edgekit.backends.onnx.placement import read
+        from edgekit.backends.onnx.smaller import UNFOLD, smaller
         from edgekit.backends.onnx.weights import integer_share
 
         path = out / FILE
         data = to_onnx(program)
+        if recipe:
+            _check_recipe(recipe)
+            data = smaller(data, recipe)
         path.write_bytes(data)
         model = onnx.load_from_string(data)
         integer = integer_share(model.graph)
-        options = _session_options(model.graph, integer, target, runtime)
+        expanded = recipe is not None and recipe.mode != "float16"
+        options = (UNFOLD,) if expanded else _session_options(model.graph, integer, target, runtime)
         signature, placement = read(path, options, "cpu" if "cpu" in runtime.delegates else None)
         _check(signature, program.signature)
         artifact = Artifact((path,), "onnx", signature, placement, integer, options)
         if runtime.delegates[:1] == (tensorrt.NAME,):
             return replace(artifact, placement=tensorrt.placement(model), basis=tensorrt.BASIS)
         return artifact
+
+
+def _check_recipe(recipe: Quantize) -> None:
+    late.check(recipe)
+    grouped = recipe.weights.granularity == "per-group"
+    if recipe.precision == "weight-int4" and not grouped:
+        raise Misfit(
+            "onnxruntime has int4 weights with a scale for each group only",
+            hint="quantize.weights.granularity = 'per-group'",
+        )
+    if recipe.precision == "weight-int8" and grouped:
+        raise Misfit(
+            "onnx has scales per group for int4 weights only", hint="quantize.weights.granularity = 'per-channel'"
+        )
+    if grouped and (recipe.weights.group < 16 or recipe.weights.group.bit_count() != 1):
+        raise Misfit(
+            f"onnxruntime's int4 kernels take groups of 16, 32, 64 …, not of {recipe.weights.group}",
+            hint="quantize.weights.group = 32",
+        )
 
 
 def _check(loaded: Signature, expected: Signature) -> None:

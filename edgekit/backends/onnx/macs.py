@@ -33,6 +33,10 @@ def _convolution(weight: int) -> Rule:
     return lambda node, shapes: prod(shapes[node.output[0]]) * prod(shapes[node.input[weight]][1:])
 
 
+def _packed_product(node: NodeProto, shapes: Shapes) -> int:
+    return prod(shapes[node.output[0]]) * _attribute(node, "K")
+
+
 def _transposed_convolution(node: NodeProto, shapes: Shapes) -> int:
     # Each input element is spread over the weights of its channel.
     return prod(shapes[node.input[0]]) * prod(shapes[node.input[1]][1:])
@@ -61,10 +65,12 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("Gemm", "FusedGemm", "QGemm"), _matrix_product),
     **dict.fromkeys(("MatMul", "FusedMatMul", "QLinearMatMul"), _matrix_product),
     **dict.fromkeys(("MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul"), _matrix_product),
+    "MatMulNBits": _packed_product,
     **dict.fromkeys(("LSTM", "GRU", "RNN"), _recurrent),
 }
 WEIGHTS: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(("Conv", "ConvTranspose", "Gemm"), (1,)),
-    "MatMul": (0, 1),
+    **dict.fromkeys(("MatMul", "MatMulInteger"), (0, 1)),
+    "MatMulNBits": (1,),
     **dict.fromkeys(("LSTM", "GRU", "RNN"), (1, 2)),
 }

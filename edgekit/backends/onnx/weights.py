@@ -10,6 +10,8 @@ from edgekit.backends.onnx.macs import weight_inputs
 if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto, TensorProto
 
+PACKED = "MatMulNBits"
+"""Its weights are stored two and more to a byte."""
 MOVES = {"DequantizeLinear", "Transpose", "Reshape"}
 """What may stand between a stored weight and the operator that uses it."""
 
@@ -20,15 +22,23 @@ def integer_share(graph: GraphProto) -> float:
 
     small = {TensorProto.INT8, TensorProto.UINT8, TensorProto.INT4, TensorProto.UINT4}
     weights = _weights(graph)
-    total = sum(prod(tensor.dims) for tensor in weights)
-    return sum(prod(tensor.dims) for tensor in weights if tensor.data_type in small) / total if total else 0.0
+    total = sum(elements for _, elements in weights)
+    return sum(elements for tensor, elements in weights if tensor.data_type in small) / total if total else 0.0
 
 
-def _weights(graph: GraphProto) -> list[TensorProto]:
+def _weights(graph: GraphProto) -> list[tuple[TensorProto, int]]:
+    """Every weight once, and how many elements it has."""
     constants = {tensor.name: tensor for tensor in graph.initializer}
     producers = {name: node for node in graph.node for name in node.output}
-    used = (_origin(node.input[index], producers) for node in graph.node for index in weight_inputs(node))
-    return [constants[name] for name in dict.fromkeys(used) if name in constants]
+    used = {_origin(node.input[index], producers): node for node in graph.node for index in weight_inputs(node)}
+    return [(constants[name], _elements(constants[name], node)) for name, node in used.items() if name in constants]
+
+
+def _elements(tensor: TensorProto, node: NodeProto) -> int:
+    if node.op_type != PACKED:
+        return prod(tensor.dims)
+    sizes = {attribute.name: int(attribute.i) for attribute in node.attribute}
+    return sizes["K"] * sizes["N"]
 
 
 def _origin(name: str, producers: dict[str, NodeProto]) -> str:

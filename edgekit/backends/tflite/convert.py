@@ -13,10 +13,13 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from edgekit.backends.tflite import rewrite
+from edgekit.backends.tflite.kept import kept_weights
 from edgekit.backends.tflite.layout import average_channels_last
 from edgekit.backends.tflite.origin import origin
+from edgekit.backends.tflite.smaller import smaller
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.ir.program import Program
+from edgekit.specs.compression import Quantize
 
 MISSING = re.compile(r"Lowering not found: (\S+)")
 """How the converter says that it lacks an operator."""
@@ -34,8 +37,10 @@ class Flat(nn.Module):
         return tuple(pytree.tree_leaves(self.program(*inputs)))
 
 
-def flatbuffer(program: Program) -> bytes:
+def flatbuffer(program: Program, recipe: Quantize | None = None) -> bytes:
     """The file's bytes: the same for the same program, with the signature's names and no others.
+
+    `recipe` says how the weights of a float program are made smaller; None leaves them as they are.
 
     Raises UnsupportedOperator, which names the operator, its module and its line; LoweringError for other refusals.
     """
@@ -43,6 +48,8 @@ def flatbuffer(program: Program) -> bytes:
         converted = _converted(program)
     except Exception as error:
         raise _explained(error, program) from error
+    if recipe:
+        converted = smaller(converted, recipe, tuple(kept_weights(program.exported, recipe.kept)))
     return rewrite.with_names(converted, program.signature)
 
 

@@ -115,7 +115,13 @@ class Graph:
         return output.elements * math.prod(weights[1:])  # outputs, height, width, inputs of the group
 
     def integer(self, node: Node) -> bool:
-        """Whether nothing that the operator reads or writes is a float."""
+        """Whether nothing that the operator reads or writes is a float, or it rounds what it reads to integers itself.
+
+        A product of float activations with int8 or int4 weights is LiteRT's dynamic quantization.
+        """
+        weights = [node.inputs[i] for i in WEIGHTED.get(node.name, ()) if node.inputs[i] in self.constants]
+        if weights and all(self.tensors[i].narrow for i in weights):
+            return True
         return all(self.tensors[i].integer for i in (*node.inputs, *node.outputs) if i >= 0)
 
     def integer_share(self) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import flatbuffers
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from edgekit.errors import LoweringError
@@ -29,6 +30,7 @@ def with_names(content: bytes, signature: Signature) -> bytes:
     nothing that a device needs.
     """
     model = schema.ModelT.InitFromPackedBuf(content, 0)
+    _inline(model, content)
     definition, graph = model.signatureDefs[0], model.subgraphs[0]
     for subgraph in model.subgraphs:
         for tensor in subgraph.tensors:
@@ -39,6 +41,14 @@ def with_names(content: bytes, signature: Signature) -> bytes:
     builder = Aligned(len(content))
     builder.Finish(model.Pack(builder), IDENTIFIER)
     return bytes(builder.Output())
+
+
+def _inline(model: Any, content: bytes) -> None:
+    """Put into the model what ai-edge-quantizer leaves behind it, at an offset in the file."""
+    for buffer in model.buffers:
+        if buffer.offset:
+            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0
 
 
 def _renamed(edges: list[Any], prefix: str, specs: tuple[TensorSpec, ...], graph: Any) -> list[int]:

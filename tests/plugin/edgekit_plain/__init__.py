@@ -38,12 +38,15 @@ class PlainOnnx:
     packages: ClassVar[tuple[str, ...]] = ("edgekit-plain", *Onnx.packages)
     preload: ClassVar[tuple[str, ...]] = Onnx.preload
     refuses: ClassVar[Mapping[Precision, str]] = {}
+    at_lowering: ClassVar[frozenset[Precision]] = frozenset()
 
     def quantization(self, recipe: Quantize, runtime: Runtime) -> Quantization:
         """Raises Misfit: there is nothing to quantize for."""
         raise Misfit("'plain-onnx' runs float32 only", hint="--profile plain-float32")
 
-    def lower(self, program: Program, target: Target, runtime: Runtime, out: Path) -> Artifact:
+    def lower(
+        self, program: Program, target: Target, runtime: Runtime, out: Path, recipe: Quantize | None = None
+    ) -> Artifact:
         """As edgekit's ONNX. Raises UnsupportedOperator or LoweringError."""
         return Onnx().lower(program, target, runtime, out)
 

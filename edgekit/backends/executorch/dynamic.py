@@ -1,0 +1,123 @@
+"""Products of float activations with int8 or int4 weights, as XNNPACK runs them: it rounds each activation to int8 as
+it comes, one scale a row. XNNPACK has none where the activation stays float.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from torch.fx import GraphModule, Node
+from torchao.quantization.pt2e import PlaceholderObserver
+from torchao.quantization.pt2e.quantizer import QuantizationAnnotation, QuantizationSpec, Quantizer
+from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
+
+from edgekit.backends.executorch.quantizer import EPS, is_preprocessing, weight_spec
+from edgekit.errors import LoweringError
+from edgekit.passes.skip import is_skipped
+from edgekit.specs.compression import Quantize
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
+aten = torch.ops.aten
+GROUPS = 6
+"""Where a conv2d's arguments say how many groups it has."""
+
+
+class DynamicQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
+    """Annotates linear layers and plain 2-d convolutions. Grouped ones have no kernel.
+
+    XNNPACK's own annotator leaves out every convolution that a ReLU follows, half of resnet20's multiply-accumulates,
+    and takes the one behind the preprocessing: that loads, and fails when run ("Propagating input shapes failed").
+    """
+
+    def __init__(self, recipe: Quantize) -> None:
+        super().__init__()
+        self._skip = recipe.kept
+        self._weight = weight_spec(recipe.weights)
+        self._activation = QuantizationSpec(
+            dtype=torch.int8,
+            quant_min=-128,
+            quant_max=127,
+            qscheme=torch.per_tensor_affine,
+            is_dynamic=True,
+            observer_or_fake_quant_ctr=PlaceholderObserver.with_args(eps=EPS),
+        )
+
+    def annotate(self, model: GraphModule) -> GraphModule:
+        for node in model.graph.nodes:
+            if _has_kernel(node) and not is_preprocessing(node) and not is_skipped(node, self._skip):
+                source, weight = node.args[:2]
+                node.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(
+                    {source: self._activation, weight: self._weight}, None, _annotated=True
+                )
+        return model
+
+    def validate(self, model: GraphModule) -> None:
+        """Nothing to refuse: what was not annotated stays in float, and the placement shows it."""
+
+
+def _has_kernel(node: Node) -> bool:
+    if node.op != "call_function" or node.target not in (aten.linear.default, aten.conv2d.default):
+        return False
+    weight = node.args[1]
+    if not isinstance(weight, Node) or weight.op != "get_attr":
+        return False
+    source, groups = node.args[0], node.args[GROUPS:]
+    early = isinstance(source, Node) and is_preprocessing(source)
+    return node.target is aten.linear.default or (groups in ((), (1,)) and not early)
+
+
+def with_int4_weights(exported: ExportedProgram, recipe: Quantize) -> ExportedProgram:
+    """The program with the weights of its linear layers in int4, a scale for each group of inputs or each channel.
+
+    A layer whose rows the groups do not fill stays in float, and so does every convolution. torchao's
+    Int8DynamicActivationIntxWeightConfig says how. Raises LoweringError if there is no layer to change.
+    """
+    from torchao.quantization import Int8DynamicActivationIntxWeightConfig, quantize_
+    from torchao.quantization.granularity import PerAxis, PerGroup
+
+    grouped = recipe.weights.granularity == "per-group"
+    group = recipe.weights.group if grouped else 1
+    model: Any = exported.module()
+    if not _as_modules(model, group, recipe.kept):
+        raise LoweringError(
+            f"there is no linear layer whose inputs come in groups of {group}",
+            hint="quantize.weights.group = 32, or a profile of another precision",
+        )
+    granularity, int4 = PerGroup(group) if grouped else PerAxis(0), torch.int4  # type: ignore[attr-defined]
+    quantize_(model, Int8DynamicActivationIntxWeightConfig(int4, weight_granularity=granularity))
+    # Positional arguments, as the program was captured with.
+    return torch.export.export(model, exported.example_inputs[0])
+
+
+def _as_modules(model: GraphModule, group: int, kept: Sequence[str]) -> int:
+    """Make a module of each linear layer that is to change, in place, for torchao changes modules. Returns how many."""
+    count = 0
+    for node in list(model.graph.nodes):
+        if node.target is not aten.linear.default or not _has_kernel(node) or is_skipped(node, kept):
+            continue
+        weight, *bias = (model.get_parameter(str(arg.target)) for arg in node.args[1:] if isinstance(arg, Node))
+        if weight.shape[1] % group:
+            continue
+        name = f"linear_{count}"
+        model.add_submodule(name, _linear(weight, *bias))
+        with model.graph.inserting_before(node):
+            call = model.graph.call_module(name, (node.args[0],))
+        call.meta = dict(node.meta)
+        node.replace_all_uses_with(call)
+        model.graph.erase_node(node)
+        count += 1
+    model.recompile()
+    return count
+
+
+def _linear(weight: torch.Tensor, bias: torch.Tensor | None = None) -> nn.Linear:
+    made = nn.Linear(weight.shape[1], weight.shape[0], bias is not None)
+    made.weight = nn.Parameter(weight.detach().clone(), requires_grad=False)
+    if bias is not None:
+        made.bias = nn.Parameter(bias.detach().clone(), requires_grad=False)
+    return made

@@ -1,0 +1,350 @@
+"""Backend × precision × target, cell by cell: what works runs here and keeps its promises, what does not says why."""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from edgekit import plugins
+from edgekit.backends.onnx import Onnx
+from edgekit.backends.tflite import TFLite
+from edgekit.backends.verify import verify
+from edgekit.errors import Disagreement, LoweringError, Misfit, UsageError
+from edgekit.ir.artifact import Artifact
+from edgekit.ir.program import Program
+from edgekit.ir.signature import Signature, TensorSpec
+from edgekit.passes.quantize import QuantizePass
+from edgekit.pipeline.order import orders
+from edgekit.specs.catalog import Catalog
+from edgekit.specs.compression import Activations, Quantize, Weights
+from edgekit.specs.profile import Profile
+from edgekit.specs.project import Project
+from edgekit.specs.target import PRECISIONS, Precision, Target
+from tests.networks import write_project
+
+BACKENDS = ("executorch", "onnx", "tflite")
+CATALOG = Catalog.default()
+TARGETS = CATALOG.targets()
+HOST = CATALOG.target("host")
+
+INT4 = Weights(dtype="int4", granularity="per-group", group=32)
+RECIPES: dict[Precision, Quantize | None] = {
+    "float32": None,
+    "float16": Quantize(mode="float16"),
+    "static-int8": Quantize(),
+    "static-int16": Quantize(activations=Activations(dtype="int16", symmetric=True)),
+    "dynamic-int8": Quantize(mode="dynamic"),
+    "weight-int8": Quantize(mode="weight-only"),
+    "weight-int4": Quantize(mode="weight-only", weights=INT4),
+}
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What a cell is to deliver."""
+
+    sqnr_db: float
+    """At least, against the program that was lowered."""
+    size_ratio: float = 1.0
+    """At most, of the same backend's float file."""
+    integer: float = 0.0
+    """Share of the weights that are integers."""
+    macs: tuple[str, ...] = ()
+    """Which of `MACS` integer kernels run."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    words: str
+
+
+Cell = Promise | Refusal
+WIDTH, TOKENS = 64, 16
+MACS = {
+    "conv": TOKENS * WIDTH * 27,
+    "linear": TOKENS * (4 * WIDTH * WIDTH + 2 * WIDTH * 2 * WIDTH) + 10 * WIDTH,
+    "attention": 2 * TOKENS * TOKENS * WIDTH,
+}
+WEIGHTS = {"conv": WIDTH * 27, "linear": 4 * WIDTH * WIDTH + 2 * WIDTH * 2 * WIDTH + 10 * WIDTH}
+NO_CONV = WEIGHTS["linear"] / sum(WEIGHTS.values())
+BOTH, LINEAR = ("conv", "linear"), ("linear",)
+
+CELLS: dict[tuple[str, Precision], Cell] = {
+    ("executorch", "float32"): Promise(100),
+    ("executorch", "float16"): Refusal("stores the filters of convolutions in float32"),
+    ("executorch", "static-int8"): Promise(20, 0.4, 1.0, BOTH),
+    ("executorch", "static-int16"): Refusal("activations of 8 bits only"),
+    ("executorch", "dynamic-int8"): Promise(30, 0.4, 1.0, BOTH),
+    ("executorch", "weight-int8"): Refusal("dynamic-int8 is as small"),
+    ("executorch", "weight-int4"): Promise(15, 0.35, NO_CONV, LINEAR),
+    ("onnx", "float32"): Promise(100),
+    ("onnx", "float16"): Promise(60, 0.54),
+    ("onnx", "static-int8"): Promise(20, 0.4, 1.0, (*BOTH, "attention")),
+    ("onnx", "static-int16"): Refusal("activations of 8 bits only"),
+    ("onnx", "dynamic-int8"): Promise(30, 0.35, 1.0, LINEAR),
+    ("onnx", "weight-int8"): Promise(35, 0.35, 1.0),
+    ("onnx", "weight-int4"): Promise(15, 0.25, 1.0),
+    ("tflite", "float32"): Promise(100),
+    ("tflite", "float16"): Promise(60, 0.54),
+    ("tflite", "static-int8"): Promise(20, 0.4, 1.0, BOTH),
+    ("tflite", "static-int16"): Refusal("27 times slower than float"),
+    ("tflite", "dynamic-int8"): Promise(30, 0.35, 1.0, BOTH),
+    ("tflite", "weight-int8"): Promise(35, 0.35, 1.0),
+    ("tflite", "weight-int4"): Promise(15, 0.25, 1.0, LINEAR),
+}
+UNTRIED = "built, not run"
+TENSORRT: tuple[Precision, ...] = ("float32", "float16", "static-int8")
+"""What a Jetson's onnx runtime is given."""
+
+
+class Attention(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.query, self.key, self.value, self.out = (nn.Linear(WIDTH, WIDTH) for _ in range(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores = self.query(x) @ self.key(x).transpose(1, 2)
+        return self.out(torch.softmax(scores / WIDTH**0.5, -1) @ self.value(x))
+
+
+class Net(nn.Module):
+    """A convolution that makes tokens of an image, a transformer block, and a linear layer on the mean."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, WIDTH, 3, 2, 1), nn.ReLU())
+        self.norm, self.attention = nn.LayerNorm(WIDTH), Attention()
+        self.up, self.down = nn.Linear(WIDTH, 2 * WIDTH), nn.Linear(2 * WIDTH, WIDTH)
+        self.head = nn.Linear(WIDTH, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x).flatten(2).transpose(1, 2)
+        x = x + self.attention(self.norm(x))
+        x = x + self.down(F.gelu(self.up(x)))
+        return self.head(x.mean(1))
+
+
+class Deployed(nn.Module):
+    """As the frontend wraps it: modules are named below `model`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = Net()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.model(x)
+
+
+@pytest.fixture(scope="module")
+def samples() -> list[tuple[Tensor]]:
+    generator = torch.Generator().manual_seed(1)
+    return [(torch.randn(1, 3, 8, 8, generator=generator),) for _ in range(16)]
+
+
+@pytest.fixture(scope="module")
+def program(samples: list[tuple[Tensor]]) -> Program:
+    torch.manual_seed(0)
+    edges = Signature((TensorSpec("x", "float32", (1, 3, 8, 8)),), (TensorSpec("y", "float32", (1, 10)),))
+    with torch.no_grad():
+        return Program(torch.export.export(Deployed().eval(), samples[0]), edges)
+
+
+@dataclass(frozen=True)
+class Made:
+    artifact: Artifact
+    sqnr_db: float
+
+
+Make = Callable[[str, Precision], Made]
+
+
+@pytest.fixture(scope="module")
+def make(program: Program, samples: list[tuple[Tensor]], tmp_path_factory: pytest.TempPathFactory) -> Make:
+    """Lower for the host as the pipeline would, run in the device's runtime, compare; each cell once."""
+    checks = tmp_path_factory.mktemp("checks")
+    np.save(checks / "x.npy", np.concatenate([x.numpy() for (x,) in samples]))
+    done: dict[tuple[str, Precision], Made] = {}
+
+    def made(name: str, precision: Precision) -> Made:
+        backend, runtime, recipe = plugins.load("backends", name)(), HOST.select_runtime(name), RECIPES[precision]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for module in backend.preload:
+                importlib.import_module(module)
+        late = recipe if precision in backend.at_lowering else None
+        subject = program
+        if recipe and not late:
+            given = samples if recipe.calibrated else samples[:1]
+            subject = QuantizePass(recipe, backend.quantization(recipe, runtime), given)(program, samples[:2])
+        out = tmp_path_factory.mktemp("out")
+        artifact = backend.lower(subject, HOST, runtime, out, late)
+        return Made(artifact, verify(artifact, subject, checks, out / "golden", late))
+
+    def cached(name: str, precision: Precision) -> Made:
+        if (name, precision) not in done:
+            done[name, precision] = made(name, precision)
+        return done[name, precision]
+
+    return cached
+
+
+def profile(target: Target, precision: Precision) -> Profile:
+    return Profile(
+        schema_version=1, id=precision, summary="Asks for it.", families=(target.family,), quantize=RECIPES[precision]
+    )
+
+
+def test_the_matrix_has_a_cell_for_everything() -> None:
+    assert set(CELLS) == {(backend, precision) for backend in BACKENDS for precision in PRECISIONS}
+    assert set(RECIPES) == set(get_args(Precision))
+    assert all(recipe is None or recipe.precision == precision for precision, recipe in RECIPES.items())
+
+
+@pytest.mark.parametrize(("backend", "precision"), [key for key, cell in CELLS.items() if isinstance(cell, Promise)])
+def test_a_cell_that_works_keeps_its_promises(make: Make, backend: str, precision: Precision) -> None:
+    promise, made = CELLS[backend, precision], make(backend, precision)
+    assert isinstance(promise, Promise)
+    whole = make(backend, "float32").artifact
+    assert made.sqnr_db > promise.sqnr_db
+    assert made.artifact.size_bytes / whole.size_bytes <= promise.size_ratio
+    assert made.artifact.integer == pytest.approx(promise.integer)
+    assert made.artifact.macs == sum(MACS.values())
+    integer = sum(MACS[name] for name in promise.macs)
+    assert made.artifact.integer_macs == pytest.approx(integer / sum(MACS.values()))
+    assert made.artifact.placement.fallback < 0.1
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.id)
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_a_target_is_given_what_its_runtime_and_its_backend_run(target: Target, precision: Precision) -> None:
+    for runtime in target.runtime:
+        cell = CELLS[runtime.backend, precision]
+        narrowed = runtime.delegates[0] == "tensorrt" and precision not in TENSORRT
+        check = profile(target, precision).check
+        refuses = plugins.load("backends", runtime.backend).refuses
+        if isinstance(cell, Promise) and not narrowed:
+            check(target, runtime, refuses)
+            continue
+        with pytest.raises(Misfit) as caught:
+            check(target, runtime, refuses)
+        words = cell.words if isinstance(cell, Refusal) else f"'onnx' on '{target.id}' cannot run {precision}"
+        assert words in str(caught.value)
+        assert caught.value.hint == f"edgekit profiles --family {target.family}"
+
+
+@pytest.mark.parametrize(
+    ("target", "backend", "named", "words", "hint"),
+    [
+        ("raspberry-pi-5", None, "float16", "filters of convolutions in float32", "--backend tflite"),
+        ("jetson-orin-nano", None, "weight-only-int4", "written for raspberry-pi", "edgekit profiles --family jetson"),
+        ("host", "executorch", "float16", "filters of convolutions in float32", "--backend tflite"),
+    ],
+)
+def test_an_order_for_what_cannot_be_run_is_refused_before_anything_is_loaded(
+    tmp_path: Path, target: str, backend: str | None, named: str, words: str, hint: str
+) -> None:
+    project = Project.read(write_project(tmp_path / "project"))
+    with pytest.raises(UsageError, match=words) as caught:
+        orders(project, target, backend, named)
+    assert caught.value.hint == hint
+
+
+def test_half_precision_for_tensorrt_is_built_but_not_run(program: Program, tmp_path: Path) -> None:
+    jetson = CATALOG.target("jetson-orin-nano")
+    artifact = Onnx().lower(program, jetson, jetson.runtime[0], tmp_path, RECIPES["float16"])
+    assert UNTRIED in artifact.basis
+    assert artifact.placement.fallback == 0
+
+
+SKIPS = [(("attention.*",), 4 * WIDTH * WIDTH), (("stem.0", "up"), WEIGHTS["conv"] + 2 * WIDTH * WIDTH)]
+
+
+@pytest.mark.parametrize("precision", ["dynamic-int8", "weight-int8", "weight-int4"])
+@pytest.mark.parametrize(("skip", "left"), SKIPS)
+def test_modules_that_are_skipped_stay_in_float(
+    program: Program, files: Files, tmp_path: Path, precision: Precision, skip: tuple[str, ...], left: int
+) -> None:
+    recipe = RECIPES[precision]
+    assert recipe
+    share = 1 - left / sum(WEIGHTS.values())
+    for found in files.shares(program, recipe.model_copy(update={"skip": skip}), tmp_path):
+        assert found == pytest.approx(share)
+
+
+@dataclass(frozen=True)
+class Files:
+    """The float program as two converters leave it, before any weight is made smaller."""
+
+    onnx: bytes
+    tflite: bytes
+
+    def shares(self, program: Program, recipe: Quantize, folder: Path) -> tuple[float, float]:
+        """The share of integer weights, after `recipe`, in the .onnx and in the .tflite."""
+        import onnx
+
+        from edgekit.backends.onnx import smaller as for_onnx
+        from edgekit.backends.onnx.weights import integer_share
+        from edgekit.backends.tflite import loaded, rewrite, smaller
+        from edgekit.backends.tflite.kept import kept_weights
+
+        graph = onnx.load_from_string(for_onnx.smaller(self.onnx, recipe)).graph
+        kept = tuple(kept_weights(program.exported, recipe.kept))
+        path = folder / "model.tflite"
+        path.write_bytes(rewrite.with_names(smaller.smaller(self.tflite, recipe, kept), program.signature))
+        return integer_share(graph), loaded.artifact(path, HOST.select_runtime("tflite")).integer
+
+
+@pytest.fixture(scope="module")
+def files(program: Program) -> Files:
+    from edgekit.backends.onnx.export import to_onnx
+    from edgekit.backends.tflite import convert
+
+    return Files(to_onnx(program), convert._converted(program))
+
+
+def test_skipping_everything_leaves_nothing_to_do(program: Program, files: Files, tmp_path: Path) -> None:
+    with pytest.raises(LoweringError, match="no weight is left"):
+        files.shares(program, Quantize(mode="float16", skip=("*",)), tmp_path)
+
+
+@pytest.mark.parametrize("backend", [Onnx, TFLite])
+@pytest.mark.parametrize(
+    ("recipe", "words"),
+    [
+        (Quantize(mode="dynamic", equalize=True), "cannot do quantize.equalize"),
+        (Quantize(mode="weight-only", weights=Weights(rounding="gptq")), "cannot do quantize.weights.rounding"),
+        (Quantize(mode="weight-only", weights=Weights(granularity="per-group")), "for int4 weights only"),
+        (
+            Quantize(mode="weight-only", weights=Weights(dtype="int4", granularity="per-group", group=48)),
+            "not of 48",
+        ),
+    ],
+)
+def test_a_recipe_that_a_converter_cannot_carry_out_is_a_misfit(
+    program: Program, tmp_path: Path, backend: type[Onnx] | type[TFLite], recipe: Quantize, words: str
+) -> None:
+    runtime = HOST.select_runtime(backend.name)
+    with pytest.raises(Misfit, match=words) as caught:
+        backend().lower(program, HOST, runtime, tmp_path, recipe)
+    assert caught.value.hint
+
+
+def test_noise_beyond_what_a_precision_allows_is_a_disagreement(
+    make: Make, program: Program, samples: list[tuple[Tensor]], tmp_path: Path
+) -> None:
+    np.save(tmp_path / "x.npy", samples[0][0].numpy())
+    # An int4 file in the place of a half-precision one.
+    artifact = make("onnx", "weight-int4").artifact
+    with pytest.raises(Disagreement, match="at least 40 dB") as caught:
+        verify(artifact, program, tmp_path, tmp_path / "golden", RECIPES["float16"])
+    assert caught.value.hint == "keep more of the model in float: [quantize] skip, or a profile of a higher precision"
