@@ -13,6 +13,7 @@ from edgekit.cache import Cache
 from edgekit.devices import process
 from edgekit.pipeline.compile import Compilation
 from edgekit.pipeline.line import Line
+from edgekit.pipeline.mixed import settled
 from edgekit.pipeline.order import Order
 
 TIMEOUT_S = 3600.0
@@ -30,7 +31,8 @@ def main(text: str) -> None:
     die_with_parent()
     job = json.loads(text)
     line = Line(Cache(Path(job["cache"])))
-    with Compilation(_ORDER.validate_python(job["order"]), line).lowered() as finished:
+    order = settled(_ORDER.validate_python(job["order"]), line)
+    with Compilation(order, line).lowered() as finished:
         finished()
 
 

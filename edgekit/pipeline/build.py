@@ -22,6 +22,7 @@ from edgekit.measure.installed import outputs_in_parts, unpacked
 from edgekit.pipeline.compile import Compilation, Compiled
 from edgekit.pipeline.inputs import Data
 from edgekit.pipeline.line import Line
+from edgekit.pipeline.mixed import settled
 from edgekit.pipeline.order import Order
 from edgekit.pipeline.pack import pack_bundle
 from edgekit.pipeline.verdict import Evidence, decide
@@ -45,6 +46,7 @@ class Build:
 def build(order: Order, line: Line, out: Path, key: SigningKey, samples: int | None = None) -> Report:
     """Compile, pack into the folder `out`, verify on this host, and report. Raises what its stages raise."""
     with exclusive(out) as staging:
+        order = settled(order, line)
         compilation, data = Compilation(order, line), evaluation(order, line, samples or ENOUGH)
         with compilation.lowered() as finished:
             reference = eager_answers(compilation, data)

@@ -27,6 +27,7 @@ from edgekit.pipeline.compile import Compilation
 from edgekit.pipeline.floating import is_asked, measure_float
 from edgekit.pipeline.inputs import Data
 from edgekit.pipeline.line import Line
+from edgekit.pipeline.mixed import settled
 from edgekit.pipeline.order import Order
 from edgekit.pipeline.pack import pack_bundle
 from edgekit.pipeline.verdict import Evidence, decide
@@ -74,6 +75,7 @@ def run(order: Order, line: Line, out: Path, key: SigningKey, trial: Trial, samp
     # Connected from the start: no device, or none there, is told before minutes of compiling.
     with exclusive(out) as staging, _connected(trial.reached(order), line) as device:
         runtime = _runtime(device, order.target.deploy.runtime, trial.runtime)
+        order = settled(order, line)
         compilation, data = Compilation(order, line), evaluation(order, line, samples or enough(device.kind))
         with compilation.lowered() as finished:
             compiled = finished()

@@ -35,13 +35,14 @@ def measure_float(compilation: Compilation, device: Transport, runtime: str, key
     floating = Compilation(replace(order, profile=plain), Line(compilation.line.cache))
     with tempfile.TemporaryDirectory() as scratch, floating.lowered() as finished:
         bundle = pack_bundle(floating, finished(), key, Path(scratch))
-        with _on_trial(flash(bundle, device, runtime)) as installation:
+        with on_trial(flash(bundle, device, runtime)) as installation:
             measured = Installed(installation).measure(compilation.golden.samples, order.profile.probe)
     return Floating(summarize(measured), measured.instructions)
 
 
 @contextmanager
-def _on_trial(installation: Installation) -> Iterator[Installation]:
+def on_trial(installation: Installation) -> Iterator[Installation]:
+    """What was flashed only to be measured; afterwards the device serves what it did."""
     try:
         yield installation
     finally:
