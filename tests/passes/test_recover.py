@@ -115,9 +115,8 @@ def stop_after(words: str) -> Callable[[str], None]:
 
 
 def test_what_was_interrupted_goes_on_to_the_same_end(
-    residual: Model, half: Model, few: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    residual: Model, half: Model, few: Samples, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("edgekit.passes.training.QUIET_S", 0)  # told at every step
     recipe = Recover(epochs=4, batch=16, learning_rate=0.02, augment=("shift",))
     whole = recover(half, residual, recipe, few, tmp_path / "whole", quiet)
     with pytest.raises(KeyboardInterrupt):
@@ -205,17 +204,17 @@ def test_features_are_followed_too(digits: Model, scans: Samples, tmp_path: Path
     plain = recover(pruned, digits, recipe, scans, tmp_path / "plain", quiet)
     following = recipe.model_copy(update={"features": ("block",)})
     followed = recover(pruned, digits, following, scans, tmp_path / "followed", quiet)
-    assert apart(followed, digits) < 0.8 * apart(plain, digits)
+    assert apart(followed, digits, scans) < 0.9 * apart(plain, digits, scans)
     assert not digits.module.model.get_submodule("block")._forward_hooks
 
 
-def apart(model: Model, other: Model) -> float:
+def apart(model: Model, other: Model, samples: Samples) -> float:
     """How far the last block's outputs are from another network's."""
     found = []
     for one in (model, other):
         hook = one.module.model.get_submodule("block").register_forward_hook(lambda *seen: found.append(seen[2]))
         with torch.no_grad():
-            one.module(*model.examples)
+            one.module(torch.from_numpy(samples.inputs["image"]))
         hook.remove()
     return float((found[0] - found[1]).square().mean())
 
