@@ -184,10 +184,11 @@ class Compilation:
         return self.line.entry("quantize", self.quantize_key, make)
 
     def _quantize(self, program: Program, recipe: Quantize) -> Program:
-        from edgekit.passes.quantize import QuantizePass
+        from edgekit.passes.quantize import quantize
 
-        quantization = self.order.backend().quantization(recipe, self.order.runtime)
-        return QuantizePass(recipe, quantization, self._tensors(self.calibration))(program, self._tensors(self.golden))
+        backend, runtime = self.order.backend(), self.order.runtime
+        calibration, golden = self._tensors(self.calibration), self._tensors(self.golden)
+        return quantize(program, recipe, lambda asked: backend.quantization(asked, runtime), calibration, golden)
 
     def _tensors(self, data: Data) -> list[Sample]:
         from edgekit.frontend.load import batches

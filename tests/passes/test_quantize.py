@@ -52,7 +52,7 @@ def quantize(project: Project, backend: str, samples: list[Sample], recipe: Quan
     order: Order = orders(project, "raspberry-pi-5", backend, None)[0]
     recipe = recipe or order.profile.quantize
     assert recipe is not None
-    return QuantizePass(recipe, order.backend().quantization(recipe, order.runtime), samples)
+    return QuantizePass(recipe, lambda asked: order.backend().quantization(asked, order.runtime), samples)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -1,0 +1,129 @@
+"""What a calibrated program will compute once it is converted: the same program with its rounding in place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.fx import GraphModule, Node
+from torch.utils import _pytree as pytree
+from torchao.quantization.pt2e import ObserverBase
+
+if TYPE_CHECKING:
+    from edgekit.passes.base import Sample
+
+TOGETHER = 32
+"""Samples that go through at once, where a program that was exported for one takes more."""
+GUARDS = "_guards_fn"
+"""The module by which torch checks that inputs have the shapes of the export."""
+
+
+class Rounded(nn.Module):
+    """Gives back values as they are after quantize and dequantize. Float32 of any shape."""
+
+    def __init__(self, observer: ObserverBase) -> None:
+        super().__init__()
+        scale, zero_point = observer.calculate_qparams()
+        self.scale, self.zero_point = scale.float(), zero_point.float()
+        self.bounds = observer.quant_min, observer.quant_max
+        self.axis = observer.ch_axis if len(self.scale) > 1 else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        scale, zero_point = self.scale, self.zero_point
+        if self.axis is not None:
+            shape = [1] * x.dim()
+            shape[self.axis] = -1
+            scale, zero_point = scale.reshape(shape), zero_point.reshape(shape)
+        # Multiplied by the inverse, as torch's own operator does it.
+        steps = torch.round(x * (1 / scale)) + zero_point
+        rounded: Tensor = (torch.clamp(steps, *self.bounds) - zero_point) * scale
+        return rounded
+
+
+def observers(prepared: GraphModule) -> Iterator[tuple[Node, ObserverBase]]:
+    """Every call of an observer in a prepared program, with the observer, in the order of computation."""
+    modules = dict(prepared.named_modules())
+    for node in prepared.graph.nodes:
+        if node.op == "call_module" and isinstance(modules.get(str(node.target)), ObserverBase):
+            yield node, modules[str(node.target)]
+
+
+def simulated(prepared: GraphModule, weights_only: bool = False) -> GraphModule:
+    """A calibrated program with every observer replaced by its rounding, constants rounded once; takes any batch.
+
+    Shares no state with `prepared` that it changes. `weights_only` leaves activations as they are.
+    """
+    copy = unguarded(prepared)
+    constants: dict[str, Tensor] = {}
+    for node, observer in list(observers(copy)):
+        source = node.args[0]
+        assert isinstance(source, Node)
+        if source.op == "get_attr":
+            name = f"rounded_{len(constants)}"
+            constants[name] = Rounded(observer)(_attribute(copy, str(source.target)).detach())
+            copy.register_buffer(name, constants[name])
+            with copy.graph.inserting_before(node):
+                made = copy.graph.get_attr(name)
+            made.meta = dict(node.meta)
+            node.replace_all_uses_with(made)
+            copy.graph.erase_node(node)
+        else:
+            setattr(copy, str(node.target), nn.Identity() if weights_only else Rounded(observer))
+    copy.recompile()
+    return copy
+
+
+def unguarded(module: GraphModule) -> GraphModule:
+    """The same program, with its modules shared, without the checks that hold it to the shapes of its export."""
+    copy = GraphModule(module, module.graph)
+    for node in list(copy.graph.nodes):
+        if node.op == "call_module" and node.target == GUARDS:
+            copy.graph.erase_node(node)
+    copy.recompile()
+    return copy
+
+
+def _attribute(module: nn.Module, target: str) -> Tensor:
+    path, _, name = target.rpartition(".")
+    value: Tensor = getattr(module.get_submodule(path), name)
+    return value
+
+
+def batch_of(module: GraphModule, samples: Sequence[Sample]) -> int:
+    """How many samples an unguarded program takes at once: `TOGETHER`, or 1 where two together answer otherwise."""
+    if len(samples) < 2:
+        return 1
+    pair = samples[:2]
+    with torch.no_grad():
+        alone = [pytree.tree_leaves(module(*sample)) for sample in pair]
+        try:
+            both = pytree.tree_leaves(module(*_stacked(pair)))
+        except (RuntimeError, AssertionError):  # a shape in the graph states the batch
+            return 1
+    for leaf, *parts in zip(both, *alone, strict=True):
+        wanted = torch.cat(parts) if parts[0].dim() else torch.stack(parts)
+        if leaf.shape != wanted.shape or not torch.allclose(leaf, wanted, rtol=1e-3, atol=1e-4 * _size(wanted)):
+            return 1
+    return TOGETHER
+
+
+def _size(values: Tensor) -> float:
+    return float(values.abs().max()) if values.numel() else 0.0
+
+
+def stacked(samples: Sequence[Sample], together: int) -> list[Sample]:
+    """The samples in batches of `together`, in their order."""
+    return [_stacked(samples[first : first + together]) for first in range(0, len(samples), together)]
+
+
+def _stacked(samples: Sequence[Sample]) -> Sample:
+    return tuple(torch.cat(values) if len(values) > 1 else values[0] for values in zip(*samples, strict=True))
+
+
+def answers(module: GraphModule, batches: Sequence[Sample]) -> list[Tensor]:
+    """The outputs of a program, one tensor an output, batches joined along the first axis."""
+    with torch.no_grad():
+        leaves = [pytree.tree_leaves(module(*batch)) for batch in batches]
+    return [torch.cat([part if part.dim() else part[None] for part in parts]) for parts in zip(*leaves, strict=True)]
