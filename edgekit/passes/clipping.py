@@ -107,10 +107,11 @@ def norm(histogram: Histogram, steps: int) -> tuple[float, float]:
     density = np.diff(below)
     quantiles = np.arange(1, 100_001) * 1e-5
     from_left = np.searchsorted(below[1:], quantiles * total[-1])
-    from_right = BINS - 1 - np.searchsorted((total[-1] - below[:-1])[::-1], quantiles * total[-1])
+    from_right = BINS - 2 - np.searchsorted((total[-1] - below[:-1])[::-1], quantiles * total[-1])
     start, end, left, right, least = 0, BINS - 1, 0, 0, np.inf
     while left + right < len(quantiles):
-        nearer, farther = max(start, int(from_left[left])), min(end, int(from_right[right]))
+        nearer = min(max(start, int(from_left[left])), end)
+        farther = max(min(end, int(from_right[right])), start)
         if nearer - start > end - farther:
             moved, left = (nearer, end), left + 1
         else:

@@ -65,9 +65,12 @@ def _is_batch_norm(node: Node) -> bool:
 
 def _until(module: GraphModule, norm: Node) -> GraphModule:
     """The program up to what `norm` takes."""
-    from torch.fx import GraphModule
+    from torch.fx.graph import CodeGen
 
-    copy = GraphModule(module, module.graph)
+    from edgekit.passes.simulate import unguarded
+
+    copy = unguarded(module)
+    copy.graph.set_codegen(CodeGen())  # the exported one packs as many outputs as the program had
     twin = next(node for node in copy.graph.nodes if node.name == norm.name)
     output = next(node for node in copy.graph.nodes if node.op == "output")
     output.args = (twin.args[0],)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.fx import GraphModule, Node
+from torch.fx import Graph, GraphModule, Node
 from torch.utils import _pytree as pytree
 from torchao.quantization.pt2e import ObserverBase
 
@@ -77,12 +77,20 @@ def simulated(prepared: GraphModule, weights_only: bool = False) -> GraphModule:
 
 def unguarded(module: GraphModule) -> GraphModule:
     """The same program, with its modules shared, without the checks that hold it to the shapes of its export."""
-    copy = GraphModule(module, module.graph)
+    copy = GraphModule(module, _twin(module.graph))
     for node in list(copy.graph.nodes):
         if node.op == "call_module" and node.target == GUARDS:
             copy.graph.erase_node(node)
     copy.recompile()
     return copy
+
+
+def _twin(graph: Graph) -> Graph:
+    """A graph of its own with nodes of the same names."""
+    made = Graph()
+    made.output(made.graph_copy(graph, {}))
+    made.set_codegen(graph._codegen)
+    return made
 
 
 def _attribute(module: nn.Module, target: str) -> Tensor:
