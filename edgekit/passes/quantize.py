@@ -56,6 +56,8 @@ def quantize(
     is not there, PassError for calibration data that are missing or not finite.
     """
     check_names(program.exported.graph, (*recipe.skip, *recipe.overrides))
+    if recipe.mode != "static":
+        raise PassError(f"mode '{recipe.mode}' calibrates nothing", hint="set quantize.mode = 'static'")
     note = misfit(program.exported, samples)
     for step in _before(recipe, samples):
         program = step(program, checks)
