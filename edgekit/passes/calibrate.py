@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from edgekit.passes.base import Sample
 
 
-def calibrate(prepared: GraphModule, samples: Sequence[Sample]) -> None:
-    """Let the observers see every sample, one at a time: the same sums everywhere, whatever memory there is.
+def calibrate(prepared: GraphModule, samples: Sequence[Sample], picked: Sequence[int]) -> None:
+    """Let the observers see the picked samples, one at a time: the same sums everywhere, whatever memory there is.
 
     Raises PassError that names the layer and the sample, if a value is not finite.
     """
     with torch.no_grad():
-        for sample in samples:
-            prepared(*sample)
+        for index in picked:
+            prepared(*samples[index])
     if all(_finite(observer) for _, observer in observers(prepared)):
         return
-    for index, sample in enumerate(samples):
-        _Search(prepared, index).run(*sample)
+    for index in picked:
+        _Search(prepared, index).run(*samples[index])
 
 
 def _finite(observer: Any) -> bool:

@@ -37,11 +37,11 @@ class Score:
         return f"{self.sqnr_db:.2f} dB{agreed} on {self.samples} held-out samples"
 
 
-def halves(samples: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:
-    """The samples to find ranges on, and those to judge by. Shuffled: a set is often sorted by class."""
-    order = np.random.default_rng(0).permutation(len(samples))
-    middle = (len(samples) + 1) // 2
-    return [samples[i] for i in order[:middle]], [samples[i] for i in order[middle:]]
+def halves(count: int) -> tuple[list[int], list[int]]:
+    """Which of `count` samples to find ranges on, and which to judge by. Shuffled: a set is often sorted by class."""
+    order = [int(index) for index in np.random.default_rng(0).permutation(count)]
+    middle = (count + 1) // 2
+    return order[:middle], order[middle:]
 
 
 def scores(prepared: GraphModule, reference: Sequence[Tensor], batches: Sequence[Sample]) -> list[Score]:

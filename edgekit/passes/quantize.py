@@ -117,19 +117,20 @@ class QuantizePass(Pass):
         from edgekit.passes.simulate import answers, batch_of, stacked, unguarded
 
         if self.recipe.activations.observer != "auto" or len(self.samples) < 2:
-            calibrate(prepared, self.samples)
+            calibrate(prepared, self.samples, range(len(self.samples)))
             return
-        seen, held_out = choose.halves(self.samples)
-        calibrate(prepared, seen)
+        seen, held_out = choose.halves(len(self.samples))
+        calibrate(prepared, self.samples, seen)
         floating = unguarded(exported.module())
-        batches = stacked(held_out, batch_of(floating, held_out))
+        judges = [self.samples[index] for index in held_out]
+        batches = stacked(judges, batch_of(floating, judges))
         found = choose.scores(prepared, answers(floating, batches), batches)
         best = choose.best(found)
         yield "chosen observer", best.method
         yield from ((f"observer {score.method}", str(score)) for score in found)
         choose.use(prepared, best.method)
         # The held-out samples have done their part as judges.
-        calibrate(prepared, held_out)
+        calibrate(prepared, self.samples, held_out)
 
     def _refined(self, prepared: GraphModule) -> Findings:
         from edgekit.passes.choose import halves
@@ -138,7 +139,7 @@ class QuantizePass(Pass):
         from edgekit.passes.rounding import rounded_weights
         from edgekit.passes.simulate import batch_of, stacked
 
-        shuffled = [sample for half in halves(self.samples) for sample in half][:ENOUGH]
+        shuffled = [self.samples[index] for half in halves(len(self.samples)) for index in half][:ENOUGH]
         batches = stacked(shuffled, batch_of(unobserved(prepared), shuffled))
         if self.recipe.weights.rounding != "nearest":
             rounded = list(rounded_weights(prepared, self.recipe.weights.rounding, batches))
