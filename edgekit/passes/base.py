@@ -26,6 +26,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Rewritten:
+    """A new program, and what the pass found out on the way to it."""
+
+    exported: ExportedProgram
+    findings: tuple[tuple[str, str], ...] = ()
+    """Recorded behind the pass's options."""
+
+
+@dataclass(frozen=True)
 class Pass(ABC):
     """A named rewrite of an exported program. Its fields are its options."""
 
@@ -35,7 +44,7 @@ class Pass(ABC):
         """Raise `PassError` if the pass cannot start from here."""
 
     @abstractmethod
-    def rewrite(self, exported: ExportedProgram) -> ExportedProgram:
+    def rewrite(self, exported: ExportedProgram) -> ExportedProgram | Rewritten:
         """Return a new program; leave `exported` as it was."""
 
     def ensures(self, exported: ExportedProgram) -> None:
@@ -52,24 +61,26 @@ class Pass(ABC):
         """
         started = time.perf_counter()
         with one_thread():
-            exported = self._rewritten(program)
-            quality = sqnr_db(outputs(program.exported, checks), outputs(exported, checks))
+            made = self._rewritten(program)
+            quality = sqnr_db(outputs(program.exported, checks), outputs(made.exported, checks))
         if math.isnan(quality):
             raise PassError(f"pass '{self.name}' made outputs that are not finite", hint="check the calibration set")
-        record = PassRecord(self.name, self.options(), time.perf_counter() - started, round(quality, 2))
-        return program.then(exported, record)
+        options = (*self.options(), *made.findings)
+        record = PassRecord(self.name, options, time.perf_counter() - started, round(quality, 2))
+        return program.then(made.exported, record)
 
-    def _rewritten(self, program: Program) -> ExportedProgram:
+    def _rewritten(self, program: Program) -> Rewritten:
         try:
             self.requires(program.exported)
-            exported = self.rewrite(program.exported)
-            self.ensures(exported)
+            result = self.rewrite(program.exported)
+            made = result if isinstance(result, Rewritten) else Rewritten(result)
+            self.ensures(made.exported)
         except EdgekitError:
             raise
         except Exception as error:
             before = ", ".join(record.name for record in program.history) or "none"
             raise PassError(f"pass '{self.name}' failed (passes before it: {before}): {error}") from error
-        return exported
+        return made
 
 
 @contextlib.contextmanager

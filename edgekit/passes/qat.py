@@ -16,9 +16,9 @@ from edgekit.frontend.load import Model
 from edgekit.ir.program import PassRecord
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.passes.distill import lesson
+from edgekit.passes.fake_quantize import Batched, calibrate, simulated, trained_weights, unfolded
 from edgekit.passes.prune import outputs
 from edgekit.passes.recover import training_name
-from edgekit.passes.simulate import Batched, calibrate, simulated, trained_weights, unfolded
 from edgekit.passes.sparsity import masks
 from edgekit.passes.split import split
 from edgekit.passes.training import Training

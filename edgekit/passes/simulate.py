@@ -1,161 +1,137 @@
-"""A network that rounds as its integer kernels will, and can still be trained."""
+"""What a calibrated program will compute once it is converted: the same program with its rounding in place."""
 
 from __future__ import annotations
 
-import copy
-import warnings
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.fx import Graph, GraphModule, Node
 from torch.utils import _pytree as pytree
-
-from edgekit.errors import PassError
-from edgekit.frontend.load import Model
+from torchao.quantization.pt2e import ObserverBase
 
 if TYPE_CHECKING:
-    from torch.fx import GraphModule
-
     from edgekit.passes.base import Sample
-    from edgekit.passes.quantize import Quantization
+
+TOGETHER = 32
+"""Samples that go through at once, where a program that was exported for one takes more."""
+GUARDS = "_guards_fn"
+"""The module by which torch checks that inputs have the shapes of the export."""
 
 
-class Rounding(nn.Module):
-    """Rounds to the scale and zero point that an observer finds, and lets gradients through where nothing is clipped
-    (the straight-through estimator, Bengio et al. 2013)."""
+class Rounded(nn.Module):
+    """Gives back values as they are after quantize and dequantize. Float32 of any shape."""
 
-    def __init__(self, observer: Any, follows: bool) -> None:
+    def __init__(self, observer: ObserverBase) -> None:
         super().__init__()
-        # In lists, and no buffers: no part of what is trained.
-        self.unused, self.observer = [observer], [copy.deepcopy(observer)]
-        self.observing = False
-        """Whether values are looked at and pass as they are."""
-        self.follows = follows
-        """Whether the range is found anew each time, as that of a weight that changes is."""
-        self.scale, self.zero_point = torch.ones(1), torch.zeros(1)
-
-    def forget(self) -> None:
-        """Start to look at values as if none had been seen."""
-        self.observer, self.observing = [copy.deepcopy(self.unused[0])], True
-
-    def settle(self) -> None:
-        """Round to the range of what was seen."""
-        self.scale, self.zero_point = self.observer[0].calculate_qparams()
-        self.observing = False
+        scale, zero_point = observer.calculate_qparams()
+        self.scale, self.zero_point = scale.float(), zero_point.float()
+        self.bounds = observer.quant_min, observer.quant_max
+        self.axis = observer.ch_axis if len(self.scale) > 1 else None
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.observing:
-            seen: Tensor = self.observer[0](x)
-            return seen
-        if self.follows:
-            self.forget()
-            self.observer[0](x.detach())
-            self.settle()
-        observer = self.observer[0]
-        low, high = observer.quant_min, observer.quant_max
-        if self.scale.numel() == 1:
-            scale, zero = float(self.scale), int(self.zero_point)
-            return torch.fake_quantize_per_tensor_affine(x, scale, zero, low, high)
-        zeros = self.zero_point.to(torch.int32)
-        return torch.fake_quantize_per_channel_affine(x, self.scale.float(), zeros, observer.ch_axis, low, high)
+        scale, zero_point = self.scale, self.zero_point
+        if self.axis is not None:
+            shape = [1] * x.dim()
+            shape[self.axis] = -1
+            scale, zero_point = scale.reshape(shape), zero_point.reshape(shape)
+        # Multiplied by the inverse, as torch's own operator does it.
+        steps = torch.round(x * (1 / scale)) + zero_point
+        rounded: Tensor = (torch.clamp(steps, *self.bounds) - zero_point) * scale
+        return rounded
 
 
-class Batched(nn.Module):
-    """A program of a fixed batch that takes any number of samples: it is filled up, and run more than once."""
-
-    def __init__(self, program: GraphModule, batch: int) -> None:
-        super().__init__()
-        self.program = program
-        self.batch = batch
-
-    def forward(self, *inputs: Tensor) -> Any:
-        count = len(inputs[0])
-        if count == self.batch:
-            return self.program(*inputs)
-        numbers = torch.arange(-(-count // self.batch) * self.batch).clamp(max=count - 1)
-        parts = [self.program(*(values[index] for values in inputs)) for index in torch.split(numbers, self.batch)]
-        return pytree.tree_map(lambda *outputs: torch.cat(outputs)[:count], *parts)
+def observers(prepared: GraphModule) -> Iterator[tuple[Node, ObserverBase]]:
+    """Every call of an observer in a prepared program, with the observer, in the order of computation."""
+    modules = dict(prepared.named_modules())
+    for node in prepared.graph.nodes:
+        if node.op == "call_module" and isinstance(modules.get(str(node.target)), ObserverBase):
+            yield node, modules[str(node.target)]
 
 
-def simulated(model: Model, quantization: Quantization, batch: int) -> Batched:
-    """`model` with batch norms folded away and every value rounded that the backend's quantizer wants rounded.
+def simulated(prepared: GraphModule, weights_only: bool = False) -> GraphModule:
+    """A calibrated program with every observer replaced by its rounding, constants rounded once; takes any batch.
 
-    The ranges of weights follow the weights; those of activations are to be found by `calibrate`. A static batch,
-    because torchao's quantizers fail on a dynamic one.
+    Shares no state with `prepared` that it changes. `weights_only` leaves activations as they are.
     """
-    from torchao.quantization.pt2e.quantize_pt2e import prepare_pt2e
+    copy = unguarded(prepared)
+    constants: dict[str, Tensor] = {}
+    for node, observer in list(observers(copy)):
+        source = node.args[0]
+        assert isinstance(source, Node)
+        if source.op == "get_attr":
+            name = f"rounded_{len(constants)}"
+            constants[name] = Rounded(observer)(_attribute(copy, str(source.target)).detach())
+            copy.register_buffer(name, constants[name])
+            with copy.graph.inserting_before(node):
+                made = copy.graph.get_attr(name)
+            made.meta = dict(node.meta)
+            node.replace_all_uses_with(made)
+            copy.graph.erase_node(node)
+        else:
+            setattr(copy, str(node.target), nn.Identity() if weights_only else Rounded(observer))
+    copy.recompile()
+    return copy
 
-    examples = tuple(example.repeat(batch, *[1] * (example.ndim - 1)) for example in model.examples)
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # of torchao's own deprecated attributes
-        exported = torch.export.export(copy.deepcopy(model.module), examples)
-        prepared = prepare_pt2e(exported.module(), quantization.quantizer)
-        _round(prepared)
-    for parameter in prepared.parameters():
-        parameter.requires_grad_(parameter.is_floating_point())
-    return Batched(prepared, batch)
+
+def unguarded(module: GraphModule) -> GraphModule:
+    """The same program, with its modules shared, without the checks that hold it to the shapes of its export."""
+    copy = GraphModule(module, _twin(module.graph))
+    for node in list(copy.graph.nodes):
+        if node.op == "call_module" and node.target == GUARDS:
+            copy.graph.erase_node(node)
+    copy.recompile()
+    return copy
 
 
-def calibrate(network: Batched, calibration: Sequence[Sample]) -> None:
-    """Find the ranges of activations as they are now, by the recipe's observers: what quantization will find."""
-    roundings = [part for part in network.modules() if isinstance(part, Rounding)]
-    for rounding in roundings:
-        rounding.forget()
-    columns = [torch.cat(column) for column in zip(*calibration, strict=True)]
+def _twin(graph: Graph) -> Graph:
+    """A graph of its own with nodes of the same names."""
+    made = Graph()
+    made.output(made.graph_copy(graph, {}))
+    made.set_codegen(graph._codegen)
+    return made
+
+
+def _attribute(module: nn.Module, target: str) -> Tensor:
+    path, _, name = target.rpartition(".")
+    value: Tensor = getattr(module.get_submodule(path), name)
+    return value
+
+
+def batch_of(module: GraphModule, samples: Sequence[Sample]) -> int:
+    """How many samples an unguarded program takes at once: `TOGETHER`, or 1 where two together answer otherwise."""
+    if len(samples) < 2:
+        return 1
+    pair = samples[:2]
     with torch.no_grad():
-        for start in range(0, len(columns[0]), network.batch):
-            network(*(column[start : start + network.batch] for column in columns))
-    for rounding in roundings:
-        rounding.settle()
+        alone = [pytree.tree_leaves(module(*sample)) for sample in pair]
+        try:
+            both = pytree.tree_leaves(module(*_stacked(pair)))
+        except (RuntimeError, AssertionError):  # a shape in the graph states the batch
+            return 1
+    for leaf, *parts in zip(both, *alone, strict=True):
+        wanted = torch.cat(parts) if parts[0].dim() else torch.stack(parts)
+        if leaf.shape != wanted.shape or not torch.allclose(leaf, wanted, rtol=1e-3, atol=1e-4 * _size(wanted)):
+            return 1
+    return TOGETHER
 
 
-def _round(prepared: GraphModule) -> None:
-    """Put roundings in the place of observers; a bias of 32 bits is left as it is."""
-    from torchao.quantization.pt2e import DerivedObserverOrFakeQuantize
-
-    made: dict[int, nn.Module] = {}
-    for node in list(prepared.graph.nodes):
-        observer = prepared.get_submodule(node.target) if node.op == "call_module" else None
-        if observer is None or not hasattr(observer, "calculate_qparams"):
-            continue
-        weight = node.args[0].op == "get_attr"
-        derived = isinstance(observer, DerivedObserverOrFakeQuantize)
-        rounding = made.setdefault(id(observer), nn.Identity() if derived else Rounding(observer, weight))
-        setattr(prepared, node.target, rounding)
+def _size(values: Tensor) -> float:
+    return float(values.abs().max()) if values.numel() else 0.0
 
 
-def trained_weights(network: Batched) -> dict[str, Tensor]:
-    """By name, the parameters that the program computes with; those of folded batch norms are none of them."""
-    used = {node.target for node in network.program.graph.nodes if node.op == "get_attr"}
-    return {name: value.detach() for name, value in network.program.named_parameters() if name in used}
+def stacked(samples: Sequence[Sample], together: int) -> list[Sample]:
+    """The samples in batches of `together`, in their order."""
+    return [_stacked(samples[first : first + together]) for first in range(0, len(samples), together)]
 
 
-def unfolded(model: Model, trained: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The state with which `model` computes what its folded network does with these weights.
+def _stacked(samples: Sequence[Sample]) -> Sample:
+    return tuple(torch.cat(values) if len(values) > 1 else values[0] for values in zip(*samples, strict=True))
 
-    A batch norm that was folded becomes one that adds what is the convolution's bias there, and nothing else. Raises
-    PassError where it cannot add.
-    """
-    exported = torch.export.export(copy.deepcopy(model.module), model.examples)
-    state = {name: value.detach().clone() for name, value in model.module.state_dict().items()}
-    state |= {name: value.clone() for name, value in trained.items() if name in state}
-    signature = exported.graph_signature
-    names = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
-    for node in exported.graph.nodes:
-        if node.target is not torch.ops.aten.batch_norm.default:
-            continue
-        source, *parameters = node.args[:5]
-        weight, bias = (names.get(getattr(arg, "name", "")) for arg in (*source.args[1:3], None, None)[:2])
-        gain, offset, mean, variance = (names.get(getattr(arg, "name", "")) for arg in parameters)
-        if gain in trained or mean is None or variance is None:
-            continue  # it was not folded
-        if gain is None or offset is None:
-            raise PassError(
-                f"the batch norm '{mean.rpartition('.')[0]}' has no weights of its own to train",
-                hint="leave [recover] quantization_aware_epochs out of the profile",
-            )
-        added = torch.zeros_like(state[offset]) if bias else trained[f"{weight}_bias"].clone()
-        state |= {gain: torch.ones_like(added), offset: added, mean: torch.zeros_like(added)}
-        state[variance] = torch.full_like(added, 1 - node.args[7])
-    return state
+
+def answers(module: GraphModule, batches: Sequence[Sample]) -> list[Tensor]:
+    """The outputs of a program, one tensor an output, batches joined along the first axis."""
+    with torch.no_grad():
+        leaves = [pytree.tree_leaves(module(*batch)) for batch in batches]
+    return [torch.cat([part if part.dim() else part[None] for part in parts]) for parts in zip(*leaves, strict=True)]

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from edgekit.errors import UnknownName, suggest
+
 if TYPE_CHECKING:
-    from torch.fx import Node
+    from torch.fx import Graph, Node
 
 
 def module_path(node: Node) -> str:
@@ -30,6 +32,19 @@ def is_skipped(node: Node, patterns: Sequence[str]) -> bool:
 def covers(path: str, patterns: Sequence[str]) -> bool:
     """Whether the module of that name, or one that contains it, matches one of the patterns."""
     return any(fnmatchcase(name, pattern) for name in _ancestry(path) for pattern in patterns)
+
+
+def check_names(graph: Graph, patterns: Iterable[str]) -> None:
+    """Raise UnknownName, with the nearest name, for a pattern that fits no module of the program."""
+    paths = {module_path(node) for node in graph.nodes if node.op == "call_function"}
+    names = sorted({name for path in paths for name in _ancestry(path)} - {""})
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            otherwise = f"the modules are {', '.join(names[:8])}{' …' if len(names) > 8 else ''}"
+            raise UnknownName(
+                f"[quantize] names '{pattern}', but no module of the network is called so",
+                hint=suggest(pattern, names, otherwise),
+            )
 
 
 def _ancestry(path: str) -> Iterable[str]:

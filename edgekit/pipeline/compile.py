@@ -231,13 +231,12 @@ class Compilation:
         return self.line.entry("quantize", self.quantize_key, make)
 
     def _quantize(self, program: Program, recipe: Quantize) -> Program:
-        from edgekit.passes.quantize import QuantizePass
+        from edgekit.passes.quantize import quantize
 
-        quantization = self.order.backend().quantization(recipe, self.order.runtime)
-        checks = self._tensors(self.golden)
+        backend, runtime, checks = self.order.backend(), self.order.runtime, self._tensors(self.golden)
         # Without ranges to find, one sample is run only to trace the program again.
         samples = self._tensors(self.calibration) if recipe.calibrated else checks[:1]
-        return QuantizePass(recipe, quantization, samples)(program, checks)
+        return quantize(program, recipe, lambda asked: backend.quantization(asked, runtime), samples, checks)
 
     def _tensors(self, data: Data) -> list[Sample]:
         from edgekit.frontend.load import batches

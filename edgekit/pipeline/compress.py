@@ -20,7 +20,11 @@ from edgekit.pipeline.order import Order
 if TYPE_CHECKING:
     from edgekit.frontend.load import Model
 
-PACKAGES = ("torch", "torch-pruning", "safetensors")
+PACKAGES = ("torch", "torchao", "torch-pruning", "safetensors")
+AWARE = "train quantized"
+"""Quantization-aware training."""
+CALIBRATION = 512
+"""Samples that pruning and quantization-aware training look at."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,8 @@ class Compressed:
     def stages(self) -> tuple[str, ...]:
         """The names of those that the profile asks for."""
         profile = self.order.profile
-        asked = (("prune", profile.prune is not None), ("recover", self.trains))
+        aware = self.trains and profile.recover is not None and profile.recover.quantization_aware_epochs > 0
+        asked = (("prune", profile.prune is not None), ("recover", self.trains), (AWARE, aware))
         return tuple(name for name, wanted in asked if wanted)
 
     @property
@@ -51,7 +56,13 @@ class Compressed:
     @property
     def data(self) -> tuple[Data, ...]:
         """What the stages read."""
-        return (*((self.examples,) if self._looks else ()), *((self.training,) if self.trains else ()))
+        return tuple({data.role: data for name in self.stages for data in self._reads(name)}.values())
+
+    def _reads(self, name: str) -> tuple[Data, ...]:
+        looks = self.order.profile.prune is not None and self.order.profile.prune.importance == "taylor"
+        if name == "prune":
+            return (self.calibration,) if looks else ()
+        return (self.training,) if name == "recover" else (self.training, self.calibration)
 
     @property
     def trains(self) -> bool:
@@ -79,9 +90,9 @@ class Compressed:
         return Data(self.order.project, self.line, "training", None)
 
     @cached_property
-    def examples(self) -> Data:
-        """What gradients are taken on, to tell what matters."""
-        return Data(self.order.project, self.line, "calibration", None)
+    def calibration(self) -> Data:
+        """What gradients are taken on, to tell what matters, and ranges."""
+        return Data(self.order.project, self.line, "calibration", CALIBRATION)
 
     @cached_property
     def keys(self) -> dict[str, str]:
@@ -89,8 +100,11 @@ class Compressed:
         profile, before, keys = self.order.profile, self.network.key, {}
         for name in self.stages:
             recipe: Any = profile.prune if name == "prune" else profile.recover
-            reads = {data.role: data.key for data in self.data if (data.role == "training") == (name == "recover")}
-            parts = {"stage": name, "model": before, "recipe": recipe.model_dump(mode="json"), "reads": reads}
+            parts = {"stage": name, "model": before, "recipe": recipe.model_dump(mode="json")}
+            parts["reads"] = {data.role: data.key for data in self._reads(name)}
+            if name == AWARE and profile.quantize:
+                parts["quantize"] = profile.quantize.model_dump(mode="json")
+                parts["runtime"] = self.order.runtime.model_dump(mode="json")
             keys[name] = before = digest_of({**parts, "versions": tool_versions(PACKAGES)})
         return keys
 
@@ -108,8 +122,15 @@ class Compressed:
             self.line.find(name, self.keys[name])
 
     def _made(self, name: str) -> Path:
-        make = self._prune if name == "prune" else self._recover
+        make = {"prune": self._prune, "recover": self._recover, AWARE: self._train_quantized}[name]
         return self.line.entry(name, self.keys[name], make)
+
+    def _before(self, name: str) -> Model:
+        """What the stage takes."""
+        from edgekit.frontend.store import load_model
+
+        earlier = self.stages[: self.stages.index(name)]
+        return load_model(self.order.project, self._made(earlier[-1])) if earlier else self.network.model
 
     def _prune(self, out: Path) -> None:
         from edgekit.frontend.store import save_model
@@ -117,31 +138,44 @@ class Compressed:
 
         recipe = self.order.profile.prune
         assert recipe  # a stage of its own
-        save_model(prune(self.network.model, recipe, self.examples.samples if self._looks else None), out)
+        samples = self.calibration.samples if self._reads("prune") else None
+        save_model(prune(self._before("prune"), recipe, samples), out)
 
     def _recover(self, out: Path) -> None:
-        from edgekit.frontend.store import load_model, save_model
+        from edgekit.frontend.store import save_model
         from edgekit.passes.recover import recover
 
-        recipe, project = self.order.profile.recover, self.order.project
+        recipe, say = self.order.profile.recover, self.line.teller("recover")
         assert recipe  # a stage of its own
-        model = load_model(project, self._made("prune")) if "prune" in self.stages else self.network.model
-        with self._checkpoints() as folder:
-            say = self.line.teller("recover")
-            save_model(recover(model, self.network.model, recipe, self.training.samples, folder, say), out)
+        with self._checkpoints("recover") as folder:
+            made = recover(self._before("recover"), self.network.model, recipe, self.training.samples, folder, say)
+            save_model(made, out)
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _train_quantized(self, out: Path) -> None:
+        from edgekit.frontend.load import batches
+        from edgekit.frontend.store import save_model
+        from edgekit.passes.qat import train_quantized
+
+        order, say = self.order, self.line.teller(AWARE)
+        recipe, recover = order.profile.quantize, order.profile.recover
+        assert recipe
+        assert recover
+        quantization = order.backend().quantization(recipe, order.runtime)
+        training, examples = self.training.samples, batches(self.calibration.samples, order.project)
+        with self._checkpoints(AWARE) as folder:
+            model, original = self._before(AWARE), self.network.model
+            made = train_quantized(model, original, quantization, recover, training, examples, folder, say)
+            save_model(made, out)
             shutil.rmtree(folder, ignore_errors=True)
 
     @contextlib.contextmanager
-    def _checkpoints(self) -> Iterator[Path]:
+    def _checkpoints(self, name: str) -> Iterator[Path]:
         """Where training is resumed from; of two builds at once the second waits for the first."""
-        folder = self.line.cache.root / "checkpoints" / self.keys["recover"]
+        folder = self.line.cache.root / "checkpoints" / self.keys[name]
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             with folder.with_suffix(".lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 folder.mkdir(exist_ok=True)
                 yield folder
-
-    @property
-    def _looks(self) -> bool:
-        return self.order.profile.prune is not None and self.order.profile.prune.importance == "taylor"

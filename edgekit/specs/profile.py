@@ -92,6 +92,13 @@ class Profile(Spec):
     probe: Probe = Probe()
     gates: Gates = Gates()
 
+    @model_validator(mode="after")
+    def _aware_of_something(self) -> Profile:
+        aware = self.recover is not None and self.recover.quantization_aware_epochs > 0
+        if aware and (self.quantize is None or self.quantize.mode != "static"):
+            raise ValueError("'recover.quantization_aware_epochs' needs a static [quantize] to be aware of")
+        return self
+
     @property
     def precision(self) -> Precision:
         return self.quantize.precision if self.quantize else "float32"

@@ -93,7 +93,7 @@ def images(count: int) -> Samples:
 
 
 def quantize(program: Program, recipe: Quantize, samples: Samples) -> Program:
-    return QuantizePass(recipe, ExecuTorch().quantization(recipe, RUNTIME), samples)(program, samples[:2])
+    return QuantizePass(recipe, lambda asked: ExecuTorch().quantization(asked, RUNTIME), samples)(program, samples[:2])
 
 
 def reference(program: Program, samples: Samples) -> Array:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ def quantize(
     images: list[tuple[Tensor]],
     delegates: tuple[str, ...] = ("cpu",),
 ) -> Program:
-    quantization = Onnx().quantization(recipe, on(activations, delegates)[1])
+    quantization = partial(Onnx().quantization, runtime=on(activations, delegates)[1])
     return QuantizePass(recipe, quantization, images)(program, images[:2])
 
 

@@ -70,7 +70,7 @@ def quantized(
     calibration = batches(load_samples(project, "calibration", 32), project)
     target, runtime = on(request.param)
     recipe = Quantize()
-    quantize = QuantizePass(recipe, Onnx().quantization(recipe, runtime), calibration)
+    quantize = QuantizePass(recipe, lambda asked: Onnx().quantization(asked, runtime), calibration)
     return Onnx().lower(quantize(program, calibration[:2]), target, runtime, tmp_path_factory.mktemp("quantized"))
 
 

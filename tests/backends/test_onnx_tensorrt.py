@@ -75,7 +75,7 @@ def program(images: list[tuple[Tensor]]) -> Program:
 
 def lower(program: Program, images: list[tuple[Tensor]], recipe: Quantize | None, out: Path) -> Artifact:
     if recipe:
-        program = QuantizePass(recipe, Onnx().quantization(recipe, RUNTIME), images)(program, images[:1])
+        program = QuantizePass(recipe, lambda asked: Onnx().quantization(asked, RUNTIME), images)(program, images[:1])
     return Onnx().lower(program, TARGET, RUNTIME, out)
 
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +87,7 @@ def target(runtime: Runtime) -> Target:
 
 
 def quantized(program: Program, recipe: Quantize, images: list[tuple[Tensor]]) -> Program:
-    quantization = TFLite().quantization(recipe, XNNPACK)
+    quantization = partial(TFLite().quantization, runtime=XNNPACK)
     return QuantizePass(recipe, quantization, images)(program, images[:2])
 
 

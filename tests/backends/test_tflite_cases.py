@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def test_a_trained_network_becomes_small_and_integer_and_stays_right(tmp_path: P
     calibration = batches(load_samples(project, "calibration", 128), project)
     evaluation = load_samples(project, "evaluation", 1000)
     recipe = Quantize()
-    quantization = TFLite().quantization(recipe, XNNPACK)
+    quantization = partial(TFLite().quantization, runtime=XNNPACK)
     small = QuantizePass(recipe, quantization, calibration)(program, calibration[:4])
     (tmp_path / "float").mkdir()
     whole = TFLite().lower(program, board(), XNNPACK, tmp_path / "float")

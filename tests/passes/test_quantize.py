@@ -12,17 +12,21 @@ import pytest
 import torch
 from torch.export import ExportedProgram
 
-from edgekit.errors import PassError
+from edgekit.errors import PassError, UnknownName
 from edgekit.frontend.capture import capture
 from edgekit.frontend.load import batches, load
 from edgekit.ir.program import Program
 from edgekit.ir.text import text
 from edgekit.passes.base import Pass
+from edgekit.passes.fit import misfit
 from edgekit.passes.quantize import QuantizePass
+from edgekit.passes.quantize import quantize as quantize_all
 from edgekit.pipeline.order import Order, orders
 from edgekit.samples import load_samples
 from edgekit.specs.compression import Quantize
 from edgekit.specs.project import Project
+from tests.passes.nets import onnx
+from tests.passes.nets import program as small_program
 
 Sample = tuple[torch.Tensor, ...]
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -52,7 +56,7 @@ def quantize(project: Project, backend: str, samples: list[Sample], recipe: Quan
     order: Order = orders(project, "raspberry-pi-5", backend, None)[0]
     recipe = recipe or order.profile.quantize
     assert recipe is not None
-    return QuantizePass(recipe, order.backend().quantization(recipe, order.runtime), samples)
+    return QuantizePass(recipe, lambda asked: order.backend().quantization(asked, order.runtime), samples)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -119,3 +123,98 @@ def test_a_pass_that_makes_nan_is_refused(project: Project, samples: list[Sample
     fresh = capture(load(project))
     with pytest.raises(PassError, match="not finite"):
         Break("nan")(fresh, samples[:1])
+
+
+class Fresh(torch.nn.Module):
+    """Convolution, batch norm, ReLU, linear; some channels are dead."""
+
+    def __init__(self, broken: float | None = None) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv = torch.nn.Conv2d(1, 4, 3, padding=1, bias=False)
+        self.bn = torch.nn.BatchNorm2d(4)
+        self.head = torch.nn.Linear(4, 3)
+        self.broken = broken
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.relu(self.bn(self.conv(x)))
+        if self.broken is not None:
+            x = torch.where(x > 50, self.broken, x)
+        answer: torch.Tensor = self.head(x.mean((2, 3)))
+        return answer
+
+
+def pictures(count: int, scale: float = 1.0, seed: int = 0) -> list[Sample]:
+    generator = torch.Generator().manual_seed(seed)
+    each = torch.rand(count, 1, generator=generator)[:, :, None, None]
+    return [(scale * picture[None],) for picture in each + torch.rand(count, 1, 8, 8, generator=generator)]
+
+
+@pytest.fixture(scope="module")
+def trained() -> Program:
+    """With the running statistics of 400 pictures."""
+    net = Fresh().train()
+    net.bn.momentum = None
+    for (picture,) in pictures(400, seed=1):
+        net(picture)
+    return small_program(net, torch.zeros(1, 1, 8, 8))
+
+
+def warning(trained: Program, samples: list[Sample]) -> str | None:
+    made = quantize_all(trained, Quantize(), onnx, samples, samples[:1])
+    return dict(made.history[-1].options).get("warning")
+
+
+def test_calibration_data_of_another_range_are_said_to_be(trained: Program) -> None:
+    for few in (1, 4, 100):
+        assert warning(trained, pictures(few)) is None
+    for scale in (0, 1 / 255, 0.5, 2, 255):
+        said = warning(trained, pictures(20, scale))
+        assert said is not None
+        assert said.startswith("calibration data do not look like the training data: before 'bn'")
+    assert misfit(small_program(Fresh(), torch.zeros(1, 1, 8, 8)).exported, pictures(4)) is None  # never trained
+
+
+@pytest.mark.parametrize(("value", "word"), [(math.nan, "NaN"), (math.inf, "infinity")])
+@pytest.mark.parametrize("observer", ["minmax", "auto"])
+def test_a_value_that_is_not_finite_is_named_by_layer_and_sample(value: float, word: str, observer: str) -> None:
+    bad = small_program(Fresh(value), torch.zeros(1, 1, 8, 8))
+    samples = pictures(9)
+    samples[5] = (samples[5][0] * 1000,)
+    recipe = Quantize.model_validate({"activations": {"observer": observer}})
+    with pytest.raises(PassError, match=f"gives {word} on calibration sample 5") as caught:
+        quantize_all(bad, recipe, onnx, samples, samples[:1])
+    assert "skip" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("blank", [False, True])
+def test_dead_channels_and_blank_pictures_have_finite_scales(blank: bool) -> None:
+    net = Fresh()
+    with torch.no_grad():
+        net.conv.weight[:2] = 0
+        net.head.weight[0] *= blank
+    dead = small_program(net, torch.zeros(1, 1, 8, 8))
+    recipe = Quantize.model_validate(
+        {"activations": {"observer": "auto"}, "weights": {"rounding": "gptq"}, "correct_bias": True, "equalize": True}
+    )
+    samples = pictures(6, scale=0 if blank else 1)
+    made = quantize_all(dead, recipe, onnx, samples, samples)
+    assert made.history[-1].sqnr_db > 30
+
+
+@pytest.mark.parametrize("field", ["skip", "overrides"])
+def test_a_name_that_no_module_has_gets_the_nearest(trained: Program, field: str) -> None:
+    named: dict[str, object] = {"skip": ("had",), "overrides": {"had": "int8"}}
+    recipe = Quantize.model_validate({field: named[field]})
+    with pytest.raises(UnknownName, match="names 'had', but no module") as caught:
+        quantize_all(trained, recipe, onnx, pictures(2), pictures(1))
+    assert caught.value.hint == "did you mean 'head'?"
+    far = Quantize(skip=("features.*",))
+    with pytest.raises(UnknownName) as caught:
+        quantize_all(trained, far, onnx, pictures(2), pictures(1))
+    assert caught.value.hint == "the modules are bn, conv, head"
+
+
+def test_a_mode_that_calibrates_nothing_is_the_backends_part(trained: Program) -> None:
+    with pytest.raises(PassError, match="mode 'dynamic'"):
+        quantize_all(trained, Quantize(mode="dynamic"), onnx, pictures(2), pictures(1))

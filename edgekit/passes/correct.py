@@ -1,0 +1,72 @@
+"""Bias correction: what quantization adds to the mean of a layer's outputs, taken out of its bias."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.fx import GraphModule, Node
+
+from edgekit.passes.layers import Layer, layers, value
+from edgekit.passes.simulate import observers, simulated, unguarded
+from edgekit.passes.watch import abreast, watch
+
+if TYPE_CHECKING:
+    from edgekit.passes.base import Sample
+
+
+def corrected_biases(prepared: GraphModule, batches: Sequence[Sample]) -> dict[Node, Tensor]:
+    """New biases, float32 [outputs], by the node that reads them, for a calibrated program.
+
+    Empirical bias correction (Nagel et al. 2019, section 4.2, appendix D), layer by layer: the error of one is measured
+    with those before it corrected. Layers without a bias, or whose weight stays in float, are left as they are.
+    """
+    chosen = {layer.node.name: layer for layer in layers(prepared) if layer.bias and layer.observer}
+    means = _means(prepared, batches, chosen)
+    biases: dict[Node, Tensor] = {}
+
+    def correct(name: str, results: list[Any]) -> list[Any]:
+        if name not in chosen:
+            return results
+        layer = chosen[name]
+        error = means[name] - _mean(layer, results)
+        assert layer.bias
+        biases[layer.bias] = value(prepared, layer.bias) + error
+        return [result + _spread(layer, error, result) for result in results]
+
+    abreast(simulated(prepared), batches, correct)
+    return biases
+
+
+def _means(prepared: GraphModule, batches: Sequence[Sample], chosen: dict[str, Layer]) -> dict[str, Tensor]:
+    """The mean of each layer's outputs in float, by channel."""
+    seen: dict[str, list[Tensor]] = {name: [] for name in chosen}
+    see = {name: _keeping(seen[name], layer) for name, layer in chosen.items()}
+    watch(unobserved(prepared), batches, see)
+    sizes = torch.tensor([len(batch[0]) for batch in batches], dtype=torch.float32)
+    return {name: (torch.stack(parts) * sizes[:, None]).sum(0) / sizes.sum() for name, parts in seen.items()}
+
+
+def _keeping(parts: list[Tensor], layer: Layer) -> Any:
+    return lambda _, result: parts.append(_mean(layer, [result]))
+
+
+def _mean(layer: Layer, results: Sequence[Tensor]) -> Tensor:
+    """Over all samples and positions: float32 [outputs]."""
+    axis = -1 if layer.is_linear else 1
+    flat = [result.movedim(axis, -1).reshape(-1, result.shape[axis]) for result in results]
+    return torch.cat(flat).mean(0)
+
+
+def _spread(layer: Layer, error: Tensor, result: Tensor) -> Tensor:
+    return error if layer.is_linear else error.reshape(-1, *[1] * (result.dim() - 2))
+
+
+def unobserved(prepared: GraphModule) -> GraphModule:
+    """A prepared program that observes nothing: the float program, node for node."""
+    copy = unguarded(prepared)
+    for node, _ in list(observers(copy)):
+        setattr(copy, str(node.target), nn.Identity())
+    return copy

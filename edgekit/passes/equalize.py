@@ -1,0 +1,211 @@
+"""Cross-layer equalization: channels scaled in one layer and back in the next, so that one scale fits them all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from edgekit.passes.base import Pass, Rewritten
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.export import ExportedProgram
+    from torch.fx import GraphModule, Node
+
+    from edgekit.passes.layers import Layer
+
+ROUNDS = 40
+ENOUGH = 1e-3
+"""Rounds end when no channel is scaled by more than this share."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two layers, the channels that the first gives being those that the second takes."""
+
+    first: Layer
+    second: Layer
+    repeat: int
+    """How many inputs of the second each channel became: positions of a flattened picture."""
+
+
+@dataclass(frozen=True)
+class Equalize(Pass):
+    """Nagel et al. 2019, section 4.1: each channel's range is made the same on both sides of a ReLU.
+
+    Chains run through operators that let a positive factor pass: ReLU, leaky ReLU, pooling, means, zero padding, and
+    moves. ReLU6, hard-swish and other bounds do not, and chains end there; so they do where a value has a second use.
+    """
+
+    name: ClassVar[str] = "equalize"
+
+    rounds: int = field(default=ROUNDS)
+
+    def rewrite(self, exported: ExportedProgram) -> Rewritten:
+        from edgekit.passes.layers import exported_again, replace, value
+
+        module = exported.module()
+        found = list(pairs(module))
+        constants = {c: value(module, c).clone() for p in found for layer in (p.first, p.second) for c in _held(layer)}
+        factor = 1.0
+        for _ in range(self.rounds):
+            worst = max([_equalized(pair, constants) for pair in found], default=0.0)
+            factor = max(factor, worst + 1)
+            if worst < ENOUGH:
+                break
+        for constant, tensor in constants.items():
+            replace(module, constant, tensor)
+        names = " ".join(f"{pair.first.name}-{pair.second.name}" for pair in found) or "none"
+        return Rewritten(exported_again(module, exported), (("pairs", names), ("largest factor", f"{factor:.3g}")))
+
+
+def _held(layer: Layer) -> list[Node]:
+    return [constant for constant in (layer.weight, layer.bias) if constant is not None]
+
+
+def _equalized(pair: Pair, constants: dict[Node, Tensor]) -> float:
+    """Scale both layers once, in `constants`; the largest change of a channel, less one."""
+    import torch
+
+    first, second = constants[pair.first.weight], constants[pair.second.weight]
+    given = first.abs().flatten(1).amax(1)
+    taken = _by_input(pair, second).abs().amax((1, 2))
+    # A channel without a weight on either side has nothing to equalize.
+    alive = (given > 0) & (taken > 0)
+    scale = torch.where(alive, torch.sqrt(given.clamp_min(1e-30) / taken.clamp_min(1e-30)), 1.0)
+    # Powers of two would be exact; these are not, and the SQNR of the record says by how little.
+    constants[pair.first.weight] = first / scale.reshape(-1, *[1] * (first.dim() - 1))
+    if pair.first.bias is not None:
+        constants[pair.first.bias] = constants[pair.first.bias] / scale
+    constants[pair.second.weight] = _scaled_inputs(pair, second, scale)
+    return float(torch.maximum(scale, 1 / scale).max()) - 1
+
+
+def _by_input(pair: Pair, weight: Tensor) -> Tensor:
+    """[channels taken, whatever meets the channel, …]: the second layer's weights by the channel they multiply."""
+    groups = pair.second.groups
+    outputs, inputs = weight.shape[0], weight.shape[1]
+    grouped = weight.reshape(groups, outputs // groups, inputs, -1).transpose(1, 2)
+    flat = grouped.reshape(groups * inputs, outputs // groups, -1)
+    return flat.reshape(flat.shape[0] // pair.repeat, -1, 1)
+
+
+def _scaled_inputs(pair: Pair, weight: Tensor, scale: Tensor) -> Tensor:
+    groups = pair.second.groups
+    outputs, inputs = weight.shape[0], weight.shape[1]
+    factors = scale.repeat_interleave(pair.repeat).reshape(groups, 1, inputs, 1)
+    return (weight.reshape(groups, outputs // groups, inputs, -1) * factors).reshape(weight.shape)
+
+
+def pairs(module: GraphModule) -> Iterator[Pair]:
+    """Every two layers between which a channel may be scaled."""
+    from edgekit.passes.layers import layers
+
+    found = layers(module)
+    by_node = {layer.node: layer for layer in found}
+    for first in found:
+        end = _followed(first.node)
+        second = by_node.get(end)
+        if second is None or second.source not in _line(first.node):
+            continue
+        channels = _outputs(module, first)
+        taken = _inputs(module, second)
+        flattened = any(_flattens(node) for node in _line(first.node))
+        if _channels_kept(first, second, flattened) and taken % channels == 0 and (flattened or taken == channels):
+            yield Pair(first, second, taken // channels)
+
+
+def _outputs(module: GraphModule, layer: Layer) -> int:
+    from edgekit.passes.layers import value
+
+    return int(value(module, layer.weight).shape[0])
+
+
+def _inputs(module: GraphModule, layer: Layer) -> int:
+    from edgekit.passes.layers import value
+
+    return int(value(module, layer.weight).shape[1]) * layer.groups
+
+
+def _channels_kept(first: Layer, second: Layer, flattened: bool) -> bool:
+    """Channels are axis 1 after a convolution, and the last after a linear; two of a kind need no flattening."""
+    if first.is_linear:
+        return second.is_linear and not flattened
+    return not second.is_linear or flattened or _drops_positions(second)
+
+
+def _drops_positions(second: Layer) -> bool:
+    value = second.source.meta.get("val")
+    return value is not None and value.dim() == 2
+
+
+def _line(node: Node) -> list[Node]:
+    """The node and those that follow it one by one, as long as a positive factor passes through them."""
+    line = [node]
+    while len(line[-1].users) == 1:
+        (after,) = line[-1].users
+        if not _passes(after):
+            break
+        line.append(after)
+    return line
+
+
+def _followed(node: Node) -> Any:
+    last = _line(node)[-1]
+    return next(iter(last.users)) if len(last.users) == 1 else None
+
+
+def _passes(node: Node) -> bool:
+    """Whether `f(s x) = s f(x)` for a positive s of each channel."""
+    import torch
+
+    aten = torch.ops.aten
+    always = {
+        aten.relu.default,
+        aten.relu_.default,
+        aten.leaky_relu.default,
+        aten.leaky_relu_.default,
+        aten.max_pool1d.default,
+        aten.max_pool2d.default,
+        aten.avg_pool1d.default,
+        aten.avg_pool2d.default,
+        aten.adaptive_avg_pool1d.default,
+        aten.adaptive_avg_pool2d.default,
+        aten.dropout.default,
+        aten.dropout_.default,
+        aten.clone.default,
+        aten.contiguous.default,
+        aten.upsample_nearest2d.vec,
+    }
+    if node.target in always:
+        return True
+    if node.target is aten.mean.dim:
+        return _is_spatial(node)
+    if node.target in (aten.pad.default, aten.constant_pad_nd.default):
+        return _pads_zeros(node)
+    return _flattens(node)
+
+
+def _is_spatial(node: Node) -> bool:
+    axes, dim = node.args[1], node.all_input_nodes[0].meta["val"].dim()
+    return isinstance(axes, list | tuple) and dim > 2 and all(int(str(axis)) % dim >= 2 for axis in axes)
+
+
+def _pads_zeros(node: Node) -> bool:
+    pads, *rest = node.args[1:]
+    spatial = isinstance(pads, list | tuple) and len(pads) <= 2 * (node.meta["val"].dim() - 2)
+    constant = not rest or rest[0] in ("constant", 0, 0.0)
+    filled = rest[1] if len(rest) > 1 else 0
+    return spatial and constant and filled in (0, None)
+
+
+def _flattens(node: Node) -> bool:
+    """Whether everything behind the batch axis becomes one axis."""
+    import torch
+
+    aten = torch.ops.aten
+    if node.target not in (aten.flatten.using_ints, aten.reshape.default, aten.view.default):
+        return False
+    before, after = node.all_input_nodes[0].meta["val"].shape, node.meta["val"].shape
+    return len(after) == 2 and len(before) > 2 and before[0] == after[0] and after[1] == before[1:].numel()

@@ -1,0 +1,161 @@
+"""A network that rounds as its integer kernels will, and can still be trained."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+from edgekit.errors import PassError
+from edgekit.frontend.load import Model
+
+if TYPE_CHECKING:
+    from torch.fx import GraphModule
+
+    from edgekit.passes.base import Sample
+    from edgekit.passes.quantize import Quantization
+
+
+class Rounding(nn.Module):
+    """Rounds to the scale and zero point that an observer finds, and lets gradients through where nothing is clipped
+    (the straight-through estimator, Bengio et al. 2013)."""
+
+    def __init__(self, observer: Any, follows: bool) -> None:
+        super().__init__()
+        # In lists, and no buffers: no part of what is trained.
+        self.unused, self.observer = [observer], [copy.deepcopy(observer)]
+        self.observing = False
+        """Whether values are looked at and pass as they are."""
+        self.follows = follows
+        """Whether the range is found anew each time, as that of a weight that changes is."""
+        self.scale, self.zero_point = torch.ones(1), torch.zeros(1)
+
+    def forget(self) -> None:
+        """Start to look at values as if none had been seen."""
+        self.observer, self.observing = [copy.deepcopy(self.unused[0])], True
+
+    def settle(self) -> None:
+        """Round to the range of what was seen."""
+        self.scale, self.zero_point = self.observer[0].calculate_qparams()
+        self.observing = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.observing:
+            seen: Tensor = self.observer[0](x)
+            return seen
+        if self.follows:
+            self.forget()
+            self.observer[0](x.detach())
+            self.settle()
+        observer = self.observer[0]
+        low, high = observer.quant_min, observer.quant_max
+        if self.scale.numel() == 1:
+            scale, zero = float(self.scale), int(self.zero_point)
+            return torch.fake_quantize_per_tensor_affine(x, scale, zero, low, high)
+        zeros = self.zero_point.to(torch.int32)
+        return torch.fake_quantize_per_channel_affine(x, self.scale.float(), zeros, observer.ch_axis, low, high)
+
+
+class Batched(nn.Module):
+    """A program of a fixed batch that takes any number of samples: it is filled up, and run more than once."""
+
+    def __init__(self, program: GraphModule, batch: int) -> None:
+        super().__init__()
+        self.program = program
+        self.batch = batch
+
+    def forward(self, *inputs: Tensor) -> Any:
+        count = len(inputs[0])
+        if count == self.batch:
+            return self.program(*inputs)
+        numbers = torch.arange(-(-count // self.batch) * self.batch).clamp(max=count - 1)
+        parts = [self.program(*(values[index] for values in inputs)) for index in torch.split(numbers, self.batch)]
+        return pytree.tree_map(lambda *outputs: torch.cat(outputs)[:count], *parts)
+
+
+def simulated(model: Model, quantization: Quantization, batch: int) -> Batched:
+    """`model` with batch norms folded away and every value rounded that the backend's quantizer wants rounded.
+
+    The ranges of weights follow the weights; those of activations are to be found by `calibrate`. A static batch,
+    because torchao's quantizers fail on a dynamic one.
+    """
+    from torchao.quantization.pt2e.quantize_pt2e import prepare_pt2e
+
+    examples = tuple(example.repeat(batch, *[1] * (example.ndim - 1)) for example in model.examples)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # of torchao's own deprecated attributes
+        exported = torch.export.export(copy.deepcopy(model.module), examples)
+        prepared = prepare_pt2e(exported.module(), quantization.quantizer)
+        _round(prepared)
+    for parameter in prepared.parameters():
+        parameter.requires_grad_(parameter.is_floating_point())
+    return Batched(prepared, batch)
+
+
+def calibrate(network: Batched, calibration: Sequence[Sample]) -> None:
+    """Find the ranges of activations as they are now, by the recipe's observers: what quantization will find."""
+    roundings = [part for part in network.modules() if isinstance(part, Rounding)]
+    for rounding in roundings:
+        rounding.forget()
+    columns = [torch.cat(column) for column in zip(*calibration, strict=True)]
+    with torch.no_grad():
+        for start in range(0, len(columns[0]), network.batch):
+            network(*(column[start : start + network.batch] for column in columns))
+    for rounding in roundings:
+        rounding.settle()
+
+
+def _round(prepared: GraphModule) -> None:
+    """Put roundings in the place of observers; a bias of 32 bits is left as it is."""
+    from torchao.quantization.pt2e import DerivedObserverOrFakeQuantize
+
+    made: dict[int, nn.Module] = {}
+    for node in list(prepared.graph.nodes):
+        observer = prepared.get_submodule(node.target) if node.op == "call_module" else None
+        if observer is None or not hasattr(observer, "calculate_qparams"):
+            continue
+        weight = node.args[0].op == "get_attr"
+        derived = isinstance(observer, DerivedObserverOrFakeQuantize)
+        rounding = made.setdefault(id(observer), nn.Identity() if derived else Rounding(observer, weight))
+        setattr(prepared, node.target, rounding)
+
+
+def trained_weights(network: Batched) -> dict[str, Tensor]:
+    """By name, the parameters that the program computes with; those of folded batch norms are none of them."""
+    used = {node.target for node in network.program.graph.nodes if node.op == "get_attr"}
+    return {name: value.detach() for name, value in network.program.named_parameters() if name in used}
+
+
+def unfolded(model: Model, trained: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The state with which `model` computes what its folded network does with these weights.
+
+    A batch norm that was folded becomes one that adds what is the convolution's bias there, and nothing else. Raises
+    PassError where it cannot add.
+    """
+    exported = torch.export.export(copy.deepcopy(model.module), model.examples)
+    state = {name: value.detach().clone() for name, value in model.module.state_dict().items()}
+    state |= {name: value.clone() for name, value in trained.items() if name in state}
+    signature = exported.graph_signature
+    names = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
+    for node in exported.graph.nodes:
+        if node.target is not torch.ops.aten.batch_norm.default:
+            continue
+        source, *parameters = node.args[:5]
+        weight, bias = (names.get(getattr(arg, "name", "")) for arg in (*source.args[1:3], None, None)[:2])
+        gain, offset, mean, variance = (names.get(getattr(arg, "name", "")) for arg in parameters)
+        if gain in trained or mean is None or variance is None:
+            continue  # it was not folded
+        if gain is None or offset is None:
+            raise PassError(
+                f"the batch norm '{mean.rpartition('.')[0]}' has no weights of its own to train",
+                hint="leave [recover] quantization_aware_epochs out of the profile",
+            )
+        added = torch.zeros_like(state[offset]) if bias else trained[f"{weight}_bias"].clone()
+        state |= {gain: torch.ones_like(added), offset: added, mean: torch.zeros_like(added)}
+        state[variance] = torch.full_like(added, 1 - node.args[7])
+    return state

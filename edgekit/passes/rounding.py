@@ -1,0 +1,105 @@
+"""Weights rounded so that a layer's outputs move least, not so that each weight does: GPTQ and AdaRound.
+
+Both change the float weights to values whose nearest rounding, with the scales already found, is the integer that was
+chosen; so every backend stores it. Both minimize `dW H dW'` of each output, where H is the mean of x x' over the
+layer's calibration inputs as the quantized program has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.fx import GraphModule, Node
+from torchao.quantization.pt2e import ObserverBase
+
+from edgekit.passes.layers import Layer, layers, rows, value
+from edgekit.passes.simulate import simulated
+from edgekit.passes.solvers import Grid, adaround, gptq, squared
+from edgekit.passes.watch import watch
+from edgekit.specs.compression import Rounding
+
+if TYPE_CHECKING:
+    from edgekit.passes.base import Sample
+
+MOMENTS = 64 * 2**20
+"""Elements of H kept at once; the data go through the program once for as many layers as fit."""
+
+
+@dataclass(frozen=True)
+class Rounded:
+    """What became of one layer's weight, and the squared error of its outputs by nearest rounding and by this one."""
+
+    layer: Layer
+    weight: Tensor
+    nearest: float
+    chosen: float
+
+
+def rounded_weights(prepared: GraphModule, method: Rounding, batches: Sequence[Sample]) -> Iterator[Rounded]:
+    """New weights for every layer of a calibrated program whose weight is quantized, and whose outputs they help."""
+    solve = {"gptq": gptq, "adaround": adaround}[method]
+    chosen = [layer for layer in layers(prepared) if layer.observer]
+    for some in _shares(prepared, chosen):
+        moments = _moments(prepared, some, batches)
+        for layer in some:
+            yield _rounded(prepared, layer, moments[layer.node], solve)
+
+
+def _rounded(prepared: GraphModule, layer: Layer, moment: Tensor, solve: Callable[..., Tensor]) -> Rounded:
+    weight = value(prepared, layer.weight)
+    grouped = weight.reshape(layer.groups, -1, moment.shape[-1])
+    grid = _grid(prepared, layer, grouped)
+    nearest = grid.near(grouped)
+    found = grid.near(solve(grouped, moment, grid))
+    errors = [squared(grouped - candidate, moment) for candidate in (nearest, found)]
+    # An output of its own each: those that the solver did not help keep what they had.
+    helped = (errors[1] < errors[0]).unsqueeze(-1)
+    best = torch.where(helped, found, nearest).reshape(weight.shape)
+    return Rounded(layer, best, float(errors[0].sum()), float(torch.minimum(*errors).sum()))
+
+
+def _grid(prepared: GraphModule, layer: Layer, grouped: Tensor) -> Grid:
+    assert layer.observer
+    observer = prepared.get_submodule(layer.observer)
+    assert isinstance(observer, ObserverBase)
+    scale, zero_point = observer.calculate_qparams()
+    shape = grouped.shape[:2] if len(scale) > 1 else (1, 1)
+    zero_point = zero_point.float().reshape(*shape, 1)
+    return Grid(scale.float().reshape(*shape, 1), observer.quant_min - zero_point, observer.quant_max - zero_point)
+
+
+def _shares(prepared: GraphModule, chosen: Sequence[Layer]) -> Iterator[list[Layer]]:
+    share: list[Layer] = []
+    held = 0
+    for layer in chosen:
+        weight = value(prepared, layer.weight)
+        size = layer.groups * (weight[0].numel()) ** 2
+        if share and held + size > MOMENTS:
+            yield share
+            share, held = [], 0
+        share, held = [*share, layer], held + size
+    if share:
+        yield share
+
+
+def _moments(prepared: GraphModule, some: Sequence[Layer], batches: Sequence[Sample]) -> dict[Node, Tensor]:
+    """Mean of x x' over samples and positions: float32 [groups, K, K] for each layer."""
+    sums: dict[Node, Tensor] = {}
+    counts: dict[Node, int] = {}
+
+    def seeing(layer: Layer) -> Callable[[Tensor, Tensor], None]:
+        weight = value(prepared, layer.weight)
+
+        def see(x: Tensor, _: Tensor) -> None:
+            vectors = rows(layer, weight, x)
+            sums[layer.node] = sums.get(layer.node, 0) + vectors.transpose(1, 2) @ vectors
+            counts[layer.node] = counts.get(layer.node, 0) + vectors.shape[1]
+
+        return see
+
+    watch(simulated(prepared), batches, {layer.node.name: seeing(layer) for layer in some})
+    return {node: total / counts[node] for node, total in sums.items()}

@@ -1,0 +1,122 @@
+"""Which integer each weight becomes: GPTQ's columns, AdaRound's descent, and a search that settles what they leave.
+
+All minimize `dW H dW'` of each output, H being the mean of x x' over a layer's inputs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+DAMPING = 0.01
+"""Of the mean of H's diagonal, added to it (Frantar et al. 2022, section 3.3)."""
+STEPS = 500
+"""Of AdaRound's descent; the paper takes 10,000 on samples, here each step sees all of them through H."""
+RATE = 0.05
+"""Of Adam."""
+HARDNESS = 0.06
+"""How much a choice that is still soft costs, against an output's error by nearest rounding, which is 1."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The values a weight may take: `scale * q` for whole q from `low` to `high` (zero points counted in)."""
+
+    scale: Tensor
+    """float32, [groups, outputs a group, 1]."""
+    low: Tensor
+    high: Tensor
+
+    def whole(self, weight: Tensor) -> Tensor:
+        """The nearest q, as floats."""
+        return torch.clamp(torch.round(weight / self.scale), self.low, self.high)
+
+    def near(self, weight: Tensor) -> Tensor:
+        return self.whole(weight) * self.scale
+
+
+def squared(change: Tensor, moment: Tensor) -> Tensor:
+    """What a change of weights, float32 [groups, outputs, K], does to each output squared: [groups, outputs]."""
+    return ((change @ moment) * change).sum(-1)
+
+
+def gptq(weight: Tensor, moment: Tensor, grid: Grid) -> Tensor:
+    """Column by column, the error of each made good by those that follow (Frantar et al. 2022, algorithm 1).
+
+    weight: float32 [groups, outputs, K]; moment: float32 [groups, K, K].
+    """
+    diagonal = torch.diagonal(moment, dim1=1, dim2=2)
+    # Inputs that are always zero are free; the damping keeps their column solvable.
+    damping = DAMPING * diagonal.mean(1, keepdim=True) + 1e-12
+    damped = moment + torch.diag_embed(damping.expand_as(diagonal))
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(damped.double()))
+    factor = torch.linalg.cholesky(inverse, upper=True).float()
+    left, chosen = weight.clone(), torch.empty_like(weight)
+    for column in range(weight.shape[2]):
+        chosen[:, :, column : column + 1] = grid.near(left[:, :, column : column + 1])
+        error = (left - chosen)[:, :, column] / factor[:, column, column, None]
+        left[:, :, column:] -= error[:, :, None] * factor[:, None, column, column:]
+    return settled(weight, moment, grid, grid.whole(chosen), (grid.low, grid.high))
+
+
+def adaround(weight: Tensor, moment: Tensor, grid: Grid) -> Tensor:
+    """Up or down for each weight by descent on a soft choice that hardens (Nagel et al. 2020, equations 21 to 25).
+
+    weight: float32 [groups, outputs, K]; moment: float32 [groups, K, K].
+    """
+    floor = torch.floor(weight / grid.scale)
+    part = (weight / grid.scale - floor).clamp(0.01, 0.99)
+    soft = torch.logit((part + 0.1) / 1.2)
+    # Each output on the scale of its own error by nearest rounding, so that one balance fits all layers.
+    norm = 1 / squared(weight - grid.near(weight), moment).clamp_min(1e-30)
+    average, square = torch.zeros_like(soft), torch.zeros_like(soft)
+    for step in range(STEPS):
+        sigmoid = torch.sigmoid(soft)
+        chance = (sigmoid * 1.2 - 0.1).clamp(0, 1)
+        inside = ((chance > 0) & (chance < 1)).float()
+        whole = torch.clamp(floor + chance, grid.low, grid.high)
+        slope = 2 * ((whole * grid.scale - weight) @ moment) * grid.scale * norm.unsqueeze(-1)
+        slope = slope + _hardening(chance, step)
+        slope = slope * inside * sigmoid * (1 - sigmoid) * 1.2
+        average, square = 0.9 * average + 0.1 * slope, 0.999 * square + 0.001 * slope**2
+        soft = soft - RATE * (average / (1 - 0.9 ** (step + 1))) / ((square / (1 - 0.999 ** (step + 1))).sqrt() + 1e-12)
+    low, high = torch.maximum(floor, grid.low), torch.minimum(floor + 1, grid.high)
+    return settled(weight, moment, grid, torch.clamp(floor + (soft >= 0).float(), low, high), (low, high))
+
+
+def settled(weight: Tensor, moment: Tensor, grid: Grid, whole: Tensor, bounds: tuple[Tensor, Tensor]) -> Tensor:
+    """From `whole`, one step up or down at a time, of each output the one that helps most, until none does.
+
+    A local search like the one that ends CDQuant (Nair and Suggala 2024). Gives weights, float32 as `weight`.
+    """
+    diagonal = torch.diagonal(moment, dim1=1, dim2=2)[:, None, :]
+    slope = 2 * ((whole * grid.scale - weight) @ moment)
+    step = grid.scale.expand_as(weight)
+    for _ in range(2 * weight.shape[2]):
+        gains = []
+        for sign in (1.0, -1.0):
+            change = sign * step * slope + step**2 * diagonal
+            allowed = (whole + sign >= bounds[0]) & (whole + sign <= bounds[1])
+            gains.append(torch.where(allowed, change, torch.inf))
+        best, where = torch.cat(gains, -1).min(-1)
+        if not bool((best < 0).any()):
+            break
+        column = where % weight.shape[2]
+        sign_of = torch.where(where < weight.shape[2], 1.0, -1.0) * (best < 0)
+        whole = whole.scatter_add(2, column[..., None], sign_of[..., None])
+        moved = sign_of * step.gather(2, column[..., None])[..., 0]
+        lines = torch.gather(moment, 1, column[..., None].expand(-1, -1, moment.shape[2]))
+        slope = slope + 2 * moved[..., None] * lines
+    return whole * grid.scale
+
+
+def _hardening(chance: Tensor, step: int) -> Tensor:
+    """The slope of `1 - |2 h - 1| ** beta`, with beta from 20 down to 2; none in the first fifth."""
+    done = (step / STEPS - 0.2) / 0.8
+    if done < 0:
+        return torch.zeros_like(chance)
+    beta = 2 + 18 * (1 - done)
+    centred = 2 * chance - 1
+    return -HARDNESS * 2 * beta * centred.abs() ** (beta - 1) * centred.sign()

@@ -1,0 +1,137 @@
+"""Rounding and bias correction: the integers that are stored are those that move the layer's outputs least."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from edgekit.ir.program import Program
+from edgekit.passes.layers import layers, rows, value
+from edgekit.passes.quantize import quantize
+from edgekit.passes.solvers import Grid, adaround, gptq
+from edgekit.specs.compression import Quantize, Rounding, Weights
+from tests.passes.nets import Samples, onnx, outputs, program
+
+METHODS: tuple[Rounding, ...] = ("gptq", "adaround")
+
+
+def problem(inputs: int = 6, outputs: int = 8) -> tuple[Tensor, Tensor, Grid]:
+    """A layer with inputs that go together, on a coarse grid: weight, moments, grid."""
+    torch.manual_seed(0)
+    x = torch.randn(2000, 2) @ torch.randn(2, inputs) + 0.1 * torch.randn(2000, inputs)
+    weight = torch.randn(1, outputs, inputs)
+    scale = weight.abs().amax(2, keepdim=True) / 7
+    return weight, (x.T @ x / len(x))[None], Grid(scale, torch.tensor(-7.0), torch.tensor(7.0))
+
+
+def lost(change: Tensor, moment: Tensor) -> Tensor:
+    return ((change @ moment) * change).sum(-1)
+
+
+def best(weight: Tensor, moment: Tensor, grid: Grid) -> Tensor:
+    """The least loss of each output over every choice of up and down."""
+    floor = torch.floor(weight / grid.scale)
+    choices = [torch.tensor(ups) for ups in product((0.0, 1.0), repeat=weight.shape[2])]
+    tried = [grid.scale * torch.clamp(floor + ups, grid.low, grid.high) for ups in choices]
+    return torch.stack([lost(weight - candidate, moment) for candidate in tried]).amin(0)
+
+
+@pytest.mark.parametrize("solve", [gptq, adaround])
+def test_a_solver_comes_near_the_best_of_all_choices(solve: object) -> None:
+    weight, moment, grid = problem()
+    assert callable(solve)
+    nearest, found = (
+        float(lost(weight - rounded, moment).sum()) for rounded in (grid.near(weight), solve(weight, moment, grid))
+    )
+    optimum = float(best(weight, moment, grid).sum())
+    assert optimum < nearest / 3
+    assert found < nearest / 2
+    # AdaRound chooses between the two neighbours, as `best` does; GPTQ may go further.
+    assert solve is gptq or optimum <= found * (1 + 1e-5)
+
+
+class Layers(nn.Module):
+    """One of each kind of layer, and each with inputs that go together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Conv2d(3, 8, 3, stride=2, padding=1)
+        self.depthwise = nn.Conv2d(8, 8, 3, padding=2, dilation=2, groups=8)
+        self.grouped = nn.Conv2d(8, 4, (1, 3), padding=(0, 1), groups=2)
+        self.line = nn.Conv1d(4, 4, 3, padding=1, bias=False)
+        self.head = nn.Linear(4, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.relu(self.depthwise(torch.relu(self.a(x))))
+        x = torch.relu(self.grouped(x)).flatten(2)
+        answer: Tensor = self.head(torch.relu(self.line(x)).mean(2))
+        return answer
+
+
+@pytest.fixture(scope="module")
+def net() -> Program:
+    torch.manual_seed(0)
+    return program(Layers(), torch.zeros(1, 3, 8, 8))
+
+
+@pytest.fixture(scope="module")
+def samples() -> Samples:
+    torch.manual_seed(1)
+    smooth = nn.functional.interpolate(torch.randn(64, 3, 3, 3), size=8, mode="bilinear") + 0.3
+    return [(picture[None],) for picture in smooth]
+
+
+def test_rows_times_weights_are_the_outputs(net: Program) -> None:
+    module = net.exported.module()
+    shapes = {"a": (2, 3, 8, 8), "depthwise": (2, 8, 6, 6), "grouped": (2, 8, 4, 4), "line": (2, 4, 9), "head": (2, 4)}
+    for layer in layers(module):
+        weight = value(module, layer.weight)
+        x = torch.randn(shapes[layer.name])
+        wanted = layer.node.target(x, weight, None, *layer.node.args[3:])  # type: ignore[operator]
+        vectors = rows(layer, weight, x)
+        found = vectors @ weight.reshape(layer.groups, -1, vectors.shape[2]).transpose(1, 2)
+        channels_last = wanted if layer.is_linear else wanted.movedim(1, -1)
+        joined = found.movedim(0, 1).reshape(channels_last.shape)
+        torch.testing.assert_close(joined, channels_last, rtol=1e-4, atol=1e-5)
+
+
+def rounded(net: Program, samples: Samples, rounding: Rounding = "nearest", correct_bias: bool = False) -> Program:
+    weights = Weights(rounding=rounding, granularity="per-tensor")
+    return quantize(net, Quantize(weights=weights, correct_bias=correct_bias), onnx, samples, samples[:16])
+
+
+def stored(program: Program) -> list[Tensor]:
+    """The integer weights, as the file will hold them."""
+    return [tensor for tensor in program.exported.state_dict.values() if tensor.dtype is torch.int8] + [
+        tensor
+        for tensor in program.exported.constants.values()
+        if isinstance(tensor, Tensor) and tensor.dtype is torch.int8
+    ]
+
+
+@pytest.mark.parametrize("rounding", METHODS)
+def test_chosen_integers_are_stored_and_bring_the_outputs_nearer(
+    net: Program, samples: Samples, rounding: Rounding
+) -> None:
+    before = {name: tensor.clone() for name, tensor in net.exported.state_dict.items()}
+    plain, chosen = rounded(net, samples), rounded(net, samples, rounding)
+    pairs = list(zip(stored(plain), stored(chosen), strict=True))
+    assert len(pairs) == 5
+    assert any(bool((a != b).any()) for a, b in pairs)
+    assert chosen.history[-1].sqnr_db > plain.history[-1].sqnr_db
+    share = dict(chosen.history[-1].options)["rounding error"]
+    assert share.endswith("of nearest rounding's, 5 layers")
+    assert int(share.partition("%")[0]) < 70
+    assert all(torch.equal(before[name], tensor) for name, tensor in net.exported.state_dict.items())
+
+
+def test_bias_correction_takes_the_mean_error_away(net: Program, samples: Samples) -> None:
+    wanted = outputs(net, samples)
+    errors = [outputs(rounded(net, samples, correct_bias=on), samples) - wanted for on in (False, True)]
+    plain, corrected = (float(error.mean(0).abs().max()) for error in errors)
+    assert corrected < plain / 5
+    options = dict(rounded(net, samples, correct_bias=True).history[-1].options)
+    assert options["biases corrected"] == "4"  # `line` has none
