@@ -12,9 +12,9 @@ from torch import Tensor
 
 from edgekit.ir.layers import Layer
 from edgekit.ir.measurement import Array
-from edgekit.passes.layers import Group, is_observer
-from edgekit.passes.simulate import Rounding, Simulation, Values, simulate
+from edgekit.passes.grouping import Group, is_observer
 from edgekit.passes.tally import Extent, Noise, Outside, channel_axis, per_channel, range_ratio
+from edgekit.passes.twin import Rounding, Twin, Values, twin_of
 from edgekit.specs.compression import Quantize
 
 if TYPE_CHECKING:
@@ -62,14 +62,14 @@ def analyse(
     checks: Sequence[Sample],
 ) -> Analysis:
     """As `sensitivity`, with the outputs on `checks`."""
-    simulation = simulate(program, recipe, quantization, samples)
-    tallies = {group.root: _Tally(group, simulation) for group in simulation.groups}
+    twin = twin_of(program, recipe, quantization, samples)
+    tallies = {group.root: _Tally(group, twin) for group in twin.groups}
     with torch.no_grad():
-        for batch in simulation.batches(samples[:: -(-len(samples) // MEASURED)]):
-            simulation.run(batch, lambda group, floats, _: tallies[group.root].calibrated(floats), quantized=False)
+        for batch in twin.batches(samples[:: -(-len(samples) // MEASURED)]):
+            twin.run(batch, lambda group, floats, _: tallies[group.root].calibrated(floats), quantized=False)
         pairs = [
-            simulation.run(batch, lambda group, *values: tallies[group.root].checked(*values), quantized=True)
-            for batch in simulation.batches(checks)
+            twin.run(batch, lambda group, *values: tallies[group.root].checked(*values), quantized=True)
+            for batch in twin.batches(checks)
         ]
         layers = tuple(tally.layer() for tally in tallies.values() if tally.measured)
     floats, rounded = (_columns([pair[side] for pair in pairs]) for side in (0, 1))
@@ -85,7 +85,7 @@ class _Tally:
     """What is summed up of one layer."""
 
     group: Group
-    simulation: Simulation
+    twin: Twin
     activation: Noise = field(default_factory=Noise)
     alone: Noise = field(default_factory=Noise)
     weights: Noise = field(default_factory=Noise)
@@ -103,7 +103,7 @@ class _Tally:
 
     @property
     def _rounding(self) -> Rounding | None:
-        return self.simulation.roundings.get(self.group.output) if self.group.output is not None else None
+        return self.twin.roundings.get(self.group.output) if self.group.output is not None else None
 
     def calibrated(self, floats: Values) -> None:
         """The layer alone, on exact inputs."""
@@ -123,7 +123,7 @@ class _Tally:
         if self.group.weight is not None:
             parts.append((self.weights, False, True, False))
         for noise, *chosen in parts:
-            noise.add(value, self.simulation.alone(self.group, floats, *chosen))
+            noise.add(value, self.twin.alone(self.group, floats, *chosen))
 
     def checked(self, floats: Values, rounded: Values) -> None:
         """The layer in a network that is quantized as a whole."""
@@ -175,8 +175,8 @@ class _Tally:
         source = node.all_input_nodes[0] if is_observer(node) else node
         if source.op != "get_attr":  # computed, as by a parametrization
             return None, None
-        value = self.simulation.constant(source)
-        return value, self.simulation.round(node, value) if is_observer(node) else None
+        value = self.twin.constant(source)
+        return value, self.twin.round(node, value) if is_observer(node) else None
 
     def _macs(self, value: Tensor) -> int:
         weight = self._weight()[0]

@@ -114,7 +114,7 @@ def _begun(runs: list[list[Node]]) -> list[Node]:
 def _joined(node: Node, open_at: Mapping[Node, list[Node]]) -> list[Node] | None:
     """The run that a node goes on with, if it does."""
     before = node.all_input_nodes[0] if node.all_input_nodes else None
-    if before in open_at and operator(node) in CLAMPS and len(before.users) == 1:
+    if before is not None and before in open_at and operator(node) in CLAMPS and len(before.users) == 1:
         return open_at[before]
     if not _is_leaf(node):
         return None

@@ -1,7 +1,7 @@
 """A network in float and as it will be quantized, side by side, operator by operator.
 
-Integer kernels are simulated by rounding each tensor to its scale and back ("fake quantization", Jacob et al. 2018), which
-is what a PT2E program says in its quantize and dequantize operators.
+Integer kernels are simulated by rounding each tensor to its scale and back ("fake quantization", Jacob et al. 2018),
+which is what a PT2E program says in its quantize and dequantize operators.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from edgekit.errors import PassError
-from edgekit.passes.layers import Group, groups, is_observer
+from edgekit.passes.grouping import Group, groups, is_observer
 from edgekit.specs.compression import Quantize
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Rounding:
 
 
 @dataclass(frozen=True)
-class Simulation:
+class Twin:
     """A calibrated graph, and how each of its observers rounds."""
 
     graph: GraphModule
@@ -161,9 +161,9 @@ class Simulation:
         return [(node, done.get(node, [])) for node in nodes]
 
 
-def simulate(
+def twin_of(
     program: Program, recipe: Quantize, quantization: Callable[[Quantize], Quantization], samples: Sequence[Sample]
-) -> Simulation:
+) -> Twin:
     """The program, prepared as the backend annotates it and calibrated on `samples`, each of batch 1.
 
     Raises PassError without samples, for anything but static quantization, and where a layer's output is not finite.
@@ -178,14 +178,13 @@ def simulate(
         warnings.simplefilter("ignore")  # torchao warns of its own deprecated observer attributes
         prepared = _prepared(program, quantization(recipe))
         names = [spec.name for spec in program.signature.inputs]
-        plain = Simulation(prepared, {}, groups(prepared, names, recipe.kept), 1)
-        for sample in samples:
-            if not all(torch.isfinite(leaf).all() for leaf in pytree.tree_leaves(prepared(*sample))):
-                raise _not_finite(plain, samples)
+        plain = Twin(prepared, {}, groups(prepared, names, recipe.kept), 1)
+        if not _calibrated(prepared, samples):
+            raise _not_finite(plain, samples)
         roundings = _roundings(prepared)
         if not all(torch.isfinite(rounding.scale).all() for rounding in roundings.values()):
             raise _not_finite(plain, samples)
-        return Simulation(prepared, roundings, plain.groups, _batch(plain, samples))
+        return Twin(prepared, roundings, plain.groups, _batch(plain, samples))
 
 
 def _prepared(program: Program, quantization: Quantization) -> GraphModule:
@@ -195,7 +194,13 @@ def _prepared(program: Program, quantization: Quantization) -> GraphModule:
     return prepared
 
 
-def _not_finite(plain: Simulation, samples: Sequence[Sample]) -> PassError:
+def _calibrated(prepared: GraphModule, samples: Sequence[Sample]) -> bool:
+    """Find every observer's range, in place. Whether every output was finite."""
+    outputs = (leaf for sample in samples for leaf in pytree.tree_leaves(prepared(*sample)))
+    return all(bool(torch.isfinite(output).all()) for output in outputs)
+
+
+def _not_finite(plain: Twin, samples: Sequence[Sample]) -> PassError:
     """Names the first layer whose output is not finite, on the first sample where one is not."""
     found: list[Group] = []
 
@@ -204,10 +209,10 @@ def _not_finite(plain: Simulation, samples: Sequence[Sample]) -> PassError:
         if isinstance(value, Tensor) and not torch.isfinite(value).all():
             found.append(group)
 
-    for index, sample in enumerate(samples):
-        plain.run(sample, look, quantized=False)
-        if found:
-            break
+    index = -1
+    while not found and index + 1 < len(samples):
+        index += 1
+        plain.run(samples[index], look, quantized=False)
     where = f"'{found[0].name or found[0].root.name}' ({found[0].kind}) gives" if found else "the program's outputs are"
     return PassError(
         f"{where} values that are not finite on calibration sample {index}",
@@ -229,7 +234,7 @@ def _rounding(observer: Any, node: Node) -> Rounding:
     return Rounding(scale.float(), zero_point.float(), observer.quant_min, observer.quant_max)
 
 
-def _batch(plain: Simulation, samples: Sequence[Sample]) -> int:
+def _batch(plain: Twin, samples: Sequence[Sample]) -> int:
     """Whether two samples at once give what each gives alone: a program is exported for one."""
     if len(samples) < 2:
         return 1
