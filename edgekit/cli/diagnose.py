@@ -76,7 +76,7 @@ def diagnose_command(
         title = examined.diagnosis.sentence
         write_file(plot, PLOTS[plot.suffix](title, examined.layers, examined.diagnosis.nodes).encode())
     if write:
-        write_file(write, to_toml(examined.profile, frozenset({"id"})).encode())
+        write_file(write, to_toml(examined.profile, frozenset({"id", "default"})).encode())
     if json:
         print_json(_document(examined))
         return
@@ -111,7 +111,7 @@ def _show(examined: Examined) -> None:
         typer.echo(f"  {evidence}")
     typer.echo("")
     print_table(
-        ("layer", "kind", "weights", "output", "alone", "network", "", "dB"),
+        ("layer", "kind", "weights dB", "output dB", "alone dB", "network dB", "", ""),
         [_row(layer, layer.node in diagnosis.nodes) for layer in examined.layers],
     )
     if examined.found:

@@ -76,8 +76,6 @@ class Change:
     """Of its output, now."""
     sqnr_db: float | None
     """Of its output against the original's; None where the shapes no longer allow to say."""
-    macs_share: float | None = None
-    """Of the original's multiply-accumulates that are left; None where it has none."""
 
 
 class _Layers(RootModel[tuple[Layer, ...]], ser_json_inf_nan="strings"):

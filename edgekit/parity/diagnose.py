@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -81,12 +81,12 @@ class Diagnosis:
 
 def diagnose(layers: Sequence[Layer], recipe: Quantize, outcome: Outcome) -> Diagnosis:
     """Why a network that was quantized by `recipe` answers as it does."""
-    if outcome.good:
-        return _floating(layers, outcome) or Diagnosis("nothing", f"Nothing is wrong: int8 {outcome}.")
     start = f"Int8 {outcome}."
     found = _mismatch(layers, outcome, start)
     if found:
         return found
+    if outcome.good:
+        return _floating(layers, outcome) or Diagnosis("nothing", f"Nothing is wrong: int8 {outcome}.")
     hurt = [layer for layer in layers if _below(layer.output_sqnr_db)]
     if not hurt:
         return _spread_out(layers, recipe, start)
@@ -131,17 +131,19 @@ def _local(hurt: Sequence[Layer], layers: Sequence[Layer], recipe: Quantize, sta
     sources = {layer.node: layer for layer in layers}
     suspects = [sources[node] for node in first.inputs if node in sources]
     if _below(first.by_weights_db) and (first.by_weights_db or 0) <= (first.by_inputs_db or math.inf):
-        return _by_weights(first, hurt, recipe, start)
+        return _by_weights(first, hurt, sources, recipe, start)
     if not _below(first.by_inputs_db):  # its own output is what is rounded badly
         suspects = [first]
     return (
-        _ranges(first, suspects, hurt, recipe, start)
-        or _by_activation(suspects, hurt, recipe, start)
-        or _too_few(hurt, recipe, start)
+        _by_activation(suspects, hurt, recipe, start)
+        or _ranges(suspects, _feeding(hurt, sources), recipe, start)
+        or _too_few(hurt, sources, recipe, start)
     )
 
 
-def _by_weights(first: Layer, hurt: Sequence[Layer], recipe: Quantize, start: str) -> Diagnosis:
+def _by_weights(
+    first: Layer, hurt: Sequence[Layer], sources: Mapping[str, Layer], recipe: Quantize, start: str
+) -> Diagnosis:
     ratio = first.weight_range_ratio or 0
     if recipe.weights.granularity == "per-tensor" and ratio >= CHANNELS:
         sentence = (
@@ -149,25 +151,35 @@ def _by_weights(first: Layer, hurt: Sequence[Layer], recipe: Quantize, start: st
             "leaves the small ones no steps."
         )
         return Diagnosis("channel ranges", sentence, _labels(hurt), _nodes(hurt), _evidence(hurt), _even(recipe, hurt))
-    return _too_few(hurt, recipe, start)
+    return _too_few(hurt, sources, recipe, start)
 
 
-def _ranges(
-    first: Layer, suspects: Sequence[Layer], hurt: Sequence[Layer], recipe: Quantize, start: str
-) -> Diagnosis | None:
-    uneven = [layer for layer in suspects if (layer.activation_range_ratio or 0) >= CHANNELS]
+def _feeding(hurt: Sequence[Layer], sources: Mapping[str, Layer]) -> list[Layer]:
+    """The layers that lose, each after those that it takes its inputs from if their channels are uneven."""
+    shown = []
+    for layer in hurt:
+        before = [sources[node] for node in layer.inputs if node in sources]
+        shown += [*filter(_is_uneven, before), layer]
+    return shown
+
+
+def _is_uneven(layer: Layer) -> bool:
+    return (layer.activation_range_ratio or 0) >= CHANNELS
+
+
+def _ranges(suspects: Sequence[Layer], shown: Sequence[Layer], recipe: Quantize, start: str) -> Diagnosis | None:
+    uneven = [layer for layer in suspects if _is_uneven(layer)]
     if not uneven:
         return None
     worst = max(uneven, key=lambda layer: layer.activation_range_ratio or 0)
     weights = ""
     if recipe.weights.granularity == "per-tensor" and (worst.weight_range_ratio or 0) >= CHANNELS:
-        weights = f", as do its weights ({worst.weight_range_ratio:.0f} times) under one scale for the tensor"
+        weights = f"; so do its weights ({worst.weight_range_ratio:.0f} times) under one scale for the tensor"
     sentence = (
         f"{start}: the channels of '{label(worst)}', which it works on, differ in range "
         f"{worst.activation_range_ratio:.0f} times, and one scale for all leaves the small ones no steps{weights}."
     )
-    shown = [worst, *hurt]
-    return Diagnosis("channel ranges", sentence, _labels(shown), _nodes(shown), _evidence(shown), _even(recipe, hurt))
+    return Diagnosis("channel ranges", sentence, _labels(shown), _nodes(shown), _evidence(shown), _even(recipe, shown))
 
 
 def _by_activation(suspects: Sequence[Layer], hurt: Sequence[Layer], recipe: Quantize, start: str) -> Diagnosis | None:
@@ -185,7 +197,7 @@ def _by_activation(suspects: Sequence[Layer], hurt: Sequence[Layer], recipe: Qua
             )
             step = setting("activations.observer", "auto")
             if recipe.activations.observer != "minmax":
-                step = overridden(recipe, kept_in_float(hurt))
+                step = overridden(recipe, kept_in_float(shown))
             return Diagnosis("activation outlier", sentence, *found, step)
     return None
 
@@ -199,11 +211,13 @@ def _even(recipe: Quantize, hurt: Sequence[Layer]) -> str:
     return overridden(recipe, kept_in_float(hurt))
 
 
-def _too_few(hurt: Sequence[Layer], recipe: Quantize, start: str) -> Diagnosis:
+def _too_few(hurt: Sequence[Layer], sources: Mapping[str, Layer], recipe: Quantize, start: str) -> Diagnosis:
     sentence = f"{start}: 8 bits are too few there, with no range to blame."
-    return Diagnosis(
-        "too few steps", sentence, _labels(hurt), _nodes(hurt), _evidence(hurt), overridden(recipe, kept_in_float(hurt))
-    )
+    # What a layer loses by its inputs stays lost unless those that round them stay in float too.
+    by_inputs = [layer for layer in hurt if _below(layer.by_inputs_db)]
+    before = [sources[node] for layer in by_inputs for node in layer.inputs if node in sources]
+    step = overridden(recipe, kept_in_float([*hurt, *before]))
+    return Diagnosis("too few steps", sentence, _labels(hurt), _nodes(hurt), _evidence(hurt), step)
 
 
 def _spread_out(layers: Sequence[Layer], recipe: Quantize, start: str) -> Diagnosis:

@@ -17,7 +17,7 @@ def setting(key: str, value: str | bool) -> str:
 
 def kept_in_float(layers: Sequence[Layer]) -> tuple[str, ...]:
     """The modules of these layers that can be named; an addition in a block has no name but the block's."""
-    names = {layer.name for layer in layers if layer.name}
+    names = {layer.name for layer in layers if layer.name and layer.kind != "input"}
     single = [name for name in names if not any(other != name and other.startswith(f"{name}.") for other in names)]
     return tuple(sorted(single))
 

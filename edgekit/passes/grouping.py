@@ -146,11 +146,18 @@ def _group(run: Sequence[Node], owner: Mapping[Node, Node], given: str | None, k
     root, last = run[0], run[-1]
     if given is not None:
         return Group(given, "input", tuple(run), (), None, observer_of(last), True, "")
-    rounded = any(is_observer(arg) for node in run for arg in node.all_input_nodes)
     weight = root.all_input_nodes[1] if operator(root) in WEIGHTED and len(root.all_input_nodes) > 1 else None
+    # One that stays in float may still be given what the layer before it has rounded.
+    rounded = is_observer(weight) if weight is not None else any(map(_is_annotated, run))
     reason = "" if rounded else _reason(root, kept)
     sources = tuple(dict.fromkeys(_sources(run, owner)))
     return Group(module_path(root), _kind(run), tuple(run), sources, weight, observer_of(last), rounded, reason)
+
+
+def _is_annotated(node: Node) -> bool:
+    """Whether the backend asked for its inputs to be rounded."""
+    asked = node.meta.get("quantization_annotation")
+    return bool(asked and asked.input_qspec_map) and any(map(is_observer, node.all_input_nodes))
 
 
 def _reason(node: Node, kept: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -136,15 +136,21 @@ def search(
 
 
 def by_loss(layers: Sequence[Layer]) -> tuple[str, ...]:
-    """Modules that can be left in float by name, the one that loses most first."""
+    """Modules that can be left in float by name, the one that loses most first.
+
+    What a layer loses by its inputs stays lost unless those that round them are left in float too: they follow it.
+    """
     names = {layer.name for layer in layers}
+    by_node = {layer.node: layer for layer in layers}
     losses: dict[str, float] = {}
     for layer in layers:
-        # A name that others begin with would take those along; the network itself has none.
-        whole = any(other.startswith(f"{layer.name}.") for other in names)
-        if layer.quantized and layer.name and layer.kind != "input" and not whole:
-            noise = -(layer.output_sqnr_db if layer.output_sqnr_db is not None else math.inf)
-            losses[layer.name] = max(noise, losses.get(layer.name, -math.inf))
+        sources = [by_node[node] for node in layer.inputs if node in by_node]
+        shares = [(layer, layer.output_sqnr_db), *((source, layer.by_inputs_db) for source in sources)]
+        for one, sqnr_db in shares if layer.quantized else ():
+            # A name that others begin with would take those along; the network itself has none.
+            whole = any(other.startswith(f"{one.name}.") for other in names)
+            if sqnr_db is not None and one.quantized and one.name and one.kind != "input" and not whole:
+                losses[one.name] = max(-sqnr_db, losses.get(one.name, -math.inf))
     return tuple(sorted(losses, key=lambda name: -losses[name]))
 
 
@@ -209,18 +215,11 @@ def _quality(trial: Tried) -> tuple[float, float, int]:
 
 
 def _quantized(
-    program: Program,
-    recipe: Quantize,
-    quantization: Callable[[Quantize], Quantization],
-    samples: Sequence[Sample],
+    program: Program, recipe: Quantize, quantization: Callable[[Quantize], Quantization], samples: Sequence[Sample]
 ) -> Program:
     from edgekit.passes.quantize import QuantizePass
 
-    done = QuantizePass(recipe, quantization(recipe), samples)
-    done.requires(program.exported)
-    exported = done.rewrite(program.exported)
-    done.ensures(exported)
-    return replace(program, exported=exported)
+    return QuantizePass(recipe, quantization(recipe), samples)(program, samples[:1])
 
 
 def _answers(program: Program, samples: Sequence[Sample]) -> Array:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 SPREAD = 4096
-"""How many values of a batch, evenly spaced, are kept for its percentiles."""
+"""How many values of a batch, drawn at random (fixed seed), are kept for its percentiles."""
 FLAT = 1e-3
 """A channel that varies by less than this share of its layer's range counts as constant."""
 LAST = {"linear", "layer norm", "embedding", "matmul", "attention"}
@@ -68,6 +68,7 @@ class Extent:
     low: Tensor | None = None
     high: Tensor | None = None
     kept: list[Tensor] = field(default_factory=list)
+    random: torch.Generator = field(default_factory=lambda: torch.Generator().manual_seed(0))
 
     def add(self, values: Tensor) -> None:
         others = [axis for axis in range(values.dim()) if axis != self.axis]
@@ -75,7 +76,9 @@ class Extent:
         self.low = low if self.low is None else torch.minimum(self.low, low)
         self.high = high if self.high is None else torch.maximum(self.high, high)
         flat = values.reshape(-1)
-        self.kept.append(flat[:: max(1, flat.numel() // SPREAD)].abs().clone())
+        # At random: what repeats in every picture would fall into step with every n-th value.
+        drawn = torch.randint(flat.numel(), (SPREAD,), generator=self.random)
+        self.kept.append(flat[drawn].abs() if flat.numel() > SPREAD else flat.abs())
 
     @property
     def bounds(self) -> tuple[float, float] | None:
