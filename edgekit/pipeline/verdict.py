@@ -81,6 +81,8 @@ def decide(
     store.save(evidence.reference, out / "reference")
     store.save(candidate, out / "candidate")
     write(out / "report.json", found.to_json().encode())
+    # Beside the report, for `diagnose`: the recipe with what --set changed.
+    write(out / "profile.json", order.profile.model_dump_json(by_alias=True, exclude_unset=True, indent=2).encode())
     write(out / "report.md", markdown.render([found]).encode())
     return found
 

@@ -1,0 +1,198 @@
+"""`diagnose`: where int8 loses, why, and what to try next."""
+
+from __future__ import annotations
+
+import json as text
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edgekit.atomic import write as write_file
+from edgekit.bundle.keys import KeyStore
+from edgekit.cache import Cache
+from edgekit.cli import options
+from edgekit.cli.output import note, print_json, print_table, progress
+from edgekit.errors import OptionError
+from edgekit.ir import layers as records
+from edgekit.ir.layers import Layer
+from edgekit.parity.diagnose import CHANNELS, OUTLIER, SATURATED, label
+from edgekit.pipeline.diagnose import Examination, Examined, Left
+from edgekit.pipeline.line import Line
+from edgekit.pipeline.order import ALL, Order, find_project, orders
+from edgekit.report import sqnr
+from edgekit.specs.writing import to_toml
+
+PLOTS = {".svg": sqnr.svg, ".html": sqnr.html}
+
+
+def register(app: typer.Typer) -> None:
+    app.command("diagnose")(diagnose_command)
+
+
+def diagnose_command(
+    built: Annotated[
+        Path | None, typer.Argument(metavar="[DIR|BUNDLE]", help="What a build left; default: say it by options.")
+    ] = None,
+    project: options.Project = None,
+    example: options.Example = None,
+    target: Annotated[
+        str | None, typer.Option("--target", metavar="ID|FAMILY", help="A board, or a family's default board.")
+    ] = None,
+    backend: options.Backend = None,
+    profile: options.Profile = None,
+    overrides: options.Set = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE", help="Also draw the layers: .svg or .html.")
+    ] = None,
+    write: Annotated[
+        Path | None,
+        typer.Option(
+            "--write",
+            metavar="FILE.toml",
+            help="Search the fewest layers to leave in float, and write the profile with them as overrides.",
+        ),
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Say where int8 loses, layer by layer, why, and the one thing to try next.
+
+    Exit 0 whatever is found.
+    """
+    if plot and plot.suffix not in PLOTS:
+        raise OptionError(f"--plot '{plot}' has no known ending", hint=f"one of {', '.join(PLOTS)}")
+    if write and write.suffix != ".toml":
+        raise OptionError(f"--write '{write}' is no profile", hint="--write profiles/NAME.toml")
+    left = _left(built, target, backend, profile)
+    found = find_project(project, example)
+    order = left.order(found, overrides or ()) if left else _order(found, target, backend, profile, overrides)
+    with progress(f"{order.target.id} · {order.runtime.backend} · {order.profile.id}") as watch:
+        line = Line(Cache.default().made(), watch)
+        # What is told of the bundle is of the recipe that it was built with.
+        examined = Examination(order, line, None if overrides else left).examine(search=write is not None)
+    for warning in examined.warnings:
+        note(f"warning: {warning}")
+    if plot:
+        title = examined.diagnosis.sentence
+        write_file(plot, PLOTS[plot.suffix](title, examined.layers, examined.diagnosis.nodes).encode())
+    if write:
+        write_file(write, to_toml(examined.profile, frozenset({"id", "default"})).encode())
+    if json:
+        print_json(_document(examined))
+        return
+    _show(examined)
+
+
+def _left(built: Path | None, target: str | None, backend: str | None, profile: str | None) -> Left | None:
+    if built is None:
+        return None
+    if target or backend or profile:
+        raise OptionError(
+            "a bundle says its own target, backend and profile",
+            hint="leave --target, --backend and --profile out, or the bundle",
+        )
+    return Left.open(built, KeyStore.of_user().trusted())
+
+
+def _order(
+    project: Any, target: str | None, backend: str | None, profile: str | None, overrides: list[str] | None
+) -> Order:
+    if target is None or target == ALL:
+        raise OptionError("one target is diagnosed at a time", hint="edgekit diagnose DIR, or --target ID")
+    return orders(project, target, backend, profile, overrides or ())[0]
+
+
+def _show(examined: Examined) -> None:
+    diagnosis = examined.diagnosis
+    typer.echo(diagnosis.sentence)
+    if diagnosis.next_step:
+        typer.echo(f"next: {diagnosis.next_step}")
+    for evidence in diagnosis.evidence[:6]:
+        typer.echo(f"  {evidence}")
+    typer.echo("")
+    print_table(
+        ("layer", "kind", "weights dB", "output dB", "alone dB", "network dB", "", ""),
+        [_row(layer, layer.node in diagnosis.nodes) for layer in examined.layers],
+    )
+    if examined.found:
+        typer.echo("")
+        _show_search(examined)
+
+
+def _row(layer: Layer, blamed: bool) -> tuple[str, ...]:
+    numbers = (layer.weight_sqnr_db, layer.activation_sqnr_db, layer.output_sqnr_db, layer.cumulative_sqnr_db)
+    picture = sqnr.bar(layer.cumulative_sqnr_db)
+    return (label(layer), layer.kind, *map(sqnr.decibels, numbers), picture, _remarks(layer, blamed))
+
+
+def _remarks(layer: Layer, blamed: bool) -> str:
+    said = ["◀" if blamed else ""]
+    if not layer.quantized:
+        said.append(f"float: {layer.reason}")
+    if (layer.saturated or 0) >= SATURATED:
+        said.append(f"{layer.saturated:.1%} outside the range")
+    if (layer.outlier_ratio or 0) >= OUTLIER:
+        said.append(f"outlier ×{layer.outlier_ratio:.0f}")
+    if (layer.activation_range_ratio or 0) >= CHANNELS:
+        said.append(f"channels differ ×{layer.activation_range_ratio:.0f}")
+    if (layer.weight_range_ratio or 0) >= CHANNELS:
+        said.append(f"weights differ ×{layer.weight_range_ratio:.0f}")
+    return "  ".join(filter(None, said))
+
+
+def _show_search(examined: Examined) -> None:
+    found = examined.found
+    assert found
+    rows = [
+        (
+            str(i + 1),
+            f"{len(trial.kept)}",
+            f"{trial.score.agreement:.1%}",
+            "" if trial.score.accuracy_drop is None else f"{100 * trial.score.accuracy_drop:.1f} points",
+            "yes" if trial.met else "no",
+            " ".join(trial.kept),
+        )
+        for i, trial in enumerate(found.tried)
+    ]
+    print_table(("try", "in float", "agreement", "lost", "enough", "layers"), rows)
+
+
+def _document(examined: Examined) -> dict[str, Any]:
+    diagnosis, order, found = examined.diagnosis, examined.order, examined.found
+    document: dict[str, Any] = {
+        "schema": 1,
+        "target": order.target.id,
+        "backend": order.runtime.backend,
+        "profile": order.profile.id,
+        "sentence": diagnosis.sentence,
+        "cause": diagnosis.cause,
+        "blamed": list(diagnosis.layers),
+        "evidence": list(diagnosis.evidence),
+        "next": diagnosis.next_step,
+        "warnings": list(examined.warnings),
+        "agreement": examined.outcome.agreement,
+        "accuracy_drop": examined.outcome.accuracy_drop,
+        "samples": examined.outcome.samples,
+        "layers": [_finite(layer) for layer in text.loads(records.to_json(examined.layers))],
+    }
+    if found:
+        document["overrides"] = found.recipe.overrides
+        document["tried"] = [
+            {
+                "float": list(trial.kept),
+                "agreement": trial.score.agreement,
+                "accuracy_drop": trial.score.accuracy_drop,
+                "met": trial.met,
+            }
+            for trial in found.tried
+        ]
+    return document
+
+
+def _finite(layer: dict[str, Any]) -> dict[str, Any]:
+    """Null where nothing is lost, as in a report: JSON has no infinity."""
+    numbers = {"Infinity": None, "-Infinity": None, "NaN": None}
+    return {
+        key: numbers.get(value, value) if isinstance(value, str) and key.endswith("_db") else value
+        for key, value in layer.items()
+    }

@@ -1,0 +1,303 @@
+"""What the numbers of a compressed network mean: where it loses, why, and the one thing to try next."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from edgekit.ir.layers import Change, Layer
+from edgekit.parity.remedy import kept_in_float, overridden, setting
+from edgekit.specs.compression import Quantize
+
+Cause = Literal[
+    "nothing",
+    "calibration mismatch",
+    "channel ranges",
+    "activation outlier",
+    "clipping",
+    "too few steps",
+    "left in float",
+    "pruning",
+]
+
+LOW_DB = 20.0
+"""A layer that loses more than a hundredth of its signal's power, alone, is where a network breaks: sound int8 layers
+have 29 to 48 dB (ResNet-20, MobileNetV3 and the digits net, three backends)."""
+SATURATED = 0.02
+"""Share of new values outside the calibrated range that is no chance: sound networks have at most 0.01."""
+CHANNELS = 8.0
+"""Largest over median channel from which one scale leaves the median fewer than 16 steps of 127."""
+OUTLIER = 8.0
+"""Largest value over the 99.9th percentile from which all but a few values share fewer than 16 steps of 127."""
+FLOAT_MACS = 0.1
+"""Share of the multiply-accumulates in float from which it is worth a word."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the network answers as a whole, against the float one, on samples that it was not calibrated with."""
+
+    agreement: float
+    accuracy_drop: float | None
+    """None where there are no right answers to count."""
+    samples: int
+    agreement_min: float = 0.95
+    accuracy_drop_max: float = 0.01
+    """What the profile's gates ask for, or these."""
+    training: str | None = None
+    """How the project's training data are named, where they could calibrate."""
+
+    @property
+    def good(self) -> bool:
+        return self.agreement >= self.agreement_min and (
+            self.accuracy_drop is None or self.accuracy_drop <= self.accuracy_drop_max
+        )
+
+    def __str__(self) -> str:
+        alike = f"answers {self.agreement:.1%} of {self.samples} samples as the float model does"
+        if self.accuracy_drop is None:
+            return alike
+        points = 100 * self.accuracy_drop
+        return f"{alike}, and " + (f"loses {points:.1f} points" if points > 0.05 else "loses no accuracy")
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The finding that the numbers support best."""
+
+    cause: Cause
+    sentence: str
+    layers: tuple[str, ...] = ()
+    """Which layers show it, the first to be hurt first."""
+    nodes: tuple[str, ...] = ()
+    """Their names in the graph."""
+    evidence: tuple[str, ...] = ()
+    """What was measured there, each a plain sentence."""
+    next_step: str | None = None
+    """An option to add to the same command, or what to do; None where nothing is wrong."""
+
+
+def diagnose(layers: Sequence[Layer], recipe: Quantize, outcome: Outcome) -> Diagnosis:
+    """Why a network that was quantized by `recipe` answers as it does."""
+    start = f"Int8 {outcome}."
+    found = _mismatch(layers, outcome, start)
+    if found:
+        return found
+    if outcome.good:
+        return _floating(layers, outcome) or Diagnosis("nothing", f"Nothing is wrong: int8 {outcome}.")
+    hurt = [layer for layer in layers if _below(layer.output_sqnr_db)]
+    if not hurt:
+        return _spread_out(layers, recipe, start)
+    return _local(hurt, layers, recipe, start)
+
+
+def label(layer: Layer) -> str:
+    """What a person calls it: modules by name, functions by kind and graph name."""
+    return (
+        layer.name if layer.name and layer.kind not in ("add", "mul") else f"{layer.name or 'the network'}:{layer.node}"
+    )
+
+
+def _below(sqnr_db: float | None, limit: float = LOW_DB) -> bool:
+    return sqnr_db is not None and sqnr_db < limit
+
+
+def _mismatch(layers: Sequence[Layer], outcome: Outcome, start: str) -> Diagnosis | None:
+    outside = [layer for layer in layers if (layer.saturated or 0) >= SATURATED]
+    new = [layer for layer in outside if (layer.saturated or 0) > 5 * (layer.clipped or 0)]
+    if not new:
+        return None
+    first = new[0]
+    low, high = first.activation_low, first.activation_high
+    assert low is not None
+    assert high is not None
+    sentence = (
+        f"{start} The calibration data do not fit: at '{label(first)}' {first.saturated:.1%} of the values of the "
+        f"evaluation data lie outside the range [{low:.3g}, {high:.3g}] that was calibrated."
+    )
+    step = "state [data] calibration in edgekit.toml that looks like what the device will see"
+    if outcome.training:
+        step = f"--set {outcome.training}"
+    evidence = tuple(f"'{label(x)}': {x.saturated:.1%} saturate, {x.clipped or 0:.1%} on calibration data" for x in new)
+    return Diagnosis("calibration mismatch", sentence, _labels(new), _nodes(new), evidence, step)
+
+
+def _local(hurt: Sequence[Layer], layers: Sequence[Layer], recipe: Quantize, start: str) -> Diagnosis:
+    """The first layer that loses too much alone, by what of it is rounded badly."""
+    first = hurt[0]
+    start = f"{start} It falls first at '{label(first)}' ({first.kind}), to {_db(first.output_sqnr_db)} alone"
+    sources = {layer.node: layer for layer in layers}
+    suspects = [sources[node] for node in first.inputs if node in sources]
+    if _below(first.by_weights_db) and (first.by_weights_db or 0) <= (first.by_inputs_db or math.inf):
+        return _by_weights(first, hurt, sources, recipe, start)
+    if not _below(first.by_inputs_db):  # its own output is what is rounded badly
+        suspects = [first]
+    return (
+        _by_activation(suspects, hurt, recipe, start)
+        or _ranges(suspects, _feeding(hurt, sources), recipe, start)
+        or _too_few(hurt, sources, recipe, start)
+    )
+
+
+def _by_weights(
+    first: Layer, hurt: Sequence[Layer], sources: Mapping[str, Layer], recipe: Quantize, start: str
+) -> Diagnosis:
+    ratio = first.weight_range_ratio or 0
+    if recipe.weights.granularity == "per-tensor" and ratio >= CHANNELS:
+        sentence = (
+            f"{start}: its output channels' weights differ in range {ratio:.0f} times, and one scale for the tensor "
+            "leaves the small ones no steps."
+        )
+        return Diagnosis("channel ranges", sentence, _labels(hurt), _nodes(hurt), _evidence(hurt), _even(recipe, hurt))
+    return _too_few(hurt, sources, recipe, start)
+
+
+def _feeding(hurt: Sequence[Layer], sources: Mapping[str, Layer]) -> list[Layer]:
+    """The layers that lose, each after those that it takes its inputs from if their channels are uneven."""
+    shown = []
+    for layer in hurt:
+        before = [sources[node] for node in layer.inputs if node in sources]
+        shown += [*filter(_is_uneven, before), layer]
+    return shown
+
+
+def _is_uneven(layer: Layer) -> bool:
+    return (layer.activation_range_ratio or 0) >= CHANNELS
+
+
+def _ranges(suspects: Sequence[Layer], shown: Sequence[Layer], recipe: Quantize, start: str) -> Diagnosis | None:
+    uneven = [layer for layer in suspects if _is_uneven(layer)]
+    if not uneven:
+        return None
+    worst = max(uneven, key=lambda layer: layer.activation_range_ratio or 0)
+    weights = ""
+    if recipe.weights.granularity == "per-tensor" and (worst.weight_range_ratio or 0) >= CHANNELS:
+        weights = f"; so do its weights ({worst.weight_range_ratio:.0f} times) under one scale for the tensor"
+    sentence = (
+        f"{start}: the channels of '{label(worst)}', which it works on, differ in range "
+        f"{worst.activation_range_ratio:.0f} times, and one scale for all leaves the small ones no steps{weights}."
+    )
+    return Diagnosis("channel ranges", sentence, _labels(shown), _nodes(shown), _evidence(shown), _even(recipe, shown))
+
+
+def _by_activation(suspects: Sequence[Layer], hurt: Sequence[Layer], recipe: Quantize, start: str) -> Diagnosis | None:
+    for layer in suspects:
+        shown = [layer, *hurt]
+        found = (_labels(shown), _nodes(shown), _evidence(shown))
+        if (layer.clipped or 0) >= SATURATED:
+            sentence = f"{start}: the range of '{label(layer)}' cuts off {layer.clipped:.1%} of the values."
+            observer = "minmax" if recipe.activations.observer == "auto" else "auto"
+            return Diagnosis("clipping", sentence, *found, setting("activations.observer", observer))
+        if (layer.outlier_ratio or 0) >= OUTLIER:
+            sentence = (
+                f"{start}: an outlier at '{label(layer)}' is {layer.outlier_ratio:.0f} times what 99.9 % of its values "
+                "do not pass, so that those share few steps."
+            )
+            step = setting("activations.observer", "auto")
+            if recipe.activations.observer != "minmax":
+                step = overridden(recipe, kept_in_float(shown))
+            return Diagnosis("activation outlier", sentence, *found, step)
+    return None
+
+
+def _even(recipe: Quantize, hurt: Sequence[Layer]) -> str:
+    """What evens out channels: equalization first, then scales of their own, then float."""
+    if not recipe.equalize:
+        return setting("equalize", True)
+    if recipe.weights.granularity == "per-tensor":
+        return setting("weights.granularity", "per-channel")
+    return overridden(recipe, kept_in_float(hurt))
+
+
+def _too_few(hurt: Sequence[Layer], sources: Mapping[str, Layer], recipe: Quantize, start: str) -> Diagnosis:
+    sentence = f"{start}: 8 bits are too few there, with no range to blame."
+    # What a layer loses by its inputs stays lost unless those that round them stay in float too.
+    by_inputs = [layer for layer in hurt if _below(layer.by_inputs_db)]
+    before = [sources[node] for layer in by_inputs for node in layer.inputs if node in sources]
+    step = overridden(recipe, kept_in_float([*hurt, *before]))
+    return Diagnosis("too few steps", sentence, _labels(hurt), _nodes(hurt), _evidence(hurt), step)
+
+
+def _spread_out(layers: Sequence[Layer], recipe: Quantize, start: str) -> Diagnosis:
+    """No layer is to blame: a little is lost at each."""
+    measured = [layer for layer in layers if layer.quantized and layer.output_sqnr_db is not None]
+    worst = sorted(measured, key=lambda layer: layer.output_sqnr_db or 0)[:3]
+    names = ", ".join(f"'{label(layer)}' ({_db(layer.output_sqnr_db)})" for layer in worst)
+    sentence = f"{start} No layer breaks it: a little is lost at each, most at {names or 'none that was measured'}."
+    if recipe.weights.granularity == "per-tensor":
+        step = setting("weights.granularity", "per-channel")
+    elif not recipe.correct_bias:
+        step = setting("correct_bias", True)
+    else:
+        step = overridden(recipe, kept_in_float(worst))
+    return Diagnosis("too few steps", sentence, _labels(worst), _nodes(worst), _evidence(worst), step)
+
+
+def _floating(layers: Sequence[Layer], outcome: Outcome) -> Diagnosis | None:
+    """Accuracy is good, and a good part of the work is done in float though the profile did not ask for that."""
+    total = sum(layer.macs for layer in layers)
+    left = [layer for layer in layers if not layer.quantized and "profile" not in layer.reason and layer.macs]
+    share = sum(layer.macs for layer in left) / total if total else 0.0
+    if share < FLOAT_MACS:
+        return None
+    sentence = (
+        f"Int8 {outcome}, but {share:.0%} of the multiply-accumulates stay in float: {left[0].reason} "
+        f"('{label(left[0])}', {left[0].kind}{f', and {len(left) - 1} more' if len(left) > 1 else ''})."
+    )
+    step = "--backend B with another of the target's backends: edgekit targets show ID lists them"
+    return Diagnosis("left in float", sentence, _labels(left), _nodes(left), (), step)
+
+
+def pruning(changes: Sequence[Change], accuracy_drop: float, allowed: float = 0.01) -> Diagnosis:
+    """Which layers lost most when a network was pruned and recovered, which `accuracy_drop` is left of."""
+    lost = f"loses {100 * accuracy_drop:.1f} points of accuracy against the original"
+    if accuracy_drop <= allowed:
+        return Diagnosis("nothing", f"Nothing is wrong: the pruned model {lost}.")
+    thin = [change for change in changes if change.kept < change.channels]
+    known = sorted((c for c in changes if c.sqnr_db is not None), key=lambda change: change.sqnr_db or 0)
+    worst = min(thin, key=lambda change: change.kept / change.channels, default=None)
+    if worst is None:
+        return Diagnosis(
+            "pruning",
+            f"The pruned model {lost}, yet no layer lost channels.",
+            next_step="--set profile.prune.ratio=0.1",
+        )
+    sentence = (
+        f"The pruned model {lost}. '{worst.name}' was cut most: {worst.kept} of {worst.channels} channels are left."
+    )
+    evidence = [f"'{change.name}': {change.kept} of {change.channels} channels" for change in thin[:5]]
+    evidence += [f"'{change.name}': output at {_db(change.sqnr_db)} of the original's" for change in known[:3]]
+    names = tuple(change.name for change in sorted(thin, key=lambda change: change.kept / change.channels))
+    step = f"a longer recovery (--set profile.recover.epochs=N), then --set 'profile.prune.skip=[\"{worst.name}\"]'"
+    return Diagnosis("pruning", sentence, names, (), tuple(evidence), step)
+
+
+def _labels(layers: Sequence[Layer]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(map(label, layers)))
+
+
+def _nodes(layers: Sequence[Layer]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(layer.node for layer in layers))
+
+
+def _evidence(layers: Sequence[Layer]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(map(_numbers, layers)))
+
+
+def _numbers(layer: Layer) -> str:
+    parts = [
+        ("alone", layer.output_sqnr_db, "dB"),
+        ("by its weights", layer.by_weights_db, "dB"),
+        ("by its inputs", layer.by_inputs_db, "dB"),
+        ("weights differ across channels", layer.weight_range_ratio, "times"),
+        ("outputs differ across channels", layer.activation_range_ratio, "times"),
+        ("largest over 99.9 %", layer.outlier_ratio, "times"),
+    ]
+    said = [f"{what} {value:.1f} {unit}" for what, value, unit in parts if value is not None and math.isfinite(value)]
+    return f"'{label(layer)}': {', '.join(said)}"
+
+
+def _db(value: float | None) -> str:
+    return "no noise" if value is None or (math.isinf(value) and value > 0) else f"{value:.1f} dB"

@@ -1,0 +1,192 @@
+"""What rounding does to every layer, alone and in the whole network, in one pass over the calibration set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from edgekit.ir.layers import Layer
+from edgekit.ir.measurement import Array
+from edgekit.passes.grouping import Group, is_observer
+from edgekit.passes.tally import Extent, Noise, Outside, channel_axis, per_channel, range_ratio
+from edgekit.passes.twin import Rounding, Twin, Values, twin_of
+from edgekit.specs.compression import Quantize
+
+if TYPE_CHECKING:
+    from torch.fx import Node
+
+    from edgekit.ir.program import Program
+    from edgekit.passes.base import Sample
+    from edgekit.passes.quantize import Quantization
+
+MEASURED = 128
+"""On how many of the calibration samples, spread evenly, noise is measured; ranges are found on all of them."""
+MULTIPLIED = {"conv", "depthwise conv", "transposed conv", "linear"}
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """The layers, and what the network answers with and without rounding on the samples that were held back."""
+
+    layers: tuple[Layer, ...]
+    floats: tuple[Array, ...]
+    """Every output, [N, …]."""
+    rounded: tuple[Array, ...]
+
+
+def sensitivity(
+    program: Program,
+    recipe: Quantize,
+    quantization: Callable[[Quantize], Quantization],
+    samples: Sequence[Sample],
+    checks: Sequence[Sample],
+) -> tuple[Layer, ...]:
+    """The layers of the network in execution order, with what static quantization does to each.
+
+    samples: calibrate, and measure each layer alone. checks: others, which measure the network as a whole. Both of
+    batch 1. Raises PassError without samples, for another mode, and where activations are not finite.
+    """
+    return analyse(program, recipe, quantization, samples, checks).layers
+
+
+def analyse(
+    program: Program,
+    recipe: Quantize,
+    quantization: Callable[[Quantize], Quantization],
+    samples: Sequence[Sample],
+    checks: Sequence[Sample],
+) -> Analysis:
+    """As `sensitivity`, with the outputs on `checks`."""
+    twin = twin_of(program, recipe, quantization, samples)
+    tallies = {group.root: _Tally(group, twin) for group in twin.groups}
+    with torch.no_grad():
+        for batch in twin.batches(samples[:: -(-len(samples) // MEASURED)]):
+            twin.run(batch, lambda group, floats, _: tallies[group.root].calibrated(floats), quantized=False)
+        pairs = [
+            twin.run(batch, lambda group, *values: tallies[group.root].checked(*values), quantized=True)
+            for batch in twin.batches(checks)
+        ]
+        layers = tuple(tally.layer() for tally in tallies.values() if tally.measured)
+    floats, rounded = (_columns([pair[side] for pair in pairs]) for side in (0, 1))
+    return Analysis(layers, floats, rounded)
+
+
+def _columns(rows: Sequence[Sequence[Tensor]]) -> tuple[Array, ...]:
+    return tuple(np.concatenate([part.numpy() for part in column]) for column in zip(*rows, strict=True))
+
+
+@dataclass
+class _Tally:
+    """What is summed up of one layer."""
+
+    group: Group
+    twin: Twin
+    activation: Noise = field(default_factory=Noise)
+    alone: Noise = field(default_factory=Noise)
+    weights: Noise = field(default_factory=Noise)
+    inputs: Noise = field(default_factory=Noise)
+    cumulative: Noise = field(default_factory=Noise)
+    clipped: Outside = field(default_factory=Outside)
+    saturated: Outside = field(default_factory=Outside)
+    extent: Extent | None = None
+    macs: int = 0
+
+    @property
+    def measured(self) -> bool:
+        """Whether it computes with real numbers: indices and masks are no layer."""
+        return self.extent is not None
+
+    @property
+    def _rounding(self) -> Rounding | None:
+        return self.twin.roundings.get(self.group.output) if self.group.output is not None else None
+
+    def calibrated(self, floats: Values) -> None:
+        """The layer alone, on exact inputs."""
+        value = floats[self.group.last]
+        if not _is_real(value):
+            return
+        if self.extent is None:
+            self.extent = Extent(channel_axis(self.group.kind, value.shape))
+            self.macs = self._macs(value)
+        self.extent.add(value)
+        if self._rounding:
+            self.activation.add(value, self._rounding(value))
+            self.clipped.add(value, *self._rounding.bounds)
+        if self.group.kind == "input" or not self.group.quantized:
+            return
+        parts = [(self.alone, True, True, True), (self.inputs, True, False, False)]
+        if self.group.weight is not None:
+            parts.append((self.weights, False, True, False))
+        for noise, *chosen in parts:
+            noise.add(value, self.twin.alone(self.group, floats, *chosen))
+
+    def checked(self, floats: Values, rounded: Values) -> None:
+        """The layer in a network that is quantized as a whole."""
+        value, got = floats[self.group.last], rounded[self.group.last]
+        if not _is_real(value):
+            return
+        if self._rounding:
+            got = self._rounding(got)
+            self.saturated.add(value, *self._rounding.bounds)
+        self.cumulative.add(value, got)
+
+    def layer(self) -> Layer:
+        assert self.extent
+        group, rounding = self.group, self._rounding
+        bounds = rounding.ends if rounding else self.extent.bounds
+        weight, kept = self._weight()
+        noise = Noise()
+        if weight is not None and kept is not None:
+            noise.add(weight, kept)
+        return Layer(
+            name=group.name,
+            node=group.root.name,
+            kind=group.kind,
+            inputs=group.sources,
+            quantized=group.quantized,
+            reason=group.reason,
+            macs=self.macs,
+            weight_sqnr_db=noise.sqnr_db,
+            weight_range_ratio=range_ratio(per_channel(weight, 0).abs().amax(1)) if weight is not None else None,
+            activation_sqnr_db=self.activation.sqnr_db,
+            activation_low=bounds[0] if bounds else None,
+            activation_high=bounds[1] if bounds else None,
+            activation_p999=self.extent.p999,
+            activation_range_ratio=self.extent.ratio,
+            constant_share=self.extent.constant,
+            output_sqnr_db=self.alone.sqnr_db,
+            by_weights_db=self.weights.sqnr_db,
+            by_inputs_db=self.inputs.sqnr_db,
+            cumulative_sqnr_db=self.cumulative.sqnr_db,
+            clipped=self.clipped.share,
+            saturated=self.saturated.share,
+        )
+
+    def _weight(self) -> tuple[Tensor | None, Tensor | None]:
+        """The weights as they are, and as they are stored; None twice without, None once where they stay in float."""
+        node: Node | None = self.group.weight
+        if node is None:
+            return None, None
+        source = node.all_input_nodes[0] if is_observer(node) else node
+        if source.op != "get_attr":  # computed, as by a parametrization
+            return None, None
+        value = self.twin.constant(source)
+        return value, self.twin.round(node, value) if is_observer(node) else None
+
+    def _macs(self, value: Tensor) -> int:
+        weight = self._weight()[0]
+        if weight is None or self.group.kind not in MULTIPLIED:
+            return 0
+        each = weight[0].numel()
+        if self.group.kind == "transposed conv":
+            each = weight.numel() // value.shape[1]
+        return value[0].numel() * each
+
+
+def _is_real(value: object) -> bool:
+    return isinstance(value, Tensor) and value.is_floating_point() and value.numel() > 0

@@ -1,0 +1,276 @@
+"""A network in float and as it will be quantized, side by side, operator by operator.
+
+Integer kernels are simulated by rounding each tensor to its scale and back ("fake quantization", Jacob et al. 2018),
+which is what a PT2E program says in its quantize and dequantize operators.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+from edgekit.errors import PassError
+from edgekit.passes.grouping import Group, groups, is_observer
+from edgekit.specs.compression import Quantize
+
+if TYPE_CHECKING:
+    from torch.fx import GraphModule, Node
+
+    from edgekit.ir.program import Program
+    from edgekit.passes.base import Sample
+    from edgekit.passes.quantize import Quantization
+
+BATCH = 8
+"""Small enough that the activations of a layer stay in the caches."""
+
+Values = dict["Node", Any]
+Visit = Callable[[Group, Values, Values], None]
+"""Called as a layer ends, with the values so far: float, and of the quantized network (empty if that is not run)."""
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """To a scale and back, along an axis or for the whole tensor."""
+
+    scale: Tensor
+    zero_point: Tensor
+    low: int
+    high: int
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The range of the reals that it rounds to the nearest step; of the widest channel, if it has several."""
+        low, high = (((end - self.zero_point) * self.scale) for end in (self.low - 0.5, self.high + 0.5))
+        return float(low.min()), float(high.max())
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The smallest and the largest real that it gives; of the widest channel, if it has several."""
+        low, high = (((end - self.zero_point) * self.scale) for end in (self.low, self.high))
+        return float(low.min()), float(high.max())
+
+    def __call__(self, x: Tensor) -> Tensor:
+        if self.scale.numel() == 1 and self.high <= 255:  # one pass over the values where this takes five
+            zero_point = self.zero_point.to(torch.int32)
+            return torch.fake_quantize_per_tensor_affine(x, self.scale, zero_point, self.low, self.high)
+        steps = torch.clamp(torch.round(x / self.scale) + self.zero_point, self.low, self.high)
+        return (steps - self.zero_point) * self.scale
+
+
+@dataclass(frozen=True)
+class Twin:
+    """A calibrated graph, and how each of its observers rounds."""
+
+    graph: GraphModule
+    roundings: Mapping[Node, Rounding]
+    groups: tuple[Group, ...]
+    batch: int
+
+    def run(self, sample: Sample, visit: Visit, quantized: bool) -> tuple[list[Tensor], list[Tensor]]:
+        """Outputs in float and, if `quantized`, of the quantized network."""
+        floats: Values = {}
+        rounded: Values = {}
+        ends = {group.last: group for group in self.groups}
+        arguments = iter(sample)
+        for node, done in self._order:
+            if node.op == "placeholder":
+                floats[node] = rounded[node] = next(arguments)
+            elif node.op == "output":
+                return _tensors(node, floats), _tensors(node, rounded) if quantized else []
+            else:
+                floats[node] = self._value(node, floats)
+                if quantized:
+                    rounded[node] = self.round(node, self._value(node, rounded))
+            if node in ends:
+                visit(ends[node], floats, rounded)
+            for other in done:
+                floats.pop(other, None)
+                rounded.pop(other, None)
+        raise AssertionError("a graph ends with its output")
+
+    def alone(self, group: Group, floats: Values, inputs: bool, weights: bool, output: bool) -> Tensor:
+        """What a layer gives on exact inputs if only those of its tensors are rounded that are asked for."""
+        inside: Values = {}
+
+        def enter(node: Node) -> Any:
+            source = node.all_input_nodes[0] if is_observer(node) else node
+            value = inside[source] if source in inside else floats[source]
+            wanted = weights if node is group.weight or source.op == "get_attr" else inputs
+            return self.round(node, value) if wanted else value
+
+        for node in group.nodes:
+            taken = {arg: enter(arg) for arg in node.all_input_nodes}
+            inside[node] = self._value(node, taken)
+        result: Tensor = inside[group.last]
+        return self.round(group.output, result) if output and group.output is not None else result
+
+    def round(self, node: Node, value: Any) -> Any:
+        """`value` as the observer `node` leaves it; as it is, if `node` is none."""
+        rounding = self.roundings.get(node)
+        if node in self._rounded:
+            return self._rounded[node]
+        return rounding(value) if rounding is not None else value
+
+    def batches(self, samples: Sequence[Sample]) -> Iterator[Sample]:
+        """The samples, several at once if the network takes that."""
+        for start in range(0, len(samples), self.batch):
+            yield _joined(samples[start : start + self.batch])
+
+    def constant(self, node: Node) -> Tensor:
+        """A weight, or another tensor that the graph holds."""
+        value: Tensor = _attribute(self.graph, str(node.target))
+        return value
+
+    def _value(self, node: Node, values: Values) -> Any:
+        if node.op == "get_attr":
+            return self.constant(node)
+        args = pytree.tree_map_only(torch.fx.Node, values.__getitem__, (node.args, node.kwargs))
+        if node.op == "call_module":  # an observer, which lets values through, or a guard of the batch, which has none
+            return args[0][0] if is_observer(node) else None
+        return _out_of_place(node.target)(*args[0], **args[1])
+
+    @cached_property
+    def _rounded(self) -> dict[Node, Tensor]:
+        """Weights, rounded once."""
+        sources = {node: node.all_input_nodes[0] for node in self.roundings}
+        constants = {node: source for node, source in sources.items() if source.op == "get_attr"}
+        return {node: self.roundings[node](self.constant(source)) for node, source in constants.items()}
+
+    @cached_property
+    def _order(self) -> list[tuple[Node, list[Node]]]:
+        """Every node that is needed, and the nodes whose values nobody asks for once it is done."""
+        nodes = [node for node in self.graph.graph.nodes if node.users or node.op in ("placeholder", "output")]
+        last = {node: node for node in nodes}
+        ends = {node: group.last for group in self.groups for node in group.nodes}
+        place = {node: i for i, node in enumerate(nodes)}
+        for node in nodes:
+            for arg in node.all_input_nodes:
+                inner = arg.all_input_nodes if is_observer(arg) else []
+                for source in (arg, *inner):  # a layer is run again, alone, as it ends
+                    last[source] = max(last[source], ends.get(node, node), key=place.__getitem__)
+        done: dict[Node, list[Node]] = {}
+        for node, end in last.items():
+            done.setdefault(end, []).append(node)
+        return [(node, done.get(node, [])) for node in nodes]
+
+
+def twin_of(
+    program: Program, recipe: Quantize, quantization: Callable[[Quantize], Quantization], samples: Sequence[Sample]
+) -> Twin:
+    """The program, prepared as the backend annotates it and calibrated on `samples`, each of batch 1.
+
+    Raises PassError without samples, for anything but static quantization, and where a layer's output is not finite.
+    """
+    if not samples:
+        raise PassError("nothing can be calibrated without samples", hint="state [data] calibration in edgekit.toml")
+    if recipe.mode != "static":
+        raise PassError(
+            f"a recipe of mode '{recipe.mode}' has no ranges to look into", hint="--set profile.quantize.mode=static"
+        )
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # torchao warns of its own deprecated observer attributes
+        prepared = _prepared(program, quantization(recipe))
+        names = [spec.name for spec in program.signature.inputs]
+        plain = Twin(prepared, {}, groups(prepared, names, recipe.kept), 1)
+        if not _calibrated(prepared, samples):
+            raise _not_finite(plain, samples)
+        roundings = _roundings(prepared)
+        if not all(torch.isfinite(rounding.scale).all() for rounding in roundings.values()):
+            raise _not_finite(plain, samples)
+        return Twin(prepared, roundings, plain.groups, _batch(plain, samples))
+
+
+def _prepared(program: Program, quantization: Quantization) -> GraphModule:
+    from torchao.quantization.pt2e.quantize_pt2e import prepare_pt2e
+
+    prepared: GraphModule = prepare_pt2e(program.exported.module(), quantization.quantizer)
+    return prepared
+
+
+def _calibrated(prepared: GraphModule, samples: Sequence[Sample]) -> bool:
+    """Find every observer's range, in place. Whether every output was finite."""
+    outputs = (leaf for sample in samples for leaf in pytree.tree_leaves(prepared(*sample)))
+    return all(bool(torch.isfinite(output).all()) for output in outputs)
+
+
+def _not_finite(plain: Twin, samples: Sequence[Sample]) -> PassError:
+    """Names the first layer whose output is not finite, on the first sample where one is not."""
+    found: list[Group] = []
+
+    def look(group: Group, floats: Values, _: Values) -> None:
+        value = floats[group.last]
+        if isinstance(value, Tensor) and not torch.isfinite(value).all():
+            found.append(group)
+
+    index = -1
+    while not found and index + 1 < len(samples):
+        index += 1
+        plain.run(samples[index], look, quantized=False)
+    where = f"'{found[0].name or found[0].root.name}' ({found[0].kind}) gives" if found else "the program's outputs are"
+    return PassError(
+        f"{where} values that are not finite on calibration sample {index}",
+        hint="look at that sample and at the weights of that layer: no scale holds NaN or infinity",
+    )
+
+
+def _roundings(prepared: GraphModule) -> dict[Node, Rounding]:
+    observers = filter(is_observer, prepared.graph.nodes)
+    return {node: _rounding(prepared.get_submodule(str(node.target)), node) for node in observers}
+
+
+def _rounding(observer: Any, node: Node) -> Rounding:
+    scale, zero_point = observer.calculate_qparams()
+    axis, value = getattr(observer, "ch_axis", 0), node.all_input_nodes[0].meta.get("val")
+    if scale.numel() > 1 and value is not None:
+        shape = [-1 if i == axis else 1 for i in range(value.dim())]
+        scale, zero_point = scale.reshape(shape), zero_point.reshape(shape)
+    return Rounding(scale.float(), zero_point.float(), observer.quant_min, observer.quant_max)
+
+
+def _batch(plain: Twin, samples: Sequence[Sample]) -> int:
+    """Whether two samples at once give what each gives alone: a program is exported for one."""
+    if len(samples) < 2:
+        return 1
+    try:
+        both, _ = plain.run(_joined(samples[:2]), lambda *_: None, quantized=False)
+    except (RuntimeError, ValueError, IndexError):
+        return 1
+    apart = [plain.run(sample, lambda *_: None, quantized=False)[0] for sample in samples[:2]]
+    expected = [torch.cat(parts) for parts in zip(*apart, strict=True)]
+    alike = all(
+        one.shape == two.shape and torch.allclose(one, two, rtol=1e-3, atol=1e-4)
+        for one, two in zip(both, expected, strict=True)
+    )
+    return BATCH if alike else 1
+
+
+def _joined(samples: Sequence[Sample]) -> Sample:
+    return tuple(torch.cat(column) for column in zip(*samples, strict=True))
+
+
+def _attribute(module: Any, path: str) -> Any:
+    for name in path.split("."):
+        module = getattr(module, name)
+    return module
+
+
+def _tensors(node: Node, values: Values) -> list[Tensor]:
+    leaves: Iterable[Any] = pytree.tree_leaves(node.args)
+    return [values[leaf] for leaf in leaves if isinstance(leaf, torch.fx.Node)]
+
+
+def _out_of_place(target: Any) -> Any:
+    """The operator that leaves its argument as it was: two streams may share it."""
+    packet = getattr(target, "overloadpacket", None)
+    name = getattr(packet, "__name__", "")
+    if packet is None or not name.endswith("_") or name.endswith("__"):
+        return target
+    plain = getattr(torch.ops.aten, name.removesuffix("_"), None)
+    return getattr(plain, target._overloadname, target)

@@ -1,0 +1,37 @@
+"""A spec as the TOML file that it could have been read from."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from edgekit.specs.spec import Spec
+
+
+def to_toml(spec: Spec, leave_out: frozenset[str] = frozenset()) -> str:
+    """Every field that was stated, tables in the spec's order; `leave_out` names those that follow from the file."""
+    values = spec.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True, exclude=set(leave_out))
+    return "\n".join(_table(values, ())).strip() + "\n"
+
+
+def _table(values: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
+    inner = {key: value for key, value in values.items() if isinstance(value, dict)}
+    plain = {key: value for key, value in values.items() if key not in inner}
+    if path and (plain or not inner):
+        yield f"\n[{'.'.join(map(_key, path))}]"
+    yield from (f"{_key(key)} = {_value(value)}" for key, value in plain.items())
+    for key, value in inner.items():
+        yield from _table(value, (*path, key))
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
+    # TOML writes numbers, true, false and strings of printable text as JSON does.
+    return json.dumps(value, ensure_ascii=False)

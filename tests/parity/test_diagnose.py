@@ -1,0 +1,164 @@
+"""From numbers of layers to a cause and the one thing to try next."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+
+import pytest
+
+from edgekit.ir.layers import Change, Layer
+from edgekit.parity.diagnose import Outcome, diagnose, pruning
+from edgekit.parity.remedy import overridden
+from edgekit.specs.compression import Activations, Quantize, Weights
+from edgekit.specs.override import Override, apply
+from edgekit.specs.profile import Profile
+
+SOUND = Layer(
+    name="conv1",
+    node="conv2d",
+    kind="conv",
+    inputs=(),
+    quantized=True,
+    macs=1000,
+    weight_sqnr_db=45,
+    weight_range_ratio=1.5,
+    activation_sqnr_db=42,
+    activation_low=0,
+    activation_high=6,
+    activation_p999=4,
+    activation_range_ratio=2,
+    constant_share=0,
+    output_sqnr_db=38,
+    by_weights_db=44,
+    by_inputs_db=42,
+    cumulative_sqnr_db=36,
+    clipped=0,
+    saturated=0.0005,
+)
+BROKEN = replace(SOUND, name="conv2", node="conv2d_1", inputs=("conv2d",), output_sqnr_db=2, cumulative_sqnr_db=1)
+GOOD = Outcome(0.99, 0.001, 256)
+BAD = Outcome(0.3, 0.6, 256)
+COARSE = Quantize(weights=Weights(granularity="per-tensor"))
+
+
+def test_a_sound_network_has_nothing_wrong() -> None:
+    found = diagnose([SOUND], Quantize(), GOOD)
+    assert (found.cause, found.next_step) == ("nothing", None)
+    assert found.sentence.startswith("Nothing is wrong: int8 answers 99.0% of 256 samples as the float model does")
+
+
+def test_uneven_weights_under_one_scale_call_for_equalization() -> None:
+    hurt = replace(BROKEN, by_weights_db=3, weight_range_ratio=90)
+    found = diagnose([SOUND, hurt], COARSE, BAD)
+    assert found.cause == "channel ranges"
+    assert found.layers == ("conv2",)
+    assert "its output channels' weights differ in range 90 times" in found.sentence
+    assert found.next_step == "--set profile.quantize.equalize=true"
+
+
+def test_what_was_tried_already_is_not_proposed_again() -> None:
+    hurt = replace(BROKEN, by_weights_db=3, weight_range_ratio=90)
+    equalized = COARSE.model_copy(update={"equalize": True})
+    step = diagnose([SOUND, hurt], equalized, BAD).next_step
+    assert step == "--set profile.quantize.weights.granularity=per-channel"
+
+
+def test_uneven_activations_are_laid_at_the_layer_that_makes_them() -> None:
+    source, hurt = replace(SOUND, activation_range_ratio=50), replace(BROKEN, by_inputs_db=2.5)
+    found = diagnose([source, hurt], Quantize(), BAD)
+    assert found.cause == "channel ranges"
+    assert found.layers == ("conv1", "conv2")
+    assert "the channels of 'conv1', which it works on, differ in range 50 times" in found.sentence
+    assert found.next_step == "--set profile.quantize.equalize=true"
+
+
+def test_an_outlier_asks_for_another_observer() -> None:
+    source = replace(SOUND, activation_high=400, activation_range_ratio=100)
+    found = diagnose([source, replace(BROKEN, by_inputs_db=2.5)], Quantize(), BAD)
+    assert found.cause == "activation outlier"
+    assert "an outlier at 'conv1' is 100 times" in found.sentence
+    assert found.next_step == "--set profile.quantize.activations.observer=auto"
+
+
+def test_an_outlier_that_no_observer_helps_leaves_both_layers_in_float() -> None:
+    source = replace(SOUND, activation_high=400)
+    recipe = Quantize(activations=Activations(observer="auto"))
+    step = diagnose([source, replace(BROKEN, by_inputs_db=2.5)], recipe, BAD).next_step
+    assert step == """--set 'profile.quantize.overrides={"conv1"="float32","conv2"="float32"}'"""
+
+
+def test_a_range_that_cuts_off_values_is_told_from_one_of_other_data() -> None:
+    cutting = replace(SOUND, clipped=0.05, saturated=0.06)
+    recipe = Quantize(activations=Activations(observer="percentile"))
+    found = diagnose([cutting, replace(BROKEN, by_inputs_db=2.5)], recipe, BAD)
+    assert found.cause == "clipping"
+    assert found.next_step == "--set profile.quantize.activations.observer=auto"
+
+
+@pytest.mark.parametrize("outcome", [GOOD, BAD])
+def test_calibration_data_of_another_range_are_told_even_if_answers_hold(outcome: Outcome) -> None:
+    outside = replace(SOUND, name="image", kind="input", saturated=0.4)
+    found = diagnose([outside, SOUND], Quantize(), replace(outcome, training="project.data.calibration.path=train.npz"))
+    assert found.cause == "calibration mismatch"
+    assert "at 'image' 40.0% of the values of the evaluation data lie outside the range [0, 6]" in found.sentence
+    assert found.next_step == "--set project.data.calibration.path=train.npz"
+
+
+def test_a_layer_without_a_range_to_blame_is_left_in_float() -> None:
+    hurt = replace(BROKEN, by_weights_db=2)
+    found = diagnose([SOUND, hurt], Quantize(overrides={"head": "float32"}), BAD)
+    assert found.cause == "too few steps"
+    assert found.next_step == """--set 'profile.quantize.overrides={"head"="float32","conv2"="float32"}'"""
+
+
+def test_many_small_losses_are_no_layers_fault() -> None:
+    found = diagnose([SOUND, replace(SOUND, name="conv2", output_sqnr_db=24)], Quantize(), BAD)
+    assert "No layer breaks it" in found.sentence
+    assert found.layers[0] == "conv2"
+    assert found.next_step == "--set profile.quantize.correct_bias=true"
+
+
+def test_work_left_in_float_is_told_where_the_profile_did_not_ask_for_it() -> None:
+    reason = "the backend quantizes no such operator here"
+    left = replace(SOUND, name="up", kind="transposed conv", quantized=False, reason=reason, output_sqnr_db=None)
+    found = diagnose([SOUND, left], Quantize(), GOOD)
+    assert found.cause == "left in float"
+    assert f"50% of the multiply-accumulates stay in float: {reason} ('up', transposed conv)" in found.sentence
+    asked_for = replace(left, reason="kept in float by the profile")
+    assert diagnose([SOUND, asked_for], Quantize(), GOOD).cause == "nothing"
+
+
+def test_gates_of_the_profile_decide_what_is_good() -> None:
+    strict = replace(GOOD, agreement_min=0.999)
+    assert not strict.good
+    assert replace(GOOD, accuracy_drop=None).good
+    assert diagnose([SOUND], Quantize(), strict).cause == "too few steps"
+
+
+def test_what_is_proposed_is_what_set_takes() -> None:
+    profile = Profile.model_validate(
+        {"schema": 1, "id": "x", "summary": "x", "families": ["host"], "quantize": {"overrides": {"a": "float32"}}}
+    )
+    assert profile.quantize
+    flag, text = shlex.split(overridden(profile.quantize, ("layer1.0.conv1", "b")))
+    assert flag == "--set"
+    changed = apply(profile, "profile", [Override.parse(text)])
+    assert changed.quantize
+    assert changed.quantize.overrides == {"a": "float32", "layer1.0.conv1": "float32", "b": "float32"}
+
+
+def test_a_pruning_that_hurt_names_what_was_cut_most() -> None:
+    changes = [Change("a", 64, 32, None), Change("b", 64, 8, None), Change("head", 10, 10, 4.0)]
+    found = pruning(changes, 0.05)
+    assert found.cause == "pruning"
+    assert found.layers == ("b", "a")
+    assert "loses 5.0 points" in found.sentence
+    assert "'b' was cut most: 8 of 64 channels are left" in found.sentence
+    assert found.next_step
+    assert "profile.recover.epochs" in found.next_step
+    assert "'head': output at 4.0 dB of the original's" in found.evidence
+
+
+def test_a_pruning_that_cost_little_has_nothing_wrong() -> None:
+    assert pruning([Change("a", 64, 32, None)], 0.004).cause == "nothing"
