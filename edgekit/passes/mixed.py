@@ -217,9 +217,9 @@ def _quality(trial: Tried) -> tuple[float, float, int]:
 def _quantized(
     program: Program, recipe: Quantize, quantization: Callable[[Quantize], Quantization], samples: Sequence[Sample]
 ) -> Program:
-    from edgekit.passes.quantize import QuantizePass
+    from edgekit.passes.quantize import quantize
 
-    return QuantizePass(recipe, quantization(recipe), samples)(program, samples[:1])
+    return quantize(program, recipe, quantization, samples, samples[:1])
 
 
 def _answers(program: Program, samples: Sequence[Sample]) -> Array:

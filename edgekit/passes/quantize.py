@@ -57,9 +57,15 @@ def quantize(
     """
     check_names(program.exported.graph, (*recipe.skip, *recipe.overrides))
     note = misfit(program.exported, samples) if recipe.mode == "static" else None
+    program = levelled(program, recipe, samples, checks)
+    return QuantizePass(recipe, quantization, samples, (note,) if note else ())(program, checks)
+
+
+def levelled(program: Program, recipe: Quantize, samples: Sequence[Sample], checks: Sequence[Sample]) -> Program:
+    """`program` with its ranges evened out as the recipe asks; it computes what it did."""
     for step in _before(recipe, samples):
         program = step(program, checks)
-    return QuantizePass(recipe, quantization, samples, (note,) if note else ())(program, checks)
+    return program
 
 
 def _before(recipe: Quantize, samples: Sequence[Sample]) -> Iterator[Pass]:

@@ -13,6 +13,7 @@ from torch import Tensor
 from edgekit.ir.layers import Layer
 from edgekit.ir.measurement import Array
 from edgekit.passes.grouping import Group, is_observer
+from edgekit.passes.quantize import levelled
 from edgekit.passes.tally import Extent, Noise, Outside, channel_axis, per_channel, range_ratio
 from edgekit.passes.twin import Rounding, Twin, Values, twin_of
 from edgekit.specs.compression import Quantize
@@ -62,7 +63,7 @@ def analyse(
     checks: Sequence[Sample],
 ) -> Analysis:
     """As `sensitivity`, with the outputs on `checks`."""
-    twin = twin_of(program, recipe, quantization, samples)
+    twin = twin_of(levelled(program, recipe, samples, checks[:1]), recipe, quantization, samples)
     tallies = {group.root: _Tally(group, twin) for group in twin.groups}
     with torch.no_grad():
         for batch in twin.batches(samples[:: -(-len(samples) // MEASURED)]):
