@@ -58,7 +58,7 @@ def megabytes(value_mb: float) -> str:
 
 _IN_FLOAT = "keep the most sensitive layers in float, by 'skip' under [quantize] in the profile"
 _PLACEMENT = "see which operators it is: edgekit inspect BUNDLE --placement"
-_FLOAT_IS_QUICKER = "let edgekit leave in float what is quicker there (--profile FAMILY-int8-mixed), or ship float"
+_FLOAT_IS_QUICKER = "let edgekit leave in float what is quicker there (--profile int8-mixed), or ship float"
 _SINCE = "see what changed since: the model, the profile, or the runtime's version"
 _QUICKER = "try another runtime of the target (--backend), or a smaller model"
 
