@@ -106,7 +106,10 @@ class Training:
                 with torch.no_grad():
                     loss = distillation(outputs, leaves(self.lesson.teacher, inputs), False, 1.0)
             losses += float(loss) * len(labels)
-            right += float((outputs[0].argmax(1) == labels).sum()) if classifies(outputs, labels) else -float(loss)
+            if classifies(outputs, labels):
+                right += float((outputs[0].argmax(1) == labels).sum())
+            else:
+                right -= float(loss) * len(labels)
         return Score(right / len(self.validation), losses / len(self.validation))
 
     def _epoch(self, optimizer: torch.optim.SGD, progress: Progress) -> Progress:
