@@ -97,6 +97,18 @@ def test_what_is_fused_into_an_integer_kernel_counts_as_integer(artifact: Artifa
     assert body[-1] == ("Gemm", True)
 
 
+def test_a_convolution_s_sum_reaches_the_addition_behind_it_unrounded(artifact: Artifact) -> None:
+    """TensorRT's rule for skip-connections: Conv and Add fuse if only the residual is quantized."""
+    graph = onnx.load(artifact.files[0]).graph
+    makers = {name: node.op_type for node in graph.node for name in node.output}
+    (addition,) = (node for node in graph.node if node.output[0] == "Add")
+    assert sorted(makers[name] for name in addition.input) == ["Conv", "DequantizeLinear"]
+    (added,) = (
+        operator for operator in artifact.placement.operators if operator.elements == 512 and operator.name == "Add"
+    )
+    assert added.integer
+
+
 def test_pixels_are_cast_before_tensorrt_must_move_bytes(artifact: Artifact) -> None:
     assert [operator.name for operator in artifact.placement.operators[:2]] == ["Cast", "Transpose"]
     assert {operator.delegate for operator in artifact.placement.operators} == {"tensorrt"}

@@ -23,8 +23,10 @@ from edgekit.specs.compression import Activations, Quantize, Weights
 
 aten = torch.ops.aten
 
+CONVOLUTIONS = {aten.conv1d.default, aten.conv2d.default, aten.conv3d.default}
+ADDITIONS = {aten.add.Tensor, aten.add_.Tensor}
 # One activation, one constant weight, and maybe a bias.
-WEIGHTED = {aten.conv1d.default, aten.conv2d.default, aten.conv3d.default, aten.linear.default}
+WEIGHTED = {*CONVOLUTIONS, aten.linear.default}
 # Two activations: QLinearAdd, QLinearMul, QLinearMatMul.
 BINARY = {
     aten.add.Tensor,
@@ -97,7 +99,8 @@ class OnnxQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
         if node.target in WEIGHTED and inputs[1].op == "get_attr":
             self._annotate_weighted(node, *inputs)
         elif node.target in BINARY and len(inputs) == 2 and all(map(_is_activation, inputs)):
-            _mark(node, dict.fromkeys(inputs, self._activation))
+            taken = [source for source in inputs if source is not self._fused(node)]
+            _mark(node, dict.fromkeys(taken, self._activation))
             self._close(node)
         elif node.target in POOLS and _is_activation(inputs[0]):
             _mark(node, {inputs[0]: self._activation}, self._activation)
@@ -123,6 +126,8 @@ class OnnxQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
     def _close(self, node: Node) -> None:
         """Put the output's scale after the ReLU that the kernel absorbs, or else right after the node."""
         users = list(node.users)
+        if any(self._fused(user) is node for user in users):
+            return
         if node.target is aten.linear.default and all(user.op == "output" for user in users):
             return  # QGemm can answer in float, which spares the logits a rounding
         clamped = len(users) == 1 and users[0].target in CLAMPS and not is_skipped(users[0], self._skip)
@@ -131,6 +136,19 @@ class OnnxQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
             _mark(users[0], {}, self._activation)
         else:
             node.meta[Q_ANNOTATION_KEY].output_qspec = self._activation
+
+    def _fused(self, addition: Node) -> Node | None:
+        """The convolution whose sum TensorRT adds to before it rounds: it wants Q and DQ on the other input only.
+
+        "Quantize the residual input in skip-connections" (TensorRT, Q/DQ layer-placement recommendations).
+        """
+        if self._integer_bias or addition.target not in ADDITIONS or is_skipped(addition, self._skip):
+            return None
+        sources = [arg for arg in addition.args if isinstance(arg, Node)]
+        if len(sources) < 2 or not all(map(_is_activation, sources)):
+            return None
+        sums = [source for source in sources if source.target in CONVOLUTIONS and len(source.users) == 1]
+        return next((source for source in reversed(sums) if not is_skipped(source, self._skip)), None)
 
 
 def _mark(node: Node, inputs: dict[Node, QuantizationSpecBase], output: QuantizationSpecBase | None = None) -> None:
