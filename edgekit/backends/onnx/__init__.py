@@ -66,7 +66,7 @@ class Onnx:
         from edgekit.backends.onnx.weights import integer_share
 
         path = out / FILE
-        data = to_onnx(program)
+        data = to_onnx(program, spelled=tensorrt.NAME not in runtime.delegates)
         path.write_bytes(data)
         model = onnx.load_from_string(data)
         integer = integer_share(model.graph)
