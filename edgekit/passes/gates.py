@@ -8,6 +8,7 @@ saturation.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +21,8 @@ aten = torch.ops.aten
 WEIGHTED = {aten.conv1d.default, aten.conv2d.default, aten.conv3d.default, aten.linear.default}
 HARD_SIGMOIDS = {aten.hardsigmoid.default, aten.hardsigmoid_.default}
 HARD_SWISHES = {aten.hardswish.default, aten.hardswish_.default}
+HARD_TANH = aten.hardtanh.default
+"""A clamp, as every backend's fusions know it."""
 ZERO_BELOW = -3.0
 """Where hard-swish begins (Howard et al. 2019)."""
 
@@ -34,10 +37,10 @@ def prepare_gates(model: fx.GraphModule, skip: Sequence[str]) -> fx.GraphModule:
             continue
         if node.target in HARD_SIGMOIDS:
             scale_layer(layer, 1 / 6, 1 / 2)
-            node.target, node.args = aten.hardtanh.default, (layer, 0.0, 1.0)
+            node.target, node.args = HARD_TANH, (layer, 0.0, 1.0)
         elif node.target in HARD_SWISHES:
             with model.graph.inserting_before(node):
-                clamped = model.graph.call_function(aten.clamp.default, (layer, ZERO_BELOW))
+                clamped = model.graph.call_function(HARD_TANH, (layer, ZERO_BELOW, math.inf))
             clamped.meta = dict(layer.meta)
             node.args = (clamped,)
     model.graph.eliminate_dead_code()

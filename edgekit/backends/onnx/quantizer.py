@@ -50,7 +50,6 @@ CLAMPS = {
     aten.relu6_.default,
     aten.hardtanh.default,
     aten.hardtanh_.default,
-    aten.clamp.default,
 }
 # Values pass through unchanged, so the output keeps the scale and zero point of the input.
 MOVES = {
