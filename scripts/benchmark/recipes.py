@@ -1,8 +1,9 @@
 """The vendors' int8 recipes by hand, and edgekit's files beside them, as slots that the runner loads.
 
 `python -m scripts.benchmark.recipes PROJECT BACKEND EDGES SAMPLES OUT [TARGET …]` writes one folder a file into OUT,
-each with `manifest.json`, and `inputs/` and `reference/` of evaluation samples. EDGES is `float` (every file takes what
-the network takes, float32 NCHW, and preprocesses nothing) or `pixels` (every file takes uint8 NHWC and preprocesses).
+each with `manifest.json` and `inputs/`, and `reference.npy`, what eager torch makes of them. EDGES is `float` (every
+file takes what the network takes, float32 NCHW, and preprocesses nothing) or `pixels` (every file takes uint8 NHWC
+and preprocesses).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 
 CALIBRATION = 500
+REFERENCE = "reference.npy"
 
 
 @dataclass(frozen=True)
@@ -75,13 +77,8 @@ def _save_samples(case: Case, out: Path) -> None:
     module = case.program.exported.module()
     with torch.no_grad():
         answers = torch.cat([module(*sample) for sample in case.checks]).numpy()
-    signature = case.program.signature
-    for folder, name, array in (
-        ("inputs", signature.inputs[0].name, torch.cat([sample[0] for sample in case.checks]).numpy()),
-        ("reference", signature.outputs[0].name, answers),
-    ):
-        (out / folder).mkdir(parents=True, exist_ok=True)
-        np.save(out / folder / f"{name}.npy", array)
+    out.mkdir(parents=True, exist_ok=True)
+    np.save(out / REFERENCE, answers)
 
 
 def _edgekit(case: Case, backend: str, target_name: str, out: Path) -> None:
@@ -105,22 +102,44 @@ def _edgekit(case: Case, backend: str, target_name: str, out: Path) -> None:
 
 
 def _slot(folder: Path, backend: str, content: bytes, case: Case, options: tuple[tuple[str, str], ...]) -> None:
-    """A folder that the runner takes for a flashed bundle."""
+    """A folder that the runner takes for a flashed bundle, and the samples as the file takes them in `inputs/`."""
+    import torch
+
     format = {"executorch": "pte", "onnx": "onnx", "tflite": "tflite"}[backend]
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "inputs").mkdir(parents=True, exist_ok=True)
     (folder / f"model.{format}").write_bytes(content)
-    edges = {
-        side: [{"name": spec.name, "dtype": spec.dtype, "shape": spec.shape, "affine": None} for spec in specs]
-        for side, specs in (("inputs", case.program.signature.inputs), ("outputs", case.program.signature.outputs))
-    }
+    signature = case.program.signature
+    taken, given = (
+        {"name": spec.name, "dtype": spec.dtype, "shape": spec.shape, "affine": None}
+        for spec in (signature.inputs[0], signature.outputs[0])
+    )
+    samples = torch.cat([sample[0] for sample in case.checks]).numpy()
+    if backend == "tflite":
+        samples = _integer_edges(content, taken, given, samples)
+    np.save(folder / "inputs" / f"{signature.inputs[0].name}.npy", samples)
     manifest = {
         "format": format,
         "model": [f"model.{format}"],
         "options": options,
-        "signature": edges,
+        "signature": {"inputs": [taken], "outputs": [given]},
         "golden": {"tolerance": 1.0},
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def _integer_edges(content: bytes, taken: dict[str, Any], given: dict[str, Any], samples: Any) -> Any:
+    """Some vendors' files take and give int8: what their edges are goes into the signature, the samples as int8."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=content)
+    for edge, details in ((taken, interpreter.get_input_details()), (given, interpreter.get_output_details())):
+        scale, zero_point = details[0]["quantization"]
+        if details[0]["dtype"] is np.int8:
+            edge.update(dtype="int8", affine={"scale": float(scale), "zero_point": int(zero_point)})
+    if taken["affine"] is None:
+        return samples
+    steps = np.round(samples / taken["affine"]["scale"]) + taken["affine"]["zero_point"]
+    return np.clip(steps, -128, 127).astype(np.int8)
 
 
 def _pt2e(case: Case, quantizer: Any, fold: bool) -> Any:
@@ -199,9 +218,10 @@ def _tflite(case: Case, out: Path) -> Iterator[tuple[str, bytes]]:
     yield "vendor float32", plain.read_bytes()
     vendor = PT2EQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True))
     converted = _pt2e(case, vendor, False)
-    yield "vendor LiteRT PT2E", litert_torch.convert(
-        converted, example, quant_config=QuantConfig(pt2e_quantizer=vendor)
-    ).model_content()
+    yield (
+        "vendor LiteRT PT2E",
+        litert_torch.convert(converted, example, quant_config=QuantConfig(pt2e_quantizer=vendor)).model_content(),
+    )
     made = quantizer.Quantizer(str(plain), recipe.static_wi8_ai8())
     samples = {"serving_default": [{"args_0": sample[0].numpy()} for sample in case.calibration]}
     yield "vendor ai-edge-quantizer", bytes(made.quantize(made.calibrate(samples)).quantized_model)

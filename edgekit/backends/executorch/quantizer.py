@@ -26,7 +26,8 @@ def quantizer(recipe: Quantize) -> XNNPACKQuantizer:
     from torchao.quantization.pt2e.quantizer import QuantizationAnnotation, QuantizationConfig
     from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
-    from edgekit.passes.gates import HARD_SWISHES, HARD_TANH, is_layer, prepare_gates
+    from edgekit.passes.gates import HARD_SWISHES, HARD_TANH, prepare_gates
+    from edgekit.passes.scaling import is_layer
 
     activations = _activations(recipe.activations)
     config = QuantizationConfig(activations, activations, _weights(recipe.weights), None)
@@ -42,10 +43,11 @@ def quantizer(recipe: Quantize) -> XNNPACKQuantizer:
         """
 
         def transform_for_annotation(self, model: GraphModule) -> GraphModule:
-            return super().transform_for_annotation(prepare_gates(model, recipe.kept))
+            transformed: GraphModule = super().transform_for_annotation(prepare_gates(model, recipe.kept))
+            return transformed
 
         def annotate(self, model: GraphModule) -> GraphModule:
-            annotated = super().annotate(model)
+            annotated: GraphModule = super().annotate(model)
             for node in annotated.graph.nodes:
                 if node.target in HARD_SWISHES and chosen(node):
                     taken = {node.args[0]: activations}

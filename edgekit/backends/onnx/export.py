@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 OPSET = 18
 
 
-def to_onnx(program: Program, spelled: bool) -> bytes:
+def to_onnx(program: Program, spelled: bool = True) -> bytes:
     """`program` as the bytes of an ONNX model with the signature's names. The same program gives the same bytes.
 
     `spelled` is for onnxruntime's own kernels: TensorRT takes no zero point but 0, which the spelling needs.

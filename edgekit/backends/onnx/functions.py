@@ -1,8 +1,8 @@
 """Hard-swish and averages in an exported Q/DQ graph, spelled so that onnxruntime runs them on integers.
 
 Left alone, each hard-swish is four nodes in float (dequantize, hard-sigmoid, multiply, quantize). Its factor
-`clamp(x / 6 + 1/2, 0, 1)` needs no arithmetic: with scale `s / 6` and zero point `z - 3 / s` the integers that stand for
-x stand for `x / 6 + 1/2`, and a clamp of integers is quick. What is left is one QLinearMul.
+`clamp(x / 6 + 1/2, 0, 1)` needs no arithmetic: with scale `s / 6` and zero point `z - 3 / s` the integers that stand
+for x stand for `x / 6 + 1/2`, and a clamp of integers is quick. What is left is one QLinearMul.
 
 Clamps that the rounding after them does anyway are left out: onnxruntime does so for some, and fuses the others into a
 convolution in float.

@@ -17,7 +17,8 @@ from torchao.quantization.pt2e.quantizer import (
 )
 from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY, EdgeOrNode, QuantizationSpecBase
 
-from edgekit.passes.gates import keep_averaged_axes, prepare_gates
+from edgekit.backends.onnx.averages import keep_averaged_axes
+from edgekit.passes.gates import prepare_gates
 from edgekit.passes.observers import activation_observer, weight_observer
 from edgekit.passes.skip import is_skipped
 from edgekit.specs.compression import Activations, Quantize, Weights

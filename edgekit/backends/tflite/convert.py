@@ -17,6 +17,7 @@ from edgekit.backends.tflite.layout import average_channels_last
 from edgekit.backends.tflite.origin import origin
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.ir.program import Program
+from edgekit.passes.gates import drop_saturated
 
 MISSING = re.compile(r"Lowering not found: (\S+)")
 """How the converter says that it lacks an operator."""
@@ -27,7 +28,7 @@ class Flat(nn.Module):
 
     def __init__(self, program: Program) -> None:
         super().__init__()
-        self.program = average_channels_last(program.exported.module())
+        self.program = drop_saturated(average_channels_last(program.exported.module()))
         self.training = False  # an exported module refuses eval(); the converter warns about one that trains
 
     def forward(self, *inputs: Tensor) -> tuple[Any, ...]:
