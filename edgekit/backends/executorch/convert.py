@@ -32,17 +32,17 @@ def convert(program: Program) -> bytes:
 
     Raises UnsupportedOperator, naming the operator and where the model calls it, or LoweringError.
     """
-    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import to_edge_transform_and_lower
 
     from edgekit.backends.executorch.averages import KeepAveragedAxes
+    from edgekit.backends.executorch.partition import partitioner
 
     try:
         with warnings.catch_warnings():
             # torch and executorch warn of deprecated calls that are their own.
             for category in (FutureWarning, DeprecationWarning):
                 warnings.simplefilter("ignore", category)
-            edge = to_edge_transform_and_lower(program.exported, [KeepAveragedAxes()], [XnnpackPartitioner()])
+            edge = to_edge_transform_and_lower(program.exported, [KeepAveragedAxes()], [partitioner()])
             return bytes(edge.to_executorch().buffer)
     except Exception as error:
         refused = _refused(str(error))

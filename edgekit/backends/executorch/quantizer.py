@@ -1,4 +1,4 @@
-"""XNNPACK's PT2E quantizer, with the observers and granularity of a recipe."""
+"""XNNPACK's PT2E quantizer, with the observers and granularity of a recipe, and functions that it leaves in float."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edgekit.specs.compression import Activations, Quantize, Weights
 
 if TYPE_CHECKING:
     from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import XNNPACKQuantizer
-    from torch.fx import Node
+    from torch.fx import GraphModule, Node
     from torchao.quantization.pt2e.quantizer import QuantizationSpec
 
 PIXELS = "edgekit.frontend.preprocess.Pixels"
@@ -23,7 +23,11 @@ EPS = 2.0**-12
 def quantizer(recipe: Quantize) -> XNNPACKQuantizer:
     """Annotates what XNNPACK fuses, but preprocessing and the modules that `recipe.kept` names."""
     from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import XNNPACKQuantizer
-    from torchao.quantization.pt2e.quantizer import QuantizationConfig
+    from torchao.quantization.pt2e.quantizer import QuantizationAnnotation, QuantizationConfig
+    from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
+
+    from edgekit.passes.gates import HARD_SWISHES, HARD_TANH, prepare_gates
+    from edgekit.passes.scaling import is_layer
 
     activations = _activations(recipe.activations)
     config = QuantizationConfig(activations, activations, weight_spec(recipe.weights), None)
@@ -32,13 +36,41 @@ def quantizer(recipe: Quantize) -> XNNPACKQuantizer:
         return not is_preprocessing(node) and not is_skipped(node, recipe.kept)
 
     # set_module_name(x, None) raises in executorch 1.5.1; a filter is the way to leave modules out.
-    return XNNPACKQuantizer().set_global(config).set_filter_function(chosen)
+    class Quantizer(XNNPACKQuantizer):  # type: ignore[misc]  # executorch has no types
+        """Also annotates hard-swish, and the clamps after layers.
+
+        XNNPACK runs every function of eight bits by a table of 256 entries, and clamps inside of a layer.
+        """
+
+        def transform_for_annotation(self, model: GraphModule) -> GraphModule:
+            transformed: GraphModule = super().transform_for_annotation(prepare_gates(model, recipe.kept))
+            return transformed
+
+        def annotate(self, model: GraphModule) -> GraphModule:
+            annotated: GraphModule = super().annotate(model)
+            for node in annotated.graph.nodes:
+                if node.target in HARD_SWISHES and chosen(node):
+                    taken = {node.args[0]: activations}
+                    node.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(taken, activations, _annotated=True)
+                elif node.target is HARD_TANH and is_layer(node.args[0]) and _is_quantized(node.args[0]):
+                    node.args[0].meta[Q_ANNOTATION_KEY].output_qspec = None
+                    node.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation({}, activations, _annotated=True)
+            return annotated
+
+    return Quantizer().set_global(config).set_filter_function(chosen)
 
 
 def is_preprocessing(node: Node) -> bool:
     """Whether the node was traced in the preprocessing that the frontend bakes in."""
     stack = node.meta.get("nn_module_stack") or {}
     return any(str(kind) == PIXELS for _, kind in stack.values())
+
+
+def _is_quantized(layer: Node) -> bool:
+    from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
+
+    annotation = layer.meta.get(Q_ANNOTATION_KEY)
+    return len(layer.users) == 1 and annotation is not None and annotation.output_qspec is not None
 
 
 def _activations(recipe: Activations) -> QuantizationSpec:

@@ -72,7 +72,7 @@ class Onnx:
         from edgekit.backends.onnx.weights import integer_share
 
         path = out / FILE
-        data = to_onnx(program)
+        data = to_onnx(program, spelled=tensorrt.NAME not in runtime.delegates)
         if recipe:
             _check_recipe(recipe)
             data = smaller(data, recipe)

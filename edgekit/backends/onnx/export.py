@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 OPSET = 18
 
 
-def to_onnx(program: Program) -> bytes:
+def to_onnx(program: Program, spelled: bool = True) -> bytes:
     """`program` as the bytes of an ONNX model with the signature's names. The same program gives the same bytes.
 
+    `spelled` is for onnxruntime's own kernels: TensorRT takes no zero point but 0, which the spelling needs.
     Raises UnsupportedOperator for an operator that ONNX lacks, LoweringError for whatever else the exporter refuses.
     """
     import onnx
@@ -45,7 +46,7 @@ def to_onnx(program: Program) -> bytes:
     except Exception as error:
         raise _refusal(error, program.exported) from error
     assert exported is not None
-    proto = tidy(exported.model, names)
+    proto = tidy(exported.model, names, spelled)
     try:
         onnx.checker.check_model(proto, full_check=True)
         data: bytes = proto.SerializeToString(deterministic=True)

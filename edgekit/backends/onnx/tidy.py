@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edgekit.backends.onnx.functions import spell_out
 from edgekit.backends.onnx.names import rename
 
 if TYPE_CHECKING:
@@ -17,11 +18,16 @@ SILENT = {"doc_string", "metadata_props", "value_info", "producer_name", "produc
 """Fields that no runtime reads: source paths, stack traces, versions, shapes that it infers by itself."""
 
 
-def tidy(model: Model, signature: Signature) -> ModelProto:
-    """`model`, which is used up, without duplicates, defaults and silent fields, and with the user's names."""
+def tidy(model: Model, signature: Signature, spelled: bool) -> ModelProto:
+    """`model`, which is used up, without duplicates, defaults and silent fields, and with the user's names.
+
+    `spelled` spells functions for onnxruntime's integer kernels.
+    """
     import onnx_ir as ir
     from onnx_ir.passes import common
 
+    if spelled:
+        spell_out(model)
     for node in model.graph.all_nodes():
         _drop_defaults(node, model.opset_imports)
     common.DeduplicateInitializersPass(size_limit=2**31)(model)

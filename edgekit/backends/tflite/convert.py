@@ -19,6 +19,7 @@ from edgekit.backends.tflite.origin import origin
 from edgekit.backends.tflite.smaller import smaller
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.ir.program import Program
+from edgekit.passes.gates import drop_saturated
 from edgekit.specs.compression import Quantize
 
 MISSING = re.compile(r"Lowering not found: (\S+)")
@@ -30,7 +31,7 @@ class Flat(nn.Module):
 
     def __init__(self, program: Program) -> None:
         super().__init__()
-        self.program = average_channels_last(program.exported.module())
+        self.program = drop_saturated(average_channels_last(program.exported.module()))
         self.training = False  # an exported module refuses eval(); the converter warns about one that trains
 
     def forward(self, *inputs: Tensor) -> tuple[Any, ...]:

@@ -6,6 +6,8 @@ leaves additions and means in float, and quantizes the constants of the preproce
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import fx
 from torchao.quantization.pt2e.quantizer import (
@@ -20,6 +22,7 @@ from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
 from edgekit.backends.tflite.arithmetic import spell_out
 from edgekit.backends.tflite.layout import average_channels_last
+from edgekit.passes.gates import ZERO_BELOW, prepare_gates
 from edgekit.passes.observers import activation_observer, weight_observer
 from edgekit.passes.skip import is_skipped
 from edgekit.specs.compression import Activations, Quantize, Weights
@@ -57,8 +60,8 @@ FIXED = {aten.sigmoid.default: (1 / 256, -128), aten.tanh.default: (1 / 128, 0)}
 """One input, and the scale and zero point that the kernel demands of its output."""
 RELUS = {aten.relu.default, aten.relu_.default, aten.relu6.default, aten.relu6_.default}
 CLAMPS = {aten.hardtanh.default, aten.hardtanh_.default, aten.clamp.default}
-FUSED_BOUNDS = [(0, 6), (-1, 1), (0,), (0, None)]
-"""The bounds of a clamp that LiteRT fuses into the operator before it."""
+FUSED_BOUNDS = [(0, 6), (-1, 1), (0,), (0, None), (0, 1), (ZERO_BELOW, math.inf)]
+"""The bounds of a clamp that LiteRT fuses into the operator before it; the last two we leave to the rounding."""
 
 
 class LiteRTQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
@@ -71,7 +74,7 @@ class LiteRTQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
         self.weight = weight_spec(recipe.weights)
 
     def transform_for_annotation(self, model: fx.GraphModule) -> fx.GraphModule:
-        return average_channels_last(spell_out(model, self.skip))
+        return average_channels_last(spell_out(prepare_gates(model, self.skip), self.skip))
 
     def annotate(self, model: fx.GraphModule) -> fx.GraphModule:
         for node in model.graph.nodes:

@@ -1,0 +1,115 @@
+"""Hard-swish and averages in an exported Q/DQ graph, spelled so that onnxruntime runs them on integers.
+
+Left alone, each hard-swish is four nodes in float (dequantize, hard-sigmoid, multiply, quantize). Its factor
+`clamp(x / 6 + 1/2, 0, 1)` needs no arithmetic: with scale `s / 6` and zero point `z - 3 / s` the integers that stand
+for x stand for `x / 6 + 1/2`, and a clamp of integers is quick. What is left is one QLinearMul.
+
+Clamps that the rounding after them does anyway are left out: onnxruntime does so for some, and fuses the others into a
+convolution in float.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from onnx_ir import Graph, Model, Node, Value
+    from onnx_ir.tape import Tape
+
+    from edgekit.ir.measurement import Array
+
+
+def spell_out(model: Model) -> None:
+    """Rewrite hard-swish after DQ, clamps before Q, and means over height and width that keep their axes, in place."""
+    for node in list(model.graph):
+        if node.op_type == "HardSwish":
+            _hard_swish(model.graph, node)
+        elif node.op_type == "ReduceMean":
+            _average(model.graph, node)
+        elif node.op_type in ("Clip", "Relu"):
+            _saturate(model.graph, node)
+
+
+def _hard_swish(graph: Graph, node: Node) -> None:
+    from onnx_ir.tape import Tape
+
+    source = node.inputs[0]
+    dequantize = source.producer() if source else None
+    if source is None or dequantize is None or dequantize.op_type != "DequantizeLinear" or len(dequantize.inputs) < 3:
+        return
+    scale, zero = _constant(dequantize.inputs[1]), _constant(dequantize.inputs[2])
+    if scale is None or zero is None or scale.size != 1:
+        return
+    limits, step = np.iinfo(zero.dtype), float(scale.item())
+    shifted = round(zero.item() - 3 / step)
+    if not limits.min <= shifted <= limits.max:
+        return  # the range does not reach down to -3: nothing stands for 0
+    above = min(limits.max, round(shifted + 6 / step))
+    notes, tape = dict(node.metadata_props), Tape()
+    low, high = (_stored(tape, node, name, value, zero) for name, value in (("low", shifted), ("high", above)))
+    sixth = _stored(tape, node, "sixth", step / 6, scale)
+    clamped = tape.op("Clip", [dequantize.inputs[0], low, high], metadata_props=notes)
+    factor = tape.op("DequantizeLinear", [clamped, sixth, low], metadata_props=notes)
+    _replace(graph, node, tape, tape.op("Mul", [source, factor], metadata_props=notes))
+
+
+def _average(graph: Graph, node: Node) -> None:
+    """ReduceMean has no integer kernel, GlobalAveragePool has one."""
+    from onnx_ir.tape import Tape
+
+    source, axes = node.inputs[0], _constant(node.inputs[1]) if len(node.inputs) > 1 else None
+    if source is None or source.shape is None or len(source.shape) != 4 or axes is None:
+        return
+    if sorted(int(axis) % 4 for axis in axes.ravel()) == [2, 3] and node.attributes.get_int("keepdims", 1):
+        tape = Tape()
+        averaged = tape.op("GlobalAveragePool", [source], metadata_props=dict(node.metadata_props))
+        _replace(graph, node, tape, averaged)
+
+
+def _saturate(graph: Graph, node: Node) -> None:
+    """Drop a clamp that only Qs read which cannot express what it cuts off."""
+    users = [use.node for use in node.outputs[0].uses()]
+    low, high = (0.0, np.inf) if node.op_type == "Relu" else (_bound(node, 1, -np.inf), _bound(node, 2, np.inf))
+    if users and not node.outputs[0].is_graph_output() and all(_expresses(user, low, high) for user in users):
+        for user in users:
+            user.replace_input_with(0, node.inputs[0])
+        graph.remove(node, safe=True)
+
+
+def _bound(node: Node, index: int, missing: float) -> float:
+    value = node.inputs[index] if len(node.inputs) > index else None
+    found = _constant(value)
+    return missing if value is None else np.nan if found is None else float(found.item())
+
+
+def _expresses(quantize: Node, low: float, high: float) -> bool:
+    """Whether a Q's integers stand for nothing outside of [low, high], to half a step."""
+    if quantize.op_type != "QuantizeLinear" or len(quantize.inputs) < 3:
+        return False
+    scale, zero = _constant(quantize.inputs[1]), _constant(quantize.inputs[2])
+    if scale is None or zero is None or scale.size != 1:
+        return False
+    limits, step = np.iinfo(zero.dtype), float(scale.item())
+    lowest, highest = ((limit - zero.item()) * step for limit in (int(limits.min), int(limits.max)))
+    return bool(lowest >= low - step / 2 and highest <= high + step / 2)
+
+
+def _constant(value: Value | None) -> Array | None:
+    found = value.const_value if value is not None else None
+    return None if found is None else found.numpy()
+
+
+def _stored(tape: Tape, node: Node, name: str, number: float, like: Array) -> Value:
+    import onnx_ir as ir
+
+    return tape.initializer(ir.tensor(np.array(number, like.dtype)), f"{node.outputs[0].name}.{name}")
+
+
+def _replace(graph: Graph, node: Node, tape: Tape, result: Value) -> None:
+    from onnx_ir.convenience import replace_nodes_and_values
+
+    for value in tape.initializers:
+        graph.register_initializer(value)
+    replace_nodes_and_values(graph, node, [node], list(tape.nodes), list(node.outputs), [result])

@@ -1,0 +1,82 @@
+"""edgekit's float and int8 against the vendors' recipes: bytes, time on this machine, instructions on emulated boards.
+
+Nothing is preprocessed on either side unless --edges pixels is given: then everything is preprocessed on both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from edgekit import examples
+from scripts.benchmark.processes import ROOT
+from scripts.benchmark.recipes import REFERENCE
+from scripts.benchmark.slots import Timed, counted, timed
+
+CASES = ROOT.parent / "shared" / "cases"
+NAMES = ("mobilenet-cifar10", "resnet20-cifar10")
+BACKENDS = ("executorch", "tflite", "onnx")
+BOARDS = ("raspberry-pi-4", "raspberry-pi-5")
+"""cortex-a72, without dot products, and cortex-a76, with them."""
+BASIS = "float32"
+"""What the times are ratios to: edgekit's, which is never slower than what the vendor's converter gives."""
+
+
+def main(argv: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="scripts/bench vendor", description=__doc__)
+    known = [CASES / name for name in NAMES if (CASES / name).is_dir()]
+    parser.add_argument("--project", type=Path, action="append", help="the two real cases, or else digits")
+    parser.add_argument("--backend", action="append", choices=BACKENDS)
+    parser.add_argument("--edges", choices=("float", "pixels"), default="float")
+    parser.add_argument("--samples", type=int, default=64, help="evaluation samples of the SQNR")
+    parser.add_argument("--rounds", type=int, default=600, help="turns of ten inferences that every file has")
+    parser.add_argument("--board", action="append", choices=(*BOARDS, "none"), help="emulated boards; none for none")
+    asked = parser.parse_args(argv)
+    boards = [board for board in asked.board or BOARDS if board != "none"]
+    # Before a runtime is imported: one thread, on both sides.
+    os.environ["OMP_NUM_THREADS"] = "1"
+    for project in asked.project or known or [examples.folder("digits")]:
+        for backend in asked.backend or BACKENDS:
+            with tempfile.TemporaryDirectory() as folder:
+                _build(project, backend, asked.edges, asked.samples, Path(folder), boards)
+                _table(project.name, backend, Path(folder), asked.rounds, boards)
+
+
+def _build(project: Path, backend: str, edges: str, samples: int, out: Path, boards: Sequence[str]) -> None:
+    """In a process of its own, so that no converter's memory and threads are there when files are timed."""
+    argv = [sys.executable, "-m", "scripts.benchmark.recipes", str(project), backend, edges, str(samples), str(out)]
+    built = subprocess.run([*argv, "host", *boards], check=False, capture_output=True, text=True, cwd=ROOT)
+    if built.returncode:
+        raise RuntimeError(f"{' '.join(argv)} ended with {built.returncode}: {built.stderr[-2000:]}")
+
+
+def _table(project: str, backend: str, folder: Path, rounds: int, boards: Sequence[str]) -> None:
+    slots = {path.parent.name: path.parent for path in sorted(folder.glob("*/manifest.json"))}
+    here = [name for name in slots if not name.endswith(tuple(BOARDS))]
+    times = dict(zip(here, timed([slots[name] for name in here], np.load(folder / REFERENCE), rounds), strict=True))
+    counts = {board: _counts(slots, here, board) for board in boards}
+    print(f"\n{project}, {backend}")
+    print(f"{'':28}{'bytes':>11}{'ms':>9}{'ratio':>7}{'SQNR':>9}" + "".join(f"{board:>17}" for board in boards))
+    basis = times[f"edgekit {BASIS} host"]
+    for name in here:
+        print(_line(name, slots[name], times[name], basis) + "".join(f"{counts[board][name]:17,}" for board in boards))
+    sys.stdout.flush()
+
+
+def _counts(slots: dict[str, Path], here: Sequence[str], board: str) -> dict[str, int]:
+    """By the name of the file on this machine: a board runs the one that was built for it, where there is one."""
+    built = [slots.get(name.removesuffix("host") + board, slots[name]) for name in here]
+    return dict(zip(here, counted(built, board), strict=True))
+
+
+def _line(name: str, slot: Path, taken: Timed, basis: Timed) -> str:
+    size = next(slot.glob("model.*")).stat().st_size
+    figures = f"{size:11,}{taken.minimum_ms:9.4f}{taken.minimum_ms / basis.minimum_ms:7.2f}{taken.sqnr_db:7.1f}dB"
+    return f"{name.removesuffix(' host'):28}{figures}"
