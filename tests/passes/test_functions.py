@@ -1,0 +1,46 @@
+"""Which modules only bend or gate values."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from edgekit.ir.program import Program
+from edgekit.ir.signature import Signature
+from edgekit.passes.functions import kinds
+
+
+class Gate(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(4, 4, 1), nn.Hardsigmoid())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.gate(x)
+
+
+def program(module: nn.Module) -> Program:
+    return Program(torch.export.export(module.eval(), (torch.zeros(1, 4, 6, 6),)), Signature((), ()))
+
+
+def test_functions_and_gates_are_told_apart() -> None:
+    network = nn.Sequential(nn.Conv2d(4, 4, 3), nn.Hardswish(), Gate(), nn.Conv2d(4, 4, 1), nn.SiLU(), nn.Flatten())
+    assert kinds(program(network), ()) == [("1", "4"), ("2",), ("1", "4", "2")]
+
+
+def test_what_is_in_float_already_is_no_candidate() -> None:
+    network = nn.Sequential(nn.Conv2d(4, 4, 3), nn.Hardswish(), Gate())
+    assert kinds(program(network), ("1",)) == [("2",)]
+    assert kinds(program(network), ("*",)) == []
+
+
+def test_a_module_with_layers_of_its_own_is_not_left_in_float_for_a_function_that_it_calls() -> None:
+    class Bend(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(4, 4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return nn.functional.hardswish(self.conv(x))
+
+    assert kinds(program(nn.Sequential(Bend(), nn.ReLU())), ()) == []
