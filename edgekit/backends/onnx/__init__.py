@@ -72,9 +72,10 @@ class Onnx:
         from edgekit.backends.onnx.weights import integer_share
 
         path = out / FILE
-        data = to_onnx(program)
         if recipe:
             _check_recipe(recipe)
+        data = to_onnx(program)
+        if recipe:
             data = smaller(data, recipe)
         path.write_bytes(data)
         model = onnx.load_from_string(data)

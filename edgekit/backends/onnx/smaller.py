@@ -163,10 +163,11 @@ def _pack(model: ModelProto, recipe: Quantize) -> None:
 
     names = _named_products(model, recipe.kept)
     _unroll(model.graph, set(names))
-    if names:
-        MatMulNBitsQuantizer(
-            model, bits=4, block_size=recipe.weights.group, is_symmetric=True, nodes_to_include=names
-        ).process()
+    # Its `nodes_to_include` comes on top of all matrix products.
+    others = [node.name for node in model.graph.node if node.name not in names]
+    MatMulNBitsQuantizer(
+        model, bits=4, block_size=recipe.weights.group, is_symmetric=True, nodes_to_exclude=others
+    ).process()
 
 
 def _named_products(model: ModelProto, kept: Sequence[str]) -> list[str]:
