@@ -71,9 +71,9 @@ class Onnx:
         from edgekit.backends.onnx.smaller import UNFOLD, smaller
         from edgekit.backends.onnx.weights import integer_share
 
-        path = out / FILE
         if recipe:
             _check_recipe(recipe)
+        path = out / FILE
         data = to_onnx(program)
         if recipe:
             data = smaller(data, recipe)
