@@ -2,7 +2,7 @@
 
 Measured with onnxruntime 1.31 on x86 (minimum of one thread): half weights and int8 weights that are expanded as the
 file is loaded run as quickly as float; a graph computed in half is up to 4 times slower; a dynamic product of matrices
-is 3 times quicker than float, a dynamic convolution (ConvInteger) 6 to 11 times slower.
+is 2 to 3 times quicker than float, a dynamic convolution (ConvInteger) 6 to 11 times slower.
 """
 
 from __future__ import annotations
