@@ -20,8 +20,9 @@ from pathlib import Path
 
 class Stalling:
     name, format, packages, preload = "stalling", "onnx", (), ()
+    refuses, at_lowering = {}, frozenset()
 
-    def lower(self, program, target, runtime, out):
+    def lower(self, program, target, runtime, out, recipe=None):
         (out / "half.onnx").write_bytes(b"half")
         Path(os.environ["EDGEKIT_TEST_STARTED"]).touch()
         signal.pause()
@@ -30,7 +31,7 @@ class Stalling:
 class Dying(Stalling):
     name = "dying"
 
-    def lower(self, program, target, runtime, out):
+    def lower(self, program, target, runtime, out, recipe=None):
         print("about to fall", file=sys.stderr, flush=True)
         os.kill(os.getpid(), signal.SIGSEGV)
 
@@ -38,7 +39,7 @@ class Dying(Stalling):
 class Failing(Stalling):
     name = "failing"
 
-    def lower(self, program, target, runtime, out):
+    def lower(self, program, target, runtime, out, recipe=None):
         raise ValueError("three is not two")
 """
 ENTRIES = """

@@ -148,7 +148,7 @@ class Deployed(nn.Module):
 @pytest.fixture(scope="module")
 def samples() -> list[tuple[Tensor]]:
     generator = torch.Generator().manual_seed(1)
-    return [(torch.randn(1, 3, 8, 8, generator=generator),) for _ in range(16)]
+    return [(torch.randn(1, 3, 8, 8, generator=generator),) for _ in range(8)]
 
 
 @pytest.fixture(scope="module")
@@ -305,11 +305,10 @@ class Files:
 
 
 @pytest.fixture(scope="module")
-def files(program: Program) -> Files:
-    from edgekit.backends.onnx.export import to_onnx
+def files(program: Program, make: Make) -> Files:
     from edgekit.backends.tflite import convert
 
-    return Files(to_onnx(program), convert._converted(program))
+    return Files(make("onnx", "float32").artifact.files[0].read_bytes(), convert._converted(program))
 
 
 def test_skipping_everything_leaves_nothing_to_do(program: Program, files: Files, tmp_path: Path) -> None:

@@ -68,12 +68,15 @@ def test_a_tensor_that_crosses_into_a_delegate_was_made_outside() -> None:
     assert delegates(Node("DELEGATE", (3, 4), (5,))) == [None, None, None, None, "xnnpack"]
 
 
-def test_an_operator_is_integer_if_it_touches_no_float() -> None:
+def test_an_operator_is_integer_if_it_touches_no_float_or_rounds_what_it_reads() -> None:
     node = Node("CONV_2D", (0, 100, -1), (1,))
     shapes = {0: (1, 4, 4, 2), 100: (3, 1, 1, 2), 1: (1, 4, 4, 3)}
     assert graph([node], shapes, "int8").integer(node)
     assert not graph([node], shapes, "int8", t1="float32").integer(node)
-    assert not graph([node], shapes, "float32", t100="int8").integer(node)  # weights alone do not make it so
+    # LiteRT's dynamic quantization; weights that a DEQUANTIZE has expanded are float32 where they are read.
+    assert graph([node], shapes, "float32", t100="int8").integer(node)
+    assert graph([node], shapes, "float32", t100="int4").integer(node)
+    assert not graph([node], shapes, "float32").integer(node)
 
 
 def test_weights_are_counted_as_the_file_stores_them() -> None:

@@ -71,10 +71,11 @@ class Onnx:
         from edgekit.backends.onnx.smaller import UNFOLD, smaller
         from edgekit.backends.onnx.weights import integer_share
 
+        if recipe:
+            _check_recipe(recipe)
         path = out / FILE
         data = to_onnx(program, spelled=tensorrt.NAME not in runtime.delegates)
         if recipe:
-            _check_recipe(recipe)
             data = smaller(data, recipe)
         path.write_bytes(data)
         model = onnx.load_from_string(data)

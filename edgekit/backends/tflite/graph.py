@@ -115,14 +115,20 @@ class Graph:
         return output.elements * math.prod(weights[1:])  # outputs, height, width, inputs of the group
 
     def integer(self, node: Node) -> bool:
-        """Whether nothing that the operator reads or writes is a float, or it rounds what it reads to integers itself.
-
-        A product of float activations with int8 or int4 weights is LiteRT's dynamic quantization.
-        """
-        weights = [node.inputs[i] for i in WEIGHTED.get(node.name, ()) if node.inputs[i] in self.constants]
-        if weights and all(self.tensors[i].narrow for i in weights):
+        """Whether nothing that the operator reads or writes is a float, or it rounds what it reads by itself."""
+        if self._rounds(node):
             return True
         return all(self.tensors[i].integer for i in (*node.inputs, *node.outputs) if i >= 0)
+
+    def _rounds(self, node: Node) -> bool:
+        """Whether floats go in and come out, and the weights are integers: LiteRT's dynamic quantization."""
+        weights = [node.inputs[i] for i in WEIGHTED.get(node.name, ()) if node.inputs[i] in self.constants]
+        edges = (node.inputs[0], node.outputs[0])
+        return (
+            bool(weights)
+            and all(self.tensors[i].narrow for i in weights)
+            and not any(self.tensors[i].integer for i in edges)
+        )
 
     def integer_share(self) -> float:
         """The share of the weight elements that the file holds as integers of at most 8 bits; 0 without weights."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ai_edge_quantizer.recipe_manager import RecipeManager
 
 HYBRID = {"CONV_2D", "EMBEDDING_LOOKUP", "FULLY_CONNECTED"}
-"""With an int8 kernel for float activations that is quicker than float. The depthwise one is 6 times slower."""
+"""Have an int8 kernel for float activations that gains time; the depthwise one loses it (mobilenet: 2.3 times)."""
 WEIGHTS = {
     "CONV_2D": 1,
     "DEPTHWISE_CONV_2D": 1,
