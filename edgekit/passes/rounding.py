@@ -97,7 +97,7 @@ def _moments(prepared: GraphModule, some: Sequence[Layer], batches: Sequence[Sam
         weight = value(prepared, layer.weight)
 
         def see(x: Tensor, result: Tensor) -> None:
-            for part in torch.split(x, _at_once(layer, weight, result)):  # type: ignore[no-untyped-call]
+            for part in torch.split(x, _at_once(layer, weight, result)):
                 vectors = rows(layer, weight, part)
                 sums[layer.node] = sums.get(layer.node, 0) + vectors.transpose(1, 2) @ vectors
                 counts[layer.node] = counts.get(layer.node, 0) + vectors.shape[1]
