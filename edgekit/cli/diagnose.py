@@ -17,7 +17,8 @@ from edgekit.errors import OptionError
 from edgekit.ir import layers as records
 from edgekit.ir.layers import Layer
 from edgekit.parity.diagnose import CHANNELS, OUTLIER, SATURATED, label
-from edgekit.pipeline.diagnose import Examination, Examined, Left
+from edgekit.pipeline.diagnose import Examination, Examined
+from edgekit.pipeline.left import Left
 from edgekit.pipeline.line import Line
 from edgekit.pipeline.order import ALL, Order, find_project, orders
 from edgekit.report import sqnr

@@ -8,7 +8,9 @@ from dataclasses import replace
 import pytest
 
 from edgekit.ir.layers import Change, Layer
-from edgekit.parity.diagnose import Outcome, diagnose, pruning
+from edgekit.parity.diagnose import diagnose
+from edgekit.parity.outcome import Outcome
+from edgekit.parity.pruned import pruning
 from edgekit.parity.remedy import overridden
 from edgekit.specs.compression import Activations, Quantize, Weights
 from edgekit.specs.override import Override, apply
@@ -134,6 +136,14 @@ def test_gates_of_the_profile_decide_what_is_good() -> None:
     assert not strict.good
     assert replace(GOOD, accuracy_drop=None).good
     assert diagnose([SOUND], Quantize(), strict).cause == "too few steps"
+
+
+def test_a_loss_that_may_be_chance_is_no_fault() -> None:
+    few = Outcome(0.965, 0.012, 256, agreement_min=0.97, agreement_high=0.98, accuracy_drop_low=-0.004)
+    found = diagnose([SOUND], Quantize(), few)
+    assert found.cause == "nothing"
+    assert "loses 1.2 points of accuracy, which may be chance" in found.sentence
+    assert diagnose([SOUND], Quantize(), replace(few, accuracy_drop_low=0.011)).cause == "too few steps"
 
 
 def test_what_is_proposed_is_what_set_takes() -> None:
