@@ -133,7 +133,8 @@ def _remarks(layer: Layer, blamed: bool) -> str:
     if (layer.saturated or 0) >= SATURATED:
         said.append(f"{layer.saturated:.1%} outside the range")
     if (layer.outlier_ratio or 0) >= OUTLIER:
-        said.append(f"outlier ×{layer.outlier_ratio:.0f}")
+        word = "its input's scale" if layer.shared_scale else "outlier"
+        said.append(f"{word} ×{layer.outlier_ratio:.0f}")
     if (layer.activation_range_ratio or 0) >= CHANNELS:
         said.append(f"channels differ ×{layer.activation_range_ratio:.0f}")
     if (layer.weight_range_ratio or 0) >= CHANNELS:

@@ -18,6 +18,7 @@ Cause = Literal[
     "channel ranges",
     "activation outlier",
     "clipping",
+    "shared scale",
     "too few steps",
     "left in float",
     "pruning",
@@ -164,7 +165,14 @@ def _by_activation(suspects: Sequence[Layer], hurt: Sequence[Layer], recipe: Qua
             sentence = f"{start}: the range of '{label(layer)}' cuts off {layer.clipped:.1%} of the values."
             observer = "minmax" if recipe.activations.observer == "auto" else "auto"
             return Diagnosis("clipping", sentence, *found, setting("activations.observer", observer))
-        if (layer.outlier_ratio or 0) >= OUTLIER:
+        wide = (layer.outlier_ratio or 0) >= OUTLIER
+        if wide and layer.shared_scale:
+            sentence = (
+                f"{start}: '{label(layer)}' must keep the scale of its input, whose range is {layer.outlier_ratio:.0f} "
+                "times what 99.9 % of its own values do not pass."
+            )
+            return Diagnosis("shared scale", sentence, *found, overridden(recipe, kept_in_float(shown)))
+        if wide:
             sentence = (
                 f"{start}: an outlier at '{label(layer)}' is {layer.outlier_ratio:.0f} times what 99.9 % of its values "
                 "do not pass, so that those share few steps."

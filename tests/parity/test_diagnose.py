@@ -90,6 +90,14 @@ def test_an_outlier_that_no_observer_helps_leaves_both_layers_in_float() -> None
     assert step == """--set 'profile.quantize.overrides={"conv1"="float32","conv2"="float32"}'"""
 
 
+def test_a_scale_that_must_be_the_inputs_is_no_outlier() -> None:
+    pool = replace(BROKEN, name="gate.0", kind="average pool", activation_high=64, shared_scale=True)
+    found = diagnose([SOUND, pool], Quantize(), BAD)
+    assert found.cause == "shared scale"
+    assert "'gate.0' must keep the scale of its input, whose range is 16 times" in found.sentence
+    assert found.next_step == """--set 'profile.quantize.overrides={"gate.0"="float32"}'"""
+
+
 def test_a_range_that_cuts_off_values_is_told_from_one_of_other_data() -> None:
     cutting = replace(SOUND, clipped=0.05, saturated=0.06)
     recipe = Quantize(activations=Activations(observer="percentile"))
