@@ -61,7 +61,8 @@ def diagnose(layers: Sequence[Layer], recipe: Quantize, outcome: Outcome) -> Dia
     if found:
         return found
     if outcome.good:
-        return _floating(layers, start) or Diagnosis("nothing", f"Nothing is wrong: {dtype} {outcome}.")
+        sound = Diagnosis("nothing", f"Nothing is wrong: {dtype} {outcome}.", evidence=_weakest(layers))
+        return _floating(layers, start) or sound
     hurt = [layer for layer in layers if _below(layer.output_sqnr_db)]
     if not hurt:
         return _spread_out(layers, recipe, start)
@@ -73,6 +74,14 @@ def label(layer: Layer) -> str:
     return (
         layer.name if layer.name and layer.kind not in ("add", "mul") else f"{layer.name or 'the network'}:{layer.node}"
     )
+
+
+def _weakest(layers: Sequence[Layer]) -> tuple[str, ...]:
+    """The layer that loses most, for whoever wants more than is asked for."""
+    measured = [layer for layer in layers if layer.output_sqnr_db is not None]
+    if not measured:
+        return ()
+    return (f"weakest is {_numbers(min(measured, key=lambda layer: layer.output_sqnr_db or 0))}",)
 
 
 def _below(sqnr_db: float | None, limit: float = LOW_DB) -> bool:
