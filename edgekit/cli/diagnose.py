@@ -17,7 +17,8 @@ from edgekit.errors import OptionError
 from edgekit.ir import layers as records
 from edgekit.ir.layers import Layer
 from edgekit.parity.diagnose import CHANNELS, OUTLIER, SATURATED, label
-from edgekit.pipeline.diagnose import Examination, Examined, Left
+from edgekit.pipeline.diagnose import Examination, Examined
+from edgekit.pipeline.left import Left
 from edgekit.pipeline.line import Line
 from edgekit.pipeline.order import ALL, Order, find_project, orders
 from edgekit.report import sqnr
@@ -132,7 +133,8 @@ def _remarks(layer: Layer, blamed: bool) -> str:
     if (layer.saturated or 0) >= SATURATED:
         said.append(f"{layer.saturated:.1%} outside the range")
     if (layer.outlier_ratio or 0) >= OUTLIER:
-        said.append(f"outlier ×{layer.outlier_ratio:.0f}")
+        word = "its input's scale" if layer.shared_scale else "outlier"
+        said.append(f"{word} ×{layer.outlier_ratio:.0f}")
     if (layer.activation_range_ratio or 0) >= CHANNELS:
         said.append(f"channels differ ×{layer.activation_range_ratio:.0f}")
     if (layer.weight_range_ratio or 0) >= CHANNELS:

@@ -38,6 +38,8 @@ class Layer:
     activation_low: float | None = None
     activation_high: float | None = None
     """Ends of the calibrated range; of the values themselves where the output is not rounded."""
+    shared_scale: bool = False
+    """Whether its kernel demands that the output has the input's scale: the range is then that of both."""
     activation_p999: float | None = None
     """What 99.9 % of the magnitudes do not pass."""
     activation_range_ratio: float | None = None

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from edgekit.ir.layers import Change, Layer
+from edgekit.ir.layers import Layer
+from edgekit.parity.outcome import Outcome
 from edgekit.parity.remedy import kept_in_float, overridden, setting
 from edgekit.specs.compression import Quantize
 
@@ -17,6 +18,7 @@ Cause = Literal[
     "channel ranges",
     "activation outlier",
     "clipping",
+    "shared scale",
     "too few steps",
     "left in float",
     "pruning",
@@ -33,34 +35,6 @@ OUTLIER = 8.0
 """Largest value over the 99.9th percentile from which all but a few values share fewer than 16 steps of 127."""
 FLOAT_MACS = 0.1
 """Share of the multiply-accumulates in float from which it is worth a word."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How the network answers as a whole, against the float one, on samples that it was not calibrated with."""
-
-    agreement: float
-    accuracy_drop: float | None
-    """None where there are no right answers to count."""
-    samples: int
-    agreement_min: float = 0.95
-    accuracy_drop_max: float = 0.01
-    """What the profile's gates ask for, or these."""
-    training: str | None = None
-    """How the project's training data are named, where they could calibrate."""
-
-    @property
-    def good(self) -> bool:
-        return self.agreement >= self.agreement_min and (
-            self.accuracy_drop is None or self.accuracy_drop <= self.accuracy_drop_max
-        )
-
-    def __str__(self) -> str:
-        alike = f"answers {self.agreement:.1%} of {self.samples} samples as the float model does"
-        if self.accuracy_drop is None:
-            return alike
-        points = 100 * self.accuracy_drop
-        return f"{alike}, and " + (f"loses {points:.1f} points" if points > 0.05 else "loses no accuracy")
 
 
 @dataclass(frozen=True)
@@ -81,12 +55,14 @@ class Diagnosis:
 
 def diagnose(layers: Sequence[Layer], recipe: Quantize, outcome: Outcome) -> Diagnosis:
     """Why a network that was quantized by `recipe` answers as it does."""
-    start = f"Int8 {outcome}."
+    dtype = recipe.activations.dtype
+    start = f"{dtype.capitalize()} {outcome}."
     found = _mismatch(layers, outcome, start)
     if found:
         return found
     if outcome.good:
-        return _floating(layers, outcome) or Diagnosis("nothing", f"Nothing is wrong: int8 {outcome}.")
+        sound = Diagnosis("nothing", f"Nothing is wrong: {dtype} {outcome}.", evidence=_weakest(layers))
+        return _floating(layers, start) or sound
     hurt = [layer for layer in layers if _below(layer.output_sqnr_db)]
     if not hurt:
         return _spread_out(layers, recipe, start)
@@ -98,6 +74,14 @@ def label(layer: Layer) -> str:
     return (
         layer.name if layer.name and layer.kind not in ("add", "mul") else f"{layer.name or 'the network'}:{layer.node}"
     )
+
+
+def _weakest(layers: Sequence[Layer]) -> tuple[str, ...]:
+    """The layer that loses most, for whoever wants more than is asked for."""
+    measured = [layer for layer in layers if layer.output_sqnr_db is not None]
+    if not measured:
+        return ()
+    return (f"weakest is {_numbers(min(measured, key=lambda layer: layer.output_sqnr_db or 0))}",)
 
 
 def _below(sqnr_db: float | None, limit: float = LOW_DB) -> bool:
@@ -127,7 +111,7 @@ def _mismatch(layers: Sequence[Layer], outcome: Outcome, start: str) -> Diagnosi
 def _local(hurt: Sequence[Layer], layers: Sequence[Layer], recipe: Quantize, start: str) -> Diagnosis:
     """The first layer that loses too much alone, by what of it is rounded badly."""
     first = hurt[0]
-    start = f"{start} It falls first at '{label(first)}' ({first.kind}), to {_db(first.output_sqnr_db)} alone"
+    start = f"{start} It falls first at '{label(first)}' ({first.kind}), to {decibels(first.output_sqnr_db)} alone"
     sources = {layer.node: layer for layer in layers}
     suspects = [sources[node] for node in first.inputs if node in sources]
     if _below(first.by_weights_db) and (first.by_weights_db or 0) <= (first.by_inputs_db or math.inf):
@@ -190,7 +174,14 @@ def _by_activation(suspects: Sequence[Layer], hurt: Sequence[Layer], recipe: Qua
             sentence = f"{start}: the range of '{label(layer)}' cuts off {layer.clipped:.1%} of the values."
             observer = "minmax" if recipe.activations.observer == "auto" else "auto"
             return Diagnosis("clipping", sentence, *found, setting("activations.observer", observer))
-        if (layer.outlier_ratio or 0) >= OUTLIER:
+        wide = (layer.outlier_ratio or 0) >= OUTLIER
+        if wide and layer.shared_scale:
+            sentence = (
+                f"{start}: '{label(layer)}' must keep the scale of its input, whose range is {layer.outlier_ratio:.0f} "
+                "times what 99.9 % of its own values do not pass."
+            )
+            return Diagnosis("shared scale", sentence, *found, overridden(recipe, kept_in_float(shown)))
+        if wide:
             sentence = (
                 f"{start}: an outlier at '{label(layer)}' is {layer.outlier_ratio:.0f} times what 99.9 % of its values "
                 "do not pass, so that those share few steps."
@@ -212,7 +203,7 @@ def _even(recipe: Quantize, hurt: Sequence[Layer]) -> str:
 
 
 def _too_few(hurt: Sequence[Layer], sources: Mapping[str, Layer], recipe: Quantize, start: str) -> Diagnosis:
-    sentence = f"{start}: 8 bits are too few there, with no range to blame."
+    sentence = f"{start}: its steps are too few there, with no range to blame."
     # What a layer loses by its inputs stays lost unless those that round them stay in float too.
     by_inputs = [layer for layer in hurt if _below(layer.by_inputs_db)]
     before = [sources[node] for layer in by_inputs for node in layer.inputs if node in sources]
@@ -224,7 +215,7 @@ def _spread_out(layers: Sequence[Layer], recipe: Quantize, start: str) -> Diagno
     """No layer is to blame: a little is lost at each."""
     measured = [layer for layer in layers if layer.quantized and layer.output_sqnr_db is not None]
     worst = sorted(measured, key=lambda layer: layer.output_sqnr_db or 0)[:3]
-    names = ", ".join(f"'{label(layer)}' ({_db(layer.output_sqnr_db)})" for layer in worst)
+    names = ", ".join(f"'{label(layer)}' ({decibels(layer.output_sqnr_db)})" for layer in worst)
     sentence = f"{start} No layer breaks it: a little is lost at each, most at {names or 'none that was measured'}."
     if recipe.weights.granularity == "per-tensor":
         step = setting("weights.granularity", "per-channel")
@@ -235,7 +226,7 @@ def _spread_out(layers: Sequence[Layer], recipe: Quantize, start: str) -> Diagno
     return Diagnosis("too few steps", sentence, _labels(worst), _nodes(worst), _evidence(worst), step)
 
 
-def _floating(layers: Sequence[Layer], outcome: Outcome) -> Diagnosis | None:
+def _floating(layers: Sequence[Layer], start: str) -> Diagnosis | None:
     """Accuracy is good, and a good part of the work is done in float though the profile did not ask for that."""
     total = sum(layer.macs for layer in layers)
     left = [layer for layer in layers if not layer.quantized and "profile" not in layer.reason and layer.macs]
@@ -243,35 +234,11 @@ def _floating(layers: Sequence[Layer], outcome: Outcome) -> Diagnosis | None:
     if share < FLOAT_MACS:
         return None
     sentence = (
-        f"Int8 {outcome}, but {share:.0%} of the multiply-accumulates stay in float: {left[0].reason} "
+        f"{start} But {share:.0%} of the multiply-accumulates stay in float: {left[0].reason} "
         f"('{label(left[0])}', {left[0].kind}{f', and {len(left) - 1} more' if len(left) > 1 else ''})."
     )
     step = "--backend B with another of the target's backends: edgekit targets show ID lists them"
     return Diagnosis("left in float", sentence, _labels(left), _nodes(left), (), step)
-
-
-def pruning(changes: Sequence[Change], accuracy_drop: float, allowed: float = 0.01) -> Diagnosis:
-    """Which layers lost most when a network was pruned and recovered, which `accuracy_drop` is left of."""
-    lost = f"loses {100 * accuracy_drop:.1f} points of accuracy against the original"
-    if accuracy_drop <= allowed:
-        return Diagnosis("nothing", f"Nothing is wrong: the pruned model {lost}.")
-    thin = [change for change in changes if change.kept < change.channels]
-    known = sorted((c for c in changes if c.sqnr_db is not None), key=lambda change: change.sqnr_db or 0)
-    worst = min(thin, key=lambda change: change.kept / change.channels, default=None)
-    if worst is None:
-        return Diagnosis(
-            "pruning",
-            f"The pruned model {lost}, yet no layer lost channels.",
-            next_step="--set profile.prune.ratio=0.1",
-        )
-    sentence = (
-        f"The pruned model {lost}. '{worst.name}' was cut most: {worst.kept} of {worst.channels} channels are left."
-    )
-    evidence = [f"'{change.name}': {change.kept} of {change.channels} channels" for change in thin[:5]]
-    evidence += [f"'{change.name}': output at {_db(change.sqnr_db)} of the original's" for change in known[:3]]
-    names = tuple(change.name for change in sorted(thin, key=lambda change: change.kept / change.channels))
-    step = f"a longer recovery (--set profile.recover.epochs=N), then --set 'profile.prune.skip=[\"{worst.name}\"]'"
-    return Diagnosis("pruning", sentence, names, (), tuple(evidence), step)
 
 
 def _labels(layers: Sequence[Layer]) -> tuple[str, ...]:
@@ -299,5 +266,5 @@ def _numbers(layer: Layer) -> str:
     return f"'{label(layer)}': {', '.join(said)}"
 
 
-def _db(value: float | None) -> str:
+def decibels(value: float | None) -> str:
     return "no noise" if value is None or (math.isinf(value) and value > 0) else f"{value:.1f} dB"

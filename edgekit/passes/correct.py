@@ -16,6 +16,9 @@ from edgekit.passes.watch import abreast, watch
 if TYPE_CHECKING:
     from edgekit.passes.base import Sample
 
+HELD = 64 * 2**20
+"""Elements of the largest value of a program, over all samples that go through it abreast."""
+
 
 def corrected_biases(prepared: GraphModule, batches: Sequence[Sample]) -> dict[Node, Tensor]:
     """New biases, float32 [outputs], by the node that reads them, for a calibrated program.
@@ -24,6 +27,7 @@ def corrected_biases(prepared: GraphModule, batches: Sequence[Sample]) -> dict[N
     with those before it corrected. Layers without a bias, or whose weight stays in float, are left as they are.
     """
     chosen = {layer.node.name: layer for layer in layers(prepared) if layer.bias and layer.observer}
+    batches = batches[: _abreast(prepared, batches)]
     means = _means(prepared, batches, chosen)
     biases: dict[Node, Tensor] = {}
 
@@ -38,6 +42,13 @@ def corrected_biases(prepared: GraphModule, batches: Sequence[Sample]) -> dict[N
 
     abreast(simulated(prepared), batches, correct)
     return biases
+
+
+def _abreast(prepared: GraphModule, batches: Sequence[Sample]) -> int:
+    """How many batches fit, by the largest value that a sample has; one at the least."""
+    values = [node.meta["val"] for node in prepared.graph.nodes if isinstance(node.meta.get("val"), Tensor)]
+    largest = max((value.numel() for value in values), default=1) * max((len(batch[0]) for batch in batches), default=1)
+    return max(1, HELD // largest)
 
 
 def _means(prepared: GraphModule, batches: Sequence[Sample], chosen: dict[str, Layer]) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from edgekit.passes.base import Pass, Rewritten
@@ -40,7 +40,7 @@ class Equalize(Pass):
 
     name: ClassVar[str] = "equalize"
 
-    rounds: int = field(default=ROUNDS)
+    rounds: int = ROUNDS
 
     def rewrite(self, exported: ExportedProgram) -> Rewritten:
         from edgekit.passes.layers import exported_again, replace, value

@@ -55,6 +55,12 @@ class Group:
     reason: str
 
     @property
+    def shares_scale(self) -> bool:
+        """Whether its output is rounded as its input is, by one observer."""
+        given = {arg.target for arg in self.root.all_input_nodes if is_observer(arg)}
+        return self.output is not None and self.output.target in given
+
+    @property
     def root(self) -> Node:
         return self.nodes[0]
 

@@ -86,8 +86,8 @@ class QuantizePass(Pass):
     recipe: Quantize
     quantization: Quantizations
     samples: Sequence[Sample]
-    warnings: tuple[str, ...] = ()
-    """What a reader of the record should know of the data."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the record should be warned of."""
 
     def requires(self, exported: ExportedProgram) -> None:
         if not self.samples:
@@ -110,7 +110,7 @@ class QuantizePass(Pass):
 
     def _fitted(self, prepared: GraphModule, exported: ExportedProgram) -> Findings:
         """Find scales, weights and biases for `prepared`, in place, and say what was found."""
-        yield from (("warning", warning) for warning in self.warnings)
+        yield from (("warning", note) for note in self.notes)
         yield from self._calibrated(prepared, exported)
         if self.recipe.weights.rounding != "nearest" or self.recipe.correct_bias:
             yield from self._refined(prepared)

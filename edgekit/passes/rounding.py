@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 MOMENTS = 64 * 2**20
 """Elements of H kept at once; the data go through the program once for as many layers as fit."""
+SPREAD = 16 * 2**20
+"""Elements of the inputs of a convolution, every patch of its own, at one time."""
 
 
 @dataclass(frozen=True)
@@ -94,12 +96,19 @@ def _moments(prepared: GraphModule, some: Sequence[Layer], batches: Sequence[Sam
     def seeing(layer: Layer) -> Callable[[Tensor, Tensor], None]:
         weight = value(prepared, layer.weight)
 
-        def see(x: Tensor, _: Tensor) -> None:
-            vectors = rows(layer, weight, x)
-            sums[layer.node] = sums.get(layer.node, 0) + vectors.transpose(1, 2) @ vectors
-            counts[layer.node] = counts.get(layer.node, 0) + vectors.shape[1]
+        def see(x: Tensor, result: Tensor) -> None:
+            for part in torch.split(x, _at_once(layer, weight, result)):
+                vectors = rows(layer, weight, part)
+                sums[layer.node] = sums.get(layer.node, 0) + vectors.transpose(1, 2) @ vectors
+                counts[layer.node] = counts.get(layer.node, 0) + vectors.shape[1]
 
         return see
 
     watch(simulated(prepared), batches, {layer.node.name: seeing(layer) for layer in some})
     return {node: total / counts[node] for node, total in sums.items()}
+
+
+def _at_once(layer: Layer, weight: Tensor, result: Tensor) -> int:
+    """How many samples are spread out into vectors together."""
+    positions = 1 if layer.is_linear else result[0, 0].numel()
+    return max(1, SPREAD // (layer.groups * weight[0].numel() * positions))

@@ -157,6 +157,7 @@ class _Tally:
             activation_sqnr_db=self.activation.sqnr_db,
             activation_low=bounds[0] if bounds else None,
             activation_high=bounds[1] if bounds else None,
+            shared_scale=group.shares_scale,
             activation_p999=self.extent.p999,
             activation_range_ratio=self.extent.ratio,
             constant_share=self.extent.constant,

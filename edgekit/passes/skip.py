@@ -39,7 +39,7 @@ def check_names(graph: Graph, patterns: Iterable[str]) -> None:
     paths = {module_path(node) for node in graph.nodes if node.op == "call_function"}
     names = sorted({name for path in paths for name in _ancestry(path)} - {""})
     for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name in names):
+        if not any(fnmatchcase(name, pattern) for name in ("", *names)):
             otherwise = f"the modules are {', '.join(names[:8])}{' …' if len(names) > 8 else ''}"
             raise UnknownName(
                 f"[quantize] names '{pattern}', but no module of the network is called so",

@@ -31,9 +31,10 @@ def test_a_sound_network_is_told_so_with_every_layer_below(command: Command, tmp
     assert ended.code == 0
     lines = ended.out.splitlines()
     assert lines[0].startswith("Nothing is wrong: int8 answers 100.0% of 256 samples as the float model does")
-    layers = [line.split()[0] for line in lines[3:]]
+    assert lines[1].startswith("  weakest is 'block.conv2': alone 37.9 dB")
+    layers = [line.split()[0] for line in lines[4:]]
     assert layers == ["image", "conv1", "conv2", "block.conv1", "block.conv2", "block:add_1", "the", "linear"]
-    assert "████" in lines[3]
+    assert "████" in lines[4]
     assert picture.read_text().startswith("<svg")
     assert picture.read_text().count("<text") == 2 + 2 * 8
 

@@ -8,7 +8,9 @@ from dataclasses import replace
 import pytest
 
 from edgekit.ir.layers import Change, Layer
-from edgekit.parity.diagnose import Outcome, diagnose, pruning
+from edgekit.parity.diagnose import diagnose
+from edgekit.parity.outcome import Outcome
+from edgekit.parity.pruned import pruning
 from edgekit.parity.remedy import overridden
 from edgekit.specs.compression import Activations, Quantize, Weights
 from edgekit.specs.override import Override, apply
@@ -88,6 +90,14 @@ def test_an_outlier_that_no_observer_helps_leaves_both_layers_in_float() -> None
     assert step == """--set 'profile.quantize.overrides={"conv1"="float32","conv2"="float32"}'"""
 
 
+def test_a_scale_that_must_be_the_inputs_is_no_outlier() -> None:
+    pool = replace(BROKEN, name="gate.0", kind="average pool", activation_high=64, shared_scale=True)
+    found = diagnose([SOUND, pool], Quantize(), BAD)
+    assert found.cause == "shared scale"
+    assert "'gate.0' must keep the scale of its input, whose range is 16 times" in found.sentence
+    assert found.next_step == """--set 'profile.quantize.overrides={"gate.0"="float32"}'"""
+
+
 def test_a_range_that_cuts_off_values_is_told_from_one_of_other_data() -> None:
     cutting = replace(SOUND, clipped=0.05, saturated=0.06)
     recipe = Quantize(activations=Activations(observer="percentile"))
@@ -134,6 +144,14 @@ def test_gates_of_the_profile_decide_what_is_good() -> None:
     assert not strict.good
     assert replace(GOOD, accuracy_drop=None).good
     assert diagnose([SOUND], Quantize(), strict).cause == "too few steps"
+
+
+def test_a_loss_that_may_be_chance_is_no_fault() -> None:
+    few = Outcome(0.965, 0.012, 256, agreement_min=0.97, agreement_high=0.98, accuracy_drop_low=-0.004)
+    found = diagnose([SOUND], Quantize(), few)
+    assert found.cause == "nothing"
+    assert "loses 1.2 points of accuracy, which may be chance" in found.sentence
+    assert diagnose([SOUND], Quantize(), replace(few, accuracy_drop_low=0.011)).cause == "too few steps"
 
 
 def test_what_is_proposed_is_what_set_takes() -> None:

@@ -1,0 +1,32 @@
+"""Which layers a pruned network lost most in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgekit.ir.layers import Change
+from edgekit.parity.diagnose import Diagnosis, decibels
+
+
+def pruning(changes: Sequence[Change], accuracy_drop: float, allowed: float = 0.01) -> Diagnosis:
+    """Which layers lost most when a network was pruned and recovered, which `accuracy_drop` is left of."""
+    lost = f"loses {100 * accuracy_drop:.1f} points of accuracy against the original"
+    if accuracy_drop <= allowed:
+        return Diagnosis("nothing", f"Nothing is wrong: the pruned model {lost}.")
+    thin = [change for change in changes if change.kept < change.channels]
+    known = sorted((c for c in changes if c.sqnr_db is not None), key=lambda change: change.sqnr_db or 0)
+    worst = min(thin, key=lambda change: change.kept / change.channels, default=None)
+    if worst is None:
+        return Diagnosis(
+            "pruning",
+            f"The pruned model {lost}, yet no layer lost channels.",
+            next_step="--set profile.prune.ratio=0.1",
+        )
+    sentence = (
+        f"The pruned model {lost}. '{worst.name}' was cut most: {worst.kept} of {worst.channels} channels are left."
+    )
+    evidence = [f"'{change.name}': {change.kept} of {change.channels} channels" for change in thin[:5]]
+    evidence += [f"'{change.name}': output at {decibels(change.sqnr_db)} of the original's" for change in known[:3]]
+    names = tuple(change.name for change in sorted(thin, key=lambda change: change.kept / change.channels))
+    step = f"a longer recovery (--set profile.recover.epochs=N), then --set 'profile.prune.skip=[\"{worst.name}\"]'"
+    return Diagnosis("pruning", sentence, names, (), tuple(evidence), step)
