@@ -175,12 +175,12 @@ def _activation_spec(activations: Activations, dtype: Literal["int8", "uint8"]) 
     scheme = torch.per_tensor_symmetric if activations.symmetric else torch.per_tensor_affine
     low, high = (0, 255) if dtype == "uint8" else (-128, 127)
     # The floor keeps bias / (input scale * weight scale) inside int32 where a tensor is all but zero.
-    return QuantizationSpec(getattr(torch, dtype), activation_observer(activations, 2**-16), low, high, scheme)
+    return QuantizationSpec(getattr(torch, dtype), activation_observer(activations, 2**-12), low, high, scheme)
 
 
 def _weight_spec(weights: Weights) -> QuantizationSpec:
     # Never -128: Arm kernels without dotprod add two products in int16, where (-128 * -128) twice overflows.
-    low, high, observer = -127, 127, weight_observer(weights, 2**-20)
+    low, high, observer = -127, 127, weight_observer(weights, 2**-16)
     if weights.granularity == "per-tensor":
         scheme = torch.per_tensor_symmetric if weights.symmetric else torch.per_tensor_affine
         return QuantizationSpec(torch.int8, observer, low, high, scheme)
