@@ -1,4 +1,4 @@
-"""Hard-swish and averages in an exported Q/DQ graph, spelled so that onnxruntime runs them on integers.
+"""Hard-swish and clamps in an exported Q/DQ graph, spelled so that onnxruntime runs them on integers.
 
 Left alone, each hard-swish is four nodes in float (dequantize, hard-sigmoid, multiply, quantize). Its factor
 `clamp(x / 6 + 1/2, 0, 1)` needs no arithmetic: with scale `s / 6` and zero point `z - 3 / s` the integers that stand
@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 
 
 def spell_out(model: Model) -> None:
-    """Rewrite hard-swish after DQ, clamps before Q, and means over height and width that keep their axes, in place."""
+    """Rewrite hard-swish after DQ, and drop clamps before Q, in place.
+
+    Averages stay ReduceMean: with GlobalAveragePool, which has an integer kernel, onnxruntime leaves transposes around
+    each where the pixels of the input are channels last.
+    """
     for node in list(model.graph):
         if node.op_type == "HardSwish":
             _hard_swish(model.graph, node)
-        elif node.op_type == "ReduceMean":
-            _average(model.graph, node)
         elif node.op_type in ("Clip", "Relu"):
             _saturate(model.graph, node)
 
@@ -53,19 +55,6 @@ def _hard_swish(graph: Graph, node: Node) -> None:
     clamped = tape.op("Clip", [dequantize.inputs[0], low, high], metadata_props=notes)
     factor = tape.op("DequantizeLinear", [clamped, sixth, low], metadata_props=notes)
     _replace(graph, node, tape, tape.op("Mul", [source, factor], metadata_props=notes))
-
-
-def _average(graph: Graph, node: Node) -> None:
-    """ReduceMean has no integer kernel, GlobalAveragePool has one."""
-    from onnx_ir.tape import Tape
-
-    source, axes = node.inputs[0], _constant(node.inputs[1]) if len(node.inputs) > 1 else None
-    if source is None or source.shape is None or len(source.shape) != 4 or axes is None:
-        return
-    if sorted(int(axis) % 4 for axis in axes.ravel()) == [2, 3] and node.attributes.get_int("keepdims", 1):
-        tape = Tape()
-        averaged = tape.op("GlobalAveragePool", [source], metadata_props=dict(node.metadata_props))
-        _replace(graph, node, tape, averaged)
 
 
 def _saturate(graph: Graph, node: Node) -> None:
