@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from edgekit.ir.measurement import Array
 
+FEW_CHANNELS = 4
+"""Fewer than a vector register holds: the pixels of an image."""
+
 
 def spell_out(model: Model) -> None:
     """Rewrite hard-swish after DQ, and drop clamps before Q, in place.
@@ -30,6 +33,8 @@ def spell_out(model: Model) -> None:
     for node in list(model.graph):
         if node.op_type == "HardSwish":
             _hard_swish(model.graph, node)
+        elif node.op_type in ("Mul", "Add"):
+            _widen(node)
         elif node.op_type in ("Clip", "Relu"):
             _saturate(model.graph, node)
 
@@ -55,6 +60,22 @@ def _hard_swish(graph: Graph, node: Node) -> None:
     clamped = tape.op("Clip", [dequantize.inputs[0], low, high], metadata_props=notes)
     factor = tape.op("DequantizeLinear", [clamped, sixth, low], metadata_props=notes)
     _replace(graph, node, tape, tape.op("Mul", [source, factor], metadata_props=notes))
+
+
+def _widen(node: Node) -> None:
+    """Repeat a constant of few channels along the width: channels last, rows are multiplied then, not pixels."""
+    import onnx_ir as ir
+
+    source, constant = node.inputs
+    factor = _constant(constant)
+    if source is None or source.shape is None or constant is None or factor is None or len(source.shape) != 4:
+        return
+    if len(constant.uses()) > 1:
+        return  # another reader may be of another width
+    width = source.shape[3]
+    if isinstance(width, int) and factor.shape == (1, factor.size, 1, 1) and factor.size <= FEW_CHANNELS:
+        constant.const_value = ir.tensor(np.repeat(factor, width, axis=3), name=constant.name)
+        constant.shape = constant.const_value.shape
 
 
 def _saturate(graph: Graph, node: Node) -> None:
