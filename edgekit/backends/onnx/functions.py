@@ -35,7 +35,7 @@ def spell_out(model: Model) -> None:
             _hard_swish(model.graph, node)
         elif node.op_type in ("Mul", "Add"):
             _widen(node)
-        elif node.op_type in ("Clip", "Relu"):
+        elif node.op_type == "Clip":
             _saturate(model.graph, node)
 
 
@@ -81,7 +81,7 @@ def _widen(node: Node) -> None:
 def _saturate(graph: Graph, node: Node) -> None:
     """Drop a clamp that only Qs read which cannot express what it cuts off."""
     users = [use.node for use in node.outputs[0].uses()]
-    low, high = (0.0, np.inf) if node.op_type == "Relu" else (_bound(node, 1, -np.inf), _bound(node, 2, np.inf))
+    low, high = _bound(node, 1, -np.inf), _bound(node, 2, np.inf)
     if users and not node.outputs[0].is_graph_output() and all(_expresses(user, low, high) for user in users):
         for user in users:
             user.replace_input_with(0, node.inputs[0])
