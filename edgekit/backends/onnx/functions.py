@@ -1,4 +1,4 @@
-"""Hard-swish and averages in an exported Q/DQ graph, spelled so that onnxruntime runs them on integers.
+"""Hard-swish and clamps in an exported Q/DQ graph, spelled so that onnxruntime runs them on integers.
 
 Left alone, each hard-swish is four nodes in float (dequantize, hard-sigmoid, multiply, quantize). Its factor
 `clamp(x / 6 + 1/2, 0, 1)` needs no arithmetic: with scale `s / 6` and zero point `z - 3 / s` the integers that stand
@@ -20,15 +20,22 @@ if TYPE_CHECKING:
 
     from edgekit.ir.measurement import Array
 
+FEW_CHANNELS = 4
+"""Fewer than a vector register holds: the pixels of an image."""
+
 
 def spell_out(model: Model) -> None:
-    """Rewrite hard-swish after DQ, clamps before Q, and means over height and width that keep their axes, in place."""
+    """Rewrite hard-swish after DQ, and drop clamps before Q, in place.
+
+    Averages stay ReduceMean: with GlobalAveragePool, which has an integer kernel, onnxruntime leaves transposes around
+    each where the pixels of the input are channels last.
+    """
     for node in list(model.graph):
         if node.op_type == "HardSwish":
             _hard_swish(model.graph, node)
-        elif node.op_type == "ReduceMean":
-            _average(model.graph, node)
-        elif node.op_type in ("Clip", "Relu"):
+        elif node.op_type in ("Mul", "Add"):
+            _widen(node)
+        elif node.op_type == "Clip":
             _saturate(model.graph, node)
 
 
@@ -55,23 +62,26 @@ def _hard_swish(graph: Graph, node: Node) -> None:
     _replace(graph, node, tape, tape.op("Mul", [source, factor], metadata_props=notes))
 
 
-def _average(graph: Graph, node: Node) -> None:
-    """ReduceMean has no integer kernel, GlobalAveragePool has one."""
-    from onnx_ir.tape import Tape
+def _widen(node: Node) -> None:
+    """Repeat a constant of few channels along the width: channels last, rows are multiplied then, not pixels."""
+    import onnx_ir as ir
 
-    source, axes = node.inputs[0], _constant(node.inputs[1]) if len(node.inputs) > 1 else None
-    if source is None or source.shape is None or len(source.shape) != 4 or axes is None:
+    source, constant = node.inputs
+    factor = _constant(constant)
+    if source is None or source.shape is None or constant is None or factor is None or len(source.shape) != 4:
         return
-    if sorted(int(axis) % 4 for axis in axes.ravel()) == [2, 3] and node.attributes.get_int("keepdims", 1):
-        tape = Tape()
-        averaged = tape.op("GlobalAveragePool", [source], metadata_props=dict(node.metadata_props))
-        _replace(graph, node, tape, averaged)
+    if len(constant.uses()) > 1:
+        return  # another reader may be of another width
+    width = source.shape[3]
+    if isinstance(width, int) and factor.shape == (1, factor.size, 1, 1) and factor.size <= FEW_CHANNELS:
+        constant.const_value = ir.tensor(np.repeat(factor, width, axis=3), name=constant.name)
+        constant.shape = constant.const_value.shape
 
 
 def _saturate(graph: Graph, node: Node) -> None:
     """Drop a clamp that only Qs read which cannot express what it cuts off."""
     users = [use.node for use in node.outputs[0].uses()]
-    low, high = (0.0, np.inf) if node.op_type == "Relu" else (_bound(node, 1, -np.inf), _bound(node, 2, np.inf))
+    low, high = _bound(node, 1, -np.inf), _bound(node, 2, np.inf)
     if users and not node.outputs[0].is_graph_output() and all(_expresses(user, low, high) for user in users):
         for user in users:
             user.replace_input_with(0, node.inputs[0])

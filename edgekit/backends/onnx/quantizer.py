@@ -17,7 +17,7 @@ from torchao.quantization.pt2e.quantizer import (
 )
 from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY, EdgeOrNode, QuantizationSpecBase
 
-from edgekit.backends.onnx.averages import keep_averaged_axes
+from edgekit.backends.onnx.averages import pool_by_mean
 from edgekit.passes.gates import prepare_gates
 from edgekit.passes.observers import activation_observer, weight_observer
 from edgekit.passes.skip import is_skipped
@@ -87,7 +87,7 @@ class OnnxQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
         self._skip: Sequence[str] = recipe.kept
 
     def transform_for_annotation(self, model: GraphModule) -> GraphModule:
-        return keep_averaged_axes(prepare_gates(model, self._skip))
+        return pool_by_mean(prepare_gates(model, self._skip))
 
     def annotate(self, model: GraphModule) -> GraphModule:
         """Annotate every node of `model` that is not skipped; producers come before consumers."""
