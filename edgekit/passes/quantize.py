@@ -111,11 +111,12 @@ class QuantizePass(Pass):
     def _fitted(self, prepared: GraphModule, exported: ExportedProgram) -> Findings:
         """Find scales, weights and biases for `prepared`, in place, and say what was found."""
         yield from (("warning", note) for note in self.notes)
-        yield from self._calibrated(prepared, exported)
+        yield from self.calibrated(prepared, exported)
         if self.recipe.weights.rounding != "nearest" or self.recipe.correct_bias:
             yield from self._refined(prepared)
 
-    def _calibrated(self, prepared: GraphModule, exported: ExportedProgram) -> Findings:
+    def calibrated(self, prepared: GraphModule, exported: ExportedProgram) -> Findings:
+        """Find the ranges of `prepared`, in place, by the recipe's observer, and say which one that was."""
         from edgekit.passes import choose
         from edgekit.passes.calibrate import calibrate
         from edgekit.passes.simulate import answers, batch_of, stacked, unguarded

@@ -12,9 +12,8 @@ from torch import Tensor
 
 from edgekit.ir.layers import Layer
 from edgekit.ir.measurement import Array
-from edgekit.passes.base import _one_thread
+from edgekit.passes.base import one_thread
 from edgekit.passes.grouping import Group, is_observer
-from edgekit.passes.quantize import levelled
 from edgekit.passes.tally import Extent, Noise, Outside, channel_axis, per_channel, range_ratio
 from edgekit.passes.twin import Rounding, Twin, Values, twin_of
 from edgekit.specs.compression import Quantize
@@ -64,16 +63,12 @@ def analyse(
     checks: Sequence[Sample],
 ) -> Analysis:
     """As `sensitivity`, with the outputs on `checks`."""
-<<<<<<< HEAD
-    twin = twin_of(levelled(program, recipe, samples, checks[:1]), recipe, quantization, samples)
-=======
     # Two threads on shared cores took ten times as long as one.
-    with _one_thread():
+    with one_thread():
         return _analysed(twin_of(program, recipe, quantization, samples), samples, checks)
 
 
 def _analysed(twin: Twin, samples: Sequence[Sample], checks: Sequence[Sample]) -> Analysis:
->>>>>>> diagnose
     tallies = {group.root: _Tally(group, twin) for group in twin.groups}
     with torch.no_grad():
         for batch in twin.batches(samples[:: -(-len(samples) // MEASURED)]):

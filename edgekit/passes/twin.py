@@ -174,30 +174,25 @@ def twin_of(
         raise PassError(
             f"a recipe of mode '{recipe.mode}' has no ranges to look into", hint="--set profile.quantize.mode=static"
         )
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # torchao warns of its own deprecated observer attributes
-        prepared = _prepared(program, quantization(recipe))
-        names = [spec.name for spec in program.signature.inputs]
-        plain = Twin(prepared, {}, groups(prepared, names, recipe.kept), 1)
-        if not _calibrated(prepared, samples):
-            raise _not_finite(plain, samples)
-        roundings = _roundings(prepared)
-        if not all(torch.isfinite(rounding.scale).all() for rounding in roundings.values()):
-            raise _not_finite(plain, samples)
-        return Twin(prepared, roundings, plain.groups, _batch(plain, samples))
-
-
-def _prepared(program: Program, quantization: Quantization) -> GraphModule:
     from torchao.quantization.pt2e.quantize_pt2e import prepare_pt2e
 
-    prepared: GraphModule = prepare_pt2e(program.exported.module(), quantization.quantizer)
-    return prepared
+    from edgekit.passes.quantize import QuantizePass, levelled
 
-
-def _calibrated(prepared: GraphModule, samples: Sequence[Sample]) -> bool:
-    """Find every observer's range, in place. Whether every output was finite."""
-    outputs = (leaf for sample in samples for leaf in pytree.tree_leaves(prepared(*sample)))
-    return all(bool(torch.isfinite(output).all()) for output in outputs)
+    program = levelled(program, recipe, samples, samples[:1])
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # torchao warns of its own deprecated observer attributes
+        prepared = prepare_pt2e(program.exported.module(), quantization(recipe).quantizer)
+        names = [spec.name for spec in program.signature.inputs]
+        plain = Twin(prepared, {}, groups(prepared, names, recipe.kept), 1)
+        outputs = (
+            leaf for sample in samples for leaf in pytree.tree_leaves(plain.run(sample, lambda *_: None, False)[0])
+        )
+        if not all(bool(torch.isfinite(output).all()) for output in outputs):
+            raise _not_finite(plain, samples)
+        # Not its biases and rounded weights: the float side of the twin has the trained ones.
+        tuple(QuantizePass(recipe, quantization, samples).calibrated(prepared, program.exported))
+        roundings = _roundings(prepared)
+        return Twin(prepared, roundings, plain.groups, _batch(plain, samples))
 
 
 def _not_finite(plain: Twin, samples: Sequence[Sample]) -> PassError:

@@ -185,7 +185,9 @@ def make(program: Program, samples: list[tuple[Tensor]], tmp_path_factory: pytes
         subject = program
         if recipe and not late:
             given = samples if recipe.calibrated else samples[:1]
-            subject = QuantizePass(recipe, backend.quantization(recipe, runtime), given)(program, samples[:2])
+            subject = QuantizePass(recipe, lambda asked: backend.quantization(asked, runtime), given)(
+                program, samples[:2]
+            )
         out = tmp_path_factory.mktemp("out")
         artifact = backend.lower(subject, HOST, runtime, out, late)
         return Made(artifact, verify(artifact, subject, checks, out / "golden", late))

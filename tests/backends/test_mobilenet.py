@@ -89,7 +89,7 @@ def built(
             importlib.import_module(module)
     target = Catalog.default().target("host")
     runtime = target.select_runtime(request.param)
-    quantize = QuantizePass(Quantize(), backend.quantization(Quantize(), runtime), samples)
+    quantize = QuantizePass(Quantize(), lambda asked: backend.quantization(asked, runtime), samples)
     quantized = quantize(program, samples[:4])
     out = tmp_path_factory.mktemp(request.param)
     return request.param, quantized, backend.lower(quantized, target, runtime, out)

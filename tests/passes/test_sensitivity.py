@@ -50,7 +50,7 @@ def test_layers_bear_the_users_names_and_come_in_execution_order(layers: dict[st
 
 def test_the_simulation_is_what_the_quantized_program_computes(program: Program, analysis: Analysis) -> None:
     checks = samples("evaluation", 64)
-    made = QuantizePass(Quantize(), asked(Quantize()), samples("calibration", 96))(program, checks[:1])
+    made = QuantizePass(Quantize(), asked, samples("calibration", 96))(program, checks[:1])
     expected = outputs(made.exported, checks).reshape(64, 10)
     assert sqnr_db(expected, analysis.rounded[0]) > 40  # two roundings that fall on one side or the other of a half
     np.testing.assert_allclose(analysis.floats[0], outputs(program.exported, checks).reshape(64, 10), atol=1e-4)
