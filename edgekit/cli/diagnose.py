@@ -16,7 +16,7 @@ from edgekit.cli.output import note, print_json, print_table, progress
 from edgekit.errors import OptionError
 from edgekit.ir import layers as records
 from edgekit.ir.layers import Layer
-from edgekit.parity.diagnose import CHANNELS, OUTLIER, SATURATED, label
+from edgekit.parity.diagnose import CHANNELS, OUTLIER, SATURATED, Diagnosis, label
 from edgekit.pipeline.diagnose import Examination, Examined
 from edgekit.pipeline.left import Left
 from edgekit.pipeline.line import Line
@@ -105,12 +105,9 @@ def _order(
 
 def _show(examined: Examined) -> None:
     diagnosis = examined.diagnosis
-    typer.echo(diagnosis.sentence)
-    if diagnosis.next_step:
-        typer.echo(f"next: {diagnosis.next_step}")
-    for evidence in diagnosis.evidence[:6]:
-        typer.echo(f"  {evidence}")
-    typer.echo("")
+    for one in (examined.pruned, diagnosis):
+        if one:
+            _say(one)
     print_table(
         ("layer", "kind", "weights dB", "output dB", "alone dB", "network dB", "", ""),
         [_row(layer, layer.node in diagnosis.nodes) for layer in examined.layers],
@@ -118,6 +115,15 @@ def _show(examined: Examined) -> None:
     if examined.found:
         typer.echo("")
         _show_search(examined)
+
+
+def _say(diagnosis: Diagnosis) -> None:
+    typer.echo(diagnosis.sentence)
+    if diagnosis.next_step:
+        typer.echo(f"next: {diagnosis.next_step}")
+    for evidence in diagnosis.evidence[:6]:
+        typer.echo(f"  {evidence}")
+    typer.echo("")
 
 
 def _row(layer: Layer, blamed: bool) -> tuple[str, ...]:
@@ -177,6 +183,8 @@ def _document(examined: Examined) -> dict[str, Any]:
         "samples": examined.outcome.samples,
         "layers": [_finite(layer) for layer in text.loads(records.to_json(examined.layers))],
     }
+    if examined.pruned:
+        document["pruning"] = {"sentence": examined.pruned.sentence, "next": examined.pruned.next_step}
     if found:
         document["overrides"] = found.recipe.overrides
         document["tried"] = [

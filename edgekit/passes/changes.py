@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.utils import _pytree as pytree
 
 from edgekit.ir.layers import Change
+from edgekit.ir.measurement import Array
 from edgekit.passes.tally import Noise
 
 if TYPE_CHECKING:
@@ -36,6 +38,13 @@ def changes(original: nn.Module, now: nn.Module, samples: Sequence[Sample]) -> t
         for name in old
         if name in new
     )
+
+
+def first_output(network: nn.Module, sample: Sample) -> Array:
+    """What it answers to one sample: its first output, [1, …]."""
+    with torch.no_grad():
+        answer: Array = pytree.tree_leaves(network(*sample))[0].numpy()
+    return answer
 
 
 def _layers(network: nn.Module) -> Mapping[str, nn.Conv2d]:

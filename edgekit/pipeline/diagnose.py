@@ -16,6 +16,7 @@ from edgekit.ir.measurement import Array
 from edgekit.ir.program import Program
 from edgekit.parity.diagnose import Diagnosis, diagnose
 from edgekit.parity.outcome import Outcome
+from edgekit.parity.pruned import pruning
 from edgekit.parity.statistics import paired_bootstrap, wilson
 from edgekit.pipeline.compile import Compilation
 from edgekit.pipeline.inputs import Data
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 CONFIDENCE = 0.95
 CHECKED = 256
 """Evaluation samples on which the whole network is looked at: stratified, and a minute at the most."""
+CHANGED = 32
+"""Of these, samples on which a pruned network is held against the original, module by module."""
+DROP = 0.01
+"""Accuracy that pruning may cost where the profile says nothing of it."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,8 @@ class Examined:
     """What must be known before the numbers are believed."""
     found: Found | None
     """What a search for layers to leave in float came to, if one was asked for."""
+    pruned: Diagnosis | None = None
+    """What pruning cost, where the profile prunes."""
 
     @property
     def profile(self) -> Profile:
@@ -83,7 +90,24 @@ class Examination:
         warnings = [*notes, *(self.left.changed(answers) if self.left else ())]
         diagnosis = diagnose(found.layers, recipe, outcome)
         searched = self._search(outcome) if search else None
-        return Examined(self.order, found.layers, outcome, diagnosis, tuple(warnings), searched)
+        pruned = self._pruned(floats, data)
+        return Examined(self.order, found.layers, outcome, diagnosis, tuple(warnings), searched, pruned)
+
+    def _pruned(self, floats: dict[str, Array], data: Data) -> Diagnosis | None:
+        """What pruning and recovery cost, in float; None where the profile does not prune. floats: [N, …] an output."""
+        from edgekit.passes.changes import changes, first_output
+
+        compressed = self._compilation.compressed
+        if "prune" not in compressed.stages:
+            return None
+        original, samples = self._compilation.network.model.module, self._tensors(data)
+        metric, gate = plugins.load("metrics", self.order.project.model.task)(), self.order.profile.gates.accuracy_drop
+        first, answers = next(iter(floats.items()))
+        before = {first: np.concatenate([first_output(original, sample) for sample in samples])}
+        labels = data.samples.labels
+        drop = float(np.mean(metric.scores(before, labels)) - np.mean(metric.scores({first: answers}, labels)))
+        allowed = gate.max if gate and gate.max is not None else DROP
+        return pruning(changes(original, compressed.model.module, samples[:CHANGED]), drop, allowed)
 
     @property
     def _recipe(self) -> Quantize:
