@@ -12,7 +12,7 @@ from edgekit.specs.target import Precision, Runtime, Target
 
 if TYPE_CHECKING:
     from edgekit.ir.program import Program
-    from edgekit.passes.quantize import Quantization
+    from edgekit.passes.quantization.quantize import Quantization
 
 
 class Backend(Protocol):

@@ -231,7 +231,7 @@ class Compilation:
         return self.line.entry("quantize", self.quantize_key, make)
 
     def _quantize(self, program: Program, recipe: Quantize) -> Program:
-        from edgekit.passes.quantize import quantize
+        from edgekit.passes.quantization.quantize import quantize
 
         backend, runtime, checks = self.order.backend(), self.order.runtime, self._tensors(self.golden)
         # Without ranges to find, one sample is run only to trace the program again.

@@ -134,7 +134,7 @@ class Compressed:
 
     def _prune(self, out: Path) -> None:
         from edgekit.frontend.store import save_model
-        from edgekit.passes.prune import prune
+        from edgekit.passes.pruning.prune import prune
 
         recipe = self.order.profile.prune
         assert recipe  # a stage of its own
@@ -143,7 +143,7 @@ class Compressed:
 
     def _recover(self, out: Path) -> None:
         from edgekit.frontend.store import save_model
-        from edgekit.passes.recover import recover
+        from edgekit.passes.recovery.recover import recover
 
         recipe, say = self.order.profile.recover, self.line.teller("recover")
         assert recipe  # a stage of its own
@@ -155,7 +155,7 @@ class Compressed:
     def _train_quantized(self, out: Path) -> None:
         from edgekit.frontend.load import batches
         from edgekit.frontend.store import save_model
-        from edgekit.passes.qat import train_quantized
+        from edgekit.passes.recovery.qat import train_quantized
 
         order, say = self.order, self.line.teller(AWARE)
         recipe, recover = order.profile.quantize, order.profile.recover

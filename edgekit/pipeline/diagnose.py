@@ -28,8 +28,8 @@ from edgekit.specs.profile import Profile
 
 if TYPE_CHECKING:
     from edgekit.passes.base import Sample
-    from edgekit.passes.mixed import Found
-    from edgekit.passes.quantize import Quantization
+    from edgekit.passes.quantization.quantize import Quantization
+    from edgekit.passes.sensitivity.mixed import Found
 
 CONFIDENCE = 0.95
 CHECKED = 256
@@ -76,7 +76,7 @@ class Examination:
 
         Raises Misfit for a profile without static quantization, DataError and PassError for data that do not do.
         """
-        from edgekit.passes.sensitivity import analyse
+        from edgekit.passes.sensitivity.analysis import analyse
 
         recipe, data = self._recipe, self._evaluation
         golden = self._golden
@@ -95,7 +95,7 @@ class Examination:
 
     def _pruned(self, floats: dict[str, Array], data: Data) -> Diagnosis | None:
         """What pruning and recovery cost, in float; None where the profile does not prune. floats: [N, …] an output."""
-        from edgekit.passes.changes import changes, first_output
+        from edgekit.passes.pruning.changes import changes, first_output
 
         compressed = self._compilation.compressed
         if "prune" not in compressed.stages:
@@ -196,7 +196,7 @@ class Examination:
         return [tuple(column[i : i + 1] for column in columns) for i in range(len(columns[0]))]
 
     def _search(self, outcome: Outcome) -> Found:
-        from edgekit.passes.mixed import Judge, Limits, held_out, search
+        from edgekit.passes.sensitivity.mixed import Judge, Limits, held_out, search
 
         recipe, tensors = self._recipe, self._tensors(self._calibration)
         labels = self._calibration.samples.labels

@@ -73,7 +73,7 @@ def _searched(order: Order, compilation: Compilation) -> tuple[Quantize, list[di
     """The fewest layers in float with which the gates of accuracy hold on held-out calibration data."""
     from edgekit.frontend.load import batches
     from edgekit.frontend.store import load_program
-    from edgekit.passes.mixed import Judge, Limits, held_out, search
+    from edgekit.passes.sensitivity.mixed import Judge, Limits, held_out, search
 
     recipe, gates, asked = compilation.order.profile.quantize, order.profile.gates, order.profile.quantize
     assert recipe
@@ -114,7 +114,7 @@ def _quickest(
     """The recipe, or one that also leaves a kind of layer in float, if that takes less where it can be measured."""
     from edgekit.frontend.store import load_program
     from edgekit.passes.functions import kinds
-    from edgekit.passes.mixed import with_float
+    from edgekit.passes.sensitivity.mixed import with_float
 
     left = kinds(load_program(compilation.captured), recipe.kept)
     candidates = [recipe, *(with_float(recipe, modules) for modules in left)]

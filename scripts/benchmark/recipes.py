@@ -83,7 +83,7 @@ def _save_samples(case: Case, out: Path) -> None:
 
 def _edgekit(case: Case, backend: str, target_name: str, out: Path) -> None:
     from edgekit import plugins
-    from edgekit.passes.quantize import QuantizePass
+    from edgekit.passes.quantization.quantize import QuantizePass
     from edgekit.specs.catalog import Catalog
     from edgekit.specs.compression import Quantize
 

@@ -16,7 +16,7 @@ from edgekit.ir.artifact import Artifact, Operator
 from edgekit.ir.measurement import Array
 from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature, TensorSpec
-from edgekit.passes.quantize import QuantizePass
+from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.specs.compression import Quantize
 from edgekit.specs.project import Input
 from edgekit.specs.target import Cpu, Deploy, Memory, Runtime, Target

@@ -23,7 +23,7 @@ from edgekit.errors import Disagreement, LoweringError, Misfit, UsageError
 from edgekit.ir.artifact import Artifact
 from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature, TensorSpec
-from edgekit.passes.quantize import QuantizePass
+from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.pipeline.order import orders
 from edgekit.specs.catalog import Catalog
 from edgekit.specs.compression import Activations, Quantize, Weights

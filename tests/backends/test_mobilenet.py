@@ -17,7 +17,7 @@ from edgekit.frontend.preprocess import Deployed
 from edgekit.ir.artifact import Artifact
 from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature, TensorSpec
-from edgekit.passes.quantize import QuantizePass
+from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.specs.catalog import Catalog
 from edgekit.specs.compression import Quantize
 from edgekit.specs.project import Input

@@ -27,7 +27,7 @@ from edgekit.frontend.store import save_program
 from edgekit.ir.artifact import Artifact
 from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature, TensorSpec
-from edgekit.passes.quantize import QuantizePass
+from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.specs.compression import Activations, Quantize, Weights
 from edgekit.specs.project import Input, Preprocess
 from edgekit.specs.target import Cpu, Deploy, Memory, Runtime, Target

@@ -20,7 +20,7 @@ from edgekit.frontend.preprocess import Deployed
 from edgekit.ir.artifact import Artifact, Operator, Placement
 from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature, TensorSpec
-from edgekit.passes.quantize import QuantizePass
+from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.specs.catalog import Catalog
 from edgekit.specs.compression import Activations, Quantize
 from edgekit.specs.project import Input, Preprocess

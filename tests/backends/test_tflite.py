@@ -28,7 +28,7 @@ from edgekit.ir.measurement import Array
 from edgekit.ir.program import Program
 from edgekit.ir.signature import Affine, Signature, TensorSpec
 from edgekit.ir.sqnr import sqnr_db
-from edgekit.passes.quantize import QuantizePass
+from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.specs.compression import Activations, Quantize, Weights
 from edgekit.specs.project import Input, Preprocess
 from edgekit.specs.target import Cpu, Deploy, Memory, Runtime, Target

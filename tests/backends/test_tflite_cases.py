@@ -16,7 +16,7 @@ from edgekit.frontend.capture import capture
 from edgekit.frontend.load import batches, load
 from edgekit.ir.artifact import Artifact
 from edgekit.ir.measurement import Array
-from edgekit.passes.quantize import QuantizePass
+from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.samples import Samples, load_samples
 from edgekit.specs.compression import Quantize
 from edgekit.specs.project import Project

@@ -12,7 +12,7 @@ from edgekit.errors import LoadError
 from edgekit.frontend.load import Model
 from edgekit.frontend.store import load_model, save_model
 from edgekit.ir.program import PassRecord
-from edgekit.passes.prune import prune
+from edgekit.passes.pruning.prune import prune
 from edgekit.specs.compression import Prune
 from tests.passes.pruned_networks import RESIDUAL, SEPARABLE, TRANSFORMER, made
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from edgekit.backends.onnx import Onnx
 from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature
-from edgekit.passes.quantize import Quantization
-from edgekit.passes.simulate import answers, stacked, unguarded
+from edgekit.passes.quantization.quantize import Quantization
+from edgekit.passes.quantization.simulate import answers, stacked, unguarded
 from edgekit.specs.compression import Quantize
 from edgekit.specs.target import Runtime
 

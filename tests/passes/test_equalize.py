@@ -13,9 +13,9 @@ from edgekit.examples import folder
 from edgekit.frontend.capture import capture
 from edgekit.frontend.load import batches, load
 from edgekit.ir.program import Program
-from edgekit.passes.equalize import Equalize, pairs
-from edgekit.passes.fold import FoldBatchNorm
-from edgekit.passes.quantize import quantize
+from edgekit.passes.quantization.equalize import Equalize, pairs
+from edgekit.passes.quantization.fold import FoldBatchNorm
+from edgekit.passes.quantization.quantize import quantize
 from edgekit.samples import load_samples
 from edgekit.specs.compression import Quantize, Weights
 from edgekit.specs.project import Project

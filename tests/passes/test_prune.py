@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from edgekit.errors import PassError, UnknownName
 from edgekit.frontend.capture import capture
 from edgekit.frontend.load import Model, load
-from edgekit.passes import cost
-from edgekit.passes.prune import prune
+from edgekit.passes.pruning import cost
+from edgekit.passes.pruning.prune import prune
 from edgekit.samples import Samples
 from edgekit.specs.compression import Prune
 from edgekit.specs.project import Project

@@ -14,10 +14,10 @@ from edgekit.examples import folder
 from edgekit.frontend.capture import capture
 from edgekit.frontend.load import Model, batches, load
 from edgekit.passes.base import outputs
-from edgekit.passes.fake_quantize import calibrate, simulated, trained_weights, unfolded
-from edgekit.passes.prune import prune
-from edgekit.passes.qat import train_quantized
-from edgekit.passes.quantize import Quantization, QuantizePass
+from edgekit.passes.pruning.prune import prune
+from edgekit.passes.quantization.quantize import Quantization, QuantizePass
+from edgekit.passes.recovery.fake_quantize import calibrate, simulated, trained_weights, unfolded
+from edgekit.passes.recovery.qat import train_quantized
 from edgekit.pipeline.order import orders
 from edgekit.samples import Samples, load_samples
 from edgekit.specs.compression import Prune, Quantize, Recover, Weights

@@ -14,13 +14,13 @@ import torch
 from edgekit.errors import PassError, UnknownName
 from edgekit.examples import folder
 from edgekit.frontend.load import Model, load
-from edgekit.passes.augment import augment
-from edgekit.passes.checkpoint import FILE
-from edgekit.passes.distill import lesson
-from edgekit.passes.prune import prune
-from edgekit.passes.recover import recover
-from edgekit.passes.split import split
-from edgekit.passes.training import Training
+from edgekit.passes.pruning.prune import prune
+from edgekit.passes.recovery.augment import augment
+from edgekit.passes.recovery.checkpoint import FILE
+from edgekit.passes.recovery.distill import lesson
+from edgekit.passes.recovery.recover import recover
+from edgekit.passes.recovery.split import split
+from edgekit.passes.recovery.training import Training
 from edgekit.samples import Samples, load_samples
 from edgekit.specs.compression import Prune, Recover
 from edgekit.specs.project import Project

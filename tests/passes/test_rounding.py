@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from edgekit.ir.program import Program
-from edgekit.passes.layers import layers, rows, value
-from edgekit.passes.quantize import quantize
-from edgekit.passes.solvers import Grid, adaround, gptq
+from edgekit.passes.quantization.layers import layers, rows, value
+from edgekit.passes.quantization.quantize import quantize
+from edgekit.passes.quantization.solvers import Grid, adaround, gptq
 from edgekit.specs.compression import Quantize, Rounding, Weights
 from tests.passes.nets import Samples, onnx, outputs, program
 

@@ -16,9 +16,9 @@ from edgekit.ir.layers import Layer, from_json, to_json
 from edgekit.ir.program import Program
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.passes.base import outputs
-from edgekit.passes.changes import changes
-from edgekit.passes.quantize import QuantizePass
-from edgekit.passes.sensitivity import Analysis, analyse, sensitivity
+from edgekit.passes.pruning.changes import changes
+from edgekit.passes.quantization.quantize import QuantizePass
+from edgekit.passes.sensitivity.analysis import Analysis, analyse, sensitivity
 from edgekit.specs.compression import Quantize, Weights
 from edgekit.specs.project import Project
 from tests.ailing import NOT_FINITE, PROJECT, ailing, asked, samples

@@ -15,7 +15,7 @@ from edgekit.specs.target import Precision, Runtime, Target
 
 if TYPE_CHECKING:
     from edgekit.ir.program import Program
-    from edgekit.passes.quantize import Quantization
+    from edgekit.passes.quantization.quantize import Quantization
 
 FILE = "model.pte"
 
@@ -48,7 +48,7 @@ class ExecuTorch:
     def quantization(self, recipe: Quantize, runtime: Runtime) -> Quantization:
         """XNNPACK's quantizer, set up as the recipe says. Raises Misfit for what its integer kernels lack."""
         from edgekit.backends.executorch.quantizer import quantizer
-        from edgekit.passes.quantize import Quantization
+        from edgekit.passes.quantization.quantize import Quantization
 
         if not recipe.weights.symmetric:
             raise Misfit(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edgekit.passes.observers import activation_observer, weight_observer
+from edgekit.passes.quantization.observers import activation_observer, weight_observer
 from edgekit.passes.skip import is_skipped
 from edgekit.specs.compression import Activations, Quantize, Weights
 

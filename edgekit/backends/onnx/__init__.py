@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from onnx import GraphProto
 
     from edgekit.ir.program import Program
-    from edgekit.passes.quantize import Quantization
+    from edgekit.passes.quantization.quantize import Quantization
 
 FILE = "model.onnx"
 
@@ -47,7 +47,7 @@ class Onnx:
     def quantization(self, recipe: Quantize, runtime: Runtime) -> Quantization:
         """Activations of the type that `runtime` names; weights folded, so that the file holds integers."""
         from edgekit.backends.onnx.quantizer import OnnxQuantizer
-        from edgekit.passes.quantize import Quantization
+        from edgekit.passes.quantization.quantize import Quantization
 
         # TensorRT refuses int32 in Q/DQ, while onnxruntime fuses no kernel with a bias in float.
         quantizer = OnnxQuantizer(recipe, runtime.activations, integer_bias="tensorrt" not in runtime.delegates)

@@ -19,7 +19,7 @@ from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY, Edge
 
 from edgekit.backends.onnx.averages import pool_by_mean
 from edgekit.passes.gates import prepare_gates
-from edgekit.passes.observers import activation_observer, weight_observer
+from edgekit.passes.quantization.observers import activation_observer, weight_observer
 from edgekit.passes.skip import is_skipped
 from edgekit.specs.compression import Activations, Quantize, Weights
 

@@ -15,7 +15,7 @@ from edgekit.specs.compression import Quantize
 from edgekit.specs.target import Precision, Runtime, Target
 
 if TYPE_CHECKING:
-    from edgekit.passes.quantize import Quantization
+    from edgekit.passes.quantization.quantize import Quantization
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class TFLite:
                 hint='set activations = "int8" under the tflite [[runtime]] of the target',
             )
         from edgekit.backends.tflite.quantizer import LiteRTQuantizer
-        from edgekit.passes.quantize import Quantization
+        from edgekit.passes.quantization.quantize import Quantization
 
         return Quantization(LiteRTQuantizer(recipe), fold_weights=False)
 

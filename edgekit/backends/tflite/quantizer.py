@@ -23,7 +23,7 @@ from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 from edgekit.backends.tflite.arithmetic import spell_out
 from edgekit.backends.tflite.layout import average_channels_last
 from edgekit.passes.gates import ZERO_BELOW, prepare_gates
-from edgekit.passes.observers import activation_observer, weight_observer
+from edgekit.passes.quantization.observers import activation_observer, weight_observer
 from edgekit.passes.skip import is_skipped
 from edgekit.specs.compression import Activations, Quantize, Weights
 

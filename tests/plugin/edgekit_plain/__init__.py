@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from edgekit.ir.measurement import Array
     from edgekit.ir.program import Program
     from edgekit.parity.metrics import Outputs
-    from edgekit.passes.quantize import Quantization
+    from edgekit.passes.quantization.quantize import Quantization
     from edgekit.specs.compression import Quantize
     from edgekit.specs.target import Precision, Runtime, Target
 

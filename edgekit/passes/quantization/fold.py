@@ -22,7 +22,7 @@ class FoldBatchNorm(Pass):
     def rewrite(self, exported: ExportedProgram) -> ExportedProgram:
         from torchao.quantization.pt2e.utils import _fuse_conv_bn_, _fuse_linear_bn_
 
-        from edgekit.passes.layers import exported_again
+        from edgekit.passes.quantization.layers import exported_again
 
         module = exported.module()
         _fuse_conv_bn_(module)

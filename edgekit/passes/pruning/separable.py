@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
-from edgekit.passes.channels import channels
-from edgekit.passes.groups import Group
-from edgekit.passes.heads import attentions
+from edgekit.passes.pruning.channels import channels
+from edgekit.passes.pruning.groups import Group
+from edgekit.passes.pruning.heads import attentions
 
 if TYPE_CHECKING:
     Args = tuple[Tensor, ...]

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from edgekit.passes.groups import Part
+from edgekit.passes.pruning.groups import Part
 
 COUNTS = ("num_heads", "n_heads", "heads", "num_attention_heads", "nhead")
 """What networks call the number of heads."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.fx import GraphModule, Interpreter, Node
 
 from edgekit.errors import PassError
-from edgekit.passes.simulate import observers
+from edgekit.passes.quantization.simulate import observers
 from edgekit.passes.skip import module_path
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from edgekit.errors import PassError
 from edgekit.ir.measurement import Array
-from edgekit.passes.augment import Augmentation, augment
+from edgekit.passes.recovery.augment import Augmentation, augment
 from edgekit.samples import Samples, spread, stratified
 from edgekit.specs.project import Project
 

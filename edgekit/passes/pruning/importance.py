@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torch.utils import _pytree as pytree
 
 from edgekit.errors import PassError
-from edgekit.passes.groups import Group
+from edgekit.passes.pruning.groups import Group
 
 if TYPE_CHECKING:
     from edgekit.frontend.load import Model

@@ -28,8 +28,8 @@ def misfit(exported: ExportedProgram, samples: Sequence[Sample]) -> str | None:
     """
     import torch
 
-    from edgekit.passes.layers import value
-    from edgekit.passes.simulate import unguarded
+    from edgekit.passes.quantization.layers import value
+    from edgekit.passes.quantization.simulate import unguarded
 
     module = unguarded(exported.module())
     norm = next((node for node in module.graph.nodes if _is_batch_norm(node)), None)
@@ -70,7 +70,7 @@ def _until(module: GraphModule, norm: Node) -> GraphModule:
     """The program up to what `norm` takes."""
     from torch.fx.graph import CodeGen
 
-    from edgekit.passes.simulate import unguarded
+    from edgekit.passes.quantization.simulate import unguarded
 
     copy = unguarded(module)
     copy.graph.set_codegen(CodeGen())  # the exported one packs as many outputs as the program had

@@ -14,13 +14,13 @@ from torch.utils import _pytree as pytree
 from edgekit.errors import PassError
 from edgekit.ir.layers import Layer
 from edgekit.ir.measurement import Array
-from edgekit.passes.sensitivity import sensitivity
+from edgekit.passes.sensitivity.analysis import sensitivity
 from edgekit.specs.compression import Quantize
 
 if TYPE_CHECKING:
     from edgekit.ir.program import Program
     from edgekit.passes.base import Sample
-    from edgekit.passes.quantize import Quantization
+    from edgekit.passes.quantization.quantize import Quantization
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,7 @@ def _quality(trial: Tried) -> tuple[float, float, int]:
 def _quantized(
     program: Program, recipe: Quantize, quantization: Callable[[Quantize], Quantization], samples: Sequence[Sample]
 ) -> Program:
-    from edgekit.passes.quantize import quantize
+    from edgekit.passes.quantization.quantize import quantize
 
     return quantize(program, recipe, quantization, samples, samples[:1])
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 
-from edgekit.passes.layers import Layer, layers, value
-from edgekit.passes.simulate import observers, simulated, unguarded
-from edgekit.passes.watch import abreast, watch
+from edgekit.passes.quantization.layers import Layer, layers, value
+from edgekit.passes.quantization.simulate import observers, simulated, unguarded
+from edgekit.passes.quantization.watch import abreast, watch
 
 if TYPE_CHECKING:
     from edgekit.passes.base import Sample

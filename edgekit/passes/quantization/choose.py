@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.fx import GraphModule
 
 from edgekit.ir.sqnr import sqnr_db
-from edgekit.passes.observers import METHODS
-from edgekit.passes.ranges import RangeObserver
-from edgekit.passes.simulate import answers, observers, simulated
+from edgekit.passes.quantization.observers import METHODS
+from edgekit.passes.quantization.ranges import RangeObserver
+from edgekit.passes.quantization.simulate import answers, observers, simulated
 from edgekit.specs.compression import Observer
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch.fx import GraphModule
 
     from edgekit.passes.base import Sample
-    from edgekit.passes.quantize import Quantization
+    from edgekit.passes.quantization.quantize import Quantization
 
 
 class Rounding(nn.Module):

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from edgekit.errors import PassError
 from edgekit.passes.base import Pass, Rewritten
-from edgekit.passes.equalize import Equalize
-from edgekit.passes.fit import misfit
-from edgekit.passes.fold import FoldBatchNorm
+from edgekit.passes.quantization.equalize import Equalize
+from edgekit.passes.quantization.fit import misfit
+from edgekit.passes.quantization.fold import FoldBatchNorm
+from edgekit.passes.quantization.smooth import Smooth
 from edgekit.passes.skip import check_names
-from edgekit.passes.smooth import Smooth
 from edgekit.specs.compression import Quantize
 
 if TYPE_CHECKING:
@@ -117,9 +117,9 @@ class QuantizePass(Pass):
 
     def calibrated(self, prepared: GraphModule, exported: ExportedProgram) -> Findings:
         """Find the ranges of `prepared`, in place, by the recipe's observer, and say which one that was."""
-        from edgekit.passes import choose
-        from edgekit.passes.calibrate import calibrate
-        from edgekit.passes.simulate import answers, batch_of, stacked, unguarded
+        from edgekit.passes.quantization import choose
+        from edgekit.passes.quantization.calibrate import calibrate
+        from edgekit.passes.quantization.simulate import answers, batch_of, stacked, unguarded
 
         if self.recipe.activations.observer != "auto" or len(self.samples) < 2:
             calibrate(prepared, self.samples, range(len(self.samples)))
@@ -138,11 +138,11 @@ class QuantizePass(Pass):
         calibrate(prepared, self.samples, held_out)
 
     def _refined(self, prepared: GraphModule) -> Findings:
-        from edgekit.passes.choose import halves
-        from edgekit.passes.correct import corrected_biases, unobserved
-        from edgekit.passes.layers import replace
-        from edgekit.passes.rounding import rounded_weights
-        from edgekit.passes.simulate import batch_of, stacked
+        from edgekit.passes.quantization.choose import halves
+        from edgekit.passes.quantization.correct import corrected_biases, unobserved
+        from edgekit.passes.quantization.layers import replace
+        from edgekit.passes.quantization.rounding import rounded_weights
+        from edgekit.passes.quantization.simulate import batch_of, stacked
 
         shuffled = [self.samples[index] for half in halves(len(self.samples)) for index in half][:ENOUGH]
         batches = stacked(shuffled, batch_of(unobserved(prepared), shuffled))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
 
     from edgekit.passes.base import Sample
-    from edgekit.passes.layers import Layer
+    from edgekit.passes.quantization.layers import Layer
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Smooth(Pass):
         return (("alpha", str(self.alpha)), ("samples", str(len(self.samples))))
 
     def rewrite(self, exported: ExportedProgram) -> Rewritten:
-        from edgekit.passes.layers import exported_again, replace
+        from edgekit.passes.quantization.layers import exported_again, replace
 
         module = exported.module()
         found = list(normed(module))
@@ -64,8 +64,8 @@ def _largest(module: GraphModule, found: Sequence[Normed], samples: Sequence[Sam
     """max|x| of every channel that a norm gives, float32 [channels]."""
     import torch
 
-    from edgekit.passes.simulate import batch_of, stacked, unguarded
-    from edgekit.passes.watch import See, watch
+    from edgekit.passes.quantization.simulate import batch_of, stacked, unguarded
+    from edgekit.passes.quantization.watch import See, watch
 
     largest: dict[Node, Tensor] = {}
 
@@ -85,7 +85,7 @@ def _largest(module: GraphModule, found: Sequence[Normed], samples: Sequence[Sam
 def _smoothed(module: GraphModule, group: Normed, largest: Tensor, alpha: float) -> dict[Node, Tensor]:
     import torch
 
-    from edgekit.passes.layers import value
+    from edgekit.passes.quantization.layers import value
 
     weights = {layer.weight: value(module, layer.weight) for layer in group.readers}
     widest = torch.stack([weight.abs().amax(0) for weight in weights.values()]).amax(0)
@@ -102,7 +102,7 @@ def normed(module: GraphModule) -> Iterator[Normed]:
     """Every layer norm whose channels may be scaled."""
     import torch
 
-    from edgekit.passes.layers import layers
+    from edgekit.passes.quantization.layers import layers
 
     by_node = {layer.node: layer for layer in layers(module) if layer.is_linear}
     for node in module.graph.nodes:

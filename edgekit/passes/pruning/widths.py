@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from torch import Tensor
 
 from edgekit.errors import PassError
-from edgekit.passes.groups import Group
+from edgekit.passes.pruning.groups import Group
 
 Widths = Mapping[str, int]
 """Units that stay, by group name."""

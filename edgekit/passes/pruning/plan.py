@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from edgekit.errors import PassError
 from edgekit.frontend.load import Model
 from edgekit.frontend.preprocess import Deployed
-from edgekit.passes import cost
-from edgekit.passes.groups import Group
-from edgekit.passes.importance import importance
-from edgekit.passes.separable import Bounds, candidates, separable
-from edgekit.passes.widths import Widths, by_ratio, path
+from edgekit.passes.pruning import cost
+from edgekit.passes.pruning.groups import Group
+from edgekit.passes.pruning.importance import importance
+from edgekit.passes.pruning.separable import Bounds, candidates, separable
+from edgekit.passes.pruning.widths import Widths, by_ratio, path
 from edgekit.samples import Samples
 from edgekit.specs.compression import Prune
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import GraphModule, Node
 
-    from edgekit.passes.layers import Layer
+    from edgekit.passes.quantization.layers import Layer
 
 ROUNDS = 40
 ENOUGH = 1e-3
@@ -43,7 +43,7 @@ class Equalize(Pass):
     rounds: int = ROUNDS
 
     def rewrite(self, exported: ExportedProgram) -> Rewritten:
-        from edgekit.passes.layers import exported_again, replace, value
+        from edgekit.passes.quantization.layers import exported_again, replace, value
 
         module = exported.module()
         found = list(pairs(module))
@@ -100,7 +100,7 @@ def _scaled_inputs(pair: Pair, weight: Tensor, scale: Tensor) -> Tensor:
 
 def pairs(module: GraphModule) -> Iterator[Pair]:
     """Every two layers between which a channel may be scaled."""
-    from edgekit.passes.layers import layers
+    from edgekit.passes.quantization.layers import layers
 
     found = layers(module)
     by_node = {layer.node: layer for layer in found}
@@ -117,13 +117,13 @@ def pairs(module: GraphModule) -> Iterator[Pair]:
 
 
 def _outputs(module: GraphModule, layer: Layer) -> int:
-    from edgekit.passes.layers import value
+    from edgekit.passes.quantization.layers import value
 
     return int(value(module, layer.weight).shape[0])
 
 
 def _inputs(module: GraphModule, layer: Layer) -> int:
-    from edgekit.passes.layers import value
+    from edgekit.passes.quantization.layers import value
 
     return int(value(module, layer.weight).shape[1]) * layer.groups
 

@@ -15,19 +15,19 @@ from edgekit.errors import PassError
 from edgekit.frontend.load import Model
 from edgekit.ir.program import PassRecord
 from edgekit.ir.sqnr import sqnr_db
-from edgekit.passes.distill import lesson
-from edgekit.passes.fake_quantize import Batched, calibrate, simulated, trained_weights, unfolded
-from edgekit.passes.prune import outputs
-from edgekit.passes.recover import training_name
-from edgekit.passes.sparsity import masks
-from edgekit.passes.split import split
-from edgekit.passes.training import Training
+from edgekit.passes.pruning.prune import outputs
+from edgekit.passes.pruning.sparsity import masks
+from edgekit.passes.recovery.distill import lesson
+from edgekit.passes.recovery.fake_quantize import Batched, calibrate, simulated, trained_weights, unfolded
+from edgekit.passes.recovery.recover import training_name
+from edgekit.passes.recovery.split import split
+from edgekit.passes.recovery.training import Training
 from edgekit.samples import Samples
 from edgekit.specs.compression import Recover
 
 if TYPE_CHECKING:
     from edgekit.passes.base import Sample
-    from edgekit.passes.quantize import Quantization
+    from edgekit.passes.quantization.quantize import Quantization
 
 RATE = 0.1
 """Share of the recipe's learning rate: the network is all but there (Krishnamoorthi 2018, section 4.1)."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from edgekit.errors import PassError
-from edgekit.passes.groups import Part
+from edgekit.passes.pruning.groups import Part
 
 Args = tuple[Tensor, ...]
 COUNTED = (nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.LSTM, nn.MultiheadAttention)

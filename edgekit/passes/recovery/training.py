@@ -11,10 +11,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from edgekit.passes import sparsity
-from edgekit.passes.checkpoint import Checkpoint, Progress, Score, copied, read
-from edgekit.passes.distill import Lesson, classifies, distillation, label_loss, leaves
-from edgekit.passes.split import Split
+from edgekit.passes.pruning import sparsity
+from edgekit.passes.recovery.checkpoint import Checkpoint, Progress, Score, copied, read
+from edgekit.passes.recovery.distill import Lesson, classifies, distillation, label_loss, leaves
+from edgekit.passes.recovery.split import Split
 from edgekit.specs.compression import Recover
 
 MOMENTUM = 0.9

@@ -18,11 +18,11 @@ from edgekit.frontend.load import Model
 from edgekit.frontend.preprocess import Deployed
 from edgekit.ir.program import PassRecord
 from edgekit.ir.sqnr import sqnr_db
-from edgekit.passes.distill import lesson
-from edgekit.passes.prune import outputs
-from edgekit.passes.sparsity import masks
-from edgekit.passes.split import split
-from edgekit.passes.training import Trained, Training
+from edgekit.passes.pruning.prune import outputs
+from edgekit.passes.pruning.sparsity import masks
+from edgekit.passes.recovery.distill import lesson
+from edgekit.passes.recovery.split import split
+from edgekit.passes.recovery.training import Trained, Training
 from edgekit.samples import Samples
 from edgekit.specs.compression import Recover
 

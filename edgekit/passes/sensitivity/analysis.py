@@ -13,9 +13,9 @@ from torch import Tensor
 from edgekit.ir.layers import Layer
 from edgekit.ir.measurement import Array
 from edgekit.passes.base import one_thread
-from edgekit.passes.grouping import Group, is_observer
-from edgekit.passes.tally import Extent, Noise, Outside, channel_axis, per_channel, range_ratio
-from edgekit.passes.twin import Rounding, Twin, Values, twin_of
+from edgekit.passes.sensitivity.grouping import Group, is_observer
+from edgekit.passes.sensitivity.tally import Extent, Noise, Outside, channel_axis, per_channel, range_ratio
+from edgekit.passes.sensitivity.twin import Rounding, Twin, Values, twin_of
 from edgekit.specs.compression import Quantize
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from edgekit.ir.program import Program
     from edgekit.passes.base import Sample
-    from edgekit.passes.quantize import Quantization
+    from edgekit.passes.quantization.quantize import Quantization
 
 MEASURED = 128
 """On how many of the calibration samples, spread evenly, noise is measured; ranges are found on all of them."""

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from edgekit.errors import PassError
-from edgekit.passes.grouping import Group, groups, is_observer
+from edgekit.passes.sensitivity.grouping import Group, groups, is_observer
 from edgekit.specs.compression import Quantize
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from edgekit.ir.program import Program
     from edgekit.passes.base import Sample
-    from edgekit.passes.quantize import Quantization
+    from edgekit.passes.quantization.quantize import Quantization
 
 BATCH = 8
 """Small enough that the activations of a layer stay in the caches."""
@@ -176,7 +176,7 @@ def twin_of(
         )
     from torchao.quantization.pt2e.quantize_pt2e import prepare_pt2e
 
-    from edgekit.passes.quantize import QuantizePass, levelled
+    from edgekit.passes.quantization.quantize import QuantizePass, levelled
 
     program = levelled(program, recipe, samples, samples[:1])
     with warnings.catch_warnings(), torch.no_grad():

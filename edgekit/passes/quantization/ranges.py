@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torchao.quantization.pt2e import MinMaxObserver
 
-from edgekit.passes import clipping
+from edgekit.passes.quantization import clipping
 
 BINS = 2**15
 

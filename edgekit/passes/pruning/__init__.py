@@ -1,0 +1,1 @@
+"""Takes channels, heads and weights out of a model."""

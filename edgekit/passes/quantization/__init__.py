@@ -1,0 +1,1 @@
+"""A float program becomes an integer one."""

@@ -1,0 +1,1 @@
+"""What rounding does to each layer, and what to leave alone."""
