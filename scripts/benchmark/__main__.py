@@ -1,12 +1,12 @@
-"""`scripts/bench [build|emulation|vendor] …`: what a build costs, unless told otherwise."""
+"""`scripts/bench [build|compression|emulation|vendor] …`: what a build costs, unless told otherwise."""
 
 from __future__ import annotations
 
 import sys
 
-from scripts.benchmark import build, emulation, vendor
+from scripts.benchmark import build, compression, emulation, vendor
 
-BENCHMARKS = {"build": build.main, "emulation": emulation.main, "vendor": vendor.main}
+BENCHMARKS = {"build": build.main, "compression": compression.main, "emulation": emulation.main, "vendor": vendor.main}
 
 if __name__ == "__main__":
     asked = sys.argv[1:]
