@@ -65,7 +65,7 @@ class Catalog:
     def _files(self, kind: str) -> Iterator[Path]:
         seen = set()
         for root in self.roots:
-            for path in sorted((root / kind).glob("*.toml")):
+            for path in sorted((root / kind).glob("*.toml"), key=lambda found: found.stem):
                 if path.stem not in seen:
                     seen.add(path.stem)
                     yield path

@@ -10,7 +10,7 @@ import pytest
 from edgekit.errors import Misfit, SpecError, UnknownName
 from edgekit.specs.catalog import Catalog, builtin_root
 from edgekit.specs.profile import Profile
-from edgekit.specs.target import Target
+from edgekit.specs.target import Runtime, Target
 
 CATALOG = Catalog((builtin_root(),))
 TARGETS = CATALOG.targets()
@@ -69,12 +69,20 @@ def test_no_target_or_profile_is_of_a_family_that_nothing_else_knows() -> None:
 
 
 @every_target
-def test_every_runtime_of_a_target_fits_every_profile_of_its_family(target: Target) -> None:
+def test_every_profile_of_a_family_fits_a_runtime_of_its_targets_and_the_default_one_fits_all(target: Target) -> None:
     profiles = [profile for profile in PROFILES if target.family in profile.families]
     assert {profile.precision for profile in profiles} >= {"float32", "float16", "static-int8"}
     for profile in profiles:
-        for runtime in target.runtime:
-            profile.check(target, runtime)
+        fitting = [runtime for runtime in target.runtime if fits(profile, target, runtime)]
+        assert fitting == list(target.runtime) if profile.default else fitting
+
+
+def fits(profile: Profile, target: Target, runtime: Runtime) -> bool:
+    try:
+        profile.check(target, runtime)
+    except Misfit:
+        return False
+    return True
 
 
 @every_target
