@@ -104,6 +104,7 @@ def test_after_a_stop_the_same_build_goes_on_from_there(tmp_path: Path) -> None:
         ".json",
         ".json",
         ".json",
+        ".json",
         ".md",
         ".npz",
         ".npz",

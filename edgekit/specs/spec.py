@@ -69,10 +69,12 @@ def parse(model: type[S], values: Mapping[str, Any], where: str, given: Mapping[
         return model.model_validate({**values, **given})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        # Members of a union are named too, such as `tuple[str, ...]`: no key of the file.
-        path = [str(part) for part in first["loc"] if "[" not in str(part)]
+        location, forbidden = list(map(str, first["loc"])), first["type"] == "extra_forbidden"
+        # Members of a union are named too, such as `tuple[str, ...]`: no key of the file. What is forbidden is one.
+        key = location[-1:] if forbidden else []
+        path = [part for part in location[: len(location) - len(key)] if "[" not in part] + key
         message, hint = PLAIN.get(first["type"]) or _sentence(first["msg"]), None
-        if first["type"] == "extra_forbidden":
+        if forbidden:
             known = _keys(model, path[:-1]) - given.keys()
             message, hint = "no such key", suggest(path[-1], known, f"known keys: {', '.join(sorted(known))}")
         raise SpecError(f"{where}: '{'.'.join(path) or 'the file'}': {message}", hint=hint) from error

@@ -46,8 +46,8 @@ def accuracy(model: Model, recipe: Quantize, backend: str, evaluation: Samples) 
     """Of the model quantized after training as any other, on its evaluation set."""
     project = model.project
     calibration = batches(load_samples(project, "calibration", 100), project)
-    asked = quantization(project, backend, recipe)
-    program = QuantizePass(recipe, asked, calibration)(capture(model), calibration[:1])
+    quantize = QuantizePass(recipe, lambda asked: quantization(project, backend, asked), calibration)
+    program = quantize(capture(model), calibration[:1])
     answers = outputs(program.exported, batches(evaluation, project)).reshape(-1, 10).argmax(1)
     return float(np.mean(answers == evaluation.labels))
 
@@ -77,7 +77,8 @@ def test_a_simulated_network_answers_as_the_quantized_one(digits: Model, backend
     asked = quantization(digits.project, backend, PER_TENSOR)
     network = simulated(digits, asked, 16)
     calibrate(network, calibration)
-    program = QuantizePass(PER_TENSOR, asked, calibration)(capture(digits), calibration[:1])
+    quantize = QuantizePass(PER_TENSOR, lambda recipe: quantization(digits.project, backend, recipe), calibration)
+    program = quantize(capture(digits), calibration[:1])
     scans = load_samples(digits.project, "evaluation", 24)
     expected = outputs(program.exported, batches(scans, digits.project)).reshape(-1, 10)
     found = network(torch.from_numpy(scans.inputs["image"]))

@@ -213,8 +213,3 @@ def test_a_name_that_no_module_has_gets_the_nearest(trained: Program, field: str
     with pytest.raises(UnknownName) as caught:
         quantize_all(trained, far, onnx, pictures(2), pictures(1))
     assert caught.value.hint == "the modules are bn, conv, head"
-
-
-def test_a_mode_that_calibrates_nothing_is_the_backends_part(trained: Program) -> None:
-    with pytest.raises(PassError, match="mode 'dynamic'"):
-        quantize_all(trained, Quantize(mode="dynamic"), onnx, pictures(2), pictures(1))
