@@ -63,6 +63,9 @@ def test_a_gate_at_zero_is_still_a_gate() -> None:
     assert Gates(fallback_share=Bound(max=0)).named() == (("fallback_share", Bound(max=0)),)
 
 
+KNOWN = "known keys: default, families, gates, probe, prune, quantize, recover, schema, summary"
+
+
 @pytest.mark.parametrize(
     ("change", "message", "hint"),
     [
@@ -80,7 +83,7 @@ def test_a_gate_at_zero_is_still_a_gate() -> None:
         (("skip", "samples = 0\nskip"), r"'quantize\.samples': input should be greater than 0", None),
         (("skip", "samples = 1.5\nskip"), r"'quantize\.samples': input should be a valid integer", None),
         (("[quantize]", "[qantize]"), r"'qantize': no such key", "did you mean 'quantize'?"),
-        (("[quantize]", '"a[0]" = 1\n[quantize]'), r"'a\[0\]': no such key", None),
+        (("[quantize]", '"a[0]" = 1\n[quantize]'), r"'a\[0\]': no such key", KNOWN),
         (('["host"]', "[]"), "'families': should not be empty", None),
         (("[quantize]", "[probe]\nthreads = true\n[quantize]"), r"'probe\.threads': input should be a valid int", None),
     ],
