@@ -83,15 +83,18 @@ def _save_samples(case: Case, out: Path) -> None:
 
 def _edgekit(case: Case, backend: str, target_name: str, out: Path) -> None:
     from edgekit import plugins
-    from edgekit.passes.quantization.quantize import QuantizePass
+    from edgekit.passes.quantization.quantize import quantize
     from edgekit.specs.catalog import Catalog
     from edgekit.specs.compression import Quantize
 
     target = Catalog.default().target(target_name)
     runtime, made = target.select_runtime(backend), plugins.load("backends", backend)()
-    recipe = Quantize()
-    quantize = QuantizePass(recipe, made.quantization(recipe, runtime), case.calibration)
-    programs = {"float32": case.program, "int8": quantize(case.program, case.checks[:4])}
+    # As the int8 profiles of the families have it.
+    recipe = Quantize(correct_bias=True)
+    quantized = quantize(
+        case.program, recipe, lambda asked: made.quantization(asked, runtime), case.calibration, case.checks[:4]
+    )
+    programs = {"float32": case.program, "int8": quantized}
     for precision, program in programs.items():
         folder = out / f"edgekit {precision} {target_name}"
         folder.mkdir(parents=True)
