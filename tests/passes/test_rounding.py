@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from itertools import product
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from edgekit.ir.program import Program
+from edgekit.passes.quantization.correct import bounds
 from edgekit.passes.quantization.layers import layers, rows, value
 from edgekit.passes.quantization.quantize import quantize
 from edgekit.passes.quantization.solvers import Grid, adaround, gptq
@@ -135,3 +138,19 @@ def test_bias_correction_takes_the_mean_error_away(net: Program, samples: Sample
     assert corrected < plain / 5
     options = dict(rounded(net, samples, correct_bias=True).history[-1].options)
     assert options["biases corrected"] == "4"  # `line` has none
+
+
+def test_what_a_clamp_after_a_layer_cuts_off_is_no_part_of_its_mean_error() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.relu, self.relu6, self.clamp, self.plain, self.shared = (nn.Conv2d(2, 2, 1) for _ in range(5))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = torch.relu(self.relu(x)) + F.relu6(self.relu6(x)) + F.hardtanh(self.clamp(x), -3.0, 5.0) + self.plain(x)
+            y = self.shared(x)
+            return torch.relu(y) + y
+
+    exported = torch.export.export(Net().eval(), (torch.zeros(1, 2, 4, 4),))
+    found = [bounds(node) for node in exported.module().graph.nodes if node.target is torch.ops.aten.conv2d.default]
+    assert found == [(0.0, math.inf), (0.0, 6.0), (-3.0, 5.0), (-math.inf, math.inf), (-math.inf, math.inf)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,18 @@ from edgekit.passes.quantization.watch import abreast, watch
 if TYPE_CHECKING:
     from edgekit.passes.base import Sample
 
+aten = torch.ops.aten
+CLAMPS: dict[Any, tuple[float, float]] = {
+    aten.relu.default: (0.0, math.inf),
+    aten.relu_.default: (0.0, math.inf),
+    aten.relu6.default: (0.0, 6.0),
+    aten.relu6_.default: (0.0, 6.0),
+    aten.hardtanh.default: (-1.0, 1.0),
+    aten.hardtanh_.default: (-1.0, 1.0),
+}
+"""What follows a layer and cuts its outputs off, and where it does unless its arguments say."""
+RARE = 0.1
+"""Least share of the outputs that a clamp lets through for which its bias is moved in full."""
 HELD = 64 * 2**20
 """Elements of the largest value of a program, over all samples that go through it abreast."""
 
@@ -35,7 +48,9 @@ def corrected_biases(prepared: GraphModule, batches: Sequence[Sample]) -> dict[N
         if name not in chosen:
             return results
         layer = chosen[name]
-        error = means[name] - _mean(layer, results)
+        low, high = bounds(layer.node)
+        alive = _mean(layer, [((result > low) & (result < high)).float() for result in results])
+        error = (means[name] - _mean(layer, [result.clamp(low, high) for result in results])) / alive.clamp(min=RARE)
         assert layer.bias
         biases[layer.bias] = value(prepared, layer.bias) + error
         return [result + _spread(layer, error, result) for result in results]
@@ -52,7 +67,7 @@ def _abreast(prepared: GraphModule, batches: Sequence[Sample]) -> int:
 
 
 def _means(prepared: GraphModule, batches: Sequence[Sample], chosen: dict[str, Layer]) -> dict[str, Tensor]:
-    """The mean of each layer's outputs in float, by channel."""
+    """The mean of each layer's outputs in float, by channel, past the clamp after it."""
     seen: dict[str, list[Tensor]] = {name: [] for name in chosen}
     see = {name: _keeping(seen[name], layer) for name, layer in chosen.items()}
     watch(unobserved(prepared), batches, see)
@@ -61,7 +76,16 @@ def _means(prepared: GraphModule, batches: Sequence[Sample], chosen: dict[str, L
 
 
 def _keeping(parts: list[Tensor], layer: Layer) -> Any:
-    return lambda _, result: parts.append(_mean(layer, [result]))
+    return lambda _, result: parts.append(_mean(layer, [result.clamp(*bounds(layer.node))]))
+
+
+def bounds(node: Node) -> tuple[float, float]:
+    """What the clamp after a layer, if it alone reads it, lets through."""
+    reader = next(iter(node.users)) if len(node.users) == 1 else None
+    if reader is not None and reader.target in CLAMPS:
+        low, high = (*reader.args[1:], *CLAMPS[reader.target][len(reader.args) - 1 :])[:2]
+        return low if isinstance(low, int | float) else -math.inf, high if isinstance(high, int | float) else math.inf
+    return -math.inf, math.inf
 
 
 def _mean(layer: Layer, results: Sequence[Tensor]) -> Tensor:
