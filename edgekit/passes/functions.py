@@ -50,7 +50,7 @@ def _named(
 
 def _is_gate(node: Node) -> bool:
     """Whether it multiplies a picture's channels each by one number."""
-    if node.target not in PRODUCTS:
-        return False
+    if node.target not in PRODUCTS or any(source.op != "call_function" for source in node.all_input_nodes):
+        return False  # a factor that is a constant, as in preprocessing, opens and closes nothing
     shapes = [source.meta["val"].shape for source in node.all_input_nodes]
     return len(shapes) == 2 and len(shapes[0]) == 4 and any(tuple(shape[2:]) == (1, 1) for shape in shapes)

@@ -44,3 +44,15 @@ def test_a_module_with_layers_of_its_own_is_not_left_in_float_for_a_function_tha
             return nn.functional.hardswish(self.conv(x))
 
     assert kinds(program(nn.Sequential(Bend(), nn.ReLU())), ()) == []
+
+
+def test_a_constant_factor_is_no_gate() -> None:
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("gain", torch.ones(1, 4, 1, 1))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.relu(x) * self.gain
+
+    assert kinds(program(nn.Sequential(Scaled(), nn.Conv2d(4, 4, 1))), ()) == []
