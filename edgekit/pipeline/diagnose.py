@@ -22,6 +22,7 @@ from edgekit.pipeline.compile import Compilation
 from edgekit.pipeline.inputs import Data
 from edgekit.pipeline.left import Left
 from edgekit.pipeline.line import Line
+from edgekit.pipeline.mixed import searched
 from edgekit.pipeline.order import Order
 from edgekit.specs.compression import Mixed, Quantize
 from edgekit.specs.profile import Profile
@@ -196,18 +197,8 @@ class Examination:
         return [tuple(column[i : i + 1] for column in columns) for i in range(len(columns[0]))]
 
     def _search(self, outcome: Outcome) -> Found:
-        from edgekit.passes.sensitivity.mixed import Judge, Limits, held_out, search
+        from edgekit.passes.sensitivity.mixed import Limits
 
-        recipe, tensors = self._recipe, self._tensors(self._calibration)
-        labels = self._calibration.samples.labels
-        calibrating, judging = held_out(labels)
-        judge = Judge(
-            self._program,
-            [tensors[i] for i in judging],
-            labels[judging] if labels.ndim == 1 and labels.dtype.kind == "i" else None,
-        )
         limits = Limits(outcome.agreement_min, outcome.accuracy_drop_max)
-        evaluations = (recipe.mixed or Mixed()).evaluations
         with self.line.stage("mixed precision"):
-            used = [tensors[i] for i in calibrating]
-            return search(self._program, recipe, self._quantization, used, judge, limits, evaluations)
+            return searched(self._compilation, limits, (self._recipe.mixed or Mixed()).evaluations)

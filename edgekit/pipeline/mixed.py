@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from platform import machine
+from typing import TYPE_CHECKING
 
 from edgekit.bundle.archive import Bundle
 from edgekit.bundle.signing import SigningKey
@@ -21,8 +22,11 @@ from edgekit.pipeline.floating import on_trial
 from edgekit.pipeline.line import Line
 from edgekit.pipeline.order import Order
 from edgekit.pipeline.pack import pack_bundle
-from edgekit.specs.compression import Quantize
-from edgekit.specs.profile import Probe
+from edgekit.specs.compression import Mixed, Quantize
+from edgekit.specs.profile import Gates, Probe
+
+if TYPE_CHECKING:
+    from edgekit.passes.sensitivity.mixed import Found, Limits
 
 SETTLED = "recipe.json"
 TRIED = "tried.json"
@@ -37,7 +41,8 @@ ROUNDS = 3
 def settled(order: Order, line: Line) -> Order:
     """The order with a recipe that names what stays in float; the same order where the profile searches for nothing."""
     recipe = order.profile.quantize
-    if recipe is None or recipe.mixed is None:
+    mixed = recipe.mixed if recipe else None
+    if recipe is None or mixed is None:
         return order
     plain = _with(order, recipe.model_copy(update={"mixed": None}))
     compilation = Compilation(plain, line)
@@ -46,7 +51,7 @@ def settled(order: Order, line: Line) -> Order:
         {
             "stage": "mixed",
             "program": compilation.quantize_key,
-            "mixed": recipe.mixed.model_dump(mode="json"),
+            "mixed": mixed.model_dump(mode="json"),
             "gates": {name: gates.get(name) for name in ("accuracy_drop", "agreement")},
             "cpu": order.target.emulation.qemu_cpu if order.target.emulation else machine(),
             "versions": tool_versions(order.backend.packages),
@@ -54,8 +59,8 @@ def settled(order: Order, line: Line) -> Order:
     )
 
     def make(out: Path) -> None:
-        found, tried = _searched(order, compilation)
-        if recipe.mixed and recipe.mixed.quicker:
+        found, tried = _accurate(compilation, mixed, order.profile.gates)
+        if mixed.quicker:
             found, measured = _quickest(plain, found, compilation, line)
             tried += measured
         (out / SETTLED).write_text(found.model_dump_json(exclude_unset=True))
@@ -69,34 +74,34 @@ def _with(order: Order, recipe: Quantize) -> Order:
     return replace(order, profile=order.profile.model_copy(update={"quantize": recipe}))
 
 
-def _searched(order: Order, compilation: Compilation) -> tuple[Quantize, list[dict[str, object]]]:
-    """The fewest layers in float with which the gates of accuracy hold on held-out calibration data."""
+def searched(compilation: Compilation, limits: Limits, evaluations: int) -> Found:
+    """The recipe with the fewest layers in float that keeps the limits on held-out calibration data."""
     from edgekit.frontend.load import batches
     from edgekit.frontend.store import load_program
-    from edgekit.passes.sensitivity.mixed import Judge, Limits, held_out, search
+    from edgekit.passes.sensitivity.mixed import Judge, held_out, search
 
-    recipe, gates, asked = compilation.order.profile.quantize, order.profile.gates, order.profile.quantize
-    assert recipe
-    assert asked
-    assert asked.mixed
-    data = compilation.calibration.samples
+    order, data = compilation.order, compilation.calibration.samples
+    recipe, backend, project = order.profile.quantize, order.backend(), order.project
+    assert recipe  # whoever asks has one
     fit, judging = (data.take(indices) for indices in held_out(data.labels))
+    classes = judging.labels.ndim == 1 and judging.labels.dtype.kind == "i"
     program = load_program(compilation.captured)
-    backend, runtime, project = order.backend(), order.runtime, order.project
+    judge = Judge(program, batches(judging, project), judging.labels if classes else None)
+    quantization = lambda one: backend.quantization(one, order.runtime)  # noqa: E731
+    return search(program, recipe, quantization, batches(fit, project), judge, limits, evaluations)
+
+
+def _accurate(compilation: Compilation, asked: Mixed, gates: Gates) -> tuple[Quantize, list[dict[str, object]]]:
+    """What the gates of accuracy need in float, and what was tried."""
+    from edgekit.passes.sensitivity.mixed import Limits
+
+    agreement, drop = gates.agreement, gates.accuracy_drop
     limits = Limits(
-        agreement=(gates.agreement.min if gates.agreement else None) or 0.0,
-        accuracy_drop=gates.accuracy_drop.max if gates.accuracy_drop and gates.accuracy_drop.max is not None else 1.0,
+        agreement=agreement.min if agreement and agreement.min is not None else 0.0,
+        accuracy_drop=drop.max if drop and drop.max is not None else 1.0,
     )
-    found = search(
-        program,
-        recipe,
-        lambda one: backend.quantization(one, runtime),
-        batches(fit, project),
-        Judge(program, batches(judging, project), judging.labels if judging.labels.ndim == 1 else None),
-        limits,
-        asked.mixed.evaluations,
-    )
-    tried = [
+    found = searched(compilation, limits, asked.evaluations)
+    tried: list[dict[str, object]] = [
         {
             "float32": list(trial.kept),
             "agreement": trial.score.agreement,
