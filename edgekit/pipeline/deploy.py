@@ -80,7 +80,7 @@ def run(order: Order, line: Line, out: Path, key: SigningKey, trial: Trial, samp
         with compilation.lowered() as finished:
             compiled = finished()
         bundle = pack_bundle(compilation, compiled, key, staging)
-        floating = _floating(compilation, device, runtime, key)
+        floating = _floating(compilation, device, runtime, key, data)
         with line.stage("flash"):
             installation = flash(bundle, device, runtime)
         try:
@@ -163,12 +163,16 @@ def _reference(compilation: Compilation, data: Data, kind: DeviceKind) -> Measur
         return Eager(lambda: load(project)).measure(data.samples, compilation.order.profile.probe)
 
 
-def _floating(compilation: Compilation, device: Transport, runtime: str, key: SigningKey) -> Floating | None:
+def _floating(
+    compilation: Compilation, device: Transport, runtime: str, key: SigningKey, data: Data
+) -> Floating | None:
     """What the float file takes there; before the trial, so that only one is on the device at a time."""
     if not is_asked(compilation.order, device):
         return None
     with compilation.line.stage("float32 on the device"):
-        return measure_float(compilation, device, runtime, key)
+        # The same samples as the trial's, so that the caches are as warm; a count is the same on any of them.
+        samples = compilation.golden.samples if device.kind == "emulated" else data.samples
+        return measure_float(compilation, device, runtime, key, samples)
 
 
 def _probe(installation: Installation, order: Order, line: Line, data: Data) -> Measurement:

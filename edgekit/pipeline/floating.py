@@ -19,6 +19,7 @@ from edgekit.pipeline.compile import Compilation
 from edgekit.pipeline.line import Line
 from edgekit.pipeline.order import Order
 from edgekit.pipeline.pack import pack_bundle
+from edgekit.samples import Samples
 
 
 def is_asked(order: Order, device: Transport) -> bool:
@@ -27,8 +28,10 @@ def is_asked(order: Order, device: Transport) -> bool:
     return order.profile.gates.not_slower is not None and order.profile.compresses and says
 
 
-def measure_float(compilation: Compilation, device: Transport, runtime: str, key: SigningKey) -> Floating:
-    """What the float file takes there, on the golden samples. It never stays. Raises what `flash` does."""
+def measure_float(
+    compilation: Compilation, device: Transport, runtime: str, key: SigningKey, samples: Samples
+) -> Floating:
+    """What the float file takes there, on `samples`. It never stays. Raises what `flash` does."""
     order = compilation.order
     plain = order.profile.model_copy(update={"prune": None, "recover": None, "quantize": None})
     # A line of its own: these stages are in the cache, and none of this build's.
@@ -36,7 +39,7 @@ def measure_float(compilation: Compilation, device: Transport, runtime: str, key
     with tempfile.TemporaryDirectory() as scratch, floating.lowered() as finished:
         bundle = pack_bundle(floating, finished(), key, Path(scratch))
         with on_trial(flash(bundle, device, runtime)) as installation:
-            measured = Installed(installation).measure(compilation.golden.samples, order.profile.probe)
+            measured = Installed(installation).measure(samples, order.profile.probe)
     return Floating(summarize(measured), measured.instructions)
 
 
