@@ -14,6 +14,11 @@ from edgekit.specs.sparsity import refusal
 from edgekit.specs.spec import Flag, Real, Spec, Whole
 from edgekit.specs.target import Precision, Runtime, Target
 
+PlanName = Literal["quick", "standard", "full"]
+PLANS: Mapping[str, tuple[int, float]] = MappingProxyType(
+    {"quick": (128, 10.0), "standard": (1024, 60.0), "full": (6636, 600.0)}
+)
+"""The least count and the least seconds."""
 NOTHING: Mapping[Precision, str] = MappingProxyType({})
 
 
@@ -70,11 +75,30 @@ class Gates(Spec):
 
 
 class Probe(Spec):
-    """How latency is measured: it stops when both minima are met."""
+    """How latency and accuracy are measured. Timing stops when both minima are met, as MLPerf's SingleStream does."""
 
-    min_count: Whole = Field(default=128, gt=0)
-    min_duration_s: Real = Field(default=10.0, ge=0)
+    plan: PlanName = "quick"
+    """Sets both minima, where they are not given: `quick` 128 and 10 s, `standard` 1,024 and 60 s, `full` 6,636 (what
+    the 99.9th percentile needs) and 600 s."""
+    min_count: Whole = Field(default=PLANS["quick"][0], gt=0)
+    min_duration_s: Real = Field(default=PLANS["quick"][1], ge=0)
+    processes: Whole = Field(default=3, gt=0)
+    """The model is loaded anew in each, and each times its share."""
     threads: Whole = Field(default=1, gt=0)
+    cpus: tuple[Whole, ...] | None = None
+    """The cores it may run on; all of them if not given."""
+    cool_down_s: Real = Field(default=60.0, ge=0)
+    """How long to wait, at most, for the temperature at the start before the next process."""
+    accuracy_limit_s: Real = Field(default=1800.0, gt=0)
+    """A device that would take longer over the evaluation set is given a stratified sample of it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _planned(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or given.get("plan") not in PLANS:
+            return given
+        count, duration_s = PLANS[given["plan"]]
+        return {"min_count": count, "min_duration_s": duration_s, **given}
 
 
 class Profile(Spec):
