@@ -95,8 +95,10 @@ def _endpoints(report: Report) -> Section:
 
 def _runs_on(side: EndpointRecord) -> str:
     environment = side.environment
-    threads = "1 thread" if environment.threads == 1 else f"{environment.threads} threads"
-    return f"{environment.cpu or environment.machine}, {threads}"
+    where = environment.cpu or environment.machine or environment.runtime
+    if environment.threads is None:
+        return where
+    return f"{where}, 1 thread" if environment.threads == 1 else f"{where}, {environment.threads} threads"
 
 
 def _metric(side: EndpointRecord) -> str:
