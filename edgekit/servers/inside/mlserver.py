@@ -1,4 +1,4 @@
-"""`python -m inside.mlserver SLOT NAME HTTP_PORT GRPC_PORT`: MLServer on loopback, while its standard input is open."""
+"""MLServer, with a runtime of ours."""
 
 from __future__ import annotations
 
@@ -52,7 +52,11 @@ def _metadata(name: str, dtype: str, shape: tuple[int, ...]) -> MetadataTensor:
     return MetadataTensor(name=name, datatype=NAMES.get(dtype, dtype.upper()), shape=[-1, *shape[1:]])
 
 
-async def main(slot: str, name: str, http_port: int, grpc_port: int) -> None:
+def serve(slot: Path, name: str, http_port: int, grpc_port: int) -> None:
+    asyncio.run(_serve(str(slot), name, http_port, grpc_port))
+
+
+async def _serve(slot: str, name: str, http_port: int, grpc_port: int) -> None:
     settings: Any = Settings(
         debug=False,
         host="127.0.0.1",
@@ -70,7 +74,3 @@ async def main(slot: str, name: str, http_port: int, grpc_port: int) -> None:
     if not running.done():
         await server.stop()
     await running
-
-
-if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))

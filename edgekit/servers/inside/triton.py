@@ -1,8 +1,9 @@
-"""`python -m inside.triton SLOT NAME HTTP_PORT GRPC_PORT`: Triton on loopback, while its standard input is open."""
+"""Triton, by pytriton: the server itself is another process, which asks this one by shared memory."""
 
 from __future__ import annotations
 
-import os
+import contextlib
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ RESTRICTED = ["shared-memory", "model-repository", "trace", "logging"]
 """What pytriton closes by itself, but for the statistics."""
 
 
-def main(slot: Path, name: str, http_port: int, grpc_port: int) -> None:
+def serve(slot: Path, name: str, http_port: int, grpc_port: int) -> None:
+    _sweep()
     model = Batches(slot)
 
     @batch  # type: ignore[untyped-decorator]
@@ -33,7 +35,7 @@ def main(slot: Path, name: str, http_port: int, grpc_port: int) -> None:
         grpc_address="127.0.0.1",
         grpc_port=grpc_port,
         allow_metrics=False,
-        exit_timeout_secs=0,
+        exit_timeout_secs=0,  # else it waits 30 s for clients that keep their connection
     )
     security = TritonSecurityConfig(restricted_endpoints=RESTRICTED)
     triton = Triton(config=config, security_config=security, workspace=slot.parent / "triton")
@@ -53,6 +55,10 @@ def _tensor(name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Tensor:
     return Tensor(name=name, dtype=dtype.type, shape=shape[1:])
 
 
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
-    os._exit(0)  # threads of its client would be waited for
+def _sweep() -> None:
+    """Remove the shared memory of servers that were killed: `pytrtion`, as pytriton spells it, and their process id."""
+    for path in Path("/dev/shm").glob("pytrtion*-*"):  # noqa: S108
+        found = re.match(r"pytrtion(\d+)-", path.name)
+        if found and not Path("/proc", found[1]).is_dir():
+            with contextlib.suppress(OSError):
+                path.unlink()
