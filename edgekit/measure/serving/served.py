@@ -10,7 +10,7 @@ from edgekit.measure.serving.asking import Asking, opened
 from edgekit.measure.serving.client import Access
 from edgekit.measure.serving.edges import matched
 from edgekit.measure.serving.patience import patiently
-from edgekit.measure.serving.timed import timed
+from edgekit.measure.serving.timed import Timing
 from edgekit.measure.shards import Shards, answered
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
@@ -39,7 +39,7 @@ class Served:
         asking = Asking(self.access.as_described(description), matched(self.project, description))
         with opened(asking.access) as client:
             # Latency first, of a server that is not under load.
-            timing = timed(client, asking, samples, probe, description.server)
+            timing = Timing(client, asking, description.server, load_ns).of(samples, probe)
         mine = self.shards.of(self.access.address, self.access.address.model, description, samples.digest)
         outputs, pace = answered(samples, asking.answers, mine)
         return Measurement(
@@ -52,6 +52,7 @@ class Served:
             peak_rss_bytes=None,
             environment=_environment(description.server),
             validity=timing.validity,
+            processes=timing.processes,
             server=timing.server,
             samples_per_s=pace or None,
         )
