@@ -41,11 +41,12 @@ def latency(
     On the cores `cpus`, if any are named. `cool` holds a temperature to wait for, in °C, and the seconds to wait at
     most. Raises RunnerError.
     """
-    pin(cpus)
+    if cpus:
+        pin(cpus)
     cooled = cool_down(*cool) if cool else None
     before = conditions()
     power = meter()
-    idle = idle_watts(IDLE_S) if power else None
+    idle = idle_watts(power, IDLE_S) if power else None
     manifest = read_manifest(slot)
     columns = read_columns(inputs, manifest.inputs)
     samples = cycled(columns)

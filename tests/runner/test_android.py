@@ -10,7 +10,7 @@ from edgekit.runner import android
 from edgekit.runner.conditions import conditions
 from tests.runner.board import install, plant
 
-# A Samsung A52 5G with Android 12: https://android.stackexchange.com/questions/246774, shortened, and hotter in the cache
+# A Samsung A52 5G with Android 12: https://android.stackexchange.com/questions/246774, shortened, hotter in the cache
 # to tell the two lists apart.
 SAMSUNG = """IsStatusOverride: false
 ThermalEventListeners:
