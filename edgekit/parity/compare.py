@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -47,8 +47,8 @@ class Side:
     instructions: int | None
     environment: Environment
     processes: tuple[Process, ...]
-    medians_ns: tuple[int, ...]
-    """Of the processes, in order."""
+    medians_ns: tuple[int | None, ...]
+    """Of the processes, in order; None for one that timed nothing."""
     model_rss_bytes: int | None
     around: Around | None
     energy: Energy | None
@@ -140,7 +140,6 @@ def summarize(measurement: Measurement) -> Latency:
     latency = measurement.latency_ns
     measured = len(latency) > 0
     known = measured or measurement.environment.kind == "emulated"
-    medians_ns = _medians_ns(measurement)
     return Latency(
         count=len(latency),
         valid=measurement.validity.valid and measured,
@@ -150,20 +149,23 @@ def summarize(measurement: Measurement) -> Latency:
         p95_ns=percentile_ns(latency, 95),
         p99_ns=percentile_ns(latency, 99),
         p999_ns=percentile_ns(latency, 99.9),
-        between_runs=_spread(medians_ns) if len(medians_ns) > 1 else None,
+        between_runs=_spread([median for median in _medians_ns(measurement) if median is not None]),
     )
 
 
-def _medians_ns(measurement: Measurement) -> tuple[int, ...]:
-    """Of each process. One that timed nothing has none."""
+def _medians_ns(measurement: Measurement) -> tuple[int | None, ...]:
+    """Of each process; None for one that timed nothing."""
     counts = [process.count for process in measurement.processes]
     if counts and sum(counts) != len(measurement.latency_ns):
         raise DataError(f"the processes timed {sum(counts)} inferences, {len(measurement.latency_ns)} came back")
     parts = np.split(measurement.latency_ns, np.cumsum(counts)[:-1]) if counts else []
-    return tuple(round(float(np.median(part))) for part in parts if len(part))
+    return tuple(percentile_ns(part, 50) for part in parts)
 
 
-def _spread(medians_ns: tuple[int, ...]) -> float:
+def _spread(medians_ns: Sequence[int]) -> float | None:
+    """From the smallest to the largest, over their median."""
+    if len(medians_ns) < 2:
+        return None
     return (max(medians_ns) - min(medians_ns)) / max(float(np.median(medians_ns)), 1.0)
 
 
