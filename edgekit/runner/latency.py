@@ -46,7 +46,7 @@ def latency(
     cooled = cool_down(*cool) if cool else None
     before = conditions()
     power = meter()
-    idle = idle_watts(power, IDLE_S) if power else None
+    idle = idle_watts(IDLE_S) if power else None
     manifest = read_manifest(slot)
     columns = read_columns(inputs, manifest.inputs)
     samples = cycled(columns)
