@@ -49,8 +49,8 @@ def temperatures(said: str) -> dict[str, float]:
     """Degrees Celsius by sensor in `dumpsys thermalservice`: as they are now, or else as the service last heard."""
     for heading in HEADINGS:
         _, _, section = said.partition(heading)
-        lines = (re.match(SENSOR, line, re.ASCII) for line in section.splitlines()[1:])
-        sensors = [line.groups() for line in takewhile(bool, lines) if line]
+        lines = takewhile(lambda line: line.strip().startswith("Temperature{"), section.splitlines()[1:])
+        sensors = [sensor.groups() for sensor in (re.match(SENSOR, line, re.ASCII) for line in lines) if sensor]
         degrees = {name: celsius(float(value) * 1e3) for value, kind, name in sensors if int(kind) in DEGREES}
         known = {name: value for name, value in degrees.items() if value is not None}
         if known:

@@ -29,12 +29,15 @@ def meter(root: Path = ROOT) -> Meter | None:
     return rails.meter(root) or rapl.meter(root) or gauge.meter(root)
 
 
-def idle_watts(meter: Meter, seconds: float) -> float | None:
-    """What the machine draws while this program sleeps for `seconds`; None if the meter falls silent."""
-    meter.start()
+def idle_watts(seconds: float, root: Path = ROOT) -> float | None:
+    """What the machine draws while this program sleeps for `seconds`; None without a sensor."""
+    found = meter(root)
+    if found is None:
+        return None
+    found.start()
     deadline = time.monotonic() + seconds
     while (left_s := deadline - time.monotonic()) > 0:
         time.sleep(min(PERIOD_S, left_s))
-        meter.look()
-    said = meter.stop()
+        found.look()
+    said = found.stop()
     return said["joules"] / said["seconds"] if said else None

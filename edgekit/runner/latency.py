@@ -41,7 +41,8 @@ def latency(
     On the cores `cpus`, if any are named. `cool` holds a temperature to wait for, in °C, and the seconds to wait at
     most. Raises RunnerError.
     """
-    pin(cpus)
+    if cpus:
+        pin(cpus)
     cooled = cool_down(*cool) if cool else None
     before = conditions()
     power = meter()

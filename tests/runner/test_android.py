@@ -10,8 +10,8 @@ from edgekit.runner import android
 from edgekit.runner.conditions import conditions
 from tests.runner.board import install, plant
 
-# A Samsung A52 5G with Android 12: https://android.stackexchange.com/questions/246774, shortened, and hotter in the cache
-# to tell the two lists apart.
+# A Samsung A52 5G with Android 12: https://android.stackexchange.com/questions/246774, shortened, and hotter
+# in the cache to tell the lists apart.
 SAMSUNG = """IsStatusOverride: false
 ThermalEventListeners:
 \tcallbacks: 1
@@ -40,6 +40,20 @@ Current temperatures from HAL:
 Current cooling devices from HAL:
 \tCoolingDevice{mValue=0, mType=2, mName=tpu_cooling}
 Temperature static thresholds from HAL:
+"""
+# A Pixel, shortened: https://github.com/google/skia-buildbot, machine/go/machine/processor/impl_test.go
+PIXEL = """Current temperatures from HAL:
+\tTemperature{mValue=8900.0, mType=7, mName=soft_ocp_gpu, mStatus=0}
+\tTemperature{mValue=25.000002, mType=9, mName=TPU, mStatus=0}
+\tTemperature{mValue=1300.0, mType=6, mName=smpl_gm, mStatus=0}
+\tTemperature{mValue=0.0, mType=8, mName=soc, mStatus=0}
+\tTemperature{mValue=26.000002, mType=0, mName=BIG, mStatus=0}
+\tTemperature{mValue=-0.117000006, mType=-1, mName=USB2-MINUS-USB, mStatus=0}
+\tTemperature{mValue=24.83324, mType=3, mName=VIRTUAL-SKIN, mStatus=0}
+\tTemperature{mValue=1.0, mType=6, mName=battery_cycle, mStatus=0}
+\tTemperature{mValue=22.1, mType=2, mName=battery, mStatus=0}
+Current cooling devices from HAL:
+\tCoolingDevice{mValue=0, mType=2, mName=thermal-cpufreq-0}
 """
 # https://gh0st.tistory.com/6, Samsung, Android 8; the second of a console: http://ppmy.cn/news/1423084.html
 PHONE = """Current Battery Service state:
@@ -104,17 +118,17 @@ def test_a_service_without_a_driver_has_what_it_last_heard() -> None:
 
 
 def test_volts_and_percents_of_a_battery_are_no_degrees() -> None:
-    # Types 6 to 8 of a Pixel, whose HAL counts battery limits among its temperatures.
-    said = "Current temperatures from HAL:\n" + "".join(
-        f"\tTemperature{{mValue={value}, mType={kind}, mName={name}, mStatus=0}}\n"
-        for value, kind, name in (
-            ("28.5", 0, "BIG"),
-            ("60.0", 8, "soc"),
-            ("4.2", 6, "vbat"),
-            ("-5700.0", -1, "virtual"),
-        )
-    )
-    assert android.temperatures(said) == {"BIG": 28.5}
+    assert android.temperatures(PIXEL) == {
+        "TPU": 25.000002,
+        "BIG": 26.000002,
+        "VIRTUAL-SKIN": 24.83324,
+        "battery": 22.1,
+    }
+
+
+def test_a_sensor_that_is_no_number_hides_no_other() -> None:
+    said = PIXEL.replace("mValue=8900.0", "mValue=NaN")
+    assert android.temperatures(said) == android.temperatures(PIXEL)
 
 
 @pytest.mark.parametrize(

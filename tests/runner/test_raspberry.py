@@ -41,7 +41,7 @@ def test_the_firmware_says_what_holds_it_back_now_and_did_since_it_was_started(
 def test_where_the_program_may_not_ask_the_kernels_file_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # https://forums.raspberrypi.com: what vcgencmd says to users outside of the group `video`.
+    # Of a user outside of the group `video`: https://github.com/MichaIng/DietPi/issues/5970
     install(tmp_path / "bin", {"vcgencmd": "echo 'VCHI initialization failed' && exit 255"}, monkeypatch)
     # https://github.com/custom-components/sensor.rpi_power/issues/6
     found = conditions(plant(tmp_path, {**MODEL, raspberry.SYSFS: "80008\n"}))
