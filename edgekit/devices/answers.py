@@ -60,6 +60,26 @@ class Moved(Spec):
     changed: bool
 
 
+class TracedOperator(Spec):
+    """An operator that a runtime traced. `delegate` is None if the runtime's own kernel ran it."""
+
+    kind: str
+    name: str
+    delegate: str | None
+
+
+class Traced(Spec):
+    """What a trace holds; the times of the whole and of `operators`, in order, are in files."""
+
+    format: str
+    runtime: str
+    threads: int
+    count: int
+    info: Info
+    note: str
+    operators: tuple[TracedOperator, ...]
+
+
 class Difference(Spec):
     """How far an output is from its golden one, in real units; `worst` is None if it is not finite."""
 

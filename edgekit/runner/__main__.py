@@ -79,6 +79,10 @@ def _model(asked: argparse.Namespace) -> dict[str, Any]:
 
     if asked.verb == "selftest":
         return selftest(asked.slot, asked.threads)
+    if asked.verb == "operators":
+        from .operators import operators
+
+        return operators(asked.slot, asked.inputs, asked.out, asked.count, asked.threads)
     if asked.verb == "accuracy":
         return accuracy(asked.slot, asked.inputs, asked.out, asked.threads)
     if asked.verb == "instructions":
@@ -96,14 +100,14 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("info")
     _slots_parser(verbs.add_parser("slots"))
-    for name in ("selftest", "latency", "instructions", "accuracy"):
+    for name in ("selftest", "latency", "instructions", "accuracy", "operators"):
         verb = verbs.add_parser(name)
         verb.add_argument("slot", type=Path)
         verb.add_argument("--threads", type=int, default=1)
         if name != "selftest":
             verb.add_argument("--inputs", type=Path, required=True)
             verb.add_argument("--out", type=Path, required=True)
-        if name == "instructions":
+        if name in ("instructions", "operators"):
             verb.add_argument("--count", type=_at_least_one, required=True)
         if name == "latency":
             verb.add_argument("--min-count", type=int, required=True)

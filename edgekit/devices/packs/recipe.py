@@ -115,7 +115,7 @@ RECIPES = (
     Recipe(
         "executorch",
         "pte",
-        Files(("executorch-*", "executorch/lib/libexecutorch*.so"), (*UNREAD, "*_openvino.so", "*_etdump.so")),
+        Files(("executorch-*", "executorch/lib/libexecutorch*.so"), (*UNREAD, "*_openvino.so")),
     ),
 )
 
