@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from edgekit.ir.artifact import Format
+from edgekit.ir.signature import Signature
 from edgekit.specs.spec import Spec
 
 SlotState = Literal["empty", "trial", "committed", "failed"]
@@ -78,6 +80,15 @@ class Traced(Spec):
     info: Info
     note: str
     operators: tuple[TracedOperator, ...]
+
+
+class Described(Spec):
+    """What a bare model file takes and gives, and the files beside it that belong to it."""
+
+    format: Format
+    runtime: str
+    signature: Signature
+    files: tuple[str, ...]
 
 
 class Difference(Spec):

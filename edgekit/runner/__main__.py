@@ -59,6 +59,10 @@ def _do(asked: argparse.Namespace) -> dict[str, Any]:
         return {**system.info(), "runtimes": installed()}
     if asked.verb == "slots":
         return _slots(asked)
+    if asked.verb == "describe":
+        from .describe import describe
+
+        return describe(asked.model, asked.format)
     with slots.in_use(asked.slot):
         return _model(asked)
 
@@ -100,6 +104,9 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("info")
     _slots_parser(verbs.add_parser("slots"))
+    describe = verbs.add_parser("describe")
+    describe.add_argument("model", type=Path)
+    describe.add_argument("--format", required=True)
     for name in ("selftest", "latency", "instructions", "accuracy", "operators"):
         verb = verbs.add_parser(name)
         verb.add_argument("slot", type=Path)

@@ -13,6 +13,7 @@ from .errors import RunnerError
 from .manifest import no_options
 
 if TYPE_CHECKING:
+    from .edges import Edges
     from .manifest import Manifest, Tensor
     from .runtimes import Call
     from .tensors import Array
@@ -57,6 +58,11 @@ class ExecuTorchNative:
                 raise RunnerError("run", error.value.decode())
 
         return ExecuTorchTrace(call, write, manifest.model, scratch)
+
+    def edges(self, model: Path) -> Edges:
+        from .edges import of_pte
+
+        return of_pte(model)
 
     def _opened(self, manifest: Manifest, threads: int, load: Any) -> tuple[Call, ctypes.c_void_p]:
         no_options(manifest)

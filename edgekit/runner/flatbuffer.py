@@ -44,6 +44,14 @@ class Table:
         for entry in range(at + 4, at + 4 + 4 * self._number("I", at), 4):
             yield Table(self._data, entry + self._number("I", entry))
 
+    def numbers(self, field: int) -> list[int]:
+        """A list of int32."""
+        at = self._target(field)
+        if at is None:
+            return []
+        count = self._number("I", at)
+        return list(struct.unpack(f"<{count}i", self._bytes(at + 4, 4 * count)))
+
     def _target(self, field: int) -> int | None:
         """Where what a field points to begins."""
         at = self._place(field)

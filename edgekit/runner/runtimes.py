@@ -15,6 +15,7 @@ from .errors import RunnerError
 from .manifest import no_options
 
 if TYPE_CHECKING:
+    from .edges import Edges
     from .manifest import Manifest
     from .tensors import Array
     from .trace import Trace
@@ -41,6 +42,10 @@ class Runtime(Protocol):
 
     def trace(self, manifest: Manifest, threads: int, scratch: Path) -> Trace:
         """The same model, loaded so that it is traced; `scratch` is a folder for what is written meanwhile."""
+        ...
+
+    def edges(self, model: Path) -> Edges:
+        """What a bare file takes and gives."""
         ...
 
 
@@ -104,6 +109,11 @@ class ExecuTorch:
 
         return ExecuTorchTrace(call, write, manifest.model, scratch)
 
+    def edges(self, model: Path) -> Edges:
+        from .edges import of_pte
+
+        return of_pte(model)
+
     def _opened(self, manifest: Manifest, threads: int, traced: bool) -> tuple[Call, Any]:
         no_options(manifest)
         from_numpy = self._torch.from_numpy
@@ -134,6 +144,11 @@ class Onnx:
         options.enable_profiling = True
         options.profile_file_prefix = str(scratch / "trace")
         return OnnxTrace(*self._opened(manifest, threads, options))
+
+    def edges(self, model: Path) -> Edges:
+        from .edges import of_onnx
+
+        return of_onnx(self._runtime.InferenceSession(str(model), providers=["CPUExecutionProvider"]))
 
     def _opened(self, manifest: Manifest, threads: int, options: Any) -> tuple[Call, Any]:
         options.intra_op_num_threads = threads
@@ -190,6 +205,11 @@ class TFLite:
         taken, given = interpreter.get_input_details(), interpreter.get_output_details()
         names = [detail["name"] for detail in taken], [detail["name"] for detail in given]
         return litert.LiteRtTrace(library, manifest, threads, names)
+
+    def edges(self, model: Path) -> Edges:
+        from .edges import of_tflite
+
+        return of_tflite(self._interpreter(model_path=str(model)))
 
 
 def _executorch(distribution: str) -> Runtime:
