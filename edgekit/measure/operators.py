@@ -12,7 +12,9 @@ from edgekit.devices.answers import Traced
 from edgekit.devices.flash import Installation
 from edgekit.errors import ProbeError
 from edgekit.ir.measurement import Array
-from edgekit.measure.sent import INFERENCE_S, START_S, fetched, sent
+from edgekit.measure.asking import asking
+from edgekit.measure.processes import cycled
+from edgekit.measure.real_time import check_real_time
 from edgekit.samples import Samples
 
 COUNT = 100
@@ -75,22 +77,12 @@ def operators(installation: Installation, samples: Samples, count: int = COUNT, 
 
     Raises ProbeError if the run fails or the device is emulated, DeviceBusy, Unreachable, StorageError.
     """
-    device = installation.transport
-    if device.kind == "emulated":
-        raise ProbeError(
-            f"{device.url}: an emulated device has no time of its own, so its operators have none",
-            hint="probe a real device, or this machine: --device local://",
-        )
-    limit_s = START_S + INFERENCE_S * (count + WARM_UP_COUNT)
-    with sent(installation, samples) as remote:
-        folders = ("--inputs", remote / "inputs", "--out", remote / "out")
-        argv = (*folders, "--count", count, "--threads", threads)
-        answer = installation.runner.ask(
-            Traced, "operators", installation.slot, *argv, timeout=limit_s, failure=ProbeError
-        )
-        whole_ns = fetched(installation, remote / "out" / "whole_ns.npy", count)
-        operator_ns = fetched(installation, remote / "out" / "operator_ns.npy", count)
-    return _summed(answer, whole_ns, operator_ns)
+    check_real_time(installation.transport)
+    with asking(installation) as asked:
+        asked.send(cycled(samples), "cycled")
+        argv = ("--count", count, "--threads", threads)
+        answer = asked.ask(Traced, "operators", "cycled", *argv, timeout=asked.limit(count + WARM_UP_COUNT))
+        return _summed(answer, asked.fetch("whole_ns", count), asked.fetch("operator_ns", count))
 
 
 def chrome_trace(found: Operators) -> str:

@@ -21,7 +21,7 @@ from edgekit.ir.measurement import Array
 from edgekit.samples import Samples
 
 Outputs = Mapping[str, Array]
-FIRST = 64
+FIRST = 256
 """Samples in the first shard, which tells the pace."""
 SHARD_S = 30.0
 SHARD_BYTES = 64 << 20
@@ -53,8 +53,11 @@ def shards_in(cache: Cache, tell: Callable[[str], None]) -> Shards:
     return Shards(cache.root / "probes", tell)
 
 
-def answered(samples: Samples, ask: Callable[[Samples], Outputs], shards: Shards) -> tuple[dict[str, Array], float]:
-    """Every output, [N, …] by name in the order of `samples`, and how many samples a second came.
+def answered(
+    samples: Samples, ask: Callable[[Samples], Outputs], shards: Shards
+) -> tuple[dict[str, Array], float | None]:
+    """Every output, [N, …] by name in the order of `samples`, and how many samples a second came; None if all
+    of them were kept from before.
 
     `ask` is called with stretches of `samples`, one after another. What it raises passes through, with a word on what
     was kept; the next call with the same `keep` asks only for the rest. Raises StorageError.
@@ -67,7 +70,7 @@ def answered(samples: Samples, ask: Callable[[Samples], Outputs], shards: Shards
             error.add_note(f"{run.done:,} of {len(samples):,} samples are kept: the same command goes on from there")
         raise
     _forget(shards.keep)
-    return run.outputs(), run.pace or 0.0
+    return run.outputs(), run.pace
 
 
 @dataclass

@@ -78,20 +78,30 @@ def _slots(asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def _model(asked: argparse.Namespace) -> dict[str, Any]:
-    from .probe import accuracy, instructions, latency
-    from .selftest import selftest
-
     if asked.verb == "selftest":
+        from .selftest import selftest
+
         return selftest(asked.slot, asked.threads)
+    if asked.verb == "throughput":
+        from .throughput import throughput
+
+        return throughput(asked.slot, asked.inputs, asked.threads, asked.instances, asked.min_duration)
+    folders = asked.slot, asked.inputs, asked.out
     if asked.verb == "operators":
         from .operators import operators
 
-        return operators(asked.slot, asked.inputs, asked.out, asked.count, asked.threads)
+        return operators(*folders, asked.count, asked.threads)
     if asked.verb == "accuracy":
-        return accuracy(asked.slot, asked.inputs, asked.out, asked.threads)
+        from .accuracy import accuracy
+
+        return accuracy(*folders, asked.threads, dict(asked.sha256))
     if asked.verb == "instructions":
-        return instructions(asked.slot, asked.inputs, asked.out, asked.count, asked.threads)
-    return latency(asked.slot, asked.inputs, asked.out, asked.min_count, asked.min_duration, asked.threads)
+        from .instructions import instructions
+
+        return instructions(*folders, asked.count, asked.threads)
+    from .latency import latency
+
+    return latency(*folders, asked.min_count, asked.min_duration, asked.threads, asked.cpu, asked.cool)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -107,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     describe = verbs.add_parser("describe")
     describe.add_argument("model", type=Path)
     describe.add_argument("--format", required=True)
-    for name in ("selftest", "latency", "instructions", "accuracy", "operators"):
+    for name in ("selftest", "latency", "instructions", "accuracy", "operators", "throughput"):
         verb = verbs.add_parser(name)
         verb.add_argument("slot", type=Path)
         verb.add_argument("--threads", type=int, default=1)
@@ -116,9 +126,16 @@ def _parser() -> argparse.ArgumentParser:
             verb.add_argument("--out", type=Path, required=True)
         if name in ("instructions", "operators"):
             verb.add_argument("--count", type=_at_least_one, required=True)
+        if name in ("latency", "throughput"):
+            verb.add_argument("--min-duration", type=float, required=True)
+        if name == "throughput":
+            verb.add_argument("--instances", type=_at_least_one, required=True)
         if name == "latency":
             verb.add_argument("--min-count", type=int, required=True)
-            verb.add_argument("--min-duration", type=float, required=True)
+            verb.add_argument("--cpu", type=int, action="append", default=[])
+            verb.add_argument("--cool", type=float, nargs=2)
+        if name == "accuracy":
+            verb.add_argument("--sha256", nargs=2, action="append", default=[])
     return parser
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,13 @@ from . import system
 from .manifest import Manifest
 from .runtimes import installed, load, open_runtime
 from .tensors import check_outputs, empty_columns, row
+from .whole import digest_of_file
 
 if TYPE_CHECKING:
-    from .runtimes import Call
+    from .runtimes import Call, Runtime
     from .tensors import Array
+
+    Load = Callable[[Runtime, Manifest, int], Call]
 
 
 @dataclass(frozen=True)
@@ -23,16 +27,18 @@ class Model:
     manifest: Manifest
     call: Call
     facts: dict[str, Any]
-    """As the host reads them: load_ns, first_ns, peak_rss_bytes after the first inference, runtime, threads, info."""
+    """As the host reads them: load_ns, first_ns, peak_rss_bytes after the first inference, empty_rss_bytes before the
+    model was loaded, model_sha256, runtime, threads, info."""
 
     @classmethod
-    def load(cls, manifest: Manifest, threads: int, first: list[Array]) -> Model:
-        """Load the model and run it on the sample `first`.
+    def load(cls, manifest: Manifest, threads: int, first: list[Array], load: Load = load) -> Model:
+        """Load the model, by `load`, and run it on the sample `first`.
 
         Raises RunnerError: runtime, load, or run if its outputs are not what the manifest says.
         """
         info = {**system.info(), "runtimes": installed()}
         label, runtime = open_runtime(manifest.format)
+        empty_rss_bytes = system.rss_bytes()
         started = perf_counter_ns()
         call = load(runtime, manifest, threads)
         loaded = perf_counter_ns()
@@ -43,8 +49,10 @@ class Model:
             "load_ns": loaded - started,
             "first_ns": ran - loaded,
             "peak_rss_bytes": system.peak_rss_bytes(),
+            "empty_rss_bytes": empty_rss_bytes,
             "runtime": label,
             "threads": threads,
+            "model_sha256": digest_of_file(manifest.model),
             "info": info,
         }
         return cls(manifest, call, facts)

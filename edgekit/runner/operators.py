@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import system
 from .errors import RunnerError
 from .manifest import read_manifest
-from .runtimes import installed, load_errors, open_runtime
-from .tensors import check_outputs, read_columns, row
+from .model import Model
+from .runtimes import load_errors
+from .tensors import cycled, read_columns, save
 
 if TYPE_CHECKING:
+    from .manifest import Manifest
+    from .runtimes import Call, Runtime
     from .tensors import Array
-    from .trace import Inference
+    from .trace import Inference, Trace
 
-CYCLED = 32
-"""Samples that are taken in turn, at most: they are held in memory."""
 WARM_UP_COUNT, WARM_UP_S = 8, 1.0
 
 
@@ -30,28 +30,31 @@ def operators(slot: Path, inputs: Path, out: Path, count: int, threads: int) -> 
     what the K are, in the order in which they ran. One that an inference left out took 0. Raises RunnerError.
     """
     manifest = read_manifest(slot)
-    columns = read_columns(inputs, manifest.inputs)
-    samples = [row(columns, i) for i in range(min(CYCLED, len(columns[0])))]
-    label, runtime = open_runtime(manifest.format)
+    samples = cycled(read_columns(inputs, manifest.inputs))
     out.mkdir(parents=True, exist_ok=True)
-    with load_errors(manifest):
-        trace = runtime.trace(manifest, threads, out)
+    traces: list[Trace] = []
+
+    def load(runtime: Runtime, manifest: Manifest, threads: int) -> Call:
+        with load_errors(manifest):
+            traces.append(runtime.trace(manifest, threads, out))
+        return traces[0].call
+
+    model = Model.load(manifest, threads, samples[0], load)
     deadline = perf_counter() + WARM_UP_S
     for i in range(WARM_UP_COUNT):
-        check_outputs(trace.call(samples[i % len(samples)]), manifest.outputs)
+        model.call(samples[i % len(samples)])
         if perf_counter() > deadline:
             break
     for i in range(count):
-        trace.call(samples[i % len(samples)])
-    found = trace.inferences()[-count:]
+        model.call(samples[i % len(samples)])
+    found = traces[0].inferences()[-count:]
     if len(found) < count:
         raise RunnerError("run", f"the runtime traced {len(found)} of {count} inferences")
     described, taken = _table(found)
-    np.save(out / "whole_ns.npy", np.array([inference.whole_ns for inference in found], np.int64))
-    np.save(out / "operator_ns.npy", taken)
-    info = {**system.info(), "runtimes": installed()}
-    facts = {"format": manifest.format, "runtime": label, "threads": threads, "info": info, "count": count}
-    return {**facts, "note": trace.note, "operators": described}
+    save(out / "whole_ns.npy", np.array([inference.whole_ns for inference in found], np.int64))
+    save(out / "operator_ns.npy", taken)
+    facts = {**model.facts, "format": manifest.format, "count": count}
+    return {**facts, "note": traces[0].note, "operators": described}
 
 
 def _table(found: list[Inference]) -> tuple[list[dict[str, Any]], Array]:

@@ -87,7 +87,7 @@ def test_our_reader_of_etdumps_agrees_with_executorchs_own(bare: Bare, tmp_path:
     events = [(name, [ms * 1e6 for ms in raw]) for name, raw in json.loads(said.splitlines()[-1])]
     theirs = {name: taken for name, taken in events if name == etdump.WHOLE or name.endswith(" #1")}
     assert [inference.whole_ns for inference in ours] == pytest.approx(theirs.pop(etdump.WHOLE), abs=1)
-    assert len(ours) == COUNT + 8
+    assert len(ours) > COUNT
     assert len(theirs) == 5
     for name, taken in theirs.items():
         assert [_ns(inference, name) for inference in ours] == pytest.approx(taken, abs=1)
