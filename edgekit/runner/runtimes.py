@@ -196,9 +196,11 @@ class TFLite:
         from . import litert
         from .trace import Untraced
 
-        library = Path(str(self._module.__file__)).with_name(litert.LIBRARY)
+        # In its package, or where a runtime pack has it.
+        places = Path(str(self._module.__file__)).parent, Path(sys.prefix) / "lib"
+        library = next((place / litert.LIBRARY for place in places if (place / litert.LIBRARY).is_file()), None)
         known = (_version(self._distribution) or "").startswith(litert.KNOWN)
-        if self._distribution != "ai-edge-litert" or not known or not library.is_file():
+        if self._distribution != "ai-edge-litert" or not known or library is None:
             note = f"this {self._distribution} has no tool for it that is known here: the whole is all there is"
             return Untraced(self.load(manifest, threads), note)
         interpreter = self._interpreter(model_path=str(manifest.model))
