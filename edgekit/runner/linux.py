@@ -110,8 +110,8 @@ def _throttled(root: Path) -> list[str] | None:
 
 
 def _slows_down(cooling: str) -> bool:
-    # `cpufreq-cpu0` since Linux 5.11, `thermal-cpufreq-0` before, `Processor` by ACPI; `…-throttle-alert` is NVIDIA's.
-    return "cpufreq" in cooling or cooling == "Processor" or cooling.endswith("-throttle-alert")
+    # `cpufreq-cpu0` since Linux 5.11, `thermal-cpufreq-0` before; x86 has two of its own; the alerts are NVIDIA's.
+    return "cpufreq" in cooling or cooling in ("Processor", "intel_powerclamp") or cooling.endswith("-throttle-alert")
 
 
 def _throttle_events(root: Path) -> int | None:

@@ -118,6 +118,17 @@ def test_a_heavier_load_is_known_better_and_an_unsteady_one_worse(tmp_path: Path
     assert unsteady["uncertainty"] > 0.1
 
 
+def test_a_reading_that_is_only_repeated_tells_nothing_new(tmp_path: Path) -> None:
+    fresh = span(
+        rail(tmp_path, "VDD_IN", 5.0, 1.0), *[lambda i=i: rail(tmp_path, "VDD_IN", 5.0, 1 + i % 2) for i in range(8)]
+    )
+    rail(tmp_path, "VDD_IN", 5.0, 1.0)
+    stale = span(tmp_path, *[lambda i=i: rail(tmp_path, "VDD_IN", 5.0, 1 + i // 4) for i in range(8)])
+    assert fresh is not None
+    assert stale is not None
+    assert stale["uncertainty"] > 1.5 * fresh["uncertainty"]
+
+
 def test_a_ramp_is_integrated_by_trapezoids(tmp_path: Path) -> None:
     rail(tmp_path, "VDD_IN", 5.0, 1.0)
     found = meter(tmp_path)
