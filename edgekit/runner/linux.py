@@ -127,8 +127,8 @@ def _battery(root: Path) -> dict[str, Any]:
         # "Unknown" is what the kernel says when the gauge does not tell.
         charging = None if status in (None, "", "Unknown") else status == "Charging"
         percent = number(supply / "capacity")
-        known = percent is not None and 0 <= percent <= 100
-        return {"battery_percent": float(percent) if percent is not None and known else None, "charging": charging}
+        known = float(percent) if percent is not None and 0 <= percent <= 100 else None
+        return {"battery_percent": known, "charging": charging}
     return {"battery_percent": None, "charging": None}
 
 
