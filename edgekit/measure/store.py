@@ -16,7 +16,16 @@ from pydantic import Field
 
 from edgekit.atomic import write
 from edgekit.errors import DataError, SpecError
-from edgekit.ir.measurement import Array, Environment, Measurement, Validity
+from edgekit.ir.measurement import (
+    Around,
+    Array,
+    Energy,
+    Environment,
+    Measurement,
+    Process,
+    ServerTime,
+    Validity,
+)
 from edgekit.specs.spec import Spec, parse
 
 OUTPUT = "output/"
@@ -33,6 +42,12 @@ class _Record(Spec):
     environment: Environment
     validity: Validity
     instructions: int | None = None
+    processes: tuple[Process, ...] = ()
+    model_rss_bytes: int | None = None
+    around: Around | None = None
+    energy: Energy | None = None
+    server: ServerTime | None = None
+    samples_per_s: float | None = None
 
 
 def save(measurement: Measurement, path: Path) -> None:
@@ -52,6 +67,12 @@ def save(measurement: Measurement, path: Path) -> None:
         environment=measurement.environment,
         validity=measurement.validity,
         instructions=measurement.instructions,
+        processes=measurement.processes,
+        model_rss_bytes=measurement.model_rss_bytes,
+        around=measurement.around,
+        energy=measurement.energy,
+        server=measurement.server,
+        samples_per_s=measurement.samples_per_s,
     )
     written = json.dumps(record.model_dump(by_alias=True, mode="json"), indent=2, sort_keys=True) + "\n"
     # The record goes last: it names the arrays it belongs to.
@@ -78,6 +99,12 @@ def load(path: Path) -> Measurement:
         environment=record.environment,
         validity=record.validity,
         instructions=record.instructions,
+        processes=record.processes,
+        model_rss_bytes=record.model_rss_bytes,
+        around=record.around,
+        energy=record.energy,
+        server=record.server,
+        samples_per_s=record.samples_per_s,
     )
 
 

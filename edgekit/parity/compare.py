@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edgekit.errors import DataError
-from edgekit.ir.measurement import Array, Environment, Measurement
+from edgekit.ir.measurement import Around, Array, Energy, Environment, Measurement, Process, ServerTime
 from edgekit.ir.sqnr import sqnr_db
+from edgekit.parity.histogram import Histogram, side_by_side
 from edgekit.parity.metrics import Metric
 from edgekit.parity.statistics import Estimate, mcnemar_p, paired_bootstrap, percentile_ns, wilson
 
@@ -24,7 +25,13 @@ class Latency:
     """Why it is not valid."""
     p50_ns: int | None
     p90_ns: int | None
+    p95_ns: int | None
     p99_ns: int | None
+    p999_ns: int | None
+    between_runs: float | None = None
+    """By what share of their median the medians of the processes differ; None for fewer than two processes."""
+    histogram: Histogram | None = None
+    """On the same edges as that of the endpoint it is compared with; None where nothing was timed."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,14 @@ class Side:
     peak_rss_bytes: int | None
     instructions: int | None
     environment: Environment
+    processes: tuple[Process, ...]
+    medians_ns: tuple[int | None, ...]
+    """Of the processes, in order; None for one that timed nothing."""
+    model_rss_bytes: int | None
+    around: Around | None
+    energy: Energy | None
+    server: ServerTime | None
+    samples_per_s: float | None
 
 
 @dataclass(frozen=True)
@@ -105,11 +120,12 @@ def compare(reference: Measurement, candidate: Measurement, metric: Metric) -> C
     labels = reference.labels
     metric.check(expected, labels)
     scores, candidate_scores = metric.scores(expected, labels), metric.scores(got, labels)
+    theirs, ours = side_by_side(reference.latency_ns, candidate.latency_ns)
     return Comparison(
         metric=metric.name,
         samples=len(labels),
-        reference=_side(reference, scores),
-        candidate=_side(candidate, candidate_scores),
+        reference=_side(reference, scores, theirs),
+        candidate=_side(candidate, candidate_scores, ours),
         differences=scores - candidate_scores,
         disagreements=np.flatnonzero(metric.answers(expected) != metric.answers(got)),
         sqnr_db=min(sqnr_db(expected[name], got[name]) for name in expected),
@@ -117,7 +133,10 @@ def compare(reference: Measurement, candidate: Measurement, metric: Metric) -> C
 
 
 def summarize(measurement: Measurement) -> Latency:
-    """Count, validity and supported percentiles of the measured latencies."""
+    """Count, validity and supported percentiles of the measured latencies. No histogram: it takes two endpoints.
+
+    Raises DataError if the processes do not add up to the latencies.
+    """
     latency = measurement.latency_ns
     measured = len(latency) > 0
     known = measured or measurement.environment.kind == "emulated"
@@ -127,19 +146,45 @@ def summarize(measurement: Measurement) -> Latency:
         reason=measurement.validity.reason if known else "latency was not measured",
         p50_ns=percentile_ns(latency, 50),
         p90_ns=percentile_ns(latency, 90),
+        p95_ns=percentile_ns(latency, 95),
         p99_ns=percentile_ns(latency, 99),
+        p999_ns=percentile_ns(latency, 99.9),
+        between_runs=_spread([median for median in _medians_ns(measurement) if median is not None]),
     )
 
 
-def _side(measurement: Measurement, scores: Array) -> Side:
+def _medians_ns(measurement: Measurement) -> tuple[int | None, ...]:
+    """Of each process; None for one that timed nothing."""
+    counts = [process.count for process in measurement.processes]
+    if counts and sum(counts) != len(measurement.latency_ns):
+        raise DataError(f"the processes timed {sum(counts)} inferences, {len(measurement.latency_ns)} came back")
+    parts = np.split(measurement.latency_ns, np.cumsum(counts)[:-1]) if counts else []
+    return tuple(percentile_ns(part, 50) for part in parts)
+
+
+def _spread(medians_ns: Sequence[int]) -> float | None:
+    """From the smallest to the largest, over their median."""
+    if len(medians_ns) < 2:
+        return None
+    return (max(medians_ns) - min(medians_ns)) / max(float(np.median(medians_ns)), 1.0)
+
+
+def _side(measurement: Measurement, scores: Array, histogram: Histogram | None) -> Side:
     return Side(
         score=wilson(float(scores.sum() / len(scores)), len(scores)),
-        latency=summarize(measurement),
+        latency=replace(summarize(measurement), histogram=histogram),
         load_ns=measurement.load_ns,
         first_ns=measurement.first_ns,
         peak_rss_bytes=measurement.peak_rss_bytes,
         instructions=measurement.instructions,
         environment=measurement.environment,
+        processes=measurement.processes,
+        medians_ns=_medians_ns(measurement),
+        model_rss_bytes=measurement.model_rss_bytes,
+        around=measurement.around,
+        energy=measurement.energy,
+        server=measurement.server,
+        samples_per_s=measurement.samples_per_s,
     )
 
 

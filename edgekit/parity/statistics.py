@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from statistics import NormalDist
 
 import numpy as np
@@ -70,8 +71,9 @@ def percentile_ns(latency_ns: Array, percent: float) -> int | None:
     """A percentile of int64 [M] latencies, or None if M cannot support it.
 
     The 50th is the median. Above it, it is the estimate that LoadGen's early stopping gives (MLPerf Inference rules,
-    appendix "Early stopping"): a latency that the true percentile is below with 99 % confidence. That takes at least
-    64 latencies for the 90th and 662 for the 99th.
+    appendix "Early stopping"; loadgen/early_stopping.cc): a latency that the true percentile is below with 99 %
+    confidence. That takes at least 64 latencies for the 90th, 130 for the 95th, 662 for the 99th, and 6,636 for the
+    99.9th. `scripts/bench loadgen` compares it with LoadGen's own.
     """
     count = len(latency_ns)
     if count == 0:
@@ -82,8 +84,9 @@ def percentile_ns(latency_ns: Array, percent: float) -> int | None:
     return int(np.sort(latency_ns)[count - slower]) if slower else None
 
 
+@cache
 def needed_count(percent: float) -> int:
-    """The smallest number of latencies that supports the percentile: 64 for the 90th, 662 for the 99th."""
+    """The smallest number of latencies that supports the percentile: 64 for the 90th, 6,636 for the 99.9th."""
     if percent <= 50:
         return 1
     count = 2

@@ -21,6 +21,8 @@ from edgekit.report.baseline import Earlier
 from edgekit.report.record import BundleRecord, Report, Stage, to_json
 from edgekit.samples import Sampling
 
+TRAINING = ("prune", "recover", "train-quantized")
+"""Passes that a cost of the build is reckoned by: what they took when they ran, be it for an earlier build."""
 FORMS = {".json": to_json, ".md": markdown.render, ".html": html.render, ".txt": text.render}
 
 
@@ -77,6 +79,7 @@ def decide(
         earlier=evidence.earlier,
         floating=evidence.floating,
         remarks=_remarks(compilation, compiled),
+        training_s=sum(record.seconds for record in compiled.history if record.name in TRAINING),
     )
     store.save(evidence.reference, out / "reference")
     store.save(candidate, out / "candidate")

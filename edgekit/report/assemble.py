@@ -4,31 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 from edgekit.ir.artifact import Artifact
+from edgekit.ir.measurement import Process, Watched
 from edgekit.parity.compare import Comparison, Latency, Side
+from edgekit.parity.cost import CostSummary, cost
 from edgekit.parity.gates import Floating, GateResult, verdict
+from edgekit.parity.network import network_share
 from edgekit.parity.numeric import NumericParity
 from edgekit.report.baseline import Earlier
+from edgekit.report.measured import During, EndpointRecord, LatencyRecord, Metric, ProcessRecord
 from edgekit.report.record import (
     ArtifactRecord,
     Bounds,
     BundleRecord,
-    EndpointRecord,
+    CostRecord,
     File,
     Flips,
     FloatRecord,
     Gate,
     HostParity,
-    LatencyRecord,
-    Metric,
     Report,
     Stage,
 )
 from edgekit.report.sentence import sentence
 from edgekit.samples import Sampling
+from edgekit.specs.cost import Cost
 from edgekit.specs.profile import Profile
 from edgekit.specs.target import Target
 
@@ -50,12 +53,13 @@ def report(
     earlier: Earlier | None = None,
     floating: Floating | None = None,
     remarks: Sequence[str] = (),
+    training_s: float = 0.0,
 ) -> Report:
     """The report of one target. `device` is None for a build; `gates` are what `judge` made of `comparison`.
 
-    `remarks` are what the compiler noticed, each a sentence.
+    `remarks` are what the compiler noticed, each a sentence; `training_s` what pruning and recovery took.
     """
-    candidate = _endpoint(comparison, comparison.candidate)
+    candidate = _endpoint(comparison, comparison.candidate, profile.probe.cpus)
     counted = candidate.instructions is not None
     unlike = earlier.warnings(candidate, artifact, bundle) if earlier and counted else ()
     bound = profile.gates.accuracy_drop
@@ -79,6 +83,8 @@ def report(
         host_parity=HostParity(**asdict(host_parity), sentence=host_parity.sentence) if host_parity else None,
         baseline_instructions=earlier.baseline.instructions if earlier else None,
         float_file=_float_file(floating) if floating else None,
+        network_share=network_share(comparison.reference.latency, comparison.reference.server),
+        cost=_cost(comparison, profile, target, training_s),
         accuracy_drop=comparison.accuracy_drop,
         accuracy_drop_bounds=Bounds(low=drop.low, high=drop.high, confidence=confidence),
         agreement=comparison.agreement,
@@ -129,19 +135,68 @@ def _stand_in(target: Target, candidate: EndpointRecord) -> tuple[str, ...]:
     return (f"AN EMULATED {core.upper()} STOOD IN FOR {target.title.upper()}: {why}.",) if why else ()
 
 
-def _endpoint(comparison: Comparison, side: Side) -> EndpointRecord:
+def _cost(comparison: Comparison, profile: Profile, target: Target, training_s: float) -> CostRecord | None:
+    if profile.cost is None and comparison.reference.environment.kind != "serving":
+        return None
+    found: CostSummary = cost(comparison, profile.cost or Cost(), target.id, training_s)
+    # Not `asdict`, which takes the assumptions apart.
+    fields = {name: getattr(found, name) for name in CostRecord.model_fields}
+    return CostRecord(**fields)
+
+
+def _endpoint(comparison: Comparison, side: Side, cpus: tuple[int, ...] | None = None) -> EndpointRecord:
     score, latency = side.score, side.latency
     return EndpointRecord(
         kind=side.environment.kind,
         metric=Metric(name=comparison.metric, value=score.value, low=score.low, high=score.high),
         samples=comparison.samples,
+        samples_per_s=side.samples_per_s,
         load_ns=side.load_ns,
         first_ns=side.first_ns,
         latency_ns=_latency(latency),
+        processes=tuple(map(_process, side.processes, side.medians_ns)) or None,
+        cpus=cpus if latency.count else None,
+        around=side.around,
         peak_rss_bytes=side.peak_rss_bytes,
+        model_rss_bytes=side.model_rss_bytes,
+        energy=side.energy,
+        server=side.server,
         instructions=side.instructions,
         environment=side.environment,
     )
+
+
+def _process(process: Process, median_ns: int | None) -> ProcessRecord:
+    return ProcessRecord(
+        count=process.count,
+        p50=median_ns,
+        load_ns=process.load_ns,
+        first_ns=process.first_ns,
+        warm_up_count=process.warm_up_count,
+        warm_up_ns=process.warm_up_ns,
+        steady=process.steady,
+        cooled=process.cooled,
+        before=process.before,
+        after=process.after,
+        during=_during(process.watched) if process.watched else None,
+    )
+
+
+def _during(spans: Sequence[Watched]) -> During:
+    """The worst of what was seen."""
+    clocks: dict[str, float] = {}
+    for span in spans:
+        clocks |= {name: min(mhz, clocks.get(name, mhz)) for name, mhz in span.clock_mhz.items()}
+    return During(
+        others_cores=_most(span.others_cores for span in spans),
+        waited=_most(span.waited for span in spans),
+        clock_mhz=clocks,
+        temperature_c=_most(span.temperature_c for span in spans),
+    )
+
+
+def _most(values: Iterable[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)
 
 
 def _latency(latency: Latency) -> LatencyRecord:
@@ -151,7 +206,11 @@ def _latency(latency: Latency) -> LatencyRecord:
         reason=latency.reason,
         p50=latency.p50_ns,
         p90=latency.p90_ns,
+        p95=latency.p95_ns,
         p99=latency.p99_ns,
+        p99_9=latency.p999_ns,
+        between_runs=latency.between_runs,
+        histogram=latency.histogram,
     )
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from edgekit.errors import DataError, SpecError
 from edgekit.parity.gates import Baseline
-from edgekit.report.record import ArtifactRecord, BundleRecord, EndpointRecord, Report, read
+from edgekit.report.measured import EndpointRecord
+from edgekit.report.record import ArtifactRecord, BundleRecord, Report, read
 
 _MAKE_ONE = "edgekit run --device emulated --out DIR leaves one: --baseline DIR"
 

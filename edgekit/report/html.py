@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from edgekit.report.outline import Outline, Row, Section, outline
+from edgekit.report import picture
+from edgekit.report.outline import Outline, outline
 from edgekit.report.record import Report
+from edgekit.report.section import Row, Section
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --good: #1a7f37; --bad: #cf222e; --open: #9a6700 }
@@ -19,6 +21,7 @@ table { border-collapse: collapse }
 th, td { text-align: left; vertical-align: top; padding: .3rem 1.2rem .3rem 0; border-bottom: 1px solid var(--line) }
 .passed { color: var(--good) } .failed { color: var(--bad) } .undecided { color: var(--open) }
 .warning { border-left: .3rem solid var(--open); padding-left: .8rem; font-weight: 600 }
+.invalid { border: .2rem solid var(--bad); padding: .6rem .8rem; font-size: 1.1rem; font-weight: 700 }
 """
 _OUTCOMES = ("passed", "failed", "undecided")
 
@@ -30,23 +33,27 @@ def render(reports: Sequence[Report]) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>edgekit: {title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        f"<title>edgekit: {title}</title>\n<style>{_STYLE}{picture.STYLE.lstrip()}</style>\n</head>\n<body>\n"
         f"{''.join(map(_report, views))}</body>\n</html>\n"
     )
 
 
 def _report(view: Outline) -> str:
+    invalid = "".join(f'<p class="invalid">{escape(said)}</p>\n' for said in view.invalid)
     warnings = "".join(f'<p class="warning">{escape(warning)}</p>\n' for warning in view.warnings)
     return (
         f'<article>\n<h1><span class="{view.verdict}">{view.verdict.upper()}</span> {escape(view.subject)}</h1>\n'
-        f"<p>{escape(view.sentence)}</p>\n{warnings}{''.join(map(_section, view.sections))}</article>\n"
+        f"<p>{escape(view.sentence)}</p>\n{invalid}{warnings}{''.join(map(_section, view.sections))}</article>\n"
     )
 
 
 def _section(section: Section) -> str:
     notes = "".join(f"<li>{escape(note)}</li>\n" for note in section.notes)
     table = _table(section) if section.rows else "<p>none</p>\n"
-    return f"<h2>{escape(section.title)}</h2>\n{table}{f'<ul>{chr(10)}{notes}</ul>{chr(10)}' if notes else ''}"
+    first = "".join(f"<p>{escape(said)}</p>\n" for said in section.first)
+    drawn = picture.svg(section.picture) if section.picture else ""
+    noted = f"<ul>\n{notes}</ul>\n" if notes else ""
+    return f"<h2>{escape(section.title)}</h2>\n{first}{drawn}{table}{noted}"
 
 
 def _table(section: Section) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from edgekit.report.outline import Outline, Row, Section, outline
+from edgekit.report.outline import Outline, outline
 from edgekit.report.record import Report
+from edgekit.report.section import Row, Section
 
 
 def render(reports: Sequence[Report]) -> str:
@@ -21,7 +22,7 @@ def escape(text: str) -> str:
 
 def _report(view: Outline) -> str:
     head = [f"## {view.verdict.upper()}: {escape(view.subject)}", "", escape(view.sentence)]
-    warnings = [line for warning in view.warnings for line in ("", f"> **{escape(warning)}**")]
+    warnings = [line for warning in (*view.invalid, *view.warnings) for line in ("", f"> **{escape(warning)}**")]
     sections = [line for section in view.sections for line in _section(section)]
     return "\n".join([*head, *warnings, *sections]) + "\n"
 
@@ -29,7 +30,15 @@ def _report(view: Outline) -> str:
 def _section(section: Section) -> list[str]:
     table = [_row(section.header), _row(("---",) * len(section.header)), *map(_cells, section.rows)]
     notes = [f"- {escape(note)}" for note in section.notes]
-    return ["", f"### {section.title}", "", *(table if section.rows else ["none"]), *(["", *notes] if notes else [])]
+    first = [line for said in section.first for line in (escape(said), "")]
+    return [
+        "",
+        f"### {section.title}",
+        "",
+        *first,
+        *(table if section.rows else ["none"]),
+        *(["", *notes] if notes else []),
+    ]
 
 
 def _cells(row: Row) -> str:

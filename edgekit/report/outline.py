@@ -6,28 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edgekit.parity.gates import Verdict
-from edgekit.parity.quantities import QUANTITIES, megabytes, milliseconds, percent, points, times
-from edgekit.report.record import ArtifactRecord, EndpointRecord, Gate, LatencyRecord, Report
-
-Row = tuple[str, ...]
+from edgekit.parity.quantities import QUANTITIES, milliseconds, percent, points, times
+from edgekit.report.costs import costs
+from edgekit.report.endpoints import confidence, endpoints
+from edgekit.report.latencies import latencies
+from edgekit.report.record import ArtifactRecord, Gate, Report
+from edgekit.report.section import Row, Section, line, section
+from edgekit.report.timing import timing
 
 NOT_THE_TARGET = "HOST, NOT THE TARGET: this machine ran the candidate, so no time or memory below is the target's."
-
-
-EMULATED = (
-    "The candidate ran on an emulated device, which counts instructions and has no time of its own: what it took to "
-    "load and to run first is the emulator's time."
-)
-
-
-@dataclass(frozen=True)
-class Section:
-    """A table under a title, and sentences under the table. Every row is as long as the header."""
-
-    title: str
-    header: Row
-    rows: tuple[Row, ...]
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -37,6 +24,8 @@ class Outline:
     verdict: Verdict
     subject: str
     sentence: str
+    invalid: tuple[str, ...]
+    """Which latencies may not be quoted, and why."""
     warnings: tuple[str, ...]
     sections: tuple[Section, ...]
 
@@ -46,24 +35,43 @@ def outline(report: Report) -> Outline:
     where = report.device or "no device"
     return Outline(
         verdict=report.verdict,
-        subject=_line(", ".join((report.target, report.profile, report.backend, where))),
-        sentence=_line(report.sentence),
-        warnings=(*((NOT_THE_TARGET,) if report.host_stand_in else ()), *map(_line, report.warnings or ())),
-        sections=(
-            _gates(report.gates),
-            _endpoints(report),
-            _pairs(report),
-            _artifact(report.artifact),
-            _stages(report),
-            _provenance(report),
+        subject=line(", ".join((report.target, report.profile, report.backend, where))),
+        sentence=line(report.sentence),
+        warnings=(*((NOT_THE_TARGET,) if report.host_stand_in else ()), *map(line, report.warnings or ())),
+        invalid=tuple(map(line, _invalid(report))),
+        sections=tuple(
+            found
+            for found in (
+                _gates(report.gates),
+                latencies(report),
+                costs(report),
+                endpoints(report),
+                _pairs(report),
+                timing(report),
+                _artifact(report.artifact),
+                _stages(report),
+                _provenance(report),
+            )
+            if found
         ),
     )
+
+
+def _invalid(report: Report) -> Iterable[str]:
+    """A sentence for every latency that was measured and may not be quoted."""
+    for name, side in (("reference", report.reference), ("candidate", report.candidate)):
+        if side.latency_ns.count and not side.latency_ns.valid:
+            yield f"INVALID: the {name}'s latency may not be quoted. {_reason(side.latency_ns.reason)}"
+
+
+def _reason(reason: str | None) -> str:
+    return f"Why: {reason}. Mend that, and run again." if reason else "No reason was given."
 
 
 def _gates(gates: tuple[Gate, ...]) -> Section:
     rows = [(gate.name, _value(gate), _limit(gate), gate.outcome) for gate in gates]
     notes = [f"{gate.name} {gate.outcome}. {gate.meaning}" for gate in gates if gate.outcome != "passed"]
-    return _section("Gates", ("gate", "measured", "limit", "outcome"), rows, notes)
+    return section("Gates", ("gate", "measured", "limit", "outcome"), rows, notes)
 
 
 def _value(gate: Gate) -> str:
@@ -74,76 +82,12 @@ def _limit(gate: Gate) -> str:
     return QUANTITIES[gate.name].limit(gate.min, gate.max)
 
 
-def _endpoints(report: Report) -> Section:
-    sides = (report.reference, report.candidate)
-    rows = [(label, *map(show, sides)) for label, show in _ROWS]
-    for name in ("p90", "p99"):
-        if any(getattr(side.latency_ns, name) for side in sides):
-            rows.append((f"latency {name}", *(_latency(side.latency_ns, name) for side in sides)))
-    if any(side.instructions for side in sides):
-        rows.append(("instructions", *map(_instructions, sides)))
-    candidate = "candidate (host, not the target)" if report.host_stand_in else "candidate"
-    notes = [
-        f"The {label}'s latency is not valid: {side.latency_ns.reason}."
-        for label, side in (("reference", sides[0]), ("candidate", sides[1]))
-        if side.latency_ns.count and not side.latency_ns.valid
-    ]
-    if report.candidate.kind == "emulated":
-        notes.append(EMULATED)
-    return _section("Reference against candidate", ("", "reference", candidate), rows, notes)
-
-
-def _runs_on(side: EndpointRecord) -> str:
-    environment = side.environment
-    threads = "1 thread" if environment.threads == 1 else f"{environment.threads} threads"
-    return f"{environment.cpu or environment.machine}, {threads}"
-
-
-def _metric(side: EndpointRecord) -> str:
-    metric = side.metric
-    return f"{metric.name} {percent(metric.value)} ({_range(metric.low, metric.high)} %)"
-
-
-def _range(low: float, high: float) -> str:
-    return f"{100 * low:.2f} to {100 * high:.2f}"
-
-
-def _latency(latency: LatencyRecord, name: str) -> str:
-    value_ns = getattr(latency, name)
-    if latency.count == 0:
-        return "not measured"
-    if value_ns is None:
-        return f"too few ({latency.count:,} runs)"
-    return f"{milliseconds(value_ns / 1e6)} ({latency.count:,} runs{'' if latency.valid else ', INVALID'})"
-
-
-def _memory(side: EndpointRecord) -> str:
-    return "unknown" if side.peak_rss_bytes is None else megabytes(side.peak_rss_bytes / 1e6)
-
-
-def _instructions(side: EndpointRecord) -> str:
-    return "not counted" if side.instructions is None else f"{side.instructions:,} an inference"
-
-
-_ROWS = (
-    ("kind", lambda side: side.kind),
-    ("runs on", _runs_on),
-    ("runtime", lambda side: side.environment.runtime),
-    ("metric", _metric),
-    ("samples", lambda side: f"{side.samples:,}"),
-    ("load", lambda side: milliseconds(side.load_ns / 1e6)),
-    ("first run", lambda side: milliseconds(side.first_ns / 1e6)),
-    ("peak memory", _memory),
-    ("latency p50", lambda side: _latency(side.latency_ns, "p50")),
-)
-
-
 def _pairs(report: Report) -> Section:
     bounds, flips = report.accuracy_drop_bounds, report.flips
     sure = f"{100 * bounds.confidence:g} % sure of each"
     rows = [
         *_sampled(report),
-        ("accuracy drop", f"{points(report.accuracy_drop)} ({_range(bounds.low, bounds.high)}, {sure})"),
+        ("accuracy drop", f"{points(report.accuracy_drop)} ({confidence(bounds.low, bounds.high)}, {sure})"),
         ("agreement", percent(report.agreement)),
         ("right only in the reference", f"{flips.reference_only:,} samples"),
         ("right only in the candidate", f"{flips.candidate_only:,} samples"),
@@ -156,7 +100,7 @@ def _pairs(report: Report) -> Section:
         ratio = times(report.candidate.instructions / report.baseline_instructions)
         rows.append(("instructions", f"{ratio} the baseline's {report.baseline_instructions:,}"))
     rows += _against_float(report)
-    return _section("Sample by sample", ("", "measured"), rows)
+    return section("Sample by sample", ("", "measured"), rows)
 
 
 def _against_float(report: Report) -> Iterable[Row]:
@@ -194,26 +138,16 @@ def _artifact(artifact: ArtifactRecord) -> Section:
         *(("output", str(spec)) for spec in artifact.signature.outputs),
         *((file.path, f"{file.bytes:,} bytes, sha256 {file.sha256[:16]}") for file in artifact.files),
     ]
-    return _section("Artifact", ("", "fact"), rows)
+    return section("Artifact", ("", "fact"), rows)
 
 
 def _stages(report: Report) -> Section:
     rows = [(stage.name, f"{stage.seconds:.2f} s", "cached" if stage.cached else "ran") for stage in report.stages]
     total = sum(stage.seconds for stage in report.stages)
-    return _section("Stages", ("stage", "time", ""), [*rows, ("total", f"{total:.2f} s", "")])
+    return section("Stages", ("stage", "time", ""), [*rows, ("total", f"{total:.2f} s", "")])
 
 
 def _provenance(report: Report) -> Section:
     bundle = report.bundle
     rows = [("bundle", bundle.path), ("digest", bundle.digest), ("signer", bundle.signer)] if bundle else []
-    return _section("Provenance", ("", "value"), [*rows, *report.versions.items()])
-
-
-def _section(title: str, header: Row, rows: Iterable[Row], notes: Iterable[str] = ()) -> Section:
-    cells = tuple(tuple(map(_line, row)) for row in rows)
-    return Section(title, header, cells, tuple(map(_line, notes)))
-
-
-def _line(text: str) -> str:
-    """One printable line: devices and file names may hold line breaks and terminal escapes."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+    return section("Provenance", ("", "value"), [*rows, *report.versions.items()])

@@ -5,38 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    ValidationError,
-    model_serializer,
-)
+from pydantic import AfterValidator, Field, ValidationError
 
 from edgekit.errors import DataError
 from edgekit.ir.artifact import Format
-from edgekit.ir.measurement import Environment, Kind
 from edgekit.ir.signature import Signature
+from edgekit.parity.assumptions import Assumption
 from edgekit.parity.gates import Outcome, Verdict
+from edgekit.parity.network import NetworkShare
 from edgekit.parity.quantities import QUANTITIES
+from edgekit.report.base import Record
+from edgekit.report.measured import EndpointRecord, LatencyRecord
 from edgekit.samples import Sampling
-
-
-class Record(BaseModel):
-    """Immutable, finite, and strict about unknown keys. A key whose default is null is left out when it is null."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
-
-    @model_serializer(mode="wrap")
-    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        optional = {name for name, field in type(self).model_fields.items() if not field.is_required()}
-        return {key: value for key, value in handler(self).items() if value is not None or key not in optional}
 
 
 def _gate(name: str) -> str:
@@ -94,47 +76,6 @@ class ArtifactRecord(Record):
     signature: Signature
 
 
-class Metric(Record):
-    """The metric of one endpoint, between the ends of its 95 % interval."""
-
-    name: str
-    value: float
-    low: float
-    high: float
-
-
-class LatencyRecord(Record):
-    """Nanoseconds one inference takes. A percentile that `count` cannot support is null."""
-
-    count: int
-    valid: bool
-    """Whether these numbers may be quoted."""
-    reason: str | None = None
-    """Why they may not."""
-    p50: int | None
-    p90: int | None
-    """With 99 % confidence the true one is not above (MLPerf's early stopping); needs 64 inferences."""
-    p99: int | None = None
-    """As `p90`; needs 662 inferences."""
-
-
-class EndpointRecord(Record):
-    """What one endpoint, the reference or the candidate, made of the samples."""
-
-    kind: Kind
-    metric: Metric
-    samples: int
-    load_ns: int
-    """From nothing to a loaded model."""
-    first_ns: int
-    """The first inference, which may allocate and compile."""
-    latency_ns: LatencyRecord
-    peak_rss_bytes: int | None
-    instructions: int | None = Field(None, ge=1)
-    """Of one inference, counted by an emulated device."""
-    environment: Environment
-
-
 class Flips(Record):
     """Samples that one endpoint gets right and the other does not."""
 
@@ -177,6 +118,29 @@ class FloatRecord(Record):
 
     latency_ns: LatencyRecord
     instructions: int | None = Field(None, ge=1)
+
+
+class CostRecord(Record):
+    """Money per million answers, and when a device has paid for itself. What cannot be told is null (docs/cost.md)."""
+
+    currency: str
+    edge_per_million: float | None
+    """The device and its electricity."""
+    device_per_million: float | None
+    energy_per_million: float | None
+    cloud_per_million: float | None
+    build: float
+    """Pruning and training it again, once for all devices."""
+    upfront: float | None
+    """One device and the build."""
+    capacity: int | None
+    """Answers that one device gives before it is written off."""
+    break_even: int | None
+    """The fewest answers for which one device, with the whole build, costs no more than the cloud; null if never."""
+    sentences: tuple[str, ...]
+    """For someone who is no engineer."""
+    assumptions: tuple[Assumption, ...]
+    """Every number that was reckoned with: measured, stated in the profile, or a default and its source."""
 
 
 class Stage(Record):
@@ -224,6 +188,10 @@ class Report(Record):
     """Of one inference, in the earlier run that was given to compare with."""
     float_file: FloatRecord | None = None
     """Left out where no gate asked for it."""
+    network_share: NetworkShare | None = None
+    """Of the median of the reference, if that is a server."""
+    cost: CostRecord | None = None
+    """Where the profile has a `[cost]` table, or the reference is a server."""
     accuracy_drop: float
     """Metric of the reference minus metric of the candidate, on the same samples."""
     accuracy_drop_bounds: Bounds

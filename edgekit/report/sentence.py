@@ -35,8 +35,9 @@ def sentence(
     """What was measured, on what, and how the gates stand. Never speaks of a target's time that was not measured."""
     parts = [f"{_subject(target, profile, device, comparison)} {_answers(comparison)}", _size(size_ratio)]
     latency, stand_in = comparison.candidate.latency, comparison.candidate.environment.host_stand_in
-    if device is not None and not stand_in and latency.valid and latency.p50_ns is not None:
-        parts.append(f"one answer takes {milliseconds(latency.p50_ns / 1e6)}")
+    if device is not None and not stand_in and latency.p50_ns is not None:
+        taken = f"one answer takes {milliseconds(latency.p50_ns / 1e6)}"
+        parts.append(taken if latency.valid else "its time is INVALID and may not be quoted")
     if comparison.candidate.environment.kind == "emulated":
         parts.append(_work(comparison.candidate.instructions))
     return f"{'; '.join([*parts, _gates(gates)])}."

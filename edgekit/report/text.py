@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgekit.report.outline import Outline, Row, Section, outline
+from edgekit.report.outline import Outline, outline
 from edgekit.report.record import Report
+from edgekit.report.section import Row, Section
 
 
 def render(reports: Sequence[Report]) -> str:
@@ -14,14 +15,20 @@ def render(reports: Sequence[Report]) -> str:
 
 
 def _report(view: Outline) -> str:
-    head = [f"{view.verdict.upper()}  {view.subject}", view.sentence, *view.warnings]
+    head = [f"{view.verdict.upper()}  {view.subject}", view.sentence, *view.invalid, *view.warnings]
     sections = [line for section in view.sections for line in _section(section)]
     return "\n".join([*head, *sections]) + "\n"
 
 
 def _section(section: Section) -> list[str]:
     table = _table((section.header, *section.rows)) if section.rows else ["  none"]
-    return ["", section.title, *table, *(f"  * {note}" for note in section.notes)]
+    return [
+        "",
+        section.title,
+        *(f"  {said}" for said in section.first),
+        *table,
+        *(f"  * {note}" for note in section.notes),
+    ]
 
 
 def _table(rows: Sequence[Row]) -> list[str]:

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from edgekit.errors import Misfit
 from edgekit.specs.compression import Prune, Quantize, Recover
+from edgekit.specs.cost import Cost
 from edgekit.specs.sparsity import refusal
 from edgekit.specs.spec import Flag, Real, Spec, Whole
 from edgekit.specs.target import Precision, Runtime, Target
@@ -115,6 +116,8 @@ class Profile(Spec):
     quantize: Quantize | None = None
     probe: Probe = Probe()
     gates: Gates = Gates()
+    cost: Cost | None = None
+    """What a report reckons with; a report against a server shows what answers cost even without it."""
 
     @model_validator(mode="after")
     def _aware_of_something(self) -> Profile:

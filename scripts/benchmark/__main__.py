@@ -1,12 +1,18 @@
-"""`scripts/bench [build|compression|emulation|vendor] …`: what a build costs, unless told otherwise."""
+"""`scripts/bench [build|compression|emulation|loadgen|vendor] …`: what a build costs, unless told otherwise."""
 
 from __future__ import annotations
 
 import sys
 
-from scripts.benchmark import build, compression, emulation, vendor
+from scripts.benchmark import build, compression, emulation, loadgen, vendor
 
-BENCHMARKS = {"build": build.main, "compression": compression.main, "emulation": emulation.main, "vendor": vendor.main}
+BENCHMARKS = {
+    "build": build.main,
+    "compression": compression.main,
+    "emulation": emulation.main,
+    "loadgen": loadgen.main,
+    "vendor": vendor.main,
+}
 
 if __name__ == "__main__":
     asked = sys.argv[1:]

@@ -11,7 +11,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgekit.errors import DataError, EdgekitError, SpecError, StorageError
-from edgekit.ir.measurement import Environment, Measurement, Validity, no_latency
+from edgekit.ir.measurement import (
+    Around,
+    Conditions,
+    Energy,
+    Environment,
+    Measurement,
+    Process,
+    ServerTime,
+    Validity,
+    Watched,
+    no_latency,
+)
 from edgekit.measure.store import load, save
 from tests.devices.test_local import largest_file
 
@@ -76,6 +87,60 @@ def test_instructions_are_kept_and_a_record_from_before_there_were_any_is_read(t
     del record["instructions"]
     (tmp_path / "m.json").write_text(json.dumps(record))
     assert load(tmp_path / "m").instructions is None
+
+
+def _watched() -> Measurement:
+    """With all that a probe can bring home beside the numbers."""
+    from dataclasses import replace
+
+    before = Conditions(
+        clock_mhz={"policy0": 1500.0},
+        limit_mhz={"policy0": 2400.0},
+        governor={"policy0": "ondemand"},
+        temperature_c={"cpu-thermal": 48.5},
+        throttled=("under-voltage",),
+        throttle_events=2,
+        load_1m=0.25,
+        available_bytes=3_000_000_000,
+        battery_percent=80.0,
+        charging=False,
+        screen_on=True,
+        power_mode="15W",
+    )
+    watched = Watched(500_000_000, 2, 0.1, 0.02, {"policy0": 2400.0}, 51.0)
+    processes = (
+        Process(2, 7, 9, 16, 1_000_000, True, before, Conditions(), (watched,), True),
+        Process(1, 8, 9, 16, 1_000_000, False, Conditions(), before),
+    )
+    return replace(
+        _measurement(),
+        processes=processes,
+        model_rss_bytes=4_000_000,
+        around=Around(1_000, 2_000),
+        energy=Energy(0.01, None, 4.0, "INA3221 on VDD_IN", 0.05),
+        server=ServerTime(100_000, None, 2_000_000, "triton 2.50"),
+        samples_per_s=812.5,
+    )
+
+
+NEW = ("processes", "model_rss_bytes", "around", "energy", "server", "samples_per_s")
+
+
+def test_conditions_energy_and_server_time_are_kept(tmp_path: Path) -> None:
+    save(_watched(), tmp_path / "m")
+    found = load(tmp_path / "m")
+    _assert_equal(found, _watched())
+    for field in NEW:
+        assert getattr(found, field) == getattr(_watched(), field)
+
+
+def test_a_record_from_before_there_were_conditions_is_read(tmp_path: Path) -> None:
+    save(_watched(), tmp_path / "m")
+    record = json.loads((tmp_path / "m.json").read_text())
+    (tmp_path / "m.json").write_text(json.dumps({key: record[key] for key in record.keys() - set(NEW)}))
+    found = load(tmp_path / "m")
+    _assert_equal(found, _measurement())
+    assert [getattr(found, field) for field in NEW] == [(), None, None, None, None, None]
 
 
 def test_the_record_states_its_schema(tmp_path: Path) -> None:

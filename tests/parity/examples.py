@@ -6,7 +6,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from edgekit.ir.measurement import Array, Environment, Kind, Measurement, Validity, no_latency
+from edgekit.ir.measurement import (
+    Around,
+    Array,
+    Conditions,
+    Energy,
+    Environment,
+    Kind,
+    Measurement,
+    Process,
+    ServerTime,
+    Validity,
+    Watched,
+    no_latency,
+)
 from edgekit.parity.compare import Comparison, compare
 from edgekit.parity.metrics import TopOne
 
@@ -50,6 +63,47 @@ def measurement(answers: Array, labels: Array, where: Environment | None = None)
 
 def timed(taken: Measurement, latency_ns: Array, invalid: str | None = None) -> Measurement:
     return replace(taken, latency_ns=latency_ns, validity=Validity(invalid is None, invalid))
+
+
+COOL = Conditions(
+    clock_mhz={"policy0": 1500.0},
+    limit_mhz={"policy0": 2400.0},
+    governor={"policy0": "ondemand"},
+    temperature_c={"cpu-thermal": 48.5},
+    throttled=(),
+    load_1m=0.1,
+    available_bytes=3_100_000_000,
+)
+WARM = replace(COOL, clock_mhz={"policy0": 2400.0}, temperature_c={"cpu-thermal": 55.0}, load_1m=0.9)
+ENERGY = Energy(0.0125, 2.7, 5.0, "INA3221, VDD_IN, every 500 ms", 0.03)
+SERVER = ServerTime(400_000, 150_000, 4_000_000, "triton 2.50.0")
+
+
+def process(count: int, steady: bool = True, cooled: bool | None = True) -> Process:
+    watched = (
+        Watched(500_000_000, count // 2, 0.1, 0.004, {"policy0": 2400.0}, 54.0),
+        Watched(1_000_000_000, count, 0.3, 0.001, {"policy0": 2380.0}, 55.5),
+    )
+    return Process(count, 12_000_000, 3_000_000, 24, 700_000_000, steady, COOL, WARM, watched, cooled)
+
+
+def probed(taken: Measurement) -> Measurement:
+    """`taken` by three processes, each of a third, with all that a board's sensors tell."""
+    third, left = divmod(len(taken.latency_ns), 3)
+    return replace(
+        taken,
+        processes=(process(third), process(third), process(third + left)),
+        model_rss_bytes=9_500_000,
+        around=Around(21_000, 4_000),
+        energy=ENERGY,
+        samples_per_s=395.0,
+    )
+
+
+def served_by(taken: Measurement, server: ServerTime | None = None) -> Measurement:
+    """`taken` as a client of a server has it."""
+    where = replace(environment("serving"), runtime="triton 2.50.0", cpu=None, ram_bytes=None)
+    return replace(taken, environment=where, server=server or SERVER, samples_per_s=800.0, peak_rss_bytes=None)
 
 
 def pair(count: int, reference_only: int, candidate_only: int, wrong: int = 0) -> tuple[Measurement, Measurement]:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from edgekit.errors import DataError
-from edgekit.ir.measurement import Array, Measurement, Validity
+from edgekit.ir.measurement import Array, Conditions, Measurement, Process, Validity
 from edgekit.parity.compare import compare, summarize
 from edgekit.parity.metrics import TopOne
 from tests.parity.examples import comparison, logits, measurement, pair, timed
@@ -139,3 +139,59 @@ def test_labels_the_outputs_have_no_class_for_are_refused() -> None:
 
 def test_validity_alone_makes_no_latency_valid() -> None:
     assert not summarize(replace(pair(4, 0, 0)[1], validity=Validity(True))).valid
+
+
+def process(count: int) -> Process:
+    return Process(count, 1, 1, 16, 1, True, Conditions(), Conditions())
+
+
+def test_each_percentile_is_there_once_the_count_supports_it() -> None:
+    labels = np.array([0])
+    supported = {
+        count: summarize(timed(measurement(labels, labels), np.arange(count)))
+        for count in (64, 129, 130, 661, 662, 6635, 6636)
+    }
+    assert [(count, found.p95_ns is None, found.p999_ns is None) for count, found in supported.items()] == [
+        (64, True, True), (129, True, True), (130, False, True), (661, False, True), (662, False, True),
+        (6635, False, True), (6636, False, False),
+    ]  # fmt: skip
+    assert supported[6636].p999_ns == 6635
+
+
+def test_runs_differ_by_what_their_medians_do() -> None:
+    labels = np.array([0])
+    one = timed(measurement(labels, labels), np.array([100, 100, 100, 110, 110, 90, 95, 90]))
+    assert summarize(one).between_runs is None
+    assert summarize(replace(one, processes=(process(8),))).between_runs is None
+    # Medians of 100, 110 and 90.
+    three = replace(one, processes=(process(3), process(2), process(3)))
+    assert summarize(three).between_runs == pytest.approx(0.2)
+
+
+def test_a_process_that_timed_nothing_is_no_run() -> None:
+    labels = np.array([0])
+    one = timed(measurement(labels, labels), np.array([100, 120]))
+    assert summarize(replace(one, processes=(process(0), process(1), process(1)))).between_runs == pytest.approx(2 / 11)
+
+
+def test_processes_that_do_not_add_up_are_refused() -> None:
+    labels = np.array([0])
+    one = timed(measurement(labels, labels), np.array([100, 120]))
+    with pytest.raises(DataError, match="the processes timed 3 inferences, 2 came back"):
+        summarize(replace(one, processes=(process(1), process(2))))
+
+
+def test_both_sides_of_a_comparison_have_histograms_on_the_same_edges() -> None:
+    reference, candidate = pair(10, 0, 0)
+    found = compare(timed(reference, np.array([4000, 9000])), timed(candidate, np.array([1000, 1100])), TopOne())
+    theirs, ours = found.reference.latency.histogram, found.candidate.latency.histogram
+    assert theirs
+    assert ours
+    assert theirs.edges_ns == ours.edges_ns
+    assert (sum(theirs.counts), sum(ours.counts)) == (2, 2)
+
+
+def test_what_was_not_timed_has_no_histogram() -> None:
+    found = comparison()
+    assert found.reference.latency.histogram is None
+    assert found.candidate.latency.histogram is None

@@ -126,7 +126,7 @@ def test_wilson_mirrors_right_and_wrong(drawn: tuple[int, int]) -> None:
     assert interval.low == pytest.approx(1 - mirrored.high, abs=1e-12)
 
 
-@pytest.mark.parametrize(("percent", "needed"), [(50, 1), (90, 64), (99, 662)])
+@pytest.mark.parametrize(("percent", "needed"), [(50, 1), (90, 64), (95, 130), (99, 662), (99.9, 6636)])
 def test_a_percentile_needs_as_many_latencies_as_mlperf_demands(percent: float, needed: int) -> None:
     assert needed_count(percent) == needed
     assert percentile_ns(np.arange(needed), percent) is not None

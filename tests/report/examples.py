@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.ir.measurement import Environment
+from edgekit.ir.measurement import Environment, ServerTime
 from edgekit.ir.signature import Affine, Signature, TensorSpec
 from edgekit.parity.compare import Comparison, compare
 from edgekit.parity.gates import Device, Facts, judge
@@ -17,9 +17,10 @@ from edgekit.report.assemble import report
 from edgekit.report.record import ArtifactRecord, BundleRecord, File, Report, Stage
 from edgekit.samples import Sampling
 from edgekit.specs.compression import Quantize
+from edgekit.specs.cost import Cost
 from edgekit.specs.profile import Gates, Profile
 from edgekit.specs.target import Cpu, Deploy, Emulation, Memory, Runtime, Target
-from tests.parity.examples import environment, pair, timed
+from tests.parity.examples import environment, pair, probed, served_by, timed
 
 TARGET = Target(
     schema_version=1,
@@ -136,6 +137,16 @@ def built() -> Report:
 def stood_in() -> Report:
     """`local://`: the host stood in and was timed."""
     return made(compared(60, environment("device", host_stand_in=True)), device="local://")
+
+
+def served(server: ServerTime | None = None, cost: Cost | None = None) -> Report:
+    """On the board, with all that a probe tells, against a server."""
+    reference, candidate = pair(10_000, 60, 40, wrong=1000)
+    rng = np.random.default_rng(5)
+    ours = probed(timed(candidate, (2_400_000 + rng.exponential(80_000, 1024)).astype(np.int64)))
+    theirs = served_by(timed(reference, (9_000_000 * rng.lognormal(0, 0.2, 1024)).astype(np.int64)), server)
+    recipe = profile().model_copy(update={"cost": cost})
+    return made(compare(theirs, ours, TopOne()), recipe=recipe, training_s=5400.0)
 
 
 COUNTED = Gates.model_validate({"instructions_ratio": {"max": 1.02}})

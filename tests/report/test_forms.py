@@ -19,10 +19,17 @@ from edgekit.report.outline import NOT_THE_TARGET, outline
 from edgekit.report.record import BundleRecord, Report
 from edgekit.specs.target import Emulation
 from tests.parity.examples import environment
-from tests.report.examples import ORIN, TARGET, built, compared, emulated, failed, made, passed, stood_in
+from tests.report.examples import ORIN, TARGET, built, compared, emulated, failed, made, passed, served, stood_in
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "report"
-REPORTS = {"passed": passed, "failed": failed, "built": built, "stood_in": stood_in, "emulated": emulated}
+REPORTS = {
+    "passed": passed,
+    "failed": failed,
+    "built": built,
+    "stood_in": stood_in,
+    "emulated": emulated,
+    "served": served,
+}
 FORMS = (text.render, markdown.render, html.render)
 Render = Callable[[Sequence[Report]], str]
 
@@ -33,7 +40,9 @@ Render = Callable[[Sequence[Report]], str]
         *((name, "txt", text.render) for name in REPORTS),
         ("failed", "md", markdown.render),
         ("built", "md", markdown.render),
+        ("served", "md", markdown.render),
         ("stood_in", "html", html.render),
+        ("served", "html", html.render),
     ],
 )
 def test_a_report_reads_as_it_did(name: str, form: str, render: Render) -> None:
@@ -179,13 +188,16 @@ def parsed(page: str) -> Tags:
 
 
 def test_html_is_one_file_that_runs_nothing_and_fetches_nothing() -> None:
-    page = html.render([passed(), failed(), built(), stood_in(), nasty()])
+    page = html.render([passed(), failed(), built(), stood_in(), served(), nasty()])
     tags = parsed(page)
     assert tags.tags <= {
         "html", "head", "meta", "title", "style", "body", "article", "h1", "h2", "span", "p", "div", "table", "tr",
-        "th", "td", "ul", "li",
+        "th", "td", "ul", "li", "svg", "text", "path", "line",
     }  # fmt: skip
-    assert tags.attributes <= {"lang", "charset", "name", "content", "class", "scope"}
+    assert tags.attributes <= {
+        "lang", "charset", "name", "content", "class", "scope", "role", "aria-label", "viewbox", "x", "y", "d",
+        "x1", "x2", "y1", "y2", "text-anchor",
+    }  # fmt: skip
     assert "url(" not in page
     assert "@import" not in page
 

@@ -1,0 +1,59 @@
+"""A part of a report as a person reads it, before it is text, Markdown or HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from edgekit.parity.histogram import Histogram
+
+Row = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Latencies of one endpoint, to be drawn."""
+
+    name: str
+    histogram: Histogram
+    median_ns: int
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Latencies of two endpoints on the same edges, and the same in words for who cannot see them."""
+
+    words: str
+    spreads: tuple[Spread, ...]
+
+
+@dataclass(frozen=True)
+class Section:
+    """Sentences under a title, a table, and sentences under the table. Every row is as long as the header."""
+
+    title: str
+    header: Row
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+    first: tuple[str, ...] = ()
+    """The sentences above the table: what it comes to."""
+    picture: Picture | None = None
+    """Drawn where a form can."""
+
+
+def section(
+    title: str,
+    header: Row,
+    rows: Iterable[Row],
+    notes: Iterable[str] = (),
+    first: Iterable[str] = (),
+    picture: Picture | None = None,
+) -> Section:
+    """With every string as one printable line."""
+    cells = tuple(tuple(map(line, row)) for row in rows)
+    return Section(title, header, cells, tuple(map(line, notes)), tuple(map(line, first)), picture)
+
+
+def line(text: str) -> str:
+    """One printable line: devices and file names may hold line breaks and terminal escapes."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
