@@ -51,9 +51,9 @@ def _sentences(report: Report, there: str) -> Iterable[str]:
         yield "The two must not be compared in time: a latency is INVALID, as said above."
     else:
         ours, theirs = (milliseconds(p50 / 1e6) for p50 in (candidate.p50, reference.p50))
-        stand_in = ", on this host and not on the target" if report.host_stand_in else ""
+        where = "this host, which is not the target" if report.host_stand_in else "the device"
         yield (
-            f"Half of all answers take at most {ours} on the device{stand_in}, and {theirs} from the {there}: "
+            f"Half of all answers take at most {ours} on {where}, and {theirs} from the {there}: "
             f"{decimal(candidate.p50 / reference.p50, 2)} times as long."
         )
     yield from _network(report)

@@ -108,7 +108,7 @@ def test_without_a_server_nothing_is_called_a_cloud() -> None:
 
 def test_a_host_that_stood_in_is_named_where_times_are_compared() -> None:
     found = shown(stood_in(), "Latency side by side")
-    assert "on this host and not on the target" in found.first[0]
+    assert "on this host, which is not the target, and" in found.first[0]
     assert found.header[2] == "candidate (host, not the target)"
 
 
