@@ -41,6 +41,12 @@ Every error we raise on purpose:
     - ImageDamaged           EK603  the image, or the state that a device wakes up from, is not whole
     - BootFailed             EK604  the device did not come up
   x PackError                EK605  a runtime pack could not be made
+  x ServingError             a server did not answer as it must, or could not be started here; exit 3
+    - ServerUnreachable      EK701  no answer, or none in time
+    - ServerRefused          EK702  it does not take the token
+    - ModelMismatch          EK703  it serves no such model, or one that takes or gives something else
+    - ServerFailed           EK704  it answered with an error
+    - ServerNotStarted       EK705  it could not be installed or started on this machine
   x MissingExtra             EK501  an optional dependency is not installed
   x OutputBusy               EK502  another build is writing the same folder
   x StorageError             EK503  the disk is full, or a file cannot be written
@@ -306,6 +312,42 @@ class PackError(EdgekitError):
     """A runtime pack, which a device needs to run a model, could not be made on this machine."""
 
     code = "EK605"
+
+
+class ServingError(EdgekitError):
+    """A server did not answer as it must, or could not be started here. Answers that came before are kept."""
+
+    code = "EK700"
+
+
+class ServerUnreachable(ServingError):
+    """The server gave no answer, or none within the time limit: it is not there, went away, or is too slow."""
+
+    code = "EK701"
+
+
+class ServerRefused(ServingError):
+    """The server does not let us in: the token that `reference.token_env` names is missing, wrong or has expired."""
+
+    code = "EK702"
+
+
+class ModelMismatch(ServingError):
+    """The server has no such model, or its model takes or gives something else than the project states."""
+
+    code = "EK703"
+
+
+class ServerFailed(ServingError):
+    """The server answered a request with an error, or with something that is no answer to it."""
+
+    code = "EK704"
+
+
+class ServerNotStarted(ServingError):
+    """A server could not be installed or started on this machine. The last lines that it wrote are in the message."""
+
+    code = "EK705"
 
 
 class MissingExtra(EdgekitError):

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from edgekit.errors import Ambiguous, MissingExtra, UnknownName, suggest
 
-Group = Literal["backends", "transports", "catalogs", "metrics", "passes"]
+Group = Literal["backends", "transports", "catalogs", "metrics", "meters", "passes"]
 
 
 def names(group: Group) -> list[str]:

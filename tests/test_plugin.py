@@ -50,6 +50,18 @@ metric.check(logits, labels)
 print(json.dumps({"name": metric.name, "scores": metric.scores(logits, labels).tolist()}))
 """
 
+METER = """
+import json
+import time
+from dataclasses import asdict
+from edgekit.measure.meter import checked, load_meter
+
+meter = load_meter("wall")
+meter.start()
+time.sleep(0.05)
+print(json.dumps(asdict(checked(meter.stop(), "wall"))))
+"""
+
 REFUSED = """
 import json
 from edgekit import plugins
@@ -110,6 +122,29 @@ def test_an_installed_package_brings_a_backend_a_board_and_a_recipe(site: Path, 
 
 def test_an_installed_package_brings_a_metric(site: Path, tmp_path: Path) -> None:
     assert python(METRIC, site, tmp_path) == {"name": "top2", "scores": [1.0, 1.0, 0.0]}
+
+
+def test_an_installed_package_brings_a_meter(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "watts").write_text("7.5")
+    monkeypatch.setenv("EDGEKIT_WALL", str(tmp_path / "watts"))
+    reading = python(METER, site, tmp_path)
+    assert reading["seconds"] >= 0.05
+    assert reading["joules"] == pytest.approx(7.5 * reading["seconds"])
+    assert (reading["method"], reading["uncertainty"]) == ("wall meter", 0.02)
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "message"),
+    [
+        ("wal", "EK102", "no meter is named 'wal'"),
+        ("wall", "EK404", "the wall meter does not answer"),
+    ],
+)
+def test_a_meter_that_is_not_there_is_an_error(site: Path, tmp_path: Path, name: str, code: str, message: str) -> None:
+    statement = f'from edgekit.measure.meter import load_meter; load_meter("{name}").start()'
+    refusal = python(REFUSED.format(statement=statement), site, tmp_path)
+    assert refusal["code"] == code
+    assert refusal["message"].startswith(message)
 
 
 def test_without_the_package_its_names_are_unknown(tmp_path: Path) -> None:

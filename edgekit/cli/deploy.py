@@ -102,7 +102,7 @@ def _show(measured: Measurement, json: bool) -> None:
     latency, where = summarize(measured), measured.environment
     summary = {
         "runtime": where.runtime,
-        "machine": f"{where.machine} {where.cpu or ''}".strip(),
+        "machine": f"{where.machine or ''} {where.cpu or ''}".strip() or None,
         "samples": len(measured),
         "load_ns": measured.load_ns,
         "first_ns": measured.first_ns,

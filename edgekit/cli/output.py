@@ -22,8 +22,10 @@ PIPE_WIDTH = 10_000
 
 
 def print_error(error: EdgekitError) -> None:
-    """`error EK102: what and where`, and below it what to type."""
+    """`error EK102: what and where`, and below it what is kept nonetheless, and what to type."""
     ERRORS.print(f"[bold red]error {error.code}:[/] {escape(str(error))}")
+    for note in getattr(error, "__notes__", ()):
+        ERRORS.print(f"  {escape(note)}")
     if error.hint:
         ERRORS.print(f"  [bold]hint:[/] {escape(error.hint)}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from edgekit.ir.measurement import Around, Conditions, Watched
 from edgekit.specs.spec import Spec
 
 SlotState = Literal["empty", "trial", "committed", "failed"]
@@ -72,21 +73,59 @@ class SelfTest(Spec):
     outputs: Mapping[str, Difference]
 
 
-class Latency(Spec):
-    """How a latency run went, or one that counts instructions; the samples are in a file."""
+class Loaded(Spec):
+    """A model that was loaded and run on one sample, and where."""
 
     load_ns: int
     first_ns: int
     peak_rss_bytes: int | None
+    empty_rss_bytes: int | None
+    """What the process held before the model was loaded."""
+    model_sha256: str
     runtime: str
     threads: int
     count: int
     info: Info
-    background_cores: float | None = None
-    """How many cores others kept busy meanwhile."""
+
+    @property
+    def model_rss_bytes(self) -> int | None:
+        """Of the peak, what the model brought."""
+        if self.peak_rss_bytes is None or self.empty_rss_bytes is None:
+            return None
+        return max(0, self.peak_rss_bytes - self.empty_rss_bytes)
 
 
-class Accuracy(Latency):
-    """How an accuracy run went; each of `outputs` is in a file of that name."""
+class Counted(Loaded):
+    """How a run that counts instructions went; the counts are in a file."""
 
-    outputs: tuple[str, ...]
+
+class Spent(Spec):
+    """What a meter read over a span."""
+
+    joules: float
+    seconds: float
+    method: str
+    uncertainty: float
+    idle_watts: float | None = None
+
+
+class Latency(Loaded):
+    """How a latency run went; the samples are in a file."""
+
+    warm_up_count: int
+    warm_up_ns: int
+    steady: bool
+    before: Conditions
+    after: Conditions
+    watched: tuple[Watched, ...]
+    cooled: bool | None
+    around: Around
+    energy: Spent | None
+
+
+class Accuracy(Loaded):
+    """How an accuracy run went; each of `outputs` is in a file of that name, and has that SHA-256."""
+
+    outputs: Mapping[str, str]
+    answered_ns: int
+    """What the answers took, loading left out."""

@@ -92,6 +92,40 @@ def background(argv: Sequence[str], folder: Path, *, env: Mapping[str, str] | No
             _kill_group(process)
 
 
+@contextlib.contextmanager
+def attended(
+    argv: Sequence[str], log: Path, *, grace: float, env: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A program that ends when its standard input is closed: at the end of the `with`, or when this process is killed.
+
+    What it says goes to the file `log`. After `grace` seconds to end in, nothing of its process group is left.
+    Raises CommandFailed if it does not start.
+    """
+    try:
+        with log.open("wb") as said:
+            process = subprocess.Popen(
+                argv,
+                stdin=subprocess.PIPE,
+                stdout=said,
+                stderr=said,
+                env={**os.environ, **env} if env else None,
+                start_new_session=True,
+            )
+    except (OSError, ValueError) as error:
+        raise CommandFailed(f"'{argv[0]}' could not be started: {error}") from error
+    with process:
+        try:
+            yield process
+        finally:
+            try:
+                if process.stdin:
+                    process.stdin.close()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(grace)
+            finally:
+                _kill_group(process)
+
+
 class _Limit:
     """Until when a program may run: a deadline, and one for each byte that it takes from a file or gives to it."""
 

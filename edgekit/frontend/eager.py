@@ -10,17 +10,31 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from pydantic import TypeAdapter
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from edgekit.frontend.capture import output_names
 from edgekit.frontend.load import Model, batches
-from edgekit.ir.measurement import Array, Environment, Measurement, Validity, no_latency
+from edgekit.ir.measurement import (
+    Array,
+    Conditions,
+    Environment,
+    Measurement,
+    Process,
+    Validity,
+    Watched,
+    no_latency,
+)
 from edgekit.ir.validity import NOT_ASKED, validity
+from edgekit.runner import conditions as machine
 from edgekit.runner import system, timing
+from edgekit.runner.watch import Watch
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
 
+_CONDITIONS = TypeAdapter(Conditions)
+_WATCHED = TypeAdapter(tuple[Watched, ...])
 BATCH = 8
 """Small enough that a batch's activations stay in the caches: on two cores 8 was quicker a sample than 64."""
 
@@ -42,8 +56,12 @@ class Eager:
             started = time.perf_counter_ns()
             model.module(*singles[0])
             first_ns = time.perf_counter_ns() - started
+            begun = time.perf_counter()
             outputs, threads = _outputs(model, samples)
-            latency, valid = self._latency(model, singles, probe) if probe else (no_latency(), NOT_ASKED)
+            answered_s = time.perf_counter() - begun
+            latency, process = (
+                self._latency(model, singles, probe, load_ns, first_ns) if probe else (no_latency(), None)
+            )
         return Measurement(
             outputs=outputs,
             labels=samples.labels,
@@ -53,16 +71,43 @@ class Eager:
             first_ns=first_ns,
             peak_rss_bytes=None,  # this process holds the compiler and the data too: its peak says nothing of the model
             environment=_environment(probe.threads if probe else threads),
-            validity=valid,
+            validity=_validity(process, latency, probe),
+            processes=(process,) if process else (),
+            samples_per_s=len(samples) / answered_s,
         )
 
-    def _latency(self, model: Model, singles: list[tuple[Tensor, ...]], probe: Probe) -> tuple[Array, Validity]:
-        with _threads(probe.threads), system.Background() as background:
-            taken = timing.single_stream(
-                lambda sample: model.module(*sample), singles, probe.min_count, probe.min_duration_s
+    def _latency(
+        self, model: Model, singles: list[tuple[Tensor, ...]], probe: Probe, load_ns: int, first_ns: int
+    ) -> tuple[Array, Process]:
+        """In this one process: a reference is there to be compared with, and loading it anew takes seconds."""
+        watch, before = Watch(), machine.conditions()
+        with _threads(probe.threads):
+            timed = timing.single_stream(
+                lambda sample: model.module(*sample),
+                singles,
+                probe.min_count,
+                probe.min_duration_s,
+                watch.look,
+                watch.start,
             )
-        cores = system.info()["cores"]
-        return taken, validity(len(taken), probe.min_count, background.cores, probe.threads, cores)
+        process = Process(
+            count=len(timed.latency_ns),
+            load_ns=load_ns,
+            first_ns=first_ns,
+            warm_up_count=timed.warm_up_count,
+            warm_up_ns=timed.warm_up_ns,
+            steady=timed.steady,
+            before=_CONDITIONS.validate_python(before),
+            after=_CONDITIONS.validate_python(machine.conditions()),
+            watched=_WATCHED.validate_python(watch.spans),
+        )
+        return timed.latency_ns, process
+
+
+def _validity(process: Process | None, latency_ns: Array, probe: Probe | None) -> Validity:
+    if process is None or probe is None:
+        return NOT_ASKED
+    return validity([process], latency_ns, probe.min_count, probe.threads, system.info()["cores"])
 
 
 def _outputs(model: Model, samples: Samples) -> tuple[dict[str, Array], int]:

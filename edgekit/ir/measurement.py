@@ -18,17 +18,17 @@ class Environment:
     """Where a measurement was taken. What is not known is None, never zero."""
 
     kind: Kind
-    machine: str
-    """The instruction set, as `uname -m` says it: x86_64, aarch64."""
-    system: str
+    machine: str | None
+    """The instruction set, as `uname -m` says it: x86_64, aarch64. Of a server nothing is known but its runtime."""
+    system: str | None
     """Kernel name and release."""
     cpu: str | None
-    cores: int
+    cores: int | None
     ram_bytes: int | None
     runtime: str
     """Name and version of what ran the model, such as `onnxruntime 1.31.1`."""
-    python: str
-    threads: int
+    python: str | None
+    threads: int | None
     host_stand_in: bool
     """True when the machine that built the model stood in for the target."""
 

@@ -1,19 +1,105 @@
-"""Whether a latency may be quoted: the same rule for a device and for the reference."""
+"""Whether a latency may be quoted: the same rule for a device, for the reference, and for a server."""
 
 from __future__ import annotations
 
-from edgekit.ir.measurement import Validity
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from edgekit.ir.measurement import Array, Process, Validity
 
 NOT_ASKED = Validity(False, "latency was not asked for")
 EMULATED = Validity(False, "an emulated device has no time of its own")
 SLACK = 0.2
 """Cores that a quiet system's own housekeeping may take."""
+BUSY_SHARE = 0.1
+"""Of the spans of a run: in more of them, others left no core."""
+WAITED_SHARE = 0.02
+CLOCK_MOVED = 0.1
+"""Of the highest clock: what is between the 5th and the 95th percentile of the clocks that were seen."""
+TREND = 0.1
+"""By how much the last third of a process may be slower, or quicker, than its first."""
+TREND_COUNT = 48
+"""With fewer inferences in a process a trend is not told from noise."""
 
 
-def validity(count: int, min_count: int, background_cores: float | None, threads: int, cores: int) -> Validity:
-    """Valid if enough was timed, and what others kept busy left a core for every thread that was timed."""
+def validity(processes: Sequence[Process], latency_ns: Array, min_count: int, threads: int, cores: int) -> Validity:
+    """Valid if enough was timed on a machine that was left alone, kept its clock, and kept its pace.
+
+    `latency_ns` holds int64 [M], the inferences of `processes` in order. The reason names every cause.
+    """
+    reasons = (
+        *_too_few(len(latency_ns), min_count),
+        *_busy(processes, threads, cores),
+        *_waiting(processes),
+        *_throttled(processes),
+        *_clocks(processes),
+        *_warm(processes),
+        *_trends(processes, latency_ns),
+    )
+    return Validity(not reasons, "; ".join(reasons) or None)
+
+
+def _too_few(count: int, min_count: int) -> Iterator[str]:
     if count < min_count:
-        return Validity(False, f"{count} inferences were timed, {min_count} were asked for")
-    if background_cores is not None and background_cores + threads > cores + SLACK:
-        return Validity(False, f"the machine was busy: others took {background_cores:.1f} of its {cores} cores")
-    return Validity(True)
+        yield f"too few: {count} inferences were timed, {min_count} were asked for"
+
+
+def _busy(processes: Sequence[Process], threads: int, cores: int) -> Iterator[str]:
+    """Others and the threads that were timed need more cores than there are."""
+    others = [span.others_cores for process in processes for span in process.watched if span.others_cores is not None]
+    busy = [taken for taken in others if taken + threads > cores + SLACK]
+    if len(busy) > BUSY_SHARE * len(others):
+        share = len(busy) / len(others)
+        yield f"the machine was busy {share:.0%} of the time: others took up to {max(busy):.1f} of its {cores} cores"
+
+
+def _waiting(processes: Sequence[Process]) -> Iterator[str]:
+    waited = [span.waited for process in processes for span in process.watched if span.waited is not None]
+    if waited and np.mean(waited) > WAITED_SHARE:
+        yield f"the program waited for a core {np.mean(waited):.0%} of the time"
+
+
+def _throttled(processes: Sequence[Process]) -> Iterator[str]:
+    flags = {
+        flag for process in processes for moment in (process.before, process.after) for flag in moment.throttled or ()
+    }
+    if flags:
+        yield f"the machine was throttled: {', '.join(sorted(flags))}"
+        return
+    for process in processes:
+        before, after = process.before.throttle_events, process.after.throttle_events
+        if before is not None and after is not None and after > before:
+            yield f"the machine was throttled {after - before} times meanwhile"
+            return
+
+
+def _clocks(processes: Sequence[Process]) -> Iterator[str]:
+    seen: dict[str, list[float]] = {}
+    for span in (span for process in processes for span in process.watched):
+        for policy, mhz in span.clock_mhz.items():
+            seen.setdefault(policy, []).append(mhz)
+    for policy, clocks in sorted(seen.items()):
+        low, high = np.percentile(clocks, (5, 95))
+        if high - low > CLOCK_MOVED * high:
+            yield f"the clock moved between {low:.0f} and {high:.0f} MHz ({policy})"
+
+
+def _warm(processes: Sequence[Process]) -> Iterator[str]:
+    if any(process.cooled is False for process in processes):
+        yield "the machine did not cool down to the temperature it started at"
+
+
+def _trends(processes: Sequence[Process], latency_ns: Array) -> Iterator[str]:
+    """The median of the last third of a process against that of its first."""
+    start = 0
+    for process in processes:
+        times, start = latency_ns[start : start + process.count], start + process.count
+        third = len(times) // 3
+        if len(times) < TREND_COUNT:
+            continue
+        first, last = (float(np.median(part)) for part in (times[:third], times[-third:]))
+        if abs(last / first - 1) > TREND:
+            how = "slower" if last > first else "quicker"
+            yield f"it became {how} while it was timed: from {first / 1e6:.3g} to {last / 1e6:.3g} ms"
+            return

@@ -57,9 +57,12 @@ def _where_known(sides: tuple[EndpointRecord, EndpointRecord]) -> Iterable[Row]:
 
 def _runs_on(side: EndpointRecord) -> str:
     environment = side.environment
+    where = environment.cpu or environment.machine or environment.runtime
+    if environment.threads is None:
+        return where
     threads = "1 thread" if environment.threads == 1 else f"{environment.threads} threads"
     cores = f", bound to cores {', '.join(map(str, side.cpus))}" if side.cpus else ""
-    return f"{environment.cpu or environment.machine}, {threads}{cores}"
+    return f"{where}, {threads}{cores}"
 
 
 def _metric(side: EndpointRecord) -> str:

@@ -74,16 +74,22 @@ def _slots(asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def _model(asked: argparse.Namespace) -> dict[str, Any]:
-    from .probe import accuracy, instructions, latency
-    from .selftest import selftest
-
     if asked.verb == "selftest":
+        from .selftest import selftest
+
         return selftest(asked.slot, asked.threads)
+    folders = asked.slot, asked.inputs, asked.out
     if asked.verb == "accuracy":
-        return accuracy(asked.slot, asked.inputs, asked.out, asked.threads)
+        from .accuracy import accuracy
+
+        return accuracy(*folders, asked.threads, dict(asked.sha256))
     if asked.verb == "instructions":
-        return instructions(asked.slot, asked.inputs, asked.out, asked.count, asked.threads)
-    return latency(asked.slot, asked.inputs, asked.out, asked.min_count, asked.min_duration, asked.threads)
+        from .instructions import instructions
+
+        return instructions(*folders, asked.count, asked.threads)
+    from .latency import latency
+
+    return latency(*folders, asked.min_count, asked.min_duration, asked.threads, asked.cpu, asked.cool)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -108,6 +114,10 @@ def _parser() -> argparse.ArgumentParser:
         if name == "latency":
             verb.add_argument("--min-count", type=int, required=True)
             verb.add_argument("--min-duration", type=float, required=True)
+            verb.add_argument("--cpu", type=int, action="append", default=[])
+            verb.add_argument("--cool", type=float, nargs=2)
+        if name == "accuracy":
+            verb.add_argument("--sha256", nargs=2, action="append", default=[])
     return parser
 
 

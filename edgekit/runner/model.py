@@ -10,6 +10,7 @@ from . import system
 from .manifest import Manifest
 from .runtimes import installed, load, open_runtime
 from .tensors import check_outputs, empty_columns, row
+from .whole import digest_of_file
 
 if TYPE_CHECKING:
     from .runtimes import Call
@@ -23,7 +24,8 @@ class Model:
     manifest: Manifest
     call: Call
     facts: dict[str, Any]
-    """As the host reads them: load_ns, first_ns, peak_rss_bytes after the first inference, runtime, threads, info."""
+    """As the host reads them: load_ns, first_ns, peak_rss_bytes after the first inference, empty_rss_bytes before the
+    model was loaded, model_sha256, runtime, threads, info."""
 
     @classmethod
     def load(cls, manifest: Manifest, threads: int, first: list[Array]) -> Model:
@@ -33,6 +35,7 @@ class Model:
         """
         info = {**system.info(), "runtimes": installed()}
         label, runtime = open_runtime(manifest.format)
+        empty_rss_bytes = system.rss_bytes()
         started = perf_counter_ns()
         call = load(runtime, manifest, threads)
         loaded = perf_counter_ns()
@@ -43,8 +46,10 @@ class Model:
             "load_ns": loaded - started,
             "first_ns": ran - loaded,
             "peak_rss_bytes": system.peak_rss_bytes(),
+            "empty_rss_bytes": empty_rss_bytes,
             "runtime": label,
             "threads": threads,
+            "model_sha256": digest_of_file(manifest.model),
             "info": info,
         }
         return cls(manifest, call, facts)

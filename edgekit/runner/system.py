@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import re
-import time
 from pathlib import Path
 from typing import Any
 
@@ -42,28 +41,9 @@ def peak_rss_bytes() -> int | None:
     return _kilobytes("VmHWM", _read("/proc/self/status"))
 
 
-class Background:
-    """A span of time, and how many cores others kept busy in it: a latency taken beside them is not the model's."""
-
-    def __enter__(self) -> Background:
-        self._before = (_busy_s(), time.process_time(), time.perf_counter())
-        self.cores: float | None = None
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        busy, own, wall = (_busy_s(), time.process_time(), time.perf_counter())
-        was_busy, was_own, was_wall = self._before
-        if busy is not None and was_busy is not None and wall > was_wall:
-            self.cores = max(0.0, (busy - was_busy) - (own - was_own)) / (wall - was_wall)
-
-
-def _busy_s() -> float | None:
-    """Seconds that all cores were busy since the start, time stolen by a hypervisor's other guests included."""
-    found = re.match(r"cpu +(.+)", _read("/proc/stat"))
-    if not found:
-        return None
-    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, found.group(1).split()[:8])
-    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+def rss_bytes() -> int | None:
+    """The memory that this process holds now."""
+    return _kilobytes("VmRSS", _read("/proc/self/status"))
 
 
 def _cores() -> int:

@@ -14,6 +14,9 @@ from .manifest import Tensor
 
 Array = npt.NDArray[Any]
 
+# What is cycled is held in memory, and counts in the peak: a bound that small devices bear.
+CYCLED_BYTES = 16 << 20
+
 
 def read_columns(folder: Path, tensors: Sequence[Tensor]) -> list[Array]:
     """One array [N, …] a tensor, from `folder/<name>.npy`, left on disk until it is used.
@@ -29,6 +32,18 @@ def read_columns(folder: Path, tensors: Sequence[Tensor]) -> list[Array]:
 def row(columns: Sequence[Array], i: int) -> list[Array]:
     """The i-th sample with a batch axis, [1, …] each, in memory of its own."""
     return [np.array(column[i : i + 1]) for column in columns]
+
+
+def cycled(columns: Sequence[Array]) -> list[list[Array]]:
+    """The first samples, each as `row` gives it: as many as `CYCLED_BYTES` hold, and at least one."""
+    sample_bytes = sum(column.nbytes // len(column) for column in columns)
+    count = max(1, min(len(columns[0]), CYCLED_BYTES // max(1, sample_bytes)))
+    return [row(columns, i) for i in range(count)]
+
+
+def save(path: Path, array: Array) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, array)
 
 
 def empty_columns(tensors: Sequence[Tensor], count: int) -> list[Array]:

@@ -1,10 +1,12 @@
-"""The one timing loop: what runs on the device also times the float reference."""
+"""The one timing loop: what runs on the device also times the float reference and the server."""
 
 from __future__ import annotations
 
 import gc
 from array import array
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
 from time import perf_counter_ns
 from typing import Any, TypeVar
 
@@ -12,51 +14,114 @@ import numpy as np
 import numpy.typing as npt
 
 Sample = TypeVar("Sample")
+Look = Callable[[int, int], None]
+"""Called between two inferences, and at the end, with the ns since the timing began and how many were timed."""
 
-WARM_UP_COUNT = 16
-WARM_UP_NS = 1_000_000_000
+LOOK_NS = 500_000_000
+# A look empties caches: after it, an inference so short is run once more, untimed, before the next is timed.
+FEELS_A_LOOK_NS = LOOK_NS // 10
+# The warm-up ends when the medians of three spans in a row agree; a span is long enough for a clock to move.
+SPANS = 3
+SPAN_COUNT = 5
+SPAN_NS = 50_000_000
+AGREED = 0.05
+WARM_UP_NS = 5_000_000_000
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Single inferences in a row, and the warm-up before them, which is not among them."""
+
+    latency_ns: npt.NDArray[np.int64]
+    """int64 [M], none left out."""
+    warm_up_count: int
+    warm_up_ns: int
+    steady: bool
+    """Whether the warm-up ended because the times had settled, not because its limit came."""
+
+
+def unobserved(at_ns: int, count: int) -> None:
+    """Looks at nothing."""
+
+
+def nothing() -> None:
+    """Does nothing."""
 
 
 def single_stream(
-    call: Callable[[Sample], Any], samples: Sequence[Sample], min_count: int, min_duration_s: float
-) -> npt.NDArray[np.int64]:
-    """Latencies in ns of `call`, one sample after another, until both minima are met: int64 [M], none left out.
+    call: Callable[[Sample], Any],
+    samples: Sequence[Sample],
+    min_count: int,
+    min_duration_s: float,
+    look: Look = unobserved,
+    started: Callable[[], None] = nothing,
+) -> Timed:
+    """Time `call`, one sample after another, until both minima are met.
 
-    The samples are cycled in their order, after a warm-up that is not recorded. MLPerf Inference calls this scenario
-    SingleStream. Raises ValueError without samples.
+    The samples are cycled in their order, after a warm-up. `started` is called when it is over, `look` every half a
+    second from then on, outside what is timed. MLPerf Inference calls this scenario SingleStream. Raises ValueError
+    without samples.
     """
     if not samples:
         raise ValueError("there are no samples to time")
-    _warm_up(call, samples)
+    began = perf_counter_ns()
+    count, steady = _warm_up(call, samples)
+    ended = perf_counter_ns()
     collected = gc.isenabled()
     gc.disable()
     try:
-        taken = _timed(call, samples, min_count, int(min_duration_s * 1e9))
+        started()
+        call(samples[-1])
+        taken = _timed(call, samples, min_count, int(min_duration_s * 1e9), look)
     finally:
         if collected:
             gc.enable()
-    return np.frombuffer(taken, np.int64).copy()
+    return Timed(np.frombuffer(taken, np.int64).copy(), count, ended - began, steady)
 
 
-def _warm_up(call: Callable[[Sample], Any], samples: Sequence[Sample]) -> None:
-    deadline = perf_counter_ns() + WARM_UP_NS
-    for i in range(WARM_UP_COUNT):
-        call(samples[i % len(samples)])
-        if perf_counter_ns() > deadline:
-            return
+def _warm_up(call: Callable[[Sample], Any], samples: Sequence[Sample]) -> tuple[int, bool]:
+    """How many inferences it took, and whether the times settled before the limit came."""
+    medians: list[float] = []
+    count = 0
+    now = perf_counter_ns()
+    deadline = now + WARM_UP_NS
+    while now < deadline:
+        span: list[int] = []
+        span_end = now + SPAN_NS
+        while len(span) < SPAN_COUNT or now < span_end:
+            begun = perf_counter_ns()
+            call(samples[count % len(samples)])
+            now = perf_counter_ns()
+            span.append(now - begun)
+            count += 1
+            if now >= deadline:
+                return count, False
+        medians = [*medians, median(span)][-SPANS:]
+        if len(medians) == SPANS and max(medians) <= (1 + AGREED) * min(medians):
+            return count, True
+    return count, False
 
 
-def _timed(call: Callable[[Sample], Any], samples: Sequence[Sample], min_count: int, min_ns: int) -> array[int]:
+def _timed(
+    call: Callable[[Sample], Any], samples: Sequence[Sample], min_count: int, min_ns: int, look: Look
+) -> array[int]:
     taken = array("q")
     last = len(samples) - 1
     i = 0
-    now = perf_counter_ns()
-    deadline = now + min_ns
+    started = now = perf_counter_ns()
+    deadline = started + min_ns
+    next_look = started + LOOK_NS
     while len(taken) < min_count or now < deadline:
         sample = samples[i]
-        start = perf_counter_ns()
+        begun = perf_counter_ns()
         call(sample)
         now = perf_counter_ns()
-        taken.append(now - start)
+        taken.append(now - begun)
         i = i + 1 if i < last else 0
+        if now >= next_look:
+            look(now - started, len(taken))
+            if taken[-1] < FEELS_A_LOOK_NS:
+                call(sample)
+            next_look = now + LOOK_NS
+    look(now - started, len(taken))
     return taken

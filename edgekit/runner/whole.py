@@ -23,7 +23,7 @@ def fault(folder: Path) -> str | None:
     for name in sorted(found ^ set(listed)):
         return f"'{name}' in '{folder}' " + ("is not in its manifest" if name in found else "is missing")
     for name in sorted(found):
-        if _digest(folder / name) != listed[name]:
+        if digest_of_file(folder / name) != listed[name]:
             return f"'{name}' in '{folder}' is damaged"
     return None
 
@@ -50,7 +50,7 @@ def _files(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in paths if path.is_symlink() or not path.is_dir()}
 
 
-def _digest(path: Path) -> str | None:
+def digest_of_file(path: Path) -> str | None:
     """SHA-256 of a file's bytes; None of what is no file of its own, such as a link."""
     if path.is_symlink() or not path.is_file():
         return None

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from edgekit.errors import SpecError
 from edgekit.specs.factory import Factory
+from edgekit.specs.reference import Reference
 from edgekit.specs.spec import Real, Spec, Whole, parse, read_toml
 
 FILE = "edgekit.toml"
@@ -125,12 +126,6 @@ class Model(Spec):
         if len(set(outputs)) < len(outputs):
             raise ValueError("two outputs have one name")
         return outputs
-
-
-class Reference(Spec):
-    url: Literal["eager"] = "eager"
-    baseline: str | None = None
-    """An earlier run's report, or the folder it is in, to compare instructions with; relative to the project."""
 
 
 class Project(Spec):

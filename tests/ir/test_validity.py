@@ -2,30 +2,119 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
+from edgekit.ir.measurement import Array, Conditions, Process, Watched
 from edgekit.ir.validity import validity
-from edgekit.runner.system import Background
+
+QUIET = Conditions(throttled=())
+MS = 1_000_000
 
 
-@pytest.mark.parametrize(
-    ("count", "background", "reason"),
-    [
-        (128, 0.5, None),
-        (128, 3.1, None),
-        (128, None, None),
-        (127, 0.5, "127 inferences were timed, 128 were asked for"),
-        (128, 3.6, "the machine was busy: others took 3.6 of its 4 cores"),
-    ],
-)
-def test_enough_must_be_timed_and_every_thread_needs_a_core(
-    count: int, background: float | None, reason: str | None
-) -> None:
-    found = validity(count, 128, background, threads=1, cores=4)
-    assert (found.valid, found.reason) == (reason is None, reason)
+def _process(count: int = 100, watched: tuple[Watched, ...] = (), **changes: object) -> Process:
+    process = Process(
+        count=count,
+        load_ns=1,
+        first_ns=1,
+        warm_up_count=15,
+        warm_up_ns=1,
+        steady=True,
+        before=QUIET,
+        after=QUIET,
+        watched=watched,
+    )
+    return replace(process, **changes)  # type: ignore[arg-type]
 
 
-def test_what_this_process_does_itself_is_no_background() -> None:
-    with Background() as background:
-        sum(range(2_000_000))
-    assert background.cores is None or background.cores >= 0
+def _spans(
+    others: list[float | None], waited: float | None = 0.0, clocks: tuple[float, ...] = ()
+) -> tuple[Watched, ...]:
+    return tuple(
+        Watched(
+            at_ns=i,
+            count=i,
+            others_cores=taken,
+            waited=waited,
+            clock_mhz={"policy0": clocks[i]} if clocks else {},
+        )
+        for i, taken in enumerate(others)
+    )
+
+
+def _steady(count: int = 100) -> Array:
+    return np.full(count, 5 * MS)
+
+
+def _reason(process: Process, times: Array | None = None, min_count: int = 100) -> str | None:
+    found = validity([process], _steady() if times is None else times, min_count, threads=1, cores=4)
+    assert found.valid == (found.reason is None)
+    return found.reason
+
+
+def test_a_quiet_run_is_valid() -> None:
+    assert _reason(_process(watched=_spans([0.5, 3.1, 0.0, 0.1]))) is None
+
+
+def test_what_no_sensor_tells_is_not_held_against_a_run() -> None:
+    unknown = Conditions()
+    assert _reason(_process(watched=_spans([None] * 4, None), before=unknown, after=unknown)) is None
+
+
+def test_too_few_are_too_few() -> None:
+    assert _reason(_process(), min_count=101) == "too few: 100 inferences were timed, 101 were asked for"
+
+
+def test_load_that_starts_half_way_is_told() -> None:
+    reason = _reason(_process(watched=_spans([0.1] * 10 + [3.6] * 10)))
+    assert reason == "the machine was busy 50% of the time: others took up to 3.6 of its 4 cores"
+
+
+def test_a_moment_of_load_in_a_long_run_is_forgiven() -> None:
+    assert _reason(_process(watched=_spans([0.1] * 19 + [3.6]))) is None
+
+
+def test_waiting_for_a_core_is_told() -> None:
+    assert _reason(_process(watched=_spans([0.0] * 4, 0.11))) == "the program waited for a core 11% of the time"
+
+
+def test_throttling_is_told() -> None:
+    hot = replace(QUIET, throttled=("under-voltage", "arm frequency capped"))
+    assert _reason(_process(after=hot)) == "the machine was throttled: arm frequency capped, under-voltage"
+    counted = replace(QUIET, throttle_events=3)
+    told = _reason(_process(before=counted, after=replace(counted, throttle_events=5)))
+    assert told == "the machine was throttled 2 times meanwhile"
+
+
+def test_a_clock_that_moved_is_told() -> None:
+    moved = _process(watched=_spans([0.0] * 10, clocks=(1800.0,) * 7 + (1000.0,) * 3))
+    assert _reason(moved) == "the clock moved between 1000 and 1800 MHz (policy0)"
+    assert _reason(_process(watched=_spans([0.0] * 10, clocks=(1800.0,) * 9 + (1750.0,)))) is None
+
+
+def test_a_machine_that_stayed_warm_is_told() -> None:
+    assert "did not cool down" in (_reason(_process(cooled=False)) or "")
+    assert _reason(_process(cooled=True)) is None
+
+
+@pytest.mark.parametrize(("end", "word"), [(7 * MS, "slower"), (3 * MS, "quicker")])
+def test_a_trend_is_told(end: int, word: str) -> None:
+    drifting = np.linspace(5 * MS, end, 100).astype(np.int64)
+    assert f"it became {word} while it was timed" in (_reason(_process(), drifting) or "")
+
+
+def test_noise_is_no_trend() -> None:
+    noisy = np.random.default_rng(0).normal(5 * MS, MS, 400).astype(np.int64)
+    assert _reason(_process(400), noisy) is None
+
+
+def test_a_trend_is_one_of_a_process_and_not_between_processes() -> None:
+    times = np.concatenate([_steady(), 2 * _steady()])
+    assert validity([_process(), _process()], times, 200, threads=1, cores=4).valid
+
+
+def test_every_reason_is_told() -> None:
+    reason = _reason(_process(watched=_spans([3.9] * 4), cooled=False), min_count=1000) or ""
+    assert [part.split()[0] for part in reason.split("; ")] == ["too", "the", "the"]

@@ -5,26 +5,30 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
 import numpy as np
 import pytest
 
+from edgekit.devices.answers import Accuracy
 from edgekit.devices.emulation import faults
 from edgekit.devices.flash import commit, flash, serving
 from edgekit.devices.local import Local
 from edgekit.devices.transport import Completed
-from edgekit.errors import CommandFailed, ProbeError
+from edgekit.errors import CommandFailed, ProbeError, Unreachable
 from edgekit.ir.measurement import Measurement
+from edgekit.measure.asking import asking
 from edgekit.measure.installed import Installed, unpacked
+from edgekit.measure.shards import Shards
 from edgekit.samples import Samples
 from edgekit.specs.catalog import Catalog
 from edgekit.specs.profile import Probe
 from tests.devices.conftest import MakeBundle
 from tests.runner import slot
 
-QUICK = Probe(min_count=20, min_duration_s=0, threads=1)
+QUICK = Probe(min_count=20, min_duration_s=0, processes=1)
 
 
 def _samples(count: int) -> Samples:
@@ -53,6 +57,50 @@ def test_what_was_flashed_is_measured(device: Local, make_bundle: MakeBundle, fo
     assert environment.machine == platform.machine()
     assert environment.python == platform.python_version()
     assert environment.runtime.split()[0] in {"executorch", "onnxruntime", "ai-edge-litert"}
+
+
+def test_each_process_times_its_share_and_says_how_it_went(tmp_path: Path) -> None:
+    with unpacked(slot.write_slot(tmp_path / "folder")) as endpoint:
+        measured = endpoint.measure(_samples(3), Probe(min_count=20, min_duration_s=0.3, processes=3))
+    assert len(measured.processes) == 3
+    assert sum(process.count for process in measured.processes) == len(measured.latency_ns) >= 21
+    for process in measured.processes:
+        assert process.watched[-1].count == process.count
+        assert process.warm_up_count > 0
+        assert process.load_ns > 0
+    assert measured.around is not None
+    assert measured.around.before_ns > 0
+    assert 0 < (measured.model_rss_bytes or 0) < (measured.peak_rss_bytes or 0)
+    assert measured.samples_per_s
+
+
+def test_a_device_that_goes_away_keeps_what_it_answered(device: Local, make_bundle: MakeBundle, tmp_path: Path) -> None:
+    samples = _samples(40)
+    shards = Shards(keep=tmp_path / "kept", first=8, seconds=0)
+    bundle = make_bundle("one")
+    flaky = flash(bundle, Unplugged(device.url))
+    with pytest.raises(Unreachable) as caught:
+        Installed(flaky, shards).measure(samples, None)
+    assert caught.value.__notes__ == ["10 of 40 samples are kept: the same command goes on from there"]
+    again = Installed(flash(bundle, Counting(device.url)), replace(shards, first=100))
+    _check(again.measure(samples, None), samples)
+    assert Counting.asked == 1
+
+
+def test_answers_damaged_on_the_way_are_noticed(device: Local, make_bundle: MakeBundle) -> None:
+    with pytest.raises(ProbeError, match="did not arrive as it was sent"):
+        Installed(flash(make_bundle("one"), Garbling(device.url))).measure(_samples(3), None)
+
+
+def test_a_model_that_is_replaced_meanwhile_is_noticed(tmp_path: Path) -> None:
+    folder = slot.write_slot(tmp_path / "folder")
+    with unpacked(folder) as endpoint, asking(endpoint.installation) as asked:
+        argv = ("--threads", 1, *asked.send(_samples(2).inputs, "shard"))
+        asked.ask(Accuracy, "accuracy", "shard", *argv, timeout=60)
+        model = folder / "model.onnx"
+        model.write_bytes(model.read_bytes() + b"\x12\x00")  # another producer_name, the same graph
+        with pytest.raises(ProbeError, match="replaced while it was probed"):
+            asked.ask(Accuracy, "accuracy", "shard", *argv, timeout=60)
 
 
 def test_nothing_is_left_on_the_device(device: Local, make_bundle: MakeBundle) -> None:
@@ -102,6 +150,39 @@ class Killed(Local):
         if "latency" in argv:
             argv = [self.python, "-c", "import os; os.kill(os.getpid(), 9)"]
         return super().run(argv, timeout=timeout)
+
+
+class Counting(Local):
+    """Counts the shards it is asked for."""
+
+    asked: ClassVar[int] = 0
+
+    def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
+        Counting.asked += "accuracy" in argv
+        return super().run(argv, timeout=timeout)
+
+
+class Unplugged(Local):
+    """A device that goes away at the fourth shard."""
+
+    asked: ClassVar[int] = 0
+
+    def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
+        Unplugged.asked += "accuracy" in argv
+        if Unplugged.asked > 3:
+            raise Unreachable(f"no answer from '{self.url}'")
+        return super().run(argv, timeout=timeout)
+
+
+class Garbling(Local):
+    """One bit of what is sent arrives as another."""
+
+    def push(self, local: Path, remote: PurePosixPath) -> None:
+        if remote.parts[-2:] == ("shard", "image.npy"):
+            content = bytearray(local.read_bytes())
+            content[-1] ^= 1
+            local.write_bytes(content)
+        super().push(local, remote)
 
 
 class Damaging(Local):

@@ -1,0 +1,78 @@
+"""`reference serve`: a model behind a real server on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from edgekit.bundle.archive import Bundle
+from edgekit.bundle.keys import KeyStore
+from edgekit.cache import Cache
+from edgekit.cli import options
+from edgekit.cli.output import note, print_json, progress
+from edgekit.errors import OptionError
+from edgekit.pipeline.line import Line
+from edgekit.pipeline.order import find_project
+from edgekit.pipeline.reference import served_bundle, served_project
+from edgekit.servers.serve import Live, Ports
+
+group = typer.Typer(no_args_is_help=True, help="The cloud-serving reference: start one on this machine.")
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(group, name="reference")
+
+
+@group.callback()
+def _group() -> None:
+    """A command of its own, so that there may be others."""
+
+
+@group.command("serve")
+def serve_command(
+    bundle: Annotated[
+        Path | None, typer.Argument(metavar="[BUNDLE]", help="A .edgekit file; default: the project's float model.")
+    ] = None,
+    project: options.Project = None,
+    example: options.Example = None,
+    server: Annotated[Literal["triton", "mlserver"], typer.Option("--server", help="Which server.")] = "triton",
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Of 127.0.0.1, for HTTP.")] = 8000,
+    grpc_port: Annotated[int, typer.Option("--grpc-port", min=1, max=65535, help="Of 127.0.0.1, for gRPC.")] = 8001,
+    json: options.Json = False,
+) -> None:
+    """Serve a model by the Open Inference Protocol until Ctrl-C: `edgekit run … --reference URL` compares with it.
+
+    The server is installed once, in a virtual environment of its own. It listens on this machine only.
+    """
+    with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
+        with progress(f"reference · {server}") as watch:
+            line = Line(Cache.default().made(), watch)
+            live = stack.enter_context(_served(bundle, project, example, server, Ports(port, grpc_port), line))
+        _say(live, json)
+        live.wait()
+
+
+@contextlib.contextmanager
+def _served(
+    bundle: Path | None, project: Path | None, example: str | None, server: str, ports: Ports, line: Line
+) -> Iterator[Live]:
+    if bundle is None:
+        with served_project(find_project(project, example), server, ports, line) as live:
+            yield live
+        return
+    if project or example:
+        raise OptionError("a bundle and a project were both given", hint="give one of them")
+    with served_bundle(Bundle.open(bundle, KeyStore.of_user().trusted()), server, ports, line) as live:
+        yield live
+
+
+def _say(live: Live, json: bool) -> None:
+    if json:
+        print_json({"url": live.url, "grpc_url": live.grpc_url, "model": live.model, "server": live.server})
+        return
+    typer.echo(f"{live.model} is served by {live.server}: {live.url}")
+    note(f"also {live.grpc_url}\nedgekit run … --reference {live.url}\nCtrl-C ends it")

@@ -1,0 +1,107 @@
+"""Many samples asked of a server: in batches, several at once, in order."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from edgekit.errors import ServerFailed, ServerUnreachable
+from edgekit.ir.measurement import Array
+from edgekit.measure.serving.client import Access, Client, connect
+from edgekit.measure.serving.edges import Edges
+from edgekit.measure.serving.patience import patiently
+from edgekit.samples import Samples
+
+Outputs = dict[str, Array]
+START_S, SAMPLE_S = 60.0, 1.0
+"""Time limit of many requests: to begin, and on average for each sample."""
+
+
+@contextlib.contextmanager
+def opened(access: Access) -> Iterator[Client]:
+    """A client, for this thread alone."""
+    client = connect(access)
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+@dataclass(frozen=True)
+class Asking:
+    """A server whose model was found to be the project's."""
+
+    access: Access
+    edges: Edges
+
+    @property
+    def batch(self) -> int:
+        return 1 if self.edges.single else self.access.batch
+
+    def answers(self, samples: Samples) -> Outputs:
+        """Every output, [N, …] by the project's name: float32, or the server's integers. Raises a ServingError."""
+        starts = range(0, len(samples), self.batch)
+        lanes = min(self.access.concurrency, len(starts))
+        limit = Limit(self.access, len(samples))
+        pool = ThreadPoolExecutor(lanes)
+        try:
+            work = [pool.submit(self._lane, samples, starts[i::lanes], limit) for i in range(lanes)]
+            wait(work, return_when=FIRST_EXCEPTION)
+            limit.stopped = any(lane.done() and lane.exception() for lane in work)
+            parts = dict(part for lane in work for part in lane.result())
+        except BaseException:
+            limit.stopped = True
+            raise
+        finally:
+            # A request that is under way ends by its own time limit.
+            pool.shutdown(wait=not limit.stopped, cancel_futures=True)
+        return {name: np.concatenate([parts[start][name] for start in starts]) for name in self.edges.outputs}
+
+    def answer(self, client: Client, prepared: object, count: int) -> Outputs:
+        """The answer to one request."""
+        names = tuple(self.edges.outputs.values())
+        given = patiently(partial(client.infer, prepared, names), self.access)
+        return {name: self._checked(served, given[served], count) for name, served in self.edges.outputs.items()}
+
+    def _lane(self, samples: Samples, starts: Sequence[int], limit: Limit) -> list[tuple[int, Outputs]]:
+        parts = []
+        with opened(self.access) as client:
+            for start in starts:
+                if limit.stopped:
+                    break
+                limit.check()
+                part = samples.take(np.arange(start, min(start + self.batch, len(samples))))
+                parts.append((start, self.answer(client, client.prepare(self.edges.columns(part)), len(part))))
+        return parts
+
+    def _checked(self, served: str, array: Array | None, count: int) -> Array:
+        if array is None or array.ndim == 0 or len(array) != count:
+            rows = "nothing" if array is None else f"{list(array.shape)}"
+            raise ServerFailed(
+                f"{self.access.address} answered {rows} as '{served}' to {count} samples",
+                hint="look at the server's log",
+            )
+        return array.astype(np.float32) if array.dtype.kind == "f" else array
+
+
+class Limit:
+    """Until when many requests may take, and whether they are to stop before."""
+
+    def __init__(self, access: Access, samples: int, more_s: float = 0.0) -> None:
+        self._access, self._seconds = access, START_S + SAMPLE_S * samples + more_s
+        self._deadline = time.monotonic() + self._seconds
+        self.stopped = False
+
+    def check(self) -> None:
+        """Raises ServerUnreachable when it is over."""
+        if time.monotonic() > self._deadline:
+            raise ServerUnreachable(
+                f"{self._access.address} is too slow: not through after {self._seconds:.0f} s",
+                hint="fewer samples: --samples N; or more at once: reference.concurrency",
+            )

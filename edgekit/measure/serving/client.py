@@ -1,0 +1,169 @@
+"""One connection to a server that speaks the Open Inference Protocol, version 2: what HTTP and gRPC have in common."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from edgekit.errors import MissingExtra
+from edgekit.ir.measurement import Array
+from edgekit.specs.reference import Address
+
+Kind = Literal["lost", "busy", "failed", "refused", "slow", "untrusted", "unknown", "wrong"]
+BINARY = "binary_tensor_data"
+"""The extension of a server that takes tensors as bytes over HTTP; the protocol itself has JSON."""
+SAID = 300
+"""Characters of a server's own words that are shown."""
+
+
+class Fault(Exception):
+    """What went wrong with one request.
+
+    lost: no connection, or it broke; busy: the server asks to come back; failed: it could not do it; refused: it does
+    not let us in; slow: no answer in time; untrusted: TLS; unknown: no such model; wrong: it does not take the request.
+    """
+
+    def __init__(self, kind: Kind, said: str) -> None:
+        super().__init__(said)
+        self.kind: Kind = kind
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One input or output of the served model, as its metadata says it."""
+
+    name: str
+    datatype: str
+    """As the protocol names it: FP32, UINT8."""
+    shape: tuple[int, ...]
+    """With the batch axis; -1 is any size."""
+
+    def __str__(self) -> str:
+        return f"{self.datatype}{list(self.shape)}"
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a server says of itself and of the model."""
+
+    server: str
+    """Name and version."""
+    extensions: tuple[str, ...]
+    inputs: tuple[Edge, ...]
+    outputs: tuple[Edge, ...]
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What a server has counted of a model since it started: requests that it answered, and nanoseconds in all."""
+
+    count: int
+    queue_ns: int
+    compute_ns: int
+
+    def since(self, before: Statistics) -> Statistics:
+        return Statistics(
+            self.count - before.count, self.queue_ns - before.queue_ns, self.compute_ns - before.compute_ns
+        )
+
+
+@dataclass(frozen=True)
+class Access:
+    """How a server is asked."""
+
+    address: Address
+    timeout_s: float
+    """Of one request, connecting included."""
+    token: str | None = None
+    token_env: str | None = None
+    """Where the token is from, for who is told that it was refused."""
+    ca: Path | None = None
+    batch: int = 32
+    concurrency: int = 4
+    binary: bool = True
+    """Whether the server takes tensors as bytes over HTTP. Over gRPC all do."""
+
+    def __repr__(self) -> str:
+        return f"Access({self.address})"  # a traceback must not show the token
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """A new one every time: the client writes into what it is given."""
+        return {"authorization": f"Bearer {self.token}"} if self.token else {}
+
+    def as_described(self, description: Description) -> Access:
+        return replace(self, binary=BINARY in description.extensions)
+
+    def cleaned(self, said: object) -> str:
+        """A server's own words, short, and without the token should it repeat that."""
+        text = " ".join(str(said).split())
+        return (text.replace(self.token, "…") if self.token else text)[:SAID]
+
+
+class Client(Protocol):
+    """One connection. Not for two threads. Every method raises Fault."""
+
+    def describe(self) -> Description: ...
+
+    def live(self) -> None:
+        """An empty request and its answer."""
+        ...
+
+    def statistics(self) -> Statistics | None:
+        """None where the server has none."""
+        ...
+
+    def prepare(self, columns: Mapping[str, Array]) -> Any:
+        """Samples by the served model's names, ready to be sent as often as one likes."""
+        ...
+
+    def infer(self, prepared: Any, outputs: tuple[str, ...]) -> dict[str, Array]:
+        """The answer, each output as the server says it."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def connect(access: Access) -> Client:
+    """A client, which connects at its first request. Raises MissingExtra."""
+    if importlib.util.find_spec("tritonclient") is None:
+        raise MissingExtra(
+            "a server is asked by 'tritonclient', which is not installed", hint="pip install 'edgekit[serving]'"
+        )
+    if access.address.grpc:
+        from edgekit.measure.serving.over_grpc import Grpc
+
+        return Grpc(access)
+    from edgekit.measure.serving.over_http import Http
+
+    return Http(access)
+
+
+def statistics_of(document: Mapping[str, Any]) -> Statistics | None:
+    """From Triton's answer; None if there is nothing of the model in it. The protocol's 64-bit integers may be text."""
+    if not document.get("model_stats"):
+        return None
+    counted = [model["inference_stats"] for model in document["model_stats"]]
+
+    def total(key: str, value: str) -> int:
+        return sum(int(stats.get(key, {}).get(value, 0)) for stats in counted)
+
+    compute = sum(total(f"compute_{part}", "ns") for part in ("input", "infer", "output"))
+    return Statistics(total("success", "count"), total("queue", "ns"), compute)
+
+
+def described(server: Mapping[str, Any], model: Mapping[str, Any]) -> Description:
+    """From the metadata of the server and of the model."""
+    return Description(
+        server=f"{server.get('name', 'unknown server')} {server.get('version', '')}".strip(),
+        extensions=tuple(server.get("extensions", ())),
+        inputs=_edges(model.get("inputs", ())),
+        outputs=_edges(model.get("outputs", ())),
+    )
+
+
+def _edges(stated: Any) -> tuple[Edge, ...]:
+    return tuple(Edge(edge["name"], edge["datatype"], tuple(map(int, edge["shape"]))) for edge in stated)

@@ -1,0 +1,97 @@
+"""The protocol over gRPC, by tritonclient."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import grpc
+import tritonclient.grpc as triton
+from tritonclient.utils import InferenceServerException, np_to_triton_dtype
+
+from edgekit.ir.measurement import Array
+from edgekit.measure.serving.client import Access, Description, Fault, Kind, Statistics, described, statistics_of
+
+KINDS: dict[str, Kind] = {
+    "UNAUTHENTICATED": "refused",
+    "PERMISSION_DENIED": "refused",
+    "NOT_FOUND": "unknown",
+    "INVALID_ARGUMENT": "wrong",
+    "UNIMPLEMENTED": "wrong",
+    "UNAVAILABLE": "lost",
+    "RESOURCE_EXHAUSTED": "busy",
+    "DEADLINE_EXCEEDED": "slow",
+}
+TLS = ("handshake", "certificate", "ssl_transport")
+"""In the words of a gRPC that could not agree on TLS, which has no status of its own."""
+
+
+class Grpc:
+    """A client of one connection, which is kept."""
+
+    def __init__(self, access: Access) -> None:
+        self._access, address = access, access.address
+        options = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+        # One connection for every client: gRPC would share one among all to the same server.
+        options.append(("grpc.use_local_subchannel_pool", 1))
+        if address.loopback:
+            options.append(("grpc.enable_http_proxy", 0))
+        trusted = access.ca.read_bytes() if access.ca else None
+        self._client = triton.InferenceServerClient(
+            address.authority,
+            creds=grpc.ssl_channel_credentials(trusted) if address.secure else None,
+            channel_args=options,
+        )
+        self._model = (address.model, address.version)
+        self._how = {"headers": access.headers, "client_timeout": access.timeout_s}
+
+    def describe(self) -> Description:
+        with self._faults():
+            server = self._client.get_server_metadata(**self._how, as_json=True)
+            return described(server, self._client.get_model_metadata(*self._model, **self._how, as_json=True))
+
+    def live(self) -> None:
+        with self._faults():
+            self._client.is_server_live(**self._how)
+
+    def statistics(self) -> Statistics | None:
+        try:
+            with self._faults():
+                counted = self._client.get_inference_statistics(*self._model, **self._how, as_json=True)
+        except Fault as fault:
+            if fault.kind in ("unknown", "wrong", "refused", "failed"):
+                return None
+            raise
+        return statistics_of(counted)
+
+    def prepare(self, columns: Mapping[str, Array]) -> list[Any]:
+        return [
+            triton.InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype)).set_data_from_numpy(array)
+            for name, array in columns.items()
+        ]
+
+    def infer(self, prepared: Any, outputs: tuple[str, ...]) -> dict[str, Array]:
+        with self._faults():
+            asked = [triton.InferRequestedOutput(name) for name in outputs]
+            result = self._client.infer(self._model[0], prepared, self._model[1], outputs=asked, **self._how)
+            return {name: result.as_numpy(name) for name in outputs}
+
+    def close(self) -> None:
+        self._client.close()
+
+    @contextlib.contextmanager
+    def _faults(self) -> Iterator[None]:
+        """One request, or what goes wrong with it as a Fault."""
+        try:
+            yield
+        except InferenceServerException as error:
+            said = self._access.cleaned(error.message())
+            kind = KINDS.get((error.status() or "").removeprefix("StatusCode."), "failed")
+            if kind == "lost" and any(word in said.lower() for word in TLS):
+                kind = "untrusted"
+            if kind == "slow":
+                said = f"no answer within {self._access.timeout_s:g} s"
+            raise Fault(kind, said) from error
+        except ValueError as error:  # what cannot be read as the stated tensor
+            raise Fault("failed", self._access.cleaned(error)) from error

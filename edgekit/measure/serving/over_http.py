@@ -1,0 +1,118 @@
+"""The protocol over HTTP, by tritonclient: tensors as bytes where the server takes them so, else as JSON."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+import threading
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+import gevent
+import tritonclient.http as triton
+from gevent.ssl import create_default_context
+from tritonclient.utils import InferenceServerException, np_to_triton_dtype
+
+from edgekit.ir.measurement import Array
+from edgekit.measure.serving.client import Access, Description, Fault, Kind, Statistics, described, statistics_of
+
+KINDS: dict[str, Kind] = {
+    "401": "refused",
+    "403": "refused",
+    "404": "unknown",
+    "408": "busy",
+    "429": "busy",
+    "502": "busy",
+    "503": "busy",
+    "504": "busy",
+}
+
+
+class Http:
+    """A client of one connection, which is kept."""
+
+    def __init__(self, access: Access) -> None:
+        self._access, address = access, access.address
+        # Only for this client: a gevent loop belongs to its thread.
+        self._client = triton.InferenceServerClient(
+            address.authority + address.base,
+            connection_timeout=access.timeout_s,
+            network_timeout=access.timeout_s,
+            ssl=address.secure,
+            ssl_context_factory=partial(_context, access) if address.secure else None,
+        )
+        self._model = (address.model, address.version)
+
+    def describe(self) -> Description:
+        with self._faults():
+            server = self._client.get_server_metadata(headers=self._access.headers)
+            return described(server, self._client.get_model_metadata(*self._model, headers=self._access.headers))
+
+    def live(self) -> None:
+        with self._faults():
+            if not self._client.is_server_live(headers=self._access.headers):
+                raise Fault("busy", "it says that it is not live")
+
+    def statistics(self) -> Statistics | None:
+        try:
+            with self._faults():
+                counted = self._client.get_inference_statistics(*self._model, headers=self._access.headers)
+        except Fault as fault:
+            if fault.kind in ("unknown", "wrong", "refused", "failed"):
+                return None
+            raise
+        return statistics_of(counted)
+
+    def prepare(self, columns: Mapping[str, Array]) -> list[Any]:
+        return [self._input(name, array) for name, array in columns.items()]
+
+    def infer(self, prepared: Any, outputs: tuple[str, ...]) -> dict[str, Array]:
+        with self._faults():
+            asked = [triton.InferRequestedOutput(name, binary_data=self._access.binary) for name in outputs]
+            result = self._client.infer(
+                self._model[0], prepared, self._model[1], outputs=asked, headers=self._access.headers
+            )
+            return {name: result.as_numpy(name) for name in outputs}
+
+    def close(self) -> None:
+        self._client.close()
+        if threading.current_thread() is not threading.main_thread():
+            gevent.get_hub().destroy(destroy_loop=True)
+
+    def _input(self, name: str, array: Array) -> Any:
+        tensor = triton.InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype))
+        return tensor.set_data_from_numpy(array, binary_data=self._access.binary)
+
+    @contextlib.contextmanager
+    def _faults(self) -> Iterator[None]:
+        """One request, or what goes wrong with it as a Fault."""
+        try:
+            with gevent.Timeout(self._access.timeout_s):
+                yield
+        except (gevent.Timeout, TimeoutError) as error:
+            raise Fault("slow", f"no answer within {self._access.timeout_s:g} s") from error
+        except InferenceServerException as error:
+            raise Fault(_kind(error.status() or ""), self._said(error)) from error
+        except ssl.SSLError as error:
+            raise Fault("untrusted", self._access.cleaned(error.reason or error)) from error
+        # What geventhttpclient makes of a connection that ends early, or of no HTTP at all, has no class in common.
+        except (OSError, RuntimeError, ValueError) as error:
+            raise Fault("lost", self._access.cleaned(error) or type(error).__name__) from error
+
+    def _said(self, error: InferenceServerException) -> str:
+        body = error.debug_details()
+        said = f"HTTP {error.status()}: {body if body else error.message()}" if error.status() else error.message()
+        return self._access.cleaned(said)
+
+
+def _kind(status: str) -> Kind:
+    if status in KINDS:
+        return KINDS[status]
+    return "wrong" if status.startswith("4") else "failed"
+
+
+def _context(access: Access, **_: object) -> ssl.SSLContext:
+    """The authorities of this machine, or those of the project alone."""
+    context: ssl.SSLContext = create_default_context(cafile=str(access.ca) if access.ca else None)
+    return context

@@ -1,0 +1,37 @@
+"""What a project's `[reference]` says, as an endpoint."""
+
+from __future__ import annotations
+
+import os
+
+from edgekit.errors import OptionError, ServerRefused, SpecError
+from edgekit.measure.serving.client import Access
+from edgekit.measure.serving.served import Served
+from edgekit.measure.shards import Shards
+from edgekit.specs.project import Project
+
+
+def open_reference(project: Project, shards: Shards) -> Served:
+    """The served model that `project.reference` names, not asked yet.
+
+    Raises OptionError if it is the eager network, ServerRefused if the variable with the token is not set, SpecError
+    if the file of authorities is not there.
+    """
+    reference, address = project.reference, project.reference.address
+    if address is None:
+        raise OptionError(
+            "the reference is the eager network, no server", hint="--reference http://HOST:PORT/v2/models/NAME"
+        )
+    token = os.environ.get(reference.token_env, "").strip() if reference.token_env else None
+    if token == "":
+        name = reference.token_env
+        raise ServerRefused(
+            f"reference.token_env: '{name}' is not set", hint=f"export {name}=…, the token for {address}"
+        )
+    ca = project.root / reference.ca if reference.ca else None
+    if ca and not ca.is_file():
+        raise SpecError(f"reference.ca: there is no '{ca}'", hint="a PEM file, relative to the project")
+    access = Access(
+        address, reference.timeout_s, token, reference.token_env, ca, reference.batch, reference.concurrency
+    )
+    return Served(project, access, shards)

@@ -1,0 +1,43 @@
+"""The float model of a project behind a server: something to compare with before there is a cloud."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from edgekit.bundle.archive import Bundle
+from edgekit.bundle.signing import SigningKey
+from edgekit.cache import Cache
+from edgekit.pipeline.compile import Compilation
+from edgekit.pipeline.line import Line
+from edgekit.pipeline.order import orders
+from edgekit.pipeline.pack import pack_bundle
+from edgekit.servers.serve import Live, Ports, serving
+from edgekit.specs.project import Project
+
+FLOAT = ("host", "onnx", "float32")
+"""Target, backend and profile of what is served where no bundle is named."""
+
+
+@contextlib.contextmanager
+def served_project(project: Project, server: str, ports: Ports, line: Line) -> Iterator[Live]:
+    """The project's network as it was trained, lowered for this machine. Raises what the compiler and `serving` do."""
+    target, backend, profile = FLOAT
+    compilation = Compilation(orders(project, target, backend, profile)[0], line)
+    with tempfile.TemporaryDirectory() as scratch:
+        with compilation.lowered() as finished:
+            # Signed for nobody: it does not leave this process.
+            bundle = pack_bundle(compilation, finished(), SigningKey.generate(), Path(scratch))
+        with served_bundle(bundle, server, ports, line) as live:
+            yield live
+
+
+@contextlib.contextmanager
+def served_bundle(bundle: Bundle, server: str, ports: Ports, line: Line) -> Iterator[Live]:
+    """Any bundle, whatever its format. Raises what `serving` does."""
+    with contextlib.ExitStack() as stack:
+        with line.stage("server"):
+            live = stack.enter_context(serving(bundle, server, ports, Cache.of_downloads(), line.teller("server")))
+        yield live

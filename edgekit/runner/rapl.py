@@ -1,0 +1,74 @@
+"""Energy that an x86 processor counts of itself: RAPL, Linux, Documentation/power/powercap/powercap.rst."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+from .sysfs import number, text
+
+# Not the domains within a package (`intel-rapl:0:0`), which are in its figure; nor the same package by another road
+# (`intel-rapl-mmio:0`).
+DOMAIN = r"intel-rapl:\d+"
+# Intel states none. K. N. Khan et al., "RAPL in Action" (ACM TOMPECS 3(2), 2018) call it "promisingly accurate enough"
+# beside plug power, on Sandy Bridge to Skylake; an assumption for what came since.
+ACCURACY = 0.05
+# Intel SDM volume 3B, "Platform Specific Power Management Support": a counter moves about every millisecond.
+UPDATE_S = 1e-3
+
+
+def meter(root: Path) -> Counted | None:
+    """The packages of this machine; None where there are none, or they are root's to read."""
+    domains = [
+        folder
+        for folder in sorted((root / "sys/class/powercap").glob("intel-rapl:*"))
+        if re.fullmatch(DOMAIN, folder.name)
+        # `psys` is a domain beside the packages that counts them once more.
+        and (text(folder / "name") or "").startswith("package")
+        and number(folder / "energy_uj") is not None
+    ]
+    return Counted(domains) if domains else None
+
+
+class Counted:
+    """Counters that go up and wrap around: each is looked at more often than it can wrap."""
+
+    def __init__(self, domains: list[Path]) -> None:
+        self._domains = domains
+        self._ranges = [number(domain / "max_energy_range_uj") for domain in domains]
+
+    def start(self) -> None:
+        self._whole = True
+        self._joules = 0.0
+        self._before = self._counts()
+        self._start = time.perf_counter()
+
+    def look(self) -> None:
+        counts = self._counts()
+        for before, now, limit in zip(self._before, counts, self._ranges):
+            if before is None or now is None or (now < before and limit is None):
+                self._whole = False
+                continue
+            wrapped = limit if now < before and limit is not None else 0
+            self._joules += (now - before + wrapped) / 1e6
+        self._before = counts
+
+    def stop(self) -> dict[str, Any] | None:
+        """joules, seconds, method and uncertainty, a share of the joules; None if a counter fell silent meanwhile."""
+        self.look()
+        seconds = time.perf_counter() - self._start
+        if not self._whole or self._joules <= 0:
+            return None
+        names = ", ".join(str(text(domain / "name")) for domain in self._domains)
+        return {
+            "joules": self._joules,
+            "seconds": seconds,
+            "method": f"RAPL counter of {names}: the processor only",
+            "uncertainty": math.hypot(ACCURACY, 2 * UPDATE_S / seconds),
+        }
+
+    def _counts(self) -> list[int | None]:
+        return [number(domain / "energy_uj") for domain in self._domains]

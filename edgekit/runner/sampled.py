@@ -1,0 +1,49 @@
+"""A meter of power, read now and then: energy by the trapezoidal rule."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from statistics import fmean, stdev
+from typing import Any, Optional
+
+Power = Callable[[], Optional[tuple[float, float]]]
+"""Watts now, and by how many watts the sensor may be wrong; None if it does not say."""
+SURE = 2.0
+"""Standard errors on either side of a mean: 95 %."""
+
+
+class Sampled:
+    """Power is looked at; what it does between two looks is a straight line, and an uncertainty."""
+
+    def __init__(self, power: Power, method: str) -> None:
+        self._power, self._method = power, method
+        self._looks: list[tuple[float, tuple[float, float] | None]] = []
+
+    def start(self) -> None:
+        self._looks = []
+        self.look()
+
+    def look(self) -> None:
+        self._looks.append((time.perf_counter(), self._power()))
+
+    def stop(self) -> dict[str, Any] | None:
+        """joules, seconds, method and uncertainty, a share of the joules; None if the sensor fell silent meanwhile."""
+        self.look()
+        seconds = self._looks[-1][0] - self._looks[0][0]
+        readings = [reading for _, reading in self._looks if reading is not None]
+        # What was drawn at a look without an answer is not known: a charger may have been plugged in.
+        if len(readings) < len(self._looks) or seconds <= 0:
+            return None
+        watts, errors = zip(*readings)
+        if fmean(watts) <= 0:
+            return None
+        times = [at for at, _ in self._looks]
+        steps = zip(times, times[1:], watts, watts[1:])
+        return {
+            "joules": sum((after - before) * (first + last) / 2 for before, after, first, last in steps),
+            "seconds": seconds,
+            "method": self._method,
+            "uncertainty": math.hypot(fmean(errors), SURE * stdev(watts) / math.sqrt(len(watts))) / fmean(watts),
+        }

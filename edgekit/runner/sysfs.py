@@ -1,0 +1,54 @@
+"""Small files that the kernel writes as they are read: what cannot be read, or makes no sense, is None."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+ROOT = Path("/")
+LIMIT_BYTES = 1 << 16
+
+
+def text(path: Path) -> str | None:
+    """What the file says, without the space around it."""
+    try:
+        with path.open("rb") as file:
+            return file.read(LIMIT_BYTES).decode("utf-8", "replace").strip()
+    except OSError:
+        return None
+
+
+def integer(said: str | None) -> int | None:
+    """The one whole number that `said` is."""
+    return int(said) if said and re.fullmatch(r"[+-]?\d{1,19}", said, re.ASCII) else None
+
+
+def number(path: Path) -> int | None:
+    """The one whole number that the file says."""
+    return integer(text(path))
+
+
+class Kept:
+    """A file that stays open, to be read again in microseconds. Raises OSError if it cannot be opened."""
+
+    def __init__(self, path: Path) -> None:
+        self._fd = os.open(path, os.O_RDONLY)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_fd"):
+            os.close(self._fd)
+
+    def number(self) -> int | None:
+        try:
+            return integer(os.pread(self._fd, 32, 0).decode("ascii", "replace").strip())
+        except OSError:
+            return None
+
+
+def kept(path: Path) -> Kept | None:
+    """The file, open; None where it cannot be."""
+    try:
+        return Kept(path)
+    except OSError:
+        return None

@@ -1,0 +1,40 @@
+"""The model of a slot, asked for batches."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from runner.manifest import Tensor, read_manifest
+from runner.model import Model
+from runner.tensors import read_columns, real, row
+
+Array = npt.NDArray[Any]
+
+THREADS = 1
+"""That the runtime may use: what asks for more speed sends batches side by side."""
+
+
+class Batches:
+    """The model of the slot at `slot`, loaded, one batch at a time. Raises RunnerError if it cannot be."""
+
+    def __init__(self, slot: Path) -> None:
+        manifest = read_manifest(slot)
+        self.inputs: tuple[Tensor, ...] = manifest.inputs
+        self.outputs: tuple[Tensor, ...] = manifest.outputs
+        golden = read_columns(slot / "golden" / "inputs", manifest.inputs)
+        self._model = Model.load(manifest, THREADS, row(golden, 0))
+        self._one = threading.Lock()  # not every runtime may be called by two threads at once
+
+    def answer(self, columns: list[Array]) -> list[Array]:
+        """What the model gives for every sample: one array [N, …] an output, real values."""
+        with self._one:
+            stored = self._model.outputs(columns)
+        return [real(array, tensor) for array, tensor in zip(stored, self.outputs)]
+
+    def given(self, tensor: Tensor) -> np.dtype[Any]:
+        """The dtype of what is given for an output."""
+        return np.dtype(tensor.dtype if tensor.scale is None else "float32")

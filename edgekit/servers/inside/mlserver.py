@@ -1,0 +1,76 @@
+"""MLServer, with a runtime of ours."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mlserver import MLModel, MLServer, ModelSettings, Settings
+from mlserver.codecs import NumpyCodec
+from mlserver.settings import ModelParameters
+from mlserver.types import InferenceRequest, InferenceResponse, MetadataTensor
+
+from .batches import Batches
+
+MESSAGE_BYTES = 256 << 20
+"""The largest gRPC message: a batch of images is more than gRPC's own 4 MB."""
+NAMES = {"bool": "BOOL", "float32": "FP32", "float64": "FP64", "float16": "FP16"}
+"""The protocol's names of number formats, where they are not numpy's in capitals."""
+
+
+class Served(MLModel):  # type: ignore[misc]
+    """The model of a slot, as MLServer runs one."""
+
+    async def load(self) -> bool:
+        self._model = Batches(Path(self.settings.parameters.uri))
+        self.inputs = [_metadata(tensor.name, tensor.dtype, tensor.shape) for tensor in self._model.inputs]
+        self.outputs = [
+            _metadata(tensor.name, self._model.given(tensor).name, tensor.shape) for tensor in self._model.outputs
+        ]
+        return True
+
+    async def predict(self, payload: InferenceRequest) -> InferenceResponse:
+        given = {tensor.name: tensor for tensor in payload.inputs}
+        columns = [
+            np.ascontiguousarray(NumpyCodec.decode_input(given[tensor.name]), np.dtype(tensor.dtype))
+            for tensor in self._model.inputs
+        ]
+        answers = await asyncio.to_thread(self._model.answer, columns)
+        return InferenceResponse(
+            model_name=self.name,
+            model_version=self.version,
+            outputs=[
+                NumpyCodec.encode_output(tensor.name, answer) for tensor, answer in zip(self._model.outputs, answers)
+            ],
+        )
+
+
+def _metadata(name: str, dtype: str, shape: tuple[int, ...]) -> MetadataTensor:
+    return MetadataTensor(name=name, datatype=NAMES.get(dtype, dtype.upper()), shape=[-1, *shape[1:]])
+
+
+def serve(slot: Path, name: str, http_port: int, grpc_port: int) -> None:
+    asyncio.run(_serve(str(slot), name, http_port, grpc_port))
+
+
+async def _serve(slot: str, name: str, http_port: int, grpc_port: int) -> None:
+    settings: Any = Settings(
+        debug=False,
+        host="127.0.0.1",
+        http_port=http_port,
+        grpc_port=grpc_port,
+        grpc_max_message_length=MESSAGE_BYTES,
+        metrics_endpoint=None,
+        parallel_workers=0,
+    )
+    server = MLServer(settings)
+    model = ModelSettings(name=name, implementation=Served, parameters=ModelParameters(uri=slot))
+    running = asyncio.ensure_future(server.start([model]))
+    closed = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    await asyncio.wait([running, closed], return_when=asyncio.FIRST_COMPLETED)
+    if not running.done():
+        await server.stop()
+    await running

@@ -1,0 +1,40 @@
+"""The servers that can be started, and what each needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgekit.bundle.manifest import Manifest
+from edgekit.errors import ServerNotStarted
+from edgekit.runner.runtimes import DISTRIBUTIONS
+
+PYTHONS = ((3, 11), (3, 12))
+"""The oldest and the newest that both servers, and the runtimes that we pin, have wheels for."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A server: the packages that are it, and what the Python must have that runs it."""
+
+    name: str
+    packages: tuple[str, ...]
+    shared_python: bool
+    """Whether it loads Python as a library, as Triton's backend does: `libpython3.11.so.1.0`, which not all have."""
+
+
+KINDS = {
+    "triton": Kind("triton", ("nvidia-pytriton==0.7.0", "numpy<2"), shared_python=True),
+    "mlserver": Kind("mlserver", ("mlserver==1.7.1",), shared_python=False),
+}
+
+
+def requirements(kind: Kind, manifest: Manifest) -> tuple[str, ...]:
+    """What is installed to serve a bundle: the server, and the runtime in the version that it was verified with."""
+    for distribution, needs in DISTRIBUTIONS[manifest.format].items():
+        names = (distribution, *needs)
+        if all(name in manifest.versions for name in names):
+            # Without what a builder added to it: 2.13.0 of 2.13.0+cpu.
+            return (*kind.packages, *(f"{name}=={manifest.versions[name].partition('+')[0]}" for name in names))
+    raise ServerNotStarted(
+        f"the bundle does not say what runs .{manifest.format}", hint="build it again: edgekit build"
+    )

@@ -1,0 +1,88 @@
+"""A set of samples is answered in shards; what has come is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgekit.errors import ProbeError, Unreachable
+from edgekit.measure.shards import Outputs, Shards, answered
+from edgekit.samples import Samples
+
+
+def _samples(count: int) -> Samples:
+    return Samples({"x": np.arange(count, dtype=np.float32)[:, None]}, np.arange(count))
+
+
+def _double(part: Samples) -> Outputs:
+    return {"y": part.inputs["x"] * 2}
+
+
+def _failing_after(count: int, seen: list[int]) -> Callable[[Samples], Outputs]:
+    def ask(part: Samples) -> Outputs:
+        seen.extend(int(value) for value in part.inputs["x"][:, 0])
+        if len(seen) > count:
+            raise Unreachable("gone")
+        return _double(part)
+
+    return ask
+
+
+@given(count=st.integers(1, 300), first=st.integers(1, 50), most=st.integers(1, 800))
+def test_every_sample_is_answered_once_and_in_order(count: int, first: int, most: int) -> None:
+    seen: list[int] = []
+
+    def ask(part: Samples) -> Outputs:
+        seen.extend(part.labels.tolist())
+        return _double(part)
+
+    outputs, pace = answered(_samples(count), ask, Shards(first=first, bytes=most))
+    assert seen == list(range(count))
+    np.testing.assert_array_equal(outputs["y"], 2 * np.arange(count, dtype=np.float32)[:, None])
+    assert pace
+
+
+def test_after_a_failure_only_the_rest_is_asked(tmp_path: Path) -> None:
+    shards = Shards(keep=tmp_path / "kept", first=10, bytes=40)
+    seen: list[int] = []
+    with pytest.raises(Unreachable) as caught:
+        answered(_samples(100), _failing_after(50, seen), shards)
+    assert "50 of 100 samples are kept" in caught.value.__notes__[0]
+    again: list[int] = []
+    outputs, _ = answered(_samples(100), _failing_after(1000, again), shards)
+    assert again == list(range(50, 100))
+    np.testing.assert_array_equal(outputs["y"][:, 0], 2 * np.arange(100))
+    assert not (tmp_path / "kept").exists()
+
+
+def test_what_is_kept_ahead_is_not_asked_for_again(tmp_path: Path) -> None:
+    with pytest.raises(Unreachable):
+        answered(_samples(30), _failing_after(20, []), Shards(keep=tmp_path, first=10, bytes=40))
+    (tmp_path / "0.npz").write_bytes(b"damaged")
+    seen: list[int] = []
+    outputs, _ = answered(_samples(30), _failing_after(100, seen), Shards(keep=tmp_path, first=3, bytes=40))
+    assert seen == [*range(10), *range(20, 30)]
+    np.testing.assert_array_equal(outputs["y"][:, 0], 2 * np.arange(30))
+
+
+def test_endpoints_and_sets_are_kept_apart(tmp_path: Path) -> None:
+    shards = Shards(keep=tmp_path)
+    assert shards.of("ssh://a", "digest").keep != shards.of("ssh://b", "digest").keep
+    assert Shards().of("ssh://a").keep is None
+
+
+def test_an_answer_of_another_length_is_an_error() -> None:
+    with pytest.raises(ProbeError, match="'y' came with 9 rows for 10 samples"):
+        answered(_samples(10), lambda part: {"y": part.inputs["x"][1:]}, Shards())
+
+
+def test_whoever_waits_is_told_how_far_it_is() -> None:
+    said: list[str] = []
+    answered(_samples(20), _double, Shards(tell=said.append, first=10, bytes=40))
+    assert said[0].startswith("10 of 20 samples, ")
+    assert said[-1].startswith("20 of 20 samples, ")

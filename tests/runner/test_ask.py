@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from edgekit.runner import ask as asking
+from edgekit.runner.ask import ask
+from tests.runner.board import install
+
+
+def test_a_program_is_heard_to_its_end() -> None:
+    assert ask("printf", "one\\ntwo\\n") == "one\ntwo\n"
+
+
+def test_an_absent_program_says_nothing() -> None:
+    assert ask("no-such-program-at-all") == ""
+
+
+def test_what_cannot_be_run_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path, {"broken": ""}, monkeypatch)
+    (tmp_path / "broken").write_bytes(b"\x7fELF no program")
+    assert ask("broken") == ""
+
+
+def test_an_endless_program_is_ended_after_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path, {"endless": f"echo $$ >{tmp_path}/pid; while echo line; do sleep 0.05; done"}, monkeypatch)
+    start = time.monotonic()
+    assert ask("endless", lines=1).startswith("line\n")
+    assert time.monotonic() - start < 1
+    assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists()
+
+
+def test_a_slow_program_is_ended_with_all_that_it_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "LIMIT_S", 0.3)
+    install(tmp_path, {"slow": f"echo started; sleep 60 & echo $! >{tmp_path}/child; wait"}, monkeypatch)
+    start = time.monotonic()
+    assert ask("slow") == "started\n"
+    assert time.monotonic() - start < 2
+    child = Path(f"/proc/{(tmp_path / 'child').read_text().strip()}/stat")
+    # Whoever adopts it may not have buried it yet.
+    assert not child.exists() or child.read_text().rpartition(")")[2].split()[0] in ("Z", "X")
+
+
+def test_a_program_that_floods_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "LIMIT_BYTES", 1000)
+    assert ask("yes") == "y\n" * 500
+
+
+def test_bytes_that_are_no_text_do_not_raise() -> None:
+    assert ask("printf", "\\377\\376ok") == "\ufffd\ufffdok"

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import fields
+from pathlib import Path
+
+from edgekit.ir.measurement import Conditions
+from edgekit.runner.conditions import conditions, hottest_c, quick
+from tests.runner.board import plant
+
+CPUFREQ = "sys/devices/system/cpu/cpufreq"
+ZONES = "sys/class/thermal/thermal_zone"
+
+
+def heat(root: Path, *millidegrees: int) -> Path:
+    for i, value in enumerate(millidegrees):
+        plant(root, {f"{ZONES}{i}/type": f"zone{i}", f"{ZONES}{i}/temp": f"{value}\n"})
+    return root
+
+
+def test_this_machine_says_what_a_record_holds_and_nothing_else() -> None:
+    said = conditions()
+    assert set(said) == {field.name for field in fields(Conditions)}
+    assert json.loads(json.dumps(said, allow_nan=False)) == said
+    assert Conditions(**said).load_1m is not None
+
+
+def test_a_look_has_every_clock_and_the_hottest_sensor(tmp_path: Path) -> None:
+    plant(tmp_path, {f"{CPUFREQ}/policy0/scaling_cur_freq": "1500000\n"})
+    plant(tmp_path, {f"{CPUFREQ}/policy4/scaling_cur_freq": "2400000\n"})
+    heat(tmp_path, 41000, 62500, -256000)
+    assert quick(tmp_path) == {"clock_mhz": {"policy0": 1500.0, "policy4": 2400.0}, "temperature_c": 62.5}
+    plant(tmp_path, {f"{CPUFREQ}/policy4/scaling_cur_freq": "600000\n"})
+    heat(tmp_path, 71000, 62500)
+    assert quick(tmp_path) == {"clock_mhz": {"policy0": 1500.0, "policy4": 600.0}, "temperature_c": 71.0}
+
+
+def test_a_look_at_a_machine_without_sensors_finds_nothing(tmp_path: Path) -> None:
+    assert quick(tmp_path) == {"clock_mhz": {}, "temperature_c": None}
+    assert hottest_c(tmp_path) is None
+
+
+def test_a_look_takes_less_than_300_microseconds_on_a_phone_with_ninety_sensors(tmp_path: Path) -> None:
+    heat(tmp_path, *range(30_000, 75_000, 500))
+    for core in range(8):
+        plant(tmp_path, {f"{CPUFREQ}/policy{core}/scaling_cur_freq": "1500000\n"})
+    assert quick(tmp_path)["temperature_c"] == 74.5
+    taken = []
+    for _ in range(50):
+        start = time.perf_counter()
+        quick(tmp_path)
+        taken.append(time.perf_counter() - start)
+    assert min(taken) < 300e-6
+
+
+def test_a_look_opens_nothing_anew(tmp_path: Path) -> None:
+    quick(heat(tmp_path, 41000))
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(10):
+        quick(tmp_path)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_sensor_that_goes_away_is_unknown(tmp_path: Path) -> None:
+    quick(heat(tmp_path, 41000))
+    plant(tmp_path, {f"{ZONES}0/temp": ""})
+    assert quick(tmp_path)["temperature_c"] is None
+
+
+def test_a_folder_in_place_of_a_file_is_unknown(tmp_path: Path) -> None:
+    (tmp_path / f"{ZONES}0/temp").mkdir(parents=True)
+    (tmp_path / f"{CPUFREQ}/policy0/scaling_cur_freq").mkdir(parents=True)
+    assert quick(tmp_path) == {"clock_mhz": {}, "temperature_c": None}
