@@ -65,7 +65,7 @@ def _network(report: Report) -> Iterable[str]:
         return
     whole = f"{_percent(found.share)} of the {milliseconds(p50 / 1e6)} from the cloud are the network"
     if found.at_least:
-        yield f"At least {whole}: an empty request takes as long, and the server does not tell its own time."
+        yield f"At least {whole}: an empty request takes as long."
     else:
         yield f"{whole}, the rest is the server."
 

@@ -92,8 +92,7 @@ def test_edge_and_cloud_are_side_by_side_with_the_network_s_share() -> None:
 def test_a_server_that_tells_nothing_gives_a_share_that_is_at_least() -> None:
     report = served(ServerTime(900_000, version="mlserver 1.7.1"))
     assert shown(report, "Edge against cloud").first[1] == (
-        "At least 9.9 % of the 9.122 ms from the cloud are the network: an empty request takes as long, and the server "
-        "does not tell its own time."
+        "At least 9.9 % of the 9.122 ms from the cloud are the network: an empty request takes as long."
     )
     assert row(report, "Edge against cloud", "network share")[0] == "at least 9.9 %"
     assert row(report, "Edge against cloud", "computing in the server, mean")[0] == "unknown"
