@@ -9,6 +9,7 @@ Every error we raise on purpose:
     - OptionError            EK104  an option has no such value
     - DataError              EK105  a data set is empty, of the wrong shape or dtype, or not finite
     - Ambiguous              EK106  two plug-ins claim one name
+    - ModelFileError         EK107  a model file is empty, damaged, or not what its name says
   x CompileError             the model could not be taken through the compiler; exit 3
     - LoadError              EK201  the project's code failed, or its factory returned no module
     - ForwardError           EK202  the model's forward failed on the stated shape
@@ -117,6 +118,12 @@ class Ambiguous(UsageError):
     """Two installed plug-ins register the same name. Uninstall one of the packages the message names."""
 
     code = "EK106"
+
+
+class ModelFileError(UsageError):
+    """A bare model file is empty, damaged, not of the format that its name says, or none that can be served."""
+
+    code = "EK107"
 
 
 class CompileError(EdgekitError):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from edgekit.ir.artifact import Format
 from edgekit.ir.measurement import Around, Conditions, Watched
+from edgekit.ir.signature import Signature
 from edgekit.specs.spec import Spec
 
 SlotState = Literal["empty", "trial", "committed", "failed"]
@@ -59,6 +61,23 @@ class Moved(Spec):
     digest: str | None
     current: str | None
     changed: bool
+
+
+class TracedOperator(Spec):
+    """An operator that a runtime traced. `delegate` is None if the runtime's own kernel ran it."""
+
+    kind: str
+    name: str
+    delegate: str | None
+
+
+class Described(Spec):
+    """What a bare model file takes and gives, and the files beside it that belong to it."""
+
+    format: Format
+    runtime: str
+    signature: Signature
+    files: tuple[str, ...]
 
 
 class Difference(Spec):
@@ -129,3 +148,24 @@ class Accuracy(Loaded):
     outputs: Mapping[str, str]
     answered_ns: int
     """What the answers took, loading left out."""
+
+
+class Traced(Loaded):
+    """What a trace holds; the times of the whole and of `operators`, in order, are in files."""
+
+    format: Format
+    note: str
+    operators: tuple[TracedOperator, ...]
+
+
+class Sustained(Loaded):
+    """How many inferences were made, and how many samples a second, by several instances at once."""
+
+    instances: int
+    batch: int
+    duration_s: float
+    samples_per_s: float
+    cores: float
+    """Kept busy by the instances, on average."""
+    others_cores: float | None
+    """Kept busy by other programs."""

@@ -50,8 +50,8 @@ class Asking:
             path.parent.mkdir(parents=True, exist_ok=True)
             with storage_errors(self.local):
                 np.save(path, array, allow_pickle=False)
-            digests += ["--sha256", path.name, file_digest(path)]
-            self.installation.transport.push(path, self.remote / folder / path.name)
+            digests += ["--sha256", f"{name}.npy", file_digest(path)]
+            self.installation.transport.push(path, self.remote / folder / f"{name}.npy")
             path.unlink()
         return tuple(digests)
 

@@ -59,7 +59,7 @@ class Timing:
 
 def timed(asking: Asking, samples: Samples, probe: Probe) -> Timing:
     """Time single inferences of the first samples, cycled in the order of the set. Raises ProbeError."""
-    asking.send(_cycled(samples), "cycled")
+    asking.send(cycled(samples), "cycled")
     count = min(probe.processes, probe.min_count)
     answers: list[Latency] = []
     parts: list[Array] = []
@@ -86,8 +86,8 @@ def _start_c(answers: Sequence[Latency]) -> float | None:
     return max(answers[0].before.temperature_c.values(), default=None) if answers else None
 
 
-def _cycled(samples: Samples) -> dict[str, Array]:
-    """No more than the runner will hold."""
+def cycled(samples: Samples) -> dict[str, Array]:
+    """The first samples: no more than the runner will hold."""
     sample_bytes = sum(array[:1].nbytes for array in samples.inputs.values())
     count = max(1, CYCLED_BYTES // max(1, sample_bytes))
     return {name: array[:count] for name, array in samples.inputs.items()}

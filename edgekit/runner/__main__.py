@@ -59,6 +59,10 @@ def _do(asked: argparse.Namespace) -> dict[str, Any]:
         return {**system.info(), "runtimes": installed()}
     if asked.verb == "slots":
         return _slots(asked)
+    if asked.verb == "describe":
+        from .describe import describe
+
+        return describe(asked.model, asked.format)
     with slots.in_use(asked.slot):
         return _model(asked)
 
@@ -78,7 +82,15 @@ def _model(asked: argparse.Namespace) -> dict[str, Any]:
         from .selftest import selftest
 
         return selftest(asked.slot, asked.threads)
+    if asked.verb == "throughput":
+        from .throughput import throughput
+
+        return throughput(asked.slot, asked.inputs, asked.threads, asked.instances, asked.min_duration)
     folders = asked.slot, asked.inputs, asked.out
+    if asked.verb == "operators":
+        from .operators import operators
+
+        return operators(*folders, asked.count, asked.threads)
     if asked.verb == "accuracy":
         from .accuracy import accuracy
 
@@ -102,18 +114,24 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("info")
     _slots_parser(verbs.add_parser("slots"))
-    for name in ("selftest", "latency", "instructions", "accuracy"):
+    describe = verbs.add_parser("describe")
+    describe.add_argument("model", type=Path)
+    describe.add_argument("--format", required=True)
+    for name in ("selftest", "latency", "instructions", "accuracy", "operators", "throughput"):
         verb = verbs.add_parser(name)
         verb.add_argument("slot", type=Path)
         verb.add_argument("--threads", type=int, default=1)
         if name != "selftest":
             verb.add_argument("--inputs", type=Path, required=True)
             verb.add_argument("--out", type=Path, required=True)
-        if name == "instructions":
+        if name in ("instructions", "operators"):
             verb.add_argument("--count", type=_at_least_one, required=True)
+        if name in ("latency", "throughput"):
+            verb.add_argument("--min-duration", type=float, required=True)
+        if name == "throughput":
+            verb.add_argument("--instances", type=_at_least_one, required=True)
         if name == "latency":
             verb.add_argument("--min-count", type=int, required=True)
-            verb.add_argument("--min-duration", type=float, required=True)
             verb.add_argument("--cpu", type=int, action="append", default=[])
             verb.add_argument("--cool", type=float, nargs=2)
         if name == "accuracy":

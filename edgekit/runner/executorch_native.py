@@ -13,9 +13,11 @@ from .errors import RunnerError
 from .manifest import no_options
 
 if TYPE_CHECKING:
+    from .edges import Edges
     from .manifest import Manifest, Tensor
     from .runtimes import Call
     from .tensors import Array
+    from .trace import Trace
 
 ERROR_BYTES = 256
 # ExecuTorch's ScalarType, which is torch's.
@@ -41,10 +43,32 @@ class ExecuTorchNative:
         self._library.edgekit_run.restype = ctypes.c_bool
 
     def load(self, manifest: Manifest, threads: int) -> Call:
+        return self._opened(manifest, threads, self._library.edgekit_load)[0]
+
+    def trace(self, manifest: Manifest, threads: int, scratch: Path) -> Trace:
+        from .executorch_trace import ExecuTorchTrace
+
+        load, write_trace = self._library.edgekit_load_traced, self._library.edgekit_write_trace
+        load.restype, write_trace.restype = ctypes.c_void_p, ctypes.c_bool
+        call, loaded = self._opened(manifest, threads, load)
+
+        def write(path: Path) -> None:
+            error = ctypes.create_string_buffer(ERROR_BYTES)
+            if not write_trace(loaded, str(path).encode(), error):
+                raise RunnerError("run", error.value.decode())
+
+        return ExecuTorchTrace(call, write, manifest.model, scratch)
+
+    def edges(self, model: Path) -> Edges:
+        from .edges import of_pte
+
+        return of_pte(model)
+
+    def _opened(self, manifest: Manifest, threads: int, load: Any) -> tuple[Call, ctypes.c_void_p]:
         no_options(manifest)
         error = ctypes.create_string_buffer(ERROR_BYTES)
         path = str(manifest.model).encode()
-        loaded = ctypes.c_void_p(self._library.edgekit_load(path, ctypes.c_uint32(threads), error))
+        loaded = ctypes.c_void_p(load(path, ctypes.c_uint32(threads), error))
         if not loaded:
             raise RuntimeError(error.value.decode())
         run = self._library.edgekit_run
@@ -59,7 +83,7 @@ class ExecuTorchNative:
                 raise RunnerError("run", error.value.decode())
             return outputs
 
-        return call
+        return call, loaded
 
 
 class _Tensor(ctypes.Structure):

@@ -72,8 +72,12 @@ def _tensor(written: dict[str, Any]) -> Tensor:
     )
 
 
+def is_plain(name: str) -> bool:
+    """Whether it can become a path below a folder of ours, and never leaves it."""
+    return name.isprintable() and not {"", ".", ".."} & set(name.split("/"))
+
+
 def _inside(name: str) -> str:
-    # Names become paths below a folder of ours: none may leave it.
-    if {"", ".", ".."} & set(name.split("/")):
+    if not is_plain(name):
         raise ValueError(f"'{name}' is no plain name")
     return name

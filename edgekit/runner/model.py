@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
@@ -13,8 +14,10 @@ from .tensors import check_outputs, empty_columns, row
 from .whole import digest_of_file
 
 if TYPE_CHECKING:
-    from .runtimes import Call
+    from .runtimes import Call, Runtime
     from .tensors import Array
+
+    Load = Callable[[Runtime, Manifest, int], Call]
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,8 @@ class Model:
     model was loaded, model_sha256, runtime, threads, info."""
 
     @classmethod
-    def load(cls, manifest: Manifest, threads: int, first: list[Array]) -> Model:
-        """Load the model and run it on the sample `first`.
+    def load(cls, manifest: Manifest, threads: int, first: list[Array], load: Load = load) -> Model:
+        """Load the model, by `load`, and run it on the sample `first`.
 
         Raises RunnerError: runtime, load, or run if its outputs are not what the manifest says.
         """

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .errors import RunnerError
 from .manifest import no_options
 
 if TYPE_CHECKING:
+    from .edges import Edges
     from .manifest import Manifest
     from .tensors import Array
+    from .trace import Trace
 
     Call = Callable[[Sequence[Array]], list[Array]]
     """From inputs [1, …] to outputs [1, …], both in the signature's order."""
@@ -36,6 +39,14 @@ class Runtime(Protocol):
     """Imports what it needs when made."""
 
     def load(self, manifest: Manifest, threads: int) -> Call: ...
+
+    def trace(self, manifest: Manifest, threads: int, scratch: Path) -> Trace:
+        """The same model, loaded so that it is traced; `scratch` is a folder for what is written meanwhile."""
+        ...
+
+    def edges(self, model: Path) -> Edges:
+        """What a bare file takes and gives."""
+        ...
 
 
 def installed() -> dict[str, str | None]:
@@ -60,8 +71,15 @@ def open_runtime(format: str) -> tuple[str, Runtime]:
 
 def load(runtime: Runtime, manifest: Manifest, threads: int) -> Call:
     """The model as a function. Raises RunnerError (load)."""
-    try:
+    with load_errors(manifest):
         return runtime.load(manifest, threads)
+
+
+@contextmanager
+def load_errors(manifest: Manifest) -> Iterator[None]:
+    """What a runtime raises while it loads a model, as RunnerError."""
+    try:
+        yield
     except RunnerError:
         raise
     except Exception as error:
@@ -79,16 +97,34 @@ class ExecuTorch:
         self._native = import_module(f"{distribution}.extension.pybindings._C")
 
     def load(self, manifest: Manifest, threads: int) -> Call:
+        return self._opened(manifest, threads, traced=False)[0]
+
+    def trace(self, manifest: Manifest, threads: int, scratch: Path) -> Trace:
+        from .executorch_trace import ExecuTorchTrace
+
+        call, program = self._opened(manifest, threads, traced=True)
+
+        def write(path: Path) -> None:
+            program.write_etdump_result_to_file(str(path), f"{path}.tensors")
+
+        return ExecuTorchTrace(call, write, manifest.model, scratch)
+
+    def edges(self, model: Path) -> Edges:
+        from .edges import of_pte
+
+        return of_pte(model)
+
+    def _opened(self, manifest: Manifest, threads: int, traced: bool) -> tuple[Call, Any]:
         no_options(manifest)
         from_numpy = self._torch.from_numpy
         self._native._unsafe_reset_threadpool(threads)
-        program = self._native._load_program(str(manifest.model))
+        program = self._native._load_program(str(manifest.model), enable_etdump=traced)
         method = program.load_method("forward")
 
         def call(inputs: Sequence[Array]) -> list[Array]:
             return [output.numpy() for output in method([from_numpy(array) for array in inputs])]
 
-        return call
+        return call, program
 
 
 class Onnx:
@@ -99,7 +135,22 @@ class Onnx:
         self._runtime = import_module(distribution)
 
     def load(self, manifest: Manifest, threads: int) -> Call:
+        return self._opened(manifest, threads, self._runtime.SessionOptions())[0]
+
+    def trace(self, manifest: Manifest, threads: int, scratch: Path) -> Trace:
+        from .onnx_trace import OnnxTrace
+
         options = self._runtime.SessionOptions()
+        options.enable_profiling = True
+        options.profile_file_prefix = str(scratch / "trace")
+        return OnnxTrace(*self._opened(manifest, threads, options))
+
+    def edges(self, model: Path) -> Edges:
+        from .edges import of_onnx
+
+        return of_onnx(self._runtime.InferenceSession(str(model), providers=["CPUExecutionProvider"]))
+
+    def _opened(self, manifest: Manifest, threads: int, options: Any) -> tuple[Call, Any]:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.graph_optimization_level = self._runtime.GraphOptimizationLevel.ORT_ENABLE_ALL
@@ -114,14 +165,16 @@ class Onnx:
             found: list[Array] = run(outputs, {name: inputs[i] for i, name in enumerate(names)})
             return found
 
-        return call
+        return call, session
 
 
 class TFLite:
     """LiteRT or tflite-runtime, with the XNNPACK delegate that both apply by themselves."""
 
     def __init__(self, distribution: str) -> None:
-        self._interpreter = import_module(distribution.replace("-", "_") + ".interpreter").Interpreter
+        self._distribution = distribution
+        self._module = import_module(distribution.replace("-", "_") + ".interpreter")
+        self._interpreter = self._module.Interpreter
 
     def load(self, manifest: Manifest, threads: int) -> Call:
         no_options(manifest)
@@ -138,6 +191,27 @@ class TFLite:
             return [get_tensor(index) for index in given]
 
         return call
+
+    def trace(self, manifest: Manifest, threads: int, scratch: Path) -> Trace:
+        from . import litert
+        from .trace import Untraced
+
+        # In its package, or where a runtime pack has it.
+        places = Path(str(self._module.__file__)).parent, Path(sys.prefix) / "lib"
+        library = next((place / litert.LIBRARY for place in places if (place / litert.LIBRARY).is_file()), None)
+        known = (_version(self._distribution) or "").startswith(litert.KNOWN)
+        if self._distribution != "ai-edge-litert" or not known or library is None:
+            note = f"this {self._distribution} has no tool for it that is known here: the whole is all there is"
+            return Untraced(self.load(manifest, threads), note)
+        interpreter = self._interpreter(model_path=str(manifest.model))
+        taken, given = interpreter.get_input_details(), interpreter.get_output_details()
+        names = [detail["name"] for detail in taken], [detail["name"] for detail in given]
+        return litert.LiteRtTrace(library, manifest, threads, names)
+
+    def edges(self, model: Path) -> Edges:
+        from .edges import of_tflite
+
+        return of_tflite(self._interpreter(model_path=str(model)))
 
 
 def _executorch(distribution: str) -> Runtime:

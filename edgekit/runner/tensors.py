@@ -41,6 +41,17 @@ def cycled(columns: Sequence[Array]) -> list[list[Array]]:
     return [row(columns, i) for i in range(count)]
 
 
+def batches(columns: Sequence[Array], size: int) -> list[list[Array]]:
+    """The first samples, `size` at a time, [size, …] each: as many as `CYCLED_BYTES` hold, and at least one batch.
+
+    The last is filled up with the first.
+    """
+    count = len(columns[0])
+    batch_bytes = size * sum(column.nbytes // len(column) for column in columns)
+    made = max(1, min(-(-count // size), CYCLED_BYTES // max(1, batch_bytes)))
+    return [[column[np.arange(i * size, (i + 1) * size) % count] for column in columns] for i in range(made)]
+
+
 def save(path: Path, array: Array) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     np.save(path, array)

@@ -51,7 +51,7 @@ def _reading() -> dict[str, Any]:
     return {
         "wall_ns": time.perf_counter_ns(),
         "own_ns": time.process_time_ns(),
-        "busy_ns": _busy_ns(),
+        "busy_ns": busy_ns(),
         "waited_ns": waited_ns(),
     }
 
@@ -60,7 +60,7 @@ def _change(before: int | None, after: int | None) -> int | None:
     return None if before is None or after is None else after - before
 
 
-def _busy_ns() -> int | None:
+def busy_ns() -> int | None:
     """What all cores were busy since the start, time stolen by a hypervisor's other guests included."""
     try:
         found = re.match(r"cpu +(.+)", Path("/proc/stat").read_text("ascii", "replace"))

@@ -11,6 +11,7 @@ from edgekit.devices import debian, process
 from edgekit.devices.packs import native, wheels
 from edgekit.devices.packs.recipe import ARCHITECTURE, LIBRARIES, PACKAGES, PYTHON, STANDARD_LIBRARY, Recipe
 from edgekit.errors import PackError
+from edgekit.runner.litert import LIBRARY as LITERT
 
 COMPILE_S = 300.0
 # Under emulation compiling is most of a start: importing ai-edge-litert 2.3.0 takes 4.8 s from sources, 1.8 s without.
@@ -43,6 +44,10 @@ def assemble(recipe: Recipe, versions: Mapping[str, str], folder: Path, cache: C
     _copy(runtime, modules, recipe.files.chosen(wheels.files(runtime)))
     if recipe.format == "pte":
         _add_executorch(runtime, folder, cache)
+    tracing = modules / "ai_edge_litert" / LITERT
+    if tracing.exists():
+        # Importing the package would load it if it lay there; only what traces operators needs it.
+        tracing.rename(folder / "lib" / LITERT)
     _compile(modules, cache)
     return {"python": _version(system, f"{PYTHON}-minimal"), "libc": _version(system, "libc6")}
 

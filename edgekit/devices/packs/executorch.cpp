@@ -1,12 +1,14 @@
-// ExecuTorch behind a C ABI, for a device that has no torch: load a program, run its `forward`.
+// ExecuTorch behind a C ABI, for a device that has no torch: load a program, run its `forward`, trace it.
 //
 // Every function says what went wrong in `error`, a buffer of ERROR_BYTES, and then returns null or false.
 
+#include <executorch/devtools/etdump/etdump_flatcc.h>
 #include <executorch/extension/module/module.h>
 #include <executorch/extension/tensor/tensor.h>
 
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <memory>
@@ -14,9 +16,11 @@
 #include <vector>
 
 using executorch::aten::ScalarType;
+using executorch::etdump::ETDumpGen;
 using executorch::extension::Module;
 using executorch::runtime::Error;
 using executorch::runtime::EValue;
+using executorch::runtime::EventTracer;
 
 // The wheel ships the library without this header (1.5.1).
 namespace executorch::extension::threadpool {
@@ -62,23 +66,46 @@ bool copy(const EValue& value, const Tensor& to, size_t index, char* error) {
   return true;
 }
 
-}  // namespace
-
-extern "C" {
-
-// The program in a file, ready to run on that many threads.
-void* edgekit_load(const char* path, uint32_t threads, char* error) try {
+void* load(const char* path, uint32_t threads, std::unique_ptr<EventTracer> tracer, char* error) try {
   auto* pool = executorch::extension::threadpool::get_threadpool();
   if (pool == nullptr || !pool->_unsafe_reset_threadpool(threads)) {
     snprintf(error, ERROR_BYTES, "there can be no %u threads", threads);
     return nullptr;
   }
   // Mapped, not read: the weights that delegates pack for themselves are not held twice.
-  auto model = std::make_unique<Module>(path, Module::LoadMode::Mmap);
+  auto model = std::make_unique<Module>(path, Module::LoadMode::Mmap, std::move(tracer));
   return failed(model->load_forward(), "load", error) ? nullptr : model.release();
 } catch (const std::exception& thrown) {
   snprintf(error, ERROR_BYTES, "load: %s", thrown.what());
   return nullptr;
+}
+
+}  // namespace
+
+extern "C" {
+
+// The program in a file, ready to run on that many threads.
+void* edgekit_load(const char* path, uint32_t threads, char* error) {
+  return load(path, threads, nullptr, error);
+}
+
+// The same, and every run of it is traced from then on.
+void* edgekit_load_traced(const char* path, uint32_t threads, char* error) {
+  return load(path, threads, std::make_unique<ETDumpGen>(), error);
+}
+
+// Writes what was traced to a file, as an ETDump. The trace ends with it.
+bool edgekit_write_trace(void* model, const char* path, char* error) {
+  auto* tracer = static_cast<ETDumpGen*>(static_cast<Module*>(model)->event_tracer());
+  auto trace = tracer->get_etdump_data();
+  FILE* file = trace.buf == nullptr ? nullptr : fopen(path, "wb");
+  bool written = file != nullptr && fwrite(trace.buf, 1, trace.size, file) == trace.size;
+  written = (file == nullptr || fclose(file) == 0) && written;
+  free(trace.buf);
+  if (!written) {
+    snprintf(error, ERROR_BYTES, "the trace could not be written");
+  }
+  return written;
 }
 
 // Runs `forward` on the inputs, and copies what it gives into the outputs.

@@ -91,12 +91,13 @@ RECIPES = (
     Recipe(
         "ai-edge-litert",
         "tflite",
-        # The interpreter, and neither the accelerator for WebGPU (17 MB) nor the tools that convert and calibrate.
+        # The interpreter, the library that traces, and neither the accelerator for WebGPU (17 MB) nor the tools that
+        # convert and calibrate.
         Files(
             (
                 *("ai_edge_litert-*", "ai_edge_litert/__init__.py", "ai_edge_litert/interpreter.py"),
                 *("ai_edge_litert/metrics_*.py", "ai_edge_litert/libpywrap_litert_common.so"),
-                "ai_edge_litert/_pywrap_litert_interpreter_wrapper.so",
+                *("ai_edge_litert/_pywrap_litert_interpreter_wrapper.so", "ai_edge_litert/libLiteRt.so"),
             ),
             UNREAD,
         ),
@@ -115,7 +116,7 @@ RECIPES = (
     Recipe(
         "executorch",
         "pte",
-        Files(("executorch-*", "executorch/lib/libexecutorch*.so"), (*UNREAD, "*_openvino.so", "*_etdump.so")),
+        Files(("executorch-*", "executorch/lib/libexecutorch*.so"), (*UNREAD, "*_openvino.so")),
     ),
 )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.devices.answers import Accuracy, SelfTest
+from edgekit.devices.answers import Accuracy, SelfTest, Traced
 from edgekit.devices.flash import commit, flash, serving, status
 from edgekit.devices.onboard import put_runner
 from edgekit.devices.packs.equip import equip
@@ -40,6 +40,10 @@ def test_a_bare_board_runs_models_with_nothing_but_a_pack(
     # The other kind of core has other instructions, so other kernels.
     monkeypatch.setattr(Board, "cpu", "cortex-a76")
     folders = ("--inputs", tmp_path / "in", "--out", tmp_path / "out")
+    traced = runner.ask(Traced, "operators", slot, *folders, "--count", 2, timeout=LIMIT_S)
+    # All that traces its operators here does so there.
+    assert bool(traced.operators) is (distribution != "tflite-runtime")
+    assert {operator.delegate for operator in traced.operators} <= {"cpu", "xnnpack", None}
     answer = runner.ask(Accuracy, "accuracy", slot, *folders, timeout=LIMIT_S)
     assert answer.runtime == info.runtimes[format]
     np.testing.assert_allclose(np.load(tmp_path / "out" / "scores.npy"), expected(given)["scores"], atol=1e-4)

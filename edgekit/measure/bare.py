@@ -1,0 +1,154 @@
+"""A bare `.onnx`, `.tflite` or `.pte` becomes what the runner can run: a folder with a manifest, as a bundle's is."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+
+from edgekit.bundle.manifest import MANIFEST, check_tree, is_inside
+from edgekit.cache import file_digest, storage_errors
+from edgekit.devices.answers import Described
+from edgekit.devices.flash import Installation
+from edgekit.devices.local import Local
+from edgekit.devices.onboard import put_runner
+from edgekit.devices.packs.equip import equip
+from edgekit.devices.transport import Transport
+from edgekit.errors import EdgekitError, ModelFileError, RuntimeMissing, suggest
+from edgekit.ir.artifact import FORMATS, Format
+from edgekit.ir.signature import Signature
+
+LIMIT_BYTES = 4 << 30
+"""The largest model, with all that belongs to it, that is taken for one."""
+DESCRIBE_S = 300.0
+MAGIC: dict[Format, bytes] = {"tflite": b"TFL3", "pte": b"ET12"}
+"""At byte 4, as schema.fbs of LiteRT and program.fbs of ExecuTorch have it. An ONNX file has none."""
+EXTRAS: dict[Format, str] = {"onnx": "onnx", "tflite": "tflite", "pte": "build"}
+"""The extra of edgekit that brings what runs a format."""
+
+
+@dataclass(frozen=True)
+class Bare:
+    """A model file as a folder that the runner can run."""
+
+    folder: Path
+    format: Format
+    signature: Signature
+    """As the runtime on this machine gives it; a free batch is 1."""
+
+
+@contextlib.contextmanager
+def described(file: Path) -> Iterator[Bare]:
+    """The model in `file`, with the files that it keeps tensors in, copied into a folder that is removed again.
+
+    It is opened in a process of its own: what a damaged file does there, it does to nobody else. Raises ModelFileError
+    if it is no such model, RuntimeMissing if nothing on this machine runs it, StorageError.
+    """
+    format = _format(file)
+    with tempfile.TemporaryDirectory() as scratch:
+        said = _ask(file, format, Path(scratch))
+        folder = Path(scratch) / "model"
+        _copy(file, said.files, folder, f"model.{format}")
+        _write_manifest(folder, said)
+        yield Bare(folder, format, said.signature)
+
+
+@contextlib.contextmanager
+def placed(bare: Bare, device: Transport, runtime: str = "auto") -> Iterator[Installation]:
+    """The model on a device, beside its slots and without being served; nothing of it is left.
+
+    Raises what `equip` does, Unreachable, StorageError, CommandFailed.
+    """
+    runner, _ = put_runner(device, equip(device, bare.format, {}, runtime))
+    place = device.root / "probe" / f"model-{secrets.token_hex(8)}"
+    try:
+        for path in sorted(path for path in bare.folder.rglob("*") if path.is_file()):
+            device.push(path, place / path.relative_to(bare.folder).as_posix())
+        yield Installation(runner, PurePosixPath(place), file_digest(bare.folder / MANIFEST), committed=False)
+    finally:
+        with contextlib.suppress(EdgekitError):
+            runner.remove(place)
+
+
+def _format(file: Path) -> Format:
+    """By its name and its first bytes, which must agree."""
+    ending = file.suffix.removeprefix(".")
+    format = next((known for known in FORMATS if known == ending), None)
+    if format is None:
+        hint = suggest(ending, FORMATS, "a model is .onnx, .tflite or .pte; a bundle is .edgekit")
+        raise ModelFileError(f"'{file}' is no model by its name", hint=hint)
+    try:
+        size = file.stat().st_size
+        with file.open("rb") as opened:
+            start = opened.read(8)
+    except OSError as error:
+        raise ModelFileError(f"'{file}' cannot be read: {error.strerror}") from error
+    _check_size(size, file)
+    found = next((known for known, magic in MAGIC.items() if start[4:8] == magic), None)
+    if found not in (None, format):
+        raise ModelFileError(f"'{file}' is a .{found} by its first bytes", hint=f"name it {file.stem}.{found}")
+    if found is None and format in MAGIC:
+        raise ModelFileError(f"'{file}' does not begin as a .{format} does: it is damaged, or something else")
+    return format
+
+
+def _check_size(size: int, file: Path) -> None:
+    if size == 0:
+        raise ModelFileError(f"'{file}' is empty")
+    if size > LIMIT_BYTES:
+        raise ModelFileError(f"'{file}' has {size / 1e9:.1f} GB, more than {LIMIT_BYTES >> 30} GiB")
+
+
+def _ask(file: Path, format: Format, scratch: Path) -> Described:
+    with Local(f"local://{scratch / 'device'}") as here:
+        runner, info = put_runner(here, (here.python,))
+        if info.runtimes.get(format) is None:
+            hint = f"pip install 'edgekit[{EXTRAS[format]}]'"
+            raise RuntimeMissing(f"nothing on this machine runs .{format}, so nothing can describe '{file}'", hint=hint)
+        argv = ("describe", file.resolve(), "--format", format)
+        try:
+            return runner.ask(Described, *argv, timeout=DESCRIBE_S, failure=ModelFileError)
+        except ModelFileError as error:
+            said = str(error).removeprefix(f"{here.url}: ")
+            hint = f"is it whole, and made for {info.runtimes[format]}? export it again"
+            raise ModelFileError(f"'{file}' cannot be used: {said}", hint=hint) from error
+
+
+def _copy(file: Path, others: Sequence[str], folder: Path, name: str) -> None:
+    """The model under a plain name, and what belongs to it under its own."""
+    try:
+        check_tree([name, MANIFEST, *others])
+    except ValueError as error:
+        raise ModelFileError(f"'{file}' cannot be used: {error}") from error
+    outside = [other for other in others if not is_inside(other)]
+    if outside:
+        raise ModelFileError(f"'{file}' keeps tensors in '{outside[0]}', which is no plain name")
+    _check_size(sum(path.stat().st_size for path in (file, *(file.parent / other for other in others))), file)
+    with storage_errors(folder.parent):
+        for source, target in ((file, name), *((file.parent / other, other) for other in others)):
+            (folder / target).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, folder / target)
+
+
+def _write_manifest(folder: Path, said: Described) -> None:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = [
+        {"path": path.relative_to(folder).as_posix(), "bytes": path.stat().st_size, "sha256": file_digest(path)}
+        for path in paths
+    ]
+    manifest = {
+        "format": said.format,
+        "model": [f"model.{said.format}", *said.files],
+        "options": [],
+        "signature": asdict(said.signature),
+        # There are no golden vectors: nobody says what is right.
+        "golden": {"count": 0, "tolerance": 0.0},
+        "files": files,
+    }
+    with storage_errors(folder.parent):
+        (folder / MANIFEST).write_text(json.dumps(manifest, sort_keys=True), "utf-8")

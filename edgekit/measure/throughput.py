@@ -1,0 +1,112 @@
+"""How many samples a second a device answers, by how many instances of how many threads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgekit.devices.answers import Sustained
+from edgekit.devices.flash import Installation
+from edgekit.ir.measurement import Validity
+from edgekit.ir.validity import SLACK
+from edgekit.measure.asking import Asking, asking
+from edgekit.measure.processes import cycled
+from edgekit.measure.real_time import check_real_time
+from edgekit.samples import Samples
+
+MIN_DURATION_S = 10.0
+WARM_UP_COUNT = 16
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """One combination, sustained for a while: every instance a process, all of them at work from start to end."""
+
+    samples_per_s: float
+    batch: int
+    """Samples that the model takes at once, by its signature."""
+    threads: int
+    """Of each instance."""
+    instances: int
+    inferences: int
+    duration_s: float
+    """From the first start to the last end."""
+    cores: float
+    """Kept busy by all instances, on average."""
+    peak_rss_bytes: int | None
+    """Of all instances together; what they share counts for each."""
+    validity: Validity
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Several combinations, one after another."""
+
+    runs: tuple[Throughput, ...]
+
+    @property
+    def best(self) -> Throughput | None:
+        """The most samples a second of the valid ones; of equals the least memory's. None if none is valid."""
+        valid = [run for run in self.runs if run.validity.valid]
+        return max(valid, key=lambda run: (run.samples_per_s, -(run.peak_rss_bytes or 0)), default=None)
+
+
+def throughput(
+    installation: Installation,
+    samples: Samples,
+    threads: int = 1,
+    instances: int = 1,
+    min_duration_s: float = MIN_DURATION_S,
+) -> Throughput:
+    """Samples a second of so many instances there, over the first of the samples, cycled in their order.
+
+    Raises ProbeError if the run fails or the device is emulated, DeviceBusy, Unreachable, StorageError.
+    """
+    check_real_time(installation.transport)
+    with asking(installation) as asked:
+        asked.send(cycled(samples), "cycled")
+        return _of(_ask(asked, threads, instances, min_duration_s))
+
+
+def sweep(installation: Installation, samples: Samples, min_duration_s: float = MIN_DURATION_S) -> Sweep:
+    """Every combination of `combinations` for the cores that the device has. Raises as `throughput` does."""
+    check_real_time(installation.transport)
+    with asking(installation) as asked:
+        asked.send(cycled(samples), "cycled")
+        first = _ask(asked, 1, 1, min_duration_s)
+        rest = combinations(first.info.cores)[1:]
+        return Sweep((_of(first), *(_of(_ask(asked, *pair, min_duration_s)) for pair in rest)))
+
+
+def combinations(cores: int) -> list[tuple[int, int]]:
+    """Threads and instances that keep no more than the cores busy: powers of two, and all cores, from (1, 1) on."""
+    sizes = sorted({*(1 << bit for bit in range(cores.bit_length())), cores})
+    return [(threads, instances) for threads in sizes for instances in sizes if threads * instances <= cores]
+
+
+def _ask(asked: Asking, threads: int, instances: int, min_duration_s: float) -> Sustained:
+    argv = ("--threads", threads, "--instances", instances, "--min-duration", min_duration_s)
+    limit_s = asked.limit(WARM_UP_COUNT) + 2 * min_duration_s
+    return asked.ask(Sustained, "throughput", "cycled", *argv, timeout=limit_s)
+
+
+def _of(answer: Sustained) -> Throughput:
+    return Throughput(
+        samples_per_s=answer.samples_per_s,
+        batch=answer.batch,
+        threads=answer.threads,
+        instances=answer.instances,
+        inferences=answer.count,
+        duration_s=answer.duration_s,
+        cores=answer.cores,
+        peak_rss_bytes=answer.peak_rss_bytes,
+        validity=_validity(answer),
+    )
+
+
+def _validity(answer: Sustained) -> Validity:
+    """Valid if what others kept busy left a core for every thread: the rule that latency has."""
+    cores = answer.info.cores
+    asked = min(answer.threads * answer.instances, cores)
+    if answer.others_cores is not None and answer.others_cores + asked > cores + SLACK:
+        return Validity(False, f"the machine was busy: others took {answer.others_cores:.1f} of its {cores} cores")
+    return Validity(True)

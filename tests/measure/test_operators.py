@@ -1,0 +1,101 @@
+"""Where the time goes, with the real runner and real runtimes on this machine."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from edgekit.devices.flash import Installation, flash
+from edgekit.devices.local import Local
+from edgekit.devices.transport import DeviceKind
+from edgekit.errors import ProbeError
+from edgekit.measure.installed import unpacked
+from edgekit.measure.operators import Operators, OperatorTime, chrome_trace, operators
+from edgekit.samples import Samples
+from tests.devices.conftest import MakeBundle
+from tests.runner import slot
+
+SAMPLES = Samples(slot.inputs(5), np.zeros(5, np.int64))
+
+
+@pytest.mark.parametrize("format", slot.FORMATS)
+def test_operators_and_the_rest_make_up_the_whole(device: Local, make_bundle: MakeBundle, format: str) -> None:
+    found = operators(flash(make_bundle("one", format), device), SAMPLES, count=20)
+    assert (found.format, found.count, found.threads) == (format, 20, 1)
+    assert found.others_ns >= 0
+    assert sum(row.ns for row in found.rows) + found.others_ns == pytest.approx(found.whole_ns)
+    assert sum(row.share for row in found.rows) <= 1
+    first, second = found.top(2)
+    assert first.ns >= second.ns == max(row.ns for row in found.rows if row is not first)
+    assert {row.delegate for row in found.rows} == ({"cpu"} if format == "onnx" else {"xnnpack", None})
+    assert not list((Path(device.root) / "probe").iterdir())
+
+
+FOUND = Operators(
+    format="tflite",
+    runtime="ai-edge-litert 2.3.0",
+    threads=1,
+    count=4,
+    rows=(
+        OperatorTime("CAST #1", "CAST", None, 1000.0, 0.1),
+        OperatorTime("Add (ND) #1", "Add (ND)", "xnnpack", 3000.0, 0.3),
+        OperatorTime("CAST #2", "CAST", None, 1000.0, 0.1),
+    ),
+    whole_ns=10000.0,
+    note="",
+)
+
+
+def test_fallback_is_a_share_of_the_operators_time() -> None:
+    assert FOUND.fallback == pytest.approx(0.4)
+    assert FOUND.others_ns == 5000
+    assert replace(FOUND, rows=()).fallback is None
+
+
+def test_a_trace_has_a_thread_a_delegate_and_one_operator_after_another() -> None:
+    trace = json.loads(chrome_trace(FOUND))
+    events = trace["traceEvents"]
+    threads = {event["tid"]: event["args"]["name"] for event in events if event["name"] == "thread_name"}
+    assert sorted(threads.values()) == ["fallback", "inference", "xnnpack"]
+    drawn = [
+        (event["name"], threads[event["tid"]], event["ts"], event["dur"]) for event in events if event["ph"] == "X"
+    ]
+    assert drawn == [
+        ("inference", "inference", 0, 10),
+        ("CAST #1", "fallback", 0, 1),
+        ("Add (ND) #1", "xnnpack", 1, 3),
+        ("CAST #2", "fallback", 4, 1),
+    ]
+    assert {event["pid"] for event in events} == {1}
+
+
+def test_what_a_disturbance_made_long_is_not_in_it(tmp_path: Path) -> None:
+    class Disturbed(Local):
+        """One inference in five took a second longer, most of it in the first operator."""
+
+        def pull(self, remote: object, local: Path) -> None:
+            super().pull(remote, local)  # type: ignore[arg-type]
+            array = np.load(local)
+            array[::5, ...] += 10**9
+            np.save(local, array)
+
+    with unpacked(slot.write_slot(tmp_path / "slot")) as endpoint:
+        runner = replace(endpoint.installation.runner, transport=Disturbed(f"local://{tmp_path / 'device'}"))
+        found = operators(replace(endpoint.installation, runner=runner), SAMPLES, count=20)
+    assert found.whole_ns < 10**8
+
+
+def test_emulated_time_is_not_taken_for_time(device: Local, make_bundle: MakeBundle) -> None:
+    class Emulated(Local):
+        kind: ClassVar[DeviceKind] = "emulated"
+
+    installation = flash(make_bundle("one"), device)
+    runner = replace(installation.runner, transport=Emulated(device.url))
+    emulated = Installation(runner, installation.slot, installation.digest, committed=False)
+    with pytest.raises(ProbeError, match="no time of its own"):
+        operators(emulated, SAMPLES)
