@@ -18,7 +18,7 @@ import pytest
 
 from edgekit.bundle.archive import Bundle
 from edgekit.servers.serve import Ports
-from tests import servers
+from tests import served as servers
 from tests.conftest import Built, Command
 from tests.terminal import edgekit, end, start
 

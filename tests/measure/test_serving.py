@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import time
@@ -13,7 +14,15 @@ import numpy as np
 import pytest
 
 from edgekit.bundle.archive import Bundle
-from edgekit.errors import ModelMismatch, ServerFailed, ServerRefused, ServerUnreachable, ServingError, SpecError
+from edgekit.errors import (
+    MissingExtra,
+    ModelMismatch,
+    ServerFailed,
+    ServerRefused,
+    ServerUnreachable,
+    ServingError,
+    SpecError,
+)
 from edgekit.ir.measurement import Array, Measurement
 from edgekit.measure.serving.reference import open_reference
 from edgekit.measure.shards import Shards
@@ -22,7 +31,7 @@ from edgekit.servers.serve import Live, Ports
 from edgekit.specs.profile import Probe
 from edgekit.specs.project import Input, Project
 from edgekit.specs.reference import Reference
-from tests import servers
+from tests import served as servers
 from tests.measure import gateway as gateways
 from tests.measure.gateway import Gateway, certificate
 
@@ -276,6 +285,13 @@ def test_tls_is_taken_by_the_projects_authority_and_by_no_other(
                 ask(project(url, ca=ca), few(samples))
         with pytest.raises(SpecError, match=r"there is no .*none\.pem"):
             ask(project(url, ca="none.pem"), few(samples))
+
+
+def test_without_the_client_the_extra_that_has_it_is_named(samples: Samples, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtra, match="'tritonclient'") as missing:
+        ask(project("grpc://127.0.0.1:9/digits"), few(samples))
+    assert missing.value.hint == "pip install 'edgekit[serving]'"
 
 
 @pytest.mark.parametrize("way", ["http", "grpc"])

@@ -11,7 +11,7 @@ from edgekit.errors import ModelMismatch
 from edgekit.measure.serving.client import Description, Edge
 from edgekit.measure.serving.edges import matched, preprocessed
 from edgekit.specs.project import Input, Preprocess, Project
-from tests.servers import digits
+from tests.served import digits
 
 RAW, TRAINED = Edge("image", "UINT8", (-1, 8, 8, 1)), Edge("image", "FP32", (-1, 1, 8, 8))
 SCORES = Edge("scores", "FP32", (-1, 10))

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from mlserver import MLModel, MLServer, ModelSettings, Settings
 from mlserver.codecs import NumpyCodec
-from mlserver.settings import ModelParameters
 from mlserver.types import InferenceRequest, InferenceResponse, MetadataTensor
 
 from .batches import Batches
@@ -24,26 +23,27 @@ NAMES = {"bool": "BOOL", "float32": "FP32", "float64": "FP64", "float16": "FP16"
 class Served(MLModel):  # type: ignore[misc]
     """The model of a slot, as MLServer runs one."""
 
+    loaded: ClassVar[Batches]
+    """MLServer makes objects of the class by itself, and would go on without a model that does not load."""
+
     async def load(self) -> bool:
-        self._model = Batches(Path(self.settings.parameters.uri))
-        self.inputs = [_metadata(tensor.name, tensor.dtype, tensor.shape) for tensor in self._model.inputs]
-        self.outputs = [
-            _metadata(tensor.name, self._model.given(tensor).name, tensor.shape) for tensor in self._model.outputs
-        ]
+        model = self.loaded
+        self.inputs = [_metadata(tensor.name, tensor.dtype, tensor.shape) for tensor in model.inputs]
+        self.outputs = [_metadata(tensor.name, model.given(tensor).name, tensor.shape) for tensor in model.outputs]
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
         given = {tensor.name: tensor for tensor in payload.inputs}
         columns = [
             np.ascontiguousarray(NumpyCodec.decode_input(given[tensor.name]), np.dtype(tensor.dtype))
-            for tensor in self._model.inputs
+            for tensor in self.loaded.inputs
         ]
-        answers = await asyncio.to_thread(self._model.answer, columns)
+        answers = await asyncio.to_thread(self.loaded.answer, columns)
         return InferenceResponse(
             model_name=self.name,
             model_version=self.version,
             outputs=[
-                NumpyCodec.encode_output(tensor.name, answer) for tensor, answer in zip(self._model.outputs, answers)
+                NumpyCodec.encode_output(tensor.name, answer) for tensor, answer in zip(self.loaded.outputs, answers)
             ],
         )
 
@@ -53,10 +53,11 @@ def _metadata(name: str, dtype: str, shape: tuple[int, ...]) -> MetadataTensor:
 
 
 def serve(slot: Path, name: str, http_port: int, grpc_port: int) -> None:
-    asyncio.run(_serve(str(slot), name, http_port, grpc_port))
+    Served.loaded = Batches(slot)
+    asyncio.run(_serve(name, http_port, grpc_port))
 
 
-async def _serve(slot: str, name: str, http_port: int, grpc_port: int) -> None:
+async def _serve(name: str, http_port: int, grpc_port: int) -> None:
     settings: Any = Settings(
         debug=False,
         host="127.0.0.1",
@@ -67,7 +68,7 @@ async def _serve(slot: str, name: str, http_port: int, grpc_port: int) -> None:
         parallel_workers=0,
     )
     server = MLServer(settings)
-    model = ModelSettings(name=name, implementation=Served, parameters=ModelParameters(uri=slot))
+    model = ModelSettings(name=name, implementation=Served)
     running = asyncio.ensure_future(server.start([model]))
     closed = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     await asyncio.wait([running, closed], return_when=asyncio.FIRST_COMPLETED)

@@ -1,0 +1,62 @@
+"""What is said when a server cannot be installed, or does not come up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgekit.bundle.archive import Bundle, pack
+from edgekit.bundle.signing import SigningKey
+from edgekit.cache import Cache
+from edgekit.errors import ServerNotStarted
+from edgekit.servers import environment
+from edgekit.servers.environment import suitable
+from edgekit.servers.kinds import KINDS, Kind, requirements
+from tests import served
+
+NOTHING = Kind("nothing", ("edgekit-has-no-such-package==1",), ("onnx",), shared_python=False)
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return served.float_bundle(served.digits(), tmp_path_factory.mktemp("float"))
+
+
+def test_what_pip_cannot_install_leaves_no_environment_and_shows_no_index(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://me:s3cret@127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "")
+    with pytest.raises(ServerNotStarted, match="'edgekit-has-no-such-package==1' could not be installed") as failed:
+        environment.environment(NOTHING, NOTHING.packages, Cache(tmp_path), served.silent)
+    assert "127.0.0.1" not in str(failed.value)
+    assert not list(tmp_path.rglob("pyvenv.cfg"))
+
+
+def test_where_no_python_will_do_those_that_were_found_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "PYTHONS", ((3, 98), (3, 99)))
+    with pytest.raises(ServerNotStarted, match=r"triton needs a Python 3\.98 to 3\.99 with .*here are .*/python3"):
+        suitable(KINDS["triton"])
+
+
+def test_a_format_that_a_server_cannot_have_is_refused_with_the_one_that_can(bundle: Bundle) -> None:
+    other = bundle.manifest.model_copy(update={"format": "pte"})
+    with pytest.raises(ServerNotStarted, match=r"triton cannot serve \.pte") as refused:
+        requirements(KINDS["triton"], other)
+    assert refused.value.hint == "--server mlserver"
+
+
+@pytest.mark.parametrize("server", served.SERVERS)
+def test_a_model_that_does_not_load_ends_the_server_with_its_reason(
+    server: str, bundle: Bundle, tmp_path: Path
+) -> None:
+    served.installed(bundle, server)
+    bundle.extract(tmp_path / "slot")
+    files = {file.path: tmp_path / "slot" / file.path for file in bundle.manifest.files}
+    files["model.onnx"].write_bytes(b"no model")
+    broken = pack(bundle.manifest, files, SigningKey.generate(), tmp_path / "broken.edgekit")
+    told = pytest.raises(ServerNotStarted, match=r"ended at its start: .*'model\.onnx' cannot be loaded")
+    with told, served.live(broken, server):
+        pass
