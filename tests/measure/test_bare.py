@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from edgekit.devices.answers import Info
 from edgekit.devices.local import Local
 from edgekit.devices.onboard import Runner
+from edgekit.devices.transport import Completed
 from edgekit.errors import EdgekitError, ModelFileError, RuntimeMissing
 from edgekit.measure import bare
 from edgekit.measure.bare import described, placed
@@ -105,8 +107,24 @@ def test_without_a_runtime_the_hint_says_what_brings_it(tmp_path: Path, monkeypa
     assert raised.value.hint == "pip install 'edgekit[tflite]'"
 
 
-@pytest.mark.parametrize("format", ["onnx", "tflite"])
-@settings(max_examples=8, deadline=None, derandomize=True)
+class Dying(Local):
+    """A runtime that dies of the file, as ExecuTorch's does of some."""
+
+    def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
+        if "describe" in argv:
+            argv = [self.python, "-c", "import os; print('noise'); os.kill(os.getpid(), 11)"]
+        return super().run(argv, timeout=timeout)
+
+
+def test_a_runtime_that_dies_of_a_file_takes_nobody_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bare, "Local", Dying)
+    with pytest.raises(ModelFileError, match="its runtime died of it") as raised, described(_file(tmp_path, "onnx")):
+        pass
+    assert "noise" not in str(raised.value)
+
+
+@pytest.mark.parametrize("format", slot.FORMATS)
+@settings(max_examples=6, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_a_damaged_file_is_an_error_here_whatever_it_does_there(
     tmp_path_factory: pytest.TempPathFactory, format: str, data: st.DataObject
