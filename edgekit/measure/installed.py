@@ -22,7 +22,7 @@ from edgekit.ir.measurement import Array, Environment, Measurement, Validity, no
 from edgekit.ir.validity import EMULATED, NOT_ASKED, validity
 from edgekit.measure.asking import Asking, asking
 from edgekit.measure.endpoint import Endpoint
-from edgekit.measure.processes import Timing, timed
+from edgekit.measure.processes import timed
 from edgekit.measure.shards import Shards, answered
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
@@ -53,7 +53,20 @@ class Installed:
         fails, DeviceBusy if another edgekit is at work there, Unreachable, StorageError.
         """
         with asking(self.installation) as asked:
-            return self._measurement(asked, samples, probe)
+            # Latency first, on a machine that has not worked yet. Instructions last: Python keeps what it compiles at
+            # the first import, and imports another way from then on.
+            timed = self._timed(asked, samples, probe) if probe and not asked.emulated else None
+            outputs, samples_per_s, last = self._outputs(asked, samples, probe.threads if probe else 1)
+            counted = self._counted(asked, samples, probe.threads) if probe and asked.emulated else None
+            unasked = self._measured(last, samples, EMULATED if asked.emulated else NOT_ASKED)
+            return replace(timed or counted or unasked, outputs=outputs, samples_per_s=samples_per_s)
+
+    def speed(self, samples: Samples, probe: Probe) -> Measurement:
+        """As `measure`, without outputs."""
+        with asking(self.installation) as asked:
+            if asked.emulated:
+                return self._counted(asked, samples, probe.threads)
+            return self._timed(asked, samples, probe)
 
     def seconds_a_sample(self, samples: Samples) -> float:
         """How long an answer takes there, on a few of `samples`. Raises as `measure` does."""
@@ -61,30 +74,38 @@ class Installed:
             few = samples.take(range(min(PACE_COUNT, len(samples))))
             return _answers(asked, few, 1)[0].answered_ns / 1e9 / len(few)
 
-    def _measurement(self, asked: Asking, samples: Samples, probe: Probe | None) -> Measurement:
-        threads = probe.threads if probe else 1
-        # Latency first, on a machine that has not worked yet.
-        timing = timed(asked, samples, probe) if probe and not asked.emulated else None
-        outputs, samples_per_s, last = self._outputs(asked, samples, threads)
-        # Instructions last: Python keeps what it compiles at the first import, and imports another way from then on.
-        counted, instructions = _instructions(asked, samples, threads) if probe and asked.emulated else (None, None)
-        facts = (timing.answers[0] if timing else counted) or last
+    def _timed(self, asked: Asking, samples: Samples, probe: Probe) -> Measurement:
+        timing = timed(asked, samples, probe)
+        facts = timing.answers[0]
+        valid = validity(timing.processes, timing.latency_ns, probe.min_count, facts.threads, facts.info.cores)
+        return replace(
+            self._measured(facts, samples, valid),
+            latency_ns=timing.latency_ns,
+            processes=timing.processes,
+            around=timing.around,
+            energy=timing.energy,
+        )
+
+    def _counted(self, asked: Asking, samples: Samples, threads: int) -> Measurement:
+        asked.send({name: array[:1] for name, array in samples.inputs.items()}, "counted")
+        argv = ("--count", COUNTED, "--threads", threads)
+        answer = asked.ask(Counted, "instructions", "counted", *argv, timeout=asked.limit(COUNTED + UNCOUNTED))
+        counts = asked.fetch("instructions", answer.count)
+        return replace(self._measured(answer, samples, EMULATED), instructions=int(counts.min()))
+
+    def _measured(self, facts: Loaded, samples: Samples, valid: Validity) -> Measurement:
+        """What one run of the runner says of itself: neither outputs nor latencies yet."""
         return Measurement(
-            outputs=outputs,
+            outputs={},
             labels=samples.labels,
             samples_digest=samples.digest,
-            latency_ns=timing.latency_ns if timing else no_latency(),
+            latency_ns=no_latency(),
             load_ns=facts.load_ns,
             first_ns=facts.first_ns,
             peak_rss_bytes=facts.peak_rss_bytes,
             environment=_environment(facts, self.installation.transport.kind),
-            validity=_validity(asked, timing, probe),
-            instructions=instructions,
-            processes=timing.processes if timing else (),
+            validity=valid,
             model_rss_bytes=facts.model_rss_bytes,
-            around=timing.around if timing else None,
-            energy=timing.energy if timing else None,
-            samples_per_s=samples_per_s,
         )
 
     def _outputs(
@@ -134,22 +155,6 @@ def _answers(asked: Asking, samples: Samples, threads: int) -> tuple[Accuracy, d
     outputs = {name: asked.fetch(name, len(samples), sha256) for name, sha256 in answer.outputs.items()}
     asked.remove("shard")
     return answer, outputs
-
-
-def _instructions(asked: Asking, samples: Samples, threads: int) -> tuple[Counted, int]:
-    asked.send({name: array[:1] for name, array in samples.inputs.items()}, "counted")
-    argv = ("--count", COUNTED, "--threads", threads)
-    answer = asked.ask(Counted, "instructions", "counted", *argv, timeout=asked.limit(COUNTED + UNCOUNTED))
-    return answer, int(asked.fetch("instructions", answer.count).min())
-
-
-def _validity(asked: Asking, timing: Timing | None, probe: Probe | None) -> Validity:
-    if asked.emulated:
-        return EMULATED
-    if probe is None or timing is None:
-        return NOT_ASKED
-    facts = timing.answers[0]
-    return validity(timing.processes, timing.latency_ns, probe.min_count, facts.threads, facts.info.cores)
 
 
 def _environment(facts: Loaded, kind: DeviceKind) -> Environment:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from edgekit.parity.compare import Comparison, Latency
@@ -197,8 +197,10 @@ def _against_float(facts: Facts) -> Estimate | _Unread:
             return _Unread("not measurable", "this device counts no instructions")
         return _exact(candidate.instructions / floating.instructions)
     ours, theirs = (_latency(50, latency) for latency in (candidate.latency, floating.latency))
-    if isinstance(ours, _Unread) or isinstance(theirs, _Unread):
-        return ours if isinstance(ours, _Unread) else theirs
+    if isinstance(ours, _Unread):
+        return replace(ours, value=None)  # milliseconds are no ratio
+    if isinstance(theirs, _Unread):
+        return replace(theirs, value=None)
     return _exact(ours.value / theirs.value)
 
 

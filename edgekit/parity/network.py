@@ -14,19 +14,21 @@ class NetworkShare:
 
     share: float
     at_least: bool
-    """True where the server does not say what it takes itself: then it is an empty request's round trip."""
+    """True where it is an empty request's round trip: the server's own time is not known, or leaves less than that."""
 
 
 def network_share(latency: Latency, server: ServerTime | None) -> NetworkShare | None:
     """What is not the server's own queue and compute; None if nothing is known of either.
 
-    A mean of the server's is held against the client's median: a few slow requests may leave nothing for the network.
+    Means of the server's are held against the client's median, and a few slow requests raise the means: they may leave
+    less than an empty request takes.
     """
     if server is None or not latency.p50_ns:
         return None
+    least = None if server.round_trip_ns is None else min(1.0, server.round_trip_ns / latency.p50_ns)
     if server.compute_ns is not None:
         own_ns = server.compute_ns + (server.queue_ns or 0)
-        return NetworkShare(max(0.0, 1 - own_ns / latency.p50_ns), at_least=False)
-    if server.round_trip_ns is None:
-        return None
-    return NetworkShare(min(1.0, server.round_trip_ns / latency.p50_ns), at_least=True)
+        share = max(0.0, 1 - own_ns / latency.p50_ns)
+        if least is None or share >= least:
+            return NetworkShare(share, at_least=False)
+    return None if least is None else NetworkShare(least, at_least=True)

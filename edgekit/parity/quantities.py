@@ -49,7 +49,8 @@ def times(ratio: float) -> str:
 
 
 def milliseconds(value_ms: float) -> str:
-    return f"{decimal(value_ms, 3)} ms"
+    """To the microsecond, and to ten nanoseconds where little more than microseconds are left."""
+    return f"{decimal(value_ms, 3 if value_ms >= 0.1 else 5)} ms"
 
 
 def megabytes(value_mb: float) -> str:

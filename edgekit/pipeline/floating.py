@@ -39,7 +39,7 @@ def measure_float(
     with tempfile.TemporaryDirectory() as scratch, floating.lowered() as finished:
         bundle = pack_bundle(floating, finished(), key, Path(scratch))
         with on_trial(flash(bundle, device, runtime)) as installation:
-            measured = Installed(installation).measure(samples, order.profile.probe)
+            measured = Installed(installation).speed(samples, order.profile.probe)
     return Floating(summarize(measured), measured.instructions)
 
 

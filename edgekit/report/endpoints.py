@@ -9,17 +9,20 @@ from edgekit.report.measured import EndpointRecord, LatencyRecord
 from edgekit.report.record import Report
 from edgekit.report.section import Row, Section, section
 
-EMULATED = (
+_EMULATED = (
     "The candidate ran on an emulated device, which counts instructions and has no time of its own: what it took to "
     "load and to run first is the emulator's time."
 )
+_SERVED = "Of a server, 'load' is what it took to connect and to ask what the model is like."
+_NOTES = {"emulated": _EMULATED, "serving": _SERVED}
+"""By kind of an endpoint."""
 
 
 def endpoints(report: Report) -> Section:
     """What both are, how well they answer, how fast, and what they take."""
     sides = (report.reference, report.candidate)
     rows = [*((label, *map(show, sides)) for label, show in _ROWS), *_where_known(sides)]
-    notes = [EMULATED] if report.candidate.kind == "emulated" else []
+    notes = [note for kind, note in _NOTES.items() if kind in (sides[0].kind, sides[1].kind)]
     return section("Reference against candidate", ("", "reference", candidate_name(report)), rows, notes)
 
 
@@ -57,7 +60,7 @@ def _where_known(sides: tuple[EndpointRecord, EndpointRecord]) -> Iterable[Row]:
 
 def _runs_on(side: EndpointRecord) -> str:
     environment = side.environment
-    where = environment.cpu or environment.machine or environment.runtime
+    where = environment.cpu or environment.machine or "unknown"
     if environment.threads is None:
         return where
     threads = "1 thread" if environment.threads == 1 else f"{environment.threads} threads"

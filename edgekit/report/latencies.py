@@ -51,9 +51,9 @@ def _sentences(report: Report, there: str) -> Iterable[str]:
         yield "The two must not be compared in time: a latency is INVALID, as said above."
     else:
         ours, theirs = (milliseconds(p50 / 1e6) for p50 in (candidate.p50, reference.p50))
-        stand_in = ", on this host and not on the target" if report.host_stand_in else ""
+        where = "this host, which is not the target" if report.host_stand_in else "the device"
         yield (
-            f"Half of all answers take at most {ours} on the device{stand_in}, and {theirs} from the {there}: "
+            f"Half of all answers take at most {ours} on {where}, and {theirs} from the {there}: "
             f"{decimal(candidate.p50 / reference.p50, 2)} times as long."
         )
     yield from _network(report)
@@ -65,7 +65,7 @@ def _network(report: Report) -> Iterable[str]:
         return
     whole = f"{_percent(found.share)} of the {milliseconds(p50 / 1e6)} from the cloud are the network"
     if found.at_least:
-        yield f"At least {whole}: an empty request takes as long, and the server does not tell its own time."
+        yield f"At least {whole}: an empty request takes as long."
     else:
         yield f"{whole}, the rest is the server."
 

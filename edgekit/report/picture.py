@@ -13,7 +13,7 @@ STYLE = """
 svg { width: 100%; height: auto; max-width: 44rem; font-size: 12px; fill: currentColor }
 svg path { fill: var(--line); stroke: currentColor } svg line { stroke: currentColor; stroke-dasharray: 3 3 }
 """
-_WIDTH, _HEIGHT, _PANEL, _TOP, _SIDE = 640.0, 78.0, 110.0, 22.0, 20.0
+_WIDTH, _HEIGHT, _PANEL, _TOP, _SIDE = 620.0, 78.0, 110.0, 22.0, 30.0
 
 
 def svg(picture: Picture) -> str:

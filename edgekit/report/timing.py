@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from edgekit.ir.measurement import Conditions
-from edgekit.parity.quantities import decimal, megabytes, milliseconds, percent
+from edgekit.parity.quantities import decimal, megabytes, milliseconds
 from edgekit.report.endpoints import candidate_name
 from edgekit.report.measured import EndpointRecord, ProcessRecord
 from edgekit.report.record import Report
@@ -71,7 +71,7 @@ def _clock(processes: Processes) -> str:
         for name, mhz in (each.during.clock_mhz if each.during else {}).items():
             lowest[name] = min(mhz, lowest.get(name, mhz))
     least = f", {_by_group(lowest, 'MHz')} at the lowest meanwhile" if lowest else ""
-    return f"{_by_group(first.clock_mhz, 'MHz')} before, {_by_group(last.clock_mhz, 'MHz')} after{least}"
+    return _both(_by_group(first.clock_mhz, "MHz"), _by_group(last.clock_mhz, "MHz")) + least
 
 
 def _limit(moment: Conditions) -> str:
@@ -86,7 +86,7 @@ def _temperature(processes: Processes) -> str:
     first, last = (_hottest(moment) for moment in (processes[0].before, processes[-1].after))
     seen = [each.during.temperature_c for each in processes if each.during and each.during.temperature_c is not None]
     most = f", {decimal(max(seen), 1)} °C at most meanwhile" if seen else ""
-    return f"{first} before, {last} after{most}"
+    return _both(first, last) + most
 
 
 def _hottest(moment: Conditions) -> str:
@@ -109,7 +109,7 @@ def _others(processes: Processes) -> str:
     cores = [each.others_cores for each in during if each.others_cores is not None]
     waited = [each.waited for each in during if each.waited is not None]
     busy = f"others kept at most {decimal(max(cores), 2)} cores busy" if cores else "what others did is unknown"
-    return f"{busy}{f'; it waited at most {percent(max(waited))} of half a second' if waited else ''}"
+    return f"{busy}{f'; it waited at most {decimal(100 * max(waited), 1)} % of half a second' if waited else ''}"
 
 
 def _load(moment: Conditions) -> str:
@@ -141,10 +141,13 @@ def _around(show: Callable[[Conditions], str]) -> Callable[[Processes], str]:
     """Before the first process and after the last."""
 
     def both(processes: Processes) -> str:
-        before, after = show(processes[0].before), show(processes[-1].after)
-        return before if before == after else f"{before} before, {after} after"
+        return _both(show(processes[0].before), show(processes[-1].after))
 
     return both
+
+
+def _both(before: str, after: str) -> str:
+    return before if before == after else f"{before} before, {after} after"
 
 
 def _by_group(values: Mapping[str, float], unit: str) -> str:

@@ -63,15 +63,14 @@ def battery(said: str) -> dict[str, Any]:
     if "UPDATES STOPPED" in said:
         return {}
     level, scale, status = (_field(name, said) for name in ("level", "scale", "status"))
-    known = level is not None and scale is not None and 0 <= level <= scale and scale > 0
     return {
-        "battery_percent": 100 * level / scale if known and level is not None and scale is not None else None,
-        "charging": CHARGING.get(status) if status is not None else None,
+        "battery_percent": 100 * level / scale if level is not None and scale and 0 <= level <= scale else None,
+        "charging": None if status is None else CHARGING.get(status),
     }
 
 
 def screen_on(said: str) -> bool | None:
-    """Of `dumpsys power`: the display's state up to Android 12, whether the device is awake in all."""
+    """Of `dumpsys power`: the display's own state where it is there, else whether the device is awake."""
     display = re.search(r"^\s*Display Power: state=([A-Z_]+)\s*$", said, re.MULTILINE)
     if display:
         return display.group(1) == "ON"

@@ -110,8 +110,8 @@ def _throttled(root: Path) -> list[str] | None:
 
 
 def _slows_down(cooling: str) -> bool:
-    # `cpufreq-cpu0` since Linux 5.11, `thermal-cpufreq-0` before, `Processor` by ACPI; `…-throttle-alert` is NVIDIA's.
-    return "cpufreq" in cooling or cooling == "Processor" or cooling.endswith("-throttle-alert")
+    # `cpufreq-cpu0` since Linux 5.11, `thermal-cpufreq-0` before; x86 has two of its own; the alerts are NVIDIA's.
+    return "cpufreq" in cooling or cooling in ("Processor", "intel_powerclamp") or cooling.endswith("-throttle-alert")
 
 
 def _throttle_events(root: Path) -> int | None:
@@ -127,8 +127,8 @@ def _battery(root: Path) -> dict[str, Any]:
         # "Unknown" is what the kernel says when the gauge does not tell.
         charging = None if status in (None, "", "Unknown") else status == "Charging"
         percent = number(supply / "capacity")
-        known = percent is not None and 0 <= percent <= 100
-        return {"battery_percent": float(percent) if percent is not None and known else None, "charging": charging}
+        known = float(percent) if percent is not None and 0 <= percent <= 100 else None
+        return {"battery_percent": known, "charging": charging}
     return {"battery_percent": None, "charging": None}
 
 

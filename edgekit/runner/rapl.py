@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 import time
 from pathlib import Path
 from typing import Any
 
 from .sysfs import number, text
 
-# Not the domains within a package (`intel-rapl:0:0`), which are in its figure; nor the same package by another road
-# (`intel-rapl-mmio:0`).
-DOMAIN = r"intel-rapl:\d+"
 # Intel states none. K. N. Khan et al., "RAPL in Action" (ACM TOMPECS 3(2), 2018) call it "promisingly accurate enough"
 # beside plug power, on Sandy Bridge to Skylake; an assumption for what came since.
 ACCURACY = 0.05
@@ -22,13 +18,11 @@ UPDATE_S = 1e-3
 
 def meter(root: Path) -> Counted | None:
     """The packages of this machine; None where there are none, or they are root's to read."""
+    # Not `core` and `uncore`, which are in a package's figure, nor `psys`, which has the packages in its own.
     domains = [
         folder
         for folder in sorted((root / "sys/class/powercap").glob("intel-rapl:*"))
-        if re.fullmatch(DOMAIN, folder.name)
-        # `psys` is a domain beside the packages that counts them once more.
-        and (text(folder / "name") or "").startswith("package")
-        and number(folder / "energy_uj") is not None
+        if (text(folder / "name") or "").startswith("package") and number(folder / "energy_uj") is not None
     ]
     return Counted(domains) if domains else None
 

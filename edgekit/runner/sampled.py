@@ -37,13 +37,16 @@ class Sampled:
         if len(readings) < len(self._looks) or seconds <= 0:
             return None
         watts, errors = zip(*readings)
-        if fmean(watts) <= 0:
+        mean = fmean(watts)
+        if mean <= 0:
             return None
         times = [at for at, _ in self._looks]
         steps = zip(times, times[1:], watts, watts[1:])
+        # A reading that is the same again is none of its own: fuel gauges measure every few seconds.
+        fresh = 1 + sum(first != last for first, last in zip(watts, watts[1:]))
         return {
             "joules": sum((after - before) * (first + last) / 2 for before, after, first, last in steps),
             "seconds": seconds,
             "method": self._method,
-            "uncertainty": math.hypot(fmean(errors), SURE * stdev(watts) / math.sqrt(len(watts))) / fmean(watts),
+            "uncertainty": math.hypot(fmean(errors), SURE * stdev(watts) / math.sqrt(fresh)) / mean,
         }

@@ -1,16 +1,17 @@
-"""`scripts/bench [build|compression|emulation|loadgen|vendor] …`: what a build costs, unless told otherwise."""
+"""`scripts/bench [build|compression|emulation|loadgen|probe|vendor] …`: what a build costs, unless told otherwise."""
 
 from __future__ import annotations
 
 import sys
 
-from scripts.benchmark import build, compression, emulation, loadgen, vendor
+from scripts.benchmark import build, compression, emulation, loadgen, probe, vendor
 
 BENCHMARKS = {
     "build": build.main,
     "compression": compression.main,
     "emulation": emulation.main,
     "loadgen": loadgen.main,
+    "probe": probe.main,
     "vendor": vendor.main,
 }
 

@@ -101,8 +101,8 @@ def probed(taken: Measurement) -> Measurement:
 
 
 def served_by(taken: Measurement, server: ServerTime | None = None) -> Measurement:
-    """`taken` as a client of a server has it."""
-    where = replace(environment("serving"), runtime="triton 2.50.0", cpu=None, ram_bytes=None)
+    """`taken` as a client of a server has it: of the machine behind it nothing is known."""
+    where = Environment("serving", None, None, None, None, None, "triton 2.50.0", None, None, host_stand_in=False)
     return replace(taken, environment=where, server=server or SERVER, samples_per_s=800.0, peak_rss_bytes=None)
 
 

@@ -28,19 +28,28 @@ def test_an_endless_program_is_ended_after_its_line(tmp_path: Path, monkeypatch:
     install(tmp_path, {"endless": f"echo $$ >{tmp_path}/pid; while echo line; do sleep 0.05; done"}, monkeypatch)
     start = time.monotonic()
     assert ask("endless", lines=1).startswith("line\n")
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < asking.LIMIT_S
     assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists()
 
 
 def test_a_slow_program_is_ended_with_all_that_it_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "LIMIT_S", 0.3)
-    install(tmp_path, {"slow": f"echo started; sleep 60 & echo $! >{tmp_path}/child; wait"}, monkeypatch)
+    monkeypatch.setattr(asking, "LIMIT_S", 1.0)
+    install(tmp_path, {"slow": f"sleep 60 & echo $! >{tmp_path}/child; echo started; wait"}, monkeypatch)
     start = time.monotonic()
     assert ask("slow") == "started\n"
-    assert time.monotonic() - start < 2
-    child = Path(f"/proc/{(tmp_path / 'child').read_text().strip()}/stat")
-    # Whoever adopts it may not have buried it yet.
-    assert not child.exists() or child.read_text().rpartition(")")[2].split()[0] in ("Z", "X")
+    assert time.monotonic() - start < 20
+    child = Path(f"/proc/{(tmp_path / 'child').read_text().strip()}")
+    while child.exists() and state(child) not in ("Z", "X"):
+        assert time.monotonic() - start < 30
+        time.sleep(0.02)
+
+
+def state(process: Path) -> str:
+    """One letter, as the kernel has it: whoever adopts what was killed may not have buried it yet."""
+    try:
+        return (process / "stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"
 
 
 def test_a_program_that_floods_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:

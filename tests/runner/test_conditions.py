@@ -5,7 +5,10 @@ import time
 from dataclasses import fields
 from pathlib import Path
 
+import pytest
+
 from edgekit.ir.measurement import Conditions
+from edgekit.runner import conditions as module
 from edgekit.runner.conditions import conditions, hottest_c, quick
 from tests.runner.board import plant
 
@@ -52,6 +55,14 @@ def test_a_look_takes_less_than_300_microseconds_on_a_phone_with_ninety_sensors(
         quick(tmp_path)
         taken.append(time.perf_counter() - start)
     assert min(taken) < 300e-6
+
+
+def test_a_look_has_no_time_for_every_sensor_but_for_the_hottest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BUDGET_NS", 0)
+    assert quick(heat(tmp_path, 30000, 62500, 41000))["temperature_c"] == 62.5
+    assert quick(heat(tmp_path, 30000, 61000, 90000))["temperature_c"] == 61.0
 
 
 def test_a_look_opens_nothing_anew(tmp_path: Path) -> None:

@@ -60,6 +60,13 @@ def test_the_kernels_alarm_tells_of_under_voltage_and_of_nothing_else(
     assert conditions(tmp_path)["throttle_events"] is None
 
 
+def test_what_the_kernel_and_the_firmware_say_adds_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path / "bin", {"vcgencmd": saying("throttled=0x50005")}, monkeypatch)
+    cooling = "sys/class/thermal/cooling_device0"
+    plant(tmp_path, {**MODEL, f"{cooling}/type": "cpufreq-cpu0\n", f"{cooling}/cur_state": "1\n"})
+    assert conditions(tmp_path)["throttled"] == ["cpufreq-cpu0", "under-voltage", "throttled"]
+
+
 def test_the_firmware_is_asked_for_heat_where_linux_has_no_zone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

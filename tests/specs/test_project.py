@@ -117,7 +117,11 @@ def test_a_file_that_is_no_project_is_named(tmp_path: Path, text: bytes, message
         (('path = "data.npz"', 'path = "x", loader = "d.py:f"'), r"'data\.evaluation': a data set needs exactly", None),
         (('path = "data.npz", ', ""), r"'data\.evaluation': a data set needs exactly one of 'path' and 'load", None),
         (('licence = "CC0", ', ""), r"'data\.evaluation\.licence': is missing", None),
-        (("[data]", '[reference]\nurl = "easger"\n[data]'), r"'reference\.url': input should be 'eager'", None),
+        (
+            ("[data]", '[reference]\nurl = "easger"\n[data]'),
+            r"'reference\.url': 'easger' is no way to a server: ",
+            None,
+        ),
     ],
 )
 def test_a_project_that_is_wrong_names_its_key(

@@ -82,7 +82,7 @@ class Grpc:
 
     @contextlib.contextmanager
     def _faults(self) -> Iterator[None]:
-        """One request, or what goes wrong with it as a Fault."""
+        """One request, or what goes wrong with it as a Fault; not its cause, which may repeat the token."""
         try:
             yield
         except InferenceServerException as error:
@@ -92,6 +92,6 @@ class Grpc:
                 kind = "untrusted"
             if kind == "slow":
                 said = f"no answer within {self._access.timeout_s:g} s"
-            raise Fault(kind, said) from error
+            raise Fault(kind, said) from None
         except ValueError as error:  # what cannot be read as the stated tensor
-            raise Fault("failed", self._access.cleaned(error)) from error
+            raise Fault("failed", self._access.cleaned(error)) from None

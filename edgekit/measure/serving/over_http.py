@@ -12,6 +12,7 @@ from typing import Any
 import gevent
 import tritonclient.http as triton
 from gevent.ssl import create_default_context
+from geventhttpclient.response import HTTPParseError
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from edgekit.ir.measurement import Array
@@ -86,19 +87,18 @@ class Http:
 
     @contextlib.contextmanager
     def _faults(self) -> Iterator[None]:
-        """One request, or what goes wrong with it as a Fault."""
+        """One request, or what goes wrong with it as a Fault; not its cause, which may repeat the token."""
         try:
             with gevent.Timeout(self._access.timeout_s):
                 yield
-        except (gevent.Timeout, TimeoutError) as error:
-            raise Fault("slow", f"no answer within {self._access.timeout_s:g} s") from error
+        except (gevent.Timeout, TimeoutError):
+            raise Fault("slow", f"no answer within {self._access.timeout_s:g} s") from None
         except InferenceServerException as error:
-            raise Fault(_kind(error.status() or ""), self._said(error)) from error
+            raise Fault(_kind(error.status() or ""), self._said(error)) from None
         except ssl.SSLError as error:
-            raise Fault("untrusted", self._access.cleaned(error.reason or error)) from error
-        # What geventhttpclient makes of a connection that ends early, or of no HTTP at all, has no class in common.
-        except (OSError, RuntimeError, ValueError) as error:
-            raise Fault("lost", self._access.cleaned(error) or type(error).__name__) from error
+            raise Fault("untrusted", self._access.cleaned(error.reason or error)) from None
+        except (OSError, HTTPParseError) as error:  # the second: it ended early, or is no HTTP
+            raise Fault("lost", self._access.cleaned(error) or type(error).__name__) from None
 
     def _said(self, error: InferenceServerException) -> str:
         body = error.debug_details()

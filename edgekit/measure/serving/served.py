@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass, field
 
 from edgekit.ir.measurement import Environment, Measurement
-from edgekit.measure.serving.asking import Asking, opened
 from edgekit.measure.serving.client import Access
 from edgekit.measure.serving.edges import matched
 from edgekit.measure.serving.patience import patiently
+from edgekit.measure.serving.requests import Requests, opened
 from edgekit.measure.serving.timed import Timing
 from edgekit.measure.shards import Shards, answered
 from edgekit.samples import Samples
@@ -36,12 +36,12 @@ class Served:
         with opened(self.access) as client:
             description = patiently(client.describe, self.access)
             load_ns = time.perf_counter_ns() - began
-        asking = Asking(self.access.as_described(description), matched(self.project, description))
-        with opened(asking.access) as client:
+        requests = Requests(self.access.as_described(description), matched(self.project, description))
+        with opened(requests.access) as client:
             # Latency first, of a server that is not under load.
-            timing = Timing(client, asking, description.server, load_ns).of(samples, probe)
+            timing = Timing(client, requests, description.server, load_ns).of(samples, probe)
         mine = self.shards.of(self.access.address, self.access.address.model, description, samples.digest)
-        outputs, pace = answered(samples, asking.answers, mine)
+        outputs, pace = answered(samples, requests.answers, mine)
         return Measurement(
             outputs=outputs,
             labels=samples.labels,

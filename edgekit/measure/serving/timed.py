@@ -9,9 +9,9 @@ from statistics import median
 
 from edgekit.ir.measurement import Array, Conditions, Process, ServerTime, Validity, no_latency
 from edgekit.ir.validity import NOT_ASKED, validity
-from edgekit.measure.serving.asking import Asking, Limit
 from edgekit.measure.serving.client import Client, Statistics
 from edgekit.measure.serving.patience import patiently
+from edgekit.measure.serving.requests import Limit, Requests
 from edgekit.runner import timing
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
@@ -39,7 +39,7 @@ class Timing:
     """One request after another, each with one sample, on the connection of `client`, which is kept."""
 
     client: Client
-    asking: Asking
+    requests: Requests
     server: str
     """Its name and version."""
     load_ns: int
@@ -47,10 +47,10 @@ class Timing:
     def of(self, samples: Samples, probe: Probe | None) -> Timed:
         """The latency; without `probe` that of the first request only."""
         singles = [samples.take([i]) for i in range(_cycled(samples) if probe else 1)]
-        prepared = [self.client.prepare(self.asking.edges.columns(single)) for single in singles]
+        prepared = [self.client.prepare(self.requests.edges.columns(single)) for single in singles]
         self._live()  # connects
         began = time.perf_counter_ns()
-        self.asking.answer(self.client, prepared[0], 1)
+        self.requests.answer(self.client, prepared[0], 1)
         first_ns = time.perf_counter_ns() - began
         if probe is None:
             return Timed(first_ns, no_latency(), NOT_ASKED, ServerTime(None, version=self.server))
@@ -69,13 +69,13 @@ class Timing:
 
     def _stream(self, prepared: list[object], probe: Probe) -> tuple[timing.Timed, Statistics | None]:
         """The times, and what the server counted meanwhile, after the warm-up, if it counts."""
-        names = tuple(self.asking.edges.outputs.values())
-        limit = Limit(self.asking.access, probe.min_count, 2 * probe.min_duration_s)
+        names = tuple(self.requests.edges.outputs.values())
+        limit = Limit(self.requests.access, probe.min_count, 2 * probe.min_duration_s)
         before: list[Statistics | None] = []
 
         def call(request: object) -> None:
             limit.check()
-            patiently(partial(self.client.infer, request, names), self.asking.access)
+            patiently(partial(self.client.infer, request, names), self.requests.access)
 
         stream = timing.single_stream(
             call,
@@ -96,10 +96,10 @@ class Timing:
         return int(median(taken))
 
     def _live(self) -> None:
-        patiently(self.client.live, self.asking.access)
+        patiently(self.client.live, self.requests.access)
 
     def _statistics(self) -> Statistics | None:
-        return patiently(self.client.statistics, self.asking.access)
+        return patiently(self.client.statistics, self.requests.access)
 
 
 def _cycled(samples: Samples) -> int:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from edgekit.measure.serving.edges import Edges
 from edgekit.measure.serving.patience import patiently
 from edgekit.samples import Samples
 
+T = TypeVar("T")
 Outputs = dict[str, Array]
 START_S, SAMPLE_S = 60.0, 1.0
 """Time limit of many requests: to begin, and on average for each sample."""
@@ -34,7 +36,7 @@ def opened(access: Access) -> Iterator[Client]:
 
 
 @dataclass(frozen=True)
-class Asking:
+class Requests:
     """A server whose model was found to be the project's."""
 
     access: Access
@@ -53,14 +55,13 @@ class Asking:
         try:
             work = [pool.submit(self._lane, samples, starts[i::lanes], limit) for i in range(lanes)]
             wait(work, return_when=FIRST_EXCEPTION)
-            limit.stopped = any(lane.done() and lane.exception() for lane in work)
-            parts = dict(part for lane in work for part in lane.result())
         except BaseException:
             limit.stopped = True
+            pool.shutdown(wait=False, cancel_futures=True)  # Ctrl-C does not wait for an answer
             raise
-        finally:
-            # A request that is under way ends by its own time limit.
-            pool.shutdown(wait=not limit.stopped, cancel_futures=True)
+        limit.stopped = True  # for the lanes that are left, if one failed
+        pool.shutdown()
+        parts = dict(part for lane in _failed_first(work) for part in lane.result())
         return {name: np.concatenate([parts[start][name] for start in starts]) for name in self.edges.outputs}
 
     def answer(self, client: Client, prepared: object, count: int) -> Outputs:
@@ -88,6 +89,11 @@ class Asking:
                 hint="look at the server's log",
             )
         return array.astype(np.float32) if array.dtype.kind == "f" else array
+
+
+def _failed_first(work: Sequence[Future[T]]) -> list[Future[T]]:
+    """What went wrong is to be told, not what was missed since."""
+    return sorted(work, key=lambda lane: lane.exception() is None)
 
 
 class Limit:

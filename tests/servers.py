@@ -1,0 +1,69 @@
+"""Real servers for tests, started by what `edgekit reference serve` starts them with."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from edgekit import examples, places
+from edgekit.bundle.archive import Bundle
+from edgekit.bundle.signing import SigningKey
+from edgekit.cache import Cache
+from edgekit.errors import ServerNotStarted
+from edgekit.pipeline.compile import Compilation
+from edgekit.pipeline.line import Line
+from edgekit.pipeline.order import orders
+from edgekit.pipeline.pack import pack_bundle
+from edgekit.pipeline.reference import FLOAT
+from edgekit.servers.environment import environment
+from edgekit.servers.kinds import KINDS, requirements
+from edgekit.servers.serve import Live, Ports, serving
+from edgekit.specs.project import Project
+from tests.devices.tools import unavailable
+
+SERVERS = ("triton", "mlserver")
+DOWNLOADS = places.downloads()
+"""The user's own, as of the import: each test has a cache of its own, and a server is installed in a minute."""
+
+
+def digits() -> Project:
+    return Project.read(examples.folder("digits"))
+
+
+def silent(words: str) -> None:
+    """Tells nobody."""
+
+
+def float_bundle(project: Project, folder: Path) -> Bundle:
+    """What `edgekit reference serve` serves of a project."""
+    target, backend, profile = FLOAT
+    compilation = Compilation(orders(project, target, backend, profile)[0], Line(Cache(folder / "cache")))
+    with compilation.lowered() as finished:
+        return pack_bundle(compilation, finished(), SigningKey.generate(), folder)
+
+
+def installed(bundle: Bundle, *servers: str) -> None:
+    """Sees to it that servers are installed. Skips where they cannot be, or fails: EDGEKIT_REQUIRE_EMULATION=1."""
+    for server in servers:
+        kind = KINDS[server]
+        try:
+            environment(kind, requirements(kind, bundle.manifest), Cache(DOWNLOADS), silent)
+        except ServerNotStarted as error:
+            unavailable(str(error))
+
+
+@contextlib.contextmanager
+def live(bundle: Bundle, server: str, ports: Ports | None = None) -> Iterator[Live]:
+    with serving(bundle, server, ports or Ports.free(), Cache(DOWNLOADS), silent) as started:
+        yield started
+
+
+def nothing_left(process_group: int) -> bool:
+    """Whether no process of the group, and no shared memory of Triton's, is there any more."""
+    try:
+        os.killpg(process_group, 0)
+    except ProcessLookupError:
+        return not list(Path("/dev/shm").glob(f"pytrtion{process_group}-*"))
+    return False
