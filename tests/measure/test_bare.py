@@ -55,8 +55,8 @@ def test_a_bare_file_is_probed_on_a_device_and_removed_again(tmp_path: Path, dev
 def test_files_that_belong_to_it_go_along(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "weights.bin").write_bytes(np.full(1, 3, np.float32).tobytes())
-    (tmp_path / "big.onnx").write_bytes(graph([("x", ["batch", 4])], ["batch", 4], "data/weights.bin"))
-    samples = Samples({"x": np.ones((2, 4), np.float32)}, np.zeros(2, np.int64))
+    (tmp_path / "big.onnx").write_bytes(graph([("in/x:0", ["batch", 4])], ["batch", 4], "data/weights.bin"))
+    samples = Samples({"in/x:0": np.ones((2, 4), np.float32)}, np.zeros(2, np.int64))
     with described(tmp_path / "big.onnx") as model, unpacked(model.folder) as endpoint:
         measured = endpoint.measure(samples_for(model.signature, samples), None)
     np.testing.assert_array_equal(measured.outputs["sum"], np.full((2, 4), 4))
