@@ -136,7 +136,7 @@ def _install(interpreter: Interpreter, requirements: tuple[str, ...], folder: Pa
         if ended.returncode:
             said = [line for line in ended.stderr.splitlines() if line.startswith("ERROR")] or ended.stderr.splitlines()
             # Without URLs: that of an index may hold a password.
-            last = re.sub(r"\S+://\S+", "…", said[-1] if said else f"exit {ended.returncode}")
+            last = re.sub(r"\S+://\S+", "…", (said[-1] if said else f"exit {ended.returncode}").removeprefix("ERROR: "))
             raise ServerNotStarted(f"{requirements[0]} could not be installed: {last}", hint="pip config list")
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from edgekit.bundle.manifest import Manifest
 from edgekit.errors import ServerNotStarted
+from edgekit.ir.artifact import Format
 from edgekit.runner.runtimes import DISTRIBUTIONS
 
 PYTHONS = ((3, 11), (3, 12))
@@ -18,18 +19,26 @@ class Kind:
 
     name: str
     packages: tuple[str, ...]
+    formats: tuple[Format, ...]
     shared_python: bool
     """Whether it loads Python as a library, as Triton's backend does: `libpython3.11.so.1.0`, which not all have."""
 
 
 KINDS = {
-    "triton": Kind("triton", ("nvidia-pytriton==0.7.0", "numpy<2"), shared_python=True),
-    "mlserver": Kind("mlserver", ("mlserver==1.7.1",), shared_python=False),
+    # pytriton 0.7.0 requires numpy 1, executorch 1.5.1 numpy 2.
+    "triton": Kind("triton", ("nvidia-pytriton==0.7.0", "numpy<2"), ("onnx", "tflite"), shared_python=True),
+    "mlserver": Kind("mlserver", ("mlserver==1.7.1",), ("onnx", "tflite", "pte"), shared_python=False),
 }
 
 
 def requirements(kind: Kind, manifest: Manifest) -> tuple[str, ...]:
-    """What is installed to serve a bundle: the server, and the runtime in the version that it was verified with."""
+    """What is installed to serve a bundle: the server, and the runtime in the version that it was verified with.
+
+    Raises ServerNotStarted if the two do not go together.
+    """
+    if manifest.format not in kind.formats:
+        others = (other.name for other in KINDS.values() if manifest.format in other.formats)
+        raise ServerNotStarted(f"{kind.name} cannot serve .{manifest.format}", hint=f"--server {next(others)}")
     for distribution, needs in DISTRIBUTIONS[manifest.format].items():
         names = (distribution, *needs)
         if all(name in manifest.versions for name in names):

@@ -35,7 +35,9 @@ class Http:
 
     def __init__(self, access: Access) -> None:
         self._access, address = access, access.address
-        # Only for this client: a gevent loop belongs to its thread.
+        # Of this thread alone. Ctrl-C is for whoever started us to tell, not for gevent to print.
+        hub = gevent.get_hub()
+        hub.NOT_ERROR = (*type(hub).NOT_ERROR, KeyboardInterrupt)
         self._client = triton.InferenceServerClient(
             address.authority + address.base,
             connection_timeout=access.timeout_s,

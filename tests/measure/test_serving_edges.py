@@ -1,0 +1,92 @@
+"""How a served model is matched with the project's, by its metadata alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from edgekit.errors import ModelMismatch
+from edgekit.measure.serving.client import Description, Edge
+from edgekit.measure.serving.edges import matched, preprocessed
+from edgekit.specs.project import Input, Preprocess, Project
+from tests.servers import digits
+
+RAW, TRAINED = Edge("image", "UINT8", (-1, 8, 8, 1)), Edge("image", "FP32", (-1, 1, 8, 8))
+SCORES = Edge("scores", "FP32", (-1, 10))
+
+
+def described(inputs: Sequence[Edge], outputs: Sequence[Edge] = (SCORES,)) -> Description:
+    return Description("server 1", (), tuple(inputs), tuple(outputs))
+
+
+def named(*outputs: str) -> Project:
+    project = digits()
+    return project.model_copy(update={"model": project.model.model_copy(update={"outputs": outputs})})
+
+
+def test_raw_samples_are_sent_as_they_are_and_others_preprocessed() -> None:
+    assert matched(digits(), described([RAW])).inputs[0].preprocess is None
+    assert matched(digits(), described([TRAINED])).inputs[0].preprocess == digits().inputs["image"].preprocess
+
+
+def test_a_batch_axis_of_one_takes_one_at_a_time() -> None:
+    assert matched(digits(), described([Edge("image", "UINT8", (1, 8, 8, 1))])).single
+    assert not matched(digits(), described([RAW])).single
+
+
+def test_sizes_that_the_server_leaves_open_fit() -> None:
+    assert matched(digits(), described([Edge("image", "UINT8", (-1, -1, -1, 1))])).inputs[0].served == "image"
+
+
+def test_the_only_input_and_the_only_output_may_be_called_otherwise() -> None:
+    edges = matched(digits(), described([Edge("x", "UINT8", (-1, 8, 8, 1))]))
+    assert edges.inputs[0].served == "x"
+    assert edges.outputs == {"output": "scores"}
+
+
+def test_several_outputs_go_by_their_names_and_those_not_stated_are_not_asked_for() -> None:
+    given = [Edge("logits", "FP32", (-1, 10)), Edge("boxes", "INT64", (-1, 4)), Edge("text", "BYTES", (-1,))]
+    assert matched(named("boxes", "logits"), described([RAW], given)).outputs == {"boxes": "boxes", "logits": "logits"}
+    counted = [Edge("output_0", "FP32", (-1, 10)), Edge("output_1", "FP32", (-1, 4))]
+    assert set(matched(digits(), described([RAW], counted)).outputs) == {"output_0", "output_1"}
+
+
+@pytest.mark.parametrize(
+    ("description", "said"),
+    [
+        (described([]), "does not say what the model takes"),
+        (described([RAW], []), "does not say what the model takes"),
+        (described([Edge("image", "UINT8", (8, 8, 1))]), r"is UINT8\[8, 8, 1\]"),
+        (described([Edge("image", "UINT8", (4, 8, 8, 1))]), r"is UINT8\[4, 8, 8, 1\]"),
+        (described([Edge("image", "FP32", (-1, 8, 8, 1))]), r"is UINT8\[-1, 8, 8, 1\] or FP32\[-1, 1, 8, 8\]"),
+        (described([RAW, Edge("mask", "BOOL", (-1, 8))]), "takes 'mask', which the project does not state"),
+        (described([RAW], [Edge("text", "BYTES", (-1,))]), r"'text' of the served model is BYTES\[-1\], no numbers"),
+    ],
+)
+def test_what_does_not_fit_is_named(description: Description, said: str) -> None:
+    with pytest.raises(ModelMismatch, match=said):
+        matched(digits(), description)
+
+
+def test_the_nearest_name_is_told() -> None:
+    given = [Edge("logits", "FP32", (-1, 10)), Edge("boxes", "FP32", (-1, 4))]
+    with pytest.raises(ModelMismatch, match="no output 'logit'") as refused:
+        matched(named("logit", "boxes"), described([RAW], given))
+    assert refused.value.hint == "did you mean 'logits'?"
+
+
+def test_preprocessing_here_is_that_of_the_graph() -> None:
+    torch = pytest.importorskip("torch")
+    from edgekit.frontend.preprocess import Pixels
+
+    how = Preprocess.model_validate(
+        {"from": "uint8 NHWC", "scale": 1 / 255, "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+    )
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 5, 6, 3), np.uint8)
+    here = preprocessed(pixels, how)
+    assert here.flags.c_contiguous
+    assert (here.shape, here.dtype) == ((4, 3, 5, 6), np.float32)
+    np.testing.assert_allclose(here, Pixels(how)(torch.from_numpy(pixels)).numpy(), rtol=1e-6, atol=1e-6)
+    assert Input(shape=(3, 5, 6), preprocess=how).raw_shape == pixels.shape[1:]
