@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import secrets
 import shutil
 import tempfile
@@ -114,9 +115,14 @@ def _ask(file: Path, format: Format, scratch: Path) -> Described:
         try:
             return runner.ask(Described, *argv, timeout=DESCRIBE_S, failure=ModelFileError)
         except ModelFileError as error:
-            said = str(error).removeprefix(f"{here.url}: ")
             hint = f"is it whole, and made for {info.runtimes[format]}? export it again"
-            raise ModelFileError(f"'{file}' cannot be used: {said}", hint=hint) from error
+            raise ModelFileError(f"'{file}' cannot be used: {_reason(error, here)}", hint=hint) from error
+
+
+def _reason(error: ModelFileError, here: Local) -> str:
+    said = str(error).removeprefix(f"{here.url}: ")
+    signal = re.match(r"the runner was ended by signal \d+", said)
+    return f"its runtime died of it ({signal[0]})" if signal else said
 
 
 def _copy(file: Path, others: Sequence[str], folder: Path, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from edgekit.devices.answers import Sustained
@@ -11,6 +12,7 @@ from edgekit.ir.validity import SLACK
 from edgekit.measure.asking import Asking, asking
 from edgekit.measure.processes import cycled
 from edgekit.measure.real_time import check_real_time
+from edgekit.measure.shards import silent
 from edgekit.samples import Samples
 
 MIN_DURATION_S = 10.0
@@ -67,14 +69,28 @@ def throughput(
         return _of(_ask(asked, threads, instances, min_duration_s))
 
 
-def sweep(installation: Installation, samples: Samples, min_duration_s: float = MIN_DURATION_S) -> Sweep:
-    """Every combination of `combinations` for the cores that the device has. Raises as `throughput` does."""
+def sweep(
+    installation: Installation,
+    samples: Samples,
+    min_duration_s: float = MIN_DURATION_S,
+    tell: Callable[[str], None] = silent,
+) -> Sweep:
+    """Every combination of `combinations` for the cores that the device has; `tell` hears of each.
+
+    Raises as `throughput` does.
+    """
     check_real_time(installation.transport)
+    runs: list[Throughput] = []
     with asking(installation) as asked:
         asked.send(cycled(samples), "cycled")
-        first = _ask(asked, 1, 1, min_duration_s)
-        rest = combinations(first.info.cores)[1:]
-        return Sweep((_of(first), *(_of(_ask(asked, *pair, min_duration_s)) for pair in rest)))
+        left = [(1, 1)]
+        while left:
+            answer = _ask(asked, *left[0], min_duration_s)
+            # Only now is it known how many cores there are.
+            left = left[1:] if runs else combinations(answer.info.cores)[1:]
+            runs.append(_of(answer))
+            tell(f"{answer.instances} x {answer.threads} threads: {answer.samples_per_s:,.0f} samples a second")
+    return Sweep(tuple(runs))
 
 
 def combinations(cores: int) -> list[tuple[int, int]]:

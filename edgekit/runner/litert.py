@@ -52,7 +52,7 @@ class LiteRtTrace:
     note = NOTE
 
     def __init__(self, library: Path, manifest: Manifest, threads: int, names: tuple[list[str], list[str]]) -> None:
-        """`names` are those of the model's input and output tensors, in the manifest's order."""
+        """`names` are those of the model's input and output tensors, in the manifest's order. Raises RuntimeError."""
         self._library = ctypes.CDLL(str(library))
         self._manifest = manifest
         environment = self._made("CreateEnvironment", 0, None)
@@ -110,6 +110,10 @@ class LiteRtTrace:
             self._do("GetRankedTensorType", tensor, type)
             needed = self._made(f"GetCompiledModel{way}BufferRequirements", self._model, c_size_t(0), c_size_t(i))
             buffers[i] = self._made("CreateManagedTensorBufferFromRequirements", environment, type, needed).value
+        if sorted(found) != sorted(names):
+            raise RuntimeError(
+                f"its first signature is of {sorted(found)}, the interpreter's tensors are {sorted(names)}"
+            )
         return buffers, [found[name] for name in names]
 
     def _read(self, place: int, tensor: Tensor) -> Array:

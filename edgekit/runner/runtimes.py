@@ -206,7 +206,12 @@ class TFLite:
         interpreter = self._interpreter(model_path=str(manifest.model))
         taken, given = interpreter.get_input_details(), interpreter.get_output_details()
         names = [detail["name"] for detail in taken], [detail["name"] for detail in given]
-        return litert.LiteRtTrace(library, manifest, threads, names)
+        try:
+            return litert.LiteRtTrace(library, manifest, threads, names)
+        except RuntimeError as error:
+            return Untraced(
+                self.load(manifest, threads), f"LiteRT cannot trace it ({error}): the whole is all there is"
+            )
 
     def edges(self, model: Path) -> Edges:
         from .edges import of_tflite

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 from . import system
 from .errors import RunnerError
 from .manifest import read_manifest
-from .model import Model
-from .tensors import batches, read_columns
 from .watch import busy_ns
 
 if TYPE_CHECKING:
     from .manifest import Manifest
+    from .model import Model
     from .tensors import Array
 
 WARM_UP_COUNT, WARM_UP_S = 16, 1.0
@@ -33,12 +32,11 @@ def throughput(slot: Path, inputs: Path, threads: int, instances: int, min_durat
     are one pool a process. Raises RunnerError, of an instance as of this one.
     """
     manifest = read_manifest(slot)
-    taken = batches(read_columns(inputs, manifest.inputs), manifest.inputs[0].shape[0])
     waiting, go = os.pipe()
     running: list[_Instance] = []
     try:
         for _ in range(instances):
-            running.append(_Instance(manifest, threads, taken, min_duration_s, (waiting, go)))
+            running.append(_Instance(manifest, inputs, threads, min_duration_s, (waiting, go)))
         for instance in running:
             instance.says()
         before_ns = busy_ns()
@@ -68,11 +66,9 @@ def throughput(slot: Path, inputs: Path, threads: int, instances: int, min_durat
 class _Instance:
     """A process with a model of its own. It says that it is ready, and, once it may go, how it went: a line each."""
 
-    def __init__(
-        self, manifest: Manifest, threads: int, taken: list[list[Array]], seconds: float, pipe: tuple[int, int]
-    ) -> None:
+    def __init__(self, manifest: Manifest, inputs: Path, threads: int, seconds: float, pipe: tuple[int, int]) -> None:
         said, says = os.pipe()
-        # Before a runtime is imported: its threads would not come along.
+        # Before numpy or a runtime is imported: their threads would not come along, and their locks might.
         self._pid = os.fork()
         if self._pid:
             os.close(says)
@@ -80,7 +76,7 @@ class _Instance:
             return
         with contextlib.suppress(BaseException), os.fdopen(says, "w", encoding="utf-8") as out:
             os.close(pipe[1])
-            _live(manifest, threads, taken, seconds, pipe[0], out)
+            _live(manifest, inputs, threads, seconds, pipe[0], out)
         os._exit(0)
 
     def says(self) -> dict[str, Any]:
@@ -100,12 +96,16 @@ class _Instance:
         self._said.close()
 
 
-def _live(manifest: Manifest, threads: int, taken: list[list[Array]], seconds: float, waiting: int, out: Any) -> None:
+def _live(manifest: Manifest, inputs: Path, threads: int, seconds: float, waiting: int, out: Any) -> None:
     def say(**said: Any) -> None:
         out.write(json.dumps(said) + "\n")
         out.flush()
 
     try:
+        from .model import Model
+        from .tensors import batches, read_columns
+
+        taken = batches(read_columns(inputs, manifest.inputs), manifest.inputs[0].shape[0])
         model = Model.load(manifest, threads, taken[0])
         deadline = time.perf_counter() + WARM_UP_S
         for i in range(WARM_UP_COUNT):

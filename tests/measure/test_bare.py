@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from edgekit.devices.answers import Info
 from edgekit.devices.local import Local
 from edgekit.devices.onboard import Runner
+from edgekit.devices.transport import Completed
 from edgekit.errors import EdgekitError, ModelFileError, RuntimeMissing
 from edgekit.measure import bare
 from edgekit.measure.bare import described, placed
@@ -53,8 +55,8 @@ def test_a_bare_file_is_probed_on_a_device_and_removed_again(tmp_path: Path, dev
 def test_files_that_belong_to_it_go_along(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "weights.bin").write_bytes(np.full(1, 3, np.float32).tobytes())
-    (tmp_path / "big.onnx").write_bytes(graph([("x", ["batch", 4])], ["batch", 4], "data/weights.bin"))
-    samples = Samples({"x": np.ones((2, 4), np.float32)}, np.zeros(2, np.int64))
+    (tmp_path / "big.onnx").write_bytes(graph([("in/x:0", ["batch", 4])], ["batch", 4], "data/weights.bin"))
+    samples = Samples({"in/x:0": np.ones((2, 4), np.float32)}, np.zeros(2, np.int64))
     with described(tmp_path / "big.onnx") as model, unpacked(model.folder) as endpoint:
         measured = endpoint.measure(samples_for(model.signature, samples), None)
     np.testing.assert_array_equal(measured.outputs["sum"], np.full((2, 4), 4))
@@ -105,8 +107,24 @@ def test_without_a_runtime_the_hint_says_what_brings_it(tmp_path: Path, monkeypa
     assert raised.value.hint == "pip install 'edgekit[tflite]'"
 
 
-@pytest.mark.parametrize("format", ["onnx", "tflite"])
-@settings(max_examples=8, deadline=None, derandomize=True)
+class Dying(Local):
+    """A runtime that dies of the file, as ExecuTorch's does of some."""
+
+    def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
+        if "describe" in argv:
+            argv = [self.python, "-c", "import os; print('noise'); os.kill(os.getpid(), 11)"]
+        return super().run(argv, timeout=timeout)
+
+
+def test_a_runtime_that_dies_of_a_file_takes_nobody_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bare, "Local", Dying)
+    with pytest.raises(ModelFileError, match="its runtime died of it") as raised, described(_file(tmp_path, "onnx")):
+        pass
+    assert "noise" not in str(raised.value)
+
+
+@pytest.mark.parametrize("format", slot.FORMATS)
+@settings(max_examples=6, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_a_damaged_file_is_an_error_here_whatever_it_does_there(
     tmp_path_factory: pytest.TempPathFactory, format: str, data: st.DataObject

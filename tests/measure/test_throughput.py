@@ -25,7 +25,9 @@ SAMPLES = Samples(slot.inputs(5), np.zeros(5, np.int64))
 
 
 def test_every_combination_is_sustained_as_long_as_asked(device: Local, make_bundle: MakeBundle) -> None:
-    found = sweep(flash(make_bundle("one"), device), SAMPLES, min_duration_s=0.2)
+    heard: list[str] = []
+    found = sweep(flash(make_bundle("one"), device), SAMPLES, min_duration_s=0.2, tell=heard.append)
+    assert len(heard) == len(found.runs)
     cores = found.runs[0].threads * max(run.instances for run in found.runs)
     assert [(run.threads, run.instances) for run in found.runs] == combinations(cores)
     for run in found.runs:

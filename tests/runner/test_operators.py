@@ -13,6 +13,8 @@ import pytest
 
 from edgekit.runner import etdump
 from edgekit.runner.flatbuffer import Table
+from edgekit.runner.manifest import read_manifest
+from edgekit.runner.runtimes import open_runtime
 from tests.runner import slot
 from tests.runner.conftest import Answer, Bare
 
@@ -58,6 +60,69 @@ def test_a_runtime_without_a_tool_says_so_and_times_the_whole(bare_tflite_runtim
     assert "tflite-runtime has no tool" in answer.document["note"]
     assert (np.load(tmp_path / "out" / "whole_ns.npy") > 0).all()
     assert np.load(tmp_path / "out" / "operator_ns.npy").shape == (COUNT, 0)
+
+
+def test_what_litert_traces_computes_what_its_interpreter_does(tmp_path: Path) -> None:
+    manifest = read_manifest(slot.write_slot(tmp_path / "slot", "tflite"))
+    trace = open_runtime("tflite")[1].trace(manifest, 1, tmp_path)
+    given = slot.inputs(3)
+    wanted = slot.expected(given)
+    for i in range(3):
+        scores, steps = trace.call([given["image"][i : i + 1], given["bias"][i : i + 1]])
+        np.testing.assert_allclose(scores, wanted["scores"][i : i + 1], rtol=1e-5, atol=1e-5)
+        np.testing.assert_array_equal(steps, wanted["steps"][i : i + 1])
+    assert [len(inference.operators) > 0 for inference in trace.inferences()] == [True] * 3
+
+
+def _free_batch(content: bytes) -> bytes:
+    """The same .tflite, its inputs with a first axis of no stated length."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
+    graph = model.subgraphs[0]
+    for i in graph.inputs:
+        graph.tensors[i].shapeSignature = np.array([-1, *graph.tensors[i].shape[1:]], np.int32)
+    builder = flatbuffers.Builder(len(content))
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def test_a_model_that_litert_does_not_compile_is_timed_as_a_whole(bare: Bare, tmp_path: Path) -> None:
+    model = slot.write_slot(tmp_path / "slot", "tflite", weights=_free_batch(slot.model("tflite")))
+    folders = ("--inputs", model / "golden" / "inputs", "--out", tmp_path / "out")
+    document = bare.ask("operators", model, *folders, "--count", 3).document
+    assert document["operators"] == []
+    assert "LiteRT cannot trace it (LiteRt" in document["note"]
+    assert (np.load(tmp_path / "out" / "whole_ns.npy") > 0).all()
+
+
+def test_what_a_branch_runs_counts_once(bare: Bare, tmp_path: Path) -> None:
+    from onnx import TensorProto, helper
+
+    def branch(name: str) -> Any:
+        nodes = [
+            helper.make_node("Tanh", ["x"], [f"{name}_first"]),
+            helper.make_node("Sin", [f"{name}_first"], [name]),
+        ]
+        return helper.make_graph(nodes, name, [], [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4096])])
+
+    either = {"then_branch": branch("then"), "else_branch": branch("else")}
+    nodes = [
+        helper.make_node("ReduceMax", ["x"], ["most"], keepdims=0),
+        helper.make_node("Cast", ["most"], ["so"], to=TensorProto.BOOL),
+        helper.make_node("If", ["so"], ["y"], **either),
+    ]
+    edges = [[helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4096])] for name in "xy"]
+    opset = [helper.make_opsetid("", 17)]
+    made = helper.make_model(helper.make_graph(nodes, "g", *edges), opset_imports=opset, ir_version=8)
+    edge = {"dtype": "float32", "shape": [1, 4096], "affine": None}
+    signature = {"inputs": [{**edge, "name": "x"}], "outputs": [{**edge, "name": "y"}]}
+    model = slot.write_slot(tmp_path / "slot", weights=made.SerializeToString(), signature=signature)
+    (tmp_path / "in").mkdir()
+    np.save(tmp_path / "in" / "x.npy", np.ones((3, 4096), np.float32))
+    answer = bare.ask("operators", model, "--inputs", tmp_path / "in", "--out", tmp_path / "out", "--count", 3)
+    assert [operator["kind"] for operator in answer.document["operators"]] == ["ReduceMax", "Cast", "If"]
 
 
 def test_a_model_that_gives_something_else_than_its_manifest_says_is_not_traced(bare: Bare, tmp_path: Path) -> None:

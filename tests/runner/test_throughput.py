@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,12 @@ def _command(process: str) -> str:
         return Path("/proc", process, "cmdline").read_text("utf-8", "replace")
     except OSError:
         return ""
+
+
+def test_nothing_that_has_threads_is_imported_before_a_process_is_split(bare: Bare) -> None:
+    script = "import sys, runner.__main__, runner.throughput; sys.exit('numpy' in sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": str(bare.folder)}
+    assert subprocess.run([*bare.python, "-c", script], env=environment, check=False, timeout=60).returncode == 0
 
 
 def test_no_instance_is_no_throughput(bare: Bare, tmp_path: Path) -> None:

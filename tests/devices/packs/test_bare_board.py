@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.devices.answers import Accuracy, SelfTest, Traced
+from edgekit.devices.answers import Accuracy, SelfTest, Sustained, Traced
 from edgekit.devices.flash import commit, flash, serving, status
 from edgekit.devices.onboard import put_runner
 from edgekit.devices.packs.equip import equip
@@ -44,6 +44,8 @@ def test_a_bare_board_runs_models_with_nothing_but_a_pack(
     # All that traces its operators here does so there.
     assert bool(traced.operators) is (distribution != "tflite-runtime")
     assert {operator.delegate for operator in traced.operators} <= {"cpu", "xnnpack", None}
+    several = ("--instances", 2, "--min-duration", 0.1)
+    assert runner.ask(Sustained, "throughput", slot, *folders, *several, timeout=LIMIT_S).instances == 2
     answer = runner.ask(Accuracy, "accuracy", slot, *folders, timeout=LIMIT_S)
     assert answer.runtime == info.runtimes[format]
     np.testing.assert_allclose(np.load(tmp_path / "out" / "scores.npy"), expected(given)["scores"], atol=1e-4)
