@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,10 +61,19 @@ def live(bundle: Bundle, server: str, ports: Ports | None = None) -> Iterator[Li
         yield started
 
 
-def nothing_left(process_group: int) -> bool:
-    """Whether no process of the group, and no shared memory of Triton's, is there any more."""
+def nothing_left(process_group: int, within_s: float = 5.0) -> bool:
+    """Whether no process of the group, once the killed are reaped, and no shared memory of Triton's is there."""
+    deadline = time.monotonic() + within_s
+    while _alive(process_group):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return not list(Path("/dev/shm").glob(f"pytrtion{process_group}-*"))
+
+
+def _alive(process_group: int) -> bool:
     try:
         os.killpg(process_group, 0)
     except ProcessLookupError:
-        return not list(Path("/dev/shm").glob(f"pytrtion{process_group}-*"))
-    return False
+        return False
+    return True

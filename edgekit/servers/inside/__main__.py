@@ -16,8 +16,8 @@ if __name__ == "__main__":
     kind, slot, name, http_port, grpc_port = sys.argv[1:]
     try:
         importlib.import_module(f"inside.{kind}").serve(Path(slot), name, int(http_port), int(grpc_port))
-    except BaseException:  # noqa: BLE001: whatever it was, it is in the log, and this ends
-        traceback.print_exc()
+    except BaseException:  # noqa: BLE001
+        traceback.print_exc()  # into the log, whose last lines are shown
         sys.stderr.flush()
         os._exit(1)  # here and below: threads that a server leaves behind would be waited for
     shutil.rmtree(Path(slot).parent, ignore_errors=True)
