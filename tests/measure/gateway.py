@@ -36,6 +36,10 @@ class Gateway:
     upstream: int
     token: str | None = None
     act: Callable[[int], Act] = lambda number: "pass"
+    hidden: tuple[str, ...] = ()
+    """Of HTTP: paths that it does not let through, 404."""
+    page: bytes | None = None
+    """Of HTTP: what it answers to everything."""
     connections: int = 0
     inferences: int = 0
     port: int = 0
@@ -109,6 +113,10 @@ def over_http(gateway: Gateway, tls: Certificate | None = None) -> Iterator[Gate
             if gateway.token and self.headers.get("Authorization") != f"Bearer {gateway.token}":
                 # As careless as some are: what it was given is in its answer.
                 return self._answer(401, f'{{"error": "not valid: {self.headers.get("Authorization")}"}}'.encode(), {})
+            if gateway.page is not None:
+                return self._answer(200, gateway.page, {})
+            if self.path in gateway.hidden:
+                return self._answer(404, b"nothing here", {})
             act = gateway.next(self.path)
             if isinstance(act, float):
                 time.sleep(act)

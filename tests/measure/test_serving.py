@@ -267,6 +267,30 @@ def test_a_token_is_sent_and_one_that_has_expired_is_told_by_its_variable_alone(
     assert SECRET not in _all_said(refused.value)
 
 
+def test_what_is_no_token_is_neither_sent_nor_shown(samples: Samples, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(TOKEN, f"{SECRET}\nX-Other: 1")
+    with pytest.raises(ServerRefused, match="holds what no header can") as refused:
+        ask(project("http://127.0.0.1:9/v2/models/digits", token_env=TOKEN), few(samples))
+    assert SECRET not in _all_said(refused.value)
+
+
+def test_a_gateway_may_hide_all_but_the_model(triton: Live, samples: Samples, eager: Array) -> None:
+    hidden = ("/v2", "/v2/health/live", "/v2/models/digits/stats")
+    with _running("http", triton, hidden=hidden) as gateway:
+        measured = ask(project(_url("http", gateway)), few(samples), PROBE)
+    np.testing.assert_allclose(measured.outputs["output"], eager[:16], rtol=1e-4, atol=1e-4)
+    assert measured.server is not None
+    assert measured.server.round_trip_ns is measured.server.queue_ns is measured.server.compute_ns is None
+    assert measured.environment.runtime == "unknown server"
+
+
+@pytest.mark.parametrize("page", [b"<html>hello</html>", b"{}", b"[1]", b'{"inputs": [{"name": 3}]}', b""])
+def test_a_server_of_another_kind_is_told(page: bytes, samples: Samples) -> None:
+    with gateways.over_http(Gateway(0, page=page)) as gateway, pytest.raises(ServingError) as other:
+        ask(project(http(gateway)), few(samples))
+    assert "not of the Open Inference Protocol" in str(other.value) or "does not say" in str(other.value)
+
+
 def test_without_a_token_a_server_that_wants_one_is_told_apart(mlserver: Live, samples: Samples) -> None:
     with _running("http", mlserver, token=SECRET) as gateway, pytest.raises(ServerRefused, match="without a token"):
         ask(project(_url("http", gateway)), few(samples))

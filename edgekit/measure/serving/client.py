@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 from edgekit.errors import MissingExtra
 from edgekit.ir.measurement import Array
 from edgekit.specs.reference import Address
 
+T = TypeVar("T")
 Kind = Literal["lost", "busy", "failed", "refused", "slow", "untrusted", "unknown", "wrong"]
 BINARY = "binary_tensor_data"
 """The extension of a server that takes tensors as bytes over HTTP; the protocol itself has JSON."""
+HIDDEN: tuple[Kind, ...] = ("unknown", "wrong", "refused", "failed")
+"""How a server, or a gateway before it, says that it does not have what the protocol leaves open."""
+NO_ANSWER = "what it answered is not of the Open Inference Protocol"
 SAID = 300
 """Characters of a server's own words that are shown."""
 
@@ -108,8 +112,8 @@ class Client(Protocol):
 
     def describe(self) -> Description: ...
 
-    def live(self) -> None:
-        """An empty request and its answer."""
+    def live(self) -> bool:
+        """An empty request and its answer; False where a gateway hides what answers it."""
         ...
 
     def statistics(self) -> Statistics | None:
@@ -155,8 +159,19 @@ def statistics_of(document: Mapping[str, Any]) -> Statistics | None:
     return Statistics(total("success", "count"), total("queue", "ns"), compute)
 
 
-def described(server: Mapping[str, Any], model: Mapping[str, Any]) -> Description:
-    """From the metadata of the server and of the model."""
+def unless_hidden(request: Callable[[], T]) -> T | None:
+    """What a request gives that a server need not know; None if this one does not. Raises Fault."""
+    try:
+        return request()
+    except Fault as fault:
+        if fault.kind in HIDDEN:
+            return None
+        raise
+
+
+def described(server: Mapping[str, Any] | None, model: Mapping[str, Any]) -> Description:
+    """From the metadata of the server, if it was to be had, and of the model."""
+    server = server or {}
     return Description(
         server=f"{server.get('name', 'unknown server')} {server.get('version', '')}".strip(),
         extensions=tuple(server.get("extensions", ())),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import grpc
@@ -11,7 +11,17 @@ import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from edgekit.ir.measurement import Array
-from edgekit.measure.serving.client import Access, Description, Fault, Kind, Statistics, described, statistics_of
+from edgekit.measure.serving.client import (
+    NO_ANSWER,
+    Access,
+    Description,
+    Fault,
+    Kind,
+    Statistics,
+    described,
+    statistics_of,
+    unless_hidden,
+)
 
 KINDS: dict[str, Kind] = {
     "UNAUTHENTICATED": "refused",
@@ -47,23 +57,19 @@ class Grpc:
         self._how = {"headers": access.headers, "client_timeout": access.timeout_s}
 
     def describe(self) -> Description:
+        server = unless_hidden(lambda: self._asked(self._client.get_server_metadata, as_json=True))
+        model = self._asked(self._client.get_model_metadata, *self._model, as_json=True)
         with self._faults():
-            server = self._client.get_server_metadata(**self._how, as_json=True)
-            return described(server, self._client.get_model_metadata(*self._model, **self._how, as_json=True))
+            return described(server, model)
 
-    def live(self) -> None:
-        with self._faults():
-            self._client.is_server_live(**self._how)
+    def live(self) -> bool:
+        return bool(unless_hidden(lambda: self._asked(self._client.is_server_live)))
 
     def statistics(self) -> Statistics | None:
-        try:
-            with self._faults():
-                counted = self._client.get_inference_statistics(*self._model, **self._how, as_json=True)
-        except Fault as fault:
-            if fault.kind in ("unknown", "wrong", "refused", "failed"):
-                return None
-            raise
-        return statistics_of(counted)
+        statistics = self._client.get_inference_statistics
+        counted = unless_hidden(lambda: self._asked(statistics, *self._model, as_json=True))
+        with self._faults():
+            return statistics_of(counted or {})
 
     def prepare(self, columns: Mapping[str, Array]) -> list[Any]:
         return [
@@ -80,6 +86,10 @@ class Grpc:
     def close(self) -> None:
         self._client.close()
 
+    def _asked(self, request: Callable[..., Any], *which: str, **how: bool) -> Any:
+        with self._faults():
+            return request(*which, **self._how, **how)
+
     @contextlib.contextmanager
     def _faults(self) -> Iterator[None]:
         """One request, or what goes wrong with it as a Fault; not its cause, which may repeat the token."""
@@ -93,5 +103,5 @@ class Grpc:
             if kind == "slow":
                 said = f"no answer within {self._access.timeout_s:g} s"
             raise Fault(kind, said) from None
-        except ValueError as error:  # what cannot be read as the stated tensor
-            raise Fault("failed", self._access.cleaned(error)) from None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise Fault("wrong", NO_ANSWER) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,17 @@ from geventhttpclient.response import HTTPParseError
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from edgekit.ir.measurement import Array
-from edgekit.measure.serving.client import Access, Description, Fault, Kind, Statistics, described, statistics_of
+from edgekit.measure.serving.client import (
+    NO_ANSWER,
+    Access,
+    Description,
+    Fault,
+    Kind,
+    Statistics,
+    described,
+    statistics_of,
+    unless_hidden,
+)
 
 KINDS: dict[str, Kind] = {
     "401": "refused",
@@ -48,24 +58,18 @@ class Http:
         self._model = (address.model, address.version)
 
     def describe(self) -> Description:
+        server = unless_hidden(lambda: self._asked(self._client.get_server_metadata))
+        model = self._asked(self._client.get_model_metadata, *self._model)
         with self._faults():
-            server = self._client.get_server_metadata(headers=self._access.headers)
-            return described(server, self._client.get_model_metadata(*self._model, headers=self._access.headers))
+            return described(server, model)
 
-    def live(self) -> None:
-        with self._faults():
-            if not self._client.is_server_live(headers=self._access.headers):
-                raise Fault("busy", "it says that it is not live")
+    def live(self) -> bool:
+        return bool(self._asked(self._client.is_server_live))
 
     def statistics(self) -> Statistics | None:
-        try:
-            with self._faults():
-                counted = self._client.get_inference_statistics(*self._model, headers=self._access.headers)
-        except Fault as fault:
-            if fault.kind in ("unknown", "wrong", "refused", "failed"):
-                return None
-            raise
-        return statistics_of(counted)
+        counted = unless_hidden(lambda: self._asked(self._client.get_inference_statistics, *self._model))
+        with self._faults():
+            return statistics_of(counted or {})
 
     def prepare(self, columns: Mapping[str, Array]) -> list[Any]:
         return [self._input(name, array) for name, array in columns.items()]
@@ -87,6 +91,10 @@ class Http:
         tensor = triton.InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype))
         return tensor.set_data_from_numpy(array, binary_data=self._access.binary)
 
+    def _asked(self, request: Callable[..., Any], *which: str) -> Any:
+        with self._faults():
+            return request(*which, headers=self._access.headers)
+
     @contextlib.contextmanager
     def _faults(self) -> Iterator[None]:
         """One request, or what goes wrong with it as a Fault; not its cause, which may repeat the token."""
@@ -101,6 +109,8 @@ class Http:
             raise Fault("untrusted", self._access.cleaned(error.reason or error)) from None
         except (OSError, HTTPParseError) as error:  # the second: it ended early, or is no HTTP
             raise Fault("lost", self._access.cleaned(error) or type(error).__name__) from None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise Fault("wrong", NO_ANSWER) from None
 
     def _said(self, error: InferenceServerException) -> str:
         body = error.debug_details()

@@ -31,7 +31,7 @@ def patiently(request: Callable[[], T], access: Access) -> T:
             if tries >= AGAIN.get(fault.kind, 0):
                 raise _error(fault, access, tries) from fault
         tries += 1
-        time.sleep(random.uniform(0, min(LONGEST_S, FIRST_S * 2**tries)))  # noqa: S311
+        time.sleep(random.uniform(0, min(LONGEST_S, FIRST_S * 2 ** (tries - 1))))  # noqa: S311
 
 
 def _error(fault: Fault, access: Access, tries: int) -> ServingError:

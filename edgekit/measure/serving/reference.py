@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 
 from edgekit.errors import OptionError, ServerRefused, SpecError
 from edgekit.measure.serving.client import Access
 from edgekit.measure.serving.served import Served
 from edgekit.measure.shards import Shards
 from edgekit.specs.project import Project
+
+VISIBLE = re.compile(r"[!-~]+")
 
 
 def open_reference(project: Project, shards: Shards) -> Served:
@@ -27,6 +30,10 @@ def open_reference(project: Project, shards: Shards) -> Served:
         name = reference.token_env
         raise ServerRefused(
             f"reference.token_env: '{name}' is not set", hint=f"export {name}=…, the token for {address}"
+        )
+    if token and not VISIBLE.fullmatch(token):
+        raise ServerRefused(
+            f"reference.token_env: '{reference.token_env}' holds what no header can", hint="one line of visible ASCII"
         )
     ca = project.root / reference.ca if reference.ca else None
     if ca and not ca.is_file():

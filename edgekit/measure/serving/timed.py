@@ -87,16 +87,18 @@ class Timing:
         after = self._statistics() if before[0] else None
         return stream, after.since(before[0]) if after and before[0] else None
 
-    def _round_trip_ns(self) -> int:
+    def _round_trip_ns(self) -> int | None:
+        """Of an empty request; None where there is none that is answered."""
         taken = []
         for _ in range(ROUND_TRIPS):
             began = time.perf_counter_ns()
-            self._live()
+            if not self._live():
+                return None
             taken.append(time.perf_counter_ns() - began)
         return int(median(taken))
 
-    def _live(self) -> None:
-        patiently(self.client.live, self.requests.access)
+    def _live(self) -> bool:
+        return patiently(self.client.live, self.requests.access)
 
     def _statistics(self) -> Statistics | None:
         return patiently(self.client.statistics, self.requests.access)
