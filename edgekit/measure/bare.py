@@ -5,22 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from edgekit.bundle.manifest import MANIFEST, check_tree, is_inside
 from edgekit.cache import file_digest, storage_errors
 from edgekit.devices.answers import Described
-from edgekit.devices.flash import Installation
 from edgekit.devices.local import Local
 from edgekit.devices.onboard import put_runner
-from edgekit.devices.packs.equip import equip
-from edgekit.devices.transport import Transport
-from edgekit.errors import EdgekitError, ModelFileError, RuntimeMissing, suggest
+from edgekit.errors import ModelFileError, RuntimeMissing, suggest
 from edgekit.ir.artifact import FORMATS, Format
 from edgekit.ir.signature import Signature
 
@@ -57,23 +53,6 @@ def described(file: Path) -> Iterator[Bare]:
         _copy(file, said.files, folder, f"model.{format}")
         _write_manifest(folder, said)
         yield Bare(folder, format, said.signature)
-
-
-@contextlib.contextmanager
-def placed(bare: Bare, device: Transport, runtime: str = "auto") -> Iterator[Installation]:
-    """The model on a device, beside its slots and without being served; nothing of it is left.
-
-    Raises what `equip` does, Unreachable, StorageError, CommandFailed.
-    """
-    runner, _ = put_runner(device, equip(device, bare.format, {}, runtime))
-    place = device.root / "probe" / f"model-{secrets.token_hex(8)}"
-    try:
-        for path in sorted(path for path in bare.folder.rglob("*") if path.is_file()):
-            device.push(path, place / path.relative_to(bare.folder).as_posix())
-        yield Installation(runner, PurePosixPath(place), file_digest(bare.folder / MANIFEST), committed=False)
-    finally:
-        with contextlib.suppress(EdgekitError):
-            runner.remove(place)
 
 
 def _format(file: Path) -> Format:

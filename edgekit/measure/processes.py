@@ -11,11 +11,14 @@ import numpy as np
 from edgekit.devices.answers import Latency
 from edgekit.ir.measurement import Around, Array, Energy, Process
 from edgekit.measure.asking import Asking
+from edgekit.measure.meter import checked, load_meter
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
 
 CYCLED_BYTES = 16 << 20
 """As the runner cycles."""
+METERED_S = 5.0
+"""Of the shorter of two runs that a meter outside reads."""
 WARM_UP_S = 30.0
 """What a warm-up and a look at a machine's sensors may take."""
 
@@ -27,6 +30,8 @@ class Timing:
     latency_ns: Array
     """int64 [M], in the order they were timed."""
     answers: tuple[Latency, ...]
+    metered: Energy | None = None
+    """By a meter that is connected to this machine."""
 
     @property
     def processes(self) -> tuple[Process, ...]:
@@ -42,7 +47,9 @@ class Timing:
 
     @property
     def energy(self) -> Energy | None:
-        """Of one inference, over all processes; None unless every one could read it."""
+        """Of one inference, over all processes; None unless every one could read it. A meter outside sees more."""
+        if self.metered:
+            return self.metered
         spent = [answer.energy for answer in self.answers if answer.energy]
         if len(spent) < len(self.answers):
             return None
@@ -67,7 +74,36 @@ def timed(asking: Asking, samples: Samples, probe: Probe) -> Timing:
         answer = _one(asking, probe, count, _start_c(answers))
         parts.append(asking.fetch("latency_ns", answer.count))
         answers.append(answer)
-    return Timing(np.concatenate(parts), tuple(answers))
+    metered = _metered(asking, probe, probe.meter) if probe.meter else None
+    return Timing(np.concatenate(parts), tuple(answers), metered)
+
+
+def _metered(asking: Asking, probe: Probe, name: str) -> Energy | None:
+    """By two more runs, one twice as long: in their difference, loading and warming up cancel out.
+
+    None if the longer one took no more. Raises ProbeError if the meter does not answer.
+    """
+    meter, seconds = load_meter(name), max(METERED_S, probe.min_duration_s / probe.processes)
+    runs = []
+    for length_s in (seconds, 2 * seconds):
+        meter.start()
+        try:
+            count = _one(asking, probe.model_copy(update={"min_duration_s": length_s, "min_count": 1}), 1, None).count
+        finally:
+            reading = checked(meter.stop(), name)
+        runs.append((count, reading))
+    (fewer, short), (more, long) = runs
+    joules, length_s = long.joules - short.joules, long.seconds - short.seconds
+    if more <= fewer or joules <= 0 or length_s <= 0:
+        return None
+    error = math.hypot(short.joules * short.uncertainty, long.joules * long.uncertainty)
+    return Energy(
+        joules=joules / (more - fewer),
+        idle_watts=None,
+        watts=joules / length_s,
+        method=f"{long.method}, the difference of two runs",
+        uncertainty=error / joules,
+    )
 
 
 def _one(asking: Asking, probe: Probe, processes: int, start_c: float | None) -> Latency:

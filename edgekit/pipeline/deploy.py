@@ -75,7 +75,7 @@ def run(order: Order, line: Line, out: Path, key: SigningKey, trial: Trial, samp
     before the run, be it the same bundle, is served still.
     """
     earlier = _earlier(order, trial)
-    _check_runtime(trial.runtime, order.backend.format)
+    check_runtime(trial.runtime, order.backend.format)
     # Connected from the start: no device, or none there, is told before minutes of compiling.
     with exclusive(out) as staging, _connected(trial.reached(order), line) as device:
         runtime = _runtime(device, order.target.deploy.runtime, trial.runtime)
@@ -104,9 +104,9 @@ def run(order: Order, line: Line, out: Path, key: SigningKey, trial: Trial, samp
 
 def deploy(bundle: Bundle, device: str, runtime: str | None, keep_trial: bool) -> Installation:
     """Flash a bundle that was built before: its self-test on the device is its verdict, unless it stays a trial."""
-    _check_runtime(runtime, bundle.manifest.format)
+    check_runtime(runtime, bundle.manifest.format)
     with connect(device) as transport:
-        installation = flash(bundle, transport, _runtime(transport, _preferred(bundle.manifest), runtime))
+        installation = flash(bundle, transport, runtime_for(bundle.manifest, transport, runtime))
         if not keep_trial and not installation.committed:
             commit(installation)
     return installation
@@ -124,8 +124,13 @@ def served(device: Transport, runtime: str | None) -> Installation:
     """What the device serves, ready to be measured. Raises DeviceError if that is nothing."""
     installation = serving(device)
     manifest = manifest_of(installation)
-    _check_runtime(runtime, manifest.format)
-    return ready(installation, manifest, _runtime(device, _preferred(manifest), runtime))
+    check_runtime(runtime, manifest.format)
+    return ready(installation, manifest, runtime_for(manifest, device, runtime))
+
+
+def runtime_for(manifest: Manifest, device: Transport, asked: str | None) -> str:
+    """What is to run the bundle there: what was asked for, else what its target prefers."""
+    return _runtime(device, _preferred(manifest), asked)
 
 
 def _runtime(device: Transport, preferred: str, asked: str | None) -> str:
@@ -133,7 +138,7 @@ def _runtime(device: Transport, preferred: str, asked: str | None) -> str:
     return asked or ("auto" if device.kind == "local" else preferred)
 
 
-def _check_runtime(asked: str | None, format: Format) -> None:
+def check_runtime(asked: str | None, format: Format) -> None:
     """Raises UnknownName if no runtime is called what was asked for, OptionError if it does not run the format."""
     if asked not in (None, "system"):
         recipe_for(format, asked)

@@ -41,8 +41,7 @@ def latency(
     On the cores `cpus`, if any are named. `cool` holds a temperature to wait for, in °C, and the seconds to wait at
     most. Raises RunnerError.
     """
-    if cpus:
-        pin(cpus)
+    pin(cpus)
     cooled = cool_down(*cool) if cool else None
     before = conditions()
     power = meter()

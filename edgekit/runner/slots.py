@@ -26,6 +26,7 @@ from .errors import RunnerError
 from .whole import fault, sync, sync_one
 
 NAMES = ("a", "b")
+PROBE = "probe"
 HISTORY_LIMIT = 200
 State = dict[str, Any]
 
@@ -115,11 +116,15 @@ def rollback(root: Path, digest: str | None = None) -> State:
 
 @contextlib.contextmanager
 def in_use(slot: Path) -> Iterator[None]:
-    """Keeps the slot from being replaced meanwhile. A folder that is no slot of a device needs no lock."""
-    if not (slot.parent / "lock").exists():
+    """Keeps the slot, or what lies beside the slots to be measured, from being replaced meanwhile.
+
+    A folder that is neither needs no lock.
+    """
+    root = slot.parents[1] if slot.parent.name == PROBE else slot.parent
+    if not (root / "lock").exists():
         yield
         return
-    with held(slot.parent):
+    with held(root):
         yield
 
 
@@ -227,7 +232,7 @@ def _replace(staging: Path, slot: Path) -> None:
 
 def _sweep(root: Path) -> None:
     """Remove what hosts that died, or lost the race, left behind."""
-    for name in ("staging", "probe"):
+    for name in ("staging", PROBE):
         shutil.rmtree(root / name, ignore_errors=True)
 
 

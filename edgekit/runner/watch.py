@@ -23,6 +23,7 @@ class Watch:
         self._before = _reading()
 
     def start(self) -> None:
+        quick()  # the first one opens files
         if self._meter:
             self._meter.start()
         self._before = _reading()
@@ -57,7 +58,8 @@ def _reading() -> dict[str, Any]:
 
 
 def _change(before: int | None, after: int | None) -> int | None:
-    return None if before is None or after is None else after - before
+    # A thread that ends takes what it waited with it.
+    return None if before is None or after is None else max(0, after - before)
 
 
 def busy_ns() -> int | None:

@@ -90,6 +90,8 @@ class Probe(Spec):
     """The cores it may run on; all of them if not given."""
     cool_down_s: Real = Field(default=60.0, ge=0)
     """How long to wait, at most, for the temperature at the start before the next process."""
+    meter: str | None = None
+    """A plug-in of `edgekit.meters`: it reads what the device draws from outside."""
     accuracy_limit_s: Real = Field(default=1800.0, gt=0)
     """A device that would take longer over the evaluation set is given a stratified sample of it."""
 

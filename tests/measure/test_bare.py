@@ -16,9 +16,10 @@ from edgekit.devices.onboard import Runner
 from edgekit.devices.transport import Completed
 from edgekit.errors import EdgekitError, ModelFileError, RuntimeMissing
 from edgekit.measure import bare
-from edgekit.measure.bare import described, placed
+from edgekit.measure.bare import described
 from edgekit.measure.given import samples_for
 from edgekit.measure.installed import Installed, unpacked
+from edgekit.measure.placed import placed
 from edgekit.samples import Samples
 from tests.runner import slot
 from tests.runner.test_describe import graph
@@ -45,7 +46,10 @@ def test_a_bare_file_answers_as_a_bundle_does(tmp_path: Path, format: str) -> No
 
 
 def test_a_bare_file_is_probed_on_a_device_and_removed_again(tmp_path: Path, device: Local) -> None:
-    with described(_file(tmp_path, "tflite")) as model, placed(model, device, "system") as installation:
+    with (
+        described(_file(tmp_path, "tflite")) as model,
+        placed(model.folder, model.format, device, "system") as installation,
+    ):
         assert installation.slot.is_relative_to(device.root)
         measured = Installed(installation).measure(samples_for(model.signature, SAMPLES), None)
     assert len(measured) == 6
