@@ -155,3 +155,23 @@ def test_a_program_that_goes_on_is_not_stopped_however_slow(tmp_path: Path) -> N
     script = "import os, time\nwhile os.read(0, 1): time.sleep(0.4)"
     with there.open("rb") as source:
         assert process.run(_python(script), timeout=600, source=source, stall=2).returncode == 0
+
+
+def test_what_is_attended_ends_by_itself_once_its_input_is_closed(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with process.attended(
+        _python("import sys; print('up'); sys.stdin.read(); print('down')"), log, grace=20
+    ) as started:
+        pass
+    assert started.returncode == 0
+    assert log.read_text() == "up\ndown\n"
+
+
+def test_what_is_attended_and_does_not_end_is_killed_after_its_grace_with_all_its_children(tmp_path: Path) -> None:
+    note = tmp_path / "note"
+    with process.attended(_python(FAMILY, note, 0), tmp_path / "log", grace=0.2) as started:
+        deadline = time.monotonic() + 20
+        while len(note.read_text().split() if note.exists() else ()) < 2 and time.monotonic() < deadline:
+            time.sleep(0.02)
+    assert started.returncode == -signal.SIGKILL
+    assert _gone(note)
