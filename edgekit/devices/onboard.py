@@ -125,6 +125,8 @@ def _error(url: str, document: dict[str, Any], failure: type[EdgekitError]) -> E
             return Incompatible(message, hint="install it there, or leave it to us: --runtime auto")
         case "memory":
             return failure(message, hint=MEMORY)
+        case "usage":
+            return failure(message, hint="edgekit probe --help")
         case "data" | "load" | "run":
             return failure(message, hint="edgekit inspect BUNDLE says what it takes and needs")
         case _:

@@ -67,21 +67,27 @@ def _format(file: Path) -> Format:
         with file.open("rb") as opened:
             start = opened.read(8)
     except OSError as error:
-        raise ModelFileError(f"'{file}' cannot be read: {error.strerror}") from error
+        raise ModelFileError(
+            f"'{file}' cannot be read: {error.strerror}", hint="edgekit probe FILE --device D"
+        ) from error
     _check_size(size, file)
     found = next((known for known, magic in MAGIC.items() if start[4:8] == magic), None)
     if found not in (None, format):
         raise ModelFileError(f"'{file}' is a .{found} by its first bytes", hint=f"name it {file.stem}.{found}")
     if found is None and format in MAGIC:
-        raise ModelFileError(f"'{file}' does not begin as a .{format} does: it is damaged, or something else")
+        raise ModelFileError(
+            f"'{file}' does not begin as a .{format} does", hint="is it whole? export or copy it again"
+        )
     return format
 
 
 def _check_size(size: int, file: Path) -> None:
     if size == 0:
-        raise ModelFileError(f"'{file}' is empty")
+        raise ModelFileError(f"'{file}' is empty", hint="export or copy it again")
     if size > LIMIT_BYTES:
-        raise ModelFileError(f"'{file}' has {size / 1e9:.1f} GB, more than {LIMIT_BYTES >> 30} GiB")
+        raise ModelFileError(
+            f"'{file}' has {size / 1e9:.1f} GB, more than {LIMIT_BYTES >> 30} GiB", hint="is it the model?"
+        )
 
 
 def _ask(file: Path, format: Format, scratch: Path) -> Described:
@@ -109,10 +115,10 @@ def _copy(file: Path, others: Sequence[str], folder: Path, name: str) -> None:
     try:
         check_tree([name, MANIFEST, *others])
     except ValueError as error:
-        raise ModelFileError(f"'{file}' cannot be used: {error}") from error
+        raise ModelFileError(f"'{file}' cannot be used: {error}", hint="export it as one file") from error
     outside = [other for other in others if not is_inside(other)]
     if outside:
-        raise ModelFileError(f"'{file}' keeps tensors in '{outside[0]}', which is no plain name")
+        raise ModelFileError(f"'{file}' keeps tensors in '{outside[0]}', no plain name", hint="export it as one file")
     _check_size(sum(path.stat().st_size for path in (file, *(file.parent / other for other in others))), file)
     with storage_errors(folder.parent):
         for source, target in ((file, name), *((file.parent / other, other) for other in others)):
