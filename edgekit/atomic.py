@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import shutil
@@ -69,6 +70,14 @@ def write(path: Path, content: bytes) -> None:
     """Write a file whole or not at all, in the place of what is there. Raises StorageError."""
     with stored(path), replacing(path) as file:
         file.write(content)
+
+
+def check_writable(path: Path) -> None:
+    """Raise StorageError if `write` could not: told before the hour whose result is to be written."""
+    with stored(path), partial_beside(path) as partial:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        partial.touch()
 
 
 def create(path: Path, content: bytes, mode: int) -> bool:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edgekit.atomic import write
+from edgekit.atomic import check_writable, write
 from edgekit.cache import Cache
 from edgekit.cli import options
 from edgekit.cli.measured import as_json, as_rows
@@ -20,12 +20,13 @@ from edgekit.measure import store
 from edgekit.measure.given import read_inputs, samples_for
 from edgekit.measure.operators import Operators, chrome_trace, operators
 from edgekit.measure.shards import shards_in
-from edgekit.measure.throughput import Sweep, sweep, throughput
+from edgekit.measure.throughput import MIN_DURATION_S, Sweep, sweep, throughput
 from edgekit.pipeline.deploy import enough
 from edgekit.pipeline.order import find_project
 from edgekit.pipeline.probe import Subject, probe, subject
 from edgekit.samples import Samples, load_samples
 from edgekit.specs.profile import PlanName, Probe
+from edgekit.specs.spec import parse
 
 TOP = 12
 LOOK = 256
@@ -75,8 +76,16 @@ def probe_command(
         raise OptionError("--operators and --throughput are two runs", hint="give one of them")
     if (trace and not by_operator) or (instances and not sustained):
         raise OptionError("--trace goes with --operators, --instances with --throughput")
+    _check_alone(by_operator or sustained, out=out, cpus=cpus, meter=meter, min_count=min_count)
+    if by_operator and min_duration is not None:
+        raise OptionError("--operators traces a number of inferences", hint="leave out --min-duration")
+    for file in (out, trace):
+        if file:
+            check_writable(file)
     if inputs and (project or example or samples):
         raise OptionError("--inputs are the samples: no project's", hint="leave out --project, --example and --samples")
+
+    lasting = MIN_DURATION_S if min_duration is None else min_duration
 
     def choose(found: Subject, limit: int | None) -> Samples:
         if inputs:
@@ -90,14 +99,15 @@ def probe_command(
             if by_operator:
                 traced = operators(found.installation, few, threads=threads)
             elif instances:
-                swept = Sweep((throughput(found.installation, few, threads, instances),))
+                swept = Sweep((throughput(found.installation, few, threads, instances, lasting),))
             else:
-                swept = sweep(found.installation, few, tell=lambda words: watch("throughput", words))
+                swept = sweep(found.installation, few, lasting, tell=lambda words: watch("throughput", words))
         _show_operators(traced, trace, json) if by_operator else _show_sweep(swept, json)
         return
     given = {"min_count": min_count, "min_duration_s": min_duration, "cpus": _cores(cpus), "meter": meter}
     stated = {name: value for name, value in given.items() if value is not None}
-    wanted = Probe(plan=plan, processes=processes, threads=threads, cool_down_s=cool_down, **stated)
+    stated |= {"plan": plan, "processes": processes, "threads": threads, "cool_down_s": cool_down}
+    wanted = parse(Probe, stated, "the command line")
     with _telling(device) as tell:
         shards = shards_in(Cache.default().made(), tell)
         measured = probe(device, lambda found: choose(found, None), wanted, model, runtime, shards)
@@ -107,6 +117,14 @@ def probe_command(
         print_json({"schema": 1, "measurement": as_json(measured)})
         return
     print_table(("probe", ""), as_rows(measured))
+
+
+def _check_alone(other: bool, **given: object) -> None:
+    """Raise OptionError for an option of a latency run, given with another run."""
+    for name, value in given.items():
+        if other and value is not None:
+            option = f"--{name.replace('_', '-')}"
+            raise OptionError(f"{option} goes with neither --operators nor --throughput", hint=f"leave out {option}")
 
 
 @contextmanager

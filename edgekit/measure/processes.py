@@ -90,8 +90,8 @@ def _metered(asking: Asking, probe: Probe, name: str) -> Energy | None:
         try:
             count = _one(asking, probe.model_copy(update={"min_duration_s": length_s, "min_count": 1}), 1, None).count
         finally:
-            reading = checked(meter.stop(), name)
-        runs.append((count, reading))
+            reading = meter.stop()
+        runs.append((count, checked(reading, name)))
     (fewer, short), (more, long) = runs
     joules, length_s = long.joules - short.joules, long.seconds - short.seconds
     if more <= fewer or joules <= 0 or length_s <= 0:

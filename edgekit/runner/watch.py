@@ -12,6 +12,9 @@ from .conditions import quick
 from .energy import Meter
 from .waiting import waited_ns
 
+# The kernel counts what cores were busy in ticks, of 10 ms mostly, each core by itself: less tells nothing of others.
+LEAST_NS = 100_000_000
+
 
 class Watch:
     """Looks at the machine at the end of each span: `timing.single_stream` calls its `start` and `look`."""
@@ -33,13 +36,14 @@ class Watch:
         return self._meter.stop() if self._meter else None
 
     def look(self, at_ns: int, count: int) -> None:
-        """The span that ends now."""
+        """The span that ends now; a last one that is too short to tell of is left out, unless it is the only one."""
         before, after = self._before, _reading()
         wall_ns = after["wall_ns"] - before["wall_ns"]
-        if wall_ns <= 0:
+        short = wall_ns < LEAST_NS
+        if wall_ns <= 0 or (short and self.spans):
             return
         busy, own, waited = (_change(before[name], after[name]) for name in ("busy_ns", "own_ns", "waited_ns"))
-        others = None if busy is None or own is None else max(0.0, busy - own) / wall_ns
+        others = None if short or busy is None or own is None else max(0.0, busy - own) / wall_ns
         span = {"others_cores": others, "waited": None if waited is None else waited / wall_ns}
         self.spans.append({"at_ns": at_ns, "count": count, **span, **quick()})
         if self._meter:

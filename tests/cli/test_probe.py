@@ -77,10 +77,13 @@ def test_operators_say_who_ran_them_and_leave_a_trace(
 
 
 def test_throughput_is_told_for_one_combination(command: Command, bare: Path, small: Path) -> None:
-    ended = command("probe", bare, "--project", small, *HERE, "--throughput", "--instances", 2, "--json")
+    ended = command(
+        "probe", bare, "--project", small, *HERE, "--throughput", "--instances", 2, "--min-duration", 1, "--json"
+    )
     (found,) = ended.document["throughput"]
     assert (found["instances"], found["threads"], found["batch"]) == (2, 1, 1)
     assert found["samples_per_s"] > 0
+    assert 1 <= found["duration_s"] < 10
 
 
 @pytest.mark.parametrize(
@@ -91,6 +94,10 @@ def test_throughput_is_told_for_one_combination(command: Command, bare: Path, sm
         (("--cpus", "one"), "is no list of cores"),
         (("--inputs", "x.npz", "--example", "digits"), "leave out --project"),
         (("--plan", "endless"), "endless"),
+        (("--min-duration", "inf"), "min_duration_s"),
+        (("--operators", "--out", "x.json"), "--out goes with neither"),
+        (("--throughput", "--cpus", "0"), "--cpus goes with neither"),
+        (("--operators", "--min-duration", "3"), "leave out --min-duration"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(
@@ -99,6 +106,15 @@ def test_options_that_make_no_sense_are_refused(
     ended = command("probe", bare, *HERE, *argv)
     assert (ended.code, ended.out) == (2, "")
     assert words in ended.err
+
+
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_measured(
+    command: Command, bare: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "taken").write_text("a file")
+    # Without samples a probe would be refused for those, had it begun.
+    said = command("probe", bare, *HERE, *QUICK, "--out", tmp_path / "taken" / "x.json").refused("EK503", 3)
+    assert "cannot be written" in said
 
 
 def test_a_core_that_is_not_there_is_named(command: Command, bare: Path, small: Path) -> None:

@@ -90,8 +90,18 @@ def test_throttling_is_told() -> None:
 
 def test_a_clock_that_moved_is_told() -> None:
     moved = _process(watched=_spans([0.0] * 10, clocks=(1800.0,) * 7 + (1000.0,) * 3))
-    assert _reason(moved) == "the clock moved between 1000 and 1800 MHz (policy0)"
+    assert _reason(moved) == "the clock moved between 1000 and 1800 MHz"
     assert _reason(_process(watched=_spans([0.0] * 10, clocks=(1800.0,) * 9 + (1750.0,)))) is None
+
+
+def test_the_clock_of_cores_that_idle_is_not_held_against_a_run() -> None:
+    idle = (300.0, 1800.0, 600.0, 1200.0)
+    spans = tuple(Watched(i, i, 0.0, 0.0, {"policy0": mhz, "policy4": 2400.0}) for i, mhz in enumerate(idle))
+    assert _reason(_process(watched=spans)) is None
+
+
+def test_more_threads_than_cores_are_no_load_of_others() -> None:
+    assert validity([_process(watched=_spans([0.1] * 4))], _steady(), 100, threads=8, cores=4).valid
 
 
 def test_a_machine_that_stayed_warm_is_told() -> None:
@@ -103,6 +113,15 @@ def test_a_machine_that_stayed_warm_is_told() -> None:
 def test_a_trend_is_told(end: int, word: str) -> None:
     drifting = np.linspace(5 * MS, end, 100).astype(np.int64)
     assert f"it became {word} while it was timed" in (_reason(_process(), drifting) or "")
+
+
+def test_a_slow_model_by_the_quick_plan_has_a_trend_too() -> None:
+    drifting = np.linspace(500 * MS, 700 * MS, 43).astype(np.int64)
+    assert "it became slower" in (_reason(_process(43), drifting, min_count=43) or "")
+
+
+def test_a_clock_too_coarse_for_an_inference_shows_no_trend() -> None:
+    assert _reason(_process(), np.zeros(100, np.int64)) is None
 
 
 def test_noise_is_no_trend() -> None:

@@ -70,6 +70,13 @@ def test_what_is_kept_ahead_is_not_asked_for_again(tmp_path: Path) -> None:
     np.testing.assert_array_equal(outputs["y"][:, 0], 2 * np.arange(30))
 
 
+def test_shards_that_two_probes_at_once_kept_may_overlap(tmp_path: Path) -> None:
+    for start, count in ((0, 10), (5, 10), (10, 20)):
+        np.savez(tmp_path / f"{start}.npz", y=2 * np.arange(start, start + count, dtype=np.float32)[:, None])
+    outputs, _ = answered(_samples(30), _double, Shards(keep=tmp_path))
+    np.testing.assert_array_equal(outputs["y"][:, 0], 2 * np.arange(30))
+
+
 def test_endpoints_and_sets_are_kept_apart(tmp_path: Path) -> None:
     shards = Shards(keep=tmp_path)
     assert shards.of("ssh://a", "digest").keep != shards.of("ssh://b", "digest").keep
