@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from edgekit.cli import build, catalog, deploy, device, diagnose, probe, reference, runtime, verdict
+from edgekit.cli import build, catalog, deploy, device, diagnose, probe, reference, runtime, slots, verdict
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -13,5 +13,5 @@ app = typer.Typer(
     help="Takes a trained PyTorch model to edge devices: quantized, lowered, signed, flashed, and measured "
     "against the reference.",
 )
-for group in (build, deploy, probe, device, runtime, verdict, diagnose, reference, catalog):
+for group in (build, deploy, slots, probe, device, runtime, verdict, diagnose, reference, catalog):
     group.register(app)

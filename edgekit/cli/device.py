@@ -1,4 +1,4 @@
-"""`device`: emulated devices that stay, and which device to trust."""
+"""`device`: names for devices, emulated ones that stay, and which device to trust."""
 
 from __future__ import annotations
 
@@ -12,22 +12,83 @@ import typer
 from edgekit.cache import Cache
 from edgekit.cli import options
 from edgekit.cli.output import note, print_json, print_table, progress
+from edgekit.devices.book import Book, Entry
+from edgekit.devices.device import destination, way_to
 from edgekit.devices.emulation import registry
 from edgekit.devices.emulation.registry import Card
 from edgekit.devices.emulation.transport import shell
 from edgekit.devices.known_hosts import KnownHosts
 from edgekit.devices.ssh import Ssh
 from edgekit.errors import BootFailed, HostKeyChanged, OptionError
+from edgekit.pipeline.ping import Pong, ping
 from edgekit.specs.catalog import Catalog
+from edgekit.specs.spec import parse
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A target's id, or a name of yours with --target.")]
 Running = Annotated[str, typer.Argument(metavar="NAME", help="As `edgekit device list` says it.")]
 
-group = typer.Typer(no_args_is_help=True, help="Emulated devices: start, list, look into, end. Any: trust.")
+NewName = Annotated[str, typer.Argument(metavar="NAME", help="Of yours: letters, digits and dashes.")]
+KnownName = Annotated[str, typer.Argument(metavar="NAME", help="As it was added.")]
+NameOrUrl = Annotated[str, typer.Argument(metavar="NAME|URL", help="A device of yours, or ssh://user@host")]
+
+group = typer.Typer(
+    no_args_is_help=True, help="Name devices, ask and trust them; start, list, look into and end emulated ones."
+)
 
 
 def register(app: typer.Typer) -> None:
     app.add_typer(group, name="device")
+
+
+@group.command("add")
+def add_command(
+    name: NewName,
+    url: Annotated[str, typer.Argument(metavar="URL", help="ssh://user@host, adb://SERIAL, local:///folder")],
+    target: Annotated[str | None, typer.Option("--target", metavar="ID|FAMILY", help="Which board it is.")] = None,
+    groups: Annotated[list[str] | None, typer.Option("--group", metavar="G", help="One that it is in.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Only if it answers.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Name a device: `--device NAME` is it from then on. It need not be there."""
+    if "://" not in url:
+        raise OptionError(f"'{url}' is no URL", hint=f"edgekit device add {name} ssh://{url}")
+    way_to(url)
+    if target:
+        _check_target(target)
+    entry = parse(
+        Entry, {"url": url, "target": target, "groups": tuple(dict.fromkeys(groups or ()))}, f"device '{name}'"
+    )
+    if check:
+        ping(url)
+    Book.of_user().add(name, entry)
+    if json:
+        print_json({"schema": 1, "device": {"name": name, **entry.model_dump(mode="json")}})
+        return
+    typer.echo(f"{name} is {url}")
+
+
+@group.command("remove")
+def remove_command(name: KnownName, json: options.Json = False) -> None:
+    """Forget a device's name. On the device, nothing changes."""
+    Book.of_user().remove(name)
+    if json:
+        print_json({"schema": 1, "removed": name})
+        return
+    typer.echo(f"{name} is forgotten")
+
+
+@group.command("ping")
+def ping_command(device: NameOrUrl, json: options.Json = False) -> None:
+    """Whether a device answers, what it is and runs models with, and what it serves."""
+    with progress(f"ping {device}"):
+        pong = ping(device)
+    if json:
+        said = {"info": pong.info, "served": pong.served}
+        shown = {name: value and value.model_dump(mode="json") for name, value in said.items()}
+        print_json({"schema": 1, "device": device, "url": pong.url, "seconds": round(pong.seconds, 3), **shown})
+        return
+    typer.echo(f"{device} answers in {pong.seconds:.2f} s")
+    print_table(("device", ""), _pong_rows(pong))
 
 
 @group.command("up")
@@ -67,13 +128,15 @@ def down_command(
 
 @group.command("list")
 def list_command(json: options.Json = False) -> None:
-    """The emulated devices that are there."""
-    cards = registry.found()
+    """The devices that have a name, and the emulated ones that are there."""
+    cards, book = registry.found(), Book.of_user().entries()
     if json:
-        print_json({"schema": 1, "devices": [_shown(card) for card in cards]})
+        named = [{"name": name, **entry.model_dump(mode="json")} for name, entry in book.items()]
+        print_json({"schema": 1, "devices": [_shown(card) for card in cards], "named": named})
         return
-    rows = [(card.name, card.target, card.cpu, f"{card.ram_mb} MB", card.transport, card.state) for card in cards]
-    print_table(("name", "target", "cpu", "memory", "transport", "state"), rows)
+    rows = [(name, entry.url, entry.target or "", " ".join(entry.groups), "") for name, entry in book.items()]
+    rows += [(card.name, f"emulated://{card.name}", card.target, "", _state(card)) for card in cards]
+    print_table(("name", "url", "target", "groups", "state"), rows)
 
 
 @group.command("shell", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -95,7 +158,7 @@ def logs_command(name: Running) -> None:
 
 @group.command("trust")
 def trust_command(
-    url: Annotated[str, typer.Argument(metavar="URL", help="ssh://user@host")],
+    device: NameOrUrl,
     fingerprint: Annotated[
         str | None, typer.Option("--fingerprint", metavar="SHA256:…", help="Trust this key only, and ask nothing.")
     ] = None,
@@ -105,6 +168,7 @@ def trust_command(
 
     Compare the fingerprint with what the device itself says: `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`.
     """
+    url = destination(device).url
     key, store = Ssh(url).host_key(), KnownHosts.of_user()
     for known in store.keys(key.name):
         if known != key:
@@ -126,3 +190,30 @@ def _shown(card: Card) -> dict[str, object]:
         "url": f"emulated://{card.name}",
         "state": card.state,
     }
+
+
+def _state(card: Card) -> str:
+    return f"{card.state}: {card.cpu}, {card.ram_mb} MB, by {card.transport}"
+
+
+def _check_target(target: str) -> None:
+    """Raises UnknownName (with the nearest) if it is neither a target nor a family."""
+    catalog = Catalog.default()
+    if target not in {known.family for known in catalog.targets()}:
+        catalog.target(target)
+
+
+def _pong_rows(pong: Pong) -> list[tuple[str, str]]:
+    info = pong.info
+    if info is None:
+        return [("python", "none: `edgekit flash` brings one along")]
+    memory = f", {info.ram_bytes / 1e6:,.0f} MB" if info.ram_bytes else ""
+    served = pong.served
+    whole = "" if served is None or served.whole else ", DAMAGED"
+    return [
+        ("machine", f"{info.machine} {info.cpu or ''}".strip() + f", {info.cores} cores{memory}"),
+        ("system", info.system),
+        ("python", info.python),
+        *((f"runs .{format}", runtime) for format, runtime in info.runtimes.items() if runtime),
+        ("serves", f"{served.digest}{whole}" if served else "nothing"),
+    ]

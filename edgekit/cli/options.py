@@ -42,4 +42,4 @@ Runtime = Annotated[
         "tflite-runtime; default: the target's own.",
     ),
 ]
-Device = Annotated[str, typer.Option("--device", metavar="URL", help="Where to: local:// is this machine.")]
+Device = Annotated[str, typer.Option("--device", metavar="NAME|URL", help="Where to: local:// is this machine.")]

@@ -1,0 +1,153 @@
+"""A bundle onto many devices: canaries first, then waves; a wave in which one fails is the last."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Literal
+
+from edgekit.bundle.archive import Bundle
+from edgekit.bundle.manifest import Manifest
+from edgekit.devices.device import Destination
+from edgekit.errors import EdgekitError, Incompatible, OptionError
+from edgekit.pipeline.deploy import check_runtime, deploy
+
+State = Literal["committed", "committed before", "on trial", "failed", "not reached"]
+DONE: tuple[State, ...] = ("committed", "committed before", "on trial")
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """In which order the devices of a fleet are flashed. Raises OptionError for a wave that is neither N nor N%."""
+
+    canary: int = 1
+    """So many devices go before all others."""
+    wave: str = "25%"
+    """How many follow at once: a number, or a share of the whole fleet."""
+    jobs: int = 4
+    """How many are worked on at the same time."""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"0*(100|[1-9][0-9]?)%|0*[1-9][0-9]{0,8}", self.wave):
+            raise OptionError(f"--wave '{self.wave}' is no size of a wave", hint="--wave 25%, or --wave 10")
+
+    def waves(self, count: int) -> tuple[int, ...]:
+        """How many of `count` devices each wave has, the canaries' first."""
+        share = int(self.wave.removesuffix("%"))
+        size = math.ceil(count * share / 100) if self.wave.endswith("%") else share
+        first = min(self.canary, count)
+        rest = count - first
+        sizes = [first] * bool(first) + [size] * (rest // size if rest else 0)
+        return (*sizes, rest % size) if rest and rest % size else tuple(sizes)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one device. One that failed serves what it served before."""
+
+    device: str
+    wave: int
+    """From 0."""
+    state: State
+    seconds: float = 0.0
+    slot: PurePosixPath | None = None
+    error: EdgekitError | None = None
+
+
+@dataclass(frozen=True)
+class Rolled:
+    """What came of all devices, in the order of their waves."""
+
+    outcomes: tuple[Outcome, ...]
+    interrupted: bool
+
+    @property
+    def exit_code(self) -> int:
+        """0 if all were done, 3 if none was, else 1."""
+        done = [outcome.state in DONE for outcome in self.outcomes]
+        return 0 if all(done) else 1 if any(done) else 3
+
+
+@dataclass(frozen=True)
+class Cargo:
+    """What each device of a fleet is given, and how."""
+
+    bundle: Bundle
+    runtime: str | None = None
+    keep_trial: bool = False
+
+    def put(self, device: Destination, wave: int) -> Outcome:
+        """Flash one device; what goes wrong there is its outcome."""
+        began = time.monotonic()
+        try:
+            check_target(self.bundle.manifest, device)
+            installed = deploy(self.bundle, device.url, self.runtime, self.keep_trial)
+        except EdgekitError as error:
+            return Outcome(device.name, wave, "failed", time.monotonic() - began, error=error)
+        state: State = "committed before" if installed.committed else "on trial" if self.keep_trial else "committed"
+        return Outcome(device.name, wave, state, time.monotonic() - began, installed.slot)
+
+
+Tell = Callable[[Outcome], None]
+
+
+def roll_out(cargo: Cargo, devices: Sequence[Destination], rollout: Rollout, tell: Tell) -> Rolled:
+    """Flash the devices wave by wave; `tell` hears of each as it ends.
+
+    After a wave with a failure nothing more is begun: what was committed stays, the rest is not reached. On Ctrl-C,
+    those at work are seen to their end, and no other is begun; on another one, KeyboardInterrupt. Raises what
+    `check_runtime` does, before any device is asked.
+    """
+    check_runtime(cargo.runtime, cargo.bundle.manifest.format)
+    outcomes: list[Outcome] = []
+    interrupted = False
+    left = list(devices)
+    sizes = rollout.waves(len(left))
+    for number, size in enumerate(sizes):
+        wave, left = left[:size], left[size:]
+        if interrupted or any(outcome.state not in DONE for outcome in outcomes):
+            outcomes += [Outcome(device.name, number, "not reached") for device in wave]
+            continue
+        ended, interrupted = _wave(cargo, wave, number, rollout.jobs, tell)
+        outcomes += ended
+    return Rolled(tuple(outcomes), interrupted)
+
+
+def check_target(manifest: Manifest, device: Destination) -> None:
+    """Raise Incompatible if the device is known to be another board than the bundle was built for."""
+    if device.target not in (None, manifest.target, manifest.family):
+        raise Incompatible(
+            f"the bundle is for '{manifest.target}', '{device.name}' is '{device.target}'",
+            hint=f"build for that board: edgekit build --target {device.target}",
+        )
+
+
+def _wave(
+    cargo: Cargo, devices: Sequence[Destination], number: int, jobs: int, tell: Tell
+) -> tuple[list[Outcome], bool]:
+    """What came of these devices, and whether Ctrl-C cut it short."""
+    told: set[Future[Outcome]] = set()
+    interrupted = False
+    with ThreadPoolExecutor(jobs) as pool:
+        begun = {pool.submit(cargo.put, device, number): device for device in devices}
+        try:
+            for future in as_completed(begun):
+                told.add(future)
+                tell(future.result())
+        except KeyboardInterrupt:
+            interrupted = True
+            pool.shutdown(wait=True, cancel_futures=True)
+    outcomes = []
+    for future, device in begun.items():
+        if future.cancelled():
+            outcomes.append(Outcome(device.name, number, "not reached"))
+            continue
+        outcomes.append(future.result())
+        if future not in told:
+            tell(outcomes[-1])
+    return outcomes, interrupted
