@@ -42,7 +42,7 @@ def test_both_halves_survive_pem(key: SigningKey) -> None:
 def test_a_signature_fits_one_message_only(key: SigningKey, message: bytes, other: bytes) -> None:
     written = write_signature(key, message)
     assert len(written) == LENGTH
-    assert check_signature(written, message, [key.public]) == key.id
+    assert check_signature(written, message, [key.public]) == (key.public,)
     if other != message:
         with pytest.raises(SignatureError):
             check_signature(written, other, [key.public])
