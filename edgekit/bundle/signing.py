@@ -135,9 +135,7 @@ def _read(written: bytes) -> list[tuple[str, bytes, bytes]]:
     lines = written.splitlines(keepends=True)
     matches = [match for match in map(_WRITTEN.fullmatch, lines) if match]
     found = [(match[1].decode(), base64.b64decode(match[2]), match[0]) for match in matches]
-    plain = all(
-        base64.b64encode(signature) == match[2] for (_, signature, _), match in zip(found, matches, strict=True)
-    )
+    plain = all(base64.b64encode(base64.b64decode(match[2])) == match[2] for match in matches)
     ids = [signer for signer, _, _ in found]
     if not plain or not 1 <= len(found) == len(lines) <= MAX_SIGNATURES or ids != sorted(set(ids)):
         raise SignatureError("its signature is damaged")

@@ -55,10 +55,10 @@ def release(root: Path, token: str) -> State:
 def begin_trial(root: Path, digest: str, deadline_s: float = TRIAL_S, token: str | None = None) -> State:
     """What is staged has passed its self-test. Its time begins; if it is on trial already, nothing is changed."""
     with held(root) as state, lease.under(root, token):
-        current = current_of(root)
-        if current and state["slots"][current]["digest"] == digest and state["slots"][current]["state"] == "committed":
+        current, staged = current_of(root), on_trial(state)
+        if staged is None and current and state["slots"][current]["digest"] == digest:
             return answer(root, current, state, changed=False)
-        slot = _expected(root, state, on_trial(state), digest)
+        slot = _expected(root, state, staged, digest)
         if state["slots"][slot]["state"] == "trial":
             return answer(root, slot, state, changed=False)
         state = changed(recorded(state, slot, "trial"), slot, state="trial", deadline=boot.deadline(deadline_s))
