@@ -67,8 +67,9 @@ def flash(bundle: Bundle, device: Transport, runtime: str = "auto", deadline_s: 
         committed = moved.state == "committed"
         installation = Installation(runner, PurePosixPath(moved.slot), bundle.identity, committed, moved.pinned)
         try:
-            _self_test(installation)
-            if not committed:
+            # What is on trial or served has passed it before.
+            if moved.state == "staged":
+                _self_test(installation)
                 _ask_slots(runner, "trial", bundle.identity, "--deadline", deadline_s, "--lease", token)
         except BaseException:
             _drop(installation, token)
