@@ -23,6 +23,7 @@ Every error we raise on purpose:
     - SignatureError         EK302  the signature or a digest does not match
     - UntrustedKey           EK303  signed by a key nobody here trusts
     - Incompatible           EK304  right bundle, wrong device
+    - VersionTooOld          EK305  an older version than the device may run again
   x DeviceError              the device did not do what was asked; exit 3
     - Unreachable            EK401  no answer
     - CommandFailed          EK402  a command on the device failed
@@ -202,6 +203,12 @@ class Incompatible(BundleError):
     """The bundle is whole, but was built for another kind of device or runtime."""
 
     code = "EK304"
+
+
+class VersionTooOld(BundleError):
+    """The bundle's version is below the floor of the device, which was raised so that it never goes back there."""
+
+    code = "EK305"
 
 
 class DeviceError(EdgekitError):

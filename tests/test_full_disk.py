@@ -85,4 +85,4 @@ def test_a_device_on_a_full_disk_serves_what_it_served(built: Built, places: dic
     assert " is full" in said
     assert str((device / "current").readlink()) == "a"
     state = json.loads((device / "state.json").read_text())
-    assert [event["verdict"] for event in state["history"]] == ["trial", "committed"]
+    assert [event["verdict"] for event in state["history"]] == ["staged", "trial", "committed"]

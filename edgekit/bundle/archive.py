@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,15 @@ from typing import BinaryIO
 
 from edgekit.atomic import partial_beside, readable, stored, sync_folder
 from edgekit.bundle.manifest import MANIFEST, SIGNATURE, Description, Manifest
-from edgekit.bundle.signing import LENGTH, PublicKey, SigningKey, check_signature, write_signature
+from edgekit.bundle.signing import (
+    LENGTH,
+    MAX_SIGNATURES,
+    PublicKey,
+    SigningKey,
+    add_signature,
+    check_signature,
+    write_signature,
+)
 from edgekit.bundle.stored_zip import CHUNK, MAX_BYTES, MAX_ENTRIES, Entry, lay_out, read_chunks, read_entries, tail
 from edgekit.errors import BundleError, SignatureError, StorageError
 
@@ -32,8 +41,8 @@ class Bundle:
     manifest: Manifest
     digest: str
     """SHA-256 of the bundle's file, in hex."""
-    signer: str
-    """Id of the key that signed it."""
+    signers: tuple[PublicKey, ...]
+    """The trusted keys that signed it, sorted by id."""
     _entries: Mapping[str, Entry] = field(repr=False)
     _sha256: Mapping[str, str] = field(repr=False)
 
@@ -53,6 +62,16 @@ class Bundle:
         except BundleError as error:
             hint = error.hint or "copy it again from where it was built, or build it again: edgekit build"
             raise type(error)(f"'{path}' cannot be trusted: {error}", hint=hint) from error
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of its manifest, in hex: what devices know it by, whoever signed it."""
+        return self._sha256[MANIFEST]
+
+    @property
+    def signer(self) -> str:
+        """Id of the key that signed it, or of the first of several."""
+        return self.signers[0].id
 
     def read(self, name: str) -> bytes:
         """The content of one file. Raises BundleError if there is none, SignatureError if it changed since `open`."""
@@ -80,16 +99,16 @@ class Bundle:
     @classmethod
     def _verified(cls, path: Path, file: BinaryIO, trusted: Iterable[PublicKey]) -> Bundle:
         entries = {entry.name: entry for entry in read_entries(file)}
-        signature = _small(file, entries, SIGNATURE, LENGTH)
+        signature = _small(file, entries, SIGNATURE, LENGTH * MAX_SIGNATURES)
         raw = _small(file, entries, MANIFEST, MAX_MANIFEST_BYTES)
-        signer = check_signature(signature, raw, trusted)
+        signers = check_signature(signature, raw, trusted)
         manifest = Manifest.parse(raw)
         _check_listing(manifest, entries)
         sha256 = {
             name: hashlib.sha256(content).hexdigest() for name, content in ((MANIFEST, raw), (SIGNATURE, signature))
         }
         sha256 |= {listed.path: listed.sha256 for listed in manifest.files}
-        return cls(path, manifest, _verify_contents(file, entries, sha256), signer, entries, sha256)
+        return cls(path, manifest, _verify_contents(file, entries, sha256), signers, entries, sha256)
 
     def _content(self, name: str) -> Iterator[bytes]:
         with readable(self.path), self.path.open("rb") as file:
@@ -105,10 +124,32 @@ def pack(description: Description, files: Mapping[str, Source], key: SigningKey,
     measured = {name: _measure(source) for name, source in files.items()}
     manifest = Manifest.of(description, ((name, size, sha256) for name, (size, _, sha256) in measured.items()))
     raw = manifest.to_bytes()
-    contents = {**files, MANIFEST: raw, SIGNATURE: write_signature(key, raw)}
+    contents: dict[str, Source] = {**files, MANIFEST: raw, SIGNATURE: write_signature(key, raw)}
     measured |= {name: _measure(contents[name]) for name in (MANIFEST, SIGNATURE)}
+    return _write(contents, measured, [key.public], out)
+
+
+def sign(bundle: Bundle, key: SigningKey, trusted: Iterable[PublicKey]) -> Bundle:
+    """Add a signature to a bundle, in place. Raises UsageError if it has as many as it can hold, and as `open` does."""
+    raw = bundle.read(MANIFEST)
+    signature = add_signature(bundle.read(SIGNATURE), key, raw)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "bundle"
+        bundle.extract(folder)
+        contents: dict[str, Source] = {file.path: folder / file.path for file in bundle.manifest.files}
+        contents |= {MANIFEST: raw, SIGNATURE: signature}
+        measured = {name: _measure(source) for name, source in contents.items()}
+        return _write(contents, measured, [*trusted, key.public], bundle.path)
+
+
+def _write(
+    contents: Mapping[str, Source],
+    measured: Mapping[str, tuple[int, int, str]],
+    trusted: Iterable[PublicKey],
+    out: Path,
+) -> Bundle:
     entries = lay_out((name, size, crc) for name, (size, crc, _) in sorted(measured.items()))
-    _check_limits(entries, len(raw))
+    _check_limits(entries, measured[MANIFEST][0])
     with stored(out), partial_beside(out) as partial:
         with partial.open("xb") as file:
             for entry in entries:
@@ -116,7 +157,7 @@ def pack(description: Description, files: Mapping[str, Source], key: SigningKey,
                 _copy(contents[entry.name], entry, file)
             file.write(tail(entries))
             _sync(file)
-        bundle = Bundle.open(partial, [key.public])
+        bundle = Bundle.open(partial, trusted)
         partial.replace(out)
         sync_folder(out.parent)
     return replace(bundle, path=out)

@@ -117,6 +117,10 @@ class Description(Record):
     schema_version: Literal[1] = Field(default=1, alias="schema")
     edgekit: Text
     name: Text
+    version: Count = 0
+    """Of the model, as its maker counts: a device refuses what is below its floor."""
+    floor: Count = 0
+    """Once this bundle is committed, the device takes no version below."""
     target: Text
     family: Text
     arch: Text

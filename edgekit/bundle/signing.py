@@ -1,4 +1,4 @@
-"""Ed25519 keys, and the one writing of a signature: `ed25519:<key id> <base64>` and a newline."""
+"""Ed25519 keys, and the one writing of signatures: lines `ed25519:<key id> <base64>`, sorted by id."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from edgekit.errors import SignatureError, UntrustedKey, UsageError
 
 LENGTH = 8 + 16 + 1 + 88 + 1
 """Bytes of a signature as it is written."""
+MAX_SIGNATURES = 8
 _WRITTEN = re.compile(rb"(ed25519:[0-9a-f]{16}) ([A-Za-z0-9+/]{86}==)\n")
 
 
@@ -103,23 +104,39 @@ def write_signature(key: SigningKey, message: bytes) -> bytes:
     return b"%s %s\n" % (key.id.encode(), base64.b64encode(key.sign(message)))
 
 
-def check_signature(written: bytes, message: bytes, trusted: Iterable[PublicKey]) -> str:
-    """The id of the trusted key that signed `message`.
+def add_signature(written: bytes, key: SigningKey, message: bytes) -> bytes:
+    """`manifest.sig` with one more signature; the same if the key signed already. Raises SignatureError, UsageError."""
+    lines = {signer: line for signer, _, line in _read(written)} | {key.id: write_signature(key, message)}
+    if len(lines) > MAX_SIGNATURES:
+        raise UsageError(f"it has {MAX_SIGNATURES} signatures, no more fit", hint="let one of its signers pack it")
+    return b"".join(lines[signer] for signer in sorted(lines))
 
-    Raises UntrustedKey if it is not among `trusted`, and SignatureError if it did not sign these bytes.
+
+def check_signature(written: bytes, message: bytes, trusted: Iterable[PublicKey]) -> tuple[PublicKey, ...]:
+    """The trusted keys that signed `message`, sorted by id; other people's signatures beside theirs are passed over.
+
+    Raises UntrustedKey if none is among `trusted`, and SignatureError if one did not sign these bytes.
     """
-    match = _WRITTEN.fullmatch(written)
-    if match is None:
-        raise SignatureError("its signature is damaged")
-    signer, signature = match[1].decode(), base64.b64decode(match[2])
-    if base64.b64encode(signature) != match[2]:
-        raise SignatureError("its signature is damaged")
-    named = [key for key in trusted if key.id == signer]
+    signatures = {signer: signature for signer, signature, _ in _read(written)}
+    named = [key for key in dict.fromkeys(trusted) if key.id in signatures]
     if not named:
         raise UntrustedKey(
-            f"it is signed by {signer}, which is not among your keys",
+            f"it is signed by {', '.join(signatures)}, which is not among your keys",
             hint="edgekit keys trust FILE.pub, with the public key of whoever packed it",
         )
-    if not any(key.verifies(signature, message) for key in named):
-        raise SignatureError(f"its manifest is not what {signer} signed")
-    return signer
+    for key in named:
+        if not key.verifies(signatures[key.id], message):
+            raise SignatureError(f"its manifest is not what {key.id} signed")
+    return tuple(sorted(named, key=lambda key: key.id))
+
+
+def _read(written: bytes) -> list[tuple[str, bytes, bytes]]:
+    """Id, signature and line of each signer, of the one writing that there is of them."""
+    lines = written.splitlines(keepends=True)
+    matches = [match for match in map(_WRITTEN.fullmatch, lines) if match]
+    found = [(match[1].decode(), base64.b64decode(match[2]), match[0]) for match in matches]
+    plain = all(base64.b64encode(base64.b64decode(match[2])) == match[2] for match in matches)
+    ids = [signer for signer, _, _ in found]
+    if not plain or not 1 <= len(found) == len(lines) <= MAX_SIGNATURES or ids != sorted(set(ids)):
+        raise SignatureError("its signature is damaged")
+    return found

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from edgekit.bundle.archive import Bundle, sign
 from edgekit.bundle.keys import KeyStore
 from edgekit.cli import options
 from edgekit.cli.output import note, print_json, print_table
@@ -87,6 +88,18 @@ def list_keys() -> None:
         note("no keys yet: `edgekit keys new`, or the first build makes 'default'")
         return
     print_table(("name", "key", ""), rows)
+
+
+@keys.command("sign")
+def sign_bundle(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A .edgekit file.")],
+    key: Annotated[str, typer.Option("--key", metavar="NAME", help="Which of your keys signs.")] = "default",
+) -> None:
+    """Add a signature to a bundle, beside those that it has."""
+    store = KeyStore.of_user()
+    trusted = store.trusted()
+    signed = sign(Bundle.open(bundle, trusted), store.get(key), trusted)
+    typer.echo(f"{bundle} is signed by {', '.join(one.id for one in signed.signers)}")
 
 
 @keys.command("trust")

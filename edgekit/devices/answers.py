@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from edgekit.ir.artifact import Format
 from edgekit.ir.measurement import Around, Conditions, Watched
 from edgekit.ir.signature import Signature
 from edgekit.specs.spec import Spec
 
-SlotState = Literal["empty", "trial", "committed", "failed"]
+SlotState = Literal["empty", "staged", "trial", "committed", "failed"]
+Verdict = Literal["staged", "trial", "committed", "rolled back", "expired: deadline", "expired: reboot"]
 
 
 class Info(Spec):
@@ -34,6 +35,11 @@ class Slot(Spec):
     digest: str | None
     whole: bool
     """Whether its files are those that its manifest lists, digest by digest."""
+    version: int | None
+    signers: tuple[str, ...]
+    """Ids of the keys that signed it and that the device believed."""
+    until_s: float | None
+    """Seconds that are left of a trial."""
 
 
 class Event(Spec):
@@ -42,15 +48,54 @@ class Event(Spec):
     digest: str | None
     when: str
     """UTC, as the device's clock has it."""
-    verdict: Literal["trial", "committed", "rolled back"]
+    verdict: Verdict
+    version: int | None = None
+    signers: tuple[str, ...] = ()
+    detail: Mapping[str, Any] | None = None
+    """The incident that led to it."""
+
+
+class PinnedKey(Spec):
+    id: str
+    public_hex: str
+
+
+class Trusted(Spec):
+    """Whom a device believes: nobody yet, if it has no keys."""
+
+    keys: tuple[PinnedKey, ...]
+    revoked: tuple[str, ...]
+    threshold: int
+    target: str | None
+    floor: int
+
+
+class Lease(Spec):
+    """Who flashes it, and may for so long."""
+
+    holder: str
+    left_s: float
 
 
 class Status(Spec):
-    """Both slots, which of them is served, and what happened."""
+    """Both slots, which of them is served, what happened, whom the device believes, and who flashes it now."""
 
     current: str | None
     slots: Mapping[str, Slot]
     history: tuple[Event, ...]
+    trust: Trusted
+    lease: Lease | None
+
+
+class Missing(Spec):
+    """What of a bundle must be sent, by path."""
+
+    missing: tuple[str, ...]
+    bytes: int
+
+
+class Done(Spec):
+    changed: bool
 
 
 class Moved(Spec):
@@ -61,6 +106,8 @@ class Moved(Spec):
     digest: str | None
     current: str | None
     changed: bool
+    pinned: tuple[str, ...] = ()
+    """Ids of the keys that the device believes from now on, because they came first."""
 
 
 class TracedOperator(Spec):

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 from edgekit.bundle.manifest import MANIFEST, Manifest
-from edgekit.devices.answers import Moved, SelfTest, Status
+from edgekit.devices.answers import Moved, SelfTest, Status, Trusted
 from edgekit.devices.fit import check_fit, content_bytes
+from edgekit.devices.leased import leased
 from edgekit.devices.onboard import QUICK_S, Runner, put_runner
 from edgekit.devices.packs.equip import any_python, equip
+from edgekit.devices.send import stage
 from edgekit.devices.transport import Transport
 from edgekit.errors import DeviceError, EdgekitError, SelfTestFailed
 
 if TYPE_CHECKING:
     from edgekit.bundle.archive import Bundle
+    from edgekit.bundle.signing import PublicKey
 
-STAGE_S = 300.0
 SELFTEST_S = 600.0
+TRIAL_S = 7200.0
+"""How long a trial lasts, unless it is committed: then the device drops it by itself."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +36,11 @@ class Installation:
     runner: Runner
     slot: PurePosixPath
     digest: str
+    """SHA-256 of its manifest."""
     committed: bool
     """Whether it was served already when it was flashed; else it is a trial."""
+    pinned: tuple[str, ...] = ()
+    """Ids of its signers, if the device trusted nobody before: from now on it trusts them."""
 
     @property
     def transport(self) -> Transport:
@@ -42,42 +51,71 @@ class Installation:
         return self.transport.root
 
 
-def flash(bundle: Bundle, device: Transport, runtime: str = "auto") -> Installation:
-    """Put the bundle on the device as a trial, and let it test itself there. What is served stays as it is.
+def flash(bundle: Bundle, device: Transport, runtime: str = "auto", deadline_s: float = TRIAL_S) -> Installation:
+    """Put the bundle on the device as a trial, once it has tested itself there. What is served stays as it is.
 
-    A bundle that is there already is not sent again, nor is the runtime that `equip` finds there. Raises what `equip`
-    does; Incompatible or TooSmall before anything is sent; DeviceBusy, StorageError, Unreachable, CommandFailed, or
-    SelfTestFailed: the trial is dropped then.
+    Only files that are not there already are sent, and no runtime that `equip` finds there. Raises what `equip` does;
+    Incompatible or TooSmall before anything is sent; SignatureError, UntrustedKey, Incompatible or VersionTooOld if
+    the device refuses it; DeviceBusy, StorageError, Unreachable, CommandFailed, or SelfTestFailed: it is dropped then.
     """
     manifest = bundle.manifest
     check_fit(manifest, device)
     interpreter = equip(device, manifest.format, manifest.versions, runtime, content_bytes(manifest))
     runner, _ = put_runner(device, interpreter)
-    installation = _stage(runner, bundle)
-    try:
-        _self_test(installation)
-    except BaseException:
-        _drop(installation)
-        raise
+    with leased(runner) as (token, found):
+        moved = stage(bundle, runner, token, found, keep_s=SELFTEST_S)
+        committed = moved.state == "committed"
+        installation = Installation(runner, PurePosixPath(moved.slot), bundle.identity, committed, moved.pinned)
+        try:
+            # What is on trial or served has passed it before.
+            if moved.state == "staged":
+                _self_test(installation)
+                _ask_slots(runner, "trial", bundle.identity, "--deadline", deadline_s, "--lease", token)
+        except BaseException:
+            _drop(installation, token)
+            raise
     return installation
 
 
 def commit(installation: Installation) -> None:
-    """Serve it from now on. Raises DeviceBusy if another edgekit has put another bundle in its place."""
+    """Serve it from now on. Raises DeviceBusy if another edgekit has put another bundle in its place, or flashes."""
     _ask_slots(installation.runner, "commit", installation.digest)
 
 
-def rollback(installation: Installation) -> None:
-    """Drop the trial, or go back to the slot that was committed before.
+def rollback(installation: Installation, detail: Mapping[str, Any] | None = None) -> None:
+    """Drop the trial, or go back to the slot that was committed before; `detail`, the incident, is kept there.
 
-    Raises DeviceBusy as `commit` does, CommandFailed if it is served and there is nothing to go back to.
+    Raises DeviceBusy as `commit` does, CommandFailed if it is served and there is nothing to go back to,
+    VersionTooOld if that is below the floor.
     """
-    _ask_slots(installation.runner, "rollback", installation.digest)
+    said = ["--detail", json.dumps(detail)] if detail else []
+    _ask_slots(installation.runner, "rollback", installation.digest, *said)
 
 
 def status(device: Transport) -> Status:
     """The slots of a device and its history. Raises DeviceError if edgekit was never there."""
     return _status(_any_runner(device))
+
+
+def trust(
+    device: Transport,
+    pin: Iterable[PublicKey] = (),
+    revoke: Iterable[str] = (),
+    threshold: int | None = None,
+    target: str | None = None,
+    floor: int | None = None,
+    lower_floor: bool = False,
+) -> Trusted:
+    """Say whose bundles a device takes, and which; what is not named stays. Whom it trusts then.
+
+    Raises CommandFailed if no bundle could ever be taken, or the floor would fall without `lower_floor`; DeviceBusy;
+    DeviceError if it has no Python.
+    """
+    given = {"--threshold": threshold, "--target": target, "--floor": floor}
+    said = [f"--pin={key.raw.hex()}" for key in pin] + [f"--revoke={name}" for name in revoke]
+    said += [f"{option}={value}" for option, value in given.items() if value is not None]
+    said += ["--lower-floor"] if lower_floor else []
+    return _any_runner(device).ask(Trusted, "slots", "trust", device.root, *said, timeout=QUICK_S)
 
 
 def serving(device: Transport) -> Installation:
@@ -92,7 +130,7 @@ def serving(device: Transport) -> Installation:
 
 def manifest_of(installation: Installation) -> Manifest:
     """What the installed bundle says of itself."""
-    with tempfile.TemporaryDirectory() as name:
+    with TemporaryDirectory() as name:
         local = Path(name) / MANIFEST
         installation.transport.pull(installation.slot / MANIFEST, local)
         return Manifest.parse(local.read_bytes())
@@ -115,33 +153,6 @@ def _nothing(device: Transport) -> DeviceError:
     return DeviceError(f"{device.url}: nothing is installed", hint=f"edgekit flash BUNDLE --device {device.url}")
 
 
-def _stage(runner: Runner, bundle: Bundle) -> Installation:
-    staging = runner.transport.root / "staging" / bundle.digest
-    try:
-        if not _is_there(runner, bundle.digest):
-            _push(bundle, runner.transport, staging)
-        moved = _ask_slots(runner, "stage", staging, bundle.digest)
-    except BaseException:
-        with contextlib.suppress(EdgekitError):
-            runner.remove(staging)
-        raise
-    return Installation(runner, PurePosixPath(moved.slot), bundle.digest, committed=moved.state == "committed")
-
-
-def _is_there(runner: Runner, digest: str) -> bool:
-    """Whether a slot has the bundle, whole, and it has not failed."""
-    slots = _status(runner).slots.values()
-    return any(slot.digest == digest and slot.whole and slot.state != "failed" for slot in slots)
-
-
-def _push(bundle: Bundle, device: Transport, staging: PurePosixPath) -> None:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "bundle"
-        bundle.extract(folder)
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            device.push(path, staging / path.relative_to(folder).as_posix())
-
-
 def _self_test(installation: Installation) -> None:
     result = installation.runner.ask(
         SelfTest, "selftest", installation.slot, timeout=SELFTEST_S, failure=SelfTestFailed
@@ -157,12 +168,12 @@ def _self_test(installation: Installation) -> None:
     )
 
 
-def _drop(installation: Installation) -> None:
-    """Drop the trial that did not pass. The reason it did not is the error to see, not what fails here."""
+def _drop(installation: Installation, token: str) -> None:
+    """Drop what did not pass. The reason it did not is the error to see, not what fails here."""
     if installation.committed:
         return
     with contextlib.suppress(EdgekitError):
-        rollback(installation)
+        _ask_slots(installation.runner, "rollback", installation.digest, "--lease", token)
 
 
 def _status(runner: Runner) -> Status:
@@ -170,4 +181,4 @@ def _status(runner: Runner) -> Status:
 
 
 def _ask_slots(runner: Runner, verb: str, *rest: object) -> Moved:
-    return runner.ask(Moved, "slots", verb, runner.transport.root, *rest, timeout=STAGE_S)
+    return runner.ask(Moved, "slots", verb, runner.transport.root, *rest, timeout=QUICK_S)

@@ -18,7 +18,16 @@ from pydantic import ValidationError
 from edgekit.cache import storage_errors
 from edgekit.devices.answers import Info
 from edgekit.devices.transport import Completed, Transport
-from edgekit.errors import CommandFailed, DeviceBusy, EdgekitError, Incompatible, StorageError
+from edgekit.errors import (
+    CommandFailed,
+    DeviceBusy,
+    EdgekitError,
+    Incompatible,
+    SignatureError,
+    StorageError,
+    UntrustedKey,
+    VersionTooOld,
+)
 from edgekit.specs.spec import Spec
 
 A = TypeVar("A", bound=Spec)
@@ -42,7 +51,7 @@ class Runner:
     def ask(self, answer: type[A], *argv: object, timeout: float, failure: type[EdgekitError] = CommandFailed) -> A:
         """What the runner answers to `argv`.
 
-        Raises DeviceBusy, StorageError or Incompatible where that is the reason, else `failure`.
+        Raises DeviceBusy, StorageError or a kind of BundleError where that is the reason, else `failure`.
         """
         completed = self._run(argv, timeout)
         document = _document(completed)
@@ -119,6 +128,16 @@ def _error(url: str, document: dict[str, Any], failure: type[EdgekitError]) -> E
     match document.get("kind"):
         case "busy":
             return DeviceBusy(message, hint="wait until the other one has ended, then try again")
+        case "leased":
+            return DeviceBusy(message, hint="wait until that has ended, then try again")
+        case "signature":
+            return SignatureError(message, hint="copy the bundle again from where it was built")
+        case "trust":
+            return UntrustedKey(message, hint="edgekit status --device DEVICE says whose bundles it takes")
+        case "refused":
+            return Incompatible(message, hint="build for a target of that kind: edgekit targets")
+        case "version":
+            return VersionTooOld(message, hint="build it anew with a higher 'version' in edgekit.toml")
         case "storage":
             return StorageError(message, hint="make room on the device, then try again")
         case "runtime":

@@ -41,6 +41,8 @@ EMULATED = "emulated"
 """The device that is the target's own emulated one, fresh for the run."""
 ALWAYS_ENOUGH = 1000
 """So many samples are taken from any other device, however slow: they tell an accuracy of 90 % to within 1.9 points."""
+INCIDENT_GATES, INCIDENT_FLIPS = 10, 20
+"""How much of a verdict a device keeps; its history is a small file."""
 EMULATED_ENOUGH = 500
 """How many evaluation samples an emulated device takes, unless told otherwise.
 
@@ -214,7 +216,21 @@ def _settle(installation: Installation, report: Report, trial: Trial) -> None:
     if report.verdict == "passed":
         commit(installation)
     else:
-        rollback(installation)
+        rollback(installation, _incident(report))
+
+
+def _incident(report: Report) -> dict[str, object]:
+    """What the device remembers of a verdict that took a bundle back: gates by value and limit, and flipped samples."""
+    failed = [
+        {"gate": gate.name, "value": gate.value, "min": gate.min, "max": gate.max}
+        for gate in report.gates
+        if gate.outcome == "failed"
+    ]
+    return {
+        "verdict": report.verdict,
+        "gates": failed[:INCIDENT_GATES],
+        "flipped": list(report.flips.samples[:INCIDENT_FLIPS]),
+    }
 
 
 def _take_back(installation: Installation) -> None:

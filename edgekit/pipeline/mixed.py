@@ -142,12 +142,14 @@ def _measured(order: Order) -> Iterator[Callable[[Sequence[Compilation]], list[f
     if machine() == order.target.cpu.arch:
         yield _times
         return
+    # One key for all: a device believes the first that it meets, and no other.
+    key = SigningKey.generate()
     with Emulated(f"emulated://{order.target.id}", order.target) as device:
 
         def counts(candidates: Sequence[Compilation]) -> list[float]:
             found = []
             for one in candidates:
-                with _packed(one) as bundle, on_trial(flash(bundle, device)) as installation:
+                with _packed(one, key) as bundle, on_trial(flash(bundle, device)) as installation:
                     taken = Installed(installation).measure(one.golden.samples, PROBE).instructions
                 found.append(float(taken or 0))
             return found
@@ -161,7 +163,7 @@ def _times(candidates: Sequence[Compilation]) -> list[float]:
         endpoints = []
         for one in candidates:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "bundle"
-            stack.enter_context(_packed(one)).extract(folder)
+            stack.enter_context(_packed(one, SigningKey.generate())).extract(folder)
             endpoints.append(stack.enter_context(unpacked(folder)))
         samples = candidates[0].golden.samples
         rounds = [[one.measure(samples, PROBE).latency_ns.min() for one in endpoints] for _ in range(ROUNDS)]
@@ -169,7 +171,7 @@ def _times(candidates: Sequence[Compilation]) -> list[float]:
 
 
 @contextmanager
-def _packed(compilation: Compilation) -> Iterator[Bundle]:
+def _packed(compilation: Compilation, key: SigningKey) -> Iterator[Bundle]:
     """A bundle only to be measured, signed with a key that nobody keeps."""
     with tempfile.TemporaryDirectory() as scratch, compilation.lowered() as finished:
-        yield pack_bundle(compilation, finished(), SigningKey.generate(), Path(scratch))
+        yield pack_bundle(compilation, finished(), key, Path(scratch))

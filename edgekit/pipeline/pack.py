@@ -47,6 +47,8 @@ def describe(compilation: Compilation, compiled: Compiled) -> Description:
     return Description(
         edgekit=__version__,
         name=project.name,
+        version=project.version,
+        floor=project.floor,
         target=target.id,
         family=target.family,
         arch=target.cpu.arch,

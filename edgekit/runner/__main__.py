@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from . import slots, system
+from . import slot_verbs, slots, system
 from .errors import RunnerError
 from .still import hold_still
 
@@ -58,23 +58,13 @@ def _do(asked: argparse.Namespace) -> dict[str, Any]:
 
         return {**system.info(), "runtimes": installed()}
     if asked.verb == "slots":
-        return _slots(asked)
+        return slot_verbs.answer(asked)
     if asked.verb == "describe":
         from .describe import describe
 
         return describe(asked.model, asked.format)
     with slots.in_use(asked.slot):
         return _model(asked)
-
-
-def _slots(asked: argparse.Namespace) -> dict[str, Any]:
-    if asked.slots_verb == "stage":
-        return slots.stage(asked.root, asked.staging, asked.digest)
-    if asked.slots_verb == "commit":
-        return slots.commit(asked.root, asked.digest)
-    if asked.slots_verb == "rollback":
-        return slots.rollback(asked.root, asked.digest)
-    return slots.status(asked.root)
 
 
 def _model(asked: argparse.Namespace) -> dict[str, Any]:
@@ -113,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="runner", allow_abbrev=False)
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("info")
-    _slots_parser(verbs.add_parser("slots"))
+    slot_verbs.add_to(verbs.add_parser("slots"))
     describe = verbs.add_parser("describe")
     describe.add_argument("model", type=Path)
     describe.add_argument("--format", required=True)
@@ -143,18 +133,6 @@ def _at_least_one(text: str) -> int:
     if int(text) < 1:
         raise ValueError("less than one")
     return int(text)
-
-
-def _slots_parser(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(dest="slots_verb", required=True)
-    for name in ("status", "stage", "commit", "rollback"):
-        verb = verbs.add_parser(name)
-        verb.add_argument("root", type=Path)
-        if name == "stage":
-            verb.add_argument("staging", type=Path)
-            verb.add_argument("digest")
-        if name in ("commit", "rollback"):
-            verb.add_argument("digest", nargs="?")
 
 
 if __name__ == "__main__":

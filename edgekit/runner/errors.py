@@ -6,7 +6,8 @@ from __future__ import annotations
 class RunnerError(Exception):
     """What could not be done.
 
-    `kind` is one word: usage data runtime load run counter state busy storage memory system.
+    `kind` is one word: usage data runtime load run counter state busy leased storage memory system, or, of a
+    bundle that may not come here, signature trust refused version.
     """
 
     def __init__(self, kind: str, message: str) -> None:

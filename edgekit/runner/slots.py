@@ -1,117 +1,109 @@
 """Two slots and a link: what is served is replaced whole or not at all.
 
-    ROOT/a, ROOT/b      a bundle unpacked each
-    ROOT/current        a link to the committed slot; renaming it over the old one is the moment of a commit
-    ROOT/state.json     what each slot holds, and the history of installs
-    ROOT/lock           held while anything here is at work; the kernel drops the lock of a dead process
-
-A slot is empty, trial (verified, not served), committed, or failed (not to be served again). Every verb first finishes
-what a crash cut short: a trial that `current` names was being committed, a failed slot that it names was being left.
-Standard library only.
+A slot is empty, staged (whole and verified), trial (its self-test passed; being probed until its deadline), committed,
+or failed (not to be served again). What is served is never a trial. Standard library only.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import json
-import os
-import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from . import boot, lease
 from .errors import RunnerError
-from .whole import fault, sync, sync_one
+from .state import (
+    NAMES,
+    State,
+    changed,
+    current_of,
+    held,
+    on_trial,
+    other,
+    point,
+    recorded,
+    recovered,
+    write,
+)
+from .trust import Trust
+from .verify import check_version
+from .whole import MANIFEST, digest_of_file, fault
 
-NAMES = ("a", "b")
 PROBE = "probe"
-HISTORY_LIMIT = 200
-State = dict[str, Any]
-
-
-@contextlib.contextmanager
-def held(root: Path) -> Iterator[None]:
-    """Alone at work in `root`. Raises RunnerError (busy) if another process is."""
-    root.mkdir(parents=True, exist_ok=True)
-    with (root / "lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RunnerError("busy", f"another edgekit is at work in '{root}'") from error
-        yield
+TRIAL_S = 7200.0
 
 
 def status(root: Path) -> State:
-    """The state of both slots, whether their files are whole, which one is served, and the history."""
+    """Both slots, whether their files are whole, which one is served, the history, whom it trusts, who flashes."""
+    with held(root) as state:
+        return _status(root, state)
+
+
+def take_lease(root: Path, token: str, who: str, ttl_s: float) -> State:
+    """Flash alone from now on. Answers the status. Raises RunnerError (leased) if somebody else does."""
+    with held(root) as state:
+        lease.take(root, token, who, ttl_s)
+        return _status(root, state)
+
+
+def release(root: Path, token: str) -> State:
     with held(root):
-        state = _recovered(root)
-        slots = {
-            name: {**slot, "path": str(root / name), "whole": slot["state"] != "empty" and fault(root / name) is None}
-            for name, slot in state["slots"].items()
-        }
-        return {"current": _current(root), "slots": slots, "history": state["history"]}
+        return {"changed": lease.release(root, token)}
 
 
-def stage(root: Path, staging: Path, digest: str) -> State:
-    """Verify the bundle unpacked in `staging`, and move it into the slot that is not served, as a trial.
+def begin_trial(root: Path, digest: str, deadline_s: float = TRIAL_S, token: str | None = None) -> State:
+    """What is staged has passed its self-test. Its time begins; if it is on trial already, nothing is changed."""
+    with held(root) as state, lease.under(root, token):
+        current, staged = current_of(root), on_trial(state)
+        if staged is None and current and state["slots"][current]["digest"] == digest:
+            return answer(root, current, state, changed=False)
+        slot = _expected(root, state, staged, digest)
+        if state["slots"][slot]["state"] == "trial":
+            return answer(root, slot, state, changed=False)
+        state = changed(recorded(state, slot, "trial"), slot, state="trial", deadline=boot.deadline(deadline_s))
+        write(root, state)
+        return answer(root, slot, state, changed=True)
 
-    What is in a slot already, whole and not failed, is not moved again; what is served stays as it is. Raises
-    RunnerError (data) if a file is missing, damaged or not in the manifest.
+
+def commit(root: Path, digest: str | None = None, token: str | None = None) -> State:
+    """Serve the trial, and never again what is below its floor. Where `digest` is served, nothing is changed.
+
+    Raises RunnerError: state if there is no trial, busy if the trial is not `digest` but somebody else's, version if
+    the floor was raised meanwhile.
     """
-    with held(root):
-        state = _recovered(root)
-        current = _current(root)
-        if current and _holds(root, state, current, digest):
-            return _answer(root, current, state, changed=False)
-        slot = _other(current) if current else "a"
-        if not _holds(root, state, slot, digest):
-            _check(staging)
-            _write(root, _with(state, slot, "empty", None))
-            _replace(staging, root / slot)
-        elif state["slots"][slot]["state"] == "trial":
-            return _answer(root, slot, state, changed=False)
-        state = _with(_recorded(state, digest, "trial"), slot, "trial", digest)
-        _write(root, state)
-        _sweep(root)
-        return _answer(root, slot, state, changed=True)
-
-
-def commit(root: Path, digest: str | None = None) -> State:
-    """Serve the trial. Where `digest` is served already, nothing is changed.
-
-    Raises RunnerError: state if there is no trial, busy if the trial is not `digest` but somebody else's.
-    """
-    with held(root):
-        state = _recovered(root)
-        current, trial = _current(root), _in_state(state, "trial")
+    with held(root) as state, lease.under(root, token):
+        current, trial = current_of(root), on_trial(state)
         if trial is None and current and digest in (None, state["slots"][current]["digest"]):
-            return _answer(root, current, state, changed=False)
+            return answer(root, current, state, changed=False)
         slot = _expected(root, state, trial, digest)
-        _point(root, slot)
-        state = _recovered(root)
-        return _answer(root, slot, state, changed=True)
+        if state["slots"][slot]["state"] != "trial":
+            raise RunnerError("state", f"'{root}' has no trial: what is staged has not passed its self-test")
+        check_version(state["slots"][slot]["version"], Trust.of(root))
+        point(root, slot)
+        return answer(root, slot, recovered(root), changed=True)
 
 
-def rollback(root: Path, digest: str | None = None) -> State:
-    """Drop the trial; without one, go back to the slot that was committed before.
+def rollback(root: Path, digest: str | None = None, detail: Any = None, token: str | None = None) -> State:
+    """Drop what is staged or on trial; without that, go back to the slot that was committed before.
 
-    With a digest: only if it is the one to leave, and nothing is changed if it was left already. Raises RunnerError
-    (state) if there is nothing to go back to.
+    With a digest: only if it is the one to leave, and nothing is changed if it was left already. `detail`, the
+    incident, is kept in the history. Raises RunnerError: state if there is nothing to go back to, version if that is
+    below the floor.
     """
-    with held(root):
-        state = _recovered(root)
-        current, trial = _current(root), _in_state(state, "trial")
-        left = _in_state(state, "failed")
+    with held(root) as state, lease.under(root, token):
+        current, trial = current_of(root), on_trial(state)
+        left = next((slot for slot in NAMES if state["slots"][slot]["state"] == "failed"), None)
         if trial is None and digest and left and state["slots"][left]["digest"] == digest:
-            return _answer(root, left, state, changed=False)
-        if trial is None and (current is None or state["slots"][_other(current)]["state"] != "committed"):
+            return answer(root, left, state, changed=False)
+        if trial is None and (current is None or state["slots"][other(current)]["state"] != "committed"):
             raise RunnerError("state", f"'{root}' has no slot to go back to")
         slot = _expected(root, state, trial or current, digest)
-        _write(root, _with(_recorded(state, state["slots"][slot]["digest"], "rolled back"), slot, "failed"))
-        state = _recovered(root)
-        return _answer(root, slot, state, changed=True)
+        if trial is None:
+            check_version(state["slots"][other(slot)]["version"] or 0, Trust.of(root))
+        state = recorded(state, slot, "rolled back", detail)
+        write(root, changed(state, slot, state="failed", deadline=None))
+        return answer(root, slot, recovered(root), changed=True)
 
 
 @contextlib.contextmanager
@@ -128,17 +120,25 @@ def in_use(slot: Path) -> Iterator[None]:
         yield
 
 
-def _holds(root: Path, state: State, slot: str, digest: str) -> bool:
-    """Whether the slot has that bundle, whole, and it has not failed."""
+def _status(root: Path, state: State) -> State:
+    slots = {name: _shown(root, state, name) for name in NAMES}
+    rest = {"trust": Trust.of(root).shown(), "lease": lease.shown(root)}
+    return {"current": current_of(root), "slots": slots, "history": state["history"], **rest}
+
+
+def _shown(root: Path, state: State, name: str) -> State:
+    found = state["slots"][name]
+    said = {key: found[key] for key in ("state", "digest", "version", "signers")}
+    until_s = boot.left_s(found["deadline"]) if found["deadline"] else None
+    return {**said, "path": str(root / name), "whole": is_whole(root, state, name), "until_s": until_s}
+
+
+def is_whole(root: Path, state: State, slot: str) -> bool:
+    """Whether the files there are, byte for byte, those of the bundle that was staged."""
     found = state["slots"][slot]
-    return found["digest"] == digest and found["state"] != "failed" and fault(root / slot) is None
-
-
-def _check(staging: Path) -> None:
-    problem = fault(staging)
-    if problem:
-        raise RunnerError("data", problem)
-    sync(staging)
+    if found["state"] == "empty" or fault(root / slot) is not None:
+        return False
+    return bool(digest_of_file(root / slot / MANIFEST) == found["digest"])
 
 
 def _expected(root: Path, state: State, slot: str | None, digest: str | None) -> str:
@@ -149,92 +149,7 @@ def _expected(root: Path, state: State, slot: str | None, digest: str | None) ->
     return slot
 
 
-def _recovered(root: Path) -> State:
-    """The state, after finishing what a crash cut short."""
-    state, current = _read(root), _current(root)
-    if current is None:
-        return state
-    slot, other = state["slots"][current], state["slots"][_other(current)]
-    if slot["state"] == "trial":
-        state = _with(_recorded(state, slot["digest"], "committed"), current, "committed")
-        _write(root, state)
-    if slot["state"] == "failed" and other["state"] == "committed":
-        _point(root, _other(current))
-    return state
-
-
-def _read(root: Path) -> State:
-    try:
-        state: State = json.loads((root / "state.json").read_text("utf-8"))
-    except FileNotFoundError:
-        empty = {"state": "empty", "digest": None}
-        return {"schema": 1, "slots": dict.fromkeys(NAMES, empty), "history": []}
-    except ValueError as error:
-        raise RunnerError("state", f"'{root / 'state.json'}' is not JSON: {error}") from error
-    return state
-
-
-def _write(root: Path, state: State) -> None:
-    partial = root / "state.json.partial"
-    with partial.open("w", encoding="utf-8") as file:
-        json.dump(state, file, sort_keys=True)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(root / "state.json")
-    sync_one(root)
-
-
-def _with(state: State, slot: str, name: str, *digest: str | None) -> State:
-    """The state with that slot in state `name`, and with another digest if one is given."""
-    kept = digest[0] if digest else state["slots"][slot]["digest"]
-    return {**state, "slots": {**state["slots"], slot: {"state": name, "digest": kept}}}
-
-
-def _recorded(state: State, digest: str | None, verdict: str) -> State:
-    entry = {"digest": digest, "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "verdict": verdict}
-    return {**state, "history": [*state["history"], entry][-HISTORY_LIMIT:]}
-
-
-def _in_state(state: State, name: str) -> str | None:
-    return next((slot for slot in NAMES if state["slots"][slot]["state"] == name), None)
-
-
-def _current(root: Path) -> str | None:
-    """The slot that is served: the link is the truth, whatever state.json says."""
-    try:
-        name = str((root / "current").readlink())
-    except FileNotFoundError:
-        return None
-    if name not in NAMES:
-        raise RunnerError("state", f"'{root / 'current'}' names '{name}', which is no slot")
-    return name
-
-
-def _other(slot: str) -> str:
-    return "b" if slot == "a" else "a"
-
-
-def _point(root: Path, slot: str) -> None:
-    partial = root / "current.partial"
-    partial.unlink(missing_ok=True)
-    partial.symlink_to(slot)
-    partial.replace(root / "current")
-    sync_one(root)
-
-
-def _replace(staging: Path, slot: Path) -> None:
-    """Put the folder `staging` in the place of the slot that nobody serves."""
-    if slot.exists():
-        shutil.rmtree(slot)
-    staging.rename(slot)
-    sync_one(slot.parent)
-
-
-def _sweep(root: Path) -> None:
-    """Remove what hosts that died, or lost the race, left behind."""
-    for name in ("staging", PROBE):
-        shutil.rmtree(root / name, ignore_errors=True)
-
-
-def _answer(root: Path, slot: str, state: State, changed: bool) -> State:
-    return {"slot": str(root / slot), "changed": changed, "current": _current(root), **state["slots"][slot]}
+def answer(root: Path, slot: str, state: State, changed: bool) -> State:
+    """What became of that slot."""
+    said = {name: state["slots"][slot][name] for name in ("state", "digest")}
+    return {"slot": str(root / slot), "changed": changed, "current": current_of(root), **said}

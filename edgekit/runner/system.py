@@ -46,6 +46,11 @@ def rss_bytes() -> int | None:
     return _kilobytes("VmRSS", _read("/proc/self/status"))
 
 
+def available_bytes() -> int | None:
+    """The memory that programs could still get."""
+    return _kilobytes("MemAvailable", _read("/proc/meminfo"))
+
+
 def _cores() -> int:
     """Cores this process may use."""
     if hasattr(os, "sched_getaffinity"):

@@ -28,22 +28,6 @@ def fault(folder: Path) -> str | None:
     return None
 
 
-def sync(folder: Path) -> None:
-    """Every file and folder below, and the folder itself, to the disk."""
-    for parent, _, names in os.walk(folder):
-        for path in (*(Path(parent) / name for name in names), Path(parent)):
-            sync_one(path)
-
-
-def sync_one(path: Path) -> None:
-    """One file's bytes, or one folder's names, to the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _files(folder: Path) -> set[str]:
     """Whatever is no folder below, by relative path. A link to a folder is none."""
     paths = (Path(parent) / name for parent, folders, files in os.walk(folder) for name in (*folders, *files))

@@ -137,6 +137,10 @@ class Project(Spec):
     inputs: dict[InputEdge, Input] = Field(min_length=1)
     data: Data
     reference: Reference = Reference()
+    version: int = Field(default=0, ge=0)
+    """Of the model: devices refuse to go below their floor."""
+    floor: int = Field(default=0, ge=0)
+    """The oldest version that a device may run once this one is committed."""
 
     @property
     def baseline(self) -> Path | None:

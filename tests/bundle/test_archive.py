@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.bundle.archive import Bundle, pack
+from edgekit.bundle.archive import Bundle, pack, sign
 from edgekit.bundle.manifest import Description
 from edgekit.bundle.signing import SigningKey
 from edgekit.errors import BundleError, SignatureError, StorageError
@@ -164,3 +164,16 @@ def test_a_large_payload_needs_constant_memory(
         assert tracemalloc.get_traced_memory()[1] < 8 << 20
     finally:
         tracemalloc.stop()
+
+
+def test_a_second_signature_leaves_the_content_as_it_was(
+    packed: Path, tmp_path: Path, key: SigningKey, other_key: SigningKey
+) -> None:
+    copy = tmp_path / "copy.edgekit"
+    copy.write_bytes(packed.read_bytes())
+    before = Bundle.open(copy, [key.public])
+    signed = sign(before, other_key, [key.public])
+    assert signed.identity == before.identity
+    assert Bundle.open(copy, [other_key.public]).signer == other_key.id
+    assert Bundle.open(copy, [key.public]).signer == key.id
+    assert signed.digest != before.digest

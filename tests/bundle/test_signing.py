@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgekit.bundle.signing import LENGTH, PublicKey, SigningKey, check_signature, write_signature
+from edgekit.bundle.signing import LENGTH, PublicKey, SigningKey, add_signature, check_signature, write_signature
 from edgekit.errors import SignatureError, UsageError
 
 PEM = serialization.Encoding.PEM
@@ -42,7 +42,7 @@ def test_both_halves_survive_pem(key: SigningKey) -> None:
 def test_a_signature_fits_one_message_only(key: SigningKey, message: bytes, other: bytes) -> None:
     written = write_signature(key, message)
     assert len(written) == LENGTH
-    assert check_signature(written, message, [key.public]) == key.id
+    assert check_signature(written, message, [key.public]) == (key.public,)
     if other != message:
         with pytest.raises(SignatureError):
             check_signature(written, other, [key.public])
@@ -109,3 +109,14 @@ def test_an_encrypted_key_is_refused() -> None:
     pem = Ed25519PrivateKey.generate().private_bytes(PEM, PKCS8, secret)
     with pytest.raises(UsageError, match="encrypted with a password"):
         SigningKey.from_pem(pem, "there")
+
+
+def test_several_may_sign_in_one_order(key: SigningKey, other_key: SigningKey) -> None:
+    both = add_signature(write_signature(key, b"text"), other_key, b"text")
+    assert both == add_signature(write_signature(other_key, b"text"), key, b"text") == add_signature(both, key, b"text")
+    assert set(check_signature(both, b"text", [key.public, other_key.public])) == {key.public, other_key.public}
+    assert check_signature(both, b"text", [key.public]) == (key.public,)
+    first, second = both.splitlines(keepends=True)
+    for wrong in (second + first, first + first, both + b"\n", first * 9):
+        with pytest.raises(SignatureError):
+            check_signature(wrong, b"text", [key.public, other_key.public])

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from edgekit.bundle.signing import PublicKey
 from edgekit.devices.flash import commit, flash
 from edgekit.devices.local import Local
-from tests.runner.slot import write_slot
+from tests.runner.slot import KEY, write_slot
 
 VERSIONS = {name: version(name) for name in ("executorch", "onnxruntime", "ai-edge-litert")}
 
@@ -27,6 +28,17 @@ class HandMade:
     folder: Path
     manifest: Any
     digest: str
+
+    @property
+    def identity(self) -> str:
+        return hashlib.sha256(self.read("manifest.json")).hexdigest()
+
+    @property
+    def signers(self) -> tuple[PublicKey, ...]:
+        return (KEY.public,)
+
+    def read(self, name: str) -> bytes:
+        return (self.folder / name).read_bytes()
 
     def extract(self, folder: Path) -> None:
         shutil.copytree(self.folder, folder)
@@ -40,7 +52,7 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
     """`make_bundle("name", format="onnx", arch="aarch64", **changes to its manifest)`."""
 
     def make(name: str, format: str = "onnx", arch: str = "aarch64", **changes: Any) -> HandMade:
-        folder = write_slot(tmp_path / "bundles" / name, format, name=name, **changes)
+        folder = write_slot(tmp_path / "bundles" / name, format, name=name, arch=arch, **changes)
         digest = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
         files = tuple(SimpleNamespace(bytes=path.stat().st_size) for path in folder.rglob("*") if path.is_file())
         said = {"format": format, "arch": arch, "target": "some-board", "versions": VERSIONS, "files": files}

@@ -26,4 +26,8 @@ def left_over(device: Local) -> set[str]:
     """Files in the root that belong to no slot and are no record of them."""
     root = Path(device.root)
     files = {path.relative_to(root) for path in root.rglob("*") if path.is_file()}
-    return {str(path) for path in files if path.parts[0] not in {"a", "b", "current", "state.json", "lock", "runner"}}
+    return {
+        str(path)
+        for path in files
+        if path.parts[0] not in {"a", "b", "current", "state.json", "lock", "trust.json", "runner"}
+    }

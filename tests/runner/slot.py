@@ -12,9 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from edgekit.bundle.signing import SigningKey, write_signature
 from edgekit.ir.measurement import Array
 
+KEY = SigningKey.of(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+MEANT = {"target": "some-board", "family": "boards", "arch": "aarch64", "version": 0, "floor": 0}
 FORMATS = ("pte", "onnx", "tflite")
 SCALE, ZERO_POINT = 0.25, -3
 SIGNATURE: dict[str, Any] = {
@@ -106,8 +110,9 @@ def write_slot(folder: Path, format: str = "onnx", weights: bytes | None = None,
 
 
 def list_files(folder: Path, manifest: dict[str, Any]) -> Path:
-    """Write the manifest over the files as they are now."""
-    (folder / "manifest.json").unlink(missing_ok=True)
+    """Write the manifest over the files as they are now, and sign it."""
+    for name in ("manifest.json", "manifest.sig"):
+        (folder / name).unlink(missing_ok=True)
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     files = [
         {
@@ -117,7 +122,9 @@ def list_files(folder: Path, manifest: dict[str, Any]) -> Path:
         }
         for path in paths
     ]
-    (folder / "manifest.json").write_text(json.dumps({**manifest, "files": files}))
+    raw = json.dumps({**MEANT, **manifest, "files": files}).encode()
+    (folder / "manifest.json").write_bytes(raw)
+    (folder / "manifest.sig").write_bytes(write_signature(KEY, raw))
     return folder
 
 

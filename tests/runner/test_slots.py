@@ -3,37 +3,60 @@
 from __future__ import annotations
 
 import fcntl
-import json
+import hashlib
+import io
 import subprocess
 import sys
+import tarfile
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from edgekit.runner import slots
+from edgekit.runner import boot, incoming, slots
 from edgekit.runner.errors import RunnerError
 from edgekit.runner.whole import fault
 from tests.runner.conftest import Bare
-from tests.runner.slot import list_files
-
-OLD, NEW = "a" * 64, "b" * 64
+from tests.runner.slot import KEY, list_files
 
 
-def _bundle(folder: Path, text: str) -> Path:
+def _bundle(folder: Path, text: str, **changes: object) -> Path:
     (folder / "golden").mkdir(parents=True)
     (folder / "model.onnx").write_text(text)
     (folder / "golden" / "x.npy").write_text(text * 2)
-    (folder / "manifest.sig").write_text("signed")
-    list_files(folder, {"schema": 1})
-    manifest = json.loads((folder / "manifest.json").read_text())
-    listed = [entry for entry in manifest["files"] if entry["path"] != "manifest.sig"]
-    (folder / "manifest.json").write_text(json.dumps({**manifest, "files": listed}))
-    return folder
+    return list_files(folder, {"schema": 1, **changes})
 
 
-def _install(root: Path, digest: str, text: str) -> None:
-    slots.stage(root, _bundle(root / "staging" / digest, text), digest)
+def _digest(folder: Path) -> str:
+    return hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
+
+
+def _digest_of(text: str) -> str:
+    with tempfile.TemporaryDirectory() as name:
+        return _digest(_bundle(Path(name) / "bundle", text))
+
+
+VERBS = ("prepare", "unpack", "stage", "trial", "commit", "rollback trial", "rollback committed")
+BROUGHT = (f"--offer={KEY.public.raw.hex()}", "--stand-in")
+OLD, NEW = _digest_of("old"), _digest_of("new")
+
+
+def _stage(root: Path, staging: Path, digest: str | None = None) -> dict[str, Any]:
+    return incoming.stage(root, staging, digest or _digest(staging), offered=[KEY.public.raw], stand_in=True)
+
+
+def _try(root: Path, text: str = "new") -> dict[str, Any]:
+    """On trial."""
+    staging = _bundle(root / "staging" / text, text)
+    digest = _digest(staging)
+    _stage(root, staging)
+    return slots.begin_trial(root, digest)
+
+
+def _install(root: Path, text: str) -> None:
+    _try(root, text)
     slots.commit(root)
 
 
@@ -53,8 +76,8 @@ def test_a_fresh_root_is_empty(tmp_path: Path) -> None:
 
 
 def test_a_trial_is_not_served_until_it_is_committed(tmp_path: Path) -> None:
-    _install(tmp_path, OLD, "old")
-    answer = slots.stage(tmp_path, _bundle(tmp_path / "staging" / "x", "new"), NEW)
+    _install(tmp_path, "old")
+    answer = _try(tmp_path)
     assert answer["slot"] == str(tmp_path / "b")
     assert _states(tmp_path) == ("committed", "trial")
     assert _served(tmp_path) == "old"
@@ -64,15 +87,15 @@ def test_a_trial_is_not_served_until_it_is_committed(tmp_path: Path) -> None:
 
 
 def test_the_slots_take_turns(tmp_path: Path) -> None:
-    for i, digest in enumerate((OLD, NEW, "c" * 64)):
-        _install(tmp_path, digest, str(i))
+    for i in range(3):
+        _install(tmp_path, str(i))
         assert slots.status(tmp_path)["current"] == "aba"[i]
         assert _served(tmp_path) == str(i)
 
 
 def test_rollback_drops_a_trial(tmp_path: Path) -> None:
-    _install(tmp_path, OLD, "old")
-    slots.stage(tmp_path, _bundle(tmp_path / "staging" / "x", "new"), NEW)
+    _install(tmp_path, "old")
+    _try(tmp_path)
     assert slots.rollback(tmp_path, NEW)["state"] == "failed"
     assert _states(tmp_path) == ("committed", "failed")
     assert _served(tmp_path) == "old"
@@ -80,8 +103,8 @@ def test_rollback_drops_a_trial(tmp_path: Path) -> None:
 
 
 def test_rollback_without_a_trial_goes_back_to_the_slot_before(tmp_path: Path) -> None:
-    _install(tmp_path, OLD, "old")
-    _install(tmp_path, NEW, "new")
+    _install(tmp_path, "old")
+    _install(tmp_path, "new")
     slots.rollback(tmp_path)
     assert _served(tmp_path) == "old"
     assert _states(tmp_path) == ("committed", "failed")
@@ -91,42 +114,43 @@ def test_rollback_without_a_trial_goes_back_to_the_slot_before(tmp_path: Path) -
 
 
 def test_what_is_served_already_is_not_written_again(tmp_path: Path) -> None:
-    _install(tmp_path, OLD, "old")
+    _install(tmp_path, "old")
     before = (tmp_path / "a" / "model.onnx").stat()
-    answer = slots.stage(tmp_path, tmp_path / "staging" / "none", OLD)
+    answer = _stage(tmp_path, tmp_path / "staging" / "none", OLD)
     assert (answer["changed"], answer["state"]) == (False, "committed")
     assert not slots.commit(tmp_path, OLD)["changed"]
     assert (tmp_path / "a" / "model.onnx").stat() == before
 
 
 def test_what_is_served_but_damaged_is_replaced_by_a_whole_copy(tmp_path: Path) -> None:
-    _install(tmp_path, OLD, "old")
+    _install(tmp_path, "old")
     (tmp_path / "a" / "model.onnx").write_text("odd")
     assert not slots.status(tmp_path)["slots"]["a"]["whole"]
-    _install(tmp_path, OLD, "old")
+    _install(tmp_path, "old")
     assert slots.status(tmp_path)["current"] == "b"
     assert _served(tmp_path) == "old"
 
 
 def test_what_was_served_before_becomes_a_trial_where_it_is(tmp_path: Path) -> None:
-    _install(tmp_path, OLD, "old")
-    _install(tmp_path, NEW, "new")
+    _install(tmp_path, "old")
+    _install(tmp_path, "new")
     before = (tmp_path / "a" / "model.onnx").stat()
-    answer = slots.stage(tmp_path, tmp_path / "staging" / "none", OLD)
-    assert (answer["slot"], answer["state"], answer["changed"]) == (str(tmp_path / "a"), "trial", True)
-    assert not slots.stage(tmp_path, tmp_path / "staging" / "none", OLD)["changed"]
+    answer = _stage(tmp_path, tmp_path / "staging" / "none", OLD)
+    assert (answer["slot"], answer["state"], answer["changed"]) == (str(tmp_path / "a"), "staged", True)
+    assert not _stage(tmp_path, tmp_path / "staging" / "none", OLD)["changed"]
     assert _served(tmp_path) == "new"
+    slots.begin_trial(tmp_path, OLD)
     slots.commit(tmp_path, OLD)
     assert _served(tmp_path) == "old"
     assert (tmp_path / "a" / "model.onnx").stat() == before
 
 
 def test_what_failed_must_be_sent_again(tmp_path: Path) -> None:
-    slots.stage(tmp_path, _bundle(tmp_path / "staging" / "x", "new"), NEW)
+    _try(tmp_path)
     slots.rollback(tmp_path)
     with pytest.raises(RunnerError, match="cannot be read"):
-        slots.stage(tmp_path, tmp_path / "staging" / "none", NEW)
-    slots.stage(tmp_path, _bundle(tmp_path / "staging" / "x", "new"), NEW)
+        _stage(tmp_path, tmp_path / "staging" / "none", NEW)
+    _try(tmp_path)
     assert _states(tmp_path) == ("trial", "empty")
 
 
@@ -138,7 +162,7 @@ def test_committing_nothing_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("verb", [slots.commit, slots.rollback])
 def test_a_trial_of_somebody_else_is_left_alone(tmp_path: Path, verb: Callable[[Path, str], object]) -> None:
-    slots.stage(tmp_path, _bundle(tmp_path / "staging" / "x", "new"), NEW)
+    _try(tmp_path)
     with pytest.raises(RunnerError, match="another edgekit") as caught:
         verb(tmp_path, OLD)
     assert caught.value.kind == "busy"
@@ -146,13 +170,15 @@ def test_a_trial_of_somebody_else_is_left_alone(tmp_path: Path, verb: Callable[[
 
 
 def test_the_history_says_what_became_of_each_install(tmp_path: Path) -> None:
-    _install(tmp_path, OLD, "old")
-    slots.stage(tmp_path, _bundle(tmp_path / "staging" / "x", "new"), NEW)
+    _install(tmp_path, "old")
+    _try(tmp_path)
     slots.rollback(tmp_path)
     history = slots.status(tmp_path)["history"]
     assert [(entry["digest"], entry["verdict"]) for entry in history] == [
+        (OLD, "staged"),
         (OLD, "trial"),
         (OLD, "committed"),
+        (NEW, "staged"),
         (NEW, "trial"),
         (NEW, "rolled back"),
     ]
@@ -162,8 +188,8 @@ def test_the_history_says_what_became_of_each_install(tmp_path: Path) -> None:
 def test_what_dead_hosts_left_is_swept(tmp_path: Path) -> None:
     (tmp_path / "probe" / "old").mkdir(parents=True)
     _bundle(tmp_path / "staging" / "dead", "dead")
-    _install(tmp_path, NEW, "new")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "current", "lock", "state.json"]
+    _install(tmp_path, "new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "current", "lock", "state.json", "trust.json"]
 
 
 def _change(folder: Path) -> None:
@@ -199,18 +225,18 @@ def _unlist(folder: Path) -> None:
         (_add, "'golden/more.npy' in .* is not in its manifest"),
         (_link, "'model.onnx' in .* is damaged"),
         (_link_folder, "'more' in .* is not in its manifest"),
-        (_unlist, "manifest.json' cannot be read"),
+        (_unlist, "manifest.json' is not the manifest of"),
     ],
 )
 def test_a_bundle_that_is_not_whole_never_reaches_a_slot(
     tmp_path: Path, damage: Callable[[Path], None], said: str
 ) -> None:
     root = tmp_path / "root"
-    _install(root, OLD, "old")
+    _install(root, "old")
     damage(_bundle(root / "staging" / "x", "new"))
     with pytest.raises(RunnerError, match=said) as caught:
-        slots.stage(root, root / "staging" / "x", NEW)
-    assert caught.value.kind == "data"
+        _stage(root, root / "staging" / "x", NEW)
+    assert caught.value.kind in ("data", "signature")
     assert _states(root) == ("committed", "empty")
     assert _served(root) == "old"
 
@@ -228,7 +254,10 @@ def test_only_one_is_at_work(bare: Bare, tmp_path: Path) -> None:
 def test_slots_need_the_standard_library_alone(bare: Bare, tmp_path: Path) -> None:
     alone = Bare(bare.folder, (*bare.python, "-S"))
     _bundle(tmp_path / "staging" / "x", "new")
-    assert alone.ask("slots", "stage", tmp_path, tmp_path / "staging" / "x", NEW).document["state"] == "trial"
+    staged = alone.ask("slots", "stage", tmp_path, tmp_path / "staging" / "x", NEW, *BROUGHT)
+    assert staged.document["state"] == "staged"
+    assert staged.document["pinned"] == [KEY.id]
+    assert alone.ask("slots", "trial", tmp_path, NEW).document["state"] == "trial"
     assert alone.ask("slots", "commit", tmp_path).document["state"] == "committed"
     assert alone.ask("slots", "rollback", tmp_path).document["kind"] == "state"
     assert alone.ask("slots", "status", tmp_path).document["current"] == "a"
@@ -237,7 +266,7 @@ def test_slots_need_the_standard_library_alone(bare: Bare, tmp_path: Path) -> No
 # Kills itself before the n-th change that it makes to the file system.
 CRASH = """
 import os, signal, sys
-CHANGES = {"os.rename", "os.remove", "os.symlink", "os.rmdir", "os.mkdir"}
+CHANGES = {"os.rename", "os.remove", "os.symlink", "os.rmdir", "os.mkdir", "os.link"}
 steps = int(sys.argv.pop(1))
 
 def count(event, args):
@@ -271,26 +300,78 @@ def _check_after_crash(root: Path, allowed: set[str]) -> None:
     assert found["slots"][found["current"]]["state"] == "committed"
     assert _served(root) in allowed
     before = _served(root)
-    _install(root, "c" * 64, "next")
+    _install(root, "next")
     assert _served(root) == "next"
     slots.rollback(root)
     assert _served(root) == before
 
 
-@pytest.mark.parametrize("verb", ["stage", "commit", "rollback trial", "rollback committed"])
+@pytest.mark.parametrize(
+    "verb", ["prepare", "unpack", "stage", "trial", "commit", "rollback trial", "rollback committed"]
+)
 def test_killed_before_any_step_the_served_slot_is_whole(bare: Bare, tmp_path: Path, verb: str) -> None:
     step = 0
     crashed = True
     while crashed:
         root = tmp_path / str(step)
-        _install(root, OLD, "old")
-        staging = _bundle(root / "staging" / "x", "new")
-        if verb != "stage":
-            slots.stage(root, staging, NEW)
+        _install(root, "old")
+        staging = root / "staging" / NEW
+        _bundle(staging, "new")
+        rest: tuple[object, ...] = (NEW, *BROUGHT)
+        if verb in ("prepare", "unpack"):
+            (staging / "model.onnx").unlink()
+        if verb == "unpack":
+            rest = (NEW, _archive(root), *BROUGHT)
+        if verb == "stage":
+            rest = (staging, *rest)
+        if verb == "trial":
+            _stage(root, staging)
+            rest = (NEW,)
+        if verb.split()[0] in ("commit", "rollback"):
+            _stage(root, staging)
+            slots.begin_trial(root, NEW)
+            rest = ()
         if verb == "rollback committed":
             slots.commit(root)
-        rest = (staging, NEW) if verb == "stage" else ()
         crashed = _crash(bare, step, "slots", verb.split()[0], root, *rest)
         _check_after_crash(root, {"old", "new"} if verb in ("commit", "rollback committed") else {"old"})
         step += 1
-    assert step > 3
+    assert step > 2
+
+
+def _archive(root: Path) -> Path:
+    path = root / "staging" / "new.tar"
+    with tarfile.open(path, "w") as archive:
+        member = tarfile.TarInfo("model.onnx")
+        member.size = 3
+        archive.addfile(member, io.BytesIO(b"new"))
+    return path
+
+
+def test_a_trial_that_is_late_is_dropped_by_the_device_itself(tmp_path: Path) -> None:
+    _install(tmp_path, "old")
+    staging = _bundle(tmp_path / "staging" / "x", "new")
+    _stage(tmp_path, staging)
+    slots.begin_trial(tmp_path, NEW, 0)
+    found = slots.status(tmp_path)
+    assert found["slots"]["b"]["state"] == "failed"
+    assert found["history"][-1]["verdict"] == "expired: deadline"
+    with pytest.raises(RunnerError, match="no trial"):
+        slots.commit(tmp_path, NEW)
+    assert _served(tmp_path) == "old"
+
+
+def test_a_reboot_ends_a_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _install(tmp_path, "old")
+    _try(tmp_path)
+    (tmp_path / "boot_id").write_text("another")
+    monkeypatch.setattr(boot, "BOOT_ID", tmp_path / "boot_id")
+    assert slots.status(tmp_path)["history"][-1]["verdict"] == "expired: reboot"
+    assert _states(tmp_path) == ("committed", "failed")
+
+
+def test_what_has_not_tested_itself_is_not_committed(tmp_path: Path) -> None:
+    _stage(tmp_path, _bundle(tmp_path / "staging" / "x", "new"))
+    with pytest.raises(RunnerError, match="has not passed its self-test"):
+        slots.commit(tmp_path, NEW)
+    assert slots.status(tmp_path)["current"] is None

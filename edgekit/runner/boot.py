@@ -1,0 +1,37 @@
+"""Deadlines that a wrong clock cannot move: seconds since this boot, and which boot it is. Standard library only."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+# CLOCK_BOOTTIME counts suspended time too (clock_gettime(2)); systems other than Linux have no such clock.
+CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def deadline(seconds: float) -> dict[str, Any]:
+    """`seconds` from now, as it is kept in files; `wall` is for people."""
+    wall = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))
+    return {"boot": _boot(), "until": _now_s() + seconds, "wall": wall}
+
+
+def left_s(kept: dict[str, Any]) -> float:
+    """Seconds until then: none left of another boot's deadline."""
+    return max(0.0, kept["until"] - _now_s()) if kept["boot"] == _boot() else 0.0
+
+
+def of_this_boot(kept: dict[str, Any]) -> bool:
+    return bool(kept["boot"] == _boot())
+
+
+def _now_s() -> float:
+    return time.clock_gettime(CLOCK)
+
+
+def _boot() -> str:
+    try:
+        return BOOT_ID.read_text("ascii").strip()
+    except OSError:
+        return ""

@@ -1,0 +1,159 @@
+"""How a bundle comes into a slot: verified at every step, and put in the place of what nobody serves.
+
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from . import lease
+from .durable import sync, sync_one
+from .errors import RunnerError
+from .slots import PROBE, answer, is_whole
+from .state import EMPTY, NAMES, State, changed, current_of, held, other, recorded, write
+from .trust import Trust
+from .unpack import check_room, link_known, unpack
+from .verify import Listing, allowed
+from .whole import SIGNATURE, digest_of_file, fault
+
+SLOWEST_BYTES_A_SECOND = 50_000
+"""Of a link over which a bundle is sent: so long the lease is kept for it."""
+
+
+def prepare(
+    root: Path, digest: str, token: str | None = None, offered: Sequence[bytes] = (), stand_in: bool = False
+) -> State:
+    """Verify the manifest and signature in `ROOT/staging/DIGEST`, and link there what the slots have already.
+
+    Answers which files are missing still, and their bytes. Raises RunnerError, with the staging removed, as `allowed`
+    and `check_room` do.
+    """
+    staging = _staging(root, digest)
+    with held(root), lease.under(root, token), _removed_on_error(staging):
+        listing = allowed(staging, digest, Trust.of(root), offered, stand_in)
+        missing = link_known(staging, listing, [root / name for name in NAMES])
+        count = check_room(root, listing, missing)
+        lease.renew(root, token, count / SLOWEST_BYTES_A_SECOND)
+        return {"missing": missing, "bytes": count}
+
+
+def unpack_archive(
+    root: Path,
+    digest: str,
+    archive: Path,
+    token: str | None = None,
+    offered: Sequence[bytes] = (),
+    stand_in: bool = False,
+) -> State:
+    """Put the files of `archive` into `ROOT/staging/DIGEST`. Raises RunnerError, with the staging removed."""
+    staging = _staging(root, digest)
+    with held(root), lease.under(root, token), _removed_on_error(staging):
+        unpack(archive, staging, allowed(staging, digest, Trust.of(root), offered, stand_in))
+        return {"changed": True}
+
+
+def stage(
+    root: Path,
+    staging: Path,
+    digest: str,
+    token: str | None = None,
+    offered: Sequence[bytes] = (),
+    stand_in: bool = False,
+    keep_s: float = 0,
+) -> State:
+    """Verify the bundle in `staging` anew, and move it into the slot that is not served.
+
+    What is in a slot already, whole and not failed, is not moved again; what is served stays as it is. On first use
+    its signers are pinned: `pinned` names them. Raises RunnerError as `allowed` does, and data if a file is missing,
+    damaged or not in the manifest.
+    """
+    _check_digest(digest)
+    with held(root) as state, lease.under(root, token, keep_s), _removed_on_error(staging):
+        trust, current = Trust.of(root), current_of(root)
+        if current and _holds(root, state, current, digest, staging):
+            allowed(root / current, digest, trust, offered, stand_in)
+            return answer(root, current, state, changed=False)
+        slot = other(current) if current else "a"
+        there = _holds(root, state, slot, digest, staging)
+        listing = allowed(root / slot if there else staging, digest, trust, offered, stand_in)
+        if there and state["slots"][slot]["state"] in ("staged", "trial"):
+            return answer(root, slot, state, changed=False)
+        if not there:
+            _check_files(staging)
+        pinned = _pin(root, trust, listing)
+        if not there:
+            write(root, changed(state, slot, **EMPTY))
+            _replace(staging, root / slot)
+        state = recorded(changed(state, slot, **_entry(digest, listing)), slot, "staged")
+        write(root, state)
+        _sweep(root)
+        return {**answer(root, slot, state, changed=True), "pinned": pinned}
+
+
+def _holds(root: Path, state: State, slot: str, digest: str, staging: Path) -> bool:
+    """Whether the slot has that bundle, whole, with the signatures of `staging` if that has any, and has not failed."""
+    found = state["slots"][slot]
+    if found["digest"] != digest or found["state"] == "failed" or not is_whole(root, state, slot):
+        return False
+    brought = digest_of_file(staging / SIGNATURE)
+    return brought is None or brought == digest_of_file(root / slot / SIGNATURE)
+
+
+def _check_files(staging: Path) -> None:
+    problem = fault(staging)
+    if problem:
+        raise RunnerError("data", problem)
+    sync(staging)
+
+
+def _check_digest(digest: str) -> None:
+    if not re.fullmatch("[0-9a-f]{64}", digest):
+        raise RunnerError("usage", f"'{digest}' is no SHA-256")
+
+
+def _staging(root: Path, digest: str) -> Path:
+    _check_digest(digest)
+    return root / "staging" / digest
+
+
+@contextlib.contextmanager
+def _removed_on_error(staging: Path) -> Iterator[None]:
+    """What is refused leaves nothing behind."""
+    try:
+        yield
+    except BaseException:
+        if staging.parent.name == "staging":
+            shutil.rmtree(staging, ignore_errors=True)
+        raise
+
+
+def _pin(root: Path, trust: Trust, listing: Listing) -> list[str]:
+    """On first use, believe those who signed from now on. Whom it did pin."""
+    if trust.keys:
+        return []
+    trust.pinning(listing.signers).write(root)
+    return list(listing.signer_ids)
+
+
+def _entry(digest: str, listing: Listing) -> State:
+    said = {"version": listing.version, "floor": listing.floor, "signers": list(listing.signer_ids)}
+    return {"state": "staged", "digest": digest, "deadline": None, **said}
+
+
+def _replace(staging: Path, slot: Path) -> None:
+    """Put the folder `staging` in the place of the slot that nobody serves."""
+    if slot.exists():
+        shutil.rmtree(slot)
+    staging.rename(slot)
+    sync_one(slot.parent)
+
+
+def _sweep(root: Path) -> None:
+    """Remove what hosts that died, or lost the race, left behind."""
+    for name in ("staging", PROBE):
+        shutil.rmtree(root / name, ignore_errors=True)

@@ -1,0 +1,127 @@
+"""`slots VERB ROOT …`: what each verb is given, and whom it asks."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from . import incoming, lease, slots
+from .errors import RunnerError
+from .state import held
+from .trust import Trust
+
+MAX_DETAIL = 4096
+VERBS = (
+    "status",
+    "lease",
+    "release",
+    "prepare",
+    "unpack",
+    "stage",
+    "trial",
+    "commit",
+    "rollback",
+    "trust",
+)
+BRINGING = ("prepare", "unpack", "stage")
+
+
+def add_to(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="slots_verb", required=True)
+    for name in VERBS:
+        verb = verbs.add_parser(name)
+        verb.add_argument("root", type=Path)
+        if name not in ("status", "lease", "release"):
+            verb.add_argument("--lease", metavar="TOKEN")
+        _add_options(name, verb)
+
+
+def _add_options(name: str, verb: argparse.ArgumentParser) -> None:
+    if name in ("lease", "release"):
+        verb.add_argument("token")
+    if name == "lease":
+        verb.add_argument("--ttl", type=float, default=lease.TTL_S)
+        verb.add_argument("--who", default="somebody")
+    if name == "stage":
+        verb.add_argument("staging", type=Path)
+        verb.add_argument("--keep", type=float, default=0.0)
+    if name in (*BRINGING, "trial"):
+        verb.add_argument("digest")
+    if name == "unpack":
+        verb.add_argument("archive", type=Path)
+    if name in BRINGING:
+        verb.add_argument("--offer", type=_key, action="append", default=[], metavar="HEX")
+        verb.add_argument("--stand-in", action="store_true")
+    if name == "trial":
+        verb.add_argument("--deadline", type=float, default=slots.TRIAL_S)
+    if name in ("commit", "rollback"):
+        verb.add_argument("digest", nargs="?")
+    if name == "rollback":
+        verb.add_argument("--detail", type=_detail)
+    if name == "trust":
+        verb.add_argument("--pin", type=_key, action="append", default=[], metavar="HEX")
+        verb.add_argument("--revoke", action="append", default=[], metavar="ID")
+        verb.add_argument("--threshold", type=int)
+        verb.add_argument("--target")
+        verb.add_argument("--floor", type=int)
+        verb.add_argument("--lower-floor", action="store_true")
+
+
+def answer(asked: argparse.Namespace) -> dict[str, Any]:
+    name, root = asked.slots_verb, asked.root
+    if name == "status":
+        return slots.status(root)
+    if name == "lease":
+        return slots.take_lease(root, asked.token, asked.who, asked.ttl)
+    if name == "release":
+        return slots.release(root, asked.token)
+    if name == "trial":
+        return slots.begin_trial(root, asked.digest, asked.deadline, asked.lease)
+    if name == "commit":
+        return slots.commit(root, asked.digest, asked.lease)
+    if name == "rollback":
+        return slots.rollback(root, asked.digest, asked.detail, asked.lease)
+    if name == "trust":
+        return _trust(asked)
+    brought = asked.lease, asked.offer, asked.stand_in
+    if name == "prepare":
+        return incoming.prepare(root, asked.digest, *brought)
+    if name == "unpack":
+        return incoming.unpack_archive(root, asked.digest, asked.archive, *brought)
+    return incoming.stage(root, asked.staging, asked.digest, *brought, keep_s=asked.keep)
+
+
+def _trust(asked: argparse.Namespace) -> dict[str, Any]:
+    """What it trusts from now on; what is not named stays."""
+    with held(asked.root), lease.under(asked.root, asked.lease):
+        before = Trust.of(asked.root)
+        trust = before.pinning(asked.pin).revoking(asked.revoke)
+        if asked.threshold is not None:
+            trust = replace(trust, threshold=asked.threshold)
+        if asked.target is not None:
+            trust = replace(trust, target=asked.target)
+        if asked.floor is not None:
+            if asked.floor < before.floor and not asked.lower_floor:
+                raise RunnerError("usage", f"the floor is {before.floor}; it falls with --lower-floor only")
+            trust = replace(trust, floor=asked.floor)
+        if trust != before:
+            trust.checked(before).write(asked.root)
+        return trust.shown()
+
+
+def _key(text: str) -> bytes:
+    raw = bytes.fromhex(text)
+    if len(raw) != 32:
+        raise ValueError("a public key has 32 bytes")
+    return raw
+
+
+def _detail(text: str) -> dict[str, Any]:
+    """An incident, as a JSON object of at most 4 KB."""
+    found = json.loads(text)
+    if not isinstance(found, dict) or len(text.encode()) > MAX_DETAIL:
+        raise ValueError("no JSON object of at most 4 KB")
+    return found

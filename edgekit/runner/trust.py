@@ -1,0 +1,90 @@
+"""Whom this device believes: `trust.json`, its pinned keys, its target and its version floor. Standard library only."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from .durable import read_json, write_json
+from .ed25519 import has_small_order, point
+from .errors import RunnerError
+
+FILE = "trust.json"
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Bundles need `threshold` distinct signers among `keys`, and a version of at least `floor`."""
+
+    keys: tuple[bytes, ...] = ()
+    """Raw public keys, 32 bytes each. Without any, the first bundle's signers are pinned."""
+    revoked: tuple[str, ...] = ()
+    """Ids that are never believed again."""
+    threshold: int = 1
+    target: str | None = None
+    floor: int = 0
+
+    @classmethod
+    def of(cls, root: Path) -> Trust:
+        """Raises RunnerError (state) if the file is damaged: then nobody is trusted."""
+        path = root / FILE
+        found = read_json(path)
+        if found is None:
+            return cls()
+        try:
+            keys = tuple(bytes.fromhex(key["public_hex"]) for key in found["keys"])
+            return cls(keys, tuple(found["revoked"]), found["threshold"], found["target"], found["floor"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunnerError("state", f"'{path}' is not what edgekit writes there: {error}") from error
+
+    def write(self, root: Path) -> None:
+        write_json(root / FILE, self.shown())
+
+    def shown(self) -> dict[str, Any]:
+        keys = [{"id": key_id(key), "public_hex": key.hex()} for key in self.keys]
+        rest = {"threshold": self.threshold, "target": self.target, "floor": self.floor}
+        return {"keys": keys, "revoked": list(self.revoked), **rest}
+
+    def believed(self, offered: Iterable[bytes]) -> tuple[bytes, ...]:
+        """The pinned keys; on first use, those that are offered."""
+        return self.keys or tuple(key for key in offered if key_id(key) not in self.revoked)
+
+    def pinning(self, keys: Iterable[bytes]) -> Trust:
+        """With these keys too. Raises RunnerError: usage for what is no key, trust for one that was revoked."""
+        added = tuple(keys)
+        for key in added:
+            found = point(key)
+            if found is None or has_small_order(found):
+                raise RunnerError("usage", f"'{key.hex()}' is no public key")
+            if key_id(key) in self.revoked:
+                raise RunnerError("trust", f"{key_id(key)} was revoked here")
+        return replace(self, keys=tuple(dict.fromkeys((*self.keys, *added))))
+
+    def revoking(self, ids: Iterable[str]) -> Trust:
+        gone = tuple(ids)
+        for name in gone:
+            if not re.fullmatch(r"ed25519:[0-9a-f]{16}", name):
+                raise RunnerError("usage", f"'{name}' is no id of a key")
+        revoked = tuple(dict.fromkeys((*self.revoked, *gone)))
+        return replace(self, revoked=revoked, keys=tuple(key for key in self.keys if key_id(key) not in revoked))
+
+    def raised(self, floor: int) -> Trust:
+        return replace(self, floor=max(self.floor, floor))
+
+    def checked(self, before: Trust) -> Trust:
+        """Itself. Raises RunnerError (usage) if no bundle could ever satisfy it."""
+        if self.threshold < 1 or self.floor < 0:
+            raise RunnerError("usage", "a threshold is at least 1, a floor at least 0")
+        if (self.keys or before.keys) and len(self.keys) < self.threshold:
+            message = f"{len(self.keys)} keys would be left, and {self.threshold} must sign: pin another one as well"
+            raise RunnerError("usage", message)
+        return self
+
+
+def key_id(raw: bytes) -> str:
+    """What people compare: the first 16 hex digits of the SHA-256 of the key's 32 bytes."""
+    return f"ed25519:{hashlib.sha256(raw).hexdigest()[:16]}"

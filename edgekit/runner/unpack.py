@@ -1,0 +1,88 @@
+"""A staging folder filled: with what the slots have already, then with one archive of the rest. Standard library only.
+
+Whatever is put here is verified once more before it reaches a slot.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tarfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from .errors import RunnerError
+from .system import available_bytes
+from .verify import Listing
+from .whole import digest_of_file
+
+
+def link_known(staging: Path, listing: Listing, slots: Iterable[Path]) -> list[str]:
+    """Hard-link, else copy, every listed file that a slot has. What is missing still, sorted."""
+    known = tuple(slots)
+    return sorted(path for path, said in listing.files.items() if not _is_found(staging / path, path, said, known))
+
+
+def check_room(root: Path, listing: Listing, missing: Iterable[str]) -> int:
+    """Bytes that are missing. Raises RunnerError: storage if the disk cannot take them, memory if the model does not
+    fit into what is free."""
+    wanted = sum(listing.files[path][0] for path in missing)
+    free = os.statvfs(root)
+    if wanted > free.f_bavail * free.f_frsize:
+        raise RunnerError("storage", f"'{root}' has no room for {wanted} bytes more")
+    memory, needed = available_bytes(), sum(size for size, _ in listing.files.values())
+    if memory is not None and needed > memory:
+        raise RunnerError("memory", f"{memory} bytes of memory are free, the model alone needs {needed}")
+    return wanted
+
+
+def unpack(archive: Path, staging: Path, listing: Listing) -> None:
+    """Put the archive's files, which must be listed ones of their size, into `staging`, and remove the archive.
+
+    It is a plain tar. Raises RunnerError (data) for anything else in it: links, devices, strange names, other sizes.
+    """
+    try:
+        with tarfile.open(archive, "r:") as members:
+            for member in members:
+                _extract(members, member, staging, listing)
+    except tarfile.TarError as error:
+        raise RunnerError("data", f"'{archive}' is no archive: {error}") from error
+    finally:
+        archive.unlink(missing_ok=True)
+
+
+def _extract(members: tarfile.TarFile, member: tarfile.TarInfo, staging: Path, listing: Listing) -> None:
+    listed = listing.files.get(member.name)
+    if listed is None or member.type != tarfile.REGTYPE or member.size != listed[0]:
+        raise RunnerError("data", f"'{member.name}' in the archive is no file that its manifest lists")
+    source = members.extractfile(member)
+    if source is None or member.sparse is not None:
+        raise RunnerError("data", f"'{member.name}' in the archive is no plain file")
+    target = staging / member.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    with target.open("xb") as out:
+        shutil.copyfileobj(source, out)
+
+
+def _is_found(target: Path, path: str, said: tuple[int, str], slots: tuple[Path, ...]) -> bool:
+    """Whether the file is in its place, perhaps only now."""
+    if digest_of_file(target) == said[1]:
+        return True
+    source = _known(path, said, slots)
+    if source is None:
+        return False
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without hard links
+        shutil.copyfile(source, target)
+    return True
+
+
+def _known(path: str, said: tuple[int, str], slots: tuple[Path, ...]) -> Path | None:
+    size, sha256 = said
+    candidates = (slot / path for slot in slots)
+    same = (one for one in candidates if one.is_file() and not one.is_symlink() and one.stat().st_size == size)
+    return next((one for one in same if digest_of_file(one) == sha256), None)

@@ -1,0 +1,140 @@
+"""Whose bundles a device takes: nothing else reaches a slot."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgekit.bundle.signing import SigningKey, add_signature
+from edgekit.runner import boot, incoming, lease, slots
+from edgekit.runner.errors import RunnerError
+from edgekit.runner.trust import Trust
+from tests.runner.conftest import Bare
+from tests.runner.slot import KEY, list_files
+
+OTHER = SigningKey.generate()
+
+
+def _bundle(root: Path, **changes: Any) -> tuple[Path, str]:
+    content = root.parent / "made"
+    content.mkdir(parents=True, exist_ok=True)
+    (content / "model.onnx").write_text("model")
+    raw = (list_files(content, changes) / "manifest.json").read_bytes()
+    digest = hashlib.sha256(raw).hexdigest()
+    staging = root / "staging" / digest
+    staging.parent.mkdir(parents=True, exist_ok=True)
+    content.rename(staging)
+    return staging, digest
+
+
+def _stage(root: Path, **changes: Any) -> dict[str, Any]:
+    staging, digest = _bundle(root, **changes)
+    return incoming.stage(root, staging, digest, offered=[KEY.public.raw], stand_in=True)
+
+
+def _refused(root: Path, kind: str, **changes: Any) -> None:
+    before = slots.status(root)["slots"]
+    for verb in ("prepare", "stage"):
+        staging, digest = _bundle(root, **changes)
+        where = (root, digest) if verb == "prepare" else (root, staging, digest)
+        with pytest.raises(RunnerError) as caught:
+            getattr(incoming, verb)(*where, offered=[KEY.public.raw], stand_in=True)
+        assert caught.value.kind == kind
+        assert not staging.exists()
+    assert slots.status(root)["slots"] == before
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "root").mkdir()
+    return tmp_path / "root"
+
+
+def test_the_first_signer_is_pinned_and_from_then_on_only_that_one(root: Path) -> None:
+    assert _stage(root)["pinned"] == [KEY.id]
+    Trust((OTHER.public.raw,)).write(root)
+    _refused(root, "trust", version=1)
+
+
+def test_a_revoked_key_is_not_believed(root: Path) -> None:
+    Trust((OTHER.public.raw,), revoked=(KEY.id,)).write(root)
+    _refused(root, "trust")
+
+
+def test_several_must_sign_where_several_are_asked_for(root: Path) -> None:
+    Trust((KEY.public.raw, OTHER.public.raw), threshold=2).write(root)
+    _refused(root, "trust")
+    staging, digest = _bundle(root)
+    signature, manifest = staging / "manifest.sig", (staging / "manifest.json").read_bytes()
+    signature.write_bytes(add_signature(signature.read_bytes(), OTHER, manifest))
+    assert incoming.stage(root, staging, digest, stand_in=True)["state"] == "staged"
+    assert sorted(slots.status(root)["slots"]["a"]["signers"]) == sorted([KEY.id, OTHER.id])
+
+
+def test_a_bundle_for_another_target_is_refused(root: Path) -> None:
+    Trust((KEY.public.raw,), target="boards").write(root)
+    _refused(root, "refused", family="others", target="other")
+    assert _stage(root)["state"] == "staged"
+
+
+def test_a_commit_raises_the_floor_and_nothing_older_comes_back(root: Path) -> None:
+    digest = _stage(root, version=1)["digest"]
+    slots.begin_trial(root, digest)
+    slots.commit(root)
+    digest = _stage(root, version=3, floor=2)["digest"]
+    slots.begin_trial(root, digest)
+    assert slots.status(root)["trust"]["floor"] == 0
+    slots.commit(root)
+    assert slots.status(root)["trust"]["floor"] == 2
+    _refused(root, "version", version=1)
+    with pytest.raises(RunnerError, match="below this device's floor"):
+        slots.rollback(root)
+    assert slots.status(root)["current"] == "b"
+
+
+def test_trust_is_changed_by_verb(bare: Bare, root: Path) -> None:
+    found = bare.ask("slots", "trust", root, "--pin", KEY.public.raw.hex(), "--floor", 3, "--target", "x").document
+    assert (found["keys"][0]["id"], found["floor"], found["target"]) == (KEY.id, 3, "x")
+    for argv in (("--floor", 2), ("--threshold", 2), ("--revoke", KEY.id), ("--pin", "00" * 32), ("--pin", "zz")):
+        assert bare.ask("slots", "trust", root, *argv).document["kind"] == "usage"
+    assert bare.ask("slots", "trust", root).document == found
+    rotated = bare.ask("slots", "trust", root, "--pin", OTHER.public.raw.hex(), "--revoke", KEY.id).document
+    assert [key["id"] for key in rotated["keys"]] == [OTHER.id]
+    assert bare.ask("slots", "trust", root, "--pin", KEY.public.raw.hex()).document["kind"] == "trust"
+    assert bare.ask("slots", "trust", root, "--floor", 2, "--lower-floor").document["floor"] == 2
+
+
+def test_of_hundreds_of_mutated_bundles_none_reaches_a_slot(root: Path) -> None:
+    _stage(root)
+    before, choose = slots.status(root)["slots"], random.Random(6)
+    for i in range(300):
+        staging, digest = _bundle(root, version=1)
+        path = staging / ("manifest.sig" if i % 3 == 0 else "manifest.json")
+        raw = bytearray(path.read_bytes())
+        raw[choose.randrange(len(raw))] ^= 1 << choose.randrange(8)
+        path.write_bytes(raw)
+        # Also where the host claims the digest of what it changed.
+        digest = hashlib.sha256((staging / "manifest.json").read_bytes()).hexdigest() if i % 2 else digest
+        with pytest.raises(RunnerError) as caught:
+            incoming.stage(root, staging, digest, offered=[KEY.public.raw], stand_in=True)
+        assert caught.value.kind in ("signature", "trust")
+    assert slots.status(root)["slots"] == before
+
+
+def test_one_flash_at_a_time_and_a_dead_host_is_forgotten(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slots.take_lease(root, "mine", "me@here", 120)
+    with pytest.raises(RunnerError, match=r"'me@here' is flashing it, and may for 1[12].* s more") as caught:
+        slots.take_lease(root, "theirs", "you@there", 120)
+    assert caught.value.kind == "leased"
+    with pytest.raises(RunnerError, match="is flashing it"):
+        _stage(root)
+    now_s = boot._now_s()
+    monkeypatch.setattr(boot, "_now_s", lambda: now_s + 121)
+    assert slots.take_lease(root, "theirs", "you@there", 120)["lease"]["holder"] == "you@there"
+    assert not slots.release(root, "mine")["changed"]
+    assert slots.release(root, "theirs")["changed"]
+    assert lease.shown(root) is None
