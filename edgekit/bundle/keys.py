@@ -58,6 +58,12 @@ class KeyStore:
         """The user's own keys by name, their public halves."""
         return {name: self._half(name) for name in self._names()}
 
+    def public(self, name: str) -> PublicKey:
+        """The public half of the user's key of that name, or the key in a file `NAME.pub`. Raises what `get` does."""
+        if name.endswith(".pub"):
+            return _read_public(Path(name))
+        return self.get(name).public
+
     def trust(self, path: Path) -> PublicKey:
         """Copy a public key into the store, so that what it signed can be opened. Raises UsageError if it is none."""
         key = _read_public(path)

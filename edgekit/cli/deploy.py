@@ -73,6 +73,8 @@ def _flash_one(bundle: Bundle, device: Destination, runtime: str | None, no_comm
         )
         return
     typer.echo(f"{bundle.manifest.name} for {bundle.manifest.target}: {state} on {device.name} ({installed.slot})")
+    if installed.pinned:
+        note(f"{device.name} trusted nobody yet: from now on it takes what {' '.join(installed.pinned)} signed, alone")
 
 
 def _tell(outcome: Outcome) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from dataclasses import asdict
 from typing import Annotated
 
@@ -12,14 +11,13 @@ import typer
 from edgekit.cache import Cache
 from edgekit.cli import options
 from edgekit.cli.output import note, print_json, print_table, progress
+from edgekit.cli.trust import trust_command
 from edgekit.devices.book import Book, Entry
-from edgekit.devices.device import destination, way_to
+from edgekit.devices.device import way_to
 from edgekit.devices.emulation import registry
 from edgekit.devices.emulation.registry import Card
 from edgekit.devices.emulation.transport import shell
-from edgekit.devices.known_hosts import KnownHosts
-from edgekit.devices.ssh import Ssh
-from edgekit.errors import BootFailed, HostKeyChanged, OptionError
+from edgekit.errors import BootFailed, OptionError
 from edgekit.pipeline.ping import Pong, ping
 from edgekit.specs.catalog import Catalog
 from edgekit.specs.spec import parse
@@ -38,6 +36,7 @@ group = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     app.add_typer(group, name="device")
+    group.command("trust")(trust_command)
 
 
 @group.command("add")
@@ -154,34 +153,6 @@ def shell_command(
 def logs_command(name: Running) -> None:
     """What the device's console said."""
     typer.echo(registry.console(name), nl=False)
-
-
-@group.command("trust")
-def trust_command(
-    device: NameOrUrl,
-    fingerprint: Annotated[
-        str | None, typer.Option("--fingerprint", metavar="SHA256:…", help="Trust this key only, and ask nothing.")
-    ] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="In place of the key that was known before.")] = False,
-) -> None:
-    """Vouch for a device: from now on it is the one that shows this host key.
-
-    Compare the fingerprint with what the device itself says: `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`.
-    """
-    url = destination(device).url
-    key, store = Ssh(url).host_key(), KnownHosts.of_user()
-    for known in store.keys(key.name):
-        if known != key:
-            note(f"known so far: {known.fingerprint}")
-    if fingerprint is None:
-        typer.echo(f"{url} shows {key.kind} {key.fingerprint}")
-        if not sys.stdin.isatty():
-            raise OptionError("nobody is here to ask", hint=f"edgekit device trust {url} --fingerprint SHA256:…")
-        typer.confirm("Is that what the device itself says?", abort=True)
-    elif fingerprint != key.fingerprint:
-        raise HostKeyChanged(f"{url} shows {key.fingerprint}, not {fingerprint}", hint="look at the device itself")
-    store.keep(key, replace=replace)
-    typer.echo(f"{key.name} is trusted: {key.fingerprint}")
 
 
 def _shown(card: Card) -> dict[str, object]:

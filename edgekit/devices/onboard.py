@@ -144,6 +144,8 @@ def _error(url: str, document: dict[str, Any], failure: type[EdgekitError]) -> E
             return Incompatible(message, hint="install it there, or leave it to us: --runtime auto")
         case "memory":
             return failure(message, hint=MEMORY)
+        case "state":
+            return failure(message, hint=f"edgekit status --device {url}")
         case "usage":
             return failure(message, hint="edgekit probe --help")
         case "data" | "load" | "run":

@@ -55,7 +55,14 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
         folder = write_slot(tmp_path / "bundles" / name, format, name=name, arch=arch, **changes)
         digest = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
         files = tuple(SimpleNamespace(bytes=path.stat().st_size) for path in folder.rglob("*") if path.is_file())
-        said = {"format": format, "arch": arch, "target": "some-board", "versions": VERSIONS, "files": files}
+        said = {
+            "format": format,
+            "arch": arch,
+            "target": "some-board",
+            "family": "some",
+            "versions": VERSIONS,
+            "files": files,
+        }
         return HandMade(folder, SimpleNamespace(**said), digest)
 
     return make
