@@ -83,7 +83,7 @@ def test_throughput_is_told_for_one_combination(command: Command, bare: Path, sm
     (found,) = ended.document["throughput"]
     assert (found["instances"], found["threads"], found["batch"]) == (2, 1, 1)
     assert found["samples_per_s"] > 0
-    assert 1 <= found["duration_s"] < 10
+    assert found["duration_s"] >= 1
 
 
 @pytest.mark.parametrize(
