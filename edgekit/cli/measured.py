@@ -50,7 +50,8 @@ def as_rows(measured: Measurement) -> list[Row]:
             for name in PERCENTILES
             if (value := getattr(latency, f"{name}_ns")) is not None
         ]
-        rows.append(("timed", f"{latency.count:,} inferences in {len(measured.processes)} processes"))
+        processes = "1 process" if len(measured.processes) == 1 else f"{len(measured.processes)} processes"
+        rows.append(("timed", f"{latency.count:,} inferences in {processes}"))
     elif latency.reason:
         rows.append(("latency is", f"not measured: {latency.reason}"))
     if latency.between_runs is not None:

@@ -56,7 +56,9 @@ def probe_command(
         float | None, typer.Option("--min-duration", min=0.0, help="Seconds to time, at least.")
     ] = None,
     processes: Annotated[int, typer.Option("--processes", min=1, help="Each loads the model anew.")] = 3,
-    threads: Annotated[int, typer.Option("--threads", min=1, help="Threads that the runtime may use.")] = 1,
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, max=256, help="Threads that the runtime may use; default: 1.")
+    ] = None,
     cpus: Annotated[str | None, typer.Option("--cpus", metavar="0,1,…", help="Cores that it may run on.")] = None,
     cool_down: Annotated[float, typer.Option("--cool-down", min=0.0, help="Seconds to wait for, at most.")] = 60.0,
     meter: Annotated[str | None, typer.Option("--meter", metavar="NAME", help="A plug-in that reads energy.")] = None,
@@ -77,6 +79,10 @@ def probe_command(
     if (trace and not by_operator) or (instances and not sustained):
         raise OptionError("--trace goes with --operators, --instances with --throughput")
     _check_alone(by_operator or sustained, out=out, cpus=cpus, meter=meter, min_count=min_count)
+    if sustained and not instances and threads:
+        raise OptionError("--throughput tries every number of threads", hint="--instances N, for one combination")
+    if sustained and min_duration is not None and min_duration < 1:
+        raise OptionError("--throughput lasts a second at least", hint="--min-duration 1")
     if by_operator and min_duration is not None:
         raise OptionError("--operators traces a number of inferences", hint="leave out --min-duration")
     for file in (out, trace):
@@ -97,16 +103,16 @@ def probe_command(
         with progress(f"probe {device}") as watch, subject(device, model, runtime) as found:
             few = choose(found, LOOK)
             if by_operator:
-                traced = operators(found.installation, few, threads=threads)
+                traced = operators(found.installation, few, threads=threads or 1)
             elif instances:
-                swept = Sweep((throughput(found.installation, few, threads, instances, lasting),))
+                swept = Sweep((throughput(found.installation, few, threads or 1, instances, lasting),))
             else:
                 swept = sweep(found.installation, few, lasting, tell=lambda words: watch("throughput", words))
         _show_operators(traced, trace, json) if by_operator else _show_sweep(swept, json)
         return
     given = {"min_count": min_count, "min_duration_s": min_duration, "cpus": _cores(cpus), "meter": meter}
     stated = {name: value for name, value in given.items() if value is not None}
-    stated |= {"plan": plan, "processes": processes, "threads": threads, "cool_down_s": cool_down}
+    stated |= {"plan": plan, "processes": processes, "threads": threads or 1, "cool_down_s": cool_down}
     wanted = parse(Probe, stated, "the command line")
     with _telling(device) as tell:
         shards = shards_in(Cache.default().made(), tell)

@@ -73,19 +73,7 @@ def background(argv: Sequence[str], folder: Path, *, env: Mapping[str, str] | No
     cannot be started, or ends early, says so in the file only. Raises CommandFailed if there is no shell.
     """
     log = folder / "log"
-    try:
-        with log.open("wb") as said:
-            process = subprocess.Popen(
-                ["/bin/sh", "-c", WATCHED, str(folder), *argv],
-                stdin=subprocess.PIPE,
-                stdout=said,
-                stderr=said,
-                env={**os.environ, **env} if env else None,
-                start_new_session=True,
-            )
-    except (OSError, ValueError) as error:
-        raise CommandFailed(f"'{argv[0]}' could not be started: {error}") from error
-    with process:
+    with _started(["/bin/sh", "-c", WATCHED, str(folder), *argv], log, env) as process:
         try:
             yield log
         finally:
@@ -101,19 +89,7 @@ def attended(
     What it says goes to the file `log`. After `grace` seconds to end in, nothing of its process group is left.
     Raises CommandFailed if it does not start.
     """
-    try:
-        with log.open("wb") as said:
-            process = subprocess.Popen(
-                argv,
-                stdin=subprocess.PIPE,
-                stdout=said,
-                stderr=said,
-                env={**os.environ, **env} if env else None,
-                start_new_session=True,
-            )
-    except (OSError, ValueError) as error:
-        raise CommandFailed(f"'{argv[0]}' could not be started: {error}") from error
-    with process:
+    with _started(argv, log, env) as process:
         try:
             yield process
         finally:
@@ -181,6 +157,22 @@ def _read(descriptor: int, buffer: bytearray) -> bool:
     buffer += chunk
     del buffer[:-KEPT_BYTES]
     return bool(chunk)
+
+
+def _started(argv: Sequence[str], log: Path, env: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
+    """A program of a process group of its own, that says everything into `log`. Raises CommandFailed."""
+    try:
+        with log.open("wb") as said:
+            return subprocess.Popen(
+                argv,
+                stdin=subprocess.PIPE,
+                stdout=said,
+                stderr=said,
+                env={**os.environ, **env} if env else None,
+                start_new_session=True,
+            )
+    except (OSError, ValueError) as error:
+        raise CommandFailed(f"'{argv[0]}' could not be started: {error}") from error
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:

@@ -56,9 +56,18 @@ def _busy(processes: Sequence[Process], threads: int, cores: int) -> Iterator[st
 
 
 def _waiting(processes: Sequence[Process]) -> Iterator[str]:
-    waited = [span.waited for process in processes for span in process.watched if span.waited is not None]
-    if waited and np.mean(waited) > WAITED_SHARE:
-        yield f"the program waited for a core {np.mean(waited):.0%} of the time"
+    """By the length of the spans: the last one of a process may be short."""
+    waited, lengths = [], []
+    for process in processes:
+        began = 0
+        for span in process.watched:
+            if span.waited is not None:
+                waited.append(span.waited)
+                lengths.append(max(1, span.at_ns - began))
+            began = span.at_ns
+    share = float(np.average(waited, weights=lengths)) if waited else 0.0
+    if share > WAITED_SHARE:
+        yield f"the program waited for a core {share:.0%} of the time"
 
 
 def _throttled(processes: Sequence[Process]) -> Iterator[str]:
@@ -97,6 +106,9 @@ def _trends(processes: Sequence[Process], latency_ns: Array) -> Iterator[str]:
         times, start = latency_ns[start : start + process.count], start + process.count
         third = len(times) // 3
         if len(times) < TREND_COUNT:
+            if not process.steady:
+                yield "the times had not settled when the warm-up ended, and too few were timed to tell a trend"
+                return
             continue
         first, last = (float(np.median(part)) for part in (times[:third], times[-third:]))
         if abs(last - first) > TREND * first:

@@ -23,7 +23,7 @@ A = TypeVar("A", bound=Loaded)
 START_S = 120.0
 """Time limit of importing a runtime and loading a model."""
 INFERENCE_S = 5.0
-"""Time limit of one inference, on average: what a large float model takes on the smallest board."""
+"""Time limit of one inference, on average. A model that is slower is none for a device."""
 EMULATED_START_S = 300.0
 EMULATED_INFERENCE_S = 10.0
 """On an emulated device: importing a runtime takes half a minute there, a float inference six seconds."""

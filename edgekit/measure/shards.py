@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +16,7 @@ from edgekit.atomic import write
 from edgekit.cache import Cache, digest_of
 from edgekit.errors import EdgekitError, ProbeError
 from edgekit.ir.measurement import Array
+from edgekit.measure.store import packed
 from edgekit.samples import Samples
 
 Outputs = Mapping[str, Array]
@@ -107,7 +106,7 @@ class _Run:
             if len(array) != count:
                 raise ProbeError(f"'{name}' came with {len(array)} rows for {count} samples")
         if self.shards.keep:
-            write(self.shards.keep / f"{self.done}.npz", _packed(part))
+            write(self.shards.keep / f"{self.done}.npz", packed(part))
         self.parts[self.done] = part
         return part
 
@@ -138,14 +137,6 @@ def _kept(keep: Path | None) -> Iterator[tuple[int, Outputs]]:
     for path in sorted(keep.glob("*.npz")) if keep else ():
         with contextlib.suppress(*DAMAGED), np.load(path, allow_pickle=False) as file:
             yield int(path.stem), dict(file)
-
-
-def _packed(part: Outputs) -> bytes:
-    file = io.BytesIO()
-    # Not `allow_pickle=False`: numpy 1 takes that for one more array. `_kept` refuses pickles.
-    named: dict[str, Any] = dict(part)
-    np.savez(file, **named)
-    return file.getvalue()
 
 
 def _forget(keep: Path | None) -> None:

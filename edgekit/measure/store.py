@@ -56,10 +56,10 @@ def save(measurement: Measurement, path: Path) -> None:
     Arrays: `labels`, `latency_ns`, and `output/<name>` for every output.
     """
     arrays = {"labels": measurement.labels, "latency_ns": measurement.latency_ns}
-    packed = _packed(arrays | {OUTPUT + name: array for name, array in measurement.outputs.items()})
+    content = packed(arrays | {OUTPUT + name: array for name, array in measurement.outputs.items()})
     record = _Record(
         schema_version=1,
-        arrays_sha256=sha256(packed).hexdigest(),
+        arrays_sha256=sha256(content).hexdigest(),
         samples_digest=measurement.samples_digest,
         load_ns=measurement.load_ns,
         first_ns=measurement.first_ns,
@@ -76,7 +76,7 @@ def save(measurement: Measurement, path: Path) -> None:
     )
     written = json.dumps(record.model_dump(by_alias=True, mode="json"), indent=2, sort_keys=True) + "\n"
     # The record goes last: it names the arrays it belongs to.
-    write(_ending(path, ".npz"), packed)
+    write(_ending(path, ".npz"), content)
     write(_ending(path, ".json"), written.encode())
 
 
@@ -113,7 +113,7 @@ def _ending(path: Path, ending: str) -> Path:
     return stem.with_name(stem.name + ending)
 
 
-def _packed(arrays: Mapping[str, Array]) -> bytes:
+def packed(arrays: Mapping[str, Array]) -> bytes:
     file = io.BytesIO()
     # Not `allow_pickle=False`: numpy 1 takes that for one more array. `load` refuses pickles.
     named: dict[str, Any] = dict(arrays)

@@ -33,7 +33,7 @@ TRIED = "tried.json"
 """What was tried, for people: modules left in float, and what it cost."""
 GAIN = 0.98
 """Float is chosen only where it takes less than this share: a smaller gain is noise."""
-PROBE = Probe(min_count=256, min_duration_s=1.0)
+PROBE = Probe(min_count=256, min_duration_s=1.0, processes=1)
 ROUNDS = 3
 """Candidates take turns so often on this machine, and each one's best time counts: others are at work here too."""
 

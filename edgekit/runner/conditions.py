@@ -41,12 +41,6 @@ def quick(root: Path = ROOT) -> dict[str, Any]:
     }
 
 
-def hottest_c(root: Path = ROOT) -> float | None:
-    """The hottest sensor, by `quick`, and where Linux has none by a program of the board; None without a sensor."""
-    found: float | None = quick(root)["temperature_c"]
-    return max(conditions(root)["temperature_c"].values(), default=None) if found is None else found
-
-
 @lru_cache(maxsize=1)
 def _opened(root: Path) -> tuple[dict[str, Kept], list[Kept]]:
     """The files of `quick`: all clocks, and as many sensors as can be read in time, the hottest first."""

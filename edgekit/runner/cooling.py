@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from .conditions import hottest_c
+from .conditions import conditions
 from .sysfs import ROOT
 
 NEAR_C = 1.0
 """Sensors count in whole degrees on some boards."""
-PERIOD_S = 0.5
+PERIOD_S = 1.0
 
 
 def cool_down(to_c: float, limit_s: float, root: Path = ROOT) -> bool | None:
@@ -20,10 +20,11 @@ def cool_down(to_c: float, limit_s: float, root: Path = ROOT) -> bool | None:
     """
     deadline = time.monotonic() + limit_s
     while True:
-        now_c = hottest_c(root)
-        if now_c is None:
+        # The sensors that `to_c` was read from: a look between inferences reads only some of them.
+        sensors = conditions(root)["temperature_c"]
+        if not sensors:
             return None
-        if now_c <= to_c + NEAR_C:
+        if max(sensors.values()) <= to_c + NEAR_C:
             return True
         left_s = deadline - time.monotonic()
         if left_s <= 0:

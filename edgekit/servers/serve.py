@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import os
 import shutil
 import socket
 import subprocess
@@ -26,6 +27,8 @@ START_S = 120.0
 """To import a runtime, and to load the model."""
 GRACE_S = 8.0
 LOOK_S = 0.1
+ROOM = 30
+SHORT = "/tmp"  # noqa: S108 only a folder of our own is made in it
 SHOWN = 3
 """Lines of its log that an error shows."""
 PACKAGES = (Path(__file__).parents[1] / "runner", Path(__file__).parent / "inside")
@@ -76,7 +79,7 @@ def serving(bundle: Bundle, server: str, ports: Ports, cache: Cache, tell: Calla
     with contextlib.ExitStack() as stack:
         with storage_errors(Path(tempfile.gettempdir())):
             # Where it was told to end, the server removes the folder itself.
-            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
+            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=_short(), ignore_cleanup_errors=True)))
             for package in PACKAGES:
                 shutil.copytree(package, scratch / package.name, ignore=shutil.ignore_patterns("__pycache__"))
             bundle.extract(scratch / "slot")
@@ -92,6 +95,11 @@ def serving(bundle: Bundle, server: str, ports: Ports, cache: Cache, tell: Calla
             grpc_url=f"grpc://{HOST}:{ports.grpc}/{quote(name)}",
             process=started,
         )
+
+
+def _short() -> str | None:
+    """A folder for sockets: the name of one has 107 bytes (Linux, unix(7)), of which Triton's workspace takes 60."""
+    return SHORT if len(tempfile.gettempdir()) > ROOM and os.access(SHORT, os.W_OK) else None
 
 
 def _check_free(flag: str, port: int) -> None:

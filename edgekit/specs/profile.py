@@ -85,7 +85,7 @@ class Probe(Spec):
     min_duration_s: Real = Field(default=PLANS["quick"][1], ge=0)
     processes: Whole = Field(default=3, gt=0)
     """The model is loaded anew in each, and each times its share."""
-    threads: Whole = Field(default=1, gt=0)
+    threads: Whole = Field(default=1, gt=0, le=256)
     cpus: tuple[Whole, ...] | None = None
     """The cores it may run on; all of them if not given."""
     cool_down_s: Real = Field(default=60.0, ge=0)

@@ -42,7 +42,9 @@ def serving(places: dict[str, str], tmp: Path, *argv: object) -> Iterator[tuple[
         assert command.stdout is not None
         said, _, _ = select.select([command.stdout], [], [], READY_S)
         assert said, "it did not get ready"
-        yield command, command.stdout.readline()
+        line = command.stdout.readline()
+        assert line, command.communicate()[1]
+        yield command, line
     finally:
         command.kill()
         command.communicate()
@@ -101,10 +103,10 @@ def test_any_bundle_is_served_and_described_in_json(
 
 
 def test_killed_without_a_word_it_takes_its_server_with_it(
-    bundle: Bundle, places: dict[str, str], tmp_path: Path
+    built: Built, bundle: Bundle, places: dict[str, str], tmp_path: Path
 ) -> None:
     options, chosen = ports()
-    with serving(places, tmp_path / "tmp", bundle.path, "--server", "mlserver", *options) as (command, _):
+    with serving(places, tmp_path / "tmp", built.bundle, "--server", "mlserver", *options) as (command, _):
         pass
     del command
     deadline = time.monotonic() + 15

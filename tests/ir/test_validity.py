@@ -137,3 +137,14 @@ def test_a_trend_is_one_of_a_process_and_not_between_processes() -> None:
 def test_every_reason_is_told() -> None:
     reason = _reason(_process(watched=_spans([3.9] * 4), cooled=False), min_count=1000) or ""
     assert [part.split()[0] for part in reason.split("; ")] == ["too", "the", "the"]
+
+
+def test_a_run_too_short_to_tell_a_trend_must_have_settled() -> None:
+    few = _steady(20)
+    assert "had not settled" in (_reason(_process(20, steady=False), few, min_count=20) or "")
+    assert _reason(_process(20), few, min_count=20) is None
+
+
+def test_a_short_last_span_weighs_as_little_as_it_is_long() -> None:
+    spans = (Watched(at_ns=1000, count=1, others_cores=0.0, waited=0.0), Watched(1010, 2, 0.0, 0.9))
+    assert _reason(_process(watched=spans)) is None

@@ -9,7 +9,7 @@ import pytest
 
 from edgekit.ir.measurement import Conditions
 from edgekit.runner import conditions as module
-from edgekit.runner.conditions import conditions, hottest_c, quick
+from edgekit.runner.conditions import conditions, quick
 from tests.runner.board import plant
 
 CPUFREQ = "sys/devices/system/cpu/cpufreq"
@@ -41,7 +41,6 @@ def test_a_look_has_every_clock_and_the_hottest_sensor(tmp_path: Path) -> None:
 
 def test_a_look_at_a_machine_without_sensors_finds_nothing(tmp_path: Path) -> None:
     assert quick(tmp_path) == {"clock_mhz": {}, "temperature_c": None}
-    assert hottest_c(tmp_path) is None
 
 
 def test_a_look_takes_less_than_300_microseconds_on_a_phone_with_ninety_sensors(tmp_path: Path) -> None:
