@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from edgekit.bundle.manifest import MANIFEST, Manifest
 from edgekit.devices.answers import Moved, SelfTest, Status
+from edgekit.devices.engine import build_engine, note
 from edgekit.devices.fit import check_fit, content_bytes
 from edgekit.devices.onboard import QUICK_S, Runner, put_runner
 from edgekit.devices.packs.equip import any_python, equip
@@ -32,6 +33,8 @@ class Installation:
     digest: str
     committed: bool
     """Whether it was served already when it was flashed; else it is a trial."""
+    note: str | None = None
+    """What a person must be told of it."""
 
     @property
     def transport(self) -> Transport:
@@ -55,11 +58,12 @@ def flash(bundle: Bundle, device: Transport, runtime: str = "auto") -> Installat
     runner, _ = put_runner(device, interpreter)
     installation = _stage(runner, bundle)
     try:
-        _self_test(installation)
+        engine = build_engine(runner, installation.slot, manifest)
+        result = _self_test(installation)
     except BaseException:
         _drop(installation)
         raise
-    return installation
+    return replace(installation, note=note(engine, result))
 
 
 def commit(installation: Installation) -> None:
@@ -142,13 +146,13 @@ def _push(bundle: Bundle, device: Transport, staging: PurePosixPath) -> None:
             device.push(path, staging / path.relative_to(folder).as_posix())
 
 
-def _self_test(installation: Installation) -> None:
+def _self_test(installation: Installation) -> SelfTest:
     result = installation.runner.ask(
         SelfTest, "selftest", installation.slot, timeout=SELFTEST_S, failure=SelfTestFailed
     )
     wrong = [name for name, found in result.outputs.items() if found.worst is None or found.worst > found.allowed]
     if result.passed:
-        return
+        return result
     found = result.outputs[wrong[0]]
     worst = "is not finite" if found.worst is None else f"differs by {found.worst:.4g}, {found.allowed:.4g} is allowed"
     raise SelfTestFailed(

@@ -95,6 +95,7 @@ def _build(manifest: Manifest, slot: Path, folder: Path, here: Parts, limit_s: f
             return why
         (partial / BUILT).write_text(json.dumps({**parts_of(slot), **here}, sort_keys=True), "utf-8")
         sync(partial)
+        shutil.rmtree(folder, ignore_errors=True)
         partial.replace(folder)
         sync_one(folder.parent)
         return None
