@@ -137,6 +137,24 @@ class Difference(Spec):
 class SelfTest(Spec):
     passed: bool
     outputs: Mapping[str, Difference]
+    provider: str | None
+    """What ran the model, as targets name it: `tensorrt`, `cuda`, `cpu`; None where a runtime has no choice."""
+    planned_provider: str | None
+    """What its engine plan wants; None without one."""
+
+
+class Engine(Spec):
+    """What became of the TensorRT engine of a slot's model."""
+
+    engine: str | None
+    """Its folder."""
+    built: bool
+    """Whether it was now; else it was there."""
+    seconds: float
+    tensorrt: str | None
+    gpu: str | None
+    why: str | None
+    """There is none."""
 
 
 class Loaded(Spec):
@@ -149,6 +167,9 @@ class Loaded(Spec):
     """What the process held before the model was loaded."""
     model_sha256: str
     runtime: str
+    provider: str | None
+    """As `SelfTest`'s, and the next."""
+    planned_provider: str | None
     threads: int
     count: int
     info: Info

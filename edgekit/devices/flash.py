@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgekit.bundle.manifest import MANIFEST, Manifest
 from edgekit.devices.answers import Moved, SelfTest, Status, Trusted
+from edgekit.devices.engine import build_engine, building_s, note
 from edgekit.devices.fit import check_fit, content_bytes
 from edgekit.devices.leased import leased
 from edgekit.devices.onboard import QUICK_S, Runner, put_runner
@@ -41,6 +42,8 @@ class Installation:
     """Whether it was served already when it was flashed; else it is a trial."""
     pinned: tuple[str, ...] = ()
     """Ids of its signers, if the device trusted nobody before: from now on it trusts them."""
+    note: str | None = None
+    """What a person must be told of it."""
 
     @property
     def transport(self) -> Transport:
@@ -63,13 +66,15 @@ def flash(bundle: Bundle, device: Transport, runtime: str = "auto", deadline_s: 
     interpreter = equip(device, manifest.format, manifest.versions, runtime, content_bytes(manifest))
     runner, _ = put_runner(device, interpreter)
     with leased(runner) as (token, found):
-        moved = stage(bundle, runner, token, found, keep_s=SELFTEST_S)
+        moved = stage(bundle, runner, token, found, keep_s=SELFTEST_S + building_s(manifest))
         committed = moved.state == "committed"
         installation = Installation(runner, PurePosixPath(moved.slot), bundle.identity, committed, moved.pinned)
         try:
+            engine = build_engine(runner, installation.slot, manifest)
             # What is on trial or served has passed it before.
+            if engine or moved.state == "staged":
+                installation = replace(installation, note=note(engine, _self_test(installation)))
             if moved.state == "staged":
-                _self_test(installation)
                 _ask_slots(runner, "trial", bundle.identity, "--deadline", deadline_s, "--lease", token)
         except BaseException:
             _drop(installation, token)
@@ -153,13 +158,13 @@ def _nothing(device: Transport) -> DeviceError:
     return DeviceError(f"{device.url}: nothing is installed", hint=f"edgekit flash BUNDLE --device {device.url}")
 
 
-def _self_test(installation: Installation) -> None:
+def _self_test(installation: Installation) -> SelfTest:
     result = installation.runner.ask(
         SelfTest, "selftest", installation.slot, timeout=SELFTEST_S, failure=SelfTestFailed
     )
     wrong = [name for name, found in result.outputs.items() if found.worst is None or found.worst > found.allowed]
     if result.passed:
-        return
+        return result
     found = result.outputs[wrong[0]]
     worst = "is not finite" if found.worst is None else f"differs by {found.worst:.4g}, {found.allowed:.4g} is allowed"
     raise SelfTestFailed(

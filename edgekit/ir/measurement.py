@@ -31,6 +31,15 @@ class Environment:
     threads: int | None
     host_stand_in: bool
     """True when the machine that built the model stood in for the target."""
+    provider: str | None = None
+    """What ran the model, as targets name it: `tensorrt`, `cuda`, `cpu`; None where a runtime has no choice."""
+    planned_provider: str | None = None
+    """What its engine plan wants; None without one."""
+
+    @property
+    def missed_provider(self) -> str | None:
+        """The provider that the plan wants, if another ran the model."""
+        return None if self.provider == self.planned_provider else self.planned_provider
 
 
 @dataclass(frozen=True)

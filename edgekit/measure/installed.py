@@ -170,4 +170,6 @@ def _environment(facts: Loaded, kind: DeviceKind) -> Environment:
         python=info.python,
         threads=facts.threads,
         host_stand_in=kind == "local",
+        provider=facts.provider,
+        planned_provider=facts.planned_provider,
     )

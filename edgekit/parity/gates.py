@@ -120,6 +120,9 @@ def _decide(reading: Estimate, bound: Bound) -> Outcome:
 
 def _certainty(name: str, reading: Estimate, bound: Bound, facts: Facts) -> str:
     """On how many samples an estimate stands, and what they make certain."""
+    if name == "fallback_share" and _all_fell_back(facts):
+        wanted = facts.comparison.candidate.environment.missed_provider
+        return f" (the device ran all of it on its CPU: neither '{wanted}' nor any other GPU provider works there)"
     if name not in ("accuracy_drop", "agreement"):
         return ""
     on = f" on {facts.comparison.samples:,} samples"
@@ -144,8 +147,17 @@ def _read(name: str, bound: Bound, facts: Facts) -> Estimate | _Unread:
             return _against_float(facts)
         case "smaller":
             return _exact(facts.size_ratio)
+        case "fallback_share" if _all_fell_back(facts):
+            return _exact(1.0)
         case _:
             return _exact(getattr(facts, name))
+
+
+def _all_fell_back(facts: Facts) -> bool:
+    """Whether a device with a GPU ran the model on its CPU. A host that stands in, or an emulated device, has none."""
+    where = facts.comparison.candidate.environment
+    real = facts.device == "real" and not where.host_stand_in
+    return real and where.missed_provider is not None and where.provider == "cpu"
 
 
 def _exact(value: float) -> Estimate:

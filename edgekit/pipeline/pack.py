@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgekit import __version__
-from edgekit.bundle.archive import Bundle, pack
+from edgekit.backends.onnx.engine import PLAN, engine_plan
+from edgekit.bundle.archive import Bundle, Source, pack
 from edgekit.bundle.manifest import Data as DataRecord
 from edgekit.bundle.manifest import Description, Facts, Golden, Step
 from edgekit.bundle.signing import SigningKey
@@ -34,9 +35,13 @@ EMULATION.md's worst case over the three runtimes is 0.25 on a range of 15.4 (on
 
 def pack_bundle(compilation: Compilation, compiled: Compiled, key: SigningKey, out: Path) -> Bundle:
     """The bundle, written into `out` under the order's name. Raises StorageError."""
-    files = {path.name: path for path in compiled.artifact.files}
+    files: dict[str, Source] = {path.name: path for path in compiled.artifact.files}
     golden = compiled.golden
     files |= {f"golden/{path.relative_to(golden).as_posix()}": path for path in sorted(golden.rglob("*.npy"))}
+    order = compilation.order
+    plan = engine_plan(compiled.artifact, order.profile.precision, order.target, order.runtime)
+    if plan:
+        files[PLAN] = plan
     return pack(describe(compilation, compiled), files, key, out / f"{compilation.order.name}.edgekit")
 
 

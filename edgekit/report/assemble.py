@@ -74,7 +74,7 @@ def report(
         backend=backend,
         device=device,
         host_stand_in=comparison.candidate.environment.host_stand_in,
-        warnings=(*_stand_in(target, candidate), *unlike, *remarks) or None,
+        warnings=(*_stand_in(target, candidate), *_other_provider(candidate), *unlike, *remarks) or None,
         gates=tuple(Gate(**asdict(gate)) for gate in gates),
         artifact=artifact,
         reference=_endpoint(comparison, comparison.reference),
@@ -133,6 +133,16 @@ def _stand_in(target: Target, candidate: EndpointRecord) -> tuple[str, ...]:
     other = f"the device is another target's, this one's has a {emulation.qemu_cpu}"
     why = emulation.stands_in if core == emulation.qemu_cpu else other
     return (f"AN EMULATED {core.upper()} STOOD IN FOR {target.title.upper()}: {why}.",) if why else ()
+
+
+def _other_provider(candidate: EndpointRecord) -> tuple[str, ...]:
+    """That a device ran the model elsewhere than it was built for. Of a host that stands in that is known already."""
+    where = candidate.environment
+    if candidate.kind != "device" or where.missed_provider is None:
+        return ()
+    return (
+        f"IT RAN ON {(where.provider or 'unknown').upper()}, NOT ON {where.missed_provider.upper()}: flash says why.",
+    )
 
 
 def _cost(comparison: Comparison, profile: Profile, target: Target, training_s: float) -> CostRecord | None:

@@ -37,6 +37,8 @@ SCALAR_TYPES = {
 class ExecuTorchNative:
     """ExecuTorch's C++ runtime. The library checks types and shapes of what the program takes and gives."""
 
+    provider: str | None = None
+
     def __init__(self, library: Path) -> None:
         self._library = ctypes.CDLL(str(library))
         self._library.edgekit_load.restype = ctypes.c_void_p

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import RunnerError
+from .plan import Plan, read_plan
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,9 @@ class Manifest:
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     tolerance: float
+    plan: Plan | None = None
+    engine: Path | None = None
+    """The folder of what was built by the plan on this device, if it was."""
 
 
 def read_manifest(slot: Path) -> Manifest:
@@ -55,6 +59,9 @@ def no_options(manifest: Manifest) -> None:
 
 
 def _manifest(slot: Path, written: dict[str, Any]) -> Manifest:
+    from .engines import found
+
+    plan = read_plan(slot)
     return Manifest(
         format=written["format"],
         model=slot / _inside(written["model"][0]),
@@ -62,6 +69,8 @@ def _manifest(slot: Path, written: dict[str, Any]) -> Manifest:
         inputs=tuple(map(_tensor, written["signature"]["inputs"])),
         outputs=tuple(map(_tensor, written["signature"]["outputs"])),
         tolerance=written["golden"]["tolerance"],
+        plan=plan,
+        engine=found(slot) if plan else None,
     )
 
 

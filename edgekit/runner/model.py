@@ -28,7 +28,7 @@ class Model:
     call: Call
     facts: dict[str, Any]
     """As the host reads them: load_ns, first_ns, peak_rss_bytes after the first inference, empty_rss_bytes before the
-    model was loaded, model_sha256, runtime, threads, info."""
+    model was loaded, model_sha256, runtime, provider, planned_provider, threads, info."""
 
     @classmethod
     def load(cls, manifest: Manifest, threads: int, first: list[Array], load: Load = load) -> Model:
@@ -37,7 +37,7 @@ class Model:
         Raises RunnerError: runtime, load, or run if its outputs are not what the manifest says.
         """
         info = {**system.info(), "runtimes": installed()}
-        label, runtime = open_runtime(manifest.format)
+        label, runtime = open_runtime(manifest.format, manifest.engine)
         empty_rss_bytes = system.rss_bytes()
         started = perf_counter_ns()
         call = load(runtime, manifest, threads)
@@ -51,6 +51,8 @@ class Model:
             "peak_rss_bytes": system.peak_rss_bytes(),
             "empty_rss_bytes": empty_rss_bytes,
             "runtime": label,
+            "provider": runtime.provider,
+            "planned_provider": manifest.plan.providers[0] if manifest.plan else None,
             "threads": threads,
             "model_sha256": digest_of_file(manifest.model),
             "info": info,

@@ -11,8 +11,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .engines import ENGINE
 from .errors import RunnerError
 from .manifest import no_options
+from .providers import execution_providers, used
 
 if TYPE_CHECKING:
     from .edges import Edges
@@ -33,10 +35,15 @@ DISTRIBUTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "onnx": {"onnxruntime": ()},
     "tflite": {"ai-edge-litert": (), "tflite-runtime": ()},
 }
+ONNX_GPU, TENSORRT = "onnxruntime-gpu", "tensorrt"
+"""What a board with an NVIDIA GPU brings itself: NVIDIA's build of onnxruntime, and TensorRT's own Python module."""
 
 
 class Runtime(Protocol):
     """Imports what it needs when made."""
+
+    provider: str | None
+    """What runs the model that was loaded last, as targets name it, where a runtime has several to choose from."""
 
     def load(self, manifest: Manifest, threads: int) -> Call: ...
 
@@ -54,17 +61,20 @@ def installed() -> dict[str, str | None]:
     return {format: _label(format) for format in DISTRIBUTIONS}
 
 
-def open_runtime(format: str) -> tuple[str, Runtime]:
-    """Name and version of the runtime of a format, and the runtime, imported.
+def open_runtime(format: str, engine: Path | None = None) -> tuple[str, Runtime]:
+    """Name and version of the runtime of a format, and the runtime, imported: TensorRT's own for an `engine` of it.
 
     Raises RunnerError (runtime) if it is not installed or does not import.
     """
     label = _label(format) if format in DISTRIBUTIONS else None
+    if engine and (engine / ENGINE).is_file() and _version(TENSORRT):
+        label = f"{TENSORRT} {_version(TENSORRT)}"
     if label is None:
         needed = " or ".join(DISTRIBUTIONS.get(format, ()))
         raise RunnerError("runtime", f"nothing here runs .{format}" + (f": install {needed}" if needed else ""))
     try:
-        return label, RUNTIMES[format](label.partition(" ")[0])
+        distribution = label.partition(" ")[0]
+        return label, _tensorrt() if distribution == TENSORRT else RUNTIMES[format](distribution)
     except Exception as error:
         raise RunnerError("runtime", f"'{label}' does not import: {error}") from error
 
@@ -90,6 +100,8 @@ def load_errors(manifest: Manifest) -> Iterator[None]:
 
 class ExecuTorch:
     """ExecuTorch's Python runtime."""
+
+    provider: str | None = None
 
     def __init__(self, distribution: str) -> None:
         self._torch = import_module("torch")
@@ -128,11 +140,16 @@ class ExecuTorch:
 
 
 class Onnx:
-    """onnxruntime on the CPU; the manifest's options are session config entries."""
+    """onnxruntime, on the first provider of the engine plan that works, else on the CPU.
+
+    The manifest's options are session config entries.
+    """
+
+    provider: str | None = None
 
     def __init__(self, distribution: str) -> None:
         os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # 1.31 reports to its maker from the import on
-        self._runtime = import_module(distribution)
+        self._runtime = import_module("onnxruntime")  # of the GPU's build too
 
     def load(self, manifest: Manifest, threads: int) -> Call:
         return self._opened(manifest, threads, self._runtime.SessionOptions())[0]
@@ -156,7 +173,9 @@ class Onnx:
         options.graph_optimization_level = self._runtime.GraphOptimizationLevel.ORT_ENABLE_ALL
         for key, value in manifest.options:
             options.add_session_config_entry(key, value)
-        session = self._runtime.InferenceSession(str(manifest.model), options, providers=["CPUExecutionProvider"])
+        providers = execution_providers(manifest.plan, self._runtime.get_available_providers(), manifest.engine)
+        session = self._runtime.InferenceSession(str(manifest.model), options, providers=providers)
+        self.provider = used(session.get_providers())
         run = session.run
         names = [tensor.name for tensor in manifest.inputs]
         outputs = [tensor.name for tensor in manifest.outputs]
@@ -170,6 +189,8 @@ class Onnx:
 
 class TFLite:
     """LiteRT or tflite-runtime, with the XNNPACK delegate that both apply by themselves."""
+
+    provider: str | None = None
 
     def __init__(self, distribution: str) -> None:
         self._distribution = distribution
@@ -227,11 +248,20 @@ def _executorch(distribution: str) -> Runtime:
     return ExecuTorchNative(NATIVE)
 
 
+def _tensorrt() -> Runtime:
+    from .tensorrt_engine import TensorRT
+
+    return TensorRT()
+
+
 RUNTIMES: dict[str, Callable[[str], Runtime]] = {"pte": _executorch, "onnx": Onnx, "tflite": TFLite}
 
 
 def _label(format: str) -> str | None:
-    for distribution, needs in DISTRIBUTIONS[format].items():
+    theirs = DISTRIBUTIONS[format]
+    if format == "onnx":
+        theirs = {ONNX_GPU: (), **theirs, TENSORRT: ()}
+    for distribution, needs in theirs.items():
         versions = [_version(name) for name in (distribution, *needs)]
         if all(versions):
             return f"{distribution} {versions[0]}"

@@ -30,7 +30,8 @@ def selftest(slot: Path, threads: int) -> dict[str, Any]:
         # NaN is not below anything: it fails.
         passed = passed and worst <= allowed
         outputs[tensor.name] = {"worst": worst if math.isfinite(worst) else None, "allowed": allowed}
-    return {"passed": passed, "outputs": outputs}
+    providers = {name: model.facts[name] for name in ("provider", "planned_provider")}
+    return {"passed": passed, "outputs": outputs, **providers}
 
 
 def _difference(stored: Array, golden: Array, tensor: Tensor, tolerance: float) -> tuple[float, float]:

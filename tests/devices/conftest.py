@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -49,19 +50,27 @@ MakeBundle = Callable[..., HandMade]
 
 @pytest.fixture
 def make_bundle(tmp_path: Path) -> MakeBundle:
-    """`make_bundle("name", format="onnx", arch="aarch64", **changes to its manifest)`."""
+    """`make_bundle("name", format="onnx", arch="aarch64", plan={…}, **changes to its manifest)`."""
 
-    def make(name: str, format: str = "onnx", arch: str = "aarch64", **changes: Any) -> HandMade:
-        folder = write_slot(tmp_path / "bundles" / name, format, name=name, arch=arch, **changes)
+    def make(
+        name: str, format: str = "onnx", arch: str = "aarch64", plan: dict[str, Any] | None = None, **changes: Any
+    ) -> HandMade:
+        folder = tmp_path / "bundles" / name
+        if plan:
+            folder.mkdir(parents=True)
+            (folder / "engine.json").write_text(json.dumps(plan))
+        write_slot(folder, format, name=name, arch=arch, **changes)
         digest = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
-        files = tuple(SimpleNamespace(bytes=path.stat().st_size) for path in folder.rglob("*") if path.is_file())
+        paths = [path for path in folder.rglob("*") if path.is_file()]
         said = {
             "format": format,
             "arch": arch,
             "target": "some-board",
             "family": "some",
             "versions": VERSIONS,
-            "files": files,
+            "files": tuple(
+                SimpleNamespace(path=path.relative_to(folder).as_posix(), bytes=path.stat().st_size) for path in paths
+            ),
         }
         return HandMade(folder, SimpleNamespace(**said), digest)
 

@@ -287,3 +287,29 @@ def test_nothing_is_said_of_it_where_no_device_of_the_target_was_probed() -> Non
 def test_true_asks_for_no_more_than_float() -> None:
     gates = Gates.model_validate({"not_slower": True, "smaller": True})
     assert [(name, bound.max) for name, bound in gates.named()] == [("smaller", 1.0), ("not_slower", 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("device", "provider", "stand_in", "outcome", "value"),
+    [
+        ("real", "cpu", False, "failed", 1.0),
+        ("real", "cuda", False, "passed", 0.01),
+        ("real", "tensorrt", False, "passed", 0.01),
+        ("real", "cpu", True, "passed", 0.01),
+        ("emulated", "cpu", False, "passed", 0.01),
+        ("none", "cpu", True, "passed", 0.01),
+    ],
+)
+def test_a_board_that_ran_a_model_for_its_gpu_on_its_cpu_has_fallen_back(
+    device: Device, provider: str, stand_in: bool, outcome: str, value: float
+) -> None:
+    where = replace(environment(host_stand_in=stand_in), provider=provider, planned_provider="tensorrt")
+    result = judged("fallback_share", {"max": 0.02}, facts(on_device(STEADY, environment=where), device=device))
+    assert (result.outcome, result.value) == (outcome, value)
+    assert ("ran all of it on its CPU" in result.meaning) == (outcome == "failed")
+
+
+def test_what_is_built_for_the_cpu_has_not_fallen_back_on_it() -> None:
+    where = replace(environment(), provider="cpu", planned_provider=None)
+    known = facts(on_device(STEADY, environment=where), device="real")
+    assert judged("fallback_share", {"max": 0.02}, known).outcome == "passed"

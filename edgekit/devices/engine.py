@@ -1,0 +1,41 @@
+"""The TensorRT engine of a flashed bundle: built on the device, and what is to be said where there is none."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from edgekit.devices.answers import Engine, SelfTest
+from edgekit.devices.onboard import Runner
+
+if TYPE_CHECKING:
+    from edgekit.bundle.manifest import Manifest
+
+PLAN = "engine.json"
+BUILD_S = 1800.0
+"""TensorRT times many kernels of every layer: a large model takes a Jetson tens of minutes."""
+SPARE_S = 60.0
+"""For the runner beside trtexec, so that it can still say that the limit was reached."""
+
+
+def building_s(manifest: Manifest) -> float:
+    """How long building its engine may take, in seconds: nothing, if the bundle plans none."""
+    return BUILD_S + SPARE_S if any(file.path == PLAN for file in manifest.files) else 0.0
+
+
+def build_engine(runner: Runner, slot: PurePosixPath, manifest: Manifest) -> Engine | None:
+    """Build the engine in the slot's name, unless the device has it already; None if the bundle plans none.
+
+    A device that cannot is no error: `Engine.why`. Raises what `Runner.ask` does.
+    """
+    if not building_s(manifest):
+        return None
+    return runner.ask(Engine, "engine", slot, "--limit", BUILD_S, timeout=BUILD_S + SPARE_S)
+
+
+def note(engine: Engine | None, result: SelfTest) -> str | None:
+    """What a person must be told: the model does not run on what it was built for."""
+    if engine is None or result.provider == result.planned_provider:
+        return None
+    why = engine.why or "its Python has neither onnxruntime-gpu nor tensorrt to run the engine with"
+    return f"it runs on '{result.provider}', not on '{result.planned_provider}': {why}"
