@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from . import trtexec
 from .ask import ask
+from .durable import sync, sync_one
 from .engines import BUILT, ENGINE, folder_for, parts_of, sweep
 from .errors import RunnerError
 from .manifest import read_manifest
 from .runtimes import ONNX_GPU, installed, load, open_runtime
 from .sysfs import text
-from .whole import sync, sync_one
 
 if TYPE_CHECKING:
     from .engines import Parts

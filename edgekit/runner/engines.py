@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from .plan import PLAN
-from .slots import NAMES, PROBE
+from .slots import PROBE
+from .state import NAMES
 from .whole import MANIFEST
 
 ENGINE, BUILT = "engine.plan", "built.json"
