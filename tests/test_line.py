@@ -72,6 +72,12 @@ def slots(device: Path) -> dict[str, Any]:
     return {"current": str((device / "current").readlink()), **states, "history": len(state["history"])}
 
 
+def trusted(command: Command, device: Path, key: str) -> None:
+    """Make a key, and let the device take what it signs."""
+    command("keys", "new", key)
+    assert command("device", "trust", f"local://{device}", "--key", key).code == 0
+
+
 def files(folder: Path) -> dict[str, tuple[int, int]]:
     """Every file below, and which one it is."""
     found = (path for path in folder.rglob("*") if path.is_file())
@@ -88,7 +94,7 @@ def test_a_run_measures_both_ends_and_serves_what_passed(ran: Ran) -> None:
         assert report[side]["latency_ns"]["count"] >= 16
     assert report["artifact"]["integer_share"] == report["artifact"]["integer_macs_share"] == 1.0
     assert report["agreement"] >= 0.97
-    assert slots(ran.device) == {"current": "a", "a": "committed", "b": "empty", "history": 2}
+    assert slots(ran.device) == {"current": "a", "a": "committed", "b": "empty", "history": 3}
     assert (ran.device / "a" / "manifest.json").read_bytes() == zipfile.ZipFile(ran.bundle).read("manifest.json")
 
 
@@ -111,7 +117,7 @@ def test_a_bundle_that_is_there_is_not_sent_again(ran: Ran, device: Path, comman
 def test_a_missed_gate_takes_back_what_was_flashed(
     ran: Ran, device: Path, command: Command, small: Path, tmp_path: Path
 ) -> None:
-    command("keys", "new", "second")  # the same model in a bundle that the device does not have
+    trusted(command, device, "second")  # the same model in a bundle that the device does not have
     served = files(device / "a")
     argv = (
         "run",
@@ -127,17 +133,30 @@ def test_a_missed_gate_takes_back_what_was_flashed(
     ended = command(*argv, "--json")
     assert ended.code == 1
     assert ended.document["reports"][0]["verdict"] == "failed"
-    assert slots(device) == {"current": "a", "a": "committed", "b": "failed", "history": 4}
+    assert slots(device) == {"current": "a", "a": "committed", "b": "failed", "history": 6}
     assert files(device / "a") == served
     argv = ("probe", "--project", small, "--device", f"local://{device}", "--min-count", 1, "--min-duration", 0)
     assert command(*argv, "--samples", 4).code == 0
 
 
 def test_a_run_may_leave_the_new_one_on_trial(ran: Ran, device: Path, command: Command, tmp_path: Path) -> None:
-    command("keys", "new", "third")
+    trusted(command, device, "third")
     argv = ("run", *ran.options, "--key", "third", "--device", f"local://{device}", "--out", tmp_path / "out")
     assert command(*argv, "--no-commit").code == 0
-    assert slots(device) == {"current": "a", "a": "committed", "b": "trial", "history": 3}
+    assert slots(device) == {"current": "a", "a": "committed", "b": "trial", "history": 5}
+
+
+def test_of_two_slots_with_one_model_the_one_with_the_bundles_signature_is_served(
+    ran: Ran, device: Path, command: Command, tmp_path: Path
+) -> None:
+    trusted(command, device, "third")
+    argv = ("build", *ran.options, "--key", "third", "--out", tmp_path / "out")
+    assert command(*argv).code == 0
+    bundle = next((tmp_path / "out").glob("*.edgekit"))
+    for sent, slot in ((bundle, "b"), (ran.bundle, "a"), (bundle, "b")):
+        ended = command("flash", sent, "--device", f"local://{device}", "--json")
+        assert ended.document["state"] == "committed", ended.err
+        assert str((device / "current").readlink()) == slot
 
 
 def test_two_builds_in_two_places_give_the_same_bytes_and_no_trace_of_either(

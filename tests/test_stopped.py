@@ -128,7 +128,7 @@ def test_a_run_that_is_stopped_takes_back_what_it_flashed(built: Built, tmp_path
     assert not out.exists()
     assert not (device / "current").exists()
     state = json.loads((device / "state.json").read_text())
-    assert [event["verdict"] for event in state["history"]] == ["trial", "rolled back"]
+    assert [event["verdict"] for event in state["history"]] == ["staged", "trial", "rolled back"]
 
 
 @pytest.fixture(scope="module")

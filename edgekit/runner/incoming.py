@@ -9,6 +9,7 @@ import contextlib
 import re
 import shutil
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from . import lease
@@ -16,7 +17,7 @@ from .durable import sync, sync_one
 from .errors import RunnerError
 from .slots import PROBE, answer, is_whole
 from .state import EMPTY, NAMES, State, changed, current_of, held, other, recorded, write
-from .trust import Trust
+from .trust import Trust, key_id
 from .unpack import check_room, link_known, unpack
 from .verify import Listing, allowed
 from .whole import SIGNATURE, digest_of_file, fault
@@ -75,11 +76,17 @@ def stage(
     _check_digest(digest)
     with held(root) as state, lease.under(root, token, keep_s), _removed_on_error(staging):
         trust, current = Trust.of(root), current_of(root)
-        if current and _holds(root, state, current, digest, staging):
+        brought = digest_of_file(staging / SIGNATURE)
+        signers = {key_id(key) for key in offered}
+
+        def holds(slot: str) -> bool:
+            return _holds(root, state, slot, digest, signers, brought)
+
+        if current and holds(current):
             allowed(root / current, digest, trust, offered, stand_in)
             return answer(root, current, state, changed=False)
         slot = other(current) if current else "a"
-        there = _holds(root, state, slot, digest, staging)
+        there = holds(slot)
         listing = allowed(root / slot if there else staging, digest, trust, offered, stand_in)
         if there and state["slots"][slot]["state"] in ("staged", "trial"):
             return answer(root, slot, state, changed=False)
@@ -95,13 +102,17 @@ def stage(
         return {**answer(root, slot, state, changed=True), "pinned": pinned}
 
 
-def _holds(root: Path, state: State, slot: str, digest: str, staging: Path) -> bool:
-    """Whether the slot has that bundle, whole, with the signatures of `staging` if that has any, and has not failed."""
+def _holds(root: Path, state: State, slot: str, digest: str, signers: AbstractSet[str], brought: str | None) -> bool:
+    """Whether the slot has that bundle, whole, and has not failed.
+
+    It must have the very signatures that are `brought`, or, if none are, be signed by all who are said to have signed.
+    """
     found = state["slots"][slot]
     if found["digest"] != digest or found["state"] == "failed" or not is_whole(root, state, slot):
         return False
-    brought = digest_of_file(staging / SIGNATURE)
-    return brought is None or brought == digest_of_file(root / slot / SIGNATURE)
+    if brought is None:
+        return signers <= set(found["signers"])
+    return brought == digest_of_file(root / slot / SIGNATURE)
 
 
 def _check_files(staging: Path) -> None:
