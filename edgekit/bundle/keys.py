@@ -21,7 +21,10 @@ _MAX_PEM_BYTES = 1 << 16
 
 @dataclass(frozen=True)
 class KeyStore:
-    """`NAME.key` and `NAME.pub` under `root`, other people's under `trusted/`. Safe when several processes use it."""
+    """`NAME.key` and `NAME.pub` under `root`, other people's under `trusted/`, an empty file for each id in `revoked/`.
+
+    Safe when several processes use it.
+    """
 
     root: Path
 
@@ -39,7 +42,8 @@ class KeyStore:
     def get(self, name: str) -> SigningKey:
         """The user's key of that name.
 
-        Raises UnknownName (with the nearest), and UsageError if others can read its file, or it holds something else.
+        Raises UnknownName (with the nearest), and UsageError if others can read its file, it holds something else, or
+        it was revoked.
         """
         path = self._secret(name)
         if not path.is_file():
@@ -47,6 +51,8 @@ class KeyStore:
             raise UnknownName(f"no key is named '{name}'", hint=hint)
         key = SigningKey.from_pem(_read_secret(path), f"'{path}'")
         self._publish(name, key.public)
+        if key.id in self.revoked():
+            raise UsageError(f"the key '{name}' ({key.id}) was revoked", hint="edgekit keys new ANOTHER-NAME")
         return key
 
     def default(self) -> tuple[SigningKey, bool]:
@@ -71,7 +77,30 @@ class KeyStore:
         return key
 
     def trusted(self) -> tuple[PublicKey, ...]:
-        """Every key whose bundles are opened: the user's own, and those of others. Raises UsageError for a bad file."""
+        """Every key whose bundles are opened: the user's own, and those of others, but for those that were revoked.
+
+        Raises UsageError for a bad file.
+        """
+        revoked = self.revoked()
+        return tuple(key for key in self._known() if key.id not in revoked)
+
+    def revoke(self, key: str) -> str:
+        """Never again open what this key signed, nor sign with it: its id, of the user's key of that name or as it is.
+
+        Raises UnknownName for a name that is no key's.
+        """
+        named = {name: half.id for name, half in self.list().items()}
+        found = named.get(key, key)
+        if not re.fullmatch("ed25519:[0-9a-f]{16}", found):
+            raise UnknownName(f"no key is '{key}'", hint=suggest(key, named, "edgekit keys list"))
+        create(self.root / "revoked" / found.replace(":", "-"), b"", 0o644)
+        return found
+
+    def revoked(self) -> frozenset[str]:
+        """Ids of the keys that are never believed again."""
+        return frozenset(path.name.replace("-", ":") for path in (self.root / "revoked").glob("ed25519-*"))
+
+    def _known(self) -> tuple[PublicKey, ...]:
         paths = [*self.root.glob("[!.]*.pub"), *(self.root / "trusted").glob("[!.]*.pub")]
         return tuple(dict.fromkeys(map(_read_public, sorted(paths))))
 

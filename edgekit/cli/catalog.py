@@ -81,9 +81,10 @@ def new_key(name: Annotated[str, typer.Argument(help="What to call it.")] = "def
 def list_keys() -> None:
     """List your own keys and those you trust."""
     store = KeyStore.of_user()
-    own = store.list()
-    rows = [(name, key.id, "own") for name, key in own.items()]
+    own, revoked = store.list(), store.revoked()
+    rows = [(name, key.id, "revoked" if key.id in revoked else "own") for name, key in own.items()]
     rows += [("", key.id, "trusted") for key in store.trusted() if key not in own.values()]
+    rows += [("", one, "revoked") for one in sorted(revoked - {key.id for key in own.values()})]
     if not rows:
         note("no keys yet: `edgekit keys new`, or the first build makes 'default'")
         return
@@ -106,6 +107,15 @@ def sign_bundle(
 def trust_key(file: Annotated[Path, typer.Argument(help="A public key in PEM: NAME.pub.")]) -> None:
     """Accept bundles that this key signed."""
     typer.echo(f"trusted {KeyStore.of_user().trust(file).id}")
+
+
+@keys.command("revoke")
+def revoke_key(
+    key: Annotated[str, typer.Argument(metavar="NAME|ID", help="One of yours, or as `list` shows it.")],
+) -> None:
+    """Never again open what this key signed, nor sign with it. Devices are told by `device trust --revoke`."""
+    revoked = KeyStore.of_user().revoke(key)
+    typer.echo(f"revoked {revoked}; each device that trusts it: edgekit device trust DEVICE --revoke {revoked}")
 
 
 def explain(code: Annotated[str, typer.Argument(help="An error's code, such as EK105.")]) -> None:

@@ -16,11 +16,11 @@ BUILD_S = 1800.0
 """TensorRT times many kernels of every layer: a large model takes a Jetson tens of minutes."""
 SPARE_S = 60.0
 """For the runner beside trtexec, so that it can still say that the limit was reached."""
+BUILDING_S = BUILD_S + SPARE_S
 
 
-def building_s(manifest: Manifest) -> float:
-    """How long building its engine may take, in seconds: nothing, if the bundle plans none."""
-    return BUILD_S + SPARE_S if any(file.path == PLAN for file in manifest.files) else 0.0
+def has_plan(manifest: Manifest) -> bool:
+    return any(file.path == PLAN for file in manifest.files)
 
 
 def build_engine(runner: Runner, slot: PurePosixPath, manifest: Manifest) -> Engine | None:
@@ -28,9 +28,9 @@ def build_engine(runner: Runner, slot: PurePosixPath, manifest: Manifest) -> Eng
 
     A device that cannot is no error: `Engine.why`. Raises what `Runner.ask` does.
     """
-    if not building_s(manifest):
+    if not has_plan(manifest):
         return None
-    return runner.ask(Engine, "engine", slot, "--limit", BUILD_S, timeout=BUILD_S + SPARE_S)
+    return runner.ask(Engine, "engine", slot, "--limit", BUILD_S, timeout=BUILDING_S)
 
 
 def note(engine: Engine | None, result: SelfTest) -> str | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgekit.bundle.manifest import MANIFEST, Manifest
 from edgekit.devices.answers import Moved, SelfTest, Status, Trusted
-from edgekit.devices.engine import build_engine, building_s, note
+from edgekit.devices.engine import BUILDING_S, build_engine, has_plan, note
 from edgekit.devices.fit import check_fit, content_bytes
 from edgekit.devices.leased import leased
 from edgekit.devices.onboard import QUICK_S, Runner, put_runner
@@ -63,10 +63,11 @@ def flash(bundle: Bundle, device: Transport, runtime: str = "auto", deadline_s: 
     """
     manifest = bundle.manifest
     check_fit(manifest, device)
-    interpreter = equip(device, manifest.format, manifest.versions, runtime, content_bytes(manifest))
+    needs, accelerated = content_bytes(manifest), has_plan(manifest)
+    interpreter = equip(device, manifest.format, manifest.versions, runtime, needs, accelerated)
     runner, _ = put_runner(device, interpreter)
     with leased(runner) as (token, found):
-        moved = stage(bundle, runner, token, found, keep_s=SELFTEST_S + building_s(manifest))
+        moved = stage(bundle, runner, token, found, keep_s=SELFTEST_S + accelerated * BUILDING_S)
         committed = moved.state == "committed"
         installation = Installation(runner, PurePosixPath(moved.slot), bundle.identity, committed, moved.pinned)
         try:
@@ -143,7 +144,8 @@ def manifest_of(installation: Installation) -> Manifest:
 
 def ready(installation: Installation, manifest: Manifest, runtime: str = "auto") -> Installation:
     """The same installation, with the runtime that its model needs. Raises what `equip` does."""
-    interpreter = equip(installation.transport, manifest.format, manifest.versions, runtime)
+    accelerated = has_plan(manifest)
+    interpreter = equip(installation.transport, manifest.format, manifest.versions, runtime, accelerated=accelerated)
     return replace(installation, runner=replace(installation.runner, interpreter=interpreter))
 
 

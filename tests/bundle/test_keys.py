@@ -137,6 +137,24 @@ def test_own_keys_and_those_of_others_are_trusted(store: KeyStore, tmp_path: Pat
     assert store.list() == {"ours": ours.public}
 
 
+def test_a_revoked_key_is_neither_believed_nor_signs(store: KeyStore, other_key: SigningKey, tmp_path: Path) -> None:
+    own, kept = store.new("own"), store.new("kept")
+    path = tmp_path / "theirs.pub"
+    path.write_bytes(other_key.public.to_pem())
+    store.trust(path)
+    assert store.revoke("own") == own.id
+    assert store.revoke(other_key.id) == other_key.id
+    assert store.revoke(other_key.id) == other_key.id, "once more changes nothing"
+    assert store.trusted() == (kept.public,)
+    store.trust(path)
+    assert store.trusted() == (kept.public,), "to trust it anew does not bring it back"
+    with pytest.raises(UsageError, match=f"'own' \\({own.id}\\) was revoked"):
+        store.get("own")
+    with pytest.raises(UnknownName) as at:
+        store.revoke("kep")
+    assert "kept" in (at.value.hint or "")
+
+
 def test_only_a_public_key_can_be_trusted(store: KeyStore, tmp_path: Path) -> None:
     friend = KeyStore(tmp_path / "friend")
     friend.new("theirs")

@@ -12,7 +12,7 @@ from edgekit.devices.packs.place import QUICK_S, place, places
 from edgekit.devices.packs.recipe import recipe_for
 from edgekit.devices.transport import Transport
 from edgekit.errors import CommandFailed, OptionError, RuntimeMismatch, RuntimeMissing
-from edgekit.runner.runtimes import DISTRIBUTIONS
+from edgekit.runner.runtimes import DISTRIBUTIONS, ONNX_GPU, TENSORRT
 
 PYTHON = (3, 9)
 """The oldest that runs the runner."""
@@ -24,16 +24,25 @@ ASK = (
 
 
 def equip(
-    device: Transport, format: str, versions: Mapping[str, str], runtime: str = "auto", beside_bytes: int = 0
+    device: Transport,
+    format: str,
+    versions: Mapping[str, str],
+    runtime: str = "auto",
+    beside_bytes: int = 0,
+    accelerated: bool = False,
 ) -> tuple[str, ...]:
     """How to start a Python on the device that runs models of a format.
 
     `runtime` is `auto` for a pack, or on local:// for this machine's own Python; `system` for the device's own; or a
     distribution's name for a pack of that one. `versions` are the bundle's. A pack that is there is not sent again;
-    one that is not must fit, and `beside_bytes` beside it.
+    one that is not must fit, and `beside_bytes` beside it. A bundle that is to be `accelerated` has an engine plan:
+    where the device's own Python has NVIDIA's runtime, `auto` and `system` are that one, of whatever version the
+    board's maker gave it.
     Raises UnknownName or OptionError for another `runtime`; Incompatible, TooSmall, StorageError, CommandFailed or
     PackError if there can be no pack; RuntimeMissing or RuntimeMismatch if the device's own will not do.
     """
+    if accelerated and runtime in ("auto", "system") and _has_nvidias(device):
+        return (device.python,)
     if runtime == "system" or (runtime == "auto" and device.kind == "local"):
         return _own(device, format, versions if runtime == "system" else {})
     recipe = recipe_for(format, runtime)
@@ -79,6 +88,15 @@ def _own(device: Transport, format: str, versions: Mapping[str, str]) -> tuple[s
         f"{device.url}: nothing there runs .{format}",
         hint=_install(format, preferred, versions),
     )
+
+
+def _has_nvidias(device: Transport) -> bool:
+    """Whether its own Python can use the GPU: no wheel for all boards can, so no pack does."""
+    try:
+        found = _installed(device)
+    except RuntimeMissing:
+        return False
+    return "numpy" in found and not found.keys().isdisjoint({ONNX_GPU, TENSORRT})
 
 
 def _installed(device: Transport) -> dict[str, str]:

@@ -92,3 +92,29 @@ def test_a_device_with_no_python_has_none_of_any_kind(board: Board) -> None:
     assert any_python(board) == (sys.executable,)
     with pytest.raises(RuntimeMissing, match="has no '/no/such/python'"):
         equip(Dumb(board.url), "onnx", VERSIONS, "system")
+
+
+@pytest.mark.parametrize(
+    ("packages", "own"),
+    [
+        ({"numpy": "1.26.4", "onnxruntime-gpu": "1.20.0"}, True),
+        ({"numpy": "1.26.4", "tensorrt": "10.3.0"}, True),
+        ({"onnxruntime-gpu": "1.20.0"}, False),
+        ({"numpy": "1.26.4"}, False),
+    ],
+    ids=["onnxruntime-gpu", "tensorrt", "no numpy", "neither"],
+)
+def test_an_engine_plan_is_for_nvidias_runtime_where_the_device_has_it(
+    board: Board, monkeypatch: pytest.MonkeyPatch, packages: dict[str, str], own: bool
+) -> None:
+    monkeypatch.setattr(Board, "says", [[3, 10], packages])
+    assert _is_own(board, accelerated=True) == own
+    assert not _is_own(board, accelerated=False)
+
+
+def _is_own(board: Board, accelerated: bool) -> bool:
+    """Whether the device's own Python is taken, of whatever version; with `system` there is no pack to take."""
+    try:
+        return equip(board, "onnx", VERSIONS, "system", accelerated=accelerated) == (sys.executable,)
+    except (RuntimeMissing, RuntimeMismatch):
+        return False
