@@ -69,16 +69,25 @@ def _flash_one(bundle: Bundle, device: Destination, runtime: str | None, no_comm
     state = "committed before" if installed.committed else "on trial" if no_commit else "committed"
     if json:
         print_json(
-            {"schema": 1, "device": device.name, "slot": str(installed.slot), "digest": bundle.digest, "state": state}
+            {
+                "schema": 1,
+                "device": device.name,
+                "slot": str(installed.slot),
+                "digest": bundle.digest,
+                "state": state,
+                "remarks": installed.remarks,
+            }
         )
         return
     typer.echo(f"{bundle.manifest.name} for {bundle.manifest.target}: {state} on {device.name} ({installed.slot})")
-    if installed.pinned:
-        note(f"{device.name} trusted nobody yet: from now on it takes what {' '.join(installed.pinned)} signed, alone")
+    for remark in installed.remarks:
+        note(f"{device.name}: {remark}")
 
 
 def _tell(outcome: Outcome) -> None:
     note(f"{outcome.device}: {outcome.state}, {outcome.seconds:.1f} s{_why(outcome, ': ')}")
+    for remark in outcome.remarks:
+        note(f"{outcome.device}: {remark}")
 
 
 def _why(outcome: Outcome, before: str = "") -> str:
@@ -103,5 +112,6 @@ def _shown(outcome: Outcome) -> dict[str, object]:
         "state": outcome.state,
         "seconds": round(outcome.seconds, 3),
         "slot": str(outcome.slot) if outcome.slot else None,
+        "remarks": outcome.remarks,
         "error": error and {"code": error.code, "message": str(error), "hint": error.hint},
     }

@@ -43,7 +43,14 @@ class Installation:
     pinned: tuple[str, ...] = ()
     """Ids of its signers, if the device trusted nobody before: from now on it trusts them."""
     note: str | None = None
-    """What a person must be told of it."""
+    """That the model does not run on what it was built for, and why."""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a person must be told of it, in sentences."""
+        signers = " ".join(self.pinned)
+        trusts = f"trusted nobody yet: from now on it takes what {signers} signed, alone"
+        return tuple(filter(None, (trusts if signers else None, self.note)))
 
     @property
     def transport(self) -> Transport:

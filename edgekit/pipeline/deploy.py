@@ -95,7 +95,9 @@ def run(order: Order, line: Line, out: Path, key: SigningKey, trial: Trial, samp
             host = on_host(Build(compilation, compiled, bundle, data)) if device.kind != "local" else None
             reference = _reference(compilation, data, device.kind)
             probed = _probe(installation, order, line, data)
-            evidence = Evidence(reference, probed, data.samples.sampling, host, earlier, floating)
+            evidence = Evidence(
+                reference, probed, data.samples.sampling, host, earlier, floating, _remarks(installation)
+            )
             report = decide(compilation, compiled, bundle, evidence, _shown(device.url), staging)
             _settle(installation, report, trial)
         except BaseException:
@@ -208,6 +210,13 @@ def _probe(installation: Installation, order: Order, line: Line, data: Data) -> 
     with line.stage("probe"):
         shards = shards_in(line.cache, line.teller("probe"))
         return Installed(installation, shards).measure(data.samples, order.profile.probe)
+
+
+def _remarks(installation: Installation) -> tuple[str, ...]:
+    """What a report says of the flash. That a stand-in trusts whoever comes first is nothing to know."""
+    transport = installation.transport
+    real = transport.kind == "device"
+    return tuple(f"{_shown(transport.url)}: {remark}" for remark in installation.remarks if real)
 
 
 def _settle(installation: Installation, report: Report, trial: Trial) -> None:

@@ -56,6 +56,8 @@ class Outcome:
     state: State
     seconds: float = 0.0
     slot: PurePosixPath | None = None
+    remarks: tuple[str, ...] = ()
+    """What a person must be told of it."""
     error: EdgekitError | None = None
 
 
@@ -90,7 +92,7 @@ class Cargo:
         except EdgekitError as error:
             return Outcome(device.name, wave, "failed", time.monotonic() - began, error=error)
         state: State = "committed before" if installed.committed else "on trial" if self.keep_trial else "committed"
-        return Outcome(device.name, wave, state, time.monotonic() - began, installed.slot)
+        return Outcome(device.name, wave, state, time.monotonic() - began, installed.slot, installed.remarks)
 
 
 Tell = Callable[[Outcome], None]

@@ -39,6 +39,8 @@ class Evidence:
     """The run that was given to compare with."""
     floating: gates.Floating | None = None
     """The float file on the same device."""
+    remarks: tuple[str, ...] = ()
+    """What flashing it brought to light, each a sentence."""
 
 
 def decide(
@@ -78,7 +80,7 @@ def decide(
         host_parity=parity,
         earlier=evidence.earlier,
         floating=evidence.floating,
-        remarks=_remarks(compilation, compiled),
+        remarks=(*_remarks(compilation, compiled), *evidence.remarks),
         training_s=sum(record.seconds for record in compiled.history if record.name in TRAINING),
     )
     store.save(evidence.reference, out / "reference")

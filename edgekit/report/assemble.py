@@ -140,9 +140,7 @@ def _other_provider(candidate: EndpointRecord) -> tuple[str, ...]:
     where = candidate.environment
     if candidate.kind != "device" or where.missed_provider is None:
         return ()
-    return (
-        f"IT RAN ON {(where.provider or 'unknown').upper()}, NOT ON {where.missed_provider.upper()}: flash says why.",
-    )
+    return (f"IT RAN ON {(where.provider or 'unknown').upper()}, NOT ON {where.missed_provider.upper()}.",)
 
 
 def _cost(comparison: Comparison, profile: Profile, target: Target, training_s: float) -> CostRecord | None:

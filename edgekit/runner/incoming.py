@@ -19,7 +19,7 @@ from .slots import PROBE, answer, is_whole
 from .state import EMPTY, NAMES, State, changed, current_of, held, other, recorded, write
 from .trust import Trust, key_id
 from .unpack import check_room, link_known, unpack
-from .verify import Listing, allowed
+from .verify import Listing, allowed, check_runtime
 from .whole import SIGNATURE, digest_of_file, fault
 
 SLOWEST_BYTES_A_SECOND = 50_000
@@ -31,12 +31,14 @@ def prepare(
 ) -> State:
     """Verify the manifest and signature in `ROOT/staging/DIGEST`, and link there what the slots have already.
 
-    Answers which files are missing still, and their bytes. Raises RunnerError, with the staging removed, as `allowed`
-    and `check_room` do.
+    Answers which files are missing still, and their bytes. Raises RunnerError, with the staging removed, as `allowed`,
+    `check_runtime` and `check_room` do.
     """
     staging = _staging(root, digest)
     with held(root), lease.under(root, token), _removed_on_error(staging):
         listing = allowed(staging, digest, Trust.of(root), offered, stand_in)
+        if not stand_in:
+            check_runtime(listing)
         missing = link_known(staging, listing, [root / name for name in NAMES])
         count = check_room(root, listing, missing)
         lease.renew(root, token, count / SLOWEST_BYTES_A_SECOND)

@@ -67,8 +67,8 @@ def open_runtime(format: str, engine: Path | None = None) -> tuple[str, Runtime]
     Raises RunnerError (runtime) if it is not installed or does not import.
     """
     label = _label(format) if format in DISTRIBUTIONS else None
-    if engine and (engine / ENGINE).is_file() and _version(TENSORRT):
-        label = f"{TENSORRT} {_version(TENSORRT)}"
+    if engine and (engine / ENGINE).is_file() and version_of(TENSORRT):
+        label = f"{TENSORRT} {version_of(TENSORRT)}"
     if label is None:
         needed = " or ".join(DISTRIBUTIONS.get(format, ()))
         raise RunnerError("runtime", f"nothing here runs .{format}" + (f": install {needed}" if needed else ""))
@@ -220,7 +220,7 @@ class TFLite:
         # In its package, or where a runtime pack has it.
         places = Path(str(self._module.__file__)).parent, Path(sys.prefix) / "lib"
         library = next((place / litert.LIBRARY for place in places if (place / litert.LIBRARY).is_file()), None)
-        known = (_version(self._distribution) or "").startswith(litert.KNOWN)
+        known = (version_of(self._distribution) or "").startswith(litert.KNOWN)
         if self._distribution != "ai-edge-litert" or not known or library is None:
             note = f"this {self._distribution} has no tool for it that is known here: the whole is all there is"
             return Untraced(self.load(manifest, threads), note)
@@ -262,13 +262,14 @@ def _label(format: str) -> str | None:
     if format == "onnx":
         theirs = {ONNX_GPU: (), **theirs, TENSORRT: ()}
     for distribution, needs in theirs.items():
-        versions = [_version(name) for name in (distribution, *needs)]
+        versions = [version_of(name) for name in (distribution, *needs)]
         if all(versions):
             return f"{distribution} {versions[0]}"
     return None
 
 
-def _version(distribution: str) -> str | None:
+def version_of(distribution: str) -> str | None:
+    """Of what this Python has; None if it has none."""
     try:
         return version(distribution)
     except PackageNotFoundError:

@@ -37,6 +37,9 @@ class Listing:
     target: str
     family: str
     arch: str
+    format: str
+    runtimes: Mapping[str, str]
+    """Versions that it was verified with, by distribution."""
     version: int
     floor: int
     signers: tuple[bytes, ...]
@@ -70,6 +73,24 @@ def check_version(version: int, trust: Trust) -> None:
     """Raises RunnerError (version) for what is older than this device may ever run again."""
     if version < trust.floor:
         raise RunnerError("version", f"its version {version} is below this device's floor, {trust.floor}")
+
+
+def check_runtime(listing: Listing) -> None:
+    """Raises RunnerError (runtime) if what would run it here is of another version than it was verified with.
+
+    NVIDIA's own runtime is of the version that the board's maker gave it: its engine plan says which will do.
+    """
+    from .runtimes import DISTRIBUTIONS, version_of
+
+    for name in DISTRIBUTIONS.get(listing.format, ()):
+        here, verified = _public(version_of(name)), _public(listing.runtimes.get(name))
+        if here and verified and here != verified:
+            raise RunnerError("runtime", f"it was verified with {name} {verified}, this Python has {here}")
+
+
+def _public(version: str | None) -> str:
+    """Without what a builder added to it: 2.13.0 of 2.13.0+cpu."""
+    return (version or "").partition("+")[0]
 
 
 def _read(path: Path, limit: int) -> bytes:
@@ -109,11 +130,12 @@ def _parsed(raw: bytes, signers: tuple[bytes, ...]) -> Listing:
         files = {_path(entry["path"]): (_count(entry["bytes"]), str(entry["sha256"])) for entry in written["files"]}
         if len(files) != len(written["files"]):
             raise ValueError("a file is listed twice")
-        target, family, arch = (str(written[name]) for name in ("target", "family", "arch"))
+        target, family, arch, format = (str(written[name]) for name in ("target", "family", "arch", "format"))
+        runtimes = {str(name): str(version) for name, version in written["versions"].items()}
         version, floor = (_count(written[name]) for name in ("version", "floor"))
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RunnerError("data", f"the manifest makes no sense: {type(error).__name__}: {error}") from error
-    return Listing(files, target, family, arch, version, floor, signers)
+    return Listing(files, target, family, arch, format, runtimes, version, floor, signers)
 
 
 def _path(path: str) -> str:

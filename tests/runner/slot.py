@@ -18,7 +18,15 @@ from edgekit.bundle.signing import SigningKey, write_signature
 from edgekit.ir.measurement import Array
 
 KEY = SigningKey.of(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
-MEANT = {"target": "some-board", "family": "boards", "arch": "aarch64", "version": 0, "floor": 0}
+MEANT = {
+    "target": "some-board",
+    "family": "boards",
+    "arch": "aarch64",
+    "version": 0,
+    "floor": 0,
+    "format": "onnx",
+    "versions": {},
+}
 FORMATS = ("pte", "onnx", "tflite")
 SCALE, ZERO_POINT = 0.25, -3
 SIGNATURE: dict[str, Any] = {

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import platform
 import random
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,27 @@ def test_a_bundle_for_another_target_is_refused(root: Path) -> None:
     Trust((KEY.public.raw,), target="boards").write(root)
     _refused(root, "refused", family="others", target="other")
     assert _stage(root)["state"] == "staged"
+
+
+@pytest.mark.parametrize(
+    ("name", "verified", "taken"),
+    [
+        ("onnxruntime", "0.1", False),
+        ("onnxruntime", f"{version('onnxruntime')}+cpu", True),
+        ("tflite-runtime", "0.1", True),
+    ],
+    ids=["another version", "another build of it", "of another format"],
+)
+def test_a_runtime_of_another_version_is_told_before_anything_is_sent(
+    root: Path, name: str, verified: str, taken: bool
+) -> None:
+    digest = _bundle(root, arch=platform.machine(), versions={name: verified})[1]
+    if taken:
+        assert incoming.prepare(root, digest, offered=[KEY.public.raw])["missing"] == []
+        return
+    with pytest.raises(RunnerError, match=f"was verified with {name} 0.1, this Python has ") as caught:
+        incoming.prepare(root, digest, offered=[KEY.public.raw])
+    assert caught.value.kind == "runtime"
 
 
 def test_a_commit_raises_the_floor_and_nothing_older_comes_back(root: Path) -> None:
