@@ -49,7 +49,7 @@ class Installation:
     def remarks(self) -> tuple[str, ...]:
         """What a person must be told of it, in sentences."""
         signers = " ".join(self.pinned)
-        trusts = f"trusted nobody yet: from now on it takes what {signers} signed, alone"
+        trusts = f"it trusted nobody yet: from now on it takes what {signers} signed, alone"
         return tuple(filter(None, (trusts if signers else None, self.note)))
 
     @property

@@ -19,7 +19,7 @@ def test_flashing_says_where_the_bundle_is_and_that_it_is_served(
 ) -> None:
     ended = command("flash", built.bundle, "--device", device)
     assert ended.code == 0
-    assert ended.err.startswith(f"{device} trusted nobody yet: from now on it takes what ed25519:")
+    assert ended.err.startswith(f"{device}: it trusted nobody yet: from now on it takes what ed25519:")
     assert ended.out == f"small for host: committed on {device} ({tmp_path}/device/a)\n"
     again = command("flash", built.bundle, "--device", device, "--json")
     assert (again.code, again.err) == (0, "")
