@@ -93,7 +93,8 @@ def inspect_command(
     manifest = opened.manifest
     if json:
         values = manifest.model_dump(mode="json", by_alias=True)
-        print_json({"schema": 1, "digest": opened.digest, "signer": opened.signer, "manifest": values})
+        said = {"digest": opened.digest, "identity": opened.identity, "signer": opened.signer}
+        print_json({"schema": 1, **said, "manifest": values})
         return
     facts = manifest.facts
     rows = [
@@ -109,8 +110,10 @@ def inspect_command(
         *(("pass", f"{step.name}: {', '.join(f'{k} {v}' for k, v in step.options if v)}") for step in manifest.history),
         *(("data", f"{data.role}: {data.source}; licence: {data.licence}") for data in manifest.data),
         *(("file", f"{file.path}  {file.bytes:,} bytes  {file.sha256[:16]}") for file in manifest.files),
-        ("signed by", f"{opened.signer}, verified"),
+        ("signed by", f"{', '.join(key.id for key in opened.signers)}, verified"),
+        ("version", f"{manifest.version}; none below {manifest.floor} afterwards"),
         ("digest", opened.digest),
+        ("on devices", opened.identity),
     ]
     print_table(("bundle", bundle.name), rows)
     if placement:
