@@ -59,6 +59,10 @@ def _do(asked: argparse.Namespace) -> dict[str, Any]:
         return {**system.info(), "runtimes": installed()}
     if asked.verb == "slots":
         return slot_verbs.answer(asked)
+    if asked.verb == "compile":
+        from .compiled import compile_runner
+
+        return compile_runner(asked.source, asked.program)
     if asked.verb == "describe":
         from .describe import describe
 
@@ -108,6 +112,9 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("info")
     slot_verbs.add_to(verbs.add_parser("slots"))
+    compiled = verbs.add_parser("compile")
+    compiled.add_argument("source", type=Path)
+    compiled.add_argument("program", type=Path)
     describe = verbs.add_parser("describe")
     describe.add_argument("model", type=Path)
     describe.add_argument("--format", required=True)

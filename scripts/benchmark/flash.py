@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -16,7 +14,6 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from edgekit import examples
-from scripts.benchmark.processes import ROOT, cost
 
 if TYPE_CHECKING:
     from edgekit.bundle.archive import Bundle
