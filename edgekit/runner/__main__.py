@@ -12,7 +12,6 @@ from typing import Any, NoReturn
 
 from . import slot_verbs, slots, system
 from .errors import RunnerError
-from .still import hold_still
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -23,6 +22,8 @@ def main(argv: list[str]) -> int:
     `instructions` starts this program anew (`still`).
     """
     if argv[:1] == ["instructions"]:
+        from .still import hold_still
+
         hold_still()
     # Runtimes print to stdout from C, so the descriptor itself is moved out of their way.
     answer = os.dup(1)

@@ -22,7 +22,7 @@ from edgekit.errors import (
     RuntimeMissing,
     SelfTestFailed,
 )
-from tests.devices.conftest import HandMade, MakeBundle
+from tests.devices.conftest import HandMade, MakeBundle, with_more
 from tests.devices.watch import content, left_over, served, states
 from tests.runner.slot import WEIGHTS, list_files
 
@@ -116,9 +116,7 @@ class Trips(Local):
 def test_a_flash_costs_few_trips_and_one_of_what_is_served_fewer(
     device: Local, old: HandMade, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    new = make_bundle("new")
-    (new.folder / "more").write_bytes(b"what no slot has")
-    list_files(new.folder, _manifest(new))
+    new = with_more(make_bundle("new"))
     monkeypatch.setattr(Trips, "made", [])
     commit(flash(new, Trips(device.url)))
     # Machine, room, memory, Python, runner; begin, archive, stage, trial, commit.
