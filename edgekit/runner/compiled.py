@@ -16,7 +16,7 @@ UNCHECKED = (1).to_bytes(4, "little")
 
 
 def compile_runner(source: Path, program: Path) -> dict[str, Any]:
-    """Write `program`, in one step, from the zip `source`, which is removed.
+    """Write `program`, in one step, from the zip `source`. That stays: another host may be about to do the same.
 
     Every module is in it twice: another Python, to which the compiled ones mean nothing, takes the sources.
     """
@@ -31,5 +31,4 @@ def compile_runner(source: Path, program: Path) -> dict[str, Any]:
     sync_one(partial)
     partial.replace(program)
     sync_one(program.parent)
-    source.unlink()
     return {"changed": True}
