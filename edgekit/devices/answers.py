@@ -87,6 +87,18 @@ class Status(Spec):
     lease: Lease | None
 
 
+class Begun(Spec):
+    """Where a bundle is on a device, if it is, and what of it is missing beside its manifest."""
+
+    slot: str | None
+    state: SlotState | None
+    missing: tuple[str, ...] | None
+    """None if the device has not seen the manifest yet."""
+    digest: str | None = None
+    current: str | None = None
+    changed: bool = False
+
+
 class Missing(Spec):
     """What of a bundle must be sent, by path."""
 

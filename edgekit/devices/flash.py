@@ -11,13 +11,13 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from edgekit.bundle.manifest import MANIFEST, Manifest
-from edgekit.devices.answers import Moved, SelfTest, Status, Trusted
+from edgekit.devices.answers import Moved, SelfTest, SlotState, Status, Trusted
 from edgekit.devices.engine import BUILDING_S, build_engine, has_plan, note
 from edgekit.devices.fit import check_fit, content_bytes
-from edgekit.devices.leased import leased
-from edgekit.devices.onboard import QUICK_S, Runner, put_runner
+from edgekit.devices.leased import leased, release
+from edgekit.devices.onboard import QUICK_S, Runner, placed_runner
 from edgekit.devices.packs.equip import any_python, equip
-from edgekit.devices.send import stage
+from edgekit.devices.send import begin, stage
 from edgekit.devices.transport import Transport
 from edgekit.errors import DeviceError, EdgekitError, SelfTestFailed
 
@@ -72,21 +72,39 @@ def flash(bundle: Bundle, device: Transport, runtime: str = "auto", deadline_s: 
     check_fit(manifest, device)
     needs, accelerated = content_bytes(manifest), has_plan(manifest)
     interpreter = equip(device, manifest.format, manifest.versions, runtime, needs, accelerated)
-    runner, _ = put_runner(device, interpreter)
-    with leased(runner) as (token, found):
-        moved = stage(bundle, runner, token, found, keep_s=SELFTEST_S + accelerated * BUILDING_S)
+    runner = placed_runner(device, interpreter)
+    with leased(runner) as token:
+        begun = begin(bundle, runner, token)
+        served = begun.slot is not None and begun.slot == str(device.root / (begun.current or ""))
+        if begun.slot and served:
+            installation = Installation(runner, PurePosixPath(begun.slot), bundle.identity, committed=True)
+            engine = build_engine(runner, installation.slot, manifest)
+            return replace(installation, note=note(engine, _self_test(installation))) if engine else installation
+        moved = stage(bundle, runner, token, begun, keep_s=SELFTEST_S + accelerated * BUILDING_S)
         committed = moved.state == "committed"
         installation = Installation(runner, PurePosixPath(moved.slot), bundle.identity, committed, moved.pinned)
         try:
-            engine = build_engine(runner, installation.slot, manifest)
-            # What is on trial or served has passed it before.
-            if engine or moved.state == "staged":
-                installation = replace(installation, note=note(engine, _self_test(installation)))
-            if moved.state == "staged":
-                _ask_slots(runner, "trial", bundle.identity, "--deadline", deadline_s, "--lease", token)
+            installation = _tried(installation, moved.state, manifest, deadline_s, token)
         except BaseException:
             _drop(installation, token)
             raise
+    return installation
+
+
+def _tried(
+    installation: Installation, state: SlotState, manifest: Manifest, deadline_s: float, token: str
+) -> Installation:
+    """Built, self-tested and on trial, whatever of that is left to do; nobody holds the device any more."""
+    runner = installation.runner
+    engine = build_engine(runner, installation.slot, manifest)
+    if state == "staged":
+        trial = (installation.digest, "--deadline", deadline_s, "--lease", token, "--release")
+        tested = _self_test(installation, "slots", "trial", runner.transport.root, *trial, "--selftest")
+        return replace(installation, note=note(engine, tested))
+    # What is on trial or served has passed it before.
+    if engine:
+        installation = replace(installation, note=note(engine, _self_test(installation)))
+    release(runner, token)
     return installation
 
 
@@ -160,16 +178,17 @@ def _any_runner(device: Transport) -> Runner:
     interpreter = any_python(device)
     if interpreter is None:
         raise _nothing(device)
-    return put_runner(device, interpreter)[0]
+    return placed_runner(device, interpreter)
 
 
 def _nothing(device: Transport) -> DeviceError:
     return DeviceError(f"{device.url}: nothing is installed", hint=f"edgekit flash BUNDLE --device {device.url}")
 
 
-def _self_test(installation: Installation) -> SelfTest:
+def _self_test(installation: Installation, *verb: object) -> SelfTest:
+    """It runs by itself, or as the last step of that verb."""
     result = installation.runner.ask(
-        SelfTest, "selftest", installation.slot, timeout=SELFTEST_S, failure=SelfTestFailed
+        SelfTest, *(verb or ("selftest",)), installation.slot, timeout=SELFTEST_S, failure=SelfTestFailed
     )
     wrong = [name for name, found in result.outputs.items() if found.worst is None or found.worst > found.allowed]
     if result.passed:

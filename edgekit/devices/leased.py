@@ -9,24 +9,30 @@ import secrets
 import socket
 from collections.abc import Iterator
 
-from edgekit.devices.answers import Done, Status
+from edgekit.devices.answers import Done
 from edgekit.devices.onboard import QUICK_S, Runner
 from edgekit.errors import EdgekitError
 
 
 @contextlib.contextmanager
-def leased(runner: Runner) -> Iterator[tuple[str, Status]]:
-    """The token to show with every change, and how the device's slots are. Raises DeviceBusy if another flashes it."""
-    token, root = secrets.token_hex(8), runner.transport.root
+def leased(runner: Runner) -> Iterator[str]:
+    """The token to begin with and to show with every change. The last one gives it back; if none comes to be, this."""
+    token = secrets.token_hex(8)
     try:
-        yield token, runner.ask(Status, "slots", "lease", root, token, "--who", _who(), timeout=QUICK_S)
-    finally:
+        yield token
+    except BaseException:
         # A lost link ends it too, only later: what went wrong before is what must be told.
         with contextlib.suppress(EdgekitError):
-            runner.ask(Done, "slots", "release", root, token, timeout=QUICK_S)
+            release(runner, token)
+        raise
 
 
-def _who() -> str:
+def release(runner: Runner, token: str) -> None:
+    """Give back what is held by `token`, if anything is."""
+    runner.ask(Done, "slots", "release", runner.transport.root, token, timeout=QUICK_S)
+
+
+def me() -> str:
     """As people of a house know each other: user, machine and process."""
     try:
         user = getpass.getuser()

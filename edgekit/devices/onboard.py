@@ -8,7 +8,7 @@ import json
 import signal
 import tempfile
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from edgekit.cache import storage_errors
-from edgekit.devices.answers import Info
+from edgekit.devices.answers import Done, Info
 from edgekit.devices.transport import Completed, Transport
 from edgekit.errors import (
     CommandFailed,
@@ -76,7 +76,13 @@ class Runner:
 
 
 def put_runner(transport: Transport, interpreter: tuple[str, ...]) -> tuple[Runner, Info]:
-    """The runner in place, pushed if it was not, and what it says of the device.
+    """The runner in place, and what it says of the device. Raises as `placed_runner` does."""
+    runner = placed_runner(transport, interpreter)
+    return runner, runner.ask(Info, "info", timeout=QUICK_S)
+
+
+def placed_runner(transport: Transport, interpreter: tuple[str, ...]) -> Runner:
+    """The runner in place; if it was not, it is pushed, and compiled there: that is half of what a verb takes.
 
     Raises Unreachable, StorageError, or CommandFailed if that Python does not run it.
     """
@@ -89,8 +95,10 @@ def put_runner(transport: Transport, interpreter: tuple[str, ...]) -> tuple[Runn
             local = Path(folder) / runner.program.name
             with storage_errors(local.parent):
                 local.write_bytes(packed)
-            transport.push(local, runner.program)
-    return runner, runner.ask(Info, "info", timeout=QUICK_S)
+            source = runner.program.with_name(f"{runner.program.stem}.source.pyz")
+            transport.push(local, source)
+        replace(runner, program=source).ask(Done, "compile", source, runner.program, timeout=QUICK_S)
+    return runner
 
 
 @cache

@@ -12,7 +12,6 @@ from typing import Any, NoReturn
 
 from . import slot_verbs, slots, system
 from .errors import RunnerError
-from .still import hold_still
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -23,6 +22,8 @@ def main(argv: list[str]) -> int:
     `instructions` starts this program anew (`still`).
     """
     if argv[:1] == ["instructions"]:
+        from .still import hold_still
+
         hold_still()
     # Runtimes print to stdout from C, so the descriptor itself is moved out of their way.
     answer = os.dup(1)
@@ -59,6 +60,10 @@ def _do(asked: argparse.Namespace) -> dict[str, Any]:
         return {**system.info(), "runtimes": installed()}
     if asked.verb == "slots":
         return slot_verbs.answer(asked)
+    if asked.verb == "compile":
+        from .compiled import compile_runner
+
+        return compile_runner(asked.source, asked.program)
     if asked.verb == "describe":
         from .describe import describe
 
@@ -108,6 +113,9 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("info")
     slot_verbs.add_to(verbs.add_parser("slots"))
+    compiled = verbs.add_parser("compile")
+    compiled.add_argument("source", type=Path)
+    compiled.add_argument("program", type=Path)
     describe = verbs.add_parser("describe")
     describe.add_argument("model", type=Path)
     describe.add_argument("--format", required=True)

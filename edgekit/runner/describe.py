@@ -10,9 +10,10 @@ import numpy as np
 
 from .edges import Edge, Edges
 from .errors import RunnerError
-from .manifest import Manifest, Tensor, is_plain
+from .manifest import Manifest, Tensor
 from .onnx_files import external_files
 from .runtimes import load, load_errors, open_runtime
+from .whole import is_plain
 
 INPUT_BYTES = 1 << 30
 """The largest input that is taken for one."""

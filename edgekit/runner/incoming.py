@@ -34,7 +34,7 @@ def prepare(
     Answers which files are missing still, and their bytes. Raises RunnerError, with the staging removed, as `allowed`,
     `check_runtime` and `check_room` do.
     """
-    staging = _staging(root, digest)
+    staging = staging_of(root, digest)
     with held(root), lease.under(root, token), _removed_on_error(staging):
         listing = allowed(staging, digest, Trust.of(root), offered, stand_in)
         if not stand_in:
@@ -54,7 +54,7 @@ def unpack_archive(
     stand_in: bool = False,
 ) -> State:
     """Put the files of `archive` into `ROOT/staging/DIGEST`. Raises RunnerError, with the staging removed."""
-    staging = _staging(root, digest)
+    staging = staging_of(root, digest)
     with held(root), lease.under(root, token), _removed_on_error(staging):
         unpack(archive, staging, allowed(staging, digest, Trust.of(root), offered, stand_in))
         return {"changed": True}
@@ -129,7 +129,8 @@ def _check_digest(digest: str) -> None:
         raise RunnerError("usage", f"'{digest}' is no SHA-256")
 
 
-def _staging(root: Path, digest: str) -> Path:
+def staging_of(root: Path, digest: str) -> Path:
+    """Where a bundle is put together, until it is whole. Raises RunnerError (usage) for what is no digest."""
     _check_digest(digest)
     return root / "staging" / digest
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from .errors import RunnerError
 from .plan import Plan, read_plan
+from .whole import is_plain
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,6 @@ def _tensor(written: dict[str, Any]) -> Tensor:
     return Tensor(
         _inside(written["name"]), written["dtype"], tuple(written["shape"]), affine["scale"], affine["zero_point"]
     )
-
-
-def is_plain(name: str) -> bool:
-    """Whether it can become a path below a folder of ours, and never leaves it."""
-    return name.isprintable() and not {"", ".", ".."} & set(name.split("/"))
 
 
 def _inside(name: str) -> str:

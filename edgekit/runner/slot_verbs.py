@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from . import incoming, lease, slots
+from .begin import begin
 from .errors import RunnerError
 from .state import held
 from .trust import Trust
@@ -16,17 +18,16 @@ from .trust import Trust
 MAX_DETAIL = 4096
 VERBS = (
     "status",
-    "lease",
+    "begin",
     "release",
     "prepare",
-    "unpack",
     "stage",
     "trial",
     "commit",
     "rollback",
     "trust",
 )
-BRINGING = ("prepare", "unpack", "stage")
+BRINGING = ("begin", "prepare", "stage")
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
@@ -34,29 +35,30 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     for name in VERBS:
         verb = verbs.add_parser(name)
         verb.add_argument("root", type=Path)
-        if name not in ("status", "lease", "release"):
+        if name not in ("status", "begin", "release"):
             verb.add_argument("--lease", metavar="TOKEN")
         _add_options(name, verb)
 
 
 def _add_options(name: str, verb: argparse.ArgumentParser) -> None:
-    if name in ("lease", "release"):
+    if name in ("begin", "release"):
         verb.add_argument("token")
-    if name == "lease":
-        verb.add_argument("--ttl", type=float, default=lease.TTL_S)
+    if name == "begin":
         verb.add_argument("--who", default="somebody")
+        verb.add_argument("--brought", type=base64.b64decode, nargs=2, metavar=("MANIFEST", "SIGNATURE"))
     if name == "stage":
         verb.add_argument("staging", type=Path)
+        verb.add_argument("--archive", type=Path)
         verb.add_argument("--keep", type=float, default=0.0)
     if name in (*BRINGING, "trial"):
         verb.add_argument("digest")
-    if name == "unpack":
-        verb.add_argument("archive", type=Path)
     if name in BRINGING:
         verb.add_argument("--offer", type=_key, action="append", default=[], metavar="HEX")
         verb.add_argument("--stand-in", action="store_true")
     if name == "trial":
         verb.add_argument("--deadline", type=float, default=slots.TRIAL_S)
+        verb.add_argument("--selftest", type=Path, metavar="SLOT")
+        verb.add_argument("--release", action="store_true")
     if name in ("commit", "rollback"):
         verb.add_argument("digest", nargs="?")
     if name == "rollback":
@@ -74,24 +76,40 @@ def answer(asked: argparse.Namespace) -> dict[str, Any]:
     name, root = asked.slots_verb, asked.root
     if name == "status":
         return slots.status(root)
-    if name == "lease":
-        return slots.take_lease(root, asked.token, asked.who, asked.ttl)
     if name == "release":
         return slots.release(root, asked.token)
     if name == "trial":
-        return slots.begin_trial(root, asked.digest, asked.deadline, asked.lease)
+        return _trial(asked)
     if name == "commit":
         return slots.commit(root, asked.digest, asked.lease)
     if name == "rollback":
         return slots.rollback(root, asked.digest, asked.detail, asked.lease)
     if name == "trust":
         return _trust(asked)
-    brought = asked.lease, asked.offer, asked.stand_in
+    said = asked.offer, asked.stand_in
+    if name == "begin":
+        return begin(root, asked.digest, asked.token, asked.who, asked.brought, *said)
     if name == "prepare":
-        return incoming.prepare(root, asked.digest, *brought)
-    if name == "unpack":
-        return incoming.unpack_archive(root, asked.digest, asked.archive, *brought)
-    return incoming.stage(root, asked.staging, asked.digest, *brought, keep_s=asked.keep)
+        return incoming.prepare(root, asked.digest, asked.lease, *said)
+    if asked.archive:
+        incoming.unpack_archive(root, asked.digest, asked.archive, asked.lease, *said)
+    return incoming.stage(root, asked.staging, asked.digest, asked.lease, *said, keep_s=asked.keep)
+
+
+def _trial(asked: argparse.Namespace) -> dict[str, Any]:
+    """A trial, once the self-test has passed if one is asked for: then what that found."""
+    tested = None
+    if asked.selftest:
+        from .selftest import selftest  # numpy and a runtime, which no other verb needs
+
+        with slots.in_use(asked.selftest):
+            tested = selftest(asked.selftest, threads=1)
+        if not tested["passed"]:
+            return tested
+    moved = slots.begin_trial(asked.root, asked.digest, asked.deadline, asked.lease)
+    if asked.release and asked.lease:
+        slots.release(asked.root, asked.lease)
+    return tested or moved
 
 
 def _trust(asked: argparse.Namespace) -> dict[str, Any]:

@@ -37,14 +37,9 @@ TRIAL_S = 7200.0
 def status(root: Path) -> State:
     """Both slots, whether their files are whole, which one is served, the history, whom it trusts, who flashes."""
     with held(root) as state:
-        return _status(root, state)
-
-
-def take_lease(root: Path, token: str, who: str, ttl_s: float) -> State:
-    """Flash alone from now on. Answers the status. Raises RunnerError (leased) if somebody else does."""
-    with held(root) as state:
-        lease.take(root, token, who, ttl_s)
-        return _status(root, state)
+        slots = {name: _shown(root, state, name) for name in NAMES}
+        rest = {"trust": Trust.of(root).shown(), "lease": lease.shown(root)}
+        return {"current": current_of(root), "slots": slots, "history": state["history"], **rest}
 
 
 def release(root: Path, token: str) -> State:
@@ -118,12 +113,6 @@ def in_use(slot: Path) -> Iterator[None]:
         return
     with held(root):
         yield
-
-
-def _status(root: Path, state: State) -> State:
-    slots = {name: _shown(root, state, name) for name in NAMES}
-    rest = {"trust": Trust.of(root).shown(), "lease": lease.shown(root)}
-    return {"current": current_of(root), "slots": slots, "history": state["history"], **rest}
 
 
 def _shown(root: Path, state: State, name: str) -> State:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import platform
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,12 @@ ARM_CORES = {
 def info() -> dict[str, Any]:
     """Machine, system, CPU, cores, memory and Python."""
     return {
-        "machine": platform.machine(),
-        "system": f"{platform.system()} {platform.release()}",
+        "machine": os.uname().machine,
+        "system": f"{os.uname().sysname} {os.uname().release}",
         "cpu": _cpu(_read("/proc/cpuinfo")),
         "cores": _cores(),
         "ram_bytes": _kilobytes("MemTotal", _read("/proc/meminfo")),
-        "python": platform.python_version(),
+        "python": ".".join(map(str, sys.version_info[:3])),
     }
 
 

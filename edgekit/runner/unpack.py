@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import os
 import shutil
-import tarfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import RunnerError
 from .system import available_bytes
 from .verify import Listing
 from .whole import digest_of_file
+
+if TYPE_CHECKING:
+    import tarfile
+
+REGULAR = b"0"
+"""How a tar says that a member is a file and nothing else: `tarfile.REGTYPE`."""
 
 
 def link_known(staging: Path, listing: Listing, slots: Iterable[Path]) -> list[str]:
@@ -41,6 +47,8 @@ def unpack(archive: Path, staging: Path, listing: Listing) -> None:
 
     It is a plain tar. Raises RunnerError (data) for anything else in it: links, devices, strange names, other sizes.
     """
+    import tarfile  # the one verb that needs it
+
     try:
         with tarfile.open(archive, "r:") as members:
             for member in members:
@@ -53,7 +61,7 @@ def unpack(archive: Path, staging: Path, listing: Listing) -> None:
 
 def _extract(members: tarfile.TarFile, member: tarfile.TarInfo, staging: Path, listing: Listing) -> None:
     listed = listing.files.get(member.name)
-    if listed is None or member.type != tarfile.REGTYPE or member.size != listed[0]:
+    if listed is None or member.type != REGULAR or member.size != listed[0]:
         raise RunnerError("data", f"'{member.name}' in the archive is no file that its manifest lists")
     source = members.extractfile(member)
     if source is None or member.sparse is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import platform
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,9 +17,8 @@ from typing import Any
 
 from . import ed25519
 from .errors import RunnerError
-from .manifest import is_plain
 from .trust import Trust, key_id
-from .whole import MANIFEST, SIGNATURE
+from .whole import MANIFEST, SIGNATURE, is_plain
 
 MAX_MANIFEST_BYTES = 8 << 20
 MAX_SIGNATURES = 8
@@ -153,6 +152,6 @@ def _count(value: Any) -> int:
 def _check_target(listing: Listing, trust: Trust, stand_in: bool) -> None:
     if trust.target and trust.target not in (listing.target, listing.family):
         raise RunnerError("refused", f"the bundle is for '{listing.target}', this device is a '{trust.target}'")
-    machine = ALIASES.get(platform.machine(), platform.machine())
+    machine = ALIASES.get(os.uname().machine, os.uname().machine)
     if listing.arch != machine and not stand_in:
         raise RunnerError("refused", f"the bundle is for {listing.arch}, this device is {machine}")

@@ -43,3 +43,8 @@ def digest_of_file(path: Path) -> str | None:
         while chunk := file.read(CHUNK):
             sha.update(chunk)
     return sha.hexdigest()
+
+
+def is_plain(name: str) -> bool:
+    """Whether it can become a path below a folder of ours, and never leaves it."""
+    return name.isprintable() and not {"", ".", ".."} & set(name.split("/"))

@@ -1,15 +1,16 @@
-"""`scripts/bench [build|compression|emulation|loadgen|probe|vendor] …`: what a build costs, unless told otherwise."""
+"""`scripts/bench [NAME] …`: one of these, or what a build costs."""
 
 from __future__ import annotations
 
 import sys
 
-from scripts.benchmark import build, compression, emulation, loadgen, probe, vendor
+from scripts.benchmark import build, compression, emulation, flash, loadgen, probe, vendor
 
 BENCHMARKS = {
     "build": build.main,
     "compression": compression.main,
     "emulation": emulation.main,
+    "flash": flash.main,
     "loadgen": loadgen.main,
     "probe": probe.main,
     "vendor": vendor.main,

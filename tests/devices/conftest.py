@@ -17,7 +17,7 @@ import pytest
 from edgekit.bundle.signing import PublicKey
 from edgekit.devices.flash import commit, flash
 from edgekit.devices.local import Local
-from tests.runner.slot import KEY, write_slot
+from tests.runner.slot import KEY, list_files, write_slot
 
 VERSIONS = {name: version(name) for name in ("executorch", "onnxruntime", "ai-edge-litert")}
 
@@ -43,6 +43,13 @@ class HandMade:
 
     def extract(self, folder: Path) -> None:
         shutil.copytree(self.folder, folder)
+
+
+def with_more(bundle: HandMade) -> HandMade:
+    """The bundle with a file that no slot has: it must be sent."""
+    (bundle.folder / "more").write_bytes(bytes(4096))
+    list_files(bundle.folder, json.loads(bundle.read("manifest.json")))
+    return HandMade(bundle.folder, bundle.manifest, bundle.identity)
 
 
 MakeBundle = Callable[..., HandMade]

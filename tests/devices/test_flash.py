@@ -22,7 +22,7 @@ from edgekit.errors import (
     RuntimeMissing,
     SelfTestFailed,
 )
-from tests.devices.conftest import HandMade, MakeBundle
+from tests.devices.conftest import HandMade, MakeBundle, with_more
 from tests.devices.watch import content, left_over, served, states
 from tests.runner.slot import WEIGHTS, list_files
 
@@ -92,7 +92,44 @@ def test_only_what_is_not_there_yet_is_sent(
     monkeypatch.setattr(Counting, "pushed", [])
     new = make_bundle("new")
     flash(new, Counting(device.url))
-    assert Counting.pushed == ["manifest.json", "manifest.sig"]
+    assert Counting.pushed == []
+
+
+class Trips(Local):
+    """Counts how often the device is spoken to."""
+
+    made: ClassVar[list[str]] = []
+
+    def push(self, local: Path, remote: PurePosixPath) -> None:
+        self.made.append(remote.name)
+        super().push(local, remote)
+
+    def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
+        self.made.append(argv[0])
+        return super().run(argv, timeout=timeout)
+
+    def free_bytes(self, folder: PurePosixPath) -> int | None:
+        self.made.append("free_bytes")
+        return super().free_bytes(folder)
+
+
+def test_a_flash_costs_few_trips_and_one_of_what_is_served_fewer(
+    device: Local, old: HandMade, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = with_more(make_bundle("new"))
+    monkeypatch.setattr(Trips, "made", [])
+    commit(flash(new, Trips(device.url)))
+    # Machine, room, memory, Python, runner; begin, archive, stage, trial, commit.
+    assert len(Trips.made) == 10
+    Trips.made.clear()
+    flash(new, Trips(device.url))
+    assert len(Trips.made) == 6
+
+
+def test_a_manifest_too_long_for_a_command_line_is_pushed(device: Local, make_bundle: MakeBundle) -> None:
+    bundle = make_bundle("long", remark="x" * 200_000)
+    commit(flash(bundle, device))
+    assert served(device) == content(bundle)
 
 
 def _wrong_weights(folder: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import hashlib
 import io
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -17,7 +19,7 @@ import pytest
 
 from edgekit.runner import boot, incoming, slots
 from edgekit.runner.errors import RunnerError
-from edgekit.runner.whole import fault
+from edgekit.runner.whole import MANIFEST, SIGNATURE, fault
 from tests.runner.conftest import Bare
 from tests.runner.slot import KEY, list_files
 
@@ -38,7 +40,7 @@ def _digest_of(text: str) -> str:
         return _digest(_bundle(Path(name) / "bundle", text))
 
 
-VERBS = ("prepare", "unpack", "stage", "trial", "commit", "rollback trial", "rollback committed")
+VERBS = ("begin", "prepare", "stage", "stage archive", "trial", "commit", "rollback trial", "rollback committed")
 BROUGHT = (f"--offer={KEY.public.raw.hex()}", "--stand-in")
 OLD, NEW = _digest_of("old"), _digest_of("new")
 
@@ -306,9 +308,7 @@ def _check_after_crash(root: Path, allowed: set[str]) -> None:
     assert _served(root) == before
 
 
-@pytest.mark.parametrize(
-    "verb", ["prepare", "unpack", "stage", "trial", "commit", "rollback trial", "rollback committed"]
-)
+@pytest.mark.parametrize("verb", VERBS)
 def test_killed_before_any_step_the_served_slot_is_whole(bare: Bare, tmp_path: Path, verb: str) -> None:
     step = 0
     crashed = True
@@ -318,12 +318,16 @@ def test_killed_before_any_step_the_served_slot_is_whole(bare: Bare, tmp_path: P
         staging = root / "staging" / NEW
         _bundle(staging, "new")
         rest: tuple[object, ...] = (NEW, *BROUGHT)
-        if verb in ("prepare", "unpack"):
+        if verb in ("prepare", "stage archive"):
             (staging / "model.onnx").unlink()
-        if verb == "unpack":
-            rest = (NEW, _archive(root), *BROUGHT)
-        if verb == "stage":
+        if verb == "begin":
+            head = [base64.b64encode((staging / name).read_bytes()).decode() for name in (MANIFEST, SIGNATURE)]
+            rest = ("token", *rest, "--brought", *head)
+            shutil.rmtree(staging)
+        if verb.startswith("stage"):
             rest = (staging, *rest)
+        if verb == "stage archive":
+            rest = (*rest, "--archive", _archive(root))
         if verb == "trial":
             _stage(root, staging)
             rest = (NEW,)
@@ -334,6 +338,7 @@ def test_killed_before_any_step_the_served_slot_is_whole(bare: Bare, tmp_path: P
         if verb == "rollback committed":
             slots.commit(root)
         crashed = _crash(bare, step, "slots", verb.split()[0], root, *rest)
+        slots.release(root, "token")  # a dead host's lease lasts two minutes
         _check_after_crash(root, {"old", "new"} if verb in ("commit", "rollback committed") else {"old"})
         step += 1
     assert step > 2

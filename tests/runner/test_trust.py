@@ -13,6 +13,7 @@ import pytest
 
 from edgekit.bundle.signing import SigningKey, add_signature
 from edgekit.runner import boot, incoming, lease, slots
+from edgekit.runner.begin import begin
 from edgekit.runner.errors import RunnerError
 from edgekit.runner.trust import Trust
 from tests.runner.conftest import Bare
@@ -148,16 +149,35 @@ def test_of_hundreds_of_mutated_bundles_none_reaches_a_slot(root: Path) -> None:
     assert slots.status(root)["slots"] == before
 
 
+def _begin(root: Path, token: str, who: str) -> dict[str, Any]:
+    return begin(root, "0" * 64, token, who, None, [KEY.public.raw], stand_in=True)
+
+
 def test_one_flash_at_a_time_and_a_dead_host_is_forgotten(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    slots.take_lease(root, "mine", "me@here", 120)
+    _begin(root, "mine", "me@here")
     with pytest.raises(RunnerError, match=r"'me@here' is flashing it, and may for 1[12].* s more") as caught:
-        slots.take_lease(root, "theirs", "you@there", 120)
+        _begin(root, "theirs", "you@there")
     assert caught.value.kind == "leased"
     with pytest.raises(RunnerError, match="is flashing it"):
         _stage(root)
     now_s = boot._now_s()
     monkeypatch.setattr(boot, "_now_s", lambda: now_s + 121)
-    assert slots.take_lease(root, "theirs", "you@there", 120)["lease"]["holder"] == "you@there"
+    _begin(root, "theirs", "you@there")
+    assert slots.status(root)["lease"]["holder"] == "you@there"
     assert not slots.release(root, "mine")["changed"]
     assert slots.release(root, "theirs")["changed"]
     assert lease.shown(root) is None
+
+
+def test_what_is_served_is_asked_for_without_a_lease_and_believed_anew(root: Path) -> None:
+    digest = _stage(root)["digest"]
+    slots.begin_trial(root, digest)
+    assert begin(root, digest, "mine", "me@here", None, [KEY.public.raw], stand_in=True)["state"] == "trial"
+    slots.release(root, "mine")
+    slots.commit(root)
+    found = begin(root, digest, "mine", "me@here", None, [KEY.public.raw], stand_in=True)
+    assert (found["slot"], found["state"], found["missing"]) == (str(root / "a"), "committed", [])
+    assert lease.shown(root) is None
+    Trust((OTHER.public.raw,), revoked=(KEY.id,)).write(root)
+    with pytest.raises(RunnerError, match="does not trust"):
+        begin(root, digest, "mine", "me@here", None, [KEY.public.raw], stand_in=True)

@@ -1,0 +1,52 @@
+"""The first question of a flash: is it there already, and if not, what of it must be sent? Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Optional
+
+from . import lease
+from .incoming import prepare, staging_of
+from .slots import answer, is_whole
+from .state import State, current_of, held, other
+from .trust import Trust, key_id
+from .verify import allowed
+from .whole import MANIFEST, SIGNATURE
+
+Brought = Optional["tuple[bytes, bytes]"]
+"""Manifest and signature, if the question brings them along."""
+
+
+def begin(
+    root: Path, digest: str, token: str, who: str, brought: Brought, offered: Sequence[bytes], stand_in: bool
+) -> State:
+    """Flash that bundle alone from now on, unless it is served already: then nothing is held.
+
+    Answers the slot that has it, or None; then, if manifest and signature were brought, what is missing beside them.
+    Raises RunnerError: leased if somebody else flashes, and as `prepare` does.
+    """
+    staging = staging_of(root, digest)
+    with held(root) as state:
+        lease.check(root, token)
+        current = current_of(root)
+        if current and _has(root, state, current, digest, offered):
+            allowed(root / current, digest, Trust.of(root), offered, stand_in)
+            return {**answer(root, current, state, changed=False), "missing": []}
+        lease.take(root, token, who, lease.TTL_S)
+        slot = other(current) if current else "a"
+        if _has(root, state, slot, digest, offered):
+            return {**answer(root, slot, state, changed=False), "missing": []}
+    if brought is None:
+        return {"slot": None, "state": None, "missing": None}
+    staging.mkdir(parents=True, exist_ok=True)
+    for name, content in zip((MANIFEST, SIGNATURE), brought):
+        (staging / name).write_bytes(content)
+    return {"slot": None, "state": None, "missing": prepare(root, digest, token, offered, stand_in)["missing"]}
+
+
+def _has(root: Path, state: State, slot: str, digest: str, offered: Sequence[bytes]) -> bool:
+    """Whether the slot has the bundle, whole, with those signatures, and it has not failed."""
+    found = state["slots"][slot]
+    signed = {key_id(key) for key in offered} <= set(found["signers"])
+    return found["digest"] == digest and found["state"] != "failed" and signed and is_whole(root, state, slot)

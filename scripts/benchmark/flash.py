@@ -1,0 +1,170 @@
+"""What flashing costs beside moving the bytes: a bundle of 4 MB onto a warm emulated device, new and unchanged."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from edgekit import examples
+from scripts.benchmark.processes import ROOT, cost
+
+if TYPE_CHECKING:
+    from edgekit.bundle.archive import Bundle
+    from edgekit.bundle.signing import SigningKey
+    from edgekit.devices.transport import Completed, Transport
+
+TARGET, BACKEND, PROFILE = "raspberry-pi-5", "tflite", "raspberry-pi-int8"
+BYTES = 4_000_000
+
+
+@dataclass
+class Watched:
+    """A transport that remembers what was asked of it, and how many seconds each took."""
+
+    inner: Transport
+    steps: list[tuple[str, float]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.kind, self.url, self.root, self.python = (
+            self.inner.kind,
+            self.inner.url,
+            self.inner.root,
+            self.inner.python,
+        )
+
+    def push(self, local: Path, remote: PurePosixPath) -> None:
+        began = time.perf_counter()
+        self.inner.push(local, remote)
+        self._took(f"push {remote.suffix}", began)
+
+    def pull(self, remote: PurePosixPath, local: Path) -> None:
+        self.inner.pull(remote, local)
+
+    def free_bytes(self, folder: PurePosixPath) -> int | None:
+        began = time.perf_counter()
+        found = self.inner.free_bytes(folder)
+        self._took("free_bytes", began)
+        return found
+
+    def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
+        began = time.perf_counter()
+        ended = self.inner.run(argv, timeout=timeout)
+        self._took(_verb(argv), began)
+        return ended
+
+    def _took(self, name: str, began: float) -> None:
+        self.steps.append((name, time.perf_counter() - began))
+
+
+def _verb(argv: Sequence[str]) -> str:
+    """What the runner is asked; of any other command its name."""
+    asked = next((i + 1 for i, word in enumerate(argv[:-1]) if word.endswith(".pyz") and i), 0)
+    return " ".join(argv[asked : asked + 2]) if argv[asked] == "slots" else argv[asked]
+
+
+def main(argv: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="scripts/bench flash", description=__doc__)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--target", default=TARGET)
+    asked = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        os.environ.update({f"EDGEKIT_{place}": str(folder / place) for place in ("CONFIG", "DATA")})
+        from edgekit.bundle.keys import KeyStore
+        from edgekit.devices.emulation.transport import Emulated
+
+        bundles = _bundles(folder, asked.target, KeyStore.of_user().new("default"), 2 * asked.repeats + 1)
+        _edgekit("device", "up", asked.target)
+        try:
+            with Emulated(f"emulated://{asked.target}") as transport:
+                _measure(bundles[: asked.repeats + 1], transport, folder)
+            _commands(bundles[asked.repeats + 1 :], asked.target)
+        finally:
+            _edgekit("device", "down", asked.target)
+
+
+def _measure(bundles: Sequence[Bundle], transport: Transport, scratch: Path) -> None:
+    from edgekit.devices.flash import commit, flash
+
+    watched, trips = Watched(transport), Counter[str]()
+    taken: dict[str, list[float]] = {"raw": [], "new": [], "same": []}
+    steps: dict[str, list[list[tuple[str, float]]]] = {"new": [], "same": []}
+    for i, bundle in enumerate(bundles):
+        raw = scratch / "raw.bin"
+        raw.write_bytes(os.urandom(BYTES))
+        taken["raw"].append(_seconds(lambda raw=raw: transport.push(raw, transport.root / "raw.bin")))
+        for kind in ("new", "same"):
+            watched.steps.clear()
+
+            def both(bundle: Bundle = bundle) -> None:
+                installation = flash(bundle, watched)
+                if not installation.committed:
+                    commit(installation)
+
+            taken[kind].append(_seconds(both))
+            steps[kind].append(list(watched.steps))
+            trips[kind] = len(watched.steps)
+        if i == 0:  # the first brings the runtime pack and the runner along
+            for times in (*taken.values(), *steps.values()):
+                times.clear()
+    raw_s, new_s, same_s = (statistics.median(times) for times in taken.values())
+    print(f"{BYTES / 1e6:g} MB pushed, nothing else: {raw_s:.2f} s")
+    print(f"a new bundle, flashed and committed: {new_s:.2f} s in {trips['new']} round trips; {new_s - raw_s:+.2f} s")
+    print(f"the same again: {same_s:.2f} s in {trips['same']} round trips; {same_s / raw_s:.2f} of the transfer")
+    for kind, runs in steps.items():
+        print(f"{kind}:")
+        for j, (name, _) in enumerate(runs[0]):
+            print(f"  {name:20}{statistics.median(run[j][1] for run in runs) * 1e3:8.0f} ms")
+
+
+def _commands(bundles: Sequence[Bundle], target: str) -> None:
+    """The whole command: this machine's Python starts and connects, too."""
+    runs = [[_edgekit("flash", bundle.path, "--device", f"emulated://{target}") for _ in "ab"] for bundle in bundles]
+    new_s, same_s = (statistics.median(times) for times in zip(*runs, strict=True))
+    print(f"`edgekit flash`, from its start to its end: {new_s:.2f} s; the same again: {same_s:.2f} s")
+
+
+def _edgekit(*argv: object) -> float:
+    """Seconds that the command took."""
+    return cost([sys.executable, "-m", "edgekit.cli", *map(str, argv)], {"PYTHONPATH": str(ROOT)}).seconds
+
+
+def _seconds(action: object) -> float:
+    assert callable(action)
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
+
+
+def _bundles(folder: Path, target: str, key: SigningKey, count: int) -> list[Bundle]:
+    """Signed bundles of that size, no two alike: a model of digits, and bytes behind it that no runtime reads."""
+    from edgekit.bundle.archive import pack
+    from edgekit.bundle.manifest import Description
+    from edgekit.cache import Cache
+    from edgekit.pipeline.compile import Compilation
+    from edgekit.pipeline.line import Line
+    from edgekit.pipeline.order import orders
+    from edgekit.pipeline.pack import pack_bundle
+    from edgekit.specs.project import Project
+
+    project = Project.read(examples.folder("digits"))
+    compilation = Compilation(orders(project, target, BACKEND, PROFILE)[0], Line(Cache.default().made()))
+    with compilation.lowered() as finished:
+        small = pack_bundle(compilation, finished(), key, folder)
+    described = small.manifest.model_dump(by_alias=True, exclude={"files"})
+    description = Description.model_validate(described)
+    made = []
+    for i in range(count):
+        files = {file.path: small.read(file.path) for file in small.manifest.files}
+        files[description.model[0]] += os.urandom(BYTES - sum(map(len, files.values())))
+        made.append(pack(description, files, key, folder / f"{i}.edgekit"))
+    return made
