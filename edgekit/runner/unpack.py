@@ -16,6 +16,9 @@ from .system import available_bytes
 from .verify import Listing
 from .whole import digest_of_file
 
+TARFILE_ERRORS = (tarfile.TarError, ValueError, IndexError, OverflowError, EOFError)
+"""What `tarfile` raises for headers that make no sense: its own errors, and those of the numbers in them."""
+
 
 def link_known(staging: Path, listing: Listing, slots: Iterable[Path]) -> list[str]:
     """Hard-link, else copy, every listed file that a slot has. What is missing still, sorted."""
@@ -45,7 +48,7 @@ def unpack(archive: Path, staging: Path, listing: Listing) -> None:
         with tarfile.open(archive, "r:") as members:
             for member in members:
                 _extract(members, member, staging, listing)
-    except tarfile.TarError as error:
+    except TARFILE_ERRORS as error:
         raise RunnerError("data", f"'{archive}' is no archive: {error}") from error
     finally:
         archive.unlink(missing_ok=True)

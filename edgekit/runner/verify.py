@@ -111,7 +111,7 @@ def _parsed(raw: bytes, signers: tuple[bytes, ...]) -> Listing:
             raise ValueError("a file is listed twice")
         target, family, arch = (str(written[name]) for name in ("target", "family", "arch"))
         version, floor = (_count(written[name]) for name in ("version", "floor"))
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RunnerError("data", f"the manifest makes no sense: {type(error).__name__}: {error}") from error
     return Listing(files, target, family, arch, version, floor, signers)
 
