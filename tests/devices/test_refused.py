@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import platform
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,6 +14,7 @@ import pytest
 from edgekit.bundle.signing import PublicKey, SigningKey, add_signature
 from edgekit.devices.flash import commit, flash, rollback, serving, status, trust
 from edgekit.devices.local import Local
+from edgekit.devices.ssh import Ssh
 from edgekit.devices.transport import DeviceKind, Transport
 from edgekit.errors import EdgekitError, Incompatible, UntrustedKey, VersionTooOld
 from tests.devices.conftest import HandMade, MakeBundle
@@ -30,11 +33,14 @@ class Board(Local):
 
 
 @pytest.fixture(params=["local", "ssh"])
-def board(request: pytest.FixtureRequest, places: dict[str, str], tmp_path: Path) -> Iterator[Transport]:
+def board(
+    request: pytest.FixtureRequest, places: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Transport]:
     if request.param == "local":
         with Board(f"local://{tmp_path / 'board'}") as local:
             yield local
         return
+    monkeypatch.setattr(Ssh, "python", sys.executable)
     packages = fetched(PACKAGES, Path(places["EDGEKIT_CACHE"]) / "downloads")
     with running(tmp_path / "sshd", packages) as sshd, sshd.device() as device:
         yield device
@@ -52,8 +58,6 @@ def make(make_bundle: MakeBundle) -> MakeBundle:
 
 
 def _written(bundle: HandMade) -> dict[str, Any]:
-    import json
-
     found: dict[str, Any] = json.loads(bundle.read("manifest.json"))
     return found
 
