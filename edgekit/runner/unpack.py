@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 REGULAR = b"0"
 """How a tar says that a member is a file and nothing else: `tarfile.REGTYPE`."""
+ODD_HEADERS = (ValueError, IndexError, OverflowError, EOFError)
+"""What `tarfile` raises for numbers in headers that make no sense, beside its own errors."""
 
 
 def link_known(staging: Path, listing: Listing, slots: Iterable[Path]) -> list[str]:
@@ -53,7 +55,7 @@ def unpack(archive: Path, staging: Path, listing: Listing) -> None:
         with tarfile.open(archive, "r:") as members:
             for member in members:
                 _extract(members, member, staging, listing)
-    except tarfile.TarError as error:
+    except (tarfile.TarError, *ODD_HEADERS) as error:
         raise RunnerError("data", f"'{archive}' is no archive: {error}") from error
     finally:
         archive.unlink(missing_ok=True)

@@ -78,3 +78,25 @@ def test_points_have_one_writing(encoded: int) -> None:
 @pytest.mark.parametrize("length", [0, 63, 65])
 def test_a_signature_has_64_bytes(length: int) -> None:
     assert not verifies(KEY.public_key().public_bytes_raw(), bytes(length), b"text")
+
+
+EIGHTH = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+LOW_Y = (EIGHTH, P - EIGHTH)
+"""y of the four points of order eight."""
+SMALL = [y.to_bytes(32, "little") for y in (1, 0, P - 1, 1 << 255, *LOW_Y, *(y | 1 << 255 for y in LOW_Y))]
+
+
+@pytest.mark.parametrize("small", SMALL)
+def test_no_point_of_small_order_is_a_key_whatever_it_signs(small: bytes) -> None:
+    found = point(small)
+    assert found is not None
+    assert has_small_order(found)
+    for r in SMALL:
+        assert not verifies(small, r + bytes(32), b"text")
+
+
+@pytest.mark.parametrize("r", [*SMALL, *(y.to_bytes(32, "little") for y in (P, P + 1, 1 | 1 << 255, 2**255 - 1))])
+def test_another_r_is_refused_as_a_library_does(r: bytes) -> None:
+    public, signature = KEY.public_key().public_bytes_raw(), KEY.sign(b"text")
+    for s in (signature[32:], bytes(32), L.to_bytes(32, "little"), b"\xff" * 32):
+        assert verifies(public, r + s, b"text") == _library(public, r + s, b"text") == False  # noqa: E712

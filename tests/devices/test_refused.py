@@ -1,0 +1,128 @@
+"""Bundles with a right signature that a device must not take all the same: each refused by its own error."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from edgekit.bundle.signing import PublicKey, SigningKey, add_signature
+from edgekit.devices.flash import commit, flash, rollback, serving, status, trust
+from edgekit.devices.local import Local
+from edgekit.devices.ssh import Ssh
+from edgekit.devices.transport import DeviceKind, Transport
+from edgekit.errors import EdgekitError, Incompatible, UntrustedKey, VersionTooOld
+from tests.devices.conftest import HandMade, MakeBundle
+from tests.devices.sshd import PACKAGES, running
+from tests.devices.tools import fetched
+from tests.runner.slot import KEY, list_files
+
+ARCH = {"arm64": "aarch64", "amd64": "x86_64"}.get(platform.machine(), platform.machine())
+OTHER = SigningKey.generate()
+
+
+class Board(Local):
+    """This machine as if it were no stand-in: the bundle's kind of machine counts."""
+
+    kind: ClassVar[DeviceKind] = "device"
+
+
+@pytest.fixture(params=["local", "ssh"])
+def board(
+    request: pytest.FixtureRequest, places: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Transport]:
+    if request.param == "local":
+        with Board(f"local://{tmp_path / 'board'}") as local:
+            yield local
+        return
+    monkeypatch.setattr(Ssh, "python", sys.executable)
+    packages = fetched(PACKAGES, Path(places["EDGEKIT_CACHE"]) / "downloads")
+    with running(tmp_path / "sshd", packages) as sshd, sshd.device() as device:
+        yield device
+
+
+@pytest.fixture
+def make(make_bundle: MakeBundle) -> MakeBundle:
+    def made(name: str, **changes: Any) -> HandMade:
+        changes = {"arch": ARCH, "version": 3, **changes}
+        bundle = make_bundle(name, **changes)
+        list_files(bundle.folder, _written(bundle))
+        return bundle
+
+    return made
+
+
+def _written(bundle: HandMade) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(bundle.read("manifest.json"))
+    return found
+
+
+def _refused(board: Transport, bundle: HandMade, error: type[EdgekitError]) -> None:
+    """By its own error, with both slots, what is served, the history and the trust as they were."""
+    before = status(board)
+    with pytest.raises(error) as caught:
+        flash(bundle, board, "system")  # type: ignore[arg-type]
+    assert type(caught.value) is error
+    assert caught.value.hint
+    assert status(board) == before
+    staging = board.root / "staging"
+    assert board.run(["ls", "-A", str(staging)], timeout=30).stdout == ""
+
+
+def _serve(board: Transport, bundle: HandMade) -> None:
+    commit(flash(bundle, board, "system"))  # type: ignore[arg-type]
+
+
+class CoSigned(HandMade):
+    """Signed by two."""
+
+    @property
+    def signers(self) -> tuple[PublicKey, ...]:
+        return (KEY.public, OTHER.public)
+
+
+def test_what_is_signed_and_wrong_is_refused_and_the_next_good_one_is_taken(board: Transport, make: MakeBundle) -> None:
+    _serve(board, make("served"))
+    trust(board, target="boards")
+    for name, changes in {
+        "another target": {"target": "other", "family": "others"},
+        "another machine": {"arch": "riscv64"},
+    }.items():
+        _refused(board, make(name, **changes), Incompatible)
+    trust(board, target="some-board", floor=3)
+    _refused(board, make("below the floor", version=2), VersionTooOld)
+    trust(board, pin=[OTHER.public], threshold=2)
+    lone = make("one signer of two")
+    _refused(board, lone, UntrustedKey)
+    trust(board, threshold=1, revoke=[KEY.id])
+    _refused(board, make("a revoked key"), UntrustedKey)
+    both = make("signed by another one too")
+    signature, manifest = both.folder / "manifest.sig", both.read("manifest.json")
+    signature.write_bytes(add_signature(signature.read_bytes(), OTHER, manifest))
+    _serve(board, CoSigned(both.folder, both.manifest, both.digest))
+    found = status(board)
+    assert found.current is not None
+    assert found.slots[found.current].digest == both.identity
+
+
+def test_an_older_bundle_does_not_come_back_neither_replayed_nor_by_rollback(
+    board: Transport, make: MakeBundle
+) -> None:
+    old = make("old", version=1)
+    _serve(board, old)
+    _serve(board, make("new", version=3, floor=2))
+    assert status(board).trust.floor == 2
+    _refused(board, old, VersionTooOld)
+    before = status(board)
+    with pytest.raises(VersionTooOld):
+        rollback(serving(board))
+    assert status(board) == before
+    _serve(board, make("newest", version=4))
+    rollback(serving(board))
+    found = status(board)
+    assert found.slots[found.current or ""].version == 3
