@@ -22,6 +22,9 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="scripts/chaos", description=__doc__)
     parser.add_argument("--cuts", type=int, default=12)
     parser.add_argument("--seed", type=int, help="the same one, the same plan; by default a new one, which is printed")
+    parser.add_argument(
+        "--first", type=int, default=1, metavar="K", help="begin with the plan's K-th: to see one again"
+    )
     parser.add_argument("--target", default="raspberry-pi-5", help="one that is emulated")
     parser.add_argument("--jobs", type=int, default=1, help="so many devices at once")
     parser.add_argument("--until", type=float, help="begin no cut after so many seconds")
@@ -46,14 +49,16 @@ def _run(asked: argparse.Namespace, seed: int, scratch: Path) -> Report:
 
     target = Catalog.default().target(asked.target)
     bundles = built(asked.target, scratch / "bundles")
-    report = Report(seed, asked.target, asked.cuts)
+    cuts = plan(asked.cuts, seed)[asked.first - 1 :]
+    report = Report(seed, asked.target, len(cuts))
     left: SimpleQueue[Cut] = SimpleQueue()
-    for cut in plan(asked.cuts, seed):
+    for cut in cuts:
         left.put(cut)
     deadline = time.monotonic() + (asked.until or float("inf"))
 
     def work() -> None:
         with board(target, bundles) as made:
+            made.time_steps()
             while not report.broken and time.monotonic() < deadline:
                 try:
                     cut = left.get_nowait()

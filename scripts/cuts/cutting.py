@@ -54,8 +54,8 @@ class Board:
         """Flash what is in no slot, cut, look, and flash something else to its end."""
         started = time.monotonic()
         before = self.looked
-        old = next(bundle for bundle in self.bundles if bundle.identity == before.served)
-        new = self._news()
+        old = self.served()
+        new = self.news()
         flashed, hit = self._cut(cut, new)
         halted = flashed.mark in self.device.machine.console()
         wrong: list[str] = []
@@ -67,10 +67,10 @@ class Board:
                 self.looked = look(self.runner)
                 served = {old.identity: "old", new.identity: "new"}.get(self.looked.served or "", "neither")
                 wrong += broken(before, self.looked, self.runner, flashed, old, new)
-                following = self._news()
+                following = self.news()
                 self.flash(transport, following, "commit")
                 wrong += [] if self.looked.served == following.identity else ["the next flash is not served"]
-                wrong += [f"left behind: {self._left(transport)}"] if self._left(transport) else []
+                wrong += [f"left behind: {self.left(transport)}"] if self.left(transport) else []
         except EdgekitError as error:
             wrong.append(f"{error.code} {error}")
         return Round(cut, hit, halted, served, time.monotonic() - started, tuple(wrong))
@@ -83,7 +83,17 @@ class Board:
         self.costs |= watched.costs
         self.looked = look(replace(self.runner, transport=transport))
 
-    def _news(self) -> Bundle:
+    def time_steps(self) -> None:
+        """Flash to every end once."""
+        with self.device.connected() as transport:
+            for end in (DROP, "commit", GO_BACK):
+                self.flash(transport, self.news(), end)
+
+    def served(self) -> Bundle:
+        return next(bundle for bundle in self.bundles if bundle.identity == self.looked.served)
+
+    def news(self) -> Bundle:
+        """A bundle that is in no slot."""
         there = [slot.digest for slot in self.looked.status.slots.values()]
         return next(bundle for bundle in self.bundles if bundle.identity not in there)
 
@@ -116,21 +126,20 @@ class Board:
         while flashing.is_alive() and mark not in self.device.machine.console() and time.monotonic() < deadline:
             time.sleep(LOOK_S)
 
-    def _left(self, transport: Transport) -> str:
+    def left(self, transport: Transport) -> str:
+        """What lies in the device's folder and has no business there."""
         names = transport.run(["ls", "-A", str(transport.root)], timeout=LIMIT_S).stdout.split()
         return " ".join(sorted(set(names) - set(KNOWN.split())))
 
 
 @contextlib.contextmanager
 def board(target: Target, bundles: tuple[Bundle, ...]) -> Iterator[Board]:
-    """A fresh device, on which every step has been timed."""
+    """A fresh device that serves the first bundle."""
     with fresh(target) as device:
         with device.connected() as transport:
             installation = flash(bundles[0], transport)
             commit(installation)
             made = Board(device, bundles, installation.runner, look(installation.runner))
-            for end in (DROP, "commit", GO_BACK):
-                made.flash(transport, made._news(), end)
         yield made
 
 

@@ -9,6 +9,7 @@ import os
 import runpy
 import signal
 import sys
+from typing import Any
 
 CHANGES = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.truncate")
 CONSOLE, COUNTED = "/dev/console", "changes to files:"
@@ -30,9 +31,9 @@ def main(last: int, mark: str, program: str) -> None:
         if event in CHANGES or (event == "open" and isinstance(args[2], int) and args[2] & write):
             change()
 
-    def flushed(handle: int) -> None:
+    def flushed(fd: Any) -> None:
         change()
-        fsync(handle)
+        fsync(fd)
         change()
 
     os.fsync = flushed

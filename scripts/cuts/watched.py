@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from typing import ClassVar, Self
 
 from edgekit.devices.transport import Completed, DeviceKind, Transport
 from scripts.cuts import halting
@@ -28,6 +29,8 @@ class Cost:
 class Watched:
     """Hands everything on to `device`. `reached` is set when the step of `cut` begins."""
 
+    kind: ClassVar[DeviceKind] = "emulated"
+
     device: Transport
     cut: Cut | None = None
     expected: Cost | None = None
@@ -39,10 +42,9 @@ class Watched:
     reached: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
-        self.kind: DeviceKind = self.device.kind
         self.url, self.root, self.python = self.device.url, self.device.root, self.device.python
 
-    def __enter__(self) -> Watched:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None: ...
@@ -53,7 +55,7 @@ class Watched:
 
     def push(self, local: Path, remote: PurePosixPath) -> None:
         step = {"manifest.json": "manifest"}.get(remote.name, "archive" if remote.suffix == ".tar" else "")
-        started = self._begin(step)
+        started = self.begin(step)
         self.device.push(local, remote)
         self._end(step, started)
 
@@ -71,7 +73,7 @@ class Watched:
         step = self._step(asked[1]) if asked[0] == "slots" else "selftest"
         if step != "selftest":
             argv = [*argv[:place], str(HALTING), str(self._last(step)), self.mark, *argv[place:]]
-        started = self._begin(step)
+        started = self.begin(step)
         ended = self.device.run(argv, timeout=timeout)
         counted = re.search(rf"{halting.COUNTED} (\d+)\n?", ended.stderr)
         if ended.returncode == 0:
@@ -89,7 +91,8 @@ class Watched:
             return 0
         return 1 + int(self.cut.at * self.expected.changes)
 
-    def _begin(self, step: str) -> float:
+    def begin(self, step: str) -> float:
+        """The time by which this step, if it is one, began."""
         if step:
             self.begun.append(step)
         if self.cut and self.cut.step == step:
