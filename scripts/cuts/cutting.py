@@ -84,9 +84,9 @@ class Board:
         self.looked = look(replace(self.runner, transport=transport))
 
     def time_steps(self) -> None:
-        """Flash to every end once."""
+        """Flash so that every step is taken."""
         with self.device.connected() as transport:
-            for end in (DROP, "commit", GO_BACK):
+            for end in (DROP, GO_BACK):
                 self.flash(transport, self.news(), end)
 
     def served(self) -> Bundle:

@@ -26,15 +26,23 @@ SUMS = (
 
 
 @dataclass(frozen=True)
-class Looked:
-    """At one device, at rest."""
+class Seen:
+    """What a program on the device finds that follows the link."""
 
-    status: Status
     link: str
     trust: str
     """SHA-256 of `trust.json`."""
     files: Mapping[str, str]
     """Digests of what is served, by path, as `sha256sum` has them."""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """At one device, at rest."""
+
+    status: Status
+    seen: tuple[Seen, ...]
+    """Before the runner was asked, and after it if it has moved the link: it ends what was begun."""
 
     @property
     def served(self) -> str | None:
@@ -45,30 +53,35 @@ class Looked:
 
 def look(runner: Runner) -> Looked:
     """Raises what asking a device does."""
-    root = runner.transport.root
-    # Before the runner has a chance to mend anything.
-    said = runner.transport.run(["sh", "-c", SUMS.format(root=root)], timeout=LIMIT_S)
-    link, trust, *lines = said.stdout.splitlines() or [""]
+    first = _see(runner)
+    status = runner.ask(Status, "slots", "status", runner.transport.root, timeout=LIMIT_S)
+    return Looked(status, (first,) if first.link == status.current else (first, _see(runner)))
+
+
+def _see(runner: Runner) -> Seen:
+    script = SUMS.format(root=runner.transport.root)
+    link, trust, *lines = runner.transport.run(["sh", "-c", script], timeout=LIMIT_S).stdout.splitlines() or ["", ""]
     sums = (line.split(maxsplit=1) for line in lines)
-    files = {path.removeprefix("./"): digest for digest, path in sums}
-    status = runner.ask(Status, "slots", "status", root, timeout=LIMIT_S)
-    return Looked(status, link, trust.split()[0], files)
+    return Seen(link, trust.partition(" ")[0], {path.removeprefix("./"): digest for digest, path in sums})
 
 
 def broken(before: Looked, after: Looked, runner: Runner, flashed: Watched, old: Bundle, new: Bundle) -> Iterator[str]:
     """Each promise that the device did not keep, in words."""
     expected = allowed(flashed, old, new)
-    served = next((bundle for bundle in (old, new) if bundle.identity == after.served), None)
-    if after.link != after.status.current:
-        yield f"the link named '{after.link}', and '{after.status.current}' later"
-    if served is None or served.identity not in expected:
-        yield f"it serves '{after.served}', which is not what it may serve"
-    elif after.files != contents(served):
-        changed = sorted({path for path, _ in after.files.items() ^ contents(served).items()})
-        yield f"what it serves is not whole: {', '.join(changed)}"
+    for seen in after.seen:
+        if seen.trust != before.seen[-1].trust:
+            yield "whom it trusts is not what it was"
+        followed = next((bundle for bundle in (old, new) if bundle.identity == seen.files.get(MANIFEST)), None)
+        if followed is None or followed.identity not in expected:
+            yield f"the link named '{seen.link}', which is not what it may serve"
+        elif seen.files != contents(followed):
+            changed = sorted({path for path, _ in seen.files.items() ^ contents(followed).items()})
+            yield f"what it serves is not whole: {', '.join(changed)}"
+    if after.served not in expected or after.seen[-1].link != after.status.current:
+        yield f"it says that it serves '{after.served}'"
     if not all(slot.whole for slot in after.status.slots.values() if slot.state == "committed"):
         yield "a committed slot is not whole"
-    if (after.trust, after.status.trust) != (before.trust, before.status.trust):
+    if after.status.trust != before.status.trust:
         yield "whom it trusts is not what it was"
     news = added(before.status.history, after.status.history)
     if news is None:
