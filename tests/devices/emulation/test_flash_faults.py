@@ -17,11 +17,10 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from edgekit.bundle.archive import Bundle
-from edgekit.devices.emulation import faults
 from edgekit.devices.emulation.registry import CARD
 from edgekit.devices.flash import commit, flash
 from edgekit.devices.transport import Completed, Transport
-from edgekit.errors import EdgekitError, SelfTestFailed, StorageError, Unreachable
+from edgekit.errors import EdgekitError, StorageError, Unreachable
 from edgekit.specs.catalog import Catalog
 from scripts.cuts import cutting
 from scripts.cuts.bundles import built
@@ -134,21 +133,6 @@ def test_a_disk_that_is_full_as_a_step_begins(board: Board, new: Bundle) -> None
         with board.device.connected() as transport:
             assert look(replace(board.runner, transport=transport)).seen[-1].files == contents(old)
             done(transport, "rm", "-r", str(BALLAST))
-
-
-def test_a_device_out_of_memory_at_the_self_test(board: Board, new: Bundle) -> None:
-    old = board.served()
-
-    def fill(transport: Transport) -> None:
-        board.device.fill_memory(transport, leave_mb=4)
-
-    try:
-        error = struck(board, new, "selftest", fill)
-    finally:
-        with board.device.connected() as transport:
-            done(transport, "rm", str(faults.MEMORY))
-    assert isinstance(error, SelfTestFailed), error
-    keeps(board, old)
 
 
 def test_a_link_that_is_lost_for_seconds_delays_a_flash(board: Board, new: Bundle) -> None:
