@@ -1,0 +1,78 @@
+"""`scripts/chaos --cuts N`: power cuts at random points of a flash; exit 1 if a device broke its promise."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+from edgekit import places
+from scripts.cuts.report import Report
+
+PLACES = ("CONFIG", "DATA")
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="scripts/chaos", description=__doc__)
+    parser.add_argument("--cuts", type=int, default=12)
+    parser.add_argument("--seed", type=int, help="the same one, the same plan; by default a new one, which is printed")
+    parser.add_argument(
+        "--first", type=int, default=1, metavar="K", help="begin with the plan's K-th: to see one again"
+    )
+    parser.add_argument("--target", default="raspberry-pi-5", help="one that is emulated")
+    parser.add_argument("--jobs", type=int, default=1, help="so many devices at once")
+    parser.add_argument("--until", type=float, help="begin no cut after so many seconds")
+    parser.add_argument("--report", type=Path, metavar="FILE.json")
+    asked = parser.parse_args(argv)
+    seed = secrets.randbelow(2**31) if asked.seed is None else asked.seed
+    print(f"{asked.cuts} cuts on {asked.target}, --seed {seed}", flush=True)
+    # Neither the user's keys nor their devices are touched; what was downloaded is shared.
+    os.environ.setdefault("EDGEKIT_DOWNLOADS", str(places.downloads()))
+    with tempfile.TemporaryDirectory() as scratch:
+        os.environ.update({f"EDGEKIT_{name}": f"{scratch}/{name}" for name in PLACES})
+        report = _run(asked, seed, Path(scratch))
+    print(report.table())
+    return 1 if report.broken else 0
+
+
+def _run(asked: argparse.Namespace, seed: int, scratch: Path) -> Report:
+    from edgekit.specs.catalog import Catalog
+    from scripts.cuts.bundles import built
+    from scripts.cuts.cutting import board
+    from scripts.cuts.plan import Cut, plan
+
+    target = Catalog.default().target(asked.target)
+    bundles = built(asked.target, scratch / "bundles")
+    cuts = plan(asked.cuts, seed)[asked.first - 1 :]
+    report = Report(seed, asked.target, len(cuts))
+    left: SimpleQueue[Cut] = SimpleQueue()
+    for cut in cuts:
+        left.put(cut)
+    deadline = time.monotonic() + (asked.until or float("inf"))
+
+    def work() -> None:
+        with board(target, bundles) as made:
+            made.time_steps()
+            while not report.broken and time.monotonic() < deadline:
+                try:
+                    cut = left.get_nowait()
+                except Empty:
+                    return
+                report.add(made.cut(cut))
+                if asked.report:
+                    report.write(asked.report)
+
+    with ThreadPoolExecutor(asked.jobs) as pool:
+        for worker in [pool.submit(work) for _ in range(asked.jobs)]:
+            worker.result()
+    return report
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,47 @@
+"""When the power is cut: drawn from a seed, before anything is flashed."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["moment", "call"]
+PUSHES = ("manifest", "archive")
+DROP, GO_BACK = "drop", "go back"
+STEPS = (
+    *("lease", "manifest", "prepare", "archive", "unpack", "stage", "selftest", "trial", "release", "commit"),
+    *(DROP, GO_BACK),
+)
+"""Of a flash and its end: two pushes and the runner's verbs, by which `rollback` drops a trial, or what is served."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One cut: `at` (from 0 to 1) of the way through a step.
+
+    A `moment` is a share of the step's seconds; a `call` one of the changes that the verb makes to files, counted.
+    """
+
+    number: int
+    step: str
+    kind: Kind
+    at: float
+
+    @property
+    def end(self) -> str:
+        """What ends the flash."""
+        return self.step if self.step in (DROP, GO_BACK) else "commit"
+
+
+def plan(count: int, seed: int) -> tuple[Cut, ...]:
+    """So many cuts: every step has its turn before one has its next. The same seed, the same plan."""
+    drawn = random.Random(seed)
+    steps: list[str] = []
+    while len(steps) < count:
+        steps += drawn.sample(STEPS, len(STEPS))
+    cuts = []
+    for number, step in enumerate(steps[:count], 1):
+        call = step not in (*PUSHES, "selftest") and drawn.random() < 0.5
+        cuts.append(Cut(number, step, "call" if call else "moment", drawn.random()))
+    return tuple(cuts)

@@ -1,0 +1,202 @@
+"""Whatever goes wrong while a device is flashed, it serves the old bundle or the new one, whole, and takes the next.
+
+One emulated Raspberry Pi 5 for all of it, flashed over its real sshd.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from edgekit.bundle.archive import Bundle
+from edgekit.devices.emulation.registry import CARD
+from edgekit.devices.flash import commit, flash
+from edgekit.devices.transport import Completed, Transport
+from edgekit.errors import EdgekitError, StorageError, Unreachable
+from edgekit.specs.catalog import Catalog
+from scripts.cuts import cutting
+from scripts.cuts.bundles import built
+from scripts.cuts.cutting import Board
+from scripts.cuts.looked import contents, look, silent
+from scripts.cuts.watched import Watched
+from tests.stalling import until
+from tests.terminal import end, start
+from tests.test_bad_board import stopped
+from tests.test_bad_device import told
+from tests.test_stopped import stopping
+
+LIMIT_S = 60.0
+LEASE_S = 15.0
+BALLAST = PurePosixPath("/opt/ballast")
+HELD = re.compile(r"'\S+, process (\d+)' is flashing it, and may for (\d+) s more")
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture(scope="module")
+def board(emulation: None, places: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, folder in places.items():
+            patch.setenv(name, folder)
+        target = Catalog.default().target("raspberry-pi-5")
+        with cutting.board(target, built(target.id, tmp_path_factory.mktemp("bundles"))) as made:
+            card = made.device.card
+            # As one that is up: this process plugs it out and in, commands find it by its name.
+            (card.folder / CARD).write_text(json.dumps(asdict(card) | {"guard": made.device.machine.pid}))
+            yield made
+
+
+@pytest.fixture
+def new(board: Board) -> Iterator[Bundle]:
+    """A bundle that is not on the device. Afterwards, that or the old one is served, and another one can be flashed."""
+    old, new = board.served(), board.news()
+    yield new
+    keeps(board, old, new)
+    with board.device.connected() as transport:
+        following = board.news()
+        board.flash(transport, following, "commit")
+        assert board.looked.served == following.identity
+        assert board.left(transport) == ""
+
+
+def keeps(board: Board, *bundles: Bundle) -> None:
+    """One of these is served, whole, and answers."""
+    with board.device.connected() as transport:
+        board.runner = replace(board.runner, transport=transport)
+        board.looked = look(board.runner)
+        served = board.served()
+        assert served in bundles
+        assert board.looked.seen[-1].files == contents(served)
+        assert list(silent(board.runner, board.looked)) == []
+
+
+@dataclass
+class Struck(Watched):
+    """Something happens as a step begins; the lease is one that soon ends."""
+
+    at: str = ""
+    strike: Callable[[], None] = lambda: None
+
+    def begin(self, step: str) -> float:
+        if step == self.at:
+            self.strike()
+        return super().begin(step)
+
+    def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
+        more = ["--ttl", str(LEASE_S)] if "--who" in argv else []
+        return super().run([*argv, *more], timeout=timeout)
+
+
+def done(transport: Transport, *argv: str) -> str:
+    ended = transport.run(argv, timeout=LIMIT_S)
+    assert ended.returncode == 0, ended
+    return ended.stdout
+
+
+def url(board: Board) -> str:
+    return f"emulated://{board.device.card.name}"
+
+
+def struck(board: Board, bundle: Bundle, step: str, strike: Callable[[Transport], None]) -> EdgekitError | None:
+    """Flash and commit, as `strike` happens at the beginning of a step; the error that it ended with."""
+    with board.device.connected() as transport:
+        cutting.prepare(transport)
+        way = Struck(transport, at=step, strike=lambda: strike(transport))
+        try:
+            commit(flash(bundle, way))
+        except EdgekitError as error:
+            return error
+        assert step in way.begun
+        return None
+
+
+def test_a_disk_that_is_full_as_a_step_begins(board: Board, new: Bundle) -> None:
+    old = board.served()
+
+    def fill(transport: Transport) -> None:
+        free_kb = int(done(transport, "df", "-k", "--output=avail", "/opt").split()[-1])
+        done(transport, "fallocate", "-l", f"{free_kb - 2000}K", f"{BALLAST}/most")
+        board.device.fill_disk(transport, BALLAST)
+
+    for step in ("archive", "unpack", "stage"):
+        with board.device.connected() as transport:
+            done(transport, "mkdir", str(BALLAST))
+        error = struck(board, new, step, fill)
+        assert isinstance(error, StorageError), (step, error)
+        with board.device.connected() as transport:
+            assert look(replace(board.runner, transport=transport)).seen[-1].files == contents(old)
+            done(transport, "rm", "-r", str(BALLAST))
+
+
+def test_a_link_that_is_lost_for_seconds_delays_a_flash(board: Board, new: Bundle) -> None:
+    def flap(transport: Transport) -> None:
+        board.device.link(up=False)
+        threading.Timer(3.0, board.device.link, kwargs={"up": True}).start()
+
+    assert struck(board, new, "unpack", flap) is None
+    keeps(board, new)
+
+
+def test_a_link_that_stays_lost_ends_a_flash_and_its_lease(board: Board, new: Bundle) -> None:
+    old = board.served()
+    try:
+        error = struck(board, new, "unpack", lambda transport: board.device.link(up=False))
+    finally:
+        board.device.link(up=True)
+    assert isinstance(error, Unreachable), error
+    keeps(board, old)
+    assert until(lambda: free(board), 4 * LEASE_S)
+
+
+def free(board: Board) -> bool:
+    """Whether nobody flashes the device."""
+    with board.device.connected() as transport:
+        return look(replace(board.runner, transport=transport)).status.lease is None
+
+
+def test_the_second_of_two_hosts_is_told_who_flashes_and_the_first_ends_well(
+    board: Board, new: Bundle, places: dict[str, str], tmp_path: Path
+) -> None:
+    env = places | stopping(tmp_path, "subprocess.Popen", "unpack", signal.SIGSTOP)
+    first = start("flash", new.path, "--device", url(board), env=env)
+    assert until(lambda: stopped(first))
+    second = end(start("flash", other(board, new).path, "--device", url(board), env=places))
+    message, hint = told(second, "EK405")
+    found = HELD.search(message)
+    assert found, message
+    assert int(found[1]) == first.pid
+    assert 0 < int(found[2]) <= 120
+    assert hint == "wait until that has ended, then try again"
+    first.send_signal(signal.SIGCONT)
+    ended = end(first)
+    assert ended.code == 0, ended.err
+    keeps(board, new)
+
+
+def test_a_host_that_is_killed_holds_the_device_no_longer_than_its_lease(
+    board: Board, new: Bundle, places: dict[str, str], tmp_path: Path
+) -> None:
+    old = board.served()
+    env = places | stopping(tmp_path, "subprocess.Popen", "unpack", signal.SIGKILL)
+    killed = end(start("flash", other(board, new).path, "--device", url(board), env=env))
+    assert killed.code == -signal.SIGKILL
+    keeps(board, old)
+    message, _ = told(end(start("flash", new.path, "--device", url(board), env=places)), "EK405")
+    found = HELD.search(message)
+    assert found, message
+    time.sleep(int(found[2]) + 1)
+    ended = end(start("flash", new.path, "--device", url(board), env=places))
+    assert ended.code == 0, ended.err
+    keeps(board, new)
+
+
+def other(board: Board, new: Bundle) -> Bundle:
+    """Neither what is served nor `new`."""
+    return next(bundle for bundle in board.bundles if bundle not in (board.served(), new))
