@@ -19,9 +19,17 @@ Brought = Optional["tuple[bytes, bytes]"]
 
 
 def begin(
-    root: Path, digest: str, token: str, who: str, brought: Brought, offered: Sequence[bytes], stand_in: bool
+    root: Path,
+    digest: str,
+    token: str,
+    who: str,
+    brought: Brought,
+    offered: Sequence[bytes],
+    stand_in: bool,
+    ttl_s: float = lease.TTL_S,
 ) -> State:
-    """Flash that bundle alone from now on, unless it is served already: then nothing is held.
+    """Flash that bundle alone from now on, unless it is served already: then nothing is held. A host that dies holds
+    it for `ttl_s` more.
 
     Answers the slot that has it, or None; then, if manifest and signature were brought, what is missing beside them.
     Raises RunnerError: leased if somebody else flashes, and as `prepare` does.
@@ -33,7 +41,7 @@ def begin(
         if current and _has(root, state, current, digest, offered):
             allowed(root / current, digest, Trust.of(root), offered, stand_in)
             return {**answer(root, current, state, changed=False), "missing": []}
-        lease.take(root, token, who, lease.TTL_S)
+        lease.take(root, token, who, ttl_s)
         slot = other(current) if current else "a"
         if _has(root, state, slot, digest, offered):
             return {**answer(root, slot, state, changed=False), "missing": []}

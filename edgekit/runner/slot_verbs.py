@@ -45,6 +45,7 @@ def _add_options(name: str, verb: argparse.ArgumentParser) -> None:
         verb.add_argument("token")
     if name == "begin":
         verb.add_argument("--who", default="somebody")
+        verb.add_argument("--ttl", type=float, default=lease.TTL_S)
         verb.add_argument("--brought", type=base64.b64decode, nargs=2, metavar=("MANIFEST", "SIGNATURE"))
     if name == "stage":
         verb.add_argument("staging", type=Path)
@@ -88,7 +89,7 @@ def answer(asked: argparse.Namespace) -> dict[str, Any]:
         return _trust(asked)
     said = asked.offer, asked.stand_in
     if name == "begin":
-        return begin(root, asked.digest, asked.token, asked.who, asked.brought, *said)
+        return begin(root, asked.digest, asked.token, asked.who, asked.brought, *said, ttl_s=asked.ttl)
     if name == "prepare":
         return incoming.prepare(root, asked.digest, asked.lease, *said)
     if asked.archive:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["moment", "call"]
-PUSHES = ("manifest", "archive")
+PUSH = "archive"
 DROP, GO_BACK = "drop", "go back"
-STEPS = (
-    *("lease", "manifest", "prepare", "archive", "unpack", "stage", "selftest", "trial", "release", "commit"),
-    *(DROP, GO_BACK),
-)
-"""Of a flash and its end: two pushes and the runner's verbs, by which `rollback` drops a trial, or what is served."""
+STEPS = ("begin", PUSH, "stage", "trial", "commit", DROP, GO_BACK)
+"""Of a flash and its end: a push and the runner's verbs, by which `rollback` drops a trial, or what is served.
+
+`stage` unpacks and verifies first, `trial` tests itself first.
+"""
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,6 @@ def plan(count: int, seed: int) -> tuple[Cut, ...]:
         steps += drawn.sample(STEPS, len(STEPS))
     cuts = []
     for number, step in enumerate(steps[:count], 1):
-        call = step not in (*PUSHES, "selftest") and drawn.random() < 0.5
+        call = step != PUSH and drawn.random() < 0.5
         cuts.append(Cut(number, step, "call" if call else "moment", drawn.random()))
     return tuple(cuts)

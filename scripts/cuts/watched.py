@@ -12,7 +12,7 @@ from typing import ClassVar, Self
 
 from edgekit.devices.transport import Completed, DeviceKind, Transport
 from scripts.cuts import halting
-from scripts.cuts.plan import DROP, GO_BACK, Cut
+from scripts.cuts.plan import DROP, GO_BACK, PUSH, STEPS, Cut
 
 HALTING = PurePosixPath("/tmp/halting.py")
 
@@ -54,7 +54,7 @@ class Watched:
         return f"halted at cut {self.cut.number if self.cut else 0}"
 
     def push(self, local: Path, remote: PurePosixPath) -> None:
-        step = {"manifest.json": "manifest"}.get(remote.name, "archive" if remote.suffix == ".tar" else "")
+        step = PUSH if remote.suffix == ".tar" else ""
         started = self.begin(step)
         self.device.push(local, remote)
         self._end(step, started)
@@ -68,11 +68,10 @@ class Watched:
     def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
         place = next((k for k, word in enumerate(argv) if word.endswith(".pyz")), None)
         asked = list(argv[place + 1 : place + 3]) if place else []
-        if place is None or asked[:1] not in (["slots"], ["selftest"]):
+        step = self._step(asked[1]) if asked[:1] == ["slots"] else ""
+        if place is None or step not in STEPS:
             return self.device.run(argv, timeout=timeout)
-        step = self._step(asked[1]) if asked[0] == "slots" else "selftest"
-        if step != "selftest":
-            argv = [*argv[:place], str(HALTING), str(self._last(step)), self.mark, *argv[place:]]
+        argv = [*argv[:place], str(HALTING), str(self._last(step)), self.mark, *argv[place:]]
         started = self.begin(step)
         ended = self.device.run(argv, timeout=timeout)
         counted = re.search(rf"{halting.COUNTED} (\d+)\n?", ended.stderr)

@@ -125,7 +125,7 @@ def test_a_disk_that_is_full_as_a_step_begins(board: Board, new: Bundle) -> None
         done(transport, "fallocate", "-l", f"{free_kb - 2000}K", f"{BALLAST}/most")
         board.device.fill_disk(transport, BALLAST)
 
-    for step in ("archive", "unpack", "stage"):
+    for step in ("archive", "stage"):
         with board.device.connected() as transport:
             done(transport, "mkdir", str(BALLAST))
         error = struck(board, new, step, fill)
@@ -140,14 +140,14 @@ def test_a_link_that_is_lost_for_seconds_delays_a_flash(board: Board, new: Bundl
         board.device.link(up=False)
         threading.Timer(3.0, board.device.link, kwargs={"up": True}).start()
 
-    assert struck(board, new, "unpack", flap) is None
+    assert struck(board, new, "stage", flap) is None
     keeps(board, new)
 
 
 def test_a_link_that_stays_lost_ends_a_flash_and_its_lease(board: Board, new: Bundle) -> None:
     old = board.served()
     try:
-        error = struck(board, new, "unpack", lambda transport: board.device.link(up=False))
+        error = struck(board, new, "stage", lambda transport: board.device.link(up=False))
     finally:
         board.device.link(up=True)
     assert isinstance(error, Unreachable), error
@@ -164,7 +164,7 @@ def free(board: Board) -> bool:
 def test_the_second_of_two_hosts_is_told_who_flashes_and_the_first_ends_well(
     board: Board, new: Bundle, places: dict[str, str], tmp_path: Path
 ) -> None:
-    env = places | stopping(tmp_path, "subprocess.Popen", "unpack", signal.SIGSTOP)
+    env = places | stopping(tmp_path, "subprocess.Popen", "--archive", signal.SIGSTOP)
     first = start("flash", new.path, "--device", url(board), env=env)
     assert until(lambda: stopped(first))
     second = end(start("flash", other(board, new).path, "--device", url(board), env=places))
@@ -184,7 +184,7 @@ def test_a_host_that_is_killed_holds_the_device_no_longer_than_its_lease(
     board: Board, new: Bundle, places: dict[str, str], tmp_path: Path
 ) -> None:
     old = board.served()
-    env = places | stopping(tmp_path, "subprocess.Popen", "unpack", signal.SIGKILL)
+    env = places | stopping(tmp_path, "subprocess.Popen", "--archive", signal.SIGKILL)
     killed = end(start("flash", other(board, new).path, "--device", url(board), env=env))
     assert killed.code == -signal.SIGKILL
     keeps(board, old)
