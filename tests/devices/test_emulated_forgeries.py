@@ -1,0 +1,120 @@
+"""Hundreds of changed bundles against the runner on an emulated device, over one connection."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tarfile
+from pathlib import Path
+from random import Random
+
+from edgekit.bundle.signing import SigningKey
+from edgekit.devices.emulation import faults
+from edgekit.devices.flash import commit, flash, serving, status
+from edgekit.devices.transport import Transport
+from edgekit.specs.catalog import Catalog
+from tests.devices.conftest import HandMade, MakeBundle
+from tests.mutants import mutants
+from tests.runner.slot import KEY
+
+LIMIT_S = 300.0
+EDITS = 20
+CHANGED = ("manifest.json", "manifest.sig", "golden/inputs/bias.npy")
+WHOLE = "whole"
+ATTACK = """
+import collections, json, os, shutil, sys, tarfile, time
+from pathlib import Path
+
+program, archive, root, offer = sys.argv[1:]
+sys.path.insert(0, program)
+from runner import ed25519, slot_verbs
+from runner.__main__ import _parser
+from runner.errors import RunnerError
+
+made, staging, parser = Path(archive).with_suffix(""), Path(root) / "staging", _parser()
+with tarfile.open(archive) as members:
+    members.extractall(made)
+
+def told(verb, digest, *rest):
+    try:
+        slot_verbs.answer(parser.parse_args(["slots", verb, root, *rest, digest, "--offer=" + offer]))
+    except RunnerError as error:
+        return error.kind
+    return "accepted"
+
+said = {"prepare": collections.Counter(), "stage": collections.Counter()}
+for mutant in sorted(made.glob("[0-9]*")):
+    digest = mutant.name[-64:]
+    early = int(mutant.name[:4]) % 3 == 0 and any(mutant.glob("manifest.*"))
+    verb, rest = ("prepare", ()) if early else ("stage", (str(staging / digest),))
+    shutil.rmtree(staging, ignore_errors=True)
+    shutil.copytree(made / "whole", staging / digest, copy_function=os.link)
+    for path in mutant.rglob("*"):
+        if path.is_file():
+            target = staging / digest / path.relative_to(mutant)
+            target.unlink(missing_ok=True)
+            shutil.copyfile(path, target)
+    answer = told(verb, digest, *rest)
+    said[verb][answer if not (staging / digest).exists() else "left behind"] += 1
+message = (made / "whole" / "manifest.json").read_bytes()
+signature = __import__("base64").b64decode((made / "whole" / "manifest.sig").read_bytes().split()[1])
+began = time.perf_counter()
+assert all(ed25519.verifies(bytes.fromhex(offer), signature, message) for _ in range(5))
+took_ms = (time.perf_counter() - began) / 5 * 1000
+shutil.rmtree(made)
+shutil.rmtree(staging, ignore_errors=True)
+print(json.dumps({**said, "verify_ms": took_ms}))
+"""
+
+
+def _archive(bundle: HandMade, path: Path) -> int:
+    """A tar of the whole bundle and of what each mutant changes, by the digest it claims. How many there are."""
+    folder, count = path.with_suffix(""), 0
+    bundle.extract(folder / WHOLE)
+    files = {name: bundle.read(name) for name in CHANGED}
+    for mutant in mutants(files, SigningKey.generate(), Random(6), EDITS):
+        # Whoever changes the manifest may claim its new digest too.
+        claimed = hashlib.sha256(mutant["manifest.json"]).hexdigest() if count % 2 else bundle.identity
+        for name in (name for name in mutant if mutant[name] != files.get(name)):
+            target = folder / f"{count:04}-{claimed}" / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(mutant[name])
+        count += 1
+    with tarfile.open(path, "w") as archive:
+        archive.add(folder, ".")
+    return count
+
+
+def _kept(device: Transport) -> str:
+    """Every file in the slots, the records and what is on its way, by digest."""
+    script = f"cd {device.root} && find a b current/ state.json trust.json staging -type f | sort | xargs sha256sum"
+    return device.run(["sh", "-c", script], timeout=60).stdout
+
+
+def test_of_hundreds_of_changed_bundles_none_reaches_a_slot_of_an_emulated_device(
+    emulation: None, make_bundle: MakeBundle, tmp_path: Path
+) -> None:
+    old, new = make_bundle("old"), make_bundle("new")
+    count = _archive(new, tmp_path / "mutants.tar")
+    assert count >= 300
+    with (
+        faults.fresh(Catalog.default().target("raspberry-pi-5")) as started,
+        started.connected() as device,
+    ):
+        commit(flash(old, device))  # type: ignore[arg-type]
+        runner = serving(device).runner
+        before, kept = status(device), _kept(device)
+        sent = device.root / "mutants.tar"
+        device.push(tmp_path / "mutants.tar", sent)
+        argv = [*runner.interpreter, "-c", ATTACK, str(runner.program), str(sent), str(device.root)]
+        ended = device.run([*argv, KEY.public.raw.hex()], timeout=LIMIT_S)
+        assert ended.returncode == 0, ended.stderr
+        said = json.loads(ended.stdout)
+        for verb in ("prepare", "stage"):
+            assert set(said[verb]) <= {"signature", "trust", "data"}, said
+            assert sum(said[verb].values()) >= 60
+        assert sum(said["stage"].values()) + sum(said["prepare"].values()) == count
+        assert status(device) == before
+        assert _kept(device) == kept
+        commit(flash(new, device))  # type: ignore[arg-type]
+        assert serving(device).digest == new.identity
