@@ -1,4 +1,5 @@
-"""One flash at a time: a device says who is at it, and a host that dies holds it for two minutes at most."""
+"""One flash at a time: a device says who is at it. A host that dies holds it for two minutes; while the model tests
+itself, or its engine is built, for as long as that may take."""
 
 from __future__ import annotations
 

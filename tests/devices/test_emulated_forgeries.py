@@ -8,6 +8,8 @@ import tarfile
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from edgekit.bundle.signing import SigningKey
 from edgekit.devices.emulation import faults
 from edgekit.devices.flash import commit, flash, serving, status
@@ -22,12 +24,12 @@ EDITS = 20
 CHANGED = ("manifest.json", "manifest.sig", "golden/inputs/bias.npy")
 WHOLE = "whole"
 ATTACK = """
-import collections, json, os, shutil, sys, tarfile, time
+import collections, json, os, shutil, sys, tarfile
 from pathlib import Path
 
 program, archive, root, offer = sys.argv[1:]
 sys.path.insert(0, program)
-from runner import ed25519, slot_verbs
+from runner import slot_verbs
 from runner.__main__ import _parser
 from runner.errors import RunnerError
 
@@ -56,14 +58,9 @@ for mutant in sorted(made.glob("[0-9]*")):
             shutil.copyfile(path, target)
     answer = told(verb, digest, *rest)
     said[verb][answer if not (staging / digest).exists() else "left behind"] += 1
-message = (made / "whole" / "manifest.json").read_bytes()
-signature = __import__("base64").b64decode((made / "whole" / "manifest.sig").read_bytes().split()[1])
-began = time.perf_counter()
-assert all(ed25519.verifies(bytes.fromhex(offer), signature, message) for _ in range(5))
-took_ms = (time.perf_counter() - began) / 5 * 1000
 shutil.rmtree(made)
 shutil.rmtree(staging, ignore_errors=True)
-print(json.dumps({**said, "verify_ms": took_ms}))
+print(json.dumps(said))
 """
 
 
@@ -91,6 +88,7 @@ def _kept(device: Transport) -> str:
     return device.run(["sh", "-c", script], timeout=60).stdout
 
 
+@pytest.mark.timeout(900)
 def test_of_hundreds_of_changed_bundles_none_reaches_a_slot_of_an_emulated_device(
     emulation: None, make_bundle: MakeBundle, tmp_path: Path
 ) -> None:
