@@ -235,6 +235,8 @@ def test_trtexec_says_which_tensorrt_it_is_of(banner: str, version: tuple[int, .
     assert parsed_version(banner) == version
 
 
+# Not by anything of ours, but by what other tests of this process may have imported: on a device nothing is.
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
 def test_of_a_long_output_the_end_is_kept() -> None:
     code, said = run(["sh", "-c", "seq 100000; exit 7"], 60)
     assert code == 7

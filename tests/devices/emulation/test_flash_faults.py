@@ -184,7 +184,7 @@ def test_a_host_that_is_killed_holds_the_device_no_longer_than_its_lease(
     board: Board, new: Bundle, places: dict[str, str], tmp_path: Path
 ) -> None:
     old = board.served()
-    env = places | stopping(tmp_path, "subprocess.Popen", "--archive", signal.SIGKILL)
+    env = places | stopping(tmp_path, "subprocess.Popen", "--keep", signal.SIGKILL)
     killed = end(start("flash", other(board, new).path, "--device", url(board), env=env))
     assert killed.code == -signal.SIGKILL
     keeps(board, old)
