@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Optional
 
 from . import lease
-from .incoming import prepare, staging_of
-from .slots import answer, is_whole
+from .incoming import holds, prepare, staging_of
+from .slots import answer
 from .state import State, current_of, held, other
 from .trust import Trust, key_id
 from .verify import allowed
@@ -34,16 +34,16 @@ def begin(
     Answers the slot that has it, or None; then, if manifest and signature were brought, what is missing beside them.
     Raises RunnerError: leased if somebody else flashes, and as `prepare` does.
     """
-    staging = staging_of(root, digest)
+    staging, signers = staging_of(root, digest), {key_id(key) for key in offered}
     with held(root) as state:
         lease.check(root, token)
         current = current_of(root)
-        if current and _has(root, state, current, digest, offered):
+        if current and holds(root, state, current, digest, signers):
             allowed(root / current, digest, Trust.of(root), offered, stand_in)
             return {**answer(root, current, state, changed=False), "missing": []}
         lease.take(root, token, who, ttl_s)
         slot = other(current) if current else "a"
-        if _has(root, state, slot, digest, offered):
+        if holds(root, state, slot, digest, signers):
             return {**answer(root, slot, state, changed=False), "missing": []}
     if brought is None:
         return {"slot": None, "state": None, "missing": None}
@@ -51,10 +51,3 @@ def begin(
     for name, content in zip((MANIFEST, SIGNATURE), brought):
         (staging / name).write_bytes(content)
     return {"slot": None, "state": None, "missing": prepare(root, digest, token, offered, stand_in)["missing"]}
-
-
-def _has(root: Path, state: State, slot: str, digest: str, offered: Sequence[bytes]) -> bool:
-    """Whether the slot has the bundle, whole, with those signatures, and it has not failed."""
-    found = state["slots"][slot]
-    signed = {key_id(key) for key in offered} <= set(found["signers"])
-    return found["digest"] == digest and found["state"] != "failed" and signed and is_whole(root, state, slot)

@@ -81,14 +81,14 @@ def stage(
         brought = digest_of_file(staging / SIGNATURE)
         signers = {key_id(key) for key in offered}
 
-        def holds(slot: str) -> bool:
-            return _holds(root, state, slot, digest, signers, brought)
+        def there_already(slot: str) -> bool:
+            return holds(root, state, slot, digest, signers, brought)
 
-        if current and holds(current):
+        if current and there_already(current):
             allowed(root / current, digest, trust, offered, stand_in)
             return answer(root, current, state, changed=False)
         slot = other(current) if current else "a"
-        there = holds(slot)
+        there = there_already(slot)
         listing = allowed(root / slot if there else staging, digest, trust, offered, stand_in)
         if there and state["slots"][slot]["state"] in ("staged", "trial"):
             return answer(root, slot, state, changed=False)
@@ -104,7 +104,9 @@ def stage(
         return {**answer(root, slot, state, changed=True), "pinned": pinned}
 
 
-def _holds(root: Path, state: State, slot: str, digest: str, signers: AbstractSet[str], brought: str | None) -> bool:
+def holds(
+    root: Path, state: State, slot: str, digest: str, signers: AbstractSet[str], brought: str | None = None
+) -> bool:
     """Whether the slot has that bundle, whole, and has not failed.
 
     It must have the very signatures that are `brought`, or, if none are, be signed by all who are said to have signed.
