@@ -14,7 +14,7 @@ from edgekit.cli.output import note, print_json, print_table, progress
 from edgekit.devices.device import Destination, destinations
 from edgekit.errors import OptionError
 from edgekit.pipeline.deploy import deploy
-from edgekit.pipeline.fleet import Cargo, Outcome, Rolled, Rollout, check_target, roll_out
+from edgekit.pipeline.fleet import Cargo, Outcome, Rolled, Rollout, check_target, roll_out, state_of
 
 BundleFile = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A .edgekit file.")]
 Devices = Annotated[
@@ -66,7 +66,7 @@ def _flash_one(bundle: Bundle, device: Destination, runtime: str | None, no_comm
     check_target(bundle.manifest, device)
     with progress(f"flash {device.name}"):
         installed = deploy(bundle, device.url, runtime, keep_trial=no_commit)
-    state = "committed before" if installed.committed else "on trial" if no_commit else "committed"
+    state = state_of(installed)
     if json:
         print_json(
             {

@@ -93,17 +93,10 @@ class Begun(Spec):
     slot: str | None
     state: SlotState | None
     missing: tuple[str, ...] | None
-    """None if the device has not seen the manifest yet."""
+    """None if the device does not have the manifest."""
     digest: str | None = None
     current: str | None = None
     changed: bool = False
-
-
-class Missing(Spec):
-    """What of a bundle must be sent, by path."""
-
-    missing: tuple[str, ...]
-    bytes: int
 
 
 class Done(Spec):
@@ -167,6 +160,25 @@ class Engine(Spec):
     gpu: str | None
     why: str | None
     """There is none."""
+
+
+class Failure(Spec):
+    """Why something could not be done."""
+
+    error: str
+    kind: str
+    """As `runner.errors.RunnerError` has it."""
+
+
+class Flashed(Begun):
+    """What one process on the device made of a bundle; the rest says nothing while something is missing."""
+
+    pinned: tuple[str, ...] = ()
+    """As `Moved`'s."""
+    engine: Engine | None = None
+    selftest: SelfTest | None = None
+    """None where there was no need, or `failure` says why it could not be made."""
+    failure: Failure | None = None
 
 
 class Loaded(Spec):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from edgekit.devices.answers import Engine, SelfTest
-from edgekit.devices.onboard import Runner
 
 if TYPE_CHECKING:
     from edgekit.bundle.manifest import Manifest
@@ -23,19 +21,9 @@ def has_plan(manifest: Manifest) -> bool:
     return any(file.path == PLAN for file in manifest.files)
 
 
-def build_engine(runner: Runner, slot: PurePosixPath, manifest: Manifest) -> Engine | None:
-    """Build the engine in the slot's name, unless the device has it already; None if the bundle plans none.
-
-    A device that cannot is no error: `Engine.why`. Raises what `Runner.ask` does.
-    """
-    if not has_plan(manifest):
-        return None
-    return runner.ask(Engine, "engine", slot, "--limit", BUILD_S, timeout=BUILDING_S)
-
-
-def note(engine: Engine | None, result: SelfTest) -> str | None:
+def note(engine: Engine | None, result: SelfTest | None) -> str | None:
     """What a person must be told: the model does not run on what it was built for."""
-    if engine is None or result.provider == result.planned_provider:
+    if engine is None or result is None or result.provider == result.planned_provider:
         return None
     why = engine.why or "its Python has neither onnxruntime-gpu nor tensorrt to run the engine with"
     return f"it runs on '{result.provider}', not on '{result.planned_provider}': {why}"

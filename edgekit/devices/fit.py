@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from edgekit.devices.survey import Survey
 from edgekit.devices.transport import Transport
-from edgekit.errors import CommandFailed, Incompatible, TooSmall
+from edgekit.errors import Incompatible, TooSmall
 
 if TYPE_CHECKING:
     from edgekit.bundle.manifest import Manifest
 
-QUICK_S = 60.0
-ALIASES = {"arm64": "aarch64", "amd64": "x86_64"}
 RUNTIME_BYTES = 48 << 20
 """Memory of a runner with its runtime and a small model; measured with ai-edge-litert 2.3.0, the leanest of them."""
 
 
-def check_fit(manifest: Manifest, device: Transport) -> None:
+def check_fit(manifest: Manifest, device: Transport, said: Survey) -> None:
     """Raise Incompatible if the bundle is for another kind of machine, TooSmall if disk or memory cannot hold it."""
-    machine = _said(device, "uname", "-m").strip()
-    machine = ALIASES.get(machine, machine)
-    if manifest.arch != machine and device.kind != "local":
+    if manifest.arch != said.machine and device.kind != "local":
         raise Incompatible(
-            f"the bundle is for {manifest.arch} ('{manifest.target}'), {device.url} is {machine}",
+            f"the bundle is for {manifest.arch} ('{manifest.target}'), {device.url} is {said.machine}",
             hint="build for a target of that kind: edgekit targets",
         )
     content = content_bytes(manifest)
@@ -33,8 +29,7 @@ def check_fit(manifest: Manifest, device: Transport) -> None:
             f"{device.url} has {_mb(free)} free at '{device.root}', the bundle needs {_mb(content)}",
             hint="make room on the device",
         )
-    available = _available_bytes(_said(device, "cat", "/proc/meminfo"))
-    needed = RUNTIME_BYTES + content
+    available, needed = said.available_bytes, RUNTIME_BYTES + content
     if available is not None and available < needed:
         raise TooSmall(
             f"{device.url} has {_mb(available)} of memory available, the model and its runtime need {_mb(needed)}",
@@ -45,19 +40,6 @@ def check_fit(manifest: Manifest, device: Transport) -> None:
 def content_bytes(manifest: Manifest) -> int:
     """What the bundle takes on a disk, and its model in memory at least."""
     return sum(file.bytes for file in manifest.files)
-
-
-def _said(device: Transport, *argv: str) -> str:
-    """What a command says; nothing where there is no such command."""
-    try:
-        return device.run(argv, timeout=QUICK_S).stdout
-    except CommandFailed:
-        return ""
-
-
-def _available_bytes(meminfo: str) -> int | None:
-    found = re.search(r"^MemAvailable:\s*(\d+) kB$", meminfo, re.MULTILINE)
-    return int(found[1]) * 1024 if found else None
 
 
 def _mb(count: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -11,21 +10,21 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from edgekit.bundle.manifest import MANIFEST, Manifest
-from edgekit.devices.answers import Moved, SelfTest, SlotState, Status, Trusted
-from edgekit.devices.engine import BUILDING_S, build_engine, has_plan, note
+from edgekit.devices.answers import Flashed, Moved, Status, Trusted
+from edgekit.devices.engine import has_plan, note
 from edgekit.devices.fit import check_fit, content_bytes
-from edgekit.devices.leased import leased, release
-from edgekit.devices.onboard import QUICK_S, Runner, placed_runner
+from edgekit.devices.lease import lease
+from edgekit.devices.onboard import QUICK_S, Runner, placed_runner, refusal
 from edgekit.devices.packs.equip import any_python, equip
-from edgekit.devices.send import begin, stage
+from edgekit.devices.send import Delivery
+from edgekit.devices.survey import survey
 from edgekit.devices.transport import Transport
-from edgekit.errors import DeviceError, EdgekitError, SelfTestFailed
+from edgekit.errors import DeviceError, SelfTestFailed
 
 if TYPE_CHECKING:
     from edgekit.bundle.archive import Bundle
     from edgekit.bundle.signing import PublicKey
 
-SELFTEST_S = 600.0
 TRIAL_S = 7200.0
 """How long a trial lasts, unless it is committed: then the device drops it by itself."""
 
@@ -39,7 +38,9 @@ class Installation:
     digest: str
     """SHA-256 of its manifest."""
     committed: bool
-    """Whether it was served already when it was flashed; else it is a trial."""
+    """Whether it is served; else it is a trial."""
+    changed: bool = True
+    """False if it was there already, and as it was to be."""
     pinned: tuple[str, ...] = ()
     """Ids of its signers, if the device trusted nobody before: from now on it trusts them."""
     note: str | None = None
@@ -61,51 +62,38 @@ class Installation:
         return self.transport.root
 
 
-def flash(bundle: Bundle, device: Transport, runtime: str = "auto", deadline_s: float = TRIAL_S) -> Installation:
-    """Put the bundle on the device as a trial, once it has tested itself there. What is served stays as it is.
+def flash(
+    bundle: Bundle,
+    device: Transport,
+    runtime: str = "auto",
+    deadline_s: float = TRIAL_S,
+    serve: bool = False,
+) -> Installation:
+    """Put the bundle on the device as a trial, once it has tested itself there, or `serve` it from then on.
 
-    Only files that are not there already are sent, and no runtime that `equip` finds there. Raises what `equip` does;
-    Incompatible or TooSmall before anything is sent; SignatureError, UntrustedKey, Incompatible or VersionTooOld if
-    the device refuses it; DeviceBusy, StorageError, Unreachable, CommandFailed, or SelfTestFailed: it is dropped then.
+    Until then what is served stays as it is. Only files that are not there already are sent, and no runtime that
+    `equip` finds there. Raises what `equip` does; Incompatible or TooSmall before anything is sent; SignatureError,
+    UntrustedKey, Incompatible or VersionTooOld if the device refuses it; DeviceBusy, StorageError, Unreachable,
+    CommandFailed, or SelfTestFailed: it is dropped then.
     """
     manifest = bundle.manifest
-    check_fit(manifest, device)
+    there = survey(device)
+    check_fit(manifest, device, there)
     needs, accelerated = content_bytes(manifest), has_plan(manifest)
     interpreter = equip(device, manifest.format, manifest.versions, runtime, needs, accelerated)
     runner = placed_runner(device, interpreter)
-    with leased(runner) as token:
-        begun = begin(bundle, runner, token)
-        served = begun.slot is not None and begun.slot == str(device.root / (begun.current or ""))
-        if begun.slot and served:
-            installation = Installation(runner, PurePosixPath(begun.slot), bundle.identity, committed=True)
-            engine = build_engine(runner, installation.slot, manifest)
-            return replace(installation, note=note(engine, _self_test(installation))) if engine else installation
-        moved = stage(bundle, runner, token, begun, keep_s=SELFTEST_S + accelerated * BUILDING_S)
-        committed = moved.state == "committed"
-        installation = Installation(runner, PurePosixPath(moved.slot), bundle.identity, committed, moved.pinned)
-        try:
-            installation = _tried(installation, moved.state, manifest, deadline_s, token)
-        except BaseException:
-            _drop(installation, token)
-            raise
-    return installation
-
-
-def _tried(
-    installation: Installation, state: SlotState, manifest: Manifest, deadline_s: float, token: str
-) -> Installation:
-    """Built, self-tested and on trial, whatever of that is left to do; nobody holds the device any more."""
-    runner = installation.runner
-    engine = build_engine(runner, installation.slot, manifest)
-    if state == "staged":
-        trial = (installation.digest, "--deadline", deadline_s, "--lease", token, "--release")
-        tested = _self_test(installation, "slots", "trial", runner.transport.root, *trial, "--selftest")
-        return replace(installation, note=note(engine, tested))
-    # What is on trial or served has passed it before.
-    if engine:
-        installation = replace(installation, note=note(engine, _self_test(installation)))
-    release(runner, token)
-    return installation
+    with lease(runner, bundle.identity) as token:
+        flashed = Delivery(bundle, runner, token, deadline_s, serve).send(there)
+    _check_self_test(device.url, flashed)
+    return Installation(
+        runner,
+        PurePosixPath(flashed.slot or ""),
+        bundle.identity,
+        committed=flashed.state == "committed",
+        changed=flashed.changed,
+        pinned=flashed.pinned,
+        note=note(flashed.engine, flashed.selftest),
+    )
 
 
 def commit(installation: Installation) -> None:
@@ -185,28 +173,20 @@ def _nothing(device: Transport) -> DeviceError:
     return DeviceError(f"{device.url}: nothing is installed", hint=f"edgekit flash BUNDLE --device {device.url}")
 
 
-def _self_test(installation: Installation, *verb: object) -> SelfTest:
-    """It runs by itself, or as the last step of that verb."""
-    result = installation.runner.ask(
-        SelfTest, *(verb or ("selftest",)), installation.slot, timeout=SELFTEST_S, failure=SelfTestFailed
-    )
+def _check_self_test(url: str, flashed: Flashed) -> None:
+    """Raise SelfTestFailed, or what else kept the model from testing itself; what failed is dropped by then."""
+    if flashed.failure:
+        raise refusal(url, flashed.failure.model_dump(), SelfTestFailed)
+    result = flashed.selftest
+    if result is None or result.passed:
+        return
     wrong = [name for name, found in result.outputs.items() if found.worst is None or found.worst > found.allowed]
-    if result.passed:
-        return result
     found = result.outputs[wrong[0]]
     worst = "is not finite" if found.worst is None else f"differs by {found.worst:.4g}, {found.allowed:.4g} is allowed"
     raise SelfTestFailed(
-        f"{installation.transport.url}: output '{wrong[0]}' {worst}",
+        f"{url}: output '{wrong[0]}' {worst}",
         hint="the device's runtime may be of another version than the build's: edgekit inspect BUNDLE",
     )
-
-
-def _drop(installation: Installation, token: str) -> None:
-    """Drop what did not pass. The reason it did not is the error to see, not what fails here."""
-    if installation.committed:
-        return
-    with contextlib.suppress(EdgekitError):
-        _ask_slots(installation.runner, "rollback", installation.digest, "--lease", token)
 
 
 def _status(runner: Runner) -> Status:

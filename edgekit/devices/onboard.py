@@ -8,6 +8,7 @@ import json
 import signal
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -48,19 +49,27 @@ class Runner:
     """How to start the Python that runs it."""
     program: PurePosixPath
 
-    def ask(self, answer: type[A], *argv: object, timeout: float, failure: type[EdgekitError] = CommandFailed) -> A:
+    def ask(
+        self,
+        answer: type[A],
+        *argv: object,
+        timeout: float,
+        failure: type[EdgekitError] = CommandFailed,
+        silence: type[EdgekitError] | None = None,
+    ) -> A:
         """What the runner answers to `argv`.
 
-        Raises DeviceBusy, StorageError or a kind of BundleError where that is the reason, else `failure`.
+        Raises DeviceBusy, StorageError or a kind of BundleError where that is the reason, else `failure`; `silence`,
+        if it is another one, where it ended without an answer.
         """
         completed = self._run(argv, timeout)
         document = _document(completed)
         if document is None:
             killed = completed.returncode == -signal.SIGKILL
             hint = MEMORY if killed else "another runtime may do: --runtime system"
-            raise failure(f"{self.transport.url}: the runner {_ending(completed)}", hint=hint)
+            raise (silence or failure)(f"{self.transport.url}: the runner {_ending(completed)}", hint=hint)
         if "error" in document:
-            raise _error(self.transport.url, document, failure)
+            raise refusal(self.transport.url, document, failure)
         try:
             return answer.model_validate(document)
         except ValidationError as error:
@@ -131,7 +140,8 @@ def _ending(completed: Completed) -> str:
     return f"gave no answer, exit {completed.returncode}{said}"
 
 
-def _error(url: str, document: dict[str, Any], failure: type[EdgekitError]) -> EdgekitError:
+def refusal(url: str, document: Mapping[str, Any], failure: type[EdgekitError]) -> EdgekitError:
+    """The error that a runner's answer with `error` and `kind` stands for; `failure` where no other says it better."""
     message = f"{url}: {document['error']}"
     match document.get("kind"):
         case "busy":

@@ -1,84 +1,121 @@
-"""What a device lacks of a bundle, sent in one archive, and put into a slot."""
+"""A bundle onto a device: what it lacks is sent in one archive, then one process there does the rest."""
 
 from __future__ import annotations
 
 import base64
-import contextlib
 import io
 import tarfile
 import tempfile
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from edgekit.bundle.manifest import MANIFEST, SIGNATURE
 from edgekit.cache import storage_errors
-from edgekit.devices.answers import Begun, Missing, Moved
-from edgekit.devices.leased import me
+from edgekit.devices.answers import Begun, Flashed
+from edgekit.devices.engine import BUILD_S, BUILDING_S, has_plan
+from edgekit.devices.lease import me
 from edgekit.devices.onboard import Runner
-from edgekit.errors import EdgekitError
+from edgekit.devices.survey import Survey
+from edgekit.errors import CommandFailed, SelfTestFailed
 
 if TYPE_CHECKING:
     from edgekit.bundle.archive import Bundle
 
-STAGE_S = 300.0
+STAGE_S, SELFTEST_S = 300.0, 600.0
 ARGUMENTS_BYTES = 64 << 10
-"""Up to here manifest and signature come with the first question: a command line has 100 KB, and every trip costs."""
+"""Up to here manifest and signature are arguments of the question: a command line has 100 KB, and every trip costs."""
+AHEAD_BYTES = 16 << 20
+"""Up to here files are sent before the device has verified the manifest. Beyond, it is asked first: what it refuses
+is not sent, and nobody else flashes it while they are on their way."""
 
 
-def begin(bundle: Bundle, runner: Runner, token: str) -> Begun:
-    """Where the bundle is there, and what is missing. Its lease is held from now on, unless it is committed."""
-    contents = [base64.b64encode(bundle.read(name)).decode() for name in (MANIFEST, SIGNATURE)]
-    small = sum(map(len, contents)) < ARGUMENTS_BYTES
-    brought = ["--brought", *contents] if small else []
-    asked = (token, bundle.identity, "--who", me(), *_said(bundle, runner), *brought)
-    return runner.ask(Begun, "slots", "begin", runner.transport.root, *asked, timeout=STAGE_S)
+@dataclass(frozen=True)
+class Delivery:
+    """A bundle for a device, under a lease."""
 
+    bundle: Bundle
+    runner: Runner
+    token: str
+    trial_s: float
+    commit: bool
+    """Whether it is served as soon as it has passed its self-test."""
 
-def stage(bundle: Bundle, runner: Runner, token: str, begun: Begun, keep_s: float) -> Moved:
-    """The bundle in a slot, verified there. The lease is kept for `keep_s` afterwards."""
-    root = runner.transport.root
-    staging = root / "staging" / bundle.identity
-    said = ["--lease", token, *_said(bundle, runner)]
-    try:
-        missing = begun.missing
-        if missing is None:
-            missing = _prepare(bundle, runner, staging, said)
-        archive = _send(bundle, runner, staging, missing) if missing else []
-        asked = (staging, bundle.identity, "--keep", keep_s, *archive, *said)
-        return runner.ask(Moved, "slots", "stage", root, *asked, timeout=STAGE_S)
-    except BaseException:
-        with contextlib.suppress(EdgekitError):
-            runner.remove(staging.parent)
-        raise
+    def send(self, there: Survey) -> Flashed:
+        """Bring what is not `there`, and have the bundle installed. What was thought to be there, and is not, follows.
 
+        Raises SelfTestFailed if the runner ends without an answer, and what `Runner.ask` and `push` do.
+        """
+        missing = self._missing(there)
+        for _ in range(2):
+            if missing:
+                self._push_archive(missing)
+            answer = self._install()
+            if not (answer.missing is None or answer.missing):
+                return answer
+            missing = self._lacking(answer)
+        raise CommandFailed(f"{self.runner.transport.url}: what was sent is not there", hint="try again")
 
-def _said(bundle: Bundle, runner: Runner) -> list[str]:
-    """What every verb that brings a bundle is told."""
-    stand_in = ["--stand-in"] if runner.transport.kind == "local" else []
-    return [*(f"--offer={key.raw.hex()}" for key in bundle.signers), *stand_in]
+    def _missing(self, there: Survey) -> tuple[str, ...]:
+        """What is to be sent first."""
+        lacking = [file for file in self.bundle.manifest.files if (file.path, file.sha256) not in there.listed]
+        if lacking and not self._is_short:
+            self._push_head()
+        if sum(file.bytes for file in lacking) <= AHEAD_BYTES:
+            return tuple(file.path for file in lacking)
+        return self._lacking(self.runner.ask(Begun, *self._argv("begin"), timeout=STAGE_S))
 
+    def _lacking(self, answer: Begun) -> tuple[str, ...]:
+        """What the device says it lacks; of a manifest that it has lost, all."""
+        paths = tuple(file.path for file in self.bundle.manifest.files)
+        if answer.missing is not None:
+            return tuple(path for path in paths if path in answer.missing)
+        self._push_head()
+        return paths
 
-def _prepare(bundle: Bundle, runner: Runner, staging: PurePosixPath, said: list[str]) -> tuple[str, ...]:
-    """What is missing beside a manifest that was too long to be told with the first question."""
-    device = runner.transport
-    with tempfile.TemporaryDirectory() as name:
-        for each in (MANIFEST, SIGNATURE):
-            with storage_errors(Path(name)):
-                (Path(name) / each).write_bytes(bundle.read(each))
-            device.push(Path(name) / each, staging / each)
-    return runner.ask(Missing, "slots", "prepare", device.root, bundle.identity, *said, timeout=STAGE_S).missing
+    def _install(self) -> Flashed:
+        planned = has_plan(self.bundle.manifest)
+        said = ["--deadline", self.trial_s, *(["--engine", BUILD_S] if planned else [])]
+        said += ["--commit"] if self.commit else []
+        limit_s = STAGE_S + SELFTEST_S + BUILDING_S * planned
+        argv = self._argv("install", *said)
+        return self.runner.ask(Flashed, *argv, timeout=limit_s, silence=SelfTestFailed)
 
+    def _argv(self, verb: str, *more: object) -> tuple[object, ...]:
+        device, bundle = self.runner.transport, self.bundle
+        said = ["--who", me(), *(f"--offer={key.raw.hex()}" for key in bundle.signers)]
+        said += ["--stand-in"] if device.kind == "local" else []
+        said += ["--brought", *self._head()] if self._is_short else []
+        return ("slots", verb, device.root, self.token, bundle.identity, *said, *more)
 
-def _send(bundle: Bundle, runner: Runner, staging: PurePosixPath, missing: Iterable[str]) -> list[str]:
-    """Put what is missing there, in one archive: the option that names it."""
-    archive = staging.with_name(f"{staging.name}.tar")
-    with tempfile.TemporaryDirectory() as name:
-        local = Path(name) / archive.name
-        with storage_errors(local.parent):
-            _write_archive(bundle, missing, local)
-        runner.transport.push(local, archive)
-    return ["--archive", str(archive)]
+    def _head(self) -> list[str]:
+        """Manifest and signature, as arguments are written."""
+        return [base64.b64encode(self.bundle.read(name)).decode() for name in (MANIFEST, SIGNATURE)]
+
+    @property
+    def _is_short(self) -> bool:
+        return sum(map(len, self._head())) < ARGUMENTS_BYTES
+
+    @property
+    def _staging(self) -> PurePosixPath:
+        return self.runner.transport.root / "staging" / self.bundle.identity
+
+    def _push_head(self) -> None:
+        """Send a manifest that is too long for a command line, and its signature."""
+        with tempfile.TemporaryDirectory() as name:
+            for each in (MANIFEST, SIGNATURE):
+                with storage_errors(Path(name)):
+                    (Path(name) / each).write_bytes(self.bundle.read(each))
+                self.runner.transport.push(Path(name) / each, self._staging / each)
+
+    def _push_archive(self, missing: Iterable[str]) -> None:
+        archive = self._staging.with_name(f"{self._staging.name}.tar")
+        with tempfile.TemporaryDirectory() as name:
+            local = Path(name) / archive.name
+            with storage_errors(local.parent):
+                _write_archive(self.bundle, missing, local)
+            self.runner.transport.push(local, archive)
 
 
 def _write_archive(bundle: Bundle, names: Iterable[str], path: Path) -> None:

@@ -110,10 +110,8 @@ def deploy(bundle: Bundle, device: str, runtime: str | None, keep_trial: bool) -
     """Flash a bundle that was built before: its self-test on the device is its verdict, unless it stays a trial."""
     check_runtime(runtime, bundle.manifest.format)
     with connect(device) as transport:
-        installation = flash(bundle, transport, runtime_for(bundle.manifest, transport, runtime))
-        if not keep_trial and not installation.committed:
-            commit(installation)
-    return installation
+        chosen = runtime_for(bundle.manifest, transport, runtime)
+        return flash(bundle, transport, chosen, serve=not keep_trial)
 
 
 @contextlib.contextmanager

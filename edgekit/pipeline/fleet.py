@@ -14,6 +14,7 @@ from typing import Literal
 from edgekit.bundle.archive import Bundle
 from edgekit.bundle.manifest import Manifest
 from edgekit.devices.device import Destination
+from edgekit.devices.flash import Installation
 from edgekit.errors import EdgekitError, Incompatible, OptionError
 from edgekit.pipeline.deploy import check_runtime, deploy
 
@@ -91,7 +92,7 @@ class Cargo:
             installed = deploy(self.bundle, device.url, self.runtime, self.keep_trial)
         except EdgekitError as error:
             return Outcome(device.name, wave, "failed", time.monotonic() - began, error=error)
-        state: State = "committed before" if installed.committed else "on trial" if self.keep_trial else "committed"
+        state = state_of(installed)
         return Outcome(device.name, wave, state, time.monotonic() - began, installed.slot, installed.remarks)
 
 
@@ -127,6 +128,13 @@ def check_target(manifest: Manifest, device: Destination) -> None:
             f"the bundle is for '{manifest.target}', '{device.name}' is '{device.target}'",
             hint=f"build for that board: edgekit build --target {device.target}",
         )
+
+
+def state_of(installed: Installation) -> State:
+    """What a person calls what a flash came to."""
+    if not installed.committed:
+        return "on trial"
+    return "committed" if installed.changed else "committed before"
 
 
 def _wave(

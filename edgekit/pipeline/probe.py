@@ -13,6 +13,7 @@ from edgekit.bundle.keys import KeyStore
 from edgekit.devices.device import connect
 from edgekit.devices.fit import check_fit
 from edgekit.devices.flash import Installation, manifest_of
+from edgekit.devices.survey import survey
 from edgekit.devices.transport import DeviceKind
 from edgekit.errors import ModelFileError
 from edgekit.ir.measurement import Measurement
@@ -83,7 +84,7 @@ def _bundle(device: str, path: Path, runtime: str | None) -> Iterator[Subject]:
     manifest = bundle.manifest
     check_runtime(runtime, manifest.format)
     with tempfile.TemporaryDirectory() as scratch, connect(device) as transport:
-        check_fit(manifest, transport)
+        check_fit(manifest, transport, survey(transport))
         folder = Path(scratch) / "bundle"
         bundle.extract(folder)
         chosen = runtime_for(manifest, transport, runtime)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import json
 import os
 import sys
@@ -12,8 +11,7 @@ from typing import Any, NoReturn
 
 from . import slot_verbs, slots, system
 from .errors import RunnerError
-
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+from .failure import failure
 
 
 def main(argv: list[str]) -> int:
@@ -37,20 +35,8 @@ def main(argv: list[str]) -> int:
 def _answer(argv: list[str]) -> tuple[dict[str, Any], int]:
     try:
         return _do(_parser().parse_args(argv)), 0
-    except RunnerError as error:
-        return _failure(error.kind, str(error)), 1
-    except MemoryError:
-        return _failure("memory", "there is not enough memory"), 1
-    except ImportError as error:
-        return _failure("runtime", f"this Python lacks what a runtime needs: {error}"), 1
-    except OSError as error:
-        return _failure("storage" if error.errno in FULL else "system", str(error)), 1
     except Exception as error:  # noqa: BLE001 the last line: whatever a runtime raises must reach the host as a document
-        return _failure("run", f"{type(error).__name__}: {error}"), 1
-
-
-def _failure(kind: str, message: str) -> dict[str, Any]:
-    return {"error": message, "kind": kind}
+        return failure(error), 1
 
 
 def _do(asked: argparse.Namespace) -> dict[str, Any]:

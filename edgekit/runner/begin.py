@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Optional
 
 from . import lease
-from .incoming import holds, prepare, staging_of
+from .incoming import holds, prepare
 from .slots import answer
+from .staging import staging_of
 from .state import State, current_of, held, other
 from .trust import Trust, key_id
 from .verify import allowed
 from .whole import MANIFEST, SIGNATURE
 
 Brought = Optional["tuple[bytes, bytes]"]
-"""Manifest and signature, if the question brings them along."""
+"""Manifest and signature, if the question brings them along; None if they were sent to `ROOT/staging/DIGEST`."""
 
 
 def begin(
@@ -31,7 +32,7 @@ def begin(
     """Flash that bundle alone from now on, unless it is served already: then nothing is held. A host that dies holds
     it for `ttl_s` more.
 
-    Answers the slot that has it, or None; then, if manifest and signature were brought, what is missing beside them.
+    Answers the slot that has it, or None; then what is missing beside manifest and signature, or None if those are.
     Raises RunnerError: leased if somebody else flashes, and as `prepare` does.
     """
     staging, signers = staging_of(root, digest), {key_id(key) for key in offered}
@@ -45,9 +46,10 @@ def begin(
         slot = other(current) if current else "a"
         if holds(root, state, slot, digest, signers):
             return {**answer(root, slot, state, changed=False), "missing": []}
-    if brought is None:
-        return {"slot": None, "state": None, "missing": None}
+    nowhere = {"slot": None, "state": None}
+    if brought is None and not (staging / MANIFEST).exists():
+        return {**nowhere, "missing": None}
     staging.mkdir(parents=True, exist_ok=True)
-    for name, content in zip((MANIFEST, SIGNATURE), brought):
+    for name, content in zip((MANIFEST, SIGNATURE), brought or ()):
         (staging / name).write_bytes(content)
-    return {"slot": None, "state": None, "missing": prepare(root, digest, token, offered, stand_in)["missing"]}
+    return {**nowhere, "missing": prepare(root, digest, token, offered, stand_in)["missing"]}

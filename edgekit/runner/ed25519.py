@@ -7,6 +7,7 @@ the cofactor. Only public values pass through here, so its time need not be cons
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 P = 2**255 - 19
 L = 2**252 + 27742317777372353535851937790883648493
@@ -18,6 +19,7 @@ Point = tuple[int, int, int, int]
 NEUTRAL: Point = (0, 1, 1, 0)
 
 
+@lru_cache(maxsize=8)  # every step of a flash asks anew, and on a board each answer takes a tenth of a second
 def verifies(public: bytes, signature: bytes, message: bytes) -> bool:
     """Whether `signature` (64 bytes) is that of `message` by the key `public` (32 bytes)."""
     key = point(public)

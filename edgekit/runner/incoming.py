@@ -6,7 +6,6 @@ Standard library only.
 from __future__ import annotations
 
 import contextlib
-import re
 import shutil
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -16,6 +15,7 @@ from . import lease
 from .durable import sync, sync_one
 from .errors import RunnerError
 from .slots import PROBE, answer, is_whole
+from .staging import check_digest, clear, staging_of
 from .state import EMPTY, NAMES, State, changed, current_of, held, other, recorded, write
 from .trust import Trust, key_id
 from .unpack import check_room, link_known, unpack
@@ -75,7 +75,7 @@ def stage(
     its signers are pinned: `pinned` names them. Raises RunnerError as `allowed` does, and data if a file is missing,
     damaged or not in the manifest.
     """
-    _check_digest(digest)
+    check_digest(digest)
     with held(root) as state, lease.under(root, token, keep_s), _removed_on_error(staging):
         trust, current = Trust.of(root), current_of(root)
         brought = digest_of_file(staging / SIGNATURE)
@@ -100,7 +100,7 @@ def stage(
             _replace(staging, root / slot)
         state = recorded(changed(state, slot, **_entry(digest, listing)), slot, "staged")
         write(root, state)
-        _sweep(root)
+        sweep(root)
         return {**answer(root, slot, state, changed=True), "pinned": pinned}
 
 
@@ -124,17 +124,6 @@ def _check_files(staging: Path) -> None:
     if problem:
         raise RunnerError("data", problem)
     sync(staging)
-
-
-def _check_digest(digest: str) -> None:
-    if not re.fullmatch("[0-9a-f]{64}", digest):
-        raise RunnerError("usage", f"'{digest}' is no SHA-256")
-
-
-def staging_of(root: Path, digest: str) -> Path:
-    """Where a bundle is put together, until it is whole. Raises RunnerError (usage) for what is no digest."""
-    _check_digest(digest)
-    return root / "staging" / digest
 
 
 @contextlib.contextmanager
@@ -169,7 +158,7 @@ def _replace(staging: Path, slot: Path) -> None:
     sync_one(slot.parent)
 
 
-def _sweep(root: Path) -> None:
+def sweep(root: Path) -> None:
     """Remove what hosts that died, or lost the race, left behind."""
-    for name in ("staging", PROBE):
-        shutil.rmtree(root / name, ignore_errors=True)
+    clear(root / "staging")
+    shutil.rmtree(root / PROBE, ignore_errors=True)

@@ -9,25 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from . import incoming, lease, slots
+from . import lease, slots
 from .begin import begin
 from .errors import RunnerError
+from .install import Delivery, abort, install
 from .state import held
 from .trust import Trust
 
 MAX_DETAIL = 4096
-VERBS = (
-    "status",
-    "begin",
-    "release",
-    "prepare",
-    "stage",
-    "trial",
-    "commit",
-    "rollback",
-    "trust",
-)
-BRINGING = ("begin", "prepare", "stage")
+VERBS = ("status", "begin", "install", "abort", "commit", "rollback", "trust")
+BRINGING = ("begin", "install")
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
@@ -35,31 +26,23 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     for name in VERBS:
         verb = verbs.add_parser(name)
         verb.add_argument("root", type=Path)
-        if name not in ("status", "begin", "release"):
-            verb.add_argument("--lease", metavar="TOKEN")
         _add_options(name, verb)
 
 
 def _add_options(name: str, verb: argparse.ArgumentParser) -> None:
-    if name in ("begin", "release"):
+    if name in (*BRINGING, "abort"):
         verb.add_argument("token")
-    if name == "begin":
+        verb.add_argument("digest")
+    if name in BRINGING:
         verb.add_argument("--who", default="somebody")
         verb.add_argument("--ttl", type=float, default=lease.TTL_S)
         verb.add_argument("--brought", type=base64.b64decode, nargs=2, metavar=("MANIFEST", "SIGNATURE"))
-    if name == "stage":
-        verb.add_argument("staging", type=Path)
-        verb.add_argument("--archive", type=Path)
-        verb.add_argument("--keep", type=float, default=0.0)
-    if name in (*BRINGING, "trial"):
-        verb.add_argument("digest")
-    if name in BRINGING:
         verb.add_argument("--offer", type=_key, action="append", default=[], metavar="HEX")
         verb.add_argument("--stand-in", action="store_true")
-    if name == "trial":
+    if name == "install":
         verb.add_argument("--deadline", type=float, default=slots.TRIAL_S)
-        verb.add_argument("--selftest", type=Path, metavar="SLOT")
-        verb.add_argument("--release", action="store_true")
+        verb.add_argument("--engine", type=float, metavar="SECONDS")
+        verb.add_argument("--commit", action="store_true")
     if name in ("commit", "rollback"):
         verb.add_argument("digest", nargs="?")
     if name == "rollback":
@@ -77,45 +60,39 @@ def answer(asked: argparse.Namespace) -> dict[str, Any]:
     name, root = asked.slots_verb, asked.root
     if name == "status":
         return slots.status(root)
-    if name == "release":
-        return slots.release(root, asked.token)
-    if name == "trial":
-        return _trial(asked)
-    if name == "commit":
-        return slots.commit(root, asked.digest, asked.lease)
-    if name == "rollback":
-        return slots.rollback(root, asked.digest, asked.detail, asked.lease)
-    if name == "trust":
-        return _trust(asked)
-    said = asked.offer, asked.stand_in
     if name == "begin":
-        return begin(root, asked.digest, asked.token, asked.who, asked.brought, *said, ttl_s=asked.ttl)
-    if name == "prepare":
-        return incoming.prepare(root, asked.digest, asked.lease, *said)
-    if asked.archive:
-        incoming.unpack_archive(root, asked.digest, asked.archive, asked.lease, *said)
-    return incoming.stage(root, asked.staging, asked.digest, asked.lease, *said, keep_s=asked.keep)
+        brought = asked.brought, asked.offer, asked.stand_in
+        return begin(root, asked.digest, asked.token, asked.who, *brought, ttl_s=asked.ttl)
+    if name == "install":
+        return install(_delivery(asked))
+    if name == "abort":
+        return abort(root, asked.token, asked.digest)
+    if name == "commit":
+        return slots.commit(root, asked.digest)
+    if name == "rollback":
+        return slots.rollback(root, asked.digest, asked.detail)
+    return _trust(asked)
 
 
-def _trial(asked: argparse.Namespace) -> dict[str, Any]:
-    """A trial, once the self-test has passed if one is asked for: then what that found."""
-    tested = None
-    if asked.selftest:
-        from .selftest import selftest  # numpy and a runtime, which no other verb needs
-
-        with slots.in_use(asked.selftest):
-            tested = selftest(asked.selftest, threads=1)
-        if not tested["passed"]:
-            return tested
-    moved = slots.begin_trial(asked.root, asked.digest, asked.deadline, asked.lease)
-    if asked.release and asked.lease:
-        slots.release(asked.root, asked.lease)
-    return tested or moved
+def _delivery(asked: argparse.Namespace) -> Delivery:
+    return Delivery(
+        asked.root,
+        asked.digest,
+        asked.token,
+        asked.who,
+        asked.brought,
+        tuple(asked.offer),
+        asked.stand_in,
+        asked.ttl,
+        asked.deadline,
+        asked.engine,
+        asked.commit,
+    )
 
 
 def _trust(asked: argparse.Namespace) -> dict[str, Any]:
     """What it trusts from now on; what is not named stays."""
-    with held(asked.root), lease.under(asked.root, asked.lease):
+    with held(asked.root), lease.under(asked.root, None):
         before = Trust.of(asked.root)
         trust = before.pinning(asked.pin).revoking(asked.revoke)
         if asked.threshold is not None:

@@ -48,8 +48,19 @@ class HandMade:
 def with_more(bundle: HandMade) -> HandMade:
     """The bundle with a file that no slot has: it must be sent."""
     (bundle.folder / "more").write_bytes(bytes(4096))
+    return listed(bundle)
+
+
+def listed(bundle: HandMade) -> HandMade:
+    """The bundle with the manifest that lists its files as they are now."""
     list_files(bundle.folder, json.loads(bundle.read("manifest.json")))
-    return HandMade(bundle.folder, bundle.manifest, bundle.identity)
+    manifest = SimpleNamespace(**vars(bundle.manifest) | {"files": _files(bundle.folder)})
+    return HandMade(bundle.folder, manifest, bundle.identity)
+
+
+def _files(folder: Path) -> tuple[SimpleNamespace, ...]:
+    """As the manifest lists them."""
+    return tuple(SimpleNamespace(**file) for file in json.loads((folder / "manifest.json").read_text())["files"])
 
 
 MakeBundle = Callable[..., HandMade]
@@ -68,16 +79,13 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
             (folder / "engine.json").write_text(json.dumps(plan))
         write_slot(folder, format, name=name, arch=arch, **changes)
         digest = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
-        paths = [path for path in folder.rglob("*") if path.is_file()]
         said = {
             "format": format,
             "arch": arch,
             "target": "some-board",
             "family": "some",
             "versions": VERSIONS,
-            "files": tuple(
-                SimpleNamespace(path=path.relative_to(folder).as_posix(), bytes=path.stat().st_size) for path in paths
-            ),
+            "files": _files(folder),
         }
         return HandMade(folder, SimpleNamespace(**said), digest)
 

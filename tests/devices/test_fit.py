@@ -11,6 +11,7 @@ import pytest
 from edgekit.devices.fit import check_fit
 from edgekit.devices.flash import flash
 from edgekit.devices.local import Local
+from edgekit.devices.survey import SCRIPT, survey
 from edgekit.devices.transport import Completed
 from edgekit.errors import TooSmall
 from tests.devices.conftest import MakeBundle
@@ -20,40 +21,41 @@ class Small(Local):
     """This machine with less of everything."""
 
     free: ClassVar[int | None] = None
-    meminfo: ClassVar[str] = ""
+    memory: ClassVar[str] = ""
 
     def free_bytes(self, folder: PurePosixPath) -> int | None:
         return self.free
 
     def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
-        if argv[0] == "cat":
-            return Completed(tuple(argv), self.meminfo, "", 0)
+        if SCRIPT in argv:
+            return Completed(tuple(argv), self.memory, "", 0)
         return super().run(argv, timeout=timeout)
 
 
 @pytest.mark.parametrize(
-    ("free", "meminfo", "said"),
+    ("free", "memory", "said"),
     [
         (100, "", r"has 0\.0 MB free at '.*', the bundle needs"),
         (
             None,
-            "MemTotal: 900000 kB\nMemAvailable:   20000 kB\n",
+            "machine aarch64\nmemory 20000 kB\n",
             r"has 20\.5 MB of memory available, .* need 50\.\d MB",
         ),
     ],
 )
 def test_a_device_without_disk_or_memory_is_sent_nothing(
-    tmp_path: Path, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch, free: int | None, meminfo: str, said: str
+    tmp_path: Path, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch, free: int | None, memory: str, said: str
 ) -> None:
     monkeypatch.setattr(Small, "free", free)
-    monkeypatch.setattr(Small, "meminfo", meminfo)
+    monkeypatch.setattr(Small, "memory", memory)
     with pytest.raises(TooSmall, match=said):
         flash(make_bundle("one"), Small(f"local://{tmp_path / 'device'}"))
     assert not (tmp_path / "device").exists()
 
 
 def test_a_device_that_says_nothing_of_itself_is_believed(tmp_path: Path, make_bundle: MakeBundle) -> None:
-    check_fit(make_bundle("one").manifest, Small(f"local://{tmp_path / 'device'}"))
+    device = Small(f"local://{tmp_path / 'device'}")
+    check_fit(make_bundle("one").manifest, device, survey(device))
 
 
 def test_the_room_is_that_of_the_disk_where_the_root_will_be(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import sys
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
@@ -22,9 +23,9 @@ from edgekit.errors import (
     RuntimeMissing,
     SelfTestFailed,
 )
-from tests.devices.conftest import HandMade, MakeBundle, with_more
+from tests.devices.conftest import HandMade, MakeBundle, listed, with_more
 from tests.devices.watch import content, left_over, served, states
-from tests.runner.slot import WEIGHTS, list_files
+from tests.runner.slot import WEIGHTS
 
 
 def test_a_bundle_is_a_trial_until_it_is_committed(device: Local, make_bundle: MakeBundle) -> None:
@@ -118,12 +119,14 @@ def test_a_flash_costs_few_trips_and_one_of_what_is_served_fewer(
 ) -> None:
     new = with_more(make_bundle("new"))
     monkeypatch.setattr(Trips, "made", [])
-    commit(flash(new, Trips(device.url)))
-    # Machine, room, memory, Python, runner; begin, archive, stage, trial, commit.
-    assert len(Trips.made) == 10
-    Trips.made.clear()
-    flash(new, Trips(device.url))
+    flash(new, Trips(device.url), serve=True)
+    # What is there, room, Python, runner; the archive; all that is left to do.
+    assert Trips.made[-2:] == [f"{new.identity}.tar", sys.executable]
     assert len(Trips.made) == 6
+    assert served(device) == content(new)
+    Trips.made.clear()
+    flash(new, Trips(device.url), serve=True)
+    assert len(Trips.made) == 5
 
 
 def test_a_manifest_too_long_for_a_command_line_is_pushed(device: Local, make_bundle: MakeBundle) -> None:
@@ -162,24 +165,16 @@ def test_a_model_that_fails_its_self_test_is_dropped(
     assert callable(damage)
     new = make_bundle("new")
     damage(new.folder)
-    list_files(new.folder, _manifest(new))
     with pytest.raises(SelfTestFailed, match=said):
-        flash(new, device)
+        flash(listed(new), device)
     assert served(device) == content(old)
     assert states(device) == ["committed", "failed"]
-
-
-def _manifest(bundle: HandMade) -> dict[str, object]:
-    import json
-
-    found: dict[str, object] = json.loads(content(bundle))
-    return found
 
 
 def test_a_file_damaged_on_its_way_never_reaches_a_slot(device: Local, old: HandMade, make_bundle: MakeBundle) -> None:
     new = make_bundle("new")
     (new.folder / "model.onnx").write_bytes(b"something new")
-    list_files(new.folder, _manifest(new))
+    new = listed(new)
     (new.folder / "model.onnx").write_bytes(b"something odd")
     with pytest.raises(CommandFailed, match=r"'model.onnx' in .* is damaged"):
         flash(new, device)

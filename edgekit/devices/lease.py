@@ -1,5 +1,5 @@
-"""One flash at a time: a device says who is at it. A host that dies holds it for two minutes; while the model tests
-itself, or its engine is built, for as long as that may take."""
+"""One flash at a time: a device says who is at it. A host that dies holds it for two minutes, or as long as what it
+sends may take."""
 
 from __future__ import annotations
 
@@ -16,21 +16,16 @@ from edgekit.errors import EdgekitError
 
 
 @contextlib.contextmanager
-def leased(runner: Runner) -> Iterator[str]:
-    """The token to begin with and to show with every change. The last one gives it back; if none comes to be, this."""
+def lease(runner: Runner, digest: str) -> Iterator[str]:
+    """The token to flash that bundle with. On an error, what was begun with it is taken back, and the device free."""
     token = secrets.token_hex(8)
     try:
         yield token
     except BaseException:
         # A lost link ends it too, only later: what went wrong before is what must be told.
         with contextlib.suppress(EdgekitError):
-            release(runner, token)
+            runner.ask(Done, "slots", "abort", runner.transport.root, token, digest, timeout=QUICK_S)
         raise
-
-
-def release(runner: Runner, token: str) -> None:
-    """Give back what is held by `token`, if anything is."""
-    runner.ask(Done, "slots", "release", runner.transport.root, token, timeout=QUICK_S)
 
 
 def me() -> str:

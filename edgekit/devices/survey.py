@@ -1,0 +1,60 @@
+"""A device at a glance, by its shell alone: starting Python there costs ten times as much."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from edgekit.devices.transport import Transport
+from edgekit.errors import CommandFailed
+
+QUICK_S = 60.0
+ALIASES = {"arm64": "aarch64", "amd64": "x86_64"}
+MANIFEST_BYTES = 1 << 20
+"""Of a longer manifest nothing is known: its files are sent again."""
+# One line: a shell on the device may have to quote it.
+SCRIPT = (
+    'printf "machine %s\\n" "$(uname -m)"; '
+    'sed -n "s/^MemAvailable: */memory /p" /proc/meminfo 2>/dev/null; '
+    "for slot in a b; do "
+    f'printf "slot "; head -c {MANIFEST_BYTES} "$0/$slot/manifest.json" 2>/dev/null | tr -d "\\r\\n"; echo; '
+    "done"
+)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a device says of itself. Nothing here is verified: what it is wrong about costs a second journey."""
+
+    machine: str = ""
+    """As bundles name it; empty if it does not say."""
+    available_bytes: int | None = None
+    """Of memory."""
+    listed: frozenset[tuple[str, str]] = frozenset()
+    """Path and SHA-256 of the files that its slots are said to have."""
+
+
+def survey(device: Transport) -> Survey:
+    """Raises Unreachable; a device whose shell does not answer says nothing of itself."""
+    try:
+        said = device.run(["sh", "-c", SCRIPT, str(device.root)], timeout=QUICK_S).stdout
+    except CommandFailed:
+        return Survey()
+    machine = "".join(re.findall(r"^machine (\S+)$", said, re.MULTILINE)[:1])
+    memory = re.search(r"^memory (\d+) kB$", said, re.MULTILINE)
+    slots = re.findall(r"^slot (.+)$", said, re.MULTILINE)
+    return Survey(
+        ALIASES.get(machine, machine),
+        int(memory[1]) * 1024 if memory else None,
+        frozenset(pair for slot in slots for pair in _listed(slot)),
+    )
+
+
+def _listed(manifest: str) -> Iterable[tuple[str, str]]:
+    """Path and SHA-256 of each file that a manifest lists; nothing of what is none."""
+    try:
+        return [(str(file["path"]), str(file["sha256"])) for file in json.loads(manifest)["files"]]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return []

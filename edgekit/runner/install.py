@@ -1,0 +1,136 @@
+"""A whole flash in one process: verify, stage, self-test, trial, and commit if that is asked for.
+
+Every start of Python on a device costs more than what it does there. Each step verifies for itself and is on the disk
+before the next begins, as if each were a process: a power cut between two leaves the state of the first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import incoming, lease, slots
+from .begin import Brought, begin
+from .errors import RunnerError
+from .failure import failure
+from .staging import archive_of, staging_of
+from .state import State, changed, held, on_trial, recorded, write
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A bundle that a host has sent, and how it is to end."""
+
+    root: Path
+    digest: str
+    """SHA-256 of its manifest."""
+    token: str
+    """Of the lease."""
+    who: str = "somebody"
+    brought: Brought = None
+    """Manifest and signature; None if they lie in `ROOT/staging/DIGEST`."""
+    offered: tuple[bytes, ...] = ()
+    """Public keys, for a device that trusts nobody yet."""
+    stand_in: bool = False
+    lease_s: float = lease.TTL_S
+    trial_s: float = slots.TRIAL_S
+    engine_s: float | None = None
+    """Time limit of building the engine, where the bundle plans one."""
+    commit: bool = False
+
+
+def install(asked: Delivery) -> State:
+    """Put the bundle into a slot, test it there, and begin its trial, or serve it if `commit` says so.
+
+    What of its files no slot has is expected in `ROOT/staging/DIGEST.tar`. Answers as `stage` does, and: `missing`,
+    what must be sent still, with the lease held meanwhile; `engine` and `selftest`, None where there was no need;
+    `failure`, why the self-test could not be made. What did not pass is dropped. Raises RunnerError as `begin`,
+    `stage`, `begin_trial` and `commit` do, with all that this flash has begun taken back.
+    """
+    try:
+        answer = _install(asked)
+    except BaseException:
+        # What went wrong before is what must be told.
+        with contextlib.suppress(RunnerError, OSError):
+            abort(asked.root, asked.token, asked.digest)
+        raise
+    if not answer["missing"]:
+        slots.release(asked.root, asked.token)
+    return answer
+
+
+def abort(root: Path, token: str, digest: str) -> State:
+    """Take back what the flash of `token` has begun: its files, its lease, and what it has staged or put on trial.
+
+    What is served stays. Raises RunnerError: leased or busy if somebody else flashes.
+    """
+    archive_of(root, digest).unlink(missing_ok=True)
+    with held(root) as state:
+        lease.check(root, token)
+        begun = lease.release(root, token)
+        slot = on_trial(state)
+        if begun and slot and state["slots"][slot]["digest"] == digest:
+            write(root, changed(recorded(state, slot, "rolled back"), slot, state="failed", deadline=None))
+        incoming.sweep(root)
+        return {"changed": begun}
+
+
+def _install(asked: Delivery) -> State:
+    root, digest, told = asked.root, asked.digest, (asked.offered, asked.stand_in)
+    begun = begin(root, digest, asked.token, asked.who, asked.brought, *told, ttl_s=asked.lease_s)
+    rest = _unpacked(asked, begun["missing"])
+    if rest is None or rest:
+        return {**begun, "missing": rest}
+    moved = begun
+    if not _is_served(begun):
+        staging = staging_of(root, digest)
+        moved = {**incoming.stage(root, staging, digest, asked.token, *told), "missing": []}
+    return {**moved, **_tried(asked, Path(moved["slot"]), moved["state"])}
+
+
+def _unpacked(asked: Delivery, missing: list[str] | None) -> list[str] | None:
+    """What is missing still, after the archive, if one was sent."""
+    archive = archive_of(asked.root, asked.digest)
+    if not missing or not archive.exists():
+        archive.unlink(missing_ok=True)
+        return missing
+    incoming.unpack_archive(asked.root, asked.digest, archive, asked.token, asked.offered, asked.stand_in)
+    staging = staging_of(asked.root, asked.digest)
+    return [name for name in missing if not (staging / name).exists()]
+
+
+def _tried(asked: Delivery, slot: Path, state: str) -> State:
+    """What became of the slot: what is on trial or served has passed its self-test before."""
+    answer: State = {}
+    if asked.engine_s is not None:
+        from .engine import engine
+
+        with slots.in_use(slot):
+            answer["engine"] = engine(slot, asked.engine_s)
+    if state == "staged" or asked.engine_s is not None:
+        answer |= _tested(slot)
+        if "failure" in answer or not answer["selftest"]["passed"]:
+            dropped = slots.rollback(asked.root, asked.digest, token=asked.token) if state != "committed" else {}
+            return {**answer, **dropped}
+    if state == "staged":
+        answer |= slots.begin_trial(asked.root, asked.digest, asked.trial_s, asked.token)
+    if asked.commit:
+        answer |= slots.commit(asked.root, asked.digest, asked.token)
+    return answer
+
+
+def _tested(slot: Path) -> dict[str, Any]:
+    """The self-test's answer, or why there is none: then the model, or the runtime, is to blame."""
+    with slots.in_use(slot):
+        try:
+            from .selftest import selftest  # numpy and a runtime, which no other step needs
+
+            return {"selftest": selftest(slot, threads=1)}
+        except Exception as error:  # noqa: BLE001 whatever a runtime raises
+            return {"failure": failure(error)}
+
+
+def _is_served(begun: State) -> bool:
+    return begun["slot"] is not None and Path(begun["slot"]).name == begun["current"]
