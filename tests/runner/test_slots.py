@@ -18,7 +18,9 @@ from typing import Any
 import pytest
 
 from edgekit.runner import boot, incoming, slots
+from edgekit.runner.begin import begin
 from edgekit.runner.errors import RunnerError
+from edgekit.runner.staging import archive_of
 from edgekit.runner.whole import MANIFEST, SIGNATURE, fault
 from tests.runner.conftest import Bare
 from tests.runner.slot import KEY, list_files
@@ -40,7 +42,10 @@ def _digest_of(text: str) -> str:
         return _digest(_bundle(Path(name) / "bundle", text))
 
 
-VERBS = ("begin", "prepare", "stage", "stage archive", "trial", "commit", "rollback trial", "rollback committed")
+VERBS = ("begin", "install", "install and commit", "abort", "commit", "rollback trial", "rollback committed")
+SERVING = ("install and commit", "commit", "rollback committed")
+"""After these the new one may be served."""
+TOKEN = "token"
 BROUGHT = (f"--offer={KEY.public.raw.hex()}", "--stand-in")
 OLD, NEW = _digest_of("old"), _digest_of("new")
 
@@ -191,7 +196,9 @@ def test_what_dead_hosts_left_is_swept(tmp_path: Path) -> None:
     (tmp_path / "probe" / "old").mkdir(parents=True)
     _bundle(tmp_path / "staging" / "dead", "dead")
     _install(tmp_path, "new")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "current", "lock", "state.json", "trust.json"]
+    names = ["a", "current", "lock", "staging", "state.json", "trust.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    assert list((tmp_path / "staging").iterdir()) == []
 
 
 def _change(folder: Path) -> None:
@@ -255,19 +262,19 @@ def test_only_one_is_at_work(bare: Bare, tmp_path: Path) -> None:
 
 def test_slots_need_the_standard_library_alone(bare: Bare, tmp_path: Path) -> None:
     alone = Bare(bare.folder, (*bare.python, "-S"))
-    _bundle(tmp_path / "staging" / "x", "new")
-    staged = alone.ask("slots", "stage", tmp_path, tmp_path / "staging" / "x", NEW, *BROUGHT)
-    assert staged.document["state"] == "staged"
-    assert staged.document["pinned"] == [KEY.id]
-    assert alone.ask("slots", "trial", tmp_path, NEW).document["state"] == "trial"
+    _bundle(tmp_path / "staging" / NEW, "new")
+    assert alone.ask("slots", "begin", tmp_path, TOKEN, NEW, *BROUGHT).document["missing"] == []
+    assert alone.ask("slots", "abort", tmp_path, "another", NEW).document["kind"] == "leased"
+    assert alone.ask("slots", "abort", tmp_path, TOKEN, NEW).document["changed"]
+    _try(tmp_path)
     assert alone.ask("slots", "commit", tmp_path).document["state"] == "committed"
     assert alone.ask("slots", "rollback", tmp_path).document["kind"] == "state"
     assert alone.ask("slots", "status", tmp_path).document["current"] == "a"
 
 
-# Kills itself before the n-th change that it makes to the file system.
+# Kills itself before the n-th change that it makes to the file system. The self-test changes nothing there.
 CRASH = """
-import os, signal, sys
+import os, signal, sys, types
 CHANGES = {"os.rename", "os.remove", "os.symlink", "os.rmdir", "os.mkdir", "os.link"}
 steps = int(sys.argv.pop(1))
 
@@ -281,6 +288,7 @@ def count(event, args):
         os.kill(os.getpid(), signal.SIGKILL)
 
 from runner.__main__ import main
+sys.modules["runner.selftest"] = types.SimpleNamespace(selftest=lambda slot, threads: {"passed": True})
 sys.addaudithook(count)
 sys.exit(main(sys.argv[1:]))
 """
@@ -315,42 +323,40 @@ def test_killed_before_any_step_the_served_slot_is_whole(bare: Bare, tmp_path: P
     while crashed:
         root = tmp_path / str(step)
         _install(root, "old")
-        staging = root / "staging" / NEW
-        _bundle(staging, "new")
-        rest: tuple[object, ...] = (NEW, *BROUGHT)
-        if verb in ("prepare", "stage archive"):
-            (staging / "model.onnx").unlink()
-        if verb == "begin":
-            head = [base64.b64encode((staging / name).read_bytes()).decode() for name in (MANIFEST, SIGNATURE)]
-            rest = ("token", *rest, "--brought", *head)
-            shutil.rmtree(staging)
-        if verb.startswith("stage"):
-            rest = (staging, *rest)
-        if verb == "stage archive":
-            rest = (*rest, "--archive", _archive(root))
-        if verb == "trial":
-            _stage(root, staging)
-            rest = (NEW,)
-        if verb.split()[0] in ("commit", "rollback"):
-            _stage(root, staging)
-            slots.begin_trial(root, NEW)
-            rest = ()
-        if verb == "rollback committed":
-            slots.commit(root)
-        crashed = _crash(bare, step, "slots", verb.split()[0], root, *rest)
-        slots.release(root, "token")  # a dead host's lease lasts two minutes
-        _check_after_crash(root, {"old", "new"} if verb in ("commit", "rollback committed") else {"old"})
+        crashed = _crash(bare, step, "slots", verb.split()[0], root, *_begun(root, verb))
+        slots.release(root, TOKEN)  # a dead host's lease lasts two minutes
+        _check_after_crash(root, {"old", "new"} if verb in SERVING else {"old"})
         step += 1
     assert step > 2
 
 
-def _archive(root: Path) -> Path:
-    path = root / "staging" / "new.tar"
-    with tarfile.open(path, "w") as archive:
-        member = tarfile.TarInfo("model.onnx")
-        member.size = 3
-        archive.addfile(member, io.BytesIO(b"new"))
-    return path
+def _begun(root: Path, verb: str) -> tuple[object, ...]:
+    """What comes before that verb, and what it is told."""
+    staging = _bundle(root / "staging" / NEW, "new")
+    if verb.startswith(("commit", "rollback")):
+        _stage(root, staging)
+        slots.begin_trial(root, NEW)
+        if verb == "rollback committed":
+            slots.commit(root)
+        return ()
+    brought = [(staging / name).read_bytes() for name in (MANIFEST, SIGNATURE)]
+    if verb == "abort":
+        begin(root, NEW, TOKEN, "me", None, [KEY.public.raw], stand_in=True)
+        incoming.stage(root, staging, NEW, TOKEN, [KEY.public.raw], stand_in=True)
+        return TOKEN, NEW
+    shutil.rmtree(staging)
+    _send(root, **{"model.onnx": b"new", "golden/x.npy": b"newnew"})
+    head = [base64.b64encode(content).decode() for content in brought]
+    return TOKEN, NEW, *BROUGHT, "--brought", *head, *(["--commit"] if "commit" in verb else [])
+
+
+def _send(root: Path, **files: bytes) -> None:
+    """What a push of the new bundle leaves."""
+    with tarfile.open(archive_of(root, NEW), "w") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
 
 
 def test_a_trial_that_is_late_is_dropped_by_the_device_itself(tmp_path: Path) -> None:
