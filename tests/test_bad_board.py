@@ -234,8 +234,8 @@ def test_of_two_runs_at_once_each_ends_well_or_is_told_that_the_device_is_busy(
 
 
 MOMENTS = {
-    "it says what it lacks": ("flash", "--brought", 0.5),
-    "it tests itself": ("flash", "--selftest", 1.5),
+    "it takes what came": ("flash", "--deadline", 0.5),
+    "it tests itself": ("flash", "--deadline", 1.5),
     "it is probed": ("run", "accuracy", 1.5),
 }
 """What is typed, the command to the device that it is about to give, and how long after that the power goes."""

@@ -26,9 +26,15 @@ class Model:
 
     manifest: Manifest
     call: Call
-    facts: dict[str, Any]
+    loaded: dict[str, Any]
     """As the host reads them: load_ns, first_ns, peak_rss_bytes after the first inference, empty_rss_bytes before the
-    model was loaded, model_sha256, runtime, provider, planned_provider, threads, info."""
+    model was loaded, runtime, provider, planned_provider, threads."""
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """`loaded`, model_sha256 and info, which take longer to find out than a small model to load."""
+        info = {**system.info(), "runtimes": installed()}
+        return {**self.loaded, "model_sha256": digest_of_file(self.manifest.model), "info": info}
 
     @classmethod
     def load(cls, manifest: Manifest, threads: int, first: list[Array], load: Load = load) -> Model:
@@ -36,7 +42,6 @@ class Model:
 
         Raises RunnerError: runtime, load, or run if its outputs are not what the manifest says.
         """
-        info = {**system.info(), "runtimes": installed()}
         label, runtime = open_runtime(manifest.format, manifest.engine)
         empty_rss_bytes = system.rss_bytes()
         started = perf_counter_ns()
@@ -54,8 +59,6 @@ class Model:
             "provider": runtime.provider,
             "planned_provider": manifest.plan.providers[0] if manifest.plan else None,
             "threads": threads,
-            "model_sha256": digest_of_file(manifest.model),
-            "info": info,
         }
         return cls(manifest, call, facts)
 

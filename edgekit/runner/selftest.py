@@ -30,7 +30,7 @@ def selftest(slot: Path, threads: int) -> dict[str, Any]:
         # NaN is not below anything: it fails.
         passed = passed and worst <= allowed
         outputs[tensor.name] = {"worst": worst if math.isfinite(worst) else None, "allowed": allowed}
-    providers = {name: model.facts[name] for name in ("provider", "planned_provider")}
+    providers = {name: model.loaded[name] for name in ("provider", "planned_provider")}
     return {"passed": passed, "outputs": outputs, **providers}
 
 

@@ -37,18 +37,20 @@ made, staging, parser = Path(archive).with_suffix(""), Path(root) / "staging", _
 with tarfile.open(archive) as members:
     members.extractall(made)
 
-def told(verb, digest, *rest):
+def told(verb, digest):
     try:
-        slot_verbs.answer(parser.parse_args(["slots", verb, root, *rest, digest, "--offer=" + offer]))
+        slot_verbs.answer(parser.parse_args(["slots", verb, root, "token", digest, "--offer=" + offer]))
     except RunnerError as error:
         return error.kind
+    finally:
+        slot_verbs.answer(parser.parse_args(["slots", "abort", root, "token", digest]))
     return "accepted"
 
-said = {"prepare": collections.Counter(), "stage": collections.Counter()}
+said = {"begin": collections.Counter(), "install": collections.Counter()}
 for mutant in sorted(made.glob("[0-9]*")):
     digest = mutant.name[-64:]
     early = int(mutant.name[:4]) % 3 == 0 and any(mutant.glob("manifest.*"))
-    verb, rest = ("prepare", ()) if early else ("stage", (str(staging / digest),))
+    verb = "begin" if early else "install"
     shutil.rmtree(staging, ignore_errors=True)
     shutil.copytree(made / "whole", staging / digest, copy_function=os.link)
     for path in mutant.rglob("*"):
@@ -56,7 +58,7 @@ for mutant in sorted(made.glob("[0-9]*")):
             target = staging / digest / path.relative_to(mutant)
             target.unlink(missing_ok=True)
             shutil.copyfile(path, target)
-    answer = told(verb, digest, *rest)
+    answer = told(verb, digest)
     said[verb][answer if not (staging / digest).exists() else "left behind"] += 1
 shutil.rmtree(made)
 shutil.rmtree(staging, ignore_errors=True)
@@ -108,10 +110,10 @@ def test_of_hundreds_of_changed_bundles_none_reaches_a_slot_of_an_emulated_devic
         ended = device.run([*argv, KEY.public.raw.hex()], timeout=LIMIT_S)
         assert ended.returncode == 0, ended.stderr
         said = json.loads(ended.stdout)
-        for verb in ("prepare", "stage"):
+        for verb in ("begin", "install"):
             assert set(said[verb]) <= {"signature", "trust", "data"}, said
             assert sum(said[verb].values()) >= 60
-        assert sum(said["stage"].values()) + sum(said["prepare"].values()) == count
+        assert sum(said["install"].values()) + sum(said["begin"].values()) == count
         assert status(device) == before
         assert _kept(device) == kept
         commit(flash(new, device))  # type: ignore[arg-type]
