@@ -1,12 +1,14 @@
 """A whole flash in one process: verify, stage, self-test, trial, and commit if that is asked for.
 
 Every start of Python on a device costs more than what it does there. Each step verifies for itself and is on the disk
-before the next begins, as if each were a process: a power cut between two leaves the state of the first.
+before the next begins, as if each were a process: a power cut between two leaves the state of the first. As a step
+begins, the audit event `edgekit.step` names it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from .errors import RunnerError
 from .failure import failure
 from .staging import archive_of, staging_of
 from .state import State, changed, held, on_trial, recorded, write
+
+STEP = "edgekit.step"
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,9 @@ def abort(root: Path, token: str, digest: str) -> State:
 
 def _install(asked: Delivery) -> State:
     root, digest, told = asked.root, asked.digest, (asked.offered, asked.stand_in)
+    sys.audit(STEP, "begin")
     begun = begin(root, digest, asked.token, asked.who, asked.brought, *told, ttl_s=asked.lease_s)
+    sys.audit(STEP, "stage")
     rest = _unpacked(asked, begun["missing"])
     if rest is None or rest:
         return {**begun, "missing": rest}
@@ -104,6 +110,7 @@ def _unpacked(asked: Delivery, missing: list[str] | None) -> list[str] | None:
 def _tried(asked: Delivery, slot: Path, state: str) -> State:
     """What became of the slot: what is on trial or served has passed its self-test before."""
     answer: State = {}
+    sys.audit(STEP, "self-test")
     if asked.engine_s is not None:
         from .engine import engine
 
@@ -115,8 +122,10 @@ def _tried(asked: Delivery, slot: Path, state: str) -> State:
             dropped = slots.rollback(asked.root, asked.digest, token=asked.token) if state != "committed" else {}
             return {**answer, **dropped}
     if state == "staged":
+        sys.audit(STEP, "trial")
         answer |= slots.begin_trial(asked.root, asked.digest, asked.trial_s, asked.token)
     if asked.commit:
+        sys.audit(STEP, "commit")
         answer |= slots.commit(asked.root, asked.digest, asked.token)
     return answer
 

@@ -52,7 +52,7 @@ def latency(
     model = Model.load(manifest, threads, samples[0])
     watch = Watch(power)
     timed = single_stream(model.call, samples, min_count, min_duration_s, watch.look, started=watch.start)
-    energy = watch.energy()
+    energy, after = watch.energy(), conditions()
     peak_rss_bytes = system.peak_rss_bytes()
     save(out / "latency_ns.npy", timed.latency_ns)
     return {
@@ -63,7 +63,7 @@ def latency(
         "warm_up_ns": timed.warm_up_ns,
         "steady": timed.steady,
         "before": before,
-        "after": conditions(),
+        "after": after,
         "watched": watch.spans,
         "cooled": cooled,
         "around": _around(model, columns),

@@ -22,7 +22,7 @@ from scripts.cuts.plan import DROP, GO_BACK, Cut
 from scripts.cuts.watched import HALTING, Cost, Watched
 
 LOOK_S = 0.01
-KNOWN = "a b current lock lease.json runner runtimes state.json trust.json"
+KNOWN = "a b current lock lease.json runner runtimes staging state.json trust.json"
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Board:
     def time_steps(self) -> None:
         """Flash so that every step is taken."""
         with self.device.connected() as transport:
-            for end in (DROP, GO_BACK):
+            for end in (DROP, GO_BACK, "commit"):
                 self.flash(transport, self.news(), end)
 
     def served(self) -> Bundle:
@@ -113,7 +113,7 @@ class Board:
             flashing.start()
             watched.reached.wait()
             if cut.kind == "moment":
-                time.sleep(cut.at * cost.seconds)
+                time.sleep(cost.seconds_before + cut.at * cost.seconds)
             else:
                 self._wait_for(watched.mark, flashing)
             hit = watched.begun[-1]
@@ -127,9 +127,10 @@ class Board:
             time.sleep(LOOK_S)
 
     def left(self, transport: Transport) -> str:
-        """What lies in the device's folder and has no business there."""
+        """What lies in the device's folder, or on its way, and has no business there."""
         names = transport.run(["ls", "-A", str(transport.root)], timeout=LIMIT_S).stdout.split()
-        return " ".join(sorted(set(names) - set(KNOWN.split())))
+        coming = transport.run(["ls", "-A", str(transport.root / "staging")], timeout=LIMIT_S).stdout.split()
+        return " ".join([*sorted(set(names) - set(KNOWN.split())), *coming])
 
 
 @contextlib.contextmanager
@@ -149,9 +150,9 @@ def prepare(transport: Transport) -> None:
 
 
 def flash_until(bundle: Bundle, device: Transport, end: str) -> None:
-    """Flash, then drop the trial, or commit, or go back from what was committed."""
-    installation = flash(bundle, device)
-    if end != DROP:
+    """Flash, and serve it at once; or drop the trial; or commit the trial as a verdict does, and go back from it."""
+    installation = flash(bundle, device, serve=end == "commit")
+    if end == GO_BACK:
         commit(installation)
     if end != "commit":
         rollback(installation)

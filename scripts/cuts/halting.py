@@ -1,22 +1,28 @@
 """On the device: runs the runner until its n-th change to a file, says so on the console, and goes no further.
 
-`python halting.py N MARK RUNNER ARGV…`; N = 0 runs it to its end and counts. Standard library only.
+`python halting.py N MARK RUNNER ARGV…`; N = 0 runs it to its end. At its end it says how many changes there were and
+how many seconds it took, in all and when each step began, as JSON. Standard library only.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import runpy
 import signal
 import sys
+import time
 from typing import Any
 
 CHANGES = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.truncate")
 CONSOLE, COUNTED = "/dev/console", "changes to files:"
+STEP, END = "edgekit.step", "end"
 
 
 def main(last: int, mark: str, program: str) -> None:
     count, fsync, write = 0, os.fsync, os.O_WRONLY | os.O_RDWR | os.O_CREAT
+    began = time.monotonic()
+    steps: dict[str, tuple[int, float]] = {}
     console = os.open(CONSOLE, os.O_WRONLY | os.O_NOCTTY)
 
     def change() -> None:
@@ -27,7 +33,12 @@ def main(last: int, mark: str, program: str) -> None:
             while True:
                 signal.pause()
 
-    def look(event: str, args: tuple[object, ...]) -> None:
+    def reach(step: str) -> None:
+        steps[step] = count, time.monotonic() - began
+
+    def look(event: str, args: tuple[Any, ...]) -> None:
+        if event == STEP:
+            reach(args[0])
         if event in CHANGES or (event == "open" and isinstance(args[2], int) and args[2] & write):
             change()
 
@@ -41,7 +52,8 @@ def main(last: int, mark: str, program: str) -> None:
     try:
         runpy.run_path(program, run_name="__main__")
     finally:
-        print(COUNTED, count, file=sys.stderr)
+        reach(END)
+        print(COUNTED, json.dumps(steps), file=sys.stderr)
 
 
 if __name__ == "__main__":

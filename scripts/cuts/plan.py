@@ -9,18 +9,18 @@ from typing import Literal
 Kind = Literal["moment", "call"]
 PUSH = "archive"
 DROP, GO_BACK = "drop", "go back"
-STEPS = ("begin", PUSH, "stage", "trial", "commit", DROP, GO_BACK)
-"""Of a flash and its end: a push and the runner's verbs, by which `rollback` drops a trial, or what is served.
-
-`stage` unpacks and verifies first, `trial` tests itself first.
-"""
+INSTALL = ("begin", "stage", "self-test", "trial", "commit")
+"""What one process on the device does of a flash, in this order. `stage` unpacks and verifies first."""
+STEPS = (PUSH, *INSTALL, DROP, GO_BACK)
+"""Of a flash and its end: a push, that process, and the runner's verb by which `rollback` drops a trial, or what is
+served."""
 
 
 @dataclass(frozen=True)
 class Cut:
     """One cut: `at` (from 0 to 1) of the way through a step.
 
-    A `moment` is a share of the step's seconds; a `call` one of the changes that the verb makes to files, counted.
+    A `moment` is a share of the step's seconds; a `call` one of the changes that the step makes to files, counted.
     """
 
     number: int

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import ClassVar, Self
 
 from edgekit.devices.transport import Completed, DeviceKind, Transport
 from scripts.cuts import halting
-from scripts.cuts.plan import DROP, GO_BACK, PUSH, STEPS, Cut
+from scripts.cuts.plan import DROP, GO_BACK, INSTALL, PUSH, Cut
 
 HALTING = PurePosixPath("/tmp/halting.py")
 
@@ -23,6 +24,9 @@ class Cost:
 
     seconds: float
     changes: int = 0
+    seconds_before: float = 0.0
+    """From the start of the process that takes the step, and others before it."""
+    changes_before: int = 0
 
 
 @dataclass
@@ -57,7 +61,9 @@ class Watched:
         step = PUSH if remote.suffix == ".tar" else ""
         started = self.begin(step)
         self.device.push(local, remote)
-        self._end(step, started)
+        if step:
+            self.answered.append(step)
+            self.costs[step] = Cost(time.monotonic() - started)
 
     def pull(self, remote: PurePosixPath, local: Path) -> None:
         self.device.pull(remote, local)
@@ -67,38 +73,56 @@ class Watched:
 
     def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
         place = next((k for k, word in enumerate(argv) if word.endswith(".pyz")), None)
-        asked = list(argv[place + 1 : place + 3]) if place else []
-        step = self._step(asked[1]) if asked[:1] == ["slots"] else ""
-        if place is None or step not in STEPS:
+        steps = self._steps(argv[place + 1 :]) if place else ()
+        if not steps:
             return self.device.run(argv, timeout=timeout)
-        argv = [*argv[:place], str(HALTING), str(self._last(step)), self.mark, *argv[place:]]
-        started = self.begin(step)
+        argv = [*argv[:place], str(HALTING), str(self._last(steps)), self.mark, *argv[place:]]
+        started = time.monotonic()
+        for step in steps:
+            self.begin(step)
         ended = self.device.run(argv, timeout=timeout)
-        counted = re.search(rf"{halting.COUNTED} (\d+)\n?", ended.stderr)
-        if ended.returncode == 0:
-            self._end(step, started, int(counted[1]) if counted else 0)
-        return replace(ended, stderr=ended.stderr.replace(counted[0], "") if counted else ended.stderr)
+        told = re.search(rf"{halting.COUNTED} (.+)\n?", ended.stderr)
+        if ended.returncode == 0 and told:
+            self.answered += steps
+            self.costs |= costs(json.loads(told[1]), steps, time.monotonic() - started)
+        return replace(ended, stderr=ended.stderr.replace(told[0], "") if told else ended.stderr)
 
-    def _step(self, verb: str) -> str:
-        if verb != "rollback":
-            return verb
-        return GO_BACK if "commit" in self.answered else DROP
+    def _steps(self, asked: Sequence[str]) -> tuple[str, ...]:
+        """What that verb of the runner does; of one that will halt, as far as it comes."""
+        if asked[:2] == ["slots", "rollback"]:
+            return (GO_BACK if "commit" in self.answered else DROP,)
+        if asked[:2] == ["slots", "commit"]:
+            return ("commit",)
+        if asked[:2] != ["slots", "install"]:
+            return ()
+        steps = INSTALL if "--commit" in asked else INSTALL[:-1]
+        halts = self.cut is not None and self.cut.kind == "call" and self.cut.step in steps
+        return steps[: steps.index(self.cut.step) + 1] if self.cut and halts else steps
 
-    def _last(self, step: str) -> int:
+    def _last(self, steps: Sequence[str]) -> int:
         """The change at which the verb halts; 0 for none."""
-        if self.cut is None or self.expected is None or (self.cut.step, self.cut.kind) != (step, "call"):
+        if self.cut is None or self.expected is None or self.cut.kind != "call" or self.cut.step not in steps:
             return 0
-        return 1 + int(self.cut.at * self.expected.changes)
+        return self.expected.changes_before + 1 + int(self.cut.at * self.expected.changes)
 
     def begin(self, step: str) -> float:
-        """The time by which this step, if it is one, began."""
+        """The time by which this step, if it is one, began, or the process that takes it."""
         if step:
             self.begun.append(step)
         if self.cut and self.cut.step == step:
             self.reached.set()
         return time.monotonic()
 
-    def _end(self, step: str, started: float, changes: int = 0) -> None:
-        if step:
-            self.answered.append(step)
-            self.costs[step] = Cost(time.monotonic() - started, changes)
+
+def costs(reached: Mapping[str, tuple[int, float]], steps: Sequence[str], seconds: float) -> dict[str, Cost]:
+    """The cost of each step of a process, by the changes and seconds at which it says that they were `reached`.
+
+    Of the `seconds` that it took in all, it could not time those before it was started.
+    """
+    end = reached[halting.END]
+    times = [reached.get(step, (0, end[1] - seconds)) for step in steps]
+    found = {}
+    for step, (changes, at_s), (changes_after, after_s) in zip(steps, times, [*times[1:], end], strict=True):
+        before_s = seconds - (end[1] - at_s)
+        found[step] = Cost(after_s - at_s, changes_after - changes, before_s, changes)
+    return found

@@ -15,13 +15,13 @@ from edgekit.devices.emulation import faults
 from edgekit.devices.flash import commit, flash, serving, status
 from edgekit.devices.transport import Transport
 from edgekit.specs.catalog import Catalog
-from tests.devices.conftest import HandMade, MakeBundle
+from tests.devices.conftest import HandMade, MakeBundle, with_more
 from tests.mutants import mutants
 from tests.runner.slot import KEY
 
 LIMIT_S = 300.0
 EDITS = 20
-CHANGED = ("manifest.json", "manifest.sig", "golden/inputs/bias.npy")
+CHANGED = ("manifest.json", "manifest.sig", "more")
 WHOLE = "whole"
 ATTACK = """
 import collections, json, os, shutil, sys, tarfile
@@ -37,29 +37,32 @@ made, staging, parser = Path(archive).with_suffix(""), Path(root) / "staging", _
 with tarfile.open(archive) as members:
     members.extractall(made)
 
-def told(verb, digest):
+def told(verb, digest, *more):
     try:
-        slot_verbs.answer(parser.parse_args(["slots", verb, root, "token", digest, "--offer=" + offer]))
+        argv = ["slots", verb, root, "token", digest, *more]
+        return "missing" if slot_verbs.answer(parser.parse_args(argv)).get("missing") else "accepted"
     except RunnerError as error:
         return error.kind
-    finally:
-        slot_verbs.answer(parser.parse_args(["slots", "abort", root, "token", digest]))
-    return "accepted"
 
 said = {"begin": collections.Counter(), "install": collections.Counter()}
 for mutant in sorted(made.glob("[0-9]*")):
     digest = mutant.name[-64:]
-    early = int(mutant.name[:4]) % 3 == 0 and any(mutant.glob("manifest.*"))
-    verb = "begin" if early else "install"
+    heads = list(mutant.glob("manifest.*"))
+    verb = "begin" if int(mutant.name[:4]) % 3 == 0 and heads else "install"
     shutil.rmtree(staging, ignore_errors=True)
     shutil.copytree(made / "whole", staging / digest, copy_function=os.link)
-    for path in mutant.rglob("*"):
-        if path.is_file():
-            target = staging / digest / path.relative_to(mutant)
-            target.unlink(missing_ok=True)
-            shutil.copyfile(path, target)
-    answer = told(verb, digest)
-    said[verb][answer if not (staging / digest).exists() else "left behind"] += 1
+    for path in heads:
+        (staging / digest / path.name).unlink()
+        shutil.copyfile(path, staging / digest / path.name)
+    (staging / digest / "more").unlink()
+    archive = staging / (digest + ".tar")
+    with tarfile.open(archive, "w") as members:
+        for name in {"more", *(path.name for path in mutant.iterdir() if path not in heads)}:
+            members.add(mutant / name if (mutant / name).exists() else made / "whole" / name, name)
+    answer = told(verb, digest, "--offer=" + offer)
+    left = (staging / digest).exists() or (verb == "install" and archive.exists())
+    said[verb]["left behind" if left else answer] += 1
+told("abort", "0" * 64)
 shutil.rmtree(made)
 shutil.rmtree(staging, ignore_errors=True)
 print(json.dumps(said))
@@ -94,7 +97,7 @@ def _kept(device: Transport) -> str:
 def test_of_hundreds_of_changed_bundles_none_reaches_a_slot_of_an_emulated_device(
     emulation: None, make_bundle: MakeBundle, tmp_path: Path
 ) -> None:
-    old, new = make_bundle("old"), make_bundle("new")
+    old, new = make_bundle("old"), with_more(make_bundle("new"))
     count = _archive(new, tmp_path / "mutants.tar")
     assert count >= 300
     with (

@@ -5,6 +5,7 @@ One emulated Raspberry Pi 5 for all of it, flashed over its real sshd.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import signal
@@ -12,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import pytest
 
@@ -29,9 +30,7 @@ from scripts.cuts.looked import contents, look, silent
 from scripts.cuts.watched import Watched
 from tests.stalling import until
 from tests.terminal import end, start
-from tests.test_bad_board import stopped
 from tests.test_bad_device import told
-from tests.test_stopped import stopping
 
 LIMIT_S = 60.0
 LEASE_S = 15.0
@@ -161,33 +160,52 @@ def free(board: Board) -> bool:
         return look(replace(board.runner, transport=transport)).status.lease is None
 
 
+FREEZE = """
+cd {root}
+until [ -e lease.json ]; do sleep 0.02; done
+for process in /proc/[0-9]*; do
+  if grep -qsa '[s]lots.install' $process/cmdline; then kill -STOP ${{process#/proc/}}; echo ${{process#/proc/}}; fi
+done
+"""
+"""Stops what flashes the device as soon as it holds the lease; the number of its process."""
+
+
+@contextlib.contextmanager
+def frozen(board: Board) -> Iterator[None]:
+    """A device on which what flashes it stands still meanwhile."""
+    with board.device.connected() as transport:
+        stopped = done(transport, "sh", "-c", FREEZE.format(root=transport.root)).split()
+        assert len(stopped) == 1, stopped
+        yield
+        transport.run(["kill", "-CONT", *stopped], timeout=LIMIT_S)
+
+
 def test_the_second_of_two_hosts_is_told_who_flashes_and_the_first_ends_well(
-    board: Board, new: Bundle, places: dict[str, str], tmp_path: Path
+    board: Board, new: Bundle, places: dict[str, str]
 ) -> None:
-    env = places | stopping(tmp_path, "subprocess.Popen", "--archive", signal.SIGSTOP)
-    first = start("flash", new.path, "--device", url(board), env=env)
-    assert until(lambda: stopped(first))
-    second = end(start("flash", other(board, new).path, "--device", url(board), env=places))
+    first = start("flash", new.path, "--device", url(board), env=places)
+    with frozen(board):
+        second = end(start("flash", other(board, new).path, "--device", url(board), env=places))
     message, hint = told(second, "EK405")
     found = HELD.search(message)
     assert found, message
     assert int(found[1]) == first.pid
     assert 0 < int(found[2]) <= 120
     assert hint == "wait until that has ended, then try again"
-    first.send_signal(signal.SIGCONT)
     ended = end(first)
     assert ended.code == 0, ended.err
     keeps(board, new)
 
 
 def test_a_host_that_is_killed_holds_the_device_no_longer_than_its_lease(
-    board: Board, new: Bundle, places: dict[str, str], tmp_path: Path
+    board: Board, new: Bundle, places: dict[str, str]
 ) -> None:
     old = board.served()
-    env = places | stopping(tmp_path, "subprocess.Popen", "--keep", signal.SIGKILL)
-    killed = end(start("flash", other(board, new).path, "--device", url(board), env=env))
-    assert killed.code == -signal.SIGKILL
-    keeps(board, old)
+    killed = start("flash", other(board, new).path, "--device", url(board), env=places)
+    with frozen(board):
+        killed.send_signal(signal.SIGKILL)
+        assert end(killed).code == -signal.SIGKILL
+        keeps(board, old)
     message, _ = told(end(start("flash", new.path, "--device", url(board), env=places)), "EK405")
     found = HELD.search(message)
     assert found, message
