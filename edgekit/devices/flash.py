@@ -174,6 +174,11 @@ def ready(installation: Installation, manifest: Manifest, runtime: str = "auto")
     return replace(installation, runner=replace(installation.runner, interpreter=interpreter))
 
 
+def self_test(installation: Installation) -> None:
+    """Have the model there compute its golden inputs. Raises SelfTestFailed if they come out otherwise."""
+    _self_test(installation)
+
+
 def _any_runner(device: Transport) -> Runner:
     interpreter = any_python(device)
     if interpreter is None:

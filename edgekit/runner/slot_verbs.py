@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from . import incoming, lease, slots
+from .admission import refusals
 from .begin import begin
 from .errors import RunnerError
-from .state import held
+from .repair import plan, repair
+from .state import locked
 from .trust import Trust
 
 MAX_DETAIL = 4096
@@ -26,6 +28,7 @@ VERBS = (
     "commit",
     "rollback",
     "trust",
+    "repair",
 )
 BRINGING = ("begin", "prepare", "stage")
 
@@ -87,6 +90,8 @@ def answer(asked: argparse.Namespace) -> dict[str, Any]:
         return slots.rollback(root, asked.digest, asked.detail, asked.lease)
     if name == "trust":
         return _trust(asked)
+    if name == "repair":
+        return repair(root, asked.lease)
     said = asked.offer, asked.stand_in
     if name == "begin":
         return begin(root, asked.digest, asked.token, asked.who, asked.brought, *said, ttl_s=asked.ttl)
@@ -114,9 +119,12 @@ def _trial(asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def _trust(asked: argparse.Namespace) -> dict[str, Any]:
-    """What it trusts from now on; what is not named stays."""
-    with held(asked.root), lease.under(asked.root, asked.lease):
-        before = Trust.of(asked.root)
+    """What it trusts from now on, and which slots hold what it does not trust; what is not named stays.
+
+    Where the trust is lost, a pin begins it anew: without revocations, and with the floor of what verifies then.
+    """
+    with locked(asked.root), lease.under(asked.root, asked.lease):
+        before = _readable(asked.root, asked.pin)
         trust = before.pinning(asked.pin).revoking(asked.revoke)
         if asked.threshold is not None:
             trust = replace(trust, threshold=asked.threshold)
@@ -126,9 +134,27 @@ def _trust(asked: argparse.Namespace) -> dict[str, Any]:
             if asked.floor < before.floor and not asked.lower_floor:
                 raise RunnerError("usage", f"the floor is {before.floor}; it falls with --lower-floor only")
             trust = replace(trust, floor=asked.floor)
+        known = plan(asked.root, trust)
+        if trust.keys and not before.keys:
+            trust = trust.raised(_floor(known.state))
         if trust != before:
             trust.checked(before).write(asked.root)
-        return trust.shown()
+        return {**trust.shown(), "refused": refusals(asked.root, known.state, known.link, trust)}
+
+
+def _floor(state: dict[str, Any]) -> int:
+    """The highest floor that a commit here has set."""
+    return max((slot["floor"] for slot in state["slots"].values() if slot["state"] == "committed"), default=0)
+
+
+def _readable(root: Path, pins: list[bytes]) -> Trust:
+    """What is trusted now; a damaged file counts as none if keys are pinned in its place."""
+    try:
+        return Trust.read(root)
+    except RunnerError:
+        if not pins:
+            raise
+        return Trust()
 
 
 def _key(text: str) -> bytes:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
+NAMES = ("a", "b")
+"""Of the two slots: folders in which a bundle is unpacked."""
 CHUNK = 1 << 20
 
 
@@ -17,7 +19,7 @@ def fault(folder: Path) -> str | None:
     try:
         written = json.loads((folder / MANIFEST).read_text("utf-8"))
         listed = {entry["path"]: entry["sha256"] for entry in written["files"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         return f"'{folder / MANIFEST}' cannot be read: {error}"
     found = _files(folder) - {MANIFEST, SIGNATURE}
     for name in sorted(found ^ set(listed)):
