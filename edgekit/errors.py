@@ -37,6 +37,9 @@ Every error we raise on purpose:
     - RuntimeMissing         EK410  nothing there runs such a model
     - RuntimeMismatch        EK411  its runtime is of another version than the bundle's
     - ConnectionLost         EK412  it was there, and went away
+    - SlotDamaged            EK706  the files in one of its slots are not those that were put there
+    - TrustLost              EK707  it has lost whom it trusts
+    - StateGarbled           EK708  it has lost which slot holds what
   x EmulationError           a device could not be emulated; exit 3
     - ToolsMissing           EK601  QEMU, or another tool, is missing or too old
     - PortTaken              EK602  another program listens where the device should
@@ -290,6 +293,33 @@ class ConnectionLost(Unreachable):
     """The device answered, and then the connection was lost. What it served before, it serves still."""
 
     code = "EK412"
+
+
+class SlotDamaged(DeviceError):
+    """The files in a slot of the device are not those that were put there, and what is damaged is not served.
+
+    `edgekit status` shows both slots. Flash the bundle anew: it is sent again, and verified.
+    """
+
+    code = "EK706"
+
+
+class TrustLost(DeviceError):
+    """The device has bundles and no key of anybody: what it trusted was lost or damaged. It takes no stranger's.
+
+    `edgekit device trust DEVICE --key NAME` pins a key again. Revocations, threshold and target must be said anew.
+    """
+
+    code = "EK707"
+
+
+class StateGarbled(DeviceError):
+    """What says which slot holds what, or which one is served, is damaged or lost on the device.
+
+    `edgekit device repair DEVICE` rebuilds it from the slots that verify, and says what it had to assume.
+    """
+
+    code = "EK708"
 
 
 class EmulationError(EdgekitError):

@@ -11,6 +11,7 @@ import typer
 from edgekit.cache import Cache
 from edgekit.cli import options
 from edgekit.cli.output import note, print_json, print_table, progress
+from edgekit.cli.repair import repair_command
 from edgekit.cli.trust import trust_command
 from edgekit.devices.book import Book, Entry
 from edgekit.devices.device import way_to
@@ -30,13 +31,14 @@ KnownName = Annotated[str, typer.Argument(metavar="NAME", help="As it was added.
 NameOrUrl = Annotated[str, typer.Argument(metavar="NAME|URL", help="A device of yours, or ssh://user@host")]
 
 group = typer.Typer(
-    no_args_is_help=True, help="Name devices, ask and trust them; start, list, look into and end emulated ones."
+    no_args_is_help=True, help="Name devices, ask, trust and repair them; start, list, look into and end emulated ones."
 )
 
 
 def register(app: typer.Typer) -> None:
     app.add_typer(group, name="device")
     group.command("trust")(trust_command)
+    group.command("repair")(repair_command)
 
 
 @group.command("add")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -13,6 +13,13 @@ from edgekit.devices.device import connect
 from edgekit.devices.flash import status
 from edgekit.pipeline.goback import go_back
 
+TO_TYPE = {
+    "served": "slot '{slot}' is served until another bundle is committed, and does not come back; {why}: "
+    "edgekit flash BUNDLE --device {device}",
+    "trial": "slot '{slot}' will not be committed; {why}: edgekit rollback --device {device} drops it",
+    "behind": "slot '{slot}' is no way back; {why}: edgekit flash BUNDLE --device {device} replaces it",
+}
+SLOT_HEAD = ("slot", "state", "bundle", "version", "signed by", "files")
 SHORT = 12
 """So much of a digest tells bundles apart for a person."""
 
@@ -29,8 +36,8 @@ def status_command(device: options.Device, json: options.Json = False) -> None:
     if json:
         print_json({"schema": 1, "device": device, **_without(said, "history")})
         return
-    print_table(("slot", "state", "bundle", "version", "signed by", "files"), slot_rows(said))
-    for line in remarks(said):
+    print_table(SLOT_HEAD, slot_rows(said))
+    for line in remarks(device, said):
         note(line)
 
 
@@ -43,10 +50,15 @@ def history_command(device: options.Device, json: options.Json = False) -> None:
     print_table(("when", "bundle", "version", "signed by", "verdict", "why"), event_rows(said))
 
 
-def rollback_command(device: options.Device, json: options.Json = False) -> None:
-    """Drop what is on trial; without a trial, serve what was committed before."""
+def rollback_command(
+    device: options.Device,
+    runtime: options.Runtime = None,
+    untested: Annotated[bool, typer.Option("--untested", help="Go back even if that model was not run first.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Drop what is on trial; without a trial, serve what was committed before, once it has passed its self-test."""
     with progress(f"rollback {device}"), connect(device) as way:
-        left = go_back(way)
+        left = go_back(way, runtime, untested)
     if json:
         print_json({"schema": 1, "device": device, "left": _json(left.slot), "served": _json(left.served)})
         return
@@ -84,8 +96,8 @@ def event_rows(said: dict[str, Any]) -> list[tuple[str, ...]]:
     ]
 
 
-def remarks(said: dict[str, Any]) -> list[str]:
-    """Whom the device trusts, and who is at work on it, as far as it says so."""
+def remarks(device: str, said: dict[str, Any]) -> list[str]:
+    """What a person must know of it: whom it trusts, what it holds all the same, what it has lost, who is at work."""
     lines = [] if said["current"] else ["nothing is served"]
     trust, lease = said.get("trust"), said.get("lease")
     if trust:
@@ -96,7 +108,22 @@ def remarks(said: dict[str, Any]) -> list[str]:
             lines.append(f"revoked: {' '.join(trust['revoked'])}")
     if lease:
         lines.append(f"{lease['holder']} is flashing it, for {lease['left_s']:.0f} s at most")
+    return [*damage_remarks(device, said), *lines, *refused_remarks(device, trust)]
+
+
+def damage_remarks(device: str, said: dict[str, Any]) -> list[str]:
+    """What it has lost, whether what it serves is damaged, and what to type."""
+    out = {"garbled": f"edgekit device repair {device}", "unpinned": f"edgekit device trust {device} --key NAME"}
+    lines = [f"{damage['why']}: {out[damage['kind']]}" for damage in said.get("damage") or ()]
+    served = said["slots"].get(said["current"]) if said["current"] else None
+    if served and not served["whole"]:
+        lines.append(f"what it serves is damaged: edgekit device repair {device}, or edgekit flash BUNDLE again")
     return lines
+
+
+def refused_remarks(device: str, trust: dict[str, Any] | None) -> list[str]:
+    """What its slots hold and it does not trust (any more), and what to type."""
+    return [TO_TYPE[refused["role"]].format(**refused, device=device) for refused in (trust or {}).get("refused") or ()]
 
 
 def short(digest: str | None) -> str:

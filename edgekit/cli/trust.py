@@ -10,6 +10,7 @@ import typer
 from edgekit.bundle.keys import KeyStore
 from edgekit.cli import options
 from edgekit.cli.output import note, print_json, print_table, progress
+from edgekit.cli.slots import refused_remarks
 from edgekit.devices.answers import Trusted
 from edgekit.devices.device import connect, destination
 from edgekit.devices.flash import trust
@@ -82,3 +83,5 @@ def _show(device: str, trusted: Trusted, json: bool) -> None:
         ("version at least", str(trusted.floor)),
     ]
     print_table((device, ""), rows)
+    for line in refused_remarks(device, trusted.model_dump(mode="json")):
+        note(line)

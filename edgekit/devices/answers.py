@@ -11,7 +11,7 @@ from edgekit.ir.signature import Signature
 from edgekit.specs.spec import Spec
 
 SlotState = Literal["empty", "staged", "trial", "committed", "failed"]
-Verdict = Literal["staged", "trial", "committed", "rolled back", "expired: deadline", "expired: reboot"]
+Verdict = Literal["staged", "trial", "committed", "rolled back", "expired: deadline", "expired: reboot", "repaired"]
 
 
 class Info(Spec):
@@ -60,6 +60,23 @@ class PinnedKey(Spec):
     public_hex: str
 
 
+class Refused(Spec):
+    """A slot that holds what the device does not trust any more: it is not served (again)."""
+
+    slot: str
+    role: Literal["served", "trial", "behind"]
+    """`behind` is what a rollback would go back to."""
+    digest: str | None
+    why: str
+
+
+class Damage(Spec):
+    """What a device has lost or cannot read: `garbled`, which slot holds what; `unpinned`, whom it trusts."""
+
+    kind: Literal["garbled", "unpinned"]
+    why: str
+
+
 class Trusted(Spec):
     """Whom a device believes: nobody yet, if it has no keys."""
 
@@ -68,6 +85,8 @@ class Trusted(Spec):
     threshold: int
     target: str | None
     floor: int
+    refused: tuple[Refused, ...] = ()
+    """What is in its slots all the same."""
 
 
 class Lease(Spec):
@@ -85,6 +104,8 @@ class Status(Spec):
     history: tuple[Event, ...]
     trust: Trusted
     lease: Lease | None
+    damage: tuple[Damage, ...] = ()
+    """Beside it, the slots are as a repair would assume them."""
 
 
 class Begun(Spec):
@@ -113,6 +134,14 @@ class Moved(Spec):
     changed: bool
     pinned: tuple[str, ...] = ()
     """Ids of the keys that the device believes from now on, because they came first."""
+
+
+class Repaired(Spec):
+    """What a repair came to: the slot that is served, and in sentences what had to be assumed."""
+
+    changed: bool
+    current: str | None
+    assumed: tuple[str, ...]
 
 
 class TracedOperator(Spec):

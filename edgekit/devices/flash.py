@@ -10,13 +10,13 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from edgekit.bundle.manifest import MANIFEST, Manifest
-from edgekit.devices.answers import Flashed, Moved, Status, Trusted
+from edgekit.devices.answers import Flashed, Moved, SelfTest, Status, Trusted
 from edgekit.devices.engine import has_plan, note
 from edgekit.devices.fit import check_fit, content_bytes
 from edgekit.devices.lease import lease
 from edgekit.devices.onboard import QUICK_S, Runner, placed_runner, refusal
 from edgekit.devices.packs.equip import any_python, equip
-from edgekit.devices.send import Delivery
+from edgekit.devices.send import SELFTEST_S, Delivery
 from edgekit.devices.survey import survey
 from edgekit.devices.transport import Transport
 from edgekit.errors import DeviceError, SelfTestFailed
@@ -162,6 +162,14 @@ def ready(installation: Installation, manifest: Manifest, runtime: str = "auto")
     return replace(installation, runner=replace(installation.runner, interpreter=interpreter))
 
 
+def self_test(installation: Installation) -> None:
+    """Have the model there compute its golden inputs. Raises SelfTestFailed if they come out otherwise."""
+    argv = ("selftest", installation.slot)
+    _check(
+        installation.transport.url, installation.runner.ask(SelfTest, *argv, timeout=SELFTEST_S, failure=SelfTestFailed)
+    )
+
+
 def _any_runner(device: Transport) -> Runner:
     interpreter = any_python(device)
     if interpreter is None:
@@ -176,9 +184,14 @@ def _nothing(device: Transport) -> DeviceError:
 def _check_self_test(url: str, flashed: Flashed) -> None:
     """Raise SelfTestFailed, or what else kept the model from testing itself; what failed is dropped by then."""
     if flashed.failure:
-        raise refusal(url, flashed.failure.model_dump(), SelfTestFailed)
-    result = flashed.selftest
-    if result is None or result.passed:
+        raise refusal(url, flashed.failure.model_dump(), SelfTestFailed, ("slots", "install"))
+    if flashed.selftest:
+        _check(url, flashed.selftest)
+
+
+def _check(url: str, result: SelfTest) -> None:
+    """Raise SelfTestFailed, with the first output that is wrong."""
+    if result.passed:
         return
     wrong = [name for name, found in result.outputs.items() if found.worst is None or found.worst > found.allowed]
     found = result.outputs[wrong[0]]

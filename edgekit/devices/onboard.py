@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import signal
 import tempfile
 import zipfile
@@ -25,7 +26,10 @@ from edgekit.errors import (
     EdgekitError,
     Incompatible,
     SignatureError,
+    SlotDamaged,
+    StateGarbled,
     StorageError,
+    TrustLost,
     UntrustedKey,
     VersionTooOld,
 )
@@ -37,6 +41,8 @@ QUICK_S = 60.0
 """Time limit of verbs that load no model."""
 SOURCE = Path(__file__).parents[1] / "runner"
 MEMORY = "did it run out of memory? end other programs on the device, or build a smaller model"
+# The program's own digest, and the one that was written down when it was compiled; macOS has the second command.
+SUMS = 'cd "$0" && { sha256sum || shasum -a 256; } <"$1.pyz" && cat "$1.sum"'
 START = b"import sys\nfrom runner.__main__ import main\nsys.exit(main(sys.argv[1:]))\n"
 
 
@@ -66,10 +72,10 @@ class Runner:
         document = _document(completed)
         if document is None:
             killed = completed.returncode == -signal.SIGKILL
-            hint = MEMORY if killed else "another runtime may do: --runtime system"
+            hint = MEMORY if killed else f"edgekit device ping {self.transport.url} says what runs there"
             raise (silence or failure)(f"{self.transport.url}: the runner {_ending(completed)}", hint=hint)
         if "error" in document:
-            raise refusal(self.transport.url, document, failure)
+            raise refusal(self.transport.url, document, failure, argv)
         try:
             return answer.model_validate(document)
         except ValidationError as error:
@@ -91,7 +97,7 @@ def put_runner(transport: Transport, interpreter: tuple[str, ...]) -> tuple[Runn
 
 
 def placed_runner(transport: Transport, interpreter: tuple[str, ...]) -> Runner:
-    """The runner in place; if it was not, it is pushed, and compiled there: that is half of what a verb takes.
+    """The runner in place; if it was not, or is damaged, it is pushed, and compiled there: half of what a verb takes.
 
     Raises Unreachable, StorageError, or CommandFailed if that Python does not run it.
     """
@@ -99,7 +105,7 @@ def placed_runner(transport: Transport, interpreter: tuple[str, ...]) -> Runner:
     runner = Runner(
         transport, interpreter, transport.root / "runner" / f"{hashlib.sha256(packed).hexdigest()[:16]}.pyz"
     )
-    if transport.run(["test", "-f", str(runner.program)], timeout=QUICK_S).returncode:
+    if not _is_whole(runner):
         with tempfile.TemporaryDirectory() as folder:
             local = Path(folder) / runner.program.name
             with storage_errors(local.parent):
@@ -108,6 +114,12 @@ def placed_runner(transport: Transport, interpreter: tuple[str, ...]) -> Runner:
             transport.push(local, source)
         replace(runner, program=source).ask(Done, "compile", source, runner.program, timeout=QUICK_S)
     return runner
+
+
+def _is_whole(runner: Runner) -> bool:
+    argv = ["sh", "-c", SUMS, str(runner.program.parent), runner.program.stem]
+    lines = runner.transport.run(argv, timeout=QUICK_S).stdout.splitlines()
+    return len(lines) == 2 and re.fullmatch(r"[0-9a-f]{64}", lines[1]) is not None and lines[0].startswith(lines[1])
 
 
 @cache
@@ -140,8 +152,10 @@ def _ending(completed: Completed) -> str:
     return f"gave no answer, exit {completed.returncode}{said}"
 
 
-def refusal(url: str, document: Mapping[str, Any], failure: type[EdgekitError]) -> EdgekitError:
-    """The error that a runner's answer with `error` and `kind` stands for; `failure` where no other says it better."""
+def refusal(
+    url: str, document: Mapping[str, Any], failure: type[EdgekitError], argv: tuple[object, ...]
+) -> EdgekitError:
+    """The error that an answer to `argv` stands for, with `error` and `kind`; `failure` where none says it better."""
     message = f"{url}: {document['error']}"
     match document.get("kind"):
         case "busy":
@@ -151,7 +165,13 @@ def refusal(url: str, document: Mapping[str, Any], failure: type[EdgekitError]) 
         case "signature":
             return SignatureError(message, hint="copy the bundle again from where it was built")
         case "trust":
-            return UntrustedKey(message, hint="edgekit status --device DEVICE says whose bundles it takes")
+            return UntrustedKey(message, hint=f"edgekit status --device {url} says whose bundles it takes")
+        case "damaged":
+            return SlotDamaged(message, hint=f"edgekit flash BUNDLE --device {url} sends it again")
+        case "unpinned":
+            return TrustLost(message, hint=f"edgekit device trust {url} --key NAME pins one again")
+        case "garbled":
+            return StateGarbled(message, hint=f"edgekit device repair {url}")
         case "refused":
             return Incompatible(message, hint="build for a target of that kind: edgekit targets")
         case "version":
@@ -159,13 +179,14 @@ def refusal(url: str, document: Mapping[str, Any], failure: type[EdgekitError]) 
         case "storage":
             return StorageError(message, hint="make room on the device, then try again")
         case "runtime":
-            return Incompatible(message, hint="install it there, or leave it to us: --runtime auto")
+            return Incompatible(message, hint=f"edgekit flash BUNDLE --device {url} --runtime auto brings one along")
         case "memory":
             return failure(message, hint=MEMORY)
         case "state":
             return failure(message, hint=f"edgekit status --device {url}")
         case "usage":
-            return failure(message, hint="edgekit probe --help")
+            command = "device trust" if argv[:2] == ("slots", "trust") else "probe"
+            return failure(message, hint=f"edgekit {command} --help")
         case "data" | "load" | "run":
             return failure(message, hint="edgekit inspect BUNDLE says what it takes and needs")
         case _:

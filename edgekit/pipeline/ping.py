@@ -29,8 +29,8 @@ def ping(device: str) -> Pong:
     """Ask a device, by URL or name, what it is. Raises what `connect` does, and DeviceError for a device that fails."""
     began = time.monotonic()
     with connect(device) as way:
-        # Without that file no slots are there, and asking for them would make a folder.
-        flashed = way.run(["test", "-f", str(way.root / "state.json")], timeout=QUICK_S).returncode == 0
+        # Without that file nobody has asked for slots, and to ask would make a folder.
+        flashed = way.run(["test", "-e", str(way.root / "lock")], timeout=QUICK_S).returncode == 0
         seconds = time.monotonic() - began
         interpreter = any_python(way)
         if interpreter is None:

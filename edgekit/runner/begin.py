@@ -39,12 +39,13 @@ def begin(
     with held(root) as state:
         lease.check(root, token)
         current = current_of(root)
-        if current and holds(root, state, current, digest, signers):
-            allowed(root / current, digest, Trust.of(root), offered, stand_in)
-            return {**answer(root, current, state, changed=False), "missing": []}
-        lease.take(root, token, who, ttl_s)
-        slot = other(current) if current else "a"
-        if holds(root, state, slot, digest, signers):
+        slots = (current, other(current)) if current else ("a",)
+        slot = next((name for name in slots if holds(root, state, name, digest, signers)), None)
+        if slot:
+            allowed(root / slot, digest, Trust.of(root), offered, stand_in)
+        if slot is None or slot != current:
+            lease.take(root, token, who, ttl_s)
+        if slot:
             return {**answer(root, slot, state, changed=False), "missing": []}
     nowhere = {"slot": None, "state": None}
     if brought is None and not (staging / MANIFEST).exists():

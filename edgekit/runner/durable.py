@@ -4,34 +4,53 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 from .errors import RunnerError
 
+MAX_BYTES = 16 << 20
+"""Of a file of ours; the longest, with 200 entries of history, has less than 1 MB."""
 
-def read_json(path: Path) -> dict[str, Any] | None:
-    """The object in a file of ours; None if there is no file. Raises RunnerError (state) if it is damaged."""
+
+def read_json(path: Path, kind: str) -> dict[str, Any] | None:
+    """The object in a file of ours; None if there is no file. Raises RunnerError (`kind`) if it cannot be read."""
     try:
-        found = json.loads(path.read_text("utf-8"))
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+        if len(raw) > MAX_BYTES:
+            raise ValueError(f"it has more than {MAX_BYTES} bytes")
+        found = json.loads(raw)
     except FileNotFoundError:
         return None
-    except ValueError as error:
-        raise RunnerError("state", f"'{path}' is not JSON: {error}") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunnerError(kind, f"'{path}' cannot be read: {error}") from error
     if not isinstance(found, dict):
-        raise RunnerError("state", f"'{path}' is not what edgekit writes there")
+        raise RunnerError(kind, f"'{path}' is not what edgekit writes there")
     return found
 
 
 def write_json(path: Path, document: dict[str, Any]) -> None:
-    """Replace the file in one step."""
+    """Replace the file, or whatever stands in its place, in one step."""
     partial = path.with_name(f"{path.name}.partial")
+    for place in (partial, path):
+        if place.is_dir():
+            remove(place)
     with partial.open("w", encoding="utf-8") as file:
         json.dump(document, file, sort_keys=True)
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
     sync_one(path.parent)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link, or a folder with all that is below; nothing where nothing is."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+        return
+    path.unlink(missing_ok=True)
 
 
 def sync(folder: Path) -> None:

@@ -16,8 +16,7 @@ from pathlib import Path
 
 from .plan import PLAN
 from .slots import PROBE
-from .state import NAMES
-from .whole import MANIFEST
+from .whole import MANIFEST, NAMES
 
 ENGINE, BUILT = "engine.plan", "built.json"
 Parts = dict[str, str]

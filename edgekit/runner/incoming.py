@@ -12,15 +12,16 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from . import lease
-from .durable import sync, sync_one
+from .durable import remove, sync, sync_one
 from .errors import RunnerError
 from .slots import PROBE, answer, is_whole
 from .staging import check_digest, clear, staging_of
-from .state import EMPTY, NAMES, State, changed, current_of, held, other, recorded, write
+from .state import State, changed, current_of, held, other, recorded, write
+from .state_file import EMPTY
 from .trust import Trust, key_id
-from .unpack import check_room, link_known, unpack
+from .unpack import check_room, copy_known, unpack
 from .verify import Listing, allowed, check_runtime
-from .whole import SIGNATURE, digest_of_file, fault
+from .whole import NAMES, SIGNATURE, digest_of_file, fault
 
 SLOWEST_BYTES_A_SECOND = 50_000
 """Of a link over which a bundle is sent: so long the lease is kept for it."""
@@ -29,7 +30,7 @@ SLOWEST_BYTES_A_SECOND = 50_000
 def prepare(
     root: Path, digest: str, token: str | None = None, offered: Sequence[bytes] = (), stand_in: bool = False
 ) -> State:
-    """Verify the manifest and signature in `ROOT/staging/DIGEST`, and link there what the slots have already.
+    """Verify the manifest and signature in `ROOT/staging/DIGEST`, and copy there what the slots have already.
 
     Answers which files are missing still, and their bytes. Raises RunnerError, with the staging removed, as `allowed`,
     `check_runtime` and `check_room` do.
@@ -39,7 +40,7 @@ def prepare(
         listing = allowed(staging, digest, Trust.of(root), offered, stand_in)
         if not stand_in:
             check_runtime(listing)
-        missing = link_known(staging, listing, [root / name for name in NAMES])
+        missing = copy_known(staging, listing, [root / name for name in NAMES])
         count = check_room(root, listing, missing)
         lease.renew(root, token, count / SLOWEST_BYTES_A_SECOND)
         return {"missing": missing, "bytes": count}
@@ -67,7 +68,6 @@ def stage(
     token: str | None = None,
     offered: Sequence[bytes] = (),
     stand_in: bool = False,
-    keep_s: float = 0,
 ) -> State:
     """Verify the bundle in `staging` anew, and move it into the slot that is not served.
 
@@ -76,7 +76,7 @@ def stage(
     damaged or not in the manifest.
     """
     check_digest(digest)
-    with held(root) as state, lease.under(root, token, keep_s), _removed_on_error(staging):
+    with held(root) as state, lease.under(root, token), _removed_on_error(staging):
         trust, current = Trust.of(root), current_of(root)
         brought = digest_of_file(staging / SIGNATURE)
         signers = {key_id(key) for key in offered}
@@ -152,8 +152,7 @@ def _entry(digest: str, listing: Listing) -> State:
 
 def _replace(staging: Path, slot: Path) -> None:
     """Put the folder `staging` in the place of the slot that nobody serves."""
-    if slot.exists():
-        shutil.rmtree(slot)
+    remove(slot)
     staging.rename(slot)
     sync_one(slot.parent)
 

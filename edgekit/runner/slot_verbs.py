@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from . import lease, slots
+from .admission import refusals
 from .begin import begin
 from .errors import RunnerError
 from .install import Delivery, abort, install
-from .state import held
+from .repair import plan, repair
+from .state import locked
 from .trust import Trust
 
 MAX_DETAIL = 4096
-VERBS = ("status", "begin", "install", "abort", "commit", "rollback", "trust")
+VERBS = ("status", "begin", "install", "abort", "commit", "rollback", "trust", "repair")
 BRINGING = ("begin", "install")
 
 
@@ -71,6 +73,8 @@ def answer(asked: argparse.Namespace) -> dict[str, Any]:
         return slots.commit(root, asked.digest)
     if name == "rollback":
         return slots.rollback(root, asked.digest, asked.detail)
+    if name == "repair":
+        return repair(root)
     return _trust(asked)
 
 
@@ -91,9 +95,12 @@ def _delivery(asked: argparse.Namespace) -> Delivery:
 
 
 def _trust(asked: argparse.Namespace) -> dict[str, Any]:
-    """What it trusts from now on; what is not named stays."""
-    with held(asked.root), lease.under(asked.root, None):
-        before = Trust.of(asked.root)
+    """What it trusts from now on, and which slots hold what it does not trust; what is not named stays.
+
+    Where the trust is lost, a pin begins it anew: without revocations, and with the floor of what verifies then.
+    """
+    with locked(asked.root), lease.under(asked.root, None):
+        before = _readable(asked.root, asked.pin)
         trust = before.pinning(asked.pin).revoking(asked.revoke)
         if asked.threshold is not None:
             trust = replace(trust, threshold=asked.threshold)
@@ -103,9 +110,27 @@ def _trust(asked: argparse.Namespace) -> dict[str, Any]:
             if asked.floor < before.floor and not asked.lower_floor:
                 raise RunnerError("usage", f"the floor is {before.floor}; it falls with --lower-floor only")
             trust = replace(trust, floor=asked.floor)
+        known = plan(asked.root, trust)
+        if trust.keys and not before.keys:
+            trust = trust.raised(_floor(known.state))
         if trust != before:
             trust.checked(before).write(asked.root)
-        return trust.shown()
+        return {**trust.shown(), "refused": refusals(asked.root, known.state, known.link, trust)}
+
+
+def _floor(state: dict[str, Any]) -> int:
+    """The highest floor that a commit here has set."""
+    return max((slot["floor"] for slot in state["slots"].values() if slot["state"] == "committed"), default=0)
+
+
+def _readable(root: Path, pins: list[bytes]) -> Trust:
+    """What is trusted now; a damaged file counts as none if keys are pinned in its place."""
+    try:
+        return Trust.read(root)
+    except RunnerError:
+        if not pins:
+            raise
+        return Trust()
 
 
 def _key(text: str) -> bytes:

@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from . import boot, lease
+from .admission import admit, refusals
 from .errors import RunnerError
+from .repair import plan
 from .state import (
-    NAMES,
     State,
     changed,
+    committed,
     current_of,
     held,
+    locked,
     on_trial,
     other,
     point,
@@ -27,28 +30,51 @@ from .state import (
     write,
 )
 from .trust import Trust
-from .verify import check_version
-from .whole import MANIFEST, digest_of_file, fault
+from .whole import MANIFEST, NAMES, digest_of_file, fault
 
 PROBE = "probe"
 TRIAL_S = 7200.0
 
 
 def status(root: Path) -> State:
-    """Both slots, whether their files are whole, which one is served, the history, whom it trusts, who flashes."""
-    with held(root) as state:
+    """Both slots, whether their files are whole, which one is served, the history, whom it trusts, who flashes.
+
+    A device that has lost its state or its trust says so in `damage`, and beside it what a repair would assume.
+    """
+    with locked(root):
+        trust, state, current, damage = _as_known(root)
         slots = {name: _shown(root, state, name) for name in NAMES}
-        rest = {"trust": Trust.of(root).shown(), "lease": lease.shown(root)}
-        return {"current": current_of(root), "slots": slots, "history": state["history"], **rest}
+        believed = {**trust.shown(), "refused": refusals(root, state, current, trust)}
+        rest = {"trust": believed, "lease": lease.shown(root), "damage": damage}
+        return {"current": current, "slots": slots, "history": state["history"], **rest}
 
 
 def release(root: Path, token: str) -> State:
-    with held(root):
+    with locked(root):
         return {"changed": lease.release(root, token)}
 
 
+def _as_known(root: Path) -> tuple[Trust, State, str | None, list[State]]:
+    """Trust, state and the slot that is served, as far as they can be read, and what cannot be."""
+    damage, trust = [], Trust()
+    try:
+        trust = Trust.of(root)
+    except RunnerError as error:
+        damage.append({"kind": error.kind, "why": str(error)})
+    try:
+        return trust, recovered(root), current_of(root), damage
+    except RunnerError as error:
+        if error.kind == "garbled":
+            damage.append({"kind": error.kind, "why": str(error)})
+    assumed = plan(root, trust)
+    return trust, assumed.state, assumed.link, damage
+
+
 def begin_trial(root: Path, digest: str, deadline_s: float = TRIAL_S, token: str | None = None) -> State:
-    """What is staged has passed its self-test. Its time begins; if it is on trial already, nothing is changed."""
+    """What is staged has passed its self-test. Its time begins; if it is on trial already, nothing is changed.
+
+    Raises RunnerError: state or busy if it is not staged, and as `admit` if it may not be served any more.
+    """
     with held(root) as state, lease.under(root, token):
         current, staged = current_of(root), on_trial(state)
         if staged is None and current and state["slots"][current]["digest"] == digest:
@@ -56,6 +82,7 @@ def begin_trial(root: Path, digest: str, deadline_s: float = TRIAL_S, token: str
         slot = _expected(root, state, staged, digest)
         if state["slots"][slot]["state"] == "trial":
             return answer(root, slot, state, changed=False)
+        admit(root / slot, digest, Trust.of(root))
         state = changed(recorded(state, slot, "trial"), slot, state="trial", deadline=boot.deadline(deadline_s))
         write(root, state)
         return answer(root, slot, state, changed=True)
@@ -64,8 +91,8 @@ def begin_trial(root: Path, digest: str, deadline_s: float = TRIAL_S, token: str
 def commit(root: Path, digest: str | None = None, token: str | None = None) -> State:
     """Serve the trial, and never again what is below its floor. Where `digest` is served, nothing is changed.
 
-    Raises RunnerError: state if there is no trial, busy if the trial is not `digest` but somebody else's, version if
-    the floor was raised meanwhile.
+    Raises RunnerError: state if there is no trial, busy if the trial is not `digest` but somebody else's, and as
+    `admit` if it may not be served any more: it stays a trial then.
     """
     with held(root) as state, lease.under(root, token):
         current, trial = current_of(root), on_trial(state)
@@ -74,17 +101,17 @@ def commit(root: Path, digest: str | None = None, token: str | None = None) -> S
         slot = _expected(root, state, trial, digest)
         if state["slots"][slot]["state"] != "trial":
             raise RunnerError("state", f"'{root}' has no trial: what is staged has not passed its self-test")
-        check_version(state["slots"][slot]["version"], Trust.of(root))
+        admit(root / slot, state["slots"][slot]["digest"], Trust.of(root))
         point(root, slot)
-        return answer(root, slot, recovered(root), changed=True)
+        return answer(root, slot, committed(root, state, slot), changed=True)
 
 
 def rollback(root: Path, digest: str | None = None, detail: Any = None, token: str | None = None) -> State:
     """Drop what is staged or on trial; without that, go back to the slot that was committed before.
 
     With a digest: only if it is the one to leave, and nothing is changed if it was left already. `detail`, the
-    incident, is kept in the history. Raises RunnerError: state if there is nothing to go back to, version if that is
-    below the floor.
+    incident, is kept in the history. Raises RunnerError: state if there is nothing to go back to, and as `admit` if
+    that may not be served (any more): what is served stays.
     """
     with held(root) as state, lease.under(root, token):
         current, trial = current_of(root), on_trial(state)
@@ -95,10 +122,12 @@ def rollback(root: Path, digest: str | None = None, detail: Any = None, token: s
             raise RunnerError("state", f"'{root}' has no slot to go back to")
         slot = _expected(root, state, trial or current, digest)
         if trial is None:
-            check_version(state["slots"][other(slot)]["version"] or 0, Trust.of(root))
-        state = recorded(state, slot, "rolled back", detail)
-        write(root, changed(state, slot, state="failed", deadline=None))
-        return answer(root, slot, recovered(root), changed=True)
+            admit(root / other(slot), state["slots"][other(slot)]["digest"], Trust.of(root))
+        state = changed(recorded(state, slot, "rolled back", detail), slot, state="failed", deadline=None)
+        write(root, state)
+        if trial is None:
+            point(root, other(slot))
+        return answer(root, slot, state, changed=True)
 
 
 @contextlib.contextmanager
@@ -111,7 +140,7 @@ def in_use(slot: Path) -> Iterator[None]:
     if not (root / "lock").exists():
         yield
         return
-    with held(root):
+    with locked(root):
         yield
 
 
@@ -125,9 +154,9 @@ def _shown(root: Path, state: State, name: str) -> State:
 def is_whole(root: Path, state: State, slot: str) -> bool:
     """Whether the files there are, byte for byte, those of the bundle that was staged."""
     found = state["slots"][slot]
-    if found["state"] == "empty" or fault(root / slot) is not None:
+    if found["state"] == "empty" or digest_of_file(root / slot / MANIFEST) != found["digest"]:
         return False
-    return bool(digest_of_file(root / slot / MANIFEST) == found["digest"])
+    return fault(root / slot) is None
 
 
 def _expected(root: Path, state: State, slot: str | None, digest: str | None) -> str:

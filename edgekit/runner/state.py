@@ -3,6 +3,7 @@
 ROOT/a, ROOT/b      a bundle unpacked each
 ROOT/current        a link to the committed slot; renaming it over the old one is the moment of a commit
 ROOT/state.json     what each slot holds, and the history of installs
+ROOT/trust.json     whom the device believes; ROOT/lease.json who flashes it
 ROOT/lock           held while anything here is at work; the kernel drops the lock of a dead process
 """
 
@@ -10,56 +11,90 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from . import boot
-from .durable import read_json, sync_one, write_json
+from . import boot, lease
+from .admission import admit
+from .durable import read_json, remove, sync_one, write_json
 from .errors import RunnerError
+from .state_file import FRESH, parse
 from .trust import Trust
+from .whole import NAMES
 
-NAMES = ("a", "b")
+FILE = "state.json"
 HISTORY_LIMIT = 200
-EMPTY: dict[str, Any] = {"state": "empty", "digest": None, "version": None, "floor": 0, "signers": [], "deadline": None}
 State = dict[str, Any]
+
+
+@contextlib.contextmanager
+def locked(root: Path) -> Iterator[None]:
+    """Alone at work in `root`. Raises RunnerError if another process is: leased if that says who it is, else busy."""
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lease.check(root, None)
+            raise RunnerError("busy", f"another edgekit is at work in '{root}'") from error
+        yield
 
 
 @contextlib.contextmanager
 def held(root: Path) -> Iterator[State]:
     """Alone at work in `root`, and the state there, after finishing what a crash cut short and ending a late trial.
 
-    Raises RunnerError (busy) if another process is at work.
+    Raises RunnerError: busy if another process is at work, garbled if the state is damaged or lost.
     """
-    root.mkdir(parents=True, exist_ok=True)
-    with (root / "lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RunnerError("busy", f"another edgekit is at work in '{root}'") from error
+    with locked(root):
         yield recovered(root)
 
 
 def recovered(root: Path) -> State:
     """The state, after finishing what a crash cut short, and after failing a trial whose time is over.
 
-    A trial that `current` names was being committed, a failed slot that it names was being left.
+    A trial that `current` names was being committed, a failed slot that it names was being left: either ends with
+    a slot that may be served. Raises RunnerError (garbled) for a state and a link that no crash leaves.
     """
-    state, current = _read(root), current_of(root)
-    if current and state["slots"][current]["state"] == "trial":
-        committed = state["slots"][current]
-        Trust.of(root).raised(committed["floor"]).write(root)
-        state = changed(recorded(state, current, "committed"), current, state="committed", deadline=None)
-        write(root, state)
+    state, current = read(root), current_of(root)
     states = {name: state["slots"][name]["state"] for name in NAMES}
-    if current and states[current] == "failed" and states[other(current)] == "committed":
-        point(root, other(current))
+    if current is None:
+        if "committed" in states.values():
+            raise RunnerError("garbled", f"the link '{root / 'current'}' to what is served is lost")
+        return _ended(root, state)
+    behind = other(current)
+    if states[current] == "trial":
+        return _ended(root, _begun_commit(root, state, current))
+    if states[current] == "failed" and states[behind] == "committed":
+        return _ended(root, _begun_rollback(root, state, current))
+    if states[current] != "committed":
+        raise RunnerError("garbled", f"'{root / 'current'}' names slot '{current}', which is {states[current]}")
     return _ended(root, state)
 
 
+def committed(root: Path, state: State, slot: str) -> State:
+    """What is left to do of a commit once `current` names that slot. The state from then on."""
+    Trust.of(root).raised(state["slots"][slot]["floor"]).write(root)
+    state = changed(recorded(state, slot, "committed"), slot, state="committed", deadline=None)
+    write(root, state)
+    return state
+
+
+def refusal(root: Path, state: State, slot: str) -> str | None:
+    """Why that slot may not be served; None if it may. Raises RunnerError (unpinned) where nobody is trusted."""
+    trust = Trust.of(root)
+    try:
+        admit(root / slot, state["slots"][slot]["digest"], trust)
+    except RunnerError as error:
+        return str(error)
+    return None
+
+
 def write(root: Path, state: State) -> None:
-    write_json(root / "state.json", state)
+    write_json(root / FILE, state)
 
 
 def changed(state: State, slot: str, /, **fields: Any) -> State:
@@ -81,13 +116,15 @@ def on_trial(state: State) -> str | None:
 
 
 def current_of(root: Path) -> str | None:
-    """The slot that is served: the link is the truth, whatever state.json says."""
+    """The slot that is served: the link is the truth, whatever state.json says. Raises RunnerError (garbled)."""
     try:
         name = str((root / "current").readlink())
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise RunnerError("garbled", f"'{root / 'current'}' is no link: {error.strerror}") from error
     if name not in NAMES:
-        raise RunnerError("state", f"'{root / 'current'}' names '{name}', which is no slot")
+        raise RunnerError("garbled", f"'{root / 'current'}' names '{name}', which is no slot")
     return name
 
 
@@ -97,11 +134,38 @@ def other(slot: str) -> str:
 
 def point(root: Path, slot: str) -> None:
     """Serve that slot from now on."""
-    partial = root / "current.partial"
-    partial.unlink(missing_ok=True)
+    link, partial = root / "current", root / "current.partial"
+    remove(partial)
     partial.symlink_to(slot)
-    partial.replace(root / "current")
+    if link.is_dir() and not link.is_symlink():
+        remove(link)
+    partial.replace(link)
     sync_one(root)
+
+
+def _begun_commit(root: Path, state: State, current: str) -> State:
+    """Finish a commit that was cut short, unless what it serves may not be served and the slot before may."""
+    why, behind = refusal(root, state, current), other(current)
+    before = state["slots"][behind]["state"] == "committed" and refusal(root, state, behind) is None
+    if why is None or not before:
+        return committed(root, state, current)
+    state = recorded(state, current, "rolled back", {"refused": why})
+    state = changed(state, current, state="failed", deadline=None)
+    write(root, state)
+    point(root, behind)
+    return state
+
+
+def _begun_rollback(root: Path, state: State, current: str) -> State:
+    """Finish a rollback that was cut short, unless the slot to go back to may not be served: then what is served
+    stays."""
+    why = refusal(root, state, other(current))
+    if why is None:
+        point(root, other(current))
+        return state
+    state = changed(recorded(state, current, "committed", {"rollback refused": why}), current, state="committed")
+    write(root, state)
+    return state
 
 
 def _ended(root: Path, state: State) -> State:
@@ -115,9 +179,15 @@ def _ended(root: Path, state: State) -> State:
     return state
 
 
-def _read(root: Path) -> State:
-    found = read_json(root / "state.json")
+def read(root: Path) -> State:
+    """What state.json says. Raises RunnerError (garbled) if it is damaged, or lost beside what it told of."""
+    found = read_json(root / FILE, "garbled")
     if found is None:
-        return {"schema": 1, "slots": dict.fromkeys(NAMES, EMPTY), "history": []}
-    # Devices that an older edgekit flashed lack the newer fields.
-    return {**found, "slots": {name: {**EMPTY, **found["slots"][name]} for name in NAMES}}
+        left = [name for name in (*NAMES, "current") if os.path.lexists(root / name)]
+        if left:
+            raise RunnerError("garbled", f"'{root / FILE}' is lost, and '{left[0]}' beside it is not")
+        return FRESH
+    try:
+        return parse(found)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunnerError("garbled", f"'{root / FILE}' is not what edgekit writes there: {error}") from error

@@ -12,6 +12,7 @@ from typing import Any
 from .durable import read_json, write_json
 from .ed25519 import has_small_order, point
 from .errors import RunnerError
+from .whole import NAMES
 
 FILE = "trust.json"
 
@@ -30,16 +31,27 @@ class Trust:
 
     @classmethod
     def of(cls, root: Path) -> Trust:
-        """Raises RunnerError (state) if the file is damaged: then nobody is trusted."""
+        """Whom this device believes, and nobody yet if nothing was ever installed.
+
+        Raises RunnerError (unpinned) if that was lost: whoever comes next is no first signer where bundles are
+        installed, for the first one's keys were pinned before it came into a slot.
+        """
+        trust = cls.read(root)
+        if not trust.keys and any((root / name).exists() for name in NAMES):
+            raise RunnerError("unpinned", f"bundles are installed in '{root}', and '{FILE}' there holds no key")
+        return trust
+
+    @classmethod
+    def read(cls, root: Path) -> Trust:
+        """What the file says. Raises RunnerError (unpinned) if it is damaged."""
         path = root / FILE
-        found = read_json(path)
+        found = read_json(path, "unpinned")
         if found is None:
             return cls()
         try:
-            keys = tuple(bytes.fromhex(key["public_hex"]) for key in found["keys"])
-            return cls(keys, tuple(found["revoked"]), found["threshold"], found["target"], found["floor"])
+            return cls(*_fields(found))
         except (KeyError, TypeError, ValueError) as error:
-            raise RunnerError("state", f"'{path}' is not what edgekit writes there: {error}") from error
+            raise RunnerError("unpinned", f"'{path}' is not what edgekit writes there: {error}") from error
 
     def write(self, root: Path) -> None:
         write_json(root / FILE, self.shown())
@@ -51,7 +63,7 @@ class Trust:
 
     def believed(self, offered: Iterable[bytes]) -> tuple[bytes, ...]:
         """The pinned keys; on first use, those that are offered."""
-        return self.keys or tuple(key for key in offered if key_id(key) not in self.revoked)
+        return tuple(key for key in (self.keys or offered) if key_id(key) not in self.revoked)
 
     def pinning(self, keys: Iterable[bytes]) -> Trust:
         """With these keys too. Raises RunnerError: usage for what is no key, trust for one that was revoked."""
@@ -83,6 +95,21 @@ class Trust:
             message = f"{len(self.keys)} keys would be left, and {self.threshold} must sign: pin another one as well"
             raise RunnerError("usage", message)
         return self
+
+
+def _fields(found: dict[str, Any]) -> tuple[tuple[bytes, ...], tuple[str, ...], int, str | None, int]:
+    """The fields of a `Trust`, each of its type. Raises KeyError, TypeError or ValueError."""
+    keys = tuple(bytes.fromhex(key["public_hex"]) for key in found["keys"])
+    revoked, threshold, target, floor = (found[name] for name in ("revoked", "threshold", "target", "floor"))
+    if not all(len(key) == 32 for key in keys):
+        raise ValueError("a public key has 32 bytes")
+    if not isinstance(revoked, list) or not all(isinstance(name, str) for name in revoked):
+        raise TypeError("'revoked' is no list of ids")
+    if type(threshold) is not int or threshold < 1 or type(floor) is not int or floor < 0:
+        raise ValueError("a threshold is at least 1, a floor at least 0")
+    if not isinstance(target, (str, type(None))):
+        raise TypeError("'target' is no name")
+    return keys, tuple(revoked), threshold, target, floor
 
 
 def key_id(raw: bytes) -> str:

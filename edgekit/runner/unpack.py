@@ -5,6 +5,7 @@ Whatever is put here is verified once more before it reaches a slot.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from collections.abc import Iterable
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from .errors import RunnerError
 from .system import available_bytes
 from .verify import Listing
-from .whole import digest_of_file
+from .whole import CHUNK, digest_of_file, listed
 
 if TYPE_CHECKING:
     import tarfile
@@ -23,11 +24,18 @@ REGULAR = b"0"
 """How a tar says that a member is a file and nothing else: `tarfile.REGTYPE`."""
 ODD_HEADERS = (ValueError, IndexError, OverflowError, EOFError)
 """What `tarfile` raises for numbers in headers that make no sense, beside its own errors."""
+Known = tuple[tuple[Path, dict[str, str]], ...]
+"""Slots, and what each is said to have: SHA-256 by path."""
+FICLONE = 0x40049409
+"""ioctl_ficlone(2): `_IOW(0x94, 9, int)`, the same number on Arm, x86 and RISC-V."""
 
 
-def link_known(staging: Path, listing: Listing, slots: Iterable[Path]) -> list[str]:
-    """Hard-link, else copy, every listed file that a slot has. What is missing still, sorted."""
-    known = tuple(slots)
+def copy_known(staging: Path, listing: Listing, slots: Iterable[Path]) -> list[str]:
+    """Copy every listed file that a slot has. What is missing still, sorted. Raises RunnerError (storage).
+
+    A copy and no link: what damages a file in one slot must not damage the other, which is there to go back to.
+    """
+    known = tuple((slot, listed(slot)) for slot in slots)
     return sorted(path for path, said in listing.files.items() if not _is_found(staging / path, path, said, known))
 
 
@@ -35,9 +43,7 @@ def check_room(root: Path, listing: Listing, missing: Iterable[str]) -> int:
     """Bytes that are missing. Raises RunnerError: storage if the disk cannot take them, memory if the model does not
     fit into what is free."""
     wanted = sum(listing.files[path][0] for path in missing)
-    free = os.statvfs(root)
-    if wanted > free.f_bavail * free.f_frsize:
-        raise RunnerError("storage", f"'{root}' has no room for {wanted} bytes more")
+    check_free(root, wanted)
     memory, needed = available_bytes(), sum(size for size, _ in listing.files.values())
     if memory is not None and needed > memory:
         raise RunnerError("memory", f"{memory} bytes of memory are free, the model alone needs {needed}")
@@ -75,24 +81,40 @@ def _extract(members: tarfile.TarFile, member: tarfile.TarInfo, staging: Path, l
         shutil.copyfileobj(source, out)
 
 
-def _is_found(target: Path, path: str, said: tuple[int, str], slots: tuple[Path, ...]) -> bool:
+def _is_found(target: Path, path: str, said: tuple[int, str], slots: Known) -> bool:
     """Whether the file is in its place, perhaps only now."""
-    if digest_of_file(target) == said[1]:
+    if digest_of_file(target) == said[1] and target.stat().st_nlink == 1:
         return True
     source = _known(path, said, slots)
     if source is None:
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:  # a file system without hard links
-        shutil.copyfile(source, target)
+    copy(source, target)
     return True
 
 
-def _known(path: str, said: tuple[int, str], slots: tuple[Path, ...]) -> Path | None:
-    size, sha256 = said
-    candidates = (slot / path for slot in slots)
-    same = (one for one in candidates if one.is_file() and not one.is_symlink() and one.stat().st_size == size)
-    return next((one for one in same if digest_of_file(one) == sha256), None)
+def copy(source: Path, target: Path) -> None:
+    """Copy a file; where the file system shares blocks until one side is written (btrfs, XFS), without moving a byte.
+
+    Raises RunnerError (storage) before it fills the disk.
+    """
+    with source.open("rb") as reader, target.open("xb") as writer:
+        try:
+            fcntl.ioctl(writer.fileno(), FICLONE, reader.fileno())
+        except OSError:
+            check_free(target.parent, os.fstat(reader.fileno()).st_size)
+            shutil.copyfileobj(reader, writer, CHUNK)
+
+
+def check_free(folder: Path, count: int) -> None:
+    """Raises RunnerError (storage) if the disk of that folder cannot take so many bytes more."""
+    free = os.statvfs(folder)
+    if count > free.f_bavail * free.f_frsize:
+        raise RunnerError("storage", f"'{folder}' has no room for {count} bytes more")
+
+
+def _known(path: str, said: tuple[int, str], slots: Known) -> Path | None:
+    # What a slot does not claim to have is not read: files of one size are common, and summing one up takes long.
+    candidates = (slot / path for slot, files in slots if files.get(path) == said[1])
+    return next((one for one in candidates if digest_of_file(one) == said[1]), None)

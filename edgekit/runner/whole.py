@@ -9,15 +9,18 @@ from pathlib import Path
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
+NAMES = ("a", "b")
+"""Of the two slots: folders in which a bundle is unpacked."""
 CHUNK = 1 << 20
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, RecursionError)
+"""What reading a manifest that is none raises."""
 
 
 def fault(folder: Path) -> str | None:
     """What is wrong with the bundle unpacked in `folder`: a file missing, damaged or not listed; None if whole."""
     try:
-        written = json.loads((folder / MANIFEST).read_text("utf-8"))
-        listed = {entry["path"]: entry["sha256"] for entry in written["files"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        listed = _listed(folder)
+    except UNREADABLE as error:
         return f"'{folder / MANIFEST}' cannot be read: {error}"
     found = _files(folder) - {MANIFEST, SIGNATURE}
     for name in sorted(found ^ set(listed)):
@@ -26,6 +29,19 @@ def fault(folder: Path) -> str | None:
         if digest_of_file(folder / name) != listed[name]:
             return f"'{name}' in '{folder}' is damaged"
     return None
+
+
+def listed(folder: Path) -> dict[str, str]:
+    """SHA-256 by path of the files that the manifest in `folder` lists; of one that cannot be read, none."""
+    try:
+        return _listed(folder)
+    except UNREADABLE:
+        return {}
+
+
+def _listed(folder: Path) -> dict[str, str]:
+    written = json.loads((folder / MANIFEST).read_text("utf-8"))
+    return {entry["path"]: entry["sha256"] for entry in written["files"]}
 
 
 def _files(folder: Path) -> set[str]:

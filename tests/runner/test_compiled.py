@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import subprocess
 import sys
@@ -23,7 +24,8 @@ def test_what_was_compiled_is_run_and_another_python_takes_the_sources(tmp_path:
         archive.writestr("said.py", "")
     for _ in range(2):  # two hosts at once
         assert compile_runner(source, program) == {"changed": True}
+        assert (tmp_path / "program.sum").read_text().strip() == hashlib.sha256(program.read_bytes()).hexdigest()
     assert _answer(program) == str(program / "said.pyc")
     program.write_bytes(program.read_bytes().replace(importlib.util.MAGIC_NUMBER, b"\x00\x00\r\n"))
     assert _answer(program) == str(program / "said.py")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["program.pyz", "source.pyz"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["program.pyz", "program.sum", "source.pyz"]

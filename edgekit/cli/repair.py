@@ -1,0 +1,36 @@
+"""`device repair`: a device that has lost which slot holds what, or which one it serves."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from edgekit.cli import options
+from edgekit.cli.output import note, print_json, print_table, progress
+from edgekit.cli.slots import SLOT_HEAD, remarks, slot_rows
+from edgekit.devices.device import connect
+from edgekit.devices.flash import status
+from edgekit.devices.repair import repair
+
+
+def repair_command(
+    device: Annotated[str, typer.Argument(metavar="NAME|URL", help="A device of yours, or ssh://user@host")],
+    json: options.Json = False,
+) -> None:
+    """Rebuild what a device says of its slots from the slots that verify, and say what had to be assumed.
+
+    What is served stays if it is whole. Where all is in order nothing is changed.
+    """
+    with progress(f"repair {device}"), connect(device) as way:
+        repaired = repair(way)
+        said = status(way).model_dump(mode="json")
+    if json:
+        print_json({"schema": 1, "device": device, **repaired.model_dump(mode="json"), "slots": said["slots"]})
+        return
+    for line in repaired.assumed:
+        typer.echo(f"assumed: {line}")
+    typer.echo(f"{device} is repaired" if repaired.changed else f"{device} needs no repair")
+    print_table(SLOT_HEAD, slot_rows(said))
+    for line in remarks(device, said):
+        note(line)

@@ -1,0 +1,25 @@
+"""repair(): a device that has lost which slot holds what finds out by the slots themselves."""
+
+from __future__ import annotations
+
+from edgekit.devices.answers import Repaired
+from edgekit.devices.onboard import placed_runner
+from edgekit.devices.packs.equip import any_python
+from edgekit.devices.transport import Transport
+from edgekit.errors import DeviceError
+
+REPAIR_S = 300.0
+"""Every file of both slots is read and summed up."""
+
+
+def repair(device: Transport) -> Repaired:
+    """Rebuild the state of a device from the slots that verify, and serve the best of them.
+
+    What is served stays if it is whole; where all is in order nothing is changed. Raises TrustLost if no key is pinned
+    there to verify with, DeviceBusy, DeviceError if the device has no Python.
+    """
+    interpreter = any_python(device)
+    if interpreter is None:
+        raise DeviceError(f"{device.url}: nothing is installed", hint=f"edgekit flash BUNDLE --device {device.url}")
+    runner = placed_runner(device, interpreter)
+    return runner.ask(Repaired, "slots", "repair", device.root, timeout=REPAIR_S)
