@@ -39,8 +39,8 @@ class Bundle:
 
     path: Path
     manifest: Manifest
-    digest: str
-    """SHA-256 of the bundle's file, in hex."""
+    file_sha256: str
+    """SHA-256 of the bundle's file, in hex: another one when a signature is added."""
     signers: tuple[PublicKey, ...]
     """The trusted keys that signed it, sorted by id."""
     _entries: Mapping[str, Entry] = field(repr=False)
@@ -64,8 +64,8 @@ class Bundle:
             raise type(error)(f"'{path}' cannot be trusted: {error}", hint=hint) from error
 
     @property
-    def identity(self) -> str:
-        """SHA-256 of its manifest, in hex: what devices know it by, whoever signed it."""
+    def digest(self) -> str:
+        """SHA-256 of its manifest, in hex: by this it is known everywhere, whoever signed it."""
         return self._sha256[MANIFEST]
 
     @property

@@ -93,7 +93,7 @@ def inspect_command(
     manifest = opened.manifest
     if json:
         values = manifest.model_dump(mode="json", by_alias=True)
-        said = {"digest": opened.digest, "identity": opened.identity, "signer": opened.signer}
+        said = {"digest": opened.digest, "file_sha256": opened.file_sha256, "signer": opened.signer}
         print_json({"schema": 1, **said, "manifest": values})
         return
     facts = manifest.facts
@@ -113,7 +113,7 @@ def inspect_command(
         ("signed by", f"{', '.join(key.id for key in opened.signers)}, verified"),
         ("version", f"{manifest.version}; none below {manifest.floor} afterwards"),
         ("digest", opened.digest),
-        ("on devices", opened.identity),
+        ("sha256 of the file", opened.file_sha256),
     ]
     print_table(("bundle", bundle.name), rows)
     if placement:

@@ -82,13 +82,13 @@ def flash(
     needs, accelerated = content_bytes(manifest), has_plan(manifest)
     interpreter = equip(device, manifest.format, manifest.versions, runtime, needs, accelerated)
     runner = placed_runner(device, interpreter)
-    with lease(runner, bundle.identity) as token:
+    with lease(runner, bundle.digest) as token:
         flashed = Delivery(bundle, runner, token, deadline_s, serve).send(there)
     _check_self_test(device.url, flashed)
     return Installation(
         runner,
         PurePosixPath(flashed.slot or ""),
-        bundle.identity,
+        bundle.digest,
         committed=flashed.state == "committed",
         changed=flashed.changed,
         pinned=flashed.pinned,

@@ -87,7 +87,7 @@ class Delivery:
         said = ["--who", me(), *(f"--offer={key.raw.hex()}" for key in bundle.signers)]
         said += ["--stand-in"] if device.kind == "local" else []
         said += ["--brought", *self._head()] if self._is_short else []
-        return ("slots", verb, device.root, self.token, bundle.identity, *said, *more)
+        return ("slots", verb, device.root, self.token, bundle.digest, *said, *more)
 
     def _head(self) -> list[str]:
         """Manifest and signature, as arguments are written."""
@@ -99,7 +99,7 @@ class Delivery:
 
     @property
     def _staging(self) -> PurePosixPath:
-        return self.runner.transport.root / "staging" / self.bundle.identity
+        return self.runner.transport.root / "staging" / self.bundle.digest
 
     def _push_head(self) -> None:
         """Send a manifest that is too long for a command line, and its signature."""

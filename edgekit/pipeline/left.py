@@ -45,7 +45,8 @@ class Left:
         """From a folder or a bundle. Raises DataError if there is none, and what `Bundle.open` raises."""
         bundle = Bundle.open(_bundle_in(path) if path.is_dir() else path, trusted)
         folder = bundle.path.parent
-        report = next((r for r in _reports(folder) if r.bundle and r.bundle.digest == bundle.digest), None)
+        known = (bundle.digest, bundle.file_sha256)  # older reports name the file's
+        report = next((r for r in _reports(folder) if r.bundle and r.bundle.digest in known), None)
         return cls(bundle, _profile(folder / PROFILE, bundle.manifest), report)
 
     def order(self, project: Project, changes: Sequence[str]) -> Order:

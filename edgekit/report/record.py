@@ -156,6 +156,7 @@ class BundleRecord(Record):
 
     path: str
     digest: str
+    """SHA-256 of its manifest, by which devices know it too."""
     signer: str
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -22,6 +23,27 @@ if TYPE_CHECKING:
     from edgekit.bundle.signing import SigningKey
     from edgekit.devices.transport import Completed, Transport
 
+# In the Python of whatever checkout: with an older one, a flash and its commit are apart.
+FLASH = """
+import inspect, sys, time
+from pathlib import Path
+from edgekit.bundle.archive import Bundle
+from edgekit.bundle.keys import KeyStore
+from edgekit.devices.device import connect
+from edgekit.devices.flash import commit, flash
+
+url, *paths = sys.argv[1:]
+serve = {"serve": True} if "serve" in inspect.signature(flash).parameters else {}
+trusted = KeyStore.of_user().trusted()
+with connect(url) as device:
+    for path in paths:
+        bundle = Bundle.open(Path(path), trusted)
+        began = time.perf_counter()
+        installation = flash(bundle, device, **serve)
+        if not installation.committed:
+            commit(installation)
+        print(time.perf_counter() - began)
+"""
 TARGET, BACKEND, PROFILE = "raspberry-pi-5", "tflite", "raspberry-pi-int8"
 BYTES = 4_000_000
 
@@ -75,6 +97,7 @@ def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench flash", description=__doc__)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--target", default=TARGET)
+    parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="another edgekit, measured in turns with this")
     asked = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -82,12 +105,14 @@ def main(argv: list[str]) -> None:
         from edgekit.bundle.keys import KeyStore
         from edgekit.devices.emulation.transport import Emulated
 
-        bundles = _bundles(folder, asked.target, KeyStore.of_user().new("default"), 2 * asked.repeats + 1)
+        bundles = _bundles(folder, asked.target, KeyStore.of_user().new("default"), 3 * asked.repeats + 1)
         _edgekit("device", "up", asked.target)
         try:
             with Emulated(f"emulated://{asked.target}") as transport:
                 _measure(bundles[: asked.repeats + 1], transport, folder)
-            _commands(bundles[asked.repeats + 1 :], asked.target)
+            if asked.against:
+                _compare(bundles, asked.against, asked.target)
+            _commands(bundles[-asked.repeats :], asked.target)
         finally:
             _edgekit("device", "down", asked.target)
 
@@ -119,6 +144,19 @@ def _measure(bundles: Sequence[Bundle], transport: Transport, scratch: Path) -> 
         print(f"{kind}:")
         for j, (name, _) in enumerate(runs[0]):
             print(f"  {name:20}{statistics.median(run[j][1] for run in runs) * 1e3:8.0f} ms")
+
+
+def _compare(bundles: Sequence[Bundle], checkout: Path, target: str) -> None:
+    """Another edgekit and this one in turns, each with a bundle that no slot has; the first pair warms up."""
+    took: dict[Path, list[float]] = {checkout.resolve(): [], ROOT: []}
+    turns = (place for _ in bundles for place in took)
+    for place, bundle in zip(turns, bundles, strict=False):
+        argv = [sys.executable, "-c", FLASH, f"emulated://{target}", str(bundle.path)]
+        env = os.environ | {"PYTHONPATH": str(place)}
+        ended = subprocess.run(argv, cwd=place, env=env, capture_output=True, text=True, timeout=600, check=True)
+        took[place].append(float(ended.stdout))
+    before, now = (statistics.median(times[1:]) for times in took.values())
+    print(f"a new bundle by '{checkout}': {before:.2f} s; by this one, in turns: {now:.2f} s")
 
 
 def _commands(bundles: Sequence[Bundle], target: str) -> None:

@@ -65,11 +65,11 @@ class Board:
             with self.device.connected() as transport:
                 self.runner = replace(self.runner, transport=transport)
                 self.looked = look(self.runner)
-                served = {old.identity: "old", new.identity: "new"}.get(self.looked.served or "", "neither")
+                served = {old.digest: "old", new.digest: "new"}.get(self.looked.served or "", "neither")
                 wrong += broken(before, self.looked, self.runner, flashed, old, new)
                 following = self.news()
                 self.flash(transport, following, "commit")
-                wrong += [] if self.looked.served == following.identity else ["the next flash is not served"]
+                wrong += [] if self.looked.served == following.digest else ["the next flash is not served"]
                 wrong += [f"left behind: {self.left(transport)}"] if self.left(transport) else []
         except EdgekitError as error:
             wrong.append(f"{error.code} {error}")
@@ -90,12 +90,12 @@ class Board:
                 self.flash(transport, self.news(), end)
 
     def served(self) -> Bundle:
-        return next(bundle for bundle in self.bundles if bundle.identity == self.looked.served)
+        return next(bundle for bundle in self.bundles if bundle.digest == self.looked.served)
 
     def news(self) -> Bundle:
         """A bundle that is in no slot."""
         there = [slot.digest for slot in self.looked.status.slots.values()]
-        return next(bundle for bundle in self.bundles if bundle.identity not in there)
+        return next(bundle for bundle in self.bundles if bundle.digest not in there)
 
     def _cut(self, cut: Cut, new: Bundle) -> tuple[Watched, str]:
         """The flash that was cut, and the step that had begun last."""

@@ -71,8 +71,8 @@ def broken(before: Looked, after: Looked, runner: Runner, flashed: Watched, old:
     for seen in after.seen:
         if seen.trust != before.seen[-1].trust:
             yield "whom it trusts is not what it was"
-        followed = next((bundle for bundle in (old, new) if bundle.identity == seen.files.get(MANIFEST)), None)
-        if followed is None or followed.identity not in expected:
+        followed = next((bundle for bundle in (old, new) if bundle.digest == seen.files.get(MANIFEST)), None)
+        if followed is None or followed.digest not in expected:
             yield f"the link named '{seen.link}', which is not what it may serve"
         elif seen.files != contents(followed):
             changed = sorted({path for path, _ in seen.files.items() ^ contents(followed).items()})
@@ -87,7 +87,7 @@ def broken(before: Looked, after: Looked, runner: Runner, flashed: Watched, old:
     if news is None:
         yield "its history lost what it had"
     else:
-        told = {event.verdict for event in news if event.digest == new.identity}
+        told = {event.verdict for event in news if event.digest == new.digest}
         for step, verdict in VERDICTS.items():
             if step in flashed.answered and verdict not in told:
                 yield f"it said '{verdict}', and its history does not"
@@ -97,10 +97,10 @@ def broken(before: Looked, after: Looked, runner: Runner, flashed: Watched, old:
 def allowed(flashed: Watched, old: Bundle, new: Bundle) -> tuple[str, ...]:
     """What may be served: what was answered counts, what was only begun may have happened or not."""
     if "commit" not in flashed.begun or GO_BACK in flashed.answered:
-        return (old.identity,)
+        return (old.digest,)
     if "commit" in flashed.answered and GO_BACK not in flashed.begun:
-        return (new.identity,)
-    return (old.identity, new.identity)
+        return (new.digest,)
+    return (old.digest, new.digest)
 
 
 def contents(bundle: Bundle) -> dict[str, str]:

@@ -21,7 +21,7 @@ from tests.bundle.conftest import elsewhere, names
 def test_a_bundle_opens_as_what_was_packed(packed: Path, files: dict[str, bytes], key: SigningKey) -> None:
     bundle = Bundle.open(packed, [key.public])
     assert bundle.signer == key.id
-    assert bundle.digest == hashlib.sha256(packed.read_bytes()).hexdigest()
+    assert bundle.file_sha256 == hashlib.sha256(packed.read_bytes()).hexdigest()
     assert bundle.manifest.name == "tiny"
     assert {file.path: file.bytes for file in bundle.manifest.files} == {name: len(files[name]) for name in files}
     assert {name: bundle.read(name) for name in files} == files
@@ -173,7 +173,7 @@ def test_a_second_signature_leaves_the_content_as_it_was(
     copy.write_bytes(packed.read_bytes())
     before = Bundle.open(copy, [key.public])
     signed = sign(before, other_key, [key.public])
-    assert signed.identity == before.identity
+    assert signed.digest == before.digest
     assert Bundle.open(copy, [other_key.public]).signer == other_key.id
     assert Bundle.open(copy, [key.public]).signer == key.id
-    assert signed.digest != before.digest
+    assert signed.file_sha256 != before.file_sha256

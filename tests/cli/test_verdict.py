@@ -45,7 +45,7 @@ def test_inspecting_as_json_gives_the_manifest(command: Command, built: Built) -
     found = ended.document
     assert found["manifest"]["name"] == "small"
     assert found["manifest"]["classes"] == ["a", "b", "c", "d"]
-    assert found["digest"] == hashlib.sha256(built.bundle.read_bytes()).hexdigest()
+    assert found["file_sha256"] == hashlib.sha256(built.bundle.read_bytes()).hexdigest()
     assert found["signer"].startswith("ed25519:")
 
 

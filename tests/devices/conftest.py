@@ -28,10 +28,9 @@ class HandMade:
 
     folder: Path
     manifest: Any
-    digest: str
 
     @property
-    def identity(self) -> str:
+    def digest(self) -> str:
         return hashlib.sha256(self.read("manifest.json")).hexdigest()
 
     @property
@@ -55,7 +54,7 @@ def listed(bundle: HandMade) -> HandMade:
     """The bundle with the manifest that lists its files as they are now."""
     list_files(bundle.folder, json.loads(bundle.read("manifest.json")))
     manifest = SimpleNamespace(**vars(bundle.manifest) | {"files": _files(bundle.folder)})
-    return HandMade(bundle.folder, manifest, bundle.identity)
+    return HandMade(bundle.folder, manifest)
 
 
 def _files(folder: Path) -> tuple[SimpleNamespace, ...]:
@@ -78,7 +77,6 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
             folder.mkdir(parents=True)
             (folder / "engine.json").write_text(json.dumps(plan))
         write_slot(folder, format, name=name, arch=arch, **changes)
-        digest = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
         said = {
             "format": format,
             "arch": arch,
@@ -87,7 +85,7 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
             "versions": VERSIONS,
             "files": _files(folder),
         }
-        return HandMade(folder, SimpleNamespace(**said), digest)
+        return HandMade(folder, SimpleNamespace(**said))
 
     return make
 

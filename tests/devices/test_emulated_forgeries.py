@@ -76,7 +76,7 @@ def _archive(bundle: HandMade, path: Path) -> int:
     files = {name: bundle.read(name) for name in CHANGED}
     for mutant in mutants(files, SigningKey.generate(), Random(6), EDITS):
         # Whoever changes the manifest may claim its new digest too.
-        claimed = hashlib.sha256(mutant["manifest.json"]).hexdigest() if count % 2 else bundle.identity
+        claimed = hashlib.sha256(mutant["manifest.json"]).hexdigest() if count % 2 else bundle.digest
         for name in (name for name in mutant if mutant[name] != files.get(name)):
             target = folder / f"{count:04}-{claimed}" / name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -120,4 +120,4 @@ def test_of_hundreds_of_changed_bundles_none_reaches_a_slot_of_an_emulated_devic
         assert status(device) == before
         assert _kept(device) == kept
         commit(flash(new, device))  # type: ignore[arg-type]
-        assert serving(device).digest == new.identity
+        assert serving(device).digest == new.digest

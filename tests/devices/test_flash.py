@@ -121,7 +121,7 @@ def test_a_flash_costs_few_trips_and_one_of_what_is_served_fewer(
     monkeypatch.setattr(Trips, "made", [])
     flash(new, Trips(device.url), serve=True)
     # What is there, room, Python, runner; the archive; all that is left to do.
-    assert Trips.made[-2:] == [f"{new.identity}.tar", sys.executable]
+    assert Trips.made[-2:] == [f"{new.digest}.tar", sys.executable]
     assert len(Trips.made) == 6
     assert served(device) == content(new)
     Trips.made.clear()

@@ -107,7 +107,7 @@ def test_what_is_signed_and_wrong_is_refused_and_the_next_good_one_is_taken(boar
     _serve(board, CoSigned(both.folder, both.manifest, both.digest))
     found = status(board)
     assert found.current is not None
-    assert found.slots[found.current].digest == both.identity
+    assert found.slots[found.current].digest == both.digest
 
 
 def test_an_older_bundle_does_not_come_back_neither_replayed_nor_by_rollback(

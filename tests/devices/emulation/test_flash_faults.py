@@ -61,7 +61,7 @@ def new(board: Board) -> Iterator[Bundle]:
     with board.device.connected() as transport:
         following = board.news()
         board.flash(transport, following, "commit")
-        assert board.looked.served == following.identity
+        assert board.looked.served == following.digest
         assert board.left(transport) == ""
 
 
