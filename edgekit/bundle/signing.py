@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from edgekit.errors import SignatureError, UntrustedKey, UsageError
+from edgekit.runner.ed25519 import is_key
 
 LENGTH = 8 + 16 + 1 + 88 + 1
 """Bytes of a signature as it is written."""
@@ -33,6 +34,9 @@ class PublicKey:
         return f"ed25519:{hashlib.sha256(self.raw).hexdigest()[:16]}"
 
     def verifies(self, signature: bytes, message: bytes) -> bool:
+        """Whether this key signed `message`, by the rule of devices: a key of small order verifies nothing."""
+        if not is_key(self.raw):
+            return False
         try:
             Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, message)
         except InvalidSignature:
@@ -54,7 +58,11 @@ class PublicKey:
             raise UsageError(f"{where} is no public key in PEM form", hint="it is the NAME.pub of a key") from error
         if not isinstance(key, Ed25519PublicKey):
             raise UsageError(f"{where} is not an Ed25519 key", hint="edgekit keys new NAME")
-        return cls(key.public_bytes_raw())
+        raw = key.public_bytes_raw()
+        if not is_key(raw):
+            # It would verify what nobody signed; OpenSSL does not object.
+            raise UsageError(f"{where} is no key that signs: its point is of small order, or has another encoding")
+        return cls(raw)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +118,17 @@ def add_signature(written: bytes, key: SigningKey, message: bytes) -> bytes:
     if len(lines) > MAX_SIGNATURES:
         raise UsageError(f"it has {MAX_SIGNATURES} signatures, no more fit", hint="let one of its signers pack it")
     return b"".join(lines[signer] for signer in sorted(lines))
+
+
+def select_signatures(written: bytes, signers: Iterable[str]) -> bytes:
+    """`manifest.sig` with the lines of these signers alone, by id. Raises SignatureError if it is damaged."""
+    kept = frozenset(signers)
+    return b"".join(line for signer, _, line in _read(written) if signer in kept)
+
+
+def signer_ids(written: bytes) -> tuple[str, ...]:
+    """Who is said to have signed, sorted: a line whose key is not known proves nothing. Raises SignatureError."""
+    return tuple(signer for signer, _, _ in _read(written))
 
 
 def check_signature(written: bytes, message: bytes, trusted: Iterable[PublicKey]) -> tuple[PublicKey, ...]:

@@ -12,7 +12,7 @@ from edgekit.bundle.archive import Bundle, sign
 from edgekit.bundle.keys import KeyStore
 from edgekit.cli import options
 from edgekit.cli.output import note, print_json, print_table
-from edgekit.errors import UnknownName, all_errors, suggest
+from edgekit.errors import OptionError, UnknownName, all_errors, suggest
 from edgekit.specs.catalog import Catalog
 
 Family = Annotated[str | None, typer.Option("--family", metavar="F", help="Only of this family.")]
@@ -94,12 +94,23 @@ def list_keys() -> None:
 @keys.command("sign")
 def sign_bundle(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A .edgekit file.")],
-    key: Annotated[str, typer.Option("--key", metavar="NAME", help="Which of your keys signs.")] = "default",
+    key: options.Key = "default",
+    keep: Annotated[
+        list[str] | None, typer.Option("--keep", metavar="ID", help="Keep this signature, though its key is not yours.")
+    ] = None,
 ) -> None:
-    """Add a signature to a bundle, beside those that it has."""
+    """Add a signature to a bundle, beside those by keys that you trust; those by others are dropped, and named."""
     store = KeyStore.of_user()
-    trusted = store.trusted()
-    signed = sign(Bundle.open(bundle, trusted), store.get(key), trusted)
+    trusted, kept = store.trusted(), keep or ()
+    opened = Bundle.open(bundle, trusted)
+    signer = store.get(key)
+    dropped = [one for one in opened.strangers if one not in (*kept, signer.id)]
+    unknown = [one for one in kept if one not in (*opened.strangers, *(known.id for known in opened.signers))]
+    if unknown:
+        raise OptionError(f"--keep: '{bundle}' is not signed by {unknown[0]}", hint=f"edgekit inspect {bundle}")
+    signed = sign(opened, signer, trusted, kept)
+    for one in dropped:
+        note(f"dropped a signature by {one}, which is not among your keys; in a fresh copy, --keep {one} keeps it")
     typer.echo(f"{bundle} is signed by {', '.join(one.id for one in signed.signers)}")
 
 

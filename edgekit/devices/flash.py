@@ -20,6 +20,7 @@ from edgekit.devices.packs.equip import any_python, equip
 from edgekit.devices.send import begin, stage
 from edgekit.devices.transport import Transport
 from edgekit.errors import DeviceError, EdgekitError, SelfTestFailed
+from edgekit.specs.release import check_expiry
 
 if TYPE_CHECKING:
     from edgekit.bundle.archive import Bundle
@@ -42,6 +43,8 @@ class Installation:
     """Whether it was served already when it was flashed; else it is a trial."""
     pinned: tuple[str, ...] = ()
     """Ids of its signers, if the device trusted nobody before: from now on it trusts them."""
+    clock: str | None = None
+    """Time of the device's clock, which could not tell whether the bundle has expired: it cannot be right."""
     note: str | None = None
     """That the model does not run on what it was built for, and why."""
 
@@ -50,7 +53,8 @@ class Installation:
         """What a person must be told of it, in sentences."""
         signers = " ".join(self.pinned)
         trusts = f"it trusted nobody yet: from now on it takes what {signers} signed, alone"
-        return tuple(filter(None, (trusts if signers else None, self.note)))
+        wrong = f"its clock, at {self.clock}, cannot be right: only this machine told that the bundle has not expired"
+        return tuple(filter(None, (trusts if signers else None, wrong if self.clock else None, self.note)))
 
     @property
     def transport(self) -> Transport:
@@ -65,8 +69,9 @@ def flash(bundle: Bundle, device: Transport, runtime: str = "auto", deadline_s: 
     """Put the bundle on the device as a trial, once it has tested itself there. What is served stays as it is.
 
     Only files that are not there already are sent, and no runtime that `equip` finds there. Raises what `equip` does;
-    Incompatible or TooSmall before anything is sent; SignatureError, UntrustedKey, Incompatible or VersionTooOld if
-    the device refuses it; DeviceBusy, StorageError, Unreachable, CommandFailed, or SelfTestFailed: it is dropped then.
+    Incompatible or TooSmall before anything is sent; Expired; SignatureError, UntrustedKey, Incompatible or
+    VersionTooOld if the device refuses it; DeviceBusy, StorageError, Unreachable, CommandFailed, or SelfTestFailed: it
+    is dropped then.
     """
     manifest = bundle.manifest
     check_fit(manifest, device)
@@ -80,9 +85,12 @@ def flash(bundle: Bundle, device: Transport, runtime: str = "auto", deadline_s: 
             installation = Installation(runner, PurePosixPath(begun.slot), bundle.identity, committed=True)
             engine = build_engine(runner, installation.slot, manifest)
             return replace(installation, note=note(engine, _self_test(installation))) if engine else installation
+        if begun.state not in ("staged", "trial"):
+            check_expiry(manifest.expires)
         moved = stage(bundle, runner, token, begun, keep_s=SELFTEST_S + accelerated * BUILDING_S)
         committed = moved.state == "committed"
-        installation = Installation(runner, PurePosixPath(moved.slot), bundle.identity, committed, moved.pinned)
+        slot = PurePosixPath(moved.slot)
+        installation = Installation(runner, slot, bundle.identity, committed, moved.pinned, moved.clock)
         try:
             installation = _tried(installation, moved.state, manifest, deadline_s, token)
         except BaseException:

@@ -22,6 +22,7 @@ from edgekit.errors import (
     CommandFailed,
     DeviceBusy,
     EdgekitError,
+    Expired,
     Incompatible,
     SignatureError,
     StorageError,
@@ -146,6 +147,8 @@ def _error(url: str, document: dict[str, Any], failure: type[EdgekitError]) -> E
             return Incompatible(message, hint="build for a target of that kind: edgekit targets")
         case "version":
             return VersionTooOld(message, hint="build it anew with a higher 'version' in edgekit.toml")
+        case "expired":
+            return Expired(message, hint="build it anew with a later 'expires' in edgekit.toml, or without")
         case "storage":
             return StorageError(message, hint="make room on the device, then try again")
         case "runtime":

@@ -7,7 +7,7 @@ class RunnerError(Exception):
     """What could not be done.
 
     `kind` is one word: usage data runtime load run counter state busy leased storage memory system, or, of a
-    bundle that may not come here, signature trust refused version.
+    bundle that may not come here, signature trust refused version expired.
     """
 
     def __init__(self, kind: str, message: str) -> None:

@@ -8,11 +8,23 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgekit.bundle.signing import LENGTH, PublicKey, SigningKey, add_signature, check_signature, write_signature
+from edgekit.bundle.signing import (
+    LENGTH,
+    PublicKey,
+    SigningKey,
+    add_signature,
+    check_signature,
+    select_signatures,
+    signer_ids,
+    write_signature,
+)
 from edgekit.errors import SignatureError, UsageError
+from edgekit.runner import ed25519
+from tests.runner.slot import KEY
+from tests.runner.test_ed25519 import SMALL
 
 PEM = serialization.Encoding.PEM
 PKCS8 = serialization.PrivateFormat.PKCS8
@@ -120,3 +132,35 @@ def test_several_may_sign_in_one_order(key: SigningKey, other_key: SigningKey) -
     for wrong in (second + first, first + first, both + b"\n", first * 9):
         with pytest.raises(SignatureError):
             check_signature(wrong, b"text", [key.public, other_key.public])
+
+
+@pytest.mark.parametrize("small", SMALL)
+def test_a_key_of_small_order_is_no_key_here_either(small: bytes) -> None:
+    """OpenSSL takes such a key, and with R = the neutral point and S = 0 it verifies what nobody signed."""
+    key = PublicKey(small)
+    assert not any(key.verifies(r + bytes(32), message) for r in SMALL for message in (b"", b"a", b"b", b"c"))
+    with pytest.raises(UsageError, match="there is no key that signs"):
+        PublicKey.from_pem(key.to_pem(), "there")
+
+
+@settings(max_examples=150)
+@given(
+    raw=st.sampled_from([KEY.public.raw, *SMALL]) | st.binary(min_size=32, max_size=32),
+    bit=st.none() | st.integers(0, 255),
+    signature=st.sampled_from([KEY.sign(b"text"), *(r + bytes(32) for r in SMALL)]),
+)
+def test_host_and_device_believe_the_same(raw: bytes, bit: int | None, signature: bytes) -> None:
+    changed = bytearray(raw)
+    if bit is not None:
+        changed[bit // 8] ^= 1 << bit % 8
+    believed = PublicKey(bytes(changed)).verifies(signature, b"text")
+    assert believed == ed25519.verifies(bytes(changed), signature, b"text")
+    assert believed == (bytes(changed) == KEY.public.raw and signature == KEY.sign(b"text"))
+
+
+def test_lines_are_kept_by_signer(key: SigningKey, other_key: SigningKey) -> None:
+    both = add_signature(write_signature(key, b"text"), other_key, b"text")
+    assert signer_ids(both) == tuple(sorted([key.id, other_key.id]))
+    assert select_signatures(both, [key.id, "ed25519:0000000000000000"]) == write_signature(key, b"text")
+    with pytest.raises(SignatureError):
+        select_signatures(both + b"x", [key.id])

@@ -75,6 +75,7 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
             "target": "some-board",
             "family": "some",
             "versions": VERSIONS,
+            "expires": changes.get("expires"),
             "files": tuple(
                 SimpleNamespace(path=path.relative_to(folder).as_posix(), bytes=path.stat().st_size) for path in paths
             ),
