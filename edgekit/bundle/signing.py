@@ -7,12 +7,15 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from edgekit.errors import SignatureError, UntrustedKey, UsageError
+from edgekit.bundle import encrypted
+from edgekit.bundle.passphrase import Passphrase, from_file
+from edgekit.errors import KeyLocked, KeyUnreachable, SignatureError, UntrustedKey, UsageError
 from edgekit.runner.ed25519 import is_key
 
 LENGTH = 8 + 16 + 1 + 88 + 1
@@ -49,11 +52,13 @@ class PublicKey:
 
     @classmethod
     def from_pem(cls, pem: bytes, where: str) -> PublicKey:
-        """The key in the text of a `.pub` file. Raises UsageError, naming `where`, for anything else."""
+        """The key in the text of a `.pub` file, ours or OpenSSH's. Raises UsageError, naming `where`, for all else."""
         if b"PRIVATE KEY-----" in pem:
             raise UsageError(f"{where} is a private key", hint="give the public one beside it, NAME.pub")
+        openssh = pem.startswith(b"ssh-")
+        load = serialization.load_ssh_public_key if openssh else serialization.load_pem_public_key
         try:
-            key = serialization.load_pem_public_key(pem)
+            key = load(pem)
         except (ValueError, UnsupportedAlgorithm) as error:
             raise UsageError(f"{where} is no public key in PEM form", hint="it is the NAME.pub of a key") from error
         if not isinstance(key, Ed25519PublicKey):
@@ -65,12 +70,23 @@ class PublicKey:
         return cls(raw)
 
 
+class Secret(Protocol):
+    """The private half of a pair, wherever it lies: `cryptography`'s, or one that an agent or a token holds.
+
+    To write one, hold what is needed to find the key; what it signs is verified.
+    """
+
+    def sign(self, message: bytes, /) -> bytes:
+        """The Ed25519 signature of `message`, 64 bytes. Raises KeyLocked or KeyUnreachable."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class SigningKey:
     """The secret half: signs. Nothing prints it."""
 
     public: PublicKey
-    _private: Ed25519PrivateKey = field(repr=False)
+    _secret: Secret = field(repr=False)
 
     @classmethod
     def of(cls, private: Ed25519PrivateKey) -> SigningKey:
@@ -85,22 +101,37 @@ class SigningKey:
         return self.public.id
 
     def sign(self, message: bytes) -> bytes:
-        """The signature of `message` (64 bytes); the same every time."""
-        return self._private.sign(message)
+        """The signature of `message` (64 bytes); the same every time.
 
-    def to_pem(self) -> bytes:
-        """PKCS #8, not encrypted: for a file that only its owner reads."""
+        Raises KeyLocked or KeyUnreachable if the private half lies elsewhere and does not sign.
+        """
+        signature = self._secret.sign(message)
+        if not self.public.verifies(signature, message):
+            raise KeyUnreachable(f"what should sign as {self.id} gave another signature", hint="edgekit keys list")
+        return signature
+
+    def to_pem(self, passphrase: bytes | None = None) -> bytes:
+        """PKCS #8, for a file that only its owner reads. Raises UsageError if the private half lies elsewhere."""
+        if not isinstance(self._secret, Ed25519PrivateKey):
+            raise UsageError(f"the private half of {self.id} cannot be copied from where it lies")
+        coding = serialization.Encoding.PEM if passphrase is None else serialization.Encoding.DER
         plain = serialization.NoEncryption()
-        return self._private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+        secret = self._secret.private_bytes(coding, serialization.PrivateFormat.PKCS8, plain)
+        return secret if passphrase is None else encrypted.encrypted(secret, passphrase)
 
     @classmethod
-    def from_pem(cls, pem: bytes, where: str) -> SigningKey:
-        """The key in the text of a `.key` file. Raises UsageError, naming `where`, for anything else."""
+    def from_pem(cls, pem: bytes, where: str, passphrase: Passphrase = from_file) -> SigningKey:
+        """The key in the text of a `.key` file; `passphrase` is called if it is encrypted.
+
+        Raises UsageError, naming `where`, for anything else, and KeyLocked if the passphrase is wrong or missing.
+        """
+        locked = encrypted.MARK in pem
+        password = passphrase(f"the key {where}") if locked else None
         try:
-            key = serialization.load_pem_private_key(pem, password=None)
-        except TypeError as error:
-            raise UsageError(f"{where} is encrypted with a password", hint="edgekit keys new NAME") from error
-        except (ValueError, UnsupportedAlgorithm) as error:
+            key = serialization.load_pem_private_key(pem, password=password)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            if locked:
+                raise KeyLocked(f"that is not the passphrase of the key {where}, or it is damaged") from error
             raise UsageError(f"{where} is no private key in PEM form", hint="edgekit keys new NAME") from error
         if not isinstance(key, Ed25519PrivateKey):
             raise UsageError(f"{where} is not an Ed25519 key", hint="edgekit keys new NAME")

@@ -14,7 +14,7 @@ from edgekit.atomic import write
 from edgekit.bundle.keys import KeyStore
 from edgekit.bundle.signing import SigningKey
 from edgekit.cache import Cache
-from edgekit.cli import options
+from edgekit.cli import options, passphrase
 from edgekit.cli.output import note, print_json, print_table, progress
 from edgekit.errors import OptionError
 from edgekit.pipeline.ahead import compile_in_process
@@ -180,7 +180,7 @@ def _compile_ahead(wanted: Sequence[Order], cache: Cache, jobs: int) -> None:
 
 
 def _signer(name: str) -> SigningKey:
-    store = KeyStore.of_user()
+    store = KeyStore.of_user(passphrase.ask)
     if name != "default":
         return store.get(name)
     key, made = store.default()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -21,7 +23,7 @@ from edgekit.bundle.signing import (
     signer_ids,
     write_signature,
 )
-from edgekit.errors import SignatureError, UsageError
+from edgekit.errors import KeyLocked, KeyUnreachable, SignatureError, UsageError
 from edgekit.runner import ed25519
 from tests.runner.slot import KEY
 from tests.runner.test_ed25519 import SMALL
@@ -116,11 +118,52 @@ def test_the_secret_half_is_not_taken_for_the_public_one(key: SigningKey) -> Non
     assert caught.value.hint == "give the public one beside it, NAME.pub"
 
 
-def test_an_encrypted_key_is_refused() -> None:
-    secret = serialization.BestAvailableEncryption(b"password")
-    pem = Ed25519PrivateKey.generate().private_bytes(PEM, PKCS8, secret)
-    with pytest.raises(UsageError, match="encrypted with a password"):
-        SigningKey.from_pem(pem, "there")
+@pytest.mark.parametrize("passphrase", [b"x", "Käse und Brot".encode(), b"p" * 1024, b"\xff\x00"])
+def test_a_key_is_encrypted_by_its_passphrase(key: SigningKey, passphrase: bytes) -> None:
+    pem = key.to_pem(passphrase)
+    assert key.to_pem().splitlines()[1][-20:] not in pem
+    assert pem != key.to_pem(passphrase), "salted"
+    asked: list[str] = []
+    again = SigningKey.from_pem(pem, "'here'", lambda locked: asked.append(locked) or passphrase)  # type: ignore[func-returns-value]
+    assert asked == ["the key 'here'"]
+    assert again.sign(b"text") == key.sign(b"text")
+    with pytest.raises(KeyLocked, match="not the passphrase of the key 'here'"):
+        SigningKey.from_pem(pem, "'here'", lambda _: passphrase + b"x")
+
+
+def test_openssl_reads_an_encrypted_key_and_we_read_openssls(key: SigningKey, tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    ours.write_bytes(key.to_pem(b"pass"))
+    openssl = [
+        "openssl",
+        "pkcs8",
+        "-topk8",
+        "-passin",
+        "pass:pass",
+        "-passout",
+        "pass:word",
+        "-in",
+        ours,
+        "-out",
+        theirs,
+    ]
+    subprocess.run(openssl, check=True, capture_output=True, timeout=60)
+    assert SigningKey.from_pem(theirs.read_bytes(), "there", lambda _: b"word").public == key.public
+    rounds = subprocess.run(["openssl", "asn1parse", "-in", ours], check=True, capture_output=True, timeout=60).stdout
+    assert b"%X" % 600_000 in rounds
+
+
+def test_an_encrypted_key_stays_locked_without_its_passphrase(key: SigningKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EDGEKIT_PASSPHRASE_FILE", raising=False)
+    with pytest.raises(KeyLocked, match="the key there is locked, and nobody is here to ask"):
+        SigningKey.from_pem(key.to_pem(b"secret"), "there")
+
+
+def test_a_signature_that_is_not_the_keys_own_is_not_taken(key: SigningKey, other_key: SigningKey) -> None:
+    with pytest.raises(KeyUnreachable, match=f"should sign as {key.id} gave another signature"):
+        SigningKey(key.public, other_key).sign(b"text")
+    with pytest.raises(UsageError, match="cannot be copied"):
+        SigningKey(key.public, key).to_pem()
 
 
 def test_several_may_sign_in_one_order(key: SigningKey, other_key: SigningKey) -> None:
