@@ -110,6 +110,10 @@ class SigningKey:
             raise KeyUnreachable(f"what should sign as {self.id} gave another signature", hint="edgekit keys list")
         return signature
 
+    def check(self) -> None:
+        """Sign what is no manifest, so that a key that is locked or gone is told before a build. Raises as `sign`."""
+        self.sign(b"edgekit: can this key sign?\n")
+
     def to_pem(self, passphrase: bytes | None = None) -> bytes:
         """PKCS #8, for a file that only its owner reads. Raises UsageError if the private half lies elsewhere."""
         if not isinstance(self._secret, Ed25519PrivateKey):

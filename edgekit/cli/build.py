@@ -182,7 +182,9 @@ def _compile_ahead(wanted: Sequence[Order], cache: Cache, jobs: int) -> None:
 def _signer(name: str) -> SigningKey:
     store = KeyStore.of_user(passphrase.ask)
     if name != "default":
-        return store.get(name)
+        key = store.get(name)
+        key.check()
+        return key
     key, made = store.default()
     if made:
         note(f"made your signing key 'default' ({key.id}): `edgekit keys list`")

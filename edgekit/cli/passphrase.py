@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import getpass
 import os
 import sys
@@ -10,8 +11,9 @@ from edgekit.bundle.passphrase import VARIABLE, from_file
 from edgekit.errors import KeyLocked
 
 
+@functools.cache  # a run signs twice
 def ask(locked: str) -> bytes:
-    """The passphrase of what is locked. Raises KeyLocked if nobody is here to ask, and as `from_file` does."""
+    """The passphrase of what is locked, asked for once. Raises KeyLocked if nobody is here, and as `from_file` does."""
     if os.environ.get(VARIABLE) or not sys.stdin.isatty():
         return from_file(locked)
     return _typed(f"passphrase or PIN of {locked}: ")
