@@ -181,13 +181,10 @@ def _compile_ahead(wanted: Sequence[Order], cache: Cache, jobs: int) -> None:
 
 def _signer(name: str) -> SigningKey:
     store = KeyStore.of_user(passphrase.ask)
-    if name != "default":
-        key = store.get(name)
-        key.check()
-        return key
-    key, made = store.default()
+    key, made = store.default() if name == "default" else (store.get(name), False)
     if made:
         note(f"made your signing key 'default' ({key.id}): `edgekit keys list`")
+    key.check()
     return key
 
 

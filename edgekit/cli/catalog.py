@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,9 +14,10 @@ from edgekit.bundle import agent
 from edgekit.bundle.archive import Bundle, sign
 from edgekit.bundle.key_uri import SCHEMES, is_uri
 from edgekit.bundle.keys import KeyStore
+from edgekit.bundle.signing import PublicKey
 from edgekit.cli import options, passphrase
 from edgekit.cli.output import note, print_json, print_table
-from edgekit.errors import KeyUnreachable, OptionError, UnknownName, all_errors, suggest
+from edgekit.errors import KeyUnreachable, OptionError, UnknownName, UntrustedKey, all_errors, suggest
 from edgekit.specs.catalog import Catalog
 
 Family = Annotated[str | None, typer.Option("--family", metavar="F", help="Only of this family.")]
@@ -136,8 +138,8 @@ def sign_bundle(
     """Add a signature to a bundle, beside those by keys that you trust; those by others are dropped, and named."""
     store = KeyStore.of_user(passphrase.ask)
     trusted, kept = store.trusted(), keep or ()
-    opened = Bundle.open(bundle, trusted)
     signer = store.get(key)
+    opened = _opened(bundle, signer.public, trusted)
     dropped = [one for one in opened.strangers if one not in (*kept, signer.id)]
     unknown = [one for one in kept if one not in (*opened.strangers, *(known.id for known in opened.signers))]
     if unknown:
@@ -146,6 +148,14 @@ def sign_bundle(
     for one in dropped:
         note(f"dropped a signature by {one}, which is not among your keys; in a fresh copy, --keep {one} keeps it")
     typer.echo(f"{bundle} is signed by {', '.join(one.id for one in signed.signers)}")
+
+
+def _opened(path: Path, signer: PublicKey, trusted: Sequence[PublicKey]) -> Bundle:
+    """The bundle as the others signed it: what somebody wrote there in the signer's name is about to be replaced."""
+    try:
+        return Bundle.open(path, [key for key in trusted if key != signer])
+    except UntrustedKey:
+        return Bundle.open(path, trusted)
 
 
 @keys.command("trust")

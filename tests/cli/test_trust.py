@@ -96,6 +96,23 @@ def test_a_run_that_could_only_end_expired_is_not_begun(command: Command, small:
         assert said in ended.err
 
 
+def test_a_line_forged_in_the_name_of_a_signer_does_not_keep_him_out(
+    command: Command, built: Built, tmp_path: Path
+) -> None:
+    command("keys", "new", "late")
+    store, path = KeyStore.of_user(), tmp_path / "signed.edgekit"
+    path.write_bytes(built.bundle.read_bytes())
+    others = [key for key in store.trusted() if key != store.get("late").public]
+
+    class Impostor(SigningKey):
+        id = store.get("late").id
+
+    sign(Bundle.open(path, others), Impostor.generate(), others)
+    command("inspect", path).refused("EK302", 3)
+    assert command("keys", "sign", path, "--key", "late").code == 0
+    assert store.get("late").public in Bundle.open(path, store.trusted()).signers
+
+
 def test_strangers_lines_are_named_by_inspect_and_dropped_by_the_next_signer(
     command: Command, built: Built, tmp_path: Path
 ) -> None:
