@@ -47,21 +47,21 @@ class TokenKey:
     def parse(cls, uri: str, passphrase: Passphrase) -> TokenKey:
         """The key that a URI names. Raises UsageError for one that is wrong, or has a PIN in it, for all to see."""
         path, _, query = uri.removeprefix(SCHEME).partition("?")
-        said = _attributes(path, ";") | _attributes(query, "&")
-        if {"pin-value", "pin-source"} & said.keys():
-            raise UsageError("a PIN is not named in a URI", hint="EDGEKIT_PASSPHRASE_FILE=FILE, or type it when asked")
-        unknown = sorted(said.keys() - {*ATTRIBUTES, "module-path"})
-        if unknown or not {"object", "id"} & said.keys():
-            raise UsageError(f"'{unknown[0] if unknown else uri}' names no key in a token", hint=EXAMPLE)
-        names = ("module-path", "token", "serial", "object")
         try:
-            module, token, serial, label = (said[name].decode() if name in said else None for name in names)
-        except UnicodeDecodeError as error:
-            raise UsageError("a URI of a key in a token is in UTF-8", hint=EXAMPLE) from error
-        module = module or os.environ.get(MODULE)
+            written = _attributes(path, ";") | _attributes(query, "&")
+            said = {name: value.decode() for name, value in written.items() if name != "id"}
+        except UnicodeError as error:
+            raise UsageError("the URI of a key in a token is not UTF-8", hint=EXAMPLE) from error
+        if {"pin-value", "pin-source"} & written.keys():
+            raise UsageError("a PIN is not named in a URI", hint="EDGEKIT_PASSPHRASE_FILE=FILE, or type it when asked")
+        unknown = sorted(written.keys() - {*ATTRIBUTES, "module-path"})
+        if unknown or not {"object", "id"} & written.keys():
+            raise UsageError(f"'{unknown[0] if unknown else uri}' names no key in a token", hint=EXAMPLE)
+        module = said.get("module-path") or os.environ.get(MODULE)
         if not module:
             raise UsageError("no PKCS #11 module is named", hint=f"{EXAMPLE}, or {MODULE}=FILE")
-        return cls(uri, module, token, serial, label, said.get("id"), passphrase)
+        token, serial, label = map(said.get, ("token", "serial", "object"))
+        return cls(uri, module, token, serial, label, written.get("id"), passphrase)
 
     def public(self) -> PublicKey:
         """Its public half, which most tokens show without a PIN. Raises KeyUnreachable, KeyLocked, MissingExtra."""
@@ -109,5 +109,5 @@ def _asked(question: dict[str, Any]) -> Any:
 
 
 def _attributes(text: str, separator: str) -> dict[str, bytes]:
-    pairs = (part.partition("=") for part in text.split(separator) if part)
-    return {name: unquote_to_bytes(value) for name, _, value in pairs}
+    pairs = (part.partition("=") for part in text.split(separator))
+    return {name: unquote_to_bytes(value) for name, _, value in pairs if value}
