@@ -24,6 +24,9 @@ Every error we raise on purpose:
     - UntrustedKey           EK303  signed by a key nobody here trusts
     - Incompatible           EK304  right bundle, wrong device
     - VersionTooOld          EK305  an older version than the device may run again
+    - Expired                EK306  it was to be installed until a time that is over
+    - KeyLocked              EK307  the signing key needs its passphrase or PIN, and that was missing or wrong
+    - KeyUnreachable         EK308  the agent or token that holds the signing key does not sign
   x DeviceError              the device did not do what was asked; exit 3
     - Unreachable            EK401  no answer
     - CommandFailed          EK402  a command on the device failed
@@ -212,6 +215,27 @@ class VersionTooOld(BundleError):
     """The bundle's version is below the floor of the device, which was raised so that it never goes back there."""
 
     code = "EK305"
+
+
+class Expired(BundleError):
+    """The bundle says until when it may be installed (`expires`), and that is over. What is installed is served on."""
+
+    code = "EK306"
+
+
+class KeyLocked(BundleError):
+    """The signing key is encrypted, or lies in a token, and its passphrase or PIN was missing or wrong.
+
+    It is asked for at the terminal; elsewhere EDGEKIT_PASSPHRASE_FILE names a file whose first line it is.
+    """
+
+    code = "EK307"
+
+
+class KeyUnreachable(BundleError):
+    """The SSH agent or the token that holds the signing key could not be reached, has no such key, or did not sign."""
+
+    code = "EK308"
 
 
 class DeviceError(EdgekitError):

@@ -34,6 +34,8 @@ def _own_places(places: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None
     """No test reads or writes the user's own keys, cache or local device."""
     for name, folder in places.items():
         monkeypatch.setenv(name, folder)
+    for name in ("SSH_AUTH_SOCK", "EDGEKIT_PASSPHRASE_FILE"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ from edgekit.bundle.signing import (
     SigningKey,
     add_signature,
     check_signature,
+    select_signatures,
+    signer_ids,
     write_signature,
 )
 from edgekit.bundle.stored_zip import CHUNK, MAX_BYTES, MAX_ENTRIES, Entry, lay_out, read_chunks, read_entries, tail
@@ -67,6 +69,11 @@ class Bundle:
     def digest(self) -> str:
         """SHA-256 of its manifest, in hex: by this it is known everywhere, whoever signed it."""
         return self._sha256[MANIFEST]
+
+    @property
+    def strangers(self) -> tuple[str, ...]:
+        """Ids in `manifest.sig` of keys that are not trusted, sorted. Anybody can add such a line: none was checked."""
+        return tuple(sorted({*signer_ids(self.read(SIGNATURE))} - {key.id for key in self.signers}))
 
     @property
     def signer(self) -> str:
@@ -129,10 +136,15 @@ def pack(description: Description, files: Mapping[str, Source], key: SigningKey,
     return _write(contents, measured, [key.public], out)
 
 
-def sign(bundle: Bundle, key: SigningKey, trusted: Iterable[PublicKey]) -> Bundle:
-    """Add a signature to a bundle, in place. Raises UsageError if it has as many as it can hold, and as `open` does."""
+def sign(bundle: Bundle, key: SigningKey, trusted: Iterable[PublicKey], keep: Iterable[str] = ()) -> Bundle:
+    """Add a signature to a bundle, in place.
+
+    The signatures of `bundle.strangers` are dropped, so that nobody can fill the places of those who sign later, but
+    for those whose ids are in `keep`. Raises UsageError if it has as many as it can hold, and as `open` does.
+    """
     raw = bundle.read(MANIFEST)
-    signature = add_signature(bundle.read(SIGNATURE), key, raw)
+    known = select_signatures(bundle.read(SIGNATURE), [*(signer.id for signer in bundle.signers), *keep])
+    signature = add_signature(known, key, raw)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "bundle"
         bundle.extract(folder)

@@ -6,11 +6,14 @@ import os
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgekit import places
 from edgekit.atomic import create, readable
+from edgekit.bundle import encrypted
+from edgekit.bundle.key_uri import is_uri, key_at
+from edgekit.bundle.passphrase import Passphrase, from_file
 from edgekit.bundle.signing import PublicKey, SigningKey
 from edgekit.errors import UnknownName, UsageError, suggest
 
@@ -23,41 +26,71 @@ _MAX_PEM_BYTES = 1 << 16
 class KeyStore:
     """`NAME.key` and `NAME.pub` under `root`, other people's under `trusted/`, an empty file for each id in `revoked/`.
 
-    Safe when several processes use it.
+    Of a key in an agent or a token, `NAME.uri` says where, in place of `NAME.key`. Safe when several processes use it.
     """
 
     root: Path
+    passphrase: Passphrase = field(default=from_file, repr=False)
+    """Called for the passphrase of an encrypted key, or the PIN of a token."""
 
     @classmethod
-    def of_user(cls) -> KeyStore:
+    def of_user(cls, passphrase: Passphrase = from_file) -> KeyStore:
         """The user's own, in their config folder or where EDGEKIT_CONFIG says."""
-        return cls(places.config() / "keys")
+        return cls(places.config() / "keys", passphrase)
 
-    def new(self, name: str) -> SigningKey:
-        """A new pair, on disk. Raises UsageError if the name is taken or cannot be one; StorageError."""
-        if not self._make(name):
-            raise UsageError(f"there is a key '{name}' already", hint="edgekit keys new ANOTHER-NAME")
-        return self.get(name)
+    def new(self, name: str, passphrase: bytes | None = None) -> SigningKey:
+        """A new pair, on disk, encrypted by a passphrase if one is given.
+
+        Raises UsageError if the name is taken or cannot be one; StorageError.
+        """
+        key = SigningKey.generate()
+        if not self._keep(name, key.to_pem(passphrase)):
+            raise _taken(name)
+        self._publish(name, key.public)
+        return key
+
+    def add(self, name: str, uri: str) -> SigningKey:
+        """Call a key that lies in an agent or a token by a name. Raises as `new` does, and as `key_at`."""
+        if self._secret(name).exists() or self._public(name).exists():
+            raise _taken(name)
+        key = self._unrevoked(uri, key_at(uri, self.passphrase))
+        if not create(self._uri(name), uri.encode(), 0o600):
+            raise _taken(name)
+        self._publish(name, key.public)
+        return key
 
     def get(self, name: str) -> SigningKey:
-        """The user's key of that name.
+        """The user's key of that name, or the one that a URI names: its public half is kept among the trusted ones.
 
-        Raises UnknownName (with the nearest), and UsageError if others can read its file, it holds something else, or
-        it was revoked.
+        Raises UnknownName (with the nearest), UsageError if others can read its file, it holds something else, or it
+        was revoked, and what `key_at` and `passphrase` do.
         """
-        path = self._secret(name)
-        if not path.is_file():
+        if is_uri(name):
+            key = self._unrevoked(name, key_at(name, self.passphrase))
+            self._trust(key.public)
+            return key
+        path, uri = self._secret(name), self._uri(name)
+        if path.is_file():
+            key = SigningKey.from_pem(_read_secret(path), f"'{path}'", self.passphrase)
+        elif uri.is_file():
+            known = _read_public(self._public(name)) if self._public(name).exists() else None
+            key = key_at(_read_secret(uri).decode("utf-8", "replace").strip(), self.passphrase, known)
+        else:
             hint = suggest(name, self._names(), f"edgekit keys new {name}")
             raise UnknownName(f"no key is named '{name}'", hint=hint)
-        key = SigningKey.from_pem(_read_secret(path), f"'{path}'")
         self._publish(name, key.public)
-        if key.id in self.revoked():
-            raise UsageError(f"the key '{name}' ({key.id}) was revoked", hint="edgekit keys new ANOTHER-NAME")
-        return key
+        return self._unrevoked(name, key)
+
+    def location(self, name: str) -> str:
+        """Where the private half of the user's key lies: `file`, `encrypted file`, or a URI. Raises StorageError."""
+        path = self._secret(name)
+        if not path.is_file():
+            return _read_secret(self._uri(name)).decode("utf-8", "replace").strip()
+        return "encrypted file" if encrypted.MARK in _read_secret(path) else "file"
 
     def default(self) -> tuple[SigningKey, bool]:
         """The key named "default", and whether it was made just now because there was none."""
-        made = not self._secret(DEFAULT).is_file() and self._make(DEFAULT)
+        made = not self._secret(DEFAULT).is_file() and self._keep(DEFAULT, SigningKey.generate().to_pem())
         return self.get(DEFAULT), made
 
     def list(self) -> Mapping[str, PublicKey]:
@@ -66,14 +99,18 @@ class KeyStore:
 
     def public(self, name: str) -> PublicKey:
         """The public half of the user's key of that name, or the key in a file `NAME.pub`. Raises what `get` does."""
-        if name.endswith(".pub"):
+        if name.endswith(".pub") and not is_uri(name):
             return _read_public(Path(name))
-        return self.get(name).public
+        if is_uri(name) or not self._public(name).exists():
+            return self.get(name).public
+        half = _read_public(self._public(name))
+        self._check_revoked(name, half)
+        return half
 
     def trust(self, path: Path) -> PublicKey:
         """Copy a public key into the store, so that what it signed can be opened. Raises UsageError if it is none."""
         key = _read_public(path)
-        create(self.root / "trusted" / f"{key.id.replace(':', '-')}.pub", key.to_pem(), 0o644)
+        self._trust(key)
         return key
 
     def trusted(self) -> tuple[PublicKey, ...]:
@@ -104,13 +141,26 @@ class KeyStore:
         paths = [*self.root.glob("[!.]*.pub"), *(self.root / "trusted").glob("[!.]*.pub")]
         return tuple(dict.fromkeys(map(_read_public, sorted(paths))))
 
-    def _make(self, name: str) -> bool:
-        """Make a pair, or return False if there is one."""
+    def _trust(self, key: PublicKey) -> None:
+        create(self.root / "trusted" / f"{key.id.replace(':', '-')}.pub", key.to_pem(), 0o644)
+
+    def _check_revoked(self, name: str, key: PublicKey) -> None:
+        if key.id in self.revoked():
+            raise UsageError(f"the key '{name}' ({key.id}) was revoked", hint="edgekit keys new ANOTHER-NAME")
+
+    def _unrevoked(self, name: str, key: SigningKey) -> SigningKey:
+        self._check_revoked(name, key.public)
+        return key
+
+    def _keep(self, name: str, pem: bytes) -> bool:
+        """Write the private half of a new pair, or return False if there is one."""
         secret, public = self._secret(name), self._public(name)
+        if self._uri(name).exists():
+            return False
         # the secret half is always the first to appear
         if public.exists() and not secret.exists():
             raise UsageError(f"'{public}' has lost its private key", hint=f"mv '{public}' '{self.root / 'trusted'}/'")
-        return create(secret, SigningKey.generate().to_pem(), 0o600)
+        return create(secret, pem, 0o600)
 
     def _publish(self, name: str, key: PublicKey) -> None:
         """See that the public half stands beside the secret one, also where a process died between the two."""
@@ -125,7 +175,8 @@ class KeyStore:
         return _read_public(path) if path.exists() else self.get(name).public
 
     def _names(self) -> tuple[str, ...]:
-        return tuple(sorted(path.stem for path in self.root.glob("*.key") if _NAME.fullmatch(path.stem)))
+        paths = (*self.root.glob("*.key"), *self.root.glob("*.uri"))
+        return tuple(sorted({path.stem for path in paths if _NAME.fullmatch(path.stem)}))
 
     def _secret(self, name: str) -> Path:
         if not _NAME.fullmatch(name):
@@ -136,6 +187,13 @@ class KeyStore:
 
     def _public(self, name: str) -> Path:
         return self._secret(name).with_suffix(".pub")
+
+    def _uri(self, name: str) -> Path:
+        return self._secret(name).with_suffix(".uri")
+
+
+def _taken(name: str) -> UsageError:
+    return UsageError(f"there is a key '{name}' already", hint="edgekit keys new ANOTHER-NAME")
 
 
 def _read_secret(path: Path) -> bytes:

@@ -7,14 +7,23 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from edgekit.errors import BundleError
 from edgekit.ir.artifact import Artifact, Format, Operator
 from edgekit.ir.program import PassRecord
 from edgekit.ir.signature import Signature
+from edgekit.specs.release import Moment, check_floor
 from edgekit.specs.spec import Spec
 from edgekit.specs.target import Precision
 
@@ -121,6 +130,8 @@ class Description(Record):
     """Of the model, as its maker counts: a device refuses what is below its floor."""
     floor: Count = 0
     """Once this bundle is committed, the device takes no version below."""
+    expires: Moment | None = None
+    """Until when it may be installed. What is installed is served on; not in the manifest if there is no such time."""
     target: Text
     family: Text
     arch: Text
@@ -142,6 +153,19 @@ class Description(Record):
     history: tuple[Step, ...]
     data: tuple[Data, ...]
     versions: Mapping[str, str]
+
+    @model_validator(mode="after")
+    def _admits_itself(self) -> Description:
+        check_floor(self.version, self.floor)
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_unsaid(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """`expires` came later: a bundle that has none keeps the bytes that it had before."""
+        values: dict[str, Any] = written(self)
+        if self.expires is None:
+            del values["expires"]
+        return values
 
 
 class Manifest(Description):
@@ -189,9 +213,9 @@ class Manifest(Description):
         try:
             manifest = cls.model_validate_json(raw)
         except ValidationError as error:
-            raise BundleError(
-                f"'{MANIFEST}': {_first(error)}", hint="was it packed by a newer edgekit? update this one"
-            ) from error
+            ours = error.errors(include_url=False, include_input=False)[0]["type"] == "value_error"
+            hint = "build it again: edgekit build" if ours else "was it packed by a newer edgekit? update this one"
+            raise BundleError(f"'{MANIFEST}': {_first(error)}", hint=hint) from error
         if manifest.to_bytes() != raw:
             raise BundleError(f"'{MANIFEST}' is not in canonical form", hint="pack it with edgekit build")
         return manifest

@@ -14,7 +14,7 @@ from edgekit.atomic import write
 from edgekit.bundle.keys import KeyStore
 from edgekit.bundle.signing import SigningKey
 from edgekit.cache import Cache
-from edgekit.cli import options
+from edgekit.cli import options, passphrase
 from edgekit.cli.output import note, print_json, print_table, progress
 from edgekit.errors import OptionError
 from edgekit.pipeline.ahead import compile_in_process
@@ -180,12 +180,11 @@ def _compile_ahead(wanted: Sequence[Order], cache: Cache, jobs: int) -> None:
 
 
 def _signer(name: str) -> SigningKey:
-    store = KeyStore.of_user()
-    if name != "default":
-        return store.get(name)
-    key, made = store.default()
+    store = KeyStore.of_user(passphrase.ask)
+    key, made = store.default() if name == "default" else (store.get(name), False)
     if made:
         note(f"made your signing key 'default' ({key.id}): `edgekit keys list`")
+    key.check()
     return key
 
 

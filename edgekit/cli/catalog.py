@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import inspect
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from edgekit.bundle import agent
 from edgekit.bundle.archive import Bundle, sign
+from edgekit.bundle.key_uri import SCHEMES, is_uri
 from edgekit.bundle.keys import KeyStore
-from edgekit.cli import options
+from edgekit.bundle.signing import PublicKey
+from edgekit.cli import options, passphrase
 from edgekit.cli.output import note, print_json, print_table
-from edgekit.errors import UnknownName, all_errors, suggest
+from edgekit.errors import KeyUnreachable, OptionError, UnknownName, UntrustedKey, all_errors, suggest
 from edgekit.specs.catalog import Catalog
 
 Family = Annotated[str | None, typer.Option("--family", metavar="F", help="Only of this family.")]
@@ -70,37 +75,87 @@ def show_profile(profile: str) -> None:
 
 
 @keys.command("new")
-def new_key(name: Annotated[str, typer.Argument(help="What to call it.")] = "default") -> None:
+def new_key(
+    name: Annotated[str, typer.Argument(help="What to call it.")] = "default",
+    encrypt: Annotated[bool, typer.Option("--encrypt", help="Lock it by a passphrase, asked for as it signs.")] = False,
+) -> None:
     """Make a key pair. The private half never leaves your config folder; hand out the public one."""
     store = KeyStore.of_user()
-    key = store.new(name)
+    key = store.new(name, passphrase.ask_new(name) if encrypt else None)
     typer.echo(f"{name} {key.id} {store.root / name}.pub")
+
+
+@keys.command("add")
+def add_key(
+    name: Annotated[str, typer.Argument(help="What to call it.")],
+    uri: Annotated[str, typer.Argument(metavar="URI", help="agent:COMMENT, or pkcs11:token=…;object=….")],
+) -> None:
+    """Give a name to a key that lies in your SSH agent or in a token. Its private half stays there."""
+    if not is_uri(uri):
+        raise OptionError(f"'{uri}' is no URI of a key", hint=f"one that begins with {' or '.join(SCHEMES)}")
+    store = KeyStore.of_user(passphrase.ask)
+    typer.echo(f"{name} {store.add(name, uri).id} {store.root / name}.pub")
 
 
 @keys.command("list")
 def list_keys() -> None:
-    """List your own keys and those you trust."""
+    """List your own keys, where the private half of each lies, those in your SSH agent, and those you trust."""
     store = KeyStore.of_user()
     own, revoked = store.list(), store.revoked()
-    rows = [(name, key.id, "revoked" if key.id in revoked else "own") for name, key in own.items()]
-    rows += [("", key.id, "trusted") for key in store.trusted() if key not in own.values()]
-    rows += [("", one, "revoked") for one in sorted(revoked - {key.id for key in own.values()})]
+    held = {key.public: f"{agent.SCHEME}{key.comment}" for key in _agent_keys()}
+    rows = [
+        (name, key.id, "revoked" if key.id in revoked else "own", store.location(name)) for name, key in own.items()
+    ]
+    others = [key for key in store.trusted() if key not in own.values()]
+    rows += [("", key.id, "trusted", held.get(key, "")) for key in others]
+    rows += [("", one, "revoked", "") for one in sorted(revoked - {key.id for key in own.values()})]
+    rows += [("", key.id, "not used yet", uri) for key, uri in held.items() if key.id not in {row[1] for row in rows}]
     if not rows:
         note("no keys yet: `edgekit keys new`, or the first build makes 'default'")
         return
-    print_table(("name", "key", ""), rows)
+    print_table(("name", "key", "", "lies in"), rows)
+
+
+def _agent_keys() -> tuple[agent.AgentKey, ...]:
+    """None if there is no agent; one that does not answer is told."""
+    if not os.environ.get("SSH_AUTH_SOCK"):
+        return ()
+    try:
+        return agent.agent_keys(limit_s=2)
+    except KeyUnreachable as error:
+        note(str(error))
+        return ()
 
 
 @keys.command("sign")
 def sign_bundle(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A .edgekit file.")],
-    key: Annotated[str, typer.Option("--key", metavar="NAME", help="Which of your keys signs.")] = "default",
+    key: options.Key = "default",
+    keep: Annotated[
+        list[str] | None, typer.Option("--keep", metavar="ID", help="Keep this signature, though its key is not yours.")
+    ] = None,
 ) -> None:
-    """Add a signature to a bundle, beside those that it has."""
-    store = KeyStore.of_user()
-    trusted = store.trusted()
-    signed = sign(Bundle.open(bundle, trusted), store.get(key), trusted)
+    """Add a signature to a bundle, beside those by keys that you trust; those by others are dropped, and named."""
+    store = KeyStore.of_user(passphrase.ask)
+    trusted, kept = store.trusted(), keep or ()
+    signer = store.get(key)
+    opened = _opened(bundle, signer.public, trusted)
+    dropped = [one for one in opened.strangers if one not in (*kept, signer.id)]
+    unknown = [one for one in kept if one not in (*opened.strangers, *(known.id for known in opened.signers))]
+    if unknown:
+        raise OptionError(f"--keep: '{bundle}' is not signed by {unknown[0]}", hint=f"edgekit inspect {bundle}")
+    signed = sign(opened, signer, trusted, kept)
+    for one in dropped:
+        note(f"dropped a signature by {one}, which is not among your keys; in a fresh copy, --keep {one} keeps it")
     typer.echo(f"{bundle} is signed by {', '.join(one.id for one in signed.signers)}")
+
+
+def _opened(path: Path, signer: PublicKey, trusted: Sequence[PublicKey]) -> Bundle:
+    """The bundle as the others signed it: what somebody wrote there in the signer's name is about to be replaced."""
+    try:
+        return Bundle.open(path, [key for key in trusted if key != signer])
+    except UntrustedKey:
+        return Bundle.open(path, trusted)
 
 
 @keys.command("trust")

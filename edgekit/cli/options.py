@@ -27,7 +27,7 @@ Set = Annotated[
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where bundle and report go.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="How many targets are built at once.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Reuse nothing, keep nothing.")]
-Key = Annotated[str, typer.Option("--key", metavar="NAME", help="Which of your keys signs.")]
+Key = Annotated[str, typer.Option("--key", metavar="NAME|URI", help="What signs: a key's name, agent:… or pkcs11:….")]
 Samples = Annotated[
     int | None,
     typer.Option("--samples", min=1, metavar="N", help="How many evaluation samples, of every class its share."),

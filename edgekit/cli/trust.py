@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from edgekit.bundle.keys import KeyStore
-from edgekit.cli import options
+from edgekit.cli import options, passphrase
 from edgekit.cli.output import note, print_json, print_table, progress
 from edgekit.cli.slots import refused_remarks
 from edgekit.devices.answers import Trusted
@@ -48,7 +48,7 @@ def trust_command(
         return
     if fingerprint or replace:
         raise OptionError("host keys and signing keys are two steps", hint=f"edgekit device trust {device}, first")
-    store = KeyStore.of_user()
+    store = KeyStore.of_user(passphrase.ask)
     pinned = [store.public(name) for name in key or ()]
     with progress(f"trust {device}"), connect(device) as way:
         trusted = trust(way, pinned, revoke or (), threshold, target, floor, lower_floor)

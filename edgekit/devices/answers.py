@@ -8,6 +8,7 @@ from typing import Any, Literal
 from edgekit.ir.artifact import Format
 from edgekit.ir.measurement import Around, Conditions, Watched
 from edgekit.ir.signature import Signature
+from edgekit.specs.release import Moment
 from edgekit.specs.spec import Spec
 
 SlotState = Literal["empty", "staged", "trial", "committed", "failed"]
@@ -134,6 +135,8 @@ class Moved(Spec):
     changed: bool
     pinned: tuple[str, ...] = ()
     """Ids of the keys that the device believes from now on, because they came first."""
+    clock: Moment | None = None
+    """Time of the device's clock, where that cannot be right and was to tell whether the bundle has expired."""
 
 
 class Repaired(Spec):
@@ -203,7 +206,8 @@ class Flashed(Begun):
     """What one process on the device made of a bundle; the rest says nothing while something is missing."""
 
     pinned: tuple[str, ...] = ()
-    """As `Moved`'s."""
+    """As `Moved`'s, and the next."""
+    clock: Moment | None = None
     engine: Engine | None = None
     selftest: SelfTest | None = None
     """None where there was no need, or `failure` says why it could not be made."""

@@ -20,6 +20,7 @@ from edgekit.devices.send import SELFTEST_S, Delivery
 from edgekit.devices.survey import survey
 from edgekit.devices.transport import Transport
 from edgekit.errors import DeviceError, SelfTestFailed
+from edgekit.specs.release import check_expiry
 
 if TYPE_CHECKING:
     from edgekit.bundle.archive import Bundle
@@ -43,6 +44,8 @@ class Installation:
     """False if it was there already, and as it was to be."""
     pinned: tuple[str, ...] = ()
     """Ids of its signers, if the device trusted nobody before: from now on it trusts them."""
+    clock: str | None = None
+    """Time of the device's clock, which could not tell whether the bundle has expired: it cannot be right."""
     note: str | None = None
     """That the model does not run on what it was built for, and why."""
 
@@ -51,7 +54,8 @@ class Installation:
         """What a person must be told of it, in sentences."""
         signers = " ".join(self.pinned)
         trusts = f"it trusted nobody yet: from now on it takes what {signers} signed, alone"
-        return tuple(filter(None, (trusts if signers else None, self.note)))
+        wrong = f"its clock, at {self.clock}, cannot be right: only this machine told that the bundle has not expired"
+        return tuple(filter(None, (trusts if signers else None, wrong if self.clock else None, self.note)))
 
     @property
     def transport(self) -> Transport:
@@ -72,9 +76,9 @@ def flash(
     """Put the bundle on the device as a trial, once it has tested itself there, or `serve` it from then on.
 
     Until then what is served stays as it is. Only files that are not there already are sent, and no runtime that
-    `equip` finds there. Raises what `equip` does; Incompatible or TooSmall before anything is sent; SignatureError,
-    UntrustedKey, Incompatible or VersionTooOld if the device refuses it; DeviceBusy, StorageError, Unreachable,
-    CommandFailed, or SelfTestFailed: it is dropped then.
+    `equip` finds there. Raises what `equip` does; Incompatible or TooSmall before anything is sent; Expired;
+    SignatureError, UntrustedKey, Incompatible or VersionTooOld if the device refuses it; DeviceBusy, StorageError,
+    Unreachable, CommandFailed, or SelfTestFailed: it is dropped then.
     """
     manifest = bundle.manifest
     there = survey(device)
@@ -82,6 +86,8 @@ def flash(
     needs, accelerated = content_bytes(manifest), has_plan(manifest)
     interpreter = equip(device, manifest.format, manifest.versions, runtime, needs, accelerated)
     runner = placed_runner(device, interpreter)
+    if not there.has(bundle.read(MANIFEST)):
+        check_expiry(manifest.expires)
     with lease(runner, bundle.digest) as token:
         flashed = Delivery(bundle, runner, token, deadline_s, serve).send(there)
     _check_self_test(device.url, flashed)
@@ -92,6 +98,7 @@ def flash(
         committed=flashed.state == "committed",
         changed=flashed.changed,
         pinned=flashed.pinned,
+        clock=flashed.clock,
         note=note(flashed.engine, flashed.selftest),
     )
 

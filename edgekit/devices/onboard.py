@@ -24,6 +24,7 @@ from edgekit.errors import (
     CommandFailed,
     DeviceBusy,
     EdgekitError,
+    Expired,
     Incompatible,
     SignatureError,
     SlotDamaged,
@@ -176,6 +177,8 @@ def refusal(
             return Incompatible(message, hint="build for a target of that kind: edgekit targets")
         case "version":
             return VersionTooOld(message, hint="build it anew with a higher 'version' in edgekit.toml")
+        case "expired":
+            return Expired(message, hint="build it anew with a later 'expires' in edgekit.toml, or without")
         case "storage":
             return StorageError(message, hint="make room on the device, then try again")
         case "runtime":

@@ -14,6 +14,7 @@ QUICK_S = 60.0
 ALIASES = {"arm64": "aarch64", "amd64": "x86_64"}
 MANIFEST_BYTES = 1 << 20
 """Of a longer manifest nothing is known: its files are sent again."""
+_ONE_LINE = {ord("\r"): None, ord("\n"): None}
 # One line: a shell on the device may have to quote it.
 SCRIPT = (
     'printf "machine %s\\n" "$(uname -m)"; '
@@ -34,6 +35,12 @@ class Survey:
     """Of memory."""
     listed: frozenset[tuple[str, str]] = frozenset()
     """Path and SHA-256 of the files that its slots are said to have."""
+    manifests: frozenset[str] = frozenset()
+    """Of its slots, in one line each."""
+
+    def has(self, manifest: bytes) -> bool:
+        """Tell whether a slot is said to have that manifest."""
+        return manifest.decode().translate(_ONE_LINE) in self.manifests
 
 
 def survey(device: Transport) -> Survey:
@@ -49,6 +56,7 @@ def survey(device: Transport) -> Survey:
         ALIASES.get(machine, machine),
         int(memory[1]) * 1024 if memory else None,
         frozenset(pair for slot in slots for pair in _listed(slot)),
+        frozenset(slots),
     )
 
 

@@ -36,6 +36,7 @@ from edgekit.pipeline.verdict import Evidence, decide
 from edgekit.report.baseline import Earlier
 from edgekit.report.record import Report
 from edgekit.specs.catalog import Catalog
+from edgekit.specs.release import check_expiry
 
 EMULATED = "emulated"
 """The device that is the target's own emulated one, fresh for the run."""
@@ -76,6 +77,7 @@ def run(order: Order, line: Line, out: Path, key: SigningKey, trial: Trial, samp
     A passed comparison commits what was flashed; any other verdict, and any error, takes it back. What was served
     before the run, be it the same bundle, is served still.
     """
+    check_expiry(order.project.expires)
     earlier = _earlier(order, trial)
     check_runtime(trial.runtime, order.backend.format)
     # Connected from the start: no device, or none there, is told before minutes of compiling.

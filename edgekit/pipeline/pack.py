@@ -54,6 +54,7 @@ def describe(compilation: Compilation, compiled: Compiled) -> Description:
         name=project.name,
         version=project.version,
         floor=project.floor,
+        expires=project.expires,
         target=target.id,
         family=target.family,
         arch=target.cpu.arch,

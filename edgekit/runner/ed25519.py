@@ -33,6 +33,12 @@ def verifies(public: bytes, signature: bytes, message: bytes) -> bool:
     return _encoded(_combined(s, BASE, k, (P - x, y, z, P - t))) == signature[:32]
 
 
+def is_key(encoded: bytes) -> bool:
+    """Whether 32 bytes can be a public key: the one encoding of a point, and none of small order."""
+    key = point(encoded)
+    return key is not None and not has_small_order(key)
+
+
 def point(encoded: bytes) -> Point | None:
     """The point that 32 bytes encode (section 5.1.3); None if they encode none, or not as `_encoded` does."""
     if len(encoded) != 32:

@@ -14,6 +14,7 @@ from pathlib import Path
 from . import lease
 from .durable import remove, sync, sync_one
 from .errors import RunnerError
+from .expiry import check_expiry
 from .slots import PROBE, answer, is_whole
 from .staging import check_digest, clear, staging_of
 from .state import State, changed, current_of, held, other, recorded, write
@@ -33,11 +34,12 @@ def prepare(
     """Verify the manifest and signature in `ROOT/staging/DIGEST`, and copy there what the slots have already.
 
     Answers which files are missing still, and their bytes. Raises RunnerError, with the staging removed, as `allowed`,
-    `check_runtime` and `check_room` do.
+    `check_expiry`, `check_runtime` and `check_room` do.
     """
     staging = staging_of(root, digest)
-    with held(root), lease.under(root, token), _removed_on_error(staging):
+    with held(root) as state, lease.under(root, token), _removed_on_error(staging):
         listing = allowed(staging, digest, Trust.of(root), offered, stand_in)
+        check_expiry(listing.expires, state["history"])
         if not stand_in:
             check_runtime(listing)
         missing = copy_known(staging, listing, [root / name for name in NAMES])
@@ -72,8 +74,9 @@ def stage(
     """Verify the bundle in `staging` anew, and move it into the slot that is not served.
 
     What is in a slot already, whole and not failed, is not moved again; what is served stays as it is. On first use
-    its signers are pinned: `pinned` names them. Raises RunnerError as `allowed` does, and data if a file is missing,
-    damaged or not in the manifest.
+    its signers are pinned: `pinned` names them. `clock` is what a clock shows that cannot be right and was to tell
+    whether the bundle has expired. Raises RunnerError as `allowed` and `check_expiry` do, and data if a file is
+    missing, damaged or not in the manifest.
     """
     check_digest(digest)
     with held(root) as state, lease.under(root, token), _removed_on_error(staging):
@@ -92,6 +95,7 @@ def stage(
         listing = allowed(root / slot if there else staging, digest, trust, offered, stand_in)
         if there and state["slots"][slot]["state"] in ("staged", "trial"):
             return answer(root, slot, state, changed=False)
+        clock = check_expiry(listing.expires, state["history"])
         if not there:
             _check_files(staging)
         pinned = _pin(root, trust, listing)
@@ -101,7 +105,7 @@ def stage(
         state = recorded(changed(state, slot, **_entry(digest, listing)), slot, "staged")
         write(root, state)
         sweep(root)
-        return {**answer(root, slot, state, changed=True), "pinned": pinned}
+        return {**answer(root, slot, state, changed=True), "pinned": pinned, "clock": clock}
 
 
 def holds(

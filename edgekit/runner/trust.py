@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .durable import read_json, write_json
-from .ed25519 import has_small_order, point
+from .ed25519 import is_key
 from .errors import RunnerError
 from .whole import NAMES
 
@@ -69,8 +69,7 @@ class Trust:
         """With these keys too. Raises RunnerError: usage for what is no key, trust for one that was revoked."""
         added = tuple(keys)
         for key in added:
-            found = point(key)
-            if found is None or has_small_order(found):
+            if not is_key(key):
                 raise RunnerError("usage", f"'{key.hex()}' is no public key")
             if key_id(key) in self.revoked:
                 raise RunnerError("trust", f"{key_id(key)} was revoked here")

@@ -17,6 +17,7 @@ from typing import Any
 
 from . import ed25519
 from .errors import RunnerError
+from .expiry import moment
 from .trust import Trust, key_id
 from .whole import MANIFEST, SIGNATURE, is_plain
 
@@ -41,6 +42,8 @@ class Listing:
     """Versions that it was verified with, by distribution."""
     version: int
     floor: int
+    expires: str | None
+    """Until when it may be installed, UTC."""
     signers: tuple[bytes, ...]
     """Public keys, sorted by id."""
 
@@ -132,9 +135,12 @@ def _parsed(raw: bytes, signers: tuple[bytes, ...]) -> Listing:
         target, family, arch, format = (str(written[name]) for name in ("target", "family", "arch", "format"))
         runtimes = {str(name): str(version) for name, version in written["versions"].items()}
         version, floor = (_count(written[name]) for name in ("version", "floor"))
+        if floor > version:
+            raise ValueError(f"its floor {floor} is above its own version {version}")
+        expires = moment(written.get("expires"))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RunnerError("data", f"the manifest makes no sense: {type(error).__name__}: {error}") from error
-    return Listing(files, target, family, arch, format, runtimes, version, floor, signers)
+    return Listing(files, target, family, arch, format, runtimes, version, floor, expires, signers)
 
 
 def _path(path: str) -> str:

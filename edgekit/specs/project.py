@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from edgekit.errors import SpecError
 from edgekit.specs.factory import Factory
 from edgekit.specs.reference import Reference
+from edgekit.specs.release import Moment, check_floor
 from edgekit.specs.spec import Real, Spec, Whole, parse, read_toml
 
 FILE = "edgekit.toml"
@@ -141,6 +142,13 @@ class Project(Spec):
     """Of the model: devices refuse to go below their floor."""
     floor: int = Field(default=0, ge=0)
     """The oldest version that a device may run once this one is committed."""
+    expires: Moment | None = None
+    """Until when devices may install it, UTC; without it, for ever. A date counts to its end."""
+
+    @model_validator(mode="after")
+    def _admits_itself(self) -> Project:
+        check_floor(self.version, self.floor)
+        return self
 
     @property
     def baseline(self) -> Path | None:

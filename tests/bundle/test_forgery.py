@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgekit.bundle.archive import Bundle, pack
+from edgekit.bundle.archive import Bundle, pack, sign
 from edgekit.bundle.manifest import Description
-from edgekit.bundle.signing import SigningKey, write_signature
+from edgekit.bundle.signing import PublicKey, SigningKey, add_signature, write_signature
 from edgekit.errors import BundleError, SignatureError, UntrustedKey
 from tests.bundle.conftest import Forge, Refused, Sealed, accepted
 
@@ -151,3 +152,82 @@ def test_changing_one_value_of_the_description_changes_the_digest(
 ) -> None:
     renamed = pack(description.model_copy(update={"name": "tinz"}), files, key, tmp_path / "tiny.edgekit")
     assert renamed.digest != Bundle.open(packed, [key.public]).digest
+
+
+def test_a_forgery_under_a_key_of_small_order_is_not_opened(
+    forge: Forge, contents: dict[str, bytes], tmp_path: Path
+) -> None:
+    """Found by trying: such a key verifies R = the neutral point, S = 0, whatever the manifest says."""
+    neutral = PublicKey((1).to_bytes(32, "little"))
+    line = b"%s %s\n" % (neutral.id.encode(), base64.b64encode(neutral.raw + bytes(32)))
+    path = tmp_path / "tiny.edgekit"
+    path.write_bytes(forge({**contents, "manifest.sig": line}))
+    with pytest.raises(SignatureError, match=f"not what {neutral.id} signed"):
+        Bundle.open(path, [neutral])
+
+
+def test_a_release_that_locks_itself_out_is_neither_packed_nor_opened(
+    refused: Refused,
+    sealed: Sealed,
+    files: dict[str, bytes],
+    description: Description,
+    manifest_values: dict[str, Any],
+    key: SigningKey,
+    tmp_path: Path,
+) -> None:
+    said = {"version": 1, "floor": 2}
+    with pytest.raises(BundleError, match="its floor 2 is above its own version 1"):
+        pack(description.model_copy(update=said), files, key, tmp_path / "tiny.edgekit")
+    error = refused(sealed(_canonical(manifest_values | said), files))
+    assert "its floor 2 is above its own version 1" in str(error)
+    assert "newer" not in (error.hint or "")
+    assert accepted(sealed(_canonical(manifest_values | said | {"floor": 1}), files), tmp_path, [key.public])
+
+
+DIGEST = "3f70123b278bd24f963da54c35269408dd1a475fe20c82cfdae335016fa5ce39"
+"""Of the small bundle, as it was packed before there was `expires`."""
+
+
+@pytest.mark.parametrize("expires", [None, "", "2027-01-31", "2027-02-31T00:00:00Z", "2027-01-31T00:00:00+00:00", 7])
+def test_an_expiry_that_is_no_utc_time_is_refused_even_if_signed(
+    refused: Refused, sealed: Sealed, files: dict[str, bytes], manifest_values: dict[str, Any], expires: object
+) -> None:
+    refused(sealed(_canonical(manifest_values | {"expires": expires}), files))
+
+
+def test_an_expiry_is_signed_and_bundles_without_one_keep_their_bytes(
+    packed: Path, files: dict[str, bytes], description: Description, key: SigningKey, tmp_path: Path
+) -> None:
+    assert b"expires" not in Bundle.open(packed, [key.public]).read("manifest.json")
+    assert Bundle.open(packed, [key.public]).digest == DIGEST
+    until = description.model_copy(update={"expires": "2027-01-31T00:00:00Z"})
+    made = pack(until, files, key, tmp_path / "tiny.edgekit")
+    assert b'"expires":"2027-01-31T00:00:00Z"' in made.read("manifest.json")
+    assert Bundle.open(made.path, [key.public]).manifest.expires == "2027-01-31T00:00:00Z"
+
+
+def _canonical(values: dict[str, Any]) -> bytes:
+    return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+
+
+def test_strangers_lines_are_named_not_believed_and_lock_nobody_out(
+    forge: Forge, contents: dict[str, bytes], key: SigningKey, other_key: SigningKey, tmp_path: Path
+) -> None:
+    """Anybody can add a line under an id of his own: its key is not known, so that it cannot be checked."""
+    strangers = [SigningKey.generate() for _ in range(7)]
+    path, raw = tmp_path / "tiny.edgekit", contents["manifest.json"]
+    written = contents["manifest.sig"]
+    for stranger in strangers:
+        written = add_signature(written, stranger, raw)
+    path.write_bytes(forge({**contents, "manifest.sig": written}))
+    full = Bundle.open(path, [key.public])
+    assert full.signers == (key.public,)
+    assert full.strangers == tuple(sorted(stranger.id for stranger in strangers))
+    kept = strangers[3].id
+    signed = sign(full, other_key, [key.public], keep=[kept])
+    assert set(signed.signers) == {key.public, other_key.public}
+    assert signed.strangers == (kept,)
+    ninth = b"".join(sorted([*written.splitlines(keepends=True), write_signature(other_key, raw)]))
+    path.write_bytes(forge({**contents, "manifest.sig": ninth}))
+    with pytest.raises(BundleError):
+        Bundle.open(path, [key.public])

@@ -13,7 +13,7 @@ from threading import Barrier
 import pytest
 
 from edgekit.bundle.keys import KeyStore
-from edgekit.bundle.signing import SigningKey
+from edgekit.bundle.signing import PublicKey, SigningKey
 from edgekit.errors import StorageError, UnknownName, UsageError
 
 MAKE_DEFAULT = """
@@ -221,3 +221,16 @@ def test_the_users_store_is_where_the_environment_says(tmp_path: Path, monkeypat
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
     assert KeyStore.of_user().root.name == "keys"
     assert KeyStore.of_user().root.parent.name == "edgekit"
+
+
+def test_a_key_of_small_order_is_trusted_by_no_way(store: KeyStore, tmp_path: Path) -> None:
+    neutral = PublicKey((1).to_bytes(32, "little"))
+    path = tmp_path / "neutral.pub"
+    path.write_bytes(neutral.to_pem())
+    with pytest.raises(UsageError, match="no key that signs"):
+        store.trust(path)
+    assert store.trusted() == ()
+    (store.root / "trusted").mkdir(parents=True)
+    path.rename(store.root / "trusted" / "neutral.pub")
+    with pytest.raises(UsageError, match="no key that signs"):
+        store.trusted()

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgekit.bundle.signing import LENGTH, PublicKey, SigningKey, add_signature, check_signature, write_signature
-from edgekit.errors import SignatureError, UsageError
+from edgekit.bundle.signing import (
+    LENGTH,
+    PublicKey,
+    SigningKey,
+    add_signature,
+    check_signature,
+    select_signatures,
+    signer_ids,
+    write_signature,
+)
+from edgekit.errors import KeyLocked, KeyUnreachable, SignatureError, UsageError
+from edgekit.runner import ed25519
+from tests.runner.slot import KEY
+from tests.runner.test_ed25519 import SMALL
 
 PEM = serialization.Encoding.PEM
 PKCS8 = serialization.PrivateFormat.PKCS8
@@ -104,11 +118,52 @@ def test_the_secret_half_is_not_taken_for_the_public_one(key: SigningKey) -> Non
     assert caught.value.hint == "give the public one beside it, NAME.pub"
 
 
-def test_an_encrypted_key_is_refused() -> None:
-    secret = serialization.BestAvailableEncryption(b"password")
-    pem = Ed25519PrivateKey.generate().private_bytes(PEM, PKCS8, secret)
-    with pytest.raises(UsageError, match="encrypted with a password"):
-        SigningKey.from_pem(pem, "there")
+@pytest.mark.parametrize("passphrase", [b"x", "Käse und Brot".encode(), b"p" * 1024, b"\xff\x00"])
+def test_a_key_is_encrypted_by_its_passphrase(key: SigningKey, passphrase: bytes) -> None:
+    pem = key.to_pem(passphrase)
+    assert key.to_pem().splitlines()[1][-20:] not in pem
+    assert pem != key.to_pem(passphrase), "salted"
+    asked: list[str] = []
+    again = SigningKey.from_pem(pem, "'here'", lambda locked: asked.append(locked) or passphrase)  # type: ignore[func-returns-value]
+    assert asked == ["the key 'here'"]
+    assert again.sign(b"text") == key.sign(b"text")
+    with pytest.raises(KeyLocked, match="not the passphrase of the key 'here'"):
+        SigningKey.from_pem(pem, "'here'", lambda _: passphrase + b"x")
+
+
+def test_openssl_reads_an_encrypted_key_and_we_read_openssls(key: SigningKey, tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    ours.write_bytes(key.to_pem(b"pass"))
+    openssl = [
+        "openssl",
+        "pkcs8",
+        "-topk8",
+        "-passin",
+        "pass:pass",
+        "-passout",
+        "pass:word",
+        "-in",
+        ours,
+        "-out",
+        theirs,
+    ]
+    subprocess.run(openssl, check=True, capture_output=True, timeout=60)
+    assert SigningKey.from_pem(theirs.read_bytes(), "there", lambda _: b"word").public == key.public
+    rounds = subprocess.run(["openssl", "asn1parse", "-in", ours], check=True, capture_output=True, timeout=60).stdout
+    assert b"%X" % 600_000 in rounds
+
+
+def test_an_encrypted_key_stays_locked_without_its_passphrase(key: SigningKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EDGEKIT_PASSPHRASE_FILE", raising=False)
+    with pytest.raises(KeyLocked, match="the key there is locked, and nobody is here to ask"):
+        SigningKey.from_pem(key.to_pem(b"secret"), "there")
+
+
+def test_a_signature_that_is_not_the_keys_own_is_not_taken(key: SigningKey, other_key: SigningKey) -> None:
+    with pytest.raises(KeyUnreachable, match=f"should sign as {key.id} gave another signature"):
+        SigningKey(key.public, other_key).sign(b"text")
+    with pytest.raises(UsageError, match="cannot be copied"):
+        SigningKey(key.public, key).to_pem()
 
 
 def test_several_may_sign_in_one_order(key: SigningKey, other_key: SigningKey) -> None:
@@ -120,3 +175,35 @@ def test_several_may_sign_in_one_order(key: SigningKey, other_key: SigningKey) -
     for wrong in (second + first, first + first, both + b"\n", first * 9):
         with pytest.raises(SignatureError):
             check_signature(wrong, b"text", [key.public, other_key.public])
+
+
+@pytest.mark.parametrize("small", SMALL)
+def test_a_key_of_small_order_is_no_key_here_either(small: bytes) -> None:
+    """OpenSSL takes such a key, and with R = the neutral point and S = 0 it verifies what nobody signed."""
+    key = PublicKey(small)
+    assert not any(key.verifies(r + bytes(32), message) for r in SMALL for message in (b"", b"a", b"b", b"c"))
+    with pytest.raises(UsageError, match="there is no key that signs"):
+        PublicKey.from_pem(key.to_pem(), "there")
+
+
+@settings(max_examples=150)
+@given(
+    raw=st.sampled_from([KEY.public.raw, *SMALL]) | st.binary(min_size=32, max_size=32),
+    bit=st.none() | st.integers(0, 255),
+    signature=st.sampled_from([KEY.sign(b"text"), *(r + bytes(32) for r in SMALL)]),
+)
+def test_host_and_device_believe_the_same(raw: bytes, bit: int | None, signature: bytes) -> None:
+    changed = bytearray(raw)
+    if bit is not None:
+        changed[bit // 8] ^= 1 << bit % 8
+    believed = PublicKey(bytes(changed)).verifies(signature, b"text")
+    assert believed == ed25519.verifies(bytes(changed), signature, b"text")
+    assert believed == (bytes(changed) == KEY.public.raw and signature == KEY.sign(b"text"))
+
+
+def test_lines_are_kept_by_signer(key: SigningKey, other_key: SigningKey) -> None:
+    both = add_signature(write_signature(key, b"text"), other_key, b"text")
+    assert signer_ids(both) == tuple(sorted([key.id, other_key.id]))
+    assert select_signatures(both, [key.id, "ed25519:0000000000000000"]) == write_signature(key, b"text")
+    with pytest.raises(SignatureError):
+        select_signatures(both + b"x", [key.id])

@@ -82,7 +82,7 @@ def test_keys_are_made_listed_and_trusted(command: Command, tmp_path: Path, monk
     name, identity, public = command("keys", "new", "work").out.split()
     assert name == "work"
     assert identity.startswith("ed25519:")
-    assert [row.split() for row in command("keys", "list").out.splitlines()[1:]] == [["work", identity, "own"]]
+    assert [row.split() for row in command("keys", "list").out.splitlines()[1:]] == [["work", identity, "own", "file"]]
 
     monkeypatch.setenv("EDGEKIT_CONFIG", str(tmp_path / "theirs"))
     assert command("keys", "trust", public).out == f"trusted {identity}\n"

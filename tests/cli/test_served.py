@@ -107,12 +107,12 @@ def test_what_fails_its_self_test_is_no_way_back(
 
 
 def _commit_untested(bundle: Bundle, root: Path) -> None:
-    staging = root / "staging" / bundle.identity
+    staging = root / "staging" / bundle.digest
     staging.parent.mkdir(parents=True)
     bundle.extract(staging)
     offered = [key.raw for key in bundle.signers]
-    incoming.stage(root, staging, bundle.identity, offered=offered, stand_in=True)
-    slots.begin_trial(root, bundle.identity)
+    incoming.stage(root, staging, bundle.digest, offered=offered, stand_in=True)
+    slots.begin_trial(root, bundle.digest)
     slots.commit(root)
 
 

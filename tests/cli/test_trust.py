@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from edgekit.bundle.archive import Bundle, pack, sign
+from edgekit.bundle.keys import KeyStore
+from edgekit.bundle.signing import SigningKey
 from tests.conftest import Built, Command
 
 
@@ -60,3 +63,71 @@ def test_another_board_is_refused(command: Command, built: Built, device: str) -
 def test_host_keys_and_signing_keys_are_two_steps(command: Command, device: str) -> None:
     command("device", "trust", device, "--key", "default", "--replace").refused("EK104", 2)
     command("device", "trust", device, "--key", "nobody").refused("EK102", 2)
+
+
+def _repacked(built: Built, folder: Path, **changes: object) -> Path:
+    """The bundle with these changes to its manifest, signed by the same key."""
+    store = KeyStore.of_user()
+    opened = Bundle.open(built.bundle, store.trusted())
+    opened.extract(folder / "unpacked")
+    files = {file.path: folder / "unpacked" / file.path for file in opened.manifest.files}
+    description = opened.manifest.model_copy(update=changes)
+    return pack(description, files, store.default()[0], folder / "again.edgekit").path
+
+
+def test_what_has_expired_is_not_flashed_and_what_has_not_says_until_when(
+    command: Command, built: Built, device: str, tmp_path: Path
+) -> None:
+    over = _repacked(built, tmp_path / "over", expires="2026-11-01T00:00:00Z")
+    said = command("flash", over, "--device", device).refused("EK306", 3)
+    assert "it was to be installed until 2026-11-01T00:00:00Z" in said
+    until = _repacked(built, tmp_path / "until", expires="2999-12-31T23:59:59Z")
+    assert "2999-12-31T23:59:59Z" in command("inspect", until).out
+    assert command("flash", until, "--device", device).code == 0
+    assert command("inspect", built.bundle, "--json").document["manifest"].get("expires", "none") == "none"
+
+
+def test_a_run_that_could_only_end_expired_is_not_begun(command: Command, small: Path, device: str) -> None:
+    options = ("--project", small, "--target", "host", "--backend", "onnx", "--device", device)
+    command("run", *options, "--set", "project.expires=2026-10-31").refused("EK306", 3)
+    for wrong, said in (("expires=2026-10-31T12:00:00", "needs its zone"), ("floor=1", "above its own version 0")):
+        ended = command("run", *options, "--set", f"project.{wrong}")
+        assert ended.code == 2
+        assert said in ended.err
+
+
+def test_a_line_forged_in_the_name_of_a_signer_does_not_keep_him_out(
+    command: Command, built: Built, tmp_path: Path
+) -> None:
+    command("keys", "new", "late")
+    store, path = KeyStore.of_user(), tmp_path / "signed.edgekit"
+    path.write_bytes(built.bundle.read_bytes())
+    others = [key for key in store.trusted() if key != store.get("late").public]
+
+    class Impostor(SigningKey):
+        id = store.get("late").id
+
+    sign(Bundle.open(path, others), Impostor.generate(), others)
+    command("inspect", path).refused("EK302", 3)
+    assert command("keys", "sign", path, "--key", "late").code == 0
+    assert store.get("late").public in Bundle.open(path, store.trusted()).signers
+
+
+def test_strangers_lines_are_named_by_inspect_and_dropped_by_the_next_signer(
+    command: Command, built: Built, tmp_path: Path
+) -> None:
+    strangers = [SigningKey.generate() for _ in range(2)]
+    path = tmp_path / "signed.edgekit"
+    path.write_bytes(built.bundle.read_bytes())
+    trusted = KeyStore.of_user().trusted()
+    ids = [stranger.id for stranger in strangers]
+    for stranger in strangers:
+        sign(Bundle.open(path, trusted), stranger, trusted, keep=ids)
+    assert all(f"{one}: not among your keys, not checked" in command("inspect", path).out for one in ids)
+    command("keys", "new", "cosigner")
+    command("keys", "sign", path, "--key", "cosigner", "--keep", "ed25519:0000000000000000").refused("EK104", 2)
+    ended = command("keys", "sign", path, "--key", "cosigner", "--keep", ids[0])
+    assert ended.code == 0
+    assert f"dropped a signature by {ids[1]}" in ended.err
+    assert ids[0] not in ended.err
+    assert Bundle.open(path, trusted).strangers == tuple(sorted([ids[0], KeyStore.of_user().get("cosigner").id]))

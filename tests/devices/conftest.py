@@ -84,6 +84,7 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
             "family": "some",
             "versions": VERSIONS,
             "files": _files(folder),
+            "expires": changes.get("expires"),
         }
         return HandMade(folder, SimpleNamespace(**said))
 

@@ -16,7 +16,7 @@ from edgekit.devices.flash import commit, flash, rollback, serving, status, trus
 from edgekit.devices.local import Local
 from edgekit.devices.ssh import Ssh
 from edgekit.devices.transport import DeviceKind, Transport
-from edgekit.errors import EdgekitError, Incompatible, UntrustedKey, VersionTooOld
+from edgekit.errors import EdgekitError, Expired, Incompatible, UntrustedKey, VersionTooOld
 from tests.devices.conftest import HandMade, MakeBundle
 from tests.devices.sshd import PACKAGES, running
 from tests.devices.tools import fetched
@@ -104,7 +104,7 @@ def test_what_is_signed_and_wrong_is_refused_and_the_next_good_one_is_taken(boar
     both = make("signed by another one too")
     signature, manifest = both.folder / "manifest.sig", both.read("manifest.json")
     signature.write_bytes(add_signature(signature.read_bytes(), OTHER, manifest))
-    _serve(board, CoSigned(both.folder, both.manifest, both.digest))
+    _serve(board, CoSigned(both.folder, both.manifest))
     found = status(board)
     assert found.current is not None
     assert found.slots[found.current].digest == both.digest
@@ -126,3 +126,22 @@ def test_an_older_bundle_does_not_come_back_neither_replayed_nor_by_rollback(
     rollback(serving(board))
     found = status(board)
     assert found.slots[found.current or ""].version == 3
+
+
+def test_a_device_that_has_seen_a_later_time_than_its_clock_shows_says_so(
+    board: Transport, make: MakeBundle, tmp_path: Path
+) -> None:
+    """Its clock went back: what its history proves to be over is refused, and the rest is taken with a remark."""
+    _serve(board, make("served"))
+    state = tmp_path / "state.json"
+    board.pull(board.root / "state.json", state)
+    found = json.loads(state.read_text())
+    found["history"][-1]["when"] = "2999-01-01T00:00:00Z"
+    state.write_text(json.dumps(found))
+    board.push(state, board.root / "state.json")
+    _refused(board, make("over", expires="2998-12-31T23:59:59Z"), Expired)
+    installed = flash(make("not over", expires="2999-01-02T00:00:00Z"), board, "system")  # type: ignore[arg-type]
+    (remark,) = installed.remarks
+    assert installed.clock is not None
+    assert installed.clock < "2999"
+    assert f"its clock, at {installed.clock}, cannot be right" in remark

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from edgekit.bundle.signing import SigningKey, add_signature
+from edgekit.bundle.signing import SigningKey, add_signature, write_signature
 from edgekit.runner import boot, incoming, lease, slots
 from edgekit.runner.begin import begin
 from edgekit.runner.errors import RunnerError
@@ -181,3 +181,26 @@ def test_what_is_served_is_asked_for_without_a_lease_and_believed_anew(root: Pat
     Trust((OTHER.public.raw,), revoked=(KEY.id,)).write(root)
     with pytest.raises(RunnerError, match="does not trust"):
         begin(root, digest, "mine", "me@here", None, [KEY.public.raw], stand_in=True)
+
+
+def test_a_bundle_that_locks_itself_out_is_refused(root: Path) -> None:
+    """Once committed, its own floor would keep it from ever being installed again."""
+    _refused(root, "data", version=1, floor=2)
+    assert _stage(root, version=2, floor=2)["state"] == "staged"
+
+
+def test_strangers_lines_are_passed_over_up_to_eight(root: Path) -> None:
+    Trust((KEY.public.raw,)).write(root)
+    staging, digest = _bundle(root)
+    manifest, signature = (staging / "manifest.json").read_bytes(), staging / "manifest.sig"
+    written = signature.read_bytes()
+    for _ in range(7):
+        written = add_signature(written, SigningKey.generate(), manifest)
+    ninth = write_signature(SigningKey.generate(), manifest)
+    signature.write_bytes(b"".join(sorted([*written.splitlines(keepends=True), ninth])))
+    with pytest.raises(RunnerError, match="more than"):
+        incoming.stage(root, staging, digest, stand_in=True)
+    staging, digest = _bundle(root)
+    (staging / "manifest.sig").write_bytes(written)
+    assert incoming.stage(root, staging, digest, stand_in=True)["state"] == "staged"
+    assert slots.status(root)["slots"]["a"]["signers"] == [KEY.id]
