@@ -30,6 +30,13 @@ def print_error(error: EdgekitError) -> None:
         ERRORS.print(f"  [bold]hint:[/] {escape(error.hint)}")
 
 
+def restore_terminal() -> None:
+    """Show the cursor again, below what a process left that was killed as it showed its progress."""
+    ERRORS.show_cursor()
+    if ERRORS.is_terminal:
+        ERRORS.line()
+
+
 def note(text: str) -> None:
     """Something worth knowing that is no result."""
     ERRORS.print(escape(text))

@@ -15,7 +15,7 @@ from edgekit.atomic import stored
 from edgekit.bundle.archive import Bundle
 from edgekit.bundle.signing import SigningKey
 from edgekit.cache import digest_of, storage_errors, tool_versions
-from edgekit.errors import OutputBusy
+from edgekit.errors import EdgekitError, ForwardError, OutputBusy
 from edgekit.ir.measurement import Measurement
 from edgekit.measure import store
 from edgekit.measure.installed import outputs_in_parts, unpacked
@@ -27,6 +27,7 @@ from edgekit.pipeline.order import Order
 from edgekit.pipeline.pack import pack_bundle
 from edgekit.pipeline.verdict import Evidence, decide
 from edgekit.report.record import Report
+from edgekit.specs.factory import RAISED, in_a_line, place
 
 ENOUGH = 2000
 """How many evaluation samples a build decides its gates on, unless told otherwise; `run` takes them all."""
@@ -125,7 +126,16 @@ def eager_answers(compilation: Compilation, data: Data) -> Measurement:
         from edgekit.frontend.load import load
 
         project = compilation.order.project
-        store.save(Eager(lambda: load(project)).measure(data.samples, None), out / "measurement")
+        try:
+            measured = Eager(lambda: load(project)).measure(data.samples, None)
+        except EdgekitError:
+            raise
+        except RAISED as error:
+            raise ForwardError(
+                f"the model's forward failed on evaluation samples{place(error, project.root)}: {in_a_line(error)}",
+                hint="EDGEKIT_DEBUG=1 shows the whole of it",
+            ) from error
+        store.save(measured, out / "measurement")
 
     return store.load(compilation.line.entry("reference", key, make) / "measurement")
 
