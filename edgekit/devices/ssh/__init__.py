@@ -162,10 +162,14 @@ class Ssh(Shell):
     def _no_shell(self, ended: Completed) -> EdgekitError | None:
         """What it means that no shell read the line: ssh passes on the status of what did, and has 255 for its own."""
         forbidden = "exec request failed" in ended.stderr
-        if not forbidden and not 0 <= ended.code <= SIGNALLED:
+        if not forbidden and not 0 <= ended.returncode <= SIGNALLED:
             return None
         words = (ended.stdout + ended.stderr).strip().splitlines()[-1:]
-        said = f"it said '{words[0][:SAID_CHARACTERS]}'" if words else f"it said nothing, and ended with {ended.code}"
+        said = (
+            f"it said '{words[0][:SAID_CHARACTERS]}'"
+            if words
+            else f"it said nothing, and ended with {ended.returncode}"
+        )
         return AuthenticationRefused(
             f"{self.url}: this account may log in, and not run commands: {said}",
             hint=f"ssh {' '.join(self.address.arguments)} true   # ends with 0 for an account with a shell",
