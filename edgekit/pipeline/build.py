@@ -19,7 +19,7 @@ from edgekit.errors import EdgekitError, ForwardError, OutputBusy
 from edgekit.ir.measurement import Measurement
 from edgekit.measure import store
 from edgekit.measure.installed import outputs_in_parts, unpacked
-from edgekit.pipeline.compile import Compilation, Compiled
+from edgekit.pipeline.compile import LOWER, Compilation, Compiled
 from edgekit.pipeline.inputs import Data
 from edgekit.pipeline.line import Line
 from edgekit.pipeline.mixed import settled
@@ -31,6 +31,7 @@ from edgekit.specs.factory import RAISED, in_a_line, place
 
 ENOUGH = 2000
 """How many evaluation samples a build decides its gates on, unless told otherwise; `run` takes them all."""
+REFERENCE, VERIFY = "reference", "verify"
 STAGING = ".edgekit.partial"
 
 
@@ -112,14 +113,6 @@ def _lock(folder: int, out: Path) -> None:
 
 def eager_answers(compilation: Compilation, data: Data) -> Measurement:
     """What the float network answers, in this process, while the converter works in its own."""
-    key = digest_of(
-        {
-            "stage": "reference",
-            "model": compilation.network.key,
-            "data": data.key,
-            "versions": tool_versions(("torch",)),
-        }
-    )
 
     def make(out: Path) -> None:
         from edgekit.frontend.eager import Eager
@@ -137,14 +130,24 @@ def eager_answers(compilation: Compilation, data: Data) -> Measurement:
             ) from error
         store.save(measured, out / "measurement")
 
-    return store.load(compilation.line.entry("reference", key, make) / "measurement")
+    entry = compilation.line.entry(REFERENCE, reference_key(compilation, data), make)
+    return store.load(entry / "measurement")
+
+
+def reference_key(compilation: Compilation, data: Data) -> str:
+    """The key of what the float network answers on `data`."""
+    return digest_of(
+        {
+            "stage": "reference",
+            "model": compilation.network.key,
+            "data": data.key,
+            "versions": tool_versions(("torch",)),
+        }
+    )
 
 
 def on_host(made: Build) -> Measurement:
     """What the artifact answers on this host, run by the runner that devices run."""
-    line, compilation = made.compilation.line, made.compilation
-    versions = tool_versions(compilation.order.backend.packages)
-    key = digest_of({"stage": "verify", "artifact": made.compiled.key, "data": made.data.key, "versions": versions})
 
     def make(out: Path) -> None:
         with tempfile.TemporaryDirectory() as scratch:
@@ -154,4 +157,12 @@ def on_host(made: Build) -> Measurement:
                 measured = outputs_in_parts(endpoint, made.data.samples, os.cpu_count() or 1)
                 store.save(measured, out / "measurement")
 
-    return store.load(line.entry("verify", key, make) / "measurement")
+    entry = made.compilation.line.entry(VERIFY, verify_key(made.compilation, made.data), make)
+    return store.load(entry / "measurement")
+
+
+def verify_key(compilation: Compilation, data: Data) -> str:
+    """The key of what the artifact answers on `data`, on this host."""
+    versions = tool_versions(compilation.order.backend.packages)
+    artifact = compilation.keys[LOWER]
+    return digest_of({"stage": "verify", "artifact": artifact, "data": data.key, "versions": versions})
