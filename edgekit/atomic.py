@@ -66,9 +66,12 @@ def replacing(path: Path, mode: int = 0o666) -> Iterator[BufferedRandom]:
         sync_folder(path.parent)
 
 
-def write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, in the place of what is there. Raises StorageError."""
-    with stored(path), replacing(path) as file:
+def write(path: Path, content: bytes, mode: int = 0o666) -> None:
+    """Write a file whole or not at all, in the place of what is there. Raises StorageError.
+
+    `mode` is masked as the user's files are.
+    """
+    with stored(path), replacing(path, mode) as file:
         file.write(content)
 
 

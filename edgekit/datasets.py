@@ -15,7 +15,7 @@ import numpy as np
 
 from edgekit.errors import DataError, EdgekitError, MissingExtra
 from edgekit.ir.measurement import Array
-from edgekit.specs.factory import in_a_line, resolve
+from edgekit.specs.factory import RAISED, in_a_line, resolve
 from edgekit.specs.project import DataSet, Input, Project
 
 IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"}
@@ -73,7 +73,7 @@ def _from_loader(loader: str, project: Project, where: str) -> MapStyle:
         len(source)
     except EdgekitError:
         raise
-    except (Exception, SystemExit) as error:  # user code that exits would end us without a word
+    except RAISED as error:
         raise DataError(
             f"the {where}: '{loader}' failed: {in_a_line(error)}",
             hint="a loader takes nothing and returns what has len() and [i] -> (input, label); try it alone in Python",

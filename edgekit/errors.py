@@ -10,6 +10,7 @@ Every error we raise on purpose:
     - DataError              EK105  a data set is empty, of the wrong shape or dtype, or not finite
     - Ambiguous              EK106  two plug-ins claim one name
     - ModelFileError         EK107  a model file is empty, damaged, or not what its name says
+    - UnprotectedFile        EK108  others can read or replace what must be its owner's alone
   x CompileError             the model could not be taken through the compiler; exit 3
     - LoadError              EK201  the project's code failed, or its factory returned no module
     - ForwardError           EK202  the model's forward failed on the stated shape
@@ -59,6 +60,8 @@ Every error we raise on purpose:
   x OutputBusy               EK502  another build is writing the same folder
   x StorageError             EK503  the disk is full, or a file cannot be written
   x Interrupted              EK504  stopped by Ctrl-C or a signal
+  x Crash                    EK505  the process that runs a project's code ended without a result
+  x MemoryLimit              EK506  a command held more memory than it may
 
 A missed gate is a result and none of these. `edgekit explain CODE` prints the docstring of the class.
 """
@@ -66,7 +69,9 @@ A missed gate is a result and none of these. `edgekit explain CODE` prints the d
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Iterable, Iterator
+from pathlib import PurePath
 from typing import ClassVar
 
 
@@ -131,6 +136,12 @@ class ModelFileError(UsageError):
     """A bare model file is empty, damaged, not of the format that its name says, or none that can be served."""
 
     code = "EK107"
+
+
+class UnprotectedFile(UsageError):
+    """Others can read a secret key, or replace the files that say whom to trust. The hint closes the file or folder."""
+
+    code = "EK108"
 
 
 class CompileError(EdgekitError):
@@ -275,7 +286,10 @@ class DeviceBusy(DeviceError):
 
 
 class AuthenticationRefused(DeviceError):
-    """The device is there and does not let this user in: a key that it does not know, or adb not authorized on it."""
+    """The device is there and does not let this user in, or not run commands.
+
+    It does not know the key, adb is not authorized on it, or the account has no shell there: sftp only, or nologin.
+    """
 
     code = "EK406"
 
@@ -440,6 +454,33 @@ class Interrupted(EdgekitError):
     """Stopped by Ctrl-C or a signal. Finished stages stay in the cache; nothing half-written was left."""
 
     code = "EK504"
+
+
+class Crash(EdgekitError):
+    """The process that runs a project's code ended, or was ended, before the command was done. There is no result.
+
+    Code that calls `os._exit` does it, a crash in native code, or the kernel when memory runs out; or something raised
+    what is no exception to be caught, such as SystemExit. EDGEKIT_DEBUG=1 shows where.
+    """
+
+    code = "EK505"
+
+    @classmethod
+    def by(cls, error: BaseException) -> Crash:
+        """Tell of something raised that would have ended the process."""
+        frames = traceback.extract_tb(error.__traceback__)
+        where = f" at {PurePath(frames[-1].filename).name}:{frames[-1].lineno} in {frames[-1].name}" if frames else ""
+        message = f"{type(error).__name__} was raised{where}, and there is no result"
+        return cls(message, hint="EDGEKIT_DEBUG=1 shows where")
+
+
+class MemoryLimit(EdgekitError):
+    """The command held more memory than it may: nine tenths of the machine's or the container's, or EDGEKIT_MEMORY_MB.
+
+    It was stopped before the kernel would stop it, or something else, without a word.
+    """
+
+    code = "EK506"
 
 
 def all_errors(root: type[EdgekitError] = EdgekitError) -> Iterator[type[EdgekitError]]:

@@ -13,7 +13,7 @@ import numpy as np
 from edgekit.datasets import MapStyle, open_dataset, stated_labels
 from edgekit.errors import DataError, EdgekitError
 from edgekit.ir.measurement import Array
-from edgekit.specs.factory import in_a_line, resolve
+from edgekit.specs.factory import RAISED, in_a_line, resolve
 from edgekit.specs.project import DataSet, Input, Project
 
 LABELS = "labels.npy"
@@ -166,7 +166,7 @@ def _items(source: MapStyle, chosen: Sequence[int], where: str) -> Iterator[tupl
             values, label = source[i]
         except EdgekitError:
             raise
-        except (Exception, SystemExit) as error:  # user code that exits would end us without a word
+        except RAISED as error:
             raise DataError(
                 f"the {where}: sample {i} cannot be read: {in_a_line(error)}",
                 hint="a data set's [i] gives (input, label); try it alone in Python",
@@ -218,7 +218,7 @@ def class_names(project: Project) -> tuple[str, ...]:
         return tuple(str(name) for name in resolve(classes, project.root))
     except EdgekitError:
         raise
-    except (Exception, SystemExit) as error:
+    except RAISED as error:
         raise DataError(
             f"the classes of '{project.name}': '{classes}' cannot be read: {in_a_line(error)}",
             hint="[model] classes lists the names, or says file.py:NAME of a list of them",

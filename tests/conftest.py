@@ -78,14 +78,14 @@ Command = Callable[..., Ended]
 
 @pytest.fixture
 def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
-    """The command line in this process: `edgekit.cli.main` with these arguments, to its exit."""
-    from edgekit.cli import main
+    """The command line in this process: `edgekit.cli.execute` with these arguments, to its exit."""
+    from edgekit.cli import execute
 
     def call(*argv: object) -> Ended:
         monkeypatch.setattr(sys, "argv", ["edgekit", *map(str, argv)])
         capsys.readouterr()
         with pytest.raises(SystemExit) as left:
-            main()
+            execute()
         said = capsys.readouterr()
         return Ended(int(left.value.code or 0), said.out, said.err)
 

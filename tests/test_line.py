@@ -24,10 +24,10 @@ QUICK = ("--set", "profile.probe.min_duration_s=0.1", "--set", "profile.probe.mi
 FAILING = ("--set", "profile.gates.size_ratio.max=0.01")
 IMPORTED = """
 import contextlib, io, sys
-from edgekit.cli import main
+from edgekit.cli import execute
 
 with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
-    main()
+    execute()
 print("torch" in sys.modules)
 """
 

@@ -38,10 +38,12 @@ def recipe(out: Path) -> dict[str, object]:
 
 def test_a_search_ends_in_a_recipe_that_can_be_written_down(command: Command, project: Path, tmp_path: Path) -> None:
     argv = ("build", "--project", project, *SEARCHES, "--json", "--out")
+    (plan,) = command("plan", "--project", project, *SEARCHES, "--json").document["plans"]
     first = command(*argv, tmp_path / "first")
     assert first.code == 0, first.err + first.out
     stages = {stage["name"]: stage["cached"] for stage in first.document["reports"][0]["stages"]}
     assert stages["mixed"] is False
+    assert set(plan["stages"]) == set(stages)
     assert recipe(tmp_path / "first").get("mixed") is None
     again = command(*argv, tmp_path / "again")
     assert {stage["name"]: stage["cached"] for stage in again.document["reports"][0]["stages"]}["mixed"] is True

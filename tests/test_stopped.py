@@ -180,7 +180,7 @@ def test_a_converter_dies_with_a_build_that_is_killed(plugged: dict[str, str], t
     project, out = stalling.project(tmp_path / "project"), tmp_path / "out"
     first = start("build", "--project", project, *STALL, "--out", out, env=plugged)
     assert until((tmp_path / "started").exists)
-    assert len(marked(str(tmp_path))) == 3  # the command, its converter, and the fork of it that converts
+    assert len(marked(str(tmp_path))) == 4  # the command, its supervisor, its converter, the fork of it that converts
     first.kill()
     end(first, 30)
     assert gone(str(tmp_path))

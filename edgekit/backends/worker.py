@@ -6,8 +6,6 @@ print as they please: file descriptor 1 is turned to standard error before they 
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import importlib
 import json
 import os
@@ -24,6 +22,7 @@ from edgekit.backends.base import Backend
 from edgekit.backends.store import save_artifact
 from edgekit.cache import storage_errors
 from edgekit.errors import EdgekitError, LoweringError
+from edgekit.parent_death import die_with_parent
 from edgekit.specs.compression import Quantize
 from edgekit.specs.target import Runtime, Target
 
@@ -103,13 +102,6 @@ def _job(backend: Backend, job: dict[str, Any]) -> dict[str, Any]:
     except EdgekitError as error:
         return {"code": error.code, "message": str(error)[:MESSAGE_LIMIT], "hint": error.hint}
     return {"code": None}
-
-
-def die_with_parent() -> None:
-    """Ask Linux to end this process when its parent does, however that ends; elsewhere the closed pipe does it."""
-    with contextlib.suppress(OSError, AttributeError):
-        pr_set_pdeathsig = 1  # linux/prctl.h
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
 if __name__ == "__main__":

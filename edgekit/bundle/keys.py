@@ -10,14 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgekit import places
-from edgekit.atomic import create, readable
+from edgekit.atomic import create, readable, stored
 from edgekit.bundle import encrypted
 from edgekit.bundle.key_uri import is_uri, key_at
 from edgekit.bundle.passphrase import Passphrase, from_file
 from edgekit.bundle.signing import PublicKey, SigningKey
-from edgekit.errors import UnknownName, UsageError, suggest
+from edgekit.errors import UnknownName, UnprotectedFile, UsageError, suggest
+from edgekit.permissions import OWNERS_FILE, check_protected, private_folder
 
 DEFAULT = "default"
+TRUSTED, REVOKED = "trusted", "revoked"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MAX_PEM_BYTES = 1 << 16
 
@@ -27,11 +29,17 @@ class KeyStore:
     """`NAME.key` and `NAME.pub` under `root`, other people's under `trusted/`, an empty file for each id in `revoked/`.
 
     Of a key in an agent or a token, `NAME.uri` says where, in place of `NAME.key`. Safe when several processes use it.
+    All of it is its owner's alone, mode 0700 and 0600, whatever umask says. Raises UnprotectedFile if others can write
+    where keys lie: they could have their own believed.
     """
 
     root: Path
     passphrase: Passphrase = field(default=from_file, repr=False)
     """Called for the passphrase of an encrypted key, or the PIN of a token."""
+
+    def __post_init__(self) -> None:
+        for folder in (self.root.parent, self.root, self.root / TRUSTED, self.root / REVOKED):
+            check_protected(folder)
 
     @classmethod
     def of_user(cls, passphrase: Passphrase = from_file) -> KeyStore:
@@ -54,7 +62,7 @@ class KeyStore:
         if self._secret(name).exists() or self._public(name).exists():
             raise _taken(name)
         key = self._unrevoked(uri, key_at(uri, self.passphrase))
-        if not create(self._uri(name), uri.encode(), 0o600):
+        if not _create(self._uri(name), uri.encode()):
             raise _taken(name)
         self._publish(name, key.public)
         return key
@@ -130,19 +138,19 @@ class KeyStore:
         found = named.get(key, key)
         if not re.fullmatch("ed25519:[0-9a-f]{16}", found):
             raise UnknownName(f"no key is '{key}'", hint=suggest(key, named, "edgekit keys list"))
-        create(self.root / "revoked" / found.replace(":", "-"), b"", 0o644)
+        _create(self.root / REVOKED / found.replace(":", "-"), b"")
         return found
 
     def revoked(self) -> frozenset[str]:
         """Ids of the keys that are never believed again."""
-        return frozenset(path.name.replace("-", ":") for path in (self.root / "revoked").glob("ed25519-*"))
+        return frozenset(path.name.replace("-", ":") for path in (self.root / REVOKED).glob("ed25519-*"))
 
     def _known(self) -> tuple[PublicKey, ...]:
-        paths = [*self.root.glob("[!.]*.pub"), *(self.root / "trusted").glob("[!.]*.pub")]
+        paths = [*self.root.glob("[!.]*.pub"), *(self.root / TRUSTED).glob("[!.]*.pub")]
         return tuple(dict.fromkeys(map(_read_public, sorted(paths))))
 
     def _trust(self, key: PublicKey) -> None:
-        create(self.root / "trusted" / f"{key.id.replace(':', '-')}.pub", key.to_pem(), 0o644)
+        _create(self.root / TRUSTED / f"{key.id.replace(':', '-')}.pub", key.to_pem())
 
     def _check_revoked(self, name: str, key: PublicKey) -> None:
         if key.id in self.revoked():
@@ -159,14 +167,14 @@ class KeyStore:
             return False
         # the secret half is always the first to appear
         if public.exists() and not secret.exists():
-            raise UsageError(f"'{public}' has lost its private key", hint=f"mv '{public}' '{self.root / 'trusted'}/'")
-        return create(secret, pem, 0o600)
+            raise UsageError(f"'{public}' has lost its private key", hint=f"mv '{public}' '{self.root / TRUSTED}/'")
+        return _create(secret, pem)
 
     def _publish(self, name: str, key: PublicKey) -> None:
         """See that the public half stands beside the secret one, also where a process died between the two."""
         path = self._public(name)
         if not path.exists():
-            create(path, key.to_pem(), 0o644)
+            _create(path, key.to_pem())
         if _read_public(path) != key:
             raise UsageError(f"'{path}' is not the public half of '{self._secret(name)}'", hint=f"rm '{path}'")
 
@@ -196,11 +204,17 @@ def _taken(name: str) -> UsageError:
     return UsageError(f"there is a key '{name}' already", hint="edgekit keys new ANOTHER-NAME")
 
 
+def _create(path: Path, content: bytes) -> bool:
+    with stored(path):
+        private_folder(path.parent)
+    return create(path, content, OWNERS_FILE)
+
+
 def _read_secret(path: Path) -> bytes:
-    """The text of a private key. Raises UsageError if anybody but its owner may read it."""
+    """The text of a private key. Raises UnprotectedFile if anybody but its owner may read it."""
     with readable(path), path.open("rb") as file:
         if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
-            raise UsageError(f"others can read the private key '{path}'", hint=f"chmod 600 '{path}'")
+            raise UnprotectedFile(f"others can read the private key '{path}'", hint=f"chmod 600 '{path}'")
         return file.read(_MAX_PEM_BYTES)
 
 

@@ -11,12 +11,23 @@ import warnings
 from pathlib import Path
 from typing import NoReturn
 
+from edgekit.cli.memory import limit_bytes
 from edgekit.cli.stop import Stop
-from edgekit.errors import EdgekitError, Interrupted, StorageError
+from edgekit.cli.supervisor import COMMANDS, Leave, supervise
+from edgekit.errors import Crash, EdgekitError, Interrupted, StorageError
 
 
 def main() -> NoReturn:
-    """Run the command line; every error becomes a code, a sentence and a hint on stderr, and stdout stays empty."""
+    """Run the command line, under a supervisor where a project's code is run."""
+    if sys.argv[1:2] and sys.argv[1] in COMMANDS:
+        sys.exit(_supervised(sys.argv[1]))
+    execute()
+
+
+def execute(leave: Leave = os._exit) -> NoReturn:
+    """Run the command line in this process; every error becomes a code, a sentence and a hint on stderr, and stdout
+    stays empty. `leave` ends a process that was interrupted.
+    """
     stop = Stop()
     stop.install()
     if not os.environ.get("EDGEKIT_DEBUG"):
@@ -27,14 +38,25 @@ def main() -> NoReturn:
         from edgekit.cli.app import app
 
         app(prog_name="edgekit")
-    except (Exception, KeyboardInterrupt, SystemExit) as error:
+    except BaseException as error:
         # A signal may surface as anything: typer exits on it, and imports that it cuts short fail in their own words.
         if stop.came and getattr(error, "code", None) != 0:
-            _leave_interrupted()
+            _leave_interrupted(leave)
         if isinstance(error, SystemExit):
             raise
         sys.exit(_fail(error))
     sys.exit(0)
+
+
+def _supervised(name: str) -> int:
+    """Exit code of a command that was run by another process; says what ended that, if it could not say so itself."""
+    try:
+        return supervise(name, execute, limit_bytes())
+    except EdgekitError as error:
+        from edgekit.cli.output import restore_terminal
+
+        restore_terminal()
+        return _fail(error)
 
 
 def _fail(error: BaseException) -> int:
@@ -44,6 +66,8 @@ def _fail(error: BaseException) -> int:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # where results go: what we write says so itself
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left of them would be tried again at the exit
         error = StorageError("standard output cannot be written: its disk is full", hint="df -h")
+    if not isinstance(error, Exception):
+        error = Crash.by(error)
     if not isinstance(error, EdgekitError):  # the last door: nobody is shown a traceback unasked
         if os.environ.get("EDGEKIT_DEBUG"):
             traceback.print_exception(error)
@@ -52,12 +76,12 @@ def _fail(error: BaseException) -> int:
     return error.exit_code
 
 
-def _leave_interrupted() -> NoReturn:
+def _leave_interrupted(leave: Leave) -> NoReturn:
     _fail(Interrupted("stopped before the end", hint="run it again: finished stages are reused from the cache"))
     sys.stderr.flush()
     # At once: a thread that is still compiling would be waited for, and has nothing to clean up but its cache entry,
     # which the next start does.
-    os._exit(Interrupted.exit_code)
+    leave(Interrupted.exit_code)
 
 
 def _unexpected(error: BaseException) -> str:

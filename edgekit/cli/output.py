@@ -9,16 +9,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 
 import typer
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from edgekit.cli import stop
 from edgekit.errors import EdgekitError
 from edgekit.pipeline.line import Stage, Watch
 
 ERRORS = Console(stderr=True, highlight=False, soft_wrap=True)
-PIPE_WIDTH = 10_000
 
 
 def print_error(error: EdgekitError) -> None:
@@ -28,6 +29,13 @@ def print_error(error: EdgekitError) -> None:
         ERRORS.print(f"  {escape(note)}")
     if error.hint:
         ERRORS.print(f"  [bold]hint:[/] {escape(error.hint)}")
+
+
+def restore_terminal() -> None:
+    """Show the cursor again, below what a process left that was killed as it showed its progress."""
+    ERRORS.show_cursor()
+    if ERRORS.is_terminal:
+        ERRORS.line()
 
 
 def note(text: str) -> None:
@@ -41,21 +49,31 @@ def print_json(document: object) -> None:
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Aligned columns, whole words, however narrow the terminal."""
+    """Aligned columns, whole words, however narrow the terminal; in a pipe, which has no width, one line a row."""
+    console, lines = Console(highlight=False), _aligned((headings, *rows))
+    if not console.is_terminal:
+        typer.echo("\n".join(lines))
+    elif max(map(cell_len, lines)) <= console.width:  # rich takes 20 times as long, and would do no more
+        console.print(Text(lines[0], "bold"))
+        typer.echo("".join(f"{line}\n" for line in lines[1:]), nl=False)
+    else:
+        console.print(_folded(headings, rows))
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A line for each row, whose columns are two spaces apart."""
+    cells = [[" ".join(cell.splitlines()) for cell in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(map(set_cell_size, row, widths)).rstrip() for row in cells]
+
+
+def _folded(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in headings:
         table.add_column(heading, overflow="fold")  # an id cut short is no id
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
-    console = Console(highlight=False)
-    if console.is_terminal:
-        console.print(table)
-        return
-    # A pipe has no width: one line a row, for grep and cut.
-    wide = Console(highlight=False, width=PIPE_WIDTH)
-    with wide.capture() as captured:
-        wide.print(table)
-    typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+    return table
 
 
 @contextmanager

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import signal
-from typing import NoReturn
+import time
+
+APART_S = 0.5
+"""Signals that are closer together are one, which came by two ways: from the terminal, and from the supervisor."""
 
 
 class Stop:
     """Handles both: raises KeyboardInterrupt, and remembers that it did."""
 
     came = False
+    _at = float("-inf")
 
-    def __call__(self, number: int, frame: object) -> NoReturn:
-        self.came = True
-        raise KeyboardInterrupt
+    def __call__(self, number: int, frame: object) -> None:
+        before, self._at, self.came = self._at, time.monotonic(), True
+        if self._at - before > APART_S:
+            raise KeyboardInterrupt
 
     def install(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):

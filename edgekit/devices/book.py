@@ -17,6 +17,7 @@ from pydantic import AfterValidator
 from edgekit import places
 from edgekit.atomic import stored, write
 from edgekit.errors import OptionError, SpecError, UnknownName, suggest
+from edgekit.permissions import OWNERS_FILE, private_folder, private_opener
 from edgekit.specs.spec import Spec, parse, read_toml
 
 FILE = "devices.toml"
@@ -116,6 +117,10 @@ class Book:
             raise SpecError(f"{where}: '{name}': should be a table", hint=f'[{name}], and below it url = "ssh://…"')
         return parse(Entry, values, f"{where}, device '{name}'")
 
+    @property
+    def _lock(self) -> Path:
+        return self.path.with_name(f".{self.path.name}.lock")
+
     def _text(self) -> str:
         return self.path.read_text("utf-8") if self.path.exists() else ""
 
@@ -127,13 +132,13 @@ class Book:
             said = {}
         if said != meant:
             raise SpecError(f"'{self.path}' is written in a way that cannot be changed here", hint="edit it by hand")
-        write(self.path, text.encode())
+        write(self.path, text.encode(), OWNERS_FILE)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         with stored(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            lock = self.path.with_name(f".{self.path.name}.lock").open("w")
+            private_folder(self.path.parent)
+            lock = open(self._lock, "w", opener=private_opener)  # noqa: SIM115  closed below
         with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield

@@ -12,6 +12,7 @@ from pathlib import Path
 from edgekit import places
 from edgekit.atomic import readable, replacing, stored
 from edgekit.errors import HostKeyChanged
+from edgekit.permissions import OWNERS_FILE, private_folder, private_opener
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,8 @@ class KnownHosts:
         Raises HostKeyChanged if another one is known under its name, unless that is to be replaced; StorageError.
         """
         with stored(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.with_name(f".{self.path.name}.lock").open("w") as lock:
+            private_folder(self.path.parent)
+            with open(self.path.with_name(f".{self.path.name}.lock"), "w", opener=private_opener) as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 self._write(key, replace)
 
@@ -86,7 +87,7 @@ class KnownHosts:
                 hint="look at the device itself: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
             )
         kept = [line for line in self._lines() if HostKey.of_line(line) not in (key, *others)]
-        with replacing(self.path, 0o600) as file:
+        with replacing(self.path, OWNERS_FILE) as file:
             file.write("".join((*kept, key.line)).encode("utf-8", "surrogateescape"))
 
     def _lines(self) -> list[str]:

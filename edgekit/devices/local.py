@@ -16,6 +16,7 @@ from edgekit.cache import storage_errors
 from edgekit.devices import process
 from edgekit.devices.transport import Completed, DeviceKind
 from edgekit.errors import CommandFailed, OptionError
+from edgekit.permissions import OWNERS_FILE, private_folder
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class Local:
         return None
 
     def push(self, local: Path, remote: PurePosixPath) -> None:
+        with storage_errors(Path(remote).parent):
+            private_folder(Path(remote).parent)
         _copy(local, Path(remote))
 
     def pull(self, remote: PurePosixPath, local: Path) -> None:
@@ -62,7 +65,7 @@ class Local:
 def _copy(source: Path, target: Path) -> None:
     """Copy a file whole or not at all, and keep it through a power cut."""
     try:
-        with storage_errors(target.parent), source.open("rb") as reader, replacing(target) as writer:
+        with storage_errors(target.parent), source.open("rb") as reader, replacing(target, OWNERS_FILE) as writer:
             shutil.copyfileobj(reader, writer)
     except OSError as error:
         raise CommandFailed(f"'{source}' could not be copied to '{target}': {error}") from error

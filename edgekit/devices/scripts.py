@@ -38,9 +38,11 @@ def _for_any_shell(text: str) -> str:
     return "'" + re.sub(r"['\\]", lambda found: {"'": "'\"'\"'", "\\": "'\"\\\\\"'"}[found[0]], text) + "'"
 
 
-# The shell's own remarks (`Killed`) go nowhere; 3 and 4 are what was 0 and 2. Only what forgets them lets the client
-# end. SIGKILL, to group 0, its own: the status is told by then, and a child may ignore anything else.
+# What is made there is its owner's alone. The shell's own remarks (`Killed`) go nowhere; 3 and 4 are what was 0 and 2.
+# Only what forgets them lets the client end. SIGKILL, to group 0, its own: the status is told by then, and a child may
+# ignore anything else.
 _FRAME = """
+umask 077
 exec 3<&0 4>&2 2>/dev/null
 word=
 {settings}

@@ -15,7 +15,7 @@ from edgekit.errors import CaptureError, SpecError
 from edgekit.frontend.load import Model
 from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature, TensorSpec
-from edgekit.specs.factory import in_a_line, place
+from edgekit.specs.factory import RAISED, in_a_line, place
 from edgekit.specs.project import Project
 
 
@@ -25,7 +25,7 @@ def capture(model: Model) -> Program:
         with torch.no_grad(), contextlib.redirect_stderr(cast(TextIO, _Quiet(sys.stderr))):
             exported = torch.export.export(model.module, model.examples)
             results = model.module(*model.examples)
-    except Exception as error:
+    except RAISED as error:
         where = f"{_module(error, model)}{place(error, model.project.root)}"
         raise CaptureError(
             f"torch.export could not trace {where}: {in_a_line(error)}",

@@ -13,7 +13,7 @@ from edgekit.errors import ForwardError, LoadError
 from edgekit.frontend.preprocess import Deployed
 from edgekit.ir.program import PassRecord
 from edgekit.samples import Samples
-from edgekit.specs.factory import in_a_line, place, resolve
+from edgekit.specs.factory import RAISED, in_a_line, place, resolve
 from edgekit.specs.project import Project
 
 
@@ -42,7 +42,7 @@ def load(project: Project) -> Model:
     try:
         with torch.no_grad():
             module(*examples)
-    except (Exception, SystemExit) as error:
+    except RAISED as error:
         shapes = ", ".join(f"{name} {list(spec.shape)}" for name, spec in project.inputs.items())
         raise ForwardError(
             f"the model's forward failed on {shapes}{place(error, project.root)}: {in_a_line(error)}",
@@ -59,7 +59,7 @@ def _make(project: Project) -> object:
         return factory
     try:
         return factory()
-    except (Exception, SystemExit) as error:  # user code that exits would end us without a word
+    except RAISED as error:
         raise LoadError(
             f"factory '{project.model.factory}' failed{place(error, project.root)}: {in_a_line(error)}",
             hint=_alone(project),

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from edgekit.backends.worker import die_with_parent
 from edgekit.cache import Cache
 from edgekit.devices import process
+from edgekit.parent_death import die_with_parent
 from edgekit.pipeline.compile import Compilation
 from edgekit.pipeline.line import Line
 from edgekit.pipeline.mixed import settled

@@ -15,11 +15,11 @@ from edgekit.atomic import stored
 from edgekit.bundle.archive import Bundle
 from edgekit.bundle.signing import SigningKey
 from edgekit.cache import digest_of, storage_errors, tool_versions
-from edgekit.errors import OutputBusy
+from edgekit.errors import EdgekitError, ForwardError, OutputBusy
 from edgekit.ir.measurement import Measurement
 from edgekit.measure import store
 from edgekit.measure.installed import outputs_in_parts, unpacked
-from edgekit.pipeline.compile import Compilation, Compiled
+from edgekit.pipeline.compile import LOWER, Compilation, Compiled
 from edgekit.pipeline.inputs import Data
 from edgekit.pipeline.line import Line
 from edgekit.pipeline.mixed import settled
@@ -27,9 +27,11 @@ from edgekit.pipeline.order import Order
 from edgekit.pipeline.pack import pack_bundle
 from edgekit.pipeline.verdict import Evidence, decide
 from edgekit.report.record import Report
+from edgekit.specs.factory import RAISED, in_a_line, place
 
 ENOUGH = 2000
 """How many evaluation samples a build decides its gates on, unless told otherwise; `run` takes them all."""
+REFERENCE, VERIFY = "reference", "verify"
 STAGING = ".edgekit.partial"
 
 
@@ -111,7 +113,30 @@ def _lock(folder: int, out: Path) -> None:
 
 def eager_answers(compilation: Compilation, data: Data) -> Measurement:
     """What the float network answers, in this process, while the converter works in its own."""
-    key = digest_of(
+
+    def make(out: Path) -> None:
+        from edgekit.frontend.eager import Eager
+        from edgekit.frontend.load import load
+
+        project = compilation.order.project
+        try:
+            measured = Eager(lambda: load(project)).measure(data.samples, None)
+        except EdgekitError:
+            raise
+        except RAISED as error:
+            raise ForwardError(
+                f"the model's forward failed on evaluation samples{place(error, project.root)}: {in_a_line(error)}",
+                hint="EDGEKIT_DEBUG=1 shows the whole of it",
+            ) from error
+        store.save(measured, out / "measurement")
+
+    entry = compilation.line.entry(REFERENCE, reference_key(compilation, data), make)
+    return store.load(entry / "measurement")
+
+
+def reference_key(compilation: Compilation, data: Data) -> str:
+    """The key of what the float network answers on `data`."""
+    return digest_of(
         {
             "stage": "reference",
             "model": compilation.network.key,
@@ -120,21 +145,9 @@ def eager_answers(compilation: Compilation, data: Data) -> Measurement:
         }
     )
 
-    def make(out: Path) -> None:
-        from edgekit.frontend.eager import Eager
-        from edgekit.frontend.load import load
-
-        project = compilation.order.project
-        store.save(Eager(lambda: load(project)).measure(data.samples, None), out / "measurement")
-
-    return store.load(compilation.line.entry("reference", key, make) / "measurement")
-
 
 def on_host(made: Build) -> Measurement:
     """What the artifact answers on this host, run by the runner that devices run."""
-    line, compilation = made.compilation.line, made.compilation
-    versions = tool_versions(compilation.order.backend.packages)
-    key = digest_of({"stage": "verify", "artifact": made.compiled.key, "data": made.data.key, "versions": versions})
 
     def make(out: Path) -> None:
         with tempfile.TemporaryDirectory() as scratch:
@@ -144,4 +157,12 @@ def on_host(made: Build) -> Measurement:
                 measured = outputs_in_parts(endpoint, made.data.samples, os.cpu_count() or 1)
                 store.save(measured, out / "measurement")
 
-    return store.load(line.entry("verify", key, make) / "measurement")
+    entry = made.compilation.line.entry(VERIFY, verify_key(made.compilation, made.data), make)
+    return store.load(entry / "measurement")
+
+
+def verify_key(compilation: Compilation, data: Data) -> str:
+    """The key of what the artifact answers on `data`, on this host."""
+    versions = tool_versions(compilation.order.backend.packages)
+    artifact = compilation.keys[LOWER]
+    return digest_of({"stage": "verify", "artifact": artifact, "data": data.key, "versions": versions})

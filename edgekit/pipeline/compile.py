@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from edgekit.ir.program import Program
     from edgekit.passes.base import Sample
 
+CAPTURE, CAPTURE_FLOAT, QUANTIZE = "capture", "capture float32", "quantize"
+LOWER, LOWER_FLOAT = "lower", "lower float32"
 GOLDEN = 4
 """How many evaluation samples a lowering is verified on; the bundle carries them as golden vectors."""
 
@@ -138,21 +140,49 @@ class Compilation:
             }
         )
 
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The names of the stages that make its artifacts, as a plan tells them and a build records them."""
+        compressed, quantized = self.compressed.stages, (QUANTIZE,) if self.early else ()
+        captures = (CAPTURE_FLOAT, CAPTURE) if compressed else (CAPTURE,)
+        return (*compressed, *captures, *quantized, *self.lowerings)
+
+    @property
+    def lowerings(self) -> tuple[str, ...]:
+        """Those of them whose results are the artifacts."""
+        return (LOWER_FLOAT, LOWER) if self.order.profile.compresses else (LOWER,)
+
+    @cached_property
+    def keys(self) -> dict[str, str]:
+        """The key of each stage's result."""
+        every = {
+            **self.compressed.keys,
+            CAPTURE_FLOAT: self.original_key,
+            CAPTURE: self.capture_key,
+            QUANTIZE: self.quantize_key,
+            LOWER_FLOAT: self.float_key,
+            LOWER: self.artifact_key,
+        }
+        return {name: every[name] for name in self.stages}
+
+    @property
+    def data(self) -> tuple[Data, ...]:
+        """The samples that its stages read."""
+        ranges = (self.calibration,) if self.early and self.calibrated else ()
+        return (*self.compressed.data, *ranges, self.golden)
+
     @contextlib.contextmanager
     def lowered(self) -> Iterator[Callable[[], Compiled]]:
         """Start compiling; what is yielded waits for the end of it. Leaving early stops the converter."""
         with threads(1) as pool, contextlib.ExitStack() as stack:
             # What was never read was never lowered: the worker may import while the inputs are read.
             early = None if self.known else stack.enter_context(self._worker())
-            keys = [("lower", self.artifact_key)]
-            if self.order.profile.compresses:
-                keys.insert(0, ("lower float32", self.float_key))
-            entries = self._reused(keys)
+            entries = self._reused()
             if entries:
                 yield lambda: self._compiled(entries)
                 return
             worker = early or stack.enter_context(self._worker())
-            pending = [self._submit(pool, worker, name, key) for name, key in keys]
+            pending = [self._submit(pool, worker, name) for name in self.lowerings]
             yield lambda: self._compiled([future.result() for future in pending])
 
     @property
@@ -171,50 +201,49 @@ class Compilation:
             )
         return Lowering(self.order.runtime.backend)
 
-    def _reused(self, keys: list[tuple[str, str]]) -> list[Path]:
+    def _reused(self) -> list[Path]:
         """Every lowering, if all are in the cache; then all that led to them is recorded as reused too."""
-        found = [self.line.cache.find(key) for _, key in keys]
+        found = [self.line.cache.find(self.keys[name]) for name in self.lowerings]
         entries = [entry for entry in found if entry]
-        if len(entries) < len(keys):
+        if len(entries) < len(found):
             return []
-        self.compressed.reuse()
-        self.line.find("capture", self.capture_key)
-        if self.early:
-            self.line.find("quantize", self.quantize_key)
-        for name, _ in keys:
+        for name in self.stages[: -len(entries)]:
+            self.line.find(name, self.keys[name])
+        for name in self.lowerings:
             self.line.reused(name)
         return entries
 
-    def _submit(self, pool: ThreadPoolExecutor, worker: Lowering, name: str, key: str) -> Future[Path]:
+    def _submit(self, pool: ThreadPoolExecutor, worker: Lowering, name: str) -> Future[Path]:
         """Make the program here, then lower it there while this process goes on."""
-        program, recipe = (self.original, None) if name == "lower float32" else (self.quantized, self.late)
+        program, recipe = (self.original, None) if name == LOWER_FLOAT else (self.quantized, self.late)
         order, checks = self.order, self.golden.folder
 
         def make(out: Path) -> None:
             worker.lower(program, checks, order.target, order.runtime, out, recipe)
 
-        return pool.submit(self.line.entry, name, key, make)
+        return pool.submit(self.line.entry, name, self.keys[name], make)
 
     @cached_property
     def original(self) -> Path:
         """The folder of the project's own network, captured."""
-        return self._captured("capture float32", self.original_key, lambda: self.network.model)
+        name = CAPTURE_FLOAT if self.compressed.stages else CAPTURE
+        return self._captured(name, lambda: self.network.model)
 
     @cached_property
     def captured(self) -> Path:
         """The captured program's folder."""
         if not self.compressed.stages:
             return self.original
-        return self._captured("capture", self.capture_key, lambda: self.compressed.model)
+        return self._captured(CAPTURE, lambda: self.compressed.model)
 
-    def _captured(self, name: str, key: str, model: Callable[[], Model]) -> Path:
+    def _captured(self, name: str, model: Callable[[], Model]) -> Path:
         def make(out: Path) -> None:
             from edgekit.frontend.capture import capture
             from edgekit.frontend.store import save_program
 
             save_program(capture(model()), out)
 
-        return self.line.entry(name if self.compressed.stages else "capture", key, make)
+        return self.line.entry(name, self.keys[name], make)
 
     @cached_property
     def quantized(self) -> Path:
@@ -228,7 +257,7 @@ class Compilation:
 
             save_program(self._quantize(load_program(self.captured), recipe), out)
 
-        return self.line.entry("quantize", self.quantize_key, make)
+        return self.line.entry(QUANTIZE, self.quantize_key, make)
 
     def _quantize(self, program: Program, recipe: Quantize) -> Program:
         from edgekit.passes.quantization.quantize import quantize

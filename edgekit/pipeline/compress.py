@@ -116,11 +116,6 @@ class Compressed:
             return self.network.model
         return load_model(self.order.project, self._made(self.stages[-1]))
 
-    def reuse(self) -> None:
-        """Record the stages as reused: what was made of their result is there."""
-        for name in self.stages:
-            self.line.find(name, self.keys[name])
-
     def _made(self, name: str) -> Path:
         make = {"prune": self._prune, "recover": self._recover, AWARE: self._train_quantized}[name]
         return self.line.entry(name, self.keys[name], make)

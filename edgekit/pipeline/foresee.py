@@ -4,26 +4,50 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edgekit.pipeline.compile import Compilation
+from edgekit.pipeline.build import ENOUGH, REFERENCE, VERIFY, evaluation, reference_key, verify_key
+from edgekit.pipeline.compile import CAPTURE, CAPTURE_FLOAT, Compilation
+from edgekit.pipeline.inputs import LOAD
+from edgekit.pipeline.mixed import MIXED
+from edgekit.pipeline.verdict import COMPARE
+
+TO_DO, CACHED = "to do", "cached"
 
 
 def foreseen(compilation: Compilation) -> dict[str, str]:
-    """Which stages a build would run and which it would reuse, as far as that is known without loading anything."""
-    profile, compressed = compilation.order.profile, compilation.compressed
+    """Every stage that a build records, "to do" or "cached" as far as that is known without loading anything."""
+    profile = compilation.order.profile
     if profile.quantize and profile.quantize.mixed:  # what it finds decides the rest
         plain = profile.quantize.model_copy(update={"mixed": None})
         order = replace(compilation.order, profile=profile.model_copy(update={"quantize": plain}))
-        return dict.fromkeys(("mixed", *foreseen(replace(compilation, order=order))), "to do")
-    names = [*compressed.stages, "capture", *(["quantize"] if compilation.early else [])]
-    names += ["lower float32", "lower"] if profile.compresses else ["lower"]
+        return dict.fromkeys((MIXED, *foreseen(replace(compilation, order=order))), TO_DO)
+    inputs = {data.stage: CACHED if data.known else TO_DO for data in compilation.data}
+    made = _made(compilation)
+    load = {LOAD: TO_DO} if _is_loaded(compilation, made) else {}
+    return load | inputs | made | _judged(compilation) | {COMPARE: TO_DO}
+
+
+def _made(compilation: Compilation) -> dict[str, str]:
+    """The stages that make the artifacts."""
     if not compilation.known:
-        return dict.fromkeys(names, "to do")
-    keys = {
-        **compressed.keys,
-        "capture": compilation.capture_key,
-        "quantize": compilation.quantize_key,
-        "lower float32": compilation.float_key,
-        "lower": compilation.artifact_key,
-    }
-    find = compilation.line.cache.find
-    return {name: "cached" if find(keys[name]) else "to do" for name in names}
+        return dict.fromkeys(compilation.stages, TO_DO)
+    return {name: _state(compilation, key) for name, key in compilation.keys.items()}
+
+
+def _is_loaded(compilation: Compilation, made: dict[str, str]) -> bool:
+    """Whether a stage takes the project's own network, or nothing else can tell what that is."""
+    compressed = compilation.compressed.stages
+    takes = (*compressed, CAPTURE_FLOAT) if compressed else (CAPTURE,)
+    return not compilation.network.known or any(made[name] == TO_DO for name in takes)
+
+
+def _judged(compilation: Compilation) -> dict[str, str]:
+    """The stages that the verdict is made of."""
+    data = evaluation(compilation.order, compilation.line, ENOUGH)
+    if not (compilation.known and data.known):
+        return {data.stage: CACHED if data.known else TO_DO, REFERENCE: TO_DO, VERIFY: TO_DO}
+    keys = {REFERENCE: reference_key(compilation, data), VERIFY: verify_key(compilation, data)}
+    return {data.stage: CACHED} | {name: _state(compilation, key) for name, key in keys.items()}
+
+
+def _state(compilation: Compilation, key: str) -> str:
+    return CACHED if compilation.line.cache.find(key) else TO_DO

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from edgekit.frontend.load import Model
 
 T = TypeVar("T")
+LOAD = "load"
 CLASSES = "classes.json"
 SAMPLING = "sampling.json"
 
@@ -49,7 +50,7 @@ class Network:
     def _loaded(self) -> tuple[Model, Trace]:
         from edgekit.frontend.load import load
 
-        with self.line.stage("load"):
+        with self.line.stage(LOAD):
             return _trace(lambda: load(self.project), self.project, self.line, self._file)
 
     @property
@@ -99,10 +100,10 @@ class Data:
     @cached_property
     def _entry(self) -> tuple[str, Path]:
         trace = Trace.read(self._file)
-        found = self.line.find(self._stage, self._key(trace)) if trace else None
+        found = self.line.find(self.stage, self._key(trace)) if trace else None
         if trace and found:
             return self._key(trace), found
-        with self.line.stage(self._stage):
+        with self.line.stage(self.stage):
             load = lambda: load_samples(self.project, self.role, self.limit)  # noqa: E731
             samples, trace = _trace(load, self.project, self.line, self._file)
 
@@ -115,7 +116,8 @@ class Data:
             return self._key(trace), self.line.cache.fetch(self._key(trace), make)[0]
 
     @property
-    def _stage(self) -> str:
+    def stage(self) -> str:
+        """The name of the stage that reads it."""
         return f"{self.role} data" + (f" ({self.limit})" if self.limit else "")
 
     def _key(self, trace: Trace) -> str:

@@ -28,6 +28,7 @@ from edgekit.specs.profile import Gates, Probe
 if TYPE_CHECKING:
     from edgekit.passes.sensitivity.mixed import Found, Limits
 
+MIXED = "mixed"
 SETTLED = "recipe.json"
 TRIED = "tried.json"
 """What was tried, for people: modules left in float, and what it cost."""
@@ -66,7 +67,7 @@ def settled(order: Order, line: Line) -> Order:
         (out / SETTLED).write_text(found.model_dump_json(exclude_unset=True))
         (out / TRIED).write_text(json.dumps(tried, indent=2))
 
-    entry = line.entry("mixed", key, make)
+    entry = line.entry(MIXED, key, make)
     return _with(order, Quantize.model_validate_json((entry / SETTLED).read_bytes()))
 
 

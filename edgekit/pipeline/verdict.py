@@ -21,6 +21,7 @@ from edgekit.report.baseline import Earlier
 from edgekit.report.record import BundleRecord, Report, Stage, to_json
 from edgekit.samples import Sampling
 
+COMPARE = "compare"
 TRAINING = ("prune", "recover", "train-quantized")
 """Passes that a cost of the build is reckoned by: what they took when they ran, be it for an earlier build."""
 FORMS = {".json": to_json, ".md": markdown.render, ".html": html.render, ".txt": text.render}
@@ -50,7 +51,7 @@ def decide(
     order, artifact, candidate = compilation.order, compiled.artifact, evidence.candidate
     if order.target.family == "host":  # the target itself: nothing stands in for anything
         candidate = replace(candidate, environment=replace(candidate.environment, host_stand_in=False))
-    with compilation.line.stage("compare"):
+    with compilation.line.stage(COMPARE):
         metric = plugins.load("metrics", order.project.model.task)()
         comparison = compare(evidence.reference, candidate, metric)
         parity = numeric_parity(evidence.host, candidate, artifact.signature, metric) if evidence.host else None

@@ -15,7 +15,7 @@ from .failure import failure
 
 
 def main(argv: list[str]) -> int:
-    """Do what `argv` asks. Everything but the document goes to stderr, whoever writes it.
+    """Do what `argv` asks. Everything but the document goes to stderr, whoever writes it; files are its owner's alone.
 
     `instructions` starts this program anew (`still`).
     """
@@ -23,6 +23,7 @@ def main(argv: list[str]) -> int:
         from .still import hold_still
 
         hold_still()
+    os.umask(0o077)
     # Runtimes print to stdout from C, so the descriptor itself is moved out of their way.
     answer = os.dup(1)
     os.dup2(2, 1)

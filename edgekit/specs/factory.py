@@ -21,6 +21,8 @@ def _well_formed(text: str) -> str:
     return text
 
 
+RAISED = (Exception, GeneratorExit, SystemExit)
+"""What a project's code may raise. The last two are no Exception, and would end us without a word."""
 Factory = Annotated[str, AfterValidator(_well_formed)]
 
 
@@ -58,8 +60,7 @@ def _module(path: Path, root: Path) -> Any:
         spec.loader.exec_module(module)
     except BaseException as error:
         del sys.modules[name]
-        # A file that exits would end us without a word.
-        if not isinstance(error, Exception | SystemExit) or isinstance(error, EdgekitError):
+        if not isinstance(error, RAISED) or isinstance(error, EdgekitError):
             raise
         missing = error.name if isinstance(error, ModuleNotFoundError) else None
         raise LoadError(

@@ -14,7 +14,7 @@ import pytest
 
 from edgekit.bundle.keys import KeyStore
 from edgekit.bundle.signing import PublicKey, SigningKey
-from edgekit.errors import StorageError, UnknownName, UsageError
+from edgekit.errors import StorageError, UnknownName, UnprotectedFile, UsageError
 
 MAKE_DEFAULT = """
 import sys
@@ -37,20 +37,41 @@ def mode(path: Path) -> int:
 
 def test_a_new_key_is_kept_for_its_owner_only(store: KeyStore) -> None:
     key = store.new("release")
-    assert {path.name: mode(path) for path in store.root.iterdir()} == {"release.key": 0o600, "release.pub": 0o644}
+    assert {path.name: mode(path) for path in store.root.iterdir()} == {"release.key": 0o600, "release.pub": 0o600}
     assert store.get("release").public == key.public
     assert store.get("release").sign(b"x") == key.sign(b"x")
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o077, 0o777])
-def test_modes_do_not_depend_on_the_umask(store: KeyStore, umask: int) -> None:
-    store.root.mkdir(parents=True)
+def test_all_of_it_is_its_owners_alone_whatever_the_umask(store: KeyStore, tmp_path: Path, umask: int) -> None:
+    friend = KeyStore(tmp_path / "friend" / "keys")
+    friend.new("friend")
     before = os.umask(umask)
     try:
         store.new("release")
+        store.trust(friend.root / "friend.pub")
+        store.revoke("release")
     finally:
         os.umask(before)
-    assert mode(store.root / "release.key") == 0o600
+    everything = [store.root.parent, *store.root.parent.rglob("*")]
+    assert len(everything) == 8
+    assert {mode(path) for path in everything if path.is_dir()} == {0o700}
+    assert {mode(path) for path in everything if path.is_file()} == {0o600}
+
+
+@pytest.mark.parametrize("bits", [0o020, 0o002, 0o1022])
+@pytest.mark.parametrize("folder", ["", "keys", "keys/trusted", "keys/revoked"])
+def test_a_folder_of_keys_that_others_can_write_to_is_refused(store: KeyStore, folder: str, bits: int) -> None:
+    """Whoever can put a file there says whom to believe."""
+    for name in ("trusted", "revoked"):
+        (store.root / name).mkdir(parents=True, mode=0o700, exist_ok=True)
+    open_folder = store.root.parent / folder
+    open_folder.chmod(0o700 | bits)
+    with pytest.raises(UnprotectedFile, match="others can write to") as caught:
+        KeyStore(store.root)
+    assert caught.value.hint == f"chmod go-w '{open_folder}'"
+    open_folder.chmod(0o755)
+    assert KeyStore(store.root).list() == {}
 
 
 def test_a_key_is_never_overwritten(store: KeyStore) -> None:

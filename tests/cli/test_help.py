@@ -24,10 +24,10 @@ HEAVY = {
 }
 LOADED = """
 import contextlib, io, json, sys
-from edgekit.cli import main
+from edgekit.cli import execute
 
 with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.suppress(SystemExit):
-    main()
+    execute()
 assert said.getvalue()
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 """

@@ -338,6 +338,32 @@ def test_a_key_that_it_does_not_know_is_refused(shared: Sshd, tmp_path: Path) ->
     assert caught.value.hint == f"ssh-copy-id -p {shared.port} device@127.0.0.1"
 
 
+@pytest.mark.parametrize(
+    ("shell", "setting", "said"),
+    [
+        ("/bin/sh", "ForceCommand internal-sftp", "it said 'This service allows sftp connections only.'"),
+        ("/usr/sbin/nologin", "", "it said 'This account is currently not available.'"),
+        ("/bin/false", "", "it said nothing, and ended with 1"),
+        ("/bin/sh", "ForceCommand echo the menu; exit 3", "it said 'the menu'"),
+    ],
+)
+def test_an_account_that_may_not_run_commands_is_told_so_in_the_devices_words(
+    packages: Path, tmp_path: Path, shell: str, setting: str, said: str
+) -> None:
+    sshd = Sshd(tmp_path / "sshd", packages, shell)
+    with (sshd.folder / "config").open("a") as config:
+        config.write(f"{setting}\n")
+    try:
+        sshd.start()
+        with pytest.raises(AuthenticationRefused) as refused, sshd.device():
+            pass
+    finally:
+        sshd.stop()
+    assert said in str(refused.value)
+    assert "connection was lost" not in str(refused.value)
+    assert f"-p {sshd.port} device@127.0.0.1 true" in str(refused.value.hint)
+
+
 def test_no_answer_is_an_error(sshd: Sshd) -> None:
     device = sshd.device()
     sshd.stop()

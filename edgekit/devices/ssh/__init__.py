@@ -36,6 +36,9 @@ FIRST_S = 30.0
 IDLE_S = 60
 """How long a connection that nobody closes, because this process was killed, stays open."""
 CLOSE_S = 5.0
+SIGNALLED = 128
+"""Above it, a status tells of a signal: something ended the shell, and the connection may still have been lost."""
+SAID_CHARACTERS = 200
 SOCKET_CHARACTERS = 80
 """The path of a unix socket has at most 107 bytes, on macOS 103, and ssh adds 17 for a moment."""
 
@@ -154,7 +157,23 @@ class Ssh(Shell):
             return AuthenticationRefused(f"{self.url}: {last}", hint=hint)
         if _NEVER_THERE.search(said):
             return Unreachable(f"{self.url}: {last}", hint=f"ssh {' '.join(self.address.arguments)} true")
-        return None
+        return self._no_shell(ended)
+
+    def _no_shell(self, ended: Completed) -> EdgekitError | None:
+        """What it means that no shell read the line: ssh passes on the status of what did, and has 255 for its own."""
+        forbidden = "exec request failed" in ended.stderr
+        if not forbidden and not 0 <= ended.returncode <= SIGNALLED:
+            return None
+        words = (ended.stdout + ended.stderr).strip().splitlines()[-1:]
+        said = (
+            f"it said '{words[0][:SAID_CHARACTERS]}'"
+            if words
+            else f"it said nothing, and ended with {ended.returncode}"
+        )
+        return AuthenticationRefused(
+            f"{self.url}: this account may log in, and not run commands: {said}",
+            hint=f"ssh {' '.join(self.address.arguments)} true   # ends with 0 for an account with a shell",
+        )
 
     def _close(self) -> None:
         """Leave no connection and no folder behind."""

@@ -1,0 +1,154 @@
+"""A supervisor: it runs a command in a process of its own, which a project's code may end, but not speak for.
+
+The process hands its exit code over through a pipe, last of all. One that ends without that is an error, whatever its
+status: `os._exit(0)` in a factory is no success, and status 1 no missed gate. This guards against accidents, not
+against code that looks for the pipe: whose project it is may do all that the user may.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+import select
+import signal
+import time
+from collections.abc import Callable
+from typing import NoReturn
+
+from edgekit.cli.memory import VARIABLE, resident_bytes
+from edgekit.cli.stop import APART_S
+from edgekit.errors import Crash, EdgekitError, Interrupted, MemoryLimit
+from edgekit.parent_death import die_with_parent
+
+COMMANDS = frozenset({"build", "diagnose", "probe", "reference", "run"})
+"""Those that load a project's network or read its data; the others start without a second process."""
+LOOK_S = 0.2
+"""How often the memory of the process is looked at."""
+INSISTED = 3
+"""The signal that ends the process, when it did not heed those before."""
+
+Leave = Callable[[int], NoReturn]
+"""Ends a process at once with an exit code, threads and all."""
+
+
+def supervise(name: str, command: Callable[[Leave], NoReturn], limit_bytes: int) -> int:
+    """The exit code that `command`, which is `edgekit NAME`, hands over from a fork of this process.
+
+    Signals go on to it. Raises Crash if it ends without a word, MemoryLimit if it held more than `limit_bytes`,
+    Interrupted if a signal ended it.
+    """
+    signals, parent = Forwarding(), os.getpid()
+    signals.install()
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        _work(command, writer, parent)
+    os.close(writer)
+    signals.attach(child)
+    status, exceeded = _ended(child, reader, limit_bytes)
+    handed = _handed(reader)
+    if handed:
+        return int(handed)
+    if signals.count:
+        raise Interrupted("stopped before the end", hint="run it again: finished stages are reused from the cache")
+    raise _exceeded(name, limit_bytes) if exceeded else _crash(name, os.waitstatus_to_exitcode(status))
+
+
+class Forwarding:
+    """Hands SIGINT and SIGTERM on to a process, which may have it from the terminal too: `Stop` takes two as one."""
+
+    def __init__(self) -> None:
+        self.count, self._at, self._child = 0, float("-inf"), 0
+
+    def install(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self)
+
+    def attach(self, child: int) -> None:
+        """Say which process; what came before is handed on now."""
+        self._child = child
+        if self.count:
+            self._send(signal.SIGINT)
+
+    def __call__(self, number: int, frame: object) -> None:
+        if time.monotonic() - self._at > APART_S:
+            self.count += 1
+        self._at = time.monotonic()
+        self._send(signal.SIGKILL if self.count >= INSISTED else number)
+
+    def _send(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            if self._child:
+                os.kill(self._child, number)
+
+
+def _work(command: Callable[[Leave], NoReturn], writer: int, parent: int) -> NoReturn:
+    """Run the command in this process, the child, and hand over how it leaves."""
+    die_with_parent()
+    own = os.getpid()
+    if os.getppid() != parent:  # it died before it could be told
+        os._exit(1)
+    if os.environ.get("EDGEKIT_DEBUG"):
+        faulthandler.enable()
+
+    def hand_over(code: int) -> None:
+        if os.getpid() == own:  # a project's code may fork, too
+            os.write(writer, b"%d" % code)
+
+    def leave(code: int) -> NoReturn:
+        hand_over(code)
+        os._exit(code)
+
+    try:
+        command(leave)
+    except SystemExit as left:
+        hand_over(int(left.code or 0))
+        raise
+
+
+def _ended(child: int, reader: int, limit_bytes: int) -> tuple[int, bool]:
+    """Status of the process at its end, and whether it was ended because of its memory."""
+    exceeded = False
+    while not select.select([reader], [], [], LOOK_S)[0]:
+        # A process that it left behind may hold the pipe open.
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return status, exceeded
+        if resident_bytes(child) > limit_bytes:
+            exceeded = True
+            os.kill(child, signal.SIGKILL)
+    return os.waitpid(child, 0)[1], exceeded
+
+
+def _handed(reader: int) -> bytes:
+    os.set_blocking(reader, False)
+    try:
+        return os.read(reader, 16)
+    except BlockingIOError:
+        return b""
+    finally:
+        os.close(reader)
+
+
+def _exceeded(name: str, limit_bytes: int) -> EdgekitError:
+    megabytes = limit_bytes // 1_000_000
+    return MemoryLimit(
+        f"'edgekit {name}' held more than {megabytes} MB of memory, and was stopped",
+        hint=f"{VARIABLE}={2 * megabytes} in front of the command, if the machine has that much",
+    )
+
+
+def _crash(name: str, code: int) -> EdgekitError:
+    process = "the process that runs the project's code"
+    if code >= 0:
+        return Crash(
+            f"{process} ended with status {code} before 'edgekit {name}' was done",
+            hint="grep -rn 'exit(' --include='*.py' .   # what calls os._exit, in the project or in what it imports",
+        )
+    number = signal.Signals(-code)
+    told = (
+        "free -m   # Linux kills so when memory runs out" if number == signal.SIGKILL else "EDGEKIT_DEBUG=1 shows where"
+    )
+    return Crash(f"{process} was killed by {number.name} before 'edgekit {name}' was done", hint=told)
