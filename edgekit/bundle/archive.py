@@ -71,7 +71,7 @@ class Bundle:
         return self._sha256[MANIFEST]
 
     @property
-    def strangers(self) -> tuple[str, ...]:
+    def unknown_signers(self) -> tuple[str, ...]:
         """Ids in `manifest.sig` of keys that are not trusted, sorted. Anybody can add such a line: none was checked."""
         return tuple(sorted({*signer_ids(self.read(SIGNATURE))} - {key.id for key in self.signers}))
 
@@ -139,7 +139,7 @@ def pack(description: Description, files: Mapping[str, Source], key: SigningKey,
 def sign(bundle: Bundle, key: SigningKey, trusted: Iterable[PublicKey], keep: Iterable[str] = ()) -> Bundle:
     """Add a signature to a bundle, in place.
 
-    The signatures of `bundle.strangers` are dropped, so that nobody can fill the places of those who sign later, but
+    The lines of `bundle.unknown_signers` are dropped, so that nobody can fill the places of those who sign later, but
     for those whose ids are in `keep`. Raises UsageError if it has as many as it can hold, and as `open` does.
     """
     raw = bundle.read(MANIFEST)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edgekit import places
 from edgekit.atomic import create, readable, stored
-from edgekit.bundle import encrypted
+from edgekit.bundle import encryption
 from edgekit.bundle.key_uri import is_uri, key_at
 from edgekit.bundle.passphrase import Passphrase, from_file
 from edgekit.bundle.signing import PublicKey, SigningKey
@@ -94,7 +94,7 @@ class KeyStore:
         path = self._secret(name)
         if not path.is_file():
             return _read_secret(self._uri(name)).decode("utf-8", "replace").strip()
-        return "encrypted file" if encrypted.MARK in _read_secret(path) else "file"
+        return "encrypted file" if encryption.MARK in _read_secret(path) else "file"
 
     def default(self) -> tuple[SigningKey, bool]:
         """The key named "default", and whether it was made just now because there was none."""

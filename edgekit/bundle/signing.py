@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from edgekit.bundle import encrypted
+from edgekit.bundle import encryption
 from edgekit.bundle.passphrase import Passphrase, from_file
 from edgekit.errors import KeyLocked, KeyUnreachable, SignatureError, UntrustedKey, UsageError
 from edgekit.runner.ed25519 import is_key
@@ -121,7 +121,7 @@ class SigningKey:
         coding = serialization.Encoding.PEM if passphrase is None else serialization.Encoding.DER
         plain = serialization.NoEncryption()
         secret = self._secret.private_bytes(coding, serialization.PrivateFormat.PKCS8, plain)
-        return secret if passphrase is None else encrypted.encrypted(secret, passphrase)
+        return secret if passphrase is None else encryption.encrypt(secret, passphrase)
 
     @classmethod
     def from_pem(cls, pem: bytes, where: str, passphrase: Passphrase = from_file) -> SigningKey:
@@ -129,7 +129,7 @@ class SigningKey:
 
         Raises UsageError, naming `where`, for anything else, and KeyLocked if the passphrase is wrong or missing.
         """
-        locked = encrypted.MARK in pem
+        locked = encryption.MARK in pem
         password = passphrase(f"the key {where}") if locked else None
         try:
             key = serialization.load_pem_private_key(pem, password=password)

@@ -140,8 +140,8 @@ def sign_bundle(
     trusted, kept = store.trusted(), keep or ()
     signer = store.get(key)
     opened = _opened(bundle, signer.public, trusted)
-    dropped = [one for one in opened.strangers if one not in (*kept, signer.id)]
-    unknown = [one for one in kept if one not in (*opened.strangers, *(known.id for known in opened.signers))]
+    dropped = [one for one in opened.unknown_signers if one not in (*kept, signer.id)]
+    unknown = [one for one in kept if one not in (*opened.unknown_signers, *(known.id for known in opened.signers))]
     if unknown:
         raise OptionError(f"--keep: '{bundle}' is not signed by {unknown[0]}", hint=f"edgekit inspect {bundle}")
     signed = sign(opened, signer, trusted, kept)

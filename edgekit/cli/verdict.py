@@ -111,7 +111,7 @@ def inspect_command(
         *(("data", f"{data.role}: {data.source}; licence: {data.licence}") for data in manifest.data),
         *(("file", f"{file.path}  {file.bytes:,} bytes  {file.sha256[:16]}") for file in manifest.files),
         ("signed by", f"{', '.join(key.id for key in opened.signers)}, verified"),
-        *(("", f"{one}: not among your keys, not checked") for one in opened.strangers),
+        *(("", f"{one}: not among your keys, not checked") for one in opened.unknown_signers),
         ("version", f"{manifest.version}; none below {manifest.floor} afterwards"),
         *([("install until", manifest.expires)] if manifest.expires else []),
         ("digest", opened.digest),

@@ -222,11 +222,11 @@ def test_strangers_lines_are_named_not_believed_and_lock_nobody_out(
     path.write_bytes(forge({**contents, "manifest.sig": written}))
     full = Bundle.open(path, [key.public])
     assert full.signers == (key.public,)
-    assert full.strangers == tuple(sorted(stranger.id for stranger in strangers))
+    assert full.unknown_signers == tuple(sorted(stranger.id for stranger in strangers))
     kept = strangers[3].id
     signed = sign(full, other_key, [key.public], keep=[kept])
     assert set(signed.signers) == {key.public, other_key.public}
-    assert signed.strangers == (kept,)
+    assert signed.unknown_signers == (kept,)
     ninth = b"".join(sorted([*written.splitlines(keepends=True), write_signature(other_key, raw)]))
     path.write_bytes(forge({**contents, "manifest.sig": ninth}))
     with pytest.raises(BundleError):

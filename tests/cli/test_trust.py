@@ -9,6 +9,7 @@ import pytest
 from edgekit.bundle.archive import Bundle, pack, sign
 from edgekit.bundle.keys import KeyStore
 from edgekit.bundle.signing import SigningKey
+from tests.bundle.ssh_agent import add_to, running_agent
 from tests.conftest import Built, Command
 
 
@@ -130,4 +131,16 @@ def test_strangers_lines_are_named_by_inspect_and_dropped_by_the_next_signer(
     assert ended.code == 0
     assert f"dropped a signature by {ids[1]}" in ended.err
     assert ids[0] not in ended.err
-    assert Bundle.open(path, trusted).strangers == tuple(sorted([ids[0], KeyStore.of_user().get("cosigner").id]))
+    assert Bundle.open(path, trusted).unknown_signers == tuple(sorted([ids[0], KeyStore.of_user().get("cosigner").id]))
+
+
+def test_a_second_signature_comes_from_an_agent(
+    command: Command, built: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "signed.edgekit"
+    path.write_bytes(built.bundle.read_bytes())
+    with running_agent() as address:
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(address))
+        add_to(address, tmp_path, "release")
+        assert command("keys", "sign", path, "--key", "agent:release").code == 0
+    assert len(Bundle.open(path, KeyStore.of_user().trusted()).signers) == 2

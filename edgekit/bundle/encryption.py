@@ -22,7 +22,7 @@ AES_256_CBC = bytes.fromhex("60864801650304012a")
 NULL = bytes.fromhex("0500")
 
 
-def encrypted(pkcs8: bytes, passphrase: bytes) -> bytes:
+def encrypt(pkcs8: bytes, passphrase: bytes) -> bytes:
     """PEM text of a private key, given in DER, that only the passphrase opens."""
     salt, vector = os.urandom(16), os.urandom(16)
     key = PBKDF2HMAC(hashes.SHA256(), 32, salt, ROUNDS).derive(passphrase)
