@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from edgekit import examples
+from scripts.benchmark import copies
 from scripts.benchmark.processes import ROOT, cost
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def main(argv: list[str]) -> None:
         try:
             with Emulated(f"emulated://{asked.target}") as transport:
                 _measure(bundles[: asked.repeats + 1], transport, folder)
+                copies.report(transport, BYTES)
             _commands(bundles[asked.repeats + 1 :], asked.target)
         finally:
             _edgekit("device", "down", asked.target)
