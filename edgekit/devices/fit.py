@@ -23,7 +23,7 @@ def check_fit(manifest: Manifest, device: Transport, said: Survey) -> None:
             hint="build for a target of that kind: edgekit targets",
         )
     content = content_bytes(manifest)
-    free = device.free_bytes(device.root)
+    free = said.free_bytes
     if free is not None and free < content:
         raise TooSmall(
             f"{device.url} has {_mb(free)} free at '{device.root}', the bundle needs {_mb(content)}",

@@ -18,6 +18,8 @@ _ONE_LINE = {ord("\r"): None, ord("\n"): None}
 # One line: a shell on the device may have to quote it.
 SCRIPT = (
     'printf "machine %s\\n" "$(uname -m)"; '
+    'folder=$0; while [ -n "$folder" ] && [ ! -d "$folder" ]; do folder=${folder%/*}; done; '
+    'df -kP "${folder:-/}" 2>/dev/null; '
     'sed -n "s/^MemAvailable: */memory /p" /proc/meminfo 2>/dev/null; '
     "for slot in a b; do "
     f'printf "slot "; head -c {MANIFEST_BYTES} "$0/$slot/manifest.json" 2>/dev/null | tr -d "\\r\\n"; echo; '
@@ -33,6 +35,8 @@ class Survey:
     """As bundles name it; empty if it does not say."""
     available_bytes: int | None = None
     """Of memory."""
+    free_bytes: int | None = None
+    """Of the disk where edgekit's folder is, or would be."""
     listed: frozenset[tuple[str, str]] = frozenset()
     """Path and SHA-256 of the files that its slots are said to have."""
     manifests: frozenset[str] = frozenset()
@@ -51,10 +55,12 @@ def survey(device: Transport) -> Survey:
         return Survey()
     machine = "".join(re.findall(r"^machine (\S+)$", said, re.MULTILINE)[:1])
     memory = re.search(r"^memory (\d+) kB$", said, re.MULTILINE)
+    disk = re.search(r"(\d+)\s+\d+%\s+/", said)
     slots = re.findall(r"^slot (.+)$", said, re.MULTILINE)
     return Survey(
         ALIASES.get(machine, machine),
         int(memory[1]) * 1024 if memory else None,
+        int(disk[1]) * 1024 if disk else None,
         frozenset(pair for slot in slots for pair in _listed(slot)),
         frozenset(slots),
     )

@@ -93,7 +93,7 @@ def _install(asked: Delivery) -> State:
     if not _is_served(begun):
         staging = staging_of(root, digest)
         moved = {**incoming.stage(root, staging, digest, asked.token, *told), "missing": []}
-    return {**moved, **_tried(asked, Path(moved["slot"]), moved["state"])}
+    return {**moved, **_tried(asked, moved)}
 
 
 def _unpacked(asked: Delivery, missing: list[str] | None) -> list[str] | None:
@@ -107,8 +107,9 @@ def _unpacked(asked: Delivery, missing: list[str] | None) -> list[str] | None:
     return [name for name in missing if not (staging / name).exists()]
 
 
-def _tried(asked: Delivery, slot: Path, state: str) -> State:
+def _tried(asked: Delivery, moved: State) -> State:
     """What became of the slot: what is on trial or served has passed its self-test before."""
+    slot, state = Path(moved["slot"]), moved["state"]
     answer: State = {}
     sys.audit(STEP, "self-test")
     if asked.engine_s is not None:
@@ -123,7 +124,7 @@ def _tried(asked: Delivery, slot: Path, state: str) -> State:
             return {**answer, **dropped}
     if state == "staged":
         sys.audit(STEP, "trial")
-        answer |= slots.begin_trial(asked.root, asked.digest, asked.trial_s, asked.token)
+        answer |= slots.begin_trial(asked.root, asked.digest, asked.trial_s, asked.token, moved["changed"])
     if asked.commit:
         sys.audit(STEP, "commit")
         answer |= slots.commit(asked.root, asked.digest, asked.token)

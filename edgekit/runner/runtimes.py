@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -269,7 +269,22 @@ def _label(format: str) -> str | None:
 
 
 def version_of(distribution: str) -> str | None:
-    """Of what this Python has; None if it has none."""
+    """Of what this Python has; None if it has none.
+
+    A wheel says it by the name of its folder of metadata; to read what is in there takes as long as a small model.
+    """
+    # PEP 427 and PEP 503: runs of - _ . are one and the same, and no version has a dash.
+    plain = re.sub("[-_.]+", "_", distribution)
+    for folder in filter(None, sys.path):
+        found = [path.name for path in Path(folder).glob(f"{plain}-*.dist-info")]
+        if found:
+            return found[0][len(plain) + 1 : -len(".dist-info")]
+    return _version_of(distribution)
+
+
+def _version_of(distribution: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(distribution)
     except PackageNotFoundError:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import boot, lease
-from .admission import admit, is_signed, refusals
+from .admission import admit, is_signed, refusals, trusted
 from .errors import RunnerError
 from .repair import plan
 from .state import (
@@ -70,9 +70,12 @@ def _as_known(root: Path) -> tuple[Trust, State, str | None, list[State]]:
     return trust, assumed.state, assumed.link, damage
 
 
-def begin_trial(root: Path, digest: str, deadline_s: float = TRIAL_S, token: str | None = None) -> State:
+def begin_trial(
+    root: Path, digest: str, deadline_s: float = TRIAL_S, token: str | None = None, staged_now: bool = False
+) -> State:
     """What is staged has passed its self-test. Its time begins; if it is on trial already, nothing is changed.
 
+    What this process has just verified and staged is not read again: a commit does, before anything is served.
     Raises RunnerError: state or busy if it is not staged, and as `admit` if it may not be served any more.
     """
     with held(root) as state, lease.under(root, token):
@@ -82,7 +85,8 @@ def begin_trial(root: Path, digest: str, deadline_s: float = TRIAL_S, token: str
         slot = _expected(root, state, staged, digest)
         if state["slots"][slot]["state"] == "trial":
             return answer(root, slot, state, changed=False)
-        admit(root / slot, digest, Trust.of(root))
+        ask = trusted if staged_now else admit
+        ask(root / slot, digest, Trust.of(root))
         state = changed(recorded(state, slot, "trial"), slot, state="trial", deadline=boot.deadline(deadline_s))
         write(root, state)
         return answer(root, slot, state, changed=True)

@@ -115,14 +115,14 @@ class Watched:
 
 
 def costs(reached: Mapping[str, tuple[int, float]], steps: Sequence[str], seconds: float) -> dict[str, Cost]:
-    """The cost of each step of a process, by the changes and seconds at which it says that they were `reached`.
+    """The cost of each step of a process that took so many `seconds`.
 
-    Of the `seconds` that it took in all, it could not time those before it was started.
+    It says at which change and second each was `reached`; its clock is an emulated device's, and counts instructions.
     """
     end = reached[halting.END]
-    times = [reached.get(step, (0, end[1] - seconds)) for step in steps]
+    pace = seconds / end[1]
+    times = [reached.get(step, (0, 0.0)) for step in steps]
     found = {}
     for step, (changes, at_s), (changes_after, after_s) in zip(steps, times, [*times[1:], end], strict=True):
-        before_s = seconds - (end[1] - at_s)
-        found[step] = Cost(after_s - at_s, changes_after - changes, before_s, changes)
+        found[step] = Cost((after_s - at_s) * pace, changes_after - changes, at_s * pace, changes)
     return found

@@ -70,7 +70,7 @@ def test_an_earlier_bundle_is_replaced(
 ) -> None:
     out = tmp_path / "tiny.edgekit"
     out.write_bytes(b"older")
-    assert pack(description, files, key, out).digest == hashlib.sha256(out.read_bytes()).hexdigest()
+    assert pack(description, files, key, out).file_sha256 == hashlib.sha256(out.read_bytes()).hexdigest()
     assert names(tmp_path) == ["tiny.edgekit"]
 
 
