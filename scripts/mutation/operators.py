@@ -36,8 +36,9 @@ class Mutant:
 def mutants(source: bytes) -> tuple[Mutant, ...]:
     """Every mutant of a source, in the order of its places.
 
-    Not changed: docstrings, annotations, imports, decorators, text of errors, of hints and of f-strings. Operators are those of
-    Offutt et al. (1996), which suffice for the others, with deletion of statements, and None in place of a value.
+    Not changed: docstrings, annotations, imports, decorators, and the text of errors, hints and f-strings. The
+    operators are those of Offutt et al. (1996), which suffice for the others, with deletion of statements, and None in
+    place of a value.
     """
     tree = ast.parse(source)
     starts = [0]
