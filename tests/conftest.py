@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.networks import write_project
 from tests.terminal import LENIENT, Ended, edgekit
 
-# No test is timed: machines are shared.
-settings.register_profile("untimed", deadline=None)
+# No test is timed: machines are shared. `too_slow` is a limit of a second for drawing examples.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 pytest_plugins = ["edgekit.devices.emulation.fixtures"]

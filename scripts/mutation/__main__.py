@@ -47,7 +47,7 @@ def _share(scope: Scope, count: int, seed: int, only: tuple[str, ...]) -> float:
         copy = Copy.of(CHECKOUT, Path(scratch) / "copy")
         whole, limit_s = copy.test(scope.ordered(sample[0][0], CHECKOUT), 1800)
         if whole != "survived":
-            raise SystemExit(f"the tests of {scope.folder} fail without a mutant")
+            raise SystemExit(f"{copy.said.read_text()}\nthe tests of {scope.folder} fail without a mutant")
         for source, mutant in sorted(sample, key=lambda one: (one[0], one[1].start)):
             reason = EQUIVALENT.get((source.as_posix(), mutant.before, mutant.after))
             outcome = "equivalent" if reason else _outcome(copy, scope, source, mutant, TIMES * limit_s + MORE_S)

@@ -17,7 +17,7 @@ from typing import Literal
 from scripts.mutation.operators import Mutant
 
 Outcome = Literal["killed", "timed out", "survived"]
-PYTEST = ("-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", "--hypothesis-seed=0", "--tb=no")
+PYTEST = ("-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", "--hypothesis-seed=0", "--tb=short")
 
 
 @dataclass
@@ -26,6 +26,11 @@ class Copy:
 
     root: Path
     changes: int = field(default=0)
+
+    @property
+    def said(self) -> Path:
+        """What the last tests printed."""
+        return self.root.with_name("output.txt")
 
     @classmethod
     def of(cls, checkout: Path, root: Path) -> Copy:
@@ -61,14 +66,10 @@ class Copy:
         began = time.monotonic()
         argv = [sys.executable, *PYTEST, f"--basetemp={self.root.parent / 'temporary'}", *files]
         # A session of its own: what a mutant leaves running ends with it.
-        running = subprocess.Popen(
-            argv,
-            cwd=self.root,
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        with self.said.open("wb") as said:
+            running = subprocess.Popen(
+                argv, cwd=self.root, env=environment, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
+            )
         try:
             code = running.wait(limit_s)
         except subprocess.TimeoutExpired:

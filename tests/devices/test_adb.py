@@ -57,7 +57,7 @@ def device(network: Network, adbd: Adbd, tmp_path: Path) -> Iterator[Adb]:
         yield opened
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(name=names, content=st.binary(max_size=3000))
 def test_whatever_it_is_called_a_file_goes_there_and_comes_back(
     device: Adb, tmp_path: Path, name: str, content: bytes

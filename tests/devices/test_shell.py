@@ -25,7 +25,7 @@ from tests.devices.shells import PACKAGES, SHELLS, Here, tools
 from tests.devices.test_local import largest_file
 from tests.devices.tools import fetched
 
-SEVERAL = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SEVERAL = settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 WORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30)
 NAMES = st.text(st.characters(exclude_characters="\0/", exclude_categories=["Cs"]), min_size=1, max_size=30)
 # Writes its own number and its child's, then both wait.
