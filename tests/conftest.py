@@ -19,6 +19,10 @@ from tests.terminal import LENIENT, Ended, edgekit
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
+# A shell starts what runs in the background with Ctrl-C ignored, and so would be all that the tests start and stop.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 pytest_plugins = ["edgekit.devices.emulation.fixtures"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import random
 import secrets
+import signal
 import sys
 import tempfile
 from collections import Counter
@@ -31,6 +32,7 @@ def main(argv: list[str]) -> int:
         "--seed", type=int, help="the same one, the same sample; by default a new one, which is printed"
     )
     asked = parser.parse_args(argv)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # and what it runs ends with it
     seed = secrets.randbelow(2**31) if asked.seed is None else asked.seed
     print(f"--seed {seed}, {asked.count or 'all'} mutants a folder", flush=True)
     chosen = [scope for scope in SCOPES if not asked.folders or scope.folder in asked.folders]
