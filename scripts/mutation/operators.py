@@ -70,7 +70,7 @@ def _walk(node: ast.AST, text: bool = True) -> Iterator[tuple[ast.expr | ast.stm
     if isinstance(node, (ast.expr, ast.stmt)):
         yield from ((node, after) for after in _replacements(node, text))
     if isinstance(node, ast.Call):
-        yield from ((keyword.value, "None") for keyword in node.keywords if keyword.arg not in (None, "hint"))
+        yield from ((keyword.value, "None") for keyword in node.keywords if _is_value(keyword))
     if isinstance(node, (ast.If, ast.While)):
         yield node.test, f"(not ({ast.unparse(node.test)}))"
     text = text and not isinstance(node, ast.Raise) and not (isinstance(node, ast.keyword) and node.arg == "hint")
@@ -80,6 +80,13 @@ def _walk(node: ast.AST, text: bool = True) -> Iterator[tuple[ast.expr | ast.stm
         for child in value if isinstance(value, list) else [value]:
             if isinstance(child, ast.AST) and not _is_docstring(child):
                 yield from _walk(child, text)
+
+
+def _is_value(keyword: ast.keyword) -> bool:
+    """Whether None in its place is another value: where False is, it mostly means the same."""
+    return keyword.arg not in (None, "hint") and not (
+        isinstance(keyword.value, ast.Constant) and not keyword.value.value
+    )
 
 
 def _is_docstring(node: ast.AST) -> bool:
