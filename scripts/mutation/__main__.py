@@ -47,7 +47,8 @@ def _share(scope: Scope, count: int, seed: int, only: tuple[str, ...]) -> float:
     sample = random.Random(seed).sample(every, min(count or len(every), len(every)))
     with tempfile.TemporaryDirectory() as scratch:
         copy = Copy.of(CHECKOUT, Path(scratch) / "copy")
-        whole, limit_s = copy.test(scope.ordered(sample[0][0], CHECKOUT), 1800)
+        files = {file for source in {source for source, _ in sample} for file in scope.ordered(source, CHECKOUT)}
+        whole, limit_s = copy.test(sorted(files), 1800)
         if whole != "survived":
             raise SystemExit(f"{copy.said.read_text()}\nthe tests of {scope.folder} fail without a mutant")
         for source, mutant in sorted(sample, key=lambda one: (one[0], one[1].start)):
