@@ -19,7 +19,7 @@ from scripts.mutation.trial import Copy
 
 CHECKOUT = Path(__file__).parents[2]
 ENOUGH = 0.9
-TIMES, MORE_S = 5, 30
+TIMES, MORE_S = 3, 30
 """A mutant may take so many times as long as no mutant, and so many seconds more: else it never ends."""
 
 

@@ -137,4 +137,4 @@ def _constants(value: object, text: bool) -> Iterator[str]:
         case str() if text:
             yield repr(f"{value}XX")
         case bytes():
-            yield repr(value + b"XX")
+            yield repr(b"XX" + value)  # a field of fixed size may cut the end off

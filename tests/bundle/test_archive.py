@@ -42,6 +42,9 @@ def test_any_zip_tool_can_list_and_test_it(packed: Path, files: dict[str, bytes]
         assert opened.testzip() is None
         assert opened.namelist() == sorted([*files, "manifest.json", "manifest.sig"])
         assert {info.date_time for info in opened.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        made = {(info.create_system, info.create_version, info.extract_version) for info in opened.infolist()}
+        assert made == {(3, 20, 20)}  # by Unix, and for whoever reads version 2.0
+        assert {info.external_attr for info in opened.infolist()} == {0o100644 << 16}
         assert opened.read("model.pte") == files["model.pte"]
 
 
