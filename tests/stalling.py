@@ -103,7 +103,7 @@ def marked(mark: str) -> list[int]:
     return [pid for pid in found if pid != os.getpid()]
 
 
-def until(condition: Callable[[], bool], seconds: float = 60) -> bool:
+def until(condition: Callable[[], bool], seconds: float = 300) -> bool:
     """Whether it came true in time."""
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:

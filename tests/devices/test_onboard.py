@@ -33,10 +33,10 @@ def test_every_module_goes_to_a_device_whatever_folder_it_is_in(device: Local, s
     runner, info = put_runner(device, (device.python,))
     assert info.python
     program = str(runner.program)
-    names = device.run([device.python, "-c", NAMES, program], timeout=20).stdout.split()
+    names = device.run([device.python, "-c", NAMES, program], timeout=60).stdout.split()
     sent = {f"runner/{path.relative_to(source).as_posix()}" for path in source.rglob("*.py")}
     assert {name for name in names if name.endswith(".py")} == {"__main__.py", *sent}
-    done = device.run([device.python, "-S", "-c", IMPORTED, program], timeout=20)
+    done = device.run([device.python, "-S", "-c", IMPORTED, program], timeout=60)
     assert (done.returncode, done.stdout.split()[-1]) == (0, "'runner.errors.RunnerError'>"), done.stderr
 
 
