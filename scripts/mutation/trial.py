@@ -17,7 +17,9 @@ from typing import Literal
 from scripts.mutation.operators import Mutant
 
 Outcome = Literal["killed", "timed out", "survived"]
-PYTEST = ("-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", "--hypothesis-seed=0", "--tb=short")
+ALWAYS_THE_SAME = ("-p", "no:cacheprovider", "--hypothesis-seed=0")
+# Without emulated devices: each would be minutes a mutant.
+PYTEST = ("-m", "pytest", "-x", "-q", "-k", "not emulat", "--no-header", "--tb=short", *ALWAYS_THE_SAME)
 
 
 @dataclass
