@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -10,14 +11,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.networks import write_project
 from tests.terminal import LENIENT, Ended, edgekit
 
-# No test is timed: machines are shared.
-settings.register_profile("untimed", deadline=None)
+# No test is timed: machines are shared. `too_slow` is a limit of a second for drawing examples.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+# What a person set for their terminal, or a service for its own, shows in what is printed. No proxy leads to here.
+for name in ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "EDGEKIT_DEBUG"):
+    os.environ.pop(name, None)
+for name in ("no_proxy", "NO_PROXY"):
+    os.environ[name] = ",".join(filter(None, ("127.0.0.1", "localhost", os.environ.get(name))))
+
+# A shell starts what runs in the background with Ctrl-C ignored, and so would be all that the tests start and stop.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["edgekit.devices.emulation.fixtures"]
 

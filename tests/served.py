@@ -61,7 +61,7 @@ def live(bundle: Bundle, server: str, ports: Ports | None = None) -> Iterator[Li
         yield started
 
 
-def nothing_left(process_group: int, within_s: float = 5.0) -> bool:
+def nothing_left(process_group: int, within_s: float = 60.0) -> bool:
     """Whether no process of the group, once the killed are reaped, and no shared memory of Triton's is there."""
     deadline = time.monotonic() + within_s
     while _alive(process_group):

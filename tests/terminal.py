@@ -67,7 +67,7 @@ def start(*argv: object, cwd: Path | None = None, env: Mapping[str, str] = NOTHI
     )
 
 
-def end(process: subprocess.Popen[str], timeout: float = 240) -> Ended:
+def end(process: subprocess.Popen[str], timeout: float = 480) -> Ended:
     """Wait for the command."""
     try:
         out, err = process.communicate(timeout=timeout)
@@ -77,6 +77,6 @@ def end(process: subprocess.Popen[str], timeout: float = 240) -> Ended:
     return Ended(process.returncode, out, err)
 
 
-def edgekit(*argv: object, cwd: Path | None = None, env: Mapping[str, str] = NOTHING, timeout: float = 240) -> Ended:
+def edgekit(*argv: object, cwd: Path | None = None, env: Mapping[str, str] = NOTHING, timeout: float = 480) -> Ended:
     """The command in a process of its own, to its end."""
     return end(start(*argv, cwd=cwd, env=env), timeout)

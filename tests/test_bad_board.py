@@ -26,7 +26,7 @@ from tests.terminal import LENIENT, edgekit, end, start
 from tests.test_bad_device import told
 from tests.test_stopped import stopping
 
-LIMIT_S = 60.0
+LIMIT_S = 180.0
 KEYS = ("default", "second", "third")
 PACKAGES = "/usr/lib/python3.11/dist-packages"
 """Of the Python that the device has itself, which has no package at all."""

@@ -167,7 +167,7 @@ def test_a_run_that_is_stopped_leaves_no_emulator_no_folder_and_no_server(
     else:
         assert (ended.code, ended.out, ended.err) == (-signal.SIGKILL, "", "")
     assert gone(str(tmp_path))
-    assert until(lambda: left(own_data) == [], 20)
+    assert until(lambda: left(own_data) == [])
 
 
 @pytest.mark.usefixtures("emulation")
@@ -180,4 +180,4 @@ def test_a_device_that_was_not_up_yet_goes_with_who_started_it(
     assert ended.code == (-signal.SIGKILL if number == signal.SIGKILL else 3)
     assert ended.out == ""
     assert gone(str(tmp_path))
-    assert until(lambda: left(own_data) == [], 20)
+    assert until(lambda: left(own_data) == [])

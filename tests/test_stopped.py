@@ -159,7 +159,7 @@ def test_a_build_that_waits_for_its_converter_is_stopped_at_once_and_nobody_else
     assert "--out another folder" in said
     assert first.poll() is None
     first.send_signal(signal.SIGINT)
-    end(first, 30).refused("EK504", 3)
+    end(first).refused("EK504", 3)
     assert gone(str(tmp_path))
     assert not out.exists()
     assert whole(tmp_path / "cache")
@@ -171,7 +171,7 @@ def test_builds_side_by_side_are_stopped_together(plugged: dict[str, str], tmp_p
     assert until((tmp_path / "started").exists)
     assert len(marked(str(tmp_path))) > 3
     first.send_signal(signal.SIGTERM)
-    end(first, 30).refused("EK504", 3)
+    end(first).refused("EK504", 3)
     assert gone(str(tmp_path))
     assert not (tmp_path / "edgekit-out").exists()
 
@@ -182,7 +182,7 @@ def test_a_converter_dies_with_a_build_that_is_killed(plugged: dict[str, str], t
     assert until((tmp_path / "started").exists)
     assert len(marked(str(tmp_path))) == 4  # the command, its supervisor, its converter, the fork of it that converts
     first.kill()
-    end(first, 30)
+    end(first)
     assert gone(str(tmp_path))
     # What it could not clean up is in nobody's way, and gone with the next build.
     ended = edgekit("build", "--project", project, *ONNX, "--out", out, env=plugged)

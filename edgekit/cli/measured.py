@@ -5,22 +5,24 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from edgekit.ir.measurement import Measurement
 from edgekit.parity.compare import summarize
 from edgekit.parity.quantities import megabytes, milliseconds, percent
+from edgekit.pipeline.probe import Probed
 
 PERCENTILES = ("p50", "p90", "p95", "p99", "p999")
 Row = tuple[str, str]
 
 
-def as_json(measured: Measurement) -> dict[str, Any]:
+def as_json(probed: Probed) -> dict[str, Any]:
     """Numbers; what is not known is null. A percentile that the count cannot support is null, too."""
+    measured = probed.measurement
     latency, where = summarize(measured), measured.environment
     return {
         "runtime": where.runtime,
         "machine": f"{where.machine} {where.cpu or ''}".strip(),
         "threads": where.threads,
         "samples": len(measured),
+        "sampling": probed.sampling and asdict(probed.sampling),
         "samples_per_s": measured.samples_per_s,
         "load_ns": measured.load_ns,
         "first_ns": measured.first_ns,
@@ -39,8 +41,9 @@ def as_json(measured: Measurement) -> dict[str, Any]:
     }
 
 
-def as_rows(measured: Measurement) -> list[Row]:
+def as_rows(probed: Probed) -> list[Row]:
     """For a person: the verdict on the numbers first."""
+    measured = probed.measurement
     latency, where = summarize(measured), measured.environment
     rows: list[Row] = []
     if latency.count:
@@ -75,8 +78,17 @@ def as_rows(measured: Measurement) -> list[Row]:
         millijoules = f"{1e3 * energy.joules:.3g} mJ an inference, ± {percent(energy.uncertainty)}"
         rows.append(("energy", f"{millijoules} ({energy.method})"))
     rows += [
-        ("answers", f"{len(measured):,} samples"),
+        ("answers", _answers(probed)),
         ("runtime", f"{where.runtime}, {where.threads} thread{'' if where.threads == 1 else 's'}"),
         ("machine", f"{where.machine} {where.cpu or ''}".strip() + (" (this machine)" if where.host_stand_in else "")),
     ]
     return rows
+
+
+def _answers(probed: Probed) -> str:
+    """How many samples were asked, and of how many where not all were."""
+    sampling = probed.sampling
+    if sampling is None or sampling.taken == sampling.total:
+        return f"{len(probed.measurement):,} samples"
+    how = "stratified by class" if sampling.stratified else "spread over the set"
+    return f"{sampling.taken:,} of {sampling.total:,} samples, {how} (all: --samples {sampling.total})"

@@ -116,13 +116,14 @@ def probe_command(
     wanted = parse(Probe, stated, "the command line")
     with _telling(device) as tell:
         shards = shards_in(Cache.default().made(), tell)
-        measured = probe(device, lambda found: choose(found, None), wanted, model, runtime, shards)
+        limit_s = None if inputs or samples else wanted.accuracy_limit_s
+        probed = probe(device, choose, wanted, model, runtime, shards, limit_s)
     if out:
-        store.save(measured, out)
+        store.save(probed.measurement, out)
     if json:
-        print_json({"schema": 1, "measurement": as_json(measured)})
+        print_json({"schema": 1, "measurement": as_json(probed)})
         return
-    print_table(("probe", ""), as_rows(measured))
+    print_table(("probe", ""), as_rows(probed))
 
 
 def _check_alone(other: bool, **given: object) -> None:

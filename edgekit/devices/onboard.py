@@ -129,8 +129,9 @@ def _packed() -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr(zipfile.ZipInfo("__main__.py"), START)
-        for path in sorted(SOURCE.glob("*.py")):
-            archive.writestr(zipfile.ZipInfo(f"runner/{path.name}"), path.read_bytes())
+        for path in sorted(SOURCE.rglob("*.py")):
+            name = path.relative_to(SOURCE).as_posix()
+            archive.writestr(zipfile.ZipInfo(f"runner/{name}"), path.read_bytes())
     return file.getvalue()
 
 

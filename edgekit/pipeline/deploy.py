@@ -31,6 +31,7 @@ from edgekit.pipeline.inputs import Data
 from edgekit.pipeline.line import Line
 from edgekit.pipeline.mixed import settled
 from edgekit.pipeline.order import Order
+from edgekit.pipeline.pace import affordable, is_large
 from edgekit.pipeline.pack import pack_bundle
 from edgekit.pipeline.verdict import Evidence, decide
 from edgekit.report.baseline import Earlier
@@ -40,8 +41,6 @@ from edgekit.specs.release import check_expiry
 
 EMULATED = "emulated"
 """The device that is the target's own emulated one, fresh for the run."""
-ALWAYS_ENOUGH = 1000
-"""So many samples are taken from any other device, however slow: they tell an accuracy of 90 % to within 1.9 points."""
 INCIDENT_GATES, INCIDENT_FLIPS = 10, 20
 """How much of a verdict a device keeps; its history is a small file."""
 EMULATED_ENOUGH = 500
@@ -171,12 +170,11 @@ def _affordable(installation: Installation, order: Order, line: Line, data: Data
 
     A number that was asked for is kept to, whatever it takes.
     """
-    if asked or installation.transport.kind == "emulated" or len(data.samples) <= ALWAYS_ENOUGH:
+    if asked or not is_large(installation, data.samples):
         return data
     with line.stage("pace"):
-        each_s = Installed(installation).seconds_a_sample(data.samples)
-    count = max(ALWAYS_ENOUGH, int(order.profile.probe.accuracy_limit_s / each_s))
-    return data if count >= len(data.samples) else evaluation(order, line, count)
+        count = affordable(installation, data.samples, order.profile.probe.accuracy_limit_s)
+    return data if count == len(data.samples) else evaluation(order, line, count)
 
 
 def _reference(compilation: Compilation, data: Data, kind: DeviceKind) -> Measurement:

@@ -24,7 +24,8 @@ from edgekit.measure.installed import AT_ONCE, Installed
 from edgekit.measure.placed import placed
 from edgekit.measure.shards import Shards
 from edgekit.pipeline.deploy import check_runtime, runtime_for, served
-from edgekit.samples import Samples
+from edgekit.pipeline.pace import affordable, is_large
+from edgekit.samples import Samples, Sampling
 from edgekit.specs.profile import Probe
 
 BUNDLE = ".edgekit"
@@ -42,8 +43,17 @@ class Subject:
         return self.installation.transport.kind
 
 
-Choose = Callable[[Subject], Samples]
-"""What the model is asked, once it is known what it takes."""
+Choose = Callable[[Subject, int | None], Samples]
+"""What the model is asked, once it is known what it takes: all there is, or so many."""
+
+
+@dataclass(frozen=True)
+class Probed:
+    """A measurement, and of which samples it is."""
+
+    measurement: Measurement
+    sampling: Sampling | None
+    """None of arrays that no data set gave."""
 
 
 @contextlib.contextmanager
@@ -71,11 +81,19 @@ def probe(
     model: Path | None = None,
     runtime: str | None = None,
     shards: Shards = AT_ONCE,
-) -> Measurement:
-    """Outputs for the samples that `choose` gives, and latency as `plan` says. Raises what `subject` and a probe do."""
+    limit_s: float | None = None,
+) -> Probed:
+    """Outputs for the samples that `choose` gives, and latency as `plan` says. Raises what `subject` and a probe do.
+
+    Where all of them would take longer than `limit_s`, `choose` is asked for as many as the device answers by then.
+    """
     with subject(device, model, runtime) as found:
         _check_batch(found.signature)
-        return Installed(found.installation, shards).measure(samples_for(found.signature, choose(found)), plan)
+        samples = samples_for(found.signature, choose(found, None))
+        if limit_s is not None and is_large(found.installation, samples):
+            count = affordable(found.installation, samples, limit_s)
+            samples = samples if count == len(samples) else samples_for(found.signature, choose(found, count))
+        return Probed(Installed(found.installation, shards).measure(samples, plan), samples.sampling)
 
 
 @contextlib.contextmanager

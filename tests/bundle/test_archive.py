@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from edgekit.bundle import archive
 from edgekit.bundle.archive import Bundle, pack, sign
 from edgekit.bundle.manifest import Description
 from edgekit.bundle.signing import SigningKey
+from edgekit.bundle.stored_zip import read_entries
 from edgekit.errors import BundleError, SignatureError, StorageError
 from tests.bundle.conftest import elsewhere, names
 
@@ -36,11 +38,14 @@ def test_packing_returns_the_opened_bundle(
 
 
 def test_any_zip_tool_can_list_and_test_it(packed: Path, files: dict[str, bytes]) -> None:
-    with zipfile.ZipFile(packed) as archive:
-        assert archive.testzip() is None
-        assert archive.namelist() == sorted([*files, "manifest.json", "manifest.sig"])
-        assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
-        assert archive.read("model.pte") == files["model.pte"]
+    with zipfile.ZipFile(packed) as opened:
+        assert opened.testzip() is None
+        assert opened.namelist() == sorted([*files, "manifest.json", "manifest.sig"])
+        assert {info.date_time for info in opened.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        made = {(info.create_system, info.create_version, info.extract_version) for info in opened.infolist()}
+        assert made == {(3, 20, 20)}  # by Unix, and for whoever reads version 2.0
+        assert {info.external_attr for info in opened.infolist()} == {0o100644 << 16}
+        assert opened.read("model.pte") == files["model.pte"]
 
 
 @pytest.mark.parametrize(
@@ -99,6 +104,49 @@ def test_a_manifest_too_large_to_be_opened_is_not_packed(
     long = description.model_copy(update={"classes": ("x" * (8 << 20),)})
     with pytest.raises(BundleError, match="the manifest has"):
         pack(long, files, key, tmp_path / "tiny.edgekit")
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [("MAX_MANIFEST_BYTES", "the manifest has"), ("MAX_CONTENT_BYTES", "more than a bundle can hold")],
+)
+def test_a_bundle_at_its_limits_is_packed_and_none_above(
+    packed: Path,
+    tmp_path: Path,
+    description: Description,
+    files: dict[str, bytes],
+    key: SigningKey,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: str,
+    said: str,
+) -> None:
+    bundle = Bundle.open(packed, [key.public])
+    with packed.open("rb") as file:
+        ends = [entry.end for entry in read_entries(file)]
+    most = {"MAX_MANIFEST_BYTES": len(bundle.read("manifest.json")), "MAX_CONTENT_BYTES": max(ends)}[limit]
+    monkeypatch.setattr(archive, limit, most)
+    pack(description, files, key, tmp_path / "whole" / "tiny.edgekit")
+    monkeypatch.setattr(archive, limit, most - 1)
+    with pytest.raises(BundleError, match=said):
+        pack(description, files, key, tmp_path / "tiny.edgekit")
+    assert names(tmp_path) == ["whole"]
+
+
+def test_what_appears_was_flushed_to_the_disk_before(
+    tmp_path: Path, description: Description, files: dict[str, bytes], key: SigningKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: set[int] = set()
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        flushed.add(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    bundle = pack(description, files, key, tmp_path / "tiny.edgekit")
+    bundle.extract(tmp_path / "slot")
+    written = [tmp_path, bundle.path, *(tmp_path / "slot" / name for name in (*files, "manifest.json", "manifest.sig"))]
+    assert [path.name for path in written if path.stat().st_ino not in flushed] == []
 
 
 def test_a_source_that_is_missing_or_a_folder_is_named(

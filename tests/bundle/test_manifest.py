@@ -40,6 +40,8 @@ def test_what_is_written_is_canonical_json_and_is_read_back_equal(manifest_value
     manifest = Manifest.parse(canonical(manifest_values))
     assert manifest.to_bytes() == canonical(manifest_values)
     assert "Käse".encode() in manifest.to_bytes()
+    assert b'"schema":1' in manifest.to_bytes()
+    assert (manifest.version, manifest.floor) == (0, 0)  # of whoever states neither
     assert manifest.signature.outputs[0].affine is not None
     assert manifest.signature.outputs[0].affine.zero_point == -3
 
@@ -61,6 +63,7 @@ def test_golden_paths_follow_the_signature(manifest_values: Values) -> None:
         (("signature", "inputs", 0, "colour"), "red", "'signature.inputs.0.colour'"),
         (("placement", 0, "colour"), "red", "'placement.0.colour'"),
         (("schema",), 2, "'schema'"),
+        (("name",), "", "'name'"),
         (("facts", "integer_share"), 1.5, "'facts.integer_share'"),
         (("golden", "count"), 0, "'golden.count'"),
         (("model",), [], "'model'"),

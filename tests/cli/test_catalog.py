@@ -79,7 +79,7 @@ def test_keys_are_made_listed_and_trusted(command: Command, tmp_path: Path, monk
     assert (none.code, none.out) == (0, "")
     assert "edgekit keys new" in none.err
 
-    name, identity, public = command("keys", "new", "work").out.split()
+    name, identity, public = command("keys", "new", "work").out.strip().split(maxsplit=2)
     assert name == "work"
     assert identity.startswith("ed25519:")
     assert [row.split() for row in command("keys", "list").out.splitlines()[1:]] == [["work", identity, "own", "file"]]

@@ -42,7 +42,7 @@ def test_a_bundle_is_probed_without_being_flashed(command: Command, built: Built
 
 def test_a_probe_reads_as_a_table(command: Command, built: Built, small: Path) -> None:
     ended = command("probe", built.bundle, "--project", small, *HERE, *QUICK, "--samples", 4)
-    assert "answers              4 samples" in ended.out
+    assert "answers              4 of 64 samples, spread over the set (all: --samples 64)" in ended.out
     assert "timed                3 inferences in 1 process" in ended.out
     assert "runtime              onnxruntime " in ended.out
 

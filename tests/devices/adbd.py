@@ -80,7 +80,7 @@ class Adbd:
     def _wait(self) -> None:
         """Until it listens at its port."""
         table = [*self.network.enter, "sh", "-c", LISTENING, "sh", f"{self.port:04X}"]
-        subprocess.run(table, check=True, timeout=20)
+        subprocess.run(table, check=True, timeout=60)
 
 
 # Looked up in the table of sockets: a connection would be taken for a client's.

@@ -84,7 +84,7 @@ class Sshd:
         }
         argv = [self.packages / "usr/sbin/sshd", "-D", "-E", self.folder / "log", "-f", self.folder / "config"]
         self._process = subprocess.Popen(argv, env={**os.environ, **env}, start_new_session=True)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not self._answers():
             log = self.folder / "log"
             assert self._process.poll() is None, log.read_text() if log.exists() else "no sshd"

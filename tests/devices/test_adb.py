@@ -25,6 +25,7 @@ from edgekit.errors import (
     Unreachable,
 )
 from tests.devices.adbd import Adbd, Network, opened
+from tests.stalling import stopped
 
 LARGE = 96 << 20
 names = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=40).filter(
@@ -57,7 +58,7 @@ def device(network: Network, adbd: Adbd, tmp_path: Path) -> Iterator[Adb]:
         yield opened
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(name=names, content=st.binary(max_size=3000))
 def test_whatever_it_is_called_a_file_goes_there_and_comes_back(
     device: Adb, tmp_path: Path, name: str, content: bytes
@@ -68,7 +69,7 @@ def test_whatever_it_is_called_a_file_goes_there_and_comes_back(
     assert Path(remote).read_bytes() == content
     device.pull(remote, tmp_path / "back")
     assert (tmp_path / "back").read_bytes() == content
-    assert device.run(["rm", "--", str(remote)], timeout=20).returncode == 0
+    assert device.run(["rm", "--", str(remote)], timeout=60).returncode == 0
     assert list((tmp_path / "device" / "folder").iterdir()) == []
 
 
@@ -80,44 +81,44 @@ def test_a_large_file_goes_there_and_comes_back(device: Adb, tmp_path: Path) -> 
 
 
 def test_what_a_command_says_and_how_it_ends_are_kept_apart(device: Adb) -> None:
-    done = device.run(["sh", "-c", "echo out; echo err >&2; exit 3"], timeout=20)
+    done = device.run(["sh", "-c", "echo out; echo err >&2; exit 3"], timeout=60)
     assert (done.stdout, done.stderr, done.returncode) == ("out\n", "err\n", 3)
 
 
 @pytest.mark.parametrize("code", [0, 1, 127, 255])
 def test_every_exit_code_arrives(device: Adb, code: int) -> None:
-    assert device.run(["sh", "-c", f"exit {code}"], timeout=20).returncode == code
+    assert device.run(["sh", "-c", f"exit {code}"], timeout=60).returncode == code
 
 
 def test_a_command_ended_by_a_signal_says_which(device: Adb) -> None:
-    assert device.run(["sh", "-c", "kill -9 $$"], timeout=20).returncode == -9
+    assert device.run(["sh", "-c", "kill -9 $$"], timeout=60).returncode == -9
 
 
 def test_arguments_are_not_read_by_a_shell(device: Adb) -> None:
-    assert device.run(["echo", "$HOME; `id` *", "'\"", "\\"], timeout=20).stdout == "$HOME; `id` * '\" \\\n"
+    assert device.run(["echo", "$HOME; `id` *", "'\"", "\\"], timeout=60).stdout == "$HOME; `id` * '\" \\\n"
 
 
 def test_a_command_that_is_not_there_is_an_error(device: Adb) -> None:
     with pytest.raises(CommandFailed, match="no-such-command"):
-        device.run(["no-such-command"], timeout=20)
+        device.run(["no-such-command"], timeout=60)
 
 
 def test_a_command_that_does_not_end_is_stopped_on_the_device(device: Adb, tmp_path: Path) -> None:
-    with pytest.raises(CommandFailed, match="did not end within 1 s"):
-        device.run(["sh", "-c", f"echo $$ > {tmp_path}/pid; sleep 100; true"], timeout=1)
+    script = f"echo $$ > {tmp_path}/part; mv {tmp_path}/part {tmp_path}/pid; sleep 1000; true"
+    stopped(lambda limit_s: device.run(["sh", "-c", script], timeout=limit_s), tmp_path / "pid")
     assert _soon(lambda: not Path("/proc", (tmp_path / "pid").read_text().strip()).exists())
 
 
 def test_two_devices_at_once_are_told_apart(network: Network, adbd: Adbd, mortal: Adbd, tmp_path: Path) -> None:
     with network.open(adbd, tmp_path) as one, network.open(mortal, tmp_path) as other:
-        assert one.run(["printenv", "ADBD_PORT"], timeout=20).stdout == "5601\n"
-        assert other.run(["printenv", "ADBD_PORT"], timeout=20).stdout == "5602\n"
+        assert one.run(["printenv", "ADBD_PORT"], timeout=60).stdout == "5601\n"
+        assert other.run(["printenv", "ADBD_PORT"], timeout=60).stdout == "5602\n"
         with pytest.raises(DeviceAmbiguous, match=r"2 devices .*:5601' \(device\), .*:5602' \(device\)") as caught:
             Adb("adb:///root", network.server).__enter__()
     assert caught.value.hint == "one of adb://127.0.0.1:5601/root, adb://127.0.0.1:5602/root"
     network.server.told("disconnect", "127.0.0.1:5602")
     with Adb(f"adb://{tmp_path}", network.server) as only:
-        assert only.run(["printenv", "ADBD_PORT"], timeout=20).stdout == "5601\n"
+        assert only.run(["printenv", "ADBD_PORT"], timeout=60).stdout == "5601\n"
 
 
 def test_where_no_device_is_it_says_so(network: Network) -> None:
@@ -146,7 +147,7 @@ def test_a_device_that_was_away_is_connected_to_anew(network: Network, mortal: A
         network.open(mortal, tmp_path).__enter__()
     mortal.start()
     with network.open(mortal, tmp_path) as device:
-        assert device.run(["true"], timeout=20).returncode == 0
+        assert device.run(["true"], timeout=60).returncode == 0
 
 
 def test_a_device_that_is_offline_is_unreachable(
@@ -203,9 +204,9 @@ def test_a_device_lost_in_the_midst_of_a_command_is_an_error(network: Network, m
         threading.Timer(0.5, mortal.kill).start()
         # `adb shell` ends with 0 then.
         with pytest.raises(ConnectionLost):
-            device.run(["sleep", "30"], timeout=20)
+            device.run(["sleep", "30"], timeout=60)
         with pytest.raises(ConnectionLost):
-            device.run(["true"], timeout=20)
+            device.run(["true"], timeout=60)
 
 
 def test_a_full_disk_leaves_the_old_file(network: Network, adbd: Adbd, tmp_path: Path) -> None:
@@ -215,8 +216,8 @@ def test_a_full_disk_leaves_the_old_file(network: Network, adbd: Adbd, tmp_path:
         device.push(tmp_path / "old", device.root / "file")
         with pytest.raises(StorageError, match="full"):
             device.push(tmp_path / "new", device.root / "file")
-        assert device.run(["cat", str(device.root / "file")], timeout=20).stdout == "old"
-        assert device.run(["ls", "-A", str(device.root)], timeout=20).stdout == "file\n"
+        assert device.run(["cat", str(device.root / "file")], timeout=60).stdout == "old"
+        assert device.run(["ls", "-A", str(device.root)], timeout=60).stdout == "file\n"
 
 
 def test_a_device_whose_owner_accepted_no_key_lets_nobody_in(network: Network, tmp_path: Path) -> None:
@@ -275,7 +276,7 @@ def test_a_path_names_another_root(url: str, root: str) -> None:
     assert Adb(url).root == PurePosixPath(root)
 
 
-def _soon(happened: Callable[[], bool], limit_s: float = 20.0) -> bool:
+def _soon(happened: Callable[[], bool], limit_s: float = 60.0) -> bool:
     deadline = monotonic() + limit_s
     while not happened():
         if monotonic() > deadline:

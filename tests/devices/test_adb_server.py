@@ -83,7 +83,7 @@ def test_a_server_that_a_client_started_in_the_place_of_ours_goes_too(tmp_path: 
         while _servers(server):
             sleep(0.01)
         # As every adb does that finds none.
-        assert subprocess.run([starter, "-L", str(server.socket), "devices"], timeout=20).returncode == 0
+        assert subprocess.run([starter, "-L", str(server.socket), "devices"], timeout=60).returncode == 0
         assert len(_servers(server)) == 1
     assert _soon_none(server)
 
@@ -121,7 +121,7 @@ def test_the_users_server_is_the_one_that_is_asked(
     with opened(tmp_path_factory.mktemp("full")) as network, network.device(5601) as daemon:
         monkeypatch.setenv("ADB_SERVER_SOCKET", str(network.server.socket))
         with Adb(network.url(daemon, tmp_path)) as device:
-            assert device.run(["printenv", "ADBD_PORT"], timeout=20).stdout == "5601\n"
+            assert device.run(["printenv", "ADBD_PORT"], timeout=60).stdout == "5601\n"
 
 
 def test_the_users_own_adb_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

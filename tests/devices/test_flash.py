@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+import tarfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
@@ -63,37 +64,51 @@ def test_a_trial_can_be_dropped(device: Local, old: HandMade, make_bundle: MakeB
 
 
 class Counting(Local):
-    """Remembers what was pushed."""
+    """Remembers what was pushed, and what lay in the archives among it."""
 
     pushed: ClassVar[list[str]] = []
+    archived: ClassVar[list[str]] = []
 
     def push(self, local: Path, remote: PurePosixPath) -> None:
         self.pushed.append(remote.name)
+        if tarfile.is_tarfile(local):
+            with tarfile.open(local) as archive:
+                self.archived.extend(archive.getnames())
         super().push(local, remote)
 
 
+@pytest.fixture
+def counting(device: Local, monkeypatch: pytest.MonkeyPatch) -> Counting:
+    """The device, by a way that remembers."""
+    monkeypatch.setattr(Counting, "pushed", [])
+    monkeypatch.setattr(Counting, "archived", [])
+    return Counting(device.url)
+
+
 @pytest.mark.parametrize("committed", [True, False])
-def test_a_digest_that_is_there_is_not_sent_again(
-    device: Local, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch, committed: bool
-) -> None:
+def test_a_digest_that_is_there_is_not_sent_again(counting: Counting, make_bundle: MakeBundle, committed: bool) -> None:
     bundle = make_bundle("first")
-    first = flash(bundle, device)
+    first = flash(bundle, counting)
     if committed:
         commit(first)
-    monkeypatch.setattr(Counting, "pushed", [])
-    second = flash(bundle, Counting(device.url))
+    assert {"model.onnx", "golden/inputs/image.npy"} <= set(Counting.archived)
+    Counting.pushed.clear()
+    second = flash(bundle, counting)
     assert Counting.pushed == []
     assert second.slot == first.slot
     assert second.committed == committed
 
 
-def test_only_what_is_not_there_yet_is_sent(
-    device: Local, old: HandMade, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Counting, "pushed", [])
+def test_only_what_is_not_there_yet_is_sent(counting: Counting, old: HandMade, make_bundle: MakeBundle) -> None:
     new = make_bundle("new")
-    flash(new, Counting(device.url))
-    assert Counting.pushed == []
+    commit(flash(new, counting))
+    assert Counting.archived == []
+    assert served(counting) == content(new)
+    more = with_more(make_bundle("more"))
+    commit(flash(more, counting))
+    assert Counting.archived == ["more"]
+    assert served(counting) == content(more)
+    assert (Path(counting.root) / "current" / "more").read_bytes() == more.read("more")
 
 
 class Trips(Local):

@@ -24,8 +24,9 @@ from edgekit.errors import CommandFailed, ConnectionLost, EdgekitError, StorageE
 from tests.devices.shells import PACKAGES, SHELLS, Here, tools
 from tests.devices.test_local import largest_file
 from tests.devices.tools import fetched
+from tests.stalling import stopped
 
-SEVERAL = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SEVERAL = settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 WORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30)
 NAMES = st.text(st.characters(exclude_characters="\0/", exclude_categories=["Cs"]), min_size=1, max_size=30)
 # Writes its own number and its child's, then both wait.
@@ -65,13 +66,13 @@ def _ended(pid: str) -> bool:
     except ProcessLookupError:
         return True
     try:
-        return bool(select.select([descriptor], [], [], 10)[0])
+        return bool(select.select([descriptor], [], [], 60)[0])
     finally:
         os.close(descriptor)
 
 
 def until(path: Path) -> Path:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not path.exists():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -88,26 +89,26 @@ def names(folder: Path) -> list[str]:
 
 
 def test_what_a_command_says_and_how_it_ends_are_kept_apart(here: Here) -> None:
-    done = here.run(["sh", "-c", "echo out; echo err >&2; exit 3"], timeout=20)
+    done = here.run(["sh", "-c", "echo out; echo err >&2; exit 3"], timeout=60)
     assert (done.stdout, done.stderr, done.returncode) == ("out\n", "err\n", 3)
     assert done.argv[0] == "sh"
 
 
 @pytest.mark.parametrize("code", [0, 1, 126, 127, 255])
 def test_every_code_arrives(here: Here, code: int) -> None:
-    assert here.run(["sh", "-c", f"exit {code}"], timeout=20).returncode == code
+    assert here.run(["sh", "-c", f"exit {code}"], timeout=60).returncode == code
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM, signal.SIGPIPE])
 def test_a_command_ended_by_a_signal_says_which_and_no_more(here: Here, number: int) -> None:
-    done = here.run(["sh", "-c", f"echo half >&2; kill -{int(number)} $$"], timeout=20)
+    done = here.run(["sh", "-c", f"echo half >&2; kill -{int(number)} $$"], timeout=60)
     assert (done.returncode, done.stderr) == (-number, "half\n")
 
 
 @SEVERAL
 @given(words=st.lists(WORDS, max_size=5))
 def test_arguments_arrive_as_they_are(here: Here, words: list[str]) -> None:
-    done = here.run(["printf", "<%s>", *words], timeout=20)
+    done = here.run(["printf", "<%s>", *words], timeout=60)
     assert done.stdout == "".join(f"<{word}>" for word in words or [""])
     assert done.stderr == ""
 
@@ -115,24 +116,24 @@ def test_arguments_arrive_as_they_are(here: Here, words: list[str]) -> None:
 @pytest.mark.parametrize("name", ["no-such-command", "/no/such/command", "", "a b", "$HOME", "x=1"])
 def test_a_command_that_is_not_there_is_an_error(here: Here, name: str) -> None:
     with pytest.raises(CommandFailed, match="there is no command"):
-        here.run([name, "--version"], timeout=20)
+        here.run([name, "--version"], timeout=60)
 
 
 def test_words_of_the_shell_are_no_commands(here: Here) -> None:
     for word in ("if", "for", "{", "!"):
         try:
-            assert here.run([word], timeout=20).returncode == 127
+            assert here.run([word], timeout=60).returncode == 127
         except CommandFailed as error:
             assert "there is no command" in str(error)  # noqa: PT017 both are right
 
 
 def test_a_command_has_no_input(here: Here) -> None:
-    assert here.run(["wc", "-c"], timeout=20).stdout.strip() == "0"
+    assert here.run(["wc", "-c"], timeout=60).stdout.strip() == "0"
 
 
 def test_the_end_of_a_long_output_is_kept(here: Here) -> None:
     script = "i=0; while [ $i -lt 9 ]; do head -c 1000000 /dev/zero; i=$((i+1)); done; echo end; echo end >&2"
-    done = here.run(["sh", "-c", script], timeout=20)
+    done = here.run(["sh", "-c", script], timeout=60)
     assert done.stdout.endswith("\0end\n")
     assert len(done.stdout) == 4 << 20
     assert (done.stderr, done.returncode) == ("end\n", 0)
@@ -140,12 +141,11 @@ def test_the_end_of_a_long_output_is_kept(here: Here) -> None:
 
 def test_a_command_that_no_line_can_hold_is_an_error(here: Here) -> None:
     with pytest.raises(CommandFailed, match="too long"):
-        here.run(["echo", "x" * 200_000], timeout=20)
+        here.run(["echo", "x" * 200_000], timeout=60)
 
 
 def test_nothing_is_left_on_the_device_after_a_time_limit(here: Here, tmp_path: Path) -> None:
-    with pytest.raises(CommandFailed, match="'sh' did not end within 1 s, and was stopped"):
-        here.run(["sh", "-c", FAMILY, str(tmp_path / "note")], timeout=1)
+    stopped(lambda limit_s: here.run(["sh", "-c", FAMILY, str(tmp_path / "note")], timeout=limit_s), tmp_path / "note")
     assert gone(tmp_path / "note")
 
 
@@ -182,14 +182,13 @@ def test_a_device_that_is_not_told_ends_a_command_by_itself(
     monkeypatch.setattr(shell, "GRACE_S", 0)
     # The client hangs up, but what it said stays open at the other end.
     deaf = replace(here, link='setsid sleep 5 | setsid "$@"')
-    with pytest.raises(CommandFailed, match=r"did not end within 0\.5 s"):
-        deaf.run(["sh", "-c", FAMILY, str(note)], timeout=0.5)
-    assert gone(until(note))
+    stopped(lambda limit_s: deaf.run(["sh", "-c", FAMILY, str(note)], timeout=limit_s), note)
+    assert gone(note)
 
 
 def test_a_client_that_breaks_off_is_a_lost_connection(here: Here) -> None:
     with pytest.raises(ConnectionLost, match="the connection was lost"):
-        replace(here, link='"$@" >/dev/null 2>&1; exit 255').run(["echo", "lost"], timeout=20)
+        replace(here, link='"$@" >/dev/null 2>&1; exit 255').run(["echo", "lost"], timeout=60)
 
 
 @SEVERAL
@@ -292,7 +291,7 @@ def interrupted(here: Here, there: Path, target: Path, count: int) -> Path:
 
 def until_size(path: Path, size: int) -> None:
     """Until it has so many bytes and nobody is at work in its folder any more."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while path.stat().st_size < size or Path("/proc", path.name.split(".")[3], "cwd").exists():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -306,7 +305,7 @@ def test_an_interrupted_push_leaves_the_old_file_and_goes_on_where_it_was(here: 
     # It has to do with a link that carries the rest and nothing more; its answer is lost, too.
     with pytest.raises(ConnectionLost):
         lossy(here, 1_000_000).push(there, PurePosixPath(target))
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while names(target.parent) != ["file"] and time.monotonic() < deadline:
         time.sleep(0.01)
     assert names(target.parent) == ["file"]

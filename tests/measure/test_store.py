@@ -209,7 +209,7 @@ def test_a_damaged_measurement_is_a_clear_error(
         load(tmp_path / "m")
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_change_to_the_files_is_seen_or_means_the_same(tmp_path: Path, data: st.DataObject) -> None:
     path = tmp_path / "m"

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from edgekit.ir.measurement import Energy, Measurement
@@ -146,6 +146,30 @@ def test_a_target_without_a_price_says_what_to_type() -> None:
     assert "--set profile.cost.watts=N" in found.sentences[0]
 
 
+@pytest.mark.parametrize(
+    ("price", "build_s", "build", "said"),
+    [
+        (1.0, 7200.0, 2.0, "120 minutes: USD 2.00"),
+        (3.0, 900.0, 0.75, "15 minutes: USD 0.75"),
+        (0.0, 60.0, 0.0, "USD 0.0"),
+    ],
+)
+def test_training_costs_its_hours_at_their_price_once(price: float, build_s: float, build: float, said: str) -> None:
+    found = reckoned(STATED.model_copy(update={"training_price_per_hour": price}), build_s)
+    assert (found.build, found.upfront) == (pytest.approx(build), pytest.approx(60 + build))
+    assert found.on_edge(0) == pytest.approx(60 + build)
+    assert said in found.sentences[2]
+    hour = next(one for one in found.assumptions if one.name == "training_price_per_hour")
+    assert (hour.value, hour.shown) == (price, f"USD {price:g}")
+
+
+def test_an_hour_of_training_that_nobody_priced_is_a_gpu_of_a_cloud() -> None:
+    found = reckoned(Cost(), 3600.0)
+    hour = next(one for one in found.assumptions if one.name == "training_price_per_hour")
+    assert (hour.value, hour.source) == (1.006, SOURCES["training_price_per_hour"])
+    assert found.build == pytest.approx(1.006)
+
+
 def test_a_build_without_training_costs_nothing_and_is_not_mentioned() -> None:
     found = reckoned(build_s=0.0)
     assert found.build == 0.0
@@ -189,8 +213,7 @@ seconds, nanoseconds = st.floats(0, 1e6), st.integers(1000, 10**10)
 @given(costs, seconds, nanoseconds)
 def test_at_the_break_even_both_sides_cost_the_same(stated: Cost, build_s: float, p50_ns: int) -> None:
     found = reckoned(stated, build_s, candidate=on_board(p50_ns))
-    if found.break_even is None:
-        return
+    assume(found.break_even is not None)
     edge, cloud = found.on_edge(found.break_even), found.in_cloud(found.break_even)
     one_more = (found.cloud_per_million or 0) / 1e6
     assert edge is not None
@@ -213,8 +236,7 @@ def test_more_answers_are_never_cheaper(stated: Cost, build_s: float, p50_ns: in
 @given(costs, seconds, nanoseconds)
 def test_a_whole_life_costs_what_its_millions_do(stated: Cost, build_s: float, p50_ns: int) -> None:
     found = reckoned(stated, build_s, candidate=on_board(p50_ns))
-    if not found.capacity or found.capacity < 1000:  # a last answer that is cut off says too much of few
-        return
+    assume(found.capacity and found.capacity >= 1000)  # a last answer that is cut off says too much of few
     whole = found.on_edge(found.capacity)
     assert whole is not None
     each = (found.edge_per_million or 0) * found.capacity / 1e6

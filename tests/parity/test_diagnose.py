@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from dataclasses import replace
 
 import pytest
 
 from edgekit.ir.layers import Change, Layer
-from edgekit.parity.diagnose import diagnose
+from edgekit.parity.diagnose import decibels, diagnose
 from edgekit.parity.outcome import Outcome
 from edgekit.parity.pruned import pruning
 from edgekit.parity.remedy import overridden
@@ -50,6 +51,28 @@ def test_a_sound_network_has_nothing_wrong() -> None:
     assert found.sentence.startswith("Nothing is wrong: int8 answers 99.0% of 256 samples as the float model does")
 
 
+def test_of_a_sound_network_the_weakest_layer_is_named_if_any_was_measured() -> None:
+    weak = replace(SOUND, name="conv2", node="conv2d_1", output_sqnr_db=30)
+    (evidence,) = diagnose([SOUND, weak], Quantize(), GOOD).evidence
+    assert evidence.startswith("weakest is 'conv2': alone 30.0 dB, by its weights 44.0 dB, by its inputs 42.0 dB, ")
+    assert diagnose([replace(SOUND, output_sqnr_db=None)], Quantize(), GOOD).evidence == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(None, "no noise"), (math.inf, "no noise"), (-math.inf, "-inf dB"), (19.96, "20.0 dB")]
+)
+def test_decibels_are_said_of_what_loses_anything(value: float | None, said: str) -> None:
+    assert decibels(value) == said
+
+
+def test_a_loss_of_accuracy_is_told_in_points_and_whether_it_may_be_chance() -> None:
+    assert str(replace(BAD, accuracy_drop=0.5)).endswith(" and loses 50.0 points of accuracy")
+    assert str(replace(BAD, accuracy_drop_low=0.0)).endswith(", which may be chance")
+    assert str(replace(BAD, accuracy_drop_low=0.1)).endswith(" points of accuracy")
+    assert str(replace(BAD, accuracy_drop=0.0005)).endswith(", and loses no accuracy")
+    assert str(replace(BAD, accuracy_drop=None)).endswith(" as the float model does")
+
+
 def test_uneven_weights_under_one_scale_call_for_equalization() -> None:
     hurt = replace(BROKEN, by_weights_db=3, weight_range_ratio=90)
     found = diagnose([SOUND, hurt], COARSE, BAD)
@@ -72,7 +95,20 @@ def test_uneven_activations_are_laid_at_the_layer_that_makes_them() -> None:
     assert found.cause == "channel ranges"
     assert found.layers == ("conv1", "conv2")
     assert "the channels of 'conv1', which it works on, differ in range 50 times" in found.sentence
+    assert found.sentence.endswith("leaves the small ones no steps.")
     assert found.next_step == "--set profile.quantize.equalize=true"
+
+
+@pytest.mark.parametrize(
+    ("recipe", "ratio", "told"), [(COARSE, 90, True), (COARSE, 7.9, False), (Quantize(), 90, False)]
+)
+def test_weights_as_uneven_as_what_they_work_on_are_told_under_one_scale(
+    recipe: Quantize, ratio: float, told: bool
+) -> None:
+    source = replace(SOUND, activation_range_ratio=50, weight_range_ratio=ratio)
+    found = diagnose([source, replace(BROKEN, by_inputs_db=2.5)], recipe, BAD)
+    assert found.cause == "channel ranges"
+    assert ("; so do its weights (90 times) under one scale for the tensor." in found.sentence) is told
 
 
 def test_an_outlier_asks_for_another_observer() -> None:
@@ -125,7 +161,8 @@ def test_a_layer_without_a_range_to_blame_is_left_in_float() -> None:
 def test_many_small_losses_are_no_layers_fault() -> None:
     found = diagnose([SOUND, replace(SOUND, name="conv2", output_sqnr_db=24)], Quantize(), BAD)
     assert "No layer breaks it" in found.sentence
-    assert found.layers[0] == "conv2"
+    assert found.layers == ("conv2", "conv1")
+    assert found.sentence.endswith(" a little is lost at each, most at 'conv2' (24.0 dB), 'conv1' (38.0 dB).")
     assert found.next_step == "--set profile.quantize.correct_bias=true"
 
 
@@ -137,6 +174,13 @@ def test_work_left_in_float_is_told_where_the_profile_did_not_ask_for_it() -> No
     assert f"50% of the multiply-accumulates stay in float: {reason} ('up', transposed conv)" in found.sentence
     asked_for = replace(left, reason="kept in float by the profile")
     assert diagnose([SOUND, asked_for], Quantize(), GOOD).cause == "nothing"
+
+
+@pytest.mark.parametrize(("macs", "cause"), [(0, "nothing"), (99, "nothing"), (100, "left in float")])
+def test_a_tenth_of_the_work_is_worth_a_word(macs: int, cause: str) -> None:
+    left = replace(SOUND, name="up", quantized=False, reason="no such kernel", macs=macs, output_sqnr_db=None)
+    assert diagnose([replace(SOUND, macs=900), left], Quantize(), GOOD).cause == cause
+    assert diagnose([replace(SOUND, macs=0)], Quantize(), GOOD).cause == "nothing"
 
 
 def test_gates_of_the_profile_decide_what_is_good() -> None:

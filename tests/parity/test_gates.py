@@ -278,7 +278,13 @@ def test_and_by_the_instructions_where_they_are_counted() -> None:
 
 def test_nothing_is_said_of_it_where_no_device_of_the_target_was_probed() -> None:
     stood_in = on_device(STEADY, environment=environment("local", host_stand_in=True))
-    for known in (facts(), facts(stood_in, device="real", floating=FLOAT), facts(on_device(STEADY), device="real")):
+    uncounted = on_device(STEADY[:0], "an emulated device has no time of its own")
+    for known in (
+        facts(),
+        facts(stood_in, device="real", floating=FLOAT),
+        facts(on_device(STEADY), device="real"),
+        facts(uncounted, device="emulated", floating=FLOAT),
+    ):
         result = against_float(known)
         assert (result.outcome, result.value) == ("not measurable", None)
         assert verdict([result]) == "passed"

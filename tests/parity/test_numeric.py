@@ -82,6 +82,27 @@ def test_of_several_outputs_the_worst_for_its_range_is_told() -> None:
     assert found.equal_share >= 0.5
 
 
+@pytest.mark.parametrize(("wide", "constant", "worst"), [(0.1, 0.5, 0.5), (19.9, 0.5, 19.9)])
+def test_a_constant_output_is_off_by_as_much_as_it_is(wide: float, constant: float, worst: float) -> None:
+    flat = np.zeros_like(HOST)
+    host, device = _measured(large=HOST, flat=flat), _measured(large=HOST + wide, flat=flat + np.float32(constant))
+    assert numeric_parity(host, device, _signature(large=None, flat=None), TopOne()).worst == pytest.approx(worst, 1e-4)
+
+
+@pytest.mark.parametrize(
+    ("equal", "same", "said"),
+    [
+        (0.999, 1.0, "0.1 % of values; every answer is the same"),
+        (0.9995, 1.0, "less than 0.1 % of values; every answer is the same"),
+        (0.5, 0.999999, "50 % of values; 99.999 % of answers agree"),
+        (0.5, 0.98, "50 % of values; 98 % of answers agree"),
+    ],
+)
+def test_a_share_is_told_as_it_is_and_never_as_none_or_all(equal: float, same: float, said: str) -> None:
+    found = NumericParity(1000, equal, 1.0, STEP, 1, 19.9, same)
+    assert found.sentence.endswith(f"off by one step in {said}")
+
+
 @given(share=st.floats(0, 1), seed=st.integers(0, 99))
 def test_a_share_is_never_rounded_to_none_or_all(share: float, seed: int) -> None:
     device = HOST.copy()

@@ -148,7 +148,7 @@ def test_minutes_are_a_budget_that_the_learning_rate_follows(
     recipe = Recover(minutes=0.02, batch=16, learning_rate=0.02)
     told: list[str] = []
     recovered = recover(half, residual, recipe, few, tmp_path, told.append)
-    assert 1.2 <= recovered.history[-1].seconds < 10
+    assert recovered.history[-1].seconds >= 1.2
     assert said(recovered)["budget"] == "0.02 minutes"
     assert " of " not in told[0]
 

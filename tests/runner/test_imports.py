@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 
 import edgekit.runner
 
-FILES = sorted(Path(edgekit.runner.__file__).parent.glob("*.py"))
+ROOT = Path(edgekit.runner.__file__).parent
+FILES = sorted(ROOT.rglob("*.py"))
 
 
 def _imported(tree: ast.AST) -> Iterator[str]:
@@ -23,7 +25,13 @@ def _imported(tree: ast.AST) -> Iterator[str]:
             yield str(node.module).partition(".")[0]
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_file_of_the_runner_is_looked_at() -> None:
+    folders = [Path(folder) for folder, _, names in os.walk(ROOT) if "__init__.py" in names]
+    assert {path.parent for path in FILES} == set(folders)
+    assert ROOT / "__main__.py" in FILES
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_a_file_is_python_3_9_and_imports_the_standard_library_and_numpy(path: Path) -> None:
     tree = ast.parse(path.read_text("utf-8"), feature_version=(3, 9))
     assert set(_imported(tree)) <= set(sys.stdlib_module_names) | {"numpy"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -80,11 +79,10 @@ def test_an_instance_that_dies_ends_the_run_and_leaves_no_other(bare: Bare, tmp_
     (tmp_path / "path" / "onnxruntime").mkdir(parents=True)
     (tmp_path / "path" / "onnxruntime" / "__init__.py").write_text(DYING)
     dying = Bare(bare.folder, ("env", f"PYTHONPATH={tmp_path / 'path'}:{bare.folder}", *bare.python))
-    started = time.monotonic()
     model = slot.write_slot(tmp_path / "slot")
-    answer = _sustained(dying, model, slot.inputs(5), "--instances", 3, "--min-duration", 60)
+    # Longer than an answer is waited for here.
+    answer = _sustained(dying, model, slot.inputs(5), "--instances", 3, "--min-duration", 600)
     assert answer.document == {"error": "an instance died: is there memory for as many?", "kind": "run"}
-    assert time.monotonic() - started < 30
     assert not [one for one in os.listdir("/proc") if str(tmp_path / "slot") in _command(one)]  # noqa: PTH208
 
 

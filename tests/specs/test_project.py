@@ -147,7 +147,7 @@ PIECES = st.sampled_from(
 
 @given(st.lists(PIECES, max_size=40).map(" ".join) | st.text(max_size=200))
 @example("x = 1979-05-27T07:32:00Z")
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_no_text_makes_it_fail_otherwise(tmp_path: Path, text: str) -> None:
     (tmp_path / "edgekit.toml").write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.raises(SpecError, match=r"edgekit\.toml"):
@@ -155,7 +155,7 @@ def test_no_text_makes_it_fail_otherwise(tmp_path: Path, text: str) -> None:
 
 
 @given(st.integers(0, len(GOOD) - 1), st.integers(0, 30), PIECES)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_no_damage_to_a_good_file_makes_it_fail_otherwise(tmp_path: Path, at: int, cut: int, put: str) -> None:
     with contextlib.suppress(SpecError):
         assert read(GOOD[:at] + put + GOOD[at + cut :], tmp_path).inputs

@@ -16,7 +16,7 @@ from edgekit.devices.emulation.faults import Device
 from edgekit.devices.transport import Transport
 from edgekit.errors import ConnectionLost, StorageError, Unreachable
 
-LIMIT_S = 60.0
+LIMIT_S = 180.0
 
 
 @pytest.fixture

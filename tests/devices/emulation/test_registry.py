@@ -21,7 +21,7 @@ from edgekit.errors import BootFailed, DeviceBusy, ImageDamaged, OptionError, Po
 from edgekit.specs.catalog import Catalog
 
 PI = Catalog.default().target("raspberry-pi-5")
-SOON_S = 20
+SOON_S = 120
 # Starts a device, says so, and waits to be killed.
 MAKER = """
 import sys, time

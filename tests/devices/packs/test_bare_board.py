@@ -60,6 +60,7 @@ def test_a_bundle_goes_onto_a_bare_board_and_is_served(board: Board, make_bundle
     bundle = make_bundle("first", "tflite")
     commit(flash(bundle, board))
     assert serving(board).digest == bundle.digest
+    assert board.pushed
     board.pushed.clear()
     assert flash(bundle, board).committed
     assert board.pushed == []

@@ -1,0 +1,79 @@
+"""Which modules are mutated, and by which tests each is held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SLOTS, TRUST, UNPACK = (f"tests/runner/test_{name}.py" for name in ("slots", "trust", "unpack"))
+FUZZ, FLASH = "tests/runner/test_fuzz.py", "tests/devices/test_flash.py"
+INSTALLED = "tests/measure/test_installed.py"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """One folder of `edgekit/`, with its tests."""
+
+    folder: str
+    tests: tuple[str, ...] = ()
+    """Of every module in it, if `modules` is empty."""
+    modules: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The modules that are mutated, by name without `.py`, each with its own tests, the quickest first."""
+
+    def sources(self, checkout: Path) -> list[Path]:
+        """The modules, relative to the checkout."""
+        root = checkout / "edgekit" / self.folder
+        paths = sorted(path for path in root.glob("*.py") if not self.modules or path.stem in self.modules)
+        return [path.relative_to(checkout) for path in paths]
+
+    def ordered(self, source: Path, checkout: Path) -> list[str]:
+        """The test files of a module, those first that bear its name: a mutant is soonest killed there."""
+        files = [file for test in self.modules.get(source.stem, self.tests) for file in _files(checkout / test)]
+        named = sorted(files, key=lambda file: source.stem not in file.stem)
+        return [str(file.relative_to(checkout)) for file in dict.fromkeys(named)]
+
+
+def _files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else sorted(path.rglob("test_*.py"))
+
+
+SCOPES = (
+    Scope("parity", ("tests/parity", "tests/report")),
+    Scope("bundle", ("tests/bundle",)),
+    Scope(
+        "runner",
+        modules={
+            "begin": (SLOTS, TRUST, FLASH),
+            "durable": (SLOTS, FLASH),
+            "ed25519": ("tests/runner/test_ed25519.py",),
+            "incoming": (SLOTS, TRUST, UNPACK, FUZZ, FLASH),
+            "lease": (SLOTS, FLASH),
+            "manifest": (SLOTS, TRUST, FLASH),
+            "slots": (SLOTS, TRUST, FLASH),
+            "state": (SLOTS, TRUST, FLASH),
+            "timing": ("tests/runner/test_timing.py", "tests/runner/test_runner.py"),
+            "trust": (TRUST, SLOTS),
+            "unpack": (UNPACK, FUZZ),
+            "verify": (TRUST, SLOTS, FUZZ),
+            "whole": (SLOTS, UNPACK, FLASH),
+        },
+    ),
+    Scope(
+        "measure",
+        modules={
+            "asking": (INSTALLED,),
+            "bare": ("tests/measure/test_bare.py",),
+            "given": ("tests/measure/test_given.py",),
+            "installed": (INSTALLED, "tests/measure/test_shards.py"),
+            "meter": ("tests/measure/test_meter.py",),
+            "operators": ("tests/measure/test_operators.py",),
+            "placed": ("tests/measure/test_bare.py",),
+            "processes": ("tests/measure/test_meter.py", "tests/measure/test_disturbed.py", INSTALLED),
+            "shards": ("tests/measure/test_shards.py", INSTALLED),
+            "store": ("tests/measure/test_store.py",),
+            "throughput": ("tests/measure/test_throughput.py",),
+        },
+    ),
+    Scope("measure/serving", ("tests/measure/test_serving_edges.py", "tests/measure/test_serving.py")),
+)

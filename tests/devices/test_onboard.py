@@ -1,0 +1,49 @@
+"""The runner's own file, as it is sent to a device."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edgekit.devices import onboard
+from edgekit.devices.local import Local
+from edgekit.devices.onboard import put_runner
+
+NAMES = "import sys, zipfile; print(*zipfile.ZipFile(sys.argv[1]).namelist())"
+IMPORTED = "import sys; sys.path.insert(0, sys.argv[1]); from runner.room.inside import INSIDE; print(INSIDE)"
+
+
+@pytest.fixture
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of the runner's folder, which is what goes to devices."""
+    folder = shutil.copytree(onboard.SOURCE, tmp_path / "runner", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(onboard, "SOURCE", folder)
+    onboard._packed.cache_clear()
+    yield folder
+    onboard._packed.cache_clear()
+
+
+def test_every_module_goes_to_a_device_whatever_folder_it_is_in(device: Local, source: Path) -> None:
+    (source / "room").mkdir()
+    (source / "room/__init__.py").touch()
+    (source / "room/inside.py").write_text("from ..errors import RunnerError as INSIDE\n")
+    runner, info = put_runner(device, (device.python,))
+    assert info.python
+    program = str(runner.program)
+    names = device.run([device.python, "-c", NAMES, program], timeout=60).stdout.split()
+    sent = {f"runner/{path.relative_to(source).as_posix()}" for path in source.rglob("*.py")}
+    assert {name for name in names if name.endswith(".py")} == {"__main__.py", *sent}
+    done = device.run([device.python, "-S", "-c", IMPORTED, program], timeout=60)
+    assert (done.returncode, done.stdout.split()[-1]) == (0, "'runner.errors.RunnerError'>"), done.stderr
+
+
+def test_the_same_source_is_the_same_file_and_another_is_another(device: Local, source: Path) -> None:
+    program = put_runner(device, (device.python,))[0].program
+    onboard._packed.cache_clear()
+    assert put_runner(device, (device.python,))[0].program == program
+    (source / "added.py").touch()
+    onboard._packed.cache_clear()
+    assert put_runner(device, (device.python,))[0].program != program
