@@ -20,7 +20,8 @@ from edgekit.ir.measurement import Measurement
 from edgekit.measure import store
 from edgekit.measure.installed import outputs_in_parts, unpacked
 from edgekit.pipeline.compile import Compilation, Compiled
-from edgekit.pipeline.inputs import Data
+from edgekit.pipeline.inputs import Data, Network
+from edgekit.pipeline.labels import check_labels
 from edgekit.pipeline.line import Line
 from edgekit.pipeline.mixed import settled
 from edgekit.pipeline.order import Order
@@ -46,8 +47,10 @@ class Build:
 def build(order: Order, line: Line, out: Path, key: SigningKey, samples: int | None = None) -> Report:
     """Compile, pack into the folder `out`, verify on this host, and report. Raises what its stages raise."""
     with exclusive(out) as staging:
+        data = evaluation(order, line, samples or ENOUGH)
+        check_labels(Network(order.project, line), data)
         order = settled(order, line)
-        compilation, data = Compilation(order, line), evaluation(order, line, samples or ENOUGH)
+        compilation = Compilation(order, line)
         with compilation.lowered() as finished:
             reference = eager_answers(compilation, data)
             compiled = finished()

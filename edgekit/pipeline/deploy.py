@@ -27,7 +27,8 @@ from edgekit.parity.gates import Floating
 from edgekit.pipeline.build import Build, eager_answers, evaluation, exclusive, on_host
 from edgekit.pipeline.compile import Compilation
 from edgekit.pipeline.floating import is_asked, measure_float
-from edgekit.pipeline.inputs import Data
+from edgekit.pipeline.inputs import Data, Network
+from edgekit.pipeline.labels import check_labels
 from edgekit.pipeline.line import Line
 from edgekit.pipeline.mixed import settled
 from edgekit.pipeline.order import Order
@@ -81,8 +82,10 @@ def run(order: Order, line: Line, out: Path, key: SigningKey, trial: Trial, samp
     # Connected from the start: no device, or none there, is told before minutes of compiling.
     with exclusive(out) as staging, _connected(trial.reached(order), line) as device:
         runtime = _runtime(device, order.target.deploy.runtime, trial.runtime)
+        data = evaluation(order, line, samples or enough(device.kind))
+        check_labels(Network(order.project, line), data)
         order = settled(order, line)
-        compilation, data = Compilation(order, line), evaluation(order, line, samples or enough(device.kind))
+        compilation = Compilation(order, line)
         with compilation.lowered() as finished:
             compiled = finished()
         bundle = pack_bundle(compilation, compiled, key, staging)

@@ -1,0 +1,49 @@
+"""Labels against the task's metric, before anything slow: a wrong kind is refused in seconds, not after minutes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from edgekit import plugins
+from edgekit.cache import digest_of, tool_versions
+from edgekit.ir.measurement import Array
+from edgekit.pipeline.inputs import Data, Network
+
+CHECKED = "checked.json"
+
+
+def check_labels(network: Network, data: Data) -> None:
+    """Raise DataError if the task's metric cannot score answers of the network's shape against these labels.
+
+    One answer of the float network stands for all; that labels and network go together is then kept in the cache.
+    """
+    project, line = network.project, network.line
+    metric = plugins.load("metrics", project.model.task)()
+    key = digest_of(
+        {
+            "stage": "labels",
+            "network": network.key,
+            "data": data.key,
+            "task": project.model.task,
+            "versions": tool_versions(("numpy",)),
+        }
+    )
+
+    def make(out: Path) -> None:
+        metric.check(_answers(network, data), data.samples.labels)
+        (out / CHECKED).write_text(json.dumps({"metric": metric.name, "samples": len(data.samples)}))
+
+    line.cache.fetch(key, make)
+
+
+def _answers(network: Network, data: Data) -> Mapping[str, Array]:
+    """The answer to the first sample, repeated for every other without memory for it."""
+    from edgekit.frontend.eager import Eager
+
+    first = Eager(lambda: network.model).measure(data.samples.take([0]), None)
+    count = len(data.samples)
+    return {name: np.broadcast_to(output, (count, *output.shape[1:])) for name, output in first.outputs.items()}
