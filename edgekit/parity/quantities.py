@@ -62,8 +62,8 @@ def count(value: float) -> str:
 
 
 _TRAINED = (
-    "see that the factory loads the trained weights, that the preprocessing is that of the training, and that labels are "
-    "indices into the classes; a metric that is low by nature has its own limit: [gates] reference_accuracy = { min = … }"
+    "see that the factory loads the trained weights, that the preprocessing is that of the training, and that labels "
+    "are indices into the classes; where the metric is low by nature, give its limit: [gates] reference_accuracy"
 )
 _IN_FLOAT = "keep the most sensitive layers in float, by 'skip' under [quantize] in the profile"
 _PLACEMENT = "see which operators it is: edgekit inspect BUNDLE --placement"
