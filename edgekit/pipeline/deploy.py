@@ -24,13 +24,11 @@ from edgekit.measure.installed import Installed
 from edgekit.measure.serving.reference import open_reference
 from edgekit.measure.shards import shards_in
 from edgekit.parity.gates import Floating
-from edgekit.pipeline.build import Build, eager_answers, evaluation, exclusive, on_host
+from edgekit.pipeline.build import Build, compilation_of, eager_answers, evaluation, exclusive, on_host
 from edgekit.pipeline.compile import Compilation
 from edgekit.pipeline.floating import is_asked, measure_float
-from edgekit.pipeline.inputs import Data, Network
-from edgekit.pipeline.labels import check_labels
+from edgekit.pipeline.inputs import Data
 from edgekit.pipeline.line import Line
-from edgekit.pipeline.mixed import settled
 from edgekit.pipeline.order import Order
 from edgekit.pipeline.pack import pack_bundle
 from edgekit.pipeline.verdict import Evidence, decide
@@ -83,9 +81,8 @@ def run(order: Order, line: Line, out: Path, key: SigningKey, trial: Trial, samp
     with exclusive(out) as staging, _connected(trial.reached(order), line) as device:
         runtime = _runtime(device, order.target.deploy.runtime, trial.runtime)
         data = evaluation(order, line, samples or enough(device.kind))
-        check_labels(Network(order.project, line), data)
-        order = settled(order, line)
-        compilation = Compilation(order, line)
+        compilation = compilation_of(order, line, data)
+        order = compilation.order
         with compilation.lowered() as finished:
             compiled = finished()
         bundle = pack_bundle(compilation, compiled, key, staging)

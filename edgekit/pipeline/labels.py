@@ -11,17 +11,24 @@ import numpy as np
 from edgekit import plugins
 from edgekit.cache import digest_of, tool_versions
 from edgekit.ir.measurement import Array
+from edgekit.pipeline.compile import Compilation
 from edgekit.pipeline.inputs import Data, Network
 
 CHECKED = "checked.json"
 
 
-def check_labels(network: Network, data: Data) -> None:
-    """Raise DataError if the task's metric cannot score answers of the network's shape against these labels.
+def check_labels(compilation: Compilation, evaluation: Data) -> None:
+    """Raise DataError if the task's metric cannot score the network's answers to the evaluation or training data.
 
     One answer of the float network stands for all; that labels and network go together is then kept in the cache.
     """
-    project, line = network.project, network.line
+    training = [data for data in compilation.compressed.data if data.role == "training"]
+    for data in (*training, evaluation):
+        _check(compilation.network, data)
+
+
+def _check(network: Network, data: Data) -> None:
+    project = network.project
     metric = plugins.load("metrics", project.model.task)()
     key = digest_of(
         {
@@ -37,7 +44,7 @@ def check_labels(network: Network, data: Data) -> None:
         metric.check(_answers(network, data), data.samples.labels)
         (out / CHECKED).write_text(json.dumps({"metric": metric.name, "samples": len(data.samples)}))
 
-    line.cache.fetch(key, make)
+    network.line.cache.fetch(key, make)
 
 
 def _answers(network: Network, data: Data) -> Mapping[str, Array]:
