@@ -124,3 +124,14 @@ def test_the_columns_of_a_file_are_stratified_too(tmp_path: Path) -> None:
     np.savez(tmp_path / "set.npz", x=np.arange(1000, dtype=np.float32)[:, None], labels=np.array(LABELS))
     samples = load_samples(_project(tmp_path, 'path = "set.npz"'), "evaluation", 40)
     assert np.bincount(samples.labels).tolist() == [28, 10, 2]
+
+
+@pytest.mark.parametrize("limit", [None, 40])
+def test_classes_that_the_evaluation_set_has_no_sample_of_are_told(tmp_path: Path, limit: int | None) -> None:
+    np.savez(tmp_path / "set.npz", x=np.zeros((60, 1), np.float32), labels=np.arange(60) % 2 * 2)
+    project = _project(tmp_path, 'path = "set.npz"')
+    stated = project.model_copy(update={"model": project.model.model_copy(update={"classes": ("a", "b", "c")})})
+    sampling = load_samples(stated, "evaluation", limit).sampling
+    assert sampling
+    assert sampling.left_out == (f"1 of 3 classes have no sample in the evaluation data of '{project.name}': 'b'.",)
+    assert load_samples(project, "evaluation", limit).sampling.left_out == ()  # type: ignore[union-attr]

@@ -10,6 +10,7 @@ import numpy as np
 
 from edgekit import plugins
 from edgekit.cache import digest_of, tool_versions
+from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.pipeline.compile import Compilation
 from edgekit.pipeline.inputs import Data, Network
@@ -41,7 +42,10 @@ def _check(network: Network, data: Data) -> None:
     )
 
     def make(out: Path) -> None:
-        metric.check(_answers(network, data), data.samples.labels)
+        try:
+            metric.check(_answers(network, data), data.samples.labels)
+        except DataError as error:
+            raise DataError(f"the {data.role} data of '{project.name}': {error}", hint=error.hint) from error
         (out / CHECKED).write_text(json.dumps({"metric": metric.name, "samples": len(data.samples)}))
 
     network.line.cache.fetch(key, make)

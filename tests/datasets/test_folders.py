@@ -99,8 +99,9 @@ def test_two_folders_of_one_class_and_two_classes_of_one_name_are_refused(tmp_pa
         pictures(tmp_path / "set" / name, 1)
     with pytest.raises(ClassMismatch, match="do not go together one to one"):
         load_samples(project(tmp_path, ("crane", "cow")), "evaluation")
+    pictures(tmp_path / "calibration" / "crane", 1)
     with pytest.raises(ClassMismatch, match="do not go together one to one"):
-        load_samples(project(tmp_path, ("crane", "crane")), "evaluation")
+        load_samples(project(tmp_path, ("crane", "crane")), "calibration")
 
 
 def test_a_class_without_a_folder_is_an_error_where_accuracy_is_measured(tmp_path: Path) -> None:

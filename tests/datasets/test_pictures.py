@@ -162,7 +162,8 @@ def test_a_file_that_is_cut_short_is_refused_by_name(form: str) -> None:
             read_picture(io.BytesIO(data[:left]), (64, 64, 3), "'cat/1.png'")
 
 
-def test_what_is_no_picture_is_refused_and_no_program_is_run_for_it() -> None:
+def test_what_is_no_picture_is_refused_and_no_program_is_run_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", lambda *_, **__: pytest.fail("a program was run"))
     postscript = encoded(Image.fromarray(RGB), "EPS")
     for data in (b"", b"hello", postscript):
         with pytest.raises(PictureError):
