@@ -42,8 +42,10 @@ def _check(network: Network, data: Data) -> None:
     )
 
     def make(out: Path) -> None:
+        answers = _answers(network, len(data.samples))
         try:
-            metric.check(_answers(network, data), data.samples.labels)
+            if answers:
+                metric.check(answers, data.samples.labels)
         except DataError as error:
             raise DataError(f"the {data.role} data of '{project.name}': {error}", hint=error.hint) from error
         (out / CHECKED).write_text(json.dumps({"metric": metric.name, "samples": len(data.samples)}))
@@ -51,10 +53,9 @@ def _check(network: Network, data: Data) -> None:
     network.line.cache.fetch(key, make)
 
 
-def _answers(network: Network, data: Data) -> Mapping[str, Array]:
-    """The answer to the first sample, repeated for every other without memory for it."""
-    from edgekit.frontend.eager import Eager
+def _answers(network: Network, count: int) -> Mapping[str, Array]:
+    """The network's answer to one sample, repeated `count` times without memory for it."""
+    from edgekit.frontend.answer import answer
 
-    first = Eager(lambda: network.model).measure(data.samples.take([0]), None)
-    count = len(data.samples)
-    return {name: np.broadcast_to(output, (count, *output.shape[1:])) for name, output in first.outputs.items()}
+    one = answer(network.model)
+    return {name: np.broadcast_to(output, (count, *output.shape[1:])) for name, output in one.items()}

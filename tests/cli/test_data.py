@@ -30,7 +30,7 @@ def pictures(folder: Path, count: int = 10) -> Path:
         for i in range(count):
             noise = random.integers(-16, 17, (8, 8, 3))
             image = Image.fromarray((np.array(colour) + noise).astype(np.uint8))
-            image.save(folder / name / f"{i}.png", **({"exif": exif} if (name, i) == ("apple", 0) else {}))
+            image.save(folder / name / f"{i}.png", exif=exif if (name, i) == ("apple", 0) else Image.Exif())
     (folder / "lemon" / f"{count - 1}.png").rename(folder / "lemon" / f"{count - 1}.heic")
     return folder
 
