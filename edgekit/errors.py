@@ -11,6 +11,9 @@ Every error we raise on purpose:
     - Ambiguous              EK106  two plug-ins claim one name
     - ModelFileError         EK107  a model file is empty, damaged, or not what its name says
     - UnprotectedFile        EK108  others can read or replace what must be its owner's alone
+    - ClassMismatch          EK110  class folders and classes do not go together by name
+    - EmptyClass             EK111  a class has no sample
+    - PictureError           EK112  a picture is damaged, cut short, or none
   x CompileError             the model could not be taken through the compiler; exit 3
     - LoadError              EK201  the project's code failed, or its factory returned no module
     - ForwardError           EK202  the model's forward failed on the stated shape
@@ -124,6 +127,24 @@ class DataError(UsageError):
     """A data set is empty, unreadable, not of the stated shape or dtype, not finite, or wrongly labelled."""
 
     code = "EK105"
+
+
+class ClassMismatch(DataError):
+    """A class folder has the name of no class, or of several. Folders are matched to `[model] classes` by name."""
+
+    code = "EK110"
+
+
+class EmptyClass(DataError):
+    """A class has no folder, or its folder holds no picture that edgekit reads: its accuracy would go unmeasured."""
+
+    code = "EK111"
+
+
+class PictureError(DataError):
+    """A picture is damaged, cut short, too large to be decoded, or of a kind that edgekit does not read."""
+
+    code = "EK112"
 
 
 class Ambiguous(UsageError):

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from edgekit.datasets import MapStyle, open_dataset, stated_labels
+from edgekit.datasets.classes import class_names
+from edgekit.datasets.pictures import Picture, tally
 from edgekit.errors import DataError, EdgekitError
 from edgekit.ir.measurement import Array
-from edgekit.specs.factory import RAISED, in_a_line, resolve
+from edgekit.specs.factory import RAISED, in_a_line
 from edgekit.specs.project import DataSet, Input, Project
 
 LABELS = "labels.npy"
@@ -36,6 +38,10 @@ class Sampling:
     total: int
     stratified: bool
     """Whether every class has its share of them; else they are spread over the order of the set."""
+    changes: tuple[str, ...] = ()
+    """What was done to pictures among them, each with its count: an orientation applied, say (docs/data.md)."""
+    left_out: tuple[str, ...] = ()
+    """What of the whole set could not be read, and which classes have no sample in it: each a sentence."""
 
 
 @dataclass(frozen=True)
@@ -89,14 +95,15 @@ def load_samples(project: Project, role: str, limit: int | None = None) -> Sampl
     if declared is None:
         raise DataError(f"project '{project.name}' states no {role} data", hint=f"add {role} = {{ … }} under [data]")
     where = f"{role} data of '{project.name}'"
-    source = open_dataset(declared, project, where)
+    source = open_dataset(declared, project, where, partial=role == "calibration")
     total = len(source)
     if total == 0:
         raise DataError(f"the {where} is empty", hint=f"[data] {role} must name at least one sample")
     chosen, stratified = _chosen(source, total, limit, where)
-    samples = _collect(source, chosen, project.inputs, where)
+    samples, changes = _collect(source, chosen, project.inputs, where)
     _check_labels(samples.labels, project, where)
-    return replace(samples, sampling=Sampling(len(chosen), total, stratified))
+    left_out = (*getattr(source, "left_out", ()), *_without_samples(source, samples.labels, project, role, where))
+    return replace(samples, sampling=Sampling(len(chosen), total, stratified, changes, left_out))
 
 
 def stratified(classes: Array, count: int) -> list[int]:
@@ -144,7 +151,11 @@ def _classes(source: MapStyle, total: int, where: str) -> Array | None:
     return labels if labels is not None and labels.ndim == 1 and labels.dtype.kind in "iu" else None
 
 
-def _collect(source: MapStyle, chosen: Sequence[int], inputs: Mapping[str, Input], where: str) -> Samples:
+def _collect(
+    source: MapStyle, chosen: Sequence[int], inputs: Mapping[str, Input], where: str
+) -> tuple[Samples, tuple[str, ...]]:
+    """The samples, and what was done to pictures among them."""
+    pictures = []
     columns: dict[str, list[Array]] = {name: [] for name in inputs}
     labels = []
     for i, (values, label) in _items(source, chosen, where):
@@ -155,9 +166,10 @@ def _collect(source: MapStyle, chosen: Sequence[int], inputs: Mapping[str, Input
             )
         for name, spec in inputs.items():
             columns[name].append(_checked(np.asarray(named[name]), spec, f"the {where}: sample {i}: '{name}'"))
+        pictures += [value for value in named.values() if isinstance(value, Picture)]
         labels.append(label)
     stacked = {name: np.stack(column) for name, column in columns.items()}
-    return Samples(stacked, _label_array(labels, where))
+    return Samples(stacked, _label_array(labels, where)), tally(pictures)
 
 
 def _items(source: MapStyle, chosen: Sequence[int], where: str) -> Iterator[tuple[int, tuple[Any, Any]]]:
@@ -209,17 +221,15 @@ def _check_labels(labels: Array, project: Project, where: str) -> None:
         )
 
 
-def class_names(project: Project) -> tuple[str, ...]:
-    """The project's class names; empty where it states none. Raises DataError or SpecError if they cannot be read."""
-    classes = project.model.classes
-    if not isinstance(classes, str):
-        return classes or ()
-    try:
-        return tuple(str(name) for name in resolve(classes, project.root))
-    except EdgekitError:
-        raise
-    except RAISED as error:
-        raise DataError(
-            f"the classes of '{project.name}': '{classes}' cannot be read: {in_a_line(error)}",
-            hint="[model] classes lists the names, or says file.py:NAME of a list of them",
-        ) from error
+def _without_samples(source: MapStyle, taken: Array, project: Project, role: str, where: str) -> tuple[str, ...]:
+    """A sentence on classes that the evaluation set has no sample of, where its labels can be told."""
+    classes = class_names(project) if role == "evaluation" else ()
+    labels = taken if len(taken) == len(source) else stated_labels(source)
+    if not classes or labels is None or labels.dtype.kind not in "iu":
+        return ()
+    present = set(labels.ravel().tolist())
+    missing = [name for label, name in enumerate(classes) if label not in present]
+    if not missing:
+        return ()
+    names = ", ".join(f"'{name}'" for name in missing[:5]) + (", …" if len(missing) > 5 else "")
+    return (f"{len(missing):,} of {len(classes):,} classes have no sample in the {where}: {names}.",)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-MODEL = """
+MODEL = '''
 import torch
 from torch import nn
 
@@ -33,10 +33,23 @@ class Net(nn.Module):
         return self.head(self.block(self.stem(x)).mean((2, 3)))
 
 
+COLOURS = [[200, 60, 60], [60, 200, 60], [60, 60, 200], [200, 200, 60]]
+
+
 def net():
+    """Tells four colours apart, by a head that was fitted to them by least squares."""
     torch.manual_seed(0)
-    return Net().eval()
-"""
+    found = Net().eval()
+    pixels = (torch.tensor(COLOURS) / 255 - torch.tensor([0.5, 0.4, 0.3])) / torch.tensor([0.2, 0.3, 0.4])
+    with torch.no_grad():
+        features = found.block(found.stem(pixels.reshape(4, 3, 1, 1).expand(4, 3, 8, 8))).mean((2, 3))
+        found.head.weight.copy_((torch.linalg.pinv(features) @ (4 * torch.eye(4))).T)
+        found.head.bias.zero_()
+    return found
+'''
+
+COLOURS = [[200, 60, 60], [60, 200, 60], [60, 60, 200], [200, 200, 60]]
+"""Of the four classes."""
 
 TOML = """
 [model]
@@ -54,11 +67,12 @@ evaluation = { path = "data.npz", licence = "made here", source = "random number
 
 
 def write_project(folder: Path, model: str = MODEL, toml: str = TOML, samples: int = 16) -> Path:
-    """A project of a small residual network on random pixels, in a folder of its own."""
+    """A project of a small residual network on noisy pictures of four colours, in a folder of its own."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.py").write_text(textwrap.dedent(model))
     (folder / "edgekit.toml").write_text(textwrap.dedent(toml))
     random = np.random.default_rng(0)
-    images = random.integers(0, 256, (samples, 8, 8, 3), np.uint8)
-    np.savez(folder / "data.npz", image=images, labels=np.arange(samples) % 4)
+    labels = np.arange(samples) % 4
+    images = np.array(COLOURS)[labels][:, None, None] + random.integers(-16, 17, (samples, 8, 8, 3))
+    np.savez(folder / "data.npz", image=images.astype(np.uint8), labels=labels)
     return folder

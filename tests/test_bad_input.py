@@ -96,7 +96,7 @@ def truncated(folder: Path) -> Path:
 
 
 BAD_DATA: dict[str, tuple[Callable[[Path], Path], str]] = {
-    "empty": (lambda f: arrays(f, image=PIXELS[:0], labels=LABELS[:0]), "the calibration data of 'bad' is empty"),
+    "empty": (lambda f: arrays(f, image=PIXELS[:0], labels=LABELS[:0]), "the evaluation data of 'bad' is empty"),
     "shape": (lambda f: arrays(f, image=PIXELS[:, :7]), "has shape [7, 8, 3], the project states [8, 8, 3]"),
     "dtype": (lambda f: arrays(f, image=PIXELS.astype(np.float32)), "is float32, the project states uint8"),
     "nan": (lambda f: arrays(f, FLOATS, image=np.full_like(FLOAT, np.nan)), "sample 0: 'image' holds NaN"),

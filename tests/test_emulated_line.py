@@ -59,7 +59,7 @@ def test_digits_pass_on_every_family(
     environment = report["candidate"]["environment"]
     assert (environment["machine"], environment["cpu"], environment["runtime"]) == ("aarch64", cpu, runtime)
     assert report["host_parity"]["same_answers"] == 1.0
-    assert report["sampling"] == {"taken": 500, "total": 899, "stratified": True}
+    assert report["sampling"].items() >= {"taken": 500, "total": 899, "stratified": True}.items()
     assert report["candidate"]["peak_rss_bytes"] > 10e6
     assert report["candidate"]["latency_ns"]["count"] == 0
     assert report["device"] == f"emulated://{report['target']}"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from edgekit import datasets
+from edgekit.datasets import folders
 from edgekit.samples import READ_THROUGH, Sampling, load_samples, stratified
 from edgekit.specs.project import Project
 
@@ -113,8 +113,8 @@ def test_of_a_folder_of_images_only_those_taken_are_decoded(tmp_path: Path, monk
             Image.fromarray(np.full((2, 2, 3), i, np.uint8)).save(tmp_path / "set" / label / f"{i:02}.png")
     inputs = '[inputs.x]\nshape = [3, 2, 2]\npreprocess = { from = "uint8 NHWC" }'
     project = _project(tmp_path, 'path = "set"', inputs=inputs)
-    decoded, decode = [], datasets._decode
-    monkeypatch.setattr(datasets, "_decode", lambda *given: decoded.append(given) or decode(*given))
+    decoded, read = [], folders.read_picture
+    monkeypatch.setattr(folders, "read_picture", lambda *given: decoded.append(given) or read(*given))
     samples = load_samples(project, "evaluation", 40)
     assert np.bincount(samples.labels).tolist() == [30, 10]
     assert len(decoded) == 40
@@ -124,3 +124,14 @@ def test_the_columns_of_a_file_are_stratified_too(tmp_path: Path) -> None:
     np.savez(tmp_path / "set.npz", x=np.arange(1000, dtype=np.float32)[:, None], labels=np.array(LABELS))
     samples = load_samples(_project(tmp_path, 'path = "set.npz"'), "evaluation", 40)
     assert np.bincount(samples.labels).tolist() == [28, 10, 2]
+
+
+@pytest.mark.parametrize("limit", [None, 40])
+def test_classes_that_the_evaluation_set_has_no_sample_of_are_told(tmp_path: Path, limit: int | None) -> None:
+    np.savez(tmp_path / "set.npz", x=np.zeros((60, 1), np.float32), labels=np.arange(60) % 2 * 2)
+    project = _project(tmp_path, 'path = "set.npz"')
+    stated = project.model_copy(update={"model": project.model.model_copy(update={"classes": ("a", "b", "c")})})
+    sampling = load_samples(stated, "evaluation", limit).sampling
+    assert sampling
+    assert sampling.left_out == (f"1 of 3 classes have no sample in the evaluation data of '{project.name}': 'b'.",)
+    assert load_samples(project, "evaluation", limit).sampling.left_out == ()  # type: ignore[union-attr]

@@ -11,7 +11,7 @@ from edgekit.errors import DataError
 from edgekit.ir.measurement import Around, Array, Energy, Environment, Measurement, Process, ServerTime
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.parity.histogram import Histogram, side_by_side
-from edgekit.parity.metrics import Metric
+from edgekit.parity.metrics import Chance, Metric
 from edgekit.parity.statistics import Estimate, mcnemar_p, paired_bootstrap, percentile_ns, wilson
 
 
@@ -54,6 +54,8 @@ class Side:
     energy: Energy | None
     server: ServerTime | None
     samples_per_s: float | None
+    distinct_answers: int
+    """How many different answers it gave."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,17 @@ class Comparison:
     """int64 [K]: indices of the samples that the two answer differently."""
     sqnr_db: float
     """Of the candidate's outputs against the reference's, the worst output: infinite when equal."""
+    chance: float | None
+    """Metric of the best constant answer to these labels; None where the metric does not tell."""
+
+    @property
+    def is_by_chance(self) -> bool:
+        """Whether one constant answer does as well as the reference: then nothing was compared."""
+        return self.chance is not None and self.reference.score.value <= self.chance < 1
+
+    def reference_at(self, confidence: float) -> Estimate:
+        """The metric of the reference between two one-sided bounds, each at `confidence`."""
+        return wilson(self.reference.score.value, self.samples, 2 * confidence - 1)
 
     @property
     def accuracy_drop(self) -> float:
@@ -120,15 +133,17 @@ def compare(reference: Measurement, candidate: Measurement, metric: Metric) -> C
     labels = reference.labels
     metric.check(expected, labels)
     scores, candidate_scores = metric.scores(expected, labels), metric.scores(got, labels)
+    answers, candidate_answers = metric.answers(expected), metric.answers(got)
     theirs, ours = side_by_side(reference.latency_ns, candidate.latency_ns)
     return Comparison(
         metric=metric.name,
         samples=len(labels),
-        reference=_side(reference, scores, theirs),
-        candidate=_side(candidate, candidate_scores, ours),
+        reference=_side(reference, scores, answers, theirs),
+        candidate=_side(candidate, candidate_scores, candidate_answers, ours),
         differences=scores - candidate_scores,
-        disagreements=np.flatnonzero(metric.answers(expected) != metric.answers(got)),
+        disagreements=np.flatnonzero(answers != candidate_answers),
         sqnr_db=min(sqnr_db(expected[name], got[name]) for name in expected),
+        chance=metric.chance(labels) if isinstance(metric, Chance) else None,
     )
 
 
@@ -169,7 +184,7 @@ def _spread(medians_ns: Sequence[int]) -> float | None:
     return (max(medians_ns) - min(medians_ns)) / max(float(np.median(medians_ns)), 1.0)
 
 
-def _side(measurement: Measurement, scores: Array, histogram: Histogram | None) -> Side:
+def _side(measurement: Measurement, scores: Array, answers: Array, histogram: Histogram | None) -> Side:
     return Side(
         score=wilson(float(scores.sum() / len(scores)), len(scores)),
         latency=replace(summarize(measurement), histogram=histogram),
@@ -185,6 +200,7 @@ def _side(measurement: Measurement, scores: Array, histogram: Histogram | None) 
         energy=measurement.energy,
         server=measurement.server,
         samples_per_s=measurement.samples_per_s,
+        distinct_answers=len(np.unique(answers)),
     )
 
 

@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from edgekit.parity.chance import bounds, fewest_answers, is_by_chance
 from edgekit.parity.compare import Comparison, Latency
 from edgekit.parity.quantities import QUANTITIES
 from edgekit.parity.statistics import Estimate, needed_count
+from edgekit.samples import FEW
 from edgekit.specs.profile import Bound, Gates
 
 Outcome = Literal["passed", "failed", "undecided", "not measurable"]
@@ -18,6 +20,8 @@ Device = Literal["none", "emulated", "real"]
 
 _PROBE_IT = "edgekit run --device URL"
 _EMULATE_IT = "edgekit run --device emulated"
+_SAMPLED = ("reference_accuracy", "accuracy_drop", "agreement")
+"""What is an estimate from samples."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +79,14 @@ class _Unread:
 
 
 def judge(gates: Gates, facts: Facts) -> tuple[GateResult, ...]:
-    """Every gate that is set, in the profile's order.
+    """Every gate that is set, in the profile's order, after the two that hold where it names none (`chance`).
 
-    `confidence` makes `accuracy_drop` and `agreement` intervals: passed or failed once the interval's bound is on one
-    side of the limit, undecided until then. The other quantities are no samples of anything, and are taken as they are.
+    `confidence` makes `reference_accuracy`, `accuracy_drop` and `agreement` intervals: passed or failed once the
+    interval's bound is on one side of the limit, undecided until then. The other quantities are no samples of anything,
+    and are taken as they are.
     """
-    return tuple(_judge(name, bound, facts) for name, bound in gates.named())
+    judged = tuple(_judge(name, bound, facts) for name, bound in bounds(gates, facts.comparison))
+    return judged if "reference_accuracy" in (gate.name for gate in judged) else (_unlimited(facts.comparison), *judged)
 
 
 def verdict(results: Iterable[GateResult]) -> Verdict:
@@ -91,6 +97,16 @@ def verdict(results: Iterable[GateResult]) -> Verdict:
     return "undecided" if "undecided" in outcomes else "passed"
 
 
+def _unlimited(comparison: Comparison) -> GateResult:
+    """The reference by a metric that does not tell what a constant answer reaches."""
+    quantity, value = QUANTITIES["reference_accuracy"], comparison.reference.score.value
+    meaning = (
+        f"{quantity.title}: {quantity.show(value)}. It is not measurable here: '{comparison.metric}' does not say what "
+        "a constant answer reaches; give a limit: [gates] reference_accuracy = { min = … }."
+    )
+    return GateResult("reference_accuracy", value, None, None, "not measurable", meaning)
+
+
 def _judge(name: str, bound: Bound, facts: Facts) -> GateResult:
     quantity, reading = QUANTITIES[name], _read(name, bound, facts)
     limit = f"it should be {quantity.limit(bound.min, bound.max)}"
@@ -99,7 +115,8 @@ def _judge(name: str, bound: Bound, facts: Facts) -> GateResult:
         here = " here" if reading.outcome == "not measurable" else ""
         meaning = f"{quantity.title}: {shown}; {limit}. It is {reading.outcome}{here}: {reading.reason}."
         return GateResult(name, reading.value, bound.min, bound.max, reading.outcome, meaning)
-    outcome = _decide(reading, bound)
+    by_chance = name == "reference_accuracy" and is_by_chance(bound, facts.comparison)
+    outcome = "failed" if by_chance else _decide(reading, bound)
     meaning = f"{quantity.title}: {quantity.show(reading.value)}{_certainty(name, reading, bound, facts)}; {limit}."
     if outcome == "undecided":
         meaning += f" {facts.comparison.samples:,} samples cannot settle it; measure more: --samples."
@@ -123,9 +140,11 @@ def _certainty(name: str, reading: Estimate, bound: Bound, facts: Facts) -> str:
     if name == "fallback_share" and _all_fell_back(facts):
         wanted = facts.comparison.candidate.environment.missed_provider
         return f" (the device ran all of it on its CPU: neither '{wanted}' nor any other GPU provider works there)"
-    if name not in ("accuracy_drop", "agreement"):
+    if name not in _SAMPLED:
         return ""
     on = f" on {facts.comparison.samples:,} samples"
+    if name == "reference_accuracy" and bound.min == facts.comparison.chance:
+        on += ", where one constant answer reaches as much as the limit"
     if bound.confidence is None:
         return on
     show = QUANTITIES[name].show
@@ -135,6 +154,10 @@ def _certainty(name: str, reading: Estimate, bound: Bound, facts: Facts) -> str:
 def _read(name: str, bound: Bound, facts: Facts) -> Estimate | _Unread:
     comparison, confidence = facts.comparison, bound.confidence
     match name:
+        case "reference_accuracy":
+            return comparison.reference_at(confidence) if confidence else _exact(comparison.reference.score.value)
+        case "distinct_answers":
+            return _distinct(comparison)
         case "accuracy_drop":
             return comparison.drop_at(confidence) if confidence else _exact(comparison.accuracy_drop)
         case "agreement":
@@ -151,6 +174,15 @@ def _read(name: str, bound: Bound, facts: Facts) -> Estimate | _Unread:
             return _exact(1.0)
         case _:
             return _exact(getattr(facts, name))
+
+
+def _distinct(comparison: Comparison) -> Estimate | _Unread:
+    fewest = fewest_answers(comparison)
+    if comparison.chance == 1:
+        return _Unread("not measurable", "one answer is right for all of these samples", fewest)
+    if fewest == 1 and comparison.samples < FEW:
+        return _Unread("undecided", f"{comparison.samples} samples are too few; measure more: --samples", fewest)
+    return _exact(fewest)
 
 
 def _all_fell_back(facts: Facts) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -31,6 +31,15 @@ class Metric(Protocol):
         ...
 
 
+@runtime_checkable
+class Chance(Protocol):
+    """What a metric may say besides: how well one does who never looks at a sample."""
+
+    def chance(self, labels: Array) -> float:
+        """The metric of the best constant answer to `labels`, in [0, 1]."""
+        ...
+
+
 class TopOne:
     """Share of samples whose largest output is at the label. Takes the first output, float [N, classes]."""
 
@@ -47,7 +56,8 @@ class TopOne:
         if labels.shape != logits.shape[:1] or labels.dtype.kind not in "iu":
             raise DataError(
                 f"labels are {labels.dtype} {list(labels.shape)}, classification of {len(logits)} samples needs one "
-                "integer each"
+                "integer each",
+                hint=_as_classes(labels),
             )
         classes = logits.shape[1]
         wrong = np.flatnonzero((labels < 0) | (labels >= classes))
@@ -66,3 +76,17 @@ class TopOne:
         """int64 [N]: the class of the largest output, the first of equals."""
         answers: Array = np.argmax(next(iter(outputs.values())), axis=1)
         return answers
+
+    def chance(self, labels: Array) -> float:
+        """Share of the most frequent label of int [N]."""
+        _, counts = np.unique(labels, return_counts=True)
+        return float(counts.max() / len(labels))
+
+
+def _as_classes(labels: Array) -> str:
+    """A line that makes class indices of labels, by what they look like."""
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        return "of one column a class: labels.argmax(axis=1)"
+    if labels.ndim > 1 and labels.size == len(labels):
+        return "labels.reshape(-1)"
+    return "labels are indices into [model] classes, 0 for the first: labels.astype('int64')"

@@ -57,6 +57,14 @@ def megabytes(value_mb: float) -> str:
     return f"{decimal(value_mb, 2)} MB"
 
 
+def count(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+_TRAINED = (
+    "see that the factory loads the trained weights, that the preprocessing is that of the training, and that labels "
+    "are indices into the classes; where the metric is low by nature, give its limit: [gates] reference_accuracy"
+)
 _IN_FLOAT = "keep the most sensitive layers in float, by 'skip' under [quantize] in the profile"
 _PLACEMENT = "see which operators it is: edgekit inspect BUNDLE --placement"
 _FLOAT_IS_QUICKER = "let edgekit leave in float what is quicker there (--profile int8-mixed), or ship float"
@@ -64,6 +72,8 @@ _SINCE = "see what changed since: the model, the profile, or the runtime's versi
 _QUICKER = "try another runtime of the target (--backend), or a smaller model"
 
 QUANTITIES: Mapping[str, Quantity] = {
+    "reference_accuracy": Quantity("Metric of the reference", percent, _TRAINED),
+    "distinct_answers": Quantity("Different answers given", count, _TRAINED),
     "accuracy_drop": Quantity("Accuracy lost against the reference", points, _IN_FLOAT),
     "agreement": Quantity("Samples that the model and the reference answer alike", percent, _IN_FLOAT),
     "size_ratio": Quantity("Size of the model's file against the float model's", times, _PLACEMENT),

@@ -21,6 +21,7 @@ from edgekit.measure import store
 from edgekit.measure.installed import outputs_in_parts, unpacked
 from edgekit.pipeline.compile import LOWER, Compilation, Compiled
 from edgekit.pipeline.inputs import Data
+from edgekit.pipeline.labels import check_labels
 from edgekit.pipeline.line import Line
 from edgekit.pipeline.mixed import settled
 from edgekit.pipeline.order import Order
@@ -48,14 +49,22 @@ class Build:
 def build(order: Order, line: Line, out: Path, key: SigningKey, samples: int | None = None) -> Report:
     """Compile, pack into the folder `out`, verify on this host, and report. Raises what its stages raise."""
     with exclusive(out) as staging:
-        order = settled(order, line)
-        compilation, data = Compilation(order, line), evaluation(order, line, samples or ENOUGH)
+        data = evaluation(order, line, samples or ENOUGH)
+        compilation = compilation_of(order, line, data)
         with compilation.lowered() as finished:
             reference = eager_answers(compilation, data)
             compiled = finished()
         made = Build(compilation, compiled, pack_bundle(compilation, compiled, key, staging), data)
         evidence = Evidence(reference, on_host(made), data.samples.sampling)
         return decide(compilation, compiled, made.bundle, evidence, None, staging)
+
+
+def compilation_of(order: Order, line: Line, data: Data) -> Compilation:
+    """The order on its way, once the labels of `data` can be scored and its recipe is settled. Raises DataError."""
+    compilation = Compilation(order, line)
+    check_labels(compilation, data)
+    settlement = settled(order, line)
+    return compilation if settlement is order else Compilation(settlement, line)
 
 
 def evaluation(order: Order, line: Line, samples: int | None) -> Data:

@@ -24,12 +24,11 @@ from edgekit.measure.installed import Installed
 from edgekit.measure.serving.reference import open_reference
 from edgekit.measure.shards import shards_in
 from edgekit.parity.gates import Floating
-from edgekit.pipeline.build import Build, eager_answers, evaluation, exclusive, on_host
+from edgekit.pipeline.build import Build, compilation_of, eager_answers, evaluation, exclusive, on_host
 from edgekit.pipeline.compile import Compilation
 from edgekit.pipeline.floating import is_asked, measure_float
 from edgekit.pipeline.inputs import Data
 from edgekit.pipeline.line import Line
-from edgekit.pipeline.mixed import settled
 from edgekit.pipeline.order import Order
 from edgekit.pipeline.pace import affordable, is_large
 from edgekit.pipeline.pack import pack_bundle
@@ -82,8 +81,9 @@ def run(order: Order, line: Line, out: Path, key: SigningKey, trial: Trial, samp
     # Connected from the start: no device, or none there, is told before minutes of compiling.
     with exclusive(out) as staging, _connected(trial.reached(order), line) as device:
         runtime = _runtime(device, order.target.deploy.runtime, trial.runtime)
-        order = settled(order, line)
-        compilation, data = Compilation(order, line), evaluation(order, line, samples or enough(device.kind))
+        data = evaluation(order, line, samples or enough(device.kind))
+        compilation = compilation_of(order, line, data)
+        order = compilation.order
         with compilation.lowered() as finished:
             compiled = finished()
         bundle = pack_bundle(compilation, compiled, key, staging)

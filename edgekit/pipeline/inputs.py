@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pydantic import TypeAdapter
+
 from edgekit.cache import digest_of, storage_errors, tool_versions
+from edgekit.datasets.classes import class_names
 from edgekit.pipeline.line import Line
-from edgekit.samples import Samples, Sampling, class_names, load_samples
+from edgekit.samples import Samples, Sampling, load_samples
 from edgekit.sources import Trace, traced
 from edgekit.specs.project import Project
 
@@ -22,6 +25,7 @@ T = TypeVar("T")
 LOAD = "load"
 CLASSES = "classes.json"
 SAMPLING = "sampling.json"
+_SAMPLING = TypeAdapter(Sampling)
 
 
 @dataclass(frozen=True)
@@ -94,8 +98,8 @@ class Data:
 
     @cached_property
     def samples(self) -> Samples:
-        sampling = json.loads((self.folder / SAMPLING).read_text())
-        return replace(Samples.read(self.folder), sampling=Sampling(**sampling))
+        sampling = _SAMPLING.validate_json((self.folder / SAMPLING).read_bytes())
+        return replace(Samples.read(self.folder), sampling=sampling)
 
     @cached_property
     def _entry(self) -> tuple[str, Path]:
@@ -111,7 +115,7 @@ class Data:
                 samples.save(out)
                 (out / CLASSES).write_text(json.dumps(class_names(self.project)))
                 assert samples.sampling  # whoever loads knows of what
-                (out / SAMPLING).write_text(json.dumps(asdict(samples.sampling)))
+                (out / SAMPLING).write_bytes(_SAMPLING.dump_json(samples.sampling))
 
             return self._key(trace), self.line.cache.fetch(self._key(trace), make)[0]
 

@@ -81,7 +81,7 @@ def decide(
         host_parity=parity,
         earlier=evidence.earlier,
         floating=evidence.floating,
-        remarks=(*_remarks(compilation, compiled), *evidence.remarks),
+        remarks=(*_left_out(compilation, evidence), *_remarks(compilation, compiled), *evidence.remarks),
         training_s=sum(record.seconds for record in compiled.history if record.name in TRAINING),
     )
     store.save(evidence.reference, out / "reference")
@@ -91,6 +91,13 @@ def decide(
     write(out / "profile.json", order.profile.model_dump_json(by_alias=True, exclude_unset=True, indent=2).encode())
     write(out / "report.md", markdown.render([found]).encode())
     return found
+
+
+def _left_out(compilation: Compilation, evidence: Evidence) -> list[str]:
+    """What of the data sets could not be read: numbers are of the rest."""
+    read = [*compilation.compressed.data, *([compilation.calibration] if compilation.calibrated else [])]
+    samplings = [*(data.samples.sampling for data in read), evidence.sampling]
+    return [sentence for sampling in samplings if sampling for sentence in sampling.left_out]
 
 
 def _remarks(compilation: Compilation, compiled: Compiled) -> list[str]:

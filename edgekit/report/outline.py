@@ -100,7 +100,8 @@ def _pairs(report: Report) -> Section:
         ratio = times(report.candidate.instructions / report.baseline_instructions)
         rows.append(("instructions", f"{ratio} the baseline's {report.baseline_instructions:,}"))
     rows += _against_float(report)
-    return section("Sample by sample", ("", "measured"), rows)
+    changes = [f"{change}." for change in report.sampling.changes] if report.sampling else []
+    return section("Sample by sample", ("", "measured"), rows, changes)
 
 
 def _against_float(report: Report) -> Iterable[Row]:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from edgekit.ir.measurement import Environment
 from edgekit.parity.compare import Comparison
 from edgekit.parity.gates import GateResult
-from edgekit.parity.quantities import decimal, milliseconds
+from edgekit.parity.quantities import decimal, milliseconds, percent
+from edgekit.samples import FEW
 from edgekit.specs.profile import Profile
 from edgekit.specs.target import Precision, Target
 
@@ -40,7 +41,8 @@ def sentence(
         parts.append(taken if latency.valid else "its time is INVALID and may not be quoted")
     if comparison.candidate.environment.kind == "emulated":
         parts.append(_work(comparison.candidate.instructions))
-    return f"{'; '.join([*parts, _gates(gates)])}."
+    warnings = _chance(comparison)
+    return f"{'; '.join([*parts, *warnings, _gates(gates, bool(warnings))])}."
 
 
 def _subject(target: Target, profile: Profile, device: str | None, comparison: Comparison) -> str:
@@ -63,9 +65,24 @@ def _work(instructions: int | None) -> str:
     return f"one answer takes {instructions:,} instructions, {unmeasured}" if instructions else unmeasured
 
 
+def _reference(comparison: Comparison) -> str:
+    return "the float model" if comparison.reference.environment.kind == "eager" else "the reference"
+
+
+def _chance(comparison: Comparison) -> list[str]:
+    """Why the comparison says nothing, in words that are not overlooked."""
+    warnings = []
+    if comparison.is_by_chance:
+        reached = percent(comparison.chance or 0)
+        name = _reference(comparison).upper()
+        warnings.append(f"{name} IS NO BETTER THAN CHANCE: one answer to all samples reaches {reached}")
+    if comparison.candidate.distinct_answers == 1 and comparison.chance != 1 and comparison.samples >= FEW:
+        warnings.append("THE CANDIDATE GIVES ONE ANSWER TO ALL SAMPLES")
+    return warnings
+
+
 def _answers(comparison: Comparison) -> str:
-    ours, theirs = comparison.candidate.score.value, comparison.reference.score.value
-    reference = "the float model" if comparison.reference.environment.kind == "eager" else "the reference"
+    ours, theirs, reference = comparison.candidate.score.value, comparison.reference.score.value, _reference(comparison)
     if comparison.metric == "top1":
         count = f"{comparison.samples:,} samples"
         return f"answers {100 * ours:.1f} % of {count} right, {reference} {100 * theirs:.1f} %"
@@ -76,12 +93,14 @@ def _size(ratio: float) -> str:
     return "the file is as large as the float file" if ratio == 1 else f"the file is {decimal(ratio, 2)} times the size"
 
 
-def _gates(gates: Sequence[GateResult]) -> str:
+def _gates(gates: Sequence[GateResult], warned: bool) -> str:
     if not gates:
         return "no gate was set"
     for outcome, verb in (("failed", "failed"), ("undecided", "undecided")):
         names = [gate.name for gate in gates if gate.outcome == outcome]
         if names:
             return f"{len(names)} of {len(gates)} gates {verb}: {', '.join(names)}"
+    if warned:
+        return "no gate failed, and that says nothing"
     unmeasured = sum(gate.outcome == "not measurable" and gate.name not in _ASK_NOTHING for gate in gates)
     return f"every gate passed but {unmeasured} that cannot be measured here" if unmeasured else "every gate passed"

@@ -40,8 +40,13 @@ class Bound(Spec):
 
 
 class Gates(Spec):
-    """What must hold. A gate that is not named is not checked."""
+    """What must hold. A gate that is not named is not checked, but for the first two."""
 
+    reference_accuracy: Bound | None = None
+    """Metric of the reference. Where it is not named, it must be above what one constant answer reaches, at 99 %."""
+    distinct_answers: Bound | None = None
+    """How many different answers the reference gives, or the candidate, whichever gives fewer; at least 2 where it is
+    not named."""
     accuracy_drop: Bound | None = None
     """Reference metric minus candidate metric, on the same samples: 0.01 is one point."""
     agreement: Bound | None = None

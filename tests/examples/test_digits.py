@@ -10,10 +10,11 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from edgekit.datasets.classes import class_names
 from edgekit.errors import UnknownName
 from edgekit.examples import folder, names
 from edgekit.frontend.load import load
-from edgekit.samples import Samples, class_names, load_samples
+from edgekit.samples import Samples, load_samples
 from edgekit.specs.factory import resolve
 from edgekit.specs.project import Project
 

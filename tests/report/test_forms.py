@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from edgekit.report import html, markdown, text
 from edgekit.report.outline import NOT_THE_TARGET, outline
 from edgekit.report.record import BundleRecord, Report
+from edgekit.samples import Sampling
 from edgekit.specs.target import Emulation
 from tests.parity.examples import environment
 from tests.report.examples import ORIN, TARGET, built, compared, emulated, failed, made, passed, served, stood_in
@@ -73,6 +74,14 @@ def test_an_emulated_device_shows_its_count_its_parity_and_how_samples_were_take
     assert "10,000 of 60,000, stratified by class" in page
     assert "counts instructions and has no time of its own" in page
     assert "an inference" not in render([passed()])
+
+
+@pytest.mark.parametrize("render", FORMS)
+def test_what_was_done_to_pictures_is_counted(render: Render) -> None:
+    changes = ("41 of 240 pictures: the orientation in the file was applied",)
+    sampling = Sampling(240, 240, stratified=False, changes=changes)
+    assert changes[0] in render([made(compared(60, environment()), sampling=sampling)])
+    assert "pictures" not in render([passed()])
 
 
 @pytest.mark.parametrize("render", FORMS)

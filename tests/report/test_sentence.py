@@ -1,12 +1,15 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
+from edgekit.parity.compare import Comparison, compare
 from edgekit.parity.gates import GateResult
+from edgekit.parity.metrics import TopOne
 from edgekit.report.sentence import sentence
 from edgekit.specs.profile import Gates
-from tests.parity.examples import environment
+from tests.parity.examples import environment, measurement
 from tests.report.examples import (
     COUNTED,
     ORIN,
@@ -39,7 +42,7 @@ def test_a_device_that_passed_is_named_with_its_time() -> None:
 
 
 def test_a_failure_names_the_gates_that_failed() -> None:
-    assert failed().sentence.endswith("; 2 of 4 gates failed: accuracy_drop, agreement.")
+    assert failed().sentence.endswith("; 2 of 6 gates failed: accuracy_drop, agreement.")
 
 
 @pytest.mark.parametrize("report", [built(), stood_in()])
@@ -93,3 +96,27 @@ def test_another_metric_and_another_reference_go_by_their_names() -> None:
     served = replace(comparison.reference, environment=environment("serving"))
     found = said("passed", comparison=replace(comparison, metric="mean IoU", reference=served))
     assert "reaches 0.894 mean IoU on 10,000 samples, the reference 0.896" in found
+
+
+LABELS = np.arange(240) % 4
+
+
+def constant(candidate_too: bool = True) -> Comparison:
+    """A reference that knows nothing, or a candidate alone that gives one answer."""
+    one = np.zeros_like(LABELS)
+    reference = measurement(one if candidate_too else LABELS, LABELS, environment("eager"))
+    return compare(reference, measurement(one, LABELS), TopOne())
+
+
+def test_a_reference_by_chance_is_named_loudly_and_never_passed_every_gate() -> None:
+    found = said("passed", "passed", comparison=constant())
+    assert "; THE FLOAT MODEL IS NO BETTER THAN CHANCE: one answer to all samples reaches 25 %; " in found
+    assert found.endswith("; no gate failed, and that says nothing.")
+    assert said("failed", comparison=constant()).endswith("; 1 of 1 gates failed: gate0.")
+
+
+def test_a_candidate_that_gives_one_answer_is_named_loudly() -> None:
+    found = said("passed", comparison=constant(candidate_too=False))
+    assert "; THE CANDIDATE GIVES ONE ANSWER TO ALL SAMPLES; " in found
+    assert "CHANCE" not in found
+    assert "every gate passed" not in found

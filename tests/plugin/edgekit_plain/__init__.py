@@ -60,3 +60,8 @@ class TopTwo(TopOne):
         """float64 [N]: 1 where the label is one of the two, 0 elsewhere."""
         best = np.argsort(-next(iter(outputs.values())), axis=1, kind="stable")[:, :2]
         return (best == labels[:, None]).any(axis=1).astype(np.float64)
+
+    def chance(self, labels: Array) -> float:
+        """Share of the two most frequent labels of int [N]: the best that a constant answer names."""
+        counts = np.unique(labels, return_counts=True)[1]
+        return float(np.sort(counts)[-2:].sum() / len(labels))

@@ -1,4 +1,4 @@
-"""Opens what a project names as data: a loader function, `.npz`, Parquet, or a folder of class folders of images."""
+"""Opens what a project names as data: a loader function, `.npz`, Parquet, or a folder of class folders of pictures."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from edgekit.datasets.classes import class_names
+from edgekit.datasets.folders import PictureFolder
+from edgekit.datasets.pictures import Picture, read_picture
 from edgekit.errors import DataError, EdgekitError, MissingExtra
 from edgekit.ir.measurement import Array
 from edgekit.specs.factory import RAISED, in_a_line, resolve
 from edgekit.specs.project import DataSet, Input, Project
-
-IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"}
 
 
 class MapStyle(Protocol):
@@ -28,15 +29,19 @@ class MapStyle(Protocol):
     def __getitem__(self, i: int) -> tuple[Any, Any]: ...
 
 
-def open_dataset(declared: DataSet, project: Project, where: str) -> MapStyle:
-    """The declared data set, opened. `where` names it in errors. Raises DataError, SpecError or MissingExtra."""
+def open_dataset(declared: DataSet, project: Project, where: str, partial: bool = False) -> MapStyle:
+    """The declared data set, opened. `where` names it in errors; `partial` says that classes may be without samples.
+
+    Raises DataError, SpecError or MissingExtra.
+    """
     if declared.loader:
         return _from_loader(declared.loader, project, where)
     path = (project.root / str(declared.path)).resolve()
     if not path.exists():
         raise DataError(f"the {where}: there is no '{declared.path}'", hint="paths are relative to edgekit.toml")
     if path.is_dir():
-        return _Folder.of(path, project)
+        shape = next(iter(project.inputs.values())).raw_shape
+        return PictureFolder.open(path, class_names(project), shape, where, partial)
     readers = {".npz": _read_npz, ".parquet": _read_parquet}
     if path.suffix not in readers:
         raise DataError(
@@ -101,62 +106,28 @@ def _read_parquet(path: Path, project: Project) -> _Columns:
         raise MissingExtra("reading Parquet needs pyarrow", hint="pip install 'edgekit[parquet]'") from error
     with path.open("rb") as file:
         table = parquet.read_table(file)
-    columns = {name: [_cell(value, spec) for value in table[name].to_pylist()] for name, spec in project.inputs.items()}
+    columns = {
+        name: [_cell(value, spec, f"row {i} of '{path.name}'") for i, value in enumerate(table[name].to_pylist())]
+        for name, spec in project.inputs.items()
+    }
     return _Columns(columns, table["label"].to_numpy())
 
 
-def _cell(value: Any, spec: Input) -> Array:
-    """One Parquet cell: numbers, the bytes of an image file, or `{"bytes": …}` as image data sets store them."""
+def _cell(value: Any, spec: Input, where: str) -> Array | Picture:
+    """One Parquet cell: numbers, the bytes of a picture file, or `{"bytes": …}` as image data sets store them."""
     encoded = value.get("bytes") if isinstance(value, dict) else value
     if isinstance(encoded, bytes):
-        return _decode(io.BytesIO(encoded), spec.raw_shape)
+        return read_picture(io.BytesIO(encoded), spec.raw_shape, where)
     return np.asarray(value, spec.raw_dtype).reshape(spec.raw_shape)
-
-
-def _decode(file: Any, shape: tuple[int, ...]) -> Array:
-    """An image file as uint8 HWC pixels, grey or RGB as the shape has channels."""
-    from PIL import Image
-
-    with Image.open(file) as image:
-        pixels = np.asarray(image.convert("L" if shape[-1] == 1 else "RGB"), np.uint8)
-    return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
 @dataclass(frozen=True)
 class _Columns:
-    inputs: Mapping[str, Sequence[Array] | Array]
+    inputs: Mapping[str, Sequence[Array | Picture] | Array]
     labels: Array
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, i: int) -> tuple[Mapping[str, Array], Any]:
+    def __getitem__(self, i: int) -> tuple[Mapping[str, Array | Picture], Any]:
         return {name: column[i] for name, column in self.inputs.items()}, self.labels[i]
-
-
-@dataclass(frozen=True)
-class _Folder:
-    """A folder of class folders of images; the classes are numbered in the order of their names."""
-
-    files: tuple[tuple[Path, int], ...]
-    shape: tuple[int, ...]
-
-    @classmethod
-    def of(cls, root: Path, project: Project) -> _Folder:
-        classes = sorted(child for child in root.iterdir() if child.is_dir())
-        files = ((f, label) for label, folder in enumerate(classes) for f in sorted(folder.iterdir()))
-        return cls(
-            tuple((file, label) for file, label in files if file.suffix.lower() in IMAGES),
-            next(iter(project.inputs.values())).raw_shape,
-        )
-
-    @property
-    def labels(self) -> Array:
-        return np.array([label for _, label in self.files], np.int64)
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def __getitem__(self, i: int) -> tuple[Array, int]:
-        path, label = self.files[i]
-        return _decode(path, self.shape), label

@@ -1,0 +1,60 @@
+"""The names of a project's classes, in the order of the labels."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+
+from edgekit.errors import DataError, EdgekitError
+from edgekit.specs.factory import RAISED, in_a_line, resolve
+from edgekit.specs.project import Project
+
+LITTER = frozenset({"__macosx", "__pycache__", "@eadir", "lost+found", "thumbs.db", "desktop.ini"})
+"""What systems leave in folders, beside names that begin with a dot."""
+
+
+def class_names(project: Project) -> tuple[str, ...]:
+    """The project's class names; empty where nothing tells them.
+
+    They are those of `[model] classes`; else, where the evaluation data are a folder of class folders, the names of
+    these in their order. Raises DataError or SpecError if they cannot be read.
+    """
+    classes = project.model.classes
+    if classes is None:
+        return _of_folders(project)
+    if not isinstance(classes, str):
+        return classes
+    try:
+        return tuple(str(name) for name in resolve(classes, project.root))
+    except EdgekitError:
+        raise
+    except RAISED as error:
+        raise DataError(
+            f"the classes of '{project.name}': '{classes}' cannot be read: {in_a_line(error)}",
+            hint="[model] classes lists the names, or says file.py:NAME of a list of them",
+        ) from error
+
+
+def class_folders(root: Path) -> list[Path]:
+    """The folders in `root` that a person would take for classes, by name."""
+    return [child for child in visible(root) if child.is_dir()]
+
+
+def visible(folder: Path) -> list[Path]:
+    """What a person sees in a folder, by name: neither hidden files nor what systems leave there."""
+    return sorted(child for child in folder.iterdir() if not _is_hidden(child.name))
+
+
+def normal(name: str) -> str:
+    """A name in one writing, for some systems write letters with accents as two."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name.lower() in LITTER
+
+
+def _of_folders(project: Project) -> tuple[str, ...]:
+    path = project.data.evaluation.path
+    root = project.root / path if path else None
+    return tuple(normal(folder.name) for folder in class_folders(root)) if root and root.is_dir() else ()

@@ -1,0 +1,142 @@
+"""A folder of class folders of pictures, matched to the project's classes by name."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgekit.datasets.classes import class_folders, normal, visible
+from edgekit.datasets.pictures import SUFFIXES, Picture, read_picture
+from edgekit.errors import ClassMismatch, DataError, EmptyClass, suggest
+from edgekit.ir.measurement import Array
+
+SHOWN = 5
+"""So many names are told of a longer list."""
+NUMBERED = re.compile(r"\d+[ ._-]+(?=.)")
+"""`03_cat`: a number that keeps folders in order, ahead of the name."""
+
+
+@dataclass(frozen=True)
+class PictureFolder:
+    """A map-style data set. The label of a picture is the place of its folder's name among the classes."""
+
+    files: tuple[tuple[Path, int], ...]
+    shape: tuple[int, ...]
+    """[height, width, channels] of each picture."""
+    left_out: tuple[str, ...] = ()
+    """A sentence for what lies there and was not read."""
+
+    @classmethod
+    def open(
+        cls, root: Path, classes: Sequence[str], shape: tuple[int, ...], where: str, partial: bool
+    ) -> PictureFolder:
+        """List the pictures below `root`; none is decoded.
+
+        `partial` says that a class may be without pictures. Raises ClassMismatch if a folder has the name of no class
+        or of several, EmptyClass if a class has no picture, DataError if there is no class folder.
+        """
+        folders = class_folders(root)
+        if not folders:
+            raise DataError(
+                f"the {where}: '{root.name}' holds no class folder", hint=f"one folder a class: {root.name}/CLASS/1.png"
+            )
+        labels = _labels(folders, classes, where)
+        contents = [visible(folder) for folder in folders]
+        if not partial:
+            _check_classes(classes, dict(zip(labels, contents, strict=True)), where)
+        files = [(file, label) for label, content in zip(labels, contents, strict=True) for file in _pictures(content)]
+        return cls(tuple(sorted(files, key=lambda file: file[1])), shape, _left_out(root, contents, where))
+
+    @property
+    def labels(self) -> Array:
+        return np.array([label for _, label in self.files], np.int64)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, i: int) -> tuple[Picture, int]:
+        path, label = self.files[i]
+        return read_picture(path, self.shape, f"'{path.parent.name}/{path.name}'"), label
+
+
+def _labels(folders: Sequence[Path], classes: Sequence[str], where: str) -> list[int]:
+    """The place of each folder's class."""
+    places = [_places(folder, classes) for folder in folders]
+    strangers = [folder.name for folder, found in zip(folders, places, strict=True) if not found]
+    if strangers:
+        free = [name for label, name in enumerate(classes) if [label] not in places]
+        others = f", nor are {len(strangers) - 1} other folders" if len(strangers) > 1 else ""
+        raise ClassMismatch(
+            f"the {where}: the folder '{strangers[0]}' is no class of the project{others}",
+            hint=suggest(strangers[0], free or classes, f"folders go by [model] classes: {_some(classes)}"),
+        )
+    for folder, found in zip(folders, places, strict=True):
+        if len(found) > 1 or places.count(found) > 1:
+            raise ClassMismatch(
+                f"the {where}: the folder '{folder.name}' and its class do not go together one to one",
+                hint="give every class a name, and a folder, of its own",
+            )
+    return [found[0] for found in places]
+
+
+def _places(folder: Path, classes: Sequence[str]) -> list[int]:
+    """Where its name is among the classes; else where it is without a number ahead."""
+    name = normal(folder.name)
+    for wanted in (name, NUMBERED.sub("", name, count=1)):
+        found = [label for label, known in enumerate(classes) if normal(known) == wanted]
+        if found:
+            return found
+    return []
+
+
+def _check_classes(classes: Sequence[str], contents: Mapping[int, Sequence[Path]], where: str) -> None:
+    """Raise EmptyClass if a class has no folder, or none with a picture. `contents` is by label."""
+    missing = [name for label, name in enumerate(classes) if label not in contents]
+    if missing:
+        raise EmptyClass(
+            f"the {where} has no folder for {len(missing)} of {len(classes)} classes: {_some(missing)}",
+            hint="add it; to measure some classes only, on purpose, write a loader that gives those",
+        )
+    for label, content in contents.items():
+        if not _pictures(content):
+            holds = f"what lies there: {_kinds(content)}" if content else "nothing lies there"
+            raise EmptyClass(
+                f"the {where}: the folder of class '{classes[label]}' holds no picture that edgekit reads; {holds}",
+                hint=f"convert to PNG, or write a loader; what is read: {', '.join(sorted(SUFFIXES))}",
+            )
+
+
+def _pictures(content: Sequence[Path]) -> list[Path]:
+    return [file for file in content if file.suffix.lower() in SUFFIXES]
+
+
+def _left_out(root: Path, contents: Sequence[Sequence[Path]], where: str) -> tuple[str, ...]:
+    """Sentences on files in class folders that are no pictures, and on pictures that are in no class folder."""
+    unread = [file for content in contents for file in content if file.suffix.lower() not in SUFFIXES]
+    stray = _pictures(visible(root))
+    sentences = []
+    if unread:
+        sentences.append(f"{len(unread):,} files of the {where} are no pictures that edgekit reads: {_kinds(unread)}.")
+    if stray:
+        sentences.append(f"{len(stray):,} pictures of the {where} lie in no class folder and were left out.")
+    return tuple(sentences)
+
+
+def _kinds(files: Sequence[Path]) -> str:
+    """How many of each ending, in which folder: `12 .heic in 'cat'`."""
+    counts = Counter((_kind(file), file.parent.name) for file in files).most_common()
+    shown = [f"{n:,} {kind} in '{folder}'" for (kind, folder), n in counts[:SHOWN]]
+    return ", ".join([*shown, *(["…"] if len(counts) > SHOWN else [])])
+
+
+def _kind(file: Path) -> str:
+    return "folders" if file.is_dir() else file.suffix.lower() or "without an ending"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names[:SHOWN]) + (", …" if len(names) > SHOWN else "")

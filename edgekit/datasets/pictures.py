@@ -1,0 +1,165 @@
+"""Picture files as pixels: one rule for each kind of picture, and a record of what was changed (docs/data.md)."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgekit.errors import DataError, PictureError
+from edgekit.ir.measurement import Array
+from edgekit.specs.factory import in_a_line
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from PIL.Image import Image
+    from PIL.ImageFile import ImageFile
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF")
+"""By content. Pillow knows more, and for one of them, EPS, it runs a program."""
+CHANGES: Mapping[str, str] = MappingProxyType(
+    {
+        "orientation": "the orientation in the file was applied",
+        "transparency": "transparent pixels were laid on white",
+        "16 bits": "16 bits a value were scaled to 8",
+        "cmyk": "CMYK was converted to RGB, without a colour profile",
+        "frames": "of several frames the first was taken",
+        "grey": "grey was repeated as red, green and blue",
+        "colour": "colour was made grey (ITU-R 601)",
+    }
+)
+"""In the order in which they are told. What loses nothing, such as a palette that is looked up, is no change."""
+ORIENTATION = 0x0112
+"""The tag of EXIF 2.32."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The pixels of one picture file, and which of CHANGES they went through. numpy takes it for its pixels."""
+
+    pixels: Array
+    """uint8 [height, width, channels]."""
+    changes: frozenset[str] = frozenset()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.array(self.pixels, dtype) if copy else np.asarray(self.pixels, dtype)
+
+
+def read_picture(file: Path | IO[bytes], shape: tuple[int, ...], where: str) -> Picture:
+    """The picture as uint8 pixels of `shape`, [height, width, 1 or 3]; `where` names it in errors.
+
+    Nothing is resized, and a file of another size is refused by its header, before a pixel is decoded: DataError.
+    Raises PictureError for a file that is damaged, cut short, or no picture.
+    """
+    import PIL.Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of tags nobody reads, and of a size that is checked here
+            with PIL.Image.open(file, formats=FORMATS) as image:
+                _check_size(image, shape, where)
+                return _converted(image, shape[-1], where)
+    except DataError:
+        raise
+    except Exception as error:  # Pillow's decoders raise what they like
+        raise PictureError(
+            f"{where} cannot be read as a picture: {in_a_line(error)}",
+            hint="it is damaged, cut short, or no PNG, JPEG, BMP, WebP, TIFF or GIF: replace it, or leave it out",
+        ) from error
+
+
+def tally(pictures: Iterable[Picture]) -> tuple[str, ...]:
+    """A sentence for each of CHANGES that any of the pictures went through: `41 of 240 pictures: …`."""
+    changes = [picture.changes for picture in pictures]
+    counts = {change: sum(change in each for each in changes) for change in CHANGES}
+    return tuple(f"{n:,} of {len(changes):,} pictures: {CHANGES[change]}" for change, n in counts.items() if n)
+
+
+def _check_size(image: ImageFile, shape: tuple[int, ...], where: str) -> None:
+    if len(shape) != 3 or shape[-1] not in (1, 3):
+        raise DataError(
+            f"{where} is a picture, the project states {list(shape)}",
+            hint='pictures need preprocess = { from = "uint8 NHWC" } and a shape of [1 or 3, height, width]',
+        )
+    height, width = shape[:2]
+    # Either way round: the orientation may lie behind the pixels.
+    if image.size not in ((width, height), (height, width)):
+        raise DataError(
+            f"{where} has {image.width} x {image.height} pixels, the project states {width} x {height}",
+            hint="edgekit resizes nothing: resize pictures as for training, or write a loader that does",
+        )
+
+
+def _converted(image: ImageFile, channels: int, where: str) -> Picture:
+    from PIL import ImageOps
+
+    changes = _header_changes(image)
+    image.load()
+    pixels, transparent = _flat(ImageOps.exif_transpose(image), where)
+    if transparent:
+        changes.add("transparency")
+    grey = pixels.shape[-1] == 1
+    if grey and channels == 3:
+        changes.add("grey")
+        pixels = np.repeat(pixels, 3, axis=2)
+    if channels == 1 and not grey:
+        # A picture without colour that is stored as if it had some loses nothing.
+        changes |= {"colour"} if (pixels != pixels[..., :1]).any() else set()
+        pixels = _luma(pixels)
+    return Picture(pixels, frozenset(changes))
+
+
+def _header_changes(image: ImageFile) -> set[str]:
+    """What is known before the pixels are decoded; some of it is no longer known afterwards."""
+    stored = str([tile[3] for tile in image.tile])
+    checks = {
+        "frames": getattr(image, "n_frames", 1) > 1,
+        "16 bits": ";16" in stored or image.mode.startswith("I;16") or _sixteen(image),
+        "cmyk": image.mode == "CMYK",
+        "orientation": image.getexif().get(ORIENTATION) in range(2, 9),
+    }
+    return {change for change, holds in checks.items() if holds}
+
+
+def _sixteen(image: Image) -> bool:
+    """Whether it is a grey PNG of 16 bits as Pillow before 11 opens it."""
+    return image.mode == "I" and image.format == "PNG"
+
+
+def _flat(image: Image, where: str) -> tuple[Array, bool]:
+    """uint8 [height, width, 1 or 3], and whether anything was transparent."""
+    if image.mode.startswith("I;16") or _sixteen(image):
+        values = np.asarray(image, np.uint32)
+        return ((values + 128) // 257).astype(np.uint8)[..., None], False
+    if image.mode in ("I", "F"):
+        raise PictureError(
+            f"{where} holds values of 32 bits, and nothing says which of them is white",
+            hint="save it with 8 or 16 bits a value, or write a loader that gives pixels",
+        )
+    if "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info:
+        return _on_white(image)
+    if image.mode in ("1", "L"):
+        return np.asarray(image.convert("L"), np.uint8)[..., None], False
+    return np.asarray(image.convert("RGB"), np.uint8), False
+
+
+def _on_white(image: Image) -> tuple[Array, bool]:
+    """The picture as a page shows it."""
+    values = np.asarray(image.convert("RGBA"), np.uint32)
+    colours, alpha = values[..., :3], values[..., 3:]
+    flat = ((colours * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+    grey = image.mode in ("1", "L", "LA", "La")
+    return flat[..., :1] if grey else flat, bool((alpha < 255).any())
+
+
+def _luma(pixels: Array) -> Array:
+    """uint8 [height, width, 1] of RGB: the weights of ITU-R BT.601, as Pillow and libjpeg round them."""
+    from PIL.Image import fromarray
+
+    return np.asarray(fromarray(pixels).convert("L"), np.uint8)[..., None]
