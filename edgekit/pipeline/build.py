@@ -122,10 +122,9 @@ def eager_answers(compilation: Compilation, data: Data) -> Measurement:
 
     def make(out: Path) -> None:
         from edgekit.frontend.eager import Eager
-        from edgekit.frontend.load import load
 
-        project = compilation.order.project
-        store.save(Eager(lambda: load(project)).measure(data.samples, None), out / "measurement")
+        network = compilation.network
+        store.save(Eager(lambda: network.twin).measure(data.samples, None), out / "measurement")
 
     return store.load(compilation.line.entry("reference", key, make) / "measurement")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.passes.skip import module_path
+from edgekit.specs.factory import in_a_line
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -47,7 +48,7 @@ def convert(program: Program) -> bytes:
     except Exception as error:
         refused = _refused(str(error))
         if refused is None:
-            raise LoweringError(f"executorch could not lower the program: {_first_line(error)}") from error
+            raise LoweringError(f"executorch could not lower the program: {in_a_line(error)}") from error
         raise UnsupportedOperator(
             f"executorch cannot run operator '{refused}'{place(refused, program.exported)}",
             hint=SKIP_HINT if refused.startswith("quantized_decomposed.") else HINT,
@@ -90,8 +91,3 @@ def _described(node: Node) -> str:
         file, line, function = frames[-1]
         where.append(f" at {PurePath(file).name}:{line} in {function}")
     return ",".join(where)
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
