@@ -20,6 +20,7 @@ from edgekit.ir.measurement import Measurement
 from edgekit.measure import store
 from edgekit.measure.installed import outputs_in_parts, unpacked
 from edgekit.pipeline.compile import Compilation, Compiled
+from edgekit.pipeline.float_parity import check_float_parity
 from edgekit.pipeline.inputs import Data
 from edgekit.pipeline.line import Line
 from edgekit.pipeline.mixed import settled
@@ -52,7 +53,9 @@ def build(order: Order, line: Line, out: Path, key: SigningKey, samples: int | N
             reference = eager_answers(compilation, data)
             compiled = finished()
         made = Build(compilation, compiled, pack_bundle(compilation, compiled, key, staging), data)
-        evidence = Evidence(reference, on_host(made), data.samples.sampling)
+        answered = on_host(made)
+        check_float_parity(order.profile, reference, answered)
+        evidence = Evidence(reference, answered, data.samples.sampling)
         return decide(compilation, compiled, made.bundle, evidence, None, staging)
 
 
