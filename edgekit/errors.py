@@ -23,6 +23,9 @@ Every error we raise on purpose:
     - UnsupportedOperator    EK206  the converter has no such operator
     - LoweringTimeout        EK207  the converter did not finish in time
     - Disagreement           EK208  the file loads, but does not compute what the program computes
+    - Nondeterministic       EK209  the network answers one input differently each time
+    - UnstableFactory        EK210  the factory makes another network each time
+    - FloatDisagreement      EK211  a file in float does not compute what the network computes
   x BundleError              EK301  not a bundle, or not a whole one; exit 3
     - SignatureError         EK302  the signature or a digest does not match
     - UntrustedKey           EK303  signed by a key nobody here trusts
@@ -217,6 +220,24 @@ class Disagreement(LoweringError):
     """The file loads and runs, but its outputs are not those of the program it was lowered from."""
 
     code = "EK208"
+
+
+class Nondeterministic(CompileError):
+    """The network gives one input other answers each time: it draws random numbers, or keeps state between calls."""
+
+    code = "EK209"
+
+
+class UnstableFactory(CompileError):
+    """The factory makes a network with other weights each time it is called: some of them were never loaded."""
+
+    code = "EK210"
+
+
+class FloatDisagreement(Disagreement):
+    """A file in float gives other answers than the network itself. Nothing was quantized: it is another function."""
+
+    code = "EK211"
 
 
 class BundleError(EdgekitError):

@@ -8,30 +8,53 @@ import threading
 from typing import Any, TextIO, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from edgekit.errors import CaptureError, SpecError
+from edgekit.errors import CaptureError, FloatDisagreement, SpecError
+from edgekit.frontend.canonical import canonical
 from edgekit.frontend.load import Model
+from edgekit.frontend.origin import origin
 from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature, TensorSpec
-from edgekit.specs.factory import RAISED, in_a_line, place
+from edgekit.ir.sqnr import FLOAT_DB, sqnr_db
+from edgekit.specs.factory import RAISED, in_a_line
 from edgekit.specs.project import Project
 
 
 def capture(model: Model) -> Program:
-    """The model as an exported program, batch 1. Raises CaptureError that names the module and the line."""
+    """The model as an exported program in canonical form, batch 1.
+
+    Raises CaptureError that names the module and the line, FloatDisagreement if the program is another function.
+    """
     try:
         with torch.no_grad(), contextlib.redirect_stderr(cast(TextIO, _Quiet(sys.stderr))):
-            exported = torch.export.export(model.module, model.examples)
+            exported = canonical(torch.export.export(model.module, model.examples))
             results = model.module(*model.examples)
+            answers = exported.module()(*model.examples)
     except RAISED as error:
-        where = f"{_module(error, model)}{place(error, model.project.root)}"
+        where = origin(error, model.module.model, model.project.root)
         raise CaptureError(
             f"torch.export could not trace {where}: {in_a_line(error)}",
             hint="control flow that depends on a tensor's values must become torch.where or torch.cond",
         ) from error
-    return Program(exported, signature(model.project, results), model.history)
+    edges = signature(model.project, results)
+    _check_answers(edges, pytree.tree_leaves(results), pytree.tree_leaves(answers))
+    return Program(exported, edges, model.history)
+
+
+def _check_answers(edges: Signature, results: list[Tensor], answers: list[Tensor]) -> None:
+    """Raise FloatDisagreement if the program gives other real numbers than the network on the input it was traced on."""
+    for spec, result, answer in zip(edges.outputs, results, answers, strict=True):
+        if not result.is_floating_point():
+            continue  # an index may tip over on the last bit
+        quality = sqnr_db(result.detach().float().numpy(), answer.detach().float().numpy())
+        if quality < FLOAT_DB:
+            raise FloatDisagreement(
+                f"output '{spec.name}' of the traced program is {quality:.1f} dB from the network's, at least "
+                f"{FLOAT_DB:.0f} dB was expected",
+                hint="report it, with the model: torch.export, or edgekit, took it for another function",
+            )
 
 
 def signature(project: Project, results: Any) -> Signature:
@@ -75,16 +98,3 @@ class _Quiet:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
-
-
-def _module(error: BaseException, model: Model) -> str:
-    """`module 'layer1.0' (Block)`: the innermost of the user's modules that was running when `error` was raised."""
-    names = {id(module): name for name, module in model.module.model.named_modules()}
-    found = "the model"
-    trace = error.__traceback__
-    while trace:
-        owner = trace.tb_frame.f_locals.get("self")
-        if isinstance(owner, nn.Module) and names.get(id(owner)):
-            found = f"module '{names[id(owner)]}' ({type(owner).__name__})"
-        trace = trace.tb_next
-    return found

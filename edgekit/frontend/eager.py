@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
+from edgekit.errors import ForwardError
 from edgekit.frontend.capture import output_names
 from edgekit.frontend.load import Model, batches
 from edgekit.ir.measurement import (
@@ -44,13 +45,13 @@ class Eager:
     """An endpoint: the user's float network in eager torch, on the machine that builds."""
 
     make: Callable[[], Model]
-    """Loads the model, so that its load time can be measured."""
+    """Loads the model where it is first needed."""
 
     def measure(self, samples: Samples, probe: Probe | None) -> Measurement:
         """Outputs for every sample, and the latency of single inferences if `probe` asks for it."""
-        started = time.perf_counter_ns()
+        digest = samples.digest
         model = self.make()
-        load_ns = time.perf_counter_ns() - started
+        load_ns = model.load_ns
         singles = batches(samples, model.project)
         with torch.no_grad():
             started = time.perf_counter_ns()
@@ -62,10 +63,11 @@ class Eager:
             latency, process = (
                 self._latency(model, singles, probe, load_ns, first_ns) if probe else (no_latency(), None)
             )
+        _check_unchanged(samples, digest)
         return Measurement(
             outputs=outputs,
             labels=samples.labels,
-            samples_digest=samples.digest,
+            samples_digest=digest,
             latency_ns=latency,
             load_ns=load_ns,
             first_ns=first_ns,
@@ -102,6 +104,15 @@ class Eager:
             watched=_WATCHED.validate_python(watch.spans),
         )
         return timed.latency_ns, process
+
+
+def _check_unchanged(samples: Samples, digest: str) -> None:
+    """Raise ForwardError if the samples are no longer those of `digest`: all that comes after would be of others."""
+    if samples.digest != digest:
+        raise ForwardError(
+            "the model's forward writes into some of its inputs, and not into others",
+            hint="begin forward with x = x.clone(), or write x = x - 1 in place of x -= 1",
+        )
 
 
 def _validity(process: Process | None, latency_ns: Array, probe: Probe | None) -> Validity:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -9,12 +11,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from edgekit.errors import ForwardError, LoadError
+from edgekit.errors import ForwardError, LoadError, UnstableFactory
+from edgekit.frontend.determinism import check_deterministic
 from edgekit.frontend.preprocess import Deployed
+from edgekit.frontend.weights import weights_digest
 from edgekit.ir.program import PassRecord
 from edgekit.samples import Samples
 from edgekit.specs.factory import RAISED, in_a_line, place, resolve
 from edgekit.specs.project import Project
+
+
+OTHER_FLOATS = (torch.float16, torch.bfloat16, torch.float64)
+PYTHON = "return the nn.Module as it was before torch.jit.script or torch.jit.trace, with its state dict loaded"
 
 
 @dataclass(frozen=True)
@@ -27,28 +35,83 @@ class Model:
     """Raw inputs with batch 1, in the order of the project's `[inputs]`."""
     history: tuple[PassRecord, ...] = ()
     """What was done to the network since its factory made it."""
+    load_ns: int = 0
+    """How long its factory took."""
 
 
 def load(project: Project) -> Model:
-    """The project's model. Raises LoadError if its factory fails, ForwardError if its forward does."""
-    made = _make(project)
+    """The project's model.
+
+    Raises LoadError if its factory fails or makes no network, ForwardError if its forward fails, Nondeterministic if
+    that does not answer the same twice.
+    """
+    started = time.perf_counter_ns()
+    made = _network(_make(project), project)
+    load_ns = time.perf_counter_ns() - started
+    examples = _examples(project)
+    module = _protected(Deployed(made, project.inputs).eval(), project, examples)
+    check_deterministic(made, lambda: module(*examples), project.root)
+    return Model(module, project, examples, load_ns=load_ns)
+
+
+def load_twice(project: Project) -> tuple[Model, Model]:
+    """The project's model, and another of the same weights that shares none of them.
+
+    Raises what `load` does, and UnstableFactory if the factory makes another network the second time.
+    """
+    first, second = load(project), load(project)
+    if weights_digest(first.module) != weights_digest(second.module):
+        raise UnstableFactory(
+            f"factory '{project.model.factory}' gives another network each time: are the weights loaded?",
+            hint="end it with network.load_state_dict(torch.load(FILE)), strict, and return the network",
+        )
+    return first, second
+
+
+def _network(made: object, project: Project) -> nn.Module:
+    """What the factory made. Raises LoadError for what is no network that can be exported."""
+    factory = f"factory '{project.model.factory}' returned"
+    if isinstance(made, torch.jit.ScriptModule | torch.jit.ScriptFunction):
+        raise LoadError(f"{factory} TorchScript, which torch.export cannot trace", hint=PYTHON)
+    if isinstance(made, Mapping):
+        raise LoadError(
+            f"{factory} {type(made).__name__}, not a torch.nn.Module",
+            hint="of a state dict make the network first: network.load_state_dict(STATE), then return network",
+        )
     if not isinstance(made, nn.Module):
         raise LoadError(
-            f"factory '{project.model.factory}' returned {type(made).__name__}, not a torch.nn.Module",
+            f"{factory} {type(made).__name__}, not a torch.nn.Module",
             hint="[model] factory must name a function that takes nothing and returns the trained network",
         )
-    module = Deployed(made, project.inputs).eval()
-    examples = _examples(project)
+    scripted = [name for name, part in made.named_modules() if isinstance(part, torch.jit.ScriptModule)]
+    if scripted:
+        raise LoadError(f"module '{scripted[0]}' is TorchScript, which torch.export cannot trace", hint=PYTHON)
+    return made
+
+
+def _protected(module: Deployed, project: Project, examples: tuple[Tensor, ...]) -> Deployed:
+    """`module`, with copies of those inputs that it was seen to write into. Raises ForwardError if it fails."""
+    copies = tuple(example.clone() for example in examples)
     try:
         with torch.no_grad():
-            module(*examples)
+            module(*copies)
     except RAISED as error:
-        shapes = ", ".join(f"{name} {list(spec.shape)}" for name, spec in project.inputs.items())
-        raise ForwardError(
-            f"the model's forward failed on {shapes}{place(error, project.root)}: {in_a_line(error)}",
-            hint="[inputs] states each shape without the batch axis, channels first",
-        ) from error
-    return Model(module, project, examples)
+        raise _forward_error(error, module.model, project) from error
+    # torch counts every write into a tensor, through views too.
+    written = [name for name, copy in zip(project.inputs, copies, strict=True) if copy._version]
+    return Deployed(module.model, project.inputs, written).eval() if written else module
+
+
+def _forward_error(error: BaseException, network: nn.Module, project: Project) -> ForwardError:
+    shapes = ", ".join(f"{name} {list(spec.shape)}" for name, spec in project.inputs.items())
+    other = next((value.dtype for value in network.parameters() if value.dtype in OTHER_FLOATS), None)
+    hint = "[inputs] states each shape without the batch axis, channels first"
+    if other is not None:
+        kind = str(other).removeprefix("torch.")
+        hint = f"the network's weights are {kind}; edgekit takes float32: return network.float() from the factory"
+    return ForwardError(
+        f"the model's forward failed on {shapes}{place(error, project.root)}: {in_a_line(error)}", hint=hint
+    )
 
 
 def _make(project: Project) -> object:

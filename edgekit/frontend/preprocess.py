@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import torch
 from torch import Tensor, nn
 
@@ -25,13 +27,24 @@ class Pixels(nn.Module):
         return pixels.float().permute(0, 3, 1, 2) * self.gain + self.offset
 
 
-class Deployed(nn.Module):
-    """The user's network as the device will take it: raw inputs in, preprocessing inside."""
+class Copy(nn.Module):
+    """A raw input for a network that writes into it."""
 
-    def __init__(self, model: nn.Module, inputs: dict[str, Input]) -> None:
+    def forward(self, raw: Tensor) -> Tensor:
+        return raw.clone()
+
+
+class Deployed(nn.Module):
+    """The user's network as the device will take it: raw inputs in, preprocessing inside.
+
+    Inputs named in `written` are copied before the network sees them: it changes them in place.
+    """
+
+    def __init__(self, model: nn.Module, inputs: dict[str, Input], written: Collection[str] = ()) -> None:
         super().__init__()
         self.preprocess = nn.ModuleList(
-            Pixels(spec.preprocess) if spec.preprocess else nn.Identity() for spec in inputs.values()
+            Pixels(spec.preprocess) if spec.preprocess else Copy() if name in written else nn.Identity()
+            for name, spec in inputs.items()
         )
         self.model = model
 

@@ -55,6 +55,8 @@ class Facts:
     """None where no earlier run was given to compare with."""
     floating: Floating | None = None
     """None where the float file was not run there."""
+    quantized: bool = True
+    """Whether any number of the model has fewer bits than the float model's."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,8 @@ def _judge(name: str, bound: Bound, facts: Facts) -> GateResult:
     if outcome == "undecided":
         meaning += f" {facts.comparison.samples:,} samples cannot settle it; measure more: --samples."
     if outcome == "failed":
-        meaning += f" Next: {quantity.remedy}."
+        remedy = quantity.remedy if facts.quantized else quantity.float_remedy or quantity.remedy
+        meaning += f" Next: {remedy}."
     return GateResult(name, reading.value, bound.min, bound.max, outcome, meaning)
 
 

@@ -15,6 +15,8 @@ class Quantity:
     """The value with its unit."""
     remedy: str
     """The next step when its gate failed."""
+    float_remedy: str | None = None
+    """The next step where nothing was quantized; None if it is the same."""
 
     def limit(self, least: float | None, most: float | None) -> str:
         """What a bound asks for: `at least 98 %`."""
@@ -66,6 +68,9 @@ _TRAINED = (
     "are indices into the classes; where the metric is low by nature, give its limit: [gates] reference_accuracy"
 )
 _IN_FLOAT = "keep the most sensitive layers in float, by 'skip' under [quantize] in the profile"
+_NOT_QUANTIZED = (
+    "nothing was quantized, so look at [prune] and [recover] of the profile; without them, at the data of both sides"
+)
 _PLACEMENT = "see which operators it is: edgekit inspect BUNDLE --placement"
 _FLOAT_IS_QUICKER = "let edgekit leave in float what is quicker there (--profile int8-mixed), or ship float"
 _SINCE = "see what changed since: the model, the profile, or the runtime's version"
@@ -74,8 +79,8 @@ _QUICKER = "try another runtime of the target (--backend), or a smaller model"
 QUANTITIES: Mapping[str, Quantity] = {
     "reference_accuracy": Quantity("Metric of the reference", percent, _TRAINED),
     "distinct_answers": Quantity("Different answers given", count, _TRAINED),
-    "accuracy_drop": Quantity("Accuracy lost against the reference", points, _IN_FLOAT),
-    "agreement": Quantity("Samples that the model and the reference answer alike", percent, _IN_FLOAT),
+    "accuracy_drop": Quantity("Accuracy lost against the reference", points, _IN_FLOAT, _NOT_QUANTIZED),
+    "agreement": Quantity("Samples that the model and the reference answer alike", percent, _IN_FLOAT, _NOT_QUANTIZED),
     "size_ratio": Quantity("Size of the model's file against the float model's", times, _PLACEMENT),
     "integer_share": Quantity("Weights stored as small integers", percent, _PLACEMENT),
     "integer_macs_share": Quantity("Arithmetic done on small integers", percent, _PLACEMENT),

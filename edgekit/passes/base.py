@@ -16,6 +16,7 @@ from edgekit.errors import EdgekitError, PassError
 from edgekit.ir.measurement import Array
 from edgekit.ir.program import PassRecord, Program
 from edgekit.ir.sqnr import sqnr_db
+from edgekit.specs.factory import in_a_line
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -79,7 +80,7 @@ class Pass(ABC):
             raise
         except Exception as error:
             before = ", ".join(record.name for record in program.history) or "none"
-            raise PassError(f"pass '{self.name}' failed (passes before it: {before}): {error}") from error
+            raise PassError(f"pass '{self.name}' failed (passes before it: {before}): {in_a_line(error)}") from error
         return made
 
 

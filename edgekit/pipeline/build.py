@@ -20,6 +20,7 @@ from edgekit.ir.measurement import Measurement
 from edgekit.measure import store
 from edgekit.measure.installed import outputs_in_parts, unpacked
 from edgekit.pipeline.compile import LOWER, Compilation, Compiled
+from edgekit.pipeline.float_parity import check_float_parity
 from edgekit.pipeline.inputs import Data
 from edgekit.pipeline.labels import check_labels
 from edgekit.pipeline.line import Line
@@ -55,7 +56,9 @@ def build(order: Order, line: Line, out: Path, key: SigningKey, samples: int | N
             reference = eager_answers(compilation, data)
             compiled = finished()
         made = Build(compilation, compiled, pack_bundle(compilation, compiled, key, staging), data)
-        evidence = Evidence(reference, on_host(made), data.samples.sampling)
+        answered = on_host(made)
+        check_float_parity(order.profile, reference, answered)
+        evidence = Evidence(reference, answered, data.samples.sampling)
         return decide(compilation, compiled, made.bundle, evidence, None, staging)
 
 
@@ -125,11 +128,10 @@ def eager_answers(compilation: Compilation, data: Data) -> Measurement:
 
     def make(out: Path) -> None:
         from edgekit.frontend.eager import Eager
-        from edgekit.frontend.load import load
 
-        project = compilation.order.project
+        project, network = compilation.order.project, compilation.network
         try:
-            measured = Eager(lambda: load(project)).measure(data.samples, None)
+            measured = Eager(lambda: network.twin).measure(data.samples, None)
         except EdgekitError:
             raise
         except RAISED as error:

@@ -186,10 +186,9 @@ def _reference(compilation: Compilation, data: Data, kind: DeviceKind) -> Measur
     if kind == "emulated":
         return eager_answers(compilation, data)  # there is no time to compare with its own
     from edgekit.frontend.eager import Eager
-    from edgekit.frontend.load import load
 
     with line.stage("reference"):
-        return Eager(lambda: load(project)).measure(data.samples, compilation.order.profile.probe)
+        return Eager(lambda: compilation.network.twin).measure(data.samples, compilation.order.profile.probe)
 
 
 def _floating(

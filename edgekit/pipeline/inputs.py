@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -34,11 +35,12 @@ class Network:
 
     project: Project
     line: Line
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @cached_property
     def key(self) -> str:
         """Changes with the files that the factory reads, and with what the project states of the model."""
-        trace = Trace.read(self._file) or self._loaded[1]
+        trace = Trace.read(self._file) or self._loaded[2]
         return digest_of({**self._options, "read": trace.digest})
 
     @property
@@ -50,12 +52,23 @@ class Network:
     def model(self) -> Model:
         return self._loaded[0]
 
+    @property
+    def twin(self) -> Model:
+        """The same network once more, for another thread to run."""
+        return self._loaded[1]
+
+    @property
+    def _loaded(self) -> tuple[Model, Model, Trace]:
+        with self._lock:  # a factory that seeds its random numbers must have them for itself
+            return self._loaded_once
+
     @cached_property
-    def _loaded(self) -> tuple[Model, Trace]:
-        from edgekit.frontend.load import load
+    def _loaded_once(self) -> tuple[Model, Model, Trace]:
+        from edgekit.frontend.load import load_twice
 
         with self.line.stage(LOAD):
-            return _trace(lambda: load(self.project), self.project, self.line, self._file)
+            models, trace = _trace(lambda: load_twice(self.project), self.project, self.line, self._file)
+        return (*models, trace)
 
     @property
     def _options(self) -> dict[str, Any]:

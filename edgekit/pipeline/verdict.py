@@ -64,6 +64,7 @@ def decide(
             device=_probed(device, candidate),
             baseline=evidence.earlier.baseline if evidence.earlier else None,
             floating=evidence.floating,
+            quantized=order.profile.quantize is not None,
         )
         judged = gates.judge(order.profile.gates, facts)
     found = report(

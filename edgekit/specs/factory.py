@@ -23,6 +23,8 @@ def _well_formed(text: str) -> str:
 
 RAISED = (Exception, GeneratorExit, SystemExit)
 """What a project's code may raise. The last two are no Exception, and would end us without a word."""
+TORCH_OWN = re.compile(r"(While executing %|Original traceback:|Use tlparse|To (debug|see more)).*", re.DOTALL)
+"""How torch.fx and torch.export begin what they append to any message: a node of the graph, a trace, their tools."""
 Factory = Annotated[str, AfterValidator(_well_formed)]
 
 
@@ -80,6 +82,6 @@ def place(error: BaseException, root: Path) -> str:
 
 
 def in_a_line(error: BaseException) -> str:
-    """`ValueError: the first line of what it says`."""
-    lines = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines()
+    """`ValueError: the first line of what it says`, without what torch adds for those who debug torch."""
+    lines = TORCH_OWN.sub("", re.sub(r"\x1b\[[0-9;]*m", "", str(error))).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

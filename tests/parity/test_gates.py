@@ -322,3 +322,12 @@ def test_what_is_built_for_the_cpu_has_not_fallen_back_on_it() -> None:
     where = replace(environment(), provider="cpu", planned_provider=None)
     known = facts(on_device(STEADY, environment=where), device="real")
     assert judged("fallback_share", {"max": 0.02}, known).outcome == "passed"
+
+
+@pytest.mark.parametrize(("quantized", "word"), [(True, "[quantize]"), (False, "nothing was quantized")])
+def test_a_remedy_speaks_of_quantization_only_where_something_was_quantized(quantized: bool, word: str) -> None:
+    worse = compare(*pair(100, 50, 0), TopOne())
+    result = judged("accuracy_drop", {"max": 0.01}, facts(worse, quantized=quantized))
+    assert result.outcome == "failed"
+    assert word in result.meaning
+    assert quantized or "[quantize]" not in result.meaning

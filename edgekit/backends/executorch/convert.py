@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.passes.skip import module_path
+from edgekit.specs.factory import in_a_line
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -35,6 +36,7 @@ def convert(program: Program) -> bytes:
     from executorch.exir import to_edge_transform_and_lower
 
     from edgekit.backends.executorch.averages import KeepAveragedAxes
+    from edgekit.backends.executorch.own_constants import with_own_constants
     from edgekit.backends.executorch.partition import partitioner
 
     try:
@@ -42,12 +44,13 @@ def convert(program: Program) -> bytes:
             # torch and executorch warn of deprecated calls that are their own.
             for category in (FutureWarning, DeprecationWarning):
                 warnings.simplefilter("ignore", category)
-            edge = to_edge_transform_and_lower(program.exported, [KeepAveragedAxes()], [partitioner()])
+            exported = with_own_constants(program.exported)
+            edge = to_edge_transform_and_lower(exported, [KeepAveragedAxes()], [partitioner()])
             return bytes(edge.to_executorch().buffer)
     except Exception as error:
         refused = _refused(str(error))
         if refused is None:
-            raise LoweringError(f"executorch could not lower the program: {_first_line(error)}") from error
+            raise LoweringError(f"executorch could not lower the program: {in_a_line(error)}") from error
         raise UnsupportedOperator(
             f"executorch cannot run operator '{refused}'{place(refused, program.exported)}",
             hint=SKIP_HINT if refused.startswith("quantized_decomposed.") else HINT,
@@ -90,8 +93,3 @@ def _described(node: Node) -> str:
         file, line, function = frames[-1]
         where.append(f" at {PurePath(file).name}:{line} in {function}")
     return ",".join(where)
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -26,6 +26,7 @@ def quantizer(recipe: Quantize) -> XNNPACKQuantizer:
     from torchao.quantization.pt2e.quantizer import QuantizationAnnotation, QuantizationConfig
     from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
+    from edgekit.backends.executorch.own_constants import with_own_readings
     from edgekit.passes.gates import HARD_SWISHES, HARD_TANH, prepare_gates
     from edgekit.passes.scaling import is_layer
 
@@ -43,7 +44,8 @@ def quantizer(recipe: Quantize) -> XNNPACKQuantizer:
         """
 
         def transform_for_annotation(self, model: GraphModule) -> GraphModule:
-            transformed: GraphModule = super().transform_for_annotation(prepare_gates(model, recipe.kept))
+            prepared = prepare_gates(with_own_readings(model), recipe.kept)
+            transformed: GraphModule = super().transform_for_annotation(prepared)
             return transformed
 
         def annotate(self, model: GraphModule) -> GraphModule:

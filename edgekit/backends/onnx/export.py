@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from edgekit.backends.onnx.tidy import tidy
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.passes.skip import module_path
+from edgekit.specs.factory import in_a_line
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -71,14 +72,15 @@ def _quiet() -> Iterator[None]:
 
 def _refusal(error: Exception, exported: ExportedProgram) -> LoweringError:
     """What to raise for an exporter's error: the operator and its place, if one is named in the chain of causes."""
-    reasons = [str(cause) for cause in _causes(error)]
+    causes = list(_causes(error))
+    reasons = [str(cause) for cause in causes]
     missing = re.search(r"No ONNX function found for <OpOverload\(op='([^']+)'", "\n".join(reasons))
     if missing:
         return UnsupportedOperator(
             f"ONNX has no operator for '{missing[1]}'{_place(exported, missing[1])}",
             hint="try another backend, or rewrite that part",
         )
-    return LoweringError(f"the ONNX exporter failed: {reasons[-1].splitlines()[0] if reasons[-1] else reasons[0]}")
+    return LoweringError(f"the ONNX exporter failed: {in_a_line(causes[-1] if reasons[-1] else causes[0])}")
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

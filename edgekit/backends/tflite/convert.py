@@ -21,6 +21,7 @@ from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.ir.program import Program
 from edgekit.passes.gates import drop_saturated
 from edgekit.specs.compression import Quantize
+from edgekit.specs.factory import in_a_line
 
 MISSING = re.compile(r"Lowering not found: (\S+)")
 """How the converter says that it lacks an operator."""
@@ -90,5 +91,4 @@ def _explained(error: Exception, program: Program) -> LoweringError:
             f"LiteRT's converter has no '{operator}'{origin(operator, program.exported)}",
             hint="rewrite that part with other operators, or choose another backend",
         )
-    first = text.splitlines()[0] if text else "no reason given"
-    return LoweringError(f"LiteRT's converter failed: {type(error).__name__}: {first}")
+    return LoweringError(f"LiteRT's converter failed: {in_a_line(error)}")

@@ -43,7 +43,8 @@ class Equalize(Pass):
     rounds: int = ROUNDS
 
     def rewrite(self, exported: ExportedProgram) -> Rewritten:
-        from edgekit.passes.quantization.layers import exported_again, replace, value
+        from edgekit.frontend.canonical import exported_again
+        from edgekit.passes.quantization.layers import replace, value
 
         module = exported.module()
         found = list(pairs(module))

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.export import ExportedProgram
 from torch.fx import GraphModule, Node
 from torch.nn import functional as F
 from torchao.quantization.pt2e import ObserverBase
@@ -119,11 +118,3 @@ def rows(layer: Layer, weight: Tensor, x: Tensor) -> Tensor:
 def _axes(given: Any, axes: int) -> tuple[int, ...]:
     values = tuple(given) if isinstance(given, list | tuple) else (given,)
     return tuple(int(number) for number in (values * axes if len(values) == 1 else values))
-
-
-def exported_again(module: GraphModule, exported: ExportedProgram) -> ExportedProgram:
-    """What was changed as a module, as an exported program with the same inputs."""
-    inputs = exported.example_inputs
-    assert inputs is not None
-    with torch.no_grad():
-        return torch.export.export(module, inputs[0])

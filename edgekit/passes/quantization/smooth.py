@@ -48,7 +48,8 @@ class Smooth(Pass):
         return (("alpha", str(self.alpha)), ("samples", str(len(self.samples))))
 
     def rewrite(self, exported: ExportedProgram) -> Rewritten:
-        from edgekit.passes.quantization.layers import exported_again, replace
+        from edgekit.frontend.canonical import exported_again
+        from edgekit.passes.quantization.layers import replace
 
         module = exported.module()
         found = list(normed(module))

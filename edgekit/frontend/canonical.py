@@ -1,0 +1,44 @@
+"""Exported programs in the one form that every pass and backend knows.
+
+Nothing writes through a view or into an input; every weight is a constant; a layer that batch norms follow holds each
+of them folded once.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch.export import ExportedProgram
+from torch.fx import GraphModule
+
+from edgekit.frontend.computed_weights import fold_weights
+from edgekit.frontend.functional import functional, writes_through
+from edgekit.frontend.shared_weights import fold_shared
+
+
+def canonical(exported: ExportedProgram) -> ExportedProgram:
+    """The same function in canonical form; `exported` itself where it has that form."""
+    if writes_through(exported.graph):
+        exported = exported_again(functional(exported), exported)
+    module = exported.module()
+    changes = [fold_weights(module), fold_shared(module)]
+    if not any(changes):
+        return exported
+    drop_unused(module)
+    return exported_again(module, exported)
+
+
+def exported_again(module: GraphModule, exported: ExportedProgram) -> ExportedProgram:
+    """Export `module`, a changed form of `exported`, with the inputs of `exported`."""
+    inputs = exported.example_inputs
+    assert inputs is not None
+    with torch.no_grad():
+        return torch.export.export(module, inputs[0])
+
+
+def drop_unused(module: GraphModule) -> None:
+    """Drop, in place, the parameters and buffers that no node reads."""
+    read = {str(node.target) for node in module.graph.nodes if node.op == "get_attr"}
+    for path, child in module.named_modules():
+        for held in (child._parameters, child._buffers):
+            for name in [name for name in held if (f"{path}.{name}" if path else name) not in read]:
+                delattr(child, name)

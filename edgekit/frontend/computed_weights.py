@@ -1,0 +1,100 @@
+"""Weights that the network computes from others (weight norm, weight standardization, pruning masks …), computed once.
+
+In evaluation they are always the same; and quantization and the folding of batch norms look for constants.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.fx import GraphModule, Node
+from torch.fx.node import map_arg
+
+from edgekit.frontend.functional import is_view, is_write
+
+SLOTS = ("weight", "bias", "running_mean", "running_var")
+"""What torch's operators call the arguments that are constants in a trained network."""
+
+
+def fold_weights(module: GraphModule) -> bool:
+    """Replace, in place, every weight that depends on constants only by its value. Returns whether there was one."""
+    computed = _computed(module)
+    values: dict[Node, Any] = {}
+    names: dict[tuple[object, ...], str] = {}
+    for node in computed:
+        value = _value(module, node, values).detach().contiguous()
+        key = (value.dtype, tuple(value.shape), hashlib.sha256(value.view(torch.uint8).numpy().tobytes()).digest())
+        if key not in names:
+            names[key] = f"computed_weight_{len(names)}"
+            module.register_parameter(names[key], nn.Parameter(value.clone(), requires_grad=False))
+        with module.graph.inserting_before(node):
+            constant = module.graph.get_attr(names[key])
+        constant.meta = {"val": node.meta["val"]}
+        node.replace_all_uses_with(constant)
+    module.graph.eliminate_dead_code()
+    module.recompile()
+    return bool(computed)
+
+
+def _computed(module: GraphModule) -> list[Node]:
+    """Nodes that compute a weight from constants alone."""
+    constant: set[Node] = set()
+    for node in module.graph.nodes:
+        if node.op == "get_attr" or (_is_pure(node) and all(source in constant for source in node.all_input_nodes)):
+            constant.add(node)
+    return [
+        node
+        for node in module.graph.nodes
+        if node in constant and node.op == "call_function" and _is_weight(node) and not _is_view_of_used(node)
+    ]
+
+
+def _is_pure(node: Node) -> bool:
+    tags = getattr(node.target, "tags", ())
+    random = torch.Tag.nondeterministic_seeded in tags
+    return node.op == "call_function" and not random and not is_write(node) and not any(map(is_write, node.users))
+
+
+def _is_weight(node: Node) -> bool:
+    return any(slot is node for user in node.users for slot in _slots(user))
+
+
+def _slots(user: Node) -> list[Any]:
+    schema = getattr(user.target, "_schema", None)
+    if schema is None:
+        return []
+    named = {argument.name: value for argument, value in zip(schema.arguments, user.args, strict=False)} | user.kwargs
+    return [named.get(name) for name in SLOTS]
+
+
+def _is_view_of_used(node: Node) -> bool:
+    """Whether it only turns a constant that others read too, such as a tied embedding: a copy would be stored twice."""
+    while is_view(node) and len(node.all_input_nodes) == 1:
+        node = node.all_input_nodes[0]
+        if len(node.users) > 1:
+            return True
+    return False
+
+
+def _value(module: GraphModule, node: Node, values: dict[Node, Any]) -> Any:
+    """What a constant node gives; `values` are those known already."""
+    if node not in values:
+        values[node] = tensor(module, node) if node.op == "get_attr" else _called(module, node, values)
+    return values[node]
+
+
+def _called(module: GraphModule, node: Node, values: dict[Node, Any]) -> Any:
+    args, kwargs = map_arg((node.args, node.kwargs), lambda source: _value(module, source, values))
+    assert callable(node.target)
+    with torch.no_grad():
+        return node.target(*args, **kwargs)
+
+
+def tensor(module: GraphModule, constant: Node) -> Tensor:
+    """The tensor that a `get_attr` node reads."""
+    path, _, name = str(constant.target).rpartition(".")
+    value: Tensor = getattr(module.get_submodule(path), name)
+    return value.detach()
