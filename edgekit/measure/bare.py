@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from edgekit.bundle.manifest import MANIFEST, check_tree, is_inside
+from edgekit.bundle.manifest import MANIFEST
 from edgekit.cache import file_digest, storage_errors
 from edgekit.devices.answers import Described
 from edgekit.devices.local import Local
@@ -19,6 +19,7 @@ from edgekit.devices.onboard import put_runner
 from edgekit.errors import ModelFileError, RuntimeMissing, suggest
 from edgekit.ir.artifact import FORMATS, Format
 from edgekit.ir.signature import Signature
+from edgekit.untrusted.paths import check_tree, is_inside
 
 LIMIT_BYTES = 4 << 30
 """The largest model, with all that belongs to it, that is taken for one."""

@@ -10,6 +10,7 @@ from edgekit.measure.serving.client import Access
 from edgekit.measure.serving.edges import matched
 from edgekit.measure.serving.patience import patiently
 from edgekit.measure.serving.requests import Requests, opened
+from edgekit.measure.serving.tensors import answer_bytes
 from edgekit.measure.serving.timed import Timing
 from edgekit.measure.shards import Shards, answered
 from edgekit.samples import Samples
@@ -36,7 +37,10 @@ class Served:
         with opened(self.access) as client:
             description = patiently(client.describe, self.access)
             load_ns = time.perf_counter_ns() - began
-        requests = Requests(self.access.as_described(description), matched(self.project, description))
+        edges = matched(self.project, description)
+        # Over gRPC tensors are always bytes; there as JSON they would be more, and a limit is not an expectation.
+        limit = answer_bytes(description.outputs, self.access.batch, description.binary)
+        requests = Requests(self.access.as_described(description, limit), edges)
         with opened(requests.access) as client:
             # Latency first, of a server that is not under load.
             timing = Timing(client, requests, description.server, load_ns).of(samples, probe)
