@@ -12,6 +12,7 @@ import re
 import struct
 import zipfile
 import zlib
+from collections.abc import Container
 from pathlib import Path
 from typing import IO, Any
 
@@ -55,8 +56,8 @@ def read_from(file: IO[bytes], size: int) -> Array:
     return values.reshape(shape[::-1]).transpose() if fortran else values.reshape(shape)
 
 
-def read_npz(source: Path | IO[bytes], packed: bool = True) -> dict[str, Array]:
-    """Every array of a `.npz` archive, by name.
+def read_npz(source: Path | IO[bytes], packed: bool = True, names: Container[str] | None = None) -> dict[str, Array]:
+    """The arrays of a `.npz` archive by name: those in `names`, or all.
 
     `packed` says whether they may be compressed. Where they may not, they take no more memory than the file is long.
     Raises ValueError if it is no such archive, or a damaged one; OSError if the file cannot be read.
@@ -66,7 +67,9 @@ def read_npz(source: Path | IO[bytes], packed: bool = True) -> dict[str, Array]:
             members = archive.infolist()
             if len(members) > MAX_ARRAYS:
                 raise ValueError(f"more than {MAX_ARRAYS} arrays")
-            return {member.filename.removesuffix(".npy"): _member(archive, member, packed) for member in members}
+            named = {member.filename.removesuffix(".npy"): member for member in members}
+            wanted = (name for name in named if names is None or name in names)
+            return {name: _member(archive, named[name], packed) for name in wanted}
     except MemoryError:
         raise ValueError("its arrays do not fit into memory") from None
     except OSError:

@@ -68,6 +68,8 @@ class BoundedConnection:
         body = response.read(limit + 1)
         if len(body) > limit:
             raise Fault("invalid", f"its answer has more than the {limit:,} bytes that it may have by its metadata")
+        if response.length:
+            raise http.client.IncompleteRead(body, response.length)
         return Reply(response.status, response.reason, dict(response.headers.items()), body)
 
     def _response(self, sock: socket.socket, method: str | None = None, **options: Any) -> http.client.HTTPResponse:
