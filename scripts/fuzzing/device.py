@@ -16,6 +16,7 @@ import numpy as np
 from edgekit.devices.flash import Installation, manifest_of, serving, status, trust
 from edgekit.devices.local import Local
 from edgekit.devices.onboard import Runner
+from edgekit.devices.process import KEPT_BYTES
 from edgekit.devices.transport import Completed
 from edgekit.ir.measurement import Array
 from edgekit.measure.installed import Installed
@@ -110,7 +111,7 @@ class Liar(Local):
         said = self._said(list(argv[2:]))
         code = self.random.choice((0, 0, 0, 1, -9, 255))
         stderr = bytes_changed(b"Traceback\n  line\nValueError: x\n", self.random) if code else b""
-        stdout, words = (text.decode("utf-8", "replace") for text in (said, stderr))
+        stdout, words = (text.decode("utf-8", "replace") for text in (said[-KEPT_BYTES:], stderr))
         return Completed(tuple(argv), stdout + "\n", words, code)
 
     def _said(self, argv: list[str]) -> bytes:

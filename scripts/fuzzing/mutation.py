@@ -88,7 +88,8 @@ def _edited(document: Any, random: Random) -> Any:
         case 1 if isinstance(holder, dict):
             holder[str(random.choice(TEXTS))] = holder.pop(place[-1])
         case 2 if isinstance(holder, list):
-            holder += [holder[place[-1]]] * random.choice((1, 40, 20_000))
+            many = (1, 40) if isinstance(holder[place[-1]], dict | list) else (1, 40, 20_000)
+            holder += [holder[place[-1]]] * random.choice(many)
         case 3:
             holder[place[-1]] = [holder[place[-1]]]
         case _:

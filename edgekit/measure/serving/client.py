@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -111,9 +111,6 @@ class Access:
     def headers(self) -> dict[str, str]:
         """A new one every time: the client writes into what it is given."""
         return {"authorization": f"Bearer {self.token}"} if self.token else {}
-
-    def as_described(self, description: Description, answer_bytes: int) -> Access:
-        return replace(self, binary=description.binary, answer_bytes=answer_bytes)
 
     def cleaned(self, said: object) -> str:
         """A server's own words, short, and without the token should it repeat that."""

@@ -38,6 +38,8 @@ KINDS: dict[str, Kind] = {
 }
 TLS = ("handshake", "certificate", "ssl_transport")
 """In the words of a gRPC that could not agree on TLS, which has no status of its own."""
+UNCOMPRESSED = 1
+"""Identity alone (grpc_compression_options): gRPC limits a message as it was sent, and then inflates it."""
 LARGER = "larger than max"
 """In the words of our side of gRPC, which says by the status of a busy server that an answer is too large."""
 
@@ -48,6 +50,7 @@ class Grpc:
     def __init__(self, access: Access) -> None:
         self._access, address = access, access.address
         options = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", access.answer_bytes)]
+        options.append(("grpc.compression_enabled_algorithms_bitset", UNCOMPRESSED))
         # One connection for every client: gRPC would share one among all to the same server.
         options.append(("grpc.use_local_subchannel_pool", 1))
         if address.loopback:

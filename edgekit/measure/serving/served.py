@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from edgekit.ir.measurement import Environment, Measurement
 from edgekit.measure.serving.client import Access
 from edgekit.measure.serving.edges import matched
 from edgekit.measure.serving.patience import patiently
 from edgekit.measure.serving.requests import Requests, opened
-from edgekit.measure.serving.tensors import answer_bytes
+from edgekit.measure.serving.tensors import Bounds
 from edgekit.measure.serving.timed import Timing
 from edgekit.measure.shards import Shards, answered
 from edgekit.samples import Samples
@@ -39,8 +39,8 @@ class Served:
             load_ns = time.perf_counter_ns() - began
         edges = matched(self.project, description)
         # Over gRPC tensors are always bytes; there as JSON they would be more, and a limit is not an expectation.
-        limit = answer_bytes(description.outputs, self.access.batch, description.binary)
-        requests = Requests(self.access.as_described(description, limit), edges)
+        bounds = Bounds.of(tuple(edges.outputs.values()), self.access.batch, description.binary)
+        requests = Requests(replace(self.access, binary=description.binary, **asdict(bounds)), edges)
         with opened(requests.access) as client:
             # Latency first, of a server that is not under load.
             timing = Timing(client, requests, description.server, load_ns).of(samples, probe)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,17 +36,28 @@ NUMBER_CHARS = 40
 """Of one number as JSON, with what stands around it: no double takes more than 24."""
 HEAD_BYTES = 1 << 20
 """What an answer may have beside its numbers; metadata has no more either."""
-FREE_BYTES = 64 << 20
-"""What an answer may have where the metadata leaves a size open."""
+MAX_BYTES = 64 << 20
+"""What an answer may have whatever its metadata says: the server says that, too."""
 
 
-def answer_bytes(outputs: Sequence[Edge], rows: int, binary: bool) -> int:
-    """Bytes that an answer to `rows` samples may have, by the shapes that the metadata states."""
-    sizes = [edge.shape[1:] for edge in outputs]
-    if any(size < 0 for shape in sizes for size in shape):
-        return HEAD_BYTES + FREE_BYTES
-    each = [np.dtype(NUMPY.get(edge.datatype, "<f8")).itemsize if binary else NUMBER_CHARS for edge in outputs]
-    return HEAD_BYTES + rows * sum(math.prod(shape) * one for shape, one in zip(sizes, each, strict=True))
+@dataclass(frozen=True)
+class Bounds:
+    """How much may be asked of a server at once, and come back."""
+
+    batch: int
+    """Samples in a request, at most."""
+    answer_bytes: int
+
+    @classmethod
+    def of(cls, outputs: Sequence[Edge], batch: int, binary: bool) -> Bounds:
+        """Bounds by the shapes that the metadata states; fewer samples than `batch` where those would be too many."""
+        shapes = [edge.shape[1:] for edge in outputs]
+        if any(size < 0 for shape in shapes for size in shape):
+            return cls(batch, HEAD_BYTES + MAX_BYTES)
+        each = [np.dtype(NUMPY.get(edge.datatype, "<f8")).itemsize if binary else NUMBER_CHARS for edge in outputs]
+        row_bytes = max(1, sum(math.prod(shape) * one for shape, one in zip(shapes, each, strict=True)))
+        fewer = max(1, min(batch, MAX_BYTES // row_bytes))
+        return cls(fewer, HEAD_BYTES + min(MAX_BYTES, fewer * row_bytes))
 
 
 def check_stated(edge: Edge, datatype: object, shape: Sequence[object]) -> tuple[int, ...]:
