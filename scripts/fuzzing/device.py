@@ -9,16 +9,18 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from random import Random
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
 
-from edgekit.devices.flash import Installation, manifest_of, serving, status, trust
+from edgekit.cli.measured import as_json, as_rows
+from edgekit.devices.flash import Installation, commit, flash, manifest_of, serving, status, trust
 from edgekit.devices.local import Local
 from edgekit.devices.onboard import Runner
 from edgekit.devices.process import KEPT_BYTES
 from edgekit.devices.transport import Completed
-from edgekit.ir.measurement import Array
+from edgekit.ir.measurement import Array, Measurement
 from edgekit.measure.installed import Installed
 from edgekit.measure.operators import chrome_trace, operators
 from edgekit.samples import Samples
@@ -94,6 +96,16 @@ SLOT = {
 }
 EVENT = {"digest": "0" * 64, "when": "2026-01-01", "verdict": "committed", "version": 1, "signers": [], "detail": None}
 STATUS = {"current": "a", "slots": {"a": SLOT, "b": SLOT}, "history": [EVENT], "trust": TRUSTED, "lease": None}
+NAMES = ("../escape", "../../beside/file", "/beside/file", "a/b", "", "x" * 300)
+DONE = {"changed": True}
+MOVED = {"slot": "/slots/b", "state": "staged", "digest": "0" * 64, "current": "a", "changed": True, "pinned": ["ab"]}
+BEGUN = {"slot": None, "state": None, "missing": [], "digest": "0" * 64, "current": "a", "changed": True}
+TESTED = {
+    "passed": True,
+    "outputs": {"scores": {"worst": 0.0, "allowed": 1.0}},
+    "provider": None,
+    "planned_provider": None,
+}
 VERSIONS = [[3, 11], {"numpy": "2.0.0", "onnxruntime": "1.31.1"}]
 
 
@@ -115,7 +127,7 @@ class Liar(Local):
         return Completed(tuple(argv), stdout + "\n", words, code)
 
     def _said(self, argv: list[str]) -> bytes:
-        verb = " ".join(argv[:2]) if argv[:1] == ["slots"] else argv[0]
+        verb = " ".join(argv[:2] if argv[:1] == ["slots"] else argv[:1])
         out = Path(argv[argv.index("--out") + 1]) if "--out" in argv else Path(self.root / "out")
         answer = self._answer(verb, out)
         return changed(answer, self.random) if self.random.random() < self.lies else json.dumps(answer).encode()
@@ -137,13 +149,19 @@ class Liar(Local):
                 return TRUSTED
             case "info":
                 return INFO
+            case "slots begin":
+                return BEGUN
+            case "slots stage" | "slots commit" | "slots rollback":
+                return MOVED
+            case "slots trial" | "selftest":
+                return TESTED
         return VERSIONS
 
     def _outputs(self, out: Path) -> dict[str, str]:
         shapes = {"scores": (COUNT, 5), "boxes": (COUNT, 2, 4)}
         names = {name: name for name in shapes}
         if self.random.random() < 0.2:
-            names["scores"] = self.random.choice(("../escape", "../../beside/file", "/beside/file", "a/b", "", "x" * 300))
+            names["scores"] = self.random.choice(NAMES)
         return {
             said: self._leave(out / f"{name}.npy", np.ones(shapes[name], np.float32)) for name, said in names.items()
         }
@@ -172,6 +190,25 @@ class Liar(Local):
             with path.open("r+b") as opened:
                 opened.truncate(1 << 40)  # a hole: the disk has nothing of it
         return hashlib.sha256(content).hexdigest() if self.random.random() < 0.95 else "0" * 64
+
+
+class Cargo:
+    """What flashing asks of a bundle."""
+
+    identity = "0" * 64
+    signers = ()
+    manifest = SimpleNamespace(
+        format="onnx", arch="aarch64", target="board", family="boards", files=(), versions={"onnxruntime": "1.31.1"}
+    )
+
+    def read(self, name: str) -> bytes:
+        return b"{}"
+
+
+def _shown(measured: Measurement) -> None:
+    """As `edgekit probe` shows it."""
+    as_rows(measured)
+    json.dumps(as_json(measured), allow_nan=False)
 
 
 def saved(array: Array) -> bytes:
@@ -205,10 +242,11 @@ def _question(i: int, device: Liar, installation: Installation, random: Random) 
     probe = Probe(min_count=TIMED, min_duration_s=0, processes=random.choice((1, 2)))
     questions: list[Callable[[], object]] = [
         lambda: Installed(installation).measure(SAMPLES, None),
-        lambda: Installed(installation).measure(SAMPLES, probe),
+        lambda: _shown(Installed(installation).measure(SAMPLES, probe)),
         lambda: chrome_trace(operators(installation, SAMPLES, count=TIMED)),
         lambda: status(device),
         lambda: trust(device, threshold=1),
         lambda: manifest_of(serving(device)),
+        lambda: commit(flash(Cargo(), device, "system")),  # type: ignore[arg-type]
     ]
     return questions[0] if i == 0 else random.choice(questions)

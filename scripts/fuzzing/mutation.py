@@ -98,7 +98,9 @@ def _edited(document: Any, random: Random) -> Any:
 
 
 def _places(document: Any, path: Path) -> list[Path]:
-    members = document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
+    if not isinstance(document, dict | list):
+        return []
+    members = document.items() if isinstance(document, dict) else enumerate(document)
     found: list[Path] = []
     for name, value in list(members)[:50]:
         found += [(*path, name), *_places(value, (*path, name))]

@@ -43,7 +43,7 @@ class Tally:
         except EdgekitError as error:
             code = error.code
             self._check_words(name, error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  what nobody thought of is what is looked for
             code = "EK000"
             last = traceback.extract_tb(error.__traceback__)[-1]
             self.broken.append(f"{name}: {type(error).__name__} at {last.filename}:{last.lineno}: {str(error)[:200]}")

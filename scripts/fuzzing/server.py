@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from multiprocessing.sharedctypes import Synchronized
 from random import Random
 from typing import Any
@@ -47,7 +48,12 @@ MODEL = {
     "inputs": [{"name": "image", "datatype": "UINT8", "shape": [-1, 8, 8, 1]}],
     "outputs": [{"name": "output", "datatype": "FP32", "shape": [-1, 10]}],
 }
-BOMB = gzip.compress(b'{"name":"' + bytes(200 << 20), 9)
+
+
+@cache
+def bomb() -> bytes:
+    """Of the hostile side alone: 200 MB in 200 KB."""
+    return gzip.compress(b'{"name":"' + bytes(200 << 20), 9)
 
 
 def servers(count: int, seed: int, folder: Folder) -> Tally:
@@ -134,10 +140,11 @@ def _answer(connection: socket.socket, path: str, body: bytes, random: Random | 
             connection.sendall(bytes_changed(_whole(200, head + content, headers), random))
         case 2:
             coding = random.choice(("gzip", "deflate", "br", "\x1b[31m"))
-            connection.sendall(_whole(200, BOMB, {**headers, "Content-Encoding": coding}))
+            connection.sendall(_whole(200, bomb(), {**headers, "Content-Encoding": coding}))
         case 3:
             status = random.choice((204, 302, 400, 401, 404, 429, 500, 503, 999))
-            connection.sendall(_whole(status, random.choice((b"", b"\x1b[2J\x00", b"B" * 3_000_000)), {"Location": "/"}))
+            words = random.choice((b"", b"\x1b[2J\x00", b"B" * 3_000_000))
+            connection.sendall(_whole(status, words, {"Location": "/"}))
         case 4:
             _endless(connection, random)
         case 5 if content:
@@ -182,7 +189,8 @@ def _honest(path: str, body: bytes) -> tuple[bytes, bytes, dict[str, str]]:
     """The JSON of an answer, the bytes behind it, and the headers."""
     if path.endswith("/infer"):
         rows = _rows(body)
-        output = {"name": "output", "datatype": "FP32", "shape": [rows, 10], "parameters": {"binary_data_size": 40 * rows}}
+        size = {"binary_data_size": 40 * rows}
+        output = {"name": "output", "datatype": "FP32", "shape": [rows, 10], "parameters": size}
         head = json.dumps({"model_name": "m", "outputs": [output]}).encode()
         return head, bytes(40 * rows), {"Inference-Header-Content-Length": str(len(head))}
     document = SERVER if path.endswith("/v2") else MODEL if "/models/" in path else {}
