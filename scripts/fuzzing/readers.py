@@ -116,7 +116,9 @@ def _all(folder: Path) -> Mapping[str, Reader]:
         "project": Reader(lambda path: Project.read(path.parent), project, "edgekit.toml"),
         "book": Reader(lambda path: Book(path).entries(), b'[pi]\nurl = "ssh://pi@host"\ngroups = ["a"]\n'),
         "override": Reader(lambda path: Override.parse(_text(path)), b"profile.gates.agreement=0.9"),
-        "trace": Reader(_valued(lambda path: etdump.inferences(path.read_bytes(), path.read_bytes())), bytes(range(256))),
+        "trace": Reader(
+            _valued(lambda path: etdump.inferences(path.read_bytes(), path.read_bytes())), bytes(range(256))
+        ),
         "model": Reader(_valued(lambda path: onnx_files.external_files(memoryview(path.read_bytes()))), ONNX),
         **{url: Reader(_reached, url.encode()) for url in URLS},
     }

@@ -144,11 +144,11 @@ class Client(Protocol):
 
 def connect(access: Access) -> Client:
     """A client, which connects at its first request. Raises MissingExtra."""
-    if importlib.util.find_spec("tritonclient") is None:
-        raise MissingExtra(
-            "a server is asked by 'tritonclient', which is not installed", hint="pip install 'edgekit[serving]'"
-        )
     if access.address.grpc:
+        if importlib.util.find_spec("tritonclient") is None:
+            raise MissingExtra(
+                "gRPC is spoken by 'tritonclient', which is not installed", hint="pip install 'edgekit[serving]'"
+            )
         from edgekit.measure.serving.over_grpc import Grpc
 
         return Grpc(access)

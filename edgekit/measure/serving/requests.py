@@ -92,7 +92,7 @@ class Requests:
             )
         if not np.isfinite(array).all():
             raise ServerFailed(
-                f"{self.access.address} answered what is no finite number as '{served}'",
+                f"{self.access.address} answered values that are not finite as '{served}'",
                 hint=LOG,
             )
         return array.astype(np.float32) if array.dtype.kind == "f" else array

@@ -85,7 +85,10 @@ def of_json(edge: Edge, shape: tuple[int, ...], data: Any) -> Array:
         values = np.array(data)
         if values.size != math.prod(shape) or values.dtype.kind not in TAKEN[kind.kind]:
             raise ValueError("other numbers")
-        return values.astype(kind, casting="unsafe" if kind.kind == "f" else "same_kind").reshape(shape)
+        numbers = values.astype(kind)
+        if kind.kind != "f" and not np.array_equal(numbers, values):
+            raise ValueError("too large or too small")
+        return numbers.reshape(shape)
     except (ValueError, TypeError, OverflowError) as error:
         raise Fault("invalid", f"'{edge.name}' holds no {edge.datatype}{list(shape)}") from error
 
