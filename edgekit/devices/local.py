@@ -40,6 +40,7 @@ class Local:
             folder = Path(unquote(parts.path)) if parts.path else places.data() / "local"
             # The runner resolves nothing: what it is told is what it uses.
             root = PurePosixPath(folder.resolve())
+            Path(root).exists()  # a name that no file system takes says so here, and not when something is put there
         except (ValueError, RuntimeError, OSError) as error:  # NUL in it; links in a circle; too long
             raise OptionError(f"'{self.url}' is no local device: {error}", hint=FORM) from error
         if parts.netloc or parts.query or parts.fragment:

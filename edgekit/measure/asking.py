@@ -27,7 +27,6 @@ from edgekit.ir.signature import Signature, TensorSpec
 from edgekit.specs.spec import Spec
 from edgekit.untrusted import json_text
 from edgekit.untrusted.npy import header_bytes, read_npy
-from edgekit.untrusted.paths import contained
 from edgekit.untrusted.sanitize import line
 
 A = TypeVar("A", bound=Loaded)
@@ -79,8 +78,7 @@ class Asking:
         """Put arrays into a folder there, and say what they must be once they have arrived."""
         digests: list[object] = []
         for name, array in inputs.items():
-            path = self.local / folder / f"{name}.npy"
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path = self.local / "sent.npy"
             with storage_errors(self.local):
                 np.save(path, array, allow_pickle=False)
             digests += ["--sha256", f"{name}.npy", file_digest(path)]
@@ -142,13 +140,10 @@ class Asking:
         return array
 
     def _fetch(self, name: str, dtype: np.dtype[Any], shape: tuple[int, ...], sha256: str | None = None) -> Array:
-        file = f"out/{name}.npy"
-        try:
-            path = contained(self.local, file)
-        except ValueError as error:
-            raise self._mismatch(str(error)) from error
+        # Under a name of ours: one that a device or a model file gave never becomes a path here.
+        path = self.local / "fetched.npy"
         limit = header_bytes(math.prod(shape) * dtype.itemsize)
-        self.installation.transport.pull(self.remote / file, path, limit)
+        self.installation.transport.pull(self.remote / "out" / f"{name}.npy", path, limit)
         if sha256 not in (None, file_digest(path)):
             raise ProbeError(f"'{name}.npy' came back damaged", hint=AGAIN)
         try:

@@ -17,7 +17,7 @@ def is_inside(path: str) -> bool:
 
 
 def contained(folder: Path, name: str) -> Path:
-    """Path of `name` in `folder`. Every name that a device, a server, a bundle or a report gives goes this way.
+    """Path of `name` in `folder`. A name from a device, a server, a bundle or a report becomes a path this way only.
 
     Raises ValueError if it could lead out of the folder: absolute, with `..`, or with letters that some file system
     reads its own way. Links in the folder are not looked at: make it one that only we write to.

@@ -38,9 +38,9 @@ class Served:
             description = patiently(client.describe, self.access)
             load_ns = time.perf_counter_ns() - began
         edges = matched(self.project, description)
-        # Over gRPC tensors are always bytes; there as JSON they would be more, and a limit is not an expectation.
-        bounds = Bounds.of(tuple(edges.outputs.values()), self.access.batch, description.binary)
-        requests = Requests(replace(self.access, binary=description.binary, **asdict(bounds)), edges)
+        binary = description.binary or self.access.address.grpc
+        bounds = Bounds.of(tuple(edges.outputs.values()), self.access.batch, binary)
+        requests = Requests(replace(self.access, binary=binary, **asdict(bounds)), edges)
         with opened(requests.access) as client:
             # Latency first, of a server that is not under load.
             timing = Timing(client, requests, description.server, load_ns).of(samples, probe)
