@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from edgekit.ir.artifact import Format
 from edgekit.ir.measurement import Around, Conditions, Watched
@@ -95,6 +95,12 @@ class Status(Answer):
     history: tuple[Event, ...]
     trust: Trusted
     lease: Lease | None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Status:
+        if self.current is not None and self.current not in self.slots:
+            raise ValueError("it serves a slot that it has not")
+        return self
 
 
 class Begun(Answer):

@@ -57,7 +57,7 @@ class Local:
         _copy(local, Path(remote))
 
     def pull(self, remote: PurePosixPath, local: Path, limit: int = PULL_BYTES) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             size = Path(remote).stat().st_size
             if size > limit:
                 raise CommandFailed(f"'{remote}' has {size:,} bytes, {limit:,} at most were to come")
@@ -76,5 +76,5 @@ def _copy(source: Path, target: Path) -> None:
     try:
         with storage_errors(target.parent), source.open("rb") as reader, replacing(target) as writer:
             shutil.copyfileobj(reader, writer)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # the second: a path with NUL
         raise CommandFailed(f"'{source}' could not be copied to '{target}': {error}") from error
