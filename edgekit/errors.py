@@ -50,6 +50,7 @@ Every error we raise on purpose:
     - SlotDamaged            EK706  the files in one of its slots are not those that were put there
     - TrustLost              EK707  it has lost whom it trusts
     - StateGarbled           EK708  it has lost which slot holds what
+    - AnswerMismatch         EK413  it answered what its model cannot answer
   x EmulationError           a device could not be emulated; exit 3
     - ToolsMissing           EK601  QEMU, or another tool, is missing or too old
     - PortTaken              EK602  another program listens where the device should
@@ -400,6 +401,15 @@ class StateGarbled(DeviceError):
     """
 
     code = "EK708"
+
+
+class AnswerMismatch(ProbeError):
+    """The device answered what its model cannot: another name, dtype or shape than the manifest states, or no number.
+
+    Nothing of that answer was kept. A damaged runtime does this, and so does a device in other hands.
+    """
+
+    code = "EK413"
 
 
 class EmulationError(EdgekitError):

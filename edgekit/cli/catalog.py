@@ -16,7 +16,7 @@ from edgekit.bundle.key_uri import SCHEMES, is_uri
 from edgekit.bundle.keys import KeyStore
 from edgekit.bundle.signing import PublicKey
 from edgekit.cli import options, passphrase
-from edgekit.cli.output import note, print_json, print_table
+from edgekit.cli.output import note, print_json, print_table, say, say_lines
 from edgekit.errors import KeyUnreachable, OptionError, UnknownName, UntrustedKey, all_errors, suggest
 from edgekit.specs.catalog import Catalog
 
@@ -82,7 +82,7 @@ def new_key(
     """Make a key pair. The private half never leaves your config folder; hand out the public one."""
     store = KeyStore.of_user()
     key = store.new(name, passphrase.ask_new(name) if encrypt else None)
-    typer.echo(f"{name} {key.id} {store.root / name}.pub")
+    say(f"{name} {key.id} {store.root / name}.pub")
 
 
 @keys.command("add")
@@ -94,7 +94,7 @@ def add_key(
     if not is_uri(uri):
         raise OptionError(f"'{uri}' is no URI of a key", hint=f"one that begins with {' or '.join(SCHEMES)}")
     store = KeyStore.of_user(passphrase.ask)
-    typer.echo(f"{name} {store.add(name, uri).id} {store.root / name}.pub")
+    say(f"{name} {store.add(name, uri).id} {store.root / name}.pub")
 
 
 @keys.command("list")
@@ -147,7 +147,7 @@ def sign_bundle(
     signed = sign(opened, signer, trusted, kept)
     for one in dropped:
         note(f"dropped a signature by {one}, which is not among your keys; in a fresh copy, --keep {one} keeps it")
-    typer.echo(f"{bundle} is signed by {', '.join(one.id for one in signed.signers)}")
+    say(f"{bundle} is signed by {', '.join(one.id for one in signed.signers)}")
 
 
 def _opened(path: Path, signer: PublicKey, trusted: Sequence[PublicKey]) -> Bundle:
@@ -161,7 +161,7 @@ def _opened(path: Path, signer: PublicKey, trusted: Sequence[PublicKey]) -> Bund
 @keys.command("trust")
 def trust_key(file: Annotated[Path, typer.Argument(help="A public key in PEM: NAME.pub.")]) -> None:
     """Accept bundles that this key signed."""
-    typer.echo(f"trusted {KeyStore.of_user().trust(file).id}")
+    say(f"trusted {KeyStore.of_user().trust(file).id}")
 
 
 @keys.command("revoke")
@@ -170,7 +170,7 @@ def revoke_key(
 ) -> None:
     """Never again open what this key signed, nor sign with it. Devices are told by `device trust --revoke`."""
     revoked = KeyStore.of_user().revoke(key)
-    typer.echo(f"revoked {revoked}; each device that trusts it: edgekit device trust DEVICE --revoke {revoked}")
+    say(f"revoked {revoked}; each device that trusts it: edgekit device trust DEVICE --revoke {revoked}")
 
 
 def explain(code: Annotated[str, typer.Argument(help="An error's code, such as EK105.")]) -> None:
@@ -181,4 +181,4 @@ def explain(code: Annotated[str, typer.Argument(help="An error's code, such as E
             f"no error has the code '{code}'", hint=suggest(code.upper(), known, f"they run from EK100 to {max(known)}")
         )
     kind = known[code.upper()]
-    typer.echo(f"{kind.code} {kind.__name__} (exit {kind.exit_code})\n{inspect.cleandoc(kind.__doc__ or '')}")
+    say_lines(f"{kind.code} {kind.__name__} (exit {kind.exit_code})\n{inspect.cleandoc(kind.__doc__ or '')}\n")

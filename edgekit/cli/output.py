@@ -18,17 +18,18 @@ from rich.text import Text
 from edgekit.cli import stop
 from edgekit.errors import EdgekitError
 from edgekit.pipeline.line import Stage, Watch
+from edgekit.untrusted.sanitize import MAX_WORDS, json_lines, line, lines
 
 ERRORS = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def print_error(error: EdgekitError) -> None:
     """`error EK102: what and where`, and below it what is kept nonetheless, and what to type."""
-    ERRORS.print(f"[bold red]error {error.code}:[/] {escape(str(error))}")
+    ERRORS.print(f"[bold red]error {error.code}:[/] {_shown(str(error))}")
     for note in getattr(error, "__notes__", ()):
-        ERRORS.print(f"  {escape(note)}")
+        ERRORS.print(f"  {_shown(note)}")
     if error.hint:
-        ERRORS.print(f"  [bold]hint:[/] {escape(error.hint)}")
+        ERRORS.print(f"  [bold]hint:[/] {_shown(error.hint)}")
 
 
 def restore_terminal() -> None:
@@ -40,29 +41,39 @@ def restore_terminal() -> None:
 
 def note(text: str) -> None:
     """Something worth knowing that is no result."""
-    ERRORS.print(escape(text))
+    ERRORS.print(_shown(text))
+
+
+def say(text: str) -> None:
+    """A result in one line, whatever a device, a server or a bundle put into it."""
+    typer.echo(line(text))
+
+
+def say_lines(text: str) -> None:
+    """A result of several lines that ends with a line break: a report, or what a console said."""
+    typer.echo(lines(text), nl=False)
 
 
 def print_json(document: object) -> None:
     """The one document that `--json` promises."""
-    typer.echo(json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False))
+    typer.echo(json_lines(json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False)))
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Aligned columns, whole words, however narrow the terminal; in a pipe, which has no width, one line a row."""
-    console, lines = Console(highlight=False), _aligned((headings, *rows))
+    console, aligned = Console(highlight=False), _aligned((headings, *rows))
     if not console.is_terminal:
-        typer.echo("\n".join(lines))
-    elif max(map(cell_len, lines)) <= console.width:  # rich takes 20 times as long, and would do no more
-        console.print(Text(lines[0], "bold"))
-        typer.echo("".join(f"{line}\n" for line in lines[1:]), nl=False)
+        typer.echo("\n".join(aligned))
+    elif max(map(cell_len, aligned)) <= console.width:  # rich takes 20 times as long, and would do no more
+        console.print(Text(aligned[0], "bold"))
+        typer.echo("".join(f"{row}\n" for row in aligned[1:]), nl=False)
     else:
         console.print(_folded(headings, rows))
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """A line for each row, whose columns are two spaces apart."""
-    cells = [[" ".join(cell.splitlines()) for cell in row] for row in rows]
+    cells = [[line(cell, MAX_WORDS) for cell in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
     return ["  ".join(map(set_cell_size, row, widths)).rstrip() for row in cells]
 
@@ -72,8 +83,13 @@ def _folded(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     for heading in headings:
         table.add_column(heading, overflow="fold")  # an id cut short is no id
     for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
+        table.add_row(*(_shown(cell) for cell in row))
     return table
+
+
+def _shown(text: str) -> str:
+    """Words from anywhere as rich prints them: cut, without escapes of terminals, and without markup."""
+    return escape(line(text, MAX_WORDS))
 
 
 @contextmanager

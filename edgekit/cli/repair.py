@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from edgekit.cli import options
-from edgekit.cli.output import note, print_json, print_table, progress
+from edgekit.cli.output import note, print_json, print_table, progress, say
 from edgekit.cli.slots import SLOT_HEAD, remarks, slot_rows
 from edgekit.devices.device import connect
 from edgekit.devices.flash import status
@@ -29,8 +29,8 @@ def repair_command(
         print_json({"schema": 1, "device": device, **repaired.model_dump(mode="json"), "slots": said["slots"]})
         return
     for line in repaired.assumed:
-        typer.echo(f"assumed: {line}")
-    typer.echo(f"{device} is repaired" if repaired.changed else f"{device} needs no repair")
+        say(f"assumed: {line}")
+    say(f"{device} is repaired" if repaired.changed else f"{device} needs no repair")
     print_table(SLOT_HEAD, slot_rows(said))
     for line in remarks(device, said):
         note(line)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import re
 import signal
 import tempfile
@@ -35,6 +34,8 @@ from edgekit.errors import (
     VersionTooOld,
 )
 from edgekit.specs.spec import Spec
+from edgekit.untrusted import json_text
+from edgekit.untrusted.sanitize import MAX_WORDS, last_lines, line
 
 A = TypeVar("A", bound=Spec)
 
@@ -80,8 +81,9 @@ class Runner:
         try:
             return answer.model_validate(document)
         except ValidationError as error:
-            where = ".".join(map(str, error.errors()[0]["loc"]))
-            raise failure(f"{self.transport.url}: the runner's answer makes no sense at '{where}'") from error
+            where = ".".join(map(str, error.errors(include_url=False, include_input=False)[0]["loc"]))
+            said = f"the runner's answer makes no sense at '{line(where, 100)}'"
+            raise failure(f"{self.transport.url}: {said}") from error
 
     def remove(self, folder: PurePosixPath) -> None:
         """Remove a folder of ours from the device, if it is there."""
@@ -137,9 +139,8 @@ def _packed() -> bytes:
 
 def _document(completed: Completed) -> dict[str, Any] | None:
     """The JSON object in the last line; None if there is none."""
-    lines = completed.stdout.splitlines()
     try:
-        document = json.loads(lines[-1]) if lines else None
+        document = json_text.loads(completed.stdout.rstrip().rpartition("\n")[2])
     except ValueError:
         return None
     return document if isinstance(document, dict) else None
@@ -147,7 +148,7 @@ def _document(completed: Completed) -> dict[str, Any] | None:
 
 def _ending(completed: Completed) -> str:
     """How a runner that gave no answer ended."""
-    last = completed.stderr.strip().splitlines()[-3:]
+    last = last_lines(completed.stderr, 3, 300)
     said = f": {' | '.join(last)}" if last else ""
     if completed.returncode < 0:
         return f"was ended by signal {-completed.returncode}{said}"
@@ -158,7 +159,7 @@ def refusal(
     url: str, document: Mapping[str, Any], failure: type[EdgekitError], argv: tuple[object, ...]
 ) -> EdgekitError:
     """The error that an answer to `argv` stands for, with `error` and `kind`; `failure` where none says it better."""
-    message = f"{url}: {document['error']}"
+    message = f"{url}: {line(str(document['error']), MAX_WORDS)}"
     match document.get("kind"):
         case "busy":
             return DeviceBusy(message, hint="wait until the other one has ended, then try again")

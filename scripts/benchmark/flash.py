@@ -22,7 +22,7 @@ from scripts.benchmark.processes import ROOT, cost
 if TYPE_CHECKING:
     from edgekit.bundle.archive import Bundle
     from edgekit.bundle.signing import SigningKey
-    from edgekit.devices.transport import Completed, Transport
+    from edgekit.devices.transport import PULL_BYTES, Completed, Transport
 
 # In the Python of whatever checkout: with an older one, a flash and its commit are apart.
 FLASH = """
@@ -69,8 +69,8 @@ class Watched:
         self.inner.push(local, remote)
         self._took(f"push {remote.suffix}", began)
 
-    def pull(self, remote: PurePosixPath, local: Path) -> None:
-        self.inner.pull(remote, local)
+    def pull(self, remote: PurePosixPath, local: Path, limit: int = PULL_BYTES) -> None:
+        self.inner.pull(remote, local, limit)
 
     def free_bytes(self, folder: PurePosixPath) -> int | None:
         began = time.perf_counter()

@@ -1,54 +1,50 @@
-"""Tables: aligned where they are read by programs, folded where a terminal is too narrow, and never cut."""
+"""What reaches the terminal is printable, whoever wrote it."""
 
 from __future__ import annotations
 
-import os
-import pty
-import sys
-from collections.abc import Sequence
+import json
+from pathlib import Path
 
 import pytest
-from rich.cells import cell_len
 
-from edgekit.cli.output import print_table
+from edgekit import cli
+from edgekit.cli.output import note, print_error, print_json, print_table, say, say_lines
+from edgekit.errors import EdgekitError
 
-ROWS = (("キッチン", "ssh://pi@kitchen"), ("[red]attic[/]", "two\nlines"), ("hall", ""))
-
-
-def shown(width: int, rows: Sequence[Sequence[str]]) -> list[str]:
-    """What a terminal of that width shows."""
-    child, terminal = pty.fork()
-    if child == 0:
-        os.environ.update(COLUMNS=str(width), LINES="24", TERM="dumb", NO_COLOR="1")
-        with open(1, "w", closefd=False) as sys.stdout:  # pytest has put another in its place
-            print_table(("name", "url"), rows)
-        os._exit(0)
-    text = b""
-    try:
-        while chunk := os.read(terminal, 1 << 16):
-            text += chunk
-    except OSError:  # nobody is at its other end
-        pass
-    os.waitpid(child, 0)
-    return text.decode().splitlines()
+NASTY = "a\x1b[2J\x1b]0;t\x07\0\x9b1m\u202eb\rc"
+CLEAN = "a [2J ]0;t   1m b c"
 
 
-def test_in_a_pipe_every_row_is_a_line_and_columns_are_aligned(capsys: pytest.CaptureFixture[str]) -> None:
-    print_table(("name", "url"), ROWS)
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[1:] == ["キッチン       ssh://pi@kitchen", "[red]attic[/]  two lines", "hall"]
-    assert {cell_len(line[: line.index(word)]) for line, word in zip(lines, ("url", "ssh", "two"), strict=False)} == {
-        15
-    }
+def test_words_of_anybody_are_shown_without_escapes(capsys: pytest.CaptureFixture[str]) -> None:
+    error = EdgekitError(NASTY, hint=NASTY)
+    error.add_note(NASTY)
+    print_error(error)
+    note(NASTY)
+    assert capsys.readouterr().err.count(CLEAN) == 4
+    say(f"{NASTY}\nPASSED")
+    assert capsys.readouterr().out == f"{CLEAN} PASSED\n"
+    say_lines(f"{NASTY}\n{NASTY}\n")
+    assert capsys.readouterr().out == f"{CLEAN}\n{CLEAN}\n"
+    print_table(("one",), [(NASTY,)])
+    assert CLEAN in capsys.readouterr().out
 
 
-def test_a_terminal_that_is_wide_enough_shows_the_same(capsys: pytest.CaptureFixture[str]) -> None:
-    print_table(("name", "url"), ROWS)
-    assert shown(100, ROWS) == capsys.readouterr().out.splitlines()
+def test_json_says_the_same_in_printable_letters(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"name": f"{NASTY}\ud800 é"})
+    shown = capsys.readouterr().out
+    assert shown.replace("\n", "").isprintable()
+    assert "é" in shown
+    assert json.loads(shown) == {"name": f"{NASTY}\ud800 é"}
 
 
-def test_a_narrow_one_folds_and_leaves_nothing_out() -> None:
-    lines = shown(20, (("a" * 30, "b" * 30),))
-    assert len(lines) > 3
-    assert all(cell_len(line) <= 20 for line in lines)
-    assert ("".join(lines[1:]).count("a"), "".join(lines[1:]).count("b")) == (30, 30)
+def test_an_error_of_megabytes_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    print_error(EdgekitError("B" * 3_000_000, hint="C" * 3_000_000))
+    assert len(capsys.readouterr().err) < 5000
+
+
+def test_no_command_prints_past_the_place_that_cleans() -> None:
+    for path in Path(cli.__file__).parent.glob("*.py"):
+        if path.name != "output.py":
+            text = path.read_text()
+            assert "typer.echo(" not in text, path
+            assert "print(" not in text.replace("_print(", ""), path

@@ -1,0 +1,54 @@
+"""Tables: aligned where they are read by programs, folded where a terminal is too narrow, and never cut."""
+
+from __future__ import annotations
+
+import os
+import pty
+import sys
+from collections.abc import Sequence
+
+import pytest
+from rich.cells import cell_len
+
+from edgekit.cli.output import print_table
+
+ROWS = (("キッチン", "ssh://pi@kitchen"), ("[red]attic[/]", "two\nlines"), ("hall", ""))
+
+
+def shown(width: int, rows: Sequence[Sequence[str]]) -> list[str]:
+    """What a terminal of that width shows."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.environ.update(COLUMNS=str(width), LINES="24", TERM="dumb", NO_COLOR="1")
+        with open(1, "w", closefd=False) as sys.stdout:  # pytest has put another in its place
+            print_table(("name", "url"), rows)
+        os._exit(0)
+    text = b""
+    try:
+        while chunk := os.read(terminal, 1 << 16):
+            text += chunk
+    except OSError:  # nobody is at its other end
+        pass
+    os.waitpid(child, 0)
+    return text.decode().splitlines()
+
+
+def test_in_a_pipe_every_row_is_a_line_and_columns_are_aligned(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("name", "url"), ROWS)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1:] == ["キッチン       ssh://pi@kitchen", "[red]attic[/]  two lines", "hall"]
+    assert {cell_len(line[: line.index(word)]) for line, word in zip(lines, ("url", "ssh", "two"), strict=False)} == {
+        15
+    }
+
+
+def test_a_terminal_that_is_wide_enough_shows_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("name", "url"), ROWS)
+    assert shown(100, ROWS) == capsys.readouterr().out.splitlines()
+
+
+def test_a_narrow_one_folds_and_leaves_nothing_out() -> None:
+    lines = shown(20, (("a" * 30, "b" * 30),))
+    assert len(lines) > 3
+    assert all(cell_len(line) <= 20 for line in lines)
+    assert ("".join(lines[1:]).count("a"), "".join(lines[1:]).count("b")) == (30, 30)
