@@ -104,7 +104,7 @@ def test_what_is_signed_and_wrong_is_refused_and_the_next_good_one_is_taken(boar
     both = make("signed by another one too")
     signature, manifest = both.folder / "manifest.sig", both.read("manifest.json")
     signature.write_bytes(add_signature(signature.read_bytes(), OTHER, manifest))
-    _serve(board, CoSigned(both.folder, both.manifest, both.digest))
+    _serve(board, CoSigned(both.folder, both.manifest))
     found = status(board)
     assert found.current is not None
     assert found.slots[found.current].digest == both.digest
