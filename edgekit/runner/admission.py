@@ -41,6 +41,15 @@ def trusted(slot: Path, digest: str, trust: Trust) -> Listing:
         raise RunnerError(kind, f"slot '{slot.name}' may not be served: {error}") from error
 
 
+def is_signed(slot: Path, digest: str, trust: Trust) -> bool:
+    """Whether manifest and signature are there and undamaged, whoever has signed."""
+    try:
+        trusted(slot, digest, trust)
+    except RunnerError as error:
+        return error.kind != "damaged"
+    return True
+
+
 def refusals(root: Path, state: dict[str, Any], current: str | None, trust: Trust) -> list[dict[str, Any]]:
     """The slots that hold what is not trusted (any more), whether it is served, on trial or behind, and why."""
     refused = []
@@ -51,5 +60,7 @@ def refusals(root: Path, state: dict[str, Any], current: str | None, trust: Trus
             if role and entry["digest"]:
                 trusted(root / name, entry["digest"], trust)
         except RunnerError as error:
+            if error.kind == "damaged":
+                continue
             refused.append({"slot": name, "role": role, "digest": entry["digest"], "why": str(error)})
     return refused

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 from pathlib import Path
@@ -21,7 +22,8 @@ def read_json(path: Path, kind: str) -> dict[str, Any] | None:
             raw = file.read(MAX_BYTES + 1)
         if len(raw) > MAX_BYTES:
             raise ValueError(f"it has more than {MAX_BYTES} bytes")
-        found = json.loads(raw)
+        found = json.loads(raw, parse_constant=_no_number, parse_float=_number)
+        json.dumps(found, ensure_ascii=False).encode()  # no half of a surrogate pair, which nobody could print
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as error:
@@ -29,6 +31,15 @@ def read_json(path: Path, kind: str) -> dict[str, Any] | None:
     if not isinstance(found, dict):
         raise RunnerError(kind, f"'{path}' is not what edgekit writes there")
     return found
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _no_number(text)
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"'{text}' is no number that JSON has")
 
 
 def write_json(path: Path, document: dict[str, Any]) -> None:

@@ -178,7 +178,7 @@ def _entry(slot: _Slot, before: State, served: bool, nothing: bool) -> tuple[Sta
     """What the state says of a slot from now on, and what a person should know of that. `nothing` is served at all."""
     if slot.digest is None:
         return EMPTY, slot.problem
-    entry = before if slot.recorded else {**EMPTY, **_of_listing(slot)}
+    entry = {**(before if slot.recorded else EMPTY), **_of_listing(slot)}
     if served:
         worst = f"slot '{slot.name}' is served still, and nothing better is there: {slot.problem}"
         return {**entry, "state": "committed", "deadline": None}, worst if slot.problem else None
@@ -194,5 +194,5 @@ def _of_listing(slot: _Slot) -> State:
     listing = slot.listing
     if listing is None:
         return {"digest": slot.digest}
-    said = {"version": listing.version, "floor": listing.floor, "signers": list(listing.signer_ids)}
-    return {"digest": slot.digest, **said}
+    said = {"digest": slot.digest, "version": listing.version, "floor": listing.floor}
+    return said if slot.recorded else {**said, "signers": list(listing.signer_ids)}

@@ -112,7 +112,8 @@ def _trust(asked: argparse.Namespace) -> dict[str, Any]:
             trust = replace(trust, floor=asked.floor)
         known = plan(asked.root, trust)
         if trust.keys and not before.keys:
-            trust = trust.raised(_floor(known.state))
+            # By what is signed there, not by what the state says.
+            trust = trust.raised(_floor(plan(asked.root, trust).state))
         if trust != before:
             trust.checked(before).write(asked.root)
         return {**trust.shown(), "refused": refusals(asked.root, known.state, known.link, trust)}

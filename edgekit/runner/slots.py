@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import boot, lease
-from .admission import admit, refusals, trusted
+from .admission import admit, is_signed, refusals, trusted
 from .errors import RunnerError
 from .repair import plan
 from .state import (
@@ -105,9 +105,9 @@ def commit(root: Path, digest: str | None = None, token: str | None = None) -> S
         slot = _expected(root, state, trial, digest)
         if state["slots"][slot]["state"] != "trial":
             raise RunnerError("state", f"'{root}' has no trial: what is staged has not passed its self-test")
-        admit(root / slot, state["slots"][slot]["digest"], Trust.of(root))
+        listing = admit(root / slot, state["slots"][slot]["digest"], Trust.of(root))
         point(root, slot)
-        return answer(root, slot, committed(root, state, slot), changed=True)
+        return answer(root, slot, committed(root, state, slot, listing.floor), changed=True)
 
 
 def rollback(root: Path, digest: str | None = None, detail: Any = None, token: str | None = None) -> State:
@@ -156,11 +156,19 @@ def _shown(root: Path, state: State, name: str) -> State:
 
 
 def is_whole(root: Path, state: State, slot: str) -> bool:
-    """Whether the files there are, byte for byte, those of the bundle that was staged."""
+    """Whether the files there are, byte for byte, those of the bundle that was staged, and its signature is there."""
     found = state["slots"][slot]
     if found["state"] == "empty" or digest_of_file(root / slot / MANIFEST) != found["digest"]:
         return False
-    return fault(root / slot) is None
+    return is_signed(root / slot, found["digest"], _readable(root)) and fault(root / slot) is None
+
+
+def _readable(root: Path) -> Trust:
+    """Whom it trusts, as far as that can be read."""
+    try:
+        return Trust.read(root)
+    except RunnerError:
+        return Trust()
 
 
 def _expected(root: Path, state: State, slot: str | None, digest: str | None) -> str:

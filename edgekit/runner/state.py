@@ -75,22 +75,12 @@ def recovered(root: Path) -> State:
     return _ended(root, state)
 
 
-def committed(root: Path, state: State, slot: str) -> State:
-    """What is left to do of a commit once `current` names that slot. The state from then on."""
-    Trust.of(root).raised(state["slots"][slot]["floor"]).write(root)
+def committed(root: Path, state: State, slot: str, floor: int) -> State:
+    """What is left to do of a commit once `current` names that slot: `floor` is its manifest's. The state from then."""
+    Trust.of(root).raised(floor).write(root)
     state = changed(recorded(state, slot, "committed"), slot, state="committed", deadline=None)
     write(root, state)
     return state
-
-
-def refusal(root: Path, state: State, slot: str) -> str | None:
-    """Why that slot may not be served; None if it may. Raises RunnerError (unpinned) where nobody is trusted."""
-    trust = Trust.of(root)
-    try:
-        admit(root / slot, state["slots"][slot]["digest"], trust)
-    except RunnerError as error:
-        return str(error)
-    return None
 
 
 def write(root: Path, state: State) -> None:
@@ -145,10 +135,10 @@ def point(root: Path, slot: str) -> None:
 
 def _begun_commit(root: Path, state: State, current: str) -> State:
     """Finish a commit that was cut short, unless what it serves may not be served and the slot before may."""
-    why, behind = refusal(root, state, current), other(current)
-    before = state["slots"][behind]["state"] == "committed" and refusal(root, state, behind) is None
+    (floor, why), behind = _floor_of(root, state, current), other(current)
+    before = state["slots"][behind]["state"] == "committed" and _floor_of(root, state, behind)[1] is None
     if why is None or not before:
-        return committed(root, state, current)
+        return committed(root, state, current, floor)
     state = recorded(state, current, "rolled back", {"refused": why})
     state = changed(state, current, state="failed", deadline=None)
     write(root, state)
@@ -159,13 +149,25 @@ def _begun_commit(root: Path, state: State, current: str) -> State:
 def _begun_rollback(root: Path, state: State, current: str) -> State:
     """Finish a rollback that was cut short, unless the slot to go back to may not be served: then what is served
     stays."""
-    why = refusal(root, state, other(current))
+    _, why = _floor_of(root, state, other(current))
     if why is None:
         point(root, other(current))
         return state
     state = changed(recorded(state, current, "committed", {"rollback refused": why}), current, state="committed")
     write(root, state)
     return state
+
+
+def _floor_of(root: Path, state: State, slot: str) -> tuple[int, str | None]:
+    """The floor that the bundle in that slot sets, and why it may not be served, or None.
+
+    Raises RunnerError (unpinned) where nobody is trusted.
+    """
+    trust = Trust.of(root)
+    try:
+        return admit(root / slot, state["slots"][slot]["digest"], trust).floor, None
+    except RunnerError as error:
+        return 0, str(error)
 
 
 def _ended(root: Path, state: State) -> State:

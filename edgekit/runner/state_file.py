@@ -10,6 +10,7 @@ from .whole import NAMES
 
 STATES = ("empty", "staged", "trial", "committed", "failed")
 EMPTY: dict[str, Any] = {"state": "empty", "digest": None, "version": None, "floor": 0, "signers": [], "deadline": None}
+VERDICTS = ("staged", "trial", "committed", "rolled back", "expired: deadline", "expired: reboot", "repaired")
 EVENT = ("digest", "when", "verdict", "version", "signers", "detail")
 FRESH: dict[str, Any] = {"schema": 1, "slots": dict.fromkeys(NAMES, EMPTY), "history": []}
 _NONE = type(None)
@@ -78,6 +79,8 @@ def _event(written: Any) -> dict[str, Any]:
     if not isinstance(written, dict):
         raise TypeError("an entry of 'history' is no object")
     event = {"version": None, "signers": [], "detail": None, **written}
+    if event["verdict"] not in VERDICTS:
+        raise ValueError(f"no verdict is '{event['verdict']}'")
     return {name: _checked(event, name) for name in EVENT}
 
 

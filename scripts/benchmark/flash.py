@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from edgekit import examples
+from scripts.benchmark import copies
 from scripts.benchmark.processes import ROOT, cost
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ def main(argv: list[str]) -> None:
         try:
             with Emulated(f"emulated://{asked.target}") as transport:
                 _measure(bundles[: asked.repeats + 1], transport, folder)
+                copies.report(transport, BYTES)
             if asked.against:
                 _compare(bundles, asked.against, asked.target)
             _commands(bundles[-asked.repeats :], asked.target)

@@ -1,4 +1,4 @@
-"""`scripts/chaos --cuts N`: power cuts at random points of a flash; exit 1 if a device broke its promise."""
+"""`scripts/chaos`: power cuts, or damaged files, at random points of a flash; exit 1 if a device broke its promise."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ PLACES = ("CONFIG", "DATA")
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="scripts/chaos", description=__doc__)
     parser.add_argument("--cuts", type=int, default=12)
+    parser.add_argument("--damage", type=int, help="no cuts: so many times, damage a file of this machine as a device")
     parser.add_argument("--seed", type=int, help="the same one, the same plan; by default a new one, which is printed")
     parser.add_argument(
         "--first", type=int, default=1, metavar="K", help="begin with the plan's K-th: to see one again"
@@ -31,11 +32,16 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--report", type=Path, metavar="FILE.json")
     asked = parser.parse_args(argv)
     seed = secrets.randbelow(2**31) if asked.seed is None else asked.seed
-    print(f"{asked.cuts} cuts on {asked.target}, --seed {seed}", flush=True)
+    what = f"{asked.cuts} cuts on {asked.target}" if asked.damage is None else f"{asked.damage} files damaged"
+    print(f"{what}, --seed {seed}", flush=True)
     # Neither the user's keys nor their devices are touched; what was downloaded is shared.
     os.environ.setdefault("EDGEKIT_DOWNLOADS", str(places.downloads()))
     with tempfile.TemporaryDirectory() as scratch:
         os.environ.update({f"EDGEKIT_{name}": f"{scratch}/{name}" for name in PLACES})
+        if asked.damage is not None:
+            from scripts.cuts.campaign import run
+
+            return 1 if run(asked.damage, seed, asked.first, asked.jobs, Path(scratch)) else 0
         report = _run(asked, seed, Path(scratch))
     print(report.table())
     return 1 if report.broken else 0

@@ -14,10 +14,11 @@ PROFILES = ((), ("--profile", "float32"), ("--profile", "dynamic-int8"))
 BUILD_S = 600.0
 
 
-def built(target: str, folder: Path) -> tuple[Bundle, ...]:
+def built(target: str, folder: Path, options: tuple[str, ...] = ()) -> tuple[Bundle, ...]:
     """The example `digits`, built by the command line with the user's key. Raises RuntimeError with its last words."""
     trusted = KeyStore.of_user().trusted
-    return tuple(Bundle.open(_build(target, more, folder / str(k)), trusted()) for k, more in enumerate(PROFILES))
+    made = (_build(target, (*options, *more), folder / str(k)) for k, more in enumerate(PROFILES))
+    return tuple(Bundle.open(path, trusted()) for path in made)
 
 
 def _build(target: str, more: tuple[str, ...], out: Path) -> Path:
