@@ -77,7 +77,7 @@ class Ground:
     def news(self) -> Bundle:
         """A bundle that is in no slot, or that has failed there."""
         there = [slot.digest for slot in status(Local(self.url)).slots.values() if slot.state == "committed"]
-        return next(bundle for bundle in self.bundles if bundle.identity not in there)
+        return next(bundle for bundle in self.bundles if bundle.digest not in there)
 
     def served(self) -> tuple[str | None, bool]:
         """What a program finds that follows the link: a manifest's digest, and whether it is one of ours and whole."""
@@ -164,10 +164,10 @@ def tried(ground: Ground, damage: Damage) -> Try:
     before = ground.served()[0]
     news = ground.news()
     _ask(ground, wrong, "flash", lambda: _until(news, device, end))
-    wrong += _lies(ground, damage, {before, news.identity})
+    wrong += _lies(ground, damage, {before, news.digest})
     _ask(ground, wrong, "a stranger's flash", lambda: _committed(ground.stranger, ground), may_pass=False)
     _ask(ground, wrong, "rollback", lambda: rollback(serving(Local(ground.url))))
-    wrong += _lies(ground, damage, {bundle.identity for bundle in ground.bundles})
+    wrong += _lies(ground, damage, {bundle.digest for bundle in ground.bundles})
     wrong += _recover(ground, damage)
     return Try(damage, end, device.__dict__["was_hit"], time.monotonic() - began, tuple(wrong))
 
