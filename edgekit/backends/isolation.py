@@ -36,7 +36,7 @@ class Lowering:
         self._timed_out = False
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  closed with the worker
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "edgekit.backends.worker", backend],
+            [sys.executable, "-P", "-m", "edgekit.backends.worker", backend, str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

@@ -1,7 +1,7 @@
 """The process that lowers: it imports one backend's converter, then forks a child for every job.
 
-`python -m edgekit.backends.worker BACKEND` reads a JSON job a line and answers with a line when it is done. Converters
-print as they please: file descriptor 1 is turned to standard error before they are imported.
+`python -m edgekit.backends.worker BACKEND PARENT` reads a JSON job a line and answers with a line when it is done.
+Converters print as they please: file descriptor 1 is turned to standard error before they are imported.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ MESSAGE_LIMIT = 4000
 """So that an answer fits into a pipe that nobody reads yet."""
 
 
-def main(name: str) -> None:
-    """Serve jobs until standard input ends."""
-    die_with_parent()
+def main(name: str, parent: int) -> None:
+    """Serve jobs until standard input, or the process that has the number `parent`, ends."""
+    die_with_parent(parent)
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     warnings.simplefilter("ignore")
@@ -48,9 +48,9 @@ def main(name: str) -> None:
 def _in_child(backend: Backend, job: dict[str, Any], answers: TextIO) -> dict[str, Any]:
     """Run one job in a fork; what it answers, or that it died."""
     reader, writer = os.pipe()
-    child = os.fork()
+    worker, child = os.getpid(), os.fork()
     if child == 0:
-        die_with_parent()
+        die_with_parent(worker)
         answers.close()
         # Nothing may return from here into the parent's loop.
         try:
@@ -105,4 +105,4 @@ def _job(backend: Backend, job: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], int(sys.argv[2]))

@@ -86,10 +86,8 @@ class Forwarding:
 
 def _work(command: Callable[[Leave], NoReturn], writer: int, parent: int) -> NoReturn:
     """Run the command in this process, the child, and hand over how it leaves."""
-    die_with_parent()
+    die_with_parent(parent)
     own = os.getpid()
-    if os.getppid() != parent:  # it died before it could be told
-        os._exit(1)
     if os.environ.get("EDGEKIT_DEBUG"):
         faulthandler.enable()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -22,14 +23,18 @@ _ORDER = TypeAdapter(Order)
 
 def compile_in_process(order: Order, cache: Cache) -> None:
     """Put the order's artifacts into the cache, if they can be made at all."""
-    job = {"cache": str(cache.root), "order": _ORDER.dump_python(order, mode="json", by_alias=True)}
+    job = {
+        "parent": os.getpid(),
+        "cache": str(cache.root),
+        "order": _ORDER.dump_python(order, mode="json", by_alias=True),
+    }
     argv = [sys.executable, "-P", "-m", "edgekit.pipeline.ahead", json.dumps(job)]
     process.run(argv, timeout=TIMEOUT_S)
 
 
 def main(text: str) -> None:
-    die_with_parent()
     job = json.loads(text)
+    die_with_parent(job["parent"])
     line = Line(Cache(Path(job["cache"])))
     order = settled(_ORDER.validate_python(job["order"]), line)
     with Compilation(order, line).lowered() as finished:

@@ -198,6 +198,5 @@ def test_a_changed_project_is_built_anew(command: Command, tmp_path: Path) -> No
     model = project / "model.py"
     model.write_text(model.read_text().replace("manual_seed(0)", "manual_seed(1)"))
     after = command(*plan).document["plans"][0]["stages"]
-    assert {name for name, state in after.items() if state == "to do"} == {
-        *("load", "capture", "lower", "reference", "verify", "compare")
-    }
+    to_do = {name for name, state in after.items() if state == "to do"}
+    assert {"load", "capture", "lower", "reference", "verify", "compare"} <= to_do
