@@ -70,9 +70,7 @@ def verify(artifact: Artifact, program: Program, checks: Path, golden: Path, rec
 def _disagreement(output: str, quality_db: float, least_db: float, recipe: Quantize | None) -> Disagreement:
     kind = FloatDisagreement if least_db == FLOAT_DB else Disagreement
     hint = FAULT if recipe is None else HALF if recipe.mode == "float16" else LOST
-    return kind(
-        f"{output} is {quality_db:.1f} dB from the program, at least {least_db:.0f} dB was expected", hint=hint
-    )
+    return kind(f"{output} is {quality_db:.1f} dB from the program, at least {least_db:.0f} dB was expected", hint=hint)
 
 
 def _run(artifact: Artifact, columns: list[Array]) -> list[Array]:

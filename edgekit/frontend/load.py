@@ -20,7 +20,6 @@ from edgekit.samples import Samples
 from edgekit.specs.factory import in_a_line, place, resolve
 from edgekit.specs.project import Project
 
-
 OTHER_FLOATS = (torch.float16, torch.bfloat16, torch.float64)
 PYTHON = "return the nn.Module as it was before torch.jit.script or torch.jit.trace, with its state dict loaded"
 

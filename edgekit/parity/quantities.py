@@ -70,9 +70,7 @@ _QUICKER = "try another runtime of the target (--backend), or a smaller model"
 
 QUANTITIES: Mapping[str, Quantity] = {
     "accuracy_drop": Quantity("Accuracy lost against the reference", points, _IN_FLOAT, _NOT_QUANTIZED),
-    "agreement": Quantity(
-        "Samples that the model and the reference answer alike", percent, _IN_FLOAT, _NOT_QUANTIZED
-    ),
+    "agreement": Quantity("Samples that the model and the reference answer alike", percent, _IN_FLOAT, _NOT_QUANTIZED),
     "size_ratio": Quantity("Size of the model's file against the float model's", times, _PLACEMENT),
     "integer_share": Quantity("Weights stored as small integers", percent, _PLACEMENT),
     "integer_macs_share": Quantity("Arithmetic done on small integers", percent, _PLACEMENT),

@@ -67,7 +67,9 @@ def _readers(module: GraphModule, layer: Node, place: int) -> set[Node]:
     """Which layers read the constant of `layer` at `place`."""
     root = _root(layer.args[place])
     assert root is not None
-    return {other for other, at in _constants(module) if (found := _root(other.args[at])) and found.target == root.target}
+    return {
+        other for other, at in _constants(module) if (found := _root(other.args[at])) and found.target == root.target
+    }
 
 
 def _copy(module: GraphModule, layer: Node, place: int, name: str) -> None:
