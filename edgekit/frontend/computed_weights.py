@@ -6,6 +6,7 @@ In evaluation they are always the same; and quantization and the folding of batc
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Set
 from typing import Any
 
 import torch
@@ -21,7 +22,9 @@ SLOTS = ("weight", "bias", "running_mean", "running_var")
 
 def fold_weights(module: GraphModule) -> bool:
     """Replace, in place, every weight that depends on constants only by its value. Returns whether there was one."""
-    computed = _computed(module)
+    constant = _constant(module)
+    _drop_assertions(module, constant)
+    computed = _computed(module, constant)
     values: dict[Node, Any] = {}
     names: dict[tuple[object, ...], str] = {}
     for node in computed:
@@ -31,25 +34,34 @@ def fold_weights(module: GraphModule) -> bool:
             names[key] = f"computed_weight_{len(names)}"
             module.register_parameter(names[key], nn.Parameter(value.clone(), requires_grad=False))
         with module.graph.inserting_before(node):
-            constant = module.graph.get_attr(names[key])
-        constant.meta = {"val": node.meta["val"]}
-        node.replace_all_uses_with(constant)
+            made = module.graph.get_attr(names[key])
+        made.meta = {"val": node.meta["val"]}
+        node.replace_all_uses_with(made)
     module.graph.eliminate_dead_code()
     module.recompile()
     return bool(computed)
 
 
-def _computed(module: GraphModule) -> list[Node]:
-    """Nodes that compute a weight from constants alone."""
+def _drop_assertions(module: GraphModule, constant: Set[Node]) -> None:
+    """Drop what asserts the dtype of a constant, which would keep it when nothing computes with it any more."""
+    for node in list(module.graph.nodes):
+        if node.target is torch.ops.aten._assert_tensor_metadata.default and node.args[0] in constant:
+            module.graph.erase_node(node)
+
+
+def _constant(module: GraphModule) -> set[Node]:
+    """Nodes whose values depend on constants alone."""
     constant: set[Node] = set()
     for node in module.graph.nodes:
         if node.op == "get_attr" or (_is_pure(node) and all(source in constant for source in node.all_input_nodes)):
             constant.add(node)
-    return [
-        node
-        for node in module.graph.nodes
-        if node in constant and node.op == "call_function" and _is_weight(node) and not _is_view_of_used(node)
-    ]
+    return constant
+
+
+def _computed(module: GraphModule, constant: Set[Node]) -> list[Node]:
+    """Of the constant nodes, those that compute a weight."""
+    calls = [node for node in module.graph.nodes if node in constant and node.op == "call_function"]
+    return [node for node in calls if _is_weight(node) and not _is_view_of_used(node)]
 
 
 def _is_pure(node: Node) -> bool:

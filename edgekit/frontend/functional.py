@@ -7,6 +7,7 @@ an input, would then reach none of them.
 from __future__ import annotations
 
 import operator
+import warnings
 from typing import Any
 
 import torch
@@ -24,7 +25,9 @@ def writes_through(graph: Graph) -> bool:
 
 def functional(exported: ExportedProgram) -> GraphModule:
     """The same function without writes in place, by torch's own functionalization."""
-    module: GraphModule = exported.run_decompositions({}).module()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # torch warns of a deprecated call that is its own
+        module: GraphModule = exported.run_decompositions({}).module()
     nodes = list(module.graph.nodes)
     writes = any(map(is_write, nodes))  # into buffers, after all else
     for node in nodes:

@@ -13,7 +13,7 @@ def origin(error: BaseException, network: nn.Module, root: Path) -> str:
     """`module 'layer1.0' (Block) at model.py:12 in forward`: the innermost of the network's named modules that was
     running when `error` was raised, and the last line of the project in `root`."""
     names = {id(module): name for name, module in network.named_modules()}
-    found = "the model"
+    found = f"the network ({type(network).__name__})"
     trace = error.__traceback__
     while trace:
         owner = trace.tb_frame.f_locals.get("self")

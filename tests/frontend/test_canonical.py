@@ -86,6 +86,10 @@ class Equalized(nn.Conv2d):
         return F.conv2d(x, self.weight * (2 / self.weight[0].numel()) ** 0.5, self.bias)
 
 
+def orthogonal(how: str) -> nn.Module:
+    return parametrizations.orthogonal(nn.Conv2d(3, 8, 3), orthogonal_map=how)
+
+
 def spectral(conv: nn.Module) -> nn.Module:
     """Spectral norm that has found its largest singular value, as training leaves it."""
     made = parametrizations.spectral_norm(conv, n_power_iterations=15)
@@ -104,16 +108,16 @@ COMPUTED: dict[str, Callable[[], nn.Module]] = {
     "weight norm, by hook": lambda: nn.utils.weight_norm(nn.Conv2d(3, 8, 3)),  # type: ignore[no-untyped-call]
     "spectral norm": lambda: spectral(nn.Conv2d(3, 8, 3)),
     "spectral norm, by hook": lambda: hooked_spectral(nn.Conv2d(3, 8, 3)),
-    "orthogonal, matrix exponential": lambda: parametrizations.orthogonal(nn.Conv2d(3, 8, 3), orthogonal_map="matrix_exp"),
-    "orthogonal, Cayley": lambda: parametrizations.orthogonal(nn.Conv2d(3, 8, 3), orthogonal_map="cayley"),
-    "orthogonal, Householder": lambda: parametrizations.orthogonal(nn.Conv2d(3, 8, 3), orthogonal_map="householder"),
+    "orthogonal, matrix exponential": lambda: orthogonal("matrix_exp"),
+    "orthogonal, Cayley": lambda: orthogonal("cayley"),
+    "orthogonal, Householder": lambda: orthogonal("householder"),
     "pruning mask": lambda: prune.l1_unstructured(nn.Conv2d(3, 8, 3), "weight", amount=0.3),
     "weight standardization": lambda: Standardized(3, 8, 3),
     "equalized learning rate": lambda: Equalized(3, 8, 3),
 }  # fmt: skip
 
 
-@pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated:FutureWarning")
+@pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated:FutureWarning", "ignore:The tensor attr:UserWarning")
 @pytest.mark.parametrize("conv", COMPUTED.values(), ids=COMPUTED.keys())
 def test_a_weight_that_is_computed_is_a_constant(conv: Callable[[], nn.Module]) -> None:
     torch.manual_seed(0)

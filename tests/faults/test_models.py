@@ -1,0 +1,103 @@
+"""Small networks that once failed (`shared/faults`): each now ends as the README there says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from edgekit.errors import ForwardError, LoadError, Nondeterministic
+from edgekit.frontend.capture import capture
+from edgekit.frontend.eager import Eager
+from edgekit.frontend.load import Model, batches, load
+from edgekit.ir.measurement import Array
+from edgekit.ir.program import Program
+from edgekit.passes.quantization.quantize import quantize
+from edgekit.pipeline.order import orders
+from edgekit.samples import load_samples
+from edgekit.specs.project import Project
+
+FAULTS = Path(__file__).resolve().parents[3] / "shared" / "faults"
+SAMPLES = 100
+BACKENDS = ("onnx", "executorch", "tflite")
+
+pytestmark = [
+    pytest.mark.skipif(not FAULTS.is_dir(), reason=f"there is no {FAULTS.name} in the folder 'shared' beside this one"),
+    # Converters import modules that warn of their own deprecated calls.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
+]
+
+
+def project(name: str) -> Project:
+    return Project.read(FAULTS / name)
+
+
+def right(answers: Array, labels: Array) -> float:
+    return float(np.mean(answers.reshape(len(labels), -1).argmax(1) == labels))
+
+
+def in_eight_bits(model: Model, program: Program, backend: str, samples: Sequence[tuple[Tensor, ...]]) -> Array:
+    """The first output of the quantized program on every sample, [N, classes]."""
+    order = orders(model.project, "raspberry-pi-5", backend, None)[0]
+    calibration = batches(load_samples(model.project, "calibration", 32), model.project)
+    recipe = order.profile.quantize
+    assert recipe
+    found = quantize(
+        program, recipe, partial(order.backend().quantization, runtime=order.runtime), calibration, samples[:4]
+    )
+    module = found.exported.module()
+    with torch.no_grad():
+        return np.concatenate([module(*sample).numpy() for sample in samples])
+
+
+@pytest.mark.parametrize("name", ["inplace_input", "siamese", "weightnorm"])
+def test_a_network_is_as_good_in_eight_bits_on_every_backend(name: str) -> None:
+    model = load(project(name))
+    evaluation = load_samples(model.project, "evaluation", SAMPLES)
+    digest, labels = evaluation.digest, evaluation.labels
+    eager = next(iter(Eager(lambda: model).measure(evaluation, None).outputs.values()))
+    program, samples = capture(model), batches(evaluation, model.project)
+    for backend in BACKENDS:
+        answers = in_eight_bits(model, program, backend, samples)
+        assert right(answers, labels) >= right(eager, labels) - 0.02 >= 0.93
+    assert evaluation.digest == digest
+
+
+def test_a_network_that_does_not_answer_the_same_twice_is_named_with_its_line() -> None:
+    with pytest.raises(
+        Nondeterministic, match=r"^the network \(M\) at model\.py:12 in forward does not answer the same"
+    ):
+        load(project("dropout_on"))
+
+
+def test_torchscript_is_called_so() -> None:
+    with pytest.raises(LoadError, match="returned TorchScript") as caught:
+        load(project("scripted"))
+    assert "return the nn.Module" in str(caught.value.hint)
+
+
+def test_half_precision_is_told_the_word_that_helps() -> None:
+    with pytest.raises(ForwardError) as caught:
+        load(project("half"))
+    assert caught.value.hint == (
+        "the network's weights are float16; edgekit takes float32: return network.float() from the factory"
+    )
+
+
+def test_a_prelu_behind_a_linear_layer_is_lowered_by_executorch(tmp_path: Path) -> None:
+    from edgekit.backends.verify import verify
+
+    model: Model = load(project("prelu_se"))
+    order = orders(model.project, "raspberry-pi-5", "executorch", None)[0]
+    program, checks = capture(model), tmp_path / "checks"
+    checks.mkdir()
+    load_samples(model.project, "evaluation", 4).save(checks)
+    artifact = order.backend().lower(program, order.target, order.runtime, tmp_path)
+    assert verify(artifact, program, checks, tmp_path / "golden") > 100
+    outside = [operator.name for operator in artifact.placement.operators if operator.delegate is None]
+    assert any("prelu" in name or "where" in name for name in outside)
