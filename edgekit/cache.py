@@ -18,6 +18,8 @@ from typing import Any
 
 from edgekit import places
 from edgekit.errors import StorageError
+from edgekit.untrusted import json_text
+from edgekit.untrusted.paths import contained
 
 SEAL = "entry.json"
 """Written last into an entry: the digest of every file in it."""
@@ -53,8 +55,8 @@ class Cache:
         """The entry of `key`, if it is there and every file in it is whole."""
         folder = self._folder(key)
         try:
-            digests = json.loads((folder / SEAL).read_text())
-            whole = all(file_digest(folder / name) == digest for name, digest in digests.items())
+            digests = _sealed(json_text.loads((folder / SEAL).read_bytes()))
+            whole = all(file_digest(contained(folder, name)) == digest for name, digest in digests.items())
         except (OSError, ValueError):
             whole = False
         return folder if whole else None
@@ -167,6 +169,14 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "none"
+
+
+def _sealed(document: object) -> dict[str, str]:
+    """Digests of an entry's files, by name. Raises ValueError for a seal that names none: no stage makes nothing."""
+    digests = document if isinstance(document, dict) else {}
+    if not digests or not all(isinstance(digest, str) for digest in digests.values()):
+        raise ValueError("no seal")
+    return digests
 
 
 def _names(folder: Path) -> list[str]:

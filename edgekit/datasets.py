@@ -17,6 +17,7 @@ from edgekit.errors import DataError, EdgekitError, MissingExtra
 from edgekit.ir.measurement import Array
 from edgekit.specs.factory import in_a_line, resolve
 from edgekit.specs.project import DataSet, Input, Project
+from edgekit.untrusted.npy import read_npz
 
 IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"}
 
@@ -83,11 +84,9 @@ def _from_loader(loader: str, project: Project, where: str) -> MapStyle:
 
 
 def _read_npz(path: Path, project: Project) -> _Columns:
-    if not zipfile.is_zipfile(path):
-        raise ValueError("it is no .npz archive")
-    with np.load(path, allow_pickle=False) as arrays:
-        columns = {name: arrays[name] for name in project.inputs}
-        labels = arrays["labels"]
+    arrays = read_npz(path, names={*project.inputs, "labels"})
+    columns = {name: arrays[name] for name in project.inputs}
+    labels = arrays["labels"]
     for name, column in columns.items():
         if len(column) != len(labels):
             raise ValueError(f"'{name}' has {len(column)} rows, 'labels' has {len(labels)}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.cache import Cache, digest_of, storage_errors, tool_versions
+from edgekit.cache import SEAL, Cache, digest_of, storage_errors, tool_versions
 from edgekit.errors import StorageError
 
 
@@ -43,6 +43,18 @@ def test_an_entry_with_a_file_missing_is_not_found(tmp_path: Path) -> None:
     entry, _ = cache.fetch(key, write("whole"))
     (entry / "value.txt").unlink()
     assert cache.find(key) is None
+
+
+@pytest.mark.parametrize(
+    "seal",
+    ["{}", "[]", "null", "3", '"made"', '{"text": 1}', '{"../text": "0"}', "[" * 100_000, "", "\0", '{"text": null}'],
+)
+def test_a_seal_that_seals_nothing_is_none(seal: str, tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    folder, _ = cache.fetch("key", write("one"))
+    (folder / SEAL).write_text(seal)
+    assert cache.find("key") is None
+    assert cache.fetch("key", write("two")) == (folder, False)
 
 
 def test_what_fails_half_way_leaves_nothing(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from edgekit.bundle.signing import (
 )
 from edgekit.bundle.stored_zip import CHUNK, MAX_BYTES, MAX_ENTRIES, Entry, lay_out, read_chunks, read_entries, tail
 from edgekit.errors import BundleError, SignatureError, StorageError
+from edgekit.untrusted.paths import contained
 
 MAX_MANIFEST_BYTES = 8 << 20
 MAX_CONTENT_BYTES = MAX_BYTES - MAX_ENTRIES * 1024
@@ -88,7 +89,7 @@ class Bundle:
             raise StorageError(f"'{folder}' is there already", hint="name a folder that is not there yet")
         with stored(folder), partial_beside(folder) as partial:
             for name in self._entries:
-                target = partial / name
+                target = contained(partial, name)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with target.open("xb") as out:
                     out.writelines(self._content(name))

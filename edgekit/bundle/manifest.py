@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterable, Mapping
-from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -17,10 +15,10 @@ from edgekit.ir.program import PassRecord
 from edgekit.ir.signature import Signature
 from edgekit.specs.spec import Spec
 from edgekit.specs.target import Precision
+from edgekit.untrusted.paths import check_tree, is_inside
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
-MAX_PATH = 240
 
 Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -201,20 +199,6 @@ class Manifest(Description):
         values = self.model_dump(by_alias=True, mode="json")
         text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         return text.encode() + b"\n"
-
-
-def is_inside(path: str) -> bool:
-    """Whether a path stays in its folder on any system: relative, printable ASCII, no `..`, backslash or colon."""
-    plain = re.fullmatch(r"[ -~]+", path) and not re.search(r"[\\:]", path)
-    return bool(plain) and len(path) <= MAX_PATH and not {"", ".", ".."} & set(path.split("/"))
-
-
-def check_tree(paths: Iterable[str]) -> None:
-    """Raise ValueError if a path occurs twice, or is the folder of another, on a file system that ignores case."""
-    seen = sorted(path.lower().split("/") for path in paths)
-    for parts, following in pairwise(seen):
-        if following[: len(parts)] == parts:
-            raise ValueError(f"'{'/'.join(parts)}' is there twice, or is both a file and a folder")
 
 
 def _first(error: ValidationError) -> str:

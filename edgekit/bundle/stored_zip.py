@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from edgekit.bundle.manifest import MAX_PATH, is_inside
 from edgekit.errors import BundleError
+from edgekit.untrusted.paths import MAX_PATH, is_inside
 
 MAX_BYTES = 0xFFFFFFFE
 """Larger files would need the zip64 fields, which have more than one writing."""

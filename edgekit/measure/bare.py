@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from edgekit.bundle.manifest import MANIFEST, check_tree, is_inside
+from edgekit.bundle.manifest import MANIFEST
 from edgekit.cache import file_digest, storage_errors
 from edgekit.devices.answers import Described
 from edgekit.devices.local import Local
@@ -19,6 +19,7 @@ from edgekit.devices.onboard import put_runner
 from edgekit.errors import ModelFileError, RuntimeMissing, suggest
 from edgekit.ir.artifact import FORMATS, Format
 from edgekit.ir.signature import Signature
+from edgekit.untrusted.paths import check_tree, contained, is_inside
 
 LIMIT_BYTES = 4 << 30
 """The largest model, with all that belongs to it, that is taken for one."""
@@ -122,8 +123,9 @@ def _copy(file: Path, others: Sequence[str], folder: Path, name: str) -> None:
     _check_size(sum(path.stat().st_size for path in (file, *(file.parent / other for other in others))), file)
     with storage_errors(folder.parent):
         for source, target in ((file, name), *((file.parent / other, other) for other in others)):
-            (folder / target).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, folder / target)
+            place = contained(folder, target)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, place)
 
 
 def _write_manifest(folder: Path, said: Described) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
-import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,13 +11,12 @@ from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.ir.signature import Signature, TensorSpec
 from edgekit.samples import Samples
+from edgekit.untrusted.npy import read_npz
 
 LABELS = "labels"
 UNLABELLED = -1
 """The class of a sample of which nobody said one: no answer is right."""
 INPUTS = "--inputs FILE.npz takes what the model takes: an array each, by the name of its input, one row a sample"
-DAMAGED = (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error)
-"""TypeError: it is one array, and no `.npz`."""
 
 
 def samples_for(signature: Signature, samples: Samples) -> Samples:
@@ -46,9 +42,8 @@ def read_inputs(path: Path, signature: Signature) -> Samples:
     Raises DataError.
     """
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
-            arrays = dict(file)
-    except DAMAGED as error:
+        arrays = read_npz(path)
+    except (OSError, ValueError) as error:
         raise DataError(f"'{path}' cannot be read as arrays: {error}", hint=INPUTS) from error
     for spec in signature.inputs:
         if spec.name not in arrays:

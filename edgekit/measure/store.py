@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
-import zlib
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -27,7 +25,10 @@ from edgekit.ir.measurement import (
     Validity,
 )
 from edgekit.specs.spec import Spec, parse
+from edgekit.untrusted import json_text
+from edgekit.untrusted.npy import read_npz
 
+MAX_VALUES = 1_000_000
 OUTPUT = "output/"
 """Before an output's name in the `.npz`: an output may be called `labels`."""
 
@@ -123,7 +124,7 @@ def packed(arrays: Mapping[str, Array]) -> bytes:
 
 def _read_json(path: Path) -> dict[str, object]:
     try:
-        values = json.loads(path.read_text("utf-8"))
+        values = json_text.loads(path.read_text("utf-8"), MAX_VALUES)
     except FileNotFoundError as error:
         raise SpecError(f"there is no '{path}'", hint="edgekit probe --out FILE.json makes a measurement") from error
     except (OSError, ValueError) as error:
@@ -141,9 +142,8 @@ def _read_arrays(path: Path, digest: str) -> dict[str, Array]:
     if sha256(packed).hexdigest() != digest:
         raise DataError(f"the arrays in '{path}' are not those that its record names", hint="measure again")
     try:
-        with np.load(io.BytesIO(packed), allow_pickle=False) as file:
-            arrays = dict(file)
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        arrays = read_npz(io.BytesIO(packed), packed=False)
+    except ValueError as error:
         raise DataError(f"'{path}' holds no arrays: {error}") from error
     _check(arrays, path)
     return arrays
@@ -156,5 +156,7 @@ def _check(arrays: Mapping[str, Array], path: Path) -> None:
     if arrays["latency_ns"].dtype != np.int64 or arrays["latency_ns"].ndim != 1:
         raise DataError(f"'{path}': 'latency_ns' is no row of int64")
     for name, array in arrays.items():
+        if name.startswith(OUTPUT) and array.dtype.kind not in "biuf":
+            raise DataError(f"'{path}': '{name}' holds no numbers")
         if name.startswith(OUTPUT) and array.shape[:1] != arrays["labels"].shape[:1]:
             raise DataError(f"'{path}': '{name}' has not one row a label")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +24,8 @@ from edgekit.specs.override import Override
 from edgekit.specs.profile import Profile
 from edgekit.specs.project import Project
 from edgekit.specs.spec import parse
+from edgekit.untrusted import json_text
+from edgekit.untrusted.npy import read_from
 
 PROFILE = "profile.json"
 """What a build leaves beside its report: the recipe as it was, with what `--set` changed."""
@@ -92,8 +93,11 @@ class Left:
     def _array(self, name: str) -> Array | None:
         if name not in {file.path for file in self.bundle.manifest.files}:
             return None
-        values: Array = np.load(io.BytesIO(self.bundle.read(name)), allow_pickle=False)
-        return values
+        content = self.bundle.read(name)
+        try:
+            return read_from(io.BytesIO(content), len(content))
+        except ValueError as error:
+            raise DataError(f"'{name}' in '{self.bundle.path.name}' is no array: {error}") from error
 
 
 def _bundle_in(folder: Path) -> Path:
@@ -117,7 +121,7 @@ def _profile(path: Path, manifest: Manifest) -> Profile | None:
     if not path.is_file():
         return None
     try:
-        values = json.loads(path.read_text("utf-8"))
+        values = json_text.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"'{path}' cannot be read: {error}", hint="edgekit build writes it anew") from error
     profile = parse(Profile, values, str(path))

@@ -57,5 +57,5 @@ def apply(spec: S, name: str, overrides: Sequence[Override]) -> S:
 def _value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # the first also bare, for a number of thousands of digits
         return text

@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgekit.bundle.manifest import Description, Facts, Manifest, Step, is_inside
+from edgekit.bundle.manifest import Description, Facts, Manifest, Step
 from edgekit.errors import BundleError
 from edgekit.ir.artifact import Artifact, Operator, Placement
 from edgekit.ir.program import PassRecord
 from edgekit.ir.signature import Affine, Signature, TensorSpec
+from edgekit.untrusted.paths import is_inside
 
 Values = dict[str, Any]
 

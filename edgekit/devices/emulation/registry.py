@@ -27,6 +27,7 @@ from edgekit.devices.emulation.qemu import Ports
 from edgekit.devices.emulation.tools import find_tools
 from edgekit.errors import BootFailed, DeviceBusy, ImageDamaged, OptionError, PortTaken, UnknownName, suggest
 from edgekit.specs.target import Target
+from edgekit.untrusted import json_text
 
 CARD = "device.json"
 DOWN_S = 20.0
@@ -198,6 +199,6 @@ def _write(card: Card) -> None:
 
 def _read(path: Path) -> Card | None:
     try:
-        return Card(**json.loads(path.read_text()))
+        return Card(**json_text.loads(path.read_text()))
     except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
         return None
