@@ -37,6 +37,7 @@ Every error we raise on purpose:
     - RuntimeMissing         EK410  nothing there runs such a model
     - RuntimeMismatch        EK411  its runtime is of another version than the bundle's
     - ConnectionLost         EK412  it was there, and went away
+    - AnswerMismatch         EK413  it answered what its model cannot answer
   x EmulationError           a device could not be emulated; exit 3
     - ToolsMissing           EK601  QEMU, or another tool, is missing or too old
     - PortTaken              EK602  another program listens where the device should
@@ -290,6 +291,15 @@ class ConnectionLost(Unreachable):
     """The device answered, and then the connection was lost. What it served before, it serves still."""
 
     code = "EK412"
+
+
+class AnswerMismatch(ProbeError):
+    """The device answered what its model cannot: another name, dtype or shape than the manifest states, or no number.
+
+    Nothing of that answer was kept. A damaged runtime does this, and so does a device in other hands.
+    """
+
+    code = "EK413"
 
 
 class EmulationError(EdgekitError):

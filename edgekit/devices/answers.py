@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, model_validator
 
 from edgekit.ir.artifact import Format
 from edgekit.ir.measurement import Around, Conditions, Watched
 from edgekit.ir.signature import Signature
 from edgekit.specs.spec import Spec
 
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
 SlotState = Literal["empty", "staged", "trial", "committed", "failed"]
 Verdict = Literal["staged", "trial", "committed", "rolled back", "expired: deadline", "expired: reboot"]
 
 
-class Info(Spec):
+class Answer(Spec):
+    """What a device says, which may be anything: numbers are finite, texts short, and so in the dataclasses within."""
+
+    model_config = ConfigDict(allow_inf_nan=False, str_max_length=10_000, revalidate_instances="always")
+
+
+class Info(Answer):
     """The device as its system describes it; what is not known is None."""
 
     machine: str
     system: str
     cpu: str | None
-    cores: int
-    ram_bytes: int | None
+    cores: Count
+    ram_bytes: Count | None
     python: str
     runtimes: Mapping[str, str | None]
     """By format, name and version of what would run it; None where nothing does."""
 
 
-class Slot(Spec):
+class Slot(Answer):
     """One of the two slots."""
 
     path: str
@@ -42,7 +52,7 @@ class Slot(Spec):
     """Seconds that are left of a trial."""
 
 
-class Event(Spec):
+class Event(Answer):
     """One entry in the history of a device."""
 
     digest: str | None
@@ -55,12 +65,12 @@ class Event(Spec):
     """The incident that led to it."""
 
 
-class PinnedKey(Spec):
+class PinnedKey(Answer):
     id: str
     public_hex: str
 
 
-class Trusted(Spec):
+class Trusted(Answer):
     """Whom a device believes: nobody yet, if it has no keys."""
 
     keys: tuple[PinnedKey, ...]
@@ -70,14 +80,14 @@ class Trusted(Spec):
     floor: int
 
 
-class Lease(Spec):
+class Lease(Answer):
     """Who flashes it, and may for so long."""
 
     holder: str
     left_s: float
 
 
-class Status(Spec):
+class Status(Answer):
     """Both slots, which of them is served, what happened, whom the device believes, and who flashes it now."""
 
     current: str | None
@@ -86,8 +96,14 @@ class Status(Spec):
     trust: Trusted
     lease: Lease | None
 
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Status:
+        if self.current is not None and self.current not in self.slots:
+            raise ValueError("it serves a slot that it has not")
+        return self
 
-class Begun(Spec):
+
+class Begun(Answer):
     """Where a bundle is on a device, if it is, and what of it is missing beside its manifest."""
 
     slot: str | None
@@ -99,18 +115,18 @@ class Begun(Spec):
     changed: bool = False
 
 
-class Missing(Spec):
+class Missing(Answer):
     """What of a bundle must be sent, by path."""
 
     missing: tuple[str, ...]
-    bytes: int
+    bytes: Count
 
 
-class Done(Spec):
+class Done(Answer):
     changed: bool
 
 
-class Moved(Spec):
+class Moved(Answer):
     """What a change of slots came to: `slot` is the one it was about."""
 
     slot: str
@@ -122,7 +138,7 @@ class Moved(Spec):
     """Ids of the keys that the device believes from now on, because they came first."""
 
 
-class TracedOperator(Spec):
+class TracedOperator(Answer):
     """An operator that a runtime traced. `delegate` is None if the runtime's own kernel ran it."""
 
     kind: str
@@ -130,7 +146,7 @@ class TracedOperator(Spec):
     delegate: str | None
 
 
-class Described(Spec):
+class Described(Answer):
     """What a bare model file takes and gives, and the files beside it that belong to it."""
 
     format: Format
@@ -139,14 +155,14 @@ class Described(Spec):
     files: tuple[str, ...]
 
 
-class Difference(Spec):
+class Difference(Answer):
     """How far an output is from its golden one, in real units; `worst` is None if it is not finite."""
 
     worst: float | None
     allowed: float
 
 
-class SelfTest(Spec):
+class SelfTest(Answer):
     passed: bool
     outputs: Mapping[str, Difference]
     provider: str | None
@@ -155,7 +171,7 @@ class SelfTest(Spec):
     """What its engine plan wants; None without one."""
 
 
-class Engine(Spec):
+class Engine(Answer):
     """What became of the TensorRT engine of a slot's model."""
 
     engine: str | None
@@ -169,21 +185,21 @@ class Engine(Spec):
     """There is none."""
 
 
-class Loaded(Spec):
+class Loaded(Answer):
     """A model that was loaded and run on one sample, and where."""
 
-    load_ns: int
-    first_ns: int
-    peak_rss_bytes: int | None
-    empty_rss_bytes: int | None
+    load_ns: Count
+    first_ns: Count
+    peak_rss_bytes: Count | None
+    empty_rss_bytes: Count | None
     """What the process held before the model was loaded."""
     model_sha256: str
     runtime: str
     provider: str | None
     """As `SelfTest`'s, and the next."""
     planned_provider: str | None
-    threads: int
-    count: int
+    threads: Positive
+    count: Positive
     info: Info
 
     @property
@@ -198,21 +214,21 @@ class Counted(Loaded):
     """How a run that counts instructions went; the counts are in a file."""
 
 
-class Spent(Spec):
+class Spent(Answer):
     """What a meter read over a span."""
 
     joules: float
-    seconds: float
+    seconds: float = Field(gt=0)
     method: str
-    uncertainty: float
+    uncertainty: float = Field(ge=0)
     idle_watts: float | None = None
 
 
 class Latency(Loaded):
     """How a latency run went; the samples are in a file."""
 
-    warm_up_count: int
-    warm_up_ns: int
+    warm_up_count: Count
+    warm_up_ns: Count
     steady: bool
     before: Conditions
     after: Conditions
@@ -226,7 +242,7 @@ class Accuracy(Loaded):
     """How an accuracy run went; each of `outputs` is in a file of that name, and has that SHA-256."""
 
     outputs: Mapping[str, str]
-    answered_ns: int
+    answered_ns: Count
     """What the answers took, loading left out."""
 
 
@@ -241,10 +257,10 @@ class Traced(Loaded):
 class Sustained(Loaded):
     """How many inferences were made, and how many samples a second, by several instances at once."""
 
-    instances: int
-    batch: int
-    duration_s: float
-    samples_per_s: float
+    instances: Positive
+    batch: Positive
+    duration_s: float = Field(gt=0)
+    samples_per_s: float = Field(ge=0)
     cores: float
     """Kept busy by the instances, on average."""
     others_cores: float | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 from collections.abc import Sequence
@@ -14,8 +15,10 @@ from edgekit import places
 from edgekit.atomic import replacing
 from edgekit.cache import storage_errors
 from edgekit.devices import process
-from edgekit.devices.transport import Completed, DeviceKind
+from edgekit.devices.transport import PULL_BYTES, Completed, DeviceKind
 from edgekit.errors import CommandFailed, OptionError
+
+FORM = "local:// or local:///absolute/folder"
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,17 @@ class Local:
     root: PurePosixPath = field(init=False)
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
+        try:
+            parts = urlsplit(self.url)
+            folder = Path(unquote(parts.path)) if parts.path else places.data() / "local"
+            # The runner resolves nothing: what it is told is what it uses.
+            root = PurePosixPath(folder.resolve())
+            Path(root).exists()  # a name that no file system takes says so here, and not when something is put there
+        except (ValueError, RuntimeError, OSError) as error:  # NUL in it; links in a circle; too long
+            raise OptionError(f"'{self.url}' is no local device: {error}", hint=FORM) from error
         if parts.netloc or parts.query or parts.fragment:
-            raise OptionError(f"'{self.url}' is no local device", hint="local:// or local:///absolute/folder")
-        folder = Path(unquote(parts.path)) if parts.path else places.data() / "local"
-        # The runner resolves nothing: what it is told is what it uses.
-        object.__setattr__(self, "root", PurePosixPath(folder.resolve()))
+            raise OptionError(f"'{self.url}' is no local device", hint=FORM)
+        object.__setattr__(self, "root", root)
 
     def __enter__(self) -> Self:
         return self
@@ -48,7 +56,11 @@ class Local:
     def push(self, local: Path, remote: PurePosixPath) -> None:
         _copy(local, Path(remote))
 
-    def pull(self, remote: PurePosixPath, local: Path) -> None:
+    def pull(self, remote: PurePosixPath, local: Path, limit: int = PULL_BYTES) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            size = Path(remote).stat().st_size
+            if size > limit:
+                raise CommandFailed(f"'{remote}' has {size:,} bytes, {limit:,} at most were to come")
         _copy(Path(remote), local)
 
     def free_bytes(self, folder: PurePosixPath) -> int | None:
@@ -64,5 +76,5 @@ def _copy(source: Path, target: Path) -> None:
     try:
         with storage_errors(target.parent), source.open("rb") as reader, replacing(target) as writer:
             shutil.copyfileobj(reader, writer)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # the second: a path with NUL
         raise CommandFailed(f"'{source}' could not be copied to '{target}': {error}") from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import signal
 import tempfile
 import zipfile
@@ -29,6 +28,8 @@ from edgekit.errors import (
     VersionTooOld,
 )
 from edgekit.specs.spec import Spec
+from edgekit.untrusted import json_text
+from edgekit.untrusted.sanitize import MAX_WORDS, last_lines, line
 
 A = TypeVar("A", bound=Spec)
 
@@ -64,8 +65,9 @@ class Runner:
         try:
             return answer.model_validate(document)
         except ValidationError as error:
-            where = ".".join(map(str, error.errors()[0]["loc"]))
-            raise failure(f"{self.transport.url}: the runner's answer makes no sense at '{where}'") from error
+            where = ".".join(map(str, error.errors(include_url=False, include_input=False)[0]["loc"]))
+            said = f"the runner's answer makes no sense at '{line(where, 100)}'"
+            raise failure(f"{self.transport.url}: {said}") from error
 
     def remove(self, folder: PurePosixPath) -> None:
         """Remove a folder of ours from the device, if it is there."""
@@ -114,9 +116,8 @@ def _packed() -> bytes:
 
 def _document(completed: Completed) -> dict[str, Any] | None:
     """The JSON object in the last line; None if there is none."""
-    lines = completed.stdout.splitlines()
     try:
-        document = json.loads(lines[-1]) if lines else None
+        document = json_text.loads(completed.stdout.rstrip().rpartition("\n")[2])
     except ValueError:
         return None
     return document if isinstance(document, dict) else None
@@ -124,7 +125,7 @@ def _document(completed: Completed) -> dict[str, Any] | None:
 
 def _ending(completed: Completed) -> str:
     """How a runner that gave no answer ended."""
-    last = completed.stderr.strip().splitlines()[-3:]
+    last = last_lines(completed.stderr, 3, 300)
     said = f": {' | '.join(last)}" if last else ""
     if completed.returncode < 0:
         return f"was ended by signal {-completed.returncode}{said}"
@@ -132,7 +133,7 @@ def _ending(completed: Completed) -> str:
 
 
 def _error(url: str, document: dict[str, Any], failure: type[EdgekitError]) -> EdgekitError:
-    message = f"{url}: {document['error']}"
+    message = f"{url}: {line(str(document['error']), MAX_WORDS)}"
     match document.get("kind"):
         case "busy":
             return DeviceBusy(message, hint="wait until the other one has ended, then try again")

@@ -29,16 +29,17 @@ def run(
     source: IO[bytes] | None = None,
     sink: IO[bytes] | None = None,
     stall: float | None = None,
+    most: int | None = None,
     env: Mapping[str, str] | None = None,
 ) -> Completed:
     """Run a program, without a shell, to its end.
 
     It reads the file `source`, or nothing, and writes to the file `sink`, or into the answer; `env` is added to the
     environment. It has a process group of its own, of which nothing is left when this returns or raises: at its end,
-    on Ctrl-C, after `timeout` seconds, or after `stall` seconds in which it neither read nor wrote. Raises
-    CommandFailed if it does not start or does not end in time.
+    on Ctrl-C, after `timeout` seconds, or after `stall` seconds in which it neither read nor wrote, or a moment after
+    it wrote more than `most` bytes into `sink`. Raises CommandFailed if it does not start or does not end in time.
     """
-    limit = _Limit(timeout, stall, source or sink)
+    limit = _Limit(timeout, stall, source or sink, most)
     try:
         process = subprocess.Popen(
             argv,
@@ -105,8 +106,8 @@ def attended(
 class _Limit:
     """Until when a program may run: a deadline, and one for each byte that it takes from a file or gives to it."""
 
-    def __init__(self, timeout: float, stall: float | None, file: IO[bytes] | None) -> None:
-        self._timeout, self._stall, self._file = timeout, stall, file
+    def __init__(self, timeout: float, stall: float | None, file: IO[bytes] | None, most: int | None) -> None:
+        self._timeout, self._stall, self._file, self._most = timeout, stall, file, most
         self._deadline = monotonic() + timeout
         self._moved_to, self._moved_at = -1, monotonic()
 
@@ -114,15 +115,19 @@ class _Limit:
         """Seconds, below zero when it is over."""
         now = monotonic()
         left = self._deadline - now
-        if self._stall is None or self._file is None:
+        if (self._stall is None and self._most is None) or self._file is None:
             return left
         # The program has the same offset as we: both have one open file.
         offset = os.lseek(self._file.fileno(), 0, os.SEEK_CUR)
         if offset != self._moved_to:
             self._moved_to, self._moved_at = offset, now
-        return min(left, self._moved_at + self._stall - now)
+        if self._most is not None and offset > self._most:
+            return 0.0
+        return left if self._stall is None else min(left, self._moved_at + self._stall - now)
 
     def said(self) -> str:
+        if self._most is not None and self._moved_to > self._most:
+            return f"sent more than {self._most:,} bytes"
         if monotonic() < self._deadline:
             return f"moved nothing for {self._stall:.0f} s"
         return f"did not end within {self._timeout:g} s"

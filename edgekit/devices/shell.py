@@ -18,8 +18,9 @@ from typing import IO
 from edgekit.atomic import readable, replacing, stored
 from edgekit.devices import process, scripts
 from edgekit.devices.scripts import Script
-from edgekit.devices.transport import Completed
+from edgekit.devices.transport import PULL_BYTES, Completed
 from edgekit.errors import CommandFailed, ConnectionLost, EdgekitError, StorageError, Unreachable
+from edgekit.untrusted.sanitize import last_lines
 
 STALL_S = 60.0
 """Time limit of what moves no bytes."""
@@ -81,20 +82,26 @@ class Shell(ABC):
             raise CommandFailed(f"{self.url}: '{remote}' did not arrive as it was sent, and was dropped")
         self._check(answer, remote, "written")
 
-    def pull(self, remote: PurePosixPath, local: Path) -> None:
-        """Fetch a file whole or not at all.
+    def pull(self, remote: PurePosixPath, local: Path, limit: int = PULL_BYTES) -> None:
+        """Fetch a file of at most `limit` bytes whole or not at all.
 
-        Raises CommandFailed if there is none, StorageError if the disk is full, Unreachable or ConnectionLost.
+        Raises CommandFailed if there is none or it is larger, StorageError if the disk is full, Unreachable or
+        ConnectionLost.
         """
         described = self.ask(scripts.describe(remote))
         if described.word == "missing":
             raise CommandFailed(f"{self.url}: there is no file '{remote}'")
         self._check(described, remote, "read")
-        _, size, digest = _described(described)[-1]
+        files = _described(described)
+        if not files:
+            raise CommandFailed(f"{self.url}: it does not say what '{remote}' is")
+        _, size, digest = files[-1]
+        if size > limit:
+            raise CommandFailed(f"{self.url}: '{remote}' has {size:,} bytes, {limit:,} at most were to come")
         with stored(local), replacing(local) as file:
             _reserve(file, size)
             asked = scripts.fetch(remote)
-            self._check(self.ask(asked, limit_s(size), sink=file, stall=stall_s(size)), remote, "read")
+            self._check(self.ask(asked, limit_s(size), sink=file, stall=stall_s(size), most=size), remote, "read")
             file.seek(0)
             if hashlib.file_digest(file, "sha256").hexdigest() != digest:
                 raise CommandFailed(f"{self.url}: '{remote}' did not arrive as it is there, and was dropped")
@@ -119,7 +126,7 @@ class Shell(ABC):
 
     def free_bytes(self, folder: PurePosixPath) -> int | None:
         """The room on the disk where `folder` is, or would be; None if the device does not say."""
-        found = re.search(r"(\d+)\s+\d+%\s+/", self.ask(scripts.free(folder)).stdout)
+        found = re.search(r"\b(\d{1,18})\s+\d{1,3}%\s+/", self.ask(scripts.free(folder)).stdout)
         return int(found[1]) * 1024 if found else None
 
     def ask(
@@ -130,14 +137,16 @@ class Shell(ABC):
         source: IO[bytes] | None = None,
         sink: IO[bytes] | None = None,
         stall: float | None = None,
+        most: int | None = None,
     ) -> Answer:
         """What the device's shell answers to a script of ours.
 
-        Raises Unreachable after `timeout`, ConnectionLost also if `source` or `sink` stand still for `stall` seconds.
+        Raises Unreachable after `timeout`, ConnectionLost also if `source` or `sink` stand still for `stall` seconds,
+        CommandFailed if more than `most` bytes come into `sink`.
         """
         started = monotonic()
         try:
-            return self._exchange(script, timeout, source=source, sink=sink, stall=stall)
+            return self._exchange(script, timeout, source=source, sink=sink, stall=stall, most=most)
         except TimeoutError:
             if stall is not None and monotonic() - started < timeout:
                 message = f"{self.url}: the connection was lost: nothing moved for {stall:.0f} s"
@@ -152,6 +161,7 @@ class Shell(ABC):
         source: IO[bytes] | None = None,
         sink: IO[bytes] | None = None,
         stall: float | None = None,
+        most: int | None = None,
     ) -> Answer:
         line, mark = script.text(math.ceil(timeout) + GRACE_S)
         if len(os.fsencode(line)) > LINE_BYTES:
@@ -159,12 +169,14 @@ class Shell(ABC):
         started = monotonic()
         try:
             client = self.client(line)
-            ended = process.run(client, timeout=timeout, source=source, sink=sink, stall=stall, env=self.environment())
+            ended = process.run(
+                client, timeout=timeout, source=source, sink=sink, stall=stall, most=most, env=self.environment()
+            )
         except CommandFailed as error:
             if monotonic() - started < min(timeout, stall or timeout):
                 raise
             raise TimeoutError from error
-        told = re.search(rf"{mark} (\d+) (\w*)", ended.stderr)
+        told = re.search(rf"{mark} (\d{{1,3}}) (\w{{0,40}})", ended.stderr)
         if told is None:
             raise self.failure(ended) or _lost(self.url, ended)
         return Answer(ended.stdout, ended.stderr[: told.start()], int(told[1]), told[2])
@@ -174,7 +186,7 @@ class Shell(ABC):
             return
         if FULL.search(answer.stderr):
             raise StorageError(f"{self.url}: the disk of '{remote.parent}' is full", hint="make room on the device")
-        why = (answer.stderr.strip().splitlines() or [f"exit {answer.code}"])[-1]
+        why = (last_lines(answer.stderr, 1) or [f"exit {answer.code}"])[-1]
         raise CommandFailed(f"{self.url}: '{remote}' cannot be {done}: {why}", hint="name a folder of the user's own")
 
 
@@ -224,12 +236,12 @@ class _Push:
 
 def _described(answer: Answer) -> list[tuple[str, int, str]]:
     """Name, bytes and SHA-256 of files, from among what else the user's shell may have to say."""
-    lines = re.findall(r"^(\S+) (\d+) ([0-9a-f]{64})\b", answer.stdout, re.MULTILINE)
+    lines = re.findall(r"^(\S+) (\d{1,18}) ([0-9a-f]{64})\b", answer.stdout, re.MULTILINE)
     return [(name, int(length), sha) for name, length, sha in lines]
 
 
 def _lost(url: str, ended: Completed) -> ConnectionLost:
-    last = ended.stderr.strip().splitlines()[-1:]
+    last = last_lines(ended.stderr, 1)
     return ConnectionLost(": ".join((f"{url}: the connection was lost", *last)), hint="try again")
 
 

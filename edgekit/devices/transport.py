@@ -19,6 +19,8 @@ class Completed:
     """As `subprocess` has it: negative for the signal that ended it."""
 
 
+PULL_BYTES = 4 << 30
+"""The largest file that is fetched from a device if nobody says less: as large as a model may be."""
 DeviceKind = Literal["local", "emulated", "device"]
 """`local` is the machine that builds, standing in for a target; an `emulated` one has no time of its own."""
 
@@ -59,8 +61,11 @@ class Transport(Protocol):
         """
         ...
 
-    def pull(self, remote: PurePosixPath, local: Path) -> None:
-        """Fetch a file whole or not at all. Raises CommandFailed if there is none, StorageError if the disk is full."""
+    def pull(self, remote: PurePosixPath, local: Path, limit: int = PULL_BYTES) -> None:
+        """Fetch a file of at most `limit` bytes whole or not at all, whatever the device says of its size.
+
+        Raises CommandFailed if there is none or it is larger, StorageError if the disk is full.
+        """
         ...
 
     def free_bytes(self, folder: PurePosixPath) -> int | None:

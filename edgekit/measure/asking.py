@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import math
 import secrets
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+from pydantic import ConfigDict, field_validator
 
+from edgekit.bundle.archive import MAX_MANIFEST_BYTES
+from edgekit.bundle.manifest import MANIFEST
 from edgekit.cache import file_digest, storage_errors
-from edgekit.devices.answers import Loaded
+from edgekit.devices.answers import Accuracy, Loaded
 from edgekit.devices.flash import Installation
-from edgekit.errors import EdgekitError, ProbeError
+from edgekit.errors import AnswerMismatch, EdgekitError, ProbeError
 from edgekit.ir.measurement import Array
+from edgekit.ir.signature import Signature, TensorSpec
+from edgekit.specs.spec import Spec
+from edgekit.untrusted import json_text
+from edgekit.untrusted.npy import header_bytes, read_npy
+from edgekit.untrusted.sanitize import line
 
 A = TypeVar("A", bound=Loaded)
 
@@ -27,6 +38,27 @@ INFERENCE_S = 5.0
 EMULATED_START_S = 300.0
 EMULATED_INFERENCE_S = 10.0
 """On an emulated device: importing a runtime takes half a minute there, a float inference six seconds."""
+MAX_INTEGERS = 1 << 23
+"""Latencies in one answer: a model of two microseconds for a quarter of a minute."""
+MANIFEST_VALUES = 1_000_000
+SHOWN = 300
+AGAIN = "probe again: what came whole is kept"
+
+
+class ModelEdges(Spec):
+    """The part of a manifest that says what the model takes and gives."""
+
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+
+    signature: Signature
+
+    @field_validator("signature")
+    @classmethod
+    def _plain(cls, signature: Signature) -> Signature:
+        for spec in signature.outputs:
+            if np.dtype(spec.dtype).kind not in "biuf" or not spec.shape or min(spec.shape) < 0:
+                raise ValueError(f"'{spec}' is no array of numbers")
+        return signature
 
 
 @dataclass
@@ -46,8 +78,7 @@ class Asking:
         """Put arrays into a folder there, and say what they must be once they have arrived."""
         digests: list[object] = []
         for name, array in inputs.items():
-            path = self.local / folder / f"{name}.npy"
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path = self.local / "sent.npy"
             with storage_errors(self.local):
                 np.save(path, array, allow_pickle=False)
             digests += ["--sha256", f"{name}.npy", file_digest(path)]
@@ -65,19 +96,69 @@ class Asking:
         self._model = found.model_sha256
         return found
 
-    def fetch(self, name: str, count: int, sha256: str | None = None) -> Array:
-        """An array of `count` rows that the runner left. Raises ProbeError if it came back damaged."""
-        path = self.local / "out" / f"{name}.npy"
-        self.installation.transport.pull(self.remote / "out" / f"{name}.npy", path)
-        if sha256 not in (None, file_digest(path)):
-            raise ProbeError(f"'{name}.npy' came back damaged", hint="probe again: what came whole is kept")
-        try:
-            array: Array = np.load(path, allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise ProbeError(f"'{name}.npy' came back damaged: {error}") from error
-        if len(array) != count:
-            raise ProbeError(f"'{name}.npy' came back with {len(array)} rows, not {count}")
+    def outputs(self, answer: Accuracy, count: int) -> dict[str, Array]:
+        """What the model answered to `count` samples: each output that its manifest states, [N, …], and finite.
+
+        Raises AnswerMismatch for any other name, dtype, shape or value, ProbeError if a file came back damaged.
+        """
+        stated = self.signature.outputs
+        if set(answer.outputs) != {spec.name for spec in stated}:
+            names = ", ".join(sorted(answer.outputs)) or "nothing"
+            raise self._mismatch(f"it answered {line(names, SHOWN)}; its manifest states {', '.join(map(str, stated))}")
+        return {spec.name: self._output(spec, count, answer.outputs[spec.name]) for spec in stated}
+
+    def integers(self, name: str, *shape: int) -> Array:
+        """int64 of that shape, none below zero, that the runner left. Raises AnswerMismatch or ProbeError."""
+        if math.prod(shape) > MAX_INTEGERS:
+            raise self._mismatch(f"'{name}' would have {list(shape)} numbers")
+        array = self._fetch(name, np.dtype(np.int64), shape)
+        if array.size and array.min() < 0:
+            raise self._mismatch(f"'{name}' holds {array.min()}")
         return array
+
+    @cached_property
+    def signature(self) -> Signature:
+        """What the model takes and gives, by the manifest of the bundle: its digest is known here."""
+        slot, path = self.installation.slot, self.local / MANIFEST
+        self.installation.transport.pull(slot / MANIFEST, path, MAX_MANIFEST_BYTES)
+        with storage_errors(self.local):
+            raw = path.read_bytes()
+        if hashlib.sha256(raw).hexdigest() != self.installation.digest:
+            raise self._mismatch("its manifest is not the one of the bundle that was installed")
+        try:
+            return ModelEdges.model_validate(json_text.loads(raw, MANIFEST_VALUES)).signature
+        except (ValueError, TypeError) as error:
+            raise self._mismatch("its manifest states no inputs and outputs") from error
+
+    def _output(self, spec: TensorSpec, count: int, sha256: str) -> Array:
+        # Integers that stand for reals come home as reals.
+        dtype = np.dtype(np.float32 if spec.affine else spec.dtype)
+        array = self._fetch(spec.name, dtype, (count, *spec.shape[1:]), sha256)
+        finite = np.isfinite(array.reshape(count, -1)).all(axis=1)
+        if not finite.all():
+            raise self._mismatch(f"output '{spec.name}' is not finite for sample {finite.argmin()} of those sent")
+        return array
+
+    def _fetch(self, name: str, dtype: np.dtype[Any], shape: tuple[int, ...], sha256: str | None = None) -> Array:
+        # Under a name of ours: one that a device or a model file gave never becomes a path here.
+        path = self.local / "fetched.npy"
+        limit = header_bytes(math.prod(shape) * dtype.itemsize)
+        self.installation.transport.pull(self.remote / "out" / f"{name}.npy", path, limit)
+        if sha256 not in (None, file_digest(path)):
+            raise ProbeError(f"'{name}.npy' came back damaged", hint=AGAIN)
+        try:
+            array = read_npy(path)
+        except (OSError, ValueError) as error:
+            raise ProbeError(f"'{name}.npy' came back damaged: {error}", hint=AGAIN) from error
+        finally:
+            path.unlink(missing_ok=True)
+        if (array.dtype, array.shape) != (dtype, shape):
+            raise self._mismatch(f"'{name}' is {array.dtype}{list(array.shape)}, and must be {dtype}{list(shape)}")
+        return array
+
+    def _mismatch(self, said: str) -> AnswerMismatch:
+        where = self.installation.transport.url
+        return AnswerMismatch(f"{where}: {said}", hint=f"edgekit status --device {where} says what is installed there")
 
     def remove(self, folder: str) -> None:
         """Remove what was sent into a folder there: a small device holds one shard at a time."""

@@ -90,7 +90,7 @@ class Installed:
         asked.send({name: array[:1] for name, array in samples.inputs.items()}, "counted")
         argv = ("--count", COUNTED, "--threads", threads)
         answer = asked.ask(Counted, "instructions", "counted", *argv, timeout=asked.limit(COUNTED + UNCOUNTED))
-        counts = asked.fetch("instructions", answer.count)
+        counts = asked.integers("instructions", answer.count)
         return replace(self._measured(answer, samples, EMULATED), instructions=int(counts.min()))
 
     def _measured(self, facts: Loaded, samples: Samples, valid: Validity) -> Measurement:
@@ -152,7 +152,7 @@ def _answers(asked: Asking, samples: Samples, threads: int) -> tuple[Accuracy, d
     digests = asked.send(samples.inputs, "shard")
     argv = ("--threads", threads, *digests)
     answer = asked.ask(Accuracy, "accuracy", "shard", *argv, timeout=asked.limit(len(samples)))
-    outputs = {name: asked.fetch(name, len(samples), sha256) for name, sha256 in answer.outputs.items()}
+    outputs = asked.outputs(answer, len(samples))
     asked.remove("shard")
     return answer, outputs
 

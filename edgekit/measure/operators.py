@@ -82,7 +82,10 @@ def operators(installation: Installation, samples: Samples, count: int = COUNT, 
         asked.send(cycled(samples), "cycled")
         argv = ("--count", count, "--threads", threads)
         answer = asked.ask(Traced, "operators", "cycled", *argv, timeout=asked.limit(count + WARM_UP_COUNT))
-        return _summed(answer, asked.fetch("whole_ns", count), asked.fetch("operator_ns", count))
+        if answer.count != count:
+            raise ProbeError(f"{answer.count} inferences were traced, and {count} were asked for")
+        whole_ns = asked.integers("whole_ns", count)
+        return _summed(answer, whole_ns, asked.integers("operator_ns", count, len(answer.operators)))
 
 
 def chrome_trace(found: Operators) -> str:
@@ -105,8 +108,6 @@ def chrome_trace(found: Operators) -> str:
 
 
 def _summed(answer: Traced, whole_ns: Array, operator_ns: Array) -> Operators:
-    if operator_ns.shape != (answer.count, len(answer.operators)):
-        raise ProbeError("the operators and their times do not belong together")
     middle = np.argsort(whole_ns, kind="stable")[answer.count // 4 : answer.count - answer.count // 4]
     whole = float(whole_ns[middle].mean())
     times = operator_ns[middle].mean(axis=0)

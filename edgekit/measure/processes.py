@@ -72,7 +72,7 @@ def timed(asking: Asking, samples: Samples, probe: Probe) -> Timing:
     parts: list[Array] = []
     for _ in range(count):
         answer = _one(asking, probe, count, _start_c(answers))
-        parts.append(asking.fetch("latency_ns", answer.count))
+        parts.append(asking.integers("latency_ns", answer.count))
         answers.append(answer)
     metered = _metered(asking, probe, probe.meter) if probe.meter else None
     return Timing(np.concatenate(parts), tuple(answers), metered)

@@ -20,7 +20,7 @@ from scripts.benchmark.processes import ROOT, cost
 if TYPE_CHECKING:
     from edgekit.bundle.archive import Bundle
     from edgekit.bundle.signing import SigningKey
-    from edgekit.devices.transport import Completed, Transport
+    from edgekit.devices.transport import PULL_BYTES, Completed, Transport
 
 TARGET, BACKEND, PROFILE = "raspberry-pi-5", "tflite", "raspberry-pi-int8"
 BYTES = 4_000_000
@@ -46,8 +46,8 @@ class Watched:
         self.inner.push(local, remote)
         self._took(f"push {remote.suffix}", began)
 
-    def pull(self, remote: PurePosixPath, local: Path) -> None:
-        self.inner.pull(remote, local)
+    def pull(self, remote: PurePosixPath, local: Path, limit: int = PULL_BYTES) -> None:
+        self.inner.pull(remote, local, limit)
 
     def free_bytes(self, folder: PurePosixPath) -> int | None:
         began = time.perf_counter()

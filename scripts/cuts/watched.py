@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import ClassVar, Self
 
-from edgekit.devices.transport import Completed, DeviceKind, Transport
+from edgekit.devices.transport import PULL_BYTES, Completed, DeviceKind, Transport
 from scripts.cuts import halting
 from scripts.cuts.plan import DROP, GO_BACK, PUSH, STEPS, Cut
 
@@ -59,8 +59,8 @@ class Watched:
         self.device.push(local, remote)
         self._end(step, started)
 
-    def pull(self, remote: PurePosixPath, local: Path) -> None:
-        self.device.pull(remote, local)
+    def pull(self, remote: PurePosixPath, local: Path, limit: int = PULL_BYTES) -> None:
+        self.device.pull(remote, local, limit)
 
     def free_bytes(self, folder: PurePosixPath) -> int | None:
         return self.device.free_bytes(folder)

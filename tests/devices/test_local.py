@@ -39,7 +39,10 @@ def test_a_path_names_another_root(tmp_path: Path) -> None:
         assert device.root == PurePosixPath(folder.resolve())
 
 
-@pytest.mark.parametrize("url", ["local://host", "local://host/path", "local://?root=/tmp"])
+@pytest.mark.parametrize(
+    "url",
+    ["local://host", "local://host/path", "local://?root=/tmp", "local:///%00", "local://[", f"local:///{'a' * 5000}"],
+)
 def test_a_local_url_names_no_host(url: str) -> None:
     with pytest.raises(OptionError, match="is no local device"):
         Local(url)
@@ -64,6 +67,14 @@ def test_a_file_goes_there_and_comes_back(device: Local, tmp_path: Path) -> None
     device.push(tmp_path / "there", device.root / "some" / "folder" / "file")
     device.pull(device.root / "some" / "folder" / "file", tmp_path / "deep" / "back")
     assert (tmp_path / "deep" / "back").read_bytes() == (tmp_path / "there").read_bytes()
+
+
+def test_a_file_that_is_larger_than_it_may_be_does_not_come(device: Local, tmp_path: Path) -> None:
+    (tmp_path / "there").write_bytes(bytes(1001))
+    device.push(tmp_path / "there", device.root / "file")
+    with pytest.raises(CommandFailed, match="has 1,001 bytes, 1,000 at most were to come"):
+        device.pull(device.root / "file", tmp_path / "back", 1000)
+    assert not (tmp_path / "back").exists()
 
 
 def test_pulling_what_is_not_there_is_an_error(device: Local, tmp_path: Path) -> None:

@@ -224,6 +224,16 @@ def test_pulling_what_is_not_there_is_an_error(here: Here, tmp_path: Path) -> No
     assert names(tmp_path) == []
 
 
+def test_a_file_that_is_larger_than_it_may_be_does_not_come(plain: Here, tmp_path: Path) -> None:
+    written(tmp_path / "there", 1001)
+    with pytest.raises(CommandFailed, match="has 1,001 bytes, 1,000 at most were to come"):
+        plain.pull(PurePosixPath(tmp_path / "there"), tmp_path / "back", 1000)
+    endless = replace(plain, link='case "$*" in *cat*) exec yes ;; *) exec "$@" ;; esac')
+    with pytest.raises(CommandFailed, match="sent more than 1,001 bytes"):
+        endless.pull(PurePosixPath(tmp_path / "there"), tmp_path / "back", 2000)
+    assert names(tmp_path) == ["there", "tools"]
+
+
 def test_a_full_disk_here_leaves_the_old_file(plain: Here, tmp_path: Path) -> None:
     written(tmp_path / "there", 300_000)
     (tmp_path / "back").write_bytes(b"old")

@@ -188,7 +188,7 @@ class Garbling(Local):
 class Damaging(Local):
     """What comes back is not what was sent."""
 
-    def pull(self, remote: object, local: Path) -> None:
+    def pull(self, remote: object, local: Path, limit: int = 0) -> None:
         local.parent.mkdir(parents=True, exist_ok=True)
         local.write_bytes(b"no array")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
 import numpy as np
@@ -12,7 +12,7 @@ import pytest
 
 from edgekit.devices.flash import Installation, flash
 from edgekit.devices.local import Local
-from edgekit.devices.transport import DeviceKind
+from edgekit.devices.transport import PULL_BYTES, DeviceKind
 from edgekit.errors import ProbeError
 from edgekit.measure.installed import unpacked
 from edgekit.measure.operators import Operators, OperatorTime, chrome_trace, operators
@@ -78,8 +78,8 @@ def test_what_a_disturbance_made_long_is_not_in_it(tmp_path: Path) -> None:
     class Disturbed(Local):
         """One inference in five took a second longer, most of it in the first operator."""
 
-        def pull(self, remote: object, local: Path) -> None:
-            super().pull(remote, local)  # type: ignore[arg-type]
+        def pull(self, remote: PurePosixPath, local: Path, limit: int = PULL_BYTES) -> None:
+            super().pull(remote, local, limit)
             array = np.load(local)
             array[::5, ...] += 10**9
             np.save(local, array)

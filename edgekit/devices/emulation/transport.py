@@ -17,7 +17,7 @@ from edgekit.devices.adb.server import private_server
 from edgekit.devices.emulation import registry
 from edgekit.devices.emulation.registry import Card
 from edgekit.devices.ssh import Ssh
-from edgekit.devices.transport import Completed, DeviceKind, Transport
+from edgekit.devices.transport import PULL_BYTES, Completed, DeviceKind, Transport
 from edgekit.errors import OptionError, UnknownName, suggest
 from edgekit.specs.catalog import Catalog
 from edgekit.specs.target import Target
@@ -68,8 +68,8 @@ class Emulated:
     def push(self, local: Path, remote: PurePosixPath) -> None:
         self._reached.push(local, remote)
 
-    def pull(self, remote: PurePosixPath, local: Path) -> None:
-        self._reached.pull(remote, local)
+    def pull(self, remote: PurePosixPath, local: Path, limit: int = PULL_BYTES) -> None:
+        self._reached.pull(remote, local, limit)
 
     def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
         return self._reached.run(argv, timeout=timeout)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 
@@ -13,6 +12,8 @@ from edgekit.devices.packs.recipe import recipe_for
 from edgekit.devices.transport import Transport
 from edgekit.errors import CommandFailed, OptionError, RuntimeMismatch, RuntimeMissing
 from edgekit.runner.runtimes import DISTRIBUTIONS, ONNX_GPU, TENSORRT
+from edgekit.untrusted import json_text
+from edgekit.untrusted.sanitize import last_lines
 
 PYTHON = (3, 9)
 """The oldest that runs the runner."""
@@ -106,14 +107,24 @@ def _installed(device: Transport) -> dict[str, str]:
     except CommandFailed as error:
         raise RuntimeMissing(f"{device.url} has no '{device.python}': {error}", hint=_OTHERWISE) from error
     try:
-        python, found = json.loads(answer.stdout.splitlines()[-1])
-    except (ValueError, IndexError) as error:
-        last = answer.stderr.strip().splitlines()[-1:] or [f"exit {answer.returncode}"]
+        python, found = _versions(answer.stdout)
+    except ValueError as error:
+        last = last_lines(answer.stderr, 1) or [f"exit {answer.returncode}"]
         raise RuntimeMissing(f"{device.url} has no '{device.python}' that works: {last[0]}", hint=_OTHERWISE) from error
-    if tuple(python) < PYTHON:
+    if python < PYTHON:
         oldest, own = (".".join(map(str, version)) for version in (PYTHON, python))
         raise RuntimeMissing(f"{device.url} has Python {own}, the runner needs {oldest}", hint=_OTHERWISE)
     return {re.sub("[-_.]+", "-", name).lower(): version for name, version in found.items() if name}
+
+
+def _versions(said: str) -> tuple[tuple[int, ...], dict[str, str]]:
+    """Python's version and those of all distributions, from the last line of what `ASK` says. Raises ValueError."""
+    document = json_text.loads(said.rstrip().rpartition("\n")[2])
+    match document:
+        case [[*python], dict() as found] if python and all(type(part) is int for part in python):
+            # A distribution that was not removed whole has no name, or no version.
+            return tuple(python), {name: version for name, version in found.items() if isinstance(version, str)}
+    raise ValueError("no versions")
 
 
 _OTHERWISE = "--runtime auto brings one along"

@@ -190,7 +190,7 @@ def _quoted(path: object) -> str:
 def _changed(said: str) -> str:
     """What ssh says of a changed host key, with both fingerprints where they can be had."""
     shown = re.search(r"SHA256:[A-Za-z0-9+/]+", said)
-    offending = re.search(r"^Offending .* key in (.+):(\d+)", said, re.MULTILINE)
+    offending = re.search(r"^Offending .* key in (.+):(\d{1,9})", said, re.MULTILINE)
     known = _key_at(Path(offending[1]), int(offending[2])) if offending else None
     message = "ITS HOST KEY HAS CHANGED: another device, or somebody in between, answers in its place"
     if shown and known and offending:
@@ -198,8 +198,14 @@ def _changed(said: str) -> str:
     return message
 
 
+KNOWN_BYTES = 16 << 20
+
+
 def _key_at(path: Path, number: int) -> HostKey | None:
+    # A device may say so itself, before it lets anybody in: what it names need not be a file of keys, or end.
+    if not path.is_file() or path.stat().st_size > KNOWN_BYTES:
+        return None
     try:
         return HostKey.of_line(path.read_text("utf-8", "replace").splitlines()[number - 1])
-    except (OSError, IndexError):
+    except (OSError, IndexError, ValueError):
         return None
