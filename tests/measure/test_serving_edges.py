@@ -43,12 +43,12 @@ def test_sizes_that_the_server_leaves_open_fit() -> None:
 def test_the_only_input_and_the_only_output_may_be_called_otherwise() -> None:
     edges = matched(digits(), described([Edge("x", "UINT8", (-1, 8, 8, 1))]))
     assert edges.inputs[0].served == "x"
-    assert edges.outputs == {"output": "scores"}
+    assert edges.outputs == {"output": SCORES}
 
 
 def test_several_outputs_go_by_their_names_and_those_not_stated_are_not_asked_for() -> None:
     given = [Edge("logits", "FP32", (-1, 10)), Edge("boxes", "INT64", (-1, 4)), Edge("text", "BYTES", (-1,))]
-    assert matched(named("boxes", "logits"), described([RAW], given)).outputs == {"boxes": "boxes", "logits": "logits"}
+    assert matched(named("boxes", "logits"), described([RAW], given)).outputs == {"boxes": given[1], "logits": given[0]}
     counted = [Edge("output_0", "FP32", (-1, 10)), Edge("output_1", "FP32", (-1, 4))]
     assert set(matched(digits(), described([RAW], counted)).outputs) == {"output_0", "output_1"}
 

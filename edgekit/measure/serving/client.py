@@ -4,30 +4,37 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 from edgekit.errors import MissingExtra
 from edgekit.ir.measurement import Array
 from edgekit.specs.reference import Address
+from edgekit.untrusted.sanitize import line
 
 T = TypeVar("T")
-Kind = Literal["lost", "busy", "failed", "refused", "slow", "untrusted", "unknown", "wrong"]
+Kind = Literal["lost", "busy", "failed", "refused", "slow", "untrusted", "unknown", "wrong", "invalid"]
 BINARY = "binary_tensor_data"
 """The extension of a server that takes tensors as bytes over HTTP; the protocol itself has JSON."""
 HIDDEN: tuple[Kind, ...] = ("unknown", "wrong", "refused", "failed")
 """How a server, or a gateway before it, says that it does not have what the protocol leaves open."""
 NO_ANSWER = "what it answered is not of the Open Inference Protocol"
+NONSENSE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, IndexError)
+"""What is raised where an answer has another form than the protocol's."""
+MAX_EDGES, MAX_AXES = 1000, 32
 SAID = 300
 """Characters of a server's own words that are shown."""
+SERVER, SHORT = 100, 20
+"""The same of its name and version, and of a type."""
 
 
 class Fault(Exception):
     """What went wrong with one request.
 
     lost: no connection, or it broke; busy: the server asks to come back; failed: it could not do it; refused: it does
-    not let us in; slow: no answer in time; untrusted: TLS; unknown: no such model; wrong: it does not take the request.
+    not let us in; slow: no answer in time; untrusted: TLS; unknown: no such model; wrong: it does not take the request;
+    invalid: an answer that cannot be one, by the metadata or by its size.
     """
 
     def __init__(self, kind: Kind, said: str) -> None:
@@ -59,6 +66,11 @@ class Description:
     inputs: tuple[Edge, ...]
     outputs: tuple[Edge, ...]
 
+    @property
+    def binary(self) -> bool:
+        """Whether it takes tensors as bytes over HTTP."""
+        return BINARY in self.extensions
+
 
 @dataclass(frozen=True)
 class Statistics:
@@ -87,6 +99,8 @@ class Access:
     ca: Path | None = None
     batch: int = 32
     concurrency: int = 4
+    answer_bytes: int = 1 << 20
+    """Limit of one answer, of metadata to begin with."""
     binary: bool = True
     """Whether the server takes tensors as bytes over HTTP. Over gRPC all do."""
 
@@ -98,12 +112,9 @@ class Access:
         """A new one every time: the client writes into what it is given."""
         return {"authorization": f"Bearer {self.token}"} if self.token else {}
 
-    def as_described(self, description: Description) -> Access:
-        return replace(self, binary=BINARY in description.extensions)
-
     def cleaned(self, said: object) -> str:
         """A server's own words, short, and without the token should it repeat that."""
-        text = " ".join(str(said).split())
+        text = " ".join(line(str(said)).split())
         return (text.replace(self.token, "…") if self.token else text)[:SAID]
 
 
@@ -124,8 +135,8 @@ class Client(Protocol):
         """Samples by the served model's names, ready to be sent as often as one likes."""
         ...
 
-    def infer(self, prepared: Any, outputs: tuple[str, ...]) -> dict[str, Array]:
-        """The answer, each output as the server says it."""
+    def infer(self, prepared: Any, outputs: tuple[Edge, ...]) -> dict[str, Array]:
+        """The answer by the served names: of each output the type and shape that its metadata states."""
         ...
 
     def close(self) -> None: ...
@@ -133,11 +144,11 @@ class Client(Protocol):
 
 def connect(access: Access) -> Client:
     """A client, which connects at its first request. Raises MissingExtra."""
-    if importlib.util.find_spec("tritonclient") is None:
-        raise MissingExtra(
-            "a server is asked by 'tritonclient', which is not installed", hint="pip install 'edgekit[serving]'"
-        )
     if access.address.grpc:
+        if importlib.util.find_spec("tritonclient") is None:
+            raise MissingExtra(
+                "gRPC is spoken by 'tritonclient', which is not installed", hint="pip install 'edgekit[serving]'"
+            )
         from edgekit.measure.serving.over_grpc import Grpc
 
         return Grpc(access)
@@ -153,7 +164,7 @@ def statistics_of(document: Mapping[str, Any]) -> Statistics | None:
     counted = [model["inference_stats"] for model in document["model_stats"]]
 
     def total(key: str, value: str) -> int:
-        return sum(int(stats.get(key, {}).get(value, 0)) for stats in counted)
+        return sum(_integer(stats.get(key, {}).get(value, 0), 0) for stats in counted)
 
     compute = sum(total(f"compute_{part}", "ns") for part in ("input", "infer", "output"))
     return Statistics(total("success", "count"), total("queue", "ns"), compute)
@@ -173,12 +184,29 @@ def described(server: Mapping[str, Any] | None, model: Mapping[str, Any]) -> Des
     """From the metadata of the server, if it was to be had, and of the model."""
     server = server or {}
     return Description(
-        server=f"{server.get('name', 'unknown server')} {server.get('version', '')}".strip(),
-        extensions=tuple(server.get("extensions", ())),
+        server=line(f"{server.get('name', 'unknown server')} {server.get('version', '')}".strip(), SERVER),
+        extensions=tuple(map(str, server.get("extensions", ()))),
         inputs=_edges(model.get("inputs", ())),
         outputs=_edges(model.get("outputs", ())),
     )
 
 
 def _edges(stated: Any) -> tuple[Edge, ...]:
-    return tuple(Edge(edge["name"], edge["datatype"], tuple(map(int, edge["shape"]))) for edge in stated)
+    if len(stated) > MAX_EDGES or any(len(edge["shape"]) > MAX_AXES for edge in stated):
+        raise ValueError("more than any model has")
+    return tuple(map(_edge, stated))
+
+
+def _edge(stated: Mapping[str, Any]) -> Edge:
+    name, datatype = stated["name"], stated["datatype"]
+    if not isinstance(name, str) or not isinstance(datatype, str) or len(name) > SAID:
+        raise ValueError("names are texts")
+    return Edge(name, datatype[:SHORT], tuple(_integer(size, -1) for size in stated["shape"]))
+
+
+def _integer(stated: Any, least: int) -> int:
+    """A 64-bit integer, which the protocol's JSON may have as text. Raises ValueError, also if it is below `least`."""
+    number = int(stated) if len(str(stated)) <= 20 else -2
+    if not least <= number < 1 << 63:
+        raise ValueError(f"no integer from {least}")
+    return number

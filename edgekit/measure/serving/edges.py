@@ -10,6 +10,7 @@ import numpy as np
 from edgekit.errors import ModelMismatch, nearest
 from edgekit.ir.measurement import Array
 from edgekit.measure.serving.client import Description, Edge
+from edgekit.measure.serving.tensors import NUMPY
 from edgekit.samples import Samples
 from edgekit.specs.project import Input, Preprocess, Project
 
@@ -21,8 +22,6 @@ FORMATS = {
     "int64": "INT64",
     "float32": "FP32",
 }
-OUTPUTS = {"BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64"}
-"""What can stand for an answer."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +43,8 @@ class Edges:
     """How samples become requests, and answers outputs."""
 
     inputs: tuple[Column, ...]
-    outputs: Mapping[str, str]
-    """What the server calls each output, by the project's name."""
+    outputs: Mapping[str, Edge]
+    """What the server calls each output, and says of it, by the project's name."""
     single: bool
     """Whether the model takes one sample at a time."""
 
@@ -127,8 +126,8 @@ def _names(project: Project, description: Description) -> tuple[str, ...]:
     return ("output",) if count == 1 else tuple(f"output_{i}" for i in range(count))
 
 
-def _output(name: str, names: tuple[str, ...], description: Description) -> str:
+def _output(name: str, names: tuple[str, ...], description: Description) -> Edge:
     edge = _named(name, names, description.outputs, "output")
-    if edge.datatype not in OUTPUTS:
+    if edge.datatype not in NUMPY or not edge.shape:
         raise ModelMismatch(f"output '{edge.name}' of the served model is {edge}, no numbers", hint=STATED)
-    return edge.name
+    return edge

@@ -13,8 +13,10 @@ from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 from edgekit.ir.measurement import Array
 from edgekit.measure.serving.client import (
     NO_ANSWER,
+    NONSENSE,
     Access,
     Description,
+    Edge,
     Fault,
     Kind,
     Statistics,
@@ -22,6 +24,7 @@ from edgekit.measure.serving.client import (
     statistics_of,
     unless_hidden,
 )
+from edgekit.measure.serving.tensors import check_stated, of_bytes
 
 KINDS: dict[str, Kind] = {
     "UNAUTHENTICATED": "refused",
@@ -35,6 +38,10 @@ KINDS: dict[str, Kind] = {
 }
 TLS = ("handshake", "certificate", "ssl_transport")
 """In the words of a gRPC that could not agree on TLS, which has no status of its own."""
+UNCOMPRESSED = 1
+"""Identity alone (grpc_compression_options): gRPC limits a message as it was sent, and then inflates it."""
+LARGER = "larger than max"
+"""In the words of our side of gRPC, which says by the status of a busy server that an answer is too large."""
 
 
 class Grpc:
@@ -42,7 +49,8 @@ class Grpc:
 
     def __init__(self, access: Access) -> None:
         self._access, address = access, access.address
-        options = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+        options = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", access.answer_bytes)]
+        options.append(("grpc.compression_enabled_algorithms_bitset", UNCOMPRESSED))
         # One connection for every client: gRPC would share one among all to the same server.
         options.append(("grpc.use_local_subchannel_pool", 1))
         if address.loopback:
@@ -77,11 +85,11 @@ class Grpc:
             for name, array in columns.items()
         ]
 
-    def infer(self, prepared: Any, outputs: tuple[str, ...]) -> dict[str, Array]:
+    def infer(self, prepared: Any, outputs: tuple[Edge, ...]) -> dict[str, Array]:
         with self._faults():
-            asked = [triton.InferRequestedOutput(name) for name in outputs]
+            asked = [triton.InferRequestedOutput(edge.name) for edge in outputs]
             result = self._client.infer(self._model[0], prepared, self._model[1], outputs=asked, **self._how)
-            return {name: result.as_numpy(name) for name in outputs}
+            return _tensors(result.get_response(), outputs)
 
     def close(self) -> None:
         self._client.close()
@@ -100,8 +108,23 @@ class Grpc:
             kind = KINDS.get((error.status() or "").removeprefix("StatusCode."), "failed")
             if kind == "lost" and any(word in said.lower() for word in TLS):
                 kind = "untrusted"
+            if kind == "busy" and LARGER in said:
+                kind, said = "invalid", f"its answer has more than the {self._access.answer_bytes:,} bytes it may have"
             if kind == "slow":
                 said = f"no answer within {self._access.timeout_s:g} s"
             raise Fault(kind, said) from None
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except Fault as fault:
+            raise Fault(fault.kind, self._access.cleaned(fault)) from None
+        except NONSENSE:
             raise Fault("wrong", NO_ANSWER) from None
+
+
+def _tensors(response: Any, outputs: tuple[Edge, ...]) -> dict[str, Array]:
+    """The outputs of an answer, whose bytes are beside what it says of them. Raises Fault."""
+    stated = {edge.name: edge for edge in outputs}
+    tensors: dict[str, Array] = {}
+    for output, raw in zip(response.outputs, response.raw_output_contents, strict=True):
+        edge = stated.get(output.name)
+        if edge is not None:
+            tensors[edge.name] = of_bytes(edge, check_stated(edge, output.datatype, list(output.shape)), raw)
+    return tensors

@@ -63,6 +63,8 @@ def _error(fault: Fault, access: Access, tries: int) -> ServingError:
                 f"{where} has no model '{access.address.model}': {fault}",
                 hint="the name is in the URL, or look at the server's log",
             )
+        case "invalid":
+            return ServerFailed(f"{where}: {fault}", hint="the server's own log may say more")
         case _:
             return ServerFailed(
                 f"{where} answered with an error{again}: {fault}", hint="the server's own log says more"

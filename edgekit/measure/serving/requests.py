@@ -21,6 +21,7 @@ from edgekit.samples import Samples
 
 T = TypeVar("T")
 Outputs = dict[str, Array]
+LOG = "look at the server's log"
 START_S, SAMPLE_S = 60.0, 1.0
 """Time limit of many requests: to begin, and on average for each sample."""
 
@@ -66,9 +67,10 @@ class Requests:
 
     def answer(self, client: Client, prepared: object, count: int) -> Outputs:
         """The answer to one request."""
-        names = tuple(self.edges.outputs.values())
-        given = patiently(partial(client.infer, prepared, names), self.access)
-        return {name: self._checked(served, given[served], count) for name, served in self.edges.outputs.items()}
+        given = patiently(partial(client.infer, prepared, tuple(self.edges.outputs.values())), self.access)
+        return {
+            name: self._checked(edge.name, given.get(edge.name), count) for name, edge in self.edges.outputs.items()
+        }
 
     def _lane(self, samples: Samples, starts: Sequence[int], limit: Limit) -> list[tuple[int, Outputs]]:
         parts = []
@@ -86,7 +88,12 @@ class Requests:
             rows = "nothing" if array is None else f"{list(array.shape)}"
             raise ServerFailed(
                 f"{self.access.address} answered {rows} as '{served}' to {count} samples",
-                hint="look at the server's log",
+                hint=LOG,
+            )
+        if not np.isfinite(array).all():
+            raise ServerFailed(
+                f"{self.access.address} answered values that are not finite as '{served}'",
+                hint=LOG,
             )
         return array.astype(np.float32) if array.dtype.kind == "f" else array
 

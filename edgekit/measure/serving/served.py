@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from edgekit.ir.measurement import Environment, Measurement
 from edgekit.measure.serving.client import Access
 from edgekit.measure.serving.edges import matched
 from edgekit.measure.serving.patience import patiently
 from edgekit.measure.serving.requests import Requests, opened
+from edgekit.measure.serving.tensors import Bounds
 from edgekit.measure.serving.timed import Timing
 from edgekit.measure.shards import Shards, answered
 from edgekit.samples import Samples
@@ -36,7 +37,10 @@ class Served:
         with opened(self.access) as client:
             description = patiently(client.describe, self.access)
             load_ns = time.perf_counter_ns() - began
-        requests = Requests(self.access.as_described(description), matched(self.project, description))
+        edges = matched(self.project, description)
+        binary = description.binary or self.access.address.grpc
+        bounds = Bounds.of(tuple(edges.outputs.values()), self.access.batch, binary)
+        requests = Requests(replace(self.access, binary=binary, **asdict(bounds)), edges)
         with opened(requests.access) as client:
             # Latency first, of a server that is not under load.
             timing = Timing(client, requests, description.server, load_ns).of(samples, probe)

@@ -69,13 +69,13 @@ class Timing:
 
     def _stream(self, prepared: list[object], probe: Probe) -> tuple[timing.Timed, Statistics | None]:
         """The times, and what the server counted meanwhile, after the warm-up, if it counts."""
-        names = tuple(self.requests.edges.outputs.values())
+        outputs = tuple(self.requests.edges.outputs.values())
         limit = Limit(self.requests.access, probe.min_count, 2 * probe.min_duration_s)
         before: list[Statistics | None] = []
 
         def call(request: object) -> None:
             limit.check()
-            patiently(partial(self.client.infer, request, names), self.requests.access)
+            patiently(partial(self.client.infer, request, outputs), self.requests.access)
 
         stream = timing.single_stream(
             call,

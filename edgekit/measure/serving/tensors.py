@@ -1,0 +1,101 @@
+"""Tensors of the Open Inference Protocol as arrays: held to what the metadata says of them before they are read.
+
+https://github.com/kserve/open-inference-protocol, tensor data types; and its extension for binary data, which Triton
+began: little-endian values in row-major order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgekit.ir.measurement import Array
+from edgekit.measure.serving.client import Edge, Fault
+
+NUMPY = {
+    "BOOL": "?",
+    "UINT8": "<u1",
+    "UINT16": "<u2",
+    "UINT32": "<u4",
+    "UINT64": "<u8",
+    "INT8": "<i1",
+    "INT16": "<i2",
+    "INT32": "<i4",
+    "INT64": "<i8",
+    "FP16": "<f2",
+    "BF16": "<u2",
+    "FP32": "<f4",
+    "FP64": "<f8",
+}
+"""By the protocol's name. BF16 is the upper half of an FP32, which NumPy has no name for."""
+NUMBER_CHARS = 40
+"""Of one number as JSON, with what stands around it: no double takes more than 24."""
+HEAD_BYTES = 1 << 20
+"""What an answer may have beside its numbers; metadata has no more either."""
+MAX_BYTES = 64 << 20
+"""What an answer may have whatever its metadata says: the server says that, too."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How much may be asked of a server at once, and come back."""
+
+    batch: int
+    """Samples in a request, at most."""
+    answer_bytes: int
+
+    @classmethod
+    def of(cls, outputs: Sequence[Edge], batch: int, binary: bool) -> Bounds:
+        """Bounds by the shapes that the metadata states; fewer samples than `batch` where those would be too many."""
+        shapes = [edge.shape[1:] for edge in outputs]
+        if any(size < 0 for shape in shapes for size in shape):
+            return cls(batch, HEAD_BYTES + MAX_BYTES)
+        each = [np.dtype(NUMPY.get(edge.datatype, "<f8")).itemsize if binary else NUMBER_CHARS for edge in outputs]
+        row_bytes = max(1, sum(math.prod(shape) * one for shape, one in zip(shapes, each, strict=True)))
+        fewer = max(1, min(batch, MAX_BYTES // row_bytes))
+        return cls(fewer, HEAD_BYTES + min(MAX_BYTES, fewer * row_bytes))
+
+
+def check_stated(edge: Edge, datatype: object, shape: Sequence[object]) -> tuple[int, ...]:
+    """The shape, if type and shape are those of the metadata; the batch axis may have any size. Raises Fault."""
+    sizes = tuple(size for size in shape if type(size) is int and 0 <= size < 1 << 32)
+    fits = len(sizes) == len(shape) == len(edge.shape) and datatype == edge.datatype
+    if not fits or any(stated not in (-1, size) for stated, size in zip(edge.shape[1:], sizes[1:], strict=True)):
+        raise Fault("invalid", f"'{edge.name}' is {datatype}{list(shape)} in its answer, {edge} in its metadata")
+    return sizes
+
+
+def of_bytes(edge: Edge, shape: tuple[int, ...], raw: bytes | memoryview) -> Array:
+    """Little-endian values, row by row. Raises Fault if they are more or fewer than the shape has."""
+    kind = np.dtype(NUMPY[edge.datatype])
+    if len(raw) != math.prod(shape) * kind.itemsize:
+        raise Fault("invalid", f"'{edge.name}' has {len(raw):,} bytes, {edge.datatype}{list(shape)} has others")
+    values = np.frombuffer(raw, kind)
+    return (_widened(values) if edge.datatype == "BF16" else values).reshape(shape)
+
+
+def of_json(edge: Edge, shape: tuple[int, ...], data: Any) -> Array:
+    """Numbers of a JSON document, flat or nested. Raises Fault if they are no such numbers."""
+    kind = np.dtype("<f4" if edge.datatype == "BF16" else NUMPY[edge.datatype])
+    try:
+        values = np.array(data)
+        if values.size != math.prod(shape) or values.dtype.kind not in TAKEN[kind.kind]:
+            raise ValueError("other numbers")
+        numbers = values.astype(kind)
+        if kind.kind != "f" and not np.array_equal(numbers, values):
+            raise ValueError("too large or too small")
+        return numbers.reshape(shape)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise Fault("invalid", f"'{edge.name}' holds no {edge.datatype}{list(shape)}") from error
+
+
+TAKEN = {"b": "biu", "u": "iu", "i": "iu", "f": "fiu"}
+"""Kinds of numbers in JSON, by the kind that is wanted."""
+
+
+def _widened(values: Array) -> Array:
+    return (values.astype(np.uint32) << 16).view(np.float32)
