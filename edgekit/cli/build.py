@@ -15,7 +15,7 @@ from edgekit.bundle.keys import KeyStore
 from edgekit.bundle.signing import SigningKey
 from edgekit.cache import Cache
 from edgekit.cli import options
-from edgekit.cli.output import note, print_json, print_table, progress
+from edgekit.cli.output import note, print_json, print_table, progress, say_lines
 from edgekit.errors import OptionError
 from edgekit.pipeline.ahead import compile_in_process
 from edgekit.pipeline.background import threads
@@ -206,6 +206,6 @@ def _folder(order: Order, wanted: Sequence[Order], out: Path | None) -> Path:
 
 
 def _finish(reports: Sequence[Report], json: bool, file: Path | None) -> None:
-    typer.echo(record.to_json(reports) if json else text.render(reports), nl=False)
+    say_lines(record.to_json(reports) if json else text.render(reports))
     if file:
         write(file, FORMS[file.suffix](reports).encode())

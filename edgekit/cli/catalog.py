@@ -11,7 +11,7 @@ import typer
 from edgekit.bundle.archive import Bundle, sign
 from edgekit.bundle.keys import KeyStore
 from edgekit.cli import options
-from edgekit.cli.output import note, print_json, print_table
+from edgekit.cli.output import note, print_json, print_table, say, say_lines
 from edgekit.errors import UnknownName, all_errors, suggest
 from edgekit.specs.catalog import Catalog
 
@@ -74,7 +74,7 @@ def new_key(name: Annotated[str, typer.Argument(help="What to call it.")] = "def
     """Make a key pair. The private half never leaves your config folder; hand out the public one."""
     store = KeyStore.of_user()
     key = store.new(name)
-    typer.echo(f"{name} {key.id} {store.root / name}.pub")
+    say(f"{name} {key.id} {store.root / name}.pub")
 
 
 @keys.command("list")
@@ -100,13 +100,13 @@ def sign_bundle(
     store = KeyStore.of_user()
     trusted = store.trusted()
     signed = sign(Bundle.open(bundle, trusted), store.get(key), trusted)
-    typer.echo(f"{bundle} is signed by {', '.join(one.id for one in signed.signers)}")
+    say(f"{bundle} is signed by {', '.join(one.id for one in signed.signers)}")
 
 
 @keys.command("trust")
 def trust_key(file: Annotated[Path, typer.Argument(help="A public key in PEM: NAME.pub.")]) -> None:
     """Accept bundles that this key signed."""
-    typer.echo(f"trusted {KeyStore.of_user().trust(file).id}")
+    say(f"trusted {KeyStore.of_user().trust(file).id}")
 
 
 @keys.command("revoke")
@@ -115,7 +115,7 @@ def revoke_key(
 ) -> None:
     """Never again open what this key signed, nor sign with it. Devices are told by `device trust --revoke`."""
     revoked = KeyStore.of_user().revoke(key)
-    typer.echo(f"revoked {revoked}; each device that trusts it: edgekit device trust DEVICE --revoke {revoked}")
+    say(f"revoked {revoked}; each device that trusts it: edgekit device trust DEVICE --revoke {revoked}")
 
 
 def explain(code: Annotated[str, typer.Argument(help="An error's code, such as EK105.")]) -> None:
@@ -126,4 +126,4 @@ def explain(code: Annotated[str, typer.Argument(help="An error's code, such as E
             f"no error has the code '{code}'", hint=suggest(code.upper(), known, f"they run from EK100 to {max(known)}")
         )
     kind = known[code.upper()]
-    typer.echo(f"{kind.code} {kind.__name__} (exit {kind.exit_code})\n{inspect.cleandoc(kind.__doc__ or '')}")
+    say_lines(f"{kind.code} {kind.__name__} (exit {kind.exit_code})\n{inspect.cleandoc(kind.__doc__ or '')}\n")

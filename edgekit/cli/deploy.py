@@ -10,7 +10,7 @@ import typer
 from edgekit.bundle.archive import Bundle
 from edgekit.bundle.keys import KeyStore
 from edgekit.cli import options
-from edgekit.cli.output import note, print_json, print_table, progress
+from edgekit.cli.output import note, print_json, print_table, progress, say
 from edgekit.devices.device import Destination, destinations
 from edgekit.errors import OptionError
 from edgekit.pipeline.deploy import deploy
@@ -79,7 +79,7 @@ def _flash_one(bundle: Bundle, device: Destination, runtime: str | None, no_comm
             }
         )
         return
-    typer.echo(f"{bundle.manifest.name} for {bundle.manifest.target}: {state} on {device.name} ({installed.slot})")
+    say(f"{bundle.manifest.name} for {bundle.manifest.target}: {state} on {device.name} ({installed.slot})")
     for remark in installed.remarks:
         note(f"{device.name}: {remark}")
 

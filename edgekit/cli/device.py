@@ -10,7 +10,7 @@ import typer
 
 from edgekit.cache import Cache
 from edgekit.cli import options
-from edgekit.cli.output import note, print_json, print_table, progress
+from edgekit.cli.output import note, print_json, print_table, progress, say, say_lines
 from edgekit.cli.trust import trust_command
 from edgekit.devices.book import Book, Entry
 from edgekit.devices.device import way_to
@@ -63,7 +63,7 @@ def add_command(
     if json:
         print_json({"schema": 1, "device": {"name": name, **entry.model_dump(mode="json")}})
         return
-    typer.echo(f"{name} is {url}")
+    say(f"{name} is {url}")
 
 
 @group.command("remove")
@@ -73,7 +73,7 @@ def remove_command(name: KnownName, json: options.Json = False) -> None:
     if json:
         print_json({"schema": 1, "removed": name})
         return
-    typer.echo(f"{name} is forgotten")
+    say(f"{name} is forgotten")
 
 
 @group.command("ping")
@@ -86,7 +86,7 @@ def ping_command(device: NameOrUrl, json: options.Json = False) -> None:
         shown = {name: value and value.model_dump(mode="json") for name, value in said.items()}
         print_json({"schema": 1, "device": device, "url": pong.url, "seconds": round(pong.seconds, 3), **shown})
         return
-    typer.echo(f"{device} answers in {pong.seconds:.2f} s")
+    say(f"{device} answers in {pong.seconds:.2f} s")
     print_table(("device", ""), _pong_rows(pong))
 
 
@@ -107,7 +107,7 @@ def up_command(
     if json:
         print_json({"schema": 1, "device": _shown(card)})
         return
-    typer.echo(f"emulated://{card.name} is up: {card.cpu}, {card.ram_mb} MB, ssh on port {card.ssh}")
+    say(f"emulated://{card.name} is up: {card.cpu}, {card.ram_mb} MB, ssh on port {card.ssh}")
     if board.emulation and board.emulation.stands_in:
         note(board.emulation.stands_in)
 
@@ -122,7 +122,7 @@ def down_command(
         raise OptionError("say which: names, or --all", hint="edgekit device list")
     for name in names or [card.name for card in registry.found() if card.state != "in use"]:
         registry.down(name)
-        typer.echo(f"emulated://{name} is down")
+        say(f"emulated://{name} is down")
 
 
 @group.command("list")
@@ -152,7 +152,7 @@ def shell_command(
 @group.command("logs")
 def logs_command(name: Running) -> None:
     """What the device's console said."""
-    typer.echo(registry.console(name), nl=False)
+    say_lines(registry.console(name))
 
 
 def _shown(card: Card) -> dict[str, object]:

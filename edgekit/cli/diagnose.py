@@ -12,7 +12,7 @@ from edgekit.atomic import write as write_file
 from edgekit.bundle.keys import KeyStore
 from edgekit.cache import Cache
 from edgekit.cli import options
-from edgekit.cli.output import note, print_json, print_table, progress
+from edgekit.cli.output import note, print_json, print_table, progress, say
 from edgekit.errors import OptionError
 from edgekit.ir import layers as records
 from edgekit.ir.layers import Layer
@@ -113,17 +113,17 @@ def _show(examined: Examined) -> None:
         [_row(layer, layer.node in diagnosis.nodes) for layer in examined.layers],
     )
     if examined.found:
-        typer.echo("")
+        say("")
         _show_search(examined)
 
 
 def _say(diagnosis: Diagnosis) -> None:
-    typer.echo(diagnosis.sentence)
+    say(diagnosis.sentence)
     if diagnosis.next_step:
-        typer.echo(f"next: {diagnosis.next_step}")
+        say(f"next: {diagnosis.next_step}")
     for evidence in diagnosis.evidence[:6]:
-        typer.echo(f"  {evidence}")
-    typer.echo("")
+        say(f"  {evidence}")
+    say("")
 
 
 def _row(layer: Layer, blamed: bool) -> tuple[str, ...]:

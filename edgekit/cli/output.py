@@ -16,6 +16,7 @@ from rich.table import Table
 from edgekit.cli import stop
 from edgekit.errors import EdgekitError
 from edgekit.pipeline.line import Stage, Watch
+from edgekit.untrusted.sanitize import MAX_WORDS, json_lines, line, lines
 
 ERRORS = Console(stderr=True, highlight=False, soft_wrap=True)
 PIPE_WIDTH = 10_000
@@ -23,21 +24,31 @@ PIPE_WIDTH = 10_000
 
 def print_error(error: EdgekitError) -> None:
     """`error EK102: what and where`, and below it what is kept nonetheless, and what to type."""
-    ERRORS.print(f"[bold red]error {error.code}:[/] {escape(str(error))}")
+    ERRORS.print(f"[bold red]error {error.code}:[/] {_shown(str(error))}")
     for note in getattr(error, "__notes__", ()):
-        ERRORS.print(f"  {escape(note)}")
+        ERRORS.print(f"  {_shown(note)}")
     if error.hint:
-        ERRORS.print(f"  [bold]hint:[/] {escape(error.hint)}")
+        ERRORS.print(f"  [bold]hint:[/] {_shown(error.hint)}")
 
 
 def note(text: str) -> None:
     """Something worth knowing that is no result."""
-    ERRORS.print(escape(text))
+    ERRORS.print(_shown(text))
+
+
+def say(text: str) -> None:
+    """A result in one line, whatever a device, a server or a bundle put into it."""
+    typer.echo(line(text))
+
+
+def say_lines(text: str) -> None:
+    """A result of several lines that ends with a line break: a report, or what a console said."""
+    typer.echo(lines(text), nl=False)
 
 
 def print_json(document: object) -> None:
     """The one document that `--json` promises."""
-    typer.echo(json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False))
+    typer.echo(json_lines(json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False)))
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -46,7 +57,7 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for heading in headings:
         table.add_column(heading, overflow="fold")  # an id cut short is no id
     for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
+        table.add_row(*(_shown(cell) for cell in row))
     console = Console(highlight=False)
     if console.is_terminal:
         console.print(table)
@@ -56,6 +67,11 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     with wide.capture() as captured:
         wide.print(table)
     typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def _shown(text: str) -> str:
+    """Words from anywhere as rich prints them: cut, without escapes of terminals, and without markup."""
+    return escape(line(text, MAX_WORDS))
 
 
 @contextmanager

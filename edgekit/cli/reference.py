@@ -13,7 +13,7 @@ from edgekit.bundle.archive import Bundle
 from edgekit.bundle.keys import KeyStore
 from edgekit.cache import Cache
 from edgekit.cli import options
-from edgekit.cli.output import note, print_json, progress
+from edgekit.cli.output import note, print_json, progress, say
 from edgekit.errors import OptionError
 from edgekit.pipeline.line import Line
 from edgekit.pipeline.order import find_project
@@ -74,5 +74,5 @@ def _say(live: Live, json: bool) -> None:
     if json:
         print_json({"url": live.url, "grpc_url": live.grpc_url, "model": live.model, "server": live.server})
         return
-    typer.echo(f"{live.model} is served by {live.server}: {live.url}")
+    say(f"{live.model} is served by {live.server}: {live.url}")
     note(f"also {live.grpc_url}\nedgekit run … --reference {live.url}\nCtrl-C ends it")

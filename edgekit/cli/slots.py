@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from edgekit.cli import options
-from edgekit.cli.output import note, print_json, print_table, progress
+from edgekit.cli.output import note, print_json, print_table, progress, say
 from edgekit.devices.answers import Slot
 from edgekit.devices.device import connect
 from edgekit.devices.flash import status
@@ -51,7 +51,7 @@ def rollback_command(device: options.Device, json: options.Json = False) -> None
         print_json({"schema": 1, "device": device, "left": _json(left.slot), "served": _json(left.served)})
         return
     served = f"serves {short(left.served.digest)}" if left.served else "serves nothing"
-    typer.echo(f"{device} has left {short(left.slot.digest)} ({left.slot.state}), and {served}")
+    say(f"{device} has left {short(left.slot.digest)} ({left.slot.state}), and {served}")
 
 
 def slot_rows(said: dict[str, Any]) -> list[tuple[str, ...]]:

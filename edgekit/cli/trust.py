@@ -9,7 +9,7 @@ import typer
 
 from edgekit.bundle.keys import KeyStore
 from edgekit.cli import options
-from edgekit.cli.output import note, print_json, print_table, progress
+from edgekit.cli.output import note, print_json, print_table, progress, say
 from edgekit.devices.answers import Trusted
 from edgekit.devices.device import connect, destination
 from edgekit.devices.flash import trust
@@ -60,14 +60,14 @@ def _host_key(url: str, fingerprint: str | None, replace: bool) -> None:
         if known != key:
             note(f"known so far: {known.fingerprint}")
     if fingerprint is None:
-        typer.echo(f"{url} shows {key.kind} {key.fingerprint}")
+        say(f"{url} shows {key.kind} {key.fingerprint}")
         if not sys.stdin.isatty():
             raise OptionError("nobody is here to ask", hint=f"edgekit device trust {url} --fingerprint SHA256:…")
         typer.confirm("Is that what the device itself says?", abort=True)
     elif fingerprint != key.fingerprint:
         raise HostKeyChanged(f"{url} shows {key.fingerprint}, not {fingerprint}", hint="look at the device itself")
     store.keep(key, replace=replace)
-    typer.echo(f"{key.name} is trusted: {key.fingerprint}")
+    say(f"{key.name} is trusted: {key.fingerprint}")
 
 
 def _show(device: str, trusted: Trusted, json: bool) -> None:

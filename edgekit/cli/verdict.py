@@ -11,7 +11,7 @@ from edgekit import plugins
 from edgekit.bundle.archive import Bundle
 from edgekit.bundle.keys import KeyStore
 from edgekit.cli import options
-from edgekit.cli.output import print_json, print_table
+from edgekit.cli.output import print_json, print_table, say_lines
 from edgekit.errors import DataError, OptionError
 from edgekit.measure import store
 from edgekit.parity.compare import Comparison, compare
@@ -80,7 +80,7 @@ def report_command(
     if not files:
         raise DataError(f"there is no report in '{folder}'", hint="edgekit build and edgekit run leave one in --out")
     reports = [report for file in files for report in record.read(file)]
-    typer.echo(FORMATS[form](reports), nl=False)
+    say_lines(FORMATS[form](reports))
 
 
 def inspect_command(

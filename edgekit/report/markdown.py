@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Sequence
 
@@ -17,7 +18,8 @@ def render(reports: Sequence[Report]) -> str:
 
 def escape(text: str) -> str:
     """`text` as it is read, whatever Markdown or HTML it looks like."""
-    return re.sub(r"([\\`*_\[\]<>#|~&])", r"\\\1", text)
+    # Entities, not `\<`: not every renderer takes a backslash there, and one that does not would take the tag.
+    return re.sub(r"([\\`*_\[\]#|~])", r"\\\1", html.escape(text, quote=False))
 
 
 def _report(view: Outline) -> str:
@@ -28,12 +30,12 @@ def _report(view: Outline) -> str:
 
 
 def _section(section: Section) -> list[str]:
-    table = [_row(section.header), _row(("---",) * len(section.header)), *map(_cells, section.rows)]
+    table = [_cells(section.header), _row(("---",) * len(section.header)), *map(_cells, section.rows)]
     notes = [f"- {escape(note)}" for note in section.notes]
     first = [line for said in section.first for line in (escape(said), "")]
     return [
         "",
-        f"### {section.title}",
+        f"### {escape(section.title)}",
         "",
         *first,
         *(table if section.rows else ["none"]),

@@ -11,7 +11,7 @@ from edgekit.report.costs import costs
 from edgekit.report.endpoints import confidence, endpoints
 from edgekit.report.latencies import latencies
 from edgekit.report.record import ArtifactRecord, Gate, Report
-from edgekit.report.section import Row, Section, line, section
+from edgekit.report.section import Row, Section, section, shown
 from edgekit.report.timing import timing
 
 NOT_THE_TARGET = "HOST, NOT THE TARGET: this machine ran the candidate, so no time or memory below is the target's."
@@ -35,10 +35,10 @@ def outline(report: Report) -> Outline:
     where = report.device or "no device"
     return Outline(
         verdict=report.verdict,
-        subject=line(", ".join((report.target, report.profile, report.backend, where))),
-        sentence=line(report.sentence),
-        warnings=(*((NOT_THE_TARGET,) if report.host_stand_in else ()), *map(line, report.warnings or ())),
-        invalid=tuple(map(line, _invalid(report))),
+        subject=shown(", ".join((report.target, report.profile, report.backend, where))),
+        sentence=shown(report.sentence),
+        warnings=(*((NOT_THE_TARGET,) if report.host_stand_in else ()), *map(shown, report.warnings or ())),
+        invalid=tuple(map(shown, _invalid(report))),
         sections=tuple(
             found
             for found in (

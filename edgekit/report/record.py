@@ -19,6 +19,8 @@ from edgekit.parity.quantities import QUANTITIES
 from edgekit.report.base import Record
 from edgekit.report.measured import EndpointRecord, LatencyRecord
 from edgekit.samples import Sampling
+from edgekit.untrusted import json_text
+from edgekit.untrusted.sanitize import json_lines
 
 
 def _gate(name: str) -> str:
@@ -211,7 +213,7 @@ class Report(Record):
 
     def to_json(self) -> str:
         """This report alone, as `report.json` holds it."""
-        return self.model_dump_json(by_alias=True, indent=2) + "\n"
+        return json_lines(self.model_dump_json(by_alias=True, indent=2)) + "\n"
 
 
 class Document(Record):
@@ -221,15 +223,20 @@ class Document(Record):
     reports: tuple[Report, ...]
 
 
+MAX_VALUES = 1_000_000
+"""Of a report that is read back: a large model has tens of thousands of operators."""
+
+
 def to_json(reports: Sequence[Report]) -> str:
     """The document that holds these reports."""
-    return Document(schema_version=1, reports=tuple(reports)).model_dump_json(by_alias=True, indent=2) + "\n"
+    document = Document(schema_version=1, reports=tuple(reports))
+    return json_lines(document.model_dump_json(by_alias=True, indent=2)) + "\n"
 
 
 def read(path: Path) -> tuple[Report, ...]:
     """The reports in a file that holds one report or a document of them. Raises DataError."""
     try:
-        values = json.loads(path.read_text("utf-8"))
+        values = json_text.loads(path.read_text("utf-8"), MAX_VALUES)
         if isinstance(values, dict) and "reports" in values:
             return Document.model_validate(values).reports
         return (Report.model_validate(values),)

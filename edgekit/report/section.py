@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edgekit.parity.histogram import Histogram
+from edgekit.untrusted.sanitize import MAX_WORDS, line
 
 Row = tuple[str, ...]
 
@@ -50,10 +51,10 @@ def section(
     picture: Picture | None = None,
 ) -> Section:
     """With every string as one printable line."""
-    cells = tuple(tuple(map(line, row)) for row in rows)
-    return Section(title, header, cells, tuple(map(line, notes)), tuple(map(line, first)), picture)
+    cells = tuple(tuple(map(shown, row)) for row in rows)
+    return Section(title, header, cells, tuple(map(shown, notes)), tuple(map(shown, first)), picture)
 
 
-def line(text: str) -> str:
-    """One printable line: devices and file names may hold line breaks and terminal escapes."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+def shown(text: str) -> str:
+    """One printable line, cut: devices, servers and file names may hold anything."""
+    return line(text, MAX_WORDS)
