@@ -1,0 +1,1 @@
+"""Hostile answers and files, generated from a seed."""

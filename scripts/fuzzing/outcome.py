@@ -1,0 +1,98 @@
+"""What became of a case: taken, refused by a code, or a promise that was broken."""
+
+from __future__ import annotations
+
+import io
+import os
+import resource
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edgekit.cli import output
+from edgekit.errors import EdgekitError
+
+ALLOWED = set("\n")
+SHOWN_CHARS = 12_000
+"""Of an error with its notes and hint: each line of them is cut."""
+
+
+@dataclass
+class Tally:
+    """Counts of what cases ended as, and those that broke a promise."""
+
+    limit_s: float
+    codes: Counter[str] = field(default_factory=Counter)
+    broken: list[str] = field(default_factory=list)
+    slowest_s: float = 0.0
+
+    def __str__(self) -> str:
+        ends = ", ".join(f"{code} {count:,}" for code, count in sorted(self.codes.items()))
+        return f"{sum(self.codes.values()):,} cases, {len(self.broken)} broken; slowest {self.slowest_s:.2f} s; {ends}"
+
+    def note(self, name: str, case: Callable[[], object], folder: Folder | None = None) -> None:
+        """Run one case, and look what it said, how long it took, and what it left."""
+        began = time.monotonic()
+        try:
+            case()
+            code = "taken"
+        except EdgekitError as error:
+            code = error.code
+            self._check_words(name, error)
+        except Exception as error:  # noqa: BLE001  what nobody thought of is what is looked for
+            code = "EK000"
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            self.broken.append(f"{name}: {type(error).__name__} at {last.filename}:{last.lineno}: {str(error)[:200]}")
+        seconds = time.monotonic() - began
+        self.codes[code] += 1
+        self.slowest_s = max(self.slowest_s, seconds)
+        if seconds > self.limit_s:
+            self.broken.append(f"{name}: took {seconds:.1f} s")
+        if folder:
+            self.broken += [f"{name}: {left}" for left in folder.left()]
+
+    def _check_words(self, name: str, error: EdgekitError) -> None:
+        """What a person would see: printable, and not the whole of what a device said."""
+        output.ERRORS.file = io.StringIO()
+        output.print_error(error)
+        said = output.ERRORS.file.getvalue()
+        if len(said) > SHOWN_CHARS or not all(letter.isprintable() or letter in ALLOWED for letter in said):
+            self.broken.append(f"{name}: {len(said)} characters are shown, or an escape: {said[:200]!r}")
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder in which the cases of one run are at home, and where nothing may be left or changed beside `theirs`."""
+
+    path: Path
+    theirs: Path
+    """Where the hostile side keeps its files."""
+
+    @classmethod
+    def made(cls, path: Path) -> Folder:
+        for name in ("tmp", "theirs", "beside"):
+            (path / name).mkdir()
+        (path / "beside" / "file").write_text("as it was")
+        os.environ["TMPDIR"] = tempfile.tempdir = str(path / "tmp")
+        return cls(path, path / "theirs")
+
+    def left(self) -> list[str]:
+        """Files that should not be there, or are not as they were."""
+        wanted = {self.path / "beside" / "file"}
+        found = {
+            Path(folder) / name
+            for folder, _, names in os.walk(self.path)
+            for name in names
+            if not Path(folder).is_relative_to(self.theirs)
+        }
+        text = (self.path / "beside" / "file").read_text() if wanted <= found else ""
+        return [str(path) for path in found ^ wanted] + ([] if text == "as it was" else ["a file was changed"])
+
+
+def peak_mb() -> int:
+    """Peak memory of this process, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000
