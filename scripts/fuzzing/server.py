@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import multiprocessing
+import os
 import socket
 import socketserver
 import struct
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -108,7 +111,15 @@ def _serve(case: Synchronized[int], told: Any, seed: int) -> None:
         port = answering.add_insecure_port(f"{HOST}:0")
         answering.start()
         told.send((server.server_address[1], port))
+        threading.Thread(target=_end_with, args=(told,), daemon=True).start()
         server.serve_forever()
+
+
+def _end_with(told: Any) -> None:
+    """End this process when the one at the other end does, whatever ends it."""
+    with contextlib.suppress(EOFError, OSError):
+        told.recv()
+    os._exit(0)
 
 
 def _talk(connection: socket.socket, case: Synchronized[int], seed: int) -> None:
