@@ -165,6 +165,19 @@ def test_a_damaged_slot_is_no_way_back(root: Path, damage: Callable[[Path], None
 
 
 @damages
+def test_a_damaged_slot_is_told_as_such_and_flashed_anew(root: Path, damage: Callable[[Path], None]) -> None:
+    digest = install(root, "old")
+    damage(root / "a")
+    found = slots.status(root)
+    assert (found["slots"]["a"]["whole"], found["trust"]["refused"]) == (False, [])
+    begun = begin(root, digest, "token", "me@here", None, [KEY.public.raw], stand_in=True)
+    assert begun["slot"] is None
+    slots.release(root, "token")
+    assert install(root, "old") == digest
+    assert (served(root), slots.status(root)["current"]) == ("old", "b")
+
+
+@damages
 def test_a_damaged_trial_is_not_committed(root: Path, damage: Callable[[Path], None]) -> None:
     install(root, "old")
     digest = on_trial(root, "new")
