@@ -192,6 +192,11 @@ class Compilation:
         return self.compressed.known and all(samples.known for samples in data)
 
     def _worker(self) -> Lowering:
+        self.require_packages()
+        return Lowering(self.order.runtime.backend)
+
+    def require_packages(self) -> None:
+        """Raise MissingExtra if a package that the backend needs is not installed."""
         versions = tool_versions(self.order.backend.packages)
         missing = next((name for name, version in versions.items() if version == "none"), None)
         if missing:
@@ -199,7 +204,6 @@ class Compilation:
                 f"backend '{self.order.runtime.backend}' needs '{missing}', which is not installed",
                 hint="pip install torch==2.13.0 && pip install 'edgekit[build]'",
             )
-        return Lowering(self.order.runtime.backend)
 
     def _reused(self) -> list[Path]:
         """Every lowering, if all are in the cache; then all that led to them is recorded as reused too."""

@@ -23,6 +23,8 @@ def check_labels(compilation: Compilation, evaluation: Data) -> None:
 
     One answer of the float network stands for all; that labels and network go together is then kept in the cache.
     """
+    if not compilation.network.known:
+        compilation.require_packages()
     training = [data for data in compilation.compressed.data if data.role == "training"]
     for data in (*training, evaluation):
         _check(compilation.network, data)
