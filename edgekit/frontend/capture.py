@@ -44,7 +44,7 @@ def capture(model: Model) -> Program:
 
 
 def _check_answers(edges: Signature, results: list[Tensor], answers: list[Tensor]) -> None:
-    """Raise FloatDisagreement if the program gives other real numbers than the network on the input it was traced on."""
+    """Raise FloatDisagreement if the program gives other real numbers than the network where it was traced."""
     for spec, result, answer in zip(edges.outputs, results, answers, strict=True):
         if not result.is_floating_point():
             continue  # an index may tip over on the last bit

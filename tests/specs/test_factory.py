@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.errors import LoadError, SpecError
-from edgekit.specs.factory import resolve
+from edgekit.specs.factory import in_a_line, resolve
 
 
 @pytest.fixture
@@ -70,3 +70,15 @@ def test_a_file_that_raises_is_named_with_its_line_and_leaves_no_half_module(roo
             resolve("broken.py:network", root)
     (root / "broken.py").write_text("network = 'mended'\n")
     assert resolve("broken.py:network", root) == "mended"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("no scale\n\nWhile executing %conv : [num_users=1] = call_function[...]", "ValueError: no scale"),
+        ("While executing %conv2d : [num_users=1]\nOriginal traceback:\nFile x", "ValueError"),
+        ("no scale. Use tlparse to see full graph", "ValueError: no scale."),
+    ],
+)
+def test_what_torch_adds_for_those_who_debug_it_is_left_out(said: str, told: str) -> None:
+    assert in_a_line(ValueError(said)) == told

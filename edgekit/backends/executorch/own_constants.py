@@ -1,5 +1,7 @@
-"""Constants of quantized layers, one of its own for each layer: XNNPACK rounds a bias to the scale of its layer's input,
-and takes a weight for integers only where nothing else reads it."""
+"""Constants of quantized layers, one of its own for each layer.
+
+XNNPACK rounds a bias to the scale of its layer's input, and takes a weight for integers only where it has one reader.
+"""
 
 from __future__ import annotations
 
