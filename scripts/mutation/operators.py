@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ ARITHMETIC = {
     ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div: "*", ast.FloorDiv: "/", ast.Mod: "*", ast.Pow: "*",
     ast.LShift: ">>", ast.RShift: "<<", ast.BitOr: "&", ast.BitAnd: "|", ast.BitXor: "|", ast.MatMult: "*",
 }  # fmt: skip
+SENTENCE = re.compile(r"\w \w")
+"""Words for people, whatever they are a part of."""
 SWAPPED = {ast.Continue: "break", ast.Break: "continue"}
 
 
@@ -36,9 +39,9 @@ class Mutant:
 def mutants(source: bytes) -> tuple[Mutant, ...]:
     """Every mutant of a source, in the order of its places.
 
-    Not changed: docstrings, annotations, imports, decorators, and the text of errors, hints and f-strings. The
-    operators are those of Offutt et al. (1996), which suffice for the others, with deletion of statements, and None in
-    place of a value.
+    Not changed: docstrings, annotations, imports, decorators, and the text of errors, hints, sentences and f-strings.
+    The operators are those of Offutt et al. (1996), which suffice for the others, with deletion of statements, and None
+    in place of a value.
     """
     tree = ast.parse(source)
     starts = [0]
@@ -134,7 +137,7 @@ def _constants(value: object, text: bool) -> Iterator[str]:
             yield str(value + 1)
         case float():
             yield str(value * 2 + 1)
-        case str() if text:
+        case str() if text and not SENTENCE.search(value):
             yield repr(f"{value}XX")
         case bytes():
             yield repr(b"XX" + value)  # a field of fixed size may cut the end off

@@ -84,6 +84,7 @@ def test_inputs_of_ones_own_are_read_with_their_labels(tmp_path: Path) -> None:
     ("arrays", "said"),
     [
         ({"y": np.ones((3, 2), np.float32)}, "has no array 'x', it has y"),
+        ({"z": np.ones(1), "y": np.ones(1)}, "has no array 'x', it has y, z"),
         ({"x": np.ones((3, 2))}, r"'x' in .* is float64\[N, 2\]"),
         ({"x": np.ones((0, 2), np.float32)}, r"'x' in .* is float32\[N, 2\]"),
         ({"x": np.ones((2, 2), np.float32), "labels": LABELS}, "have different lengths"),

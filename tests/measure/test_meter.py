@@ -11,6 +11,8 @@ from edgekit.measure.meter import Reading, checked
 def test_a_reading_that_makes_sense_is_taken_as_it_is() -> None:
     reading = Reading(12.0, 3.0, "wall meter", 0.02)
     assert checked(reading, "wall") is reading
+    exact = Reading(0.0, 1e-9, "wall meter", 0.0)
+    assert checked(exact, "wall") is exact
 
 
 @pytest.mark.parametrize(
