@@ -8,7 +8,10 @@ from pathlib import Path
 
 SLOTS, TRUST, UNPACK = (f"tests/runner/test_{name}.py" for name in ("slots", "trust", "unpack"))
 FUZZ, FLASH = "tests/runner/test_fuzz.py", "tests/devices/test_flash.py"
-INSTALLED = "tests/measure/test_installed.py"
+ADMISSION, REPAIR, INSTALL, EXPIRY = (
+    f"tests/runner/test_{name}.py" for name in ("admission", "repair", "install", "expiry")
+)
+INSTALLED, HOSTILE = "tests/measure/test_installed.py", "tests/measure/test_hostile_device.py"
 
 
 @dataclass(frozen=True)
@@ -44,25 +47,31 @@ SCOPES = (
     Scope(
         "runner",
         modules={
-            "begin": (SLOTS, TRUST, FLASH),
-            "durable": (SLOTS, FLASH),
+            "admission": (ADMISSION, REPAIR, SLOTS),
+            "begin": (INSTALL, SLOTS, TRUST, ADMISSION, FLASH),
+            "durable": (SLOTS, REPAIR, FLASH),
             "ed25519": ("tests/runner/test_ed25519.py",),
-            "incoming": (SLOTS, TRUST, UNPACK, FUZZ, FLASH),
-            "lease": (SLOTS, FLASH),
+            "expiry": (EXPIRY,),
+            "incoming": (INSTALL, SLOTS, TRUST, UNPACK, EXPIRY, FUZZ, FLASH),
+            "install": (INSTALL, SLOTS, FLASH),
+            "lease": (SLOTS, REPAIR, INSTALL, FLASH),
             "manifest": (SLOTS, TRUST, FLASH),
-            "slots": (SLOTS, TRUST, FLASH),
-            "state": (SLOTS, TRUST, FLASH),
+            "repair": (REPAIR,),
+            "slots": (SLOTS, ADMISSION, TRUST, REPAIR, FLASH),
+            "staging": (SLOTS, INSTALL, FLASH),
+            "state": (SLOTS, ADMISSION, REPAIR, TRUST, FLASH),
+            "state_file": (REPAIR, SLOTS),
             "timing": ("tests/runner/test_timing.py", "tests/runner/test_runner.py"),
-            "trust": (TRUST, SLOTS),
-            "unpack": (UNPACK, FUZZ),
+            "trust": (TRUST, ADMISSION, REPAIR, SLOTS),
+            "unpack": (UNPACK, ADMISSION, FUZZ),
             "verify": (TRUST, SLOTS, FUZZ),
-            "whole": (SLOTS, UNPACK, FLASH),
+            "whole": (SLOTS, ADMISSION, UNPACK, FLASH),
         },
     ),
     Scope(
         "measure",
         modules={
-            "asking": (INSTALLED,),
+            "asking": (INSTALLED, HOSTILE),
             "bare": ("tests/measure/test_bare.py",),
             "given": ("tests/measure/test_given.py",),
             "installed": (INSTALLED, "tests/measure/test_shards.py"),
@@ -75,5 +84,5 @@ SCOPES = (
             "throughput": ("tests/measure/test_throughput.py",),
         },
     ),
-    Scope("measure/serving", ("tests/measure/test_serving_edges.py", "tests/measure/test_serving.py")),
+    Scope("measure/serving", ("tests/measure/test_serving_edges.py", "tests/measure/test_hostile_server.py")),
 )
