@@ -199,7 +199,7 @@ def test_an_expiry_is_signed_and_bundles_without_one_keep_their_bytes(
     packed: Path, files: dict[str, bytes], description: Description, key: SigningKey, tmp_path: Path
 ) -> None:
     assert b"expires" not in Bundle.open(packed, [key.public]).read("manifest.json")
-    assert Bundle.open(packed, [key.public]).digest == DIGEST
+    assert Bundle.open(packed, [key.public]).file_sha256 == DIGEST
     until = description.model_copy(update={"expires": "2027-01-31T00:00:00Z"})
     made = pack(until, files, key, tmp_path / "tiny.edgekit")
     assert b'"expires":"2027-01-31T00:00:00Z"' in made.read("manifest.json")

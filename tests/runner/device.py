@@ -11,7 +11,7 @@ from edgekit.bundle.signing import SigningKey, write_signature
 from edgekit.runner import incoming, slots
 from tests.runner.slot import KEY, list_files
 
-SHARED = "golden/x.npy"
+SHARED, SHARED_TEXT = "golden/x.npy", "the same in all"
 """The file that is the same in all of them."""
 OTHER = SigningKey.generate()
 
@@ -21,7 +21,7 @@ def arrive(root: Path, text: str, key: SigningKey = KEY, **changes: Any) -> Path
     made = root.parent / "made"
     (made / "golden").mkdir(parents=True)
     (made / "model.onnx").write_text(text)
-    (made / SHARED).write_text("the same in all")
+    (made / SHARED).write_text(SHARED_TEXT)
     raw = (list_files(made, {"schema": 1, **changes}) / "manifest.json").read_bytes()
     (made / "manifest.sig").write_bytes(write_signature(key, raw))
     digest = hashlib.sha256(raw).hexdigest()
@@ -32,12 +32,13 @@ def arrive(root: Path, text: str, key: SigningKey = KEY, **changes: Any) -> Path
 
 
 def stage(root: Path, text: str, key: SigningKey = KEY, **changes: Any) -> str:
-    """The bundle of that text in the slot that is not served; what another slot has of it is taken from there."""
+    """The bundle of that text in the slot that is not served; what no other slot has of it is sent."""
     staging = arrive(root, text, key, **changes)
     digest = staging.name
     if (root / "current").exists():
         (staging / SHARED).unlink()
-    incoming.prepare(root, digest, offered=[key.public.raw], stand_in=True)
+    if SHARED in incoming.prepare(root, digest, offered=[key.public.raw], stand_in=True)["missing"]:
+        (staging / SHARED).write_text(SHARED_TEXT)
     incoming.stage(root, staging, digest, offered=[key.public.raw], stand_in=True)
     return digest
 
