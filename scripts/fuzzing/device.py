@@ -17,8 +17,9 @@ import numpy as np
 from edgekit.cli.measured import as_json, as_rows
 from edgekit.devices.flash import Installation, commit, flash, manifest_of, serving, status, trust
 from edgekit.devices.local import Local
-from edgekit.devices.onboard import Runner
+from edgekit.devices.onboard import SUMS, Runner
 from edgekit.devices.process import KEPT_BYTES
+from edgekit.devices.repair import repair
 from edgekit.devices.transport import Completed
 from edgekit.ir.measurement import Array, Measurement
 from edgekit.measure.installed import Installed
@@ -96,6 +97,7 @@ SLOT = {
 }
 EVENT = {"digest": "0" * 64, "when": "2026-01-01", "verdict": "committed", "version": 1, "signers": [], "detail": None}
 STATUS = {"current": "a", "slots": {"a": SLOT, "b": SLOT}, "history": [EVENT], "trust": TRUSTED, "lease": None}
+FILE = {"path": "model.onnx", "sha256": "0" * 64, "bytes": 2}
 NAMES = ("../escape", "../../beside/file", "/beside/file", "a/b", "", "x" * 300)
 DONE = {"changed": True}
 MOVED = {"slot": "/slots/b", "state": "staged", "digest": "0" * 64, "current": "a", "changed": True, "pinned": ["ab"]}
@@ -106,6 +108,9 @@ TESTED = {
     "provider": None,
     "planned_provider": None,
 }
+REPAIRED = {"changed": True, "current": "a", "assumed": ["slot 'a' is served"]}
+SUMMED = f"{'0' * 64}  runner.pyz\n{'0' * 64}\n".encode()
+SURVEYED = f"machine aarch64\nmemory 4000000 kB\nslot {json.dumps({'files': [FILE]})}\nslot \n".encode()
 VERSIONS = [[3, 11], {"numpy": "2.0.0", "onnxruntime": "1.31.1"}]
 
 
@@ -120,11 +125,16 @@ class Liar(Local):
             shutil.rmtree(argv[-1], ignore_errors=True)
         if argv[0] in ("rm", "test", "mkdir"):
             return Completed(tuple(argv), "", "", 0)
-        said = self._said(list(argv[2:]))
+        said = self._shell(argv[2]) if argv[0] == "sh" else self._said(list(argv[2:]))
         code = self.random.choice((0, 0, 0, 1, -9, 255))
         stderr = bytes_changed(b"Traceback\n  line\nValueError: x\n", self.random) if code else b""
         stdout, words = (text.decode("utf-8", "replace") for text in (said[-KEPT_BYTES:], stderr))
         return Completed(tuple(argv), stdout + "\n", words, code)
+
+    def _shell(self, script: str) -> bytes:
+        """What a shell there says: the sums of the runner's program, or what the device is and has."""
+        said = SUMMED if script == SUMS else SURVEYED
+        return bytes_changed(said, self.random) if self.random.random() < self.lies / 2 else said
 
     def _said(self, argv: list[str]) -> bytes:
         verb = " ".join(argv[:2] if argv[:1] == ["slots"] else argv[:1])
@@ -151,9 +161,15 @@ class Liar(Local):
                 return INFO
             case "slots begin":
                 return BEGUN
-            case "slots stage" | "slots commit" | "slots rollback":
+            case "slots install":
+                return {**BEGUN, **MOVED, "selftest": TESTED}
+            case "slots commit" | "slots rollback":
                 return MOVED
-            case "slots trial" | "selftest":
+            case "slots repair":
+                return REPAIRED
+            case "slots abort" | "compile":
+                return DONE
+            case "selftest":
                 return TESTED
         return VERSIONS
 
@@ -195,10 +211,16 @@ class Liar(Local):
 class Cargo:
     """What flashing asks of a bundle."""
 
-    identity = "0" * 64
+    digest = "0" * 64
     signers = ()
     manifest = SimpleNamespace(
-        format="onnx", arch="aarch64", target="board", family="boards", files=(), versions={"onnxruntime": "1.31.1"}
+        format="onnx",
+        arch="aarch64",
+        target="board",
+        family="boards",
+        files=(SimpleNamespace(**FILE), SimpleNamespace(path="golden/x.npy", sha256="1" * 64, bytes=2)),
+        versions={"onnxruntime": "1.31.1"},
+        expires=None,
     )
 
     def read(self, name: str) -> bytes:
@@ -246,6 +268,7 @@ def _question(i: int, device: Liar, installation: Installation, random: Random) 
         lambda: chrome_trace(operators(installation, SAMPLES, count=TIMED)),
         lambda: status(device),
         lambda: trust(device, threshold=1),
+        lambda: repair(device),
         lambda: manifest_of(serving(device)),
         lambda: commit(flash(Cargo(), device, "system")),  # type: ignore[arg-type]
     ]
