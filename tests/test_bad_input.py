@@ -105,9 +105,9 @@ BAD_DATA: dict[str, tuple[Callable[[Path], Path], str]] = {
     "label below 0": (lambda f: arrays(f, labels=np.arange(16) - 5), "label -5 of sample 0 is outside 0 to 3"),
     "label in words": (lambda f: arrays(f, labels=np.array(list("abcdefghijklmnop"))), "labels are <U1, not numbers"),
     "fewer labels": (lambda f: arrays(f, labels=LABELS[:8]), "'image' has 16 rows, 'labels' has 8"),
-    "no labels": (lambda f: arrays(f, labels=None), "'data.npz' cannot be read: 'labels is not a file"),
-    "no input": (lambda f: arrays(f, image=None), "'data.npz' cannot be read: 'image is not a file"),
-    "truncated": (truncated, "'data.npz' cannot be read: it is no .npz archive"),
+    "no labels": (lambda f: arrays(f, labels=None), "'data.npz' cannot be read: it has no array 'labels'"),
+    "no input": (lambda f: arrays(f, image=None), "'data.npz' cannot be read: it has no array 'image'"),
+    "truncated": (truncated, "'data.npz' cannot be read: it is no whole .npz archive"),
     "missing": (lambda f: arrays(f, TOML.replace("data.npz", "none.npz")), "there is no 'none.npz'"),
     "unknown ending": (lambda f: arrays(f, TOML.replace("data.npz", "model.py")), "'model.py' is neither .npz"),
     "not stated": (lambda f: arrays(f, TOML.replace("calibration =", "training =")), "states no calibration data"),
@@ -190,5 +190,5 @@ def test_a_key_that_others_can_read_is_not_used(
     config = shutil.copytree(places["EDGEKIT_CONFIG"], tmp_path / "config")
     (Path(config) / "keys" / "default.key").chmod(0o644)
     monkeypatch.setenv("EDGEKIT_CONFIG", str(config))
-    said = command("build", *built.options, "--out", tmp_path / "out").refused("EK100", 2)
+    said = command("build", *built.options, "--out", tmp_path / "out").refused("EK108", 2)
     assert "hint: chmod 600" in said

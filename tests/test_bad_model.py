@@ -40,6 +40,7 @@ class Net(nn.Module):
 
 
 def net():
+    torch.manual_seed(0)
     return Net().eval()
 """
 LINE = 1 + MODEL.splitlines().index("        return x + 1")

@@ -89,7 +89,11 @@ def _from_loader(loader: str, project: Project, where: str) -> MapStyle:
 
 
 def _read_npz(path: Path, project: Project) -> _Columns:
-    arrays = read_npz(path, names={*project.inputs, "labels"})
+    wanted = {*project.inputs, "labels"}
+    arrays = read_npz(path, names=wanted)
+    lacking = sorted(wanted - set(arrays))
+    if lacking:
+        raise ValueError(f"it has no array '{lacking[0]}'")
     columns = {name: arrays[name] for name in project.inputs}
     labels = arrays["labels"]
     for name, column in columns.items():

@@ -74,6 +74,8 @@ def read_npz(source: Path | IO[bytes], packed: bool = True, names: Container[str
         raise ValueError("its arrays do not fit into memory") from None
     except OSError:
         raise
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"it is no whole .npz archive: {error}") from error
     except DAMAGED as error:
         raise ValueError(str(error) or type(error).__name__) from error
 

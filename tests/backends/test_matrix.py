@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from edgekit import plugins
 from edgekit.backends.onnx import Onnx
 from edgekit.backends.tflite import TFLite
-from edgekit.backends.verify import verify
+from edgekit.backends.verify import HALF, verify
 from edgekit.errors import Disagreement, LoweringError, Misfit, UsageError
 from edgekit.ir.artifact import Artifact
 from edgekit.ir.program import Program
@@ -348,4 +348,4 @@ def test_noise_beyond_what_a_precision_allows_is_a_disagreement(
     artifact = make("onnx", "weight-int4").artifact
     with pytest.raises(Disagreement, match="at least 40 dB") as caught:
         verify(artifact, program, tmp_path, tmp_path / "golden", RECIPES["float16"])
-    assert caught.value.hint == "keep more of the model in float: [quantize] skip, or a profile of a higher precision"
+    assert caught.value.hint == HALF
