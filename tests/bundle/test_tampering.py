@@ -50,7 +50,7 @@ def test_cutting_anywhere_is_noticed(packed: Path, tmp_path: Path, key: SigningK
 def test_a_zip_that_holds_nothing_is_no_bundle(tmp_path: Path, key: SigningKey) -> None:
     path = tmp_path / "empty.edgekit"
     zipfile.ZipFile(path, "w").close()
-    with pytest.raises(BundleError, match="without 'manifest.sig'"):
+    with pytest.raises(BundleError, match=r"without 'manifest\.sig'"):
         Bundle.open(path, [key.public])
 
 
