@@ -128,7 +128,9 @@ def test_what_the_archive_lacks_is_asked_for_under_the_lease(bare: Bare, root: P
     answer = sent.install(bare, "--commit").document
     assert answer["missing"] == ["golden/inputs/bias.npy", "model.onnx"]
     assert _states(root) == ["empty", "empty"]
-    assert slots.status(root)["lease"]
+    held = slots.status(root)["lease"]
+    assert held.keys() == {"holder", "left_s"}
+    assert 0 < held["left_s"] <= lease.LONGEST_S
     sent.archive("golden/outputs/scores.npy")
     assert sent.install(bare, "--commit").document["state"] == "committed"
     assert _nothing_on_its_way(root)
