@@ -221,7 +221,7 @@ class Manifest(Description):
     def to_bytes(self) -> bytes:
         """Canonical JSON: keys sorted, no spaces, UTF-8, one newline at the end."""
         values = self.model_dump(by_alias=True, mode="json")
-        text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return text.encode() + b"\n"
 
 

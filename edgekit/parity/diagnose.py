@@ -89,8 +89,7 @@ def _below(sqnr_db: float | None, limit: float = LOW_DB) -> bool:
 
 
 def _mismatch(layers: Sequence[Layer], outcome: Outcome, start: str) -> Diagnosis | None:
-    outside = [layer for layer in layers if (layer.saturated or 0) >= SATURATED]
-    new = [layer for layer in outside if (layer.saturated or 0) > 5 * (layer.clipped or 0)]
+    new = [x for x in layers if x.saturated and x.saturated >= SATURATED and x.saturated > 5 * (x.clipped or 0)]
     if not new:
         return None
     first = new[0]

@@ -14,7 +14,7 @@ import pytest
 
 from edgekit.bundle.keys import KeyStore
 from edgekit.bundle.signing import PublicKey, SigningKey
-from edgekit.errors import StorageError, UnknownName, UnprotectedFile, UsageError
+from edgekit.errors import KeyUnreachable, StorageError, UnknownName, UnprotectedFile, UsageError
 
 MAKE_DEFAULT = """
 import sys
@@ -128,6 +128,31 @@ def test_a_public_half_that_was_lost_is_written_again(store: KeyStore) -> None:
     (store.root / "release.pub").unlink()
     assert store.list() == {"release": key.public}
     assert store.trusted() == (key.public,)
+
+
+def test_a_public_half_that_was_lost_is_that_of_the_secret_one(store: KeyStore) -> None:
+    key = store.new("release")
+    (store.root / "release.pub").unlink()
+    assert store.public("release") == key.public
+
+
+def test_a_place_that_is_no_text_is_named_without_what_cannot_be_read(store: KeyStore) -> None:
+    store.new("other")
+    path = store.root / "release.uri"
+    path.write_bytes(b"agent:\xff")
+    path.chmod(0o600)
+    assert store.location("release") == "agent:\ufffd"
+    with pytest.raises(KeyUnreachable, match="SSH_AUTH_SOCK is not set"):
+        store.get("release")
+
+
+def test_no_more_than_64_kib_of_a_key_file_is_read(store: KeyStore, other_key: SigningKey, tmp_path: Path) -> None:
+    path, pem = tmp_path / "friend.pub", other_key.public.to_pem()
+    path.write_bytes(b"\n" * ((1 << 16) - len(pem)) + pem)
+    assert store.public(str(path)) == other_key.public
+    path.write_bytes(b"\n" * (1 << 16) + pem)
+    with pytest.raises(UsageError, match="is no public key"):
+        store.public(str(path))
 
 
 def test_halves_that_do_not_belong_together_are_refused(store: KeyStore, other_key: SigningKey) -> None:

@@ -148,7 +148,9 @@ def test_a_uri_that_names_no_key_is_refused(uri: str) -> None:
     assert "4321" not in f"{caught.value} {caught.value.hint}"
 
 
-def test_a_module_that_crashes_or_hangs_takes_nothing_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_module_that_crashes_or_hangs_takes_nothing_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         pytest.skip("there is no C compiler here")
@@ -163,3 +165,4 @@ def test_a_module_that_crashes_or_hangs_takes_nothing_with_it(tmp_path: Path, mo
         with pytest.raises(EdgekitError, match=said[name]) as caught:
             key_at(f"pkcs11:object=a?module-path={module}", _pin)
         assert isinstance(caught.value, KeyUnreachable)
+    assert capfd.readouterr() == ("", ""), "what a module writes reaches nobody's terminal"

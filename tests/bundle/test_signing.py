@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgekit.bundle.passphrase import from_file
 from edgekit.bundle.signing import (
     LENGTH,
     PublicKey,
@@ -159,6 +160,21 @@ def test_an_encrypted_key_stays_locked_without_its_passphrase(key: SigningKey, m
         SigningKey.from_pem(key.to_pem(b"secret"), "there")
 
 
+def test_a_passphrase_is_the_first_line_of_a_file_and_has_at_most_1024_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "secret"
+    monkeypatch.setenv("EDGEKIT_PASSPHRASE_FILE", str(path))
+    for length in (1, 1024):
+        path.write_bytes(b"x" * length + b"\r\nsecond line")
+        path.chmod(0o600)
+        assert from_file("it") == b"x" * length
+    for line in (b"", b"\nx", b"x" * 1025):
+        path.write_bytes(line)
+        with pytest.raises(KeyLocked, match="is no passphrase"):
+            from_file("it")
+
+
 def test_a_signature_that_is_not_the_keys_own_is_not_taken(key: SigningKey, other_key: SigningKey) -> None:
     with pytest.raises(KeyUnreachable, match=f"should sign as {key.id} gave another signature"):
         SigningKey(key.public, other_key).sign(b"text")
@@ -204,6 +220,7 @@ def test_host_and_device_believe_the_same(raw: bytes, bit: int | None, signature
 def test_lines_are_kept_by_signer(key: SigningKey, other_key: SigningKey) -> None:
     both = add_signature(write_signature(key, b"text"), other_key, b"text")
     assert signer_ids(both) == tuple(sorted([key.id, other_key.id]))
+    assert select_signatures(both, [key.id, other_key.id]) == both
     assert select_signatures(both, [key.id, "ed25519:0000000000000000"]) == write_signature(key, b"text")
     with pytest.raises(SignatureError):
         select_signatures(both + b"x", [key.id])

@@ -47,6 +47,13 @@ def test_cutting_anywhere_is_noticed(packed: Path, tmp_path: Path, key: SigningK
             Bundle.open(path, [key.public])
 
 
+def test_a_zip_that_holds_nothing_is_no_bundle(tmp_path: Path, key: SigningKey) -> None:
+    path = tmp_path / "empty.edgekit"
+    zipfile.ZipFile(path, "w").close()
+    with pytest.raises(BundleError, match=r"without 'manifest\.sig'"):
+        Bundle.open(path, [key.public])
+
+
 @given(place=st.floats(0, 1), added=st.binary(min_size=1, max_size=40))
 def test_inserting_anything_anywhere_is_noticed(packed: Path, refused: Refused, place: float, added: bytes) -> None:
     whole = packed.read_bytes()

@@ -15,6 +15,7 @@ from edgekit.devices.local import Local
 from edgekit.devices.transport import DeviceKind
 from edgekit.errors import ProbeError
 from edgekit.ir.measurement import Validity
+from edgekit.ir.validity import SLACK
 from edgekit.measure import throughput as measure
 from edgekit.measure.throughput import Sweep, Throughput, combinations, sweep, throughput
 from edgekit.samples import Samples
@@ -83,7 +84,7 @@ ANSWER = Sustained(
 
 @pytest.mark.parametrize(
     ("instances", "others", "valid"),
-    [(1, 1.5, True), (1, 3.0, False), (2, 0.1, True), (2, 0.5, False), (2, None, True)],
+    [(1, 1.5, True), (1, 3.0, False), (2, SLACK, True), (2, 0.5, False), (2, None, True)],
 )
 def test_others_must_leave_a_core_for_every_thread(instances: int, others: float | None, valid: bool) -> None:
     found = measure._of(ANSWER.model_copy(update={"instances": instances, "others_cores": others}))

@@ -193,6 +193,16 @@ def test_a_device_that_would_have_to_outlive_itself_never_pays() -> None:
     )
 
 
+@pytest.mark.parametrize(("short", "pays"), [(0.5, True), (-0.5, False)])
+def test_a_device_that_pays_for_itself_by_its_last_answer_pays(short: float, pays: bool) -> None:
+    found = reckoned()
+    assert found.capacity is not None
+    needed = found.capacity - short  # answers, rounded up
+    price = needed * ((found.cloud_per_million or 0) - (found.energy_per_million or 0)) / 1e6 - found.build
+    found = reckoned(STATED.model_copy(update={"device_price": price}))
+    assert found.break_even == (found.capacity if pays else None)
+
+
 money = st.floats(0.01, 1e5)
 shares = st.floats(0.01, 1.0)
 costs = st.builds(

@@ -12,7 +12,7 @@ from edgekit.ir.layers import Change, Layer
 from edgekit.parity.diagnose import decibels, diagnose
 from edgekit.parity.outcome import Outcome
 from edgekit.parity.pruned import pruning
-from edgekit.parity.remedy import overridden
+from edgekit.parity.remedy import kept_in_float, overridden
 from edgekit.specs.compression import Activations, Quantize, Weights
 from edgekit.specs.override import Override, apply
 from edgekit.specs.profile import Profile
@@ -56,6 +56,9 @@ def test_of_a_sound_network_the_weakest_layer_is_named_if_any_was_measured() -> 
     (evidence,) = diagnose([SOUND, weak], Quantize(), GOOD).evidence
     assert evidence.startswith("weakest is 'conv2': alone 30.0 dB, by its weights 44.0 dB, by its inputs 42.0 dB, ")
     assert diagnose([replace(SOUND, output_sqnr_db=None)], Quantize(), GOOD).evidence == ()
+    nothing_left = replace(SOUND, name="conv3", node="conv2d_2", output_sqnr_db=0.0)
+    (evidence,) = diagnose([replace(weak, output_sqnr_db=0.5), nothing_left], Quantize(), GOOD).evidence
+    assert evidence.startswith("weakest is 'conv3'")
 
 
 @pytest.mark.parametrize(
@@ -164,6 +167,15 @@ def test_many_small_losses_are_no_layers_fault() -> None:
     assert found.layers == ("conv2", "conv1")
     assert found.sentence.endswith(" a little is lost at each, most at 'conv2' (24.0 dB), 'conv1' (38.0 dB).")
     assert found.next_step == "--set profile.quantize.correct_bias=true"
+
+
+def test_many_small_losses_under_one_scale_call_for_a_scale_per_channel_first() -> None:
+    step = diagnose([SOUND, replace(SOUND, name="conv2", output_sqnr_db=24)], COARSE, BAD).next_step
+    assert step == "--set profile.quantize.weights.granularity=per-channel"
+
+
+def test_an_input_is_no_module_to_leave_in_float() -> None:
+    assert kept_in_float([replace(SOUND, name="image", kind="input"), SOUND]) == ("conv1",)
 
 
 def test_work_left_in_float_is_told_where_the_profile_did_not_ask_for_it() -> None:

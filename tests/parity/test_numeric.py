@@ -82,7 +82,7 @@ def test_of_several_outputs_the_worst_for_its_range_is_told() -> None:
     assert found.equal_share >= 0.5
 
 
-@pytest.mark.parametrize(("wide", "constant", "worst"), [(0.1, 0.5, 0.5), (19.9, 0.5, 19.9)])
+@pytest.mark.parametrize(("wide", "constant", "worst"), [(0.1, 0.5, 0.5), (5.97, 0.5, 0.5), (19.9, 0.5, 19.9)])
 def test_a_constant_output_is_off_by_as_much_as_it_is(wide: float, constant: float, worst: float) -> None:
     flat = np.zeros_like(HOST)
     host, device = _measured(large=HOST, flat=flat), _measured(large=HOST + wide, flat=flat + np.float32(constant))

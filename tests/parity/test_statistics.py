@@ -60,6 +60,12 @@ def test_the_bootstrap_gives_the_same_bounds_each_time() -> None:
     assert paired_bootstrap(differences, 0.95) == paired_bootstrap(differences, 0.95)
 
 
+@pytest.mark.parametrize(("confidence", "resamples"), [(0.5, 2000), (0.95, 2000), (0.99, 10_000)])
+def test_a_hundred_resamples_lie_beyond_each_bound(confidence: float, resamples: int) -> None:
+    differences = np.linspace(-1, 1, 50) ** 3
+    assert paired_bootstrap(differences, confidence) == paired_bootstrap(differences, confidence, resamples)
+
+
 def test_the_value_is_the_plain_mean_and_lies_between_the_bounds() -> None:
     drop = paired_bootstrap(np.array([1.0] * 3 + [-1.0] + [0.0] * 96), 0.95)
     assert drop.value == 0.02

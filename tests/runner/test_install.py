@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,14 @@ from tests.runner.conftest import Answer, Bare
 from tests.runner.slot import KEY, WEIGHTS, write_slot
 
 TOKEN = "token"
+
+# In place of `-m runner`: it says each step as it begins.
+TELL_STEPS = """
+import sys
+sys.addaudithook(lambda event, args: event == "edgekit.step" and print(args[0], file=sys.stderr))
+from runner.__main__ import main
+sys.exit(main(sys.argv[3:]))
+"""
 
 
 class Sent:
@@ -94,6 +103,13 @@ def test_one_process_leaves_what_the_steps_leave(bare: Bare, root: Path) -> None
     assert slots.status(root)["slots"]["b"]["until_s"] > 0
 
 
+def test_each_step_is_told_as_it_begins(bare: Bare, root: Path) -> None:
+    sent, telling = _sent(root), replace(bare, python=(sys.executable, "-c", TELL_STEPS))
+    sent.archive()
+    assert sent.install(telling).stderr.split() == ["begin", "stage", "self-test", "trial"]
+    assert sent.install(telling, "--commit").stderr.split() == ["begin", "stage", "self-test", "commit"]
+
+
 def test_what_is_there_already_is_asked_no_more_than_it_needs(bare: Bare, root: Path) -> None:
     sent = _sent(root)
     sent.archive()
@@ -112,7 +128,9 @@ def test_what_the_archive_lacks_is_asked_for_under_the_lease(bare: Bare, root: P
     answer = sent.install(bare, "--commit").document
     assert answer["missing"] == ["golden/inputs/bias.npy", "model.onnx"]
     assert _states(root) == ["empty", "empty"]
-    assert slots.status(root)["lease"]
+    held = slots.status(root)["lease"]
+    assert held.keys() == {"holder", "left_s"}
+    assert 0 < held["left_s"] <= lease.LONGEST_S
     sent.archive("golden/outputs/scores.npy")
     assert sent.install(bare, "--commit").document["state"] == "committed"
     assert _nothing_on_its_way(root)

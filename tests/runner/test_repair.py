@@ -199,6 +199,13 @@ def test_a_repair_serves_the_whole_slot_where_the_served_one_is_damaged(root: Pa
     assert "slot 'b', which was served, is damaged: slot 'a' is served" in repaired["assumed"][0]
 
 
+def test_a_slot_whose_signature_is_damaged_is_damaged_though_its_files_are_whole(root: Path) -> None:
+    (root / "b" / "manifest.sig").write_text("odd")
+    assert fault(root / "b") is None
+    assert repair(root)["current"] == "a"
+    assert states(root) == ("committed", "failed")
+
+
 def test_a_repair_does_not_serve_what_is_below_the_floor_or_of_a_stranger(root: Path) -> None:
     replace(Trust.of(root), floor=4).write(root)
     (root / "b" / "model.onnx").unlink()

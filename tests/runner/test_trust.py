@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 import platform
 import random
 from importlib.metadata import version
@@ -82,6 +84,31 @@ def test_a_bundle_for_another_target_is_refused(root: Path) -> None:
     Trust((KEY.public.raw,), target="boards").write(root)
     _refused(root, "refused", family="others", target="other")
     assert _stage(root)["state"] == "staged"
+
+
+@pytest.mark.parametrize(("kernel", "arch"), [("amd64", "x86_64"), ("arm64", "aarch64"), ("riscv64", "riscv64")])
+def test_a_machine_is_known_by_the_other_name_that_some_kernels_give_it(
+    root: Path, monkeypatch: pytest.MonkeyPatch, kernel: str, arch: str
+) -> None:
+    monkeypatch.setattr(os, "uname", lambda: os.uname_result(("Linux", "board", "6.1", "1", kernel)))
+    staging, digest = _bundle(root, arch="mips")
+    with pytest.raises(RunnerError, match=f"the bundle is for mips, this device is {arch}"):
+        incoming.stage(root, staging, digest, offered=[KEY.public.raw])
+    staging, digest = _bundle(root, arch=arch)
+    assert incoming.stage(root, staging, digest, offered=[KEY.public.raw])["state"] == "staged"
+
+
+@pytest.mark.parametrize(("length", "taken"), [(8 << 20, True), ((8 << 20) + 1, False)])
+def test_a_manifest_has_at_most_8_mib(root: Path, length: int, taken: bool) -> None:
+    staging, _ = _bundle(root)
+    raw = (staging / "manifest.json").read_bytes().ljust(length)
+    digest = hashlib.sha256(raw).hexdigest()
+    staging = staging.rename(staging.with_name(digest))
+    (staging / "manifest.json").write_bytes(raw)
+    (staging / "manifest.sig").write_bytes(write_signature(KEY, raw))
+    outcome = contextlib.nullcontext() if taken else pytest.raises(RunnerError, match="has more than 8388608 bytes")
+    with outcome:
+        assert incoming.stage(root, staging, digest, offered=[KEY.public.raw], stand_in=True)["state"] == "staged"
 
 
 @pytest.mark.parametrize(
