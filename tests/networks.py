@@ -66,6 +66,12 @@ evaluation = { path = "data.npz", licence = "made here", source = "random number
 """
 
 
+def substitute(old: str, new: str, text: str = MODEL) -> str:
+    """`text` with `new` for `old`, which must be in it: else the test that asks would run on `text` as it is."""
+    assert old in text, f"{old!r} is no longer in the text"
+    return text.replace(old, new)
+
+
 def write_project(folder: Path, model: str = MODEL, toml: str = TOML, samples: int = 16) -> Path:
     """A project of a small residual network on noisy pictures of four colours, in a folder of its own."""
     folder.mkdir(parents=True, exist_ok=True)

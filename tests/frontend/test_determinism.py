@@ -15,10 +15,10 @@ from edgekit.pipeline.float_parity import check_float_parity
 from edgekit.samples import load_samples
 from edgekit.specs.catalog import Catalog
 from edgekit.specs.project import Project
-from tests.networks import MODEL, TOML, write_project
+from tests.networks import MODEL, TOML, substitute, write_project
 from tests.parity.examples import pair
 
-PLAIN = TOML.replace("preprocess = {", "# preprocess = {")
+PLAIN = substitute("preprocess = {", "# preprocess = {", TOML)
 HEAD = "return self.head(self.block(self.stem(x)).mean((2, 3)))"
 
 
@@ -48,10 +48,9 @@ def floats(folder: Path, model: str) -> Project:
     ids=["dropout", "noise", "state"],
 )
 def test_what_begins_another_answer_is_named(tmp_path: Path, old: str, new: str, where: str) -> None:
-    assert old in MODEL
-    model = MODEL.replace(old, new)
+    model = substitute(old, new)
     if "dropout" in new:
-        model = model.replace("self.bn(self.conv(x)))", "self.bn(self.conv(x))), 0.5, True)")
+        model = substitute("self.bn(self.conv(x)))", "self.bn(self.conv(x))), 0.5, True)", model)
     with pytest.raises(Nondeterministic, match=f"{where} in forward does not answer"):
         load(project(tmp_path, model))
 
@@ -60,7 +59,7 @@ def test_a_factory_that_gives_other_weights_each_time_is_refused(tmp_path: Path)
     with pytest.raises(
         UnstableFactory, match=r"'model\.py:net' gives another network each time: are the weights loaded"
     ):
-        load_twice(project(tmp_path, MODEL.replace("    torch.manual_seed(0)\n", "")))
+        load_twice(project(tmp_path, substitute("    torch.manual_seed(0)\n", "")))
 
 
 def test_a_factory_that_gives_the_same_weights_gives_two_networks_that_share_none(tmp_path: Path) -> None:
@@ -74,7 +73,7 @@ def test_a_factory_that_gives_the_same_weights_gives_two_networks_that_share_non
     ids=["whole", "part", "activation"],
 )
 def test_samples_stay_as_they_are_whatever_the_network_writes(tmp_path: Path, forward: str) -> None:
-    model = load(floats(tmp_path, MODEL.replace(HEAD, f"{forward}\n        {HEAD}")))
+    model = load(floats(tmp_path, substitute(HEAD, f"{forward}\n        {HEAD}")))
     samples = load_samples(model.project, "evaluation")
     digest = samples.digest
     wanted = Eager(lambda: model).measure(samples, None).outputs["output"]
@@ -96,7 +95,7 @@ def test_samples_stay_as_they_are_whatever_the_network_writes(tmp_path: Path, fo
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
 def test_what_is_no_network_is_called_what_it_is(tmp_path: Path, made: str, word: str) -> None:
     with pytest.raises(LoadError, match=word) as caught:
-        load(project(tmp_path, MODEL.replace("return Net().eval()", f"return {made}")))
+        load(project(tmp_path, substitute("return found", f"return {made}")))
     assert caught.value.hint
 
 
