@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -69,15 +70,11 @@ class Cache:
         found = self.find(key)
         if found:
             return found, True
-        with storage_errors(self.root):
-            partial = self._partial()
-            try:
-                make(partial)
-                digests = {name: file_digest(partial / name) for name in _names(partial)}
-                (partial / SEAL).write_text(json.dumps(digests, sort_keys=True))
-                return self._publish(partial, self._folder(key)), False
-            finally:
-                shutil.rmtree(partial, ignore_errors=True)
+        with storage_errors(self.root), self._partial() as partial:
+            make(partial)
+            digests = {name: file_digest(partial / name) for name in _names(partial)}
+            (partial / SEAL).write_text(json.dumps(digests, sort_keys=True))
+            return self._publish(partial, self._folder(key)), False
 
     def memo(self, options: Mapping[str, Any]) -> Path:
         """Where something may be noted that is true only until its sources change."""
@@ -99,15 +96,23 @@ class Cache:
     def _folder(self, key: str) -> Path:
         return self.root / "entries" / key[:2] / key
 
-    def _partial(self) -> Path:
+    @contextlib.contextmanager
+    def _partial(self) -> Iterator[Path]:
+        """An empty folder, locked: a process's number outlives it where nobody reaps it, and is another's later."""
         folder = self.root / "partial" / f"{os.getpid()}-{secrets.token_hex(4)}"
-        folder.mkdir(parents=True)
-        return folder
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.ExitStack() as stack:
+            with _locked(folder.parent):
+                folder.mkdir()
+                stack.enter_context(_locked(folder))
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            yield folder
 
     def _swept(self) -> Cache:
-        for folder in (self.root / "partial").glob("*-*"):
-            if not _alive(folder.name.partition("-")[0]):
-                shutil.rmtree(folder, ignore_errors=True)
+        partial = self.root / "partial"
+        with contextlib.suppress(OSError), _locked(partial, wait=False):
+            for folder in partial.glob("*-*"):
+                _remove_unlocked(folder)
         return self
 
 
@@ -183,11 +188,25 @@ def _names(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-def _alive(pid: str) -> bool:
+def _remove_unlocked(folder: Path) -> None:
+    with contextlib.suppress(OSError), _locked(folder, wait=False):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, wait: bool = True) -> Iterator[None]:
+    """Holds the lock of a folder, without it where a file system has none; or raises OSError instead of waiting."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, ValueError):
-        return True
-    return True
+        _lock(descriptor, wait)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, wait: bool) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        if not wait:
+            raise

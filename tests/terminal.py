@@ -67,6 +67,21 @@ def start(*argv: object, cwd: Path | None = None, env: Mapping[str, str] = NOTHI
     )
 
 
+def in_terminal(*argv: str, cwd: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """A program in a terminal of its own, which types what is written to stdin and whose screen is stdout.
+
+    By a fresh process: a fork of this one would have the threads of what other tests imported.
+    """
+    spawn = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+    return subprocess.Popen(
+        [sys.executable, "-c", spawn, *argv],
+        cwd=cwd,
+        env=environment(env),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+
+
 def end(process: subprocess.Popen[str], timeout: float = 480) -> Ended:
     """Wait for the command."""
     try:

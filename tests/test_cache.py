@@ -12,6 +12,19 @@ import pytest
 
 from edgekit.cache import SEAL, Cache, digest_of, storage_errors, tool_versions
 from edgekit.errors import StorageError
+from tests.stalling import until
+
+HALF = """
+import os, signal, sys
+from edgekit.cache import Cache
+
+def make(folder):
+    (folder / "half").write_text("x")
+    exec(sys.argv[1])
+
+Cache.default().fetch("ab" * 32, make)
+"""
+"""Makes half an entry, and then does what it is told to."""
 
 
 def write(text: str):
@@ -72,15 +85,24 @@ def test_what_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
 
 def test_what_a_killed_build_left_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGEKIT_CACHE", str(tmp_path))
-    script = (
-        "import os, signal; from edgekit.cache import Cache\n"
-        "def make(folder):\n (folder / 'half').write_text('x'); os.kill(os.getpid(), signal.SIGKILL)\n"
-        "Cache.default().fetch('ab' * 32, make)"
-    )
-    assert subprocess.run([sys.executable, "-c", script], check=False, timeout=60).returncode == -9
+    argv = [sys.executable, "-c", HALF, "os.kill(os.getpid(), signal.SIGKILL)"]
+    assert subprocess.run(argv, check=False, timeout=60).returncode == -9
     assert list(tmp_path.rglob("half"))
     Cache.default()
     assert not list(tmp_path.rglob("half"))
+
+
+def test_so_is_what_it_left_if_nobody_reaped_it_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container whose first process never waits for orphans."""
+    monkeypatch.setenv("EDGEKIT_CACHE", str(tmp_path))
+    with subprocess.Popen([sys.executable, "-c", HALF, "signal.pause()"]) as maker:
+        assert until(lambda: bool(list(tmp_path.rglob("half"))))
+        Cache.default()
+        assert list(tmp_path.rglob("half"))  # it is at work
+        maker.kill()
+        os.waitid(os.P_PID, maker.pid, os.WEXITED | os.WNOWAIT)  # dead, and still a process
+        Cache.default()
+        assert not list(tmp_path.rglob("half"))
 
 
 def test_the_loser_of_a_race_takes_the_winners_entry(tmp_path: Path) -> None:

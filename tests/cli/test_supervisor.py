@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import signal
 import subprocess
 from pathlib import Path
@@ -19,7 +18,7 @@ from edgekit.errors import OptionError
 from tests.conftest import Command
 from tests.networks import MODEL, TOML, write_project
 from tests.stalling import MARK, gone, marked, until
-from tests.terminal import COMMAND, edgekit, end, environment, start
+from tests.terminal import COMMAND, edgekit, end, environment, in_terminal, start
 
 ONNX = ("--target", "host", "--backend", "onnx", "--profile", "float32")
 LOADER = 'calibration = { loader = "model.py:data"'
@@ -140,28 +139,13 @@ def test_ctrl_c_at_a_terminal_is_told_once(tmp_path: Path) -> None:
     """It reaches both processes, and the supervisor hands it on."""
     folder = project(tmp_path, WITHOUT_TORCH.format("open('there', 'w').close(); time.sleep(600)"))
     argv = [*COMMAND, "build", "--project", str(folder), *ONNX]
-    env = environment({MARK: str(tmp_path), "TERM": "xterm"})
-    child, terminal = pty.fork()
-    if child == 0:
-        os.chdir(tmp_path)
-        os.execve(argv[0], argv, env)
-    assert until((tmp_path / "there").exists)
-    os.write(terminal, b"\x03")
-    shown = b""
-    while chunk := _read(terminal):
-        shown += chunk
-    _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) == 3
+    with in_terminal(*argv, cwd=tmp_path, env={MARK: str(tmp_path), "TERM": "xterm"}) as terminal:
+        assert until((tmp_path / "there").exists)
+        shown, _ = terminal.communicate(b"\x03", timeout=300)
+    assert terminal.returncode == 3
     assert shown.count(b"error EK504") == 1
     assert b"Traceback" not in shown
     assert gone(str(tmp_path))
-
-
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 1 << 16)
-    except OSError:  # nobody is at its other end
-        return b""
 
 
 def test_a_project_that_heeds_no_signal_is_ended_by_the_third(tmp_path: Path) -> None:

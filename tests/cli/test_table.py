@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 
 from edgekit.cli.output import print_table
+from tests.terminal import in_terminal
 
 ROWS = (("キッチン", "ssh://pi@kitchen"), ("[red]attic[/]", "two\nlines"), ("hall", ""))
 
 
 def shown(width: int, rows: Sequence[Sequence[str]]) -> list[str]:
     """What a terminal of that width shows."""
-    child, terminal = pty.fork()
-    if child == 0:
-        os.environ.update(COLUMNS=str(width), LINES="24", TERM="dumb", NO_COLOR="1")
-        with open(1, "w", closefd=False) as sys.stdout:  # pytest has put another in its place
-            print_table(("name", "url"), rows)
-        os._exit(0)
-    text = b""
-    try:
-        while chunk := os.read(terminal, 1 << 16):
-            text += chunk
-    except OSError:  # nobody is at its other end
-        pass
-    os.waitpid(child, 0)
+    script = f"from edgekit.cli.output import print_table; print_table(('name', 'url'), {rows!r})"
+    env = {"COLUMNS": str(width), "LINES": "24", "TERM": "dumb", "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
+    with in_terminal(sys.executable, "-c", script, cwd=Path.cwd(), env=env) as terminal:
+        text, _ = terminal.communicate(timeout=300)
+    assert terminal.returncode == 0
     return text.decode().splitlines()
 
 
