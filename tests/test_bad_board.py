@@ -6,8 +6,8 @@ One emulated Raspberry Pi 5 for all of it, with a bundle that it serves from the
 from __future__ import annotations
 
 import json
+import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -21,7 +21,7 @@ from edgekit.devices.transport import Transport
 from edgekit.specs.catalog import Catalog
 from tests.conftest import Built, Command
 from tests.networks import write_project
-from tests.stalling import until
+from tests.stalling import marked, until
 from tests.terminal import LENIENT, edgekit, end, start
 from tests.test_bad_device import told
 from tests.test_stopped import stopping
@@ -254,8 +254,9 @@ def test_a_device_whose_power_is_cut_serves_what_it_served_and_takes_the_next_bu
         run = ("run", *board.options, "--key", KEYS[2], "--samples", 8, "--out", folder / "out")
         argv = ("flash", board.bundles[2]) if typed == "flash" else run
         process = start(*argv, "--device", board.url, env=env)
-        assert until(lambda running=process: stopped(running)), moment
-        process.send_signal(signal.SIGCONT)
+        assert until(lambda mark=str(folder): bool(stopped(mark))), moment
+        for pid in stopped(str(folder)):
+            os.kill(pid, signal.SIGCONT)
         time.sleep(delay_s)
         board.device.cut_power()
         ended = end(process)
@@ -274,6 +275,14 @@ def test_a_device_whose_power_is_cut_serves_what_it_served_and_takes_the_next_bu
     assert board.said(LEFT) == "", "what a cut left behind goes when another bundle comes"
 
 
-def stopped(process: subprocess.Popen[str]) -> bool:
-    """Whether it stands still."""
-    return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+def stopped(mark: str) -> list[int]:
+    """The marked processes that stand still: a command that loads a project's code runs in a child of its own."""
+    return [pid for pid in marked(mark) if state(pid) == "T"]
+
+
+def state(pid: int) -> str:
+    """As proc(5) has it; empty of a process that is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""

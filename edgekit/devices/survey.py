@@ -15,12 +15,12 @@ ALIASES = {"arm64": "aarch64", "amd64": "x86_64"}
 MANIFEST_BYTES = 1 << 20
 """Of a longer manifest nothing is known: its files are sent again."""
 _ONE_LINE = {ord("\r"): None, ord("\n"): None}
-# One line: a shell on the device may have to quote it.
+# One line: a shell on the device may have to quote it. Small images have neither sed nor grep.
 SCRIPT = (
     'printf "machine %s\\n" "$(uname -m)"; '
     'folder=$0; while [ -n "$folder" ] && [ ! -d "$folder" ]; do folder=${folder%/*}; done; '
     'df -kP "${folder:-/}" 2>/dev/null; '
-    'sed -n "s/^MemAvailable: */memory /p" /proc/meminfo 2>/dev/null; '
+    'while read -r name kb rest; do [ "$name" != MemAvailable: ] || echo "memory $kb kB"; done </proc/meminfo; '
     "for slot in a b; do "
     f'printf "slot "; head -c {MANIFEST_BYTES} "$0/$slot/manifest.json" 2>/dev/null | tr -d "\\r\\n"; echo; '
     "done"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -56,12 +57,22 @@ def test_the_room_is_that_of_the_disk_where_the_root_will_be(tmp_path: Path) -> 
     assert not (tmp_path / "not").exists()
 
 
+def test_a_small_image_has_no_more_than_these_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("sh", "uname", "df", "head", "tr"):
+        (tmp_path / name).symlink_to(shutil.which(name) or name)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    said = survey(Local(f"local://{tmp_path / 'device'}"))
+    assert said.machine
+    assert (said.free_bytes or 0) > 1_000_000
+    assert (said.available_bytes or 0) > 1_000_000
+
+
 def test_what_a_device_says_of_itself_is_read_with_care(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     device = Small(f"local://{tmp_path / 'device'}")
     monkeypatch.setattr(
         Small, "said", "welcome!\nmachine arm64\nslot [[[\nslot " + "[" * 100_000 + "\nslot {}\nslot \n"
     )
-    assert survey(device) == Survey("aarch64")
+    assert survey(device) == Survey("aarch64", manifests=frozenset(("[[[", "[" * 100_000, "{}")))
     listed = '{"files": [{"path": "model", "sha256": "00"}]}'
     monkeypatch.setattr(Small, "said", f"slot {listed}\nmemory 2 kB\n")
-    assert survey(device) == Survey("", 2048, None, frozenset({("model", "00")}))
+    assert survey(device) == Survey("", 2048, None, frozenset({("model", "00")}), frozenset({listed}))
