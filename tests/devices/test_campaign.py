@@ -35,7 +35,7 @@ def ground(tmp_path: Path, make_bundle: MakeBundle) -> Ground:
     bundles: list[Any] = [make_bundle(name) for name in ("first", "second", "third")]
     theirs = make_bundle("theirs")
     (theirs.folder / "manifest.sig").write_bytes(write_signature(OTHER, theirs.read("manifest.json")))
-    stranger: Any = Stranger(theirs.folder, theirs.manifest, theirs.digest)
+    stranger: Any = Stranger(theirs.folder, theirs.manifest)
     ground = Ground(tmp_path / "device", bundles, stranger, KEY.public)
     ground.prepare()
     return ground
