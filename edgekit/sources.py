@@ -188,6 +188,9 @@ def _on_event(event: str, args: tuple[Any, ...]) -> None:
     path = args[0]
     if not isinstance(path, (str, bytes, os.PathLike)) or (event == "open" and _writes(args)):
         return
+    # Python reads a line of source to show it, in a warning or a trace of calls: nothing is made of that.
+    if sys._getframe(1).f_globals.get("__name__") == "tokenize":
+        return
     for recorder in _recorders:
         recorder.add(os.path.abspath(os.fsdecode(path)))
 

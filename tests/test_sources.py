@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import os
 import time
 from pathlib import Path
@@ -128,3 +129,10 @@ def test_a_damaged_memo_is_no_trace(tmp_path: Path) -> None:
     for text in ("", "{", "[1]", '[{"path": "x"}]', "null"):
         memo.write_text(text)
         assert Trace.read(memo) is None
+
+
+def test_a_source_that_python_reads_to_show_a_line_of_it_is_not_read(tmp_path: Path) -> None:
+    shown = tmp_path / "elsewhere.py"
+    shown.write_text("x = 1\n")
+    line, trace = traced(lambda: linecache.getline(str(shown), 1), tmp_path / "project", tmp_path / "cache")
+    assert (line, trace.sources) == ("x = 1\n", ())
