@@ -12,7 +12,7 @@ import pytest
 from scripts.cuts.plan import STEPS, plan
 from tests.terminal import environment
 
-SEED = 5792
+SEED = 177181
 """Its cuts of `commit` and `go back` come after the link was moved, that of `stage` in the midst, all at a change."""
 
 

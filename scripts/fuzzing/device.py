@@ -24,6 +24,7 @@ from edgekit.devices.transport import Completed
 from edgekit.ir.measurement import Array, Measurement
 from edgekit.measure.installed import Installed
 from edgekit.measure.operators import chrome_trace, operators
+from edgekit.pipeline.probe import Probed
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
 from scripts.fuzzing.mutation import bytes_changed, changed
@@ -229,8 +230,8 @@ class Cargo:
 
 def _shown(measured: Measurement) -> None:
     """As `edgekit probe` shows it."""
-    as_rows(measured)
-    json.dumps(as_json(measured), allow_nan=False)
+    as_rows(Probed(measured, None))
+    json.dumps(as_json(Probed(measured, None)), allow_nan=False)
 
 
 def saved(array: Array) -> bytes:

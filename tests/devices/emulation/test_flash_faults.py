@@ -9,14 +9,18 @@ import contextlib
 import json
 import re
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from edgekit.bundle.archive import Bundle
+from edgekit.bundle.keys import KeyStore
+from edgekit.devices.device import connect
 from edgekit.devices.emulation.registry import CARD
 from edgekit.devices.flash import commit, flash
 from edgekit.devices.transport import Completed, Transport
@@ -28,7 +32,7 @@ from scripts.cuts.cutting import Board
 from scripts.cuts.looked import contents, look, silent
 from scripts.cuts.watched import Watched
 from tests.stalling import until
-from tests.terminal import end, start
+from tests.terminal import end, environment, start
 from tests.test_bad_device import told
 
 LIMIT_S = 180.0
@@ -217,14 +221,23 @@ def test_the_second_of_two_hosts_is_told_who_flashes_and_the_first_ends_well(
     keeps(board, new)
 
 
+def flash_briefly(url: str, bundle: str) -> None:
+    """Flash as a host does, with a lease of seconds."""
+    with connect(url) as transport:
+        cutting.prepare(transport)
+        flash(Bundle.open(Path(bundle), KeyStore.of_user().trusted()), Struck(transport))
+
+
 def test_a_host_that_is_killed_holds_the_device_no_longer_than_its_lease(
     board: Board, new: Bundle, places: dict[str, str]
 ) -> None:
     old = board.served()
-    killed = start("flash", other(board, new).path, "--device", url(board), env=places)
+    program = f"import sys; from {__name__} import flash_briefly; flash_briefly(*sys.argv[1:])"
+    argv = [sys.executable, "-c", program, url(board), str(other(board, new).path)]
+    killed = subprocess.Popen(argv, env=environment(places))
     with frozen(board) as ended_there:
-        killed.send_signal(signal.SIGKILL)
-        assert end(killed).code == -signal.SIGKILL
+        killed.kill()
+        assert killed.wait(LIMIT_S) == -signal.SIGKILL
         assert until(ended_there)
         keeps(board, old)
     message, _ = told(end(start("flash", new.path, "--device", url(board), env=places)), "EK405")

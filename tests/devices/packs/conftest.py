@@ -22,7 +22,7 @@ from edgekit.errors import CommandFailed, ToolsMissing
 
 QEMU = ("qemu-user",)
 BUSYBOX = ("busybox-static",)
-APPLETS = ("cat", "find", "gzip", "ls", "mkdir", "rm", "tar", "test", "uname")
+APPLETS = ("cat", "find", "gzip", "ls", "mkdir", "rm", "sh", "sha256sum", "tar", "test", "uname")
 
 
 class Board(Local):
