@@ -16,13 +16,14 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from edgekit import examples
+from edgekit.devices.transport import PULL_BYTES
 from scripts.benchmark import copies
 from scripts.benchmark.processes import ROOT, cost
 
 if TYPE_CHECKING:
     from edgekit.bundle.archive import Bundle
     from edgekit.bundle.signing import SigningKey
-    from edgekit.devices.transport import PULL_BYTES, Completed, Transport
+    from edgekit.devices.transport import Completed, Transport
 
 # In the Python of whatever checkout: with an older one, a flash and its commit are apart.
 FLASH = """
