@@ -84,8 +84,8 @@ def flash(
     there = survey(device)
     check_fit(manifest, device, there)
     needs, accelerated = content_bytes(manifest), has_plan(manifest)
-    interpreter = equip(device, manifest.format, manifest.versions, runtime, needs, accelerated)
-    runner = placed_runner(device, interpreter)
+    interpreter = equip(device, manifest.format, manifest.versions, runtime, needs, accelerated, there.packs)
+    runner = placed_runner(device, interpreter, there.has_runner)
     if not there.has(bundle.read(MANIFEST)):
         check_expiry(manifest.expires)
     with lease(runner, bundle.digest) as token:

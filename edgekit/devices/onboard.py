@@ -44,7 +44,8 @@ QUICK_S = 60.0
 SOURCE = Path(__file__).parents[1] / "runner"
 MEMORY = "did it run out of memory? end other programs on the device, or build a smaller model"
 # The program's own digest, and the one that was written down when it was compiled; macOS has the second command.
-SUMS = 'cd "$0" && { sha256sum || shasum -a 256; } <"$1.pyz" && cat "$1.sum"'
+PROGRAM_SUMS = '{ sha256sum || shasum -a 256; } <"$1.pyz" && cat "$1.sum"'
+SUMS = f'cd "$0" && {PROGRAM_SUMS}'
 START = b"import sys\nfrom runner.__main__ import main\nsys.exit(main(sys.argv[1:]))\n"
 
 
@@ -99,29 +100,37 @@ def put_runner(transport: Transport, interpreter: tuple[str, ...]) -> tuple[Runn
     return runner, runner.ask(Info, "info", timeout=QUICK_S)
 
 
-def placed_runner(transport: Transport, interpreter: tuple[str, ...]) -> Runner:
+def placed_runner(transport: Transport, interpreter: tuple[str, ...], is_there: bool = False) -> Runner:
     """The runner in place; if it was not, or is damaged, it is pushed, and compiled there: half of what a verb takes.
 
-    Raises Unreachable, StorageError, or CommandFailed if that Python does not run it.
+    `is_there` if a survey has just found it, whole. Raises Unreachable, StorageError, or CommandFailed if that Python
+    does not run it.
     """
-    packed = _packed()
-    runner = Runner(
-        transport, interpreter, transport.root / "runner" / f"{hashlib.sha256(packed).hexdigest()[:16]}.pyz"
-    )
-    if not _is_whole(runner):
+    runner = Runner(transport, interpreter, transport.root / "runner" / f"{program_name()}.pyz")
+    if not is_there and not _is_placed(runner):
         with tempfile.TemporaryDirectory() as folder:
             local = Path(folder) / runner.program.name
             with storage_errors(local.parent):
-                local.write_bytes(packed)
+                local.write_bytes(_packed())
             source = runner.program.with_name(f"{runner.program.stem}.source.pyz")
             transport.push(local, source)
         replace(runner, program=source).ask(Done, "compile", source, runner.program, timeout=QUICK_S)
     return runner
 
 
-def _is_whole(runner: Runner) -> bool:
+def program_name() -> str:
+    """Of this edgekit's runner, by its content."""
+    return hashlib.sha256(_packed()).hexdigest()[:16]
+
+
+def _is_placed(runner: Runner) -> bool:
     argv = ["sh", "-c", SUMS, str(runner.program.parent), runner.program.stem]
-    lines = runner.transport.run(argv, timeout=QUICK_S).stdout.splitlines()
+    return is_whole(runner.transport.run(argv, timeout=QUICK_S).stdout)
+
+
+def is_whole(said: str) -> bool:
+    """Whether the program has the digest that was written down beside it, by what PROGRAM_SUMS printed."""
+    lines = said.splitlines()
     return len(lines) == 2 and re.fullmatch(r"[0-9a-f]{64}", lines[1]) is not None and lines[0].startswith(lines[1])
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from edgekit.devices.onboard import PROGRAM_SUMS, is_whole, program_name
 from edgekit.devices.transport import Transport
 from edgekit.errors import CommandFailed
 
@@ -23,7 +24,9 @@ SCRIPT = (
     'while read -r name kb rest; do [ "$name" != MemAvailable: ] || echo "memory $kb kB"; done </proc/meminfo; '
     "for slot in a b; do "
     f'printf "slot "; head -c {MANIFEST_BYTES} "$0/$slot/manifest.json" 2>/dev/null | tr -d "\\r\\n"; echo; '
-    "done"
+    "done; "
+    'for pack in "$0"/runtimes/*; do [ ! -d "$pack" ] || echo "pack ${pack##*/}"; done; '
+    f'if cd "$0/runner" 2>/dev/null; then echo program; {PROGRAM_SUMS}; fi'
 )
 
 
@@ -41,6 +44,10 @@ class Survey:
     """Path and SHA-256 of the files that its slots are said to have."""
     manifests: frozenset[str] = frozenset()
     """Of its slots, in one line each."""
+    packs: frozenset[str] = frozenset()
+    """Names of the runtime packs that are there."""
+    has_runner: bool = False
+    """Whether this edgekit's runner is there, and undamaged."""
 
     def has(self, manifest: bytes) -> bool:
         """Tell whether a slot is said to have that manifest."""
@@ -50,7 +57,7 @@ class Survey:
 def survey(device: Transport) -> Survey:
     """Raises Unreachable; a device whose shell does not answer says nothing of itself."""
     try:
-        said = device.run(["sh", "-c", SCRIPT, str(device.root)], timeout=QUICK_S).stdout
+        said = device.run(["sh", "-c", SCRIPT, str(device.root), program_name()], timeout=QUICK_S).stdout
     except CommandFailed:
         return Survey()
     machine = "".join(re.findall(r"^machine (\S+)$", said, re.MULTILINE)[:1])
@@ -63,6 +70,8 @@ def survey(device: Transport) -> Survey:
         int(disk[1]) * 1024 if disk else None,
         frozenset(pair for slot in slots for pair in _listed(slot)),
         frozenset(slots),
+        frozenset(re.findall(r"^pack ([0-9a-f]{16})$", said, re.MULTILINE)),
+        is_whole(said.rpartition("\nprogram\n")[2]),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,7 +121,7 @@ def _by_trtexec(manifest: Manifest, folder: Path, limit_s: float) -> str | None:
 def _by_onnxruntime(manifest: Manifest, folder: Path) -> str | None:
     _, runtime = open_runtime(manifest.format)
     try:
-        load(runtime, replace(manifest, engine=folder), 1)
+        load(runtime, manifest._replace(engine=folder), 1)
     except RunnerError as error:
         return str(error)
     return None if runtime.provider == "tensorrt" else f"{ONNX_GPU} cannot use TensorRT here"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .flatbuffer import Table
 from .trace import Inference, Operator, numbered
@@ -14,8 +14,7 @@ WHOLE, KERNEL, DELEGATE = "Method::execute", "native_call_", "DELEGATE_CALL"
 NOTE = "XNNPACK counts whole microseconds: each of its operators may have taken up to one more"
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """One span in the trace, in nanoseconds."""
 
     name: str

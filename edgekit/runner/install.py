@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import incoming, lease, slots
 from .begin import Brought, begin
@@ -23,8 +22,7 @@ from .state import State, changed, held, on_trial, recorded, write
 STEP = "edgekit.step"
 
 
-@dataclass(frozen=True)
-class Delivery:
+class Delivery(NamedTuple):
     """A bundle that a host has sent, and how it is to end."""
 
     root: Path

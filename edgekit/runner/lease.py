@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import boot
 from .durable import read_json, remove, write_json
@@ -25,8 +24,7 @@ NEW = 0.75
 """Of its time, still left: a lease is not written again for every step of one process."""
 
 
-@dataclass(frozen=True)
-class Lease:
+class Lease(NamedTuple):
     """Who flashes the device, and until when."""
 
     token: str

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import RunnerError
 from .plan import Plan, read_plan
 from .whole import is_plain
 
 
-@dataclass(frozen=True)
-class Tensor:
+class Tensor(NamedTuple):
     """One input or output of the model. `shape` includes the batch axis."""
 
     name: str
@@ -27,8 +25,7 @@ class Tensor:
         return f"{self.dtype}{list(self.shape)}"
 
 
-@dataclass(frozen=True)
-class Manifest:
+class Manifest(NamedTuple):
     """How to load the model, what it takes and gives, and how closely it must reproduce its golden outputs."""
 
     format: str

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import system
 from .manifest import Manifest
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     Load = Callable[[Runtime, Manifest, int], Call]
 
 
-@dataclass(frozen=True)
-class Model:
+class Model(NamedTuple):
     """A loaded model, and what loading it and its first inference took."""
 
     manifest: Manifest

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import RunnerError
 
@@ -20,8 +19,7 @@ ALLOWED = re.compile(
 NEEDED = {"--onnx={model}", "--saveEngine={engine}"}
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """As `edgekit/backends/onnx/engine.py` writes it."""
 
     providers: tuple[str, ...]

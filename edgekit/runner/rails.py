@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from .linux import hwmon
 from .sampled import Sampled
@@ -24,8 +24,7 @@ RESISTOR = 0.01
 SHUNT_OHM = 5e-3
 
 
-@dataclass(frozen=True)
-class Rail:
+class Rail(NamedTuple):
     """One channel of the chip."""
 
     name: str

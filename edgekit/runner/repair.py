@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import lease
 from .admission import admit
@@ -25,8 +24,7 @@ SERVED_BEFORE = ("committed", "repaired")
 """Verdicts of what was served from then on."""
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """What a repair would make of a device."""
 
     state: State
@@ -38,8 +36,7 @@ class Plan:
     """In sentences."""
 
 
-@dataclass(frozen=True)
-class _Slot:
+class _Slot(NamedTuple):
     """What lies in a slot: `listing` if it may be served, else `problem`; `damaged` if its files are not whole."""
 
     name: str

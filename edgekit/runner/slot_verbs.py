@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import base64
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,13 +102,13 @@ def _trust(asked: argparse.Namespace) -> dict[str, Any]:
         before = _readable(asked.root, asked.pin)
         trust = before.pinning(asked.pin).revoking(asked.revoke)
         if asked.threshold is not None:
-            trust = replace(trust, threshold=asked.threshold)
+            trust = trust._replace(threshold=asked.threshold)
         if asked.target is not None:
-            trust = replace(trust, target=asked.target)
+            trust = trust._replace(target=asked.target)
         if asked.floor is not None:
             if asked.floor < before.floor and not asked.lower_floor:
                 raise RunnerError("usage", f"the floor is {before.floor}; it falls with --lower-floor only")
-            trust = replace(trust, floor=asked.floor)
+            trust = trust._replace(floor=asked.floor)
         known = plan(asked.root, trust)
         if trust.keys and not before.keys:
             # By what is signed there, not by what the state says.

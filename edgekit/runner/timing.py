@@ -5,10 +5,9 @@ from __future__ import annotations
 import gc
 from array import array
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from statistics import median
 from time import perf_counter_ns
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,8 +27,7 @@ AGREED = 0.05
 WARM_UP_NS = 5_000_000_000
 
 
-@dataclass(frozen=True)
-class Timed:
+class Timed(NamedTuple):
     """Single inferences in a row, and the warm-up before them, which is not among them."""
 
     latency_ns: npt.NDArray[np.int64]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .durable import read_json, write_json
 from .ed25519 import is_key
@@ -17,8 +16,7 @@ from .whole import NAMES
 FILE = "trust.json"
 
 
-@dataclass(frozen=True)
-class Trust:
+class Trust(NamedTuple):
     """Bundles need `threshold` distinct signers among `keys`, and a version of at least `floor`."""
 
     keys: tuple[bytes, ...] = ()
@@ -73,7 +71,7 @@ class Trust:
                 raise RunnerError("usage", f"'{key.hex()}' is no public key")
             if key_id(key) in self.revoked:
                 raise RunnerError("trust", f"{key_id(key)} was revoked here")
-        return replace(self, keys=tuple(dict.fromkeys((*self.keys, *added))))
+        return self._replace(keys=tuple(dict.fromkeys((*self.keys, *added))))
 
     def revoking(self, ids: Iterable[str]) -> Trust:
         gone = tuple(ids)
@@ -81,10 +79,10 @@ class Trust:
             if not re.fullmatch(r"ed25519:[0-9a-f]{16}", name):
                 raise RunnerError("usage", f"'{name}' is no id of a key")
         revoked = tuple(dict.fromkeys((*self.revoked, *gone)))
-        return replace(self, revoked=revoked, keys=tuple(key for key in self.keys if key_id(key) not in revoked))
+        return self._replace(revoked=revoked, keys=tuple(key for key in self.keys if key_id(key) not in revoked))
 
     def raised(self, floor: int) -> Trust:
-        return replace(self, floor=max(self.floor, floor))
+        return self._replace(floor=max(self.floor, floor))
 
     def checked(self, before: Trust) -> Trust:
         """Itself. Raises RunnerError (usage) if no bundle could ever satisfy it."""

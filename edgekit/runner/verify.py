@@ -11,9 +11,8 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import ed25519
 from .errors import RunnerError
@@ -28,8 +27,7 @@ ALIASES = {"arm64": "aarch64", "amd64": "x86_64"}
 _LINE = re.compile(rb"(ed25519:[0-9a-f]{16}) ([A-Za-z0-9+/]{86}==)\n")
 
 
-@dataclass(frozen=True)
-class Listing:
+class Listing(NamedTuple):
     """What a manifest that may be trusted says."""
 
     files: Mapping[str, tuple[int, str]]
@@ -85,8 +83,10 @@ def check_runtime(listing: Listing) -> None:
     from .runtimes import DISTRIBUTIONS, version_of
 
     for name in DISTRIBUTIONS.get(listing.format, ()):
-        here, verified = _public(version_of(name)), _public(listing.runtimes.get(name))
-        if here and verified and here != verified:
+        verified = _public(listing.runtimes.get(name))
+        # What it was not verified with is not looked for: to learn that it is not there takes as long as a start.
+        here = _public(version_of(name)) if verified else ""
+        if here and here != verified:
             raise RunnerError("runtime", f"it was verified with {name} {verified}, this Python has {here}")
 
 

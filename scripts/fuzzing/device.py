@@ -112,6 +112,7 @@ TESTED = {
 REPAIRED = {"changed": True, "current": "a", "assumed": ["slot 'a' is served"]}
 SUMMED = f"{'0' * 64}  runner.pyz\n{'0' * 64}\n".encode()
 SURVEYED = f"machine aarch64\nmemory 4000000 kB\nslot {json.dumps({'files': [FILE]})}\nslot \n".encode()
+SURVEYED += f"pack {'0' * 16}\nprogram\n".encode() + SUMMED
 VERSIONS = [[3, 11], {"numpy": "2.0.0", "onnxruntime": "1.31.1"}]
 
 

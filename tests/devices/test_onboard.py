@@ -11,6 +11,7 @@ import pytest
 from edgekit.devices import onboard
 from edgekit.devices.local import Local
 from edgekit.devices.onboard import put_runner
+from edgekit.devices.survey import survey
 
 NAMES = "import sys, zipfile; print(*zipfile.ZipFile(sys.argv[1]).namelist())"
 IMPORTED = "import sys; sys.path.insert(0, sys.argv[1]); from runner.room.inside import INSIDE; print(INSIDE)"
@@ -38,6 +39,14 @@ def test_every_module_goes_to_a_device_whatever_folder_it_is_in(device: Local, s
     assert {name for name in names if name.endswith(".py")} == {"__main__.py", *sent}
     done = device.run([device.python, "-S", "-c", IMPORTED, program], timeout=60)
     assert (done.returncode, done.stdout.split()[-1]) == (0, "'runner.errors.RunnerError'>"), done.stderr
+
+
+def test_a_survey_finds_the_runner_if_it_is_whole(device: Local, source: Path) -> None:
+    assert not survey(device).has_runner
+    program = Path(put_runner(device, (device.python,))[0].program)
+    assert survey(device).has_runner
+    program.write_bytes(program.read_bytes()[:-1])
+    assert not survey(device).has_runner
 
 
 def test_the_same_source_is_the_same_file_and_another_is_another(device: Local, source: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -36,15 +35,15 @@ def _revoke(root: Path) -> None:
 
 
 def _ask_for_two(root: Path) -> None:
-    replace(Trust.of(root), threshold=2).write(root)
+    Trust.of(root)._replace(threshold=2).write(root)
 
 
 def _raise_the_floor(root: Path) -> None:
-    replace(Trust.of(root), floor=7).write(root)
+    Trust.of(root)._replace(floor=7).write(root)
 
 
 def _change_the_board(root: Path) -> None:
-    replace(Trust.of(root), target="another").write(root)
+    Trust.of(root)._replace(target="another").write(root)
 
 
 def _lose_the_pins(root: Path) -> None:

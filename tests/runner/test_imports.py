@@ -35,3 +35,9 @@ def test_every_file_of_the_runner_is_looked_at() -> None:
 def test_a_file_is_python_3_9_and_imports_the_standard_library_and_numpy(path: Path) -> None:
     tree = ast.parse(path.read_text("utf-8"), feature_version=(3, 9))
     assert set(_imported(tree)) <= set(sys.stdlib_module_names) | {"numpy"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_no_file_imports_dataclasses(path: Path) -> None:
+    """They import `inspect`: a quarter of what the runner's start costs on a slow board. It has named tuples."""
+    assert "dataclasses" not in _imported(ast.parse(path.read_text("utf-8")))

@@ -7,7 +7,6 @@ import os
 import random
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -207,7 +206,7 @@ def test_a_slot_whose_signature_is_damaged_is_damaged_though_its_files_are_whole
 
 
 def test_a_repair_does_not_serve_what_is_below_the_floor_or_of_a_stranger(root: Path) -> None:
-    replace(Trust.of(root), floor=4).write(root)
+    Trust.of(root)._replace(floor=4).write(root)
     (root / "b" / "model.onnx").unlink()
     assert repair(root)["current"] == "b"  # `old` is below the floor
     assert not slots.status(root)["slots"]["b"]["whole"]
@@ -286,7 +285,7 @@ def test_a_lost_trust_is_said_anew_by_pinning_only(root: Path, bare: Bare) -> No
 def test_the_first_signer_is_still_pinned_where_only_the_board_was_said_before(tmp_path: Path) -> None:
     root = tmp_path / "root"
     root.mkdir()
-    replace(Trust(), target="some-board").write(root)
+    Trust()._replace(target="some-board").write(root)
     install(root, "first")
     assert Trust.of(root).keys == (KEY.public.raw,)
 

@@ -40,6 +40,8 @@ def assemble(recipe: Recipe, versions: Mapping[str, str], folder: Path, cache: C
     _copy(system / "usr/lib" / PYTHON, modules, STANDARD_LIBRARY.chosen(_files(system / "usr/lib" / PYTHON)))
     numpy = wheels.fetched("numpy", versions["numpy"], cache)
     _copy(numpy, modules, recipe.numpy.chosen(wheels.files(numpy)))
+    for name in recipe.numpy.blank(wheels.files(numpy)):
+        (modules / name).write_bytes(b"")
     runtime = wheels.fetched(recipe.distribution, versions[recipe.distribution], cache)
     _copy(runtime, modules, recipe.files.chosen(wheels.files(runtime)))
     if recipe.format == "pte":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
 from edgekit.cache import Cache
 from edgekit.devices.packs.pack import build, interpreter
@@ -31,14 +32,15 @@ def equip(
     runtime: str = "auto",
     beside_bytes: int = 0,
     accelerated: bool = False,
+    packs: AbstractSet[str] = frozenset(),
 ) -> tuple[str, ...]:
     """How to start a Python on the device that runs models of a format.
 
     `runtime` is `auto` for a pack, or on local:// for this machine's own Python; `system` for the device's own; or a
-    distribution's name for a pack of that one. `versions` are the bundle's. A pack that is there is not sent again;
-    one that is not must fit, and `beside_bytes` beside it. A bundle that is to be `accelerated` has an engine plan:
-    where the device's own Python has NVIDIA's runtime, `auto` and `system` are that one, of whatever version the
-    board's maker gave it.
+    distribution's name for a pack of that one. `versions` are the bundle's. A pack that is there, or among the `packs`
+    known to be, is not sent again; one that is not must fit, and `beside_bytes` beside it. A bundle that is to be
+    `accelerated` has an engine plan: where the device's own Python has NVIDIA's runtime, `auto` and `system` are that
+    one, of whatever version the board's maker gave it.
     Raises UnknownName or OptionError for another `runtime`; Incompatible, TooSmall, StorageError, CommandFailed or
     PackError if there can be no pack; RuntimeMissing or RuntimeMismatch if the device's own will not do.
     """
@@ -50,7 +52,7 @@ def equip(
     if device.kind == "local":
         raise OptionError(f"{device.url} is this machine, and runs what is installed here", hint="--runtime auto")
     pack = build(recipe, versions, Cache.of_downloads())
-    return interpreter(place(pack, device, beside_bytes))
+    return interpreter(place(pack, device, beside_bytes, packs))
 
 
 def any_python(device: Transport) -> tuple[str, ...] | None:

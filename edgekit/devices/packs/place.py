@@ -9,6 +9,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from pathlib import Path, PurePosixPath
 
 from edgekit.cache import storage_errors
@@ -34,15 +35,16 @@ def places(device: Transport) -> list[PurePosixPath]:
     return [home / name for name in listed if re.fullmatch("[0-9a-f]{16}", name)]
 
 
-def place(pack: Pack, device: Transport, beside_bytes: int = 0) -> PurePosixPath:
+def place(pack: Pack, device: Transport, beside_bytes: int = 0, known: AbstractSet[str] = frozenset()) -> PurePosixPath:
     """The pack's folder on the device. It appears there whole, whoever else is at it, or not at all.
 
-    If it is there already nothing is sent; else it must fit, and `beside_bytes` beside it. Raises Incompatible,
+    If it is there already, or among those `known` to be, nothing is sent; else it must fit, and `beside_bytes` beside
+    it. Raises Incompatible,
     TooSmall, StorageError, CommandFailed, Unreachable.
     """
     home = device.root / FOLDER
     folder = home / pack.listing.digest[:16]
-    if _is_there(folder, device):
+    if folder.name in known or _is_there(folder, device):
         return folder
     _check_machine(device)
     partial = home / f".{folder.name}.{secrets.token_hex(4)}"

@@ -31,9 +31,14 @@ class Files:
 
     kept: tuple[str, ...] = ("*",)
     dropped: tuple[str, ...] = ()
+    emptied: tuple[str, ...] = ()
+    """Modules that the package imports, and that do nothing which a device needs: there without a line in them."""
 
     def chosen(self, paths: Iterable[str]) -> list[str]:
         return sorted(path for path in paths if _matches(path, self.kept) and not _matches(path, self.dropped))
+
+    def blank(self, paths: Iterable[str]) -> list[str]:
+        return [path for path in self.chosen(paths) if _matches(path, self.emptied)]
 
 
 STANDARD_LIBRARY = Files(
@@ -62,7 +67,9 @@ NUMPY_1 = Files(
         *UNREAD,
         *("numpy/f2py/*", "numpy/distutils/*", "numpy/_pyinstaller/*", "numpy/doc/*", "numpy/*/examples/*"),
         "numpy/*/_simd.*.so",
-    )
+    ),
+    # They write documentation into functions, a fifth of what importing numpy costs.
+    emptied=("numpy/*core/_add_newdocs*.py",),
 )
 NUMPY_2 = Files(
     dropped=(
@@ -70,7 +77,8 @@ NUMPY_2 = Files(
         # What numpy 2 imports only for those who use it.
         *("numpy/random/*", "numpy/fft/*", "numpy/ma/*", "numpy/polynomial/*", "numpy/testing/*", "numpy/core/*"),
         "numpy/*_tests.*.so",
-    )
+    ),
+    emptied=NUMPY_1.emptied,
 )
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from edgekit.devices.packs.pack import Pack
 from edgekit.devices.packs.place import place, places
+from edgekit.devices.survey import survey
 from edgekit.devices.transport import Completed
 from edgekit.errors import CommandFailed, Incompatible, TooSmall
 from tests.devices.packs.conftest import StandIn
@@ -26,6 +27,7 @@ def test_a_pack_lies_under_its_digest_and_leaves_nothing_beside_it(stand_in: Sta
     assert Path(folder, "lib", "module").read_bytes() == b"code"
     assert _there(stand_in) == [folder.name] == [small_pack.listing.digest[:16]]
     assert places(stand_in) == [folder]
+    assert survey(stand_in).packs == {folder.name}
 
 
 class Counting(StandIn):
