@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgekit.devices.packs.recipe import RECIPES, STANDARD_LIBRARY, Files, recipe_for, recipe_of, versions_of
+from edgekit.devices.packs.recipe import (
+    NUMPY_1,
+    NUMPY_2,
+    RECIPES,
+    STANDARD_LIBRARY,
+    Files,
+    recipe_for,
+    recipe_of,
+    versions_of,
+)
 from edgekit.errors import OptionError, UnknownName
 from edgekit.runner.runtimes import DISTRIBUTIONS
 
@@ -24,6 +33,13 @@ def test_what_is_dropped_is_not_kept(paths: list[str]) -> None:
 def test_the_standard_library_goes_without_its_programs() -> None:
     kept = STANDARD_LIBRARY.chosen(["json/decoder.py", "idlelib/run.py", "json/tests/test.py", "turtle.py", "os.py"])
     assert kept == ["json/decoder.py", "os.py"]
+
+
+@pytest.mark.parametrize(("files", "place"), [(NUMPY_1, "numpy/core"), (NUMPY_2, "numpy/_core")])
+def test_numpy_goes_without_what_it_writes_into_its_documentation(files: Files, place: str) -> None:
+    paths = [f"{place}/{name}.py" for name in ("_add_newdocs", "_add_newdocs_scalars", "numeric")]
+    assert files.blank(paths) == paths[:2]
+    assert files.chosen(paths) == paths
 
 
 def test_every_runtime_that_the_runner_knows_has_a_pack() -> None:
