@@ -1,17 +1,15 @@
-"""`status`, `history`, `rollback`: what a device has in its slots, what happened to them, and a way back."""
+"""`status` and `history`: what a device has in its slots, and what happened to them."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from edgekit.cli import options
-from edgekit.cli.output import note, print_json, print_table, progress, say
-from edgekit.devices.answers import Slot
+from edgekit.cli.output import note, print_json, print_table, progress
 from edgekit.devices.device import connect
 from edgekit.devices.flash import status
-from edgekit.pipeline.goback import go_back
 
 TO_TYPE = {
     "served": "slot '{slot}' is served until another bundle is committed, and does not come back; {why}: "
@@ -27,7 +25,6 @@ SHORT = 12
 def register(app: typer.Typer) -> None:
     app.command("status")(status_command)
     app.command("history")(history_command)
-    app.command("rollback")(rollback_command)
 
 
 def status_command(device: options.Device, json: options.Json = False) -> None:
@@ -48,22 +45,6 @@ def history_command(device: options.Device, json: options.Json = False) -> None:
         print_json({"schema": 1, "device": device, "history": said["history"]})
         return
     print_table(("when", "bundle", "version", "signed by", "verdict", "why"), event_rows(said))
-
-
-def rollback_command(
-    device: options.Device,
-    runtime: options.Runtime = None,
-    untested: Annotated[bool, typer.Option("--untested", help="Go back even if that model was not run first.")] = False,
-    json: options.Json = False,
-) -> None:
-    """Drop what is on trial; without a trial, serve what was committed before, once it has passed its self-test."""
-    with progress(f"rollback {device}"), connect(device) as way:
-        left = go_back(way, runtime, untested)
-    if json:
-        print_json({"schema": 1, "device": device, "left": _json(left.slot), "served": _json(left.served)})
-        return
-    served = f"serves {short(left.served.digest)}" if left.served else "serves nothing"
-    say(f"{device} has left {short(left.slot.digest)} ({left.slot.state}), and {served}")
 
 
 def slot_rows(said: dict[str, Any]) -> list[tuple[str, ...]]:
@@ -133,10 +114,6 @@ def short(digest: str | None) -> str:
 def _asked(device: str) -> dict[str, Any]:
     with progress(f"ask {device}"), connect(device) as way:
         return status(way).model_dump(mode="json")
-
-
-def _json(slot: Slot | None) -> dict[str, Any] | None:
-    return slot.model_dump(mode="json") if slot else None
 
 
 def _without(said: dict[str, Any], name: str) -> dict[str, Any]:

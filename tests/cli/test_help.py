@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+import edgekit
+from edgekit.cli.app import HELP, MODULES, load
 from tests.conftest import Command
 from tests.terminal import environment
 
@@ -26,7 +28,8 @@ LOADED = """
 import contextlib, io, json, sys
 from edgekit.cli import execute
 
-with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.suppress(SystemExit):
+said = io.StringIO()
+with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), contextlib.suppress(SystemExit):
     execute()
 assert said.getvalue()
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
@@ -60,6 +63,41 @@ def test_looking_loads_no_compiler_and_no_runtime(argv: tuple[str, ...]) -> None
     packages = loaded(*argv)
     assert "edgekit" in packages
     assert not packages & HEAVY
+
+
+@pytest.mark.parametrize("argv", [("--help",), ("--version",), ("-h",), ("buidl",)], ids=" ".join)
+def test_what_no_command_is_asked_for_starts_at_once(argv: tuple[str, ...]) -> None:
+    assert loaded(*argv).isdisjoint({"numpy", "cryptography", "PIL", *HEAVY})
+
+
+def test_a_script_completes_commands_at_once() -> None:
+    env = {"_EDGEKIT_COMPLETE": "complete_bash", "COMP_WORDS": "edgekit ro", "COMP_CWORD": "1"}
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "edgekit.cli"],
+        env=environment(env),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout.split() == ["rollback"]
+    assert "edgekit.cli.app" in done.stderr
+    assert "edgekit.cli.rollback" not in done.stderr
+    assert "numpy" not in done.stderr
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_line_that_help_shows_of_a_command_is_the_commands_own(name: str) -> None:
+    text = " ".join(load(name).help.partition("\n\n")[0].split())
+    assert HELP[MODULES[name]][name] == text
+
+
+def test_the_version_is_said(command: Command) -> None:
+    ended = command("--version")
+    assert (ended.code, ended.out) == (0, f"edgekit {edgekit.__version__}\n")
+    as_module = subprocess.run(
+        [sys.executable, "-m", "edgekit", "--version"], env=environment(), capture_output=True, text=True, timeout=60
+    )
+    assert as_module.stdout == ended.out
 
 
 def test_the_help_names_every_command(command: Command) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 import typer
 
 from edgekit.cli import memory
-from edgekit.cli.app import app
+from edgekit.cli.app import MODULES, load
 from edgekit.cli.supervisor import COMMANDS
 from edgekit.errors import OptionError
 from tests.conftest import Command
@@ -169,18 +170,16 @@ def test_a_project_that_heeds_no_signal_is_ended_by_the_third(tmp_path: Path) ->
 
 def test_every_command_that_takes_a_project_is_supervised() -> None:
     """But `plan`, which runs nothing of it."""
-    from typer.main import get_command
-
     takes = {
-        name.partition(" ")[0]
-        for name, command in _commands(get_command(app), "")
+        name
+        for name in MODULES
+        for command in _commands(load(name))
         if any("--project" in parameter.opts for parameter in command.params)
     }
     assert takes - {"plan"} == COMMANDS
 
 
-def _commands(group: typer.core.TyperGroup, above: str):
-    for name, command in group.commands.items():
-        yield f"{above}{name}", command
-        if hasattr(command, "commands"):
-            yield from _commands(command, f"{above}{name} ")
+def _commands(command: typer.core.TyperCommand) -> Iterator[typer.core.TyperCommand]:
+    yield command
+    for below in getattr(command, "commands", {}).values():
+        yield from _commands(below)
