@@ -55,6 +55,10 @@ class Samples:
     sampling: Sampling | None = None
     """None where they are not known to be from a larger set."""
 
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name} {array.dtype}{list(array.shape)}" for name, array in self.inputs.items())
+        return f"<Samples {shapes}>"
+
     def __len__(self) -> int:
         return len(self.labels)
 

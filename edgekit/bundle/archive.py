@@ -66,6 +66,9 @@ class Bundle:
             hint = error.hint or "copy it again from where it was built, or build it again: edgekit build"
             raise type(error)(f"'{path}' cannot be trusted: {error}", hint=hint) from error
 
+    def __repr__(self) -> str:
+        return f"<Bundle {self.manifest.name} for {self.manifest.target}, {self.manifest.format}, {self.digest[:12]}>"
+
     @property
     def digest(self) -> str:
         """SHA-256 of its manifest, in hex: by this it is known everywhere, whoever signed it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,7 +23,7 @@ from edgekit.pipeline.background import threads
 from edgekit.pipeline.build import build
 from edgekit.pipeline.compile import Compilation
 from edgekit.pipeline.deploy import EMULATED, Trial, run
-from edgekit.pipeline.foresee import foreseen
+from edgekit.pipeline.foresee import foresee
 from edgekit.pipeline.line import Line
 from edgekit.pipeline.order import ALL, Order, find_project, orders
 from edgekit.pipeline.verdict import FORMS
@@ -127,7 +128,10 @@ def plan_command(
     """Say what a build would do, without doing it and without loading torch."""
     wanted = orders(find_project(project, example), target, backend, profile, overrides or ())
     cache = Cache.default()
-    plans = [_plan(order, _folder(order, wanted, out), cache) for order in wanted]
+    plans = [
+        {**asdict(foresee(Compilation(order, Line(cache)))), "out": str(_folder(order, wanted, out))}
+        for order in wanted
+    ]
     if json:
         print_json({"schema": 1, "plans": plans})
         return
@@ -135,25 +139,10 @@ def plan_command(
         print_table(("plan", plan["target"]), [(name, _words(value)) for name, value in plan.items()])
 
 
-def _plan(order: Order, out: Path, cache: Cache) -> dict[str, Any]:
-    gates = {name: bound.model_dump(exclude_none=True) for name, bound in order.profile.gates.named()}
-    return {
-        "project": order.project.name,
-        "target": order.target.id,
-        "backend": order.runtime.backend,
-        "delegates": list(order.runtime.delegates),
-        "profile": order.profile.id,
-        "precision": order.profile.precision,
-        "stages": foreseen(Compilation(order, Line(cache))),
-        "gates": gates,
-        "out": str(out),
-    }
-
-
 def _words(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {_words(inner)}" for name, inner in value.items())
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _walk(wanted: Sequence[Order], walk: Walk, out: Path | None, key: str, no_cache: bool, jobs: int) -> list[Report]:

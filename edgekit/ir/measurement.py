@@ -178,6 +178,10 @@ class Measurement:
     samples_per_s: float | None = None
     """How fast the outputs came, several at a time where the endpoint takes them so."""
 
+    def __repr__(self) -> str:
+        where = f"{self.environment.runtime} on {self.environment.machine}"
+        return f"<Measurement of {len(self)} samples by {where}, {len(self.latency_ns)} latencies>"
+
     def __len__(self) -> int:
         return len(self.labels)
 

@@ -75,6 +75,10 @@ class Comparison:
     chance: float | None
     """Metric of the best constant answer to these labels; None where the metric does not tell."""
 
+    def __repr__(self) -> str:
+        scores = f"{self.reference.score.value:.4f} and {self.candidate.score.value:.4f}"
+        return f"<Comparison of {self.samples} samples: {self.metric} {scores}, agreement {self.agreement:.4f}>"
+
     @property
     def is_by_chance(self) -> bool:
         """Whether one constant answer does as well as the reference: then nothing was compared."""

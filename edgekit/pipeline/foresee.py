@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 from edgekit.pipeline.build import ENOUGH, REFERENCE, VERIFY, evaluation, reference_key, verify_key
 from edgekit.pipeline.compile import CAPTURE, CAPTURE_FLOAT, Compilation
@@ -11,6 +12,37 @@ from edgekit.pipeline.mixed import MIXED
 from edgekit.pipeline.verdict import COMPARE
 
 TO_DO, CACHED = "to do", "cached"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a build would do: for what, by what, and which of its stages are done already."""
+
+    project: str
+    target: str
+    backend: str
+    delegates: tuple[str, ...]
+    profile: str
+    precision: str
+    stages: dict[str, str]
+    """By name, in order: `to do`, or `cached`."""
+    gates: dict[str, dict[str, Any]]
+    """By name, the limits."""
+
+
+def foresee(compilation: Compilation) -> Plan:
+    """What building that would do, told without loading the project's network."""
+    order = compilation.order
+    return Plan(
+        order.project.name,
+        order.target.id,
+        order.runtime.backend,
+        tuple(order.runtime.delegates),
+        order.profile.id,
+        order.profile.precision,
+        foreseen(compilation),
+        {name: bound.model_dump(exclude_none=True) for name, bound in order.profile.gates.named()},
+    )
 
 
 def foreseen(compilation: Compilation) -> dict[str, str]:

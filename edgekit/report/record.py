@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -163,7 +164,10 @@ class BundleRecord(Record):
 
 
 class Report(Record):
-    """One model, one target, one profile: what was built, what it measured, and the verdict."""
+    """One model, one target, one profile: what was built, what it measured, and the verdict.
+
+    A notebook shows it as `edgekit report --format html` writes it.
+    """
 
     schema_version: Literal[1] = Field(alias="schema")
     verdict: Verdict
@@ -211,6 +215,18 @@ class Report(Record):
     """Null where measurements were compared without one."""
     versions: dict[str, str]
     """Versions of the packages that decided the bytes."""
+
+    def __repr__(self) -> str:
+        return f"<Report {self.verdict}: {self.sentence}>"
+
+    def __str__(self) -> str:
+        return repr(self)
+
+    def _repr_html_(self) -> str:
+        from edgekit.report.html import render  # which knows this module
+
+        # In a frame: the page's style is not the notebook's.
+        return f'<iframe srcdoc="{escape(render((self,)))}" style="width: 100%; height: 40em; border: 0"></iframe>'
 
     def to_json(self) -> str:
         """This report alone, as `report.json` holds it."""

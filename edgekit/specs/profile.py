@@ -133,6 +133,9 @@ class Profile(Spec):
             raise ValueError("'recover.quantization_aware_epochs' needs a static [quantize] to be aware of")
         return self
 
+    def __repr__(self) -> str:
+        return f"<Profile {self.id}: {self.precision}>"
+
     @property
     def precision(self) -> Precision:
         return self.quantize.precision if self.quantize else "float32"

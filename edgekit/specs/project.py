@@ -145,6 +145,9 @@ class Project(Spec):
     expires: Moment | None = None
     """Until when devices may install it, UTC; without it, for ever. A date counts to its end."""
 
+    def __repr__(self) -> str:
+        return f"<Project {self.name}>"
+
     @model_validator(mode="after")
     def _admits_itself(self) -> Project:
         check_floor(self.version, self.floor)

@@ -36,6 +36,9 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
+    def __str__(self) -> str:
+        return repr(self)
+
     def __hash__(self) -> int:
         return hash(self.model_dump_json())  # some fields are tables
 

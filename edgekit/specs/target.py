@@ -80,6 +80,9 @@ class Target(Spec):
     deploy: Deploy
     emulation: Emulation | None = None
 
+    def __repr__(self) -> str:
+        return f"<Target {self.id}: {self.title}>"
+
     def select_runtime(self, backend: str | None = None) -> Runtime:
         """The runtime of `backend`, or the preferred one. Raises UnknownName if the target has none such."""
         for runtime in self.runtime:
