@@ -51,11 +51,12 @@ def prunable(module: nn.Module, examples: tuple[Tensor, ...], kept: Collection[s
 
 
 def masks(module: nn.Module, history: Iterable[PassRecord]) -> Mapping[str, Tensor]:
-    """Bool by parameter name: which weights a pruning of before left, where it set single weights to zero."""
+    """Bool by parameter name, all names of shared ones: which weights a pruning of before did not set to zero."""
     options = [dict(record.options) for record in history if record.name == "prune"]
     if not any(option.get("pattern") in PATTERNS for option in options):
         return {}
-    found = {name: weight.detach() != 0 for name, weight in module.named_parameters() if weight.ndim > 1}
+    named = module.named_parameters(remove_duplicate=False)
+    found = {name: weight.detach() != 0 for name, weight in named if weight.ndim > 1}
     return {name: mask for name, mask in found.items() if not bool(mask.all())}
 
 
