@@ -20,9 +20,12 @@ SLOTS = ("weight", "bias", "running_mean", "running_var")
 """What torch's operators call the arguments that are constants in a trained network."""
 
 
-def fold_weights(module: GraphModule) -> bool:
-    """Replace, in place, every weight that depends on constants only by its value. Returns whether there was one."""
-    values = computed_weights(module)
+def fold_weights(module: GraphModule, tied: bool = False) -> bool:
+    """Replace, in place, every weight that depends on constants only by its value. Returns whether there was one.
+
+    tied: also where it only turns a constant that others read, which is stored twice then.
+    """
+    values = computed_weights(module, tied)
     equal: dict[tuple[object, ...], str] = {}
     names: dict[Node, str] = {}
     for node, value in values.items():
@@ -32,12 +35,12 @@ def fold_weights(module: GraphModule) -> bool:
     return bool(values)
 
 
-def computed_weights(module: GraphModule) -> dict[Node, Tensor]:
+def computed_weights(module: GraphModule, tied: bool = False) -> dict[Node, Tensor]:
     """The nodes of `module` that compute a weight from constants only, with what they give."""
     constant = constants(module)
     _drop_assertions(module, constant)
     values: dict[Node, Any] = {}
-    return {node: _value(module, node, values).detach().contiguous() for node in _computed(module, constant)}
+    return {node: _value(module, node, values).detach().contiguous() for node in _computed(module, constant, tied)}
 
 
 def replace_weights(module: GraphModule, values: Mapping[Node, Tensor], names: Mapping[Node, str]) -> None:
@@ -69,10 +72,10 @@ def constants(module: GraphModule) -> set[Node]:
     return constant
 
 
-def _computed(module: GraphModule, constant: Set[Node]) -> list[Node]:
+def _computed(module: GraphModule, constant: Set[Node], tied: bool) -> list[Node]:
     """Of the constant nodes, those that compute a weight."""
     calls = [node for node in module.graph.nodes if node in constant and node.op == "call_function"]
-    return [node for node in calls if _is_weight(node) and not _is_view_of_used(node)]
+    return [node for node in calls if _is_weight(node) and (tied or not _is_view_of_used(node))]
 
 
 def _is_pure(node: Node) -> bool:
