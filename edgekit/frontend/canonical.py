@@ -17,14 +17,20 @@ from edgekit.frontend.shared_weights import fold_shared
 
 def canonical(exported: ExportedProgram) -> ExportedProgram:
     """The same function in canonical form; `exported` itself where it has that form."""
-    if writes_through(exported.graph):
-        exported = exported_again(functional(exported), exported)
+    exported = without_writes(exported)
     module = exported.module()
     changes = [fold_weights(module), fold_shared(module)]
     if not any(changes):
         return exported
     drop_unused(module)
     return exported_again(module, exported)
+
+
+def without_writes(exported: ExportedProgram) -> ExportedProgram:
+    """The same function with no writes through a view or into an input; `exported` itself where it has none."""
+    if not writes_through(exported.graph):
+        return exported
+    return exported_again(functional(exported), exported)
 
 
 def exported_again(module: GraphModule, exported: ExportedProgram) -> ExportedProgram:

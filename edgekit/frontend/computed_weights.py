@@ -6,7 +6,7 @@ In evaluation they are always the same; and quantization and the folding of batc
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from typing import Any
 
 import torch
@@ -20,26 +20,40 @@ SLOTS = ("weight", "bias", "running_mean", "running_var")
 """What torch's operators call the arguments that are constants in a trained network."""
 
 
-def fold_weights(module: GraphModule) -> bool:
-    """Replace, in place, every weight that depends on constants only by its value. Returns whether there was one."""
-    constant = _constant(module)
-    _drop_assertions(module, constant)
-    computed = _computed(module, constant)
-    values: dict[Node, Any] = {}
-    names: dict[tuple[object, ...], str] = {}
-    for node in computed:
-        value = _value(module, node, values).detach().contiguous()
+def fold_weights(module: GraphModule, tied: bool = False) -> bool:
+    """Replace, in place, every weight that depends on constants only by its value. Returns whether there was one.
+
+    tied: also where it only turns a constant that others read, which is stored twice then.
+    """
+    values = computed_weights(module, tied)
+    equal: dict[tuple[object, ...], str] = {}
+    names: dict[Node, str] = {}
+    for node, value in values.items():
         key = (value.dtype, tuple(value.shape), hashlib.sha256(value.view(torch.uint8).numpy().tobytes()).digest())
-        if key not in names:
-            names[key] = f"computed_weight_{len(names)}"
-            module.register_parameter(names[key], nn.Parameter(value.clone(), requires_grad=False))
+        names[node] = equal.setdefault(key, f"computed_weight_{len(equal)}")
+    replace_weights(module, values, names)
+    return bool(values)
+
+
+def computed_weights(module: GraphModule, tied: bool = False) -> dict[Node, Tensor]:
+    """The nodes of `module` that compute a weight from constants only, with what they give."""
+    constant = constants(module)
+    _drop_assertions(module, constant)
+    values: dict[Node, Any] = {}
+    return {node: _value(module, node, values).detach().contiguous() for node in _computed(module, constant, tied)}
+
+
+def replace_weights(module: GraphModule, values: Mapping[Node, Tensor], names: Mapping[Node, str]) -> None:
+    """Hold `values` in `module` as parameters called `names`, and read these, in place, where nodes computed them."""
+    for node, value in values.items():
+        owner, _, leaf = names[node].rpartition(".")
+        setattr(module.get_submodule(owner), leaf, nn.Parameter(value.clone(), requires_grad=False))
         with module.graph.inserting_before(node):
-            made = module.graph.get_attr(names[key])
+            made = module.graph.get_attr(names[node])
         made.meta = {"val": node.meta["val"]}
         node.replace_all_uses_with(made)
     module.graph.eliminate_dead_code()
     module.recompile()
-    return bool(computed)
 
 
 def _drop_assertions(module: GraphModule, constant: Set[Node]) -> None:
@@ -49,7 +63,7 @@ def _drop_assertions(module: GraphModule, constant: Set[Node]) -> None:
             module.graph.erase_node(node)
 
 
-def _constant(module: GraphModule) -> set[Node]:
+def constants(module: GraphModule) -> set[Node]:
     """Nodes whose values depend on constants alone."""
     constant: set[Node] = set()
     for node in module.graph.nodes:
@@ -58,10 +72,10 @@ def _constant(module: GraphModule) -> set[Node]:
     return constant
 
 
-def _computed(module: GraphModule, constant: Set[Node]) -> list[Node]:
+def _computed(module: GraphModule, constant: Set[Node], tied: bool) -> list[Node]:
     """Of the constant nodes, those that compute a weight."""
     calls = [node for node in module.graph.nodes if node in constant and node.op == "call_function"]
-    return [node for node in calls if _is_weight(node) and not _is_view_of_used(node)]
+    return [node for node in calls if _is_weight(node) and (tied or not _is_view_of_used(node))]
 
 
 def _is_pure(node: Node) -> bool:

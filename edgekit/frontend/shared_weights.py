@@ -7,16 +7,14 @@ equal pairs the same ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 from torch.fx import GraphModule, Node
-from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from edgekit.frontend.computed_weights import tensor
+from edgekit.frontend.computed_weights import computed_weights, replace_weights
 
 aten = torch.ops.aten
 CONVOLUTIONS = {
@@ -39,11 +37,17 @@ class Pair:
 
     @property
     def weight(self) -> Node:
-        return self.layer.args[1]  # type: ignore[return-value]  # `_pairs` looked
+        return self.layer.args[1]  # type: ignore[return-value]  # `foldable_pairs` looked
 
     @property
     def bias(self) -> Node | None:
         return self.layer.args[2] if len(self.layer.args) > 2 else None  # type: ignore[return-value]
+
+    @property
+    def groups(self) -> int:
+        """Of a transposed convolution; 1 for all else, whose weights have their outputs first."""
+        transposed = self.layer.target in TRANSPOSED and len(self.layer.args) > 6
+        return self.layer.args[6] if transposed else 1  # type: ignore[return-value]
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -58,47 +62,41 @@ def fold_shared(module: GraphModule) -> bool:
     Returns whether there was one. Where all readers of a weight are equal pairs, the folded weight keeps its name and
     the bias is called `<weight>_bias`, as torchao calls them.
     """
-    pairs = [pair for pair in _pairs(module) if _is_shared(module, pair)]
+    read = {node for node in module.graph.nodes if node.op == "get_attr"}
+    pairs = [pair for pair in foldable_pairs(module, read) if _is_shared(module, pair) or pair.groups > 1]
+    keys = list(dict.fromkeys(pair.key for pair in pairs))
+    own = {pair.key: _name(module, pair, pairs, keys) for pair in pairs}
     constants: dict[tuple[object, ...], tuple[Node, Node]] = {}
-    folded = {pair.key: _folded(module, pair) for pair in pairs}
-    names = {pair.key: _name(module, pair, pairs, len(folded)) for pair in pairs}
+    names: dict[Node, str] = {}
     for pair in pairs:
         if pair.key not in constants:
-            name = names[pair.key]
-            held = zip((name, f"{name}_bias"), folded[pair.key], strict=True)
-            weight, bias = (_constant(module, pair.layer, *one) for one in held)
-            constants[pair.key] = weight, bias
-        _replace(pair, *constants[pair.key])
+            weight, bias = constants[pair.key] = folded(pair)
+            names |= {weight: own[pair.key], bias: f"{own[pair.key]}_bias"}
+        replace_norm(pair, *constants[pair.key])
     module.graph.eliminate_dead_code()
-    module.recompile()
+    values = {node: value for node, value in computed_weights(module).items() if node in names}
+    replace_weights(module, values, names)
     return bool(pairs)
 
 
-def _pairs(module: GraphModule) -> Iterator[Pair]:
+def foldable_pairs(module: GraphModule, constants: Set[Node]) -> Iterator[Pair]:
+    """The batch norms of `module` that a layer before them can take in; `constants` are nodes that never change."""
     for norm in module.graph.nodes:
         layer = norm.args[0] if norm.target is aten.batch_norm.default else None
         if not isinstance(layer, Node) or not _is_foldable(layer):
             continue
         statistics: Sequence[Any] = norm.args[1:5]
-        if not norm.args[5] and None not in statistics[2:] and all(map(_is_constant, statistics)):
+        if norm.args[5] or None in (layer.args[1], *statistics[2:]):
+            continue
+        if all(one is None or one in constants for one in (*layer.args[1:3], *statistics)):
             yield Pair(layer, norm)
 
 
 def _is_foldable(layer: Node) -> bool:
     if layer.target is aten.linear.default:
         # Over more axes, the batch norm's channels are not those that a linear layer gives.
-        alike = layer.meta["val"].dim() == 2
-    else:
-        alike = layer.target in CONVOLUTIONS or (layer.target in TRANSPOSED and _groups(layer) == 1)
-    return alike and layer.args[1] is not None and all(map(_is_constant, layer.args[1:3]))
-
-
-def _groups(transposed: Node) -> Any:
-    return transposed.args[6] if len(transposed.args) > 6 else 1
-
-
-def _is_constant(node: Any) -> bool:
-    return node is None or (isinstance(node, Node) and node.op == "get_attr")
+        return bool(layer.meta["val"].dim() == 2)
+    return layer.target in CONVOLUTIONS or layer.target in TRANSPOSED
 
 
 def _is_shared(module: GraphModule, pair: Pair) -> bool:
@@ -111,34 +109,48 @@ def _readers(module: GraphModule, constant: Node) -> list[Node]:
     return [user for twin in twins for user in twin.users]
 
 
-def _folded(module: GraphModule, pair: Pair) -> tuple[Tensor, Tensor]:
-    constants: Sequence[Any] = (pair.weight, pair.bias, *pair.norm.args[1:5])
-    weight, bias, gain, offset, mean, variance = (node and tensor(module, node) for node in constants)
-    eps: Any = pair.norm.args[7]
-    transposed = pair.layer.target in TRANSPOSED
-    return fuse_conv_bn_weights(weight, bias, mean, variance, eps, gain, offset, transposed)
-
-
-def _name(module: GraphModule, pair: Pair, pairs: Sequence[Pair], count: int) -> str:
+def _name(module: GraphModule, pair: Pair, pairs: Sequence[Pair], keys: Sequence[object]) -> str:
     alike = {other.layer for other in pairs if other.key == pair.key and len(other.layer.users) == 1}
     own = str(pair.weight.target)
     if set(_readers(module, pair.weight)) == alike:
         return own
-    order = list(dict.fromkeys(other.key for other in pairs)).index(pair.key)
-    return f"{own}_folded_{order}"
+    return f"{own}_folded_{keys.index(pair.key)}"
 
 
-def _constant(module: GraphModule, layer: Node, name: str, value: Tensor) -> Node:
-    """A node that reads `value`, held under `name`, before `layer`."""
-    path, _, leaf = name.rpartition(".")
-    setattr(module.get_submodule(path), leaf, nn.Parameter(value.detach().clone(), requires_grad=False))
-    with layer.graph.inserting_before(layer):
-        constant = layer.graph.get_attr(name)
-    constant.meta = {"val": value}
-    return constant
+def folded(pair: Pair) -> tuple[Node, Node]:
+    """Nodes that compute the layer's weight and bias with the batch norm in them (Jacob et al. 2018, eq. 14)."""
+    norm = pair.norm
+    gain, offset, mean, variance = norm.args[1:5]
+    scale = call_before(norm, aten.rsqrt.default, call_before(norm, aten.add.Tensor, variance, norm.args[7]))
+    scale = call_before(norm, aten.mul.Tensor, scale, gain) if gain is not None else scale
+    weight = call_before(norm, aten.mul.Tensor, pair.weight, _factors(pair, scale))
+    bias = call_before(norm, aten.neg.default, mean)
+    bias = call_before(norm, aten.add.Tensor, bias, pair.bias) if pair.bias is not None else bias
+    bias = call_before(norm, aten.mul.Tensor, bias, scale)
+    bias = call_before(norm, aten.add.Tensor, bias, offset) if offset is not None else bias
+    return weight, bias
 
 
-def _replace(pair: Pair, weight: Node, bias: Node) -> None:
+def _factors(pair: Pair, scale: Node) -> Node:
+    """`scale`, one number for each output, in a shape that multiplies the weight."""
+    inputs, *rest = pair.weight.meta["val"].shape
+    if pair.layer.target not in TRANSPOSED:
+        return call_before(pair.norm, aten.reshape.default, scale, [-1, *[1] * len(rest)])
+    # A transposed convolution has its inputs first, group after group, then the outputs of one group.
+    grouped = call_before(pair.norm, aten.reshape.default, scale, [pair.groups, 1, -1])
+    each = call_before(pair.norm, aten.expand.default, grouped, [-1, inputs // pair.groups, -1])
+    return call_before(pair.norm, aten.reshape.default, each, [inputs, -1, *[1] * (len(rest) - 1)])
+
+
+def call_before(node: Node, target: Any, *args: Any, **kwargs: Any) -> Node:
+    """A node that calls `target`, before `node`."""
+    with node.graph.inserting_before(node):
+        made = node.graph.call_function(target, args, kwargs)
+    made.meta["val"] = target(*(arg.meta["val"] if isinstance(arg, Node) else arg for arg in args), **kwargs)
+    return made
+
+
+def replace_norm(pair: Pair, weight: Node, bias: Node) -> None:
     """Put a layer with these constants in the place of the batch norm. The one before it stays for other readers."""
     layer, norm = pair.layer, pair.norm
     assert callable(layer.target)

@@ -91,12 +91,16 @@ def load_model(project: Project, folder: Path) -> Model:
     from safetensors.torch import load as read
 
     from edgekit.frontend.load import load
+    from edgekit.frontend.reparametrization import remove_reparametrizations
     from edgekit.frontend.shapes import refill, resize
 
     model = load(project)
+    tensors = read((folder / WEIGHTS).read_bytes())
+    if set(tensors) != set(model.module.state_dict()):
+        remove_reparametrizations(model.module)  # as pruning does
     try:
         resize(model.module, _Shapes.model_validate_json((folder / SHAPES).read_text()).root)
-        refill(model.module, read((folder / WEIGHTS).read_bytes()))
+        refill(model.module, tensors)
     except (AttributeError, KeyError) as error:
         raise LoadError(
             f"factory '{project.model.factory}' no longer makes the network that was pruned: {error}",

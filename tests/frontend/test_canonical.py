@@ -33,8 +33,9 @@ def settled(network: nn.Module) -> nn.Module:
     torch.manual_seed(0)
     for part in network.modules():
         if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d):
-            nn.init.uniform_(part.weight, 0.5, 1.5)
-            nn.init.uniform_(part.bias, -0.5, 0.5)
+            if part.affine:
+                nn.init.uniform_(part.weight, 0.5, 1.5)
+                nn.init.uniform_(part.bias, -0.5, 0.5)
             nn.init.uniform_(part.running_mean, -0.2, 0.2)
             nn.init.uniform_(part.running_var, 0.3, 1.0)
     return network.eval()

@@ -36,7 +36,7 @@ def convert(program: Program) -> bytes:
     from executorch.exir import to_edge_transform_and_lower
 
     from edgekit.backends.executorch.averages import KeepAveragedAxes
-    from edgekit.backends.executorch.own_constants import with_own_constants
+    from edgekit.backends.executorch.own_constants import with_own_constants, with_turned_weights
     from edgekit.backends.executorch.partition import partitioner
 
     try:
@@ -44,7 +44,7 @@ def convert(program: Program) -> bytes:
             # torch and executorch warn of deprecated calls that are their own.
             for category in (FutureWarning, DeprecationWarning):
                 warnings.simplefilter("ignore", category)
-            exported = with_own_constants(program.exported)
+            exported = with_own_constants(with_turned_weights(program.exported))
             edge = to_edge_transform_and_lower(exported, [KeepAveragedAxes()], [partitioner()])
             return bytes(edge.to_executorch().buffer)
     except Exception as error:

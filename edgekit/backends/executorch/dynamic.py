@@ -14,7 +14,7 @@ from torchao.quantization.pt2e import PlaceholderObserver
 from torchao.quantization.pt2e.quantizer import QuantizationAnnotation, QuantizationSpec, Quantizer
 from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
-from edgekit.backends.executorch.quantizer import EPS, is_preprocessing, weight_spec
+from edgekit.backends.executorch.quantizer import EPS, weight_spec
 from edgekit.errors import LoweringError
 from edgekit.passes.skip import is_skipped
 from edgekit.specs.compression import Quantize
@@ -25,13 +25,38 @@ if TYPE_CHECKING:
 aten = torch.ops.aten
 GROUPS = 6
 """Where a conv2d's arguments say how many groups it has."""
+CHANNELS_LAST = {
+    aten.conv2d.default,
+    aten.conv2d.padding,
+    aten.conv_transpose2d.input,
+    aten.max_pool2d.default,
+    aten.avg_pool2d.default,
+    aten.adaptive_avg_pool2d.default,
+    aten.upsample_bilinear2d.vec,
+    aten.prelu.default,
+}
+"""What XNNPACK computes channels last, whatever it is given."""
+RESHAPES = {
+    aten.view.default,
+    aten.reshape.default,
+    aten.flatten.using_ints,
+    aten.unflatten.int,
+    aten.permute.default,
+    aten.transpose.int,
+    aten.squeeze.dim,
+    aten.unsqueeze.default,
+    aten.linear.default,
+    aten.matmul.default,
+}
+"""What gives a value that is channels first, whatever it is given."""
 
 
 class DynamicQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
     """Annotates linear layers and plain 2-d convolutions. Grouped ones have no kernel.
 
     XNNPACK's own annotator leaves out every convolution that a ReLU follows, half of resnet20's multiply-accumulates,
-    and takes the one behind the preprocessing: that loads, and fails when run ("Propagating input shapes failed").
+    and takes those whose input is not channels last yet, as behind the preprocessing: such a file loads, and fails when
+    run ("Propagating input shapes failed").
     """
 
     def __init__(self, recipe: Quantize) -> None:
@@ -49,7 +74,7 @@ class DynamicQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
 
     def annotate(self, model: GraphModule) -> GraphModule:
         for node in model.graph.nodes:
-            if _has_kernel(node) and not is_preprocessing(node) and not is_skipped(node, self._skip):
+            if _has_kernel(node) and not is_skipped(node, self._skip):
                 source, weight = node.args[:2]
                 node.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(
                     {source: self._activation, weight: self._weight}, None, _annotated=True
@@ -66,9 +91,23 @@ def _has_kernel(node: Node) -> bool:
     weight = node.args[1]
     if not isinstance(weight, Node) or weight.op != "get_attr":
         return False
-    source, groups = node.args[0], node.args[GROUPS:]
-    early = isinstance(source, Node) and is_preprocessing(source)
-    return node.target is aten.linear.default or (groups in ((), (1,)) and not early)
+    return node.target is aten.linear.default or (node.args[GROUPS:] in ((), (1,)) and _is_channels_last(node.args[0]))
+
+
+def _is_channels_last(source: Any) -> bool:
+    """Whether XNNPACK has a value channels last when it comes to it, or an input as it can turn it.
+
+    Anything else it turns too late: it follows the value back to what came first, and turns that, with all between.
+    """
+    ahead, seen = [source], {source}
+    while ahead:
+        node = ahead.pop()
+        if node.target in CHANNELS_LAST:
+            return True
+        inputs = node.all_input_nodes if node.target not in RESHAPES else ()
+        ahead.extend(new for new in inputs if new not in seen)
+        seen.update(inputs)
+    return bool(source.op == "placeholder")
 
 
 def with_int4_weights(exported: ExportedProgram, recipe: Quantize) -> ExportedProgram:

@@ -10,9 +10,23 @@ from collections.abc import Iterator
 from torch.export import ExportedProgram
 from torch.fx import GraphModule, Node
 
-from edgekit.frontend.canonical import exported_again
-from edgekit.frontend.computed_weights import tensor
+from edgekit.frontend.canonical import drop_unused, exported_again
+from edgekit.frontend.computed_weights import fold_weights, tensor
 from edgekit.passes.scaling import WEIGHTED
+
+
+def with_turned_weights(exported: ExportedProgram) -> ExportedProgram:
+    """A float program with copies of the weights that one layer reads turned, and another as they are; else the same.
+
+    XNNPACK's runtime dies of a constant that is a layer's weight and is transposed for another.
+    """
+    if any(map(_is_dequantize, exported.graph.nodes)):
+        return exported
+    module = exported.module()
+    if not fold_weights(module, tied=True):
+        return exported
+    drop_unused(module)
+    return exported_again(module, exported)
 
 
 def with_own_constants(exported: ExportedProgram) -> ExportedProgram:

@@ -179,24 +179,45 @@ def _named_products(model: ModelProto, kept: Sequence[str]) -> list[str]:
 
 def _unroll(graph: GraphProto, names: set[str]) -> None:
     """Each Gemm of `names` as a MatMul and an Add, in place: of that product there are int4 and dynamic kernels."""
-    from onnx import helper, numpy_helper
+    from onnx import helper
 
-    constants = {tensor.name: tensor for tensor in graph.initializer}
+    transposed = _transposed_weights(
+        graph, [node for node in graph.node if node.name in names and _is_transposed(node)]
+    )
     nodes = []
     for node in graph.node:
         if node.op_type != "Gemm" or node.name not in names:
             nodes.append(node)
             continue
         source, weight, *bias = node.input
-        if _is_transposed(node):
-            values = numpy_helper.to_array(constants[weight]).T.copy()
-            constants[weight].CopyFrom(numpy_helper.from_array(values, weight))
+        weight = transposed[weight] if _is_transposed(node) else weight
         product = f"{node.output[0]}.product" if bias else node.output[0]
         nodes.append(helper.make_node("MatMul", [source, weight], [product], name=node.name))
         if bias:
             nodes.append(helper.make_node("Add", [product, *bias], list(node.output), name=f"{node.name}-bias"))
     del graph.node[:]
     graph.node.extend(nodes)
+
+
+def _transposed_weights(graph: GraphProto, nodes: Sequence[NodeProto]) -> dict[str, str]:
+    """Transpose the weights of `nodes` in the file, each once. Returns their names now, by what `nodes` call them.
+
+    Of a weight that other nodes read too, such as a table of embeddings, it is a copy.
+    """
+    from onnx import numpy_helper
+
+    names: dict[str, str] = {}
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    for weight in dict.fromkeys(node.input[1] for node in nodes):
+        values = numpy_helper.to_array(constants[weight]).T.copy()
+        readers = sum(list(node.input).count(weight) for node in graph.node)
+        if readers == sum(node.input[1] == weight for node in nodes):
+            names[weight] = weight
+            constants[weight].CopyFrom(numpy_helper.from_array(values, weight))
+        else:
+            names[weight] = f"{weight}.transposed"
+            graph.initializer.append(numpy_helper.from_array(values, names[weight]))
+    return names
 
 
 def _is_transposed(node: NodeProto) -> bool:

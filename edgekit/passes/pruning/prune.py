@@ -17,6 +17,7 @@ from torch.utils import _pytree as pytree
 from edgekit.errors import PassError, UnknownName, suggest
 from edgekit.frontend.load import Model
 from edgekit.frontend.preprocess import Deployed
+from edgekit.frontend.reparametrization import remove_reparametrizations
 from edgekit.ir.measurement import Array
 from edgekit.ir.program import PassRecord
 from edgekit.ir.sqnr import sqnr_db
@@ -35,17 +36,20 @@ def prune(model: Model, recipe: Prune, samples: Samples | None) -> Model:
     """`model` without what matters least in it, as the recipe says; not trained again.
 
     samples: what gradients are taken on where importance is `taylor`; else not used. What the network's own code does
-    not let go is left alone, and so is the layer that gives the outputs. Raises UnknownName if a pattern of `skip` fits
-    no module, PassError if the recipe asks for more than the network can give.
+    not let go is left alone, and so is the layer that gives the outputs. A weight that torch.nn.utils computes (weight
+    norm …) becomes a parameter. Raises UnknownName if a pattern of `skip` fits no module, PassError if the recipe asks
+    for more than the network can give.
     """
     started = time.perf_counter()
+    whole, model = model, replace(model, module=copy.deepcopy(model.module))
+    remove_reparametrizations(model.module)
     kept = _kept(model.module.model, recipe.skip)
     if recipe.pattern == "structured":
         module, said = _structured(model, recipe, samples, kept)
     else:
         module, said = _sparse(model, recipe, kept)
     module.eval()
-    quality = sqnr_db(outputs(model.module, model.examples), outputs(module, model.examples))
+    quality = sqnr_db(outputs(whole.module, model.examples), outputs(module, model.examples))
     if math.isnan(quality):
         raise PassError("pass 'prune' made outputs that are not finite", hint="check the weights of the network")
     options = (("pattern", recipe.pattern), *said, ("skip", " ".join(recipe.skip)))
@@ -67,10 +71,18 @@ def _kept(network: nn.Module, skip: Sequence[str]) -> frozenset[str]:
 
 def _sparse(model: Model, recipe: Prune, kept: frozenset[str]) -> tuple[Deployed, tuple[tuple[str, str], ...]]:
     module = copy.deepcopy(model.module)
-    weights = sparsity.prunable(module, model.examples, kept)
-    if not weights:
+    layers = sparsity.prunable(module, model.examples, kept)
+    if not layers:
         raise PassError(
             f"no layer takes pattern '{recipe.pattern}'", hint="inputs must come in fours; check [prune] skip"
+        )
+    lost = sparsity.dense(module, model.examples, layers)
+    weights = {name: weight for name, weight in layers.items() if name not in lost}
+    if not weights:
+        raise PassError(
+            f"the network computes the weights it multiplies with from '{lost[0].removeprefix(LEAF)}'"
+            f"{f' and {len(lost) - 1} more' if lost[1:] else ''}, and zeros in there are none in those",
+            hint="leave [prune] out of the profile, or prune channels: pattern = 'structured' and macs = 0.5",
         )
     if recipe.ratio is not None:
         masks = sparsity.smallest(weights, recipe.ratio)
@@ -78,7 +90,8 @@ def _sparse(model: Model, recipe: Prune, kept: frozenset[str]) -> tuple[Deployed
         masks = {name: sparsity.two_of_four(weight) for name, weight in weights.items()}
     sparsity.apply(module, masks)
     zeros = sum(int((~mask).sum()) for mask in masks.values())
-    return module, (("layers", str(len(masks))), ("zeros", str(zeros)))
+    dense = (("left dense", " ".join(name.removeprefix(LEAF) for name in lost)),) if lost else ()
+    return module, (("layers", str(len(masks))), ("zeros", str(zeros)), *dense)
 
 
 def _structured(

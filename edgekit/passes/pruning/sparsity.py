@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 from edgekit.ir.program import PassRecord
 
 PATTERNS = ("2:4", "unstructured")
+PRODUCTS = {F.linear, F.conv1d, F.conv2d, F.conv3d}
 
 
 def two_of_four(weight: Tensor) -> Tensor:
@@ -50,12 +55,49 @@ def prunable(module: nn.Module, examples: tuple[Tensor, ...], kept: Collection[s
     }
 
 
+def dense(module: nn.Module, examples: tuple[Tensor, ...], weights: Mapping[str, Tensor]) -> list[str]:
+    """Those of `weights` whose zeros do not reach the product: it is with what the network computes of them."""
+    probe = copy.deepcopy(module)
+    halves = {name: two_of_four(weight) for name, weight in weights.items()}
+    apply(probe, halves)
+    factors = _Factors()
+    for name in weights:
+        factors.watch(name, probe.get_submodule(name.rpartition(".")[0]))
+    with torch.no_grad(), factors:
+        probe(*examples)
+    return [name for name, half in halves.items() if bool(factors.weights[name][~half].any())]
+
+
+class _Factors(TorchFunctionMode):
+    """Keeps the weights that convolutions and linear layers multiply with, while it is active."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights: dict[str, Tensor] = {}
+        self._name = ""
+
+    def watch(self, name: str, layer: nn.Module) -> None:
+        """Keep under `name` what `layer` multiplies with."""
+
+        def within(name: str) -> None:
+            self._name = name
+
+        layer.register_forward_pre_hook(lambda *_: within(name))
+        layer.register_forward_hook(lambda *_: within(""))
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if self._name and func in PRODUCTS:
+            self.weights[self._name] = (*args, *(kwargs or {}).values())[1]
+        return func(*args, **(kwargs or {}))
+
+
 def masks(module: nn.Module, history: Iterable[PassRecord]) -> Mapping[str, Tensor]:
-    """Bool by parameter name: which weights a pruning of before left, where it set single weights to zero."""
+    """Bool by parameter name, all names of shared ones: which weights a pruning of before did not set to zero."""
     options = [dict(record.options) for record in history if record.name == "prune"]
     if not any(option.get("pattern") in PATTERNS for option in options):
         return {}
-    found = {name: weight.detach() != 0 for name, weight in module.named_parameters() if weight.ndim > 1}
+    named = module.named_parameters(remove_duplicate=False)
+    found = {name: weight.detach() != 0 for name, weight in named if weight.ndim > 1}
     return {name: mask for name, mask in found.items() if not bool(mask.all())}
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
-from edgekit.errors import PassError
+from edgekit.frontend.canonical import exported_again, without_writes
 from edgekit.frontend.load import Model
+from edgekit.passes.recovery.weight_graph import WEIGHTS, join_weights, split_weights, with_derivatives
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule
@@ -89,9 +90,13 @@ def simulated(model: Model, quantization: Quantization, batch: int) -> Batched:
     examples = tuple(example.repeat(batch, *[1] * (example.ndim - 1)) for example in model.examples)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # of torchao's own deprecated attributes
-        exported = torch.export.export(copy.deepcopy(model.module), examples)
-        prepared = prepare_pt2e(exported.module(), quantization.quantizer)
+        exported = without_writes(torch.export.export(copy.deepcopy(model.module), examples))
+        module = exported.module()
+        with_derivatives(module)
+        weights = split_weights(module)
+        prepared = prepare_pt2e(exported_again(module, exported).module(), quantization.quantizer)
         _round(prepared)
+    join_weights(prepared, weights)
     for parameter in prepared.parameters():
         parameter.requires_grad_(parameter.is_floating_point())
     return Batched(prepared, batch)
@@ -126,36 +131,7 @@ def _round(prepared: GraphModule) -> None:
 
 
 def trained_weights(network: Batched) -> dict[str, Tensor]:
-    """By name, the parameters that the program computes with; those of folded batch norms are none of them."""
-    used = {node.target for node in network.program.graph.nodes if node.op == "get_attr"}
-    return {name: value.detach() for name, value in network.program.named_parameters() if name in used}
-
-
-def unfolded(model: Model, trained: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The state with which `model` computes what its folded network does with these weights.
-
-    A batch norm that was folded becomes one that adds what is the convolution's bias there, and nothing else. Raises
-    PassError where it cannot add.
-    """
-    exported = torch.export.export(copy.deepcopy(model.module), model.examples)
-    state = {name: value.detach().clone() for name, value in model.module.state_dict().items()}
-    state |= {name: value.clone() for name, value in trained.items() if name in state}
-    signature = exported.graph_signature
-    names = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
-    for node in exported.graph.nodes:
-        if node.target is not torch.ops.aten.batch_norm.default:
-            continue
-        source, *parameters = node.args[:5]
-        weight, bias = (names.get(getattr(arg, "name", "")) for arg in (*source.args[1:3], None, None)[:2])
-        gain, offset, mean, variance = (names.get(getattr(arg, "name", "")) for arg in parameters)
-        if gain in trained or mean is None or variance is None:
-            continue  # it was not folded
-        if gain is None or offset is None:
-            raise PassError(
-                f"the batch norm '{mean.rpartition('.')[0]}' has no weights of its own to train",
-                hint="leave [recover] quantization_aware_epochs out of the profile",
-            )
-        added = torch.zeros_like(state[offset]) if bias else trained[f"{weight}_bias"].clone()
-        state |= {gain: torch.ones_like(added), offset: added, mean: torch.zeros_like(added)}
-        state[variance] = torch.full_like(added, 1 - node.args[7])
-    return state
+    """The parameters that were trained, by their names in the network that was exported."""
+    start = f"{WEIGHTS}."
+    named = network.program.named_parameters()
+    return {name.removeprefix(start): value.detach().clone() for name, value in named if name.startswith(start)}

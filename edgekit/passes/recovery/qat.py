@@ -18,10 +18,11 @@ from edgekit.ir.sqnr import sqnr_db
 from edgekit.passes.pruning.prune import outputs
 from edgekit.passes.pruning.sparsity import masks
 from edgekit.passes.recovery.distill import lesson
-from edgekit.passes.recovery.fake_quantize import Batched, calibrate, simulated, trained_weights, unfolded
+from edgekit.passes.recovery.fake_quantize import Batched, calibrate, simulated, trained_weights
 from edgekit.passes.recovery.recover import training_name
 from edgekit.passes.recovery.split import split
 from edgekit.passes.recovery.training import Training
+from edgekit.passes.recovery.weight_graph import WEIGHTS
 from edgekit.samples import Samples
 from edgekit.specs.compression import Recover
 
@@ -47,8 +48,9 @@ def train_quantized(
 
     It is in float still: capture it, and quantize it as any model, with the same recipe, backend and calibration set.
     Takes `recipe.quantization_aware_epochs` epochs of what `recover` does, at a tenth of its learning rate, in float32,
-    with batch norms folded and ranges found anew at every epoch. Raises PassError without training or calibration
-    samples, or if the network has batch norms without weights.
+    with batch norms folded and ranges found anew at every epoch. It trains the network's own parameters, those of batch
+    norms and of computed weights (weight norm …) too; the statistics of batch norms stay. Raises PassError without
+    training or calibration samples.
     """
     started = time.perf_counter()
     if not len(training) or not calibration:
@@ -62,7 +64,8 @@ def train_quantized(
     ours = recipe.model_copy(update={**epochs, "batch": batch, "learning_rate": recipe.learning_rate * RATE})
     student, teacher = simulated(model, quantization, batch), copy.deepcopy(original.module).eval()
     calibrate(student, calibration)
-    kept = {f"program.{name}": mask for name, mask in masks(model.module, model.history).items()}
+    zeros = masks(model.module, model.history).items()
+    kept = {f"program.{WEIGHTS}.{name}": mask for name, mask in zeros if name in trained_weights(student)}
     with lesson(student, teacher, ours, model.examples) as one:
         name = training_name(student, teacher, ours, training)
         # An exported program has no modes. Ranges are those of the weights at the start of each epoch, and at its end,
@@ -71,7 +74,7 @@ def train_quantized(
         trained = Training(one, ours, learnt, held, kept, checkpoints, name, tell, settle, settle).run()
     student.load_state_dict(dict(trained.best))
     module = copy.deepcopy(model.module)
-    module.load_state_dict(unfolded(model, trained_weights(student)))
+    module.load_state_dict(trained_weights(student), strict=False)
     quality = sqnr_db(outputs(model.module, model.examples), outputs(module, model.examples))
     if math.isnan(quality):
         raise PassError("pass 'train-quantized' made outputs that are not finite", hint="lower [recover] learning_rate")

@@ -1,0 +1,84 @@
+"""The computation of a program's weights from the network's parameters, kept apart while the program is quantized.
+
+Quantization wants constants, and a batch norm folded into the layer before it. Training wants the parameters: those of
+a weight or spectral norm, of batch norms, of one layer that is called twice. Gradients reach them through this.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping
+
+import torch
+from torch.fx import Graph, GraphModule, Node
+
+from edgekit.frontend.canonical import drop_unused
+from edgekit.frontend.computed_weights import computed_weights, constants, replace_weights
+from edgekit.frontend.shared_weights import call_before, foldable_pairs, folded, replace_norm
+
+aten = torch.ops.aten
+WEIGHTS = "weights"
+"""The submodule that computes a program's weights."""
+
+
+def split_weights(module: GraphModule) -> GraphModule:
+    """Fold the batch norms of `module`, and make every weight that it computes a constant, both in place.
+
+    Returns a module without inputs that computes, from the parameters of before, a dict of all constants by name.
+    """
+    for pair in list(foldable_pairs(module, constants(module))):
+        replace_norm(pair, *folded(pair))
+    module.graph.eliminate_dead_code()
+    values = computed_weights(module)
+    # Equal values may come of parameters that training will tell apart: each is a constant of its own.
+    names = {node: f"computed_weight_{index}" for index, node in enumerate(values)}
+    read = {str(node.target): node for node in module.graph.nodes if node.op == "get_attr"}
+    weights = _graph_of(module, {**read, **{name: node for node, name in names.items()}})
+    replace_weights(module, values, names)
+    drop_unused(module)
+    return weights
+
+
+def join_weights(program: GraphModule, weights: GraphModule) -> None:
+    """Have `program`, in place, read its constants from `weights`, which becomes its submodule of that name."""
+    (given,) = (node.args[0] for node in weights.graph.nodes if node.op == "output")
+    reads = [node for node in program.graph.nodes if node.op == "get_attr" and node.target in given]
+    program.add_submodule(WEIGHTS, weights)
+    with program.graph.inserting_before(next(iter(program.graph.nodes))):
+        values = program.graph.call_module(WEIGHTS)
+    for node in reads:
+        with program.graph.inserting_before(node):
+            made = program.graph.call_function(operator.getitem, (values, node.target))
+        node.replace_all_uses_with(made)
+        program.graph.erase_node(node)
+    for name in {str(node.target) for node in reads}:
+        owner, _, leaf = name.rpartition(".")
+        delattr(program.get_submodule(owner), leaf)
+    program.recompile()
+
+
+def with_derivatives(module: GraphModule) -> None:
+    """Put, in place, operators that torch can derive in the place of the one without a derivative: aten.copy."""
+    for node in list(module.graph.nodes):
+        if node.target is not aten.copy.default:
+            continue
+        value = node.meta["val"]
+        with module.graph.inserting_before(node):
+            source = call_before(node, aten._to_copy.default, node.args[1], dtype=value.dtype)
+            made = call_before(node, aten.expand.default, source, list(value.shape))
+        node.replace_all_uses_with(made)
+        module.graph.erase_node(node)
+
+
+def _graph_of(module: GraphModule, outputs: Mapping[str, Node]) -> GraphModule:
+    """A module of those nodes of `module` that `outputs` depend on, with the same parameters."""
+    needed = set(outputs.values())
+    for node in reversed(module.graph.nodes):
+        if node in needed:
+            needed.update(node.all_input_nodes)
+    graph, copies = Graph(), dict[Node, Node]()
+    for node in module.graph.nodes:
+        if node in needed:
+            copies[node] = graph.node_copy(node, copies.__getitem__)
+    graph.output({name: copies[node] for name, node in outputs.items()})
+    return GraphModule(module, graph)
