@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -12,11 +13,12 @@ import pytest
 from edgekit.devices.answers import Info, Sustained
 from edgekit.devices.flash import flash
 from edgekit.devices.local import Local
-from edgekit.devices.transport import DeviceKind
-from edgekit.errors import ProbeError
+from edgekit.devices.transport import Completed, DeviceKind
+from edgekit.errors import ProbeError, Unreachable
 from edgekit.ir.measurement import Validity
 from edgekit.ir.validity import SLACK
 from edgekit.measure import throughput as measure
+from edgekit.measure.asking import INFERENCE_S, START_S
 from edgekit.measure.throughput import Sweep, Throughput, combinations, sweep, throughput
 from edgekit.samples import Samples
 from tests.devices.conftest import MakeBundle
@@ -56,7 +58,9 @@ RUN = Throughput(100.0, 1, 1, 1, 1000, 10.0, 1.0, 50, Validity(True))
 def test_the_best_is_the_fastest_of_the_valid_ones() -> None:
     disturbed = replace(RUN, samples_per_s=400.0, validity=Validity(False, "busy"))
     two, smaller = replace(RUN, samples_per_s=200.0, instances=2, peak_rss_bytes=100), replace(RUN, samples_per_s=200.0)
-    assert Sweep((RUN, two, disturbed, smaller)).best is smaller
+    unknown = replace(smaller, peak_rss_bytes=None)
+    assert Sweep((RUN, two, disturbed, unknown, smaller)).best is smaller
+    assert Sweep((unknown, two)).best is two
     assert Sweep((disturbed,)).best is None
 
 
@@ -90,6 +94,29 @@ def test_others_must_leave_a_core_for_every_thread(instances: int, others: float
     found = measure._of(ANSWER.model_copy(update={"instances": instances, "others_cores": others}))
     assert found.validity.valid is valid
     assert valid or "others took" in str(found.validity.reason)
+
+
+class Deaf(Local):
+    """Answers no throughput run, and keeps the time limits of those that it was asked for."""
+
+    limits_s: ClassVar[list[float]] = []
+
+    def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
+        if "throughput" in argv:
+            self.limits_s.append(timeout)
+            raise Unreachable(f"no answer from '{self.url}'")
+        return super().run(argv, timeout=timeout)
+
+
+def test_a_run_may_take_a_start_a_warm_up_and_twice_its_time(
+    device: Local, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Deaf, "limits_s", [])
+    installation = flash(make_bundle("one"), Deaf(device.url))
+    for run in (throughput, sweep):
+        with pytest.raises(Unreachable):
+            run(installation, SAMPLES, min_duration_s=1000.0)
+    assert Deaf.limits_s == [START_S + 16 * INFERENCE_S + 2000.0] * 2
 
 
 def test_an_emulated_device_has_no_throughput(device: Local, make_bundle: MakeBundle) -> None:
