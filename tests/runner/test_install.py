@@ -182,6 +182,16 @@ def test_what_is_refused_leaves_nothing_and_is_not_parsed(bare: Bare, root: Path
     assert _states(root) == ["empty", "empty"]
 
 
+@pytest.mark.parametrize("digest", ["../../kept", "0" * 63, "0" * 65, "F" * 64, "0" * 64 + "\n"])
+@pytest.mark.parametrize("verb", ["install", "abort"])
+def test_what_is_no_digest_becomes_no_path(bare: Bare, root: Path, verb: str, digest: str) -> None:
+    (_made(root) / "staging").mkdir()
+    kept = root.parent / "kept.tar"
+    kept.touch()
+    assert bare.ask("slots", verb, root, TOKEN, digest).document["kind"] == "usage"
+    assert kept.is_file()
+
+
 def _made(root: Path) -> Path:
     root.mkdir(parents=True)
     return root
