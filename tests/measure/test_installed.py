@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from edgekit.devices.answers import Accuracy
 from edgekit.devices.emulation import faults
 from edgekit.devices.flash import commit, flash, serving
 from edgekit.devices.local import Local
-from edgekit.devices.transport import Completed
+from edgekit.devices.transport import Completed, DeviceKind
 from edgekit.errors import ProbeError, Unreachable
 from edgekit.ir.measurement import Measurement
 from edgekit.measure.asking import asking
@@ -88,6 +89,15 @@ def test_a_device_that_goes_away_keeps_what_it_answered(device: Local, make_bund
     assert Counting.asked == 1
 
 
+def test_a_device_holds_one_shard_at_a_time(
+    device: Local, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Small, "held", [])
+    installation = flash(make_bundle("one"), Small(device.url))
+    Installed(installation, Shards(first=2, seconds=0)).measure(_samples(4), None)
+    assert Small.held == [set(), {"image.npy"}] * 3
+
+
 def test_answers_damaged_on_the_way_are_noticed(device: Local, make_bundle: MakeBundle) -> None:
     with pytest.raises(ProbeError, match="did not arrive as it was sent"):
         Installed(flash(make_bundle("one"), Garbling(device.url))).measure(_samples(3), None)
@@ -126,6 +136,20 @@ def test_samples_that_the_model_does_not_take_are_an_error(tmp_path: Path) -> No
         endpoint.measure(samples, None)
 
 
+def test_the_fewest_instructions_that_were_counted_are_the_models(device: Local, make_bundle: MakeBundle) -> None:
+    installation = flash(make_bundle("one"), device)
+    runner = replace(installation.runner, transport=Simulated(device.url))
+    endpoint = Installed(replace(installation, runner=runner))
+    samples = _samples(3)
+    measured = endpoint.measure(samples, QUICK)
+    _check(measured, samples)
+    for found in (measured, endpoint.speed(samples, QUICK)):
+        assert found.instructions == min(Simulated.counts)
+        assert len(found.latency_ns) == 0
+        assert found.validity.reason == "an emulated device has no time of its own"
+    assert endpoint.measure(samples, None).instructions is None
+
+
 @pytest.mark.usefixtures("emulation")
 def test_an_emulated_device_counts_instructions_and_has_no_latency(make_bundle: MakeBundle) -> None:
     samples = _samples(5)
@@ -142,6 +166,24 @@ def test_an_emulated_device_counts_instructions_and_has_no_latency(make_bundle: 
     assert not environment.host_stand_in
     _check(unasked, samples)
     assert unasked.instructions is None
+
+
+class Simulated(Local):
+    """This machine in an emulated one's place: the model is run, and how many instructions it took is made up."""
+
+    kind: ClassVar[DeviceKind] = "emulated"
+    counts: ClassVar[list[int]] = [9000, 7000, 8000]
+
+    def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
+        if "instructions" not in argv:
+            return super().run(argv, timeout=timeout)
+        at = argv.index("--count")
+        words = ["accuracy" if word == "instructions" else word for word in (*argv[:at], *argv[at + 2 :])]
+        done = super().run(words, timeout=timeout)
+        np.save(Path(argv[argv.index("--out") + 1]) / "instructions.npy", np.array(self.counts, np.int64))
+        answer = json.loads(done.stdout) | {"count": len(self.counts)}
+        answer = {name: value for name, value in answer.items() if name not in ("outputs", "answered_ns")}
+        return Completed(done.argv, json.dumps(answer), done.stderr, done.returncode)
 
 
 class Killed(Local):
@@ -173,6 +215,17 @@ class Unplugged(Local):
         if Unplugged.asked > 3:
             raise Unreachable(f"no answer from '{self.url}'")
         return super().run(argv, timeout=timeout)
+
+
+class Small(Local):
+    """Keeps what it has of shards whenever more of one comes."""
+
+    held: ClassVar[list[set[str]]] = []
+
+    def push(self, local: Path, remote: PurePosixPath) -> None:
+        if remote.parent.name == "shard":
+            self.held.append({path.name for path in Path(remote).parent.glob("*")})
+        super().push(local, remote)
 
 
 class Garbling(Local):
