@@ -19,6 +19,7 @@ SOURCE = '''"""Not changed: 1 < 2."""
 from typing import Literal
 Kind = Literal["a"]
 def limit(value: int, most: int = 3) -> int:
+    assert most is not None
     if value > most and value:
         raise ValueError(f"{value} is more than", "most")
     return call(value, key="é", hint="type this", plain=False)
@@ -57,11 +58,11 @@ def test_what_is_only_read_by_people_or_type_checkers_is_not_changed() -> None:
     for text in made:
         ast.parse(text)
         assert text != SOURCE
-        for kept in ('"""Not changed: 1 < 2."""', 'Literal["a"]', "value: int"):
+        for kept in ('"""Not changed: 1 < 2."""', 'Literal["a"]', "value: int", "assert most is not None"):
             assert kept in text
         assert 'hint="type this"' in text or "return None" in text
         assert '"most")' in text or "pass" in text
-    assert {mutant.line for mutant in found} == {4, 5, 6, 7}
+    assert {mutant.line for mutant in found} == {4, 6, 7, 8}
     assert any("raise" not in text for text in made)
     assert any("return None" in text for text in made)
     assert any("key=None" in text for text in made)

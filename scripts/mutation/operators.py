@@ -40,7 +40,8 @@ class Mutant:
 def mutants(source: bytes) -> tuple[Mutant, ...]:
     """Every mutant of a source, in the order of its places.
 
-    Not changed: docstrings, annotations, imports, decorators, and the text of errors, hints, sentences and f-strings.
+    Not changed: docstrings, annotations, imports, decorators, the text of errors, hints, sentences and f-strings, and
+    asserts that something is not None, which are for type checkers.
     The operators are those of Offutt et al. (1996), which suffice for the others, with deletion of statements, and None
     in place of a value.
     """
@@ -101,6 +102,8 @@ def _is_for_types(node: ast.AST) -> bool:
     """Whether only a type checker reads it."""
     match node:
         case ast.If(ast.Name("TYPE_CHECKING")) | ast.Subscript(ast.Name("Literal")):
+            return True
+        case ast.Assert(ast.Compare(_, [ast.IsNot()], [ast.Constant(None)])):
             return True
     return False
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -97,33 +97,36 @@ def test_others_must_leave_a_core_for_every_thread(instances: int, others: float
 
 
 class Deaf(Local):
-    """Answers no throughput run, and keeps the time limits of those that it was asked for."""
+    """Answers no throughput run, and keeps what it was asked for and the time limit."""
 
-    limits_s: ClassVar[list[float]] = []
+    asked: ClassVar[list[tuple[str, float]]] = []
 
     def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
         if "throughput" in argv:
-            self.limits_s.append(timeout)
+            self.asked.append((" ".join(argv[argv.index("--threads") :]), timeout))
             raise Unreachable(f"no answer from '{self.url}'")
         return super().run(argv, timeout=timeout)
 
 
+@pytest.mark.parametrize("run", [throughput, sweep])
 def test_a_run_may_take_a_start_a_warm_up_and_twice_its_time(
-    device: Local, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
+    device: Local, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch, run: Callable[..., object]
 ) -> None:
-    monkeypatch.setattr(Deaf, "limits_s", [])
-    installation = flash(make_bundle("one"), Deaf(device.url))
-    for run in (throughput, sweep):
-        with pytest.raises(Unreachable):
-            run(installation, SAMPLES, min_duration_s=1000.0)
-    assert Deaf.limits_s == [START_S + 16 * INFERENCE_S + 2000.0] * 2
+    monkeypatch.setattr(Deaf, "asked", [])
+    with pytest.raises(Unreachable):
+        run(flash(make_bundle("one"), Deaf(device.url)), SAMPLES, min_duration_s=1000.0)
+    limit_s = START_S + 16 * INFERENCE_S + 2000.0
+    assert Deaf.asked == [("--threads 1 --instances 1 --min-duration 1000.0", limit_s)]
 
 
-def test_an_emulated_device_has_no_throughput(device: Local, make_bundle: MakeBundle) -> None:
+@pytest.mark.parametrize("run", [throughput, sweep])
+def test_an_emulated_device_has_no_throughput(
+    device: Local, make_bundle: MakeBundle, run: Callable[..., object]
+) -> None:
     class Emulated(Local):
         kind: ClassVar[DeviceKind] = "emulated"
 
     installation = flash(make_bundle("one"), device)
     runner = replace(installation.runner, transport=Emulated(device.url))
     with pytest.raises(ProbeError, match="no time of its own"):
-        throughput(replace(installation, runner=runner), SAMPLES)
+        run(replace(installation, runner=runner), SAMPLES, min_duration_s=0.1)
