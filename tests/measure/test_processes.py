@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+import math
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,16 +12,17 @@ import pytest
 from edgekit.devices.answers import Info, Latency, Spent
 from edgekit.devices.flash import flash
 from edgekit.devices.local import Local
-from edgekit.devices.transport import Completed
 from edgekit.errors import Unreachable
 from edgekit.ir.measurement import Around, Conditions, Energy
 from edgekit.measure import processes
 from edgekit.measure.asking import INFERENCE_S, START_S
 from edgekit.measure.installed import Installed
+from edgekit.measure.meter import Reading
 from edgekit.measure.processes import WARM_UP_S, Timing, cycled
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
 from tests.devices.conftest import MakeBundle
+from tests.measure.deaf import Deaf
 from tests.runner import slot
 
 INFO = Info(machine="m", system="s", cpu=None, cores=4, ram_bytes=None, python="3", runtimes={})
@@ -101,27 +103,74 @@ def test_no_more_samples_are_cycled_than_the_runner_holds(
     assert {name: array.shape for name, array in cycled(samples).items()} == {"x": (kept, sample_bytes)}
 
 
-class Deaf(Local):
-    """Answers no latency run, and keeps what it was asked for and the time limit."""
-
-    asked: ClassVar[list[tuple[list[str], float]]] = []
-
-    def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
-        if "latency" in argv:
-            self.asked.append((list(map(str, argv)), timeout))
-            raise Unreachable(f"no answer from '{self.url}'")
-        return super().run(argv, timeout=timeout)
-
-
-def test_each_process_has_its_share_and_a_limit_to_match(
-    device: Local, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Deaf, "asked", [])
+def test_each_process_has_its_share_and_a_limit_to_match(device: Local, make_bundle: MakeBundle) -> None:
+    deaf, samples = Deaf(device.url), Samples(slot.inputs(2), np.zeros(2, np.int64))
     probe = Probe(min_count=10, min_duration_s=900.0, processes=3, threads=2, cpus=(1, 3), cool_down_s=50.0)
-    samples = Samples(slot.inputs(2), np.zeros(2, np.int64))
     with pytest.raises(Unreachable):
-        Installed(flash(make_bundle("one"), Deaf(device.url))).speed(samples, probe)
-    ((argv, limit_s),) = Deaf.asked
+        Installed(flash(make_bundle("one"), deaf)).speed(samples, probe)
     words = "--min-count 4 --min-duration 300.0 --threads 2 --cpu 1 --cpu 3"
-    assert words in " ".join(argv)
-    assert limit_s == START_S + 4 * INFERENCE_S + 2 * 300.0 + 50.0 + WARM_UP_S
+    assert deaf.asked == [(words, START_S + 4 * INFERENCE_S + 2 * 300.0 + 50.0 + WARM_UP_S)]
+
+
+@dataclass
+class Scripted:
+    """A meter, and the runs that it reads."""
+
+    counts: list[int]
+    readings: list[Reading]
+    lengths_s: list[float] = field(default_factory=list)
+
+    def start(self) -> None:
+        pass
+
+    def stop(self) -> Reading:
+        return self.readings.pop(0)
+
+    def limit(self, inferences: int) -> float:
+        return float(inferences)
+
+    def ask(self, answer: object, verb: str, folder: str, *argv: Any, timeout: float) -> Latency:
+        assert (verb, argv[argv.index("--min-count") + 1]) == ("latency", 1)
+        self.lengths_s.append(argv[argv.index("--min-duration") + 1])
+        return ANSWER.model_copy(update={"count": self.counts.pop(0)})
+
+
+SHORT = Reading(10.0, 5.0, "wall", 0.01)
+
+
+def _metered(counts: list[int], long: Reading, monkeypatch: pytest.MonkeyPatch) -> tuple[Energy | None, list[float]]:
+    script: Any = Scripted(counts, [SHORT, long])
+    monkeypatch.setattr(processes, "load_meter", lambda name: script)
+    return processes._metered(script, Probe(min_duration_s=30.0, processes=3), "wall"), script.lengths_s
+
+
+def test_a_meter_outside_tells_energy_by_the_difference_of_two_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    energy, lengths_s = _metered([100, 300], Reading(30.0, 13.0, "wall", 0.02), monkeypatch)
+    assert lengths_s == [10.0, 20.0]
+    assert energy is not None
+    assert energy.joules == pytest.approx(20.0 / 200)
+    assert energy.watts == pytest.approx(20.0 / 8.0)
+    assert energy.uncertainty == pytest.approx(math.hypot(0.1, 0.6) / 20.0)
+    assert (energy.idle_watts, energy.method) == (None, "wall, the difference of two runs")
+
+
+@pytest.mark.parametrize(
+    ("counts", "long"),
+    [
+        ([100, 100], Reading(30.0, 13.0, "wall", 0.02)),
+        ([100, 300], Reading(10.0, 13.0, "wall", 0.02)),
+        ([100, 300], Reading(30.0, 5.0, "wall", 0.02)),
+    ],
+    ids=["no more inferences", "no more energy", "no longer"],
+)
+def test_two_runs_that_do_not_differ_tell_no_energy(
+    counts: list[int], long: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _metered(counts, long, monkeypatch)[0] is None
+
+
+def test_a_run_that_a_meter_reads_takes_five_seconds_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    script: Any = Scripted([100, 300], [SHORT, SHORT])
+    monkeypatch.setattr(processes, "load_meter", lambda name: script)
+    processes._metered(script, Probe(min_duration_s=3.0, processes=3), "wall")
+    assert script.lengths_s == [5.0, 10.0]

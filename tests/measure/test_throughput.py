@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -13,7 +13,7 @@ import pytest
 from edgekit.devices.answers import Info, Sustained
 from edgekit.devices.flash import flash
 from edgekit.devices.local import Local
-from edgekit.devices.transport import Completed, DeviceKind
+from edgekit.devices.transport import DeviceKind
 from edgekit.errors import ProbeError, Unreachable
 from edgekit.ir.measurement import Validity
 from edgekit.ir.validity import SLACK
@@ -22,6 +22,7 @@ from edgekit.measure.asking import INFERENCE_S, START_S
 from edgekit.measure.throughput import Sweep, Throughput, combinations, sweep, throughput
 from edgekit.samples import Samples
 from tests.devices.conftest import MakeBundle
+from tests.measure.deaf import Deaf
 from tests.runner import slot
 
 SAMPLES = Samples(slot.inputs(5), np.zeros(5, np.int64))
@@ -96,27 +97,15 @@ def test_others_must_leave_a_core_for_every_thread(instances: int, others: float
     assert valid or "others took" in str(found.validity.reason)
 
 
-class Deaf(Local):
-    """Answers no throughput run, and keeps what it was asked for and the time limit."""
-
-    asked: ClassVar[list[tuple[str, float]]] = []
-
-    def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
-        if "throughput" in argv:
-            self.asked.append((" ".join(argv[argv.index("--threads") :]), timeout))
-            raise Unreachable(f"no answer from '{self.url}'")
-        return super().run(argv, timeout=timeout)
-
-
 @pytest.mark.parametrize("run", [throughput, sweep])
 def test_a_run_may_take_a_start_a_warm_up_and_twice_its_time(
-    device: Local, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch, run: Callable[..., object]
+    device: Local, make_bundle: MakeBundle, run: Callable[..., object]
 ) -> None:
-    monkeypatch.setattr(Deaf, "asked", [])
+    deaf = Deaf(device.url)
     with pytest.raises(Unreachable):
-        run(flash(make_bundle("one"), Deaf(device.url)), SAMPLES, min_duration_s=1000.0)
+        run(flash(make_bundle("one"), deaf), SAMPLES, min_duration_s=1000.0)
     limit_s = START_S + 16 * INFERENCE_S + 2000.0
-    assert Deaf.asked == [("--threads 1 --instances 1 --min-duration 1000.0", limit_s)]
+    assert deaf.asked == [("--threads 1 --instances 1 --min-duration 1000.0", limit_s)]
 
 
 @pytest.mark.parametrize("run", [throughput, sweep])
