@@ -8,6 +8,7 @@ import pytest
 
 from edgekit.errors import ProbeError, UnknownName
 from edgekit.measure.meter import Reading, checked, load_meter
+from tests.test_plugins import install
 
 WALL = """
 from edgekit.measure.meter import Reading
@@ -18,10 +19,7 @@ class Wall:
 
 
 def test_a_meter_is_made_by_an_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    info = tmp_path / "wall_meters-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: wall-meters\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[edgekit.meters]\nwall = wall_meters:Wall\n")
+    install(tmp_path, "wall_meters", "meters", "wall = wall_meters:Wall")
     (tmp_path / "wall_meters.py").write_text(WALL)
     monkeypatch.syspath_prepend(tmp_path)
     meter = load_meter("wall")
