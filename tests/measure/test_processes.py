@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from edgekit.devices.answers import Info, Latency, Spent
 from edgekit.devices.flash import flash
 from edgekit.devices.local import Local
 from edgekit.errors import Unreachable
-from edgekit.ir.measurement import Around, Conditions, Energy
+from edgekit.ir.measurement import Around, Array, Conditions, Energy, Process, Watched
 from edgekit.measure import processes
 from edgekit.measure.asking import INFERENCE_S, START_S
 from edgekit.measure.installed import Installed
@@ -82,6 +82,13 @@ def test_a_meter_outside_sees_more_than_the_sensors_of_the_device() -> None:
     assert Timing(np.arange(10), (ANSWER,), metered).energy is metered
 
 
+def test_what_each_process_says_is_kept() -> None:
+    changes = {"cooled": True, "after": Conditions(load_1m=1.0), "watched": (Watched(5, 1, None, None),)}
+    first, second = _timing({}, changes).processes
+    assert first == Process(10, 1, 2, 3, 4, True, ANSWER.before, Conditions())
+    assert second == replace(first, **changes)
+
+
 def test_the_work_around_an_inference_is_the_median_of_the_processes() -> None:
     times = ((100, 900), (300, 200), (200, 300))
     assert _timing(*({"around": Around(*pair)} for pair in times)).around == Around(200, 300)
@@ -114,11 +121,22 @@ def test_each_process_has_its_share_and_a_limit_to_match(device: Local, make_bun
 
 @dataclass
 class Scripted:
-    """A meter, and the runs that it reads."""
+    """Latency runs, and a meter that reads them."""
 
     counts: list[int]
     readings: list[Reading]
-    lengths_s: list[float] = field(default_factory=list)
+    asked: list[tuple[object, ...]] = field(default_factory=list)
+
+    @property
+    def lengths_s(self) -> list[object]:
+        return [argv[argv.index("--min-duration") + 1] for argv in self.asked]
+
+    def send(self, inputs: object, folder: str) -> None:
+        assert folder == "cycled"
+
+    def integers(self, name: str, count: int) -> Array:
+        assert name == "latency_ns"
+        return np.full(count, len(self.asked))
 
     def start(self) -> None:
         pass
@@ -130,18 +148,30 @@ class Scripted:
         return float(inferences)
 
     def ask(self, answer: object, verb: str, folder: str, *argv: Any, timeout: float) -> Latency:
-        assert (verb, argv[argv.index("--min-count") + 1]) == ("latency", 1)
-        self.lengths_s.append(argv[argv.index("--min-duration") + 1])
+        assert (verb, folder) == ("latency", "cycled")
+        self.asked.append(argv)
         return ANSWER.model_copy(update={"count": self.counts.pop(0)})
+
+
+def test_each_process_is_as_cool_as_the_first_and_there_are_no_more_than_inferences() -> None:
+    script: Any = Scripted([1, 2], [])
+    probe = Probe(min_count=2, min_duration_s=1.0, processes=3, cool_down_s=9.0)
+    found = processes.timed(script, Samples(slot.inputs(2), np.zeros(2, np.int64)), probe)
+    common = ("--min-count", 1, "--min-duration", 0.5, "--threads", 1)
+    assert script.asked == [common, (*common, "--cool", 45.0, 9.0)]
+    assert found.latency_ns.tolist() == [1, 2, 2]
+    assert (len(found.answers), found.metered) == (2, None)
 
 
 SHORT = Reading(10.0, 5.0, "wall", 0.01)
 
 
-def _metered(counts: list[int], long: Reading, monkeypatch: pytest.MonkeyPatch) -> tuple[Energy | None, list[float]]:
+def _metered(counts: list[int], long: Reading, monkeypatch: pytest.MonkeyPatch) -> tuple[Energy | None, list[object]]:
     script: Any = Scripted(counts, [SHORT, long])
     monkeypatch.setattr(processes, "load_meter", lambda name: script)
-    return processes._metered(script, Probe(min_duration_s=30.0, processes=3), "wall"), script.lengths_s
+    energy = processes._metered(script, Probe(min_duration_s=30.0, processes=3), "wall")
+    assert {argv[argv.index("--min-count") + 1] for argv in script.asked} == {1}
+    return energy, script.lengths_s
 
 
 def test_a_meter_outside_tells_energy_by_the_difference_of_two_runs(monkeypatch: pytest.MonkeyPatch) -> None:
