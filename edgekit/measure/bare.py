@@ -144,4 +144,4 @@ def _write_manifest(folder: Path, said: Described) -> None:
         "files": files,
     }
     with storage_errors(folder.parent):
-        (folder / MANIFEST).write_text(json.dumps(manifest, sort_keys=True), "utf-8")
+        (folder / MANIFEST).write_text(json.dumps(manifest), "utf-8")

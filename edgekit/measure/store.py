@@ -75,7 +75,7 @@ def save(measurement: Measurement, path: Path) -> None:
         server=measurement.server,
         samples_per_s=measurement.samples_per_s,
     )
-    written = json.dumps(record.model_dump(by_alias=True, mode="json"), indent=2, sort_keys=True) + "\n"
+    written = json.dumps(record.model_dump(by_alias=True, mode="json"), indent=2) + "\n"
     # The record goes last: it names the arrays it belongs to.
     write(_ending(path, ".npz"), content)
     write(_ending(path, ".json"), written.encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -47,9 +48,12 @@ class Sweep:
 
     @property
     def best(self) -> Throughput | None:
-        """The most samples a second of the valid ones; of equals the least memory's. None if none is valid."""
+        """The most samples a second of the valid ones; of equals the least memory's. None if none is valid.
+
+        One whose memory nobody could tell counts as having the most.
+        """
         valid = [run for run in self.runs if run.validity.valid]
-        return max(valid, key=lambda run: (run.samples_per_s, -(run.peak_rss_bytes or 0)), default=None)
+        return max(valid, key=lambda run: (run.samples_per_s, -(run.peak_rss_bytes or math.inf)), default=None)
 
 
 def throughput(

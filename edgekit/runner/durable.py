@@ -49,7 +49,7 @@ def write_json(path: Path, document: dict[str, Any]) -> None:
         if place.is_dir():
             remove(place)
     with partial.open("w", encoding="utf-8") as file:
-        json.dump(document, file, sort_keys=True)
+        json.dump(document, file)
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)

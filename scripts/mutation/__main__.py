@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from scripts.mutation.equivalent import EQUIVALENT
+from scripts.mutation.equivalent import reason
 from scripts.mutation.operators import Mutant, mutants
 from scripts.mutation.scope import SCOPES, Scope
 from scripts.mutation.trial import Copy
@@ -52,8 +52,8 @@ def _share(scope: Scope, count: int, seed: int, only: tuple[str, ...]) -> float:
         if whole != "survived":
             raise SystemExit(f"{copy.said.read_text()}\nthe tests of {scope.folder} fail without a mutant")
         for source, mutant in sorted(sample, key=lambda one: (one[0], one[1].start)):
-            reason = EQUIVALENT.get((source.as_posix(), mutant.before, mutant.after))
-            outcome = "equivalent" if reason else _outcome(copy, scope, source, mutant, TIMES * limit_s + MORE_S)
+            known = reason(source, (copy.root / source).read_text("utf-8"), mutant)
+            outcome = "equivalent" if known else _outcome(copy, scope, source, mutant, TIMES * limit_s + MORE_S)
             told[outcome] += 1
             print(f"{outcome:10} {source}:{mutant.line}: {mutant.before!r} -> {mutant.after!r}", flush=True)
     share = (told["killed"] + told["timed out"]) / max(1, len(sample) - told["equivalent"])

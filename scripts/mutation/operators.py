@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 COMPARE = {
-    ast.Lt: "<=", ast.LtE: "<", ast.Gt: ">=", ast.GtE: ">", ast.Eq: "!=", ast.NotEq: "==",
-    ast.Is: "is not", ast.IsNot: "is", ast.In: "not in", ast.NotIn: "in",
+    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
 }  # fmt: skip
 ARITHMETIC = {
-    ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div: "*", ast.FloorDiv: "/", ast.Mod: "*", ast.Pow: "*",
-    ast.LShift: ">>", ast.RShift: "<<", ast.BitOr: "&", ast.BitAnd: "|", ast.BitXor: "|", ast.MatMult: "*",
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Div,
+    ast.Mod: ast.Mult, ast.Pow: ast.Mult, ast.LShift: ast.RShift, ast.RShift: ast.LShift, ast.BitOr: ast.BitAnd,
+    ast.BitAnd: ast.BitOr, ast.BitXor: ast.BitOr, ast.MatMult: ast.Mult,
 }  # fmt: skip
 SENTENCE = re.compile(r"\w \w")
 """Words for people, whatever they are a part of."""
@@ -39,7 +40,8 @@ class Mutant:
 def mutants(source: bytes) -> tuple[Mutant, ...]:
     """Every mutant of a source, in the order of its places.
 
-    Not changed: docstrings, annotations, imports, decorators, and the text of errors, hints, sentences and f-strings.
+    Not changed: docstrings, annotations, imports, decorators, the text of errors, hints, sentences and f-strings, and
+    asserts that something is not None, which are for type checkers.
     The operators are those of Offutt et al. (1996), which suffice for the others, with deletion of statements, and None
     in place of a value.
     """
@@ -101,15 +103,17 @@ def _is_for_types(node: ast.AST) -> bool:
     match node:
         case ast.If(ast.Name("TYPE_CHECKING")) | ast.Subscript(ast.Name("Literal")):
             return True
+        case ast.Assert(ast.Compare(_, [ast.IsNot()], [ast.Constant(None)])):
+            return True
     return False
 
 
 def _replacements(node: ast.expr | ast.stmt, text: bool) -> Iterator[str]:
     match node:
         case ast.Compare(left, [operator], [right]):
-            yield f"({ast.unparse(left)} {COMPARE[type(operator)]} {ast.unparse(right)})"
+            yield _unparsed(ast.Compare(left, [COMPARE[type(operator)]()], [right]))
         case ast.BinOp(left, operator, right):
-            yield f"({ast.unparse(left)} {ARITHMETIC[type(operator)]} {ast.unparse(right)})"
+            yield _unparsed(ast.BinOp(left, ARITHMETIC[type(operator)](), right))
         case ast.BoolOp(operator, values):
             word = " and " if isinstance(operator, ast.Or) else " or "
             yield f"({word.join(f'({ast.unparse(value)})' for value in values)})"
@@ -118,15 +122,20 @@ def _replacements(node: ast.expr | ast.stmt, text: bool) -> Iterator[str]:
         case ast.Constant(value):
             yield from _constants(value, text)
         case ast.IfExp(test, body, orelse):
-            yield f"({ast.unparse(orelse)} if {ast.unparse(test)} else {ast.unparse(body)})"
+            yield _unparsed(ast.IfExp(test, orelse, body))
         case ast.Return(value) if value is not None:
             yield "return None"
         case ast.AugAssign(target, operator, value):
-            yield f"{ast.unparse(target)} {ARITHMETIC[type(operator)]}= {ast.unparse(value)}"
+            yield ast.unparse(ast.AugAssign(target, ARITHMETIC[type(operator)](), value))
         case ast.Expr() | ast.Raise() | ast.Assert():
             yield "pass"
         case ast.Continue() | ast.Break():
             yield SWAPPED[type(node)]
+
+
+def _unparsed(node: ast.expr) -> str:
+    """The source of a whole node: its parts, each by itself, would lose the brackets that they need."""
+    return f"({ast.unparse(node)})"
 
 
 def _constants(value: object, text: bool) -> Iterator[str]:

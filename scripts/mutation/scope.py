@@ -78,7 +78,7 @@ SCOPES = (
             "meter": ("tests/measure/test_meter.py",),
             "operators": ("tests/measure/test_operators.py",),
             "placed": ("tests/measure/test_bare.py",),
-            "processes": ("tests/measure/test_meter.py", "tests/measure/test_disturbed.py", INSTALLED),
+            "processes": ("tests/measure/test_processes.py", "tests/measure/test_disturbed.py", INSTALLED),
             "shards": ("tests/measure/test_shards.py", INSTALLED),
             "store": ("tests/measure/test_store.py",),
             "throughput": ("tests/measure/test_throughput.py",),

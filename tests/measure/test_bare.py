@@ -56,10 +56,11 @@ def test_a_bare_file_is_probed_on_a_device_and_removed_again(tmp_path: Path, dev
     assert not list((Path(device.root) / "probe").iterdir())
 
 
-def test_files_that_belong_to_it_go_along(tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "weights.bin").write_bytes(np.full(1, 3, np.float32).tobytes())
-    (tmp_path / "big.onnx").write_bytes(graph([("in/x:0", ["batch", 4])], ["batch", 4], "data/weights.bin"))
+@pytest.mark.parametrize("weights", ["weights.bin", "data/weights.bin", "data/all/weights.bin"])
+def test_files_that_belong_to_it_go_along(tmp_path: Path, weights: str) -> None:
+    (tmp_path / weights).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / weights).write_bytes(np.full(1, 3, np.float32).tobytes())
+    (tmp_path / "big.onnx").write_bytes(graph([("in/x:0", ["batch", 4])], ["batch", 4], weights))
     samples = Samples({"in/x:0": np.ones((2, 4), np.float32)}, np.zeros(2, np.int64))
     with described(tmp_path / "big.onnx") as model, unpacked(model.folder) as endpoint:
         measured = endpoint.measure(samples_for(model.signature, samples), None)

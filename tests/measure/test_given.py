@@ -11,7 +11,7 @@ import pytest
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.ir.signature import Signature, TensorSpec
-from edgekit.measure.given import UNLABELLED, read_inputs, samples_for
+from edgekit.measure.given import INPUTS, UNLABELLED, read_inputs, samples_for
 from edgekit.samples import Samples
 
 LABELS = np.arange(3, dtype=np.int64)
@@ -80,20 +80,24 @@ def test_inputs_of_ones_own_are_read_with_their_labels(tmp_path: Path) -> None:
     np.testing.assert_array_equal(unlabelled.labels, np.full(3, UNLABELLED))
 
 
+TAKES = "the model takes x: float32[N, 2]"
+
+
 @pytest.mark.parametrize(
-    ("arrays", "said"),
+    ("arrays", "said", "hint"),
     [
-        ({"y": np.ones((3, 2), np.float32)}, "has no array 'x', it has y"),
-        ({"z": np.ones(1), "y": np.ones(1)}, "has no array 'x', it has y, z"),
-        ({"x": np.ones((3, 2))}, r"'x' in .* is float64\[N, 2\]"),
-        ({"x": np.ones((0, 2), np.float32)}, r"'x' in .* is float32\[N, 2\]"),
-        ({"x": np.ones((2, 2), np.float32), "labels": LABELS}, "have different lengths"),
-        ({"x": np.array([{}], object)}, "cannot be read as arrays"),
+        ({"y": np.ones((3, 2), np.float32)}, "has no array 'x', it has y", TAKES),
+        ({"z": np.ones(1), "y": np.ones(1)}, "has no array 'x', it has y, z", TAKES),
+        ({"x": np.ones((3, 2))}, r"'x' in .* is float64\[N, 2\]", TAKES),
+        ({"x": np.ones((0, 2), np.float32)}, r"'x' in .* is float32\[N, 2\]", TAKES),
+        ({"x": np.ones((2, 2), np.float32), "labels": LABELS}, "have different lengths", INPUTS),
+        ({"x": np.array([{}], object)}, "cannot be read as arrays", INPUTS),
     ],
 )
-def test_other_inputs_are_refused(tmp_path: Path, arrays: dict[str, Array], said: str) -> None:
-    with pytest.raises(DataError, match=said):
+def test_other_inputs_are_refused(tmp_path: Path, arrays: dict[str, Array], said: str, hint: str) -> None:
+    with pytest.raises(DataError, match=said) as raised:
         read_inputs(_saved(tmp_path / "in.npz", **arrays), SIGNATURE)
+    assert raised.value.hint == hint
 
 
 def test_what_is_no_npz_is_refused(tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ from edgekit.devices.onboard import placed_runner
 from edgekit.devices.transport import Completed
 from edgekit.errors import AnswerMismatch, CommandFailed, DeviceError, EdgekitError, ProbeError
 from edgekit.ir.measurement import Array
-from edgekit.measure.installed import Installed
+from edgekit.measure.asking import asking
+from edgekit.measure.installed import Installed, unpacked
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
 from tests.devices.conftest import MakeBundle
@@ -181,6 +182,55 @@ def test_numbers_that_nothing_measures_are_refused(
         monkeypatch.setattr(Lying, "lie", staticmethod(lambda answer, out, change=change: answer.update(change)))
         with pytest.raises(ProbeError):
             Installed(installation).speed(SAMPLES, QUICK)
+
+
+@pytest.mark.parametrize(("least", "said"), [(0, None), (-1, "'latency_ns' holds -1")])
+def test_no_latency_is_below_zero(
+    device: Local, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch, least: int, said: str | None
+) -> None:
+    def lie(answer: dict[str, Any], out: Path) -> None:
+        np.save(out / "latency_ns.npy", np.array([5, least, *range(1, 19)], np.int64)[: answer["count"]])
+        answer["count"] = 20
+
+    monkeypatch.setattr(Lying, "verb", "latency")
+    monkeypatch.setattr(Lying, "lie", staticmethod(lie))
+    endpoint = Installed(flash(make_bundle("one"), Lying(device.url)))
+    if said is None:
+        assert endpoint.speed(SAMPLES, QUICK).latency_ns.min() == 0
+        return
+    with pytest.raises(AnswerMismatch, match=said):
+        endpoint.speed(SAMPLES, QUICK)
+
+
+def test_no_more_latencies_are_fetched_than_a_model_of_microseconds_has(
+    device: Local, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Lying, "verb", "latency")
+    monkeypatch.setattr(Lying, "lie", staticmethod(lambda answer, out: answer.update(count=100)))
+    endpoint = Installed(flash(make_bundle("one"), Lying(device.url)))
+    monkeypatch.setattr("edgekit.measure.asking.MAX_INTEGERS", 100)
+    with pytest.raises(AnswerMismatch, match=r"'latency_ns' is int64\[20\], and must be int64\[100\]"):
+        endpoint.speed(SAMPLES, QUICK)
+    monkeypatch.setattr("edgekit.measure.asking.MAX_INTEGERS", 99)
+    with pytest.raises(AnswerMismatch, match=r"'latency_ns' would have \[100\] numbers"):
+        endpoint.speed(SAMPLES, QUICK)
+
+
+SCORES = {"name": "scores", "dtype": "float32", "shape": [1, 5], "affine": None}
+
+
+@pytest.mark.parametrize(
+    "change", [{"dtype": "complex64"}, {"dtype": "object"}, {"shape": []}, {"shape": [1, -5]}, {"name": None}]
+)
+def test_a_manifest_of_a_model_that_answers_no_numbers_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    with unpacked(slot.write_slot(tmp_path / "slot")) as endpoint, asking(endpoint.installation) as asked:
+        path = Path(endpoint.installation.slot) / "manifest.json"
+        manifest = json.loads(path.read_text())
+        manifest["signature"]["outputs"] = [SCORES | change]
+        path.write_text(json.dumps(manifest))
+        asked.installation = replace(asked.installation, digest=hashlib.sha256(path.read_bytes()).hexdigest())
+        with pytest.raises(AnswerMismatch, match="its manifest states no inputs and outputs"):
+            _ = asked.signature
 
 
 def test_words_of_a_device_are_cut_and_hold_no_escape(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 from collections.abc import Sequence
@@ -12,20 +13,22 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from edgekit.devices.answers import Accuracy
+from edgekit.devices.answers import Accuracy, Info, Loaded
 from edgekit.devices.emulation import faults
 from edgekit.devices.flash import commit, flash, serving
 from edgekit.devices.local import Local
-from edgekit.devices.transport import Completed
+from edgekit.devices.transport import Completed, DeviceKind
 from edgekit.errors import ProbeError, Unreachable
-from edgekit.ir.measurement import Measurement
+from edgekit.ir.measurement import Environment, Measurement
+from edgekit.measure import installed
 from edgekit.measure.asking import asking
-from edgekit.measure.installed import Installed, unpacked
+from edgekit.measure.installed import Installed, outputs_in_parts, unpacked
 from edgekit.measure.shards import Shards
 from edgekit.samples import Samples
 from edgekit.specs.catalog import Catalog
 from edgekit.specs.profile import Probe
 from tests.devices.conftest import MakeBundle
+from tests.measure.deaf import Deaf
 from tests.runner import slot
 from tests.stalling import stopped
 
@@ -88,6 +91,15 @@ def test_a_device_that_goes_away_keeps_what_it_answered(device: Local, make_bund
     assert Counting.asked == 1
 
 
+def test_a_device_holds_one_shard_at_a_time(
+    device: Local, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Small, "held", [])
+    installation = flash(make_bundle("one"), Small(device.url))
+    Installed(installation, Shards(first=2, seconds=0)).measure(_samples(4), None)
+    assert Small.held == [set(), {"image.npy"}] * 3
+
+
 def test_answers_damaged_on_the_way_are_noticed(device: Local, make_bundle: MakeBundle) -> None:
     with pytest.raises(ProbeError, match="did not arrive as it was sent"):
         Installed(flash(make_bundle("one"), Garbling(device.url))).measure(_samples(3), None)
@@ -110,6 +122,69 @@ def test_nothing_is_left_on_the_device(device: Local, make_bundle: MakeBundle) -
     assert not list((Path(device.root) / "probe").iterdir())
 
 
+def test_what_a_device_says_of_itself_is_kept() -> None:
+    facts = Loaded(
+        load_ns=1,
+        first_ns=2,
+        peak_rss_bytes=50,
+        empty_rss_bytes=20,
+        model_sha256="",
+        runtime="onnxruntime 1.20",
+        provider="cpu",
+        planned_provider="cuda",
+        threads=3,
+        count=1,
+        info=Info(machine="m", system="s", cpu="c", cores=4, ram_bytes=5, python="3.11", runtimes={}),
+    )
+    there = Environment("device", "m", "s", "c", 4, 5, "onnxruntime 1.20", "3.11", 3, False, "cpu", "cuda")
+    assert installed._environment(facts, "device") == there
+    assert installed._environment(facts, "local") == replace(there, kind="local", host_stand_in=True)
+    assert facts.model_rss_bytes == 30
+
+
+def test_the_pace_of_a_device_is_told_by_a_few_samples(device: Local, make_bundle: MakeBundle) -> None:
+    class Slow(Local):
+        """Takes two seconds a sample, by its own clock."""
+
+        def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
+            done = super().run(argv, timeout=timeout)
+            if "accuracy" not in argv:
+                return done
+            sent = np.load(Path(argv[argv.index("--inputs") + 1]) / "image.npy")
+            answer = json.loads(done.stdout) | {"answered_ns": 2 * 10**9 * len(sent)}
+            counts.append(len(sent))
+            return Completed(done.argv, json.dumps(answer), done.stderr, done.returncode)
+
+    counts: list[int] = []
+    endpoint = Installed(flash(make_bundle("one"), Slow(device.url)))
+    assert [endpoint.seconds_a_sample(_samples(count)) for count in (20, 3)] == [2.0, 2.0]
+    assert counts == [8, 3]
+
+
+def test_answers_may_take_a_start_and_so_much_a_sample(device: Local, make_bundle: MakeBundle) -> None:
+    class DeafEmulated(Deaf):
+        kind: ClassVar[DeviceKind] = "emulated"
+
+    here, there = Deaf(device.url), DeafEmulated(device.url)
+    installation = flash(make_bundle("one"), here)
+    for transport in (here, there):
+        endpoint = Installed(replace(installation, runner=replace(installation.runner, transport=transport)))
+        with pytest.raises(Unreachable):
+            endpoint.measure(_samples(7), None)
+        with pytest.raises(Unreachable):
+            endpoint.speed(_samples(7), QUICK)
+    assert [limit_s for _, limit_s in there.asked] == [300.0 + 10 * 7, 300.0 + 10 * (10 + 32)]
+    assert here.asked[0][1] == 120.0 + 5 * 7
+    assert there.asked[1][0] == "--count 10 --threads 1"
+
+
+def test_outputs_measured_side_by_side_are_those_of_one_run(tmp_path: Path) -> None:
+    samples = _samples(7)
+    with unpacked(slot.write_slot(tmp_path / "folder")) as endpoint:
+        for parts in (2, 9):
+            _check(outputs_in_parts(endpoint, samples, parts), samples)
+
+
 def test_a_folder_is_measured_without_installing_it(tmp_path: Path) -> None:
     samples = _samples(3)
     with unpacked(slot.write_slot(tmp_path / "folder")) as endpoint:
@@ -124,6 +199,20 @@ def test_samples_that_the_model_does_not_take_are_an_error(tmp_path: Path) -> No
     samples = Samples({"image": slot.inputs(2)["image"]}, np.zeros(2, np.int64))
     with unpacked(slot.write_slot(tmp_path / "folder")) as endpoint, pytest.raises(ProbeError, match=r"bias\.npy'"):
         endpoint.measure(samples, None)
+
+
+def test_the_fewest_instructions_that_were_counted_are_the_models(device: Local, make_bundle: MakeBundle) -> None:
+    installation = flash(make_bundle("one"), device)
+    runner = replace(installation.runner, transport=Simulated(device.url))
+    endpoint = Installed(replace(installation, runner=runner))
+    samples = _samples(3)
+    measured = endpoint.measure(samples, QUICK)
+    _check(measured, samples)
+    for found in (measured, endpoint.speed(samples, QUICK)):
+        assert found.instructions == min(Simulated.counts)
+        assert len(found.latency_ns) == 0
+        assert found.validity.reason == "an emulated device has no time of its own"
+    assert endpoint.measure(samples, None).instructions is None
 
 
 @pytest.mark.usefixtures("emulation")
@@ -142,6 +231,24 @@ def test_an_emulated_device_counts_instructions_and_has_no_latency(make_bundle: 
     assert not environment.host_stand_in
     _check(unasked, samples)
     assert unasked.instructions is None
+
+
+class Simulated(Local):
+    """This machine in an emulated one's place: the model is run, and how many instructions it took is made up."""
+
+    kind: ClassVar[DeviceKind] = "emulated"
+    counts: ClassVar[list[int]] = [9000, 7000, 8000]
+
+    def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
+        if "instructions" not in argv:
+            return super().run(argv, timeout=timeout)
+        at = argv.index("--count")
+        words = ["accuracy" if word == "instructions" else word for word in (*argv[:at], *argv[at + 2 :])]
+        done = super().run(words, timeout=timeout)
+        np.save(Path(argv[argv.index("--out") + 1]) / "instructions.npy", np.array(self.counts, np.int64))
+        answer = json.loads(done.stdout) | {"count": len(self.counts)}
+        answer = {name: value for name, value in answer.items() if name not in ("outputs", "answered_ns")}
+        return Completed(done.argv, json.dumps(answer), done.stderr, done.returncode)
 
 
 class Killed(Local):
@@ -173,6 +280,17 @@ class Unplugged(Local):
         if Unplugged.asked > 3:
             raise Unreachable(f"no answer from '{self.url}'")
         return super().run(argv, timeout=timeout)
+
+
+class Small(Local):
+    """Keeps what it has of shards whenever more of one comes."""
+
+    held: ClassVar[list[set[str]]] = []
+
+    def push(self, local: Path, remote: PurePosixPath) -> None:
+        if remote.parent.name == "shard":
+            self.held.append({path.name for path in Path(remote).parent.glob("*")})
+        super().push(local, remote)
 
 
 class Garbling(Local):

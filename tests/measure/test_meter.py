@@ -1,11 +1,34 @@
 from __future__ import annotations
 
 import math
+import sys
+from pathlib import Path
 
 import pytest
 
-from edgekit.errors import ProbeError
-from edgekit.measure.meter import Reading, checked
+from edgekit.errors import ProbeError, UnknownName
+from edgekit.measure.meter import Reading, checked, load_meter
+from tests.test_plugins import install
+
+WALL = """
+from edgekit.measure.meter import Reading
+class Wall:
+    def start(self): pass
+    def stop(self): return Reading(12.0, 3.0, "wall meter", 0.02)
+"""
+
+
+def test_a_meter_is_made_by_an_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path, "wall_meters", "meters", "wall = wall_meters:Wall")
+    (tmp_path / "wall_meters.py").write_text(WALL)
+    monkeypatch.syspath_prepend(tmp_path)
+    meter = load_meter("wall")
+    del sys.modules["wall_meters"]
+    meter.start()
+    assert meter.stop() == Reading(12.0, 3.0, "wall meter", 0.02)
+    with pytest.raises(UnknownName, match="no meter is named 'wal'") as caught:
+        load_meter("wal")
+    assert caught.value.hint == "did you mean 'wall'?"
 
 
 def test_a_reading_that_makes_sense_is_taken_as_it_is() -> None:

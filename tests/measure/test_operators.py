@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
@@ -10,14 +11,18 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from edgekit.devices.answers import Info, Traced, TracedOperator
 from edgekit.devices.flash import Installation, flash
 from edgekit.devices.local import Local
-from edgekit.devices.transport import PULL_BYTES, DeviceKind
-from edgekit.errors import ProbeError
+from edgekit.devices.transport import PULL_BYTES, Completed, DeviceKind
+from edgekit.errors import ProbeError, Unreachable
+from edgekit.measure import operators as measure
+from edgekit.measure.asking import INFERENCE_S, START_S
 from edgekit.measure.installed import unpacked
 from edgekit.measure.operators import Operators, OperatorTime, chrome_trace, operators
 from edgekit.samples import Samples
 from tests.devices.conftest import MakeBundle
+from tests.measure.deaf import Deaf
 from tests.runner import slot
 
 SAMPLES = Samples(slot.inputs(5), np.zeros(5, np.int64))
@@ -62,16 +67,74 @@ def test_a_trace_has_a_thread_a_delegate_and_one_operator_after_another() -> Non
     events = trace["traceEvents"]
     threads = {event["tid"]: event["args"]["name"] for event in events if event["name"] == "thread_name"}
     assert sorted(threads.values()) == ["fallback", "inference", "xnnpack"]
-    drawn = [
+    lanes = [
         (event["name"], threads[event["tid"]], event["ts"], event["dur"]) for event in events if event["ph"] == "X"
     ]
-    assert drawn == [
+    assert lanes == [
         ("inference", "inference", 0, 10),
         ("CAST #1", "fallback", 0, 1),
         ("Add (ND) #1", "xnnpack", 1, 3),
         ("CAST #2", "fallback", 4, 1),
     ]
     assert {event["pid"] for event in events} == {1}
+    named = {"name": "process_name", "ph": "M", "pid": 1, "tid": 0, "args": {"name": "tflite by ai-edge-litert 2.3.0"}}
+    assert events[0] == named
+    assert {event["ph"] for event in events[1:4]} == {"M"}
+    drawn = {event["name"]: event for event in events if event["ph"] == "X"}
+    assert drawn["inference"]["args"] == {"count": 4, "threads": 1, "note": ""}
+    assert drawn["CAST #2"]["args"] == {"kind": "CAST", "share": 0.1}
+    assert (drawn["inference"]["cat"], drawn["CAST #2"]["cat"]) == ("tflite", "CAST")
+    assert trace["displayTimeUnit"] == "ns"
+
+
+TRACED = Traced(
+    load_ns=1,
+    first_ns=1,
+    peak_rss_bytes=None,
+    empty_rss_bytes=None,
+    model_sha256="",
+    runtime="r 1",
+    provider=None,
+    planned_provider=None,
+    threads=2,
+    count=5,
+    info=Info(machine="m", system="s", cpu=None, cores=4, ram_bytes=None, python="3", runtimes={}),
+    format="onnx",
+    note="a note",
+    operators=(
+        TracedOperator(kind="Conv", name="a", delegate="cpu"),
+        TracedOperator(kind="Add", name="b", delegate=None),
+    ),
+)
+
+
+def test_times_are_means_of_the_middle_half() -> None:
+    whole_ns, operator_ns = np.array([900, 100, 300, 200, 1]), np.array([[9, 9], [10, 5], [30, 15], [20, 10], [1, 1]])
+    found = measure._summed(TRACED, whole_ns, operator_ns)
+    assert found.whole_ns == 200
+    assert [(row.name, row.kind, row.delegate, row.ns, row.share) for row in found.rows] == [
+        ("a", "Conv", "cpu", 20, 0.1),
+        ("b", "Add", None, 10, 0.05),
+    ]
+    assert (found.format, found.runtime, found.threads, found.count, found.note) == ("onnx", "r 1", 2, 5, "a note")
+    unmeasured = measure._summed(TRACED, np.zeros(5, np.int64), np.zeros((5, 2), np.int64))
+    assert {row.share for row in unmeasured.rows} == {0.0}
+
+
+def test_a_trace_may_take_a_start_a_warm_up_and_its_inferences(device: Local, make_bundle: MakeBundle) -> None:
+    deaf = Deaf(device.url)
+    with pytest.raises(Unreachable):
+        operators(flash(make_bundle("one"), deaf), SAMPLES)
+    assert deaf.asked == [("--count 100 --threads 1", START_S + 108 * INFERENCE_S)]
+
+
+def test_a_trace_of_fewer_inferences_than_were_asked_for_is_refused(device: Local, make_bundle: MakeBundle) -> None:
+    class Lazy(Local):
+        def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
+            return super().run(["4" if word == "5" else word for word in argv], timeout=timeout)
+
+    with pytest.raises(ProbeError, match="4 inferences were traced, and 5 were asked for"):
+        operators(flash(make_bundle("one"), Lazy(device.url)), SAMPLES, count=5)
 
 
 def test_what_a_disturbance_made_long_is_not_in_it(tmp_path: Path) -> None:

@@ -83,6 +83,19 @@ def test_endpoints_and_sets_are_kept_apart(tmp_path: Path) -> None:
     assert Shards().of("ssh://a").keep is None
 
 
+@pytest.mark.parametrize(("sample_bytes", "later"), [(1, 8), (3, 2), (9, 1)])
+def test_a_shard_holds_no_more_bytes_than_are_allowed(sample_bytes: int, later: int) -> None:
+    samples = Samples({"x": np.zeros((17, sample_bytes), np.uint8)}, np.arange(17))
+    counts: list[int] = []
+
+    def ask(part: Samples) -> Outputs:
+        counts.append(len(part))
+        return _double(part)
+
+    answered(samples, ask, Shards(first=1, bytes=8))
+    assert counts == [1, *[later] * (16 // later)]
+
+
 def test_an_answer_of_another_length_is_an_error() -> None:
     with pytest.raises(ProbeError, match="'y' came with 9 rows for 10 samples"):
         answered(_samples(10), lambda part: {"y": part.inputs["x"][1:]}, Shards())

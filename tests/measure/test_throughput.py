@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -13,13 +14,15 @@ from edgekit.devices.answers import Info, Sustained
 from edgekit.devices.flash import flash
 from edgekit.devices.local import Local
 from edgekit.devices.transport import DeviceKind
-from edgekit.errors import ProbeError
+from edgekit.errors import ProbeError, Unreachable
 from edgekit.ir.measurement import Validity
 from edgekit.ir.validity import SLACK
 from edgekit.measure import throughput as measure
+from edgekit.measure.asking import INFERENCE_S, START_S
 from edgekit.measure.throughput import Sweep, Throughput, combinations, sweep, throughput
 from edgekit.samples import Samples
 from tests.devices.conftest import MakeBundle
+from tests.measure.deaf import Deaf
 from tests.runner import slot
 
 SAMPLES = Samples(slot.inputs(5), np.zeros(5, np.int64))
@@ -56,7 +59,9 @@ RUN = Throughput(100.0, 1, 1, 1, 1000, 10.0, 1.0, 50, Validity(True))
 def test_the_best_is_the_fastest_of_the_valid_ones() -> None:
     disturbed = replace(RUN, samples_per_s=400.0, validity=Validity(False, "busy"))
     two, smaller = replace(RUN, samples_per_s=200.0, instances=2, peak_rss_bytes=100), replace(RUN, samples_per_s=200.0)
-    assert Sweep((RUN, two, disturbed, smaller)).best is smaller
+    unknown = replace(smaller, peak_rss_bytes=None)
+    assert Sweep((RUN, two, disturbed, unknown, smaller)).best is smaller
+    assert Sweep((unknown, two)).best is two
     assert Sweep((disturbed,)).best is None
 
 
@@ -92,11 +97,25 @@ def test_others_must_leave_a_core_for_every_thread(instances: int, others: float
     assert valid or "others took" in str(found.validity.reason)
 
 
-def test_an_emulated_device_has_no_throughput(device: Local, make_bundle: MakeBundle) -> None:
+@pytest.mark.parametrize("run", [throughput, sweep])
+def test_a_run_may_take_a_start_a_warm_up_and_twice_its_time(
+    device: Local, make_bundle: MakeBundle, run: Callable[..., object]
+) -> None:
+    deaf = Deaf(device.url)
+    with pytest.raises(Unreachable):
+        run(flash(make_bundle("one"), deaf), SAMPLES, min_duration_s=1000.0)
+    limit_s = START_S + 16 * INFERENCE_S + 2000.0
+    assert deaf.asked == [("--threads 1 --instances 1 --min-duration 1000.0", limit_s)]
+
+
+@pytest.mark.parametrize("run", [throughput, sweep])
+def test_an_emulated_device_has_no_throughput(
+    device: Local, make_bundle: MakeBundle, run: Callable[..., object]
+) -> None:
     class Emulated(Local):
         kind: ClassVar[DeviceKind] = "emulated"
 
     installation = flash(make_bundle("one"), device)
     runner = replace(installation.runner, transport=Emulated(device.url))
     with pytest.raises(ProbeError, match="no time of its own"):
-        throughput(replace(installation, runner=runner), SAMPLES)
+        run(replace(installation, runner=runner), SAMPLES, min_duration_s=0.1)

@@ -145,6 +145,24 @@ def test_a_range_that_cuts_off_values_is_told_from_one_of_other_data() -> None:
     assert found.next_step == "--set profile.quantize.activations.observer=auto"
 
 
+@pytest.mark.parametrize(
+    ("clipped", "saturated", "cause"),
+    [
+        (0.02, 0.02, "clipping"),
+        (0.0199, 0.02, "too few steps"),
+        (None, 0.02, "calibration mismatch"),
+        (None, 0.0199, "too few steps"),
+        (0.05, 0.25, "clipping"),
+        (0.05, 0.26, "calibration mismatch"),
+    ],
+)
+def test_a_range_cuts_off_from_a_fiftieth_on_and_other_data_saturate_five_times_as_much(
+    clipped: float | None, saturated: float, cause: str
+) -> None:
+    layer = replace(SOUND, clipped=clipped, saturated=saturated)
+    assert diagnose([layer, replace(BROKEN, by_inputs_db=2.5)], Quantize(), BAD).cause == cause
+
+
 @pytest.mark.parametrize("outcome", [GOOD, BAD])
 def test_calibration_data_of_another_range_are_told_even_if_answers_hold(outcome: Outcome) -> None:
     outside = replace(SOUND, name="image", kind="input", saturated=0.4)
@@ -172,6 +190,18 @@ def test_many_small_losses_are_no_layers_fault() -> None:
 def test_many_small_losses_under_one_scale_call_for_a_scale_per_channel_first() -> None:
     step = diagnose([SOUND, replace(SOUND, name="conv2", output_sqnr_db=24)], COARSE, BAD).next_step
     assert step == "--set profile.quantize.weights.granularity=per-channel"
+
+
+def test_where_no_module_can_be_named_a_search_is_proposed() -> None:
+    step = "edgekit diagnose --write FILE.toml searches the layers to leave in float"
+    assert overridden(Quantize(), ()) == step
+    nameless = [replace(SOUND, name="", output_sqnr_db=24)]
+    assert diagnose(nameless, Quantize(correct_bias=True), BAD).next_step == step
+
+
+def test_of_a_module_and_what_is_in_it_the_inner_one_is_left_in_float() -> None:
+    names = ("layer1", "layer1.0", "layer1.0.conv", "layer10")
+    assert kept_in_float([replace(SOUND, name=name) for name in names]) == ("layer1.0.conv", "layer10")
 
 
 def test_an_input_is_no_module_to_leave_in_float() -> None:
@@ -232,6 +262,26 @@ def test_a_pruning_that_hurt_names_what_was_cut_most() -> None:
     assert found.next_step
     assert "profile.recover.epochs" in found.next_step
     assert "'head': output at 4.0 dB of the original's" in found.evidence
+
+
+def test_a_pruning_that_hurt_shows_five_layers_that_were_cut_and_the_three_that_lost_most() -> None:
+    changes = [Change(f"layer{i}", 10, 9, float(i)) for i in range(7)]
+    evidence = pruning(changes[::-1], 0.05).evidence
+    assert [text.split("'")[1] for text in evidence[:5]] == [f"layer{i}" for i in (6, 5, 4, 3, 2)]
+    assert [text.split("'")[1] for text in evidence[5:]] == ["layer0", "layer1", "layer2"]
+    assert evidence[0] == "'layer6': 9 of 10 channels"
+
+
+def test_a_pruning_that_cut_nothing_is_not_blamed_on_a_layer() -> None:
+    found = pruning([Change("a", 64, 64, 30.0)], 0.05)
+    assert (found.cause, found.layers) == ("pruning", ())
+    assert found.sentence.endswith("yet no layer lost channels.")
+    assert found.next_step == "--set profile.prune.ratio=0.1"
+
+
+@pytest.mark.parametrize(("drop", "cause"), [(0.01, "nothing"), (0.0101, "pruning")])
+def test_a_pruning_may_cost_a_point_of_accuracy(drop: float, cause: str) -> None:
+    assert pruning([Change("a", 64, 32, None)], drop).cause == cause
 
 
 def test_a_pruning_that_cost_little_has_nothing_wrong() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import io
 import os
@@ -17,6 +18,7 @@ import pytest
 
 from edgekit.bundle.signing import SigningKey, write_signature
 from edgekit.runner import lease, slots
+from edgekit.runner.incoming import sweep
 from edgekit.runner.install import Delivery, abort, install
 from edgekit.runner.staging import archive_of, clear
 from edgekit.runner.trust import Trust
@@ -182,6 +184,16 @@ def test_what_is_refused_leaves_nothing_and_is_not_parsed(bare: Bare, root: Path
     assert _states(root) == ["empty", "empty"]
 
 
+@pytest.mark.parametrize("digest", ["../../kept", "0" * 63, "0" * 65, "F" * 64, "0" * 64 + "\n"])
+@pytest.mark.parametrize("verb", ["install", "abort"])
+def test_what_is_no_digest_becomes_no_path(bare: Bare, root: Path, verb: str, digest: str) -> None:
+    (_made(root) / "staging").mkdir()
+    kept = root.parent / "kept.tar"
+    kept.touch()
+    assert bare.ask("slots", verb, root, TOKEN, digest).document["kind"] == "usage"
+    assert kept.is_file()
+
+
 def _made(root: Path) -> Path:
     root.mkdir(parents=True)
     return root
@@ -254,3 +266,23 @@ def test_what_a_push_is_writing_is_not_swept(tmp_path: Path) -> None:
         writer.communicate()
     clear(folder)
     assert list(folder.iterdir()) == []
+
+
+def test_what_cannot_be_swept_stops_nobody(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody may write into a folder while it is removed."""
+
+    def filled(*args: object, **options: object) -> None:
+        raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
+
+    staging, probe = root / "staging", root / "probe"
+    for folder in (staging / "dead", probe):
+        folder.mkdir(parents=True)
+    for name in ("a.tar", "z.tar"):
+        (staging / name).touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rmdir", filled)
+        sweep(root)
+    assert list(staging.iterdir()) == [staging / "dead"]
+    assert probe.is_dir()
+    sweep(root)
+    assert list(root.rglob("*")) == [staging]

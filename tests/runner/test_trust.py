@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from edgekit.bundle import archive, signing
 from edgekit.bundle.signing import SigningKey, add_signature, write_signature
-from edgekit.runner import boot, incoming, lease, slots
+from edgekit.runner import boot, incoming, lease, slots, verify
 from edgekit.runner.begin import begin
 from edgekit.runner.errors import RunnerError
 from edgekit.runner.trust import Trust
@@ -231,3 +232,12 @@ def test_strangers_lines_are_passed_over_up_to_eight(root: Path) -> None:
     (staging / "manifest.sig").write_bytes(written)
     assert incoming.stage(root, staging, digest, stand_in=True)["state"] == "staged"
     assert slots.status(root)["slots"]["a"]["signers"] == [KEY.id]
+
+
+def test_a_device_reads_manifests_and_signatures_as_long_as_the_host_makes_them(tmp_path: Path) -> None:
+    assert len(write_signature(KEY, b"text")) == verify.SIGNATURE_BYTES
+    assert (verify.MAX_SIGNATURES, verify.MAX_MANIFEST_BYTES) == (signing.MAX_SIGNATURES, archive.MAX_MANIFEST_BYTES)
+    (tmp_path / "file").write_bytes(bytes(10))
+    assert verify._read(tmp_path / "file", 10) == bytes(10)
+    with pytest.raises(RunnerError, match="more than 9 bytes"):
+        verify._read(tmp_path / "file", 9)
