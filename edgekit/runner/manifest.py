@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .durable import SENSELESS, read_json
 from .errors import RunnerError
 from .plan import Plan, read_plan
 from .whole import is_plain
@@ -45,11 +45,12 @@ class Manifest:
 def read_manifest(slot: Path) -> Manifest:
     """The manifest of the slot at `slot`. Raises RunnerError (data) if it is missing or not whole."""
     path = slot / "manifest.json"
+    written = read_json(path, "data")
+    if written is None:
+        raise RunnerError("data", f"'{path}' cannot be read: there is no such file")
     try:
-        return _manifest(slot, json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError) as error:
-        raise RunnerError("data", f"'{path}' cannot be read: {error}") from error
-    except (KeyError, TypeError, IndexError) as error:
+        return _manifest(slot, written)
+    except SENSELESS as error:
         raise RunnerError("data", f"'{path}' is not a manifest: {type(error).__name__}: {error}") from error
 
 

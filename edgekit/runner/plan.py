@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .durable import SENSELESS, read_json
 from .errors import RunnerError
 
 PLAN = "engine.json"
@@ -43,11 +43,12 @@ class Plan:
 def read_plan(slot: Path) -> Plan | None:
     """The plan of the slot, if it has one. Raises RunnerError (data) if it is none that we write."""
     path = slot / PLAN
-    if not path.is_file():
+    written = read_json(path, "data")
+    if written is None:
         return None
     try:
-        return _plan(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return _plan(written)
+    except SENSELESS as error:
         raise RunnerError("data", f"'{path}' is no engine plan: {type(error).__name__}: {error}") from error
 
 
