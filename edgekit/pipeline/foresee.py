@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+from edgekit.parity.chance import defaults
 from edgekit.pipeline.build import ENOUGH, REFERENCE, VERIFY, evaluation, reference_key, verify_key
 from edgekit.pipeline.compile import CAPTURE, CAPTURE_FLOAT, Compilation
 from edgekit.pipeline.inputs import LOAD
 from edgekit.pipeline.mixed import MIXED
 from edgekit.pipeline.verdict import COMPARE
+from edgekit.specs.profile import Gates
 
 TO_DO, CACHED = "to do", "cached"
 
@@ -24,6 +27,11 @@ def foreseen(compilation: Compilation) -> dict[str, str]:
     made = _made(compilation)
     load = {LOAD: TO_DO} if _is_loaded(compilation, made) else {}
     return load | inputs | made | _judged(compilation) | {COMPARE: TO_DO}
+
+
+def foreseen_gates(gates: Gates) -> dict[str, Mapping[str, float | str]]:
+    """Every gate that a build decides, with its limits; `chance` stands for what a constant answer will reach."""
+    return {**defaults(gates), **{name: bound.model_dump(exclude_none=True) for name, bound in gates.named()}}
 
 
 def _made(compilation: Compilation) -> dict[str, str]:

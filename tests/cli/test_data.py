@@ -95,3 +95,18 @@ def test_labels_that_cannot_be_scored_are_refused_before_anything_slow(
     said = command("build", "--project", project, *argv).refused("EK105", 2)
     assert f"the {role} data of 'net': {words}" in said
     assert hint in said
+
+
+def test_labels_are_refused_before_several_targets_are_compiled_ahead(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead: list[object] = []
+    monkeypatch.setattr("edgekit.cli.build.compile_in_process", lambda order, cache: ahead.append(order))
+    project = write_project(tmp_path / "net", samples=64)
+    image = np.load(project / "data.npz")["image"]
+    np.savez(project / "data.npz", image=image, labels=np.eye(4, dtype=np.int64)[LABELS])
+    argv = ("--target", "all", "--backend", "onnx", "--profile", "raspberry-pi-int8", "--jobs", 2)
+    said = command("build", "--project", project, *argv, "--out", tmp_path / "out").refused("EK105", 2)
+    assert "labels are int64 [64, 4]" in said
+    assert ahead == []
+    assert not (tmp_path / "out").exists()
