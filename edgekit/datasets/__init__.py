@@ -49,7 +49,7 @@ def open_dataset(declared: DataSet, project: Project, where: str, partial: bool 
         )
     try:
         return readers[path.suffix](path, project)
-    except (*DAMAGED, KeyError, TypeError, MemoryError) as error:
+    except (*DAMAGED, KeyError, TypeError, OverflowError, MemoryError) as error:
         names = ", ".join((*project.inputs, "label" if path.suffix == ".parquet" else "labels"))
         raise DataError(
             f"the {where}: '{path.name}' cannot be read: {error}",

@@ -43,12 +43,10 @@ class Plan:
 def read_plan(slot: Path) -> Plan | None:
     """The plan of the slot, if it has one. Raises RunnerError (data) if it is none that we write."""
     path = slot / PLAN
-    written = read_json(path, "data")
-    if written is None:
-        return None
     try:
-        return _plan(written)
-    except SENSELESS as error:
+        written = read_json(path, "data")
+        return None if written is None else _plan(written)
+    except (RunnerError, *SENSELESS) as error:
         raise RunnerError("data", f"'{path}' is no engine plan: {type(error).__name__}: {error}") from error
 
 

@@ -43,11 +43,15 @@ class Tally:
         ends = ", ".join(f"{code} {count:,}" for code, count in sorted(self.codes.items()))
         return f"{sum(self.codes.values()):,} cases, {len(self.broken)} broken; slowest {self.slowest_s:.2f} s; {ends}"
 
-    def note(self, name: str, case: Callable[[], object], folder: Folder | None = None) -> None:
-        """Run one case, and look what it said, how long it took, and what it left."""
+    def note(self, name: str, case: Callable[[], object], folder: Folder | None = None, patience: float = 1) -> None:
+        """Run one case, and look what it said, how long it took, and what it left.
+
+        `patience` makes its limit longer, for what starts processes.
+        """
+        limit_s = patience * self.limit_s
         began = time.monotonic()
         try:
-            with _ended_after(ENDED_AFTER * self.limit_s):
+            with _ended_after(ENDED_AFTER * limit_s):
                 case()
             code = "taken"
         except TookTooLong:
@@ -64,7 +68,7 @@ class Tally:
         seconds = time.monotonic() - began
         self.codes[code] += 1
         self.slowest_s = max(self.slowest_s, seconds)
-        if seconds > self.limit_s:
+        if seconds > limit_s:
             self.broken.append(f"{name}: took {seconds:.1f} s")
         if folder:
             self.broken += [f"{name}: {left}" for left in folder.left()]

@@ -17,6 +17,8 @@ from scripts.fuzzing.readers import board, bundles, data, keys, results, specs
 from scripts.fuzzing.readers.reader import Reader, Readers
 
 LIMIT_S = 5.0
+PATIENCE = 8
+"""Times that, for a reader that starts processes."""
 ROOMS: tuple[Callable[[Path], Readers], ...] = tuple(
     room.readers for room in (board, bundles, data, keys, results, specs)
 )
@@ -49,7 +51,7 @@ def run(reader: Reader, content: bytes, name: str, files: Path, tally: Tally, fo
     """Give a file of that content to a reader, and note what became of it."""
     path = files / reader.name
     path.write_bytes(content)
-    tally.note(name, lambda: reader.read(path), folder)
+    tally.note(name, lambda: reader.read(path), folder, patience=1 if reader.one_in == 1 else PATIENCE)
 
 
 def _made(seed: bytes, random: Random) -> bytes:
