@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from tests.conftest import Built, Command
-from tests.networks import TOML, write_project
+from tests.networks import TOML, substitute, write_project
 from tests.terminal import COMMAND, Ended, environment
 
 PIXELS = np.zeros((16, 8, 8, 3), np.uint8)
 LABELS = np.arange(16) % 4
 FLOAT = np.zeros((16, 3, 8, 8), np.float32)
-FLOATS = TOML.replace("preprocess = {", "# ")
-LOADER = TOML.replace('path = "data.npz"', 'loader = "data.py:load"')
+FLOATS = substitute("preprocess = {", "# ", TOML)
+LOADER = substitute('path = "data.npz"', 'loader = "data.py:load"', TOML)
 
 
 @pytest.mark.parametrize(
@@ -108,9 +108,9 @@ BAD_DATA: dict[str, tuple[Callable[[Path], Path], str]] = {
     "no labels": (lambda f: arrays(f, labels=None), "'data.npz' cannot be read: it has no array 'labels'"),
     "no input": (lambda f: arrays(f, image=None), "'data.npz' cannot be read: it has no array 'image'"),
     "truncated": (truncated, "'data.npz' cannot be read: it is no whole .npz archive"),
-    "missing": (lambda f: arrays(f, TOML.replace("data.npz", "none.npz")), "there is no 'none.npz'"),
-    "unknown ending": (lambda f: arrays(f, TOML.replace("data.npz", "model.py")), "'model.py' is neither .npz"),
-    "not stated": (lambda f: arrays(f, TOML.replace("calibration =", "training =")), "states no calibration data"),
+    "missing": (lambda f: arrays(f, substitute("data.npz", "none.npz", TOML)), "there is no 'none.npz'"),
+    "unknown ending": (lambda f: arrays(f, substitute("data.npz", "model.py", TOML)), "'model.py' is neither .npz"),
+    "not stated": (lambda f: arrays(f, substitute("calibration =", "training =", TOML)), "states no calibration data"),
     "loader raises": (lambda f: loaded(f, "def load():\n    raise OSError"), "'data.py:load' failed: OSError"),
     "loader exits": (lambda f: loaded(f, "def load():\n    raise SystemExit"), "'data.py:load' failed: SystemExit"),
     "loader of nothing": (lambda f: loaded(f, "def load():\n    return None"), "'data.py:load' failed: TypeError"),
@@ -127,7 +127,7 @@ def test_bad_data_is_refused_with_the_set_and_the_sample(command: Command, tmp_p
 
 
 def test_evaluation_data_is_held_to_the_same(command: Command, tmp_path: Path) -> None:
-    apart = TOML.replace('evaluation = { path = "data.npz"', 'evaluation = { path = "other.npz"')
+    apart = substitute('evaluation = { path = "data.npz"', 'evaluation = { path = "other.npz"', TOML)
     project = arrays(tmp_path, apart)
     np.savez(project / "other.npz", image=PIXELS, labels=LABELS + 1)
     argv = ("build", "--project", project, "--target", "host", "--backend", "onnx", "--out", tmp_path / "out")
@@ -137,7 +137,7 @@ def test_evaluation_data_is_held_to_the_same(command: Command, tmp_path: Path) -
 
 @pytest.mark.parametrize("content", ["1 / 0", "NAMES = 5", "raise SystemExit(0)", "names = []"])
 def test_classes_that_cannot_be_read_are_refused(command: Command, tmp_path: Path, content: str) -> None:
-    project = arrays(tmp_path, TOML.replace('["a", "b", "c", "d"]', '"names.py:NAMES"'))
+    project = arrays(tmp_path, substitute('["a", "b", "c", "d"]', '"names.py:NAMES"', TOML))
     (project / "names.py").write_text(content)
     ended = command("build", "--project", project, "--target", "host", "--out", tmp_path / "out")
     assert ended.code in (2, 3)

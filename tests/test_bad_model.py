@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Command
-from tests.networks import write_project
+from tests.networks import substitute, write_project
 
 MODEL = """
 import torch
@@ -50,8 +50,7 @@ CALLED = 1 + MODEL.splitlines().index("        return self.head(self.stem(x).mea
 
 def project(folder: Path, old: str, new: str) -> Path:
     """A project whose model differs in one place."""
-    assert old in MODEL
-    return write_project(folder / "bad", model=MODEL.replace(old, new), samples=8)
+    return write_project(folder / "bad", model=substitute(old, new, MODEL), samples=8)
 
 
 def build(command: Command, folder: Path, backend: str, code: str, exit_code: int = 3) -> str:

@@ -20,10 +20,11 @@ from edgekit.cli.output import note, print_json, print_table, progress, say_line
 from edgekit.errors import OptionError
 from edgekit.pipeline.ahead import compile_in_process
 from edgekit.pipeline.background import threads
-from edgekit.pipeline.build import build
+from edgekit.pipeline.build import ENOUGH, build, evaluation
 from edgekit.pipeline.compile import Compilation
 from edgekit.pipeline.deploy import EMULATED, Trial, run
 from edgekit.pipeline.foresee import foresee
+from edgekit.pipeline.labels import check_labels
 from edgekit.pipeline.line import Line
 from edgekit.pipeline.order import ALL, Order, find_project, orders
 from edgekit.pipeline.verdict import FORMS
@@ -63,7 +64,7 @@ def build_command(
     def walk(order: Order, line: Line, folder: Path, signer: SigningKey) -> Report:
         return build(order, line, folder, signer, samples)
 
-    reports = _walk(wanted, walk, out, key, no_cache, jobs)
+    reports = _walk(wanted, walk, out, key, no_cache, jobs, samples)
     _finish(reports, json, None)
     raise typer.Exit(1 if any(report.verdict == "failed" for report in reports) else 0)
 
@@ -110,7 +111,7 @@ def run_command(
         trial = Trial(device, not no_commit, runtime, baseline)
         return run(order, line, folder, signer, trial, samples)
 
-    reports = _walk(wanted, walk, out, key, no_cache, jobs)
+    reports = _walk(wanted, walk, out, key, no_cache, jobs, samples)
     _finish(reports, json, report)
     raise typer.Exit(0 if all(found.verdict == "passed" for found in reports) else 1)
 
@@ -145,12 +146,20 @@ def _words(value: Any) -> str:
     return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _walk(wanted: Sequence[Order], walk: Walk, out: Path | None, key: str, no_cache: bool, jobs: int) -> list[Report]:
+def _walk(
+    wanted: Sequence[Order],
+    walk: Walk,
+    out: Path | None,
+    key: str,
+    no_cache: bool,
+    jobs: int,
+    samples: int | None,
+) -> list[Report]:
     """Every order down the line, one after another; with more jobs, the compiling is done ahead, side by side."""
     signer = _signer(key)
     with _cache(no_cache) as cache:
         if jobs > 1 and len(wanted) > 1:
-            _compile_ahead(wanted, cache, jobs)
+            _compile_ahead(wanted, cache, jobs, samples)
         reports = []
         for order in wanted:
             with progress(f"{order.target.id} · {order.runtime.backend} · {order.profile.id}") as watch:
@@ -158,11 +167,16 @@ def _walk(wanted: Sequence[Order], walk: Walk, out: Path | None, key: str, no_ca
     return reports
 
 
-def _compile_ahead(wanted: Sequence[Order], cache: Cache, jobs: int) -> None:
+def _compile_ahead(wanted: Sequence[Order], cache: Cache, jobs: int, samples: int | None) -> None:
     """Fill the cache by processes of our own, for torch.export cannot trace two models in one.
 
-    What fails here fails again, and is reported, when its turn comes.
+    What fails in them fails again, and is reported, when its turn comes. Raises DataError before any of them starts if
+    the labels cannot be scored.
     """
+    with progress("labels") as watch:
+        for order in wanted:
+            line = Line(cache, watch)
+            check_labels(Compilation(order, line), evaluation(order, line, samples or ENOUGH))
     with threads(jobs) as pool:
         for order in wanted:
             pool.submit(compile_in_process, order, cache)

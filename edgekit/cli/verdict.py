@@ -93,8 +93,10 @@ def inspect_command(
     manifest = opened.manifest
     if json:
         values = manifest.model_dump(mode="json", by_alias=True)
-        said = {"digest": opened.digest, "file_sha256": opened.file_sha256, "signer": opened.signer}
-        print_json({"schema": 1, **said, "manifest": values})
+        signers = {"signer": opened.signer, "signers": [key.id for key in opened.signers]}
+        said = {"digest": opened.digest, "file_sha256": opened.file_sha256, **signers}
+        # Anybody can add a line to a bundle: none of these was checked.
+        print_json({"schema": 1, **said, "unknown_signers": list(opened.unknown_signers), "manifest": values})
         return
     facts = manifest.facts
     rows = [

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +18,7 @@ from edgekit.errors import DataError, EdgekitError, MissingExtra
 from edgekit.ir.measurement import Array
 from edgekit.specs.factory import RAISED, in_a_line, resolve
 from edgekit.specs.project import DataSet, Input, Project
-from edgekit.untrusted.npy import read_npz
+from edgekit.untrusted.npy import DAMAGED, read_npz
 
 
 class MapStyle(Protocol):
@@ -51,7 +49,7 @@ def open_dataset(declared: DataSet, project: Project, where: str, partial: bool 
         )
     try:
         return readers[path.suffix](path, project)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (*DAMAGED, KeyError, TypeError, OverflowError, MemoryError) as error:
         names = ", ".join((*project.inputs, "label" if path.suffix == ".parquet" else "labels"))
         raise DataError(
             f"the {where}: '{path.name}' cannot be read: {error}",

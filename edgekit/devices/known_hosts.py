@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import fcntl
 import hashlib
 from dataclasses import dataclass
@@ -44,7 +43,7 @@ class HostKey:
         """As ssh-keygen prints it, to be compared with what the device itself says."""
         try:
             blob = base64.b64decode(self.text, validate=True)
-        except binascii.Error:
+        except ValueError:
             return "no key"
         return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
 

@@ -61,8 +61,8 @@ def survey(device: Transport) -> Survey:
     except CommandFailed:
         return Survey()
     machine = "".join(re.findall(r"^machine (\S+)$", said, re.MULTILINE)[:1])
-    memory = re.search(r"^memory (\d+) kB$", said, re.MULTILINE)
-    disk = re.search(r"(\d+)\s+\d+%\s+/", said)
+    memory = re.search(r"^memory (\d{1,15}) kB$", said, re.MULTILINE)
+    disk = re.search(r"\b(\d{1,15})\s+\d{1,3}%\s+/", said)
     slots = re.findall(r"^slot (.+)$", said, re.MULTILINE)
     return Survey(
         ALIASES.get(machine, machine),

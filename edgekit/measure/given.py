@@ -79,7 +79,7 @@ def _by_kind(signature: Signature, samples: Samples) -> dict[str, Array]:
 
 
 def _fits(array: Array, spec: TensorSpec) -> bool:
-    return array.dtype == np.dtype(spec.dtype) and array.shape[1:] == spec.shape[1:]
+    return array.dtype == np.dtype(spec.dtype) and array.ndim == len(spec.shape) and array.shape[1:] == spec.shape[1:]
 
 
 def _unlike(signature: Signature, samples: Samples) -> DataError:

@@ -123,6 +123,9 @@ class _Run:
         while start < len(self.samples):
             parts.append(self.parts[start])
             start += _length(parts[-1])
+        if any(_form(part) != _form(parts[0]) for part in parts):
+            keep = self.shards.keep
+            raise ProbeError(f"the answers kept in '{keep}' are not of one form", hint=f"rm -r '{keep}'")
         joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         for name, array in joined.items():
             if len(array) != len(self.samples):
@@ -134,7 +137,9 @@ def _kept(keep: Path | None) -> Iterator[tuple[int, Outputs]]:
     """What an earlier probe left, whole."""
     for path in sorted(keep.glob("*.npz")) if keep else ():
         with contextlib.suppress(OSError, ValueError):
-            yield int(path.stem), read_npz(path, packed=False)
+            part = read_npz(path, packed=False)
+            if part and all(array.ndim and len(array) for array in part.values()):
+                yield int(path.stem), part
 
 
 def _forget(keep: Path | None) -> None:
@@ -144,6 +149,11 @@ def _forget(keep: Path | None) -> None:
     if keep:
         with contextlib.suppress(OSError):
             keep.rmdir()
+
+
+def _form(part: Outputs) -> dict[str, object]:
+    """Dtype and shape of a row, by name."""
+    return {name: (array.dtype, array.shape[1:]) for name, array in part.items()}
 
 
 def _length(part: Outputs) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from edgekit.parity.compare import Comparison
 from edgekit.samples import FEW
@@ -10,14 +11,26 @@ from edgekit.specs.profile import Bound, Gates
 
 CONFIDENCE = 0.99
 """How sure it must be, one-sided, that the reference is better than a constant answer."""
+CHANCE = "chance"
+"""Stands for a number that is known once answers were measured: `Comparison.chance`."""
+Limits = Mapping[str, float | str]
+"""By the fields of a `Bound`."""
+DEFAULTS: Mapping[str, Limits] = MappingProxyType(
+    {"reference_accuracy": {"min": CHANCE, "confidence": CONFIDENCE}, "distinct_answers": {"min": 2}}
+)
+
+
+def defaults(gates: Gates) -> dict[str, Limits]:
+    """The gates that hold because the profile does not name them, with their limits."""
+    return {name: limits for name, limits in DEFAULTS.items() if getattr(gates, name) is None}
 
 
 def bounds(gates: Gates, comparison: Comparison) -> Iterator[tuple[str, Bound]]:
     """Every gate with its limits: the two that hold where the profile names none, then those that it names."""
-    if gates.reference_accuracy is None and comparison.chance is not None:
-        yield "reference_accuracy", Bound(min=comparison.chance, confidence=CONFIDENCE)
-    if gates.distinct_answers is None:
-        yield "distinct_answers", Bound(min=2)
+    for name, limits in defaults(gates).items():
+        bound = {limit: comparison.chance if value == CHANCE else value for limit, value in limits.items()}
+        if None not in bound.values():
+            yield name, Bound.model_validate(bound)
     yield from gates.named()
 
 

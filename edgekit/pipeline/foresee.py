@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from edgekit.parity.chance import defaults
 from edgekit.pipeline.build import ENOUGH, REFERENCE, VERIFY, evaluation, reference_key, verify_key
 from edgekit.pipeline.compile import CAPTURE, CAPTURE_FLOAT, Compilation
 from edgekit.pipeline.inputs import LOAD
 from edgekit.pipeline.mixed import MIXED
 from edgekit.pipeline.verdict import COMPARE
+from edgekit.specs.profile import Gates
 
 TO_DO, CACHED = "to do", "cached"
 
@@ -41,7 +44,7 @@ def foresee(compilation: Compilation) -> Plan:
         order.profile.id,
         order.profile.precision,
         foreseen(compilation),
-        {name: bound.model_dump(exclude_none=True) for name, bound in order.profile.gates.named()},
+        {name: dict(limits) for name, limits in foreseen_gates(order.profile.gates).items()},
     )
 
 
@@ -56,6 +59,11 @@ def foreseen(compilation: Compilation) -> dict[str, str]:
     made = _made(compilation)
     load = {LOAD: TO_DO} if _is_loaded(compilation, made) else {}
     return load | inputs | made | _judged(compilation) | {COMPARE: TO_DO}
+
+
+def foreseen_gates(gates: Gates) -> dict[str, Mapping[str, float | str]]:
+    """Every gate that a build decides, with its limits; `chance` stands for what a constant answer will reach."""
+    return {**defaults(gates), **{name: bound.model_dump(exclude_none=True) for name, bound in gates.named()}}
 
 
 def _made(compilation: Compilation) -> dict[str, str]:

@@ -68,10 +68,6 @@ def _model(asked: argparse.Namespace) -> dict[str, Any]:
         from .throughput import throughput
 
         return throughput(asked.slot, asked.inputs, asked.threads, asked.instances, asked.min_duration)
-    if asked.verb == "engine":
-        from .engine import engine
-
-        return engine(asked.slot, asked.limit)
     folders = asked.slot, asked.inputs, asked.out
     if asked.verb == "operators":
         from .operators import operators
@@ -106,9 +102,6 @@ def _parser() -> argparse.ArgumentParser:
     describe = verbs.add_parser("describe")
     describe.add_argument("model", type=Path)
     describe.add_argument("--format", required=True)
-    engine = verbs.add_parser("engine")
-    engine.add_argument("slot", type=Path)
-    engine.add_argument("--limit", type=float, required=True)
     for name in ("selftest", "latency", "instructions", "accuracy", "operators", "throughput"):
         verb = verbs.add_parser(name)
         verb.add_argument("slot", type=Path)

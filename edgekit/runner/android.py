@@ -71,14 +71,14 @@ def battery(said: str) -> dict[str, Any]:
 
 def screen_on(said: str) -> bool | None:
     """Of `dumpsys power`: the display's own state where it is there, else whether the device is awake."""
-    display = re.search(r"^\s*Display Power: state=([A-Z_]+)\s*$", said, re.MULTILINE)
+    display = re.search(r"^[ \t]*Display Power: state=([A-Z_]+)\s*$", said, re.MULTILINE)
     if display:
         return display.group(1) == "ON"
-    awake = re.search(r"^\s*mWakefulness=(Awake|Asleep|Dozing|Dreaming)\s*$", said, re.MULTILINE)
+    awake = re.search(r"^[ \t]*mWakefulness=(Awake|Asleep|Dozing|Dreaming)\s*$", said, re.MULTILINE)
     # A screen saver, "Dreaming", draws on the screen.
     return awake.group(1) in ("Awake", "Dreaming") if awake else None
 
 
 def _field(name: str, said: str) -> int | None:
-    found = re.search(rf"^\s*{name}: (-?\d{{1,9}})\s*$", said, re.MULTILINE | re.ASCII)
+    found = re.search(rf"^[ \t]*{name}: (-?\d{{1,9}})\s*$", said, re.MULTILINE | re.ASCII)
     return int(found.group(1)) if found else None

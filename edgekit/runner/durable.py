@@ -13,6 +13,8 @@ from .errors import RunnerError
 
 MAX_BYTES = 16 << 20
 """Of a file of ours; the longest, with 200 entries of history, has less than 1 MB."""
+SENSELESS = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError)
+"""What is raised by code that takes a document apart which has another form."""
 
 
 def read_json(path: Path, kind: str) -> dict[str, Any] | None:

@@ -13,7 +13,10 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from .durable import read_json
+from .errors import RunnerError
 from .plan import PLAN
 from .slots import PROBE
 from .whole import MANIFEST, NAMES
@@ -28,8 +31,7 @@ def found(slot: Path) -> Path | None:
     if not written:
         return None
     parts = parts_of(slot)
-    same = (file.parent for file in written if json.loads(file.read_text("utf-8")).items() >= parts.items())
-    return next(same, None)
+    return next((file.parent for file in written if _built_of(file).items() >= parts.items()), None)
 
 
 def folder_for(slot: Path, here: Mapping[str, str]) -> Path:
@@ -39,7 +41,7 @@ def folder_for(slot: Path, here: Mapping[str, str]) -> Path:
 
 def parts_of(slot: Path) -> Parts:
     """What of the slot its engine is built of, by the digests in its manifest: staging verified them."""
-    written = json.loads((slot / MANIFEST).read_text("utf-8"))
+    written = read_json(slot / MANIFEST, "data") or {}
     digests = {entry["path"]: entry["sha256"] for entry in written["files"]}
     return {"model": " ".join(digests[name] for name in written["model"]), "plan": digests[PLAN]}
 
@@ -51,6 +53,14 @@ def sweep(slot: Path, here: Mapping[str, str]) -> None:
     needed = {folder_for(each, here) for each in slots if (each / PLAN).is_file()}
     for folder in set(engines.glob("*")) - needed:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _built_of(file: Path) -> dict[str, Any]:
+    """What the engine beside the file was built of; nothing is known of one whose file cannot be read."""
+    try:
+        return read_json(file, "data") or {}
+    except RunnerError:
+        return {}
 
 
 def _engines(slot: Path) -> Path:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .durable import SENSELESS, read_json
 from .errors import RunnerError
 from .plan import Plan, read_plan
 from .whole import is_plain
@@ -42,11 +42,12 @@ class Manifest(NamedTuple):
 def read_manifest(slot: Path) -> Manifest:
     """The manifest of the slot at `slot`. Raises RunnerError (data) if it is missing or not whole."""
     path = slot / "manifest.json"
+    written = read_json(path, "data")
+    if written is None:
+        raise RunnerError("data", f"'{path}' cannot be read: there is no such file")
     try:
-        return _manifest(slot, json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError) as error:
-        raise RunnerError("data", f"'{path}' cannot be read: {error}") from error
-    except (KeyError, TypeError, IndexError) as error:
+        return _manifest(slot, written)
+    except SENSELESS as error:
         raise RunnerError("data", f"'{path}' is not a manifest: {type(error).__name__}: {error}") from error
 
 

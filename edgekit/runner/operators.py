@@ -13,6 +13,7 @@ from .manifest import read_manifest
 from .model import Model
 from .runtimes import load_errors
 from .tensors import cycled, read_columns, save
+from .trace import read
 
 if TYPE_CHECKING:
     from .manifest import Manifest
@@ -47,7 +48,7 @@ def operators(slot: Path, inputs: Path, out: Path, count: int, threads: int) -> 
             break
     for i in range(count):
         model.call(samples[i % len(samples)])
-    found = traces[0].inferences()[-count:]
+    found = read(traces[0])[-count:]
     if len(found) < count:
         raise RunnerError("run", f"the runtime traced {len(found)} of {count} inferences")
     described, taken = _table(found)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .durable import SENSELESS, read_json
 from .errors import RunnerError
 
 PLAN = "engine.json"
@@ -41,11 +41,10 @@ class Plan(NamedTuple):
 def read_plan(slot: Path) -> Plan | None:
     """The plan of the slot, if it has one. Raises RunnerError (data) if it is none that we write."""
     path = slot / PLAN
-    if not path.is_file():
-        return None
     try:
-        return _plan(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        written = read_json(path, "data")
+        return None if written is None else _plan(written)
+    except (RunnerError, *SENSELESS) as error:
         raise RunnerError("data", f"'{path}' is no engine plan: {type(error).__name__}: {error}") from error
 
 

@@ -68,7 +68,7 @@ def _cpu(cpuinfo: str) -> str | None:
 
 
 def _kilobytes(field: str, text: str) -> int | None:
-    found = re.search(rf"^{field}:\s*(\d+) kB$", text, re.MULTILINE)
+    found = re.search(rf"^{field}:\s*(\d{{1,15}}) kB$", text, re.MULTILINE)
     return int(found.group(1)) * 1024 if found else None
 
 

@@ -80,8 +80,8 @@ def real(stored: Array, tensor: Tensor) -> Array:
 def _read_column(path: Path, tensor: Tensor) -> Array:
     try:
         column: Array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise RunnerError("data", f"'{path}' cannot be read: {error}") from error
+    except Exception as error:  # numpy evaluates the header as Python
+        raise RunnerError("data", f"'{path}' cannot be read: {type(error).__name__}: {error}") from error
     if column.dtype != np.dtype(tensor.dtype) or column.shape[1:] != tensor.shape[1:] or not len(column):
         stated = f"{tensor.dtype}{['N', *tensor.shape[1:]]}".replace("'", "")
         raise RunnerError("data", f"'{path}' is {column.dtype}{list(column.shape)}, the model takes {stated}")

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from .durable import SENSELESS
+from .errors import RunnerError
+
 if TYPE_CHECKING:
     from .runtimes import Call
     from .tensors import Array
@@ -40,6 +43,14 @@ class Trace(Protocol):
     def inferences(self) -> list[Inference]:
         """Those of every call so far, and the end of tracing."""
         ...
+
+
+def read(trace: Trace) -> list[Inference]:
+    """Every inference that was traced. Raises RunnerError (run) if what the runtime wrote makes no sense."""
+    try:
+        return trace.inferences()
+    except (*SENSELESS, RunnerError, StopIteration, RecursionError) as error:
+        raise RunnerError("run", f"the runtime's trace cannot be read: {type(error).__name__}: {error}") from error
 
 
 def numbered(operators: Sequence[Operator]) -> list[Operator]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from pathlib import Path
+
+from .durable import SENSELESS, read_json
+from .errors import RunnerError
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
 NAMES = ("a", "b")
 """Of the two slots: folders in which a bundle is unpacked."""
 CHUNK = 1 << 20
-UNREADABLE = (OSError, ValueError, KeyError, TypeError, RecursionError)
+UNREADABLE = (RunnerError, *SENSELESS)
 """What reading a manifest that is none raises."""
 
 
@@ -21,7 +23,7 @@ def fault(folder: Path) -> str | None:
     try:
         listed = _listed(folder)
     except UNREADABLE as error:
-        return f"'{folder / MANIFEST}' cannot be read: {error}"
+        return f"'{folder / MANIFEST}' cannot be read: {type(error).__name__}: {error}"
     found = _files(folder) - {MANIFEST, SIGNATURE}
     for name in sorted(found ^ set(listed)):
         return f"'{name}' in '{folder}' " + ("is not in its manifest" if name in found else "is missing")
@@ -40,8 +42,11 @@ def listed(folder: Path) -> dict[str, str]:
 
 
 def _listed(folder: Path) -> dict[str, str]:
-    written = json.loads((folder / MANIFEST).read_text("utf-8"))
-    return {entry["path"]: entry["sha256"] for entry in written["files"]}
+    written = read_json(folder / MANIFEST, "data") or {}
+    listed = {entry["path"]: entry["sha256"] for entry in written["files"]}
+    if not all(isinstance(word, str) for pair in listed.items() for word in pair):
+        raise TypeError("a file has no name, or no SHA-256")
+    return listed
 
 
 def _files(folder: Path) -> set[str]:

@@ -103,9 +103,10 @@ class Probe(Spec):
     @model_validator(mode="before")
     @classmethod
     def _planned(cls, given: Any) -> Any:
-        if not isinstance(given, dict) or given.get("plan") not in PLANS:
+        plan = given.get("plan") if isinstance(given, dict) else None
+        if not isinstance(plan, str) or plan not in PLANS:
             return given
-        count, duration_s = PLANS[given["plan"]]
+        count, duration_s = PLANS[plan]
         return {"min_count": count, "min_duration_s": duration_s, **given}
 
 

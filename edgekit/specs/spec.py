@@ -65,6 +65,8 @@ def parse(model: type[S], values: Mapping[str, Any], where: str, given: Mapping[
 
     Raises SpecError that names the first wrong key of `where`, and the nearest right one.
     """
+    if not isinstance(values, Mapping):  # JSON that comes from outside is of any kind
+        raise SpecError(f"{where}: 'the file': should be a table of keys")
     unasked = sorted(given.keys() & values.keys())
     if unasked:
         raise SpecError(f"{where}: '{unasked[0]}': no such key", hint="it follows from where the file is: leave it out")

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import re
 import secrets
 import sys
 import tempfile
+from collections import Counter
+from functools import partial
 from pathlib import Path
 
+from scripts.fuzzing.corpus import Corpus
 from scripts.fuzzing.device import devices
 from scripts.fuzzing.outcome import Folder, Tally, peak_mb
 from scripts.fuzzing.readers import readers
 from scripts.fuzzing.server import servers
 
-SHOWN = 20
+SHOWN = 50
 
 
 def main(argv: list[str]) -> int:
@@ -22,6 +26,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--servers", type=int, default=1000, help="answers of a hostile reference server")
     parser.add_argument("--readers", type=int, default=1000, help="files and texts, for each that reads them")
     parser.add_argument("--seed", type=int, help="the same one, the same cases; by default a new one, which is printed")
+    parser.add_argument("--grow", action="store_true", help="keep files that reach more code in tests/corpus; slower")
     asked = parser.parse_args(argv)
     seed = secrets.randbelow(2**31) if asked.seed is None else asked.seed
     print(f"--seed {seed}; peak memory before anything is asked: {peak_mb()} MB", flush=True)
@@ -31,7 +36,7 @@ def main(argv: list[str]) -> int:
         for kind, count, run in (
             ("devices", asked.devices, devices),
             ("servers", asked.servers, servers),
-            ("readers", asked.readers, readers),
+            ("readers", asked.readers, partial(readers, corpus=Corpus(grows=asked.grow))),
         ):
             broken += _told(kind, run(count, seed, folder))
         tempfile.tempdir = None
@@ -40,9 +45,16 @@ def main(argv: list[str]) -> int:
 
 def _told(kind: str, tally: Tally) -> int:
     print(f"{kind}: {tally}; peak memory {peak_mb()} MB", flush=True)
-    for words in tally.broken[:SHOWN]:
-        print(f"  {words}", flush=True)
+    kinds = Counter(_kind(words) for words in tally.broken)
+    first = {_kind(words): words for words in reversed(tally.broken)}
+    for kind, many in kinds.most_common(SHOWN):
+        print(f"  {many:,} x {first[kind]}", flush=True)
     return len(tally.broken)
+
+
+def _kind(words: str) -> str:
+    """Of what broke a promise: by which reader, and where, without what it was given."""
+    return re.sub(r"\d+", "", ":".join(words.split(":")[:2]))
 
 
 if __name__ == "__main__":

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
+from collections.abc import Mapping
 from random import Random
 from typing import Any
+
+import numpy as np
+
+from edgekit.ir.measurement import Array
 
 Path = tuple[str | int, ...]
 TEXTS = (
@@ -56,7 +62,7 @@ def bytes_changed(raw: bytes, random: Random) -> bytes:
             return raw[:at] + raw[until:]
         case 2:
             return raw[:until] + raw[at:]
-        case 3:
+        case 3 if raw:
             flipped = bytearray(raw)
             for _ in range(random.randint(1, 8)):
                 flipped[random.randrange(len(raw))] ^= 1 << random.randrange(8)
@@ -71,6 +77,32 @@ def bytes_changed(raw: bytes, random: Random) -> bytes:
             return random.randbytes(random.randrange(1, 5000))
         case _:
             return raw[:at] + b"\0" * random.choice((1, 1000)) + raw[until:]
+
+
+def arrays_changed(arrays: Mapping[str, Array], random: Random) -> bytes:
+    """An honest `.npz` archive of arrays of which one or two are other than they should be."""
+    edited = dict(arrays)
+    for _ in range(random.randint(1, 2)):
+        name = random.choice(list(edited) or ["scores"])
+        array = np.atleast_1d(edited.pop(name, np.zeros(3)))
+        match random.randrange(8):
+            case 0:
+                continue
+            case 1:
+                edited[random.choice(("scores", "labels", "é", "a/b", "x" * 200))] = array
+            case 2:
+                edited[name] = array.ravel()[:1].reshape(())
+            case 3:
+                edited[name] = array[..., None] if random.random() < 0.5 else array[:1]
+            case 4:
+                edited[name] = array[:0]
+            case 5:
+                edited[name] = np.full(array.shape, random.choice((np.nan, np.inf, -1.0, 2.5, 1e300)))
+            case _:
+                edited[name] = array.real.astype(random.choice(("bool", "f8", "c16", ">f4", "i8", "u1", "S4", "U2")))
+    file = io.BytesIO()
+    (np.savez if random.random() < 0.5 else np.savez_compressed)(file, **edited)
+    return file.getvalue()
 
 
 def _edited(document: Any, random: Random) -> Any:

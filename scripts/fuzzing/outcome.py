@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import resource
+import signal
 import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgekit.cli import output
 from edgekit.errors import EdgekitError
 
+
+class Refused(Exception):
+    """What was read is refused as its reader's callers expect, who give that a code."""
+
+
 ALLOWED = set("\n")
+ENDED_AFTER = 3
+"""Times its limit, a case is ended."""
 SHOWN_CHARS = 12_000
 """Of an error with its notes and hint: each line of them is cut."""
 
@@ -34,15 +43,24 @@ class Tally:
         ends = ", ".join(f"{code} {count:,}" for code, count in sorted(self.codes.items()))
         return f"{sum(self.codes.values()):,} cases, {len(self.broken)} broken; slowest {self.slowest_s:.2f} s; {ends}"
 
-    def note(self, name: str, case: Callable[[], object], folder: Folder | None = None) -> None:
-        """Run one case, and look what it said, how long it took, and what it left."""
+    def note(self, name: str, case: Callable[[], object], folder: Folder | None = None, patience: float = 1) -> None:
+        """Run one case, and look what it said, how long it took, and what it left.
+
+        `patience` makes its limit longer, for what starts processes.
+        """
+        limit_s = patience * self.limit_s
         began = time.monotonic()
         try:
-            case()
+            with _ended_after(ENDED_AFTER * limit_s):
+                case()
             code = "taken"
+        except TookTooLong:
+            code = "endless"  # told below
         except EdgekitError as error:
             code = error.code
             self._check_words(name, error)
+        except Refused:
+            code = "refused"
         except Exception as error:  # noqa: BLE001  what nobody thought of is what is looked for
             code = "EK000"
             last = traceback.extract_tb(error.__traceback__)[-1]
@@ -50,7 +68,7 @@ class Tally:
         seconds = time.monotonic() - began
         self.codes[code] += 1
         self.slowest_s = max(self.slowest_s, seconds)
-        if seconds > self.limit_s:
+        if seconds > limit_s:
             self.broken.append(f"{name}: took {seconds:.1f} s")
         if folder:
             self.broken += [f"{name}: {left}" for left in folder.left()]
@@ -62,6 +80,26 @@ class Tally:
         said = output.ERRORS.file.getvalue()
         if len(said) > SHOWN_CHARS or not all(letter.isprintable() or letter in ALLOWED for letter in said):
             self.broken.append(f"{name}: {len(said)} characters are shown, or an escape: {said[:200]!r}")
+
+
+class TookTooLong(BaseException):
+    """A case was ended: nothing that it calls may take this for an error of its own."""
+
+
+@contextlib.contextmanager
+def _ended_after(seconds: float) -> Iterator[None]:
+    """End what runs meanwhile, a search by a regular expression as well, once it has taken so long."""
+
+    def end(*_: object) -> None:
+        raise TookTooLong
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @dataclass(frozen=True)
@@ -78,6 +116,7 @@ class Folder:
             (path / name).mkdir()
         (path / "beside" / "file").write_text("as it was")
         os.environ["TMPDIR"] = tempfile.tempdir = str(path / "tmp")
+        os.environ |= {f"EDGEKIT_{place}": str(path / "theirs" / "home") for place in ("CACHE", "CONFIG", "DATA")}
         return cls(path, path / "theirs")
 
     def left(self) -> list[str]:

@@ -12,12 +12,12 @@ from edgekit.bundle.archive import Bundle
 from edgekit.bundle.keys import KeyStore
 from edgekit.datasets.pictures import ORIENTATION
 from tests.conftest import Command
-from tests.networks import COLOURS, MODEL, TOML, write_project
+from tests.networks import COLOURS, MODEL, TOML, substitute, write_project
 
 LABELS = np.arange(64) % 4
 QUICK = ("--target", "host", "--backend", "onnx", "--profile", "float32")
 NAMES = ("apple", "grass", "ink", "lemon")
-FOLDER = TOML.replace("data.npz", "pictures").replace('classes = ["a", "b", "c", "d"]\n', "")
+FOLDER = substitute('classes = ["a", "b", "c", "d"]\n', "", substitute("data.npz", "pictures", TOML))
 
 
 def pictures(folder: Path, count: int = 10) -> Path:
@@ -55,7 +55,7 @@ def test_a_build_from_class_folders_says_what_it_did_to_pictures_and_what_it_lef
 
 
 def test_a_network_whose_weights_were_never_loaded_does_not_pass(command: Command, tmp_path: Path) -> None:
-    untrained = MODEL.replace("found.head.weight.copy_", "str")
+    untrained = substitute("found.head.weight.copy_", "str", MODEL)
     project = write_project(tmp_path / "net", model=untrained, samples=64)
     noise = np.random.default_rng(0).integers(0, 256, (64, 8, 8, 3), np.uint8)
     np.savez(project / "data.npz", image=noise, labels=LABELS)
@@ -84,8 +84,8 @@ def test_labels_that_cannot_be_scored_are_refused_before_anything_slow(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, role: str
 ) -> None:
     labels, words, hint = BAD_LABELS[kind]
-    good = TOML.replace('classes = ["a", "b", "c", "d"]\n', "") + TRAINING
-    toml = good.replace(f'{role} = {{ path = "data.npz"', f'{role} = {{ path = "bad.npz"')
+    good = substitute('classes = ["a", "b", "c", "d"]\n', "", TOML) + TRAINING
+    toml = substitute(f'{role} = {{ path = "data.npz"', f'{role} = {{ path = "bad.npz"', good)
     project = write_project(tmp_path / "net", toml=toml, samples=64)
     image = np.load(project / "data.npz")["image"]
     np.savez(project / "bad.npz", image=image, labels=labels)
@@ -95,3 +95,18 @@ def test_labels_that_cannot_be_scored_are_refused_before_anything_slow(
     said = command("build", "--project", project, *argv).refused("EK105", 2)
     assert f"the {role} data of 'net': {words}" in said
     assert hint in said
+
+
+def test_labels_are_refused_before_several_targets_are_compiled_ahead(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead: list[object] = []
+    monkeypatch.setattr("edgekit.cli.build.compile_in_process", lambda order, cache: ahead.append(order))
+    project = write_project(tmp_path / "net", samples=64)
+    image = np.load(project / "data.npz")["image"]
+    np.savez(project / "data.npz", image=image, labels=np.eye(4, dtype=np.int64)[LABELS])
+    argv = ("--target", "all", "--backend", "onnx", "--profile", "raspberry-pi-int8", "--jobs", 2)
+    said = command("build", "--project", project, *argv, "--out", tmp_path / "out").refused("EK105", 2)
+    assert "labels are int64 [64, 4]" in said
+    assert ahead == []
+    assert not (tmp_path / "out").exists()

@@ -14,7 +14,7 @@ from edgekit.specs.profile import Profile
 from edgekit.specs.spec import parse
 from tests.ailing import NOT_FINITE, RESCALED, SOUND, SPIKED, ailing
 from tests.conftest import Built, Command
-from tests.networks import MODEL, write_project
+from tests.networks import MODEL, substitute, write_project
 
 HOST = ("--target", "host", "--backend", "onnx")
 COARSE = ("--set", "profile.quantize.weights.granularity=per-tensor")
@@ -89,7 +89,7 @@ def test_a_build_is_diagnosed_by_what_it_was_built_with(command: Command, built:
 
 
 def test_a_model_that_changed_since_is_told(command: Command, built: Built, tmp_path: Path) -> None:
-    other = write_project(tmp_path / "small", MODEL.replace("4 * torch.eye(4)", "-4 * torch.eye(4)"), samples=64)
+    other = write_project(tmp_path / "small", substitute("4 * torch.eye(4)", "-4 * torch.eye(4)", MODEL), samples=64)
     ended = command("diagnose", built.bundle, "--project", other)
     assert ended.code == 0
     assert "warning: the project's model has changed since" in ended.err

@@ -31,4 +31,6 @@ def test_a_plan_has_the_stages_of_the_build(
         (report,) = built.document["reports"]
         states = {stage["name"]: "cached" if stage["cached"] else "to do" for stage in report["stages"]}
         assert plan["stages"] == states
+        assert list(plan["gates"]) == [gate["name"] for gate in report["gates"]]
+        assert plan["gates"]["reference_accuracy"] == {"min": "chance", "confidence": 0.99}
     assert ("capture float32" in states) == (profile == "int8-pruned")

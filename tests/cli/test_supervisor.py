@@ -17,7 +17,7 @@ from edgekit.cli.app import MODULES, load
 from edgekit.cli.supervisor import COMMANDS
 from edgekit.errors import OptionError
 from tests.conftest import Command
-from tests.networks import MODEL, TOML, write_project
+from tests.networks import MODEL, TOML, substitute, write_project
 from tests.stalling import MARK, gone, marked, until
 from tests.terminal import COMMAND, edgekit, end, environment, in_terminal, start
 
@@ -86,8 +86,8 @@ def test_whatever_a_factory_raises_is_an_error_and_no_missed_gate(
 
 @pytest.mark.parametrize("raised", ["GeneratorExit", "SystemExit(0)", "EOFError"])
 def test_so_is_what_a_loader_raises(command: Command, tmp_path: Path, raised: str) -> None:
-    toml = TOML.replace('calibration = { path = "data.npz"', LOADER)
-    toml = toml.replace('evaluation = { path = "data.npz"', LOADER.replace("calibration", "evaluation"))
+    toml = substitute('calibration = { path = "data.npz"', LOADER, TOML)
+    toml = substitute('evaluation = { path = "data.npz"', substitute("calibration", "evaluation", LOADER), toml)
     folder = write_project(tmp_path / "project", f"{MODEL}\ndef data():\n    raise {raised}\n", toml, samples=8)
     said = command("build", "--project", folder, *ONNX, "--out", tmp_path / "out").refused("EK105", 2)
     assert raised.partition("(")[0] in said
@@ -99,7 +99,7 @@ def test_so_is_what_forward_raises_on_a_sample(command: Command, tmp_path: Path,
     before = "        return self.head("
     dark = "not torch.compiler.is_exporting() and x.amax((1, 2, 3)).min() < -5"
     guard = f"        if {dark}:\n            raise {raised}\n"
-    folder = project(tmp_path, MODEL.replace(before, guard + before))
+    folder = project(tmp_path, substitute(before, guard + before, MODEL))
     images = np.full((8, 8, 8, 3), 128, np.uint8)
     images[7] = 0
     toml = (folder / "edgekit.toml").read_text().replace("std = [0.2, 0.3, 0.4]", "std = [0.05, 0.05, 0.05]")

@@ -124,6 +124,9 @@ def test_strangers_lines_are_named_by_inspect_and_dropped_by_the_next_signer(
     for stranger in strangers:
         sign(Bundle.open(path, trusted), stranger, trusted, keep=ids)
     assert all(f"{one}: not among your keys, not checked" in command("inspect", path).out for one in ids)
+    inspected = command("inspect", path, "--json").document
+    assert inspected["unknown_signers"] == sorted(ids)
+    assert inspected["signers"] == [inspected["signer"]] == [key.id for key in Bundle.open(path, trusted).signers]
     command("keys", "new", "cosigner")
     command("keys", "sign", path, "--key", "cosigner", "--keep", "ed25519:0000000000000000").refused("EK104", 2)
     ended = command("keys", "sign", path, "--key", "cosigner", "--keep", ids[0])

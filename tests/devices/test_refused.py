@@ -145,3 +145,38 @@ def test_a_device_that_has_seen_a_later_time_than_its_clock_shows_says_so(
     assert installed.clock is not None
     assert installed.clock < "2999"
     assert f"its clock, at {installed.clock}, cannot be right" in remark
+
+
+BOOTED_IN_1970 = """
+import time
+gmtime = time.gmtime
+time.time = lambda: 120.0
+time.gmtime = lambda seconds=None: gmtime(120 if seconds is None else seconds)
+"""
+
+
+def _without_battery(device: Transport, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the device's Python, and so the runner, see the clock of a board that has just booted in 1970."""
+    (folder / "sitecustomize.py").write_text(BOOTED_IN_1970)
+    python = folder / "python3"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH="{folder}" exec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    monkeypatch.setattr(type(device), "python", str(python))
+
+
+def test_a_board_without_a_clocks_battery_takes_what_no_earlier_time_forbids_and_says_so(
+    board: Transport, make: MakeBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It boots in 1970: by that alone every bundle could be installed for ever."""
+    with monkeypatch.context() as booted:
+        _without_battery(board, tmp_path, booted)
+        _refused(board, make("over", expires="2026-10-31T23:59:59Z"), Expired)
+        first = flash(make("first", expires="2999-01-01T00:00:00Z"), board, "system")  # type: ignore[arg-type]
+        assert first.clock == "1970-01-01T00:02:00Z"
+        assert any("its clock, at 1970-01-01T00:02:00Z, cannot be right" in remark for remark in first.remarks)
+        commit(first)
+        assert {event.when for event in status(board).history} == {"1970-01-01T00:02:00Z"}
+    # The network has told the time.
+    second = flash(make("second", version=4, expires="2999-01-01T00:00:00Z"), board, "system")  # type: ignore[arg-type]
+    assert second.clock is None
+    assert second.remarks == ()

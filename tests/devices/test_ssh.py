@@ -345,6 +345,8 @@ def test_a_key_that_it_does_not_know_is_refused(shared: Sshd, tmp_path: Path) ->
         ("/usr/sbin/nologin", "", "it said 'This account is currently not available.'"),
         ("/bin/false", "", "it said nothing, and ended with 1"),
         ("/bin/sh", "ForceCommand echo the menu; exit 3", "it said 'the menu'"),
+        ("/bin/sh", "ForceCommand echo the menu; exit 200", "it said 'the menu'"),
+        ("/bin/sh", "ForceCommand exit 254", "it said nothing, and ended with 254"),
     ],
 )
 def test_an_account_that_may_not_run_commands_is_told_so_in_the_devices_words(
@@ -362,6 +364,28 @@ def test_an_account_that_may_not_run_commands_is_told_so_in_the_devices_words(
     assert said in str(refused.value)
     assert "connection was lost" not in str(refused.value)
     assert f"-p {sshd.port} device@127.0.0.1 true" in str(refused.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("echo the menu; exit 129", "ended with 129, as a signal has it: it said 'the menu'"),
+        ("kill -KILL $$", "the connection was lost"),
+        ("exit 255", "the connection was lost"),
+    ],
+)
+def test_what_a_signal_or_ssh_itself_ended_is_no_account_without_a_shell(
+    packages: Path, tmp_path: Path, command: str, said: str
+) -> None:
+    sshd = Sshd(tmp_path / "sshd", packages)
+    with (sshd.folder / "config").open("a") as config:
+        config.write(f"ForceCommand {command}\n")
+    try:
+        sshd.start()
+        with pytest.raises(ConnectionLost, match=said), sshd.device():
+            pass
+    finally:
+        sshd.stop()
 
 
 def test_no_answer_is_an_error(sshd: Sshd) -> None:

@@ -38,7 +38,7 @@ def floats(folder: Path, model: str) -> Project:
     ("old", "new", "where"),
     [
         ("return torch.relu(x", "return torch.dropout(torch.relu(x", r"module 'block' \(Block\) at model\.py:13"),
-        (HEAD, HEAD.replace("(x)", "(x + torch.rand(1))"), r"the network \(Net\) at model\.py:24"),
+        (HEAD, substitute("(x)", "(x + torch.rand(1))", HEAD), r"the network \(Net\) at model\.py:24"),
         (
             HEAD,
             f"self.last = getattr(self, 'last', 0) + x.mean()\n        {HEAD} + self.last",

@@ -16,7 +16,7 @@ from edgekit.frontend.store import load_program, save_program
 from edgekit.ir.program import PassRecord
 from edgekit.ir.text import text
 from edgekit.specs.project import Preprocess, Project
-from tests.networks import MODEL, TOML, write_project
+from tests.networks import MODEL, TOML, substitute, write_project
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -76,13 +76,13 @@ def net():
 def test_outputs_are_named_by_the_project_by_the_dict_or_by_number(tmp_path: Path) -> None:
     named = capture(load(project(tmp_path / "dict", RETURNS_DICT)))
     assert [spec.name for spec in named.signature.outputs] == ["a", "b"]
-    stated = TOML.replace("[inputs", 'outputs = ["left", "right"]\n\n[inputs')
+    stated = substitute("[inputs", 'outputs = ["left", "right"]\n\n[inputs', TOML)
     stated_ = capture(load(project(tmp_path / "stated", RETURNS_DICT, stated)))
     assert [spec.name for spec in stated_.signature.outputs] == ["left", "right"]
-    pair = RETURNS_DICT.replace("{'a': x + 1, 'b': x * 2}", "x + 1, x * 2")
+    pair = substitute("{'a': x + 1, 'b': x * 2}", "x + 1, x * 2", RETURNS_DICT)
     numbered = capture(load(project(tmp_path / "pair", pair)))
     assert [spec.name for spec in numbered.signature.outputs] == ["output_0", "output_1"]
-    too_few = TOML.replace("[inputs", 'outputs = ["left"]\n\n[inputs')
+    too_few = substitute("[inputs", 'outputs = ["left"]\n\n[inputs', TOML)
     with pytest.raises(SpecError, match="names 1, the model returns 2"):
         capture(load(project(tmp_path / "few", pair, too_few)))
 
@@ -110,7 +110,7 @@ def test_a_factory_that_fails_says_where(tmp_path: Path, model: str, kind: type[
 
 
 def test_what_cannot_be_traced_names_module_and_line(tmp_path: Path) -> None:
-    model = MODEL.replace("return torch.relu(x + ", "return (x if x.sum() > 0 else -x) + torch.relu(")
+    model = substitute("return torch.relu(x + ", "return (x if x.sum() > 0 else -x) + torch.relu(", MODEL)
     with pytest.raises(CaptureError, match=r"module 'block' \(Block\) at model\.py:13 in forward") as caught:
         capture(load(project(tmp_path, model)))
     assert "torch.cond" in str(caught.value.hint)

@@ -14,6 +14,7 @@ from edgekit.frontend.store import load_model, save_model
 from edgekit.ir.program import PassRecord
 from edgekit.passes.pruning.prune import prune
 from edgekit.specs.compression import Prune
+from tests.networks import substitute
 from tests.passes.pruned_networks import RESIDUAL, SEPARABLE, TRANSFORMER, made
 
 TIED = """
@@ -74,10 +75,10 @@ def test_a_factory_that_makes_something_else_by_now_is_told(tmp_path: Path) -> N
     model = made(tmp_path / "project", RESIDUAL)
     (tmp_path / "stored").mkdir()
     save_model(model, tmp_path / "stored")
-    other = made(tmp_path / "other", RESIDUAL.replace("self.stem", "self.trunk"))
+    other = made(tmp_path / "other", substitute("self.stem", "self.trunk", RESIDUAL))
     with pytest.raises(LoadError, match=r"no longer makes the network that was pruned: .*stem") as caught:
         load_model(other.project, tmp_path / "stored")
     assert "--no-cache" in str(caught.value.hint)
-    bare = made(tmp_path / "bare", RESIDUAL.replace("padding=1)", "padding=1, bias=False)"))
+    bare = made(tmp_path / "bare", substitute("padding=1)", "padding=1, bias=False)", RESIDUAL))
     with pytest.raises(LoadError, match=r"stem\.bias"):
         load_model(bare.project, tmp_path / "stored")

@@ -19,6 +19,7 @@ from edgekit.passes.pruning.prune import prune
 from edgekit.samples import Samples
 from edgekit.specs.compression import Prune
 from edgekit.specs.project import Project
+from tests.networks import substitute
 from tests.passes.pruned_networks import RESIDUAL, SEPARABLE, TRANSFORMER, made
 
 PLACES = [parent / "shared" / "cases" / "resnet20-cifar10" for parent in Path(__file__).resolve().parents]
@@ -118,7 +119,7 @@ def test_a_budget_that_cannot_be_met_says_how_far_one_gets(residual: Model) -> N
 
 
 def test_time_is_a_budget_too(tmp_path: Path) -> None:
-    wide = RESIDUAL.replace("inputs, outputs, 3, stride", "inputs, 512, 3, stride").replace("(outputs)", "(512)", 1)
+    wide = substitute("inputs, outputs, 3, stride", "inputs, 512, 3, stride", RESIDUAL).replace("(outputs)", "(512)", 1)
     model = made(tmp_path, wide.replace("nn.Conv2d(outputs, outputs", "nn.Conv2d(512, outputs"))
     pruned = prune(model, Prune(latency=0.7), None)
     assert layer(pruned, "narrow.conv1").out_channels < 512
@@ -193,7 +194,7 @@ def test_a_head_that_nothing_reads_goes_first(transformer: Model) -> None:
 
 
 def test_heads_that_the_code_counts_for_itself_stay(tmp_path: Path) -> None:
-    stubborn = made(tmp_path, TRANSFORMER.replace("3, self.num_heads, self.head_dim)", "3, 4, self.head_dim)"))
+    stubborn = made(tmp_path, substitute("3, self.num_heads, self.head_dim)", "3, 4, self.head_dim)", TRANSFORMER))
     pruned = prune(stubborn, Prune(ratio=0.5), None)
     assert layer(pruned, "layers.0.attention").num_heads == 4
     assert layer(pruned, "layers.0.mlp.0").out_features == 64

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from edgekit.runner import android
 from edgekit.runner.conditions import conditions
+from tests.networks import substitute
 from tests.runner.board import install, plant
 
 # A Samsung A52 5G with Android 12: https://android.stackexchange.com/questions/246774, shortened, and hotter
@@ -127,7 +128,7 @@ def test_volts_and_percents_of_a_battery_are_no_degrees() -> None:
 
 
 def test_a_sensor_that_is_no_number_hides_no_other() -> None:
-    said = PIXEL.replace("mValue=8900.0", "mValue=NaN")
+    said = substitute("mValue=8900.0", "mValue=NaN", PIXEL)
     assert android.temperatures(said) == android.temperatures(PIXEL)
 
 
@@ -136,19 +137,19 @@ def test_a_sensor_that_is_no_number_hides_no_other() -> None:
     [("0", []), ("1", ["thermal status light"]), ("3", ["thermal status severe"]), ("9", None), ("", None)],
 )
 def test_the_thermal_status_is_a_reason(status: str, reasons: list[str] | None) -> None:
-    assert android.throttled(SAMSUNG.replace("Thermal Status: 0", f"Thermal Status: {status}")) == reasons
+    assert android.throttled(substitute("Thermal Status: 0", f"Thermal Status: {status}", SAMSUNG)) == reasons
 
 
 def test_a_battery_says_its_level_and_whether_it_is_charged() -> None:
     assert android.battery(PHONE) == {"battery_percent": 84.0, "charging": True}
     assert android.battery(CONSOLE) == {"battery_percent": 90.0, "charging": False}
-    assert android.battery(PHONE.replace("status: 2", "status: 1")) == {"battery_percent": 84.0, "charging": None}
+    assert android.battery(substitute("status: 2", "status: 1", PHONE)) == {"battery_percent": 84.0, "charging": None}
     assert android.battery(DENIED) == {"battery_percent": None, "charging": None}
 
 
 def test_a_battery_that_somebody_pretends_says_nothing() -> None:
     stopped = "Current Battery Service state:\n  (UPDATES STOPPED -- use 'reset' to restart)\n"
-    assert android.battery(PHONE.replace("Current Battery Service state:\n", stopped)) == {}
+    assert android.battery(substitute("Current Battery Service state:\n", stopped, PHONE)) == {}
 
 
 @pytest.mark.parametrize(
@@ -157,8 +158,8 @@ def test_a_battery_that_somebody_pretends_says_nothing() -> None:
         ("  mWakefulness=Awake\n\nDisplay Power: state=ON\n", True),
         ("  mWakefulness=Awake\n\nDisplay Power: state=OFF\n", False),
         (DOZING, False),
-        (DOZING.replace("Dozing", "Asleep"), False),
-        (DOZING.replace("Dozing", "Awake"), True),
+        (substitute("Dozing", "Asleep", DOZING), False),
+        (substitute("Dozing", "Awake", DOZING), True),
         (DENIED, None),
         ("", None),
     ],

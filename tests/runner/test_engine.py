@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from edgekit.runner.engine import engine
 from edgekit.runner.errors import RunnerError
 from edgekit.runner.plan import read_plan
 from edgekit.runner.providers import execution_providers, used
@@ -17,6 +19,9 @@ from edgekit.runner.trtexec import parsed_version, run
 from tests.runner.conftest import Bare
 from tests.runner.slot import list_files, write_slot
 from tests.runner.tools import PLAN, builds, put_gpu, put_trtexec
+
+# Not by anything of ours, but by what other tests of this process may have imported: on a device nothing is.
+pytestmark = pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
 
 
 @pytest.fixture
@@ -37,19 +42,18 @@ def slot_in(root: Path, name: str = "a", **changed: Any) -> Path:
     return write_slot(folder)
 
 
-def built(bare: Bare, slot: Path, limit_s: float = 60) -> dict[str, Any]:
-    answer = bare.ask("engine", slot, "--limit", limit_s)
-    assert answer.code == 0, answer.stderr
-    return answer.document
+def built(slot: Path, limit_s: float = 60) -> dict[str, Any]:
+    """As `slots install --engine` builds it, once the slot is filled."""
+    return engine(slot, limit_s)
 
 
 def engines(root: Path) -> list[str]:
     return sorted(folder.name for folder in (root / "engines").glob("*"))
 
 
-def test_the_engine_is_built_by_the_plan_and_kept_beside_the_slots(bare: Bare, tools: Path, tmp_path: Path) -> None:
+def test_the_engine_is_built_by_the_plan_and_kept_beside_the_slots(tools: Path, tmp_path: Path) -> None:
     log, slot = put_trtexec(tools), slot_in(tmp_path / "root")
-    answer = built(bare, slot)
+    answer = built(slot)
     assert (answer["built"], answer["tensorrt"], answer["gpu"], answer["why"]) == (True, "8.6.1", "Orin", None)
     folder = Path(answer["engine"])
     assert folder.parent == tmp_path / "root" / "engines"
@@ -61,20 +65,20 @@ def test_the_engine_is_built_by_the_plan_and_kept_beside_the_slots(bare: Bare, t
     assert engines(tmp_path / "root") == [folder.name]
 
 
-def test_the_same_model_is_built_once_whatever_slot_it_is_in(bare: Bare, tools: Path, tmp_path: Path) -> None:
+def test_the_same_model_is_built_once_whatever_slot_it_is_in(tools: Path, tmp_path: Path) -> None:
     log = put_trtexec(tools)
-    first = built(bare, slot_in(tmp_path / "root", "a"))
-    second = built(bare, slot_in(tmp_path / "root", "b"))
+    first = built(slot_in(tmp_path / "root", "a"))
+    second = built(slot_in(tmp_path / "root", "b"))
     assert (second["built"], second["engine"]) == (False, first["engine"])
     assert len(builds(log)) == 1
 
 
 @pytest.mark.parametrize("change", ["tensorrt", "gpu", "plan"])
 def test_what_the_engine_is_tied_to_makes_another_and_the_old_one_goes(
-    bare: Bare, tools: Path, tmp_path: Path, change: str
+    tools: Path, tmp_path: Path, change: str
 ) -> None:
     log, slot = put_trtexec(tools), slot_in(tmp_path / "root")
-    first = built(bare, slot)
+    first = built(slot)
     if change == "tensorrt":
         put_trtexec(tools, "100300")
     if change == "gpu":
@@ -82,29 +86,29 @@ def test_what_the_engine_is_tied_to_makes_another_and_the_old_one_goes(
     if change == "plan":
         (slot / "engine.json").write_text(json.dumps({**PLAN, "workspace_mb": 512}))
         list_files(slot, json.loads((slot / "manifest.json").read_text()))
-    second = built(bare, slot)
+    second = built(slot)
     assert second["built"]
     assert second["engine"] != first["engine"]
     assert engines(tmp_path / "root") == [Path(second["engine"]).name]
     assert len(builds(log)) == 2
 
 
-def test_the_engine_of_the_other_slot_stays(bare: Bare, tools: Path, tmp_path: Path) -> None:
+def test_the_engine_of_the_other_slot_stays(tools: Path, tmp_path: Path) -> None:
     put_trtexec(tools)
-    kept = built(bare, slot_in(tmp_path / "root", "a"))
-    built(bare, slot_in(tmp_path / "root", "b", workspace_mb=512))
+    kept = built(slot_in(tmp_path / "root", "a"))
+    built(slot_in(tmp_path / "root", "b", workspace_mb=512))
     assert Path(kept["engine"], "engine.plan").is_file()
     assert len(engines(tmp_path / "root")) == 2
 
 
-def test_without_tensorrt_or_a_gpu_nothing_is_built_and_why_is_said(bare: Bare, tools: Path, tmp_path: Path) -> None:
+def test_without_tensorrt_or_a_gpu_nothing_is_built_and_why_is_said(tools: Path, tmp_path: Path) -> None:
     slot = slot_in(tmp_path / "root")
-    assert "neither onnxruntime-gpu nor trtexec" in built(bare, slot)["why"]
+    assert "neither onnxruntime-gpu nor trtexec" in built(slot)["why"]
     put_trtexec(tools, "110000")
-    assert built(bare, slot)["why"] == "the bundle's plan is not for TensorRT 11.0.0"
+    assert built(slot)["why"] == "the bundle's plan is not for TensorRT 11.0.0"
     put_gpu(tools, "")
-    assert built(bare, slot)["why"] == "there is no NVIDIA GPU"
-    assert built(bare, write_slot_without_plan(tmp_path / "plain"))["why"] == "the bundle has no engine plan"
+    assert built(slot)["why"] == "there is no NVIDIA GPU"
+    assert built(write_slot_without_plan(tmp_path / "plain"))["why"] == "the bundle has no engine plan"
     assert engines(tmp_path / "root") == []
 
 
@@ -123,51 +127,49 @@ def write_slot_without_plan(folder: Path) -> Path:
     ],
 )
 def test_a_build_that_failed_leaves_nothing_and_the_next_one_tries_again(
-    bare: Bare, tools: Path, tmp_path: Path, body: str, said: str
+    tools: Path, tmp_path: Path, body: str, said: str
 ) -> None:
     put_trtexec(tools, body=body)
     slot = slot_in(tmp_path / "root")
-    answer = built(bare, slot)
+    answer = built(slot)
     assert (answer["engine"], answer["built"]) == (None, False)
     assert said in answer["why"]
     assert len(answer["why"]) < 5000
     assert engines(tmp_path / "root") == []
     put_trtexec(tools)
-    assert built(bare, slot)["built"]
+    assert built(slot)["built"]
 
 
-def test_past_its_limit_it_is_killed_with_its_children(bare: Bare, tools: Path, tmp_path: Path) -> None:
+def test_past_its_limit_it_is_killed_with_its_children(tools: Path, tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     child = (
         f"child = subprocess.Popen(['sleep', '300']); pathlib.Path('{pid}').write_text(str(child.pid)); child.wait()"
     )
     put_trtexec(tools, body=child)
     started = time.monotonic()
-    answer = built(bare, slot_in(tmp_path / "root"), limit_s=2)
+    answer = built(slot_in(tmp_path / "root"), limit_s=2)
     assert time.monotonic() - started < 30
     assert answer["why"] == "trtexec was ended by signal 9, its limit is 2 s"
     assert _is_gone(int(pid.read_text()))
 
 
-def test_a_folder_that_a_crash_left_is_no_engine(bare: Bare, tools: Path, tmp_path: Path) -> None:
+def test_a_folder_that_a_crash_left_is_no_engine(tools: Path, tmp_path: Path) -> None:
     put_trtexec(tools)
     slot = slot_in(tmp_path / "root")
-    folder = Path(built(bare, slot)["engine"])
+    folder = Path(built(slot)["engine"])
     (folder / "built.json").unlink()
     (folder.parent / f"{folder.name}.partial").mkdir()
-    assert built(bare, slot)["built"]
+    assert built(slot)["built"]
     assert engines(tmp_path / "root") == [folder.name]
 
 
 @pytest.mark.parametrize("argument", ["--plugins=/tmp/x.so", "--exportProfile=/etc/x", "--onnx=/etc/passwd", "-h"])
-def test_a_plan_that_asks_for_more_than_a_build_is_refused(
-    bare: Bare, tools: Path, tmp_path: Path, argument: str
-) -> None:
+def test_a_plan_that_asks_for_more_than_a_build_is_refused(tools: Path, tmp_path: Path, argument: str) -> None:
     log = put_trtexec(tools)
     slot = slot_in(tmp_path / "root", trtexec=[*PLAN["trtexec"], argument])
-    answer = bare.ask("engine", slot, "--limit", 60)
-    assert (answer.code, answer.document["kind"]) == (1, "data")
-    assert argument in answer.document["error"]
+    with pytest.raises(RunnerError, match=re.escape(argument)) as refused:
+        built(slot)
+    assert refused.value.kind == "data"
     assert builds(log) == []
 
 
@@ -235,8 +237,6 @@ def test_trtexec_says_which_tensorrt_it_is_of(banner: str, version: tuple[int, .
     assert parsed_version(banner) == version
 
 
-# Not by anything of ours, but by what other tests of this process may have imported: on a device nothing is.
-@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
 def test_of_a_long_output_the_end_is_kept() -> None:
     code, said = run(["sh", "-c", "seq 100000; exit 7"], 60)
     assert code == 7

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from edgekit.errors import SpecError
 from edgekit.specs.project import Project
+from tests.networks import substitute
 
 GOOD = """
 [model]
@@ -52,7 +53,7 @@ def test_inputs_keep_the_order_of_the_file(tmp_path: Path) -> None:
 
 
 def test_one_mean_may_serve_every_channel(tmp_path: Path) -> None:
-    project = read(GOOD.replace("[0.1, 0.2, 0.3]", "[0.5]"), tmp_path)
+    project = read(substitute("[0.1, 0.2, 0.3]", "[0.5]", GOOD), tmp_path)
     assert project.inputs["image"].preprocess
     assert project.inputs["image"].preprocess.mean == (0.5,)
 

@@ -8,8 +8,10 @@ import time
 from typing import Any
 
 from edgekit.errors import BootFailed
+from edgekit.untrusted import json_text
 
 ANSWER_S = 30.0
+ANSWER_BYTES = 1 << 20
 ASLEEP_S = 120.0
 LOOK_S = 0.02
 
@@ -41,7 +43,7 @@ class Qmp:
         while True:
             answer = self._next()
             if "error" in answer:
-                raise BootFailed(f"the emulator refused '{command}': {answer['error']['desc']}")
+                raise BootFailed(f"the emulator refused '{command}': {_why(answer['error'])}")
             if "return" in answer:
                 return answer["return"]
 
@@ -58,21 +60,33 @@ class Qmp:
 
     def _until(self, ask: Any, wanted: str, wrong: tuple[str, ...]) -> None:
         deadline = time.monotonic() + ASLEEP_S
-        while (status := ask().get("status")) != wanted:
+        while (status := _status(ask())) != wanted:
             if status in wrong or time.monotonic() > deadline:
                 raise BootFailed(f"the emulator is '{status}', not '{wanted}'")
             time.sleep(LOOK_S)
 
     def _next(self) -> dict[str, Any]:
         try:
-            line = self._lines.readline()
+            line = self._lines.readline(ANSWER_BYTES)
+            answer = json_text.loads(line) if line else None
         except OSError as error:
             raise BootFailed(f"the emulator does not answer: {error}") from error
+        except ValueError as error:
+            raise BootFailed(f"the emulator's answer makes no sense: {error}") from error
         if not line:
             raise BootFailed("the emulator has ended")
-        answer: dict[str, Any] = json.loads(line)
+        if not isinstance(answer, dict):
+            raise BootFailed("the emulator's answer makes no sense: it is no object")
         return answer
 
     def close(self) -> None:
         self._lines.close()
         self._connection.close()
+
+
+def _why(error: Any) -> str:
+    return str(error.get("desc") if isinstance(error, dict) else error)
+
+
+def _status(answer: Any) -> Any:
+    return answer.get("status") if isinstance(answer, dict) else None

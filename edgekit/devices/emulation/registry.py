@@ -15,6 +15,8 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Literal
 
+from pydantic import TypeAdapter
+
 from edgekit import places
 from edgekit.atomic import create, write
 from edgekit.cache import Cache
@@ -199,6 +201,10 @@ def _write(card: Card) -> None:
 
 def _read(path: Path) -> Card | None:
     try:
-        return Card(**json_text.loads(path.read_text()))
-    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
+        card = _CARD.validate_python(json_text.loads(path.read_text("utf-8")))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
+    return card if card.name == path.parent.name else None
+
+
+_CARD = TypeAdapter(Card)

@@ -7,9 +7,10 @@ import sys
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from edgekit.cache import SEAL, Cache, digest_of, file_digest
+from edgekit.cache import SEAL, Cache, digest_of, file_digest, storage_errors
 from edgekit.devices import process
 from edgekit.errors import PackError
+from edgekit.untrusted.npy import DAMAGED
 
 FETCH_S = 600.0
 LISTED = "wheel.txt"
@@ -46,11 +47,11 @@ def files(folder: Path) -> list[str]:
 def unpack(wheel: Path, folder: Path) -> None:
     """Every file of a wheel below `folder`. Raises PackError if one is damaged, is a link, or would lie elsewhere."""
     try:
-        with zipfile.ZipFile(wheel) as archive:
+        with storage_errors(folder), zipfile.ZipFile(wheel) as archive:
             for entry in archive.infolist():
                 _check(entry, wheel.name)
                 archive.extract(entry, folder)
-    except (zipfile.BadZipFile, EOFError) as error:
+    except DAMAGED as error:
         raise PackError(f"'{wheel.name}' is damaged: {error}", hint="is there a proxy that changes files?") from error
 
 

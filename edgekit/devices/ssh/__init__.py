@@ -22,6 +22,7 @@ from edgekit.devices.transport import Completed, DeviceKind
 from edgekit.errors import (
     AuthenticationRefused,
     CommandFailed,
+    ConnectionLost,
     EdgekitError,
     HostKeyChanged,
     ToolsMissing,
@@ -36,8 +37,10 @@ FIRST_S = 30.0
 IDLE_S = 60
 """How long a connection that nobody closes, because this process was killed, stays open."""
 CLOSE_S = 5.0
-SIGNALLED = 128
-"""Above it, a status tells of a signal: something ended the shell, and the connection may still have been lost."""
+OWN = 255
+"""What ssh itself exits with; every other status is that of what ran on the device."""
+SIGNALLED = range(129, 129 + 64)
+"""Statuses by which a shell tells of a signal: something ended it, though it may well run commands."""
 SAID_CHARACTERS = 200
 SOCKET_CHARACTERS = 80
 """The path of a unix socket has at most 107 bytes, on macOS 103, and ssh adds 17 for a moment."""
@@ -160,9 +163,9 @@ class Ssh(Shell):
         return self._no_shell(ended)
 
     def _no_shell(self, ended: Completed) -> EdgekitError | None:
-        """What it means that no shell read the line: ssh passes on the status of what did, and has 255 for its own."""
+        """What it means that no shell read the line to its end, unless ssh itself gave up."""
         forbidden = "exec request failed" in ended.stderr
-        if not forbidden and not 0 <= ended.returncode <= SIGNALLED:
+        if not forbidden and not 0 <= ended.returncode < OWN:
             return None
         words = (ended.stdout + ended.stderr).strip().splitlines()[-1:]
         said = (
@@ -170,6 +173,9 @@ class Ssh(Shell):
             if words
             else f"it said nothing, and ended with {ended.returncode}"
         )
+        if ended.returncode in SIGNALLED:
+            message = f"{self.url}: what ran there ended with {ended.returncode}, as a signal has it: {said}"
+            return ConnectionLost(message, hint="try again; is memory short there?")
         return AuthenticationRefused(
             f"{self.url}: this account may log in, and not run commands: {said}",
             hint=f"ssh {' '.join(self.address.arguments)} true   # ends with 0 for an account with a shell",

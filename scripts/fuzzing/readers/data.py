@@ -1,0 +1,80 @@
+"""Readers of data sets, pictures, arrays, and models that are no bundle."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+
+from edgekit.datasets.pictures import FORMATS, read_picture
+from edgekit.ir.signature import Signature, TensorSpec
+from edgekit.measure import given
+from edgekit.measure.bare import described
+from edgekit.samples import load_samples
+from edgekit.specs.project import Project
+from edgekit.untrusted import npy
+from scripts.fuzzing.readers.reader import Reader, Readers, valued
+
+SIGNATURE = Signature((TensorSpec("image", "uint8", (1, 2)),), ())
+PIXELS = np.arange(6 * 6 * 3, dtype=np.uint8).reshape(6, 6, 3)
+PROJECT = """
+[model]
+factory = "model.py:net"
+classes = ["a", "b"]
+[inputs.image]
+shape = [3, 6, 6]
+preprocess = {{ from = "uint8 NHWC" }}
+[data]
+calibration = {{ path = "{name}", licence = "none", source = "nowhere" }}
+evaluation = {{ path = "{name}", licence = "none", source = "nowhere" }}
+"""
+
+
+def readers(folder: Path) -> Readers:
+    array, arrays = io.BytesIO(), io.BytesIO()
+    np.save(array, np.ones((3, 2), np.float32))
+    np.savez_compressed(arrays, image=np.ones((3, 2), np.uint8), labels=np.zeros(3, np.int64))
+    columns = io.BytesIO()
+    np.savez(columns, image=np.stack([PIXELS] * 4), labels=np.arange(4) % 2)
+    models = {
+        f"model in {format}": Reader(_described, name=f"model.{format}", one_in=50)
+        for format in ("onnx", "tflite", "pte")
+    }
+    return {
+        "array": Reader(valued(npy.read_npy), (array.getvalue(),)),
+        "arrays": Reader(lambda path: given.read_inputs(path, SIGNATURE), (arrays.getvalue(),)),
+        "picture": Reader(lambda path: read_picture(path, (6, 6, 3), "it"), tuple(map(_picture, FORMATS))),
+        "data set in .npz": Reader(_samples, (columns.getvalue(),), "data.npz"),
+        "data set in Parquet": Reader(
+            _samples, (_parquet(PIXELS.ravel().tolist()), _parquet(_picture("PNG"))), "data.parquet"
+        ),
+        **models,
+    }
+
+
+def _picture(format: str) -> bytes:
+    file = io.BytesIO()
+    PIL.Image.fromarray(PIXELS).save(file, format)
+    return file.getvalue()
+
+
+def _parquet(cell: object) -> bytes:
+    import pyarrow
+    from pyarrow import parquet
+
+    file = io.BytesIO()
+    parquet.write_table(pyarrow.table({"image": [cell] * 4, "label": [0, 1, 0, 1]}), file)
+    return file.getvalue()
+
+
+def _samples(path: Path) -> object:
+    (path.parent / "edgekit.toml").write_text(PROJECT.format(name=path.name))
+    project = Project.read(path.parent)
+    return load_samples(project, "calibration"), load_samples(project, "evaluation", 2)
+
+
+def _described(path: Path) -> object:
+    with described(path) as bare:
+        return bare.signature
