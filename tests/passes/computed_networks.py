@@ -66,10 +66,10 @@ class Writing(Net):
     """Writes into its input, and into a part of a value."""
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(x.sub_(0.1), inplace=True)
+        y = F.relu(self.stem_bn(self.stem(F.relu(x.sub_(0.1), inplace=True))))
         y[:, :1] *= 2
         y[:, 1] = 1.0
-        return super().forward(y)
+        return self.head(F.relu(self.bn(self.conv(y))).mean((2, 3)))
 
 
 class Again(Net):

@@ -27,7 +27,6 @@ from tests.passes.computed_networks import COMPUTED, Again, Net, Siamese, Transp
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (64, 8, 8, 3), np.uint8)
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
-    "weight norm, by hook": partial(Net, COMPUTED["weight norm, by hook"]),
     "spectral norm": partial(Net, COMPUTED["spectral norm"]),
     "weight standardization": partial(Net, COMPUTED["weight standardization"]),
     "weight norm, siamese": partial(Siamese, COMPUTED["weight norm"]),

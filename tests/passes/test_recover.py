@@ -246,6 +246,13 @@ def test_too_little_to_train_on_is_told(residual: Model, half: Model, few: Sampl
     assert "[data] training" in str(caught.value.hint)
 
 
+def test_a_network_without_derivatives_is_refused(few: Samples, tmp_path: Path) -> None:
+    model = made(tmp_path, RESIDUAL.replace("return self.head(", "with torch.no_grad(): return self.head("))
+    with pytest.raises(PassError, match=r"^the network cannot be trained: .*does not require grad") as caught:
+        recover(model, model, QUICK, few, tmp_path, quiet)
+    assert "torch.no_grad" in str(caught.value.hint)
+
+
 def test_the_split_holds_back_every_class_s_share(digits: Model, scans: Samples) -> None:
     learnt, held = split(scans, digits.project, 0.1)
     assert len(learnt) + len(held) == len(scans)

@@ -35,7 +35,8 @@ def recover(
     A share of the training data validates: the epoch that does best on it is kept, and the model as it was if none does
     better. checkpoints: a folder; what was interrupted goes on from there. tell: is told how it goes, at most a few
     times a second. A loss that diverges ends the training, and the best so far is kept. Raises PassError if there are
-    no or too few samples, or if a feature to follow was pruned; UnknownName if there is no such feature.
+    no or too few samples, if a feature to follow was pruned, or if torch cannot derive the network's answers;
+    UnknownName if there is no such feature.
     """
     started = time.perf_counter()
     if not len(training):

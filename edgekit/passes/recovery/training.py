@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,11 +12,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from edgekit.errors import PassError
 from edgekit.passes.pruning import sparsity
 from edgekit.passes.recovery.checkpoint import Checkpoint, Progress, Score, copied, read
 from edgekit.passes.recovery.distill import Lesson, classifies, distillation, label_loss, leaves
 from edgekit.passes.recovery.split import Split
 from edgekit.specs.compression import Recover
+from edgekit.specs.factory import in_a_line
 
 MOMENTUM = 0.9
 WARM_UP = 0.15
@@ -170,11 +173,13 @@ class Training:
         optimizer.zero_grad(set_to_none=True)
         for indices in batches:
             inputs, labels = self.training.drawn(indices, self.recipe.augment, random)
-            loss = self.lesson.loss(inputs, labels) / len(batches)
+            with _derivatives():
+                loss = self.lesson.loss(inputs, labels) / len(batches)
             total += loss.item()
             if not math.isfinite(total):
                 return total
-            torch.autograd.backward(loss)
+            with _derivatives():
+                torch.autograd.backward(loss)
         optimizer.step()
         sparsity.apply(self.lesson.student, self.masks)
         return total
@@ -197,6 +202,18 @@ class Training:
             f"epoch {progress.epochs + 1}{of}, loss {loss:.3f}, best so far {_shown(progress.best)}, "
             f"{left // 60:.0f} min {left % 60:02.0f} s left"
         )
+
+
+@contextlib.contextmanager
+def _derivatives() -> Iterator[None]:
+    """Raise PassError where torch cannot derive the loss: for no_grad in forward, an operator without derivative …"""
+    try:
+        yield
+    except RuntimeError as error:
+        raise PassError(
+            f"the network cannot be trained: {in_a_line(error)}",
+            hint="leave [recover] out of the profile, or take what has no derivative (torch.no_grad …) out of forward",
+        ) from error
 
 
 def rate(spent: float) -> float:
