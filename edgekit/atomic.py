@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from io import BufferedRandom
 from pathlib import Path
 
-from edgekit.cache import storage_errors
+from edgekit.cache import look_at, storage_errors
 from edgekit.errors import StorageError
 
 
@@ -31,8 +31,8 @@ def stored(path: Path) -> Iterator[None]:
         with storage_errors(path.parent):
             yield
     except OSError as error:
-        hint = f"ls -ld '{path.parent}'"
-        raise StorageError(f"'{path}' cannot be written: {error.strerror or error}", hint=hint) from error
+        message = f"'{path}' cannot be written: {error.strerror or error}"
+        raise StorageError(message, hint=look_at(path.parent)) from error
 
 
 @contextlib.contextmanager

@@ -127,8 +127,14 @@ def storage_errors(where: Path) -> Iterator[None]:
         if str(error.strerror).startswith("No usable temporary directory"):  # tempfile's, where it could write nowhere
             raise StorageError("no folder for temporary files can be written", hint="df -h /tmp") from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR):
-            raise StorageError(f"'{where}' may not be written: {error.strerror}", hint=f"ls -ld {where}") from error
+            raise StorageError(f"'{where}' may not be written: {error.strerror}", hint=look_at(where)) from error
         raise
+
+
+def look_at(folder: Path) -> str:
+    """The command that shows whose a folder is, or the nearest one above it that is there."""
+    there = next(one for one in (folder, *folder.absolute().parents) if os.path.exists(one))  # noqa: PTH110 does not raise
+    return f"ls -ld '{there}'"
 
 
 def _mount(where: Path) -> Path:

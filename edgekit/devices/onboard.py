@@ -192,6 +192,8 @@ def refusal(
             return Expired(message, hint="build it anew with a later 'expires' in edgekit.toml, or without")
         case "storage":
             return StorageError(message, hint="make room on the device, then try again")
+        case "closed":
+            return StorageError(message, hint="on the device: ls -ld FOLDER; the account that logs in must own it")
         case "runtime":
             return Incompatible(message, hint=f"edgekit flash BUNDLE --device {url} --runtime auto brings one along")
         case "memory":

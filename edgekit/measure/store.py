@@ -155,6 +155,8 @@ def _check(arrays: Mapping[str, Array], path: Path) -> None:
         raise DataError(f"'{path}' has no '{min(missing)}'")
     if arrays["latency_ns"].dtype != np.int64 or arrays["latency_ns"].ndim != 1:
         raise DataError(f"'{path}': 'latency_ns' is no row of int64")
+    if arrays["labels"].ndim == 0 or arrays["labels"].dtype.kind not in "biuf":
+        raise DataError(f"'{path}': 'labels' are no numbers, one a sample")
     for name, array in arrays.items():
         if name.startswith(OUTPUT) and array.dtype.kind not in "biuf":
             raise DataError(f"'{path}': '{name}' holds no numbers")
