@@ -116,6 +116,13 @@ def test_a_model_that_is_replaced_meanwhile_is_noticed(tmp_path: Path) -> None:
             asked.ask(Accuracy, "accuracy", "shard", *argv, timeout=60)
 
 
+def test_no_object_is_pickled_for_a_device(tmp_path: Path) -> None:
+    with unpacked(slot.write_slot(tmp_path / "folder")) as endpoint, asking(endpoint.installation) as asked:
+        with pytest.raises(ValueError, match="allow_pickle=False"):
+            asked.send({"image": np.array([{}], object)}, "shard")
+        assert not Path(asked.remote).exists()
+
+
 def test_nothing_is_left_on_the_device(device: Local, make_bundle: MakeBundle) -> None:
     commit(flash(make_bundle("one"), device))
     Installed(serving(device)).measure(_samples(2), None)
