@@ -151,7 +151,7 @@ class Asking:
         except (OSError, ValueError) as error:
             raise ProbeError(f"'{name}.npy' came back damaged: {error}", hint=AGAIN) from error
         finally:
-            path.unlink(missing_ok=True)
+            path.unlink()
         if (array.dtype, array.shape) != (dtype, shape):
             raise self._mismatch(f"'{name}' is {array.dtype}{list(array.shape)}, and must be {dtype}{list(shape)}")
         return array

@@ -34,7 +34,7 @@ UNCOUNTED = 32
 EMULATED_SHARD_S = 300.0
 """A runtime takes half a minute to start there."""
 PACE_COUNT = 8
-AT_ONCE = Shards(first=sys.maxsize, bytes=sys.maxsize)
+AT_ONCE = Shards(first=sys.maxsize)
 """All samples in one shard, none kept."""
 
 

@@ -22,12 +22,12 @@ NO_VERSIONS: Mapping[str, str] = MappingProxyType({})
 
 @contextlib.contextmanager
 def placed(
-    folder: Path, format: Format, device: Transport, runtime: str = "auto", versions: Mapping[str, str] = NO_VERSIONS
+    folder: Path, format: Format, device: Transport, runtime: str, versions: Mapping[str, str] = NO_VERSIONS
 ) -> Iterator[Installation]:
     """The model in `folder`, with its manifest, on the device; nothing of it is left there.
 
-    `versions` holds those of the packages that made it. Raises what `equip` does, Unreachable, StorageError,
-    CommandFailed.
+    `runtime` is as `--runtime` takes it: auto, system, or a pack's name. `versions` holds those of the packages that
+    made the model. Raises what `equip` does, Unreachable, StorageError, CommandFailed.
     """
     runner, _ = put_runner(device, equip(device, format, versions, runtime))
     place = device.root / "probe" / f"model-{secrets.token_hex(8)}"

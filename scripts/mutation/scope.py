@@ -84,5 +84,9 @@ SCOPES = (
             "throughput": ("tests/measure/test_throughput.py",),
         },
     ),
-    Scope("measure/serving", ("tests/measure/test_serving_edges.py", "tests/measure/test_hostile_server.py")),
+    # The last of these asks real servers, half a minute long.
+    Scope(
+        "measure/serving",
+        tuple(f"tests/measure/test_{name}.py" for name in ("serving_edges", "hostile_server", "serving")),
+    ),
 )

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from edgekit.errors import ModelMismatch
-from edgekit.measure.serving.client import Description, Edge
+from edgekit.measure.serving.bounded_http import Reply
+from edgekit.measure.serving.client import Description, Edge, Statistics, statistics_of
 from edgekit.measure.serving.edges import matched, preprocessed
 from edgekit.specs.project import Input, Preprocess, Project
 from tests.served import digits
@@ -90,3 +91,22 @@ def test_preprocessing_here_is_that_of_the_graph() -> None:
     assert (here.shape, here.dtype) == ((4, 3, 5, 6), np.float32)
     np.testing.assert_allclose(here, Pixels(how)(torch.from_numpy(pixels)).numpy(), rtol=1e-6, atol=1e-6)
     assert Input(shape=(3, 5, 6), preprocess=how).raw_shape == pixels.shape[1:]
+
+
+def test_what_a_server_has_counted_is_summed_over_versions_of_a_model() -> None:
+    def stats(count: object, ns: object) -> dict[str, object]:
+        parts = ("queue", "compute_input", "compute_infer", "compute_output")
+        return {"inference_stats": {"success": {"count": count}, **{part: {"ns": ns} for part in parts}}}
+
+    one, other = stats("3", "100"), stats(4, 10)
+    assert statistics_of({"model_stats": [one]}) == Statistics(3, 100, 300)
+    assert statistics_of({"model_stats": [one, other]}) == Statistics(7, 110, 330)
+    assert statistics_of({"model_stats": [{"inference_stats": {}}]}) == Statistics(0, 0, 0)
+    assert statistics_of({"model_stats": []}) is statistics_of({}) is None
+    assert Statistics(7, 110, 330).since(Statistics(3, 100, 300)) == Statistics(4, 10, 30)
+
+
+def test_names_of_headers_are_of_any_case() -> None:
+    reply = Reply(200, "OK", {"Other": "a", "Inference-Header-Content-Length": "7"}, b"")
+    assert reply.header("inference-header-content-length") == "7"
+    assert reply.header("Retry-After") is None

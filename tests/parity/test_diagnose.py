@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from edgekit.ir.layers import Change, Layer
-from edgekit.parity.diagnose import decibels, diagnose
+from edgekit.parity.diagnose import decibels, diagnose, label
 from edgekit.parity.outcome import Outcome
 from edgekit.parity.pruned import pruning
 from edgekit.parity.remedy import kept_in_float, overridden
@@ -66,6 +66,20 @@ def test_of_a_sound_network_the_weakest_layer_is_named_if_any_was_measured() -> 
 )
 def test_decibels_are_said_of_what_loses_anything(value: float | None, said: str) -> None:
     assert decibels(value) == said
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "said"),
+    [
+        ("conv1", "conv", "conv1"),
+        ("block", "add", "block:node"),
+        ("block", "mul", "block:node"),
+        ("", "conv", "the network:node"),
+        ("", "add", "the network:node"),
+    ],
+)
+def test_modules_are_called_by_name_and_functions_by_where_they_are(name: str, kind: str, said: str) -> None:
+    assert label(replace(SOUND, name=name, kind=kind, node="node")) == said
 
 
 def test_a_loss_of_accuracy_is_told_in_points_and_whether_it_may_be_chance() -> None:

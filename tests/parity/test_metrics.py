@@ -45,6 +45,26 @@ def test_labels_that_are_no_classes_are_refused(labels: np.ndarray, message: str
         TopOne().check({"output": logits(np.array([0, 1, 2]))}, labels)
 
 
+INDICES = "labels are indices into [model] classes, 0 for the first: labels.astype('int64')"
+
+
+@pytest.mark.parametrize(
+    ("labels", "hint"),
+    [
+        (np.eye(3), "of one column a class: labels.argmax(axis=1)"),
+        (np.array([[0], [1], [2]]), "labels.reshape(-1)"),
+        (np.array([[[0]], [[1]], [[2]]]), "labels.reshape(-1)"),
+        (np.zeros((3, 2, 2)), INDICES),
+        (np.array([0.0, 1.0, 2.0]), INDICES),
+        (np.array([0, 1]), INDICES),
+    ],
+)
+def test_how_to_make_classes_of_labels_is_told_by_what_they_look_like(labels: np.ndarray, hint: str) -> None:
+    with pytest.raises(DataError) as caught:
+        TopOne().check({"output": logits(np.array([0, 1, 2]))}, labels)
+    assert caught.value.hint == hint
+
+
 def test_an_output_that_holds_no_class_scores_is_refused() -> None:
     with pytest.raises(DataError, match=r"output 'mask' has shape \[2, 4, 4\]") as error:
         TopOne().check({"mask": np.zeros((2, 4, 4), np.float32)}, np.array([0, 1]))
