@@ -12,11 +12,10 @@ from edgekit.devices.answers import Latency
 from edgekit.ir.measurement import Around, Array, Energy, Process
 from edgekit.measure.asking import Asking
 from edgekit.measure.meter import checked, load_meter
+from edgekit.runner.tensors import CYCLED_BYTES
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
 
-CYCLED_BYTES = 16 << 20
-"""As the runner cycles."""
 METERED_S = 5.0
 """Of the shorter of two runs that a meter outside reads."""
 WARM_UP_S = 30.0

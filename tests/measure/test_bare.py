@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.metadata import requires
 from pathlib import Path
 
 import numpy as np
@@ -145,3 +146,11 @@ def test_a_damaged_file_is_an_error_here_whatever_it_does_there(
             assert model.signature.inputs
     except EdgekitError as error:
         assert isinstance(error, ModelFileError), error  # noqa: PT017 some damage is none
+
+
+@pytest.mark.parametrize(
+    ("format", "distribution"), [("onnx", "onnxruntime"), ("tflite", "ai-edge-litert"), ("pte", "executorch")]
+)
+def test_the_extra_that_is_named_brings_what_runs_the_format(format: str, distribution: str) -> None:
+    brought = [line for line in requires("edgekit") or () if line.startswith(f"{distribution}==")]
+    assert any(f"extra == '{bare.EXTRAS[format]}'" in line for line in brought), brought  # type: ignore[index]

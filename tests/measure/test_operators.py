@@ -153,7 +153,7 @@ def test_what_a_disturbance_made_long_is_not_in_it(tmp_path: Path) -> None:
     assert found.whole_ns < 10**8
 
 
-def test_emulated_time_is_not_taken_for_time(device: Local, make_bundle: MakeBundle) -> None:
+def test_the_time_of_a_clock_of_instructions_is_not_taken_for_time(device: Local, make_bundle: MakeBundle) -> None:
     class Emulated(Local):
         kind: ClassVar[DeviceKind] = "emulated"
 

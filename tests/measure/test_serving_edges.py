@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
 
-from edgekit.errors import ModelMismatch
+from edgekit.errors import ModelMismatch, ServerFailed
 from edgekit.measure.serving.bounded_http import Reply
-from edgekit.measure.serving.client import Description, Edge, Statistics, statistics_of
+from edgekit.measure.serving.client import Access, Description, Edge, Statistics, statistics_of
 from edgekit.measure.serving.edges import matched, preprocessed
+from edgekit.measure.serving.requests import Requests, _failed_first
 from edgekit.specs.project import Input, Preprocess, Project
+from edgekit.specs.reference import Address
 from tests.served import digits
 
 RAW, TRAINED = Edge("image", "UINT8", (-1, 8, 8, 1)), Edge("image", "FP32", (-1, 1, 8, 8))
@@ -73,9 +76,30 @@ def test_what_does_not_fit_is_named(description: Description, said: str) -> None
 
 def test_the_nearest_name_is_told() -> None:
     given = [Edge("logits", "FP32", (-1, 10)), Edge("boxes", "FP32", (-1, 4))]
-    with pytest.raises(ModelMismatch, match="no output 'logit'") as refused:
+    stated = r"no output 'logit'; it has 'logits' FP32\[-1, 10\], 'boxes' FP32\[-1, 4\]"
+    with pytest.raises(ModelMismatch, match=stated) as refused:
         matched(named("logit", "boxes"), described([RAW], given))
     assert refused.value.hint == "did you mean 'logits'?"
+
+
+@pytest.mark.parametrize(("answer", "said"), [(np.float32(1), r"\[\]"), (np.zeros((2, 3), np.float32), r"\[2, 3\]")])
+def test_an_answer_without_a_row_a_sample_is_refused(answer: np.ndarray, said: str) -> None:
+    class Short:
+        def infer(self, prepared: object, outputs: object) -> dict[str, np.ndarray]:
+            return {"scores": np.asarray(answer)}
+
+    asking = Requests(
+        Access(Address.parse("http://server:1/v2/models/digits"), 1.0), matched(digits(), described([RAW]))
+    )
+    with pytest.raises(ServerFailed, match=f"answered {said} as 'scores' to 1 samples"):
+        asking.answer(Short(), None, 1)  # type: ignore[arg-type]
+
+
+def test_what_went_wrong_is_told_before_what_was_missed_since() -> None:
+    well, wrong = Future[int](), Future[int]()
+    well.set_result(1)
+    wrong.set_exception(ServerFailed("no"))
+    assert _failed_first([well, wrong]) == [wrong, well]
 
 
 def test_preprocessing_here_is_that_of_the_graph() -> None:

@@ -109,7 +109,7 @@ def test_a_run_may_take_a_start_a_warm_up_and_twice_its_time(
 
 
 @pytest.mark.parametrize("run", [throughput, sweep])
-def test_an_emulated_device_has_no_throughput(
+def test_a_clock_of_instructions_gives_no_throughput(
     device: Local, make_bundle: MakeBundle, run: Callable[..., object]
 ) -> None:
     class Emulated(Local):
