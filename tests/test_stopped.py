@@ -51,7 +51,7 @@ if "edgekit.cli" in sys.orig_argv:
     sys.addaudithook(stop)
 """
 MOMENTS = {
-    "the commands are imported": ("import", "edgekit.cli.build"),
+    "the commands are imported": ("import", "edgekit.pipeline.ahead"),
     "the converter is started": ("subprocess.Popen", sys.executable),
     "torch is imported": ("import", "torch._C"),
     "the model is made": ("open", "model.py"),
@@ -86,7 +86,7 @@ def test_stopped_at_any_moment_a_build_leaves_nothing(tmp_path: Path, moment: st
 
 def test_a_signal_that_python_swallows_stops_the_build_before_its_next_stage(tmp_path: Path) -> None:
     project, out = write_project(tmp_path / "project", samples=8), tmp_path / "out"
-    env = stopping(tmp_path, "import", "edgekit.cli.build", signal.SIGINT) | {"EDGEKIT_TEST_SWALLOW": "1"}
+    env = stopping(tmp_path, "import", "edgekit.pipeline.ahead", signal.SIGINT) | {"EDGEKIT_TEST_SWALLOW": "1"}
     ended = edgekit("build", "--project", project, *ONNX, "--out", out, env=env)
     assert "Exception ignored in: <function Swallow.__del__" in ended.err
     assert ended.err.count("error EK504: ") == 1

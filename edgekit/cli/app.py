@@ -91,7 +91,9 @@ def load(name: str) -> Any:
 
 def _show_version(asked: bool) -> None:
     if asked:
-        typer.echo(f"edgekit {__version__}")
+        from edgekit.cli.output import say
+
+        say(f"edgekit {__version__}")
         raise typer.Exit
 
 

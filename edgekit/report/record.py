@@ -164,10 +164,7 @@ class BundleRecord(Record):
 
 
 class Report(Record):
-    """One model, one target, one profile: what was built, what it measured, and the verdict.
-
-    A notebook shows it as `edgekit report --format html` writes it.
-    """
+    """One model, one target, one profile: what was built, what it measured, and the verdict."""
 
     schema_version: Literal[1] = Field(alias="schema")
     verdict: Verdict
@@ -223,6 +220,7 @@ class Report(Record):
         return repr(self)
 
     def _repr_html_(self) -> str:
+        """What a notebook shows: the page that `edgekit report --format html` writes."""
         from edgekit.report.html import render  # which knows this module
 
         # In a frame: the page's style is not the notebook's.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import resource
 import signal
 import tempfile
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from edgekit.cli import output
 from edgekit.errors import EdgekitError
+from edgekit.runner.system import peak_rss_bytes
 
 
 class Refused(Exception):
@@ -134,4 +134,4 @@ class Folder:
 
 def peak_mb() -> int:
     """Peak memory of this process, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000
+    return (peak_rss_bytes() or 0) // 1_000_000

@@ -243,8 +243,9 @@ def test_a_host_that_is_killed_holds_the_device_no_longer_than_its_lease(
     message, _ = told(end(start("flash", new.path, "--device", url(board), env=places)), "EK405")
     found = HELD.search(message)
     assert found, message
-    # A clock that counts instructions is behind while the device has much to do.
-    assert until(lambda: free(board), 3.0 * int(found[2]))
+    # A clock that counts instructions is behind while the device, or this machine, has much to do.
+    assert int(found[2]) <= LEASE_S
+    assert until(lambda: free(board), 20 * LEASE_S)
     ended = end(start("flash", new.path, "--device", url(board), env=places))
     assert ended.code == 0, ended.err
     keeps(board, new)
