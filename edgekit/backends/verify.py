@@ -13,8 +13,8 @@ from edgekit.ir.program import Program
 from edgekit.ir.signature import TensorSpec
 from edgekit.ir.sqnr import FLOAT_DB, sqnr_db
 from edgekit.runner.errors import RunnerError
-from edgekit.runner.manifest import Manifest, Tensor
-from edgekit.runner.model import Model
+from edgekit.runner.model.manifest import Manifest, Tensor
+from edgekit.runner.runtimes.model import Model
 from edgekit.specs.compression import Quantize
 
 HALF_DB = 40.0

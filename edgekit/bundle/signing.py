@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from edgekit.bundle import encryption
 from edgekit.bundle.passphrase import Passphrase, from_file
 from edgekit.errors import KeyLocked, KeyUnreachable, SignatureError, UntrustedKey, UsageError
-from edgekit.runner.ed25519 import is_key
+from edgekit.runner.slots.ed25519 import is_key
 
 LENGTH = 8 + 16 + 1 + 88 + 1
 """Bytes of a signature as it is written."""

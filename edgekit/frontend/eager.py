@@ -28,9 +28,10 @@ from edgekit.ir.measurement import (
     no_latency,
 )
 from edgekit.ir.validity import NOT_ASKED, validity
-from edgekit.runner import conditions as machine
-from edgekit.runner import system, timing
-from edgekit.runner.watch import Watch
+from edgekit.runner.machine import conditions as machine
+from edgekit.runner.machine import system
+from edgekit.runner.timing import loop
+from edgekit.runner.timing.disturbance import Watch
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
 
@@ -84,7 +85,7 @@ class Eager:
         """In this one process: a reference is there to be compared with, and loading it anew takes seconds."""
         watch, before = Watch(), machine.conditions()
         with _threads(probe.threads):
-            timed = timing.single_stream(
+            timed = loop.single_stream(
                 lambda sample: model.module(*sample),
                 singles,
                 probe.min_count,

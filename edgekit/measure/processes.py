@@ -12,7 +12,7 @@ from edgekit.devices.answers import Latency
 from edgekit.ir.measurement import Around, Array, Energy, Process
 from edgekit.measure.asking import Asking
 from edgekit.measure.meter import checked, load_meter
-from edgekit.runner.tensors import CYCLED_BYTES
+from edgekit.runner.model.tensors import CYCLED_BYTES
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
 

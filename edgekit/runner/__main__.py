@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from . import slot_verbs, slots, system
 from .errors import RunnerError
 from .failure import failure
+from .machine import system
+from .slots import lifecycle
+from .verbs import slots
 
 
 def main(argv: list[str]) -> int:
@@ -20,7 +22,7 @@ def main(argv: list[str]) -> int:
     `instructions` starts this program anew (`still`).
     """
     if argv[:1] == ["instructions"]:
-        from .still import hold_still
+        from .timing.deterministic import hold_still
 
         hold_still()
     os.umask(0o077)
@@ -42,46 +44,46 @@ def _answer(argv: list[str]) -> tuple[dict[str, Any], int]:
 
 def _do(asked: argparse.Namespace) -> dict[str, Any]:
     if asked.verb == "info":
-        from .runtimes import installed
+        from .machine.installed import installed
 
         return {**system.info(), "runtimes": installed()}
     if asked.verb == "slots":
-        return slot_verbs.answer(asked)
+        return slots.answer(asked)
     if asked.verb == "compile":
-        from .compiled import compile_runner
+        from .verbs.precompile import compile_runner
 
         return compile_runner(asked.source, asked.program)
     if asked.verb == "describe":
-        from .describe import describe
+        from .verbs.describe import describe
 
         return describe(asked.model, asked.format)
-    with slots.in_use(asked.slot):
+    with lifecycle.in_use(asked.slot):
         return _model(asked)
 
 
 def _model(asked: argparse.Namespace) -> dict[str, Any]:
     if asked.verb == "selftest":
-        from .selftest import selftest
+        from .verbs.selftest import selftest
 
         return selftest(asked.slot, asked.threads)
     if asked.verb == "throughput":
-        from .throughput import throughput
+        from .verbs.throughput import throughput
 
         return throughput(asked.slot, asked.inputs, asked.threads, asked.instances, asked.min_duration)
     folders = asked.slot, asked.inputs, asked.out
     if asked.verb == "operators":
-        from .operators import operators
+        from .verbs.operators import operators
 
         return operators(*folders, asked.count, asked.threads)
     if asked.verb == "accuracy":
-        from .accuracy import accuracy
+        from .verbs.accuracy import accuracy
 
         return accuracy(*folders, asked.threads, dict(asked.sha256))
     if asked.verb == "instructions":
-        from .instructions import instructions
+        from .verbs.instructions import instructions
 
         return instructions(*folders, asked.count, asked.threads)
-    from .latency import latency
+    from .verbs.latency import latency
 
     return latency(*folders, asked.min_count, asked.min_duration, asked.threads, asked.cpu, asked.cool)
 
@@ -95,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="runner", allow_abbrev=False)
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("info")
-    slot_verbs.add_to(verbs.add_parser("slots"))
+    slots.add_to(verbs.add_parser("slots"))
     compiled = verbs.add_parser("compile")
     compiled.add_argument("source", type=Path)
     compiled.add_argument("program", type=Path)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from edgekit.bundle.manifest import Manifest
 from edgekit.errors import ServerNotStarted
 from edgekit.ir.artifact import Format
-from edgekit.runner.runtimes import DISTRIBUTIONS
+from edgekit.runner.machine.installed import DISTRIBUTIONS
 
 PYTHONS = ((3, 11), (3, 12))
 """The oldest and the newest that both servers, and the runtimes that we pin, have wheels for."""

@@ -68,10 +68,10 @@ def _slot(project: Path, backend: str, profile: str, scratch: Path) -> Path:
 
 
 def _time(slot: Path, rounds: int) -> None:
-    from edgekit.runner.manifest import read_manifest
-    from edgekit.runner.model import Model
-    from edgekit.runner.tensors import cycled, read_columns
-    from edgekit.runner.timing import single_stream
+    from edgekit.runner.model.manifest import read_manifest
+    from edgekit.runner.model.tensors import cycled, read_columns
+    from edgekit.runner.runtimes.model import Model
+    from edgekit.runner.timing.loop import single_stream
     from scripts.benchmark.bare import RUNTIMES
 
     manifest = read_manifest(slot)
@@ -104,8 +104,8 @@ def _bare(call: Any, samples: list[Any]) -> Any:
 
 def _around_us() -> float:
     """What the loop itself takes for each inference, with a model that does nothing and all looks at the machine."""
-    from edgekit.runner.timing import single_stream
-    from edgekit.runner.watch import Watch
+    from edgekit.runner.timing.disturbance import Watch
+    from edgekit.runner.timing.loop import single_stream
 
     watch = Watch()
     began = perf_counter_ns()

@@ -33,9 +33,9 @@ class Timed:
 def timed(slots: Sequence[Path], reference: Array, rounds: int) -> list[Timed]:
     """Minimum of one inference, one thread, the files taking turns. Raises RunnerError if one does not run."""
     from edgekit.ir.sqnr import sqnr_db
-    from edgekit.runner.manifest import read_manifest
-    from edgekit.runner.model import Model
-    from edgekit.runner.tensors import read_columns, real, row
+    from edgekit.runner.model.manifest import read_manifest
+    from edgekit.runner.model.tensors import read_columns, real, row
+    from edgekit.runner.runtimes.model import Model
 
     models, samples, quality = [], [], []
     for slot in slots:

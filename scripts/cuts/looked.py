@@ -11,7 +11,7 @@ from edgekit.bundle.manifest import MANIFEST, SIGNATURE
 from edgekit.devices.answers import Event, SelfTest, Status
 from edgekit.devices.onboard import Runner
 from edgekit.errors import EdgekitError
-from edgekit.runner.state import HISTORY_LIMIT
+from edgekit.runner.slots.state import HISTORY_LIMIT
 from scripts.cuts.plan import DROP, GO_BACK
 from scripts.cuts.watched import Watched
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from edgekit.cli import output
 from edgekit.errors import EdgekitError
-from edgekit.runner.system import peak_rss_bytes
+from edgekit.runner.machine.system import peak_rss_bytes
 
 
 class Refused(Exception):

@@ -11,7 +11,7 @@ EQUIVALENT: dict[tuple[str, str, str, str], str] = {
     ("edgekit/bundle/manifest.py", "values = self.model_dump(", '"json"', "'jsonXX'"): (
         "every value of a manifest is what JSON has already"
     ),
-    ("edgekit/runner/timing.py", "WARM_UP_NS =", "5_000_000_000", "5000000001"): (
+    ("edgekit/runner/timing/loop.py", "WARM_UP_NS =", "5_000_000_000", "5000000001"): (
         "a nanosecond of the longest warm-up, five seconds"
     ),
     ("edgekit/parity/statistics.py", "k = np.arange(", "1", "2"): "a sum beyond the mean, where none is looked for",

@@ -11,7 +11,7 @@ import pytest
 from edgekit.backends.onnx.engine import PLAN, engine_plan
 from edgekit.ir.artifact import Artifact, Placement
 from edgekit.ir.signature import Signature, TensorSpec
-from edgekit.runner.plan import read_plan
+from edgekit.runner.model.engine_plan import read_plan
 from edgekit.specs.catalog import Catalog
 from edgekit.specs.target import Precision
 

@@ -25,7 +25,7 @@ from edgekit.bundle.signing import (
     write_signature,
 )
 from edgekit.errors import KeyLocked, KeyUnreachable, SignatureError, UsageError
-from edgekit.runner import ed25519
+from edgekit.runner.slots import ed25519
 from tests.runner.slot import KEY
 from tests.runner.test_ed25519 import SMALL
 

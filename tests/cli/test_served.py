@@ -14,7 +14,7 @@ from edgekit.bundle.archive import Bundle, pack
 from edgekit.bundle.keys import KeyStore
 from edgekit.bundle.manifest import Description
 from edgekit.devices.local import Local
-from edgekit.runner import incoming, slots
+from edgekit.runner.slots import lifecycle, stage
 from tests.conftest import Built, Command
 
 
@@ -111,9 +111,9 @@ def _commit_untested(bundle: Bundle, root: Path) -> None:
     staging.parent.mkdir(parents=True)
     bundle.extract(staging)
     offered = [key.raw for key in bundle.signers]
-    incoming.stage(root, staging, bundle.digest, offered=offered, stand_in=True)
-    slots.begin_trial(root, bundle.digest)
-    slots.commit(root)
+    stage.stage(root, staging, bundle.digest, offered=offered, stand_in=True)
+    lifecycle.begin_trial(root, bundle.digest)
+    lifecycle.commit(root)
 
 
 def test_a_way_back_needs_a_runtime_there(

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.bundle.signing import SigningKey, write_signature
-from edgekit.runner import incoming, slots
+from edgekit.runner.slots import lifecycle
+from edgekit.runner.slots import stage as stage_step
 from tests.runner.slot import KEY, list_files
 
 SHARED, SHARED_TEXT = "golden/x.npy", "the same in all"
@@ -37,21 +38,21 @@ def stage(root: Path, text: str, key: SigningKey = KEY, **changes: Any) -> str:
     digest = staging.name
     if (root / "current").exists():
         (staging / SHARED).unlink()
-    if SHARED in incoming.prepare(root, digest, offered=[key.public.raw], stand_in=True)["missing"]:
+    if SHARED in stage_step.prepare(root, digest, offered=[key.public.raw], stand_in=True)["missing"]:
         (staging / SHARED).write_text(SHARED_TEXT)
-    incoming.stage(root, staging, digest, offered=[key.public.raw], stand_in=True)
+    stage_step.stage(root, staging, digest, offered=[key.public.raw], stand_in=True)
     return digest
 
 
 def on_trial(root: Path, text: str, key: SigningKey = KEY, **changes: Any) -> str:
     digest = stage(root, text, key, **changes)
-    slots.begin_trial(root, digest)
+    lifecycle.begin_trial(root, digest)
     return digest
 
 
 def install(root: Path, text: str, key: SigningKey = KEY, **changes: Any) -> str:
     digest = on_trial(root, text, key, **changes)
-    slots.commit(root)
+    lifecycle.commit(root)
     return digest
 
 
@@ -61,7 +62,7 @@ def served(root: Path) -> str:
 
 
 def states(root: Path) -> tuple[str, str]:
-    found = slots.status(root)["slots"]
+    found = lifecycle.status(root)["slots"]
     return found["a"]["state"], found["b"]["state"]
 
 

@@ -10,11 +10,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from edgekit.runner import incoming, slots, state, unpack
-from edgekit.runner.begin import begin
 from edgekit.runner.errors import RunnerError
-from edgekit.runner.trust import Trust
-from edgekit.runner.whole import fault
+from edgekit.runner.files.integrity import fault
+from edgekit.runner.slots import lifecycle, state, unpack
+from edgekit.runner.slots import stage as stage_step
+from edgekit.runner.slots.begin import begin
+from edgekit.runner.slots.trust import Trust
 from tests.runner.device import OTHER, SHARED, arrive, install, on_trial, served, stage, states
 from tests.runner.slot import KEY
 
@@ -66,7 +67,7 @@ def test_what_was_trusted_once_does_not_come_back(root: Path, change: Callable[[
     install(root, "new", OTHER, version=9)
     change(root)
     with pytest.raises(RunnerError) as caught:
-        slots.rollback(root)
+        lifecycle.rollback(root)
     assert caught.value.kind == kind
     assert served(root) == "new"
     assert states(root) == ("committed", "committed")
@@ -80,10 +81,10 @@ def test_a_trial_that_is_not_trusted_any_more_is_not_committed_and_may_be_droppe
     digest = on_trial(root, "new")
     change(root)
     with pytest.raises(RunnerError) as caught:
-        slots.commit(root, digest)
+        lifecycle.commit(root, digest)
     assert caught.value.kind == kind
     assert served(root) == "old"
-    assert slots.rollback(root, digest)["state"] == "failed"
+    assert lifecycle.rollback(root, digest)["state"] == "failed"
     assert served(root) == "old"
 
 
@@ -94,7 +95,7 @@ def test_what_is_staged_and_not_trusted_any_more_does_not_become_a_trial(
     digest = stage(root, "new")
     change(root)
     with pytest.raises(RunnerError) as caught:
-        slots.begin_trial(root, digest)
+        lifecycle.begin_trial(root, digest)
     assert caught.value.kind == kind
     assert states(root) == ("staged", "empty")
 
@@ -109,13 +110,13 @@ def test_a_flash_of_what_a_slot_holds_is_refused_at_its_first_question(
     with pytest.raises(RunnerError) as caught:
         begin(root, digest, "token", "me@here", None, [KEY.public.raw], stand_in=True)
     assert caught.value.kind == kind
-    assert slots.status(root)["lease"] is None
+    assert lifecycle.status(root)["lease"] is None
 
 
 def test_what_is_served_is_served_still_and_the_device_says_that_it_is_not_trusted(root: Path) -> None:
     old, new = install(root, "old"), on_trial(root, "new")
     _revoke(root)
-    found = slots.status(root)
+    found = lifecycle.status(root)
     refused = {one["slot"]: (one["role"], one["digest"]) for one in found["trust"]["refused"]}
     assert refused == {"a": ("served", old), "b": ("trial", new)}
     assert all("does not trust" in one["why"] for one in found["trust"]["refused"])
@@ -157,7 +158,7 @@ def test_a_damaged_slot_is_no_way_back(root: Path, damage: Callable[[Path], None
     install(root, "new")
     damage(root / "a")
     with pytest.raises(RunnerError) as caught:
-        slots.rollback(root)
+        lifecycle.rollback(root)
     assert caught.value.kind == "damaged"
     assert served(root) == "new"
     assert states(root) == ("committed", "committed")
@@ -167,13 +168,13 @@ def test_a_damaged_slot_is_no_way_back(root: Path, damage: Callable[[Path], None
 def test_a_damaged_slot_is_told_as_such_and_flashed_anew(root: Path, damage: Callable[[Path], None]) -> None:
     digest = install(root, "old")
     damage(root / "a")
-    found = slots.status(root)
+    found = lifecycle.status(root)
     assert (found["slots"]["a"]["whole"], found["trust"]["refused"]) == (False, [])
     begun = begin(root, digest, "token", "me@here", None, [KEY.public.raw], stand_in=True)
     assert begun["slot"] is None
-    slots.release(root, "token")
+    lifecycle.release(root, "token")
     assert install(root, "old") == digest
-    assert (served(root), slots.status(root)["current"]) == ("old", "b")
+    assert (served(root), lifecycle.status(root)["current"]) == ("old", "b")
 
 
 @damages
@@ -182,7 +183,7 @@ def test_a_damaged_trial_is_not_committed(root: Path, damage: Callable[[Path], N
     digest = on_trial(root, "new")
     damage(root / "b")
     with pytest.raises(RunnerError) as caught:
-        slots.commit(root, digest)
+        lifecycle.commit(root, digest)
     assert caught.value.kind == "damaged"
     assert served(root) == "old"
 
@@ -194,7 +195,7 @@ def test_what_was_damaged_after_it_was_staged_does_not_become_a_trial(
     digest = stage(root, "new")
     damage(root / "a")
     with pytest.raises(RunnerError) as caught:
-        slots.begin_trial(root, digest)
+        lifecycle.begin_trial(root, digest)
     assert caught.value.kind == "damaged"
 
 
@@ -204,7 +205,7 @@ def test_a_commit_that_was_cut_short_is_finished_only_if_it_may_be(root: Path, w
     on_trial(root, "new")
     state.point(root, "b")
     wrong(root)
-    found = slots.status(root)
+    found = lifecycle.status(root)
     assert (found["current"], served(root)) == ("a", "old")
     assert states(root) == ("committed", "failed")
     assert found["history"][-1]["verdict"] == "rolled back"
@@ -215,7 +216,7 @@ def test_a_commit_that_was_cut_short_is_finished(root: Path) -> None:
     install(root, "old", OTHER)
     on_trial(root, "new", version=3, floor=2)
     state.point(root, "b")
-    assert (slots.status(root)["current"], served(root), states(root)) == ("b", "new", ("committed", "committed"))
+    assert (lifecycle.status(root)["current"], served(root), states(root)) == ("b", "new", ("committed", "committed"))
     assert Trust.of(root).floor == 2
 
 
@@ -228,7 +229,7 @@ def test_a_rollback_that_was_cut_short_stays_where_it_is_if_it_may_not_go_back(
     before = state.read(root)
     state.write(root, state.changed(before, "b", state="failed"))
     wrong(root)
-    assert (slots.status(root)["current"], served(root)) == ("b", "new")
+    assert (lifecycle.status(root)["current"], served(root)) == ("b", "new")
     assert states(root) == ("committed", "committed")
 
 
@@ -248,7 +249,7 @@ def test_a_link_that_an_older_edgekit_left_in_the_staging_becomes_a_file(root: P
     staging = arrive(root, "new")
     (staging / SHARED).unlink()
     (staging / SHARED).hardlink_to(root / "a" / SHARED)
-    assert incoming.prepare(root, staging.name, offered=[KEY.public.raw], stand_in=True)["missing"] == []
+    assert stage_step.prepare(root, staging.name, offered=[KEY.public.raw], stand_in=True)["missing"] == []
     assert {path.stat().st_nlink for path in root.rglob("*.npy")} == {1}
 
 

@@ -6,14 +6,14 @@ import sys
 
 import pytest
 
-from edgekit.runner.affinity import pin
 from edgekit.runner.errors import RunnerError
+from edgekit.runner.timing.affinity import pin
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no affinity")
 
 PINNED = """
 import os, threading
-from edgekit.runner.affinity import pin
+from edgekit.runner.timing.affinity import pin
 last = max(os.sched_getaffinity(0))
 pin([last])
 seen = []

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgekit.runner import android
-from edgekit.runner.conditions import conditions
+from edgekit.runner.machine import android
+from edgekit.runner.machine.conditions import conditions
 from tests.networks import substitute
 from tests.runner.board import install, plant
 

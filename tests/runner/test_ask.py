@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.runner import ask as asking
-from edgekit.runner.ask import ask
+from edgekit.runner.machine import command as asking
+from edgekit.runner.machine.command import ask
 from tests.runner.board import install
 from tests.stalling import until
 

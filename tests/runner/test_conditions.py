@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from edgekit.ir.measurement import Conditions
-from edgekit.runner import conditions as module
-from edgekit.runner.conditions import conditions, quick
+from edgekit.runner.machine import conditions as module
+from edgekit.runner.machine.conditions import conditions, quick
 from tests.runner.board import plant
 
 CPUFREQ = "sys/devices/system/cpu/cpufreq"
@@ -57,7 +57,7 @@ def test_a_look_at_a_phone_with_ninety_sensors_reads_the_hottest_that_can_be_rea
     assert quick(tmp_path)["temperature_c"] == 74.5
     read: list[int] = []
     pread = os.pread
-    monkeypatch.setattr("edgekit.runner.sysfs.os.pread", lambda *asked: read.append(asked[0]) or pread(*asked))
+    monkeypatch.setattr("edgekit.runner.machine.sysfs.os.pread", lambda *asked: read.append(asked[0]) or pread(*asked))
     assert quick(tmp_path)["temperature_c"] == 74.5
     assert len(read) == len(set(read)) == 8 + sensors
 

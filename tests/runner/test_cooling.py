@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.runner import cooling
-from edgekit.runner.cooling import PERIOD_S, cool_down
+from edgekit.runner.timing import cooling
+from edgekit.runner.timing.cooling import PERIOD_S, cool_down
 from tests.runner.board import plant
 from tests.runner.clock import Clock
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.runner.counter import Counter
 from edgekit.runner.errors import RunnerError
+from edgekit.runner.timing.instruction_counter import Counter
 from tests.runner import slot
 from tests.runner.conftest import Answer, Bare
 
 STILL = """
 import ctypes, os
-from runner.still import hold_still
+from runner.timing.deterministic import hold_still
 
 hold_still()
 kept = sorted(name for name in os.environ if name.startswith(("SSH_", "PYTHONPATH")))

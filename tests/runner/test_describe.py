@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgekit.runner.edges import of_pte
 from edgekit.runner.errors import RunnerError
-from edgekit.runner.onnx_files import external_files
+from edgekit.runner.files.onnx_files import external_files
+from edgekit.runner.model.io_signature import of_pte
 from tests.runner import slot
 from tests.runner.conftest import Bare
 

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgekit.runner.ed25519 import L, P, has_small_order, point, verifies
+from edgekit.runner.slots.ed25519 import L, P, has_small_order, point, verifies
 
 # RFC 8032, section 7.1, tests 1 to 3: https://www.rfc-editor.org/rfc/rfc8032#section-7.1
 VECTORS = [

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgekit.runner import energy, rapl, sampled
-from edgekit.runner.energy import idle_watts, meter
+from edgekit.runner.machine import energy, energy_rapl, power_integrator
+from edgekit.runner.machine.energy import idle_watts, meter
 from tests.runner.board import plant
 from tests.runner.clock import Clock
 
@@ -24,7 +24,7 @@ DISCHARGING = {f"{BATTERY}/type": "Battery\n", f"{BATTERY}/status": "Discharging
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Of the meters, and of these tests."""
     made = Clock()
-    for module in (energy, rapl, sampled, sys.modules[__name__]):
+    for module in (energy, energy_rapl, power_integrator, sys.modules[__name__]):
         monkeypatch.setattr(module, "time", made)
     return made
 

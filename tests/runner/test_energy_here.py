@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.runner.energy import idle_watts
+from edgekit.runner.machine.energy import idle_watts
 
 REAL = Path("/sys/class/powercap/intel-rapl:0/energy_uj")
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from edgekit.runner.engine import engine
 from edgekit.runner.errors import RunnerError
-from edgekit.runner.plan import read_plan
-from edgekit.runner.providers import execution_providers, used
-from edgekit.runner.trtexec import parsed_version, run
+from edgekit.runner.model.engine_plan import read_plan
+from edgekit.runner.runtimes.onnx_providers import execution_providers, used
+from edgekit.runner.runtimes.trtexec import parsed_version, run
+from edgekit.runner.verbs.build_engine import engine
 from tests.runner.conftest import Bare
 from tests.runner.slot import list_files, write_slot
 from tests.runner.tools import PLAN, builds, put_gpu, put_trtexec

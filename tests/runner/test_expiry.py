@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from edgekit.runner import expiry, incoming, slots
 from edgekit.runner.errors import RunnerError
+from edgekit.runner.slots import expiry, lifecycle, stage
 from tests.runner.slot import KEY, list_files
 
 Clock = Callable[[str], None]
@@ -47,13 +47,13 @@ def _arrives(root: Path, name: str, **changes: Any) -> str:
 
 
 def _stage(root: Path, digest: str) -> dict[str, Any]:
-    return incoming.stage(root, root / "staging" / digest, digest, offered=[KEY.public.raw], stand_in=True)
+    return stage.stage(root, root / "staging" / digest, digest, offered=[KEY.public.raw], stand_in=True)
 
 
 def _serve(root: Path, digest: str) -> None:
     _stage(root, digest)
-    slots.begin_trial(root, digest)
-    slots.commit(root)
+    lifecycle.begin_trial(root, digest)
+    lifecycle.commit(root)
 
 
 def _refused(root: Path, digest: str) -> str:
@@ -66,10 +66,10 @@ def _refused(root: Path, digest: str) -> str:
 def test_what_has_expired_is_refused_before_it_is_sent_and_when_it_is_staged(root: Path, clock: Clock) -> None:
     clock(SUMMER)
     with pytest.raises(RunnerError, match=f"installed until {SPRING}, and its clock says {SUMMER}") as caught:
-        incoming.prepare(root, _arrives(root, "one", expires=SPRING), offered=[KEY.public.raw], stand_in=True)
+        stage.prepare(root, _arrives(root, "one", expires=SPRING), offered=[KEY.public.raw], stand_in=True)
     assert caught.value.kind == "expired"
     _refused(root, _arrives(root, "two", expires=SPRING))
-    assert [slot["state"] for slot in slots.status(root)["slots"].values()] == ["empty", "empty"]
+    assert [slot["state"] for slot in lifecycle.status(root)["slots"].values()] == ["empty", "empty"]
     assert _stage(root, _arrives(root, "three", expires=SUMMER))["clock"] is None, "that second is its last"
 
 
@@ -79,10 +79,10 @@ def test_what_is_installed_is_served_on_and_can_be_gone_back_to(root: Path, cloc
     new = _arrives(root, "new", expires=SUMMER)
     _stage(root, new)
     clock(AUTUMN)
-    slots.begin_trial(root, new)
-    assert slots.commit(root)["changed"]
-    assert slots.rollback(root)["changed"]
-    assert slots.status(root)["current"] == "a"
+    lifecycle.begin_trial(root, new)
+    assert lifecycle.commit(root)["changed"]
+    assert lifecycle.rollback(root)["changed"]
+    assert lifecycle.status(root)["current"] == "a"
 
 
 def test_it_does_not_come_back_from_the_slot_behind(root: Path, clock: Clock) -> None:

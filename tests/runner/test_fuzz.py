@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from edgekit.bundle.signing import SigningKey, write_signature
-from edgekit.runner import incoming, slots
 from edgekit.runner.errors import RunnerError
+from edgekit.runner.slots import lifecycle, stage
 from tests.mutants import mutants
 from tests.runner.slot import KEY, list_files
 
@@ -52,9 +52,9 @@ def root(tmp_path: Path) -> Path:
     for text in ("old", "trial"):
         digest = _arrives(root, _made(tmp_path / "made" / text, text, 1))
         _staged(root, digest)
-        slots.begin_trial(root, digest)
+        lifecycle.begin_trial(root, digest)
         if text == "old":
-            slots.commit(root)
+            lifecycle.commit(root)
     return root
 
 
@@ -70,7 +70,7 @@ def _arrives(root: Path, files: dict[str, bytes], digest: str | None = None) -> 
 
 def _held(root: Path) -> object:
     """Everything that the device has, but for what is on its way, and whether its slots are whole."""
-    found = slots.status(root)["slots"]
+    found = lifecycle.status(root)["slots"]
     whole = {name: (slot["state"], slot["digest"], slot["whole"]) for name, slot in found.items()}
     kept = (path for path in sorted(root.rglob("*")) if path.is_file() and "staging" not in path.parts)
     return whole, {str(path): path.read_bytes() for path in kept}
@@ -78,12 +78,12 @@ def _held(root: Path) -> object:
 
 def _staged(root: Path, digest: str) -> str:
     staging = root / "staging" / digest
-    answer = incoming.stage(root, staging, digest, offered=[KEY.public.raw, STRANGER.public.raw], stand_in=True)
+    answer = stage.stage(root, staging, digest, offered=[KEY.public.raw, STRANGER.public.raw], stand_in=True)
     return str(answer["state"])
 
 
 def _prepared(root: Path, digest: str) -> None:
-    incoming.prepare(root, digest, offered=[KEY.public.raw, STRANGER.public.raw], stand_in=True)
+    stage.prepare(root, digest, offered=[KEY.public.raw, STRANGER.public.raw], stand_in=True)
 
 
 def test_of_thousands_of_changed_bundles_none_reaches_a_slot(root: Path, new: dict[str, bytes]) -> None:

@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 
 from edgekit.bundle.signing import SigningKey, write_signature
-from edgekit.runner import lease, slots
-from edgekit.runner.incoming import sweep
-from edgekit.runner.install import Delivery, abort, install
-from edgekit.runner.staging import archive_of, clear
-from edgekit.runner.trust import Trust
-from edgekit.runner.whole import MANIFEST, SIGNATURE
+from edgekit.runner.layout import MANIFEST, SIGNATURE
+from edgekit.runner.slots import lease, lifecycle
+from edgekit.runner.slots.stage import sweep
+from edgekit.runner.slots.staging_folder import archive_of, clear
+from edgekit.runner.slots.trust import Trust
+from edgekit.runner.verbs.install import Delivery, abort, install
 from tests.runner.conftest import Answer, Bare
 from tests.runner.slot import KEY, WEIGHTS, write_slot
 
@@ -79,11 +79,11 @@ def _sent(root: Path, name: str = "new", **changes: Any) -> Sent:
 
 
 def _states(root: Path) -> list[str]:
-    return [slot["state"] for slot in slots.status(root)["slots"].values()]
+    return [slot["state"] for slot in lifecycle.status(root)["slots"].values()]
 
 
 def _verdicts(root: Path) -> list[str]:
-    return [event["verdict"] for event in slots.status(root)["history"]]
+    return [event["verdict"] for event in lifecycle.status(root)["history"]]
 
 
 def _nothing_on_its_way(root: Path) -> bool:
@@ -102,7 +102,7 @@ def test_one_process_leaves_what_the_steps_leave(bare: Bare, root: Path) -> None
     assert (answer["slot"], answer["state"], answer["current"]) == (str(root / "b"), "trial", "a")
     assert _verdicts(root) == ["staged", "trial", "committed", "staged", "trial"]
     assert _nothing_on_its_way(root)
-    assert slots.status(root)["slots"]["b"]["until_s"] > 0
+    assert lifecycle.status(root)["slots"]["b"]["until_s"] > 0
 
 
 def test_each_step_is_told_as_it_begins(bare: Bare, root: Path) -> None:
@@ -130,7 +130,7 @@ def test_what_the_archive_lacks_is_asked_for_under_the_lease(bare: Bare, root: P
     answer = sent.install(bare, "--commit").document
     assert answer["missing"] == ["golden/inputs/bias.npy", "model.onnx"]
     assert _states(root) == ["empty", "empty"]
-    held = slots.status(root)["lease"]
+    held = lifecycle.status(root)["lease"]
     assert held.keys() == {"holder", "left_s"}
     assert 0 < held["left_s"] <= lease.LONGEST_S
     sent.archive("golden/outputs/scores.npy")
@@ -217,7 +217,7 @@ def test_an_abort_drops_what_its_own_flash_began_and_nothing_else(root: Path, ba
     sent.install(bare)
     assert not abort(root, TOKEN, sent.digest)["changed"]
     assert _states(root)[0] == "trial", "that flash has ended: its trial is somebody's to judge"
-    slots.commit(root)
+    lifecycle.commit(root)
     lease.take(root, TOKEN, "me", 60)
     assert abort(root, TOKEN, sent.digest)["changed"]
     assert _states(root)[0] == "committed"
@@ -241,7 +241,7 @@ def test_an_unexpected_end_takes_back_what_was_begun(root: Path, monkeypatch: py
     def interrupted(*args: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(slots, "begin_trial", interrupted)
+    monkeypatch.setattr(lifecycle, "begin_trial", interrupted)
     brought = tuple((sent.folder / name).read_bytes() for name in (MANIFEST, SIGNATURE))
     asked = Delivery(root, sent.digest, TOKEN, brought=brought, offered=(KEY.public.raw,), stand_in=True)
     with pytest.raises(KeyboardInterrupt):

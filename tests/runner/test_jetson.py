@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgekit.runner import jetson
-from edgekit.runner.conditions import conditions
+from edgekit.runner.machine import jetson
+from edgekit.runner.machine.conditions import conditions
 from tests.runner.board import install, plant, saying
 
 BOARD = {"proc/device-tree/compatible": b"nvidia,p3768-0000+p3767-0005\0nvidia,p3767-0005\0nvidia,tegra234\0"}

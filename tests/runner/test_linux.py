@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgekit.runner import linux
+from edgekit.runner.machine import linux
 from tests.runner.board import plant
 
 # As an idle Raspberry Pi 4 has them: https://docs.kernel.org/admin-guide/pm/cpufreq.html,

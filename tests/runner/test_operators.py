@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgekit.runner import etdump
-from edgekit.runner.flatbuffer import Table
-from edgekit.runner.manifest import read_manifest
-from edgekit.runner.runtimes import open_runtime
+from edgekit.runner.files.flatbuffer import Table
+from edgekit.runner.model.manifest import read_manifest
+from edgekit.runner.runtimes import etdump
+from edgekit.runner.runtimes.open import open_runtime
 from tests.runner import slot
 from tests.runner.conftest import Answer, Bare
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgekit.runner import raspberry
-from edgekit.runner.conditions import conditions
+from edgekit.runner.machine import raspberry_pi
+from edgekit.runner.machine.conditions import conditions
 from tests.runner.board import install, plant, saying
 
 MODEL = {"proc/device-tree/model": b"Raspberry Pi 4 Model B Rev 1.4\0"}
@@ -44,7 +44,7 @@ def test_where_the_program_may_not_ask_the_kernels_file_is_read(
     # Of a user outside of the group `video`: https://github.com/MichaIng/DietPi/issues/5970
     install(tmp_path / "bin", {"vcgencmd": "echo 'VCHI initialization failed' && exit 255"}, monkeypatch)
     # https://github.com/custom-components/sensor.rpi_power/issues/6
-    found = conditions(plant(tmp_path, {**MODEL, raspberry.SYSFS: "80008\n"}))
+    found = conditions(plant(tmp_path, {**MODEL, raspberry_pi.SYSFS: "80008\n"}))
     assert (found["throttled"], found["throttle_events"]) == (["soft temperature limit"], 1)
 
 
@@ -83,12 +83,12 @@ def test_another_board_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("said", ["", "VCHI initialization failed", 'error=1 error_msg="Command not registered"', "0x"])
 def test_a_complaint_is_no_answer(said: str) -> None:
-    assert raspberry.flags(said) is None
-    assert raspberry.temperature_c(said) is None
+    assert raspberry_pi.flags(said) is None
+    assert raspberry_pi.temperature_c(said) is None
 
 
 @given(st.text() | st.from_regex(r"(throttled=0x|temp=)[0-9a-f.'C]{0,12}"))
 def test_no_text_raises(said: str) -> None:
-    flags, degrees = raspberry.flags(said), raspberry.temperature_c(said)
+    flags, degrees = raspberry_pi.flags(said), raspberry_pi.temperature_c(said)
     assert flags is None or 0 <= flags < 1 << 32
     assert degrees is None or -40 <= degrees <= 150

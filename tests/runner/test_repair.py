@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.runner import slots, state
-from edgekit.runner.begin import begin
 from edgekit.runner.errors import RunnerError
-from edgekit.runner.repair import repair
-from edgekit.runner.trust import Trust
-from edgekit.runner.whole import fault
+from edgekit.runner.files.integrity import fault
+from edgekit.runner.slots import lifecycle, state
+from edgekit.runner.slots.begin import begin
+from edgekit.runner.slots.repair import repair
+from edgekit.runner.slots.trust import Trust
 from tests.runner.conftest import Bare
 from tests.runner.device import OTHER, edit, install, on_trial, served, states
 from tests.runner.slot import KEY
@@ -67,10 +67,10 @@ def _kind(action: Callable[[], object]) -> str:
 @garbled
 def test_a_garbled_lease_protects_nothing(root: Path, content: bytes) -> None:
     (root / "lease.json").write_bytes(content)
-    assert slots.status(root)["lease"] is None
-    assert slots.release(root, "anybody")["changed"] is False
+    assert lifecycle.status(root)["lease"] is None
+    assert lifecycle.release(root, "anybody")["changed"] is False
     begin(root, "0" * 64, "mine", "me@here", None, [KEY.public.raw], stand_in=True)
-    assert slots.status(root)["lease"]["holder"] == "me@here"
+    assert lifecycle.status(root)["lease"]["holder"] == "me@here"
 
 
 @pytest.mark.parametrize(
@@ -89,10 +89,10 @@ def test_a_garbled_lease_protects_nothing(root: Path, content: bytes) -> None:
 )
 def test_a_lease_of_wrong_kinds_protects_nothing(root: Path, changes: dict[str, object]) -> None:
     begin(root, "0" * 64, "mine", "me@here", None, [], stand_in=True)
-    assert slots.status(root)["lease"]
+    assert lifecycle.status(root)["lease"]
     edit(root / "lease.json", **changes)
-    assert slots.status(root)["lease"] is None
-    slots.rollback(root)
+    assert lifecycle.status(root)["lease"] is None
+    lifecycle.rollback(root)
 
 
 def test_a_lease_for_ever_protects_nothing(root: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_lease_for_ever_protects_nothing(root: Path) -> None:
     for until in (1e9, float("inf"), float("nan")):
         ends = {**json.loads((root / "lease.json").read_text())["ends"], "until": until}
         edit(root / "lease.json", ends=ends)
-        assert slots.status(root)["lease"] is None
+        assert lifecycle.status(root)["lease"] is None
 
 
 def _folder_in_place(path: Path) -> None:
@@ -112,7 +112,7 @@ def _folder_in_place(path: Path) -> None:
 @pytest.mark.parametrize("name", ["lease.json", "trust.json", "state.json", "current"])
 def test_a_folder_in_a_files_place_is_replaced(root: Path, name: str) -> None:
     _folder_in_place(root / name)
-    slots.status(root)
+    lifecycle.status(root)
     if name == "trust.json":
         Trust((KEY.public.raw,)).write(root)
     repair(root)
@@ -122,31 +122,31 @@ def test_a_folder_in_a_files_place_is_replaced(root: Path, name: str) -> None:
 
 @garbled
 def test_a_state_that_is_garbled_moves_nothing_and_is_rebuilt_from_what_verifies(root: Path, content: bytes) -> None:
-    before = slots.status(root)
+    before = lifecycle.status(root)
     (root / "state.json").write_bytes(content)
-    for verb in (slots.rollback, slots.commit):
+    for verb in (lifecycle.rollback, lifecycle.commit):
         assert _kind(lambda verb=verb: verb(root)) == "garbled"
-    found = slots.status(root)
+    found = lifecycle.status(root)
     assert (found["current"], [one["kind"] for one in found["damage"]]) == ("b", ["garbled"])
     assert found["slots"]["b"]["state"] == "committed"
     repaired = repair(root)
     assert (repaired["changed"], repaired["current"]) == (True, "b")
     assert any("each was judged by its own files" in line for line in repaired["assumed"])
-    after = slots.status(root)
+    after = lifecycle.status(root)
     assert after["damage"] == []
     assert after["slots"]["b"] == before["slots"]["b"]
     assert states(root) == ("staged", "committed")
     assert after["history"][-1]["verdict"] == "repaired"
     assert repair(root) == {"changed": False, "current": "b", "assumed": []}
     install(root, "next", version=5)
-    slots.rollback(root)
+    lifecycle.rollback(root)
     assert served(root) == "new"
 
 
 def test_a_state_that_is_lost_is_told_from_a_device_that_is_new(root: Path, tmp_path: Path) -> None:
     (root / "state.json").unlink()
-    assert _kind(lambda: slots.rollback(root)) == "garbled"
-    assert slots.status(tmp_path / "fresh")["damage"] == []
+    assert _kind(lambda: lifecycle.rollback(root)) == "garbled"
+    assert lifecycle.status(tmp_path / "fresh")["damage"] == []
     assert repair(tmp_path / "fresh") == {"changed": False, "current": None, "assumed": []}
 
 
@@ -155,19 +155,19 @@ def test_a_trial_whose_state_was_lost_is_not_taken_for_what_was_committed(root: 
     (root / "state.json").unlink()
     assert repair(root)["current"] == "b"
     assert states(root) == ("staged", "committed")
-    assert _kind(lambda: slots.commit(root)) == "state"
+    assert _kind(lambda: lifecycle.commit(root)) == "state"
     assert served(root) == "new"
 
 
 def test_where_the_link_is_lost_the_slot_that_was_committed_last_is_served(root: Path) -> None:
     (root / "current").unlink()
-    found = slots.status(root)
+    found = lifecycle.status(root)
     assert (found["current"], [one["kind"] for one in found["damage"]]) == (None, ["garbled"])
-    assert _kind(lambda: slots.rollback(root)) == "garbled"
+    assert _kind(lambda: lifecycle.rollback(root)) == "garbled"
     repaired = repair(root)
     assert (repaired["current"], served(root)) == ("b", "new")
     assert "what was served was not known any more: slot 'b' is served" in repaired["assumed"][0]
-    slots.rollback(root)
+    lifecycle.rollback(root)
     assert served(root) == "old"
 
 
@@ -175,7 +175,7 @@ def test_where_the_link_is_lost_the_slot_that_was_committed_last_is_served(root:
 def test_a_link_elsewhere_is_put_right(root: Path, to: str) -> None:
     (root / "current").unlink()
     (root / "current").symlink_to(to)
-    assert slots.status(root)["current"] is None
+    assert lifecycle.status(root)["current"] is None
     assert repair(root)["current"] == "b"
     assert served(root) == "new"
 
@@ -191,7 +191,7 @@ def test_where_state_and_link_are_lost_what_was_written_first_is_served(root: Pa
 
 def test_a_repair_serves_the_whole_slot_where_the_served_one_is_damaged(root: Path) -> None:
     (root / "b" / "model.onnx").write_text("odd")
-    assert not slots.status(root)["slots"]["b"]["whole"]
+    assert not lifecycle.status(root)["slots"]["b"]["whole"]
     repaired = repair(root)
     assert (repaired["current"], served(root)) == ("a", "old")
     assert states(root) == ("committed", "failed")
@@ -209,7 +209,7 @@ def test_a_repair_does_not_serve_what_is_below_the_floor_or_of_a_stranger(root: 
     Trust.of(root)._replace(floor=4).write(root)
     (root / "b" / "model.onnx").unlink()
     assert repair(root)["current"] == "b"  # `old` is below the floor
-    assert not slots.status(root)["slots"]["b"]["whole"]
+    assert not lifecycle.status(root)["slots"]["b"]["whole"]
     Trust((OTHER.public.raw,), floor=0).write(root)
     (root / "state.json").unlink()
     assert repair(root)["current"] == "b"
@@ -220,8 +220,8 @@ def test_a_trial_is_never_served_by_a_repair_that_knows_it(root: Path) -> None:
     on_trial(root, "next", version=5)
     (root / "b" / "model.onnx").unlink()
     repair(root)
-    assert slots.status(root)["slots"]["a"]["state"] == "trial"
-    assert slots.status(root)["current"] == "b"
+    assert lifecycle.status(root)["slots"]["a"]["state"] == "trial"
+    assert lifecycle.status(root)["current"] == "b"
 
 
 def test_nothing_is_served_where_nothing_is_whole_and_the_next_bundle_is_taken(root: Path) -> None:
@@ -230,7 +230,7 @@ def test_nothing_is_served_where_nothing_is_whole_and_the_next_bundle_is_taken(r
     repaired = repair(root)
     assert repaired["current"] is None
     assert any("no slot holds anything else that may be served" in line for line in repaired["assumed"])
-    assert slots.status(root)["damage"] == []
+    assert lifecycle.status(root)["damage"] == []
     install(root, "next", version=5)
     assert served(root) == "next"
 
@@ -261,16 +261,16 @@ def test_a_device_that_has_lost_whom_it_trusts_pins_no_stranger(
 ) -> None:
     lose(root / "trust.json")
     assert _kind(lambda: install(root, "theirs", OTHER, version=5)) == "unpinned"
-    assert _kind(lambda: slots.rollback(root)) == "unpinned"
+    assert _kind(lambda: lifecycle.rollback(root)) == "unpinned"
     assert _kind(lambda: repair(root)) == "unpinned"
-    found = slots.status(root)
+    found = lifecycle.status(root)
     assert [one["kind"] for one in found["damage"]] == ["unpinned"]
     assert served(root) == "new"
     shutil.rmtree(root.parent / "made", ignore_errors=True)
     pinned = bare.ask("slots", "trust", root, "--pin", KEY.public.raw.hex()).document
     assert [key["id"] for key in pinned["keys"]] == [KEY.id]
     assert pinned["floor"] == 3  # as what is committed there has set it
-    assert slots.status(root)["damage"] == []
+    assert lifecycle.status(root)["damage"] == []
     assert _kind(lambda: install(root, "theirs", OTHER, version=5)) == "trust"
     shutil.rmtree(root.parent / "made", ignore_errors=True)
     install(root, "mine", version=5)
@@ -294,7 +294,7 @@ def test_the_first_signer_is_still_pinned_where_only_the_board_was_said_before(t
 @pytest.mark.parametrize(("name", "kind"), [("state.json", "garbled"), ("trust.json", "unpinned")])
 def test_a_file_that_cannot_be_read_is_told_as_damage(root: Path, name: str, kind: str) -> None:
     (root / name).chmod(0)
-    assert [one["kind"] for one in slots.status(root)["damage"]] == [kind]
+    assert [one["kind"] for one in lifecycle.status(root)["damage"]] == [kind]
 
 
 def test_whatever_is_done_to_the_records_a_repair_makes_sense_of_it(root: Path, tmp_path: Path) -> None:
@@ -313,7 +313,7 @@ def test_whatever_is_done_to_the_records_a_repair_makes_sense_of_it(root: Path, 
             (copy / "current").unlink()
         repaired = repair(copy)
         assert repair(copy)["changed"] is False, (known, repaired)
-        found = slots.status(copy)
+        found = lifecycle.status(copy)
         assert found["damage"] == []
         assert found["current"] == repaired["current"]
         assert found["current"] is None or fault(copy / "current") is None

@@ -17,11 +17,12 @@ from typing import Any
 
 import pytest
 
-from edgekit.runner import boot, incoming, slots
-from edgekit.runner.begin import begin
 from edgekit.runner.errors import RunnerError
-from edgekit.runner.staging import archive_of
-from edgekit.runner.whole import MANIFEST, SIGNATURE, fault
+from edgekit.runner.files.integrity import fault
+from edgekit.runner.layout import MANIFEST, SIGNATURE
+from edgekit.runner.slots import boot, lifecycle, stage
+from edgekit.runner.slots.begin import begin
+from edgekit.runner.slots.staging_folder import archive_of
 from tests.runner.conftest import Bare
 from tests.runner.slot import KEY, list_files
 
@@ -51,7 +52,7 @@ OLD, NEW = _digest_of("old"), _digest_of("new")
 
 
 def _stage(root: Path, staging: Path, digest: str | None = None) -> dict[str, Any]:
-    return incoming.stage(root, staging, digest or _digest(staging), offered=[KEY.public.raw], stand_in=True)
+    return stage.stage(root, staging, digest or _digest(staging), offered=[KEY.public.raw], stand_in=True)
 
 
 def _try(root: Path, text: str = "new") -> dict[str, Any]:
@@ -59,12 +60,12 @@ def _try(root: Path, text: str = "new") -> dict[str, Any]:
     staging = _bundle(root / "staging" / text, text)
     digest = _digest(staging)
     _stage(root, staging)
-    return slots.begin_trial(root, digest)
+    return lifecycle.begin_trial(root, digest)
 
 
 def _install(root: Path, text: str) -> None:
     _try(root, text)
-    slots.commit(root)
+    lifecycle.commit(root)
 
 
 def _served(root: Path) -> str:
@@ -72,12 +73,12 @@ def _served(root: Path) -> str:
 
 
 def _states(root: Path) -> tuple[str, str]:
-    found = slots.status(root)["slots"]
+    found = lifecycle.status(root)["slots"]
     return found["a"]["state"], found["b"]["state"]
 
 
 def test_a_fresh_root_is_empty(tmp_path: Path) -> None:
-    found = slots.status(tmp_path / "root")
+    found = lifecycle.status(tmp_path / "root")
     assert found["current"] is None
     assert _states(tmp_path / "root") == ("empty", "empty")
 
@@ -88,7 +89,7 @@ def test_a_trial_is_not_served_until_it_is_committed(tmp_path: Path) -> None:
     assert answer["slot"] == str(tmp_path / "b")
     assert _states(tmp_path) == ("committed", "trial")
     assert _served(tmp_path) == "old"
-    assert slots.commit(tmp_path, NEW)["changed"]
+    assert lifecycle.commit(tmp_path, NEW)["changed"]
     assert _states(tmp_path) == ("committed", "committed")
     assert _served(tmp_path) == "new"
 
@@ -96,27 +97,27 @@ def test_a_trial_is_not_served_until_it_is_committed(tmp_path: Path) -> None:
 def test_the_slots_take_turns(tmp_path: Path) -> None:
     for i in range(3):
         _install(tmp_path, str(i))
-        assert slots.status(tmp_path)["current"] == "aba"[i]
+        assert lifecycle.status(tmp_path)["current"] == "aba"[i]
         assert _served(tmp_path) == str(i)
 
 
 def test_rollback_drops_a_trial(tmp_path: Path) -> None:
     _install(tmp_path, "old")
     _try(tmp_path)
-    assert slots.rollback(tmp_path, NEW)["state"] == "failed"
+    assert lifecycle.rollback(tmp_path, NEW)["state"] == "failed"
     assert _states(tmp_path) == ("committed", "failed")
     assert _served(tmp_path) == "old"
-    assert not slots.rollback(tmp_path, NEW)["changed"]
+    assert not lifecycle.rollback(tmp_path, NEW)["changed"]
 
 
 def test_rollback_without_a_trial_goes_back_to_the_slot_before(tmp_path: Path) -> None:
     _install(tmp_path, "old")
     _install(tmp_path, "new")
-    slots.rollback(tmp_path)
+    lifecycle.rollback(tmp_path)
     assert _served(tmp_path) == "old"
     assert _states(tmp_path) == ("committed", "failed")
     with pytest.raises(RunnerError, match="no slot to go back to"):
-        slots.rollback(tmp_path)
+        lifecycle.rollback(tmp_path)
     assert _served(tmp_path) == "old"
 
 
@@ -125,16 +126,16 @@ def test_what_is_served_already_is_not_written_again(tmp_path: Path) -> None:
     before = (tmp_path / "a" / "model.onnx").stat()
     answer = _stage(tmp_path, tmp_path / "staging" / "none", OLD)
     assert (answer["changed"], answer["state"]) == (False, "committed")
-    assert not slots.commit(tmp_path, OLD)["changed"]
+    assert not lifecycle.commit(tmp_path, OLD)["changed"]
     assert (tmp_path / "a" / "model.onnx").stat() == before
 
 
 def test_what_is_served_but_damaged_is_replaced_by_a_whole_copy(tmp_path: Path) -> None:
     _install(tmp_path, "old")
     (tmp_path / "a" / "model.onnx").write_text("odd")
-    assert not slots.status(tmp_path)["slots"]["a"]["whole"]
+    assert not lifecycle.status(tmp_path)["slots"]["a"]["whole"]
     _install(tmp_path, "old")
-    assert slots.status(tmp_path)["current"] == "b"
+    assert lifecycle.status(tmp_path)["current"] == "b"
     assert _served(tmp_path) == "old"
 
 
@@ -146,15 +147,15 @@ def test_what_was_served_before_becomes_a_trial_where_it_is(tmp_path: Path) -> N
     assert (answer["slot"], answer["state"], answer["changed"]) == (str(tmp_path / "a"), "staged", True)
     assert not _stage(tmp_path, tmp_path / "staging" / "none", OLD)["changed"]
     assert _served(tmp_path) == "new"
-    slots.begin_trial(tmp_path, OLD)
-    slots.commit(tmp_path, OLD)
+    lifecycle.begin_trial(tmp_path, OLD)
+    lifecycle.commit(tmp_path, OLD)
     assert _served(tmp_path) == "old"
     assert (tmp_path / "a" / "model.onnx").stat() == before
 
 
 def test_what_failed_must_be_sent_again(tmp_path: Path) -> None:
     _try(tmp_path)
-    slots.rollback(tmp_path)
+    lifecycle.rollback(tmp_path)
     with pytest.raises(RunnerError, match="cannot be read"):
         _stage(tmp_path, tmp_path / "staging" / "none", NEW)
     _try(tmp_path)
@@ -163,11 +164,11 @@ def test_what_failed_must_be_sent_again(tmp_path: Path) -> None:
 
 def test_committing_nothing_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RunnerError, match="has no trial") as caught:
-        slots.commit(tmp_path)
+        lifecycle.commit(tmp_path)
     assert caught.value.kind == "state"
 
 
-@pytest.mark.parametrize("verb", [slots.commit, slots.rollback])
+@pytest.mark.parametrize("verb", [lifecycle.commit, lifecycle.rollback])
 def test_a_trial_of_somebody_else_is_left_alone(tmp_path: Path, verb: Callable[[Path, str], object]) -> None:
     _try(tmp_path)
     with pytest.raises(RunnerError, match="another edgekit") as caught:
@@ -179,8 +180,8 @@ def test_a_trial_of_somebody_else_is_left_alone(tmp_path: Path, verb: Callable[[
 def test_the_history_says_what_became_of_each_install(tmp_path: Path) -> None:
     _install(tmp_path, "old")
     _try(tmp_path)
-    slots.rollback(tmp_path)
-    history = slots.status(tmp_path)["history"]
+    lifecycle.rollback(tmp_path)
+    history = lifecycle.status(tmp_path)["history"]
     assert [(entry["digest"], entry["verdict"]) for entry in history] == [
         (OLD, "staged"),
         (OLD, "trial"),
@@ -251,7 +252,7 @@ def test_a_bundle_that_is_not_whole_never_reaches_a_slot(
 
 
 def test_only_one_is_at_work(bare: Bare, tmp_path: Path) -> None:
-    slots.status(tmp_path)
+    lifecycle.status(tmp_path)
     with (tmp_path / "lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for argv in (("slots", "status", tmp_path), ("selftest", tmp_path / "a")):
@@ -306,13 +307,13 @@ def _check_after_crash(root: Path, allowed: set[str]) -> None:
     """One of the two is served, whole, and the next flash and its rollback work."""
     assert _served(root) in allowed
     assert fault(root / "current") is None
-    found = slots.status(root)
+    found = lifecycle.status(root)
     assert found["slots"][found["current"]]["state"] == "committed"
     assert _served(root) in allowed
     before = _served(root)
     _install(root, "next")
     assert _served(root) == "next"
-    slots.rollback(root)
+    lifecycle.rollback(root)
     assert _served(root) == before
 
 
@@ -324,7 +325,7 @@ def test_killed_before_any_step_the_served_slot_is_whole(bare: Bare, tmp_path: P
         root = tmp_path / str(step)
         _install(root, "old")
         crashed = _crash(bare, step, "slots", verb.split()[0], root, *_begun(root, verb))
-        slots.release(root, TOKEN)  # a dead host's lease lasts two minutes
+        lifecycle.release(root, TOKEN)  # a dead host's lease lasts two minutes
         _check_after_crash(root, {"old", "new"} if verb in SERVING else {"old"})
         step += 1
     assert step > 2
@@ -335,14 +336,14 @@ def _begun(root: Path, verb: str) -> tuple[object, ...]:
     staging = _bundle(root / "staging" / NEW, "new")
     if verb.startswith(("commit", "rollback")):
         _stage(root, staging)
-        slots.begin_trial(root, NEW)
+        lifecycle.begin_trial(root, NEW)
         if verb == "rollback committed":
-            slots.commit(root)
+            lifecycle.commit(root)
         return ()
     brought = [(staging / name).read_bytes() for name in (MANIFEST, SIGNATURE)]
     if verb == "abort":
         begin(root, NEW, TOKEN, "me", None, [KEY.public.raw], stand_in=True)
-        incoming.stage(root, staging, NEW, TOKEN, [KEY.public.raw], stand_in=True)
+        stage.stage(root, staging, NEW, TOKEN, [KEY.public.raw], stand_in=True)
         return TOKEN, NEW
     shutil.rmtree(staging)
     _send(root, **{"model.onnx": b"new", "golden/x.npy": b"newnew"})
@@ -363,12 +364,12 @@ def test_a_trial_that_is_late_is_dropped_by_the_device_itself(tmp_path: Path) ->
     _install(tmp_path, "old")
     staging = _bundle(tmp_path / "staging" / "x", "new")
     _stage(tmp_path, staging)
-    slots.begin_trial(tmp_path, NEW, 0)
-    found = slots.status(tmp_path)
+    lifecycle.begin_trial(tmp_path, NEW, 0)
+    found = lifecycle.status(tmp_path)
     assert found["slots"]["b"]["state"] == "failed"
     assert found["history"][-1]["verdict"] == "expired: deadline"
     with pytest.raises(RunnerError, match="no trial"):
-        slots.commit(tmp_path, NEW)
+        lifecycle.commit(tmp_path, NEW)
     assert _served(tmp_path) == "old"
 
 
@@ -377,12 +378,12 @@ def test_a_reboot_ends_a_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     _try(tmp_path)
     (tmp_path / "boot_id").write_text("another")
     monkeypatch.setattr(boot, "BOOT_ID", tmp_path / "boot_id")
-    assert slots.status(tmp_path)["history"][-1]["verdict"] == "expired: reboot"
+    assert lifecycle.status(tmp_path)["history"][-1]["verdict"] == "expired: reboot"
     assert _states(tmp_path) == ("committed", "failed")
 
 
 def test_what_has_not_tested_itself_is_not_committed(tmp_path: Path) -> None:
     _stage(tmp_path, _bundle(tmp_path / "staging" / "x", "new"))
     with pytest.raises(RunnerError, match="has not passed its self-test"):
-        slots.commit(tmp_path, NEW)
-    assert slots.status(tmp_path)["current"] is None
+        lifecycle.commit(tmp_path, NEW)
+    assert lifecycle.status(tmp_path)["current"] is None

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from edgekit.runner import system
+from edgekit.runner.machine import system
 
 RASPBERRY_PI_5 = "processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd0b\nprocessor\t: 1\nCPU part\t: 0xd0b\n"
 BIG_LITTLE = "CPU part\t: 0xd05\nCPU part\t: 0xd05\nCPU part\t: 0xd4d\n"
@@ -35,7 +35,10 @@ def test_a_field_that_is_missing_is_unknown_not_zero() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps a peak of its own for a new program")
 def test_the_peak_is_not_that_of_the_program_before_exec() -> None:
-    report = "import resource, edgekit.runner.system as s; print(s.peak_rss_bytes(), resource.getrusage(0).ru_maxrss)"
+    report = (
+        "import resource; from edgekit.runner.machine import system\n"
+        "print(system.peak_rss_bytes(), resource.getrusage(0).ru_maxrss)"
+    )
     large = f"import os, sys; x = b'x' * (200 << 20); os.execv(sys.executable, [sys.executable, '-c', {report!r}])"
     done = subprocess.run([sys.executable, "-c", large], capture_output=True, text=True, check=True, timeout=60)
     ours, inherited = map(int, done.stdout.split())

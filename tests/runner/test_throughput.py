@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgekit.runner.tensors import batches
+from edgekit.runner.model.tensors import batches
 from tests.runner import slot
 from tests.runner.conftest import Answer, Bare
 from tests.runner.test_describe import graph
@@ -94,7 +94,7 @@ def _command(process: str) -> str:
 
 
 def test_nothing_that_has_threads_is_imported_before_a_process_is_split(bare: Bare) -> None:
-    script = "import sys, runner.__main__, runner.throughput; sys.exit('numpy' in sys.modules)"
+    script = "import sys, runner.__main__, runner.verbs.throughput; sys.exit('numpy' in sys.modules)"
     environment = {**os.environ, "PYTHONPATH": str(bare.folder)}
     assert subprocess.run([*bare.python, "-c", script], env=environment, check=False, timeout=60).returncode == 0
 

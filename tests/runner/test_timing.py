@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from edgekit.runner import timing
-from edgekit.runner.timing import LOOK_NS, SPAN_COUNT, SPANS, WARM_UP_NS, single_stream
+from edgekit.runner.timing import loop
+from edgekit.runner.timing.loop import LOOK_NS, SPAN_COUNT, SPANS, WARM_UP_NS, single_stream
 
 MS = 1_000_000
 
@@ -18,7 +18,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """A clock that is that much later each time it is read."""
 
     def set_step(step_ns: int) -> None:
-        monkeypatch.setattr(timing, "perf_counter_ns", itertools.count(0, step_ns).__next__)
+        monkeypatch.setattr(loop, "perf_counter_ns", itertools.count(0, step_ns).__next__)
 
     return set_step
 
@@ -48,7 +48,7 @@ def test_the_warm_up_lasts_until_the_times_have_settled(monkeypatch: pytest.Monk
         calls += 1
         now += 20 * MS if calls > 40 else 40 * MS - calls * MS // 2
 
-    monkeypatch.setattr(timing, "perf_counter_ns", lambda: now)
+    monkeypatch.setattr(loop, "perf_counter_ns", lambda: now)
     timed = single_stream(call, [0], 3, 0)
     assert timed.steady
     assert timed.warm_up_count > 40
@@ -62,7 +62,7 @@ def test_a_warm_up_that_does_not_settle_ends_at_its_limit(monkeypatch: pytest.Mo
         nonlocal now
         now += next(step) * 10 * MS  # slower every time
 
-    monkeypatch.setattr(timing, "perf_counter_ns", lambda: now)
+    monkeypatch.setattr(loop, "perf_counter_ns", lambda: now)
     timed = single_stream(call, [0], 1, 0)
     assert not timed.steady
     assert WARM_UP_NS <= timed.warm_up_ns < WARM_UP_NS + 400 * MS

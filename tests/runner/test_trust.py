@@ -15,10 +15,10 @@ import pytest
 
 from edgekit.bundle import archive, signing
 from edgekit.bundle.signing import SigningKey, add_signature, write_signature
-from edgekit.runner import boot, incoming, lease, slots, verify
-from edgekit.runner.begin import begin
 from edgekit.runner.errors import RunnerError
-from edgekit.runner.trust import Trust
+from edgekit.runner.slots import boot, lease, lifecycle, stage, verify
+from edgekit.runner.slots.begin import begin
+from edgekit.runner.slots.trust import Trust
 from tests.runner.conftest import Bare
 from tests.runner.slot import KEY, list_files
 
@@ -39,19 +39,19 @@ def _bundle(root: Path, **changes: Any) -> tuple[Path, str]:
 
 def _stage(root: Path, **changes: Any) -> dict[str, Any]:
     staging, digest = _bundle(root, **changes)
-    return incoming.stage(root, staging, digest, offered=[KEY.public.raw], stand_in=True)
+    return stage.stage(root, staging, digest, offered=[KEY.public.raw], stand_in=True)
 
 
 def _refused(root: Path, kind: str, **changes: Any) -> None:
-    before = slots.status(root)["slots"]
+    before = lifecycle.status(root)["slots"]
     for verb in ("prepare", "stage"):
         staging, digest = _bundle(root, **changes)
         where = (root, digest) if verb == "prepare" else (root, staging, digest)
         with pytest.raises(RunnerError) as caught:
-            getattr(incoming, verb)(*where, offered=[KEY.public.raw], stand_in=True)
+            getattr(stage, verb)(*where, offered=[KEY.public.raw], stand_in=True)
         assert caught.value.kind == kind
         assert not staging.exists()
-    assert slots.status(root)["slots"] == before
+    assert lifecycle.status(root)["slots"] == before
 
 
 @pytest.fixture
@@ -77,8 +77,8 @@ def test_several_must_sign_where_several_are_asked_for(root: Path) -> None:
     staging, digest = _bundle(root)
     signature, manifest = staging / "manifest.sig", (staging / "manifest.json").read_bytes()
     signature.write_bytes(add_signature(signature.read_bytes(), OTHER, manifest))
-    assert incoming.stage(root, staging, digest, stand_in=True)["state"] == "staged"
-    assert sorted(slots.status(root)["slots"]["a"]["signers"]) == sorted([KEY.id, OTHER.id])
+    assert stage.stage(root, staging, digest, stand_in=True)["state"] == "staged"
+    assert sorted(lifecycle.status(root)["slots"]["a"]["signers"]) == sorted([KEY.id, OTHER.id])
 
 
 def test_a_bundle_for_another_target_is_refused(root: Path) -> None:
@@ -94,9 +94,9 @@ def test_a_machine_is_known_by_the_other_name_that_some_kernels_give_it(
     monkeypatch.setattr(os, "uname", lambda: os.uname_result(("Linux", "board", "6.1", "1", kernel)))
     staging, digest = _bundle(root, arch="mips")
     with pytest.raises(RunnerError, match=f"the bundle is for mips, this device is {arch}"):
-        incoming.stage(root, staging, digest, offered=[KEY.public.raw])
+        stage.stage(root, staging, digest, offered=[KEY.public.raw])
     staging, digest = _bundle(root, arch=arch)
-    assert incoming.stage(root, staging, digest, offered=[KEY.public.raw])["state"] == "staged"
+    assert stage.stage(root, staging, digest, offered=[KEY.public.raw])["state"] == "staged"
 
 
 @pytest.mark.parametrize(("length", "taken"), [(8 << 20, True), ((8 << 20) + 1, False)])
@@ -109,7 +109,7 @@ def test_a_manifest_has_at_most_8_mib(root: Path, length: int, taken: bool) -> N
     (staging / "manifest.sig").write_bytes(write_signature(KEY, raw))
     outcome = contextlib.nullcontext() if taken else pytest.raises(RunnerError, match="has more than 8388608 bytes")
     with outcome:
-        assert incoming.stage(root, staging, digest, offered=[KEY.public.raw], stand_in=True)["state"] == "staged"
+        assert stage.stage(root, staging, digest, offered=[KEY.public.raw], stand_in=True)["state"] == "staged"
 
 
 @pytest.mark.parametrize(
@@ -126,26 +126,26 @@ def test_a_runtime_of_another_version_is_told_before_anything_is_sent(
 ) -> None:
     digest = _bundle(root, arch=platform.machine(), versions={name: verified})[1]
     if taken:
-        assert incoming.prepare(root, digest, offered=[KEY.public.raw])["missing"] == []
+        assert stage.prepare(root, digest, offered=[KEY.public.raw])["missing"] == []
         return
     with pytest.raises(RunnerError, match=f"was verified with {name} 0.1, this Python has ") as caught:
-        incoming.prepare(root, digest, offered=[KEY.public.raw])
+        stage.prepare(root, digest, offered=[KEY.public.raw])
     assert caught.value.kind == "runtime"
 
 
 def test_a_commit_raises_the_floor_and_nothing_older_comes_back(root: Path) -> None:
     digest = _stage(root, version=1)["digest"]
-    slots.begin_trial(root, digest)
-    slots.commit(root)
+    lifecycle.begin_trial(root, digest)
+    lifecycle.commit(root)
     digest = _stage(root, version=3, floor=2)["digest"]
-    slots.begin_trial(root, digest)
-    assert slots.status(root)["trust"]["floor"] == 0
-    slots.commit(root)
-    assert slots.status(root)["trust"]["floor"] == 2
+    lifecycle.begin_trial(root, digest)
+    assert lifecycle.status(root)["trust"]["floor"] == 0
+    lifecycle.commit(root)
+    assert lifecycle.status(root)["trust"]["floor"] == 2
     _refused(root, "version", version=1)
     with pytest.raises(RunnerError, match="below this device's floor"):
-        slots.rollback(root)
-    assert slots.status(root)["current"] == "b"
+        lifecycle.rollback(root)
+    assert lifecycle.status(root)["current"] == "b"
 
 
 def test_trust_is_changed_by_verb(bare: Bare, root: Path) -> None:
@@ -162,7 +162,7 @@ def test_trust_is_changed_by_verb(bare: Bare, root: Path) -> None:
 
 def test_of_hundreds_of_mutated_bundles_none_reaches_a_slot(root: Path) -> None:
     _stage(root)
-    before, choose = slots.status(root)["slots"], random.Random(6)
+    before, choose = lifecycle.status(root)["slots"], random.Random(6)
     for i in range(300):
         staging, digest = _bundle(root, version=1)
         path = staging / ("manifest.sig" if i % 3 == 0 else "manifest.json")
@@ -172,9 +172,9 @@ def test_of_hundreds_of_mutated_bundles_none_reaches_a_slot(root: Path) -> None:
         # Also where the host claims the digest of what it changed.
         digest = hashlib.sha256((staging / "manifest.json").read_bytes()).hexdigest() if i % 2 else digest
         with pytest.raises(RunnerError) as caught:
-            incoming.stage(root, staging, digest, offered=[KEY.public.raw], stand_in=True)
+            stage.stage(root, staging, digest, offered=[KEY.public.raw], stand_in=True)
         assert caught.value.kind in ("signature", "trust")
-    assert slots.status(root)["slots"] == before
+    assert lifecycle.status(root)["slots"] == before
 
 
 def _begin(root: Path, token: str, who: str) -> dict[str, Any]:
@@ -191,18 +191,18 @@ def test_one_flash_at_a_time_and_a_dead_host_is_forgotten(root: Path, monkeypatc
     now_s = boot._now_s()
     monkeypatch.setattr(boot, "_now_s", lambda: now_s + 121)
     _begin(root, "theirs", "you@there")
-    assert slots.status(root)["lease"]["holder"] == "you@there"
-    assert not slots.release(root, "mine")["changed"]
-    assert slots.release(root, "theirs")["changed"]
+    assert lifecycle.status(root)["lease"]["holder"] == "you@there"
+    assert not lifecycle.release(root, "mine")["changed"]
+    assert lifecycle.release(root, "theirs")["changed"]
     assert lease.shown(root) is None
 
 
 def test_what_is_served_is_asked_for_without_a_lease_and_believed_anew(root: Path) -> None:
     digest = _stage(root)["digest"]
-    slots.begin_trial(root, digest)
+    lifecycle.begin_trial(root, digest)
     assert begin(root, digest, "mine", "me@here", None, [KEY.public.raw], stand_in=True)["state"] == "trial"
-    slots.release(root, "mine")
-    slots.commit(root)
+    lifecycle.release(root, "mine")
+    lifecycle.commit(root)
     found = begin(root, digest, "mine", "me@here", None, [KEY.public.raw], stand_in=True)
     assert (found["slot"], found["state"], found["missing"]) == (str(root / "a"), "committed", [])
     assert lease.shown(root) is None
@@ -227,11 +227,11 @@ def test_strangers_lines_are_passed_over_up_to_eight(root: Path) -> None:
     ninth = write_signature(SigningKey.generate(), manifest)
     signature.write_bytes(b"".join(sorted([*written.splitlines(keepends=True), ninth])))
     with pytest.raises(RunnerError, match="more than"):
-        incoming.stage(root, staging, digest, stand_in=True)
+        stage.stage(root, staging, digest, stand_in=True)
     staging, digest = _bundle(root)
     (staging / "manifest.sig").write_bytes(written)
-    assert incoming.stage(root, staging, digest, stand_in=True)["state"] == "staged"
-    assert slots.status(root)["slots"]["a"]["signers"] == [KEY.id]
+    assert stage.stage(root, staging, digest, stand_in=True)["state"] == "staged"
+    assert lifecycle.status(root)["slots"]["a"]["signers"] == [KEY.id]
 
 
 def test_a_device_reads_manifests_and_signatures_as_long_as_the_host_makes_them(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from edgekit.runner import incoming, slots
 from edgekit.runner.errors import RunnerError
+from edgekit.runner.slots import lifecycle, stage
 from tests.runner.slot import KEY, list_files
 
 NAME, CONTENT = "golden/x.npy", b"newnew"
@@ -119,8 +119,8 @@ class Ground:
         (folder / "outside" / "secret").write_text("secret")
         digest = self._arrives("old")
         self._stage(digest)
-        slots.begin_trial(self.root, digest)
-        slots.commit(self.root)
+        lifecycle.begin_trial(self.root, digest)
+        lifecycle.commit(self.root)
         self.before = self.tree()
 
     def send(self, archive: bytes) -> str:
@@ -132,7 +132,7 @@ class Ground:
 
     def unpack(self, digest: str) -> None:
         sent = self.root / "staging" / "sent.tar"
-        incoming.unpack_archive(self.root, digest, sent, offered=[KEY.public.raw], stand_in=True)
+        stage.unpack_archive(self.root, digest, sent, offered=[KEY.public.raw], stand_in=True)
 
     def tree(self) -> dict[str, tuple[int, int, bytes]]:
         """Everything except what is staged: kind and rights, number of names, content."""
@@ -152,7 +152,7 @@ class Ground:
 
     def _stage(self, digest: str) -> dict[str, Any]:
         staging = self.root / "staging" / digest
-        return incoming.stage(self.root, staging, digest, offered=[KEY.public.raw], stand_in=True)
+        return stage.stage(self.root, staging, digest, offered=[KEY.public.raw], stand_in=True)
 
     def _arrives(self, text: str) -> str:
         made = self.folder / "made"
@@ -221,5 +221,5 @@ def test_of_hundreds_of_archives_with_random_damage_none_writes_outside(
         except RunnerError as error:
             kinds.add(error.kind)
         assert ground.tree() == ground.before
-        incoming.shutil.rmtree(ground.root / "staging", ignore_errors=True)
+        stage.shutil.rmtree(ground.root / "staging", ignore_errors=True)
     assert kinds == {"data"}

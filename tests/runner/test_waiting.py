@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.runner.waiting import waited_ns
+from edgekit.runner.timing.run_queue import waited_ns
 from tests.runner.board import plant
 
 HERE = Path(f"/proc/self/task/{os.getpid()}/schedstat")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from edgekit.runner import watch
-from edgekit.runner.watch import Watch
+from edgekit.runner.timing import disturbance
+from edgekit.runner.timing.disturbance import Watch
 
 MS = 1_000_000
 
@@ -14,7 +14,7 @@ MS = 1_000_000
 def machine(monkeypatch: pytest.MonkeyPatch) -> dict[str, int | None]:
     """What the kernel counted so far."""
     counted: dict[str, int | None] = {"wall_ns": 0, "own_ns": 0, "busy_ns": 0, "waited_ns": 0}
-    monkeypatch.setattr(watch, "_reading", lambda: dict(counted))
+    monkeypatch.setattr(disturbance, "_reading", lambda: dict(counted))
     return counted
 
 

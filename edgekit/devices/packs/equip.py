@@ -12,7 +12,7 @@ from edgekit.devices.packs.place import QUICK_S, place, places
 from edgekit.devices.packs.recipe import recipe_for
 from edgekit.devices.transport import Transport
 from edgekit.errors import CommandFailed, OptionError, RuntimeMismatch, RuntimeMissing
-from edgekit.runner.runtimes import DISTRIBUTIONS, ONNX_GPU, TENSORRT
+from edgekit.runner.machine.installed import DISTRIBUTIONS, ONNX_GPU, TENSORRT
 from edgekit.untrusted import json_text
 from edgekit.untrusted.sanitize import last_lines
 

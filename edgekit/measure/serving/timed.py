@@ -12,7 +12,7 @@ from edgekit.ir.validity import NOT_ASKED, validity
 from edgekit.measure.serving.client import Client, Statistics
 from edgekit.measure.serving.patience import patiently
 from edgekit.measure.serving.requests import Limit, Requests
-from edgekit.runner import timing
+from edgekit.runner.timing import loop
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
 
@@ -67,7 +67,7 @@ class Timing:
             where = ServerTime(round_trip_ns, queue_ns, compute_ns, self.server)
         return Timed(first_ns, taken, validity([process], taken, probe.min_count, 1, 1), where, (process,))
 
-    def _stream(self, prepared: list[object], probe: Probe) -> tuple[timing.Timed, Statistics | None]:
+    def _stream(self, prepared: list[object], probe: Probe) -> tuple[loop.Timed, Statistics | None]:
         """The times, and what the server counted meanwhile, after the warm-up, if it counts."""
         outputs = tuple(self.requests.edges.outputs.values())
         limit = Limit(self.requests.access, probe.min_count, 2 * probe.min_duration_s)
@@ -77,7 +77,7 @@ class Timing:
             limit.check()
             patiently(partial(self.client.infer, request, outputs), self.requests.access)
 
-        stream = timing.single_stream(
+        stream = loop.single_stream(
             call,
             prepared,
             probe.min_count,

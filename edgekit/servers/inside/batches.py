@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from runner.manifest import Tensor, read_manifest
-from runner.model import Model
-from runner.tensors import read_columns, real, row
+from runner.model.manifest import Tensor, read_manifest
+from runner.model.tensors import read_columns, real, row
+from runner.runtimes.model import Model
 
 Array = npt.NDArray[Any]
 

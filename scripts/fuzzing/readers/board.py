@@ -18,18 +18,22 @@ from edgekit.bundle.signing import write_signature
 from edgekit.devices.survey import survey
 from edgekit.devices.transport import Completed
 from edgekit.ir.measurement import Array
-from edgekit.runner import android, edges, engines, jetson, linux, onnx_files, raspberry, trace, trtexec, unpack
 from edgekit.runner.errors import RunnerError
-from edgekit.runner.executorch_trace import ExecuTorchTrace
-from edgekit.runner.incoming import stage
-from edgekit.runner.manifest import Tensor, read_manifest
-from edgekit.runner.onnx_trace import OnnxTrace
-from edgekit.runner.plan import read_plan
-from edgekit.runner.repair import repair
-from edgekit.runner.slots import begin_trial, commit, status
-from edgekit.runner.tensors import read_columns
-from edgekit.runner.trust import Trust
-from edgekit.runner.verify import allowed
+from edgekit.runner.files import onnx_files
+from edgekit.runner.machine import android, jetson, linux, raspberry_pi
+from edgekit.runner.model import engine_store, io_signature
+from edgekit.runner.model.engine_plan import read_plan
+from edgekit.runner.model.manifest import Tensor, read_manifest
+from edgekit.runner.model.tensors import read_columns
+from edgekit.runner.runtimes import trace, trtexec
+from edgekit.runner.runtimes.executorch_trace import ExecuTorchTrace
+from edgekit.runner.runtimes.onnx_trace import OnnxTrace
+from edgekit.runner.slots import unpack
+from edgekit.runner.slots.lifecycle import begin_trial, commit, status
+from edgekit.runner.slots.repair import repair
+from edgekit.runner.slots.stage import stage
+from edgekit.runner.slots.trust import Trust
+from edgekit.runner.slots.verify import allowed
 from scripts.fuzzing.corpus import Corpus
 from scripts.fuzzing.readers.bundles import DESCRIPTION, FILES
 from scripts.fuzzing.readers.keys import KEY
@@ -87,7 +91,7 @@ def readers(folder: Path) -> Readers:
         ),
         "trace of ExecuTorch": Reader(on_device(_traced_program)),
         "trace of onnxruntime": Reader(on_device(_traced_session)),
-        "program of ExecuTorch": Reader(on_device(edges.of_pte)),
+        "program of ExecuTorch": Reader(on_device(io_signature.of_pte)),
         "tensors of ONNX": Reader(valued(lambda path: onnx_files.external_files(memoryview(path.read_bytes())))),
         "words of a board": Reader(_words, TEXTS),
         "words of a shell": Reader(lambda path: survey(Shell(text_of(path))), (SAID,)),  # type: ignore[arg-type]
@@ -154,7 +158,7 @@ def _engine(root: Path, path: Path) -> object:
     place = root / "engines" / "key" / "built.json"
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(path.read_bytes())
-    return engines.found(root / "a")
+    return engine_store.engine_of(root / "a")
 
 
 def _tar() -> bytes:
@@ -201,8 +205,8 @@ def _words(path: Path) -> object:
     return (
         heat,
         modes,
-        raspberry.flags(said),
-        raspberry.temperature_c(said),
+        raspberry_pi.flags(said),
+        raspberry_pi.temperature_c(said),
         trtexec.parsed_version(said),
         (
             linux.load_1m(said),

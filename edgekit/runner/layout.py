@@ -1,0 +1,21 @@
+"""Names of files and folders that the host and the device share.
+
+ROOT/a, ROOT/b         the two slots: an unpacked bundle each
+ROOT/probe/NAME        an unpacked bundle that is measured and never served
+SLOT/manifest.json     what a bundle holds; SLOT/manifest.sig its signatures; SLOT/engine.json its engine plan
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+MANIFEST = "manifest.json"
+SIGNATURE = "manifest.sig"
+PLAN = "engine.json"
+SLOTS = ("a", "b")
+PROBE = "probe"
+
+
+def root_of(slot: Path) -> Path:
+    """The device root that `slot` belongs to, whether it is a slot or a folder of `probe`."""
+    return slot.parents[1] if slot.parent.name == PROBE else slot.parent

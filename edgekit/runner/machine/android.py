@@ -1,0 +1,84 @@
+"""What Android's services say of heat, battery and screen: /sys is mostly closed to a shell there."""
+
+from __future__ import annotations
+
+import re
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from .command import ask
+from .linux import celsius
+
+# android.os.PowerManager, THERMAL_STATUS_*; 0 is none.
+STATUS = ("light", "moderate", "severe", "critical", "emergency", "shutdown")
+# android.os.Temperature, TYPE_*: 6 to 8 are volts, amperes and percent of the battery, -1 is in any unit.
+DEGREES = frozenset((*range(6), *range(9, 20)))
+# android.os.BatteryManager, BATTERY_STATUS_*; 1 is unknown.
+CHARGING = {2: True, 3: False, 4: False, 5: False}
+HEADINGS = ("Current temperatures from HAL:", "Cached temperatures:")
+SENSOR = r"\s*Temperature\{mValue=(-?\d{1,4}(?:\.\d{1,9})?), mType=(-?\d{1,3}), mName=([^,}]{1,80}), mStatus=\d+\}"
+
+
+def is_here(root: Path) -> bool:
+    """Whether this is Android."""
+    return (root / "system/build.prop").exists() or (root / "system/bin/getprop").exists()
+
+
+def added(root: Path, known: dict[str, Any]) -> dict[str, Any]:
+    """What is added to what Linux says, `known`."""
+    heat = ask("dumpsys", "thermalservice")
+    return {
+        "throttled": throttled(heat),
+        "temperature_c": temperatures(heat),
+        "screen_on": screen_on(ask("dumpsys", "power")),
+        **battery(ask("dumpsys", "battery")),
+    }
+
+
+def throttled(said: str) -> list[str] | None:
+    """Of `Thermal Status: 1` in `dumpsys thermalservice` (Android 10 and later)."""
+    found = re.search(r"^Thermal Status: (\d)\s*$", said, re.MULTILINE | re.ASCII)
+    if not found or int(found.group(1)) > len(STATUS):
+        return None
+    status = int(found.group(1))
+    return [f"thermal status {STATUS[status - 1]}"] if status else []
+
+
+def temperatures(said: str) -> dict[str, float]:
+    """Degrees Celsius by sensor in `dumpsys thermalservice`: as they are now, or else as the service last heard."""
+    for heading in HEADINGS:
+        _, _, section = said.partition(heading)
+        lines = takewhile(lambda line: line.strip().startswith("Temperature{"), section.splitlines()[1:])
+        sensors = [sensor.groups() for sensor in (re.match(SENSOR, line, re.ASCII) for line in lines) if sensor]
+        degrees = {name: celsius(float(value) * 1e3) for value, kind, name in sensors if int(kind) in DEGREES}
+        known = {name: value for name, value in degrees.items() if value is not None}
+        if known:
+            return known
+    return {}
+
+
+def battery(said: str) -> dict[str, Any]:
+    """`battery_percent` and `charging` of `dumpsys battery`; neither while somebody else sets what it says."""
+    if "UPDATES STOPPED" in said:
+        return {}
+    level, scale, status = (_field(name, said) for name in ("level", "scale", "status"))
+    return {
+        "battery_percent": 100 * level / scale if level is not None and scale and 0 <= level <= scale else None,
+        "charging": None if status is None else CHARGING.get(status),
+    }
+
+
+def screen_on(said: str) -> bool | None:
+    """Of `dumpsys power`: the display's own state where it is there, else whether the device is awake."""
+    display = re.search(r"^[ \t]*Display Power: state=([A-Z_]+)\s*$", said, re.MULTILINE)
+    if display:
+        return display.group(1) == "ON"
+    awake = re.search(r"^[ \t]*mWakefulness=(Awake|Asleep|Dozing|Dreaming)\s*$", said, re.MULTILINE)
+    # A screen saver, "Dreaming", draws on the screen.
+    return awake.group(1) in ("Awake", "Dreaming") if awake else None
+
+
+def _field(name: str, said: str) -> int | None:
+    found = re.search(rf"^[ \t]*{name}: (-?\d{{1,9}})\s*$", said, re.MULTILINE | re.ASCII)
+    return int(found.group(1)) if found else None

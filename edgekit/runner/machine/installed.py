@@ -1,0 +1,58 @@
+"""Which runtimes this device has installed, and of which version."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+NATIVE = Path(sys.prefix) / "lib" / "libedgekit_executorch.so"
+"""Where a runtime pack has what stands in for torch."""
+# By format, in order of preference: the distributions that run it, and what else each needs.
+DISTRIBUTIONS: dict[str, dict[str, tuple[str, ...]]] = {
+    "pte": {"executorch": () if NATIVE.is_file() else ("torch",)},
+    "onnx": {"onnxruntime": ()},
+    "tflite": {"ai-edge-litert": (), "tflite-runtime": ()},
+}
+ONNX_GPU, TENSORRT = "onnxruntime-gpu", "tensorrt"
+"""What a board with an NVIDIA GPU brings itself: NVIDIA's build of onnxruntime, and TensorRT's own Python module."""
+
+
+def installed() -> dict[str, str | None]:
+    """By format, name and version of the runtime that would run it here; None where there is none."""
+    return {format: label_of(format) for format in DISTRIBUTIONS}
+
+
+def label_of(format: str) -> str | None:
+    """Name and version of the first distribution installed here that runs `format`; None if there is none."""
+    theirs = DISTRIBUTIONS[format]
+    if format == "onnx":
+        theirs = {ONNX_GPU: (), **theirs, TENSORRT: ()}
+    for distribution, needs in theirs.items():
+        versions = [version_of(name) for name in (distribution, *needs)]
+        if all(versions):
+            return f"{distribution} {versions[0]}"
+    return None
+
+
+def version_of(distribution: str) -> str | None:
+    """Of what this Python has; None if it has none.
+
+    A wheel says it by the name of its folder of metadata; to read what is in there takes as long as a small model.
+    """
+    # PEP 427 and PEP 503: runs of - _ . are one and the same, and no version has a dash.
+    plain = re.sub("[-_.]+", "_", distribution)
+    for folder in filter(None, sys.path):
+        found = [path.name for path in Path(folder).glob(f"{plain}-*.dist-info")]
+        if found:
+            return found[0][len(plain) + 1 : -len(".dist-info")]
+    return _version_of(distribution)
+
+
+def _version_of(distribution: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None

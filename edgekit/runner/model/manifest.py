@@ -1,0 +1,86 @@
+"""What the runner needs of a slot's `manifest.json`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..errors import RunnerError
+from ..files.durable import SENSELESS, read_json
+from ..files.integrity import is_plain
+from ..layout import MANIFEST
+from .engine_plan import Plan, read_plan
+from .engine_store import engine_of
+
+
+class Tensor(NamedTuple):
+    """One input or output of the model. `shape` includes the batch axis."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    scale: float | None
+    zero_point: int
+    """Of quantized integers that stand for reals; `scale` is None where values are what they are."""
+
+    def __str__(self) -> str:
+        return f"{self.dtype}{list(self.shape)}"
+
+
+class Manifest(NamedTuple):
+    """How to load the model, what it takes and gives, and how closely it must reproduce its golden outputs."""
+
+    format: str
+    model: Path
+    options: tuple[tuple[str, str], ...]
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    tolerance: float
+    plan: Plan | None = None
+    engine: Path | None = None
+    """The folder of what was built by the plan on this device, if it was."""
+
+
+def read_manifest(slot: Path) -> Manifest:
+    """The manifest of the slot at `slot`. Raises RunnerError (data) if it is missing or not whole."""
+    path = slot / MANIFEST
+    written = read_json(path, "data")
+    if written is None:
+        raise RunnerError("data", f"'{path}' cannot be read: there is no such file")
+    try:
+        return _manifest(slot, written)
+    except SENSELESS as error:
+        raise RunnerError("data", f"'{path}' is not a manifest: {type(error).__name__}: {error}") from error
+
+
+def no_options(manifest: Manifest) -> None:
+    """For runtimes that take none. Raises RunnerError (load)."""
+    if manifest.options:
+        raise RunnerError("load", f".{manifest.format} takes no options, its manifest has {dict(manifest.options)}")
+
+
+def _manifest(slot: Path, written: dict[str, Any]) -> Manifest:
+    plan = read_plan(slot)
+    return Manifest(
+        format=written["format"],
+        model=slot / _inside(written["model"][0]),
+        options=tuple((key, value) for key, value in written["options"]),
+        inputs=tuple(map(_tensor, written["signature"]["inputs"])),
+        outputs=tuple(map(_tensor, written["signature"]["outputs"])),
+        tolerance=written["golden"]["tolerance"],
+        plan=plan,
+        engine=engine_of(slot) if plan else None,
+    )
+
+
+def _tensor(written: dict[str, Any]) -> Tensor:
+    affine = written["affine"] or {"scale": None, "zero_point": 0}
+    return Tensor(
+        _inside(written["name"]), written["dtype"], tuple(written["shape"]), affine["scale"], affine["zero_point"]
+    )
+
+
+def _inside(name: str) -> str:
+    if not is_plain(name):
+        raise ValueError(f"'{name}' is no plain name")
+    return name

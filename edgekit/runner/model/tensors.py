@@ -1,0 +1,88 @@
+"""Arrays on disk and at the model's edges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import RunnerError
+from .manifest import Tensor
+
+Array = npt.NDArray[Any]
+
+# What is cycled is held in memory, and counts in the peak: a bound that small devices bear.
+CYCLED_BYTES = 16 << 20
+
+
+def read_columns(folder: Path, tensors: Sequence[Tensor]) -> list[Array]:
+    """One array [N, …] a tensor, from `folder/<name>.npy`, left on disk until it is used.
+
+    Raises RunnerError (data) if one is missing, empty, of another dtype or shape, or longer than the others.
+    """
+    columns = [_read_column(folder / f"{tensor.name}.npy", tensor) for tensor in tensors]
+    if len({len(column) for column in columns}) > 1:
+        raise RunnerError("data", f"the arrays in '{folder}' have different lengths")
+    return columns
+
+
+def row(columns: Sequence[Array], i: int) -> list[Array]:
+    """The i-th sample with a batch axis, [1, …] each, in memory of its own."""
+    return [np.array(column[i : i + 1]) for column in columns]
+
+
+def cycled(columns: Sequence[Array]) -> list[list[Array]]:
+    """The first samples, each as `row` gives it: as many as `CYCLED_BYTES` hold, and at least one."""
+    sample_bytes = sum(column.nbytes // len(column) for column in columns)
+    count = max(1, min(len(columns[0]), CYCLED_BYTES // max(1, sample_bytes)))
+    return [row(columns, i) for i in range(count)]
+
+
+def batches(columns: Sequence[Array], size: int) -> list[list[Array]]:
+    """The first samples, `size` at a time, [size, …] each: as many as `CYCLED_BYTES` hold, and at least one batch.
+
+    The last is filled up with the first.
+    """
+    count = len(columns[0])
+    batch_bytes = size * sum(column.nbytes // len(column) for column in columns)
+    made = max(1, min(-(-count // size), CYCLED_BYTES // max(1, batch_bytes)))
+    return [[column[np.arange(i * size, (i + 1) * size) % count] for column in columns] for i in range(made)]
+
+
+def save(path: Path, array: Array) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, array)
+
+
+def empty_columns(tensors: Sequence[Tensor], count: int) -> list[Array]:
+    return [np.empty((count, *tensor.shape[1:]), tensor.dtype) for tensor in tensors]
+
+
+def check_outputs(outputs: Sequence[Array], tensors: Sequence[Tensor]) -> None:
+    """Raise RunnerError (run) if the model gives something else than the manifest says."""
+    given = [f"{output.dtype}{list(output.shape)}" for output in outputs]
+    stated = [str(tensor) for tensor in tensors]
+    if given != stated:
+        raise RunnerError("run", f"the model gives {', '.join(given)}; its manifest says {', '.join(stated)}")
+
+
+def real(stored: Array, tensor: Tensor) -> Array:
+    """Real values: float32 [N, …] where the model gives quantized integers, else as stored."""
+    if tensor.scale is None:
+        return stored
+    values: Array = (stored.astype(np.float64) - tensor.zero_point) * tensor.scale
+    return values.astype(np.float32)
+
+
+def _read_column(path: Path, tensor: Tensor) -> Array:
+    try:
+        column: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # numpy evaluates the header as Python
+        raise RunnerError("data", f"'{path}' cannot be read: {type(error).__name__}: {error}") from error
+    if column.dtype != np.dtype(tensor.dtype) or column.shape[1:] != tensor.shape[1:] or not len(column):
+        stated = f"{tensor.dtype}{['N', *tensor.shape[1:]]}".replace("'", "")
+        raise RunnerError("data", f"'{path}' is {column.dtype}{list(column.shape)}, the model takes {stated}")
+    return column

@@ -1,0 +1,110 @@
+"""ExecuTorch without torch: the library in a runtime pack, called by ctypes."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import RunnerError
+from ..model.manifest import no_options
+
+if TYPE_CHECKING:
+    from ..model.io_signature import Edges
+    from ..model.manifest import Manifest, Tensor
+    from ..model.tensors import Array
+    from .base import Call
+    from .trace import Trace
+
+ERROR_BYTES = 256
+# ExecuTorch's ScalarType, which is torch's.
+SCALAR_TYPES = {
+    "uint8": 0,
+    "int8": 1,
+    "int16": 2,
+    "int32": 3,
+    "int64": 4,
+    "float16": 5,
+    "float32": 6,
+    "float64": 7,
+    "bool": 11,
+}
+
+
+class ExecuTorchNative:
+    """ExecuTorch's C++ runtime. The library checks types and shapes of what the program takes and gives."""
+
+    provider: str | None = None
+
+    def __init__(self, library: Path) -> None:
+        self._library = ctypes.CDLL(str(library))
+        self._library.edgekit_load.restype = ctypes.c_void_p
+        self._library.edgekit_run.restype = ctypes.c_bool
+
+    def load(self, manifest: Manifest, threads: int) -> Call:
+        return self._opened(manifest, threads, self._library.edgekit_load)[0]
+
+    def trace(self, manifest: Manifest, threads: int, scratch: Path) -> Trace:
+        from .executorch_trace import ExecuTorchTrace
+
+        load, write_trace = self._library.edgekit_load_traced, self._library.edgekit_write_trace
+        load.restype, write_trace.restype = ctypes.c_void_p, ctypes.c_bool
+        call, loaded = self._opened(manifest, threads, load)
+
+        def write(path: Path) -> None:
+            error = ctypes.create_string_buffer(ERROR_BYTES)
+            if not write_trace(loaded, str(path).encode(), error):
+                raise RunnerError("run", error.value.decode())
+
+        return ExecuTorchTrace(call, write, manifest.model, scratch)
+
+    def edges(self, model: Path) -> Edges:
+        from ..model.io_signature import of_pte
+
+        return of_pte(model)
+
+    def _opened(self, manifest: Manifest, threads: int, load: Any) -> tuple[Call, ctypes.c_void_p]:
+        no_options(manifest)
+        error = ctypes.create_string_buffer(ERROR_BYTES)
+        path = str(manifest.model).encode()
+        loaded = ctypes.c_void_p(load(path, ctypes.c_uint32(threads), error))
+        if not loaded:
+            raise RuntimeError(error.value.decode())
+        run = self._library.edgekit_run
+        taken, given = _described(manifest.inputs), _described(manifest.outputs)
+        counts = ctypes.c_size_t(len(taken)), ctypes.c_size_t(len(given))
+
+        def call(inputs: Sequence[Array]) -> list[Array]:
+            outputs: list[Array] = [np.empty(tensor.shape, tensor.dtype) for tensor in manifest.outputs]
+            for described, array in zip((*taken, *given), (*inputs, *outputs)):
+                described.data = array.ctypes.data
+            if not run(loaded, taken, counts[0], given, counts[1], error):
+                raise RunnerError("run", error.value.decode())
+            return outputs
+
+        return call, loaded
+
+
+class _Tensor(ctypes.Structure):
+    """As `executorch.cpp` has it."""
+
+    _fields_ = (
+        ("dtype", ctypes.c_int32),
+        ("rank", ctypes.c_int32),
+        ("shape", ctypes.POINTER(ctypes.c_int32)),
+        ("data", ctypes.c_void_p),
+        ("bytes", ctypes.c_uint64),
+    )
+
+
+def _described(tensors: Sequence[Tensor]) -> Any:
+    described = (_Tensor * len(tensors))()
+    for i, tensor in enumerate(tensors):
+        described[i].dtype = SCALAR_TYPES[tensor.dtype]
+        described[i].rank = len(tensor.shape)
+        described[i].shape = (ctypes.c_int32 * len(tensor.shape))(*tensor.shape)
+        described[i].bytes = np.dtype(tensor.dtype).itemsize * int(np.prod(tensor.shape))
+    return described

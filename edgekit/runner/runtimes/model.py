@@ -1,0 +1,72 @@
+"""The model of a slot, loaded and run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..files.integrity import digest_of_file
+from ..machine import system
+from ..machine.installed import installed
+from ..model.manifest import Manifest
+from ..model.tensors import check_outputs, empty_columns, row
+from .base import load
+from .open import open_runtime
+
+if TYPE_CHECKING:
+    from ..model.tensors import Array
+    from .base import Call, Runtime
+
+    Load = Callable[[Runtime, Manifest, int], Call]
+
+
+class Model(NamedTuple):
+    """A loaded model, and what loading it and its first inference took."""
+
+    manifest: Manifest
+    call: Call
+    loaded: dict[str, Any]
+    """As the host reads them: load_ns, first_ns, peak_rss_bytes after the first inference, empty_rss_bytes before the
+    model was loaded, runtime, provider, planned_provider, threads."""
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """`loaded`, model_sha256 and info, which take longer to find out than a small model to load."""
+        info = {**system.info(), "runtimes": installed()}
+        return {**self.loaded, "model_sha256": digest_of_file(self.manifest.model), "info": info}
+
+    @classmethod
+    def load(cls, manifest: Manifest, threads: int, first: list[Array], load: Load = load) -> Model:
+        """Load the model, by `load`, and run it on the sample `first`.
+
+        Raises RunnerError: runtime, load, or run if its outputs are not what the manifest says.
+        """
+        label, runtime = open_runtime(manifest.format, manifest.engine)
+        empty_rss_bytes = system.rss_bytes()
+        started = perf_counter_ns()
+        call = load(runtime, manifest, threads)
+        loaded = perf_counter_ns()
+        outputs = call(first)
+        ran = perf_counter_ns()
+        check_outputs(outputs, manifest.outputs)
+        facts = {
+            "load_ns": loaded - started,
+            "first_ns": ran - loaded,
+            "peak_rss_bytes": system.peak_rss_bytes(),
+            "empty_rss_bytes": empty_rss_bytes,
+            "runtime": label,
+            "provider": runtime.provider,
+            "planned_provider": manifest.plan.providers[0] if manifest.plan else None,
+            "threads": threads,
+        }
+        return cls(manifest, call, facts)
+
+    def outputs(self, columns: list[Array]) -> list[Array]:
+        """What the model gives for every sample of `columns`: one array [N, …] an output, as stored."""
+        count = len(columns[0])
+        stored = empty_columns(self.manifest.outputs, count)
+        for i in range(count):
+            for k, output in enumerate(self.call(row(columns, i))):
+                stored[k][i] = output[0]
+        return stored

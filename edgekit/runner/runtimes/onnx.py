@@ -1,0 +1,66 @@
+"""onnxruntime."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .onnx_providers import execution_providers, used
+
+if TYPE_CHECKING:
+    from ..model.io_signature import Edges
+    from ..model.manifest import Manifest
+    from ..model.tensors import Array
+    from .base import Call
+    from .trace import Trace
+
+
+class Onnx:
+    """onnxruntime, on the first provider of the engine plan that works, else on the CPU.
+
+    The manifest's options are session config entries.
+    """
+
+    provider: str | None = None
+
+    def __init__(self, distribution: str) -> None:
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # 1.31 reports to its maker from the import on
+        self._runtime = import_module("onnxruntime")  # of the GPU's build too
+
+    def load(self, manifest: Manifest, threads: int) -> Call:
+        return self._opened(manifest, threads, self._runtime.SessionOptions())[0]
+
+    def trace(self, manifest: Manifest, threads: int, scratch: Path) -> Trace:
+        from .onnx_trace import OnnxTrace
+
+        options = self._runtime.SessionOptions()
+        options.enable_profiling = True
+        options.profile_file_prefix = str(scratch / "trace")
+        return OnnxTrace(*self._opened(manifest, threads, options))
+
+    def edges(self, model: Path) -> Edges:
+        from ..model.io_signature import of_onnx
+
+        return of_onnx(self._runtime.InferenceSession(str(model), providers=["CPUExecutionProvider"]))
+
+    def _opened(self, manifest: Manifest, threads: int, options: Any) -> tuple[Call, Any]:
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.graph_optimization_level = self._runtime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        for key, value in manifest.options:
+            options.add_session_config_entry(key, value)
+        providers = execution_providers(manifest.plan, self._runtime.get_available_providers(), manifest.engine)
+        session = self._runtime.InferenceSession(str(manifest.model), options, providers=providers)
+        self.provider = used(session.get_providers())
+        run = session.run
+        names = [tensor.name for tensor in manifest.inputs]
+        outputs = [tensor.name for tensor in manifest.outputs]
+
+        def call(inputs: Sequence[Array]) -> list[Array]:
+            found: list[Array] = run(outputs, {name: inputs[i] for i, name in enumerate(names)})
+            return found
+
+        return call, session

@@ -1,0 +1,60 @@
+"""The runtime of a model format, chosen from what is installed here and imported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ..errors import RunnerError
+from ..machine.installed import DISTRIBUTIONS, NATIVE, TENSORRT, label_of, version_of
+from ..model.engine_store import ENGINE
+from .base import Runtime
+
+
+def open_runtime(format: str, engine: Path | None = None) -> tuple[str, Runtime]:
+    """Name and version of the runtime of a format, and the runtime, imported: TensorRT's own for an `engine` of it.
+
+    Raises RunnerError (runtime) if it is not installed or does not import.
+    """
+    label = label_of(format) if format in DISTRIBUTIONS else None
+    if engine and (engine / ENGINE).is_file() and version_of(TENSORRT):
+        label = f"{TENSORRT} {version_of(TENSORRT)}"
+    if label is None:
+        needed = " or ".join(DISTRIBUTIONS.get(format, ()))
+        raise RunnerError("runtime", f"nothing here runs .{format}" + (f": install {needed}" if needed else ""))
+    try:
+        distribution = label.partition(" ")[0]
+        return label, _tensorrt() if distribution == TENSORRT else RUNTIMES[format](distribution)
+    except Exception as error:
+        raise RunnerError("runtime", f"'{label}' does not import: {error}") from error
+
+
+def _executorch(distribution: str) -> Runtime:
+    if NATIVE.is_file():
+        from .executorch_native import ExecuTorchNative
+
+        return ExecuTorchNative(NATIVE)
+    from .executorch import ExecuTorch
+
+    return ExecuTorch(distribution)
+
+
+def _onnx(distribution: str) -> Runtime:
+    from .onnx import Onnx
+
+    return Onnx(distribution)
+
+
+def _tflite(distribution: str) -> Runtime:
+    from .tflite import TFLite
+
+    return TFLite(distribution)
+
+
+def _tensorrt() -> Runtime:
+    from .tensorrt_engine import TensorRT
+
+    return TensorRT()
+
+
+RUNTIMES: dict[str, Callable[[str], Runtime]] = {"pte": _executorch, "onnx": _onnx, "tflite": _tflite}

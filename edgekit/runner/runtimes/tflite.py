@@ -1,0 +1,74 @@
+"""LiteRT and tflite-runtime."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..machine.installed import version_of
+from ..model.manifest import no_options
+
+if TYPE_CHECKING:
+    from ..model.io_signature import Edges
+    from ..model.manifest import Manifest
+    from ..model.tensors import Array
+    from .base import Call
+    from .trace import Trace
+
+
+class TFLite:
+    """LiteRT or tflite-runtime, with the XNNPACK delegate that both apply by themselves."""
+
+    provider: str | None = None
+
+    def __init__(self, distribution: str) -> None:
+        self._distribution = distribution
+        self._module = import_module(distribution.replace("-", "_") + ".interpreter")
+        self._interpreter = self._module.Interpreter
+
+    def load(self, manifest: Manifest, threads: int) -> Call:
+        no_options(manifest)
+        interpreter = self._interpreter(model_path=str(manifest.model), num_threads=threads)
+        interpreter.allocate_tensors()
+        taken = [detail["index"] for detail in interpreter.get_input_details()]
+        given = [detail["index"] for detail in interpreter.get_output_details()]
+        set_tensor, invoke, get_tensor = interpreter.set_tensor, interpreter.invoke, interpreter.get_tensor
+
+        def call(inputs: Sequence[Array]) -> list[Array]:
+            for i, index in enumerate(taken):
+                set_tensor(index, inputs[i])
+            invoke()
+            return [get_tensor(index) for index in given]
+
+        return call
+
+    def trace(self, manifest: Manifest, threads: int, scratch: Path) -> Trace:
+        from . import litert_compiled
+        from .trace import Untraced
+
+        # In its package, or where a runtime pack has it.
+        places = Path(str(self._module.__file__)).parent, Path(sys.prefix) / "lib"
+        library = next(
+            (place / litert_compiled.LIBRARY for place in places if (place / litert_compiled.LIBRARY).is_file()), None
+        )
+        known = (version_of(self._distribution) or "").startswith(litert_compiled.KNOWN)
+        if self._distribution != "ai-edge-litert" or not known or library is None:
+            note = f"this {self._distribution} has no tool for it that is known here: the whole is all there is"
+            return Untraced(self.load(manifest, threads), note)
+        interpreter = self._interpreter(model_path=str(manifest.model))
+        taken, given = interpreter.get_input_details(), interpreter.get_output_details()
+        names = [detail["name"] for detail in taken], [detail["name"] for detail in given]
+        try:
+            return litert_compiled.LiteRtTrace(library, manifest, threads, names)
+        except RuntimeError as error:
+            return Untraced(
+                self.load(manifest, threads), f"LiteRT cannot trace it ({error}): the whole is all there is"
+            )
+
+    def edges(self, model: Path) -> Edges:
+        from ..model.io_signature import of_tflite
+
+        return of_tflite(self._interpreter(model_path=str(model)))

@@ -1,0 +1,105 @@
+"""One flash at a time: `lease.json` names who is at it. A dead host's lease ends by itself. Standard library only.
+
+The lock beside it is held for one verb; a lease spans the verbs of one flash. One that cannot be read protects nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..errors import RunnerError
+from ..files.durable import read_json, remove, write_json
+from . import boot
+from .state_file import is_deadline
+
+FILE = "lease.json"
+TTL_S = 120.0
+LONGEST_S = 7 * 86400.0
+"""What is said to last longer was written by nobody: a gigabyte over the slowest link takes six hours."""
+MAX_WHO = 200
+NEW = 0.75
+"""Of its time, still left: a lease is not written again for every step of one process."""
+
+
+class Lease(NamedTuple):
+    """Who flashes the device, and until when."""
+
+    token: str
+    who: str
+    ttl_s: float
+    ends: dict[str, Any]
+    """As `boot.deadline` has it."""
+
+    @property
+    def left_s(self) -> float:
+        return boot.left_s(self.ends)
+
+
+def take(root: Path, token: str, who: str, ttl_s: float) -> None:
+    """Hold the lease from now on. Raises RunnerError (leased) if somebody else does."""
+    check(root, token)
+    _write(root, token, who, ttl_s)
+
+
+def release(root: Path, token: str) -> bool:
+    """Give it back; False if it was not `token`'s any more."""
+    lease = _read(root)
+    if lease is None or lease.token != token:
+        return False
+    remove(root / FILE)
+    return True
+
+
+def check(root: Path, token: str | None) -> None:
+    """Raises RunnerError (leased) if anybody but `token` holds the lease."""
+    lease = _live(root)
+    if lease and lease.token != token:
+        raise RunnerError("leased", f"'{lease.who}' is flashing it, and may for {lease.left_s:.0f} s more")
+
+
+def renew(root: Path, token: str | None, seconds: float = 0) -> None:
+    """Keep it for as long again, or for `seconds` if that is longer, if it is `token`'s and no longer new."""
+    lease = _live(root)
+    wanted_s = max(seconds, lease.ttl_s) if lease else 0
+    if lease and lease.token == token and lease.left_s < NEW * wanted_s:
+        _write(root, lease.token, lease.who, wanted_s)
+
+
+@contextlib.contextmanager
+def under(root: Path, token: str | None) -> Iterator[None]:
+    """For a verb that changes slots: refused while somebody else flashes; afterwards `token`'s is kept."""
+    check(root, token)
+    yield
+    renew(root, token)
+
+
+def shown(root: Path) -> dict[str, Any] | None:
+    """Who holds it and for how long still; None if nobody does."""
+    lease = _live(root)
+    return {"holder": lease.who, "left_s": lease.left_s} if lease else None
+
+
+def _live(root: Path) -> Lease | None:
+    lease = _read(root)
+    return lease if lease and 0 < lease.left_s <= LONGEST_S else None
+
+
+def _read(root: Path) -> Lease | None:
+    """What the file says; None if there is none that makes sense: nobody can be asked to give that back."""
+    try:
+        found = read_json(root / FILE, "garbled")
+        lease = Lease(**found) if found else None
+    except (RunnerError, TypeError):
+        return None
+    if lease is None or not isinstance(lease.token, str) or not isinstance(lease.who, str):
+        return None
+    lasts = type(lease.ttl_s) in (int, float) and 0 <= lease.ttl_s <= LONGEST_S
+    return lease if lasts and is_deadline(lease.ends) else None
+
+
+def _write(root: Path, token: str, who: str, ttl_s: float) -> None:
+    document = {"token": token, "who": who[:MAX_WHO], "ttl_s": min(ttl_s, TTL_S), "ends": boot.deadline(ttl_s)}
+    write_json(root / FILE, document)

@@ -1,0 +1,196 @@
+"""A state that was damaged or lost, rebuilt from the slots that verify; what had to be assumed is said.
+
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..errors import RunnerError
+from ..files.durable import read_json, remove
+from ..files.integrity import digest_of_file, fault
+from ..layout import MANIFEST, SLOTS
+from . import lease
+from .admission import admit
+from .state import FILE, State, changed, current_of, locked, point, read, recorded, recovered, write
+from .state_file import EMPTY, FRESH, events
+from .trust import Trust
+from .verify import Listing
+
+SERVED_BEFORE = ("committed", "repaired")
+"""Verdicts of what was served from then on."""
+
+
+class Plan(NamedTuple):
+    """What a repair would make of a device."""
+
+    state: State
+    link: str | None
+    """The slot that `current` names now."""
+    served: str | None
+    """The slot that it should name."""
+    assumed: tuple[str, ...]
+    """In sentences."""
+
+
+class _Slot(NamedTuple):
+    """What lies in a slot: `listing` if it may be served, else `problem`; `damaged` if its files are not whole."""
+
+    name: str
+    digest: str | None
+    recorded: bool
+    """Whether the state told so."""
+    listing: Listing | None
+    problem: str | None
+    damaged: bool
+
+
+def repair(root: Path, token: str | None = None) -> State:
+    """Have the state, the link and the slots agree again. Where they do, nothing is changed.
+
+    What is served stays if its files are whole, whoever signed it. Raises RunnerError: leased or busy if another
+    edgekit is at work, unpinned if nobody is trusted, so that no signature can be verified.
+    """
+    with locked(root), lease.under(root, token):
+        trust = Trust.of(root)
+        state = _recovered(root)
+        assumed = plan(root, trust)
+        if state == assumed.state and assumed.link == assumed.served:
+            return {"changed": False, "current": assumed.served, "assumed": []}
+        _carry_out(root, trust, assumed)
+        return {"changed": True, "current": assumed.served, "assumed": list(assumed.assumed)}
+
+
+def plan(root: Path, trust: Trust) -> Plan:
+    """What a repair would do. Nothing is changed."""
+    known, link = _known(root), _link(root)
+    state = known or {**FRESH, "history": _history(root)}
+    slots = {name: _look(root / name, known, name == link, trust) for name in SLOTS}
+    served = _served(root, slots, known, link)
+    said = [] if known else ["what the slots hold was not known any more: each was judged by its own files"]
+    if served != link or (served is None and os.path.lexists(root / "current")):
+        said.append(_of_served(slots, served, link, known is not None))
+    for slot in slots.values():
+        before = state["slots"][slot.name]
+        entry, remark = _entry(slot, before, slot.name == served, served is None)
+        state = changed(state, slot.name, **entry)
+        # What failed before, too, is no news.
+        said += [remark] if remark and entry["state"] != before["state"] else []
+    return Plan(state, link, served, tuple(said))
+
+
+def _carry_out(root: Path, trust: Trust, assumed: Plan) -> None:
+    """Write down the state first: it never says less than the link."""
+    state, served = assumed.state, assumed.served
+    if served:
+        trust.raised(state["slots"][served]["floor"]).write(root)
+        state = recorded(state, served, "repaired", {"assumed": list(assumed.assumed)})
+    write(root, state)
+    if served and served != assumed.link:
+        point(root, served)
+    if served is None:
+        remove(root / "current")
+
+
+def _recovered(root: Path) -> State | None:
+    """The state, if it makes sense as it is."""
+    try:
+        return recovered(root)
+    except RunnerError as error:
+        if error.kind != "garbled":
+            raise
+        return None
+
+
+def _known(root: Path) -> State | None:
+    try:
+        return read(root)
+    except RunnerError:
+        return None
+
+
+def _history(root: Path) -> list[dict[str, Any]]:
+    try:
+        return events(read_json(root / FILE, "garbled"))
+    except RunnerError:
+        return []
+
+
+def _link(root: Path) -> str | None:
+    """The slot that `current` names, if there is one of that name."""
+    try:
+        name = current_of(root)
+    except RunnerError:
+        return None
+    return name if name and (root / name).is_dir() else None
+
+
+def _look(slot: Path, known: State | None, linked: bool, trust: Trust) -> _Slot:
+    entry = known["slots"][slot.name] if known else EMPTY
+    recorded = known is not None and not (linked and entry["digest"] is None)
+    digest = entry["digest"] if recorded else digest_of_file(slot / MANIFEST)
+    if digest is None:
+        return _Slot(slot.name, None, recorded, None, f"slot '{slot.name}' has no manifest", damaged=slot.exists())
+    try:
+        return _Slot(slot.name, digest, recorded, admit(slot, digest, trust), None, damaged=False)
+    except RunnerError as error:
+        problem = fault(slot)
+        return _Slot(slot.name, digest, recorded, None, problem or str(error), error.kind == "damaged" or bool(problem))
+
+
+def _served(root: Path, slots: dict[str, _Slot], known: State | None, link: str | None) -> str | None:
+    """The slot to serve: that of the link if its files are whole; else one that may be served, if any may.
+
+    Of a state that is known, only a slot that was committed. Of two, the one committed last; where nothing is known,
+    the one written first: a trial comes after what is served. With none that may be, the link stays as it is.
+    """
+    best = link if link and slots[link].digest else None
+    if link and slots[link].digest and not slots[link].damaged:
+        return link
+    good = [name for name in SLOTS if slots[name].listing]
+    if known:
+        good = [name for name in good if known["slots"][name]["state"] == "committed"]
+        last = [event["digest"] for event in known["history"] if event["verdict"] in SERVED_BEFORE]
+        return max(good, key=lambda name: _last_index(last, slots[name].digest), default=best)
+    return min(good, key=lambda name: (root / name / MANIFEST).stat().st_mtime, default=best)
+
+
+def _last_index(digests: Iterable[str | None], digest: str | None) -> int:
+    return max((k for k, one in enumerate(digests) if one == digest), default=-1)
+
+
+def _of_served(slots: dict[str, _Slot], served: str | None, link: str | None, known: bool) -> str:
+    before = f"slot '{link}', which was served," if link else "what was served"
+    if served is None:
+        return f"{before} is lost, and no slot holds anything else that may be served: nothing is"
+    why = "is damaged" if link and slots[link].damaged else "was not known any more"
+    unsure = "" if known else "; whether it was ever committed is not known"
+    return f"{before} {why}: slot '{served}' is served, whole and signed by who is trusted here{unsure}"
+
+
+def _entry(slot: _Slot, before: State, served: bool, nothing: bool) -> tuple[State, str | None]:
+    """What the state says of a slot from now on, and what a person should know of that. `nothing` is served at all."""
+    if slot.digest is None:
+        return EMPTY, slot.problem
+    entry = {**(before if slot.recorded else EMPTY), **_of_listing(slot)}
+    if served:
+        worst = f"slot '{slot.name}' is served still, and nothing better is there: {slot.problem}"
+        return {**entry, "state": "committed", "deadline": None}, worst if slot.problem else None
+    if slot.damaged or (slot.problem and not slot.recorded) or (nothing and entry["state"] == "committed"):
+        return {**entry, "state": "failed", "deadline": None}, f"slot '{slot.name}' is not served again: {slot.problem}"
+    if slot.recorded:
+        return entry, None
+    unsure = f"slot '{slot.name}' is whole; whether it was ever committed is not known, so that it is no way back"
+    return {**entry, "state": "staged"}, unsure
+
+
+def _of_listing(slot: _Slot) -> State:
+    listing = slot.listing
+    if listing is None:
+        return {"digest": slot.digest}
+    said = {"digest": slot.digest, "version": listing.version, "floor": listing.floor}
+    return said if slot.recorded else {**said, "signers": list(listing.signer_ids)}

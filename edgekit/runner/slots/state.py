@@ -1,0 +1,195 @@
+"""What each slot holds and which is served, and how that survives a crash. Standard library only.
+
+ROOT/a, ROOT/b      a bundle unpacked each
+ROOT/current        a link to the committed slot; renaming it over the old one is the moment of a commit
+ROOT/state.json     what each slot holds, and the history of installs
+ROOT/trust.json     whom the device believes; ROOT/lease.json who flashes it
+ROOT/lock           held while anything here is at work; the kernel drops the lock of a dead process
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..errors import RunnerError
+from ..files.durable import read_json, remove, sync_one, write_json
+from ..layout import SLOTS
+from . import boot, lease
+from .admission import admit
+from .state_file import FRESH, parse
+from .trust import Trust
+
+FILE = "state.json"
+HISTORY_LIMIT = 200
+State = dict[str, Any]
+
+
+@contextlib.contextmanager
+def locked(root: Path) -> Iterator[None]:
+    """Alone at work in `root`. Raises RunnerError if another process is: leased if that says who it is, else busy."""
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lease.check(root, None)
+            raise RunnerError("busy", f"another edgekit is at work in '{root}'") from error
+        yield
+
+
+@contextlib.contextmanager
+def held(root: Path) -> Iterator[State]:
+    """Alone at work in `root`, and the state there, after finishing what a crash cut short and ending a late trial.
+
+    Raises RunnerError: busy if another process is at work, garbled if the state is damaged or lost.
+    """
+    with locked(root):
+        yield recovered(root)
+
+
+def recovered(root: Path) -> State:
+    """The state, after finishing what a crash cut short, and after failing a trial whose time is over.
+
+    A trial that `current` names was being committed, a failed slot that it names was being left: either ends with
+    a slot that may be served. Raises RunnerError (garbled) for a state and a link that no crash leaves.
+    """
+    state, current = read(root), current_of(root)
+    states = {name: state["slots"][name]["state"] for name in SLOTS}
+    if current is None:
+        if "committed" in states.values():
+            raise RunnerError("garbled", f"the link '{root / 'current'}' to what is served is lost")
+        return _ended(root, state)
+    behind = other(current)
+    if states[current] == "trial":
+        return _ended(root, _begun_commit(root, state, current))
+    if states[current] == "failed" and states[behind] == "committed":
+        return _ended(root, _begun_rollback(root, state, current))
+    if states[current] != "committed":
+        raise RunnerError("garbled", f"'{root / 'current'}' names slot '{current}', which is {states[current]}")
+    return _ended(root, state)
+
+
+def committed(root: Path, state: State, slot: str, floor: int) -> State:
+    """What is left to do of a commit once `current` names that slot: `floor` is its manifest's. The state from then."""
+    Trust.of(root).raised(floor).write(root)
+    state = changed(recorded(state, slot, "committed"), slot, state="committed", deadline=None)
+    write(root, state)
+    return state
+
+
+def write(root: Path, state: State) -> None:
+    write_json(root / FILE, state)
+
+
+def changed(state: State, slot: str, /, **fields: Any) -> State:
+    """The state with other fields of that slot."""
+    return {**state, "slots": {**state["slots"], slot: {**state["slots"][slot], **fields}}}
+
+
+def recorded(state: State, slot: str, verdict: str, detail: Any = None) -> State:
+    """The state with one more entry of history, about what is in that slot."""
+    about = {name: state["slots"][slot][name] for name in ("digest", "version", "signers")}
+    when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    entry = {**about, "when": when, "verdict": verdict, "detail": detail}
+    return {**state, "history": [*state["history"], entry][-HISTORY_LIMIT:]}
+
+
+def on_trial(state: State) -> str | None:
+    """The slot that is staged or on trial; there is one at most."""
+    return next((slot for slot in SLOTS if state["slots"][slot]["state"] in ("staged", "trial")), None)
+
+
+def current_of(root: Path) -> str | None:
+    """The slot that is served: the link is the truth, whatever state.json says. Raises RunnerError (garbled)."""
+    try:
+        name = str((root / "current").readlink())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise RunnerError("garbled", f"'{root / 'current'}' is no link: {error.strerror}") from error
+    if name not in SLOTS:
+        raise RunnerError("garbled", f"'{root / 'current'}' names '{name}', which is no slot")
+    return name
+
+
+def other(slot: str) -> str:
+    return "b" if slot == "a" else "a"
+
+
+def point(root: Path, slot: str) -> None:
+    """Serve that slot from now on."""
+    link, partial = root / "current", root / "current.partial"
+    remove(partial)
+    partial.symlink_to(slot)
+    if link.is_dir() and not link.is_symlink():
+        remove(link)
+    partial.replace(link)
+    sync_one(root)
+
+
+def _begun_commit(root: Path, state: State, current: str) -> State:
+    """Finish a commit that was cut short, unless what it serves may not be served and the slot before may."""
+    (floor, why), behind = _floor_of(root, state, current), other(current)
+    before = state["slots"][behind]["state"] == "committed" and _floor_of(root, state, behind)[1] is None
+    if why is None or not before:
+        return committed(root, state, current, floor)
+    state = recorded(state, current, "rolled back", {"refused": why})
+    state = changed(state, current, state="failed", deadline=None)
+    write(root, state)
+    point(root, behind)
+    return state
+
+
+def _begun_rollback(root: Path, state: State, current: str) -> State:
+    """Finish a rollback that was cut short, unless the slot to go back to may not be served: then what is served
+    stays."""
+    _, why = _floor_of(root, state, other(current))
+    if why is None:
+        point(root, other(current))
+        return state
+    state = changed(recorded(state, current, "committed", {"rollback refused": why}), current, state="committed")
+    write(root, state)
+    return state
+
+
+def _floor_of(root: Path, state: State, slot: str) -> tuple[int, str | None]:
+    """The floor that the bundle in that slot sets, and why it may not be served, or None.
+
+    Raises RunnerError (unpinned) where nobody is trusted.
+    """
+    trust = Trust.of(root)
+    try:
+        return admit(root / slot, state["slots"][slot]["digest"], trust).floor, None
+    except RunnerError as error:
+        return 0, str(error)
+
+
+def _ended(root: Path, state: State) -> State:
+    slot = on_trial(state)
+    deadline = state["slots"][slot]["deadline"] if slot else None
+    if slot is None or deadline is None or boot.left_s(deadline) > 0:
+        return state
+    why = "deadline" if boot.of_this_boot(deadline) else "reboot"
+    state = changed(recorded(state, slot, f"expired: {why}"), slot, state="failed", deadline=None)
+    write(root, state)
+    return state
+
+
+def read(root: Path) -> State:
+    """What state.json says. Raises RunnerError (garbled) if it is damaged, or lost beside what it told of."""
+    found = read_json(root / FILE, "garbled")
+    if found is None:
+        left = [name for name in (*SLOTS, "current") if os.path.lexists(root / name)]
+        if left:
+            raise RunnerError("garbled", f"'{root / FILE}' is lost, and '{left[0]}' beside it is not")
+        return FRESH
+    try:
+        return parse(found)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunnerError("garbled", f"'{root / FILE}' is not what edgekit writes there: {error}") from error

@@ -1,0 +1,93 @@
+"""The form of `state.json`: what is read there is checked to the last field, for whatever may have written it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ..layout import SLOTS
+
+STATES = ("empty", "staged", "trial", "committed", "failed")
+EMPTY: dict[str, Any] = {"state": "empty", "digest": None, "version": None, "floor": 0, "signers": [], "deadline": None}
+VERDICTS = ("staged", "trial", "committed", "rolled back", "expired: deadline", "expired: reboot", "repaired")
+EVENT = ("digest", "when", "verdict", "version", "signers", "detail")
+FRESH: dict[str, Any] = {"schema": 1, "slots": dict.fromkeys(SLOTS, EMPTY), "history": []}
+_NONE = type(None)
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    "digest": (str, _NONE),
+    "version": (int, _NONE),
+    "floor": (int,),
+    "signers": (list,),
+    "history": (list,),
+    "when": (str,),
+    "verdict": (str,),
+    "detail": (dict, _NONE),
+}
+LATEST_S = 1e12
+"""No deadline lies beyond: seconds since boot, of some 30,000 years."""
+
+
+def parse(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The state that a document describes. Devices that an older edgekit flashed lack the newer fields.
+
+    Raises KeyError, TypeError or ValueError for anything that edgekit does not write.
+    """
+    history = [_event(entry) for entry in _checked(found, "history")]
+    return {"schema": 1, "slots": {name: _slot(found["slots"][name]) for name in SLOTS}, "history": history}
+
+
+def events(found: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """What of the history in a damaged document can be read."""
+    kept = []
+    entries: Any = (found or {}).get("history")
+    for entry in list(entries) if isinstance(entries, list) else []:
+        try:
+            kept.append(_event(entry))
+        except (KeyError, TypeError, ValueError):
+            continue
+    return kept
+
+
+def _slot(written: Any) -> dict[str, Any]:
+    if not isinstance(written, dict):
+        raise TypeError("a slot is no object")
+    if written.get("state", "empty") == "empty":
+        return EMPTY
+    slot = {name: written.get(name, EMPTY[name]) for name in EMPTY}
+    for name in ("digest", "version", "floor", "signers"):
+        _checked(slot, name)
+    if slot["state"] not in STATES:
+        raise ValueError(f"a slot is never '{slot['state']}'")
+    if not re.fullmatch("[0-9a-f]{64}", slot["digest"] or ""):
+        raise ValueError(f"'{slot['digest']}' is no SHA-256")
+    deadline = slot["deadline"]
+    if deadline is not None and not is_deadline(deadline):
+        raise ValueError("'deadline' is none")
+    return slot
+
+
+def is_deadline(kept: Any) -> bool:
+    """Whether it is what `boot.deadline` makes."""
+    if not isinstance(kept, dict) or not isinstance(kept.get("boot"), str):
+        return False
+    until = kept.get("until")
+    return isinstance(until, (int, float)) and not isinstance(until, bool) and abs(until) < LATEST_S
+
+
+def _event(written: Any) -> dict[str, Any]:
+    if not isinstance(written, dict):
+        raise TypeError("an entry of 'history' is no object")
+    event = {"version": None, "signers": [], "detail": None, **written}
+    if event["verdict"] not in VERDICTS:
+        raise ValueError(f"no verdict is '{event['verdict']}'")
+    return {name: _checked(event, name) for name in EVENT}
+
+
+def _checked(written: Mapping[str, Any], name: str) -> Any:
+    value = written[name]
+    if not isinstance(value, _KINDS[name]) or isinstance(value, bool):
+        raise TypeError(f"'{name}' is {type(value).__name__}")
+    if name == "signers" and not all(isinstance(signer, str) for signer in written[name]):
+        raise TypeError("'signers' are no names")
+    return value

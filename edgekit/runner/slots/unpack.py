@@ -1,0 +1,120 @@
+"""A staging folder filled: with what the slots have already, then with one archive of the rest. Standard library only.
+
+Whatever is put here is verified once more before it reaches a slot.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import RunnerError
+from ..files.integrity import CHUNK, digest_of_file, listed
+from ..machine.system import available_bytes
+from .verify import Listing
+
+if TYPE_CHECKING:
+    import tarfile
+
+REGULAR = b"0"
+"""How a tar says that a member is a file and nothing else: `tarfile.REGTYPE`."""
+ODD_HEADERS = (ValueError, IndexError, OverflowError, EOFError)
+"""What `tarfile` raises for numbers in headers that make no sense, beside its own errors."""
+Known = tuple[tuple[Path, dict[str, str]], ...]
+"""Slots, and what each is said to have: SHA-256 by path."""
+FICLONE = 0x40049409
+"""ioctl_ficlone(2): `_IOW(0x94, 9, int)`, the same number on Arm, x86 and RISC-V."""
+
+
+def copy_known(staging: Path, listing: Listing, slots: Iterable[Path]) -> list[str]:
+    """Copy every listed file that a slot has. What is missing still, sorted. Raises RunnerError (storage).
+
+    A copy and no link: what damages a file in one slot must not damage the other, which is there to go back to.
+    """
+    known = tuple((slot, listed(slot)) for slot in slots)
+    return sorted(path for path, said in listing.files.items() if not _is_found(staging / path, path, said, known))
+
+
+def check_room(root: Path, listing: Listing, missing: Iterable[str]) -> int:
+    """Bytes that are missing. Raises RunnerError: storage if the disk cannot take them, memory if the model does not
+    fit into what is free."""
+    wanted = sum(listing.files[path][0] for path in missing)
+    check_free(root, wanted)
+    memory, needed = available_bytes(), sum(size for size, _ in listing.files.values())
+    if memory is not None and needed > memory:
+        raise RunnerError("memory", f"{memory} bytes of memory are free, the model alone needs {needed}")
+    return wanted
+
+
+def unpack(archive: Path, staging: Path, listing: Listing) -> None:
+    """Put the archive's files, which must be listed ones of their size, into `staging`, and remove the archive.
+
+    It is a plain tar. Raises RunnerError (data) for anything else in it: links, devices, strange names, other sizes.
+    """
+    import tarfile  # the one verb that needs it
+
+    try:
+        with tarfile.open(archive, "r:") as members:
+            for member in members:
+                _extract(members, member, staging, listing)
+    except (tarfile.TarError, *ODD_HEADERS) as error:
+        raise RunnerError("data", f"'{archive}' is no archive: {error}") from error
+    finally:
+        archive.unlink(missing_ok=True)
+
+
+def _extract(members: tarfile.TarFile, member: tarfile.TarInfo, staging: Path, listing: Listing) -> None:
+    listed = listing.files.get(member.name)
+    if listed is None or member.type != REGULAR or member.size != listed[0]:
+        raise RunnerError("data", f"'{member.name}' in the archive is no file that its manifest lists")
+    source = members.extractfile(member)
+    if source is None or member.sparse is not None:
+        raise RunnerError("data", f"'{member.name}' in the archive is no plain file")
+    target = staging / member.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    with target.open("xb") as out:
+        shutil.copyfileobj(source, out)
+
+
+def _is_found(target: Path, path: str, said: tuple[int, str], slots: Known) -> bool:
+    """Whether the file is in its place, perhaps only now."""
+    if digest_of_file(target) == said[1] and target.stat().st_nlink == 1:
+        return True
+    source = _known(path, said, slots)
+    if source is None:
+        return False
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    copy(source, target)
+    return True
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a file; where the file system shares blocks until one side is written (btrfs, XFS), without moving a byte.
+
+    Raises RunnerError (storage) before it fills the disk.
+    """
+    with source.open("rb") as reader, target.open("xb") as writer:
+        try:
+            fcntl.ioctl(writer.fileno(), FICLONE, reader.fileno())
+        except OSError:
+            check_free(target.parent, os.fstat(reader.fileno()).st_size)
+            shutil.copyfileobj(reader, writer, CHUNK)
+
+
+def check_free(folder: Path, count: int) -> None:
+    """Raises RunnerError (storage) if the disk of that folder cannot take so many bytes more."""
+    free = os.statvfs(folder)
+    if count > free.f_bavail * free.f_frsize:
+        raise RunnerError("storage", f"'{folder}' has no room for {count} bytes more")
+
+
+def _known(path: str, said: tuple[int, str], slots: Known) -> Path | None:
+    # What a slot does not claim to have is not read: files of one size are common, and summing one up takes long.
+    candidates = (slot / path for slot, files in slots if files.get(path) == said[1])
+    return next((one for one in candidates if digest_of_file(one) == said[1]), None)

@@ -1,0 +1,35 @@
+"""What the model of a slot answers: arrays from a folder, arrays into a folder, each with its digest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import perf_counter_ns
+from typing import Any
+
+from ..errors import RunnerError
+from ..files.integrity import digest_of_file
+from ..model.manifest import read_manifest
+from ..model.tensors import read_columns, real, row, save
+from ..runtimes.model import Model
+
+
+def accuracy(slot: Path, inputs: Path, out: Path, threads: int, digests: dict[str, str]) -> dict[str, Any]:
+    """Write `out/<output>.npy`, [N, …] real values, for every sample in `inputs`.
+
+    `digests` holds the SHA-256 that files in `inputs` must have. Raises RunnerError (data) for one that has not.
+    """
+    for name, digest in digests.items():
+        if digest_of_file(inputs / name) != digest:
+            raise RunnerError("data", f"'{name}' did not arrive as it was sent")
+    manifest = read_manifest(slot)
+    columns = read_columns(inputs, manifest.inputs)
+    model = Model.load(manifest, threads, row(columns, 0))
+    begun = perf_counter_ns()
+    stored = model.outputs(columns)
+    answered_ns = perf_counter_ns() - begun
+    made = {}
+    for k, tensor in enumerate(manifest.outputs):
+        path = out / f"{tensor.name}.npy"
+        save(path, real(stored[k], tensor))
+        made[tensor.name] = digest_of_file(path)
+    return {**model.facts, "count": len(columns[0]), "outputs": made, "answered_ns": answered_ns}

@@ -1,0 +1,110 @@
+"""A bare model file described: what a bundle's manifest would say of it. Whatever it does, it does to this process."""
+
+from __future__ import annotations
+
+import mmap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import RunnerError
+from ..files.integrity import is_plain
+from ..files.onnx_files import external_files
+from ..model.io_signature import Edge, Edges
+from ..model.manifest import Manifest, Tensor
+from ..runtimes.base import load, load_errors
+from ..runtimes.open import open_runtime
+
+INPUT_BYTES = 1 << 30
+"""The largest input that is taken for one."""
+
+
+def describe(model: Path, format: str) -> dict[str, Any]:
+    """What the model takes and gives, with a batch of one where that is free, and the files that belong to it.
+
+    Its one inference, of zeros, is to learn the shapes of what it gives; nothing of it is kept. Raises RunnerError:
+    data if a file beside it is missing or lies elsewhere, load if it is no model that can be served.
+    """
+    label, runtime = open_runtime(format)
+    files = _beside(model) if format == "onnx" else []
+    blank = Manifest(format, model, (), (), (), 0.0)
+    with load_errors(blank):
+        edges = _named(runtime.edges(model), format)
+    inputs = tuple(_taken(edge) for edge in edges.inputs)
+    _check_batch(inputs)
+    # What is known of the outputs so far: enough to call it.
+    outputs = tuple(_tensor(edge, tuple(size or 1 for size in edge.shape)) for edge in edges.outputs)
+    call = load(runtime, Manifest(format, model, (), inputs, outputs, 0.0), 1)
+    given = call([np.zeros(tensor.shape, tensor.dtype) for tensor in inputs])
+    outputs = tuple(_given(edge, array, inputs[0].shape[0]) for edge, array in zip(edges.outputs, given))
+    signature = {"inputs": list(map(_written, inputs)), "outputs": list(map(_written, outputs))}
+    return {"format": format, "runtime": label, "signature": signature, "files": files}
+
+
+def _beside(model: Path) -> list[str]:
+    """The files of its tensors, each a plain path below the model's own folder."""
+    try:
+        with model.open("rb") as file:
+            # Mapped, not read: it may be larger than the memory.
+            names = external_files(memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)))
+    except ValueError as error:
+        raise RunnerError("load", f"it is no ONNX model: {error}") from error
+    home = model.parent.resolve()
+    for name in names:
+        path = (home / name).resolve()
+        if not is_plain(name) or home not in path.parents:
+            raise RunnerError("data", f"it keeps tensors in '{name}', which is outside of its folder")
+        if not path.is_file():
+            raise RunnerError("data", f"it keeps tensors in '{name}', and there is no such file beside it")
+    return names
+
+
+def _named(edges: Edges, format: str) -> Edges:
+    """The same, with names that can be those of files. ONNX is called by name, so its must be such already."""
+    if not edges.inputs or not edges.outputs:
+        raise RunnerError("load", f"it {'gives' if edges.inputs else 'takes'} nothing")
+    renamed = {}
+    for way, found in zip(("input", "output"), edges):
+        names = [edge.name for edge in found]
+        if len(set(names)) == len(names) and all(map(is_plain, names)):
+            renamed[way] = found
+        elif format == "onnx":
+            raise RunnerError("load", f"its {way}s are named {names}, which cannot be names of files")
+        else:
+            renamed[way] = [edge._replace(name=f"{way}_{i}") for i, edge in enumerate(found)]
+    return Edges(renamed["input"], renamed["output"])
+
+
+def _taken(edge: Edge) -> Tensor:
+    if not edge.shape:
+        raise RunnerError("load", f"input '{edge.name}' has no batch axis")
+    if None in edge.shape[1:] or 0 in edge.shape:
+        free = edge.shape.index(None, 1) if None in edge.shape[1:] else edge.shape.index(0)
+        raise RunnerError("load", f"axis {free} of input '{edge.name}' has no length: only the first may be free")
+    tensor = _tensor(edge, tuple(size or 1 for size in edge.shape))
+    if np.prod(tensor.shape, dtype=float) * np.dtype(tensor.dtype).itemsize > INPUT_BYTES:
+        raise RunnerError("load", f"input '{edge.name}' is {tensor}: more than {INPUT_BYTES >> 20} MiB")
+    return tensor
+
+
+def _check_batch(inputs: tuple[Tensor, ...]) -> None:
+    if len({tensor.shape[0] for tensor in inputs}) > 1:
+        raise RunnerError("load", f"its inputs have different first axes: {', '.join(map(str, inputs))}")
+
+
+def _given(edge: Edge, array: Any, batch: int) -> Tensor:
+    if array.shape[:1] != (batch,):
+        found = f"{array.dtype}{list(array.shape)}"
+        raise RunnerError("load", f"output '{edge.name}' is {found}: its first axis is not the batch of {batch}")
+    return _tensor(edge._replace(dtype=str(array.dtype)), array.shape)
+
+
+def _tensor(edge: Edge, shape: tuple[int, ...]) -> Tensor:
+    affine = edge.affine or {"scale": None, "zero_point": 0}
+    return Tensor(edge.name, edge.dtype, shape, affine["scale"], affine["zero_point"])
+
+
+def _written(tensor: Tensor) -> dict[str, Any]:
+    affine = None if tensor.scale is None else {"scale": tensor.scale, "zero_point": tensor.zero_point}
+    return {"name": tensor.name, "dtype": tensor.dtype, "shape": list(tensor.shape), "affine": affine}

@@ -1,0 +1,144 @@
+"""A whole flash in one process: verify, stage, self-test, trial, and commit if that is asked for.
+
+Every start of Python on a device costs more than what it does there. Each step verifies for itself and is on the disk
+before the next begins, as if each were a process: a power cut between two leaves the state of the first. As a step
+begins, the audit event `edgekit.step` names it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..errors import RunnerError
+from ..failure import failure
+from ..slots import lease, lifecycle, stage
+from ..slots.begin import Brought, begin
+from ..slots.staging_folder import archive_of, staging_of
+from ..slots.state import State, changed, held, on_trial, recorded, write
+
+STEP = "edgekit.step"
+
+
+class Delivery(NamedTuple):
+    """A bundle that a host has sent, and how it is to end."""
+
+    root: Path
+    digest: str
+    """SHA-256 of its manifest."""
+    token: str
+    """Of the lease."""
+    who: str = "somebody"
+    brought: Brought = None
+    """Manifest and signature; None if they lie in `ROOT/staging/DIGEST`."""
+    offered: tuple[bytes, ...] = ()
+    """Public keys, for a device that trusts nobody yet."""
+    stand_in: bool = False
+    lease_s: float = lease.TTL_S
+    trial_s: float = lifecycle.TRIAL_S
+    engine_s: float | None = None
+    """Time limit of building the engine, where the bundle plans one."""
+    commit: bool = False
+
+
+def install(asked: Delivery) -> State:
+    """Put the bundle into a slot, test it there, and begin its trial, or serve it if `commit` says so.
+
+    What of its files no slot has is expected in `ROOT/staging/DIGEST.tar`. Answers as `stage` does, and: `missing`,
+    what must be sent still, with the lease held meanwhile; `engine` and `selftest`, None where there was no need;
+    `failure`, why the self-test could not be made. What did not pass is dropped. Raises RunnerError as `begin`,
+    `stage`, `begin_trial` and `commit` do, with all that this flash has begun taken back.
+    """
+    try:
+        answer = _install(asked)
+    except BaseException:
+        # What went wrong before is what must be told.
+        with contextlib.suppress(RunnerError, OSError):
+            abort(asked.root, asked.token, asked.digest)
+        raise
+    if not answer["missing"]:
+        lifecycle.release(asked.root, asked.token)
+    return answer
+
+
+def abort(root: Path, token: str, digest: str) -> State:
+    """Take back what the flash of `token` has begun: its files, its lease, and what it has staged or put on trial.
+
+    What is served stays. Raises RunnerError: leased or busy if somebody else flashes.
+    """
+    archive_of(root, digest).unlink(missing_ok=True)
+    with held(root) as state:
+        lease.check(root, token)
+        begun = lease.release(root, token)
+        slot = on_trial(state)
+        if begun and slot and state["slots"][slot]["digest"] == digest:
+            write(root, changed(recorded(state, slot, "rolled back"), slot, state="failed", deadline=None))
+        stage.sweep(root)
+        return {"changed": begun}
+
+
+def _install(asked: Delivery) -> State:
+    root, digest, told = asked.root, asked.digest, (asked.offered, asked.stand_in)
+    sys.audit(STEP, "begin")
+    begun = begin(root, digest, asked.token, asked.who, asked.brought, *told, ttl_s=asked.lease_s)
+    sys.audit(STEP, "stage")
+    rest = _unpacked(asked, begun["missing"])
+    if rest is None or rest:
+        return {**begun, "missing": rest}
+    moved = begun
+    if not _is_served(begun):
+        staging = staging_of(root, digest)
+        moved = {**stage.stage(root, staging, digest, asked.token, *told), "missing": []}
+    return {**moved, **_tried(asked, moved)}
+
+
+def _unpacked(asked: Delivery, missing: list[str] | None) -> list[str] | None:
+    """What is missing still, after the archive, if one was sent."""
+    archive = archive_of(asked.root, asked.digest)
+    if not missing or not archive.exists():
+        archive.unlink(missing_ok=True)
+        return missing
+    stage.unpack_archive(asked.root, asked.digest, archive, asked.token, asked.offered, asked.stand_in)
+    staging = staging_of(asked.root, asked.digest)
+    return [name for name in missing if not (staging / name).exists()]
+
+
+def _tried(asked: Delivery, moved: State) -> State:
+    """What became of the slot: what is on trial or served has passed its self-test before."""
+    slot, state = Path(moved["slot"]), moved["state"]
+    answer: State = {}
+    sys.audit(STEP, "self-test")
+    if asked.engine_s is not None:
+        from .build_engine import engine
+
+        with lifecycle.in_use(slot):
+            answer["engine"] = engine(slot, asked.engine_s)
+    if state == "staged" or asked.engine_s is not None:
+        answer |= _tested(slot)
+        if "failure" in answer or not answer["selftest"]["passed"]:
+            dropped = lifecycle.rollback(asked.root, asked.digest, token=asked.token) if state != "committed" else {}
+            return {**answer, **dropped}
+    if state == "staged":
+        sys.audit(STEP, "trial")
+        answer |= lifecycle.begin_trial(asked.root, asked.digest, asked.trial_s, asked.token, moved["changed"])
+    if asked.commit:
+        sys.audit(STEP, "commit")
+        answer |= lifecycle.commit(asked.root, asked.digest, asked.token)
+    return answer
+
+
+def _tested(slot: Path) -> dict[str, Any]:
+    """The self-test's answer, or why there is none: then the model, or the runtime, is to blame."""
+    with lifecycle.in_use(slot):
+        try:
+            from .selftest import selftest  # numpy and a runtime, which no other step needs
+
+            return {"selftest": selftest(slot, threads=1)}
+        except Exception as error:  # noqa: BLE001 whatever a runtime raises
+            return {"failure": failure(error)}
+
+
+def _is_served(begun: State) -> bool:
+    return begun["slot"] is not None and Path(begun["slot"]).name == begun["current"]

@@ -1,0 +1,49 @@
+"""How many instructions one inference of a slot's model takes."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..machine import system
+from ..model.manifest import read_manifest
+from ..model.tensors import read_columns, row, save
+from ..runtimes.model import Model
+from ..timing.instruction_counter import Counter
+
+if TYPE_CHECKING:
+    from ..model.tensors import Array
+
+# Before instructions are counted: Python 3.11 and later rewrites what has run some eight times. Bounded by
+# instructions, not by time, so that every run settles alike: in those of a large model Python's are nothing.
+SETTLING_COUNT = 16
+SETTLING_INSTRUCTIONS = 2_000_000_000
+
+
+def instructions(slot: Path, inputs: Path, out: Path, count: int, threads: int) -> dict[str, Any]:
+    """Write `out/instructions.npy`, int64 [count]: one inference each, of the first sample in `inputs`.
+
+    What the runtime's threads and processes execute is in it, and what its Python wrapper does; the least of them is
+    the model's figure. Raises RunnerError (counter) where the kernel counts none.
+    """
+    manifest = read_manifest(slot)
+    sample = row(read_columns(inputs, manifest.inputs), 0)
+    with Counter() as counter:
+        model = Model.load(manifest, threads, sample)
+        gc.collect()
+        gc.disable()
+        _settle(counter, model, sample)
+        taken = counter.each(model.call, sample, count)
+    save(out / "instructions.npy", np.array(taken, np.int64))
+    return {**model.facts, "peak_rss_bytes": system.peak_rss_bytes(), "count": len(taken)}
+
+
+def _settle(counter: Counter, model: Model, sample: list[Array]) -> None:
+    executed = 0
+    for _ in range(SETTLING_COUNT):
+        executed += counter.each(model.call, sample, 1)[0]
+        if executed > SETTLING_INSTRUCTIONS:
+            return

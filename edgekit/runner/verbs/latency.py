@@ -1,0 +1,88 @@
+"""How long single inferences of a slot's model take on this machine, and under which conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any
+
+from ..machine import system
+from ..machine.conditions import conditions
+from ..machine.energy import idle_watts, meter
+from ..model.manifest import read_manifest
+from ..model.tensors import cycled, read_columns, real, row, save
+from ..runtimes.model import Model
+from ..timing.affinity import pin
+from ..timing.cooling import cool_down
+from ..timing.disturbance import Watch
+from ..timing.loop import single_stream
+
+if TYPE_CHECKING:
+    from ..model.tensors import Array
+
+IDLE_S = 1.0
+AROUND_COUNT = 64
+
+
+def latency(
+    slot: Path,
+    inputs: Path,
+    out: Path,
+    min_count: int,
+    min_duration_s: float,
+    threads: int,
+    cpus: Sequence[int] = (),
+    cool: tuple[float, float] | None = None,
+) -> dict[str, Any]:
+    """Write `out/latency_ns.npy`, int64 [M]: one inference each, over the first samples in `inputs`, cycled.
+
+    On the cores `cpus`, if any are named. `cool` holds a temperature to wait for, in °C, and the seconds to wait at
+    most. Raises RunnerError.
+    """
+    pin(cpus)
+    cooled = cool_down(*cool) if cool else None
+    before = conditions()
+    power = meter()
+    idle = idle_watts(IDLE_S) if power else None
+    manifest = read_manifest(slot)
+    columns = read_columns(inputs, manifest.inputs)
+    samples = cycled(columns)
+    model = Model.load(manifest, threads, samples[0])
+    watch = Watch(power)
+    timed = single_stream(model.call, samples, min_count, min_duration_s, watch.look, started=watch.start)
+    energy, after = watch.energy(), conditions()
+    peak_rss_bytes = system.peak_rss_bytes()
+    save(out / "latency_ns.npy", timed.latency_ns)
+    return {
+        **model.facts,
+        "peak_rss_bytes": peak_rss_bytes,
+        "count": len(timed.latency_ns),
+        "warm_up_count": timed.warm_up_count,
+        "warm_up_ns": timed.warm_up_ns,
+        "steady": timed.steady,
+        "before": before,
+        "after": after,
+        "watched": watch.spans,
+        "cooled": cooled,
+        "around": _around(model, columns),
+        "energy": energy and {**energy, "idle_watts": idle},
+    }
+
+
+def _around(model: Model, columns: list[Array]) -> dict[str, int]:
+    """What is done before and after an inference, timed by itself: int ns each, medians."""
+    count = min(AROUND_COUNT, len(columns[0]))
+    before, after = [], []
+    outputs = model.call(row(columns, 0))
+    for i in range(count):
+        begun = perf_counter_ns()
+        row(columns, i)
+        taken = perf_counter_ns()
+        for output, tensor in zip(outputs, model.manifest.outputs):
+            real(output, tensor)
+        ended = perf_counter_ns()
+        before.append(taken - begun)
+        after.append(ended - taken)
+    return {"before_ns": int(median(before)), "after_ns": int(median(after))}

@@ -1,0 +1,42 @@
+"""Whether the model of a slot computes here what it computed where it was built."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import RunnerError
+from ..model.manifest import Tensor, read_manifest
+from ..model.tensors import read_columns, real, row
+from ..runtimes.model import Model
+
+if TYPE_CHECKING:
+    from ..model.tensors import Array
+
+
+def selftest(slot: Path, threads: int) -> dict[str, Any]:
+    """Run the golden inputs; `worst` and `allowed` are differences in real units, `worst` null if it is not finite."""
+    manifest = read_manifest(slot)
+    columns = read_columns(slot / "golden" / "inputs", manifest.inputs)
+    golden = read_columns(slot / "golden" / "outputs", manifest.outputs)
+    model = Model.load(manifest, threads, row(columns, 0))
+    stored = model.outputs(columns)
+    passed, outputs = True, {}
+    for k, tensor in enumerate(manifest.outputs):
+        worst, allowed = _difference(stored[k], golden[k], tensor, manifest.tolerance)
+        # NaN is not below anything: it fails.
+        passed = passed and worst <= allowed
+        outputs[tensor.name] = {"worst": worst if math.isfinite(worst) else None, "allowed": allowed}
+    providers = {name: model.loaded[name] for name in ("provider", "planned_provider")}
+    return {"passed": passed, "outputs": outputs, **providers}
+
+
+def _difference(stored: Array, golden: Array, tensor: Tensor, tolerance: float) -> tuple[float, float]:
+    """The worst difference, and the one that is allowed."""
+    candidate, reference = (real(array, tensor).astype(np.float64) for array in (stored, golden))
+    if not np.isfinite(reference).all():
+        raise RunnerError("data", f"the golden output '{tensor.name}' is not finite")
+    return float(np.abs(candidate - reference).max()), tolerance * float(reference.max() - reference.min())

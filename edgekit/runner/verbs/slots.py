@@ -1,0 +1,148 @@
+"""`slots VERB ROOT …`: what each verb is given, and whom it asks."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+from ..errors import RunnerError
+from ..slots import lease, lifecycle
+from ..slots.admission import refusals
+from ..slots.begin import begin
+from ..slots.repair import plan, repair
+from ..slots.state import locked
+from ..slots.trust import Trust
+from .install import Delivery, abort, install
+
+MAX_DETAIL = 4096
+VERBS = ("status", "begin", "install", "abort", "commit", "rollback", "trust", "repair")
+BRINGING = ("begin", "install")
+
+
+def add_to(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="slots_verb", required=True)
+    for name in VERBS:
+        verb = verbs.add_parser(name)
+        verb.add_argument("root", type=Path)
+        _add_options(name, verb)
+
+
+def _add_options(name: str, verb: argparse.ArgumentParser) -> None:
+    if name in (*BRINGING, "abort"):
+        verb.add_argument("token")
+        verb.add_argument("digest")
+    if name in BRINGING:
+        verb.add_argument("--who", default="somebody")
+        verb.add_argument("--ttl", type=float, default=lease.TTL_S)
+        verb.add_argument("--brought", type=base64.b64decode, nargs=2, metavar=("MANIFEST", "SIGNATURE"))
+        verb.add_argument("--offer", type=_key, action="append", default=[], metavar="HEX")
+        verb.add_argument("--stand-in", action="store_true")
+    if name == "install":
+        verb.add_argument("--deadline", type=float, default=lifecycle.TRIAL_S)
+        verb.add_argument("--engine", type=float, metavar="SECONDS")
+        verb.add_argument("--commit", action="store_true")
+    if name in ("commit", "rollback"):
+        verb.add_argument("digest", nargs="?")
+    if name == "rollback":
+        verb.add_argument("--detail", type=_detail)
+    if name == "trust":
+        verb.add_argument("--pin", type=_key, action="append", default=[], metavar="HEX")
+        verb.add_argument("--revoke", action="append", default=[], metavar="ID")
+        verb.add_argument("--threshold", type=int)
+        verb.add_argument("--target")
+        verb.add_argument("--floor", type=int)
+        verb.add_argument("--lower-floor", action="store_true")
+
+
+def answer(asked: argparse.Namespace) -> dict[str, Any]:
+    name, root = asked.slots_verb, asked.root
+    if name == "status":
+        return lifecycle.status(root)
+    if name == "begin":
+        brought = asked.brought, asked.offer, asked.stand_in
+        return begin(root, asked.digest, asked.token, asked.who, *brought, ttl_s=asked.ttl)
+    if name == "install":
+        return install(_delivery(asked))
+    if name == "abort":
+        return abort(root, asked.token, asked.digest)
+    if name == "commit":
+        return lifecycle.commit(root, asked.digest)
+    if name == "rollback":
+        return lifecycle.rollback(root, asked.digest, asked.detail)
+    if name == "repair":
+        return repair(root)
+    return _trust(asked)
+
+
+def _delivery(asked: argparse.Namespace) -> Delivery:
+    return Delivery(
+        asked.root,
+        asked.digest,
+        asked.token,
+        asked.who,
+        asked.brought,
+        tuple(asked.offer),
+        asked.stand_in,
+        asked.ttl,
+        asked.deadline,
+        asked.engine,
+        asked.commit,
+    )
+
+
+def _trust(asked: argparse.Namespace) -> dict[str, Any]:
+    """What it trusts from now on, and which slots hold what it does not trust; what is not named stays.
+
+    Where the trust is lost, a pin begins it anew: without revocations, and with the floor of what verifies then.
+    """
+    with locked(asked.root), lease.under(asked.root, None):
+        before = _readable(asked.root, asked.pin)
+        trust = before.pinning(asked.pin).revoking(asked.revoke)
+        if asked.threshold is not None:
+            trust = trust._replace(threshold=asked.threshold)
+        if asked.target is not None:
+            trust = trust._replace(target=asked.target)
+        if asked.floor is not None:
+            if asked.floor < before.floor and not asked.lower_floor:
+                raise RunnerError("usage", f"the floor is {before.floor}; it falls with --lower-floor only")
+            trust = trust._replace(floor=asked.floor)
+        known = plan(asked.root, trust)
+        if trust.keys and not before.keys:
+            # By what is signed there, not by what the state says.
+            trust = trust.raised(_floor(plan(asked.root, trust).state))
+        if trust != before:
+            trust.checked(before).write(asked.root)
+        return {**trust.shown(), "refused": refusals(asked.root, known.state, known.link, trust)}
+
+
+def _floor(state: dict[str, Any]) -> int:
+    """The highest floor that a commit here has set."""
+    return max((slot["floor"] for slot in state["slots"].values() if slot["state"] == "committed"), default=0)
+
+
+def _readable(root: Path, pins: list[bytes]) -> Trust:
+    """What is trusted now; a damaged file counts as none if keys are pinned in its place."""
+    try:
+        return Trust.read(root)
+    except RunnerError:
+        if not pins:
+            raise
+        return Trust()
+
+
+def _key(text: str) -> bytes:
+    raw = bytes.fromhex(text)
+    if len(raw) != 32:
+        raise ValueError("a public key has 32 bytes")
+    return raw
+
+
+def _detail(text: str) -> dict[str, Any]:
+    """An incident, as a JSON object of at most 4 KB."""
+    found = json.loads(text)
+    if not isinstance(found, dict) or len(text.encode()) > MAX_DETAIL:
+        raise ValueError("no JSON object of at most 4 KB")
+    return found

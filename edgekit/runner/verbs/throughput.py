@@ -1,0 +1,144 @@
+"""How many samples a second several instances of a model answer, each a process of its own, all at once."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import RunnerError
+from ..machine import system
+from ..model.manifest import read_manifest
+from ..timing.disturbance import busy_ns
+
+if TYPE_CHECKING:
+    from ..model.manifest import Manifest
+    from ..model.tensors import Array
+    from ..runtimes.model import Model
+
+WARM_UP_COUNT, WARM_UP_S = 16, 1.0
+SUMMED = ("peak_rss_bytes", "empty_rss_bytes")
+
+
+def throughput(slot: Path, inputs: Path, threads: int, instances: int, min_duration_s: float) -> dict[str, Any]:
+    """Answer the first samples in `inputs`, cycled, for so long; the batch is what the model takes at once.
+
+    In the spirit of MLPerf Inference's Offline scenario: all samples are there from the start. Instances are processes,
+    not threads: the Python bindings of ExecuTorch hold the interpreter's lock while they run (1.5.1), and its threads
+    are one pool a process. Raises RunnerError, of an instance as of this one.
+    """
+    manifest = read_manifest(slot)
+    waiting, go = os.pipe()
+    running: list[_Instance] = []
+    try:
+        for _ in range(instances):
+            running.append(_Instance(manifest, inputs, threads, min_duration_s, (waiting, go)))
+        for instance in running:
+            instance.says()
+        before_ns = busy_ns()
+        os.close(go)
+        said = [instance.says() for instance in running]
+        after_ns = busy_ns()
+    finally:
+        for instance in running:
+            instance.end()
+    duration_ns = max(one["ended_ns"] for one in said) - min(one["started_ns"] for one in said)
+    count, cpu_ns = sum(one["count"] for one in said), sum(one["cpu_ns"] for one in said)
+    others = None if before_ns is None or after_ns is None else max(0, after_ns - before_ns - cpu_ns) / duration_ns
+    batch = manifest.inputs[0].shape[0]
+    return {
+        **said[0]["facts"],
+        **{name: _sum([one["facts"][name] for one in said]) for name in SUMMED},
+        "instances": instances,
+        "batch": batch,
+        "count": count,
+        "duration_s": duration_ns / 1e9,
+        "samples_per_s": count * batch * 1e9 / duration_ns,
+        "cores": cpu_ns / duration_ns,
+        "others_cores": others,
+    }
+
+
+class _Instance:
+    """A process with a model of its own. It says that it is ready, and, once it may go, how it went: a line each."""
+
+    def __init__(self, manifest: Manifest, inputs: Path, threads: int, seconds: float, pipe: tuple[int, int]) -> None:
+        said, says = os.pipe()
+        # Before numpy or a runtime is imported: their threads would not come along, and their locks might.
+        self._pid = os.fork()
+        if self._pid:
+            os.close(says)
+            self._said = os.fdopen(said, encoding="utf-8")
+            return
+        with contextlib.suppress(BaseException), os.fdopen(says, "w", encoding="utf-8") as out:
+            os.close(pipe[1])
+            _live(manifest, inputs, threads, seconds, pipe[0], out)
+        os._exit(0)
+
+    def says(self) -> dict[str, Any]:
+        """Its next line. Raises RunnerError if it failed or died."""
+        line = self._said.readline()
+        if not line:
+            raise RunnerError("run", "an instance died: is there memory for as many?")
+        found: dict[str, Any] = json.loads(line)
+        if "error" in found:
+            raise RunnerError(found["kind"], found["error"])
+        return found
+
+    def end(self) -> None:
+        with contextlib.suppress(OSError):
+            os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
+        self._said.close()
+
+
+def _live(manifest: Manifest, inputs: Path, threads: int, seconds: float, waiting: int, out: Any) -> None:
+    def say(**said: Any) -> None:
+        out.write(json.dumps(said) + "\n")
+        out.flush()
+
+    try:
+        from ..model.tensors import batches, read_columns
+        from ..runtimes.model import Model
+
+        taken = batches(read_columns(inputs, manifest.inputs), manifest.inputs[0].shape[0])
+        model = Model.load(manifest, threads, taken[0])
+        deadline = time.perf_counter() + WARM_UP_S
+        for i in range(WARM_UP_COUNT):
+            model.call(taken[i % len(taken)])
+            if time.perf_counter() > deadline:
+                break
+        say(ready=True)
+        os.read(waiting, 1)
+        say(**_went(model, taken, int(seconds * 1e9)))
+    except RunnerError as error:
+        say(error=str(error), kind=error.kind)
+    except MemoryError:
+        say(error="there is not enough memory for as many instances", kind="memory")
+    except Exception as error:  # noqa: BLE001 the last line: whatever a runtime raises must reach the host
+        say(error=f"{type(error).__name__}: {error}", kind="run")
+
+
+def _went(model: Model, taken: list[list[Array]], min_ns: int) -> dict[str, Any]:
+    call, clock = model.call, time.perf_counter_ns
+    last, i, count = len(taken) - 1, 0, 0
+    cpu_ns = time.process_time_ns()
+    started_ns = now = clock()
+    deadline = started_ns + min_ns
+    while now < deadline or not count:
+        call(taken[i])
+        now = clock()
+        count += 1
+        i = i + 1 if i < last else 0
+    cpu_ns = time.process_time_ns() - cpu_ns
+    facts = {**model.facts, "peak_rss_bytes": system.peak_rss_bytes()}
+    return {"facts": facts, "count": count, "cpu_ns": cpu_ns, "started_ns": started_ns, "ended_ns": now}
+
+
+def _sum(values: list[int | None]) -> int | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
