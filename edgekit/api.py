@@ -15,27 +15,26 @@ from edgekit.bundle.archive import Bundle
 from edgekit.bundle.keys import DEFAULT, KeyStore
 from edgekit.bundle.signing import PublicKey, SigningKey
 from edgekit.cache import Cache
-from edgekit.devices.answers import Status
 from edgekit.devices.device import connect, destinations
 from edgekit.devices.flash import Installation
 from edgekit.devices.flash import status as device_status
+from edgekit.devices.protocol import Status
 from edgekit.errors import DataError, EdgekitError, OptionError
 from edgekit.ir.measurement import Measurement
-from edgekit.measure.given import samples_for
+from edgekit.measure.user_inputs import samples_for
 from edgekit.parity.compare import Comparison
 from edgekit.parity.compare import compare as compare_pairs
 from edgekit.pipeline import build as building
-from edgekit.pipeline import deploy as running
 from edgekit.pipeline import probe as probing
-from edgekit.pipeline.compile import Compilation
+from edgekit.pipeline import run as running
 from edgekit.pipeline.diagnose import Examination, Examined
 from edgekit.pipeline.fleet import check_target
-from edgekit.pipeline.foresee import Plan, foresee
-from edgekit.pipeline.goback import Left, go_back
-from edgekit.pipeline.line import Line, Stage, Watch, unwatched
-from edgekit.pipeline.order import ALL, Order, find_project, orders
-from edgekit.report import record
-from edgekit.report.record import Report
+from edgekit.pipeline.plan import Plan, foresee
+from edgekit.pipeline.request import ALL, Order, find_project, orders
+from edgekit.pipeline.rollback import Left, go_back
+from edgekit.pipeline.stages.compile import Compilation
+from edgekit.pipeline.stages.stage_runner import Line, Stage, Watch, unwatched
+from edgekit.report.report import Report, read_reports
 from edgekit.samples import Samples, load_samples
 from edgekit.specs.profile import PlanName, Probe, Profile
 from edgekit.specs.project import Project
@@ -392,7 +391,7 @@ def load_report(path: Path | str) -> Report:
     file = Path(path) / "report.json" if Path(path).is_dir() else Path(path)
     if not file.is_file():
         raise DataError(f"there is no report in '{path}'", hint="edgekit build and edgekit run leave one in --out")
-    reports = record.read(file)
+    reports = read_reports(file)
     if len(reports) != 1:
         raise DataError(f"'{file}' holds {len(reports)} reports", hint="give the folder of one target")
     return reports[0]

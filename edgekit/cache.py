@@ -17,7 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from edgekit import places
+from edgekit import user_paths
 from edgekit.errors import StorageError
 from edgekit.untrusted import json_text
 from edgekit.untrusted.paths import contained
@@ -35,12 +35,12 @@ class Cache:
     @classmethod
     def default(cls) -> Cache:
         """The user's own, or where EDGEKIT_CACHE says. Clears what dead builds left."""
-        return cls(places.cache())._swept()
+        return cls(user_paths.cache())._swept()
 
     @classmethod
     def of_downloads(cls) -> Cache:
         """What is fetched once, for every project: packages, images, runtime packs. EDGEKIT_DOWNLOADS says where."""
-        return cls(places.downloads())._swept()
+        return cls(user_paths.downloads())._swept()
 
     def made(self) -> Cache:
         """Itself, its folder made if need be. Raises StorageError if that cannot be."""

@@ -8,16 +8,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from edgekit import examples, places
+from edgekit import examples, user_paths
 from edgekit.bundle.archive import Bundle
 from edgekit.bundle.signing import SigningKey
 from edgekit.cache import Cache
 from edgekit.errors import ServerNotStarted
-from edgekit.pipeline.compile import Compilation
-from edgekit.pipeline.line import Line
-from edgekit.pipeline.order import orders
-from edgekit.pipeline.pack import pack_bundle
 from edgekit.pipeline.reference import FLOAT
+from edgekit.pipeline.request import orders
+from edgekit.pipeline.stages.compile import Compilation
+from edgekit.pipeline.stages.pack import pack_bundle
+from edgekit.pipeline.stages.stage_runner import Line
 from edgekit.servers.environment import environment
 from edgekit.servers.kinds import KINDS, requirements
 from edgekit.servers.serve import Live, Ports, serving
@@ -25,7 +25,7 @@ from edgekit.specs.project import Project
 from tests.devices.tools import unavailable
 
 SERVERS = ("triton", "mlserver")
-DOWNLOADS = places.downloads()
+DOWNLOADS = user_paths.downloads()
 """The user's own, as of the import: each test has a cache of its own, and a server is installed in a minute."""
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from edgekit.cache import SEAL, Cache, file_digest
-from edgekit.devices.emulation.asleep import MEMORY
 from edgekit.devices.emulation.image import find_image
+from edgekit.devices.emulation.snapshot import MEMORY
 from edgekit.devices.emulation.tools import find_tools
 from tests.conftest import Command
 from tests.devices.emulation.test_tools import program

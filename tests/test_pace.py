@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.cli.measured import as_json, as_rows
+from edgekit.cli.measurement_table import as_json, as_rows
 from edgekit.devices.flash import Installation, flash
 from edgekit.devices.local import Local
-from edgekit.pipeline.pace import ALWAYS_ENOUGH, affordable, is_large
+from edgekit.pipeline.accuracy_budget import ALWAYS_ENOUGH, affordable, is_large
 from edgekit.pipeline.probe import Probed, Subject, probe
 from edgekit.samples import Samples, Sampling, load_samples
 from edgekit.specs.profile import Probe

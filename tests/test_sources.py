@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from edgekit.sources import Trace, traced
+from edgekit.file_trace import Trace, traced
 from edgekit.specs.factory import resolve
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.backends.isolation import Lowering
+from edgekit.backends.lowering_process import Lowering
 from tests import stalling
 from tests.conftest import Built, Command
 from tests.networks import write_project
@@ -51,7 +51,7 @@ if "edgekit.cli" in sys.orig_argv:
     sys.addaudithook(stop)
 """
 MOMENTS = {
-    "the commands are imported": ("import", "edgekit.pipeline.ahead"),
+    "the commands are imported": ("import", "edgekit.pipeline.stages.precompile_worker"),
     "the converter is started": ("subprocess.Popen", sys.executable),
     "torch is imported": ("import", "torch._C"),
     "the model is made": ("open", "model.py"),
@@ -86,7 +86,9 @@ def test_stopped_at_any_moment_a_build_leaves_nothing(tmp_path: Path, moment: st
 
 def test_a_signal_that_python_swallows_stops_the_build_before_its_next_stage(tmp_path: Path) -> None:
     project, out = write_project(tmp_path / "project", samples=8), tmp_path / "out"
-    env = stopping(tmp_path, "import", "edgekit.pipeline.ahead", signal.SIGINT) | {"EDGEKIT_TEST_SWALLOW": "1"}
+    env = stopping(tmp_path, "import", "edgekit.pipeline.stages.precompile_worker", signal.SIGINT) | {
+        "EDGEKIT_TEST_SWALLOW": "1"
+    }
     ended = edgekit("build", "--project", project, *ONNX, "--out", out, env=env)
     assert "Exception ignored in: <function Swallow.__del__" in ended.err
     assert ended.err.count("error EK504: ") == 1
@@ -208,7 +210,7 @@ def here(plugged: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("here")
 def test_a_converter_that_hangs_is_stopped(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgekit.pipeline.compile.Lowering", partial(Lowering, timeout_s=4.0))
+    monkeypatch.setattr("edgekit.pipeline.stages.compile.Lowering", partial(Lowering, timeout_s=4.0))
     project, out = stalling.project(tmp_path / "project"), tmp_path / "out"
     said = command("build", "--project", project, *STALL, "--out", out).refused("EK207", 3)
     assert "backend 'stalling' did not finish within 4 s and was stopped" in said

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edgekit import places
+from edgekit import user_paths
 from edgekit.atomic import create, readable, stored
 from edgekit.bundle import encryption
 from edgekit.bundle.key_uri import is_uri, key_at
@@ -44,7 +44,7 @@ class KeyStore:
     @classmethod
     def of_user(cls, passphrase: Passphrase = from_file) -> KeyStore:
         """The user's own, in their config folder or where EDGEKIT_CONFIG says."""
-        return cls(places.config() / "keys", passphrase)
+        return cls(user_paths.config() / "keys", passphrase)
 
     def new(self, name: str, passphrase: bytes | None = None) -> SigningKey:
         """A new pair, on disk, encrypted by a passphrase if one is given.

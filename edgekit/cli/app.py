@@ -18,7 +18,7 @@ HELP = {
         "run": "Build, flash, probe the device and the reference, and compare: the verdict commits, or takes it back.",
         "plan": "Say what a build would do, without doing it and without loading torch.",
     },
-    "edgekit.cli.deploy": {
+    "edgekit.cli.flash": {
         "flash": "Put a bundle on devices; each serves it once its self-test there has passed.",
     },
     "edgekit.cli.slots": {

@@ -18,18 +18,18 @@ from edgekit.cache import Cache
 from edgekit.cli import options, passphrase
 from edgekit.cli.output import note, print_json, print_table, progress, say_lines
 from edgekit.errors import OptionError
-from edgekit.pipeline.ahead import compile_in_process
-from edgekit.pipeline.background import threads
 from edgekit.pipeline.build import ENOUGH, build, evaluation
-from edgekit.pipeline.compile import Compilation
-from edgekit.pipeline.deploy import EMULATED, Trial, run
-from edgekit.pipeline.foresee import foresee
-from edgekit.pipeline.labels import check_labels
-from edgekit.pipeline.line import Line
-from edgekit.pipeline.order import ALL, Order, find_project, orders
+from edgekit.pipeline.plan import foresee
+from edgekit.pipeline.request import ALL, Order, find_project, orders
+from edgekit.pipeline.run import EMULATED, Trial, run
+from edgekit.pipeline.stages.background import threads
+from edgekit.pipeline.stages.compile import Compilation
+from edgekit.pipeline.stages.labels import check_labels
+from edgekit.pipeline.stages.precompile_worker import compile_in_process
+from edgekit.pipeline.stages.stage_runner import Line
 from edgekit.pipeline.verdict import FORMS
-from edgekit.report import record, text
-from edgekit.report.record import Report
+from edgekit.report.forms import text
+from edgekit.report.report import Report, to_json
 
 OUT = Path("edgekit-out")
 Walk = Callable[[Order, Line, Path, SigningKey], Report]
@@ -208,6 +208,6 @@ def _folder(order: Order, wanted: Sequence[Order], out: Path | None) -> Path:
 
 
 def _finish(reports: Sequence[Report], json: bool, file: Path | None) -> None:
-    say_lines(record.to_json(reports) if json else text.render(reports))
+    say_lines(to_json(reports) if json else text.render(reports))
     if file:
         write(file, FORMS[file.suffix](reports).encode())

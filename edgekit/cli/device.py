@@ -10,14 +10,14 @@ import typer
 
 from edgekit.cache import Cache
 from edgekit.cli import options
+from edgekit.cli.device_repair import repair_command
+from edgekit.cli.device_trust import trust_command
 from edgekit.cli.output import note, print_json, print_table, progress, say, say_lines
-from edgekit.cli.repair import repair_command
-from edgekit.cli.trust import trust_command
-from edgekit.devices.book import Book, Entry
 from edgekit.devices.device import way_to
 from edgekit.devices.emulation import registry
 from edgekit.devices.emulation.registry import Card
 from edgekit.devices.emulation.transport import shell
+from edgekit.devices.inventory import Book, Entry
 from edgekit.errors import BootFailed, OptionError
 from edgekit.pipeline.ping import Pong, ping
 from edgekit.specs.catalog import Catalog

@@ -17,14 +17,14 @@ from edgekit.errors import OptionError
 from edgekit.ir import layers as records
 from edgekit.ir.layers import Layer
 from edgekit.parity.diagnose import CHANNELS, OUTLIER, SATURATED, Diagnosis, label
+from edgekit.pipeline.build_output import Left
 from edgekit.pipeline.diagnose import Examination, Examined
-from edgekit.pipeline.left import Left
-from edgekit.pipeline.line import Line
-from edgekit.pipeline.order import ALL, Order, find_project, orders
-from edgekit.report import sqnr
+from edgekit.pipeline.request import ALL, Order, find_project, orders
+from edgekit.pipeline.stages.stage_runner import Line
+from edgekit.report import sqnr_bars
 from edgekit.specs.writing import to_toml
 
-PLOTS = {".svg": sqnr.svg, ".html": sqnr.html}
+PLOTS = {".svg": sqnr_bars.svg, ".html": sqnr_bars.html}
 
 
 def register(app: typer.Typer) -> None:
@@ -128,8 +128,8 @@ def _say(diagnosis: Diagnosis) -> None:
 
 def _row(layer: Layer, blamed: bool) -> tuple[str, ...]:
     numbers = (layer.weight_sqnr_db, layer.activation_sqnr_db, layer.output_sqnr_db, layer.cumulative_sqnr_db)
-    picture = sqnr.bar(layer.cumulative_sqnr_db)
-    return (label(layer), layer.kind, *map(sqnr.decibels, numbers), picture, _remarks(layer, blamed))
+    picture = sqnr_bars.bar(layer.cumulative_sqnr_db)
+    return (label(layer), layer.kind, *map(sqnr_bars.decibels, numbers), picture, _remarks(layer, blamed))
 
 
 def _remarks(layer: Layer, blamed: bool) -> str:

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from edgekit.cli import stop
 from edgekit.errors import EdgekitError
-from edgekit.pipeline.line import Stage, Watch
+from edgekit.pipeline.stages.stage_runner import Stage, Watch
 from edgekit.untrusted.sanitize import MAX_WORDS, json_lines, line, lines
 
 ERRORS = Console(stderr=True, highlight=False, soft_wrap=True)

@@ -13,17 +13,17 @@ import typer
 from edgekit.atomic import check_writable, write
 from edgekit.cache import Cache
 from edgekit.cli import options
-from edgekit.cli.measured import as_json, as_rows
+from edgekit.cli.measurement_table import as_json, as_rows
 from edgekit.cli.output import note, print_json, print_table, progress
 from edgekit.errors import OptionError
 from edgekit.measure import store
-from edgekit.measure.given import read_inputs, samples_for
-from edgekit.measure.operators import Operators, chrome_trace, operators
+from edgekit.measure.device.operators import Operators, chrome_trace, operators
+from edgekit.measure.device.throughput import MIN_DURATION_S, Sweep, sweep, throughput
 from edgekit.measure.shards import shards_in
-from edgekit.measure.throughput import MIN_DURATION_S, Sweep, sweep, throughput
-from edgekit.pipeline.deploy import enough
-from edgekit.pipeline.order import find_project
+from edgekit.measure.user_inputs import read_inputs, samples_for
 from edgekit.pipeline.probe import Subject, probe, subject
+from edgekit.pipeline.request import find_project
+from edgekit.pipeline.run import enough
 from edgekit.samples import Samples, load_samples
 from edgekit.specs.profile import PlanName, Probe
 from edgekit.specs.spec import parse

@@ -15,9 +15,9 @@ from edgekit.cache import Cache
 from edgekit.cli import options
 from edgekit.cli.output import note, print_json, progress, say
 from edgekit.errors import OptionError
-from edgekit.pipeline.line import Line
-from edgekit.pipeline.order import find_project
 from edgekit.pipeline.reference import served_bundle, served_project
+from edgekit.pipeline.request import find_project
+from edgekit.pipeline.stages.stage_runner import Line
 from edgekit.servers.serve import Live, Ports
 
 group = typer.Typer(no_args_is_help=True, help="The cloud-serving reference: start one on this machine.")

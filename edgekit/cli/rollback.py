@@ -9,9 +9,9 @@ import typer
 from edgekit.cli import options
 from edgekit.cli.output import print_json, progress, say
 from edgekit.cli.slots import short
-from edgekit.devices.answers import Slot
 from edgekit.devices.device import connect
-from edgekit.pipeline.goback import go_back
+from edgekit.devices.protocol import Slot
+from edgekit.pipeline.rollback import go_back
 
 
 def register(app: typer.Typer) -> None:

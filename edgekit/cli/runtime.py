@@ -16,7 +16,7 @@ from edgekit.cli.output import print_json, print_table, progress
 from edgekit.devices.packs.pack import Pack, build
 from edgekit.devices.packs.recipe import RECIPES, Recipe, recipe_for
 from edgekit.errors import OptionError, UnknownName, suggest
-from edgekit.pipeline.line import Line
+from edgekit.pipeline.stages.stage_runner import Line
 from edgekit.runner.machine.installed import DISTRIBUTIONS
 
 runtime = typer.Typer(help="The runtimes that devices are given.", no_args_is_help=True)

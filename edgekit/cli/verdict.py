@@ -16,7 +16,7 @@ from edgekit.errors import DataError, OptionError
 from edgekit.measure import store
 from edgekit.parity.compare import Comparison, compare
 from edgekit.pipeline.verdict import FORMS
-from edgekit.report import record
+from edgekit.report.report import read_reports
 
 FORMATS = {ending.removeprefix("."): render for ending, render in FORMS.items()}
 
@@ -79,7 +79,7 @@ def report_command(
     files = [folder] if folder.is_file() else sorted({*folder.glob("report.json"), *folder.glob("*/report.json")})
     if not files:
         raise DataError(f"there is no report in '{folder}'", hint="edgekit build and edgekit run leave one in --out")
-    reports = [report for file in files for report in record.read(file)]
+    reports = [report for file in files for report in read_reports(file)]
     say_lines(FORMATS[form](reports))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from edgekit import plugins
-from edgekit.devices.book import Book
+from edgekit.devices.inventory import Book
 from edgekit.devices.transport import Transport
 from edgekit.errors import OptionError, suggest
 

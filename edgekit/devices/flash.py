@@ -10,14 +10,14 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from edgekit.bundle.manifest import MANIFEST, Manifest
-from edgekit.devices.answers import Flashed, Moved, SelfTest, Status, Trusted
-from edgekit.devices.engine import has_plan, note
-from edgekit.devices.fit import check_fit, content_bytes
+from edgekit.devices.compatibility import check_fit, content_bytes
 from edgekit.devices.lease import lease
-from edgekit.devices.onboard import QUICK_S, Runner, placed_runner, refusal
 from edgekit.devices.packs.equip import any_python, equip
+from edgekit.devices.protocol import Flashed, Moved, SelfTest, Status, Trusted
+from edgekit.devices.runner_client import QUICK_S, Runner, placed_runner, refusal
 from edgekit.devices.send import SELFTEST_S, Delivery
 from edgekit.devices.survey import survey
+from edgekit.devices.tensorrt import has_plan, note
 from edgekit.devices.transport import Transport
 from edgekit.errors import DeviceError, SelfTestFailed
 from edgekit.specs.release import check_expiry

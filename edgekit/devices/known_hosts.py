@@ -8,7 +8,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgekit import places
+from edgekit import user_paths
 from edgekit.atomic import readable, replacing, stored
 from edgekit.errors import HostKeyChanged
 from edgekit.permissions import OWNERS_FILE, private_folder, private_opener
@@ -57,7 +57,7 @@ class KnownHosts:
     @classmethod
     def of_user(cls) -> KnownHosts:
         """edgekit's own, in the user's config folder or where EDGEKIT_CONFIG says."""
-        return cls(places.config() / "known_hosts")
+        return cls(user_paths.config() / "known_hosts")
 
     def keys(self, name: str) -> tuple[HostKey, ...]:
         """The keys that are known under that name. Raises StorageError if the file cannot be read."""

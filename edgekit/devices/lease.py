@@ -10,8 +10,8 @@ import secrets
 import socket
 from collections.abc import Iterator
 
-from edgekit.devices.answers import Done
-from edgekit.devices.onboard import QUICK_S, Runner
+from edgekit.devices.protocol import Done
+from edgekit.devices.runner_client import QUICK_S, Runner
 from edgekit.errors import EdgekitError
 
 

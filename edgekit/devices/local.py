@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import ClassVar, Self
 from urllib.parse import unquote, urlsplit
 
-from edgekit import places
+from edgekit import user_paths
 from edgekit.atomic import replacing
 from edgekit.cache import storage_errors
 from edgekit.devices import process
@@ -38,7 +38,7 @@ class Local:
     def __post_init__(self) -> None:
         try:
             parts = urlsplit(self.url)
-            folder = Path(unquote(parts.path)) if parts.path else places.data() / "local"
+            folder = Path(unquote(parts.path)) if parts.path else user_paths.data() / "local"
             # The runner resolves nothing: what it is told is what it uses.
             root = PurePosixPath(folder.resolve())
             Path(root).exists()  # a name that no file system takes says so here, and not when something is put there

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from edgekit.devices.answers import Repaired
-from edgekit.devices.onboard import placed_runner
 from edgekit.devices.packs.equip import any_python
+from edgekit.devices.protocol import Repaired
+from edgekit.devices.runner_client import placed_runner
 from edgekit.devices.transport import Transport
 from edgekit.errors import DeviceError
 

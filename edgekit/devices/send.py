@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from edgekit.bundle.manifest import MANIFEST, SIGNATURE
 from edgekit.cache import storage_errors
-from edgekit.devices.answers import Begun, Flashed
-from edgekit.devices.engine import BUILD_S, BUILDING_S, has_plan
 from edgekit.devices.lease import me
-from edgekit.devices.onboard import Runner
+from edgekit.devices.protocol import Begun, Flashed
+from edgekit.devices.runner_client import Runner
 from edgekit.devices.survey import Survey
+from edgekit.devices.tensorrt import BUILD_S, BUILDING_S, has_plan
 from edgekit.errors import CommandFailed, SelfTestFailed
 
 if TYPE_CHECKING:

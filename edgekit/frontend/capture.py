@@ -13,8 +13,8 @@ from torch.utils import _pytree as pytree
 
 from edgekit.errors import CaptureError, FloatDisagreement, SpecError
 from edgekit.frontend.canonical import canonical
+from edgekit.frontend.error_location import origin
 from edgekit.frontend.load import Model
-from edgekit.frontend.origin import origin
 from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature, TensorSpec
 from edgekit.ir.sqnr import FLOAT_DB, sqnr_db

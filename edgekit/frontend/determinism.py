@@ -14,7 +14,7 @@ from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from edgekit.errors import Nondeterministic
-from edgekit.frontend.origin import origin
+from edgekit.frontend.error_location import origin
 from edgekit.ir.sqnr import sqnr_db
 
 SAME_DB = 100.0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import RootModel, TypeAdapter
 
 from edgekit.errors import LoadError
-from edgekit.frontend.foreign import refusal
+from edgekit.frontend.custom_operators import refusal
 from edgekit.ir.program import PassRecord, Program
 from edgekit.ir.signature import Signature
 from edgekit.specs.project import Project

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edgekit.parity.compare import Comparison
-from edgekit.parity.quantities import decimal, milliseconds, percent
+from edgekit.parity.gate_texts import decimal, milliseconds, percent
 from edgekit.specs.cost import BOARDS, SOURCES, Cost
 
 Basis = Literal["measured", "stated", "default"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from edgekit.parity.assumptions import Assumption, Inputs, gather
 from edgekit.parity.compare import Comparison
-from edgekit.parity.quantities import decimal
+from edgekit.parity.gate_texts import decimal
 from edgekit.specs.cost import Cost
 
 MILLION = 1_000_000

@@ -8,7 +8,7 @@ from typing import Literal
 
 from edgekit.parity.chance import bounds, fewest_answers, is_by_chance
 from edgekit.parity.compare import Comparison, Latency
-from edgekit.parity.quantities import QUANTITIES
+from edgekit.parity.gate_texts import QUANTITIES
 from edgekit.parity.statistics import Estimate, needed_count
 from edgekit.samples import FEW
 from edgekit.specs.profile import Bound, Gates

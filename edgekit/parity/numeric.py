@@ -11,8 +11,8 @@ from edgekit.errors import DataError
 from edgekit.ir.measurement import Array, Measurement
 from edgekit.ir.signature import Signature
 from edgekit.parity.compare import check_values
+from edgekit.parity.gate_texts import decimal, percent
 from edgekit.parity.metrics import Metric
-from edgekit.parity.quantities import decimal, percent
 
 
 @dataclass(frozen=True)

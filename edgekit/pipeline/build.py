@@ -18,17 +18,17 @@ from edgekit.cache import digest_of, storage_errors, tool_versions
 from edgekit.errors import EdgekitError, ForwardError, OutputBusy
 from edgekit.ir.measurement import Measurement
 from edgekit.measure import store
-from edgekit.measure.installed import outputs_in_parts, unpacked
-from edgekit.pipeline.compile import LOWER, Compilation, Compiled
-from edgekit.pipeline.float_parity import check_float_parity
-from edgekit.pipeline.inputs import Data
-from edgekit.pipeline.labels import check_labels
-from edgekit.pipeline.line import Line
-from edgekit.pipeline.mixed import settled
-from edgekit.pipeline.order import Order
-from edgekit.pipeline.pack import pack_bundle
+from edgekit.measure.device.installed import outputs_in_parts, unpacked
+from edgekit.pipeline.request import Order
+from edgekit.pipeline.stages.compile import LOWER, Compilation, Compiled
+from edgekit.pipeline.stages.float_parity import check_float_parity
+from edgekit.pipeline.stages.inputs import Data
+from edgekit.pipeline.stages.labels import check_labels
+from edgekit.pipeline.stages.mixed_precision import settled
+from edgekit.pipeline.stages.pack import pack_bundle
+from edgekit.pipeline.stages.stage_runner import Line
 from edgekit.pipeline.verdict import Evidence, decide
-from edgekit.report.record import Report
+from edgekit.report.report import Report
 from edgekit.specs.factory import RAISED, in_a_line, place
 
 ENOUGH = 2000

@@ -16,14 +16,14 @@ from edgekit.ir.measurement import Array
 from edgekit.ir.program import Program
 from edgekit.parity.diagnose import Diagnosis, diagnose
 from edgekit.parity.outcome import Outcome
-from edgekit.parity.pruned import pruning
+from edgekit.parity.pruning_diagnosis import pruning
 from edgekit.parity.statistics import paired_bootstrap, wilson
-from edgekit.pipeline.compile import Compilation
-from edgekit.pipeline.inputs import Data
-from edgekit.pipeline.left import Left
-from edgekit.pipeline.line import Line
-from edgekit.pipeline.mixed import searched
-from edgekit.pipeline.order import Order
+from edgekit.pipeline.build_output import Left
+from edgekit.pipeline.request import Order
+from edgekit.pipeline.stages.compile import Compilation
+from edgekit.pipeline.stages.inputs import Data
+from edgekit.pipeline.stages.mixed_precision import searched
+from edgekit.pipeline.stages.stage_runner import Line
 from edgekit.specs.compression import Mixed, Quantize
 from edgekit.specs.profile import Profile
 

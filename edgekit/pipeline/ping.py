@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from edgekit.devices.answers import Info, Slot
 from edgekit.devices.device import connect
 from edgekit.devices.flash import status
-from edgekit.devices.onboard import QUICK_S, put_runner
 from edgekit.devices.packs.equip import any_python
+from edgekit.devices.protocol import Info, Slot
+from edgekit.devices.runner_client import QUICK_S, put_runner
 from edgekit.devices.transport import Transport
 
 

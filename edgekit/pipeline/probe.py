@@ -10,21 +10,21 @@ from pathlib import Path
 
 from edgekit.bundle.archive import Bundle
 from edgekit.bundle.keys import KeyStore
+from edgekit.devices.compatibility import check_fit
 from edgekit.devices.device import connect
-from edgekit.devices.fit import check_fit
 from edgekit.devices.flash import Installation, manifest_of
 from edgekit.devices.survey import survey
 from edgekit.devices.transport import DeviceKind
 from edgekit.errors import ModelFileError
 from edgekit.ir.measurement import Measurement
 from edgekit.ir.signature import Signature
-from edgekit.measure.bare import described
-from edgekit.measure.given import samples_for
-from edgekit.measure.installed import AT_ONCE, Installed
-from edgekit.measure.placed import placed
+from edgekit.measure.device.installed import AT_ONCE, Installed
+from edgekit.measure.device.model_file import described
+from edgekit.measure.device.scratch_install import placed
 from edgekit.measure.shards import Shards
-from edgekit.pipeline.deploy import check_runtime, runtime_for, served
-from edgekit.pipeline.pace import affordable, is_large
+from edgekit.measure.user_inputs import samples_for
+from edgekit.pipeline.accuracy_budget import affordable, is_large
+from edgekit.pipeline.run import check_runtime, runtime_for, served
 from edgekit.samples import Samples, Sampling
 from edgekit.specs.profile import Probe
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from edgekit.bundle.archive import Bundle
 from edgekit.bundle.signing import SigningKey
 from edgekit.cache import Cache
-from edgekit.pipeline.compile import Compilation
-from edgekit.pipeline.line import Line
-from edgekit.pipeline.order import orders
-from edgekit.pipeline.pack import pack_bundle
+from edgekit.pipeline.request import orders
+from edgekit.pipeline.stages.compile import Compilation
+from edgekit.pipeline.stages.pack import pack_bundle
+from edgekit.pipeline.stages.stage_runner import Line
 from edgekit.servers.serve import Live, Ports, serving
 from edgekit.specs.project import Project
 

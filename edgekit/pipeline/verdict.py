@@ -14,11 +14,12 @@ from edgekit.measure import store
 from edgekit.parity import gates
 from edgekit.parity.compare import compare
 from edgekit.parity.numeric import numeric_parity
-from edgekit.pipeline.compile import Compilation, Compiled
-from edgekit.report import html, markdown, text
+from edgekit.pipeline.stages.compile import Compilation, Compiled
 from edgekit.report.assemble import describe, report
 from edgekit.report.baseline import Earlier
-from edgekit.report.record import BundleRecord, Report, Stage, to_json
+from edgekit.report.forms import html, markdown, text
+from edgekit.report.record import BundleRecord, Stage
+from edgekit.report.report import Report, to_json
 from edgekit.samples import Sampling
 
 COMPARE = "compare"

@@ -12,10 +12,10 @@ from edgekit.ir.measurement import Process, Watched
 from edgekit.parity.compare import Comparison, Latency, Side
 from edgekit.parity.cost import CostSummary, cost
 from edgekit.parity.gates import Floating, GateResult, verdict
-from edgekit.parity.network import network_share
+from edgekit.parity.network_share import network_share
 from edgekit.parity.numeric import NumericParity
 from edgekit.report.baseline import Earlier
-from edgekit.report.measured import During, EndpointRecord, LatencyRecord, Metric, ProcessRecord
+from edgekit.report.endpoint_record import During, EndpointRecord, LatencyRecord, Metric, ProcessRecord
 from edgekit.report.record import (
     ArtifactRecord,
     Bounds,
@@ -26,9 +26,9 @@ from edgekit.report.record import (
     FloatRecord,
     Gate,
     HostParity,
-    Report,
     Stage,
 )
+from edgekit.report.report import Report
 from edgekit.report.sentence import sentence
 from edgekit.samples import Sampling
 from edgekit.specs.cost import Cost

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from edgekit.errors import DataError, SpecError
 from edgekit.parity.gates import Baseline
-from edgekit.report.measured import EndpointRecord
-from edgekit.report.record import ArtifactRecord, BundleRecord, Report, read
+from edgekit.report.endpoint_record import EndpointRecord
+from edgekit.report.record import ArtifactRecord, BundleRecord
+from edgekit.report.report import Report, read_reports
 
 _MAKE_ONE = "edgekit run --device emulated --out DIR leaves one: --baseline DIR"
 
@@ -77,6 +78,6 @@ def _reports(file: Path) -> tuple[Report, ...]:
     if not file.exists():
         raise SpecError(f"there is no baseline '{file}'", hint=_MAKE_ONE)
     try:
-        return read(file)
+        return read_reports(file)
     except DataError as error:
         raise SpecError(f"the baseline cannot be used: {error}", hint=_MAKE_ONE) from error

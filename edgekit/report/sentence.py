@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from edgekit.ir.measurement import Environment
 from edgekit.parity.compare import Comparison
+from edgekit.parity.gate_texts import decimal, milliseconds, percent
 from edgekit.parity.gates import GateResult
-from edgekit.parity.quantities import decimal, milliseconds, percent
 from edgekit.samples import FEW
 from edgekit.specs.profile import Profile
 from edgekit.specs.target import Precision, Target

@@ -186,10 +186,10 @@ def _bundles(folder: Path, target: str, key: SigningKey, count: int) -> list[Bun
     from edgekit.bundle.archive import pack
     from edgekit.bundle.manifest import Description
     from edgekit.cache import Cache
-    from edgekit.pipeline.compile import Compilation
-    from edgekit.pipeline.line import Line
-    from edgekit.pipeline.order import orders
-    from edgekit.pipeline.pack import pack_bundle
+    from edgekit.pipeline.request import orders
+    from edgekit.pipeline.stages.compile import Compilation
+    from edgekit.pipeline.stages.pack import pack_bundle
+    from edgekit.pipeline.stages.stage_runner import Line
     from edgekit.specs.project import Project
 
     project = Project.read(examples.folder("digits"))

@@ -49,10 +49,10 @@ def _slot(project: Path, backend: str, profile: str, scratch: Path) -> Path:
     """The bundle unpacked, with evaluation samples in `inputs`."""
     from edgekit.bundle.signing import SigningKey
     from edgekit.cache import Cache
-    from edgekit.pipeline.compile import Compilation
-    from edgekit.pipeline.line import Line
-    from edgekit.pipeline.order import orders
-    from edgekit.pipeline.pack import pack_bundle
+    from edgekit.pipeline.request import orders
+    from edgekit.pipeline.stages.compile import Compilation
+    from edgekit.pipeline.stages.pack import pack_bundle
+    from edgekit.pipeline.stages.stage_runner import Line
     from edgekit.samples import load_samples
     from edgekit.specs.project import Project
 

@@ -71,9 +71,9 @@ def counted(slots: Sequence[Path], target: str) -> list[int]:
 
 def _count(transport: Any, slot: Path) -> int:
     from edgekit.cache import tool_versions
-    from edgekit.devices.answers import Latency
-    from edgekit.devices.onboard import put_runner
     from edgekit.devices.packs.equip import equip
+    from edgekit.devices.protocol import Latency
+    from edgekit.devices.runner_client import put_runner
 
     format = next(slot.glob("model.*")).suffix.removeprefix(".")
     versions = {name: version for name, version in tool_versions(VERSIONS).items() if version != "none"}

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from edgekit import places
+from edgekit import user_paths
 from scripts.cuts.report import Report
 
 PLACES = ("CONFIG", "DATA")
@@ -35,7 +35,7 @@ def main(argv: list[str]) -> int:
     what = f"{asked.cuts} cuts on {asked.target}" if asked.damage is None else f"{asked.damage} files damaged"
     print(f"{what}, --seed {seed}", flush=True)
     # Neither the user's keys nor their devices are touched; what was downloaded is shared.
-    os.environ.setdefault("EDGEKIT_DOWNLOADS", str(places.downloads()))
+    os.environ.setdefault("EDGEKIT_DOWNLOADS", str(user_paths.downloads()))
     with tempfile.TemporaryDirectory() as scratch:
         os.environ.update({f"EDGEKIT_{name}": f"{scratch}/{name}" for name in PLACES})
         if asked.damage is not None:

@@ -16,9 +16,9 @@ from typing import Any
 from edgekit.bundle.archive import Bundle, pack
 from edgekit.bundle.manifest import MANIFEST, Description
 from edgekit.bundle.signing import PublicKey, SigningKey
-from edgekit.devices.answers import Status
 from edgekit.devices.flash import commit, flash, rollback, serving, status, trust
 from edgekit.devices.local import Local
+from edgekit.devices.protocol import Status
 from edgekit.devices.repair import repair
 from edgekit.devices.transport import Completed
 from edgekit.errors import EdgekitError

@@ -12,7 +12,7 @@ from pathlib import Path
 from edgekit.bundle.archive import Bundle
 from edgekit.devices.emulation.faults import Device, fresh
 from edgekit.devices.flash import commit, flash, rollback
-from edgekit.devices.onboard import Runner
+from edgekit.devices.runner_client import Runner
 from edgekit.devices.transport import Transport
 from edgekit.errors import EdgekitError
 from edgekit.specs.target import Target

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from edgekit.bundle.archive import Bundle
 from edgekit.bundle.manifest import MANIFEST, SIGNATURE
-from edgekit.devices.answers import Event, SelfTest, Status
-from edgekit.devices.onboard import Runner
+from edgekit.devices.protocol import Event, SelfTest, Status
+from edgekit.devices.runner_client import Runner
 from edgekit.errors import EdgekitError
 from edgekit.runner.slots.state import HISTORY_LIMIT
 from scripts.cuts.plan import DROP, GO_BACK

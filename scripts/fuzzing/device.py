@@ -14,16 +14,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from edgekit.cli.measured import as_json, as_rows
+from edgekit.cli.measurement_table import as_json, as_rows
 from edgekit.devices.flash import Installation, commit, flash, manifest_of, serving, status, trust
 from edgekit.devices.local import Local
-from edgekit.devices.onboard import SUMS, Runner
 from edgekit.devices.process import KEPT_BYTES
 from edgekit.devices.repair import repair
+from edgekit.devices.runner_client import SUMS, Runner
 from edgekit.devices.transport import Completed
 from edgekit.ir.measurement import Array, Measurement
-from edgekit.measure.installed import Installed
-from edgekit.measure.operators import chrome_trace, operators
+from edgekit.measure.device.installed import Installed
+from edgekit.measure.device.operators import chrome_trace, operators
 from edgekit.pipeline.probe import Probed
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe

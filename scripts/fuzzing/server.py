@@ -25,7 +25,7 @@ import numpy as np
 from tritonclient.grpc import service_pb2 as proto
 
 from edgekit import examples
-from edgekit.measure.serving import patience
+from edgekit.measure.serving import retry
 from edgekit.measure.serving.reference import open_reference
 from edgekit.measure.shards import Shards
 from edgekit.samples import Samples
@@ -63,7 +63,7 @@ def servers(count: int, seed: int, folder: Folder) -> Tally:
     """So many runs against a hostile server, each of several requests."""
     tally = Tally(LIMIT_S)
     project = Project.read(examples.folder("digits"))
-    patience.FIRST_S = 0.0  # the waits between tries are left out
+    retry.FIRST_S = 0.0  # the waits between tries are left out
     with _serving(seed) as (case, ports):
         for i in range(count):
             case.value = i

@@ -70,16 +70,21 @@ SCOPES = (
     Scope(
         "measure",
         modules={
-            "asking": (INSTALLED, HOSTILE),
-            "bare": ("tests/measure/test_bare.py",),
-            "given": ("tests/measure/test_given.py",),
-            "installed": (INSTALLED, "tests/measure/test_shards.py"),
             "meter": ("tests/measure/test_meter.py",),
-            "operators": ("tests/measure/test_operators.py",),
-            "placed": ("tests/measure/test_bare.py",),
-            "processes": ("tests/measure/test_processes.py", "tests/measure/test_disturbed.py", INSTALLED),
             "shards": ("tests/measure/test_shards.py", INSTALLED),
             "store": ("tests/measure/test_store.py",),
+            "user_inputs": ("tests/measure/test_given.py",),
+        },
+    ),
+    Scope(
+        "measure/device",
+        modules={
+            "session": (INSTALLED, HOSTILE),
+            "model_file": ("tests/measure/test_bare.py",),
+            "installed": (INSTALLED, "tests/measure/test_shards.py"),
+            "operators": ("tests/measure/test_operators.py",),
+            "scratch_install": ("tests/measure/test_bare.py",),
+            "processes": ("tests/measure/test_processes.py", "tests/measure/test_disturbed.py", INSTALLED),
             "throughput": ("tests/measure/test_throughput.py",),
         },
     ),

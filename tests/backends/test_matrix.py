@@ -24,7 +24,7 @@ from edgekit.ir.artifact import Artifact
 from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature, TensorSpec
 from edgekit.passes.quantization.quantize import QuantizePass
-from edgekit.pipeline.order import orders
+from edgekit.pipeline.request import orders
 from edgekit.specs.catalog import Catalog
 from edgekit.specs.compression import Activations, Quantize, Weights
 from edgekit.specs.profile import Profile
@@ -294,16 +294,18 @@ class Files:
         """The share of integer weights, after `recipe`, in the .onnx and in the .tflite."""
         import onnx
 
-        from edgekit.backends.onnx import smaller as for_onnx
+        from edgekit.backends.onnx import weight_compression as for_onnx
         from edgekit.backends.onnx.weights import integer_share
-        from edgekit.backends.tflite import loaded, rewrite, smaller
-        from edgekit.backends.tflite.kept import kept_weights
+        from edgekit.backends.tflite import flatbuffer_names, interpreter, weight_compression
+        from edgekit.backends.tflite.weight_matching import kept_weights
 
         graph = onnx.load_from_string(for_onnx.smaller(self.onnx, recipe)).graph
         kept = tuple(kept_weights(program.exported, recipe.kept))
         path = folder / "model.tflite"
-        path.write_bytes(rewrite.with_names(smaller.smaller(self.tflite, recipe, kept), program.signature))
-        return integer_share(graph), loaded.artifact(path, HOST.select_runtime("tflite")).integer
+        path.write_bytes(
+            flatbuffer_names.with_names(weight_compression.smaller(self.tflite, recipe, kept), program.signature)
+        )
+        return integer_share(graph), interpreter.artifact(path, HOST.select_runtime("tflite")).integer
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.backends.onnx.engine import PLAN, engine_plan
+from edgekit.backends.onnx.engine_plan import PLAN, engine_plan
 from edgekit.ir.artifact import Artifact, Placement
 from edgekit.ir.signature import Signature, TensorSpec
 from edgekit.runner.model.engine_plan import read_plan

@@ -18,7 +18,7 @@ from edgekit.frontend.preprocess import Deployed
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.passes.base import outputs
 from edgekit.passes.quantization.quantize import quantize
-from edgekit.pipeline.order import orders
+from edgekit.pipeline.request import orders
 from edgekit.samples import Samples
 from edgekit.specs.compression import Quantize, Weights
 from edgekit.specs.project import Input, Project

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 import edgekit
 from edgekit import plugins
 from edgekit.backends.tflite import TFLite
-from edgekit.backends.tflite.loaded import specs
+from edgekit.backends.tflite.interpreter import specs
 from edgekit.errors import Misfit
 from edgekit.frontend.preprocess import Deployed
 from edgekit.frontend.store import save_program

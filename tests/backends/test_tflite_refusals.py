@@ -11,7 +11,7 @@ import torch
 from ai_edge_litert.interpreter import Interpreter
 from torch import Tensor, nn
 
-from edgekit.backends.tflite import TFLite, convert, loaded
+from edgekit.backends.tflite import TFLite, convert, interpreter
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature, TensorSpec
@@ -57,7 +57,7 @@ def test_an_operator_that_the_interpreter_lacks_is_named(tmp_path: Path) -> None
     path = tmp_path / "model.tflite"
     path.write_bytes(convert.flatbuffer(program(lambda x: torch.sort(x)[0])))
     with pytest.raises(UnsupportedOperator, match="no kernel for 'STABLEHLO_SORT'"):
-        loaded.artifact(path, XNNPACK)
+        interpreter.artifact(path, XNNPACK)
 
 
 def test_other_refusals_keep_their_cause() -> None:
@@ -71,7 +71,7 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.tflite"
     path.write_bytes(b"no model at all")
     with pytest.raises(LoweringError, match="cannot load"):
-        loaded.artifact(path, XNNPACK)
+        interpreter.artifact(path, XNNPACK)
 
 
 class Tokens(nn.Module):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.devices.book import Book
+from edgekit.devices.inventory import Book
 from tests.conftest import Built, Command
 
 

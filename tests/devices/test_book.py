@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgekit.devices.book import Book, Entry
+from edgekit.devices.inventory import Book, Entry
 from edgekit.errors import OptionError, SpecError, UnknownName
 
 NAMES = st.from_regex(r"[a-z0-9][a-z0-9-]{0,12}", fullmatch=True).filter(lambda name: name != "emulated")
@@ -87,7 +87,7 @@ def test_unknown_names_say_the_nearest(book: Book) -> None:
 
 def test_of_several_at_once_no_entry_is_lost(book: Book) -> None:
     script = (
-        "import sys; from pathlib import Path; from edgekit.devices.book import Book, Entry\n"
+        "import sys; from pathlib import Path; from edgekit.devices.inventory import Book, Entry\n"
         "for i in range(5): Book(Path(sys.argv[1])).add(f'{sys.argv[2]}-{i}', Entry(url='ssh://x'))"
     )
     running = [subprocess.Popen([sys.executable, "-c", script, str(book.path), name]) for name in "abcd"]

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pytest
 
-from edgekit.devices.fit import check_fit
+from edgekit.devices.compatibility import check_fit
 from edgekit.devices.flash import flash
 from edgekit.devices.local import Local
 from edgekit.devices.survey import SCRIPT, Survey, survey

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.devices import onboard
+from edgekit.devices import runner_client
 from edgekit.devices.local import Local
-from edgekit.devices.onboard import put_runner
+from edgekit.devices.runner_client import put_runner
 from edgekit.devices.survey import survey
 
 NAMES = "import sys, zipfile; print(*zipfile.ZipFile(sys.argv[1]).namelist())"
@@ -20,11 +20,11 @@ IMPORTED = "import sys; sys.path.insert(0, sys.argv[1]); from runner.room.inside
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of the runner's folder, which is what goes to devices."""
-    folder = shutil.copytree(onboard.SOURCE, tmp_path / "runner", ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(onboard, "SOURCE", folder)
-    onboard._packed.cache_clear()
+    folder = shutil.copytree(runner_client.SOURCE, tmp_path / "runner", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(runner_client, "SOURCE", folder)
+    runner_client._packed.cache_clear()
     yield folder
-    onboard._packed.cache_clear()
+    runner_client._packed.cache_clear()
 
 
 def test_every_module_goes_to_a_device_whatever_folder_it_is_in(device: Local, source: Path) -> None:
@@ -51,8 +51,8 @@ def test_a_survey_finds_the_runner_if_it_is_whole(device: Local, source: Path) -
 
 def test_the_same_source_is_the_same_file_and_another_is_another(device: Local, source: Path) -> None:
     program = put_runner(device, (device.python,))[0].program
-    onboard._packed.cache_clear()
+    runner_client._packed.cache_clear()
     assert put_runner(device, (device.python,))[0].program == program
     (source / "added.py").touch()
-    onboard._packed.cache_clear()
+    runner_client._packed.cache_clear()
     assert put_runner(device, (device.python,))[0].program != program

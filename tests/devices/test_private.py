@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from edgekit.devices.book import Book, Entry
 from edgekit.devices.flash import commit, flash
+from edgekit.devices.inventory import Book, Entry
 from edgekit.devices.known_hosts import HostKey, KnownHosts
 from edgekit.devices.local import Local
 from tests.devices.conftest import MakeBundle

@@ -18,7 +18,7 @@ from edgekit.frontend.load import Model, batches, load
 from edgekit.ir.measurement import Array
 from edgekit.ir.program import Program
 from edgekit.passes.quantization.quantize import quantize
-from edgekit.pipeline.order import orders
+from edgekit.pipeline.request import orders
 from edgekit.samples import Samples, load_samples
 from edgekit.specs.project import Project
 

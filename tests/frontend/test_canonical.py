@@ -17,7 +17,7 @@ from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.passes.base import outputs
-from edgekit.passes.quantization.fold import FoldBatchNorm
+from edgekit.passes.quantization.batch_norm_folding import FoldBatchNorm
 from edgekit.passes.quantization.quantize import quantize
 from edgekit.specs.compression import Quantize
 from tests.passes.nets import one_by_one, onnx

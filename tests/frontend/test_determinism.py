@@ -11,7 +11,7 @@ from edgekit.errors import FloatDisagreement, LoadError, Nondeterministic, Unsta
 from edgekit.frontend.capture import capture
 from edgekit.frontend.eager import Eager
 from edgekit.frontend.load import batches, load, load_twice
-from edgekit.pipeline.float_parity import check_float_parity
+from edgekit.pipeline.stages.float_parity import check_float_parity
 from edgekit.samples import load_samples
 from edgekit.specs.catalog import Catalog
 from edgekit.specs.project import Project

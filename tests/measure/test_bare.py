@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgekit.devices.answers import Info
 from edgekit.devices.local import Local
-from edgekit.devices.onboard import Runner
+from edgekit.devices.protocol import Info
+from edgekit.devices.runner_client import Runner
 from edgekit.devices.transport import Completed
 from edgekit.errors import EdgekitError, ModelFileError, RuntimeMissing
-from edgekit.measure import bare
-from edgekit.measure.bare import described
-from edgekit.measure.given import samples_for
-from edgekit.measure.installed import Installed, unpacked
-from edgekit.measure.placed import placed
+from edgekit.measure.device import model_file
+from edgekit.measure.device.installed import Installed, unpacked
+from edgekit.measure.device.model_file import described
+from edgekit.measure.device.scratch_install import placed
+from edgekit.measure.user_inputs import samples_for
 from edgekit.samples import Samples
 from tests.runner import slot
 from tests.runner.test_describe import graph
@@ -93,7 +93,7 @@ def test_what_is_no_such_model_is_said(tmp_path: Path, name: str, content: bytes
 def test_what_is_not_there_or_too_large_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ModelFileError, match="cannot be read: No such file"), described(tmp_path / "none.onnx"):
         pass
-    monkeypatch.setattr(bare, "LIMIT_BYTES", 100)
+    monkeypatch.setattr(model_file, "LIMIT_BYTES", 100)
     with pytest.raises(ModelFileError, match="more than"), described(_file(tmp_path, "onnx")):
         pass
 
@@ -103,8 +103,8 @@ def test_without_a_runtime_the_hint_says_what_brings_it(tmp_path: Path, monkeypa
         # As the runner says it where the standard library is all there is.
         return real(transport, (*interpreter, "-S"))
 
-    real = bare.put_runner
-    monkeypatch.setattr(bare, "put_runner", put)
+    real = model_file.put_runner
+    monkeypatch.setattr(model_file, "put_runner", put)
     with (
         pytest.raises(RuntimeMissing, match="nothing on this machine runs") as raised,
         described(_file(tmp_path, "tflite")),
@@ -123,7 +123,7 @@ class Dying(Local):
 
 
 def test_a_runtime_that_dies_of_a_file_takes_nobody_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bare, "Local", Dying)
+    monkeypatch.setattr(model_file, "Local", Dying)
     with pytest.raises(ModelFileError, match="its runtime died of it") as raised, described(_file(tmp_path, "onnx")):
         pass
     assert "noise" not in str(raised.value)
@@ -153,4 +153,4 @@ def test_a_damaged_file_is_an_error_here_whatever_it_does_there(
 )
 def test_the_extra_that_is_named_brings_what_runs_the_format(format: str, distribution: str) -> None:
     brought = [line for line in requires("edgekit") or () if line.startswith(f"{distribution}==")]
-    assert any(f"extra == '{bare.EXTRAS[format]}'" in line for line in brought), brought  # type: ignore[index]
+    assert any(f"extra == '{model_file.EXTRAS[format]}'" in line for line in brought), brought  # type: ignore[index]

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from edgekit.ir.measurement import Measurement
-from edgekit.measure import processes
-from edgekit.measure.installed import unpacked
+from edgekit.measure.device import processes
+from edgekit.measure.device.installed import unpacked
 from edgekit.measure.meter import Reading
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe

@@ -11,7 +11,7 @@ import pytest
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.ir.signature import Signature, TensorSpec
-from edgekit.measure.given import INPUTS, UNLABELLED, read_inputs, samples_for
+from edgekit.measure.user_inputs import INPUTS, UNLABELLED, read_inputs, samples_for
 from edgekit.samples import Samples
 
 LABELS = np.arange(3, dtype=np.int64)

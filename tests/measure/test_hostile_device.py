@@ -16,16 +16,16 @@ import numpy as np
 import pytest
 
 from edgekit.cli.output import print_error
-from edgekit.devices.answers import Info
 from edgekit.devices.device import connect
 from edgekit.devices.flash import flash
 from edgekit.devices.local import Local
-from edgekit.devices.onboard import placed_runner
+from edgekit.devices.protocol import Info
+from edgekit.devices.runner_client import placed_runner
 from edgekit.devices.transport import Completed
 from edgekit.errors import AnswerMismatch, CommandFailed, DeviceError, EdgekitError, ProbeError
 from edgekit.ir.measurement import Array
-from edgekit.measure.asking import asking
-from edgekit.measure.installed import Installed, unpacked
+from edgekit.measure.device.installed import Installed, unpacked
+from edgekit.measure.device.session import asking
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
 from tests.devices.conftest import MakeBundle
@@ -208,10 +208,10 @@ def test_no_more_latencies_are_fetched_than_a_model_of_microseconds_has(
     monkeypatch.setattr(Lying, "verb", "latency")
     monkeypatch.setattr(Lying, "lie", staticmethod(lambda answer, out: answer.update(count=100)))
     endpoint = Installed(flash(make_bundle("one"), Lying(device.url)))
-    monkeypatch.setattr("edgekit.measure.asking.MAX_INTEGERS", 100)
+    monkeypatch.setattr("edgekit.measure.device.session.MAX_INTEGERS", 100)
     with pytest.raises(AnswerMismatch, match=r"'latency_ns' is int64\[20\], and must be int64\[100\]"):
         endpoint.speed(SAMPLES, QUICK)
-    monkeypatch.setattr("edgekit.measure.asking.MAX_INTEGERS", 99)
+    monkeypatch.setattr("edgekit.measure.device.session.MAX_INTEGERS", 99)
     with pytest.raises(AnswerMismatch, match=r"'latency_ns' would have \[100\] numbers"):
         endpoint.speed(SAMPLES, QUICK)
 

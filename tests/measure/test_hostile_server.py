@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from tritonclient.grpc import service_pb2 as proto
 
 from edgekit.errors import EdgekitError, ModelMismatch, ServerFailed, ServerUnreachable
-from edgekit.measure.serving.client import Edge, Fault
+from edgekit.measure.serving.open_inference import Edge, Fault
 from edgekit.measure.serving.reference import open_reference
 from edgekit.measure.serving.tensors import HEAD_BYTES, MAX_BYTES, NUMPY, Bounds, check_stated, of_bytes, of_json
 from edgekit.measure.shards import Shards

@@ -13,16 +13,16 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from edgekit.devices.answers import Accuracy, Info, Loaded
 from edgekit.devices.emulation import faults
 from edgekit.devices.flash import commit, flash, serving
 from edgekit.devices.local import Local
+from edgekit.devices.protocol import Accuracy, Info, Loaded
 from edgekit.devices.transport import Completed, DeviceKind
 from edgekit.errors import ProbeError, Unreachable
 from edgekit.ir.measurement import Environment, Measurement
-from edgekit.measure import installed
-from edgekit.measure.asking import asking
-from edgekit.measure.installed import Installed, outputs_in_parts, unpacked
+from edgekit.measure.device import installed
+from edgekit.measure.device.installed import Installed, outputs_in_parts, unpacked
+from edgekit.measure.device.session import asking
 from edgekit.measure.shards import Shards
 from edgekit.samples import Samples
 from edgekit.specs.catalog import Catalog

@@ -11,15 +11,15 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from edgekit.devices.answers import Info, Traced, TracedOperator
 from edgekit.devices.flash import Installation, flash
 from edgekit.devices.local import Local
+from edgekit.devices.protocol import Info, Traced, TracedOperator
 from edgekit.devices.transport import PULL_BYTES, Completed, DeviceKind
 from edgekit.errors import ProbeError, Unreachable
-from edgekit.measure import operators as measure
-from edgekit.measure.asking import INFERENCE_S, START_S
-from edgekit.measure.installed import unpacked
-from edgekit.measure.operators import Operators, OperatorTime, chrome_trace, operators
+from edgekit.measure.device import operators as measure
+from edgekit.measure.device.installed import unpacked
+from edgekit.measure.device.operators import Operators, OperatorTime, chrome_trace, operators
+from edgekit.measure.device.session import INFERENCE_S, START_S
 from edgekit.samples import Samples
 from tests.devices.conftest import MakeBundle
 from tests.measure.deaf import Deaf

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgekit.devices.answers import Info, Latency, Spent
 from edgekit.devices.flash import flash
 from edgekit.devices.local import Local
+from edgekit.devices.protocol import Info, Latency, Spent
 from edgekit.errors import Unreachable
 from edgekit.ir.measurement import Around, Array, Conditions, Energy, Process, Watched
-from edgekit.measure import processes
-from edgekit.measure.asking import INFERENCE_S, START_S
-from edgekit.measure.installed import Installed
+from edgekit.measure.device import processes
+from edgekit.measure.device.installed import Installed
+from edgekit.measure.device.processes import WARM_UP_S, Timing, cycled
+from edgekit.measure.device.session import INFERENCE_S, START_S
 from edgekit.measure.meter import Reading
-from edgekit.measure.processes import WARM_UP_S, Timing, cycled
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
 from tests.devices.conftest import MakeBundle

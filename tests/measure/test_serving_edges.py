@@ -10,9 +10,9 @@ import pytest
 
 from edgekit.errors import ModelMismatch, ServerFailed
 from edgekit.measure.serving.bounded_http import Reply
-from edgekit.measure.serving.client import Access, Description, Edge, Statistics, statistics_of
-from edgekit.measure.serving.edges import matched, preprocessed
+from edgekit.measure.serving.open_inference import Access, Description, Edge, Statistics, statistics_of
 from edgekit.measure.serving.requests import Requests, _failed_first
+from edgekit.measure.serving.signature_match import matched, preprocessed
 from edgekit.specs.project import Input, Preprocess, Project
 from edgekit.specs.reference import Address
 from tests.served import digits

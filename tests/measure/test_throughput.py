@@ -10,16 +10,16 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from edgekit.devices.answers import Info, Sustained
 from edgekit.devices.flash import flash
 from edgekit.devices.local import Local
+from edgekit.devices.protocol import Info, Sustained
 from edgekit.devices.transport import DeviceKind
 from edgekit.errors import ProbeError, Unreachable
 from edgekit.ir.measurement import Validity
 from edgekit.ir.validity import SLACK
-from edgekit.measure import throughput as measure
-from edgekit.measure.asking import INFERENCE_S, START_S
-from edgekit.measure.throughput import Sweep, Throughput, combinations, sweep, throughput
+from edgekit.measure.device import throughput as measure
+from edgekit.measure.device.session import INFERENCE_S, START_S
+from edgekit.measure.device.throughput import Sweep, Throughput, combinations, sweep, throughput
 from edgekit.samples import Samples
 from tests.devices.conftest import MakeBundle
 from tests.measure.deaf import Deaf

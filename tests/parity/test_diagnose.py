@@ -10,9 +10,9 @@ import pytest
 
 from edgekit.ir.layers import Change, Layer
 from edgekit.parity.diagnose import decibels, diagnose, label
+from edgekit.parity.next_step import kept_in_float, overridden
 from edgekit.parity.outcome import Outcome
-from edgekit.parity.pruned import pruning
-from edgekit.parity.remedy import kept_in_float, overridden
+from edgekit.parity.pruning_diagnosis import pruning
 from edgekit.specs.compression import Activations, Quantize, Weights
 from edgekit.specs.override import Override, apply
 from edgekit.specs.profile import Profile

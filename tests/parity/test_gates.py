@@ -6,9 +6,9 @@ import pytest
 
 from edgekit.ir.measurement import Array
 from edgekit.parity.compare import Comparison, compare, summarize
+from edgekit.parity.gate_texts import QUANTITIES
 from edgekit.parity.gates import Baseline, Device, Facts, Floating, GateResult, judge, verdict
 from edgekit.parity.metrics import TopOne
-from edgekit.parity.quantities import QUANTITIES
 from edgekit.specs.profile import Gates
 from tests.parity.examples import comparison, environment, pair, timed
 

@@ -5,7 +5,7 @@ import pytest
 
 from edgekit.ir.measurement import ServerTime
 from edgekit.parity.compare import Latency, summarize
-from edgekit.parity.network import NetworkShare, network_share
+from edgekit.parity.network_share import NetworkShare, network_share
 from tests.parity.examples import measurement, timed
 
 LABELS = np.array([0])

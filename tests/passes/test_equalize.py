@@ -13,8 +13,8 @@ from edgekit.examples import folder
 from edgekit.frontend.capture import capture
 from edgekit.frontend.load import batches, load
 from edgekit.ir.program import Program
-from edgekit.passes.quantization.equalize import Equalize, pairs
-from edgekit.passes.quantization.fold import FoldBatchNorm
+from edgekit.passes.quantization.batch_norm_folding import FoldBatchNorm
+from edgekit.passes.quantization.cross_layer_equalization import Equalize, pairs
 from edgekit.passes.quantization.quantize import quantize
 from edgekit.samples import load_samples
 from edgekit.specs.compression import Quantize, Weights

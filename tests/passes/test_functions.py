@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature
-from edgekit.passes.functions import kinds
+from edgekit.passes.activations import kinds
 
 
 class Gate(nn.Module):

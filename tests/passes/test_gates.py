@@ -6,8 +6,8 @@ import torch
 import torch.ao.quantization.fx._decomposed  # it registers quantize_per_tensor
 from torch import Tensor, fx, nn
 
-from edgekit.passes.gates import HARD_TANH, drop_saturated, prepare_gates
 from edgekit.passes.scaling import absorb
+from edgekit.passes.squeeze_excite import HARD_TANH, drop_saturated, prepare_gates
 
 aten = torch.ops.aten
 IMAGE = (torch.randn((1, 4, 6, 6), generator=torch.Generator().manual_seed(1)) * 4,)

@@ -17,7 +17,7 @@ from edgekit.passes.pruning.prune import prune
 from edgekit.passes.quantization.quantize import Quantization, QuantizePass
 from edgekit.passes.recovery.fake_quantize import calibrate, simulated, trained_weights
 from edgekit.passes.recovery.qat import train_quantized
-from edgekit.pipeline.order import orders
+from edgekit.pipeline.request import orders
 from edgekit.samples import Samples, load_samples
 from edgekit.specs.compression import Prune, Quantize, Recover, Weights
 from edgekit.specs.project import Project

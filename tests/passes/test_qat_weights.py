@@ -20,7 +20,7 @@ from edgekit.passes.pruning.prune import prune
 from edgekit.passes.quantization.quantize import Quantization, quantize
 from edgekit.passes.recovery.fake_quantize import calibrate, simulated, trained_weights
 from edgekit.passes.recovery.qat import train_quantized
-from edgekit.pipeline.order import orders
+from edgekit.pipeline.request import orders
 from edgekit.samples import Samples
 from edgekit.specs.compression import Prune, Quantize, Recover
 from tests.passes.computed_networks import COMPUTED, Again, Net, Siamese, Transposed, Writing, computed_model

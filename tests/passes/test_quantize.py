@@ -18,10 +18,10 @@ from edgekit.frontend.load import batches, load
 from edgekit.ir.program import Program
 from edgekit.ir.text import text
 from edgekit.passes.base import Pass
-from edgekit.passes.quantization.fit import misfit
+from edgekit.passes.quantization.calibration_check import misfit
 from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.passes.quantization.quantize import quantize as quantize_all
-from edgekit.pipeline.order import Order, orders
+from edgekit.pipeline.request import Order, orders
 from edgekit.samples import load_samples
 from edgekit.specs.compression import Quantize
 from edgekit.specs.project import Project

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from edgekit.ir.program import Program
-from edgekit.passes.quantization.correct import bounds
+from edgekit.passes.quantization.bias_correction import bounds
 from edgekit.passes.quantization.layers import layers, rows, value
 from edgekit.passes.quantization.quantize import quantize
 from edgekit.passes.quantization.solvers import Grid, adaround, gptq

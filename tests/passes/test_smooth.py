@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from edgekit.ir.program import Program
 from edgekit.passes.quantization.quantize import quantize
-from edgekit.passes.quantization.smooth import Smooth, normed
+from edgekit.passes.quantization.smooth_quant import Smooth, normed
 from edgekit.specs.compression import Quantize
 from tests.passes.nets import Samples, onnx, outputs, program
 

@@ -14,7 +14,8 @@ from edgekit.parity.gates import Device, Facts, judge
 from edgekit.parity.metrics import TopOne
 from edgekit.parity.numeric import NumericParity
 from edgekit.report.assemble import report
-from edgekit.report.record import ArtifactRecord, BundleRecord, File, Report, Stage
+from edgekit.report.record import ArtifactRecord, BundleRecord, File, Stage
+from edgekit.report.report import Report
 from edgekit.samples import Sampling
 from edgekit.specs.compression import Quantize
 from edgekit.specs.cost import Cost

@@ -10,7 +10,7 @@ import pytest
 
 from edgekit.errors import SpecError
 from edgekit.report.baseline import Earlier
-from edgekit.report.record import Report, to_json
+from edgekit.report.report import Report, to_json
 from tests.report.examples import COUNTED, emulated, passed
 
 NAMES = ("raspberry-pi-5", "executorch", "raspberry-pi-int8")

@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgekit.report import html, markdown, text
-from edgekit.report.outline import NOT_THE_TARGET, outline
-from edgekit.report.record import BundleRecord, Report
+from edgekit.report.forms import html, markdown, text
+from edgekit.report.record import BundleRecord
+from edgekit.report.report import Report
+from edgekit.report.sections.outline import NOT_THE_TARGET, outline
 from edgekit.samples import Sampling
 from edgekit.specs.target import Emulation
 from tests.parity.examples import environment

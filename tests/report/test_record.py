@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from edgekit.errors import DataError
 from edgekit.ir.artifact import Artifact, Operator, Placement
 from edgekit.report.assemble import describe
-from edgekit.report.record import Document, Gate, Report, json_schema, read, to_json
+from edgekit.report.record import Gate
+from edgekit.report.report import Document, Report, json_schema, read_reports, to_json
 from edgekit.specs.profile import Gates
 from tests.parity.examples import environment
 from tests.report.examples import ARTIFACT, built, compared, failed, made, passed, profile, stood_in
@@ -97,8 +98,8 @@ def test_a_report_survives_its_file(report: Report, tmp_path: Path) -> None:
     alone, document = tmp_path / "report.json", tmp_path / "document.json"
     alone.write_text(report.to_json(), "utf-8")
     document.write_text(to_json([report, report]), "utf-8")
-    assert read(alone) == (report,)
-    assert read(document) == (report, report)
+    assert read_reports(alone) == (report,)
+    assert read_reports(document) == (report, report)
 
 
 def test_a_document_is_versioned() -> None:
@@ -119,12 +120,12 @@ def test_a_file_that_is_no_report_is_refused_by_name(content: str, message: str,
     path = tmp_path / "report.json"
     path.write_text(content, "utf-8")
     with pytest.raises(DataError, match=message):
-        read(path)
+        read_reports(path)
 
 
 def test_a_report_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read as a report"):
-        read(tmp_path / "report.json")
+        read_reports(tmp_path / "report.json")
 
 
 def test_a_gate_that_no_profile_has_is_refused() -> None:
@@ -150,7 +151,7 @@ def test_an_artifact_is_described_by_its_files_and_placement(tmp_path: Path) -> 
 
 
 def test_the_documented_schema_is_current() -> None:
-    # python -c "from edgekit.report.record import json_schema; print(json_schema(), end='')" >docs/report.schema.json
+    # python -c "from edgekit.report.report import json_schema; print(json_schema(), end='')" >docs/report.schema.json
     assert SCHEMA.read_text("utf-8") == json_schema()
 
 

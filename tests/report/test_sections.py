@@ -17,10 +17,11 @@ from edgekit.ir.measurement import Conditions, ServerTime
 from edgekit.parity.compare import compare
 from edgekit.parity.histogram import Histogram, side_by_side
 from edgekit.parity.metrics import TopOne
-from edgekit.report import html, markdown, picture, text
-from edgekit.report.outline import outline
-from edgekit.report.record import Report, read
-from edgekit.report.section import Picture, Section, Spread
+from edgekit.report.forms import html, markdown, text
+from edgekit.report.report import Report, read_reports
+from edgekit.report.sections import latency_svg
+from edgekit.report.sections.outline import outline
+from edgekit.report.sections.section import Picture, Section, Spread
 from edgekit.specs.cost import Cost
 from tests.parity.examples import COOL, WARM, environment, pair, probed, process, timed
 from tests.report.examples import built, compared, emulated, failed, made, passed, profile, served, stood_in
@@ -201,7 +202,7 @@ def test_a_report_from_before_all_this_still_reads(report: Report, tmp_path: Pat
         old.pop(key, None)
     path = tmp_path / "report.json"
     path.write_text(json.dumps(old))
-    (found,) = read(path)
+    (found,) = read_reports(path)
     assert found.verdict == report.verdict
     for render in FORMS:
         assert "latency p50" in render([found])
@@ -210,7 +211,7 @@ def test_a_report_from_before_all_this_still_reads(report: Report, tmp_path: Pat
 @pytest.mark.parametrize("report", [served(cost=Cost(watts=6.0)), served(), passed()])
 def test_a_report_reads_back_as_it_was(report: Report, tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text(report.to_json())
-    assert read(tmp_path / "report.json") == (report,)
+    assert read_reports(tmp_path / "report.json") == (report,)
 
 
 @pytest.mark.parametrize("render", FORMS)
@@ -240,7 +241,7 @@ def drawn(first: np.ndarray, second: np.ndarray) -> ElementTree.Element:
         for name, values, histogram in zip(("a<b", "c"), (first, second), side_by_side(first, second), strict=True)
         if histogram
     )
-    return ElementTree.fromstring(picture.svg(Picture("in words", spreads)))
+    return ElementTree.fromstring(latency_svg.svg(Picture("in words", spreads)))
 
 
 @pytest.mark.parametrize(
@@ -266,7 +267,7 @@ def _across(svg: ElementTree.Element) -> list[float]:
 
 def test_the_fullest_bin_is_the_highest() -> None:
     spread = Spread("a", Histogram((10, 20, 40), (1, 4)), 30)
-    (path,) = ElementTree.fromstring(picture.svg(Picture("", (spread,)))).iter("path")
+    (path,) = ElementTree.fromstring(latency_svg.svg(Picture("", (spread,)))).iter("path")
     # Up a quarter of 78 from the base at 100, then the whole of it.
     assert re.findall(r"V([\d.]+)", path.attrib["d"]) == ["80.5", "22.0", "100"]
 

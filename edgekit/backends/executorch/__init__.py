@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from edgekit.backends import late
+from edgekit.backends import converter_recipes
 from edgekit.errors import Misfit
 from edgekit.ir.artifact import Artifact, Format
 from edgekit.specs.compression import Quantize
@@ -73,7 +73,7 @@ class ExecuTorch:
         Raises Misfit for delegates other than xnnpack, UnsupportedOperator, or LoweringError.
         """
         from edgekit.backends.executorch.convert import convert
-        from edgekit.backends.executorch.loaded import load_signature
+        from edgekit.backends.executorch.load_check import load_signature
         from edgekit.backends.executorch.placement import read
 
         if runtime.delegates != ("xnnpack",):
@@ -84,7 +84,7 @@ class ExecuTorch:
         if recipe:
             from edgekit.backends.executorch.dynamic import with_int4_weights
 
-            late.check(recipe)
+            converter_recipes.check(recipe)
             _check_group(recipe)
             program = replace(program, exported=with_int4_weights(program.exported, recipe))
         path = out / FILE

@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from edgekit.errors import LoweringError, UnsupportedOperator
-from edgekit.passes.skip import module_path
+from edgekit.passes.module_patterns import module_path
 from edgekit.specs.factory import in_a_line
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def convert(program: Program) -> bytes:
     """
     from executorch.exir import to_edge_transform_and_lower
 
-    from edgekit.backends.executorch.averages import KeepAveragedAxes
+    from edgekit.backends.executorch.global_average import KeepAveragedAxes
     from edgekit.backends.executorch.own_constants import with_own_constants, with_turned_weights
     from edgekit.backends.executorch.partition import partitioner
 

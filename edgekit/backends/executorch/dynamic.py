@@ -16,7 +16,7 @@ from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
 from edgekit.backends.executorch.quantizer import EPS, weight_spec
 from edgekit.errors import LoweringError
-from edgekit.passes.skip import is_skipped
+from edgekit.passes.module_patterns import is_skipped
 from edgekit.specs.compression import Quantize
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from executorch.exir.schema import BackendDelegateInlineData, DelegateCall, Exec
 
 from edgekit.backends.executorch import xnnpack
 from edgekit.backends.executorch.facts import Facts, Step, facts
-from edgekit.backends.executorch.portable import OUTSIDE, Kernel
+from edgekit.backends.executorch.portable_kernels import OUTSIDE, Kernel
 from edgekit.errors import LoweringError
 
 XNNPACK = "XnnpackBackend"

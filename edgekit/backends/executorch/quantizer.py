@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edgekit.passes.module_patterns import is_skipped
 from edgekit.passes.quantization.observers import activation_observer, weight_observer
-from edgekit.passes.skip import is_skipped
 from edgekit.specs.compression import Activations, Quantize, Weights
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ def quantizer(recipe: Quantize) -> XNNPACKQuantizer:
     from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
     from edgekit.backends.executorch.own_constants import with_own_readings
-    from edgekit.passes.gates import HARD_SWISHES, HARD_TANH, prepare_gates
     from edgekit.passes.scaling import is_layer
+    from edgekit.passes.squeeze_excite import HARD_SWISHES, HARD_TANH, prepare_gates
 
     activations = _activations(recipe.activations)
     config = QuantizationConfig(activations, activations, weight_spec(recipe.weights), None)

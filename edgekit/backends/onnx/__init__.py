@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from edgekit.backends import late
+from edgekit.backends import converter_recipes
 from edgekit.errors import LoweringError, Misfit
 from edgekit.ir.artifact import Artifact, Format
 from edgekit.ir.signature import Signature
@@ -68,7 +68,7 @@ class Onnx:
         from edgekit.backends.onnx import tensorrt
         from edgekit.backends.onnx.export import to_onnx
         from edgekit.backends.onnx.placement import read
-        from edgekit.backends.onnx.smaller import UNFOLD, smaller
+        from edgekit.backends.onnx.weight_compression import UNFOLD, smaller
         from edgekit.backends.onnx.weights import integer_share
 
         if recipe:
@@ -91,7 +91,7 @@ class Onnx:
 
 
 def _check_recipe(recipe: Quantize) -> None:
-    late.check(recipe)
+    converter_recipes.check(recipe)
     grouped = recipe.weights.granularity == "per-group"
     if recipe.precision == "weight-int4" and not grouped:
         raise Misfit(

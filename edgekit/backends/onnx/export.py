@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from edgekit.backends.onnx.tidy import tidy
+from edgekit.backends.onnx.clean_export import tidy
 from edgekit.errors import LoweringError, UnsupportedOperator
-from edgekit.passes.skip import module_path
+from edgekit.passes.module_patterns import module_path
 from edgekit.specs.factory import in_a_line
 
 if TYPE_CHECKING:

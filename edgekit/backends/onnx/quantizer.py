@@ -17,10 +17,10 @@ from torchao.quantization.pt2e.quantizer import (
 )
 from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY, EdgeOrNode, QuantizationSpecBase
 
-from edgekit.backends.onnx.averages import pool_by_mean
-from edgekit.passes.gates import prepare_gates
+from edgekit.backends.onnx.global_average import pool_by_mean
+from edgekit.passes.module_patterns import is_skipped
 from edgekit.passes.quantization.observers import activation_observer, weight_observer
-from edgekit.passes.skip import is_skipped
+from edgekit.passes.squeeze_excite import prepare_gates
 from edgekit.specs.compression import Activations, Quantize, Weights
 
 aten = torch.ops.aten

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from edgekit.backends import late
+from edgekit.backends import converter_recipes
 from edgekit.errors import Misfit
 from edgekit.ir.artifact import Artifact, Format
 from edgekit.ir.program import Program
@@ -65,13 +65,13 @@ class TFLite:
         Raises Misfit for a recipe that LiteRT has no kernels for, UnsupportedOperator if it lacks an operator,
         LoweringError for anything else the converter refuses.
         """
-        from edgekit.backends.tflite import convert, loaded
+        from edgekit.backends.tflite import convert, interpreter
 
         if recipe:
             _check(recipe)
         path = out / "model.tflite"
         path.write_bytes(convert.flatbuffer(program, recipe))
-        return loaded.artifact(path, runtime)
+        return interpreter.artifact(path, runtime)
 
 
 GROUPS = (32, 64, 128, 256)
@@ -79,7 +79,7 @@ GROUPS = (32, 64, 128, 256)
 
 
 def _check(recipe: Quantize) -> None:
-    late.check(recipe)
+    converter_recipes.check(recipe)
     weights = recipe.weights
     if weights.granularity != "per-group":
         return

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
-from edgekit.backends.tflite import rewrite
-from edgekit.backends.tflite.kept import kept_weights
-from edgekit.backends.tflite.layout import average_channels_last
-from edgekit.backends.tflite.origin import origin
-from edgekit.backends.tflite.smaller import smaller
+from edgekit.backends.tflite import flatbuffer_names
+from edgekit.backends.tflite.channels_last import average_channels_last
+from edgekit.backends.tflite.source_location import origin
+from edgekit.backends.tflite.weight_compression import smaller
+from edgekit.backends.tflite.weight_matching import kept_weights
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.ir.program import Program
-from edgekit.passes.gates import drop_saturated
+from edgekit.passes.squeeze_excite import drop_saturated
 from edgekit.specs.compression import Quantize
 from edgekit.specs.factory import in_a_line
 
@@ -52,7 +52,7 @@ def flatbuffer(program: Program, recipe: Quantize | None = None) -> bytes:
         raise _explained(error, program) from error
     if recipe:
         converted = smaller(converted, recipe, tuple(kept_weights(program.exported, recipe.kept)))
-    return rewrite.with_names(converted, program.signature)
+    return flatbuffer_names.with_names(converted, program.signature)
 
 
 def _converted(program: Program) -> bytes:

@@ -20,11 +20,11 @@ from torchao.quantization.pt2e.quantizer import (
 )
 from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
-from edgekit.backends.tflite.arithmetic import spell_out
-from edgekit.backends.tflite.layout import average_channels_last
-from edgekit.passes.gates import ZERO_BELOW, prepare_gates
+from edgekit.backends.tflite.channels_last import average_channels_last
+from edgekit.backends.tflite.decompose import spell_out
+from edgekit.passes.module_patterns import is_skipped
 from edgekit.passes.quantization.observers import activation_observer, weight_observer
-from edgekit.passes.skip import is_skipped
+from edgekit.passes.squeeze_excite import ZERO_BELOW, prepare_gates
 from edgekit.specs.compression import Activations, Quantize, Weights
 
 aten = torch.ops.aten

@@ -20,8 +20,8 @@ from edgekit.cache import storage_errors
 from edgekit.devices import process
 from edgekit.devices.emulation import qemu
 from edgekit.devices.emulation.board import Board
-from edgekit.devices.emulation.folder import claimed
 from edgekit.devices.emulation.image import Image
+from edgekit.devices.emulation.locked_folder import claimed
 from edgekit.devices.emulation.qemu import Ports
 from edgekit.devices.emulation.qmp import Qmp
 from edgekit.devices.emulation.tools import Tools

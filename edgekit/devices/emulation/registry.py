@@ -17,15 +17,15 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
-from edgekit import places
+from edgekit import user_paths
 from edgekit.atomic import create, write
 from edgekit.cache import Cache
-from edgekit.devices.emulation.asleep import MEMORY, asleep
 from edgekit.devices.emulation.board import Board
-from edgekit.devices.emulation.folder import in_use, sweep
 from edgekit.devices.emulation.image import find_image
+from edgekit.devices.emulation.locked_folder import in_use, sweep
 from edgekit.devices.emulation.machine import Bench, Machine, free_ports, make
 from edgekit.devices.emulation.qemu import Ports
+from edgekit.devices.emulation.snapshot import MEMORY, asleep
 from edgekit.devices.emulation.tools import find_tools
 from edgekit.errors import BootFailed, DeviceBusy, ImageDamaged, OptionError, PortTaken, UnknownName, suggest
 from edgekit.specs.target import Target
@@ -72,7 +72,7 @@ class Card:
 
 def place() -> Path:
     """Where devices live: among the user's data, or where EDGEKIT_DATA says."""
-    return places.data() / "emulated"
+    return user_paths.data() / "emulated"
 
 
 @contextlib.contextmanager

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
 from edgekit.cache import Cache
+from edgekit.devices.packs.install import QUICK_S, place, places
 from edgekit.devices.packs.pack import build, interpreter
-from edgekit.devices.packs.place import QUICK_S, place, places
 from edgekit.devices.packs.recipe import recipe_for
 from edgekit.devices.transport import Transport
 from edgekit.errors import CommandFailed, OptionError, RuntimeMismatch, RuntimeMissing

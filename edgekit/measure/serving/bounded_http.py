@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edgekit.measure.serving.client import Fault
+from edgekit.measure.serving.open_inference import Fault
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from edgekit.ir.measurement import Array
-from edgekit.measure.serving.client import (
+from edgekit.measure.serving.open_inference import (
     NO_ANSWER,
     NONSENSE,
     Access,

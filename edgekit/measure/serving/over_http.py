@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from edgekit.ir.measurement import Array
 from edgekit.measure.serving.bounded_http import BoundedConnection, Reply
-from edgekit.measure.serving.client import (
+from edgekit.measure.serving.open_inference import (
     NO_ANSWER,
     NONSENSE,
     Access,
@@ -27,7 +27,7 @@ from edgekit.measure.serving.client import (
     statistics_of,
     unless_hidden,
 )
-from edgekit.measure.serving.edges import FORMATS
+from edgekit.measure.serving.signature_match import FORMATS
 from edgekit.measure.serving.tensors import check_stated, of_bytes, of_json
 from edgekit.untrusted import json_text
 

@@ -6,8 +6,8 @@ import os
 import re
 
 from edgekit.errors import OptionError, ServerRefused, SpecError
-from edgekit.measure.serving.client import Access
-from edgekit.measure.serving.served import Served
+from edgekit.measure.serving.endpoint import Served
+from edgekit.measure.serving.open_inference import Access
 from edgekit.measure.shards import Shards
 from edgekit.specs.project import Project
 

@@ -14,9 +14,10 @@ import numpy as np
 
 from edgekit.errors import ServerFailed, ServerUnreachable
 from edgekit.ir.measurement import Array
-from edgekit.measure.serving.client import Access, Client, connect
-from edgekit.measure.serving.edges import Edges
-from edgekit.measure.serving.patience import patiently
+from edgekit.measure.serving.connect import connect
+from edgekit.measure.serving.open_inference import Access, Client
+from edgekit.measure.serving.retry import patiently
+from edgekit.measure.serving.signature_match import Edges
 from edgekit.samples import Samples
 
 T = TypeVar("T")

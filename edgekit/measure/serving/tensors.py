@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from edgekit.ir.measurement import Array
-from edgekit.measure.serving.client import Edge, Fault
+from edgekit.measure.serving.open_inference import Edge, Fault
 
 NUMPY = {
     "BOOL": "?",

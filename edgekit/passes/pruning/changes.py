@@ -11,7 +11,7 @@ from torch.utils import _pytree as pytree
 
 from edgekit.ir.layers import Change
 from edgekit.ir.measurement import Array
-from edgekit.passes.sensitivity.tally import Noise
+from edgekit.passes.sensitivity.statistics import Noise
 
 if TYPE_CHECKING:
     from edgekit.passes.base import Sample

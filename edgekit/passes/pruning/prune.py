@@ -21,10 +21,10 @@ from edgekit.frontend.reparametrization import remove_reparametrizations
 from edgekit.ir.measurement import Array
 from edgekit.ir.program import PassRecord
 from edgekit.ir.sqnr import sqnr_db
+from edgekit.passes.module_patterns import covers
 from edgekit.passes.pruning import cost, sparsity
 from edgekit.passes.pruning.plan import Plan
 from edgekit.passes.pruning.separable import Bounds
-from edgekit.passes.skip import covers
 from edgekit.samples import Samples
 from edgekit.specs.compression import Prune
 

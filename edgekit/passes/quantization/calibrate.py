@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.fx import GraphModule, Interpreter, Node
 
 from edgekit.errors import PassError
+from edgekit.passes.module_patterns import module_path
 from edgekit.passes.quantization.simulate import observers
-from edgekit.passes.skip import module_path
 
 if TYPE_CHECKING:
     from edgekit.passes.base import Sample

@@ -11,7 +11,7 @@ from torch.fx import GraphModule, Node
 from torch.nn import functional as F
 from torchao.quantization.pt2e import ObserverBase
 
-from edgekit.passes.skip import module_path
+from edgekit.passes.module_patterns import module_path
 
 aten = torch.ops.aten
 CONVOLUTIONS: dict[Any, int] = {aten.conv1d.default: 1, aten.conv2d.default: 2}

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from edgekit.errors import PassError
 from edgekit.passes.base import Pass, Rewritten
-from edgekit.passes.quantization.equalize import Equalize
-from edgekit.passes.quantization.fit import misfit
-from edgekit.passes.quantization.fold import FoldBatchNorm
-from edgekit.passes.quantization.smooth import Smooth
-from edgekit.passes.skip import check_names
+from edgekit.passes.module_patterns import check_names
+from edgekit.passes.quantization.batch_norm_folding import FoldBatchNorm
+from edgekit.passes.quantization.calibration_check import misfit
+from edgekit.passes.quantization.cross_layer_equalization import Equalize
+from edgekit.passes.quantization.smooth_quant import Smooth
 from edgekit.specs.compression import Quantize
 
 if TYPE_CHECKING:
@@ -117,29 +117,29 @@ class QuantizePass(Pass):
 
     def calibrated(self, prepared: GraphModule, exported: ExportedProgram) -> Findings:
         """Find the ranges of `prepared`, in place, by the recipe's observer, and say which one that was."""
-        from edgekit.passes.quantization import choose
+        from edgekit.passes.quantization import auto_observer
         from edgekit.passes.quantization.calibrate import calibrate
         from edgekit.passes.quantization.simulate import answers, batch_of, stacked, unguarded
 
         if self.recipe.activations.observer != "auto" or len(self.samples) < 2:
             calibrate(prepared, self.samples, range(len(self.samples)))
             return
-        seen, held_out = choose.halves(len(self.samples))
+        seen, held_out = auto_observer.halves(len(self.samples))
         calibrate(prepared, self.samples, seen)
         floating = unguarded(exported.module())
         judges = [self.samples[index] for index in held_out]
         batches = stacked(judges, batch_of(floating, judges))
-        found = choose.scores(prepared, answers(floating, batches), batches)
-        best = choose.best(found)
+        found = auto_observer.scores(prepared, answers(floating, batches), batches)
+        best = auto_observer.best(found)
         yield "chosen observer", best.method
         yield from ((f"observer {score.method}", str(score)) for score in found)
-        choose.use(prepared, best.method)
+        auto_observer.use(prepared, best.method)
         # The held-out samples have done their part as judges.
         calibrate(prepared, self.samples, held_out)
 
     def _refined(self, prepared: GraphModule) -> Findings:
-        from edgekit.passes.quantization.choose import halves
-        from edgekit.passes.quantization.correct import corrected_biases, unobserved
+        from edgekit.passes.quantization.auto_observer import halves
+        from edgekit.passes.quantization.bias_correction import corrected_biases, unobserved
         from edgekit.passes.quantization.layers import replace
         from edgekit.passes.quantization.rounding import rounded_weights
         from edgekit.passes.quantization.simulate import batch_of, stacked

@@ -16,10 +16,10 @@ from torch import Tensor
 from torch.fx import GraphModule, Node
 from torchao.quantization.pt2e import ObserverBase
 
+from edgekit.passes.quantization.interpreter import watch
 from edgekit.passes.quantization.layers import Layer, layers, rows, value
 from edgekit.passes.quantization.simulate import simulated
 from edgekit.passes.quantization.solvers import Grid, adaround, gptq, squared
-from edgekit.passes.quantization.watch import watch
 from edgekit.specs.compression import Rounding
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from torch import Tensor
 from edgekit.ir.layers import Layer
 from edgekit.ir.measurement import Array
 from edgekit.passes.base import one_thread
+from edgekit.passes.sensitivity.fake_quant_pair import Rounding, Twin, Values, twin_of
 from edgekit.passes.sensitivity.grouping import Group, is_observer
-from edgekit.passes.sensitivity.tally import Extent, Noise, Outside, channel_axis, per_channel, range_ratio
-from edgekit.passes.sensitivity.twin import Rounding, Twin, Values, twin_of
+from edgekit.passes.sensitivity.statistics import Extent, Noise, Outside, channel_axis, per_channel, range_ratio
 from edgekit.specs.compression import Quantize
 
 if TYPE_CHECKING:

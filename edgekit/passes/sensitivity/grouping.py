@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edgekit.passes.skip import is_skipped, module_path
+from edgekit.passes.module_patterns import is_skipped, module_path
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule, Node

@@ -20,7 +20,7 @@ NEEDED = {"--onnx={model}", "--saveEngine={engine}"}
 
 
 class Plan(NamedTuple):
-    """As `edgekit/backends/onnx/engine.py` writes it."""
+    """As `edgekit/backends/onnx/engine_plan.py` writes it."""
 
     providers: tuple[str, ...]
     """As targets name them: `tensorrt`, `cuda`, `cpu`; the first that works is used."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from ..errors import RunnerError
 from .manifest import Tensor
 
 Array = npt.NDArray[Any]
+Call = Callable[[Sequence[Array]], list[Array]]
+"""A loaded model: from inputs [1, …] to outputs [1, …], both in the signature's order."""
 
 # What is cycled is held in memory, and counts in the peak: a bound that small devices bear.
 CYCLED_BYTES = 16 << 20

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -12,11 +12,9 @@ from ..errors import RunnerError
 if TYPE_CHECKING:
     from ..model.io_signature import Edges
     from ..model.manifest import Manifest
-    from ..model.tensors import Array
+    from ..model.tensors import Call
     from .trace import Trace
 
-    Call = Callable[[Sequence[Array]], list[Array]]
-    """From inputs [1, …] to outputs [1, …], both in the signature's order."""
 
 NEWER = "Didn't find op for builtin opcode"
 """What TensorFlow Lite says of an operator, or a version of one, that came after it."""

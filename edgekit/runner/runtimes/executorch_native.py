@@ -15,8 +15,7 @@ from ..model.manifest import no_options
 if TYPE_CHECKING:
     from ..model.io_signature import Edges
     from ..model.manifest import Manifest, Tensor
-    from ..model.tensors import Array
-    from .base import Call
+    from ..model.tensors import Array, Call
     from .trace import Trace
 
 ERROR_BYTES = 256

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from . import etdump
 
 if TYPE_CHECKING:
-    from .base import Call
+    from ..model.tensors import Call
     from .trace import Inference
 
 

@@ -15,8 +15,8 @@ from .base import load
 from .open import open_runtime
 
 if TYPE_CHECKING:
-    from ..model.tensors import Array
-    from .base import Call, Runtime
+    from ..model.tensors import Array, Call
+    from .base import Runtime
 
     Load = Callable[[Runtime, Manifest, int], Call]
 

@@ -13,8 +13,7 @@ from .onnx_providers import execution_providers, used
 if TYPE_CHECKING:
     from ..model.io_signature import Edges
     from ..model.manifest import Manifest
-    from ..model.tensors import Array
-    from .base import Call
+    from ..model.tensors import Array, Call
     from .trace import Trace
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .trace import Inference, Operator
 
 if TYPE_CHECKING:
-    from .base import Call
+    from ..model.tensors import Call
 
 # onnxruntime 1.31, core/framework/sequential_executor.cc and core/session/inference_session.cc.
 WHOLE, KERNEL, PROVIDER = "model_run", "_kernel_time", "ExecutionProvider"

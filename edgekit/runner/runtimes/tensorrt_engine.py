@@ -22,8 +22,7 @@ from ..model.engine_store import ENGINE
 if TYPE_CHECKING:
     from ..model.io_signature import Edges
     from ..model.manifest import Manifest, Tensor
-    from ..model.tensors import Array
-    from .base import Call
+    from ..model.tensors import Array, Call
     from .trace import Trace
 
 CUDART = ("libcudart.so", "libcudart.so.12", "libcudart.so.11.0", "/usr/local/cuda/lib64/libcudart.so")

@@ -11,8 +11,7 @@ from ..errors import RunnerError
 from ..files.durable import SENSELESS
 
 if TYPE_CHECKING:
-    from ..model.tensors import Array
-    from .base import Call
+    from ..model.tensors import Array, Call
 
 
 class Operator(NamedTuple):

@@ -17,8 +17,8 @@ from ..runtimes.trace import read
 
 if TYPE_CHECKING:
     from ..model.manifest import Manifest
-    from ..model.tensors import Array
-    from ..runtimes.base import Call, Runtime
+    from ..model.tensors import Array, Call
+    from ..runtimes.base import Runtime
     from ..runtimes.trace import Inference, Trace
 
 WARM_UP_COUNT, WARM_UP_S = 8, 1.0

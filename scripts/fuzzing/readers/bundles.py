@@ -16,7 +16,7 @@ from edgekit.bundle.stored_zip import lay_out, tail
 from edgekit.ir.artifact import Operator
 from edgekit.ir.measurement import Array
 from edgekit.ir.signature import Affine, Signature, TensorSpec
-from edgekit.pipeline.left import PROFILE, Left
+from edgekit.pipeline.build_output import PROFILE, Left
 from edgekit.specs.catalog import builtin_root
 from edgekit.specs.profile import Profile
 from edgekit.specs.spec import parse, read_toml

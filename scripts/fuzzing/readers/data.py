@@ -10,8 +10,8 @@ import PIL.Image
 
 from edgekit.datasets.pictures import FORMATS, read_picture
 from edgekit.ir.signature import Signature, TensorSpec
-from edgekit.measure import given
-from edgekit.measure.bare import described
+from edgekit.measure import user_inputs
+from edgekit.measure.device.model_file import described
 from edgekit.samples import load_samples
 from edgekit.specs.project import Project
 from edgekit.untrusted import npy
@@ -44,7 +44,7 @@ def readers(folder: Path) -> Readers:
     }
     return {
         "array": Reader(valued(npy.read_npy), (array.getvalue(),)),
-        "arrays": Reader(lambda path: given.read_inputs(path, SIGNATURE), (arrays.getvalue(),)),
+        "arrays": Reader(lambda path: user_inputs.read_inputs(path, SIGNATURE), (arrays.getvalue(),)),
         "picture": Reader(lambda path: read_picture(path, (6, 6, 3), "it"), tuple(map(_picture, FORMATS))),
         "data set in .npz": Reader(_samples, (columns.getvalue(),), "data.npz"),
         "data set in Parquet": Reader(

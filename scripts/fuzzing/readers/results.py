@@ -12,14 +12,15 @@ import numpy as np
 from edgekit import plugins
 from edgekit.cache import SEAL, Cache, file_digest
 from edgekit.devices.packs.wheels import unpack
+from edgekit.file_trace import Trace
 from edgekit.ir.measurement import Environment, Measurement, no_latency
 from edgekit.ir.validity import NOT_ASKED
 from edgekit.measure import store
 from edgekit.measure.shards import Shards, answered
 from edgekit.parity.compare import compare
-from edgekit.report import html, markdown, record, text
+from edgekit.report.forms import html, markdown, text
+from edgekit.report.report import read_reports
 from edgekit.samples import Samples
-from edgekit.sources import Trace
 from scripts.fuzzing.readers.reader import Reader, Readers
 
 SAMPLES = Samples({"image": np.zeros((3, 2), np.uint8)}, np.zeros(3, np.int64))
@@ -69,7 +70,7 @@ def _loaded(path: Path) -> object:
 
 
 def _shown(path: Path) -> None:
-    reports = record.read(path)
+    reports = read_reports(path)
     for form in (text, markdown, html):
         form.render(reports)
 

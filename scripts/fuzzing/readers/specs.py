@@ -7,10 +7,10 @@ import socket
 from pathlib import Path
 
 from edgekit import examples
-from edgekit.devices.book import Book
 from edgekit.devices.device import way_to
 from edgekit.devices.emulation.qmp import Qmp
 from edgekit.devices.emulation.registry import CARD, find, place
+from edgekit.devices.inventory import Book
 from edgekit.specs import spec
 from edgekit.specs.catalog import builtin_root
 from edgekit.specs.override import Override

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.cache import Cache
-from edgekit.devices.emulation import folder, machine, qmp, registry
+from edgekit.devices.emulation import locked_folder, machine, qmp, registry
 from edgekit.devices.emulation.board import Board
 from edgekit.devices.emulation.image import Image, find_image
 from edgekit.devices.emulation.tools import Tools, find_tools
@@ -165,18 +165,18 @@ def test_a_disk_that_is_no_disk_is_said(tmp_path: Path) -> None:
 
 
 def test_who_only_looks_at_a_folder_keeps_nobody_from_claiming_it(tmp_path: Path) -> None:
-    folder.claimed(tmp_path / "new").close()
-    look = folder._locked(tmp_path / "new", "r+b")
+    locked_folder.claimed(tmp_path / "new").close()
+    look = locked_folder._locked(tmp_path / "new", "r+b")
     over = threading.Timer(0.3, look.close)
     over.start()
-    folder.claimed(tmp_path / "new").close()
+    locked_folder.claimed(tmp_path / "new").close()
     over.join()
 
 
 def test_what_a_guard_left_that_was_killed_while_it_removed_its_folder_is_swept(tmp_path: Path) -> None:
     (tmp_path / "half").mkdir()
     (tmp_path / "half/disk.qcow2").touch()
-    folder.sweep(tmp_path / "half")
+    locked_folder.sweep(tmp_path / "half")
     assert not (tmp_path / "half").exists()
 
 

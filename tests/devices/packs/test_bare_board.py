@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.devices.answers import Accuracy, SelfTest, Sustained, Traced
 from edgekit.devices.flash import commit, flash, serving, status
-from edgekit.devices.onboard import put_runner
 from edgekit.devices.packs.equip import equip
 from edgekit.devices.packs.recipe import RECIPES
+from edgekit.devices.protocol import Accuracy, SelfTest, Sustained, Traced
+from edgekit.devices.runner_client import put_runner
 from edgekit.errors import DeviceError
 from tests.devices.conftest import MakeBundle
 from tests.devices.packs.conftest import Board

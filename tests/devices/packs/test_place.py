@@ -9,8 +9,8 @@ from typing import ClassVar
 
 import pytest
 
+from edgekit.devices.packs.install import place, places
 from edgekit.devices.packs.pack import Pack
-from edgekit.devices.packs.place import place, places
 from edgekit.devices.survey import survey
 from edgekit.devices.transport import Completed
 from edgekit.errors import CommandFailed, Incompatible, TooSmall

@@ -1,0 +1,150 @@
+"""Lowers in a process of its own, with a time limit: converters crash, hang, print and leak."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, Self
+
+from edgekit import plugins
+from edgekit.backends.store import load_artifact
+from edgekit.errors import CompileError, EdgekitError, LoweringError, LoweringTimeout, all_errors
+from edgekit.ir.artifact import Artifact
+from edgekit.specs.compression import Quantize
+from edgekit.specs.target import Runtime, Target
+
+TIMEOUT_S = 900.0
+DIED = "try another --backend; where it was SIGKILL, the machine was probably out of memory"
+
+
+class Lowering:
+    """A worker process for one backend. It starts at once, so that its imports overlap with capturing the program."""
+
+    def __init__(self, backend: str, timeout_s: float = TIMEOUT_S) -> None:
+        plugins.load("backends", backend)  # a name that is not known is told here, not in the worker
+        self._timeout_s = timeout_s
+        self._backend = backend
+        self._lock = threading.Lock()
+        self._timed_out = False
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  closed with the worker
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "edgekit.backends.lowering_worker", backend, str(os.getpid())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            start_new_session=True,
+            text=True,
+            env=_environment(),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._kill()
+        self._process.wait()
+        for stream in (*self._pipes(), self._log):
+            with contextlib.suppress(OSError):  # a pipe whose reader is gone cannot be flushed
+                stream.close()
+
+    def lower(
+        self,
+        program: Path,
+        checks: Path,
+        target: Target,
+        runtime: Runtime,
+        out: Path,
+        recipe: Quantize | None = None,
+    ) -> Artifact:
+        """Lower the program in the folder `program` into the folder `out`, and verify it on `checks`.
+
+        `recipe` is for the precisions that a backend makes as it lowers. The program's history goes into `out` too.
+
+        Raises what the backend raises, LoweringTimeout, or LoweringError with the converter's last lines.
+        """
+        job = {
+            "program": str(program),
+            "checks": str(checks),
+            "target": target.model_dump(mode="json", by_alias=True),
+            "runtime": runtime.model_dump(mode="json"),
+            "out": str(out),
+            "recipe": recipe.model_dump(mode="json") if recipe else None,
+        }
+        with self._lock, self._time_limit():
+            answer = self._ask(job)
+        if answer["code"]:
+            raise _error(answer, self._tail())
+        return load_artifact(out)
+
+    def _ask(self, job: dict[str, Any]) -> dict[str, Any]:
+        requests, answers = self._pipes()
+        with contextlib.suppress(BrokenPipeError):
+            requests.write(json.dumps(job) + "\n")
+            requests.flush()
+        for line in answers:
+            if line.startswith("{"):
+                answer: dict[str, Any] = json.loads(line)
+                return answer
+        if self._timed_out:
+            raise LoweringTimeout(
+                f"backend '{self._backend}' did not finish within {self._timeout_s:.0f} s and was stopped",
+                hint="try another --backend, or a smaller model",
+            )
+        raise LoweringError(f"the worker of backend '{self._backend}' died{_quoted(self._tail())}", hint=DIED)
+
+    def _pipes(self) -> tuple[IO[str], IO[str]]:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        if stdin is None or stdout is None:
+            raise LoweringError(f"the worker of backend '{self._backend}' has no pipes")
+        return stdin, stdout
+
+    @contextlib.contextmanager
+    def _time_limit(self) -> Iterator[None]:
+        timer = threading.Timer(self._timeout_s, self._expire)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _expire(self) -> None:
+        self._timed_out = True
+        self._kill()
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _tail(self, lines: int = 3) -> str:
+        self._log.seek(0)
+        text = self._log.read().decode("utf-8", "replace")
+        said = [line.strip() for line in text.splitlines() if line.strip()]
+        return "; ".join(said[-lines:])[-600:]
+
+
+def _environment() -> dict[str, str]:
+    """The caller's, this edgekit first on the path, one thread. Converters show no progress, nor report home."""
+    here = str(Path(__file__).parents[2])
+    path = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH", ""))))
+    quiet = {"TQDM_DISABLE": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "ORT_DISABLE_TELEMETRY": "1"}
+    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **quiet}
+
+
+def _error(answer: dict[str, Any], log: str) -> EdgekitError:
+    by_code = {kind.code: kind for kind in all_errors()}
+    kind = by_code.get(answer["code"], CompileError)
+    died = kind is LoweringError and "process" in answer["message"]
+    return kind(answer["message"] + (_quoted(log) if died else ""), hint=DIED if died else answer["hint"])
+
+
+def _quoted(log: str) -> str:
+    return f"; it wrote: {log}" if log else ""

@@ -1,0 +1,108 @@
+"""The process that lowers: it imports one backend's converter, then forks a child for every job.
+
+`python -m edgekit.backends.lowering_worker BACKEND PARENT` reads a JSON job a line, and answers each with a line.
+Converters print as they please: file descriptor 1 is turned to standard error before they are imported.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+import warnings
+from pathlib import Path
+from typing import Any, TextIO
+
+from edgekit import plugins
+from edgekit.backends.base import Backend
+from edgekit.backends.store import save_artifact
+from edgekit.cache import storage_errors
+from edgekit.errors import EdgekitError, LoweringError
+from edgekit.parent_death import die_with_parent
+from edgekit.specs.compression import Quantize
+from edgekit.specs.target import Runtime, Target
+
+PIPE_BYTES = 1 << 16
+MESSAGE_LIMIT = 4000
+"""So that an answer fits into a pipe that nobody reads yet."""
+
+
+def main(name: str, parent: int) -> None:
+    """Serve jobs until standard input, or the process that has the number `parent`, ends."""
+    die_with_parent(parent)
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    warnings.simplefilter("ignore")
+    backend: Backend = plugins.load("backends", name)()
+    for module in backend.preload:
+        importlib.import_module(module)
+    answers.write("ready\n")
+    for line in sys.stdin:
+        answers.write(json.dumps(_in_child(backend, json.loads(line), answers)) + "\n")
+
+
+def _in_child(backend: Backend, job: dict[str, Any], answers: TextIO) -> dict[str, Any]:
+    """Run one job in a fork; what it answers, or that it died."""
+    reader, writer = os.pipe()
+    worker, child = os.getpid(), os.fork()
+    if child == 0:
+        die_with_parent(worker)
+        answers.close()
+        # Nothing may return from here into the parent's loop.
+        try:
+            os.write(writer, json.dumps(_job(backend, job)).encode())
+        except BaseException:  # noqa: BLE001  reported through the exit status
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    os.close(writer)
+    _, status = os.waitpid(child, 0)
+    reply = _waiting(reader)
+    if reply:
+        answer: dict[str, Any] = json.loads(reply)
+        return answer
+    code = os.waitstatus_to_exitcode(status)
+    how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
+    return {"code": LoweringError.code, "message": f"the converter process {how}", "hint": None}
+
+
+def _waiting(reader: int) -> bytes:
+    """What is in the pipe now; its end may never come, where a converter left a process of its own behind."""
+    os.set_blocking(reader, False)
+    try:
+        return os.read(reader, PIPE_BYTES)
+    except BlockingIOError:
+        return b""
+    finally:
+        os.close(reader)
+
+
+def _job(backend: Backend, job: dict[str, Any]) -> dict[str, Any]:
+    from edgekit.backends.converter_recipes import record
+    from edgekit.backends.verify import verify
+    from edgekit.frontend.store import load_program, save_history
+
+    out = Path(job["out"])
+    try:
+        with storage_errors(out):
+            program = load_program(Path(job["program"]))
+            target, runtime = Target.model_validate(job["target"]), Runtime.model_validate(job["runtime"])
+            recipe = Quantize.model_validate(job["recipe"]) if job["recipe"] else None
+            started = time.perf_counter()
+            artifact = backend.lower(program, target, runtime, out, recipe)
+            seconds = time.perf_counter() - started
+            quality = verify(artifact, program, Path(job["checks"]), out / "golden", recipe)
+            save_artifact(artifact, out)
+            late = (record(recipe, seconds, quality),) if recipe else ()
+            save_history((*program.history, *late), out)
+    except EdgekitError as error:
+        return {"code": error.code, "message": str(error)[:MESSAGE_LIMIT], "hint": error.hint}
+    return {"code": None}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,66 @@
+"""Rids an exported ONNX model of what says nothing, and of what tells of the build machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edgekit.backends.onnx.decompose import spell_out
+from edgekit.backends.onnx.value_names import rename
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+    from onnx import ModelProto
+    from onnx_ir import Model, Node
+
+    from edgekit.ir.signature import Signature
+
+SILENT = {"doc_string", "metadata_props", "value_info", "producer_name", "producer_version"}
+"""Fields that no runtime reads: source paths, stack traces, versions, shapes that it infers by itself."""
+
+
+def tidy(model: Model, signature: Signature, spelled: bool) -> ModelProto:
+    """`model`, which is used up, without duplicates, defaults and silent fields, and with the user's names.
+
+    `spelled` spells functions for onnxruntime's integer kernels.
+    """
+    import onnx_ir as ir
+    from onnx_ir.passes import common
+
+    if spelled:
+        spell_out(model)
+    for node in model.graph.all_nodes():
+        _drop_defaults(node, model.opset_imports)
+    common.DeduplicateInitializersPass(size_limit=2**31)(model)
+    common.CommonSubexpressionEliminationPass()(model)
+    common.RemoveUnusedNodesPass()(model)
+    rename(model.graph, signature)
+    proto: ModelProto = ir.serde.serialize_model(model)
+    _silence(proto)
+    return proto
+
+
+def _drop_defaults(node: Node, opsets: dict[str, int]) -> None:
+    """Remove what only repeats the operator's defaults: a tenth of a small quantized file."""
+    import onnx
+    import onnx_ir as ir
+
+    if not onnx.defs.has(node.op_type, node.domain):
+        return
+    schema = onnx.defs.get_schema(node.op_type, opsets[node.domain], node.domain)
+    for name, attribute in list(node.attributes.items()):
+        default = schema.attributes[name].default_value if name in schema.attributes else None
+        if default is not None and default.name and ir.serde.deserialize_attribute(default).value == attribute.value:
+            del node.attributes[name]
+    # An int32 bias has no other zero point than 0.
+    if node.op_type == "DequantizeLinear" and node.inputs[0] and node.inputs[0].dtype is ir.DataType.INT32:
+        node.resize_inputs(2)
+
+
+def _silence(message: Message) -> None:
+    """Clear the silent fields of `message` and of everything inside it."""
+    for field, value in message.ListFields():
+        if field.name in SILENT:
+            message.ClearField(field.name)
+        elif field.message_type is not None:
+            for part in value if field.is_repeated else (value,):
+                _silence(part)

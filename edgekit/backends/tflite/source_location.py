@@ -1,0 +1,43 @@
+"""Where in the user's code an operator comes from."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from edgekit.passes.module_patterns import module_path
+
+if TYPE_CHECKING:
+    from torch import fx
+    from torch.export import ExportedProgram
+
+FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\w+)')
+
+
+def origin(operator: str, exported: ExportedProgram) -> str:
+    """` in module 'head' at model.py:12`: the first use of `aten.name.overload`; empty where the program has none.
+
+    What the converter lacks may be a part of what the program calls, so overloads are not told apart.
+    """
+    for node in exported.graph.nodes:
+        if node.op == "call_function" and _base(str(node.target)) == _base(operator):
+            return _module(node) + _line(node)
+    return ""
+
+
+def _base(operator: str) -> str:
+    """`aten.linalg_inv_ex.default` and `linalg_inv` have one base."""
+    name = operator.removeprefix("aten.").partition(".")[0]
+    return name.strip("_").removesuffix("_ex")
+
+
+def _module(node: fx.Node) -> str:
+    path = module_path(node)
+    return f" in module '{path}'" if path else ""
+
+
+def _line(node: fx.Node) -> str:
+    frames = FRAME.findall(node.meta.get("stack_trace") or "")
+    own = [frame for frame in frames if "site-packages" not in PurePath(frame[0]).parts]
+    return f" at {PurePath(own[-1][0]).name}:{own[-1][1]}" if own else ""

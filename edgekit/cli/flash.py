@@ -1,0 +1,117 @@
+"""`flash`: a bundle that was built before, onto a device, several, or a group of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgekit.bundle.archive import Bundle
+from edgekit.bundle.keys import KeyStore
+from edgekit.cli import options
+from edgekit.cli.output import note, print_json, print_table, progress, say
+from edgekit.devices.device import Destination, destinations
+from edgekit.errors import OptionError
+from edgekit.pipeline.fleet import Cargo, Outcome, Rolled, Rollout, check_target, roll_out, state_of
+from edgekit.pipeline.run import deploy
+
+BundleFile = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A .edgekit file.")]
+Devices = Annotated[
+    list[str] | None, typer.Option("--device", metavar="NAME|URL", help="Where to, once for each device.")
+]
+Groups = Annotated[list[str] | None, typer.Option("--group", metavar="G", help="Every device in that group.")]
+DEFAULTS = Rollout()
+
+
+def register(app: typer.Typer) -> None:
+    app.command("flash")(flash_command)
+
+
+def flash_command(
+    bundle: BundleFile,
+    device: Devices = None,
+    group: Groups = None,
+    canary: Annotated[int, typer.Option("--canary", min=0, help="So many devices go first.")] = DEFAULTS.canary,
+    wave: Annotated[str, typer.Option("--wave", metavar="N|N%", help="So many follow at once.")] = DEFAULTS.wave,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="How many at the same time.")] = DEFAULTS.jobs,
+    runtime: options.Runtime = None,
+    no_commit: Annotated[bool, typer.Option("--no-commit", help="Leave it on trial.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Put a bundle on devices; each serves it once its self-test there has passed.
+
+    Of several, a canary goes first, then wave by wave; after a wave in which one failed, no other is begun.
+    """
+    rollout = Rollout(canary, wave, jobs)
+    if not device and not group:
+        raise OptionError("say where to: --device or --group", hint="edgekit device list")
+    chosen = destinations(device or [], group or [])
+    opened = Bundle.open(bundle, KeyStore.of_user().trusted())
+    if not group and len(device or []) == 1:
+        _flash_one(opened, chosen[0], runtime, no_commit, json)
+        return
+    with progress(f"flash {len(chosen)} devices"):
+        rolled = roll_out(Cargo(opened, runtime, no_commit), chosen, rollout, _tell)
+    if json:
+        print_json({"schema": 1, "digest": opened.digest, "devices": [_shown(found) for found in rolled.outcomes]})
+    else:
+        _print(rolled)
+    if rolled.interrupted:
+        raise KeyboardInterrupt
+    raise typer.Exit(rolled.exit_code)
+
+
+def _flash_one(bundle: Bundle, device: Destination, runtime: str | None, no_commit: bool, json: bool) -> None:
+    check_target(bundle.manifest, device)
+    with progress(f"flash {device.name}"):
+        installed = deploy(bundle, device.url, runtime, keep_trial=no_commit)
+    state = state_of(installed)
+    if json:
+        print_json(
+            {
+                "schema": 1,
+                "device": device.name,
+                "slot": str(installed.slot),
+                "digest": bundle.digest,
+                "state": state,
+                "remarks": installed.remarks,
+            }
+        )
+        return
+    say(f"{bundle.manifest.name} for {bundle.manifest.target}: {state} on {device.name} ({installed.slot})")
+    for remark in installed.remarks:
+        note(f"{device.name}: {remark}")
+
+
+def _tell(outcome: Outcome) -> None:
+    note(f"{outcome.device}: {outcome.state}, {outcome.seconds:.1f} s{_why(outcome, ': ')}")
+    for remark in outcome.remarks:
+        note(f"{outcome.device}: {remark}")
+
+
+def _why(outcome: Outcome, before: str = "") -> str:
+    return f"{before}{outcome.error.code} {outcome.error}" if outcome.error else ""
+
+
+def _print(rolled: Rolled) -> None:
+    rows = [
+        (found.device, str(found.wave + 1), found.state, f"{found.seconds:.1f} s", _why(found))
+        for found in rolled.outcomes
+    ]
+    print_table(("device", "wave", "state", "time", ""), rows)
+    for hint in dict.fromkeys(found.error.hint for found in rolled.outcomes if found.error and found.error.hint):
+        note(f"hint: {hint}")
+
+
+def _shown(outcome: Outcome) -> dict[str, object]:
+    error = outcome.error
+    return {
+        "device": outcome.device,
+        "wave": outcome.wave + 1,
+        "state": outcome.state,
+        "seconds": round(outcome.seconds, 3),
+        "slot": str(outcome.slot) if outcome.slot else None,
+        "remarks": outcome.remarks,
+        "error": error and {"code": error.code, "message": str(error), "hint": error.hint},
+    }

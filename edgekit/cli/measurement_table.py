@@ -1,0 +1,94 @@
+"""One measurement, as `probe` shows it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from edgekit.parity.compare import summarize
+from edgekit.parity.gate_texts import megabytes, milliseconds, percent
+from edgekit.pipeline.probe import Probed
+
+PERCENTILES = ("p50", "p90", "p95", "p99", "p999")
+Row = tuple[str, str]
+
+
+def as_json(probed: Probed) -> dict[str, Any]:
+    """Numbers; what is not known is null. A percentile that the count cannot support is null, too."""
+    measured = probed.measurement
+    latency, where = summarize(measured), measured.environment
+    return {
+        "runtime": where.runtime,
+        "machine": f"{where.machine} {where.cpu or ''}".strip(),
+        "threads": where.threads,
+        "samples": len(measured),
+        "sampling": probed.sampling and asdict(probed.sampling),
+        "samples_per_s": measured.samples_per_s,
+        "load_ns": measured.load_ns,
+        "first_ns": measured.first_ns,
+        "latency_count": latency.count,
+        **{f"latency_{name}_ns": getattr(latency, f"{name}_ns") for name in PERCENTILES},
+        "between_runs": latency.between_runs,
+        "valid": latency.valid,
+        "reason": latency.reason,
+        "processes": len(measured.processes),
+        "around": measured.around and asdict(measured.around),
+        "peak_rss_bytes": measured.peak_rss_bytes,
+        "model_rss_bytes": measured.model_rss_bytes,
+        "energy": measured.energy and asdict(measured.energy),
+        "instructions": measured.instructions,
+        "host_stand_in": where.host_stand_in,
+    }
+
+
+def as_rows(probed: Probed) -> list[Row]:
+    """For a person: the verdict on the numbers first."""
+    measured = probed.measurement
+    latency, where = summarize(measured), measured.environment
+    rows: list[Row] = []
+    if latency.count:
+        rows.append(("latency is", "VALID" if latency.valid else f"INVALID: {latency.reason}"))
+        rows += [
+            (f"latency {name.replace('999', '99.9')}", milliseconds(value / 1e6))
+            for name in PERCENTILES
+            if (value := getattr(latency, f"{name}_ns")) is not None
+        ]
+        processes = "1 process" if len(measured.processes) == 1 else f"{len(measured.processes)} processes"
+        rows.append(("timed", f"{latency.count:,} inferences in {processes}"))
+    elif latency.reason:
+        rows.append(("latency is", f"not measured: {latency.reason}"))
+    if latency.between_runs is not None:
+        rows.append(("between processes", f"medians differ by {percent(latency.between_runs)}"))
+    if measured.instructions:
+        rows.append(("instructions", f"{measured.instructions:,} an inference"))
+    if measured.around:
+        around = (measured.around.before_ns, measured.around.after_ns)
+        before, after = (milliseconds(ns / 1e6) for ns in around)
+        rows.append(("around an inference", f"{before} before, {after} after"))
+    rows += [
+        ("load", milliseconds(measured.load_ns / 1e6)),
+        ("first inference", milliseconds(measured.first_ns / 1e6)),
+    ]
+    if measured.peak_rss_bytes is not None:
+        rows.append(("peak memory", megabytes(measured.peak_rss_bytes / 1e6)))
+    if measured.model_rss_bytes is not None:
+        rows.append(("of the model alone", megabytes(measured.model_rss_bytes / 1e6)))
+    if measured.energy:
+        energy = measured.energy
+        millijoules = f"{1e3 * energy.joules:.3g} mJ an inference, ± {percent(energy.uncertainty)}"
+        rows.append(("energy", f"{millijoules} ({energy.method})"))
+    rows += [
+        ("answers", _answers(probed)),
+        ("runtime", f"{where.runtime}, {where.threads} thread{'' if where.threads == 1 else 's'}"),
+        ("machine", f"{where.machine} {where.cpu or ''}".strip() + (" (this machine)" if where.host_stand_in else "")),
+    ]
+    return rows
+
+
+def _answers(probed: Probed) -> str:
+    """How many samples were asked, and of how many where not all were."""
+    sampling = probed.sampling
+    if sampling is None or sampling.taken == sampling.total:
+        return f"{len(probed.measurement):,} samples"
+    how = "stratified by class" if sampling.stratified else "spread over the set"
+    return f"{sampling.taken:,} of {sampling.total:,} samples, {how} (all: --samples {sampling.total})"

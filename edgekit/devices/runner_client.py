@@ -1,0 +1,209 @@
+"""The runner on a device: put there once, asked by verb."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import signal
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from edgekit.cache import storage_errors
+from edgekit.devices.protocol import Done, Info
+from edgekit.devices.transport import Completed, Transport
+from edgekit.errors import (
+    CommandFailed,
+    DeviceBusy,
+    EdgekitError,
+    Expired,
+    Incompatible,
+    SignatureError,
+    SlotDamaged,
+    StateGarbled,
+    StorageError,
+    TrustLost,
+    UntrustedKey,
+    VersionTooOld,
+)
+from edgekit.specs.spec import Spec
+from edgekit.untrusted import json_text
+from edgekit.untrusted.sanitize import MAX_WORDS, last_lines, line
+
+A = TypeVar("A", bound=Spec)
+
+QUICK_S = 60.0
+"""Time limit of verbs that load no model."""
+SOURCE = Path(__file__).parents[1] / "runner"
+MEMORY = "did it run out of memory? end other programs on the device, or build a smaller model"
+# The program's own digest, and the one that was written down when it was compiled; macOS has the second command.
+PROGRAM_SUMS = '{ sha256sum || shasum -a 256; } <"$1.pyz" && cat "$1.sum"'
+SUMS = f'cd "$0" && {PROGRAM_SUMS}'
+START = b"import sys\nfrom runner.__main__ import main\nsys.exit(main(sys.argv[1:]))\n"
+
+
+@dataclass(frozen=True)
+class Runner:
+    """The runner in place on the device that `transport` reaches."""
+
+    transport: Transport
+    interpreter: tuple[str, ...]
+    """How to start the Python that runs it."""
+    program: PurePosixPath
+
+    def ask(
+        self,
+        answer: type[A],
+        *argv: object,
+        timeout: float,
+        failure: type[EdgekitError] = CommandFailed,
+        silence: type[EdgekitError] | None = None,
+    ) -> A:
+        """What the runner answers to `argv`.
+
+        Raises DeviceBusy, StorageError or a kind of BundleError where that is the reason, else `failure`; `silence`,
+        if it is another one, where it ended without an answer.
+        """
+        completed = self._run(argv, timeout)
+        document = _document(completed)
+        if document is None:
+            killed = completed.returncode == -signal.SIGKILL
+            hint = MEMORY if killed else f"edgekit device ping {self.transport.url} says what runs there"
+            raise (silence or failure)(f"{self.transport.url}: the runner {_ending(completed)}", hint=hint)
+        if "error" in document:
+            raise refusal(self.transport.url, document, failure, argv)
+        try:
+            return answer.model_validate(document)
+        except ValidationError as error:
+            where = ".".join(map(str, error.errors(include_url=False, include_input=False)[0]["loc"]))
+            said = f"the runner's answer makes no sense at '{line(where, 100)}'"
+            raise failure(f"{self.transport.url}: {said}") from error
+
+    def remove(self, folder: PurePosixPath) -> None:
+        """Remove a folder of ours from the device, if it is there."""
+        self.transport.run(["rm", "-rf", str(folder)], timeout=QUICK_S)
+
+    def _run(self, argv: tuple[object, ...], timeout: float) -> Completed:
+        return self.transport.run([*self.interpreter, str(self.program), *map(str, argv)], timeout=timeout)
+
+
+def put_runner(transport: Transport, interpreter: tuple[str, ...]) -> tuple[Runner, Info]:
+    """The runner in place, and what it says of the device. Raises as `placed_runner` does."""
+    runner = placed_runner(transport, interpreter)
+    return runner, runner.ask(Info, "info", timeout=QUICK_S)
+
+
+def placed_runner(transport: Transport, interpreter: tuple[str, ...], is_there: bool = False) -> Runner:
+    """The runner in place; if it was not, or is damaged, it is pushed, and compiled there: half of what a verb takes.
+
+    `is_there` if a survey has just found it, whole. Raises Unreachable, StorageError, or CommandFailed if that Python
+    does not run it.
+    """
+    runner = Runner(transport, interpreter, transport.root / "runner" / f"{program_name()}.pyz")
+    if not is_there and not _is_placed(runner):
+        with tempfile.TemporaryDirectory() as folder:
+            local = Path(folder) / runner.program.name
+            with storage_errors(local.parent):
+                local.write_bytes(_packed())
+            source = runner.program.with_name(f"{runner.program.stem}.source.pyz")
+            transport.push(local, source)
+        replace(runner, program=source).ask(Done, "compile", source, runner.program, timeout=QUICK_S)
+    return runner
+
+
+def program_name() -> str:
+    """Of this edgekit's runner, by its content."""
+    return hashlib.sha256(_packed()).hexdigest()[:16]
+
+
+def _is_placed(runner: Runner) -> bool:
+    argv = ["sh", "-c", SUMS, str(runner.program.parent), runner.program.stem]
+    return is_whole(runner.transport.run(argv, timeout=QUICK_S).stdout)
+
+
+def is_whole(said: str) -> bool:
+    """Whether the program has the digest that was written down beside it, by what PROGRAM_SUMS printed."""
+    lines = said.splitlines()
+    return len(lines) == 2 and re.fullmatch(r"[0-9a-f]{64}", lines[1]) is not None and lines[0].startswith(lines[1])
+
+
+@cache
+def _packed() -> bytes:
+    """The runner's folder as one file that Python runs: it arrives whole or not at all. The same bytes every time."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("__main__.py"), START)
+        for path in sorted(SOURCE.rglob("*.py")):
+            name = path.relative_to(SOURCE).as_posix()
+            archive.writestr(zipfile.ZipInfo(f"runner/{name}"), path.read_bytes())
+    return file.getvalue()
+
+
+def _document(completed: Completed) -> dict[str, Any] | None:
+    """The JSON object in the last line; None if there is none."""
+    try:
+        document = json_text.loads(completed.stdout.rstrip().rpartition("\n")[2])
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _ending(completed: Completed) -> str:
+    """How a runner that gave no answer ended."""
+    last = last_lines(completed.stderr, 3, 300)
+    said = f": {' | '.join(last)}" if last else ""
+    if completed.returncode < 0:
+        return f"was ended by signal {-completed.returncode}{said}"
+    return f"gave no answer, exit {completed.returncode}{said}"
+
+
+def refusal(
+    url: str, document: Mapping[str, Any], failure: type[EdgekitError], argv: tuple[object, ...]
+) -> EdgekitError:
+    """The error that an answer to `argv` stands for, with `error` and `kind`; `failure` where none says it better."""
+    message = f"{url}: {line(str(document['error']), MAX_WORDS)}"
+    match document.get("kind"):
+        case "busy":
+            return DeviceBusy(message, hint="wait until the other one has ended, then try again")
+        case "leased":
+            return DeviceBusy(message, hint="wait until that has ended, then try again")
+        case "signature":
+            return SignatureError(message, hint="copy the bundle again from where it was built")
+        case "trust":
+            return UntrustedKey(message, hint=f"edgekit status --device {url} says whose bundles it takes")
+        case "damaged":
+            return SlotDamaged(message, hint=f"edgekit flash BUNDLE --device {url} sends it again")
+        case "unpinned":
+            return TrustLost(message, hint=f"edgekit device trust {url} --key NAME pins one again")
+        case "garbled":
+            return StateGarbled(message, hint=f"edgekit device repair {url}")
+        case "refused":
+            return Incompatible(message, hint="build for a target of that kind: edgekit targets")
+        case "version":
+            return VersionTooOld(message, hint="build it anew with a higher 'version' in edgekit.toml")
+        case "expired":
+            return Expired(message, hint="build it anew with a later 'expires' in edgekit.toml, or without")
+        case "storage":
+            return StorageError(message, hint="make room on the device, then try again")
+        case "closed":
+            return StorageError(message, hint="on the device: ls -ld FOLDER; the account that logs in must own it")
+        case "runtime":
+            return Incompatible(message, hint=f"edgekit flash BUNDLE --device {url} --runtime auto brings one along")
+        case "memory":
+            return failure(message, hint=MEMORY)
+        case "state":
+            return failure(message, hint=f"edgekit status --device {url}")
+        case "usage":
+            command = "device trust" if argv[:2] == ("slots", "trust") else "probe"
+            return failure(message, hint=f"edgekit {command} --help")
+        case "data" | "load" | "run":
+            return failure(message, hint="edgekit inspect BUNDLE says what it takes and needs")
+        case _:
+            return failure(message)

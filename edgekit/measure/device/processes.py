@@ -1,0 +1,143 @@
+"""Latency on a device: several processes one after another, each as cool as the first, each timing its share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgekit.devices.protocol import Latency
+from edgekit.ir.measurement import Around, Array, Energy, Process
+from edgekit.measure.device.session import Asking
+from edgekit.measure.meter import checked, load_meter
+from edgekit.runner.model.tensors import CYCLED_BYTES
+from edgekit.samples import Samples
+from edgekit.specs.profile import Probe
+
+METERED_S = 5.0
+"""Of the shorter of two runs that a meter outside reads."""
+WARM_UP_S = 30.0
+"""What a warm-up and a look at a machine's sensors may take."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What the processes of a latency run found."""
+
+    latency_ns: Array
+    """int64 [M], in the order they were timed."""
+    answers: tuple[Latency, ...]
+    metered: Energy | None = None
+    """By a meter that is connected to this machine."""
+
+    @property
+    def processes(self) -> tuple[Process, ...]:
+        return tuple(map(_process, self.answers))
+
+    @property
+    def around(self) -> Around:
+        """The medians over the processes."""
+        before, after = (
+            [getattr(answer.around, name) for answer in self.answers] for name in ("before_ns", "after_ns")
+        )
+        return Around(int(np.median(before)), int(np.median(after)))
+
+    @property
+    def energy(self) -> Energy | None:
+        """Of one inference, over all processes; None unless every one could read it. A meter outside sees more."""
+        if self.metered:
+            return self.metered
+        spent = [answer.energy for answer in self.answers if answer.energy]
+        if len(spent) < len(self.answers):
+            return None
+        joules, seconds = sum(part.joules for part in spent), sum(part.seconds for part in spent)
+        idle = [part.idle_watts for part in spent if part.idle_watts is not None]
+        return Energy(
+            joules=joules / len(self.latency_ns),
+            idle_watts=float(np.mean(idle)) if idle else None,
+            watts=joules / seconds,
+            method=spent[0].method,
+            uncertainty=max(part.uncertainty for part in spent),
+        )
+
+
+def timed(asking: Asking, samples: Samples, probe: Probe) -> Timing:
+    """Time single inferences of the first samples, cycled in the order of the set. Raises ProbeError."""
+    asking.send(cycled(samples), "cycled")
+    count = min(probe.processes, probe.min_count)
+    answers: list[Latency] = []
+    parts: list[Array] = []
+    for _ in range(count):
+        answer = _one(asking, probe, count, _start_c(answers))
+        parts.append(asking.integers("latency_ns", answer.count))
+        answers.append(answer)
+    metered = _metered(asking, probe, probe.meter) if probe.meter else None
+    return Timing(np.concatenate(parts), tuple(answers), metered)
+
+
+def _metered(asking: Asking, probe: Probe, name: str) -> Energy | None:
+    """By two more runs, one twice as long: in their difference, loading and warming up cancel out.
+
+    None if the longer one took no more. Raises ProbeError if the meter does not answer.
+    """
+    meter, seconds = load_meter(name), max(METERED_S, probe.min_duration_s / probe.processes)
+    runs = []
+    for length_s in (seconds, 2 * seconds):
+        meter.start()
+        try:
+            count = _one(asking, probe.model_copy(update={"min_duration_s": length_s, "min_count": 1}), 1, None).count
+        finally:
+            reading = meter.stop()
+        runs.append((count, checked(reading, name)))
+    (fewer, short), (more, long) = runs
+    joules, length_s = long.joules - short.joules, long.seconds - short.seconds
+    if more <= fewer or joules <= 0 or length_s <= 0:
+        return None
+    error = math.hypot(short.joules * short.uncertainty, long.joules * long.uncertainty)
+    return Energy(
+        joules=joules / (more - fewer),
+        idle_watts=None,
+        watts=joules / length_s,
+        method=f"{long.method}, the difference of two runs",
+        uncertainty=error / joules,
+    )
+
+
+def _one(asking: Asking, probe: Probe, processes: int, start_c: float | None) -> Latency:
+    share, seconds = math.ceil(probe.min_count / processes), probe.min_duration_s / processes
+    argv: list[object] = ["--min-count", share, "--min-duration", seconds, "--threads", probe.threads]
+    for cpu in probe.cpus or ():
+        argv += ["--cpu", cpu]
+    if start_c is not None:
+        argv += ["--cool", start_c, probe.cool_down_s]
+    limit = asking.limit(share) + 2 * seconds + probe.cool_down_s + WARM_UP_S
+    return asking.ask(Latency, "latency", "cycled", *argv, timeout=limit)
+
+
+def _start_c(answers: Sequence[Latency]) -> float | None:
+    """How hot the machine was before the first process; None before it, or without a sensor."""
+    return max(answers[0].before.temperature_c.values(), default=None) if answers else None
+
+
+def cycled(samples: Samples) -> dict[str, Array]:
+    """The first samples: no more than the runner will hold."""
+    sample_bytes = sum(array[:1].nbytes for array in samples.inputs.values())
+    count = max(1, CYCLED_BYTES // max(1, sample_bytes))
+    return {name: array[:count] for name, array in samples.inputs.items()}
+
+
+def _process(answer: Latency) -> Process:
+    return Process(
+        count=answer.count,
+        load_ns=answer.load_ns,
+        first_ns=answer.first_ns,
+        warm_up_count=answer.warm_up_count,
+        warm_up_ns=answer.warm_up_ns,
+        steady=answer.steady,
+        before=answer.before,
+        after=answer.after,
+        watched=answer.watched,
+        cooled=answer.cooled,
+    )

@@ -1,0 +1,183 @@
+"""One measurement on a device: a folder there, a folder here, and the runner between them."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import math
+import secrets
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+
+import numpy as np
+from pydantic import ConfigDict, field_validator
+
+from edgekit.bundle.archive import MAX_MANIFEST_BYTES
+from edgekit.bundle.manifest import MANIFEST
+from edgekit.cache import file_digest, storage_errors
+from edgekit.devices.flash import Installation
+from edgekit.devices.protocol import Accuracy, Loaded
+from edgekit.errors import AnswerMismatch, EdgekitError, ProbeError
+from edgekit.ir.measurement import Array
+from edgekit.ir.signature import Signature, TensorSpec
+from edgekit.specs.spec import Spec
+from edgekit.untrusted import json_text
+from edgekit.untrusted.npy import header_bytes, read_npy
+from edgekit.untrusted.sanitize import line
+
+A = TypeVar("A", bound=Loaded)
+
+START_S = 120.0
+"""Time limit of importing a runtime and loading a model."""
+INFERENCE_S = 5.0
+"""Time limit of one inference, on average. A model that is slower is none for a device."""
+EMULATED_START_S = 300.0
+EMULATED_INFERENCE_S = 10.0
+"""On an emulated device: importing a runtime takes half a minute there, a float inference six seconds."""
+MAX_INTEGERS = 1 << 23
+"""Latencies in one answer: a model of two microseconds for a quarter of a minute."""
+MANIFEST_VALUES = 1_000_000
+SHOWN = 300
+AGAIN = "probe again: what came whole is kept"
+
+
+class ModelEdges(Spec):
+    """The part of a manifest that says what the model takes and gives."""
+
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+
+    signature: Signature
+
+    @field_validator("signature")
+    @classmethod
+    def _plain(cls, signature: Signature) -> Signature:
+        for spec in signature.outputs:
+            if np.dtype(spec.dtype).kind not in "biuf" or not spec.shape or min(spec.shape) < 0:
+                raise ValueError(f"'{spec}' is no array of numbers")
+        return signature
+
+
+@dataclass
+class Asking:
+    """Asks the runner for one measurement, which is of one model."""
+
+    installation: Installation
+    remote: PurePosixPath
+    local: Path
+    _model: str | None = field(default=None)
+
+    @property
+    def emulated(self) -> bool:
+        return self.installation.transport.kind == "emulated"
+
+    def send(self, inputs: Mapping[str, Array], folder: str) -> tuple[object, ...]:
+        """Put arrays into a folder there, and say what they must be once they have arrived."""
+        digests: list[object] = []
+        for name, array in inputs.items():
+            path = self.local / "sent.npy"
+            with storage_errors(self.local):
+                np.save(path, array, allow_pickle=False)
+            digests += ["--sha256", f"{name}.npy", file_digest(path)]
+            self.installation.transport.push(path, self.remote / folder / f"{name}.npy")
+            path.unlink()
+        return tuple(digests)
+
+    def ask(self, answer: type[A], verb: str, folder: str, *argv: object, timeout: float) -> A:
+        """What the runner answers. Raises ProbeError if that failed, or if the model is another than before."""
+        folders = ("--inputs", self.remote / folder, "--out", self.remote / "out")
+        slot, runner = self.installation.slot, self.installation.runner
+        found = runner.ask(answer, verb, slot, *folders, *argv, timeout=timeout, failure=ProbeError)
+        if self._model not in (None, found.model_sha256):
+            raise ProbeError(f"{self.installation.transport.url}: the model was replaced while it was probed")
+        self._model = found.model_sha256
+        return found
+
+    def outputs(self, answer: Accuracy, count: int) -> dict[str, Array]:
+        """What the model answered to `count` samples: each output that its manifest states, [N, …], and finite.
+
+        Raises AnswerMismatch for any other name, dtype, shape or value, ProbeError if a file came back damaged.
+        """
+        stated = self.signature.outputs
+        if set(answer.outputs) != {spec.name for spec in stated}:
+            names = ", ".join(sorted(answer.outputs)) or "nothing"
+            raise self._mismatch(f"it answered {line(names, SHOWN)}; its manifest states {', '.join(map(str, stated))}")
+        return {spec.name: self._output(spec, count, answer.outputs[spec.name]) for spec in stated}
+
+    def integers(self, name: str, *shape: int) -> Array:
+        """int64 of that shape, none below zero, that the runner left. Raises AnswerMismatch or ProbeError."""
+        if math.prod(shape) > MAX_INTEGERS:
+            raise self._mismatch(f"'{name}' would have {list(shape)} numbers")
+        array = self._fetch(name, np.dtype(np.int64), shape)
+        if array.size and array.min() < 0:
+            raise self._mismatch(f"'{name}' holds {array.min()}")
+        return array
+
+    @cached_property
+    def signature(self) -> Signature:
+        """What the model takes and gives, by the manifest of the bundle: its digest is known here."""
+        slot, path = self.installation.slot, self.local / MANIFEST
+        self.installation.transport.pull(slot / MANIFEST, path, MAX_MANIFEST_BYTES)
+        with storage_errors(self.local):
+            raw = path.read_bytes()
+        if hashlib.sha256(raw).hexdigest() != self.installation.digest:
+            raise self._mismatch("its manifest is not the one of the bundle that was installed")
+        try:
+            return ModelEdges.model_validate(json_text.loads(raw, MANIFEST_VALUES)).signature
+        except (ValueError, TypeError) as error:
+            raise self._mismatch("its manifest states no inputs and outputs") from error
+
+    def _output(self, spec: TensorSpec, count: int, sha256: str) -> Array:
+        # Integers that stand for reals come home as reals.
+        dtype = np.dtype(np.float32 if spec.affine else spec.dtype)
+        array = self._fetch(spec.name, dtype, (count, *spec.shape[1:]), sha256)
+        finite = np.isfinite(array.reshape(count, -1)).all(axis=1)
+        if not finite.all():
+            raise self._mismatch(f"output '{spec.name}' is not finite for sample {finite.argmin()} of those sent")
+        return array
+
+    def _fetch(self, name: str, dtype: np.dtype[Any], shape: tuple[int, ...], sha256: str | None = None) -> Array:
+        # Under a name of ours: one that a device or a model file gave never becomes a path here.
+        path = self.local / "fetched.npy"
+        limit = header_bytes(math.prod(shape) * dtype.itemsize)
+        self.installation.transport.pull(self.remote / "out" / f"{name}.npy", path, limit)
+        if sha256 not in (None, file_digest(path)):
+            raise ProbeError(f"'{name}.npy' came back damaged", hint=AGAIN)
+        try:
+            array = read_npy(path)
+        except (OSError, ValueError) as error:
+            raise ProbeError(f"'{name}.npy' came back damaged: {error}", hint=AGAIN) from error
+        finally:
+            path.unlink()
+        if (array.dtype, array.shape) != (dtype, shape):
+            raise self._mismatch(f"'{name}' is {array.dtype}{list(array.shape)}, and must be {dtype}{list(shape)}")
+        return array
+
+    def _mismatch(self, said: str) -> AnswerMismatch:
+        where = self.installation.transport.url
+        return AnswerMismatch(f"{where}: {said}", hint=f"edgekit status --device {where} says what is installed there")
+
+    def remove(self, folder: str) -> None:
+        """Remove what was sent into a folder there: a small device holds one shard at a time."""
+        self.installation.runner.remove(self.remote / folder)
+
+    def limit(self, inferences: int) -> float:
+        """Seconds that so many inferences may take, starting included."""
+        if self.emulated:
+            return EMULATED_START_S + EMULATED_INFERENCE_S * inferences
+        return START_S + INFERENCE_S * inferences
+
+
+@contextlib.contextmanager
+def asking(installation: Installation) -> Iterator[Asking]:
+    """The folders of one measurement; nothing of them is left."""
+    remote = installation.root / "probe" / secrets.token_hex(8)
+    with tempfile.TemporaryDirectory() as name:
+        try:
+            yield Asking(installation, remote, Path(name))
+        finally:
+            with contextlib.suppress(EdgekitError):
+                installation.runner.remove(remote)

@@ -1,0 +1,133 @@
+"""Whether a served model is the project's: by the names, shapes and number formats that its metadata states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgekit.errors import ModelMismatch, nearest
+from edgekit.ir.measurement import Array
+from edgekit.measure.serving.open_inference import Description, Edge
+from edgekit.measure.serving.tensors import NUMPY
+from edgekit.samples import Samples
+from edgekit.specs.project import Input, Preprocess, Project
+
+# https://github.com/kserve/open-inference-protocol: tensor data types.
+FORMATS = {
+    "bool": "BOOL",
+    "uint8": "UINT8",
+    "int32": "INT32",
+    "int64": "INT64",
+    "float32": "FP32",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """An input of the project, and what the server calls it."""
+
+    name: str
+    served: str
+    preprocess: Preprocess | None
+    """What is done here, where the server takes what the trained network takes."""
+
+    def of(self, samples: Samples) -> Array:
+        array = samples.inputs[self.name]
+        return np.ascontiguousarray(preprocessed(array, self.preprocess) if self.preprocess else array)
+
+
+@dataclass(frozen=True)
+class Edges:
+    """How samples become requests, and answers outputs."""
+
+    inputs: tuple[Column, ...]
+    outputs: Mapping[str, Edge]
+    """What the server calls each output, and says of it, by the project's name."""
+    single: bool
+    """Whether the model takes one sample at a time."""
+
+    def columns(self, samples: Samples) -> dict[str, Array]:
+        """What is sent for these samples, [N, …] by the served model's names."""
+        return {column.served: column.of(samples) for column in self.inputs}
+
+
+def matched(project: Project, description: Description) -> Edges:
+    """Raises ModelMismatch that names the first input or output that does not fit, and what was stated for it."""
+    if not description.inputs or not description.outputs:
+        raise ModelMismatch("the server does not say what the model takes and gives", hint=METADATA)
+    columns = [
+        _column(name, spec, _named(name, project.inputs, description.inputs, "input"))
+        for name, spec in project.inputs.items()
+    ]
+    unasked = {edge.name for edge in description.inputs} - {column.served for column in columns}
+    if unasked:
+        raise ModelMismatch(f"the served model takes '{min(unasked)}', which the project does not state", hint=STATED)
+    outputs = {name: _output(name, _names(project, description), description) for name in _names(project, description)}
+    taken = {edge.shape[0] for edge in description.inputs}
+    return Edges(tuple(columns), outputs, single=1 in taken)
+
+
+def preprocessed(pixels: Array, how: Preprocess) -> Array:
+    """uint8 [N, H, W, C] to float32 [N, C, H, W]: `(pixel * scale - mean) / std`, as the graph of an artifact does it.
+
+    One multiplication and one addition a pixel, their constants worked out in double precision.
+    """
+    std = np.array(how.std)
+    gain, offset = np.float32(how.scale / std), np.float32(-np.array(how.mean) / std)
+    return np.ascontiguousarray((pixels.astype(np.float32) * gain + offset).transpose(0, 3, 1, 2))
+
+
+STATED = "[inputs] and [model] outputs of the project, or another model in its URL"
+METADATA = "its configuration must state the inputs and outputs of the model"
+
+
+def _column(name: str, spec: Input, edge: Edge) -> Column:
+    raw, trained = (spec.raw_dtype, spec.raw_shape), (spec.dtype, spec.shape)
+    if _fits(edge, *raw):
+        return Column(name, edge.name, None)
+    if spec.preprocess and _fits(edge, *trained):
+        return Column(name, edge.name, spec.preprocess)
+    forms = " or ".join(
+        dict.fromkeys(f"{FORMATS[dtype]}[-1, {', '.join(map(str, shape))}]" for dtype, shape in (raw, trained))
+    )
+    raise ModelMismatch(
+        f"input '{edge.name}' of the served model is {edge}; '{name}' of the project is {forms}", hint=STATED
+    )
+
+
+def _fits(edge: Edge, dtype: str, shape: tuple[int, ...]) -> bool:
+    if edge.datatype != FORMATS[dtype] or len(edge.shape) != len(shape) + 1 or edge.shape[0] not in (-1, 1):
+        return False
+    return all(stated in (-1, size) for stated, size in zip(edge.shape[1:], shape, strict=True))
+
+
+def _named(name: str, all_names: Sequence[str] | Mapping[str, object], edges: tuple[Edge, ...], what: str) -> Edge:
+    """The edge of that name, or the only one where one is wanted."""
+    found = {edge.name: edge for edge in edges}
+    if len(all_names) == 1 and len(edges) == 1:
+        return edges[0]
+    if name in found:
+        return found[name]
+    close = nearest(name, found)
+    stated = ", ".join(f"'{edge.name}' {edge}" for edge in edges)
+    raise ModelMismatch(
+        f"the served model has no {what} '{name}'; it has {stated}",
+        hint=f"did you mean '{close}'?" if close else STATED,
+    )
+
+
+def _names(project: Project, description: Description) -> tuple[str, ...]:
+    """The project's names of the outputs: stated, or those that every endpoint gives."""
+    if project.model.outputs:
+        return project.model.outputs
+    count = len(description.outputs)
+    return ("output",) if count == 1 else tuple(f"output_{i}" for i in range(count))
+
+
+def _output(name: str, names: tuple[str, ...], description: Description) -> Edge:
+    edge = _named(name, names, description.outputs, "output")
+    if edge.datatype not in NUMPY or not edge.shape:
+        raise ModelMismatch(f"output '{edge.name}' of the served model is {edge}, no numbers", hint=STATED)
+    return edge

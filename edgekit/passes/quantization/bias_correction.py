@@ -1,0 +1,107 @@
+"""Bias correction: what quantization adds to the mean of a layer's outputs, taken out of its bias."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.fx import GraphModule, Node
+
+from edgekit.passes.quantization.interpreter import abreast, watch
+from edgekit.passes.quantization.layers import Layer, layers, value
+from edgekit.passes.quantization.simulate import observers, simulated, unguarded
+
+if TYPE_CHECKING:
+    from edgekit.passes.base import Sample
+
+aten = torch.ops.aten
+CLAMPS: dict[Any, tuple[float, float]] = {
+    aten.relu.default: (0.0, math.inf),
+    aten.relu_.default: (0.0, math.inf),
+    aten.relu6.default: (0.0, 6.0),
+    aten.relu6_.default: (0.0, 6.0),
+    aten.hardtanh.default: (-1.0, 1.0),
+    aten.hardtanh_.default: (-1.0, 1.0),
+}
+"""What follows a layer and cuts its outputs off, and where it does unless its arguments say."""
+RARE = 0.1
+"""Least share of the outputs that a clamp lets through for which its bias is moved in full."""
+HELD = 64 * 2**20
+"""Elements of the largest value of a program, over all samples that go through it abreast."""
+
+
+def corrected_biases(prepared: GraphModule, batches: Sequence[Sample]) -> dict[Node, Tensor]:
+    """New biases, float32 [outputs], by the node that reads them, for a calibrated program.
+
+    Empirical bias correction (Nagel et al. 2019, section 4.2, appendix D), layer by layer: the error of one is measured
+    with those before it corrected. Layers without a bias, or whose weight stays in float, are left as they are.
+    """
+    chosen = {layer.node.name: layer for layer in layers(prepared) if layer.bias and layer.observer}
+    batches = batches[: _abreast(prepared, batches)]
+    means = _means(prepared, batches, chosen)
+    biases: dict[Node, Tensor] = {}
+
+    def correct(name: str, results: list[Any]) -> list[Any]:
+        if name not in chosen:
+            return results
+        layer = chosen[name]
+        low, high = bounds(layer.node)
+        alive = _mean(layer, [((result > low) & (result < high)).float() for result in results])
+        error = (means[name] - _mean(layer, [result.clamp(low, high) for result in results])) / alive.clamp(min=RARE)
+        assert layer.bias
+        biases[layer.bias] = value(prepared, layer.bias) + error
+        return [result + _spread(layer, error, result) for result in results]
+
+    abreast(simulated(prepared), batches, correct)
+    return biases
+
+
+def _abreast(prepared: GraphModule, batches: Sequence[Sample]) -> int:
+    """How many batches fit, by the largest value that a sample has; one at the least."""
+    values = [node.meta["val"] for node in prepared.graph.nodes if isinstance(node.meta.get("val"), Tensor)]
+    largest = max((value.numel() for value in values), default=1) * max((len(batch[0]) for batch in batches), default=1)
+    return max(1, HELD // largest)
+
+
+def _means(prepared: GraphModule, batches: Sequence[Sample], chosen: dict[str, Layer]) -> dict[str, Tensor]:
+    """The mean of each layer's outputs in float, by channel, past the clamp after it."""
+    seen: dict[str, list[Tensor]] = {name: [] for name in chosen}
+    see = {name: _keeping(seen[name], layer) for name, layer in chosen.items()}
+    watch(unobserved(prepared), batches, see)
+    sizes = torch.tensor([len(batch[0]) for batch in batches], dtype=torch.float32)
+    return {name: (torch.stack(parts) * sizes[:, None]).sum(0) / sizes.sum() for name, parts in seen.items()}
+
+
+def _keeping(parts: list[Tensor], layer: Layer) -> Any:
+    return lambda _, result: parts.append(_mean(layer, [result.clamp(*bounds(layer.node))]))
+
+
+def bounds(node: Node) -> tuple[float, float]:
+    """What the clamp after a layer, if it alone reads it, lets through."""
+    reader = next(iter(node.users)) if len(node.users) == 1 else None
+    if reader is not None and reader.target in CLAMPS:
+        low, high = (*reader.args[1:], *CLAMPS[reader.target][len(reader.args) - 1 :])[:2]
+        return low if isinstance(low, int | float) else -math.inf, high if isinstance(high, int | float) else math.inf
+    return -math.inf, math.inf
+
+
+def _mean(layer: Layer, results: Sequence[Tensor]) -> Tensor:
+    """Over all samples and positions: float32 [outputs]."""
+    axis = -1 if layer.is_linear else 1
+    flat = [result.movedim(axis, -1).reshape(-1, result.shape[axis]) for result in results]
+    return torch.cat(flat).mean(0)
+
+
+def _spread(layer: Layer, error: Tensor, result: Tensor) -> Tensor:
+    return error if layer.is_linear else error.reshape(-1, *[1] * (result.dim() - 2))
+
+
+def unobserved(prepared: GraphModule) -> GraphModule:
+    """A prepared program that observes nothing: the float program, node for node."""
+    copy = unguarded(prepared)
+    for node, _ in list(observers(copy)):
+        setattr(copy, str(node.target), nn.Identity())
+    return copy

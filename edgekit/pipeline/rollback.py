@@ -1,0 +1,71 @@
+"""go_back(): a device leaves what it was flashed last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from edgekit.devices.flash import Installation, manifest_of, ready, rollback, self_test, status
+from edgekit.devices.packs.equip import any_python
+from edgekit.devices.protocol import Info, Slot, Status
+from edgekit.devices.runner_client import put_runner
+from edgekit.devices.transport import Transport
+from edgekit.errors import DeviceError, StateGarbled
+from edgekit.pipeline.run import check_runtime, runtime_for
+
+
+@dataclass(frozen=True)
+class Left:
+    """The slot that was left, as it was, and what is served from now on, if anything."""
+
+    slot: Slot
+    served: Slot | None
+
+
+def go_back(device: Transport, runtime: str | None = None, untested: bool = False) -> Left:
+    """Drop what is on trial; without a trial, serve what was committed before, once it has tested itself.
+
+    `runtime` runs that self-test, by default one that is there; `untested` goes back without it. What is refused
+    leaves served what is. Raises DeviceError if nothing is installed, CommandFailed if there is nothing to go back to,
+    DeviceBusy, StateGarbled; SlotDamaged, UntrustedKey, VersionTooOld or Incompatible if that may not be served (any
+    more); SelfTestFailed, and what `equip` does.
+    """
+    before = status(device)
+    leaving = _latest(before)
+    interpreter = any_python(device)
+    for damage in before.damage:
+        if damage.kind == "garbled":
+            raise StateGarbled(f"{device.url}: {damage.why}", hint=f"edgekit device repair {device.url}")
+    if leaving is None or interpreter is None:
+        raise DeviceError(f"{device.url}: nothing is installed", hint="edgekit device ping NAME says what is there")
+    runner, info = put_runner(device, interpreter)
+    back = _behind(before, leaving)
+    if back and not untested:
+        _try(Installation(runner, PurePosixPath(back.path), back.digest or "", committed=True), info, runtime)
+    rollback(Installation(runner, PurePosixPath(leaving.path), leaving.digest or "", committed=False))
+    after = status(device)
+    return Left(leaving, after.slots[after.current] if after.current else None)
+
+
+def _latest(found: Status) -> Slot | None:
+    """The slot on trial, or about to be; else the one that is served."""
+    on_trial = (slot for slot in found.slots.values() if slot.state not in ("empty", "committed", "failed"))
+    return next(on_trial, found.slots[found.current] if found.current else None)
+
+
+def _behind(found: Status, leaving: Slot) -> Slot | None:
+    """The slot to go back to, if the device will not refuse that anyway."""
+    if leaving.state != "committed":
+        return None
+    refused = {slot.slot for slot in found.trust.refused}
+    behind = (slot for name, slot in found.slots.items() if name not in {found.current, *refused})
+    return next((slot for slot in behind if slot.state == "committed" and slot.whole), None)
+
+
+def _try(installation: Installation, info: Info, runtime: str | None) -> None:
+    """The self-test of what is about to be served again, by a runtime that is there, or that is brought along."""
+    manifest = manifest_of(installation)
+    check_runtime(runtime, manifest.format)
+    if runtime or not info.runtimes.get(manifest.format):
+        installation = ready(installation, manifest, runtime_for(manifest, installation.transport, runtime))
+    self_test(installation)

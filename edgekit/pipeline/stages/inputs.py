@@ -1,0 +1,164 @@
+"""What a line starts from: the user's network and data sets, with a digest of every file their code read."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import TypeAdapter
+
+from edgekit.cache import digest_of, storage_errors, tool_versions
+from edgekit.datasets.classes import class_names
+from edgekit.file_trace import Trace, traced
+from edgekit.pipeline.stages.stage_runner import Line
+from edgekit.samples import Samples, Sampling, load_samples
+from edgekit.specs.project import Project
+
+if TYPE_CHECKING:
+    from edgekit.frontend.load import Model
+
+T = TypeVar("T")
+LOAD = "load"
+CLASSES = "classes.json"
+SAMPLING = "sampling.json"
+_SAMPLING = TypeAdapter(Sampling)
+
+
+@dataclass(frozen=True)
+class Network:
+    """The project's model. Its digest is known without loading it while nothing that it was read from has changed."""
+
+    project: Project
+    line: Line
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    @cached_property
+    def key(self) -> str:
+        """Changes with the files that the factory reads, and with what the project states of the model."""
+        trace = Trace.read(self._file) or self._loaded[2]
+        return digest_of({**self._options, "read": trace.digest})
+
+    @property
+    def known(self) -> bool:
+        """Whether the key can be told without loading the model."""
+        return Trace.read(self._file) is not None
+
+    @property
+    def model(self) -> Model:
+        return self._loaded[0]
+
+    @property
+    def twin(self) -> Model:
+        """The same network once more, for another thread to run."""
+        return self._loaded[1]
+
+    @property
+    def _loaded(self) -> tuple[Model, Model, Trace]:
+        with self._lock:  # a factory that seeds its random numbers must have them for itself
+            return self._loaded_once
+
+    @cached_property
+    def _loaded_once(self) -> tuple[Model, Model, Trace]:
+        from edgekit.frontend.load import load_twice
+
+        with self.line.stage(LOAD):
+            models, trace = _trace(lambda: load_twice(self.project), self.project, self.line, self._file)
+        return (*models, trace)
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        inputs = {name: spec.model_dump(mode="json") for name, spec in self.project.inputs.items()}
+        return {"model": self.project.model.model_dump(mode="json"), "inputs": inputs}
+
+    @property
+    def _file(self) -> Path:
+        return self.line.cache.memo({**self._options, "root": str(self.project.root)})
+
+
+@dataclass(frozen=True)
+class Data:
+    """One of the project's data sets, or `limit` samples of it; read once, then kept in the cache."""
+
+    project: Project
+    line: Line
+    role: str
+    limit: int | None
+
+    @property
+    def known(self) -> bool:
+        """Whether the key can be told without reading the data."""
+        trace = Trace.read(self._file)
+        return trace is not None and self.line.cache.find(self._key(trace)) is not None
+
+    @property
+    def key(self) -> str:
+        return self._entry[0]
+
+    @property
+    def folder(self) -> Path:
+        """Holds `<input>.npy` for every input, `labels.npy`, `classes.json` and `sampling.json`."""
+        return self._entry[1]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The project's class names, which its code may have to be run for."""
+        return tuple(json.loads((self.folder / CLASSES).read_text()))
+
+    @cached_property
+    def samples(self) -> Samples:
+        sampling = _SAMPLING.validate_json((self.folder / SAMPLING).read_bytes())
+        return replace(Samples.read(self.folder), sampling=sampling)
+
+    @cached_property
+    def _entry(self) -> tuple[str, Path]:
+        trace = Trace.read(self._file)
+        found = self.line.find(self.stage, self._key(trace)) if trace else None
+        if trace and found:
+            return self._key(trace), found
+        with self.line.stage(self.stage):
+            load = lambda: load_samples(self.project, self.role, self.limit)  # noqa: E731
+            samples, trace = _trace(load, self.project, self.line, self._file)
+
+            def make(out: Path) -> None:
+                samples.save(out)
+                (out / CLASSES).write_text(json.dumps(class_names(self.project)))
+                assert samples.sampling  # whoever loads knows of what
+                (out / SAMPLING).write_bytes(_SAMPLING.dump_json(samples.sampling))
+
+            return self._key(trace), self.line.cache.fetch(self._key(trace), make)[0]
+
+    @property
+    def stage(self) -> str:
+        """The name of the stage that reads it."""
+        return f"{self.role} data" + (f" ({self.limit})" if self.limit else "")
+
+    def _key(self, trace: Trace) -> str:
+        return digest_of({**self._options, "read": trace.digest})
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        project = self.project
+        return {
+            "role": self.role,
+            "limit": self.limit,
+            "data": project.data.model_dump(mode="json"),
+            "inputs": {name: spec.model_dump(mode="json") for name, spec in project.inputs.items()},
+            "classes": project.model.classes,
+            "versions": tool_versions(("numpy", "pillow")),
+        }
+
+    @property
+    def _file(self) -> Path:
+        return self.line.cache.memo({**self._options, "root": str(self.project.root)})
+
+
+def _trace(call: Callable[[], T], project: Project, line: Line, file: Path) -> tuple[T, Trace]:
+    result, trace = traced(call, project.root, line.cache.root.resolve())
+    with storage_errors(file.parent):
+        trace.save(file)
+    return result, trace

@@ -1,0 +1,63 @@
+"""Labels against the task's metric, before anything slow: a wrong kind is refused in seconds, not after minutes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from edgekit import plugins
+from edgekit.cache import digest_of, tool_versions
+from edgekit.errors import DataError
+from edgekit.ir.measurement import Array
+from edgekit.pipeline.stages.compile import Compilation
+from edgekit.pipeline.stages.inputs import Data, Network
+
+CHECKED = "checked.json"
+
+
+def check_labels(compilation: Compilation, evaluation: Data) -> None:
+    """Raise DataError if the task's metric cannot score the network's answers to the evaluation or training data.
+
+    One answer of the float network stands for all; that labels and network go together is then kept in the cache.
+    """
+    if not compilation.network.known:
+        compilation.require_packages()
+    training = [data for data in compilation.compressed.data if data.role == "training"]
+    for data in (*training, evaluation):
+        _check(compilation.network, data)
+
+
+def _check(network: Network, data: Data) -> None:
+    project = network.project
+    metric = plugins.load("metrics", project.model.task)()
+    key = digest_of(
+        {
+            "stage": "labels",
+            "network": network.key,
+            "data": data.key,
+            "task": project.model.task,
+            "versions": tool_versions(("numpy",)),
+        }
+    )
+
+    def make(out: Path) -> None:
+        answers = _answers(network, len(data.samples))
+        try:
+            if answers:
+                metric.check(answers, data.samples.labels)
+        except DataError as error:
+            raise DataError(f"the {data.role} data of '{project.name}': {error}", hint=error.hint) from error
+        (out / CHECKED).write_text(json.dumps({"metric": metric.name, "samples": len(data.samples)}))
+
+    network.line.cache.fetch(key, make)
+
+
+def _answers(network: Network, count: int) -> Mapping[str, Array]:
+    """The network's answer to one sample, repeated `count` times without memory for it."""
+    from edgekit.frontend.eager_answer import answer
+
+    one = answer(network.model)
+    return {name: np.broadcast_to(output, (count, *output.shape[1:])) for name, output in one.items()}

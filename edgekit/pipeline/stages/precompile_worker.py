@@ -1,0 +1,48 @@
+"""Compiles a request in a process of its own, only to fill the cache.
+
+`python -m edgekit.pipeline.stages.precompile_worker JOB`, where JOB is the path of its JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from edgekit.cache import Cache
+from edgekit.devices import process
+from edgekit.parent_death import die_with_parent
+from edgekit.pipeline.request import Order
+from edgekit.pipeline.stages.compile import Compilation
+from edgekit.pipeline.stages.mixed_precision import settled
+from edgekit.pipeline.stages.stage_runner import Line
+
+TIMEOUT_S = 3600.0
+_ORDER = TypeAdapter(Order)
+
+
+def compile_in_process(order: Order, cache: Cache) -> None:
+    """Put the order's artifacts into the cache, if they can be made at all."""
+    job = {
+        "parent": os.getpid(),
+        "cache": str(cache.root),
+        "order": _ORDER.dump_python(order, mode="json", by_alias=True),
+    }
+    argv = [sys.executable, "-P", "-m", "edgekit.pipeline.stages.precompile_worker", json.dumps(job)]
+    process.run(argv, timeout=TIMEOUT_S)
+
+
+def main(text: str) -> None:
+    job = json.loads(text)
+    die_with_parent(job["parent"])
+    line = Line(Cache(Path(job["cache"])))
+    order = settled(_ORDER.validate_python(job["order"]), line)
+    with Compilation(order, line).lowered() as finished:
+        finished()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,51 @@
+"""A report for a pull request: GitHub's Markdown, the verdict on the first line."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+
+from edgekit.report.record import ReportRecord
+from edgekit.report.sections.outline import Outline, outline
+from edgekit.report.sections.section import Row, Section
+
+
+def render(reports: Sequence[ReportRecord]) -> str:
+    """The reports, one after the other, each under a heading that is its verdict."""
+    return "\n".join(_report(outline(report)) for report in reports)
+
+
+def escape(text: str) -> str:
+    """`text` as it is read, whatever Markdown or HTML it looks like."""
+    # Entities, not `\<`: not every renderer takes a backslash there, and one that does not would take the tag.
+    return re.sub(r"([\\`*_\[\]#|~])", r"\\\1", html.escape(text, quote=False))
+
+
+def _report(view: Outline) -> str:
+    head = [f"## {view.verdict.upper()}: {escape(view.subject)}", "", escape(view.sentence)]
+    warnings = [line for warning in (*view.invalid, *view.warnings) for line in ("", f"> **{escape(warning)}**")]
+    sections = [line for section in view.sections for line in _section(section)]
+    return "\n".join([*head, *warnings, *sections]) + "\n"
+
+
+def _section(section: Section) -> list[str]:
+    table = [_cells(section.header), _row(("---",) * len(section.header)), *map(_cells, section.rows)]
+    notes = [f"- {escape(note)}" for note in section.notes]
+    first = [line for said in section.first for line in (escape(said), "")]
+    return [
+        "",
+        f"### {escape(section.title)}",
+        "",
+        *first,
+        *(table if section.rows else ["none"]),
+        *(["", *notes] if notes else []),
+    ]
+
+
+def _cells(row: Row) -> str:
+    return _row(tuple(map(escape, row)))
+
+
+def _row(cells: Row) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,70 @@
+"""Latencies of two endpoints as one drawing: SVG inside a page, its colours the page's, so that dark and print read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from html import escape
+
+from edgekit.parity.gate_texts import milliseconds
+from edgekit.report.sections.section import Picture, Spread
+
+STYLE = """
+svg { width: 100%; height: auto; max-width: 44rem; font-size: 12px; fill: currentColor }
+svg path { fill: var(--line); stroke: currentColor } svg line { stroke: currentColor; stroke-dasharray: 3 3 }
+"""
+_WIDTH, _HEIGHT, _PANEL, _TOP, _SIDE = 620.0, 78.0, 110.0, 22.0, 30.0
+
+
+def svg(picture: Picture) -> str:
+    """A panel an endpoint, one above the other on one logarithmic scale; each as high as its fullest bin."""
+    height = _PANEL * len(picture.spreads) + _TOP
+    panels = "".join(_panel(index, spread) for index, spread in enumerate(picture.spreads))
+    scale = _scale(picture.spreads[0], _PANEL * len(picture.spreads))
+    return (
+        f'<svg role="img" viewBox="0 0 {_WIDTH + 2 * _SIDE:.0f} {height:.0f}" aria-label="{escape(picture.words)}">\n'
+        f"{panels}{scale}</svg>\n"
+    )
+
+
+def _panel(index: int, spread: Spread) -> str:
+    top, base = index * _PANEL + _TOP, index * _PANEL + _TOP + _HEIGHT
+    median = _across(spread, spread.median_ns)
+    said = f"{spread.name}: half at most {milliseconds(spread.median_ns / 1e6)}"
+    return (
+        f'<text x="{_SIDE:.0f}" y="{top - 8:.0f}">{escape(said)}</text>\n'
+        f'<path d="{_outline(spread, base)}"/>\n'
+        f'<line x1="{median:.1f}" y1="{top:.0f}" x2="{median:.1f}" y2="{base:.0f}"/>\n'
+    )
+
+
+def _outline(spread: Spread, base: float) -> str:
+    """Up and down the bins, from the base line and back to it."""
+    edges, counts = spread.histogram.edges_ns, spread.histogram.counts
+    fullest = max(counts)
+    steps = [f"M{_across(spread, edges[0]):.1f} {base:.0f}"]
+    for right, count in zip(edges[1:], counts, strict=True):
+        steps.append(f"V{base - _HEIGHT * count / fullest:.1f}H{_across(spread, right):.1f}")
+    return f"{''.join(steps)}V{base:.0f}Z"
+
+
+def _across(spread: Spread, value_ns: float) -> float:
+    first, last = spread.histogram.edges_ns[0], spread.histogram.edges_ns[-1]
+    share = math.log(max(value_ns, first) / first) / math.log(last / first)
+    return _SIDE + _WIDTH * min(share, 1.0)
+
+
+def _scale(spread: Spread, base: float) -> str:
+    ticks = ((_across(spread, value_ns), milliseconds(value_ns / 1e6)) for value_ns in _ticks(spread))
+    return "".join(
+        f'<text x="{x:.1f}" y="{base + 12:.0f}" text-anchor="middle">{escape(said)}</text>\n' for x, said in ticks
+    )
+
+
+def _ticks(spread: Spread) -> Iterable[int]:
+    """1, 2 and 5 of every power of ten between the ends; the ends themselves where fewer than two are."""
+    first, last = spread.histogram.edges_ns[0], spread.histogram.edges_ns[-1]
+    powers = range(int(math.log10(first)), int(math.log10(last)) + 1)
+    steps = (1, 2, 5) if last < 1000 * first else (1,)
+    found = [step * 10**power for power in powers for step in steps if first <= step * 10**power <= last]
+    return found if len(found) > 1 else (first, last)
