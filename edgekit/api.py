@@ -29,11 +29,11 @@ from edgekit.pipeline import probe as probing
 from edgekit.pipeline import run as running
 from edgekit.pipeline.diagnose import Examination, Examined
 from edgekit.pipeline.fleet import check_target
-from edgekit.pipeline.plan import Plan, foresee
-from edgekit.pipeline.request import ALL, Order, find_project, orders
-from edgekit.pipeline.rollback import Left, go_back
+from edgekit.pipeline.plan import Plan, plan_build
+from edgekit.pipeline.request import ALL, BuildRequest, find_project, orders
+from edgekit.pipeline.rollback import RollbackResult, roll_back
 from edgekit.pipeline.stages.compile import Compilation
-from edgekit.pipeline.stages.stage_runner import Line, Stage, Watch, unwatched
+from edgekit.pipeline.stages.stage_runner import Stage, StageRunner, Watch, unwatched
 from edgekit.report.report import Report, read_reports
 from edgekit.samples import Samples, load_samples
 from edgekit.specs.profile import PlanName, Probe, Profile
@@ -125,7 +125,7 @@ def plan(
     ('raspberry-pi-5', 'static-int8')
     """
     order = _order(project, target, backend, profile, overrides)
-    return foresee(Compilation(order, Line(Cache(cache) if cache else Cache.default())))
+    return plan_build(Compilation(order, StageRunner(Cache(cache) if cache else Cache.default())))
 
 
 def build(
@@ -162,7 +162,7 @@ def build(
     """
     order = _order(project, target, backend, profile, overrides)
     folder, signer = _folder(order, out), _signer(key)
-    report = building.build(order, Line(_cache(cache), _watch(progress)), folder, signer, samples)
+    report = building.build(order, StageRunner(_cache(cache), _watch(progress)), folder, signer, samples)
     return BuildResult(report, open_bundle(folder / f"{order.name}.edgekit", trusted=[signer.public]))
 
 
@@ -206,7 +206,7 @@ def run(
     changes = [*overrides, *([f'project.reference.url="{reference}"'] if reference else ())]
     order = _order(project, target, backend, profile, changes)
     trial = running.Trial(device, commit, runtime, Path(baseline) if baseline else None)
-    line = Line(_cache(cache), _watch(progress))
+    line = StageRunner(_cache(cache), _watch(progress))
     return running.run(order, line, _folder(order, out), _signer(key), trial, samples)
 
 
@@ -250,7 +250,7 @@ def flash(bundle: Bundle, device: str, *, runtime: str | None = None, commit: bo
     return running.deploy(bundle, destination.url, runtime, keep_trial=not commit)
 
 
-def rollback(device: str, *, runtime: str | None = None, untested: bool = False) -> Left:
+def rollback(device: str, *, runtime: str | None = None, untested: bool = False) -> RollbackResult:
     """Drop what is on trial; without a trial, serve what was committed before, once it has tested itself.
 
     Args:
@@ -270,7 +270,7 @@ def rollback(device: str, *, runtime: str | None = None, untested: bool = False)
     CommandFailed: there is nothing to go back to
     """
     with connect(device) as way:
-        return go_back(way, runtime, untested)
+        return roll_back(way, runtime, untested)
 
 
 def status(device: str) -> Status:
@@ -373,7 +373,7 @@ def diagnose(
     '.'
     """
     order = _order(project, target, backend, profile, overrides)
-    return Examination(order, Line(_cache(cache), _watch(progress)), None).examine(search=search)
+    return Examination(order, StageRunner(_cache(cache), _watch(progress)), None).examine(search=search)
 
 
 def load_report(path: Path | str) -> Report:
@@ -397,13 +397,15 @@ def load_report(path: Path | str) -> Report:
     return reports[0]
 
 
-def _order(project: Project, target: str, backend: str | None, profile: str | None, overrides: Sequence[str]) -> Order:
+def _order(
+    project: Project, target: str, backend: str | None, profile: str | None, overrides: Sequence[str]
+) -> BuildRequest:
     if target == ALL:
         raise OptionError("one target at a time", hint="call it for each: edgekit targets lists them")
     return orders(project, target, backend, profile, overrides)[0]
 
 
-def _folder(order: Order, out: Path | str | None) -> Path:
+def _folder(order: BuildRequest, out: Path | str | None) -> Path:
     return Path(out) if out else OUT / order.name
 
 

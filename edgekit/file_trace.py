@@ -58,7 +58,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Trace:
+class FileTrace:
     """What one run of a user's code read. `digest` changes when, and only when, a content does."""
 
     sources: tuple[Source, ...]
@@ -83,7 +83,7 @@ class Trace:
         write(file, json.dumps(asdict(self)).encode())
 
     @classmethod
-    def read(cls, file: Path) -> Trace | None:
+    def read(cls, file: Path) -> FileTrace | None:
         """The trace in `file`, if there is one and everything it read is still the same."""
         try:
             trace = _TRACE.validate_json(file.read_bytes())
@@ -92,10 +92,10 @@ class Trace:
         return trace if trace.current() else None
 
 
-_TRACE = TypeAdapter(Trace)
+_TRACE = TypeAdapter(FileTrace)
 
 
-def traced(call: Callable[[], T], root: Path, ignored: Path) -> tuple[T, Trace]:
+def traced(call: Callable[[], T], root: Path, ignored: Path) -> tuple[T, FileTrace]:
     """What `call` returns, and all it was made of: files read through Python, the project's modules and what they use,
     and the weights in the project's folder, which native code opens unseen. Nothing in `ignored` counts.
 
@@ -111,7 +111,7 @@ def traced(call: Callable[[], T], root: Path, ignored: Path) -> tuple[T, Trace]:
     sources = tuple(Source.of(path) for path in kept if path.exists())
     written = any(source.mtime_ns > started and Path(source.path).is_file() for source in sources)
     versions = tuple((name, _version(name)) for name in sorted(packages))
-    return result, Trace(sources, versions, time.time_ns() if written else 0)
+    return result, FileTrace(sources, versions, time.time_ns() if written else 0)
 
 
 def _used(root: Path) -> tuple[set[str], set[str]]:

@@ -9,10 +9,10 @@ from typing import Any
 from edgekit import examples
 from edgekit.specs.compression import Quantize
 from edgekit.specs.project import Project
-from edgekit.specs.target import Runtime
+from edgekit.specs.target import RuntimeSpec
 
 PROJECT = Project.read(examples.folder("digits"))
-RUNTIME = Runtime(backend="onnx", delegates=("cpu",), activations="uint8")
+RUNTIME = RuntimeSpec(backend="onnx", delegates=("cpu",), activations="uint8")
 
 RESCALED = """
 import torch

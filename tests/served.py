@@ -17,10 +17,10 @@ from edgekit.pipeline.reference import FLOAT
 from edgekit.pipeline.request import orders
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.pack import pack_bundle
-from edgekit.pipeline.stages.stage_runner import Line
+from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.servers.environment import environment
 from edgekit.servers.kinds import KINDS, requirements
-from edgekit.servers.serve import Live, Ports, serving
+from edgekit.servers.serve import Live, ServerPorts, serving
 from edgekit.specs.project import Project
 from tests.devices.tools import unavailable
 
@@ -40,7 +40,7 @@ def silent(words: str) -> None:
 def float_bundle(project: Project, folder: Path) -> Bundle:
     """What `edgekit reference serve` serves of a project."""
     target, backend, profile = FLOAT
-    compilation = Compilation(orders(project, target, backend, profile)[0], Line(Cache(folder / "cache")))
+    compilation = Compilation(orders(project, target, backend, profile)[0], StageRunner(Cache(folder / "cache")))
     with compilation.lowered() as finished:
         return pack_bundle(compilation, finished(), SigningKey.generate(), folder)
 
@@ -56,8 +56,8 @@ def installed(bundle: Bundle, *servers: str) -> None:
 
 
 @contextlib.contextmanager
-def live(bundle: Bundle, server: str, ports: Ports | None = None) -> Iterator[Live]:
-    with serving(bundle, server, ports or Ports.free(), Cache(DOWNLOADS), silent) as started:
+def live(bundle: Bundle, server: str, ports: ServerPorts | None = None) -> Iterator[Live]:
+    with serving(bundle, server, ports or ServerPorts.free(), Cache(DOWNLOADS), silent) as started:
         yield started
 
 

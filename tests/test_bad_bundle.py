@@ -11,7 +11,7 @@ import pytest
 
 from edgekit.bundle.archive import Bundle, pack
 from edgekit.bundle.keys import KeyStore
-from edgekit.bundle.manifest import Description
+from edgekit.bundle.manifest import ManifestContent
 from edgekit.bundle.signing import SigningKey
 from edgekit.bundle.stored_zip import lay_out, tail
 from tests.conftest import Built, Command
@@ -54,9 +54,9 @@ def text(bundle: Path, out: Path) -> str:
 def stranger(bundle: Path, out: Path) -> str:
     """The same content, signed by somebody whom nobody here trusts."""
     opened = Bundle.open(bundle, KeyStore.of_user().trusted())
-    fields = {name: getattr(opened.manifest, name) for name in Description.model_fields}
+    fields = {name: getattr(opened.manifest, name) for name in ManifestContent.model_fields}
     contents = {file.path: opened.read(file.path) for file in opened.manifest.files}
-    pack(Description.model_construct(**fields), contents, SigningKey.generate(), out)
+    pack(ManifestContent.model_construct(**fields), contents, SigningKey.generate(), out)
     return "EK303"
 
 

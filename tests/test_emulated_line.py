@@ -13,8 +13,8 @@ from tests.networks import TOML, write_project
 from tests.terminal import LENIENT, edgekit
 
 RATIO = "profile.gates.instructions_ratio"
-REPEATS = 0.0001
-"""Two runs count the same to 0.01 %."""
+REPEATS = 0.001
+"""Two runs count the same to 0.1 %: of 160,000 instructions, the wrapper's memory moves a few dozen, now and then."""
 INSTALL = """
 for name in numpy onnxruntime; do
   ln -s /opt/edgekit/runtimes/*/lib/python3.11/$name* /usr/lib/python3/dist-packages

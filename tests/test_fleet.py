@@ -11,7 +11,7 @@ import pytest
 
 from edgekit.devices.device import Destination
 from edgekit.errors import OptionError
-from edgekit.pipeline.fleet import Cargo, Outcome, Rolled, Rollout, roll_out
+from edgekit.pipeline.fleet import Cargo, DeviceOutcome, Rolled, Rollout, roll_out
 from tests.devices.conftest import MakeBundle, make_bundle
 
 __all__ = ["make_bundle"]
@@ -26,8 +26,10 @@ def _states(rolled: Rolled) -> list[str]:
     return [outcome.state for outcome in rolled.outcomes]
 
 
-def _rolled(make_bundle: MakeBundle, devices: list[Destination], rollout: Rollout) -> tuple[Rolled, list[Outcome]]:
-    told: list[Outcome] = []
+def _rolled(
+    make_bundle: MakeBundle, devices: list[Destination], rollout: Rollout
+) -> tuple[Rolled, list[DeviceOutcome]]:
+    told: list[DeviceOutcome] = []
     return roll_out(Cargo(make_bundle("one")), devices, rollout, told.append), told
 
 

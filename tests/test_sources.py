@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from edgekit.file_trace import Trace, traced
+from edgekit.file_trace import FileTrace, traced
 from edgekit.specs.factory import resolve
 
 
@@ -35,9 +35,9 @@ def test_a_changed_file_ends_it(tmp_path: Path) -> None:
     file, memo = tmp_path / "a.txt", tmp_path / "memos" / "memo.json"
     file.write_text("1")
     traced(read(file), tmp_path, tmp_path / "ignored")[1].save(memo)
-    assert Trace.read(memo) is not None
+    assert FileTrace.read(memo) is not None
     file.write_text("2")
-    assert Trace.read(memo) is None
+    assert FileTrace.read(memo) is None
 
 
 def test_a_file_that_is_only_newer_does_not(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_a_file_that_is_only_newer_does_not(tmp_path: Path) -> None:
     before = traced(read(file), tmp_path, tmp_path / "ignored")[1]
     before.save(memo)
     os.utime(file, (1, 1))
-    after = Trace.read(memo)
+    after = FileTrace.read(memo)
     assert after is not None
     assert after.digest == before.digest
 
@@ -58,7 +58,7 @@ def test_a_change_within_one_tick_of_the_clock_is_seen(tmp_path: Path) -> None:
     traced(read(file), tmp_path, tmp_path / "ignored")[1].save(memo)
     file.write_text("2")
     os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    assert Trace.read(memo) is None
+    assert FileTrace.read(memo) is None
 
 
 def test_a_file_more_in_a_folder_that_was_listed_ends_it(tmp_path: Path) -> None:
@@ -66,9 +66,9 @@ def test_a_file_more_in_a_folder_that_was_listed_ends_it(tmp_path: Path) -> None
     folder.mkdir()
     (folder / "a").touch()
     traced(lambda: list(folder.iterdir()), tmp_path, tmp_path / "ignored")[1].save(memo)
-    assert Trace.read(memo) is not None
+    assert FileTrace.read(memo) is not None
     (folder / "b").touch()
-    assert Trace.read(memo) is None
+    assert FileTrace.read(memo) is None
 
 
 def test_the_modules_of_a_project_count_even_when_they_were_imported_before(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_what_changes_while_it_is_read_is_never_reused(tmp_path: Path) -> None:
 
     trace = traced(read_and_change, tmp_path, tmp_path / "ignored")[1]
     trace.save(memo)
-    assert Trace.read(memo) is None
+    assert FileTrace.read(memo) is None
     assert trace.digest != traced(read_and_change, tmp_path, tmp_path / "ignored")[1].digest
 
 
@@ -128,7 +128,7 @@ def test_a_damaged_memo_is_no_trace(tmp_path: Path) -> None:
     memo = tmp_path / "memo.json"
     for text in ("", "{", "[1]", '[{"path": "x"}]', "null"):
         memo.write_text(text)
-        assert Trace.read(memo) is None
+        assert FileTrace.read(memo) is None
 
 
 def test_a_source_that_python_reads_to_show_a_line_of_it_is_not_read(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from edgekit.ir.artifact import Artifact, Format
 from edgekit.specs.compression import Quantize
-from edgekit.specs.target import Precision, Runtime, Target
+from edgekit.specs.target import Precision, RuntimeSpec, Target
 
 if TYPE_CHECKING:
     from edgekit.ir.program import Program
@@ -30,12 +30,12 @@ class Backend(Protocol):
     at_lowering: ClassVar[frozenset[Precision]]
     """The precisions that `lower` makes of a float program by itself; programs of the others come to it quantized."""
 
-    def quantization(self, recipe: Quantize, runtime: Runtime) -> Quantization:
+    def quantization(self, recipe: Quantize, runtime: RuntimeSpec) -> Quantization:
         """The quantizer that annotates what this backend's kernels fuse, and whether it wants folded weights."""
         ...
 
     def lower(
-        self, program: Program, target: Target, runtime: Runtime, out: Path, recipe: Quantize | None = None
+        self, program: Program, target: Target, runtime: RuntimeSpec, out: Path, recipe: Quantize | None = None
     ) -> Artifact:
         """Write the artifact into the folder `out`, load it, and read its facts off the loaded graph.
 

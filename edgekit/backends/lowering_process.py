@@ -19,7 +19,7 @@ from edgekit.backends.store import load_artifact
 from edgekit.errors import CompileError, EdgekitError, LoweringError, LoweringTimeout, all_errors
 from edgekit.ir.artifact import Artifact
 from edgekit.specs.compression import Quantize
-from edgekit.specs.target import Runtime, Target
+from edgekit.specs.target import RuntimeSpec, Target
 
 TIMEOUT_S = 900.0
 DIED = "try another --backend; where it was SIGKILL, the machine was probably out of memory"
@@ -60,7 +60,7 @@ class Lowering:
         program: Path,
         checks: Path,
         target: Target,
-        runtime: Runtime,
+        runtime: RuntimeSpec,
         out: Path,
         recipe: Quantize | None = None,
     ) -> Artifact:

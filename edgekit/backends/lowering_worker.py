@@ -24,7 +24,7 @@ from edgekit.cache import storage_errors
 from edgekit.errors import EdgekitError, LoweringError
 from edgekit.parent_death import die_with_parent
 from edgekit.specs.compression import Quantize
-from edgekit.specs.target import Runtime, Target
+from edgekit.specs.target import RuntimeSpec, Target
 
 PIPE_BYTES = 1 << 16
 MESSAGE_LIMIT = 4000
@@ -90,7 +90,7 @@ def _job(backend: Backend, job: dict[str, Any]) -> dict[str, Any]:
     try:
         with storage_errors(out):
             program = load_program(Path(job["program"]))
-            target, runtime = Target.model_validate(job["target"]), Runtime.model_validate(job["runtime"])
+            target, runtime = Target.model_validate(job["target"]), RuntimeSpec.model_validate(job["runtime"])
             recipe = Quantize.model_validate(job["recipe"]) if job["recipe"] else None
             started = time.perf_counter()
             artifact = backend.lower(program, target, runtime, out, recipe)

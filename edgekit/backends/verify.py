@@ -13,8 +13,8 @@ from edgekit.ir.program import Program
 from edgekit.ir.signature import TensorSpec
 from edgekit.ir.sqnr import FLOAT_DB, sqnr_db
 from edgekit.runner.errors import RunnerError
-from edgekit.runner.model.manifest import Manifest, Tensor
-from edgekit.runner.runtimes.model import Model
+from edgekit.runner.model.manifest import ModelTensor, RunnerManifest
+from edgekit.runner.runtimes.model import LoadedModel
 from edgekit.specs.compression import Quantize
 
 HALF_DB = 40.0
@@ -76,7 +76,7 @@ def _disagreement(output: str, quality_db: float, least_db: float, recipe: Quant
 def _run(artifact: Artifact, columns: list[Array]) -> list[Array]:
     """What the device's own runner makes of the samples: every output, [N, …], as stored."""
     signature = artifact.signature
-    manifest = Manifest(
+    manifest = RunnerManifest(
         artifact.format,
         artifact.files[0],
         artifact.options,
@@ -85,14 +85,14 @@ def _run(artifact: Artifact, columns: list[Array]) -> list[Array]:
         0.0,
     )
     try:
-        return Model.load(manifest, 1, [column[:1] for column in columns]).outputs(columns)
+        return LoadedModel.load(manifest, 1, [column[:1] for column in columns]).outputs(columns)
     except (RunnerError, RuntimeError, ValueError, TypeError) as error:
         raise LoweringError(f"'{artifact.files[0].name}' was built but does not run: {error}") from error
 
 
-def _tensor(spec: TensorSpec) -> Tensor:
+def _tensor(spec: TensorSpec) -> ModelTensor:
     scale, zero_point = (spec.affine.scale, spec.affine.zero_point) if spec.affine else (None, 0)
-    return Tensor(spec.name, spec.dtype, spec.shape, scale, zero_point)
+    return ModelTensor(spec.name, spec.dtype, spec.shape, scale, zero_point)
 
 
 def _save(path: Path, array: Array) -> None:

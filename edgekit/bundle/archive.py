@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from edgekit.atomic import partial_beside, readable, stored, sync_folder
-from edgekit.bundle.manifest import MANIFEST, SIGNATURE, Description, Manifest
+from edgekit.bundle.manifest import MANIFEST, SIGNATURE, Manifest, ManifestContent
 from edgekit.bundle.signing import (
     LENGTH,
     MAX_SIGNATURES,
@@ -24,7 +24,7 @@ from edgekit.bundle.signing import (
     signer_ids,
     write_signature,
 )
-from edgekit.bundle.stored_zip import CHUNK, MAX_BYTES, MAX_ENTRIES, Entry, lay_out, read_chunks, read_entries, tail
+from edgekit.bundle.stored_zip import CHUNK, MAX_BYTES, MAX_ENTRIES, ZipEntry, lay_out, read_chunks, read_entries, tail
 from edgekit.errors import BundleError, SignatureError, StorageError
 from edgekit.untrusted.paths import contained
 
@@ -46,7 +46,7 @@ class Bundle:
     """SHA-256 of the bundle's file, in hex: another one when a signature is added."""
     signers: tuple[PublicKey, ...]
     """The trusted keys that signed it, sorted by id."""
-    _entries: Mapping[str, Entry] = field(repr=False)
+    _entries: Mapping[str, ZipEntry] = field(repr=False)
     _sha256: Mapping[str, str] = field(repr=False)
 
     @classmethod
@@ -126,7 +126,7 @@ class Bundle:
             yield from _checked(file, self._entries[name], self._sha256[name])
 
 
-def pack(description: Description, files: Mapping[str, Source], key: SigningKey, out: Path) -> Bundle:
+def pack(description: ManifestContent, files: Mapping[str, Source], key: SigningKey, out: Path) -> Bundle:
     """Sign `files` (by their path in the bundle) and write them to `out`: the same input gives the same bytes.
 
     `out` is replaced in one step, or left as it was. Raises BundleError if the files are not those that the description
@@ -198,7 +198,7 @@ def _chunks(source: Source) -> Iterator[bytes]:
             yield chunk
 
 
-def _copy(source: Source, entry: Entry, out: BinaryIO) -> None:
+def _copy(source: Source, entry: ZipEntry, out: BinaryIO) -> None:
     size, crc = 0, 0
     for chunk in _chunks(source):
         size += len(chunk)
@@ -208,7 +208,7 @@ def _copy(source: Source, entry: Entry, out: BinaryIO) -> None:
         raise BundleError(f"'{entry.name}' changed while it was packed", hint="let one build at a time write it")
 
 
-def _check_limits(entries: tuple[Entry, ...], manifest_bytes: int) -> None:
+def _check_limits(entries: tuple[ZipEntry, ...], manifest_bytes: int) -> None:
     if entries[-1].end > MAX_CONTENT_BYTES:
         raise BundleError(f"the files have {entries[-1].end} bytes, more than a bundle can hold ({MAX_CONTENT_BYTES})")
     if len(entries) > MAX_ENTRIES:
@@ -217,7 +217,7 @@ def _check_limits(entries: tuple[Entry, ...], manifest_bytes: int) -> None:
         raise BundleError(f"the manifest has {manifest_bytes} bytes, more than {MAX_MANIFEST_BYTES}")
 
 
-def _small(file: BinaryIO, entries: Mapping[str, Entry], name: str, limit: int) -> bytes:
+def _small(file: BinaryIO, entries: Mapping[str, ZipEntry], name: str, limit: int) -> bytes:
     """The content of an entry that fits into memory by rule."""
     if name not in entries:
         raise BundleError(f"it is a zip without '{name}', and so no bundle")
@@ -226,7 +226,7 @@ def _small(file: BinaryIO, entries: Mapping[str, Entry], name: str, limit: int) 
     return b"".join(read_chunks(file, entries[name]))
 
 
-def _check_listing(manifest: Manifest, entries: Mapping[str, Entry]) -> None:
+def _check_listing(manifest: Manifest, entries: Mapping[str, ZipEntry]) -> None:
     """Raise SignatureError unless the zip holds exactly the files that the manifest lists, each of its size."""
     listed = {file.path: file.bytes for file in manifest.files}
     found = {name: entry.size for name, entry in entries.items() if name not in (MANIFEST, SIGNATURE)}
@@ -240,7 +240,7 @@ def _check_listing(manifest: Manifest, entries: Mapping[str, Entry]) -> None:
     raise SignatureError(f"'{name}' in it has {found[name]} bytes, and {listed[name]} were signed")
 
 
-def _verify_contents(file: BinaryIO, entries: Mapping[str, Entry], sha256: Mapping[str, str]) -> str:
+def _verify_contents(file: BinaryIO, entries: Mapping[str, ZipEntry], sha256: Mapping[str, str]) -> str:
     """SHA-256 of the whole bundle, in constant memory. What it hashes it verifies: headers are those that we write."""
     whole = hashlib.sha256()
     for name, entry in entries.items():
@@ -255,7 +255,7 @@ def _verify_contents(file: BinaryIO, entries: Mapping[str, Entry], sha256: Mappi
     return whole.hexdigest()
 
 
-def _checked(file: BinaryIO, entry: Entry, sha256: str) -> Iterator[bytes]:
+def _checked(file: BinaryIO, entry: ZipEntry, sha256: str) -> Iterator[bytes]:
     """The content of an entry, piece by piece. Raises SignatureError, after the last, if it is not what was signed."""
     sha = hashlib.sha256()
     for chunk in read_chunks(file, entry):

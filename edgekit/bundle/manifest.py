@@ -37,13 +37,13 @@ Option = tuple[str, str]
 Role = Literal["calibration", "evaluation", "training"]
 
 
-class Record(Spec):
+class ManifestRecord(Spec):
     """A part of the manifest. The plain dataclasses in it are checked as strictly: no unknown key, no NaN."""
 
     model_config = ConfigDict(allow_inf_nan=False, revalidate_instances="always")
 
 
-class File(Record):
+class BundleFile(ManifestRecord):
     """One file of the bundle, as it must be found."""
 
     path: str
@@ -58,7 +58,7 @@ class File(Record):
         return path
 
 
-class Golden(Record):
+class Golden(ManifestRecord):
     """What the device must reproduce before it commits."""
 
     count: int = Field(gt=0)
@@ -67,7 +67,7 @@ class Golden(Record):
     """Largest allowed difference, as a share of (max - min) of the golden output."""
 
 
-class Facts(Record):
+class ArtifactFacts(ManifestRecord):
     """What was read off the artifact; shares are of weights, of MACs and of work."""
 
     size_bytes: Count
@@ -81,7 +81,7 @@ class Facts(Record):
     """What the placement, and every share but the first, stand on."""
 
     @classmethod
-    def of(cls, artifact: Artifact, float_size_bytes: int) -> Facts:
+    def of(cls, artifact: Artifact, float_size_bytes: int) -> ArtifactFacts:
         return cls(
             size_bytes=artifact.size_bytes,
             float_size_bytes=float_size_bytes,
@@ -94,7 +94,7 @@ class Facts(Record):
         )
 
 
-class Step(Record):
+class PassStep(ManifestRecord):
     """One pass the program went through. Without its seconds: they are not reproducible."""
 
     name: Text
@@ -103,12 +103,12 @@ class Step(Record):
     """None when the outputs stayed equal: the ratio is infinite."""
 
     @classmethod
-    def of(cls, record: PassRecord) -> Step:
+    def of(cls, record: PassRecord) -> PassStep:
         sqnr_db = None if record.sqnr_db == math.inf else record.sqnr_db
         return cls(name=record.name, options=record.options, sqnr_db=sqnr_db)
 
 
-class Data(Record):
+class DataProvenance(ManifestRecord):
     """A data set that had a part in the model, and its terms."""
 
     role: Role
@@ -118,7 +118,7 @@ class Data(Record):
     sha256: Sha256 | None
 
 
-class Description(Record):
+class ManifestContent(ManifestRecord):
     """All that a manifest says but its list of files: what `pack` is given."""
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
@@ -146,14 +146,14 @@ class Description(Record):
     """Paths of the artifact's files, the one that the runtime opens first."""
     signature: Signature
     golden: Golden
-    facts: Facts
+    facts: ArtifactFacts
     placement: tuple[Operator, ...]
-    history: tuple[Step, ...]
-    data: tuple[Data, ...]
+    history: tuple[PassStep, ...]
+    data: tuple[DataProvenance, ...]
     versions: Mapping[str, str]
 
     @model_validator(mode="after")
-    def _admits_itself(self) -> Description:
+    def _admits_itself(self) -> ManifestContent:
         check_floor(self.version, self.floor)
         return self
 
@@ -166,10 +166,10 @@ class Description(Record):
         return values
 
 
-class Manifest(Description):
+class Manifest(ManifestContent):
     """A whole manifest. In a bundle it has exactly one writing: `to_bytes`."""
 
-    files: tuple[File, ...]
+    files: tuple[BundleFile, ...]
     """Every file but the manifest and its signature, sorted by path."""
 
     @model_validator(mode="after")
@@ -189,14 +189,14 @@ class Manifest(Description):
         return (*inputs, *(f"golden/outputs/{spec.name}.npy" for spec in self.signature.outputs))
 
     @classmethod
-    def of(cls, description: Description, files: Iterable[tuple[str, int, str]]) -> Manifest:
+    def of(cls, description: ManifestContent, files: Iterable[tuple[str, int, str]]) -> Manifest:
         """The manifest of files given by path, size in bytes and SHA-256.
 
         Raises BundleError if they are not those that the description names, or a path leaves the bundle.
         """
-        values = {name: getattr(description, name) for name in Description.model_fields}
+        values = {name: getattr(description, name) for name in ManifestContent.model_fields}
         try:
-            listed = tuple(File(path=path, bytes=size, sha256=sha256) for path, size, sha256 in sorted(files))
+            listed = tuple(BundleFile(path=path, bytes=size, sha256=sha256) for path, size, sha256 in sorted(files))
             manifest = cls(**values, files=listed)
             manifest.to_bytes()
         except ValidationError as error:

@@ -32,7 +32,7 @@ _MODE = 0o100644 << 16
 
 
 @dataclass(frozen=True)
-class Entry:
+class ZipEntry:
     """One file of the zip, and where it lies."""
 
     name: str
@@ -64,22 +64,22 @@ class Entry:
         return (_VERSION, _FLAGS, _STORED, _TIME, _DATE, self.crc, self.size, self.size, len(self.name), 0)
 
 
-def lay_out(contents: Iterable[tuple[str, int, int]]) -> tuple[Entry, ...]:
+def lay_out(contents: Iterable[tuple[str, int, int]]) -> tuple[ZipEntry, ...]:
     """Entries back to back from names, sizes and CRC-32s, in the order given."""
-    entries: list[Entry] = []
+    entries: list[ZipEntry] = []
     for name, size, crc in contents:
-        entries.append(Entry(name, size, crc, entries[-1].end if entries else 0))
+        entries.append(ZipEntry(name, size, crc, entries[-1].end if entries else 0))
     return tuple(entries)
 
 
-def tail(entries: Sequence[Entry]) -> bytes:
+def tail(entries: Sequence[ZipEntry]) -> bytes:
     """What follows the last content: the central directory and its end record."""
     directory = b"".join(entry.directory for entry in entries)
     start = entries[-1].end if entries else 0
     return directory + _END.pack(b"PK\5\6", 0, 0, len(entries), len(entries), len(directory), start, 0)
 
 
-def read_entries(file: BinaryIO) -> tuple[Entry, ...]:
+def read_entries(file: BinaryIO) -> tuple[ZipEntry, ...]:
     """The entries of a zip whose headers are, byte for byte, those that `Entry` and `tail` write. Reads no content.
 
     Raises BundleError for every other file.
@@ -103,7 +103,7 @@ def read_entries(file: BinaryIO) -> tuple[Entry, ...]:
     return entries
 
 
-def read_chunks(file: BinaryIO, entry: Entry) -> Iterator[bytes]:
+def read_chunks(file: BinaryIO, entry: ZipEntry) -> Iterator[bytes]:
     """The content of an entry, piece by piece. Raises BundleError if the file ends early."""
     for position in range(entry.start, entry.end, CHUNK):
         yield _read_at(file, position, min(CHUNK, entry.end - position))

@@ -19,20 +19,20 @@ from edgekit.cli import options, passphrase
 from edgekit.cli.output import note, print_json, print_table, progress, say_lines
 from edgekit.errors import OptionError
 from edgekit.pipeline.build import ENOUGH, build, evaluation
-from edgekit.pipeline.plan import foresee
-from edgekit.pipeline.request import ALL, Order, find_project, orders
+from edgekit.pipeline.plan import plan_build
+from edgekit.pipeline.request import ALL, BuildRequest, find_project, orders
 from edgekit.pipeline.run import EMULATED, Trial, run
 from edgekit.pipeline.stages.background import threads
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.labels import check_labels
 from edgekit.pipeline.stages.precompile_worker import compile_in_process
-from edgekit.pipeline.stages.stage_runner import Line
+from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.pipeline.verdict import FORMS
 from edgekit.report.forms import text
 from edgekit.report.report import Report, to_json
 
 OUT = Path("edgekit-out")
-Walk = Callable[[Order, Line, Path, SigningKey], Report]
+Walk = Callable[[BuildRequest, StageRunner, Path, SigningKey], Report]
 
 
 def register(app: typer.Typer) -> None:
@@ -61,7 +61,7 @@ def build_command(
     """
     wanted = orders(find_project(project, example), target, backend, profile, overrides or ())
 
-    def walk(order: Order, line: Line, folder: Path, signer: SigningKey) -> Report:
+    def walk(order: BuildRequest, line: StageRunner, folder: Path, signer: SigningKey) -> Report:
         return build(order, line, folder, signer, samples)
 
     reports = _walk(wanted, walk, out, key, no_cache, jobs, samples)
@@ -107,7 +107,7 @@ def run_command(
     if target == ALL and device == EMULATED:
         wanted = tuple(order for order in wanted if order.target.emulation)
 
-    def walk(order: Order, line: Line, folder: Path, signer: SigningKey) -> Report:
+    def walk(order: BuildRequest, line: StageRunner, folder: Path, signer: SigningKey) -> Report:
         trial = Trial(device, not no_commit, runtime, baseline)
         return run(order, line, folder, signer, trial, samples)
 
@@ -130,7 +130,7 @@ def plan_command(
     wanted = orders(find_project(project, example), target, backend, profile, overrides or ())
     cache = Cache.default()
     plans = [
-        {**asdict(foresee(Compilation(order, Line(cache)))), "out": str(_folder(order, wanted, out))}
+        {**asdict(plan_build(Compilation(order, StageRunner(cache)))), "out": str(_folder(order, wanted, out))}
         for order in wanted
     ]
     if json:
@@ -147,7 +147,7 @@ def _words(value: Any) -> str:
 
 
 def _walk(
-    wanted: Sequence[Order],
+    wanted: Sequence[BuildRequest],
     walk: Walk,
     out: Path | None,
     key: str,
@@ -163,11 +163,11 @@ def _walk(
         reports = []
         for order in wanted:
             with progress(f"{order.target.id} · {order.runtime.backend} · {order.profile.id}") as watch:
-                reports.append(walk(order, Line(cache, watch), _folder(order, wanted, out), signer))
+                reports.append(walk(order, StageRunner(cache, watch), _folder(order, wanted, out), signer))
     return reports
 
 
-def _compile_ahead(wanted: Sequence[Order], cache: Cache, jobs: int, samples: int | None) -> None:
+def _compile_ahead(wanted: Sequence[BuildRequest], cache: Cache, jobs: int, samples: int | None) -> None:
     """Fill the cache by processes of our own, for torch.export cannot trace two models in one.
 
     What fails in them fails again, and is reported, when its turn comes. Raises DataError before any of them starts if
@@ -175,7 +175,7 @@ def _compile_ahead(wanted: Sequence[Order], cache: Cache, jobs: int, samples: in
     """
     with progress("labels") as watch:
         for order in wanted:
-            line = Line(cache, watch)
+            line = StageRunner(cache, watch)
             check_labels(Compilation(order, line), evaluation(order, line, samples or ENOUGH))
     with threads(jobs) as pool:
         for order in wanted:
@@ -200,7 +200,7 @@ def _cache(none: bool) -> Iterator[Cache]:
         yield Cache(Path(folder))
 
 
-def _folder(order: Order, wanted: Sequence[Order], out: Path | None) -> Path:
+def _folder(order: BuildRequest, wanted: Sequence[BuildRequest], out: Path | None) -> Path:
     """`--out` itself for one order; a folder of its own in it for each of several."""
     if out and len(wanted) == 1:
         return out

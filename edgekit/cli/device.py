@@ -17,7 +17,7 @@ from edgekit.devices.device import way_to
 from edgekit.devices.emulation import registry
 from edgekit.devices.emulation.registry import Card
 from edgekit.devices.emulation.transport import shell
-from edgekit.devices.inventory import Book, Entry
+from edgekit.devices.inventory import Book, DeviceEntry
 from edgekit.errors import BootFailed, OptionError
 from edgekit.pipeline.ping import Pong, ping
 from edgekit.specs.catalog import Catalog
@@ -57,7 +57,7 @@ def add_command(
     if target:
         _check_target(target)
     entry = parse(
-        Entry, {"url": url, "target": target, "groups": tuple(dict.fromkeys(groups or ()))}, f"device '{name}'"
+        DeviceEntry, {"url": url, "target": target, "groups": tuple(dict.fromkeys(groups or ()))}, f"device '{name}'"
     )
     if check:
         ping(url)

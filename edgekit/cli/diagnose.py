@@ -17,10 +17,10 @@ from edgekit.errors import OptionError
 from edgekit.ir import layers as records
 from edgekit.ir.layers import Layer
 from edgekit.parity.diagnose import CHANNELS, OUTLIER, SATURATED, Diagnosis, label
-from edgekit.pipeline.build_output import Left
+from edgekit.pipeline.build_output import BuildOutput
 from edgekit.pipeline.diagnose import Examination, Examined
-from edgekit.pipeline.request import ALL, Order, find_project, orders
-from edgekit.pipeline.stages.stage_runner import Line
+from edgekit.pipeline.request import ALL, BuildRequest, find_project, orders
+from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.report import sqnr_bars
 from edgekit.specs.writing import to_toml
 
@@ -68,7 +68,7 @@ def diagnose_command(
     found = find_project(project, example)
     order = left.order(found, overrides or ()) if left else _order(found, target, backend, profile, overrides)
     with progress(f"{order.target.id} · {order.runtime.backend} · {order.profile.id}") as watch:
-        line = Line(Cache.default().made(), watch)
+        line = StageRunner(Cache.default().made(), watch)
         # What is told of the bundle is of the recipe that it was built with.
         examined = Examination(order, line, None if overrides else left).examine(search=write is not None)
     for warning in examined.warnings:
@@ -84,7 +84,7 @@ def diagnose_command(
     _show(examined)
 
 
-def _left(built: Path | None, target: str | None, backend: str | None, profile: str | None) -> Left | None:
+def _left(built: Path | None, target: str | None, backend: str | None, profile: str | None) -> BuildOutput | None:
     if built is None:
         return None
     if target or backend or profile:
@@ -92,12 +92,12 @@ def _left(built: Path | None, target: str | None, backend: str | None, profile: 
             "a bundle says its own target, backend and profile",
             hint="leave --target, --backend and --profile out, or the bundle",
         )
-    return Left.open(built, KeyStore.of_user().trusted())
+    return BuildOutput.open(built, KeyStore.of_user().trusted())
 
 
 def _order(
     project: Any, target: str | None, backend: str | None, profile: str | None, overrides: list[str] | None
-) -> Order:
+) -> BuildRequest:
     if target is None or target == ALL:
         raise OptionError("one target is diagnosed at a time", hint="edgekit diagnose DIR, or --target ID")
     return orders(project, target, backend, profile, overrides or ())[0]

@@ -13,7 +13,7 @@ from edgekit.cli import options
 from edgekit.cli.output import note, print_json, print_table, progress, say
 from edgekit.devices.device import Destination, destinations
 from edgekit.errors import OptionError
-from edgekit.pipeline.fleet import Cargo, Outcome, Rolled, Rollout, check_target, roll_out, state_of
+from edgekit.pipeline.fleet import Cargo, DeviceOutcome, Rolled, Rollout, check_target, roll_out, state_of
 from edgekit.pipeline.run import deploy
 
 BundleFile = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A .edgekit file.")]
@@ -84,13 +84,13 @@ def _flash_one(bundle: Bundle, device: Destination, runtime: str | None, no_comm
         note(f"{device.name}: {remark}")
 
 
-def _tell(outcome: Outcome) -> None:
+def _tell(outcome: DeviceOutcome) -> None:
     note(f"{outcome.device}: {outcome.state}, {outcome.seconds:.1f} s{_why(outcome, ': ')}")
     for remark in outcome.remarks:
         note(f"{outcome.device}: {remark}")
 
 
-def _why(outcome: Outcome, before: str = "") -> str:
+def _why(outcome: DeviceOutcome, before: str = "") -> str:
     return f"{before}{outcome.error.code} {outcome.error}" if outcome.error else ""
 
 
@@ -104,7 +104,7 @@ def _print(rolled: Rolled) -> None:
         note(f"hint: {hint}")
 
 
-def _shown(outcome: Outcome) -> dict[str, object]:
+def _shown(outcome: DeviceOutcome) -> dict[str, object]:
     error = outcome.error
     return {
         "device": outcome.device,

@@ -17,8 +17,8 @@ from edgekit.cli.output import note, print_json, progress, say
 from edgekit.errors import OptionError
 from edgekit.pipeline.reference import served_bundle, served_project
 from edgekit.pipeline.request import find_project
-from edgekit.pipeline.stages.stage_runner import Line
-from edgekit.servers.serve import Live, Ports
+from edgekit.pipeline.stages.stage_runner import StageRunner
+from edgekit.servers.serve import Live, ServerPorts
 
 group = typer.Typer(no_args_is_help=True, help="The cloud-serving reference: start one on this machine.")
 
@@ -50,15 +50,15 @@ def serve_command(
     """
     with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
         with progress(f"reference · {server}") as watch:
-            line = Line(Cache.default().made(), watch)
-            live = stack.enter_context(_served(bundle, project, example, server, Ports(port, grpc_port), line))
+            line = StageRunner(Cache.default().made(), watch)
+            live = stack.enter_context(_served(bundle, project, example, server, ServerPorts(port, grpc_port), line))
         _say(live, json)
         live.wait()
 
 
 @contextlib.contextmanager
 def _served(
-    bundle: Path | None, project: Path | None, example: str | None, server: str, ports: Ports, line: Line
+    bundle: Path | None, project: Path | None, example: str | None, server: str, ports: ServerPorts, line: StageRunner
 ) -> Iterator[Live]:
     if bundle is None:
         with served_project(find_project(project, example), server, ports, line) as live:

@@ -11,7 +11,7 @@ from edgekit.cli.output import print_json, progress, say
 from edgekit.cli.slots import short
 from edgekit.devices.device import connect
 from edgekit.devices.protocol import Slot
-from edgekit.pipeline.rollback import go_back
+from edgekit.pipeline.rollback import roll_back
 
 
 def register(app: typer.Typer) -> None:
@@ -26,7 +26,7 @@ def rollback_command(
 ) -> None:
     """Drop what is on trial; without a trial, serve what was committed before, once it has passed its self-test."""
     with progress(f"rollback {device}"), connect(device) as way:
-        left = go_back(way, runtime, untested)
+        left = roll_back(way, runtime, untested)
     if json:
         print_json({"schema": 1, "device": device, "left": _json(left.slot), "served": _json(left.served)})
         return

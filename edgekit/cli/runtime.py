@@ -16,7 +16,7 @@ from edgekit.cli.output import print_json, print_table, progress
 from edgekit.devices.packs.pack import Pack, build
 from edgekit.devices.packs.recipe import RECIPES, Recipe, recipe_for
 from edgekit.errors import OptionError, UnknownName, suggest
-from edgekit.pipeline.stages.stage_runner import Line
+from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.runner.machine.installed import DISTRIBUTIONS
 
 runtime = typer.Typer(help="The runtimes that devices are given.", no_args_is_help=True)
@@ -48,7 +48,7 @@ def build_packs(
         raise OptionError(f"--out: there is no folder '{out.parent}'", hint=f"mkdir -p '{out.parent}'")
     cache = Cache.of_downloads()
     with progress("runtime build") as watch:
-        line = Line(cache, watch)
+        line = StageRunner(cache, watch)
         packs = []
         for recipe in recipes:
             with line.stage(recipe.distribution):

@@ -14,8 +14,8 @@ from edgekit.devices.compatibility import check_fit, content_bytes
 from edgekit.devices.lease import lease
 from edgekit.devices.packs.equip import any_python, equip
 from edgekit.devices.protocol import Flashed, Moved, SelfTest, Status, Trusted
-from edgekit.devices.runner_client import QUICK_S, Runner, placed_runner, refusal
-from edgekit.devices.send import SELFTEST_S, Delivery
+from edgekit.devices.runner_client import QUICK_S, Runner, install_runner, refusal
+from edgekit.devices.send import SELFTEST_S, LeasedTransfer
 from edgekit.devices.survey import survey
 from edgekit.devices.tensorrt import has_plan, note
 from edgekit.devices.transport import Transport
@@ -85,11 +85,11 @@ def flash(
     check_fit(manifest, device, there)
     needs, accelerated = content_bytes(manifest), has_plan(manifest)
     interpreter = equip(device, manifest.format, manifest.versions, runtime, needs, accelerated, there.packs)
-    runner = placed_runner(device, interpreter, there.has_runner)
+    runner = install_runner(device, interpreter, there.has_runner)
     if not there.has(bundle.read(MANIFEST)):
         check_expiry(manifest.expires)
     with lease(runner, bundle.digest) as token:
-        flashed = Delivery(bundle, runner, token, deadline_s, serve).send(there)
+        flashed = LeasedTransfer(bundle, runner, token, deadline_s, serve).send(there)
     _check_self_test(device.url, flashed)
     return Installation(
         runner,
@@ -181,7 +181,7 @@ def _any_runner(device: Transport) -> Runner:
     interpreter = any_python(device)
     if interpreter is None:
         raise _nothing(device)
-    return placed_runner(device, interpreter)
+    return install_runner(device, interpreter)
 
 
 def _nothing(device: Transport) -> DeviceError:

@@ -42,7 +42,7 @@ def _url(text: str) -> str:
 Name = Annotated[str, AfterValidator(_named)]
 
 
-class Entry(Spec):
+class DeviceEntry(Spec):
     """What is known of a device before it is asked."""
 
     url: Annotated[str, AfterValidator(_url)]
@@ -62,7 +62,7 @@ class Book:
         """The user's own, in their config folder or where EDGEKIT_CONFIG says."""
         return cls(user_paths.config() / FILE)
 
-    def entries(self) -> Mapping[str, Entry]:
+    def entries(self) -> Mapping[str, DeviceEntry]:
         """Every device by name, in the order of the file.
 
         Raises SpecError that names the first wrong key and the nearest right one.
@@ -71,7 +71,7 @@ class Book:
             return {}
         return {name: self._entry(name, values) for name, values in read_toml(self.path).items()}
 
-    def find(self, name: str) -> Entry:
+    def find(self, name: str) -> DeviceEntry:
         """The device of that name. Raises UnknownName (with the nearest), SpecError."""
         entries = self.entries()
         if name not in entries:
@@ -89,7 +89,7 @@ class Book:
             raise UnknownName(f"no device is in a group '{group}'", hint=hint)
         return found
 
-    def add(self, name: str, entry: Entry) -> None:
+    def add(self, name: str, entry: DeviceEntry) -> None:
         """Write a device into the file. Raises OptionError if the name is taken or cannot be one; StorageError."""
         if not _NAME.fullmatch(name) or name in RESERVED:
             raise OptionError(f"'{name}' cannot be a device's name", hint="letters, digits and dashes: kitchen-2")
@@ -107,7 +107,7 @@ class Book:
             kept = {other: entry for other, entry in self.entries().items() if other != name}
             self._write(_without(self._text(), name), kept)
 
-    def _entry(self, name: str, values: object) -> Entry:
+    def _entry(self, name: str, values: object) -> DeviceEntry:
         where = f"'{self.path}'"
         if not _NAME.fullmatch(name) or name in RESERVED:
             raise SpecError(
@@ -115,7 +115,7 @@ class Book:
             )
         if not isinstance(values, dict):
             raise SpecError(f"{where}: '{name}': should be a table", hint=f'[{name}], and below it url = "ssh://…"')
-        return parse(Entry, values, f"{where}, device '{name}'")
+        return parse(DeviceEntry, values, f"{where}, device '{name}'")
 
     @property
     def _lock(self) -> Path:
@@ -124,7 +124,7 @@ class Book:
     def _text(self) -> str:
         return self.path.read_text("utf-8") if self.path.exists() else ""
 
-    def _write(self, text: str, meant: Mapping[str, Entry]) -> None:
+    def _write(self, text: str, meant: Mapping[str, DeviceEntry]) -> None:
         """Write the file, once it is sure to say what is meant: people write TOML in more ways than we do."""
         try:
             said = {name: self._entry(name, values) for name, values in tomllib.loads(text).items()}
@@ -144,7 +144,7 @@ class Book:
             yield
 
 
-def _table(name: str, entry: Entry) -> str:
+def _table(name: str, entry: DeviceEntry) -> str:
     lines = [f"[{name}]", f"url = {_quoted(entry.url)}"]
     if entry.target:
         lines.append(f"target = {_quoted(entry.target)}")

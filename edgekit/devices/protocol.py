@@ -53,7 +53,7 @@ class Slot(Answer):
     """Seconds that are left of a trial."""
 
 
-class Event(Answer):
+class HistoryEvent(Answer):
     """One entry in the history of a device."""
 
     digest: str | None
@@ -100,7 +100,7 @@ class Trusted(Answer):
     """What is in its slots all the same."""
 
 
-class Lease(Answer):
+class LeaseStatus(Answer):
     """Who flashes it, and may for so long."""
 
     holder: str
@@ -112,9 +112,9 @@ class Status(Answer):
 
     current: str | None
     slots: Mapping[str, Slot]
-    history: tuple[Event, ...]
+    history: tuple[HistoryEvent, ...]
     trust: Trusted
-    lease: Lease | None
+    lease: LeaseStatus | None
     damage: tuple[Damage, ...] = ()
     """Beside it, the slots are as a repair would assume them."""
 
@@ -180,7 +180,7 @@ class Described(Answer):
     files: tuple[str, ...]
 
 
-class Difference(Answer):
+class GoldenDifference(Answer):
     """How far an output is from its golden one, in real units; `worst` is None if it is not finite."""
 
     worst: float | None
@@ -189,7 +189,7 @@ class Difference(Answer):
 
 class SelfTest(Answer):
     passed: bool
-    outputs: Mapping[str, Difference]
+    outputs: Mapping[str, GoldenDifference]
     provider: str | None
     """What ran the model, as targets name it: `tensorrt`, `cuda`, `cpu`; None where a runtime has no choice."""
     planned_provider: str | None
@@ -255,7 +255,7 @@ class Loaded(Answer):
         return max(0, self.peak_rss_bytes - self.empty_rss_bytes)
 
 
-class Counted(Loaded):
+class InstructionAnswer(Loaded):
     """How a run that counts instructions went; the counts are in a file."""
 
 
@@ -269,7 +269,7 @@ class Spent(Answer):
     idle_watts: float | None = None
 
 
-class Latency(Loaded):
+class LatencyAnswer(Loaded):
     """How a latency run went; the samples are in a file."""
 
     warm_up_count: Count

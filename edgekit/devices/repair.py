@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgekit.devices.packs.equip import any_python
 from edgekit.devices.protocol import Repaired
-from edgekit.devices.runner_client import placed_runner
+from edgekit.devices.runner_client import install_runner
 from edgekit.devices.transport import Transport
 from edgekit.errors import DeviceError
 
@@ -21,5 +21,5 @@ def repair(device: Transport) -> Repaired:
     interpreter = any_python(device)
     if interpreter is None:
         raise DeviceError(f"{device.url}: nothing is installed", hint=f"edgekit flash BUNDLE --device {device.url}")
-    runner = placed_runner(device, interpreter)
+    runner = install_runner(device, interpreter)
     return runner.ask(Repaired, "slots", "repair", device.root, timeout=REPAIR_S)

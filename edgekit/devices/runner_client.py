@@ -96,11 +96,11 @@ class Runner:
 
 def put_runner(transport: Transport, interpreter: tuple[str, ...]) -> tuple[Runner, Info]:
     """The runner in place, and what it says of the device. Raises as `placed_runner` does."""
-    runner = placed_runner(transport, interpreter)
+    runner = install_runner(transport, interpreter)
     return runner, runner.ask(Info, "info", timeout=QUICK_S)
 
 
-def placed_runner(transport: Transport, interpreter: tuple[str, ...], is_there: bool = False) -> Runner:
+def install_runner(transport: Transport, interpreter: tuple[str, ...], is_there: bool = False) -> Runner:
     """The runner in place; if it was not, or is damaged, it is pushed, and compiled there: half of what a verb takes.
 
     `is_there` if a survey has just found it, whole. Raises Unreachable, StorageError, or CommandFailed if that Python

@@ -32,7 +32,7 @@ is not sent, and nobody else flashes it while they are on their way."""
 
 
 @dataclass(frozen=True)
-class Delivery:
+class LeasedTransfer:
     """A bundle for a device, under a lease."""
 
     bundle: Bundle

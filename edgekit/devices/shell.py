@@ -38,7 +38,7 @@ FULL = re.compile("No space left on device|Disk quota exceeded|File too large")
 
 
 @dataclass(frozen=True)
-class Answer:
+class ScriptResult:
     """How a script ended: its status as shells have it, and what it says of that."""
 
     stdout: str
@@ -138,7 +138,7 @@ class Shell(ABC):
         sink: IO[bytes] | None = None,
         stall: float | None = None,
         most: int | None = None,
-    ) -> Answer:
+    ) -> ScriptResult:
         """What the device's shell answers to a script of ours.
 
         Raises Unreachable after `timeout`, ConnectionLost also if `source` or `sink` stand still for `stall` seconds,
@@ -162,7 +162,7 @@ class Shell(ABC):
         sink: IO[bytes] | None = None,
         stall: float | None = None,
         most: int | None = None,
-    ) -> Answer:
+    ) -> ScriptResult:
         line, mark = script.text(math.ceil(timeout) + GRACE_S)
         if len(os.fsencode(line)) > LINE_BYTES:
             raise CommandFailed(f"{self.url}: a command of {len(line)} characters is too long")
@@ -179,9 +179,9 @@ class Shell(ABC):
         told = re.search(rf"{mark} (\d{{1,3}}) (\w{{0,40}})", ended.stderr)
         if told is None:
             raise self.failure(ended) or _lost(self.url, ended)
-        return Answer(ended.stdout, ended.stderr[: told.start()], int(told[1]), told[2])
+        return ScriptResult(ended.stdout, ended.stderr[: told.start()], int(told[1]), told[2])
 
-    def _check(self, answer: Answer, remote: PurePosixPath, done: str) -> None:
+    def _check(self, answer: ScriptResult, remote: PurePosixPath, done: str) -> None:
         if not answer.code:
             return
         if FULL.search(answer.stderr):
@@ -198,7 +198,7 @@ class _Push:
     file: FileIO
     remote: PurePosixPath
 
-    def answer(self) -> Answer:
+    def answer(self) -> ScriptResult:
         self.file.seek(0)
         digest = hashlib.file_digest(self.file, "sha256").hexdigest()
         size = self.file.tell()
@@ -214,7 +214,7 @@ class _Push:
         whole = [(length, name) for name, length, sha in found if self._digest(length) == sha]
         return max(whole, default=(0, ""))
 
-    def _send(self, size: int, digest: str, length: int, taken: str) -> Answer:
+    def _send(self, size: int, digest: str, length: int, taken: str) -> ScriptResult:
         self.file.seek(length)
         asked = scripts.receive(self.remote.parent, self.remote.name, self._tag, digest, size, taken)
         return self.shell.ask(asked, limit_s(size), source=self.file, stall=stall_s(size))
@@ -234,7 +234,7 @@ class _Push:
         return hashlib.sha256(os.fsencode(self.remote.name)).hexdigest()[:8]
 
 
-def _described(answer: Answer) -> list[tuple[str, int, str]]:
+def _described(answer: ScriptResult) -> list[tuple[str, int, str]]:
     """Name, bytes and SHA-256 of files, from among what else the user's shell may have to say."""
     lines = re.findall(r"^(\S+) (\d{1,18}) ([0-9a-f]{64})\b", answer.stdout, re.MULTILINE)
     return [(name, int(length), sha) for name, length, sha in lines]

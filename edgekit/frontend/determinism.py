@@ -56,14 +56,14 @@ def _origin(network: nn.Module, call: Callable[[], Any], root: Path) -> str:
     with Recording() as recorded:
         call()
     try:
-        with Comparison(recorded.digests):
+        with OperatorComparison(recorded.digests):
             call()
-    except Difference as found:
+    except OperatorDifference as found:
         return origin(found, network, root)
     return "the network"
 
 
-class Difference(BaseException):
+class OperatorDifference(BaseException):
     """Raised out of the user's forward, which is free to catch every Exception."""
 
 
@@ -80,7 +80,7 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch ha
         return result
 
 
-class Comparison(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class OperatorComparison(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Raises Difference at the first operator that gives something else than was recorded."""
 
     def __init__(self, recorded: Sequence[bytes]) -> None:
@@ -91,7 +91,7 @@ class Comparison(TorchDispatchMode):  # type: ignore[no-untyped-call]
         result = func(*args, **(kwargs or {}))
         # Memory that nobody has filled yet is nobody's answer.
         if _digest(result) != next(self.recorded, b"") and "empty" not in str(func):
-            raise Difference(str(func))
+            raise OperatorDifference(str(func))
         return result
 
 

@@ -31,7 +31,7 @@ from edgekit.ir.validity import NOT_ASKED, validity
 from edgekit.runner.machine import conditions as machine
 from edgekit.runner.machine import system
 from edgekit.runner.timing import loop
-from edgekit.runner.timing.disturbance import Watch
+from edgekit.runner.timing.disturbance import DisturbanceWatch
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
 
@@ -83,7 +83,7 @@ class Eager:
         self, model: Model, singles: list[tuple[Tensor, ...]], probe: Probe, load_ns: int, first_ns: int
     ) -> tuple[Array, Process]:
         """In this one process: a reference is there to be compared with, and loading it anew takes seconds."""
-        watch, before = Watch(), machine.conditions()
+        watch, before = DisturbanceWatch(), machine.conditions()
         with _threads(probe.threads):
             timed = loop.single_stream(
                 lambda sample: model.module(*sample),

@@ -29,7 +29,7 @@ TRANSPOSED = {aten.conv_transpose1d.default, aten.conv_transpose2d.input, aten.c
 
 
 @dataclass(frozen=True)
-class Pair:
+class LayerAndNorm:
     """A layer with constant weights, and a batch norm in evaluation that reads what it gives."""
 
     layer: Node
@@ -79,7 +79,7 @@ def fold_shared(module: GraphModule) -> bool:
     return bool(pairs)
 
 
-def foldable_pairs(module: GraphModule, constants: Set[Node]) -> Iterator[Pair]:
+def foldable_pairs(module: GraphModule, constants: Set[Node]) -> Iterator[LayerAndNorm]:
     """The batch norms of `module` that a layer before them can take in; `constants` are nodes that never change."""
     for norm in module.graph.nodes:
         layer = norm.args[0] if norm.target is aten.batch_norm.default else None
@@ -89,7 +89,7 @@ def foldable_pairs(module: GraphModule, constants: Set[Node]) -> Iterator[Pair]:
         if norm.args[5] or None in (layer.args[1], *statistics[2:]):
             continue
         if all(one is None or one in constants for one in (*layer.args[1:3], *statistics)):
-            yield Pair(layer, norm)
+            yield LayerAndNorm(layer, norm)
 
 
 def _is_foldable(layer: Node) -> bool:
@@ -99,7 +99,7 @@ def _is_foldable(layer: Node) -> bool:
     return layer.target in CONVOLUTIONS or layer.target in TRANSPOSED
 
 
-def _is_shared(module: GraphModule, pair: Pair) -> bool:
+def _is_shared(module: GraphModule, pair: LayerAndNorm) -> bool:
     held = [constant for constant in (pair.weight, pair.bias) if constant is not None]
     return len(pair.layer.users) > 1 or any(len(_readers(module, constant)) > 1 for constant in held)
 
@@ -109,7 +109,7 @@ def _readers(module: GraphModule, constant: Node) -> list[Node]:
     return [user for twin in twins for user in twin.users]
 
 
-def _name(module: GraphModule, pair: Pair, pairs: Sequence[Pair], keys: Sequence[object]) -> str:
+def _name(module: GraphModule, pair: LayerAndNorm, pairs: Sequence[LayerAndNorm], keys: Sequence[object]) -> str:
     alike = {other.layer for other in pairs if other.key == pair.key and len(other.layer.users) == 1}
     own = str(pair.weight.target)
     if set(_readers(module, pair.weight)) == alike:
@@ -117,7 +117,7 @@ def _name(module: GraphModule, pair: Pair, pairs: Sequence[Pair], keys: Sequence
     return f"{own}_folded_{keys.index(pair.key)}"
 
 
-def folded(pair: Pair) -> tuple[Node, Node]:
+def folded(pair: LayerAndNorm) -> tuple[Node, Node]:
     """Nodes that compute the layer's weight and bias with the batch norm in them (Jacob et al. 2018, eq. 14)."""
     norm = pair.norm
     gain, offset, mean, variance = norm.args[1:5]
@@ -131,7 +131,7 @@ def folded(pair: Pair) -> tuple[Node, Node]:
     return weight, bias
 
 
-def _factors(pair: Pair, scale: Node) -> Node:
+def _factors(pair: LayerAndNorm, scale: Node) -> Node:
     """`scale`, one number for each output, in a shape that multiplies the weight."""
     inputs, *rest = pair.weight.meta["val"].shape
     if pair.layer.target not in TRANSPOSED:
@@ -150,7 +150,7 @@ def call_before(node: Node, target: Any, *args: Any, **kwargs: Any) -> Node:
     return made
 
 
-def replace_norm(pair: Pair, weight: Node, bias: Node) -> None:
+def replace_norm(pair: LayerAndNorm, weight: Node, bias: Node) -> None:
     """Put a layer with these constants in the place of the batch norm. The one before it stays for other readers."""
     layer, norm = pair.layer, pair.norm
     assert callable(layer.target)

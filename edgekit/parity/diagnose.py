@@ -9,7 +9,7 @@ from typing import Literal
 
 from edgekit.ir.layers import Layer
 from edgekit.parity.next_step import kept_in_float, overridden, setting
-from edgekit.parity.outcome import Outcome
+from edgekit.parity.outcome import NetworkOutcome
 from edgekit.specs.compression import Quantize
 
 Cause = Literal[
@@ -53,7 +53,7 @@ class Diagnosis:
     """An option to add to the same command, or what to do; None where nothing is wrong."""
 
 
-def diagnose(layers: Sequence[Layer], recipe: Quantize, outcome: Outcome) -> Diagnosis:
+def diagnose(layers: Sequence[Layer], recipe: Quantize, outcome: NetworkOutcome) -> Diagnosis:
     """Why a network that was quantized by `recipe` answers as it does."""
     dtype = recipe.activations.dtype
     start = f"{dtype.capitalize()} {outcome}."
@@ -88,7 +88,7 @@ def _below(sqnr_db: float | None, limit: float = LOW_DB) -> bool:
     return sqnr_db is not None and sqnr_db < limit
 
 
-def _mismatch(layers: Sequence[Layer], outcome: Outcome, start: str) -> Diagnosis | None:
+def _mismatch(layers: Sequence[Layer], outcome: NetworkOutcome, start: str) -> Diagnosis | None:
     new = [x for x in layers if x.saturated and x.saturated >= SATURATED and x.saturated > 5 * (x.clipped or 0)]
     if not new:
         return None

@@ -42,7 +42,7 @@ class Floating:
 
 
 @dataclass(frozen=True)
-class Facts:
+class GateInputs:
     """Everything a gate can ask for. Shares are in [0, 1]."""
 
     comparison: Comparison
@@ -80,7 +80,7 @@ class _Unread:
     value: float | None = None
 
 
-def judge(gates: Gates, facts: Facts) -> tuple[GateResult, ...]:
+def judge(gates: Gates, facts: GateInputs) -> tuple[GateResult, ...]:
     """Every gate that is set, in the profile's order, after the two that hold where it names none (`chance`).
 
     `confidence` makes `reference_accuracy`, `accuracy_drop` and `agreement` intervals: passed or failed once the
@@ -109,7 +109,7 @@ def _unlimited(comparison: Comparison) -> GateResult:
     return GateResult("reference_accuracy", value, None, None, "not measurable", meaning)
 
 
-def _judge(name: str, bound: Bound, facts: Facts) -> GateResult:
+def _judge(name: str, bound: Bound, facts: GateInputs) -> GateResult:
     quantity, reading = QUANTITIES[name], _read(name, bound, facts)
     limit = f"it should be {quantity.limit(bound.min, bound.max)}"
     if isinstance(reading, _Unread):
@@ -138,7 +138,7 @@ def _decide(reading: Estimate, bound: Bound) -> Outcome:
     return "passed" if below_max and above_min else "undecided"
 
 
-def _certainty(name: str, reading: Estimate, bound: Bound, facts: Facts) -> str:
+def _certainty(name: str, reading: Estimate, bound: Bound, facts: GateInputs) -> str:
     """On how many samples an estimate stands, and what they make certain."""
     if name == "fallback_share" and _all_fell_back(facts):
         wanted = facts.comparison.candidate.environment.missed_provider
@@ -154,7 +154,7 @@ def _certainty(name: str, reading: Estimate, bound: Bound, facts: Facts) -> str:
     return f"{on} (between {show(reading.low)} and {show(reading.high)}, {100 * bound.confidence:g} % sure of each)"
 
 
-def _read(name: str, bound: Bound, facts: Facts) -> Estimate | _Unread:
+def _read(name: str, bound: Bound, facts: GateInputs) -> Estimate | _Unread:
     comparison, confidence = facts.comparison, bound.confidence
     match name:
         case "reference_accuracy":
@@ -188,7 +188,7 @@ def _distinct(comparison: Comparison) -> Estimate | _Unread:
     return _exact(fewest)
 
 
-def _all_fell_back(facts: Facts) -> bool:
+def _all_fell_back(facts: GateInputs) -> bool:
     """Whether a device with a GPU ran the model on its CPU. A host that stands in, or an emulated device, has none."""
     where = facts.comparison.candidate.environment
     real = facts.device == "real" and not where.host_stand_in
@@ -199,7 +199,7 @@ def _exact(value: float) -> Estimate:
     return Estimate(value, value, value)
 
 
-def _on_device(name: str, facts: Facts) -> Estimate | _Unread:
+def _on_device(name: str, facts: GateInputs) -> Estimate | _Unread:
     candidate = facts.comparison.candidate
     if facts.device == "none":
         return _Unread("undecided", f"no device was probed; {_PROBE_IT} decides it")
@@ -215,7 +215,7 @@ def _on_device(name: str, facts: Facts) -> Estimate | _Unread:
     return _exact(candidate.peak_rss_bytes / 1e6)
 
 
-def _instructions(facts: Facts) -> Estimate | _Unread:
+def _instructions(facts: GateInputs) -> Estimate | _Unread:
     """Without a baseline there is no question, so nothing is left undecided; one that does not answer leaves it so."""
     counted, baseline = facts.comparison.candidate.instructions, facts.baseline
     if counted is None:
@@ -228,7 +228,7 @@ def _instructions(facts: Facts) -> Estimate | _Unread:
     return _exact(counted / baseline.instructions)
 
 
-def _against_float(facts: Facts) -> Estimate | _Unread:
+def _against_float(facts: GateInputs) -> Estimate | _Unread:
     """Of instructions where they are counted, else of the time that half of all answers take at most."""
     candidate, floating = facts.comparison.candidate, facts.floating
     if facts.device == "none":

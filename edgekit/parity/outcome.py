@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Outcome:
+class NetworkOutcome:
     """How the network answers as a whole, against the float one, on samples that it was not calibrated with."""
 
     agreement: float

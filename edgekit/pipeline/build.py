@@ -19,14 +19,14 @@ from edgekit.errors import EdgekitError, ForwardError, OutputBusy
 from edgekit.ir.measurement import Measurement
 from edgekit.measure import store
 from edgekit.measure.device.installed import outputs_in_parts, unpacked
-from edgekit.pipeline.request import Order
+from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.compile import LOWER, Compilation, Compiled
 from edgekit.pipeline.stages.float_parity import check_float_parity
-from edgekit.pipeline.stages.inputs import Data
+from edgekit.pipeline.stages.inputs import CachedData
 from edgekit.pipeline.stages.labels import check_labels
-from edgekit.pipeline.stages.mixed_precision import settled
+from edgekit.pipeline.stages.mixed_precision import resolve_mixed_precision
 from edgekit.pipeline.stages.pack import pack_bundle
-from edgekit.pipeline.stages.stage_runner import Line
+from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.pipeline.verdict import Evidence, decide
 from edgekit.report.report import Report
 from edgekit.specs.factory import RAISED, in_a_line, place
@@ -44,10 +44,10 @@ class Build:
     compilation: Compilation
     compiled: Compiled
     bundle: Bundle
-    data: Data
+    data: CachedData
 
 
-def build(order: Order, line: Line, out: Path, key: SigningKey, samples: int | None = None) -> Report:
+def build(order: BuildRequest, line: StageRunner, out: Path, key: SigningKey, samples: int | None = None) -> Report:
     """Compile, pack into the folder `out`, verify on this host, and report. Raises what its stages raise."""
     with exclusive(out) as staging:
         data = evaluation(order, line, samples or ENOUGH)
@@ -62,17 +62,17 @@ def build(order: Order, line: Line, out: Path, key: SigningKey, samples: int | N
         return decide(compilation, compiled, made.bundle, evidence, None, staging)
 
 
-def compilation_of(order: Order, line: Line, data: Data) -> Compilation:
+def compilation_of(order: BuildRequest, line: StageRunner, data: CachedData) -> Compilation:
     """The order on its way, once the labels of `data` can be scored and its recipe is settled. Raises DataError."""
     compilation = Compilation(order, line)
     check_labels(compilation, data)
-    settlement = settled(order, line)
+    settlement = resolve_mixed_precision(order, line)
     return compilation if settlement is order else Compilation(settlement, line)
 
 
-def evaluation(order: Order, line: Line, samples: int | None) -> Data:
+def evaluation(order: BuildRequest, line: StageRunner, samples: int | None) -> CachedData:
     """The samples that a verdict is made of."""
-    return Data(order.project, line, "evaluation", samples)
+    return CachedData(order.project, line, "evaluation", samples)
 
 
 @contextlib.contextmanager
@@ -123,7 +123,7 @@ def _lock(folder: int, out: Path) -> None:
         raise busy
 
 
-def eager_answers(compilation: Compilation, data: Data) -> Measurement:
+def eager_answers(compilation: Compilation, data: CachedData) -> Measurement:
     """What the float network answers, in this process, while the converter works in its own."""
 
     def make(out: Path) -> None:
@@ -145,7 +145,7 @@ def eager_answers(compilation: Compilation, data: Data) -> Measurement:
     return store.load(entry / "measurement")
 
 
-def reference_key(compilation: Compilation, data: Data) -> str:
+def reference_key(compilation: Compilation, data: CachedData) -> str:
     """The key of what the float network answers on `data`."""
     return digest_of(
         {
@@ -172,7 +172,7 @@ def on_host(made: Build) -> Measurement:
     return store.load(entry / "measurement")
 
 
-def verify_key(compilation: Compilation, data: Data) -> str:
+def verify_key(compilation: Compilation, data: CachedData) -> str:
     """The key of what the artifact answers on `data`, on this host."""
     versions = tool_versions(compilation.order.backend.packages)
     artifact = compilation.keys[LOWER]

@@ -16,7 +16,7 @@ from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.ir.signature import TensorSpec
 from edgekit.ir.sqnr import sqnr_db
-from edgekit.pipeline.request import Order, orders
+from edgekit.pipeline.request import BuildRequest, orders
 from edgekit.report.report import Report, read_reports
 from edgekit.specs import override
 from edgekit.specs.override import Override
@@ -33,7 +33,7 @@ SAME_DB = 6.0
 
 
 @dataclass(frozen=True)
-class Left:
+class BuildOutput:
     """What a build left behind: a bundle, and where it is known the recipe and the report."""
 
     bundle: Bundle
@@ -41,7 +41,7 @@ class Left:
     report: Report | None
 
     @classmethod
-    def open(cls, path: Path, trusted: Sequence[PublicKey]) -> Left:
+    def open(cls, path: Path, trusted: Sequence[PublicKey]) -> BuildOutput:
         """From a folder or a bundle. Raises DataError if there is none, and what `Bundle.open` raises."""
         bundle = Bundle.open(_bundle_in(path) if path.is_dir() else path, trusted)
         folder = bundle.path.parent
@@ -49,7 +49,7 @@ class Left:
         report = next((r for r in _reports(folder) if r.bundle and r.bundle.digest in known), None)
         return cls(bundle, _profile(folder / PROFILE, bundle.manifest), report)
 
-    def order(self, project: Project, changes: Sequence[str]) -> Order:
+    def order(self, project: Project, changes: Sequence[str]) -> BuildRequest:
         """The same order again, with `changes`. Raises UsageError if a name in it is no longer known."""
         manifest = self.bundle.manifest
         if self.profile is None:

@@ -15,15 +15,15 @@ from edgekit.ir.layers import Layer
 from edgekit.ir.measurement import Array
 from edgekit.ir.program import Program
 from edgekit.parity.diagnose import Diagnosis, diagnose
-from edgekit.parity.outcome import Outcome
+from edgekit.parity.outcome import NetworkOutcome
 from edgekit.parity.pruning_diagnosis import pruning
 from edgekit.parity.statistics import paired_bootstrap, wilson
-from edgekit.pipeline.build_output import Left
-from edgekit.pipeline.request import Order
+from edgekit.pipeline.build_output import BuildOutput
+from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.compile import Compilation
-from edgekit.pipeline.stages.inputs import Data
+from edgekit.pipeline.stages.inputs import CachedData
 from edgekit.pipeline.stages.mixed_precision import searched
-from edgekit.pipeline.stages.stage_runner import Line
+from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.specs.compression import Mixed, Quantize
 from edgekit.specs.profile import Profile
 
@@ -45,9 +45,9 @@ DROP = 0.01
 class Examined:
     """What was found out about one order."""
 
-    order: Order
+    order: BuildRequest
     layers: tuple[Layer, ...]
-    outcome: Outcome
+    outcome: NetworkOutcome
     diagnosis: Diagnosis
     warnings: tuple[str, ...]
     """What must be known before the numbers are believed."""
@@ -68,9 +68,9 @@ class Examined:
 class Examination:
     """An order, and the data to look at it with."""
 
-    order: Order
-    line: Line
-    left: Left | None = None
+    order: BuildRequest
+    line: StageRunner
+    left: BuildOutput | None = None
 
     def examine(self, search: bool) -> Examined:
         """Measure every layer, say what is wrong; with `search`, find the fewest layers to leave in float.
@@ -94,7 +94,7 @@ class Examination:
         pruned = self._pruned(floats, data)
         return Examined(self.order, found.layers, outcome, diagnosis, tuple(warnings), searched, pruned)
 
-    def _pruned(self, floats: dict[str, Array], data: Data) -> Diagnosis | None:
+    def _pruned(self, floats: dict[str, Array], data: CachedData) -> Diagnosis | None:
         """What pruning and recovery cost, in float; None where the profile does not prune. floats: [N, …] an output."""
         from edgekit.passes.pruning.changes import changes, first_output
 
@@ -131,17 +131,17 @@ class Examination:
         return load_program(self._compilation.captured)
 
     @property
-    def _calibration(self) -> Data:
+    def _calibration(self) -> CachedData:
         return self._compilation.calibration
 
     @cached_property
-    def _evaluation(self) -> Data:
-        return Data(self.order.project, self.line, "evaluation", CHECKED)
+    def _evaluation(self) -> CachedData:
+        return CachedData(self.order.project, self.line, "evaluation", CHECKED)
 
     def _quantization(self, recipe: Quantize) -> Quantization:
         return self.order.backend().quantization(recipe, self.order.runtime)
 
-    def _tensors(self, data: Data) -> list[Sample]:
+    def _tensors(self, data: CachedData) -> list[Sample]:
         from edgekit.frontend.load import batches
 
         return batches(data.samples, self.order.project)
@@ -151,17 +151,17 @@ class Examination:
 
     def _outcome(
         self, floats: dict[str, Array], rounded: dict[str, Array], labels: Array
-    ) -> tuple[Outcome, tuple[str, ...]]:
+    ) -> tuple[NetworkOutcome, tuple[str, ...]]:
         """How the network does: by what the report says of the file that was built, or else by the simulation."""
         metric = plugins.load("metrics", self.order.project.model.task)()
         metric.check(floats, labels)
         alike = float(np.mean(metric.answers(floats) == metric.answers(rounded)))
         drop = paired_bootstrap(metric.scores(floats, labels) - metric.scores(rounded, labels), CONFIDENCE)
-        outcome = Outcome(alike, drop.value, len(labels), accuracy_drop_low=drop.low)
+        outcome = NetworkOutcome(alike, drop.value, len(labels), accuracy_drop_low=drop.low)
         report, notes = self.left.report if self.left else None, []
         if report:
             bounds, count = report.accuracy_drop_bounds, report.candidate.samples
-            outcome = Outcome(report.agreement, report.accuracy_drop, count, accuracy_drop_low=bounds.low)
+            outcome = NetworkOutcome(report.agreement, report.accuracy_drop, count, accuracy_drop_low=bounds.low)
             if abs(report.agreement - alike) > 0.05:
                 notes.append(
                     f"the file that was built agreed on {report.agreement:.1%} of {count} samples, the simulation of "
@@ -196,7 +196,7 @@ class Examination:
         columns = [torch.from_numpy(values) for values in self.left.golden(self._program.signature.inputs)]
         return [tuple(column[i : i + 1] for column in columns) for i in range(len(columns[0]))]
 
-    def _search(self, outcome: Outcome) -> Found:
+    def _search(self, outcome: NetworkOutcome) -> Found:
         from edgekit.passes.sensitivity.mixed import Limits
 
         limits = Limits(outcome.agreement_min, outcome.accuracy_drop_max)

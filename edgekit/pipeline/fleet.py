@@ -48,7 +48,7 @@ class Rollout:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DeviceOutcome:
     """What came of one device. One that failed serves what it served before."""
 
     device: str
@@ -66,7 +66,7 @@ class Outcome:
 class Rolled:
     """What came of all devices, in the order of their waves."""
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[DeviceOutcome, ...]
     interrupted: bool
 
     @property
@@ -84,19 +84,19 @@ class Cargo:
     runtime: str | None = None
     keep_trial: bool = False
 
-    def put(self, device: Destination, wave: int) -> Outcome:
+    def put(self, device: Destination, wave: int) -> DeviceOutcome:
         """Flash one device; what goes wrong there is its outcome."""
         began = time.monotonic()
         try:
             check_target(self.bundle.manifest, device)
             installed = deploy(self.bundle, device.url, self.runtime, self.keep_trial)
         except EdgekitError as error:
-            return Outcome(device.name, wave, "failed", time.monotonic() - began, error=error)
+            return DeviceOutcome(device.name, wave, "failed", time.monotonic() - began, error=error)
         state = state_of(installed)
-        return Outcome(device.name, wave, state, time.monotonic() - began, installed.slot, installed.remarks)
+        return DeviceOutcome(device.name, wave, state, time.monotonic() - began, installed.slot, installed.remarks)
 
 
-Tell = Callable[[Outcome], None]
+Tell = Callable[[DeviceOutcome], None]
 
 
 def roll_out(cargo: Cargo, devices: Sequence[Destination], rollout: Rollout, tell: Tell) -> Rolled:
@@ -107,14 +107,14 @@ def roll_out(cargo: Cargo, devices: Sequence[Destination], rollout: Rollout, tel
     `check_runtime` does, before any device is asked.
     """
     check_runtime(cargo.runtime, cargo.bundle.manifest.format)
-    outcomes: list[Outcome] = []
+    outcomes: list[DeviceOutcome] = []
     interrupted = False
     left = list(devices)
     sizes = rollout.waves(len(left))
     for number, size in enumerate(sizes):
         wave, left = left[:size], left[size:]
         if interrupted or any(outcome.state not in DONE for outcome in outcomes):
-            outcomes += [Outcome(device.name, number, "not reached") for device in wave]
+            outcomes += [DeviceOutcome(device.name, number, "not reached") for device in wave]
             continue
         ended, interrupted = _wave(cargo, wave, number, rollout.jobs, tell)
         outcomes += ended
@@ -139,9 +139,9 @@ def state_of(installed: Installation) -> State:
 
 def _wave(
     cargo: Cargo, devices: Sequence[Destination], number: int, jobs: int, tell: Tell
-) -> tuple[list[Outcome], bool]:
+) -> tuple[list[DeviceOutcome], bool]:
     """What came of these devices, and whether Ctrl-C cut it short."""
-    told: set[Future[Outcome]] = set()
+    told: set[Future[DeviceOutcome]] = set()
     interrupted = False
     with ThreadPoolExecutor(jobs) as pool:
         begun = {pool.submit(cargo.put, device, number): device for device in devices}
@@ -155,7 +155,7 @@ def _wave(
     outcomes = []
     for future, device in begun.items():
         if future.cancelled():
-            outcomes.append(Outcome(device.name, number, "not reached"))
+            outcomes.append(DeviceOutcome(device.name, number, "not reached"))
             continue
         outcomes.append(future.result())
         if future not in told:

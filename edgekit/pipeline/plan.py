@@ -33,7 +33,7 @@ class Plan:
     """By name, the limits."""
 
 
-def foresee(compilation: Compilation) -> Plan:
+def plan_build(compilation: Compilation) -> Plan:
     """What building that would do, told without loading the project's network."""
     order = compilation.order
     return Plan(

@@ -20,7 +20,7 @@ from edgekit.ir.measurement import Measurement
 from edgekit.ir.signature import Signature
 from edgekit.measure.device.installed import AT_ONCE, Installed
 from edgekit.measure.device.model_file import described
-from edgekit.measure.device.scratch_install import placed
+from edgekit.measure.device.scratch_install import scratch_install
 from edgekit.measure.shards import Shards
 from edgekit.measure.user_inputs import samples_for
 from edgekit.pipeline.accuracy_budget import affordable, is_large
@@ -106,7 +106,7 @@ def _bundle(device: str, path: Path, runtime: str | None) -> Iterator[Subject]:
         folder = Path(scratch) / "bundle"
         bundle.extract(folder)
         chosen = runtime_for(manifest, transport, runtime)
-        with placed(folder, manifest.format, transport, chosen, manifest.versions) as installation:
+        with scratch_install(folder, manifest.format, transport, chosen, manifest.versions) as installation:
             yield Subject(installation, manifest.signature)
 
 
@@ -115,7 +115,7 @@ def _bare(device: str, path: Path, runtime: str | None) -> Iterator[Subject]:
     with described(path) as bare:
         check_runtime(runtime, bare.format)
         chosen = runtime or "auto"
-        with connect(device) as transport, placed(bare.folder, bare.format, transport, chosen) as installation:
+        with connect(device) as transport, scratch_install(bare.folder, bare.format, transport, chosen) as installation:
             yield Subject(installation, bare.signature)
 
 

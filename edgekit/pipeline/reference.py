@@ -13,8 +13,8 @@ from edgekit.cache import Cache
 from edgekit.pipeline.request import orders
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.pack import pack_bundle
-from edgekit.pipeline.stages.stage_runner import Line
-from edgekit.servers.serve import Live, Ports, serving
+from edgekit.pipeline.stages.stage_runner import StageRunner
+from edgekit.servers.serve import Live, ServerPorts, serving
 from edgekit.specs.project import Project
 
 FLOAT = ("host", "onnx", "float32")
@@ -22,7 +22,7 @@ FLOAT = ("host", "onnx", "float32")
 
 
 @contextlib.contextmanager
-def served_project(project: Project, server: str, ports: Ports, line: Line) -> Iterator[Live]:
+def served_project(project: Project, server: str, ports: ServerPorts, line: StageRunner) -> Iterator[Live]:
     """The project's network as it was trained, lowered for this machine. Raises what the compiler and `serving` do."""
     target, backend, profile = FLOAT
     compilation = Compilation(orders(project, target, backend, profile)[0], line)
@@ -35,7 +35,7 @@ def served_project(project: Project, server: str, ports: Ports, line: Line) -> I
 
 
 @contextlib.contextmanager
-def served_bundle(bundle: Bundle, server: str, ports: Ports, line: Line) -> Iterator[Live]:
+def served_bundle(bundle: Bundle, server: str, ports: ServerPorts, line: StageRunner) -> Iterator[Live]:
     """Any bundle, whatever its format. Raises what `serving` does."""
     with contextlib.ExitStack() as stack:
         with line.stage("server"):

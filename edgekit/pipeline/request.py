@@ -14,18 +14,18 @@ from edgekit.specs.catalog import Catalog
 from edgekit.specs.override import Override
 from edgekit.specs.profile import Profile
 from edgekit.specs.project import Project
-from edgekit.specs.target import Runtime, Target
+from edgekit.specs.target import RuntimeSpec, Target
 
 ALL = "all"
 
 
 @dataclass(frozen=True)
-class Order:
+class BuildRequest:
     """One artifact to build: a project, for a target, by one of its runtimes, as a profile says."""
 
     project: Project
     target: Target
-    runtime: Runtime
+    runtime: RuntimeSpec
     profile: Profile
 
     @property
@@ -50,7 +50,7 @@ def find_project(project: Path | None, example: str | None) -> Project:
 
 def orders(
     project: Project, target: str, backend: str | None, profile: str | None, overrides: Sequence[str] = ()
-) -> tuple[Order, ...]:
+) -> tuple[BuildRequest, ...]:
     """An order for the target, or for every one that the profile fits if it is `all`. Raises UsageError."""
     changes = [Override.parse(text) for text in overrides]
     catalog = Catalog.default(project.root)
@@ -64,10 +64,10 @@ def orders(
 
 def _order(
     catalog: Catalog, project: Project, board: Target, backend: str | None, profile: str | None, changes: list[Override]
-) -> Order:
+) -> BuildRequest:
     board = override.apply(board, "target", changes)
     chosen = catalog.profile(profile) if profile else catalog.default_profile(board)
-    order = Order(project, board, board.select_runtime(backend), override.apply(chosen, "profile", changes))
+    order = BuildRequest(project, board, board.select_runtime(backend), override.apply(chosen, "profile", changes))
     try:
         # A backend that is not installed is told now.
         _check(order)
@@ -77,11 +77,11 @@ def _order(
     return order
 
 
-def _check(order: Order) -> None:
+def _check(order: BuildRequest) -> None:
     order.profile.check(order.target, order.runtime, order.backend.refuses)
 
 
-def _fits(order: Order) -> bool:
+def _fits(order: BuildRequest) -> bool:
     try:
         _check(order)
     except EdgekitError:  # a backend that is not installed fits nothing

@@ -15,14 +15,14 @@ from edgekit.pipeline.run import check_runtime, runtime_for
 
 
 @dataclass(frozen=True)
-class Left:
+class RollbackResult:
     """The slot that was left, as it was, and what is served from now on, if anything."""
 
     slot: Slot
     served: Slot | None
 
 
-def go_back(device: Transport, runtime: str | None = None, untested: bool = False) -> Left:
+def roll_back(device: Transport, runtime: str | None = None, untested: bool = False) -> RollbackResult:
     """Drop what is on trial; without a trial, serve what was committed before, once it has tested itself.
 
     `runtime` runs that self-test, by default one that is there; `untested` goes back without it. What is refused
@@ -44,7 +44,7 @@ def go_back(device: Transport, runtime: str | None = None, untested: bool = Fals
         _try(Installation(runner, PurePosixPath(back.path), back.digest or "", committed=True), info, runtime)
     rollback(Installation(runner, PurePosixPath(leaving.path), leaving.digest or "", committed=False))
     after = status(device)
-    return Left(leaving, after.slots[after.current] if after.current else None)
+    return RollbackResult(leaving, after.slots[after.current] if after.current else None)
 
 
 def _latest(found: Status) -> Slot | None:

@@ -26,12 +26,12 @@ from edgekit.measure.shards import shards_in
 from edgekit.parity.gates import Floating
 from edgekit.pipeline.accuracy_budget import affordable, is_large
 from edgekit.pipeline.build import Build, compilation_of, eager_answers, evaluation, exclusive, on_host
-from edgekit.pipeline.request import Order
+from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.float_baseline import is_asked, measure_float
-from edgekit.pipeline.stages.inputs import Data
+from edgekit.pipeline.stages.inputs import CachedData
 from edgekit.pipeline.stages.pack import pack_bundle
-from edgekit.pipeline.stages.stage_runner import Line
+from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.pipeline.verdict import Evidence, decide
 from edgekit.report.baseline import Earlier
 from edgekit.report.report import Report
@@ -61,14 +61,16 @@ class Trial:
     baseline: Path | None = None
     """A report to compare instructions with; else the one that the project names, if it does."""
 
-    def reached(self, order: Order) -> AbstractContextManager[Transport]:
+    def reached(self, order: BuildRequest) -> AbstractContextManager[Transport]:
         """The way to it, not opened yet."""
         if self.device == EMULATED:
             return Emulated(f"emulated://{order.target.id}", order.target)
         return connect(self.device)
 
 
-def run(order: Order, line: Line, out: Path, key: SigningKey, trial: Trial, samples: int | None = None) -> Report:
+def run(
+    order: BuildRequest, line: StageRunner, out: Path, key: SigningKey, trial: Trial, samples: int | None = None
+) -> Report:
     """Build, flash to the device, probe both ends on all evaluation samples (or `samples`; EMULATED_ENOUGH of
     them on an emulated device), compare.
 
@@ -116,7 +118,7 @@ def deploy(bundle: Bundle, device: str, runtime: str | None, keep_trial: bool) -
 
 
 @contextlib.contextmanager
-def _connected(way: AbstractContextManager[Transport], line: Line) -> Iterator[Transport]:
+def _connected(way: AbstractContextManager[Transport], line: StageRunner) -> Iterator[Transport]:
     with contextlib.ExitStack() as held:
         with line.stage("device"):
             device = held.enter_context(way)
@@ -160,12 +162,14 @@ def enough(kind: DeviceKind) -> int | None:
     return EMULATED_ENOUGH if kind == "emulated" else None
 
 
-def _earlier(order: Order, trial: Trial) -> Earlier | None:
+def _earlier(order: BuildRequest, trial: Trial) -> Earlier | None:
     path = trial.baseline or order.project.baseline
     return Earlier.read(path, order.target.id, order.runtime.backend, order.profile.id) if path else None
 
 
-def _affordable(installation: Installation, order: Order, line: Line, data: Data, asked: int | None) -> Data:
+def _affordable(
+    installation: Installation, order: BuildRequest, line: StageRunner, data: CachedData, asked: int | None
+) -> CachedData:
     """The evaluation set, or as many of its samples as the device answers within the profile's limit.
 
     A number that was asked for is kept to, whatever it takes.
@@ -177,7 +181,7 @@ def _affordable(installation: Installation, order: Order, line: Line, data: Data
     return data if count == len(data.samples) else evaluation(order, line, count)
 
 
-def _reference(compilation: Compilation, data: Data, kind: DeviceKind) -> Measurement:
+def _reference(compilation: Compilation, data: CachedData, kind: DeviceKind) -> Measurement:
     line, project = compilation.line, compilation.order.project
     if project.reference.address:
         served = open_reference(project, shards_in(line.cache, line.teller("reference")))
@@ -192,7 +196,7 @@ def _reference(compilation: Compilation, data: Data, kind: DeviceKind) -> Measur
 
 
 def _floating(
-    compilation: Compilation, device: Transport, runtime: str, key: SigningKey, data: Data
+    compilation: Compilation, device: Transport, runtime: str, key: SigningKey, data: CachedData
 ) -> Floating | None:
     """What the float file takes there; before the trial, so that only one is on the device at a time."""
     if not is_asked(compilation.order, device):
@@ -203,7 +207,7 @@ def _floating(
         return measure_float(compilation, device, runtime, key, samples)
 
 
-def _probe(installation: Installation, order: Order, line: Line, data: Data) -> Measurement:
+def _probe(installation: Installation, order: BuildRequest, line: StageRunner, data: CachedData) -> Measurement:
     with line.stage("probe"):
         shards = shards_in(line.cache, line.teller("probe"))
         return Installed(installation, shards).measure(data.samples, order.profile.probe)

@@ -18,7 +18,7 @@ from edgekit.pipeline.stages.compile import Compilation, Compiled
 from edgekit.report.assemble import describe, report
 from edgekit.report.baseline import Earlier
 from edgekit.report.forms import html, markdown, text
-from edgekit.report.record import BundleRecord, Stage
+from edgekit.report.record import BundleRecord, StageRecord
 from edgekit.report.report import Report, to_json
 from edgekit.samples import Sampling
 
@@ -56,7 +56,7 @@ def decide(
         metric = plugins.load("metrics", order.project.model.task)()
         comparison = compare(evidence.reference, candidate, metric)
         parity = numeric_parity(evidence.host, candidate, artifact.signature, metric) if evidence.host else None
-        facts = gates.Facts(
+        facts = gates.GateInputs(
             comparison=comparison,
             size_ratio=artifact.size_bytes / compiled.float_artifact.size_bytes,
             integer_share=artifact.integer,
@@ -76,7 +76,7 @@ def decide(
         artifact=describe(artifact, compiled.float_artifact.size_bytes),
         comparison=comparison,
         gates=judged,
-        stages=[Stage(name=s.name, seconds=s.seconds, cached=s.cached) for s in compilation.line.stages],
+        stages=[StageRecord(name=s.name, seconds=s.seconds, cached=s.cached) for s in compilation.line.stages],
         bundle=BundleRecord(path=bundle.path.name, digest=bundle.digest, signer=bundle.signer),
         versions=dict(bundle.manifest.versions) | {"edgekit": bundle.manifest.edgekit},
         sampling=evidence.sampling,

@@ -15,7 +15,7 @@ from edgekit.parity.gates import Floating, GateResult, verdict
 from edgekit.parity.network_share import network_share
 from edgekit.parity.numeric import NumericParity
 from edgekit.report.baseline import Earlier
-from edgekit.report.endpoint_record import During, EndpointRecord, LatencyRecord, Metric, ProcessRecord
+from edgekit.report.endpoint_record import During, EndpointRecord, LatencyRecord, MetricRecord, ProcessRecord
 from edgekit.report.record import (
     ArtifactRecord,
     Bounds,
@@ -26,7 +26,7 @@ from edgekit.report.record import (
     FloatRecord,
     Gate,
     HostParity,
-    Stage,
+    StageRecord,
 )
 from edgekit.report.report import Report
 from edgekit.report.sentence import sentence
@@ -45,7 +45,7 @@ def report(
     artifact: ArtifactRecord,
     comparison: Comparison,
     gates: Sequence[GateResult],
-    stages: Sequence[Stage],
+    stages: Sequence[StageRecord],
     bundle: BundleRecord | None,
     versions: Mapping[str, str],
     sampling: Sampling | None = None,
@@ -156,7 +156,7 @@ def _endpoint(comparison: Comparison, side: Side, cpus: tuple[int, ...] | None =
     score, latency = side.score, side.latency
     return EndpointRecord(
         kind=side.environment.kind,
-        metric=Metric(name=comparison.metric, value=score.value, low=score.low, high=score.high),
+        metric=MetricRecord(name=comparison.metric, value=score.value, low=score.low, high=score.high),
         samples=comparison.samples,
         samples_per_s=side.samples_per_s,
         load_ns=side.load_ns,

@@ -9,7 +9,7 @@ from edgekit.parity.histogram import Histogram
 from edgekit.report.base import Record
 
 
-class Metric(Record):
+class MetricRecord(Record):
     """The metric of one endpoint, between the ends of its 95 % interval."""
 
     name: str
@@ -78,7 +78,7 @@ class EndpointRecord(Record):
     """What one endpoint, the reference or the candidate, made of the samples."""
 
     kind: Kind
-    metric: Metric
+    metric: MetricRecord
     samples: int
     samples_per_s: float | None = None
     """How fast the outputs came, several at a time where the endpoint takes them so."""

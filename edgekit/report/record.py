@@ -139,7 +139,7 @@ class CostRecord(Record):
     """Every number that was reckoned with: measured, stated in the profile, or a default and its source."""
 
 
-class Stage(Record):
+class StageRecord(Record):
     """One step of the line."""
 
     name: str
@@ -200,7 +200,7 @@ class ReportRecord(Record):
     """How likely flips this lopsided are if neither is better (exact, two-sided)."""
     sqnr_db: float | None
     """Signal to quantization noise of the candidate's worst output; null when infinite: no noise, or no signal."""
-    stages: tuple[Stage, ...]
+    stages: tuple[StageRecord, ...]
     bundle: BundleRecord | None
     """Null where measurements were compared without one."""
     versions: dict[str, str]

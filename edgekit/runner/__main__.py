@@ -22,9 +22,9 @@ def main(argv: list[str]) -> int:
     `instructions` starts this program anew (`still`).
     """
     if argv[:1] == ["instructions"]:
-        from .timing.deterministic import hold_still
+        from .timing.deterministic import run_deterministically
 
-        hold_still()
+        run_deterministically()
     os.umask(0o077)
     # Runtimes print to stdout from C, so the descriptor itself is moved out of their way.
     answer = os.dup(1)
@@ -57,7 +57,7 @@ def _do(asked: argparse.Namespace) -> dict[str, Any]:
         from .verbs.describe import describe
 
         return describe(asked.model, asked.format)
-    with lifecycle.in_use(asked.slot):
+    with lifecycle.slot_in_use(asked.slot):
         return _model(asked)
 
 

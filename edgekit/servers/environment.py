@@ -48,7 +48,7 @@ class Interpreter:
 
 
 @dataclass(frozen=True)
-class Environment:
+class ServerEnvironment:
     """A virtual environment that is whole."""
 
     folder: Path
@@ -64,7 +64,9 @@ class Environment:
         return {"PYTHONPATH": str(path), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONNOUSERSITE": "1", **library}
 
 
-def environment(kind: Kind, requirements: tuple[str, ...], cache: Cache, tell: Callable[[str], None]) -> Environment:
+def environment(
+    kind: Kind, requirements: tuple[str, ...], cache: Cache, tell: Callable[[str], None]
+) -> ServerEnvironment:
     """The one with these requirements; installed by pip, by the user's own settings, if it is not there yet.
 
     Raises ServerNotStarted if there is no Python for it, or pip cannot install it; StorageError.
@@ -77,7 +79,7 @@ def environment(kind: Kind, requirements: tuple[str, ...], cache: Cache, tell: C
         _install(interpreter, requirements, folder)
 
     with _locked(cache.made().root):
-        return Environment(cache.fetch(key, make)[0], interpreter)
+        return ServerEnvironment(cache.fetch(key, make)[0], interpreter)
 
 
 def suitable(kind: Kind) -> Interpreter:

@@ -35,14 +35,14 @@ PACKAGES = (Path(__file__).parents[1] / "runner", Path(__file__).parent / "insid
 
 
 @dataclass(frozen=True)
-class Ports:
+class ServerPorts:
     """Where a server listens, on this machine only."""
 
     http: int
     grpc: int
 
     @classmethod
-    def free(cls) -> Ports:
+    def free(cls) -> ServerPorts:
         """Two that nobody listens on."""
         with socket.socket() as one, socket.socket() as other:
             for made in (one, other):
@@ -67,7 +67,9 @@ class Live:
 
 
 @contextlib.contextmanager
-def serving(bundle: Bundle, server: str, ports: Ports, cache: Cache, tell: Callable[[str], None]) -> Iterator[Live]:
+def serving(
+    bundle: Bundle, server: str, ports: ServerPorts, cache: Cache, tell: Callable[[str], None]
+) -> Iterator[Live]:
     """The model of a bundle behind a server, under the name of its project; nothing of it is left at the end.
 
     Raises ServerNotStarted if a port is taken, it cannot be installed, or does not come up; StorageError.
@@ -113,7 +115,7 @@ def _check_free(flag: str, port: int) -> None:
             ) from error
 
 
-def _await(server: str, started: subprocess.Popen[bytes], log: Path, name: str, ports: Ports) -> None:
+def _await(server: str, started: subprocess.Popen[bytes], log: Path, name: str, ports: ServerPorts) -> None:
     deadline = time.monotonic() + START_S
     while not (_ready(name, ports.http) and _listens(ports.grpc)):
         if started.poll() is not None:

@@ -13,7 +13,7 @@ from edgekit.specs.compression import Prune, Quantize, Recover
 from edgekit.specs.cost import Cost
 from edgekit.specs.sparsity import refusal
 from edgekit.specs.spec import Flag, Real, Spec, Whole
-from edgekit.specs.target import Precision, Runtime, Target
+from edgekit.specs.target import Precision, RuntimeSpec, Target
 
 PlanName = Literal["quick", "standard", "full"]
 PLANS: Mapping[str, tuple[int, float]] = MappingProxyType(
@@ -146,7 +146,7 @@ class Profile(Spec):
         """Whether what it makes is another model than the trained one in float."""
         return bool(self.prune or self.recover or self.quantize)
 
-    def check(self, target: Target, runtime: Runtime, refuses: Mapping[Precision, str] = NOTHING) -> None:
+    def check(self, target: Target, runtime: RuntimeSpec, refuses: Mapping[Precision, str] = NOTHING) -> None:
         """Raise Misfit, naming every reason, if this profile cannot serve `runtime` of `target`.
 
         `refuses` holds what the runtime's backend cannot make, and why.

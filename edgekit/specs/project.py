@@ -108,13 +108,13 @@ class DataSet(Spec):
         return self
 
 
-class Data(Spec):
+class DataSpec(Spec):
     training: DataSet | None = None
     calibration: DataSet | None = None
     evaluation: DataSet
 
 
-class Model(Spec):
+class ModelSpec(Spec):
     factory: Factory
     task: str = "classification"
     classes: Factory | tuple[str, ...] | None = None
@@ -134,9 +134,9 @@ class Project(Spec):
 
     name: str
     root: Path
-    model: Model
+    model: ModelSpec
     inputs: dict[InputEdge, Input] = Field(min_length=1)
-    data: Data
+    data: DataSpec
     reference: Reference = Reference()
     version: int = Field(default=0, ge=0)
     """Of the model: devices refuse to go below their floor."""

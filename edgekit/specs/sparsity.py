@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from edgekit.specs.compression import Prune
-from edgekit.specs.target import Runtime, Target
+from edgekit.specs.target import RuntimeSpec, Target
 
 
-def refusal(recipe: Prune, target: Target, runtime: Runtime) -> str | None:
+def refusal(recipe: Prune, target: Target, runtime: RuntimeSpec) -> str | None:
     """Why a pruning recipe gains nothing on `runtime` of `target`, or None: whole channels that go gain everywhere."""
     if recipe.pattern == "structured":
         return None

@@ -31,7 +31,7 @@ class Memory(Spec):
     ram_mb: Whole = Field(gt=0)
 
 
-class Runtime(Spec):
+class RuntimeSpec(Spec):
     """One way to execute on the target: a backend, the delegates it may use, and what they can run."""
 
     backend: str
@@ -76,14 +76,14 @@ class Target(Spec):
     cpu: Cpu
     memory: Memory
     gpu: Gpu | None = None
-    runtime: tuple[Runtime, ...] = Field(min_length=1)
+    runtime: tuple[RuntimeSpec, ...] = Field(min_length=1)
     deploy: Deploy
     emulation: Emulation | None = None
 
     def __repr__(self) -> str:
         return f"<Target {self.id}: {self.title}>"
 
-    def select_runtime(self, backend: str | None = None) -> Runtime:
+    def select_runtime(self, backend: str | None = None) -> RuntimeSpec:
         """The runtime of `backend`, or the preferred one. Raises UnknownName if the target has none such."""
         for runtime in self.runtime:
             if backend in (None, runtime.backend):

@@ -75,10 +75,10 @@ def quantizer_of(backend: str) -> tuple[Any, bool]:
     from edgekit.backends.onnx import Onnx
     from edgekit.backends.tflite import TFLite
     from edgekit.specs.compression import Quantize
-    from edgekit.specs.target import Runtime
+    from edgekit.specs.target import RuntimeSpec
 
     made = {"executorch": ExecuTorch, "onnx": Onnx, "tflite": TFLite}[backend]()
-    quantization = made.quantization(Quantize(), Runtime(backend=backend, delegates=("cpu",)))
+    quantization = made.quantization(Quantize(), RuntimeSpec(backend=backend, delegates=("cpu",)))
     return quantization.quantizer, quantization.fold_weights
 
 

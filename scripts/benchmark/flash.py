@@ -184,20 +184,20 @@ def _seconds(action: object) -> float:
 def _bundles(folder: Path, target: str, key: SigningKey, count: int) -> list[Bundle]:
     """Signed bundles of that size, no two alike: a model of digits, and bytes behind it that no runtime reads."""
     from edgekit.bundle.archive import pack
-    from edgekit.bundle.manifest import Description
+    from edgekit.bundle.manifest import ManifestContent
     from edgekit.cache import Cache
     from edgekit.pipeline.request import orders
     from edgekit.pipeline.stages.compile import Compilation
     from edgekit.pipeline.stages.pack import pack_bundle
-    from edgekit.pipeline.stages.stage_runner import Line
+    from edgekit.pipeline.stages.stage_runner import StageRunner
     from edgekit.specs.project import Project
 
     project = Project.read(examples.folder("digits"))
-    compilation = Compilation(orders(project, target, BACKEND, PROFILE)[0], Line(Cache.default().made()))
+    compilation = Compilation(orders(project, target, BACKEND, PROFILE)[0], StageRunner(Cache.default().made()))
     with compilation.lowered() as finished:
         small = pack_bundle(compilation, finished(), key, folder)
     described = small.manifest.model_dump(by_alias=True, exclude={"files"})
-    description = Description.model_validate(described)
+    description = ManifestContent.model_validate(described)
     made = []
     for i in range(count):
         files = {file.path: small.read(file.path) for file in small.manifest.files}

@@ -52,12 +52,12 @@ def _slot(project: Path, backend: str, profile: str, scratch: Path) -> Path:
     from edgekit.pipeline.request import orders
     from edgekit.pipeline.stages.compile import Compilation
     from edgekit.pipeline.stages.pack import pack_bundle
-    from edgekit.pipeline.stages.stage_runner import Line
+    from edgekit.pipeline.stages.stage_runner import StageRunner
     from edgekit.samples import load_samples
     from edgekit.specs.project import Project
 
     found = Project.read(project)
-    compilation = Compilation(orders(found, "host", backend, profile)[0], Line(Cache.default().made()))
+    compilation = Compilation(orders(found, "host", backend, profile)[0], StageRunner(Cache.default().made()))
     with compilation.lowered() as finished:
         bundle = pack_bundle(compilation, finished(), SigningKey.generate(), scratch)
     slot = scratch / "slot"
@@ -70,13 +70,13 @@ def _slot(project: Path, backend: str, profile: str, scratch: Path) -> Path:
 def _time(slot: Path, rounds: int) -> None:
     from edgekit.runner.model.manifest import read_manifest
     from edgekit.runner.model.tensors import cycled, read_columns
-    from edgekit.runner.runtimes.model import Model
+    from edgekit.runner.runtimes.model import LoadedModel
     from edgekit.runner.timing.loop import single_stream
     from scripts.benchmark.bare import RUNTIMES
 
     manifest = read_manifest(slot)
     samples = cycled(read_columns(slot / "inputs", manifest.inputs))
-    model = Model.load(manifest, 1, samples[0])
+    model = LoadedModel.load(manifest, 1, samples[0])
     bare = RUNTIMES[manifest.format](manifest.model, samples[0][0])
     ours: list[Any] = []
     theirs: list[Any] = []
@@ -104,10 +104,10 @@ def _bare(call: Any, samples: list[Any]) -> Any:
 
 def _around_us() -> float:
     """What the loop itself takes for each inference, with a model that does nothing and all looks at the machine."""
-    from edgekit.runner.timing.disturbance import Watch
+    from edgekit.runner.timing.disturbance import DisturbanceWatch
     from edgekit.runner.timing.loop import single_stream
 
-    watch = Watch()
+    watch = DisturbanceWatch()
     began = perf_counter_ns()
     timed = single_stream(lambda sample: None, [0], 1, 3.0, watch.look, watch.start)
     spent = perf_counter_ns() - began - timed.warm_up_ns

@@ -35,14 +35,14 @@ def timed(slots: Sequence[Path], reference: Array, rounds: int) -> list[Timed]:
     from edgekit.ir.sqnr import sqnr_db
     from edgekit.runner.model.manifest import read_manifest
     from edgekit.runner.model.tensors import read_columns, real, row
-    from edgekit.runner.runtimes.model import Model
+    from edgekit.runner.runtimes.model import LoadedModel
 
     models, samples, quality = [], [], []
     for slot in slots:
         manifest = read_manifest(slot)
         columns = read_columns(slot / "inputs", manifest.inputs)
         rows = [row(columns, i) for i in range(len(columns[0]))]
-        model = Model.load(manifest, 1, rows[0])
+        model = LoadedModel.load(manifest, 1, rows[0])
         quality.append(sqnr_db(reference, real(model.outputs(columns)[0], manifest.outputs[0])))
         models.append(model)
         samples.append(rows)
@@ -72,7 +72,7 @@ def counted(slots: Sequence[Path], target: str) -> list[int]:
 def _count(transport: Any, slot: Path) -> int:
     from edgekit.cache import tool_versions
     from edgekit.devices.packs.equip import equip
-    from edgekit.devices.protocol import Latency
+    from edgekit.devices.protocol import LatencyAnswer
     from edgekit.devices.runner_client import put_runner
 
     format = next(slot.glob("model.*")).suffix.removeprefix(".")
@@ -84,7 +84,7 @@ def _count(transport: Any, slot: Path) -> int:
         folder = "inputs" if path.suffix == ".npy" else "slot"
         transport.push(path, remote / folder / path.name)
     folders = ("--inputs", remote / "inputs", "--out", remote / "out")
-    runner.ask(Latency, "instructions", remote / "slot", *folders, "--count", COUNTED, timeout=LIMIT_S)
+    runner.ask(LatencyAnswer, "instructions", remote / "slot", *folders, "--count", COUNTED, timeout=LIMIT_S)
     local = slot / "instructions.npy"
     transport.pull(remote / "out" / "instructions.npy", local)
     return int(np.load(local).min())

@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from edgekit.bundle.archive import Bundle, pack
-from edgekit.bundle.manifest import MANIFEST, Description
+from edgekit.bundle.manifest import MANIFEST, ManifestContent
 from edgekit.bundle.signing import PublicKey, SigningKey
 from edgekit.devices.flash import commit, flash, rollback, serving, status, trust
 from edgekit.devices.local import Local
@@ -135,7 +135,7 @@ def _bundles(scratch: Path) -> tuple[tuple[Bundle, ...], Bundle, PublicKey]:
     bundles = built("host", scratch / "bundles", ("--backend", "onnx"))
     manifest = bundles[0].manifest.model_dump(by_alias=True, exclude={"files"})
     contents = {file.path: bundles[0].read(file.path) for file in bundles[0].manifest.files}
-    described = Description.model_validate({**manifest, "name": "theirs"})
+    described = ManifestContent.model_validate({**manifest, "name": "theirs"})
     stranger = pack(described, contents, SigningKey.generate(), scratch / "theirs.edgekit")
     return bundles, stranger, bundles[0].signers[0]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from edgekit.bundle.archive import Bundle
 from edgekit.bundle.manifest import MANIFEST, SIGNATURE
-from edgekit.devices.protocol import Event, SelfTest, Status
+from edgekit.devices.protocol import HistoryEvent, SelfTest, Status
 from edgekit.devices.runner_client import Runner
 from edgekit.errors import EdgekitError
 from edgekit.runner.slots.state import HISTORY_LIMIT
@@ -109,7 +109,7 @@ def contents(bundle: Bundle) -> dict[str, str]:
     return {name: hashlib.sha256(bundle.read(name)).hexdigest() for name in names}
 
 
-def added(before: tuple[Event, ...], after: tuple[Event, ...]) -> tuple[Event, ...] | None:
+def added(before: tuple[HistoryEvent, ...], after: tuple[HistoryEvent, ...]) -> tuple[HistoryEvent, ...] | None:
     """What is new in a history that keeps its last entries only; None if any other is missing."""
     for dropped in range(AT_MOST + 1):
         kept = before[dropped:]

@@ -19,7 +19,7 @@ from edgekit.ir.signature import Signature, TensorSpec
 from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.specs.compression import Quantize
 from edgekit.specs.project import Input
-from edgekit.specs.target import Cpu, Deploy, Memory, Runtime, Target
+from edgekit.specs.target import Cpu, Deploy, Memory, RuntimeSpec, Target
 
 with warnings.catch_warnings():
     # As the worker imports them, whatever they warn of.
@@ -29,7 +29,7 @@ with warnings.catch_warnings():
 
 Samples = list[tuple[Tensor, ...]]
 
-RUNTIME = Runtime(backend="executorch", delegates=("xnnpack",))
+RUNTIME = RuntimeSpec(backend="executorch", delegates=("xnnpack",))
 TARGET = Target.model_validate(
     {
         "schema": 1,

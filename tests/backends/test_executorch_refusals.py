@@ -12,7 +12,7 @@ from edgekit.backends.executorch import ExecuTorch, xnnpack
 from edgekit.errors import LoweringError, Misfit, UnsupportedOperator
 from edgekit.ir.signature import TensorSpec
 from edgekit.specs.compression import Quantize, Weights
-from edgekit.specs.target import Runtime
+from edgekit.specs.target import RuntimeSpec
 from tests.backends.executorch_examples import RUNTIME, TARGET, capture
 
 VECTOR = TensorSpec("x", "float32", (1, 8))
@@ -85,7 +85,7 @@ def test_what_the_converter_refuses_otherwise_is_a_lowering_error_from_its_cause
 
 
 def test_delegate_other_than_xnnpack_is_a_misfit(tmp_path: Path) -> None:
-    runtime = Runtime(backend="executorch", delegates=("vulkan",))
+    runtime = RuntimeSpec(backend="executorch", delegates=("vulkan",))
     with pytest.raises(Misfit, match="'board' states delegates vulkan"):
         ExecuTorch().lower(capture(nn.Linear(8, 8), VECTOR), TARGET, runtime, tmp_path)
 
@@ -96,7 +96,7 @@ def test_asymmetric_weights_are_a_misfit() -> None:
 
 
 def test_uint8_activations_are_a_misfit() -> None:
-    runtime = Runtime(backend="executorch", delegates=("xnnpack",), activations="uint8")
+    runtime = RuntimeSpec(backend="executorch", delegates=("xnnpack",), activations="uint8")
     with pytest.raises(Misfit, match="int8 activations"):
         ExecuTorch().quantization(Quantize(), runtime)
 

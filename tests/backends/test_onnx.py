@@ -30,7 +30,7 @@ from edgekit.ir.signature import Signature, TensorSpec
 from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.specs.compression import Activations, Quantize, Weights
 from edgekit.specs.project import Input, Preprocess
-from edgekit.specs.target import Cpu, Deploy, Memory, Runtime, Target
+from edgekit.specs.target import Cpu, Deploy, Memory, RuntimeSpec, Target
 
 PIXELS = Preprocess.model_validate({"from": "uint8 NHWC", "scale": 1 / 255, "mean": (0.5, 0.4, 0.3), "std": (0.2,)})
 EDGES = Signature((TensorSpec("image", "uint8", (1, 16, 16, 3)),), (TensorSpec("output", "float32", (1, 5)),))
@@ -113,8 +113,8 @@ def quantize(
     return QuantizePass(recipe, quantization, images)(program, images[:2])
 
 
-def on(activations: Any, delegates: tuple[str, ...] = ("cpu",), arch: Any = "aarch64") -> tuple[Target, Runtime]:
-    runtime = Runtime(backend="onnx", delegates=delegates, activations=activations)
+def on(activations: Any, delegates: tuple[str, ...] = ("cpu",), arch: Any = "aarch64") -> tuple[Target, RuntimeSpec]:
+    runtime = RuntimeSpec(backend="onnx", delegates=delegates, activations=activations)
     target = Target(
         schema=1,
         id="board",

@@ -12,9 +12,9 @@ from edgekit.backends.onnx import Onnx
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature, TensorSpec
-from edgekit.specs.target import Cpu, Deploy, Memory, Runtime, Target
+from edgekit.specs.target import Cpu, Deploy, Memory, RuntimeSpec, Target
 
-RUNTIME = Runtime(backend="onnx", delegates=("cpu",))
+RUNTIME = RuntimeSpec(backend="onnx", delegates=("cpu",))
 TARGET = Target(
     schema=1,
     id="board",

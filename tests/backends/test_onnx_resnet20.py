@@ -22,7 +22,7 @@ from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.samples import Samples, load_samples
 from edgekit.specs.compression import Quantize
 from edgekit.specs.project import Project
-from edgekit.specs.target import Cpu, Deploy, Memory, Runtime, Target
+from edgekit.specs.target import Cpu, Deploy, Memory, RuntimeSpec, Target
 
 PLACES = [parent / "shared" / "cases" / "resnet20-cifar10" for parent in Path(__file__).resolve().parents]
 CASE = next(filter(Path.is_dir, PLACES), PLACES[-1])
@@ -74,8 +74,8 @@ def quantized(
     return Onnx().lower(quantize(program, calibration[:2]), target, runtime, tmp_path_factory.mktemp("quantized"))
 
 
-def on(activations: Any) -> tuple[Target, Runtime]:
-    runtime = Runtime(backend="onnx", delegates=("cpu",), activations=activations)
+def on(activations: Any) -> tuple[Target, RuntimeSpec]:
+    runtime = RuntimeSpec(backend="onnx", delegates=("cpu",), activations=activations)
     target = Target(
         schema=1,
         id="board",

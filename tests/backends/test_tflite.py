@@ -31,15 +31,15 @@ from edgekit.ir.sqnr import sqnr_db
 from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.specs.compression import Activations, Quantize, Weights
 from edgekit.specs.project import Input, Preprocess
-from edgekit.specs.target import Cpu, Deploy, Memory, Runtime, Target
+from edgekit.specs.target import Cpu, Deploy, Memory, RuntimeSpec, Target
 from tests import machine
 
 PIXELS = Preprocess.model_validate({"from": "uint8 NHWC", "scale": 1 / 255, "mean": (0.5, 0.4, 0.3), "std": (0.2,)})
 EDGES = Signature((TensorSpec("image", "uint8", (1, 16, 16, 3)),), (TensorSpec("logits", "float32", (1, 5)),))
 MACS = 16 * 16 * (16 * 27 + 16 * 9 + 16 * 16) + 16 * 5
 """Stem, depthwise and pointwise convolution on 16x16 pixels, and the linear layer."""
-XNNPACK = Runtime(backend="tflite", delegates=("xnnpack",))
-BARE = Runtime(backend="tflite", delegates=("none",))
+XNNPACK = RuntimeSpec(backend="tflite", delegates=("xnnpack",))
+BARE = RuntimeSpec(backend="tflite", delegates=("none",))
 
 
 class Small(nn.Module):
@@ -73,7 +73,7 @@ def program(images: list[tuple[Tensor]]) -> Program:
         return Program(torch.export.export(net, images[0]), EDGES)
 
 
-def target(runtime: Runtime) -> Target:
+def target(runtime: RuntimeSpec) -> Target:
     return Target(
         schema_version=1,
         id="board",
@@ -100,7 +100,7 @@ def lower(program: Program, images: list[tuple[Tensor]], tmp_path_factory: pytes
     """Quantize by a recipe, if one is given, and lower; each combination once."""
     done: dict[tuple[object, ...], Artifact] = {}
 
-    def make(recipe: Quantize | None = None, runtime: Runtime = XNNPACK) -> Artifact:
+    def make(recipe: Quantize | None = None, runtime: RuntimeSpec = XNNPACK) -> Artifact:
         if (recipe, runtime) not in done:
             subject = quantized(program, recipe, images) if recipe else program
             out = tmp_path_factory.mktemp("out")

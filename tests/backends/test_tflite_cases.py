@@ -20,9 +20,9 @@ from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.samples import Samples, load_samples
 from edgekit.specs.compression import Quantize
 from edgekit.specs.project import Project
-from edgekit.specs.target import Runtime, Target
+from edgekit.specs.target import RuntimeSpec, Target
 
-XNNPACK = Runtime(backend="tflite", delegates=("xnnpack",))
+XNNPACK = RuntimeSpec(backend="tflite", delegates=("xnnpack",))
 CASES = os.environ.get("EDGEKIT_CASES")
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from edgekit.backends.tflite.graph import Graph, Node, Tensor
+from edgekit.backends.tflite.graph import GraphNode, GraphTensor, InterpreterGraph
 
 
-def graph(nodes: list[Node], shapes: dict[int, tuple[int, ...]], dtype: str = "float32", **others: str) -> Graph:
+def graph(
+    nodes: list[GraphNode], shapes: dict[int, tuple[int, ...]], dtype: str = "float32", **others: str
+) -> InterpreterGraph:
     """Tensors of one dtype, but for `others` by `t<index>`; those from 100 on are constants."""
-    tensors = {index: Tensor(shape, others.get(f"t{index}", dtype)) for index, shape in shapes.items()}
-    return Graph(tuple(nodes), tensors, frozenset(index for index in shapes if index >= 100))
+    tensors = {index: GraphTensor(shape, others.get(f"t{index}", dtype)) for index, shape in shapes.items()}
+    return InterpreterGraph(tuple(nodes), tensors, frozenset(index for index in shapes if index >= 100))
 
 
 @pytest.mark.parametrize(
@@ -30,22 +32,22 @@ def graph(nodes: list[Node], shapes: dict[int, tuple[int, ...]], dtype: str = "f
 def test_work_follows_from_the_shapes(
     name: str, inputs: dict[int, tuple[int, ...]], output: tuple[int, ...], macs: int
 ) -> None:
-    node = Node(name, tuple(inputs), (50,))
+    node = GraphNode(name, tuple(inputs), (50,))
     (operator,) = graph([node], inputs | {50: output}).placement("xnnpack").operators
     assert operator.macs == macs
 
 
 CHAIN = [
-    Node("CAST", (0,), (1,)),
-    Node("ADD", (1, 100), (2,)),
-    Node("STRIDED_SLICE", (2, 101), (3,)),
-    Node("PAD", (2, 101), (4,)),
-    Node("MUL", (3, 4), (5,)),
+    GraphNode("CAST", (0,), (1,)),
+    GraphNode("ADD", (1, 100), (2,)),
+    GraphNode("STRIDED_SLICE", (2, 101), (3,)),
+    GraphNode("PAD", (2, 101), (4,)),
+    GraphNode("MUL", (3, 4), (5,)),
 ]
 SHAPES = dict.fromkeys((0, 1, 2, 3, 4, 5, 100, 101), (1, 4))
 
 
-def delegates(*replaced: Node) -> list[str | None]:
+def delegates(*replaced: GraphNode) -> list[str | None]:
     operators = graph([*CHAIN, *replaced], SHAPES).placement("xnnpack").operators
     return [operator.delegate for operator in operators]
 
@@ -55,7 +57,7 @@ def test_without_a_delegate_everything_falls_back() -> None:
 
 
 def test_a_delegate_holds_what_lies_between_its_inputs_and_its_outputs() -> None:
-    assert delegates(Node("DELEGATE", (1, 100, 101), (2, 4)), Node("DELEGATE", (3, 4), (5,))) == [
+    assert delegates(GraphNode("DELEGATE", (1, 100, 101), (2, 4)), GraphNode("DELEGATE", (3, 4), (5,))) == [
         None,
         "xnnpack",
         None,
@@ -65,11 +67,11 @@ def test_a_delegate_holds_what_lies_between_its_inputs_and_its_outputs() -> None
 
 
 def test_a_tensor_that_crosses_into_a_delegate_was_made_outside() -> None:
-    assert delegates(Node("DELEGATE", (3, 4), (5,))) == [None, None, None, None, "xnnpack"]
+    assert delegates(GraphNode("DELEGATE", (3, 4), (5,))) == [None, None, None, None, "xnnpack"]
 
 
 def test_an_operator_is_integer_if_it_touches_no_float_or_rounds_what_it_reads() -> None:
-    node = Node("CONV_2D", (0, 100, -1), (1,))
+    node = GraphNode("CONV_2D", (0, 100, -1), (1,))
     shapes = {0: (1, 4, 4, 2), 100: (3, 1, 1, 2), 1: (1, 4, 4, 3)}
     assert graph([node], shapes, "int8").integer(node)
     assert not graph([node], shapes, "int8", t1="float32").integer(node)
@@ -82,10 +84,10 @@ def test_an_operator_is_integer_if_it_touches_no_float_or_rounds_what_it_reads()
 def test_weights_are_counted_as_the_file_stores_them() -> None:
     """Fake int8: integer weights that are dequantized and transposed before a float convolution reads them."""
     nodes = [
-        Node("DEQUANTIZE", (100,), (1,)),
-        Node("TRANSPOSE", (1, 101), (2,)),
-        Node("CONV_2D", (0, 2, 102), (3,)),
-        Node("FULLY_CONNECTED", (3, 103), (4,)),
+        GraphNode("DEQUANTIZE", (100,), (1,)),
+        GraphNode("TRANSPOSE", (1, 101), (2,)),
+        GraphNode("CONV_2D", (0, 2, 102), (3,)),
+        GraphNode("FULLY_CONNECTED", (3, 103), (4,)),
     ]
     shapes = {0: (1, 4), 1: (3, 4), 2: (3, 4), 3: (1, 4), 4: (1, 2), 100: (3, 4), 101: (2,), 102: (3,), 103: (2, 6)}
     assert graph(nodes, shapes, t100="int8", t101="int32").integer_share() == 0.5
@@ -93,11 +95,11 @@ def test_weights_are_counted_as_the_file_stores_them() -> None:
 
 
 def test_weights_that_two_operators_share_are_counted_once() -> None:
-    nodes = [Node("FULLY_CONNECTED", (0, i), (i - 99,)) for i in (100, 100, 101)]
+    nodes = [GraphNode("FULLY_CONNECTED", (0, i), (i - 99,)) for i in (100, 100, 101)]
     shapes = {0: (1, 4), 1: (1, 4), 2: (1, 4), 100: (4, 4), 101: (4, 4)}
     assert graph(nodes, shapes, t100="int8").integer_share() == 0.5
 
 
 def test_a_product_of_two_activations_has_no_weights() -> None:
-    node = Node("BATCH_MATMUL", (0, 1), (2,))
+    node = GraphNode("BATCH_MATMUL", (0, 1), (2,))
     assert graph([node], {0: (2, 2), 1: (2, 2), 2: (2, 2)}, "int8").integer_share() == 0

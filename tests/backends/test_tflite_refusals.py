@@ -15,9 +15,9 @@ from edgekit.backends.tflite import TFLite, convert, interpreter
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature, TensorSpec
-from edgekit.specs.target import Runtime, Target
+from edgekit.specs.target import RuntimeSpec, Target
 
-XNNPACK = Runtime(backend="tflite", delegates=("xnnpack",))
+XNNPACK = RuntimeSpec(backend="tflite", delegates=("xnnpack",))
 
 
 class Head(nn.Module):

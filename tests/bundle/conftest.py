@@ -18,7 +18,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edgekit.bundle.archive import Bundle, pack
-from edgekit.bundle.manifest import MANIFEST, SIGNATURE, Data, Description, Facts, Golden, Step
+from edgekit.bundle.manifest import (
+    MANIFEST,
+    SIGNATURE,
+    ArtifactFacts,
+    DataProvenance,
+    Golden,
+    ManifestContent,
+    PassStep,
+)
 from edgekit.bundle.signing import PublicKey, SigningKey, write_signature
 from edgekit.bundle.stored_zip import lay_out, tail
 from edgekit.errors import BundleError
@@ -64,8 +72,8 @@ def other_key() -> SigningKey:
 
 
 @pytest.fixture(scope="session")
-def description() -> Description:
-    return Description(
+def description() -> ManifestContent:
+    return ManifestContent(
         edgekit="0.1.0",
         name="tiny",
         target="raspberry-pi-5",
@@ -85,7 +93,7 @@ def description() -> Description:
             outputs=(TensorSpec("output", "int8", (1, 2), Affine(0.1, -3)),),
         ),
         golden=Golden(count=2, tolerance=0.05),
-        facts=Facts(
+        facts=ArtifactFacts(
             size_bytes=300,
             float_size_bytes=1100,
             integer_share=0.99,
@@ -96,8 +104,10 @@ def description() -> Description:
             placement_basis="read off the graph as its runtime loaded it",
         ),
         placement=(Operator("static_conv2d", "xnnpack", 72, 8, True),),
-        history=(Step(name="quantize", options=(("mode", "static"),), sqnr_db=31.25),),
-        data=(Data(role="calibration", licence="CC0-1.0", source="drawn by hand", samples=4, sha256="ab" * 32),),
+        history=(PassStep(name="quantize", options=(("mode", "static"),), sqnr_db=31.25),),
+        data=(
+            DataProvenance(role="calibration", licence="CC0-1.0", source="drawn by hand", samples=4, sha256="ab" * 32),
+        ),
         versions={"torch": "2.13.0"},
     )
 
@@ -113,7 +123,7 @@ def files() -> dict[str, bytes]:
 
 @pytest.fixture(scope="session")
 def packed(
-    tmp_path_factory: pytest.TempPathFactory, description: Description, files: dict[str, bytes], key: SigningKey
+    tmp_path_factory: pytest.TempPathFactory, description: ManifestContent, files: dict[str, bytes], key: SigningKey
 ) -> Path:
     """A whole bundle. Do not write to it."""
     return pack(description, files, key, tmp_path_factory.mktemp("packed") / "tiny.edgekit").path
@@ -142,7 +152,7 @@ def sealed(forge: Forge, key: SigningKey) -> Sealed:
 
 
 @pytest.fixture(scope="session")
-def manifest_values(description: Description, files: dict[str, bytes]) -> dict[str, object]:
+def manifest_values(description: ManifestContent, files: dict[str, bytes]) -> dict[str, object]:
     """What the manifest of the small bundle says, as plain JSON values."""
     listed = [
         {"path": path, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}

@@ -13,7 +13,7 @@ from edgekit.bundle import agent
 from edgekit.bundle.archive import Bundle, pack
 from edgekit.bundle.key_uri import key_at
 from edgekit.bundle.keys import KeyStore
-from edgekit.bundle.manifest import Description
+from edgekit.bundle.manifest import ManifestContent
 from edgekit.bundle.passphrase import from_file
 from edgekit.bundle.signing import PublicKey, SigningKey
 from edgekit.errors import KeyUnreachable, UsageError
@@ -41,7 +41,7 @@ def _blob(key: SigningKey) -> bytes:
 
 
 def test_a_key_in_an_agent_signs_a_bundle_and_does_so_again_to_the_same_bytes(
-    address: Path, tmp_path: Path, description: Description, files: dict[str, bytes]
+    address: Path, tmp_path: Path, description: ManifestContent, files: dict[str, bytes]
 ) -> None:
     public = PublicKey.from_pem(add_to(address, tmp_path, "release").read_bytes(), "there")
     add_to(address, tmp_path, "other", "ecdsa")

@@ -13,7 +13,7 @@ import pytest
 
 from edgekit.bundle import archive
 from edgekit.bundle.archive import Bundle, pack, sign
-from edgekit.bundle.manifest import Description
+from edgekit.bundle.manifest import ManifestContent
 from edgekit.bundle.signing import SigningKey
 from edgekit.bundle.stored_zip import read_entries
 from edgekit.errors import BundleError, SignatureError, StorageError
@@ -31,7 +31,7 @@ def test_a_bundle_opens_as_what_was_packed(packed: Path, files: dict[str, bytes]
 
 
 def test_packing_returns_the_opened_bundle(
-    tmp_path: Path, description: Description, files: dict[str, bytes], key: SigningKey
+    tmp_path: Path, description: ManifestContent, files: dict[str, bytes], key: SigningKey
 ) -> None:
     out = tmp_path / "new" / "folder" / "tiny.edgekit"
     assert pack(description, files, key, out) == Bundle.open(out, [key.public])
@@ -52,7 +52,7 @@ def test_any_zip_tool_can_list_and_test_it(packed: Path, files: dict[str, bytes]
     ("umask", "zone", "seed"), [(0o077, "Asia/Kathmandu", "1"), (0, "America/St_Johns", "2")], ids=["east", "west"]
 )
 def test_the_same_input_gives_the_same_bytes_in_any_process(
-    packed: Path, tmp_path: Path, folder: Path, description: Description, umask: int, zone: str, seed: str
+    packed: Path, tmp_path: Path, folder: Path, description: ManifestContent, umask: int, zone: str, seed: str
 ) -> None:
     out = tmp_path / "again.edgekit"
     process = elsewhere("", folder, out, umask, TZ=zone, PYTHONHASHSEED=seed)
@@ -61,7 +61,7 @@ def test_the_same_input_gives_the_same_bytes_in_any_process(
 
 
 def test_dates_and_modes_of_the_files_leave_no_trace(
-    packed: Path, tmp_path: Path, folder: Path, description: Description, key: SigningKey
+    packed: Path, tmp_path: Path, folder: Path, description: ManifestContent, key: SigningKey
 ) -> None:
     (folder / "model.pte").chmod(0o755)
     os.utime(folder / "model.pte", (1, 1))
@@ -71,7 +71,7 @@ def test_dates_and_modes_of_the_files_leave_no_trace(
 
 
 def test_an_earlier_bundle_is_replaced(
-    tmp_path: Path, description: Description, files: dict[str, bytes], key: SigningKey
+    tmp_path: Path, description: ManifestContent, files: dict[str, bytes], key: SigningKey
 ) -> None:
     out = tmp_path / "tiny.edgekit"
     out.write_bytes(b"older")
@@ -81,7 +81,7 @@ def test_an_earlier_bundle_is_replaced(
 
 @pytest.mark.parametrize("name", ["../model.bin", "/model.bin", "a\\b", "manifest.json", "manifest.sig/x", "Model.pte"])
 def test_a_file_that_cannot_be_in_a_bundle_is_not_packed(
-    tmp_path: Path, description: Description, files: dict[str, bytes], key: SigningKey, name: str
+    tmp_path: Path, description: ManifestContent, files: dict[str, bytes], key: SigningKey, name: str
 ) -> None:
     with pytest.raises(BundleError):
         pack(description, {**files, name: b"x"}, key, tmp_path / "tiny.edgekit")
@@ -89,7 +89,7 @@ def test_a_file_that_cannot_be_in_a_bundle_is_not_packed(
 
 
 def test_too_many_files_are_not_packed(
-    tmp_path: Path, description: Description, files: dict[str, bytes], key: SigningKey
+    tmp_path: Path, description: ManifestContent, files: dict[str, bytes], key: SigningKey
 ) -> None:
     many = {f"extra/{i}": b"" for i in range(996)}
     with pytest.raises(BundleError, match="1001 files"):
@@ -99,7 +99,7 @@ def test_too_many_files_are_not_packed(
 
 
 def test_a_manifest_too_large_to_be_opened_is_not_packed(
-    tmp_path: Path, description: Description, files: dict[str, bytes], key: SigningKey
+    tmp_path: Path, description: ManifestContent, files: dict[str, bytes], key: SigningKey
 ) -> None:
     long = description.model_copy(update={"classes": ("x" * (8 << 20),)})
     with pytest.raises(BundleError, match="the manifest has"):
@@ -113,7 +113,7 @@ def test_a_manifest_too_large_to_be_opened_is_not_packed(
 def test_a_bundle_at_its_limits_is_packed_and_none_above(
     packed: Path,
     tmp_path: Path,
-    description: Description,
+    description: ManifestContent,
     files: dict[str, bytes],
     key: SigningKey,
     monkeypatch: pytest.MonkeyPatch,
@@ -133,7 +133,11 @@ def test_a_bundle_at_its_limits_is_packed_and_none_above(
 
 
 def test_what_appears_was_flushed_to_the_disk_before(
-    tmp_path: Path, description: Description, files: dict[str, bytes], key: SigningKey, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    description: ManifestContent,
+    files: dict[str, bytes],
+    key: SigningKey,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     flushed: set[int] = set()
     fsync = os.fsync
@@ -150,7 +154,7 @@ def test_what_appears_was_flushed_to_the_disk_before(
 
 
 def test_a_source_that_is_missing_or_a_folder_is_named(
-    tmp_path: Path, description: Description, files: dict[str, bytes], key: SigningKey
+    tmp_path: Path, description: ManifestContent, files: dict[str, bytes], key: SigningKey
 ) -> None:
     for source in (tmp_path / "nowhere.pte", tmp_path):
         with pytest.raises(StorageError, match=re.escape(f"'{source}' cannot be read")):
@@ -200,7 +204,7 @@ def test_there_is_nothing_else_to_read(packed: Path, key: SigningKey) -> None:
 
 
 def test_a_large_payload_needs_constant_memory(
-    tmp_path: Path, description: Description, files: dict[str, bytes], key: SigningKey
+    tmp_path: Path, description: ManifestContent, files: dict[str, bytes], key: SigningKey
 ) -> None:
     model = tmp_path / "model.pte"
     with model.open("wb") as file:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgekit.bundle.archive import Bundle, pack, sign
-from edgekit.bundle.manifest import Description
+from edgekit.bundle.manifest import ManifestContent
 from edgekit.bundle.signing import PublicKey, SigningKey, add_signature, write_signature
 from edgekit.errors import BundleError, SignatureError, UntrustedKey
 from tests.bundle.conftest import Forge, Refused, Sealed, accepted
@@ -148,7 +148,7 @@ def test_a_signature_has_one_writing(refused: Refused, forge: Forge, contents: d
 
 
 def test_changing_one_value_of_the_description_changes_the_digest(
-    packed: Path, tmp_path: Path, description: Description, files: dict[str, bytes], key: SigningKey
+    packed: Path, tmp_path: Path, description: ManifestContent, files: dict[str, bytes], key: SigningKey
 ) -> None:
     renamed = pack(description.model_copy(update={"name": "tinz"}), files, key, tmp_path / "tiny.edgekit")
     assert renamed.digest != Bundle.open(packed, [key.public]).digest
@@ -170,7 +170,7 @@ def test_a_release_that_locks_itself_out_is_neither_packed_nor_opened(
     refused: Refused,
     sealed: Sealed,
     files: dict[str, bytes],
-    description: Description,
+    description: ManifestContent,
     manifest_values: dict[str, Any],
     key: SigningKey,
     tmp_path: Path,
@@ -196,7 +196,7 @@ def test_an_expiry_that_is_no_utc_time_is_refused_even_if_signed(
 
 
 def test_an_expiry_is_signed_and_bundles_without_one_keep_their_bytes(
-    packed: Path, files: dict[str, bytes], description: Description, key: SigningKey, tmp_path: Path
+    packed: Path, files: dict[str, bytes], description: ManifestContent, key: SigningKey, tmp_path: Path
 ) -> None:
     assert b"expires" not in Bundle.open(packed, [key.public]).read("manifest.json")
     assert Bundle.open(packed, [key.public]).file_sha256 == DIGEST

@@ -12,7 +12,7 @@ from typing import IO
 import pytest
 
 from edgekit.bundle.archive import pack
-from edgekit.bundle.manifest import Description
+from edgekit.bundle.manifest import ManifestContent
 from edgekit.bundle.signing import SigningKey
 from edgekit.errors import BundleError, StorageError
 from tests.bundle.conftest import elsewhere, names
@@ -60,7 +60,7 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     ids=["other checksum", "same checksum"],
 )
 def test_a_source_that_changes_meanwhile_leaves_the_earlier_bundle(
-    tmp_path: Path, description: Description, files: dict[str, bytes], key: SigningKey, then: bytes, said: str
+    tmp_path: Path, description: ManifestContent, files: dict[str, bytes], key: SigningKey, then: bytes, said: str
 ) -> None:
     class Rewritten(type(Path())):  # type: ignore[misc]
         """Another process writes the file once more after every time it is opened."""
@@ -81,7 +81,7 @@ def test_a_source_that_changes_meanwhile_leaves_the_earlier_bundle(
 
 
 def test_an_output_that_cannot_be_written_is_a_storage_error(
-    tmp_path: Path, description: Description, files: dict[str, bytes], key: SigningKey
+    tmp_path: Path, description: ManifestContent, files: dict[str, bytes], key: SigningKey
 ) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
@@ -91,7 +91,7 @@ def test_an_output_that_cannot_be_written_is_a_storage_error(
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder"]
 
 
-def test_ctrl_c_while_packing_leaves_nothing(tmp_path: Path, folder: Path, description: Description) -> None:
+def test_ctrl_c_while_packing_leaves_nothing(tmp_path: Path, folder: Path, description: ManifestContent) -> None:
     out = tmp_path / "out" / "tiny.edgekit"
     process = elsewhere(STALL_ON_SECOND_OPEN, folder, out)
     assert process.stdin
@@ -107,7 +107,7 @@ def test_ctrl_c_while_packing_leaves_nothing(tmp_path: Path, folder: Path, descr
 
 
 def test_a_file_size_limit_while_packing_leaves_the_earlier_bundle(
-    tmp_path: Path, folder: Path, description: Description
+    tmp_path: Path, folder: Path, description: ManifestContent
 ) -> None:
     out = tmp_path / "out" / "tiny.edgekit"
     out.parent.mkdir()
@@ -118,7 +118,7 @@ def test_a_file_size_limit_while_packing_leaves_the_earlier_bundle(
 
 
 def test_a_full_disk_while_packing_leaves_the_earlier_bundle(
-    tiny_disk: Path, description: Description, files: dict[str, bytes], key: SigningKey
+    tiny_disk: Path, description: ManifestContent, files: dict[str, bytes], key: SigningKey
 ) -> None:
     out = tiny_disk / "tiny.edgekit"
     out.write_bytes(b"older")
@@ -129,7 +129,7 @@ def test_a_full_disk_while_packing_leaves_the_earlier_bundle(
 
 
 def test_a_full_disk_while_extracting_leaves_nothing(
-    tmp_path: Path, tiny_disk: Path, description: Description, files: dict[str, bytes], key: SigningKey
+    tmp_path: Path, tiny_disk: Path, description: ManifestContent, files: dict[str, bytes], key: SigningKey
 ) -> None:
     bundle = pack(description, {**files, "model.pte": bytes(200_000)}, key, tmp_path / "tiny.edgekit")
     with pytest.raises(StorageError, match="is full"):

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgekit.bundle.manifest import Description, Facts, Manifest, Step
+from edgekit.bundle.manifest import ArtifactFacts, Manifest, ManifestContent, PassStep
 from edgekit.errors import BundleError
 from edgekit.ir.artifact import Artifact, Operator, Placement
 from edgekit.ir.program import PassRecord
@@ -47,7 +47,7 @@ def test_what_is_written_is_canonical_json_and_is_read_back_equal(manifest_value
     assert manifest.signature.outputs[0].affine.zero_point == -3
 
 
-def test_the_files_need_not_be_given_in_order(description: Description, manifest_values: Values) -> None:
+def test_the_files_need_not_be_given_in_order(description: ManifestContent, manifest_values: Values) -> None:
     listed = [(file["path"], file["bytes"], file["sha256"]) for file in manifest_values["files"]]
     assert Manifest.of(description, reversed(listed)).to_bytes() == canonical(manifest_values)
 
@@ -130,7 +130,7 @@ def test_random_bytes_are_no_manifest(raw: bytes) -> None:
         Manifest.parse(raw)
 
 
-def test_text_that_is_not_unicode_cannot_be_described(description: Description, manifest_values: Values) -> None:
+def test_text_that_is_not_unicode_cannot_be_described(description: ManifestContent, manifest_values: Values) -> None:
     listed = [(file["path"], file["bytes"], file["sha256"]) for file in manifest_values["files"]]
     broken = description.model_copy(update={"classes": ("\ud800", "b")})
     with pytest.raises(BundleError, match="not Unicode"):
@@ -138,7 +138,7 @@ def test_text_that_is_not_unicode_cannot_be_described(description: Description, 
 
 
 def test_numbers_of_a_backend_are_checked_and_written_plainly(
-    description: Description, manifest_values: Values
+    description: ManifestContent, manifest_values: Values
 ) -> None:
     def manifest_with(scale: Any) -> Manifest:
         outputs = (TensorSpec("output", "int8", (1, 2), Affine(scale, np.int64(-3))),)  # type: ignore[arg-type]
@@ -196,7 +196,7 @@ def test_facts_are_those_of_the_artifact(tmp_path: Path) -> None:
     model.write_bytes(bytes(30))
     placement = Placement((Operator("conv", "xnnpack", 75, 9, True), Operator("gelu", None, 25, 9, False)))
     artifact = Artifact((model,), "pte", Signature((), ()), placement, integer=0.9, basis="a claim")
-    facts = Facts.of(artifact, float_size_bytes=100)
+    facts = ArtifactFacts.of(artifact, float_size_bytes=100)
     assert (facts.size_bytes, facts.float_size_bytes, facts.macs) == (30, 100, 100)
     assert (facts.integer_share, facts.integer_macs_share) == (0.9, 0.75)
     assert (facts.delegated_share, facts.fallback_share) == (0.75, 0.25)
@@ -205,5 +205,7 @@ def test_facts_are_those_of_the_artifact(tmp_path: Path) -> None:
 
 def test_a_step_has_no_seconds_and_equal_outputs_have_no_ratio() -> None:
     options = (("samples", "8"),)
-    assert Step.of(PassRecord("quantize", options, 1.5, 30.0)) == Step(name="quantize", options=options, sqnr_db=30.0)
-    assert Step.of(PassRecord("fold", (), 0.1, math.inf)).sqnr_db is None
+    assert PassStep.of(PassRecord("quantize", options, 1.5, 30.0)) == PassStep(
+        name="quantize", options=options, sqnr_db=30.0
+    )
+    assert PassStep.of(PassRecord("fold", (), 0.1, math.inf)).sqnr_db is None

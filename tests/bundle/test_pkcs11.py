@@ -15,7 +15,7 @@ from edgekit.bundle import pkcs11
 from edgekit.bundle.archive import Bundle, pack
 from edgekit.bundle.key_uri import key_at
 from edgekit.bundle.keys import KeyStore
-from edgekit.bundle.manifest import Description
+from edgekit.bundle.manifest import ManifestContent
 from edgekit.bundle.passphrase import from_file
 from edgekit.bundle.pkcs11 import TokenKey
 from edgekit.errors import EdgekitError, KeyLocked, KeyUnreachable, UsageError
@@ -74,7 +74,7 @@ def _module(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.usefixtures("token")
 def test_a_key_in_a_token_signs_a_bundle_and_does_so_again_to_the_same_bytes(
-    tmp_path: Path, description: Description, files: dict[str, bytes]
+    tmp_path: Path, description: ManifestContent, files: dict[str, bytes]
 ) -> None:
     key = key_at(NAMED, _pin)
     bundles = [pack(description, files, key, tmp_path / f"{i}.edgekit") for i in range(2)]

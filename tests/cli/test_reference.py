@@ -16,7 +16,7 @@ from urllib.request import urlopen
 import pytest
 
 from edgekit.bundle.archive import Bundle
-from edgekit.servers.serve import Ports
+from edgekit.servers.serve import ServerPorts
 from tests import served as servers
 from tests.conftest import Built, Command
 from tests.stalling import until
@@ -50,8 +50,8 @@ def serving(places: dict[str, str], tmp: Path, *argv: object) -> Iterator[tuple[
         command.communicate()
 
 
-def ports() -> tuple[tuple[object, ...], Ports]:
-    found = Ports.free()
+def ports() -> tuple[tuple[object, ...], ServerPorts]:
+    found = ServerPorts.free()
     return ("--port", found.http, "--grpc-port", found.grpc), found
 
 
@@ -115,8 +115,9 @@ def test_a_port_that_is_taken_is_named_with_the_option(bundle: Bundle, places: d
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        said = edgekit("reference", "serve", "--example", "digits", "--grpc-port", port, "--port", Ports.free().http,
-                       env=places | {"EDGEKIT_DOWNLOADS": os.devnull}).refused("EK705", 3)  # fmt: skip
+        argv = ("--example", "digits", "--grpc-port", port, "--port", ServerPorts.free().http)
+        nowhere = places | {"EDGEKIT_DOWNLOADS": os.devnull}
+        said = edgekit("reference", "serve", *argv, env=nowhere).refused("EK705", 3)
     assert f"port {port} of 127.0.0.1 cannot be listened on" in said
     assert "hint: --grpc-port N" in said
 

@@ -12,7 +12,7 @@ import pytest
 
 from edgekit.bundle.archive import Bundle, pack
 from edgekit.bundle.keys import KeyStore
-from edgekit.bundle.manifest import Description
+from edgekit.bundle.manifest import ManifestContent
 from edgekit.devices.local import Local
 from edgekit.runner.slots import lifecycle, stage
 from tests.conftest import Built, Command
@@ -35,7 +35,7 @@ def _packed(built: Built, key: str, out: Path, files: Mapping[str, bytes] | None
     described = bundle.manifest.model_dump(by_alias=True, exclude={"files"})
     contents = {file.path: bundle.read(file.path) for file in bundle.manifest.files} | (files or {})
     signing = store.get(key)
-    return pack(Description.model_validate({**described, "name": out.stem}), contents, signing, out)
+    return pack(ManifestContent.model_validate({**described, "name": out.stem}), contents, signing, out)
 
 
 def _id(command: Command, name: str) -> str:

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgekit.devices.inventory import Book, Entry
+from edgekit.devices.inventory import Book, DeviceEntry
 from edgekit.errors import OptionError, SpecError, UnknownName
 
 NAMES = st.from_regex(r"[a-z0-9][a-z0-9-]{0,12}", fullmatch=True).filter(lambda name: name != "emulated")
 ENTRIES = st.builds(
-    Entry,
+    DeviceEntry,
     url=st.sampled_from(["ssh://pi@kitchen", "adb://R58", 'local:///a "b" \\c', "ssh://x:22#ü"]),
     target=st.none() | NAMES,
     groups=st.lists(NAMES, max_size=3, unique=True).map(tuple),
@@ -29,7 +29,7 @@ def book(tmp_path: Path) -> Book:
 
 @given(entries=st.dictionaries(NAMES, ENTRIES, min_size=1, max_size=6), data=st.data())
 def test_what_is_added_is_found_and_what_is_removed_is_gone(
-    tmp_path_factory: pytest.TempPathFactory, entries: dict[str, Entry], data: st.DataObject
+    tmp_path_factory: pytest.TempPathFactory, entries: dict[str, DeviceEntry], data: st.DataObject
 ) -> None:
     book = Book(tmp_path_factory.mktemp("book") / "devices.toml")
     for name, entry in entries.items():
@@ -42,7 +42,7 @@ def test_what_is_added_is_found_and_what_is_removed_is_gone(
 
 def test_what_people_wrote_stays(book: Book) -> None:
     book.path.write_text('# ours\n[one]\nurl = "ssh://one"  # by the door\n\n# the other\n[two]\nurl = "ssh://two"\n')
-    book.add("three", Entry(url="ssh://three", groups=("attic",)))
+    book.add("three", DeviceEntry(url="ssh://three", groups=("attic",)))
     book.remove("one")
     written = book.path.read_text()
     assert written.startswith("# ours\n# the other\n[two]")
@@ -68,15 +68,15 @@ def test_a_file_that_is_wrong_names_its_key(book: Book, written: str, said: str)
 
 
 def test_names_that_are_taken_or_cannot_be_are_refused(book: Book) -> None:
-    book.add("pi", Entry(url="ssh://pi"))
+    book.add("pi", DeviceEntry(url="ssh://pi"))
     for name in ("pi", "emulated", "p i", ""):
         with pytest.raises(OptionError):
-            book.add(name, Entry(url="ssh://other"))
-    assert book.entries() == {"pi": Entry(url="ssh://pi")}
+            book.add(name, DeviceEntry(url="ssh://other"))
+    assert book.entries() == {"pi": DeviceEntry(url="ssh://pi")}
 
 
 def test_unknown_names_say_the_nearest(book: Book) -> None:
-    book.add("kitchen", Entry(url="ssh://pi", groups=("ground",)))
+    book.add("kitchen", DeviceEntry(url="ssh://pi", groups=("ground",)))
     with pytest.raises(UnknownName) as caught:
         book.find("kitchn")
     assert caught.value.hint == "did you mean 'kitchen'?"

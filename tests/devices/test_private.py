@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from edgekit.devices.flash import commit, flash
-from edgekit.devices.inventory import Book, Entry
+from edgekit.devices.inventory import Book, DeviceEntry
 from edgekit.devices.known_hosts import HostKey, KnownHosts
 from edgekit.devices.local import Local
 from tests.devices.conftest import MakeBundle
@@ -49,6 +49,6 @@ def test_a_file_that_is_pushed_over_a_shell_and_its_folders(places: dict[str, st
 
 
 def test_devices_and_host_keys(tmp_path: Path) -> None:
-    Book(tmp_path / "config" / "devices.toml").add("pi", Entry(url="ssh://pi"))
+    Book(tmp_path / "config" / "devices.toml").add("pi", DeviceEntry(url="ssh://pi"))
     KnownHosts(tmp_path / "config" / "known_hosts").keep(HostKey("pi", "ssh-ed25519", "AAAA"))
     assert shared(tmp_path / "config") == []

@@ -20,7 +20,7 @@ import pytest
 from edgekit.devices import ssh
 from edgekit.devices.known_hosts import HostKey, KnownHosts
 from edgekit.devices.ssh import Ssh
-from edgekit.devices.ssh.address import ROOT, Address
+from edgekit.devices.ssh.address import ROOT, SshAddress
 from edgekit.errors import (
     AuthenticationRefused,
     ConnectionLost,
@@ -66,14 +66,14 @@ def device(shared: Sshd) -> Iterator[Ssh]:
 @pytest.mark.parametrize(
     ("url", "address"),
     [
-        ("ssh://pi", Address("pi", None, None, ROOT)),
-        ("ssh://pi/", Address("pi", None, None, ROOT)),
-        ("ssh://me@Pi-Lab_1.local:2222/srv/a%20b", Address("Pi-Lab_1.local", "me", 2222, PurePosixPath("/srv/a b"))),
-        ("ssh://me@[fe80::1%25eth0]:22", Address("fe80::1%eth0", "me", 22, ROOT)),
-        ("ssh://10.0.0.1:22/x", Address("10.0.0.1", None, 22, PurePosixPath("/x"))),
+        ("ssh://pi", SshAddress("pi", None, None, ROOT)),
+        ("ssh://pi/", SshAddress("pi", None, None, ROOT)),
+        ("ssh://me@Pi-Lab_1.local:2222/srv/a%20b", SshAddress("Pi-Lab_1.local", "me", 2222, PurePosixPath("/srv/a b"))),
+        ("ssh://me@[fe80::1%25eth0]:22", SshAddress("fe80::1%eth0", "me", 22, ROOT)),
+        ("ssh://10.0.0.1:22/x", SshAddress("10.0.0.1", None, 22, PurePosixPath("/x"))),
     ],
 )
-def test_an_address_is_read(url: str, address: Address) -> None:
+def test_an_address_is_read(url: str, address: SshAddress) -> None:
     assert Ssh(url).address == address
     assert Ssh(url).root == address.root
 

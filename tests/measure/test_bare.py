@@ -19,7 +19,7 @@ from edgekit.errors import EdgekitError, ModelFileError, RuntimeMissing
 from edgekit.measure.device import model_file
 from edgekit.measure.device.installed import Installed, unpacked
 from edgekit.measure.device.model_file import described
-from edgekit.measure.device.scratch_install import placed
+from edgekit.measure.device.scratch_install import scratch_install
 from edgekit.measure.user_inputs import samples_for
 from edgekit.samples import Samples
 from tests.runner import slot
@@ -49,7 +49,7 @@ def test_a_bare_file_answers_as_a_bundle_does(tmp_path: Path, format: str) -> No
 def test_a_bare_file_is_probed_on_a_device_and_removed_again(tmp_path: Path, device: Local) -> None:
     with (
         described(_file(tmp_path, "tflite")) as model,
-        placed(model.folder, model.format, device, "system") as installation,
+        scratch_install(model.folder, model.format, device, "system") as installation,
     ):
         assert installation.slot.is_relative_to(device.root)
         measured = Installed(installation).measure(samples_for(model.signature, SAMPLES), None)

@@ -20,7 +20,7 @@ from edgekit.devices.device import connect
 from edgekit.devices.flash import flash
 from edgekit.devices.local import Local
 from edgekit.devices.protocol import Info
-from edgekit.devices.runner_client import placed_runner
+from edgekit.devices.runner_client import install_runner
 from edgekit.devices.transport import Completed
 from edgekit.errors import AnswerMismatch, CommandFailed, DeviceError, EdgekitError, ProbeError
 from edgekit.ir.measurement import Array
@@ -158,7 +158,7 @@ NONSENSE = (
 def test_an_answer_that_makes_no_sense_has_a_code(device: Local, monkeypatch: pytest.MonkeyPatch) -> None:
     for text in NONSENSE:
         monkeypatch.setattr(Lying, "lie", staticmethod(lambda answer, out, text=text: text))
-        runner = replace(placed_runner(device, (sys.executable,)), transport=Lying(device.url))
+        runner = replace(install_runner(device, (sys.executable,)), transport=Lying(device.url))
         with pytest.raises(DeviceError) as refused:
             runner.ask(Info, "info", timeout=60)
         assert refused.value.code == "EK402", text[:20]
@@ -239,7 +239,7 @@ def test_words_of_a_device_are_cut_and_hold_no_escape(
     words = "\x1b[2J\x1b]0;title\x07\x9b8m\u202e\0\nPASSED [bold green]x[/]" + "B" * 3_000_000
     said = json.dumps({"error": words, "kind": "run"})
     monkeypatch.setattr(Lying, "lie", staticmethod(lambda answer, out: said))
-    runner = replace(placed_runner(device, (sys.executable,)), transport=Lying(device.url))
+    runner = replace(install_runner(device, (sys.executable,)), transport=Lying(device.url))
     with pytest.raises(CommandFailed) as refused:
         runner.ask(Info, "info", timeout=60)
     print_error(refused.value)

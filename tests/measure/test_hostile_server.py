@@ -24,18 +24,26 @@ from hypothesis import strategies as st
 from tritonclient.grpc import service_pb2 as proto
 
 from edgekit.errors import EdgekitError, ModelMismatch, ServerFailed, ServerUnreachable
-from edgekit.measure.serving.open_inference import Edge, Fault
+from edgekit.measure.serving.open_inference import Fault, ServedTensor
 from edgekit.measure.serving.reference import open_reference
-from edgekit.measure.serving.tensors import HEAD_BYTES, MAX_BYTES, NUMPY, Bounds, check_stated, of_bytes, of_json
+from edgekit.measure.serving.tensors import (
+    HEAD_BYTES,
+    MAX_BYTES,
+    NUMPY,
+    TransferBounds,
+    check_stated,
+    of_bytes,
+    of_json,
+)
 from edgekit.measure.shards import Shards
 from edgekit.samples import Samples
-from edgekit.servers.serve import Ports
+from edgekit.servers.serve import ServerPorts
 from edgekit.specs.reference import Reference
 from tests.served import digits
 
 SERVER = Path(__file__).parents[2].parent / "shared" / "faults" / "hostile" / "server.py"
 SAMPLES = Samples({"image": np.zeros((4, 8, 8, 1), np.uint8)}, np.zeros(4, np.int64))
-SCORES = Edge("output", "FP32", (-1, 10))
+SCORES = ServedTensor("output", "FP32", (-1, 10))
 MODES: dict[str, tuple[type[EdgekitError], str]] = {
     "hugemeta": (ServerFailed, "more than the 1,048,576 bytes"),
     "hugebody": (ServerFailed, "more than the 1,049,"),
@@ -67,7 +75,7 @@ def ask(url: str, timeout_s: float = 1.0) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def hostile(mode: str) -> Iterator[str]:
-    port = Ports.free().http
+    port = ServerPorts.free().http
     process = subprocess.Popen([sys.executable, str(SERVER), str(port), mode], stderr=subprocess.DEVNULL)
     try:
         for _ in range(600):
@@ -166,14 +174,14 @@ def test_over_grpc_it_is_the_same(answer: proto.ModelInferResponse, compressed: 
 @given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=3, max_size=3))
 def test_bfloat16_is_the_upper_half_of_a_float(values: list[float]) -> None:
     halves = (np.array(values, "<f4").view("<u4") >> 16).astype("<u2")
-    found = of_bytes(Edge("x", "BF16", (-1, 3)), (1, 3), halves.tobytes())
+    found = of_bytes(ServedTensor("x", "BF16", (-1, 3)), (1, 3), halves.tobytes())
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found[0], (halves.astype("<u4") << 16).view("<f4"))
 
 
 @pytest.mark.parametrize("datatype", [name for name in NUMPY if name != "BF16"])
 def test_numbers_are_the_same_as_bytes_and_as_json(datatype: str) -> None:
-    edge, values = Edge("x", datatype, (-1, 2)), np.array([[0, 1], [1, 0]], NUMPY[datatype])
+    edge, values = ServedTensor("x", datatype, (-1, 2)), np.array([[0, 1], [1, 0]], NUMPY[datatype])
     for found in (of_bytes(edge, (2, 2), values.tobytes()), of_json(edge, (2, 2), values.tolist())):
         assert found.dtype == values.dtype
         np.testing.assert_array_equal(found, values)
@@ -182,7 +190,7 @@ def test_numbers_are_the_same_as_bytes_and_as_json(datatype: str) -> None:
 @pytest.mark.parametrize("data", [["a"], [None], [1, 2], [[1], [1, 2]], {"a": 1}, "1", [[[]]], [10**30]])
 def test_what_is_no_such_number_in_json_is_refused(data: object) -> None:
     with pytest.raises(Fault):
-        of_json(Edge("x", "INT32", (-1,)), (1,), json.loads(json.dumps(data)))
+        of_json(ServedTensor("x", "INT32", (-1,)), (1,), json.loads(json.dumps(data)))
 
 
 @pytest.mark.parametrize("shape", [[1, 11], [1], [1, 10, 1], [-1, 10], [True, 10], ["1", 10], [1, None]])
@@ -193,8 +201,12 @@ def test_a_shape_is_that_of_the_metadata(shape: list[object]) -> None:
 
 
 def test_an_answer_may_be_as_large_as_its_shapes_and_no_larger() -> None:
-    assert Bounds.of([SCORES], 32, binary=True) == Bounds(32, HEAD_BYTES + 32 * 40)
-    assert Bounds.of([Edge("x", "FP32", (-1, -1))], 32, binary=True) == Bounds(32, HEAD_BYTES + MAX_BYTES)
-    large = Edge("masks", "FP32", (-1, 21, 512, 512))
-    assert Bounds.of([large], 32, binary=True) == Bounds(3, HEAD_BYTES + 3 * 21 * 512 * 512 * 4)
-    assert Bounds.of([Edge("x", "FP32", (-1, 10**15))], 32, binary=True) == Bounds(1, HEAD_BYTES + MAX_BYTES)
+    assert TransferBounds.of([SCORES], 32, binary=True) == TransferBounds(32, HEAD_BYTES + 32 * 40)
+    assert TransferBounds.of([ServedTensor("x", "FP32", (-1, -1))], 32, binary=True) == TransferBounds(
+        32, HEAD_BYTES + MAX_BYTES
+    )
+    large = ServedTensor("masks", "FP32", (-1, 21, 512, 512))
+    assert TransferBounds.of([large], 32, binary=True) == TransferBounds(3, HEAD_BYTES + 3 * 21 * 512 * 512 * 4)
+    assert TransferBounds.of([ServedTensor("x", "FP32", (-1, 10**15))], 32, binary=True) == TransferBounds(
+        1, HEAD_BYTES + MAX_BYTES
+    )

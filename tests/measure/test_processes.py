@@ -11,12 +11,12 @@ import pytest
 
 from edgekit.devices.flash import flash
 from edgekit.devices.local import Local
-from edgekit.devices.protocol import Info, Latency, Spent
+from edgekit.devices.protocol import Info, LatencyAnswer, Spent
 from edgekit.errors import Unreachable
 from edgekit.ir.measurement import Around, Array, Conditions, Energy, Process, Watched
 from edgekit.measure.device import processes
 from edgekit.measure.device.installed import Installed
-from edgekit.measure.device.processes import WARM_UP_S, Timing, cycled
+from edgekit.measure.device.processes import WARM_UP_S, LatencyRun, cycled
 from edgekit.measure.device.session import INFERENCE_S, START_S
 from edgekit.measure.meter import Reading
 from edgekit.samples import Samples
@@ -26,7 +26,7 @@ from tests.measure.deaf import Deaf
 from tests.runner import slot
 
 INFO = Info(machine="m", system="s", cpu=None, cores=4, ram_bytes=None, python="3", runtimes={})
-ANSWER = Latency(
+ANSWER = LatencyAnswer(
     load_ns=1,
     first_ns=2,
     peak_rss_bytes=None,
@@ -50,9 +50,9 @@ ANSWER = Latency(
 )
 
 
-def _timing(*changes: dict[str, Any]) -> Timing:
+def _timing(*changes: dict[str, Any]) -> LatencyRun:
     answers = tuple(ANSWER.model_copy(update=change) for change in changes)
-    return Timing(np.arange(10 * len(answers)), answers)
+    return LatencyRun(np.arange(10 * len(answers)), answers)
 
 
 def test_energy_is_of_one_inference_over_all_processes() -> None:
@@ -79,7 +79,7 @@ def test_energy_is_known_only_if_every_process_read_it_and_idle_power_if_any_did
 
 def test_a_meter_outside_sees_more_than_the_sensors_of_the_device() -> None:
     metered = Energy(1.0, None, 5.0, "a meter", 0.01)
-    assert Timing(np.arange(10), (ANSWER,), metered).energy is metered
+    assert LatencyRun(np.arange(10), (ANSWER,), metered).energy is metered
 
 
 def test_what_each_process_says_is_kept() -> None:
@@ -147,7 +147,7 @@ class Scripted:
     def limit(self, inferences: int) -> float:
         return float(inferences)
 
-    def ask(self, answer: object, verb: str, folder: str, *argv: Any, timeout: float) -> Latency:
+    def ask(self, answer: object, verb: str, folder: str, *argv: Any, timeout: float) -> LatencyAnswer:
         assert (verb, folder) == ("latency", "cycled")
         self.asked.append(argv)
         return ANSWER.model_copy(update={"count": self.counts.pop(0)})

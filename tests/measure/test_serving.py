@@ -27,7 +27,7 @@ from edgekit.ir.measurement import Array, Measurement
 from edgekit.measure.serving.reference import open_reference
 from edgekit.measure.shards import Shards
 from edgekit.samples import Samples, load_samples
-from edgekit.servers.serve import Live, Ports
+from edgekit.servers.serve import Live, ServerPorts
 from edgekit.specs.profile import Probe
 from edgekit.specs.project import Input, Project
 from edgekit.specs.reference import Reference
@@ -328,7 +328,7 @@ def test_without_the_client_the_extra_that_has_it_is_named(samples: Samples, mon
 
 @pytest.mark.parametrize("way", ["http", "grpc"])
 def test_nobody_there_is_unreachable(way: str, samples: Samples) -> None:
-    gateway = Gateway(0, port=Ports.free().http)
+    gateway = Gateway(0, port=ServerPorts.free().http)
     with pytest.raises(ServerUnreachable, match=r"no answer from the server at .*, 6 times"):
         ask(project(_url(way, gateway)), few(samples))
 
@@ -336,7 +336,7 @@ def test_nobody_there_is_unreachable(way: str, samples: Samples) -> None:
 def test_a_server_that_dies_half_way_leaves_what_came_and_the_next_probe_asks_for_the_rest(
     bundle: Bundle, samples: Samples, eager: Array, tmp_path: Path
 ) -> None:
-    ports, gateway = Ports.free(), Gateway(0)
+    ports, gateway = ServerPorts.free(), Gateway(0)
     gateway.upstream = ports.http
     with gateways.over_http(gateway):
         found = project(http(gateway))

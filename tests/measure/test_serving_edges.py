@@ -10,19 +10,19 @@ import pytest
 
 from edgekit.errors import ModelMismatch, ServerFailed
 from edgekit.measure.serving.bounded_http import Reply
-from edgekit.measure.serving.open_inference import Access, Description, Edge, Statistics, statistics_of
+from edgekit.measure.serving.open_inference import Access, ServedTensor, ServerMetadata, Statistics, statistics_of
 from edgekit.measure.serving.requests import Requests, _failed_first
 from edgekit.measure.serving.signature_match import matched, preprocessed
 from edgekit.specs.project import Input, Preprocess, Project
 from edgekit.specs.reference import Address
 from tests.served import digits
 
-RAW, TRAINED = Edge("image", "UINT8", (-1, 8, 8, 1)), Edge("image", "FP32", (-1, 1, 8, 8))
-SCORES = Edge("scores", "FP32", (-1, 10))
+RAW, TRAINED = ServedTensor("image", "UINT8", (-1, 8, 8, 1)), ServedTensor("image", "FP32", (-1, 1, 8, 8))
+SCORES = ServedTensor("scores", "FP32", (-1, 10))
 
 
-def described(inputs: Sequence[Edge], outputs: Sequence[Edge] = (SCORES,)) -> Description:
-    return Description("server 1", (), tuple(inputs), tuple(outputs))
+def described(inputs: Sequence[ServedTensor], outputs: Sequence[ServedTensor] = (SCORES,)) -> ServerMetadata:
+    return ServerMetadata("server 1", (), tuple(inputs), tuple(outputs))
 
 
 def named(*outputs: str) -> Project:
@@ -36,24 +36,28 @@ def test_raw_samples_are_sent_as_they_are_and_others_preprocessed() -> None:
 
 
 def test_a_batch_axis_of_one_takes_one_at_a_time() -> None:
-    assert matched(digits(), described([Edge("image", "UINT8", (1, 8, 8, 1))])).single
+    assert matched(digits(), described([ServedTensor("image", "UINT8", (1, 8, 8, 1))])).single
     assert not matched(digits(), described([RAW])).single
 
 
 def test_sizes_that_the_server_leaves_open_fit() -> None:
-    assert matched(digits(), described([Edge("image", "UINT8", (-1, -1, -1, 1))])).inputs[0].served == "image"
+    assert matched(digits(), described([ServedTensor("image", "UINT8", (-1, -1, -1, 1))])).inputs[0].served == "image"
 
 
 def test_the_only_input_and_the_only_output_may_be_called_otherwise() -> None:
-    edges = matched(digits(), described([Edge("x", "UINT8", (-1, 8, 8, 1))]))
+    edges = matched(digits(), described([ServedTensor("x", "UINT8", (-1, 8, 8, 1))]))
     assert edges.inputs[0].served == "x"
     assert edges.outputs == {"output": SCORES}
 
 
 def test_several_outputs_go_by_their_names_and_those_not_stated_are_not_asked_for() -> None:
-    given = [Edge("logits", "FP32", (-1, 10)), Edge("boxes", "INT64", (-1, 4)), Edge("text", "BYTES", (-1,))]
+    given = [
+        ServedTensor("logits", "FP32", (-1, 10)),
+        ServedTensor("boxes", "INT64", (-1, 4)),
+        ServedTensor("text", "BYTES", (-1,)),
+    ]
     assert matched(named("boxes", "logits"), described([RAW], given)).outputs == {"boxes": given[1], "logits": given[0]}
-    counted = [Edge("output_0", "FP32", (-1, 10)), Edge("output_1", "FP32", (-1, 4))]
+    counted = [ServedTensor("output_0", "FP32", (-1, 10)), ServedTensor("output_1", "FP32", (-1, 4))]
     assert set(matched(digits(), described([RAW], counted)).outputs) == {"output_0", "output_1"}
 
 
@@ -62,20 +66,23 @@ def test_several_outputs_go_by_their_names_and_those_not_stated_are_not_asked_fo
     [
         (described([]), "does not say what the model takes"),
         (described([RAW], []), "does not say what the model takes"),
-        (described([Edge("image", "UINT8", (8, 8, 1))]), r"is UINT8\[8, 8, 1\]"),
-        (described([Edge("image", "UINT8", (4, 8, 8, 1))]), r"is UINT8\[4, 8, 8, 1\]"),
-        (described([Edge("image", "FP32", (-1, 8, 8, 1))]), r"is UINT8\[-1, 8, 8, 1\] or FP32\[-1, 1, 8, 8\]"),
-        (described([RAW, Edge("mask", "BOOL", (-1, 8))]), "takes 'mask', which the project does not state"),
-        (described([RAW], [Edge("text", "BYTES", (-1,))]), r"'text' of the served model is BYTES\[-1\], no numbers"),
+        (described([ServedTensor("image", "UINT8", (8, 8, 1))]), r"is UINT8\[8, 8, 1\]"),
+        (described([ServedTensor("image", "UINT8", (4, 8, 8, 1))]), r"is UINT8\[4, 8, 8, 1\]"),
+        (described([ServedTensor("image", "FP32", (-1, 8, 8, 1))]), r"is UINT8\[-1, 8, 8, 1\] or FP32\[-1, 1, 8, 8\]"),
+        (described([RAW, ServedTensor("mask", "BOOL", (-1, 8))]), "takes 'mask', which the project does not state"),
+        (
+            described([RAW], [ServedTensor("text", "BYTES", (-1,))]),
+            r"'text' of the served model is BYTES\[-1\], no numbers",
+        ),
     ],
 )
-def test_what_does_not_fit_is_named(description: Description, said: str) -> None:
+def test_what_does_not_fit_is_named(description: ServerMetadata, said: str) -> None:
     with pytest.raises(ModelMismatch, match=said):
         matched(digits(), description)
 
 
 def test_the_nearest_name_is_told() -> None:
-    given = [Edge("logits", "FP32", (-1, 10)), Edge("boxes", "FP32", (-1, 4))]
+    given = [ServedTensor("logits", "FP32", (-1, 10)), ServedTensor("boxes", "FP32", (-1, 4))]
     stated = r"no output 'logit'; it has 'logits' FP32\[-1, 10\], 'boxes' FP32\[-1, 4\]"
     with pytest.raises(ModelMismatch, match=stated) as refused:
         matched(named("logit", "boxes"), described([RAW], given))

@@ -10,7 +10,7 @@ import pytest
 
 from edgekit.ir.measurement import Array
 from edgekit.parity.compare import Comparison, compare
-from edgekit.parity.gates import Facts, GateResult, judge, verdict
+from edgekit.parity.gates import GateInputs, GateResult, judge, verdict
 from edgekit.parity.metrics import Outputs, TopOne
 from edgekit.specs.profile import Gates
 from tests.parity.examples import environment, measurement
@@ -23,7 +23,9 @@ def compared(answers: Array, labels: Array, candidate: Array | None = None, metr
 
 
 def judged(comparison: Comparison, **gates: Any) -> dict[str, GateResult]:
-    facts = Facts(comparison, size_ratio=0.3, integer_share=1, integer_macs_share=1, fallback_share=0, device="none")
+    facts = GateInputs(
+        comparison, size_ratio=0.3, integer_share=1, integer_macs_share=1, fallback_share=0, device="none"
+    )
     return {gate.name: gate for gate in judge(Gates.model_validate(gates), facts)}
 
 

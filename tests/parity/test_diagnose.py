@@ -11,7 +11,7 @@ import pytest
 from edgekit.ir.layers import Change, Layer
 from edgekit.parity.diagnose import decibels, diagnose, label
 from edgekit.parity.next_step import kept_in_float, overridden
-from edgekit.parity.outcome import Outcome
+from edgekit.parity.outcome import NetworkOutcome
 from edgekit.parity.pruning_diagnosis import pruning
 from edgekit.specs.compression import Activations, Quantize, Weights
 from edgekit.specs.override import Override, apply
@@ -40,8 +40,8 @@ SOUND = Layer(
     saturated=0.0005,
 )
 BROKEN = replace(SOUND, name="conv2", node="conv2d_1", inputs=("conv2d",), output_sqnr_db=2, cumulative_sqnr_db=1)
-GOOD = Outcome(0.99, 0.001, 256)
-BAD = Outcome(0.3, 0.6, 256)
+GOOD = NetworkOutcome(0.99, 0.001, 256)
+BAD = NetworkOutcome(0.3, 0.6, 256)
 COARSE = Quantize(weights=Weights(granularity="per-tensor"))
 
 
@@ -178,7 +178,7 @@ def test_a_range_cuts_off_from_a_fiftieth_on_and_other_data_saturate_five_times_
 
 
 @pytest.mark.parametrize("outcome", [GOOD, BAD])
-def test_calibration_data_of_another_range_are_told_even_if_answers_hold(outcome: Outcome) -> None:
+def test_calibration_data_of_another_range_are_told_even_if_answers_hold(outcome: NetworkOutcome) -> None:
     outside = replace(SOUND, name="image", kind="input", saturated=0.4)
     found = diagnose([outside, SOUND], Quantize(), replace(outcome, training="project.data.calibration.path=train.npz"))
     assert found.cause == "calibration mismatch"
@@ -247,7 +247,7 @@ def test_gates_of_the_profile_decide_what_is_good() -> None:
 
 
 def test_a_loss_that_may_be_chance_is_no_fault() -> None:
-    few = Outcome(0.965, 0.012, 256, agreement_min=0.97, agreement_high=0.98, accuracy_drop_low=-0.004)
+    few = NetworkOutcome(0.965, 0.012, 256, agreement_min=0.97, agreement_high=0.98, accuracy_drop_low=-0.004)
     found = diagnose([SOUND], Quantize(), few)
     assert found.cause == "nothing"
     assert "loses 1.2 points of accuracy, which may be chance" in found.sentence

@@ -7,18 +7,18 @@ import pytest
 from edgekit.ir.measurement import Array
 from edgekit.parity.compare import Comparison, compare, summarize
 from edgekit.parity.gate_texts import QUANTITIES
-from edgekit.parity.gates import Baseline, Device, Facts, Floating, GateResult, judge, verdict
+from edgekit.parity.gates import Baseline, Device, Floating, GateInputs, GateResult, judge, verdict
 from edgekit.parity.metrics import TopOne
 from edgekit.specs.profile import Gates
 from tests.parity.examples import comparison, environment, pair, timed
 
 
-def facts(paired: Comparison | None = None, device: Device = "none", **changed: Any) -> Facts:
+def facts(paired: Comparison | None = None, device: Device = "none", **changed: Any) -> GateInputs:
     shares = {"size_ratio": 0.29, "integer_share": 1.0, "integer_macs_share": 0.99, "fallback_share": 0.01}
-    return Facts(comparison=paired or comparison(), device=device, **{**shares, **changed})
+    return GateInputs(comparison=paired or comparison(), device=device, **{**shares, **changed})
 
 
-def judged(name: str, bound: dict[str, float], known: Facts) -> GateResult:
+def judged(name: str, bound: dict[str, float], known: GateInputs) -> GateResult:
     (result,) = (found for found in judge(Gates.model_validate({name: bound}), known) if found.name == name)
     assert (result.name, result.min, result.max) == (name, bound.get("min"), bound.get("max"))
     return result
@@ -258,7 +258,7 @@ def test_values_are_shown_with_their_units(name: str, value: float, shown: str) 
     assert QUANTITIES[name].show(value) == shown
 
 
-def against_float(known: Facts) -> GateResult:
+def against_float(known: GateInputs) -> GateResult:
     return judged("not_slower", {"max": 1.0}, known)
 
 

@@ -13,10 +13,10 @@ from edgekit.ir.signature import Signature
 from edgekit.passes.quantization.quantize import Quantization
 from edgekit.passes.quantization.simulate import answers, stacked, unguarded
 from edgekit.specs.compression import Quantize
-from edgekit.specs.target import Runtime
+from edgekit.specs.target import RuntimeSpec
 
 Samples = list[tuple[Tensor, ...]]
-RUNTIME = Runtime(backend="onnx", delegates=("cpu",), activations="uint8")
+RUNTIME = RuntimeSpec(backend="onnx", delegates=("cpu",), activations="uint8")
 
 
 def onnx(recipe: Quantize) -> Quantization:

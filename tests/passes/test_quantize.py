@@ -21,7 +21,7 @@ from edgekit.passes.base import Pass
 from edgekit.passes.quantization.calibration_check import misfit
 from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.passes.quantization.quantize import quantize as quantize_all
-from edgekit.pipeline.request import Order, orders
+from edgekit.pipeline.request import BuildRequest, orders
 from edgekit.samples import load_samples
 from edgekit.specs.compression import Quantize
 from edgekit.specs.project import Project
@@ -53,7 +53,7 @@ def samples(project: Project) -> list[Sample]:
 
 def quantize(project: Project, backend: str, samples: list[Sample], recipe: Quantize | None = None) -> QuantizePass:
     """The pass as the backend wants it on a Raspberry Pi 5."""
-    order: Order = orders(project, "raspberry-pi-5", backend, None)[0]
+    order: BuildRequest = orders(project, "raspberry-pi-5", backend, None)[0]
     recipe = recipe or order.profile.quantize
     assert recipe is not None
     return QuantizePass(recipe, lambda asked: order.backend().quantization(asked, order.runtime), samples)

@@ -10,17 +10,17 @@ import numpy as np
 from edgekit.ir.measurement import Environment, ServerTime
 from edgekit.ir.signature import Affine, Signature, TensorSpec
 from edgekit.parity.compare import Comparison, compare
-from edgekit.parity.gates import Device, Facts, judge
+from edgekit.parity.gates import Device, GateInputs, judge
 from edgekit.parity.metrics import TopOne
 from edgekit.parity.numeric import NumericParity
 from edgekit.report.assemble import report
-from edgekit.report.record import ArtifactRecord, BundleRecord, File, Stage
+from edgekit.report.record import ArtifactRecord, BundleRecord, File, StageRecord
 from edgekit.report.report import Report
 from edgekit.samples import Sampling
 from edgekit.specs.compression import Quantize
 from edgekit.specs.cost import Cost
 from edgekit.specs.profile import Gates, Profile
-from edgekit.specs.target import Cpu, Deploy, Emulation, Memory, Runtime, Target
+from edgekit.specs.target import Cpu, Deploy, Emulation, Memory, RuntimeSpec, Target
 from tests.parity.examples import environment, pair, probed, served_by, timed
 
 TARGET = Target(
@@ -31,7 +31,7 @@ TARGET = Target(
     sources=("https://example.org",),
     cpu=Cpu(cores=("4x cortex-a76",)),
     memory=Memory(ram_mb=4096),
-    runtime=(Runtime(backend="executorch", delegates=("xnnpack",)),),
+    runtime=(RuntimeSpec(backend="executorch", delegates=("xnnpack",)),),
     deploy=Deploy(transport="ssh", root="/opt/edgekit"),
 )
 GATES = Gates.model_validate(
@@ -60,9 +60,9 @@ ARTIFACT = ArtifactRecord(
     ),
 )
 STAGES = (
-    Stage(name="capture", seconds=1.25, cached=False),
-    Stage(name="quantize", seconds=0.01, cached=True),
-    Stage(name="lower", seconds=8.5, cached=False),
+    StageRecord(name="capture", seconds=1.25, cached=False),
+    StageRecord(name="quantize", seconds=0.01, cached=True),
+    StageRecord(name="lower", seconds=8.5, cached=False),
 )
 BUNDLE = BundleRecord(path="out/net.edgekit", digest="d" * 64, signer="ed25519:0123456789abcdef")
 
@@ -96,7 +96,7 @@ def made(
     recipe = recipe or profile()
     emulated = comparison.candidate.environment.kind == "emulated"
     kind: Device = "emulated" if emulated else "real" if device else "none"
-    facts = Facts(
+    facts = GateInputs(
         comparison=comparison,
         size_ratio=artifact.size_ratio,
         integer_share=artifact.integer_share,

@@ -21,7 +21,7 @@ from edgekit.report.forms import html, markdown, text
 from edgekit.report.report import Report, read_reports
 from edgekit.report.sections import latency_svg
 from edgekit.report.sections.outline import outline
-from edgekit.report.sections.section import Picture, Section, Spread
+from edgekit.report.sections.section import LatencyChart, Section, Spread
 from edgekit.specs.cost import Cost
 from tests.parity.examples import COOL, WARM, environment, pair, probed, process, timed
 from tests.report.examples import built, compared, emulated, failed, made, passed, profile, served, stood_in
@@ -241,7 +241,7 @@ def drawn(first: np.ndarray, second: np.ndarray) -> ElementTree.Element:
         for name, values, histogram in zip(("a<b", "c"), (first, second), side_by_side(first, second), strict=True)
         if histogram
     )
-    return ElementTree.fromstring(latency_svg.svg(Picture("in words", spreads)))
+    return ElementTree.fromstring(latency_svg.svg(LatencyChart("in words", spreads)))
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def _across(svg: ElementTree.Element) -> list[float]:
 
 def test_the_fullest_bin_is_the_highest() -> None:
     spread = Spread("a", Histogram((10, 20, 40), (1, 4)), 30)
-    (path,) = ElementTree.fromstring(latency_svg.svg(Picture("", (spread,)))).iter("path")
+    (path,) = ElementTree.fromstring(latency_svg.svg(LatencyChart("", (spread,)))).iter("path")
     # Up a quarter of 78 from the base at 100, then the whole of it.
     assert re.findall(r"V([\d.]+)", path.attrib["d"]) == ["80.5", "22.0", "100"]
 

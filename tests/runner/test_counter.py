@@ -16,9 +16,9 @@ from tests.runner.conftest import Answer, Bare
 
 STILL = """
 import ctypes, os
-from runner.timing.deterministic import hold_still
+from runner.timing.deterministic import run_deterministically
 
-hold_still()
+run_deterministically()
 kept = sorted(name for name in os.environ if name.startswith(("SSH_", "PYTHONPATH")))
 fixed = ctypes.CDLL(None).personality(ctypes.c_ulong(0xFFFFFFFF)) & 0x40000
 print(hash("edgekit"), hex(id(None)) if fixed else "wherever", *kept)

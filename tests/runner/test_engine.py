@@ -13,7 +13,7 @@ import pytest
 
 from edgekit.runner.errors import RunnerError
 from edgekit.runner.model.engine_plan import read_plan
-from edgekit.runner.runtimes.onnx_providers import execution_providers, used
+from edgekit.runner.runtimes.onnx_providers import execution_providers, provider_name
 from edgekit.runner.runtimes.trtexec import parsed_version, run
 from edgekit.runner.verbs.build_engine import engine
 from tests.runner.conftest import Bare
@@ -219,8 +219,8 @@ def test_tensorrt_is_told_the_precision_of_the_plan_and_where_its_engines_are(tm
 
 
 def test_what_is_said_to_be_used_is_what_the_session_has() -> None:
-    assert used(["CUDAExecutionProvider", "CPUExecutionProvider"]) == "cuda"
-    assert used(["CPUExecutionProvider"]) == "cpu"
+    assert provider_name(["CUDAExecutionProvider", "CPUExecutionProvider"]) == "cuda"
+    assert provider_name(["CPUExecutionProvider"]) == "cpu"
 
 
 @pytest.mark.parametrize(

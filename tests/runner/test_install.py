@@ -22,7 +22,7 @@ from edgekit.runner.slots import lease, lifecycle
 from edgekit.runner.slots.stage import sweep
 from edgekit.runner.slots.staging_folder import archive_of, clear
 from edgekit.runner.slots.trust import Trust
-from edgekit.runner.verbs.install import Delivery, abort, install
+from edgekit.runner.verbs.install import InstallRequest, abort, install
 from tests.runner.conftest import Answer, Bare
 from tests.runner.slot import KEY, WEIGHTS, write_slot
 
@@ -243,7 +243,7 @@ def test_an_unexpected_end_takes_back_what_was_begun(root: Path, monkeypatch: py
 
     monkeypatch.setattr(lifecycle, "begin_trial", interrupted)
     brought = tuple((sent.folder / name).read_bytes() for name in (MANIFEST, SIGNATURE))
-    asked = Delivery(root, sent.digest, TOKEN, brought=brought, offered=(KEY.public.raw,), stand_in=True)
+    asked = InstallRequest(root, sent.digest, TOKEN, brought=brought, offered=(KEY.public.raw,), stand_in=True)
     with pytest.raises(KeyboardInterrupt):
         install(asked)
     assert _states(root) == ["failed", "empty"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edgekit.runner.timing import disturbance
-from edgekit.runner.timing.disturbance import Watch
+from edgekit.runner.timing.disturbance import DisturbanceWatch
 
 MS = 1_000_000
 
@@ -19,7 +19,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> dict[str, int | None]:
 
 
 def test_others_are_what_is_busy_and_not_the_program(machine: dict[str, int | None]) -> None:
-    watched = Watch()
+    watched = DisturbanceWatch()
     watched.start()
     machine.update(wall_ns=500 * MS, own_ns=490 * MS, busy_ns=1490 * MS, waited_ns=5 * MS)
     watched.look(500 * MS, 10)
@@ -28,7 +28,7 @@ def test_others_are_what_is_busy_and_not_the_program(machine: dict[str, int | No
 
 
 def test_a_last_span_of_a_moment_is_left_out(machine: dict[str, int | None]) -> None:
-    watched = Watch()
+    watched = DisturbanceWatch()
     watched.start()
     machine.update(wall_ns=500 * MS)
     watched.look(500 * MS, 10)
@@ -38,7 +38,7 @@ def test_a_last_span_of_a_moment_is_left_out(machine: dict[str, int | None]) -> 
 
 
 def test_of_a_run_of_a_moment_nothing_is_known_of_others(machine: dict[str, int | None]) -> None:
-    watched = Watch()
+    watched = DisturbanceWatch()
     watched.start()
     machine.update(wall_ns=4 * MS, busy_ns=10 * MS, waited_ns=MS)
     watched.look(4 * MS, 43)
@@ -48,7 +48,7 @@ def test_of_a_run_of_a_moment_nothing_is_known_of_others(machine: dict[str, int 
 
 def test_a_machine_without_counters_is_unknown(machine: dict[str, int | None]) -> None:
     machine.update(busy_ns=None, waited_ns=None)
-    watched = Watch()
+    watched = DisturbanceWatch()
     watched.start()
     machine.update(wall_ns=500 * MS)
     watched.look(500 * MS, 1)

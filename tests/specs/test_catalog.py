@@ -10,7 +10,7 @@ import pytest
 from edgekit.errors import Misfit, SpecError, UnknownName
 from edgekit.specs.catalog import Catalog, builtin_root
 from edgekit.specs.profile import Profile
-from edgekit.specs.target import Runtime, Target
+from edgekit.specs.target import RuntimeSpec, Target
 
 CATALOG = Catalog((builtin_root(),))
 TARGETS = CATALOG.targets()
@@ -77,7 +77,7 @@ def test_every_profile_of_a_family_fits_a_runtime_of_its_targets_and_the_default
         assert fitting == list(target.runtime) if profile.default else fitting
 
 
-def fits(profile: Profile, target: Target, runtime: Runtime) -> bool:
+def fits(profile: Profile, target: Target, runtime: RuntimeSpec) -> bool:
     try:
         profile.check(target, runtime)
     except Misfit:

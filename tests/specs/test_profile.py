@@ -9,7 +9,7 @@ import pytest
 from edgekit.errors import Misfit, SpecError
 from edgekit.specs.catalog import Catalog, builtin_root
 from edgekit.specs.profile import Bound, Gates, Profile
-from edgekit.specs.target import Runtime
+from edgekit.specs.target import RuntimeSpec
 
 SMALLEST = """
 schema = 1
@@ -99,7 +99,7 @@ def test_a_profile_that_is_wrong_names_its_file_and_key(
 
 def test_a_misfit_names_every_reason(tmp_path: Path) -> None:
     target = Catalog((builtin_root(),)).target("raspberry-pi-5")
-    runtime = Runtime(backend="onnx", delegates=("cpu",), precisions=("float32",))
+    runtime = RuntimeSpec(backend="onnx", delegates=("cpu",), precisions=("float32",))
     with pytest.raises(Misfit) as error:
         read(INT8, tmp_path).check(target, runtime)
     assert "it is written for host, and 'raspberry-pi-5' is of 'raspberry-pi'" in str(error.value)

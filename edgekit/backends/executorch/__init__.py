@@ -11,7 +11,7 @@ from edgekit.backends import converter_recipes
 from edgekit.errors import Misfit
 from edgekit.ir.artifact import Artifact, Format
 from edgekit.specs.compression import Quantize
-from edgekit.specs.target import Precision, Runtime, Target
+from edgekit.specs.target import Precision, RuntimeSpec, Target
 
 if TYPE_CHECKING:
     from edgekit.ir.program import Program
@@ -45,7 +45,7 @@ class ExecuTorch:
     }
     at_lowering: ClassVar[frozenset[Precision]] = frozenset({"weight-int4"})
 
-    def quantization(self, recipe: Quantize, runtime: Runtime) -> Quantization:
+    def quantization(self, recipe: Quantize, runtime: RuntimeSpec) -> Quantization:
         """XNNPACK's quantizer, set up as the recipe says. Raises Misfit for what its integer kernels lack."""
         from edgekit.backends.executorch.quantizer import quantizer
         from edgekit.passes.quantization.quantize import Quantization
@@ -66,7 +66,7 @@ class ExecuTorch:
         return Quantization(quantizer(recipe), fold_weights=True)
 
     def lower(
-        self, program: Program, target: Target, runtime: Runtime, out: Path, recipe: Quantize | None = None
+        self, program: Program, target: Target, runtime: RuntimeSpec, out: Path, recipe: Quantize | None = None
     ) -> Artifact:
         """Write `model.pte` into `out`, load it, and read its facts off the file as loaded.
 

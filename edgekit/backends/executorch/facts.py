@@ -13,7 +13,7 @@ Ref = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Weight:
+class PteWeight:
     """A constant in the file."""
 
     key: str
@@ -23,14 +23,14 @@ class Weight:
     """Whether it is stored in eight bits or fewer."""
 
 
-class Step(Protocol):
+class PteOperator(Protocol):
     """One operator that the file runs, inside a delegate or not."""
 
     @property
     def operator(self) -> Operator: ...
 
     @property
-    def constants(self) -> Mapping[Ref, Weight]:
+    def constants(self) -> Mapping[Ref, PteWeight]:
         """Those of the values it reads that lie in the file."""
         ...
 
@@ -47,26 +47,26 @@ class Step(Protocol):
 
 
 @dataclass(frozen=True)
-class Facts:
+class PteFacts:
     """Who runs what, and the share of the weight elements that are stored as integers."""
 
     placement: Placement
     integer: float
 
 
-def facts(steps: Iterable[Step]) -> Facts:
+def facts(steps: Iterable[PteOperator]) -> PteFacts:
     """Of everything that a file runs, in order."""
     ordered = tuple(steps)
-    return Facts(Placement(tuple(step.operator for step in ordered)), integer_share(weights(ordered)))
+    return PteFacts(Placement(tuple(step.operator for step in ordered)), integer_share(weights(ordered)))
 
 
-def weights(steps: Iterable[Step]) -> Iterator[Weight]:
+def weights(steps: Iterable[PteOperator]) -> Iterator[PteWeight]:
     """The constants that convolutions and products of matrices multiply by.
 
     Some reach their product only after they were dequantized, transposed or expanded: what is computed from constants
     alone stands for them.
     """
-    origins: dict[Ref, frozenset[Weight]] = {}
+    origins: dict[Ref, frozenset[PteWeight]] = {}
     for step in steps:
         origins.update({ref: frozenset({weight}) for ref, weight in step.constants.items()})
         sources = [origins.get(ref, frozenset()) for ref in step.reads]
@@ -76,7 +76,7 @@ def weights(steps: Iterable[Step]) -> Iterator[Weight]:
             yield from origins.get(ref, frozenset())
 
 
-def integer_share(found: Iterable[Weight]) -> float:
+def integer_share(found: Iterable[PteWeight]) -> float:
     """Share of the weight elements stored as integers, each weight counted once; 0 where there are none."""
     stored = {weight.key: weight for weight in found}.values()
     total = sum(weight.elements for weight in stored)

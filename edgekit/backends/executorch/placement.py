@@ -8,21 +8,21 @@ from executorch.exir._serialize._program import deserialize_pte_binary
 from executorch.exir.schema import BackendDelegateInlineData, DelegateCall, ExecutionPlan, KernelCall
 
 from edgekit.backends.executorch import xnnpack
-from edgekit.backends.executorch.facts import Facts, Step, facts
+from edgekit.backends.executorch.facts import PteFacts, PteOperator, facts
 from edgekit.backends.executorch.portable_kernels import OUTSIDE, Kernel
 from edgekit.errors import LoweringError
 
 XNNPACK = "XnnpackBackend"
 
 
-def read(data: bytes) -> Facts:
+def read(data: bytes) -> PteFacts:
     """Placement and integer share of a .pte of one method. Raises LoweringError if a delegate in it is not XNNPACK."""
     program = deserialize_pte_binary(data).program
     (plan,) = program.execution_plan
     return facts(_steps(plan, program.backend_delegate_data))
 
 
-def _steps(plan: ExecutionPlan, blobs: list[BackendDelegateInlineData]) -> Iterator[Step]:
+def _steps(plan: ExecutionPlan, blobs: list[BackendDelegateInlineData]) -> Iterator[PteOperator]:
     calls = (instruction.instr_args for chain in plan.chains for instruction in chain.instructions)
     for number, call in enumerate(calls):
         if isinstance(call, KernelCall):

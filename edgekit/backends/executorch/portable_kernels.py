@@ -10,7 +10,7 @@ from typing import Any
 from executorch.exir.scalar_type import ScalarType
 from executorch.exir.schema import ExecutionPlan, KernelCall, Tensor, TensorList
 
-from edgekit.backends.executorch.facts import Ref, Weight
+from edgekit.backends.executorch.facts import PteWeight, Ref
 from edgekit.ir.artifact import Operator
 
 OUTSIDE = -1
@@ -39,10 +39,10 @@ class Kernel:
         return Operator(name, None, self._macs, self._elements, self._integer)
 
     @property
-    def constants(self) -> Mapping[Ref, Weight]:
+    def constants(self) -> Mapping[Ref, PteWeight]:
         stored = {ref: self._value(ref[1]) for ref in self.reads}
         return {
-            ref: Weight(f"buffer {tensor.data_buffer_idx}", math.prod(tensor.sizes), tensor.scalar_type in INTEGER)
+            ref: PteWeight(f"buffer {tensor.data_buffer_idx}", math.prod(tensor.sizes), tensor.scalar_type in INTEGER)
             for ref, tensor in stored.items()
             if tensor.data_buffer_idx and tensor.allocation_info is None
         }

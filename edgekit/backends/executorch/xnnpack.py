@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from edgekit.backends.executorch.facts import Ref, Weight
+from edgekit.backends.executorch.facts import PteWeight, Ref
 from edgekit.ir.artifact import Operator
 
 NONE = 2**32 - 1
@@ -45,7 +45,7 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Node:
+class XnnpackNode:
     """One call into XNNPACK: `kind` is the schema's word for it, `fields` what it is called with."""
 
     kind: str
@@ -105,9 +105,9 @@ class Node:
         return all(value.integer for value in (*inputs, *self.outputs))
 
     @property
-    def constants(self) -> Mapping[Ref, Weight]:
+    def constants(self) -> Mapping[Ref, PteWeight]:
         stored = (value for value in self.all("") if value.constant)
-        return {value.ref: Weight(value.constant, value.elements, value.integer) for value in stored}
+        return {value.ref: PteWeight(value.constant, value.elements, value.integer) for value in stored}
 
     @property
     def reads(self) -> tuple[Ref, ...]:
@@ -123,7 +123,7 @@ class Node:
         return tuple(value.ref for value in named)
 
 
-def nodes(blob: bytes, call: int, outside: Sequence[Ref]) -> tuple[Node, ...]:
+def nodes(blob: bytes, call: int, outside: Sequence[Ref]) -> tuple[XnnpackNode, ...]:
     """The nodes of a delegate's blob, in execution order.
 
     `call` tells this call of a delegate from others in the file; `outside` are the values it is called with. Raises
@@ -132,7 +132,7 @@ def nodes(blob: bytes, call: int, outside: Sequence[Ref]) -> tuple[Node, ...]:
     graph = _parse(blob)
     keys = [entry["named_key"] for entry in graph["constant_data"]]
     values = dict(_value(entry["xvalue_union"], keys, call, outside) for entry in graph["xvalues"])
-    return tuple(Node(entry["xnode_union_type"], entry["xnode_union"], values) for entry in graph["xnodes"])
+    return tuple(XnnpackNode(entry["xnode_union_type"], entry["xnode_union"], values) for entry in graph["xnodes"])
 
 
 def _value(entry: Mapping[str, Any], keys: Sequence[str], call: int, outside: Sequence[Ref]) -> tuple[int, Value]:

@@ -12,7 +12,7 @@ from edgekit.errors import LoweringError, Misfit
 from edgekit.ir.artifact import Artifact, Format
 from edgekit.ir.signature import Signature
 from edgekit.specs.compression import Quantize
-from edgekit.specs.target import Precision, Runtime, Target
+from edgekit.specs.target import Precision, RuntimeSpec, Target
 
 if TYPE_CHECKING:
     from onnx import GraphProto
@@ -44,7 +44,7 @@ class Onnx:
     }
     at_lowering: ClassVar[frozenset[Precision]] = frozenset({"float16", "dynamic-int8", "weight-int8", "weight-int4"})
 
-    def quantization(self, recipe: Quantize, runtime: Runtime) -> Quantization:
+    def quantization(self, recipe: Quantize, runtime: RuntimeSpec) -> Quantization:
         """Activations of the type that `runtime` names; weights folded, so that the file holds integers."""
         from edgekit.backends.onnx.quantizer import OnnxQuantizer
         from edgekit.passes.quantization.quantize import Quantization
@@ -54,7 +54,7 @@ class Onnx:
         return Quantization(quantizer, fold_weights=True)
 
     def lower(
-        self, program: Program, target: Target, runtime: Runtime, out: Path, recipe: Quantize | None = None
+        self, program: Program, target: Target, runtime: RuntimeSpec, out: Path, recipe: Quantize | None = None
     ) -> Artifact:
         """Write `model.onnx` into `out`, load it with onnxruntime, and read its facts off the optimized graph.
 
@@ -120,7 +120,7 @@ def _check(loaded: Signature, expected: Signature) -> None:
 
 
 def _session_options(
-    graph: GraphProto, integer: float, target: Target, runtime: Runtime
+    graph: GraphProto, integer: float, target: Target, runtime: RuntimeSpec
 ) -> tuple[tuple[str, str], ...]:
     """What onnxruntime must be told, here and on the device, to run the file as it is meant."""
     if not any(node.op_type == "DequantizeLinear" for node in graph.node):

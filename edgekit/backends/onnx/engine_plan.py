@@ -22,7 +22,7 @@ from edgekit.backends.onnx.tensorrt import NAME
 if TYPE_CHECKING:
     from edgekit.ir.artifact import Artifact
     from edgekit.ir.signature import TensorSpec
-    from edgekit.specs.target import Precision, Runtime, Target
+    from edgekit.specs.target import Precision, RuntimeSpec, Target
 
 PLAN = "engine.json"
 # 8.5 brought the tensors by name that the runner feeds, JetPack 5.1 has it; 11 takes none of the precision flags [3],
@@ -32,7 +32,7 @@ WORKSPACE_MB = 1024
 """At most: onnxruntime's own default for TensorRT [4]."""
 
 
-def engine_plan(artifact: Artifact, precision: Precision, target: Target, runtime: Runtime) -> bytes | None:
+def engine_plan(artifact: Artifact, precision: Precision, target: Target, runtime: RuntimeSpec) -> bytes | None:
     """`engine.json` of a bundle, JSON in UTF-8; None where the target does not run it on TensorRT first."""
     if runtime.delegates[:1] != (NAME,) or artifact.format != "onnx":
         return None

@@ -19,7 +19,7 @@ LOST = -1
 """In place of the axis of scales that an operator has mixed up."""
 
 
-class Graph:
+class QdqGraph:
     """What each tensor of a graph is, comes from and goes to."""
 
     def __init__(self, model: ModelProto) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edgekit.backends.onnx.macs import macs
-from edgekit.backends.onnx.qdq import CLAMPS, DEQUANTIZE, MOVES, QUANTIZE, Graph, attribute
+from edgekit.backends.onnx.qdq import CLAMPS, DEQUANTIZE, MOVES, QUANTIZE, QdqGraph, attribute
 from edgekit.ir.artifact import Operator, Placement
 
 if TYPE_CHECKING:
@@ -55,18 +55,18 @@ def placement(model: ModelProto) -> Placement:
     Q and DQ that TensorRT takes are left out: it fuses them into their neighbours, and what is left of them stands
     where int8 begins and ends [1]. What it does not take counts as fallen back, to the CUDA or the CPU provider.
     """
-    graph = Graph(model)
+    graph = QdqGraph(model)
     return Placement(tuple(_operator(node, graph) for node in model.graph.node if not graph.is_folded(node)))
 
 
-def _operator(node: NodeProto, graph: Graph) -> Operator:
+def _operator(node: NodeProto, graph: QdqGraph) -> Operator:
     imported = _is_imported(node, graph)
     elements = sum(graph.tensors[name].size for name in node.output if name)
     integer = imported and _is_integer(node, graph)
     return Operator(node.op_type, NAME if imported else None, macs(node, graph.shapes), elements, integer)
 
 
-def _is_imported(node: NodeProto, graph: Graph) -> bool:
+def _is_imported(node: NodeProto, graph: QdqGraph) -> bool:
     if node.domain not in ("", "ai.onnx") or node.op_type not in IMPORTED:
         return False
     if node.op_type in (QUANTIZE, DEQUANTIZE):
@@ -78,7 +78,7 @@ def _is_imported(node: NodeProto, graph: Graph) -> bool:
     return node.op_type == "Cast" or not any(graph.tensors[name].dtype.name == "uint8" for name in edges)
 
 
-def _is_integer(node: NodeProto, graph: Graph) -> bool:
+def _is_integer(node: NodeProto, graph: QdqGraph) -> bool:
     if node.op_type in WEIGHTED:
         return _is_integer_product(node, graph)
     if node.op_type in QUANTIZABLE:
@@ -88,7 +88,7 @@ def _is_integer(node: NodeProto, graph: Graph) -> bool:
     return node.op_type in MOVES and graph.is_dequantized(node.input[0])
 
 
-def _is_integer_product(node: NodeProto, graph: Graph) -> bool:
+def _is_integer_product(node: NodeProto, graph: QdqGraph) -> bool:
     """int8 activation of one scale, int8 weight of one scale or one an output channel, bias in float, ReLU in reach."""
     source, weight, *bias = node.input
     if not (graph.is_dequantized(source) and graph.is_dequantized(weight)) or graph.scale_axis(source) is not None:
@@ -99,7 +99,7 @@ def _is_integer_product(node: NodeProto, graph: Graph) -> bool:
     return graph.scale_axis(weight) in (None, _output_axis(node, graph)) and not _is_cut(node, graph)
 
 
-def _output_axis(node: NodeProto, graph: Graph) -> int:
+def _output_axis(node: NodeProto, graph: QdqGraph) -> int:
     """The axis of the output channels in the weight of `node`: where a scale a channel runs ([1] says so of Gemm)."""
     if node.op_type == "MatMul":
         return len(graph.shapes[node.input[1]]) - 1
@@ -108,7 +108,7 @@ def _output_axis(node: NodeProto, graph: Graph) -> int:
     return 1 if node.op_type == "ConvTranspose" else 0
 
 
-def _is_cut(node: NodeProto, graph: Graph) -> bool:
+def _is_cut(node: NodeProto, graph: QdqGraph) -> bool:
     """Whether Q and DQ stand between `node` and a clamp that would else be fused into it.
 
     TensorRT may run both halves in int8 all the same. Its rules [1] say to keep Q and DQ out, so we do not claim it.
@@ -121,7 +121,7 @@ def _is_cut(node: NodeProto, graph: Graph) -> bool:
     return reader is not None and reader.op_type in CLAMPS
 
 
-def _is_small(name: str, graph: Graph) -> bool:
+def _is_small(name: str, graph: QdqGraph) -> bool:
     """Whether a tensor reaches its reader in int8: dequantized, or the result of an int8 kernel that fuses with it."""
     if graph.is_dequantized(name):
         return True

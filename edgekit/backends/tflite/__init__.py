@@ -12,7 +12,7 @@ from edgekit.errors import Misfit
 from edgekit.ir.artifact import Artifact, Format
 from edgekit.ir.program import Program
 from edgekit.specs.compression import Quantize
-from edgekit.specs.target import Precision, Runtime, Target
+from edgekit.specs.target import Precision, RuntimeSpec, Target
 
 if TYPE_CHECKING:
     from edgekit.passes.quantization.quantize import Quantization
@@ -40,7 +40,7 @@ class TFLite:
     }
     at_lowering: ClassVar[frozenset[Precision]] = frozenset({"float16", "dynamic-int8", "weight-int8", "weight-int4"})
 
-    def quantization(self, recipe: Quantize, runtime: Runtime) -> Quantization:
+    def quantization(self, recipe: Quantize, runtime: RuntimeSpec) -> Quantization:
         """int8 weights and activations, weights unfolded. Raises Misfit for what LiteRT's int8 kernels cannot run."""
         if not recipe.weights.symmetric:
             raise Misfit(
@@ -58,7 +58,7 @@ class TFLite:
         return Quantization(LiteRTQuantizer(recipe), fold_weights=False)
 
     def lower(
-        self, program: Program, target: Target, runtime: Runtime, out: Path, recipe: Quantize | None = None
+        self, program: Program, target: Target, runtime: RuntimeSpec, out: Path, recipe: Quantize | None = None
     ) -> Artifact:
         """Write `out/model.tflite`, load it in LiteRT's interpreter, and read signature and placement off it.
 

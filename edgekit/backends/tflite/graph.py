@@ -22,7 +22,7 @@ WEIGHTED = {
 
 
 @dataclass(frozen=True)
-class Node:
+class GraphNode:
     """An operator or a delegate. Tensors are indices; -1 is an optional one that is absent."""
 
     name: str
@@ -31,7 +31,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Tensor:
+class GraphTensor:
     shape: tuple[int, ...]
     dtype: str
 
@@ -49,16 +49,16 @@ class Tensor:
 
 
 @dataclass(frozen=True)
-class Graph:
+class InterpreterGraph:
     """The interpreter's nodes, the file's own first and one for each delegate after them."""
 
-    nodes: tuple[Node, ...]
-    tensors: Mapping[int, Tensor]
+    nodes: tuple[GraphNode, ...]
+    tensors: Mapping[int, GraphTensor]
     constants: frozenset[int]
     """Tensors whose values are in the file."""
 
     @property
-    def operators(self) -> tuple[Node, ...]:
+    def operators(self) -> tuple[GraphNode, ...]:
         return tuple(node for node in self.nodes if node.name != DELEGATE)
 
     def placement(self, delegate: str) -> Placement:
@@ -77,7 +77,7 @@ class Graph:
             )
         )
 
-    def delegated(self) -> Iterator[Node]:
+    def delegated(self) -> Iterator[GraphNode]:
         """The operators inside delegate nodes.
 
         A delegate's inputs are all tensors that cross into it, so what its outputs are computed from, back to those
@@ -95,7 +95,7 @@ class Graph:
                 yield maker
                 pending += maker.inputs
 
-    def macs(self, node: Node) -> int:
+    def macs(self, node: GraphNode) -> int:
         """Multiply-accumulates of one inference."""
         if node.name not in WEIGHTED:
             return 0
@@ -114,13 +114,13 @@ class Graph:
             return output.elements * math.prod(weights[:-1])
         return output.elements * math.prod(weights[1:])  # outputs, height, width, inputs of the group
 
-    def integer(self, node: Node) -> bool:
+    def integer(self, node: GraphNode) -> bool:
         """Whether nothing that the operator reads or writes is a float, or it rounds what it reads by itself."""
         if self._rounds(node):
             return True
         return all(self.tensors[i].integer for i in (*node.inputs, *node.outputs) if i >= 0)
 
-    def _rounds(self, node: Node) -> bool:
+    def _rounds(self, node: GraphNode) -> bool:
         """Whether floats go in and come out, and the weights are integers: LiteRT's dynamic quantization."""
         weights = [node.inputs[i] for i in WEIGHTED.get(node.name, ()) if node.inputs[i] in self.constants]
         edges = (node.inputs[0], node.outputs[0])
@@ -150,5 +150,5 @@ class Graph:
             tensor = varying[0] if varying else maker.inputs[0]
         return tensor
 
-    def _makers(self) -> dict[int, Node]:
+    def _makers(self) -> dict[int, GraphNode]:
         return {tensor: node for node in self.operators for tensor in node.outputs}

@@ -11,17 +11,17 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from edgekit.backends.tflite.graph import Graph, Node, Tensor
+from edgekit.backends.tflite.graph import GraphNode, GraphTensor, InterpreterGraph
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.ir.artifact import Artifact
 from edgekit.ir.signature import Affine, Signature, TensorSpec
-from edgekit.specs.target import Runtime
+from edgekit.specs.target import RuntimeSpec
 
 XNNPACK = "xnnpack"
 UNRESOLVED = re.compile(r"unresolved custom op: ([\w.]+)|find op for builtin opcode '(\w+)'")
 
 
-def artifact(path: Path, runtime: Runtime) -> Artifact:
+def artifact(path: Path, runtime: RuntimeSpec) -> Artifact:
     """Load the file as the target would, and read its facts.
 
     Raises UnsupportedOperator if the interpreter lacks an operator, LoweringError if it cannot load the file.
@@ -72,16 +72,16 @@ def _affine(edge: Mapping[str, Any]) -> Affine | None:
     return Affine(float(scale), int(zero_point)) if scale else None
 
 
-def _graph(interpreter: Interpreter, path: Path) -> Graph:
+def _graph(interpreter: Interpreter, path: Path) -> InterpreterGraph:
     tensors = {
-        int(details["index"]): Tensor(tuple(map(int, details["shape"])), np.dtype(details["dtype"]).name)
+        int(details["index"]): GraphTensor(tuple(map(int, details["shape"])), np.dtype(details["dtype"]).name)
         for details in interpreter.get_tensor_details()
     }
     nodes = tuple(
-        Node(details["op_name"], tuple(map(int, details["inputs"])), tuple(map(int, details["outputs"])))
+        GraphNode(details["op_name"], tuple(map(int, details["inputs"])), tuple(map(int, details["outputs"])))
         for details in interpreter._get_ops_details()
     )
-    return Graph(nodes, tensors, _constants(path.read_bytes()))
+    return InterpreterGraph(nodes, tensors, _constants(path.read_bytes()))
 
 
 def _constants(content: bytes) -> frozenset[int]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 
-from edgekit.backends.tflite.weight_matching import Weight, holds
+from edgekit.backends.tflite.weight_matching import ModuleWeight, holds
 from edgekit.errors import LoweringError
 from edgekit.specs.compression import Quantize
 
@@ -37,7 +37,7 @@ VENDOR = {"TRANSPOSE_CONV": "CONV_2D_TRANSPOSE"}
 NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
 
 
-def smaller(content: bytes, recipe: Quantize, kept: Sequence[Weight]) -> bytes:
+def smaller(content: bytes, recipe: Quantize, kept: Sequence[ModuleWeight]) -> bytes:
     """The file with its weights as `recipe` says; `kept` are the weights that stay as they are.
 
     Raises LoweringError if one of `kept` is not in the file, or if there is nothing to make smaller.

@@ -30,7 +30,7 @@ ALIKE = 0.999
 
 
 @dataclass(frozen=True)
-class Weight:
+class ModuleWeight:
     """A module's weight as torch has it."""
 
     module: str
@@ -45,7 +45,7 @@ class Weight:
         return np.moveaxis(values, 1, -1).reshape(len(values), -1)
 
 
-def kept_weights(exported: ExportedProgram, patterns: Sequence[str]) -> Iterator[Weight]:
+def kept_weights(exported: ExportedProgram, patterns: Sequence[str]) -> Iterator[ModuleWeight]:
     """The weights of the modules that stay in float."""
     constants = {**exported.state_dict, **exported.constants}
     signature = exported.graph_signature
@@ -56,10 +56,10 @@ def kept_weights(exported: ExportedProgram, patterns: Sequence[str]) -> Iterator
         stored = constants.get(names.get(node.args[PLACES[node.target]].name, ""))
         if stored is not None:
             values = stored.detach().numpy()
-            yield Weight(module_path(node), values, node.target is not aten.conv_transpose2d.input)
+            yield ModuleWeight(module_path(node), values, node.target is not aten.conv_transpose2d.input)
 
 
-def holds(stored: Array, weight: Weight) -> bool:
+def holds(stored: Array, weight: ModuleWeight) -> bool:
     """Whether an operator's `stored` weights are those of `weight`, every channel scaled as may be."""
     expected = weight.rows
     # Depthwise ones count channels last: 1, height, width, channels.

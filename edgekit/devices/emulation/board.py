@@ -12,7 +12,7 @@ RAM_MB = 1024
 
 
 @dataclass(frozen=True)
-class Board:
+class EmulatedBoard:
     """A processor core, so much memory, and how the device is reached."""
 
     target: str
@@ -22,7 +22,7 @@ class Board:
     root: str
 
     @classmethod
-    def of(cls, target: Target) -> Board:
+    def of(cls, target: Target) -> EmulatedBoard:
         """Raises OptionError if the target cannot be emulated."""
         if target.emulation is None:
             raise OptionError(

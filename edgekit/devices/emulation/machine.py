@@ -19,10 +19,10 @@ from typing import IO
 from edgekit.cache import storage_errors
 from edgekit.devices import process
 from edgekit.devices.emulation import qemu
-from edgekit.devices.emulation.board import Board
+from edgekit.devices.emulation.board import EmulatedBoard
 from edgekit.devices.emulation.image import Image
 from edgekit.devices.emulation.locked_folder import claimed
-from edgekit.devices.emulation.qemu import Ports
+from edgekit.devices.emulation.qemu import GuestPorts
 from edgekit.devices.emulation.qmp import Qmp
 from edgekit.devices.emulation.tools import Tools
 from edgekit.errors import BootFailed, EmulationError, ImageDamaged, PortTaken
@@ -45,7 +45,7 @@ class Bench:
 
     tools: Tools
     image: Image
-    board: Board
+    board: EmulatedBoard
 
 
 @dataclass
@@ -54,7 +54,7 @@ class Machine:
 
     bench: Bench
     folder: Path
-    ports: Ports
+    ports: GuestPorts
     lock: IO[bytes]
     _guard: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     _qmp: Qmp | None = field(default=None, repr=False)
@@ -206,7 +206,7 @@ def _remade(folder: Path) -> str:
     return f"rm -r {shlex.quote(str(folder))} has it made anew at the next start"
 
 
-def make(bench: Bench, folder: Path, backing: Path, ports: Ports | None = None) -> Machine:
+def make(bench: Bench, folder: Path, backing: Path, ports: GuestPorts | None = None) -> Machine:
     """A machine that does not run yet, in a new folder, on top of the disks in the folder `backing`.
 
     Raises DeviceBusy if the folder is in use, StorageError.
@@ -223,11 +223,11 @@ def make(bench: Bench, folder: Path, backing: Path, ports: Ports | None = None) 
             raise
 
 
-def free_ports() -> Ports:
+def free_ports() -> GuestPorts:
     """Two ports of this machine that nobody listens on. Not of those where adb looks for emulators by itself."""
     with contextlib.ExitStack() as held:
         found = [port for port in _free(held) if not 5553 < port < 5686]
-    return Ports(*found[:2])
+    return GuestPorts(*found[:2])
 
 
 def _free(held: contextlib.ExitStack) -> Iterator[int]:

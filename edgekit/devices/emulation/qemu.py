@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgekit.devices.emulation.board import Board
+from edgekit.devices.emulation.board import EmulatedBoard
 from edgekit.devices.emulation.image import Image
 from edgekit.devices.emulation.tools import Tools
 
@@ -16,14 +16,14 @@ NETWORK, NIC = "net", "nic"
 
 
 @dataclass(frozen=True)
-class Ports:
+class GuestPorts:
     """Of 127.0.0.1, where the device's sshd and adbd are reached."""
 
     ssh: int
     adb: int
 
 
-def command(tools: Tools, image: Image, board: Board, folder: Path, ports: Ports, qmp: int) -> list[str]:
+def command(tools: Tools, image: Image, board: EmulatedBoard, folder: Path, ports: GuestPorts, qmp: int) -> list[str]:
     """One core that counts its instructions: `-icount` makes the guest's clock and its counters exact.
 
     The disks are `disk.qcow2` and `small.qcow2` of `folder`, where the console is written too; `qmp` is the descriptor

@@ -20,11 +20,11 @@ from pydantic import TypeAdapter
 from edgekit import user_paths
 from edgekit.atomic import create, write
 from edgekit.cache import Cache
-from edgekit.devices.emulation.board import Board
+from edgekit.devices.emulation.board import EmulatedBoard
 from edgekit.devices.emulation.image import find_image
 from edgekit.devices.emulation.locked_folder import in_use, sweep
 from edgekit.devices.emulation.machine import Bench, Machine, free_ports, make
-from edgekit.devices.emulation.qemu import Ports
+from edgekit.devices.emulation.qemu import GuestPorts
 from edgekit.devices.emulation.snapshot import MEMORY, asleep
 from edgekit.devices.emulation.tools import find_tools
 from edgekit.errors import BootFailed, DeviceBusy, ImageDamaged, OptionError, PortTaken, UnknownName, suggest
@@ -146,7 +146,7 @@ def console(name: str) -> str:
 
 
 def _start(target: Target, cache: Cache, name: str, port: int | None) -> tuple[Machine, Card]:
-    board = Board.of(target)
+    board = EmulatedBoard.of(target)
     for left in place().glob("*"):
         sweep(left)
     tools = find_tools(cache)
@@ -180,7 +180,7 @@ def _awake(bench: Bench, cache: Cache, folder: Path, port: int | None) -> Machin
 def _woken(bench: Bench, folder: Path, backing: Path, port: int | None) -> Machine:
     for left in reversed(range(TRIES)):
         free = free_ports()
-        machine = make(bench, folder, backing, Ports(port or free.ssh, free.adb))
+        machine = make(bench, folder, backing, GuestPorts(port or free.ssh, free.adb))
         try:
             machine.wake_up(backing / MEMORY)
             return machine

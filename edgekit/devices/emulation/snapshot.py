@@ -7,7 +7,7 @@ from pathlib import Path
 from edgekit.cache import Cache, digest_of
 from edgekit.devices.emulation import qemu
 from edgekit.devices.emulation.machine import Bench, free_ports, make
-from edgekit.devices.emulation.qemu import Ports
+from edgekit.devices.emulation.qemu import GuestPorts
 
 MEMORY = "memory"
 
@@ -17,7 +17,7 @@ def asleep(bench: Bench, cache: Cache) -> Path:
 
     Raises BootFailed, ImageDamaged, StorageError.
     """
-    command = qemu.command(bench.tools, bench.image, bench.board, Path("folder"), Ports(0, 0), 0)
+    command = qemu.command(bench.tools, bench.image, bench.board, Path("folder"), GuestPorts(0, 0), 0)
     key = digest_of({"schema": 1, "image": bench.image.digest, "version": bench.tools.version, "command": command})
     return cache.made().fetch(key, lambda folder: _fall_asleep(bench, folder))[0]
 

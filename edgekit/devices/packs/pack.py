@@ -21,7 +21,7 @@ SOURCES = ("assemble.py", "executorch.cpp", "native.py", "pack.py", "recipe.py",
 BLOCK_BYTES = 4096
 
 
-class Listing(Spec):
+class PackListing(Spec):
     """What is in an archive."""
 
     distribution: str
@@ -39,7 +39,7 @@ class Listing(Spec):
 class Pack:
     """A pack in the cache."""
 
-    listing: Listing
+    listing: PackListing
     archive: Path
 
 
@@ -64,7 +64,7 @@ def build(recipe: Recipe, versions: Mapping[str, str], cache: Cache) -> Pack:
             debian = assemble(recipe, chosen, folder, cache)
             write_archive(folder, entry / ARCHIVE)
             device_bytes = sum(_on_disk(path) for path in folder.rglob("*"))
-        listing = Listing(
+        listing = PackListing(
             distribution=recipe.distribution,
             format=recipe.format,
             versions=chosen | debian,
@@ -75,7 +75,7 @@ def build(recipe: Recipe, versions: Mapping[str, str], cache: Cache) -> Pack:
         (entry / LISTING).write_text(listing.model_dump_json(indent=2))
 
     entry, _ = cache.made().fetch(digest_of(asked), make)
-    return Pack(Listing.model_validate_json((entry / LISTING).read_text()), entry / ARCHIVE)
+    return Pack(PackListing.model_validate_json((entry / LISTING).read_text()), entry / ARCHIVE)
 
 
 def write_archive(folder: Path, out: Path) -> None:

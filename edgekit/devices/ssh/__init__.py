@@ -17,7 +17,7 @@ from edgekit.devices import process
 from edgekit.devices.known_hosts import HostKey, KnownHosts
 from edgekit.devices.scripts import Script
 from edgekit.devices.shell import Shell
-from edgekit.devices.ssh.address import Address
+from edgekit.devices.ssh.address import SshAddress
 from edgekit.devices.transport import Completed, DeviceKind
 from edgekit.errors import (
     AuthenticationRefused,
@@ -60,11 +60,11 @@ class Ssh(Shell):
 
     identity: Path | None = None
     known_hosts: Path | None = None
-    address: Address = field(init=False)
+    address: SshAddress = field(init=False)
     _folder: Path = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "address", Address.of(self.url))
+        object.__setattr__(self, "address", SshAddress.of(self.url))
         name = f"edgekit-{secrets.token_hex(6)}"
         folder = Path(tempfile.gettempdir()) / name
         short = folder if len(str(folder)) < SOCKET_CHARACTERS else Path("/tmp") / name  # noqa: S108 made 0700 below

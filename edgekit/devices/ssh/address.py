@@ -13,7 +13,7 @@ ROOT = PurePosixPath("/opt/edgekit")
 
 
 @dataclass(frozen=True)
-class Address:
+class SshAddress:
     """What stands in `ssh://[user@]host[:port][/root]`. The host may be an alias in the user's ssh configuration."""
 
     host: str
@@ -22,7 +22,7 @@ class Address:
     root: PurePosixPath
 
     @classmethod
-    def of(cls, url: str) -> Address:
+    def of(cls, url: str) -> SshAddress:
         """Raises OptionError if the URL is none of these."""
         try:
             parts = urlsplit(url)

@@ -15,13 +15,13 @@ import numpy as np
 
 from edgekit.devices.flash import Installation
 from edgekit.devices.local import Local
-from edgekit.devices.protocol import Accuracy, Counted, Loaded
+from edgekit.devices.protocol import Accuracy, InstructionAnswer, Loaded
 from edgekit.devices.runner_client import put_runner
 from edgekit.devices.transport import DeviceKind
 from edgekit.ir.measurement import Array, Environment, Measurement, Validity, no_latency
 from edgekit.ir.validity import EMULATED, NOT_ASKED, validity
 from edgekit.measure.device.processes import timed
-from edgekit.measure.device.session import Asking, asking
+from edgekit.measure.device.session import ProbeSession, asking
 from edgekit.measure.endpoint import Endpoint
 from edgekit.measure.shards import Shards, answered
 from edgekit.samples import Samples
@@ -74,7 +74,7 @@ class Installed:
             few = samples.take(range(min(PACE_COUNT, len(samples))))
             return _answers(asked, few, 1)[0].answered_ns / 1e9 / len(few)
 
-    def _timed(self, asked: Asking, samples: Samples, probe: Probe) -> Measurement:
+    def _timed(self, asked: ProbeSession, samples: Samples, probe: Probe) -> Measurement:
         timing = timed(asked, samples, probe)
         facts = timing.answers[0]
         valid = validity(timing.processes, timing.latency_ns, probe.min_count, facts.threads, facts.info.cores)
@@ -86,10 +86,12 @@ class Installed:
             energy=timing.energy,
         )
 
-    def _counted(self, asked: Asking, samples: Samples, threads: int) -> Measurement:
+    def _counted(self, asked: ProbeSession, samples: Samples, threads: int) -> Measurement:
         asked.send({name: array[:1] for name, array in samples.inputs.items()}, "counted")
         argv = ("--count", COUNTED, "--threads", threads)
-        answer = asked.ask(Counted, "instructions", "counted", *argv, timeout=asked.limit(COUNTED + UNCOUNTED))
+        answer = asked.ask(
+            InstructionAnswer, "instructions", "counted", *argv, timeout=asked.limit(COUNTED + UNCOUNTED)
+        )
         counts = asked.integers("instructions", answer.count)
         return replace(self._measured(answer, samples, EMULATED), instructions=int(counts.min()))
 
@@ -109,7 +111,7 @@ class Installed:
         )
 
     def _outputs(
-        self, asked: Asking, samples: Samples, threads: int
+        self, asked: ProbeSession, samples: Samples, threads: int
     ) -> tuple[dict[str, Array], float | None, Accuracy]:
         last: list[Accuracy] = []
 
@@ -148,7 +150,7 @@ def outputs_in_parts(endpoint: Endpoint, samples: Samples, parts: int) -> Measur
     return replace(measured[0], outputs=outputs, labels=samples.labels, samples_digest=samples.digest)
 
 
-def _answers(asked: Asking, samples: Samples, threads: int) -> tuple[Accuracy, dict[str, Array]]:
+def _answers(asked: ProbeSession, samples: Samples, threads: int) -> tuple[Accuracy, dict[str, Array]]:
     digests = asked.send(samples.inputs, "shard")
     argv = ("--threads", threads, *digests)
     answer = asked.ask(Accuracy, "accuracy", "shard", *argv, timeout=asked.limit(len(samples)))

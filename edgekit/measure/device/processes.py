@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgekit.devices.protocol import Latency
+from edgekit.devices.protocol import LatencyAnswer
 from edgekit.ir.measurement import Around, Array, Energy, Process
-from edgekit.measure.device.session import Asking
+from edgekit.measure.device.session import ProbeSession
 from edgekit.measure.meter import checked, load_meter
 from edgekit.runner.model.tensors import CYCLED_BYTES
 from edgekit.samples import Samples
@@ -23,12 +23,12 @@ WARM_UP_S = 30.0
 
 
 @dataclass(frozen=True)
-class Timing:
+class LatencyRun:
     """What the processes of a latency run found."""
 
     latency_ns: Array
     """int64 [M], in the order they were timed."""
-    answers: tuple[Latency, ...]
+    answers: tuple[LatencyAnswer, ...]
     metered: Energy | None = None
     """By a meter that is connected to this machine."""
 
@@ -63,21 +63,21 @@ class Timing:
         )
 
 
-def timed(asking: Asking, samples: Samples, probe: Probe) -> Timing:
+def timed(asking: ProbeSession, samples: Samples, probe: Probe) -> LatencyRun:
     """Time single inferences of the first samples, cycled in the order of the set. Raises ProbeError."""
     asking.send(cycled(samples), "cycled")
     count = min(probe.processes, probe.min_count)
-    answers: list[Latency] = []
+    answers: list[LatencyAnswer] = []
     parts: list[Array] = []
     for _ in range(count):
         answer = _one(asking, probe, count, _start_c(answers))
         parts.append(asking.integers("latency_ns", answer.count))
         answers.append(answer)
     metered = _metered(asking, probe, probe.meter) if probe.meter else None
-    return Timing(np.concatenate(parts), tuple(answers), metered)
+    return LatencyRun(np.concatenate(parts), tuple(answers), metered)
 
 
-def _metered(asking: Asking, probe: Probe, name: str) -> Energy | None:
+def _metered(asking: ProbeSession, probe: Probe, name: str) -> Energy | None:
     """By two more runs, one twice as long: in their difference, loading and warming up cancel out.
 
     None if the longer one took no more. Raises ProbeError if the meter does not answer.
@@ -105,7 +105,7 @@ def _metered(asking: Asking, probe: Probe, name: str) -> Energy | None:
     )
 
 
-def _one(asking: Asking, probe: Probe, processes: int, start_c: float | None) -> Latency:
+def _one(asking: ProbeSession, probe: Probe, processes: int, start_c: float | None) -> LatencyAnswer:
     share, seconds = math.ceil(probe.min_count / processes), probe.min_duration_s / processes
     argv: list[object] = ["--min-count", share, "--min-duration", seconds, "--threads", probe.threads]
     for cpu in probe.cpus or ():
@@ -113,10 +113,10 @@ def _one(asking: Asking, probe: Probe, processes: int, start_c: float | None) ->
     if start_c is not None:
         argv += ["--cool", start_c, probe.cool_down_s]
     limit = asking.limit(share) + 2 * seconds + probe.cool_down_s + WARM_UP_S
-    return asking.ask(Latency, "latency", "cycled", *argv, timeout=limit)
+    return asking.ask(LatencyAnswer, "latency", "cycled", *argv, timeout=limit)
 
 
-def _start_c(answers: Sequence[Latency]) -> float | None:
+def _start_c(answers: Sequence[LatencyAnswer]) -> float | None:
     """How hot the machine was before the first process; None before it, or without a sensor."""
     return max(answers[0].before.temperature_c.values(), default=None) if answers else None
 
@@ -128,7 +128,7 @@ def cycled(samples: Samples) -> dict[str, Array]:
     return {name: array[:count] for name, array in samples.inputs.items()}
 
 
-def _process(answer: Latency) -> Process:
+def _process(answer: LatencyAnswer) -> Process:
     return Process(
         count=answer.count,
         load_ns=answer.load_ns,

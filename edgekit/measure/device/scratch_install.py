@@ -21,7 +21,7 @@ NO_VERSIONS: Mapping[str, str] = MappingProxyType({})
 
 
 @contextlib.contextmanager
-def placed(
+def scratch_install(
     folder: Path, format: Format, device: Transport, runtime: str, versions: Mapping[str, str] = NO_VERSIONS
 ) -> Iterator[Installation]:
     """The model in `folder`, with its manifest, on the device; nothing of it is left there.

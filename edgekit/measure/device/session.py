@@ -62,7 +62,7 @@ class ModelEdges(Spec):
 
 
 @dataclass
-class Asking:
+class ProbeSession:
     """Asks the runner for one measurement, which is of one model."""
 
     installation: Installation
@@ -172,12 +172,12 @@ class Asking:
 
 
 @contextlib.contextmanager
-def asking(installation: Installation) -> Iterator[Asking]:
+def asking(installation: Installation) -> Iterator[ProbeSession]:
     """The folders of one measurement; nothing of them is left."""
     remote = installation.root / "probe" / secrets.token_hex(8)
     with tempfile.TemporaryDirectory() as name:
         try:
-            yield Asking(installation, remote, Path(name))
+            yield ProbeSession(installation, remote, Path(name))
         finally:
             with contextlib.suppress(EdgekitError):
                 installation.runner.remove(remote)

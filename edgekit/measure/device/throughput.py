@@ -11,7 +11,7 @@ from edgekit.devices.protocol import Sustained
 from edgekit.ir.measurement import Validity
 from edgekit.ir.validity import SLACK
 from edgekit.measure.device.processes import cycled
-from edgekit.measure.device.session import Asking, asking
+from edgekit.measure.device.session import ProbeSession, asking
 from edgekit.measure.device.wall_clock import check_real_time
 from edgekit.measure.shards import silent
 from edgekit.samples import Samples
@@ -103,7 +103,7 @@ def combinations(cores: int) -> list[tuple[int, int]]:
     return [(threads, instances) for threads in sizes for instances in sizes if threads * instances <= cores]
 
 
-def _ask(asked: Asking, threads: int, instances: int, min_duration_s: float) -> Sustained:
+def _ask(asked: ProbeSession, threads: int, instances: int, min_duration_s: float) -> Sustained:
     argv = ("--threads", threads, "--instances", instances, "--min-duration", min_duration_s)
     limit_s = asked.limit(WARM_UP_COUNT) + 2 * min_duration_s
     return asked.ask(Sustained, "throughput", "cycled", *argv, timeout=limit_s)

@@ -6,12 +6,12 @@ import time
 from dataclasses import asdict, dataclass, field, replace
 
 from edgekit.ir.measurement import Environment, Measurement
-from edgekit.measure.serving.latency import Timing
+from edgekit.measure.serving.latency import RequestTiming
 from edgekit.measure.serving.open_inference import Access
 from edgekit.measure.serving.requests import Requests, opened
 from edgekit.measure.serving.retry import patiently
 from edgekit.measure.serving.signature_match import matched
-from edgekit.measure.serving.tensors import Bounds
+from edgekit.measure.serving.tensors import TransferBounds
 from edgekit.measure.shards import Shards, answered
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
@@ -19,7 +19,7 @@ from edgekit.specs.project import Project
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedModel:
     """An endpoint: a model behind a server that speaks the Open Inference Protocol, version 2."""
 
     project: Project
@@ -39,11 +39,11 @@ class Served:
             load_ns = time.perf_counter_ns() - began
         edges = matched(self.project, description)
         binary = description.binary or self.access.address.grpc
-        bounds = Bounds.of(tuple(edges.outputs.values()), self.access.batch, binary)
+        bounds = TransferBounds.of(tuple(edges.outputs.values()), self.access.batch, binary)
         requests = Requests(replace(self.access, binary=binary, **asdict(bounds)), edges)
         with opened(requests.access) as client:
             # Latency first, of a server that is not under load.
-            timing = Timing(client, requests, description.server, load_ns).of(samples, probe)
+            timing = RequestTiming(client, requests, description.server, load_ns).of(samples, probe)
         mine = self.shards.of(self.access.address, self.access.address.model, description, samples.digest)
         outputs, pace = answered(samples, requests.answers, mine)
         return Measurement(

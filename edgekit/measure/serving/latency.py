@@ -24,7 +24,7 @@ UNSEEN = Conditions()
 
 
 @dataclass(frozen=True)
-class Timed:
+class ServedLatency:
     """What timing brought."""
 
     first_ns: int
@@ -35,7 +35,7 @@ class Timed:
 
 
 @dataclass(frozen=True)
-class Timing:
+class RequestTiming:
     """One request after another, each with one sample, on the connection of `client`, which is kept."""
 
     client: Client
@@ -44,7 +44,7 @@ class Timing:
     """Its name and version."""
     load_ns: int
 
-    def of(self, samples: Samples, probe: Probe | None) -> Timed:
+    def of(self, samples: Samples, probe: Probe | None) -> ServedLatency:
         """The latency; without `probe` that of the first request only."""
         singles = [samples.take([i]) for i in range(_cycled(samples) if probe else 1)]
         prepared = [self.client.prepare(self.requests.edges.columns(single)) for single in singles]
@@ -53,7 +53,7 @@ class Timing:
         self.requests.answer(self.client, prepared[0], 1)
         first_ns = time.perf_counter_ns() - began
         if probe is None:
-            return Timed(first_ns, no_latency(), NOT_ASKED, ServerTime(None, version=self.server))
+            return ServedLatency(first_ns, no_latency(), NOT_ASKED, ServerTime(None, version=self.server))
         round_trip_ns = self._round_trip_ns()
         stream, spent = self._stream(prepared, probe)
         taken = stream.latency_ns
@@ -65,9 +65,9 @@ class Timing:
         if spent and spent.count:
             queue_ns, compute_ns = spent.queue_ns // spent.count, spent.compute_ns // spent.count
             where = ServerTime(round_trip_ns, queue_ns, compute_ns, self.server)
-        return Timed(first_ns, taken, validity([process], taken, probe.min_count, 1, 1), where, (process,))
+        return ServedLatency(first_ns, taken, validity([process], taken, probe.min_count, 1, 1), where, (process,))
 
-    def _stream(self, prepared: list[object], probe: Probe) -> tuple[loop.Timed, Statistics | None]:
+    def _stream(self, prepared: list[object], probe: Probe) -> tuple[loop.TimedInferences, Statistics | None]:
         """The times, and what the server counted meanwhile, after the warm-up, if it counts."""
         outputs = tuple(self.requests.edges.outputs.values())
         limit = Limit(self.requests.access, probe.min_count, 2 * probe.min_duration_s)

@@ -41,7 +41,7 @@ class Fault(Exception):
 
 
 @dataclass(frozen=True)
-class Edge:
+class ServedTensor:
     """One input or output of the served model, as its metadata says it."""
 
     name: str
@@ -55,14 +55,14 @@ class Edge:
 
 
 @dataclass(frozen=True)
-class Description:
+class ServerMetadata:
     """What a server says of itself and of the model."""
 
     server: str
     """Name and version."""
     extensions: tuple[str, ...]
-    inputs: tuple[Edge, ...]
-    outputs: tuple[Edge, ...]
+    inputs: tuple[ServedTensor, ...]
+    outputs: tuple[ServedTensor, ...]
 
     @property
     def binary(self) -> bool:
@@ -119,7 +119,7 @@ class Access:
 class Client(Protocol):
     """One connection. Not for two threads. Every method raises Fault."""
 
-    def describe(self) -> Description: ...
+    def describe(self) -> ServerMetadata: ...
 
     def live(self) -> bool:
         """An empty request and its answer; False where a gateway hides what answers it."""
@@ -133,7 +133,7 @@ class Client(Protocol):
         """Samples by the served model's names, ready to be sent as often as one likes."""
         ...
 
-    def infer(self, prepared: Any, outputs: tuple[Edge, ...]) -> dict[str, Array]:
+    def infer(self, prepared: Any, outputs: tuple[ServedTensor, ...]) -> dict[str, Array]:
         """The answer by the served names: of each output the type and shape that its metadata states."""
         ...
 
@@ -163,10 +163,10 @@ def unless_hidden(request: Callable[[], T]) -> T | None:
         raise
 
 
-def described(server: Mapping[str, Any] | None, model: Mapping[str, Any]) -> Description:
+def described(server: Mapping[str, Any] | None, model: Mapping[str, Any]) -> ServerMetadata:
     """From the metadata of the server, if it was to be had, and of the model."""
     server = server or {}
-    return Description(
+    return ServerMetadata(
         server=line(f"{server.get('name', 'unknown server')} {server.get('version', '')}".strip(), SERVER),
         extensions=tuple(map(str, server.get("extensions", ()))),
         inputs=_edges(model.get("inputs", ())),
@@ -174,17 +174,17 @@ def described(server: Mapping[str, Any] | None, model: Mapping[str, Any]) -> Des
     )
 
 
-def _edges(stated: Any) -> tuple[Edge, ...]:
+def _edges(stated: Any) -> tuple[ServedTensor, ...]:
     if len(stated) > MAX_EDGES or any(len(edge["shape"]) > MAX_AXES for edge in stated):
         raise ValueError("more than any model has")
     return tuple(map(_edge, stated))
 
 
-def _edge(stated: Mapping[str, Any]) -> Edge:
+def _edge(stated: Mapping[str, Any]) -> ServedTensor:
     name, datatype = stated["name"], stated["datatype"]
     if not isinstance(name, str) or not isinstance(datatype, str) or len(name) > SAID:
         raise ValueError("names are texts")
-    return Edge(name, datatype[:SHORT], tuple(_integer(size, -1) for size in stated["shape"]))
+    return ServedTensor(name, datatype[:SHORT], tuple(_integer(size, -1) for size in stated["shape"]))
 
 
 def _integer(stated: Any, least: int) -> int:

@@ -15,10 +15,10 @@ from edgekit.measure.serving.open_inference import (
     NO_ANSWER,
     NONSENSE,
     Access,
-    Description,
-    Edge,
     Fault,
     Kind,
+    ServedTensor,
+    ServerMetadata,
     Statistics,
     described,
     statistics_of,
@@ -64,7 +64,7 @@ class Grpc:
         self._model = (address.model, address.version)
         self._how = {"headers": access.headers, "client_timeout": access.timeout_s}
 
-    def describe(self) -> Description:
+    def describe(self) -> ServerMetadata:
         server = unless_hidden(lambda: self._asked(self._client.get_server_metadata, as_json=True))
         model = self._asked(self._client.get_model_metadata, *self._model, as_json=True)
         with self._faults():
@@ -85,7 +85,7 @@ class Grpc:
             for name, array in columns.items()
         ]
 
-    def infer(self, prepared: Any, outputs: tuple[Edge, ...]) -> dict[str, Array]:
+    def infer(self, prepared: Any, outputs: tuple[ServedTensor, ...]) -> dict[str, Array]:
         with self._faults():
             asked = [triton.InferRequestedOutput(edge.name) for edge in outputs]
             result = self._client.infer(self._model[0], prepared, self._model[1], outputs=asked, **self._how)
@@ -119,7 +119,7 @@ class Grpc:
             raise Fault("wrong", NO_ANSWER) from None
 
 
-def _tensors(response: Any, outputs: tuple[Edge, ...]) -> dict[str, Array]:
+def _tensors(response: Any, outputs: tuple[ServedTensor, ...]) -> dict[str, Array]:
     """The outputs of an answer, whose bytes are beside what it says of them. Raises Fault."""
     stated = {edge.name: edge for edge in outputs}
     tensors: dict[str, Array] = {}

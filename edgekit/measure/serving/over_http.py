@@ -18,10 +18,10 @@ from edgekit.measure.serving.open_inference import (
     NO_ANSWER,
     NONSENSE,
     Access,
-    Description,
-    Edge,
     Fault,
     Kind,
+    ServedTensor,
+    ServerMetadata,
     Statistics,
     described,
     statistics_of,
@@ -64,7 +64,7 @@ class Http:
         self._base = f"{address.base}/v2"
         self._model = f"{self._base}/models/{quote(address.model, safe='')}{version}"
 
-    def describe(self) -> Description:
+    def describe(self) -> ServerMetadata:
         server = unless_hidden(lambda: self._document(self._base))
         model = self._document(self._model)
         with self._faults():
@@ -82,7 +82,7 @@ class Http:
         stated = tuple(self._input(name, array) for name, array in columns.items())
         return Request(stated, b"".join(map(_raw, columns.values())) if self._access.binary else b"")
 
-    def infer(self, prepared: Request, outputs: tuple[Edge, ...]) -> dict[str, Array]:
+    def infer(self, prepared: Request, outputs: tuple[ServedTensor, ...]) -> dict[str, Array]:
         asked = [{"name": edge.name, "parameters": {"binary_data": self._access.binary}} for edge in outputs]
         head = json.dumps({"inputs": prepared.inputs, "outputs": asked}).encode()
         headers = {HEADER_LENGTH: str(len(head))} if prepared.raw else {}
@@ -141,7 +141,7 @@ def _raw(array: Array) -> bytes:
     return array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
 
 
-def _tensors(reply: Reply, outputs: tuple[Edge, ...], limit: int) -> dict[str, Array]:
+def _tensors(reply: Reply, outputs: tuple[ServedTensor, ...], limit: int) -> dict[str, Array]:
     """The outputs of an answer: numbers in its JSON, or in the bytes behind that. Raises Fault, or one of NONSENSE."""
     length = reply.header(HEADER_LENGTH)
     end = int(length) if length and len(length) < 20 else len(reply.body)

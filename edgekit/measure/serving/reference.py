@@ -6,7 +6,7 @@ import os
 import re
 
 from edgekit.errors import OptionError, ServerRefused, SpecError
-from edgekit.measure.serving.endpoint import Served
+from edgekit.measure.serving.endpoint import ServedModel
 from edgekit.measure.serving.open_inference import Access
 from edgekit.measure.shards import Shards
 from edgekit.specs.project import Project
@@ -14,7 +14,7 @@ from edgekit.specs.project import Project
 VISIBLE = re.compile(r"[!-~]+")
 
 
-def open_reference(project: Project, shards: Shards) -> Served:
+def open_reference(project: Project, shards: Shards) -> ServedModel:
     """The served model that `project.reference` names, not asked yet.
 
     Raises OptionError if it is the eager network, ServerRefused if the variable with the token is not set, SpecError
@@ -41,4 +41,4 @@ def open_reference(project: Project, shards: Shards) -> Served:
     access = Access(
         address, reference.timeout_s, token, reference.token_env, ca, reference.batch, reference.concurrency
     )
-    return Served(project, access, shards)
+    return ServedModel(project, access, shards)

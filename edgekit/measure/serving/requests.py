@@ -17,7 +17,7 @@ from edgekit.ir.measurement import Array
 from edgekit.measure.serving.connect import connect
 from edgekit.measure.serving.open_inference import Access, Client
 from edgekit.measure.serving.retry import patiently
-from edgekit.measure.serving.signature_match import Edges
+from edgekit.measure.serving.signature_match import SignatureMatch
 from edgekit.samples import Samples
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ class Requests:
     """A server whose model was found to be the project's."""
 
     access: Access
-    edges: Edges
+    edges: SignatureMatch
 
     @property
     def batch(self) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 
 from edgekit.errors import ModelMismatch, nearest
 from edgekit.ir.measurement import Array
-from edgekit.measure.serving.open_inference import Description, Edge
+from edgekit.measure.serving.open_inference import ServedTensor, ServerMetadata
 from edgekit.measure.serving.tensors import NUMPY
 from edgekit.samples import Samples
 from edgekit.specs.project import Input, Preprocess, Project
@@ -39,11 +39,11 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Edges:
+class SignatureMatch:
     """How samples become requests, and answers outputs."""
 
     inputs: tuple[Column, ...]
-    outputs: Mapping[str, Edge]
+    outputs: Mapping[str, ServedTensor]
     """What the server calls each output, and says of it, by the project's name."""
     single: bool
     """Whether the model takes one sample at a time."""
@@ -53,7 +53,7 @@ class Edges:
         return {column.served: column.of(samples) for column in self.inputs}
 
 
-def matched(project: Project, description: Description) -> Edges:
+def matched(project: Project, description: ServerMetadata) -> SignatureMatch:
     """Raises ModelMismatch that names the first input or output that does not fit, and what was stated for it."""
     if not description.inputs or not description.outputs:
         raise ModelMismatch("the server does not say what the model takes and gives", hint=METADATA)
@@ -66,7 +66,7 @@ def matched(project: Project, description: Description) -> Edges:
         raise ModelMismatch(f"the served model takes '{min(unasked)}', which the project does not state", hint=STATED)
     outputs = {name: _output(name, _names(project, description), description) for name in _names(project, description)}
     taken = {edge.shape[0] for edge in description.inputs}
-    return Edges(tuple(columns), outputs, single=1 in taken)
+    return SignatureMatch(tuple(columns), outputs, single=1 in taken)
 
 
 def preprocessed(pixels: Array, how: Preprocess) -> Array:
@@ -83,7 +83,7 @@ STATED = "[inputs] and [model] outputs of the project, or another model in its U
 METADATA = "its configuration must state the inputs and outputs of the model"
 
 
-def _column(name: str, spec: Input, edge: Edge) -> Column:
+def _column(name: str, spec: Input, edge: ServedTensor) -> Column:
     raw, trained = (spec.raw_dtype, spec.raw_shape), (spec.dtype, spec.shape)
     if _fits(edge, *raw):
         return Column(name, edge.name, None)
@@ -97,13 +97,15 @@ def _column(name: str, spec: Input, edge: Edge) -> Column:
     )
 
 
-def _fits(edge: Edge, dtype: str, shape: tuple[int, ...]) -> bool:
+def _fits(edge: ServedTensor, dtype: str, shape: tuple[int, ...]) -> bool:
     if edge.datatype != FORMATS[dtype] or len(edge.shape) != len(shape) + 1 or edge.shape[0] not in (-1, 1):
         return False
     return all(stated in (-1, size) for stated, size in zip(edge.shape[1:], shape, strict=True))
 
 
-def _named(name: str, all_names: Sequence[str] | Mapping[str, object], edges: tuple[Edge, ...], what: str) -> Edge:
+def _named(
+    name: str, all_names: Sequence[str] | Mapping[str, object], edges: tuple[ServedTensor, ...], what: str
+) -> ServedTensor:
     """The edge of that name, or the only one where one is wanted."""
     found = {edge.name: edge for edge in edges}
     if len(all_names) == 1 and len(edges) == 1:
@@ -118,7 +120,7 @@ def _named(name: str, all_names: Sequence[str] | Mapping[str, object], edges: tu
     )
 
 
-def _names(project: Project, description: Description) -> tuple[str, ...]:
+def _names(project: Project, description: ServerMetadata) -> tuple[str, ...]:
     """The project's names of the outputs: stated, or those that every endpoint gives."""
     if project.model.outputs:
         return project.model.outputs
@@ -126,7 +128,7 @@ def _names(project: Project, description: Description) -> tuple[str, ...]:
     return ("output",) if count == 1 else tuple(f"output_{i}" for i in range(count))
 
 
-def _output(name: str, names: tuple[str, ...], description: Description) -> Edge:
+def _output(name: str, names: tuple[str, ...], description: ServerMetadata) -> ServedTensor:
     edge = _named(name, names, description.outputs, "output")
     if edge.datatype not in NUMPY or not edge.shape:
         raise ModelMismatch(f"output '{edge.name}' of the served model is {edge}, no numbers", hint=STATED)

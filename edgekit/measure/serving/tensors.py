@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from edgekit.ir.measurement import Array
-from edgekit.measure.serving.open_inference import Edge, Fault
+from edgekit.measure.serving.open_inference import Fault, ServedTensor
 
 NUMPY = {
     "BOOL": "?",
@@ -41,7 +41,7 @@ MAX_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
-class Bounds:
+class TransferBounds:
     """How much may be asked of a server at once, and come back."""
 
     batch: int
@@ -49,7 +49,7 @@ class Bounds:
     answer_bytes: int
 
     @classmethod
-    def of(cls, outputs: Sequence[Edge], batch: int, binary: bool) -> Bounds:
+    def of(cls, outputs: Sequence[ServedTensor], batch: int, binary: bool) -> TransferBounds:
         """Bounds by the shapes that the metadata states; fewer samples than `batch` where those would be too many."""
         shapes = [edge.shape[1:] for edge in outputs]
         if any(size < 0 for shape in shapes for size in shape):
@@ -60,7 +60,7 @@ class Bounds:
         return cls(fewer, HEAD_BYTES + min(MAX_BYTES, fewer * row_bytes))
 
 
-def check_stated(edge: Edge, datatype: object, shape: Sequence[object]) -> tuple[int, ...]:
+def check_stated(edge: ServedTensor, datatype: object, shape: Sequence[object]) -> tuple[int, ...]:
     """The shape, if type and shape are those of the metadata; the batch axis may have any size. Raises Fault."""
     sizes = tuple(size for size in shape if type(size) is int and 0 <= size < 1 << 32)
     fits = len(sizes) == len(shape) == len(edge.shape) and datatype == edge.datatype
@@ -69,7 +69,7 @@ def check_stated(edge: Edge, datatype: object, shape: Sequence[object]) -> tuple
     return sizes
 
 
-def of_bytes(edge: Edge, shape: tuple[int, ...], raw: bytes | memoryview) -> Array:
+def of_bytes(edge: ServedTensor, shape: tuple[int, ...], raw: bytes | memoryview) -> Array:
     """Little-endian values, row by row. Raises Fault if they are more or fewer than the shape has."""
     kind = np.dtype(NUMPY[edge.datatype])
     if len(raw) != math.prod(shape) * kind.itemsize:
@@ -78,7 +78,7 @@ def of_bytes(edge: Edge, shape: tuple[int, ...], raw: bytes | memoryview) -> Arr
     return (_widened(values) if edge.datatype == "BF16" else values).reshape(shape)
 
 
-def of_json(edge: Edge, shape: tuple[int, ...], data: Any) -> Array:
+def of_json(edge: ServedTensor, shape: tuple[int, ...], data: Any) -> Array:
     """Numbers of a JSON document, flat or nested. Raises Fault if they are no such numbers."""
     kind = np.dtype("<f4" if edge.datatype == "BF16" else NUMPY[edge.datatype])
     try:

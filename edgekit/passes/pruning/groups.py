@@ -20,7 +20,7 @@ class Part:
     total: int
 
 
-class Group(Protocol):
+class PruningGroup(Protocol):
     """Units (channels, or heads) that can go one by one, each from every layer that has it."""
 
     @property

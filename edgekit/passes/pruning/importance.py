@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torch.utils import _pytree as pytree
 
 from edgekit.errors import PassError
-from edgekit.passes.pruning.groups import Group
+from edgekit.passes.pruning.groups import PruningGroup
 
 if TYPE_CHECKING:
     from edgekit.frontend.load import Model
@@ -23,7 +23,9 @@ BATCH = 16
 """Gradients of a trained network cancel out over many samples: the fewer a batch, the more is left of them."""
 
 
-def importance(groups: Sequence[Group], kind: str, model: Model, samples: Samples | None) -> Mapping[str, Tensor]:
+def importance(
+    groups: Sequence[PruningGroup], kind: str, model: Model, samples: Samples | None
+) -> Mapping[str, Tensor]:
     """[size] by group name, not negative: a group's numbers compare with each other, not with another group's.
 
     magnitude: squares of weights over the whole group (Fang et al. 2023, eq. 4). taylor: |weight times gradient| of the
@@ -46,11 +48,11 @@ def importance(groups: Sequence[Group], kind: str, model: Model, samples: Sample
     return _taylor(groups, model, samples)
 
 
-def _or_magnitude(scores: Tensor | None, group: Group) -> Tensor:
+def _or_magnitude(scores: Tensor | None, group: PruningGroup) -> Tensor:
     return group.magnitude() if scores is None else scores
 
 
-def _taylor(groups: Sequence[Group], model: Model, samples: Samples) -> Mapping[str, Tensor]:
+def _taylor(groups: Sequence[PruningGroup], model: Model, samples: Samples) -> Mapping[str, Tensor]:
     import torch_pruning as tp
 
     scale = tp.importance.GroupTaylorImportance(normalizer=None)

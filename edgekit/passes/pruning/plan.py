@@ -13,22 +13,22 @@ from edgekit.errors import PassError
 from edgekit.frontend.load import Model
 from edgekit.frontend.preprocess import Deployed
 from edgekit.passes.pruning import cost
-from edgekit.passes.pruning.groups import Group
+from edgekit.passes.pruning.groups import PruningGroup
 from edgekit.passes.pruning.importance import importance
-from edgekit.passes.pruning.separable import Bounds, candidates, separable
+from edgekit.passes.pruning.separable import ProtectedChannels, candidates, separable
 from edgekit.passes.pruning.widths import Widths, by_ratio, path
 from edgekit.samples import Samples
 from edgekit.specs.compression import Prune
 
 
 @dataclass(frozen=True)
-class Plan:
+class PruningPlan:
     """One recipe for one model. The model itself is never changed."""
 
     model: Model
     recipe: Prune
     samples: Samples | None
-    bounds: Bounds
+    bounds: ProtectedChannels
 
     @cached_property
     def module(self) -> Deployed:
@@ -36,7 +36,7 @@ class Plan:
         return _trainable(self.model.module)
 
     @cached_property
-    def groups(self) -> Sequence[Group]:
+    def groups(self) -> Sequence[PruningGroup]:
         return separable(self.module, self.model.examples, self.bounds)
 
     @cached_property

@@ -23,8 +23,8 @@ from edgekit.ir.program import PassRecord
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.passes.module_patterns import covers
 from edgekit.passes.pruning import cost, sparsity
-from edgekit.passes.pruning.plan import Plan
-from edgekit.passes.pruning.separable import Bounds
+from edgekit.passes.pruning.plan import PruningPlan
+from edgekit.passes.pruning.separable import ProtectedChannels
 from edgekit.samples import Samples
 from edgekit.specs.compression import Prune
 
@@ -97,7 +97,7 @@ def _sparse(model: Model, recipe: Prune, kept: frozenset[str]) -> tuple[Deployed
 def _structured(
     model: Model, recipe: Prune, samples: Samples | None, kept: frozenset[str]
 ) -> tuple[Deployed, tuple[tuple[str, str], ...]]:
-    plan = Plan(model, recipe, samples, Bounds(kept, recipe.round_to))
+    plan = PruningPlan(model, recipe, samples, ProtectedChannels(kept, recipe.round_to))
     if not plan.groups:
         raise PassError(
             "nothing can be pruned: no channels or heads can go without something else changing",

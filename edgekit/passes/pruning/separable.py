@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from edgekit.passes.pruning.channels import channels
-from edgekit.passes.pruning.groups import Group
+from edgekit.passes.pruning.groups import PruningGroup
 from edgekit.passes.pruning.heads import attentions
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
-class Bounds:
+class ProtectedChannels:
     """What must stay as it is, whatever is pruned."""
 
     kept: frozenset[str]
@@ -33,7 +33,7 @@ class Bounds:
     """Channels that stay come in multiples of this."""
 
 
-def separable(module: nn.Module, examples: Args, bounds: Bounds) -> list[Group]:
+def separable(module: nn.Module, examples: Args, bounds: ProtectedChannels) -> list[PruningGroup]:
     """Every group of `module` whose removal is the same as nothing reading it.
 
     That leaves out what torch-pruning cannot follow: code with channel numbers of its own, and norms over all channels.
@@ -46,7 +46,7 @@ def separable(module: nn.Module, examples: Args, bounds: Bounds) -> list[Group]:
     return [group for group in groups if group.name in names]
 
 
-def candidates(module: nn.Module, examples: Args, bounds: Bounds) -> list[Group]:
+def candidates(module: nn.Module, examples: Args, bounds: ProtectedChannels) -> list[PruningGroup]:
     """Every group of `module` by its structure alone, tried or not."""
     found = list(attentions(module))
     sources = {name for attention in found for name in attention.sources}
@@ -54,7 +54,7 @@ def candidates(module: nn.Module, examples: Args, bounds: Bounds) -> list[Group]
     return [*channels(module, examples, {*bounds.kept, *sources}, bounds.round_to), *heads]
 
 
-def _holds(module: nn.Module, examples: Args, bounds: Bounds, names: Collection[str]) -> bool:
+def _holds(module: nn.Module, examples: Args, bounds: ProtectedChannels, names: Collection[str]) -> bool:
     """Whether a copy without every other unit of these groups computes what one does where nothing reads those."""
     silenced, pruned = copy.deepcopy(module), copy.deepcopy(module)
     groups = [group for group in candidates(pruned, examples, bounds) if group.name in names]

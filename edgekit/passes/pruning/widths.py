@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from torch import Tensor
 
 from edgekit.errors import PassError
-from edgekit.passes.pruning.groups import Group
+from edgekit.passes.pruning.groups import PruningGroup
 
 Widths = Mapping[str, int]
 """Units that stay, by group name."""
 
 
-def by_ratio(groups: Sequence[Group], ratio: float) -> Widths:
+def by_ratio(groups: Sequence[PruningGroup], ratio: float) -> Widths:
     """Every group keeps its share, as near as multiples of its step come. Raises PassError if one would be emptied."""
     kept = {}
     for group in groups:
@@ -31,7 +31,7 @@ def by_ratio(groups: Sequence[Group], ratio: float) -> Widths:
 
 
 def path(
-    groups: Sequence[Group], scores: Mapping[str, Tensor], macs: Mapping[str, float]
+    groups: Sequence[PruningGroup], scores: Mapping[str, Tensor], macs: Mapping[str, float]
 ) -> Iterator[tuple[Widths, float]]:
     """From the whole network to the narrowest one: widths, and the multiply-accumulates of their layers.
 
@@ -65,7 +65,7 @@ def _kept(scores: Tensor) -> list[float]:
     return [-math.inf, *best.cumsum(0).log().tolist()]
 
 
-def predicted(groups: Sequence[Group], macs: Mapping[str, float], widths: Widths) -> float:
+def predicted(groups: Sequence[PruningGroup], macs: Mapping[str, float], widths: Widths) -> float:
     """Multiply-accumulates of the layers in `macs` at these widths."""
     left: dict[tuple[str, str], float] = {}
     for group in groups:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Score:
+class ObserverScore:
     """How close a quantized program came to the float one on held-out samples."""
 
     method: Observer
@@ -44,7 +44,7 @@ def halves(count: int) -> tuple[list[int], list[int]]:
     return order[:middle], order[middle:]
 
 
-def scores(prepared: GraphModule, reference: Sequence[Tensor], batches: Sequence[Sample]) -> list[Score]:
+def scores(prepared: GraphModule, reference: Sequence[Tensor], batches: Sequence[Sample]) -> list[ObserverScore]:
     """A score for every method, of a program calibrated with observers for `auto`; they keep the method they had.
 
     reference: the float program's outputs on `batches`.
@@ -66,11 +66,11 @@ def use(prepared: GraphModule, method: Observer) -> None:
             observer.method = method
 
 
-def _score(method: Observer, reference: Sequence[Tensor], found: Sequence[Tensor]) -> Score:
+def _score(method: Observer, reference: Sequence[Tensor], found: Sequence[Tensor]) -> ObserverScore:
     flat = [torch.cat([leaf.ravel().float() for leaf in leaves]).numpy() for leaves in (reference, found)]
     same = [_same(*pair) for pair in zip(reference, found, strict=True) if _is_scores(pair[0])]
     agreement = float(torch.cat(same).float().mean()) if same else math.nan
-    return Score(method, sqnr_db(*flat), agreement, len(reference[0]))
+    return ObserverScore(method, sqnr_db(*flat), agreement, len(reference[0]))
 
 
 def _is_scores(output: Tensor) -> bool:
@@ -87,7 +87,7 @@ def _same(reference: Tensor, found: Tensor) -> Tensor:
     return (reference.argmax(axis) == found.argmax(axis)).ravel()
 
 
-def best(found: Sequence[Score]) -> Score:
+def best(found: Sequence[ObserverScore]) -> ObserverScore:
     """The most agreement; among those that chance does not tell from it, the highest SQNR; the first of equals.
 
     Chance: one standard error of a share of so many samples, and one sample at the least.

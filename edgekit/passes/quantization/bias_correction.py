@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 
 from edgekit.passes.quantization.interpreter import abreast, watch
-from edgekit.passes.quantization.layers import Layer, layers, value
+from edgekit.passes.quantization.layers import WeightedLayer, layers, value
 from edgekit.passes.quantization.simulate import observers, simulated, unguarded
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _abreast(prepared: GraphModule, batches: Sequence[Sample]) -> int:
     return max(1, HELD // largest)
 
 
-def _means(prepared: GraphModule, batches: Sequence[Sample], chosen: dict[str, Layer]) -> dict[str, Tensor]:
+def _means(prepared: GraphModule, batches: Sequence[Sample], chosen: dict[str, WeightedLayer]) -> dict[str, Tensor]:
     """The mean of each layer's outputs in float, by channel, past the clamp after it."""
     seen: dict[str, list[Tensor]] = {name: [] for name in chosen}
     see = {name: _keeping(seen[name], layer) for name, layer in chosen.items()}
@@ -75,7 +75,7 @@ def _means(prepared: GraphModule, batches: Sequence[Sample], chosen: dict[str, L
     return {name: (torch.stack(parts) * sizes[:, None]).sum(0) / sizes.sum() for name, parts in seen.items()}
 
 
-def _keeping(parts: list[Tensor], layer: Layer) -> Any:
+def _keeping(parts: list[Tensor], layer: WeightedLayer) -> Any:
     return lambda _, result: parts.append(_mean(layer, [result.clamp(*bounds(layer.node))]))
 
 
@@ -88,14 +88,14 @@ def bounds(node: Node) -> tuple[float, float]:
     return -math.inf, math.inf
 
 
-def _mean(layer: Layer, results: Sequence[Tensor]) -> Tensor:
+def _mean(layer: WeightedLayer, results: Sequence[Tensor]) -> Tensor:
     """Over all samples and positions: float32 [outputs]."""
     axis = -1 if layer.is_linear else 1
     flat = [result.movedim(axis, -1).reshape(-1, result.shape[axis]) for result in results]
     return torch.cat(flat).mean(0)
 
 
-def _spread(layer: Layer, error: Tensor, result: Tensor) -> Tensor:
+def _spread(layer: WeightedLayer, error: Tensor, result: Tensor) -> Tensor:
     return error if layer.is_linear else error.reshape(-1, *[1] * (result.dim() - 2))
 
 

@@ -18,7 +18,7 @@ BINS = 2048
 
 
 @dataclass(frozen=True)
-class Histogram:
+class ValueHistogram:
     """How often values occurred. counts: float64 [bins], even from -reach to reach; zeros: how many were exactly 0."""
 
     counts: Array
@@ -42,7 +42,7 @@ class Levels:
     symmetric: bool
 
 
-def percentile(histogram: Histogram, share: float) -> tuple[float, float]:
+def percentile(histogram: ValueHistogram, share: float) -> tuple[float, float]:
     """The range that leaves out `100 - share` per cent of the values, half of them at either end."""
     total = np.concatenate([[0.0], np.cumsum(histogram.counts)])
     tail = total[-1] * (100 - share) / 200
@@ -50,7 +50,7 @@ def percentile(histogram: Histogram, share: float) -> tuple[float, float]:
     return max(min(float(low), 0.0), histogram.low), min(max(float(high), 0.0), histogram.high)
 
 
-def least_square(histogram: Histogram, levels: Levels) -> tuple[float, float]:
+def least_square(histogram: ValueHistogram, levels: Levels) -> tuple[float, float]:
     """The range with the least mean squared error of rounding and saturation together, over a grid of both ends.
 
     Rounding costs step squared / 12 for every value inside but zeros, which are exact; saturation is summed off the
@@ -70,21 +70,21 @@ def least_square(histogram: Histogram, levels: Levels) -> tuple[float, float]:
     return float(lows[row]), float(highs[column])
 
 
-def _rounding(histogram: Histogram, step: Array) -> Array:
+def _rounding(histogram: ValueHistogram, step: Array) -> Array:
     inexact = float(histogram.counts.sum()) - histogram.zeros
     return np.asarray(inexact * step**2 / 12)
 
 
-def _above(histogram: Histogram, ends: Array) -> Array:
+def _above(histogram: ValueHistogram, ends: Array) -> Array:
     """The sum of the squares by which values exceed each of `ends` (>= 0)."""
     return _excess(histogram.counts, histogram, ends)
 
 
-def _below(histogram: Histogram, ends: Array) -> Array:
+def _below(histogram: ValueHistogram, ends: Array) -> Array:
     return _excess(histogram.counts[::-1], histogram, ends)
 
 
-def _excess(counts: Array, histogram: Histogram, ends: Array) -> Array:
+def _excess(counts: Array, histogram: ValueHistogram, ends: Array) -> Array:
     centers = (histogram.edges[1:] + histogram.edges[:-1]) / 2
     # From the top down: how many lie above, their sum and their sum of squares.
     moments = [np.cumsum((counts * centers**power)[::-1])[::-1] for power in range(3)]
@@ -93,7 +93,7 @@ def _excess(counts: Array, histogram: Histogram, ends: Array) -> Array:
     return np.asarray(np.maximum(square - 2 * ends * total + ends**2 * count, 0))
 
 
-def norm(histogram: Histogram, steps: int) -> tuple[float, float]:
+def norm(histogram: ValueHistogram, steps: int) -> tuple[float, float]:
     """As torch's HistogramObserver finds it: the tails are cut quantile by quantile while the squared error falls.
 
     The search of Caffe2's `NormMinimization::NonlinearQuantizationParamsSearch`, each error worked out on all bins at

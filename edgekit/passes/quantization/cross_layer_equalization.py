@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import GraphModule, Node
 
-    from edgekit.passes.quantization.layers import Layer
+    from edgekit.passes.quantization.layers import WeightedLayer
 
 ROUNDS = 40
 ENOUGH = 1e-3
@@ -21,11 +21,11 @@ ENOUGH = 1e-3
 
 
 @dataclass(frozen=True)
-class Pair:
+class LayerPair:
     """Two layers, the channels that the first gives being those that the second takes."""
 
-    first: Layer
-    second: Layer
+    first: WeightedLayer
+    second: WeightedLayer
     repeat: int
     """How many inputs of the second each channel became: positions of a flattened picture."""
 
@@ -61,11 +61,11 @@ class Equalize(Pass):
         return Rewritten(exported_again(module, exported), (("pairs", names), ("largest factor", f"{factor:.3g}")))
 
 
-def _held(layer: Layer) -> list[Node]:
+def _held(layer: WeightedLayer) -> list[Node]:
     return [constant for constant in (layer.weight, layer.bias) if constant is not None]
 
 
-def _equalized(pair: Pair, constants: dict[Node, Tensor]) -> float:
+def _equalized(pair: LayerPair, constants: dict[Node, Tensor]) -> float:
     """Scale both layers once, in `constants`; the largest change of a channel, less one."""
     import torch
 
@@ -83,7 +83,7 @@ def _equalized(pair: Pair, constants: dict[Node, Tensor]) -> float:
     return float(torch.maximum(scale, 1 / scale).max()) - 1
 
 
-def _by_input(pair: Pair, weight: Tensor) -> Tensor:
+def _by_input(pair: LayerPair, weight: Tensor) -> Tensor:
     """[channels taken, whatever meets the channel, …]: the second layer's weights by the channel they multiply."""
     groups = pair.second.groups
     outputs, inputs = weight.shape[0], weight.shape[1]
@@ -92,14 +92,14 @@ def _by_input(pair: Pair, weight: Tensor) -> Tensor:
     return flat.reshape(flat.shape[0] // pair.repeat, -1, 1)
 
 
-def _scaled_inputs(pair: Pair, weight: Tensor, scale: Tensor) -> Tensor:
+def _scaled_inputs(pair: LayerPair, weight: Tensor, scale: Tensor) -> Tensor:
     groups = pair.second.groups
     outputs, inputs = weight.shape[0], weight.shape[1]
     factors = scale.repeat_interleave(pair.repeat).reshape(groups, 1, inputs, 1)
     return (weight.reshape(groups, outputs // groups, inputs, -1) * factors).reshape(weight.shape)
 
 
-def pairs(module: GraphModule) -> Iterator[Pair]:
+def pairs(module: GraphModule) -> Iterator[LayerPair]:
     """Every two layers between which a channel may be scaled."""
     from edgekit.passes.quantization.layers import layers
 
@@ -114,29 +114,29 @@ def pairs(module: GraphModule) -> Iterator[Pair]:
         taken = _inputs(module, second)
         flattened = any(_flattens(node) for node in _line(first.node))
         if _channels_kept(first, second, flattened) and taken % channels == 0 and (flattened or taken == channels):
-            yield Pair(first, second, taken // channels)
+            yield LayerPair(first, second, taken // channels)
 
 
-def _outputs(module: GraphModule, layer: Layer) -> int:
+def _outputs(module: GraphModule, layer: WeightedLayer) -> int:
     from edgekit.passes.quantization.layers import value
 
     return int(value(module, layer.weight).shape[0])
 
 
-def _inputs(module: GraphModule, layer: Layer) -> int:
+def _inputs(module: GraphModule, layer: WeightedLayer) -> int:
     from edgekit.passes.quantization.layers import value
 
     return int(value(module, layer.weight).shape[1]) * layer.groups
 
 
-def _channels_kept(first: Layer, second: Layer, flattened: bool) -> bool:
+def _channels_kept(first: WeightedLayer, second: WeightedLayer, flattened: bool) -> bool:
     """Channels are axis 1 after a convolution, and the last after a linear; two of a kind need no flattening."""
     if first.is_linear:
         return second.is_linear and not flattened
     return not second.is_linear or flattened or _drops_positions(second)
 
 
-def _drops_positions(second: Layer) -> bool:
+def _drops_positions(second: WeightedLayer) -> bool:
     value = second.source.meta.get("val")
     return value is not None and value.dim() == 2
 

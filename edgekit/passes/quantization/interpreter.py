@@ -16,7 +16,7 @@ See = Callable[[Tensor, Tensor], None]
 """Told the first argument of a node and its result."""
 
 
-class Watch(Interpreter):
+class NodeRecorder(Interpreter):
     """Runs a program; of the nodes named in `seen`, tells what went in and what came out."""
 
     def __init__(self, module: GraphModule, seen: Mapping[str, See]) -> None:
@@ -35,7 +35,7 @@ class Watch(Interpreter):
 
 def watch(module: GraphModule, batches: Sequence[Sample], seen: Mapping[str, See]) -> None:
     """Run every batch through `module`."""
-    watching = Watch(module, seen)
+    watching = NodeRecorder(module, seen)
     with torch.no_grad():
         for batch in batches:
             watching.run(*batch)

@@ -19,7 +19,7 @@ CONVOLUTIONS: dict[Any, int] = {aten.conv1d.default: 1, aten.conv2d.default: 2}
 
 
 @dataclass(frozen=True)
-class Layer:
+class WeightedLayer:
     """A convolution (1-D or 2-D) or linear with a constant weight that no other layer shares."""
 
     node: Node
@@ -48,7 +48,7 @@ class Layer:
         return 1 if self.is_linear else int(_argument(self.node, 6, 1))
 
 
-def layers(module: GraphModule) -> list[Layer]:
+def layers(module: GraphModule) -> list[WeightedLayer]:
     """The weighted layers, in the order of computation."""
     found = [_layer(module, node) for node in module.graph.nodes if _is_weighted(node)]
     return [layer for layer in found if layer]
@@ -58,10 +58,10 @@ def _is_weighted(node: Node) -> bool:
     return node.op == "call_function" and (node.target in CONVOLUTIONS or node.target is aten.linear.default)
 
 
-def _layer(module: GraphModule, node: Node) -> Layer | None:
+def _layer(module: GraphModule, node: Node) -> WeightedLayer | None:
     weight, observer = _constant(module, node.args[1])
     bias, _ = _constant(module, _argument(node, 2, None))
-    return Layer(node, weight, bias, observer) if weight else None
+    return WeightedLayer(node, weight, bias, observer) if weight else None
 
 
 def _constant(module: GraphModule, node: Any) -> tuple[Node | None, str | None]:
@@ -98,7 +98,7 @@ def replace(module: GraphModule, constant: Node, tensor: Tensor) -> None:
         setattr(owner, name, tensor.contiguous())
 
 
-def rows(layer: Layer, weight: Tensor, x: Tensor) -> Tensor:
+def rows(layer: WeightedLayer, weight: Tensor, x: Tensor) -> Tensor:
     """The vectors that the layer multiplies its weights with: float32 [groups, N * positions, inputs a weight row]."""
     if layer.is_linear:
         return x.reshape(1, -1, x.shape[-1])

@@ -70,7 +70,7 @@ class RangeObserver(MinMaxObserver):  # type: ignore[misc]  # torchao has no typ
         seen = (self.min_val, self.max_val)
         if self.method == "minmax" or not self.counts.any():
             return seen
-        histogram = clipping.Histogram(
+        histogram = clipping.ValueHistogram(
             self.counts.numpy(),
             float(self.reach),
             float(self.zeros),
@@ -80,7 +80,7 @@ class RangeObserver(MinMaxObserver):  # type: ignore[misc]  # torchao has no typ
         found = self._cut(histogram)
         return torch.tensor(found[0]), torch.tensor(found[1])
 
-    def _cut(self, histogram: clipping.Histogram) -> tuple[float, float]:
+    def _cut(self, histogram: clipping.ValueHistogram) -> tuple[float, float]:
         steps = self.quant_max - self.quant_min
         if self.method == "percentile":
             return clipping.percentile(histogram, self.percentile)

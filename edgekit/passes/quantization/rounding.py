@@ -17,7 +17,7 @@ from torch.fx import GraphModule, Node
 from torchao.quantization.pt2e import ObserverBase
 
 from edgekit.passes.quantization.interpreter import watch
-from edgekit.passes.quantization.layers import Layer, layers, rows, value
+from edgekit.passes.quantization.layers import WeightedLayer, layers, rows, value
 from edgekit.passes.quantization.simulate import simulated
 from edgekit.passes.quantization.solvers import Grid, adaround, gptq, squared
 from edgekit.specs.compression import Rounding
@@ -32,16 +32,16 @@ SPREAD = 16 * 2**20
 
 
 @dataclass(frozen=True)
-class Rounded:
+class RoundedWeight:
     """What became of one layer's weight, and the squared error of its outputs by nearest rounding and by this one."""
 
-    layer: Layer
+    layer: WeightedLayer
     weight: Tensor
     nearest: float
     chosen: float
 
 
-def rounded_weights(prepared: GraphModule, method: Rounding, batches: Sequence[Sample]) -> Iterator[Rounded]:
+def rounded_weights(prepared: GraphModule, method: Rounding, batches: Sequence[Sample]) -> Iterator[RoundedWeight]:
     """New weights for every layer of a calibrated program whose weight is quantized, and whose outputs they help."""
     solve = {"gptq": gptq, "adaround": adaround}[method]
     chosen = [layer for layer in layers(prepared) if layer.observer]
@@ -51,7 +51,9 @@ def rounded_weights(prepared: GraphModule, method: Rounding, batches: Sequence[S
             yield _rounded(prepared, layer, moments[layer.node], solve)
 
 
-def _rounded(prepared: GraphModule, layer: Layer, moment: Tensor, solve: Callable[..., Tensor]) -> Rounded:
+def _rounded(
+    prepared: GraphModule, layer: WeightedLayer, moment: Tensor, solve: Callable[..., Tensor]
+) -> RoundedWeight:
     weight = value(prepared, layer.weight)
     grouped = weight.reshape(layer.groups, -1, moment.shape[-1])
     grid = _grid(prepared, layer, grouped)
@@ -61,10 +63,10 @@ def _rounded(prepared: GraphModule, layer: Layer, moment: Tensor, solve: Callabl
     # An output of its own each: those that the solver did not help keep what they had.
     helped = (errors[1] < errors[0]).unsqueeze(-1)
     best = torch.where(helped, found, nearest).reshape(weight.shape)
-    return Rounded(layer, best, float(errors[0].sum()), float(torch.minimum(*errors).sum()))
+    return RoundedWeight(layer, best, float(errors[0].sum()), float(torch.minimum(*errors).sum()))
 
 
-def _grid(prepared: GraphModule, layer: Layer, grouped: Tensor) -> Grid:
+def _grid(prepared: GraphModule, layer: WeightedLayer, grouped: Tensor) -> Grid:
     assert layer.observer
     observer = prepared.get_submodule(layer.observer)
     assert isinstance(observer, ObserverBase)
@@ -74,8 +76,8 @@ def _grid(prepared: GraphModule, layer: Layer, grouped: Tensor) -> Grid:
     return Grid(scale.float().reshape(*shape, 1), observer.quant_min - zero_point, observer.quant_max - zero_point)
 
 
-def _shares(prepared: GraphModule, chosen: Sequence[Layer]) -> Iterator[list[Layer]]:
-    share: list[Layer] = []
+def _shares(prepared: GraphModule, chosen: Sequence[WeightedLayer]) -> Iterator[list[WeightedLayer]]:
+    share: list[WeightedLayer] = []
     held = 0
     for layer in chosen:
         weight = value(prepared, layer.weight)
@@ -88,12 +90,12 @@ def _shares(prepared: GraphModule, chosen: Sequence[Layer]) -> Iterator[list[Lay
         yield share
 
 
-def _moments(prepared: GraphModule, some: Sequence[Layer], batches: Sequence[Sample]) -> dict[Node, Tensor]:
+def _moments(prepared: GraphModule, some: Sequence[WeightedLayer], batches: Sequence[Sample]) -> dict[Node, Tensor]:
     """Mean of x x' over samples and positions: float32 [groups, K, K] for each layer."""
     sums: dict[Node, Tensor] = {}
     counts: dict[Node, int] = {}
 
-    def seeing(layer: Layer) -> Callable[[Tensor, Tensor], None]:
+    def seeing(layer: WeightedLayer) -> Callable[[Tensor, Tensor], None]:
         weight = value(prepared, layer.weight)
 
         def see(x: Tensor, result: Tensor) -> None:
@@ -108,7 +110,7 @@ def _moments(prepared: GraphModule, some: Sequence[Layer], batches: Sequence[Sam
     return {node: total / counts[node] for node, total in sums.items()}
 
 
-def _at_once(layer: Layer, weight: Tensor, result: Tensor) -> int:
+def _at_once(layer: WeightedLayer, weight: Tensor, result: Tensor) -> int:
     """How many samples are spread out into vectors together."""
     positions = 1 if layer.is_linear else result[0, 0].numel()
     return max(1, SPREAD // (layer.groups * weight[0].numel() * positions))

@@ -20,7 +20,7 @@ GUARDS = "_guards_fn"
 """The module by which torch checks that inputs have the shapes of the export."""
 
 
-class Rounded(nn.Module):
+class FakeQuantized(nn.Module):
     """Gives back values as they are after quantize and dequantize. Float32 of any shape."""
 
     def __init__(self, observer: ObserverBase) -> None:
@@ -62,7 +62,7 @@ def simulated(prepared: GraphModule, weights_only: bool = False) -> GraphModule:
         assert isinstance(source, Node)
         if source.op == "get_attr":
             name = f"rounded_{len(constants)}"
-            constants[name] = Rounded(observer)(_attribute(copy, str(source.target)).detach())
+            constants[name] = FakeQuantized(observer)(_attribute(copy, str(source.target)).detach())
             copy.register_buffer(name, constants[name])
             with copy.graph.inserting_before(node):
                 made = copy.graph.get_attr(name)
@@ -70,7 +70,7 @@ def simulated(prepared: GraphModule, weights_only: bool = False) -> GraphModule:
             node.replace_all_uses_with(made)
             copy.graph.erase_node(node)
         else:
-            setattr(copy, str(node.target), nn.Identity() if weights_only else Rounded(observer))
+            setattr(copy, str(node.target), nn.Identity() if weights_only else FakeQuantized(observer))
     copy.recompile()
     return copy
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
 
     from edgekit.passes.base import Sample
-    from edgekit.passes.quantization.layers import Layer
+    from edgekit.passes.quantization.layers import WeightedLayer
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Normed:
     norm: Node
     weight: Node
     bias: Node | None
-    readers: tuple[Layer, ...]
+    readers: tuple[WeightedLayer, ...]
 
 
 @dataclass(frozen=True)

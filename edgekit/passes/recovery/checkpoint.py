@@ -18,14 +18,14 @@ FILE = "training.safetensors"
 
 
 @dataclass(frozen=True)
-class Score:
+class ValidationScore:
     """How a network does on the validation split."""
 
     value: float
     """Share of right answers; where labels are no classes, minus the loss."""
     loss: float
 
-    def beats(self, other: Score) -> bool:
+    def beats(self, other: ValidationScore) -> bool:
         return (self.value, -self.loss) > (other.value, -other.loss)
 
 
@@ -36,7 +36,7 @@ class Progress:
     epochs: int
     steps: int
     seconds: float
-    best: Score
+    best: ValidationScore
     first_loss: float
     """Mean loss of the first steps: what a loss that explodes is held against."""
     ended: str = ""
@@ -70,7 +70,7 @@ def read(folder: Path, training: str) -> Checkpoint | None:
                 return None
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
         numbers = json.loads(header["progress"])
-        progress = Progress(**{**numbers, "best": Score(**numbers["best"])})
+        progress = Progress(**{**numbers, "best": ValidationScore(**numbers["best"])})
     except (OSError, SafetensorError, KeyError, ValueError, TypeError):
         return None
     return Checkpoint(progress, tensors)

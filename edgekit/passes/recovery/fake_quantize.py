@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from edgekit.passes.quantization.quantize import Quantization
 
 
-class Rounding(nn.Module):
+class FakeQuantizer(nn.Module):
     """Rounds to the scale and zero point that an observer finds, and lets gradients through where nothing is clipped
     (the straight-through estimator, Bengio et al. 2013)."""
 
@@ -104,7 +104,7 @@ def simulated(model: Model, quantization: Quantization, batch: int) -> Batched:
 
 def calibrate(network: Batched, calibration: Sequence[Sample]) -> None:
     """Find the ranges of activations as they are now, by the recipe's observers: what quantization will find."""
-    roundings = [part for part in network.modules() if isinstance(part, Rounding)]
+    roundings = [part for part in network.modules() if isinstance(part, FakeQuantizer)]
     for rounding in roundings:
         rounding.forget()
     columns = [torch.cat(column) for column in zip(*calibration, strict=True)]
@@ -126,7 +126,7 @@ def _round(prepared: GraphModule) -> None:
             continue
         weight = node.args[0].op == "get_attr"
         derived = isinstance(observer, DerivedObserverOrFakeQuantize)
-        rounding = made.setdefault(id(observer), nn.Identity() if derived else Rounding(observer, weight))
+        rounding = made.setdefault(id(observer), nn.Identity() if derived else FakeQuantizer(observer, weight))
         setattr(prepared, node.target, rounding)
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from edgekit.errors import PassError
 from edgekit.passes.pruning import sparsity
-from edgekit.passes.recovery.checkpoint import Checkpoint, Progress, Score, copied, read
+from edgekit.passes.recovery.checkpoint import Checkpoint, Progress, ValidationScore, copied, read
 from edgekit.passes.recovery.distill import Lesson, classifies, distillation, label_loss, leaves
 from edgekit.passes.recovery.split import Split
 from edgekit.specs.compression import Recover
@@ -39,7 +39,7 @@ class Trained:
 
     best: Mapping[str, Tensor]
     """The state of the network at the epoch that did best on the validation split."""
-    before: Score
+    before: ValidationScore
     progress: Progress
 
 
@@ -96,7 +96,7 @@ class Training:
         self.tell(f"{progress.ended}; the best is {_shown(progress.best)}, before it was {_shown(before)}")
         return Trained(best, before, progress)
 
-    def score(self) -> Score:
+    def score(self) -> ValidationScore:
         """How the student does on the validation split, in evaluation mode."""
         self.eval_mode(self.lesson.student)
         right, losses = 0.0, 0.0
@@ -113,7 +113,7 @@ class Training:
                 right += float((outputs[0].argmax(1) == labels).sum())
             else:
                 right -= float(loss) * len(labels)
-        return Score(right / len(self.validation), losses / len(self.validation))
+        return ValidationScore(right / len(self.validation), losses / len(self.validation))
 
     def _epoch(self, optimizer: torch.optim.SGD, progress: Progress) -> Progress:
         """One pass over the training split, or what the budget leaves of it."""
@@ -231,7 +231,7 @@ def _first(progress: Progress, loss: float) -> float:
     return (progress.first_loss * progress.steps + loss) / (progress.steps + 1)
 
 
-def _shown(score: Score) -> str:
+def _shown(score: ValidationScore) -> str:
     return f"{score.value:.2%}" if score.value >= 0 else f"loss {score.loss:.4f}"
 
 

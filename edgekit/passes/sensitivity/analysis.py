@@ -13,8 +13,8 @@ from torch import Tensor
 from edgekit.ir.layers import Layer
 from edgekit.ir.measurement import Array
 from edgekit.passes.base import one_thread
-from edgekit.passes.sensitivity.fake_quant_pair import Rounding, Twin, Values, twin_of
-from edgekit.passes.sensitivity.grouping import Group, is_observer
+from edgekit.passes.sensitivity.fake_quant_pair import AffineRounding, FakeQuantPair, Values, twin_of
+from edgekit.passes.sensitivity.grouping import LayerGroup, is_observer
 from edgekit.passes.sensitivity.statistics import Extent, Noise, Outside, channel_axis, per_channel, range_ratio
 from edgekit.specs.compression import Quantize
 
@@ -68,7 +68,7 @@ def analyse(
         return _analysed(twin_of(program, recipe, quantization, samples), samples, checks)
 
 
-def _analysed(twin: Twin, samples: Sequence[Sample], checks: Sequence[Sample]) -> Analysis:
+def _analysed(twin: FakeQuantPair, samples: Sequence[Sample], checks: Sequence[Sample]) -> Analysis:
     tallies = {group.root: _Tally(group, twin) for group in twin.groups}
     with torch.no_grad():
         for batch in twin.batches(samples[:: -(-len(samples) // MEASURED)]):
@@ -90,8 +90,8 @@ def _columns(rows: Sequence[Sequence[Tensor]]) -> tuple[Array, ...]:
 class _Tally:
     """What is summed up of one layer."""
 
-    group: Group
-    twin: Twin
+    group: LayerGroup
+    twin: FakeQuantPair
     activation: Noise = field(default_factory=Noise)
     alone: Noise = field(default_factory=Noise)
     weights: Noise = field(default_factory=Noise)
@@ -108,7 +108,7 @@ class _Tally:
         return self.extent is not None
 
     @property
-    def _rounding(self) -> Rounding | None:
+    def _rounding(self) -> AffineRounding | None:
         return self.twin.roundings.get(self.group.output) if self.group.output is not None else None
 
     def calibrated(self, floats: Values) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from edgekit.errors import PassError
-from edgekit.passes.sensitivity.grouping import Group, groups, is_observer
+from edgekit.passes.sensitivity.grouping import LayerGroup, groups, is_observer
 from edgekit.specs.compression import Quantize
 
 if TYPE_CHECKING:
@@ -31,12 +31,12 @@ BATCH = 8
 """Small enough that the activations of a layer stay in the caches."""
 
 Values = dict["Node", Any]
-Visit = Callable[[Group, Values, Values], None]
+Visit = Callable[[LayerGroup, Values, Values], None]
 """Called as a layer ends, with the values so far: float, and of the quantized network (empty if that is not run)."""
 
 
 @dataclass(frozen=True)
-class Rounding:
+class AffineRounding:
     """To a scale and back, along an axis or for the whole tensor."""
 
     scale: Tensor
@@ -65,12 +65,12 @@ class Rounding:
 
 
 @dataclass(frozen=True)
-class Twin:
+class FakeQuantPair:
     """A calibrated graph, and how each of its observers rounds."""
 
     graph: GraphModule
-    roundings: Mapping[Node, Rounding]
-    groups: tuple[Group, ...]
+    roundings: Mapping[Node, AffineRounding]
+    groups: tuple[LayerGroup, ...]
     batch: int
 
     def run(self, sample: Sample, visit: Visit, quantized: bool) -> tuple[list[Tensor], list[Tensor]]:
@@ -95,7 +95,7 @@ class Twin:
                 rounded.pop(other, None)
         raise AssertionError("a graph ends with its output")
 
-    def alone(self, group: Group, floats: Values, inputs: bool, weights: bool, output: bool) -> Tensor:
+    def alone(self, group: LayerGroup, floats: Values, inputs: bool, weights: bool, output: bool) -> Tensor:
         """What a layer gives on exact inputs if only those of its tensors are rounded that are asked for."""
         inside: Values = {}
 
@@ -163,7 +163,7 @@ class Twin:
 
 def twin_of(
     program: Program, recipe: Quantize, quantization: Callable[[Quantize], Quantization], samples: Sequence[Sample]
-) -> Twin:
+) -> FakeQuantPair:
     """The program, prepared as the backend annotates it and calibrated on `samples`, each of batch 1.
 
     Raises PassError without samples, for anything but static quantization, and where a layer's output is not finite.
@@ -183,7 +183,7 @@ def twin_of(
         warnings.simplefilter("ignore")  # torchao warns of its own deprecated observer attributes
         prepared = prepare_pt2e(program.exported.module(), quantization(recipe).quantizer)
         names = [spec.name for spec in program.signature.inputs]
-        plain = Twin(prepared, {}, groups(prepared, names, recipe.kept), 1)
+        plain = FakeQuantPair(prepared, {}, groups(prepared, names, recipe.kept), 1)
         outputs = (
             leaf for sample in samples for leaf in pytree.tree_leaves(plain.run(sample, lambda *_: None, False)[0])
         )
@@ -192,14 +192,14 @@ def twin_of(
         # Not its biases and rounded weights: the float side of the twin has the trained ones.
         tuple(QuantizePass(recipe, quantization, samples).calibrated(prepared, program.exported))
         roundings = _roundings(prepared)
-        return Twin(prepared, roundings, plain.groups, _batch(plain, samples))
+        return FakeQuantPair(prepared, roundings, plain.groups, _batch(plain, samples))
 
 
-def _not_finite(plain: Twin, samples: Sequence[Sample]) -> PassError:
+def _not_finite(plain: FakeQuantPair, samples: Sequence[Sample]) -> PassError:
     """Names the first layer whose output is not finite, on the first sample where one is not."""
-    found: list[Group] = []
+    found: list[LayerGroup] = []
 
-    def look(group: Group, floats: Values, _: Values) -> None:
+    def look(group: LayerGroup, floats: Values, _: Values) -> None:
         value = floats[group.last]
         if isinstance(value, Tensor) and not torch.isfinite(value).all():
             found.append(group)
@@ -215,21 +215,21 @@ def _not_finite(plain: Twin, samples: Sequence[Sample]) -> PassError:
     )
 
 
-def _roundings(prepared: GraphModule) -> dict[Node, Rounding]:
+def _roundings(prepared: GraphModule) -> dict[Node, AffineRounding]:
     observers = filter(is_observer, prepared.graph.nodes)
     return {node: _rounding(prepared.get_submodule(str(node.target)), node) for node in observers}
 
 
-def _rounding(observer: Any, node: Node) -> Rounding:
+def _rounding(observer: Any, node: Node) -> AffineRounding:
     scale, zero_point = observer.calculate_qparams()
     axis, value = getattr(observer, "ch_axis", 0), node.all_input_nodes[0].meta.get("val")
     if scale.numel() > 1 and value is not None:
         shape = [-1 if i == axis else 1 for i in range(value.dim())]
         scale, zero_point = scale.reshape(shape), zero_point.reshape(shape)
-    return Rounding(scale.float(), zero_point.float(), observer.quant_min, observer.quant_max)
+    return AffineRounding(scale.float(), zero_point.float(), observer.quant_min, observer.quant_max)
 
 
-def _batch(plain: Twin, samples: Sequence[Sample]) -> int:
+def _batch(plain: FakeQuantPair, samples: Sequence[Sample]) -> int:
     """Whether two samples at once give what each gives alone: a program is exported for one."""
     if len(samples) < 2:
         return 1

@@ -39,7 +39,7 @@ WEIGHTED = {"conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d"
 
 
 @dataclass(frozen=True)
-class Group:
+class LayerGroup:
     """One layer of a prepared graph: its operators in execution order."""
 
     name: str
@@ -69,7 +69,7 @@ class Group:
         return self.nodes[-1]
 
 
-def groups(prepared: GraphModule, names: Sequence[str], kept: Sequence[str]) -> tuple[Group, ...]:
+def groups(prepared: GraphModule, names: Sequence[str], kept: Sequence[str]) -> tuple[LayerGroup, ...]:
     """The layers of a graph that `prepare_pt2e` made, in execution order; inputs that are rounded come as layers too.
 
     names: of the program's inputs, in order. kept: the recipe's patterns of modules that stay in float.
@@ -148,16 +148,16 @@ def _is_given(node: Node) -> bool:
     return node.op == "placeholder" or any(str(kind).startswith(PREPROCESSING + "Pixels") for _, kind in stack.values())
 
 
-def _group(run: Sequence[Node], owner: Mapping[Node, Node], given: str | None, kept: Sequence[str]) -> Group:
+def _group(run: Sequence[Node], owner: Mapping[Node, Node], given: str | None, kept: Sequence[str]) -> LayerGroup:
     root, last = run[0], run[-1]
     if given is not None:
-        return Group(given, "input", tuple(run), (), None, observer_of(last), True, "")
+        return LayerGroup(given, "input", tuple(run), (), None, observer_of(last), True, "")
     weight = root.all_input_nodes[1] if operator(root) in WEIGHTED and len(root.all_input_nodes) > 1 else None
     # One that stays in float may still be given what the layer before it has rounded.
     rounded = is_observer(weight) if weight is not None else any(map(_is_annotated, run))
     reason = "" if rounded else _reason(root, kept)
     sources = tuple(dict.fromkeys(_sources(run, owner)))
-    return Group(module_path(root), _kind(run), tuple(run), sources, weight, observer_of(last), rounded, reason)
+    return LayerGroup(module_path(root), _kind(run), tuple(run), sources, weight, observer_of(last), rounded, reason)
 
 
 def _is_annotated(node: Node) -> bool:

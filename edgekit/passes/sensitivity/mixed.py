@@ -34,7 +34,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Score:
+class MixedScore:
     """How one quantized program did."""
 
     agreement: float
@@ -52,7 +52,7 @@ class Tried:
     """One evaluation: which modules were left in float, and what came of it."""
 
     kept: tuple[str, ...]
-    score: Score
+    score: MixedScore
     met: bool
 
 
@@ -87,7 +87,7 @@ class Judge:
             raise PassError("no calibration sample is left to judge by", hint="state more [data] calibration")
         object.__setattr__(self, "expected", _answers(self.program, self.samples))
 
-    def __call__(self, quantized: Program) -> Score:
+    def __call__(self, quantized: Program) -> MixedScore:
         from edgekit.ir.sqnr import sqnr_db
 
         got = _answers(quantized, self.samples)
@@ -95,7 +95,7 @@ class Judge:
         drop = None
         if self.labels is not None:
             drop = float(np.mean(wanted == self.labels) - np.mean(answers == self.labels))
-        return Score(float(np.mean(wanted == answers)), drop, sqnr_db(self.expected, got))
+        return MixedScore(float(np.mean(wanted == answers)), drop, sqnr_db(self.expected, got))
 
 
 def held_out(labels: Array, share: float = 0.25) -> tuple[list[int], list[int]]:

@@ -17,11 +17,11 @@ from edgekit.errors import MissingExtra
 from edgekit.frontend.store import load_history
 from edgekit.ir.artifact import Artifact
 from edgekit.ir.program import PassRecord
-from edgekit.pipeline.request import Order
+from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.background import threads
 from edgekit.pipeline.stages.compress import Compressed
-from edgekit.pipeline.stages.inputs import Data, Network
-from edgekit.pipeline.stages.stage_runner import Line
+from edgekit.pipeline.stages.inputs import CachedData, Network
+from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.specs.compression import Quantize
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ class Compiled:
 class Compilation:
     """One order on its way through the compiler. What a cached stage makes unnecessary is never loaded."""
 
-    order: Order
-    line: Line
+    order: BuildRequest
+    line: StageRunner
 
     @cached_property
     def network(self) -> Network:
@@ -64,13 +64,13 @@ class Compilation:
         return Compressed(self.order, self.line, self.network)
 
     @cached_property
-    def golden(self) -> Data:
-        return Data(self.order.project, self.line, "evaluation", GOLDEN)
+    def golden(self) -> CachedData:
+        return CachedData(self.order.project, self.line, "evaluation", GOLDEN)
 
     @cached_property
-    def calibration(self) -> Data:
+    def calibration(self) -> CachedData:
         recipe = self.order.profile.quantize
-        return Data(self.order.project, self.line, "calibration", recipe.samples if recipe else None)
+        return CachedData(self.order.project, self.line, "calibration", recipe.samples if recipe else None)
 
     @property
     def early(self) -> Quantize | None:
@@ -166,7 +166,7 @@ class Compilation:
         return {name: every[name] for name in self.stages}
 
     @property
-    def data(self) -> tuple[Data, ...]:
+    def data(self) -> tuple[CachedData, ...]:
         """The samples that its stages read."""
         ranges = (self.calibration,) if self.early and self.calibrated else ()
         return (*self.compressed.data, *ranges, self.golden)
@@ -271,7 +271,7 @@ class Compilation:
         samples = self._tensors(self.calibration) if recipe.calibrated else checks[:1]
         return quantize(program, recipe, lambda asked: backend.quantization(asked, runtime), samples, checks)
 
-    def _tensors(self, data: Data) -> list[Sample]:
+    def _tensors(self, data: CachedData) -> list[Sample]:
         from edgekit.frontend.load import batches
 
         return batches(data.samples, self.order.project)

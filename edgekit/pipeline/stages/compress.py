@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from edgekit.cache import digest_of, storage_errors, tool_versions
 from edgekit.errors import DataError
-from edgekit.pipeline.request import Order
-from edgekit.pipeline.stages.inputs import Data, Network
-from edgekit.pipeline.stages.stage_runner import Line
+from edgekit.pipeline.request import BuildRequest
+from edgekit.pipeline.stages.inputs import CachedData, Network
+from edgekit.pipeline.stages.stage_runner import StageRunner
 
 if TYPE_CHECKING:
     from edgekit.frontend.load import Model
@@ -31,8 +31,8 @@ CALIBRATION = 512
 class Compressed:
     """The network of an order as it is captured; the project's own where the profile neither prunes nor trains."""
 
-    order: Order
-    line: Line
+    order: BuildRequest
+    line: StageRunner
     network: Network
 
     @property
@@ -54,11 +54,11 @@ class Compressed:
         return self.network.known and all(data.known for data in self.data)
 
     @property
-    def data(self) -> tuple[Data, ...]:
+    def data(self) -> tuple[CachedData, ...]:
         """What the stages read."""
         return tuple({data.role: data for name in self.stages for data in self._reads(name)}.values())
 
-    def _reads(self, name: str) -> tuple[Data, ...]:
+    def _reads(self, name: str) -> tuple[CachedData, ...]:
         looks = self.order.profile.prune is not None and self.order.profile.prune.importance == "taylor"
         if name == "prune":
             return (self.calibration,) if looks else ()
@@ -86,13 +86,13 @@ class Compressed:
         return ("The profile trains the network again; there is no training data, so it was not.",)
 
     @cached_property
-    def training(self) -> Data:
-        return Data(self.order.project, self.line, "training", None)
+    def training(self) -> CachedData:
+        return CachedData(self.order.project, self.line, "training", None)
 
     @cached_property
-    def calibration(self) -> Data:
+    def calibration(self) -> CachedData:
         """What gradients are taken on, to tell what matters, and ranges."""
-        return Data(self.order.project, self.line, "calibration", CALIBRATION)
+        return CachedData(self.order.project, self.line, "calibration", CALIBRATION)
 
     @cached_property
     def keys(self) -> dict[str, str]:

@@ -15,14 +15,14 @@ from edgekit.errors import EdgekitError
 from edgekit.measure.device.installed import Installed
 from edgekit.parity.compare import summarize
 from edgekit.parity.gates import Floating
-from edgekit.pipeline.request import Order
+from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.pack import pack_bundle
-from edgekit.pipeline.stages.stage_runner import Line
+from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.samples import Samples
 
 
-def is_asked(order: Order, device: Transport) -> bool:
+def is_asked(order: BuildRequest, device: Transport) -> bool:
     """Whether the profile asks for it, and the device is one whose time or work says something of the target."""
     says = device.kind != "local" or order.target.family == "host"
     return order.profile.gates.not_slower is not None and order.profile.compresses and says
@@ -35,7 +35,7 @@ def measure_float(
     order = compilation.order
     plain = order.profile.model_copy(update={"prune": None, "recover": None, "quantize": None})
     # A line of its own: these stages are in the cache, and none of this build's.
-    floating = Compilation(replace(order, profile=plain), Line(compilation.line.cache))
+    floating = Compilation(replace(order, profile=plain), StageRunner(compilation.line.cache))
     with tempfile.TemporaryDirectory() as scratch, floating.lowered() as finished:
         bundle = pack_bundle(floating, finished(), key, Path(scratch))
         with on_trial(flash(bundle, device, runtime)) as installation:

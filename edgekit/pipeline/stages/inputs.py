@@ -14,8 +14,8 @@ from pydantic import TypeAdapter
 
 from edgekit.cache import digest_of, storage_errors, tool_versions
 from edgekit.datasets.classes import class_names
-from edgekit.file_trace import Trace, traced
-from edgekit.pipeline.stages.stage_runner import Line
+from edgekit.file_trace import FileTrace, traced
+from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.samples import Samples, Sampling, load_samples
 from edgekit.specs.project import Project
 
@@ -34,19 +34,19 @@ class Network:
     """The project's model. Its digest is known without loading it while nothing that it was read from has changed."""
 
     project: Project
-    line: Line
+    line: StageRunner
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @cached_property
     def key(self) -> str:
         """Changes with the files that the factory reads, and with what the project states of the model."""
-        trace = Trace.read(self._file) or self._loaded[2]
+        trace = FileTrace.read(self._file) or self._loaded[2]
         return digest_of({**self._options, "read": trace.digest})
 
     @property
     def known(self) -> bool:
         """Whether the key can be told without loading the model."""
-        return Trace.read(self._file) is not None
+        return FileTrace.read(self._file) is not None
 
     @property
     def model(self) -> Model:
@@ -58,12 +58,12 @@ class Network:
         return self._loaded[1]
 
     @property
-    def _loaded(self) -> tuple[Model, Model, Trace]:
+    def _loaded(self) -> tuple[Model, Model, FileTrace]:
         with self._lock:  # a factory that seeds its random numbers must have them for itself
             return self._loaded_once
 
     @cached_property
-    def _loaded_once(self) -> tuple[Model, Model, Trace]:
+    def _loaded_once(self) -> tuple[Model, Model, FileTrace]:
         from edgekit.frontend.load import load_twice
 
         with self.line.stage(LOAD):
@@ -81,18 +81,18 @@ class Network:
 
 
 @dataclass(frozen=True)
-class Data:
+class CachedData:
     """One of the project's data sets, or `limit` samples of it; read once, then kept in the cache."""
 
     project: Project
-    line: Line
+    line: StageRunner
     role: str
     limit: int | None
 
     @property
     def known(self) -> bool:
         """Whether the key can be told without reading the data."""
-        trace = Trace.read(self._file)
+        trace = FileTrace.read(self._file)
         return trace is not None and self.line.cache.find(self._key(trace)) is not None
 
     @property
@@ -116,7 +116,7 @@ class Data:
 
     @cached_property
     def _entry(self) -> tuple[str, Path]:
-        trace = Trace.read(self._file)
+        trace = FileTrace.read(self._file)
         found = self.line.find(self.stage, self._key(trace)) if trace else None
         if trace and found:
             return self._key(trace), found
@@ -137,7 +137,7 @@ class Data:
         """The name of the stage that reads it."""
         return f"{self.role} data" + (f" ({self.limit})" if self.limit else "")
 
-    def _key(self, trace: Trace) -> str:
+    def _key(self, trace: FileTrace) -> str:
         return digest_of({**self._options, "read": trace.digest})
 
     @property
@@ -157,7 +157,7 @@ class Data:
         return self.line.cache.memo({**self._options, "root": str(self.project.root)})
 
 
-def _trace(call: Callable[[], T], project: Project, line: Line, file: Path) -> tuple[T, Trace]:
+def _trace(call: Callable[[], T], project: Project, line: StageRunner, file: Path) -> tuple[T, FileTrace]:
     result, trace = traced(call, project.root, line.cache.root.resolve())
     with storage_errors(file.parent):
         trace.save(file)

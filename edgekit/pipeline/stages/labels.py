@@ -13,12 +13,12 @@ from edgekit.cache import digest_of, tool_versions
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.pipeline.stages.compile import Compilation
-from edgekit.pipeline.stages.inputs import Data, Network
+from edgekit.pipeline.stages.inputs import CachedData, Network
 
 CHECKED = "checked.json"
 
 
-def check_labels(compilation: Compilation, evaluation: Data) -> None:
+def check_labels(compilation: Compilation, evaluation: CachedData) -> None:
     """Raise DataError if the task's metric cannot score the network's answers to the evaluation or training data.
 
     One answer of the float network stands for all; that labels and network go together is then kept in the cache.
@@ -30,7 +30,7 @@ def check_labels(compilation: Compilation, evaluation: Data) -> None:
         _check(compilation.network, data)
 
 
-def _check(network: Network, data: Data) -> None:
+def _check(network: Network, data: CachedData) -> None:
     project = network.project
     metric = plugins.load("metrics", project.model.task)()
     key = digest_of(

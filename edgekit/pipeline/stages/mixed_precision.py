@@ -17,11 +17,11 @@ from edgekit.cache import digest_of, tool_versions
 from edgekit.devices.emulation.transport import Emulated
 from edgekit.devices.flash import flash
 from edgekit.measure.device.installed import Installed, unpacked
-from edgekit.pipeline.request import Order
+from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.float_baseline import on_trial
 from edgekit.pipeline.stages.pack import pack_bundle
-from edgekit.pipeline.stages.stage_runner import Line
+from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.specs.compression import Mixed, Quantize
 from edgekit.specs.profile import Gates, Probe
 
@@ -39,7 +39,7 @@ ROUNDS = 3
 """Candidates take turns so often on this machine, and each one's best time counts: others are at work here too."""
 
 
-def settled(order: Order, line: Line) -> Order:
+def resolve_mixed_precision(order: BuildRequest, line: StageRunner) -> BuildRequest:
     """The order with a recipe that names what stays in float; the same order where the profile searches for nothing."""
     recipe = order.profile.quantize
     mixed = recipe.mixed if recipe else None
@@ -71,7 +71,7 @@ def settled(order: Order, line: Line) -> Order:
     return _with(order, Quantize.model_validate_json((entry / SETTLED).read_bytes()))
 
 
-def _with(order: Order, recipe: Quantize) -> Order:
+def _with(order: BuildRequest, recipe: Quantize) -> BuildRequest:
     return replace(order, profile=order.profile.model_copy(update={"quantize": recipe}))
 
 
@@ -115,7 +115,7 @@ def _accurate(compilation: Compilation, asked: Mixed, gates: Gates) -> tuple[Qua
 
 
 def _quickest(
-    order: Order, recipe: Quantize, compilation: Compilation, line: Line
+    order: BuildRequest, recipe: Quantize, compilation: Compilation, line: StageRunner
 ) -> tuple[Quantize, list[dict[str, object]]]:
     """The recipe, or one that also leaves a kind of layer in float, if that takes less where it can be measured."""
     from edgekit.frontend.store import load_program
@@ -127,7 +127,7 @@ def _quickest(
     if len(candidates) == 1:
         return recipe, []
     with _measured(order) as cost:
-        costs = cost([Compilation(_with(order, one), Line(line.cache, line.watch)) for one in candidates])
+        costs = cost([Compilation(_with(order, one), StageRunner(line.cache, line.watch)) for one in candidates])
     least = min(range(len(costs)), key=costs.__getitem__)
     chosen = least if costs[least] < GAIN * costs[0] else 0
     tried = [
@@ -138,7 +138,7 @@ def _quickest(
 
 
 @contextmanager
-def _measured(order: Order) -> Iterator[Callable[[Sequence[Compilation]], list[float]]]:
+def _measured(order: BuildRequest) -> Iterator[Callable[[Sequence[Compilation]], list[float]]]:
     """Costs of candidates: nanoseconds on this machine where it is of the target's kind, else emulated instructions."""
     if machine() == order.target.cpu.arch:
         yield _times

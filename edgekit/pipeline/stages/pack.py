@@ -7,12 +7,12 @@ from pathlib import Path
 from edgekit import __version__
 from edgekit.backends.onnx.engine_plan import PLAN, engine_plan
 from edgekit.bundle.archive import Bundle, Source, pack
-from edgekit.bundle.manifest import Data as DataRecord
-from edgekit.bundle.manifest import Description, Facts, Golden, Step
+from edgekit.bundle.manifest import ArtifactFacts, Golden, ManifestContent, PassStep
+from edgekit.bundle.manifest import DataProvenance as DataRecord
 from edgekit.bundle.signing import SigningKey
 from edgekit.cache import tool_versions
 from edgekit.pipeline.stages.compile import GOLDEN, Compilation, Compiled
-from edgekit.pipeline.stages.inputs import Data
+from edgekit.pipeline.stages.inputs import CachedData
 from edgekit.specs.project import DataSet
 from edgekit.specs.target import Precision
 
@@ -46,11 +46,11 @@ def pack_bundle(compilation: Compilation, compiled: Compiled, key: SigningKey, o
     return pack(describe(compilation, compiled), files, key, out / f"{compilation.order.name}.edgekit")
 
 
-def describe(compilation: Compilation, compiled: Compiled) -> Description:
+def describe(compilation: Compilation, compiled: Compiled) -> ManifestContent:
     """All that the manifest says but its list of files. Nothing in it depends on when, where or by whom it was made."""
     order, artifact = compilation.order, compiled.artifact
     project, target, runtime = order.project, order.target, order.runtime
-    return Description(
+    return ManifestContent(
         edgekit=__version__,
         name=project.name,
         version=project.version,
@@ -70,9 +70,9 @@ def describe(compilation: Compilation, compiled: Compiled) -> Description:
         model=tuple(path.name for path in artifact.files),
         signature=artifact.signature,
         golden=Golden(count=GOLDEN, tolerance=TOLERANCE[order.profile.precision]),
-        facts=Facts.of(artifact, compiled.float_artifact.size_bytes),
+        facts=ArtifactFacts.of(artifact, compiled.float_artifact.size_bytes),
         placement=artifact.placement.operators,
-        history=tuple(map(Step.of, compiled.history)),
+        history=tuple(map(PassStep.of, compiled.history)),
         data=_data(compilation),
         versions={
             name: version for name, version in tool_versions(order.backend.packages).items() if name != "edgekit"
@@ -88,7 +88,7 @@ def _data(compilation: Compilation) -> tuple[DataRecord, ...]:
     return tuple(records.values())
 
 
-def _record(stated: DataSet, data: Data) -> DataRecord:
+def _record(stated: DataSet, data: CachedData) -> DataRecord:
     return DataRecord(
         role=data.role,
         licence=stated.licence,

@@ -15,16 +15,16 @@ from pydantic import TypeAdapter
 from edgekit.cache import Cache
 from edgekit.devices import process
 from edgekit.parent_death import die_with_parent
-from edgekit.pipeline.request import Order
+from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.compile import Compilation
-from edgekit.pipeline.stages.mixed_precision import settled
-from edgekit.pipeline.stages.stage_runner import Line
+from edgekit.pipeline.stages.mixed_precision import resolve_mixed_precision
+from edgekit.pipeline.stages.stage_runner import StageRunner
 
 TIMEOUT_S = 3600.0
-_ORDER = TypeAdapter(Order)
+_ORDER = TypeAdapter(BuildRequest)
 
 
-def compile_in_process(order: Order, cache: Cache) -> None:
+def compile_in_process(order: BuildRequest, cache: Cache) -> None:
     """Put the order's artifacts into the cache, if they can be made at all."""
     job = {
         "parent": os.getpid(),
@@ -38,8 +38,8 @@ def compile_in_process(order: Order, cache: Cache) -> None:
 def main(text: str) -> None:
     job = json.loads(text)
     die_with_parent(job["parent"])
-    line = Line(Cache(Path(job["cache"])))
-    order = settled(_ORDER.validate_python(job["order"]), line)
+    line = StageRunner(Cache(Path(job["cache"])))
+    order = resolve_mixed_precision(_ORDER.validate_python(job["order"]), line)
     with Compilation(order, line).lowered() as finished:
         finished()
 

@@ -29,7 +29,7 @@ def unwatched(name: str, stage: Stage | str | None) -> None:
 
 
 @dataclass(frozen=True)
-class Line:
+class StageRunner:
     """One walk along the line: where results are kept, who watches, and which stages ran."""
 
     cache: Cache

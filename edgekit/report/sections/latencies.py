@@ -8,7 +8,7 @@ from edgekit.parity.gate_texts import decimal, milliseconds, times
 from edgekit.report.endpoint_record import EndpointRecord
 from edgekit.report.record import ReportRecord
 from edgekit.report.sections.endpoints import candidate_name, latency
-from edgekit.report.sections.section import Picture, Row, Section, Spread, section
+from edgekit.report.sections.section import LatencyChart, Row, Section, Spread, section
 
 PERCENTILES = {
     "p50": "latency p50",
@@ -95,13 +95,13 @@ def _ratio(report: ReportRecord, name: str) -> str:
     return times(ours / theirs) if theirs and ours and valid else "-"
 
 
-def _picture(report: ReportRecord, there: str, here: str) -> Picture | None:
+def _picture(report: ReportRecord, there: str, here: str) -> LatencyChart | None:
     spreads = tuple(_spread(name, side) for name, side in ((there, report.reference), (here, report.candidate)))
     known = tuple(spread for spread in spreads if spread)
     if len(known) < 2:
         return None
     words = "; ".join(f"{each.name}: {_words(each)}" for each in known)
-    return Picture(f"How the latencies are spread, on the same scale. {words}.", known)
+    return LatencyChart(f"How the latencies are spread, on the same scale. {words}.", known)
 
 
 def _spread(name: str, side: EndpointRecord) -> Spread | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from html import escape
 
 from edgekit.parity.gate_texts import milliseconds
-from edgekit.report.sections.section import Picture, Spread
+from edgekit.report.sections.section import LatencyChart, Spread
 
 STYLE = """
 svg { width: 100%; height: auto; max-width: 44rem; font-size: 12px; fill: currentColor }
@@ -16,7 +16,7 @@ svg path { fill: var(--line); stroke: currentColor } svg line { stroke: currentC
 _WIDTH, _HEIGHT, _PANEL, _TOP, _SIDE = 620.0, 78.0, 110.0, 22.0, 30.0
 
 
-def svg(picture: Picture) -> str:
+def svg(picture: LatencyChart) -> str:
     """A panel an endpoint, one above the other on one logarithmic scale; each as high as its fullest bin."""
     height = _PANEL * len(picture.spreads) + _TOP
     panels = "".join(_panel(index, spread) for index, spread in enumerate(picture.spreads))

@@ -21,7 +21,7 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Picture:
+class LatencyChart:
     """Latencies of two endpoints on the same edges, and the same in words for who cannot see them."""
 
     words: str
@@ -38,7 +38,7 @@ class Section:
     notes: tuple[str, ...] = ()
     first: tuple[str, ...] = ()
     """The sentences above the table: what it comes to."""
-    picture: Picture | None = None
+    picture: LatencyChart | None = None
     """Drawn where a form can."""
 
 
@@ -48,7 +48,7 @@ def section(
     rows: Iterable[Row],
     notes: Iterable[str] = (),
     first: Iterable[str] = (),
-    picture: Picture | None = None,
+    picture: LatencyChart | None = None,
 ) -> Section:
     """With every string as one printable line."""
     cells = tuple(tuple(map(shown, row)) for row in rows)

@@ -7,7 +7,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from .command import ask
+from .command import command_output
 from .linux import celsius
 
 # android.os.PowerManager, THERMAL_STATUS_*; 0 is none.
@@ -27,12 +27,12 @@ def is_here(root: Path) -> bool:
 
 def added(root: Path, known: dict[str, Any]) -> dict[str, Any]:
     """What is added to what Linux says, `known`."""
-    heat = ask("dumpsys", "thermalservice")
+    heat = command_output("dumpsys", "thermalservice")
     return {
         "throttled": throttled(heat),
         "temperature_c": temperatures(heat),
-        "screen_on": screen_on(ask("dumpsys", "power")),
-        **battery(ask("dumpsys", "battery")),
+        "screen_on": screen_on(command_output("dumpsys", "power")),
+        **battery(command_output("dumpsys", "battery")),
     }
 
 

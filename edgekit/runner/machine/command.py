@@ -17,7 +17,7 @@ CHUNK_BYTES = 1 << 16
 ELSEWHERE = ("/usr/sbin", "/opt/vc/bin")
 
 
-def ask(*argv: str, lines: int | None = None) -> str:
+def command_output(*argv: str, lines: int | None = None) -> str:
     """What `argv` prints, to its end or its first `lines`; as far as it came where it is slow, and "" where absent.
 
     The program is ended by then, and with it whatever it started.

@@ -12,7 +12,7 @@ from .sysfs import ROOT
 PERIOD_S = 0.5
 
 
-class Meter(Protocol):
+class EnergyMeter(Protocol):
     """What counts joules from `start` to `stop`, and may be started again."""
 
     def start(self) -> None: ...
@@ -24,7 +24,7 @@ class Meter(Protocol):
         """joules, seconds, method, and uncertainty as a share of the joules; None if it fell silent meanwhile."""
 
 
-def meter(root: Path = ROOT) -> Meter | None:
+def meter(root: Path = ROOT) -> EnergyMeter | None:
     """The sensor that sees most of the machine and answers here and now; None without one."""
     return energy_ina3221.meter(root) or energy_rapl.meter(root) or energy_battery.meter(root)
 

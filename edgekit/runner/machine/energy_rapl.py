@@ -16,7 +16,7 @@ ACCURACY = 0.05
 UPDATE_S = 1e-3
 
 
-def meter(root: Path) -> Counted | None:
+def meter(root: Path) -> WrappingCounters | None:
     """The packages of this machine; None where there are none, or they are root's to read."""
     # Not `core` and `uncore`, which are in a package's figure, nor `psys`, which has the packages in its own.
     domains = [
@@ -24,10 +24,10 @@ def meter(root: Path) -> Counted | None:
         for folder in sorted((root / "sys/class/powercap").glob("intel-rapl:*"))
         if (text(folder / "name") or "").startswith("package") and number(folder / "energy_uj") is not None
     ]
-    return Counted(domains) if domains else None
+    return WrappingCounters(domains) if domains else None
 
 
-class Counted:
+class WrappingCounters:
     """Counters that go up and wrap around: each is looked at more often than it can wrap."""
 
     def __init__(self, domains: list[Path]) -> None:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from .command import ask
+from .command import command_output
 from .linux import CONSTANT, celsius, hwmon
 from .sysfs import number, text
 
@@ -20,11 +20,13 @@ def is_here(root: Path) -> bool:
 
 def added(root: Path, known: dict[str, Any]) -> dict[str, Any]:
     """What is added to what Linux says, `known`."""
-    mode = named_mode(text(root / STATUS) or "", text(root / MODES) or "") or queried_mode(ask("nvpmodel", "-q"))
+    mode = named_mode(text(root / STATUS) or "", text(root / MODES) or "") or queried_mode(
+        command_output("nvpmodel", "-q")
+    )
     said = {"power_mode": mode, "throttle_events": _over_current_events(root)}
     if known["temperature_c"]:
         return said
-    return {**said, "temperature_c": temperatures(ask("tegrastats", "--interval", "100", lines=1))}
+    return {**said, "temperature_c": temperatures(command_output("tegrastats", "--interval", "100", lines=1))}
 
 
 def named_mode(status: str, modes: str) -> str | None:

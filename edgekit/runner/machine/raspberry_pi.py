@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from .command import ask
+from .command import command_output
 from .linux import celsius, hwmon
 from .sysfs import number, text
 
@@ -24,7 +24,7 @@ def is_here(root: Path) -> bool:
 def added(root: Path, known: dict[str, Any]) -> dict[str, Any]:
     """What is added to what Linux says, `known`."""
     said: dict[str, Any] = _throttling(root)
-    degrees = None if known["temperature_c"] else temperature_c(ask("vcgencmd", "measure_temp"))
+    degrees = None if known["temperature_c"] else temperature_c(command_output("vcgencmd", "measure_temp"))
     return said if degrees is None else {**said, "temperature_c": {"vcgencmd": degrees}}
 
 
@@ -43,7 +43,7 @@ def temperature_c(said: str) -> float | None:
 def _throttling(root: Path) -> dict[str, Any]:
     # The program first: reading the file makes newer kernels log "deprecated, use hwmon sysfs instead" with a trace
     # (https://github.com/custom-components/sensor.rpi_power/issues/39), and hwmon has under-voltage only.
-    found = flags(ask("vcgencmd", "get_throttled"))
+    found = flags(command_output("vcgencmd", "get_throttled"))
     if found is None:
         found = flags(text(root / SYSFS) or "")
     if found is not None:

@@ -19,7 +19,7 @@ ALLOWED = re.compile(
 NEEDED = {"--onnx={model}", "--saveEngine={engine}"}
 
 
-class Plan(NamedTuple):
+class EnginePlan(NamedTuple):
     """As `edgekit/backends/onnx/engine_plan.py` writes it."""
 
     providers: tuple[str, ...]
@@ -38,7 +38,7 @@ class Plan(NamedTuple):
         return self.least <= tensorrt < self.below
 
 
-def read_plan(slot: Path) -> Plan | None:
+def read_plan(slot: Path) -> EnginePlan | None:
     """The plan of the slot, if it has one. Raises RunnerError (data) if it is none that we write."""
     path = slot / PLAN
     try:
@@ -48,12 +48,12 @@ def read_plan(slot: Path) -> Plan | None:
         raise RunnerError("data", f"'{path}' is no engine plan: {type(error).__name__}: {error}") from error
 
 
-def _plan(written: dict[str, Any]) -> Plan:
+def _plan(written: dict[str, Any]) -> EnginePlan:
     line = tuple(written["trtexec"])
     refused = [argument for argument in line if not ALLOWED.fullmatch(argument)]
     if refused or not set(line) >= NEEDED:
         raise ValueError(f"trtexec is not to be given {refused or list(line)}")
-    return Plan(
+    return EnginePlan(
         providers=tuple(map(str, written["providers"])),
         fp16=bool(written["fp16"]),
         int8=bool(written["int8"]),

@@ -20,7 +20,7 @@ SCALARS = ("uint8", "int8", "int16", "int32", "int64", "float16", "float32", "fl
 SCALAR_TYPES = {**dict(enumerate(SCALARS)), 11: "bool"}
 
 
-class Edge(NamedTuple):
+class TensorInfo(NamedTuple):
     """One input or output. An axis whose length is free is None."""
 
     name: str
@@ -29,52 +29,52 @@ class Edge(NamedTuple):
     affine: dict[str, Any] | None = None
 
 
-class Edges(NamedTuple):
-    inputs: list[Edge]
-    outputs: list[Edge]
+class IoSignature(NamedTuple):
+    inputs: list[TensorInfo]
+    outputs: list[TensorInfo]
 
 
-def of_onnx(session: Any) -> Edges:
-    return Edges(
+def of_onnx(session: Any) -> IoSignature:
+    return IoSignature(
         [_of_onnx(found) for found in session.get_inputs()], [_of_onnx(found) for found in session.get_outputs()]
     )
 
 
-def of_tflite(interpreter: Any) -> Edges:
+def of_tflite(interpreter: Any) -> IoSignature:
     inputs = [_of_tflite(found) for found in interpreter.get_input_details()]
-    return Edges(inputs, [_of_tflite(found) for found in interpreter.get_output_details()])
+    return IoSignature(inputs, [_of_tflite(found) for found in interpreter.get_output_details()])
 
 
-def of_pte(model: Path) -> Edges:
+def of_pte(model: Path) -> IoSignature:
     """Read off the program itself: its runtime does not say which axes are free. Raises RunnerError (load)."""
     try:
         plans = {plan.text(0): plan for plan in Table.root(model.read_bytes(), PROGRAM).tables(1)}
         plan = plans["forward"]
         values = list(plan.tables(2))
         inputs = [_of_pte(values[at], f"input_{i}") for i, at in enumerate(plan.numbers(3))]
-        return Edges(inputs, [_of_pte(values[at], f"output_{i}") for i, at in enumerate(plan.numbers(4))])
+        return IoSignature(inputs, [_of_pte(values[at], f"output_{i}") for i, at in enumerate(plan.numbers(4))])
     except KeyError as error:
         raise RunnerError("load", "it has no method 'forward'") from error
     except (ValueError, IndexError) as error:
         raise RunnerError("load", f"it is not a whole program: {error}") from error
 
 
-def _of_onnx(found: Any) -> Edge:
+def _of_onnx(found: Any) -> TensorInfo:
     element = found.type[len("tensor(") : -1] if found.type.startswith("tensor(") else found.type
     shape = tuple(size if isinstance(size, int) else None for size in found.shape)
-    return Edge(found.name, _checked(ONNX_DTYPES.get(element, element), found.name), shape)
+    return TensorInfo(found.name, _checked(ONNX_DTYPES.get(element, element), found.name), shape)
 
 
-def _of_tflite(detail: dict[str, Any]) -> Edge:
+def _of_tflite(detail: dict[str, Any]) -> TensorInfo:
     signature = detail.get("shape_signature")
     sizes = detail["shape"] if signature is None or not len(signature) else signature
     scale, zero_point = detail["quantization"]
     affine = {"scale": float(scale), "zero_point": int(zero_point)} if scale else None
     dtype = _checked(np.dtype(detail["dtype"]).name, detail["name"])
-    return Edge(detail["name"], dtype, tuple(int(size) if size > 0 else None for size in sizes), affine)
+    return TensorInfo(detail["name"], dtype, tuple(int(size) if size > 0 else None for size in sizes), affine)
 
 
-def _of_pte(value: Table, name: str) -> Edge:
+def _of_pte(value: Table, name: str) -> TensorInfo:
     tensor = value.table(1)
     if value.number(0, "B") != TENSOR or tensor is None:
         raise RunnerError("load", f"'{name}' is no tensor")
@@ -83,7 +83,7 @@ def _of_pte(value: Table, name: str) -> Edge:
     if tensor.number(8, "b") != STATIC:
         # The file says how large it may become, and not which axes may. Of those that are served it is the batch.
         shape = [None, *shape[1:]]
-    return Edge(name, _checked(SCALAR_TYPES.get(number, f"of type {number}"), name), tuple(shape))
+    return TensorInfo(name, _checked(SCALAR_TYPES.get(number, f"of type {number}"), name), tuple(shape))
 
 
 def _checked(dtype: str, name: str) -> str:

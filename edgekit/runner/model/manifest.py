@@ -9,11 +9,11 @@ from ..errors import RunnerError
 from ..files.durable import SENSELESS, read_json
 from ..files.integrity import is_plain
 from ..layout import MANIFEST
-from .engine_plan import Plan, read_plan
+from .engine_plan import EnginePlan, read_plan
 from .engine_store import engine_of
 
 
-class Tensor(NamedTuple):
+class ModelTensor(NamedTuple):
     """One input or output of the model. `shape` includes the batch axis."""
 
     name: str
@@ -27,21 +27,21 @@ class Tensor(NamedTuple):
         return f"{self.dtype}{list(self.shape)}"
 
 
-class Manifest(NamedTuple):
+class RunnerManifest(NamedTuple):
     """How to load the model, what it takes and gives, and how closely it must reproduce its golden outputs."""
 
     format: str
     model: Path
     options: tuple[tuple[str, str], ...]
-    inputs: tuple[Tensor, ...]
-    outputs: tuple[Tensor, ...]
+    inputs: tuple[ModelTensor, ...]
+    outputs: tuple[ModelTensor, ...]
     tolerance: float
-    plan: Plan | None = None
+    plan: EnginePlan | None = None
     engine: Path | None = None
     """The folder of what was built by the plan on this device, if it was."""
 
 
-def read_manifest(slot: Path) -> Manifest:
+def read_manifest(slot: Path) -> RunnerManifest:
     """The manifest of the slot at `slot`. Raises RunnerError (data) if it is missing or not whole."""
     path = slot / MANIFEST
     written = read_json(path, "data")
@@ -53,15 +53,15 @@ def read_manifest(slot: Path) -> Manifest:
         raise RunnerError("data", f"'{path}' is not a manifest: {type(error).__name__}: {error}") from error
 
 
-def no_options(manifest: Manifest) -> None:
+def no_options(manifest: RunnerManifest) -> None:
     """For runtimes that take none. Raises RunnerError (load)."""
     if manifest.options:
         raise RunnerError("load", f".{manifest.format} takes no options, its manifest has {dict(manifest.options)}")
 
 
-def _manifest(slot: Path, written: dict[str, Any]) -> Manifest:
+def _manifest(slot: Path, written: dict[str, Any]) -> RunnerManifest:
     plan = read_plan(slot)
-    return Manifest(
+    return RunnerManifest(
         format=written["format"],
         model=slot / _inside(written["model"][0]),
         options=tuple((key, value) for key, value in written["options"]),
@@ -73,9 +73,9 @@ def _manifest(slot: Path, written: dict[str, Any]) -> Manifest:
     )
 
 
-def _tensor(written: dict[str, Any]) -> Tensor:
+def _tensor(written: dict[str, Any]) -> ModelTensor:
     affine = written["affine"] or {"scale": None, "zero_point": 0}
-    return Tensor(
+    return ModelTensor(
         _inside(written["name"]), written["dtype"], tuple(written["shape"]), affine["scale"], affine["zero_point"]
     )
 

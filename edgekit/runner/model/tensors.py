@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import RunnerError
-from .manifest import Tensor
+from .manifest import ModelTensor
 
 Array = npt.NDArray[Any]
 Call = Callable[[Sequence[Array]], list[Array]]
@@ -20,7 +20,7 @@ Call = Callable[[Sequence[Array]], list[Array]]
 CYCLED_BYTES = 16 << 20
 
 
-def read_columns(folder: Path, tensors: Sequence[Tensor]) -> list[Array]:
+def read_columns(folder: Path, tensors: Sequence[ModelTensor]) -> list[Array]:
     """One array [N, …] a tensor, from `folder/<name>.npy`, left on disk until it is used.
 
     Raises RunnerError (data) if one is missing, empty, of another dtype or shape, or longer than the others.
@@ -59,11 +59,11 @@ def save(path: Path, array: Array) -> None:
     np.save(path, array)
 
 
-def empty_columns(tensors: Sequence[Tensor], count: int) -> list[Array]:
+def empty_columns(tensors: Sequence[ModelTensor], count: int) -> list[Array]:
     return [np.empty((count, *tensor.shape[1:]), tensor.dtype) for tensor in tensors]
 
 
-def check_outputs(outputs: Sequence[Array], tensors: Sequence[Tensor]) -> None:
+def check_outputs(outputs: Sequence[Array], tensors: Sequence[ModelTensor]) -> None:
     """Raise RunnerError (run) if the model gives something else than the manifest says."""
     given = [f"{output.dtype}{list(output.shape)}" for output in outputs]
     stated = [str(tensor) for tensor in tensors]
@@ -71,7 +71,7 @@ def check_outputs(outputs: Sequence[Array], tensors: Sequence[Tensor]) -> None:
         raise RunnerError("run", f"the model gives {', '.join(given)}; its manifest says {', '.join(stated)}")
 
 
-def real(stored: Array, tensor: Tensor) -> Array:
+def real(stored: Array, tensor: ModelTensor) -> Array:
     """Real values: float32 [N, …] where the model gives quantized integers, else as stored."""
     if tensor.scale is None:
         return stored
@@ -79,7 +79,7 @@ def real(stored: Array, tensor: Tensor) -> Array:
     return values.astype(np.float32)
 
 
-def _read_column(path: Path, tensor: Tensor) -> Array:
+def _read_column(path: Path, tensor: ModelTensor) -> Array:
     try:
         column: Array = np.load(path, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # numpy evaluates the header as Python

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 from ..errors import RunnerError
 
 if TYPE_CHECKING:
-    from ..model.io_signature import Edges
-    from ..model.manifest import Manifest
+    from ..model.io_signature import IoSignature
+    from ..model.manifest import RunnerManifest
     from ..model.tensors import Call
     from .trace import Trace
 
@@ -26,25 +26,25 @@ class Runtime(Protocol):
     provider: str | None
     """What runs the model that was loaded last, as targets name it, where a runtime has several to choose from."""
 
-    def load(self, manifest: Manifest, threads: int) -> Call: ...
+    def load(self, manifest: RunnerManifest, threads: int) -> Call: ...
 
-    def trace(self, manifest: Manifest, threads: int, scratch: Path) -> Trace:
+    def trace(self, manifest: RunnerManifest, threads: int, scratch: Path) -> Trace:
         """The same model, loaded so that it is traced; `scratch` is a folder for what is written meanwhile."""
         ...
 
-    def edges(self, model: Path) -> Edges:
+    def edges(self, model: Path) -> IoSignature:
         """What a bare file takes and gives."""
         ...
 
 
-def load(runtime: Runtime, manifest: Manifest, threads: int) -> Call:
+def load(runtime: Runtime, manifest: RunnerManifest, threads: int) -> Call:
     """The model as a function. Raises RunnerError (load)."""
     with load_errors(manifest):
         return runtime.load(manifest, threads)
 
 
 @contextmanager
-def load_errors(manifest: Manifest) -> Iterator[None]:
+def load_errors(manifest: RunnerManifest) -> Iterator[None]:
     """What a runtime raises while it loads a model, as RunnerError."""
     try:
         yield

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..files.flatbuffer import Table
-from .trace import Inference, Operator, numbered
+from .trace import Inference, OperatorRun, numbered
 
 TRACE, PROGRAM = b"ED00", b"ET12"
 # What ExecuTorch 1.5.1 names its events: runtime/executor/method.cpp, codegen/gen.py.
@@ -14,7 +14,7 @@ WHOLE, KERNEL, DELEGATE = "Method::execute", "native_call_", "DELEGATE_CALL"
 NOTE = "XNNPACK counts whole microseconds: each of its operators may have taken up to one more"
 
 
-class Event(NamedTuple):
+class TraceEvent(NamedTuple):
     """One span in the trace, in nanoseconds."""
 
     name: str
@@ -32,23 +32,23 @@ def inferences(trace: bytes, program: bytes) -> list[Inference]:
     return [_inference(events, delegates) for events in runs if any(event.name == WHOLE for event in events)]
 
 
-def _inference(events: list[Event], delegates: dict[int, str]) -> Inference:
+def _inference(events: list[TraceEvent], delegates: dict[int, str]) -> Inference:
     whole_ns = sum(event.ns for event in events if event.name == WHOLE)
     opened = {event.instruction for event in events if event.inner}
     operators = []
     for event in events:
         delegate = delegates.get(event.instruction, "delegate")
         if event.inner:
-            operators.append(Operator(_unnumbered(event.inner), "", delegate, event.ns))
+            operators.append(OperatorRun(_unnumbered(event.inner), "", delegate, event.ns))
         elif event.name.startswith(KERNEL):
-            operators.append(Operator(event.name[len(KERNEL) :], "", None, event.ns))
+            operators.append(OperatorRun(event.name[len(KERNEL) :], "", None, event.ns))
         elif event.name == DELEGATE and event.instruction not in opened:
             # A delegate that says nothing of its inside is one operator.
-            operators.append(Operator("partition", "", delegate, event.ns))
+            operators.append(OperatorRun("partition", "", delegate, event.ns))
     return Inference(whole_ns, numbered(operators))
 
 
-def _events(run: Table) -> Iterator[Event]:
+def _events(run: Table) -> Iterator[TraceEvent]:
     """The spans of one run. Fields: devtools/etdump/etdump_schema_flatcc.fbs."""
     for entry in run.tables(3):
         event = entry.table(0)
@@ -56,7 +56,7 @@ def _events(run: Table) -> Iterator[Event]:
             name, inner, number = event.text(0), event.text(4), event.number(3, "i", -1)
             if number >= 0:
                 inner = inner or name or f"{number}"
-            yield Event(name, event.number(2, "i", -1), inner, event.number(7, "Q") - event.number(6, "Q"))
+            yield TraceEvent(name, event.number(2, "i", -1), inner, event.number(7, "Q") - event.number(6, "Q"))
 
 
 def _delegates(program: bytes) -> dict[int, str]:

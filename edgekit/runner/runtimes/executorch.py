@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from ..model.manifest import no_options
 
 if TYPE_CHECKING:
-    from ..model.io_signature import Edges
-    from ..model.manifest import Manifest
+    from ..model.io_signature import IoSignature
+    from ..model.manifest import RunnerManifest
     from ..model.tensors import Array, Call
     from .trace import Trace
 
 
-class ExecuTorch:
+class ExecuTorchRuntime:
     """ExecuTorch's Python runtime."""
 
     provider: str | None = None
@@ -26,10 +26,10 @@ class ExecuTorch:
         # Not `executorch.runtime`: that imports the whole exporter, 2.4 s and 130 MB more (executorch 1.5.1).
         self._native = import_module(f"{distribution}.extension.pybindings._C")
 
-    def load(self, manifest: Manifest, threads: int) -> Call:
+    def load(self, manifest: RunnerManifest, threads: int) -> Call:
         return self._opened(manifest, threads, traced=False)[0]
 
-    def trace(self, manifest: Manifest, threads: int, scratch: Path) -> Trace:
+    def trace(self, manifest: RunnerManifest, threads: int, scratch: Path) -> Trace:
         from .executorch_trace import ExecuTorchTrace
 
         call, program = self._opened(manifest, threads, traced=True)
@@ -39,12 +39,12 @@ class ExecuTorch:
 
         return ExecuTorchTrace(call, write, manifest.model, scratch)
 
-    def edges(self, model: Path) -> Edges:
+    def edges(self, model: Path) -> IoSignature:
         from ..model.io_signature import of_pte
 
         return of_pte(model)
 
-    def _opened(self, manifest: Manifest, threads: int, traced: bool) -> tuple[Call, Any]:
+    def _opened(self, manifest: RunnerManifest, threads: int, traced: bool) -> tuple[Call, Any]:
         no_options(manifest)
         from_numpy = self._torch.from_numpy
         self._native._unsafe_reset_threadpool(threads)

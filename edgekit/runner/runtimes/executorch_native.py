@@ -13,8 +13,8 @@ from ..errors import RunnerError
 from ..model.manifest import no_options
 
 if TYPE_CHECKING:
-    from ..model.io_signature import Edges
-    from ..model.manifest import Manifest, Tensor
+    from ..model.io_signature import IoSignature
+    from ..model.manifest import ModelTensor, RunnerManifest
     from ..model.tensors import Array, Call
     from .trace import Trace
 
@@ -43,10 +43,10 @@ class ExecuTorchNative:
         self._library.edgekit_load.restype = ctypes.c_void_p
         self._library.edgekit_run.restype = ctypes.c_bool
 
-    def load(self, manifest: Manifest, threads: int) -> Call:
+    def load(self, manifest: RunnerManifest, threads: int) -> Call:
         return self._opened(manifest, threads, self._library.edgekit_load)[0]
 
-    def trace(self, manifest: Manifest, threads: int, scratch: Path) -> Trace:
+    def trace(self, manifest: RunnerManifest, threads: int, scratch: Path) -> Trace:
         from .executorch_trace import ExecuTorchTrace
 
         load, write_trace = self._library.edgekit_load_traced, self._library.edgekit_write_trace
@@ -60,12 +60,12 @@ class ExecuTorchNative:
 
         return ExecuTorchTrace(call, write, manifest.model, scratch)
 
-    def edges(self, model: Path) -> Edges:
+    def edges(self, model: Path) -> IoSignature:
         from ..model.io_signature import of_pte
 
         return of_pte(model)
 
-    def _opened(self, manifest: Manifest, threads: int, load: Any) -> tuple[Call, ctypes.c_void_p]:
+    def _opened(self, manifest: RunnerManifest, threads: int, load: Any) -> tuple[Call, ctypes.c_void_p]:
         no_options(manifest)
         error = ctypes.create_string_buffer(ERROR_BYTES)
         path = str(manifest.model).encode()
@@ -99,7 +99,7 @@ class _Tensor(ctypes.Structure):
     )
 
 
-def _described(tensors: Sequence[Tensor]) -> Any:
+def _described(tensors: Sequence[ModelTensor]) -> Any:
     described = (_Tensor * len(tensors))()
     for i, tensor in enumerate(tensors):
         described[i].dtype = SCALAR_TYPES[tensor.dtype]

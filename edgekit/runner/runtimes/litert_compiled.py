@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .trace import Inference, Operator, numbered
+from .trace import Inference, OperatorRun, numbered
 
 if TYPE_CHECKING:
-    from ..model.manifest import Manifest, Tensor
+    from ..model.manifest import ModelTensor, RunnerManifest
     from ..model.tensors import Array
 
 LIBRARY = "libLiteRt.so"
@@ -51,7 +51,9 @@ class LiteRtTrace:
 
     note = NOTE
 
-    def __init__(self, library: Path, manifest: Manifest, threads: int, names: tuple[list[str], list[str]]) -> None:
+    def __init__(
+        self, library: Path, manifest: RunnerManifest, threads: int, names: tuple[list[str], list[str]]
+    ) -> None:
         """`names` are those of the model's input and output tensors, in the manifest's order. Raises RuntimeError."""
         self._library = ctypes.CDLL(str(library))
         self._manifest = manifest
@@ -83,7 +85,7 @@ class LiteRtTrace:
                 found.append(Inference(event.elapsed_us * 1000, []))
             if found and event.type in (OPERATOR, INNER, DELEGATED):
                 delegate = None if event.type == OPERATOR else "xnnpack"
-                found[-1].operators.append(Operator(event.tag.decode(), "", delegate, event.elapsed_us * 1000))
+                found[-1].operators.append(OperatorRun(event.tag.decode(), "", delegate, event.elapsed_us * 1000))
         return [Inference(whole_ns, numbered(operators)) for whole_ns, operators in found]
 
     def _options(self, threads: int) -> Any:
@@ -116,7 +118,7 @@ class LiteRtTrace:
             )
         return buffers, [found[name] for name in names]
 
-    def _read(self, place: int, tensor: Tensor) -> Array:
+    def _read(self, place: int, tensor: ModelTensor) -> Array:
         array = np.empty(tensor.shape, tensor.dtype)
         self._copy(self._outputs[place], array, READ)
         return array

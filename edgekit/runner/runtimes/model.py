@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..files.integrity import digest_of_file
 from ..machine import system
 from ..machine.installed import installed
-from ..model.manifest import Manifest
+from ..model.manifest import RunnerManifest
 from ..model.tensors import check_outputs, empty_columns, row
 from .base import load
 from .open import open_runtime
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from ..model.tensors import Array, Call
     from .base import Runtime
 
-    Load = Callable[[Runtime, Manifest, int], Call]
+    Load = Callable[[Runtime, RunnerManifest, int], Call]
 
 
-class Model(NamedTuple):
+class LoadedModel(NamedTuple):
     """A loaded model, and what loading it and its first inference took."""
 
-    manifest: Manifest
+    manifest: RunnerManifest
     call: Call
     loaded: dict[str, Any]
     """As the host reads them: load_ns, first_ns, peak_rss_bytes after the first inference, empty_rss_bytes before the
@@ -37,7 +37,7 @@ class Model(NamedTuple):
         return {**self.loaded, "model_sha256": digest_of_file(self.manifest.model), "info": info}
 
     @classmethod
-    def load(cls, manifest: Manifest, threads: int, first: list[Array], load: Load = load) -> Model:
+    def load(cls, manifest: RunnerManifest, threads: int, first: list[Array], load: Load = load) -> LoadedModel:
         """Load the model, by `load`, and run it on the sample `first`.
 
         Raises RunnerError: runtime, load, or run if its outputs are not what the manifest says.

@@ -8,16 +8,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .onnx_providers import execution_providers, used
+from .onnx_providers import execution_providers, provider_name
 
 if TYPE_CHECKING:
-    from ..model.io_signature import Edges
-    from ..model.manifest import Manifest
+    from ..model.io_signature import IoSignature
+    from ..model.manifest import RunnerManifest
     from ..model.tensors import Array, Call
     from .trace import Trace
 
 
-class Onnx:
+class OnnxRuntime:
     """onnxruntime, on the first provider of the engine plan that works, else on the CPU.
 
     The manifest's options are session config entries.
@@ -29,10 +29,10 @@ class Onnx:
         os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # 1.31 reports to its maker from the import on
         self._runtime = import_module("onnxruntime")  # of the GPU's build too
 
-    def load(self, manifest: Manifest, threads: int) -> Call:
+    def load(self, manifest: RunnerManifest, threads: int) -> Call:
         return self._opened(manifest, threads, self._runtime.SessionOptions())[0]
 
-    def trace(self, manifest: Manifest, threads: int, scratch: Path) -> Trace:
+    def trace(self, manifest: RunnerManifest, threads: int, scratch: Path) -> Trace:
         from .onnx_trace import OnnxTrace
 
         options = self._runtime.SessionOptions()
@@ -40,12 +40,12 @@ class Onnx:
         options.profile_file_prefix = str(scratch / "trace")
         return OnnxTrace(*self._opened(manifest, threads, options))
 
-    def edges(self, model: Path) -> Edges:
+    def edges(self, model: Path) -> IoSignature:
         from ..model.io_signature import of_onnx
 
         return of_onnx(self._runtime.InferenceSession(str(model), providers=["CPUExecutionProvider"]))
 
-    def _opened(self, manifest: Manifest, threads: int, options: Any) -> tuple[Call, Any]:
+    def _opened(self, manifest: RunnerManifest, threads: int, options: Any) -> tuple[Call, Any]:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.graph_optimization_level = self._runtime.GraphOptimizationLevel.ORT_ENABLE_ALL
@@ -53,7 +53,7 @@ class Onnx:
             options.add_session_config_entry(key, value)
         providers = execution_providers(manifest.plan, self._runtime.get_available_providers(), manifest.engine)
         session = self._runtime.InferenceSession(str(manifest.model), options, providers=providers)
-        self.provider = used(session.get_providers())
+        self.provider = provider_name(session.get_providers())
         run = session.run
         names = [tensor.name for tensor in manifest.inputs]
         outputs = [tensor.name for tensor in manifest.outputs]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..model.engine_plan import Plan
+from ..model.engine_plan import EnginePlan
 
 PROVIDERS = {
     "tensorrt": "TensorrtExecutionProvider",
@@ -19,7 +19,7 @@ PROVIDERS = {
 Given = tuple[str, dict[str, str]]
 
 
-def execution_providers(plan: Plan | None, available: Sequence[str], engine: Path | None) -> list[Given]:
+def execution_providers(plan: EnginePlan | None, available: Sequence[str], engine: Path | None) -> list[Given]:
     """Those of the plan that are `available`, in its order, with their options; the CPU's is always the last.
 
     TensorRT's keeps its engines in the folder `engine`, if there is one.
@@ -28,13 +28,13 @@ def execution_providers(plan: Plan | None, available: Sequence[str], engine: Pat
     return [*((PROVIDERS[name], _options(name, plan, engine)) for name in wanted), (PROVIDERS["cpu"], {})]
 
 
-def used(providers: Sequence[str]) -> str:
+def provider_name(providers: Sequence[str]) -> str:
     """The first provider that a session has, as targets name it: one whose library does not load is not among them."""
     names = {theirs: ours for ours, theirs in PROVIDERS.items()}
     return names.get(providers[0], providers[0])
 
 
-def _options(name: str, plan: Plan | None, engine: Path | None) -> dict[str, str]:
+def _options(name: str, plan: EnginePlan | None, engine: Path | None) -> dict[str, str]:
     if name != "tensorrt" or plan is None:
         return {}
     cache = {"trt_engine_cache_enable": "True", "trt_engine_cache_path": str(engine)} if engine else {}

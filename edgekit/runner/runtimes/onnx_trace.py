@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .trace import Inference, Operator
+from .trace import Inference, OperatorRun
 
 if TYPE_CHECKING:
     from ..model.tensors import Call
@@ -50,9 +50,9 @@ def _ns(event: dict[str, Any]) -> int:
     return int(event["dur"]) * 1000
 
 
-def _operator(event: dict[str, Any]) -> Operator:
+def _operator(event: dict[str, Any]) -> OperatorRun:
     said = event["args"]
     name, provider = event["name"][: -len(KERNEL)], said["provider"]
     # As targets name it: `cpu` of `CPUExecutionProvider`.
     delegate = provider[: -len(PROVIDER)] if provider.endswith(PROVIDER) else provider
-    return Operator(said["op_name"], name, delegate.lower(), _ns(event))
+    return OperatorRun(said["op_name"], name, delegate.lower(), _ns(event))

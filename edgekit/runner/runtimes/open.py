@@ -34,21 +34,21 @@ def _executorch(distribution: str) -> Runtime:
         from .executorch_native import ExecuTorchNative
 
         return ExecuTorchNative(NATIVE)
-    from .executorch import ExecuTorch
+    from .executorch import ExecuTorchRuntime
 
-    return ExecuTorch(distribution)
+    return ExecuTorchRuntime(distribution)
 
 
 def _onnx(distribution: str) -> Runtime:
-    from .onnx import Onnx
+    from .onnx import OnnxRuntime
 
-    return Onnx(distribution)
+    return OnnxRuntime(distribution)
 
 
 def _tflite(distribution: str) -> Runtime:
-    from .tflite import TFLite
+    from .tflite import TFLiteRuntime
 
-    return TFLite(distribution)
+    return TFLiteRuntime(distribution)
 
 
 def _tensorrt() -> Runtime:

@@ -20,8 +20,8 @@ from ..errors import RunnerError
 from ..model.engine_store import ENGINE
 
 if TYPE_CHECKING:
-    from ..model.io_signature import Edges
-    from ..model.manifest import Manifest, Tensor
+    from ..model.io_signature import IoSignature
+    from ..model.manifest import ModelTensor, RunnerManifest
     from ..model.tensors import Array, Call
     from .trace import Trace
 
@@ -39,7 +39,7 @@ class TensorRT:
         self._tensorrt = import_module("tensorrt")
         self._cuda = _Cuda()
 
-    def load(self, manifest: Manifest, threads: int) -> Call:
+    def load(self, manifest: RunnerManifest, threads: int) -> Call:
         """`threads` is the GPU's affair."""
         engine = self._deserialized(manifest)
         context, cuda = engine.create_execution_context(), self._cuda
@@ -62,15 +62,15 @@ class TensorRT:
 
         return call
 
-    def trace(self, manifest: Manifest, threads: int, scratch: Path) -> Trace:
+    def trace(self, manifest: RunnerManifest, threads: int, scratch: Path) -> Trace:
         from .trace import Untraced
 
         return Untraced(self.load(manifest, threads), "a TensorRT engine is one operator: the whole is all there is")
 
-    def edges(self, model: Path) -> Edges:
+    def edges(self, model: Path) -> IoSignature:
         raise RunnerError("runtime", "TensorRT describes no ONNX file: install onnxruntime")
 
-    def _deserialized(self, manifest: Manifest) -> Any:
+    def _deserialized(self, manifest: RunnerManifest) -> Any:
         path = manifest.engine / ENGINE if manifest.engine else None
         if path is None or not path.is_file():
             raise RunnerError("runtime", "no engine was built here, and there is no onnxruntime: flash it again")
@@ -81,7 +81,7 @@ class TensorRT:
             raise RunnerError("load", "this TensorRT does not take the engine, is it another version? flash it again")
         return engine
 
-    def _placed(self, engine: Any, context: Any, tensor: Tensor) -> tuple[Tensor, int]:
+    def _placed(self, engine: Any, context: Any, tensor: ModelTensor) -> tuple[ModelTensor, int]:
         """The tensor and its place on the GPU, which stays until the process ends."""
         dtype = np.dtype(self._tensorrt.nptype(engine.get_tensor_dtype(tensor.name)))
         shape = tuple(engine.get_tensor_shape(tensor.name))

@@ -12,13 +12,13 @@ from ..machine.installed import version_of
 from ..model.manifest import no_options
 
 if TYPE_CHECKING:
-    from ..model.io_signature import Edges
-    from ..model.manifest import Manifest
+    from ..model.io_signature import IoSignature
+    from ..model.manifest import RunnerManifest
     from ..model.tensors import Array, Call
     from .trace import Trace
 
 
-class TFLite:
+class TFLiteRuntime:
     """LiteRT or tflite-runtime, with the XNNPACK delegate that both apply by themselves."""
 
     provider: str | None = None
@@ -28,7 +28,7 @@ class TFLite:
         self._module = import_module(distribution.replace("-", "_") + ".interpreter")
         self._interpreter = self._module.Interpreter
 
-    def load(self, manifest: Manifest, threads: int) -> Call:
+    def load(self, manifest: RunnerManifest, threads: int) -> Call:
         no_options(manifest)
         interpreter = self._interpreter(model_path=str(manifest.model), num_threads=threads)
         interpreter.allocate_tensors()
@@ -44,7 +44,7 @@ class TFLite:
 
         return call
 
-    def trace(self, manifest: Manifest, threads: int, scratch: Path) -> Trace:
+    def trace(self, manifest: RunnerManifest, threads: int, scratch: Path) -> Trace:
         from . import litert_compiled
         from .trace import Untraced
 
@@ -67,7 +67,7 @@ class TFLite:
                 self.load(manifest, threads), f"LiteRT cannot trace it ({error}): the whole is all there is"
             )
 
-    def edges(self, model: Path) -> Edges:
+    def edges(self, model: Path) -> IoSignature:
         from ..model.io_signature import of_tflite
 
         return of_tflite(self._interpreter(model_path=str(model)))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..model.tensors import Array, Call
 
 
-class Operator(NamedTuple):
+class OperatorRun(NamedTuple):
     """One operator of one inference. `delegate` is None where the runtime's own kernel ran it."""
 
     kind: str
@@ -27,7 +27,7 @@ class Inference(NamedTuple):
     """`whole_ns` is what the runtime says the inference took, tracing included."""
 
     whole_ns: int
-    operators: list[Operator]
+    operators: list[OperatorRun]
 
 
 class Trace(Protocol):
@@ -52,7 +52,7 @@ def read(trace: Trace) -> list[Inference]:
         raise RunnerError("run", f"the runtime's trace cannot be read: {type(error).__name__}: {error}") from error
 
 
-def numbered(operators: Sequence[Operator]) -> list[Operator]:
+def numbered(operators: Sequence[OperatorRun]) -> list[OperatorRun]:
     """The same, those without a name named by their kind and which of that kind they are: `Add #2`."""
     seen: Counter[str] = Counter()
     named = []

@@ -12,7 +12,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Sequence
 
-from ..machine.command import ask
+from ..machine.command import command_output
 
 JETPACK = "/usr/src/tensorrt/bin"
 """Where JetPack's package `libnvinfer-bin` has it, on no PATH."""
@@ -29,7 +29,7 @@ def find() -> str | None:
 
 def version(program: str) -> tuple[int, ...] | None:
     """The TensorRT that `program` is of, such as (8, 6, 1): it says so before it reads its arguments."""
-    return parsed_version(ask(program, "--help", lines=3))
+    return parsed_version(command_output(program, "--help", lines=3))
 
 
 def parsed_version(banner: str) -> tuple[int, ...] | None:

@@ -13,12 +13,12 @@ from ..errors import RunnerError
 from ..files.integrity import fault
 from ..layout import SLOTS
 from .trust import Trust
-from .verify import Listing, allowed
+from .verify import SignedListing, allowed
 
 ROLES = {"committed": "behind", "staged": "trial", "trial": "trial"}
 
 
-def admit(slot: Path, digest: str, trust: Trust) -> Listing:
+def admit(slot: Path, digest: str, trust: Trust) -> SignedListing:
     """What the bundle in the folder `slot` lists, once it is known to be that of `digest`, trusted, and whole.
 
     Raises RunnerError: damaged if its files are not those that were staged; trust, refused or version as `allowed`.
@@ -30,7 +30,7 @@ def admit(slot: Path, digest: str, trust: Trust) -> Listing:
     return listing
 
 
-def trusted(slot: Path, digest: str, trust: Trust) -> Listing:
+def trusted(slot: Path, digest: str, trust: Trust) -> SignedListing:
     """As `admit`, by manifest and signature alone: no other file is read.
 
     The machine is not asked again: the slot has not moved to another one since it was staged.

@@ -135,7 +135,7 @@ def rollback(root: Path, digest: str | None = None, detail: Any = None, token: s
 
 
 @contextlib.contextmanager
-def in_use(slot: Path) -> Iterator[None]:
+def slot_in_use(slot: Path) -> Iterator[None]:
     """Keeps the slot, or what lies beside the slots to be measured, from being replaced meanwhile.
 
     A folder that is neither needs no lock.

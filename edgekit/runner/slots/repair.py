@@ -19,13 +19,13 @@ from .admission import admit
 from .state import FILE, State, changed, current_of, locked, point, read, recorded, recovered, write
 from .state_file import EMPTY, FRESH, events
 from .trust import Trust
-from .verify import Listing
+from .verify import SignedListing
 
 SERVED_BEFORE = ("committed", "repaired")
 """Verdicts of what was served from then on."""
 
 
-class Plan(NamedTuple):
+class RepairPlan(NamedTuple):
     """What a repair would make of a device."""
 
     state: State
@@ -44,7 +44,7 @@ class _Slot(NamedTuple):
     digest: str | None
     recorded: bool
     """Whether the state told so."""
-    listing: Listing | None
+    listing: SignedListing | None
     problem: str | None
     damaged: bool
 
@@ -65,7 +65,7 @@ def repair(root: Path, token: str | None = None) -> State:
         return {"changed": True, "current": assumed.served, "assumed": list(assumed.assumed)}
 
 
-def plan(root: Path, trust: Trust) -> Plan:
+def plan(root: Path, trust: Trust) -> RepairPlan:
     """What a repair would do. Nothing is changed."""
     known, link = _known(root), _link(root)
     state = known or {**FRESH, "history": _history(root)}
@@ -80,10 +80,10 @@ def plan(root: Path, trust: Trust) -> Plan:
         state = changed(state, slot.name, **entry)
         # What failed before, too, is no news.
         said += [remark] if remark and entry["state"] != before["state"] else []
-    return Plan(state, link, served, tuple(said))
+    return RepairPlan(state, link, served, tuple(said))
 
 
-def _carry_out(root: Path, trust: Trust, assumed: Plan) -> None:
+def _carry_out(root: Path, trust: Trust, assumed: RepairPlan) -> None:
     """Write down the state first: it never says less than the link."""
     state, served = assumed.state, assumed.served
     if served:

@@ -23,7 +23,7 @@ from .state import State, changed, current_of, held, other, recorded, write
 from .state_file import EMPTY
 from .trust import Trust, key_id
 from .unpack import check_room, copy_known, unpack
-from .verify import Listing, allowed, check_runtime
+from .verify import SignedListing, allowed, check_runtime
 
 SLOWEST_BYTES_A_SECOND = 50_000
 """Of a link over which a bundle is sent: so long the lease is kept for it."""
@@ -141,7 +141,7 @@ def _removed_on_error(staging: Path) -> Iterator[None]:
         raise
 
 
-def _pin(root: Path, trust: Trust, listing: Listing) -> list[str]:
+def _pin(root: Path, trust: Trust, listing: SignedListing) -> list[str]:
     """On first use, believe those who signed from now on. Whom it did pin."""
     if trust.keys:
         return []
@@ -149,7 +149,7 @@ def _pin(root: Path, trust: Trust, listing: Listing) -> list[str]:
     return list(listing.signer_ids)
 
 
-def _entry(digest: str, listing: Listing) -> State:
+def _entry(digest: str, listing: SignedListing) -> State:
     said = {"version": listing.version, "floor": listing.floor, "signers": list(listing.signer_ids)}
     return {"state": "staged", "digest": digest, "deadline": None, **said}
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ..errors import RunnerError
 from ..files.integrity import CHUNK, digest_of_file, listed
 from ..machine.system import available_bytes
-from .verify import Listing
+from .verify import SignedListing
 
 if TYPE_CHECKING:
     import tarfile
@@ -30,7 +30,7 @@ FICLONE = 0x40049409
 """ioctl_ficlone(2): `_IOW(0x94, 9, int)`, the same number on Arm, x86 and RISC-V."""
 
 
-def copy_known(staging: Path, listing: Listing, slots: Iterable[Path]) -> list[str]:
+def copy_known(staging: Path, listing: SignedListing, slots: Iterable[Path]) -> list[str]:
     """Copy every listed file that a slot has. What is missing still, sorted. Raises RunnerError (storage).
 
     A copy and no link: what damages a file in one slot must not damage the other, which is there to go back to.
@@ -39,7 +39,7 @@ def copy_known(staging: Path, listing: Listing, slots: Iterable[Path]) -> list[s
     return sorted(path for path, said in listing.files.items() if not _is_found(staging / path, path, said, known))
 
 
-def check_room(root: Path, listing: Listing, missing: Iterable[str]) -> int:
+def check_room(root: Path, listing: SignedListing, missing: Iterable[str]) -> int:
     """Bytes that are missing. Raises RunnerError: storage if the disk cannot take them, memory if the model does not
     fit into what is free."""
     wanted = sum(listing.files[path][0] for path in missing)
@@ -50,7 +50,7 @@ def check_room(root: Path, listing: Listing, missing: Iterable[str]) -> int:
     return wanted
 
 
-def unpack(archive: Path, staging: Path, listing: Listing) -> None:
+def unpack(archive: Path, staging: Path, listing: SignedListing) -> None:
     """Put the archive's files, which must be listed ones of their size, into `staging`, and remove the archive.
 
     It is a plain tar. Raises RunnerError (data) for anything else in it: links, devices, strange names, other sizes.
@@ -67,7 +67,7 @@ def unpack(archive: Path, staging: Path, listing: Listing) -> None:
         archive.unlink(missing_ok=True)
 
 
-def _extract(members: tarfile.TarFile, member: tarfile.TarInfo, staging: Path, listing: Listing) -> None:
+def _extract(members: tarfile.TarFile, member: tarfile.TarInfo, staging: Path, listing: SignedListing) -> None:
     listed = listing.files.get(member.name)
     if listed is None or member.type != REGULAR or member.size != listed[0]:
         raise RunnerError("data", f"'{member.name}' in the archive is no file that its manifest lists")

@@ -28,7 +28,7 @@ ALIASES = {"arm64": "aarch64", "amd64": "x86_64"}
 _LINE = re.compile(rb"(ed25519:[0-9a-f]{16}) ([A-Za-z0-9+/]{86}==)\n")
 
 
-class Listing(NamedTuple):
+class SignedListing(NamedTuple):
     """What a manifest that may be trusted says."""
 
     files: Mapping[str, tuple[int, str]]
@@ -51,7 +51,7 @@ class Listing(NamedTuple):
         return tuple(map(key_id, self.signers))
 
 
-def allowed(folder: Path, digest: str, trust: Trust, offered: Iterable[bytes], stand_in: bool) -> Listing:
+def allowed(folder: Path, digest: str, trust: Trust, offered: Iterable[bytes], stand_in: bool) -> SignedListing:
     """What the manifest in `folder` lists, once it is known to be trusted and meant for this device.
 
     A `stand_in` runs bundles of any machine. Raises RunnerError: data if it cannot be read, signature if it is not what
@@ -76,7 +76,7 @@ def check_version(version: int, trust: Trust) -> None:
         raise RunnerError("version", f"its version {version} is below this device's floor, {trust.floor}")
 
 
-def check_runtime(listing: Listing) -> None:
+def check_runtime(listing: SignedListing) -> None:
     """Raises RunnerError (runtime) if what would run it here is of another version than it was verified with.
 
     NVIDIA's own runtime is of the version that the board's maker gave it: its engine plan says which will do.
@@ -127,7 +127,7 @@ def _signers(written: bytes, message: bytes, believed: Iterable[bytes]) -> tuple
     return signers
 
 
-def _parsed(raw: bytes, signers: tuple[bytes, ...]) -> Listing:
+def _parsed(raw: bytes, signers: tuple[bytes, ...]) -> SignedListing:
     try:
         written = json.loads(raw)
         files = {_path(entry["path"]): (_count(entry["bytes"]), str(entry["sha256"])) for entry in written["files"]}
@@ -141,7 +141,7 @@ def _parsed(raw: bytes, signers: tuple[bytes, ...]) -> Listing:
         expires = moment(written.get("expires"))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RunnerError("data", f"the manifest makes no sense: {type(error).__name__}: {error}") from error
-    return Listing(files, target, family, arch, format, runtimes, version, floor, expires, signers)
+    return SignedListing(files, target, family, arch, format, runtimes, version, floor, expires, signers)
 
 
 def _path(path: str) -> str:
@@ -156,7 +156,7 @@ def _count(value: Any) -> int:
     return value
 
 
-def _check_target(listing: Listing, trust: Trust, stand_in: bool) -> None:
+def _check_target(listing: SignedListing, trust: Trust, stand_in: bool) -> None:
     if trust.target and trust.target not in (listing.target, listing.family):
         raise RunnerError("refused", f"the bundle is for '{listing.target}', this device is a '{trust.target}'")
     machine = ALIASES.get(os.uname().machine, os.uname().machine)

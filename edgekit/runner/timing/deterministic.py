@@ -17,7 +17,7 @@ ASK = 0xFFFFFFFF
 KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "LC_", "LD_", "OMP_", "ORT_", "PYTHON", "ANDROID_")
 
 
-def hold_still() -> None:
+def run_deterministically() -> None:
     """Start this program again, once, with its addresses in one place, one seed for hashes, and no session's variables.
 
     Where the system forbids any of it, as containers may, the rest is done, and counts vary by as much.

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from ..machine.conditions import quick
-from ..machine.energy import Meter
+from ..machine.energy import EnergyMeter
 from .run_queue import waited_ns
 
 # The kernel counts what cores were busy in ticks, of 10 ms mostly, each core by itself: less tells nothing of others.
 LEAST_NS = 100_000_000
 
 
-class Watch:
+class DisturbanceWatch:
     """Looks at the machine at the end of each span: `timing.single_stream` calls its `start` and `look`."""
 
-    def __init__(self, meter: Meter | None = None) -> None:
+    def __init__(self, meter: EnergyMeter | None = None) -> None:
         self.spans: list[dict[str, Any]] = []
         """As `Watched` on the host."""
         self._meter = meter

@@ -27,7 +27,7 @@ AGREED = 0.05
 WARM_UP_NS = 5_000_000_000
 
 
-class Timed(NamedTuple):
+class TimedInferences(NamedTuple):
     """Single inferences in a row, and the warm-up before them, which is not among them."""
 
     latency_ns: npt.NDArray[np.int64]
@@ -53,7 +53,7 @@ def single_stream(
     min_duration_s: float,
     look: Look = unobserved,
     started: Callable[[], None] = nothing,
-) -> Timed:
+) -> TimedInferences:
     """Time `call`, one sample after another, until both minima are met.
 
     The samples are cycled in their order, after a warm-up. `started` is called when it is over, `look` every half a
@@ -74,7 +74,7 @@ def single_stream(
     finally:
         if collected:
             gc.enable()
-    return Timed(np.frombuffer(taken, np.int64).copy(), count, ended - began, steady)
+    return TimedInferences(np.frombuffer(taken, np.int64).copy(), count, ended - began, steady)
 
 
 def _warm_up(call: Callable[[Sample], Any], samples: Sequence[Sample]) -> tuple[int, bool]:

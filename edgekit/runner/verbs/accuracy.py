@@ -10,7 +10,7 @@ from ..errors import RunnerError
 from ..files.integrity import digest_of_file
 from ..model.manifest import read_manifest
 from ..model.tensors import read_columns, real, row, save
-from ..runtimes.model import Model
+from ..runtimes.model import LoadedModel
 
 
 def accuracy(slot: Path, inputs: Path, out: Path, threads: int, digests: dict[str, str]) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def accuracy(slot: Path, inputs: Path, out: Path, threads: int, digests: dict[st
             raise RunnerError("data", f"'{name}' did not arrive as it was sent")
     manifest = read_manifest(slot)
     columns = read_columns(inputs, manifest.inputs)
-    model = Model.load(manifest, threads, row(columns, 0))
+    model = LoadedModel.load(manifest, threads, row(columns, 0))
     begun = perf_counter_ns()
     stored = model.outputs(columns)
     answered_ns = perf_counter_ns() - begun

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import RunnerError
 from ..files.durable import sync, sync_one
-from ..machine.command import ask
+from ..machine.command import command_output
 from ..machine.installed import ONNX_GPU, installed
 from ..machine.sysfs import text
 from ..model.engine_store import BUILT, ENGINE, folder_for, parts_of, sweep
@@ -20,9 +20,9 @@ from ..runtimes.base import load
 from ..runtimes.open import open_runtime
 
 if TYPE_CHECKING:
-    from ..model.engine_plan import Plan
+    from ..model.engine_plan import EnginePlan
     from ..model.engine_store import Parts
-    from ..model.manifest import Manifest
+    from ..model.manifest import RunnerManifest
 
 PARTIAL = ".partial"
 
@@ -58,10 +58,10 @@ def gpu() -> str | None:
     tree = Path("/proc/device-tree")
     if "nvidia,tegra" in (text(tree / "compatible") or ""):
         return (text(tree / "model") or "Jetson").strip("\0 \n")
-    return ask("nvidia-smi", "--query-gpu=name", "--format=csv,noheader", lines=1).strip() or None
+    return command_output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader", lines=1).strip() or None
 
 
-def _here(plan: Plan | None) -> tuple[Parts, str | None]:
+def _here(plan: EnginePlan | None) -> tuple[Parts, str | None]:
     """GPU and TensorRT of this device, as far as there are any, and why they build no engine if they do not."""
     if plan is None:
         return {}, "the bundle has no engine plan"
@@ -85,7 +85,7 @@ def _has_gpu_build() -> bool:
     return (installed()["onnx"] or "").startswith(ONNX_GPU)
 
 
-def _build(manifest: Manifest, slot: Path, folder: Path, here: Parts, limit_s: float) -> str | None:
+def _build(manifest: RunnerManifest, slot: Path, folder: Path, here: Parts, limit_s: float) -> str | None:
     """Build it beside `folder`, then move it there. Why it did not come to that, if it did not."""
     partial = folder.with_name(folder.name + PARTIAL)
     shutil.rmtree(partial, ignore_errors=True)
@@ -104,7 +104,7 @@ def _build(manifest: Manifest, slot: Path, folder: Path, here: Parts, limit_s: f
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _by_trtexec(manifest: Manifest, folder: Path, limit_s: float) -> str | None:
+def _by_trtexec(manifest: RunnerManifest, folder: Path, limit_s: float) -> str | None:
     program, plan = trtexec.find(), manifest.plan
     assert program is not None
     assert plan is not None
@@ -120,7 +120,7 @@ def _by_trtexec(manifest: Manifest, folder: Path, limit_s: float) -> str | None:
     return None
 
 
-def _by_onnxruntime(manifest: Manifest, folder: Path) -> str | None:
+def _by_onnxruntime(manifest: RunnerManifest, folder: Path) -> str | None:
     _, runtime = open_runtime(manifest.format)
     try:
         load(runtime, manifest._replace(engine=folder), 1)

@@ -11,8 +11,8 @@ import numpy as np
 from ..errors import RunnerError
 from ..files.integrity import is_plain
 from ..files.onnx_files import external_files
-from ..model.io_signature import Edge, Edges
-from ..model.manifest import Manifest, Tensor
+from ..model.io_signature import IoSignature, TensorInfo
+from ..model.manifest import ModelTensor, RunnerManifest
 from ..runtimes.base import load, load_errors
 from ..runtimes.open import open_runtime
 
@@ -28,14 +28,14 @@ def describe(model: Path, format: str) -> dict[str, Any]:
     """
     label, runtime = open_runtime(format)
     files = _beside(model) if format == "onnx" else []
-    blank = Manifest(format, model, (), (), (), 0.0)
+    blank = RunnerManifest(format, model, (), (), (), 0.0)
     with load_errors(blank):
         edges = _named(runtime.edges(model), format)
     inputs = tuple(_taken(edge) for edge in edges.inputs)
     _check_batch(inputs)
     # What is known of the outputs so far: enough to call it.
     outputs = tuple(_tensor(edge, tuple(size or 1 for size in edge.shape)) for edge in edges.outputs)
-    call = load(runtime, Manifest(format, model, (), inputs, outputs, 0.0), 1)
+    call = load(runtime, RunnerManifest(format, model, (), inputs, outputs, 0.0), 1)
     given = call([np.zeros(tensor.shape, tensor.dtype) for tensor in inputs])
     outputs = tuple(_given(edge, array, inputs[0].shape[0]) for edge, array in zip(edges.outputs, given))
     signature = {"inputs": list(map(_written, inputs)), "outputs": list(map(_written, outputs))}
@@ -60,7 +60,7 @@ def _beside(model: Path) -> list[str]:
     return names
 
 
-def _named(edges: Edges, format: str) -> Edges:
+def _named(edges: IoSignature, format: str) -> IoSignature:
     """The same, with names that can be those of files. ONNX is called by name, so its must be such already."""
     if not edges.inputs or not edges.outputs:
         raise RunnerError("load", f"it {'gives' if edges.inputs else 'takes'} nothing")
@@ -73,10 +73,10 @@ def _named(edges: Edges, format: str) -> Edges:
             raise RunnerError("load", f"its {way}s are named {names}, which cannot be names of files")
         else:
             renamed[way] = [edge._replace(name=f"{way}_{i}") for i, edge in enumerate(found)]
-    return Edges(renamed["input"], renamed["output"])
+    return IoSignature(renamed["input"], renamed["output"])
 
 
-def _taken(edge: Edge) -> Tensor:
+def _taken(edge: TensorInfo) -> ModelTensor:
     if not edge.shape:
         raise RunnerError("load", f"input '{edge.name}' has no batch axis")
     if None in edge.shape[1:] or 0 in edge.shape:
@@ -88,23 +88,23 @@ def _taken(edge: Edge) -> Tensor:
     return tensor
 
 
-def _check_batch(inputs: tuple[Tensor, ...]) -> None:
+def _check_batch(inputs: tuple[ModelTensor, ...]) -> None:
     if len({tensor.shape[0] for tensor in inputs}) > 1:
         raise RunnerError("load", f"its inputs have different first axes: {', '.join(map(str, inputs))}")
 
 
-def _given(edge: Edge, array: Any, batch: int) -> Tensor:
+def _given(edge: TensorInfo, array: Any, batch: int) -> ModelTensor:
     if array.shape[:1] != (batch,):
         found = f"{array.dtype}{list(array.shape)}"
         raise RunnerError("load", f"output '{edge.name}' is {found}: its first axis is not the batch of {batch}")
     return _tensor(edge._replace(dtype=str(array.dtype)), array.shape)
 
 
-def _tensor(edge: Edge, shape: tuple[int, ...]) -> Tensor:
+def _tensor(edge: TensorInfo, shape: tuple[int, ...]) -> ModelTensor:
     affine = edge.affine or {"scale": None, "zero_point": 0}
-    return Tensor(edge.name, edge.dtype, shape, affine["scale"], affine["zero_point"])
+    return ModelTensor(edge.name, edge.dtype, shape, affine["scale"], affine["zero_point"])
 
 
-def _written(tensor: Tensor) -> dict[str, Any]:
+def _written(tensor: ModelTensor) -> dict[str, Any]:
     affine = None if tensor.scale is None else {"scale": tensor.scale, "zero_point": tensor.zero_point}
     return {"name": tensor.name, "dtype": tensor.dtype, "shape": list(tensor.shape), "affine": affine}

@@ -22,7 +22,7 @@ from ..slots.state import State, changed, held, on_trial, recorded, write
 STEP = "edgekit.step"
 
 
-class Delivery(NamedTuple):
+class InstallRequest(NamedTuple):
     """A bundle that a host has sent, and how it is to end."""
 
     root: Path
@@ -43,7 +43,7 @@ class Delivery(NamedTuple):
     commit: bool = False
 
 
-def install(asked: Delivery) -> State:
+def install(asked: InstallRequest) -> State:
     """Put the bundle into a slot, test it there, and begin its trial, or serve it if `commit` says so.
 
     What of its files no slot has is expected in `ROOT/staging/DIGEST.tar`. Answers as `stage` does, and: `missing`,
@@ -79,7 +79,7 @@ def abort(root: Path, token: str, digest: str) -> State:
         return {"changed": begun}
 
 
-def _install(asked: Delivery) -> State:
+def _install(asked: InstallRequest) -> State:
     root, digest, told = asked.root, asked.digest, (asked.offered, asked.stand_in)
     sys.audit(STEP, "begin")
     begun = begin(root, digest, asked.token, asked.who, asked.brought, *told, ttl_s=asked.lease_s)
@@ -94,7 +94,7 @@ def _install(asked: Delivery) -> State:
     return {**moved, **_tried(asked, moved)}
 
 
-def _unpacked(asked: Delivery, missing: list[str] | None) -> list[str] | None:
+def _unpacked(asked: InstallRequest, missing: list[str] | None) -> list[str] | None:
     """What is missing still, after the archive, if one was sent."""
     archive = archive_of(asked.root, asked.digest)
     if not missing or not archive.exists():
@@ -105,7 +105,7 @@ def _unpacked(asked: Delivery, missing: list[str] | None) -> list[str] | None:
     return [name for name in missing if not (staging / name).exists()]
 
 
-def _tried(asked: Delivery, moved: State) -> State:
+def _tried(asked: InstallRequest, moved: State) -> State:
     """What became of the slot: what is on trial or served has passed its self-test before."""
     slot, state = Path(moved["slot"]), moved["state"]
     answer: State = {}
@@ -113,7 +113,7 @@ def _tried(asked: Delivery, moved: State) -> State:
     if asked.engine_s is not None:
         from .build_engine import engine
 
-        with lifecycle.in_use(slot):
+        with lifecycle.slot_in_use(slot):
             answer["engine"] = engine(slot, asked.engine_s)
     if state == "staged" or asked.engine_s is not None:
         answer |= _tested(slot)
@@ -131,7 +131,7 @@ def _tried(asked: Delivery, moved: State) -> State:
 
 def _tested(slot: Path) -> dict[str, Any]:
     """The self-test's answer, or why there is none: then the model, or the runtime, is to blame."""
-    with lifecycle.in_use(slot):
+    with lifecycle.slot_in_use(slot):
         try:
             from .selftest import selftest  # numpy and a runtime, which no other step needs
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..machine import system
 from ..model.manifest import read_manifest
 from ..model.tensors import read_columns, row, save
-from ..runtimes.model import Model
+from ..runtimes.model import LoadedModel
 from ..timing.instruction_counter import Counter
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def instructions(slot: Path, inputs: Path, out: Path, count: int, threads: int) 
     manifest = read_manifest(slot)
     sample = row(read_columns(inputs, manifest.inputs), 0)
     with Counter() as counter:
-        model = Model.load(manifest, threads, sample)
+        model = LoadedModel.load(manifest, threads, sample)
         gc.collect()
         gc.disable()
         _settle(counter, model, sample)
@@ -41,7 +41,7 @@ def instructions(slot: Path, inputs: Path, out: Path, count: int, threads: int) 
     return {**model.facts, "peak_rss_bytes": system.peak_rss_bytes(), "count": len(taken)}
 
 
-def _settle(counter: Counter, model: Model, sample: list[Array]) -> None:
+def _settle(counter: Counter, model: LoadedModel, sample: list[Array]) -> None:
     executed = 0
     for _ in range(SETTLING_COUNT):
         executed += counter.each(model.call, sample, 1)[0]

@@ -13,10 +13,10 @@ from ..machine.conditions import conditions
 from ..machine.energy import idle_watts, meter
 from ..model.manifest import read_manifest
 from ..model.tensors import cycled, read_columns, real, row, save
-from ..runtimes.model import Model
+from ..runtimes.model import LoadedModel
 from ..timing.affinity import pin
 from ..timing.cooling import cool_down
-from ..timing.disturbance import Watch
+from ..timing.disturbance import DisturbanceWatch
 from ..timing.loop import single_stream
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ def latency(
     manifest = read_manifest(slot)
     columns = read_columns(inputs, manifest.inputs)
     samples = cycled(columns)
-    model = Model.load(manifest, threads, samples[0])
-    watch = Watch(power)
+    model = LoadedModel.load(manifest, threads, samples[0])
+    watch = DisturbanceWatch(power)
     timed = single_stream(model.call, samples, min_count, min_duration_s, watch.look, started=watch.start)
     energy, after = watch.energy(), conditions()
     peak_rss_bytes = system.peak_rss_bytes()
@@ -71,7 +71,7 @@ def latency(
     }
 
 
-def _around(model: Model, columns: list[Array]) -> dict[str, int]:
+def _around(model: LoadedModel, columns: list[Array]) -> dict[str, int]:
     """What is done before and after an inference, timed by itself: int ns each, medians."""
     count = min(AROUND_COUNT, len(columns[0]))
     before, after = [], []

@@ -12,11 +12,11 @@ from ..errors import RunnerError
 from ..model.manifest import read_manifest
 from ..model.tensors import cycled, read_columns, save
 from ..runtimes.base import load_errors
-from ..runtimes.model import Model
+from ..runtimes.model import LoadedModel
 from ..runtimes.trace import read
 
 if TYPE_CHECKING:
-    from ..model.manifest import Manifest
+    from ..model.manifest import RunnerManifest
     from ..model.tensors import Array, Call
     from ..runtimes.base import Runtime
     from ..runtimes.trace import Inference, Trace
@@ -35,12 +35,12 @@ def operators(slot: Path, inputs: Path, out: Path, count: int, threads: int) -> 
     out.mkdir(parents=True, exist_ok=True)
     traces: list[Trace] = []
 
-    def load(runtime: Runtime, manifest: Manifest, threads: int) -> Call:
+    def load(runtime: Runtime, manifest: RunnerManifest, threads: int) -> Call:
         with load_errors(manifest):
             traces.append(runtime.trace(manifest, threads, out))
         return traces[0].call
 
-    model = Model.load(manifest, threads, samples[0], load)
+    model = LoadedModel.load(manifest, threads, samples[0], load)
     deadline = perf_counter() + WARM_UP_S
     for i in range(WARM_UP_COUNT):
         model.call(samples[i % len(samples)])

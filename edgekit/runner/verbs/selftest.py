@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import RunnerError
-from ..model.manifest import Tensor, read_manifest
+from ..model.manifest import ModelTensor, read_manifest
 from ..model.tensors import read_columns, real, row
-from ..runtimes.model import Model
+from ..runtimes.model import LoadedModel
 
 if TYPE_CHECKING:
     from ..model.tensors import Array
@@ -22,7 +22,7 @@ def selftest(slot: Path, threads: int) -> dict[str, Any]:
     manifest = read_manifest(slot)
     columns = read_columns(slot / "golden" / "inputs", manifest.inputs)
     golden = read_columns(slot / "golden" / "outputs", manifest.outputs)
-    model = Model.load(manifest, threads, row(columns, 0))
+    model = LoadedModel.load(manifest, threads, row(columns, 0))
     stored = model.outputs(columns)
     passed, outputs = True, {}
     for k, tensor in enumerate(manifest.outputs):
@@ -34,7 +34,7 @@ def selftest(slot: Path, threads: int) -> dict[str, Any]:
     return {"passed": passed, "outputs": outputs, **providers}
 
 
-def _difference(stored: Array, golden: Array, tensor: Tensor, tolerance: float) -> tuple[float, float]:
+def _difference(stored: Array, golden: Array, tensor: ModelTensor, tolerance: float) -> tuple[float, float]:
     """The worst difference, and the one that is allowed."""
     candidate, reference = (real(array, tensor).astype(np.float64) for array in (stored, golden))
     if not np.isfinite(reference).all():

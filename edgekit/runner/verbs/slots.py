@@ -15,7 +15,7 @@ from ..slots.begin import begin
 from ..slots.repair import plan, repair
 from ..slots.state import locked
 from ..slots.trust import Trust
-from .install import Delivery, abort, install
+from .install import InstallRequest, abort, install
 
 MAX_DETAIL = 4096
 VERBS = ("status", "begin", "install", "abort", "commit", "rollback", "trust", "repair")
@@ -77,8 +77,8 @@ def answer(asked: argparse.Namespace) -> dict[str, Any]:
     return _trust(asked)
 
 
-def _delivery(asked: argparse.Namespace) -> Delivery:
-    return Delivery(
+def _delivery(asked: argparse.Namespace) -> InstallRequest:
+    return InstallRequest(
         asked.root,
         asked.digest,
         asked.token,

@@ -16,9 +16,9 @@ from ..model.manifest import read_manifest
 from ..timing.disturbance import busy_ns
 
 if TYPE_CHECKING:
-    from ..model.manifest import Manifest
+    from ..model.manifest import RunnerManifest
     from ..model.tensors import Array
-    from ..runtimes.model import Model
+    from ..runtimes.model import LoadedModel
 
 WARM_UP_COUNT, WARM_UP_S = 16, 1.0
 SUMMED = ("peak_rss_bytes", "empty_rss_bytes")
@@ -66,7 +66,9 @@ def throughput(slot: Path, inputs: Path, threads: int, instances: int, min_durat
 class _Instance:
     """A process with a model of its own. It says that it is ready, and, once it may go, how it went: a line each."""
 
-    def __init__(self, manifest: Manifest, inputs: Path, threads: int, seconds: float, pipe: tuple[int, int]) -> None:
+    def __init__(
+        self, manifest: RunnerManifest, inputs: Path, threads: int, seconds: float, pipe: tuple[int, int]
+    ) -> None:
         said, says = os.pipe()
         # Before numpy or a runtime is imported: their threads would not come along, and their locks might.
         self._pid = os.fork()
@@ -96,17 +98,17 @@ class _Instance:
         self._said.close()
 
 
-def _live(manifest: Manifest, inputs: Path, threads: int, seconds: float, waiting: int, out: Any) -> None:
+def _live(manifest: RunnerManifest, inputs: Path, threads: int, seconds: float, waiting: int, out: Any) -> None:
     def say(**said: Any) -> None:
         out.write(json.dumps(said) + "\n")
         out.flush()
 
     try:
         from ..model.tensors import batches, read_columns
-        from ..runtimes.model import Model
+        from ..runtimes.model import LoadedModel
 
         taken = batches(read_columns(inputs, manifest.inputs), manifest.inputs[0].shape[0])
-        model = Model.load(manifest, threads, taken[0])
+        model = LoadedModel.load(manifest, threads, taken[0])
         deadline = time.perf_counter() + WARM_UP_S
         for i in range(WARM_UP_COUNT):
             model.call(taken[i % len(taken)])
@@ -123,7 +125,7 @@ def _live(manifest: Manifest, inputs: Path, threads: int, seconds: float, waitin
         say(error=f"{type(error).__name__}: {error}", kind="run")
 
 
-def _went(model: Model, taken: list[list[Array]], min_ns: int) -> dict[str, Any]:
+def _went(model: LoadedModel, taken: list[list[Array]], min_ns: int) -> dict[str, Any]:
     call, clock = model.call, time.perf_counter_ns
     last, i, count = len(taken) - 1, 0, 0
     cpu_ns = time.process_time_ns()

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from runner.model.manifest import Tensor, read_manifest
+from runner.model.manifest import ModelTensor, read_manifest
 from runner.model.tensors import read_columns, real, row
-from runner.runtimes.model import Model
+from runner.runtimes.model import LoadedModel
 
 Array = npt.NDArray[Any]
 
@@ -23,10 +23,10 @@ class Batches:
 
     def __init__(self, slot: Path) -> None:
         manifest = read_manifest(slot)
-        self.inputs: tuple[Tensor, ...] = manifest.inputs
-        self.outputs: tuple[Tensor, ...] = manifest.outputs
+        self.inputs: tuple[ModelTensor, ...] = manifest.inputs
+        self.outputs: tuple[ModelTensor, ...] = manifest.outputs
         golden = read_columns(slot / "golden" / "inputs", manifest.inputs)
-        self._model = Model.load(manifest, THREADS, row(golden, 0))
+        self._model = LoadedModel.load(manifest, THREADS, row(golden, 0))
         self._one = threading.Lock()  # not every runtime may be called by two threads at once
 
     def answer(self, columns: list[Array]) -> list[Array]:
@@ -35,6 +35,6 @@ class Batches:
             stored = self._model.outputs(columns)
         return [real(array, tensor) for array, tensor in zip(stored, self.outputs)]
 
-    def given(self, tensor: Tensor) -> np.dtype[Any]:
+    def given(self, tensor: ModelTensor) -> np.dtype[Any]:
         """The dtype of what is given for an output."""
         return np.dtype(tensor.dtype if tensor.scale is None else "float32")

@@ -20,7 +20,7 @@ NAMES = {"bool": "BOOL", "float32": "FP32", "float64": "FP64", "float16": "FP16"
 """The protocol's names of number formats, where they are not numpy's in capitals."""
 
 
-class Served(MLModel):  # type: ignore[misc]
+class SlotModel(MLModel):  # type: ignore[misc]
     """The model of a slot, as MLServer runs one."""
 
     loaded: ClassVar[Batches]
@@ -53,7 +53,7 @@ def _metadata(name: str, dtype: str, shape: tuple[int, ...]) -> MetadataTensor:
 
 
 def serve(slot: Path, name: str, http_port: int, grpc_port: int) -> None:
-    Served.loaded = Batches(slot)
+    SlotModel.loaded = Batches(slot)
     asyncio.run(_serve(name, http_port, grpc_port))
 
 
@@ -68,7 +68,7 @@ async def _serve(name: str, http_port: int, grpc_port: int) -> None:
         parallel_workers=0,
     )
     server = MLServer(settings)
-    model = ModelSettings(name=name, implementation=Served)
+    model = ModelSettings(name=name, implementation=SlotModel)
     running = asyncio.ensure_future(server.start([model]))
     closed = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     await asyncio.wait([running, closed], return_when=asyncio.FIRST_COMPLETED)

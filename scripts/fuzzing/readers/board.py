@@ -23,7 +23,7 @@ from edgekit.runner.files import onnx_files
 from edgekit.runner.machine import android, jetson, linux, raspberry_pi
 from edgekit.runner.model import engine_store, io_signature
 from edgekit.runner.model.engine_plan import read_plan
-from edgekit.runner.model.manifest import Tensor, read_manifest
+from edgekit.runner.model.manifest import ModelTensor, read_manifest
 from edgekit.runner.model.tensors import read_columns
 from edgekit.runner.runtimes import trace, trtexec
 from edgekit.runner.runtimes.executorch_trace import ExecuTorchTrace
@@ -48,7 +48,7 @@ PLAN = {
     "trtexec": ["--onnx={model}", "--saveEngine={engine}", "--memPoolSize=workspace:1024", "--fp16", "--int8"],
     "tensorrt": {"least": "8.6", "below": "11.0"},
 }
-IMAGE = Tensor("file", "uint8", (1, 2, 2, 3), None, 0)
+IMAGE = ModelTensor("file", "uint8", (1, 2, 2, 3), None, 0)
 SAID = (
     b"machine aarch64\nFilesystem 1024-blocks Used Available Capacity Mounted on\n/dev/root 9 1 8 11% /\n"
     b'memory 4000000 kB\nslot {"files":[{"path":"model.onnx","sha256":"00"}]}\nslot \n'

@@ -10,13 +10,22 @@ from pathlib import Path
 import numpy as np
 
 from edgekit.bundle.archive import Bundle, pack
-from edgekit.bundle.manifest import MANIFEST, SIGNATURE, Data, Description, Facts, Golden, Manifest, Step
+from edgekit.bundle.manifest import (
+    MANIFEST,
+    SIGNATURE,
+    ArtifactFacts,
+    DataProvenance,
+    Golden,
+    Manifest,
+    ManifestContent,
+    PassStep,
+)
 from edgekit.bundle.signing import write_signature
 from edgekit.bundle.stored_zip import lay_out, tail
 from edgekit.ir.artifact import Operator
 from edgekit.ir.measurement import Array
 from edgekit.ir.signature import Affine, Signature, TensorSpec
-from edgekit.pipeline.build_output import PROFILE, Left
+from edgekit.pipeline.build_output import PROFILE, BuildOutput
 from edgekit.specs.catalog import builtin_root
 from edgekit.specs.profile import Profile
 from edgekit.specs.spec import parse, read_toml
@@ -24,7 +33,7 @@ from scripts.fuzzing.readers.keys import KEY
 from scripts.fuzzing.readers.reader import Reader, Readers
 
 RECIPE = "raspberry-pi-int8"
-DESCRIPTION = Description(
+DESCRIPTION = ManifestContent(
     edgekit="0.1.0",
     name="tiny",
     target="raspberry-pi-5",
@@ -44,7 +53,7 @@ DESCRIPTION = Description(
         outputs=(TensorSpec("output", "int8", (1, 2), Affine(0.1, -3)),),
     ),
     golden=Golden(count=2, tolerance=0.05),
-    facts=Facts(
+    facts=ArtifactFacts(
         size_bytes=300,
         float_size_bytes=1100,
         integer_share=0.99,
@@ -55,8 +64,8 @@ DESCRIPTION = Description(
         placement_basis="read off the graph as its runtime loaded it",
     ),
     placement=(Operator("conv2d", "cpu", 72, 8, True),),
-    history=(Step(name="quantize", options=(("mode", "static"),), sqnr_db=31.25),),
-    data=(Data(role="calibration", licence="CC0-1.0", source="drawn by hand", samples=4, sha256="ab" * 32),),
+    history=(PassStep(name="quantize", options=(("mode", "static"),), sqnr_db=31.25),),
+    data=(DataProvenance(role="calibration", licence="CC0-1.0", source="drawn by hand", samples=4, sha256="ab" * 32),),
     versions={"torch": "2.13.0"},
 )
 
@@ -108,13 +117,13 @@ def _array(path: Path) -> object:
     """A bundle that was packed and signed with whatever stands for its golden answers."""
     forged = path.with_name("array") / "forged.edgekit"
     pack(DESCRIPTION, {**FILES, "golden/outputs/output.npy": path.read_bytes()}, KEY, forged)
-    return Left.open(forged, [KEY.public]).changed({"output": np.zeros((2, 2), np.float32)})
+    return BuildOutput.open(forged, [KEY.public]).changed({"output": np.zeros((2, 2), np.float32)})
 
 
 def _left(path: Path, beside: Path) -> object:
     """The bundle with the file beside it, as `edgekit diagnose` finds it."""
     beside.write_bytes(path.read_bytes())
     try:
-        return Left.open(beside.parent, [KEY.public]).profile
+        return BuildOutput.open(beside.parent, [KEY.public]).profile
     finally:
         beside.unlink()

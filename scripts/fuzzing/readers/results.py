@@ -12,7 +12,7 @@ import numpy as np
 from edgekit import plugins
 from edgekit.cache import SEAL, Cache, file_digest
 from edgekit.devices.packs.wheels import unpack
-from edgekit.file_trace import Trace
+from edgekit.file_trace import FileTrace
 from edgekit.ir.measurement import Environment, Measurement, no_latency
 from edgekit.ir.validity import NOT_ASKED
 from edgekit.measure import store
@@ -44,7 +44,7 @@ def readers(folder: Path) -> Readers:
         "report": Reader(_shown),
         "seal": Reader(lambda path: _sealed(folder, entry, path), (_seal(entry),)),
         "shard": Reader(_joined, (shard,)),
-        "trace of sources": Reader(lambda path: Trace.read(path), (b'{"sources": [], "versions": []}',)),
+        "trace of sources": Reader(lambda path: FileTrace.read(path), (b'{"sources": [], "versions": []}',)),
         "wheel": Reader(lambda path: unpack(path, path.with_name("wheel")), (wheel.read_bytes(),)),
     }
 

@@ -14,7 +14,7 @@ import pytest
 
 from edgekit.cache import Cache
 from edgekit.devices.emulation import locked_folder, machine, qmp, registry
-from edgekit.devices.emulation.board import Board
+from edgekit.devices.emulation.board import EmulatedBoard
 from edgekit.devices.emulation.image import Image, find_image
 from edgekit.devices.emulation.tools import Tools, find_tools
 from edgekit.errors import BootFailed, DeviceBusy, ImageDamaged, OptionError, PortTaken, UnknownName
@@ -156,7 +156,7 @@ def test_a_target_that_is_not_emulated_says_so() -> None:
 def test_a_disk_that_is_no_disk_is_said(tmp_path: Path) -> None:
     cache = Cache.of_downloads()
     tools = find_tools(cache)
-    bench = machine.Bench(tools, find_image(tools, cache), Board.of(PI))
+    bench = machine.Bench(tools, find_image(tools, cache), EmulatedBoard.of(PI))
     for name in ("disk", "small"):
         (tmp_path / f"{name}.qcow2").write_bytes(b"QFI\xfb" + b"no disk" * 999)
     with pytest.raises(ImageDamaged, match="is no disk"):
@@ -186,7 +186,7 @@ def test_an_emulator_that_runs_and_does_not_answer_is_ended(
     monkeypatch.setattr(qmp, "ANSWER_S", 0.5)
     monkeypatch.setattr(machine.qemu, "command", lambda *_: ["/bin/sleep", "1000"])
     tools = Tools(("false",), ("true",), "10.0.0")
-    bench = machine.Bench(tools, Image(tmp_path), Board.of(PI))
+    bench = machine.Bench(tools, Image(tmp_path), EmulatedBoard.of(PI))
     mute = machine.make(bench, own_data / "mute", tmp_path)
     with pytest.raises(BootFailed, match=r"'mute' did not start: .*does not answer"):
         mute.boot()

@@ -15,7 +15,7 @@ import pytest
 from edgekit.cache import Cache, file_digest
 from edgekit.devices import debian, process
 from edgekit.devices.local import Local
-from edgekit.devices.packs.pack import Listing, Pack
+from edgekit.devices.packs.pack import Pack, PackListing
 from edgekit.devices.packs.recipe import LOADER
 from edgekit.devices.transport import Completed, DeviceKind
 from edgekit.errors import CommandFailed, ToolsMissing
@@ -97,7 +97,7 @@ def small_pack(tmp_path: Path) -> Pack:
         entry = tarfile.TarInfo("lib/module")
         entry.size = 4
         written.addfile(entry, io.BytesIO(b"code"))
-    listing = Listing(
+    listing = PackListing(
         distribution="onnxruntime",
         format="onnx",
         versions={},

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from edgekit.parity.metrics import Outputs
     from edgekit.passes.quantization.quantize import Quantization
     from edgekit.specs.compression import Quantize
-    from edgekit.specs.target import Precision, Runtime, Target
+    from edgekit.specs.target import Precision, RuntimeSpec, Target
 
 
 def catalog() -> Path:
@@ -40,12 +40,12 @@ class PlainOnnx:
     refuses: ClassVar[Mapping[Precision, str]] = {}
     at_lowering: ClassVar[frozenset[Precision]] = frozenset()
 
-    def quantization(self, recipe: Quantize, runtime: Runtime) -> Quantization:
+    def quantization(self, recipe: Quantize, runtime: RuntimeSpec) -> Quantization:
         """Raises Misfit: there is nothing to quantize for."""
         raise Misfit("'plain-onnx' runs float32 only", hint="--profile plain-float32")
 
     def lower(
-        self, program: Program, target: Target, runtime: Runtime, out: Path, recipe: Quantize | None = None
+        self, program: Program, target: Target, runtime: RuntimeSpec, out: Path, recipe: Quantize | None = None
     ) -> Artifact:
         """As edgekit's ONNX. Raises UnsupportedOperator or LoweringError."""
         return Onnx().lower(program, target, runtime, out)
