@@ -1,4 +1,4 @@
-"""The parent-death signal: a process that must not outlive the one that started it."""
+"""Parent-death signal, for a process that must not outlive the one that started it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds what registers in our entry-point groups: built-ins and other people's packages alike."""
+"""Plug-ins: look up entry points of edgekit's groups, of built-ins and other packages alike."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ Group = Literal["backends", "transports", "catalogs", "metrics", "meters", "pass
 
 
 def names(group: Group) -> list[str]:
-    """The registered names, sorted."""
+    """List the registered names, sorted."""
     return sorted(_points(group))
 
 
 def load(group: Group, name: str) -> Any:
-    """The object that registers as `name`.
+    """Load the object that is registered as `name`.
 
     Raises UnknownName (with the nearest), Ambiguous if two packages claim the name, and MissingExtra if a
     dependency of it is not installed.
@@ -30,24 +30,24 @@ def load(group: Group, name: str) -> Any:
 
 
 def load_all(group: Group) -> dict[str, Any]:
-    """Everything that registers in the group, by name."""
+    """Load every object that is registered in the group, by name."""
     return {name: _load(point) for name, point in _points(group).items()}
 
 
 def distribution(group: Group, name: str) -> tuple[str, str]:
-    """The package and version that bring `name`."""
+    """Name and version of the package that registers `name`."""
     dist = _points(group)[name].dist
     return (dist.name, dist.version) if dist else ("edgekit", "unknown")
 
 
 def _points(group: Group) -> dict[str, EntryPoint]:
-    found: dict[str, EntryPoint] = {}
+    points: dict[str, EntryPoint] = {}
     for point in entry_points(group=f"edgekit.{group}"):
-        other = found.get(point.name)
+        other = points.get(point.name)
         if other and _origin(other) != _origin(point):
             raise Ambiguous(f"two {group} are named '{point.name}': {_origin(other)} and {_origin(point)}")
-        found[point.name] = point
-    return found
+        points[point.name] = point
+    return points
 
 
 def _one(group: Group) -> str:

@@ -1,4 +1,4 @@
-"""What every record read from a file has in common, and how a file becomes one."""
+"""Base of the records that are read from files, and the parser that makes them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ S = TypeVar("S", bound=Spec)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The tables of a TOML file. Raises SpecError if it is missing, unreadable, or no TOML."""
+    """Read the tables of a TOML file. Raises SpecError if it is missing, unreadable, or no TOML."""
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
@@ -61,7 +61,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def parse(model: type[S], values: Mapping[str, Any], where: str, given: Mapping[str, Any] = NOTHING) -> S:
-    """`values` as a `model`, with the fields `given` that follow from where the file is and may not stand in it.
+    """Parse `values` as a `model`, with the fields `given` that follow from where the file is and may not stand in it.
 
     Raises SpecError that names the first wrong key of `where`, and the nearest right one.
     """

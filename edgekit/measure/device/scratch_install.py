@@ -1,4 +1,4 @@
-"""A model on a device beside its slots: to be measured, and never served."""
+"""Install a model on a device beside its A/B slots, to be measured and never served."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NO_VERSIONS: Mapping[str, str] = MappingProxyType({})
 def scratch_install(
     folder: Path, format: Format, device: Transport, runtime: str, versions: Mapping[str, str] = NO_VERSIONS
 ) -> Iterator[Installation]:
-    """The model in `folder`, with its manifest, on the device; nothing of it is left there.
+    """Yield the model of `folder`, with its manifest, installed on the device; it is removed afterwards.
 
     `runtime` is as `--runtime` takes it: auto, system, or a pack's name. `versions` holds those of the packages that
     made the model. Raises what `equip` does, Unreachable, StorageError, CommandFailed.
