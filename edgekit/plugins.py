@@ -24,7 +24,7 @@ def load(group: Group, name: str) -> Any:
     points = _points(group)
     if name not in points:
         raise UnknownName(
-            f"no {_one(group)} is named '{name}'", hint=suggest(name, points, f"known: {', '.join(points)}")
+            f"no {_singular(group)} is named '{name}'", hint=suggest(name, points, f"known: {', '.join(points)}")
         )
     return _load(points[name])
 
@@ -50,7 +50,7 @@ def _points(group: Group) -> dict[str, EntryPoint]:
     return points
 
 
-def _one(group: Group) -> str:
+def _singular(group: Group) -> str:
     return "pass" if group == "passes" else group.removesuffix("s")
 
 

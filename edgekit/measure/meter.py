@@ -70,7 +70,7 @@ def load_meter(name: str) -> Meter:
     return meter
 
 
-def checked(reading: Reading, name: str) -> Reading:
+def check_reading(reading: Reading, name: str) -> Reading:
     """Check the reading of a plug-in. Raises ProbeError if a number is negative, infinite or not a number."""
     numbers = (reading.joules, reading.seconds, reading.uncertainty)
     if not all(map(math.isfinite, numbers)) or reading.joules < 0 or reading.seconds <= 0 or reading.uncertainty < 0:

@@ -50,7 +50,7 @@ def shards_in(cache: Cache, tell: Callable[[str], None]) -> Shards:
     return Shards(cache.root / "probes", tell)
 
 
-def answered(
+def answer_in_shards(
     samples: Samples, ask: Callable[[Samples], Outputs], shards: Shards
 ) -> tuple[dict[str, Array], float | None]:
     """Answer `samples` by calls of `ask`, and give every output, [N, …] by name, and the samples answered per second.

@@ -19,7 +19,7 @@ from edgekit.errors import ModelFileError
 from edgekit.ir.measurement import Measurement
 from edgekit.ir.signature import Signature
 from edgekit.measure.device.installed import AT_ONCE, Installed
-from edgekit.measure.device.model_file import described
+from edgekit.measure.device.model_file import open_model_file
 from edgekit.measure.device.scratch_install import scratch_install
 from edgekit.measure.shards import Shards
 from edgekit.measure.user_inputs import samples_for
@@ -112,7 +112,7 @@ def _bundle(device: str, path: Path, runtime: str | None) -> Iterator[Subject]:
 
 @contextlib.contextmanager
 def _bare(device: str, path: Path, runtime: str | None) -> Iterator[Subject]:
-    with described(path) as bare:
+    with open_model_file(path) as bare:
         check_runtime(runtime, bare.format)
         chosen = runtime or "auto"
         with connect(device) as transport, scratch_install(bare.folder, bare.format, transport, chosen) as installation:

@@ -75,7 +75,7 @@ class Catalog:
         return self._read(kind, path, model) if path else None
 
     def _read(self, kind: str, path: Path, model: type[S]) -> S:
-        return parse(model, read_toml(path), f"{kind}/{path.name}", given={"id": path.stem})
+        return parse(model, read_toml(path), f"{kind}/{path.name}", derived={"id": path.stem})
 
 
 def _unknown(kind: str, name: str, known: set[str]) -> UnknownName:

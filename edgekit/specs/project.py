@@ -168,4 +168,4 @@ class Project(Spec):
                 hint="edgekit build --example digits, or --project DIR with a project in it",
             )
         root = folder.resolve()
-        return parse(cls, read_toml(path), str(path), given={"name": root.name, "root": root})
+        return parse(cls, read_toml(path), str(path), derived={"name": root.name, "root": root})

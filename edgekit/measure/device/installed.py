@@ -20,10 +20,10 @@ from edgekit.devices.runner_client import put_runner
 from edgekit.devices.transport import DeviceKind
 from edgekit.ir.measurement import Array, Environment, Measurement, Validity, no_latency
 from edgekit.ir.validity import EMULATED, NOT_ASKED, validity
-from edgekit.measure.device.processes import timed
+from edgekit.measure.device.processes import time_inferences
 from edgekit.measure.device.session import ProbeSession, probe_session
 from edgekit.measure.endpoint import Endpoint
-from edgekit.measure.shards import Shards, answered
+from edgekit.measure.shards import Shards, answer_in_shards
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
 
@@ -76,7 +76,7 @@ class Installed:
             return _answers(session, few, 1)[0].answered_ns / 1e9 / len(few)
 
     def _timed(self, session: ProbeSession, samples: Samples, probe: Probe) -> Measurement:
-        timing = timed(session, samples, probe)
+        timing = time_inferences(session, samples, probe)
         facts = timing.answers[0]
         valid = validity(timing.processes, timing.latency_ns, probe.min_count, facts.threads, facts.info.cores)
         return replace(
@@ -127,7 +127,7 @@ class Installed:
         shards = self.shards.of(where, self.installation.digest, runner.interpreter, threads, samples.digest)
         if session.emulated:
             shards = replace(shards, seconds=EMULATED_SHARD_S)
-        outputs, samples_per_s = answered(samples, ask, shards)
+        outputs, samples_per_s = answer_in_shards(samples, ask, shards)
         if not last:  # all of it was kept from a probe that failed later
             ask(samples.take([0]))
         return outputs, samples_per_s, last[0]

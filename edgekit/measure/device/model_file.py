@@ -42,7 +42,7 @@ class Bare:
 
 
 @contextlib.contextmanager
-def described(file: Path) -> Iterator[Bare]:
+def open_model_file(file: Path) -> Iterator[Bare]:
     """Yield the model in `file` and its external tensor files, copied into a folder that is removed afterwards.
 
     The file is opened in a process of its own, so that a damaged file can crash only that process. Raises

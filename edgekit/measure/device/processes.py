@@ -11,7 +11,7 @@ import numpy as np
 from edgekit.devices.protocol import LatencyAnswer
 from edgekit.ir.measurement import Around, Array, Energy, Process
 from edgekit.measure.device.session import ProbeSession
-from edgekit.measure.meter import checked, load_meter
+from edgekit.measure.meter import check_reading, load_meter
 from edgekit.runner.model.tensors import CYCLED_BYTES
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
@@ -65,21 +65,21 @@ class LatencyRun:
         )
 
 
-def timed(session: ProbeSession, samples: Samples, probe: Probe) -> LatencyRun:
+def time_inferences(session: ProbeSession, samples: Samples, probe: Probe) -> LatencyRun:
     """Time single inferences of the first samples, cycled in the order of the set. Raises ProbeError."""
     session.send(cycled(samples), "cycled")
     count = min(probe.processes, probe.min_count)
     answers: list[LatencyAnswer] = []
     parts: list[Array] = []
     for _ in range(count):
-        answer = _one(session, probe, count, _start_c(answers))
+        answer = _run_process(session, probe, count, _start_c(answers))
         parts.append(session.integers("latency_ns", answer.count))
         answers.append(answer)
-    metered = _metered(session, probe, probe.meter) if probe.meter else None
+    metered = _measure_energy(session, probe, probe.meter) if probe.meter else None
     return LatencyRun(np.concatenate(parts), tuple(answers), metered)
 
 
-def _metered(session: ProbeSession, probe: Probe, name: str) -> Energy | None:
+def _measure_energy(session: ProbeSession, probe: Probe, name: str) -> Energy | None:
     """Measure energy by the difference of two more runs, one twice as long: loading and warming up cancel out.
 
     None if the longer run took no more energy. Raises ProbeError if the meter does not answer.
@@ -89,10 +89,11 @@ def _metered(session: ProbeSession, probe: Probe, name: str) -> Energy | None:
     for length_s in (seconds, 2 * seconds):
         meter.start()
         try:
-            count = _one(session, probe.model_copy(update={"min_duration_s": length_s, "min_count": 1}), 1, None).count
+            timed = probe.model_copy(update={"min_duration_s": length_s, "min_count": 1})
+            count = _run_process(session, timed, 1, None).count
         finally:
             reading = meter.stop()
-        runs.append((count, checked(reading, name)))
+        runs.append((count, check_reading(reading, name)))
     (fewer, short), (more, long) = runs
     joules, length_s = long.joules - short.joules, long.seconds - short.seconds
     if more <= fewer or joules <= 0 or length_s <= 0:
@@ -107,7 +108,7 @@ def _metered(session: ProbeSession, probe: Probe, name: str) -> Energy | None:
     )
 
 
-def _one(session: ProbeSession, probe: Probe, processes: int, start_c: float | None) -> LatencyAnswer:
+def _run_process(session: ProbeSession, probe: Probe, processes: int, start_c: float | None) -> LatencyAnswer:
     share, seconds = math.ceil(probe.min_count / processes), probe.min_duration_s / processes
     argv: list[object] = ["--min-count", share, "--min-duration", seconds, "--threads", probe.threads]
     for cpu in probe.cpus or ():

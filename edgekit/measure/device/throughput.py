@@ -71,7 +71,7 @@ def throughput(
     check_real_time(installation.transport)
     with probe_session(installation) as session:
         session.send(cycled(samples), "cycled")
-        return _of(_ask(session, threads, instances, min_duration_s))
+        return _throughput_of(_ask(session, threads, instances, min_duration_s))
 
 
 def sweep(
@@ -93,7 +93,7 @@ def sweep(
             answer = _ask(session, *pending[0], min_duration_s)
             # Only now is it known how many cores there are.
             pending = pending[1:] if runs else combinations(answer.info.cores)[1:]
-            runs.append(_of(answer))
+            runs.append(_throughput_of(answer))
             tell(f"{answer.instances} x {answer.threads} threads: {answer.samples_per_s:,.0f} samples a second")
     return Sweep(tuple(runs))
 
@@ -110,7 +110,7 @@ def _ask(session: ProbeSession, threads: int, instances: int, min_duration_s: fl
     return session.ask(Sustained, "throughput", "cycled", *argv, timeout=limit_s)
 
 
-def _of(answer: Sustained) -> Throughput:
+def _throughput_of(answer: Sustained) -> Throughput:
     return Throughput(
         samples_per_s=answer.samples_per_s,
         batch=answer.batch,

@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass, field, replace
 from edgekit.ir.measurement import Environment, Measurement
 from edgekit.measure.serving.latency import RequestTiming
 from edgekit.measure.serving.open_inference import Access
-from edgekit.measure.serving.requests import Requests, opened
+from edgekit.measure.serving.requests import Requests, open_client
 from edgekit.measure.serving.retry import with_retries
-from edgekit.measure.serving.signature_match import matched
+from edgekit.measure.serving.signature_match import match_signature
 from edgekit.measure.serving.tensors import TransferBounds
-from edgekit.measure.shards import Shards, answered
+from edgekit.measure.shards import Shards, answer_in_shards
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
 from edgekit.specs.project import Project
@@ -34,18 +34,18 @@ class ServedModel:
         ServingError; ModelMismatch before any sample is sent to a model that is not the project's.
         """
         began = time.perf_counter_ns()
-        with opened(self.access) as client:
+        with open_client(self.access) as client:
             description = with_retries(client.describe, self.access)
             load_ns = time.perf_counter_ns() - began
-        edges = matched(self.project, description)
+        edges = match_signature(self.project, description)
         binary = description.binary or self.access.address.grpc
         bounds = TransferBounds.of(tuple(edges.outputs.values()), self.access.batch, binary)
         requests = Requests(replace(self.access, binary=binary, **asdict(bounds)), edges)
-        with opened(requests.access) as client:
+        with open_client(requests.access) as client:
             # Latency first, of a server that is not under load.
             timing = RequestTiming(client, requests, description.server, load_ns).of(samples, probe)
         mine = self.shards.of(self.access.address, self.access.address.model, description, samples.digest)
-        outputs, pace = answered(samples, requests.answers, mine)
+        outputs, pace = answer_in_shards(samples, requests.answers, mine)
         return Measurement(
             outputs=outputs,
             labels=samples.labels,

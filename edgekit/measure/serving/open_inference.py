@@ -163,7 +163,7 @@ def unless_hidden(request: Callable[[], T]) -> T | None:
         raise
 
 
-def described(server: Mapping[str, Any] | None, model: Mapping[str, Any]) -> ServerMetadata:
+def parse_metadata(server: Mapping[str, Any] | None, model: Mapping[str, Any]) -> ServerMetadata:
     """Combine the metadata of the server, if it has any, and of the model. Raises ValueError and others of NONSENSE."""
     server = server or {}
     return ServerMetadata(

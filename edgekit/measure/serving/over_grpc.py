@@ -20,7 +20,7 @@ from edgekit.measure.serving.open_inference import (
     ServedTensor,
     ServerMetadata,
     Statistics,
-    described,
+    parse_metadata,
     statistics_of,
     unless_hidden,
 )
@@ -68,7 +68,7 @@ class Grpc:
         server = unless_hidden(lambda: self._call(self._client.get_server_metadata, as_json=True))
         model = self._call(self._client.get_model_metadata, *self._model, as_json=True)
         with self._faults():
-            return described(server, model)
+            return parse_metadata(server, model)
 
     def live(self) -> bool:
         return bool(unless_hidden(lambda: self._call(self._client.is_server_live)))

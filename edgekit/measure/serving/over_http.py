@@ -23,7 +23,7 @@ from edgekit.measure.serving.open_inference import (
     ServedTensor,
     ServerMetadata,
     Statistics,
-    described,
+    parse_metadata,
     statistics_of,
     unless_hidden,
 )
@@ -68,7 +68,7 @@ class Http:
         server = unless_hidden(lambda: self._document(self._base))
         model = self._document(self._model)
         with self._faults():
-            return described(server, model)
+            return parse_metadata(server, model)
 
     def live(self) -> bool:
         return self._reply("GET", f"{self._base}/health/live").status == http.HTTPStatus.OK

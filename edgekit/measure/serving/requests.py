@@ -28,7 +28,7 @@ START_S, SAMPLE_S = 60.0, 1.0
 
 
 @contextlib.contextmanager
-def opened(access: Access) -> Iterator[Client]:
+def open_client(access: Access) -> Iterator[Client]:
     """Yield a client for this thread alone, and close it afterwards."""
     client = connect(access)
     try:
@@ -75,7 +75,7 @@ class Requests:
 
     def _lane(self, samples: Samples, starts: Sequence[int], limit: Limit) -> list[tuple[int, Outputs]]:
         parts = []
-        with opened(self.access) as client:
+        with open_client(self.access) as client:
             for start in starts:
                 if limit.stopped:
                     break

@@ -53,7 +53,7 @@ class SignatureMatch:
         return {column.served: column.of(samples) for column in self.inputs}
 
 
-def matched(project: Project, description: ServerMetadata) -> SignatureMatch:
+def match_signature(project: Project, description: ServerMetadata) -> SignatureMatch:
     """Match inputs and outputs. Raises ModelMismatch that names the first that does not fit, and what is stated."""
     if not description.inputs or not description.outputs:
         raise ModelMismatch("the server does not say what the model takes and gives", hint=METADATA)

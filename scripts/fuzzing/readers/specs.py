@@ -63,7 +63,7 @@ def readers(folder: Path) -> Readers:
 
 
 def _parsed(model: type[spec.Spec], path: Path) -> object:
-    return spec.parse(model, spec.read_toml(path), "it", given={"id": "it"})
+    return spec.parse(model, spec.read_toml(path), "it", derived={"id": "it"})
 
 
 def _reached(path: Path) -> object:
