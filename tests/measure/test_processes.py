@@ -169,7 +169,7 @@ SHORT = Reading(10.0, 5.0, "wall", 0.01)
 def _metered(counts: list[int], long: Reading, monkeypatch: pytest.MonkeyPatch) -> tuple[Energy | None, list[object]]:
     script: Any = Scripted(counts, [SHORT, long])
     monkeypatch.setattr(processes, "load_meter", lambda name: script)
-    energy = processes._metered(script, Probe(min_duration_s=30.0, processes=3), "wall")
+    energy = processes._measure_energy(script, Probe(min_duration_s=30.0, processes=3), "wall")
     assert {argv[argv.index("--min-count") + 1] for argv in script.asked} == {1}
     return energy, script.lengths_s
 
@@ -202,5 +202,5 @@ def test_two_runs_that_do_not_differ_tell_no_energy(
 def test_a_run_that_a_meter_reads_takes_five_seconds_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
     script: Any = Scripted([100, 300], [SHORT, SHORT])
     monkeypatch.setattr(processes, "load_meter", lambda name: script)
-    processes._metered(script, Probe(min_duration_s=3.0, processes=3), "wall")
+    processes._measure_energy(script, Probe(min_duration_s=3.0, processes=3), "wall")
     assert script.lengths_s == [5.0, 10.0]
