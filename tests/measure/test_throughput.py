@@ -92,7 +92,7 @@ ANSWER = Sustained(
     [(1, 1.5, True), (1, 3.0, False), (2, SLACK, True), (2, 0.5, False), (2, None, True)],
 )
 def test_others_must_leave_a_core_for_every_thread(instances: int, others: float | None, valid: bool) -> None:
-    found = measure._of(ANSWER.model_copy(update={"instances": instances, "others_cores": others}))
+    found = measure._throughput_of(ANSWER.model_copy(update={"instances": instances, "others_cores": others}))
     assert found.validity.valid is valid
     assert valid or "others took" in str(found.validity.reason)
 
