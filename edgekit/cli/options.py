@@ -1,4 +1,4 @@
-"""The options that several commands share."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -43,3 +43,5 @@ Runtime = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option("--device", metavar="NAME|URL", help="Where to: local:// is this machine.")]
+DeviceArgument = Annotated[str, typer.Argument(metavar="NAME|URL", help="A device of yours, or ssh://user@host")]
+Family = Annotated[str | None, typer.Option("--family", metavar="F", help="Only of this family.")]

@@ -1,4 +1,4 @@
-"""What goes to the terminal: results to stdout, everything else to stderr, and progress only where someone looks."""
+"""Output on the terminal: results to stdout, everything else to stderr."""
 
 from __future__ import annotations
 

@@ -22,9 +22,9 @@ from edgekit.errors import Crash, EdgekitError, Interrupted, MemoryLimit
 from edgekit.parent_death import die_with_parent
 
 COMMANDS = frozenset({"build", "diagnose", "probe", "reference", "run"})
-"""Those that load a project's network or read its data; the others start without a second process."""
+"""Commands that load a project's network or read its data; the others start without a second process."""
 LOOK_S = 0.2
-"""How often the memory of the process is looked at."""
+"""Seconds between two looks at the memory of the process."""
 INSISTED = 3
 """The signal that ends the process, when it did not heed those before."""
 

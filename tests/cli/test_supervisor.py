@@ -13,7 +13,7 @@ import pytest
 import typer
 
 from edgekit.cli import memory
-from edgekit.cli.app import MODULES, load
+from edgekit.cli.app import HELP, load
 from edgekit.cli.supervisor import COMMANDS
 from edgekit.errors import OptionError
 from tests.conftest import Command
@@ -172,7 +172,7 @@ def test_every_command_that_takes_a_project_is_supervised() -> None:
     """But `plan`, which runs nothing of it."""
     takes = {
         name
-        for name in MODULES
+        for name in HELP
         for command in _commands(load(name))
         if any("--project" in parameter.opts for parameter in command.params)
     }
