@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import sys
 import traceback
@@ -11,16 +10,18 @@ import warnings
 from pathlib import Path
 from typing import NoReturn
 
+from edgekit.cli.logs import silence_others
 from edgekit.cli.memory import limit_bytes
 from edgekit.cli.stop import Stop
-from edgekit.cli.supervisor import COMMANDS, Leave, supervise
+from edgekit.cli.supervisor import COMMANDS, Leave, command_in, supervise
 from edgekit.errors import Crash, EdgekitError, Interrupted, StorageError
 
 
 def main() -> NoReturn:
     """Run the command line, under a supervisor where a project's code is run."""
-    if sys.argv[1:2] and sys.argv[1] in COMMANDS:
-        sys.exit(_supervised(sys.argv[1]))
+    name = command_in(sys.argv[1:])
+    if name in COMMANDS:
+        sys.exit(_supervised(name))
     execute()
 
 
@@ -31,7 +32,7 @@ def execute(leave: Leave = os._exit) -> NoReturn:
     stop = Stop()
     stop.install()
     if not os.environ.get("EDGEKIT_DEBUG"):
-        logging.disable(logging.ERROR)  # torch and torchao log what they miss and deprecate; what fails is raised
+        silence_others()
         warnings.simplefilter("ignore")
     try:
         # Here, where a signal is already ours: what the commands import takes a third of a second.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import copy
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -10,6 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from edgekit import __version__
+from edgekit.cli import options
 from edgekit.errors import Crash
 
 HELP = {
@@ -62,7 +65,24 @@ def load(name: str) -> Any:
     """Import the module of a command; return the command with its options."""
     group = typer.Typer()
     import_module(f"edgekit.cli.{name}").register(group)
-    return get_group(group).commands[name]
+    command = get_group(group).commands[name]
+    _add_logging(command, [option for option in get_group(app).params if option.name in options.LOGGING])
+    return command
+
+
+def _add_logging(command: Any, shared: Sequence[Any]) -> None:
+    """Give a command, and the commands below it, the options of logging. Their callbacks do all; no function sees
+    their values.
+    """
+    command.params += [_hidden_from_function(option) for option in shared]
+    for below in getattr(command, "commands", {}).values():
+        _add_logging(below, shared)
+
+
+def _hidden_from_function(option: Any) -> Any:
+    own = copy(option)
+    own.expose_value = False
+    return own
 
 
 def _show_version(is_set: bool) -> None:
@@ -88,5 +108,7 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Say which edgekit this is.")
     ] = False,
+    verbose: options.Verbose = False,
+    log: options.Log = None,
 ) -> None:
     pass

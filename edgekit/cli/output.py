@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edgekit.cli import stop
+from edgekit.cli.logs import is_verbose
 from edgekit.errors import EdgekitError
 from edgekit.pipeline.stages.stage_runner import Stage, Watch
 from edgekit.untrusted.sanitize import MAX_WORDS, json_lines, line, lines
@@ -94,7 +95,7 @@ def _shown(text: str) -> str:
 
 @contextmanager
 def progress(title: str) -> Iterator[Watch]:
-    """Shows the stage that runs, and each one's time when it ends; silent when stderr is not a terminal.
+    """Show the stage that runs, and each one's time when it ends; without a terminal, a line as each begins.
 
     Whatever is printed inside, by a user's code or by native code, goes to stderr: stdout is for results.
     No stage starts once a signal came.
@@ -104,7 +105,7 @@ def progress(title: str) -> Iterator[Watch]:
             with _status(title) as watch:
                 yield watch
         else:
-            yield _watch_silently
+            yield _stage_lines(title)
 
 
 @contextmanager
@@ -138,6 +139,14 @@ def _status(title: str) -> Iterator[Watch]:
         yield watch
 
 
-def _watch_silently(name: str, stage: Stage | str | None) -> None:
-    if not isinstance(stage, Stage):
+def _stage_lines(title: str) -> Watch:
+    """Return a watch that prints `[TITLE] STAGE` on stderr as a stage begins, unless log lines are shown there."""
+
+    def watch(name: str, stage: Stage | str | None) -> None:
+        if isinstance(stage, Stage):
+            return
         stop.check()
+        if stage is None and not is_verbose():
+            note(f"[{title}] {name}")
+
+    return watch

@@ -13,7 +13,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from edgekit.cli.memory import VARIABLE, resident_bytes
@@ -30,6 +30,20 @@ INSISTED = 3
 
 Leave = Callable[[int], NoReturn]
 """Ends a process at once with an exit code, threads and all."""
+
+
+def command_in(argv: Sequence[str]) -> str | None:
+    """Return the name of the command in a command line: what stands behind `--verbose` and `--log FILE`, if anything.
+
+    Another option of the root, such as --version, runs no command.
+    """
+    words = iter(argv)
+    for word in words:
+        if word == "--log":
+            next(words, None)
+        elif word not in ("-v", "--verbose") and not word.startswith("--log="):
+            return None if word.startswith("-") else word
+    return None
 
 
 def supervise(name: str, command: Callable[[Leave], NoReturn], limit_bytes: int) -> int:
