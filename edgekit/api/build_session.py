@@ -107,21 +107,33 @@ def diagnose_request(
     backend: str | None,
     profile: str | None,
     overrides: Sequence[str],
-    built: Path | str | None,
+    output: BuildOutput | None,
 ) -> DiagnoseRequest:
-    """Resolve what to diagnose: an earlier build, or a target. Raises OptionError for both, for none, or for `all`."""
+    """Resolve what to diagnose: what a build left, or a target. Raises OptionError for no target, or for `all`."""
+    if output:
+        # The build's own answers and report are of the recipe that it was built with, not of a changed one.
+        return DiagnoseRequest(output.order(project, overrides), None if overrides else output)
+    if target is None or target == ALL:
+        raise OptionError("one target is diagnosed at a time", hint="edgekit diagnose DIR, or --target ID")
+    return DiagnoseRequest(orders(project, target, backend, profile, overrides)[0])
+
+
+def open_build_output(
+    built: Path | str | None, target: str | None, backend: str | None, profile: str | None
+) -> BuildOutput | None:
+    """Open what a build left in a folder, or a bundle; None where `built` is None.
+
+    Raises OptionError if a target, backend or profile is named, too, DataError if there is no bundle, and what
+    `open_bundle` does.
+    """
     if built is None:
-        if target is None or target == ALL:
-            raise OptionError("one target is diagnosed at a time", hint="edgekit diagnose DIR, or --target ID")
-        return DiagnoseRequest(orders(project, target, backend, profile, overrides)[0])
+        return None
     if target or backend or profile:
         raise OptionError(
             "a bundle says its own target, backend and profile",
             hint="leave --target, --backend and --profile out, or the bundle",
         )
-    output = BuildOutput.open(Path(built), KeyStore.of_user().trusted())
-    # The build's own answers and report are of the recipe that it was built with, not of a changed one.
-    return DiagnoseRequest(output.order(project, overrides), None if overrides else output)
+    return BuildOutput.open(Path(built), KeyStore.of_user().trusted())
 
 
 def plan_request(request: BuildRequest, cache: Path | None = None) -> Plan:

@@ -10,6 +10,7 @@ from edgekit.api.build_session import (
     BuildSession,
     build_requests,
     diagnose_request,
+    open_build_output,
     plan_request,
     reference_override,
 )
@@ -194,7 +195,8 @@ def diagnose(
     >>> diagnose(project, "host", backend="onnx").diagnosis.sentence[-1]
     '.'
     """
-    request = diagnose_request(project, target, backend, profile, overrides, built)
+    output = open_build_output(built, target, backend, profile)
+    request = diagnose_request(project, target, backend, profile, overrides, output)
     return request.examine(search, StageRunner(_cache(cache), _watch(progress)))
 
 

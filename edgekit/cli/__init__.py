@@ -1,4 +1,4 @@
-"""The terminal: the one room that prints or exits."""
+"""Command line: the one package that prints or exits."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def execute(leave: Leave = os._exit) -> NoReturn:
 
 
 def _supervised(name: str) -> int:
-    """Exit code of a command that was run by another process; says what ended that, if it could not say so itself."""
+    """Run a command in a process of its own; return its exit code. Print what ended it, if it could not itself."""
     try:
         return supervise(name, execute, limit_bytes())
     except EdgekitError as error:
@@ -61,7 +61,7 @@ def _supervised(name: str) -> int:
 
 
 def _fail(error: BaseException) -> int:
-    """Say what went wrong; the exit code for it."""
+    """Print what went wrong; return the exit code for it."""
     from edgekit.cli.output import print_error
 
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # where results go: what we write says so itself

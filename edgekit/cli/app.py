@@ -71,8 +71,9 @@ def load(name: str) -> Any:
 
 
 def _add_logging(command: Any, shared: Sequence[Any]) -> None:
-    """Give a command, and the commands below it, the options of logging. Their callbacks do all; no function sees
-    their values.
+    """Give a command, and the commands below it, the options of logging.
+
+    The callbacks of these options do all the work, so that no function of a command takes them.
     """
     command.params += [_hidden_from_function(option) for option in shared]
     for below in getattr(command, "commands", {}).values():
@@ -80,6 +81,7 @@ def _add_logging(command: Any, shared: Sequence[Any]) -> None:
 
 
 def _hidden_from_function(option: Any) -> Any:
+    """Copy an option, which calls its callback and passes its value to no function."""
     own = copy(option)
     own.expose_value = False
     return own

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edgekit.api.build_session import diagnose_request
+from edgekit.api.build_session import diagnose_request, open_build_output
 from edgekit.api.builds import load_project
 from edgekit.atomic import write as write_file
 from edgekit.cache import Cache
@@ -64,7 +64,10 @@ def diagnose_command(
         raise OptionError(f"--plot '{plot}' has no known ending", hint=f"one of {', '.join(PLOTS)}")
     if write and write.suffix != ".toml":
         raise OptionError(f"--write '{write}' is no profile", hint="--write profiles/NAME.toml")
-    request = diagnose_request(load_project(project, example=example), target, backend, profile, overrides or (), built)
+    output = open_build_output(built, target, backend, profile)
+    request = diagnose_request(
+        load_project(project, example=example), target, backend, profile, overrides or (), output
+    )
     with progress(title_of(request.request)) as watch:
         examined = request.examine(write is not None, StageRunner(Cache.default().made(), watch))
     for warning in examined.warnings:

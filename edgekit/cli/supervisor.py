@@ -1,4 +1,4 @@
-"""A supervisor: it runs a command in a process of its own, which a project's code may end, but not speak for.
+"""Supervisor: runs a command in a process of its own, which a project's code may end, but not speak for.
 
 The process hands its exit code over through a pipe, last of all. One that ends without that is an error, whatever its
 status: `os._exit(0)` in a factory is no success, and status 1 no missed gate. This guards against accidents, not
@@ -26,7 +26,7 @@ COMMANDS = frozenset({"build", "diagnose", "probe", "reference", "run"})
 LOOK_S = 0.2
 """Seconds between two looks at the memory of the process."""
 INSISTED = 3
-"""The signal that ends the process, when it did not heed those before."""
+"""Number of the signal, counted from 1, that ends a process which ignored those before."""
 
 Leave = Callable[[int], NoReturn]
 """Ends a process at once with an exit code, threads and all."""
@@ -47,7 +47,7 @@ def command_in(argv: Sequence[str]) -> str | None:
 
 
 def supervise(name: str, command: Callable[[Leave], NoReturn], limit_bytes: int) -> int:
-    """The exit code that `command`, which is `edgekit NAME`, hands over from a fork of this process.
+    """Run `command`, which is `edgekit NAME`, in a fork of this process; return the exit code that it hands over.
 
     Signals go on to it. Raises Crash if it ends without a word, MemoryLimit if it held more than `limit_bytes`,
     Interrupted if a signal ended it.
@@ -71,7 +71,10 @@ def supervise(name: str, command: Callable[[Leave], NoReturn], limit_bytes: int)
 
 
 class Forwarding:
-    """Hands SIGINT and SIGTERM on to a process, which may have it from the terminal too: `Stop` takes two as one."""
+    """Forwarding of SIGINT and SIGTERM to a process.
+
+    It may get them from the terminal, too: `Stop` takes two as one.
+    """
 
     def __init__(self) -> None:
         self.count, self._at, self._child = 0, float("-inf"), 0
@@ -121,7 +124,7 @@ def _work(command: Callable[[Leave], NoReturn], writer: int, parent: int) -> NoR
 
 
 def _ended(child: int, reader: int, limit_bytes: int) -> tuple[int, bool]:
-    """Status of the process at its end, and whether it was ended because of its memory."""
+    """Wait for the process to end; return its status, and whether it was ended because of its memory."""
     exceeded = False
     while not select.select([reader], [], [], LOOK_S)[0]:
         # A process that it left behind may hold the pipe open.
