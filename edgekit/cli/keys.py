@@ -1,77 +1,26 @@
-"""`targets`, `profiles`, `keys`, `explain`: what there is, and what it means."""
+"""`keys`: the keys that sign bundles, and those that are trusted."""
 
 from __future__ import annotations
 
-import inspect
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from edgekit.api import bundles
 from edgekit.bundle import agent
-from edgekit.bundle.archive import Bundle, sign
 from edgekit.bundle.key_uri import SCHEMES, is_uri
 from edgekit.bundle.keys import KeyStore
-from edgekit.bundle.signing import PublicKey
 from edgekit.cli import options, passphrase
-from edgekit.cli.output import note, print_json, print_table, say, say_lines
-from edgekit.errors import KeyUnreachable, OptionError, UnknownName, UntrustedKey, all_errors, suggest
-from edgekit.specs.catalog import Catalog
+from edgekit.cli.output import note, print_table, say
+from edgekit.errors import KeyUnreachable, OptionError
 
-Family = Annotated[str | None, typer.Option("--family", metavar="F", help="Only of this family.")]
-
-targets = typer.Typer(help="The hardware there is to build for.", invoke_without_command=True)
-profiles = typer.Typer(help="The recipes of compression and gates.", invoke_without_command=True)
 keys = typer.Typer(help="The keys that sign bundles, and those you trust.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
-    app.add_typer(targets, name="targets")
-    app.add_typer(profiles, name="profiles")
     app.add_typer(keys, name="keys")
-    app.command()(explain)
-
-
-@targets.callback()
-def list_targets(context: typer.Context, family: Family = None, json: options.Json = False) -> None:
-    """List the targets; `show ID` prints one."""
-    if context.invoked_subcommand:
-        return
-    found = [target for target in Catalog.default().targets() if family in (None, target.family)]
-    if json:
-        print_json({"schema": 1, "targets": [target.model_dump(mode="json", by_alias=True) for target in found]})
-        return
-    rows = [
-        (t.id, t.family + (" (default)" if t.default else ""), t.title, " ".join(r.backend for r in t.runtime))
-        for t in found
-    ]
-    print_table(("target", "family", "title", "backends"), rows)
-
-
-@targets.command("show")
-def show_target(target: str) -> None:
-    """Print one target, or a family's default board, as JSON."""
-    print_json(Catalog.default().target(target).model_dump(mode="json", by_alias=True, exclude_none=True))
-
-
-@profiles.callback()
-def list_profiles(context: typer.Context, family: Family = None, json: options.Json = False) -> None:
-    """List the profiles; `show ID` prints one."""
-    if context.invoked_subcommand:
-        return
-    found = [profile for profile in Catalog.default().profiles() if family is None or family in profile.families]
-    if json:
-        print_json({"schema": 1, "profiles": [profile.model_dump(mode="json", by_alias=True) for profile in found]})
-        return
-    print_table(("profile", "families", "summary"), [(p.id, " ".join(p.families), p.summary) for p in found])
-
-
-@profiles.command("show")
-def show_profile(profile: str) -> None:
-    """Print one profile as JSON."""
-    print_json(Catalog.default().profile(profile).model_dump(mode="json", by_alias=True, exclude_none=True))
 
 
 @keys.command("new")
@@ -117,7 +66,7 @@ def list_keys() -> None:
 
 
 def _agent_keys() -> tuple[agent.AgentKey, ...]:
-    """None if there is no agent; one that does not answer is told."""
+    """List the keys of the SSH agent, if there is one. One that does not answer is reported in a note."""
     if not os.environ.get("SSH_AUTH_SOCK"):
         return ()
     try:
@@ -136,26 +85,10 @@ def sign_bundle(
     ] = None,
 ) -> None:
     """Add a signature to a bundle, beside those by keys that you trust; those by others are dropped, and named."""
-    store = KeyStore.of_user(passphrase.ask)
-    trusted, kept = store.trusted(), keep or ()
-    signer = store.get(key)
-    opened = _opened(bundle, signer.public, trusted)
-    dropped = [one for one in opened.unknown_signers if one not in (*kept, signer.id)]
-    unknown = [one for one in kept if one not in (*opened.unknown_signers, *(known.id for known in opened.signers))]
-    if unknown:
-        raise OptionError(f"--keep: '{bundle}' is not signed by {unknown[0]}", hint=f"edgekit inspect {bundle}")
-    signed = sign(opened, signer, trusted, kept)
+    signed, dropped = bundles.sign_bundle(bundle, key, keep or (), passphrase.ask)
     for one in dropped:
         note(f"dropped a signature by {one}, which is not among your keys; in a fresh copy, --keep {one} keeps it")
     say(f"{bundle} is signed by {', '.join(one.id for one in signed.signers)}")
-
-
-def _opened(path: Path, signer: PublicKey, trusted: Sequence[PublicKey]) -> Bundle:
-    """The bundle as the others signed it: what somebody wrote there in the signer's name is about to be replaced."""
-    try:
-        return Bundle.open(path, [key for key in trusted if key != signer])
-    except UntrustedKey:
-        return Bundle.open(path, trusted)
 
 
 @keys.command("trust")
@@ -171,14 +104,3 @@ def revoke_key(
     """Never again open what this key signed, nor sign with it. Devices are told by `device trust --revoke`."""
     revoked = KeyStore.of_user().revoke(key)
     say(f"revoked {revoked}; each device that trusts it: edgekit device trust DEVICE --revoke {revoked}")
-
-
-def explain(code: Annotated[str, typer.Argument(help="An error's code, such as EK105.")]) -> None:
-    """Say what an error code means."""
-    known = {kind.code: kind for kind in all_errors()}
-    if code.upper() not in known:
-        raise UnknownName(
-            f"no error has the code '{code}'", hint=suggest(code.upper(), known, f"they run from EK100 to {max(known)}")
-        )
-    kind = known[code.upper()]
-    say_lines(f"{kind.code} {kind.__name__} (exit {kind.exit_code})\n{inspect.cleandoc(kind.__doc__ or '')}\n")
