@@ -28,6 +28,7 @@ from edgekit.pipeline import build as building
 from edgekit.pipeline import probe as probing
 from edgekit.pipeline import run as running
 from edgekit.pipeline.diagnose import Examination, Examined
+from edgekit.pipeline.flash import deploy
 from edgekit.pipeline.fleet import check_target
 from edgekit.pipeline.plan import Plan, plan_build
 from edgekit.pipeline.request import ALL, BuildRequest, find_project, orders
@@ -247,7 +248,7 @@ def flash(bundle: Bundle, device: str, *, runtime: str | None = None, commit: bo
     """
     [destination] = destinations([device])
     check_target(bundle.manifest, destination)
-    return running.deploy(bundle, destination.url, runtime, keep_trial=not commit)
+    return deploy(bundle, destination.url, runtime, keep_trial=not commit)
 
 
 def rollback(device: str, *, runtime: str | None = None, untested: bool = False) -> RollbackResult:

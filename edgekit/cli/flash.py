@@ -13,8 +13,8 @@ from edgekit.cli import options
 from edgekit.cli.output import note, print_json, print_table, progress, say
 from edgekit.devices.device import Destination, destinations
 from edgekit.errors import OptionError
+from edgekit.pipeline.flash import deploy
 from edgekit.pipeline.fleet import Cargo, DeviceOutcome, Rolled, Rollout, check_target, roll_out, state_of
-from edgekit.pipeline.run import deploy
 
 BundleFile = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A .edgekit file.")]
 Devices = Annotated[

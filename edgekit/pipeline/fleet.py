@@ -16,7 +16,7 @@ from edgekit.bundle.manifest import Manifest
 from edgekit.devices.device import Destination
 from edgekit.devices.flash import Installation
 from edgekit.errors import EdgekitError, Incompatible, OptionError
-from edgekit.pipeline.run import check_runtime, deploy
+from edgekit.pipeline.flash import check_runtime, deploy
 
 State = Literal["committed", "committed before", "on trial", "failed", "not reached"]
 DONE: tuple[State, ...] = ("committed", "committed before", "on trial")

@@ -24,7 +24,7 @@ from edgekit.measure.device.scratch_install import scratch_install
 from edgekit.measure.shards import Shards
 from edgekit.measure.user_inputs import samples_for
 from edgekit.pipeline.accuracy_budget import affordable, is_large
-from edgekit.pipeline.run import check_runtime, runtime_for, served
+from edgekit.pipeline.flash import check_runtime, runtime_for, served
 from edgekit.samples import Samples, Sampling
 from edgekit.specs.profile import Probe
 

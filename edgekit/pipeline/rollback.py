@@ -11,7 +11,7 @@ from edgekit.devices.protocol import Info, Slot, Status
 from edgekit.devices.runner_client import put_runner
 from edgekit.devices.transport import Transport
 from edgekit.errors import DeviceError, StateGarbled
-from edgekit.pipeline.run import check_runtime, runtime_for
+from edgekit.pipeline.flash import check_runtime, runtime_for
 
 
 @dataclass(frozen=True)

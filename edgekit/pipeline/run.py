@@ -9,16 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from edgekit.bundle.archive import Bundle
-from edgekit.bundle.manifest import Manifest
 from edgekit.bundle.signing import SigningKey
 from edgekit.devices.device import connect
 from edgekit.devices.emulation.transport import Emulated
-from edgekit.devices.flash import Installation, commit, flash, manifest_of, ready, rollback, serving
-from edgekit.devices.packs.recipe import recipe_for
+from edgekit.devices.flash import Installation, flash
 from edgekit.devices.transport import DeviceKind, Transport
-from edgekit.errors import EdgekitError, UnknownName
-from edgekit.ir.artifact import Format
 from edgekit.ir.measurement import Measurement
 from edgekit.measure.device.installed import Installed
 from edgekit.measure.serving.reference import open_reference
@@ -26,6 +21,8 @@ from edgekit.measure.shards import shards_in
 from edgekit.parity.gates import Floating
 from edgekit.pipeline.accuracy_budget import affordable, is_large
 from edgekit.pipeline.build import Build, compilation_of, eager_answers, evaluation, exclusive, on_host
+from edgekit.pipeline.commit import settle, take_back
+from edgekit.pipeline.flash import check_runtime, choose_runtime
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.float_baseline import is_asked, measure_float
@@ -35,13 +32,10 @@ from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.pipeline.verdict import Evidence, decide
 from edgekit.report.baseline import Earlier
 from edgekit.report.report import Report
-from edgekit.specs.catalog import Catalog
 from edgekit.specs.release import check_expiry
 
 EMULATED = "emulated"
 """The device that is the target's own emulated one, fresh for the run."""
-INCIDENT_GATES, INCIDENT_FLIPS = 10, 20
-"""How much of a verdict a device keeps; its history is a small file."""
 EMULATED_ENOUGH = 500
 """How many evaluation samples an emulated device takes, unless told otherwise.
 
@@ -82,7 +76,7 @@ def run(
     check_runtime(trial.runtime, order.backend.format)
     # Connected from the start: no device, or none there, is told before minutes of compiling.
     with exclusive(out) as staging, _connected(trial.reached(order), line) as device:
-        runtime = _runtime(device, order.target.deploy.runtime, trial.runtime)
+        runtime = choose_runtime(device, order.target.deploy.runtime, trial.runtime)
         data = evaluation(order, line, samples or enough(device.kind))
         compilation = compilation_of(order, line, data)
         order = compilation.order
@@ -102,19 +96,11 @@ def run(
                 reference, probed, data.samples.sampling, host, earlier, floating, _remarks(installation)
             )
             report = decide(compilation, compiled, bundle, evidence, _shown(device.url), staging)
-            _settle(installation, report, trial)
+            settle(installation, report, trial.commit)
         except BaseException:
-            _take_back(installation)
+            take_back(installation)
             raise
     return report
-
-
-def deploy(bundle: Bundle, device: str, runtime: str | None, keep_trial: bool) -> Installation:
-    """Flash a bundle that was built before: its self-test on the device is its verdict, unless it stays a trial."""
-    check_runtime(runtime, bundle.manifest.format)
-    with connect(device) as transport:
-        chosen = runtime_for(bundle.manifest, transport, runtime)
-        return flash(bundle, transport, chosen, serve=not keep_trial)
 
 
 @contextlib.contextmanager
@@ -123,38 +109,6 @@ def _connected(way: AbstractContextManager[Transport], line: StageRunner) -> Ite
         with line.stage("device"):
             device = held.enter_context(way)
         yield device
-
-
-def served(device: Transport, runtime: str | None) -> Installation:
-    """What the device serves, ready to be measured. Raises DeviceError if that is nothing."""
-    installation = serving(device)
-    manifest = manifest_of(installation)
-    check_runtime(runtime, manifest.format)
-    return ready(installation, manifest, runtime_for(manifest, device, runtime))
-
-
-def runtime_for(manifest: Manifest, device: Transport, asked: str | None) -> str:
-    """What is to run the bundle there: what was asked for, else what its target prefers."""
-    return _runtime(device, _preferred(manifest), asked)
-
-
-def _runtime(device: Transport, preferred: str, asked: str | None) -> str:
-    """What is to run models there: what was asked for, else what the target prefers, unless it is this machine."""
-    return asked or ("auto" if device.kind == "local" else preferred)
-
-
-def check_runtime(asked: str | None, format: Format) -> None:
-    """Raises UnknownName if no runtime is called what was asked for, OptionError if it does not run the format."""
-    if asked not in (None, "system"):
-        recipe_for(format, asked)
-
-
-def _preferred(manifest: Manifest) -> str:
-    """What the bundle's target says; a target that this machine does not know says nothing."""
-    try:
-        return Catalog.default().target(manifest.target).deploy.runtime
-    except UnknownName:
-        return "auto"
 
 
 def enough(kind: DeviceKind) -> int | None:
@@ -218,37 +172,6 @@ def _remarks(installation: Installation) -> tuple[str, ...]:
     transport = installation.transport
     real = transport.kind == "device"
     return tuple(f"{_shown(transport.url)}: {remark}" for remark in installation.remarks if real)
-
-
-def _settle(installation: Installation, report: Report, trial: Trial) -> None:
-    if not trial.commit or installation.committed:
-        return
-    if report.verdict == "passed":
-        commit(installation)
-    else:
-        rollback(installation, _incident(report))
-
-
-def _incident(report: Report) -> dict[str, object]:
-    """What the device remembers of a verdict that took a bundle back: gates by value and limit, and flipped samples."""
-    failed = [
-        {"gate": gate.name, "value": gate.value, "min": gate.min, "max": gate.max}
-        for gate in report.gates
-        if gate.outcome == "failed"
-    ]
-    return {
-        "verdict": report.verdict,
-        "gates": failed[:INCIDENT_GATES],
-        "flipped": list(report.flips.samples[:INCIDENT_FLIPS]),
-    }
-
-
-def _take_back(installation: Installation) -> None:
-    """Drop the trial. What was served before it was flashed is served still."""
-    if not installation.committed:
-        # What went wrong before is what must be told.
-        with contextlib.suppress(EdgekitError):
-            rollback(installation)
 
 
 def _shown(device: str) -> str:
