@@ -21,6 +21,7 @@ from edgekit.devices.flash import status as device_status
 from edgekit.devices.protocol import Status
 from edgekit.errors import DataError, EdgekitError, OptionError
 from edgekit.ir.measurement import Measurement
+from edgekit.ir.stage_record import StageRecord
 from edgekit.measure.user_inputs import samples_for
 from edgekit.parity.compare import Comparison
 from edgekit.parity.compare import compare as compare_pairs
@@ -34,7 +35,7 @@ from edgekit.pipeline.plan import Plan, plan_build
 from edgekit.pipeline.request import ALL, BuildRequest, find_project, orders
 from edgekit.pipeline.rollback import RollbackResult, roll_back
 from edgekit.pipeline.stages.compile import Compilation
-from edgekit.pipeline.stages.stage_runner import Stage, StageRunner, Watch, unwatched
+from edgekit.pipeline.stages.stage_runner import StageRunner, Watch, unwatched
 from edgekit.report.report import Report, read_reports
 from edgekit.samples import Samples, load_samples
 from edgekit.specs.profile import PlanName, Probe, Profile
@@ -431,8 +432,8 @@ def _watch(progress: Progress | None) -> Watch:
     if progress is None:
         return unwatched
 
-    def watch(name: str, stage: Stage | str | None) -> None:
-        if isinstance(stage, Stage):
+    def watch(name: str, stage: StageRecord | str | None) -> None:
+        if isinstance(stage, StageRecord):
             progress(f"{name}: {'from the cache' if stage.cached else f'{stage.seconds:.1f} s'}")
         else:
             progress(f"{name}: {stage}" if stage else name)

@@ -17,7 +17,8 @@ from rich.text import Text
 
 from edgekit.cli import stop
 from edgekit.errors import EdgekitError
-from edgekit.pipeline.stages.stage_runner import Stage, Watch
+from edgekit.ir.stage_record import StageRecord
+from edgekit.pipeline.stages.stage_runner import Watch
 from edgekit.untrusted.sanitize import MAX_WORDS, json_lines, line, lines
 
 ERRORS = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -125,7 +126,7 @@ def _status(title: str) -> Iterator[Watch]:
     running: dict[str, str] = {}
     with ERRORS.status(title) as status:
 
-        def watch(name: str, stage: Stage | str | None) -> None:
+        def watch(name: str, stage: StageRecord | str | None) -> None:
             if stage is None or isinstance(stage, str):
                 stop.check()
                 running[name] = f"{name} {stage or ''}".strip()
@@ -138,6 +139,6 @@ def _status(title: str) -> Iterator[Watch]:
         yield watch
 
 
-def _watch_silently(name: str, stage: Stage | str | None) -> None:
-    if not isinstance(stage, Stage):
+def _watch_silently(name: str, stage: StageRecord | str | None) -> None:
+    if not isinstance(stage, StageRecord):
         stop.check()

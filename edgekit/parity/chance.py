@@ -44,4 +44,4 @@ def is_by_chance(bound: Bound, comparison: Comparison) -> bool:
 
 def fewest_answers(comparison: Comparison) -> int:
     """Different answers of the endpoint that gave fewer."""
-    return min(comparison.reference.distinct_answers, comparison.candidate.distinct_answers)
+    return min(comparison.distinct_answers)

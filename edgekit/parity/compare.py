@@ -3,59 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
+from pydantic import ValidationError
 
 from edgekit.errors import DataError
-from edgekit.ir.measurement import Around, Array, Energy, Environment, Measurement, Process, ServerTime
+from edgekit.ir.measurement import Array, Measurement
 from edgekit.ir.sqnr import sqnr_db
+from edgekit.parity.endpoint_record import EndpointRecord, LatencyRecord, MetricRecord, process_record
 from edgekit.parity.histogram import Histogram, side_by_side
 from edgekit.parity.metrics import Chance, Metric
 from edgekit.parity.statistics import Estimate, mcnemar_p, paired_bootstrap, percentile_ns, wilson
-
-
-@dataclass(frozen=True)
-class Latency:
-    """How long one inference takes, in nanoseconds. A percentile that the count cannot support is None."""
-
-    count: int
-    valid: bool
-    reason: str | None
-    """Why it is not valid."""
-    p50_ns: int | None
-    p90_ns: int | None
-    p95_ns: int | None
-    p99_ns: int | None
-    p999_ns: int | None
-    between_runs: float | None = None
-    """By what share of their median the medians of the processes differ; None for fewer than two processes."""
-    histogram: Histogram | None = None
-    """On the same edges as that of the endpoint it is compared with; None where nothing was timed."""
-
-
-@dataclass(frozen=True)
-class Side:
-    """One endpoint of a comparison, summarized."""
-
-    score: Estimate
-    """The metric, with its 95 % interval."""
-    latency: Latency
-    load_ns: int
-    first_ns: int
-    peak_rss_bytes: int | None
-    instructions: int | None
-    environment: Environment
-    processes: tuple[Process, ...]
-    medians_ns: tuple[int | None, ...]
-    """Of the processes, in order; None for one that timed nothing."""
-    model_rss_bytes: int | None
-    around: Around | None
-    energy: Energy | None
-    server: ServerTime | None
-    samples_per_s: float | None
-    distinct_answers: int
-    """How many different answers it gave."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +23,8 @@ class Comparison:
 
     metric: str
     samples: int
-    reference: Side
-    candidate: Side
+    reference: EndpointRecord
+    candidate: EndpointRecord
     differences: Array
     """float64 [N]: score of the reference minus score of the candidate, sample by sample."""
     disagreements: Array
@@ -74,6 +33,8 @@ class Comparison:
     """Of the candidate's outputs against the reference's, the worst output: infinite when equal."""
     chance: float | None
     """Metric of the best constant answer to these labels; None where the metric does not tell."""
+    distinct_answers: tuple[int, int]
+    """Number of different answers of the reference, and of the candidate."""
 
     def __repr__(self) -> str:
         scores = f"{self.reference.score.value:.4f} and {self.candidate.score.value:.4f}"
@@ -142,16 +103,17 @@ def compare(reference: Measurement, candidate: Measurement, metric: Metric) -> C
     return Comparison(
         metric=metric.name,
         samples=len(labels),
-        reference=_side(reference, scores, answers, theirs),
-        candidate=_side(candidate, candidate_scores, candidate_answers, ours),
+        reference=_endpoint(reference, _score(metric, scores), theirs),
+        candidate=_endpoint(candidate, _score(metric, candidate_scores), ours),
         differences=scores - candidate_scores,
         disagreements=np.flatnonzero(answers != candidate_answers),
         sqnr_db=min(sqnr_db(expected[name], got[name]) for name in expected),
         chance=metric.chance(labels) if isinstance(metric, Chance) else None,
+        distinct_answers=(len(np.unique(answers)), len(np.unique(candidate_answers))),
     )
 
 
-def summarize(measurement: Measurement) -> Latency:
+def summarize(measurement: Measurement) -> LatencyRecord:
     """Count, validity and supported percentiles of the measured latencies. No histogram: it takes two endpoints.
 
     Raises DataError if the processes do not add up to the latencies.
@@ -159,7 +121,7 @@ def summarize(measurement: Measurement) -> Latency:
     latency = measurement.latency_ns
     measured = len(latency) > 0
     known = measured or measurement.environment.kind == "emulated"
-    return Latency(
+    return LatencyRecord(
         count=len(latency),
         valid=measurement.validity.valid and measured,
         reason=measurement.validity.reason if known else "latency was not measured",
@@ -188,24 +150,36 @@ def _spread(medians_ns: Sequence[int]) -> float | None:
     return (max(medians_ns) - min(medians_ns)) / max(float(np.median(medians_ns)), 1.0)
 
 
-def _side(measurement: Measurement, scores: Array, answers: Array, histogram: Histogram | None) -> Side:
-    return Side(
-        score=wilson(float(scores.sum() / len(scores)), len(scores)),
-        latency=replace(summarize(measurement), histogram=histogram),
-        load_ns=measurement.load_ns,
-        first_ns=measurement.first_ns,
-        peak_rss_bytes=measurement.peak_rss_bytes,
-        instructions=measurement.instructions,
-        environment=measurement.environment,
-        processes=measurement.processes,
-        medians_ns=_medians_ns(measurement),
-        model_rss_bytes=measurement.model_rss_bytes,
-        around=measurement.around,
-        energy=measurement.energy,
-        server=measurement.server,
-        samples_per_s=measurement.samples_per_s,
-        distinct_answers=len(np.unique(answers)),
-    )
+def _score(metric: Metric, scores: Array) -> MetricRecord:
+    """The mean of float [N] scores with its 95 % interval."""
+    estimate = wilson(float(scores.sum() / len(scores)), len(scores))
+    return MetricRecord(name=metric.name, value=estimate.value, low=estimate.low, high=estimate.high)
+
+
+def _endpoint(measurement: Measurement, score: MetricRecord, histogram: Histogram | None) -> EndpointRecord:
+    """Summary of one endpoint. Raises DataError if it says a number that cannot be."""
+    latency, processes = summarize(measurement), map(process_record, measurement.processes, _medians_ns(measurement))
+    try:
+        return EndpointRecord(
+            kind=measurement.environment.kind,
+            score=score,
+            samples=len(measurement),
+            samples_per_s=measurement.samples_per_s,
+            load_ns=measurement.load_ns,
+            first_ns=measurement.first_ns,
+            latency=latency.model_copy(update={"histogram": histogram}),
+            processes=tuple(processes) or None,
+            around=measurement.around,
+            peak_rss_bytes=measurement.peak_rss_bytes,
+            model_rss_bytes=measurement.model_rss_bytes,
+            energy=measurement.energy,
+            server=measurement.server,
+            instructions=measurement.instructions,
+            environment=measurement.environment,
+        )
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise DataError(f"a measurement has a bad '{'.'.join(map(str, first['loc']))}': {first['msg']}") from error
 
 
 def _paired(reference: Measurement, candidate: Measurement) -> tuple[Mapping[str, Array], Mapping[str, Array]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from edgekit.ir.record import Record
 from edgekit.parity.assumptions import Assumption, Inputs, gather
 from edgekit.parity.compare import Comparison
 from edgekit.parity.gate_texts import decimal
@@ -15,42 +16,28 @@ _YEAR_S = 365.25 * 24 * 3600
 _JOULES_PER_KWH = 3.6e6
 
 
-@dataclass(frozen=True)
-class CostSummary:
-    """Money per million answers, what the build cost, and the break-even. What cannot be told is None."""
+class CostSummary(Record):
+    """Money per million answers, and when a device has paid for itself. What cannot be told is null (docs/cost.md)."""
 
     currency: str
+    edge_per_million: float | None
+    """The device and its electricity."""
     device_per_million: float | None
     """The price of the device, spread over all answers it gives before it is written off."""
     energy_per_million: float | None
     cloud_per_million: float | None
     build: float
-    """Pruning and recovery, once for all devices."""
+    """Pruning and training it again, once for all devices."""
     upfront: float | None
     """One device and the build."""
     capacity: int | None
     """Answers that one device gives before it is written off."""
     break_even: int | None
-    """The fewest answers for which one device, with the whole build, costs no more than the cloud; None if never."""
+    """The fewest answers for which one device, with the whole build, costs no more than the cloud; null if never."""
     sentences: tuple[str, ...]
-    """For someone who is no engineer: the edge, the cloud, the build, the break-even, or what to type to know them."""
+    """The edge, the cloud, the build and the break-even in plain words, or what to type to know them."""
     assumptions: tuple[Assumption, ...]
-
-    @property
-    def edge_per_million(self) -> float | None:
-        if self.device_per_million is None or self.energy_per_million is None:
-            return None
-        return self.device_per_million + self.energy_per_million
-
-    def on_edge(self, answers: int) -> float | None:
-        """What so many answers by one device cost, the build included."""
-        if self.upfront is None or self.energy_per_million is None:
-            return None
-        return self.upfront + answers * self.energy_per_million / MILLION
-
-    def in_cloud(self, answers: int) -> float | None:
-        """What so many answers cost in the cloud."""
-        return None if self.cloud_per_million is None else answers * self.cloud_per_million / MILLION
+    """Every number that was reckoned with: measured, stated in the profile, or a default and its source."""
 
 
 def cost(comparison: Comparison, stated: Cost, target: str, build_s: float) -> CostSummary:
@@ -68,6 +55,7 @@ def cost(comparison: Comparison, stated: Cost, target: str, build_s: float) -> C
     money = _Money(stated.currency)
     return CostSummary(
         currency=stated.currency,
+        edge_per_million=None if device is None or energy is None else device + energy,
         device_per_million=device,
         energy_per_million=energy,
         cloud_per_million=cloud,

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import AfterValidator, Field
+
+from edgekit.ir.record import Record
 from edgekit.parity.chance import bounds, fewest_answers, is_by_chance
-from edgekit.parity.compare import Comparison, Latency
+from edgekit.parity.compare import Comparison
+from edgekit.parity.endpoint_record import LatencyRecord
 from edgekit.parity.gate_texts import QUANTITIES
 from edgekit.parity.statistics import Estimate, needed_count
 from edgekit.samples import FEW
@@ -33,12 +37,11 @@ class Baseline:
     """Why it says nothing of instructions."""
 
 
-@dataclass(frozen=True)
-class Floating:
-    """What the float file of the same backend takes on the same device."""
+class FloatRecord(Record):
+    """The float file of the same backend on the same device."""
 
-    latency: Latency
-    instructions: int | None
+    latency: LatencyRecord = Field(alias="latency_ns")
+    instructions: int | None = Field(None, ge=1)
 
 
 @dataclass(frozen=True)
@@ -53,22 +56,30 @@ class GateInputs:
     device: Device
     baseline: Baseline | None = None
     """None where no earlier run was given to compare with."""
-    floating: Floating | None = None
+    float_file: FloatRecord | None = None
     """None where the float file was not run there."""
     quantized: bool = True
     """Whether any number of the model has fewer bits than the float model's."""
 
 
-@dataclass(frozen=True)
-class GateResult:
-    """One gate, decided or not, and what that means for someone who does not know the word."""
+def _known_gate(name: str) -> str:
+    if name not in QUANTITIES:
+        raise ValueError(f"no gate is named '{name}'")
+    return name
 
-    name: str
+
+class GateResult(Record):
+    """One quantity that the profile bounds: its value, its limits, and the outcome."""
+
+    name: Annotated[str, AfterValidator(_known_gate)]
+    """Name under [gates] in the profile."""
     value: float | None
-    min: float | None
-    max: float | None
+    """The measured value: shares and drops in [0, 1], times in ms, memory in MB; null where nothing was measurable."""
+    min: float | None = None
+    max: float | None = None
     outcome: Outcome
     meaning: str
+    """A plain sentence: what it is, what was measured, what the limit is, and what to do if it is not met."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +117,7 @@ def _unlimited(comparison: Comparison) -> GateResult:
         f"{quantity.title}: {quantity.show(value)}. It is not measurable here: '{comparison.metric}' does not say what "
         "a constant answer reaches; give a limit: [gates] reference_accuracy = { min = … }."
     )
-    return GateResult("reference_accuracy", value, None, None, "not measurable", meaning)
+    return GateResult(name="reference_accuracy", value=value, outcome="not measurable", meaning=meaning)
 
 
 def _judge(name: str, bound: Bound, facts: GateInputs) -> GateResult:
@@ -116,7 +127,7 @@ def _judge(name: str, bound: Bound, facts: GateInputs) -> GateResult:
         shown = "unknown" if reading.value is None else quantity.show(reading.value)
         here = " here" if reading.outcome == "not measurable" else ""
         meaning = f"{quantity.title}: {shown}; {limit}. It is {reading.outcome}{here}: {reading.reason}."
-        return GateResult(name, reading.value, bound.min, bound.max, reading.outcome, meaning)
+        return _result(name, reading.value, bound, reading.outcome, meaning)
     by_chance = name == "reference_accuracy" and is_by_chance(bound, facts.comparison)
     outcome = "failed" if by_chance else _decide(reading, bound)
     meaning = f"{quantity.title}: {quantity.show(reading.value)}{_certainty(name, reading, bound, facts)}; {limit}."
@@ -125,7 +136,11 @@ def _judge(name: str, bound: Bound, facts: GateInputs) -> GateResult:
     if outcome == "failed":
         remedy = quantity.remedy if facts.quantized else quantity.float_remedy or quantity.remedy
         meaning += f" Next: {remedy}."
-    return GateResult(name, reading.value, bound.min, bound.max, outcome, meaning)
+    return _result(name, reading.value, bound, outcome, meaning)
+
+
+def _result(name: str, value: float | None, bound: Bound, outcome: Outcome, meaning: str) -> GateResult:
+    return GateResult(name=name, value=value, min=bound.min, max=bound.max, outcome=outcome, meaning=meaning)
 
 
 def _decide(reading: Estimate, bound: Bound) -> Outcome:
@@ -230,20 +245,20 @@ def _instructions(facts: GateInputs) -> Estimate | _Unread:
 
 def _against_float(facts: GateInputs) -> Estimate | _Unread:
     """Of instructions where they are counted, else of the time that half of all answers take at most."""
-    candidate, floating = facts.comparison.candidate, facts.floating
+    candidate, float_file = facts.comparison.candidate, facts.float_file
     if facts.device == "none":
         return _Unread("not measurable", f"no device was probed; {_PROBE_IT} tells")
     if candidate.environment.host_stand_in:
         return _Unread(
             "not measurable", f"the host stood in for the target; {_PROBE_IT} on the target, or an emulated one"
         )
-    if floating is None:
+    if float_file is None:
         return _Unread("not measurable", "the model is the float model")
     if facts.device == "emulated":
-        if not candidate.instructions or not floating.instructions:
+        if not candidate.instructions or not float_file.instructions:
             return _Unread("not measurable", "this device counts no instructions")
-        return _exact(candidate.instructions / floating.instructions)
-    ours, theirs = (_latency(50, latency) for latency in (candidate.latency, floating.latency))
+        return _exact(candidate.instructions / float_file.instructions)
+    ours, theirs = (_latency(50, latency) for latency in (candidate.latency, float_file.latency))
     if isinstance(ours, _Unread):
         return replace(ours, value=None)  # milliseconds are no ratio
     if isinstance(theirs, _Unread):
@@ -251,7 +266,7 @@ def _against_float(facts: GateInputs) -> Estimate | _Unread:
     return _exact(ours.value / theirs.value)
 
 
-def _latency(percent: int, latency: Latency) -> Estimate | _Unread:
+def _latency(percent: int, latency: LatencyRecord) -> Estimate | _Unread:
     value_ns = latency.p50_ns if percent == 50 else latency.p90_ns
     value_ms = None if value_ns is None else value_ns / 1e6
     if not latency.valid:

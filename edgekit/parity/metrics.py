@@ -7,6 +7,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
+from edgekit import plugins
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 
@@ -29,6 +30,12 @@ class Metric(Protocol):
     def answers(self, outputs: Outputs) -> Array:
         """[N]: what the model says to each sample. Two endpoints agree where these are equal."""
         ...
+
+
+def metric_of(task: str) -> Metric:
+    """Metric of a task, from the entry-point group `edgekit.metrics`. Raises UnknownName if no metric has that name."""
+    metric: Metric = plugins.load("metrics", task)()
+    return metric
 
 
 @runtime_checkable

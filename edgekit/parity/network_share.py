@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgekit.ir.measurement import ServerTime
-from edgekit.parity.compare import Latency
+from edgekit.parity.endpoint_record import LatencyRecord
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class NetworkShare:
     """True where it is an empty request's round trip: the server's own time is not known, or leaves less than that."""
 
 
-def network_share(latency: Latency, server: ServerTime | None) -> NetworkShare | None:
+def network_share(latency: LatencyRecord, server: ServerTime | None) -> NetworkShare | None:
     """What is not the server's own queue and compute; None if nothing is known of either.
 
     Means of the server's are held against the client's median, and a few slow requests raise the means: they may leave

@@ -3,51 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Array, Measurement
+from edgekit.ir.record import Record
 from edgekit.ir.signature import Signature
 from edgekit.parity.compare import check_values
 from edgekit.parity.gate_texts import decimal, percent
 from edgekit.parity.metrics import Metric
 
 
-@dataclass(frozen=True)
-class NumericParity:
-    """How far the outputs of one artifact on a device are from those on the host, over the same samples."""
+class NumericParity(Record):
+    """Difference between the outputs of one artifact on a device and on the host, over the same samples."""
 
+    sentence: str
+    """The finding for someone who is no engineer."""
     samples: int
     equal_share: float
     """Share of the output values that are equal, bit for bit or both zero."""
     within_one_step_share: float | None
-    """Share of the values at most one quantization step apart; None where an output is not quantized."""
+    """Share of the values at most one quantization step apart; null where an output is not quantized."""
     worst: float
     """The largest difference, in real units."""
     worst_steps: int | None
-    """The same in quantization steps of the output it is in; None where an output is not quantized."""
+    """The same in quantization steps of the output it is in; null where an output is not quantized."""
     value_range: float
-    """From the smallest to the largest value on the host, of the output that `worst` is in."""
+    """Range of the host's values, largest minus smallest, of the output that `worst` is in."""
     same_answers: float
     """Share of the samples to which both give the same answer, right or wrong."""
 
-    @property
-    def sentence(self) -> str:
-        """For someone who is no engineer: what the device makes of it against the host."""
-        if self.equal_share == 1:
-            return "the device computes the very same values as the host"
-        answers = "every answer is the same" if self.same_answers == 1 else f"{_most(self.same_answers)} answers agree"
-        return f"the device's values are {self._apart()}; {answers}"
 
-    def _apart(self) -> str:
-        others = _least(1 - self.equal_share)
-        if self.worst_steps == 1:
-            return f"equal to the host's, or off by one step in {others} of values"
-        steps = f" ({self.worst_steps} steps)" if self.worst_steps else ""
-        shown = f"{self.worst:.2g}{steps} on a range of {self.value_range:.3g}"
-        return f"equal to the host's, or off by at most {shown} in {others} of values"
+def parity_sentence(
+    equal_share: float, worst: float, worst_steps: int | None, value_range: float, same_answers: float
+) -> str:
+    """Sentence of a `NumericParity` with these fields."""
+    if equal_share == 1:
+        return "the device computes the very same values as the host"
+    answers = "every answer is the same" if same_answers == 1 else f"{_most(same_answers)} answers agree"
+    others = _least(1 - equal_share)
+    if worst_steps == 1:
+        return f"the device's values are equal to the host's, or off by one step in {others} of values; {answers}"
+    steps = f" ({worst_steps} steps)" if worst_steps else ""
+    apart = f"{worst:.2g}{steps} on a range of {value_range:.3g}"
+    return f"the device's values are equal to the host's, or off by at most {apart} in {others} of values; {answers}"
 
 
 def numeric_parity(host: Measurement, device: Measurement, signature: Signature, metric: Metric) -> NumericParity:
@@ -65,14 +65,20 @@ def numeric_parity(host: Measurement, device: Measurement, signature: Signature,
     stepped = [column for column in counted if column is not None]
     quantized = len(stepped) == len(counted)
     ours, theirs = ({name: side.outputs[name] for name in steps} for side in (device, host))
+    equal_share = _share([difference == 0 for difference in apart])
+    worst = float(apart[widest].max(initial=0))
+    worst_steps = int(stepped[widest].max(initial=0)) if quantized else None
+    value_range = pairs[widest][1]
+    same_answers = float((metric.answers(ours) == metric.answers(theirs)).mean())
     return NumericParity(
+        sentence=parity_sentence(equal_share, worst, worst_steps, value_range, same_answers),
         samples=len(host),
-        equal_share=_share([difference == 0 for difference in apart]),
+        equal_share=equal_share,
         within_one_step_share=_share([column <= 1 for column in stepped]) if quantized else None,
-        worst=float(apart[widest].max(initial=0)),
-        worst_steps=int(stepped[widest].max(initial=0)) if quantized else None,
-        value_range=pairs[widest][1],
-        same_answers=float((metric.answers(ours) == metric.answers(theirs)).mean()),
+        worst=worst,
+        worst_steps=worst_steps,
+        value_range=value_range,
+        same_answers=same_answers,
     )
 
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgekit import plugins
 from edgekit.errors import Misfit
 from edgekit.ir.layers import Layer
 from edgekit.ir.measurement import Array
 from edgekit.ir.program import Program
 from edgekit.parity.diagnose import Diagnosis, diagnose
+from edgekit.parity.metrics import metric_of
 from edgekit.parity.outcome import NetworkOutcome
 from edgekit.parity.pruning_diagnosis import pruning
 from edgekit.parity.statistics import paired_bootstrap, wilson
@@ -102,7 +102,7 @@ class Examination:
         if "prune" not in compressed.stages:
             return None
         original, samples = self._compilation.network.model.module, self._tensors(data)
-        metric, gate = plugins.load("metrics", self.order.project.model.task)(), self.order.profile.gates.accuracy_drop
+        metric, gate = metric_of(self.order.project.model.task), self.order.profile.gates.accuracy_drop
         first, answers = next(iter(floats.items()))
         before = {first: np.concatenate([first_output(original, sample) for sample in samples])}
         labels = data.samples.labels
@@ -153,7 +153,7 @@ class Examination:
         self, floats: dict[str, Array], rounded: dict[str, Array], labels: Array
     ) -> tuple[NetworkOutcome, tuple[str, ...]]:
         """How the network does: by what the report says of the file that was built, or else by the simulation."""
-        metric = plugins.load("metrics", self.order.project.model.task)()
+        metric = metric_of(self.order.project.model.task)
         metric.check(floats, labels)
         alike = float(np.mean(metric.answers(floats) == metric.answers(rounded)))
         drop = paired_bootstrap(metric.scores(floats, labels) - metric.scores(rounded, labels), CONFIDENCE)

@@ -18,7 +18,7 @@ from edgekit.ir.measurement import Measurement
 from edgekit.measure.device.installed import Installed
 from edgekit.measure.serving.reference import open_reference
 from edgekit.measure.shards import shards_in
-from edgekit.parity.gates import Floating
+from edgekit.parity.gates import FloatRecord
 from edgekit.pipeline.accuracy_budget import affordable, is_large
 from edgekit.pipeline.build import Build, compilation_of, eager_answers, evaluation, exclusive, on_host
 from edgekit.pipeline.commit import settle, take_back
@@ -83,7 +83,7 @@ def run(
         with compilation.lowered() as finished:
             compiled = finished()
         bundle = pack_bundle(compilation, compiled, key, staging)
-        floating = _floating(compilation, device, runtime, key, data)
+        float_file = _float_file(compilation, device, runtime, key, data)
         with line.stage("flash"):
             installation = flash(bundle, device, runtime)
         try:
@@ -93,7 +93,7 @@ def run(
             reference = _reference(compilation, data, device.kind)
             probed = _probe(installation, order, line, data)
             evidence = Evidence(
-                reference, probed, data.samples.sampling, host, earlier, floating, _remarks(installation)
+                reference, probed, data.samples.sampling, host, earlier, float_file, _remarks(installation)
             )
             report = decide(compilation, compiled, bundle, evidence, _shown(device.url), staging)
             settle(installation, report, trial.commit)
@@ -149,9 +149,9 @@ def _reference(compilation: Compilation, data: CachedData, kind: DeviceKind) -> 
         return Eager(lambda: compilation.network.twin).measure(data.samples, compilation.order.profile.probe)
 
 
-def _floating(
+def _float_file(
     compilation: Compilation, device: Transport, runtime: str, key: SigningKey, data: CachedData
-) -> Floating | None:
+) -> FloatRecord | None:
     """What the float file takes there; before the trial, so that only one is on the device at a time."""
     if not is_asked(compilation.order, device):
         return None

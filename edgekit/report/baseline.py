@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.errors import DataError, SpecError
+from edgekit.parity.endpoint_record import EndpointRecord
 from edgekit.parity.gates import Baseline
-from edgekit.report.endpoint_record import EndpointRecord
 from edgekit.report.record import ArtifactRecord, BundleRecord
 from edgekit.report.report import Report, read_reports
 

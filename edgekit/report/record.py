@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from edgekit.ir.artifact import Format
+from edgekit.ir.record import Record
 from edgekit.ir.signature import Signature
-from edgekit.parity.assumptions import Assumption
-from edgekit.parity.gate_texts import QUANTITIES
-from edgekit.parity.gates import Outcome, Verdict
+from edgekit.ir.stage_record import StageRecord
+from edgekit.parity.cost import CostSummary
+from edgekit.parity.endpoint_record import EndpointRecord
+from edgekit.parity.gates import FloatRecord, GateResult, Verdict
 from edgekit.parity.network_share import NetworkShare
-from edgekit.report.base import Record
-from edgekit.report.endpoint_record import EndpointRecord, LatencyRecord
+from edgekit.parity.numeric import NumericParity
 from edgekit.samples import Sampling
-
-
-def _gate(name: str) -> str:
-    if name not in QUANTITIES:
-        raise ValueError(f"no gate is named '{name}'")
-    return name
-
-
-class Gate(Record):
-    """One thing the profile asks for, and whether it holds."""
-
-    name: Annotated[str, AfterValidator(_gate)]
-    """As a profile names it under [gates]."""
-    value: float | None
-    """What was measured; null where nothing could be. Shares and drops in [0, 1], times in ms, memory in MB."""
-    min: float | None = None
-    max: float | None = None
-    outcome: Outcome
-    meaning: str
-    """A plain sentence: what it is, what was measured, what the limit is, and what to do if it is not met."""
 
 
 class File(Record):
@@ -89,64 +70,6 @@ class Bounds(Record):
     confidence: float
 
 
-class HostParity(Record):
-    """How far the artifact's outputs on the device are from those of the same artifact on the host."""
-
-    sentence: str
-    """For someone who is no engineer."""
-    samples: int
-    equal_share: float
-    """Share of the output values that are equal."""
-    within_one_step_share: float | None
-    """Share of the values at most one quantization step apart; null where an output is not quantized."""
-    worst: float
-    """The largest difference, in real units."""
-    worst_steps: int | None
-    """The same in quantization steps; null where an output is not quantized."""
-    value_range: float
-    """From the smallest to the largest value on the host, of the output that `worst` is in."""
-    same_answers: float
-    """Share of the samples to which both give the same answer."""
-
-
-class FloatRecord(Record):
-    """What the float file of the same backend took on the same device."""
-
-    latency_ns: LatencyRecord
-    instructions: int | None = Field(None, ge=1)
-
-
-class CostRecord(Record):
-    """Money per million answers, and when a device has paid for itself. What cannot be told is null (docs/cost.md)."""
-
-    currency: str
-    edge_per_million: float | None
-    """The device and its electricity."""
-    device_per_million: float | None
-    energy_per_million: float | None
-    cloud_per_million: float | None
-    build: float
-    """Pruning and training it again, once for all devices."""
-    upfront: float | None
-    """One device and the build."""
-    capacity: int | None
-    """Answers that one device gives before it is written off."""
-    break_even: int | None
-    """The fewest answers for which one device, with the whole build, costs no more than the cloud; null if never."""
-    sentences: tuple[str, ...]
-    """For someone who is no engineer."""
-    assumptions: tuple[Assumption, ...]
-    """Every number that was reckoned with: measured, stated in the profile, or a default and its source."""
-
-
-class StageRecord(Record):
-    """One step of the line."""
-
-    name: str
-    seconds: float
-    cached: bool
-
-
 class BundleRecord(Record):
     """The bundle that was built or run."""
 
@@ -173,13 +96,13 @@ class ReportRecord(Record):
     """Whether the candidate ran on the host instead of the target: its latency then says nothing of the target's."""
     warnings: tuple[str, ...] | None = None
     """What must be known before the numbers are believed, each a plain sentence; left out where there is none."""
-    gates: tuple[Gate, ...]
+    gates: tuple[GateResult, ...]
     artifact: ArtifactRecord
     reference: EndpointRecord
     candidate: EndpointRecord
     sampling: Sampling | None = None
     """Which samples of the evaluation set both saw; left out where measurements were compared without one."""
-    host_parity: HostParity | None = None
+    host_parity: NumericParity | None = None
     """Left out where the device is the host."""
     baseline_instructions: int | None = None
     """Of one inference, in the earlier run that was given to compare with."""
@@ -187,7 +110,7 @@ class ReportRecord(Record):
     """Left out where no gate asked for it."""
     network_share: NetworkShare | None = None
     """Of the median of the reference, if that is a server."""
-    cost: CostRecord | None = None
+    cost: CostSummary | None = None
     """Where the profile has a `[cost]` table, or the reference is a server."""
     accuracy_drop: float
     """Metric of the reference minus metric of the candidate, on the same samples."""

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from edgekit.errors import DataError
-from edgekit.report.base import Record
+from edgekit.ir.record import Record
 from edgekit.report.forms.html import render
 from edgekit.report.record import ReportRecord
 from edgekit.untrusted import json_text

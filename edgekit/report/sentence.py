@@ -76,7 +76,7 @@ def _chance(comparison: Comparison) -> list[str]:
         reached = percent(comparison.chance or 0)
         name = _reference(comparison).upper()
         warnings.append(f"{name} IS NO BETTER THAN CHANCE: one answer to all samples reaches {reached}")
-    if comparison.candidate.distinct_answers == 1 and comparison.chance != 1 and comparison.samples >= FEW:
+    if comparison.distinct_answers[1] == 1 and comparison.chance != 1 and comparison.samples >= FEW:
         warnings.append("THE CANDIDATE GIVES ONE ANSWER TO ALL SAMPLES")
     return warnings
 

@@ -41,6 +41,18 @@ def reckoned(stated: Cost = STATED, build_s: float = 7200.0, **changed: Any) -> 
     return cost(compared(**changed), stated, "raspberry-pi-5", build_s)
 
 
+def on_edge(summary: CostSummary, answers: int) -> float | None:
+    """Money for so many answers by one device, the build included."""
+    if summary.upfront is None or summary.energy_per_million is None:
+        return None
+    return summary.upfront + answers * summary.energy_per_million / 1e6
+
+
+def in_cloud(summary: CostSummary, answers: int) -> float | None:
+    """Money for so many answers in the cloud."""
+    return None if summary.cloud_per_million is None else answers * summary.cloud_per_million / 1e6
+
+
 def basis(summary: CostSummary) -> dict[str, str]:
     return {assumption.name: assumption.basis for assumption in summary.assumptions}
 
@@ -133,7 +145,7 @@ def test_without_a_valid_time_of_the_target_the_edge_has_no_price(candidate: Mea
     found = reckoned(candidate=candidate)
     assert (found.edge_per_million, found.capacity, found.break_even) == (None, None, None)
     assert found.cloud_per_million == pytest.approx(2.0)
-    assert found.on_edge(1) is None
+    assert on_edge(found, 1) is None
     assert "latency_p50_ms" not in basis(found)
     assert found.sentences[0].startswith(f"What answers cost on the device is not measurable: {said}")
     assert not any("paid" in sentence for sentence in found.sentences)
@@ -157,7 +169,7 @@ def test_a_target_without_a_price_says_what_to_type() -> None:
 def test_training_costs_its_hours_at_their_price_once(price: float, build_s: float, build: float, said: str) -> None:
     found = reckoned(STATED.model_copy(update={"training_price_per_hour": price}), build_s)
     assert (found.build, found.upfront) == (pytest.approx(build), pytest.approx(60 + build))
-    assert found.on_edge(0) == pytest.approx(60 + build)
+    assert on_edge(found, 0) == pytest.approx(60 + build)
     assert said in found.sentences[2]
     hour = next(one for one in found.assumptions if one.name == "training_price_per_hour")
     assert (hour.value, hour.shown) == (price, f"USD {price:g}")
@@ -224,7 +236,7 @@ seconds, nanoseconds = st.floats(0, 1e6), st.integers(1000, 10**10)
 def test_at_the_break_even_both_sides_cost_the_same(stated: Cost, build_s: float, p50_ns: int) -> None:
     found = reckoned(stated, build_s, candidate=on_board(p50_ns))
     assume(found.break_even is not None)
-    edge, cloud = found.on_edge(found.break_even), found.in_cloud(found.break_even)
+    edge, cloud = on_edge(found, found.break_even), in_cloud(found, found.break_even)
     one_more = (found.cloud_per_million or 0) / 1e6
     assert edge is not None
     assert cloud is not None
@@ -236,8 +248,8 @@ def test_at_the_break_even_both_sides_cost_the_same(stated: Cost, build_s: float
 @given(costs, seconds, nanoseconds, st.integers(0, 10**9), st.integers(0, 10**9))
 def test_more_answers_are_never_cheaper(stated: Cost, build_s: float, p50_ns: int, answers: int, more: int) -> None:
     found = reckoned(stated, build_s, candidate=on_board(p50_ns))
-    for spent in (found.on_edge, found.in_cloud):
-        few, many = spent(answers), spent(answers + more)
+    for spent in (on_edge, in_cloud):
+        few, many = spent(found, answers), spent(found, answers + more)
         assert few is not None
         assert many is not None
         assert few <= many
@@ -247,7 +259,7 @@ def test_more_answers_are_never_cheaper(stated: Cost, build_s: float, p50_ns: in
 def test_a_whole_life_costs_what_its_millions_do(stated: Cost, build_s: float, p50_ns: int) -> None:
     found = reckoned(stated, build_s, candidate=on_board(p50_ns))
     assume(found.capacity and found.capacity >= 1000)  # a last answer that is cut off says too much of few
-    whole = found.on_edge(found.capacity)
+    whole = on_edge(found, found.capacity)
     assert whole is not None
     each = (found.edge_per_million or 0) * found.capacity / 1e6
     assert whole - found.build == pytest.approx(each, rel=1e-3)

@@ -7,7 +7,7 @@ import pytest
 from edgekit.ir.measurement import Array
 from edgekit.parity.compare import Comparison, compare, summarize
 from edgekit.parity.gate_texts import QUANTITIES
-from edgekit.parity.gates import Baseline, Device, Floating, GateInputs, GateResult, judge, verdict
+from edgekit.parity.gates import Baseline, Device, FloatRecord, GateInputs, GateResult, judge, verdict
 from edgekit.parity.metrics import TopOne
 from edgekit.specs.profile import Gates
 from tests.parity.examples import comparison, environment, pair, timed
@@ -30,13 +30,13 @@ def on_device(latency_ns: Array, invalid: str | None = None, **changed: Any) -> 
 
 
 STEADY = np.full(128, 2_000_000)
-FLOAT = Floating(summarize(timed(pair(100, 0, 0)[1], np.full(128, 4_000_000))), instructions=400_000)
+FLOAT = FloatRecord(latency=summarize(timed(pair(100, 0, 0)[1], np.full(128, 4_000_000))), instructions=400_000)
 
 
 def test_every_gate_of_a_profile_can_be_judged_and_put_in_words() -> None:
     assert set(QUANTITIES) == set(Gates.model_fields)
     every = Gates.model_validate({name: {"max": 1.0} for name in Gates.model_fields})
-    known = facts(on_device(STEADY, instructions=138_398), device="real", baseline=Baseline(138_398), floating=FLOAT)
+    known = facts(on_device(STEADY, instructions=138_398), device="real", baseline=Baseline(138_398), float_file=FLOAT)
     assert [result.name for result in judge(every, known)] == list(Gates.model_fields)
     assert all(result.value is not None for result in judge(every, known))
 
@@ -236,7 +236,8 @@ def test_an_undecided_gate_says_that_more_samples_would_settle_it() -> None:
     ],
 )
 def test_the_verdict_is_the_worst_outcome(outcomes: list[Any], expected: str) -> None:
-    assert verdict(GateResult("agreement", 1.0, None, None, outcome, "") for outcome in outcomes) == expected
+    gates = [GateResult(name="agreement", value=1.0, outcome=outcome, meaning="") for outcome in outcomes]
+    assert verdict(gates) == expected
 
 
 @pytest.mark.parametrize(
@@ -263,20 +264,20 @@ def against_float(known: GateInputs) -> GateResult:
 
 
 def test_int8_is_held_against_float_by_the_time_on_the_same_device() -> None:
-    assert against_float(facts(on_device(STEADY), device="real", floating=FLOAT)).value == 0.5
-    slow = against_float(facts(on_device(3 * STEADY), device="real", floating=FLOAT))
+    assert against_float(facts(on_device(STEADY), device="real", float_file=FLOAT)).value == 0.5
+    slow = against_float(facts(on_device(3 * STEADY), device="real", float_file=FLOAT))
     assert (slow.outcome, slow.value) == ("failed", 1.5)
     assert "int8-mixed" in slow.meaning
-    noisy = facts(on_device(STEADY, "the machine was busy"), device="real", floating=FLOAT)
+    noisy = facts(on_device(STEADY, "the machine was busy"), device="real", float_file=FLOAT)
     undecided = against_float(noisy)
     assert (undecided.outcome, undecided.value) == ("undecided", None)
 
 
 def test_and_by_the_instructions_where_they_are_counted() -> None:
     counted = on_device(STEADY[:0], "an emulated device has no time of its own", instructions=100_000)
-    assert against_float(facts(counted, device="emulated", floating=FLOAT)).value == 0.25
+    assert against_float(facts(counted, device="emulated", float_file=FLOAT)).value == 0.25
     worse = on_device(STEADY[:0], "an emulated device has no time of its own", instructions=400_001)
-    assert against_float(facts(worse, device="emulated", floating=FLOAT)).outcome == "failed"
+    assert against_float(facts(worse, device="emulated", float_file=FLOAT)).outcome == "failed"
 
 
 def test_nothing_is_said_of_it_where_no_device_of_the_target_was_probed() -> None:
@@ -284,9 +285,9 @@ def test_nothing_is_said_of_it_where_no_device_of_the_target_was_probed() -> Non
     uncounted = on_device(STEADY[:0], "an emulated device has no time of its own")
     for known in (
         facts(),
-        facts(stood_in, device="real", floating=FLOAT),
+        facts(stood_in, device="real", float_file=FLOAT),
         facts(on_device(STEADY), device="real"),
-        facts(uncounted, device="emulated", floating=FLOAT),
+        facts(uncounted, device="emulated", float_file=FLOAT),
     ):
         result = against_float(known)
         assert (result.outcome, result.value) == ("not measurable", None)

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from edgekit.errors import DataError
 from edgekit.ir.artifact import Artifact, Operator, Placement
+from edgekit.parity.gates import GateResult
 from edgekit.report.assemble import describe
-from edgekit.report.record import Gate
 from edgekit.report.report import Document, Report, json_schema, read_reports, to_json
 from edgekit.specs.profile import Gates
 from tests.parity.examples import environment
@@ -90,7 +90,7 @@ def test_an_infinite_sqnr_is_null(quality: float) -> None:
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_no_number_that_json_lacks_gets_in(value: float) -> None:
     with pytest.raises(ValidationError, match="finite"):
-        Gate(name="agreement", value=value, outcome="passed", meaning="")
+        GateResult(name="agreement", value=value, outcome="passed", meaning="")
 
 
 @pytest.mark.parametrize("report", [passed(), failed(), built(), stood_in()])
@@ -130,7 +130,7 @@ def test_a_report_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 def test_a_gate_that_no_profile_has_is_refused() -> None:
     with pytest.raises(ValidationError, match="no gate is named 'beauty'"):
-        Gate(name="beauty", value=1.0, outcome="passed", meaning="")
+        GateResult(name="beauty", value=1.0, outcome="passed", meaning="")
 
 
 def test_an_artifact_is_described_by_its_files_and_placement(tmp_path: Path) -> None:

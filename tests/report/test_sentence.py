@@ -26,7 +26,10 @@ from tests.report.examples import (
 
 
 def said(*outcomes: Any, **changed: Any) -> str:
-    gates = [GateResult(f"gate{i}", 1.0, None, None, outcome, "") for i, outcome in enumerate(outcomes)]
+    gates = [
+        GateResult.model_construct(name=f"gate{i}", value=1.0, outcome=outcome, meaning="")
+        for i, outcome in enumerate(outcomes)
+    ]
     options = {
         "target": TARGET, "profile": profile(), "device": None, "size_ratio": 0.2866,
         "comparison": compared(60, environment("local", host_stand_in=True), runs=0), "gates": gates,
@@ -93,7 +96,7 @@ def test_a_float_profile_is_not_said_to_shrink() -> None:
 
 def test_another_metric_and_another_reference_go_by_their_names() -> None:
     comparison = compared(60, environment())
-    served = replace(comparison.reference, environment=environment("serving"))
+    served = comparison.reference.model_copy(update={"environment": environment("serving")})
     found = said("passed", comparison=replace(comparison, metric="mean IoU", reference=served))
     assert "reaches 0.894 mean IoU on 10,000 samples, the reference 0.896" in found
 

@@ -14,7 +14,7 @@ from edgekit.devices.transport import Transport
 from edgekit.errors import EdgekitError
 from edgekit.measure.device.installed import Installed
 from edgekit.parity.compare import summarize
-from edgekit.parity.gates import Floating
+from edgekit.parity.gates import FloatRecord
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.pack import pack_bundle
@@ -30,7 +30,7 @@ def is_asked(order: BuildRequest, device: Transport) -> bool:
 
 def measure_float(
     compilation: Compilation, device: Transport, runtime: str, key: SigningKey, samples: Samples
-) -> Floating:
+) -> FloatRecord:
     """What the float file takes there, on `samples`. It never stays. Raises what `flash` does."""
     order = compilation.order
     plain = order.profile.model_copy(update={"prune": None, "recover": None, "quantize": None})
@@ -40,7 +40,7 @@ def measure_float(
         bundle = pack_bundle(floating, finished(), key, Path(scratch))
         with on_trial(flash(bundle, device, runtime)) as installation:
             measured = Installed(installation).speed(samples, order.profile.probe)
-    return Floating(summarize(measured), measured.instructions)
+    return FloatRecord(latency=summarize(measured), instructions=measured.instructions)
 
 
 @contextmanager

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekit import plugins
 from edgekit.cache import digest_of, tool_versions
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
+from edgekit.parity.metrics import metric_of
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.inputs import CachedData, Network
 
@@ -32,7 +32,7 @@ def check_labels(compilation: Compilation, evaluation: CachedData) -> None:
 
 def _check(network: Network, data: CachedData) -> None:
     project = network.project
-    metric = plugins.load("metrics", project.model.task)()
+    metric = metric_of(project.model.task)
     key = digest_of(
         {
             "stage": "labels",

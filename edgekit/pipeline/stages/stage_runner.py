@@ -10,21 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgekit.cache import Cache
+from edgekit.ir.stage_record import StageRecord
 
-Watch = Callable[[str, "Stage | str | None"], None]
+Watch = Callable[[str, "StageRecord | str | None"], None]
 """Called with a stage's name when it starts, with what it says meanwhile, and with its record when it ends."""
 
 
-@dataclass(frozen=True)
-class Stage:
-    """One arrow of the line, as it went."""
-
-    name: str
-    seconds: float
-    cached: bool
-
-
-def unwatched(name: str, stage: Stage | str | None) -> None:
+def unwatched(name: str, stage: StageRecord | str | None) -> None:
     """Tells nobody."""
 
 
@@ -34,7 +26,7 @@ class StageRunner:
 
     cache: Cache
     watch: Watch = unwatched
-    stages: list[Stage] = field(default_factory=list)
+    records: list[StageRecord] = field(default_factory=list)
     _inside: threading.local = field(default_factory=threading.local)
     """Seconds of the stages that ran inside the one that runs, in this thread: each is counted once."""
 
@@ -47,7 +39,7 @@ class StageRunner:
         yield
         taken = time.perf_counter() - started
         own, self._inside.seconds = taken - self._inside.seconds, around + taken
-        self._record(Stage(name, own, cached))
+        self._record(StageRecord(name, own, cached))
 
     def entry(self, name: str, key: str, make: Callable[[Path], None]) -> Path:
         """The cache entry of `key`, made by `make` as stage `name` if it is not there."""
@@ -62,7 +54,7 @@ class StageRunner:
         started = time.perf_counter()
         found = self.cache.find(key)
         if found:
-            self._record(Stage(name, time.perf_counter() - started, cached=True))
+            self._record(StageRecord(name, time.perf_counter() - started, cached=True))
         return found
 
     def teller(self, name: str) -> Callable[[str], None]:
@@ -71,9 +63,9 @@ class StageRunner:
 
     def reused(self, name: str) -> None:
         """Record a stage whose result was there."""
-        self._record(Stage(name, 0.0, cached=True))
+        self._record(StageRecord(name, 0.0, cached=True))
 
-    def _record(self, stage: Stage) -> None:
-        if not any(other.name == stage.name for other in self.stages):
-            self.stages.append(stage)
+    def _record(self, stage: StageRecord) -> None:
+        if not any(other.name == stage.name for other in self.records):
+            self.records.append(stage)
         self.watch(stage.name, stage)

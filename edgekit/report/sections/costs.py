@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from edgekit.parity.assumptions import Assumption
-from edgekit.report.record import CostRecord, ReportRecord
+from edgekit.parity.cost import CostSummary
+from edgekit.report.record import ReportRecord
 from edgekit.report.sections.section import Row, Section, section
 
 _EDITED = (
@@ -21,7 +22,7 @@ def costs(report: ReportRecord) -> Section | None:
     return section("What it costs", ("", "name", "value", "from"), rows, [_EDITED], cost.sentences)
 
 
-def _money(cost: CostRecord) -> list[Row]:
+def _money(cost: CostSummary) -> list[Row]:
     amounts = (
         ("a million answers, edge", cost.edge_per_million),
         ("of it the device", cost.device_per_million),
@@ -36,7 +37,7 @@ def _money(cost: CostRecord) -> list[Row]:
     ]
 
 
-def _amount(cost: CostRecord, amount: float | None) -> str:
+def _amount(cost: CostSummary, amount: float | None) -> str:
     return (
         "not measurable"
         if amount is None

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edgekit.parity.gate_texts import QUANTITIES, milliseconds, percent, points, times
-from edgekit.parity.gates import Verdict
-from edgekit.report.record import ArtifactRecord, Gate, ReportRecord
+from edgekit.parity.gates import GateResult, Verdict
+from edgekit.report.record import ArtifactRecord, ReportRecord
 from edgekit.report.sections.costs import costs
 from edgekit.report.sections.endpoints import confidence, endpoints
 from edgekit.report.sections.latencies import latencies
@@ -60,25 +60,25 @@ def outline(report: ReportRecord) -> Outline:
 def _invalid(report: ReportRecord) -> Iterable[str]:
     """A sentence for every latency that was measured and may not be quoted."""
     for name, side in (("reference", report.reference), ("candidate", report.candidate)):
-        if side.latency_ns.count and not side.latency_ns.valid:
-            yield f"INVALID: the {name}'s latency may not be quoted. {_reason(side.latency_ns.reason)}"
+        if side.latency.count and not side.latency.valid:
+            yield f"INVALID: the {name}'s latency may not be quoted. {_reason(side.latency.reason)}"
 
 
 def _reason(reason: str | None) -> str:
     return f"Why: {reason}. Mend that, and run again." if reason else "No reason was given."
 
 
-def _gates(gates: tuple[Gate, ...]) -> Section:
+def _gates(gates: tuple[GateResult, ...]) -> Section:
     rows = [(gate.name, _value(gate), _limit(gate), gate.outcome) for gate in gates]
     notes = [f"{gate.name} {gate.outcome}. {gate.meaning}" for gate in gates if gate.outcome != "passed"]
     return section("Gates", ("gate", "measured", "limit", "outcome"), rows, notes)
 
 
-def _value(gate: Gate) -> str:
+def _value(gate: GateResult) -> str:
     return "-" if gate.value is None else QUANTITIES[gate.name].show(gate.value)
 
 
-def _limit(gate: Gate) -> str:
+def _limit(gate: GateResult) -> str:
     return QUANTITIES[gate.name].limit(gate.min, gate.max)
 
 
@@ -110,9 +110,9 @@ def _against_float(report: ReportRecord) -> Iterable[Row]:
     if file and file.instructions and candidate.instructions:
         ratio = times(candidate.instructions / file.instructions)
         yield ("instructions", f"{ratio} the float file's {file.instructions:,}")
-    elif file and file.latency_ns.p50 and candidate.latency_ns.p50:
-        ratio = times(candidate.latency_ns.p50 / file.latency_ns.p50)
-        yield ("latency p50", f"{ratio} the float file's {milliseconds(file.latency_ns.p50 / 1e6)}")
+    elif file and file.latency.p50_ns and candidate.latency.p50_ns:
+        ratio = times(candidate.latency.p50_ns / file.latency.p50_ns)
+        yield ("latency p50", f"{ratio} the float file's {milliseconds(file.latency.p50_ns / 1e6)}")
 
 
 def _sampled(report: ReportRecord) -> Iterable[Row]:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from edgekit.ir.measurement import Conditions
+from edgekit.parity.endpoint_record import EndpointRecord, ProcessRecord
 from edgekit.parity.gate_texts import decimal, megabytes, milliseconds
-from edgekit.report.endpoint_record import EndpointRecord, ProcessRecord
 from edgekit.report.record import ReportRecord
 from edgekit.report.sections.endpoints import candidate_name
 from edgekit.report.sections.section import Section, section
@@ -33,7 +33,7 @@ def timing(report: ReportRecord) -> Section | None:
 
 
 def _times(side: EndpointRecord) -> str:
-    count, differ = len(side.processes or ()), side.latency_ns.between_runs
+    count, differ = len(side.processes or ()), side.latency.between_runs
     processes = _count(count, "process")
     if differ is None:
         return f"in {processes}: nothing is known of how much runs differ."
@@ -46,7 +46,7 @@ def _count(count: int, noun: str) -> str:
 
 
 def _medians(processes: Processes) -> str:
-    return ", ".join("none" if each.p50 is None else milliseconds(each.p50 / 1e6) for each in processes)
+    return ", ".join("none" if each.p50_ns is None else milliseconds(each.p50_ns / 1e6) for each in processes)
 
 
 def _warm_up(processes: Processes) -> str:
