@@ -112,7 +112,7 @@ def _show(examined: Examined) -> None:
         ("layer", "kind", "weights dB", "output dB", "alone dB", "network dB", "", ""),
         [_row(layer, layer.node in diagnosis.nodes) for layer in examined.layers],
     )
-    if examined.found:
+    if examined.search:
         say("")
         _show_search(examined)
 
@@ -149,7 +149,7 @@ def _remarks(layer: Layer, blamed: bool) -> str:
 
 
 def _show_search(examined: Examined) -> None:
-    found = examined.found
+    found = examined.search
     assert found
     rows = [
         (
@@ -166,7 +166,7 @@ def _show_search(examined: Examined) -> None:
 
 
 def _document(examined: Examined) -> dict[str, Any]:
-    diagnosis, order, found = examined.diagnosis, examined.order, examined.found
+    diagnosis, order, found = examined.diagnosis, examined.order, examined.search
     document: dict[str, Any] = {
         "schema": 1,
         "target": order.target.id,

@@ -1,4 +1,4 @@
-"""ping(): whether a device is there, and what it is. Nothing on it changes but that the runner is there afterwards."""
+"""ping(): check that a device answers, and ask what it is. Nothing on it changes but the runner, which stays."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from edgekit.devices.transport import Transport
 
 @dataclass(frozen=True)
 class Pong:
-    """What a device that answers says of itself."""
+    """Answer of a device: what it is, and the slot that it serves."""
 
     url: str
     seconds: float
-    """Until it was connected and had run one command."""
+    """Seconds until it was connected and had run one command."""
     info: Info | None
-    """None where it has no Python, ours or its own."""
+    """Facts of the device; None where it has no Python, ours or its own."""
     served: Slot | None
 
 
@@ -29,7 +29,7 @@ def ping(device: str) -> Pong:
     """Ask a device, by URL or name, what it is. Raises what `connect` does, and DeviceError for a device that fails."""
     began = time.monotonic()
     with connect(device) as way:
-        # Without that file nobody has asked for slots, and to ask would make a folder.
+        # Without that file nothing was ever flashed, and asking for slots would make a folder.
         flashed = way.run(["test", "-e", str(way.root / "lock")], timeout=QUICK_S).returncode == 0
         seconds = time.monotonic() - began
         interpreter = any_python(way)
@@ -40,5 +40,5 @@ def ping(device: str) -> Pong:
 
 
 def _served(way: Transport) -> Slot | None:
-    found = status(way)
-    return found.slots[found.current] if found.current else None
+    state = status(way)
+    return state.slots[state.current] if state.current else None

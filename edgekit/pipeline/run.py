@@ -1,4 +1,4 @@
-"""run(): build, flash, probe, compare; the comparison's verdict commits what was flashed, or takes it back."""
+"""run(): build, flash, probe, compare; the verdict commits what was flashed, or rolls it back."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from edgekit.measure.serving.reference import open_reference
 from edgekit.measure.shards import shards_in
 from edgekit.parity.gates import FloatRecord
 from edgekit.pipeline.accuracy_budget import affordable, is_large
-from edgekit.pipeline.build import Build, compilation_of, eager_answers, evaluation, exclusive, on_host
+from edgekit.pipeline.build import compilation_of, eager_answers, evaluation, exclusive, on_host
 from edgekit.pipeline.commit import settle, take_back
 from edgekit.pipeline.flash import check_runtime, choose_runtime
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.compile import Compilation
-from edgekit.pipeline.stages.float_baseline import is_asked, measure_float
+from edgekit.pipeline.stages.float_baseline import is_required, measure_float
 from edgekit.pipeline.stages.inputs import CachedData
 from edgekit.pipeline.stages.pack import pack_bundle
 from edgekit.pipeline.stages.stage_runner import StageRunner
@@ -35,9 +35,9 @@ from edgekit.report.report import Report
 from edgekit.specs.release import check_expiry
 
 EMULATED = "emulated"
-"""The device that is the target's own emulated one, fresh for the run."""
+"""Name of the target's own emulated device, started fresh for the run."""
 EMULATED_ENOUGH = 500
-"""How many evaluation samples an emulated device takes, unless told otherwise.
+"""Default number of evaluation samples for an emulated device.
 
 A float inference of MobileNetV2 takes six seconds there; 500 samples tell an accuracy of 90 % to within 2.7 points.
 """
@@ -45,18 +45,19 @@ A float inference of MobileNetV2 takes six seconds there; 500 samples tell an ac
 
 @dataclass(frozen=True)
 class Trial:
-    """Where a run flashes to, and whether its verdict may commit."""
+    """Device that a run flashes, and the options of the trial there."""
 
     device: str
     """A URL, or `emulated`."""
     commit: bool = True
+    """False leaves the bundle on trial, whatever the verdict."""
     runtime: str | None = None
-    """What runs the model there; by default what the target says."""
+    """Runtime that runs the model there; by default the one that the target names."""
     baseline: Path | None = None
-    """A report to compare instructions with; else the one that the project names, if it does."""
+    """Report to compare instructions with; by default the one that the project names, if it does."""
 
     def reached(self, order: BuildRequest) -> AbstractContextManager[Transport]:
-        """The way to it, not opened yet."""
+        """Transport to the device, not opened yet."""
         if self.device == EMULATED:
             return Emulated(f"emulated://{order.target.id}", order.target)
         return connect(self.device)
@@ -65,11 +66,11 @@ class Trial:
 def run(
     order: BuildRequest, line: StageRunner, out: Path, key: SigningKey, trial: Trial, samples: int | None = None
 ) -> Report:
-    """Build, flash to the device, probe both ends on all evaluation samples (or `samples`; EMULATED_ENOUGH of
-    them on an emulated device), compare.
+    """Build, flash to the device, probe device and reference on the same evaluation samples, and compare.
 
-    A passed comparison commits what was flashed; any other verdict, and any error, takes it back. What was served
-    before the run, be it the same bundle, is served still.
+    samples: so many of them; by default all, and EMULATED_ENOUGH on an emulated device. A passed verdict commits the
+    bundle; any other verdict, and any error, rolls it back: the device serves what it served before. Raises what its
+    stages, `connect` and `devices.flash.flash` raise.
     """
     check_expiry(order.project.expires)
     earlier = _earlier(order, trial)
@@ -89,7 +90,7 @@ def run(
         try:
             data = _affordable(installation, order, line, data, samples)
             # The host's outputs first: they tell nothing of a device, and cost no time on one.
-            host = on_host(Build(compilation, compiled, bundle, data)) if device.kind != "local" else None
+            host = on_host(compilation, data, bundle) if device.kind != "local" else None
             reference = _reference(compilation, data, device.kind)
             probed = _probe(installation, order, line, data)
             evidence = Evidence(
@@ -112,7 +113,7 @@ def _connected(way: AbstractContextManager[Transport], line: StageRunner) -> Ite
 
 
 def enough(kind: DeviceKind) -> int | None:
-    """How many samples are taken on such a device, unless told otherwise; None for all."""
+    """Default number of samples for a device of this kind; None for all."""
     return EMULATED_ENOUGH if kind == "emulated" else None
 
 
@@ -122,13 +123,13 @@ def _earlier(order: BuildRequest, trial: Trial) -> Earlier | None:
 
 
 def _affordable(
-    installation: Installation, order: BuildRequest, line: StageRunner, data: CachedData, asked: int | None
+    installation: Installation, order: BuildRequest, line: StageRunner, data: CachedData, requested: int | None
 ) -> CachedData:
     """The evaluation set, or as many of its samples as the device answers within the profile's limit.
 
-    A number that was asked for is kept to, whatever it takes.
+    A number that the user requested is kept, however long it takes.
     """
-    if asked or not is_large(installation, data.samples):
+    if requested or not is_large(installation, data.samples):
         return data
     with line.stage("pace"):
         count = affordable(installation, data.samples, order.profile.probe.accuracy_limit_s)
@@ -152,8 +153,8 @@ def _reference(compilation: Compilation, data: CachedData, kind: DeviceKind) -> 
 def _float_file(
     compilation: Compilation, device: Transport, runtime: str, key: SigningKey, data: CachedData
 ) -> FloatRecord | None:
-    """What the float file takes there; before the trial, so that only one is on the device at a time."""
-    if not is_asked(compilation.order, device):
+    """Measure the float file there; before the trial, so that only one of the two is on the device at a time."""
+    if not is_required(compilation.order, device):
         return None
     with compilation.line.stage("float32 on the device"):
         # The same samples as the trial's, so that the caches are as warm; a count is the same on any of them.
@@ -168,13 +169,13 @@ def _probe(installation: Installation, order: BuildRequest, line: StageRunner, d
 
 
 def _remarks(installation: Installation) -> tuple[str, ...]:
-    """What a report says of the flash. That a stand-in trusts whoever comes first is nothing to know."""
+    """Remarks of the flash for the report; none for a stand-in, whose trust on first use tells nothing."""
     transport = installation.transport
     real = transport.kind == "device"
     return tuple(f"{_shown(transport.url)}: {remark}" for remark in installation.remarks if real)
 
 
 def _shown(device: str) -> str:
-    """The device as reports name it: users, ports and folders are nobody else's business."""
+    """URL of the device as reports name it: without users, ports and folders, which are private."""
     parts = urlsplit(device)
     return f"{parts.scheme}://" + ("" if parts.scheme == "local" else parts.netloc.rpartition("@")[2].partition(":")[0])

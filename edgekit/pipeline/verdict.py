@@ -24,31 +24,31 @@ from edgekit.samples import Sampling
 
 COMPARE = "compare"
 TRAINING = ("prune", "recover", "train-quantized")
-"""Passes that a cost of the build is reckoned by: what they took when they ran, be it for an earlier build."""
+"""Passes whose time the cost of the build is computed from, even if they ran in an earlier build."""
 FORMS = {".json": to_json, ".md": markdown.render, ".html": html.render, ".txt": text.render}
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a verdict is made of: the same samples through both endpoints."""
+    """Measurements that a verdict is made of: the same samples through both endpoints."""
 
     reference: Measurement
     candidate: Measurement
     sampling: Sampling | None = None
     host: Measurement | None = None
-    """Of the same bundle on this machine, where the candidate is of another."""
+    """Measurement of the same bundle on this machine, where the candidate is of another."""
     earlier: Earlier | None = None
-    """The run that was given to compare with."""
+    """Earlier run to compare instructions with."""
     float_file: gates.FloatRecord | None = None
     """The float file on the same device."""
     remarks: tuple[str, ...] = ()
-    """What flashing it brought to light, each a sentence."""
+    """Remarks of the flash, each a sentence."""
 
 
 def decide(
     compilation: Compilation, compiled: Compiled, bundle: Bundle, evidence: Evidence, device: str | None, out: Path
 ) -> Report:
-    """Compare, judge, report; measurements and report are left in the folder `out`. `device` is None for a build."""
+    """Compare, judge, report; write measurements and report into the folder `out`. `device` is None for a build."""
     order, artifact, candidate = compilation.order, compiled.artifact, evidence.candidate
     if order.target.family == "host":  # the target itself: nothing stands in for anything
         candidate = replace(candidate, environment=replace(candidate.environment, host_stand_in=False))
@@ -88,7 +88,12 @@ def decide(
             host_parity=parity,
             earlier=evidence.earlier,
             float_file=evidence.float_file,
-            remarks=(*_left_out(compilation, evidence), *_remarks(compilation, compiled), *evidence.remarks),
+            remarks=(
+                *order.profile.gates.deprecations,
+                *_left_out(compilation, evidence),
+                *_remarks(compilation, compiled),
+                *evidence.remarks,
+            ),
         ),
     )
     store.save(evidence.reference, out / "reference")
@@ -101,14 +106,13 @@ def decide(
 
 
 def _left_out(compilation: Compilation, evidence: Evidence) -> list[str]:
-    """What of the data sets could not be read: numbers are of the rest."""
-    read = [*compilation.compressed.data, *([compilation.calibration] if compilation.calibrated else [])]
-    samplings = [*(data.samples.sampling for data in read), evidence.sampling]
+    """Sentences on the files of the data sets that could not be read: the numbers are of the rest."""
+    samplings = [*(data.samples.sampling for data in compilation.shaping_data), evidence.sampling]
     return [sentence for sampling in samplings if sampling for sentence in sampling.left_out]
 
 
 def _remarks(compilation: Compilation, compiled: Compiled) -> list[str]:
-    """What the passes noticed that must be known before the numbers are believed."""
+    """Warnings of the passes about the numbers."""
     noticed = [value for record in compiled.history for name, value in record.options if name == WARNING]
     return [*compilation.compressed.remarks, *noticed]
 

@@ -1,4 +1,4 @@
-"""The float file of an order on the device that the order's own file goes to: what `not_slower` compares with."""
+"""Measure the float file of an order on the same device: the baseline of the gate `not_slower`."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.samples import Samples
 
 
-def is_asked(order: BuildRequest, device: Transport) -> bool:
-    """Whether the profile asks for it, and the device is one whose time or work says something of the target."""
+def is_required(order: BuildRequest, device: Transport) -> bool:
+    """True if the profile has the gate `not_slower`, and time or instructions of the device stand for the target's."""
     says = device.kind != "local" or order.target.family == "host"
     return order.profile.gates.not_slower is not None and order.profile.compresses and says
 
@@ -31,7 +31,7 @@ def is_asked(order: BuildRequest, device: Transport) -> bool:
 def measure_float(
     compilation: Compilation, device: Transport, runtime: str, key: SigningKey, samples: Samples
 ) -> FloatRecord:
-    """What the float file takes there, on `samples`. It never stays. Raises what `flash` does."""
+    """Flash the float file on trial, measure it on `samples`, and roll it back. Raises what `flash` does."""
     order = compilation.order
     plain = order.profile.model_copy(update={"prune": None, "recover": None, "quantize": None})
     # A line of its own: these stages are in the cache, and none of this build's.
@@ -45,10 +45,10 @@ def measure_float(
 
 @contextmanager
 def on_trial(installation: Installation) -> Iterator[Installation]:
-    """What was flashed only to be measured; afterwards the device serves what it did."""
+    """Keep a trial for a measurement, then roll it back: the device serves what it served before."""
     try:
         yield installation
     finally:
         if not installation.committed:
-            with suppress(EdgekitError):  # what went wrong before is what must be told
+            with suppress(EdgekitError):  # the error before is the one to report
                 rollback(installation)
