@@ -1,4 +1,4 @@
-"""Two measurements of the same samples become one comparison, sample by sample."""
+"""Compare two measurements of the same samples, sample by sample."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from edgekit.parity.statistics import Estimate, mcnemar_p, paired_bootstrap, per
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a reference and a candidate make of the same samples."""
+    """Comparison of a reference and a candidate over the same samples."""
 
     metric: str
     samples: int
@@ -30,7 +30,7 @@ class Comparison:
     disagreements: Array
     """int64 [K]: indices of the samples that the two answer differently."""
     sqnr_db: float
-    """Of the candidate's outputs against the reference's, the worst output: infinite when equal."""
+    """Signal to quantization noise of the candidate's worst output, in dB; infinite when equal."""
     chance: float | None
     """Metric of the best constant answer to these labels; None where the metric does not tell."""
     distinct_answers: tuple[int, int]
@@ -42,7 +42,7 @@ class Comparison:
 
     @property
     def is_by_chance(self) -> bool:
-        """Whether one constant answer does as well as the reference: then nothing was compared."""
+        """True if one constant answer does as well as the reference: then the comparison says nothing."""
         return self.chance is not None and self.reference.score.value <= self.chance < 1
 
     def reference_at(self, confidence: float) -> Estimate:
@@ -74,31 +74,31 @@ class Comparison:
 
     @property
     def reference_only(self) -> int:
-        """How many samples the reference alone gets right."""
+        """Number of samples that the reference alone gets right."""
         return int((self.differences > 0).sum())
 
     @property
     def candidate_only(self) -> int:
-        """How many samples the candidate alone gets right."""
+        """Number of samples that the candidate alone gets right."""
         return int((self.differences < 0).sum())
 
     @property
     def mcnemar_p(self) -> float:
-        """How likely flips this lopsided are if neither is better, two-sided."""
+        """Two-sided p of McNemar's test: probability of flips this lopsided if neither is better."""
         return mcnemar_p(self.reference_only, self.candidate_only)
 
 
 def compare(reference: Measurement, candidate: Measurement, metric: Metric) -> Comparison:
-    """Pair the two sample by sample.
+    """Compare the two sample by sample, by `metric`.
 
     Raises DataError if they measured other samples, have other outputs or shapes, hold NaN or infinite values, or
     cannot be scored by `metric`.
     """
-    expected, got = _paired(reference, candidate)
+    expected, actual = _paired(reference, candidate)
     labels = reference.labels
     metric.check(expected, labels)
-    scores, candidate_scores = metric.scores(expected, labels), metric.scores(got, labels)
-    answers, candidate_answers = metric.answers(expected), metric.answers(got)
+    scores, candidate_scores = metric.scores(expected, labels), metric.scores(actual, labels)
+    answers, candidate_answers = metric.answers(expected), metric.answers(actual)
     theirs, ours = side_by_side(reference.latency_ns, candidate.latency_ns)
     return Comparison(
         metric=metric.name,
@@ -107,14 +107,14 @@ def compare(reference: Measurement, candidate: Measurement, metric: Metric) -> C
         candidate=_endpoint(candidate, _score(metric, candidate_scores), ours),
         differences=scores - candidate_scores,
         disagreements=np.flatnonzero(answers != candidate_answers),
-        sqnr_db=min(sqnr_db(expected[name], got[name]) for name in expected),
+        sqnr_db=min(sqnr_db(expected[name], actual[name]) for name in expected),
         chance=metric.chance(labels) if isinstance(metric, Chance) else None,
         distinct_answers=(len(np.unique(answers)), len(np.unique(candidate_answers))),
     )
 
 
 def summarize(measurement: Measurement) -> LatencyRecord:
-    """Count, validity and supported percentiles of the measured latencies. No histogram: it takes two endpoints.
+    """Summarize latencies: count, validity and supported percentiles. No histogram: that needs two endpoints.
 
     Raises DataError if the processes do not add up to the latencies.
     """
@@ -135,7 +135,7 @@ def summarize(measurement: Measurement) -> LatencyRecord:
 
 
 def _medians_ns(measurement: Measurement) -> tuple[int | None, ...]:
-    """Of each process; None for one that timed nothing."""
+    """Median latency of each process; None for one that timed nothing."""
     counts = [process.count for process in measurement.processes]
     if counts and sum(counts) != len(measurement.latency_ns):
         raise DataError(f"the processes timed {sum(counts)} inferences, {len(measurement.latency_ns)} came back")
@@ -144,7 +144,7 @@ def _medians_ns(measurement: Measurement) -> tuple[int | None, ...]:
 
 
 def _spread(medians_ns: Sequence[int]) -> float | None:
-    """From the smallest to the largest, over their median."""
+    """The largest median minus the smallest, over the median of all; None for fewer than two."""
     if len(medians_ns) < 2:
         return None
     return (max(medians_ns) - min(medians_ns)) / max(float(np.median(medians_ns)), 1.0)
@@ -183,7 +183,7 @@ def _endpoint(measurement: Measurement, score: MetricRecord, histogram: Histogra
 
 
 def _paired(reference: Measurement, candidate: Measurement) -> tuple[Mapping[str, Array], Mapping[str, Array]]:
-    """The outputs of both, in the reference's order, once nothing speaks against pairing them."""
+    """Outputs of both, in the reference's order. Raises DataError if they cannot be paired."""
     if reference.samples_digest != candidate.samples_digest:
         raise DataError(
             f"reference and candidate measured other samples: {reference.samples_digest[:12]} with {len(reference)}, "
@@ -192,18 +192,18 @@ def _paired(reference: Measurement, candidate: Measurement) -> tuple[Mapping[str
         )
     if len(reference) == 0:
         raise DataError("reference and candidate measured no samples")
-    expected, got = reference.outputs, candidate.outputs
-    if not expected or expected.keys() != got.keys():
-        raise DataError(f"the reference has outputs {sorted(expected)}, the candidate {sorted(got)}")
+    expected, actual = reference.outputs, candidate.outputs
+    if not expected or expected.keys() != actual.keys():
+        raise DataError(f"the reference has outputs {sorted(expected)}, the candidate {sorted(actual)}")
     for name in expected:
-        if expected[name].shape != got[name].shape:
+        if expected[name].shape != actual[name].shape:
             raise DataError(
-                f"output '{name}' is {list(expected[name].shape)} in the reference, {list(got[name].shape)} in the "
+                f"output '{name}' is {list(expected[name].shape)} in the reference, {list(actual[name].shape)} in the "
                 "candidate"
             )
         check_values(expected[name], len(reference), f"output '{name}' of the reference")
-        check_values(got[name], len(reference), f"output '{name}' of the candidate")
-    return expected, {name: got[name] for name in expected}
+        check_values(actual[name], len(reference), f"output '{name}' of the candidate")
+    return expected, {name: actual[name] for name in expected}
 
 
 def check_values(output: Array, count: int, where: str) -> None:

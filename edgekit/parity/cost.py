@@ -1,4 +1,4 @@
-"""What answers cost on the edge and in the cloud, and after how many of them the device has paid for itself."""
+"""Cost of answers on the edge and in the cloud, and the break-even of the device."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ class CostSummary(Record):
     sentences: tuple[str, ...]
     """The edge, the cloud, the build and the break-even in plain words, or what to type to know them."""
     assumptions: tuple[Assumption, ...]
-    """Every number that was reckoned with: measured, stated in the profile, or a default and its source."""
+    """Every number that the cost is computed from: measured, stated in the profile, or a default and its source."""
 
 
 def cost(comparison: Comparison, stated: Cost, target: str, build_s: float) -> CostSummary:
-    """What the candidate and the reference of a comparison cost.
+    """Cost of the candidate on the edge and of the reference in the cloud.
 
-    `target` is the id that prices of boards are kept by; `build_s` the seconds that pruning and recovery took. Energy
-    and the device's life are those at the stated utilisation: a device that answers a tenth of its time draws power
-    all of it. Only a valid time of the target makes a price.
+    target: id of the board, for its default price. build_s: seconds of pruning and recovery. Energy and the device's
+    life are those at the stated utilisation: a device that answers a tenth of its time draws power all of it. Only a
+    valid time of the target makes a price.
     """
     inputs = gather(comparison, stated, target, build_s)
     build = build_s / 3600 * stated.training_price_per_hour
@@ -83,7 +83,7 @@ class _Money:
 
 
 def _edge(inputs: Inputs, stated: Cost, build: float) -> tuple[float | None, float | None, float | None, int | None]:
-    """Per million answers the device and its energy; then one device with the build, and how much it answers."""
+    """Money per million answers of the device and of its energy; money of one device with the build; its answers."""
     if inputs.answer_s is None or inputs.price is None or inputs.watts is None:
         return None, None, None, None
     each_s = inputs.answer_s / stated.utilisation
@@ -107,7 +107,7 @@ def _break_even(
     inputs: Inputs,
     stated: Cost,
 ) -> tuple[int | None, tuple[str, ...]]:
-    """The answers, and what that means; nothing where one of the sides is not known."""
+    """Break-even in answers, with a sentence; None and no sentence where one of the sides is unknown."""
     if upfront is None or energy is None or cloud is None or capacity is None or inputs.answer_s is None:
         return None, ()
     life = f"in its {decimal(stated.years, 1)} years, answering {decimal(100 * stated.utilisation, 1)} % of the time"

@@ -1,4 +1,4 @@
-"""Whether what was measured is what the profile asks for. A missed gate is a result, never an exception."""
+"""Judge the gates of a profile by a comparison. A missed gate is a result, never an exception."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from edgekit.specs.profile import Bound, Gates
 Outcome = Literal["passed", "failed", "undecided", "not measurable"]
 Verdict = Literal["passed", "failed", "undecided"]
 Device = Literal["none", "emulated", "real"]
-"""What was probed: nothing (a build), an emulated device, or a device that can be timed."""
+"""Kind of the probed device: none (a build), an emulated device, or a real one, which can be timed."""
 
 _PROBE_IT = "edgekit run --device URL"
 _EMULATE_IT = "edgekit run --device emulated"
 _SAMPLED = ("reference_accuracy", "accuracy_drop", "agreement")
-"""What is an estimate from samples."""
+"""Gates on quantities that are estimated from samples."""
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """What an earlier run says of the same target, backend and profile."""
+    """Instructions of an earlier run of the same target, backend and profile."""
 
     instructions: int | None
     reason: str | None = None
-    """Why it says nothing of instructions."""
+    """Reason why it has no instructions."""
 
 
 class FloatRecord(Record):
@@ -46,7 +46,7 @@ class FloatRecord(Record):
 
 @dataclass(frozen=True)
 class GateInputs:
-    """Everything a gate can ask for. Shares are in [0, 1]."""
+    """Everything that a gate can be judged by. Shares are in [0, 1]."""
 
     comparison: Comparison
     size_ratio: float
@@ -55,11 +55,11 @@ class GateInputs:
     fallback_share: float
     device: Device
     baseline: Baseline | None = None
-    """None where no earlier run was given to compare with."""
+    """Earlier run to compare instructions with; None without one."""
     float_file: FloatRecord | None = None
-    """None where the float file was not run there."""
+    """The float file on the same device; None where it was not run there."""
     quantized: bool = True
-    """Whether any number of the model has fewer bits than the float model's."""
+    """True if any number of the model has fewer bits than the float model's."""
 
 
 def _known_gate(name: str) -> str:
@@ -84,7 +84,7 @@ class GateResult(Record):
 
 @dataclass(frozen=True)
 class _Unread:
-    """Why a quantity has no value that may be judged. `value` is shown, and not held against the bound."""
+    """Reason why a quantity has no value that may be judged. `value` is shown, and not compared with the bound."""
 
     outcome: Outcome
     reason: str
@@ -111,7 +111,7 @@ def verdict(results: Iterable[GateResult]) -> Verdict:
 
 
 def _unlimited(comparison: Comparison) -> GateResult:
-    """The reference by a metric that does not tell what a constant answer reaches."""
+    """Result of `reference_accuracy` by a metric that does not tell what a constant answer reaches."""
     quantity, value = QUANTITIES["reference_accuracy"], comparison.reference.score.value
     meaning = (
         f"{quantity.title}: {quantity.show(value)}. It is not measurable here: '{comparison.metric}' does not say what "
@@ -154,10 +154,10 @@ def _decide(reading: Estimate, bound: Bound) -> Outcome:
 
 
 def _certainty(name: str, reading: Estimate, bound: Bound, facts: GateInputs) -> str:
-    """On how many samples an estimate stands, and what they make certain."""
+    """Words on the number of samples of an estimate, and on its interval."""
     if name == "fallback_share" and _all_fell_back(facts):
-        wanted = facts.comparison.candidate.environment.missed_provider
-        return f" (the device ran all of it on its CPU: neither '{wanted}' nor any other GPU provider works there)"
+        provider = facts.comparison.candidate.environment.missed_provider
+        return f" (the device ran all of it on its CPU: neither '{provider}' nor any other GPU provider works there)"
     if name not in _SAMPLED:
         return ""
     on = f" on {facts.comparison.samples:,} samples"
@@ -186,7 +186,7 @@ def _read(name: str, bound: Bound, facts: GateInputs) -> Estimate | _Unread:
             return _instructions(facts)
         case "not_slower":
             return _against_float(facts)
-        case "smaller":
+        case "size_ratio" | "smaller":  # `smaller` is deprecated
             return _exact(facts.size_ratio)
         case "fallback_share" if _all_fell_back(facts):
             return _exact(1.0)
@@ -204,7 +204,7 @@ def _distinct(comparison: Comparison) -> Estimate | _Unread:
 
 
 def _all_fell_back(facts: GateInputs) -> bool:
-    """Whether a device with a GPU ran the model on its CPU. A host that stands in, or an emulated device, has none."""
+    """True if a device with a GPU ran the model on its CPU. A host that stands in or an emulated device has no GPU."""
     where = facts.comparison.candidate.environment
     real = facts.device == "real" and not where.host_stand_in
     return real and where.missed_provider is not None and where.provider == "cpu"
@@ -231,7 +231,7 @@ def _on_device(name: str, facts: GateInputs) -> Estimate | _Unread:
 
 
 def _instructions(facts: GateInputs) -> Estimate | _Unread:
-    """Without a baseline there is no question, so nothing is left undecided; one that does not answer leaves it so."""
+    """Ratio of instructions to the baseline's: not measurable without a baseline, undecided if that has no count."""
     counted, baseline = facts.comparison.candidate.instructions, facts.baseline
     if counted is None:
         return _Unread("not measurable", f"only an emulated device counts instructions; {_EMULATE_IT}")
@@ -244,7 +244,7 @@ def _instructions(facts: GateInputs) -> Estimate | _Unread:
 
 
 def _against_float(facts: GateInputs) -> Estimate | _Unread:
-    """Of instructions where they are counted, else of the time that half of all answers take at most."""
+    """Ratio to the float file: of instructions where they are counted, else of the median latencies."""
     candidate, float_file = facts.comparison.candidate, facts.float_file
     if facts.device == "none":
         return _Unread("not measurable", f"no device was probed; {_PROBE_IT} tells")
@@ -260,7 +260,7 @@ def _against_float(facts: GateInputs) -> Estimate | _Unread:
         return _exact(candidate.instructions / float_file.instructions)
     ours, theirs = (_latency(50, latency) for latency in (candidate.latency, float_file.latency))
     if isinstance(ours, _Unread):
-        return replace(ours, value=None)  # milliseconds are no ratio
+        return replace(ours, value=None)  # its value is milliseconds, not a ratio
     if isinstance(theirs, _Unread):
         return replace(theirs, value=None)
     return _exact(ours.value / theirs.value)

@@ -1,4 +1,4 @@
-"""Whether one artifact computes the same on two machines: other kernels round otherwise."""
+"""Numeric parity of one artifact on two machines, whose kernels may round differently."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def parity_sentence(
 
 
 def numeric_parity(host: Measurement, device: Measurement, signature: Signature, metric: Metric) -> NumericParity:
-    """Outputs of the artifact with `signature` on the host against those on the device, value by value.
+    """Compare the outputs of the artifact with `signature` on the host and on the device, value by value.
 
     Raises DataError if the two measured other samples or gave other outputs, or if values are not finite.
     """
@@ -83,7 +83,7 @@ def numeric_parity(host: Measurement, device: Measurement, signature: Signature,
 
 
 def _differences(name: str, host: Mapping[str, Array], device: Mapping[str, Array]) -> tuple[Array, float]:
-    """float64, as many as there are values, and the range of the host's."""
+    """Absolute differences float64 [values] of one output, and the range of the host's values."""
     ours, theirs = device[name], host[name]
     if ours.shape != theirs.shape:
         raise DataError(f"output '{name}' is {list(theirs.shape)} on the host, {list(ours.shape)} on the device")
@@ -94,7 +94,7 @@ def _differences(name: str, host: Mapping[str, Array], device: Mapping[str, Arra
 
 
 def _in_steps(difference: Array, step: float | None) -> Array | None:
-    # Real values of quantized outputs are float32: a step is found again by rounding.
+    # Real values of quantized outputs are float32: rounding gives the number of steps.
     return None if step is None else np.rint(difference / step).astype(np.int64)
 
 
@@ -104,10 +104,10 @@ def _share(columns: list[Array]) -> float:
 
 
 def _least(share: float) -> str:
-    """A share that is not zero, and is not shown as zero."""
+    """Format a share that is not zero, so that it is not shown as zero."""
     return f"{decimal(100 * share, 1)} %" if share >= 0.001 else "less than 0.1 %"
 
 
 def _most(share: float) -> str:
-    """A share that is not one, and is not shown as one."""
+    """Format a share that is not one, so that it is not shown as one."""
     return percent(min(share, 0.99999)) + " of"

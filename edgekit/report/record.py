@@ -1,4 +1,4 @@
-"""What a build or a run found, as one versioned record: `report.json`, and what `--json` prints (docs/report.md)."""
+"""Record of a build or a run, versioned: `report.json` and the output of `--json` (docs/report.md)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class File(Record):
     """One file of the artifact."""
 
     path: str
-    """Its name within the bundle."""
+    """Name of the file within the bundle."""
     bytes: int
     sha256: str
 
@@ -32,10 +32,10 @@ class ArtifactRecord(Record):
 
     format: Format
     files: tuple[File, ...] = Field(min_length=1)
-    """The entry first."""
+    """Files of the model, the entry first."""
     size_bytes: int
     float_size_bytes: int
-    """Of the float model, lowered by the same backend."""
+    """Size of the float model, lowered by the same backend."""
     size_ratio: float
     """`size_bytes` over `float_size_bytes`."""
     integer_share: float
@@ -49,7 +49,7 @@ class ArtifactRecord(Record):
     macs: int
     """Multiply-accumulates of one inference."""
     placement_basis: str
-    """What the shares of arithmetic and of work stand on: a reading, or a claim where the runtime cannot be had."""
+    """Source of the shares of arithmetic and of work: a reading, or a claim where the runtime cannot be had."""
     signature: Signature
 
 
@@ -59,7 +59,7 @@ class Flips(Record):
     reference_only: int
     candidate_only: int
     samples: tuple[int, ...]
-    """Their indices in the samples measured."""
+    """Indices of these samples in the measurement."""
 
 
 class Bounds(Record):
@@ -75,56 +75,56 @@ class BundleRecord(Record):
 
     path: str
     digest: str
-    """SHA-256 of its manifest, by which devices know it too."""
+    """SHA-256 of its manifest, which devices name it by."""
     signer: str
 
 
 class ReportRecord(Record):
-    """One model, one target, one profile: what was built, what it measured, and the verdict."""
+    """Report of one model, one target, one profile: the build, its measurements, and the verdict."""
 
     schema_version: Literal[1] = Field(alias="schema")
     verdict: Verdict
-    """failed if any gate failed, else undecided if any is undecided, else passed."""
+    """Worst outcome of the gates: failed if any gate failed, else undecided if any is undecided, else passed."""
     sentence: str
     """The verdict for someone who is no engineer."""
     target: str
     profile: str
     backend: str
     device: str | None
-    """What was probed; null for a build."""
+    """URL of the probed device; null for a build."""
     host_stand_in: bool
-    """Whether the candidate ran on the host instead of the target: its latency then says nothing of the target's."""
+    """True if the candidate ran on the host instead of the target: its latency then says nothing of the target's."""
     warnings: tuple[str, ...] | None = None
-    """What must be known before the numbers are believed, each a plain sentence; left out where there is none."""
+    """Warnings about the numbers, each a plain sentence; left out where there is none."""
     gates: tuple[GateResult, ...]
     artifact: ArtifactRecord
     reference: EndpointRecord
     candidate: EndpointRecord
     sampling: Sampling | None = None
-    """Which samples of the evaluation set both saw; left out where measurements were compared without one."""
+    """Selection of the evaluation samples that both saw; left out where there was no data set."""
     host_parity: NumericParity | None = None
-    """Left out where the device is the host."""
+    """Comparison of the device with the host; left out where the device is the host."""
     baseline_instructions: int | None = None
-    """Of one inference, in the earlier run that was given to compare with."""
+    """Instructions of one inference in the baseline, an earlier run."""
     float_file: FloatRecord | None = None
-    """Left out where no gate asked for it."""
+    """The float file on the same device; left out where no gate needs it."""
     network_share: NetworkShare | None = None
-    """Of the median of the reference, if that is a server."""
+    """Share of the network in the median of the reference, if that is a server."""
     cost: CostSummary | None = None
-    """Where the profile has a `[cost]` table, or the reference is a server."""
+    """Cost of the answers, if the profile has a `[cost]` table, or the reference is a server."""
     accuracy_drop: float
     """Metric of the reference minus metric of the candidate, on the same samples."""
     accuracy_drop_bounds: Bounds
-    """From a paired bootstrap, at the confidence the gate asks for, or 0.95."""
+    """Bounds by a paired bootstrap, at the confidence of the gate, or 0.95."""
     agreement: float
     """Share of the samples that both answer alike."""
     flips: Flips
     mcnemar_p: float
-    """How likely flips this lopsided are if neither is better (exact, two-sided)."""
+    """Probability of flips this lopsided if neither is better (McNemar's exact test, two-sided)."""
     sqnr_db: float | None
     """Signal to quantization noise of the candidate's worst output; null when infinite: no noise, or no signal."""
     stages: tuple[StageRecord, ...]
     bundle: BundleRecord | None
-    """Null where measurements were compared without one."""
+    """The bundle; null where measurements were compared without one."""
     versions: dict[str, str]
     """Versions of the packages that decided the bytes."""

@@ -9,8 +9,11 @@ from edgekit.parity.compare import Comparison, compare, summarize
 from edgekit.parity.gate_texts import QUANTITIES
 from edgekit.parity.gates import Baseline, Device, FloatRecord, GateInputs, GateResult, judge, verdict
 from edgekit.parity.metrics import TopOne
+from edgekit.specs.catalog import Catalog
 from edgekit.specs.profile import Gates
 from tests.parity.examples import comparison, environment, pair, timed
+
+SMALLER = pytest.mark.filterwarnings("ignore:gate 'smaller' is deprecated:DeprecationWarning")
 
 
 def facts(paired: Comparison | None = None, device: Device = "none", **changed: Any) -> GateInputs:
@@ -19,7 +22,7 @@ def facts(paired: Comparison | None = None, device: Device = "none", **changed: 
 
 
 def judged(name: str, bound: dict[str, float], known: GateInputs) -> GateResult:
-    (result,) = (found for found in judge(Gates.model_validate({name: bound}), known) if found.name == name)
+    (result,) = (gate for gate in judge(Gates.model_validate({name: bound}), known) if gate.name == name)
     assert (result.name, result.min, result.max) == (name, bound.get("min"), bound.get("max"))
     return result
 
@@ -33,6 +36,7 @@ STEADY = np.full(128, 2_000_000)
 FLOAT = FloatRecord(latency=summarize(timed(pair(100, 0, 0)[1], np.full(128, 4_000_000))), instructions=400_000)
 
 
+@SMALLER
 def test_every_gate_of_a_profile_can_be_judged_and_put_in_words() -> None:
     assert set(QUANTITIES) == set(Gates.model_fields)
     every = Gates.model_validate({name: {"max": 1.0} for name in Gates.model_fields})
@@ -49,6 +53,7 @@ def test_a_gate_that_is_not_named_is_not_judged_but_two() -> None:
     assert verdict(()) == "passed"
 
 
+@SMALLER
 @pytest.mark.parametrize(
     ("name", "bound", "changed", "outcome"),
     [
@@ -295,8 +300,23 @@ def test_nothing_is_said_of_it_where_no_device_of_the_target_was_probed() -> Non
 
 
 def test_true_asks_for_no_more_than_float() -> None:
-    gates = Gates.model_validate({"not_slower": True, "smaller": True})
+    with pytest.warns(DeprecationWarning, match="smaller"):
+        gates = Gates.model_validate({"not_slower": True, "smaller": True})
     assert [(name, bound.max) for name, bound in gates.named()] == [("smaller", 1.0), ("not_slower", 1.0)]
+
+
+def test_smaller_is_deprecated_and_the_warning_says_what_to_write() -> None:
+    with pytest.warns(DeprecationWarning, match=r"write size_ratio = \{ max = 0\.5 \} under \[gates\]"):
+        gates = Gates.model_validate({"smaller": {"max": 0.5}})
+    assert gates.deprecations == (
+        "The gate 'smaller' is deprecated: write size_ratio = { max = 0.5 } under [gates], which is the same number.",
+    )
+    assert Gates.model_validate({"size_ratio": {"max": 0.5}, "smaller": False}).deprecations == ()
+
+
+def test_no_shipped_profile_has_a_deprecated_gate() -> None:
+    catalog = Catalog.default()
+    assert [profile.id for profile in catalog.profiles() if profile.gates.deprecations] == []
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The section that says what answers cost."""
+"""Section on the cost of answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _EDITED = (
 
 
 def costs(report: ReportRecord) -> Section | None:
-    """None where nobody asked."""
+    """Costs of the answers and their assumptions; None where the report has no cost."""
     cost = report.cost
     if cost is None:
         return None

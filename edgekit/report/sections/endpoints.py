@@ -1,4 +1,4 @@
-"""The section that sets the reference and the candidate side by side."""
+"""Section that compares the reference and the candidate."""
 
 from __future__ import annotations
 

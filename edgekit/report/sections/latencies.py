@@ -1,4 +1,4 @@
-"""The section that sets the times of both endpoints side by side: edge against cloud, if the reference is a server."""
+"""Section that compares the times of both endpoints: edge against cloud, if the reference is a server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person reads of a report, in order, before it is text, Markdown or HTML."""
+"""Outline of a report for people, in order, before it is text, Markdown or HTML."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ NOT_THE_TARGET = "HOST, NOT THE TARGET: this machine ran the candidate, so no ti
 
 @dataclass(frozen=True)
 class Outline:
-    """The verdict first, then why."""
+    """Outline: the verdict first, then the reasons."""
 
     verdict: Verdict
     subject: str
     sentence: str
     invalid: tuple[str, ...]
-    """Which latencies may not be quoted, and why."""
+    """Sentences on the latencies that may not be quoted, with the reason."""
     warnings: tuple[str, ...]
     sections: tuple[Section, ...]
 
 
 def outline(report: ReportRecord) -> Outline:
-    """The report in words and units. Every string is one printable line."""
+    """Outline of a report in words and units. Every string is one printable line."""
     where = report.device or "no device"
     return Outline(
         verdict=report.verdict,
@@ -40,8 +40,8 @@ def outline(report: ReportRecord) -> Outline:
         warnings=(*((NOT_THE_TARGET,) if report.host_stand_in else ()), *map(shown, report.warnings or ())),
         invalid=tuple(map(shown, _invalid(report))),
         sections=tuple(
-            found
-            for found in (
+            part
+            for part in (
                 _gates(report.gates),
                 latencies(report),
                 costs(report),
@@ -52,13 +52,13 @@ def outline(report: ReportRecord) -> Outline:
                 _stages(report),
                 _provenance(report),
             )
-            if found
+            if part
         ),
     )
 
 
 def _invalid(report: ReportRecord) -> Iterable[str]:
-    """A sentence for every latency that was measured and may not be quoted."""
+    """Yield a sentence for every latency that was measured and may not be quoted."""
     for name, side in (("reference", report.reference), ("candidate", report.candidate)):
         if side.latency.count and not side.latency.valid:
             yield f"INVALID: the {name}'s latency may not be quoted. {_reason(side.latency.reason)}"
@@ -105,7 +105,7 @@ def _pairs(report: ReportRecord) -> Section:
 
 
 def _against_float(report: ReportRecord) -> Iterable[Row]:
-    """What an answer takes of what the float file took on the same device."""
+    """Row of the ratio to the float file on the same device."""
     file, candidate = report.float_file, report.candidate
     if file and file.instructions and candidate.instructions:
         ratio = times(candidate.instructions / file.instructions)
@@ -116,7 +116,7 @@ def _against_float(report: ReportRecord) -> Iterable[Row]:
 
 
 def _sampled(report: ReportRecord) -> Iterable[Row]:
-    """Which samples it was, where not all."""
+    """Row of the selection of samples, where not all were taken."""
     sampling = report.sampling
     if sampling is None or sampling.taken == sampling.total:
         return

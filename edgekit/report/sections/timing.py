@@ -1,4 +1,4 @@
-"""The section that says how the times were taken, and what the machines did meanwhile."""
+"""Section on the timing: warm-up, cooling, clocks, throttling and background load."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def timing(report: ReportRecord) -> Section | None:
-    """None where nobody says how anything was timed."""
+    """Timing of both endpoints; None where neither has processes."""
     sides = (report.reference, report.candidate)
     if not any(side.processes for side in sides):
         return None
@@ -138,7 +138,7 @@ def _known(value: T | None, show: Callable[[T], str]) -> str:
 
 
 def _around(show: Callable[[Conditions], str]) -> Callable[[Processes], str]:
-    """Before the first process and after the last."""
+    """Show a condition before the first process and after the last."""
 
     def both(processes: Processes) -> str:
         return _both(show(processes[0].before), show(processes[-1].after))
@@ -151,13 +151,13 @@ def _both(before: str, after: str) -> str:
 
 
 def _by_group(values: Mapping[str, float], unit: str) -> str:
-    """The range over all groups of cores: `1,500 to 2,400 MHz`."""
+    """Range over all groups of cores: `1,500 to 2,400 MHz`."""
     return f"{_between(values.values(), 0)} {unit}" if values else "unknown"
 
 
 def _between(values: Iterable[float], places: int) -> str:
-    found = sorted(values)
-    low, high = decimal(found[0], places), decimal(found[-1], places)
+    ordered = sorted(values)
+    low, high = decimal(ordered[0], places), decimal(ordered[-1], places)
     return low if low == high else f"{low} to {high}"
 
 
