@@ -235,12 +235,14 @@ class Compilation:
 
     def _reused(self) -> list[Path]:
         """Folders of every lowering, if all are in the cache; then all that led to them is recorded as reused too."""
-        entries = [self.line.cache.find(stage.key) for stage in self.lowerings]
+        # All keys, in the order of the stages: a key may read data, and a report records that in the order of a plan.
+        keys = {stage.name: stage.key for stage in self.stages}
+        entries = [self.line.cache.find(keys[stage.name]) for stage in self.lowerings]
         folders = [entry for entry in entries if entry]
         if len(folders) < len(entries):
             return []
         for stage in self.stages[: -len(folders)]:
-            self.line.find(stage.name, stage.key)
+            self.line.find(stage.name, keys[stage.name])
         for stage in self.lowerings:
             self.line.reused(stage.name)
         return folders
