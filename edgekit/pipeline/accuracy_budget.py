@@ -1,4 +1,4 @@
-"""The number of evaluation samples that a device answers within the time that a profile allows for answers."""
+"""Accuracy budget: number of evaluation samples that a device answers in the time that the profile allows."""
 
 from __future__ import annotations
 

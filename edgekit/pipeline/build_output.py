@@ -29,7 +29,7 @@ from edgekit.untrusted.npy import read_from
 PROFILE = "profile.json"
 """Profile that a build writes beside its report, with the changes of `--set`."""
 SAME_DB = 6.0
-"""Golden answers nearer to the project's than this are of one network; those of another are at about 0 dB."""
+"""SQNR in dB from which golden outputs and the project's outputs are of one network; another has about 0 dB."""
 
 
 @dataclass(frozen=True)

@@ -28,17 +28,17 @@ class Pong:
 def ping(device: str) -> Pong:
     """Ask a device, by URL or name, what it is. Raises what `connect` does, and DeviceError for a device that fails."""
     began = time.monotonic()
-    with connect(device) as way:
+    with connect(device) as transport:
         # Without that file nothing was ever flashed, and asking for slots would make a folder.
-        flashed = way.run(["test", "-e", str(way.root / "lock")], timeout=QUICK_S).returncode == 0
+        flashed = transport.run(["test", "-e", str(transport.root / "lock")], timeout=QUICK_S).returncode == 0
         seconds = time.monotonic() - began
-        interpreter = any_python(way)
+        interpreter = any_python(transport)
         if interpreter is None:
-            return Pong(way.url, seconds, None, None)
-        _, info = put_runner(way, interpreter)
-        return Pong(way.url, seconds, info, _served(way) if flashed else None)
+            return Pong(transport.url, seconds, None, None)
+        _, info = put_runner(transport, interpreter)
+        return Pong(transport.url, seconds, info, _served(transport) if flashed else None)
 
 
-def _served(way: Transport) -> Slot | None:
-    state = status(way)
+def _served(transport: Transport) -> Slot | None:
+    state = status(transport)
     return state.slots[state.current] if state.current else None

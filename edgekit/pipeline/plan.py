@@ -62,7 +62,7 @@ def foreseen(compilation: Compilation) -> dict[str, str]:
 
 
 def foreseen_gates(gates: Gates) -> dict[str, Mapping[str, float | str]]:
-    """Every gate that a build decides, with its limits; `chance` stands for what a constant answer will reach."""
+    """Every gate that a build decides, with its limits; `chance` stands for the score of the best constant answer."""
     return {**defaults(gates), **{name: bound.model_dump(exclude_none=True) for name, bound in gates.named()}}
 
 

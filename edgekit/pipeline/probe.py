@@ -63,15 +63,15 @@ def subject(device: str, model: Path | None = None, runtime: str | None = None) 
     model: a `.edgekit`, `.onnx`, `.tflite` or `.pte` file; None for the served model. runtime: as `edgekit probe
     --runtime`. Raises what opening the bundle, describing the file and reaching the device raise.
     """
-    with contextlib.ExitStack() as held:
+    with contextlib.ExitStack() as stack:
         if model is None:
-            transport = held.enter_context(connect(device))
+            transport = stack.enter_context(connect(device))
             installation = served(transport, runtime)
             yield Subject(installation, manifest_of(installation).signature)
         elif model.suffix == BUNDLE:
-            yield held.enter_context(_bundle(device, model, runtime))
+            yield stack.enter_context(_bundle(device, model, runtime))
         else:
-            yield held.enter_context(_bare(device, model, runtime))
+            yield stack.enter_context(_bare(device, model, runtime))
 
 
 def probe(

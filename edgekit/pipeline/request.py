@@ -21,7 +21,7 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """One artifact to build: a project, for a target, by one of its runtimes, as a profile says."""
+    """Request for one artifact: a project, for a target, by one of its runtimes, with a profile."""
 
     project: Project
     target: Target

@@ -1,4 +1,4 @@
-"""roll_back(): drop the trial of a device, or serve the slot that was committed before."""
+"""roll_back(): drop the trial of a device, or serve the other A/B slot, which was committed before."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class RollbackResult:
 
 
 def roll_back(device: Transport, runtime: str | None = None, untested: bool = False) -> RollbackResult:
-    """Drop what is on trial; without a trial, serve what was committed before, once it has tested itself.
+    """Drop the trial; without one, serve the other slot, which was committed before, once it has passed its self-test.
 
     runtime: runs that self-test; by default one that is on the device. untested: go back without the self-test.
     Raises DeviceError if nothing is installed, CommandFailed if there is nothing to go back to, DeviceBusy,
-    StateGarbled; SlotDamaged, UntrustedKey, VersionTooOld or Incompatible if the other slot may not be served (any
-    more); SelfTestFailed, and what `equip` does. After an error the device serves what it served before.
+    StateGarbled; SlotDamaged, UntrustedKey, VersionTooOld (anti-rollback) or Incompatible if the other slot may not be
+    served; SelfTestFailed, and what `equip` does. After an error the device serves what it served before.
     """
     before = status(device)
     leaving = _latest(before)

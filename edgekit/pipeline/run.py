@@ -105,10 +105,10 @@ def run(
 
 
 @contextlib.contextmanager
-def _connected(way: AbstractContextManager[Transport], line: StageRunner) -> Iterator[Transport]:
-    with contextlib.ExitStack() as held:
+def _connected(transport: AbstractContextManager[Transport], line: StageRunner) -> Iterator[Transport]:
+    with contextlib.ExitStack() as stack:
         with line.stage("device"):
-            device = held.enter_context(way)
+            device = stack.enter_context(transport)
         yield device
 
 

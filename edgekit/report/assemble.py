@@ -43,7 +43,7 @@ class BuildFacts:
 
 @dataclass(frozen=True)
 class ProbeFacts:
-    """The comparison that a report is about, and what was judged of it."""
+    """The comparison that a report is about, and the results of its gates."""
 
     device: str | None
     """URL of the probed device; None for a build."""
