@@ -66,7 +66,7 @@ def device(ran: Ran, tmp_path: Path) -> Path:
 
 
 def slots(device: Path) -> dict[str, Any]:
-    """What the device serves, and the state of both slots."""
+    """The slot that the device serves, and the state of both slots."""
     state = json.loads((device / "state.json").read_text())
     states = {name: slot["state"] for name, slot in state["slots"].items()}
     return {"current": str((device / "current").readlink()), **states, "history": len(state["history"])}
@@ -80,8 +80,8 @@ def trusted(command: Command, device: Path, key: str) -> None:
 
 def files(folder: Path) -> dict[str, tuple[int, int]]:
     """Every file below, and which one it is."""
-    found = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path): (path.stat().st_ino, path.stat().st_mtime_ns) for path in found}
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path): (path.stat().st_ino, path.stat().st_mtime_ns) for path in paths}
 
 
 def test_a_run_measures_both_ends_and_serves_what_passed(ran: Ran) -> None:
@@ -208,16 +208,17 @@ def test_an_error_after_flashing_takes_it_back_too(command: Command, tmp_path: P
         MODEL + "\n\nimport pathlib\nif (pathlib.Path(__file__).parent / 'broken').exists():\n    raise OSError('gone')"
     )
     project = write_project(tmp_path / "fragile", model=model, samples=8)
-    options = ("--project", project, "--target", "host", "--backend", "onnx", "--profile", "float32", *QUICK)
-    options = (*options, "--samples", 8)  # the same in both, so that nothing before the reference is new
+    # As many samples in both, so that nothing before the reference is new.
+    setup = ("--project", project, "--target", "host", "--backend", "onnx", "--profile", "float32")
+    options = (*setup, *QUICK, "--samples", 8)
     assert command("build", *options, "--out", tmp_path / "out").code == 0
     (project / "broken").touch()
     model_file = str(project / "model.py")
     for name in [name for name, module in sys.modules.items() if getattr(module, "__file__", None) == model_file]:
         del sys.modules[name]
     device = tmp_path / "device"
-    said = command("run", *options, "--device", f"local://{device}", "--out", tmp_path / "out2").refused("EK201", 3)
-    assert "OSError: gone" in said
+    message = command("run", *options, "--device", f"local://{device}", "--out", tmp_path / "out2").refused("EK201", 3)
+    assert "OSError: gone" in message
     state = json.loads((device / "state.json").read_text())
     assert {slot["state"] for slot in state["slots"].values()} == {"failed", "empty"}
     assert not (device / "current").exists()

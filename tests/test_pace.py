@@ -63,7 +63,7 @@ def test_a_probe_keeps_to_its_limit(
 ) -> None:
     project = Project.read(large)
 
-    def choose(found: Subject, count: int | None) -> Samples:
+    def choose(subject: Subject, count: int | None) -> Samples:
         return load_samples(project, "evaluation", count)
 
     probed = probe(f"local://{tmp_path / 'device'}", choose, None, built.bundle, limit_s=limit_s)
@@ -77,9 +77,9 @@ def test_the_command_states_the_limit_unless_a_number_was_asked_for(
 ) -> None:
     limits: list[float | None] = []
 
-    def noted(*asked: object) -> Probed:
-        limits.append(asked[-1])  # type: ignore[arg-type]
-        return probe(*asked)  # type: ignore[arg-type]
+    def noted(*arguments: object) -> Probed:
+        limits.append(arguments[-1])  # type: ignore[arg-type]
+        return probe(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr("edgekit.cli.probe.probe", noted)
     argv = ("probe", built.bundle, "--project", large, "--device", f"local://{tmp_path / 'device'}", "--json")
@@ -100,10 +100,10 @@ def test_the_command_states_the_limit_unless_a_number_was_asked_for(
 
 
 @pytest.mark.parametrize(
-    ("limit_s", "options", "taken"), [(SLOW_S, (), 1000), (SLOW_S, ("--samples", 1100), 1100), (QUICK_S, (), 1200)]
+    ("limit_s", "options", "answered"), [(SLOW_S, (), 1000), (SLOW_S, ("--samples", 1100), 1100), (QUICK_S, (), 1200)]
 )
 def test_a_run_keeps_to_the_limit_of_its_profile(
-    command: Command, large: Path, tmp_path: Path, limit_s: float, options: tuple[object, ...], taken: int
+    command: Command, large: Path, tmp_path: Path, limit_s: float, options: tuple[object, ...], answered: int
 ) -> None:
     argv = ["run", "--project", large, "--target", "host", "--profile", "float32", "--backend", "onnx", *LENIENT]
     argv += ["--set", f"profile.probe.accuracy_limit_s={limit_s}", "--set", "profile.probe.min_duration_s=0"]
@@ -111,5 +111,5 @@ def test_a_run_keeps_to_the_limit_of_its_profile(
     ended = command(*argv, "--device", f"local://{tmp_path / 'device'}", "--out", tmp_path / "out")
     assert ended.code in (0, 1), ended.err  # whatever the verdict on a network of chance is
     report = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert report["sampling"] == {"taken": taken, "total": TOTAL, "stratified": taken < TOTAL, **UNTOUCHED}
-    assert report["candidate"]["samples"] == report["reference"]["samples"] == taken
+    assert report["sampling"] == {"taken": answered, "total": TOTAL, "stratified": answered < TOTAL, **UNTOUCHED}
+    assert report["candidate"]["samples"] == report["reference"]["samples"] == answered

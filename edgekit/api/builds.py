@@ -19,11 +19,12 @@ from edgekit.bundle.archive import Bundle
 from edgekit.bundle.signing import SigningKey
 from edgekit.cache import Cache
 from edgekit.errors import OptionError
+from edgekit.ir.stage_record import StageRecord
 from edgekit.pipeline.diagnose import Examined
 from edgekit.pipeline.plan import Plan
 from edgekit.pipeline.request import ALL, BuildRequest, find_project
 from edgekit.pipeline.run import Trial
-from edgekit.pipeline.stages.stage_runner import Stage, StageRunner, Watch, unwatched
+from edgekit.pipeline.stages.stage_runner import StageRunner, Watch, unwatched
 from edgekit.report.report import Report
 from edgekit.specs.project import Project
 
@@ -216,8 +217,8 @@ def _watch(progress: Progress | None) -> Watch:
     if progress is None:
         return unwatched
 
-    def watch(name: str, stage: Stage | str | None) -> None:
-        if isinstance(stage, Stage):
+    def watch(name: str, stage: StageRecord | str | None) -> None:
+        if isinstance(stage, StageRecord):
             progress(f"{name}: {'from the cache' if stage.cached else f'{stage.seconds:.1f} s'}")
         else:
             progress(f"{name}: {stage}" if stage else name)

@@ -40,8 +40,8 @@ def flash(bundle: Bundle, device: str, *, runtime: str | None = None, commit: bo
     >>> flash(bundle, device).committed
     True
     """
+    from edgekit.pipeline.flash import deploy
     from edgekit.pipeline.fleet import check_target
-    from edgekit.pipeline.run import deploy
 
     [destination] = destinations([device])
     check_target(bundle.manifest, destination)

@@ -92,7 +92,7 @@ def _show(examined: Examined) -> None:
         ("layer", "kind", "weights dB", "output dB", "alone dB", "network dB", "", ""),
         [_row(layer, layer.node in diagnosis.nodes) for layer in examined.layers],
     )
-    if examined.found:
+    if examined.search:
         say("")
         _show_search(examined)
 
@@ -129,7 +129,7 @@ def _remarks(layer: Layer, blamed: bool) -> str:
 
 
 def _show_search(examined: Examined) -> None:
-    search = examined.found
+    search = examined.search
     assert search
     rows = [
         (
@@ -146,7 +146,7 @@ def _show_search(examined: Examined) -> None:
 
 
 def _document(examined: Examined) -> dict[str, Any]:
-    diagnosis, order, search = examined.diagnosis, examined.order, examined.found
+    diagnosis, order, search = examined.diagnosis, examined.order, examined.search
     document: dict[str, Any] = {
         "schema": 1,
         "target": order.target.id,

@@ -18,7 +18,8 @@ from rich.text import Text
 from edgekit.cli import stop
 from edgekit.cli.logs import is_verbose
 from edgekit.errors import EdgekitError
-from edgekit.pipeline.stages.stage_runner import Stage, Watch
+from edgekit.ir.stage_record import StageRecord
+from edgekit.pipeline.stages.stage_runner import Watch
 from edgekit.untrusted.sanitize import MAX_WORDS, json_lines, line, lines
 
 ERRORS = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -126,7 +127,7 @@ def _status(title: str) -> Iterator[Watch]:
     running: dict[str, str] = {}
     with ERRORS.status(title) as status:
 
-        def watch(name: str, stage: Stage | str | None) -> None:
+        def watch(name: str, stage: StageRecord | str | None) -> None:
             if stage is None or isinstance(stage, str):
                 stop.check()
                 running[name] = f"{name} {stage or ''}".strip()
@@ -142,8 +143,8 @@ def _status(title: str) -> Iterator[Watch]:
 def _stage_lines(title: str) -> Watch:
     """Return a watch that prints `[TITLE] STAGE` on stderr as a stage begins, unless log lines are shown there."""
 
-    def watch(name: str, stage: Stage | str | None) -> None:
-        if isinstance(stage, Stage):
+    def watch(name: str, stage: StageRecord | str | None) -> None:
+        if isinstance(stage, StageRecord):
             return
         stop.check()
         if stage is None and not is_verbose():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal
@@ -39,6 +40,13 @@ class Bound(Spec):
         return self
 
 
+def _instead_of_smaller(bound: Bound) -> str:
+    limits = ", ".join(
+        f"{name} = {value:g}" for name, value in (("min", bound.min), ("max", bound.max)) if value is not None
+    )
+    return f"gate 'smaller' is deprecated: write size_ratio = {{ {limits} }} under [gates], which is the same number"
+
+
 class Gates(Spec):
     """Gates of the verdict. A gate that is not named is not checked, except the first two."""
 
@@ -59,7 +67,8 @@ class Gates(Spec):
     fallback_share: Bound | None = None
     """Share of the work that no delegate takes."""
     smaller: Bound | None = None
-    """Same value as `size_ratio`; `true` stands for a maximum of 1, `false` removes the gate."""
+    """Deprecated: the same number as `size_ratio`, which is to be written instead. `true` stands for a maximum of 1,
+    `false` for no gate."""
     not_slower: Bound | None = None
     """Time of an answer over that of the float file on the same device, or instructions where those are counted; `true`
     asks for at most 1, `false` for nothing."""
@@ -73,6 +82,18 @@ class Gates(Spec):
     @classmethod
     def _plain(cls, limit: Any) -> Any:
         return {True: {"max": 1.0}, False: None}.get(limit, limit) if isinstance(limit, bool) else limit
+
+    @field_validator("smaller")
+    @classmethod
+    def _deprecated(cls, bound: Bound | None) -> Bound | None:
+        if bound is not None:
+            warnings.warn(_instead_of_smaller(bound), DeprecationWarning, stacklevel=2)
+        return bound
+
+    @property
+    def deprecations(self) -> tuple[str, ...]:
+        """A sentence for each gate that is deprecated, with what to write instead."""
+        return (f"The {_instead_of_smaller(self.smaller)}.",) if self.smaller else ()
 
     def named(self) -> tuple[tuple[str, Bound], ...]:
         """The gates that are set, in the order above."""

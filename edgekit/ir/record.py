@@ -1,4 +1,4 @@
-"""What every part of a report has in common."""
+"""Base class of every record that a report holds."""
 
 from __future__ import annotations
 
@@ -16,5 +16,6 @@ class Record(BaseModel):
 
     @model_serializer(mode="wrap")
     def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        optional = {name for name, field in type(self).model_fields.items() if not field.is_required()}
+        fields = type(self).model_fields.items()
+        optional = {key for name, field in fields if not field.is_required() for key in (name, field.alias)}
         return {key: value for key, value in handler(self).items() if value is not None or key not in optional}
