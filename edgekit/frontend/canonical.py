@@ -11,7 +11,7 @@ from torch.export import ExportedProgram
 from torch.fx import GraphModule
 
 from edgekit.frontend.computed_weights import fold_weights
-from edgekit.frontend.functional import functional, writes_through
+from edgekit.frontend.functionalization import functional, writes_through
 from edgekit.frontend.shared_weights import fold_shared
 
 

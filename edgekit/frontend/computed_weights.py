@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 from torch.fx.node import map_arg
 
-from edgekit.frontend.functional import is_view, is_write
+from edgekit.frontend.functionalization import is_view, is_write
 
 SLOTS = ("weight", "bias", "running_mean", "running_var")
 """What torch's operators call the arguments that are constants in a trained network."""

@@ -196,3 +196,24 @@ def _environment(threads: int) -> Environment:
         threads=threads,
         host_stand_in=False,
     )
+
+
+def output_zeros(model: Model) -> dict[str, Array]:
+    """Zeros of the shape and kind of every output, by name, for a batch of 1: float32, int64 or bool.
+
+    Runs the network once, before anything is captured. Empty if it returns anything but tensors, which the capture then
+    refuses with its reason.
+    """
+    with torch.no_grad():
+        results = model.module(*(example.clone() for example in model.examples))
+    leaves = pytree.tree_leaves(results)
+    if not leaves or not all(isinstance(leaf, Tensor) for leaf in leaves):
+        return {}
+    names = output_names(model.project, results, len(leaves))
+    return {name: np.zeros(tuple(leaf.shape), _numpy_kind(leaf)) for name, leaf in zip(names, leaves, strict=True)}
+
+
+def _numpy_kind(leaf: Tensor) -> type[np.generic]:
+    if leaf.dtype == torch.bool:
+        return np.bool_
+    return np.float32 if leaf.is_floating_point() else np.int64

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +15,6 @@ from torch import Tensor, nn
 from edgekit.errors import ForwardError, LoadError, UnstableFactory
 from edgekit.frontend.determinism import check_deterministic
 from edgekit.frontend.preprocess import Deployed
-from edgekit.frontend.weights import weights_digest
 from edgekit.ir.program import PassRecord
 from edgekit.samples import Samples
 from edgekit.specs.factory import RAISED, in_a_line, place, resolve
@@ -150,3 +150,14 @@ def batches(samples: Samples, project: Project) -> list[tuple[Tensor, ...]]:
     """Every sample as the model's arguments, batch 1."""
     columns = [torch.from_numpy(np.ascontiguousarray(samples.inputs[name])) for name in project.inputs]
     return [tuple(column[i : i + 1] for column in columns) for i in range(len(samples))]
+
+
+def weights_digest(network: nn.Module) -> str:
+    """SHA-256 over the names, dtypes, shapes and bytes of parameters and buffers, in the order of the state dict."""
+    sha = hashlib.sha256()
+    for name, value in network.state_dict().items():
+        if not isinstance(value, Tensor):
+            continue
+        sha.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        sha.update(value.detach().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return sha.hexdigest()

@@ -27,7 +27,7 @@ FUNCTIONS = {
 PRODUCTS = {aten.mul.Tensor, aten.mul_.Tensor}
 
 
-def kinds(program: Program, kept: Sequence[str]) -> list[tuple[str, ...]]:
+def float_candidates(program: Program, kept: Sequence[str]) -> list[tuple[str, ...]]:
     """Modules by what may be left in float together: functions, gates (squeeze-excite), and both. Empty if it has none.
 
     `kept` are patterns of what is in float already. A module that others are inside of is named only if it is a gate.

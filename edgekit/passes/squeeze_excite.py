@@ -16,7 +16,7 @@ import torch
 from torch import fx
 
 from edgekit.passes.module_patterns import is_skipped
-from edgekit.passes.scaling import is_layer, scale_layer
+from edgekit.passes.scale_folding import is_layer, scale_layer
 
 aten = torch.ops.aten
 HARD_SIGMOIDS = {aten.hardsigmoid.default, aten.hardsigmoid_.default}

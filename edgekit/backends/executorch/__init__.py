@@ -60,7 +60,7 @@ class ExecuTorch:
                 hint="set activations = 'int8' in the target's executorch runtime",
             )
         if recipe.mode == "dynamic":
-            from edgekit.backends.executorch.dynamic import DynamicQuantizer
+            from edgekit.backends.executorch.dynamic_quantization import DynamicQuantizer
 
             return Quantization(DynamicQuantizer(recipe), fold_weights=True)
         return Quantization(quantizer(recipe), fold_weights=True)
@@ -82,7 +82,7 @@ class ExecuTorch:
                 hint="the executorch backend knows one: delegates = ['xnnpack']",
             )
         if recipe:
-            from edgekit.backends.executorch.dynamic import with_int4_weights
+            from edgekit.backends.executorch.dynamic_quantization import with_int4_weights
 
             converter_recipes.check(recipe)
             _check_group(recipe)

@@ -36,15 +36,15 @@ def convert(program: Program) -> bytes:
     from executorch.exir import to_edge_transform_and_lower
 
     from edgekit.backends.executorch.global_average import KeepAveragedAxes
-    from edgekit.backends.executorch.own_constants import with_own_constants, with_turned_weights
     from edgekit.backends.executorch.partition import partitioner
+    from edgekit.backends.executorch.unshared_constants import with_transposed_copies, with_unshared_constants
 
     try:
         with warnings.catch_warnings():
             # torch and executorch warn of deprecated calls that are their own.
             for category in (FutureWarning, DeprecationWarning):
                 warnings.simplefilter("ignore", category)
-            exported = with_own_constants(with_turned_weights(program.exported))
+            exported = with_unshared_constants(with_transposed_copies(program.exported))
             edge = to_edge_transform_and_lower(exported, [KeepAveragedAxes()], [partitioner()])
             return bytes(edge.to_executorch().buffer)
     except Exception as error:

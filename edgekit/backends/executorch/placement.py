@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from executorch.exir._serialize._program import deserialize_pte_binary
 from executorch.exir.schema import BackendDelegateInlineData, DelegateCall, ExecutionPlan, KernelCall
 
-from edgekit.backends.executorch import xnnpack
+from edgekit.backends.executorch import xnnpack_blob
 from edgekit.backends.executorch.facts import PteFacts, PteOperator, facts
 from edgekit.backends.executorch.portable_kernels import OUTSIDE, Kernel
 from edgekit.errors import LoweringError
@@ -32,4 +32,4 @@ def _steps(plan: ExecutionPlan, blobs: list[BackendDelegateInlineData]) -> Itera
             if delegate.id != XNNPACK:
                 raise LoweringError(f"the file calls delegate '{delegate.id}', whose graph cannot be read")
             outside = tuple((OUTSIDE, index) for index in call.args)
-            yield from xnnpack.nodes(blobs[delegate.processed.index].data, number, outside)
+            yield from xnnpack_blob.nodes(blobs[delegate.processed.index].data, number, outside)

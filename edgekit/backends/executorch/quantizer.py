@@ -26,8 +26,8 @@ def quantizer(recipe: Quantize) -> XNNPACKQuantizer:
     from torchao.quantization.pt2e.quantizer import QuantizationAnnotation, QuantizationConfig
     from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
-    from edgekit.backends.executorch.own_constants import with_own_readings
-    from edgekit.passes.scaling import is_layer
+    from edgekit.backends.executorch.unshared_constants import with_unshared_reads
+    from edgekit.passes.scale_folding import is_layer
     from edgekit.passes.squeeze_excite import HARD_SWISHES, HARD_TANH, prepare_gates
 
     activations = _activations(recipe.activations)
@@ -44,7 +44,7 @@ def quantizer(recipe: Quantize) -> XNNPACKQuantizer:
         """
 
         def transform_for_annotation(self, model: GraphModule) -> GraphModule:
-            prepared = prepare_gates(with_own_readings(model), recipe.kept)
+            prepared = prepare_gates(with_unshared_reads(model), recipe.kept)
             transformed: GraphModule = super().transform_for_annotation(prepared)
             return transformed
 

@@ -68,7 +68,7 @@ class Onnx:
         from edgekit.backends.onnx import tensorrt
         from edgekit.backends.onnx.export import to_onnx
         from edgekit.backends.onnx.placement import read
-        from edgekit.backends.onnx.weight_compression import UNFOLD, smaller
+        from edgekit.backends.onnx.weight_compression import UNFOLD, compress_weights
         from edgekit.backends.onnx.weights import integer_share
 
         if recipe:
@@ -76,7 +76,7 @@ class Onnx:
         path = out / FILE
         data = to_onnx(program, spelled=tensorrt.NAME not in runtime.delegates)
         if recipe:
-            data = smaller(data, recipe)
+            data = compress_weights(data, recipe)
         path.write_bytes(data)
         model = onnx.load_from_string(data)
         integer = integer_share(model.graph)

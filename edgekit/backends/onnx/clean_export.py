@@ -18,7 +18,7 @@ SILENT = {"doc_string", "metadata_props", "value_info", "producer_name", "produc
 """Fields that no runtime reads: source paths, stack traces, versions, shapes that it infers by itself."""
 
 
-def tidy(model: Model, signature: Signature, spelled: bool) -> ModelProto:
+def clean(model: Model, signature: Signature, spelled: bool) -> ModelProto:
     """`model`, which is used up, without duplicates, defaults and silent fields, and with the user's names.
 
     `spelled` spells functions for onnxruntime's integer kernels.

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from edgekit.backends.onnx.clean_export import tidy
+from edgekit.backends.onnx.clean_export import clean
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.passes.module_patterns import module_path
 from edgekit.specs.factory import in_a_line
@@ -47,7 +47,7 @@ def to_onnx(program: Program, spelled: bool = True) -> bytes:
     except Exception as error:
         raise _refusal(error, program.exported) from error
     assert exported is not None
-    proto = tidy(exported.model, names, spelled)
+    proto = clean(exported.model, names, spelled)
     try:
         onnx.checker.check_model(proto, full_check=True)
         data: bytes = proto.SerializeToString(deterministic=True)

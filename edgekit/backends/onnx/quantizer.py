@@ -17,7 +17,6 @@ from torchao.quantization.pt2e.quantizer import (
 )
 from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY, EdgeOrNode, QuantizationSpecBase
 
-from edgekit.backends.onnx.global_average import pool_by_mean
 from edgekit.passes.module_patterns import is_skipped
 from edgekit.passes.quantization.observers import activation_observer, weight_observer
 from edgekit.passes.squeeze_excite import prepare_gates
@@ -199,3 +198,15 @@ def _bias_scale(observers: list[Any]) -> tuple[Tensor, Tensor]:
     source, weight = (observer.calculate_qparams()[0] for observer in observers)
     scale = source * weight
     return scale, torch.zeros_like(scale, dtype=torch.int32)
+
+
+def pool_by_mean(model: GraphModule) -> GraphModule:
+    """Write global average poolings (to 1x1) as means, in place.
+
+    torch decomposes such a pooling with an `as_strided`: three nodes in the place of one.
+    """
+    for node in model.graph.nodes:
+        if node.target is aten.adaptive_avg_pool2d.default and node.args[1] in ([1, 1], (1, 1)):
+            node.target, node.args = aten.mean.dim, (node.args[0], [2, 3], True)
+    model.recompile()
+    return model

@@ -30,7 +30,7 @@ UNFOLD = ("session.disable_quant_qdq", "1")
 """Makes onnxruntime expand int8 weights once, as it loads the file, not at every inference."""
 
 
-def smaller(data: bytes, recipe: Quantize) -> bytes:
+def compress_weights(data: bytes, recipe: Quantize) -> bytes:
     """The model as `recipe` says: float16, dynamic-int8, weight-int8 or weight-int4. The same bytes for the same input.
 
     Convolutions and tables have int8 weights that are expanded at loading where matrix products are dynamic or in int4.

@@ -15,7 +15,7 @@ from torch.utils import _pytree as pytree
 from edgekit.backends.tflite import flatbuffer_names
 from edgekit.backends.tflite.channels_last import average_channels_last
 from edgekit.backends.tflite.source_location import origin
-from edgekit.backends.tflite.weight_compression import smaller
+from edgekit.backends.tflite.weight_compression import compress_weights
 from edgekit.backends.tflite.weight_matching import kept_weights
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.ir.program import Program
@@ -51,7 +51,7 @@ def flatbuffer(program: Program, recipe: Quantize | None = None) -> bytes:
     except Exception as error:
         raise _explained(error, program) from error
     if recipe:
-        converted = smaller(converted, recipe, tuple(kept_weights(program.exported, recipe.kept)))
+        converted = compress_weights(converted, recipe, tuple(kept_weights(program.exported, recipe.kept)))
     return flatbuffer_names.with_names(converted, program.signature)
 
 
@@ -61,7 +61,7 @@ def _converted(program: Program) -> bytes:
         warnings.simplefilter("ignore")
         import litert_torch
 
-        from edgekit.backends.tflite.options import conversion
+        from edgekit.backends.tflite.converter_options import conversion
 
         examples = tuple(torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype)) for spec in program.signature.inputs)
         # Edges of 64 bits would be narrowed to 32: the file must take what the project's samples are.

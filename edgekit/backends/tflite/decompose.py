@@ -13,7 +13,7 @@ import torch
 from torch import fx
 
 from edgekit.passes.module_patterns import is_skipped
-from edgekit.passes.scaling import absorb
+from edgekit.passes.scale_folding import absorb
 
 aten = torch.ops.aten
 SCALED = {aten.add.Tensor, aten.sub.Tensor, aten.mul.Tensor, aten.div.Tensor}

@@ -37,7 +37,7 @@ VENDOR = {"TRANSPOSE_CONV": "CONV_2D_TRANSPOSE"}
 NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
 
 
-def smaller(content: bytes, recipe: Quantize, kept: Sequence[ModuleWeight]) -> bytes:
+def compress_weights(content: bytes, recipe: Quantize, kept: Sequence[ModuleWeight]) -> bytes:
     """The file with its weights as `recipe` says; `kept` are the weights that stay as they are.
 
     Raises LoweringError if one of `kept` is not in the file, or if there is nothing to make smaller.

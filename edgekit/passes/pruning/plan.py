@@ -15,7 +15,7 @@ from edgekit.frontend.preprocess import Deployed
 from edgekit.passes.pruning import cost
 from edgekit.passes.pruning.groups import PruningGroup
 from edgekit.passes.pruning.importance import importance
-from edgekit.passes.pruning.separable import ProtectedChannels, candidates, separable
+from edgekit.passes.pruning.prunable_groups import ProtectedChannels, candidate_groups, prunable_groups
 from edgekit.passes.pruning.widths import Widths, by_ratio, path
 from edgekit.samples import Samples
 from edgekit.specs.compression import Prune
@@ -37,7 +37,7 @@ class PruningPlan:
 
     @cached_property
     def groups(self) -> Sequence[PruningGroup]:
-        return separable(self.module, self.model.examples, self.bounds)
+        return prunable_groups(self.module, self.model.examples, self.bounds)
 
     @cached_property
     def scores(self) -> Mapping[str, Tensor]:
@@ -114,7 +114,7 @@ class PruningPlan:
     def _cut(self, widths: Widths) -> Deployed:
         """A copy of the model with the best units only. Raises PassError if it does not run."""
         module = _trainable(self.model.module)
-        for group in candidates(module, self.model.examples, self.bounds):
+        for group in candidate_groups(module, self.model.examples, self.bounds):
             if widths.get(group.name, group.size) < group.size:
                 order = self.scores[group.name].argsort(stable=True)
                 group.remove(order[: group.size - widths[group.name]].tolist())

@@ -24,7 +24,7 @@ from edgekit.ir.sqnr import sqnr_db
 from edgekit.passes.module_patterns import covers
 from edgekit.passes.pruning import cost, sparsity
 from edgekit.passes.pruning.plan import PruningPlan
-from edgekit.passes.pruning.separable import ProtectedChannels
+from edgekit.passes.pruning.prunable_groups import ProtectedChannels
 from edgekit.samples import Samples
 from edgekit.specs.compression import Prune
 

@@ -14,7 +14,7 @@ from torch.fx import GraphModule
 
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.passes.quantization.observers import METHODS
-from edgekit.passes.quantization.ranges import RangeObserver
+from edgekit.passes.quantization.range_observer import RangeObserver
 from edgekit.passes.quantization.simulate import answers, observers, simulated
 from edgekit.specs.compression import Observer
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 
-from edgekit.passes.quantization.interpreter import abreast, watch
+from edgekit.passes.quantization.interpreter import run_in_lockstep, watch
 from edgekit.passes.quantization.layers import WeightedLayer, layers, value
 from edgekit.passes.quantization.simulate import observers, simulated, unguarded
 
@@ -40,7 +40,7 @@ def corrected_biases(prepared: GraphModule, batches: Sequence[Sample]) -> dict[N
     with those before it corrected. Layers without a bias, or whose weight stays in float, are left as they are.
     """
     chosen = {layer.node.name: layer for layer in layers(prepared) if layer.bias and layer.observer}
-    batches = batches[: _abreast(prepared, batches)]
+    batches = batches[: _batches_in_memory(prepared, batches)]
     means = _means(prepared, batches, chosen)
     biases: dict[Node, Tensor] = {}
 
@@ -55,11 +55,11 @@ def corrected_biases(prepared: GraphModule, batches: Sequence[Sample]) -> dict[N
         biases[layer.bias] = value(prepared, layer.bias) + error
         return [result + _spread(layer, error, result) for result in results]
 
-    abreast(simulated(prepared), batches, correct)
+    run_in_lockstep(simulated(prepared), batches, correct)
     return biases
 
 
-def _abreast(prepared: GraphModule, batches: Sequence[Sample]) -> int:
+def _batches_in_memory(prepared: GraphModule, batches: Sequence[Sample]) -> int:
     """How many batches fit, by the largest value that a sample has; one at the least."""
     values = [node.meta["val"] for node in prepared.graph.nodes if isinstance(node.meta.get("val"), Tensor)]
     largest = max((value.numel() for value in values), default=1) * max((len(batch[0]) for batch in batches), default=1)

@@ -20,7 +20,7 @@ SPREAD, SPREAD_OF_ONE = 1.0, 1.0
 """The same for the variance, in powers of two. 500 samples 0.1 off, single ones up to 1.4; half the range 1.5."""
 
 
-def misfit(exported: ExportedProgram, samples: Sequence[Sample]) -> str | None:
+def distribution_shift(exported: ExportedProgram, samples: Sequence[Sample]) -> str | None:
     """In words, how the calibration set differs from the training set; None if it does not, or nothing tells.
 
     The first batch norm's running mean and variance are of the training data; they are held against the mean and

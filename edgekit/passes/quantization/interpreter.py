@@ -41,7 +41,9 @@ def watch(module: GraphModule, batches: Sequence[Sample], seen: Mapping[str, See
             watching.run(*batch)
 
 
-def abreast(module: GraphModule, batches: Sequence[Sample], change: Callable[[str, list[Any]], list[Any]]) -> None:
+def run_in_lockstep(
+    module: GraphModule, batches: Sequence[Sample], change: Callable[[str, list[Any]], list[Any]]
+) -> None:
     """Run all batches together, node by node: `change` is given a node's name and its results, and may replace them.
 
     What comes after a node sees what `change` made of it. Results are let go after their last use.

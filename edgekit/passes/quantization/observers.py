@@ -20,7 +20,7 @@ def activation_observer(activations: Activations, eps: float) -> Callable[..., A
     """
     from torchao.quantization.pt2e import MinMaxObserver
 
-    from edgekit.passes.quantization.ranges import RangeObserver
+    from edgekit.passes.quantization.range_observer import RangeObserver
 
     if activations.observer == "minmax":
         plain: Callable[..., Any] = MinMaxObserver.with_args(eps=eps)

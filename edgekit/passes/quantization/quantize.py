@@ -11,7 +11,7 @@ from edgekit.errors import PassError
 from edgekit.passes.base import Pass, Rewritten
 from edgekit.passes.module_patterns import check_names
 from edgekit.passes.quantization.batch_norm_folding import FoldBatchNorm
-from edgekit.passes.quantization.calibration_check import misfit
+from edgekit.passes.quantization.calibration_check import distribution_shift
 from edgekit.passes.quantization.cross_layer_equalization import Equalize
 from edgekit.passes.quantization.smooth_quant import Smooth
 from edgekit.specs.compression import Quantize
@@ -56,12 +56,14 @@ def quantize(
     is not there, PassError for calibration data that are missing or not finite.
     """
     check_names(program.exported.graph, (*recipe.skip, *recipe.overrides))
-    note = misfit(program.exported, samples) if recipe.mode == "static" else None
-    program = levelled(program, recipe, samples, checks)
+    note = distribution_shift(program.exported, samples) if recipe.mode == "static" else None
+    program = with_equalized_ranges(program, recipe, samples, checks)
     return QuantizePass(recipe, quantization, samples, (note,) if note else ())(program, checks)
 
 
-def levelled(program: Program, recipe: Quantize, samples: Sequence[Sample], checks: Sequence[Sample]) -> Program:
+def with_equalized_ranges(
+    program: Program, recipe: Quantize, samples: Sequence[Sample], checks: Sequence[Sample]
+) -> Program:
     """`program` with its ranges evened out as the recipe asks; it computes what it did."""
     for step in _before(recipe, samples):
         program = step(program, checks)

@@ -18,8 +18,8 @@ from torchao.quantization.pt2e import ObserverBase
 
 from edgekit.passes.quantization.interpreter import watch
 from edgekit.passes.quantization.layers import WeightedLayer, layers, rows, value
+from edgekit.passes.quantization.rounding_solvers import Grid, adaround, gptq, squared
 from edgekit.passes.quantization.simulate import simulated
-from edgekit.passes.quantization.solvers import Grid, adaround, gptq, squared
 from edgekit.specs.compression import Rounding
 
 if TYPE_CHECKING:

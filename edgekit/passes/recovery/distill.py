@@ -34,7 +34,9 @@ def label_loss(outputs: Sequence[Tensor], labels: Tensor) -> Tensor | None:
     return None
 
 
-def distillation(outputs: Sequence[Tensor], expected: Sequence[Tensor], classes: bool, temperature: float) -> Tensor:
+def distillation_loss(
+    outputs: Sequence[Tensor], expected: Sequence[Tensor], classes: bool, temperature: float
+) -> Tensor:
     """How far the student's outputs are from the teacher's.
 
     Of classes: the divergence of softened probabilities, times the square of the temperature, which keeps its gradients
@@ -52,7 +54,7 @@ def _apart(got: Tensor, expected: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class Distillation:
     """A student, its teacher, and the loss between them."""
 
     student: nn.Module
@@ -68,7 +70,7 @@ class Lesson:
             with torch.no_grad():
                 expected = leaves(self.teacher, inputs)
             outputs = leaves(self.student, inputs)
-        follow = distillation(outputs, expected, classifies(outputs, labels), recipe.temperature)
+        follow = distillation_loss(outputs, expected, classifies(outputs, labels), recipe.temperature)
         right = label_loss(outputs, labels)
         total = follow if right is None else recipe.distill * follow + (1 - recipe.distill) * right
         for name, feature in self.student_features.items():
@@ -77,7 +79,9 @@ class Lesson:
 
 
 @contextmanager
-def lesson(student: nn.Module, teacher: nn.Module, recipe: Recover, example: Sequence[Tensor]) -> Iterator[Lesson]:
+def distilling(
+    student: nn.Module, teacher: nn.Module, recipe: Recover, example: Sequence[Tensor]
+) -> Iterator[Distillation]:
     """A lesson, with the recipe's features at hand while it lasts.
 
     Raises UnknownName where the network has no such module, PassError where the student's is of another shape.
@@ -99,7 +103,7 @@ def lesson(student: nn.Module, teacher: nn.Module, recipe: Recover, example: Seq
                     f"[recover] features: '{name}' was pruned, {list(theirs[name].shape)} to {list(mine[name].shape)}",
                     hint=f'[prune] skip = ["{name}"], or take it out of [recover] features',
                 )
-        yield Lesson(student, teacher, recipe, mine, theirs)
+        yield Distillation(student, teacher, recipe, mine, theirs)
     finally:
         for hook in hooks:
             hook.remove()

@@ -79,7 +79,7 @@ class Batched(nn.Module):
         return pytree.tree_map(lambda *outputs: torch.cat(outputs)[:count], *parts)
 
 
-def simulated(model: Model, quantization: Quantization, batch: int) -> Batched:
+def fake_quantized(model: Model, quantization: Quantization, batch: int) -> Batched:
     """`model` with batch norms folded away and every value rounded that the backend's quantizer wants rounded.
 
     The ranges of weights follow the weights; those of activations are to be found by `calibrate`. A static batch,

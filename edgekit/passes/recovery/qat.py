@@ -17,8 +17,8 @@ from edgekit.ir.program import PassRecord
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.passes.pruning.prune import outputs
 from edgekit.passes.pruning.sparsity import masks
-from edgekit.passes.recovery.distill import lesson
-from edgekit.passes.recovery.fake_quantize import Batched, calibrate, simulated, trained_weights
+from edgekit.passes.recovery.distill import distilling
+from edgekit.passes.recovery.fake_quantize import Batched, calibrate, fake_quantized, trained_weights
 from edgekit.passes.recovery.recover import training_name
 from edgekit.passes.recovery.split import split
 from edgekit.passes.recovery.training import Training
@@ -62,11 +62,11 @@ def train_quantized(
     batch = min(recipe.batch, len(learnt))
     epochs = {"epochs": recipe.quantization_aware_epochs, "minutes": None, "features": (), "precision": "float32"}
     ours = recipe.model_copy(update={**epochs, "batch": batch, "learning_rate": recipe.learning_rate * RATE})
-    student, teacher = simulated(model, quantization, batch), copy.deepcopy(original.module).eval()
+    student, teacher = fake_quantized(model, quantization, batch), copy.deepcopy(original.module).eval()
     calibrate(student, calibration)
     zeros = masks(model.module, model.history).items()
     kept = {f"program.{WEIGHTS}.{name}": mask for name, mask in zeros if name in trained_weights(student)}
-    with lesson(student, teacher, ours, model.examples) as one:
+    with distilling(student, teacher, ours, model.examples) as one:
         name = training_name(student, teacher, ours, training)
         # An exported program has no modes. Ranges are those of the weights at the start of each epoch, and at its end,
         # so that what is validated is what quantization will make of the weights.

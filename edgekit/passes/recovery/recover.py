@@ -20,7 +20,7 @@ from edgekit.ir.program import PassRecord
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.passes.pruning.prune import outputs
 from edgekit.passes.pruning.sparsity import masks
-from edgekit.passes.recovery.distill import lesson
+from edgekit.passes.recovery.distill import distilling
 from edgekit.passes.recovery.split import split
 from edgekit.passes.recovery.training import Trained, Training
 from edgekit.samples import Samples
@@ -45,7 +45,7 @@ def recover(
     for parameter in student.parameters():
         parameter.requires_grad_(parameter.is_floating_point())
     learnt, held = split(training, model.project, recipe.validation)
-    with lesson(student, teacher, recipe, model.examples) as one:
+    with distilling(student, teacher, recipe, model.examples) as one:
         name = training_name(student, teacher, recipe, training)
         kept = masks(student, model.history)
         trained = Training(one, recipe, learnt, held, kept, checkpoints, name, tell).run()

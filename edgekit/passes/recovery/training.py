@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from edgekit.errors import PassError
 from edgekit.passes.pruning import sparsity
 from edgekit.passes.recovery.checkpoint import Checkpoint, Progress, ValidationScore, copied, read
-from edgekit.passes.recovery.distill import Lesson, classifies, distillation, label_loss, leaves
+from edgekit.passes.recovery.distill import Distillation, classifies, distillation_loss, label_loss, leaves
 from edgekit.passes.recovery.split import Split
 from edgekit.specs.compression import Recover
 from edgekit.specs.factory import in_a_line
@@ -47,7 +47,7 @@ class Trained:
 class Training:
     """One training. The lesson's student is changed; all else is not."""
 
-    lesson: Lesson
+    distillation: Distillation
     recipe: Recover
     training: Split
     validation: Split
@@ -67,7 +67,7 @@ class Training:
         With a budget in epochs the result is the same, interrupted or not, on the same number of threads: what is drawn
         at random depends on the seed and the number of the epoch alone.
         """
-        student = self.lesson.student
+        student = self.distillation.student
         optimizer = torch.optim.SGD(
             [value for value in student.parameters() if value.requires_grad],
             lr=self.recipe.learning_rate,
@@ -98,16 +98,16 @@ class Training:
 
     def score(self) -> ValidationScore:
         """How the student does on the validation split, in evaluation mode."""
-        self.eval_mode(self.lesson.student)
+        self.eval_mode(self.distillation.student)
         right, losses = 0.0, 0.0
         bfloat = self.recipe.precision == "bfloat16"
         for inputs, labels in self.validation.in_order(EVALUATED):
             with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=bfloat):
-                outputs = leaves(self.lesson.student, inputs)
+                outputs = leaves(self.distillation.student, inputs)
             loss = label_loss(outputs, labels)
             if loss is None:
                 with torch.no_grad():
-                    loss = distillation(outputs, leaves(self.lesson.teacher, inputs), False, 1.0)
+                    loss = distillation_loss(outputs, leaves(self.distillation.teacher, inputs), False, 1.0)
             losses += float(loss) * len(labels)
             if classifies(outputs, labels):
                 right += float((outputs[0].argmax(1) == labels).sum())
@@ -119,7 +119,7 @@ class Training:
         """One pass over the training split, or what the budget leaves of it."""
         started, said = time.monotonic(), 0.0
         random = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + progress.epochs)
-        self.train_mode(self.lesson.student)
+        self.train_mode(self.distillation.student)
         smooth = progress.first_loss
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.recipe.seed * 1_000_003 + progress.epochs)  # what dropout draws from
@@ -146,7 +146,7 @@ class Training:
         if not math.isfinite(score.loss):
             return replace(progress, ended=f"diverged in epoch {progress.epochs}"), best
         if score.beats(progress.best):
-            progress, best = replace(progress, best=score), copied(self.lesson.student.state_dict())
+            progress, best = replace(progress, best=score), copied(self.distillation.student.state_dict())
         progress = replace(progress, seconds=progress.seconds + time.monotonic() - started)
         if self._spent(progress.steps, progress.seconds) >= 1:
             progress = replace(progress, ended=f"trained for {progress.epochs} epochs")
@@ -174,14 +174,14 @@ class Training:
         for indices in batches:
             inputs, labels = self.training.drawn(indices, self.recipe.augment, random)
             with _derivatives():
-                loss = self.lesson.loss(inputs, labels) / len(batches)
+                loss = self.distillation.loss(inputs, labels) / len(batches)
             total += loss.item()
             if not math.isfinite(total):
                 return total
             with _derivatives():
                 torch.autograd.backward(loss)
         optimizer.step()
-        sparsity.apply(self.lesson.student, self.masks)
+        sparsity.apply(self.distillation.student, self.masks)
         return total
 
     def _spent(self, steps: int, seconds: float) -> float:

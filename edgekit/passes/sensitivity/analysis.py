@@ -13,7 +13,7 @@ from torch import Tensor
 from edgekit.ir.layers import Layer
 from edgekit.ir.measurement import Array
 from edgekit.passes.base import one_thread
-from edgekit.passes.sensitivity.fake_quant_pair import AffineRounding, FakeQuantPair, Values, twin_of
+from edgekit.passes.sensitivity.fake_quant_pair import AffineRounding, FakeQuantPair, Values, calibrated_pair
 from edgekit.passes.sensitivity.grouping import LayerGroup, is_observer
 from edgekit.passes.sensitivity.statistics import Extent, Noise, Outside, channel_axis, per_channel, range_ratio
 from edgekit.specs.compression import Quantize
@@ -65,7 +65,7 @@ def analyse(
     """As `sensitivity`, with the outputs on `checks`."""
     # Two threads on shared cores took ten times as long as one.
     with one_thread():
-        return _analysed(twin_of(program, recipe, quantization, samples), samples, checks)
+        return _analysed(calibrated_pair(program, recipe, quantization, samples), samples, checks)
 
 
 def _analysed(twin: FakeQuantPair, samples: Sequence[Sample], checks: Sequence[Sample]) -> Analysis:

@@ -161,7 +161,7 @@ class FakeQuantPair:
         return [(node, done.get(node, [])) for node in nodes]
 
 
-def twin_of(
+def calibrated_pair(
     program: Program, recipe: Quantize, quantization: Callable[[Quantize], Quantization], samples: Sequence[Sample]
 ) -> FakeQuantPair:
     """The program, prepared as the backend annotates it and calibrated on `samples`, each of batch 1.
@@ -176,9 +176,9 @@ def twin_of(
         )
     from torchao.quantization.pt2e.quantize_pt2e import prepare_pt2e
 
-    from edgekit.passes.quantization.quantize import QuantizePass, levelled
+    from edgekit.passes.quantization.quantize import QuantizePass, with_equalized_ranges
 
-    program = levelled(program, recipe, samples, samples[:1])
+    program = with_equalized_ranges(program, recipe, samples, samples[:1])
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # torchao warns of its own deprecated observer attributes
         prepared = prepare_pt2e(program.exported.module(), quantization(recipe).quantizer)

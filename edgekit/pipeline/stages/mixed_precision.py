@@ -26,7 +26,7 @@ from edgekit.specs.compression import Mixed, Quantize
 from edgekit.specs.profile import Gates, Probe
 
 if TYPE_CHECKING:
-    from edgekit.passes.sensitivity.mixed import Found, Limits
+    from edgekit.passes.sensitivity.mixed_precision import Limits, MixedPrecisionResult
 
 MIXED = "mixed"
 SETTLED = "recipe.json"
@@ -75,11 +75,11 @@ def _with(order: BuildRequest, recipe: Quantize) -> BuildRequest:
     return replace(order, profile=order.profile.model_copy(update={"quantize": recipe}))
 
 
-def searched(compilation: Compilation, limits: Limits, evaluations: int) -> Found:
+def searched(compilation: Compilation, limits: Limits, evaluations: int) -> MixedPrecisionResult:
     """The recipe with the fewest layers in float that keeps the limits on held-out calibration data."""
     from edgekit.frontend.load import batches
     from edgekit.frontend.store import load_program
-    from edgekit.passes.sensitivity.mixed import Judge, held_out, search
+    from edgekit.passes.sensitivity.mixed_precision import Judge, held_out, search
 
     order, data = compilation.order, compilation.calibration.samples
     recipe, backend, project = order.profile.quantize, order.backend(), order.project
@@ -94,7 +94,7 @@ def searched(compilation: Compilation, limits: Limits, evaluations: int) -> Foun
 
 def _accurate(compilation: Compilation, asked: Mixed, gates: Gates) -> tuple[Quantize, list[dict[str, object]]]:
     """What the gates of accuracy need in float, and what was tried."""
-    from edgekit.passes.sensitivity.mixed import Limits
+    from edgekit.passes.sensitivity.mixed_precision import Limits
 
     agreement, drop = gates.agreement, gates.accuracy_drop
     limits = Limits(
@@ -119,10 +119,10 @@ def _quickest(
 ) -> tuple[Quantize, list[dict[str, object]]]:
     """The recipe, or one that also leaves a kind of layer in float, if that takes less where it can be measured."""
     from edgekit.frontend.store import load_program
-    from edgekit.passes.activations import kinds
-    from edgekit.passes.sensitivity.mixed import with_float
+    from edgekit.passes.activations import float_candidates
+    from edgekit.passes.sensitivity.mixed_precision import with_float
 
-    left = kinds(load_program(compilation.captured), recipe.kept)
+    left = float_candidates(load_program(compilation.captured), recipe.kept)
     candidates = [recipe, *(with_float(recipe, modules) for modules in left)]
     if len(candidates) == 1:
         return recipe, []

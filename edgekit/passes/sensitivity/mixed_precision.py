@@ -48,7 +48,7 @@ class MixedScore:
 
 
 @dataclass(frozen=True)
-class Tried:
+class MixedPrecisionTrial:
     """One evaluation: which modules were left in float, and what came of it."""
 
     kept: tuple[str, ...]
@@ -57,11 +57,11 @@ class Tried:
 
 
 @dataclass(frozen=True)
-class Found:
+class MixedPrecisionResult:
     """The recipe with its overrides, and what was tried on the way, in order."""
 
     recipe: Quantize
-    tried: tuple[Tried, ...]
+    tried: tuple[MixedPrecisionTrial, ...]
 
     @property
     def met(self) -> bool:
@@ -117,7 +117,7 @@ def search(
     judge: Judge,
     limits: Limits,
     evaluations: int = 8,
-) -> Found:
+) -> MixedPrecisionResult:
     """`recipe` with the fewest overrides to float32 with which the quantized program keeps `limits`.
 
     Int8 alone is tried first. Then the layers are ordered by what they lose (the noise each adds when it alone is
@@ -193,24 +193,24 @@ class _Trials:
     judge: Judge
     limits: Limits
     left: int
-    tried: list[Tried] = field(default_factory=list)
+    tried: list[MixedPrecisionTrial] = field(default_factory=list)
 
     def run(self, kept: Sequence[str]) -> bool:
         """Quantize with these modules in float, and judge."""
         self.left -= 1
         recipe = with_float(self.recipe, kept) if kept else self.recipe
         score = self.judge(_quantized(self.program, recipe, self.quantization, self.samples))
-        self.tried.append(Tried(tuple(kept), score, score.meets(self.limits)))
+        self.tried.append(MixedPrecisionTrial(tuple(kept), score, score.meets(self.limits)))
         return self.tried[-1].met
 
-    def found(self) -> Found:
+    def found(self) -> MixedPrecisionResult:
         met = [trial for trial in self.tried if trial.met]
         best = min(met, key=lambda trial: len(trial.kept)) if met else max(self.tried, key=_quality)
         recipe = with_float(self.recipe, best.kept) if best.kept else self.recipe
-        return Found(recipe, tuple(self.tried))
+        return MixedPrecisionResult(recipe, tuple(self.tried))
 
 
-def _quality(trial: Tried) -> tuple[float, float, int]:
+def _quality(trial: MixedPrecisionTrial) -> tuple[float, float, int]:
     return trial.score.agreement, trial.score.sqnr_db, -len(trial.kept)
 
 

@@ -33,20 +33,20 @@ class ProtectedChannels:
     """Channels that stay come in multiples of this."""
 
 
-def separable(module: nn.Module, examples: Args, bounds: ProtectedChannels) -> list[PruningGroup]:
+def prunable_groups(module: nn.Module, examples: Args, bounds: ProtectedChannels) -> list[PruningGroup]:
     """Every group of `module` whose removal is the same as nothing reading it.
 
     That leaves out what torch-pruning cannot follow: code with channel numbers of its own, and norms over all channels.
     The groups hold on to `module`: removing changes it. Raises PassError if the network cannot be traced.
     """
-    groups = candidates(module, examples, bounds)
+    groups = candidate_groups(module, examples, bounds)
     names = {group.name for group in groups}
     if not _holds(module, examples, bounds, names):
         names = {name for name in names if _holds(module, examples, bounds, {name})}
     return [group for group in groups if group.name in names]
 
 
-def candidates(module: nn.Module, examples: Args, bounds: ProtectedChannels) -> list[PruningGroup]:
+def candidate_groups(module: nn.Module, examples: Args, bounds: ProtectedChannels) -> list[PruningGroup]:
     """Every group of `module` by its structure alone, tried or not."""
     found = list(attentions(module))
     sources = {name for attention in found for name in attention.sources}
@@ -57,7 +57,7 @@ def candidates(module: nn.Module, examples: Args, bounds: ProtectedChannels) -> 
 def _holds(module: nn.Module, examples: Args, bounds: ProtectedChannels, names: Collection[str]) -> bool:
     """Whether a copy without every other unit of these groups computes what one does where nothing reads those."""
     silenced, pruned = copy.deepcopy(module), copy.deepcopy(module)
-    groups = [group for group in candidates(pruned, examples, bounds) if group.name in names]
+    groups = [group for group in candidate_groups(pruned, examples, bounds) if group.name in names]
     with contextlib.suppress(Exception), torch.no_grad():  # user code, on shapes that it was not written for
         for group in groups:
             group.silence(silenced, range(1, group.size, 2))

@@ -12,10 +12,10 @@ from torch.fx import GraphModule, Node
 
 from edgekit.frontend.canonical import drop_unused, exported_again
 from edgekit.frontend.computed_weights import fold_weights, tensor
-from edgekit.passes.scaling import WEIGHTED
+from edgekit.passes.scale_folding import WEIGHTED
 
 
-def with_turned_weights(exported: ExportedProgram) -> ExportedProgram:
+def with_transposed_copies(exported: ExportedProgram) -> ExportedProgram:
     """A float program with copies of the weights that one layer reads turned, and another as they are; else the same.
 
     XNNPACK's runtime dies of a constant that is a layer's weight and is transposed for another.
@@ -29,7 +29,7 @@ def with_turned_weights(exported: ExportedProgram) -> ExportedProgram:
     return exported_again(module, exported)
 
 
-def with_own_constants(exported: ExportedProgram) -> ExportedProgram:
+def with_unshared_constants(exported: ExportedProgram) -> ExportedProgram:
     """The program with copies of the weights and biases that quantized layers share; the same where they share none.
 
     The file holds equal copies once.
@@ -47,7 +47,7 @@ def with_own_constants(exported: ExportedProgram) -> ExportedProgram:
     return exported_again(module, exported)
 
 
-def with_own_readings(module: GraphModule) -> GraphModule:
+def with_unshared_reads(module: GraphModule) -> GraphModule:
     """Give every layer, in place, nodes of its own that read the constants it shares: XNNPACK's quantizer marks what a
     layer reads, and passes over a layer that reads what is marked."""
     for layer, place in list(_constants(module)):
