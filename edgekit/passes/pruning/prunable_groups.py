@@ -1,4 +1,4 @@
-"""Which groups can be taken out of a network without anything else changing: found, then each tried on a copy."""
+"""Groups that can be pruned without changing anything else in the network: found by structure, then tried on a copy."""
 
 from __future__ import annotations
 
@@ -20,24 +20,25 @@ if TYPE_CHECKING:
     Args = tuple[Tensor, ...]
 
 TOLERANCE = 1e-3
-"""Of the largest output: float32 adds up in another order in a narrower layer."""
+"""Largest difference, as a share of the largest output: float32 adds up in another order in a narrower layer."""
 
 
 @dataclass(frozen=True)
 class ProtectedChannels:
-    """What must stay as it is, whatever is pruned."""
+    """Channels that must stay, whatever is pruned."""
 
     kept: frozenset[str]
-    """Modules whose outputs stay whole."""
+    """Names of modules whose outputs keep all channels."""
     round_to: int
-    """Channels that stay come in multiples of this."""
+    """Multiple in which channels stay."""
 
 
 def prunable_groups(module: nn.Module, examples: Args, bounds: ProtectedChannels) -> list[PruningGroup]:
-    """Every group of `module` whose removal is the same as nothing reading it.
+    """Groups of `module` whose removal has the same effect as zeroing the weights that read them.
 
-    That leaves out what torch-pruning cannot follow: code with channel numbers of its own, and norms over all channels.
-    The groups hold on to `module`: removing changes it. Raises PassError if the network cannot be traced.
+    This leaves out code with fixed channel numbers, and norms over all channels, which torch-pruning cannot follow. The
+    groups refer to `module`: their `remove` changes it. examples: inputs of one call. Raises PassError if the network
+    cannot be traced.
     """
     groups = candidate_groups(module, examples, bounds)
     names = {group.name for group in groups}
@@ -47,15 +48,15 @@ def prunable_groups(module: nn.Module, examples: Args, bounds: ProtectedChannels
 
 
 def candidate_groups(module: nn.Module, examples: Args, bounds: ProtectedChannels) -> list[PruningGroup]:
-    """Every group of `module` by its structure alone, tried or not."""
-    found = list(attentions(module))
-    sources = {name for attention in found for name in attention.sources}
-    heads = [attention for attention in found if not {attention.name, *attention.sources} & bounds.kept]
+    """Groups of `module` by its structure alone, not yet tried."""
+    every = list(attentions(module))
+    sources = {name for attention in every for name in attention.sources}
+    heads = [attention for attention in every if not {attention.name, *attention.sources} & bounds.kept]
     return [*channels(module, examples, {*bounds.kept, *sources}, bounds.round_to), *heads]
 
 
 def _holds(module: nn.Module, examples: Args, bounds: ProtectedChannels, names: Collection[str]) -> bool:
-    """Whether a copy without every other unit of these groups computes what one does where nothing reads those."""
+    """True if a copy without every second unit of these groups answers as a copy in which these units are silent."""
     silenced, pruned = copy.deepcopy(module), copy.deepcopy(module)
     groups = [group for group in candidate_groups(pruned, examples, bounds) if group.name in names]
     with contextlib.suppress(Exception), torch.no_grad():  # user code, on shapes that it was not written for

@@ -1,4 +1,4 @@
-"""How many units every group keeps: by a share of them, or along a path that takes the cheapest step first."""
+"""Widths of the pruning groups: by a fixed ratio, or along a path that takes the cheapest step first."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from edgekit.errors import PassError
 from edgekit.passes.pruning.groups import PruningGroup
 
 Widths = Mapping[str, int]
-"""Units that stay, by group name."""
+"""Number of units that stay, by group name."""
 
 
 def by_ratio(groups: Sequence[PruningGroup], ratio: float) -> Widths:
-    """Every group keeps its share, as near as multiples of its step come. Raises PassError if one would be emptied."""
+    """Widths that remove the share `ratio` of each group, rounded to its step.
+
+    Raises PassError if none is left of one.
+    """
     kept = {}
     for group in groups:
         wanted = group.size * (1 - ratio)
@@ -33,11 +36,11 @@ def by_ratio(groups: Sequence[PruningGroup], ratio: float) -> Widths:
 def path(
     groups: Sequence[PruningGroup], scores: Mapping[str, Tensor], macs: Mapping[str, float]
 ) -> Iterator[tuple[Widths, float]]:
-    """From the whole network to the narrowest one: widths, and the multiply-accumulates of their layers.
+    """Path from the whole network to the narrowest one: widths, and the multiply-accumulates of their layers.
 
-    Each step takes the units that cost least for what they save: cost is how far the logarithm of the importance that
-    is left falls, so that taking half of what is left costs the same in a wide and in a narrow layer, and more of it
-    costs more. macs: by name, those of every layer that a group reaches, at full width.
+    Each step removes the units with the least cost for each multiply-accumulate saved. Cost is the fall of the
+    logarithm of the remaining importance: removing half of it costs the same in a wide and in a narrow layer. macs: by
+    layer name, of every layer that a group reaches, at full width.
     """
     widths = {group.name: group.size for group in groups}
     left = {group.name: _kept(scores[group.name]) for group in groups}
@@ -59,7 +62,7 @@ def path(
 
 
 def _kept(scores: Tensor) -> list[float]:
-    """Logarithm of the importance of the best 0, 1, 2 … units."""
+    """Logarithm of the summed importance of the best 0, 1, 2 … units."""
     best = scores.double().clamp(min=0).sort(descending=True).values
     best = best + best.sum() * 1e-6 + 1e-30  # a unit that is all zeros costs something too
     return [-math.inf, *best.cumsum(0).log().tolist()]

@@ -1,4 +1,4 @@
-"""Batch normalization folded into the convolution or linear layer before it."""
+"""Batch-norm folding: batch normalization fused into the convolution or linear layer before it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FoldBatchNorm(Pass):
-    """The same function with fewer operators, and with weights as quantization will see them. torchao does the sums."""
+    """Fold every batch norm into the layer before it, so that the weights are those that are quantized.
+
+    torchao computes it.
+    """
 
     name: ClassVar[str] = "fold-batch-norm"
 

@@ -1,4 +1,4 @@
-"""Training with simulated quantization: the weights learn what rounding takes from the answers."""
+"""Quantization-aware training (QAT): weights are trained with fake quantization in place."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from edgekit.passes.quantization.quantize import Quantization
 
 RATE = 0.1
-"""Share of the recipe's learning rate: the network is all but there (Krishnamoorthi 2018, section 4.1)."""
+"""Share of the recipe's learning rate: the network is trained already (Krishnamoorthi 2018, section 4.1)."""
 
 
 def train_quantized(
@@ -44,13 +44,16 @@ def train_quantized(
     checkpoints: Path,
     tell: Callable[[str], None],
 ) -> Model:
-    """`model` with weights that were trained while every value was rounded as the backend's kernels will round it.
+    """Train `model` with every value rounded as the backend's kernels will round it.
 
-    It is in float still: capture it, and quantize it as any model, with the same recipe, backend and calibration set.
-    Takes `recipe.quantization_aware_epochs` epochs of what `recover` does, at a tenth of its learning rate, in float32,
-    with batch norms folded and ranges found anew at every epoch. It trains the network's own parameters, those of batch
-    norms and of computed weights (weight norm …) too; the statistics of batch norms stay. Raises PassError without
-    training or calibration samples.
+    The result is still in float: capture and quantize it as any model, with the same recipe, backend and calibration
+    set. Trains for `recipe.quantization_aware_epochs` epochs as `recover` does, at a tenth of its learning rate, in
+    float32, with batch norms folded and ranges set anew at every epoch. It trains the network's own parameters, those
+    of batch norms and of computed weights (weight norm …) too; the statistics of batch norms stay.
+
+    original: the teacher, before any compression. calibration: one call's inputs each. checkpoints: a folder, from
+    which an interrupted training continues. tell: receives progress in words. Raises PassError without training or
+    calibration samples.
     """
     started = time.perf_counter()
     if not len(training) or not calibration:
@@ -66,12 +69,12 @@ def train_quantized(
     calibrate(student, calibration)
     zeros = masks(model.module, model.history).items()
     kept = {f"program.{WEIGHTS}.{name}": mask for name, mask in zeros if name in trained_weights(student)}
-    with distilling(student, teacher, ours, model.examples) as one:
+    with distilling(student, teacher, ours, model.examples) as distillation:
         name = training_name(student, teacher, ours, training)
-        # An exported program has no modes. Ranges are those of the weights at the start of each epoch, and at its end,
-        # so that what is validated is what quantization will make of the weights.
+        # An exported program has no modes. Ranges are set at the start of each epoch, and at its end, so that
+        # validation sees the network that quantization will make of the weights.
         settle = partial(_settle, student, calibration)
-        trained = Training(one, ours, learnt, held, kept, checkpoints, name, tell, settle, settle).run()
+        trained = Training(distillation, ours, learnt, held, kept, checkpoints, name, tell, settle, settle).run()
     student.load_state_dict(dict(trained.best))
     module = copy.deepcopy(model.module)
     module.load_state_dict(trained_weights(student), strict=False)
