@@ -1,4 +1,4 @@
-"""Program → the bytes of a .pte, and the converter's refusals in our words."""
+"""Conversion of a program to the bytes of a .pte file, and of the converter's errors to edgekit's."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ REFUSALS = (
 
 
 def convert(program: Program) -> bytes:
-    """The program as ExecuTorch's file format, XNNPACK's share delegated. Leaves the program as it was.
+    """Convert the program to a .pte file, with XNNPACK's partitions delegated. The program is not changed.
 
     Raises UnsupportedOperator, naming the operator and where the model calls it, or LoweringError.
     """
@@ -58,7 +58,7 @@ def convert(program: Program) -> bytes:
 
 
 def place(operator: str, exported: ExportedProgram) -> str:
-    """` in module 'head', model.py:12 in forward`: where the model calls `aten.lgamma`; empty where it is not known."""
+    """Place of an operator's first call, such as ` in module 'head', at model.py:12 in forward`; empty if not known."""
     for graph in _graphs(exported):
         for node in graph.nodes:
             if _is_call(node, operator):
@@ -67,11 +67,11 @@ def place(operator: str, exported: ExportedProgram) -> str:
 
 
 def _refused(message: str) -> str | None:
-    """The operator that the converter's message names, as `aten.lgamma`."""
+    """Operator that the converter's message names, such as `aten.lgamma`; None if it names none."""
     for pattern in REFUSALS:
-        found = pattern.search(message)
-        if found:
-            return ".".join(found["name"].replace("::", ".").split(".")[:2])
+        match = pattern.search(message)
+        if match:
+            return ".".join(match["name"].replace("::", ".").split(".")[:2])
     return None
 
 

@@ -1,4 +1,4 @@
-"""Global averages as XNNPACK takes them: it averages over height and width, and keeps both axes."""
+"""Global average pooling in the form that XNNPACK delegates: a mean over height and width that keeps both axes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ VIEW = ops.edge.aten.view_copy.default
 
 
 class KeepAveragedAxes(ExportPass):  # type: ignore[misc]  # executorch has no types
-    """Drops the axes after the average, not in it, and the `as_strided` that torch leaves behind a pooling to 1x1.
+    """Pass that drops the axes after the mean, not in it, and removes the `as_strided` of a pooling to 1x1.
 
-    Otherwise both run on portable kernels, and each ends a delegate.
+    Otherwise both run on portable kernels, and each splits the partition of the delegate.
     """
 
     def call_operator(self, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any], meta: NodeMetadata) -> ProxyValue:

@@ -1,4 +1,4 @@
-"""Who runs what, read off the bytes of a .pte: its instructions, and the graphs inside its delegates."""
+"""Placement of operators, read off the bytes of a .pte: its instructions, and the graphs inside its delegates."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ XNNPACK = "XnnpackBackend"
 
 
 def read(data: bytes) -> PteFacts:
-    """Placement and integer share of a .pte of one method. Raises LoweringError if a delegate in it is not XNNPACK."""
+    """Read placement and integer share off a .pte of one method.
+
+    Raises LoweringError if a delegate in it is not XNNPACK.
+    """
     program = deserialize_pte_binary(data).program
     (plan,) = program.execution_plan
     return facts(_steps(plan, program.backend_delegate_data))

@@ -1,6 +1,6 @@
-"""Constants of quantized layers, one of its own for each layer.
+"""Copies of shared constants, so that each layer has its own weights and biases.
 
-XNNPACK rounds a bias to the scale of its layer's input, and takes a weight for integers only where it has one reader.
+XNNPACK rounds a bias to the scale of its layer's input, and treats a weight as integers only if it has one reader.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from edgekit.passes.scale_folding import WEIGHTED
 
 
 def with_transposed_copies(exported: ExportedProgram) -> ExportedProgram:
-    """A float program with copies of the weights that one layer reads turned, and another as they are; else the same.
+    """Copy the weights that one layer of a float program reads transposed, and another does not.
 
-    XNNPACK's runtime dies of a constant that is a layer's weight and is transposed for another.
+    XNNPACK's runtime crashes on a constant that is one layer's weight and is transposed for another. Returns `exported`
+    itself if there is none, and if it is quantized.
     """
     if any(map(_is_dequantize, exported.graph.nodes)):
         return exported
@@ -30,9 +31,9 @@ def with_transposed_copies(exported: ExportedProgram) -> ExportedProgram:
 
 
 def with_unshared_constants(exported: ExportedProgram) -> ExportedProgram:
-    """The program with copies of the weights and biases that quantized layers share; the same where they share none.
+    """Copy the weights and biases that quantized layers share. Returns `exported` itself if they share none.
 
-    The file holds equal copies once.
+    The file stores equal copies once.
     """
     if not any(map(_is_dequantize, exported.graph.nodes)):
         return exported
@@ -48,8 +49,10 @@ def with_unshared_constants(exported: ExportedProgram) -> ExportedProgram:
 
 
 def with_unshared_reads(module: GraphModule) -> GraphModule:
-    """Give every layer, in place, nodes of its own that read the constants it shares: XNNPACK's quantizer marks what a
-    layer reads, and passes over a layer that reads what is marked."""
+    """Give every layer its own nodes that read shared constants, in place.
+
+    XNNPACK's quantizer annotates what a layer reads, and skips a layer that reads an annotated node.
+    """
     for layer, place in list(_constants(module)):
         source = layer.args[place]
         assert isinstance(source, Node)
@@ -65,14 +68,14 @@ def _is_dequantize(node: Node) -> bool:
 
 
 def _constants(module: GraphModule) -> Iterator[tuple[Node, int]]:
-    """Every layer with the places of its constants among its arguments: 1 for the weight, 2 for the bias."""
+    """Layers with the indices of constants among their arguments: 1 for the weight, 2 for the bias."""
     for layer in module.graph.nodes:
         if layer.target in WEIGHTED:
             yield from ((layer, place) for place in (1, 2) if place < len(layer.args) and _root(layer.args[place]))
 
 
 def _root(argument: object) -> Node | None:
-    """The constant that an argument is, or is dequantized from."""
+    """Constant that an argument is, or is dequantized from; None if it is neither."""
     node = argument if isinstance(argument, Node) else None
     if node is not None and _is_dequantize(node):
         node = node.all_input_nodes[0]
@@ -80,11 +83,13 @@ def _root(argument: object) -> Node | None:
 
 
 def _readers(module: GraphModule, layer: Node, place: int) -> set[Node]:
-    """Which layers read the constant of `layer` at `place`."""
+    """Layers that read the constant of `layer` at `place`."""
     root = _root(layer.args[place])
     assert root is not None
     return {
-        other for other, at in _constants(module) if (found := _root(other.args[at])) and found.target == root.target
+        other
+        for other, at in _constants(module)
+        if (constant := _root(other.args[at])) and constant.target == root.target
     }
 
 

@@ -14,12 +14,16 @@ if TYPE_CHECKING:
     from edgekit.passes.base import Sample
 
 SHIFT, SHIFT_OF_ONE = 0.3, 0.6
-"""Largest shift of the median channel's mean, in standard deviations, and the allowance for one sample: n samples get
-1 / sqrt(n) of it. On CIFAR-10 500 samples were 0.01 off, single ones up to 0.63; pixels of half the range 0.41, black
-ones 0.72."""
+"""Largest shift of the median channel's mean, in standard deviations, and the allowance for one sample.
+
+The allowance for n samples is 1 / sqrt(n) of that for one. On CIFAR-10 500 samples were 0.01 off, single ones up to
+0.63; pixels of half the range 0.41, black ones 0.72.
+"""
 SPREAD, SPREAD_OF_ONE = 1.0, 1.0
-"""Largest change of the variance, in powers of two, and the allowance for one sample. 500 samples were 0.1 off, single
-ones up to 1.4; pixels of half the range 1.5."""
+"""Largest change of the variance, in powers of two, and the allowance for one sample.
+
+500 samples were 0.1 off, single ones up to 1.4; pixels of half the range 1.5.
+"""
 
 
 def distribution_shift(exported: ExportedProgram, samples: Sequence[Sample]) -> str | None:

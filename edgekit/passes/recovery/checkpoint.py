@@ -49,9 +49,7 @@ class Checkpoint:
 
     progress: Progress
     tensors: Mapping[str, Tensor]
-    """Tensors by prefix and parameter name: `now.*` the network, `best.*` the best so far, `momentum.*` the
-    optimizer's.
-    """
+    """Tensors by prefix and parameter name: `now.*` current, `best.*` best so far, `momentum.*` of the optimizer."""
 
     def part(self, prefix: str) -> dict[str, Tensor]:
         """Tensors under one of the prefixes, by names without it."""

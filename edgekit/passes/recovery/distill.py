@@ -68,9 +68,7 @@ class Distillation:
     teacher_features: Mapping[str, Tensor]
 
     def loss(self, inputs: Sequence[Tensor], labels: Tensor) -> Tensor:
-        """Loss of one batch, with gradients: distance from the teacher and from the labels, mixed as the recipe
-        says.
-        """
+        """Loss of one batch, with gradients: distances from the teacher and the labels, mixed by the recipe."""
         recipe = self.recipe
         with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bfloat16"):
             with torch.no_grad():

@@ -66,9 +66,7 @@ class FakeQuantizer(nn.Module):
 
 
 class Batched(nn.Module):
-    """Program of a fixed batch size that takes any number of samples: batches are filled up, and run one after
-    another.
-    """
+    """Program of a fixed batch size that takes any number of samples: the last batch is filled up."""
 
     def __init__(self, program: GraphModule, batch: int) -> None:
         super().__init__()

@@ -96,9 +96,7 @@ def observer_of(node: Node) -> Node | None:
 
 
 def _runs(prepared: GraphModule) -> list[list[Node]]:
-    """Runs of operators that are one layer: a clamp joins the operator before it; a module of torch.nn is never
-    divided.
-    """
+    """Runs of operators that are one layer: a clamp joins the operator before it; a torch.nn module stays whole."""
     runs: list[list[Node]] = []
     open_at: dict[Node, list[Node]] = {}
     constants: set[Node] = set()
