@@ -42,7 +42,7 @@ def exported_again(module: GraphModule, exported: ExportedProgram) -> ExportedPr
 
 
 def drop_unused(module: GraphModule) -> None:
-    """Drop, in place, the parameters and buffers that no node reads."""
+    """Drop dead parameters and buffers, which no node reads, in place."""
     read = {str(node.target) for node in module.graph.nodes if node.op == "get_attr"}
     for path, child in module.named_modules():
         for tensors in (child._parameters, child._buffers):

@@ -52,7 +52,7 @@ def refill(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
         owner, _, leaf = name.rpartition(".")
         part = module.get_submodule(owner)
         if isinstance(before, nn.Parameter):
-            made = parameters.setdefault(id(before), nn.Parameter(tensors[name], before.requires_grad))
-            setattr(part, leaf, made)
+            parameter = parameters.setdefault(id(before), nn.Parameter(tensors[name], before.requires_grad))
+            setattr(part, leaf, parameter)
         else:
             setattr(part, leaf, tensors[name])

@@ -100,8 +100,8 @@ def _is_foldable(layer: Node) -> bool:
 
 
 def _is_shared(module: GraphModule, pair: LayerAndNorm) -> bool:
-    held = [constant for constant in (pair.weight, pair.bias) if constant is not None]
-    return len(pair.layer.users) > 1 or any(len(_readers(module, constant)) > 1 for constant in held)
+    constants = [constant for constant in (pair.weight, pair.bias) if constant is not None]
+    return len(pair.layer.users) > 1 or any(len(_readers(module, constant)) > 1 for constant in constants)
 
 
 def _readers(module: GraphModule, constant: Node) -> list[Node]:

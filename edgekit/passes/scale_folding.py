@@ -91,6 +91,6 @@ def _constant(layer: fx.Node, before: Any, value: Tensor) -> fx.Node:
     name = f"scaled_{sum(1 for _ in model.buffers())}"
     model.register_buffer(name, value.float())
     with layer.graph.inserting_before(layer):
-        made = layer.graph.get_attr(name)
-    made.meta = {**(before.meta if before is not None else {}), "val": value.float()}
-    return made
+        constant = layer.graph.get_attr(name)
+    constant.meta = {**(before.meta if before is not None else {}), "val": value.float()}
+    return constant

@@ -24,8 +24,8 @@ class KeepAveragedAxes(ExportPass):  # type: ignore[misc]  # executorch has no t
             return args[0]
         if op != MEAN or not _drops_height_and_width(args, kwargs):
             return super().call_operator(op, args, kwargs, meta)
-        kept = super().call_operator(MEAN, (args[0], [2, 3], True), {}, meta)
-        return super().call_operator(VIEW, (kept, list(args[0].to_tensor().shape[:2])), {}, meta)
+        mean = super().call_operator(MEAN, (args[0], [2, 3], True), {}, meta)
+        return super().call_operator(VIEW, (mean, list(args[0].to_tensor().shape[:2])), {}, meta)
 
 
 def _is_identity(source: ProxyValue, size: list[int], stride: list[int], offset: int = 0) -> bool:

@@ -99,8 +99,8 @@ def _copy(module: GraphModule, layer: Node, place: int, name: str) -> None:
     assert root is not None
     module.register_buffer(name, tensor(module, root).clone())
     with layer.graph.inserting_before(layer):
-        made = layer.graph.get_attr(name)
-        made.meta = dict(root.meta)
+        constant_copy = layer.graph.get_attr(name)
+        constant_copy.meta = dict(root.meta)
         if source is not root:
-            made = layer.graph.node_copy(source, lambda node: made if node is root else node)
-    layer.update_arg(place, made)
+            constant_copy = layer.graph.node_copy(source, lambda node: constant_copy if node is root else node)
+    layer.update_arg(place, constant_copy)

@@ -110,12 +110,12 @@ def _check_recipe(recipe: Quantize) -> None:
 
 
 def _check_signature(loaded: Signature, expected: Signature) -> None:
-    for verb, got, wanted in (
+    for verb, actual, wanted in (
         ("takes", loaded.inputs, expected.inputs),
         ("gives", loaded.outputs, expected.outputs),
     ):
-        if got != wanted:
-            described = [", ".join(map(str, specs)) for specs in (got, wanted)]
+        if actual != wanted:
+            described = [", ".join(map(str, specs)) for specs in (actual, wanted)]
             raise LoweringError(f"the file {verb} {described[0]}, the program {described[1]}")
 
 

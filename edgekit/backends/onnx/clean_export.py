@@ -1,4 +1,4 @@
-"""Clean-up of an exported ONNX model: duplicates, defaults, and traces of the build machine are removed."""
+"""Clean-up of an exported ONNX model: common-subexpression and dead-code elimination, and no traces of the host."""
 
 from __future__ import annotations
 

@@ -71,8 +71,8 @@ class _Names:
         return self._real(node) + suffix
 
     def constant(self, node: Node, index: int) -> str:
-        """Name of a constant: `module.weight`, `module.bias`, `….scale`, `….zero_point`, or that of the result,
-        numbered.
+        """Name of a constant: `module.weight`, `module.bias`, `….scale`, `….zero_point`, or the result's with a
+        number.
         """
         if node.op_type not in ("QuantizeLinear", "DequantizeLinear"):
             parameter = PARAMETERS.get((node.op_type, index))

@@ -60,9 +60,9 @@ class Before:
     def call(self, target: Any, *args: Any) -> fx.Node:
         graph = self.node.graph
         with graph.inserting_before(self.node):
-            made = graph.call_function(target, args)
-        made.meta = {key: self.node.meta[key] for key in ("val", "nn_module_stack") if key in self.node.meta}
-        return made
+            new = graph.call_function(target, args)
+        new.meta = {key: self.node.meta[key] for key in ("val", "nn_module_stack") if key in self.node.meta}
+        return new
 
     def constant(self, number: float) -> fx.Node:
         """Buffer with one element, of the node's rank: another rank would end a channels-last region."""
@@ -73,9 +73,9 @@ class Before:
         name = f"number_{sum(1 for _ in model.buffers())}"
         model.register_buffer(name, value)
         with graph.inserting_before(self.node):
-            made = graph.get_attr(name)
-        made.meta = {"val": value}
-        return made
+            new = graph.get_attr(name)
+        new.meta = {"val": value}
+        return new
 
 
 def _hard_sigmoid(before: Before, x: Any) -> fx.Node:

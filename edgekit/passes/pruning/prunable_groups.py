@@ -64,12 +64,12 @@ def _holds(module: nn.Module, examples: Args, bounds: ProtectedChannels, names: 
             group.silence(silenced, range(1, group.size, 2))
         for group in groups:
             group.remove(range(1, group.size, 2))
-        expected, got = (pytree.tree_leaves(one.eval()(*examples)) for one in (silenced, pruned))
-        return all(_same(*pair) for pair in zip(expected, got, strict=True))
+        expected, actual = (pytree.tree_leaves(one.eval()(*examples)) for one in (silenced, pruned))
+        return all(_same(*pair) for pair in zip(expected, actual, strict=True))
     return False
 
 
-def _same(expected: Tensor, got: Tensor) -> bool:
-    if expected.shape != got.shape:
+def _same(expected: Tensor, actual: Tensor) -> bool:
+    if expected.shape != actual.shape:
         return False
-    return bool((expected - got).abs().max() <= TOLERANCE * expected.abs().max())
+    return bool((expected - actual).abs().max() <= TOLERANCE * expected.abs().max())

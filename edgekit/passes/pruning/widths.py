@@ -19,18 +19,18 @@ def by_ratio(groups: Sequence[PruningGroup], ratio: float) -> Widths:
 
     Raises PassError if none is left of one.
     """
-    kept = {}
+    widths = {}
     for group in groups:
-        wanted = group.size * (1 - ratio)
-        if wanted < 1:
+        target = group.size * (1 - ratio)
+        if target < 1:
             name = group.name.removeprefix("model.")
             raise PassError(
                 f"[prune] ratio {ratio:g} would empty '{name}', which has {group.size}",
                 hint=f'lower ratio, or skip = ["{name}"]',
             )
-        multiple = max(1, math.floor(wanted / group.step + 0.5)) * group.step
-        kept[group.name] = min(group.size, multiple)
-    return kept
+        multiple = max(1, math.floor(target / group.step + 0.5)) * group.step
+        widths[group.name] = min(group.size, multiple)
+    return widths
 
 
 def path(
@@ -43,7 +43,7 @@ def path(
     layer name, of every layer that a group reaches, at full width.
     """
     widths = {group.name: group.size for group in groups}
-    left = {group.name: _kept(scores[group.name]) for group in groups}
+    remaining = {group.name: _log_importance(scores[group.name]) for group in groups}
     now = predicted(groups, macs, widths)
     yield dict(widths), now
     while True:
@@ -53,7 +53,7 @@ def path(
             if narrower < 1:
                 continue
             tried = predicted(groups, macs, {**widths, group.name: narrower})
-            cost = left[group.name][widths[group.name]] - left[group.name][narrower]
+            cost = remaining[group.name][widths[group.name]] - remaining[group.name][narrower]
             steps.append((cost / max(now - tried, 1e-9), group.name, narrower, tried))
         if not steps:
             return
@@ -61,7 +61,7 @@ def path(
         yield dict(widths), now
 
 
-def _kept(scores: Tensor) -> list[float]:
+def _log_importance(scores: Tensor) -> list[float]:
     """Logarithm of the summed importance of the best 0, 1, 2 … units."""
     best = scores.double().clamp(min=0).sort(descending=True).values
     best = best + best.sum() * 1e-6 + 1e-30  # a unit that is all zeros costs something too
@@ -70,10 +70,10 @@ def _kept(scores: Tensor) -> list[float]:
 
 def predicted(groups: Sequence[PruningGroup], macs: Mapping[str, float], widths: Widths) -> float:
     """Multiply-accumulates of the layers in `macs` at these widths."""
-    left: dict[tuple[str, str], float] = {}
+    shares: dict[tuple[str, str], float] = {}
     for group in groups:
         gone = group.size - widths[group.name]
         for part in group.parts:
             side = (part.layer, part.side)
-            left[side] = left.get(side, 1.0) - gone * part.per_unit / part.total
-    return sum(count * left.get((name, "in"), 1.0) * left.get((name, "out"), 1.0) for name, count in macs.items())
+            shares[side] = shares.get(side, 1.0) - gone * part.per_unit / part.total
+    return sum(count * shares.get((name, "in"), 1.0) * shares.get((name, "out"), 1.0) for name, count in macs.items())

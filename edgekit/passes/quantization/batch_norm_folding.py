@@ -1,4 +1,4 @@
-"""Batch-norm folding: batch normalization fused into the convolution or linear layer before it."""
+"""Batch-norm folding (Conv-BN fusion): batch norms are merged into the convolution or linear layer before them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FoldBatchNorm(Pass):
-    """Fold every batch norm into the layer before it, so that the weights are those that are quantized.
-
-    torchao computes it.
-    """
+    """Fold every batch norm into the layer before it, by torchao: its weights are then those that are quantized."""
 
     name: ClassVar[str] = "fold-batch-norm"
 

@@ -68,11 +68,11 @@ def _batches_in_memory(prepared: GraphModule, batches: Sequence[Sample]) -> int:
 
 def _means(prepared: GraphModule, batches: Sequence[Sample], chosen: dict[str, WeightedLayer]) -> dict[str, Tensor]:
     """Mean of each layer's outputs in float, by channel, after the clamp that follows it."""
-    seen: dict[str, list[Tensor]] = {name: [] for name in chosen}
-    see = {name: _keeping(seen[name], layer) for name, layer in chosen.items()}
+    parts_by_layer: dict[str, list[Tensor]] = {name: [] for name in chosen}
+    see = {name: _keeping(parts_by_layer[name], layer) for name, layer in chosen.items()}
     watch(unobserved(prepared), batches, see)
     sizes = torch.tensor([len(batch[0]) for batch in batches], dtype=torch.float32)
-    return {name: (torch.stack(parts) * sizes[:, None]).sum(0) / sizes.sum() for name, parts in seen.items()}
+    return {name: (torch.stack(parts) * sizes[:, None]).sum(0) / sizes.sum() for name, parts in parts_by_layer.items()}
 
 
 def _keeping(parts: list[Tensor], layer: WeightedLayer) -> Any:

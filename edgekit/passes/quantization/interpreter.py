@@ -17,15 +17,15 @@ See = Callable[[Tensor, Tensor], None]
 
 
 class NodeRecorder(Interpreter):
-    """Interpreter that calls back with the first input and the result of each node named in `seen`."""
+    """Interpreter that calls back with the first input and the result of each node named in `callbacks`."""
 
-    def __init__(self, module: GraphModule, seen: Mapping[str, See]) -> None:
+    def __init__(self, module: GraphModule, callbacks: Mapping[str, See]) -> None:
         super().__init__(module)
-        self._seen = seen
+        self._callbacks = callbacks
 
     def run_node(self, node: Node) -> Any:
         result = super().run_node(node)
-        see = self._seen.get(node.name)
+        see = self._callbacks.get(node.name)
         if see:
             source = node.args[0]
             assert isinstance(source, Node)
@@ -33,9 +33,9 @@ class NodeRecorder(Interpreter):
         return result
 
 
-def watch(module: GraphModule, batches: Sequence[Sample], seen: Mapping[str, See]) -> None:
-    """Run every batch through `module`, and call the callbacks of `seen`, by node name."""
-    recorder = NodeRecorder(module, seen)
+def watch(module: GraphModule, batches: Sequence[Sample], callbacks: Mapping[str, See]) -> None:
+    """Run every batch through `module`, and call the callbacks, by node name."""
+    recorder = NodeRecorder(module, callbacks)
     with torch.no_grad():
         for batch in batches:
             recorder.run(*batch)

@@ -130,8 +130,8 @@ class QuantizePass(Pass):
         if self.recipe.activations.observer != "auto" or len(self.samples) < 2:
             calibrate(prepared, self.samples, range(len(self.samples)))
             return
-        seen, held_out = auto_observer.halves(len(self.samples))
-        calibrate(prepared, self.samples, seen)
+        calibrating, held_out = auto_observer.halves(len(self.samples))
+        calibrate(prepared, self.samples, calibrating)
         floating = unguarded(exported.module())
         judges = [self.samples[index] for index in held_out]
         batches = stacked(judges, batch_of(floating, judges))
@@ -158,8 +158,8 @@ class QuantizePass(Pass):
             for layer in rounded:
                 replace(prepared, layer.layer.weight, layer.weight)
             nearest = sum(layer.nearest for layer in rounded)
-            left = sum(layer.chosen for layer in rounded) / nearest if nearest else 1.0
-            yield "rounding error", f"{left:.0%} of nearest rounding's, {len(rounded)} layers"
+            remaining = sum(layer.chosen for layer in rounded) / nearest if nearest else 1.0
+            yield "rounding error", f"{remaining:.0%} of nearest rounding's, {len(rounded)} layers"
         if self.recipe.correct_bias:
             biases = corrected_biases(prepared, batches)
             for constant, bias in biases.items():

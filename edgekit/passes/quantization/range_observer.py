@@ -52,13 +52,13 @@ class RangeObserver(MinMaxObserver):  # type: ignore[misc]  # torchao has no typ
         self.counts += torch.histc(values, BINS, -reach, reach)
         return x
 
-    def _widen(self, wanted: float) -> None:
-        """Make the histogram reach from -wanted to wanted."""
+    def _widen(self, bound: float) -> None:
+        """Make the histogram reach from -bound to bound."""
         reach = float(self.reach)
         if reach == 0 or not self.counts.any():
-            self.reach.fill_(max(reach, wanted))
+            self.reach.fill_(max(reach, bound))
             return
-        while reach < wanted:
+        while reach < bound:
             pairs = self.counts.reshape(-1, 2).sum(1)
             self.counts.zero_()
             self.counts[BINS // 4 : BINS // 4 * 3] = pairs
@@ -73,9 +73,9 @@ class RangeObserver(MinMaxObserver):  # type: ignore[misc]  # torchao has no typ
 
     def range(self) -> tuple[Tensor, Tensor]:
         """Ends of the range, float32 scalars; minimum and maximum for `minmax`, and before any value was seen."""
-        seen = (self.min_val, self.max_val)
+        extremes = (self.min_val, self.max_val)
         if self.method == "minmax" or not self.counts.any():
-            return seen
+            return extremes
         histogram = clipping.ValueHistogram(
             self.counts.numpy(),
             float(self.reach),

@@ -85,14 +85,14 @@ def _grid(prepared: GraphModule, layer: WeightedLayer, grouped: Tensor) -> Grid:
 def _shares(prepared: GraphModule, chosen: Sequence[WeightedLayer]) -> Iterator[list[WeightedLayer]]:
     """Layers in groups whose second moments fit into memory together."""
     share: list[WeightedLayer] = []
-    held = 0
+    elements = 0
     for layer in chosen:
         weight = value(prepared, layer.weight)
         size = layer.groups * (weight[0].numel()) ** 2
-        if share and held + size > MOMENTS:
+        if share and elements + size > MOMENTS:
             yield share
-            share, held = [], 0
-        share, held = [*share, layer], held + size
+            share, elements = [], 0
+        share, elements = [*share, layer], elements + size
     if share:
         yield share
 

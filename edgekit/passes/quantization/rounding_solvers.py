@@ -57,11 +57,11 @@ def gptq(weight: Tensor, moment: Tensor, grid: Grid) -> Tensor:
     damped = moment + torch.diag_embed(damping.expand_as(diagonal))
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(damped.double()))
     factor = torch.linalg.cholesky(inverse, upper=True).float()
-    left, chosen = weight.clone(), torch.empty_like(weight)
+    compensated, chosen = weight.clone(), torch.empty_like(weight)
     for column in range(weight.shape[2]):
-        chosen[:, :, column : column + 1] = grid.near(left[:, :, column : column + 1])
-        error = (left - chosen)[:, :, column] / factor[:, column, column, None]
-        left[:, :, column:] -= error[:, :, None] * factor[:, None, column, column:]
+        chosen[:, :, column : column + 1] = grid.near(compensated[:, :, column : column + 1])
+        error = (compensated - chosen)[:, :, column] / factor[:, column, column, None]
+        compensated[:, :, column:] -= error[:, :, None] * factor[:, None, column, column:]
     return local_search(weight, moment, grid, grid.whole(chosen), (grid.low, grid.high))
 
 

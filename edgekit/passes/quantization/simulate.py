@@ -68,9 +68,9 @@ def simulated(prepared: GraphModule, weights_only: bool = False) -> GraphModule:
             constants[name] = FakeQuantized(observer)(_attribute(copy, str(source.target)).detach())
             copy.register_buffer(name, constants[name])
             with copy.graph.inserting_before(node):
-                made = copy.graph.get_attr(name)
-            made.meta = dict(node.meta)
-            node.replace_all_uses_with(made)
+                constant = copy.graph.get_attr(name)
+            constant.meta = dict(node.meta)
+            node.replace_all_uses_with(constant)
             copy.graph.erase_node(node)
         else:
             setattr(copy, str(node.target), nn.Identity() if weights_only else FakeQuantized(observer))
@@ -114,8 +114,8 @@ def batch_of(module: GraphModule, samples: Sequence[Sample]) -> int:
         except (RuntimeError, AssertionError):  # a shape in the graph states the batch
             return 1
     for leaf, *parts in zip(both, *alone, strict=True):
-        wanted = torch.cat(parts) if parts[0].dim() else torch.stack(parts)
-        if leaf.shape != wanted.shape or not torch.allclose(leaf, wanted, rtol=1e-3, atol=1e-4 * _size(wanted)):
+        expected = torch.cat(parts) if parts[0].dim() else torch.stack(parts)
+        if leaf.shape != expected.shape or not torch.allclose(leaf, expected, rtol=1e-3, atol=1e-4 * _size(expected)):
             return 1
     return TOGETHER
 

@@ -52,9 +52,9 @@ def distillation_loss(
     return torch.stack([_relative_error(*pair) for pair in zip(outputs, expected, strict=True)]).mean()
 
 
-def _relative_error(got: Tensor, expected: Tensor) -> Tensor:
+def _relative_error(actual: Tensor, expected: Tensor) -> Tensor:
     """Mean squared error over the mean square of `expected`."""
-    return F.mse_loss(got.float(), expected.float()) / expected.float().square().mean().clamp(min=1e-12)
+    return F.mse_loss(actual.float(), expected.float()) / expected.float().square().mean().clamp(min=1e-12)
 
 
 @dataclass(frozen=True)

@@ -50,8 +50,8 @@ class FakeQuantizer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Fake-quantized `x`; `x` itself while observing."""
         if self.observing:
-            seen: Tensor = self.observer[0](x)
-            return seen
+            unchanged: Tensor = self.observer[0](x)
+            return unchanged
         if self.follows:
             self.forget()
             self.observer[0](x.detach())

@@ -61,20 +61,22 @@ def train_quantized(
             "quantization-aware training needs training and calibration data",
             hint="state [data] training and calibration in edgekit.toml",
         )
-    learnt, held = split(training, model.project, recipe.validation)
-    batch = min(recipe.batch, len(learnt))
+    to_train, to_validate = split(training, model.project, recipe.validation)
+    batch = min(recipe.batch, len(to_train))
     epochs = {"epochs": recipe.quantization_aware_epochs, "minutes": None, "features": (), "precision": "float32"}
     ours = recipe.model_copy(update={**epochs, "batch": batch, "learning_rate": recipe.learning_rate * RATE})
     student, teacher = fake_quantized(model, quantization, batch), copy.deepcopy(original.module).eval()
     calibrate(student, calibration)
     zeros = masks(model.module, model.history).items()
-    kept = {f"program.{WEIGHTS}.{name}": mask for name, mask in zeros if name in trained_weights(student)}
+    zero_masks = {f"program.{WEIGHTS}.{name}": mask for name, mask in zeros if name in trained_weights(student)}
     with distilling(student, teacher, ours, model.examples) as distillation:
         name = training_name(student, teacher, ours, training)
         # An exported program has no modes. Ranges are set at the start of each epoch, and at its end, so that
         # validation sees the network that quantization will make of the weights.
         settle = partial(_settle, student, calibration)
-        trained = Training(distillation, ours, learnt, held, kept, checkpoints, name, tell, settle, settle).run()
+        trained = Training(
+            distillation, ours, to_train, to_validate, zero_masks, checkpoints, name, tell, settle, settle
+        ).run()
     student.load_state_dict(dict(trained.best))
     module = copy.deepcopy(model.module)
     module.load_state_dict(trained_weights(student), strict=False)

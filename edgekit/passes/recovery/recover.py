@@ -44,11 +44,11 @@ def recover(
     student, teacher = _channels_last(model.module), _channels_last(original.module).eval()
     for parameter in student.parameters():
         parameter.requires_grad_(parameter.is_floating_point())
-    learnt, held = split(training, model.project, recipe.validation)
+    to_train, to_validate = split(training, model.project, recipe.validation)
     with distilling(student, teacher, recipe, model.examples) as distillation:
         name = training_name(student, teacher, recipe, training)
-        kept = masks(student, model.history)
-        trained = Training(distillation, recipe, learnt, held, kept, checkpoints, name, tell).run()
+        zero_masks = masks(student, model.history)
+        trained = Training(distillation, recipe, to_train, to_validate, zero_masks, checkpoints, name, tell).run()
     module = copy.deepcopy(model.module)
     module.load_state_dict({name: value.contiguous() for name, value in trained.best.items()})
     module.eval()

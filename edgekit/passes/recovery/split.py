@@ -60,9 +60,9 @@ def split(samples: Samples, project: Project, share: float) -> tuple[Split, Spli
             hint="[data] training in edgekit.toml must name more, or see [recover] validation in the profile",
         )
     classes = samples.labels.ndim == 1 and np.issubdtype(samples.labels.dtype, np.integer)
-    held = stratified(samples.labels, count) if classes else spread(len(samples), count)
-    rest = np.setdiff1d(np.arange(len(samples)), held)
-    return _part(samples, project, rest), _part(samples, project, np.asarray(held))
+    validating = stratified(samples.labels, count) if classes else spread(len(samples), count)
+    rest = np.setdiff1d(np.arange(len(samples)), validating)
+    return _part(samples, project, rest), _part(samples, project, np.asarray(validating))
 
 
 def _part(samples: Samples, project: Project, indices: Array) -> Split:

@@ -200,11 +200,11 @@ class Training:
 
     def _standing(self, progress: Progress, loss: float, seconds: float) -> str:
         spent = self._spent(progress.steps, seconds)
-        left = seconds / spent - seconds if spent else 0.0
+        remaining = seconds / spent - seconds if spent else 0.0
         of = f" of {self.recipe.epochs}" if self.recipe.epochs else ""
         return (
             f"epoch {progress.epochs + 1}{of}, loss {loss:.3f}, best so far {_shown(progress.best)}, "
-            f"{left // 60:.0f} min {left % 60:02.0f} s left"
+            f"{remaining // 60:.0f} min {remaining % 60:02.0f} s left"
         )
 
 

@@ -138,22 +138,22 @@ class _Tally:
 
     def checked(self, floats: Values, rounded: Values) -> None:
         """Add a batch of held-out samples: noise of the layer in a network that is quantized as a whole."""
-        value, got = floats[self.group.last], rounded[self.group.last]
+        value, quantized = floats[self.group.last], rounded[self.group.last]
         if not _is_real(value):
             return
         if self._rounding:
-            got = self._rounding(got)
+            quantized = self._rounding(quantized)
             self.saturated.add(value, *self._rounding.bounds)
-        self.cumulative.add(value, got)
+        self.cumulative.add(value, quantized)
 
     def layer(self) -> Layer:
         assert self.extent
         group, rounding = self.group, self._rounding
         bounds = rounding.ends if rounding else self.extent.bounds
-        weight, kept = self._weight()
+        weight, stored = self._weight()
         noise = Noise()
-        if weight is not None and kept is not None:
-            noise.add(weight, kept)
+        if weight is not None and stored is not None:
+            noise.add(weight, stored)
         return Layer(
             name=group.name,
             node=group.root.name,

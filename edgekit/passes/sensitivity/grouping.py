@@ -172,16 +172,16 @@ def _reason(node: Node, kept: Sequence[str]) -> str:
 
 def _sources(run: Sequence[Node], owner: Mapping[Node, Node]) -> Iterable[str]:
     inside, seen = set(run), set()
-    waiting = [arg for node in reversed(run) for arg in reversed(node.all_input_nodes)]
-    while waiting:
-        node = waiting.pop()
+    pending = [arg for node in reversed(run) for arg in reversed(node.all_input_nodes)]
+    while pending:
+        node = pending.pop()
         if node in inside or node in seen:
             continue
         seen.add(node)
         if node in owner:
             yield owner[node].name
         else:
-            waiting.extend(reversed(node.all_input_nodes))
+            pending.extend(reversed(node.all_input_nodes))
 
 
 def _kind(run: Sequence[Node]) -> str:

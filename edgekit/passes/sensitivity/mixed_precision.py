@@ -92,12 +92,12 @@ class Judge:
     def __call__(self, quantized: Program) -> MixedScore:
         from edgekit.ir.sqnr import sqnr_db
 
-        got = _answers(quantized, self.samples)
-        wanted, answers = self.expected.argmax(-1), got.argmax(-1)
+        outputs = _answers(quantized, self.samples)
+        wanted, answers = self.expected.argmax(-1), outputs.argmax(-1)
         drop = None
         if self.labels is not None:
             drop = float(np.mean(wanted == self.labels) - np.mean(answers == self.labels))
-        return MixedScore(float(np.mean(wanted == answers)), drop, sqnr_db(self.expected, got))
+        return MixedScore(float(np.mean(wanted == answers)), drop, sqnr_db(self.expected, outputs))
 
 
 def held_out(labels: Array, share: float = 0.25) -> tuple[list[int], list[int]]:
@@ -170,7 +170,7 @@ def _bisect(trials: _Trials, ordered: Sequence[str]) -> tuple[str, ...]:
     low, high = 0, len(ordered) + 1
     enough: tuple[str, ...] = ()
     step = max(1, len(ordered) // 8)  # few layers lose most: from below
-    while trials.left and high - low > 1:
+    while trials.evaluations_left and high - low > 1:
         middle = min(low + step, high - 1) if not enough else (low + high) // 2
         if trials.run(ordered[:middle]):
             high, enough = middle, tuple(ordered[:middle])
@@ -182,7 +182,7 @@ def _bisect(trials: _Trials, ordered: Sequence[str]) -> tuple[str, ...]:
 def _return_to_int8(trials: _Trials, enough: tuple[str, ...]) -> None:
     """Return to int8 each layer that the limits allow, the one with the least loss first."""
     for name in reversed(enough):
-        if not trials.left or len(enough) == 1:
+        if not trials.evaluations_left or len(enough) == 1:
             return
         fewer = tuple(other for other in enough if other != name)
         if trials.run(fewer):
@@ -199,12 +199,12 @@ class _Trials:
     samples: Sequence[Sample]
     judge: Judge
     limits: Limits
-    left: int
+    evaluations_left: int
     tried: list[MixedPrecisionTrial] = field(default_factory=list)
 
     def run(self, kept: Sequence[str]) -> bool:
         """Quantize with these modules in float, and judge. Returns True if the limits are kept."""
-        self.left -= 1
+        self.evaluations_left -= 1
         recipe = with_float(self.recipe, kept) if kept else self.recipe
         score = self.judge(_quantized(self.program, recipe, self.quantization, self.samples))
         self.tried.append(MixedPrecisionTrial(tuple(kept), score, score.meets(self.limits)))

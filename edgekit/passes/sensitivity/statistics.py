@@ -67,7 +67,7 @@ class Extent:
     axis: int
     low: Tensor | None = None
     high: Tensor | None = None
-    kept: list[Tensor] = field(default_factory=list)
+    drawn: list[Tensor] = field(default_factory=list)
     random: torch.Generator = field(default_factory=lambda: torch.Generator().manual_seed(0))
 
     def add(self, values: Tensor) -> None:
@@ -78,7 +78,7 @@ class Extent:
         flat = values.reshape(-1)
         # At random: what repeats in every picture would fall into step with every n-th value.
         drawn = torch.randint(flat.numel(), (SPREAD,), generator=self.random)
-        self.kept.append(flat[drawn].abs() if flat.numel() > SPREAD else flat.abs())
+        self.drawn.append(flat[drawn].abs() if flat.numel() > SPREAD else flat.abs())
 
     @property
     def bounds(self) -> tuple[float, float] | None:
@@ -86,9 +86,9 @@ class Extent:
 
     @property
     def p999(self) -> float | None:
-        if not self.kept:
+        if not self.drawn:
             return None
-        values = torch.cat(self.kept).sort().values
+        values = torch.cat(self.drawn).sort().values
         return float(values[min(len(values) - 1, int(0.999 * len(values)))])
 
     @property
