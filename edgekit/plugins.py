@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from edgekit.errors import Ambiguous, MissingExtra, UnknownName, suggest
 
-Group = Literal["backends", "transports", "catalogs", "metrics", "meters", "passes"]
+Group = Literal["backends", "transports", "catalogs", "metrics", "meters"]
 
 
 def names(group: Group) -> list[str]:
@@ -24,7 +24,7 @@ def load(group: Group, name: str) -> Any:
     points = _points(group)
     if name not in points:
         raise UnknownName(
-            f"no {_singular(group)} is named '{name}'", hint=suggest(name, points, f"known: {', '.join(points)}")
+            f"no {group.removesuffix('s')} is named '{name}'", hint=suggest(name, points, f"known: {', '.join(points)}")
         )
     return _load(points[name])
 
@@ -48,10 +48,6 @@ def _points(group: Group) -> dict[str, EntryPoint]:
             raise Ambiguous(f"two {group} are named '{point.name}': {_origin(other)} and {_origin(point)}")
         points[point.name] = point
     return points
-
-
-def _singular(group: Group) -> str:
-    return "pass" if group == "passes" else group.removesuffix("s")
 
 
 def _origin(point: EntryPoint) -> str:

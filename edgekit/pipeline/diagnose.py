@@ -30,7 +30,7 @@ from edgekit.specs.profile import Profile
 if TYPE_CHECKING:
     from edgekit.passes.base import Sample
     from edgekit.passes.quantization.quantize import Quantization
-    from edgekit.passes.sensitivity.mixed import Found
+    from edgekit.passes.sensitivity.mixed_precision import MixedPrecisionResult
 
 CONFIDENCE = 0.95
 CHECKED = 256
@@ -51,7 +51,7 @@ class Examined:
     diagnosis: Diagnosis
     warnings: tuple[str, ...]
     """Warnings about the numbers, each a sentence."""
-    search: Found | None
+    search: MixedPrecisionResult | None
     """Result of the search for layers to leave in float; None without a search."""
     pruned: Diagnosis | None = None
     """Diagnosis of the pruning; None where the profile does not prune."""
@@ -96,7 +96,7 @@ class Examination:
 
     def _pruned(self, floats: dict[str, Array], data: CachedData) -> Diagnosis | None:
         """Diagnose pruning and recovery, in float; None where the profile does not prune. floats: [N, …] an output."""
-        from edgekit.passes.pruning.changes import changes, first_output
+        from edgekit.passes.pruning.layer_changes import changes, first_output
 
         compressed = self._compilation.compressed
         if self.order.profile.prune is None:
@@ -196,8 +196,8 @@ class Examination:
         columns = [torch.from_numpy(values) for values in self.build_output.golden(self._program.signature.inputs)]
         return [tuple(column[i : i + 1] for column in columns) for i in range(len(columns[0]))]
 
-    def _search(self, outcome: NetworkOutcome) -> Found:
-        from edgekit.passes.sensitivity.mixed import Limits
+    def _search(self, outcome: NetworkOutcome) -> MixedPrecisionResult:
+        from edgekit.passes.sensitivity.mixed_precision import Limits
 
         limits = Limits(outcome.agreement_min, outcome.accuracy_drop_max)
         with self.line.stage("mixed precision"):

@@ -27,7 +27,7 @@ from edgekit.specs.compression import Mixed, Quantize
 from edgekit.specs.profile import Gates, Probe
 
 if TYPE_CHECKING:
-    from edgekit.passes.sensitivity.mixed import Found, Limits
+    from edgekit.passes.sensitivity.mixed_precision import Limits, MixedPrecisionResult
 
 SETTLED = "recipe.json"
 TRIED = "tried.json"
@@ -92,14 +92,14 @@ def _with(order: BuildRequest, recipe: Quantize) -> BuildRequest:
     return replace(order, profile=order.profile.model_copy(update={"quantize": recipe}))
 
 
-def searched(compilation: Compilation, limits: Limits, evaluations: int) -> Found:
+def searched(compilation: Compilation, limits: Limits, evaluations: int) -> MixedPrecisionResult:
     """Search for the recipe with the fewest layers in float that keeps the limits on held-out calibration data.
 
     evaluations: most trials of the search.
     """
     from edgekit.frontend.load import batches
     from edgekit.frontend.store import load_program
-    from edgekit.passes.sensitivity.mixed import Judge, held_out, search
+    from edgekit.passes.sensitivity.mixed_precision import Judge, held_out, search
 
     order, data = compilation.order, compilation.calibration.samples
     recipe, backend, project = order.profile.quantize, order.backend(), order.project
@@ -114,7 +114,7 @@ def searched(compilation: Compilation, limits: Limits, evaluations: int) -> Foun
 
 def _accurate(compilation: Compilation, mixed: Mixed, gates: Gates) -> tuple[Quantize, list[dict[str, object]]]:
     """Recipe that keeps the gates of accuracy, and the trials of its search."""
-    from edgekit.passes.sensitivity.mixed import Limits
+    from edgekit.passes.sensitivity.mixed_precision import Limits
 
     agreement, drop = gates.agreement, gates.accuracy_drop
     limits = Limits(
@@ -139,10 +139,10 @@ def _quickest(
 ) -> tuple[Quantize, list[dict[str, object]]]:
     """Fastest recipe by measurement: `recipe`, or one that leaves one more kind of layer in float; and the trials."""
     from edgekit.frontend.store import load_program
-    from edgekit.passes.activations import kinds
-    from edgekit.passes.sensitivity.mixed import with_float
+    from edgekit.passes.activations import float_candidates
+    from edgekit.passes.sensitivity.mixed_precision import with_float
 
-    groups = kinds(load_program(compilation.captured), recipe.kept)
+    groups = float_candidates(load_program(compilation.captured), recipe.kept)
     candidates = [recipe, *(with_float(recipe, modules) for modules in groups)]
     if len(candidates) == 1:
         return recipe, []

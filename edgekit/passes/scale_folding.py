@@ -1,4 +1,4 @@
-"""Factors moved into the weights of layers: the function stays, an operator goes."""
+"""Scale folding: constant factors multiplied into the weights of layers, which saves their operators."""
 
 from __future__ import annotations
 
@@ -20,17 +20,20 @@ HOMOGENEOUS = {
     aten.view.default,
     aten.slice.Tensor,
 }
-"""One input; twice the input gives twice the output."""
+"""Operators of one input that are linear in it: twice the input gives twice the output."""
 
 
 def is_layer(node: fx.Node) -> bool:
-    """Whether it multiplies by constant weights."""
+    """True for a convolution or linear layer whose weights are constants."""
     weights = node.args[1] if node.target in WEIGHTED else None
     return isinstance(weights, fx.Node) and weights.op == "get_attr"
 
 
 def scale_layer(layer: fx.Node, factor: float, offset: float) -> None:
-    """Make a layer give `factor` times what it gave, plus `offset`. Its old weights stay, for other users."""
+    """Make the layer return `factor` times its output, plus `offset`, in place.
+
+    The old weights stay for other readers.
+    """
     source, weights, *more = layer.args
     bias, rest = (more[0], more[1:]) if more else (None, [])
     scaled = _tensor(weights) * factor
@@ -39,9 +42,10 @@ def scale_layer(layer: fx.Node, factor: float, offset: float) -> None:
 
 
 def absorb(node: fx.Node, factor: float) -> bool:
-    """Have the layers that read `node` take it for `factor` times what it is; False if something else reads it too.
+    """Fold `factor` into the weights of the layers that read `node`, in place; the caller then drops it from `node`.
 
-    Averages, moves and products with what does not depend on it pass the factor on.
+    The factor passes through averages, reshapes, and products with values that do not depend on `node`. Returns False,
+    and changes nothing, if any other operator reads it.
     """
     layers = _readers(node)
     for layer in layers or ():
@@ -51,7 +55,7 @@ def absorb(node: fx.Node, factor: float) -> bool:
 
 
 def _readers(node: fx.Node) -> list[fx.Node] | None:
-    """The layers that read a multiple of `node`; None where anything else does."""
+    """Layers that read a multiple of `node`; None if any other operator reads one."""
     scaled, layers = {node}, []
     for reader in node.graph.nodes:
         read = [source for source in reader.all_input_nodes if source in scaled]
@@ -67,26 +71,26 @@ def _readers(node: fx.Node) -> list[fx.Node] | None:
 
 
 def _is_product_with(node: fx.Node, read: list[fx.Node]) -> bool:
-    """Whether it multiplies what was read by something else: a square would need the factor's square."""
+    """True if the node multiplies the scaled value by another one: a square would need the square of the factor."""
     return node.target is aten.mul.Tensor and len(read) == 1 and node.args.count(read[0]) == 1
 
 
 def _tensor(constant: Any) -> Tensor:
-    """In double precision, so that the factor is rounded once."""
-    found: Any = constant.graph.owning_module
+    """Value of a constant in double precision, so that its product with the factor is rounded once."""
+    value: Any = constant.graph.owning_module
     for part in constant.target.split("."):
-        found = getattr(found, part)
-    assert isinstance(found, Tensor)
-    return found.detach().double()
+        value = getattr(value, part)
+    assert isinstance(value, Tensor)
+    return value.detach().double()
 
 
 def _constant(layer: fx.Node, before: Any, value: Tensor) -> fx.Node:
-    """`value` as a new constant of the layer's, in place of `before`."""
+    """Add `value` to the module as a new constant, read before `layer`; it takes the metadata of `before`."""
     model = layer.graph.owning_module
     assert model is not None
     name = f"scaled_{sum(1 for _ in model.buffers())}"
     model.register_buffer(name, value.float())
     with layer.graph.inserting_before(layer):
-        made = layer.graph.get_attr(name)
-    made.meta = {**(before.meta if before is not None else {}), "val": value.float()}
-    return made
+        constant = layer.graph.get_attr(name)
+    constant.meta = {**(before.meta if before is not None else {}), "val": value.float()}
+    return constant

@@ -1,4 +1,4 @@
-"""Mixed precision: the fewest layers left in float with which an int8 network is good enough."""
+"""Mixed precision: search for the fewest layers in float with which an int8 network keeps its accuracy limits."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a quantized network must keep of the float one, on samples that it was not calibrated with."""
+    """Limits of accuracy for a quantized network against the float one, on held-out samples."""
 
     agreement: float = 0.0
-    """Least share of the samples that both answer alike, in [0, 1]."""
+    """Least share of samples with the same answer, in [0, 1]."""
     accuracy_drop: float = math.inf
-    """Most that the share of right answers may fall; asks for labels."""
+    """Largest fall of the share of right answers; needs labels."""
 
 
 @dataclass(frozen=True)
 class MixedScore:
-    """How one quantized program did."""
+    """Score of one quantized program against the float one."""
 
     agreement: float
     accuracy_drop: float | None
@@ -48,30 +48,32 @@ class MixedScore:
 
 
 @dataclass(frozen=True)
-class Tried:
-    """One evaluation: which modules were left in float, and what came of it."""
+class MixedPrecisionTrial:
+    """One evaluation of the search: modules in float, and the score."""
 
     kept: tuple[str, ...]
+    """Names of the modules in float."""
     score: MixedScore
     met: bool
+    """True if the score keeps the limits."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """The recipe with its overrides, and what was tried on the way, in order."""
+class MixedPrecisionResult:
+    """Result of the search: the recipe with its overrides, and all evaluations in order."""
 
     recipe: Quantize
-    tried: tuple[Tried, ...]
+    tried: tuple[MixedPrecisionTrial, ...]
 
     @property
     def met(self) -> bool:
-        """Whether the recipe keeps the limits."""
+        """True if the recipe keeps the limits."""
         return any(trial.met for trial in self.tried)
 
 
 @dataclass(frozen=True)
 class Judge:
-    """Scores a quantized program against the float one on samples held out of calibration.
+    """Score quantized programs against the float one on samples held out of calibration.
 
     samples: batch 1 each. labels: int [N] classes, or None. The first output holds one score a class, [1, classes].
     """
@@ -80,7 +82,7 @@ class Judge:
     samples: Sequence[Sample]
     labels: Array | None
     expected: Array = field(init=False)
-    """float [N, …]: what the float program answers."""
+    """First output of the float program, float [N, …]."""
 
     def __post_init__(self) -> None:
         if not self.samples:
@@ -90,18 +92,18 @@ class Judge:
     def __call__(self, quantized: Program) -> MixedScore:
         from edgekit.ir.sqnr import sqnr_db
 
-        got = _answers(quantized, self.samples)
-        wanted, answers = self.expected.argmax(-1), got.argmax(-1)
+        outputs = _answers(quantized, self.samples)
+        wanted, answers = self.expected.argmax(-1), outputs.argmax(-1)
         drop = None
         if self.labels is not None:
             drop = float(np.mean(wanted == self.labels) - np.mean(answers == self.labels))
-        return MixedScore(float(np.mean(wanted == answers)), drop, sqnr_db(self.expected, got))
+        return MixedScore(float(np.mean(wanted == answers)), drop, sqnr_db(self.expected, outputs))
 
 
 def held_out(labels: Array, share: float = 0.25) -> tuple[list[int], list[int]]:
-    """Indices that calibrate, and indices that judge: of every class its share, the same every time.
+    """Split of a data set into indices to calibrate with and indices to judge by: stratified by class, reproducible.
 
-    labels: int [N]. At least one index goes to each side where there are two.
+    labels: int [N]. share: the part to judge by. Each part has at least one index if there are two samples.
     """
     order = np.argsort(labels, kind="stable") if labels.ndim == 1 else np.arange(len(labels))
     step = max(2, round(1 / share))
@@ -117,28 +119,31 @@ def search(
     judge: Judge,
     limits: Limits,
     evaluations: int = 8,
-) -> Found:
-    """`recipe` with the fewest overrides to float32 with which the quantized program keeps `limits`.
+) -> MixedPrecisionResult:
+    """Search for the fewest overrides to float32 in `recipe` with which the quantized program keeps `limits`.
 
-    Int8 alone is tried first. Then the layers are ordered by what they lose (the noise each adds when it alone is
-    quantized, as in HAWQ, Dong et al. 2019, with measured noise in place of a Hessian), the least number of them that
-    keeps the limits is found by bisection, and while evaluations are left single layers are given back. At most
-    `evaluations` programs are quantized. If nothing keeps the limits, the best that was tried is returned.
+    Int8 alone is tried first. Then the layers are ordered by their loss: the noise that each adds when it alone is
+    quantized, as in HAWQ (Dong et al. 2019), with measured noise in place of a Hessian. Bisection finds the least
+    number of layers from the front that keeps the limits. While evaluations are left, single layers return to int8. At
+    most `evaluations` programs are quantized. If no trial keeps the limits, the best one is returned.
+
+    samples: calibrate. judge: scores on held-out samples.
     """
     trials = _Trials(program, recipe, quantization, samples, judge, limits, evaluations)
     if trials.run(()) or evaluations == 1:
-        return trials.found()
+        return trials.result()
     ordered = by_loss(sensitivity(program, recipe, quantization, samples, judge.samples))
     enough = _bisect(trials, ordered)
     if enough:
-        _give_back(trials, enough)
-    return trials.found()
+        _return_to_int8(trials, enough)
+    return trials.result()
 
 
 def by_loss(layers: Sequence[Layer]) -> tuple[str, ...]:
-    """Modules that can be left in float by name, the one that loses most first.
+    """Names of modules that can stay in float, in order of loss, the largest first.
 
-    What a layer loses by its inputs stays lost unless those that round them are left in float too: they follow it.
+    Loss through a layer's inputs disappears only if the layers that round these inputs stay in float too, so these take
+    part in it.
     """
     names = {layer.name for layer in layers}
     by_node = {layer.node: layer for layer in layers}
@@ -147,7 +152,7 @@ def by_loss(layers: Sequence[Layer]) -> tuple[str, ...]:
         sources = [by_node[node] for node in layer.inputs if node in by_node]
         shares = [(layer, layer.output_sqnr_db), *((source, layer.by_inputs_db) for source in sources)]
         for one, sqnr_db in shares if layer.quantized else ():
-            # A name that others begin with would take those along; the network itself has none.
+            # A pattern of a module covers all modules inside it; the network itself has no name.
             whole = any(other.startswith(f"{one.name}.") for other in names)
             if sqnr_db is not None and one.quantized and one.name and one.kind != "input" and not whole:
                 losses[one.name] = max(-sqnr_db, losses.get(one.name, -math.inf))
@@ -155,29 +160,29 @@ def by_loss(layers: Sequence[Layer]) -> tuple[str, ...]:
 
 
 def with_float(recipe: Quantize, kept: Sequence[str]) -> Quantize:
-    """The recipe with these modules in float, whatever it says of them."""
+    """Recipe with the modules `kept` in float, whatever its overrides say."""
     overrides = {**recipe.overrides, **dict.fromkeys(kept, "float32")}
     return Quantize.model_validate({**recipe.model_dump(exclude_unset=True), "overrides": overrides})
 
 
 def _bisect(trials: _Trials, ordered: Sequence[str]) -> tuple[str, ...]:
-    """The least number of layers, from the front, that is known to be enough; empty if none was found."""
+    """Shortest beginning of `ordered` that is known to keep the limits in float; empty if there is none."""
     low, high = 0, len(ordered) + 1
-    found: tuple[str, ...] = ()
+    enough: tuple[str, ...] = ()
     step = max(1, len(ordered) // 8)  # few layers lose most: from below
-    while trials.left and high - low > 1:
-        middle = min(low + step, high - 1) if not found else (low + high) // 2
+    while trials.evaluations_left and high - low > 1:
+        middle = min(low + step, high - 1) if not enough else (low + high) // 2
         if trials.run(ordered[:middle]):
-            high, found = middle, tuple(ordered[:middle])
+            high, enough = middle, tuple(ordered[:middle])
         else:
             low, step = middle, step * 2
-    return found
+    return enough
 
 
-def _give_back(trials: _Trials, enough: tuple[str, ...]) -> None:
-    """Back to int8 with each layer that is not needed, the one that loses least first."""
+def _return_to_int8(trials: _Trials, enough: tuple[str, ...]) -> None:
+    """Return to int8 each layer that the limits allow, the one with the least loss first."""
     for name in reversed(enough):
-        if not trials.left or len(enough) == 1:
+        if not trials.evaluations_left or len(enough) == 1:
             return
         fewer = tuple(other for other in enough if other != name)
         if trials.run(fewer):
@@ -186,31 +191,33 @@ def _give_back(trials: _Trials, enough: tuple[str, ...]) -> None:
 
 @dataclass
 class _Trials:
+    """Evaluations of the search so far, and the number that is left."""
+
     program: Program
     recipe: Quantize
     quantization: Callable[[Quantize], Quantization]
     samples: Sequence[Sample]
     judge: Judge
     limits: Limits
-    left: int
-    tried: list[Tried] = field(default_factory=list)
+    evaluations_left: int
+    tried: list[MixedPrecisionTrial] = field(default_factory=list)
 
     def run(self, kept: Sequence[str]) -> bool:
-        """Quantize with these modules in float, and judge."""
-        self.left -= 1
+        """Quantize with these modules in float, and judge. Returns True if the limits are kept."""
+        self.evaluations_left -= 1
         recipe = with_float(self.recipe, kept) if kept else self.recipe
         score = self.judge(_quantized(self.program, recipe, self.quantization, self.samples))
-        self.tried.append(Tried(tuple(kept), score, score.meets(self.limits)))
+        self.tried.append(MixedPrecisionTrial(tuple(kept), score, score.meets(self.limits)))
         return self.tried[-1].met
 
-    def found(self) -> Found:
+    def result(self) -> MixedPrecisionResult:
         met = [trial for trial in self.tried if trial.met]
         best = min(met, key=lambda trial: len(trial.kept)) if met else max(self.tried, key=_quality)
         recipe = with_float(self.recipe, best.kept) if best.kept else self.recipe
-        return Found(recipe, tuple(self.tried))
+        return MixedPrecisionResult(recipe, tuple(self.tried))
 
 
-def _quality(trial: Tried) -> tuple[float, float, int]:
+def _quality(trial: MixedPrecisionTrial) -> tuple[float, float, int]:
     return trial.score.agreement, trial.score.sqnr_db, -len(trial.kept)
 
 
@@ -223,7 +230,7 @@ def _quantized(
 
 
 def _answers(program: Program, samples: Sequence[Sample]) -> Array:
-    """float [N, …]: the first output for every sample."""
+    """First output for every sample, float [N, …]."""
     module = program.exported.module()
     with torch.no_grad():
         return np.concatenate([pytree.tree_leaves(module(*sample))[0].numpy() for sample in samples])

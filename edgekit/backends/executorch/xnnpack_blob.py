@@ -1,4 +1,4 @@
-"""What an XNNPACK delegate's blob holds: its nodes and tensors, as the runtime will build them."""
+"""Parser of an XNNPACK delegate's blob: nodes and tensors, as the runtime will build them."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from edgekit.backends.executorch.facts import PteWeight, Ref
 from edgekit.ir.artifact import Operator
 
 NONE = 2**32 - 1
-"""XNN_INVALID_VALUE_ID: no such tensor, such as an absent bias."""
+"""XNN_INVALID_VALUE_ID: absence of a tensor, such as a bias."""
 INTEGER = frozenset(
     f"xnn_datatype_{name}" for name in ("qint8", "quint8", "qcint8", "qdint8", "qpint8", "qcint4", "qbint4")
 )
-"""Eight bits or fewer: what XNNPACK's integer kernels take."""
+"""Data types of 8 bits or fewer, those of XNNPACK's integer kernels."""
 CONVOLUTIONS = ("XNNConv2d", "XNNDepthwiseConv2d")
 
 
 @dataclass(frozen=True)
 class Value:
-    """A tensor of the delegate's graph."""
+    """Tensor of the delegate's graph."""
 
     datatype: str
     dims: tuple[int, ...]
     constant: str
-    """The key of its data in the file; empty if it is computed."""
+    """Key of its data in the file; empty if it is computed."""
     ref: Ref
-    """Which value it is, in the whole file."""
+    """Reference to it, unique in the whole file."""
 
     @property
     def elements(self) -> int:
@@ -46,7 +46,7 @@ class Value:
 
 @dataclass(frozen=True)
 class XnnpackNode:
-    """One call into XNNPACK: `kind` is the schema's word for it, `fields` what it is called with."""
+    """One call into XNNPACK. kind: its name in the schema; fields: its arguments."""
 
     kind: str
     fields: Mapping[str, Any]
@@ -56,7 +56,7 @@ class XnnpackNode:
         return self.values.get(self.fields.get(field, NONE))
 
     def all(self, prefix: str) -> tuple[Value, ...]:
-        """The tensors whose field ends in `_id` and starts so."""
+        """Tensors whose fields begin with `prefix` and end in `_id`."""
         named = (field for field in self.fields if field.endswith("_id") and field.startswith(prefix))
         return tuple(value for value in map(self.value, named) if value)
 
@@ -93,7 +93,7 @@ class XnnpackNode:
 
     @property
     def integer(self) -> bool:
-        """Whether the kernel's arithmetic is on integers.
+        """True if the kernel's arithmetic is on integers.
 
         A float output of an integer product is still an integer kernel (dynamic quantization); a float input of
         integer weights is not (they are dequantized inside).
@@ -124,10 +124,10 @@ class XnnpackNode:
 
 
 def nodes(blob: bytes, call: int, outside: Sequence[Ref]) -> tuple[XnnpackNode, ...]:
-    """The nodes of a delegate's blob, in execution order.
+    """Nodes of a delegate's blob, in execution order.
 
-    `call` tells this call of a delegate from others in the file; `outside` are the values it is called with. Raises
-    ValueError if the blob is none of XNNPACK's.
+    call: number of this delegate call in the file. outside: the values with which it is called. Raises ValueError if
+    the blob is not one of XNNPACK's.
     """
     graph = _parse(blob)
     keys = [entry["named_key"] for entry in graph["constant_data"]]
@@ -143,7 +143,7 @@ def _value(entry: Mapping[str, Any], keys: Sequence[str], call: int, outside: Se
 
 
 def _parse(blob: bytes) -> dict[str, Any]:
-    """The flatbuffer inside, by the schema and the `flatc` that executorch's wheel ships."""
+    """Decode the flatbuffer inside, with the schema and the `flatc` of executorch's wheel."""
     from executorch.backends.xnnpack import serialization
     from executorch.backends.xnnpack.serialization.xnnpack_graph_serialize import XNNHeader
     from executorch.exir._serialize._flatbuffer import _flatc_decompile

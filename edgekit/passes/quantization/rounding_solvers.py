@@ -1,4 +1,4 @@
-"""Which integer each weight becomes: GPTQ's columns, AdaRound's descent, and a search that settles what they leave.
+"""Solvers for weight rounding: GPTQ, AdaRound, and the local search that ends both.
 
 All minimize `dW H dW'` of each output, H being the mean of x x' over a layer's inputs.
 """
@@ -11,18 +11,18 @@ import torch
 from torch import Tensor
 
 DAMPING = 0.01
-"""Of the mean of H's diagonal, added to it (Frantar et al. 2022, section 3.3)."""
+"""Share of the mean of H's diagonal that is added to the diagonal (Frantar et al. 2022, section 3.3)."""
 STEPS = 500
-"""Of AdaRound's descent; the paper takes 10,000 on samples, here each step sees all of them through H."""
+"""Steps of AdaRound's descent; the paper takes 10,000 on samples, here each step sees all of them through H."""
 RATE = 0.05
-"""Of Adam."""
+"""Learning rate of Adam in AdaRound's descent."""
 HARDNESS = 0.06
-"""How much a choice that is still soft costs, against an output's error by nearest rounding, which is 1."""
+"""Weight of AdaRound's regularizer, which makes soft choices hard; an output's error by nearest rounding is 1."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The values a weight may take: `scale * q` for whole q from `low` to `high` (zero points counted in)."""
+    """Values that a weight may take: `scale * q` for integers q from `low` to `high` (zero points counted in)."""
 
     scale: Tensor
     """float32, [groups, outputs a group, 1]."""
@@ -30,22 +30,26 @@ class Grid:
     high: Tensor
 
     def whole(self, weight: Tensor) -> Tensor:
-        """The nearest q, as floats."""
+        """Nearest q, as floats."""
         return torch.clamp(torch.round(weight / self.scale), self.low, self.high)
 
     def near(self, weight: Tensor) -> Tensor:
+        """Nearest value of the grid."""
         return self.whole(weight) * self.scale
 
 
 def squared(change: Tensor, moment: Tensor) -> Tensor:
-    """What a change of weights, float32 [groups, outputs, K], does to each output squared: [groups, outputs]."""
+    """Squared error of each output, [groups, outputs], by a change of weights, float32 [groups, outputs, K].
+
+    moment: H, float32 [groups, K, K].
+    """
     return ((change @ moment) * change).sum(-1)
 
 
 def gptq(weight: Tensor, moment: Tensor, grid: Grid) -> Tensor:
-    """Column by column, the error of each made good by those that follow (Frantar et al. 2022, algorithm 1).
+    """Round column by column; later columns compensate the error (GPTQ, Frantar et al. 2022, algorithm 1).
 
-    weight: float32 [groups, outputs, K]; moment: float32 [groups, K, K].
+    weight: float32 [groups, outputs, K]; moment: H, float32 [groups, K, K].
     """
     diagonal = torch.diagonal(moment, dim1=1, dim2=2)
     # Inputs that are always zero are free; the damping keeps their column solvable.
@@ -53,18 +57,18 @@ def gptq(weight: Tensor, moment: Tensor, grid: Grid) -> Tensor:
     damped = moment + torch.diag_embed(damping.expand_as(diagonal))
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(damped.double()))
     factor = torch.linalg.cholesky(inverse, upper=True).float()
-    left, chosen = weight.clone(), torch.empty_like(weight)
+    compensated, chosen = weight.clone(), torch.empty_like(weight)
     for column in range(weight.shape[2]):
-        chosen[:, :, column : column + 1] = grid.near(left[:, :, column : column + 1])
-        error = (left - chosen)[:, :, column] / factor[:, column, column, None]
-        left[:, :, column:] -= error[:, :, None] * factor[:, None, column, column:]
-    return settled(weight, moment, grid, grid.whole(chosen), (grid.low, grid.high))
+        chosen[:, :, column : column + 1] = grid.near(compensated[:, :, column : column + 1])
+        error = (compensated - chosen)[:, :, column] / factor[:, column, column, None]
+        compensated[:, :, column:] -= error[:, :, None] * factor[:, None, column, column:]
+    return local_search(weight, moment, grid, grid.whole(chosen), (grid.low, grid.high))
 
 
 def adaround(weight: Tensor, moment: Tensor, grid: Grid) -> Tensor:
-    """Up or down for each weight by descent on a soft choice that hardens (Nagel et al. 2020, equations 21 to 25).
+    """Round each weight up or down by descent on a soft choice that hardens (AdaRound).
 
-    weight: float32 [groups, outputs, K]; moment: float32 [groups, K, K].
+    Nagel et al. 2020, equations 21 to 25. weight: float32 [groups, outputs, K]; moment: H, float32 [groups, K, K].
     """
     floor = torch.floor(weight / grid.scale)
     part = (weight / grid.scale - floor).clamp(0.01, 0.99)
@@ -83,13 +87,14 @@ def adaround(weight: Tensor, moment: Tensor, grid: Grid) -> Tensor:
         average, square = 0.9 * average + 0.1 * slope, 0.999 * square + 0.001 * slope**2
         soft = soft - RATE * (average / (1 - 0.9 ** (step + 1))) / ((square / (1 - 0.999 ** (step + 1))).sqrt() + 1e-12)
     low, high = torch.maximum(floor, grid.low), torch.minimum(floor + 1, grid.high)
-    return settled(weight, moment, grid, torch.clamp(floor + (soft >= 0).float(), low, high), (low, high))
+    return local_search(weight, moment, grid, torch.clamp(floor + (soft >= 0).float(), low, high), (low, high))
 
 
-def settled(weight: Tensor, moment: Tensor, grid: Grid, whole: Tensor, bounds: tuple[Tensor, Tensor]) -> Tensor:
-    """From `whole`, one step up or down at a time, of each output the one that helps most, until none does.
+def local_search(weight: Tensor, moment: Tensor, grid: Grid, whole: Tensor, bounds: tuple[Tensor, Tensor]) -> Tensor:
+    """Move one weight of each output up or down by one step, the one that helps most, until none does.
 
-    A local search like the one that ends CDQuant (Nair and Suggala 2024). Gives weights, float32 as `weight`.
+    A local search like the one that ends CDQuant (Nair and Suggala 2024). whole: the integers to start from, as floats.
+    bounds: least and largest integer of each weight. Returns weights, float32 as `weight`.
     """
     diagonal = torch.diagonal(moment, dim1=1, dim2=2)[:, None, :]
     slope = 2 * ((whole * grid.scale - weight) @ moment)
@@ -113,7 +118,7 @@ def settled(weight: Tensor, moment: Tensor, grid: Grid, whole: Tensor, bounds: t
 
 
 def _hardening(chance: Tensor, step: int) -> Tensor:
-    """The slope of `1 - |2 h - 1| ** beta`, with beta from 20 down to 2; none in the first fifth."""
+    """Slope of the regularizer `1 - |2 h - 1| ** beta`, with beta from 20 down to 2; 0 in the first fifth."""
     done = (step / STEPS - 0.2) / 0.8
     if done < 0:
         return torch.zeros_like(chance)

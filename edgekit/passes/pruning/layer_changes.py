@@ -1,4 +1,4 @@
-"""What pruning and recovery made of each module of a network, against the one that was trained."""
+"""Changes of each layer by pruning and recovery: number of channels, and SQNR of its output, against the original."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ WEIGHTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 
 
 def changes(original: nn.Module, now: nn.Module, samples: Sequence[Sample]) -> tuple[Change, ...]:
-    """Every convolution and linear layer that both networks have, in order of the original.
+    """Changes of every convolution and linear layer that both networks have, in order of the original.
 
-    samples: what both take. The output's SQNR is told where its shape is as it was: of a layer that lost channels, or
-    that was moved, nothing can be said but how many are left.
+    original: the network that was trained. now: the same after pruning and recovery. samples: inputs for both. The SQNR
+    of an output is None where its shape has changed; then only the numbers of channels compare.
     """
     noises: dict[str, Noise] = {}
     with torch.no_grad():
@@ -41,7 +41,7 @@ def changes(original: nn.Module, now: nn.Module, samples: Sequence[Sample]) -> t
 
 
 def first_output(network: nn.Module, sample: Sample) -> Array:
-    """What it answers to one sample: its first output, [1, …]."""
+    """First output of the network for one sample, [1, …]."""
     with torch.no_grad():
         answer: Array = pytree.tree_leaves(network(*sample))[0].numpy()
     return answer
@@ -52,12 +52,13 @@ def _layers(network: nn.Module) -> Mapping[str, nn.Conv2d]:
 
 
 def _outputs(network: nn.Module, sample: Sample) -> dict[str, Tensor]:
-    found: dict[str, Tensor] = {}
+    """Outputs of the weighted layers for one sample, by name."""
+    outputs: dict[str, Tensor] = {}
     hooks = []
     for name, module in _layers(network).items():
 
         def keep(_: nn.Module, __: object, output: Tensor, name: str = name) -> None:
-            found[name] = output
+            outputs[name] = output
 
         hooks.append(module.register_forward_hook(keep))
     try:
@@ -65,4 +66,4 @@ def _outputs(network: nn.Module, sample: Sample) -> dict[str, Tensor]:
     finally:
         for hook in hooks:
             hook.remove()
-    return found
+    return outputs

@@ -1,4 +1,4 @@
-"""An observer that finds a range in any of our ways, and can change its mind after calibration."""
+"""Observer of activation ranges by any of our methods, which can be changed after calibration."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from torchao.quantization.pt2e import MinMaxObserver
 from edgekit.passes.quantization import clipping
 
 BINS = 2**15
+"""Bins of the histogram of each observer."""
 
 
 class RangeObserver(MinMaxObserver):  # type: ignore[misc]  # torchao has no types
-    """Keeps minimum, maximum and a histogram of one tensor; `method` says which range is made of them.
+    """Observer that keeps minimum, maximum and a histogram of one tensor; `method` computes the range from them.
 
-    The histogram is even from minus to plus a power of two; where a value lies outside, pairs of bins become one, so
-    that no count is ever moved or split. `method`: minmax, percentile, mse or histogram, as a recipe names them.
+    The histogram is even from minus to plus a power of two. If a value lies outside, pairs of bins become one, so that
+    no count is moved or split. method: minmax, percentile, mse or histogram, as recipes name them. percentile: share in
+    per cent that the range of that method holds.
     """
 
     counts: Tensor
@@ -33,7 +35,10 @@ class RangeObserver(MinMaxObserver):  # type: ignore[misc]  # torchao has no typ
         self.register_buffer("reach", torch.zeros((), dtype=torch.float64))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Take note of `x`, float of any shape. Values that are not finite show in minimum and maximum alone."""
+        """Record `x`, float of any shape, and return it.
+
+        Values that are not finite show in minimum and maximum only.
+        """
         super().forward(x)
         farthest = max(-float(self.min_val), float(self.max_val)) if x.numel() else 0.0
         if not math.isfinite(farthest):
@@ -42,17 +47,18 @@ class RangeObserver(MinMaxObserver):  # type: ignore[misc]  # torchao has no typ
         self.zeros += (values == 0).sum()
         if farthest == 0:
             return x
-        self._reach(2.0 ** math.ceil(math.log2(farthest)))
+        self._widen(2.0 ** math.ceil(math.log2(farthest)))
         reach = float(self.reach)
         self.counts += torch.histc(values, BINS, -reach, reach)
         return x
 
-    def _reach(self, wanted: float) -> None:
+    def _widen(self, bound: float) -> None:
+        """Make the histogram reach from -bound to bound."""
         reach = float(self.reach)
         if reach == 0 or not self.counts.any():
-            self.reach.fill_(max(reach, wanted))
+            self.reach.fill_(max(reach, bound))
             return
-        while reach < wanted:
+        while reach < bound:
             pairs = self.counts.reshape(-1, 2).sum(1)
             self.counts.zero_()
             self.counts[BINS // 4 : BINS // 4 * 3] = pairs
@@ -62,14 +68,14 @@ class RangeObserver(MinMaxObserver):  # type: ignore[misc]  # torchao has no typ
     def calculate_qparams(self) -> tuple[Tensor, Tensor]:
         """Scale, float32 [1], and zero point, int [1], of the range that `method` finds."""
         low, high = self.range()
-        made: tuple[Tensor, Tensor] = self._calculate_qparams(low, high)
-        return made
+        scale_and_zero: tuple[Tensor, Tensor] = self._calculate_qparams(low, high)
+        return scale_and_zero
 
     def range(self) -> tuple[Tensor, Tensor]:
-        """The ends of the range, float32 scalars; minimum and maximum as they are where there is nothing to choose."""
-        seen = (self.min_val, self.max_val)
+        """Ends of the range, float32 scalars; minimum and maximum for `minmax`, and before any value was seen."""
+        extremes = (self.min_val, self.max_val)
         if self.method == "minmax" or not self.counts.any():
-            return seen
+            return extremes
         histogram = clipping.ValueHistogram(
             self.counts.numpy(),
             float(self.reach),
@@ -77,10 +83,10 @@ class RangeObserver(MinMaxObserver):  # type: ignore[misc]  # torchao has no typ
             min(float(self.min_val), 0.0),
             max(float(self.max_val), 0.0),
         )
-        found = self._cut(histogram)
-        return torch.tensor(found[0]), torch.tensor(found[1])
+        low, high = self._clipped(histogram)
+        return torch.tensor(low), torch.tensor(high)
 
-    def _cut(self, histogram: clipping.ValueHistogram) -> tuple[float, float]:
+    def _clipped(self, histogram: clipping.ValueHistogram) -> tuple[float, float]:
         steps = self.quant_max - self.quant_min
         if self.method == "percentile":
             return clipping.percentile(histogram, self.percentile)

@@ -1,5 +1,7 @@
-"""Products of float activations with int8 or int4 weights, as XNNPACK runs them: it rounds each activation to int8 as
-it comes, one scale a row. XNNPACK has none where the activation stays float.
+"""Dynamic quantization for XNNPACK: float activations, int8 or int4 weights.
+
+XNNPACK rounds each activation to int8 at run time, with one scale a row. It has no kernel in which the activation stays
+in float.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 aten = torch.ops.aten
 GROUPS = 6
-"""Where a conv2d's arguments say how many groups it has."""
+"""Index of the number of groups among the arguments of conv2d."""
 CHANNELS_LAST = {
     aten.conv2d.default,
     aten.conv2d.padding,
@@ -35,7 +37,7 @@ CHANNELS_LAST = {
     aten.upsample_bilinear2d.vec,
     aten.prelu.default,
 }
-"""What XNNPACK computes channels last, whatever it is given."""
+"""Operators that XNNPACK computes channels last, for inputs of any layout."""
 RESHAPES = {
     aten.view.default,
     aten.reshape.default,
@@ -48,15 +50,15 @@ RESHAPES = {
     aten.linear.default,
     aten.matmul.default,
 }
-"""What gives a value that is channels first, whatever it is given."""
+"""Operators whose result is channels first, for inputs of any layout."""
 
 
 class DynamicQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
-    """Annotates linear layers and plain 2-d convolutions. Grouped ones have no kernel.
+    """Quantizer that annotates linear layers and ungrouped 2-d convolutions. Grouped ones have no kernel.
 
-    XNNPACK's own annotator leaves out every convolution that a ReLU follows, half of resnet20's multiply-accumulates,
-    and takes those whose input is not channels last yet, as behind the preprocessing: such a file loads, and fails when
-    run ("Propagating input shapes failed").
+    XNNPACK's own annotator leaves out every convolution that a ReLU follows, half of resnet20's multiply-accumulates.
+    It annotates those whose input is not channels last yet, as behind the preprocessing: such a file loads, and fails
+    when run ("Propagating input shapes failed").
     """
 
     def __init__(self, recipe: Quantize) -> None:
@@ -82,7 +84,7 @@ class DynamicQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
         return model
 
     def validate(self, model: GraphModule) -> None:
-        """Nothing to refuse: what was not annotated stays in float, and the placement shows it."""
+        """Accept every model: operators without annotation stay in float, as the placement shows."""
 
 
 def _has_kernel(node: Node) -> bool:
@@ -95,26 +97,26 @@ def _has_kernel(node: Node) -> bool:
 
 
 def _is_channels_last(source: Any) -> bool:
-    """Whether XNNPACK has a value channels last when it comes to it, or an input as it can turn it.
+    """True if XNNPACK has the value channels last, or if it is an input, which XNNPACK can transpose.
 
-    Anything else it turns too late: it follows the value back to what came first, and turns that, with all between.
+    Any other value it transposes too late: it follows the value back to its origin, and transposes all between.
     """
-    ahead, seen = [source], {source}
-    while ahead:
-        node = ahead.pop()
+    pending, seen = [source], {source}
+    while pending:
+        node = pending.pop()
         if node.target in CHANNELS_LAST:
             return True
         inputs = node.all_input_nodes if node.target not in RESHAPES else ()
-        ahead.extend(new for new in inputs if new not in seen)
+        pending.extend(new for new in inputs if new not in seen)
         seen.update(inputs)
     return bool(source.op == "placeholder")
 
 
 def with_int4_weights(exported: ExportedProgram, recipe: Quantize) -> ExportedProgram:
-    """The program with the weights of its linear layers in int4, a scale for each group of inputs or each channel.
+    """Quantize the weights of linear layers to int4, with a scale for each group of inputs or each channel.
 
-    A layer whose rows the groups do not fill stays in float, and so does every convolution. torchao's
-    Int8DynamicActivationIntxWeightConfig says how. Raises LoweringError if there is no layer to change.
+    A layer whose inputs are no multiple of the group stays in float, and so does every convolution. Uses torchao's
+    Int8DynamicActivationIntxWeightConfig. Raises LoweringError if there is no layer to change.
     """
     from torchao.quantization import Int8DynamicActivationIntxWeightConfig, quantize_
     from torchao.quantization.granularity import PerAxis, PerGroup
@@ -134,7 +136,7 @@ def with_int4_weights(exported: ExportedProgram, recipe: Quantize) -> ExportedPr
 
 
 def _as_modules(model: GraphModule, group: int, kept: Sequence[str]) -> int:
-    """Make a module of each linear layer that is to change, in place, for torchao changes modules. Returns how many."""
+    """Turn each linear layer to quantize into a module, in place, for torchao changes modules. Returns their number."""
     count = 0
     for node in list(model.graph.nodes):
         if node.target is not aten.linear.default or not _has_kernel(node) or is_skipped(node, kept):
@@ -155,8 +157,8 @@ def _as_modules(model: GraphModule, group: int, kept: Sequence[str]) -> int:
 
 
 def _linear(weight: torch.Tensor, bias: torch.Tensor | None = None) -> nn.Linear:
-    made = nn.Linear(weight.shape[1], weight.shape[0], bias is not None)
-    made.weight = nn.Parameter(weight.detach().clone(), requires_grad=False)
+    layer = nn.Linear(weight.shape[1], weight.shape[0], bias is not None)
+    layer.weight = nn.Parameter(weight.detach().clone(), requires_grad=False)
     if bias is not None:
-        made.bias = nn.Parameter(bias.detach().clone(), requires_grad=False)
-    return made
+        layer.bias = nn.Parameter(bias.detach().clone(), requires_grad=False)
+    return layer

@@ -1,7 +1,7 @@
-"""Writes in place turned into new values.
+"""Functionalization: in-place writes become new values.
 
-Quantization puts a rounding between a value and each of its readers: what is written into a view of the value, or into
-an input, would then reach none of them.
+Quantization puts a rounding between a value and each of its readers: a write into a view of the value, or into an
+input, would then reach none of them.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ NORM = aten._native_batch_norm_legit_no_training.default
 
 
 def writes_through(graph: Graph) -> bool:
-    """Whether a node writes into a view of another's value, into an input, a copy of one, or a constant."""
+    """True if a node writes into a view of another value, into an input, a copy of one, or a constant."""
     return any(_is_shared(_written(node)) for node in graph.nodes if is_write(node))
 
 
 def functional(exported: ExportedProgram) -> GraphModule:
-    """The same function without writes in place, by torch's own functionalization."""
+    """Module of the same function without in-place writes, by torch's own functionalization."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # torch warns of a deprecated call that is its own
         module: GraphModule = exported.run_decompositions({}).module()
@@ -34,7 +34,7 @@ def functional(exported: ExportedProgram) -> GraphModule:
         if node.target is NORM:
             _restore_norm(node)
         elif node.target is aten.clone.default and not node.kwargs and not writes:
-            # A copy of what nobody writes into is what it was copied from.
+            # Nothing writes into the original or the copy: they are the same value.
             node.replace_all_uses_with(node.args[0])
     module.graph.eliminate_dead_code()
     module.recompile()
@@ -42,13 +42,13 @@ def functional(exported: ExportedProgram) -> GraphModule:
 
 
 def is_write(node: Node) -> bool:
-    """Whether the node's operator writes into one of its arguments."""
+    """True if the node's operator writes into one of its arguments."""
     schema = getattr(node.target, "_schema", None)
     return node.op == "call_function" and schema is not None and bool(schema.is_mutable)
 
 
 def is_view(node: Node) -> bool:
-    """Whether the node's value may lie in the memory of its first argument."""
+    """True if the node's value may share the memory of its first argument."""
     schema = getattr(node.target, "_schema", None)
     if node.op != "call_function" or schema is None:
         return False
@@ -56,7 +56,7 @@ def is_view(node: Node) -> bool:
 
 
 def _written(node: Node) -> Node:
-    """What a write changes: past other writes, which give back what they wrote into."""
+    """Value that a write changes. Earlier writes are looked through: they return the value into which they wrote."""
     source: Any = node.args[0] if node.args else node.kwargs["self"]
     while is_write(source):
         source = source.args[0]
@@ -69,7 +69,7 @@ def _is_shared(source: Node) -> bool:
 
 
 def _restore_norm(node: Node) -> None:
-    """Batch norm as torch.export first wrote it, and as the passes know it."""
+    """Replace a functionalized batch norm by `aten.batch_norm`, the operator that the passes know."""
     source, weight, bias, mean, variance, momentum, eps = node.args
     with node.graph.inserting_before(node):
         arguments = (source, weight, bias, mean, variance, False, momentum, eps, False)

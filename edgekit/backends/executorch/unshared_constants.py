@@ -1,6 +1,6 @@
-"""Constants of quantized layers, one of its own for each layer.
+"""Copies of shared constants, so that each layer has its own weights and biases.
 
-XNNPACK rounds a bias to the scale of its layer's input, and takes a weight for integers only where it has one reader.
+XNNPACK rounds a bias to the scale of its layer's input, and treats a weight as integers only if it has one reader.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from torch.fx import GraphModule, Node
 
 from edgekit.frontend.canonical import drop_unused, exported_again
 from edgekit.frontend.computed_weights import fold_weights, tensor
-from edgekit.passes.scaling import WEIGHTED
+from edgekit.passes.scale_folding import WEIGHTED
 
 
-def with_turned_weights(exported: ExportedProgram) -> ExportedProgram:
-    """A float program with copies of the weights that one layer reads turned, and another as they are; else the same.
+def with_transposed_copies(exported: ExportedProgram) -> ExportedProgram:
+    """Copy the weights that one layer of a float program reads transposed, and another does not.
 
-    XNNPACK's runtime dies of a constant that is a layer's weight and is transposed for another.
+    XNNPACK's runtime crashes on a constant that is one layer's weight and is transposed for another. Returns `exported`
+    itself if there is none, and if it is quantized.
     """
     if any(map(_is_dequantize, exported.graph.nodes)):
         return exported
@@ -29,10 +30,10 @@ def with_turned_weights(exported: ExportedProgram) -> ExportedProgram:
     return exported_again(module, exported)
 
 
-def with_own_constants(exported: ExportedProgram) -> ExportedProgram:
-    """The program with copies of the weights and biases that quantized layers share; the same where they share none.
+def with_unshared_constants(exported: ExportedProgram) -> ExportedProgram:
+    """Copy the weights and biases that quantized layers share. Returns `exported` itself if they share none.
 
-    The file holds equal copies once.
+    The file stores equal copies once.
     """
     if not any(map(_is_dequantize, exported.graph.nodes)):
         return exported
@@ -47,9 +48,11 @@ def with_own_constants(exported: ExportedProgram) -> ExportedProgram:
     return exported_again(module, exported)
 
 
-def with_own_readings(module: GraphModule) -> GraphModule:
-    """Give every layer, in place, nodes of its own that read the constants it shares: XNNPACK's quantizer marks what a
-    layer reads, and passes over a layer that reads what is marked."""
+def with_unshared_reads(module: GraphModule) -> GraphModule:
+    """Give every layer its own nodes that read shared constants, in place.
+
+    XNNPACK's quantizer annotates what a layer reads, and skips a layer that reads an annotated node.
+    """
     for layer, place in list(_constants(module)):
         source = layer.args[place]
         assert isinstance(source, Node)
@@ -65,14 +68,14 @@ def _is_dequantize(node: Node) -> bool:
 
 
 def _constants(module: GraphModule) -> Iterator[tuple[Node, int]]:
-    """Every layer with the places of its constants among its arguments: 1 for the weight, 2 for the bias."""
+    """Layers with the indices of constants among their arguments: 1 for the weight, 2 for the bias."""
     for layer in module.graph.nodes:
         if layer.target in WEIGHTED:
             yield from ((layer, place) for place in (1, 2) if place < len(layer.args) and _root(layer.args[place]))
 
 
 def _root(argument: object) -> Node | None:
-    """The constant that an argument is, or is dequantized from."""
+    """Constant that an argument is, or is dequantized from; None if it is neither."""
     node = argument if isinstance(argument, Node) else None
     if node is not None and _is_dequantize(node):
         node = node.all_input_nodes[0]
@@ -80,11 +83,13 @@ def _root(argument: object) -> Node | None:
 
 
 def _readers(module: GraphModule, layer: Node, place: int) -> set[Node]:
-    """Which layers read the constant of `layer` at `place`."""
+    """Layers that read the constant of `layer` at `place`."""
     root = _root(layer.args[place])
     assert root is not None
     return {
-        other for other, at in _constants(module) if (found := _root(other.args[at])) and found.target == root.target
+        other
+        for other, at in _constants(module)
+        if (constant := _root(other.args[at])) and constant.target == root.target
     }
 
 
@@ -94,8 +99,8 @@ def _copy(module: GraphModule, layer: Node, place: int, name: str) -> None:
     assert root is not None
     module.register_buffer(name, tensor(module, root).clone())
     with layer.graph.inserting_before(layer):
-        made = layer.graph.get_attr(name)
-        made.meta = dict(root.meta)
+        constant_copy = layer.graph.get_attr(name)
+        constant_copy.meta = dict(root.meta)
         if source is not root:
-            made = layer.graph.node_copy(source, lambda node: made if node is root else node)
-    layer.update_arg(place, made)
+            constant_copy = layer.graph.node_copy(source, lambda node: constant_copy if node is root else node)
+    layer.update_arg(place, constant_copy)

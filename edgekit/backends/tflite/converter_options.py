@@ -1,4 +1,4 @@
-"""How litert-torch is made to convert: what it offers as no option of its own, set for the time of one conversion."""
+"""Options of litert-torch that it does not expose, set for the time of one conversion."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import torch
 from torch import fx
 
 ENVIRONMENT = {"LAYOUT_OPTIMIZE_PARTITIONER": "DEFAULT", "LITERT_TORCH_SHOW_PROGRESS": "n"}
-"""The converter's settings are environment variables; the bytes of a file must not hang on the caller's."""
+"""Environment variables that the converter reads; fixed, so that the bytes of a file do not depend on the caller's."""
 
 
 @contextlib.contextmanager
 def conversion() -> Iterator[None]:
-    """Quantize what is annotated and nothing else, and pad channels last."""
+    """Set options: quantize what is annotated and nothing else, and pad channels last."""
     from litert_converter.mlir._mlir_libs import converter_api_ext as api
     from litert_torch._convert.fx_passes.optimize_layout_transposes_pass.layout_rewrite import rewriters
 
@@ -28,7 +28,7 @@ def conversion() -> Iterator[None]:
 
 @contextlib.contextmanager
 def replaced(mapping: MutableMapping[Any, Any], values: Mapping[Any, Any]) -> Iterator[None]:
-    """Set `values` in `mapping`, and afterwards what was there before."""
+    """Set `values` in `mapping` while the context lasts, then restore the previous ones."""
     before = {key: mapping[key] for key in values if key in mapping}
     mapping.update(values)
     try:
@@ -40,7 +40,10 @@ def replaced(mapping: MutableMapping[Any, Any], values: Mapping[Any, Any]) -> It
 
 
 def strict(configuration: Callable[[], Any]) -> Callable[[], Any]:
-    """In its usual mode the converter also quantizes float weights that stand between quantized activations."""
+    """Constructor of a configuration in strict Q/DQ mode.
+
+    In its usual mode the converter also quantizes float weights between quantized activations.
+    """
 
     def make() -> Any:
         config = configuration()
@@ -53,7 +56,7 @@ def strict(configuration: Callable[[], Any]) -> Callable[[], Any]:
 def pad_channels_last(node: fx.Node) -> None:
     """Rewrite a constant pad of a 4-d tensor in a region that the converter turns to channels last.
 
-    Without it every such pad would stand between two transposes.
+    Without it every such pad would get two transposes around it.
     """
     source, pads, *value = node.args
     assert isinstance(pads, list | tuple)
