@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from edgekit.atomic import partial_beside, readable, stored, sync_folder
-from edgekit.bundle.manifest import MANIFEST, SIGNATURE, Manifest, ManifestContent
+from edgekit.bundle.manifest import Manifest, ManifestContent
 from edgekit.bundle.signing import (
     LENGTH,
     MAX_SIGNATURES,
@@ -26,6 +26,7 @@ from edgekit.bundle.signing import (
 )
 from edgekit.bundle.stored_zip import CHUNK, MAX_BYTES, MAX_ENTRIES, ZipEntry, lay_out, read_chunks, read_entries, tail
 from edgekit.errors import BundleError, SignatureError, StorageError
+from edgekit.runner.layout import MANIFEST, SIGNATURE
 from edgekit.untrusted.paths import contained
 
 MAX_MANIFEST_BYTES = 8 << 20

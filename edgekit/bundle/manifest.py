@@ -21,13 +21,11 @@ from edgekit.errors import BundleError
 from edgekit.ir.artifact import Artifact, Format, Operator
 from edgekit.ir.program import PassRecord
 from edgekit.ir.signature import Signature
+from edgekit.runner.layout import MANIFEST, SIGNATURE
 from edgekit.specs.release import Moment, check_floor
 from edgekit.specs.spec import Spec
 from edgekit.specs.target import Precision
 from edgekit.untrusted.paths import check_tree, is_inside
-
-MANIFEST = "manifest.json"
-SIGNATURE = "manifest.sig"
 
 Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=0)]

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from edgekit.bundle.manifest import MANIFEST, Manifest
+from edgekit.bundle.manifest import Manifest
 from edgekit.devices.compatibility import check_fit, content_bytes
 from edgekit.devices.lease import lease
 from edgekit.devices.packs.equip import any_python, equip
@@ -20,14 +20,13 @@ from edgekit.devices.survey import survey
 from edgekit.devices.tensorrt import has_plan, note
 from edgekit.devices.transport import Transport
 from edgekit.errors import DeviceError, SelfTestFailed
+from edgekit.runner.layout import MANIFEST
+from edgekit.runner.slots.lifecycle import TRIAL_S
 from edgekit.specs.release import check_expiry
 
 if TYPE_CHECKING:
     from edgekit.bundle.archive import Bundle
     from edgekit.bundle.signing import PublicKey
-
-TRIAL_S = 7200.0
-"""How long a trial lasts, unless it is committed: then the device drops it by itself."""
 
 
 @dataclass(frozen=True)

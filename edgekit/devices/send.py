@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from edgekit.bundle.manifest import MANIFEST, SIGNATURE
 from edgekit.cache import storage_errors
 from edgekit.devices.lease import me
 from edgekit.devices.protocol import Begun, Flashed
@@ -19,6 +18,7 @@ from edgekit.devices.runner_client import Runner
 from edgekit.devices.survey import Survey
 from edgekit.devices.tensorrt import BUILD_S, BUILDING_S, has_plan
 from edgekit.errors import CommandFailed, SelfTestFailed
+from edgekit.runner.layout import MANIFEST, SIGNATURE
 
 if TYPE_CHECKING:
     from edgekit.bundle.archive import Bundle

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from edgekit.devices.runner_client import PROGRAM_SUMS, is_whole, program_name
 from edgekit.devices.transport import Transport
 from edgekit.errors import CommandFailed
+from edgekit.runner.layout import MANIFEST, SLOTS
+from edgekit.runner.machine.system import architecture
 
 QUICK_S = 60.0
-ALIASES = {"arm64": "aarch64", "amd64": "x86_64"}
 MANIFEST_BYTES = 1 << 20
 """Of a longer manifest nothing is known: its files are sent again."""
 _ONE_LINE = {ord("\r"): None, ord("\n"): None}
@@ -22,8 +23,8 @@ SCRIPT = (
     'folder=$0; while [ -n "$folder" ] && [ ! -d "$folder" ]; do folder=${folder%/*}; done; '
     'df -kP "${folder:-/}" 2>/dev/null; '
     'while read -r name kb rest; do [ "$name" != MemAvailable: ] || echo "memory $kb kB"; done </proc/meminfo; '
-    "for slot in a b; do "
-    f'printf "slot "; head -c {MANIFEST_BYTES} "$0/$slot/manifest.json" 2>/dev/null | tr -d "\\r\\n"; echo; '
+    f"for slot in {' '.join(SLOTS)}; do "
+    f'printf "slot "; head -c {MANIFEST_BYTES} "$0/$slot/{MANIFEST}" 2>/dev/null | tr -d "\\r\\n"; echo; '
     "done; "
     'for pack in "$0"/runtimes/*; do [ ! -d "$pack" ] || echo "pack ${pack##*/}"; done; '
     f'if cd "$0/runner" 2>/dev/null; then echo program; {PROGRAM_SUMS}; fi'
@@ -65,7 +66,7 @@ def survey(device: Transport) -> Survey:
     disk = re.search(r"\b(\d{1,15})\s+\d{1,3}%\s+/", said)
     slots = re.findall(r"^slot (.+)$", said, re.MULTILINE)
     return Survey(
-        ALIASES.get(machine, machine),
+        architecture(machine),
         int(memory[1]) * 1024 if memory else None,
         int(disk[1]) * 1024 if disk else None,
         frozenset(pair for slot in slots for pair in _listed(slot)),

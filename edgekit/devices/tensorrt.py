@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edgekit.devices.protocol import Engine, SelfTest
+from edgekit.runner.layout import PLAN
 
 if TYPE_CHECKING:
     from edgekit.bundle.manifest import Manifest
 
-PLAN = "engine.json"
 BUILD_S = 1800.0
 """TensorRT times many kernels of every layer: a large model takes a Jetson tens of minutes."""
 SPARE_S = 60.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from edgekit.bundle.manifest import Manifest
 from edgekit.errors import ServerNotStarted
 from edgekit.ir.artifact import Format
-from edgekit.runner.machine.installed import DISTRIBUTIONS
+from edgekit.runner.machine.installed import DISTRIBUTIONS, public_version
 
 PYTHONS = ((3, 11), (3, 12))
 """The oldest and the newest that both servers, and the runtimes that we pin, have wheels for."""
@@ -42,8 +42,7 @@ def requirements(kind: Kind, manifest: Manifest) -> tuple[str, ...]:
     for distribution, needs in DISTRIBUTIONS[manifest.format].items():
         names = (distribution, *needs)
         if all(name in manifest.versions for name in names):
-            # Without what a builder added to it: 2.13.0 of 2.13.0+cpu.
-            return (*kind.packages, *(f"{name}=={manifest.versions[name].partition('+')[0]}" for name in names))
+            return (*kind.packages, *(f"{name}=={public_version(manifest.versions[name])}" for name in names))
     raise ServerNotStarted(
         f"the bundle does not say what runs .{manifest.format}", hint="build it again: edgekit build"
     )

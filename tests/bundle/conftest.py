@@ -19,8 +19,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edgekit.bundle.archive import Bundle, pack
 from edgekit.bundle.manifest import (
-    MANIFEST,
-    SIGNATURE,
     ArtifactFacts,
     DataProvenance,
     Golden,
@@ -33,6 +31,7 @@ from edgekit.errors import BundleError
 from edgekit.ir.artifact import Operator
 from edgekit.ir.measurement import Array
 from edgekit.ir.signature import Affine, Signature, TensorSpec
+from edgekit.runner.layout import MANIFEST, SIGNATURE
 
 Forge = Callable[[Mapping[str, bytes]], bytes]
 Refused = Callable[[bytes], BundleError]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -16,6 +15,7 @@ from edgekit.devices.emulation.registry import Card
 from edgekit.devices.emulation.transport import reached
 from edgekit.devices.transport import Transport
 from edgekit.errors import CommandFailed
+from edgekit.runner.machine.linux import available_bytes
 from edgekit.specs.target import Target
 
 COMMAND_S = 120.0
@@ -80,8 +80,8 @@ class Device:
     def fill_memory(self, transport: Transport, leave_mb: int) -> None:
         """Leave no more than `leave_mb` of memory: who asks for more is ended by the kernel."""
         _done(transport, "mount", "-o", "remount,size=100%", "/dev/shm")  # noqa: S108  the guest's
-        available = re.search(r"MemAvailable: +(\d+) kB", _done(transport, "cat", "/proc/meminfo"))
-        count = int(available[1]) // 1024 - leave_mb if available else 0
+        available = available_bytes(_done(transport, "cat", "/proc/meminfo"))
+        count = (available >> 20) - leave_mb if available else 0
         _done(transport, "dd", "if=/dev/zero", f"of={MEMORY}", "bs=1M", f"count={count}")
 
 

@@ -17,7 +17,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
+PR_SET_PDEATHSIG = 1  # linux/prctl.h; as `runner/machine/parent_death`, which this file alone cannot import
 LOOK_S = 0.2
 
 

@@ -12,7 +12,7 @@ from edgekit.devices.packs.pack import build, interpreter
 from edgekit.devices.packs.recipe import recipe_for
 from edgekit.devices.transport import Transport
 from edgekit.errors import CommandFailed, OptionError, RuntimeMismatch, RuntimeMissing
-from edgekit.runner.machine.installed import DISTRIBUTIONS, ONNX_GPU, TENSORRT
+from edgekit.runner.machine.installed import DISTRIBUTIONS, ONNX_GPU, TENSORRT, public_version
 from edgekit.untrusted import json_text
 from edgekit.untrusted.sanitize import last_lines
 
@@ -79,7 +79,7 @@ def _own(device: Transport, format: str, versions: Mapping[str, str]) -> tuple[s
         if not {distribution, "numpy", *needs} <= installed.keys():
             continue
         wanted = versions.get(distribution)
-        if not versions or _public(installed[distribution]) == _public(wanted or ""):
+        if not versions or public_version(installed[distribution]) == public_version(wanted):
             return (device.python,)
         verified = distribution if wanted else preferred
         raise RuntimeMismatch(
@@ -133,10 +133,5 @@ _OTHERWISE = "--runtime auto brings one along"
 
 
 def _install(format: str, distribution: str, versions: Mapping[str, str]) -> str:
-    exact = f"{distribution}=={_public(versions[distribution])}" if distribution in versions else distribution
+    exact = f"{distribution}=={public_version(versions[distribution])}" if distribution in versions else distribution
     return f"on the device: pip install {' '.join((exact, *DISTRIBUTIONS[format][distribution]))}"
-
-
-def _public(version: str) -> str:
-    """Without what a builder added to it: 2.13.0 of 2.13.0+cpu."""
-    return version.partition("+")[0]

@@ -24,6 +24,7 @@ from edgekit.measure.device.processes import timed
 from edgekit.measure.device.session import ProbeSession, asking
 from edgekit.measure.endpoint import Endpoint
 from edgekit.measure.shards import Shards, answered
+from edgekit.runner.layout import MANIFEST
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
 
@@ -137,7 +138,7 @@ def unpacked(folder: Path) -> Iterator[Installed]:
     """The bundle unpacked in `folder` as an endpoint on this machine, without a device and its slots."""
     with tempfile.TemporaryDirectory() as scratch, Local(f"local://{scratch}") as here:
         runner, _ = put_runner(here, (here.python,))
-        digest = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
+        digest = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
         yield Installed(Installation(runner, PurePosixPath(folder.resolve()), digest, committed=False))
 
 

@@ -49,6 +49,11 @@ def version_of(distribution: str) -> str | None:
     return _version_of(distribution)
 
 
+def public_version(version: str | None) -> str:
+    """Drop the local label of a version (PEP 440): 2.13.0 of 2.13.0+cpu. Empty for None."""
+    return (version or "").partition("+")[0]
+
+
 def _version_of(distribution: str) -> str | None:
     from importlib.metadata import PackageNotFoundError, version
 

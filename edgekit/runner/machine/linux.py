@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .sysfs import number, text
+from .sysfs import field_bytes, number, text
 
 POLICIES = "sys/devices/system/cpu/cpufreq"
 ZONES = "sys/class/thermal"
@@ -89,9 +89,8 @@ def load_1m(loadavg: str) -> float | None:
 
 
 def available_bytes(meminfo: str) -> int | None:
-    """What programs can have without swapping, by `/proc/meminfo`."""
-    found = re.search(r"^MemAvailable:\s+(\d{1,15}) kB$", meminfo, re.MULTILINE | re.ASCII)
-    return int(found.group(1)) * 1024 if found else None
+    """Memory in bytes that programs can still get without swapping, read off the text of /proc/meminfo."""
+    return field_bytes("MemAvailable", meminfo)
 
 
 def _governors(root: Path) -> dict[str, str]:

@@ -29,6 +29,12 @@ def number(path: Path) -> int | None:
     return integer(text(path))
 
 
+def field_bytes(name: str, lines: str) -> int | None:
+    """Size in bytes in the line `NAME: N kB` of a file such as /proc/meminfo; None if there is no such line."""
+    match = re.search(rf"^{name}:\s+(\d{{1,15}}) kB$", lines, re.MULTILINE | re.ASCII)
+    return int(match.group(1)) * 1024 if match else None
+
+
 class Kept:
     """A file that stays open, to be read again in microseconds. Raises OSError if it cannot be opened."""
 

@@ -8,6 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from . import linux
+from .sysfs import field_bytes
+
+# Names of an architecture that systems other than Linux give in uname, and Linux's own, which manifests use.
+ALIASES = {"arm64": "aarch64", "amd64": "x86_64"}
 # Arm's cores have no name in /proc/cpuinfo, only a part number: Arm's manuals of each core, register MIDR_EL1.
 ARM_CORES = {
     "0xd03": "cortex-a53",
@@ -28,9 +33,14 @@ def info() -> dict[str, Any]:
         "system": f"{os.uname().sysname} {os.uname().release}",
         "cpu": _cpu(_read("/proc/cpuinfo")),
         "cores": _cores(),
-        "ram_bytes": _kilobytes("MemTotal", _read("/proc/meminfo")),
+        "ram_bytes": field_bytes("MemTotal", _read("/proc/meminfo")),
         "python": ".".join(map(str, sys.version_info[:3])),
     }
+
+
+def architecture(machine: str) -> str:
+    """CPU architecture as manifests name it, such as `aarch64`, of what `uname -m` says."""
+    return ALIASES.get(machine, machine)
 
 
 def peak_rss_bytes() -> int | None:
@@ -38,17 +48,17 @@ def peak_rss_bytes() -> int | None:
 
     Not `ru_maxrss`: that one survives exec, so a child of a large process would report its parent's peak.
     """
-    return _kilobytes("VmHWM", _read("/proc/self/status"))
+    return field_bytes("VmHWM", _read("/proc/self/status"))
 
 
 def rss_bytes() -> int | None:
     """The memory that this process holds now."""
-    return _kilobytes("VmRSS", _read("/proc/self/status"))
+    return field_bytes("VmRSS", _read("/proc/self/status"))
 
 
 def available_bytes() -> int | None:
-    """The memory that programs could still get."""
-    return _kilobytes("MemAvailable", _read("/proc/meminfo"))
+    """Memory in bytes that programs can still get without swapping."""
+    return linux.available_bytes(_read("/proc/meminfo"))
 
 
 def _cores() -> int:
@@ -65,11 +75,6 @@ def _cpu(cpuinfo: str) -> str | None:
     parts = re.findall(r"^CPU part\s*:\s*(\w+)$", cpuinfo, re.MULTILINE)
     cores = list(dict.fromkeys(ARM_CORES.get(part, f"arm {part}") for part in parts))
     return " + ".join(cores) or None
-
-
-def _kilobytes(field: str, text: str) -> int | None:
-    found = re.search(rf"^{field}:\s*(\d{{1,15}}) kB$", text, re.MULTILINE)
-    return int(found.group(1)) * 1024 if found else None
 
 
 def _read(path: str) -> str:

@@ -75,8 +75,13 @@ def real(stored: Array, tensor: ModelTensor) -> Array:
     """Real values: float32 [N, …] where the model gives quantized integers, else as stored."""
     if tensor.scale is None:
         return stored
-    values: Array = (stored.astype(np.float64) - tensor.zero_point) * tensor.scale
-    return values.astype(np.float32)
+    return dequantize(stored, tensor.scale, tensor.zero_point).astype(np.float32)
+
+
+def dequantize(stored: Array, scale: float, zero_point: int) -> npt.NDArray[np.float64]:
+    """Dequantize integers of any shape: scale * (stored - zero_point), in float64."""
+    values: npt.NDArray[np.float64] = (stored.astype(np.float64) - zero_point) * scale
+    return values
 
 
 def _read_column(path: Path, tensor: ModelTensor) -> Array:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import re
 import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ..machine.command import command_output
+from ..machine.parent_death import parent_death_signal
 
 JETPACK = "/usr/src/tensorrt/bin"
 """Where JetPack's package `libnvinfer-bin` has it, on no PATH."""
 SAID_BYTES = 4096
 """What is kept of its output: the end says why it failed."""
-PR_SET_PDEATHSIG = 1
-"""prctl(2)"""
 
 
 def find() -> str | None:
@@ -56,7 +54,7 @@ def run(argv: Sequence[str], limit_s: float) -> tuple[int, str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        preexec_fn=_dies_with_us(),
+        preexec_fn=parent_death_signal(),
     )
     assert process.stdout is not None
     late = threading.Timer(limit_s, _kill, [process])
@@ -76,8 +74,3 @@ def run(argv: Sequence[str], limit_s: float) -> tuple[int, str]:
 def _kill(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(OSError):
         os.killpg(process.pid, signal.SIGKILL)
-
-
-def _dies_with_us() -> Callable[[], None]:
-    library = ctypes.CDLL(None)
-    return lambda: library.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

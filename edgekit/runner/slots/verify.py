@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from ..errors import RunnerError
 from ..files.integrity import is_plain
 from ..layout import MANIFEST, SIGNATURE
+from ..machine.system import architecture
 from . import ed25519
 from .expiry import moment
 from .trust import Trust, key_id
@@ -24,7 +25,6 @@ from .trust import Trust, key_id
 MAX_MANIFEST_BYTES = 8 << 20
 MAX_SIGNATURES = 8
 SIGNATURE_BYTES = 8 + 16 + 1 + 88 + 1
-ALIASES = {"arm64": "aarch64", "amd64": "x86_64"}
 _LINE = re.compile(rb"(ed25519:[0-9a-f]{16}) ([A-Za-z0-9+/]{86}==)\n")
 
 
@@ -81,19 +81,14 @@ def check_runtime(listing: SignedListing) -> None:
 
     NVIDIA's own runtime is of the version that the board's maker gave it: its engine plan says which will do.
     """
-    from ..machine.installed import DISTRIBUTIONS, version_of
+    from ..machine.installed import DISTRIBUTIONS, public_version, version_of
 
     for name in DISTRIBUTIONS.get(listing.format, ()):
-        verified = _public(listing.runtimes.get(name))
+        verified = public_version(listing.runtimes.get(name))
         # What it was not verified with is not looked for: to learn that it is not there takes as long as a start.
-        here = _public(version_of(name)) if verified else ""
+        here = public_version(version_of(name)) if verified else ""
         if here and here != verified:
             raise RunnerError("runtime", f"it was verified with {name} {verified}, this Python has {here}")
-
-
-def _public(version: str | None) -> str:
-    """Without what a builder added to it: 2.13.0 of 2.13.0+cpu."""
-    return (version or "").partition("+")[0]
 
 
 def _read(path: Path, limit: int) -> bytes:
@@ -159,6 +154,6 @@ def _count(value: Any) -> int:
 def _check_target(listing: SignedListing, trust: Trust, stand_in: bool) -> None:
     if trust.target and trust.target not in (listing.target, listing.family):
         raise RunnerError("refused", f"the bundle is for '{listing.target}', this device is a '{trust.target}'")
-    machine = ALIASES.get(os.uname().machine, os.uname().machine)
+    machine = architecture(os.uname().machine)
     if listing.arch != machine and not stand_in:
         raise RunnerError("refused", f"the bundle is for {listing.arch}, this device is {machine}")

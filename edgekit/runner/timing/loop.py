@@ -77,6 +77,15 @@ def single_stream(
     return TimedInferences(np.frombuffer(taken, np.int64).copy(), count, ended - began, steady)
 
 
+def run_untimed(call: Callable[[Sample], Any], samples: Sequence[Sample], count: int, limit_s: float) -> None:
+    """Warm up by at most `count` calls, over the samples in their order, and end early after `limit_s` seconds."""
+    deadline = perf_counter_ns() + int(limit_s * 1e9)
+    for i in range(count):
+        call(samples[i % len(samples)])
+        if perf_counter_ns() > deadline:
+            return
+
+
 def _warm_up(call: Callable[[Sample], Any], samples: Sequence[Sample]) -> tuple[int, bool]:
     """How many inferences it took, and whether the times settled before the limit came."""
     medians: list[float] = []

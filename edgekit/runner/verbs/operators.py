@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from ..model.tensors import cycled, read_columns, save
 from ..runtimes.base import load_errors
 from ..runtimes.model import LoadedModel
 from ..runtimes.trace import read
+from ..timing.loop import run_untimed
 
 if TYPE_CHECKING:
     from ..model.manifest import RunnerManifest
@@ -41,11 +41,7 @@ def operators(slot: Path, inputs: Path, out: Path, count: int, threads: int) -> 
         return traces[0].call
 
     model = LoadedModel.load(manifest, threads, samples[0], load)
-    deadline = perf_counter() + WARM_UP_S
-    for i in range(WARM_UP_COUNT):
-        model.call(samples[i % len(samples)])
-        if perf_counter() > deadline:
-            break
+    run_untimed(model.call, samples, WARM_UP_COUNT, WARM_UP_S)
     for i in range(count):
         model.call(samples[i % len(samples)])
     found = read(traces[0])[-count:]

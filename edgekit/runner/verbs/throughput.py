@@ -106,14 +106,11 @@ def _live(manifest: RunnerManifest, inputs: Path, threads: int, seconds: float, 
     try:
         from ..model.tensors import batches, read_columns
         from ..runtimes.model import LoadedModel
+        from ..timing.loop import run_untimed
 
         taken = batches(read_columns(inputs, manifest.inputs), manifest.inputs[0].shape[0])
         model = LoadedModel.load(manifest, threads, taken[0])
-        deadline = time.perf_counter() + WARM_UP_S
-        for i in range(WARM_UP_COUNT):
-            model.call(taken[i % len(taken)])
-            if time.perf_counter() > deadline:
-                break
+        run_untimed(model.call, taken, WARM_UP_COUNT, WARM_UP_S)
         say(ready=True)
         os.read(waiting, 1)
         say(**_went(model, taken, int(seconds * 1e9)))
