@@ -10,6 +10,7 @@ import secrets
 import socket
 from collections.abc import Iterator
 
+from edgekit.devices.command_log import HiddenWord
 from edgekit.devices.protocol import Done
 from edgekit.devices.runner_client import QUICK_S, Runner
 from edgekit.errors import EdgekitError
@@ -18,7 +19,7 @@ from edgekit.errors import EdgekitError
 @contextlib.contextmanager
 def lease(runner: Runner, digest: str) -> Iterator[str]:
     """The token to flash that bundle with. On an error, what was begun with it is taken back, and the device free."""
-    token = secrets.token_hex(8)
+    token = HiddenWord(secrets.token_hex(8))
     try:
         yield token
     except BaseException:

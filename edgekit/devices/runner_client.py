@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import Any, TypeVar, assert_never, get_args
 
 from pydantic import ValidationError
 
@@ -33,6 +33,7 @@ from edgekit.errors import (
     UntrustedKey,
     VersionTooOld,
 )
+from edgekit.runner.errors import ErrorKind
 from edgekit.specs.spec import Spec
 from edgekit.untrusted import json_text
 from edgekit.untrusted.sanitize import MAX_WORDS, last_lines, line
@@ -41,6 +42,7 @@ A = TypeVar("A", bound=Spec)
 
 QUICK_S = 60.0
 """Time limit of verbs that load no model."""
+ERROR_KINDS: tuple[ErrorKind, ...] = get_args(ErrorKind)
 SOURCE = Path(__file__).parents[1] / "runner"
 MEMORY = "did it run out of memory? end other programs on the device, or build a smaller model"
 # The program's own digest, and the one that was written down when it was compiled; macOS has the second command.
@@ -91,7 +93,9 @@ class Runner:
         self.transport.run(["rm", "-rf", str(folder)], timeout=QUICK_S)
 
     def _run(self, argv: tuple[object, ...], timeout: float) -> Completed:
-        return self.transport.run([*self.interpreter, str(self.program), *map(str, argv)], timeout=timeout)
+        # A `HiddenWord` must stay one: `str()` would make a plain word of it, which the log shows.
+        words = (word if isinstance(word, str) else str(word) for word in argv)
+        return self.transport.run([*self.interpreter, str(self.program), *words], timeout=timeout)
 
 
 def put_runner(transport: Transport, interpreter: tuple[str, ...]) -> tuple[Runner, Info]:
@@ -169,7 +173,15 @@ def refusal(
 ) -> EdgekitError:
     """The error that an answer to `argv` stands for, with `error` and `kind`; `failure` where none says it better."""
     message = f"{url}: {line(str(document['error']), MAX_WORDS)}"
-    match document.get("kind"):
+    kind = document.get("kind")
+    # A device may say anything: a kind that the runner does not have says no more than the message.
+    return _refusal(kind, url, message, failure, argv) if kind in ERROR_KINDS else failure(message)
+
+
+def _refusal(
+    kind: ErrorKind, url: str, message: str, failure: type[EdgekitError], argv: tuple[object, ...]
+) -> EdgekitError:
+    match kind:
         case "busy":
             return DeviceBusy(message, hint="wait until the other one has ended, then try again")
         case "leased":
@@ -205,5 +217,7 @@ def refusal(
             return failure(message, hint=f"edgekit {command} --help")
         case "data" | "load" | "run":
             return failure(message, hint="edgekit inspect BUNDLE says what it takes and needs")
-        case _:
+        case "counter" | "system":
             return failure(message)
+        case _:
+            assert_never(kind)

@@ -17,6 +17,7 @@ from typing import IO
 
 from edgekit.atomic import readable, replacing, stored
 from edgekit.devices import process, scripts
+from edgekit.devices.command_log import logged_run, logged_transfer
 from edgekit.devices.scripts import Script
 from edgekit.devices.transport import PULL_BYTES, Completed
 from edgekit.errors import CommandFailed, ConnectionLost, EdgekitError, StorageError, Unreachable
@@ -74,6 +75,10 @@ class Shell(ABC):
 
         Raises StorageError if the device is full, CommandFailed if it cannot be written, Unreachable or ConnectionLost.
         """
+        with logged_transfer(self.url, "push", remote, local):
+            self._push(local, remote)
+
+    def _push(self, local: Path, remote: PurePosixPath) -> None:
         with readable(local), local.open("rb", buffering=0) as file:
             answer = _Push(self, file, remote).answer()
         if answer.word == "folder":
@@ -88,6 +93,10 @@ class Shell(ABC):
         Raises CommandFailed if there is none or it is larger, StorageError if the disk is full, Unreachable or
         ConnectionLost.
         """
+        with logged_transfer(self.url, "pull", remote, local):
+            self._pull(remote, local, limit)
+
+    def _pull(self, remote: PurePosixPath, local: Path, limit: int) -> None:
         described = self.ask(scripts.describe(remote))
         if described.word == "missing":
             raise CommandFailed(f"{self.url}: there is no file '{remote}'")
@@ -113,6 +122,9 @@ class Shell(ABC):
         of 128 and a signal's number, which shells give for the signal, counts as one. Raises CommandFailed if there is
         no such command or it has not ended after `timeout` seconds, Unreachable, or ConnectionLost.
         """
+        return logged_run(self.url, argv, lambda: self._run(argv, timeout))
+
+    def _run(self, argv: Sequence[str], timeout: float) -> Completed:
         with _lifeline() as source:
             try:
                 answer = self._exchange(scripts.command(argv), timeout, source=source)

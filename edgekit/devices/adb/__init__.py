@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from edgekit.devices.adb.serial import reach, refusal
 from edgekit.devices.adb.server import Server, users_server
+from edgekit.devices.command_log import logged_connection
 from edgekit.devices.shell import Shell
 from edgekit.devices.transport import Completed, DeviceKind
 from edgekit.errors import EdgekitError, OptionError
@@ -46,7 +47,8 @@ class Adb(Shell):
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as opened:
             server = self.server or opened.enter_context(users_server())
-            serial = reach(server, self._asked, self.url)
+            with logged_connection(self.url):
+                serial = reach(server, self._asked, self.url)
             object.__setattr__(self, "_way", server.argv("-s", serial, "shell", "-T"))
             object.__setattr__(self, "_opened", opened.pop_all())
         return self

@@ -14,6 +14,7 @@ from typing import ClassVar, Self
 
 from edgekit.cache import storage_errors
 from edgekit.devices import process
+from edgekit.devices.command_log import logged_connection
 from edgekit.devices.known_hosts import HostKey, KnownHosts
 from edgekit.devices.scripts import Script
 from edgekit.devices.shell import Shell
@@ -81,7 +82,8 @@ class Ssh(Shell):
         try:
             with storage_errors(self._folder.parent):
                 self._folder.mkdir(mode=0o700)
-            self.ask(Script(":", {}), FIRST_S)
+            with logged_connection(self.url):
+                self.ask(Script(":", {}), FIRST_S)
         except BaseException:
             self._close()
             raise

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from edgekit.cache import file_digest, storage_errors
 from edgekit.devices.local import Local
-from edgekit.devices.protocol import Described
+from edgekit.devices.measurement_protocol import Described
 from edgekit.devices.runner_client import put_runner
 from edgekit.errors import ModelFileError, RuntimeMissing, suggest
 from edgekit.ir.artifact import FORMATS, Format

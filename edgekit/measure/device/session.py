@@ -19,7 +19,7 @@ from pydantic import ConfigDict, field_validator
 from edgekit.bundle.archive import MAX_MANIFEST_BYTES
 from edgekit.cache import file_digest, storage_errors
 from edgekit.devices.flash import Installation
-from edgekit.devices.protocol import Accuracy, Loaded
+from edgekit.devices.measurement_protocol import Accuracy, Loaded
 from edgekit.errors import AnswerMismatch, EdgekitError, ProbeError
 from edgekit.ir.measurement import Array
 from edgekit.ir.signature import Signature, TensorSpec

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ..errors import RunnerError
+from ..errors import ErrorKind, RunnerError
 
 MAX_BYTES = 16 << 20
 """Of a file of ours; the longest, with 200 entries of history, has less than 1 MB."""
@@ -17,7 +17,7 @@ SENSELESS = (KeyError, IndexError, TypeError, ValueError, AttributeError, Overfl
 """What is raised by code that takes a document apart which has another form."""
 
 
-def read_json(path: Path, kind: str) -> dict[str, Any] | None:
+def read_json(path: Path, kind: ErrorKind) -> dict[str, Any] | None:
     """The object in a file of ours; None if there is no file. Raises RunnerError (`kind`) if it cannot be read."""
     try:
         with path.open("rb") as file:
