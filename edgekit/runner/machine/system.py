@@ -1,4 +1,4 @@
-"""The machine it runs on, as far as the system says. What is not known is None."""
+"""Description of this machine, and memory of this process. Unknown is None."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ARM_CORES = {
 
 
 def info() -> dict[str, Any]:
-    """Machine, system, CPU, cores, memory and Python."""
+    """Machine, system, CPU, cores, memory in bytes and version of Python."""
     return {
         "machine": os.uname().machine,
         "system": f"{os.uname().sysname} {os.uname().release}",
@@ -44,7 +44,7 @@ def architecture(machine: str) -> str:
 
 
 def peak_rss_bytes() -> int | None:
-    """The most memory this process held at once.
+    """Peak resident memory of this process in bytes.
 
     Not `ru_maxrss`: that one survives exec, so a child of a large process would report its parent's peak.
     """
@@ -52,7 +52,7 @@ def peak_rss_bytes() -> int | None:
 
 
 def rss_bytes() -> int | None:
-    """The memory that this process holds now."""
+    """Resident memory of this process in bytes, now."""
     return field_bytes("VmRSS", _read("/proc/self/status"))
 
 
@@ -62,7 +62,7 @@ def available_bytes() -> int | None:
 
 
 def _cores() -> int:
-    """Cores this process may use."""
+    """Count of the cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -36,13 +36,13 @@ class IoSignature(NamedTuple):
 
 def of_onnx(session: Any) -> IoSignature:
     return IoSignature(
-        [_of_onnx(found) for found in session.get_inputs()], [_of_onnx(found) for found in session.get_outputs()]
+        [_of_onnx(value) for value in session.get_inputs()], [_of_onnx(value) for value in session.get_outputs()]
     )
 
 
 def of_tflite(interpreter: Any) -> IoSignature:
-    inputs = [_of_tflite(found) for found in interpreter.get_input_details()]
-    return IoSignature(inputs, [_of_tflite(found) for found in interpreter.get_output_details()])
+    inputs = [_of_tflite(detail) for detail in interpreter.get_input_details()]
+    return IoSignature(inputs, [_of_tflite(detail) for detail in interpreter.get_output_details()])
 
 
 def of_pte(model: Path) -> IoSignature:
@@ -59,10 +59,10 @@ def of_pte(model: Path) -> IoSignature:
         raise RunnerError("load", f"it is not a whole program: {error}") from error
 
 
-def _of_onnx(found: Any) -> TensorInfo:
-    element = found.type[len("tensor(") : -1] if found.type.startswith("tensor(") else found.type
-    shape = tuple(size if isinstance(size, int) else None for size in found.shape)
-    return TensorInfo(found.name, _checked(ONNX_DTYPES.get(element, element), found.name), shape)
+def _of_onnx(value: Any) -> TensorInfo:
+    element = value.type[len("tensor(") : -1] if value.type.startswith("tensor(") else value.type
+    shape = tuple(size if isinstance(size, int) else None for size in value.shape)
+    return TensorInfo(value.name, _checked(ONNX_DTYPES.get(element, element), value.name), shape)
 
 
 def _of_tflite(detail: dict[str, Any]) -> TensorInfo:

@@ -50,8 +50,8 @@ def batches(columns: Sequence[Array], size: int) -> list[list[Array]]:
     """
     count = len(columns[0])
     batch_bytes = size * sum(column.nbytes // len(column) for column in columns)
-    made = max(1, min(-(-count // size), CYCLED_BYTES // max(1, batch_bytes)))
-    return [[column[np.arange(i * size, (i + 1) * size) % count] for column in columns] for i in range(made)]
+    batch_count = max(1, min(-(-count // size), CYCLED_BYTES // max(1, batch_bytes)))
+    return [[column[np.arange(i * size, (i + 1) * size) % count] for column in columns] for i in range(batch_count)]
 
 
 def save(path: Path, array: Array) -> None:
@@ -65,10 +65,10 @@ def empty_columns(tensors: Sequence[ModelTensor], count: int) -> list[Array]:
 
 def check_outputs(outputs: Sequence[Array], tensors: Sequence[ModelTensor]) -> None:
     """Raise RunnerError (run) if the model gives something else than the manifest says."""
-    given = [f"{output.dtype}{list(output.shape)}" for output in outputs]
+    actual = [f"{output.dtype}{list(output.shape)}" for output in outputs]
     stated = [str(tensor) for tensor in tensors]
-    if given != stated:
-        raise RunnerError("run", f"the model gives {', '.join(given)}; its manifest says {', '.join(stated)}")
+    if actual != stated:
+        raise RunnerError("run", f"the model gives {', '.join(actual)}; its manifest says {', '.join(stated)}")
 
 
 def real(stored: Array, tensor: ModelTensor) -> Array:

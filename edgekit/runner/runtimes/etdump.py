@@ -63,12 +63,12 @@ def _delegates(program: bytes) -> dict[int, str]:
     """Which delegate an instruction calls, by its number. Fields: schema/program.fbs."""
     plan = next(Table.root(program, PROGRAM).tables(1))
     names = [delegate.text(0) for delegate in plan.tables(7)]
-    found = {}
+    delegates = {}
     for number, instruction in enumerate(next(plan.tables(5)).tables(2)):
         call = instruction.table(1)
         if instruction.number(0, "B") == 2 and call is not None:
-            found[number] = _plain(names[call.number(0, "i")])
-    return found
+            delegates[number] = _plain(names[call.number(0, "i")])
+    return delegates
 
 
 def _plain(identifier: str) -> str:

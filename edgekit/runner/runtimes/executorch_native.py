@@ -73,14 +73,14 @@ class ExecuTorchNative:
         if not loaded:
             raise RuntimeError(error.value.decode())
         run = self._library.edgekit_run
-        taken, given = _described(manifest.inputs), _described(manifest.outputs)
-        counts = ctypes.c_size_t(len(taken)), ctypes.c_size_t(len(given))
+        inputs_described, outputs_described = _described(manifest.inputs), _described(manifest.outputs)
+        counts = ctypes.c_size_t(len(inputs_described)), ctypes.c_size_t(len(outputs_described))
 
         def call(inputs: Sequence[Array]) -> list[Array]:
             outputs: list[Array] = [np.empty(tensor.shape, tensor.dtype) for tensor in manifest.outputs]
-            for described, array in zip((*taken, *given), (*inputs, *outputs)):
+            for described, array in zip((*inputs_described, *outputs_described), (*inputs, *outputs)):
                 described.data = array.ctypes.data
-            if not run(loaded, taken, counts[0], given, counts[1], error):
+            if not run(loaded, inputs_described, counts[0], outputs_described, counts[1], error):
                 raise RunnerError("run", error.value.decode())
             return outputs
 

@@ -79,14 +79,14 @@ class LiteRtTrace:
         self._do("GetNumProfilerEvents", self._profiler, byref(count))
         events = (_Event * count.value)()
         self._do("GetProfilerEvents", self._profiler, count, events)
-        found: list[Inference] = []
+        inferences: list[Inference] = []
         for event in events:
             if event.type == DEFAULT and event.tag == WHOLE:
-                found.append(Inference(event.elapsed_us * 1000, []))
-            if found and event.type in (OPERATOR, INNER, DELEGATED):
+                inferences.append(Inference(event.elapsed_us * 1000, []))
+            if inferences and event.type in (OPERATOR, INNER, DELEGATED):
                 delegate = None if event.type == OPERATOR else "xnnpack"
-                found[-1].operators.append(OperatorRun(event.tag.decode(), "", delegate, event.elapsed_us * 1000))
-        return [Inference(whole_ns, numbered(operators)) for whole_ns, operators in found]
+                inferences[-1].operators.append(OperatorRun(event.tag.decode(), "", delegate, event.elapsed_us * 1000))
+        return [Inference(whole_ns, numbered(operators)) for whole_ns, operators in inferences]
 
     def _options(self, threads: int) -> Any:
         options = self._made("CreateOptions")
@@ -103,20 +103,20 @@ class LiteRtTrace:
 
     def _buffers(self, way: str, signature: c_void_p, environment: c_void_p, names: list[str]) -> tuple[Any, list[int]]:
         """A buffer for each tensor of the signature, and where in it those of `names` are."""
-        buffers, found = (c_void_p * len(names))(), {}
+        buffers, places = (c_void_p * len(names))(), {}
         for i in range(len(names)):
             tensor = self._made(f"GetSignature{way}TensorByIndex", signature, c_size_t(i))
             name = self._made("GetTensorName", tensor, kind=c_char_p)
-            found[(name.value or b"").decode("utf-8", "replace")] = i
+            places[(name.value or b"").decode("utf-8", "replace")] = i
             type = ctypes.create_string_buffer(TENSOR_TYPE_BYTES)
             self._do("GetRankedTensorType", tensor, type)
             needed = self._made(f"GetCompiledModel{way}BufferRequirements", self._model, c_size_t(0), c_size_t(i))
             buffers[i] = self._made("CreateManagedTensorBufferFromRequirements", environment, type, needed).value
-        if sorted(found) != sorted(names):
+        if sorted(places) != sorted(names):
             raise RuntimeError(
-                f"its first signature is of {sorted(found)}, the interpreter's tensors are {sorted(names)}"
+                f"its first signature is of {sorted(places)}, the interpreter's tensors are {sorted(names)}"
             )
-        return buffers, [found[name] for name in names]
+        return buffers, [places[name] for name in names]
 
     def _read(self, place: int, tensor: ModelTensor) -> Array:
         array = np.empty(tensor.shape, tensor.dtype)
@@ -133,13 +133,13 @@ class LiteRtTrace:
         ctypes.memmove(target, source, array.nbytes)
         self._do("UnlockTensorBuffer", handle)
 
-    def _made(self, name: str, *given: Any, kind: Any = c_void_p, after: tuple[int, ...] = ()) -> Any:
+    def _made(self, name: str, *arguments: Any, kind: Any = c_void_p, after: tuple[int, ...] = ()) -> Any:
         """What a function gives by its last pointer."""
-        made = kind()
-        self._do(name, *given, byref(made), *after)
-        return made
+        result = kind()
+        self._do(name, *arguments, byref(result), *after)
+        return result
 
-    def _do(self, name: str, *given: Any) -> None:
-        status = getattr(self._library, f"LiteRt{name}")(*given)
+    def _do(self, name: str, *arguments: Any) -> None:
+        status = getattr(self._library, f"LiteRt{name}")(*arguments)
         if status:
             raise RuntimeError(f"LiteRt{name} failed: status {status}")

@@ -59,7 +59,7 @@ class OnnxRuntime:
         outputs = [tensor.name for tensor in manifest.outputs]
 
         def call(inputs: Sequence[Array]) -> list[Array]:
-            found: list[Array] = run(outputs, {name: inputs[i] for i, name in enumerate(names)})
-            return found
+            results: list[Array] = run(outputs, {name: inputs[i] for i, name in enumerate(names)})
+            return results
 
         return call, session

@@ -16,16 +16,20 @@ PROVIDERS = {
     "cpu": "CPUExecutionProvider",
 }
 """onnxruntime's names, by those of targets."""
-Given = tuple[str, dict[str, str]]
+ProviderOptions = tuple[str, dict[str, str]]
 
 
-def execution_providers(plan: EnginePlan | None, available: Sequence[str], engine: Path | None) -> list[Given]:
+def execution_providers(
+    plan: EnginePlan | None, available: Sequence[str], engine: Path | None
+) -> list[ProviderOptions]:
     """Those of the plan that are `available`, in its order, with their options; the CPU's is always the last.
 
     TensorRT's keeps its engines in the folder `engine`, if there is one.
     """
-    wanted = [name for name in (plan.providers if plan else ()) if PROVIDERS.get(name) in available and name != "cpu"]
-    return [*((PROVIDERS[name], _options(name, plan, engine)) for name in wanted), (PROVIDERS["cpu"], {})]
+    accelerators = [
+        name for name in (plan.providers if plan else ()) if PROVIDERS.get(name) in available and name != "cpu"
+    ]
+    return [*((PROVIDERS[name], _options(name, plan, engine)) for name in accelerators), (PROVIDERS["cpu"], {})]
 
 
 def provider_name(providers: Sequence[str]) -> str:

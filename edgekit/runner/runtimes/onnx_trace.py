@@ -27,7 +27,7 @@ class OnnxTrace:
 
     def inferences(self) -> list[Inference]:
         events = json.loads(Path(self._session.end_profiling()).read_text("utf-8"))
-        found: list[Inference] = []
+        inferences: list[Inference] = []
         nodes: list[dict[str, Any]] = []
         # An inference's own event comes after those of its nodes.
         for event in events:
@@ -35,9 +35,9 @@ class OnnxTrace:
                 nodes = _outside(nodes, event)
                 nodes.append(event)
             if event["name"] == WHOLE:
-                found.append(Inference(_ns(event), [_operator(node) for node in nodes]))
+                inferences.append(Inference(_ns(event), [_operator(node) for node in nodes]))
                 nodes = []
-        return found
+        return inferences
 
 
 def _outside(nodes: list[dict[str, Any]], event: dict[str, Any]) -> list[dict[str, Any]]:
@@ -51,8 +51,8 @@ def _ns(event: dict[str, Any]) -> int:
 
 
 def _operator(event: dict[str, Any]) -> OperatorRun:
-    said = event["args"]
-    name, provider = event["name"][: -len(KERNEL)], said["provider"]
+    args = event["args"]
+    name, provider = event["name"][: -len(KERNEL)], args["provider"]
     # As targets name it: `cpu` of `CPUExecutionProvider`.
     delegate = provider[: -len(PROVIDER)] if provider.endswith(PROVIDER) else provider
-    return OperatorRun(said["op_name"], name, delegate.lower(), _ns(event))
+    return OperatorRun(args["op_name"], name, delegate.lower(), _ns(event))

@@ -55,10 +55,10 @@ class TensorRT:
             if not context.execute_async_v3(stream):
                 raise RunnerError("run", "TensorRT did not run the engine")
             cuda.wait(stream)
-            found = [np.empty(tensor.shape, tensor.dtype) for tensor, _ in outputs]
-            for (_, address), array in zip(outputs, found):
+            results = [np.empty(tensor.shape, tensor.dtype) for tensor, _ in outputs]
+            for (_, address), array in zip(outputs, results):
                 cuda.copy(address, array, TO_HOST)
-            return found
+            return results
 
         return call
 

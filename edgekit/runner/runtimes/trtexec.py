@@ -16,7 +16,7 @@ from ..machine.parent_death import parent_death_signal
 
 JETPACK = "/usr/src/tensorrt/bin"
 """Where JetPack's package `libnvinfer-bin` has it, on no PATH."""
-SAID_BYTES = 4096
+OUTPUT_BYTES = 4096
 """What is kept of its output: the end says why it failed."""
 
 
@@ -35,10 +35,10 @@ def parsed_version(banner: str) -> tuple[int, ...] | None:
 
     NvInferVersion.h: NV_TENSORRT_VERSION is major * 1000 + minor * 100 + patch, from 10 on major * 10000 + the rest.
     """
-    found = re.search(r"\[TensorRT v(\d{4,6})\]", banner, re.ASCII)
-    if not found:
+    match = re.search(r"\[TensorRT v(\d{4,6})\]", banner, re.ASCII)
+    if not match:
         return None
-    number = int(found[1])
+    number = int(match[1])
     major = 1000 if number < 10_000 else 10_000
     return number // major, number % major // 100, number % 100
 
@@ -58,17 +58,17 @@ def run(argv: Sequence[str], limit_s: float) -> tuple[int, str]:
     )
     assert process.stdout is not None
     late = threading.Timer(limit_s, _kill, [process])
-    said = b""
+    output = b""
     with process:
         try:
             late.start()
             while chunk := process.stdout.read1(1 << 16):  # type: ignore[attr-defined]
-                said = (said + chunk)[-SAID_BYTES:]
+                output = (output + chunk)[-OUTPUT_BYTES:]
             code = process.wait()
         finally:
             late.cancel()
             _kill(process)
-    return code, said.decode("utf-8", "replace")
+    return code, output.decode("utf-8", "replace")
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -15,7 +15,7 @@ from .state import State, current_of, held, other
 from .trust import Trust, key_id
 from .verify import allowed
 
-Brought = Optional["tuple[bytes, bytes]"]
+ManifestAndSignature = Optional["tuple[bytes, bytes]"]
 """Manifest and signature, if the question brings them along; None if they were sent to `ROOT/staging/DIGEST`."""
 
 
@@ -24,7 +24,7 @@ def begin(
     digest: str,
     token: str,
     who: str,
-    brought: Brought,
+    brought: ManifestAndSignature,
     offered: Sequence[bytes],
     stand_in: bool,
     ttl_s: float = lease.TTL_S,

@@ -17,13 +17,13 @@ def deadline(seconds: float) -> dict[str, Any]:
     return {"boot": _boot(), "until": _now_s() + seconds, "wall": wall}
 
 
-def left_s(kept: dict[str, Any]) -> float:
+def left_s(deadline: dict[str, Any]) -> float:
     """Seconds until then: none left of another boot's deadline."""
-    return max(0.0, kept["until"] - _now_s()) if kept["boot"] == _boot() else 0.0
+    return max(0.0, deadline["until"] - _now_s()) if deadline["boot"] == _boot() else 0.0
 
 
-def of_this_boot(kept: dict[str, Any]) -> bool:
-    return bool(kept["boot"] == _boot())
+def of_this_boot(deadline: dict[str, Any]) -> bool:
+    return bool(deadline["boot"] == _boot())
 
 
 def _now_s() -> float:

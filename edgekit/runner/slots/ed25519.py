@@ -93,9 +93,9 @@ def _encoded(a: Point) -> bytes:
 
 
 def _base() -> Point:
-    found = point((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
-    assert found is not None
-    return found
+    base = point((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
+    assert base is not None
+    return base
 
 
 BASE = _base()

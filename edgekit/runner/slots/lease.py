@@ -90,8 +90,8 @@ def _live(root: Path) -> Lease | None:
 def _read(root: Path) -> Lease | None:
     """What the file says; None if there is none that makes sense: nobody can be asked to give that back."""
     try:
-        found = read_json(root / FILE, "garbled")
-        lease = Lease(**found) if found else None
+        document = read_json(root / FILE, "garbled")
+        lease = Lease(**document) if document else None
     except (RunnerError, TypeError):
         return None
     if lease is None or not isinstance(lease.token, str) or not isinstance(lease.who, str):

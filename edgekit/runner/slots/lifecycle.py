@@ -149,18 +149,18 @@ def slot_in_use(slot: Path) -> Iterator[None]:
 
 
 def _shown(root: Path, state: State, name: str) -> State:
-    found = state["slots"][name]
-    said = {key: found[key] for key in ("state", "digest", "version", "signers")}
-    until_s = boot.left_s(found["deadline"]) if found["deadline"] else None
-    return {**said, "path": str(root / name), "whole": is_whole(root, state, name), "until_s": until_s}
+    entry = state["slots"][name]
+    shown = {key: entry[key] for key in ("state", "digest", "version", "signers")}
+    until_s = boot.left_s(entry["deadline"]) if entry["deadline"] else None
+    return {**shown, "path": str(root / name), "whole": is_whole(root, state, name), "until_s": until_s}
 
 
 def is_whole(root: Path, state: State, slot: str) -> bool:
     """Whether the files there are, byte for byte, those of the bundle that was staged, and its signature is there."""
-    found = state["slots"][slot]
-    if found["state"] == "empty" or digest_of_file(root / slot / MANIFEST) != found["digest"]:
+    entry = state["slots"][slot]
+    if entry["state"] == "empty" or digest_of_file(root / slot / MANIFEST) != entry["digest"]:
         return False
-    return is_signed(root / slot, found["digest"], _readable(root)) and fault(root / slot) is None
+    return is_signed(root / slot, entry["digest"], _readable(root)) and fault(root / slot) is None
 
 
 def _readable(root: Path) -> Trust:
@@ -181,5 +181,5 @@ def _expected(root: Path, state: State, slot: str | None, digest: str | None) ->
 
 def answer(root: Path, slot: str, state: State, changed: bool) -> State:
     """What became of that slot."""
-    said = {name: state["slots"][slot][name] for name in ("state", "digest")}
-    return {"slot": str(root / slot), "changed": changed, "current": current_of(root), **said}
+    entry = {name: state["slots"][slot][name] for name in ("state", "digest")}
+    return {"slot": str(root / slot), "changed": changed, "current": current_of(root), **entry}

@@ -71,16 +71,16 @@ def plan(root: Path, trust: Trust) -> RepairPlan:
     state = known or {**FRESH, "history": _history(root)}
     slots = {name: _look(root / name, known, name == link, trust) for name in SLOTS}
     served = _served(root, slots, known, link)
-    said = [] if known else ["what the slots hold was not known any more: each was judged by its own files"]
+    assumed = [] if known else ["what the slots hold was not known any more: each was judged by its own files"]
     if served != link or (served is None and os.path.lexists(root / "current")):
-        said.append(_of_served(slots, served, link, known is not None))
+        assumed.append(_of_served(slots, served, link, known is not None))
     for slot in slots.values():
         before = state["slots"][slot.name]
         entry, remark = _entry(slot, before, slot.name == served, served is None)
         state = changed(state, slot.name, **entry)
         # What failed before, too, is no news.
-        said += [remark] if remark and entry["state"] != before["state"] else []
-    return RepairPlan(state, link, served, tuple(said))
+        assumed += [remark] if remark and entry["state"] != before["state"] else []
+    return RepairPlan(state, link, served, tuple(assumed))
 
 
 def _carry_out(root: Path, trust: Trust, assumed: RepairPlan) -> None:
@@ -192,5 +192,5 @@ def _of_listing(slot: _Slot) -> State:
     listing = slot.listing
     if listing is None:
         return {"digest": slot.digest}
-    said = {"digest": slot.digest, "version": listing.version, "floor": listing.floor}
-    return said if slot.recorded else {**said, "signers": list(listing.signer_ids)}
+    entry = {"digest": slot.digest, "version": listing.version, "floor": listing.floor}
+    return entry if slot.recorded else {**entry, "signers": list(listing.signer_ids)}

@@ -115,11 +115,11 @@ def holds(
 
     It must have the very signatures that are `brought`, or, if none are, be signed by all who are said to have signed.
     """
-    found = state["slots"][slot]
-    if found["digest"] != digest or found["state"] == "failed" or not is_whole(root, state, slot):
+    entry = state["slots"][slot]
+    if entry["digest"] != digest or entry["state"] == "failed" or not is_whole(root, state, slot):
         return False
     if brought is None:
-        return signers <= set(found["signers"])
+        return signers <= set(entry["signers"])
     return brought == digest_of_file(root / slot / SIGNATURE)
 
 
@@ -150,8 +150,8 @@ def _pin(root: Path, trust: Trust, listing: SignedListing) -> list[str]:
 
 
 def _entry(digest: str, listing: SignedListing) -> State:
-    said = {"version": listing.version, "floor": listing.floor, "signers": list(listing.signer_ids)}
-    return {"state": "staged", "digest": digest, "deadline": None, **said}
+    fields = {"version": listing.version, "floor": listing.floor, "signers": list(listing.signer_ids)}
+    return {"state": "staged", "digest": digest, "deadline": None, **fields}
 
 
 def _replace(staging: Path, slot: Path) -> None:

@@ -183,13 +183,13 @@ def _ended(root: Path, state: State) -> State:
 
 def read(root: Path) -> State:
     """What state.json says. Raises RunnerError (garbled) if it is damaged, or lost beside what it told of."""
-    found = read_json(root / FILE, "garbled")
-    if found is None:
+    document = read_json(root / FILE, "garbled")
+    if document is None:
         left = [name for name in (*SLOTS, "current") if os.path.lexists(root / name)]
         if left:
             raise RunnerError("garbled", f"'{root / FILE}' is lost, and '{left[0]}' beside it is not")
         return FRESH
     try:
-        return parse(found)
+        return parse(document)
     except (KeyError, TypeError, ValueError) as error:
         raise RunnerError("garbled", f"'{root / FILE}' is not what edgekit writes there: {error}") from error

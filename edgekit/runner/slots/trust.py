@@ -43,11 +43,11 @@ class Trust(NamedTuple):
     def read(cls, root: Path) -> Trust:
         """What the file says. Raises RunnerError (unpinned) if it is damaged."""
         path = root / FILE
-        found = read_json(path, "unpinned")
-        if found is None:
+        document = read_json(path, "unpinned")
+        if document is None:
             return cls()
         try:
-            return cls(*_fields(found))
+            return cls(*_fields(document))
         except (KeyError, TypeError, ValueError) as error:
             raise RunnerError("unpinned", f"'{path}' is not what edgekit writes there: {error}") from error
 
@@ -94,10 +94,10 @@ class Trust(NamedTuple):
         return self
 
 
-def _fields(found: dict[str, Any]) -> tuple[tuple[bytes, ...], tuple[str, ...], int, str | None, int]:
+def _fields(document: dict[str, Any]) -> tuple[tuple[bytes, ...], tuple[str, ...], int, str | None, int]:
     """The fields of a `Trust`, each of its type. Raises KeyError, TypeError or ValueError."""
-    keys = tuple(bytes.fromhex(key["public_hex"]) for key in found["keys"])
-    revoked, threshold, target, floor = (found[name] for name in ("revoked", "threshold", "target", "floor"))
+    keys = tuple(bytes.fromhex(key["public_hex"]) for key in document["keys"])
+    revoked, threshold, target, floor = (document[name] for name in ("revoked", "threshold", "target", "floor"))
     if not all(len(key) == 32 for key in keys):
         raise ValueError("a public key has 32 bytes")
     if not isinstance(revoked, list) or not all(isinstance(name, str) for name in revoked):

@@ -36,18 +36,20 @@ def copy_known(staging: Path, listing: SignedListing, slots: Iterable[Path]) -> 
     A copy and no link: what damages a file in one slot must not damage the other, which is there to go back to.
     """
     known = tuple((slot, listed(slot)) for slot in slots)
-    return sorted(path for path, said in listing.files.items() if not _is_found(staging / path, path, said, known))
+    return sorted(
+        path for path, expected in listing.files.items() if not _is_found(staging / path, path, expected, known)
+    )
 
 
 def check_room(root: Path, listing: SignedListing, missing: Iterable[str]) -> int:
     """Bytes that are missing. Raises RunnerError: storage if the disk cannot take them, memory if the model does not
     fit into what is free."""
-    wanted = sum(listing.files[path][0] for path in missing)
-    check_free(root, wanted)
+    missing_bytes = sum(listing.files[path][0] for path in missing)
+    check_free(root, missing_bytes)
     memory, needed = available_bytes(), sum(size for size, _ in listing.files.values())
     if memory is not None and needed > memory:
         raise RunnerError("memory", f"{memory} bytes of memory are free, the model alone needs {needed}")
-    return wanted
+    return missing_bytes
 
 
 def unpack(archive: Path, staging: Path, listing: SignedListing) -> None:
@@ -81,11 +83,11 @@ def _extract(members: tarfile.TarFile, member: tarfile.TarInfo, staging: Path, l
         shutil.copyfileobj(source, out)
 
 
-def _is_found(target: Path, path: str, said: tuple[int, str], slots: Known) -> bool:
+def _is_found(target: Path, path: str, expected: tuple[int, str], slots: Known) -> bool:
     """Whether the file is in its place, perhaps only now."""
-    if digest_of_file(target) == said[1] and target.stat().st_nlink == 1:
+    if digest_of_file(target) == expected[1] and target.stat().st_nlink == 1:
         return True
-    source = _known(path, said, slots)
+    source = _known(path, expected, slots)
     if source is None:
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -114,7 +116,7 @@ def check_free(folder: Path, count: int) -> None:
         raise RunnerError("storage", f"'{folder}' has no room for {count} bytes more")
 
 
-def _known(path: str, said: tuple[int, str], slots: Known) -> Path | None:
+def _known(path: str, expected: tuple[int, str], slots: Known) -> Path | None:
     # What a slot does not claim to have is not read: files of one size are common, and summing one up takes long.
-    candidates = (slot / path for slot, files in slots if files.get(path) == said[1])
-    return next((one for one in candidates if digest_of_file(one) == said[1]), None)
+    candidates = (slot / path for slot, files in slots if files.get(path) == expected[1])
+    return next((one for one in candidates if digest_of_file(one) == expected[1]), None)

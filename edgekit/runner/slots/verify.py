@@ -105,12 +105,12 @@ def _read(path: Path, limit: int) -> bytes:
 def _signers(written: bytes, message: bytes, believed: Iterable[bytes]) -> tuple[bytes, ...]:
     """The believed keys that signed. Others' signatures are passed over: they can be neither checked nor trusted."""
     lines = written.splitlines(keepends=True)
-    found = [match for match in map(_LINE.fullmatch, lines) if match]
-    ids = [match[1].decode() for match in found]
-    if not found or len(found) != len(lines) or ids != sorted(set(ids)):
+    matches = [match for match in map(_LINE.fullmatch, lines) if match]
+    ids = [match[1].decode() for match in matches]
+    if not matches or len(matches) != len(lines) or ids != sorted(set(ids)):
         raise RunnerError("signature", "its signature is damaged")
     keys = {key_id(key): key for key in believed}
-    for name, match in zip(ids, found):
+    for name, match in zip(ids, matches):
         signature = base64.b64decode(match[2])
         if base64.b64encode(signature) != match[2]:
             raise RunnerError("signature", "its signature is damaged")

@@ -69,10 +69,10 @@ def _change(before: int | None, after: int | None) -> int | None:
 def busy_ns() -> int | None:
     """What all cores were busy since the start, time stolen by a hypervisor's other guests included."""
     try:
-        found = re.match(r"cpu +(.+)", Path("/proc/stat").read_text("ascii", "replace"))
+        match = re.match(r"cpu +(.+)", Path("/proc/stat").read_text("ascii", "replace"))
     except OSError:
         return None
-    if not found:
+    if not match:
         return None
-    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, found.group(1).split()[:8])
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, match.group(1).split()[:8])
     return (user + nice + system + irq + softirq + steal) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")

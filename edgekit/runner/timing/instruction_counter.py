@@ -44,18 +44,18 @@ class Counter:
     def each(self, call: Callable[[Sample], Any], sample: Sample, count: int) -> list[int]:
         """Instructions of `call(sample)`, `count` times one after another, without what reading the counter takes."""
         reading = min(self._each(_nothing, sample, count))
-        return [taken - reading for taken in self._each(call, sample, count)]
+        return [count_with_reading - reading for count_with_reading in self._each(call, sample, count)]
 
     def _each(self, call: Callable[[Sample], Any], sample: Sample, count: int) -> list[int]:
         read, fd = os.read, self._fd
-        taken = []
+        counts = []
         for _ in range(count):
             # Nothing between the two but the call: what is made of them comes after.
             before = read(fd, 8)
             call(sample)
             after = read(fd, 8)
-            taken.append(_number(after) - _number(before))
-        return taken
+            counts.append(_number(after) - _number(before))
+        return counts
 
 
 def _nothing(sample: object) -> None:
@@ -73,21 +73,21 @@ def _opened() -> int:
     if number is None:
         raise RunnerError("counter", f"instructions are not counted on {sys.platform} {platform.machine()}")
     flags = INHERIT | PINNED | EXCLUDE_KERNEL | EXCLUDE_HYPERVISOR
-    asked = struct.pack("=IIQQQQQ", HARDWARE, SIZE, INSTRUCTIONS, 0, 0, 0, flags).ljust(SIZE, b"\0")
+    attributes = struct.pack("=IIQQQQQ", HARDWARE, SIZE, INSTRUCTIONS, 0, 0, 0, flags).ljust(SIZE, b"\0")
     libc = ctypes.CDLL(None, use_errno=True)
-    fd = libc.syscall(ctypes.c_long(number), asked, 0, -1, -1, ctypes.c_ulong(CLOSE_ON_EXEC))
+    fd = libc.syscall(ctypes.c_long(number), attributes, 0, -1, -1, ctypes.c_ulong(CLOSE_ON_EXEC))
     if fd < 0:
         raise RunnerError("counter", f"the kernel gives no instruction counter: {_reason(ctypes.get_errno())}")
     return int(fd)
 
 
 def _reason(number: int) -> str:
-    said = os.strerror(number)
+    text = os.strerror(number)
     if number in (errno.ENOENT, errno.EOPNOTSUPP, errno.ENODEV):
-        return f"this CPU has none, or a virtual machine hides it ({said})"
+        return f"this CPU has none, or a virtual machine hides it ({text})"
     try:
         level = int(PARANOID.read_text("ascii"))
     except (OSError, ValueError):
-        return said
+        return text
     allowed = level <= 2 or os.geteuid() == 0
-    return said if allowed else f"{said} (as root: sysctl kernel.perf_event_paranoid=2)"
+    return text if allowed else f"{text} (as root: sysctl kernel.perf_event_paranoid=2)"

@@ -70,11 +70,11 @@ def single_stream(
     try:
         started()
         call(samples[-1])
-        taken = _timed(call, samples, min_count, int(min_duration_s * 1e9), look)
+        latencies_ns = _timed(call, samples, min_count, int(min_duration_s * 1e9), look)
     finally:
         if collected:
             gc.enable()
-    return TimedInferences(np.frombuffer(taken, np.int64).copy(), count, ended - began, steady)
+    return TimedInferences(np.frombuffer(latencies_ns, np.int64).copy(), count, ended - began, steady)
 
 
 def run_untimed(call: Callable[[Sample], Any], samples: Sequence[Sample], count: int, limit_s: float) -> None:
@@ -112,23 +112,23 @@ def _warm_up(call: Callable[[Sample], Any], samples: Sequence[Sample]) -> tuple[
 def _timed(
     call: Callable[[Sample], Any], samples: Sequence[Sample], min_count: int, min_ns: int, look: Look
 ) -> array[int]:
-    taken = array("q")
+    latencies_ns = array("q")
     last = len(samples) - 1
     i = 0
     started = now = perf_counter_ns()
     deadline = started + min_ns
     next_look = started + LOOK_NS
-    while len(taken) < min_count or now < deadline:
+    while len(latencies_ns) < min_count or now < deadline:
         sample = samples[i]
         begun = perf_counter_ns()
         call(sample)
         now = perf_counter_ns()
-        taken.append(now - begun)
+        latencies_ns.append(now - begun)
         i = i + 1 if i < last else 0
         if now >= next_look:
-            look(now - started, len(taken))
-            if taken[-1] < FEELS_A_LOOK_NS:
+            look(now - started, len(latencies_ns))
+            if latencies_ns[-1] < FEELS_A_LOOK_NS:
                 call(sample)
             next_look = now + LOOK_NS
-    look(now - started, len(taken))
-    return taken
+    look(now - started, len(latencies_ns))
+    return latencies_ns

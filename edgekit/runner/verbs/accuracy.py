@@ -27,9 +27,9 @@ def accuracy(slot: Path, inputs: Path, out: Path, threads: int, digests: dict[st
     begun = perf_counter_ns()
     stored = model.outputs(columns)
     answered_ns = perf_counter_ns() - begun
-    made = {}
+    digests_of_outputs = {}
     for k, tensor in enumerate(manifest.outputs):
         path = out / f"{tensor.name}.npy"
         save(path, real(stored[k], tensor))
-        made[tensor.name] = digest_of_file(path)
-    return {**model.facts, "count": len(columns[0]), "outputs": made, "answered_ns": answered_ns}
+        digests_of_outputs[tensor.name] = digest_of_file(path)
+    return {**model.facts, "count": len(columns[0]), "outputs": digests_of_outputs, "answered_ns": answered_ns}

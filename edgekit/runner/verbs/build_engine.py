@@ -111,12 +111,12 @@ def _by_trtexec(manifest: RunnerManifest, folder: Path, limit_s: float) -> str |
     paths = {"{model}": str(manifest.model), "{engine}": str(folder / ENGINE)}
     line = [argument.partition("=") for argument in plan.trtexec]
     argv = [f"{name}{sign}{paths.get(value, value)}" for name, sign, value in line]
-    code, said = trtexec.run([program, *argv], limit_s)
+    code, output = trtexec.run([program, *argv], limit_s)
     if code < 0:
         return f"trtexec was ended by signal {-code}, its limit is {limit_s:g} s"
     # It has been seen to give up with exit 0: the file is the proof.
     if code or not (folder / ENGINE).is_file() or not (folder / ENGINE).stat().st_size:
-        return f"trtexec built no engine, exit {code}: {_last(said)}"
+        return f"trtexec built no engine, exit {code}: {_last(output)}"
     return None
 
 
@@ -129,6 +129,6 @@ def _by_onnxruntime(manifest: RunnerManifest, folder: Path) -> str | None:
     return None if runtime.provider == "tensorrt" else f"{ONNX_GPU} cannot use TensorRT here"
 
 
-def _last(said: str) -> str:
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+def _last(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     return " | ".join(lines[-3:]) or "it said nothing"

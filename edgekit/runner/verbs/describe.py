@@ -36,8 +36,8 @@ def describe(model: Path, format: str) -> dict[str, Any]:
     # What is known of the outputs so far: enough to call it.
     outputs = tuple(_tensor(edge, tuple(size or 1 for size in edge.shape)) for edge in edges.outputs)
     call = load(runtime, RunnerManifest(format, model, (), inputs, outputs, 0.0), 1)
-    given = call([np.zeros(tensor.shape, tensor.dtype) for tensor in inputs])
-    outputs = tuple(_given(edge, array, inputs[0].shape[0]) for edge, array in zip(edges.outputs, given))
+    arrays = call([np.zeros(tensor.shape, tensor.dtype) for tensor in inputs])
+    outputs = tuple(_given(edge, array, inputs[0].shape[0]) for edge, array in zip(edges.outputs, arrays))
     signature = {"inputs": list(map(_written, inputs)), "outputs": list(map(_written, outputs))}
     return {"format": format, "runtime": label, "signature": signature, "files": files}
 
@@ -65,14 +65,14 @@ def _named(edges: IoSignature, format: str) -> IoSignature:
     if not edges.inputs or not edges.outputs:
         raise RunnerError("load", f"it {'gives' if edges.inputs else 'takes'} nothing")
     renamed = {}
-    for way, found in zip(("input", "output"), edges):
-        names = [edge.name for edge in found]
+    for way, tensors in zip(("input", "output"), edges):
+        names = [edge.name for edge in tensors]
         if len(set(names)) == len(names) and all(map(is_plain, names)):
-            renamed[way] = found
+            renamed[way] = tensors
         elif format == "onnx":
             raise RunnerError("load", f"its {way}s are named {names}, which cannot be names of files")
         else:
-            renamed[way] = [edge._replace(name=f"{way}_{i}") for i, edge in enumerate(found)]
+            renamed[way] = [edge._replace(name=f"{way}_{i}") for i, edge in enumerate(tensors)]
     return IoSignature(renamed["input"], renamed["output"])
 
 
@@ -95,8 +95,8 @@ def _check_batch(inputs: tuple[ModelTensor, ...]) -> None:
 
 def _given(edge: TensorInfo, array: Any, batch: int) -> ModelTensor:
     if array.shape[:1] != (batch,):
-        found = f"{array.dtype}{list(array.shape)}"
-        raise RunnerError("load", f"output '{edge.name}' is {found}: its first axis is not the batch of {batch}")
+        actual = f"{array.dtype}{list(array.shape)}"
+        raise RunnerError("load", f"output '{edge.name}' is {actual}: its first axis is not the batch of {batch}")
     return _tensor(edge._replace(dtype=str(array.dtype)), array.shape)
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from ..errors import RunnerError
 from ..failure import failure
 from ..slots import lease, lifecycle, stage
-from ..slots.begin import Brought, begin
+from ..slots.begin import ManifestAndSignature, begin
 from ..slots.staging_folder import archive_of, staging_of
 from ..slots.state import State, changed, held, on_trial, recorded, write
 
@@ -31,7 +31,7 @@ class InstallRequest(NamedTuple):
     token: str
     """Of the lease."""
     who: str = "somebody"
-    brought: Brought = None
+    brought: ManifestAndSignature = None
     """Manifest and signature; None if they lie in `ROOT/staging/DIGEST`."""
     offered: tuple[bytes, ...] = ()
     """Public keys, for a device that trusts nobody yet."""
@@ -43,7 +43,7 @@ class InstallRequest(NamedTuple):
     commit: bool = False
 
 
-def install(asked: InstallRequest) -> State:
+def install(request: InstallRequest) -> State:
     """Put the bundle into a slot, test it there, and begin its trial, or serve it if `commit` says so.
 
     What of its files no slot has is expected in `ROOT/staging/DIGEST.tar`. Answers as `stage` does, and: `missing`,
@@ -52,14 +52,14 @@ def install(asked: InstallRequest) -> State:
     `stage`, `begin_trial` and `commit` do, with all that this flash has begun taken back.
     """
     try:
-        answer = _install(asked)
+        answer = _install(request)
     except BaseException:
         # What went wrong before is what must be told.
         with contextlib.suppress(RunnerError, OSError):
-            abort(asked.root, asked.token, asked.digest)
+            abort(request.root, request.token, request.digest)
         raise
     if not answer["missing"]:
-        lifecycle.release(asked.root, asked.token)
+        lifecycle.release(request.root, request.token)
     return answer
 
 
@@ -79,53 +79,55 @@ def abort(root: Path, token: str, digest: str) -> State:
         return {"changed": begun}
 
 
-def _install(asked: InstallRequest) -> State:
-    root, digest, told = asked.root, asked.digest, (asked.offered, asked.stand_in)
+def _install(request: InstallRequest) -> State:
+    root, digest, checks = request.root, request.digest, (request.offered, request.stand_in)
     sys.audit(STEP, "begin")
-    begun = begin(root, digest, asked.token, asked.who, asked.brought, *told, ttl_s=asked.lease_s)
+    begun = begin(root, digest, request.token, request.who, request.brought, *checks, ttl_s=request.lease_s)
     sys.audit(STEP, "stage")
-    rest = _unpacked(asked, begun["missing"])
+    rest = _unpacked(request, begun["missing"])
     if rest is None or rest:
         return {**begun, "missing": rest}
     moved = begun
     if not _is_served(begun):
         staging = staging_of(root, digest)
-        moved = {**stage.stage(root, staging, digest, asked.token, *told), "missing": []}
-    return {**moved, **_tried(asked, moved)}
+        moved = {**stage.stage(root, staging, digest, request.token, *checks), "missing": []}
+    return {**moved, **_tried(request, moved)}
 
 
-def _unpacked(asked: InstallRequest, missing: list[str] | None) -> list[str] | None:
+def _unpacked(request: InstallRequest, missing: list[str] | None) -> list[str] | None:
     """What is missing still, after the archive, if one was sent."""
-    archive = archive_of(asked.root, asked.digest)
+    archive = archive_of(request.root, request.digest)
     if not missing or not archive.exists():
         archive.unlink(missing_ok=True)
         return missing
-    stage.unpack_archive(asked.root, asked.digest, archive, asked.token, asked.offered, asked.stand_in)
-    staging = staging_of(asked.root, asked.digest)
+    stage.unpack_archive(request.root, request.digest, archive, request.token, request.offered, request.stand_in)
+    staging = staging_of(request.root, request.digest)
     return [name for name in missing if not (staging / name).exists()]
 
 
-def _tried(asked: InstallRequest, moved: State) -> State:
+def _tried(request: InstallRequest, moved: State) -> State:
     """What became of the slot: what is on trial or served has passed its self-test before."""
     slot, state = Path(moved["slot"]), moved["state"]
     answer: State = {}
     sys.audit(STEP, "self-test")
-    if asked.engine_s is not None:
+    if request.engine_s is not None:
         from .build_engine import engine
 
         with lifecycle.slot_in_use(slot):
-            answer["engine"] = engine(slot, asked.engine_s)
-    if state == "staged" or asked.engine_s is not None:
+            answer["engine"] = engine(slot, request.engine_s)
+    if state == "staged" or request.engine_s is not None:
         answer |= _tested(slot)
         if "failure" in answer or not answer["selftest"]["passed"]:
-            dropped = lifecycle.rollback(asked.root, asked.digest, token=asked.token) if state != "committed" else {}
+            dropped = (
+                lifecycle.rollback(request.root, request.digest, token=request.token) if state != "committed" else {}
+            )
             return {**answer, **dropped}
     if state == "staged":
         sys.audit(STEP, "trial")
-        answer |= lifecycle.begin_trial(asked.root, asked.digest, asked.trial_s, asked.token, moved["changed"])
-    if asked.commit:
+        answer |= lifecycle.begin_trial(request.root, request.digest, request.trial_s, request.token, moved["changed"])
+    if request.commit:
         sys.audit(STEP, "commit")
-        answer |= lifecycle.commit(asked.root, asked.digest, asked.token)
+        answer |= lifecycle.commit(request.root, request.digest, request.token)
     return answer
 
 

@@ -36,9 +36,9 @@ def instructions(slot: Path, inputs: Path, out: Path, count: int, threads: int) 
         gc.collect()
         gc.disable()
         _settle(counter, model, sample)
-        taken = counter.each(model.call, sample, count)
-    save(out / "instructions.npy", np.array(taken, np.int64))
-    return {**model.facts, "peak_rss_bytes": system.peak_rss_bytes(), "count": len(taken)}
+        counts = counter.each(model.call, sample, count)
+    save(out / "instructions.npy", np.array(counts, np.int64))
+    return {**model.facts, "peak_rss_bytes": system.peak_rss_bytes(), "count": len(counts)}
 
 
 def _settle(counter: Counter, model: LoadedModel, sample: list[Array]) -> None:

@@ -79,10 +79,10 @@ def _around(model: LoadedModel, columns: list[Array]) -> dict[str, int]:
     for i in range(count):
         begun = perf_counter_ns()
         row(columns, i)
-        taken = perf_counter_ns()
+        sliced = perf_counter_ns()
         for output, tensor in zip(outputs, model.manifest.outputs):
             real(output, tensor)
         ended = perf_counter_ns()
-        before.append(taken - begun)
-        after.append(ended - taken)
+        before.append(sliced - begun)
+        after.append(ended - sliced)
     return {"before_ns": int(median(before)), "after_ns": int(median(after))}

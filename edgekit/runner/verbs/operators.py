@@ -44,24 +44,24 @@ def operators(slot: Path, inputs: Path, out: Path, count: int, threads: int) -> 
     run_untimed(model.call, samples, WARM_UP_COUNT, WARM_UP_S)
     for i in range(count):
         model.call(samples[i % len(samples)])
-    found = read(traces[0])[-count:]
-    if len(found) < count:
-        raise RunnerError("run", f"the runtime traced {len(found)} of {count} inferences")
-    described, taken = _table(found)
-    save(out / "whole_ns.npy", np.array([inference.whole_ns for inference in found], np.int64))
-    save(out / "operator_ns.npy", taken)
+    inferences = read(traces[0])[-count:]
+    if len(inferences) < count:
+        raise RunnerError("run", f"the runtime traced {len(inferences)} of {count} inferences")
+    described, operator_ns = _table(inferences)
+    save(out / "whole_ns.npy", np.array([inference.whole_ns for inference in inferences], np.int64))
+    save(out / "operator_ns.npy", operator_ns)
     facts = {**model.facts, "format": manifest.format, "count": count}
     return {**facts, "note": traces[0].note, "operators": described}
 
 
-def _table(found: list[Inference]) -> tuple[list[dict[str, Any]], Array]:
+def _table(inferences: list[Inference]) -> tuple[list[dict[str, Any]], Array]:
     """Every operator that ran, and what it took in each inference."""
     places: dict[tuple[str, str, str | None], int] = {}
-    for inference in found:
+    for inference in inferences:
         for operator in inference.operators:
             places.setdefault(operator[:3], len(places))
-    taken = np.zeros((len(found), len(places)), np.int64)
-    for i, inference in enumerate(found):
+    operator_ns = np.zeros((len(inferences), len(places)), np.int64)
+    for i, inference in enumerate(inferences):
         for operator in inference.operators:
-            taken[i, places[operator[:3]]] += operator.ns
-    return [dict(zip(("kind", "name", "delegate"), key)) for key in places], taken
+            operator_ns[i, places[operator[:3]]] += operator.ns
+    return [dict(zip(("kind", "name", "delegate"), key)) for key in places], operator_ns

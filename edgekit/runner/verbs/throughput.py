@@ -41,18 +41,18 @@ def throughput(slot: Path, inputs: Path, threads: int, instances: int, min_durat
             instance.says()
         before_ns = busy_ns()
         os.close(go)
-        said = [instance.says() for instance in running]
+        results = [instance.says() for instance in running]
         after_ns = busy_ns()
     finally:
         for instance in running:
             instance.end()
-    duration_ns = max(one["ended_ns"] for one in said) - min(one["started_ns"] for one in said)
-    count, cpu_ns = sum(one["count"] for one in said), sum(one["cpu_ns"] for one in said)
+    duration_ns = max(one["ended_ns"] for one in results) - min(one["started_ns"] for one in results)
+    count, cpu_ns = sum(one["count"] for one in results), sum(one["cpu_ns"] for one in results)
     others = None if before_ns is None or after_ns is None else max(0, after_ns - before_ns - cpu_ns) / duration_ns
     batch = manifest.inputs[0].shape[0]
     return {
-        **said[0]["facts"],
-        **{name: _sum([one["facts"][name] for one in said]) for name in SUMMED},
+        **results[0]["facts"],
+        **{name: _sum([one["facts"][name] for one in results]) for name in SUMMED},
         "instances": instances,
         "batch": batch,
         "count": count,
@@ -69,14 +69,14 @@ class _Instance:
     def __init__(
         self, manifest: RunnerManifest, inputs: Path, threads: int, seconds: float, pipe: tuple[int, int]
     ) -> None:
-        said, says = os.pipe()
+        reader, writer = os.pipe()
         # Before numpy or a runtime is imported: their threads would not come along, and their locks might.
         self._pid = os.fork()
         if self._pid:
-            os.close(says)
-            self._said = os.fdopen(said, encoding="utf-8")
+            os.close(writer)
+            self._said = os.fdopen(reader, encoding="utf-8")
             return
-        with contextlib.suppress(BaseException), os.fdopen(says, "w", encoding="utf-8") as out:
+        with contextlib.suppress(BaseException), os.fdopen(writer, "w", encoding="utf-8") as out:
             os.close(pipe[1])
             _live(manifest, inputs, threads, seconds, pipe[0], out)
         os._exit(0)
@@ -86,10 +86,10 @@ class _Instance:
         line = self._said.readline()
         if not line:
             raise RunnerError("run", "an instance died: is there memory for as many?")
-        found: dict[str, Any] = json.loads(line)
-        if "error" in found:
-            raise RunnerError(found["kind"], found["error"])
-        return found
+        document: dict[str, Any] = json.loads(line)
+        if "error" in document:
+            raise RunnerError(document["kind"], document["error"])
+        return document
 
     def end(self) -> None:
         with contextlib.suppress(OSError):
@@ -99,8 +99,8 @@ class _Instance:
 
 
 def _live(manifest: RunnerManifest, inputs: Path, threads: int, seconds: float, waiting: int, out: Any) -> None:
-    def say(**said: Any) -> None:
-        out.write(json.dumps(said) + "\n")
+    def say(**document: Any) -> None:
+        out.write(json.dumps(document) + "\n")
         out.flush()
 
     try:
@@ -108,12 +108,12 @@ def _live(manifest: RunnerManifest, inputs: Path, threads: int, seconds: float, 
         from ..runtimes.model import LoadedModel
         from ..timing.loop import run_untimed
 
-        taken = batches(read_columns(inputs, manifest.inputs), manifest.inputs[0].shape[0])
-        model = LoadedModel.load(manifest, threads, taken[0])
-        run_untimed(model.call, taken, WARM_UP_COUNT, WARM_UP_S)
+        samples = batches(read_columns(inputs, manifest.inputs), manifest.inputs[0].shape[0])
+        model = LoadedModel.load(manifest, threads, samples[0])
+        run_untimed(model.call, samples, WARM_UP_COUNT, WARM_UP_S)
         say(ready=True)
         os.read(waiting, 1)
-        say(**_went(model, taken, int(seconds * 1e9)))
+        say(**_went(model, samples, int(seconds * 1e9)))
     except RunnerError as error:
         say(error=str(error), kind=error.kind)
     except MemoryError:
@@ -122,14 +122,14 @@ def _live(manifest: RunnerManifest, inputs: Path, threads: int, seconds: float, 
         say(error=f"{type(error).__name__}: {error}", kind="run")
 
 
-def _went(model: LoadedModel, taken: list[list[Array]], min_ns: int) -> dict[str, Any]:
+def _went(model: LoadedModel, samples: list[list[Array]], min_ns: int) -> dict[str, Any]:
     call, clock = model.call, time.perf_counter_ns
-    last, i, count = len(taken) - 1, 0, 0
+    last, i, count = len(samples) - 1, 0, 0
     cpu_ns = time.process_time_ns()
     started_ns = now = clock()
     deadline = started_ns + min_ns
     while now < deadline or not count:
-        call(taken[i])
+        call(samples[i])
         now = clock()
         count += 1
         i = i + 1 if i < last else 0
