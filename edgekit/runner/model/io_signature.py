@@ -1,4 +1,4 @@
-"""What a bare model file takes and gives, as far as the file says."""
+"""Inputs and outputs of a bare model file, as far as the file says."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SCALAR_TYPES = {**dict(enumerate(SCALARS)), 11: "bool"}
 
 
 class TensorInfo(NamedTuple):
-    """One input or output. An axis whose length is free is None."""
+    """One input or output of a model file. An axis whose length is free is None in `shape`."""
 
     name: str
     dtype: str
@@ -46,7 +46,10 @@ def of_tflite(interpreter: Any) -> IoSignature:
 
 
 def of_pte(model: Path) -> IoSignature:
-    """Read off the program itself: its runtime does not say which axes are free. Raises RunnerError (load)."""
+    """Read the signature off an ExecuTorch program itself: its runtime does not tell which axes are free.
+
+    Raises RunnerError (load).
+    """
     try:
         plans = {plan.text(0): plan for plan in Table.root(model.read_bytes(), PROGRAM).tables(1)}
         plan = plans["forward"]

@@ -1,4 +1,4 @@
-"""Which execution providers onnxruntime is given, and what of it is then used.
+"""Execution providers of an onnxruntime session: those to pass, and the one that is used.
 
 Options: https://onnxruntime.ai/docs/execution-providers/TensorRT-ExecutionProvider.html#configurations
 """
@@ -22,7 +22,7 @@ ProviderOptions = tuple[str, dict[str, str]]
 def execution_providers(
     plan: EnginePlan | None, available: Sequence[str], engine: Path | None
 ) -> list[ProviderOptions]:
-    """Those of the plan that are `available`, in its order, with their options; the CPU's is always the last.
+    """Providers of the plan that are `available`, in its order, with their options; the CPU's is always the last.
 
     TensorRT's keeps its engines in the folder `engine`, if there is one.
     """
@@ -33,7 +33,7 @@ def execution_providers(
 
 
 def provider_name(providers: Sequence[str]) -> str:
-    """The first provider that a session has, as targets name it: one whose library does not load is not among them."""
+    """Name in targets of the first provider of a session: one whose library does not load is not among them."""
     names = {theirs: ours for ours, theirs in PROVIDERS.items()}
     return names.get(providers[0], providers[0])
 

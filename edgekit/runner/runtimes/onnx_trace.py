@@ -1,4 +1,4 @@
-"""What onnxruntime says of its nodes: the file that its session profiling writes."""
+"""Traces of onnxruntime: the JSON file that its session profiling writes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 # onnxruntime 1.31, core/framework/sequential_executor.cc and core/session/inference_session.cc.
 WHOLE, KERNEL, PROVIDER = "model_run", "_kernel_time", "ExecutionProvider"
 NESTING = {"If", "Loop", "Scan", "SequenceMap"}
-"""Their time holds that of the nodes inside, which are traced before them."""
+"""Control-flow operators: their time includes that of the nodes inside, which are traced before them."""
 
 
 class OnnxTrace:
-    """A session that traces itself."""
+    """A session with profiling on."""
 
     note = "onnxruntime counts whole microseconds: each operator may have taken up to one more"
 
@@ -53,6 +53,6 @@ def _ns(event: dict[str, Any]) -> int:
 def _operator(event: dict[str, Any]) -> OperatorRun:
     args = event["args"]
     name, provider = event["name"][: -len(KERNEL)], args["provider"]
-    # As targets name it: `cpu` of `CPUExecutionProvider`.
+    # Its name in targets: `cpu` of `CPUExecutionProvider`.
     delegate = provider[: -len(PROVIDER)] if provider.endswith(PROVIDER) else provider
     return OperatorRun(args["op_name"], name, delegate.lower(), _ns(event))

@@ -1,4 +1,4 @@
-"""LiteRT and tflite-runtime."""
+"""The runtimes of TensorFlow Lite models: LiteRT and tflite-runtime."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..machine.installed import version_of
-from ..model.manifest import no_options
+from ..model.manifest import check_no_options
 
 if TYPE_CHECKING:
     from ..model.io_signature import IoSignature
@@ -29,7 +29,7 @@ class TFLiteRuntime:
         self._interpreter = self._module.Interpreter
 
     def load(self, manifest: RunnerManifest, threads: int) -> Call:
-        no_options(manifest)
+        check_no_options(manifest)
         interpreter = self._interpreter(model_path=str(manifest.model), num_threads=threads)
         interpreter.allocate_tensors()
         input_indices = [detail["index"] for detail in interpreter.get_input_details()]

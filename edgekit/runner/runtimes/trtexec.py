@@ -1,4 +1,4 @@
-"""NVIDIA's `trtexec`: where it is, which TensorRT it is of, and a run of it that ends."""
+"""NVIDIA's `trtexec`: find it, tell its TensorRT version, and run it within a time limit."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from ..machine.command import command_output
 from ..machine.parent_death import parent_death_signal
 
 JETPACK = "/usr/src/tensorrt/bin"
-"""Where JetPack's package `libnvinfer-bin` has it, on no PATH."""
+"""Folder of the program in JetPack's package `libnvinfer-bin`, which is on no PATH."""
 OUTPUT_BYTES = 4096
-"""What is kept of its output: the end says why it failed."""
+"""Size in bytes of the output that is kept, its end: that says why it failed."""
 
 
 def find() -> str | None:
-    """The program, if it is here."""
+    """Path of the program; None if it is not installed."""
     return shutil.which("trtexec", path=os.pathsep.join((os.environ.get("PATH", os.defpath), JETPACK)))
 
 
 def version(program: str) -> tuple[int, ...] | None:
-    """The TensorRT that `program` is of, such as (8, 6, 1): it says so before it reads its arguments."""
+    """TensorRT version of `program`, such as (8, 6, 1), from its banner; None if that says none."""
     return parsed_version(command_output(program, "--help", lines=3))
 
 
 def parsed_version(banner: str) -> tuple[int, ...] | None:
-    """Of `&&&& RUNNING TensorRT.trtexec [TensorRT v8601] # …`: 8.6.1; v100300 is 10.3.0.
+    """Parse `&&&& RUNNING TensorRT.trtexec [TensorRT v8601] # …`: 8.6.1; v100300 is 10.3.0.
 
     NvInferVersion.h: NV_TENSORRT_VERSION is major * 1000 + minor * 100 + patch, from 10 on major * 10000 + the rest.
     """
@@ -44,9 +44,10 @@ def parsed_version(banner: str) -> tuple[int, ...] | None:
 
 
 def run(argv: Sequence[str], limit_s: float) -> tuple[int, str]:
-    """Exit status and the end of what it says. Past the limit it is killed with its children, and the status negative.
+    """Run the program: its exit status and the end of its output.
 
-    It is killed too when the runner is.
+    After `limit_s` seconds it is killed with its children, and the status is negative. It is killed, too, when the
+    runner is.
     """
     process = subprocess.Popen(
         list(argv),

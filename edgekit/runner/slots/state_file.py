@@ -1,4 +1,4 @@
-"""The form of `state.json`: what is read there is checked to the last field, for whatever may have written it."""
+"""Parser of `state.json`, which checks every field: anything may have written it."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "detail": (dict, _NONE),
 }
 LATEST_S = 1e12
-"""No deadline lies beyond: seconds since boot, of some 30,000 years."""
+"""Largest deadline that is believed, in seconds since boot: some 30,000 years."""
 
 
 def parse(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The state that a document describes. Devices that an older edgekit flashed lack the newer fields.
+    """Parse a state. Fields that an older edgekit did not write get their defaults.
 
     Raises KeyError, TypeError or ValueError for anything that edgekit does not write.
     """
@@ -38,7 +38,7 @@ def parse(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def events(document: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """What of the history in a damaged document can be read."""
+    """Parse the entries of the history that can be read in a damaged document."""
     readable = []
     entries: Any = (document or {}).get("history")
     for entry in list(entries) if isinstance(entries, list) else []:
@@ -68,7 +68,7 @@ def _slot(written: Any) -> dict[str, Any]:
 
 
 def is_deadline(value: Any) -> bool:
-    """Whether it is what `boot.deadline` makes."""
+    """Tell whether a value has the form that `boot.deadline` makes."""
     if not isinstance(value, dict) or not isinstance(value.get("boot"), str):
         return False
     until = value.get("until")

@@ -1,4 +1,4 @@
-"""Instructions of this process, counted by the CPU, lent by Linux: perf_event_open by ctypes, nothing is compiled."""
+"""Instruction counter of the CPU, by perf_event_open(2) of Linux, called by ctypes."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ PARANOID = Path("/proc/sys/kernel/perf_event_paranoid")
 
 
 class Counter:
-    """What this process, and every thread and process it starts from now on, executes in user space.
+    """Counter of the instructions that this process executes in user space, and every thread and process it starts.
 
-    Pinned: it counts all the time or not at all, and never a part that is scaled up. Raises RunnerError (counter)
-    where the kernel gives none. Close it by `with`.
+    Pinned: it counts all the time or not at all, so that no count is scaled up. Raises RunnerError (counter) where the
+    kernel gives none. Close it by `with`.
     """
 
     def __init__(self) -> None:
-        self._fd = _opened()
+        self._fd = _open_counter()
 
     def __enter__(self) -> Counter:
         return self
@@ -42,7 +42,7 @@ class Counter:
         os.close(self._fd)
 
     def each(self, call: Callable[[Sample], Any], sample: Sample, count: int) -> list[int]:
-        """Instructions of `call(sample)`, `count` times one after another, without what reading the counter takes."""
+        """Count the instructions of `call(sample)`, `count` times in a row, without those of reading the counter."""
         reading = min(self._each(_nothing, sample, count))
         return [count_with_reading - reading for count_with_reading in self._each(call, sample, count)]
 
@@ -68,7 +68,7 @@ def _number(raw: bytes) -> int:
     return int.from_bytes(raw, sys.byteorder)
 
 
-def _opened() -> int:
+def _open_counter() -> int:
     number = SYSCALL.get(platform.machine()) if sys.maxsize > 1 << 32 and sys.platform == "linux" else None
     if number is None:
         raise RunnerError("counter", f"instructions are not counted on {sys.platform} {platform.machine()}")

@@ -1,4 +1,4 @@
-"""How long this program was ready to run and was not let."""
+"""Run-queue wait: time for which this program was ready to run and had no core."""
 
 from __future__ import annotations
 

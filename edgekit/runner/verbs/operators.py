@@ -1,4 +1,4 @@
-"""How long each operator of a model takes: a run of its own, for tracing costs time and latency must not pay it."""
+"""Verb `operators`: time each operator of a model, in a run of its own, as tracing costs time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WARM_UP_COUNT, WARM_UP_S = 8, 1.0
 
 
 def operators(slot: Path, inputs: Path, out: Path, count: int, threads: int) -> dict[str, Any]:
-    """Trace `count` inferences over the first samples in `inputs`, after some that are not kept.
+    """Trace `count` inferences over the first samples in `inputs`, after a warm-up.
 
     Writes `out/whole_ns.npy`, int64 [count], and `out/operator_ns.npy`, int64 [count, K]; the answer's `operators` says
     what the K are, in the order in which they ran. One that an inference left out took 0. Raises RunnerError.
@@ -55,7 +55,7 @@ def operators(slot: Path, inputs: Path, out: Path, count: int, threads: int) -> 
 
 
 def _table(inferences: list[Inference]) -> tuple[list[dict[str, Any]], Array]:
-    """Every operator that ran, and what it took in each inference."""
+    """List every operator that ran, and its time in each inference: int64 [inferences, operators], ns."""
     places: dict[tuple[str, str, str | None], int] = {}
     for inference in inferences:
         for operator in inference.operators:

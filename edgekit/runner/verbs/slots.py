@@ -1,4 +1,4 @@
-"""`slots VERB ROOT …`: what each verb is given, and whom it asks."""
+"""Verbs `slots VERB ROOT …`: their arguments, and the functions of `runner/slots` that they call."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def answer(args: argparse.Namespace) -> dict[str, Any]:
         brought = args.brought, args.offer, args.stand_in
         return begin(root, args.digest, args.token, args.who, *brought, ttl_s=args.ttl)
     if name == "install":
-        return install(_delivery(args))
+        return install(_install_request(args))
     if name == "abort":
         return abort(root, args.token, args.digest)
     if name == "commit":
@@ -74,10 +74,10 @@ def answer(args: argparse.Namespace) -> dict[str, Any]:
         return lifecycle.rollback(root, args.digest, args.detail)
     if name == "repair":
         return repair(root)
-    return _trust(args)
+    return _change_trust(args)
 
 
-def _delivery(args: argparse.Namespace) -> InstallRequest:
+def _install_request(args: argparse.Namespace) -> InstallRequest:
     return InstallRequest(
         args.root,
         args.digest,
@@ -93,10 +93,10 @@ def _delivery(args: argparse.Namespace) -> InstallRequest:
     )
 
 
-def _trust(args: argparse.Namespace) -> dict[str, Any]:
-    """What it trusts from now on, and which slots hold what it does not trust; what is not named stays.
+def _change_trust(args: argparse.Namespace) -> dict[str, Any]:
+    """Change the trust as the arguments say, the rest stays, and list the slots that are not trusted any more.
 
-    Where the trust is lost, a pin begins it anew: without revocations, and with the floor of what verifies then.
+    Where the trust is lost, a pin starts it anew: without revocations, with the version floor of what verifies then.
     """
     with locked(args.root), lease.under(args.root, None):
         before = _readable(args.root, args.pin)
@@ -119,12 +119,12 @@ def _trust(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _floor(state: dict[str, Any]) -> int:
-    """The highest floor that a commit here has set."""
+    """Highest version floor that a commit here has set."""
     return max((slot["floor"] for slot in state["slots"].values() if slot["state"] == "committed"), default=0)
 
 
 def _readable(root: Path, pins: list[bytes]) -> Trust:
-    """What is trusted now; a damaged file counts as none if keys are pinned in its place."""
+    """Read the trust; a damaged file counts as none if keys are pinned in its place."""
     try:
         return Trust.read(root)
     except RunnerError:
@@ -141,7 +141,7 @@ def _key(text: str) -> bytes:
 
 
 def _detail(text: str) -> dict[str, Any]:
-    """An incident, as a JSON object of at most 4 KB."""
+    """Parse an incident: a JSON object of at most 4 KB."""
     incident = json.loads(text)
     if not isinstance(incident, dict) or len(text.encode()) > MAX_DETAIL:
         raise ValueError("no JSON object of at most 4 KB")

@@ -1,4 +1,4 @@
-"""How many samples a second several instances of a model answer, each a process of its own, all at once."""
+"""Verb `throughput`: samples a second of several instances of a model at once, each a process of its own."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ SUMMED = ("peak_rss_bytes", "empty_rss_bytes")
 
 
 def throughput(slot: Path, inputs: Path, threads: int, instances: int, min_duration_s: float) -> dict[str, Any]:
-    """Answer the first samples in `inputs`, cycled, for so long; the batch is what the model takes at once.
+    """Run the first samples in `inputs`, cycled, on every instance for `min_duration_s` seconds.
 
-    In the spirit of MLPerf Inference's Offline scenario: all samples are there from the start. Instances are processes,
-    not threads: the Python bindings of ExecuTorch hold the interpreter's lock while they run (1.5.1), and its threads
-    are one pool a process. Raises RunnerError, of an instance as of this one.
+    The batch is the size of the first axis of the model's inputs. In the spirit of MLPerf Inference's Offline scenario:
+    all samples are there from the start. Instances are processes, not threads: the Python bindings of ExecuTorch hold
+    the interpreter's lock while they run (1.5.1), and its threads are one pool a process. Raises RunnerError, of an
+    instance as of this one.
     """
     manifest = read_manifest(slot)
     waiting, go = os.pipe()
@@ -38,10 +39,10 @@ def throughput(slot: Path, inputs: Path, threads: int, instances: int, min_durat
         for _ in range(instances):
             running.append(_Instance(manifest, inputs, threads, min_duration_s, (waiting, go)))
         for instance in running:
-            instance.says()
+            instance.next_document()
         before_ns = busy_ns()
         os.close(go)
-        results = [instance.says() for instance in running]
+        results = [instance.next_document() for instance in running]
         after_ns = busy_ns()
     finally:
         for instance in running:
@@ -64,7 +65,7 @@ def throughput(slot: Path, inputs: Path, threads: int, instances: int, min_durat
 
 
 class _Instance:
-    """A process with a model of its own. It says that it is ready, and, once it may go, how it went: a line each."""
+    """A process with a model of its own. It writes a JSON line when it is ready, and one with its result at the end."""
 
     def __init__(
         self, manifest: RunnerManifest, inputs: Path, threads: int, seconds: float, pipe: tuple[int, int]
@@ -74,16 +75,16 @@ class _Instance:
         self._pid = os.fork()
         if self._pid:
             os.close(writer)
-            self._said = os.fdopen(reader, encoding="utf-8")
+            self._reader = os.fdopen(reader, encoding="utf-8")
             return
         with contextlib.suppress(BaseException), os.fdopen(writer, "w", encoding="utf-8") as out:
             os.close(pipe[1])
-            _live(manifest, inputs, threads, seconds, pipe[0], out)
+            _run_instance(manifest, inputs, threads, seconds, pipe[0], out)
         os._exit(0)
 
-    def says(self) -> dict[str, Any]:
-        """Its next line. Raises RunnerError if it failed or died."""
-        line = self._said.readline()
+    def next_document(self) -> dict[str, Any]:
+        """Read its next line. Raises RunnerError if it failed or died."""
+        line = self._reader.readline()
         if not line:
             raise RunnerError("run", "an instance died: is there memory for as many?")
         document: dict[str, Any] = json.loads(line)
@@ -95,10 +96,10 @@ class _Instance:
         with contextlib.suppress(OSError):
             os.kill(self._pid, signal.SIGKILL)
         os.waitpid(self._pid, 0)
-        self._said.close()
+        self._reader.close()
 
 
-def _live(manifest: RunnerManifest, inputs: Path, threads: int, seconds: float, waiting: int, out: Any) -> None:
+def _run_instance(manifest: RunnerManifest, inputs: Path, threads: int, seconds: float, waiting: int, out: Any) -> None:
     def say(**document: Any) -> None:
         out.write(json.dumps(document) + "\n")
         out.flush()
@@ -113,7 +114,7 @@ def _live(manifest: RunnerManifest, inputs: Path, threads: int, seconds: float, 
         run_untimed(model.call, samples, WARM_UP_COUNT, WARM_UP_S)
         say(ready=True)
         os.read(waiting, 1)
-        say(**_went(model, samples, int(seconds * 1e9)))
+        say(**_measure(model, samples, int(seconds * 1e9)))
     except RunnerError as error:
         say(error=str(error), kind=error.kind)
     except MemoryError:
@@ -122,7 +123,7 @@ def _live(manifest: RunnerManifest, inputs: Path, threads: int, seconds: float, 
         say(error=f"{type(error).__name__}: {error}", kind="run")
 
 
-def _went(model: LoadedModel, samples: list[list[Array]], min_ns: int) -> dict[str, Any]:
+def _measure(model: LoadedModel, samples: list[list[Array]], min_ns: int) -> dict[str, Any]:
     call, clock = model.call, time.perf_counter_ns
     last, i, count = len(samples) - 1, 0, 0
     cpu_ns = time.process_time_ns()
