@@ -13,7 +13,7 @@ from edgekit.ir.signature import Signature
 
 
 class Described(Answer):
-    """What a bare model file takes and gives, and the files beside it that belong to it."""
+    """Inputs and outputs of a bare model file, and the files beside it that belong to it."""
 
     format: Format
     runtime: str
@@ -22,17 +22,17 @@ class Described(Answer):
 
 
 class Loaded(Answer):
-    """A model that was loaded and run on one sample, and where."""
+    """A model that was loaded and run on one sample, with the cost, and the device."""
 
     load_ns: Count
     first_ns: Count
     peak_rss_bytes: Count | None
     empty_rss_bytes: Count | None
-    """What the process held before the model was loaded."""
+    """Resident memory of the process in bytes before the model was loaded."""
     model_sha256: str
     runtime: str
     provider: str | None
-    """As `SelfTest`'s, and the next."""
+    """Execution provider of the model, as in `SelfTest`, and the planned one."""
     planned_provider: str | None
     threads: Positive
     count: Positive
@@ -40,18 +40,18 @@ class Loaded(Answer):
 
     @property
     def model_rss_bytes(self) -> int | None:
-        """Of the peak, what the model brought."""
+        """Memory in bytes that the model added to the peak; None if unknown."""
         if self.peak_rss_bytes is None or self.empty_rss_bytes is None:
             return None
         return max(0, self.peak_rss_bytes - self.empty_rss_bytes)
 
 
 class InstructionAnswer(Loaded):
-    """How a run that counts instructions went; the counts are in a file."""
+    """Result of a run that counts instructions; the counts are in a file."""
 
 
 class Spent(Answer):
-    """What a meter read over a span."""
+    """Reading of an energy meter over a span."""
 
     joules: float
     seconds: float = Field(gt=0)
@@ -61,7 +61,7 @@ class Spent(Answer):
 
 
 class LatencyAnswer(Loaded):
-    """How a latency run went; the samples are in a file."""
+    """Result of a latency run; the latencies are in a file."""
 
     warm_up_count: Count
     warm_up_ns: Count
@@ -75,11 +75,11 @@ class LatencyAnswer(Loaded):
 
 
 class Accuracy(Loaded):
-    """How an accuracy run went; each of `outputs` is in a file of that name, and has that SHA-256."""
+    """Result of an accuracy run; each of `outputs` is in a file of that name, with that SHA-256."""
 
     outputs: Mapping[str, str]
     answered_ns: Count
-    """What the answers took, loading left out."""
+    """Time of all inferences, without loading."""
 
 
 class TracedOperator(Answer):
@@ -91,7 +91,7 @@ class TracedOperator(Answer):
 
 
 class Traced(Loaded):
-    """What a trace holds; the times of the whole and of `operators`, in order, are in files."""
+    """Result of a traced run; the times of whole inferences and of `operators`, in order, are in files."""
 
     format: Format
     note: str
@@ -99,13 +99,13 @@ class Traced(Loaded):
 
 
 class Sustained(Loaded):
-    """How many inferences were made, and how many samples a second, by several instances at once."""
+    """Result of a throughput run by several instances at once."""
 
     instances: Positive
     batch: Positive
     duration_s: float = Field(gt=0)
     samples_per_s: float = Field(ge=0)
     cores: float
-    """Kept busy by the instances, on average."""
+    """Mean count of cores that the instances kept busy."""
     others_cores: float | None
-    """Kept busy by other programs."""
+    """Mean count of cores that other programs kept busy; None if unknown."""

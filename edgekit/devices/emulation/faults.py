@@ -62,27 +62,27 @@ class Device:
 
     def jump_clock(self, transport: Transport, seconds: int) -> None:
         """Set the device's clock so much ahead, or behind."""
-        now = int(_done(transport, "date", "+%s"))
-        _done(transport, "date", "-s", f"@{now + seconds}")
+        now = int(_run_checked(transport, "date", "+%s"))
+        _run_checked(transport, "date", "-s", f"@{now + seconds}")
 
     def mount_small(self, transport: Transport) -> PurePosixPath:
         """The folder of a disk that is soon full."""
-        _done(transport, "mount", "/dev/vdb", str(SMALL))
+        _run_checked(transport, "mount", "/dev/vdb", str(SMALL))
         return SMALL
 
     def fill_disk(self, transport: Transport, folder: PurePosixPath, leave_kb: int = 0) -> None:
         """Leave no more than `leave_kb` of the disk that holds the folder."""
-        free_kb = int(_done(transport, "df", "-k", "--output=avail", str(folder)).split()[-1])
-        _done(
+        free_kb = int(_run_checked(transport, "df", "-k", "--output=avail", str(folder)).split()[-1])
+        _run_checked(
             transport, "dd", "if=/dev/zero", f"of={folder / 'ballast'}", "bs=1k", f"count={max(0, free_kb - leave_kb)}"
         )
 
     def fill_memory(self, transport: Transport, leave_mb: int) -> None:
         """Leave no more than `leave_mb` of memory: who asks for more is ended by the kernel."""
-        _done(transport, "mount", "-o", "remount,size=100%", "/dev/shm")  # noqa: S108  the guest's
-        available = available_bytes(_done(transport, "cat", "/proc/meminfo"))
+        _run_checked(transport, "mount", "-o", "remount,size=100%", "/dev/shm")  # noqa: S108  the guest's
+        available = available_bytes(_run_checked(transport, "cat", "/proc/meminfo"))
         count = (available >> 20) - leave_mb if available else 0
-        _done(transport, "dd", "if=/dev/zero", f"of={MEMORY}", "bs=1M", f"count={count}")
+        _run_checked(transport, "dd", "if=/dev/zero", f"of={MEMORY}", "bs=1M", f"count={count}")
 
 
 @contextlib.contextmanager
@@ -92,7 +92,7 @@ def fresh(target: Target) -> Iterator[Device]:
         yield Device(machine, card)
 
 
-def _done(transport: Transport, *argv: str) -> str:
+def _run_checked(transport: Transport, *argv: str) -> str:
     ended = transport.run(argv, timeout=COMMAND_S)
     if ended.returncode:
         raise CommandFailed(f"{transport.url}: '{argv[0]}' failed: {ended.stderr.strip()[-300:]}")

@@ -99,12 +99,12 @@ def _make(folder: Path, guest: dict[str, str], tools: Tools, cache: Cache) -> No
     kernel = debian.fetched(["linux-image-cloud-arm64"], "arm64", cache)
     adbd = debian.fetched(["adbd"], "arm64", cache, debian.BACKPORTS)
     for name in ("identity", "host"):
-        _made(
+        _run_checked(
             ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "edgekit emulated device", "-f", str(folder / name)]
         )
     root = folder / "root"
     for layer in (adbd, userland):
-        _made(["cp", "--archive", "--remove-destination", "--no-target-directory", str(layer), str(root)])
+        _run_checked(["cp", "--archive", "--remove-destination", "--no-target-directory", str(layer), str(root)])
     _furnish(root, guest["start"], folder)
     shutil.copyfile(next(iter((kernel / "boot").glob("vmlinuz-*"))), folder / "vmlinuz")
     (folder / "initramfs.gz").write_bytes(initramfs(kernel, userland / "bin/busybox", guest["init"].encode()))
@@ -137,12 +137,14 @@ def _disk(root: Path, size: str, disk: Path, tools: Tools, cache: Cache) -> None
     """An ext4 file system with the folder's content, as qcow2. Without root, and without mounting anything."""
     raw = disk.with_suffix(".raw")
     mke2fs = debian.command(debian.fetched(["e2fsprogs"], debian.host(), cache), "sbin/mke2fs")
-    _made([*mke2fs, "-q", "-F", "-t", "ext4", "-m", "0", "-E", "root_owner=0:0", "-d", str(root), str(raw), size])
-    _made([*tools.qemu_img, "convert", "-O", "qcow2", str(raw), str(disk)])
+    _run_checked(
+        [*mke2fs, "-q", "-F", "-t", "ext4", "-m", "0", "-E", "root_owner=0:0", "-d", str(root), str(raw), size]
+    )
+    _run_checked([*tools.qemu_img, "convert", "-O", "qcow2", str(raw), str(disk)])
     raw.unlink()
 
 
-def _made(argv: list[str]) -> None:
+def _run_checked(argv: list[str]) -> None:
     if shutil.which(argv[0]) is None:
         raise ToolsMissing(f"there is no '{argv[0]}' here", hint="apt-get install openssh-client")
     ended = process.run(argv, timeout=MAKE_S)
