@@ -1,4 +1,4 @@
-"""The servers that can be started, and what each needs."""
+"""Kinds of servers that can be started, with their requirements."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from edgekit.ir.artifact import Format
 from edgekit.runner.machine.installed import DISTRIBUTIONS, public_version
 
 PYTHONS = ((3, 11), (3, 12))
-"""The oldest and the newest that both servers, and the runtimes that we pin, have wheels for."""
+"""Oldest and newest Python for which both servers, and the pinned runtimes, have wheels."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A server: the packages that are it, and what the Python must have that runs it."""
+    """Kind of a server: its packages, the formats that it can serve, and its needs of the Python."""
 
     name: str
     packages: tuple[str, ...]
     formats: tuple[Format, ...]
     shared_python: bool
-    """Whether it loads Python as a library, as Triton's backend does: `libpython3.11.so.1.0`, which not all have."""
+    """True if it loads Python as a library, as Triton's backend does: `libpython3.11.so.1.0`, which not all have."""
 
 
 KINDS = {
@@ -32,9 +32,9 @@ KINDS = {
 
 
 def requirements(kind: Kind, manifest: Manifest) -> tuple[str, ...]:
-    """What is installed to serve a bundle: the server, and the runtime in the version that it was verified with.
+    """Requirements for pip to serve a bundle: the server, and the runtime in the version of the bundle.
 
-    Raises ServerNotStarted if the two do not go together.
+    Raises ServerNotStarted if the server cannot serve the bundle's format.
     """
     if manifest.format not in kind.formats:
         others = (other.name for other in KINDS.values() if manifest.format in other.formats)

@@ -1,9 +1,9 @@
-"""Keeps one emulator, and the folder it works in, for as long as somebody wants it: `python guard.py FOLDER ARGV…`.
+"""Guard process of one emulator and its folder: `python guard.py FOLDER ARGV…`.
 
-Whoever started it holds its standard input open and may write a line: `keep` makes the device outlive its maker, `cut`
-ends the emulator at once and leaves the folder. When the input ends, or on SIGTERM, emulator and folder are gone. The
-folder of an emulator that ended by itself, or whose guard was killed, is swept by whoever starts the next device. The
-lock that says that the folder is in use is a descriptor that the guard inherits. Standard library only.
+The process that started it holds its standard input open and may write a line: `keep` makes the device outlive that
+process, `cut` kills the emulator at once and leaves the folder. When the input ends, or on SIGTERM, emulator and folder
+are removed. The folder of an emulator that ended by itself, or whose guard was killed, is removed at the start of the
+next device. The lock that marks the folder as in use is a descriptor that the guard inherits. Standard library only.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LOOK_S = 0.2
 
 
 class _EndedError(Exception):
-    """SIGTERM came."""
+    """SIGTERM was received."""
 
 
 def main(folder: str, argv: list[str]) -> int:
@@ -50,7 +50,7 @@ def main(folder: str, argv: list[str]) -> int:
 
 
 def _watch(emulator: subprocess.Popen[bytes]) -> bool:
-    """Until it is over; whether the folder is somebody else's then."""
+    """Wait for the end of the emulator, or for an order to end it; True if the folder must stay."""
     kept = False
     while emulator.poll() is None:
         if kept:
