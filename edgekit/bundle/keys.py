@@ -98,8 +98,8 @@ class KeyStore:
 
     def default(self) -> tuple[SigningKey, bool]:
         """Load the key named "default", or make it; True beside it if it was made just now."""
-        made = not self._secret(DEFAULT).is_file() and self._keep(DEFAULT, SigningKey.generate().to_pem())
-        return self.get(DEFAULT), made
+        is_new = not self._secret(DEFAULT).is_file() and self._keep(DEFAULT, SigningKey.generate().to_pem())
+        return self.get(DEFAULT), is_new
 
     def list(self) -> Mapping[str, PublicKey]:
         """Public halves of the user's own keys, by name."""

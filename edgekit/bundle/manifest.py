@@ -42,7 +42,7 @@ class ManifestRecord(Spec):
 
 
 class BundleFile(ManifestRecord):
-    """One file of the bundle, as it must be found."""
+    """One file of the bundle: path, size in bytes and SHA-256, in hex."""
 
     path: str
     bytes: Count
@@ -93,12 +93,12 @@ class ArtifactFacts(ManifestRecord):
 
 
 class PassStep(ManifestRecord):
-    """One pass the program went through. Without its seconds: they are not reproducible."""
+    """One pass that the program went through. Its seconds are left out: they are not reproducible."""
 
     name: Text
     options: tuple[Option, ...]
     sqnr_db: float | None
-    """None when the outputs stayed equal: the ratio is infinite."""
+    """Signal to quantization noise of the pass, in dB; None if the outputs stayed equal: the ratio is infinite."""
 
     @classmethod
     def of(cls, record: PassRecord) -> PassStep:

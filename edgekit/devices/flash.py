@@ -81,15 +81,15 @@ def flash(
     SelfTestFailed: it is dropped then.
     """
     manifest = bundle.manifest
-    there = survey(device)
-    check_fit(manifest, device, there)
+    facts = survey(device)
+    check_fit(manifest, device, facts)
     needs, accelerated = content_bytes(manifest), has_plan(manifest)
-    interpreter = equip(device, manifest.format, manifest.versions, runtime, needs, accelerated, there.packs)
-    runner = install_runner(device, interpreter, there.has_runner)
-    if not there.has(bundle.read(MANIFEST)):
+    interpreter = equip(device, manifest.format, manifest.versions, runtime, needs, accelerated, facts.packs)
+    runner = install_runner(device, interpreter, facts.has_runner)
+    if not facts.has(bundle.read(MANIFEST)):
         check_expiry(manifest.expires)
     with lease(runner, bundle.digest) as token:
-        flashed = LeasedTransfer(bundle, runner, token, deadline_s, serve).send(there)
+        flashed = LeasedTransfer(bundle, runner, token, deadline_s, serve).send(facts)
     _check_self_test(device.url, flashed)
     return Installation(
         runner,

@@ -47,7 +47,7 @@ class DeviceEntry(Spec):
 
     url: Annotated[str, AfterValidator(_url)]
     target: Name | None = None
-    """A target's id, or a family: bundles for any other are not sent there."""
+    """Id of its target, or a family of targets: bundles for any other are not sent there."""
     groups: tuple[Name, ...] = ()
 
 
@@ -72,7 +72,7 @@ class Book:
         return {name: self._entry(name, values) for name, values in read_toml(self.path).items()}
 
     def find(self, name: str) -> DeviceEntry:
-        """The device of that name. Raises UnknownName (with the nearest), SpecError."""
+        """Find the device of that name. Raises UnknownName (with the nearest), SpecError."""
         entries = self.entries()
         if name not in entries:
             hint = suggest(name, entries, f"edgekit device add {name} ssh://user@host")

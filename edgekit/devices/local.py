@@ -70,8 +70,8 @@ class Local:
             _copy(Path(remote), local)
 
     def free_bytes(self, folder: PurePosixPath) -> int | None:
-        there = next(path for path in (Path(folder), *Path(folder).parents) if path.is_dir())
-        return shutil.disk_usage(there).free
+        nearest = next(path for path in (Path(folder), *Path(folder).parents) if path.is_dir())
+        return shutil.disk_usage(nearest).free
 
     def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
         return logged_run(self.url, argv, lambda: process.run(argv, timeout=timeout))

@@ -112,19 +112,19 @@ class _Limit:
         self._deadline = monotonic() + timeout
         self._moved_to, self._moved_at = -1, monotonic()
 
-    def left(self) -> float:
+    def left_s(self) -> float:
         """Seconds that are left, at most 0 when a limit is reached."""
         now = monotonic()
-        left = self._deadline - now
+        left_s = self._deadline - now
         if (self._stall is None and self._most is None) or self._file is None:
-            return left
+            return left_s
         # The program has the same offset as we: both have one open file.
         offset = os.lseek(self._file.fileno(), 0, os.SEEK_CUR)
         if offset != self._moved_to:
             self._moved_to, self._moved_at = offset, now
         if self._most is not None and offset > self._most:
             return 0.0
-        return left if self._stall is None else min(left, self._moved_at + self._stall - now)
+        return left_s if self._stall is None else min(left_s, self._moved_at + self._stall - now)
 
     def reason(self) -> str:
         """Reason for killing the program, as the end of a sentence."""
@@ -143,18 +143,18 @@ def _collect(process: subprocess.Popen[bytes], limit: _Limit) -> tuple[bytearray
             if stream:
                 streams.register(stream, selectors.EVENT_READ, buffer)
         while streams.get_map():
-            left = limit.left()
-            if left <= 0:
+            left_s = limit.left_s()
+            if left_s <= 0:
                 raise TimeoutError
             # Looked at before reading: what it wrote before it ended is in the pipes by then.
             ended = process.poll() is not None
-            ready = streams.select(0 if ended else min(left, LOOK_S))
+            ready = streams.select(0 if ended else min(left_s, LOOK_S))
             for key, _ in ready:
                 if not _read(key.fd, key.data):
                     streams.unregister(key.fileobj)
             if ended and not ready:
                 break
-    process.wait(max(0.0, limit.left()))
+    process.wait(max(0.0, limit.left_s()))
     return kept
 
 

@@ -128,7 +128,7 @@ class Begun(Answer):
     slot: str | None
     state: SlotState | None
     missing: tuple[str, ...] | None
-    """None if the device does not have the manifest."""
+    """Paths of the missing files; None if the device does not have the manifest."""
     digest: str | None = None
     current: str | None = None
     changed: bool = False

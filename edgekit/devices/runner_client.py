@@ -53,7 +53,7 @@ START = b"import sys\nfrom runner.__main__ import main\nsys.exit(main(sys.argv[1
 
 @dataclass(frozen=True)
 class Runner:
-    """The runner in place on the device that `transport` reaches."""
+    """Runner that is installed on the device which `transport` reaches."""
 
     transport: Transport
     interpreter: tuple[str, ...]

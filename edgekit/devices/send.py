@@ -42,12 +42,12 @@ class LeasedTransfer:
     commit: bool
     """True to serve it as soon as it has passed its self-test."""
 
-    def send(self, there: Survey) -> Flashed:
+    def send(self, survey: Survey) -> Flashed:
         """Send the files that the survey does not list, and install the bundle; send the rest if more are missing.
 
         Raises SelfTestFailed if the runner ends without an answer, and what `Runner.ask` and `push` do.
         """
-        missing = self._missing(there)
+        missing = self._missing(survey)
         for _ in range(2):
             if missing:
                 self._push_archive(missing)
@@ -57,9 +57,9 @@ class LeasedTransfer:
             missing = self._lacking(answer)
         raise CommandFailed(f"{self.runner.transport.url}: what was sent is not there", hint="try again")
 
-    def _missing(self, there: Survey) -> tuple[str, ...]:
+    def _missing(self, survey: Survey) -> tuple[str, ...]:
         """Paths of the files to send first."""
-        lacking = [file for file in self.bundle.manifest.files if (file.path, file.sha256) not in there.listed]
+        lacking = [file for file in self.bundle.manifest.files if (file.path, file.sha256) not in survey.listed]
         if lacking and not self._is_short:
             self._push_head()
         if sum(file.bytes for file in lacking) <= AHEAD_BYTES:

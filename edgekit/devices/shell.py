@@ -194,13 +194,13 @@ class Shell(ABC):
             raise self.failure(ended) or _lost(self.url, ended)
         return ScriptResult(ended.stdout, ended.stderr[: status.start()], int(status[1]), status[2])
 
-    def _check(self, answer: ScriptResult, remote: PurePosixPath, done: str) -> None:
+    def _check(self, answer: ScriptResult, remote: PurePosixPath, action: str) -> None:
         if not answer.code:
             return
         if FULL.search(answer.stderr):
             raise StorageError(f"{self.url}: the disk of '{remote.parent}' is full", hint="make room on the device")
         why = (last_lines(answer.stderr, 1) or [f"exit {answer.code}"])[-1]
-        raise CommandFailed(f"{self.url}: '{remote}' cannot be {done}: {why}", hint="name a folder of the user's own")
+        raise CommandFailed(f"{self.url}: '{remote}' cannot be {action}: {why}", hint="name a folder of the user's own")
 
 
 @dataclass(frozen=True)
@@ -224,8 +224,8 @@ class _Push:
         """Length and name of the longest partial file that an interrupted push left and that fits this file."""
         script = scripts.partials(self.remote.parent, self._tag, digest)
         files = _described(self.shell.ask(script, limit_s(size)))
-        whole = [(length, name) for name, length, sha in files if self._digest(length) == sha]
-        return max(whole, default=(0, ""))
+        fitting = [(length, name) for name, length, sha in files if self._digest(length) == sha]
+        return max(fitting, default=(0, ""))
 
     def _send(self, size: int, digest: str, length: int, partial: str) -> ScriptResult:
         self.file.seek(length)

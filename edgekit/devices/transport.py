@@ -10,7 +10,7 @@ from typing import ClassVar, Literal, Protocol, Self
 
 @dataclass(frozen=True)
 class Completed:
-    """A command that ended by itself. Of long outputs the end is kept."""
+    """Result of a command that ended by itself. Of long outputs only the end is kept."""
 
     argv: tuple[str, ...]
     stdout: str

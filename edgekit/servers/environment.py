@@ -88,19 +88,18 @@ def suitable(kind: Kind) -> Interpreter:
     Raises ServerNotStarted.
     """
     low, high = (".".join(map(str, version)) for version in PYTHONS)
-    seen = []
+    candidates = []
     for path in _pythons():
         interpreter = _asked(path)
         if interpreter is None:
             continue
-        seen.append(f"{interpreter.path} {interpreter.version}")
-        if PYTHONS[0] <= _minor(interpreter) <= PYTHONS[1] and (
-            interpreter.library is not None or not kind.shared_python
-        ):
+        candidates.append(f"{interpreter.path} {interpreter.version}")
+        has_library = interpreter.library is not None or not kind.shared_python
+        if PYTHONS[0] <= _minor(interpreter) <= PYTHONS[1] and has_library:
             return interpreter
-    shared = " with a shared library" if kind.shared_python else ""
+    shared, present = " with a shared library" if kind.shared_python else "", ", ".join(candidates) or "none"
     raise ServerNotStarted(
-        f"{kind.name} needs a Python {low} to {high}{shared} and with 'venv'; here are {', '.join(seen) or 'none'}",
+        f"{kind.name} needs a Python {low} to {high}{shared} and with 'venv'; here are {present}",
         hint="sudo apt install python3 python3-venv libpython3-dev",
     )
 

@@ -45,8 +45,8 @@ class ServerPorts:
     def free(cls) -> ServerPorts:
         """Find two free ports."""
         with socket.socket() as one, socket.socket() as other:
-            for made in (one, other):
-                made.bind((HOST, 0))
+            for listener in (one, other):
+                listener.bind((HOST, 0))
             return cls(one.getsockname()[1], other.getsockname()[1])
 
 
@@ -77,7 +77,7 @@ def serving(
     kind, name = KINDS[server], bundle.manifest.name
     for flag, port in (("--port", ports.http), ("--grpc-port", ports.grpc)):
         _check_free(flag, port)
-    made = environment(kind, requirements(kind, bundle.manifest), cache, tell)
+    server_environment = environment(kind, requirements(kind, bundle.manifest), cache, tell)
     with contextlib.ExitStack() as stack:
         with storage_errors(Path(tempfile.gettempdir())):
             # A server whose input is closed removes the folder itself.
@@ -86,9 +86,20 @@ def serving(
                 shutil.copytree(package, scratch / package.name, ignore=shutil.ignore_patterns("__pycache__"))
             bundle.extract(scratch / "slot")
         tell(f"starting {server}")
-        argv = [made.python, "-m", "inside", server, str(scratch / "slot"), name, str(ports.http), str(ports.grpc)]
+        argv = [
+            server_environment.python,
+            "-m",
+            "inside",
+            server,
+            str(scratch / "slot"),
+            name,
+            str(ports.http),
+            str(ports.grpc),
+        ]
         log = scratch / "log"
-        started = stack.enter_context(process.attended(argv, log, grace=GRACE_S, env=made.variables(scratch)))
+        started = stack.enter_context(
+            process.attended(argv, log, grace=GRACE_S, env=server_environment.variables(scratch))
+        )
         _await(server, started, log, name, ports)
         yield Live(
             server=server,

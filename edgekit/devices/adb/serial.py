@@ -18,16 +18,16 @@ PASSING = ("connecting", "authorizing", "offline")
 """States that a device has for a moment after it was connected to."""
 
 
-def reach(server: Server, wanted: str, url: str) -> str:
-    """Find the serial of the device for `wanted`: a serial, HOST:PORT, or empty if there is only one.
+def reach(server: Server, requested: str, url: str) -> str:
+    """Find the serial of the device for `requested`: a serial, HOST:PORT, or empty if there is only one.
 
     Raises Unreachable if it does not answer, AuthenticationRefused if it lets nobody in, DeviceAmbiguous if there are
     several.
     """
-    message = _connect(server, wanted) if ":" in wanted else "there is no such device: adb devices lists none"
-    matches = [device for device in _settled(server, wanted) if wanted in ("", device.serial)]
+    message = _connect(server, requested) if ":" in requested else "there is no such device: adb devices lists none"
+    matches = [device for device in _settled(server, requested) if requested in ("", device.serial)]
     if not matches:
-        raise Unreachable(f"{url}: {message}", hint=_absent(wanted))
+        raise Unreachable(f"{url}: {message}", hint=_absent(requested))
     if len(matches) > 1:
         raise DeviceAmbiguous(f"{url}: {len(matches)} devices are there: {_names(matches)}", hint=_choice(matches, url))
     device = matches[0]
@@ -66,11 +66,11 @@ def _connect(server: Server, address: str) -> str:
         raise Unreachable(f"no connection to '{address}' within {CONNECT_S:g} s", hint=_absent(address)) from error
 
 
-def _settled(server: Server, wanted: str) -> tuple[AdbDevice, ...]:
+def _settled(server: Server, requested: str) -> tuple[AdbDevice, ...]:
     deadline = monotonic() + SETTLE_S
     while True:
         listed = server.devices()
-        passing = [device for device in listed if wanted in ("", device.serial) and device.state in PASSING]
+        passing = [device for device in listed if requested in ("", device.serial) and device.state in PASSING]
         if not passing or monotonic() > deadline:
             return listed
         sleep(0.1)
@@ -97,7 +97,7 @@ def _choice(devices: Sequence[AdbDevice], url: str) -> str:
     return f"one of {', '.join(urls)}" if len(urls) > 1 else "unplug all of them but one: their serials are the same"
 
 
-def _absent(wanted: str) -> str:
-    if ":" in wanted:
-        return f"is it on, and does adbd listen there? adb connect {wanted}"
+def _absent(requested: str) -> str:
+    if ":" in requested:
+        return f"is it on, and does adbd listen there? adb connect {requested}"
     return "adb devices -l; is it plugged in, with USB debugging on?"

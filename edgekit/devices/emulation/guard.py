@@ -36,24 +36,24 @@ def main(folder: str, argv: list[str]) -> int:
         )
     for number in inherited:
         os.close(number)
-    left = False
+    leave_folder = False
     try:
-        left = _watch(emulator)
+        leave_folder = _watch(emulator)
     except _EndedError:
         pass
     finally:
         emulator.kill()
         emulator.wait()
-    if not left:
+    if not leave_folder:
         shutil.rmtree(folder, ignore_errors=True)
     return 0
 
 
 def _watch(emulator: subprocess.Popen[bytes]) -> bool:
     """Wait for the end of the emulator, or for an order to end it; True if the folder must stay."""
-    kept = False
+    outlives = False
     while emulator.poll() is None:
-        if kept:
+        if outlives:
             try:
                 emulator.wait(LOOK_S)
             except subprocess.TimeoutExpired:
@@ -64,7 +64,7 @@ def _watch(emulator: subprocess.Popen[bytes]) -> bool:
                 return True
             if word != b"keep":
                 return False
-            kept = True
+            outlives = True
     return True  # It ended by itself: somebody will want to read why, and then sweep.
 
 

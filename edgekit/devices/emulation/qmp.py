@@ -32,12 +32,12 @@ class Qmp:
 
     def ask(self, command: str, **arguments: Any) -> Any:
         """Run a QMP command, and return its result. In names of arguments `_` stands for `-`."""
-        written = {
+        request = {
             "execute": command,
             "arguments": {name.replace("_", "-"): value for name, value in arguments.items()},
         }
         try:
-            self._connection.sendall(json.dumps(written).encode() + b"\n")
+            self._connection.sendall(json.dumps(request).encode() + b"\n")
         except OSError as error:
             raise BootFailed(f"the emulator does not answer: {error}") from error
         while True:
@@ -58,11 +58,11 @@ class Qmp:
         self._until(lambda: self.ask("query-status"), "paused", ("running",))
         self.ask("cont")
 
-    def _until(self, ask: Any, wanted: str, wrong: tuple[str, ...]) -> None:
+    def _until(self, ask: Any, target: str, wrong: tuple[str, ...]) -> None:
         deadline = time.monotonic() + ASLEEP_S
-        while (status := _status(ask())) != wanted:
+        while (status := _status(ask())) != target:
             if status in wrong or time.monotonic() > deadline:
-                raise BootFailed(f"the emulator is '{status}', not '{wanted}'")
+                raise BootFailed(f"the emulator is '{status}', not '{target}'")
             time.sleep(LOOK_S)
 
     def _next(self) -> dict[str, Any]:

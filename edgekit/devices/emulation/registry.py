@@ -94,14 +94,14 @@ def up(name: str, target: Target, cache: Cache, port: int | None = None) -> Card
         raise OptionError(f"'{name}' cannot be a device's name", hint="letters, digits and dashes: pi5-a")
     machine, card = _start(target, cache, name, port)
     try:
-        kept = Card(**{**asdict(card), "guard": machine.pid})
-        _write(kept)
+        card_with_guard = Card(**{**asdict(card), "guard": machine.pid})
+        _write(card_with_guard)
         machine.keep()
     except BaseException:
         machine.end()
         raise
     machine.lock.close()
-    return kept
+    return card_with_guard
 
 
 def down(name: str) -> None:
@@ -147,8 +147,8 @@ def console(name: str) -> str:
 
 def _start(target: Target, cache: Cache, name: str, port: int | None) -> tuple[Machine, Card]:
     board = EmulatedBoard.of(target)
-    for left in devices_folder().glob("*"):
-        sweep(left)
+    for folder in devices_folder().glob("*"):
+        sweep(folder)
     tools = find_tools(cache)
     image = find_image(tools, cache)
     setup = EmulationSetup(tools, image, board)
@@ -178,7 +178,7 @@ def _resume_from_snapshot(setup: EmulationSetup, cache: Cache, folder: Path, por
 
 
 def _resume(setup: EmulationSetup, folder: Path, backing: Path, port: int | None) -> Machine:
-    for left in reversed(range(TRIES)):
+    for tries_left in reversed(range(TRIES)):
         free = free_ports()
         machine = make(setup, folder, backing, GuestPorts(port or free.ssh, free.adb))
         try:
@@ -187,7 +187,7 @@ def _resume(setup: EmulationSetup, folder: Path, backing: Path, port: int | None
         except PortTaken:
             machine.end()
             # Between the check and QEMU's start, another program may take a port that was free.
-            if port or not left:
+            if port or not tries_left:
                 raise
         except BaseException:
             machine.end()

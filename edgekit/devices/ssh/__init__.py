@@ -127,10 +127,10 @@ class Ssh(Shell):
         """
         _check_installed()
         with tempfile.TemporaryDirectory() as folder:
-            seen = Path(folder) / "seen"
+            shown = Path(folder) / "seen"
             settings = (
                 "-oStrictHostKeyChecking=accept-new",
-                f"-oUserKnownHostsFile={_quoted(seen)}",
+                f"-oUserKnownHostsFile={_quoted(shown)}",
                 "-oGlobalKnownHostsFile=/dev/null",
                 "-oHashKnownHosts=no",
                 "-oControlPath=none",
@@ -141,7 +141,7 @@ class Ssh(Shell):
                 ended = process.run(argv, timeout=FIRST_S)
             except CommandFailed as error:
                 raise Unreachable(f"{self.url}: no host key within {FIRST_S:g} s", hint="is the link up?") from error
-            keys = KnownHosts(seen).all()
+            keys = KnownHosts(shown).all()
         if not keys:
             raise self.failure(ended) or Unreachable(f"{self.url}: it shows no host key", hint="ssh -v, to see why")
         return keys[0]

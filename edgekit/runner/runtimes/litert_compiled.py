@@ -131,8 +131,8 @@ class LiteRtTrace:
         size = self._create("GetTensorBufferPackedSize", handle, kind=c_size_t).value
         if size != array.nbytes:
             raise RuntimeError(f"the model has a tensor of {size} bytes where its manifest has {array.nbytes}")
-        there = self._create("LockTensorBuffer", handle, after=(mode,))
-        source, target = (there, array.ctypes.data) if mode == READ else (array.ctypes.data, there)
+        address = self._create("LockTensorBuffer", handle, after=(mode,))
+        source, target = (address, array.ctypes.data) if mode == READ else (array.ctypes.data, address)
         ctypes.memmove(target, source, array.nbytes)
         self._call("UnlockTensorBuffer", handle)
 

@@ -31,7 +31,7 @@ class Inference(NamedTuple):
 
 
 class Trace(Protocol):
-    """A model loaded so that its runtime traces it."""
+    """A model that was loaded for tracing by its runtime."""
 
     note: str
     """Remark on the accuracy of its times; empty if there is none."""

@@ -125,9 +125,9 @@ def rollback(root: Path, digest: str | None = None, detail: Any = None, token: s
     """
     with locked_state(root) as state, lease.under(root, token):
         current, trial = current_of(root), on_trial(state)
-        left = next((slot for slot in SLOTS if state["slots"][slot]["state"] == "failed"), None)
-        if trial is None and digest and left and state["slots"][left]["digest"] == digest:
-            return answer(root, left, state, changed=False)
+        failed = next((slot for slot in SLOTS if state["slots"][slot]["state"] == "failed"), None)
+        if trial is None and digest and failed and state["slots"][failed]["digest"] == digest:
+            return answer(root, failed, state, changed=False)
         if trial is None and (current is None or state["slots"][other(current)]["state"] != "committed"):
             raise RunnerError("state", f"'{root}' has no slot to go back to")
         slot = _slot_of(root, state, trial or current, digest)

@@ -91,15 +91,15 @@ def stage(
             allowed(root / current, digest, trust, offered, stand_in)
             return answer(root, current, state, changed=False)
         slot = other(current) if current else "a"
-        there = there_already(slot)
-        listing = allowed(root / slot if there else staging, digest, trust, offered, stand_in)
-        if there and state["slots"][slot]["state"] in ("staged", "trial"):
+        is_there = there_already(slot)
+        listing = allowed(root / slot if is_there else staging, digest, trust, offered, stand_in)
+        if is_there and state["slots"][slot]["state"] in ("staged", "trial"):
             return answer(root, slot, state, changed=False)
         clock = check_expiry(listing.expires, state["history"])
-        if not there:
+        if not is_there:
             _check_files(staging)
         pinned = _pin(root, trust, listing)
-        if not there:
+        if not is_there:
             write(root, changed(state, slot, **EMPTY))
             _replace(staging, root / slot)
         state = recorded(changed(state, slot, **_staged_entry(digest, listing)), slot, "staged")

@@ -193,9 +193,9 @@ def read(root: Path) -> State:
     """Read state.json. Raises RunnerError (garbled) if it is damaged, or lost while slots are there."""
     document = read_json(root / FILE, "garbled")
     if document is None:
-        left = [name for name in (*SLOTS, "current") if os.path.lexists(root / name)]
-        if left:
-            raise RunnerError("garbled", f"'{root / FILE}' is lost, and '{left[0]}' beside it is not")
+        present = [name for name in (*SLOTS, "current") if os.path.lexists(root / name)]
+        if present:
+            raise RunnerError("garbled", f"'{root / FILE}' is lost, and '{present[0]}' beside it is not")
         return FRESH
     try:
         return parse(document)

@@ -33,9 +33,9 @@ def run_deterministically() -> None:
         libc.personality(ctypes.c_ulong(libc.personality(ctypes.c_ulong(QUERY)) | ADDR_NO_RANDOMIZE))
         # The program as the kernel has it: `sys.executable` is none where a loader of a runtime pack was called.
         argv = Path("/proc/self/cmdline").read_bytes().split(b"\0")[:-1]
-        kept = {name: value for name, value in os.environ.items() if name.startswith(KEPT)}
+        environment = {name: value for name, value in os.environ.items() if name.startswith(KEPT)}
         if ISOLATED in argv:
             # It would hide the seed from Python: the same by parts, and without the variables it hides.
             argv[argv.index(ISOLATED) : argv.index(ISOLATED) + 1] = [b"-P", b"-s"]
-            kept = {name: value for name, value in kept.items() if not name.startswith("PYTHON")}
-        os.execve("/proc/self/exe", argv, {**kept, "PYTHONHASHSEED": "0", DONE: "1"})  # noqa: S606 what runs already
+            environment = {name: value for name, value in environment.items() if not name.startswith("PYTHON")}
+        os.execve("/proc/self/exe", argv, {**environment, "PYTHONHASHSEED": "0", DONE: "1"})  # noqa: S606 what runs already

@@ -59,7 +59,7 @@ class Counter:
 
 
 def _nothing(sample: object) -> None:
-    """The empty call."""
+    """Do nothing: its count is that of reading the counter."""
 
 
 def _number(raw: bytes) -> int:

@@ -25,9 +25,9 @@ def accuracy(slot: Path, inputs: Path, out: Path, threads: int, digests: dict[st
     manifest = read_manifest(slot)
     columns = read_columns(inputs, manifest.inputs)
     model = LoadedModel.load(manifest, threads, row(columns, 0))
-    begun = perf_counter_ns()
+    started = perf_counter_ns()
     stored = model.outputs(columns)
-    answered_ns = perf_counter_ns() - begun
+    answered_ns = perf_counter_ns() - started
     digests_of_outputs = {}
     for k, tensor in enumerate(manifest.outputs):
         path = out / f"{tensor.name}.npy"

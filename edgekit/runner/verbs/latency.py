@@ -79,12 +79,12 @@ def _around(model: LoadedModel, columns: list[Array]) -> dict[str, int]:
     before, after = [], []
     outputs = model.call(row(columns, 0))
     for i in range(count):
-        begun = perf_counter_ns()
+        started = perf_counter_ns()
         row(columns, i)
         sliced = perf_counter_ns()
         for output, tensor in zip(outputs, model.manifest.outputs):
             real(output, tensor)
         ended = perf_counter_ns()
-        before.append(sliced - begun)
+        before.append(sliced - started)
         after.append(ended - sliced)
     return {"before_ns": int(median(before)), "after_ns": int(median(after))}

@@ -47,13 +47,13 @@ def throughput(slot: Path, inputs: Path, threads: int, instances: int, min_durat
     finally:
         for instance in running:
             instance.end()
-    duration_ns = max(one["ended_ns"] for one in results) - min(one["started_ns"] for one in results)
-    count, cpu_ns = sum(one["count"] for one in results), sum(one["cpu_ns"] for one in results)
+    duration_ns = max(result["ended_ns"] for result in results) - min(result["started_ns"] for result in results)
+    count, cpu_ns = sum(result["count"] for result in results), sum(result["cpu_ns"] for result in results)
     others = None if before_ns is None or after_ns is None else max(0, after_ns - before_ns - cpu_ns) / duration_ns
     batch = manifest.inputs[0].shape[0]
     return {
         **results[0]["facts"],
-        **{name: _sum([one["facts"][name] for one in results]) for name in SUMMED},
+        **{name: _sum([result["facts"][name] for result in results]) for name in SUMMED},
         "instances": instances,
         "batch": batch,
         "count": count,

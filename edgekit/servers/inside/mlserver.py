@@ -35,9 +35,9 @@ class SlotModel(MLModel):  # type: ignore[misc]
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
-        given = {tensor.name: tensor for tensor in payload.inputs}
+        payloads = {tensor.name: tensor for tensor in payload.inputs}
         columns = [
-            np.ascontiguousarray(NumpyCodec.decode_input(given[tensor.name]), np.dtype(tensor.dtype))
+            np.ascontiguousarray(NumpyCodec.decode_input(payloads[tensor.name]), np.dtype(tensor.dtype))
             for tensor in self.loaded.inputs
         ]
         answers = await asyncio.to_thread(self.loaded.answer, columns)

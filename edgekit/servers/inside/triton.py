@@ -26,8 +26,8 @@ def serve(slot: Path, name: str, http_port: int, grpc_port: int) -> None:
 
     @batch  # type: ignore[untyped-decorator]
     def answer(**inputs: Array) -> dict[str, Array]:
-        given = model.answer([inputs[tensor.name] for tensor in model.inputs])
-        return {tensor.name: array for tensor, array in zip(model.outputs, given)}
+        arrays = model.answer([inputs[tensor.name] for tensor in model.inputs])
+        return {tensor.name: array for tensor, array in zip(model.outputs, arrays)}
 
     config = TritonConfig(
         http_address="127.0.0.1",
