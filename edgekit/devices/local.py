@@ -40,7 +40,7 @@ class Local:
         try:
             parts = urlsplit(self.url)
             folder = Path(unquote(parts.path)) if parts.path else user_paths.data() / "local"
-            # The runner resolves nothing: what it is told is what it uses.
+            # The runner resolves no links: it uses the path as it is.
             root = PurePosixPath(folder.resolve())
             Path(root).exists()  # a name that no file system takes says so here, and not when something is put there
         except (ValueError, RuntimeError, OSError) as error:  # NUL in it; links in a circle; too long

@@ -109,8 +109,8 @@ trap '' HUP
 LC_ALL=C
 export LC_ALL
 """
-# A partial is `.TAG.DIGEST.PID.partial`: of the target's name and content, and the shell that writes it, which is at
-# work in the folder while it does. A number alone could be another process's by now.
+# Partial files are named `.TAG.DIGEST.PID.partial`: hashes of the target name and the content, and the process that
+# writes it. That process works in this folder: its number alone may belong to another process by now.
 _WRITTEN = """
 written() { pid=${1%.partial}; [ "/proc/${pid##*.}/cwd" -ef . ]; }
 """
@@ -120,9 +120,9 @@ for found in ."$tag.$digest".*.partial; do
   written "$found" || { size=$(wc -c <"$found") && sum=$(sha256sum <"$found") && echo "$found" $size $sum; }
 done
 """
-# Two at once write to two files. Who comes first has brought it for all: the other finds its own gone, and the content
-# there. A rename takes a partial from whoever is dead, for one of those who want it. coreutils has no fsync, and where
-# sync takes no file, it keeps them all.
+# Two pushes at once write two partial files. The first to finish removes the other's, which then finds the content in
+# place. A rename claims the partial file of a dead push for one of several that want to resume it. coreutils has no
+# fsync, and where sync takes no argument it flushes everything.
 _RECEIVE = """
 mkdir -p "$folder" && cd "$folder" || return
 [ ! -d "$name" ] || { word=folder; return 1; }

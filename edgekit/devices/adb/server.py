@@ -89,7 +89,7 @@ def users_server() -> Iterator[Server]:
 def private_server(command: Sequence[str] = ()) -> Iterator[Server]:
     """Start a server that nobody else sees: a socket in a folder of its own, a key of its own.
 
-    It touches no device but those that it is told to connect to, and is gone at the end, also if this process is
+    It touches no device but those that a client connects it to, and is gone at the end, also if this process is
     killed. command: command line of adb, `program()` if it is empty. Raises ToolsMissing, or Unreachable if it does
     not start.
     """

@@ -65,7 +65,7 @@ def _watch(emulator: subprocess.Popen[bytes]) -> bool:
             if word != b"keep":
                 return False
             outlives = True
-    return True  # It ended by itself: somebody will want to read why, and then sweep.
+    return True  # it ended by itself: its log is to be read, and the folder then swept
 
 
 def _end(number: int, frame: object) -> None:

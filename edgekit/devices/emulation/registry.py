@@ -153,7 +153,7 @@ def _start(target: Target, cache: Cache, name: str, port: int | None) -> tuple[M
     image = find_image(tools, cache)
     setup = EmulationSetup(tools, image, board)
     machine = _resume_from_snapshot(setup, cache, devices_folder() / name, port)
-    # A key of its own: the image's is another once that was made anew.
+    # A copy of the key: that of the image changes when the image is made again.
     identity = machine.folder / "identity"
     ports = asdict(machine.ports)
     card = Card(name=name, **asdict(board), **ports, identity=str(identity), host_key=image.host_key)

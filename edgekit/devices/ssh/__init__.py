@@ -226,10 +226,11 @@ def _changed(stderr: str) -> str:
 
 
 KNOWN_BYTES = 16 << 20
+"""Largest known_hosts file that is read for a fingerprint."""
 
 
 def _key_at(path: Path, number: int) -> HostKey | None:
-    # A device may say so itself, before it lets anybody in: what it names need not be a file of keys, or end.
+    # The message may be the device's own, before any login: the path in it may name any file, or an endless one.
     if not path.is_file() or path.stat().st_size > KNOWN_BYTES:
         return None
     try:

@@ -19,7 +19,7 @@ Point = tuple[int, int, int, int]
 NEUTRAL: Point = (0, 1, 1, 0)
 
 
-@lru_cache(maxsize=8)  # every step of a flash asks anew, and on a board each answer takes a tenth of a second
+@lru_cache(maxsize=8)  # every step of a flash verifies again, and on a board that takes a tenth of a second
 def verifies(public: bytes, signature: bytes, message: bytes) -> bool:
     """Verify that `signature` (64 bytes) is that of `message` by the key `public` (32 bytes)."""
     key = point(public)

@@ -63,7 +63,7 @@ def _nothing(sample: object) -> None:
 
 
 def _number(raw: bytes) -> int:
-    if len(raw) != 8:  # the end of the file: the counter went to somebody else
+    if len(raw) != 8:  # the end of the file: another program has the counter now
         raise RunnerError("counter", "the kernel took the instruction counter away: another program counts, too")
     return int.from_bytes(raw, sys.byteorder)
 

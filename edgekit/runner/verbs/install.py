@@ -34,7 +34,7 @@ class InstallRequest(NamedTuple):
     brought: ManifestAndSignature = None
     """Bytes of manifest and signature; None if they lie in `ROOT/staging/DIGEST`."""
     offered: tuple[bytes, ...] = ()
-    """Public keys, for a device that trusts nobody yet."""
+    """Public keys of its signers, for a device that has no pinned keys yet (TOFU)."""
     stand_in: bool = False
     lease_s: float = lease.TTL_S
     trial_s: float = lifecycle.TRIAL_S
@@ -66,7 +66,7 @@ def install(request: InstallRequest) -> State:
 def abort(root: Path, token: str, digest: str) -> State:
     """Undo the flash of `token`: remove its files and its lease, and drop what it has staged or put on trial.
 
-    What is served stays. Raises RunnerError: leased or busy if somebody else flashes.
+    What is served stays. Raises RunnerError: leased or busy if another host flashes.
     """
     archive_of(root, digest).unlink(missing_ok=True)
     with locked_state(root) as state:
