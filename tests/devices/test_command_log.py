@@ -80,7 +80,7 @@ def test_files_are_lines_with_their_bytes_for_who_wants_every_detail(
 def test_the_token_of_a_lease_is_in_no_line(
     device: Local, make_bundle: MakeBundle, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lease.secrets, "token_hex", lambda count: TOKEN)
+    monkeypatch.setattr("edgekit.devices.lease.secrets.token_hex", lambda count: TOKEN)
     bundle = with_more(make_bundle("first"))
     commit(flash(bundle, device, "system"))  # type: ignore[arg-type]
     runner = flash(bundle, device, "system").runner  # type: ignore[arg-type]
