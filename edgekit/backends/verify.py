@@ -14,6 +14,7 @@ from edgekit.ir.signature import TensorSpec
 from edgekit.ir.sqnr import FLOAT_DB, sqnr_db
 from edgekit.runner.errors import RunnerError
 from edgekit.runner.model.manifest import ModelTensor, RunnerManifest
+from edgekit.runner.model.tensors import dequantize
 from edgekit.runner.runtimes.model import LoadedModel
 from edgekit.specs.compression import Quantize
 
@@ -54,7 +55,7 @@ def verify(artifact: Artifact, program: Program, checks: Path, golden: Path, rec
         raise Disagreement(f"'{artifact.files[0].name}' gives {names}, the program gives {', '.join(expected_names)}")
     for index, spec in enumerate(artifact.signature.outputs):
         expected, stored = reference[index], candidate[index]
-        got = spec.affine.scale * (stored.astype(np.float64) - spec.affine.zero_point) if spec.affine else stored
+        got = dequantize(stored, spec.affine.scale, spec.affine.zero_point) if spec.affine else stored
         quality = sqnr_db(expected, got) if expected.shape == got.shape else -np.inf
         qualities.append(quality)
         least = floor if expected.dtype.kind == "f" else min(floor, INDEX_DB)

@@ -121,7 +121,7 @@ def down_command(
     """End emulated devices, and remove everything of them."""
     if bool(names) == everything:
         raise OptionError("say which: names, or --all", hint="edgekit device list")
-    for name in names or [card.name for card in registry.found() if card.state != "in use"]:
+    for name in names or [card.name for card in registry.cards() if card.state != "in use"]:
         registry.down(name)
         say(f"emulated://{name} is down")
 
@@ -129,7 +129,7 @@ def down_command(
 @group.command("list")
 def list_command(json: options.Json = False) -> None:
     """The devices that have a name, and the emulated ones that are there."""
-    cards, book = registry.found(), Book.of_user().entries()
+    cards, book = registry.cards(), Book.of_user().entries()
     if json:
         named = [{"name": name, **entry.model_dump(mode="json")} for name, entry in book.items()]
         print_json({"schema": 1, "devices": [_shown(card) for card in cards], "named": named})

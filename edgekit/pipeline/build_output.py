@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from edgekit.bundle.archive import Bundle
 from edgekit.bundle.manifest import Manifest
 from edgekit.bundle.signing import PublicKey
@@ -18,6 +16,7 @@ from edgekit.ir.signature import TensorSpec
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.pipeline.request import BuildRequest, orders
 from edgekit.report.report import Report, read_reports
+from edgekit.runner.model.tensors import dequantize
 from edgekit.specs import override
 from edgekit.specs.override import Override
 from edgekit.specs.profile import Profile
@@ -81,7 +80,7 @@ class BuildOutput:
             if golden is None or now is None or golden.shape != now.shape:
                 return [f"the project's model does not give the outputs of '{name}': build it again"]
             if spec.affine:
-                golden = (golden.astype(np.float64) - spec.affine.zero_point) * spec.affine.scale
+                golden = dequantize(golden, spec.affine.scale, spec.affine.zero_point)
             near = sqnr_db(golden, now)
             if not near >= SAME_DB:
                 return [

@@ -19,8 +19,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edgekit.bundle.archive import Bundle, pack
 from edgekit.bundle.manifest import (
-    MANIFEST,
-    SIGNATURE,
     ArtifactFacts,
     DataProvenance,
     Golden,
@@ -33,6 +31,7 @@ from edgekit.errors import BundleError
 from edgekit.ir.artifact import Operator
 from edgekit.ir.measurement import Array
 from edgekit.ir.signature import Affine, Signature, TensorSpec
+from edgekit.runner.layout import MANIFEST, SIGNATURE
 
 Forge = Callable[[Mapping[str, bytes]], bytes]
 Refused = Callable[[bytes], BundleError]
@@ -43,14 +42,14 @@ import sys
 from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from edgekit.bundle.archive import pack
-from edgekit.bundle.manifest import Description
+from edgekit.bundle.manifest import ManifestContent
 from edgekit.bundle.signing import SigningKey
 
 class Source(type(Path())):
     pass
 
 {special}
-description = Description.model_validate_json(sys.stdin.read())
+description = ManifestContent.model_validate_json(sys.stdin.read())
 root = Path(sys.argv[1])
 files = {{path.relative_to(root).as_posix(): Source(path) for path in root.rglob("*") if path.is_file()}}
 key = SigningKey.of(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))

@@ -16,7 +16,8 @@ import pytest
 from edgekit.devices.emulation import faults
 from edgekit.devices.flash import commit, flash, serving
 from edgekit.devices.local import Local
-from edgekit.devices.protocol import Accuracy, Info, Loaded
+from edgekit.devices.measurement_protocol import Accuracy, Loaded
+from edgekit.devices.protocol import Info
 from edgekit.devices.transport import Completed, DeviceKind
 from edgekit.errors import ProbeError, Unreachable
 from edgekit.ir.measurement import Environment, Measurement

@@ -11,7 +11,8 @@ import pytest
 
 from edgekit.devices.flash import flash
 from edgekit.devices.local import Local
-from edgekit.devices.protocol import Info, LatencyAnswer, Spent
+from edgekit.devices.measurement_protocol import LatencyAnswer, Spent
+from edgekit.devices.protocol import Info
 from edgekit.errors import Unreachable
 from edgekit.ir.measurement import Around, Array, Conditions, Energy, Process, Watched
 from edgekit.measure.device import processes

@@ -12,7 +12,8 @@ import pytest
 
 from edgekit.devices.flash import flash
 from edgekit.devices.local import Local
-from edgekit.devices.protocol import Info, Sustained
+from edgekit.devices.measurement_protocol import Sustained
+from edgekit.devices.protocol import Info
 from edgekit.devices.transport import DeviceKind
 from edgekit.errors import ProbeError, Unreachable
 from edgekit.ir.measurement import Validity

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from edgekit.ir.signature import TensorSpec
     from edgekit.specs.target import Precision, RuntimeSpec, Target
 
-PLAN = "engine.json"
 # 8.5 brought the tensors by name that the runner feeds, JetPack 5.1 has it; 11 takes none of the precision flags [3],
 # and no JetPack has it.
 VERSIONS = {"least": "8.5", "below": "11"}

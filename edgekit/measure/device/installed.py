@@ -15,7 +15,7 @@ import numpy as np
 
 from edgekit.devices.flash import Installation
 from edgekit.devices.local import Local
-from edgekit.devices.protocol import Accuracy, InstructionAnswer, Loaded
+from edgekit.devices.measurement_protocol import Accuracy, InstructionAnswer, Loaded
 from edgekit.devices.runner_client import put_runner
 from edgekit.devices.transport import DeviceKind
 from edgekit.ir.measurement import Array, Environment, Measurement, Validity, no_latency
@@ -24,6 +24,7 @@ from edgekit.measure.device.processes import time_inferences
 from edgekit.measure.device.session import ProbeSession, probe_session
 from edgekit.measure.endpoint import Endpoint
 from edgekit.measure.shards import Shards, answer_in_shards
+from edgekit.runner.layout import MANIFEST
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
 
@@ -138,7 +139,7 @@ def unpacked(folder: Path) -> Iterator[Installed]:
     """Yield an endpoint for the bundle unpacked in `folder`, run on this machine without a device and its slots."""
     with tempfile.TemporaryDirectory() as scratch, Local(f"local://{scratch}") as here:
         runner, _ = put_runner(here, (here.python,))
-        digest = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
+        digest = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
         yield Installed(Installation(runner, PurePosixPath(folder.resolve()), digest, committed=False))
 
 

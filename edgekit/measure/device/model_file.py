@@ -11,14 +11,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from edgekit.bundle.manifest import MANIFEST
 from edgekit.cache import file_digest, storage_errors
 from edgekit.devices.local import Local
-from edgekit.devices.protocol import Described
+from edgekit.devices.measurement_protocol import Described
 from edgekit.devices.runner_client import put_runner
 from edgekit.errors import ModelFileError, RuntimeMissing, suggest
 from edgekit.ir.artifact import FORMATS, Format
 from edgekit.ir.signature import Signature
+from edgekit.runner.layout import MANIFEST
 from edgekit.untrusted.paths import check_tree, contained, is_inside
 
 LIMIT_BYTES = 4 << 30

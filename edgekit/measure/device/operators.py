@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from edgekit.devices.flash import Installation
-from edgekit.devices.protocol import Traced
+from edgekit.devices.measurement_protocol import Traced
 from edgekit.errors import ProbeError
 from edgekit.ir.measurement import Array
 from edgekit.measure.device.processes import cycled

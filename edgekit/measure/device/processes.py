@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgekit.devices.protocol import LatencyAnswer
+from edgekit.devices.measurement_protocol import LatencyAnswer
 from edgekit.ir.measurement import Around, Array, Energy, Process
 from edgekit.measure.device.session import ProbeSession
 from edgekit.measure.meter import check_reading, load_meter

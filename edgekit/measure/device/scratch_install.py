@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
-from edgekit.bundle.manifest import MANIFEST
 from edgekit.cache import file_digest
 from edgekit.devices.flash import Installation
 from edgekit.devices.packs.equip import equip
@@ -16,6 +15,7 @@ from edgekit.devices.runner_client import put_runner
 from edgekit.devices.transport import Transport
 from edgekit.errors import EdgekitError
 from edgekit.ir.artifact import Format
+from edgekit.runner.layout import MANIFEST, PROBE
 
 NO_VERSIONS: Mapping[str, str] = MappingProxyType({})
 
@@ -30,7 +30,7 @@ def scratch_install(
     made the model. Raises what `equip` does, Unreachable, StorageError, CommandFailed.
     """
     runner, _ = put_runner(device, equip(device, format, versions, runtime))
-    place = device.root / "probe" / f"model-{secrets.token_hex(8)}"
+    place = device.root / PROBE / f"model-{secrets.token_hex(8)}"
     try:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             device.push(path, place / path.relative_to(folder).as_posix())

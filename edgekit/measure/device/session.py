@@ -17,13 +17,13 @@ import numpy as np
 from pydantic import ConfigDict, field_validator
 
 from edgekit.bundle.archive import MAX_MANIFEST_BYTES
-from edgekit.bundle.manifest import MANIFEST
 from edgekit.cache import file_digest, storage_errors
 from edgekit.devices.flash import Installation
-from edgekit.devices.protocol import Accuracy, Loaded
+from edgekit.devices.measurement_protocol import Accuracy, Loaded
 from edgekit.errors import AnswerMismatch, EdgekitError, ProbeError
 from edgekit.ir.measurement import Array
 from edgekit.ir.signature import Signature, TensorSpec
+from edgekit.runner.layout import MANIFEST, PROBE
 from edgekit.specs.spec import Spec
 from edgekit.untrusted import json_text
 from edgekit.untrusted.npy import header_bytes, read_npy
@@ -180,7 +180,7 @@ class ProbeSession:
 @contextlib.contextmanager
 def probe_session(installation: Installation) -> Iterator[ProbeSession]:
     """Yield a session with scratch folders of its own, which are removed afterwards on both sides."""
-    remote = installation.root / "probe" / secrets.token_hex(8)
+    remote = installation.root / PROBE / secrets.token_hex(8)
     with tempfile.TemporaryDirectory() as name:
         try:
             yield ProbeSession(installation, remote, Path(name))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edgekit.devices.flash import Installation
-from edgekit.devices.protocol import Sustained
+from edgekit.devices.measurement_protocol import Sustained
 from edgekit.ir.measurement import Validity
 from edgekit.ir.validity import SLACK
 from edgekit.measure.device.processes import cycled

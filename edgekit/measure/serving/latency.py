@@ -12,14 +12,13 @@ from edgekit.ir.validity import NOT_ASKED, validity
 from edgekit.measure.serving.open_inference import Client, Statistics
 from edgekit.measure.serving.requests import Limit, Requests
 from edgekit.measure.serving.retry import with_retries
+from edgekit.runner.model.tensors import CYCLED_BYTES
 from edgekit.runner.timing import loop
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
 
 ROUND_TRIPS = 64
 """Empty requests whose median time is the network round trip."""
-CYCLED_BYTES = 16 << 20
-"""Limit of the samples that are serialized in advance and cycled while timing."""
 UNSEEN = Conditions()
 
 

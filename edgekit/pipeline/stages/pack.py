@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgekit import __version__
-from edgekit.backends.onnx.engine_plan import PLAN, engine_plan
+from edgekit.backends.onnx.engine_plan import engine_plan
 from edgekit.bundle.archive import Bundle, Source, pack
 from edgekit.bundle.manifest import ArtifactFacts, Golden, ManifestContent, PassStep
 from edgekit.bundle.manifest import DataProvenance as DataRecord
@@ -13,6 +13,7 @@ from edgekit.bundle.signing import SigningKey
 from edgekit.cache import tool_versions
 from edgekit.pipeline.stages.compile import GOLDEN, Compilation, Compiled
 from edgekit.pipeline.stages.inputs import CachedData
+from edgekit.runner.layout import PLAN
 from edgekit.specs.project import DataSet
 from edgekit.specs.target import Precision
 
