@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.command_line import LENIENT, Ended, edgekit
 from tests.networks import write_project
-from tests.terminal import LENIENT, Ended, edgekit
 
 # No test is timed: machines are shared. `too_slow` is a limit of a second for drawing examples.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])

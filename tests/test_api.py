@@ -15,7 +15,7 @@ import pytest
 
 import edgekit
 from edgekit import api
-from tests.terminal import environment
+from tests.command_line import environment
 
 NOUNS = (
     *("Bundle", "BuildResult", "Comparison", "EdgekitError", "Measurement", "Plan", "Profile", "Project", "Report"),

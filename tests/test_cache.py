@@ -12,7 +12,7 @@ import pytest
 
 from edgekit.cache import SEAL, Cache, digest_of, storage_errors, tool_versions
 from edgekit.errors import StorageError
-from tests.stalling import until
+from tests.failing_converters import until
 
 HALF = """
 import os, signal, sys

@@ -21,7 +21,7 @@ from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature, TensorSpec
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.specs.compression import Activations, Quantize, Weights
-from tests import machine
+from tests import machine_identity as machine
 from tests.backends.executorch_examples import (
     IMAGE,
     MACS,

@@ -27,7 +27,7 @@ from edgekit.bundle.signing import (
 from edgekit.errors import KeyLocked, KeyUnreachable, SignatureError, UsageError
 from edgekit.runner.slots import ed25519
 from tests.runner.slot import KEY
-from tests.runner.test_ed25519 import SMALL
+from tests.runner.slots.test_ed25519 import SMALL
 
 PEM = serialization.Encoding.PEM
 PKCS8 = serialization.PrivateFormat.PKCS8

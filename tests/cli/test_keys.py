@@ -14,8 +14,8 @@ import pytest
 
 from edgekit.cli.passphrase import ask
 from tests.bundle.ssh_agent import add_to, lying_agent, running_agent
+from tests.command_line import COMMAND, environment
 from tests.conftest import Command
-from tests.terminal import COMMAND, environment
 
 SECRET = "correct horse battery staple"
 

@@ -13,8 +13,8 @@ from edgekit.devices.local import Local
 from edgekit.devices.repair import repair
 from edgekit.errors import CommandFailed, EdgekitError, SlotDamaged, StateGarbled, TrustLost, UntrustedKey
 from tests.devices.conftest import HandMade, MakeBundle, with_more
+from tests.devices.slot_contents import content, served
 from tests.devices.test_flash import Counting
-from tests.devices.watch import content, served
 from tests.runner.device import OTHER
 from tests.runner.slot import KEY
 

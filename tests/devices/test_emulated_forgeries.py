@@ -16,8 +16,8 @@ from edgekit.devices.flash import commit, flash, serving, status
 from edgekit.devices.transport import Transport
 from edgekit.specs.catalog import Catalog
 from tests.devices.conftest import HandMade, MakeBundle, with_more
-from tests.mutants import mutants
 from tests.runner.slot import KEY
+from tests.tampered_bundles import mutants
 
 LIMIT_S = 300.0
 EDITS = 20

@@ -18,8 +18,8 @@ from edgekit.devices.ssh import Ssh
 from edgekit.devices.transport import DeviceKind, Transport
 from edgekit.errors import EdgekitError, Expired, Incompatible, UntrustedKey, VersionTooOld
 from tests.devices.conftest import HandMade, MakeBundle
+from tests.devices.debian_programs import fetched
 from tests.devices.sshd import PACKAGES, running
-from tests.devices.tools import fetched
 from tests.runner.slot import KEY, list_files
 
 ARCH = {"arm64": "aarch64", "amd64": "x86_64"}.get(platform.machine(), platform.machine())

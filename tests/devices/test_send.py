@@ -16,7 +16,7 @@ from edgekit.devices.local import Local
 from edgekit.devices.transport import Completed
 from edgekit.errors import CommandFailed, UntrustedKey
 from tests.devices.conftest import HandMade, MakeBundle, with_more
-from tests.devices.watch import content, left_over, served
+from tests.devices.slot_contents import content, left_over, served
 from tests.runner.device import OTHER
 from tests.runner.slot import KEY
 

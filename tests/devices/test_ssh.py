@@ -30,10 +30,10 @@ from edgekit.errors import (
     ToolsMissing,
     Unreachable,
 )
+from tests.devices.debian_programs import fetched
 from tests.devices.sshd import PACKAGES, Sshd, running
 from tests.devices.test_shell import FAMILY, gone, names, until, written
-from tests.devices.tools import fetched
-from tests.stalling import stopped
+from tests.failing_converters import stopped
 
 CHECKOUT = Path(__file__).parents[2]
 

@@ -20,7 +20,7 @@ from edgekit.passes.base import outputs
 from edgekit.passes.quantization.batch_norm_folding import FoldBatchNorm
 from edgekit.passes.quantization.quantize import quantize
 from edgekit.specs.compression import Quantize
-from tests.passes.nets import one_by_one, onnx
+from tests.passes.small_networks import one_by_one, onnx
 
 aten = torch.ops.aten
 PICTURES = torch.rand(16, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1

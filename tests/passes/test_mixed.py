@@ -18,7 +18,7 @@ from edgekit.passes.sensitivity.mixed import Judge, Limits, by_loss, held_out, s
 from edgekit.samples import load_samples
 from edgekit.specs.compression import Quantize
 from edgekit.specs.project import Project
-from tests.ailing import PROJECT, RESCALED, SPIKED, ailing, asked
+from tests.faulty_projects import PROJECT, RESCALED, SPIKED, ailing, asked
 
 Split = tuple[list[Any], list[Any], Array]
 

@@ -14,7 +14,7 @@ from edgekit.passes.quantization.observers import METHODS, activation_observer
 from edgekit.passes.quantization.quantize import quantize
 from edgekit.passes.quantization.ranges import RangeObserver
 from edgekit.specs.compression import Activations, Observer, Quantize
-from tests.passes.nets import Samples, one_by_one, onnx, outputs, program
+from tests.passes.small_networks import Samples, one_by_one, onnx, outputs, program
 
 INT8: dict[str, Any] = {"dtype": torch.int8, "quant_min": -128, "quant_max": 127}
 TYPES: list[dict[str, Any]] = [INT8, {"dtype": torch.uint8, "quant_min": 0, "quant_max": 255}]

@@ -25,8 +25,8 @@ from edgekit.pipeline.request import BuildRequest, orders
 from edgekit.samples import load_samples
 from edgekit.specs.compression import Quantize
 from edgekit.specs.project import Project
-from tests.passes.nets import onnx
-from tests.passes.nets import program as small_program
+from tests.passes.small_networks import onnx
+from tests.passes.small_networks import program as small_program
 
 Sample = tuple[torch.Tensor, ...]
 GOLDEN = Path(__file__).parents[1] / "golden"

@@ -16,7 +16,7 @@ from edgekit.passes.quantization.layers import layers, rows, value
 from edgekit.passes.quantization.quantize import quantize
 from edgekit.passes.quantization.solvers import Grid, adaround, gptq
 from edgekit.specs.compression import Quantize, Rounding, Weights
-from tests.passes.nets import Samples, onnx, outputs, program
+from tests.passes.small_networks import Samples, onnx, outputs, program
 
 METHODS: tuple[Rounding, ...] = ("gptq", "adaround")
 

@@ -21,7 +21,7 @@ from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.passes.sensitivity.analysis import Analysis, analyse, sensitivity
 from edgekit.specs.compression import Quantize, Weights
 from edgekit.specs.project import Project
-from tests.ailing import NOT_FINITE, PROJECT, ailing, asked, samples
+from tests.faulty_projects import NOT_FINITE, PROJECT, ailing, asked, samples
 
 
 @pytest.fixture(scope="module")

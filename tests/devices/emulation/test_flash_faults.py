@@ -31,9 +31,9 @@ from scripts.cuts.bundles import built
 from scripts.cuts.cutting import Board
 from scripts.cuts.looked import contents, look, silent
 from scripts.cuts.watched import Watched
-from tests.stalling import until
-from tests.terminal import end, environment, start
-from tests.test_bad_device import told
+from tests.command_line import end, environment, start
+from tests.devices.test_unreachable import told
+from tests.failing_converters import until
 
 LIMIT_S = 180.0
 LEASE_S = 15.0
