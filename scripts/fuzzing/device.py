@@ -9,11 +9,12 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from random import Random
-from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
 
+from edgekit.bundle.archive import Bundle
+from edgekit.bundle.manifest import BundleFile, Manifest, ManifestContent
 from edgekit.cli.measurement_table import as_json, as_rows
 from edgekit.devices.flash import Installation, commit, flash, manifest_of, serving, status, trust
 from edgekit.devices.local import Local
@@ -29,6 +30,7 @@ from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
 from scripts.fuzzing.mutation import bytes_changed, changed
 from scripts.fuzzing.outcome import Folder, Tally
+from scripts.fuzzing.readers.bundles import DESCRIPTION
 
 COUNT, TIMED = 3, 20
 LIMIT_S = 20.0
@@ -210,23 +212,26 @@ class Liar(Local):
         return hashlib.sha256(content).hexdigest() if self.random.random() < 0.95 else "0" * 64
 
 
-class Cargo:
-    """What flashing asks of a bundle."""
+class Cargo(Bundle):
+    """A bundle of two files, each of which reads as an empty object; nothing of it was signed."""
 
-    digest = "0" * 64
-    signers = ()
-    manifest = SimpleNamespace(
-        format="onnx",
-        arch="aarch64",
-        target="board",
-        family="boards",
-        files=(SimpleNamespace(**FILE), SimpleNamespace(path="golden/x.npy", sha256="1" * 64, bytes=2)),
-        versions={"onnxruntime": "1.31.1"},
-        expires=None,
-    )
+    @property
+    def digest(self) -> str:
+        return "0" * 64
 
     def read(self, name: str) -> bytes:
         return b"{}"
+
+
+def _cargo() -> Cargo:
+    content = {
+        "target": "board",
+        "family": "boards",
+        "versions": {"onnxruntime": "1.31.1"},
+        "files": (BundleFile(**FILE), BundleFile(path="golden/x.npy", sha256="1" * 64, bytes=2)),
+    }
+    described = {name: getattr(DESCRIPTION, name) for name in ManifestContent.model_fields}
+    return Cargo(Path("cargo"), Manifest.model_construct(**described | content), "", (), {}, {})
 
 
 def _shown(measured: Measurement) -> None:
@@ -272,6 +277,6 @@ def _question(i: int, device: Liar, installation: Installation, random: Random) 
         lambda: trust(device, threshold=1),
         lambda: repair(device),
         lambda: manifest_of(serving(device)),
-        lambda: commit(flash(Cargo(), device, "system")),  # type: ignore[arg-type]
+        lambda: commit(flash(_cargo(), device, "system")),
     ]
     return questions[0] if i == 0 else random.choice(questions)

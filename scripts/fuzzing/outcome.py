@@ -75,11 +75,11 @@ class Tally:
 
     def _check_words(self, name: str, error: EdgekitError) -> None:
         """What a person would see: printable, and not the whole of what a device said."""
-        output.ERRORS.file = io.StringIO()
-        output.print_error(error)
-        said = output.ERRORS.file.getvalue()
-        if len(said) > SHOWN_CHARS or not all(letter.isprintable() or letter in ALLOWED for letter in said):
-            self.broken.append(f"{name}: {len(said)} characters are shown, or an escape: {said[:200]!r}")
+        with contextlib.redirect_stderr(io.StringIO()) as stderr:
+            output.print_error(error)
+        shown = stderr.getvalue()
+        if len(shown) > SHOWN_CHARS or not all(letter.isprintable() or letter in ALLOWED for letter in shown):
+            self.broken.append(f"{name}: {len(shown)} characters are shown, or an escape: {shown[:200]!r}")
 
 
 class TookTooLong(BaseException):

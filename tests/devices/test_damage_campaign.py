@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from edgekit.bundle.signing import PublicKey, write_signature
+from edgekit.bundle.signing import write_signature
 from edgekit.devices.flash import status
 from edgekit.devices.local import Local
 from scripts.cuts.campaign import Ground, tried
@@ -22,20 +22,12 @@ from tests.runner.slot import KEY
 SEED = 1913
 
 
-class Stranger(HandMade):
-    """Signed by a key that nobody here knows."""
-
-    @property
-    def signers(self) -> tuple[PublicKey, ...]:
-        return (OTHER.public,)
-
-
 @pytest.fixture
 def ground(tmp_path: Path, make_bundle: MakeBundle) -> Ground:
-    bundles: list[Any] = [make_bundle(name) for name in ("first", "second", "third")]
+    bundles = [make_bundle(name) for name in ("first", "second", "third")]
     theirs = make_bundle("theirs")
     (theirs.folder / "manifest.sig").write_bytes(write_signature(OTHER, theirs.read("manifest.json")))
-    stranger: Any = Stranger(theirs.folder, theirs.manifest)
+    stranger = HandMade.of(theirs.folder, theirs.manifest, [OTHER.public])
     ground = Ground(tmp_path / "device", bundles, stranger, KEY.public)
     ground.prepare()
     return ground

@@ -104,7 +104,7 @@ def test_of_hundreds_of_changed_bundles_none_reaches_a_slot_of_an_emulated_devic
         faults.fresh(Catalog.default().target("raspberry-pi-5")) as started,
         started.connected() as device,
     ):
-        commit(flash(old, device))  # type: ignore[arg-type]
+        commit(flash(old, device))
         runner = serving(device).runner
         before, kept = status(device), _kept(device)
         sent = device.root / "mutants.tar"
@@ -119,5 +119,5 @@ def test_of_hundreds_of_changed_bundles_none_reaches_a_slot_of_an_emulated_devic
         assert sum(said["install"].values()) + sum(said["begin"].values()) == count
         assert status(device) == before
         assert _kept(device) == kept
-        commit(flash(new, device))  # type: ignore[arg-type]
+        commit(flash(new, device))
         assert serving(device).digest == new.digest

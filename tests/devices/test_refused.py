@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from edgekit.bundle.signing import PublicKey, SigningKey, add_signature
+from edgekit.bundle.signing import SigningKey, add_signature
 from edgekit.devices.flash import commit, flash, rollback, serving, status, trust
 from edgekit.devices.local import Local
 from edgekit.devices.ssh import Ssh
@@ -66,7 +66,7 @@ def _refused(board: Transport, bundle: HandMade, error: type[EdgekitError]) -> N
     """By its own error, with both slots, what is served, the history and the trust as they were."""
     before = status(board)
     with pytest.raises(error) as caught:
-        flash(bundle, board, "system")  # type: ignore[arg-type]
+        flash(bundle, board, "system")
     assert type(caught.value) is error
     assert caught.value.hint
     assert status(board) == before
@@ -75,15 +75,7 @@ def _refused(board: Transport, bundle: HandMade, error: type[EdgekitError]) -> N
 
 
 def _serve(board: Transport, bundle: HandMade) -> None:
-    commit(flash(bundle, board, "system"))  # type: ignore[arg-type]
-
-
-class CoSigned(HandMade):
-    """Signed by two."""
-
-    @property
-    def signers(self) -> tuple[PublicKey, ...]:
-        return (KEY.public, OTHER.public)
+    commit(flash(bundle, board, "system"))
 
 
 def test_what_is_signed_and_wrong_is_refused_and_the_next_good_one_is_taken(board: Transport, make: MakeBundle) -> None:
@@ -104,7 +96,7 @@ def test_what_is_signed_and_wrong_is_refused_and_the_next_good_one_is_taken(boar
     both = make("signed by another one too")
     signature, manifest = both.folder / "manifest.sig", both.read("manifest.json")
     signature.write_bytes(add_signature(signature.read_bytes(), OTHER, manifest))
-    _serve(board, CoSigned(both.folder, both.manifest))
+    _serve(board, HandMade.of(both.folder, both.manifest, [KEY.public, OTHER.public]))
     found = status(board)
     assert found.current is not None
     assert found.slots[found.current].digest == both.digest
@@ -140,7 +132,7 @@ def test_a_device_that_has_seen_a_later_time_than_its_clock_shows_says_so(
     state.write_text(json.dumps(found))
     board.push(state, board.root / "state.json")
     _refused(board, make("over", expires="2998-12-31T23:59:59Z"), Expired)
-    installed = flash(make("not over", expires="2999-01-02T00:00:00Z"), board, "system")  # type: ignore[arg-type]
+    installed = flash(make("not over", expires="2999-01-02T00:00:00Z"), board, "system")
     (remark,) = installed.remarks
     assert installed.clock is not None
     assert installed.clock < "2999"
@@ -171,12 +163,12 @@ def test_a_board_without_a_clocks_battery_takes_what_no_earlier_time_forbids_and
     with monkeypatch.context() as booted:
         _without_battery(board, tmp_path, booted)
         _refused(board, make("over", expires="2026-10-31T23:59:59Z"), Expired)
-        first = flash(make("first", expires="2999-01-01T00:00:00Z"), board, "system")  # type: ignore[arg-type]
+        first = flash(make("first", expires="2999-01-01T00:00:00Z"), board, "system")
         assert first.clock == "1970-01-01T00:02:00Z"
         assert any("its clock, at 1970-01-01T00:02:00Z, cannot be right" in remark for remark in first.remarks)
         commit(first)
         assert {event.when for event in status(board).history} == {"1970-01-01T00:02:00Z"}
     # The network has told the time.
-    second = flash(make("second", version=4, expires="2999-01-01T00:00:00Z"), board, "system")  # type: ignore[arg-type]
+    second = flash(make("second", version=4, expires="2999-01-01T00:00:00Z"), board, "system")
     assert second.clock is None
     assert second.remarks == ()
