@@ -87,11 +87,12 @@ def names(places: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> A
     with pytest.MonkeyPatch.context() as patch:
         for name, place in places.items():
             patch.setenv(name, place)
-        project, device, told = edgekit.load_project(example="digits"), f"local://{folder / 'device'}", []
+        project, device = edgekit.load_project(example="digits"), f"local://{folder / 'device'}"
+        stages: list[str] = []
         out = folder / "out"
-        built = edgekit.build(project, "host", backend="onnx", out=out, samples=64, progress=told.append)
+        built = edgekit.build(project, "host", backend="onnx", out=out, samples=64, progress=stages.append)
         edgekit.flash(built.bundle, device)
-        assert {"quantize", "compare"} <= set(told)
+        assert {"quantize", "compare"} <= set(stages)
         yield {"project": project, "device": device, "bundle": built.bundle, "out": out}
 
 

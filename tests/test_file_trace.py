@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from edgekit.file_trace import FileTrace, traced
 from edgekit.specs.factory import resolve
 
 
-def read(path: Path):
+def read(path: Path) -> Callable[[], str]:
     return lambda: path.read_text()
 
 

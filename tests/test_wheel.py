@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -35,8 +36,14 @@ def light(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bin"
 
 
+class Run(Protocol):
+    """The installed command with these arguments: how it ended, once it did with exit `code`."""
+
+    def __call__(self, *argv: object, code: int = 0) -> subprocess.CompletedProcess[str]: ...
+
+
 @pytest.fixture
-def run(light: Path, places: dict[str, str], tmp_path: Path):
+def run(light: Path, places: dict[str, str], tmp_path: Path) -> Run:
     """The installed command, away from the checkout, with nothing of it on any path."""
 
     def call(*argv: object, code: int = 0) -> subprocess.CompletedProcess[str]:
@@ -57,7 +64,7 @@ def test_nothing_of_the_compiler_is_installed(light: Path) -> None:
     assert found.stdout.strip() == "[]"
 
 
-def test_the_catalogue_is_in_the_wheel(run) -> None:
+def test_the_catalogue_is_in_the_wheel(run: Run) -> None:
     targets = json.loads(run("targets", "--json").stdout)["targets"]
     profiles = json.loads(run("profiles", "--json").stdout)["profiles"]
     assert {"raspberry-pi-5", "android-arm64", "jetson-orin-nano", "host"} <= {target["id"] for target in targets}
@@ -65,7 +72,7 @@ def test_the_catalogue_is_in_the_wheel(run) -> None:
 
 
 def test_a_bundle_built_elsewhere_is_inspected_planned_flashed_probed_and_compared(
-    run, built: Built, small: Path, tmp_path: Path
+    run: Run, built: Built, small: Path, tmp_path: Path
 ) -> None:
     assert json.loads(run("inspect", built.bundle, "--json").stdout)["manifest"]["format"] == "onnx"
     plan = json.loads(run("plan", "--project", small, "--target", "jetson", "--json").stdout)["plans"][0]
@@ -78,12 +85,12 @@ def test_a_bundle_built_elsewhere_is_inspected_planned_flashed_probed_and_compar
     assert json.loads(compared.stdout)["comparison"]["agreement"] == 1.0
 
 
-def test_a_report_is_shown_in_every_form(run, built: Built) -> None:
+def test_a_report_is_shown_in_every_form(run: Run, built: Built) -> None:
     for form in ("txt", "md", "html", "json"):
         assert "host" in run("report", built.out, "--format", form).stdout
 
 
-def test_building_says_what_to_install(run, small: Path, tmp_path: Path) -> None:
+def test_building_says_what_to_install(run: Run, small: Path, tmp_path: Path) -> None:
     project = tmp_path / "project"  # another place: nothing of it is in the cache
     shutil.copytree(small, project)
     refused = run("build", "--project", project, "--target", "host", "--backend", "onnx", code=3)

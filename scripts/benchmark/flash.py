@@ -13,10 +13,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from edgekit import examples
-from edgekit.devices.transport import PULL_BYTES
+from edgekit.devices.transport import PULL_BYTES, DeviceKind
 from scripts.benchmark import copies
 from scripts.benchmark.processes import ROOT, cost
 
@@ -54,16 +54,22 @@ BYTES = 4_000_000
 class Watched:
     """A transport that remembers what was asked of it, and how many seconds each took."""
 
+    kind: ClassVar[DeviceKind] = "emulated"
+
     inner: Transport
     steps: list[tuple[str, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.kind, self.url, self.root, self.python = (
-            self.inner.kind,
+        self.url, self.root, self.python = (
             self.inner.url,
             self.inner.root,
             self.inner.python,
         )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None: ...
 
     def push(self, local: Path, remote: PurePosixPath) -> None:
         began = time.perf_counter()
@@ -137,8 +143,10 @@ def _measure(bundles: Sequence[Bundle], transport: Transport, scratch: Path) -> 
             steps[kind].append(list(watched.steps))
             trips[kind] = len(watched.steps)
         if i == 0:  # the first brings the runtime pack and the runner along
-            for times in (*taken.values(), *steps.values()):
-                times.clear()
+            for seconds in taken.values():
+                seconds.clear()
+            for trips_of_a_flash in steps.values():
+                trips_of_a_flash.clear()
     raw_s, new_s, same_s = (statistics.median(times) for times in taken.values())
     print(f"{BYTES / 1e6:g} MB pushed, nothing else: {raw_s:.2f} s")
     print(f"a new bundle, flashed and committed: {new_s:.2f} s in {trips['new']} round trips; {new_s - raw_s:+.2f} s")

@@ -180,8 +180,14 @@ def _onnx(case: Case, out: Path) -> Iterator[tuple[str, bytes]]:
 
     spec, result = case.program.signature.inputs[0], case.program.signature.outputs[0]
     plain, ready, quantized = (out / f"vendor-{step}.onnx" for step in ("float", "ready", "int8"))
-    names = {"input_names": [spec.name], "output_names": [result.name]}
-    exported = torch.onnx.export(case.program.exported, case.calibration[0], dynamo=True, verbose=False, **names)
+    exported = torch.onnx.export(
+        case.program.exported,
+        case.calibration[0],
+        dynamo=True,
+        verbose=False,
+        input_names=[spec.name],
+        output_names=[result.name],
+    )
     assert exported is not None
     exported.save(str(plain))
     yield "vendor float32", plain.read_bytes()

@@ -104,7 +104,14 @@ FILE = {"path": "model.onnx", "sha256": "0" * 64, "bytes": 2}
 NAMES = ("../escape", "../../beside/file", "/beside/file", "a/b", "", "x" * 300)
 DONE = {"changed": True}
 MOVED = {"slot": "/slots/b", "state": "staged", "digest": "0" * 64, "current": "a", "changed": True, "pinned": ["ab"]}
-BEGUN = {"slot": None, "state": None, "missing": [], "digest": "0" * 64, "current": "a", "changed": True}
+BEGUN: dict[str, Any] = {
+    "slot": None,
+    "state": None,
+    "missing": [],
+    "digest": "0" * 64,
+    "current": "a",
+    "changed": True,
+}
 TESTED = {
     "passed": True,
     "outputs": {"scores": {"worst": 0.0, "allowed": 1.0}},

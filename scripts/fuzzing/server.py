@@ -221,7 +221,7 @@ def _whole(status: int, body: bytes, headers: dict[str, str]) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
 
-class _Lies(grpc.GenericRpcHandler):
+class _Lies(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
     """Answers every method, with bytes that may be no message of it."""
 
     def __init__(self, case: Synchronized[int], seed: int) -> None:

@@ -65,7 +65,8 @@ class Net(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
         x = F.relu(x + self.pointwise(F.relu(self.depthwise(x))))
-        return self.head(x.mean((2, 3)))
+        output: Tensor = self.head(x.mean((2, 3)))
+        return output
 
 
 MACS = {"stem": 64 * 8 * 27, "depthwise": 64 * 8 * 9, "pointwise": 64 * 8 * 8, "head": 8 * 5}

@@ -59,7 +59,8 @@ class Attending(nn.Module):
         self.head = nn.Linear(8, 8)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.attention(x[0], x[0], x[0])[0])
+        output: Tensor = self.head(self.attention(x[0], x[0], x[0])[0])
+        return output
 
 
 @pytest.fixture

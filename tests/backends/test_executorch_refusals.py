@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -35,7 +36,8 @@ class Tail(nn.Module):
         self.name = name
 
     def forward(self, x: Tensor) -> Tensor:
-        return odd(x) if self.name == "odd" else getattr(torch, self.name)(x)
+        output: Tensor = odd(x) if self.name == "odd" else getattr(torch, self.name)(x)
+        return output
 
 
 class Net(nn.Module):
@@ -45,7 +47,8 @@ class Net(nn.Module):
         self.tail = Tail(name)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.tail(self.body(x))
+        output: Tensor = self.tail(self.body(x))
+        return output
 
 
 @pytest.mark.parametrize(("name", "operator"), [("lgamma", "aten.lgamma"), ("odd", "edgekit_tests.odd")])
@@ -60,7 +63,7 @@ def test_unsupported_operator_is_named_with_module_and_line(name: str, operator:
 
 
 def test_operator_that_the_runtime_lacks_is_named_although_the_converter_took_it(tmp_path: Path) -> None:
-    library = torch.library.Library("edgekit_tests_out", "DEF")
+    library: Any = torch.library.Library("edgekit_tests_out", "DEF")  # type: ignore[no-untyped-call]  # torch's own
     library.define("twice(Tensor x) -> Tensor")
     library.define("twice.out(Tensor x, *, Tensor(a!) out) -> Tensor(a!)")
     library.impl("twice", lambda x: x * 2, "CompositeExplicitAutograd")

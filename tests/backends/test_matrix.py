@@ -114,7 +114,8 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         scores = self.query(x) @ self.key(x).transpose(1, 2)
-        return self.out(torch.softmax(scores / WIDTH**0.5, -1) @ self.value(x))
+        output: Tensor = self.out(torch.softmax(scores / WIDTH**0.5, -1) @ self.value(x))
+        return output
 
 
 class Net(nn.Module):
@@ -131,7 +132,8 @@ class Net(nn.Module):
         x = self.stem(x).flatten(2).transpose(1, 2)
         x = x + self.attention(self.norm(x))
         x = x + self.down(F.gelu(self.up(x)))
-        return self.head(x.mean(1))
+        output: Tensor = self.head(x.mean(1))
+        return output
 
 
 class Deployed(nn.Module):
@@ -142,7 +144,8 @@ class Deployed(nn.Module):
         self.model = Net()
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.model(x)
+        output: Tensor = self.model(x)
+        return output
 
 
 @pytest.fixture(scope="module")

@@ -52,7 +52,8 @@ class Small(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
         x = torch.relu(x + self.pointwise(self.depthwise(x)))
-        return self.linear(x.mean((2, 3)))
+        output: Tensor = self.linear(x.mean((2, 3)))
+        return output
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -116,7 +117,7 @@ def quantize(
 def on(activations: Any, delegates: tuple[str, ...] = ("cpu",), arch: Any = "aarch64") -> tuple[Target, RuntimeSpec]:
     runtime = RuntimeSpec(backend="onnx", delegates=delegates, activations=activations)
     target = Target(
-        schema=1,
+        schema_version=1,
         id="board",
         title="A board",
         family="boards",

@@ -16,7 +16,7 @@ from edgekit.specs.target import Cpu, Deploy, Memory, RuntimeSpec, Target
 
 RUNTIME = RuntimeSpec(backend="onnx", delegates=("cpu",))
 TARGET = Target(
-    schema=1,
+    schema_version=1,
     id="board",
     title="A board",
     family="boards",
@@ -32,7 +32,8 @@ class Bessel(nn.Module):
     """An operator that ONNX does not have."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.special.bessel_j0(x)
+        output: Tensor = torch.special.bessel_j0(x)
+        return output
 
 
 class Wrapped(nn.Module):
@@ -41,7 +42,8 @@ class Wrapped(nn.Module):
         self.model = model
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.model(x)
+        output: Tensor = self.model(x)
+        return output
 
 
 def capture(model: nn.Module, x: Tensor, output: TensorSpec) -> Program:

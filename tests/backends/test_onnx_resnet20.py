@@ -17,6 +17,7 @@ from edgekit.backends.onnx import Onnx
 from edgekit.frontend.capture import capture
 from edgekit.frontend.load import batches, load
 from edgekit.ir.artifact import Artifact
+from edgekit.ir.measurement import Array
 from edgekit.ir.program import Program
 from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.samples import Samples, load_samples
@@ -77,7 +78,7 @@ def quantized(
 def on(activations: Any) -> tuple[Target, RuntimeSpec]:
     runtime = RuntimeSpec(backend="onnx", delegates=("cpu",), activations=activations)
     target = Target(
-        schema=1,
+        schema_version=1,
         id="board",
         title="A board",
         family="boards",
@@ -97,7 +98,8 @@ def answers(artifact: Artifact, samples: Samples) -> np.ndarray:
         settings.add_session_config_entry(key, value)
     session = onnxruntime.InferenceSession(artifact.files[0], settings, providers=["CPUExecutionProvider"])
     logits = [session.run(None, {"image": image[None]})[0] for image in samples.inputs["image"]]
-    return np.concatenate(logits).argmax(1)
+    output: Array = np.concatenate(logits).argmax(1)
+    return output
 
 
 def test_all_19_convolutions_and_all_9_additions_run_on_integers(quantized: Artifact) -> None:

@@ -46,7 +46,8 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
         x = self.pool(torch.relu(x + self.body(x)))
-        return self.head(self.rows(x).mean((2, 3)))
+        output: Tensor = self.head(self.rows(x).mean((2, 3)))
+        return output
 
 
 @pytest.fixture(autouse=True, scope="module")

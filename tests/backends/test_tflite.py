@@ -56,7 +56,8 @@ class Small(nn.Module):
         x = self.stem(x)
         narrow = nn.functional.pad(x[:, :12], (0, 0, 0, 0, 2, 2))
         x = torch.relu(narrow + self.pointwise(self.depthwise(x)))
-        return self.linear(x.mean((2, 3)))
+        output: Tensor = self.linear(x.mean((2, 3)))
+        return output
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -73,7 +73,11 @@ def test_a_named_key_signs_and_is_revoked_like_any_other(address: Path, tmp_path
     assert store.location("build") == "agent:release"
     assert store.trusted() == (key.public,)
     assert store.get("build").sign(b"text") == store.get("agent:release").sign(b"text")
-    for make in (lambda: store.new("build"), lambda: store.add("build", "agent:release")):
+    makers: tuple[Callable[[], object], ...] = (
+        lambda: store.new("build"),
+        lambda: store.add("build", "agent:release"),
+    )
+    for make in makers:
         with pytest.raises(UsageError, match="there is a key 'build' already"):
             make()
     store.revoke("build")

@@ -61,7 +61,7 @@ def token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             subprocess.run(
                 ["openssl", "genpkey", "-algorithm", algorithm, "-out", path], check=True, capture_output=True
             )
-            brought = ["--import", path, "--token", "build token", "--label", name, "--id", id, "--pin", "4321"]
+            brought = ["--import", str(path), "--token", "build token", "--label", name, "--id", id, "--pin", "4321"]
             subprocess.run(["softhsm2-util", *brought], check=True, capture_output=True, timeout=60)
         yield configuration
 

@@ -144,9 +144,9 @@ def test_openssl_reads_an_encrypted_key_and_we_read_openssls(key: SigningKey, tm
         "-passout",
         "pass:word",
         "-in",
-        ours,
+        str(ours),
         "-out",
-        theirs,
+        str(theirs),
     ]
     subprocess.run(openssl, check=True, capture_output=True, timeout=60)
     assert SigningKey.from_pem(theirs.read_bytes(), "there", lambda _: b"word").public == key.public

@@ -76,8 +76,9 @@ def test_an_option_that_cannot_be_is_bad_usage(command: Command, small: Path, na
 def arrays(folder: Path, toml: str = TOML, **changed: np.ndarray | None) -> Path:
     """A project with other arrays."""
     project = write_project(folder / "bad", toml=toml)
-    found = {"image": PIXELS, "labels": LABELS} | changed
-    np.savez(project / "data.npz", **{name: array for name, array in found.items() if array is not None})
+    columns = {"image": PIXELS, "labels": LABELS} | changed
+    save: Callable[..., None] = np.savez
+    save(project / "data.npz", **{name: array for name, array in columns.items() if array is not None})
     return project
 
 

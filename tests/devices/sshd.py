@@ -83,7 +83,7 @@ class Sshd:
             **{f"NSS_WRAPPER_{name.upper()}": str(self.folder / name) for name in ("passwd", "group", "shadow")},
         }
         argv = [self.packages / "usr/sbin/sshd", "-D", "-E", self.folder / "log", "-f", self.folder / "config"]
-        self._process = subprocess.Popen(argv, env={**os.environ, **env}, start_new_session=True)
+        self._process = subprocess.Popen([*map(str, argv)], env={**os.environ, **env}, start_new_session=True)
         deadline = time.monotonic() + 60
         while not self._answers():
             log = self.folder / "log"

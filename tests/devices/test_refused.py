@@ -17,6 +17,7 @@ from edgekit.devices.local import Local
 from edgekit.devices.ssh import Ssh
 from edgekit.devices.transport import DeviceKind, Transport
 from edgekit.errors import EdgekitError, Expired, Incompatible, UntrustedKey, VersionTooOld
+from edgekit.ir.artifact import Format
 from tests.devices.conftest import HandMade, MakeBundle
 from tests.devices.debian_programs import fetched
 from tests.devices.sshd import PACKAGES, running
@@ -48,9 +49,10 @@ def board(
 
 @pytest.fixture
 def make(make_bundle: MakeBundle) -> MakeBundle:
-    def made(name: str, **changes: Any) -> HandMade:
-        changes = {"arch": ARCH, "version": 3, **changes}
-        bundle = make_bundle(name, **changes)
+    def made(
+        name: str, format: Format = "onnx", arch: str = ARCH, plan: dict[str, Any] | None = None, **changes: Any
+    ) -> HandMade:
+        bundle = make_bundle(name, format, arch, plan, **{"version": 3, **changes})
         list_files(bundle.folder, _written(bundle))
         return bundle
 
@@ -81,10 +83,11 @@ def _serve(board: Transport, bundle: HandMade) -> None:
 def test_what_is_signed_and_wrong_is_refused_and_the_next_good_one_is_taken(board: Transport, make: MakeBundle) -> None:
     _serve(board, make("served"))
     trust(board, target="boards")
-    for name, changes in {
+    wrong: dict[str, dict[str, Any]] = {
         "another target": {"target": "other", "family": "others"},
         "another machine": {"arch": "riscv64"},
-    }.items():
+    }
+    for name, changes in wrong.items():
         _refused(board, make(name, **changes), Incompatible)
     trust(board, target="some-board", floor=3)
     _refused(board, make("below the floor", version=2), VersionTooOld)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -30,7 +31,7 @@ def _process(count: int = 100, watched: tuple[Watched, ...] = (), **changes: obj
 
 
 def _spans(
-    others: list[float | None], waited: float | None = 0.0, clocks: tuple[float, ...] = ()
+    others: Sequence[float | None], waited: float | None = 0.0, clocks: tuple[float, ...] = ()
 ) -> tuple[Watched, ...]:
     return tuple(
         Watched(

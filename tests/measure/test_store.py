@@ -173,7 +173,8 @@ def _arrays(**arrays: object) -> Callable[[Path], None]:
     """Other arrays, under a record that names them."""
 
     def edit(path: Path) -> None:
-        np.savez(path.with_suffix(".npz"), **arrays)
+        save: Callable[..., None] = np.savez
+        save(path.with_suffix(".npz"), **arrays)
         _edit(arrays_sha256=sha256(path.with_suffix(".npz").read_bytes()).hexdigest())(path)
 
     return edit

@@ -90,7 +90,8 @@ def test_measured_energy_stands_for_the_board_s_and_a_stated_one_for_both() -> N
     found = reckoned(assumed, candidate=on_board(energy=ENERGY))
     watts = next(assumption for assumption in found.assumptions if assumption.name == "watts")
     # 5 W a quarter of the time, 2.7 W else.
-    assert (watts.value, watts.basis) == (pytest.approx(3.275), "measured")
+    assert watts.value == pytest.approx(3.275)
+    assert watts.basis == "measured"
     assert "INA3221" in str(watts.source)
     assert basis(reckoned(STATED, candidate=on_board(energy=ENERGY)))["watts"] == "stated"
 
@@ -156,7 +157,8 @@ def test_a_target_without_a_price_says_what_to_type() -> None:
 )
 def test_training_costs_its_hours_at_their_price_once(price: float, build_s: float, build: float, said: str) -> None:
     found = reckoned(STATED.model_copy(update={"training_price_per_hour": price}), build_s)
-    assert (found.build, found.upfront) == (pytest.approx(build), pytest.approx(60 + build))
+    assert found.build == pytest.approx(build)
+    assert found.upfront == pytest.approx(60 + build)
     assert found.on_edge(0) == pytest.approx(60 + build)
     assert said in found.sentences[2]
     hour = next(one for one in found.assumptions if one.name == "training_price_per_hour")
@@ -224,6 +226,7 @@ seconds, nanoseconds = st.floats(0, 1e6), st.integers(1000, 10**10)
 def test_at_the_break_even_both_sides_cost_the_same(stated: Cost, build_s: float, p50_ns: int) -> None:
     found = reckoned(stated, build_s, candidate=on_board(p50_ns))
     assume(found.break_even is not None)
+    assert found.break_even is not None
     edge, cloud = found.on_edge(found.break_even), found.in_cloud(found.break_even)
     one_more = (found.cloud_per_million or 0) / 1e6
     assert edge is not None
@@ -247,6 +250,7 @@ def test_more_answers_are_never_cheaper(stated: Cost, build_s: float, p50_ns: in
 def test_a_whole_life_costs_what_its_millions_do(stated: Cost, build_s: float, p50_ns: int) -> None:
     found = reckoned(stated, build_s, candidate=on_board(p50_ns))
     assume(found.capacity and found.capacity >= 1000)  # a last answer that is cut off says too much of few
+    assert found.capacity is not None
     whole = found.on_edge(found.capacity)
     assert whole is not None
     each = (found.edge_per_million or 0) * found.capacity / 1e6

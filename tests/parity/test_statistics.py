@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgekit.ir.measurement import Array
 from edgekit.parity.statistics import mcnemar_p, needed_count, paired_bootstrap, percentile_ns, wilson
 
 counts = st.integers(0, 60)
@@ -42,7 +43,8 @@ def every_resampled_mean(differences: list[float]) -> np.ndarray:
     """The mean of each of the n^n resamples of the differences and one flip in each direction."""
     pool = np.array([*differences, 1.0, -1.0])
     picks = np.array(list(itertools.product(range(len(pool)), repeat=len(pool))))
-    return pool[picks].mean(axis=1)
+    output: Array = pool[picks].mean(axis=1)
+    return output
 
 
 @pytest.mark.parametrize("differences", [[0.0], [0.0, 0.0, 0.0], [1.0, 0.0, -1.0], [1.0, 0.0, 0.0], [0.5, 0.25, -0.75]])

@@ -16,7 +16,8 @@ class Gate(nn.Module):
         self.gate = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(4, 4, 1), nn.Hardsigmoid())
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.gate(x)
+        output: Tensor = x * self.gate(x)
+        return output
 
 
 def program(module: nn.Module) -> Program:
@@ -48,6 +49,8 @@ def test_a_module_with_layers_of_its_own_is_not_left_in_float_for_a_function_tha
 
 def test_a_constant_factor_is_no_gate() -> None:
     class Scaled(nn.Module):
+        gain: Tensor
+
         def __init__(self) -> None:
             super().__init__()
             self.register_buffer("gain", torch.ones(1, 4, 1, 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,8 +29,8 @@ def rescaled(first: nn.BatchNorm2d, second: nn.Conv2d) -> None:
     """Channels scaled by up to 2^6 either way between two layers around a ReLU: the function is the same."""
     scale = 2.0 ** torch.linspace(-6, 6, first.num_features)[torch.randperm(first.num_features)]
     with torch.no_grad():
-        for values in (first.weight, first.bias):
-            values *= scale
+        first.weight.mul_(scale)
+        first.bias.mul_(scale)
         second.weight /= scale.reshape(1, -1, 1, 1)
 
 
@@ -39,7 +40,7 @@ def digits() -> tuple[Program, Program, Samples, Samples, Tensor]:
     project = Project.read(folder("digits"))
     calibration, evaluation = load_samples(project, "calibration", 60), load_samples(project, "evaluation")
     plain, model = capture(load(project)), load(project)
-    net = model.module.model
+    net: Any = model.module.model
     torch.manual_seed(0)
     rescaled(net.bn1, net.conv2)
     rescaled(net.block.bn1, net.block.conv2)
@@ -129,7 +130,7 @@ def test_a_chain_is_equalized_as_far_as_a_factor_passes(name: str) -> None:
 
 
 def test_both_sides_of_a_pair_get_the_same_ranges() -> None:
-    net = chain(conv(), nn.ReLU(), conv())
+    net: Any = chain(conv(), nn.ReLU(), conv())
     with torch.no_grad():
         net[0].weight *= 2.0 ** torch.tensor([-5, 0, 3, 6]).reshape(-1, 1, 1, 1)
         net[0].weight[1] = 0  # a channel that is dead stays as it is

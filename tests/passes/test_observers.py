@@ -55,7 +55,7 @@ def test_minmax_is_torchaos_to_the_bit_also_after_a_histogram_was_kept(type_: di
 def test_histogram_cuts_where_torchaos_observer_cuts(positive: bool) -> None:
     data = heavy_tailed(positive)
     theirs, _ = watched(HistogramObserver(**INT8, qscheme=torch.per_tensor_affine), data).calculate_qparams()
-    options = {"qscheme": torch.per_tensor_affine, "method": "histogram"}
+    options: dict[str, Any] = {"qscheme": torch.per_tensor_affine, "method": "histogram"}
     ours, _ = watched(RangeObserver(**INT8, **options), data).calculate_qparams()
     assert float(ours) == pytest.approx(float(theirs), rel=0.05)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from edgekit.errors import PassError, UnknownName
 from edgekit.frontend.capture import capture
@@ -51,8 +52,9 @@ def macs(model: Model) -> float:
     return cost.macs(model.module, model.examples)[""]
 
 
-def layer(model: Model, name: str) -> nn.Module:
-    return model.module.model.get_submodule(name)
+def layer(model: Model, name: str) -> Any:
+    """A module of the network; Any: torch's modules have attributes of every type."""
+    return model.module.get_submodule(f"model.{name}")
 
 
 def answers(model: Model) -> Tensor:
@@ -62,7 +64,7 @@ def answers(model: Model) -> Tensor:
     return found
 
 
-def edited(model: Model) -> tuple[Model, nn.Module]:
+def edited(model: Model) -> tuple[Model, Any]:
     """A copy that a test may change, and the block `narrow` in it."""
     copied = replace(model, module=copy.deepcopy(model.module))
     return copied, layer(copied, "narrow")

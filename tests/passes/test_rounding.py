@@ -149,7 +149,8 @@ def test_what_a_clamp_after_a_layer_cuts_off_is_no_part_of_its_mean_error() -> N
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             x = torch.relu(self.relu(x)) + F.relu6(self.relu6(x)) + F.hardtanh(self.clamp(x), -3.0, 5.0) + self.plain(x)
             y = self.shared(x)
-            return torch.relu(y) + y
+            output: Tensor = torch.relu(y) + y
+            return output
 
     exported = torch.export.export(Net().eval(), (torch.zeros(1, 2, 4, 4),))
     found = [bounds(node) for node in exported.module().graph.nodes if node.target is torch.ops.aten.conv2d.default]

@@ -208,8 +208,8 @@ def test_an_error_after_flashing_takes_it_back_too(command: Command, tmp_path: P
         MODEL + "\n\nimport pathlib\nif (pathlib.Path(__file__).parent / 'broken').exists():\n    raise OSError('gone')"
     )
     project = write_project(tmp_path / "fragile", model=model, samples=8)
-    options = ("--project", project, "--target", "host", "--backend", "onnx", "--profile", "float32", *QUICK)
-    options = (*options, "--samples", 8)  # the same in both, so that nothing before the reference is new
+    host = ("--project", project, "--target", "host", "--backend", "onnx", "--profile", "float32", *QUICK)
+    options = (*host, "--samples", 8)  # the same in both, so that nothing before the reference is new
     assert command("build", *options, "--out", tmp_path / "out").code == 0
     (project / "broken").touch()
     model_file = str(project / "model.py")

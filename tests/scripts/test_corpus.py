@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ SLOW = 10
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Folder]:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
     """Where the readers are at home, as `scripts/fuzz` makes it; the environment is as it was, afterwards."""
     monkeypatch.setattr("tempfile.tempdir", None)
     for variable in ("TMPDIR", "EDGEKIT_CACHE", "EDGEKIT_CONFIG", "EDGEKIT_DATA", "SSH_AUTH_SOCK"):

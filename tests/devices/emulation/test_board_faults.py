@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -254,7 +255,7 @@ def test_a_device_whose_power_is_cut_serves_what_it_served_and_takes_the_next_bu
         run = ("run", *board.options, "--key", KEYS[2], "--samples", 8, "--out", folder / "out")
         argv = ("flash", board.bundles[2]) if typed == "flash" else run
         process = start(*argv, "--device", board.url, env=env)
-        assert until(lambda mark=str(folder): bool(stopped(mark))), moment
+        assert until(partial(any_stopped, str(folder))), moment
         for pid in stopped(str(folder)):
             os.kill(pid, signal.SIGCONT)
         time.sleep(delay_s)
@@ -273,6 +274,10 @@ def test_a_device_whose_power_is_cut_serves_what_it_served_and_takes_the_next_bu
     third = command("flash", board.bundles[1], "--device", board.url)
     assert (third.code, third.err) == (0, "")
     assert board.said(LEFT) == "", "what a cut left behind goes when another bundle comes"
+
+
+def any_stopped(mark: str) -> bool:
+    return bool(stopped(mark))
 
 
 def stopped(mark: str) -> list[int]:

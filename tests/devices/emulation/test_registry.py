@@ -184,7 +184,7 @@ def test_an_emulator_that_runs_and_does_not_answer_is_ended(
     own_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(qmp, "ANSWER_S", 0.5)
-    monkeypatch.setattr(machine.qemu, "command", lambda *_: ["/bin/sleep", "1000"])
+    monkeypatch.setattr("edgekit.devices.emulation.qemu.command", lambda *_: ["/bin/sleep", "1000"])
     tools = Tools(("false",), ("true",), "10.0.0")
     bench = machine.Bench(tools, Image(tmp_path), EmulatedBoard.of(PI))
     mute = machine.make(bench, own_data / "mute", tmp_path)

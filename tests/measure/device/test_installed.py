@@ -19,6 +19,7 @@ from edgekit.devices.local import Local
 from edgekit.devices.protocol import Accuracy, Info, Loaded
 from edgekit.devices.transport import Completed, DeviceKind
 from edgekit.errors import ProbeError, Unreachable
+from edgekit.ir.artifact import Format
 from edgekit.ir.measurement import Environment, Measurement
 from edgekit.measure.device import installed
 from edgekit.measure.device.installed import Installed, outputs_in_parts, unpacked
@@ -48,7 +49,7 @@ def _check(measured: Measurement, samples: Samples) -> None:
 
 
 @pytest.mark.parametrize("format", slot.FORMATS)
-def test_what_was_flashed_is_measured(device: Local, make_bundle: MakeBundle, format: str) -> None:
+def test_what_was_flashed_is_measured(device: Local, make_bundle: MakeBundle, format: Format) -> None:
     samples = _samples(7)
     measured = Installed(flash(make_bundle("one", format), device)).measure(samples, QUICK)
     _check(measured, samples)

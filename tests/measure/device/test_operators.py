@@ -16,6 +16,7 @@ from edgekit.devices.local import Local
 from edgekit.devices.protocol import Info, Traced, TracedOperator
 from edgekit.devices.transport import PULL_BYTES, Completed, DeviceKind
 from edgekit.errors import ProbeError, Unreachable
+from edgekit.ir.artifact import Format
 from edgekit.measure.device import operators as measure
 from edgekit.measure.device.installed import unpacked
 from edgekit.measure.device.operators import Operators, OperatorTime, chrome_trace, operators
@@ -29,7 +30,7 @@ SAMPLES = Samples(slot.inputs(5), np.zeros(5, np.int64))
 
 
 @pytest.mark.parametrize("format", slot.FORMATS)
-def test_operators_and_the_rest_make_up_the_whole(device: Local, make_bundle: MakeBundle, format: str) -> None:
+def test_operators_and_the_rest_make_up_the_whole(device: Local, make_bundle: MakeBundle, format: Format) -> None:
     found = operators(flash(make_bundle("one", format), device), SAMPLES, count=20)
     assert (found.format, found.count, found.threads) == (format, 20, 1)
     assert found.others_ns >= 0

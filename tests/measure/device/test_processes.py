@@ -83,7 +83,11 @@ def test_a_meter_outside_sees_more_than_the_sensors_of_the_device() -> None:
 
 
 def test_what_each_process_says_is_kept() -> None:
-    changes = {"cooled": True, "after": Conditions(load_1m=1.0), "watched": (Watched(5, 1, None, None),)}
+    changes: dict[str, Any] = {
+        "cooled": True,
+        "after": Conditions(load_1m=1.0),
+        "watched": (Watched(5, 1, None, None),),
+    }
     first, second = _timing({}, changes).processes
     assert first == Process(10, 1, 2, 3, 4, True, ANSWER.before, Conditions())
     assert second == replace(first, **changes)

@@ -181,7 +181,7 @@ def over_grpc(gateway: Gateway, tls: Certificate | None = None) -> Iterator[Gate
     """Runs it for gRPC: whatever the method, its bytes pass. A status is one of gRPC's own names."""
     onward = grpc.insecure_channel(f"{HOST}:{gateway.upstream}", [("grpc.enable_http_proxy", 0)])
 
-    class Forward(grpc.GenericRpcHandler):
+    class Forward(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
         def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
             given = dict(details.invocation_metadata)
             call = onward.unary_unary(details.method)

@@ -128,7 +128,7 @@ def over_grpc(answer: proto.ModelInferResponse, compressed: bool) -> Iterator[st
     )
     messages = {"ModelMetadata": model, "ModelInfer": answer, "ServerLive": proto.ServerLiveResponse(live=True)}
 
-    class Handler(grpc.GenericRpcHandler):
+    class Handler(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
         def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
             message = messages.get(details.method.rpartition("/")[2], proto.ServerMetadataResponse(name="s"))
 

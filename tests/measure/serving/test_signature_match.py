@@ -119,7 +119,7 @@ def test_preprocessing_here_is_that_of_the_graph() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (4, 5, 6, 3), np.uint8)
     here = preprocessed(pixels, how)
     assert here.flags.c_contiguous
-    assert (here.shape, here.dtype) == ((4, 3, 5, 6), np.float32)
+    assert (here.shape, here.dtype) == ((4, 3, 5, 6), np.dtype(np.float32))
     np.testing.assert_allclose(here, Pixels(how)(torch.from_numpy(pixels)).numpy(), rtol=1e-6, atol=1e-6)
     assert Input(shape=(3, 5, 6), preprocess=how).raw_shape == pixels.shape[1:]
 

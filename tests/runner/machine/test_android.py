@@ -172,10 +172,10 @@ def test_a_phone_says_it_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     for name, said in {"thermalservice": SAMSUNG, "battery": PHONE, "power": DOZING}.items():
         (tmp_path / name).write_text(said)
     install(tmp_path / "bin", {"dumpsys": f'cat {tmp_path}/"$1"'}, monkeypatch)
-    said = conditions(plant(tmp_path, {"system/build.prop": "ro.build.version.release=12\n"}))
-    assert (said["battery_percent"], said["charging"], said["screen_on"]) == (84.0, True, False)
-    assert (said["throttled"], said["throttle_events"]) == ([], None)
-    assert said["temperature_c"] == {"AP": 25.6, "BAT": 23.8, "LRB": 24.7, "PA": 25.7}
+    record = conditions(plant(tmp_path, {"system/build.prop": "ro.build.version.release=12\n"}))
+    assert (record["battery_percent"], record["charging"], record["screen_on"]) == (84.0, True, False)
+    assert (record["throttled"], record["throttle_events"]) == ([], None)
+    assert record["temperature_c"] == {"AP": 25.6, "BAT": 23.8, "LRB": 24.7, "PA": 25.7}
 
 
 @given(st.text() | st.text(alphabet="Temperature{mValue=0.1,-} \n\tmTypeStaus:").map(SAMSUNG[:300].__add__))

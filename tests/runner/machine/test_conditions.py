@@ -57,7 +57,12 @@ def test_a_look_at_a_phone_with_ninety_sensors_reads_the_hottest_that_can_be_rea
     assert quick(tmp_path)["temperature_c"] == 74.5
     read: list[int] = []
     pread = os.pread
-    monkeypatch.setattr("edgekit.runner.machine.sysfs.os.pread", lambda *asked: read.append(asked[0]) or pread(*asked))
+
+    def counted(file: int, size: int, offset: int) -> bytes:
+        read.append(file)
+        return pread(file, size, offset)
+
+    monkeypatch.setattr("edgekit.runner.machine.sysfs.os.pread", counted)
     assert quick(tmp_path)["temperature_c"] == 74.5
     assert len(read) == len(set(read)) == 8 + sensors
 

@@ -197,7 +197,7 @@ def test_a_battery_on_a_cable_is_no_meter_and_stops_being_one(tmp_path: Path) ->
 
 def test_a_board_is_believed_before_its_processor_and_that_before_a_battery(tmp_path: Path) -> None:
     plant(tmp_path, {**DISCHARGING, f"{BATTERY}/power_now": "9500000\n"})
-    methods = []
+    methods: list[str] = []
     for add in (lambda: None, lambda: packages(tmp_path, 1_000_000), lambda: rail(tmp_path, "VDD_IN", 5.0, 1.0)):
         add()
         said = span(tmp_path, lambda: packages(tmp_path, 9_000_000) if methods else None)

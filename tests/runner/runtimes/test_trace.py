@@ -20,7 +20,7 @@ from tests.runner.conftest import Answer, Bare
 
 COUNT = 12
 # Some of the model's operators, as each runtime calls them, and who runs them.
-NAMED = {
+NAMED: dict[str, list[tuple[str, str | None]]] = {
     "onnx": [("Gemm", "cpu"), ("Floor", "cpu"), ("Clip", "cpu")],
     "pte": [("Fully Connected (NC, F32) GEMM", "xnnpack"), ("Floor (NC)", "xnnpack"), ("_to_dim_order_copy.out", None)],
     "tflite": [("Fully Connected (NC, F32) GEMM", "xnnpack"), ("Floor (NC)", "xnnpack"), ("CAST", None)],

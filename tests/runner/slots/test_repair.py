@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -125,7 +126,7 @@ def test_a_state_that_is_garbled_moves_nothing_and_is_rebuilt_from_what_verifies
     before = lifecycle.status(root)
     (root / "state.json").write_bytes(content)
     for verb in (lifecycle.rollback, lifecycle.commit):
-        assert _kind(lambda verb=verb: verb(root)) == "garbled"
+        assert _kind(partial(verb, root)) == "garbled"
     found = lifecycle.status(root)
     assert (found["current"], [one["kind"] for one in found["damage"]]) == ("b", ["garbled"])
     assert found["slots"]["b"]["state"] == "committed"
@@ -240,10 +241,14 @@ def test_a_repair_waits_for_who_flashes(root: Path) -> None:
     assert _kind(lambda: repair(root)) == "leased"
 
 
+def _overwrite(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+
 LOST_TRUST: dict[str, Callable[[Path], object]] = {
     "lost": Path.unlink,
     "without keys": lambda path: edit(path, keys=[]),
-    **{name: (lambda path, content=content: path.write_bytes(content)) for name, content in GARBLED.items()},
+    **{name: partial(_overwrite, content=content) for name, content in GARBLED.items()},
     "a number for keys": lambda path: edit(path, keys=3),
     "a number for a key": lambda path: edit(path, keys=[3]),
     "a short key": lambda path: edit(path, keys=[{"id": "x", "public_hex": "00"}]),
@@ -299,7 +304,8 @@ def test_a_file_that_cannot_be_read_is_told_as_damage(root: Path, name: str, kin
 
 def test_whatever_is_done_to_the_records_a_repair_makes_sense_of_it(root: Path, tmp_path: Path) -> None:
     """A hundred edits of state and link: after a repair every verb answers, and what is served is whole."""
-    choose, words = random.Random(13), [None, 3, "", "a", "trial", "staged", "failed", "empty", [], {}, "0" * 64]
+    choose = random.Random(13)
+    words: list[object] = [None, 3, "", "a", "trial", "staged", "failed", "empty", [], {}, "0" * 64]
     for _ in range(100):
         copy = tmp_path / "copy"
         shutil.copytree(root, copy, symlinks=True)

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import lzma
 import random
+import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -35,9 +36,9 @@ def link(kind: bytes, to: str, name: str = NAME) -> bytes:
     return member(name, b"", type=kind, linkname=to)
 
 
-def pax(content: bytes = CONTENT, name: str = NAME, **records: str) -> bytes:
+def pax(**records: str) -> bytes:
     """A plain member whose extended header says otherwise."""
-    return member(name, content, pax_headers=records)
+    return member(NAME, CONTENT, pax_headers=records)
 
 
 def long_name(name: str) -> bytes:
@@ -221,5 +222,5 @@ def test_of_hundreds_of_archives_with_random_damage_none_writes_outside(
         except RunnerError as error:
             kinds.add(error.kind)
         assert ground.tree() == ground.before
-        stage.shutil.rmtree(ground.root / "staging", ignore_errors=True)
+        shutil.rmtree(ground.root / "staging", ignore_errors=True)
     assert kinds == {"data"}

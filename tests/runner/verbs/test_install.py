@@ -242,7 +242,7 @@ def test_an_unexpected_end_takes_back_what_was_begun(root: Path, monkeypatch: py
         raise KeyboardInterrupt
 
     monkeypatch.setattr(lifecycle, "begin_trial", interrupted)
-    brought = tuple((sent.folder / name).read_bytes() for name in (MANIFEST, SIGNATURE))
+    brought = (sent.folder / MANIFEST).read_bytes(), (sent.folder / SIGNATURE).read_bytes()
     asked = InstallRequest(root, sent.digest, TOKEN, brought=brought, offered=(KEY.public.raw,), stand_in=True)
     with pytest.raises(KeyboardInterrupt):
         install(asked)
