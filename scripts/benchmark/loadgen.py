@@ -18,7 +18,6 @@ import numpy as np
 from edgekit.ir.measurement import Array
 from edgekit.parity.statistics import percentile_ns
 
-PERCENTS = (90.0, 95.0, 99.0, 99.9)
 COUNTS = {
     90.0: (1, 10, 63, 64, 65, 80, 81, 82, 96, 97, 128, 130, 200, 333, 662, 1024),
     95.0: (64, 129, 130, 131, 164, 165, 166, 197, 198, 300, 662, 1024, 2000),

@@ -22,7 +22,6 @@ from edgekit.errors import EdgekitError, KeyLocked, KeyUnreachable, UsageError
 
 MODULES = [Path("/usr/lib/softhsm/libsofthsm2.so"), *Path("/usr/lib").glob("*/softhsm/libsofthsm2.so")]
 MODULE = next((path for path in MODULES if path.is_file()), None)
-EDWARDS = "1.3.101.112"
 NAMED = "pkcs11:token=build%20token;object=release"
 
 

@@ -12,7 +12,6 @@ from tests.command_line import LENIENT, edgekit
 from tests.conftest import Command
 from tests.networks import TOML, write_project
 
-RATIO = "profile.gates.instructions_ratio"
 REPEATS = 0.001
 """Two runs count the same to 0.1 %: of 160,000 instructions, the wrapper's memory moves a few dozen, now and then."""
 INSTALL = """
