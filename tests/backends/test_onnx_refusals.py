@@ -12,20 +12,9 @@ from edgekit.backends.onnx import Onnx
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature, TensorSpec
-from edgekit.specs.target import Cpu, Deploy, Memory, RuntimeSpec, Target
+from tests.backends.boards import onnx_board
 
-RUNTIME = RuntimeSpec(backend="onnx", delegates=("cpu",))
-TARGET = Target(
-    schema_version=1,
-    id="board",
-    title="A board",
-    family="boards",
-    sources=("its data sheet",),
-    cpu=Cpu(cores=("4x cortex-a76",)),
-    memory=Memory(ram_mb=1024),
-    runtime=(RUNTIME,),
-    deploy=Deploy(transport="ssh", root="/opt/edgekit"),
-)
+TARGET, RUNTIME = onnx_board("int8")
 
 
 class Bessel(nn.Module):

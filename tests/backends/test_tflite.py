@@ -31,8 +31,9 @@ from edgekit.ir.sqnr import sqnr_db
 from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.specs.compression import Activations, Quantize, Weights
 from edgekit.specs.project import Input, Preprocess
-from edgekit.specs.target import Cpu, Deploy, Memory, RuntimeSpec, Target
+from edgekit.specs.target import RuntimeSpec
 from tests import machine_identity as machine
+from tests.backends.boards import board, pictures
 
 PIXELS = Preprocess.model_validate({"from": "uint8 NHWC", "scale": 1 / 255, "mean": (0.5, 0.4, 0.3), "std": (0.2,)})
 EDGES = Signature((TensorSpec("image", "uint8", (1, 16, 16, 3)),), (TensorSpec("logits", "float32", (1, 5)),))
@@ -62,8 +63,7 @@ class Small(nn.Module):
 
 @pytest.fixture(scope="module")
 def images() -> list[tuple[Tensor]]:
-    generator = torch.Generator().manual_seed(7)
-    return [(torch.randint(0, 256, (1, 16, 16, 3), dtype=torch.uint8, generator=generator),) for _ in range(16)]
+    return pictures(16, 16)
 
 
 @pytest.fixture(scope="module")
@@ -72,20 +72,6 @@ def program(images: list[tuple[Tensor]]) -> Program:
     net = Deployed(Small(), {"image": Input(shape=(3, 16, 16), preprocess=PIXELS)}).eval()
     with torch.no_grad():
         return Program(torch.export.export(net, images[0]), EDGES)
-
-
-def target(runtime: RuntimeSpec) -> Target:
-    return Target(
-        schema_version=1,
-        id="board",
-        title="Board",
-        family="boards",
-        sources=("nowhere",),
-        cpu=Cpu(cores=("1x core",)),
-        memory=Memory(ram_mb=1024),
-        runtime=(runtime,),
-        deploy=Deploy(transport="local", root="/"),
-    )
 
 
 def quantized(program: Program, recipe: Quantize, images: list[tuple[Tensor]]) -> Program:
@@ -105,7 +91,7 @@ def lower(program: Program, images: list[tuple[Tensor]], tmp_path_factory: pytes
         if (recipe, runtime) not in done:
             subject = quantized(program, recipe, images) if recipe else program
             out = tmp_path_factory.mktemp("out")
-            done[recipe, runtime] = TFLite().lower(subject, target(runtime), runtime, out)
+            done[recipe, runtime] = TFLite().lower(subject, board(runtime), runtime, out)
         return done[recipe, runtime]
 
     return make
@@ -279,5 +265,5 @@ def test_the_file_says_nothing_of_the_machine_that_built_it(lower: Lower) -> Non
 def test_lowering_writes_nothing_to_standard_output(
     program: Program, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    TFLite().lower(program, target(XNNPACK), XNNPACK, tmp_path)
+    TFLite().lower(program, board(XNNPACK), XNNPACK, tmp_path)
     assert capsys.readouterr().out == ""
