@@ -84,6 +84,33 @@ def built(small: Path, places: dict[str, str], tmp_path_factory: pytest.TempPath
     return Built(options, out, ended)
 
 
+FIXTURES = {
+    "emulation": "emulated",
+    "emulator": "emulated",
+    "packages": "served",
+    "network": "served",
+    "bare_tflite_runtime": "installs",
+}
+"""Fixtures that take long, each with the marker that says why."""
+SLOW = frozenset({"emulated", "served", "installs", "lowers", "trains", "builds", "fuzzes"})
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that `scripts/test --fast` leaves out: `slow`, and a marker that says why.
+
+    Some say it themselves; others use a fixture that takes long, or a model that a converter must make first.
+    """
+    for item in items:
+        for name in FIXTURES.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(FIXTURES[name])
+        call = getattr(item, "callspec", None)
+        if call and call.params.get("format") in ("pte", "tflite"):
+            item.add_marker("lowers")
+        if SLOW & {marker.name for marker in item.iter_markers()}:
+            item.add_marker("slow")
+
+
 Command = Callable[..., Ended]
 
 

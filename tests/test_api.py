@@ -17,6 +17,8 @@ import edgekit
 from edgekit import api
 from tests.command_line import environment
 
+pytestmark = pytest.mark.builds
+
 NOUNS = (
     *("Bundle", "BuildResult", "Comparison", "EdgekitError", "Measurement", "Plan", "Profile", "Project", "Report"),
     *("Samples", "Target"),

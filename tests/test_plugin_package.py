@@ -68,6 +68,8 @@ from edgekit import plugins
 from edgekit.errors import EdgekitError
 from edgekit.specs.catalog import Catalog
 
+pytestmark = pytest.mark.installs
+
 try:
     {statement}
 except EdgekitError as error:

@@ -13,6 +13,8 @@ import pytest
 
 from tests.conftest import Built
 
+pytestmark = pytest.mark.installs
+
 CHECKOUT = Path(__file__).parents[1]
 HEAVY = ("torch", "torchao", "executorch", "onnx", "litert_torch")
 

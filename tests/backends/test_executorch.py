@@ -38,7 +38,7 @@ from tests.backends.executorch_examples import (
 )
 
 Lower = Callable[[Program], Artifact]
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.lowers]
 
 
 @pytest.fixture(scope="module")

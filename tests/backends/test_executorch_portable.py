@@ -19,6 +19,8 @@ from edgekit.ir.signature import TensorSpec
 from edgekit.specs.compression import Quantize, Weights
 from tests.backends.executorch_examples import RUNTIME, TARGET, Samples, capture, quantize, reference, run
 
+pytestmark = pytest.mark.lowers
+
 PER_TENSOR = Weights(granularity="per-tensor")
 
 

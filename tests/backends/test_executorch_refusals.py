@@ -16,6 +16,8 @@ from edgekit.specs.compression import Quantize, Weights
 from edgekit.specs.target import RuntimeSpec
 from tests.backends.executorch_examples import RUNTIME, TARGET, capture
 
+pytestmark = pytest.mark.lowers
+
 VECTOR = TensorSpec("x", "float32", (1, 8))
 
 

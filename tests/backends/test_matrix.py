@@ -32,6 +32,8 @@ from edgekit.specs.project import Project
 from edgekit.specs.target import PRECISIONS, Precision, Target
 from tests.networks import write_project
 
+pytestmark = pytest.mark.lowers
+
 BACKENDS = ("executorch", "onnx", "tflite")
 CATALOG = Catalog.default()
 TARGETS = CATALOG.targets()

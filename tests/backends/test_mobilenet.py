@@ -22,6 +22,8 @@ from edgekit.specs.catalog import Catalog
 from edgekit.specs.compression import Quantize
 from edgekit.specs.project import Input
 
+pytestmark = pytest.mark.lowers
+
 Samples = list[tuple[Tensor, ...]]
 PER_FUNCTION = {
     # What one of the two hard-swishes is spelled in, and what a gate costs beside its two convolutions.

@@ -37,7 +37,7 @@ MACS = 16 * 16 * (16 * 27 + 16 * 9 + 16 * 16) + 16 * 5
 """Stem, depthwise and pointwise convolution on 16x16 pixels, and the linear layer."""
 WEIGHTS = 16 * 27 + 16 * 9 + 16 * 16 + 16 * 5
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.lowers]
 
 
 class Small(nn.Module):

@@ -14,6 +14,8 @@ from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature, TensorSpec
 from tests.backends.boards import onnx_board
 
+pytestmark = pytest.mark.lowers
+
 TARGET, RUNTIME = onnx_board("int8")
 
 

@@ -26,6 +26,7 @@ CASE = next(filter(Path.is_dir, PLACES), PLACES[-1])
 pytestmark = [
     pytest.mark.skipif(not CASE.is_dir(), reason="the case 'resnet20-cifar10' is not beside this checkout"),
     pytest.mark.usefixtures("one_thread"),
+    pytest.mark.lowers,
 ]
 
 MACS = 40_551_040

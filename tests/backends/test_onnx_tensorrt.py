@@ -31,7 +31,7 @@ RECIPE = Catalog.default().profile("jetson-int8").quantize or Quantize()
 PIXELS = Preprocess.model_validate({"from": "uint8 NHWC", "scale": 1 / 255, "mean": (0.5,), "std": (0.2,)})
 CLAIM = "by TensorRT's Q/DQ rules: built, not run on TensorRT"
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.lowers]
 
 
 class Block(nn.Module):

@@ -29,7 +29,10 @@ INT4 = Quantize(mode="weight-only", weights=Weights(dtype="int4", granularity="p
 COUNT = 8
 
 # Converters import modules that warn of their own deprecated calls.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
+    pytest.mark.lowers,
+]
 
 
 class Shared(nn.Module):

@@ -35,6 +35,8 @@ from edgekit.specs.target import RuntimeSpec
 from tests import machine_identity as machine
 from tests.backends.boards import board, pictures
 
+pytestmark = pytest.mark.lowers
+
 PIXELS = Preprocess.model_validate({"from": "uint8 NHWC", "scale": 1 / 255, "mean": (0.5, 0.4, 0.3), "std": (0.2,)})
 EDGES = Signature((TensorSpec("image", "uint8", (1, 16, 16, 3)),), (TensorSpec("logits", "float32", (1, 5)),))
 MACS = 16 * 16 * (16 * 27 + 16 * 9 + 16 * 16) + 16 * 5

@@ -23,6 +23,8 @@ from edgekit.specs.project import Project
 from edgekit.specs.target import RuntimeSpec
 from tests.backends.boards import board
 
+pytestmark = pytest.mark.lowers
+
 XNNPACK = RuntimeSpec(backend="tflite", delegates=("xnnpack",))
 CASES = os.environ.get("EDGEKIT_CASES")
 

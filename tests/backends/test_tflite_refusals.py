@@ -18,6 +18,8 @@ from edgekit.ir.signature import Signature, TensorSpec
 from edgekit.specs.target import RuntimeSpec
 from tests.backends.boards import board
 
+pytestmark = pytest.mark.lowers
+
 XNNPACK = RuntimeSpec(backend="tflite", delegates=("xnnpack",))
 
 

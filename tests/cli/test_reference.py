@@ -22,6 +22,8 @@ from tests.command_line import edgekit, end, start
 from tests.conftest import Built, Command
 from tests.failing_converters import until
 
+pytestmark = pytest.mark.served
+
 READY_S = 240.0
 
 

@@ -23,6 +23,8 @@ from tests.devices.adbd import impossible, opened
 HOLD = """
 import sys
 from edgekit.devices.adb.server import private_server
+
+pytestmark = pytest.mark.served
 with private_server() as server:
     print(server.socket, flush=True)
     sys.stdin.read()

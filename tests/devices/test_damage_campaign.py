@@ -19,6 +19,8 @@ from tests.devices.conftest import HandMade, MakeBundle
 from tests.runner.device import OTHER
 from tests.runner.slot import KEY
 
+pytestmark = pytest.mark.fuzzes
+
 SEED = 1913
 
 

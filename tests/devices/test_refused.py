@@ -33,7 +33,7 @@ class Board(Local):
     kind: ClassVar[DeviceKind] = "device"
 
 
-@pytest.fixture(params=["local", "ssh"])
+@pytest.fixture(params=["local", pytest.param("ssh", marks=pytest.mark.served)])
 def board(
     request: pytest.FixtureRequest, places: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Transport]:

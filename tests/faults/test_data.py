@@ -12,7 +12,7 @@ from tests.conftest import Command
 
 SHARED = Path(edgekit.__file__).parents[2] / "shared" / "faults"
 
-pytestmark = pytest.mark.skipif(not SHARED.is_dir(), reason=f"no faults in {SHARED.parent}")
+pytestmark = [pytest.mark.skipif(not SHARED.is_dir(), reason=f"no faults in {SHARED.parent}"), pytest.mark.builds]
 
 
 def fault(name: str, folder: Path) -> Path:

@@ -13,6 +13,8 @@ MODEL = """
 import torch
 from torch import nn
 
+pytestmark = pytest.mark.lowers
+
 
 @torch.library.custom_op("strange::twice", mutates_args=())
 def twice(x: torch.Tensor) -> torch.Tensor:

@@ -26,7 +26,7 @@ BACKENDS = ("executorch", "onnx", "tflite")
 PER_TENSOR = Quantize(weights=Weights(granularity="per-tensor"))
 
 # executorch reads its own resources in a deprecated way, once, when it is first imported.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning"), pytest.mark.trains]
 
 
 @pytest.fixture(scope="module")

@@ -37,9 +37,12 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
 ROUNDING_DB = 35.0
 """A value on the edge between two steps may fall to either side; a batch norm folded twice is below 10 dB."""
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning", "ignore:.*weight_norm.* is deprecated:FutureWarning", "ignore:The tensor attr"
-)
+pytestmark = [
+    pytest.mark.filterwarnings(
+        "ignore::DeprecationWarning", "ignore:.*weight_norm.* is deprecated:FutureWarning", "ignore:The tensor attr"
+    ),
+    pytest.mark.trains,
+]
 
 
 def asked(model: Model, backend: str) -> Callable[[Quantize], Quantization]:

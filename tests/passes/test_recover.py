@@ -26,6 +26,8 @@ from edgekit.specs.compression import Prune, Recover
 from edgekit.specs.project import Project
 from tests.passes.pruned_networks import RESIDUAL, made
 
+pytestmark = pytest.mark.trains
+
 QUICK = Recover(epochs=2, batch=16, learning_rate=0.02)
 
 

@@ -24,6 +24,8 @@ STALL = ("--target", "bench", "--backend", "stalling")
 STOPPER = """
 import os, signal, sys
 
+pytestmark = pytest.mark.builds
+
 event, fragment, number = os.environ["EDGEKIT_TEST_STOP"].split("|")
 sent = []
 shown = os.getpid()  # whom a user sees and kills: the supervisor, where this is the fork that does the work

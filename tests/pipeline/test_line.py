@@ -26,6 +26,8 @@ IMPORTED = """
 import contextlib, io, sys
 from edgekit.cli import execute
 
+pytestmark = pytest.mark.builds
+
 with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
     execute()
 print("torch" in sys.modules)

@@ -15,6 +15,8 @@ MODEL = """
 import torch
 from torch import nn
 
+pytestmark = pytest.mark.builds
+
 
 def net():
     torch.manual_seed(0)

@@ -15,6 +15,8 @@ from tests import reference_servers as servers
 from tests.cli.test_reference import ports, serving
 from tests.command_line import edgekit
 
+pytestmark = pytest.mark.served
+
 QUICK = ("--set", "profile.probe.min_duration_s=0.1", "--set", "profile.probe.min_count=16", "--samples", 200)
 DARK = """
 

@@ -12,6 +12,8 @@ from scripts.fuzzing.outcome import Folder, Tally
 from scripts.fuzzing.readers import LIMIT_S, all_readers, run
 from scripts.fuzzing.readers.reader import Reader, Readers
 
+pytestmark = pytest.mark.fuzzes
+
 MAX_BYTES = 300_000
 SLOW = 10
 """Times the limit of `scripts/fuzz`: a machine that runs tests is busy."""

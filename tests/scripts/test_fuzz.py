@@ -7,6 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.fuzzes
+
 CASES = ("--devices", "150", "--servers", "90", "--readers", "6", "--seed", "4")
 PEAK_MB = 300
 

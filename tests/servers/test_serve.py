@@ -15,6 +15,8 @@ from edgekit.servers.environment import suitable
 from edgekit.servers.kinds import KINDS, Kind, requirements
 from tests import reference_servers as served
 
+pytestmark = pytest.mark.served
+
 NOTHING = Kind("nothing", ("edgekit-has-no-such-package==1",), ("onnx",), shared_python=False)
 
 

@@ -37,6 +37,8 @@ from tests import reference_servers as servers
 from tests.measure.serving import gateway as gateways
 from tests.measure.serving.gateway import Gateway, certificate
 
+pytestmark = pytest.mark.served
+
 PROBE = Probe(min_count=64, min_duration_s=0)
 TOKEN = "EDGEKIT_TEST_TOKEN"
 SECRET = "s3cr3t-and-l0ng"

@@ -14,6 +14,8 @@ from edgekit.runner.slots import lifecycle, stage
 from tests.runner.slot import KEY, list_files
 from tests.tampered_bundles import mutants
 
+pytestmark = pytest.mark.fuzzes
+
 STRANGER = SigningKey.generate()
 SENSELESS = (
     b"[]",
