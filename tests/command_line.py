@@ -36,14 +36,14 @@ class Ended:
 
     def refused(self, code: str, exit_code: int) -> str:
         """What the error said, hint and all, once it is sure to be one of ours and the only thing that was said."""
-        note, error, said = self.err.partition(f"error {code}: ")
+        note, error, refusal = self.err.partition(f"error {code}: ")
         assert error, self.err
         assert note == "" or (note.startswith("made your signing key") and note.count("\n") == 1), self.err
         assert self.code == exit_code
         assert self.out == ""
-        assert "\n  hint: " in said, self.err
-        assert "Traceback" not in said
-        return said
+        assert "\n  hint: " in refusal, self.err
+        assert "Traceback" not in refusal
+        return refusal
 
 
 def environment(extra: Mapping[str, str] = NOTHING) -> dict[str, str]:

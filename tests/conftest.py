@@ -122,10 +122,10 @@ def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
     def call(*argv: object) -> Ended:
         monkeypatch.setattr(sys, "argv", ["edgekit", *map(str, argv)])
         capsys.readouterr()
-        with pytest.raises(SystemExit) as left:
+        with pytest.raises(SystemExit) as exit:
             execute()
-        said = capsys.readouterr()
-        return Ended(int(left.value.code or 0), said.out, said.err)
+        captured = capsys.readouterr()
+        return Ended(int(exit.value.code or 0), captured.out, captured.err)
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield call

@@ -93,14 +93,14 @@ def project(folder: Path) -> Path:
 def marked(mark: str) -> list[int]:
     """The processes that have `mark` in their environment, as everything that a marked command started has."""
     wanted = f"{MARK}={mark}".encode()
-    found = []
+    pids = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if wanted in (folder / "environ").read_bytes().split(b"\0"):
-                found.append(int(folder.name))
+                pids.append(int(folder.name))
         except OSError:
             continue
-    return [pid for pid in found if pid != os.getpid()]
+    return [pid for pid in pids if pid != os.getpid()]
 
 
 def until(condition: Callable[[], bool], seconds: float = 300) -> bool:

@@ -13,7 +13,7 @@ LONG = 8
 
 def names() -> list[str]:
     """What they are called, and where the user lives."""
-    found = [socket.gethostname(), str(Path.home())]
+    names = [socket.gethostname(), str(Path.home())]
     with contextlib.suppress(KeyError, OSError):  # a container's user may have no name
-        found.append(getpass.getuser())
-    return [name for name in found if len(name) >= LONG]
+        names.append(getpass.getuser())
+    return [name for name in names if len(name) >= LONG]

@@ -90,14 +90,14 @@ def cases(seed: int) -> Iterator[tuple[float, int, Callable[[int], int]]]:
 def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench loadgen", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
-    asked = parser.parse_args(argv)
+    args = parser.parse_args(argv)
     vectors, estimates, unlike = 0, 0, []
     with tempfile.TemporaryDirectory() as scratch:
-        for percent, count, wait_ns in cases(asked.seed):
-            found = record(count, percent, wait_ns, Path(scratch))
+        for percent, count, wait_ns in cases(args.seed):
+            result = record(count, percent, wait_ns, Path(scratch))
             vectors += 1
-            estimates += (found.estimate_ns is not None) + (found.p99_ns is not None)
-            unlike += [(count, *row) for row in found.differences]
+            estimates += (result.estimate_ns is not None) + (result.p99_ns is not None)
+            unlike += [(count, *row) for row in result.differences]
     print(f"{vectors:,} recorded vectors, {estimates:,} estimates by LoadGen, {len(unlike)} of them not edgekit's")
     for count, at, theirs, ours in unlike:
         print(f"  {count:,} latencies, percentile {at:g}: LoadGen {theirs}, edgekit {ours}")
@@ -141,6 +141,6 @@ def _read(folder: Path, percent: float) -> Recorded:
     summed = [logged[f"result_{name}_latency_ns"] for name in ("min", "max", "mean")]
     if [latency_ns.min(), latency_ns.max(), latency_ns.sum() // len(latency_ns)] != summed:
         raise ValueError(f"the trace has other latencies than LoadGen summed up: {summed}")
-    said = re.findall(r"([\d.]+)th percentile estimate: (\d+)", str(logged["early_stopping_result"]))
-    estimates = [int(ns) for _, ns in said]
+    matches = re.findall(r"([\d.]+)th percentile estimate: (\d+)", str(logged["early_stopping_result"]))
+    estimates = [int(ns) for _, ns in matches]
     return Recorded(percent, latency_ns, estimates[0] if estimates else None, estimates[1] if estimates[1:] else None)

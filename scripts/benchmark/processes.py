@@ -36,8 +36,8 @@ def cost(argv: list[str], environment: dict[str, str]) -> Cost:
         time.sleep(INTERVAL_S)
     seconds = time.perf_counter() - started
     if process.returncode:
-        said = process.stdout.read() if process.stdout else ""
-        raise RuntimeError(f"{' '.join(argv)} ended with {process.returncode}: {said[-2000:]}")
+        output = process.stdout.read() if process.stdout else ""
+        raise RuntimeError(f"{' '.join(argv)} ended with {process.returncode}: {output[-2000:]}")
     return Cost(seconds, peak)
 
 
@@ -51,7 +51,7 @@ def _tree(pid: int) -> list[int]:
 
 def _pss(pid: int) -> int:
     try:
-        found = re.search(r"^Pss:\s*(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
+        match = re.search(r"^Pss:\s*(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
     except OSError:
         return 0
-    return int(found.group(1)) * 1024 if found else 0
+    return int(match.group(1)) * 1024 if match else 0

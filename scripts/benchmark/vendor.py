@@ -38,15 +38,15 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--samples", type=int, default=64, help="evaluation samples of the SQNR")
     parser.add_argument("--rounds", type=int, default=600, help="turns of ten inferences that every file has")
     parser.add_argument("--board", action="append", choices=(*BOARDS, "none"), help="emulated boards; none for none")
-    asked = parser.parse_args(argv)
-    boards = [board for board in asked.board or BOARDS if board != "none"]
+    args = parser.parse_args(argv)
+    boards = [board for board in args.board or BOARDS if board != "none"]
     # Before a runtime is imported: one thread, on both sides.
     os.environ["OMP_NUM_THREADS"] = "1"
-    for project in asked.project or known or [examples.folder("digits")]:
-        for backend in asked.backend or BACKENDS:
+    for project in args.project or known or [examples.folder("digits")]:
+        for backend in args.backend or BACKENDS:
             with tempfile.TemporaryDirectory() as folder:
-                _build(project, backend, asked.edges, asked.samples, Path(folder), boards)
-                _table(project.name, backend, Path(folder), asked.rounds, boards)
+                _build(project, backend, args.edges, args.samples, Path(folder), boards)
+                _table(project.name, backend, Path(folder), args.rounds, boards)
 
 
 def _build(project: Path, backend: str, edges: str, samples: int, out: Path, boards: Sequence[str]) -> None:
@@ -76,7 +76,7 @@ def _counts(slots: dict[str, Path], here: Sequence[str], board: str) -> dict[str
     return dict(zip(here, counted(built, board), strict=True))
 
 
-def _line(name: str, slot: Path, taken: Timed, basis: Timed) -> str:
+def _line(name: str, slot: Path, timed: Timed, basis: Timed) -> str:
     size = next(slot.glob("model.*")).stat().st_size
-    figures = f"{size:11,}{taken.minimum_ms:9.4f}{taken.minimum_ms / basis.minimum_ms:7.2f}{taken.sqnr_db:7.1f}dB"
+    figures = f"{size:11,}{timed.minimum_ms:9.4f}{timed.minimum_ms / basis.minimum_ms:7.2f}{timed.sqnr_db:7.1f}dB"
     return f"{name.removesuffix(' host'):28}{figures}"

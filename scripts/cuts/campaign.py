@@ -192,19 +192,19 @@ def _lies(ground: Ground, damage: Damage, expected: set[str | None]) -> list[str
     """What is served and is not whole or not expected, and no word of that in the status."""
     digest, good = ground.served()
     try:
-        found = status(Local(ground.url))
+        state = status(Local(ground.url))
     except EdgekitError as error:
         return [f"status: {error.code} {error}"]
     if good:
         return [] if digest in expected else [f"it serves '{digest}', which nobody flashed"]
     if not damage.file.startswith(("served/", "other/", "current")):
         return [f"what it serves is not whole, and no file of it was touched: {damage.file}"]
-    return [] if _tells(found) else ["what it serves is not whole, and the status does not say so"]
+    return [] if _tells(state) else ["what it serves is not whole, and the status does not say so"]
 
 
-def _tells(found: Status) -> bool:
-    served = found.slots.get(found.current or "")
-    return bool(found.damage) or served is None or not served.whole
+def _tells(state: Status) -> bool:
+    served = state.slots.get(state.current or "")
+    return bool(state.damage) or served is None or not served.whole
 
 
 def _recover(ground: Ground, damage: Damage) -> list[str]:
@@ -217,10 +217,10 @@ def _recover(ground: Ground, damage: Damage) -> list[str]:
         if damage.file == "trust.json":
             trust(local, pin=[ground.key], threshold=1, target="", floor=0, lower_floor=True)
         repaired = repair(local)
-        found = status(local)
-        if found.damage:
-            return [f"after its repair it says {found.damage}"]
-        if not ground.served()[1] and not _tells(found):
+        state = status(local)
+        if state.damage:
+            return [f"after its repair it says {state.damage}"]
+        if not ground.served()[1] and not _tells(state):
             return [f"after its repair it serves what is not whole: {repaired}"]
         _committed(ground.news(), ground)
         _committed(ground.news(), ground)

@@ -55,8 +55,8 @@ def _path(root: Path, file: str) -> Path | None:
         return root / file
     if file in COMING:
         where = {"program": ("runner", "*.pyz"), "archive": ("staging", "*.tar"), "staging": ("staging", "*/*")}[file]
-        found = sorted(path for path in (root / where[0]).glob(where[1]) if ".source" not in path.name)
-        return found[0] if found else None
+        matches = sorted(path for path in (root / where[0]).glob(where[1]) if ".source" not in path.name)
+        return matches[0] if matches else None
     which, _, name = file.partition("/")
     link = root / "current"
     current = link.resolve().name if link.is_symlink() else "a"

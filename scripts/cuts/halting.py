@@ -64,5 +64,5 @@ def _began() -> float:
 
 
 if __name__ == "__main__":
-    asked, sys.argv = sys.argv, sys.argv[3:]
-    main(int(asked[1]), asked[2], asked[3])
+    argv, sys.argv = sys.argv, sys.argv[3:]
+    main(int(argv[1]), argv[2], argv[3])

@@ -87,15 +87,15 @@ class Watched:
             self.costs |= costs(json.loads(told[1]), steps, time.monotonic() - started)
         return replace(ended, stderr=ended.stderr.replace(told[0], "") if told else ended.stderr)
 
-    def _steps(self, asked: Sequence[str]) -> tuple[str, ...]:
+    def _steps(self, words: Sequence[str]) -> tuple[str, ...]:
         """What that verb of the runner does; of one that will halt, as far as it comes."""
-        if asked[:2] == ["slots", "rollback"]:
+        if words[:2] == ["slots", "rollback"]:
             return (GO_BACK if "commit" in self.answered else DROP,)
-        if asked[:2] == ["slots", "commit"]:
+        if words[:2] == ["slots", "commit"]:
             return ("commit",)
-        if asked[:2] != ["slots", "install"]:
+        if words[:2] != ["slots", "install"]:
             return ()
-        steps = INSTALL if "--commit" in asked else INSTALL[:-1]
+        steps = INSTALL if "--commit" in words else INSTALL[:-1]
         halts = self.cut is not None and self.cut.kind == "call" and self.cut.step in steps
         return steps[: steps.index(self.cut.step) + 1] if self.cut and halts else steps
 
@@ -122,7 +122,7 @@ def costs(reached: Mapping[str, tuple[int, float]], steps: Sequence[str], second
     end = reached[halting.END]
     pace = seconds / end[1]
     times = [reached.get(step, (0, 0.0)) for step in steps]
-    found = {}
+    costs = {}
     for step, (changes, at_s), (changes_after, after_s) in zip(steps, times, [*times[1:], end], strict=True):
-        found[step] = Cost((after_s - at_s) * pace, changes_after - changes, at_s * pace, changes)
-    return found
+        costs[step] = Cost((after_s - at_s) * pace, changes_after - changes, at_s * pace, changes)
+    return costs

@@ -136,16 +136,16 @@ class Liar(Local):
             shutil.rmtree(argv[-1], ignore_errors=True)
         if argv[0] in ("rm", "test", "mkdir"):
             return Completed(tuple(argv), "", "", 0)
-        said = self._shell(argv[2]) if argv[0] == "sh" else self._said(list(argv[2:]))
+        answer = self._shell(argv[2]) if argv[0] == "sh" else self._said(list(argv[2:]))
         code = self.random.choice((0, 0, 0, 1, -9, 255))
         stderr = bytes_changed(b"Traceback\n  line\nValueError: x\n", self.random) if code else b""
-        stdout, words = (text.decode("utf-8", "replace") for text in (said[-KEPT_BYTES:], stderr))
+        stdout, words = (text.decode("utf-8", "replace") for text in (answer[-KEPT_BYTES:], stderr))
         return Completed(tuple(argv), stdout + "\n", words, code)
 
     def _shell(self, script: str) -> bytes:
         """What a shell there says: the sums of the runner's program, or what the device is and has."""
-        said = SUMMED if script == SUMS else SURVEYED
-        return bytes_changed(said, self.random) if self.random.random() < self.lies / 2 else said
+        answer = SUMMED if script == SUMS else SURVEYED
+        return bytes_changed(answer, self.random) if self.random.random() < self.lies / 2 else answer
 
     def _said(self, argv: list[str]) -> bytes:
         verb = " ".join(argv[:2] if argv[:1] == ["slots"] else argv[:1])
@@ -190,7 +190,8 @@ class Liar(Local):
         if self.random.random() < 0.2:
             names["scores"] = self.random.choice(NAMES)
         return {
-            said: self._leave(out / f"{name}.npy", np.ones(shapes[name], np.float32)) for name, said in names.items()
+            answer: self._leave(out / f"{name}.npy", np.ones(shapes[name], np.float32))
+            for name, answer in names.items()
         }
 
     def _leave(self, path: Path, array: Array) -> str:

@@ -135,10 +135,10 @@ def _places(document: Any, path: Path) -> list[Path]:
     if not isinstance(document, dict | list):
         return []
     members = document.items() if isinstance(document, dict) else enumerate(document)
-    found: list[Path] = []
+    places: list[Path] = []
     for name, value in list(members)[:50]:
-        found += [(*path, name), *_places(value, (*path, name))]
-    return found
+        places += [(*path, name), *_places(value, (*path, name))]
+    return places
 
 
 def _value(random: Random) -> Any:

@@ -122,14 +122,14 @@ class Folder:
     def left(self) -> list[str]:
         """Files that should not be there, or are not as they were."""
         wanted = {self.path / "beside" / "file"}
-        found = {
+        present = {
             Path(folder) / name
             for folder, _, names in os.walk(self.path)
             for name in names
             if not Path(folder).is_relative_to(self.theirs)
         }
-        text = (self.path / "beside" / "file").read_text() if wanted <= found else ""
-        return [str(path) for path in found ^ wanted] + ([] if text == "as it was" else ["a file was changed"])
+        text = (self.path / "beside" / "file").read_text() if wanted <= present else ""
+        return [str(path) for path in present ^ wanted] + ([] if text == "as it was" else ["a file was changed"])
 
 
 def peak_mb() -> int:

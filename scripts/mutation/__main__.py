@@ -31,12 +31,12 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "--seed", type=int, help="the same one, the same sample; by default a new one, which is printed"
     )
-    asked = parser.parse_args(argv)
+    args = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # and what it runs ends with it
-    seed = secrets.randbelow(2**31) if asked.seed is None else asked.seed
-    print(f"--seed {seed}, {asked.count or 'all'} mutants a folder", flush=True)
-    chosen = [scope for scope in SCOPES if not asked.folders or scope.folder in asked.folders]
-    shares = [_share(scope, asked.count, seed, asked.only or ()) for scope in chosen]
+    seed = secrets.randbelow(2**31) if args.seed is None else args.seed
+    print(f"--seed {seed}, {args.count or 'all'} mutants a folder", flush=True)
+    chosen = [scope for scope in SCOPES if not args.folders or scope.folder in args.folders]
+    shares = [_share(scope, args.count, seed, args.only or ()) for scope in chosen]
     return 1 if min(shares) < ENOUGH else 0
 
 

@@ -49,13 +49,13 @@ def mutants(source: bytes) -> tuple[Mutant, ...]:
     starts = [0]
     for line in source.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
-    found = []
+    mutants = []
     for node, after in _walk(tree):
         start = starts[node.lineno - 1] + node.col_offset
         end = starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
-        found.append(Mutant(start, end, node.lineno, source[start:end].decode(), after))
+        mutants.append(Mutant(start, end, node.lineno, source[start:end].decode(), after))
     return tuple(
-        sorted((one for one in found if _compiles(one, source)), key=lambda one: (one.start, one.end, one.after))
+        sorted((one for one in mutants if _compiles(one, source)), key=lambda one: (one.start, one.end, one.after))
     )
 
 

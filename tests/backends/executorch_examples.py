@@ -83,7 +83,9 @@ def images(count: int) -> Samples:
 
 
 def quantize(program: Program, recipe: Quantize, samples: Samples) -> Program:
-    return QuantizePass(recipe, lambda asked: ExecuTorch().quantization(asked, RUNTIME), samples)(program, samples[:2])
+    return QuantizePass(recipe, lambda recipe_of_pass: ExecuTorch().quantization(recipe_of_pass, RUNTIME), samples)(
+        program, samples[:2]
+    )
 
 
 def reference(program: Program, samples: Samples) -> Array:

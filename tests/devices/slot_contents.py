@@ -18,8 +18,8 @@ def content(bundle: HandMade) -> bytes:
 
 
 def states(device: Local) -> list[str]:
-    found = status(device).slots
-    return [found["a"].state, found["b"].state]
+    slots = status(device).slots
+    return [slots["a"].state, slots["b"].state]
 
 
 def left_over(device: Local) -> set[str]:

@@ -128,16 +128,16 @@ def running(folder: Path, packages: Path) -> Iterator[Sshd]:
 
 def _children(pid: int, name: str) -> list[int]:
     """The processes of that name below a process, at any depth."""
-    found = []
+    children = []
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
             if Path(f"/proc/{child}/comm").read_text().strip() == name:
-                found += [int(child), *_children(int(child), name)]
-    return found
+                children += [int(child), *_children(int(child), name)]
+    return children
 
 
 def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
         return port

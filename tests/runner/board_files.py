@@ -27,6 +27,6 @@ def install(folder: Path, programs: Mapping[str, str], monkeypatch: pytest.Monke
     monkeypatch.setenv("PATH", os.pathsep.join((str(folder), os.environ["PATH"])))
 
 
-def saying(said: str) -> str:
+def saying(text: str) -> str:
     """A script that prints `said`, whatever it is asked."""
-    return f"cat <<'END'\n{said}\nEND"
+    return f"cat <<'END'\n{text}\nEND"

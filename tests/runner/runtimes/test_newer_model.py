@@ -13,6 +13,8 @@ from edgekit.runner.runtimes.base import load
 from edgekit.runner.runtimes.open import open_runtime
 from tests.runner.slot import model, write_slot
 
+pytestmark = pytest.mark.lowers
+
 
 def _of_another_age(content: bytes) -> bytes:
     """The same model, its operators in versions that no runtime has yet."""

@@ -53,6 +53,7 @@ def test_every_operator_is_named_with_its_delegate_and_its_times(bare: Bare, tmp
     assert (operator_ns.sum(axis=1) <= whole_ns).all()
 
 
+@pytest.mark.lowers
 def test_a_runtime_without_a_tool_says_so_and_times_the_whole(bare_tflite_runtime: Bare, tmp_path: Path) -> None:
     answer = _traced(bare_tflite_runtime, tmp_path, "tflite")
     assert answer.code == 0, answer.stderr
@@ -62,6 +63,7 @@ def test_a_runtime_without_a_tool_says_so_and_times_the_whole(bare_tflite_runtim
     assert np.load(tmp_path / "out" / "operator_ns.npy").shape == (COUNT, 0)
 
 
+@pytest.mark.lowers
 def test_what_litert_traces_computes_what_its_interpreter_does(tmp_path: Path) -> None:
     manifest = read_manifest(slot.write_slot(tmp_path / "slot", "tflite"))
     trace = open_runtime("tflite")[1].trace(manifest, 1, tmp_path)
@@ -88,6 +90,7 @@ def _free_batch(content: bytes) -> bytes:
     return bytes(builder.Output())
 
 
+@pytest.mark.lowers
 def test_a_model_that_litert_does_not_compile_is_timed_as_a_whole(bare: Bare, tmp_path: Path) -> None:
     model = slot.write_slot(tmp_path / "slot", "tflite", weights=_free_batch(slot.model("tflite")))
     folders = ("--inputs", model / "golden" / "inputs", "--out", tmp_path / "out")
@@ -143,6 +146,7 @@ print(json.dumps([[event.name, event.perf_data.raw] for block in blocks for even
 """
 
 
+@pytest.mark.lowers
 def test_our_reader_of_etdumps_agrees_with_executorchs_own(bare: Bare, tmp_path: Path) -> None:
     _traced(bare, tmp_path, "pte")
     trace = tmp_path / "out" / "trace.etdp"
