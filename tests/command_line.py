@@ -23,7 +23,7 @@ LENIENT = (
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended."""
+    """Exit code and output of a command that ended."""
 
     code: int
     out: str
@@ -35,7 +35,7 @@ class Ended:
         return json.loads(self.out)
 
     def refused(self, code: str, exit_code: int) -> str:
-        """What the error said, hint and all, once it is sure to be one of ours and the only thing that was said."""
+        """Assert that the command ended with this error and printed nothing else; return the message with its hint."""
         note, error, refusal = self.err.partition(f"error {code}: ")
         assert error, self.err
         assert note == "" or (note.startswith("made your signing key") and note.count("\n") == 1), self.err

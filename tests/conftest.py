@@ -1,4 +1,4 @@
-"""What every test may ask for."""
+"""Fixtures and settings of every test."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ pytest_plugins = ["edgekit.devices.emulation.fixtures"]
 
 @pytest.fixture(scope="session")
 def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Where the tests of this session keep keys, cache and local device."""
+    """Environment variables that name the session's own folders for keys, cache and local device."""
     home = tmp_path_factory.getbasetemp() / "home"
     return {f"EDGEKIT_{name}": str(home / name.lower()) for name in ("CONFIG", "CACHE", "DATA")}
 

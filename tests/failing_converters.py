@@ -70,7 +70,7 @@ PROFILE = 'schema = 1\nsummary = "Nothing but float."\nfamilies = ["bench"]\ndef
 
 
 def install(site: Path) -> Path:
-    """What `pip install --target SITE` would leave of a package with these backends."""
+    """Write a package with these backends, like `pip install --target SITE`."""
     metadata = site / "stalling_backends-1.dist-info"
     metadata.mkdir(parents=True)
     (site / "stalling_backends.py").write_text(BACKENDS)
@@ -104,7 +104,7 @@ def marked(mark: str) -> list[int]:
 
 
 def until(condition: Callable[[], bool], seconds: float = 300) -> bool:
-    """Whether it came true in time."""
+    """Wait for the condition; return whether it came true in time."""
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -125,12 +125,12 @@ def stopped(command: Callable[[float], object], note: Path) -> None:
 
 
 def gone(mark: str) -> bool:
-    """Whether nothing that a marked command started is alive, as soon as the system is done ending it."""
+    """Wait until the system has ended all that a marked command started; return whether nothing of it is alive."""
     return until(lambda: not marked(mark))
 
 
 def whole(cache: Path) -> bool:
-    """Whether every entry of a cache is what was sealed."""
+    """Tell whether every entry of a cache is as it was sealed."""
     entries = list(cache.glob("entries/*/*"))
     return all(Cache(cache).find(entry.name) for entry in entries) and all(
         json.loads(memo.read_text()) for memo in cache.glob("memos/*")

@@ -104,14 +104,14 @@ def ailing(folder: Path, model: str, calibration: str = "calibration") -> Path:
 
 
 def asked(recipe: Quantize) -> Any:
-    """What the onnx backend, the quickest to import, asks of a quantization."""
+    """The quantization for the onnx backend, the quickest to import."""
     from edgekit.backends.onnx import Onnx
 
     return Onnx().quantization(recipe, RUNTIME)
 
 
 def samples(role: str, count: int) -> list[Any]:
-    """Of the digits, each with batch 1."""
+    """Samples of the digits, each with batch 1."""
     from edgekit.frontend.load import batches
     from edgekit.samples import load_samples
 

@@ -12,7 +12,7 @@ LONG = 8
 
 
 def names() -> list[str]:
-    """What they are called, and where the user lives."""
+    """Names of the machine and its user, and the user's home."""
     names = [socket.gethostname(), str(Path.home())]
     with contextlib.suppress(KeyError, OSError):  # a container's user may have no name
         names.append(getpass.getuser())

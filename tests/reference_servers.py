@@ -38,7 +38,7 @@ def silent(words: str) -> None:
 
 
 def float_bundle(project: Project, folder: Path) -> Bundle:
-    """What `edgekit reference serve` serves of a project."""
+    """The float bundle of a project that `edgekit reference serve` serves."""
     target, backend, profile = FLOAT
     compilation = Compilation(orders(project, target, backend, profile)[0], StageRunner(Cache(folder / "cache")))
     with compilation.lowered() as finished:
@@ -62,7 +62,7 @@ def live(bundle: Bundle, server: str, ports: ServerPorts | None = None) -> Itera
 
 
 def nothing_left(process_group: int, within_s: float = 60.0) -> bool:
-    """Whether no process of the group, once the killed are reaped, and no shared memory of Triton's is there."""
+    """Wait until the killed are reaped; tell whether no process of the group and no shared memory of Triton is left."""
     deadline = time.monotonic() + within_s
     while _alive(process_group):
         if time.monotonic() > deadline:

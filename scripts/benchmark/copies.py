@@ -1,4 +1,4 @@
-"""What it costs that both slots have files of their own: a link to what the other has, a copy of its bytes, a clone."""
+"""Cost of files that both slots have: a link to the file in the other slot, a copy of its bytes, or a clone."""
 
 from __future__ import annotations
 

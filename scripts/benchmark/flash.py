@@ -1,4 +1,4 @@
-"""What flashing costs beside moving the bytes: a bundle of 4 MB onto a warm emulated device, new and unchanged."""
+"""Cost of flashing beside moving the bytes: a bundle of 4 MB onto a warm emulated device, new and unchanged."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Watched:
 
 
 def _verb(argv: Sequence[str]) -> str:
-    """What the runner is asked; of any other command its name."""
+    """The verb of a command to the runner; for any other command its name."""
     at = next((i + 1 for i, word in enumerate(argv[:-1]) if word.endswith(".pyz") and i), 0)
     return " ".join(argv[at : at + 2]) if argv[at] == "slots" else argv[at]
 

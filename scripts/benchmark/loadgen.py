@@ -26,7 +26,7 @@ COUNTS = {
 }
 """Around what each percentile needs, around where one more latency may be discarded, and beyond."""
 SHARES = {90.0: 25, 95.0: 25, 99.0: 25, 99.9: 15}
-"""How many vectors of each count, so that they are more than a thousand."""
+"""Vectors for each count, by percentile: more than a thousand in all."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Recorded:
     percent: float
     latency_ns: Array
     estimate_ns: int | None
-    """Of `percent`; None where LoadGen says that more queries are needed."""
+    """Estimate for `percent`; None where LoadGen says that more queries are needed."""
     p99_ns: int | None
-    """Of the 99th percentile, which LoadGen adds wherever it estimates `percent`."""
+    """Estimate for the 99th percentile, which LoadGen adds wherever it estimates `percent`."""
 
     @property
     def differences(self) -> tuple[tuple[float, int | None, int | None], ...]:
@@ -131,7 +131,7 @@ def _logs(folder: Path) -> mlperf_loadgen.LogSettings:
 
 
 def _read(folder: Path, percent: float) -> Recorded:
-    """What the logs in `folder` say. Raises ValueError if the latencies are not those that LoadGen summed up."""
+    """Read the logs in `folder`. Raises ValueError if the latencies are not those that LoadGen summed up."""
     trace = (folder / "mlperf_log_trace.json").read_text()
     latency_ns = np.array([int(ns) for ns in re.findall(r'"complete_ns":(\d+)', trace)], np.int64)
     entries = (folder / "mlperf_log_detail.txt").read_text().splitlines()

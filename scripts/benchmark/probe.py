@@ -1,4 +1,4 @@
-"""What edgekit's probe adds: its latencies against the same file in a bare loop of its runtime, taking turns."""
+"""Overhead of edgekit's probe: its latencies against the same file in a bare loop of its runtime, taking turns."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _time(slot: Path, rounds: int) -> None:
 
 
 def _bare(call: Any, samples: list[Any]) -> Any:
-    """As long a warm-up, the same samples, the same clock."""
+    """Latencies in a bare loop, with a warm-up as long, the same samples and the same clock."""
     until = perf_counter_ns() + 200_000_000
     while perf_counter_ns() < until:
         call(samples[0][0])
@@ -103,7 +103,7 @@ def _bare(call: Any, samples: list[Any]) -> Any:
 
 
 def _around_us() -> float:
-    """What the loop itself takes for each inference, with a model that does nothing and all looks at the machine."""
+    """Microseconds that the loop takes for each inference of a model that does nothing, with all sensors read."""
     from edgekit.runner.timing.disturbance import DisturbanceWatch
     from edgekit.runner.timing.loop import single_stream
 

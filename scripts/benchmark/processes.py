@@ -1,4 +1,4 @@
-"""How long a command takes, and how much memory it and all its children hold at once."""
+"""Seconds that a command takes, and the peak of the memory that it and all its children hold."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TIMEOUT_S = 900.0
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one run of a command."""
+    """Seconds and memory of one run of a command."""
 
     seconds: float
     peak_bytes: int

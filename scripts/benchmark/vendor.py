@@ -26,7 +26,7 @@ BACKENDS = ("executorch", "tflite", "onnx")
 BOARDS = ("raspberry-pi-4", "raspberry-pi-5")
 """cortex-a72, without dot products, and cortex-a76, with them."""
 BASIS = "float32"
-"""What the times are ratios to: edgekit's, which is never slower than what the vendor's converter gives."""
+"""The model that times are ratios to: edgekit's, which is never slower than what the vendor's converter gives."""
 
 
 def main(argv: list[str]) -> None:
@@ -50,7 +50,7 @@ def main(argv: list[str]) -> None:
 
 
 def _build(project: Path, backend: str, edges: str, samples: int, out: Path, boards: Sequence[str]) -> None:
-    """In a process of its own, so that no converter's memory and threads are there when files are timed."""
+    """Build in a process of its own, so that no converter's memory and threads are there when files are timed."""
     argv = [sys.executable, "-m", "scripts.benchmark.recipes", str(project), backend, edges, str(samples), str(out)]
     built = subprocess.run([*argv, "host", *boards], check=False, capture_output=True, text=True, cwd=ROOT)
     if built.returncode:
@@ -71,7 +71,7 @@ def _table(project: str, backend: str, folder: Path, rounds: int, boards: Sequen
 
 
 def _counts(slots: dict[str, Path], here: Sequence[str], board: str) -> dict[str, int]:
-    """By the name of the file on this machine: a board runs the one that was built for it, where there is one."""
+    """Instructions by the name of the file on this machine; a board runs the file built for it, if there is one."""
     built = [slots.get(name.removesuffix("host") + board, slots[name]) for name in here]
     return dict(zip(here, counted(built, board), strict=True))
 

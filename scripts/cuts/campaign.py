@@ -24,7 +24,7 @@ from edgekit.devices.transport import Completed
 from edgekit.errors import EdgekitError
 from scripts.cuts.bundles import built
 from scripts.cuts.damage import FILES, Damage, plan
-from scripts.cuts.looked import contents
+from scripts.cuts.observation import contents
 from scripts.cuts.plan import DROP, GO_BACK
 
 ENDS = (DROP, "commit", GO_BACK)
@@ -60,7 +60,7 @@ class Ground:
     stranger: Bundle
     key: PublicKey
     trips: int = 0
-    """Of a flash that is committed and left again."""
+    """Round trips of a flash that is committed and left again."""
     codes: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -80,7 +80,7 @@ class Ground:
         return next(bundle for bundle in self.bundles if bundle.digest not in there)
 
     def served(self) -> tuple[str | None, bool]:
-        """What a program finds that follows the link: a manifest's digest, and whether it is one of ours and whole."""
+        """Digest of the manifest that the link `current` leads to, and whether that bundle is one of ours and whole."""
         link = self.root / "current"
         if not link.is_symlink() or not link.is_dir():
             return None, False
@@ -149,7 +149,7 @@ def _tell(one: Try, seed: int) -> None:
 
 
 def _table(tries: Sequence[Try], codes: Counter[str]) -> str:
-    """By file: tries, how many found the file there, and how many broke a promise; then the errors that were told."""
+    """Table by file: tries, those that found the file, those that broke a promise; then the errors that were told."""
     lines = [f"{'file':22}{'tries':>7}{'hit':>6}{'broken':>8}"]
     for name in (*FILES, "all"):
         some = [one for one in tries if name in (one.damage.file, "all")]
@@ -189,7 +189,7 @@ def _ask(ground: Ground, wrong: list[str], verb: str, action: Callable[[], Any],
 
 
 def _lies(ground: Ground, damage: Damage, expected: set[str | None]) -> list[str]:
-    """What is served and is not whole or not expected, and no word of that in the status."""
+    """Faults that the status does not tell: what is served is not whole, or not expected."""
     digest, good = ground.served()
     try:
         state = status(Local(ground.url))

@@ -15,7 +15,7 @@ CONTENTS = ("manifest.json", "manifest.sig", "model", "golden")
 COMING = ("program", "archive", "staging")
 FILES = (*RECORDS, *(f"{slot}/{name}" for slot in ("served", "other") for name in CONTENTS), *COMING)
 WORDS: tuple[Any, ...] = (None, 3, -1, 1e300, True, "", "a", [], {}, "0" * 64, [[[]]])
-"""What stands in the place of a value in a file of JSON."""
+"""Values that replace one in a file of JSON."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What came of all cuts: a table for people, a JSON document for the record."""
+"""Outcome of all cuts: a table for people, a JSON document for the record."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Report:
             print(f"BROKEN at cut {cut.number}, {where}, --seed {self.seed}: {what}", flush=True)
 
     def table(self) -> str:
-        """By step: cuts, how many of them at a counted change, and what was served then."""
+        """Table by step: cuts, how many of them at a counted change, and what was served then."""
         lines = [f"{'step':10}{'cuts':>6}{'at a change':>13}{'old':>6}{'new':>6}{'broken':>8}"]
         lines += [_line(step, [one for one in self.rounds if one.cut.step == step]) for step in STEPS]
         return "\n".join([*lines, _line("all", self.rounds)])

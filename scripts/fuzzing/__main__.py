@@ -53,7 +53,7 @@ def _told(kind: str, tally: Tally) -> int:
 
 
 def _kind(words: str) -> str:
-    """Of what broke a promise: by which reader, and where, without what it was given."""
+    """Kind of a broken promise: by which reader, and where, without what it was given."""
     return re.sub(r"\d+", "", ":".join(words.split(":")[:2]))
 
 

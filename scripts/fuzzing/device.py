@@ -143,7 +143,7 @@ class Liar(Local):
         return Completed(tuple(argv), stdout + "\n", words, code)
 
     def _shell(self, script: str) -> bytes:
-        """What a shell there says: the sums of the runner's program, or what the device is and has."""
+        """Answer of a shell there: the sums of the runner's program, or the survey of the device."""
         answer = SUMMED if script == SUMS else SURVEYED
         return bytes_changed(answer, self.random) if self.random.random() < self.lies / 2 else answer
 
@@ -243,7 +243,7 @@ def _cargo() -> Cargo:
 
 
 def _shown(measured: Measurement) -> None:
-    """As `edgekit probe` shows it."""
+    """Show a measurement like `edgekit probe`."""
     as_rows(Probed(measured, None))
     json.dumps(as_json(Probed(measured, None)), allow_nan=False)
 

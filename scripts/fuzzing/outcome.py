@@ -1,4 +1,4 @@
-"""What became of a case: taken, refused by a code, or a promise that was broken."""
+"""Outcome of a case: taken, refused by a code, or a promise that was broken."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from edgekit.runner.machine.system import peak_rss_bytes
 
 
 class Refused(Exception):
-    """What was read is refused as its reader's callers expect, who give that a code."""
+    """A reader refuses a file the way its callers expect, who give that a code."""
 
 
 ALLOWED = set("\n")
 ENDED_AFTER = 3
 """Times its limit, a case is ended."""
 SHOWN_CHARS = 12_000
-"""Of an error with its notes and hint: each line of them is cut."""
+"""Limit for an error with its notes and hint: each line of them is cut."""
 
 
 @dataclass
@@ -74,7 +74,7 @@ class Tally:
             self.broken += [f"{name}: {left}" for left in folder.left()]
 
     def _check_words(self, name: str, error: EdgekitError) -> None:
-        """What a person would see: printable, and not the whole of what a device said."""
+        """Check the text that a person would see: printable, and not the whole of what a device said."""
         with contextlib.redirect_stderr(io.StringIO()) as stderr:
             output.print_error(error)
         shown = stderr.getvalue()
@@ -108,7 +108,7 @@ class Folder:
 
     path: Path
     theirs: Path
-    """Where the hostile side keeps its files."""
+    """Folder for the files of the hostile side."""
 
     @classmethod
     def made(cls, path: Path) -> Folder:

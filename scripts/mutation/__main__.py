@@ -50,7 +50,7 @@ def _share(scope: Scope, count: int, seed: int, only: tuple[str, ...]) -> float:
         files = {file for source in {source for source, _ in sample} for file in scope.ordered(source, CHECKOUT)}
         whole, limit_s = copy.test(sorted(files), 1800)
         if whole != "survived":
-            raise SystemExit(f"{copy.said.read_text()}\nthe tests of {scope.folder} fail without a mutant")
+            raise SystemExit(f"{copy.output.read_text()}\nthe tests of {scope.folder} fail without a mutant")
         for source, mutant in sorted(sample, key=lambda one: (one[0], one[1].start)):
             known = reason(source, (copy.root / source).read_text("utf-8"), mutant)
             outcome = "equivalent" if known else _outcome(copy, scope, source, mutant, TIMES * limit_s + MORE_S)

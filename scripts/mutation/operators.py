@@ -60,7 +60,7 @@ def mutants(source: bytes) -> tuple[Mutant, ...]:
 
 
 def _compiles(mutant: Mutant, source: bytes) -> bool:
-    """Whether it is Python, and another program."""
+    """Tell whether the mutant is Python, and another program."""
     try:
         changed = ast.parse(mutant.applied(source))
     except SyntaxError:
@@ -88,7 +88,7 @@ def _walk(node: ast.AST, text: bool = True) -> Iterator[tuple[ast.expr | ast.stm
 
 
 def _is_value(keyword: ast.keyword) -> bool:
-    """Whether None in its place is another value: where False is, it mostly means the same."""
+    """Tell whether None in its place is another value: where False is, it mostly means the same."""
     return keyword.arg not in (None, "hint") and not (
         isinstance(keyword.value, ast.Constant) and not keyword.value.value
     )
@@ -99,7 +99,7 @@ def _is_docstring(node: ast.AST) -> bool:
 
 
 def _is_for_types(node: ast.AST) -> bool:
-    """Whether only a type checker reads it."""
+    """Tell whether only a type checker reads the node."""
     match node:
         case ast.If(ast.Name("TYPE_CHECKING")) | ast.Subscript(ast.Name("Literal")):
             return True

@@ -1,4 +1,4 @@
-"""Which modules are mutated, and by which tests each is held."""
+"""The modules that are mutated, and the tests of each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Scope:
 
     folder: str
     tests: tuple[str, ...] = ()
-    """Of every module in it, if `modules` is empty."""
+    """Tests of every module in the folder, if `modules` is empty."""
     modules: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The modules that are mutated, by name without `.py`, each with its own tests, the quickest first."""
 

@@ -1,4 +1,4 @@
-"""What tests of backends lower for, feed, and run with: a board, pictures, a session of onnxruntime."""
+"""A board to lower for, pictures to feed, and a session of onnxruntime to run files of ONNX in."""
 
 from __future__ import annotations
 

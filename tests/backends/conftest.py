@@ -1,4 +1,4 @@
-"""What tests of several backends share."""
+"""Fixtures for tests of several backends."""
 
 from __future__ import annotations
 

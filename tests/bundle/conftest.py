@@ -118,7 +118,7 @@ def sealed(forge: Forge, key: SigningKey) -> Sealed:
 
 @pytest.fixture(scope="session")
 def manifest_values(description: ManifestContent, files: dict[str, bytes]) -> dict[str, object]:
-    """What the manifest of the small bundle says, as plain JSON values."""
+    """The manifest of the small bundle as plain JSON values."""
     listed = [
         {"path": path, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         for path, content in sorted(files.items())
@@ -183,5 +183,5 @@ def elsewhere(special: str, folder: Path, out: Path, umask: int = 0o22, **enviro
 
 
 def names(folder: Path) -> list[str]:
-    """What stands in a folder, hidden files and all."""
+    """Names in a folder, those of hidden files too."""
     return sorted(path.name for path in folder.iterdir())

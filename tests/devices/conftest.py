@@ -118,7 +118,7 @@ def device(tmp_path: Path) -> Iterator[Local]:
 
 @pytest.fixture
 def old(device: Local, make_bundle: MakeBundle) -> HandMade:
-    """What the device serves before the test begins."""
+    """The bundle that the device serves before the test begins."""
     bundle = make_bundle("old")
     commit(flash(bundle, device))
     return bundle

@@ -1,4 +1,4 @@
-"""What a device has on it, looked at from outside."""
+"""Contents of a device's slots, read from outside."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class Sshd:
 
     @property
     def url(self) -> str:
-        """Of a device whose root is below the folder."""
+        """URL of a device whose root is below the folder."""
         return f"ssh://device@127.0.0.1:{self.port}{self.folder}/root"
 
     def device(self) -> Ssh:

@@ -121,12 +121,12 @@ def made(
 
 
 def passed() -> Report:
-    """On the board, every gate passed."""
+    """A run on the board with every gate passed."""
     return made(compared(60, environment()))
 
 
 def failed() -> Report:
-    """On the board, and too many answers lost."""
+    """A run on the board that lost too many answers."""
     return made(compared(500, environment(), runs=40, invalid="it ran for 0.1 s of 10 s"))
 
 
@@ -141,7 +141,7 @@ def stood_in() -> Report:
 
 
 def served(server: ServerTime | None = None, cost: Cost | None = None) -> Report:
-    """On the board, with all that a probe tells, against a server."""
+    """A run on the board against a server, with all that a probe tells."""
     reference, candidate = pair(10_000, 60, 40, wrong=1000)
     rng = np.random.default_rng(5)
     ours = probed(timed(candidate, (2_400_000 + rng.exponential(80_000, 1024)).astype(np.int64)))
@@ -162,7 +162,7 @@ ORIN = TARGET.model_copy(
 
 
 def emulated(instructions: int | None = 138_398, gates: Gates | None = None, **changed: Any) -> Report:
-    """On an emulated device, 10,000 of 60,000 samples; nothing was timed."""
+    """A run on an emulated device, with 10,000 of 60,000 samples; nothing was timed."""
     where = replace(environment("emulated"), cpu="cortex-a76")
     comparison = compared(60, where, runs=0, invalid="an emulated device has no time of its own")
     counted = replace(comparison, candidate=replace(comparison.candidate, instructions=instructions))

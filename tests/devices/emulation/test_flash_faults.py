@@ -29,8 +29,8 @@ from edgekit.specs.catalog import Catalog
 from scripts.cuts import cutting
 from scripts.cuts.bundles import built
 from scripts.cuts.cutting import Board
-from scripts.cuts.looked import contents, look, silent
-from scripts.cuts.watched import Watched
+from scripts.cuts.observation import contents, observe, silent
+from scripts.cuts.step_recorder import RecordedTransport
 from tests.command_line import end, environment, start
 from tests.devices.test_unreachable import told
 from tests.failing_converters import until
@@ -72,7 +72,7 @@ def keeps(board: Board, *bundles: Bundle) -> None:
     """One of these is served, whole, and answers."""
     with board.device.connected() as transport:
         board.runner = replace(board.runner, transport=transport)
-        board.looked = look(board.runner)
+        board.looked = observe(board.runner)
         served = board.served()
         assert served in bundles
         assert board.looked.seen[-1].files == contents(served)
@@ -80,7 +80,7 @@ def keeps(board: Board, *bundles: Bundle) -> None:
 
 
 @dataclass
-class Struck(Watched):
+class Struck(RecordedTransport):
     """Something happens as a step begins; the lease is one that soon ends."""
 
     at: str = ""
@@ -133,7 +133,7 @@ def test_a_disk_that_is_full_as_a_step_begins(board: Board, new: Bundle) -> None
         error = struck(board, new, step, fill)
         assert isinstance(error, StorageError), (step, error)
         with board.device.connected() as transport:
-            assert look(replace(board.runner, transport=transport)).seen[-1].files == contents(old)
+            assert observe(replace(board.runner, transport=transport)).seen[-1].files == contents(old)
             done(transport, "rm", "-r", str(BALLAST))
 
 
@@ -160,7 +160,7 @@ def test_a_link_that_stays_lost_ends_a_flash_and_its_lease(board: Board, new: Bu
 def free(board: Board) -> bool:
     """Whether nobody flashes the device."""
     with board.device.connected() as transport:
-        return look(replace(board.runner, transport=transport)).status.lease is None
+        return observe(replace(board.runner, transport=transport)).status.lease is None
 
 
 FREEZE = """

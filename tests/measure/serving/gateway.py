@@ -1,4 +1,4 @@
-"""What stands between a client and a server, and misbehaves on demand: for HTTP, and for gRPC."""
+"""A gateway between a client and a server that misbehaves on demand: for HTTP, and for gRPC."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ Act = int | str | float
 
 @dataclass
 class Gateway:
-    """What it does, and what it saw. `act` is asked with the number of the inference request, from 0."""
+    """Behaviour of the gateway, and counts of what passed. `act` takes the number of the inference request, from 0."""
 
     upstream: int
     token: str | None = None
     act: Callable[[int], Act] = lambda number: "pass"
     hidden: tuple[str, ...] = ()
-    """Of HTTP: paths that it does not let through, 404."""
+    """Paths of HTTP that it answers with 404."""
     page: bytes | None = None
-    """Of HTTP: what it answers to everything."""
+    """Body that it answers to every HTTP request."""
     connections: int = 0
     inferences: int = 0
     port: int = 0
     _counting: threading.Lock = field(default_factory=threading.Lock)
 
     def next(self, path: str) -> Act:
-        """What to do with a request for an inference; all others pass."""
+        """Choose what to do with a request for an inference; all others pass."""
         if not path.endswith("/infer"):
             return "pass"
         with self._counting:

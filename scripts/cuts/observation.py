@@ -1,4 +1,4 @@
-"""What a device serves after a cut, by its own word and by ours, and what of that breaks the promise."""
+"""Observation of a device after a power cut: what it serves, by two accounts, and which promises that breaks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edgekit.devices.runner_client import Runner
 from edgekit.errors import EdgekitError
 from edgekit.runner.slots.state import HISTORY_LIMIT
 from scripts.cuts.plan import DROP, GO_BACK
-from scripts.cuts.watched import Watched
+from scripts.cuts.step_recorder import RecordedTransport
 
 LIMIT_S = 120.0
 AT_MOST = 8
@@ -27,7 +27,7 @@ SUMS = (
 
 @dataclass(frozen=True)
 class Seen:
-    """What a program on the device finds that follows the link."""
+    """The slot that a program on the device finds by following the link `current`."""
 
     link: str
     trust: str
@@ -37,8 +37,8 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Looked:
-    """At one device, at rest."""
+class Observation:
+    """Observation of one device at rest."""
 
     status: Status
     seen: tuple[Seen, ...]
@@ -51,11 +51,11 @@ class Looked:
         return self.status.slots[current].digest if current else None
 
 
-def look(runner: Runner) -> Looked:
+def observe(runner: Runner) -> Observation:
     """Raises what asking a device does."""
     first = _see(runner)
     status = runner.ask(Status, "slots", "status", runner.transport.root, timeout=LIMIT_S)
-    return Looked(status, (first,) if first.link == status.current else (first, _see(runner)))
+    return Observation(status, (first,) if first.link == status.current else (first, _see(runner)))
 
 
 def _see(runner: Runner) -> Seen:
@@ -65,7 +65,9 @@ def _see(runner: Runner) -> Seen:
     return Seen(link, trust.partition(" ")[0], {path.removeprefix("./"): digest for digest, path in sums})
 
 
-def broken(before: Looked, after: Looked, runner: Runner, flashed: Watched, old: Bundle, new: Bundle) -> Iterator[str]:
+def broken(
+    before: Observation, after: Observation, runner: Runner, flashed: RecordedTransport, old: Bundle, new: Bundle
+) -> Iterator[str]:
     """Each promise that the device did not keep, in words."""
     expected = allowed(flashed, old, new)
     for seen in after.seen:
@@ -94,8 +96,8 @@ def broken(before: Looked, after: Looked, runner: Runner, flashed: Watched, old:
     yield from silent(runner, after)
 
 
-def allowed(flashed: Watched, old: Bundle, new: Bundle) -> tuple[str, ...]:
-    """What may be served: what was answered counts, what was only begun may have happened or not."""
+def allowed(flashed: RecordedTransport, old: Bundle, new: Bundle) -> tuple[str, ...]:
+    """Bundles that may be served: a step that was answered counts, one that was only begun may have happened."""
     if "commit" not in flashed.begun or GO_BACK in flashed.answered:
         return (old.digest,)
     if "commit" in flashed.answered and GO_BACK not in flashed.begun:
@@ -110,7 +112,7 @@ def contents(bundle: Bundle) -> dict[str, str]:
 
 
 def added(before: tuple[HistoryEvent, ...], after: tuple[HistoryEvent, ...]) -> tuple[HistoryEvent, ...] | None:
-    """What is new in a history that keeps its last entries only; None if any other is missing."""
+    """New events of a history that keeps its last entries only; None if any other is missing."""
     for dropped in range(AT_MOST + 1):
         kept = before[dropped:]
         if after[: len(kept)] == kept and (dropped == 0 or len(after) == HISTORY_LIMIT):
@@ -118,8 +120,8 @@ def added(before: tuple[HistoryEvent, ...], after: tuple[HistoryEvent, ...]) -> 
     return None
 
 
-def silent(runner: Runner, after: Looked) -> Iterator[str]:
-    """Whether the model that is served does not answer as it did where it was built."""
+def silent(runner: Runner, after: Observation) -> Iterator[str]:
+    """Yield a fault if the model that is served does not answer as it did where it was built."""
     try:
         slot = after.status.slots[after.status.current or ""].path
         if not runner.ask(SelfTest, "selftest", slot, timeout=LIMIT_S).passed:

@@ -20,17 +20,17 @@ HALTING = PurePosixPath("/tmp/halting.py")
 
 @dataclass(frozen=True)
 class Cost:
-    """What a step took when nobody cut it: seconds, and changes to files, which are counted for verbs only."""
+    """Cost of a step that nobody cut: seconds, and changes to files, which are counted for verbs only."""
 
     seconds: float
     changes: int = 0
     seconds_before: float = 0.0
-    """From the start of the process that takes the step, and others before it."""
+    """Seconds from the start of the process that takes the step, and others before it."""
     changes_before: int = 0
 
 
 @dataclass
-class Watched:
+class RecordedTransport:
     """Hands everything on to `device`. `reached` is set when the step of `cut` begins."""
 
     kind: ClassVar[DeviceKind] = "emulated"
@@ -38,7 +38,7 @@ class Watched:
     device: Transport
     cut: Cut | None = None
     expected: Cost | None = None
-    """What that step took before."""
+    """Cost of that step when it was not cut."""
     begun: list[str] = field(default_factory=list)
     answered: list[str] = field(default_factory=list)
     """The steps that ended well."""
@@ -88,7 +88,7 @@ class Watched:
         return replace(ended, stderr=ended.stderr.replace(told[0], "") if told else ended.stderr)
 
     def _steps(self, words: Sequence[str]) -> tuple[str, ...]:
-        """What that verb of the runner does; of one that will halt, as far as it comes."""
+        """Steps that a verb of the runner takes; for one that will halt, up to there."""
         if words[:2] == ["slots", "rollback"]:
             return (GO_BACK if "commit" in self.answered else DROP,)
         if words[:2] == ["slots", "commit"]:
