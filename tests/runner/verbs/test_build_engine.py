@@ -12,9 +12,6 @@ from typing import Any
 import pytest
 
 from edgekit.runner.errors import RunnerError
-from edgekit.runner.model.engine_plan import read_plan
-from edgekit.runner.runtimes.onnx_providers import execution_providers, provider_name
-from edgekit.runner.runtimes.trtexec import parsed_version, run
 from edgekit.runner.verbs.build_engine import engine
 from tests.runner.conftest import Bare
 from tests.runner.nvidia_programs import PLAN, builds, put_gpu, put_trtexec
@@ -173,75 +170,12 @@ def test_a_plan_that_asks_for_more_than_a_build_is_refused(tools: Path, tmp_path
     assert builds(log) == []
 
 
-@pytest.mark.parametrize("written", ["[]", "{}", "nonsense", '{"trtexec": 1}'])
-def test_what_is_no_plan_is_said_to_be_none(tmp_path: Path, written: str) -> None:
-    (tmp_path / "engine.json").write_text(written)
-    with pytest.raises(RunnerError, match="is no engine plan"):
-        read_plan(tmp_path)
-
-
 def test_this_machine_runs_the_model_on_the_cpu_and_says_what_was_planned(bare: Bare, tmp_path: Path) -> None:
     planned = bare.ask("selftest", slot_in(tmp_path / "root")).document
     assert planned["passed"]
     assert (planned["provider"], planned["planned_provider"]) == ("cpu", "tensorrt")
     plain = bare.ask("selftest", write_slot_without_plan(tmp_path / "plain")).document
     assert (plain["provider"], plain["planned_provider"]) == ("cpu", None)
-
-
-@pytest.mark.parametrize(
-    ("available", "chosen"),
-    [
-        (["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"], ["Tensorrt", "CUDA", "CPU"]),
-        (["AzureExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"], ["CUDA", "CPU"]),
-        (["AzureExecutionProvider", "CPUExecutionProvider"], ["CPU"]),
-    ],
-)
-def test_the_first_provider_of_the_plan_that_is_there_comes_first(
-    tmp_path: Path, available: list[str], chosen: list[str]
-) -> None:
-    (tmp_path / "engine.json").write_text(json.dumps(PLAN))
-    given = execution_providers(read_plan(tmp_path), available, tmp_path)
-    assert [name for name, _ in given] == [f"{name}ExecutionProvider" for name in chosen]
-    assert execution_providers(None, available, None) == [("CPUExecutionProvider", {})]
-
-
-def test_tensorrt_is_told_the_precision_of_the_plan_and_where_its_engines_are(tmp_path: Path) -> None:
-    (tmp_path / "engine.json").write_text(json.dumps(PLAN))
-    (_, options), *_ = execution_providers(read_plan(tmp_path), ["TensorrtExecutionProvider"], tmp_path / "engines")
-    assert options == {
-        "trt_fp16_enable": "False",
-        "trt_int8_enable": "True",
-        "trt_sparsity_enable": "True",
-        "trt_max_workspace_size": str(1 << 30),
-        "trt_engine_cache_enable": "True",
-        "trt_engine_cache_path": str(tmp_path / "engines"),
-    }
-
-
-def test_what_is_said_to_be_used_is_what_the_session_has() -> None:
-    assert provider_name(["CUDAExecutionProvider", "CPUExecutionProvider"]) == "cuda"
-    assert provider_name(["CPUExecutionProvider"]) == "cpu"
-
-
-@pytest.mark.parametrize(
-    ("banner", "version"),
-    [
-        ("&&&& RUNNING TensorRT.trtexec [TensorRT v8601] # trtexec --help", (8, 6, 1)),
-        ("&&&& RUNNING TensorRT.trtexec [TensorRT v8502] # trtexec", (8, 5, 2)),
-        ("&&&& RUNNING TensorRT.trtexec [TensorRT v100300] [b26] # trtexec", (10, 3, 0)),
-        ("&&&& RUNNING TensorRT.trtexec [TensorRT v101303] # trtexec", (10, 13, 3)),
-        ("trtexec: command not found", None),
-    ],
-)
-def test_trtexec_says_which_tensorrt_it_is_of(banner: str, version: tuple[int, ...] | None) -> None:
-    assert parsed_version(banner) == version
-
-
-def test_of_a_long_output_the_end_is_kept() -> None:
-    code, said = run(["sh", "-c", "seq 100000; exit 7"], 60)
-    assert code == 7
-    assert said.endswith("99999\n100000\n")
-    assert len(said) == 4096
 
 
 def _is_gone(pid: int) -> bool:

@@ -1,4 +1,4 @@
-"""Bare model files, described by the runner in a process of its own; and its readers of what files say, in this one."""
+"""Bare model files, described by the runner in a process of its own."""
 
 from __future__ import annotations
 
@@ -7,12 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from edgekit.runner.errors import RunnerError
-from edgekit.runner.files.onnx_files import external_files
-from edgekit.runner.model.io_signature import of_pte
 from tests.runner import slot
 from tests.runner.conftest import Bare
 
@@ -101,43 +96,3 @@ def test_what_cannot_be_served_is_said(bare: Bare, tmp_path: Path, content: byte
     said = _said(bare, tmp_path, content)
     assert said["kind"] == kind
     assert message in said["error"]
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.integers(0, 2000), st.integers(0, 255), st.booleans())
-def test_a_damaged_onnx_file_is_read_to_its_end_or_refused(at: int, byte: int, cut: bool) -> None:
-    content = bytearray(graph([("x", [1, 4])], [1, 4], "weights.bin"))
-    content[at % len(content)] = byte
-    try:
-        found = external_files(memoryview(content[:at] if cut else content))
-    except ValueError:
-        return
-    assert len(found) <= 1
-
-
-def test_graphs_in_graphs_without_an_end_are_refused() -> None:
-    content = b""
-    # A graph, and in it a node, in that an attribute, in that a graph.
-    for key in [0x3A, *[0x0A, 0x2A, 0x32] * 200][::-1]:
-        size, length = len(content), b""
-        while size > 0x7F:
-            length, size = length + bytes([size & 0x7F | 0x80]), size >> 7
-        content = bytes([key]) + length + bytes([size]) + content
-    with pytest.raises(ValueError, match="without an end"):
-        external_files(memoryview(content))
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.integers(0, 4000), st.integers(0, 255), st.booleans())
-def test_a_damaged_program_is_read_or_refused(
-    tmp_path_factory: pytest.TempPathFactory, at: int, byte: int, cut: bool
-) -> None:
-    content = bytearray(slot.model("pte"))
-    content[at % len(content)] = byte
-    file = tmp_path_factory.getbasetemp() / "damaged.pte"
-    file.write_bytes(content[:at] if cut else content)
-    try:
-        edges = of_pte(file)
-    except RunnerError:
-        return
-    assert all(edge.dtype for edge in (*edges.inputs, *edges.outputs))

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgekit.runner.model.tensors import batches
 from tests.runner import slot
 from tests.runner.conftest import Answer, Bare
 from tests.runner.verbs.test_describe import graph
@@ -56,12 +55,6 @@ def test_a_batch_counts_as_many_samples(bare: Bare, tmp_path: Path) -> None:
     assert answer.document["samples_per_s"] == pytest.approx(
         8 * answer.document["count"] / answer.document["duration_s"]
     )
-
-
-def test_the_last_batch_is_filled_up_with_the_first_samples() -> None:
-    first, second = batches([np.arange(11)], 8)
-    assert first[0].tolist() == list(range(8))
-    assert second[0].tolist() == [8, 9, 10, 0, 1, 2, 3, 4]
 
 
 def test_an_instance_that_fails_is_the_error_of_the_run(bare: Bare, tmp_path: Path) -> None:
