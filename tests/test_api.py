@@ -102,9 +102,9 @@ def names(places: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> A
 def test_an_example_is_true(example: doctest.DocTest, names: dict[str, Any]) -> None:
     given = {name: getattr(edgekit, name) for name in edgekit.__all__}
     example.globs = {**given, **names}
-    said: list[str] = []
-    doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example, out=said.append)
-    assert said == []
+    output: list[str] = []
+    doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example, out=output.append)
+    assert output == []
 
 
 def test_a_notebook_builds_probes_and_compares(names: dict[str, Any], tmp_path: Path) -> None:

@@ -114,12 +114,12 @@ def crowded(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_an_installed_package_brings_a_backend_a_board_and_a_recipe(site: Path, tmp_path: Path) -> None:
-    found = python(FOUND, site, tmp_path)
-    assert {"onnx", "plain-onnx"} <= set(found["backends"])
-    assert found["origin"] == ["edgekit-plain", "0.3.0"]
-    assert (found["target"], found["profile"], found["backend"]) == ("plain-board", "plain-float32", "plain-onnx")
-    assert "onnxruntime" in found["preload"]
-    assert found["built in"] == "raspberry-pi-5"
+    ended = python(FOUND, site, tmp_path)
+    assert {"onnx", "plain-onnx"} <= set(ended["backends"])
+    assert ended["origin"] == ["edgekit-plain", "0.3.0"]
+    assert (ended["target"], ended["profile"], ended["backend"]) == ("plain-board", "plain-float32", "plain-onnx")
+    assert "onnxruntime" in ended["preload"]
+    assert ended["built in"] == "raspberry-pi-5"
 
 
 def test_an_installed_package_brings_a_metric(site: Path, tmp_path: Path) -> None:

@@ -190,7 +190,7 @@ def make(program: Program, samples: list[tuple[Tensor]], tmp_path_factory: pytes
         subject = program
         if recipe and not late:
             given = samples if recipe.calibrated else samples[:1]
-            subject = QuantizePass(recipe, lambda asked: backend.quantization(asked, runtime), given)(
+            subject = QuantizePass(recipe, lambda requested: backend.quantization(requested, runtime), given)(
                 program, samples[:2]
             )
         out = tmp_path_factory.mktemp("out")

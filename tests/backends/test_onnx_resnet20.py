@@ -62,7 +62,7 @@ def quantized(
     calibration = batches(load_samples(project, "calibration", 32), project)
     target, runtime = onnx_board(request.param)
     recipe = Quantize()
-    quantize = QuantizePass(recipe, lambda asked: Onnx().quantization(asked, runtime), calibration)
+    quantize = QuantizePass(recipe, lambda requested: Onnx().quantization(requested, runtime), calibration)
     return Onnx().lower(quantize(program, calibration[:2]), target, runtime, tmp_path_factory.mktemp("quantized"))
 
 

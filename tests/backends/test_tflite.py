@@ -198,7 +198,7 @@ def graph_of(artifact: Artifact) -> schema.SubGraphT:
 def test_weights_have_a_scale_a_channel_or_one_in_all(lower: Lower) -> None:
     def most_scales(recipe: Quantize) -> int:
         details = [tensor.quantization for tensor in graph_of(lower(recipe)).tensors]
-        return max(len(found.scale) for found in details if found and found.scale is not None)
+        return max(len(details_of.scale) for details_of in details if details_of and details_of.scale is not None)
 
     assert most_scales(Quantize()) == 16
     assert most_scales(Quantize(weights=Weights(granularity="per-tensor"))) == 1
@@ -217,7 +217,12 @@ def test_the_observer_decides_the_scales(lower: Lower) -> None:
 def test_symmetric_activations_have_zero_point_0(lower: Lower) -> None:
     def zero_points(recipe: Quantize) -> set[int]:
         details = [tensor.quantization for tensor in graph_of(lower(recipe)).tensors]
-        return {int(zero) for found in details if found and found.zeroPoint is not None for zero in found.zeroPoint}
+        return {
+            int(zero)
+            for details_of in details
+            if details_of and details_of.zeroPoint is not None
+            for zero in details_of.zeroPoint
+        }
 
     assert zero_points(Quantize(activations=Activations(symmetric=True))) == {0}
     assert zero_points(Quantize()) > {0}

@@ -124,9 +124,9 @@ def test_a_key_is_encrypted_by_its_passphrase(key: SigningKey, passphrase: bytes
     pem = key.to_pem(passphrase)
     assert key.to_pem().splitlines()[1][-20:] not in pem
     assert pem != key.to_pem(passphrase), "salted"
-    asked: list[str] = []
-    again = SigningKey.from_pem(pem, "'here'", lambda locked: asked.append(locked) or passphrase)  # type: ignore[func-returns-value]
-    assert asked == ["the key 'here'"]
+    prompts: list[str] = []
+    again = SigningKey.from_pem(pem, "'here'", lambda locked: prompts.append(locked) or passphrase)  # type: ignore[func-returns-value]
+    assert prompts == ["the key 'here'"]
     assert again.sign(b"text") == key.sign(b"text")
     with pytest.raises(KeyLocked, match="not the passphrase of the key 'here'"):
         SigningKey.from_pem(pem, "'here'", lambda _: passphrase + b"x")

@@ -67,9 +67,9 @@ def test_a_device_that_serves_what_is_damaged_and_says_nothing_is_found_out(
     """The check of the checks: a status that calls every slot whole."""
 
     def lying(device: Local) -> Any:
-        found = status(device)
-        slots = {name: slot.model_copy(update={"whole": True}) for name, slot in found.slots.items()}
-        return found.model_copy(update={"slots": slots, "damage": ()})
+        state = status(device)
+        slots = {name: slot.model_copy(update={"whole": True}) for name, slot in state.slots.items()}
+        return state.model_copy(update={"slots": slots, "damage": ()})
 
     monkeypatch.setattr("scripts.cuts.campaign.status", lying)
     monkeypatch.setattr("scripts.cuts.campaign.repair", lambda device: SimpleNamespace())

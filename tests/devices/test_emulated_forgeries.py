@@ -112,11 +112,11 @@ def test_of_hundreds_of_changed_bundles_none_reaches_a_slot_of_an_emulated_devic
         argv = [*runner.interpreter, "-c", ATTACK, str(runner.program), str(sent), str(device.root)]
         ended = device.run([*argv, KEY.public.raw.hex()], timeout=LIMIT_S)
         assert ended.returncode == 0, ended.stderr
-        said = json.loads(ended.stdout)
+        document = json.loads(ended.stdout)
         for verb in ("begin", "install"):
-            assert set(said[verb]) <= {"signature", "trust", "data"}, said
-            assert sum(said[verb].values()) >= 60
-        assert sum(said["install"].values()) + sum(said["begin"].values()) == count
+            assert set(document[verb]) <= {"signature", "trust", "data"}, document
+            assert sum(document[verb].values()) >= 60
+        assert sum(document["install"].values()) + sum(document["begin"].values()) == count
         assert status(device) == before
         assert _kept(device) == kept
         commit(flash(new, device))

@@ -60,8 +60,8 @@ def make(make_bundle: MakeBundle) -> MakeBundle:
 
 
 def _written(bundle: HandMade) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(bundle.read("manifest.json"))
-    return found
+    record: dict[str, Any] = json.loads(bundle.read("manifest.json"))
+    return record
 
 
 def _refused(board: Transport, bundle: HandMade, error: type[EdgekitError]) -> None:
@@ -100,9 +100,9 @@ def test_what_is_signed_and_wrong_is_refused_and_the_next_good_one_is_taken(boar
     signature, manifest = both.folder / "manifest.sig", both.read("manifest.json")
     signature.write_bytes(add_signature(signature.read_bytes(), OTHER, manifest))
     _serve(board, HandMade.of(both.folder, both.manifest, [KEY.public, OTHER.public]))
-    found = status(board)
-    assert found.current is not None
-    assert found.slots[found.current].digest == both.digest
+    record = status(board)
+    assert record.current is not None
+    assert record.slots[record.current].digest == both.digest
 
 
 def test_an_older_bundle_does_not_come_back_neither_replayed_nor_by_rollback(
@@ -119,8 +119,8 @@ def test_an_older_bundle_does_not_come_back_neither_replayed_nor_by_rollback(
     assert status(board) == before
     _serve(board, make("newest", version=4))
     rollback(serving(board))
-    found = status(board)
-    assert found.slots[found.current or ""].version == 3
+    record = status(board)
+    assert record.slots[record.current or ""].version == 3
 
 
 def test_a_device_that_has_seen_a_later_time_than_its_clock_shows_says_so(
@@ -130,9 +130,9 @@ def test_a_device_that_has_seen_a_later_time_than_its_clock_shows_says_so(
     _serve(board, make("served"))
     state = tmp_path / "state.json"
     board.pull(board.root / "state.json", state)
-    found = json.loads(state.read_text())
-    found["history"][-1]["when"] = "2999-01-01T00:00:00Z"
-    state.write_text(json.dumps(found))
+    record = json.loads(state.read_text())
+    record["history"][-1]["when"] = "2999-01-01T00:00:00Z"
+    state.write_text(json.dumps(record))
     board.push(state, board.root / "state.json")
     _refused(board, make("over", expires="2998-12-31T23:59:59Z"), Expired)
     installed = flash(make("not over", expires="2999-01-02T00:00:00Z"), board, "system")

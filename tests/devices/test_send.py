@@ -81,8 +81,8 @@ def test_what_a_slot_has_lost_follows(talk: Talk, old: HandMade, make_bundle: Ma
     flash(new, talk, serve=True)
     assert talk.made == ["install", "sent golden/inputs/bias.npy", "install"]
     assert served(talk) == content(new)
-    found = status(talk)
-    assert found.slots[found.current or ""].whole
+    after = status(talk)
+    assert after.slots[after.current or ""].whole
 
 
 class Greedy(Talk):

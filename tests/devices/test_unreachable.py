@@ -52,10 +52,10 @@ def told(ended: Ended, code: str, exit_code: int = 3) -> tuple[str, str]:
     ],
 )
 def test_what_is_no_device_is_bad_usage(flash: Flash, device: str, code: str, message: str, hint: str) -> None:
-    said = told(flash(device), code, 2)
-    assert message in said[0]
-    assert hint in said[1]
-    assert "secret" not in said[0]
+    refusal = told(flash(device), code, 2)
+    assert message in refusal[0]
+    assert hint in refusal[1]
+    assert "secret" not in refusal[0]
 
 
 @pytest.mark.parametrize(
@@ -75,9 +75,9 @@ def test_a_runtime_that_is_none_or_runs_other_formats_is_told_before_the_device_
         flash(nowhere, "--runtime", runtime),
         command("run", *options, "--device", nowhere, "--runtime", runtime),
     ):
-        said = told(ended, code, 2)
-        assert said[0] == message
-        assert said[1].startswith(hint)
+        refusal = told(ended, code, 2)
+        assert refusal[0] == message
+        assert refusal[1].startswith(hint)
     assert not (tmp_path / "out").exists()
 
 

@@ -42,8 +42,8 @@ def test_a_cache_on_a_full_disk(places: dict[str, str], tmp_path: Path, limit: i
     project, out, cache = write_project(tmp_path / "project", samples=64), tmp_path / "out", tmp_path / "cache"
     env = {"EDGEKIT_CACHE": str(cache)}
     argv = ("build", "--project", project, *FLOAT, "--backend", "onnx", "--out", out)
-    said = limited(limit, *argv, env=env).refused("EK503", 3)
-    assert "\n  hint: df -h " in said
+    refusal = limited(limit, *argv, env=env).refused("EK503", 3)
+    assert "\n  hint: df -h " in refusal
     assert not out.exists()
     assert whole(cache)
     assert list(cache.glob("partial/*")) == []
@@ -56,8 +56,8 @@ def test_a_converter_on_a_full_disk_and_a_second_try_with_room(tmp_path: Path) -
     argv = ("build", "--project", project, *FLOAT, "--out", out)
     assert edgekit(*argv, "--backend", "onnx", env=env).code in (0, 1)
     before = {path: path.read_bytes() for path in out.iterdir()}
-    said = limited(2000, *argv, "--backend", "tflite", env=env).refused("EK503", 3)
-    assert f"the disk of '{cache}" in said
+    refusal = limited(2000, *argv, "--backend", "tflite", env=env).refused("EK503", 3)
+    assert f"the disk of '{cache}" in refusal
     assert {path: path.read_bytes() for path in out.iterdir()} == before
     assert whole(cache)
     assert edgekit(*argv, "--backend", "tflite", env=env).code in (0, 1)
@@ -67,8 +67,8 @@ def test_a_converter_on_a_full_disk_and_a_second_try_with_room(tmp_path: Path) -
 def test_an_output_folder_on_a_full_disk(built: Built, places: dict[str, str], tmp_path: Path, limit: int) -> None:
     before = {path: path.read_bytes() for path in built.out.iterdir()}
     for out in (built.out, tmp_path / "out"):
-        said = limited(limit, "build", *built.options, "--out", out, env=places).refused("EK503", 3)
-        assert f"the disk of '{out}" in said
+        refusal = limited(limit, "build", *built.options, "--out", out, env=places).refused("EK503", 3)
+        assert f"the disk of '{out}" in refusal
     assert not (tmp_path / "out").exists()
     assert {path: path.read_bytes() for path in built.out.iterdir()} == before
 
@@ -80,8 +80,8 @@ def test_a_device_on_a_full_disk_serves_what_it_served(built: Built, places: dic
     assert not (device / "current").exists()
     assert edgekit("flash", built.bundle, *to, env=places).code == 0
     assert edgekit("build", *built.options, "--profile", "float32", "--out", other, env=places).code == 0
-    said = limited(3000, "flash", next(other.glob("*.edgekit")), *to, env=places).refused("EK503", 3)
-    assert " is full" in said
+    refusal = limited(3000, "flash", next(other.glob("*.edgekit")), *to, env=places).refused("EK503", 3)
+    assert " is full" in refusal
     assert str((device / "current").readlink()) == "a"
     state = json.loads((device / "state.json").read_text())
     assert [event["verdict"] for event in state["history"]] == ["staged", "trial", "committed"]

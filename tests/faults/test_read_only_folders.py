@@ -74,8 +74,8 @@ def test_a_folder_that_may_not_be_written_is_refused_with_a_hint_and_left_as_it_
     build = ("build", *built.options, "--out", home["out"])
     device = "local://" if name == "data" else f"local://{home['device']}"
     argv = build if name in ("cache", "config", "out") else ("flash", built.bundle, "--device", device)
-    said = edgekit(home, *argv).refused("EK503", 3)
-    assert f"ls -ld '{home[name]}" in said
+    refusal = edgekit(home, *argv).refused("EK503", 3)
+    assert f"ls -ld '{home[name]}" in refusal
     assert held(home[name]) == before
     assert not list(home[name].parent.rglob("*.partial"))
 
@@ -87,6 +87,6 @@ def test_a_device_that_may_not_be_written_any_more_says_which_file(
     device = ("--device", f"local://{home['device']}")
     assert edgekit(home, "flash", built.bundle, *device).code == 0
     before = closed(home["device"])
-    said = edgekit(home, verb, *device).refused("EK503", 3)
-    assert f"'{home['device']}/lock': Permission denied" in said
+    refusal = edgekit(home, verb, *device).refused("EK503", 3)
+    assert f"'{home['device']}/lock': Permission denied" in refusal
     assert held(home["device"]) == before

@@ -59,9 +59,9 @@ def build(command: Command, folder: Path, backend: str, code: str, exit_code: in
     """What a float32 build of the project says as it is refused; it leaves nothing."""
     out = folder / "out"
     argv = ("build", "--project", folder / "bad", "--target", "host", "--backend", backend, "--profile", "float32")
-    said = command(*argv, "--out", out).refused(code, exit_code)
+    refusal = command(*argv, "--out", out).refused(code, exit_code)
     assert not out.exists()
-    return said
+    return refusal
 
 
 @pytest.mark.parametrize(
@@ -90,19 +90,21 @@ def test_a_model_that_cannot_be_captured(
 
 def test_a_factory_that_is_not_there_is_told_the_nearest(command: Command, tmp_path: Path) -> None:
     project(tmp_path, "def net():", "def nett():")
-    said = build(command, tmp_path, "onnx", "EK101", 2)
-    assert said == "'model.py' has no 'net'\n  hint: did you mean 'nett'?\n"
+    refusal = build(command, tmp_path, "onnx", "EK101", 2)
+    assert refusal == "'model.py' has no 'net'\n  hint: did you mean 'nett'?\n"
 
 
 @pytest.mark.parametrize("backend", ["onnx", "tflite", "executorch"])
 def test_an_operator_that_a_converter_lacks_is_named(command: Command, tmp_path: Path, backend: str) -> None:
     project(tmp_path, "return x + 1", "return x + torch.linalg.eigvalsh(x.T @ x)")
-    said = build(command, tmp_path, backend, "EK206")
-    assert "linalg_eigh" in said
+    refusal = build(command, tmp_path, backend, "EK206")
+    assert "linalg_eigh" in refusal
 
 
 @pytest.mark.parametrize("backend", ["onnx", "tflite", "executorch"])
 def test_an_operator_of_the_user_s_own_is_named_with_its_line(command: Command, tmp_path: Path, backend: str) -> None:
     project(tmp_path, "return x + 1", "return torch.ops.strange.twice(x)")
-    said = build(command, tmp_path, backend, "EK206")
-    assert f"operator 'strange.twice' in module 'head', at model.py:{LINE} in forward is known to your own code" in said
+    refusal = build(command, tmp_path, backend, "EK206")
+    assert (
+        f"operator 'strange.twice' in module 'head', at model.py:{LINE} in forward is known to your own code" in refusal
+    )

@@ -28,18 +28,18 @@ def _pixels(**names: Array) -> Samples:
 def test_samples_go_by_name_where_names_agree() -> None:
     first, second = np.zeros((3, 2), np.float32), np.ones((3, 2), np.float32)
     signature = _takes(("b", "float32", (1, 2)), ("a", "float32", (1, 2)))
-    found = samples_for(signature, _pixels(a=first, b=second))
-    assert list(found.inputs) == ["b", "a"]
-    assert found.inputs["a"] is first
-    np.testing.assert_array_equal(found.labels, LABELS)
+    chosen = samples_for(signature, _pixels(a=first, b=second))
+    assert list(chosen.inputs) == ["b", "a"]
+    assert chosen.inputs["a"] is first
+    np.testing.assert_array_equal(chosen.labels, LABELS)
 
 
 def test_samples_go_by_what_fits_where_names_do_not_agree() -> None:
     image, mask = np.ones((3, 8, 8, 3), np.uint8), np.zeros((3, 4), np.float32)
     signature = _takes(("input_0", "float32", (1, 4)), ("input_1", "uint8", (1, 8, 8, 3)))
-    found = samples_for(signature, _pixels(image=image, mask=mask))
-    assert found.inputs["input_0"] is mask
-    assert found.inputs["input_1"] is image
+    chosen = samples_for(signature, _pixels(image=image, mask=mask))
+    assert chosen.inputs["input_0"] is mask
+    assert chosen.inputs["input_1"] is image
 
 
 @pytest.mark.parametrize(
@@ -72,10 +72,10 @@ def _saved(path: Path, **arrays: Any) -> Path:
 
 def test_inputs_of_ones_own_are_read_with_their_labels(tmp_path: Path) -> None:
     given = np.ones((3, 2), np.float32)
-    found = read_inputs(_saved(tmp_path / "in.npz", x=given, labels=LABELS, other=LABELS), SIGNATURE)
-    assert list(found.inputs) == ["x"]
-    np.testing.assert_array_equal(found.inputs["x"], given)
-    np.testing.assert_array_equal(found.labels, LABELS)
+    chosen = read_inputs(_saved(tmp_path / "in.npz", x=given, labels=LABELS, other=LABELS), SIGNATURE)
+    assert list(chosen.inputs) == ["x"]
+    np.testing.assert_array_equal(chosen.inputs["x"], given)
+    np.testing.assert_array_equal(chosen.labels, LABELS)
     unlabelled = read_inputs(_saved(tmp_path / "in.npz", x=given), SIGNATURE)
     np.testing.assert_array_equal(unlabelled.labels, np.full(3, UNLABELLED))
 

@@ -122,8 +122,8 @@ def test_a_chain_is_equalized_as_far_as_a_factor_passes(name: str) -> None:
     net, wanted = CHAINS[name]
     before = program(net, torch.randn(1, 4, 8, 8))
     samples = [(torch.randn(1, 4, 8, 8),) for _ in range(3)]
-    found = [f"{pair.first.name}-{pair.second.name}" for pair in pairs(before.exported.module())]
-    assert found == wanted
+    names_of_pairs = [f"{pair.first.name}-{pair.second.name}" for pair in pairs(before.exported.module())]
+    assert names_of_pairs == wanted
     after = Equalize()(before, samples)
     torch.testing.assert_close(outputs(after, samples), outputs(before, samples), rtol=1e-4, atol=1e-5)
     assert (after.history[-1].sqnr_db == math.inf) == (not wanted)

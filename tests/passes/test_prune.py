@@ -60,8 +60,8 @@ def layer(model: Model, name: str) -> Any:
 def answers(model: Model) -> Tensor:
     pixels = torch.from_numpy(np.random.default_rng(1).integers(0, 256, (8, 8, 8, 3), np.uint8))
     with torch.no_grad():
-        found: Tensor = model.module(pixels)
-    return found
+        logits: Tensor = model.module(pixels)
+    return logits
 
 
 def edited(model: Model) -> tuple[Model, Any]:

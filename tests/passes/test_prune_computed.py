@@ -39,8 +39,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated:Fu
 
 def answers(model: Model) -> Tensor:
     with torch.no_grad():
-        found: Tensor = model.module(PIXELS)
-    return found
+        logits: Tensor = model.module(PIXELS)
+    return logits
 
 
 def captured_weights(model: Model) -> list[Tensor]:

@@ -56,18 +56,18 @@ def quantize(project: Project, backend: str, samples: list[Sample], recipe: Quan
     order: BuildRequest = orders(project, "raspberry-pi-5", backend, None)[0]
     recipe = recipe or order.profile.quantize
     assert recipe is not None
-    return QuantizePass(recipe, lambda asked: order.backend().quantization(asked, order.runtime), samples)
+    return QuantizePass(recipe, lambda requested: order.backend().quantization(requested, order.runtime), samples)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_the_quantized_program_reads_as_it_did(
     program: Program, project: Project, samples: list[Sample], backend: str
 ) -> None:
-    found = text(quantize(project, backend, samples)(program, samples[:4]))
+    printed = text(quantize(project, backend, samples)(program, samples[:4]))
     golden = GOLDEN / f"quantized-{backend}.txt"
     if os.environ.get("EDGEKIT_GOLDEN") == "write":
-        golden.write_text(found)
-    assert found == golden.read_text()
+        golden.write_text(printed)
+    assert printed == golden.read_text()
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -170,9 +170,9 @@ def test_calibration_data_of_another_range_are_said_to_be(trained: Program) -> N
     for few in (1, 4, 100):
         assert warning(trained, pictures(few)) is None
     for scale in (0, 1 / 255, 0.5, 2, 255):
-        said = warning(trained, pictures(20, scale))
-        assert said is not None
-        assert said.startswith("calibration data do not look like the training data: before 'bn'")
+        message = warning(trained, pictures(20, scale))
+        assert message is not None
+        assert message.startswith("calibration data do not look like the training data: before 'bn'")
     assert misfit(small_program(Fresh(), torch.zeros(1, 1, 8, 8)).exported, pictures(4)) is None  # never trained
 
 

@@ -101,12 +101,12 @@ def test_the_same_seed_gives_the_same_weights_and_another_others(
     residual: Model, half: Model, few: Samples, tmp_path: Path
 ) -> None:
     recipe = QUICK.model_copy(update={"augment": ("flip", "shift")})
-    found = [
+    results = [
         state(recover(half, residual, recipe.model_copy(update={"seed": seed}), few, tmp_path / folder, quiet))
         for folder, seed in (("a", 0), ("b", 0), ("c", 1))
     ]
-    assert same(found[0], found[1])
-    assert not same(found[0], found[2])
+    assert same(results[0], results[1])
+    assert not same(results[0], results[2])
 
 
 def stop_after(words: str) -> Callable[[str], None]:
@@ -213,13 +213,13 @@ def test_features_are_followed_too(digits: Model, scans: Samples, tmp_path: Path
 
 def apart(model: Model, other: Model, samples: Samples) -> float:
     """How far the last block's outputs are from another network's."""
-    found = []
+    results = []
     for one in (model, other):
-        hook = one.module.model.get_submodule("block").register_forward_hook(lambda *seen: found.append(seen[2]))
+        hook = one.module.model.get_submodule("block").register_forward_hook(lambda *seen: results.append(seen[2]))
         with torch.no_grad():
             one.module(torch.from_numpy(samples.inputs["image"]))
         hook.remove()
-    return float((found[0] - found[1]).square().mean())
+    return float((results[0] - results[1]).square().mean())
 
 
 def test_a_feature_that_was_pruned_or_is_none_is_lines(
@@ -277,11 +277,11 @@ def test_pictures_are_mirrored_and_shifted_whole() -> None:
     assert shifted.shape == pictures.shape
     inner = pictures[:, 4:12, 4:12]
     moves = [(down, right) for down in range(-2, 3) for right in range(-2, 3)]
-    found = {
+    results = {
         move
         for move in moves
         for new, old in zip(shifted, inner, strict=True)
         if torch.equal(new[4 - move[0] : 12 - move[0], 4 - move[1] : 12 - move[1]], old)
     }
-    assert len(found) > 12
+    assert len(results) > 12
     assert torch.equal(augment(pictures, (), torch.Generator()), pictures)

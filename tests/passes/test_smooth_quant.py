@@ -68,8 +68,8 @@ def test_a_channel_is_divided_by_as_much_as_the_paper_says(block: Program, sampl
     after = Smooth(0.5, samples)(block, samples[:1]).exported.state_dict
     # With alpha 0.5 activations and weights end with the same range in every channel.
     given = outputs(program(_first(after), torch.zeros(1, 6, WIDTH)), samples).abs().amax((0, 1))
-    taken = torch.stack([after[f"{name}.weight"].abs().amax(0) for name in "qkv"]).amax(0)
-    torch.testing.assert_close(given, taken.detach(), rtol=1e-3, atol=1e-4)
+    ranges = torch.stack([after[f"{name}.weight"].abs().amax(0) for name in "qkv"]).amax(0)
+    torch.testing.assert_close(given, ranges.detach(), rtol=1e-3, atol=1e-4)
 
 
 def _first(state: dict[str, Tensor]) -> nn.Module:

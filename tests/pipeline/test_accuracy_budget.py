@@ -63,7 +63,7 @@ def test_a_probe_keeps_to_its_limit(
 ) -> None:
     project = Project.read(large)
 
-    def choose(found: Subject, count: int | None) -> Samples:
+    def choose(subject: Subject, count: int | None) -> Samples:
         return load_samples(project, "evaluation", count)
 
     probed = probe(f"local://{tmp_path / 'device'}", choose, None, built.bundle, limit_s=limit_s)
@@ -77,9 +77,9 @@ def test_the_command_states_the_limit_unless_a_number_was_asked_for(
 ) -> None:
     limits: list[float | None] = []
 
-    def noted(*asked: object) -> Probed:
-        limits.append(asked[-1])  # type: ignore[arg-type]
-        return probe(*asked)  # type: ignore[arg-type]
+    def noted(*arguments: object) -> Probed:
+        limits.append(arguments[-1])  # type: ignore[arg-type]
+        return probe(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr("edgekit.cli.probe.probe", noted)
     argv = ("probe", built.bundle, "--project", large, "--device", f"local://{tmp_path / 'device'}", "--json")

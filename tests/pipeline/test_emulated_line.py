@@ -128,9 +128,9 @@ def test_a_device_that_is_up_keeps_what_it_was_given(
 def test_a_baseline_that_is_not_there_is_told_before_anything_is_done(command: Command, tmp_path: Path) -> None:
     project = write_project(tmp_path / "project")
     argv = ("run", "--project", project, "--target", "host", "--backend", "onnx", "--out", tmp_path / "out")
-    said = command(*argv, "--baseline", tmp_path / "gone").refused("EK101", 2)
-    assert "there is no baseline" in said
-    assert "--baseline DIR" in said
+    refusal = command(*argv, "--baseline", tmp_path / "gone").refused("EK101", 2)
+    assert "there is no baseline" in refusal
+    assert "--baseline DIR" in refusal
     assert not (tmp_path / "out").exists()
 
 
@@ -140,5 +140,5 @@ def test_a_project_names_its_baseline_relative_to_itself(command: Command, tmp_p
     (project / "kept").mkdir()
     (project / "kept" / "main.json").write_text("{}")
     argv = ("run", "--project", project, "--target", "host", "--backend", "onnx", "--out", tmp_path / "out")
-    said = command(*argv).refused("EK101", 2)
-    assert "main.json' is not a report" in said
+    refusal = command(*argv).refused("EK101", 2)
+    assert "main.json' is not a report" in refusal

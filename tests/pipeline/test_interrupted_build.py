@@ -79,8 +79,8 @@ def test_stopped_at_any_moment_a_build_leaves_nothing(tmp_path: Path, moment: st
     project, out, cache = write_project(tmp_path / "project", samples=8), tmp_path / "out", tmp_path / "cache"
     env = {"EDGEKIT_CACHE": str(cache)}
     argv = ("build", "--project", project, *ONNX, "--out", out)
-    said = edgekit(*argv, env=env | stopping(tmp_path, *MOMENTS[moment], number)).refused("EK504", 3)
-    assert "hint: run it again" in said
+    refusal = edgekit(*argv, env=env | stopping(tmp_path, *MOMENTS[moment], number)).refused("EK504", 3)
+    assert "hint: run it again" in refusal
     assert gone(str(tmp_path))
     assert not out.exists()
     assert whole(cache)
@@ -163,9 +163,9 @@ def test_a_build_that_waits_for_its_converter_is_stopped_at_once_and_nobody_else
     argv = ("build", "--project", project, *STALL, "--out", out)
     first = start(*argv, env=plugged)
     assert until((tmp_path / "started").exists)
-    said = edgekit(*argv, env=plugged).refused("EK502", 3)
-    assert f"another edgekit is writing to '{out}'" in said
-    assert "--out another folder" in said
+    refusal = edgekit(*argv, env=plugged).refused("EK502", 3)
+    assert f"another edgekit is writing to '{out}'" in refusal
+    assert "--out another folder" in refusal
     assert first.poll() is None
     first.send_signal(signal.SIGINT)
     end(first).refused("EK504", 3)
@@ -214,8 +214,8 @@ def here(plugged: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_converter_that_hangs_is_stopped(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edgekit.pipeline.stages.compile.Lowering", partial(Lowering, timeout_s=4.0))
     project, out = stalling.project(tmp_path / "project"), tmp_path / "out"
-    said = command("build", "--project", project, *STALL, "--out", out).refused("EK207", 3)
-    assert "backend 'stalling' did not finish within 4 s and was stopped" in said
+    refusal = command("build", "--project", project, *STALL, "--out", out).refused("EK207", 3)
+    assert "backend 'stalling' did not finish within 4 s and was stopped" in refusal
     assert gone(str(tmp_path))
     assert not out.exists()
     assert whole(tmp_path / "cache")
@@ -232,9 +232,9 @@ def test_a_converter_that_hangs_is_stopped(command: Command, tmp_path: Path, mon
 def test_a_converter_that_dies_is_quoted(command: Command, tmp_path: Path, backend: str, words: str) -> None:
     project, out = stalling.project(tmp_path / "project"), tmp_path / "out"
     argv = ("build", "--project", project, "--target", "bench", "--backend", backend)
-    said = command(*argv, "--out", out).refused("EK205", 3)
-    assert words in said
-    assert ("about to fall" if backend == "dying" else "ValueError: three is not two") in said
+    refusal = command(*argv, "--out", out).refused("EK205", 3)
+    assert words in refusal
+    assert ("about to fall" if backend == "dying" else "ValueError: three is not two") in refusal
     assert gone(str(tmp_path))
     assert not out.exists()
     assert whole(tmp_path / "cache")

@@ -82,8 +82,8 @@ def trusted(command: Command, device: Path, key: str) -> None:
 
 def files(folder: Path) -> dict[str, tuple[int, int]]:
     """Every file below, and which one it is."""
-    found = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path): (path.stat().st_ino, path.stat().st_mtime_ns) for path in found}
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path): (path.stat().st_ino, path.stat().st_mtime_ns) for path in paths}
 
 
 def test_a_run_measures_both_ends_and_serves_what_passed(ran: Ran) -> None:
@@ -218,8 +218,8 @@ def test_an_error_after_flashing_takes_it_back_too(command: Command, tmp_path: P
     for name in [name for name, module in sys.modules.items() if getattr(module, "__file__", None) == model_file]:
         del sys.modules[name]
     device = tmp_path / "device"
-    said = command("run", *options, "--device", f"local://{device}", "--out", tmp_path / "out2").refused("EK201", 3)
-    assert "OSError: gone" in said
+    message = command("run", *options, "--device", f"local://{device}", "--out", tmp_path / "out2").refused("EK201", 3)
+    assert "OSError: gone" in message
     state = json.loads((device / "state.json").read_text())
     assert {slot["state"] for slot in state["slots"].values()} == {"failed", "empty"}
     assert not (device / "current").exists()

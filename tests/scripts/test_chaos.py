@@ -39,7 +39,7 @@ def test_after_a_cut_in_any_step_the_device_serves_old_or_new_whole_and_takes_th
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     report = json.loads((tmp_path / "report.json").read_text())
-    assert sorted(found["cut"]["step"] for found in report["rounds"]) == sorted(STEPS)
+    assert sorted(one["cut"]["step"] for one in report["rounds"]) == sorted(STEPS)
     assert report["old"] + report["new"] == len(STEPS)
     assert min(report["old"], report["new"]) > 0
-    assert all(found["halted"] for found in report["rounds"] if found["cut"]["kind"] == "call")
+    assert all(one["halted"] for one in report["rounds"] if one["cut"]["kind"] == "call")

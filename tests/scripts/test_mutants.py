@@ -53,8 +53,8 @@ def test_each_operator_changes_one_place(source: str, changed: list[str]) -> Non
 
 
 def test_what_is_only_read_by_people_or_type_checkers_is_not_changed() -> None:
-    found = mutants(SOURCE.encode())
-    made = [mutant.applied(SOURCE.encode()).decode() for mutant in found]
+    made_of = mutants(SOURCE.encode())
+    made = [mutant.applied(SOURCE.encode()).decode() for mutant in made_of]
     for text in made:
         ast.parse(text)
         assert text != SOURCE
@@ -62,7 +62,7 @@ def test_what_is_only_read_by_people_or_type_checkers_is_not_changed() -> None:
             assert kept in text
         assert 'hint="type this"' in text or "return None" in text
         assert '"most")' in text or "pass" in text
-    assert {mutant.line for mutant in found} == {4, 6, 7, 8}
+    assert {mutant.line for mutant in made_of} == {4, 6, 7, 8}
     assert any("raise" not in text for text in made)
     assert any("return None" in text for text in made)
     assert any("key=None" in text for text in made)

@@ -55,10 +55,10 @@ def test_without_the_tools_it_says_what_to_install(
     (tmp_path / "bin").mkdir(exist_ok=True)
     if kind in ("no mirror", "no keys"):
         for name in ("apt-config", "apt-get", "dpkg"):
-            found = shutil.which(name)
-            if found is None:
+            executable = shutil.which(name)
+            if executable is None:
                 pytest.skip(f"this machine has no {name}")
-            (tmp_path / "bin" / name).symlink_to(found)
+            (tmp_path / "bin" / name).symlink_to(executable)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setenv("EDGEKIT_DOWNLOADS", str(tmp_path / "downloads"))
     monkeypatch.setenv("EDGEKIT_DEBIAN", "http://127.0.0.1:9/debian")

@@ -211,10 +211,10 @@ def test_the_second_of_two_hosts_is_told_who_flashes_and_the_first_ends_well(
     with frozen(board):
         second = end(start("flash", other(board, new).path, "--device", url(board), env=places))
     message, hint = told(second, "EK405")
-    found = HELD.search(message)
-    assert found, message
-    assert int(found[1]) == first.pid
-    assert 0 < int(found[2]) <= 120
+    match = HELD.search(message)
+    assert match, message
+    assert int(match[1]) == first.pid
+    assert 0 < int(match[2]) <= 120
     assert hint == "wait until that has ended, then try again"
     ended = end(first)
     assert ended.code == 0, ended.err
@@ -241,10 +241,10 @@ def test_a_host_that_is_killed_holds_the_device_no_longer_than_its_lease(
         assert until(ended_there)
         keeps(board, old)
     message, _ = told(end(start("flash", new.path, "--device", url(board), env=places)), "EK405")
-    found = HELD.search(message)
-    assert found, message
+    match = HELD.search(message)
+    assert match, message
     # A clock that counts instructions is behind while the device, or this machine, has much to do.
-    assert int(found[2]) <= LEASE_S
+    assert int(match[2]) <= LEASE_S
     assert until(lambda: free(board), 20 * LEASE_S)
     ended = end(start("flash", new.path, "--device", url(board), env=places))
     assert ended.code == 0, ended.err

@@ -45,15 +45,15 @@ def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def emulators(place: Path) -> list[int]:
     """Every process that was started with a path in that folder."""
-    found = []
+    names_there = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             argv = (process / "cmdline").read_bytes()
         except OSError:
             continue
         if str(place).encode() in argv and int(process.name) != os.getpid():
-            found.append(int(process.name))
-    return found
+            names_there.append(int(process.name))
+    return names_there
 
 
 def soon(condition: object) -> bool:

@@ -86,13 +86,13 @@ def test_a_pack_cut_short_at_any_step_does_not_count(stand_in: StandIn, small_pa
 
 
 def test_of_two_hosts_at_once_both_find_it_whole(stand_in: StandIn, small_pack: Pack) -> None:
-    found: list[PurePosixPath] = []
-    hosts = [threading.Thread(target=lambda: found.append(place(small_pack, stand_in))) for _ in range(4)]
+    paths: list[PurePosixPath] = []
+    hosts = [threading.Thread(target=lambda: paths.append(place(small_pack, stand_in))) for _ in range(4)]
     for host in hosts:
         host.start()
     for host in hosts:
         host.join()
-    assert len(found) == 4
+    assert len(paths) == 4
     assert _there(stand_in) == [small_pack.listing.digest[:16]]
 
 

@@ -31,14 +31,14 @@ SAMPLES = Samples(slot.inputs(5), np.zeros(5, np.int64))
 
 @pytest.mark.parametrize("format", slot.FORMATS)
 def test_operators_and_the_rest_make_up_the_whole(device: Local, make_bundle: MakeBundle, format: Format) -> None:
-    found = operators(flash(make_bundle("one", format), device), SAMPLES, count=20)
-    assert (found.format, found.count, found.threads) == (format, 20, 1)
-    assert found.others_ns >= 0
-    assert sum(row.ns for row in found.rows) + found.others_ns == pytest.approx(found.whole_ns)
-    assert sum(row.share for row in found.rows) <= 1
-    first, second = found.top(2)
-    assert first.ns >= second.ns == max(row.ns for row in found.rows if row is not first)
-    assert {row.delegate for row in found.rows} == ({"cpu"} if format == "onnx" else {"xnnpack", None})
+    times = operators(flash(make_bundle("one", format), device), SAMPLES, count=20)
+    assert (times.format, times.count, times.threads) == (format, 20, 1)
+    assert times.others_ns >= 0
+    assert sum(row.ns for row in times.rows) + times.others_ns == pytest.approx(times.whole_ns)
+    assert sum(row.share for row in times.rows) <= 1
+    first, second = times.top(2)
+    assert first.ns >= second.ns == max(row.ns for row in times.rows if row is not first)
+    assert {row.delegate for row in times.rows} == ({"cpu"} if format == "onnx" else {"xnnpack", None})
     assert not list((Path(device.root) / "probe").iterdir())
 
 
@@ -111,13 +111,13 @@ TRACED = Traced(
 
 def test_times_are_means_of_the_middle_half() -> None:
     whole_ns, operator_ns = np.array([900, 100, 300, 200, 1]), np.array([[9, 9], [10, 5], [30, 15], [20, 10], [1, 1]])
-    found = measure._summed(TRACED, whole_ns, operator_ns)
-    assert found.whole_ns == 200
-    assert [(row.name, row.kind, row.delegate, row.ns, row.share) for row in found.rows] == [
+    times = measure._summed(TRACED, whole_ns, operator_ns)
+    assert times.whole_ns == 200
+    assert [(row.name, row.kind, row.delegate, row.ns, row.share) for row in times.rows] == [
         ("a", "Conv", "cpu", 20, 0.1),
         ("b", "Add", None, 10, 0.05),
     ]
-    assert (found.format, found.runtime, found.threads, found.count, found.note) == ("onnx", "r 1", 2, 5, "a note")
+    assert (times.format, times.runtime, times.threads, times.count, times.note) == ("onnx", "r 1", 2, 5, "a note")
     unmeasured = measure._summed(TRACED, np.zeros(5, np.int64), np.zeros((5, 2), np.int64))
     assert {row.share for row in unmeasured.rows} == {0.0}
 
@@ -150,8 +150,8 @@ def test_what_a_disturbance_made_long_is_not_in_it(tmp_path: Path) -> None:
 
     with unpacked(slot.write_slot(tmp_path / "slot")) as endpoint:
         runner = replace(endpoint.installation.runner, transport=Disturbed(f"local://{tmp_path / 'device'}"))
-        found = operators(replace(endpoint.installation, runner=runner), SAMPLES, count=20)
-    assert found.whole_ns < 10**8
+        times = operators(replace(endpoint.installation, runner=runner), SAMPLES, count=20)
+    assert times.whole_ns < 10**8
 
 
 def test_the_time_of_a_clock_of_instructions_is_not_taken_for_time(device: Local, make_bundle: MakeBundle) -> None:

@@ -160,11 +160,11 @@ class Scripted:
 def test_each_process_is_as_cool_as_the_first_and_there_are_no_more_than_inferences() -> None:
     script: Any = Scripted([1, 2], [])
     probe = Probe(min_count=2, min_duration_s=1.0, processes=3, cool_down_s=9.0)
-    found = processes.timed(script, Samples(slot.inputs(2), np.zeros(2, np.int64)), probe)
+    timing = processes.timed(script, Samples(slot.inputs(2), np.zeros(2, np.int64)), probe)
     common = ("--min-count", 1, "--min-duration", 0.5, "--threads", 1)
     assert script.asked == [common, (*common, "--cool", 45.0, 9.0)]
-    assert found.latency_ns.tolist() == [1, 2, 2]
-    assert (len(found.answers), found.metered) == (2, None)
+    assert timing.latency_ns.tolist() == [1, 2, 2]
+    assert (len(timing.answers), timing.metered) == (2, None)
 
 
 SHORT = Reading(10.0, 5.0, "wall", 0.01)

@@ -30,11 +30,11 @@ SAMPLES = Samples(slot.inputs(5), np.zeros(5, np.int64))
 
 def test_every_combination_is_sustained_as_long_as_asked(device: Local, make_bundle: MakeBundle) -> None:
     heard: list[str] = []
-    found = sweep(flash(make_bundle("one"), device), SAMPLES, min_duration_s=0.2, tell=heard.append)
-    assert len(heard) == len(found.runs)
-    cores = found.runs[0].threads * max(run.instances for run in found.runs)
-    assert [(run.threads, run.instances) for run in found.runs] == combinations(cores)
-    for run in found.runs:
+    result = sweep(flash(make_bundle("one"), device), SAMPLES, min_duration_s=0.2, tell=heard.append)
+    assert len(heard) == len(result.runs)
+    cores = result.runs[0].threads * max(run.instances for run in result.runs)
+    assert [(run.threads, run.instances) for run in result.runs] == combinations(cores)
+    for run in result.runs:
         assert run.duration_s >= 0.2
         assert run.samples_per_s == pytest.approx(run.inferences / run.duration_s)
     assert not list((Path(device.root) / "probe").iterdir())
@@ -92,9 +92,9 @@ ANSWER = Sustained(
     [(1, 1.5, True), (1, 3.0, False), (2, SLACK, True), (2, 0.5, False), (2, None, True)],
 )
 def test_others_must_leave_a_core_for_every_thread(instances: int, others: float | None, valid: bool) -> None:
-    found = measure._of(ANSWER.model_copy(update={"instances": instances, "others_cores": others}))
-    assert found.validity.valid is valid
-    assert valid or "others took" in str(found.validity.reason)
+    result = measure._of(ANSWER.model_copy(update={"instances": instances, "others_cores": others}))
+    assert result.validity.valid is valid
+    assert valid or "others took" in str(result.validity.reason)
 
 
 @pytest.mark.parametrize("run", [throughput, sweep])

@@ -174,17 +174,17 @@ def test_over_grpc_it_is_the_same(answer: proto.ModelInferResponse, compressed: 
 @given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=3, max_size=3))
 def test_bfloat16_is_the_upper_half_of_a_float(values: list[float]) -> None:
     halves = (np.array(values, "<f4").view("<u4") >> 16).astype("<u2")
-    found = of_bytes(ServedTensor("x", "BF16", (-1, 3)), (1, 3), halves.tobytes())
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found[0], (halves.astype("<u4") << 16).view("<f4"))
+    decoded = of_bytes(ServedTensor("x", "BF16", (-1, 3)), (1, 3), halves.tobytes())
+    assert decoded.dtype == np.float32
+    np.testing.assert_array_equal(decoded[0], (halves.astype("<u4") << 16).view("<f4"))
 
 
 @pytest.mark.parametrize("datatype", [name for name in NUMPY if name != "BF16"])
 def test_numbers_are_the_same_as_bytes_and_as_json(datatype: str) -> None:
     edge, values = ServedTensor("x", datatype, (-1, 2)), np.array([[0, 1], [1, 0]], NUMPY[datatype])
-    for found in (of_bytes(edge, (2, 2), values.tobytes()), of_json(edge, (2, 2), values.tolist())):
-        assert found.dtype == values.dtype
-        np.testing.assert_array_equal(found, values)
+    for decoded in (of_bytes(edge, (2, 2), values.tobytes()), of_json(edge, (2, 2), values.tolist())):
+        assert decoded.dtype == values.dtype
+        np.testing.assert_array_equal(decoded, values)
 
 
 @pytest.mark.parametrize("data", [["a"], [None], [1, 2], [[1], [1, 2]], {"a": 1}, "1", [[[]]], [10**30]])

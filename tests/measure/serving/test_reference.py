@@ -87,8 +87,8 @@ def project(url: str, **more: Any) -> Project:
     return servers.digits().model_copy(update={"reference": Reference(url=url, **more)})
 
 
-def ask(found: Project, samples: Samples, probe: Probe | None = None, shards: Shards | None = None) -> Measurement:
-    return open_reference(found, shards or Shards()).measure(samples, probe)
+def ask(subject: Project, samples: Samples, probe: Probe | None = None, shards: Shards | None = None) -> Measurement:
+    return open_reference(subject, shards or Shards()).measure(samples, probe)
 
 
 def http(gateway: Gateway, scheme: str = "http") -> str:
@@ -205,8 +205,8 @@ def test_another_model_than_the_projects_is_refused_before_it_is_asked(
 
 
 def test_an_output_that_the_model_has_not_is_named_with_the_nearest(triton: Live, samples: Samples) -> None:
-    found = project(triton.url)
-    renamed = found.model_copy(update={"model": found.model.model_copy(update={"outputs": ("logits", "outpt")})})
+    subject = project(triton.url)
+    renamed = subject.model_copy(update={"model": subject.model.model_copy(update={"outputs": ("logits", "outpt")})})
     with pytest.raises(ModelMismatch, match="no output 'logits'; it has 'output' FP32"):
         ask(renamed, few(samples))
 
@@ -268,14 +268,14 @@ def test_a_token_is_sent_and_one_that_has_expired_is_told_by_its_variable_alone(
     way: str, mlserver: Live, samples: Samples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with _running(way, mlserver, token=SECRET) as gateway:
-        found = project(_url(way, gateway), token_env=TOKEN)
+        subject = project(_url(way, gateway), token_env=TOKEN)
         with pytest.raises(ServerRefused, match=f"'{TOKEN}' is not set"):
-            ask(found, few(samples))
+            ask(subject, few(samples))
         monkeypatch.setenv(TOKEN, SECRET)
-        assert len(ask(found, few(samples)).outputs["output"]) == 16
+        assert len(ask(subject, few(samples)).outputs["output"]) == 16
         monkeypatch.setenv(TOKEN, "expired-" + SECRET)
         with pytest.raises(ServerRefused, match=f"does not take the token in '{TOKEN}'") as refused:
-            ask(found, few(samples))
+            ask(subject, few(samples))
     assert gateway.inferences == 2
     assert SECRET not in _all_said(refused.value)
 
@@ -344,19 +344,19 @@ def test_a_server_that_dies_half_way_leaves_what_came_and_the_next_probe_asks_fo
     ports, gateway = ServerPorts.free(), Gateway(0)
     gateway.upstream = ports.http
     with gateways.over_http(gateway):
-        found = project(http(gateway))
+        subject = project(http(gateway))
         with servers.live(bundle, "mlserver", ports) as live:
 
             def kill(words: str) -> None:
                 os.killpg(live.process.pid, signal.SIGKILL)
 
             with pytest.raises(ServingError) as dead:
-                ask(found, samples, shards=Shards(tmp_path, kill, first=320))
+                ask(subject, samples, shards=Shards(tmp_path, kill, first=320))
         assert isinstance(dead.value, ServerFailed)  # the gateway lives, and says 502
         assert dead.value.__notes__ == ["320 of 899 samples are kept: the same command goes on from there"]
         gateway.inferences = 0
         with servers.live(bundle, "mlserver", ports):
-            measured = ask(found, samples, shards=Shards(tmp_path, first=320))
+            measured = ask(subject, samples, shards=Shards(tmp_path, first=320))
     assert gateway.inferences == 1 + 19  # one alone, then the other 579 by 32
     np.testing.assert_allclose(measured.outputs["output"], eager, rtol=1e-4, atol=1e-4)
     assert not list(tmp_path.rglob("*.npz"))

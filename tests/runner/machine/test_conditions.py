@@ -25,10 +25,10 @@ def heat(root: Path, *millidegrees: int) -> Path:
 
 
 def test_this_machine_says_what_a_record_holds_and_nothing_else() -> None:
-    said = conditions()
-    assert set(said) == {field.name for field in fields(Conditions)}
-    assert json.loads(json.dumps(said, allow_nan=False)) == said
-    assert Conditions(**said).load_1m is not None
+    record = conditions()
+    assert set(record) == {field.name for field in fields(Conditions)}
+    assert json.loads(json.dumps(record, allow_nan=False)) == record
+    assert Conditions(**record).load_1m is not None
 
 
 def test_a_look_has_every_clock_and_the_hottest_sensor(tmp_path: Path) -> None:

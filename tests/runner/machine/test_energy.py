@@ -51,14 +51,14 @@ def rail(root: Path, name: str, volts: float, amperes: float, at: int = 1) -> Pa
 
 def span(root: Path, *steps: Any) -> dict[str, Any] | None:
     """What the meter says of a span in which each of `steps` is called and looked at, 20 ms apart."""
-    found = meter(root)
-    assert found is not None
-    found.start()
+    reader = meter(root)
+    assert reader is not None
+    reader.start()
     for step in steps:
         time.sleep(0.02)
         step()
-        found.look()
-    return found.stop()
+        reader.look()
+    return reader.stop()
 
 
 def test_a_machine_without_a_sensor_has_no_meter(tmp_path: Path) -> None:
@@ -67,21 +67,21 @@ def test_a_machine_without_a_sensor_has_no_meter(tmp_path: Path) -> None:
 
 def test_packages_are_counted_once_each(tmp_path: Path) -> None:
     packages(tmp_path, 1_000_000, 5_000_000)
-    said = span(
+    used = span(
         tmp_path, lambda: packages(tmp_path, 3_000_000, 8_000_000), lambda: packages(tmp_path, 4_000_000, 8_500_000)
     )
-    assert said is not None
-    assert said["joules"] == pytest.approx(3 + 3.5)
-    assert said["seconds"] == pytest.approx(0.04)
-    assert said["method"] == "RAPL counter of package-0, package-1: the processor only"
-    assert 0.05 <= said["uncertainty"] < 0.1
+    assert used is not None
+    assert used["joules"] == pytest.approx(3 + 3.5)
+    assert used["seconds"] == pytest.approx(0.04)
+    assert used["method"] == "RAPL counter of package-0, package-1: the processor only"
+    assert 0.05 <= used["uncertainty"] < 0.1
 
 
 def test_a_counter_that_wraps_around_goes_on(tmp_path: Path) -> None:
     packages(tmp_path, 262143328850 - 1_000_000)
-    said = span(tmp_path, lambda: packages(tmp_path, 500_000), lambda: packages(tmp_path, 700_000))
-    assert said is not None
-    assert said["joules"] == pytest.approx(1.7)
+    used = span(tmp_path, lambda: packages(tmp_path, 500_000), lambda: packages(tmp_path, 700_000))
+    assert used is not None
+    assert used["joules"] == pytest.approx(1.7)
 
 
 def test_counters_that_are_roots_to_read_are_no_meter(tmp_path: Path) -> None:
@@ -97,25 +97,25 @@ def test_a_counter_that_falls_silent_says_nothing(tmp_path: Path) -> None:
 
 def test_a_meter_can_be_started_again(tmp_path: Path) -> None:
     packages(tmp_path, 1_000_000)
-    found = meter(tmp_path)
-    assert found is not None
+    reader = meter(tmp_path)
+    assert reader is not None
     for joules in (1, 2):
-        found.start()
+        reader.start()
         before = int((tmp_path / f"{RAPL}:0/energy_uj").read_text())
         packages(tmp_path, before + joules * 1_000_000)
         time.sleep(1.0)
-        said = found.stop()
-        assert said is not None
-        assert said["joules"] == pytest.approx(joules)
+        used = reader.stop()
+        assert used is not None
+        assert used["joules"] == pytest.approx(joules)
 
 
 def test_steady_power_is_power_times_time(tmp_path: Path) -> None:
-    said = span(rail(tmp_path, "VDD_IN", 5.0, 1.0), *[lambda: None] * 3)
-    assert said is not None
-    assert said["joules"] == pytest.approx(5.0 * said["seconds"])
-    assert said["method"] == "INA3221, VDD_IN: the whole module"
+    used = span(rail(tmp_path, "VDD_IN", 5.0, 1.0), *[lambda: None] * 3)
+    assert used is not None
+    assert used["joules"] == pytest.approx(5.0 * used["seconds"])
+    assert used["method"] == "INA3221, VDD_IN: the whole module"
     # 80 uV of 5 mV over the shunt, 1 % of the resistor, 20 mV and 0.25 % of 5 V, 0.25 % of the shunt's gain.
-    assert said["uncertainty"] == pytest.approx(0.0197, abs=0.0002)
+    assert used["uncertainty"] == pytest.approx(0.0197, abs=0.0002)
 
 
 def test_a_heavier_load_is_known_better_and_an_unsteady_one_worse(tmp_path: Path) -> None:
@@ -142,14 +142,14 @@ def test_a_reading_that_is_only_repeated_tells_nothing_new(tmp_path: Path) -> No
 
 def test_a_ramp_is_integrated_by_trapezoids(tmp_path: Path) -> None:
     rail(tmp_path, "VDD_IN", 5.0, 1.0)
-    found = meter(tmp_path)
-    assert found is not None
-    found.start()
+    reader = meter(tmp_path)
+    assert reader is not None
+    reader.start()
     time.sleep(0.1)
     rail(tmp_path, "VDD_IN", 5.0, 3.0)
-    said = found.stop()
-    assert said is not None
-    assert said["joules"] / said["seconds"] == pytest.approx(10.0)
+    used = reader.stop()
+    assert used is not None
+    assert used["joules"] / used["seconds"] == pytest.approx(10.0)
 
 
 def test_the_rails_that_feed_an_agx_orin_add_up_and_what_they_feed_is_not_counted_again(tmp_path: Path) -> None:
@@ -158,9 +158,9 @@ def test_the_rails_that_feed_an_agx_orin_add_up_and_what_they_feed_is_not_counte
     assert meter(tmp_path) is None
     rail(tmp_path, "VIN_SYS_5V0", 5.0, 0.8, at=3)
     plant(tmp_path, {f"{CHIP}/in7_label": "sum of shunt voltages\n", f"{CHIP}/in7_input": "999\n"})
-    said = span(tmp_path, lambda: None)
-    assert said is not None
-    assert said["joules"] / said["seconds"] == pytest.approx(7.0)
+    used = span(tmp_path, lambda: None)
+    assert used is not None
+    assert used["joules"] / used["seconds"] == pytest.approx(7.0)
 
 
 def test_a_rail_of_a_part_is_not_the_machines(tmp_path: Path) -> None:
@@ -171,16 +171,16 @@ def test_a_rail_of_a_part_is_not_the_machines(tmp_path: Path) -> None:
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_battery_gives_current_times_voltage_whatever_sign_its_vendor_likes(tmp_path: Path, sign: int) -> None:
     reading = {f"{BATTERY}/current_now": f"{sign * 500_000}\n", f"{BATTERY}/voltage_now": "4000000\n"}
-    said = span(plant(tmp_path, {**DISCHARGING, **reading}), lambda: None)
-    assert said is not None
-    assert said["joules"] == pytest.approx(2.0 * said["seconds"])
-    assert said["uncertainty"] == pytest.approx(0.1)
+    used = span(plant(tmp_path, {**DISCHARGING, **reading}), lambda: None)
+    assert used is not None
+    assert used["joules"] == pytest.approx(2.0 * used["seconds"])
+    assert used["uncertainty"] == pytest.approx(0.1)
 
 
 def test_a_laptops_battery_gives_power(tmp_path: Path) -> None:
-    said = span(plant(tmp_path, {**DISCHARGING, f"{BATTERY}/power_now": "9500000\n"}), lambda: None)
-    assert said is not None
-    assert said["joules"] == pytest.approx(9.5 * said["seconds"])
+    used = span(plant(tmp_path, {**DISCHARGING, f"{BATTERY}/power_now": "9500000\n"}), lambda: None)
+    assert used is not None
+    assert used["joules"] == pytest.approx(9.5 * used["seconds"])
 
 
 def test_a_gauge_in_another_unit_is_no_meter(tmp_path: Path) -> None:
@@ -200,9 +200,9 @@ def test_a_board_is_believed_before_its_processor_and_that_before_a_battery(tmp_
     methods: list[str] = []
     for add in (lambda: None, lambda: packages(tmp_path, 1_000_000), lambda: rail(tmp_path, "VDD_IN", 5.0, 1.0)):
         add()
-        said = span(tmp_path, lambda: packages(tmp_path, 9_000_000) if methods else None)
-        assert said is not None
-        methods.append(said["method"].split()[0].strip(","))
+        used = span(tmp_path, lambda: packages(tmp_path, 9_000_000) if methods else None)
+        assert used is not None
+        methods.append(used["method"].split()[0].strip(","))
     assert methods == ["battery", "RAPL", "INA3221"]
 
 
@@ -227,10 +227,10 @@ def test_no_content_of_any_file_raises(tmp_path_factory: pytest.TempPathFactory,
         plant(root, {path: one})
     for path in (f"{CHIP}/curr1_input", f"{CHIP}/shunt2_resistor", f"{RAPL}:0/energy_uj"):
         plant(root, {path: other})
-    found = meter(root)
-    if found is not None:
-        found.start()
+    reader = meter(root)
+    if reader is not None:
+        reader.start()
         time.sleep(0.5)
-        found.look()
-        said = found.stop()
-        assert said is None or said["joules"] > 0
+        reader.look()
+        used = reader.stop()
+        assert used is None or used["joules"] > 0

@@ -38,8 +38,8 @@ def test_a_board_says_clocks_heat_load_and_memory(tmp_path: Path) -> None:
 
 
 def test_what_a_machine_does_not_say_is_unknown(tmp_path: Path) -> None:
-    said = linux.conditions(tmp_path)
-    assert set(map(repr, said.values())) <= {"None", "{}"}
+    record = linux.conditions(tmp_path)
+    assert set(map(repr, record.values())) <= {"None", "{}"}
 
 
 @pytest.mark.parametrize(
@@ -113,8 +113,8 @@ def test_a_battery_says_whether_it_is_charged(tmp_path: Path, status: str, charg
     battery = "sys/class/power_supply/BAT0"
     plant(tmp_path, {f"{battery}/type": "Battery\n", f"{battery}/status": f"{status}\n", f"{battery}/capacity": "87\n"})
     plant(tmp_path, {"sys/class/power_supply/AC/type": "Mains\n", "sys/class/power_supply/AC/online": "1\n"})
-    said = linux.conditions(tmp_path)
-    assert (said["battery_percent"], said["charging"]) == (87.0, charging)
+    record = linux.conditions(tmp_path)
+    assert (record["battery_percent"], record["charging"]) == (87.0, charging)
 
 
 def test_the_battery_of_a_mouse_is_not_the_machines(tmp_path: Path) -> None:
@@ -131,12 +131,12 @@ def test_no_content_of_any_file_raises(tmp_path_factory: pytest.TempPathFactory,
     battery = {f"sys/class/power_supply/BAT0/{name}": one for name in ("status", "capacity", "scope")}
     cooling = {f"sys/class/thermal/cooling_device0/{name}": one for name in ("type", "cur_state")}
     plant(root, {**battery, **cooling, "sys/class/power_supply/BAT0/type": "Battery"})
-    said = linux.conditions(root)
-    assert said["battery_percent"] is None or 0 <= said["battery_percent"] <= 100
-    assert all(-40 <= degrees <= 150 for degrees in said["temperature_c"].values())
+    record = linux.conditions(root)
+    assert record["battery_percent"] is None or 0 <= record["battery_percent"] <= 100
+    assert all(-40 <= degrees <= 150 for degrees in record["temperature_c"].values())
 
 
 @given(st.text())
-def test_no_text_raises(said: str) -> None:
-    assert linux.load_1m(said) is None or said[0].isdigit()
-    assert linux.available_bytes(said) is None or "MemAvailable" in said
+def test_no_text_raises(record: str) -> None:
+    assert linux.load_1m(record) is None or record[0].isdigit()
+    assert linux.available_bytes(record) is None or "MemAvailable" in record

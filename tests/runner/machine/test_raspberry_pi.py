@@ -33,9 +33,9 @@ def test_the_firmware_says_what_holds_it_back_now_and_did_since_it_was_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, now: list[str], events: int
 ) -> None:
     install(tmp_path / "bin", {"vcgencmd": saying(said)}, monkeypatch)
-    found = conditions(plant(tmp_path, {**MODEL, **ZONE}))
-    assert (found["throttled"], found["throttle_events"]) == (now, events)
-    assert found["temperature_c"] == {"cpu-thermal": 62.322}
+    record = conditions(plant(tmp_path, {**MODEL, **ZONE}))
+    assert (record["throttled"], record["throttle_events"]) == (now, events)
+    assert record["temperature_c"] == {"cpu-thermal": 62.322}
 
 
 def test_where_the_program_may_not_ask_the_kernels_file_is_read(
@@ -44,8 +44,8 @@ def test_where_the_program_may_not_ask_the_kernels_file_is_read(
     # Of a user outside of the group `video`: https://github.com/MichaIng/DietPi/issues/5970
     install(tmp_path / "bin", {"vcgencmd": "echo 'VCHI initialization failed' && exit 255"}, monkeypatch)
     # https://github.com/custom-components/sensor.rpi_power/issues/6
-    found = conditions(plant(tmp_path, {**MODEL, raspberry_pi.SYSFS: "80008\n"}))
-    assert (found["throttled"], found["throttle_events"]) == (["soft temperature limit"], 1)
+    record = conditions(plant(tmp_path, {**MODEL, raspberry_pi.SYSFS: "80008\n"}))
+    assert (record["throttled"], record["throttle_events"]) == (["soft temperature limit"], 1)
 
 
 def test_the_kernels_alarm_tells_of_under_voltage_and_of_nothing_else(

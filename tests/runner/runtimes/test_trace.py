@@ -42,12 +42,12 @@ def test_every_operator_is_named_with_its_delegate_and_its_times(bare: Bare, tmp
     document = answer.document
     assert (document["format"], document["count"], document["threads"]) == (format, COUNT, 2)
     assert document["runtime"] == document["info"]["runtimes"][format]
-    found = [(operator["kind"], operator["delegate"]) for operator in document["operators"]]
-    assert set(NAMED[format]) <= set(found)
-    assert len({operator["name"] for operator in document["operators"]}) == len(found)
+    kinds = [(operator["kind"], operator["delegate"]) for operator in document["operators"]]
+    assert set(NAMED[format]) <= set(kinds)
+    assert len({operator["name"] for operator in document["operators"]}) == len(kinds)
     whole_ns, operator_ns = (np.load(tmp_path / "out" / f"{name}_ns.npy") for name in ("whole", "operator"))
     assert whole_ns.shape == (COUNT,)
-    assert operator_ns.shape == (COUNT, len(found))
+    assert operator_ns.shape == (COUNT, len(kinds))
     assert (operator_ns >= 0).all()
     assert (operator_ns.sum(axis=1) <= whole_ns).all()
 
@@ -151,19 +151,19 @@ def test_our_reader_of_etdumps_agrees_with_executorchs_own(bare: Bare, tmp_path:
     trace = tmp_path / "out" / "trace.etdp"
     ours = etdump.inferences(trace.read_bytes(), (tmp_path / "slot" / "model.pte").read_bytes())
     command = [sys.executable, "-c", INSPECT, str(trace)]
-    said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=100).stdout
-    events = [(name, [ms * 1e6 for ms in raw]) for name, raw in json.loads(said.splitlines()[-1])]
-    theirs = {name: taken for name, taken in events if name == etdump.WHOLE or name.endswith(" #1")}
+    printed = subprocess.run(command, check=True, capture_output=True, text=True, timeout=100).stdout
+    events = [(name, [ms * 1e6 for ms in raw]) for name, raw in json.loads(printed.splitlines()[-1])]
+    theirs = {name: seconds for name, seconds in events if name == etdump.WHOLE or name.endswith(" #1")}
     assert [inference.whole_ns for inference in ours] == pytest.approx(theirs.pop(etdump.WHOLE), abs=1)
     assert len(ours) > COUNT
     assert len(theirs) == 5
-    for name, taken in theirs.items():
-        assert [_ns(inference, name) for inference in ours] == pytest.approx(taken, abs=1)
-    kernels = [taken for name, taken in events if name.startswith(etdump.KERNEL)]
+    for name, seconds in theirs.items():
+        assert [_ns(inference, name) for inference in ours] == pytest.approx(seconds, abs=1)
+    kernels = [seconds for name, seconds in events if name.startswith(etdump.KERNEL)]
     mine = [[operator.ns for operator in inference.operators if operator.delegate is None] for inference in ours]
     np.testing.assert_allclose(np.array(mine).T, kernels, atol=1)
 
 
 def _ns(inference: Any, name: str) -> int:
-    found: int = next(operator.ns for operator in inference.operators if operator.name == name)
-    return found
+    kinds: int = next(operator.ns for operator in inference.operators if operator.name == name)
+    return kinds

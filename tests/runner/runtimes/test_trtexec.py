@@ -22,7 +22,7 @@ def test_trtexec_says_which_tensorrt_it_is_of(banner: str, version: tuple[int, .
 
 
 def test_of_a_long_output_the_end_is_kept() -> None:
-    code, said = run(["sh", "-c", "seq 100000; exit 7"], 60)
+    code, output = run(["sh", "-c", "seq 100000; exit 7"], 60)
     assert code == 7
-    assert said.endswith("99999\n100000\n")
-    assert len(said) == 4096
+    assert output.endswith("99999\n100000\n")
+    assert len(output) == 4096

@@ -116,10 +116,10 @@ def test_a_flash_of_what_a_slot_holds_is_refused_at_its_first_question(
 def test_what_is_served_is_served_still_and_the_device_says_that_it_is_not_trusted(root: Path) -> None:
     old, new = install(root, "old"), on_trial(root, "new")
     _revoke(root)
-    found = lifecycle.status(root)
-    refused = {one["slot"]: (one["role"], one["digest"]) for one in found["trust"]["refused"]}
+    now = lifecycle.status(root)
+    refused = {one["slot"]: (one["role"], one["digest"]) for one in now["trust"]["refused"]}
     assert refused == {"a": ("served", old), "b": ("trial", new)}
-    assert all("does not trust" in one["why"] for one in found["trust"]["refused"])
+    assert all("does not trust" in one["why"] for one in now["trust"]["refused"])
     assert served(root) == "old"
 
 
@@ -168,8 +168,8 @@ def test_a_damaged_slot_is_no_way_back(root: Path, damage: Callable[[Path], None
 def test_a_damaged_slot_is_told_as_such_and_flashed_anew(root: Path, damage: Callable[[Path], None]) -> None:
     digest = install(root, "old")
     damage(root / "a")
-    found = lifecycle.status(root)
-    assert (found["slots"]["a"]["whole"], found["trust"]["refused"]) == (False, [])
+    now = lifecycle.status(root)
+    assert (now["slots"]["a"]["whole"], now["trust"]["refused"]) == (False, [])
     begun = begin(root, digest, "token", "me@here", None, [KEY.public.raw], stand_in=True)
     assert begun["slot"] is None
     lifecycle.release(root, "token")
@@ -205,11 +205,11 @@ def test_a_commit_that_was_cut_short_is_finished_only_if_it_may_be(root: Path, w
     on_trial(root, "new")
     state.point(root, "b")
     wrong(root)
-    found = lifecycle.status(root)
-    assert (found["current"], served(root)) == ("a", "old")
+    now = lifecycle.status(root)
+    assert (now["current"], served(root)) == ("a", "old")
     assert states(root) == ("committed", "failed")
-    assert found["history"][-1]["verdict"] == "rolled back"
-    assert "may not be served" in str(found["history"][-1]) or "damaged" in str(found["history"][-1])
+    assert now["history"][-1]["verdict"] == "rolled back"
+    assert "may not be served" in str(now["history"][-1]) or "damaged" in str(now["history"][-1])
 
 
 def test_a_commit_that_was_cut_short_is_finished(root: Path) -> None:

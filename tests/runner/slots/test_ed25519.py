@@ -64,9 +64,9 @@ def test_a_signature_has_one_writing() -> None:
 def test_a_key_of_small_order_signs_nothing() -> None:
     """With the neutral point as key and as R, S = 0 would satisfy the equation for every message."""
     neutral = (1).to_bytes(32, "little")
-    found = point(neutral)
-    assert found is not None
-    assert has_small_order(found)
+    decoded = point(neutral)
+    assert decoded is not None
+    assert has_small_order(decoded)
     assert not verifies(neutral, neutral + bytes(32), b"anything")
 
 
@@ -88,9 +88,9 @@ SMALL = [y.to_bytes(32, "little") for y in (1, 0, P - 1, 1 << 255, *LOW_Y, *(y |
 
 @pytest.mark.parametrize("small", SMALL)
 def test_no_point_of_small_order_is_a_key_whatever_it_signs(small: bytes) -> None:
-    found = point(small)
-    assert found is not None
-    assert has_small_order(found)
+    decoded = point(small)
+    assert decoded is not None
+    assert has_small_order(decoded)
     for r in SMALL:
         assert not verifies(small, r + bytes(32), b"text")
 

@@ -73,13 +73,13 @@ def _served(root: Path) -> str:
 
 
 def _states(root: Path) -> tuple[str, str]:
-    found = lifecycle.status(root)["slots"]
-    return found["a"]["state"], found["b"]["state"]
+    now = lifecycle.status(root)["slots"]
+    return now["a"]["state"], now["b"]["state"]
 
 
 def test_a_fresh_root_is_empty(tmp_path: Path) -> None:
-    found = lifecycle.status(tmp_path / "root")
-    assert found["current"] is None
+    now = lifecycle.status(tmp_path / "root")
+    assert now["current"] is None
     assert _states(tmp_path / "root") == ("empty", "empty")
 
 
@@ -307,8 +307,8 @@ def _check_after_crash(root: Path, allowed: set[str]) -> None:
     """One of the two is served, whole, and the next flash and its rollback work."""
     assert _served(root) in allowed
     assert fault(root / "current") is None
-    found = lifecycle.status(root)
-    assert found["slots"][found["current"]]["state"] == "committed"
+    now = lifecycle.status(root)
+    assert now["slots"][now["current"]]["state"] == "committed"
     assert _served(root) in allowed
     before = _served(root)
     _install(root, "next")
@@ -317,7 +317,10 @@ def _check_after_crash(root: Path, allowed: set[str]) -> None:
     assert _served(root) == before
 
 
-@pytest.mark.parametrize("verb", VERBS)
+STEPS_OF_HUNDREDS = [pytest.param(verb, marks=pytest.mark.fuzzes) for verb in VERBS if verb.startswith("install")]
+
+
+@pytest.mark.parametrize("verb", [*(verb for verb in VERBS if not verb.startswith("install")), *STEPS_OF_HUNDREDS])
 def test_killed_before_any_step_the_served_slot_is_whole(bare: Bare, tmp_path: Path, verb: str) -> None:
     step = 0
     crashed = True
@@ -365,9 +368,9 @@ def test_a_trial_that_is_late_is_dropped_by_the_device_itself(tmp_path: Path) ->
     staging = _bundle(tmp_path / "staging" / "x", "new")
     _stage(tmp_path, staging)
     lifecycle.begin_trial(tmp_path, NEW, 0)
-    found = lifecycle.status(tmp_path)
-    assert found["slots"]["b"]["state"] == "failed"
-    assert found["history"][-1]["verdict"] == "expired: deadline"
+    now = lifecycle.status(tmp_path)
+    assert now["slots"]["b"]["state"] == "failed"
+    assert now["history"][-1]["verdict"] == "expired: deadline"
     with pytest.raises(RunnerError, match="no trial"):
         lifecycle.commit(tmp_path, NEW)
     assert _served(tmp_path) == "old"

@@ -127,9 +127,9 @@ def test_a_state_that_is_garbled_moves_nothing_and_is_rebuilt_from_what_verifies
     (root / "state.json").write_bytes(content)
     for verb in (lifecycle.rollback, lifecycle.commit):
         assert _kind(partial(verb, root)) == "garbled"
-    found = lifecycle.status(root)
-    assert (found["current"], [one["kind"] for one in found["damage"]]) == ("b", ["garbled"])
-    assert found["slots"]["b"]["state"] == "committed"
+    now = lifecycle.status(root)
+    assert (now["current"], [one["kind"] for one in now["damage"]]) == ("b", ["garbled"])
+    assert now["slots"]["b"]["state"] == "committed"
     repaired = repair(root)
     assert (repaired["changed"], repaired["current"]) == (True, "b")
     assert any("each was judged by its own files" in line for line in repaired["assumed"])
@@ -162,8 +162,8 @@ def test_a_trial_whose_state_was_lost_is_not_taken_for_what_was_committed(root: 
 
 def test_where_the_link_is_lost_the_slot_that_was_committed_last_is_served(root: Path) -> None:
     (root / "current").unlink()
-    found = lifecycle.status(root)
-    assert (found["current"], [one["kind"] for one in found["damage"]]) == (None, ["garbled"])
+    now = lifecycle.status(root)
+    assert (now["current"], [one["kind"] for one in now["damage"]]) == (None, ["garbled"])
     assert _kind(lambda: lifecycle.rollback(root)) == "garbled"
     repaired = repair(root)
     assert (repaired["current"], served(root)) == ("b", "new")
@@ -268,8 +268,8 @@ def test_a_device_that_has_lost_whom_it_trusts_pins_no_stranger(
     assert _kind(lambda: install(root, "theirs", OTHER, version=5)) == "unpinned"
     assert _kind(lambda: lifecycle.rollback(root)) == "unpinned"
     assert _kind(lambda: repair(root)) == "unpinned"
-    found = lifecycle.status(root)
-    assert [one["kind"] for one in found["damage"]] == ["unpinned"]
+    now = lifecycle.status(root)
+    assert [one["kind"] for one in now["damage"]] == ["unpinned"]
     assert served(root) == "new"
     shutil.rmtree(root.parent / "made", ignore_errors=True)
     pinned = bare.ask("slots", "trust", root, "--pin", KEY.public.raw.hex()).document
@@ -319,10 +319,10 @@ def test_whatever_is_done_to_the_records_a_repair_makes_sense_of_it(root: Path, 
             (copy / "current").unlink()
         repaired = repair(copy)
         assert repair(copy)["changed"] is False, (known, repaired)
-        found = lifecycle.status(copy)
-        assert found["damage"] == []
-        assert found["current"] == repaired["current"]
-        assert found["current"] is None or fault(copy / "current") is None
-        assert found["current"] is None or found["slots"][found["current"]]["state"] == "committed"
+        now = lifecycle.status(copy)
+        assert now["damage"] == []
+        assert now["current"] == repaired["current"]
+        assert now["current"] is None or fault(copy / "current") is None
+        assert now["current"] is None or now["slots"][now["current"]]["state"] == "committed"
         assert state.recovered(copy)
         shutil.rmtree(copy)

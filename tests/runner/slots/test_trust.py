@@ -149,11 +149,11 @@ def test_a_commit_raises_the_floor_and_nothing_older_comes_back(root: Path) -> N
 
 
 def test_trust_is_changed_by_verb(bare: Bare, root: Path) -> None:
-    found = bare.ask("slots", "trust", root, "--pin", KEY.public.raw.hex(), "--floor", 3, "--target", "x").document
-    assert (found["keys"][0]["id"], found["floor"], found["target"]) == (KEY.id, 3, "x")
+    answer = bare.ask("slots", "trust", root, "--pin", KEY.public.raw.hex(), "--floor", 3, "--target", "x").document
+    assert (answer["keys"][0]["id"], answer["floor"], answer["target"]) == (KEY.id, 3, "x")
     for argv in (("--floor", 2), ("--threshold", 2), ("--revoke", KEY.id), ("--pin", "00" * 32), ("--pin", "zz")):
         assert bare.ask("slots", "trust", root, *argv).document["kind"] == "usage"
-    assert bare.ask("slots", "trust", root).document == found
+    assert bare.ask("slots", "trust", root).document == answer
     rotated = bare.ask("slots", "trust", root, "--pin", OTHER.public.raw.hex(), "--revoke", KEY.id).document
     assert [key["id"] for key in rotated["keys"]] == [OTHER.id]
     assert bare.ask("slots", "trust", root, "--pin", KEY.public.raw.hex()).document["kind"] == "trust"
@@ -203,8 +203,8 @@ def test_what_is_served_is_asked_for_without_a_lease_and_believed_anew(root: Pat
     assert begin(root, digest, "mine", "me@here", None, [KEY.public.raw], stand_in=True)["state"] == "trial"
     lifecycle.release(root, "mine")
     lifecycle.commit(root)
-    found = begin(root, digest, "mine", "me@here", None, [KEY.public.raw], stand_in=True)
-    assert (found["slot"], found["state"], found["missing"]) == (str(root / "a"), "committed", [])
+    answer = begin(root, digest, "mine", "me@here", None, [KEY.public.raw], stand_in=True)
+    assert (answer["slot"], answer["state"], answer["missing"]) == (str(root / "a"), "committed", [])
     assert lease.shown(root) is None
     Trust((OTHER.public.raw,), revoked=(KEY.id,)).write(root)
     with pytest.raises(RunnerError, match="does not trust"):

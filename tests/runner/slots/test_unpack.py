@@ -137,7 +137,7 @@ class Ground:
 
     def tree(self) -> dict[str, tuple[int, int, bytes]]:
         """Everything except what is staged: kind and rights, number of names, content."""
-        found = {}
+        tree_now = {}
         for path in sorted(self.folder.rglob("*")):
             if path.is_relative_to(self.root / "staging") or path == self.root / "lock":
                 continue
@@ -145,8 +145,8 @@ class Ground:
             content = (
                 str(path.readlink()).encode() if path.is_symlink() else path.read_bytes() if path.is_file() else b""
             )
-            found[str(path)] = status.st_mode, status.st_nlink if path.is_file() else 0, content
-        return found
+            tree_now[str(path)] = status.st_mode, status.st_nlink if path.is_file() else 0, content
+        return tree_now
 
     def stage(self, digest: str) -> dict[str, Any]:
         return self._stage(digest)

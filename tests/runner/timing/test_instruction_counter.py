@@ -54,9 +54,9 @@ def _ask(bare: Bare, tmp_path: Path, format: str = "onnx", count: int = 5) -> An
 def test_instructions_are_one_number_an_inference(bare: Bare, tmp_path: Path, format: str) -> None:
     answer = _ask(bare, tmp_path, format)
     assert answer.code == 0, answer.stderr
-    taken = np.load(tmp_path / "out" / "instructions.npy")
-    assert (taken.dtype, len(taken), answer.document["count"]) == (np.int64, 5, 5)
-    assert taken.min() > 1000
+    counts = np.load(tmp_path / "out" / "instructions.npy")
+    assert (counts.dtype, len(counts), answer.document["count"]) == (np.int64, 5, 5)
+    assert counts.min() > 1000
 
 
 @pytest.mark.usefixtures("counter")

@@ -243,9 +243,9 @@ def test_an_unexpected_end_takes_back_what_was_begun(root: Path, monkeypatch: py
 
     monkeypatch.setattr(lifecycle, "begin_trial", interrupted)
     brought = (sent.folder / MANIFEST).read_bytes(), (sent.folder / SIGNATURE).read_bytes()
-    asked = InstallRequest(root, sent.digest, TOKEN, brought=brought, offered=(KEY.public.raw,), stand_in=True)
+    request = InstallRequest(root, sent.digest, TOKEN, brought=brought, offered=(KEY.public.raw,), stand_in=True)
     with pytest.raises(KeyboardInterrupt):
-        install(asked)
+        install(request)
     assert _states(root) == ["failed", "empty"]
     assert _nothing_on_its_way(root)
 

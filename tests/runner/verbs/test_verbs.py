@@ -58,10 +58,10 @@ def test_latency_is_one_number_an_inference(bare: Bare, tmp_path: Path, format: 
     folders = ("--inputs", tmp_path / "in", "--out", tmp_path / "out")
     answer = bare.ask("latency", model, *folders, "--min-count", 40, "--min-duration", 0, "--threads", 2)
     assert answer.code == 0, answer.stderr
-    taken = np.load(tmp_path / "out" / "latency_ns.npy")
-    assert taken.dtype == np.int64
-    assert len(taken) == answer.document["count"] == 40
-    assert taken.min() > 0
+    times = np.load(tmp_path / "out" / "latency_ns.npy")
+    assert times.dtype == np.int64
+    assert len(times) == answer.document["count"] == 40
+    assert times.min() > 0
     assert answer.document["threads"] == 2
 
 
@@ -172,8 +172,8 @@ def _pickled_golden(folder: Path) -> None:
 def _manifest(folder: Path) -> dict[str, Any]:
     import json
 
-    found: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
-    return found
+    written: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
+    return written
 
 
 @pytest.mark.parametrize(
