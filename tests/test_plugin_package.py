@@ -15,6 +15,8 @@ import pytest
 from tests.command_line import edgekit
 from tests.networks import write_project
 
+pytestmark = pytest.mark.installs
+
 PLUGIN = Path(__file__).parent / "plugin"
 
 FOUND = """
@@ -67,9 +69,6 @@ import json
 from edgekit import plugins
 from edgekit.errors import EdgekitError
 from edgekit.specs.catalog import Catalog
-
-pytestmark = pytest.mark.installs
-
 try:
     {statement}
 except EdgekitError as error:

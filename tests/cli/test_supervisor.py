@@ -21,6 +21,8 @@ from tests.conftest import Command
 from tests.failing_converters import MARK, gone, marked, until
 from tests.networks import MODEL, TOML, substitute, write_project
 
+pytestmark = pytest.mark.builds
+
 ONNX = ("--target", "host", "--backend", "onnx", "--profile", "float32")
 LOADER = 'calibration = { loader = "model.py:data"'
 WITHOUT_TORCH = """

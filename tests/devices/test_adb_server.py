@@ -20,11 +20,11 @@ from edgekit.devices.adb.server import Server, private_server, program, users_se
 from edgekit.errors import ToolsMissing, Unreachable
 from tests.devices.adbd import impossible, opened
 
+pytestmark = pytest.mark.served
+
 HOLD = """
 import sys
 from edgekit.devices.adb.server import private_server
-
-pytestmark = pytest.mark.served
 with private_server() as server:
     print(server.socket, flush=True)
     sys.stdin.read()

@@ -9,12 +9,11 @@ import pytest
 from tests.conftest import Command
 from tests.networks import substitute, write_project
 
+pytestmark = pytest.mark.lowers
+
 MODEL = """
 import torch
 from torch import nn
-
-pytestmark = pytest.mark.lowers
-
 
 @torch.library.custom_op("strange::twice", mutates_args=())
 def twice(x: torch.Tensor) -> torch.Tensor:

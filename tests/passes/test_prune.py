@@ -222,6 +222,7 @@ def test_unstructured_zeros_are_the_smallest_weights(residual: Model) -> None:
     assert zeros == pytest.approx(0.75, abs=0.01)
 
 
+@pytest.mark.trains
 @pytest.mark.skipif(not CASE.is_dir(), reason="the case 'resnet20-cifar10' is not beside this checkout")
 def test_resnet20_halves_inside_its_blocks() -> None:
     model = load(Project.read(CASE))

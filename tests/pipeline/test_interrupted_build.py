@@ -18,14 +18,13 @@ from tests.conftest import Built, Command
 from tests.failing_converters import MARK, STARTED, gone, marked, until, whole
 from tests.networks import write_project
 
+pytestmark = pytest.mark.builds
+
 ONNX = ("--target", "host", "--backend", "onnx", "--profile", "float32")
 STALL = ("--target", "bench", "--backend", "stalling")
 # Sends the command a signal at a moment that Python itself announces: an import, a file that is opened, a process.
 STOPPER = """
 import os, signal, sys
-
-pytestmark = pytest.mark.builds
-
 event, fragment, number = os.environ["EDGEKIT_TEST_STOP"].split("|")
 sent = []
 shown = os.getpid()  # whom a user sees and kills: the supervisor, where this is the fork that does the work

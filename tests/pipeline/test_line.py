@@ -19,15 +19,14 @@ from tests.command_line import LENIENT, Ended, edgekit, environment
 from tests.conftest import Built, Command
 from tests.networks import MODEL, write_project
 
+pytestmark = pytest.mark.builds
+
 CHECKOUT = Path(__file__).parents[2]
 QUICK = ("--set", "profile.probe.min_duration_s=0.1", "--set", "profile.probe.min_count=16")
 FAILING = ("--set", "profile.gates.size_ratio.max=0.01")
 IMPORTED = """
 import contextlib, io, sys
 from edgekit.cli import execute
-
-pytestmark = pytest.mark.builds
-
 with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
     execute()
 print("torch" in sys.modules)

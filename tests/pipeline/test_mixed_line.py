@@ -11,12 +11,11 @@ from tests.command_line import LENIENT
 from tests.conftest import Command
 from tests.networks import TOML, write_project
 
+pytestmark = pytest.mark.builds
+
 MODEL = """
 import torch
 from torch import nn
-
-pytestmark = pytest.mark.builds
-
 
 def net():
     torch.manual_seed(0)

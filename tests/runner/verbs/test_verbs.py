@@ -104,6 +104,7 @@ def test_session_options_reach_the_runtime(bare: Bare, tmp_path: Path) -> None:
     assert answer.document["kind"] == "load"
 
 
+@pytest.mark.lowers
 def test_options_that_a_runtime_does_not_have_are_refused(bare: Bare, tmp_path: Path) -> None:
     model = slot.write_slot(tmp_path / "slot", "tflite", options=[["session.x", "1"]])
     answer = bare.ask("selftest", model)
@@ -207,6 +208,7 @@ def test_wrong_usage_is_a_document_too(bare: Bare, argv: tuple[str, ...]) -> Non
     assert (answer.code, answer.document["kind"]) == (1, "usage")
 
 
+@pytest.mark.lowers
 def test_runtimes_that_write_to_stdout_do_not_disturb_the_answer(bare: Bare, tmp_path: Path) -> None:
     # ExecuTorch reports the reset of its thread pool from C++.
     answer = bare.ask("selftest", slot.write_slot(tmp_path / "slot", "pte"))
