@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all."""
+"""Atomic writes: files and folders that appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edgekit.errors import StorageError
 
 @contextlib.contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Turns every OSError into a StorageError: `path` cannot be read."""
+    """Convert every OSError to a StorageError: `path` cannot be read."""
     try:
         yield
     except OSError as error:
@@ -26,7 +26,7 @@ def readable(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def stored(path: Path) -> Iterator[None]:
-    """Turns every OSError into a StorageError: `path` cannot be written, and why."""
+    """Convert every OSError to a StorageError: `path` cannot be written, and why."""
     try:
         with storage_errors(path.parent):
             yield
@@ -37,7 +37,7 @@ def stored(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def partial_beside(path: Path) -> Iterator[Path]:
-    """A free name in the folder of `path`. What still stands there afterwards is removed, whatever happened."""
+    """Yield a free name in the folder of `path`. A file still there afterwards is removed, whatever happened."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.partial")
     try:
@@ -51,7 +51,7 @@ def partial_beside(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def replacing(path: Path, mode: int = 0o666) -> Iterator[BufferedRandom]:
-    """A new file, to be written and read, that takes the place of `path` at the end, once it is on the disk.
+    """Yield a new file for writing and reading, which replaces `path` at the end, once it is on the disk.
 
     If anything is raised, what was there before stays. Of several at once, one after the other takes the place. `mode`
     is masked as the user's files are.
@@ -67,7 +67,7 @@ def replacing(path: Path, mode: int = 0o666) -> Iterator[BufferedRandom]:
 
 
 def write(path: Path, content: bytes, mode: int = 0o666) -> None:
-    """Write a file whole or not at all, in the place of what is there. Raises StorageError.
+    """Write a file whole or not at all, replacing one that is there. Raises StorageError.
 
     `mode` is masked as the user's files are.
     """
@@ -76,7 +76,7 @@ def write(path: Path, content: bytes, mode: int = 0o666) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Raise StorageError if `write` could not: told before the hour whose result is to be written."""
+    """Raise StorageError if `write` would fail; called before an hour of work whose result is to be written."""
     with stored(path), partial_beside(path) as partial:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
@@ -105,7 +105,7 @@ def create(path: Path, content: bytes, mode: int) -> bool:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the names in a folder reach the disk."""
+    """Flush the names in a folder to the disk (fsync)."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

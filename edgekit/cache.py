@@ -1,4 +1,4 @@
-"""A content-addressed store of what stages made: a key of inputs, options and tool versions names a folder of files."""
+"""Content-addressed cache of stages: a key of inputs, options and tool versions names a folder of files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from edgekit.untrusted import json_text
 from edgekit.untrusted.paths import contained
 
 SEAL = "entry.json"
-"""Written last into an entry: the digest of every file in it."""
+"""File written last into an entry: the digest of every file in it."""
 
 
 @dataclass(frozen=True)
@@ -34,16 +34,16 @@ class Cache:
 
     @classmethod
     def default(cls) -> Cache:
-        """The user's own, or where EDGEKIT_CACHE says. Clears what dead builds left."""
+        """Open the user's cache, or that of EDGEKIT_CACHE. Removes the remains of interrupted builds."""
         return cls(user_paths.cache())._swept()
 
     @classmethod
     def of_downloads(cls) -> Cache:
-        """What is fetched once, for every project: packages, images, runtime packs. EDGEKIT_DOWNLOADS says where."""
+        """Open the cache of downloads that all projects share (EDGEKIT_DOWNLOADS): packages, images, runtime packs."""
         return cls(user_paths.downloads())._swept()
 
     def made(self) -> Cache:
-        """Itself, its folder made if need be. Raises StorageError if that cannot be."""
+        """Make the folder if it is missing. Raises StorageError if that fails."""
         with storage_errors(self.root):
             try:
                 self.root.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ class Cache:
         return self
 
     def find(self, key: str) -> Path | None:
-        """The entry of `key`, if it is there and every file in it is whole."""
+        """Find the entry of `key`; None if it is not there, or a file in it does not match its digest."""
         folder = self._folder(key)
         try:
             digests = _sealed(json_text.loads((folder / SEAL).read_bytes()))
@@ -63,13 +63,13 @@ class Cache:
         return folder if whole else None
 
     def fetch(self, key: str, make: Callable[[Path], None]) -> tuple[Path, bool]:
-        """The entry of `key`, and whether it was there; else `make` fills an empty folder, which becomes the entry.
+        """Find the entry of `key`, or let `make` fill an empty folder that becomes it; true if it was there.
 
         Raises StorageError if the disk is full; what `make` raises passes through, and no entry is left.
         """
-        found = self.find(key)
-        if found:
-            return found, True
+        entry = self.find(key)
+        if entry:
+            return entry, True
         with storage_errors(self.root), self._partial() as partial:
             make(partial)
             digests = {name: file_digest(partial / name) for name in _names(partial)}
@@ -77,7 +77,7 @@ class Cache:
             return self._publish(partial, self._folder(key)), False
 
     def memo(self, options: Mapping[str, Any]) -> Path:
-        """Where something may be noted that is true only until its sources change."""
+        """Path of a memo for `options`: a note that is valid only until its sources change."""
         return self.root / "memos" / f"{digest_of(options)}.json"
 
     def _publish(self, partial: Path, folder: Path) -> Path:
@@ -98,7 +98,7 @@ class Cache:
 
     @contextlib.contextmanager
     def _partial(self) -> Iterator[Path]:
-        """An empty folder, locked: a process's number outlives it where nobody reaps it, and is another's later."""
+        """Yield an empty locked folder. A lock is used, as a process id may be reused by another process."""
         folder = self.root / "partial" / f"{os.getpid()}-{secrets.token_hex(4)}"
         folder.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.ExitStack() as stack:
@@ -118,7 +118,7 @@ class Cache:
 
 @contextlib.contextmanager
 def storage_errors(where: Path) -> Iterator[None]:
-    """Turns a full disk, and a folder that may not be written, into StorageError."""
+    """Convert errors of a full disk or a read-only folder to StorageError."""
     try:
         yield
     except OSError as error:
@@ -132,41 +132,41 @@ def storage_errors(where: Path) -> Iterator[None]:
 
 
 def look_at(folder: Path) -> str:
-    """The command that shows whose a folder is, or the nearest one above it that is there."""
+    """Command that shows the owner of a folder, or of the nearest one above it that exists."""
     there = next(one for one in (folder, *folder.absolute().parents) if os.path.exists(one))  # noqa: PTH110 does not raise
     return f"ls -ld '{there}'"
 
 
 def _mount(where: Path) -> Path:
-    """Where its disk is mounted: a folder that is there still when somebody reads this."""
+    """Find the mount point of a path's disk: a folder that still exists when a user reads the error."""
     return next(folder for folder in (where.absolute(), *where.absolute().parents) if folder.is_mount())
 
 
 def _is_short_write(error: OSError) -> bool:
-    """How numpy says that the disk is full, and no more than that."""
+    """True for the error by which numpy reports a full disk; it has no errno."""
     return error.errno is None and str(error).endswith(" written")
 
 
 def digest_of(parts: Mapping[str, Any] | Sequence[Any]) -> str:
-    """SHA-256 of plain data, in a canonical writing."""
+    """Compute the SHA-256 of plain data in its canonical JSON."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
+    """Compute the SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @memoized
 def tool_versions(packages: tuple[str, ...]) -> dict[str, str]:
-    """Versions of the tools a stage is made by. edgekit's own is the digest of its source, `+` its version."""
+    """Collect the versions of a stage's tools. edgekit's own is its version, `+`, and a digest of its source."""
     return {name: _version(name) for name in packages} | {"edgekit": source_version()}
 
 
 @memoized
 def source_version() -> str:
-    """edgekit's version and a digest of its source: a changed compiler is another compiler."""
+    """Identify edgekit by its version and a digest of its source: a changed compiler is another compiler."""
     root = Path(__file__).parent
     files = sorted(path for path in root.rglob("*.py") if "examples" not in path.relative_to(root).parts)
     sha = hashlib.sha256()
@@ -183,7 +183,7 @@ def _version(package: str) -> str:
 
 
 def _sealed(document: object) -> dict[str, str]:
-    """Digests of an entry's files, by name. Raises ValueError for a seal that names none: no stage makes nothing."""
+    """Read the digests of an entry's files, by name. Raises ValueError for a seal that names no file."""
     digests = document if isinstance(document, dict) else {}
     if not digests or not all(isinstance(digest, str) for digest in digests.values()):
         raise ValueError("no seal")
@@ -201,7 +201,7 @@ def _remove_unlocked(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _locked(folder: Path, wait: bool = True) -> Iterator[None]:
-    """Holds the lock of a folder, without it where a file system has none; or raises OSError instead of waiting."""
+    """Hold the lock of a folder, or none where the file system has no locks. Raises OSError instead of waiting."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         _lock(descriptor, wait)

@@ -1,4 +1,4 @@
-"""Which files a user's code read, and whether they are still the same: what makes a cached result safe to reuse."""
+"""Trace of the files that a user's code read: a cached result may be reused while they are unchanged."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from edgekit.cache import digest_of, file_digest
 
 T = TypeVar("T")
 NATIVE = {".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".gguf", ".h5", ".hdf5"}
-"""Endings of weights: native code likes to open them by itself, so a project's own always count as read."""
+"""Endings of weight files. Native code opens them unseen, so those of a project always count as read."""
 RACY_NS = 2_000_000_000
 """A file written this shortly before it was read may change again within one tick of its clock."""
 
@@ -38,7 +38,7 @@ class Source:
     mtime_ns: int
     digest: str
     settled: bool
-    """Whether size and time alone may later vouch for the content."""
+    """True if an unchanged size and time suffice later to prove the content unchanged."""
 
     @classmethod
     def of(cls, path: Path) -> Source:
@@ -59,13 +59,13 @@ class Source:
 
 @dataclass(frozen=True)
 class FileTrace:
-    """What one run of a user's code read. `digest` changes when, and only when, a content does."""
+    """Files that one run of a user's code read. `digest` changes if and only if a content does."""
 
     sources: tuple[Source, ...]
     versions: tuple[tuple[str, str], ...] = ()
-    """Of the installed packages that the user's own modules use."""
+    """Versions of the installed packages that the user's own modules use."""
     volatile: int = 0
-    """When it ended, if something it read was written meanwhile: nobody knows which content the result is of."""
+    """Time of its end in ns if a file was written while it ran, as its content is then unknown; else 0."""
 
     @property
     def digest(self) -> str:
@@ -77,14 +77,14 @@ class FileTrace:
         return same and all(source.unchanged() for source in self.sources)
 
     def save(self, file: Path) -> None:
-        """Keep it for `read`, unless nothing can be told from it. Raises StorageError."""
+        """Save the trace for `read`, unless it is volatile. Raises StorageError."""
         if self.volatile:
             return
         write(file, json.dumps(asdict(self)).encode())
 
     @classmethod
     def read(cls, file: Path) -> FileTrace | None:
-        """The trace in `file`, if there is one and everything it read is still the same."""
+        """Read the trace in `file`; None if there is none, or if a file in it has changed."""
         try:
             trace = _TRACE.validate_json(file.read_bytes())
         except (OSError, ValueError):
@@ -96,26 +96,27 @@ _TRACE = TypeAdapter(FileTrace)
 
 
 def traced(call: Callable[[], T], root: Path, ignored: Path) -> tuple[T, FileTrace]:
-    """What `call` returns, and all it was made of: files read through Python, the project's modules and what they use,
-    and the weights in the project's folder, which native code opens unseen. Nothing in `ignored` counts.
+    """Run `call`, and give its result with a trace of the files that it was made of.
 
-    Other files that native code opens by itself are not seen.
+    Traced are files read through Python, the project's modules with those that they use, and the weights in the folder
+    `root` of the project, which native code opens unseen. Nothing in `ignored` counts. Other files that native code
+    opens by itself are not seen.
     """
     started = time.time_ns()
     with _recording() as seen:
         result = call()
     seen.discard(str(root))  # the importer lists it, to look for modules
     modules, packages = _used(root)
-    found = sorted({path for path in map(_source_path, seen | modules | _weights(root)) if path})
-    kept = [Path(path) for path in found if not _passed_over(path, root, ignored)]
-    sources = tuple(Source.of(path) for path in kept if path.exists())
+    paths = sorted({path for path in map(_source_path, seen | modules | _weights(root)) if path})
+    sources_read = [Path(path) for path in paths if not _passed_over(path, root, ignored)]
+    sources = tuple(Source.of(path) for path in sources_read if path.exists())
     written = any(source.mtime_ns > started and Path(source.path).is_file() for source in sources)
     versions = tuple((name, _version(name)) for name in sorted(packages))
     return result, FileTrace(sources, versions, time.time_ns() if written else 0)
 
 
 def _used(root: Path) -> tuple[set[str], set[str]]:
-    """Files of the modules of `root`, and of what these name; where that is installed, the package's name instead."""
+    """Collect the files of the modules of `root` and of those that they name; of installed ones the package's name."""
     files, packages = set(), set()
     waiting = [name for name, module in list(sys.modules.items()) if _file(module).startswith(str(root))]
     known = set(waiting)
@@ -201,7 +202,7 @@ def _writes(args: tuple[Any, ...]) -> bool:
 
 
 def _source_path(path: str) -> str | None:
-    """The `.py` behind a cached `.pyc`; None for a folder on the import path, which only the importer lists."""
+    """Find the `.py` of a cached `.pyc`; None for a folder on the import path, which only the importer lists."""
     if path.endswith(".pyc"):
         try:
             return importlib.util.source_from_cache(path)
@@ -211,7 +212,7 @@ def _source_path(path: str) -> str | None:
 
 
 def _passed_over(path: str, root: Path, ignored: Path) -> bool:
-    """Installed code and the system's own files: versions stand for them in the keys. Installed *data* does count."""
+    """True for installed code and the system's files: versions stand for them in the keys. Installed *data* counts."""
     if path.startswith((os.path.join(ignored, ""), "/proc/", "/sys/", "/dev/")) or ".dist-info" in path:
         return True
     installed = path.startswith(_installed()) and not path.startswith(os.path.join(root, ""))

@@ -1,11 +1,11 @@
-"""The parent-death signal: a process that must not outlive the one that started it."""
+"""Parent-death signal, for a process that must not outlive the one that started it."""
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
-import signal
+
+from edgekit.runner.machine.parent_death import parent_death_signal
 
 
 def die_with_parent(parent: int) -> None:
@@ -14,7 +14,6 @@ def die_with_parent(parent: int) -> None:
     If that has ended already, so does this one at once. Elsewhere a closed pipe has to do it.
     """
     with contextlib.suppress(OSError, AttributeError):
-        pr_set_pdeathsig = 1  # linux/prctl.h
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+        parent_death_signal()()
     if os.getppid() != parent:
         os._exit(1)

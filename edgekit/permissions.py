@@ -1,4 +1,4 @@
-"""Permissions of what is its owner's alone: secret keys, and the files that say whom to trust."""
+"""Owner-only permissions of secret keys, and of the files that state whom to trust."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OWNERS_FILE, OWNERS_FOLDER = 0o600, 0o700
 
 
 def private_folder(folder: Path) -> None:
-    """Make a folder, and those above it that are missing, for its owner alone, whatever umask says.
+    """Make a folder and its missing parents for its owner alone, whatever the umask.
 
     One that is there stays as it is. Raises OSError.
     """
@@ -23,20 +23,20 @@ def private_folder(folder: Path) -> None:
 
 
 def private_opener(path: str, flags: int) -> int:
-    """Open a file, made for its owner alone: for `open(..., opener=private_opener)`."""
+    """Opener that creates a file for its owner alone: `open(..., opener=private_opener)`."""
     return os.open(path, flags, OWNERS_FILE)
 
 
 def check_protected(folder: Path) -> None:
-    """Raise UnprotectedFile if others than its owner can write to a folder, as ssh does; one that is missing is none.
+    """Raise UnprotectedFile if users other than its owner can write to a folder, as ssh does.
 
-    Another user's folder counts, too, but root's; to root all of them are its own.
+    A folder of another user is refused too, except root's; to root every folder is its own. A missing folder passes.
     """
     try:
-        found = folder.stat()
+        status = folder.stat()
     except OSError:
         return
-    if stat.S_IMODE(found.st_mode) & 0o022:
+    if stat.S_IMODE(status.st_mode) & 0o022:
         raise UnprotectedFile(f"others can write to '{folder}', and so put keys there", hint=f"chmod go-w '{folder}'")
-    if os.getuid() and found.st_uid not in (0, os.getuid()):
+    if os.getuid() and status.st_uid not in (0, os.getuid()):
         raise UnprotectedFile(f"'{folder}' belongs to another user", hint=f"ls -ld '{folder}'")

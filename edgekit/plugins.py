@@ -1,4 +1,4 @@
-"""Finds what registers in our entry-point groups: built-ins and other people's packages alike."""
+"""Plug-ins: look up entry points of edgekit's groups, of built-ins and other packages alike."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any, Literal
 
 from edgekit.errors import Ambiguous, MissingExtra, UnknownName, suggest
 
-Group = Literal["backends", "transports", "catalogs", "metrics", "meters", "passes"]
+Group = Literal["backends", "transports", "catalogs", "metrics", "meters"]
 
 
 def names(group: Group) -> list[str]:
-    """The registered names, sorted."""
+    """List the registered names, sorted."""
     return sorted(_points(group))
 
 
 def load(group: Group, name: str) -> Any:
-    """The object that registers as `name`.
+    """Load the object that is registered as `name`.
 
     Raises UnknownName (with the nearest), Ambiguous if two packages claim the name, and MissingExtra if a
     dependency of it is not installed.
@@ -24,34 +24,30 @@ def load(group: Group, name: str) -> Any:
     points = _points(group)
     if name not in points:
         raise UnknownName(
-            f"no {_one(group)} is named '{name}'", hint=suggest(name, points, f"known: {', '.join(points)}")
+            f"no {group.removesuffix('s')} is named '{name}'", hint=suggest(name, points, f"known: {', '.join(points)}")
         )
     return _load(points[name])
 
 
 def load_all(group: Group) -> dict[str, Any]:
-    """Everything that registers in the group, by name."""
+    """Load every object that is registered in the group, by name."""
     return {name: _load(point) for name, point in _points(group).items()}
 
 
 def distribution(group: Group, name: str) -> tuple[str, str]:
-    """The package and version that bring `name`."""
+    """Name and version of the package that registers `name`."""
     dist = _points(group)[name].dist
     return (dist.name, dist.version) if dist else ("edgekit", "unknown")
 
 
 def _points(group: Group) -> dict[str, EntryPoint]:
-    found: dict[str, EntryPoint] = {}
+    points: dict[str, EntryPoint] = {}
     for point in entry_points(group=f"edgekit.{group}"):
-        other = found.get(point.name)
+        other = points.get(point.name)
         if other and _origin(other) != _origin(point):
             raise Ambiguous(f"two {group} are named '{point.name}': {_origin(other)} and {_origin(point)}")
-        found[point.name] = point
-    return found
-
-
-def _one(group: Group) -> str:
-    return "pass" if group == "passes" else group.removesuffix("s")
+        points[point.name] = point
+    return points
 
 
 def _origin(point: EntryPoint) -> str:

@@ -1,4 +1,4 @@
-"""Data sets as arrays: what a project's `[data]` names, checked against its `[inputs]`."""
+"""Samples: the data sets of a project's `[data]` as arrays, checked against its `[inputs]`."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from edgekit.specs.project import DataSet, Input, Project
 
 LABELS = "labels.npy"
 FEW = 32
-"""Fewer are a look at the set, such as golden vectors, and no sample of its classes."""
+"""Smallest number that is stratified by class. Fewer samples, such as golden vectors, are spread over the set."""
 READ_THROUGH = 20_000
-"""A set of no more is read once for its labels alone, if it states none: a minute at the most."""
+"""Largest set that is read once for its labels alone, if it lists none: a minute at most."""
 NUMBERS = "labels are whole numbers: indices into [model] classes"
 STATED = (
     "[inputs] states one sample without a batch axis; where it is preprocessed, samples are uint8 [height, width, "
@@ -32,16 +32,16 @@ STATED = (
 
 @dataclass(frozen=True)
 class Sampling:
-    """How many samples of how many were taken, and how."""
+    """Selection of samples from a larger set: their number, and the rule."""
 
     taken: int
     total: int
     stratified: bool
-    """Whether every class has its share of them; else they are spread over the order of the set."""
+    """True if every class has its share of them; else they are spread over the order of the set."""
     changes: tuple[str, ...] = ()
-    """What was done to pictures among them, each with its count: an orientation applied, say (docs/data.md)."""
+    """Changes to pictures among them, each with its count, such as an orientation applied (docs/data.md)."""
     left_out: tuple[str, ...] = ()
-    """What of the whole set could not be read, and which classes have no sample in it: each a sentence."""
+    """Sentences on files of the whole set that could not be read, and on classes without a sample in it."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,11 @@ class Samples:
     """Inputs as the artifact takes them, with their labels, in a fixed order."""
 
     inputs: Mapping[str, Array]
-    """[N, …] by input name, in the raw dtype."""
+    """Arrays [N, …] by input name, in the raw dtype."""
     labels: Array
-    """int64 [N] classes, or float64 [N, …] targets."""
+    """Classes, int64 [N], or targets, float64 [N, …]."""
     sampling: Sampling | None = None
-    """None where they are not known to be from a larger set."""
+    """Selection from the larger set; None where there is none."""
 
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name} {array.dtype}{list(array.shape)}" for name, array in self.inputs.items())
@@ -79,18 +79,18 @@ class Samples:
 
     @classmethod
     def read(cls, folder: Path) -> Samples:
-        """What `save` wrote."""
+        """Read the samples that `save` wrote to `folder`."""
         paths = sorted(path for path in folder.glob("*.npy") if path.name != LABELS)
         arrays = {path.stem: np.load(path, allow_pickle=False) for path in paths}
         return cls(arrays, np.load(folder / LABELS, allow_pickle=False))
 
     def take(self, indices: Sequence[int] | Array) -> Samples:
-        """The samples at `indices`, in that order."""
+        """Select the samples at `indices`, in that order."""
         return Samples({name: array[indices] for name, array in self.inputs.items()}, self.labels[indices])
 
 
 def load_samples(project: Project, role: str, limit: int | None = None) -> Samples:
-    """The data set that plays `role` in the project, or `limit` samples of it, each class with its share.
+    """Load the data set that plays `role` in the project, or `limit` samples of it, stratified by class.
 
     Where labels are no classes, or cannot be told without reading very many samples, they are spread over its order.
     Raises DataError if it is missing, empty, or not what `[inputs]` states; SpecError if its loader cannot be found.
@@ -111,7 +111,7 @@ def load_samples(project: Project, role: str, limit: int | None = None) -> Sampl
 
 
 def stratified(classes: Array, count: int) -> list[int]:
-    """`count` indices into `classes`, int [N], ascending: of every class its share, spread over those of that class.
+    """Select `count` indices into `classes`, int [N], ascending: of every class its share, spread over its samples.
 
     Proportional allocation, rounded by largest remainder (Hamilton's method); of equals the smaller class label first.
     """
@@ -124,7 +124,7 @@ def stratified(classes: Array, count: int) -> list[int]:
 
 
 def spread(total: int, count: int) -> list[int]:
-    """`count` of `total` indices, ascending: one at random from each of `count` equal stretches (fixed seed).
+    """Select `count` of `total` indices, ascending: one at random from each of `count` equal stretches (fixed seed).
 
     Stratified over the order of the set: a set sorted by class keeps its proportions, and one whose classes take turns
     does not fall into step with the choice.
@@ -135,7 +135,7 @@ def spread(total: int, count: int) -> list[int]:
 
 
 def _chosen(source: MapStyle, total: int, limit: int | None, where: str) -> tuple[Sequence[int], bool]:
-    """Indices of the samples to take, and whether they are stratified by class."""
+    """Select the indices of the samples; true if they are stratified by class."""
     if limit is None or limit >= total:
         return range(total), False
     classes = _classes(source, total, where) if limit >= FEW else None
@@ -145,7 +145,7 @@ def _chosen(source: MapStyle, total: int, limit: int | None, where: str) -> tupl
 
 
 def _classes(source: MapStyle, total: int, where: str) -> Array | None:
-    """int [N]: every sample's label, if labels are classes and can be told."""
+    """Read every sample's label, int [N]; None if labels are no classes or the set is too large to read."""
     labels = stated_labels(source)
     if labels is None and total <= READ_THROUGH:
         try:
@@ -158,7 +158,7 @@ def _classes(source: MapStyle, total: int, where: str) -> Array | None:
 def _collect(
     source: MapStyle, chosen: Sequence[int], inputs: Mapping[str, Input], where: str
 ) -> tuple[Samples, tuple[str, ...]]:
-    """The samples, and what was done to pictures among them."""
+    """Read the chosen samples; the second result counts the changes to pictures among them."""
     pictures = []
     columns: dict[str, list[Array]] = {name: [] for name in inputs}
     labels = []
@@ -225,10 +225,12 @@ def _check_labels(labels: Array, project: Project, where: str) -> None:
         )
 
 
-def _without_samples(source: MapStyle, taken: Array, project: Project, role: str, where: str) -> tuple[str, ...]:
-    """A sentence on classes that the evaluation set has no sample of, where its labels can be told."""
+def _without_samples(
+    source: MapStyle, sample_labels: Array, project: Project, role: str, where: str
+) -> tuple[str, ...]:
+    """Describe the classes that the evaluation set has no sample of, where its labels can be read."""
     classes = class_names(project) if role == "evaluation" else ()
-    labels = taken if len(taken) == len(source) else stated_labels(source)
+    labels = sample_labels if len(sample_labels) == len(source) else stated_labels(source)
     if not classes or labels is None or labels.dtype.kind not in "iu":
         return ()
     present = set(labels.ravel().tolist())

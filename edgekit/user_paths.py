@@ -1,4 +1,4 @@
-"""Where what is the user's lies: in their own folders, or where the environment says."""
+"""Folders of the user: cache, downloads, configuration and data, or those that the environment names."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from platformdirs import user_cache_path, user_config_path, user_data_path
 
 
 def cache() -> Path:
-    """What can be made anew: EDGEKIT_CACHE."""
+    """Folder of results that can be made anew (EDGEKIT_CACHE)."""
     return _configured("EDGEKIT_CACHE") or user_cache_path("edgekit")
 
 
 def downloads() -> Path:
-    """What was fetched, and made of that: EDGEKIT_DOWNLOADS."""
+    """Folder of downloads and of packs and images made of them (EDGEKIT_DOWNLOADS)."""
     return _configured("EDGEKIT_DOWNLOADS") or cache() / "downloads"
 
 
 def config() -> Path:
-    """Keys, and whom to trust: EDGEKIT_CONFIG."""
+    """Folder of keys and trusted keys (EDGEKIT_CONFIG)."""
     return _configured("EDGEKIT_CONFIG") or user_config_path("edgekit")
 
 
 def data() -> Path:
-    """The devices that are on this machine: EDGEKIT_DATA."""
+    """Folder of the local and the emulated devices (EDGEKIT_DATA)."""
     return _configured("EDGEKIT_DATA") or user_data_path("edgekit")
 
 

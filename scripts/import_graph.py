@@ -11,7 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 
 import grimp
 
-FOLDERS = ("runner", "measure", "pipeline", "report")
+FOLDERS = ("runner", "devices", "measure", "pipeline", "report")
 Graph = dict[str, set[str]]
 
 

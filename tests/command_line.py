@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ from typing import Any
 
 COMMAND = (sys.executable, "-m", "edgekit.cli")
 NOTHING: Mapping[str, str] = {}
+STAGE = re.compile(r"^\[[^\]\n]+\] (.+)\n", re.MULTILINE)
+"""Line that tells of a stage as it begins, where stderr is no terminal."""
 LENIENT = (
     *("--set", "profile.gates.size_ratio.max=2"),
     *("--set", "profile.gates.accuracy_drop.max=0.5"),
@@ -27,7 +30,17 @@ class Ended:
 
     code: int
     out: str
-    err: str
+    stderr: str
+
+    @property
+    def err(self) -> str:
+        """Standard error, but for the lines that tell of a stage as it begins."""
+        return STAGE.sub("", self.stderr)
+
+    @property
+    def stages(self) -> list[str]:
+        """Names of the stages that began, in their order."""
+        return STAGE.findall(self.stderr)
 
     @property
     def document(self) -> Any:

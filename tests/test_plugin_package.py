@@ -56,12 +56,12 @@ METER = """
 import json
 import time
 from dataclasses import asdict
-from edgekit.measure.meter import checked, load_meter
+from edgekit.measure.meter import check_reading, load_meter
 
 meter = load_meter("wall")
 meter.start()
 time.sleep(0.05)
-print(json.dumps(asdict(checked(meter.stop(), "wall"))))
+print(json.dumps(asdict(check_reading(meter.stop(), "wall"))))
 """
 
 REFUSED = """

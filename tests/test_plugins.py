@@ -47,11 +47,11 @@ def test_what_another_package_registers_is_found_and_loaded(site: Path) -> None:
     [
         ("backends", "tflit", "no backend is named 'tflit'", "did you mean 'tflite'?"),
         ("metrics", "clasification", "no metric is named 'clasification'", "did you mean 'classification'?"),
-        ("passes", "equalise", "no pass is named 'equalise'", "did you mean 'equalize'?"),
+        ("meters", "wattmetre", "no meter is named 'wattmetre'", "did you mean 'wattmeter'?"),
     ],
 )
 def test_an_unknown_name_gets_the_nearest(site: Path, group: Group, name: str, message: str, hint: str) -> None:
-    install(site, "first", "passes", "equalize = pathlib:Path")
+    install(site, "first", "meters", "wattmeter = pathlib:Path")
     with pytest.raises(UnknownName, match=message) as error:
         plugins.load(group, name)
     assert error.value.hint == hint
@@ -74,9 +74,9 @@ def test_two_packages_with_one_name_are_an_error_even_if_they_register_the_same(
 
 
 def test_a_name_may_stand_in_two_groups(site: Path) -> None:
-    install(site, "first", "catalogs", "boards = pathlib:Path\n[edgekit.passes]\nboards = pathlib:PurePath")
+    install(site, "first", "catalogs", "boards = pathlib:Path\n[edgekit.meters]\nboards = pathlib:PurePath")
     assert plugins.load("catalogs", "boards") is Path
-    assert "boards" in plugins.names("passes")
+    assert "boards" in plugins.names("meters")
 
 
 def test_a_dependency_that_is_missing_is_named_with_the_extra_that_brings_it(site: Path) -> None:

@@ -1,4 +1,4 @@
-"""Recipes that a backend carries out as it lowers: what it can honour of them, and what is written down."""
+"""Recipes that a converter carries out during lowering: the check that it can, and the record of it."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from edgekit.ir.program import PassRecord
 from edgekit.specs.compression import Quantize
 
 NAME = "quantize"
-"""As the pass that does the same before lowering is called."""
+"""Name of the record: that of the pass which quantizes before lowering."""
 
 
 def check(recipe: Quantize) -> None:
-    """Raise Misfit for what needs a quantized program: the weights are rounded after torch has let go of them."""
-    wishes = {
+    """Raise Misfit for options that need torch: here the converter rounds the weights, after torch."""
+    options = {
         "quantize.equalize = true": recipe.equalize,
         "quantize.correct_bias = true": recipe.correct_bias,
         "quantize.smooth": recipe.smooth is not None,
         f"quantize.weights.rounding = '{recipe.weights.rounding}'": recipe.weights.rounding != "nearest",
         "quantize.weights.symmetric = false": not recipe.weights.symmetric,
     }
-    asked = [wish for wish, given in wishes.items() if given]
-    if asked:
-        keys = " and ".join(wish.partition(" =")[0] for wish in asked)
+    unsupported = [option for option, is_set in options.items() if is_set]
+    if unsupported:
+        keys = " and ".join(option.partition(" =")[0] for option in unsupported)
         raise Misfit(
-            f"{recipe.precision} is made by the converter, which cannot do {' and '.join(asked)}",
+            f"{recipe.precision} is made by the converter, which cannot do {' and '.join(unsupported)}",
             hint=f"take {keys} out of the profile, or use mode = 'static'",
         )
 
 
 def record(recipe: Quantize, seconds: float, sqnr_db: float) -> PassRecord:
-    """What was done to the program, as a pass would have written it down."""
+    """Record of the quantization during lowering, in the form of a pass record."""
     options: list[tuple[str, str]] = [("mode", recipe.mode)]
     if recipe.mode != "float16":
         weights = recipe.weights

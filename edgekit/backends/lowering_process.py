@@ -1,4 +1,4 @@
-"""Lowers in a process of its own, with a time limit: converters crash, hang, print and leak."""
+"""Lowering in a process of its own, with a time limit: converters crash, hang, print and leak."""
 
 from __future__ import annotations
 
@@ -26,10 +26,13 @@ DIED = "try another --backend; where it was SIGKILL, the machine was probably ou
 
 
 class Lowering:
-    """A worker process for one backend. It starts at once, so that its imports overlap with capturing the program."""
+    """Worker process for one backend. It starts at once, so that its imports overlap with capturing the program.
+
+    backend: name of its entry point. timeout_s: limit of one lowering, in seconds. Raises UnknownName at once.
+    """
 
     def __init__(self, backend: str, timeout_s: float = TIMEOUT_S) -> None:
-        plugins.load("backends", backend)  # a name that is not known is told here, not in the worker
+        plugins.load("backends", backend)  # an unknown name is an error here, not in the worker
         self._timeout_s = timeout_s
         self._backend = backend
         self._lock = threading.Lock()
@@ -64,11 +67,11 @@ class Lowering:
         out: Path,
         recipe: Quantize | None = None,
     ) -> Artifact:
-        """Lower the program in the folder `program` into the folder `out`, and verify it on `checks`.
+        """Lower the program in the folder `program` into the folder `out`, and verify it on the samples in `checks`.
 
-        `recipe` is for the precisions that a backend makes as it lowers. The program's history goes into `out` too.
-
-        Raises what the backend raises, LoweringTimeout, or LoweringError with the converter's last lines.
+        recipe: the compression that the backend carries out during lowering, if any. The program's history is written
+        into `out` too. Raises what the backend raises, LoweringTimeout, or LoweringError with the converter's last
+        lines.
         """
         job = {
             "program": str(program),
@@ -79,12 +82,12 @@ class Lowering:
             "recipe": recipe.model_dump(mode="json") if recipe else None,
         }
         with self._lock, self._time_limit():
-            answer = self._ask(job)
+            answer = self._request(job)
         if answer["code"]:
             raise _error(answer, self._tail())
         return load_artifact(out)
 
-    def _ask(self, job: dict[str, Any]) -> dict[str, Any]:
+    def _request(self, job: dict[str, Any]) -> dict[str, Any]:
         requests, answers = self._pipes()
         with contextlib.suppress(BrokenPipeError):
             requests.write(json.dumps(job) + "\n")
@@ -127,12 +130,12 @@ class Lowering:
     def _tail(self, lines: int = 3) -> str:
         self._log.seek(0)
         text = self._log.read().decode("utf-8", "replace")
-        said = [line.strip() for line in text.splitlines() if line.strip()]
-        return "; ".join(said[-lines:])[-600:]
+        written = [line.strip() for line in text.splitlines() if line.strip()]
+        return "; ".join(written[-lines:])[-600:]
 
 
 def _environment() -> dict[str, str]:
-    """The caller's, this edgekit first on the path, one thread. Converters show no progress, nor report home."""
+    """Environment of the worker: the caller's, this edgekit first on the path, one thread, no progress or telemetry."""
     here = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH", ""))))
     quiet = {"TQDM_DISABLE": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "ORT_DISABLE_TELEMETRY": "1"}

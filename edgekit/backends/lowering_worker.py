@@ -1,7 +1,7 @@
-"""The process that lowers: it imports one backend's converter, then forks a child for every job.
+"""Worker process of lowering: it imports one backend's converter, then forks a child for every job.
 
-`python -m edgekit.backends.lowering_worker BACKEND PARENT` reads a JSON job a line, and answers each with a line.
-Converters print as they please: file descriptor 1 is turned to standard error before they are imported.
+`python -m edgekit.backends.lowering_worker BACKEND PARENT` reads one JSON job a line, and answers each with a line.
+Converters print at will: file descriptor 1 is redirected to standard error before they are imported.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ from edgekit.specs.compression import Quantize
 from edgekit.specs.target import RuntimeSpec, Target
 
 PIPE_BYTES = 1 << 16
+"""Largest answer of a child, in bytes: the size of a pipe."""
 MESSAGE_LIMIT = 4000
-"""So that an answer fits into a pipe that nobody reads yet."""
+"""Largest message, in characters: an answer must fit into a pipe that nobody reads yet."""
 
 
 def main(name: str, parent: int) -> None:
-    """Serve jobs until standard input, or the process that has the number `parent`, ends."""
+    """Serve jobs until standard input or the process `parent` (a process ID) ends. name: entry point of the backend."""
     die_with_parent(parent)
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
@@ -46,7 +47,7 @@ def main(name: str, parent: int) -> None:
 
 
 def _in_child(backend: Backend, job: dict[str, Any], answers: TextIO) -> dict[str, Any]:
-    """Run one job in a fork; what it answers, or that it died."""
+    """Run one job in a fork. Returns its answer, or an error if it died."""
     reader, writer = os.pipe()
     worker, child = os.getpid(), os.fork()
     if child == 0:
@@ -61,7 +62,7 @@ def _in_child(backend: Backend, job: dict[str, Any], answers: TextIO) -> dict[st
         os._exit(0)
     os.close(writer)
     _, status = os.waitpid(child, 0)
-    reply = _waiting(reader)
+    reply = _read_available(reader)
     if reply:
         answer: dict[str, Any] = json.loads(reply)
         return answer
@@ -70,8 +71,8 @@ def _in_child(backend: Backend, job: dict[str, Any], answers: TextIO) -> dict[st
     return {"code": LoweringError.code, "message": f"the converter process {how}", "hint": None}
 
 
-def _waiting(reader: int) -> bytes:
-    """What is in the pipe now; its end may never come, where a converter left a process of its own behind."""
+def _read_available(reader: int) -> bytes:
+    """Read what the pipe holds now: its end may never come, if a converter left a process behind."""
     os.set_blocking(reader, False)
     try:
         return os.read(reader, PIPE_BYTES)
@@ -97,8 +98,8 @@ def _job(backend: Backend, job: dict[str, Any]) -> dict[str, Any]:
             seconds = time.perf_counter() - started
             quality = verify(artifact, program, Path(job["checks"]), out / "golden", recipe)
             save_artifact(artifact, out)
-            late = (record(recipe, seconds, quality),) if recipe else ()
-            save_history((*program.history, *late), out)
+            at_lowering = (record(recipe, seconds, quality),) if recipe else ()
+            save_history((*program.history, *at_lowering), out)
     except EdgekitError as error:
         return {"code": error.code, "message": str(error)[:MESSAGE_LIMIT], "hint": error.hint}
     return {"code": None}

@@ -1,4 +1,4 @@
-"""Artifacts on disk: the lowered files beside the facts read off them."""
+"""Storage of artifacts in a folder: the lowered files, and the facts read off them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _ARTIFACT = TypeAdapter(Artifact)
 
 
 def save_artifact(artifact: Artifact, folder: Path) -> None:
-    """Write the facts of an artifact whose files lie in `folder`."""
+    """Write `artifact.json`, the facts of an artifact whose files are in `folder`."""
     local = replace(artifact, files=tuple(Path(path.name) for path in artifact.files))
     (folder / FACTS).write_bytes(_ARTIFACT.dump_json(local))
 
 
 def load_artifact(folder: Path) -> Artifact:
-    """The artifact in `folder`."""
+    """Load the artifact in `folder`."""
     local = _ARTIFACT.validate_json((folder / FACTS).read_bytes())
     return replace(local, files=tuple(folder / path for path in local.files))

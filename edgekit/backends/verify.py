@@ -1,4 +1,4 @@
-"""A lowering succeeds only if its file loads, runs, and computes what the program computes."""
+"""Verification of a lowering: its file must load, run, and compute what the program computes."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from edgekit.ir.signature import TensorSpec
 from edgekit.ir.sqnr import FLOAT_DB, sqnr_db
 from edgekit.runner.errors import RunnerError
 from edgekit.runner.model.manifest import ModelTensor, RunnerManifest
+from edgekit.runner.model.tensors import dequantize
 from edgekit.runner.runtimes.model import LoadedModel
 from edgekit.specs.compression import Quantize
 
 HALF_DB = 40.0
-"""Weights of 16 bits have 11 bits of precision: 66 dB a weight, less where a network amplifies it."""
+"""Least SQNR with weights of 16 bits: 11 bits of precision are 66 dB a weight, and networks may amplify the error."""
 INDEX_DB = 40.0
-"""Of a map of indices, one in ten thousand may tip over on the last bit of a float."""
+"""Least SQNR of a map of indices: one in ten thousand may flip by the last bit of a float."""
 INTEGER_DB = 15.0
-"""Integer kernels round where the program's simulation does not; below this they compute something else."""
+"""Least SQNR of integer kernels, which round where the simulation does not; below it they compute something else."""
 FAULT = "try another --backend, and report it: the program that the converter was given answers as the network does"
 HALF = "take a profile of float32: something in the network is too large or too small for 16 bits"
 LOST = "keep more of the model in float: [quantize] skip, or a profile of a higher precision"
 INT4_DB = 6.0
-"""Fifteen levels a weight, against a float program: random networks gave 18 to 26 dB, a wrong layout gives about 0."""
+"""Least SQNR of int4 weights against a float program: random networks gave 18 to 26 dB, a wrong layout about 0."""
 
 
 def floor_db(program: Program, recipe: Quantize | None) -> float:
-    """What is to be expected of a program that was lowered as it is, or of a float one that `recipe` was applied to."""
+    """Least SQNR, in dB, of a lowered program. recipe: the compression that the converter applied, if any."""
     if recipe is None:
         return INTEGER_DB if any(record.name == "quantize" for record in program.history) else FLOAT_DB
     return {"float16": HALF_DB, "weight-int4": INT4_DB}.get(recipe.precision, INTEGER_DB)
@@ -40,10 +41,9 @@ def floor_db(program: Program, recipe: Quantize | None) -> float:
 def verify(artifact: Artifact, program: Program, checks: Path, golden: Path, recipe: Quantize | None = None) -> float:
     """Run the artifact on the samples in `checks` ([N, …] in `<input>.npy`) and compare it with the program.
 
-    What it took and gave, as stored, goes into `golden/inputs` and `golden/outputs`: the device must reproduce it.
-    `recipe` is what the backend did to the program as it lowered it. Returns the worst output's SQNR in dB.
-
-    Raises LoweringError if it does not load or run, Disagreement if its outputs differ.
+    Its inputs and outputs, as stored, are written to `golden/inputs` and `golden/outputs`: the device must reproduce
+    them. recipe: the compression that the backend applied during lowering, if any. Returns the worst output's SQNR in
+    dB. Raises LoweringError if the file does not load or run, Disagreement if its outputs differ.
     """
     columns = [np.load(checks / f"{spec.name}.npy", allow_pickle=False) for spec in program.signature.inputs]
     candidate = _run(artifact, columns)
@@ -55,7 +55,7 @@ def verify(artifact: Artifact, program: Program, checks: Path, golden: Path, rec
         raise Disagreement(f"'{artifact.files[0].name}' gives {names}, the program gives {', '.join(expected_names)}")
     for index, spec in enumerate(artifact.signature.outputs):
         expected, stored = reference[index], candidate[index]
-        got = spec.affine.scale * (stored.astype(np.float64) - spec.affine.zero_point) if spec.affine else stored
+        got = dequantize(stored, spec.affine.scale, spec.affine.zero_point) if spec.affine else stored
         quality = sqnr_db(expected, got) if expected.shape == got.shape else -np.inf
         qualities.append(quality)
         least = floor if expected.dtype.kind == "f" else min(floor, INDEX_DB)
@@ -74,7 +74,7 @@ def _disagreement(output: str, quality_db: float, least_db: float, recipe: Quant
 
 
 def _run(artifact: Artifact, columns: list[Array]) -> list[Array]:
-    """What the device's own runner makes of the samples: every output, [N, …], as stored."""
+    """Outputs of the artifact in the device's own runner, [N, …] each, as stored."""
     signature = artifact.signature
     manifest = RunnerManifest(
         artifact.format,
@@ -101,7 +101,7 @@ def _save(path: Path, array: Array) -> None:
 
 
 def _reference(program: Program, columns: list[Array]) -> list[Array]:
-    """What the program makes of the samples: every output, [N, …]."""
+    """Outputs of the program, [N, …] each."""
     import torch
     from torch.utils import _pytree as pytree
 

@@ -21,30 +21,30 @@ SCHEME = "agent:"
 KIND = b"ssh-ed25519"
 FAILURE, LIST, LISTED, SIGN, SIGNED = 5, 11, 12, 13, 14
 MAX_BYTES = 256 << 10
-"""Of a request and of an answer: what OpenSSH's agent takes and gives."""
+"""Largest size of a request and of an answer: the limit of OpenSSH's agent."""
 LIST_S = 10.0
 SIGN_S = 60.0
-"""Somebody may have to confirm it."""
+"""Time limit of a signature in seconds: a person may have to confirm it."""
 
 
 @dataclass(frozen=True)
 class AgentKey:
-    """An Ed25519 key that an agent holds, and how to have it sign."""
+    """An Ed25519 key that an agent holds: a `bundle.signing.Secret`."""
 
     public: PublicKey
     comment: str
-    """What its owner calls it; control characters are replaced."""
+    """Comment of the key, by which its owner names it; control characters are replaced."""
     address: str
     """The agent's socket."""
 
     @property
     def fingerprint(self) -> str:
-        """As `ssh-add -l` shows it."""
+        """Fingerprint as `ssh-add -l` shows it."""
         digest = hashlib.sha256(_blob(self.public)).digest()
         return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
 
     def sign(self, message: bytes, /) -> bytes:
-        """The agent's signature, 64 bytes. Raises KeyUnreachable within SIGN_S."""
+        """Sign by the agent: 64 bytes. Raises KeyUnreachable within SIGN_S."""
         request = bytes([SIGN]) + _string(_blob(self.public)) + _string(message) + bytes(4)
         if len(request) > MAX_BYTES:
             raise KeyUnreachable(
@@ -65,34 +65,39 @@ class AgentKey:
 
 
 def agent_keys(limit_s: float = LIST_S) -> tuple[AgentKey, ...]:
-    """The Ed25519 keys of the agent at SSH_AUTH_SOCK. Raises KeyUnreachable, within `limit_s`, if there is none."""
+    """List the Ed25519 keys of the agent at SSH_AUTH_SOCK. Raises KeyUnreachable, within `limit_s`, without one."""
     address = os.environ.get("SSH_AUTH_SOCK")
     if not address:
         raise KeyUnreachable("there is no SSH agent: SSH_AUTH_SOCK is not set", hint='eval "$(ssh-agent)"; ssh-add')
     answer = _ask(address, bytes([LIST]), limit_s)
     if answer[0] != LISTED:
         raise KeyUnreachable("the SSH agent does not list its keys", hint="ssh-add -l")
-    found = _strings(answer[5:], 2 * int.from_bytes(answer[1:5], "big"))
-    pairs = zip(found[::2], found[1::2], strict=True)
+    fields = _strings(answer[5:], 2 * int.from_bytes(answer[1:5], "big"))
+    pairs = zip(fields[::2], fields[1::2], strict=True)
     return tuple(AgentKey(key, _text(comment), address) for blob, comment in pairs if (key := _public(blob)))
 
 
 def find_key(name: str) -> AgentKey:
-    """The agent's key of that comment, fingerprint or id; its only one if the name is empty. Raises KeyUnreachable."""
+    """Find the agent's key of that comment, fingerprint or id; its only one if the name is empty.
+
+    Raises KeyUnreachable.
+    """
     keys = agent_keys()
-    found = [key for key in keys if name in ("", key.comment, key.fingerprint, key.public.id)]
-    if len(found) == 1:
-        return found[0]
+    matches = [key for key in keys if name in ("", key.comment, key.fingerprint, key.public.id)]
+    if len(matches) == 1:
+        return matches[0]
     known = [f"{SCHEME}{key.comment}" for key in keys]
-    if found:
-        ids = " ".join(key.public.id for key in found)
-        raise KeyUnreachable(f"the SSH agent has several such keys: {ids}", hint=f"--key {SCHEME}{found[0].public.id}")
+    if matches:
+        ids = " ".join(key.public.id for key in matches)
+        raise KeyUnreachable(
+            f"the SSH agent has several such keys: {ids}", hint=f"--key {SCHEME}{matches[0].public.id}"
+        )
     hint = suggest(SCHEME + name, known, "ssh-add FILE; edgekit keys list shows what it has")
     raise KeyUnreachable(f"the SSH agent has no Ed25519 key '{name}'", hint=hint)
 
 
 def _public(blob: bytes) -> PublicKey | None:
-    """The key in an agent's list; None for another kind of key, such as one in a FIDO token, which signs otherwise."""
+    """Parse a key in an agent's list; None for another kind of key: one in a FIDO token, say, signs other bytes."""
     if not blob.startswith(_string(KIND)):
         return None
     _, raw = _strings(blob, 2)
@@ -100,7 +105,7 @@ def _public(blob: bytes) -> PublicKey | None:
 
 
 def _ask(address: str, request: bytes, limit_s: float) -> bytes:
-    """What the agent answers, one byte at least."""
+    """Send a request to the agent, and return its answer, at least one byte. Raises KeyUnreachable."""
     deadline = time.monotonic() + limit_s
     try:
         with socket.socket(socket.AF_UNIX) as link:
@@ -133,16 +138,16 @@ def _blob(key: PublicKey) -> bytes:
 
 
 def _string(content: bytes) -> bytes:
-    """A string as RFC 4251, section 5 writes it."""
+    """Encode a string as in RFC 4251, section 5."""
     return len(content).to_bytes(4, "big") + content
 
 
 def _strings(raw: bytes, count: int) -> list[bytes]:
-    """So many strings, and nothing else. Raises KeyUnreachable."""
-    found = list(_read(raw))
-    if len(found) != count:
+    """Decode exactly `count` strings. Raises KeyUnreachable."""
+    strings = list(_read(raw))
+    if len(strings) != count:
         raise _senseless()
-    return found
+    return strings
 
 
 def _read(raw: bytes) -> Iterator[bytes]:

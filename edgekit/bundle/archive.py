@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from edgekit.atomic import partial_beside, readable, stored, sync_folder
-from edgekit.bundle.manifest import MANIFEST, SIGNATURE, Manifest, ManifestContent
+from edgekit.bundle.manifest import Manifest, ManifestContent
 from edgekit.bundle.signing import (
     LENGTH,
     MAX_SIGNATURES,
@@ -26,14 +26,15 @@ from edgekit.bundle.signing import (
 )
 from edgekit.bundle.stored_zip import CHUNK, MAX_BYTES, MAX_ENTRIES, ZipEntry, lay_out, read_chunks, read_entries, tail
 from edgekit.errors import BundleError, SignatureError, StorageError
+from edgekit.runner.layout import MANIFEST, SIGNATURE
 from edgekit.untrusted.paths import contained
 
 MAX_MANIFEST_BYTES = 8 << 20
 MAX_CONTENT_BYTES = MAX_BYTES - MAX_ENTRIES * 1024
-"""What is left beside the directory of a zip with the most entries."""
+"""Largest size of all contents: the rest is for the directory of a zip with the most entries."""
 
 Source = Path | bytes
-"""The content of a file to pack: in a file, or in memory."""
+"""Content of a file to pack: a path, or bytes in memory."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Bundle:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of its manifest, in hex: by this it is known everywhere, whoever signed it."""
+        """SHA-256 of its manifest, in hex: the identity of the bundle, whoever signed it."""
         return self._sha256[MANIFEST]
 
     @property
@@ -85,7 +86,7 @@ class Bundle:
         return self.signers[0].id
 
     def read(self, name: str) -> bytes:
-        """The content of one file. Raises BundleError if there is none, SignatureError if it changed since `open`."""
+        """Read one file. Raises BundleError if there is none, SignatureError if it changed since `open`."""
         if name not in self._entries:
             raise BundleError(f"there is no file '{name}' in '{self.path}'")
         return b"".join(self._content(name))
@@ -218,7 +219,7 @@ def _check_limits(entries: tuple[ZipEntry, ...], manifest_bytes: int) -> None:
 
 
 def _small(file: BinaryIO, entries: Mapping[str, ZipEntry], name: str, limit: int) -> bytes:
-    """The content of an entry that fits into memory by rule."""
+    """Read an entry of at most `limit` bytes. Raises BundleError if it is missing or larger."""
     if name not in entries:
         raise BundleError(f"it is a zip without '{name}', and so no bundle")
     if entries[name].size > limit:
@@ -229,19 +230,19 @@ def _small(file: BinaryIO, entries: Mapping[str, ZipEntry], name: str, limit: in
 def _check_listing(manifest: Manifest, entries: Mapping[str, ZipEntry]) -> None:
     """Raise SignatureError unless the zip holds exactly the files that the manifest lists, each of its size."""
     listed = {file.path: file.bytes for file in manifest.files}
-    found = {name: entry.size for name, entry in entries.items() if name not in (MANIFEST, SIGNATURE)}
-    if listed == found:
+    present = {name: entry.size for name, entry in entries.items() if name not in (MANIFEST, SIGNATURE)}
+    if listed == present:
         return
-    name = min(name for name in listed.keys() | found.keys() if listed.get(name) != found.get(name))
-    if name not in found:
+    name = min(name for name in listed.keys() | present.keys() if listed.get(name) != present.get(name))
+    if name not in present:
         raise SignatureError(f"'{name}' is missing from it")
     if name not in listed:
         raise SignatureError(f"'{name}' was added to it after it was signed")
-    raise SignatureError(f"'{name}' in it has {found[name]} bytes, and {listed[name]} were signed")
+    raise SignatureError(f"'{name}' in it has {present[name]} bytes, and {listed[name]} were signed")
 
 
 def _verify_contents(file: BinaryIO, entries: Mapping[str, ZipEntry], sha256: Mapping[str, str]) -> str:
-    """SHA-256 of the whole bundle, in constant memory. What it hashes it verifies: headers are those that we write."""
+    """Verify every content, and return the SHA-256 of the whole bundle, in constant memory."""
     whole = hashlib.sha256()
     for name, entry in entries.items():
         whole.update(entry.header)
@@ -256,7 +257,7 @@ def _verify_contents(file: BinaryIO, entries: Mapping[str, ZipEntry], sha256: Ma
 
 
 def _checked(file: BinaryIO, entry: ZipEntry, sha256: str) -> Iterator[bytes]:
-    """The content of an entry, piece by piece. Raises SignatureError, after the last, if it is not what was signed."""
+    """Yield the content of an entry in chunks. Raises SignatureError, after the last, if it is not what was signed."""
     sha = hashlib.sha256()
     for chunk in read_chunks(file, entry):
         sha.update(chunk)

@@ -1,4 +1,4 @@
-"""A private key encrypted by a passphrase: PKCS #8 by PBES2 (RFC 8018), which `openssl pkey` reads as well."""
+"""Encryption of a private key by a passphrase: PKCS #8 with PBES2 (RFC 8018), which `openssl pkey` reads as well."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
 MARK = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 ROUNDS = 600_000
-"""Of PBKDF2 with HMAC-SHA-256, as OWASP's Password Storage Cheat Sheet has it. OpenSSL's 2,048 are soon tried."""
+"""Iterations of PBKDF2 with HMAC-SHA-256: OWASP, Password Storage Cheat Sheet. OpenSSL's default, 2,048, is weak."""
 SEQUENCE, INTEGER, OCTETS, OBJECT = 0x30, 0x02, 0x04, 0x06
 # RFC 8018, appendix A and RFC 8017, appendix B.1; NIST's AES: object identifiers as DER has them, and NULL.
 PBES2 = bytes.fromhex("2a864886f70d01050d")
@@ -23,7 +23,7 @@ NULL = bytes.fromhex("0500")
 
 
 def encrypt(pkcs8: bytes, passphrase: bytes) -> bytes:
-    """PEM text of a private key, given in DER, that only the passphrase opens."""
+    """Encrypt a private key in DER: PEM text that only the passphrase opens."""
     salt, vector = os.urandom(16), os.urandom(16)
     key = PBKDF2HMAC(hashes.SHA256(), 32, salt, ROUNDS).derive(passphrase)
     padder, encryptor = padding.PKCS7(128).padder(), Cipher(algorithms.AES(key), modes.CBC(vector)).encryptor()
@@ -37,7 +37,7 @@ def encrypt(pkcs8: bytes, passphrase: bytes) -> bytes:
 
 
 def _der(tag: int, *parts: bytes) -> bytes:
-    """One element of ASN.1's distinguished encoding, of less than 256 bytes (X.690)."""
+    """Encode one element of less than 256 bytes in ASN.1's DER (X.690)."""
     content = b"".join(parts)
     size = bytes([len(content)]) if len(content) < 128 else bytes([0x81, len(content)])
     return bytes([tag]) + size + content

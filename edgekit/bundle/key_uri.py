@@ -1,4 +1,4 @@
-"""Signing keys that lie in no file: named by `agent:…` (an SSH agent) or `pkcs11:…` (a token)."""
+"""URIs of signing keys that are in no file: `agent:…` (an SSH agent) and `pkcs11:…` (a token)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def is_uri(name: str) -> bool:
 
 
 def key_at(uri: str, passphrase: Passphrase, public: PublicKey | None = None) -> SigningKey:
-    """The key that `uri` names; `passphrase` is called for a token's PIN, as it signs.
+    """Find the key that `uri` names.
 
-    With `public`, the half that is known, a token is not asked before it signs. Raises UsageError for a URI that is
-    wrong, KeyUnreachable, KeyLocked, MissingExtra.
+    passphrase: called for a token's PIN at each signature. public: the public half if known; else a token is asked for
+    it. Raises UsageError for a URI that is wrong, KeyUnreachable, KeyLocked, MissingExtra.
     """
     if uri.startswith(agent.SCHEME):
         held = agent.find_key(uri.removeprefix(agent.SCHEME))

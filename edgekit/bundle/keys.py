@@ -1,4 +1,4 @@
-"""The user's keys on disk: pairs of their own, and the public keys of those they trust."""
+"""Key store of a user: signing keys of their own, and public keys that they trust or have revoked."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _MAX_PEM_BYTES = 1 << 16
 
 @dataclass(frozen=True)
 class KeyStore:
-    """`NAME.key` and `NAME.pub` under `root`, other people's under `trusted/`, an empty file for each id in `revoked/`.
+    """Key store in a folder: `NAME.key` and `NAME.pub` each, `trusted/`, and an empty file for each id in `revoked/`.
 
-    Of a key in an agent or a token, `NAME.uri` says where, in place of `NAME.key`. Safe when several processes use it.
-    All of it is its owner's alone, mode 0700 and 0600, whatever umask says. Raises UnprotectedFile if others can write
-    where keys lie: they could have their own believed.
+    A key in an agent or a token has `NAME.uri`, its URI, in place of `NAME.key`. Safe when several processes use it.
+    Files are their owner's alone, modes 0700 and 0600, whatever umask says. Raises UnprotectedFile if others can write
+    to a folder of it: they could have their own keys trusted.
     """
 
     root: Path
     passphrase: Passphrase = field(default=from_file, repr=False)
-    """Called for the passphrase of an encrypted key, or the PIN of a token."""
+    """Function that is called for the passphrase of an encrypted key, or the PIN of a token."""
 
     def __post_init__(self) -> None:
         for folder in (self.root.parent, self.root, self.root / TRUSTED, self.root / REVOKED):
@@ -43,11 +43,11 @@ class KeyStore:
 
     @classmethod
     def of_user(cls, passphrase: Passphrase = from_file) -> KeyStore:
-        """The user's own, in their config folder or where EDGEKIT_CONFIG says."""
+        """Key store of this user, in their config folder or in EDGEKIT_CONFIG."""
         return cls(user_paths.config() / "keys", passphrase)
 
     def new(self, name: str, passphrase: bytes | None = None) -> SigningKey:
-        """A new pair, on disk, encrypted by a passphrase if one is given.
+        """Make a pair, and store it, encrypted if a passphrase is given.
 
         Raises UsageError if the name is taken or cannot be one; StorageError.
         """
@@ -58,7 +58,7 @@ class KeyStore:
         return key
 
     def add(self, name: str, uri: str) -> SigningKey:
-        """Call a key that lies in an agent or a token by a name. Raises as `new` does, and as `key_at`."""
+        """Give a name to a key in an agent or a token. Raises as `new` does, and as `key_at`."""
         if self._secret(name).exists() or self._public(name).exists():
             raise _taken(name)
         key = self._unrevoked(uri, key_at(uri, self.passphrase))
@@ -68,7 +68,7 @@ class KeyStore:
         return key
 
     def get(self, name: str) -> SigningKey:
-        """The user's key of that name, or the one that a URI names: its public half is kept among the trusted ones.
+        """Load the user's key of that name, or the one of a URI, whose public half is then trusted.
 
         Raises UnknownName (with the nearest), UsageError if others can read its file, it holds something else, or it
         was revoked, and what `key_at` and `passphrase` do.
@@ -90,23 +90,23 @@ class KeyStore:
         return self._unrevoked(name, key)
 
     def location(self, name: str) -> str:
-        """Where the private half of the user's key lies: `file`, `encrypted file`, or a URI. Raises StorageError."""
+        """Location of the private half of the user's key: `file`, `encrypted file`, or a URI. Raises StorageError."""
         path = self._secret(name)
         if not path.is_file():
             return _read_secret(self._uri(name)).decode("utf-8", "replace").strip()
         return "encrypted file" if encryption.MARK in _read_secret(path) else "file"
 
     def default(self) -> tuple[SigningKey, bool]:
-        """The key named "default", and whether it was made just now because there was none."""
-        made = not self._secret(DEFAULT).is_file() and self._keep(DEFAULT, SigningKey.generate().to_pem())
-        return self.get(DEFAULT), made
+        """Load the key named "default", or make it; True beside it if it was made just now."""
+        is_new = not self._secret(DEFAULT).is_file() and self._keep(DEFAULT, SigningKey.generate().to_pem())
+        return self.get(DEFAULT), is_new
 
     def list(self) -> Mapping[str, PublicKey]:
-        """The user's own keys by name, their public halves."""
+        """Public halves of the user's own keys, by name."""
         return {name: self._half(name) for name in self._names()}
 
     def public(self, name: str) -> PublicKey:
-        """The public half of the user's key of that name, or the key in a file `NAME.pub`. Raises what `get` does."""
+        """Load the public half of the user's key of that name, or of a file `NAME.pub`. Raises what `get` does."""
         if name.endswith(".pub") and not is_uri(name):
             return _read_public(Path(name))
         if is_uri(name) or not self._public(name).exists():
@@ -116,13 +116,13 @@ class KeyStore:
         return half
 
     def trust(self, path: Path) -> PublicKey:
-        """Copy a public key into the store, so that what it signed can be opened. Raises UsageError if it is none."""
+        """Copy a public key into the store: bundles that it signed can be opened. Raises UsageError if it is none."""
         key = _read_public(path)
         self._trust(key)
         return key
 
     def trusted(self) -> tuple[PublicKey, ...]:
-        """Every key whose bundles are opened: the user's own, and those of others, but for those that were revoked.
+        """List every trusted key: the user's own, and those of others, without the revoked ones.
 
         Raises UsageError for a bad file.
         """
@@ -130,19 +130,20 @@ class KeyStore:
         return tuple(key for key in self._known() if key.id not in revoked)
 
     def revoke(self, key: str) -> str:
-        """Never again open what this key signed, nor sign with it: its id, of the user's key of that name or as it is.
+        """Revoke a key, by the name of a key of the user's, or by its id, and return the id.
 
-        Raises UnknownName for a name that is no key's.
+        Nothing is signed with it, and no bundle that it signed is opened, from then on. Raises UnknownName for a name
+        that no key has.
         """
         named = {name: half.id for name, half in self.list().items()}
-        found = named.get(key, key)
-        if not re.fullmatch("ed25519:[0-9a-f]{16}", found):
+        key_id = named.get(key, key)
+        if not re.fullmatch("ed25519:[0-9a-f]{16}", key_id):
             raise UnknownName(f"no key is '{key}'", hint=suggest(key, named, "edgekit keys list"))
-        _create(self.root / REVOKED / found.replace(":", "-"), b"")
-        return found
+        _create(self.root / REVOKED / key_id.replace(":", "-"), b"")
+        return key_id
 
     def revoked(self) -> frozenset[str]:
-        """Ids of the keys that are never believed again."""
+        """Ids of the keys that are never trusted again."""
         return frozenset(path.name.replace("-", ":") for path in (self.root / REVOKED).glob("ed25519-*"))
 
     def _known(self) -> tuple[PublicKey, ...]:
@@ -161,7 +162,7 @@ class KeyStore:
         return key
 
     def _keep(self, name: str, pem: bytes) -> bool:
-        """Write the private half of a new pair, or return False if there is one."""
+        """Write the private half of a new pair; False if there is one."""
         secret, public = self._secret(name), self._public(name)
         if self._uri(name).exists():
             return False
@@ -171,7 +172,7 @@ class KeyStore:
         return _create(secret, pem)
 
     def _publish(self, name: str, key: PublicKey) -> None:
-        """See that the public half stands beside the secret one, also where a process died between the two."""
+        """Write the public half beside the private one, also after a process that died between the two."""
         path = self._public(name)
         if not path.exists():
             _create(path, key.to_pem())
@@ -211,7 +212,7 @@ def _create(path: Path, content: bytes) -> bool:
 
 
 def _read_secret(path: Path) -> bytes:
-    """The text of a private key. Raises UnprotectedFile if anybody but its owner may read it."""
+    """Read the text of a private key. Raises UnprotectedFile if anybody but its owner may read it."""
     with readable(path), path.open("rb") as file:
         if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
             raise UnprotectedFile(f"others can read the private key '{path}'", hint=f"chmod 600 '{path}'")

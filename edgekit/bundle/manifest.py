@@ -1,4 +1,4 @@
-"""What a bundle says of itself: `manifest.json`, the part that is signed."""
+"""Manifest of a bundle, `manifest.json`: the part that is signed."""
 
 from __future__ import annotations
 
@@ -21,13 +21,11 @@ from edgekit.errors import BundleError
 from edgekit.ir.artifact import Artifact, Format, Operator
 from edgekit.ir.program import PassRecord
 from edgekit.ir.signature import Signature
+from edgekit.runner.layout import MANIFEST, SIGNATURE
 from edgekit.specs.release import Moment, check_floor
 from edgekit.specs.spec import Spec
 from edgekit.specs.target import Precision
 from edgekit.untrusted.paths import check_tree, is_inside
-
-MANIFEST = "manifest.json"
-SIGNATURE = "manifest.sig"
 
 Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -44,7 +42,7 @@ class ManifestRecord(Spec):
 
 
 class BundleFile(ManifestRecord):
-    """One file of the bundle, as it must be found."""
+    """One file of the bundle: path, size in bytes and SHA-256, in hex."""
 
     path: str
     bytes: Count
@@ -59,7 +57,7 @@ class BundleFile(ManifestRecord):
 
 
 class Golden(ManifestRecord):
-    """What the device must reproduce before it commits."""
+    """Golden vectors, which the device must reproduce before a commit."""
 
     count: int = Field(gt=0)
     """Samples in every file under `golden/`."""
@@ -68,7 +66,7 @@ class Golden(ManifestRecord):
 
 
 class ArtifactFacts(ManifestRecord):
-    """What was read off the artifact; shares are of weights, of MACs and of work."""
+    """Facts that were read off the artifact; shares are of weights, of MACs and of work."""
 
     size_bytes: Count
     float_size_bytes: Count
@@ -78,7 +76,7 @@ class ArtifactFacts(ManifestRecord):
     fallback_share: Share
     macs: Count
     placement_basis: Text
-    """What the placement, and every share but the first, stand on."""
+    """Basis of the placement, and of every share but the first: measured, or by which rules."""
 
     @classmethod
     def of(cls, artifact: Artifact, float_size_bytes: int) -> ArtifactFacts:
@@ -95,12 +93,12 @@ class ArtifactFacts(ManifestRecord):
 
 
 class PassStep(ManifestRecord):
-    """One pass the program went through. Without its seconds: they are not reproducible."""
+    """One pass that the program went through. Its seconds are left out: they are not reproducible."""
 
     name: Text
     options: tuple[Option, ...]
     sqnr_db: float | None
-    """None when the outputs stayed equal: the ratio is infinite."""
+    """Signal to quantization noise of the pass, in dB; None if the outputs stayed equal: the ratio is infinite."""
 
     @classmethod
     def of(cls, record: PassRecord) -> PassStep:
@@ -109,7 +107,7 @@ class PassStep(ManifestRecord):
 
 
 class DataProvenance(ManifestRecord):
-    """A data set that had a part in the model, and its terms."""
+    """A data set that the model was made or measured with, and its terms."""
 
     role: Role
     licence: str
@@ -119,17 +117,17 @@ class DataProvenance(ManifestRecord):
 
 
 class ManifestContent(ManifestRecord):
-    """All that a manifest says but its list of files: what `pack` is given."""
+    """Every field of a manifest but its list of files: the input of `pack`."""
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     edgekit: Text
     name: Text
     version: Count = 0
-    """Of the model, as its maker counts: a device refuses what is below its floor."""
+    """Version of the model, counted by its maker: a device refuses one below its version floor (anti-rollback)."""
     floor: Count = 0
-    """Once this bundle is committed, the device takes no version below."""
+    """Version floor: once this bundle is committed, the device takes no lower version."""
     expires: Moment | None = None
-    """Until when it may be installed. What is installed is served on; not in the manifest if there is no such time."""
+    """Time until which it may be installed; a bundle that is installed is served on. Absent from the file if None."""
     target: Text
     family: Text
     arch: Text
@@ -139,7 +137,7 @@ class ManifestContent(ManifestRecord):
     format: Format
     delegates: tuple[str, ...]
     options: tuple[Option, ...]
-    """Session options the runtime must be given."""
+    """Session options for the runtime."""
     task: Text
     classes: tuple[str, ...]
     model: tuple[str, ...] = Field(min_length=1)
@@ -159,7 +157,7 @@ class ManifestContent(ManifestRecord):
 
     @model_serializer(mode="wrap")
     def _without_unsaid(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """`expires` came later: a bundle that has none keeps the bytes that it had before."""
+        """Leave `expires` out if it is None: it was added later, and a bundle without it keeps its bytes."""
         values: dict[str, Any] = written(self)
         if self.expires is None:
             del values["expires"]
@@ -167,7 +165,7 @@ class ManifestContent(ManifestRecord):
 
 
 class Manifest(ManifestContent):
-    """A whole manifest. In a bundle it has exactly one writing: `to_bytes`."""
+    """A whole manifest. In a bundle it has exactly one encoding: `to_bytes`."""
 
     files: tuple[BundleFile, ...]
     """Every file but the manifest and its signature, sorted by path."""
@@ -190,7 +188,7 @@ class Manifest(ManifestContent):
 
     @classmethod
     def of(cls, description: ManifestContent, files: Iterable[tuple[str, int, str]]) -> Manifest:
-        """The manifest of files given by path, size in bytes and SHA-256.
+        """Make a manifest for files, by path, size in bytes and SHA-256.
 
         Raises BundleError if they are not those that the description names, or a path leaves the bundle.
         """
@@ -207,7 +205,7 @@ class Manifest(ManifestContent):
 
     @classmethod
     def parse(cls, raw: bytes) -> Manifest:
-        """The manifest that `to_bytes` writes as `raw`. Raises BundleError for any other bytes."""
+        """Parse the manifest that `to_bytes` writes as `raw`. Raises BundleError for any other bytes."""
         try:
             manifest = cls.model_validate_json(raw)
         except ValidationError as error:
@@ -219,7 +217,7 @@ class Manifest(ManifestContent):
         return manifest
 
     def to_bytes(self) -> bytes:
-        """Canonical JSON: keys sorted, no spaces, UTF-8, one newline at the end."""
+        """Encode as canonical JSON: keys sorted, no spaces, UTF-8, one newline at the end."""
         values = self.model_dump(by_alias=True, mode="json")
         text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return text.encode() + b"\n"

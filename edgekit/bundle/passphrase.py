@@ -1,4 +1,4 @@
-"""Passphrases of signing keys and PINs of tokens: from whom they come. None is kept, shown or put on a command line."""
+"""Sources of passphrases of signing keys and PINs of tokens. None is stored, shown or put on a command line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ VARIABLE = "EDGEKIT_PASSPHRASE_FILE"
 MAX_BYTES = 1024
 
 Passphrase = Callable[[str], bytes]
-"""Called with what is locked, such as `the key 'release'`, only when it must be unlocked. May raise KeyLocked."""
+"""Function that gives a passphrase. Called with a description, such as `the key 'release'`, only when it is needed.
+
+May raise KeyLocked.
+"""
 
 
 def from_file(locked: str) -> bytes:

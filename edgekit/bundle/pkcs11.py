@@ -1,4 +1,4 @@
-"""Signing keys in a PKCS #11 token, such as a smart card, named by a URI (RFC 7512): the private half stays there.
+"""Signing keys in a PKCS #11 token, such as a smart card, named by a URI (RFC 7512). The private half stays there.
 
 `pkcs11:token=build;object=release?module-path=/usr/lib/softhsm/libsofthsm2.so`
 """
@@ -23,33 +23,33 @@ from edgekit.errors import KeyLocked, KeyUnreachable, MissingExtra, UsageError
 SCHEME = "pkcs11:"
 MODULE = "EDGEKIT_PKCS11_MODULE"
 LIMIT_S = 60.0
-"""Somebody may have to touch the token."""
+"""Time limit of the token's module in seconds: a person may have to touch the token."""
 ATTRIBUTES = ("token", "serial", "object", "id", "type")
 EXAMPLE = "pkcs11:token=TOKEN;object=KEY?module-path=/usr/lib/softhsm/libsofthsm2.so"
 
 
 @dataclass(frozen=True)
 class TokenKey:
-    """An Ed25519 key in a token, and how to have it sign."""
+    """An Ed25519 key in a token: a `bundle.signing.Secret`."""
 
     uri: str
     module: str
-    """The library of the token's maker. It runs in a process of its own, which is given LIMIT_S."""
+    """Path of the library of the token's maker. It runs in a process of its own, for at most LIMIT_S."""
     token: str | None
     serial: str | None
     object: str | None
     """The key's label."""
     id: bytes | None
     passphrase: Passphrase
-    """Called for the token's PIN, at every signature."""
+    """Function that is called for the token's PIN, at every signature."""
 
     @classmethod
     def parse(cls, uri: str, passphrase: Passphrase) -> TokenKey:
-        """The key that a URI names. Raises UsageError for one that is wrong, or has a PIN in it, for all to see."""
+        """Parse a URI. Raises UsageError for one that is wrong, or has a PIN in it: all users see command lines."""
         path, _, query = uri.removeprefix(SCHEME).partition("?")
         try:
             written = _attributes(path, ";") | _attributes(query, "&")
-            said = {name: value.decode() for name, value in written.items() if name != "id"}
+            attributes = {name: value.decode() for name, value in written.items() if name != "id"}
         except UnicodeError as error:
             raise UsageError("the URI of a key in a token is not UTF-8", hint=EXAMPLE) from error
         if {"pin-value", "pin-source"} & written.keys():
@@ -57,23 +57,23 @@ class TokenKey:
         unknown = sorted(written.keys() - {*ATTRIBUTES, "module-path"})
         if unknown or not {"object", "id"} & written.keys():
             raise UsageError(f"'{unknown[0] if unknown else uri}' names no key in a token", hint=EXAMPLE)
-        module = said.get("module-path") or os.environ.get(MODULE)
+        module = attributes.get("module-path") or os.environ.get(MODULE)
         if not module:
             raise UsageError("no PKCS #11 module is named", hint=f"{EXAMPLE}, or {MODULE}=FILE")
-        token, serial, label = map(said.get, ("token", "serial", "object"))
+        token, serial, label = map(attributes.get, ("token", "serial", "object"))
         return cls(uri, module, token, serial, label, written.get("id"), passphrase)
 
     def public(self) -> PublicKey:
-        """Its public half, which most tokens show without a PIN. Raises KeyUnreachable, KeyLocked, MissingExtra."""
+        """Read the public half, which most tokens show without PIN. Raises KeyUnreachable, KeyLocked, MissingExtra."""
         return PublicKey(bytes.fromhex(self._answer(None, None)))
 
     def sign(self, message: bytes, /) -> bytes:
-        """The token's signature, 64 bytes. Raises KeyUnreachable within LIMIT_S, KeyLocked for a wrong PIN."""
+        """Sign by the token: 64 bytes. Raises KeyUnreachable within LIMIT_S, KeyLocked for a wrong PIN."""
         pin = self.passphrase(f"the token '{self.token or self.serial or self.module}'")
         return bytes.fromhex(self._answer(pin, message))
 
     def _answer(self, pin: bytes | None, message: bytes | None) -> str:
-        """Hex digits: the signature of `message`, or the public key without one."""
+        """Ask the token for hex digits: the signature of `message`, or the public key if that is None."""
         if importlib.util.find_spec("pkcs11") is None:
             raise MissingExtra("keys in tokens need 'python-pkcs11'", hint="pip install 'edgekit[pkcs11]'")
         named = {"token": self.token, "serial": self.serial, "object": self.object, "id": self.id and self.id.hex()}
@@ -91,7 +91,7 @@ class TokenKey:
 
 
 def _asked(question: dict[str, Any]) -> Any:
-    """The answer of a process that loads the module; None if there is none. The PIN goes by its standard input."""
+    """Ask a process that loads the module; None without an answer. The PIN goes through its standard input."""
     argv = [sys.executable, "-P", "-m", "edgekit.bundle.token_session"]
     try:
         ended = subprocess.run(

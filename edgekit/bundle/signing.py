@@ -1,4 +1,4 @@
-"""Ed25519 keys, and the one writing of signatures: lines `ed25519:<key id> <base64>`, sorted by id."""
+"""Ed25519 keys, and signatures in their one encoding: lines `ed25519:<key id> <base64>`, sorted by id."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from edgekit.errors import KeyLocked, KeyUnreachable, SignatureError, UntrustedK
 from edgekit.runner.slots.ed25519 import is_key
 
 LENGTH = 8 + 16 + 1 + 88 + 1
-"""Bytes of a signature as it is written."""
+"""Size in bytes of a line of `manifest.sig`."""
 MAX_SIGNATURES = 8
 _WRITTEN = re.compile(rb"(ed25519:[0-9a-f]{16}) ([A-Za-z0-9+/]{86}==)\n")
 
 
 @dataclass(frozen=True)
 class PublicKey:
-    """Half of a pair that may be shown: verifies."""
+    """Public half of a pair: verifies."""
 
     raw: bytes
     """32 bytes, as RFC 8032 encodes them."""
 
     @property
     def id(self) -> str:
-        """What people compare: the first 16 hex digits of the SHA-256 of `raw`."""
+        """Id, which people compare: the first 16 hex digits of the SHA-256 of `raw`."""
         return f"ed25519:{hashlib.sha256(self.raw).hexdigest()[:16]}"
 
     def verifies(self, signature: bytes, message: bytes) -> bool:
-        """Whether this key signed `message`, by the rule of devices: a key of small order verifies nothing."""
+        """Verify that this key signed `message`, by the rule of devices: a key of small order verifies nothing."""
         if not is_key(self.raw):
             return False
         try:
@@ -52,7 +52,7 @@ class PublicKey:
 
     @classmethod
     def from_pem(cls, pem: bytes, where: str) -> PublicKey:
-        """The key in the text of a `.pub` file, ours or OpenSSH's. Raises UsageError, naming `where`, for all else."""
+        """Parse a `.pub` file, edgekit's or OpenSSH's. Raises UsageError, naming `where`, for any other text."""
         if b"PRIVATE KEY-----" in pem:
             raise UsageError(f"{where} is a private key", hint="give the public one beside it, NAME.pub")
         openssh = pem.startswith(b"ssh-")
@@ -71,19 +71,37 @@ class PublicKey:
 
 
 class Secret(Protocol):
-    """The private half of a pair, wherever it lies: `cryptography`'s, or one that an agent or a token holds.
+    """Private half of a pair, wherever it is stored: `cryptography`'s, or one in an agent or a token.
 
-    To write one, hold what is needed to find the key; what it signs is verified.
+    To write one, for another place of keys:
+
+    1. Write a class that holds what finds the key there, and no key material; give it `sign`.
+    2. Return the plain Ed25519 signature (RFC 8032) of the message itself, not of a hash. `SigningKey` verifies it.
+    3. Raise KeyLocked if a passphrase or PIN is wrong or missing, KeyUnreachable for every other failure, within a
+       time limit of your own.
+    4. Give its URIs a scheme in `bundle/key_uri`.
+
+        @dataclass(frozen=True)
+        class VaultKey:
+            address: str
+
+            def sign(self, message: bytes, /) -> bytes:
+                try:
+                    return vault_client(self.address, timeout=10).sign_ed25519(message)
+                except VaultError as error:
+                    raise KeyUnreachable(f"the vault did not sign: {error}", hint="vault status") from error
+
+        key = SigningKey(public, VaultKey("https://vault.local"))
     """
 
     def sign(self, message: bytes, /) -> bytes:
-        """The Ed25519 signature of `message`, 64 bytes. Raises KeyLocked or KeyUnreachable."""
+        """Ed25519 signature of `message`, 64 bytes. Raises KeyLocked or KeyUnreachable."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class SigningKey:
-    """The secret half: signs. Nothing prints it."""
+    """A pair that signs. The private half is not in its repr."""
 
     public: PublicKey
     _secret: Secret = field(repr=False)
@@ -101,9 +119,9 @@ class SigningKey:
         return self.public.id
 
     def sign(self, message: bytes) -> bytes:
-        """The signature of `message` (64 bytes); the same every time.
+        """Sign `message`: 64 bytes, the same every time.
 
-        Raises KeyLocked or KeyUnreachable if the private half lies elsewhere and does not sign.
+        Raises KeyLocked or KeyUnreachable if the private half is elsewhere and does not sign.
         """
         signature = self._secret.sign(message)
         if not self.public.verifies(signature, message):
@@ -111,11 +129,14 @@ class SigningKey:
         return signature
 
     def check(self) -> None:
-        """Sign what is no manifest, so that a key that is locked or gone is told before a build. Raises as `sign`."""
+        """Sign a text that is no manifest, so that a locked or missing key is reported before a build.
+
+        Raises as `sign`.
+        """
         self.sign(b"edgekit: can this key sign?\n")
 
     def to_pem(self, passphrase: bytes | None = None) -> bytes:
-        """PKCS #8, for a file that only its owner reads. Raises UsageError if the private half lies elsewhere."""
+        """Encode as PKCS #8 in PEM, for a file that only its owner reads. Raises UsageError if the key is elsewhere."""
         if not isinstance(self._secret, Ed25519PrivateKey):
             raise UsageError(f"the private half of {self.id} cannot be copied from where it lies")
         coding = serialization.Encoding.PEM if passphrase is None else serialization.Encoding.DER
@@ -125,7 +146,7 @@ class SigningKey:
 
     @classmethod
     def from_pem(cls, pem: bytes, where: str, passphrase: Passphrase = from_file) -> SigningKey:
-        """The key in the text of a `.key` file; `passphrase` is called if it is encrypted.
+        """Parse a `.key` file; `passphrase` is called if it is encrypted.
 
         Raises UsageError, naming `where`, for anything else, and KeyLocked if the passphrase is wrong or missing.
         """
@@ -143,12 +164,12 @@ class SigningKey:
 
 
 def write_signature(key: SigningKey, message: bytes) -> bytes:
-    """`manifest.sig`: the key's id and its signature of `message`."""
+    """Make `manifest.sig`: the key's id and its signature of `message`."""
     return b"%s %s\n" % (key.id.encode(), base64.b64encode(key.sign(message)))
 
 
 def add_signature(written: bytes, key: SigningKey, message: bytes) -> bytes:
-    """`manifest.sig` with one more signature; the same if the key signed already. Raises SignatureError, UsageError."""
+    """Add a signature to `manifest.sig`; the same if the key signed already. Raises SignatureError, UsageError."""
     lines = {signer: line for signer, _, line in _read(written)} | {key.id: write_signature(key, message)}
     if len(lines) > MAX_SIGNATURES:
         raise UsageError(f"it has {MAX_SIGNATURES} signatures, no more fit", hint="let one of its signers pack it")
@@ -156,18 +177,18 @@ def add_signature(written: bytes, key: SigningKey, message: bytes) -> bytes:
 
 
 def select_signatures(written: bytes, signers: Iterable[str]) -> bytes:
-    """`manifest.sig` with the lines of these signers alone, by id. Raises SignatureError if it is damaged."""
+    """Select the lines of these signers, by id, in `manifest.sig`. Raises SignatureError if it is damaged."""
     kept = frozenset(signers)
     return b"".join(line for signer, _, line in _read(written) if signer in kept)
 
 
 def signer_ids(written: bytes) -> tuple[str, ...]:
-    """Who is said to have signed, sorted: a line whose key is not known proves nothing. Raises SignatureError."""
+    """Ids in `manifest.sig`, sorted. Nothing is verified: anybody can add a line. Raises SignatureError."""
     return tuple(signer for signer, _, _ in _read(written))
 
 
 def check_signature(written: bytes, message: bytes, trusted: Iterable[PublicKey]) -> tuple[PublicKey, ...]:
-    """The trusted keys that signed `message`, sorted by id; other people's signatures beside theirs are passed over.
+    """Verify `manifest.sig`, and return the trusted keys that signed `message`, sorted by id. Other keys are skipped.
 
     Raises UntrustedKey if none is among `trusted`, and SignatureError if one did not sign these bytes.
     """
@@ -185,12 +206,12 @@ def check_signature(written: bytes, message: bytes, trusted: Iterable[PublicKey]
 
 
 def _read(written: bytes) -> list[tuple[str, bytes, bytes]]:
-    """Id, signature and line of each signer, of the one writing that there is of them."""
+    """Parse `manifest.sig`: id, signature and line of each signer. Raises SignatureError for any other encoding."""
     lines = written.splitlines(keepends=True)
     matches = [match for match in map(_WRITTEN.fullmatch, lines) if match]
-    found = [(match[1].decode(), base64.b64decode(match[2]), match[0]) for match in matches]
+    signatures = [(match[1].decode(), base64.b64decode(match[2]), match[0]) for match in matches]
     plain = all(base64.b64encode(base64.b64decode(match[2])) == match[2] for match in matches)
-    ids = [signer for signer, _, _ in found]
-    if not plain or not 1 <= len(found) == len(lines) <= MAX_SIGNATURES or ids != sorted(set(ids)):
+    ids = [signer for signer, _, _ in signatures]
+    if not plain or not 1 <= len(signatures) == len(lines) <= MAX_SIGNATURES or ids != sorted(set(ids)):
         raise SignatureError("its signature is damaged")
-    return found
+    return signatures

@@ -33,7 +33,7 @@ _MODE = 0o100644 << 16
 
 @dataclass(frozen=True)
 class ZipEntry:
-    """One file of the zip, and where it lies."""
+    """One file of the zip, and its position."""
 
     name: str
     size: int
@@ -42,12 +42,12 @@ class ZipEntry:
 
     @property
     def header(self) -> bytes:
-        """The local header, which precedes the content."""
+        """Local header, which precedes the content."""
         return _LOCAL.pack(b"PK\3\4", *self._common()) + self.name.encode("ascii")
 
     @property
     def start(self) -> int:
-        """Where the content begins."""
+        """Offset of the content in the file."""
         return self.offset + _LOCAL.size + len(self.name)
 
     @property
@@ -56,7 +56,7 @@ class ZipEntry:
 
     @property
     def directory(self) -> bytes:
-        """The entry in the central directory."""
+        """Entry in the central directory."""
         fixed = _CENTRAL.pack(b"PK\1\2", _MADE_BY_UNIX, *self._common(), 0, 0, 0, _MODE, self.offset)
         return fixed + self.name.encode("ascii")
 
@@ -65,7 +65,7 @@ class ZipEntry:
 
 
 def lay_out(contents: Iterable[tuple[str, int, int]]) -> tuple[ZipEntry, ...]:
-    """Entries back to back from names, sizes and CRC-32s, in the order given."""
+    """Lay out entries back to back, from names, sizes and CRC-32s, in that order."""
     entries: list[ZipEntry] = []
     for name, size, crc in contents:
         entries.append(ZipEntry(name, size, crc, entries[-1].end if entries else 0))
@@ -73,14 +73,14 @@ def lay_out(contents: Iterable[tuple[str, int, int]]) -> tuple[ZipEntry, ...]:
 
 
 def tail(entries: Sequence[ZipEntry]) -> bytes:
-    """What follows the last content: the central directory and its end record."""
+    """Bytes after the last content: the central directory and its end record."""
     directory = b"".join(entry.directory for entry in entries)
     start = entries[-1].end if entries else 0
     return directory + _END.pack(b"PK\5\6", 0, 0, len(entries), len(entries), len(directory), start, 0)
 
 
 def read_entries(file: BinaryIO) -> tuple[ZipEntry, ...]:
-    """The entries of a zip whose headers are, byte for byte, those that `Entry` and `tail` write. Reads no content.
+    """Read the entries of a zip whose headers are, byte for byte, those of `ZipEntry` and `tail`. Reads no content.
 
     Raises BundleError for every other file.
     """
@@ -104,13 +104,13 @@ def read_entries(file: BinaryIO) -> tuple[ZipEntry, ...]:
 
 
 def read_chunks(file: BinaryIO, entry: ZipEntry) -> Iterator[bytes]:
-    """The content of an entry, piece by piece. Raises BundleError if the file ends early."""
+    """Yield the content of an entry in chunks. Raises BundleError if the file ends early."""
     for position in range(entry.start, entry.end, CHUNK):
         yield _read_at(file, position, min(CHUNK, entry.end - position))
 
 
 def _end_of_directory(record: bytes, total: int) -> tuple[int, int]:
-    """Where the directory starts, and how many entries it has."""
+    """Parse the end record: offset of the central directory, and count of its entries."""
     magic, _, _, count, _, size, start, _ = _END.unpack(record)
     if magic != b"PK\5\6" or start + size + _END.size != total:
         raise BundleError("it does not end like a zip", hint="was it copied whole? compare its size with the original")
@@ -120,7 +120,7 @@ def _end_of_directory(record: bytes, total: int) -> tuple[int, int]:
 
 
 def _listed(directory: bytes, count: int) -> Iterator[tuple[str, int, int]]:
-    """Name, size and CRC-32 of each entry. Whether the rest is as it must be is for `tail` to say."""
+    """Parse name, size and CRC-32 of each entry. The other fields are checked by comparison with `tail`."""
     position = 0
     for _ in range(count):
         if position + _CENTRAL.size > len(directory):

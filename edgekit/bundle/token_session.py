@@ -1,4 +1,4 @@
-"""A process that loads a token's PKCS #11 module, asks it once, and ends: a module that hangs or crashes takes only it.
+"""Process that loads a token's PKCS #11 module for one request: a module that hangs or crashes harms nothing else.
 
 A question comes as JSON on standard input, the answer goes as JSON to standard output: `hex` (the signature, or the
 public key where nothing is to be signed), `locked` or `error`.
@@ -13,11 +13,11 @@ import sys
 from typing import Any
 
 POINT_HEADER = b"\x04\x20"
-"""DER's: a string of 32 bytes."""
+"""Header in DER of a string of 32 bytes."""
 
 
 def answer(question: dict[str, Any]) -> dict[str, str]:
-    """What the token says, or why it says nothing."""
+    """Ask the token: `hex`, or `locked` or `error` with the reason."""
     import pkcs11
     from pkcs11 import exceptions
 
@@ -52,15 +52,15 @@ def _hex(question: dict[str, Any]) -> bytes:
 
 
 def _token(library: Any, label: str | None, serial: str | None) -> Any:
-    """The one token of that label and serial number. Raises LookupError if there is another number of them."""
+    """Find the one token of that label and serial number. Raises LookupError if there is none, or several."""
     from pkcs11 import TokenFlag
 
     named = {"token_label": label, "token_serial": serial and serial.encode()}
-    found = [token for token in library.get_tokens(**named) if TokenFlag.TOKEN_INITIALIZED in token.flags]
-    if len(found) != 1:
-        names = ", ".join(token.label for token in found)
-        raise LookupError(f"several tokens are called so: {names}" if found else "there is no such token")
-    return found[0]
+    tokens = [token for token in library.get_tokens(**named) if TokenFlag.TOKEN_INITIALIZED in token.flags]
+    if len(tokens) != 1:
+        names = ", ".join(token.label for token in tokens)
+        raise LookupError(f"several tokens are called so: {names}" if tokens else "there is no such token")
+    return tokens[0]
 
 
 def main() -> None:

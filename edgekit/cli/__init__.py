@@ -1,9 +1,8 @@
-"""The terminal: the one room that prints or exits."""
+"""Command line: the one package that prints or exits."""
 
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import sys
 import traceback
@@ -11,16 +10,18 @@ import warnings
 from pathlib import Path
 from typing import NoReturn
 
+from edgekit.cli.logs import silence_others
 from edgekit.cli.memory import limit_bytes
 from edgekit.cli.stop import Stop
-from edgekit.cli.supervisor import COMMANDS, Leave, supervise
+from edgekit.cli.supervisor import COMMANDS, Leave, command_in, supervise
 from edgekit.errors import Crash, EdgekitError, Interrupted, StorageError
 
 
 def main() -> NoReturn:
     """Run the command line, under a supervisor where a project's code is run."""
-    if sys.argv[1:2] and sys.argv[1] in COMMANDS:
-        sys.exit(_supervised(sys.argv[1]))
+    name = command_in(sys.argv[1:])
+    if name in COMMANDS:
+        sys.exit(_supervised(name))
     execute()
 
 
@@ -31,7 +32,7 @@ def execute(leave: Leave = os._exit) -> NoReturn:
     stop = Stop()
     stop.install()
     if not os.environ.get("EDGEKIT_DEBUG"):
-        logging.disable(logging.ERROR)  # torch and torchao log what they miss and deprecate; what fails is raised
+        silence_others()
         warnings.simplefilter("ignore")
     try:
         # Here, where a signal is already ours: what the commands import takes a third of a second.
@@ -49,7 +50,7 @@ def execute(leave: Leave = os._exit) -> NoReturn:
 
 
 def _supervised(name: str) -> int:
-    """Exit code of a command that was run by another process; says what ended that, if it could not say so itself."""
+    """Run a command in a process of its own; return its exit code. Print what ended it, if it could not itself."""
     try:
         return supervise(name, execute, limit_bytes())
     except EdgekitError as error:
@@ -60,7 +61,7 @@ def _supervised(name: str) -> int:
 
 
 def _fail(error: BaseException) -> int:
-    """Say what went wrong; the exit code for it."""
+    """Print what went wrong; return the exit code for it."""
     from edgekit.cli.output import print_error
 
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # where results go: what we write says so itself

@@ -1,7 +1,9 @@
-"""Every command by name; the module of one is imported when it is called."""
+"""Root of the command line: every command by name; the module of one is imported when it is called."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import copy
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -10,68 +12,45 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from edgekit import __version__
+from edgekit.cli import options
 from edgekit.errors import Crash
 
 HELP = {
-    "edgekit.cli.build": {
-        "build": "Build a signed bundle, verified on this host, and decide every gate that needs no device.",
-        "run": "Build, flash, probe the device and the reference, and compare: the verdict commits, or takes it back.",
-        "plan": "Say what a build would do, without doing it and without loading torch.",
-    },
-    "edgekit.cli.flash": {
-        "flash": "Put a bundle on devices; each serves it once its self-test there has passed.",
-    },
-    "edgekit.cli.slots": {
-        "status": "What a device serves, what is in both slots and whether it is whole, and whom it trusts.",
-        "history": "Every bundle that was flashed to a device, and what came of it, the latest last.",
-    },
-    "edgekit.cli.rollback": {
-        "rollback": "Drop what is on trial; without a trial, serve what was committed before, once it has passed its "
-        "self-test.",
-    },
-    "edgekit.cli.probe": {
-        "probe": "Measure what a device serves, a bundle, or a bare model file, on real samples. Nothing is installed "
-        "by it.",
-    },
-    "edgekit.cli.verdict": {
-        "compare": "Compare two measurements of the same samples, pair by pair.",
-        "report": "Show the reports in a folder, and in the folders in it.",
-        "inspect": "Verify a bundle, and say what is in it.",
-    },
-    "edgekit.cli.diagnose": {
-        "diagnose": "Say where int8 loses, layer by layer, why, and the one thing to try next.",
-    },
-    "edgekit.cli.catalog": {
-        "explain": "Say what an error code means.",
-        "targets": "The hardware there is to build for.",
-        "profiles": "The recipes of compression and gates.",
-        "keys": "The keys that sign bundles, and those you trust.",
-    },
-    "edgekit.cli.device": {
-        "device": "Name devices, ask, trust and repair them; start, list, look into and end emulated ones.",
-    },
-    "edgekit.cli.runtime": {
-        "runtime": "The runtimes that devices are given.",
-    },
-    "edgekit.cli.reference": {
-        "reference": "The cloud-serving reference: start one on this machine.",
-    },
+    "build": "Build a signed bundle, verified on this host, and decide every gate that needs no device.",
+    "run": "Build, flash, probe the device and the reference, and compare: the verdict commits, or takes it back.",
+    "plan": "Say what a build would do, without doing it and without loading torch.",
+    "flash": "Put a bundle on devices; each serves it once its self-test there has passed.",
+    "status": "Show what a device serves, what is in both slots and whether it is whole, and whom it trusts.",
+    "history": "Every bundle that was flashed to a device, and what came of it, the latest last.",
+    "rollback": "Drop what is on trial; without a trial, serve what was committed before, once it has passed its "
+    "self-test.",
+    "probe": "Measure what a device serves, a bundle, or a bare model file, on real samples. Nothing is installed by "
+    "it.",
+    "compare": "Compare two measurements of the same samples, pair by pair.",
+    "report": "Show the reports in a folder, and in the folders in it.",
+    "inspect": "Verify a bundle, and say what is in it.",
+    "diagnose": "Say where int8 loses, layer by layer, why, and the one thing to try next.",
+    "explain": "Say what an error code means.",
+    "targets": "The hardware there is to build for.",
+    "profiles": "The recipes of compression and gates.",
+    "keys": "The keys that sign bundles, and those you trust.",
+    "device": "Name devices, ask, trust and repair them; start, list, look into and end emulated ones.",
+    "runtime": "The runtimes that devices are given.",
+    "reference": "The cloud-serving reference: start one on this machine.",
 }
-"""By module, the commands that it registers and the first paragraph of their help: to show it imports none of them."""
-MODULES = {name: module for module, commands in HELP.items() for name in commands}
+"""First paragraph of each command's help: to show it imports no command. The command X is in `edgekit.cli.X`."""
 
 
 class Commands(TyperGroup):
-    """Every command of edgekit's. None of ours raises these: what does, a project's code, decides no exit code."""
+    """Commands of edgekit. A project's code may raise what would end a command: it decides no exit code."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        for commands in HELP.values():
-            for name, text in commands.items():
-                self.add_command(TyperCommand(name, help=text))
+        for name, text in HELP.items():
+            self.add_command(TyperCommand(name, help=text))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """What to call, and with what: here a line of help becomes the command."""
+        """Replace the line of help by the command itself, whose module is imported."""
         name, _, rest = super().resolve_command(ctx, args)
         return name, load(name) if name else None, rest
 
@@ -83,14 +62,33 @@ class Commands(TyperGroup):
 
 
 def load(name: str) -> Any:
-    """The command of that name, with its options; its module is imported."""
+    """Import the module of a command; return the command with its options."""
     group = typer.Typer()
-    import_module(MODULES[name]).register(group)
-    return get_group(group).commands[name]
+    import_module(f"edgekit.cli.{name}").register(group)
+    command = get_group(group).commands[name]
+    _add_logging(command, [option for option in get_group(app).params if option.name in options.LOGGING])
+    return command
 
 
-def _show_version(asked: bool) -> None:
-    if asked:
+def _add_logging(command: Any, shared: Sequence[Any]) -> None:
+    """Give a command, and the commands below it, the options of logging.
+
+    The callbacks of these options do all the work, so that no function of a command takes them.
+    """
+    command.params += [_hidden_from_function(option) for option in shared]
+    for below in getattr(command, "commands", {}).values():
+        _add_logging(below, shared)
+
+
+def _hidden_from_function(option: Any) -> Any:
+    """Copy an option, which calls its callback and passes its value to no function."""
+    own = copy(option)
+    own.expose_value = False
+    return own
+
+
+def _show_version(is_set: bool) -> None:
+    if is_set:
         from edgekit.cli.output import say
 
         say(f"edgekit {__version__}")
@@ -112,5 +110,7 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Say which edgekit this is.")
     ] = False,
+    verbose: options.Verbose = False,
+    log: options.Log = None,
 ) -> None:
     pass

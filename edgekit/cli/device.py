@@ -1,4 +1,4 @@
-"""`device`: names for devices, emulated ones that stay, and which device to trust."""
+"""`device`: names for devices, emulated devices that stay; its parts `device_trust` and `device_repair`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ Running = Annotated[str, typer.Argument(metavar="NAME", help="As `edgekit device
 
 NewName = Annotated[str, typer.Argument(metavar="NAME", help="Of yours: letters, digits and dashes.")]
 KnownName = Annotated[str, typer.Argument(metavar="NAME", help="As it was added.")]
-NameOrUrl = Annotated[str, typer.Argument(metavar="NAME|URL", help="A device of yours, or ssh://user@host")]
 
 group = typer.Typer(
     no_args_is_help=True, help="Name devices, ask, trust and repair them; start, list, look into and end emulated ones."
@@ -79,13 +78,13 @@ def remove_command(name: KnownName, json: options.Json = False) -> None:
 
 
 @group.command("ping")
-def ping_command(device: NameOrUrl, json: options.Json = False) -> None:
-    """Whether a device answers, what it is and runs models with, and what it serves."""
+def ping_command(device: options.DeviceArgument, json: options.Json = False) -> None:
+    """Ask whether a device answers, what it is and runs models with, and what it serves."""
     with progress(f"ping {device}"):
         pong = ping(device)
     if json:
-        said = {"info": pong.info, "served": pong.served}
-        shown = {name: value and value.model_dump(mode="json") for name, value in said.items()}
+        parts = {"info": pong.info, "served": pong.served}
+        shown = {name: value and value.model_dump(mode="json") for name, value in parts.items()}
         print_json({"schema": 1, "device": device, "url": pong.url, "seconds": round(pong.seconds, 3), **shown})
         return
     say(f"{device} answers in {pong.seconds:.2f} s")
@@ -122,7 +121,7 @@ def down_command(
     """End emulated devices, and remove everything of them."""
     if bool(names) == everything:
         raise OptionError("say which: names, or --all", hint="edgekit device list")
-    for name in names or [card.name for card in registry.found() if card.state != "in use"]:
+    for name in names or [card.name for card in registry.cards() if card.state != "in use"]:
         registry.down(name)
         say(f"emulated://{name} is down")
 
@@ -130,7 +129,7 @@ def down_command(
 @group.command("list")
 def list_command(json: options.Json = False) -> None:
     """The devices that have a name, and the emulated ones that are there."""
-    cards, book = registry.found(), Book.of_user().entries()
+    cards, book = registry.cards(), Book.of_user().entries()
     if json:
         named = [{"name": name, **entry.model_dump(mode="json")} for name, entry in book.items()]
         print_json({"schema": 1, "devices": [_shown(card) for card in cards], "named": named})
@@ -153,13 +152,13 @@ def shell_command(
 
 @group.command("logs")
 def logs_command(name: Running) -> None:
-    """What the device's console said."""
+    """Print what the device's console said."""
     say_lines(registry.console(name))
 
 
 def _shown(card: Card) -> dict[str, object]:
-    kept = ("name", "target", "cpu", "ram_mb", "transport", "ssh", "adb")
-    return {name: value for name, value in asdict(card).items() if name in kept} | {
+    shown = ("name", "target", "cpu", "ram_mb", "transport", "ssh", "adb")
+    return {name: value for name, value in asdict(card).items() if name in shown} | {
         "url": f"emulated://{card.name}",
         "state": card.state,
     }
@@ -170,7 +169,7 @@ def _state(card: Card) -> str:
 
 
 def _check_target(target: str) -> None:
-    """Raises UnknownName (with the nearest) if it is neither a target nor a family."""
+    """Raise UnknownName, with the nearest name, if it is neither a target nor a family."""
     catalog = Catalog.default()
     if target not in {known.family for known in catalog.targets()}:
         catalog.target(target)

@@ -1,4 +1,4 @@
-"""`device trust`: that a device is the one it was, and whose bundles it takes."""
+"""`device trust`: a device's host key, trusted on first use (TOFU) or by fingerprint, and whose bundles it takes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from edgekit.bundle.keys import KeyStore
 from edgekit.cli import options, passphrase
 from edgekit.cli.output import note, print_json, print_table, progress, say
-from edgekit.cli.slots import refused_remarks
+from edgekit.cli.slot_table import refused_remarks
 from edgekit.devices.device import connect, destination
 from edgekit.devices.flash import trust
 from edgekit.devices.known_hosts import KnownHosts
@@ -20,7 +20,7 @@ from edgekit.errors import HostKeyChanged, OptionError
 
 
 def trust_command(
-    device: Annotated[str, typer.Argument(metavar="NAME|URL", help="A device of yours, or ssh://user@host")],
+    device: options.DeviceArgument,
     fingerprint: Annotated[
         str | None, typer.Option("--fingerprint", metavar="SHA256:…", help="Trust this host key only, and ask nothing.")
     ] = None,
@@ -37,21 +37,21 @@ def trust_command(
     lower_floor: Annotated[bool, typer.Option("--lower-floor", help="The floor may fall.")] = False,
     json: options.Json = False,
 ) -> None:
-    """Without more, vouch for a device: from now on it is the one that shows this host key. With --key, --revoke,
-    --threshold, --target or --floor, say on the device itself which bundles it takes.
+    """Vouch for a device: from now on it is the one that shows this host key. With --key, --revoke, --threshold,
+    --target or --floor, say on the device itself which bundles it takes.
 
     Compare the fingerprint with what the device itself says: `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`.
     """
-    said = bool(key or revoke or target or lower_floor) or threshold is not None or floor is not None
-    if not said:
+    of_bundles = bool(key or revoke or target or lower_floor) or threshold is not None or floor is not None
+    if not of_bundles:
         _host_key(destination(device).url, fingerprint, replace)
         return
     if fingerprint or replace:
         raise OptionError("host keys and signing keys are two steps", hint=f"edgekit device trust {device}, first")
     store = KeyStore.of_user(passphrase.ask)
     pinned = [store.public(name) for name in key or ()]
-    with progress(f"trust {device}"), connect(device) as way:
-        trusted = trust(way, pinned, revoke or (), threshold, target, floor, lower_floor)
+    with progress(f"trust {device}"), connect(device) as transport:
+        trusted = trust(transport, pinned, revoke or (), threshold, target, floor, lower_floor)
     _show(device, trusted, json)
 
 

@@ -8,18 +8,18 @@ from typing import Annotated, Any
 
 import typer
 
+from edgekit.api.build_session import diagnose_request, open_build_output
+from edgekit.api.builds import load_project
 from edgekit.atomic import write as write_file
-from edgekit.bundle.keys import KeyStore
 from edgekit.cache import Cache
 from edgekit.cli import options
+from edgekit.cli.build_steps import title_of
 from edgekit.cli.output import note, print_json, print_table, progress, say
 from edgekit.errors import OptionError
 from edgekit.ir import layers as records
 from edgekit.ir.layers import Layer
 from edgekit.parity.diagnose import CHANNELS, OUTLIER, SATURATED, Diagnosis, label
-from edgekit.pipeline.build_output import BuildOutput
-from edgekit.pipeline.diagnose import Examination, Examined
-from edgekit.pipeline.request import ALL, BuildRequest, find_project, orders
+from edgekit.pipeline.diagnose import Examined
 from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.report import sqnr_bars
 from edgekit.specs.writing import to_toml
@@ -64,13 +64,12 @@ def diagnose_command(
         raise OptionError(f"--plot '{plot}' has no known ending", hint=f"one of {', '.join(PLOTS)}")
     if write and write.suffix != ".toml":
         raise OptionError(f"--write '{write}' is no profile", hint="--write profiles/NAME.toml")
-    left = _left(built, target, backend, profile)
-    found = find_project(project, example)
-    order = left.order(found, overrides or ()) if left else _order(found, target, backend, profile, overrides)
-    with progress(f"{order.target.id} · {order.runtime.backend} · {order.profile.id}") as watch:
-        line = StageRunner(Cache.default().made(), watch)
-        # What is told of the bundle is of the recipe that it was built with.
-        examined = Examination(order, line, None if overrides else left).examine(search=write is not None)
+    output = open_build_output(built, target, backend, profile)
+    request = diagnose_request(
+        load_project(project, example=example), target, backend, profile, overrides or (), output
+    )
+    with progress(title_of(request.request)) as watch:
+        examined = request.examine(write is not None, StageRunner(Cache.default().made(), watch))
     for warning in examined.warnings:
         note(f"warning: {warning}")
     if plot:
@@ -84,25 +83,6 @@ def diagnose_command(
     _show(examined)
 
 
-def _left(built: Path | None, target: str | None, backend: str | None, profile: str | None) -> BuildOutput | None:
-    if built is None:
-        return None
-    if target or backend or profile:
-        raise OptionError(
-            "a bundle says its own target, backend and profile",
-            hint="leave --target, --backend and --profile out, or the bundle",
-        )
-    return BuildOutput.open(built, KeyStore.of_user().trusted())
-
-
-def _order(
-    project: Any, target: str | None, backend: str | None, profile: str | None, overrides: list[str] | None
-) -> BuildRequest:
-    if target is None or target == ALL:
-        raise OptionError("one target is diagnosed at a time", hint="edgekit diagnose DIR, or --target ID")
-    return orders(project, target, backend, profile, overrides or ())[0]
-
-
 def _show(examined: Examined) -> None:
     diagnosis = examined.diagnosis
     for one in (examined.pruned, diagnosis):
@@ -112,7 +92,7 @@ def _show(examined: Examined) -> None:
         ("layer", "kind", "weights dB", "output dB", "alone dB", "network dB", "", ""),
         [_row(layer, layer.node in diagnosis.nodes) for layer in examined.layers],
     )
-    if examined.found:
+    if examined.search:
         say("")
         _show_search(examined)
 
@@ -133,24 +113,24 @@ def _row(layer: Layer, blamed: bool) -> tuple[str, ...]:
 
 
 def _remarks(layer: Layer, blamed: bool) -> str:
-    said = ["◀" if blamed else ""]
+    remarks = ["◀" if blamed else ""]
     if not layer.quantized:
-        said.append(f"float: {layer.reason}")
+        remarks.append(f"float: {layer.reason}")
     if (layer.saturated or 0) >= SATURATED:
-        said.append(f"{layer.saturated:.1%} outside the range")
+        remarks.append(f"{layer.saturated:.1%} outside the range")
     if (layer.outlier_ratio or 0) >= OUTLIER:
         word = "its input's scale" if layer.shared_scale else "outlier"
-        said.append(f"{word} ×{layer.outlier_ratio:.0f}")
+        remarks.append(f"{word} ×{layer.outlier_ratio:.0f}")
     if (layer.activation_range_ratio or 0) >= CHANNELS:
-        said.append(f"channels differ ×{layer.activation_range_ratio:.0f}")
+        remarks.append(f"channels differ ×{layer.activation_range_ratio:.0f}")
     if (layer.weight_range_ratio or 0) >= CHANNELS:
-        said.append(f"weights differ ×{layer.weight_range_ratio:.0f}")
-    return "  ".join(filter(None, said))
+        remarks.append(f"weights differ ×{layer.weight_range_ratio:.0f}")
+    return "  ".join(filter(None, remarks))
 
 
 def _show_search(examined: Examined) -> None:
-    found = examined.found
-    assert found
+    search = examined.search
+    assert search
     rows = [
         (
             str(i + 1),
@@ -160,13 +140,13 @@ def _show_search(examined: Examined) -> None:
             "yes" if trial.met else "no",
             " ".join(trial.kept),
         )
-        for i, trial in enumerate(found.tried)
+        for i, trial in enumerate(search.tried)
     ]
     print_table(("try", "in float", "agreement", "lost", "enough", "layers"), rows)
 
 
 def _document(examined: Examined) -> dict[str, Any]:
-    diagnosis, order, found = examined.diagnosis, examined.order, examined.found
+    diagnosis, order, search = examined.diagnosis, examined.order, examined.search
     document: dict[str, Any] = {
         "schema": 1,
         "target": order.target.id,
@@ -185,8 +165,8 @@ def _document(examined: Examined) -> dict[str, Any]:
     }
     if examined.pruned:
         document["pruning"] = {"sentence": examined.pruned.sentence, "next": examined.pruned.next_step}
-    if found:
-        document["overrides"] = found.recipe.overrides
+    if search:
+        document["overrides"] = search.recipe.overrides
         document["tried"] = [
             {
                 "float": list(trial.kept),
@@ -194,13 +174,13 @@ def _document(examined: Examined) -> dict[str, Any]:
                 "accuracy_drop": trial.score.accuracy_drop,
                 "met": trial.met,
             }
-            for trial in found.tried
+            for trial in search.tried
         ]
     return document
 
 
 def _finite(layer: dict[str, Any]) -> dict[str, Any]:
-    """Null where nothing is lost, as in a report: JSON has no infinity."""
+    """Replace infinite losses by null, as in a report: JSON has no infinity."""
     numbers = {"Infinity": None, "-Infinity": None, "NaN": None}
     return {
         key: numbers.get(value, value) if isinstance(value, str) and key.endswith("_db") else value

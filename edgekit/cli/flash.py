@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
+from edgekit.api import devices
+from edgekit.api.bundles import open_bundle
 from edgekit.bundle.archive import Bundle
-from edgekit.bundle.keys import KeyStore
 from edgekit.cli import options
 from edgekit.cli.output import note, print_json, print_table, progress, say
 from edgekit.devices.device import Destination, destinations
 from edgekit.errors import OptionError
-from edgekit.pipeline.fleet import Cargo, DeviceOutcome, Rolled, Rollout, check_target, roll_out, state_of
-from edgekit.pipeline.run import deploy
+from edgekit.pipeline.fleet import Cargo, DeviceOutcome, Rolled, Rollout, roll_out, state_of
 
 BundleFile = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A .edgekit file.")]
 Devices = Annotated[
@@ -47,14 +47,14 @@ def flash_command(
     if not device and not group:
         raise OptionError("say where to: --device or --group", hint="edgekit device list")
     chosen = destinations(device or [], group or [])
-    opened = Bundle.open(bundle, KeyStore.of_user().trusted())
+    opened = open_bundle(bundle)
     if not group and len(device or []) == 1:
         _flash_one(opened, chosen[0], runtime, no_commit, json)
         return
     with progress(f"flash {len(chosen)} devices"):
         rolled = roll_out(Cargo(opened, runtime, no_commit), chosen, rollout, _tell)
     if json:
-        print_json({"schema": 1, "digest": opened.digest, "devices": [_shown(found) for found in rolled.outcomes]})
+        print_json({"schema": 1, "digest": opened.digest, "devices": [_shown(outcome) for outcome in rolled.outcomes]})
     else:
         _print(rolled)
     if rolled.interrupted:
@@ -63,9 +63,8 @@ def flash_command(
 
 
 def _flash_one(bundle: Bundle, device: Destination, runtime: str | None, no_commit: bool, json: bool) -> None:
-    check_target(bundle.manifest, device)
     with progress(f"flash {device.name}"):
-        installed = deploy(bundle, device.url, runtime, keep_trial=no_commit)
+        installed = devices.flash(bundle, device.name, runtime=runtime, commit=not no_commit)
     state = state_of(installed)
     if json:
         print_json(
@@ -96,11 +95,13 @@ def _why(outcome: DeviceOutcome, before: str = "") -> str:
 
 def _print(rolled: Rolled) -> None:
     rows = [
-        (found.device, str(found.wave + 1), found.state, f"{found.seconds:.1f} s", _why(found))
-        for found in rolled.outcomes
+        (outcome.device, str(outcome.wave + 1), outcome.state, f"{outcome.seconds:.1f} s", _why(outcome))
+        for outcome in rolled.outcomes
     ]
     print_table(("device", "wave", "state", "time", ""), rows)
-    for hint in dict.fromkeys(found.error.hint for found in rolled.outcomes if found.error and found.error.hint):
+    for hint in dict.fromkeys(
+        outcome.error.hint for outcome in rolled.outcomes if outcome.error and outcome.error.hint
+    ):
         note(f"hint: {hint}")
 
 

@@ -1,4 +1,4 @@
-"""One measurement, as `probe` shows it."""
+"""A measurement as `probe` shows it: JSON, or rows of a table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Row = tuple[str, str]
 
 
 def as_json(probed: Probed) -> dict[str, Any]:
-    """Numbers; what is not known is null. A percentile that the count cannot support is null, too."""
+    """Return the numbers for `--json`. What is not known is null, as is a percentile that the count cannot support."""
     measured = probed.measurement
     latency, where = summarize(measured), measured.environment
     return {
@@ -42,7 +42,7 @@ def as_json(probed: Probed) -> dict[str, Any]:
 
 
 def as_rows(probed: Probed) -> list[Row]:
-    """For a person: the verdict on the numbers first."""
+    """Return rows for a person: the verdict on the numbers first."""
     measured = probed.measurement
     latency, where = summarize(measured), measured.environment
     rows: list[Row] = []
@@ -86,7 +86,7 @@ def as_rows(probed: Probed) -> list[Row]:
 
 
 def _answers(probed: Probed) -> str:
-    """How many samples were asked, and of how many where not all were."""
+    """Number of samples that were answered, and the total where not all were."""
     sampling = probed.sampling
     if sampling is None or sampling.taken == sampling.total:
         return f"{len(probed.measurement):,} samples"

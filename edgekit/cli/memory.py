@@ -1,4 +1,4 @@
-"""Memory: how much of it a process holds, and how much of it a command may hold."""
+"""Resident memory that a process holds, and the limit of what a command may hold."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from edgekit.errors import OptionError
 
 VARIABLE = "EDGEKIT_MEMORY_MB"
 SHARE = 0.9
-"""Of the memory there is: past it, Linux swaps, and then ends some process without a word."""
+"""Share of the machine's memory. Past it, Linux swaps, and its OOM killer then ends some process silently."""
 _GROUPS = Path("/sys/fs/cgroup")
 
 
 def limit_bytes() -> int:
-    """Resident memory that a command may hold: EDGEKIT_MEMORY_MB, or nine tenths of this machine's or container's.
+    """Return the resident memory, in bytes, that a command may hold.
+
+    EDGEKIT_MEMORY_MB says it, or else it is nine tenths of this machine's or container's.
 
     Raises OptionError if the variable is no number.
     """
@@ -28,7 +30,7 @@ def limit_bytes() -> int:
 
 
 def resident_bytes(pid: int) -> int:
-    """Resident set size of a process; 0 where it cannot be told, as on macOS."""
+    """Resident set size of a process, in bytes; 0 where it cannot be told, as on macOS."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, IndexError):  # it has just ended

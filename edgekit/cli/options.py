@@ -1,4 +1,4 @@
-"""The options that several commands share."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -7,6 +7,37 @@ from typing import Annotated
 
 import typer
 
+from edgekit.cli import logs
+
+
+def _start_verbose(context: typer.Context, is_set: bool) -> None:
+    if is_set and not context.resilient_parsing:  # that is completion
+        context.find_root().call_on_close(logs.log_to_terminal())
+
+
+def _start_log(context: typer.Context, file: Path | None) -> None:
+    if file and not context.resilient_parsing:
+        context.find_root().call_on_close(logs.log_to_file(file))
+
+
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "-v",
+        "--verbose",
+        is_eager=True,
+        callback=_start_verbose,
+        help="Show stages, and commands on devices, on stderr.",
+    ),
+]
+Log = Annotated[
+    Path | None,
+    typer.Option(
+        "--log", metavar="FILE", is_eager=True, callback=_start_log, help="Append the same, with times, to a file."
+    ),
+]
+LOGGING = ("verbose", "log")
+"""Names of the two options above, which the root has and hands to every command."""
 Project = Annotated[
     Path | None, typer.Option("--project", metavar="DIR", help="Folder with an edgekit.toml; default: this one.")
 ]
@@ -43,3 +74,5 @@ Runtime = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option("--device", metavar="NAME|URL", help="Where to: local:// is this machine.")]
+DeviceArgument = Annotated[str, typer.Argument(metavar="NAME|URL", help="A device of yours, or ssh://user@host")]
+Family = Annotated[str | None, typer.Option("--family", metavar="F", help="Only of this family.")]

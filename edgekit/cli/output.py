@@ -1,4 +1,4 @@
-"""What goes to the terminal: results to stdout, everything else to stderr, and progress only where someone looks."""
+"""Output on the terminal: results to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ from rich.table import Table
 from rich.text import Text
 
 from edgekit.cli import stop
+from edgekit.cli.logs import is_verbose
 from edgekit.errors import EdgekitError
-from edgekit.pipeline.stages.stage_runner import Stage, Watch
+from edgekit.ir.stage_record import StageRecord
+from edgekit.pipeline.stages.stage_runner import Watch
 from edgekit.untrusted.sanitize import MAX_WORDS, json_lines, line, lines
 
 ERRORS = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def print_error(error: EdgekitError) -> None:
-    """`error EK102: what and where`, and below it what is kept nonetheless, and what to type."""
+    """Print `error EK102: what and where`, and below it what is kept nonetheless, and what to type."""
     ERRORS.print(f"[bold red]error {error.code}:[/] {_shown(str(error))}")
     for note in getattr(error, "__notes__", ()):
         ERRORS.print(f"  {_shown(note)}")
@@ -33,34 +35,34 @@ def print_error(error: EdgekitError) -> None:
 
 
 def restore_terminal() -> None:
-    """Show the cursor again, below what a process left that was killed as it showed its progress."""
+    """Show the cursor again, after a process was killed while it showed its progress."""
     ERRORS.show_cursor()
     if ERRORS.is_terminal:
         ERRORS.line()
 
 
 def note(text: str) -> None:
-    """Something worth knowing that is no result."""
+    """Print a remark, which is no result, on stderr."""
     ERRORS.print(_shown(text))
 
 
 def say(text: str) -> None:
-    """A result in one line, whatever a device, a server or a bundle put into it."""
+    """Print a result in one line, whatever a device, a server or a bundle put into it."""
     typer.echo(line(text))
 
 
 def say_lines(text: str) -> None:
-    """A result of several lines that ends with a line break: a report, or what a console said."""
+    """Print a result of several lines that ends with a line break: a report, or a console's output."""
     typer.echo(lines(text), nl=False)
 
 
 def print_json(document: object) -> None:
-    """The one document that `--json` promises."""
+    """Print the one JSON document that `--json` promises."""
     typer.echo(json_lines(json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False)))
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Aligned columns, whole words, however narrow the terminal; in a pipe, which has no width, one line a row."""
+    """Print aligned columns of whole words, however narrow the terminal; in a pipe, one line a row."""
     console, aligned = Console(highlight=False), _aligned((headings, *rows))
     if not console.is_terminal:
         typer.echo("\n".join(aligned))
@@ -72,7 +74,7 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """A line for each row, whose columns are two spaces apart."""
+    """Return a line for each row; columns are two spaces apart."""
     cells = [[line(cell, MAX_WORDS) for cell in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
     return ["  ".join(map(set_cell_size, row, widths)).rstrip() for row in cells]
@@ -88,13 +90,13 @@ def _folded(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
 
 
 def _shown(text: str) -> str:
-    """Words from anywhere as rich prints them: cut, without escapes of terminals, and without markup."""
+    """Return a text from anywhere as rich may print it: shortened, without terminal escapes and markup."""
     return escape(line(text, MAX_WORDS))
 
 
 @contextmanager
 def progress(title: str) -> Iterator[Watch]:
-    """Shows the stage that runs, and each one's time when it ends; silent when stderr is not a terminal.
+    """Show the stage that runs, and each one's time when it ends; without a terminal, a line as each begins.
 
     Whatever is printed inside, by a user's code or by native code, goes to stderr: stdout is for results.
     No stage starts once a signal came.
@@ -104,7 +106,7 @@ def progress(title: str) -> Iterator[Watch]:
             with _status(title) as watch:
                 yield watch
         else:
-            yield _watch_silently
+            yield _stage_lines(title)
 
 
 @contextmanager
@@ -125,7 +127,7 @@ def _status(title: str) -> Iterator[Watch]:
     running: dict[str, str] = {}
     with ERRORS.status(title) as status:
 
-        def watch(name: str, stage: Stage | str | None) -> None:
+        def watch(name: str, stage: StageRecord | str | None) -> None:
             if stage is None or isinstance(stage, str):
                 stop.check()
                 running[name] = f"{name} {stage or ''}".strip()
@@ -138,6 +140,14 @@ def _status(title: str) -> Iterator[Watch]:
         yield watch
 
 
-def _watch_silently(name: str, stage: Stage | str | None) -> None:
-    if not isinstance(stage, Stage):
+def _stage_lines(title: str) -> Watch:
+    """Return a watch that prints `[TITLE] STAGE` on stderr as a stage begins, unless log lines are shown there."""
+
+    def watch(name: str, stage: StageRecord | str | None) -> None:
+        if isinstance(stage, StageRecord):
+            return
         stop.check()
+        if stage is None and not is_verbose():
+            note(f"[{title}] {name}")
+
+    return watch

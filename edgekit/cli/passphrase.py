@@ -1,4 +1,4 @@
-"""Passphrases and PINs, typed at the terminal and not shown, or read from EDGEKIT_PASSPHRASE_FILE."""
+"""Passphrases and PINs: typed at the terminal and not shown, or read from EDGEKIT_PASSPHRASE_FILE."""
 
 from __future__ import annotations
 
@@ -13,14 +13,20 @@ from edgekit.errors import KeyLocked
 
 @functools.cache  # a run signs twice
 def ask(locked: str) -> bytes:
-    """The passphrase of what is locked, asked for once. Raises KeyLocked if nobody is here, and as `from_file` does."""
+    """Return the passphrase of what is `locked`, asked for once.
+
+    Raises KeyLocked if nobody is at the terminal, and what `from_file` does.
+    """
     if os.environ.get(VARIABLE) or not sys.stdin.isatty():
         return from_file(locked)
     return _typed(f"passphrase or PIN of {locked}: ")
 
 
 def ask_new(name: str) -> bytes:
-    """A passphrase for the new key `name`, typed twice. Raises KeyLocked if the two differ, and as `ask` does."""
+    """Return a passphrase for the new key `name`, typed twice.
+
+    Raises KeyLocked if the two differ, and what `ask` does.
+    """
     if os.environ.get(VARIABLE) or not sys.stdin.isatty():
         return from_file(f"the new key '{name}'")
     passphrase = _typed(f"passphrase of the new key '{name}': ")

@@ -1,4 +1,4 @@
-"""`probe`: how long a model takes on a device, what it answers, and where its time goes."""
+"""`probe`: latency and answers of a model on a device, its operators, or its throughput."""
 
 from __future__ import annotations
 
@@ -6,29 +6,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from edgekit.atomic import check_writable, write
+from edgekit.atomic import write
 from edgekit.cache import Cache
 from edgekit.cli import options
 from edgekit.cli.measurement_table import as_json, as_rows
 from edgekit.cli.output import note, print_json, print_table, progress
-from edgekit.errors import OptionError
+from edgekit.cli.probe_request import ProbeRequest
 from edgekit.measure import store
 from edgekit.measure.device.operators import Operators, chrome_trace, operators
-from edgekit.measure.device.throughput import MIN_DURATION_S, Sweep, sweep, throughput
+from edgekit.measure.device.throughput import Sweep, sweep, throughput
 from edgekit.measure.shards import shards_in
-from edgekit.measure.user_inputs import read_inputs, samples_for
-from edgekit.pipeline.probe import Subject, probe, subject
-from edgekit.pipeline.request import find_project
-from edgekit.pipeline.run import enough
-from edgekit.samples import Samples, load_samples
-from edgekit.specs.profile import PlanName, Probe
-from edgekit.specs.spec import parse
+from edgekit.pipeline.probe import Probed, Subject, probe, subject
+from edgekit.pipeline.stages.stage_runner import Watch
+from edgekit.specs.profile import PlanName
 
 TOP = 12
+"""Operators that are shown in a row of their own."""
 LOOK = 256
 """Samples for a look at operators and throughput, whose answers nobody scores."""
 
@@ -74,50 +71,68 @@ def probe_command(
     json: options.Json = False,
 ) -> None:
     """Measure what a device serves, a bundle, or a bare model file, on real samples. Nothing is installed by it."""
-    if by_operator and sustained:
-        raise OptionError("--operators and --throughput are two runs", hint="give one of them")
-    if (trace and not by_operator) or (instances and not sustained):
-        raise OptionError("--trace goes with --operators, --instances with --throughput")
-    _check_alone(by_operator or sustained, out=out, cpus=cpus, meter=meter, min_count=min_count)
-    if sustained and not instances and threads:
-        raise OptionError("--throughput tries every number of threads", hint="--instances N, for one combination")
-    if sustained and min_duration is not None and min_duration < 1:
-        raise OptionError("--throughput lasts a second at least", hint="--min-duration 1")
-    if by_operator and min_duration is not None:
-        raise OptionError("--operators traces a number of inferences", hint="leave out --min-duration")
-    for file in (out, trace):
-        if file:
-            check_writable(file)
-    if inputs and (project or example or samples):
-        raise OptionError("--inputs are the samples: no project's", hint="leave out --project, --example and --samples")
+    request = ProbeRequest(
+        device=device,
+        model=model,
+        project=project,
+        example=example,
+        samples=samples,
+        inputs=inputs,
+        runtime=runtime,
+        plan=plan,
+        min_count=min_count,
+        min_duration=min_duration,
+        processes=processes,
+        threads=threads,
+        cpus=cpus,
+        cool_down=cool_down,
+        meter=meter,
+        operators=by_operator,
+        trace=trace,
+        throughput=sustained,
+        instances=instances,
+        out=out,
+    )
+    request.check_files()
+    if request.operators:
+        _show_operators(_operators(request), request.trace, json)
+    elif request.throughput:
+        _show_sweep(_throughput(request), json)
+    else:
+        _show_latency(_latency(request), request.out, json)
 
-    lasting = MIN_DURATION_S if min_duration is None else min_duration
 
-    def choose(found: Subject, limit: int | None) -> Samples:
-        if inputs:
-            return read_inputs(inputs, found.signature)
-        chosen = find_project(project, example)
-        return samples_for(found.signature, load_samples(chosen, "evaluation", samples or limit or enough(found.kind)))
+def _latency(request: ProbeRequest) -> Probed:
+    """Answers and latency, in `processes` processes one after another."""
+    plan, limit_s = request.latency_plan, request.accuracy_limit_s
+    with progress(f"probe {request.device}") as watch:
+        shards = shards_in(Cache.default().made(), lambda words: watch("probe", words))
+        return probe(request.device, request.choose, plan, request.model, request.runtime, shards, limit_s)
 
-    if by_operator or sustained:
-        with progress(f"probe {device}") as watch, subject(device, model, runtime) as found:
-            few = choose(found, LOOK)
-            if by_operator:
-                traced = operators(found.installation, few, threads=threads or 1)
-            elif instances:
-                swept = Sweep((throughput(found.installation, few, threads or 1, instances, lasting),))
-            else:
-                swept = sweep(found.installation, few, lasting, tell=lambda words: watch("throughput", words))
-        _show_operators(traced, trace, json) if by_operator else _show_sweep(swept, json)
-        return
-    given = {"min_count": min_count, "min_duration_s": min_duration, "cpus": _cores(cpus), "meter": meter}
-    stated = {name: value for name, value in given.items() if value is not None}
-    stated |= {"plan": plan, "processes": processes, "threads": threads or 1, "cool_down_s": cool_down}
-    wanted = parse(Probe, stated, "the command line")
-    with _telling(device) as tell:
-        shards = shards_in(Cache.default().made(), tell)
-        limit_s = None if inputs or samples else wanted.accuracy_limit_s
-        probed = probe(device, choose, wanted, model, runtime, shards, limit_s)
+
+def _operators(request: ProbeRequest) -> Operators:
+    """Time of each operator, by the runtime's own trace."""
+    with _subject(request) as (_, model):
+        return operators(model.installation, request.choose(model, LOOK), threads=request.threads or 1)
+
+
+def _throughput(request: ProbeRequest) -> Sweep:
+    """Samples a second: of one combination of threads and instances, or of all that are worth a try."""
+    with _subject(request) as (watch, model):
+        samples, lasting = request.choose(model, LOOK), request.duration_s
+        if request.instances:
+            run = throughput(model.installation, samples, request.threads or 1, request.instances, lasting)
+            return Sweep((run,))
+        return sweep(model.installation, samples, lasting, tell=lambda words: watch("throughput", words))
+
+
+@contextmanager
+def _subject(request: ProbeRequest) -> Iterator[tuple[Watch, Subject]]:
+    with progress(f"probe {request.device}") as watch, subject(request.device, request.model, request.runtime) as model:
+        yield watch, model
+
+
+def _show_latency(probed: Probed, out: Path | None, json: bool) -> None:
     if out:
         store.save(probed.measurement, out)
     if json:
@@ -126,48 +141,27 @@ def probe_command(
     print_table(("probe", ""), as_rows(probed))
 
 
-def _check_alone(other: bool, **given: object) -> None:
-    """Raise OptionError for an option of a latency run, given with another run."""
-    for name, value in given.items():
-        if other and value is not None:
-            option = f"--{name.replace('_', '-')}"
-            raise OptionError(f"{option} goes with neither --operators nor --throughput", hint=f"leave out {option}")
-
-
-@contextmanager
-def _telling(device: str) -> Iterator[Any]:
-    with progress(f"probe {device}") as watch:
-        yield lambda words: watch("probe", words)
-
-
-def _cores(cpus: str | None) -> tuple[int, ...] | None:
-    try:
-        return tuple(int(core) for core in cpus.split(",")) if cpus else None
-    except ValueError as error:
-        raise OptionError(f"--cpus '{cpus}' is no list of cores", hint="--cpus 2,3") from error
-
-
-def _show_operators(found: Operators, trace: Path | None, json: bool) -> None:
+def _show_operators(traced: Operators, trace: Path | None, json: bool) -> None:
     if trace:
-        write(trace, chrome_trace(found).encode())
+        write(trace, chrome_trace(traced).encode())
     if json:
-        print_json({"schema": 1, "operators": {**asdict(found), "fallback": found.fallback}})
+        print_json({"schema": 1, "operators": {**asdict(traced), "fallback": traced.fallback}})
         return
     rows = [
         (row.name, row.kind, row.delegate or "FALLBACK", f"{row.ns / 1e3:,.1f}", f"{row.share:.1%}")
-        for row in found.top(TOP)
+        for row in traced.top(TOP)
     ]
-    rest = sum(row.ns for row in found.rows) - sum(row.ns for row in found.top(TOP))
-    rows.append(("other operators", "", "", f"{rest / 1e3:,.1f}", f"{rest / found.whole_ns:.1%}"))
-    rows.append(("none of them", "", "", f"{found.others_ns / 1e3:,.1f}", f"{found.others_ns / found.whole_ns:.1%}"))
+    rest = sum(row.ns for row in traced.rows) - sum(row.ns for row in traced.top(TOP))
+    rows.append(("other operators", "", "", f"{rest / 1e3:,.1f}", f"{rest / traced.whole_ns:.1%}"))
+    rows.append(("none of them", "", "", f"{traced.others_ns / 1e3:,.1f}", f"{traced.others_ns / traced.whole_ns:.1%}"))
     print_table(("operator", "kind", "run by", "us", "share"), rows)
-    note(f"{found.count} inferences by {found.runtime}. {found.note}".strip())
+    note(f"{traced.count} inferences by {traced.runtime}. {traced.note}".strip())
 
 
-def _show_sweep(found: Sweep, json: bool) -> None:
+def _show_sweep(swept: Sweep, json: bool) -> None:
     if json:
-        best = found.best
-        print_json({"schema": 1, "throughput": [asdict(run) for run in found.runs], "best": best and asdict(best)})
+        best = swept.best
+        print_json({"schema": 1, "throughput": [asdict(run) for run in swept.runs], "best": best and asdict(best)})
         return
     rows = [
         (
@@ -177,8 +171,8 @@ def _show_sweep(found: Sweep, json: bool) -> None:
             f"{run.samples_per_s:,.1f}",
             f"{run.cores:.2f}",
             "unknown" if run.peak_rss_bytes is None else f"{run.peak_rss_bytes / 1e6:,.0f}",
-            "best" if run is found.best else "" if run.validity.valid else f"INVALID: {run.validity.reason}",
+            "best" if run is swept.best else "" if run.validity.valid else f"INVALID: {run.validity.reason}",
         )
-        for run in found.runs
+        for run in swept.runs
     ]
     print_table(("threads", "instances", "batch", "samples a second", "cores", "MB", ""), rows)

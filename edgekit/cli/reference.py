@@ -9,14 +9,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from edgekit.bundle.archive import Bundle
-from edgekit.bundle.keys import KeyStore
+from edgekit.api.builds import load_project
+from edgekit.api.bundles import open_bundle
 from edgekit.cache import Cache
 from edgekit.cli import options
 from edgekit.cli.output import note, print_json, progress, say
 from edgekit.errors import OptionError
 from edgekit.pipeline.reference import served_bundle, served_project
-from edgekit.pipeline.request import find_project
 from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.servers.serve import Live, ServerPorts
 
@@ -29,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 @group.callback()
 def _group() -> None:
-    """A command of its own, so that there may be others."""
+    """Keep `serve` a sub-command, so that there may be others."""
 
 
 @group.command("serve")
@@ -61,12 +60,12 @@ def _served(
     bundle: Path | None, project: Path | None, example: str | None, server: str, ports: ServerPorts, line: StageRunner
 ) -> Iterator[Live]:
     if bundle is None:
-        with served_project(find_project(project, example), server, ports, line) as live:
+        with served_project(load_project(project, example=example), server, ports, line) as live:
             yield live
         return
     if project or example:
         raise OptionError("a bundle and a project were both given", hint="give one of them")
-    with served_bundle(Bundle.open(bundle, KeyStore.of_user().trusted()), server, ports, line) as live:
+    with served_bundle(open_bundle(bundle), server, ports, line) as live:
         yield live
 
 

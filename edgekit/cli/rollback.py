@@ -6,12 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
+from edgekit.api.devices import rollback
 from edgekit.cli import options
 from edgekit.cli.output import print_json, progress, say
-from edgekit.cli.slots import short
-from edgekit.devices.device import connect
+from edgekit.cli.slot_table import short
 from edgekit.devices.protocol import Slot
-from edgekit.pipeline.rollback import roll_back
 
 
 def register(app: typer.Typer) -> None:
@@ -25,13 +24,13 @@ def rollback_command(
     json: options.Json = False,
 ) -> None:
     """Drop what is on trial; without a trial, serve what was committed before, once it has passed its self-test."""
-    with progress(f"rollback {device}"), connect(device) as way:
-        left = roll_back(way, runtime, untested)
+    with progress(f"rollback {device}"):
+        outcome = rollback(device, runtime=runtime, untested=untested)
     if json:
-        print_json({"schema": 1, "device": device, "left": _json(left.slot), "served": _json(left.served)})
+        print_json({"schema": 1, "device": device, "left": _json(outcome.slot), "served": _json(outcome.served)})
         return
-    served = f"serves {short(left.served.digest)}" if left.served else "serves nothing"
-    say(f"{device} has left {short(left.slot.digest)} ({left.slot.state}), and {served}")
+    served = f"serves {short(outcome.served.digest)}" if outcome.served else "serves nothing"
+    say(f"{device} has left {short(outcome.slot.digest)} ({outcome.slot.state}), and {served}")
 
 
 def _json(slot: Slot | None) -> dict[str, Any] | None:

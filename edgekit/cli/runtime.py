@@ -59,7 +59,7 @@ def build_packs(
 
 
 def _chosen(what: Sequence[str]) -> list[Recipe]:
-    """Each once, in the order of their table."""
+    """Resolve names of packs or formats into recipes, each once, in the order of their table. Raises UnknownName."""
     by_format = {format: recipe_for(format, "auto") for format in DISTRIBUTIONS}
     known = by_format | {recipe.distribution: recipe for recipe in RECIPES}
     for name in what:
@@ -80,13 +80,13 @@ def _show(packs: Sequence[Pack], json: bool) -> None:
         return
     rows = [
         (
-            found.distribution,
-            f".{found.format}",
-            f"{found.device_bytes / 1e6:.1f} MB",
-            f"{found.archive_bytes / 1e6:.1f} MB",
-            ", ".join(f"{name} {version}" for name, version in found.versions.items()),
-            found.digest,
+            listing.distribution,
+            f".{listing.format}",
+            f"{listing.device_bytes / 1e6:.1f} MB",
+            f"{listing.archive_bytes / 1e6:.1f} MB",
+            ", ".join(f"{name} {version}" for name, version in listing.versions.items()),
+            listing.digest,
         )
-        for found in (pack.listing for pack in packs)
+        for listing in (pack.listing for pack in packs)
     ]
     print_table(("runtime", "runs", "on the device", "archive", "versions", "digest"), rows)

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM, so that none is lost."""
+"""Handling of SIGINT and SIGTERM, so that none is lost."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import signal
 import time
 
 APART_S = 0.5
-"""Signals that are closer together are one, which came by two ways: from the terminal, and from the supervisor."""
+"""Seconds between two signals. Closer ones are one signal that came from the terminal and the supervisor, both."""
 
 
 class Stop:
-    """Handles both: raises KeyboardInterrupt, and remembers that it did."""
+    """Handler of both signals: raises KeyboardInterrupt, and remembers that it did."""
 
     came = False
     _at = float("-inf")

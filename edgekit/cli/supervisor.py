@@ -1,4 +1,4 @@
-"""A supervisor: it runs a command in a process of its own, which a project's code may end, but not speak for.
+"""Supervisor: runs a command in a process of its own, which a project's code may end, but not speak for.
 
 The process hands its exit code over through a pipe, last of all. One that ends without that is an error, whatever its
 status: `os._exit(0)` in a factory is no success, and status 1 no missed gate. This guards against accidents, not
@@ -13,7 +13,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from edgekit.cli.memory import VARIABLE, resident_bytes
@@ -22,18 +22,32 @@ from edgekit.errors import Crash, EdgekitError, Interrupted, MemoryLimit
 from edgekit.parent_death import die_with_parent
 
 COMMANDS = frozenset({"build", "diagnose", "probe", "reference", "run"})
-"""Those that load a project's network or read its data; the others start without a second process."""
+"""Commands that load a project's network or read its data; the others start without a second process."""
 LOOK_S = 0.2
-"""How often the memory of the process is looked at."""
+"""Seconds between two looks at the memory of the process."""
 INSISTED = 3
-"""The signal that ends the process, when it did not heed those before."""
+"""Number of the signal, counted from 1, that ends a process which ignored those before."""
 
 Leave = Callable[[int], NoReturn]
 """Ends a process at once with an exit code, threads and all."""
 
 
+def command_in(argv: Sequence[str]) -> str | None:
+    """Return the name of the command in a command line: what stands behind `--verbose` and `--log FILE`, if anything.
+
+    Another option of the root, such as --version, runs no command.
+    """
+    words = iter(argv)
+    for word in words:
+        if word == "--log":
+            next(words, None)
+        elif word not in ("-v", "--verbose") and not word.startswith("--log="):
+            return None if word.startswith("-") else word
+    return None
+
+
 def supervise(name: str, command: Callable[[Leave], NoReturn], limit_bytes: int) -> int:
-    """The exit code that `command`, which is `edgekit NAME`, hands over from a fork of this process.
+    """Run `command`, which is `edgekit NAME`, in a fork of this process; return the exit code that it hands over.
 
     Signals go on to it. Raises Crash if it ends without a word, MemoryLimit if it held more than `limit_bytes`,
     Interrupted if a signal ended it.
@@ -57,7 +71,10 @@ def supervise(name: str, command: Callable[[Leave], NoReturn], limit_bytes: int)
 
 
 class Forwarding:
-    """Hands SIGINT and SIGTERM on to a process, which may have it from the terminal too: `Stop` takes two as one."""
+    """Forwarding of SIGINT and SIGTERM to a process.
+
+    It may get them from the terminal, too: `Stop` takes two as one.
+    """
 
     def __init__(self) -> None:
         self.count, self._at, self._child = 0, float("-inf"), 0
@@ -107,7 +124,7 @@ def _work(command: Callable[[Leave], NoReturn], writer: int, parent: int) -> NoR
 
 
 def _ended(child: int, reader: int, limit_bytes: int) -> tuple[int, bool]:
-    """Status of the process at its end, and whether it was ended because of its memory."""
+    """Wait for the process to end; return its status, and whether it was ended because of its memory."""
     exceeded = False
     while not select.select([reader], [], [], LOOK_S)[0]:
         # A process that it left behind may hold the pipe open.

@@ -1,4 +1,4 @@
-"""Opens what a project names as data: a loader function, `.npz`, Parquet, or a folder of class folders of pictures."""
+"""Open the data that a project names: a loader function, `.npz`, Parquet, or a folder of class folders of pictures."""
 
 from __future__ import annotations
 
@@ -22,14 +22,18 @@ from edgekit.untrusted.npy import DAMAGED, read_npz
 
 
 class MapStyle(Protocol):
-    """`len()` and `[i] -> (input, label)`; an input is an array without the batch axis, or a dict of them by name."""
+    """Protocol of data sets: `len()`, and `[i] -> (input, label)`.
+
+    An input is an array without the batch axis, or a dictionary of such arrays by input name. A label is an integer
+    class or an array of targets. An attribute `labels` or `targets`, [N], is read in place of all samples.
+    """
 
     def __len__(self) -> int: ...
     def __getitem__(self, i: int) -> tuple[Any, Any]: ...
 
 
 def open_dataset(declared: DataSet, project: Project, where: str, partial: bool = False) -> MapStyle:
-    """The declared data set, opened. `where` names it in errors; `partial` says that classes may be without samples.
+    """Open the declared data set. `where` names it in errors; `partial` says that classes may be without samples.
 
     Raises DataError, SpecError or MissingExtra.
     """
@@ -58,7 +62,7 @@ def open_dataset(declared: DataSet, project: Project, where: str, partial: bool 
 
 
 def stated_labels(source: MapStyle) -> Array | None:
-    """[N]: the labels of all samples as the set itself lists them, in `labels` or `targets`, without reading a sample.
+    """Read the labels of all samples, [N], as the set itself lists them in `labels` or `targets`, without its samples.
 
     None if it lists none, or something else by that name.
     """
@@ -115,7 +119,7 @@ def _read_parquet(path: Path, project: Project) -> _Columns:
 
 
 def _cell(value: Any, spec: Input, where: str) -> Array | Picture:
-    """One Parquet cell: numbers, the bytes of a picture file, or `{"bytes": …}` as image data sets store them."""
+    """Decode a Parquet cell: numbers, the bytes of a picture file, or `{"bytes": …}` as image data sets have them."""
     encoded = value.get("bytes") if isinstance(value, dict) else value
     if isinstance(encoded, bytes):
         return read_picture(io.BytesIO(encoded), spec.raw_shape, where)

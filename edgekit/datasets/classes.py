@@ -1,4 +1,4 @@
-"""The names of a project's classes, in the order of the labels."""
+"""Names of a project's classes, in the order of the labels."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from edgekit.specs.factory import RAISED, in_a_line, resolve
 from edgekit.specs.project import Project
 
 LITTER = frozenset({"__macosx", "__pycache__", "@eadir", "lost+found", "thumbs.db", "desktop.ini"})
-"""What systems leave in folders, beside names that begin with a dot."""
+"""Files that operating systems leave in folders, beside names that begin with a dot."""
 
 
 def class_names(project: Project) -> tuple[str, ...]:
-    """The project's class names; empty where nothing tells them.
+    """List the project's class names; empty where nothing states them.
 
     They are those of `[model] classes`; else, where the evaluation data are a folder of class folders, the names of
     these in their order. Raises DataError or SpecError if they cannot be read.
@@ -36,17 +36,17 @@ def class_names(project: Project) -> tuple[str, ...]:
 
 
 def class_folders(root: Path) -> list[Path]:
-    """The folders in `root` that a person would take for classes, by name."""
+    """List the visible folders in `root`, sorted by name: one per class."""
     return [child for child in visible(root) if child.is_dir()]
 
 
 def visible(folder: Path) -> list[Path]:
-    """What a person sees in a folder, by name: neither hidden files nor what systems leave there."""
+    """List the visible entries of a folder, sorted by name: neither hidden files nor LITTER."""
     return sorted(child for child in folder.iterdir() if not _is_hidden(child.name))
 
 
 def normal(name: str) -> str:
-    """A name in one writing, for some systems write letters with accents as two."""
+    """Normalize a name to Unicode NFC, as some systems write letters with accents as two characters."""
     return unicodedata.normalize("NFC", name)
 
 

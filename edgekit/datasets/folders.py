@@ -16,20 +16,20 @@ from edgekit.errors import ClassMismatch, DataError, EmptyClass, suggest
 from edgekit.ir.measurement import Array
 
 SHOWN = 5
-"""So many names are told of a longer list."""
+"""Names that an error shows of a longer list."""
 NUMBERED = re.compile(r"\d+[ ._-]+(?=.)")
-"""`03_cat`: a number that keeps folders in order, ahead of the name."""
+"""Number before a name that keeps folders in order, as in `03_cat`."""
 
 
 @dataclass(frozen=True)
 class PictureFolder:
-    """A map-style data set. The label of a picture is the place of its folder's name among the classes."""
+    """Map-style data set. The label of a picture is the index of its folder's name in the classes."""
 
     files: tuple[tuple[Path, int], ...]
     shape: tuple[int, ...]
-    """[height, width, channels] of each picture."""
+    """Shape of each picture, [height, width, channels]."""
     left_out: tuple[str, ...] = ()
-    """A sentence for what lies there and was not read."""
+    """Sentences on files that lie there and were not read."""
 
     @classmethod
     def open(
@@ -65,32 +65,32 @@ class PictureFolder:
 
 
 def _labels(folders: Sequence[Path], classes: Sequence[str], where: str) -> list[int]:
-    """The place of each folder's class."""
-    places = [_places(folder, classes) for folder in folders]
-    strangers = [folder.name for folder, found in zip(folders, places, strict=True) if not found]
+    """Match each folder to the label of its class, one to one. Raises ClassMismatch."""
+    candidates = [_matching_labels(folder, classes) for folder in folders]
+    strangers = [folder.name for folder, labels in zip(folders, candidates, strict=True) if not labels]
     if strangers:
-        free = [name for label, name in enumerate(classes) if [label] not in places]
+        free = [name for label, name in enumerate(classes) if [label] not in candidates]
         others = f", nor are {len(strangers) - 1} other folders" if len(strangers) > 1 else ""
         raise ClassMismatch(
             f"the {where}: the folder '{strangers[0]}' is no class of the project{others}",
             hint=suggest(strangers[0], free or classes, f"folders go by [model] classes: {_some(classes)}"),
         )
-    for folder, found in zip(folders, places, strict=True):
-        if len(found) > 1 or places.count(found) > 1:
+    for folder, labels in zip(folders, candidates, strict=True):
+        if len(labels) > 1 or candidates.count(labels) > 1:
             raise ClassMismatch(
                 f"the {where}: the folder '{folder.name}' and its class do not go together one to one",
                 hint="give every class a name, and a folder, of its own",
             )
-    return [found[0] for found in places]
+    return [labels[0] for labels in candidates]
 
 
-def _places(folder: Path, classes: Sequence[str]) -> list[int]:
-    """Where its name is among the classes; else where it is without a number ahead."""
+def _matching_labels(folder: Path, classes: Sequence[str]) -> list[int]:
+    """List the labels of classes with the folder's name; if there are none, with that name less a leading number."""
     name = normal(folder.name)
-    for wanted in (name, NUMBERED.sub("", name, count=1)):
-        found = [label for label, known in enumerate(classes) if normal(known) == wanted]
-        if found:
-            return found
+    for name_or_stem in (name, NUMBERED.sub("", name, count=1)):
+        labels = [label for label, known in enumerate(classes) if normal(known) == name_or_stem]
+        if labels:
+            return labels
     return []
 
 
@@ -116,7 +116,7 @@ def _pictures(content: Sequence[Path]) -> list[Path]:
 
 
 def _left_out(root: Path, contents: Sequence[Sequence[Path]], where: str) -> tuple[str, ...]:
-    """Sentences on files in class folders that are no pictures, and on pictures that are in no class folder."""
+    """Describe files in class folders that are no pictures, and pictures that are in no class folder."""
     unread = [file for content in contents for file in content if file.suffix.lower() not in SUFFIXES]
     stray = _pictures(visible(root))
     sentences = []
@@ -128,7 +128,7 @@ def _left_out(root: Path, contents: Sequence[Sequence[Path]], where: str) -> tup
 
 
 def _kinds(files: Sequence[Path]) -> str:
-    """How many of each ending, in which folder: `12 .heic in 'cat'`."""
+    """Count files by ending and folder: `12 .heic in 'cat'`."""
     counts = Counter((_kind(file), file.parent.name) for file in files).most_common()
     shown = [f"{n:,} {kind} in '{folder}'" for (kind, folder), n in counts[:SHOWN]]
     return ", ".join([*shown, *(["…"] if len(counts) > SHOWN else [])])

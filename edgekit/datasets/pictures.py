@@ -1,4 +1,4 @@
-"""Picture files as pixels: one rule for each kind of picture, and a record of what was changed (docs/data.md)."""
+"""Read picture files as pixels: one rule for each kind of picture, and a record of the changes (docs/data.md)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF")
-"""By content. Pillow knows more, and for one of them, EPS, it runs a program."""
+"""Formats accepted by content. Pillow knows more, and for one of them, EPS, it runs a program."""
 CHANGES: Mapping[str, str] = MappingProxyType(
     {
         "orientation": "the orientation in the file was applied",
@@ -34,17 +34,17 @@ CHANGES: Mapping[str, str] = MappingProxyType(
         "colour": "colour was made grey (ITU-R 601)",
     }
 )
-"""In the order in which they are told. What loses nothing, such as a palette that is looked up, is no change."""
+"""Changes in the order in which they are reported. A lossless step, such as a palette look-up, is no change."""
 ORIENTATION = 0x0112
-"""The tag of EXIF 2.32."""
+"""Orientation tag of EXIF 2.32."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """The pixels of one picture file, and which of CHANGES they went through. numpy takes it for its pixels."""
+    """Pixels of one picture file, and the CHANGES applied to them. numpy converts it to its pixels."""
 
     pixels: Array
-    """uint8 [height, width, channels]."""
+    """Pixels, uint8 [height, width, channels]."""
     changes: frozenset[str] = frozenset()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
@@ -52,7 +52,7 @@ class Picture:
 
 
 def read_picture(file: Path | IO[bytes], shape: tuple[int, ...], where: str) -> Picture:
-    """The picture as uint8 pixels of `shape`, [height, width, 1 or 3]; `where` names it in errors.
+    """Read a picture as uint8 pixels of `shape`, [height, width, 1 or 3]; `where` names it in errors.
 
     Nothing is resized, and a file of another size is refused by its header, before a pixel is decoded: DataError.
     Raises PictureError for a file that is damaged, cut short, or no picture.
@@ -75,7 +75,7 @@ def read_picture(file: Path | IO[bytes], shape: tuple[int, ...], where: str) -> 
 
 
 def tally(pictures: Iterable[Picture]) -> tuple[str, ...]:
-    """A sentence for each of CHANGES that any of the pictures went through: `41 of 240 pictures: …`."""
+    """Count the pictures for each of CHANGES, as sentences: `41 of 240 pictures: …`."""
     changes = [picture.changes for picture in pictures]
     counts = {change: sum(change in each for each in changes) for change in CHANGES}
     return tuple(f"{n:,} of {len(changes):,} pictures: {CHANGES[change]}" for change, n in counts.items() if n)
@@ -116,7 +116,7 @@ def _converted(image: ImageFile, channels: int, where: str) -> Picture:
 
 
 def _header_changes(image: ImageFile) -> set[str]:
-    """What is known before the pixels are decoded; some of it is no longer known afterwards."""
+    """Determine the changes that the header shows; some are no longer visible once the pixels are decoded."""
     stored = str([tile[3] for tile in image.tile])
     checks = {
         "frames": getattr(image, "n_frames", 1) > 1,
@@ -128,12 +128,12 @@ def _header_changes(image: ImageFile) -> set[str]:
 
 
 def _sixteen(image: Image) -> bool:
-    """Whether it is a grey PNG of 16 bits as Pillow before 11 opens it."""
+    """True if the image is a grey PNG of 16 bits, as Pillow before 11 opens it."""
     return image.mode == "I" and image.format == "PNG"
 
 
 def _flat(image: Image, where: str) -> tuple[Array, bool]:
-    """uint8 [height, width, 1 or 3], and whether anything was transparent."""
+    """Convert to uint8 [height, width, 1 or 3]; true if any pixel was transparent."""
     if image.mode.startswith("I;16") or _sixteen(image):
         values = np.asarray(image, np.uint32)
         return ((values + 128) // 257).astype(np.uint8)[..., None], False
@@ -150,7 +150,7 @@ def _flat(image: Image, where: str) -> tuple[Array, bool]:
 
 
 def _on_white(image: Image) -> tuple[Array, bool]:
-    """The picture as a page shows it."""
+    """Composite a transparent picture on white, as a page shows it."""
     values = np.asarray(image.convert("RGBA"), np.uint32)
     colours, alpha = values[..., :3], values[..., 3:]
     flat = ((colours * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
@@ -159,7 +159,7 @@ def _on_white(image: Image) -> tuple[Array, bool]:
 
 
 def _luma(pixels: Array) -> Array:
-    """uint8 [height, width, 1] of RGB: the weights of ITU-R BT.601, as Pillow and libjpeg round them."""
+    """Convert RGB to grey, uint8 [height, width, 1], by ITU-R BT.601, rounded as in Pillow and libjpeg."""
     from PIL.Image import fromarray
 
     return np.asarray(fromarray(pixels).convert("L"), np.uint8)[..., None]

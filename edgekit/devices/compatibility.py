@@ -1,4 +1,4 @@
-"""Whether a device can take a bundle at all, told before anything is sent."""
+"""Compatibility of a bundle with a device: architecture, disk and memory, checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ if TYPE_CHECKING:
     from edgekit.bundle.manifest import Manifest
 
 RUNTIME_BYTES = 48 << 20
-"""Memory of a runner with its runtime and a small model; measured with ai-edge-litert 2.3.0, the leanest of them."""
+"""Memory in bytes of a runner with a small model; measured with ai-edge-litert 2.3.0, the smallest runtime."""
 
 
-def check_fit(manifest: Manifest, device: Transport, said: Survey) -> None:
+def check_fit(manifest: Manifest, device: Transport, survey: Survey) -> None:
     """Raise Incompatible if the bundle is for another kind of machine, TooSmall if disk or memory cannot hold it."""
-    if manifest.arch != said.machine and device.kind != "local":
+    if manifest.arch != survey.machine and device.kind != "local":
         raise Incompatible(
-            f"the bundle is for {manifest.arch} ('{manifest.target}'), {device.url} is {said.machine}",
+            f"the bundle is for {manifest.arch} ('{manifest.target}'), {device.url} is {survey.machine}",
             hint="build for a target of that kind: edgekit targets",
         )
     content = content_bytes(manifest)
-    free = said.free_bytes
+    free = survey.free_bytes
     if free is not None and free < content:
         raise TooSmall(
             f"{device.url} has {_mb(free)} free at '{device.root}', the bundle needs {_mb(content)}",
             hint="make room on the device",
         )
-    available, needed = said.available_bytes, RUNTIME_BYTES + content
+    available, needed = survey.available_bytes, RUNTIME_BYTES + content
     if available is not None and available < needed:
         raise TooSmall(
             f"{device.url} has {_mb(available)} of memory available, the model and its runtime need {_mb(needed)}",
@@ -38,7 +38,7 @@ def check_fit(manifest: Manifest, device: Transport, said: Survey) -> None:
 
 
 def content_bytes(manifest: Manifest) -> int:
-    """What the bundle takes on a disk, and its model in memory at least."""
+    """Size in bytes of the bundle's files: it needs as much disk, and at least as much memory."""
     return sum(file.bytes for file in manifest.files)
 
 

@@ -20,9 +20,9 @@ RELEASE = "bookworm"
 BACKPORTS = f"{RELEASE}-backports"
 UPDATE_S, FETCH_S, UNPACK_S = 180.0, 600.0, 120.0
 LISTED = "packages.txt"
-"""In every folder: one line `NAME_VERSION_ARCHITECTURE SHA-256` a package."""
+"""File in every folder that lists its packages: a line `NAME_VERSION_ARCHITECTURE SHA-256` each."""
 UNREAD = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/lintian")
-"""What nobody reads there."""
+"""Folders that are not needed, and removed."""
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 SETTINGS = """
 APT::Architecture "{architecture}"; APT::Architectures {{ "{architecture}"; }};
@@ -35,31 +35,30 @@ Dir::Cache "{root}/cache"; Dir::Log "{root}/log";
 
 
 def host() -> str:
-    """What Debian calls this machine's kind."""
+    """Name of this machine's architecture in Debian."""
     return ARCHITECTURES.get(platform.machine(), platform.machine())
 
 
 def fetched(packages: Sequence[str], architecture: str, cache: Cache, release: str = RELEASE) -> Path:
-    """A folder with the packages unpacked, and all that they depend on.
+    """Fetch packages with all that they depend on, and return the cached folder in which they are unpacked.
 
-    Once fetched it is kept, until other packages are asked for. Raises ToolsMissing if there is no apt, no mirror, or
-    one of the packages cannot be had.
+    Raises ToolsMissing if there is no apt, no mirror, or one of the packages is not available.
     """
-    asked = {"schema": 1, "release": release, "architecture": architecture, "packages": sorted(packages)}
+    key = {"schema": 1, "release": release, "architecture": architecture, "packages": sorted(packages)}
 
     def make(folder: Path) -> None:
         with _Apt.of(folder / ".apt", architecture) as apt:
             apt.download(packages, release)
             apt.unpack(folder)
 
-    return cache.made().fetch(digest_of(asked), make)[0]
+    return cache.made().fetch(digest_of(key), make)[0]
 
 
 def command(folder: Path, program: str) -> list[str]:
-    """How to start `program`, a path in a folder that was fetched for this machine, with the libraries beside it.
+    """Command line of `program`, a path in a folder that was fetched for this machine, with the libraries beside it.
 
-    By their own loader: this machine's libraries may be older, or others. A program that starts itself anew by
-    /proc/self/exe would start the loader; it needs `libraries` in LD_LIBRARY_PATH instead.
+    They are loaded by their own loader: this machine's libraries may be older, or others. A program that executes
+    itself by /proc/self/exe would execute the loader; it needs `libraries` in LD_LIBRARY_PATH instead.
     """
     # Not /lib64's: that is a link to the absolute path, and so to this machine's own.
     loader = next(path for path in sorted(folder.glob("lib/*-linux-gnu/ld-linux-*.so.*")) if not path.is_symlink())
@@ -67,7 +66,7 @@ def command(folder: Path, program: str) -> list[str]:
 
 
 def libraries(folder: Path) -> str:
-    """The folders of libraries in a folder that was fetched, as LD_LIBRARY_PATH takes them."""
+    """Value of LD_LIBRARY_PATH with the folders of libraries in a folder that was fetched."""
     # Those of Android's tools are in a folder of their own, which the tools know only by the path of an installation.
     places = ("*/*-linux-gnu", "usr/lib/*-linux-gnu", "usr/lib/*-linux-gnu/android")
     return ":".join(str(path) for place in places for path in sorted(folder.glob(place)))
@@ -75,7 +74,7 @@ def libraries(folder: Path) -> str:
 
 @dataclass(frozen=True)
 class _Apt:
-    """An apt that knows nothing of this machine but where Debian's mirror is; its folder is gone at the end."""
+    """An apt with a state of its own: of this machine it uses the mirror only. Its folder is removed at the end."""
 
     root: Path
 
@@ -102,18 +101,20 @@ class _Apt:
     def unpack(self, folder: Path) -> None:
         archives = sorted((self.root / "cache/archives").glob("*.deb"))
         for archive in archives:
-            _done(["dpkg", "--extract", str(archive), str(folder)], timeout=UNPACK_S)
+            _run_checked(["dpkg", "--extract", str(archive), str(folder)], timeout=UNPACK_S)
         for name in UNREAD:
             shutil.rmtree(folder / name, ignore_errors=True)
         lines = (f"{path.stem} {hashlib.sha256(path.read_bytes()).hexdigest()}\n" for path in archives)
         (folder / LISTED).write_text("".join(lines))
 
     def _apt(self, *argv: str, timeout: float) -> None:
-        _done(["apt-get", *argv], timeout=timeout, env={"APT_CONFIG": str(self.root / "apt.conf"), "LC_ALL": "C"})
+        _run_checked(
+            ["apt-get", *argv], timeout=timeout, env={"APT_CONFIG": str(self.root / "apt.conf"), "LC_ALL": "C"}
+        )
 
 
 def _sources() -> str:
-    """Debian's mirror for apt: EDGEKIT_DEBIAN, else the one that this machine's own apt uses, with its keyring."""
+    """Text of apt's sources.list: the mirror in EDGEKIT_DEBIAN, else that of this machine's apt, with its keyring."""
     keyring = os.environ.get("EDGEKIT_DEBIAN_KEYRING", "/usr/share/keyrings/debian-archive-keyring.gpg")
     mirror = os.environ.get("EDGEKIT_DEBIAN") or _own_mirror()
     if not Path(keyring).is_file():
@@ -126,10 +127,10 @@ _INDEX = re.compile(r"^'(\S+/debian)/+dists/([a-z]+)\S*/(?:In)?Release' ", re.MU
 
 
 def _own_mirror() -> str:
-    """The one that this machine's apt would ask for news, also where it never did and knows no packages yet."""
-    asked = _done(["apt-get", "update", "--print-uris"], timeout=UPDATE_S, env={"LC_ALL": "C"})
+    """Mirror that this machine's apt would update from, also where it has never been updated."""
+    listing = _run_checked(["apt-get", "update", "--print-uris"], timeout=UPDATE_S, env={"LC_ALL": "C"})
     # A mirror of Debian itself: those of its security team and of others hold other things.
-    for mirror, suite in _INDEX.findall(asked.stdout):
+    for mirror, suite in _INDEX.findall(listing.stdout):
         if suite in _SUITES:
             return str(mirror)
     raise ToolsMissing(
@@ -138,20 +139,20 @@ def _own_mirror() -> str:
 
 
 def _own_proxies() -> str:
-    """How this machine's apt reaches the network, as settings."""
-    dumped = _done(["apt-config", "dump"], timeout=UPDATE_S).stdout.splitlines(keepends=True)
+    """Proxy settings of this machine's apt."""
+    dumped = _run_checked(["apt-config", "dump"], timeout=UPDATE_S).stdout.splitlines(keepends=True)
     return "".join(line for line in dumped if re.match("Acquire::https?::", line))
 
 
 _SUITES = ("bullseye", "bookworm", "trixie", "forky", "sid", "oldoldstable", "oldstable", "stable", "testing")
 
 
-def _done(argv: Sequence[str], *, timeout: float, env: dict[str, str] | None = None) -> Completed:
+def _run_checked(argv: Sequence[str], *, timeout: float, env: dict[str, str] | None = None) -> Completed:
     if shutil.which(argv[0]) is None:
         raise ToolsMissing(f"there is no '{argv[0]}' here", hint="emulation needs apt and dpkg: Debian or Ubuntu")
     ended = process.run(argv, timeout=timeout, env=env)
     if ended.returncode:
-        said = [line for line in ended.stderr.splitlines() if line.startswith(("E:", "Err", "dpkg"))]
-        last = " | ".join(said[:3]) or ended.stderr.strip()[-300:]
+        errors = [line for line in ended.stderr.splitlines() if line.startswith(("E:", "Err", "dpkg"))]
+        last = " | ".join(errors[:3]) or ended.stderr.strip()[-300:]
         raise ToolsMissing(f"'{argv[0]}' failed: {last}", hint="is Debian's mirror reachable? EDGEKIT_DEBIAN=URL")
     return ended

@@ -1,4 +1,4 @@
-"""What the text after `--device` means: a URL, or the name of a device in the user's book."""
+"""Resolution of `--device`: a URL, or the name of a device in the user's inventory, becomes a transport."""
 
 from __future__ import annotations
 
@@ -14,54 +14,54 @@ from edgekit.errors import OptionError, suggest
 
 @dataclass(frozen=True)
 class Destination:
-    """A device that is not reached yet."""
+    """A device by name and URL, before a connection."""
 
     name: str
-    """As it was asked for."""
+    """Text of the option: the name, or the URL."""
     url: str
     target: str | None = None
-    """Which board it is, or which family of boards; None if nobody said."""
+    """Target, or family of targets, that the inventory has for it; None if it has none."""
 
 
 def destination(device: str) -> Destination:
-    """The device that a URL `scheme://…`, or a name, means.
+    """Resolve a URL `scheme://…`, or a name in the inventory.
 
-    Raises OptionError if the text is neither, UnknownName if nothing registers for its scheme, SpecError if the book
-    of devices is wrong.
+    Raises OptionError if the text is neither, UnknownName if nothing registers for its scheme, SpecError if
+    devices.toml is wrong.
     """
     if "://" in device:
-        found = Destination(device, device)
+        resolved = Destination(device, device)
     else:
         entries = Book.of_user().entries()
         if device not in entries:
             urls = [f"{name}://" for name in plugins.names("transports")]
             otherwise = f"a URL: {', '.join(urls)}; or a name: edgekit device list"
             raise OptionError(f"'{device}' is no device", hint=suggest(device, [*entries, *urls], otherwise))
-        found = Destination(device, entries[device].url, entries[device].target)
-    way_to(found.url)
-    return found
+        resolved = Destination(device, entries[device].url, entries[device].target)
+    way_to(resolved.url)
+    return resolved
 
 
 def destinations(devices: Sequence[str], groups: Sequence[str] = ()) -> tuple[Destination, ...]:
-    """The devices, and those in the groups, each once however often and by whatever name it was asked for.
+    """Resolve the devices, and those in the groups: each URL once, under the first name that it has here.
 
-    Raises what `destination` does, and UnknownName for a group that nobody is in.
+    Raises what `destination` does, and UnknownName for a group without devices.
     """
     members = [member for group in groups for member in Book.of_user().members(group)]
-    found: dict[str, Destination] = {}
+    resolved: dict[str, Destination] = {}
     for device in map(destination, (*devices, *members)):
-        found.setdefault(device.url, device)
-    return tuple(found.values())
+        resolved.setdefault(device.url, device)
+    return tuple(resolved.values())
 
 
 def way_to(url: str) -> Transport:
-    """The way to the device at a URL, not opened. Raises UnknownName for its scheme, OptionError for the rest of it."""
+    """Make the transport of a URL, not opened. Raises UnknownName for its scheme, OptionError for the rest of it."""
     way: Transport = plugins.load("transports", url.partition("://")[0])(url)
     return way
 
 
 @contextlib.contextmanager
 def connect(device: str) -> Iterator[Transport]:
-    """An open way to the device of that URL or name. Raises what `destination` does; Unreachable if none answers."""
+    """Open the transport of a URL or name. Raises what `destination` does; Unreachable without an answer."""
     with way_to(destination(device).url) as transport:
         yield transport

@@ -1,4 +1,4 @@
-"""A bundle onto a device: into the slot that is not served, as a trial, until it is committed or dropped."""
+"""Flash a bundle: into the A/B slot that is not served, as a trial, until it is committed or rolled back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from edgekit.bundle.manifest import MANIFEST, Manifest
+from edgekit.bundle.manifest import Manifest
 from edgekit.devices.compatibility import check_fit, content_bytes
 from edgekit.devices.lease import lease
 from edgekit.devices.packs.equip import any_python, equip
@@ -20,14 +20,13 @@ from edgekit.devices.survey import survey
 from edgekit.devices.tensorrt import has_plan, note
 from edgekit.devices.transport import Transport
 from edgekit.errors import DeviceError, SelfTestFailed
+from edgekit.runner.layout import MANIFEST
+from edgekit.runner.slots.lifecycle import TRIAL_S
 from edgekit.specs.release import check_expiry
 
 if TYPE_CHECKING:
     from edgekit.bundle.archive import Bundle
     from edgekit.bundle.signing import PublicKey
-
-TRIAL_S = 7200.0
-"""How long a trial lasts, unless it is committed: then the device drops it by itself."""
 
 
 @dataclass(frozen=True)
@@ -39,19 +38,19 @@ class Installation:
     digest: str
     """SHA-256 of its manifest."""
     committed: bool
-    """Whether it is served; else it is a trial."""
+    """True if it is served, False if it is on trial."""
     changed: bool = True
-    """False if it was there already, and as it was to be."""
+    """False if the device had it already, in the requested state."""
     pinned: tuple[str, ...] = ()
-    """Ids of its signers, if the device trusted nobody before: from now on it trusts them."""
+    """Ids of its signers if they were pinned by this flash: trust on first use (TOFU)."""
     clock: str | None = None
-    """Time of the device's clock, which could not tell whether the bundle has expired: it cannot be right."""
+    """Time of the device's clock if that is wrong, so that the device could not check the expiry; else None."""
     note: str | None = None
-    """That the model does not run on what it was built for, and why."""
+    """Remark that the model does not run on the provider that it was built for, with the reason; else None."""
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What a person must be told of it, in sentences."""
+        """Sentences about it that a person must read."""
         signers = " ".join(self.pinned)
         trusts = f"it trusted nobody yet: from now on it takes what {signers} signed, alone"
         wrong = f"its clock, at {self.clock}, cannot be right: only this machine told that the bundle has not expired"
@@ -73,23 +72,24 @@ def flash(
     deadline_s: float = TRIAL_S,
     serve: bool = False,
 ) -> Installation:
-    """Put the bundle on the device as a trial, once it has tested itself there, or `serve` it from then on.
+    """Flash the bundle: once its self-test has passed on the device, it is on trial there, or served if `serve`.
 
-    Until then what is served stays as it is. Only files that are not there already are sent, and no runtime that
-    `equip` finds there. Raises what `equip` does; Incompatible or TooSmall before anything is sent; Expired;
-    SignatureError, UntrustedKey, Incompatible or VersionTooOld if the device refuses it; DeviceBusy, StorageError,
-    Unreachable, CommandFailed, or SelfTestFailed: it is dropped then.
+    runtime: see `equip`. deadline_s: seconds after which the device drops a trial by itself. What is served stays as
+    it is until then. Only files that the device lacks are sent, and no runtime that `equip` finds there.
+    Raises what `equip` does; Incompatible or TooSmall before anything is sent; Expired; SignatureError, UntrustedKey,
+    Incompatible or VersionTooOld if the device refuses it; DeviceBusy, StorageError, Unreachable, CommandFailed, or
+    SelfTestFailed: it is dropped then.
     """
     manifest = bundle.manifest
-    there = survey(device)
-    check_fit(manifest, device, there)
+    facts = survey(device)
+    check_fit(manifest, device, facts)
     needs, accelerated = content_bytes(manifest), has_plan(manifest)
-    interpreter = equip(device, manifest.format, manifest.versions, runtime, needs, accelerated, there.packs)
-    runner = install_runner(device, interpreter, there.has_runner)
-    if not there.has(bundle.read(MANIFEST)):
+    interpreter = equip(device, manifest.format, manifest.versions, runtime, needs, accelerated, facts.packs)
+    runner = install_runner(device, interpreter, facts.has_runner)
+    if not facts.has(bundle.read(MANIFEST)):
         check_expiry(manifest.expires)
     with lease(runner, bundle.digest) as token:
-        flashed = LeasedTransfer(bundle, runner, token, deadline_s, serve).send(there)
+        flashed = LeasedTransfer(bundle, runner, token, deadline_s, serve).send(facts)
     _check_self_test(device.url, flashed)
     return Installation(
         runner,
@@ -104,22 +104,24 @@ def flash(
 
 
 def commit(installation: Installation) -> None:
-    """Serve it from now on. Raises DeviceBusy if another edgekit has put another bundle in its place, or flashes."""
+    """Serve the trial from now on. Raises DeviceBusy if another edgekit has replaced it, or flashes."""
     _ask_slots(installation.runner, "commit", installation.digest)
 
 
 def rollback(installation: Installation, detail: Mapping[str, Any] | None = None) -> None:
-    """Drop the trial, or go back to the slot that was committed before; `detail`, the incident, is kept there.
+    """Drop the trial, or go back to the slot that was committed before.
+
+    detail: the incident, as JSON of at most 4 KB, for the device's history.
 
     Raises DeviceBusy as `commit` does, CommandFailed if it is served and there is nothing to go back to,
     VersionTooOld if that is below the floor.
     """
-    said = ["--detail", json.dumps(detail)] if detail else []
-    _ask_slots(installation.runner, "rollback", installation.digest, *said)
+    options = ["--detail", json.dumps(detail)] if detail else []
+    _ask_slots(installation.runner, "rollback", installation.digest, *options)
 
 
 def status(device: Transport) -> Status:
-    """The slots of a device and its history. Raises DeviceError if edgekit was never there."""
+    """Read the slots of a device and its history. Raises DeviceError if edgekit was never there."""
     return _status(_any_runner(device))
 
 
@@ -132,30 +134,32 @@ def trust(
     floor: int | None = None,
     lower_floor: bool = False,
 ) -> Trusted:
-    """Say whose bundles a device takes, and which; what is not named stays. Whom it trusts then.
+    """Change the keys that a device trusts, and which bundles it takes; None and empty leave a field as it is.
 
-    Raises CommandFailed if no bundle could ever be taken, or the floor would fall without `lower_floor`; DeviceBusy;
-    DeviceError if it has no Python.
+    pin: keys to trust. revoke: ids of keys never to trust again. threshold: count of signers that a bundle needs.
+    target: the only target, or family, whose bundles are taken. floor: lowest version that is taken (anti-rollback).
+    Returns the trust from then on. Raises CommandFailed if no bundle could ever be taken, or the floor would fall
+    without `lower_floor`; DeviceBusy; DeviceError if the device has no Python.
     """
-    given = {"--threshold": threshold, "--target": target, "--floor": floor}
-    said = [f"--pin={key.raw.hex()}" for key in pin] + [f"--revoke={name}" for name in revoke]
-    said += [f"{option}={value}" for option, value in given.items() if value is not None]
-    said += ["--lower-floor"] if lower_floor else []
-    return _any_runner(device).ask(Trusted, "slots", "trust", device.root, *said, timeout=QUICK_S)
+    values = {"--threshold": threshold, "--target": target, "--floor": floor}
+    options = [f"--pin={key.raw.hex()}" for key in pin] + [f"--revoke={name}" for name in revoke]
+    options += [f"{option}={value}" for option, value in values.items() if value is not None]
+    options += ["--lower-floor"] if lower_floor else []
+    return _any_runner(device).ask(Trusted, "slots", "trust", device.root, *options, timeout=QUICK_S)
 
 
 def serving(device: Transport) -> Installation:
-    """What the device serves now, run by any Python there. Raises DeviceError if that is nothing."""
+    """Find the bundle that the device serves, to be run by any Python there. Raises DeviceError if there is none."""
     runner = _any_runner(device)
-    found = _status(runner)
-    if found.current is None:
+    slots_status = _status(runner)
+    if slots_status.current is None:
         raise _nothing(device)
-    slot = found.slots[found.current]
+    slot = slots_status.slots[slots_status.current]
     return Installation(runner, PurePosixPath(slot.path), slot.digest or "", committed=True)
 
 
 def manifest_of(installation: Installation) -> Manifest:
-    """What the installed bundle says of itself."""
+    """Fetch and parse the manifest of the installed bundle."""
     with TemporaryDirectory() as name:
         local = Path(name) / MANIFEST
         installation.transport.pull(installation.slot / MANIFEST, local)
@@ -163,14 +167,17 @@ def manifest_of(installation: Installation) -> Manifest:
 
 
 def ready(installation: Installation, manifest: Manifest, runtime: str = "auto") -> Installation:
-    """The same installation, with the runtime that its model needs. Raises what `equip` does."""
+    """Equip the device with the runtime that the model needs, and return the installation with it.
+
+    Raises what `equip` does.
+    """
     accelerated = has_plan(manifest)
     interpreter = equip(installation.transport, manifest.format, manifest.versions, runtime, accelerated=accelerated)
     return replace(installation, runner=replace(installation.runner, interpreter=interpreter))
 
 
 def self_test(installation: Installation) -> None:
-    """Have the model there compute its golden inputs. Raises SelfTestFailed if they come out otherwise."""
+    """Run the self-test of the installed model. Raises SelfTestFailed if it does not reproduce its golden outputs."""
     argv = ("selftest", installation.slot)
     _check(
         installation.transport.url, installation.runner.ask(SelfTest, *argv, timeout=SELFTEST_S, failure=SelfTestFailed)
@@ -189,7 +196,7 @@ def _nothing(device: Transport) -> DeviceError:
 
 
 def _check_self_test(url: str, flashed: Flashed) -> None:
-    """Raise SelfTestFailed, or what else kept the model from testing itself; what failed is dropped by then."""
+    """Raise the error of a flash whose self-test failed or could not run; the device has dropped the bundle by then."""
     if flashed.failure:
         raise refusal(url, flashed.failure.model_dump(), SelfTestFailed, ("slots", "install"))
     if flashed.selftest:
@@ -197,12 +204,20 @@ def _check_self_test(url: str, flashed: Flashed) -> None:
 
 
 def _check(url: str, result: SelfTest) -> None:
-    """Raise SelfTestFailed, with the first output that is wrong."""
+    """Raise SelfTestFailed, with the first output that is wrong, if the self-test did not pass."""
     if result.passed:
         return
-    wrong = [name for name, found in result.outputs.items() if found.worst is None or found.worst > found.allowed]
-    found = result.outputs[wrong[0]]
-    worst = "is not finite" if found.worst is None else f"differs by {found.worst:.4g}, {found.allowed:.4g} is allowed"
+    wrong = [
+        name
+        for name, difference in result.outputs.items()
+        if difference.worst is None or difference.worst > difference.allowed
+    ]
+    difference = result.outputs[wrong[0]]
+    worst = (
+        "is not finite"
+        if difference.worst is None
+        else f"differs by {difference.worst:.4g}, {difference.allowed:.4g} is allowed"
+    )
     raise SelfTestFailed(
         f"{url}: output '{wrong[0]}' {worst}",
         hint="the device's runtime may be of another version than the build's: edgekit inspect BUNDLE",

@@ -1,4 +1,4 @@
-"""The user's devices by name: `devices.toml`, which people may edit by hand, and several processes at once."""
+"""Inventory of the user's devices by name, `devices.toml`: edited by people, and by several processes at once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from edgekit.specs.spec import Spec, parse, read_toml
 
 FILE = "devices.toml"
 RESERVED = ("emulated",)
-"""What `--device` takes that is no name of a device of the user's."""
+"""Names that `--device` gives another meaning: no device of the user's can have them."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _HEADER = re.compile(r"\s*\[\s*([A-Za-z0-9_-]+)\s*\]\s*(#.*)?")
 
@@ -43,27 +43,27 @@ Name = Annotated[str, AfterValidator(_named)]
 
 
 class DeviceEntry(Spec):
-    """What is known of a device before it is asked."""
+    """Entry of a device in the inventory."""
 
     url: Annotated[str, AfterValidator(_url)]
     target: Name | None = None
-    """A target's id, or a family: bundles for any other are not sent there."""
+    """Id of its target, or a family of targets: bundles for any other are not sent there."""
     groups: tuple[Name, ...] = ()
 
 
 @dataclass(frozen=True)
 class Book:
-    """`devices.toml`. What people wrote in it, comments and all, stays as it is."""
+    """The file `devices.toml`. Comments, and everything else that people wrote in it, stay as they are."""
 
     path: Path
 
     @classmethod
     def of_user(cls) -> Book:
-        """The user's own, in their config folder or where EDGEKIT_CONFIG says."""
+        """Inventory of this user, in their config folder or in EDGEKIT_CONFIG."""
         return cls(user_paths.config() / FILE)
 
     def entries(self) -> Mapping[str, DeviceEntry]:
-        """Every device by name, in the order of the file.
+        """Entries by name, in the order of the file.
 
         Raises SpecError that names the first wrong key and the nearest right one.
         """
@@ -72,7 +72,7 @@ class Book:
         return {name: self._entry(name, values) for name, values in read_toml(self.path).items()}
 
     def find(self, name: str) -> DeviceEntry:
-        """The device of that name. Raises UnknownName (with the nearest), SpecError."""
+        """Find the device of that name. Raises UnknownName (with the nearest), SpecError."""
         entries = self.entries()
         if name not in entries:
             hint = suggest(name, entries, f"edgekit device add {name} ssh://user@host")
@@ -82,12 +82,12 @@ class Book:
     def members(self, group: str) -> tuple[str, ...]:
         """Names of the devices in a group. Raises UnknownName (with the nearest) if it has none, SpecError."""
         entries = self.entries()
-        found = tuple(name for name, entry in entries.items() if group in entry.groups)
-        if not found:
+        names = tuple(name for name, entry in entries.items() if group in entry.groups)
+        if not names:
             known = sorted({group for entry in entries.values() for group in entry.groups})
             hint = suggest(group, known, f"edgekit device add NAME URL --group {group}")
             raise UnknownName(f"no device is in a group '{group}'", hint=hint)
-        return found
+        return names
 
     def add(self, name: str, entry: DeviceEntry) -> None:
         """Write a device into the file. Raises OptionError if the name is taken or cannot be one; StorageError."""
@@ -125,12 +125,15 @@ class Book:
         return self.path.read_text("utf-8") if self.path.exists() else ""
 
     def _write(self, text: str, meant: Mapping[str, DeviceEntry]) -> None:
-        """Write the file, once it is sure to say what is meant: people write TOML in more ways than we do."""
+        """Write the file if its text parses to the entries `meant`: people write TOML in more ways than edgekit.
+
+        Raises SpecError otherwise.
+        """
         try:
-            said = {name: self._entry(name, values) for name, values in tomllib.loads(text).items()}
+            parsed = {name: self._entry(name, values) for name, values in tomllib.loads(text).items()}
         except (ValueError, SpecError):
-            said = {}
-        if said != meant:
+            parsed = {}
+        if parsed != meant:
             raise SpecError(f"'{self.path}' is written in a way that cannot be changed here", hint="edit it by hand")
         write(self.path, text.encode(), OWNERS_FILE)
 
@@ -159,10 +162,10 @@ def _quoted(text: str) -> str:
 
 
 def _without(text: str, name: str) -> str:
-    """The text without the table of that name: from its heading up to the next one, or the comment above that."""
+    """Remove the table of that name: from its heading up to the next one, or to the comment above that."""
     lines = text.splitlines(keepends=True)
-    headings = {i: found[1] for i, line in enumerate(lines) if (found := _HEADER.fullmatch(line.rstrip("\r\n")))}
-    first = next((i for i, found in headings.items() if found == name), len(lines))
+    headings = {i: match[1] for i, line in enumerate(lines) if (match := _HEADER.fullmatch(line.rstrip("\r\n")))}
+    first = next((i for i, match in headings.items() if match == name), len(lines))
     last = next((i for i in headings if i > first), len(lines))
     while last > first + 1 and last < len(lines) and lines[last - 1].lstrip().startswith("#"):
         last -= 1

@@ -1,4 +1,4 @@
-"""Host keys that the user vouched for: a `known_hosts` of edgekit's, beside the user's own."""
+"""Host keys that the user trusts: a `known_hosts` file of edgekit's, beside the user's own."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from edgekit.permissions import OWNERS_FILE, private_folder, private_opener
 
 @dataclass(frozen=True)
 class HostKey:
-    """The public half of what a device proves itself by, and the name that ssh looks it up under."""
+    """Public half of a device's host key, and the name that ssh looks it up under."""
 
     name: str
     kind: str
-    """Such as ssh-ed25519."""
+    """Type of the key, such as ssh-ed25519."""
     text: str
-    """In base64."""
+    """Key in base64."""
 
     @classmethod
     def of_line(cls, line: str) -> HostKey | None:
-        """The key in a line of a known_hosts file; None if it holds none."""
+        """Parse a line of a known_hosts file; None if it holds no key."""
         words = line.split()
         if words[:1] == ["@cert-authority"] or words[:1] == ["@revoked"]:
             return None
@@ -40,7 +40,7 @@ class HostKey:
 
     @property
     def fingerprint(self) -> str:
-        """As ssh-keygen prints it, to be compared with what the device itself says."""
+        """Fingerprint as ssh-keygen prints it, for people to compare with the one that the device itself shows."""
         try:
             blob = base64.b64decode(self.text, validate=True)
         except ValueError:
@@ -56,15 +56,15 @@ class KnownHosts:
 
     @classmethod
     def of_user(cls) -> KnownHosts:
-        """edgekit's own, in the user's config folder or where EDGEKIT_CONFIG says."""
+        """The file of edgekit, in the user's config folder or in EDGEKIT_CONFIG."""
         return cls(user_paths.config() / "known_hosts")
 
     def keys(self, name: str) -> tuple[HostKey, ...]:
-        """The keys that are known under that name. Raises StorageError if the file cannot be read."""
+        """Keys that are known under that name. Raises StorageError if the file cannot be read."""
         return tuple(key for key in self.all() if key.name == name)
 
     def all(self) -> tuple[HostKey, ...]:
-        """Every key in it. Raises StorageError if the file cannot be read."""
+        """Every key in the file. Raises StorageError if it cannot be read."""
         return tuple(key for line in self._lines() if (key := HostKey.of_line(line)))
 
     def keep(self, key: HostKey, *, replace: bool = False) -> None:

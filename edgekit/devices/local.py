@@ -15,6 +15,7 @@ from edgekit import user_paths
 from edgekit.atomic import replacing
 from edgekit.cache import storage_errors
 from edgekit.devices import process
+from edgekit.devices.command_log import logged_run, logged_transfer
 from edgekit.devices.transport import PULL_BYTES, Completed, DeviceKind
 from edgekit.errors import CommandFailed, OptionError
 from edgekit.permissions import OWNERS_FILE, private_folder
@@ -39,7 +40,7 @@ class Local:
         try:
             parts = urlsplit(self.url)
             folder = Path(unquote(parts.path)) if parts.path else user_paths.data() / "local"
-            # The runner resolves nothing: what it is told is what it uses.
+            # The runner resolves no links: it uses the path as it is.
             root = PurePosixPath(folder.resolve())
             Path(root).exists()  # a name that no file system takes says so here, and not when something is put there
         except (ValueError, RuntimeError, OSError) as error:  # NUL in it; links in a circle; too long
@@ -55,23 +56,25 @@ class Local:
         return None
 
     def push(self, local: Path, remote: PurePosixPath) -> None:
-        with storage_errors(Path(remote).parent):
-            private_folder(Path(remote).parent)
-        _copy(local, Path(remote))
+        with logged_transfer(self.url, "push", remote, local):
+            with storage_errors(Path(remote).parent):
+                private_folder(Path(remote).parent)
+            _copy(local, Path(remote))
 
     def pull(self, remote: PurePosixPath, local: Path, limit: int = PULL_BYTES) -> None:
         with contextlib.suppress(OSError, ValueError):
             size = Path(remote).stat().st_size
             if size > limit:
                 raise CommandFailed(f"'{remote}' has {size:,} bytes, {limit:,} at most were to come")
-        _copy(Path(remote), local)
+        with logged_transfer(self.url, "pull", remote, local):
+            _copy(Path(remote), local)
 
     def free_bytes(self, folder: PurePosixPath) -> int | None:
-        there = next(path for path in (Path(folder), *Path(folder).parents) if path.is_dir())
-        return shutil.disk_usage(there).free
+        nearest = next(path for path in (Path(folder), *Path(folder).parents) if path.is_dir())
+        return shutil.disk_usage(nearest).free
 
     def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
-        return process.run(argv, timeout=timeout)
+        return logged_run(self.url, argv, lambda: process.run(argv, timeout=timeout))
 
 
 def _copy(source: Path, target: Path) -> None:

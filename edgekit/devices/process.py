@@ -1,4 +1,4 @@
-"""The one place of the field that starts processes."""
+"""Subprocesses: the one module of the field wing that starts them, with limits, and leaves none behind."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from edgekit.devices.transport import Completed
 from edgekit.errors import CommandFailed
 
 KEPT_BYTES = 4 << 20
-"""How much of each stream is kept: the end of it."""
+"""Size in bytes of the end of each output stream that is kept."""
 CHUNK_BYTES = 1 << 16
 LOOK_S = 0.1
-"""How often to look whether the process ended while a child of it holds its streams open."""
+"""Period of checks whether the process has ended while a child of it holds its streams open."""
 
 
 def run(
@@ -34,10 +34,11 @@ def run(
 ) -> Completed:
     """Run a program, without a shell, to its end.
 
-    It reads the file `source`, or nothing, and writes to the file `sink`, or into the answer; `env` is added to the
-    environment. It has a process group of its own, of which nothing is left when this returns or raises: at its end,
-    on Ctrl-C, after `timeout` seconds, or after `stall` seconds in which it neither read nor wrote, or a moment after
-    it wrote more than `most` bytes into `sink`. Raises CommandFailed if it does not start or does not end in time.
+    source: file that it reads; nothing if None. sink: file that it writes to; the answer's `stdout` if None.
+    timeout: seconds until it is killed. stall: seconds without progress in `source` or `sink` until it is killed.
+    most: bytes in `sink` above which it is killed. env: variables that are added to the environment.
+    It has a process group of its own, of which nothing is left when this returns or raises, also on Ctrl-C.
+    Raises CommandFailed if it does not start, or was killed for one of these limits.
     """
     limit = _Limit(timeout, stall, source or sink, most)
     try:
@@ -55,23 +56,23 @@ def run(
         try:
             stdout, stderr = _collect(process, limit)
         except (TimeoutError, subprocess.TimeoutExpired) as error:
-            raise CommandFailed(f"'{argv[0]}' {limit.said()}, and was stopped") from error
+            raise CommandFailed(f"'{argv[0]}' {limit.reason()}, and was stopped") from error
         finally:
             _kill_group(process)
     text = [bytes(kept).decode("utf-8", "replace") for kept in (stdout, stderr)]
     return Completed(tuple(argv), text[0], text[1], process.returncode)
 
 
-# The pipe on its input is closed when this process ends, whatever ends it: then all goes.
+# The pipe on its input is closed when this process ends, whatever ends it: then everything is killed and removed.
 WATCHED = '"$@" & read -r _; kill -9 $!; /bin/rm -rf "$0"; kill -9 0'
 
 
 @contextlib.contextmanager
 def background(argv: Sequence[str], folder: Path, *, env: Mapping[str, str] | None = None) -> Iterator[Path]:
-    """A program that runs, without input, as long as the `with`; yields the file in `folder` that has what it says.
+    """Run a program, without input, during the block; yields the file in `folder` with its output.
 
-    Nothing of its process group is left at the end. If this process is killed, the folder goes too. A program that
-    cannot be started, or ends early, says so in the file only. Raises CommandFailed if there is no shell.
+    Nothing of its process group is left at the end. If this process is killed, the folder is removed, too. A program
+    that cannot be started, or ends early, shows that in the file only. Raises CommandFailed if there is no shell.
     """
     log = folder / "log"
     with _started(["/bin/sh", "-c", WATCHED, str(folder), *argv], log, env) as process:
@@ -85,10 +86,10 @@ def background(argv: Sequence[str], folder: Path, *, env: Mapping[str, str] | No
 def attended(
     argv: Sequence[str], log: Path, *, grace: float, env: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A program that ends when its standard input is closed: at the end of the `with`, or when this process is killed.
+    """Run a program that ends when its standard input is closed: after the block, or when this process is killed.
 
-    What it says goes to the file `log`. After `grace` seconds to end in, nothing of its process group is left.
-    Raises CommandFailed if it does not start.
+    log: file for its output. grace: seconds in which it may end; then its process group is killed. Raises
+    CommandFailed if it does not start.
     """
     with _started(argv, log, env) as process:
         try:
@@ -104,28 +105,29 @@ def attended(
 
 
 class _Limit:
-    """Until when a program may run: a deadline, and one for each byte that it takes from a file or gives to it."""
+    """Limits of a program: a deadline, one that each byte of progress in a file moves on, and a size."""
 
     def __init__(self, timeout: float, stall: float | None, file: IO[bytes] | None, most: int | None) -> None:
         self._timeout, self._stall, self._file, self._most = timeout, stall, file, most
         self._deadline = monotonic() + timeout
         self._moved_to, self._moved_at = -1, monotonic()
 
-    def left(self) -> float:
-        """Seconds, below zero when it is over."""
+    def left_s(self) -> float:
+        """Seconds that are left, at most 0 when a limit is reached."""
         now = monotonic()
-        left = self._deadline - now
+        left_s = self._deadline - now
         if (self._stall is None and self._most is None) or self._file is None:
-            return left
+            return left_s
         # The program has the same offset as we: both have one open file.
         offset = os.lseek(self._file.fileno(), 0, os.SEEK_CUR)
         if offset != self._moved_to:
             self._moved_to, self._moved_at = offset, now
         if self._most is not None and offset > self._most:
             return 0.0
-        return left if self._stall is None else min(left, self._moved_at + self._stall - now)
+        return left_s if self._stall is None else min(left_s, self._moved_at + self._stall - now)
 
-    def said(self) -> str:
+    def reason(self) -> str:
+        """Reason for killing the program, as the end of a sentence."""
         if self._most is not None and self._moved_to > self._most:
             return f"sent more than {self._most:,} bytes"
         if monotonic() < self._deadline:
@@ -134,30 +136,30 @@ class _Limit:
 
 
 def _collect(process: subprocess.Popen[bytes], limit: _Limit) -> tuple[bytearray, bytearray]:
-    """What the process wrote until it ended. Raises TimeoutError or TimeoutExpired past the limit."""
+    """Collect stdout and stderr until the process ends. Raises TimeoutError or TimeoutExpired past the limit."""
     kept = (bytearray(), bytearray())
     with selectors.DefaultSelector() as streams:
         for stream, buffer in zip((process.stdout, process.stderr), kept, strict=True):
             if stream:
                 streams.register(stream, selectors.EVENT_READ, buffer)
         while streams.get_map():
-            left = limit.left()
-            if left <= 0:
+            left_s = limit.left_s()
+            if left_s <= 0:
                 raise TimeoutError
             # Looked at before reading: what it wrote before it ended is in the pipes by then.
             ended = process.poll() is not None
-            ready = streams.select(0 if ended else min(left, LOOK_S))
+            ready = streams.select(0 if ended else min(left_s, LOOK_S))
             for key, _ in ready:
                 if not _read(key.fd, key.data):
                     streams.unregister(key.fileobj)
             if ended and not ready:
                 break
-    process.wait(max(0.0, limit.left()))
+    process.wait(max(0.0, limit.left_s()))
     return kept
 
 
 def _read(descriptor: int, buffer: bytearray) -> bool:
-    """Whether there was more."""
+    """Read a chunk into the buffer; False at the end of the stream."""
     chunk = os.read(descriptor, CHUNK_BYTES)
     buffer += chunk
     del buffer[:-KEPT_BYTES]
@@ -165,14 +167,14 @@ def _read(descriptor: int, buffer: bytearray) -> bool:
 
 
 def _started(argv: Sequence[str], log: Path, env: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
-    """A program of a process group of its own, that says everything into `log`. Raises CommandFailed."""
+    """Start a program in a process group of its own, with its output in `log`. Raises CommandFailed."""
     try:
-        with log.open("wb") as said:
+        with log.open("wb") as output:
             return subprocess.Popen(
                 argv,
                 stdin=subprocess.PIPE,
-                stdout=said,
-                stderr=said,
+                stdout=output,
+                stderr=output,
                 env={**os.environ, **env} if env else None,
                 start_new_session=True,
             )

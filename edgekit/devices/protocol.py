@@ -1,4 +1,4 @@
-"""What the runner on a device answers."""
+"""Answers of the runner on a device: the device itself, its slots, and flashes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from edgekit.ir.artifact import Format
-from edgekit.ir.measurement import Around, Conditions, Watched
-from edgekit.ir.signature import Signature
 from edgekit.specs.release import Moment
 from edgekit.specs.spec import Spec
 
@@ -20,13 +17,13 @@ Verdict = Literal["staged", "trial", "committed", "rolled back", "expired: deadl
 
 
 class Answer(Spec):
-    """What a device says, which may be anything: numbers are finite, texts short, and so in the dataclasses within."""
+    """Answer of a device, which is not trusted: numbers must be finite, texts short, also in the dataclasses within."""
 
     model_config = ConfigDict(allow_inf_nan=False, str_max_length=10_000, revalidate_instances="always")
 
 
 class Info(Answer):
-    """The device as its system describes it; what is not known is None."""
+    """Description of the device by its system; unknown is None."""
 
     machine: str
     system: str
@@ -35,22 +32,22 @@ class Info(Answer):
     ram_bytes: Count | None
     python: str
     runtimes: Mapping[str, str | None]
-    """By format, name and version of what would run it; None where nothing does."""
+    """Name and version of the runtime of each format; None where there is none."""
 
 
 class Slot(Answer):
-    """One of the two slots."""
+    """One of the two A/B slots."""
 
     path: str
     state: SlotState
     digest: str | None
     whole: bool
-    """Whether its files are those that its manifest lists, digest by digest."""
+    """True if its files are those that its manifest lists, digest by digest."""
     version: int | None
     signers: tuple[str, ...]
-    """Ids of the keys that signed it and that the device believed."""
+    """Ids of the keys that signed it and that the device trusted."""
     until_s: float | None
-    """Seconds that are left of a trial."""
+    """Seconds that are left of a trial; None without one."""
 
 
 class HistoryEvent(Answer):
@@ -58,7 +55,7 @@ class HistoryEvent(Answer):
 
     digest: str | None
     when: str
-    """UTC, as the device's clock has it."""
+    """Time by the device's clock, UTC."""
     verdict: Verdict
     version: int | None = None
     signers: tuple[str, ...] = ()
@@ -72,24 +69,24 @@ class PinnedKey(Answer):
 
 
 class Refused(Answer):
-    """A slot that holds what the device does not trust any more: it is not served (again)."""
+    """A slot whose bundle the device does not trust any more: it is not served (again)."""
 
     slot: str
     role: Literal["served", "trial", "behind"]
-    """`behind` is what a rollback would go back to."""
+    """Role of the slot; `behind` is the one that a rollback would go back to."""
     digest: str | None
     why: str
 
 
 class Damage(Answer):
-    """What a device has lost or cannot read: `garbled`, which slot holds what; `unpinned`, whom it trusts."""
+    """Record that a device has lost or cannot read: `garbled`, the state of its slots; `unpinned`, its trusted keys."""
 
     kind: Literal["garbled", "unpinned"]
     why: str
 
 
 class Trusted(Answer):
-    """Whom a device believes: nobody yet, if it has no keys."""
+    """Trust of a device; without keys it trusts on first use (TOFU)."""
 
     keys: tuple[PinnedKey, ...]
     revoked: tuple[str, ...]
@@ -97,18 +94,18 @@ class Trusted(Answer):
     target: str | None
     floor: int
     refused: tuple[Refused, ...] = ()
-    """What is in its slots all the same."""
+    """Slots with bundles that it does not trust any more."""
 
 
 class LeaseStatus(Answer):
-    """Who flashes it, and may for so long."""
+    """Holder of the device's lease, and the seconds that are left."""
 
     holder: str
     left_s: float
 
 
 class Status(Answer):
-    """Both slots, which of them is served, what happened, whom the device believes, and who flashes it now."""
+    """Slots, the served one, history, trust, lease and damage of a device."""
 
     current: str | None
     slots: Mapping[str, Slot]
@@ -116,7 +113,7 @@ class Status(Answer):
     trust: Trusted
     lease: LeaseStatus | None
     damage: tuple[Damage, ...] = ()
-    """Beside it, the slots are as a repair would assume them."""
+    """Lost records; with any, the slots are as a repair would assume them."""
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Status:
@@ -126,12 +123,12 @@ class Status(Answer):
 
 
 class Begun(Answer):
-    """Where a bundle is on a device, if it is, and what of it is missing beside its manifest."""
+    """Slot of a bundle on a device, if it has one, and the files that are missing beside its manifest."""
 
     slot: str | None
     state: SlotState | None
     missing: tuple[str, ...] | None
-    """None if the device does not have the manifest."""
+    """Paths of the missing files; None if the device does not have the manifest."""
     digest: str | None = None
     current: str | None = None
     changed: bool = False
@@ -142,7 +139,7 @@ class Done(Answer):
 
 
 class Moved(Answer):
-    """What a change of slots came to: `slot` is the one it was about."""
+    """Result of a change of slots; `slot` is the one that it was about."""
 
     slot: str
     state: SlotState
@@ -150,38 +147,21 @@ class Moved(Answer):
     current: str | None
     changed: bool
     pinned: tuple[str, ...] = ()
-    """Ids of the keys that the device believes from now on, because they came first."""
+    """Ids of the keys that were pinned by it: trust on first use (TOFU)."""
     clock: Moment | None = None
-    """Time of the device's clock, where that cannot be right and was to tell whether the bundle has expired."""
+    """Time of the device's clock if that is wrong, so that it could not check the expiry; else None."""
 
 
 class Repaired(Answer):
-    """What a repair came to: the slot that is served, and in sentences what had to be assumed."""
+    """Result of a repair: the slot that is served, and the assumptions, a sentence each."""
 
     changed: bool
     current: str | None
     assumed: tuple[str, ...]
 
 
-class TracedOperator(Answer):
-    """An operator that a runtime traced. `delegate` is None if the runtime's own kernel ran it."""
-
-    kind: str
-    name: str
-    delegate: str | None
-
-
-class Described(Answer):
-    """What a bare model file takes and gives, and the files beside it that belong to it."""
-
-    format: Format
-    runtime: str
-    signature: Signature
-    files: tuple[str, ...]
-
-
 class GoldenDifference(Answer):
-    """How far an output is from its golden one, in real units; `worst` is None if it is not finite."""
+    """Largest difference between an output and its golden one, in real units; `worst` is None if it is not finite."""
 
     worst: float | None
     allowed: float
@@ -191,122 +171,40 @@ class SelfTest(Answer):
     passed: bool
     outputs: Mapping[str, GoldenDifference]
     provider: str | None
-    """What ran the model, as targets name it: `tensorrt`, `cuda`, `cpu`; None where a runtime has no choice."""
+    """Execution provider of the model, by its name in targets: `tensorrt`, `cuda`, `cpu`; None without a choice."""
     planned_provider: str | None
-    """What its engine plan wants; None without one."""
+    """First provider of its engine plan; None without one."""
 
 
 class Engine(Answer):
-    """What became of the TensorRT engine of a slot's model."""
+    """Result of building the TensorRT engine of a slot's model."""
 
     engine: str | None
-    """Its folder."""
+    """Folder of the engine; None if there is none."""
     built: bool
-    """Whether it was now; else it was there."""
+    """True if it was built just now, False if it was there."""
     seconds: float
     tensorrt: str | None
     gpu: str | None
     why: str | None
-    """There is none."""
+    """Reason why there is no engine; None if there is one."""
 
 
 class Failure(Answer):
-    """Why something could not be done."""
+    """Failure of a step: a message, and its kind."""
 
     error: str
     kind: str
-    """As `runner.errors.RunnerError` has it."""
+    """Kind of the error, one of `runner.errors.ErrorKind`, or anything else that a device may say."""
 
 
 class Flashed(Begun):
-    """What one process on the device made of a bundle; the rest says nothing while something is missing."""
+    """Result of a flash by one process on the device; beside `missing` nothing is set while files are missing."""
 
     pinned: tuple[str, ...] = ()
-    """As `Moved`'s, and the next."""
+    """Ids of the keys that were pinned, as in `Moved`, and the wrong clock's time."""
     clock: Moment | None = None
     engine: Engine | None = None
     selftest: SelfTest | None = None
-    """None where there was no need, or `failure` says why it could not be made."""
+    """Result of the self-test; None where there was no need, or where `failure` says why it could not run."""
     failure: Failure | None = None
-
-
-class Loaded(Answer):
-    """A model that was loaded and run on one sample, and where."""
-
-    load_ns: Count
-    first_ns: Count
-    peak_rss_bytes: Count | None
-    empty_rss_bytes: Count | None
-    """What the process held before the model was loaded."""
-    model_sha256: str
-    runtime: str
-    provider: str | None
-    """As `SelfTest`'s, and the next."""
-    planned_provider: str | None
-    threads: Positive
-    count: Positive
-    info: Info
-
-    @property
-    def model_rss_bytes(self) -> int | None:
-        """Of the peak, what the model brought."""
-        if self.peak_rss_bytes is None or self.empty_rss_bytes is None:
-            return None
-        return max(0, self.peak_rss_bytes - self.empty_rss_bytes)
-
-
-class InstructionAnswer(Loaded):
-    """How a run that counts instructions went; the counts are in a file."""
-
-
-class Spent(Answer):
-    """What a meter read over a span."""
-
-    joules: float
-    seconds: float = Field(gt=0)
-    method: str
-    uncertainty: float = Field(ge=0)
-    idle_watts: float | None = None
-
-
-class LatencyAnswer(Loaded):
-    """How a latency run went; the samples are in a file."""
-
-    warm_up_count: Count
-    warm_up_ns: Count
-    steady: bool
-    before: Conditions
-    after: Conditions
-    watched: tuple[Watched, ...]
-    cooled: bool | None
-    around: Around
-    energy: Spent | None
-
-
-class Accuracy(Loaded):
-    """How an accuracy run went; each of `outputs` is in a file of that name, and has that SHA-256."""
-
-    outputs: Mapping[str, str]
-    answered_ns: Count
-    """What the answers took, loading left out."""
-
-
-class Traced(Loaded):
-    """What a trace holds; the times of the whole and of `operators`, in order, are in files."""
-
-    format: Format
-    note: str
-    operators: tuple[TracedOperator, ...]
-
-
-class Sustained(Loaded):
-    """How many inferences were made, and how many samples a second, by several instances at once."""
-
-    instances: Positive
-    batch: Positive
-    duration_s: float = Field(gt=0)
-    samples_per_s: float = Field(ge=0)
-    cores: float
-    """Kept busy by the instances, on average."""
-    others_cores: float | None
-    """Kept busy by other programs."""

@@ -1,4 +1,4 @@
-"""repair(): a device that has lost which slot holds what finds out by the slots themselves."""
+"""Repair a device that has lost the state of its slots: it is rebuilt from the slots themselves."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edgekit.devices.transport import Transport
 from edgekit.errors import DeviceError
 
 REPAIR_S = 300.0
-"""Every file of both slots is read and summed up."""
+"""Time limit in seconds: every file of both slots is read and its digest computed."""
 
 
 def repair(device: Transport) -> Repaired:

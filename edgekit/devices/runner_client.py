@@ -1,4 +1,4 @@
-"""The runner on a device: put there once, asked by verb."""
+"""Client of the runner on a device: installs it there once, calls its verbs, and turns its errors into ours."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import Any, TypeVar, assert_never, get_args
 
 from pydantic import ValidationError
 
@@ -33,6 +33,7 @@ from edgekit.errors import (
     UntrustedKey,
     VersionTooOld,
 )
+from edgekit.runner.errors import ErrorKind
 from edgekit.specs.spec import Spec
 from edgekit.untrusted import json_text
 from edgekit.untrusted.sanitize import MAX_WORDS, last_lines, line
@@ -41,9 +42,10 @@ A = TypeVar("A", bound=Spec)
 
 QUICK_S = 60.0
 """Time limit of verbs that load no model."""
+ERROR_KINDS: tuple[ErrorKind, ...] = get_args(ErrorKind)
 SOURCE = Path(__file__).parents[1] / "runner"
 MEMORY = "did it run out of memory? end other programs on the device, or build a smaller model"
-# The program's own digest, and the one that was written down when it was compiled; macOS has the second command.
+# Prints the program's own digest, and the one written when it was compiled; macOS has the second command.
 PROGRAM_SUMS = '{ sha256sum || shasum -a 256; } <"$1.pyz" && cat "$1.sum"'
 SUMS = f'cd "$0" && {PROGRAM_SUMS}'
 START = b"import sys\nfrom runner.__main__ import main\nsys.exit(main(sys.argv[1:]))\n"
@@ -51,11 +53,11 @@ START = b"import sys\nfrom runner.__main__ import main\nsys.exit(main(sys.argv[1
 
 @dataclass(frozen=True)
 class Runner:
-    """The runner in place on the device that `transport` reaches."""
+    """Runner that is installed on the device which `transport` reaches."""
 
     transport: Transport
     interpreter: tuple[str, ...]
-    """How to start the Python that runs it."""
+    """Command line that starts the Python which runs it."""
     program: PurePosixPath
 
     def ask(
@@ -66,10 +68,11 @@ class Runner:
         failure: type[EdgekitError] = CommandFailed,
         silence: type[EdgekitError] | None = None,
     ) -> A:
-        """What the runner answers to `argv`.
+        """Call a verb of the runner, and parse its answer.
 
-        Raises DeviceBusy, StorageError or a kind of BundleError where that is the reason, else `failure`; `silence`,
-        if it is another one, where it ended without an answer.
+        answer: type of the answer. argv: the verb and its arguments. timeout: seconds. Raises DeviceBusy,
+        StorageError or a kind of BundleError where that is the reason, else `failure`; `silence`, if given, where the
+        runner ended without an answer.
         """
         completed = self._run(argv, timeout)
         document = _document(completed)
@@ -83,31 +86,33 @@ class Runner:
             return answer.model_validate(document)
         except ValidationError as error:
             where = ".".join(map(str, error.errors(include_url=False, include_input=False)[0]["loc"]))
-            said = f"the runner's answer makes no sense at '{line(where, 100)}'"
-            raise failure(f"{self.transport.url}: {said}") from error
+            problem = f"the runner's answer makes no sense at '{line(where, 100)}'"
+            raise failure(f"{self.transport.url}: {problem}") from error
 
     def remove(self, folder: PurePosixPath) -> None:
-        """Remove a folder of ours from the device, if it is there."""
+        """Remove a folder of edgekit's from the device, if it is there."""
         self.transport.run(["rm", "-rf", str(folder)], timeout=QUICK_S)
 
     def _run(self, argv: tuple[object, ...], timeout: float) -> Completed:
-        return self.transport.run([*self.interpreter, str(self.program), *map(str, argv)], timeout=timeout)
+        # A `HiddenWord` must stay one: `str()` would make a plain word of it, which the log shows.
+        words = (word if isinstance(word, str) else str(word) for word in argv)
+        return self.transport.run([*self.interpreter, str(self.program), *words], timeout=timeout)
 
 
 def put_runner(transport: Transport, interpreter: tuple[str, ...]) -> tuple[Runner, Info]:
-    """The runner in place, and what it says of the device. Raises as `placed_runner` does."""
+    """Install the runner, and ask it to describe the device. Raises as `install_runner` does."""
     runner = install_runner(transport, interpreter)
     return runner, runner.ask(Info, "info", timeout=QUICK_S)
 
 
 def install_runner(transport: Transport, interpreter: tuple[str, ...], is_there: bool = False) -> Runner:
-    """The runner in place; if it was not, or is damaged, it is pushed, and compiled there: half of what a verb takes.
+    """Install the runner unless it is there and whole: push its sources, and compile them there, once.
 
-    `is_there` if a survey has just found it, whole. Raises Unreachable, StorageError, or CommandFailed if that Python
-    does not run it.
+    interpreter: command line of a Python on the device. is_there: a survey has just found it whole. Raises
+    Unreachable, StorageError, or CommandFailed if that Python does not run it.
     """
     runner = Runner(transport, interpreter, transport.root / "runner" / f"{program_name()}.pyz")
-    if not is_there and not _is_placed(runner):
+    if not is_there and not _is_installed(runner):
         with tempfile.TemporaryDirectory() as folder:
             local = Path(folder) / runner.program.name
             with storage_errors(local.parent):
@@ -119,24 +124,24 @@ def install_runner(transport: Transport, interpreter: tuple[str, ...], is_there:
 
 
 def program_name() -> str:
-    """Of this edgekit's runner, by its content."""
+    """Name of this edgekit's runner: the start of the SHA-256 of its content."""
     return hashlib.sha256(_packed()).hexdigest()[:16]
 
 
-def _is_placed(runner: Runner) -> bool:
+def _is_installed(runner: Runner) -> bool:
     argv = ["sh", "-c", SUMS, str(runner.program.parent), runner.program.stem]
     return is_whole(runner.transport.run(argv, timeout=QUICK_S).stdout)
 
 
-def is_whole(said: str) -> bool:
-    """Whether the program has the digest that was written down beside it, by what PROGRAM_SUMS printed."""
-    lines = said.splitlines()
+def is_whole(sums: str) -> bool:
+    """Tell from the output of PROGRAM_SUMS whether the program has the digest that is written beside it."""
+    lines = sums.splitlines()
     return len(lines) == 2 and re.fullmatch(r"[0-9a-f]{64}", lines[1]) is not None and lines[0].startswith(lines[1])
 
 
 @cache
 def _packed() -> bytes:
-    """The runner's folder as one file that Python runs: it arrives whole or not at all. The same bytes every time."""
+    """Pack the runner's folder as one zip that Python runs, the same bytes every time."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr(zipfile.ZipInfo("__main__.py"), START)
@@ -147,7 +152,7 @@ def _packed() -> bytes:
 
 
 def _document(completed: Completed) -> dict[str, Any] | None:
-    """The JSON object in the last line; None if there is none."""
+    """Parse the JSON object in the last line; None if there is none."""
     try:
         document = json_text.loads(completed.stdout.rstrip().rpartition("\n")[2])
     except ValueError:
@@ -156,20 +161,28 @@ def _document(completed: Completed) -> dict[str, Any] | None:
 
 
 def _ending(completed: Completed) -> str:
-    """How a runner that gave no answer ended."""
+    """Describe the end of a runner that gave no answer."""
     last = last_lines(completed.stderr, 3, 300)
-    said = f": {' | '.join(last)}" if last else ""
+    stderr = f": {' | '.join(last)}" if last else ""
     if completed.returncode < 0:
-        return f"was ended by signal {-completed.returncode}{said}"
-    return f"gave no answer, exit {completed.returncode}{said}"
+        return f"was ended by signal {-completed.returncode}{stderr}"
+    return f"gave no answer, exit {completed.returncode}{stderr}"
 
 
 def refusal(
     url: str, document: Mapping[str, Any], failure: type[EdgekitError], argv: tuple[object, ...]
 ) -> EdgekitError:
-    """The error that an answer to `argv` stands for, with `error` and `kind`; `failure` where none says it better."""
+    """Error for the host of an answer with `error` and `kind`; `failure` where no other type fits."""
     message = f"{url}: {line(str(document['error']), MAX_WORDS)}"
-    match document.get("kind"):
+    kind = document.get("kind")
+    # A device may say anything: a kind that the runner does not have says no more than the message.
+    return _refusal(kind, url, message, failure, argv) if kind in ERROR_KINDS else failure(message)
+
+
+def _refusal(
+    kind: ErrorKind, url: str, message: str, failure: type[EdgekitError], argv: tuple[object, ...]
+) -> EdgekitError:
+    match kind:
         case "busy":
             return DeviceBusy(message, hint="wait until the other one has ended, then try again")
         case "leased":
@@ -205,5 +218,7 @@ def refusal(
             return failure(message, hint=f"edgekit {command} --help")
         case "data" | "load" | "run":
             return failure(message, hint="edgekit inspect BUNDLE says what it takes and needs")
-        case _:
+        case "counter" | "system":
             return failure(message)
+        case _:
+            assert_never(kind)

@@ -1,6 +1,6 @@
-"""What a device's shell is told: texts for dash, bash, busybox and Android's mksh, and tools that all of them have.
+"""Shell scripts for devices, in what dash, bash, busybox and Android's mksh have in common.
 
-Each is the body of a function. It leaves its status, in `word` what it says besides, and on stderr why it failed.
+Each is the body of a function. It returns a status, sets `word` to one more fact, and writes errors to stderr.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ class Script:
     lines: str
     variables: Mapping[str, object]
     guarded: bool = False
-    """Whether it ends at the end of its input, which is then no input."""
+    """True for a script that reads no input, and ends when its input is closed."""
 
     def text(self, limit_s: int) -> tuple[str, str]:
-        """All of it as one line for any shell, and the mark after which its status and word stand on stderr.
+        """Make one line for any shell, and the random mark after which status and word stand on stderr.
 
-        After `limit_s` it ends by itself. Whatever it started ends with it: its process group is killed.
+        After `limit_s` seconds it ends by itself, and its process group is killed with everything that it started.
         """
         mark = secrets.token_hex(8)
         settings = "\n".join(f"{name}={shlex.quote(str(value))}" for name, value in self.variables.items())
@@ -34,13 +34,13 @@ class Script:
 
 
 def _for_any_shell(text: str) -> str:
-    """One word, for the user's own shell: it may be fish, to which a backslash in single quotes has a meaning."""
-    return "'" + re.sub(r"['\\]", lambda found: {"'": "'\"'\"'", "\\": "'\"\\\\\"'"}[found[0]], text) + "'"
+    """Quote a word for the login shell, which may be fish: there a backslash in single quotes has a meaning."""
+    return "'" + re.sub(r"['\\]", lambda match: {"'": "'\"'\"'", "\\": "'\"\\\\\"'"}[match[0]], text) + "'"
 
 
-# What is made there is its owner's alone. The shell's own remarks (`Killed`) go nowhere; 3 and 4 are what was 0 and 2.
-# Only what forgets them lets the client end. SIGKILL, to group 0, its own: the status is told by then, and a child may
-# ignore anything else.
+# New files are their owner's alone. The shell's own messages (`Killed`) are dropped; descriptors 3 and 4 are the former
+# 0 and 2, and the client ends only when every process has closed them. SIGKILL goes to group 0, its own: the status is
+# written by then, and a child may ignore any other signal.
 _FRAME = """
 umask 077
 exec 3<&0 4>&2 2>/dev/null
@@ -61,7 +61,7 @@ _GUARD = "{ read -r rest <&3; kill -KILL 0; } >/dev/null 4>&- &"
 
 
 def command(argv: Sequence[str]) -> Script:
-    """Run a command, which ends when nobody listens any more. word: missing."""
+    """Run a command, which ends when its input is closed. word: missing."""
     # Quoted even where shlex sees no need: `if` is a command here.
     name, *arguments = ["'" + word.replace("'", "'\"'\"'") + "'" for word in argv]
     lines = f"""
@@ -72,31 +72,34 @@ command -v {name} >/dev/null || {{ word=missing; return 127; }}
 
 
 def partials(folder: object, tag: str, digest: str) -> Script:
-    """Lines of name, bytes and SHA-256: what earlier pushes of that content left, and nobody is writing."""
+    """List the partial files that earlier pushes of that content left and nobody is writing: name, bytes, SHA-256.
+
+    tag: of the target's name. digest: SHA-256 of the whole content.
+    """
     return Script(_QUIET + _WRITTEN + _PARTIALS, {"folder": folder, "tag": tag, "digest": digest})
 
 
-def receive(folder: object, name: str, tag: str, digest: str, size: int, taken: str) -> Script:
-    """Put the input where it belongs, after what is in the partial `taken`, if it names one.
+def receive(folder: object, name: str, tag: str, digest: str, size: int, resumed: str) -> Script:
+    """Append the input to the partial file `resumed`, if it names one, and rename the result to `name` in `folder`.
 
-    word: gone (that is), other (content), folder (stands there).
+    word: gone (there is no such partial any more), other (the content is not that of `digest`), folder (`name` is one).
     """
-    variables = {"folder": folder, "name": f"./{name}", "tag": tag, "digest": digest, "size": size, "taken": taken}
+    variables = {"folder": folder, "name": f"./{name}", "tag": tag, "digest": digest, "size": size, "resumed": resumed}
     return Script(_QUIET + _WRITTEN + _RECEIVE, variables)
 
 
 def describe(file: object) -> Script:
-    """A dot, its bytes and its SHA-256. word: missing."""
+    """Print a dot, the file's size in bytes and its SHA-256. word: missing."""
     return Script(_QUIET + _DESCRIBE, {"file": file})
 
 
 def fetch(file: object) -> Script:
-    """The file."""
+    """Print the file."""
     return Script(_QUIET + 'cat <"$file"', {"file": file})
 
 
 def free(folder: object) -> Script:
-    """What df says of the disk of a folder, or of the nearest one above that is there."""
+    """Run df on the disk of a folder, or of the nearest one above that is there."""
     return Script(_QUIET + _FREE, {"folder": folder})
 
 
@@ -106,8 +109,8 @@ trap '' HUP
 LC_ALL=C
 export LC_ALL
 """
-# A partial is `.TAG.DIGEST.PID.partial`: of the target's name and content, and the shell that writes it, which is at
-# work in the folder while it does. A number alone could be another process's by now.
+# Partial files are named `.TAG.DIGEST.PID.partial`: hashes of the target name and the content, and the process that
+# writes it. That process works in this folder: its number alone may belong to another process by now.
 _WRITTEN = """
 written() { pid=${1%.partial}; [ "/proc/${pid##*.}/cwd" -ef . ]; }
 """
@@ -117,17 +120,17 @@ for found in ."$tag.$digest".*.partial; do
   written "$found" || { size=$(wc -c <"$found") && sum=$(sha256sum <"$found") && echo "$found" $size $sum; }
 done
 """
-# Two at once write to two files. Who comes first has brought it for all: the other finds its own gone, and the content
-# there. A rename takes a partial from whoever is dead, for one of those who want it. coreutils has no fsync, and where
-# sync takes no file, it keeps them all.
+# Two pushes at once write two partial files. The first to finish removes the other's, which then finds the content in
+# place. A rename claims the partial file of a dead push for one of several that want to resume it. coreutils has no
+# fsync, and where sync takes no argument it flushes everything.
 _RECEIVE = """
 mkdir -p "$folder" && cd "$folder" || return
 [ ! -d "$name" ] || { word=folder; return 1; }
 mine=.$tag.$digest.$$.partial
 for found in ."$tag".*.partial; do
-  [ "$found" = "$taken" ] || written "$found" || rm -f "$found"
+  [ "$found" = "$resumed" ] || written "$found" || rm -f "$found"
 done
-[ -z "$taken" ] || mv "$taken" "$mine" 2>/dev/null || { word=gone; return 1; }
+[ -z "$resumed" ] || mv "$resumed" "$mine" 2>/dev/null || { word=gone; return 1; }
 keep() { if command -v fsync >/dev/null; then fsync "$1"; else sync "$1"; fi; }
 same() { sum=$(sha256sum <"$1") && [ "${sum%% *}" = "$digest" ]; }
 cat >>"$mine" || { rm -f "$mine"; return 1; }

@@ -1,4 +1,4 @@
-"""A bundle onto a device: what it lacks is sent in one archive, then one process there does the rest."""
+"""Transfer of a bundle: the files that the device lacks go in one archive, then one process there installs them."""
 
 from __future__ import annotations
 
@@ -11,43 +11,43 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from edgekit.bundle.manifest import MANIFEST, SIGNATURE
 from edgekit.cache import storage_errors
-from edgekit.devices.lease import me
+from edgekit.devices.lease import holder_name
 from edgekit.devices.protocol import Begun, Flashed
 from edgekit.devices.runner_client import Runner
 from edgekit.devices.survey import Survey
 from edgekit.devices.tensorrt import BUILD_S, BUILDING_S, has_plan
 from edgekit.errors import CommandFailed, SelfTestFailed
+from edgekit.runner.layout import MANIFEST, SIGNATURE
 
 if TYPE_CHECKING:
     from edgekit.bundle.archive import Bundle
 
 STAGE_S, SELFTEST_S = 300.0, 600.0
 ARGUMENTS_BYTES = 64 << 10
-"""Up to here manifest and signature are arguments of the question: a command line has 100 KB, and every trip costs."""
+"""Largest size of manifest and signature that go as arguments: a command line has 100 KB, and every trip costs."""
 AHEAD_BYTES = 16 << 20
-"""Up to here files are sent before the device has verified the manifest. Beyond, it is asked first: what it refuses
-is not sent, and nobody else flashes it while they are on their way."""
+"""Largest size of files that are sent before the device has verified the manifest. Beyond, it begins the flash first:
+a bundle that it refuses is not sent, and no other host flashes it during the transfer."""
 
 
 @dataclass(frozen=True)
 class LeasedTransfer:
-    """A bundle for a device, under a lease."""
+    """Transfer of a bundle to a device, under the lease of `token`."""
 
     bundle: Bundle
     runner: Runner
     token: str
     trial_s: float
     commit: bool
-    """Whether it is served as soon as it has passed its self-test."""
+    """True to serve it as soon as it has passed its self-test."""
 
-    def send(self, there: Survey) -> Flashed:
-        """Bring what is not `there`, and have the bundle installed. What was thought to be there, and is not, follows.
+    def send(self, survey: Survey) -> Flashed:
+        """Send the files that the survey does not list, and install the bundle; send the rest if more are missing.
 
         Raises SelfTestFailed if the runner ends without an answer, and what `Runner.ask` and `push` do.
         """
-        missing = self._missing(there)
+        missing = self._missing(survey)
         for _ in range(2):
             if missing:
                 self._push_archive(missing)
@@ -57,9 +57,9 @@ class LeasedTransfer:
             missing = self._lacking(answer)
         raise CommandFailed(f"{self.runner.transport.url}: what was sent is not there", hint="try again")
 
-    def _missing(self, there: Survey) -> tuple[str, ...]:
-        """What is to be sent first."""
-        lacking = [file for file in self.bundle.manifest.files if (file.path, file.sha256) not in there.listed]
+    def _missing(self, survey: Survey) -> tuple[str, ...]:
+        """Paths of the files to send first."""
+        lacking = [file for file in self.bundle.manifest.files if (file.path, file.sha256) not in survey.listed]
         if lacking and not self._is_short:
             self._push_head()
         if sum(file.bytes for file in lacking) <= AHEAD_BYTES:
@@ -67,7 +67,7 @@ class LeasedTransfer:
         return self._lacking(self.runner.ask(Begun, *self._argv("begin"), timeout=STAGE_S))
 
     def _lacking(self, answer: Begun) -> tuple[str, ...]:
-        """What the device says it lacks; of a manifest that it has lost, all."""
+        """Paths of the files that the device lacks, by its answer; all, after the manifest, if it has lost that."""
         paths = tuple(file.path for file in self.bundle.manifest.files)
         if answer.missing is not None:
             return tuple(path for path in paths if path in answer.missing)
@@ -76,21 +76,21 @@ class LeasedTransfer:
 
     def _install(self) -> Flashed:
         planned = has_plan(self.bundle.manifest)
-        said = ["--deadline", self.trial_s, *(["--engine", BUILD_S] if planned else [])]
-        said += ["--commit"] if self.commit else []
+        options = ["--deadline", self.trial_s, *(["--engine", BUILD_S] if planned else [])]
+        options += ["--commit"] if self.commit else []
         limit_s = STAGE_S + SELFTEST_S + BUILDING_S * planned
-        argv = self._argv("install", *said)
+        argv = self._argv("install", *options)
         return self.runner.ask(Flashed, *argv, timeout=limit_s, silence=SelfTestFailed)
 
     def _argv(self, verb: str, *more: object) -> tuple[object, ...]:
         device, bundle = self.runner.transport, self.bundle
-        said = ["--who", me(), *(f"--offer={key.raw.hex()}" for key in bundle.signers)]
-        said += ["--stand-in"] if device.kind == "local" else []
-        said += ["--brought", *self._head()] if self._is_short else []
-        return ("slots", verb, device.root, self.token, bundle.digest, *said, *more)
+        options = ["--who", holder_name(), *(f"--offer={key.raw.hex()}" for key in bundle.signers)]
+        options += ["--stand-in"] if device.kind == "local" else []
+        options += ["--brought", *self._head()] if self._is_short else []
+        return ("slots", verb, device.root, self.token, bundle.digest, *options, *more)
 
     def _head(self) -> list[str]:
-        """Manifest and signature, as arguments are written."""
+        """Manifest and signature in base64, for the command line."""
         return [base64.b64encode(self.bundle.read(name)).decode() for name in (MANIFEST, SIGNATURE)]
 
     @property
@@ -102,7 +102,7 @@ class LeasedTransfer:
         return self.runner.transport.root / "staging" / self.bundle.digest
 
     def _push_head(self) -> None:
-        """Send a manifest that is too long for a command line, and its signature."""
+        """Push a manifest that is too long for the command line, and its signature."""
         with tempfile.TemporaryDirectory() as name:
             for each in (MANIFEST, SIGNATURE):
                 with storage_errors(Path(name)):

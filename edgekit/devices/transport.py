@@ -1,4 +1,4 @@
-"""How bytes and commands reach a device."""
+"""Transports: the way by which files and commands reach a device."""
 
 from __future__ import annotations
 
@@ -10,52 +10,84 @@ from typing import ClassVar, Literal, Protocol, Self
 
 @dataclass(frozen=True)
 class Completed:
-    """A command that ended by itself. Of long outputs the end is kept."""
+    """Result of a command that ended by itself. Of long outputs only the end is kept."""
 
     argv: tuple[str, ...]
     stdout: str
     stderr: str
     returncode: int
-    """As `subprocess` has it: negative for the signal that ended it."""
+    """Exit status as in `subprocess`: negative for the signal that ended the command."""
 
 
 PULL_BYTES = 4 << 30
-"""The largest file that is fetched from a device if nobody says less: as large as a model may be."""
+"""Default limit of `Transport.pull` in bytes: as large as a model may be."""
 DeviceKind = Literal["local", "emulated", "device"]
-"""`local` is the machine that builds, standing in for a target; an `emulated` one has no time of its own."""
+"""Kind of a device: `local` is the machine that builds, standing in for a target; `emulated` has no time of its own."""
 
 
 class Transport(Protocol):
-    """A way to one device, made from its URL. Open it with `with`.
+    """A way to one device, made from its URL, and opened by `with`. Every method raises Unreachable without an answer.
 
-    Transports register by URL scheme in `edgekit.transports`. Every method raises Unreachable if there is no answer.
+    To write one:
+
+    1. Parse the URL in `__init__`, without connecting. Raise OptionError if it is none of yours.
+    2. Connect in `__enter__`, and leave nothing behind in `__exit__`, also after an error.
+    3. Write `push`, `pull`, `run` and `free_bytes`. Where a client hands lines to a shell of the device, derive from
+       `edgekit.devices.shell.Shell`, which has all four, and write `client` and `failure` only.
+    4. Register the class by its URL scheme, in the entry-point group `edgekit.transports`:
+
+           [project.entry-points."edgekit.transports"]
+           serial = "my_package:Serial"
+
+    Example: a device whose shell a program `tty-run` reaches, at `serial://ttyUSB0`:
+
+        @dataclass(frozen=True)
+        class Serial(Shell):
+            kind: ClassVar[DeviceKind] = "device"
+            python: ClassVar[str] = "python3"
+            root: ClassVar[PurePosixPath] = PurePosixPath("/opt/edgekit")
+
+            def __enter__(self) -> Self:
+                self.ask(Script(":", {}))  # raises Unreachable if nothing answers
+                return self
+
+            def __exit__(self, *exc: object) -> None:
+                return None
+
+            def client(self, line: str) -> Sequence[str]:
+                return ["tty-run", urlsplit(self.url).netloc, line]
+
+            def failure(self, ended: Completed) -> EdgekitError | None:
+                return None  # always: the connection was lost
+
+    To log commands and files as the built-in transports do, see `edgekit.devices.command_log`; `Shell` does.
     """
 
     kind: ClassVar[DeviceKind]
-    """What is behind it."""
+    """Kind of the device."""
 
     def __init__(self, url: str) -> None: ...
 
     @property
     def url(self) -> str:
-        """As it was given."""
+        """URL that the transport was made from."""
         ...
 
     @property
     def root(self) -> PurePosixPath:
-        """The folder on the device that holds everything of edgekit's."""
+        """Folder on the device that holds everything of edgekit's."""
         ...
 
     @property
     def python(self) -> str:
-        """The device's own Python: what `--runtime system` uses."""
+        """Program that starts the device's own Python, which `--runtime system` uses."""
         ...
 
     def __enter__(self) -> Self: ...
     def __exit__(self, *exc: object) -> None: ...
 
     def push(self, local: Path, remote: PurePosixPath) -> None:
-        """Put a file on the device whole or not at all, making the folders it needs.
+        """Put a file on the device whole or not at all, and make the folders it needs.
 
         Raises StorageError if the device is full, CommandFailed if it cannot be written.
         """
@@ -69,11 +101,11 @@ class Transport(Protocol):
         ...
 
     def free_bytes(self, folder: PurePosixPath) -> int | None:
-        """The room on the disk where `folder` is, or would be; None if the device does not say."""
+        """Free bytes on the disk where `folder` is, or would be; None if the device does not say."""
         ...
 
     def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
-        """Run a command to its end; one that fails by itself is an answer too.
+        """Run a command to its end; one that fails by itself is an answer, too.
 
         Raises CommandFailed if there is no such command, or if it has not ended after `timeout` seconds.
         """

@@ -1,7 +1,7 @@
-"""Exported programs in the one form that every pass and backend knows.
+"""Canonical form of exported programs, on which every pass and backend relies.
 
-Nothing writes through a view or into an input; every weight is a constant; a layer that batch norms follow holds each
-of them folded once.
+Functionalization: nothing writes through a view or into an input. Constant folding: every weight is a constant. Batch
+norms behind layers with shared weights are folded, each once.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from torch.export import ExportedProgram
 from torch.fx import GraphModule
 
 from edgekit.frontend.computed_weights import fold_weights
-from edgekit.frontend.functional import functional, writes_through
+from edgekit.frontend.functionalization import functional, writes_through
 from edgekit.frontend.shared_weights import fold_shared
 
 
 def canonical(exported: ExportedProgram) -> ExportedProgram:
-    """The same function in canonical form; `exported` itself where it has that form."""
+    """Program of the same function in canonical form; `exported` itself if it has that form."""
     exported = without_writes(exported)
     module = exported.module()
     changes = [fold_weights(module), fold_shared(module)]
@@ -27,14 +27,14 @@ def canonical(exported: ExportedProgram) -> ExportedProgram:
 
 
 def without_writes(exported: ExportedProgram) -> ExportedProgram:
-    """The same function with no writes through a view or into an input; `exported` itself where it has none."""
+    """Program of the same function without writes through a view or into an input; `exported` itself if it has none."""
     if not writes_through(exported.graph):
         return exported
     return exported_again(functional(exported), exported)
 
 
 def exported_again(module: GraphModule, exported: ExportedProgram) -> ExportedProgram:
-    """Export `module`, a changed form of `exported`, with the inputs of `exported`."""
+    """Export `module`, a changed copy of `exported`, with the example inputs of `exported`."""
     inputs = exported.example_inputs
     assert inputs is not None
     with torch.no_grad():
@@ -42,9 +42,9 @@ def exported_again(module: GraphModule, exported: ExportedProgram) -> ExportedPr
 
 
 def drop_unused(module: GraphModule) -> None:
-    """Drop, in place, the parameters and buffers that no node reads."""
+    """Drop dead parameters and buffers, which no node reads, in place."""
     read = {str(node.target) for node in module.graph.nodes if node.op == "get_attr"}
     for path, child in module.named_modules():
-        for held in (child._parameters, child._buffers):
-            for name in [name for name in held if (f"{path}.{name}" if path else name) not in read]:
+        for tensors in (child._parameters, child._buffers):
+            for name in [name for name in tensors if (f"{path}.{name}" if path else name) not in read]:
                 delattr(child, name)

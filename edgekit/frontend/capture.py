@@ -1,4 +1,4 @@
-"""Model → Program, by torch.export."""
+"""Capture: a model becomes a program, by torch.export."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ from edgekit.specs.project import Project
 
 
 def capture(model: Model) -> Program:
-    """The model as an exported program in canonical form, batch 1.
+    """Export the model as a program in canonical form, batch 1.
 
-    Raises CaptureError that names the module and the line, FloatDisagreement if the program is another function.
+    Raises CaptureError, which names the module and the line; FloatDisagreement if the program computes another
+    function.
     """
     try:
         with torch.no_grad(), contextlib.redirect_stderr(cast(TextIO, _Quiet(sys.stderr))):
@@ -44,7 +45,7 @@ def capture(model: Model) -> Program:
 
 
 def _check_answers(edges: Signature, results: list[Tensor], answers: list[Tensor]) -> None:
-    """Raise FloatDisagreement if the program gives other real numbers than the network where it was traced."""
+    """Raise FloatDisagreement if the program's floating-point outputs differ from the network's on the examples."""
     for spec, result, answer in zip(edges.outputs, results, answers, strict=True):
         if not result.is_floating_point():
             continue  # an index may tip over on the last bit
@@ -58,7 +59,10 @@ def _check_answers(edges: Signature, results: list[Tensor], answers: list[Tensor
 
 
 def signature(project: Project, results: Any) -> Signature:
-    """The edges of the captured model: the project's input names, and the names or numbers of its outputs."""
+    """Signature of the captured model: the project's input names, and the names or numbers of its outputs.
+
+    results: outputs of the network for one call. Raises SpecError or CaptureError.
+    """
     inputs = tuple(TensorSpec(name, spec.raw_dtype, (1, *spec.raw_shape)) for name, spec in project.inputs.items())
     leaves = pytree.tree_leaves(results)
     names = output_names(project, results, len(leaves))
@@ -67,7 +71,7 @@ def signature(project: Project, results: Any) -> Signature:
 
 
 def output_names(project: Project, results: Any, count: int) -> tuple[str, ...]:
-    """As the project states them, as the model's dict has them, or `output`, `output_0`, `output_1` …"""
+    """Names of the outputs: those that the project states, the keys of the model's dict, or `output`, `output_0` …"""
     stated = project.model.outputs
     if stated and len(stated) != count:
         raise SpecError(f"[model] outputs names {len(stated)}, the model returns {count}")
@@ -88,7 +92,7 @@ def _output(name: str, leaf: Any) -> TensorSpec:
 
 
 class _Quiet:
-    """A stream that drops what this thread writes: torch.export prints the whole graph where it fails."""
+    """Stream that drops what this thread writes: torch.export prints the whole graph when it fails."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream, self._thread = stream, threading.get_ident()

@@ -1,6 +1,6 @@
-"""Weights that the network computes from others (weight norm, weight standardization, pruning masks …), computed once.
+"""Constant folding of weights that the network computes from others: weight norm, weight standardization, masks …
 
-In evaluation they are always the same; and quantization and the folding of batch norms look for constants.
+In evaluation they are always the same, and quantization and batch-norm folding need constants.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 from torch.fx.node import map_arg
 
-from edgekit.frontend.functional import is_view, is_write
+from edgekit.frontend.functionalization import is_view, is_write
 
 SLOTS = ("weight", "bias", "running_mean", "running_var")
-"""What torch's operators call the arguments that are constants in a trained network."""
+"""Names that torch's operators give to arguments that are constants in a trained network."""
 
 
 def fold_weights(module: GraphModule, tied: bool = False) -> bool:
     """Replace, in place, every weight that depends on constants only by its value. Returns whether there was one.
 
-    tied: also where it only turns a constant that others read, which is stored twice then.
+    tied: also weights that are only a view of a constant that others read; it is then stored twice.
     """
     values = computed_weights(module, tied)
     equal: dict[tuple[object, ...], str] = {}
@@ -36,7 +36,7 @@ def fold_weights(module: GraphModule, tied: bool = False) -> bool:
 
 
 def computed_weights(module: GraphModule, tied: bool = False) -> dict[Node, Tensor]:
-    """The nodes of `module` that compute a weight from constants only, with what they give."""
+    """Nodes of `module` that compute a weight from constants only, with their values."""
     constant = constants(module)
     _drop_assertions(module, constant)
     values: dict[Node, Any] = {}
@@ -49,15 +49,15 @@ def replace_weights(module: GraphModule, values: Mapping[Node, Tensor], names: M
         owner, _, leaf = names[node].rpartition(".")
         setattr(module.get_submodule(owner), leaf, nn.Parameter(value.clone(), requires_grad=False))
         with module.graph.inserting_before(node):
-            made = module.graph.get_attr(names[node])
-        made.meta = {"val": node.meta["val"]}
-        node.replace_all_uses_with(made)
+            constant = module.graph.get_attr(names[node])
+        constant.meta = {"val": node.meta["val"]}
+        node.replace_all_uses_with(constant)
     module.graph.eliminate_dead_code()
     module.recompile()
 
 
 def _drop_assertions(module: GraphModule, constant: Set[Node]) -> None:
-    """Drop what asserts the dtype of a constant, which would keep it when nothing computes with it any more."""
+    """Drop assertions on the dtype of a constant: they would keep it alive after folding."""
     for node in list(module.graph.nodes):
         if node.target is torch.ops.aten._assert_tensor_metadata.default and node.args[0] in constant:
             module.graph.erase_node(node)
@@ -73,7 +73,7 @@ def constants(module: GraphModule) -> set[Node]:
 
 
 def _computed(module: GraphModule, constant: Set[Node], tied: bool) -> list[Node]:
-    """Of the constant nodes, those that compute a weight."""
+    """Constant nodes that compute a weight."""
     calls = [node for node in module.graph.nodes if node in constant and node.op == "call_function"]
     return [node for node in calls if _is_weight(node) and (tied or not _is_view_of_used(node))]
 
@@ -97,7 +97,7 @@ def _slots(user: Node) -> list[Any]:
 
 
 def _is_view_of_used(node: Node) -> bool:
-    """Whether it only turns a constant that others read too, such as a tied embedding: a copy would be stored twice."""
+    """True for a view of a constant that others read too, such as a tied embedding: its copy would be stored twice."""
     while is_view(node) and len(node.all_input_nodes) == 1:
         node = node.all_input_nodes[0]
         if len(node.users) > 1:
@@ -106,7 +106,7 @@ def _is_view_of_used(node: Node) -> bool:
 
 
 def _value(module: GraphModule, node: Node, values: dict[Node, Any]) -> Any:
-    """What a constant node gives; `values` are those known already."""
+    """Value of a constant node; `values` caches those computed so far."""
     if node not in values:
         values[node] = tensor(module, node) if node.op == "get_attr" else _called(module, node, values)
     return values[node]
@@ -120,7 +120,7 @@ def _called(module: GraphModule, node: Node, values: dict[Node, Any]) -> Any:
 
 
 def tensor(module: GraphModule, constant: Node) -> Tensor:
-    """The tensor that a `get_attr` node reads."""
+    """Tensor that a `get_attr` node reads."""
     path, _, name = str(constant.target).rpartition(".")
     value: Tensor = getattr(module.get_submodule(path), name)
     return value.detach()

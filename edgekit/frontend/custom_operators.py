@@ -1,4 +1,4 @@
-"""Operators that only the user's own code knows: a program that calls one cannot be read in another process."""
+"""Custom operators: a program that calls one of the user's own cannot be loaded in another process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edgekit.errors import UnsupportedOperator
 
 
 def refusal(program: Path) -> UnsupportedOperator | None:
-    """What to raise for a saved program that cannot be loaded: the first operator unknown here, and who calls it."""
+    """Error that names the first unknown operator of a saved program, and its place; None if all are known."""
     for node in _nodes(program):
         parts = str(node["target"]).removeprefix("torch.ops.").split(".")
         if str(node["target"]).startswith("torch.ops.") and len(parts) > 1 and not _known(parts[0], parts[1]):
@@ -25,7 +25,7 @@ def refusal(program: Path) -> UnsupportedOperator | None:
 
 
 def _nodes(program: Path) -> Iterator[dict[str, Any]]:
-    """The calls in a `.pt2` of torch 2.13: the graph lies in it as JSON."""
+    """Nodes of a `.pt2` file of torch 2.13, which holds the graph as JSON."""
     with zipfile.ZipFile(program) as archive:
         for name in archive.namelist():
             if name.endswith("models/model.json"):
@@ -39,7 +39,7 @@ def _known(namespace: str, name: str) -> bool:
 
 
 def _place(metadata: dict[str, str]) -> str:
-    """` in module 'head', at model.py:12 in forward`, as far as it was written down."""
+    """Place of a call, such as ` in module 'head', at model.py:12 in forward`, as far as the metadata state it."""
     module = metadata.get("nn_module_stack", "").rpartition(";")[2].split(",")
     path = module[1].removeprefix("model.") if len(module) > 1 else ""
     frames = re.findall(r'File "(.+?)", line (\d+), in (\w+)', metadata.get("stack_trace", ""))

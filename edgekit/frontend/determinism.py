@@ -1,4 +1,4 @@
-"""Networks that do not answer the same twice: found by asking twice, and traced to the operator that begins it."""
+"""Check for determinism: the network runs twice, and a difference is traced to the first operator that shows it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ from edgekit.frontend.error_location import origin
 from edgekit.ir.sqnr import sqnr_db
 
 SAME_DB = 100.0
-"""Threads that add in another order are 130 dB apart; what is drawn at random is below 60 dB."""
+"""Least SQNR of equal answers: another order of addition gives 130 dB, random draws below 60 dB."""
 HINT = (
     "in evaluation draw no random numbers (F.dropout needs training=self.training) and keep nothing from call to call"
 )
 
 
 def check_deterministic(network: nn.Module, call: Callable[[], Any], root: Path) -> None:
-    """Raise Nondeterministic, naming the module and the line, if `call`, which runs `network`, answers differently."""
+    """Raise Nondeterministic, which names the module and the line, if two calls of `call` answer differently.
+
+    call: runs `network` on fixed inputs. root: folder of the project, whose lines are named.
+    """
     with torch.no_grad():
         if not _same(call(), call()):
             where = _origin(network, call, root)
@@ -52,23 +55,23 @@ def _tensors(results: Any) -> list[Tensor]:
 
 
 def _origin(network: nn.Module, call: Callable[[], Any], root: Path) -> str:
-    """Where the first operator is called that gives another result than it did before."""
+    """Place of the first operator whose result differs from that of a run before."""
     with Recording() as recorded:
         call()
     try:
         with OperatorComparison(recorded.digests):
             call()
-    except OperatorDifference as found:
-        return origin(found, network, root)
+    except OperatorDifference as difference:
+        return origin(difference, network, root)
     return "the network"
 
 
 class OperatorDifference(BaseException):
-    """Raised out of the user's forward, which is free to catch every Exception."""
+    """Signal that leaves the user's forward; a BaseException, because forward may catch every Exception."""
 
 
 class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has no type for it
-    """Keeps a digest of what every operator gives."""
+    """Dispatch mode that records a digest of every operator's result."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -81,7 +84,7 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch ha
 
 
 class OperatorComparison(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Raises Difference at the first operator that gives something else than was recorded."""
+    """Dispatch mode that raises OperatorDifference at the first result that differs from the recorded one."""
 
     def __init__(self, recorded: Sequence[bytes]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -89,7 +92,7 @@ class OperatorComparison(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        # Memory that nobody has filled yet is nobody's answer.
+        # Memory from aten.empty is not filled yet.
         if _digest(result) != next(self.recorded, b"") and "empty" not in str(func):
             raise OperatorDifference(str(func))
         return result

@@ -1,4 +1,4 @@
-"""The float reference, measured in this process."""
+"""Float reference: the network in eager torch, measured in this process."""
 
 from __future__ import annotations
 
@@ -38,18 +38,24 @@ from edgekit.specs.profile import Probe
 _CONDITIONS = TypeAdapter(Conditions)
 _WATCHED = TypeAdapter(tuple[Watched, ...])
 BATCH = 8
-"""Small enough that a batch's activations stay in the caches: on two cores 8 was quicker a sample than 64."""
+"""Samples in a batch: few enough that activations stay in the caches.
+
+On two cores 8 took less time a sample than 64.
+"""
 
 
 @dataclass(frozen=True)
 class Eager:
-    """An endpoint: the user's float network in eager torch, on the machine that builds."""
+    """Endpoint that measures the user's float network in eager torch, on the machine that builds."""
 
     make: Callable[[], Model]
-    """Loads the model where it is first needed."""
+    """Function that loads the model, called when it is first needed."""
 
     def measure(self, samples: Samples, probe: Probe | None) -> Measurement:
-        """Outputs for every sample, and the latency of single inferences if `probe` asks for it."""
+        """Measure outputs for every sample, and the latency of single inferences if `probe` is not None.
+
+        Raises ForwardError if the network changes the samples.
+        """
         digest = samples.digest
         model = self.make()
         load_ns = model.load_ns
@@ -82,7 +88,7 @@ class Eager:
     def _latency(
         self, model: Model, singles: list[tuple[Tensor, ...]], probe: Probe, load_ns: int, first_ns: int
     ) -> tuple[Array, Process]:
-        """In this one process: a reference is there to be compared with, and loading it anew takes seconds."""
+        """Time single inferences in this process: a reference needs no fresh one, and loading takes seconds."""
         watch, before = DisturbanceWatch(), machine.conditions()
         with _threads(probe.threads):
             timed = loop.single_stream(
@@ -108,7 +114,7 @@ class Eager:
 
 
 def _check_unchanged(samples: Samples, digest: str) -> None:
-    """Raise ForwardError if the samples are no longer those of `digest`: all that comes after would be of others."""
+    """Raise ForwardError if the samples no longer have `digest`: later results would be of other samples."""
     if samples.digest != digest:
         raise ForwardError(
             "the model's forward writes into some of its inputs, and not into others",
@@ -123,10 +129,10 @@ def _validity(process: Process | None, latency_ns: Array, probe: Probe | None) -
 
 
 def _outputs(model: Model, samples: Samples) -> tuple[dict[str, Array], int]:
-    """Every output by name, [N, …] float or integer as the model gives it, and how many threads it took."""
+    """Outputs by name, [N, …], float or integer as in the model, and the number of threads."""
     batch = BATCH if _takes_batches(model, samples) else 1
     columns = [torch.from_numpy(np.ascontiguousarray(samples.inputs[name])) for name in model.project.inputs]
-    threads = _quicker(model, tuple(column[:batch] for column in columns))
+    threads = _quickest_threads(model, tuple(column[:batch] for column in columns))
     with _threads(threads):
         rows = [_leaves(model, chunk) for chunk in _chunks(columns, batch)]
     results = model.module(*model.examples)
@@ -134,17 +140,20 @@ def _outputs(model: Model, samples: Samples) -> tuple[dict[str, Array], int]:
     return {name: np.concatenate([row[i] for row in rows]) for i, name in enumerate(names)}, threads
 
 
-def _quicker(model: Model, chunk: tuple[Tensor, ...]) -> int:
-    """One thread, or as many as torch takes: on small networks and shared cores more can be ten times slower."""
-    taken = {}
+def _quickest_threads(model: Model, chunk: tuple[Tensor, ...]) -> int:
+    """Number of threads: one, or torch's default, whichever is quicker on `chunk`.
+
+    On small networks and shared cores more threads can be ten times slower.
+    """
+    seconds = {}
     for count in (1, torch.get_num_threads()):
         with _threads(count):
             _leaves(model, chunk)
             started = time.perf_counter()
             for _ in range(3):
                 _leaves(model, chunk)
-            taken[count] = time.perf_counter() - started
-    return min(taken, key=taken.__getitem__)
+            seconds[count] = time.perf_counter() - started
+    return min(seconds, key=seconds.__getitem__)
 
 
 @contextlib.contextmanager
@@ -167,7 +176,7 @@ def _leaves(model: Model, chunk: tuple[Tensor, ...]) -> list[Array]:
 
 
 def _takes_batches(model: Model, samples: Samples) -> bool:
-    """Whether two samples at once give what each gives alone: networks are free to fix their batch at 1."""
+    """True if two samples at once give the same outputs as alone: networks may fix their batch at 1."""
     if len(samples) < 2:
         return False
     pair = [torch.from_numpy(np.ascontiguousarray(samples.inputs[name][:2])) for name in model.project.inputs]
@@ -196,3 +205,24 @@ def _environment(threads: int) -> Environment:
         threads=threads,
         host_stand_in=False,
     )
+
+
+def output_zeros(model: Model) -> dict[str, Array]:
+    """Zeros of the shape and kind of every output, by name, for a batch of 1: float32, int64 or bool.
+
+    Runs the network once, before anything is captured. Empty if it returns anything but tensors, which the capture then
+    refuses with its reason.
+    """
+    with torch.no_grad():
+        results = model.module(*(example.clone() for example in model.examples))
+    leaves = pytree.tree_leaves(results)
+    if not leaves or not all(isinstance(leaf, Tensor) for leaf in leaves):
+        return {}
+    names = output_names(model.project, results, len(leaves))
+    return {name: np.zeros(tuple(leaf.shape), _numpy_kind(leaf)) for name, leaf in zip(names, leaves, strict=True)}
+
+
+def _numpy_kind(leaf: Tensor) -> type[np.generic]:
+    if leaf.dtype == torch.bool:
+        return np.bool_
+    return np.float32 if leaf.is_floating_point() else np.int64

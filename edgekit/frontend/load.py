@@ -1,7 +1,8 @@
-"""Project → Model: the user's factory is called, and what it made is tried on the shapes the project states."""
+"""Loading: a project becomes a model. The user's factory is called, and the network runs once on the stated shapes."""
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +15,6 @@ from torch import Tensor, nn
 from edgekit.errors import ForwardError, LoadError, UnstableFactory
 from edgekit.frontend.determinism import check_deterministic
 from edgekit.frontend.preprocess import Deployed
-from edgekit.frontend.weights import weights_digest
 from edgekit.ir.program import PassRecord
 from edgekit.samples import Samples
 from edgekit.specs.factory import RAISED, in_a_line, place, resolve
@@ -26,37 +26,37 @@ PYTHON = "return the nn.Module as it was before torch.jit.script or torch.jit.tr
 
 @dataclass(frozen=True)
 class Model:
-    """A network with its preprocessing inside, in evaluation mode, and inputs it is known to take."""
+    """Network with its preprocessing inside, in evaluation mode, and inputs with which it has run."""
 
     module: Deployed
     project: Project
     examples: tuple[Tensor, ...]
     """Raw inputs with batch 1, in the order of the project's `[inputs]`."""
     history: tuple[PassRecord, ...] = ()
-    """What was done to the network since its factory made it."""
+    """Records of the passes applied to the network since its factory made it, such as pruning."""
     load_ns: int = 0
-    """How long its factory took."""
+    """Time that its factory took, in nanoseconds."""
 
 
 def load(project: Project) -> Model:
-    """The project's model.
+    """Load the project's model.
 
-    Raises LoadError if its factory fails or makes no network, ForwardError if its forward fails, Nondeterministic if
-    that does not answer the same twice.
+    Raises LoadError if its factory fails or returns no network, ForwardError if its forward fails, Nondeterministic if
+    two calls answer differently.
     """
     started = time.perf_counter_ns()
-    made = _network(_make(project), project)
+    network = _network(_make(project), project)
     load_ns = time.perf_counter_ns() - started
     examples = _examples(project)
-    module = _protected(Deployed(made, project.inputs).eval(), project, examples)
-    check_deterministic(made, lambda: module(*examples), project.root)
+    module = _protected(Deployed(network, project.inputs).eval(), project, examples)
+    check_deterministic(network, lambda: module(*examples), project.root)
     return Model(module, project, examples, load_ns=load_ns)
 
 
 def load_twice(project: Project) -> tuple[Model, Model]:
-    """The project's model, and another of the same weights that shares none of them.
+    """Load the project's model twice: equal weights, no shared tensors.
 
-    Raises what `load` does, and UnstableFactory if the factory makes another network the second time.
+    Raises what `load` does, and UnstableFactory if the factory returns other weights the second time.
     """
     first, second = load(project), load(project)
     if weights_digest(first.module) != weights_digest(second.module):
@@ -68,7 +68,7 @@ def load_twice(project: Project) -> tuple[Model, Model]:
 
 
 def _network(made: object, project: Project) -> nn.Module:
-    """What the factory made. Raises LoadError for what is no network that can be exported."""
+    """Network that the factory returned. Raises LoadError if it is none, or cannot be exported."""
     factory = f"factory '{project.model.factory}' returned"
     if isinstance(made, torch.jit.ScriptModule | torch.jit.ScriptFunction):
         raise LoadError(f"{factory} TorchScript, which torch.export cannot trace", hint=PYTHON)
@@ -89,7 +89,10 @@ def _network(made: object, project: Project) -> nn.Module:
 
 
 def _protected(module: Deployed, project: Project, examples: tuple[Tensor, ...]) -> Deployed:
-    """`module`, with copies of those inputs that it was seen to write into. Raises ForwardError if it fails."""
+    """Run `module` once; if it writes into inputs, return one that copies those first.
+
+    Raises ForwardError if it fails.
+    """
     copies = tuple(example.clone() for example in examples)
     try:
         with torch.no_grad():
@@ -147,6 +150,17 @@ def _examples(project: Project) -> tuple[Tensor, ...]:
 
 
 def batches(samples: Samples, project: Project) -> list[tuple[Tensor, ...]]:
-    """Every sample as the model's arguments, batch 1."""
+    """Samples as arguments of the model, batch 1 each."""
     columns = [torch.from_numpy(np.ascontiguousarray(samples.inputs[name])) for name in project.inputs]
     return [tuple(column[i : i + 1] for column in columns) for i in range(len(samples))]
+
+
+def weights_digest(network: nn.Module) -> str:
+    """SHA-256 over the names, dtypes, shapes and bytes of parameters and buffers, in the order of the state dict."""
+    sha = hashlib.sha256()
+    for name, value in network.state_dict().items():
+        if not isinstance(value, Tensor):
+            continue
+        sha.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        sha.update(value.detach().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return sha.hexdigest()

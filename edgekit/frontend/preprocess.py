@@ -1,4 +1,4 @@
-"""Preprocessing baked into the graph, so that no second implementation can drift."""
+"""Preprocessing as a part of the network, so that host and device share one implementation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edgekit.specs.project import Input, Preprocess
 
 
 class Pixels(nn.Module):
-    """uint8 NHWC pixels to the float32 NCHW that the network was trained on: `(pixel * scale - mean) / std`."""
+    """Normalization of pixels: uint8 NHWC to the float32 NCHW of training, `(pixel * scale - mean) / std`."""
 
     def __init__(self, preprocess: Preprocess) -> None:
         super().__init__()
@@ -28,16 +28,16 @@ class Pixels(nn.Module):
 
 
 class Copy(nn.Module):
-    """A raw input for a network that writes into it."""
+    """Copy of a raw input, for a network that writes into it."""
 
     def forward(self, raw: Tensor) -> Tensor:
         return raw.clone()
 
 
 class Deployed(nn.Module):
-    """The user's network as the device will take it: raw inputs in, preprocessing inside.
+    """Deployed form of the user's network: it takes raw inputs, with the preprocessing inside.
 
-    Inputs named in `written` are copied before the network sees them: it changes them in place.
+    written: names of inputs that the network changes in place; they are copied first.
     """
 
     def __init__(self, model: nn.Module, inputs: dict[str, Input], written: Collection[str] = ()) -> None:

@@ -1,4 +1,4 @@
-"""Weights that torch.nn.utils computes from other parameters (weight norm, spectral norm …), made plain parameters."""
+"""Removal of reparametrizations of torch.nn.utils (weight norm, spectral norm …): weights become plain parameters."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from torch.nn.utils.weight_norm import WeightNorm
 
 
 def remove_reparametrizations(network: nn.Module) -> None:
-    """Give every module of `network`, in place, a parameter in the place of each weight that torch computes.
+    """Replace, in place, each weight of `network` that torch computes by a parameter of the same value.
 
-    The network is in evaluation, and computes what it did.
+    The network must be in evaluation mode; it computes the same function.
     """
     for module in list(network.modules()):
         if parametrize.is_parametrized(module):
@@ -30,7 +30,7 @@ def remove_reparametrizations(network: nn.Module) -> None:
 
 
 def _remove_parametrizations(module: nn.Module) -> None:
-    """Not by torch: it deletes the weight from the class, which copies of the module share with it."""
+    """Remove parametrizations without torch's own function, which changes the class that copies of the module share."""
     weights = cast(nn.ModuleDict, module.parametrizations)
     with torch.no_grad():
         values = {name: getattr(module, name).clone() for name in weights}
@@ -42,7 +42,7 @@ def _remove_parametrizations(module: nn.Module) -> None:
 
 
 def _forget_state(module: nn.Module) -> None:
-    """Drop the hook that looks for the parameters of a spectral norm in every state, which torch leaves behind."""
+    """Drop the hook that torch leaves behind, which looks for the parameters of a spectral norm in every state dict."""
     for key, hook in list(module._load_state_dict_pre_hooks.items()):
         if isinstance(getattr(hook, "hook", hook), SpectralNormLoadStateDictPreHook):
             del module._load_state_dict_pre_hooks[key]

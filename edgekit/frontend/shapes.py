@@ -1,4 +1,4 @@
-"""The sizes that a network's modules know of themselves, and its tensors: read, and put into another of its kind."""
+"""Sizes and tensors of a pruned network: read from it, and set in a new network of the same factory."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 Size = int | tuple[int, ...]
 Sizes = Mapping[str, Mapping[str, Size]]
-"""By module name, by attribute."""
+"""Sizes by module name and attribute."""
 
 
 def sizes(module: nn.Module) -> Sizes:
-    """Every attribute of every module that is a whole number or a tuple of them: out_channels, groups, num_heads …"""
+    """Attributes of all modules that are integers or tuples of integers: out_channels, groups, num_heads …"""
     return {
         name: {attribute: value for attribute, value in vars(part).items() if _is_size(value)}
         for name, part in module.named_modules()
@@ -27,7 +27,7 @@ def _is_size(value: object) -> bool:
 
 
 def resize(module: nn.Module, stated: Sizes) -> None:
-    """Give the modules these sizes. Raises AttributeError if one is missing."""
+    """Set these sizes in the modules, in place. Raises AttributeError if an attribute is missing."""
     for name, attributes in stated.items():
         part = module.get_submodule(name)
         for attribute, value in attributes.items():
@@ -36,9 +36,9 @@ def resize(module: nn.Module, stated: Sizes) -> None:
 
 
 def refill(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Put tensors of any shape in the place of parameters and buffers; what was shared stays shared.
+    """Replace parameters and buffers by tensors of any shape, in place; shared parameters stay shared.
 
-    Raises KeyError if `tensors` are not exactly those of the module's state.
+    Raises KeyError if the names of `tensors` are not exactly those of the state dict.
     """
     known = set(module.state_dict())
     if known != set(tensors):
@@ -52,7 +52,7 @@ def refill(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
         owner, _, leaf = name.rpartition(".")
         part = module.get_submodule(owner)
         if isinstance(before, nn.Parameter):
-            made = parameters.setdefault(id(before), nn.Parameter(tensors[name], before.requires_grad))
-            setattr(part, leaf, made)
+            parameter = parameters.setdefault(id(before), nn.Parameter(tensors[name], before.requires_grad))
+            setattr(part, leaf, parameter)
         else:
             setattr(part, leaf, tensors[name])

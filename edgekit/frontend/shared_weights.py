@@ -1,8 +1,8 @@
-"""Batch norms folded into layers whose weights have another reader, so that nobody folds such weights in place.
+"""Batch-norm folding for layers with shared weights, which must not be folded in place.
 
-A siamese network calls one convolution and its batch norm twice; a detection head calls one convolution on several
-scales, each with a batch norm of its own; a shortcut may leave between the two. Each such pair gets folded constants,
-equal pairs the same ones.
+A siamese network calls one convolution and its batch norm twice. A detection head calls one convolution on several
+scales, each with its own batch norm. A shortcut may start between layer and batch norm. Each pair of layer and batch
+norm gets its own folded constants; equal pairs share them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TRANSPOSED = {aten.conv_transpose1d.default, aten.conv_transpose2d.input, aten.c
 
 @dataclass(frozen=True)
 class LayerAndNorm:
-    """A layer with constant weights, and a batch norm in evaluation that reads what it gives."""
+    """Layer with constant weights, and a batch norm in evaluation mode that reads its result."""
 
     layer: Node
     norm: Node
@@ -45,22 +45,22 @@ class LayerAndNorm:
 
     @property
     def groups(self) -> int:
-        """Of a transposed convolution; 1 for all else, whose weights have their outputs first."""
+        """Groups of a transposed convolution; 1 for all other layers, whose weights have outputs as axis 0."""
         transposed = self.layer.target in TRANSPOSED and len(self.layer.args) > 6
         return self.layer.args[6] if transposed else 1  # type: ignore[return-value]
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Equal where the folded constants are."""
+        """Key that is equal for pairs whose folded constants are equal."""
         constants = (self.weight, self.bias, *self.norm.args[1:5])
         return (self.layer.target, *(getattr(node, "target", None) for node in constants), self.norm.args[7])
 
 
 def fold_shared(module: GraphModule) -> bool:
-    """Fold, in place, the batch norms behind layers whose weights or results are read elsewhere too.
+    """Fold, in place, batch norms behind layers whose weights or results have other readers.
 
-    Returns whether there was one. Where all readers of a weight are equal pairs, the folded weight keeps its name and
-    the bias is called `<weight>_bias`, as torchao calls them.
+    Returns True if there was one. If all readers of a weight are equal pairs, the folded weight keeps its name, and the
+    bias is called `<weight>_bias`, as in torchao.
     """
     read = {node for node in module.graph.nodes if node.op == "get_attr"}
     pairs = [pair for pair in foldable_pairs(module, read) if _is_shared(module, pair) or pair.groups > 1]
@@ -80,7 +80,7 @@ def fold_shared(module: GraphModule) -> bool:
 
 
 def foldable_pairs(module: GraphModule, constants: Set[Node]) -> Iterator[LayerAndNorm]:
-    """The batch norms of `module` that a layer before them can take in; `constants` are nodes that never change."""
+    """Batch norms of `module` that can be folded into the layer before them. constants: nodes that never change."""
     for norm in module.graph.nodes:
         layer = norm.args[0] if norm.target is aten.batch_norm.default else None
         if not isinstance(layer, Node) or not _is_foldable(layer):
@@ -100,8 +100,8 @@ def _is_foldable(layer: Node) -> bool:
 
 
 def _is_shared(module: GraphModule, pair: LayerAndNorm) -> bool:
-    held = [constant for constant in (pair.weight, pair.bias) if constant is not None]
-    return len(pair.layer.users) > 1 or any(len(_readers(module, constant)) > 1 for constant in held)
+    constants = [constant for constant in (pair.weight, pair.bias) if constant is not None]
+    return len(pair.layer.users) > 1 or any(len(_readers(module, constant)) > 1 for constant in constants)
 
 
 def _readers(module: GraphModule, constant: Node) -> list[Node]:
@@ -118,7 +118,7 @@ def _name(module: GraphModule, pair: LayerAndNorm, pairs: Sequence[LayerAndNorm]
 
 
 def folded(pair: LayerAndNorm) -> tuple[Node, Node]:
-    """Nodes that compute the layer's weight and bias with the batch norm in them (Jacob et al. 2018, eq. 14)."""
+    """Nodes that compute the layer's weight and bias with the batch norm folded in (Jacob et al. 2018, eq. 14)."""
     norm = pair.norm
     gain, offset, mean, variance = norm.args[1:5]
     scale = call_before(norm, aten.rsqrt.default, call_before(norm, aten.add.Tensor, variance, norm.args[7]))
@@ -132,7 +132,7 @@ def folded(pair: LayerAndNorm) -> tuple[Node, Node]:
 
 
 def _factors(pair: LayerAndNorm, scale: Node) -> Node:
-    """`scale`, one number for each output, in a shape that multiplies the weight."""
+    """Scale of each output, reshaped so that it multiplies the weight."""
     inputs, *rest = pair.weight.meta["val"].shape
     if pair.layer.target not in TRANSPOSED:
         return call_before(pair.norm, aten.reshape.default, scale, [-1, *[1] * len(rest)])
@@ -143,7 +143,7 @@ def _factors(pair: LayerAndNorm, scale: Node) -> Node:
 
 
 def call_before(node: Node, target: Any, *args: Any, **kwargs: Any) -> Node:
-    """A node that calls `target`, before `node`."""
+    """Insert, before `node`, a node that calls `target`."""
     with node.graph.inserting_before(node):
         made = node.graph.call_function(target, args, kwargs)
     made.meta["val"] = target(*(arg.meta["val"] if isinstance(arg, Node) else arg for arg in args), **kwargs)
@@ -151,7 +151,7 @@ def call_before(node: Node, target: Any, *args: Any, **kwargs: Any) -> Node:
 
 
 def replace_norm(pair: LayerAndNorm, weight: Node, bias: Node) -> None:
-    """Put a layer with these constants in the place of the batch norm. The one before it stays for other readers."""
+    """Replace the batch norm by a layer with these constants, in place. The original layer stays for other readers."""
     layer, norm = pair.layer, pair.norm
     assert callable(layer.target)
     with norm.graph.inserting_before(norm):

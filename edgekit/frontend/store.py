@@ -1,4 +1,4 @@
-"""Programs and models on disk: `.pt2` beside its signature and history; weights beside shapes and history."""
+"""Storage of programs (`.pt2`, signature, history) and models (weights, sizes, history) in a folder."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SIGNATURE = TypeAdapter(Signature)
 
 
 class _History(RootModel[tuple[PassRecord, ...]], ser_json_inf_nan="strings"):
-    """JSON has no infinity: an SQNR between equal outputs is written as a string."""
+    """History as JSON; an infinite SQNR, of equal outputs, is written as a string."""
 
 
 class _Shapes(RootModel[dict[str, dict[str, int | tuple[int, ...]]]]):
@@ -46,12 +46,12 @@ def save_program(program: Program, folder: Path) -> None:
 
 
 def save_history(history: tuple[PassRecord, ...], folder: Path) -> None:
-    """Write `history.json` alone."""
+    """Write `history.json` only."""
     (folder / HISTORY).write_text(_History(history).model_dump_json())
 
 
 def load_program(folder: Path) -> Program:
-    """The program that `save_program` wrote. Raises UnsupportedOperator if it calls one that is not known here."""
+    """Load the program that `save_program` wrote. Raises UnsupportedOperator if it calls an operator unknown here."""
     import torch
     import torch.ao.quantization.fx._decomposed  # registers the operators of a quantized program
 
@@ -67,12 +67,12 @@ def load_program(folder: Path) -> Program:
 
 
 def load_history(folder: Path) -> tuple[PassRecord, ...]:
-    """The history alone; loads no torch."""
+    """Load the history only, without torch."""
     return _History.model_validate_json((folder / HISTORY).read_text()).root
 
 
 def save_model(model: Model, folder: Path) -> None:
-    """Write `model.safetensors`, `shapes.json` and `history.json` into `folder`: all that the factory does not give."""
+    """Write `model.safetensors`, `shapes.json` and `history.json` into `folder`: all that the factory lacks."""
     from safetensors.torch import save
 
     from edgekit.frontend.shapes import sizes
@@ -84,9 +84,9 @@ def save_model(model: Model, folder: Path) -> None:
 
 
 def load_model(project: Project, folder: Path) -> Model:
-    """The model that `save_model` wrote: what the project's factory makes, with the shapes and weights of the file.
+    """Load the model that `save_model` wrote: the factory's network, with the sizes and weights of the files.
 
-    Raises LoadError if the factory makes another network than it did, and what `load` raises.
+    Raises LoadError if the factory now returns another network, and what `load` raises.
     """
     from safetensors.torch import load as read
 

@@ -1,4 +1,4 @@
-"""What lowering leaves on disk, and the facts read off it."""
+"""Artifact: the files that lowering writes, and the facts read off them."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 
 @dataclass(frozen=True)
 class Operator:
-    """One operator of the loaded graph: who runs it, in which arithmetic, and how much work it is."""
+    """One operator of the loaded graph: delegate, arithmetic, and amount of work."""
 
     name: str
-    """The runtime's own word for it, such as `QLinearConv`, `CONV_2D`, `static_conv2d`."""
+    """Runtime's own name of it, such as `QLinearConv`, `CONV_2D`, `static_conv2d`."""
     delegate: str | None
-    """The delegate that runs it; None if it fell back to the runtime's own reference kernel."""
+    """Delegate that runs it; None if it fell back to the runtime's own reference kernel."""
     macs: int
     """Multiply-accumulates of one inference; 0 for operators that have none."""
     elements: int
-    """Elements it writes."""
+    """Elements that it writes."""
     integer: bool
-    """Whether its multiply-accumulates, or its arithmetic, are done on integers."""
+    """True if its multiply-accumulates, or its arithmetic, are on integers."""
 
     @property
     def work(self) -> int:
-        """What placement shares are weighed by: multiply-accumulates, or elements written if there are none."""
+        """Weight in placement shares: multiply-accumulates, or elements written if it has none."""
         return self.macs or self.elements
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Which operator runs where, in execution order."""
+    """Operators in execution order, each with the delegate that runs it."""
 
     operators: tuple[Operator, ...]
 
     def share(self, chosen: Callable[[Operator], bool], weight: Callable[[Operator], int]) -> float:
-        """The share of the total weight that the chosen operators hold, in [0, 1]; 0 where there is no weight."""
+        """Share of the total `weight` that the `chosen` operators have, in [0, 1]; 0 if the total is 0."""
         total = sum(map(weight, self.operators))
         return sum(weight(op) for op in self.operators if chosen(op)) / total if total else 0.0
 
@@ -68,7 +68,7 @@ class Placement:
 
 @dataclass(frozen=True)
 class Artifact:
-    """A lowered model on disk: the entry file first, then any weights kept beside it."""
+    """Lowered model on disk: the entry file first, then any files of weights."""
 
     files: tuple[Path, ...]
     format: Format
@@ -79,7 +79,7 @@ class Artifact:
     options: tuple[tuple[str, str], ...] = ()
     """Session options the runtime must be given, such as `session.qdqisint8allowed`."""
     basis: str = "read off the graph as its runtime loaded it"
-    """What `placement` stands on: a reading, or a claim where the runtime cannot be had."""
+    """Basis of `placement`: a reading, or a claim if the runtime cannot run here."""
 
     @property
     def size_bytes(self) -> int:

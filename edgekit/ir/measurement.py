@@ -1,4 +1,4 @@
-"""What a probe brings home, the same from a device and from the reference."""
+"""Measurement of an endpoint: outputs, latencies, memory and conditions, the same for device and reference."""
 
 from __future__ import annotations
 
@@ -15,135 +15,138 @@ Kind = Literal["eager", "local", "emulated", "device", "serving"]
 
 @dataclass(frozen=True)
 class Environment:
-    """Where a measurement was taken. What is not known is None, never zero."""
+    """Environment of a measurement: machine and runtime. Unknown values are None, never zero."""
 
     kind: Kind
     machine: str | None
-    """The instruction set, as `uname -m` says it: x86_64, aarch64. Of a server nothing is known but its runtime."""
+    """Instruction set, as `uname -m` prints it: x86_64, aarch64. For a server only the runtime is known."""
     system: str | None
     """Kernel name and release."""
     cpu: str | None
     cores: int | None
     ram_bytes: int | None
     runtime: str
-    """Name and version of what ran the model, such as `onnxruntime 1.31.1`."""
+    """Name and version of the runtime, such as `onnxruntime 1.31.1`."""
     python: str | None
     threads: int | None
     host_stand_in: bool
-    """True when the machine that built the model stood in for the target."""
+    """True if the machine that built the model stood in for the target."""
     provider: str | None = None
-    """What ran the model, as targets name it: `tensorrt`, `cuda`, `cpu`; None where a runtime has no choice."""
+    """Execution provider that ran the model, as targets name it: `tensorrt`, `cuda`, `cpu`; None without a choice."""
     planned_provider: str | None = None
-    """What its engine plan wants; None without one."""
+    """Execution provider of the engine plan; None without a plan."""
 
     @property
     def missed_provider(self) -> str | None:
-        """The provider that the plan wants, if another ran the model."""
+        """Provider of the plan, if another ran the model; else None."""
         return None if self.provider == self.planned_provider else self.planned_provider
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """The machine at one moment. What is not known is None or not in the mapping, never zero."""
+    """State of the machine at one moment. Unknown values are None, or not in the mapping; never zero."""
 
     clock_mhz: Mapping[str, float] = field(default_factory=dict)
-    """By group of cores that share a clock, as cpufreq names it: `policy0`."""
+    """Clock by group of cores that share one, as cpufreq names it: `policy0`."""
     limit_mhz: Mapping[str, float] = field(default_factory=dict)
-    """The highest clock that the system allows the group now."""
+    """Highest clock that the system allows the group now."""
     governor: Mapping[str, str] = field(default_factory=dict)
     temperature_c: Mapping[str, float] = field(default_factory=dict)
-    """By sensor."""
+    """Temperature by sensor."""
     throttled: tuple[str, ...] | None = None
-    """What holds the machine back now, such as `under-voltage`; empty if it says that nothing does."""
+    """Reasons for throttling now, such as `under-voltage`; empty if the machine reports none."""
     throttle_events: int | None = None
-    """How often it was held back since it started, where the system counts."""
+    """Number of throttling events since the machine started, if the system counts them."""
     load_1m: float | None = None
-    """Programs that ran or waited to, a mean of one minute."""
+    """Load average: programs that ran or waited to, a mean of one minute."""
     available_bytes: int | None = None
     battery_percent: float | None = None
     charging: bool | None = None
     screen_on: bool | None = None
     power_mode: str | None = None
-    """As the board names it: `MAXN`, `15W`."""
+    """Power mode, as the board names it: `MAXN`, `15W`."""
 
 
 @dataclass(frozen=True)
 class Watched:
-    """What surrounded one span of the timing, half a second or one long inference."""
+    """Disturbance of one span of the timing: half a second, or one long inference."""
 
     at_ns: int
-    """Its end, since the timing began."""
+    """End of the span, since the timing began."""
     count: int
-    """Inferences timed by then."""
+    """Inferences timed until then."""
     others_cores: float | None
-    """How many cores others kept busy in it."""
+    """Cores that other programs kept busy."""
     waited: float | None
     """Share of the span that the program waited for a core to run on."""
     clock_mhz: Mapping[str, float] = field(default_factory=dict)
     temperature_c: float | None = None
-    """The hottest sensor."""
+    """Temperature of the hottest sensor."""
 
 
 @dataclass(frozen=True)
 class Energy:
-    """Of one inference, all that the sensor sees of the machine included."""
+    """Energy of one inference, of all parts of the machine that the sensor covers."""
 
     joules: float
     idle_watts: float | None
-    """What it drew before, doing nothing."""
+    """Power of the idle machine, before the inferences."""
     watts: float
     method: str
-    """The sensor, and how it was read."""
+    """Sensor, and the way it was read."""
     uncertainty: float
-    """A share of `joules`: the sensor's own, and what its rate leaves open."""
+    """Uncertainty as a share of `joules`: the sensor's own, and that of its sampling rate."""
 
 
 @dataclass(frozen=True)
 class Process:
-    """One process of a latency run: loaded anew, warmed up, timed."""
+    """One process of a latency run: it loads the model, warms up, and is timed."""
 
     count: int
-    """Its share of `latency_ns`, in order."""
+    """Number of its inferences in `latency_ns`; processes follow in order."""
     load_ns: int
     first_ns: int
     warm_up_count: int
     warm_up_ns: int
     steady: bool
-    """Whether the warm-up ended because the times had settled, not because its limit came."""
+    """True if the warm-up ended because the times had settled, not because of its limit."""
     before: Conditions
     after: Conditions
     watched: tuple[Watched, ...] = ()
     cooled: bool | None = None
-    """Whether the machine was as cool as before the first process; None without a sensor."""
+    """True if the machine was as cool as before the first process; None without a sensor."""
 
 
 @dataclass(frozen=True)
 class Around:
-    """Nanoseconds on either side of an inference, medians: the artifact holds the preprocessing itself."""
+    """Time before and after an inference, medians in nanoseconds.
+
+    Preprocessing is a part of the artifact, not of these.
+    """
 
     before_ns: int
-    """From stored samples to what the runtime takes."""
+    """Time from stored samples to the runtime's inputs."""
     after_ns: int
-    """From what the runtime gives to real values."""
+    """Time from the runtime's outputs to real values."""
 
 
 @dataclass(frozen=True)
 class ServerTime:
-    """Where a request to a server spends its time, means in nanoseconds."""
+    """Parts of the time of a request to a server, means in nanoseconds."""
 
     round_trip_ns: int | None
-    """An empty request and its answer on the same connection: what the network takes at least."""
+    """Time of an empty request on the same connection: the least time of the network."""
     queue_ns: int | None = None
-    """By the server's own statistics, as the next."""
+    """Time in the server's queue, by its own statistics."""
     compute_ns: int | None = None
-    """Input, inference and output within the server."""
+    """Time of input, inference and output within the server, by its own statistics."""
     version: str = ""
-    """The server's name and version."""
+    """Name and version of the server."""
 
 
 @dataclass(frozen=True)
 class Validity:
-    """Whether the latency may be quoted, and if not, why."""
+    """Validity of a latency: if it may be quoted, and the reason if not."""
 
     valid: bool
     reason: str | None = None
@@ -151,32 +154,32 @@ class Validity:
 
 @dataclass(frozen=True)
 class Measurement:
-    """One endpoint, one set of samples, raw: summaries are made at the edge."""
+    """Raw measurement of one endpoint on one set of samples; summaries are computed where they are shown."""
 
     outputs: Mapping[str, Array]
-    """By output name, [N, …]: real values, dequantized where the model returns integers."""
+    """Outputs by name, [N, …]: real values, dequantized if the model returns integers."""
     labels: Array
-    """int64 [N], as the data set has them."""
+    """Labels of the data set, int64 [N]."""
     samples_digest: str
     """SHA-256 over the samples in order: two measurements can be paired only if it is the same."""
     latency_ns: Array
-    """int64 [M]: one inference each, none left out; empty if latency was not asked for."""
+    """Latencies of all single inferences, int64 [M]; empty if latency was not measured."""
     load_ns: int
     first_ns: int
     peak_rss_bytes: int | None
     environment: Environment
     validity: Validity
     instructions: int | None = None
-    """Of one inference, in user space: the least of several. Only an emulated device counts them."""
+    """Instructions of one inference, in user space: the least of several. Only an emulated device counts them."""
     processes: tuple[Process, ...] = ()
-    """What `latency_ns` was timed by, in order; empty where that is not known."""
+    """Processes that timed `latency_ns`, in order; empty if not known."""
     model_rss_bytes: int | None = None
-    """Of the peak, what was not there before the model was loaded."""
+    """Part of the peak memory that was added after the model began to load."""
     around: Around | None = None
     energy: Energy | None = None
     server: ServerTime | None = None
     samples_per_s: float | None = None
-    """How fast the outputs came, several at a time where the endpoint takes them so."""
+    """Rate of the outputs, computed in batches if the endpoint takes them."""
 
     def __repr__(self) -> str:
         where = f"{self.environment.runtime} on {self.environment.machine}"
@@ -187,5 +190,5 @@ class Measurement:
 
 
 def no_latency() -> Array:
-    """An empty int64 [0] array: latency was not measured."""
+    """Empty array int64 [0], for a latency that was not measured."""
     return np.empty(0, np.int64)

@@ -1,4 +1,4 @@
-"""The one thing that flows through the compiler."""
+"""Program: the exported model that flows through the compiler, with the history of its passes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 WARNING = "warning"
-"""The option of a pass record that says what people must know before they believe the numbers."""
+"""Option of a pass record that holds a warning for readers of the report."""
 
 
 @dataclass(frozen=True)
 class PassRecord:
-    """What one pass did, kept as provenance."""
+    """Provenance of one pass: its name, its options and findings, and its effect on the outputs."""
 
     name: str
     options: tuple[tuple[str, str], ...]
@@ -28,11 +28,12 @@ class PassRecord:
 
 @dataclass(frozen=True)
 class Program:
-    """An exported model (batch 1), what its edges are, and how it got here."""
+    """Exported model (batch 1), with its signature and history."""
 
     exported: ExportedProgram
     signature: Signature
     history: tuple[PassRecord, ...] = ()
 
     def then(self, exported: ExportedProgram, record: PassRecord) -> Program:
+        """Program after one more pass."""
         return replace(self, exported=exported, history=(*self.history, record))

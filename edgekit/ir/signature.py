@@ -1,4 +1,4 @@
-"""Names, shapes and number formats at the model's edges."""
+"""Signature of a model: names, shapes and number formats of its inputs and outputs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Affine:
-    """real = scale * (stored - zero_point)"""
+    """Affine quantization: real = scale * (stored - zero_point)."""
 
     scale: float
     zero_point: int
@@ -21,7 +21,7 @@ class TensorSpec:
     dtype: str
     shape: tuple[int, ...]
     affine: Affine | None = None
-    """Set when a quantized model takes or returns integers that stand for reals."""
+    """Quantization of an edge whose integers stand for real values; None for all others."""
 
     def __str__(self) -> str:
         quantized = f" scale={self.affine.scale:.6g} zero_point={self.affine.zero_point}" if self.affine else ""
@@ -30,7 +30,7 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class Signature:
-    """What goes in and what comes out, in the order of the model's arguments and results."""
+    """Inputs and outputs, in the order of the model's arguments and results."""
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]

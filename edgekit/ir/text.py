@@ -1,4 +1,4 @@
-"""A program as text: one line an operator, the same text for the same program. For people, and for golden tests."""
+"""Printer of programs: one line an operator, the same text for the same program. For people, and for golden tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def text(program: Program) -> str:
-    """The program's edges, its history, and its graph in execution order."""
+    """Print the program: history, inputs and outputs, and the graph in execution order."""
     signature = program.signature
     passes = " → ".join(("capture", *(record.name for record in program.history)))
     lines = [f"program ({passes})", *(f"  in  {spec}" for spec in signature.inputs)]

@@ -1,4 +1,4 @@
-"""Whether a latency may be quoted: the same rule for a device, for the reference, and for a server."""
+"""Validity of a latency: one rule for devices, the reference, and servers."""
 
 from __future__ import annotations
 
@@ -11,22 +11,24 @@ from edgekit.ir.measurement import Array, Process, Validity
 NOT_ASKED = Validity(False, "latency was not asked for")
 EMULATED = Validity(False, "an emulated device has no time of its own")
 SLACK = 0.2
-"""Cores that a quiet system's own housekeeping may take."""
+"""Cores that the housekeeping of an idle system may take."""
 BUSY_SHARE = 0.1
-"""Of the spans of a run: in more of them, others left no core."""
+"""Largest share of the spans of a run in which other programs may leave no free core."""
 WAITED_SHARE = 0.02
+"""Largest share of the time that the program may wait for a core."""
 CLOCK_MOVED = 0.1
-"""Of the higher: what is between the 5th and the 95th percentile of the clocks that were seen."""
+"""Largest distance of the 5th and 95th percentile of the clock, as a share of the higher."""
 TREND = 0.1
-"""By how much the last third of a process may be slower, or quicker, than its first."""
+"""Largest difference of the last third of a process from its first, as a share of the first."""
 TREND_COUNT = 36
-"""With fewer inferences in a process a trend is not told from noise. The quick plan times 43 of a slow model."""
+"""Least number of inferences in a process that shows a trend. The quick plan times 43 of a slow model."""
 
 
 def validity(processes: Sequence[Process], latency_ns: Array, min_count: int, threads: int, cores: int) -> Validity:
-    """Valid if enough was timed on a machine that was left alone, kept its clock, and kept its pace.
+    """Judge latencies: valid if enough was timed, on an idle machine, at a constant clock and pace.
 
-    `latency_ns` holds int64 [M], the inferences of `processes` in order. The reason names every cause.
+    latency_ns: int64 [M], the inferences of `processes` in order. min_count: least number of inferences. threads: of
+    the runtime. cores: of the machine. The reason names every cause.
     """
     reasons = (
         *_too_few(len(latency_ns), min_count),
@@ -46,17 +48,17 @@ def _too_few(count: int, min_count: int) -> Iterator[str]:
 
 
 def _busy(processes: Sequence[Process], threads: int, cores: int) -> Iterator[str]:
-    """Others and the threads that were timed need more cores than there are; more threads than cores share them."""
-    asked = min(threads, cores)
+    """Reason if other programs and the timed threads need more cores than there are."""
+    needed = min(threads, cores)
     others = [span.others_cores for process in processes for span in process.watched if span.others_cores is not None]
-    busy = [taken for taken in others if taken + asked > cores + SLACK]
+    busy = [used for used in others if used + needed > cores + SLACK]
     if len(busy) > BUSY_SHARE * len(others):
         share = len(busy) / len(others)
         yield f"the machine was busy {share:.0%} of the time: others took up to {max(busy):.1f} of its {cores} cores"
 
 
 def _waiting(processes: Sequence[Process]) -> Iterator[str]:
-    """By the length of the spans: the last one of a process may be short."""
+    """Reason if the program waited for a core; spans count by length, for the last of a process may be short."""
     waited, lengths = [], []
     for process in processes:
         began = 0
@@ -85,7 +87,7 @@ def _throttled(processes: Sequence[Process]) -> Iterator[str]:
 
 
 def _clocks(processes: Sequence[Process]) -> Iterator[str]:
-    """The highest of all groups of cores, look by look: those that idle beside it clock as they please."""
+    """Reason if the highest clock of all groups of cores moved; groups that idle clock as they please."""
     spans = [span for process in processes for span in process.watched if span.clock_mhz]
     if not spans:
         return
@@ -100,7 +102,7 @@ def _warm(processes: Sequence[Process]) -> Iterator[str]:
 
 
 def _trends(processes: Sequence[Process], latency_ns: Array) -> Iterator[str]:
-    """The median of the last third of a process against that of its first."""
+    """Reason if the median of the last third of a process differs from that of its first."""
     start = 0
     for process in processes:
         times, start = latency_ns[start : start + process.count], start + process.count

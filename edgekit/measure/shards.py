@@ -1,4 +1,4 @@
-"""The answers to a set of samples, shard by shard: what has come is kept, and the next probe goes on from there."""
+"""Answer a set of samples shard by shard. Answered shards are kept on disk, so that a failed probe resumes there."""
 
 from __future__ import annotations
 
@@ -20,44 +20,44 @@ from edgekit.untrusted.npy import read_npz
 
 Outputs = Mapping[str, Array]
 FIRST = 32
-"""Samples in the first shard, which tells the pace: few, for a slow model must be through in its time limit."""
+"""Samples in the first shard, which tells the pace: few, so that a slow model keeps within its time limit."""
 SHARD_S = 30.0
 SHARD_BYTES = 64 << 20
 
 
 def silent(words: str) -> None:
-    """Tells nobody."""
+    """Ignore the words: no progress is reported."""
 
 
 @dataclass(frozen=True)
 class Shards:
-    """How a set is cut: a shard takes `seconds` or so at the pace of those before it, and holds at most `bytes`."""
+    """Rule for cutting a set: about `seconds` per shard at the pace of those before it, at most `bytes` of input."""
 
     keep: Path | None = None
-    """Where shards are kept until the set is through; a folder of this endpoint and these samples alone."""
+    """Folder that keeps the shards until the set is complete; for this endpoint and these samples alone."""
     tell: Callable[[str], None] = silent
     first: int = FIRST
     seconds: float = SHARD_S
     bytes: int = SHARD_BYTES
 
     def of(self, *identity: object) -> Shards:
-        """The same, kept apart from those of every other endpoint and set of samples."""
+        """Derive shards with a folder of their own, named by the digest of `identity` (endpoint, model, samples)."""
         return replace(self, keep=self.keep / digest_of(list(map(str, identity)))) if self.keep else self
 
 
 def shards_in(cache: Cache, tell: Callable[[str], None]) -> Shards:
-    """Kept in the user's cache."""
+    """Make a rule that keeps shards in the user's cache."""
     return Shards(cache.root / "probes", tell)
 
 
-def answered(
+def answer_in_shards(
     samples: Samples, ask: Callable[[Samples], Outputs], shards: Shards
 ) -> tuple[dict[str, Array], float | None]:
-    """Every output, [N, …] by name in the order of `samples`, and how many samples a second came; None if all
-    of them were kept from before.
+    """Answer `samples` by calls of `ask`, and give every output, [N, …] by name, and the samples answered per second.
 
-    `ask` is called with stretches of `samples`, one after another. What it raises passes through, with a word on what
-    was kept; the next call with the same `keep` asks only for the rest. Raises StorageError.
+    `ask` is called with stretches of `samples` in order. Its errors pass through with a note on the shards that are
+    kept; the next call with the same `keep` asks only for the rest. The pace is None if all answers were kept from
+    an earlier call. Raises StorageError.
     """
     run = _Run(samples, shards, dict(_kept(shards.keep)))
     try:
@@ -75,31 +75,31 @@ class _Run:
     samples: Samples
     shards: Shards
     parts: dict[int, Outputs]
-    """By the index of their first sample."""
+    """Answered shards by the index of their first sample."""
     done: int = 0
     pace: float | None = None
-    """Samples a second; None until some have come."""
+    """Samples per second; None until some are answered."""
     _spent: float = 0.0
-    _asked: int = 0
+    _answered_count: int = 0
 
     def to_the_end(self, ask: Callable[[Samples], Outputs]) -> None:
         while self.done < len(self.samples):
             part = self.parts.get(self.done)
             if part is None:
-                part = self._asking(ask)
+                part = self._answer_next(ask)
             self.done += _length(part)
             rate = f", {self.pace:,.0f} a second" if self.pace else ""
             self.shards.tell(f"{self.done:,} of {len(self.samples):,} samples{rate}")
 
-    def _asking(self, ask: Callable[[Samples], Outputs]) -> Outputs:
+    def _answer_next(self, ask: Callable[[Samples], Outputs]) -> Outputs:
         count = min(self._size(), len(self.samples) - self.done)
         # A kept shard that lies ahead, from a run cut otherwise, is not asked for again.
         count = min([count, *(start - self.done for start in self.parts if start > self.done)])
         began = time.perf_counter()
         part = ask(self.samples.take(np.arange(self.done, self.done + count)))
         self._spent += time.perf_counter() - began
-        self._asked += count
-        self.pace = self._asked / max(self._spent, 1e-9)
+        self._answered_count += count
+        self.pace = self._answered_count / max(self._spent, 1e-9)
         for name, array in part.items():
             if len(array) != count:
                 raise ProbeError(f"'{name}' came with {len(array)} rows for {count} samples")
@@ -115,9 +115,9 @@ class _Run:
         return max(1, min(int(self.pace * self.shards.seconds), self.shards.bytes // max(1, sample_bytes)))
 
     def outputs(self) -> dict[str, Array]:
-        """The parts joined that follow each other; two probes at once may have kept some that overlap.
+        """Join the parts that follow each other; two probes at once may have kept some that overlap.
 
-        A damaged cache cannot smuggle in more rows: they are counted.
+        Rows are counted, so that a damaged cache cannot add any. Raises ProbeError.
         """
         parts, start = [], 0
         while start < len(self.samples):
@@ -134,7 +134,7 @@ class _Run:
 
 
 def _kept(keep: Path | None) -> Iterator[tuple[int, Outputs]]:
-    """What an earlier probe left, whole."""
+    """Yield the intact shards that an earlier probe kept, with the index of their first sample."""
     for path in sorted(keep.glob("*.npz")) if keep else ():
         with contextlib.suppress(OSError, ValueError):
             part = read_npz(path, packed=False)
@@ -143,7 +143,7 @@ def _kept(keep: Path | None) -> Iterator[tuple[int, Outputs]]:
 
 
 def _forget(keep: Path | None) -> None:
-    """File by file: another probe of the same may be at work beside it."""
+    """Delete the kept shards file by file: another probe of the same may be at work beside this one."""
     for path in keep.glob("*.npz") if keep else ():
         path.unlink(missing_ok=True)
     if keep:
@@ -152,7 +152,7 @@ def _forget(keep: Path | None) -> None:
 
 
 def _form(part: Outputs) -> dict[str, object]:
-    """Dtype and shape of a row, by name."""
+    """Dtype and shape of a row, by output name."""
     return {name: (array.dtype, array.shape[1:]) for name, array in part.items()}
 
 

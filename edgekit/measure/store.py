@@ -1,4 +1,4 @@
-"""A measurement as two files: `NAME.json` says how it was taken, `NAME.npz` holds its arrays."""
+"""Save and load a measurement as two files: `NAME.json` states its circumstances, `NAME.npz` holds its arrays."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ from edgekit.untrusted import json_text
 from edgekit.untrusted.npy import read_npz
 
 MAX_VALUES = 1_000_000
+"""Limit of the JSON values in a record."""
 OUTPUT = "output/"
-"""Before an output's name in the `.npz`: an output may be called `labels`."""
+"""Prefix of an output's name in the `.npz`, as an output may be called `labels`."""
 
 
 class _Record(Spec):
@@ -82,7 +83,7 @@ def save(measurement: Measurement, path: Path) -> None:
 
 
 def load(path: Path) -> Measurement:
-    """The measurement saved at `path`, given with or without an ending.
+    """Load the measurement saved at `path`, with or without an ending.
 
     Raises SpecError if the record is missing or wrong, DataError if its arrays are.
     """

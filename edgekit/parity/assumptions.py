@@ -1,4 +1,4 @@
-"""What a cost stands on: each number with whether it was measured, stated, or is a default and from where."""
+"""Assumptions of a cost: each number, and its basis: measured, stated in the profile, or a default with a source."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ Basis = Literal["measured", "stated", "default"]
 
 @dataclass(frozen=True)
 class Assumption:
-    """One number that a cost was reckoned with."""
+    """One number that a cost is computed from."""
 
     name: str
-    """As `[cost]` has it, where it can be stated there."""
+    """Key under `[cost]`, if it can be stated there."""
     title: str
     value: float
     shown: str
     """The value with its unit."""
     basis: Basis
     source: str | None
-    """Where it is from, if it was not stated."""
+    """Source of the number; None if it was stated."""
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What is reckoned with beside what `Cost` always holds. What is not known is None."""
+    """Numbers that a cost is computed from, besides those that `Cost` always holds. Unknown ones are None."""
 
     answer_s: float | None
     """Seconds of an answer on the device, the median."""
@@ -37,13 +37,17 @@ class Inputs:
     watts: float | None
     throughput_per_s: float | None
     unknown_edge: tuple[str, ...]
-    """Why the edge has no price, each with what to type."""
+    """Reasons why the edge has no price, each with what to type."""
     unknown_cloud: str | None
+    """Reason why the cloud has no price, with what to type."""
     assumptions: tuple[Assumption, ...]
 
 
 def gather(comparison: Comparison, stated: Cost, target: str, build_s: float) -> Inputs:
-    """What was stated, else what was measured, else what is known of the board or of clouds."""
+    """Gather each number: the stated one, else the measured one, else the default of the board or of clouds.
+
+    build_s: seconds of pruning and recovery.
+    """
     time, no_time = _time(comparison)
     price, watts, throughput = (
         _price(stated, target),
@@ -57,7 +61,7 @@ def gather(comparison: Comparison, stated: Cost, target: str, build_s: float) ->
         unknown.append(f"no energy was measured, and nothing is known of '{target}'; --set profile.cost.watts=N")
     no_cloud = "no server was measured; --reference URL, or --set profile.cost.throughput_per_s=N"
     built = _measured("build_s", "pruning and recovery", build_s, f"{decimal(build_s, 1)} s") if build_s else None
-    found = (
+    candidates = (
         time,
         price,
         watts,
@@ -74,12 +78,12 @@ def gather(comparison: Comparison, stated: Cost, target: str, build_s: float) ->
         throughput_per_s=throughput.value if throughput else None,
         unknown_edge=tuple(unknown),
         unknown_cloud=None if throughput else no_cloud,
-        assumptions=tuple(assumption for assumption in found if assumption),
+        assumptions=tuple(assumption for assumption in candidates if assumption),
     )
 
 
 def _time(comparison: Comparison) -> tuple[Assumption | None, str | None]:
-    """The median of an answer on the target, or why there is none."""
+    """Median time of an answer on the target, or the reason why there is none."""
     latency, environment = comparison.candidate.latency, comparison.candidate.environment
     if environment.kind == "emulated":
         return None, "an emulated device has no time of its own; edgekit run --device URL of a board tells"
@@ -105,7 +109,7 @@ def _watts(comparison: Comparison, stated: Cost, target: str) -> Assumption | No
         return _stated("watts", stated.watts, stated)
     energy = comparison.candidate.energy
     if energy:
-        # As though it never rested, where nobody measured it at rest.
+        # Without a measurement at rest, as if it never rested.
         idle = energy.watts if energy.idle_watts is None else energy.idle_watts
         mean = stated.utilisation * energy.watts + (1 - stated.utilisation) * idle
         rest = (
@@ -124,7 +128,7 @@ def _throughput(comparison: Comparison, stated: Cost) -> Assumption | None:
     if reference.environment.kind != "serving" or not reference.samples_per_s:
         return None
     shown = _show("throughput_per_s", reference.samples_per_s, stated)
-    # Nothing tells whether the server that was measured is what the price buys.
+    # The measured server may be another machine than the one that the price buys.
     where = f"{reference.environment.runtime}, on the machine that it ran on"
     return _measured("throughput_per_s", TITLES["throughput_per_s"], reference.samples_per_s, shown, where)
 

@@ -1,79 +1,40 @@
-"""Two measurements of the same samples become one comparison, sample by sample."""
+"""Compare two measurements of the same samples, sample by sample."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
+from pydantic import ValidationError
 
 from edgekit.errors import DataError
-from edgekit.ir.measurement import Around, Array, Energy, Environment, Measurement, Process, ServerTime
+from edgekit.ir.measurement import Array, Measurement
 from edgekit.ir.sqnr import sqnr_db
+from edgekit.parity.endpoint_record import EndpointRecord, LatencyRecord, MetricRecord, process_record
 from edgekit.parity.histogram import Histogram, side_by_side
 from edgekit.parity.metrics import Chance, Metric
 from edgekit.parity.statistics import Estimate, mcnemar_p, paired_bootstrap, percentile_ns, wilson
 
 
 @dataclass(frozen=True)
-class Latency:
-    """How long one inference takes, in nanoseconds. A percentile that the count cannot support is None."""
-
-    count: int
-    valid: bool
-    reason: str | None
-    """Why it is not valid."""
-    p50_ns: int | None
-    p90_ns: int | None
-    p95_ns: int | None
-    p99_ns: int | None
-    p999_ns: int | None
-    between_runs: float | None = None
-    """By what share of their median the medians of the processes differ; None for fewer than two processes."""
-    histogram: Histogram | None = None
-    """On the same edges as that of the endpoint it is compared with; None where nothing was timed."""
-
-
-@dataclass(frozen=True)
-class Side:
-    """One endpoint of a comparison, summarized."""
-
-    score: Estimate
-    """The metric, with its 95 % interval."""
-    latency: Latency
-    load_ns: int
-    first_ns: int
-    peak_rss_bytes: int | None
-    instructions: int | None
-    environment: Environment
-    processes: tuple[Process, ...]
-    medians_ns: tuple[int | None, ...]
-    """Of the processes, in order; None for one that timed nothing."""
-    model_rss_bytes: int | None
-    around: Around | None
-    energy: Energy | None
-    server: ServerTime | None
-    samples_per_s: float | None
-    distinct_answers: int
-    """How many different answers it gave."""
-
-
-@dataclass(frozen=True)
 class Comparison:
-    """What a reference and a candidate make of the same samples."""
+    """Comparison of a reference and a candidate over the same samples."""
 
     metric: str
     samples: int
-    reference: Side
-    candidate: Side
+    reference: EndpointRecord
+    candidate: EndpointRecord
     differences: Array
     """float64 [N]: score of the reference minus score of the candidate, sample by sample."""
     disagreements: Array
     """int64 [K]: indices of the samples that the two answer differently."""
     sqnr_db: float
-    """Of the candidate's outputs against the reference's, the worst output: infinite when equal."""
+    """Signal to quantization noise of the candidate's worst output, in dB; infinite when equal."""
     chance: float | None
     """Metric of the best constant answer to these labels; None where the metric does not tell."""
+    distinct_answers: tuple[int, int]
+    """Number of different answers of the reference, and of the candidate."""
 
     def __repr__(self) -> str:
         scores = f"{self.reference.score.value:.4f} and {self.candidate.score.value:.4f}"
@@ -81,7 +42,7 @@ class Comparison:
 
     @property
     def is_by_chance(self) -> bool:
-        """Whether one constant answer does as well as the reference: then nothing was compared."""
+        """True if one constant answer does as well as the reference: then the comparison says nothing."""
         return self.chance is not None and self.reference.score.value <= self.chance < 1
 
     def reference_at(self, confidence: float) -> Estimate:
@@ -113,53 +74,54 @@ class Comparison:
 
     @property
     def reference_only(self) -> int:
-        """How many samples the reference alone gets right."""
+        """Number of samples that the reference alone gets right."""
         return int((self.differences > 0).sum())
 
     @property
     def candidate_only(self) -> int:
-        """How many samples the candidate alone gets right."""
+        """Number of samples that the candidate alone gets right."""
         return int((self.differences < 0).sum())
 
     @property
     def mcnemar_p(self) -> float:
-        """How likely flips this lopsided are if neither is better, two-sided."""
+        """Two-sided p of McNemar's test: probability of flips this lopsided if neither is better."""
         return mcnemar_p(self.reference_only, self.candidate_only)
 
 
 def compare(reference: Measurement, candidate: Measurement, metric: Metric) -> Comparison:
-    """Pair the two sample by sample.
+    """Compare the two sample by sample, by `metric`.
 
     Raises DataError if they measured other samples, have other outputs or shapes, hold NaN or infinite values, or
     cannot be scored by `metric`.
     """
-    expected, got = _paired(reference, candidate)
+    expected, actual = _paired(reference, candidate)
     labels = reference.labels
     metric.check(expected, labels)
-    scores, candidate_scores = metric.scores(expected, labels), metric.scores(got, labels)
-    answers, candidate_answers = metric.answers(expected), metric.answers(got)
+    scores, candidate_scores = metric.scores(expected, labels), metric.scores(actual, labels)
+    answers, candidate_answers = metric.answers(expected), metric.answers(actual)
     theirs, ours = side_by_side(reference.latency_ns, candidate.latency_ns)
     return Comparison(
         metric=metric.name,
         samples=len(labels),
-        reference=_side(reference, scores, answers, theirs),
-        candidate=_side(candidate, candidate_scores, candidate_answers, ours),
+        reference=_endpoint(reference, _score(metric, scores), theirs),
+        candidate=_endpoint(candidate, _score(metric, candidate_scores), ours),
         differences=scores - candidate_scores,
         disagreements=np.flatnonzero(answers != candidate_answers),
-        sqnr_db=min(sqnr_db(expected[name], got[name]) for name in expected),
+        sqnr_db=min(sqnr_db(expected[name], actual[name]) for name in expected),
         chance=metric.chance(labels) if isinstance(metric, Chance) else None,
+        distinct_answers=(len(np.unique(answers)), len(np.unique(candidate_answers))),
     )
 
 
-def summarize(measurement: Measurement) -> Latency:
-    """Count, validity and supported percentiles of the measured latencies. No histogram: it takes two endpoints.
+def summarize(measurement: Measurement) -> LatencyRecord:
+    """Summarize latencies: count, validity and supported percentiles. No histogram: that needs two endpoints.
 
     Raises DataError if the processes do not add up to the latencies.
     """
     latency = measurement.latency_ns
     measured = len(latency) > 0
     known = measured or measurement.environment.kind == "emulated"
-    return Latency(
+    return LatencyRecord(
         count=len(latency),
         valid=measurement.validity.valid and measured,
         reason=measurement.validity.reason if known else "latency was not measured",
@@ -173,7 +135,7 @@ def summarize(measurement: Measurement) -> Latency:
 
 
 def _medians_ns(measurement: Measurement) -> tuple[int | None, ...]:
-    """Of each process; None for one that timed nothing."""
+    """Median latency of each process; None for one that timed nothing."""
     counts = [process.count for process in measurement.processes]
     if counts and sum(counts) != len(measurement.latency_ns):
         raise DataError(f"the processes timed {sum(counts)} inferences, {len(measurement.latency_ns)} came back")
@@ -182,34 +144,46 @@ def _medians_ns(measurement: Measurement) -> tuple[int | None, ...]:
 
 
 def _spread(medians_ns: Sequence[int]) -> float | None:
-    """From the smallest to the largest, over their median."""
+    """The largest median minus the smallest, over the median of all; None for fewer than two."""
     if len(medians_ns) < 2:
         return None
     return (max(medians_ns) - min(medians_ns)) / max(float(np.median(medians_ns)), 1.0)
 
 
-def _side(measurement: Measurement, scores: Array, answers: Array, histogram: Histogram | None) -> Side:
-    return Side(
-        score=wilson(float(scores.sum() / len(scores)), len(scores)),
-        latency=replace(summarize(measurement), histogram=histogram),
-        load_ns=measurement.load_ns,
-        first_ns=measurement.first_ns,
-        peak_rss_bytes=measurement.peak_rss_bytes,
-        instructions=measurement.instructions,
-        environment=measurement.environment,
-        processes=measurement.processes,
-        medians_ns=_medians_ns(measurement),
-        model_rss_bytes=measurement.model_rss_bytes,
-        around=measurement.around,
-        energy=measurement.energy,
-        server=measurement.server,
-        samples_per_s=measurement.samples_per_s,
-        distinct_answers=len(np.unique(answers)),
-    )
+def _score(metric: Metric, scores: Array) -> MetricRecord:
+    """The mean of float [N] scores with its 95 % interval."""
+    estimate = wilson(float(scores.sum() / len(scores)), len(scores))
+    return MetricRecord(name=metric.name, value=estimate.value, low=estimate.low, high=estimate.high)
+
+
+def _endpoint(measurement: Measurement, score: MetricRecord, histogram: Histogram | None) -> EndpointRecord:
+    """Summary of one endpoint. Raises DataError if it says a number that cannot be."""
+    latency, processes = summarize(measurement), map(process_record, measurement.processes, _medians_ns(measurement))
+    try:
+        return EndpointRecord(
+            kind=measurement.environment.kind,
+            score=score,
+            samples=len(measurement),
+            samples_per_s=measurement.samples_per_s,
+            load_ns=measurement.load_ns,
+            first_ns=measurement.first_ns,
+            latency=latency.model_copy(update={"histogram": histogram}),
+            processes=tuple(processes) or None,
+            around=measurement.around,
+            peak_rss_bytes=measurement.peak_rss_bytes,
+            model_rss_bytes=measurement.model_rss_bytes,
+            energy=measurement.energy,
+            server=measurement.server,
+            instructions=measurement.instructions,
+            environment=measurement.environment,
+        )
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise DataError(f"a measurement has a bad '{'.'.join(map(str, first['loc']))}': {first['msg']}") from error
 
 
 def _paired(reference: Measurement, candidate: Measurement) -> tuple[Mapping[str, Array], Mapping[str, Array]]:
-    """The outputs of both, in the reference's order, once nothing speaks against pairing them."""
+    """Outputs of both, in the reference's order. Raises DataError if they cannot be paired."""
     if reference.samples_digest != candidate.samples_digest:
         raise DataError(
             f"reference and candidate measured other samples: {reference.samples_digest[:12]} with {len(reference)}, "
@@ -218,18 +192,18 @@ def _paired(reference: Measurement, candidate: Measurement) -> tuple[Mapping[str
         )
     if len(reference) == 0:
         raise DataError("reference and candidate measured no samples")
-    expected, got = reference.outputs, candidate.outputs
-    if not expected or expected.keys() != got.keys():
-        raise DataError(f"the reference has outputs {sorted(expected)}, the candidate {sorted(got)}")
+    expected, actual = reference.outputs, candidate.outputs
+    if not expected or expected.keys() != actual.keys():
+        raise DataError(f"the reference has outputs {sorted(expected)}, the candidate {sorted(actual)}")
     for name in expected:
-        if expected[name].shape != got[name].shape:
+        if expected[name].shape != actual[name].shape:
             raise DataError(
-                f"output '{name}' is {list(expected[name].shape)} in the reference, {list(got[name].shape)} in the "
+                f"output '{name}' is {list(expected[name].shape)} in the reference, {list(actual[name].shape)} in the "
                 "candidate"
             )
         check_values(expected[name], len(reference), f"output '{name}' of the reference")
-        check_values(got[name], len(reference), f"output '{name}' of the candidate")
-    return expected, {name: got[name] for name in expected}
+        check_values(actual[name], len(reference), f"output '{name}' of the candidate")
+    return expected, {name: actual[name] for name in expected}
 
 
 def check_values(output: Array, count: int, where: str) -> None:

@@ -1,10 +1,11 @@
-"""What answers cost on the edge and in the cloud, and after how many of them the device has paid for itself."""
+"""Cost of answers on the edge and in the cloud, and the break-even of the device."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
+from edgekit.ir.record import Record
 from edgekit.parity.assumptions import Assumption, Inputs, gather
 from edgekit.parity.compare import Comparison
 from edgekit.parity.gate_texts import decimal
@@ -15,50 +16,36 @@ _YEAR_S = 365.25 * 24 * 3600
 _JOULES_PER_KWH = 3.6e6
 
 
-@dataclass(frozen=True)
-class CostSummary:
-    """Money per million answers, what the build cost, and the break-even. What cannot be told is None."""
+class CostSummary(Record):
+    """Money per million answers, and when a device has paid for itself. What cannot be told is null (docs/cost.md)."""
 
     currency: str
+    edge_per_million: float | None
+    """The device and its electricity."""
     device_per_million: float | None
     """The price of the device, spread over all answers it gives before it is written off."""
     energy_per_million: float | None
     cloud_per_million: float | None
     build: float
-    """Pruning and recovery, once for all devices."""
+    """Pruning and training it again, once for all devices."""
     upfront: float | None
     """One device and the build."""
     capacity: int | None
     """Answers that one device gives before it is written off."""
     break_even: int | None
-    """The fewest answers for which one device, with the whole build, costs no more than the cloud; None if never."""
+    """The fewest answers for which one device, with the whole build, costs no more than the cloud; null if never."""
     sentences: tuple[str, ...]
-    """For someone who is no engineer: the edge, the cloud, the build, the break-even, or what to type to know them."""
+    """The edge, the cloud, the build and the break-even in plain words, or what to type to know them."""
     assumptions: tuple[Assumption, ...]
-
-    @property
-    def edge_per_million(self) -> float | None:
-        if self.device_per_million is None or self.energy_per_million is None:
-            return None
-        return self.device_per_million + self.energy_per_million
-
-    def on_edge(self, answers: int) -> float | None:
-        """What so many answers by one device cost, the build included."""
-        if self.upfront is None or self.energy_per_million is None:
-            return None
-        return self.upfront + answers * self.energy_per_million / MILLION
-
-    def in_cloud(self, answers: int) -> float | None:
-        """What so many answers cost in the cloud."""
-        return None if self.cloud_per_million is None else answers * self.cloud_per_million / MILLION
+    """Every number that the cost is computed from: measured, stated in the profile, or a default and its source."""
 
 
 def cost(comparison: Comparison, stated: Cost, target: str, build_s: float) -> CostSummary:
-    """What the candidate and the reference of a comparison cost.
+    """Cost of the candidate on the edge and of the reference in the cloud.
 
-    `target` is the id that prices of boards are kept by; `build_s` the seconds that pruning and recovery took. Energy
-    and the device's life are those at the stated utilisation: a device that answers a tenth of its time draws power
-    all of it. Only a valid time of the target makes a price.
+    target: id of the board, for its default price. build_s: seconds of pruning and recovery. Energy and the device's
+    life are those at the stated utilisation: a device that answers a tenth of its time draws power all of it. Only a
+    valid time of the target makes a price.
     """
     inputs = gather(comparison, stated, target, build_s)
     build = build_s / 3600 * stated.training_price_per_hour
@@ -68,6 +55,7 @@ def cost(comparison: Comparison, stated: Cost, target: str, build_s: float) -> C
     money = _Money(stated.currency)
     return CostSummary(
         currency=stated.currency,
+        edge_per_million=None if device is None or energy is None else device + energy,
         device_per_million=device,
         energy_per_million=energy,
         cloud_per_million=cloud,
@@ -95,7 +83,7 @@ class _Money:
 
 
 def _edge(inputs: Inputs, stated: Cost, build: float) -> tuple[float | None, float | None, float | None, int | None]:
-    """Per million answers the device and its energy; then one device with the build, and how much it answers."""
+    """Money per million answers of the device and of its energy; money of one device with the build; its answers."""
     if inputs.answer_s is None or inputs.price is None or inputs.watts is None:
         return None, None, None, None
     each_s = inputs.answer_s / stated.utilisation
@@ -119,7 +107,7 @@ def _break_even(
     inputs: Inputs,
     stated: Cost,
 ) -> tuple[int | None, tuple[str, ...]]:
-    """The answers, and what that means; nothing where one of the sides is not known."""
+    """Break-even in answers, with a sentence; None and no sentence where one of the sides is unknown."""
     if upfront is None or energy is None or cloud is None or capacity is None or inputs.answer_s is None:
         return None, ()
     life = f"in its {decimal(stated.years, 1)} years, answering {decimal(100 * stated.utilisation, 1)} % of the time"

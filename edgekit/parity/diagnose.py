@@ -1,4 +1,4 @@
-"""What the numbers of a compressed network mean: where it loses, why, and the one thing to try next."""
+"""Diagnose a quantized network from the numbers of its layers: where it loses, why, and the one thing to try next."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ Cause = Literal[
 ]
 
 LOW_DB = 20.0
-"""A layer that loses more than a hundredth of its signal's power, alone, is where a network breaks: sound int8 layers
-have 29 to 48 dB (ResNet-20, MobileNetV3 and the digits net, three backends)."""
+"""SQNR of a layer alone, in dB, below which a network breaks there: it loses a hundredth of its signal's power. Sound
+int8 layers have 29 to 48 dB (ResNet-20, MobileNetV3 and the digits net, three backends)."""
 SATURATED = 0.02
 """Share of new values outside the calibrated range that is no chance: sound networks have at most 0.01."""
 CHANNELS = 8.0
@@ -34,7 +34,7 @@ CHANNELS = 8.0
 OUTLIER = 8.0
 """Largest value over the 99.9th percentile from which all but a few values share fewer than 16 steps of 127."""
 FLOAT_MACS = 0.1
-"""Share of the multiply-accumulates in float from which it is worth a word."""
+"""Share of the multiply-accumulates in float from which the diagnosis mentions it."""
 
 
 @dataclass(frozen=True)
@@ -44,22 +44,22 @@ class Diagnosis:
     cause: Cause
     sentence: str
     layers: tuple[str, ...] = ()
-    """Which layers show it, the first to be hurt first."""
+    """Names of the layers that show it, in the order of the network."""
     nodes: tuple[str, ...] = ()
-    """Their names in the graph."""
+    """Names of these layers in the graph."""
     evidence: tuple[str, ...] = ()
-    """What was measured there, each a plain sentence."""
+    """Measurements there, each a plain sentence."""
     next_step: str | None = None
     """An option to add to the same command, or what to do; None where nothing is wrong."""
 
 
 def diagnose(layers: Sequence[Layer], recipe: Quantize, outcome: NetworkOutcome) -> Diagnosis:
-    """Why a network that was quantized by `recipe` answers as it does."""
+    """Diagnose a network that was quantized by `recipe` and has this `outcome`."""
     dtype = recipe.activations.dtype
     start = f"{dtype.capitalize()} {outcome}."
-    found = _mismatch(layers, outcome, start)
-    if found:
-        return found
+    mismatch = _mismatch(layers, outcome, start)
+    if mismatch:
+        return mismatch
     if outcome.good:
         sound = Diagnosis("nothing", f"Nothing is wrong: {dtype} {outcome}.", evidence=_weakest(layers))
         return _floating(layers, start) or sound
@@ -70,14 +70,14 @@ def diagnose(layers: Sequence[Layer], recipe: Quantize, outcome: NetworkOutcome)
 
 
 def label(layer: Layer) -> str:
-    """What a person calls it: modules by name, functions by kind and graph name."""
+    """Name of a layer for people: modules by name, functions by kind and graph name."""
     return (
         layer.name if layer.name and layer.kind not in ("add", "mul") else f"{layer.name or 'the network'}:{layer.node}"
     )
 
 
 def _weakest(layers: Sequence[Layer]) -> tuple[str, ...]:
-    """The layer that loses most, for whoever wants more than is asked for."""
+    """Sentence on the layer that loses most, if any was measured."""
     measured = [layer for layer in layers if layer.output_sqnr_db is not None]
     if not measured:
         return ()
@@ -108,7 +108,7 @@ def _mismatch(layers: Sequence[Layer], outcome: NetworkOutcome, start: str) -> D
 
 
 def _local(hurt: Sequence[Layer], layers: Sequence[Layer], recipe: Quantize, start: str) -> Diagnosis:
-    """The first layer that loses too much alone, by what of it is rounded badly."""
+    """Diagnose the first layer that loses too much alone: its weights, its inputs, or its output."""
     first = hurt[0]
     start = f"{start} It falls first at '{label(first)}' ({first.kind}), to {decibels(first.output_sqnr_db)} alone"
     sources = {layer.node: layer for layer in layers}
@@ -138,7 +138,7 @@ def _by_weights(
 
 
 def _feeding(hurt: Sequence[Layer], sources: Mapping[str, Layer]) -> list[Layer]:
-    """The layers that lose, each after those that it takes its inputs from if their channels are uneven."""
+    """The layers that lose, each after the layers of its inputs if those have uneven channels."""
     shown = []
     for layer in hurt:
         before = [sources[node] for node in layer.inputs if node in sources]
@@ -168,18 +168,18 @@ def _ranges(suspects: Sequence[Layer], shown: Sequence[Layer], recipe: Quantize,
 def _by_activation(suspects: Sequence[Layer], hurt: Sequence[Layer], recipe: Quantize, start: str) -> Diagnosis | None:
     for layer in suspects:
         shown = [layer, *hurt]
-        found = (_labels(shown), _nodes(shown), _evidence(shown))
+        evidence = (_labels(shown), _nodes(shown), _evidence(shown))
         if (layer.clipped or 0) >= SATURATED:
             sentence = f"{start}: the range of '{label(layer)}' cuts off {layer.clipped:.1%} of the values."
             observer = "minmax" if recipe.activations.observer == "auto" else "auto"
-            return Diagnosis("clipping", sentence, *found, setting("activations.observer", observer))
+            return Diagnosis("clipping", sentence, *evidence, setting("activations.observer", observer))
         wide = (layer.outlier_ratio or 0) >= OUTLIER
         if wide and layer.shared_scale:
             sentence = (
                 f"{start}: '{label(layer)}' must keep the scale of its input, whose range is {layer.outlier_ratio:.0f} "
                 "times what 99.9 % of its own values do not pass."
             )
-            return Diagnosis("shared scale", sentence, *found, overridden(recipe, kept_in_float(shown)))
+            return Diagnosis("shared scale", sentence, *evidence, overridden(recipe, kept_in_float(shown)))
         if wide:
             sentence = (
                 f"{start}: an outlier at '{label(layer)}' is {layer.outlier_ratio:.0f} times what 99.9 % of its values "
@@ -188,12 +188,12 @@ def _by_activation(suspects: Sequence[Layer], hurt: Sequence[Layer], recipe: Qua
             step = setting("activations.observer", "auto")
             if recipe.activations.observer != "minmax":
                 step = overridden(recipe, kept_in_float(shown))
-            return Diagnosis("activation outlier", sentence, *found, step)
+            return Diagnosis("activation outlier", sentence, *evidence, step)
     return None
 
 
 def _even(recipe: Quantize, hurt: Sequence[Layer]) -> str:
-    """What evens out channels: equalization first, then scales of their own, then float."""
+    """Next step for uneven channels: cross-layer equalization first, then per-channel scales, then float."""
     if not recipe.equalize:
         return setting("equalize", True)
     if recipe.weights.granularity == "per-tensor":
@@ -211,7 +211,7 @@ def _too_few(hurt: Sequence[Layer], sources: Mapping[str, Layer], recipe: Quanti
 
 
 def _spread_out(layers: Sequence[Layer], recipe: Quantize, start: str) -> Diagnosis:
-    """No layer is to blame: a little is lost at each."""
+    """Diagnose a loss that no layer causes alone: a little is lost at each."""
     measured = [layer for layer in layers if layer.quantized and layer.output_sqnr_db is not None]
     worst = sorted(measured, key=lambda layer: layer.output_sqnr_db or 0)[:3]
     names = ", ".join(f"'{label(layer)}' ({decibels(layer.output_sqnr_db)})" for layer in worst)
@@ -226,18 +226,18 @@ def _spread_out(layers: Sequence[Layer], recipe: Quantize, start: str) -> Diagno
 
 
 def _floating(layers: Sequence[Layer], start: str) -> Diagnosis | None:
-    """Accuracy is good, and a good part of the work is done in float though the profile did not ask for that."""
+    """Diagnose a good network with much of its work in float though the profile did not ask for that."""
     total = sum(layer.macs for layer in layers)
-    left = [layer for layer in layers if not layer.quantized and "profile" not in layer.reason and layer.macs]
-    share = sum(layer.macs for layer in left) / total if total else 0.0
+    floats = [layer for layer in layers if not layer.quantized and "profile" not in layer.reason and layer.macs]
+    share = sum(layer.macs for layer in floats) / total if total else 0.0
     if share < FLOAT_MACS:
         return None
     sentence = (
-        f"{start} But {share:.0%} of the multiply-accumulates stay in float: {left[0].reason} "
-        f"('{label(left[0])}', {left[0].kind}{f', and {len(left) - 1} more' if len(left) > 1 else ''})."
+        f"{start} But {share:.0%} of the multiply-accumulates stay in float: {floats[0].reason} "
+        f"('{label(floats[0])}', {floats[0].kind}{f', and {len(floats) - 1} more' if len(floats) > 1 else ''})."
     )
     step = "--backend B with another of the target's backends: edgekit targets show ID lists them"
-    return Diagnosis("left in float", sentence, _labels(left), _nodes(left), (), step)
+    return Diagnosis("left in float", sentence, _labels(floats), _nodes(floats), (), step)
 
 
 def _labels(layers: Sequence[Layer]) -> tuple[str, ...]:
@@ -261,8 +261,10 @@ def _numbers(layer: Layer) -> str:
         ("outputs differ across channels", layer.activation_range_ratio, "times"),
         ("largest over 99.9 %", layer.outlier_ratio, "times"),
     ]
-    said = [f"{what} {value:.1f} {unit}" for what, value, unit in parts if value is not None and math.isfinite(value)]
-    return f"'{label(layer)}': {', '.join(said)}"
+    numbers = [
+        f"{what} {value:.1f} {unit}" for what, value, unit in parts if value is not None and math.isfinite(value)
+    ]
+    return f"'{label(layer)}': {', '.join(numbers)}"
 
 
 def decibels(value: float | None) -> str:

@@ -1,4 +1,4 @@
-"""What each gate is about, in words and units for people who did not build it."""
+"""Title, unit and remedy of each gate, for people who did not build it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Quantity:
     """The next step where nothing was quantized; None if it is the same."""
 
     def limit(self, least: float | None, most: float | None) -> str:
-        """What a bound asks for: `at least 98 %`."""
+        """Format a bound: `at least 98 %`."""
         parts = []
         if least is not None:
             parts.append(f"at least {self.show(least)}")
@@ -29,14 +29,14 @@ class Quantity:
 
 
 def decimal(value: float, places: int) -> str:
-    """Thousands apart, no trailing zeros: `1,234.5`."""
+    """Format a number with thousands apart and no trailing zeros: `1,234.5`."""
     text = f"{value:,.{places}f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text == "-0" else text
 
 
 def percent(share: float) -> str:
-    """`98.65 %`. Three decimals, so that one sample in a hundred thousand shows."""
+    """Format a share: `98.65 %`. Three decimals, so that one sample in a hundred thousand shows."""
     return f"{decimal(100 * share, 3)} %"
 
 
@@ -51,7 +51,7 @@ def times(ratio: float) -> str:
 
 
 def milliseconds(value_ms: float) -> str:
-    """To the microsecond, and to ten nanoseconds where little more than microseconds are left."""
+    """Format milliseconds: to the microsecond, and below 0.1 ms to ten nanoseconds."""
     return f"{decimal(value_ms, 3 if value_ms >= 0.1 else 5)} ms"
 
 
@@ -76,20 +76,21 @@ _FLOAT_IS_QUICKER = "let edgekit leave in float what is quicker there (--profile
 _SINCE = "see what changed since: the model, the profile, or the runtime's version"
 _QUICKER = "try another runtime of the target (--backend), or a smaller model"
 
+_SIZE = Quantity("Size of the model's file against the float model's", times, _PLACEMENT)
 QUANTITIES: Mapping[str, Quantity] = {
     "reference_accuracy": Quantity("Metric of the reference", percent, _TRAINED),
     "distinct_answers": Quantity("Different answers given", count, _TRAINED),
     "accuracy_drop": Quantity("Accuracy lost against the reference", points, _IN_FLOAT, _NOT_QUANTIZED),
     "agreement": Quantity("Samples that the model and the reference answer alike", percent, _IN_FLOAT, _NOT_QUANTIZED),
-    "size_ratio": Quantity("Size of the model's file against the float model's", times, _PLACEMENT),
+    "size_ratio": _SIZE,
     "integer_share": Quantity("Weights stored as small integers", percent, _PLACEMENT),
     "integer_macs_share": Quantity("Arithmetic done on small integers", percent, _PLACEMENT),
     "fallback_share": Quantity("Work left to slow fallback code", percent, _PLACEMENT),
-    "smaller": Quantity("Size of the model's file against the float model's", times, _PLACEMENT),
+    "smaller": _SIZE,
     "not_slower": Quantity("Time or work of an answer against the float model's", times, _FLOAT_IS_QUICKER),
     "latency_p50_ms": Quantity("Time that half of all answers take at most", milliseconds, _QUICKER),
     "latency_p90_ms": Quantity("Time that nine of ten answers take at most", milliseconds, _QUICKER),
     "peak_rss_mb": Quantity("Memory needed at the peak", megabytes, _QUICKER),
     "instructions_ratio": Quantity("Work of the CPU against the earlier run", times, _SINCE),
 }
-"""By the gate's name in a profile."""
+"""Quantities by the name of their gate in a profile."""

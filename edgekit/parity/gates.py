@@ -1,13 +1,17 @@
-"""Whether what was measured is what the profile asks for. A missed gate is a result, never an exception."""
+"""Judge the gates of a profile by a comparison. A missed gate is a result, never an exception."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import AfterValidator, Field
+
+from edgekit.ir.record import Record
 from edgekit.parity.chance import bounds, fewest_answers, is_by_chance
-from edgekit.parity.compare import Comparison, Latency
+from edgekit.parity.compare import Comparison
+from edgekit.parity.endpoint_record import LatencyRecord
 from edgekit.parity.gate_texts import QUANTITIES
 from edgekit.parity.statistics import Estimate, needed_count
 from edgekit.samples import FEW
@@ -16,34 +20,33 @@ from edgekit.specs.profile import Bound, Gates
 Outcome = Literal["passed", "failed", "undecided", "not measurable"]
 Verdict = Literal["passed", "failed", "undecided"]
 Device = Literal["none", "emulated", "real"]
-"""What was probed: nothing (a build), an emulated device, or a device that can be timed."""
+"""Kind of the probed device: none (a build), an emulated device, or a real one, which can be timed."""
 
 _PROBE_IT = "edgekit run --device URL"
 _EMULATE_IT = "edgekit run --device emulated"
 _SAMPLED = ("reference_accuracy", "accuracy_drop", "agreement")
-"""What is an estimate from samples."""
+"""Gates on quantities that are estimated from samples."""
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """What an earlier run says of the same target, backend and profile."""
+    """Instructions of an earlier run of the same target, backend and profile."""
 
     instructions: int | None
     reason: str | None = None
-    """Why it says nothing of instructions."""
+    """Reason why it has no instructions."""
 
 
-@dataclass(frozen=True)
-class Floating:
-    """What the float file of the same backend takes on the same device."""
+class FloatRecord(Record):
+    """The float file of the same backend on the same device."""
 
-    latency: Latency
-    instructions: int | None
+    latency: LatencyRecord = Field(alias="latency_ns")
+    instructions: int | None = Field(None, ge=1)
 
 
 @dataclass(frozen=True)
 class GateInputs:
-    """Everything a gate can ask for. Shares are in [0, 1]."""
+    """Everything that a gate can be judged by. Shares are in [0, 1]."""
 
     comparison: Comparison
     size_ratio: float
@@ -52,28 +55,36 @@ class GateInputs:
     fallback_share: float
     device: Device
     baseline: Baseline | None = None
-    """None where no earlier run was given to compare with."""
-    floating: Floating | None = None
-    """None where the float file was not run there."""
+    """Earlier run to compare instructions with; None without one."""
+    float_file: FloatRecord | None = None
+    """The float file on the same device; None where it was not run there."""
     quantized: bool = True
-    """Whether any number of the model has fewer bits than the float model's."""
+    """True if any number of the model has fewer bits than the float model's."""
 
 
-@dataclass(frozen=True)
-class GateResult:
-    """One gate, decided or not, and what that means for someone who does not know the word."""
+def _known_gate(name: str) -> str:
+    if name not in QUANTITIES:
+        raise ValueError(f"no gate is named '{name}'")
+    return name
 
-    name: str
+
+class GateResult(Record):
+    """One quantity that the profile bounds: its value, its limits, and the outcome."""
+
+    name: Annotated[str, AfterValidator(_known_gate)]
+    """Name under [gates] in the profile."""
     value: float | None
-    min: float | None
-    max: float | None
+    """The measured value: shares and drops in [0, 1], times in ms, memory in MB; null where nothing was measurable."""
+    min: float | None = None
+    max: float | None = None
     outcome: Outcome
     meaning: str
+    """A plain sentence: what it is, what was measured, what the limit is, and what to do if it is not met."""
 
 
 @dataclass(frozen=True)
 class _Unread:
-    """Why a quantity has no value that may be judged. `value` is shown, and not held against the bound."""
+    """Reason why a quantity has no value that may be judged. `value` is shown, and not compared with the bound."""
 
     outcome: Outcome
     reason: str
@@ -100,13 +111,13 @@ def verdict(results: Iterable[GateResult]) -> Verdict:
 
 
 def _unlimited(comparison: Comparison) -> GateResult:
-    """The reference by a metric that does not tell what a constant answer reaches."""
+    """Result of `reference_accuracy` by a metric that does not tell what a constant answer reaches."""
     quantity, value = QUANTITIES["reference_accuracy"], comparison.reference.score.value
     meaning = (
         f"{quantity.title}: {quantity.show(value)}. It is not measurable here: '{comparison.metric}' does not say what "
         "a constant answer reaches; give a limit: [gates] reference_accuracy = { min = … }."
     )
-    return GateResult("reference_accuracy", value, None, None, "not measurable", meaning)
+    return GateResult(name="reference_accuracy", value=value, outcome="not measurable", meaning=meaning)
 
 
 def _judge(name: str, bound: Bound, facts: GateInputs) -> GateResult:
@@ -116,7 +127,7 @@ def _judge(name: str, bound: Bound, facts: GateInputs) -> GateResult:
         shown = "unknown" if reading.value is None else quantity.show(reading.value)
         here = " here" if reading.outcome == "not measurable" else ""
         meaning = f"{quantity.title}: {shown}; {limit}. It is {reading.outcome}{here}: {reading.reason}."
-        return GateResult(name, reading.value, bound.min, bound.max, reading.outcome, meaning)
+        return _result(name, reading.value, bound, reading.outcome, meaning)
     by_chance = name == "reference_accuracy" and is_by_chance(bound, facts.comparison)
     outcome = "failed" if by_chance else _decide(reading, bound)
     meaning = f"{quantity.title}: {quantity.show(reading.value)}{_certainty(name, reading, bound, facts)}; {limit}."
@@ -125,7 +136,11 @@ def _judge(name: str, bound: Bound, facts: GateInputs) -> GateResult:
     if outcome == "failed":
         remedy = quantity.remedy if facts.quantized else quantity.float_remedy or quantity.remedy
         meaning += f" Next: {remedy}."
-    return GateResult(name, reading.value, bound.min, bound.max, outcome, meaning)
+    return _result(name, reading.value, bound, outcome, meaning)
+
+
+def _result(name: str, value: float | None, bound: Bound, outcome: Outcome, meaning: str) -> GateResult:
+    return GateResult(name=name, value=value, min=bound.min, max=bound.max, outcome=outcome, meaning=meaning)
 
 
 def _decide(reading: Estimate, bound: Bound) -> Outcome:
@@ -139,10 +154,10 @@ def _decide(reading: Estimate, bound: Bound) -> Outcome:
 
 
 def _certainty(name: str, reading: Estimate, bound: Bound, facts: GateInputs) -> str:
-    """On how many samples an estimate stands, and what they make certain."""
+    """Words on the number of samples of an estimate, and on its interval."""
     if name == "fallback_share" and _all_fell_back(facts):
-        wanted = facts.comparison.candidate.environment.missed_provider
-        return f" (the device ran all of it on its CPU: neither '{wanted}' nor any other GPU provider works there)"
+        provider = facts.comparison.candidate.environment.missed_provider
+        return f" (the device ran all of it on its CPU: neither '{provider}' nor any other GPU provider works there)"
     if name not in _SAMPLED:
         return ""
     on = f" on {facts.comparison.samples:,} samples"
@@ -171,7 +186,7 @@ def _read(name: str, bound: Bound, facts: GateInputs) -> Estimate | _Unread:
             return _instructions(facts)
         case "not_slower":
             return _against_float(facts)
-        case "smaller":
+        case "size_ratio" | "smaller":  # `smaller` is deprecated
             return _exact(facts.size_ratio)
         case "fallback_share" if _all_fell_back(facts):
             return _exact(1.0)
@@ -189,7 +204,7 @@ def _distinct(comparison: Comparison) -> Estimate | _Unread:
 
 
 def _all_fell_back(facts: GateInputs) -> bool:
-    """Whether a device with a GPU ran the model on its CPU. A host that stands in, or an emulated device, has none."""
+    """True if a device with a GPU ran the model on its CPU. A host that stands in or an emulated device has no GPU."""
     where = facts.comparison.candidate.environment
     real = facts.device == "real" and not where.host_stand_in
     return real and where.missed_provider is not None and where.provider == "cpu"
@@ -216,7 +231,7 @@ def _on_device(name: str, facts: GateInputs) -> Estimate | _Unread:
 
 
 def _instructions(facts: GateInputs) -> Estimate | _Unread:
-    """Without a baseline there is no question, so nothing is left undecided; one that does not answer leaves it so."""
+    """Ratio of instructions to the baseline's: not measurable without a baseline, undecided if that has no count."""
     counted, baseline = facts.comparison.candidate.instructions, facts.baseline
     if counted is None:
         return _Unread("not measurable", f"only an emulated device counts instructions; {_EMULATE_IT}")
@@ -229,29 +244,29 @@ def _instructions(facts: GateInputs) -> Estimate | _Unread:
 
 
 def _against_float(facts: GateInputs) -> Estimate | _Unread:
-    """Of instructions where they are counted, else of the time that half of all answers take at most."""
-    candidate, floating = facts.comparison.candidate, facts.floating
+    """Ratio to the float file: of instructions where they are counted, else of the median latencies."""
+    candidate, float_file = facts.comparison.candidate, facts.float_file
     if facts.device == "none":
         return _Unread("not measurable", f"no device was probed; {_PROBE_IT} tells")
     if candidate.environment.host_stand_in:
         return _Unread(
             "not measurable", f"the host stood in for the target; {_PROBE_IT} on the target, or an emulated one"
         )
-    if floating is None:
+    if float_file is None:
         return _Unread("not measurable", "the model is the float model")
     if facts.device == "emulated":
-        if not candidate.instructions or not floating.instructions:
+        if not candidate.instructions or not float_file.instructions:
             return _Unread("not measurable", "this device counts no instructions")
-        return _exact(candidate.instructions / floating.instructions)
-    ours, theirs = (_latency(50, latency) for latency in (candidate.latency, floating.latency))
+        return _exact(candidate.instructions / float_file.instructions)
+    ours, theirs = (_latency(50, latency) for latency in (candidate.latency, float_file.latency))
     if isinstance(ours, _Unread):
-        return replace(ours, value=None)  # milliseconds are no ratio
+        return replace(ours, value=None)  # its value is milliseconds, not a ratio
     if isinstance(theirs, _Unread):
         return replace(theirs, value=None)
     return _exact(ours.value / theirs.value)
 
 
-def _latency(percent: int, latency: Latency) -> Estimate | _Unread:
+def _latency(percent: int, latency: LatencyRecord) -> Estimate | _Unread:
     value_ns = latency.p50_ns if percent == 50 else latency.p90_ns
     value_ms = None if value_ns is None else value_ns / 1e6
     if not latency.valid:

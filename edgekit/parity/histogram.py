@@ -1,4 +1,4 @@
-"""How latencies are spread, on edges that two endpoints share, so that they can be seen side by side."""
+"""Histograms of latencies on edges that two endpoints share, to show them side by side."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class Histogram:
     """Counts of latencies between edges that grow by one factor."""
 
     edges_ns: tuple[int, ...]
-    """One more than there are counts, rising."""
+    """Edges in nanoseconds, rising; one more than there are counts."""
     counts: tuple[int, ...]
 
 
 def side_by_side(first_ns: Array, second_ns: Array) -> tuple[Histogram | None, Histogram | None]:
     """Histograms of int64 [M] and int64 [N] latencies, every one in a bin. None for a side without any."""
-    # No logarithm of zero: a clock that ticks too rarely says so little of a nanosecond.
+    # No logarithm of zero, which a coarse clock may give.
     both = np.maximum(np.concatenate((first_ns, second_ns)), 1)
     if not len(both):
         return None, None
@@ -31,7 +31,7 @@ def side_by_side(first_ns: Array, second_ns: Array) -> tuple[Histogram | None, H
 
 
 def _edges(least: int, most: int) -> Array:
-    """int64 [K + 1], K at most BINS, that hold `least` and `most`; whole nanoseconds leave few room for all."""
+    """Edges int64 [K + 1], K at most BINS, around `least` and `most`; a narrow range has fewer whole nanoseconds."""
     spaced = np.geomspace(least, most + 1, BINS + 1)
     return np.unique(np.concatenate(([least], np.rint(spaced[1:-1]).astype(np.int64), [most + 1])))
 

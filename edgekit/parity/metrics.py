@@ -1,4 +1,4 @@
-"""What "right" means for a task. Found by the task's name in the entry-point group `edgekit.metrics`."""
+"""Metrics: the score of an answer for each task, by the task's name in the entry-point group `edgekit.metrics`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
+from edgekit import plugins
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 
@@ -14,29 +15,63 @@ Outputs = Mapping[str, Array]
 
 
 class Metric(Protocol):
-    """Scores one sample at a time, so that two endpoints can be compared sample by sample."""
+    """Score of one sample at a time, so that two endpoints can be compared sample by sample.
+
+    To write one for another task:
+
+    1. Write a class with a `name` and the three methods below; it is created without arguments. Outputs are arrays
+       [N, …] by name, in the order of the model's outputs; labels are an array [N, …] as the project's data give them.
+    2. Give it `chance` as well, if the best constant answer to some labels has a score (`Chance`).
+    3. Register it under the name of the task, which a project then states as `[model] task`:
+
+           [project.entry-points."edgekit.metrics"]
+           classification-top5 = "my_package:TopFive"
+
+    An example, for scores [N, classes] and labels int [N]:
+
+        class TopFive:
+            name = "top5"
+
+            def check(self, outputs, labels):
+                if labels.ndim != 1:
+                    raise DataError(f"labels are {list(labels.shape)}, one class a sample is needed")
+
+            def scores(self, outputs, labels):
+                best = np.argsort(next(iter(outputs.values())), axis=1)[:, -5:]
+                return (best == labels[:, None]).any(axis=1).astype(np.float64)
+
+            def answers(self, outputs):
+                return np.argmax(next(iter(outputs.values())), axis=1)
+    """
 
     name: ClassVar[str]
+    """Name of the metric in reports."""
 
     def check(self, outputs: Outputs, labels: Array) -> None:
-        """Raise DataError if these outputs and labels cannot be scored. Called before the other two."""
+        """Raise DataError, with a hint, if these outputs and labels cannot be scored. Called before the other two."""
         ...
 
     def scores(self, outputs: Outputs, labels: Array) -> Array:
-        """float64 [N] in [0, 1], higher is better; its mean is the metric."""
+        """Scores float64 [N] in [0, 1], higher is better; their mean is the metric."""
         ...
 
     def answers(self, outputs: Outputs) -> Array:
-        """[N]: what the model says to each sample. Two endpoints agree where these are equal."""
+        """Answers [N] of the model, one a sample. Two endpoints agree where these are equal."""
         ...
+
+
+def metric_of(task: str) -> Metric:
+    """Metric of a task, from the entry-point group `edgekit.metrics`. Raises UnknownName if no metric has that name."""
+    metric: Metric = plugins.load("metrics", task)()
+    return metric
 
 
 @runtime_checkable
 class Chance(Protocol):
-    """What a metric may say besides: how well one does who never looks at a sample."""
+    """Optional method of a metric: the score of the best answer that does not depend on the sample."""
 
     def chance(self, labels: Array) -> float:
-        """The metric of the best constant answer to `labels`, in [0, 1]."""
+        """Metric of the best constant answer to `labels`, in [0, 1]."""
         ...
 
 
@@ -84,7 +119,7 @@ class TopOne:
 
 
 def _as_classes(labels: Array) -> str:
-    """A line that makes class indices of labels, by what they look like."""
+    """Hint with a line of Python that makes class indices of labels of this shape."""
     if labels.ndim == 2 and labels.shape[1] > 1:
         return "of one column a class: labels.argmax(axis=1)"
     if labels.ndim > 1 and labels.size == len(labels):

@@ -1,27 +1,28 @@
-"""How much of what a client waits for a server is the network's."""
+"""Share of the network in the time that a client waits for a server."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from edgekit.ir.measurement import ServerTime
-from edgekit.parity.compare import Latency
+from edgekit.parity.endpoint_record import LatencyRecord
 
 
 @dataclass(frozen=True)
 class NetworkShare:
-    """Of the median that the client sees, in [0, 1]."""
+    """Share of the network in the median latency of the client."""
 
     share: float
+    """Share in [0, 1]."""
     at_least: bool
     """True where it is an empty request's round trip: the server's own time is not known, or leaves less than that."""
 
 
-def network_share(latency: Latency, server: ServerTime | None) -> NetworkShare | None:
-    """What is not the server's own queue and compute; None if nothing is known of either.
+def network_share(latency: LatencyRecord, server: ServerTime | None) -> NetworkShare | None:
+    """Share of `latency` that is not the server's own queue and compute; None if nothing is known of either.
 
-    Means of the server's are held against the client's median, and a few slow requests raise the means: they may leave
-    less than an empty request takes.
+    The server's means are compared with the client's median, and a few slow requests raise the means: the difference
+    may be less than the round trip of an empty request, which is then the lower bound.
     """
     if server is None or not latency.p50_ns:
         return None

@@ -1,4 +1,4 @@
-"""What to type: options of the command line that change a recipe."""
+"""Next steps: options of the command line that change a recipe."""
 
 from __future__ import annotations
 

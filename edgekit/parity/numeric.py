@@ -1,57 +1,57 @@
-"""Whether one artifact computes the same on two machines: other kernels round otherwise."""
+"""Numeric parity of one artifact on two machines, whose kernels may round differently."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Array, Measurement
+from edgekit.ir.record import Record
 from edgekit.ir.signature import Signature
 from edgekit.parity.compare import check_values
 from edgekit.parity.gate_texts import decimal, percent
 from edgekit.parity.metrics import Metric
 
 
-@dataclass(frozen=True)
-class NumericParity:
-    """How far the outputs of one artifact on a device are from those on the host, over the same samples."""
+class NumericParity(Record):
+    """Difference between the outputs of one artifact on a device and on the host, over the same samples."""
 
+    sentence: str
+    """The finding for someone who is no engineer."""
     samples: int
     equal_share: float
     """Share of the output values that are equal, bit for bit or both zero."""
     within_one_step_share: float | None
-    """Share of the values at most one quantization step apart; None where an output is not quantized."""
+    """Share of the values at most one quantization step apart; null where an output is not quantized."""
     worst: float
     """The largest difference, in real units."""
     worst_steps: int | None
-    """The same in quantization steps of the output it is in; None where an output is not quantized."""
+    """The same in quantization steps of the output it is in; null where an output is not quantized."""
     value_range: float
-    """From the smallest to the largest value on the host, of the output that `worst` is in."""
+    """Range of the host's values, largest minus smallest, of the output that `worst` is in."""
     same_answers: float
     """Share of the samples to which both give the same answer, right or wrong."""
 
-    @property
-    def sentence(self) -> str:
-        """For someone who is no engineer: what the device makes of it against the host."""
-        if self.equal_share == 1:
-            return "the device computes the very same values as the host"
-        answers = "every answer is the same" if self.same_answers == 1 else f"{_most(self.same_answers)} answers agree"
-        return f"the device's values are {self._apart()}; {answers}"
 
-    def _apart(self) -> str:
-        others = _least(1 - self.equal_share)
-        if self.worst_steps == 1:
-            return f"equal to the host's, or off by one step in {others} of values"
-        steps = f" ({self.worst_steps} steps)" if self.worst_steps else ""
-        shown = f"{self.worst:.2g}{steps} on a range of {self.value_range:.3g}"
-        return f"equal to the host's, or off by at most {shown} in {others} of values"
+def parity_sentence(
+    equal_share: float, worst: float, worst_steps: int | None, value_range: float, same_answers: float
+) -> str:
+    """Sentence of a `NumericParity` with these fields."""
+    if equal_share == 1:
+        return "the device computes the very same values as the host"
+    answers = "every answer is the same" if same_answers == 1 else f"{_most(same_answers)} answers agree"
+    others = _least(1 - equal_share)
+    if worst_steps == 1:
+        return f"the device's values are equal to the host's, or off by one step in {others} of values; {answers}"
+    steps = f" ({worst_steps} steps)" if worst_steps else ""
+    apart = f"{worst:.2g}{steps} on a range of {value_range:.3g}"
+    return f"the device's values are equal to the host's, or off by at most {apart} in {others} of values; {answers}"
 
 
 def numeric_parity(host: Measurement, device: Measurement, signature: Signature, metric: Metric) -> NumericParity:
-    """Outputs of the artifact with `signature` on the host against those on the device, value by value.
+    """Compare the outputs of the artifact with `signature` on the host and on the device, value by value.
 
     Raises DataError if the two measured other samples or gave other outputs, or if values are not finite.
     """
@@ -65,19 +65,25 @@ def numeric_parity(host: Measurement, device: Measurement, signature: Signature,
     stepped = [column for column in counted if column is not None]
     quantized = len(stepped) == len(counted)
     ours, theirs = ({name: side.outputs[name] for name in steps} for side in (device, host))
+    equal_share = _share([difference == 0 for difference in apart])
+    worst = float(apart[widest].max(initial=0))
+    worst_steps = int(stepped[widest].max(initial=0)) if quantized else None
+    value_range = pairs[widest][1]
+    same_answers = float((metric.answers(ours) == metric.answers(theirs)).mean())
     return NumericParity(
+        sentence=parity_sentence(equal_share, worst, worst_steps, value_range, same_answers),
         samples=len(host),
-        equal_share=_share([difference == 0 for difference in apart]),
+        equal_share=equal_share,
         within_one_step_share=_share([column <= 1 for column in stepped]) if quantized else None,
-        worst=float(apart[widest].max(initial=0)),
-        worst_steps=int(stepped[widest].max(initial=0)) if quantized else None,
-        value_range=pairs[widest][1],
-        same_answers=float((metric.answers(ours) == metric.answers(theirs)).mean()),
+        worst=worst,
+        worst_steps=worst_steps,
+        value_range=value_range,
+        same_answers=same_answers,
     )
 
 
 def _differences(name: str, host: Mapping[str, Array], device: Mapping[str, Array]) -> tuple[Array, float]:
-    """float64, as many as there are values, and the range of the host's."""
+    """Absolute differences float64 [values] of one output, and the range of the host's values."""
     ours, theirs = device[name], host[name]
     if ours.shape != theirs.shape:
         raise DataError(f"output '{name}' is {list(theirs.shape)} on the host, {list(ours.shape)} on the device")
@@ -88,7 +94,7 @@ def _differences(name: str, host: Mapping[str, Array], device: Mapping[str, Arra
 
 
 def _in_steps(difference: Array, step: float | None) -> Array | None:
-    # Real values of quantized outputs are float32: a step is found again by rounding.
+    # Real values of quantized outputs are float32: rounding gives the number of steps.
     return None if step is None else np.rint(difference / step).astype(np.int64)
 
 
@@ -98,10 +104,10 @@ def _share(columns: list[Array]) -> float:
 
 
 def _least(share: float) -> str:
-    """A share that is not zero, and is not shown as zero."""
+    """Format a share that is not zero, so that it is not shown as zero."""
     return f"{decimal(100 * share, 1)} %" if share >= 0.001 else "less than 0.1 %"
 
 
 def _most(share: float) -> str:
-    """A share that is not one, and is not shown as one."""
+    """Format a share that is not one, so that it is not shown as one."""
     return percent(min(share, 0.99999)) + " of"

@@ -1,4 +1,4 @@
-"""How a compressed network answers as a whole."""
+"""Outcome of a compressed network as a whole."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class NetworkOutcome:
-    """How the network answers as a whole, against the float one, on samples that it was not calibrated with."""
+    """Agreement and accuracy of the network against the float one, on samples that it was not calibrated with."""
 
     agreement: float
     accuracy_drop: float | None
-    """None where there are no right answers to count."""
+    """Accuracy lost against the float network; None where there are no labels to score."""
     samples: int
     agreement_min: float = 0.95
     accuracy_drop_max: float = 0.01
-    """What the profile's gates ask for, or these."""
+    """Limits of the profile's gates, or these defaults."""
     agreement_high: float | None = None
     accuracy_drop_low: float | None = None
-    """Bounds on the side of a good end, where so few samples leave some room."""
+    """Bounds of the two on the good side; None where they are exact."""
     training: str | None = None
-    """How the project's training data are named, where they could calibrate."""
+    """Override that calibrates with the project's training data; None where it would change nothing."""
 
     @property
     def good(self) -> bool:
-        """Whether it keeps what is asked for, as far as the samples can tell."""
+        """True if it keeps the limits, as far as the samples can tell."""
         agreement = self.agreement if self.agreement_high is None else self.agreement_high
         drop = self.accuracy_drop if self.accuracy_drop_low is None else self.accuracy_drop_low
         return agreement >= self.agreement_min and (drop is None or drop <= self.accuracy_drop_max)

@@ -1,4 +1,4 @@
-"""Which layers a pruned network lost most in."""
+"""Diagnose a pruned network: the layers that lost most."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edgekit.parity.diagnose import Diagnosis, decibels
 
 
 def pruning(changes: Sequence[Change], accuracy_drop: float, allowed: float = 0.01) -> Diagnosis:
-    """Which layers lost most when a network was pruned and recovered, which `accuracy_drop` is left of."""
+    """Diagnose a pruned and recovered network that still has this `accuracy_drop`; `allowed` is its limit."""
     lost = f"loses {100 * accuracy_drop:.1f} points of accuracy against the original"
     if accuracy_drop <= allowed:
         return Diagnosis("nothing", f"Nothing is wrong: the pruned model {lost}.")

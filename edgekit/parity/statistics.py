@@ -1,4 +1,4 @@
-"""The few statistics a verdict stands on. numpy is enough for them."""
+"""Statistics of a verdict, in numpy alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edgekit.ir.measurement import Array
 RESAMPLES = 2000
 SEED = 20250105
 LATENCY_CONFIDENCE = 0.99
-"""LoadGen's own: an estimate of a percentile is too low at most once in a hundred probes."""
+"""Confidence of LoadGen: an estimate of a percentile is too low at most once in a hundred probes."""
 
 _CELLS = 2_000_000
 """Counts drawn at once, so that a metric with as many values as samples stays within 16 MB."""
@@ -22,7 +22,7 @@ _CELLS = 2_000_000
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value and the interval that holds it with the confidence it was asked for."""
+    """Estimate of a value: the value, and its interval at the confidence of the caller."""
 
     value: float
     low: float
@@ -96,7 +96,7 @@ def needed_count(percent: float) -> int:
 
 
 def _allowed_slower(count: int, percent: float) -> int:
-    """How many of `count` latencies may be slower than an estimate of the percentile; 0 if there are too few."""
+    """Number of `count` latencies that may be slower than an estimate of the percentile; 0 if there are too few."""
     tail = _binomial_tail(count, 1 - percent / 100)
     return max(0, int(np.searchsorted(tail, 1 - LATENCY_CONFIDENCE, side="right")) - 1)
 

@@ -1,4 +1,4 @@
-"""The pass interface."""
+"""Interface of passes: rewrites of an exported program that are checked and recorded."""
 
 from __future__ import annotations
 
@@ -23,23 +23,51 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
     Sample = tuple[Tensor, ...]
-    """One call's inputs, in the signature's order, batch 1."""
+    """Inputs of one call, in the signature's order, batch 1."""
 
 
 @dataclass(frozen=True)
 class Rewritten:
-    """A new program, and what the pass found out on the way to it."""
+    """Result of a rewrite: a new program, with findings for its record."""
 
     exported: ExportedProgram
     findings: tuple[tuple[str, str], ...] = ()
-    """Recorded behind the pass's options."""
+    """Names and values, recorded after the options of the pass."""
 
 
 @dataclass(frozen=True)
 class Pass(ABC):
-    """A named rewrite of an exported program. Its fields are its options."""
+    """Named rewrite of an exported program: a frozen dataclass whose fields are its options.
+
+    To write a pass:
+
+    1. Derive a frozen dataclass, with its `name` as the program's history shall show it. Every field is an option.
+    2. Return a new program from `rewrite`. `exported.module()` is a copy of the graph, which you may change. Its
+       constants are those of `exported`: replace them, never write into them. `frontend.canonical.exported_again`
+       exports the changed copy. Return `Rewritten` if the record shall hold findings.
+    3. Raise PassError, with a hint, from `requires` if the pass cannot start from a program, and from `ensures` if the
+       result is not as promised. Both may be left out.
+    4. Override `options` if a field has no short text, such as a list of samples.
+    5. Call it from the stage that needs it: `program = DropDropout()(program, checks)`. There is no registry.
+
+    The call compares the outputs before and after on `checks` and appends a `PassRecord` with their SQNR. Example::
+
+        @dataclass(frozen=True)
+        class DropDropout(Pass):
+            name: ClassVar[str] = "drop-dropout"
+
+            def rewrite(self, exported: ExportedProgram) -> ExportedProgram:
+                module = exported.module()
+                for node in list(module.graph.nodes):
+                    if node.target is torch.ops.aten.dropout.default:
+                        node.replace_all_uses_with(node.args[0])
+                        module.graph.erase_node(node)
+                module.recompile()
+                return exported_again(module, exported)
+    """
 
     name: ClassVar[str]
+    """Name in the program's history and in errors, such as `fold-batch-norm`."""
 
     def requires(self, exported: ExportedProgram) -> None:
         """Raise `PassError` if the pass cannot start from here."""
@@ -52,41 +80,42 @@ class Pass(ABC):
         """Raise `PassError` if the result is not what the pass promises."""
 
     def options(self) -> tuple[tuple[str, str], ...]:
-        """What to write down about this run: plain text, the same for the same options."""
+        """Names and values of the options for the record: plain text, the same for the same options."""
         return tuple((field.name, str(getattr(self, field.name))) for field in fields(self))
 
     def __call__(self, program: Program, checks: Sequence[Sample]) -> Program:
-        """Rewrite `program`, verify its numbers on the samples `checks`, and record what was done.
+        """Rewrite `program`, compare its outputs before and after on `checks`, and append a record to its history.
 
-        Raises PassError if the contract is broken, if the rewrite fails, or if an output is not finite.
+        checks: samples, inputs of one call each. Raises PassError if `requires` or `ensures` does, if the rewrite
+        fails, or if an output is not finite.
         """
         started = time.perf_counter()
         with one_thread():
-            made = self._rewritten(program)
-            quality = sqnr_db(outputs(program.exported, checks), outputs(made.exported, checks))
+            result = self._rewritten(program)
+            quality = sqnr_db(outputs(program.exported, checks), outputs(result.exported, checks))
         if math.isnan(quality):
             raise PassError(f"pass '{self.name}' made outputs that are not finite", hint="check the calibration set")
-        options = (*self.options(), *made.findings)
+        options = (*self.options(), *result.findings)
         record = PassRecord(self.name, options, time.perf_counter() - started, round(quality, 2))
-        return program.then(made.exported, record)
+        return program.then(result.exported, record)
 
     def _rewritten(self, program: Program) -> Rewritten:
         try:
             self.requires(program.exported)
             result = self.rewrite(program.exported)
-            made = result if isinstance(result, Rewritten) else Rewritten(result)
-            self.ensures(made.exported)
+            rewritten = result if isinstance(result, Rewritten) else Rewritten(result)
+            self.ensures(rewritten.exported)
         except EdgekitError:
             raise
         except Exception as error:
             before = ", ".join(record.name for record in program.history) or "none"
             raise PassError(f"pass '{self.name}' failed (passes before it: {before}): {in_a_line(error)}") from error
-        return made
+        return rewritten
 
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """The same sums in the same order everywhere; and a converter may be at work on the other cores."""
+    """Limit torch to one thread: sums are then added in the same order everywhere, and other cores stay free."""
     import torch
 
     before = torch.get_num_threads()
@@ -98,7 +127,7 @@ def one_thread() -> Iterator[None]:
 
 
 def outputs(exported: ExportedProgram, samples: Sequence[Sample]) -> Array:
-    """Every output of every sample, flattened into one float array."""
+    """Outputs of all samples, flattened into one array."""
     import torch
     from torch.utils import _pytree as pytree
 

@@ -1,4 +1,4 @@
-"""Which nodes of a program belong to modules that a profile leaves alone."""
+"""Patterns of module names, as `[quantize] skip` states them, matched against the nodes of a program."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def module_path(node: Node) -> str:
 
 
 def is_skipped(node: Node, patterns: Sequence[str]) -> bool:
-    """Whether the module of `node`, or one that contains it, matches one of the patterns (`features.0`, `layer1.*`)."""
+    """True if the module of `node`, or one that contains it, matches one of the patterns (`features.0`, `layer1.*`)."""
     return covers(module_path(node), patterns)
 
 
 def covers(path: str, patterns: Sequence[str]) -> bool:
-    """Whether the module of that name, or one that contains it, matches one of the patterns."""
+    """True if the module called `path`, or one that contains it, matches one of the patterns."""
     return any(fnmatchcase(name, pattern) for name in _ancestry(path) for pattern in patterns)
 
 
@@ -48,6 +48,9 @@ def check_names(graph: Graph, patterns: Iterable[str]) -> None:
 
 
 def _ancestry(path: str) -> Iterable[str]:
-    """`a`, `a.b`, `a.b.c`; for the network itself its empty name, which only `*` matches."""
+    """Names of a module and of those that contain it: `a`, `a.b`, `a.b.c`.
+
+    The network's own is empty: only `*` fits.
+    """
     parts = path.split(".")
     return (".".join(parts[: count + 1]) for count in range(len(parts)))

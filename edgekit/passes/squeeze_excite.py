@@ -1,9 +1,9 @@
-"""Squeeze-excite gates and hard-swish, prepared for integers: what rounding does anyway is not computed.
+"""Squeeze-excite gates and hard-swish, rewritten so that integer kernels need fewer operators.
 
 Both rewrites leave the function as it is. A hard-sigmoid `clamp(x / 6 + 1/2, 0, 1)` after a convolution or a linear
-layer becomes a clamp: the rest goes into the layer's weights. A hard-swish is 0 below -3 and so may never see less: the
-quantized range of its input then spends no step on what makes no difference. Integer kernels do clamps for nothing, by
-saturation.
+layer becomes a clamp: scale and offset are folded into the layer's weights. A hard-swish is 0 below -3, so its input is
+clamped there: the quantized range of the input then spends no step on values that make no difference. Integer kernels
+clamp at no cost, by saturation.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from torch import fx
 
 from edgekit.passes.module_patterns import is_skipped
-from edgekit.passes.scaling import is_layer, scale_layer
+from edgekit.passes.scale_folding import is_layer, scale_layer
 
 aten = torch.ops.aten
 HARD_SIGMOIDS = {aten.hardsigmoid.default, aten.hardsigmoid_.default}
@@ -24,11 +24,14 @@ HARD_SWISHES = {aten.hardswish.default, aten.hardswish_.default}
 HARD_TANH = aten.hardtanh.default
 """A clamp, as every backend's fusions know it."""
 ZERO_BELOW = -3.0
-"""Where hard-swish begins (Howard et al. 2019)."""
+"""Input up to which hard-swish is 0 (Howard et al. 2019)."""
 
 
 def prepare_gates(model: fx.GraphModule, skip: Sequence[str]) -> fx.GraphModule:
-    """Rewrite the gates and hard-swishes that follow a layer with constant weights, in place; not those in `skip`."""
+    """Rewrite gates and hard-swishes that follow a layer with constant weights, in place.
+
+    skip: patterns of modules that stay as they are.
+    """
     for node in list(model.graph.nodes):
         if node.target in HARD_SIGMOIDS | HARD_SWISHES and _is_alone_after_layer(node, skip):
             _prepare(node, node.args[0])
@@ -38,7 +41,7 @@ def prepare_gates(model: fx.GraphModule, skip: Sequence[str]) -> fx.GraphModule:
 
 
 def drop_saturated(model: fx.GraphModule) -> fx.GraphModule:
-    """Drop clamps that the rounding after them does anyway, in place: no integer there stands for what they cut off."""
+    """Drop clamps, in place, whose bounds the quantization after them enforces by saturation."""
     for node in list(model.graph.nodes):
         bounds = node.args[1:] if node.target is HARD_TANH else ()
         if len(bounds) == 2 and node.users and all(_expresses_no_more(user, *bounds) for user in node.users):
@@ -67,7 +70,7 @@ def _prepare(node: fx.Node, layer: fx.Node) -> None:
 
 
 def _expresses_no_more(quantize: fx.Node, low: float, high: float) -> bool:
-    """Whether its integers stand for nothing outside of [low, high], to half a step."""
+    """True if no integer of `quantize` represents a value outside of [low, high], to half a step."""
     # By name: the operator is there only where a quantizer was imported.
     if str(quantize.target) != "quantized_decomposed.quantize_per_tensor.default":
         return False

@@ -1,4 +1,4 @@
-"""The number of evaluation samples that a device answers within the time that a profile allows for answers."""
+"""Accuracy budget: number of evaluation samples that a device answers in the time that the profile allows."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from edgekit.measure.device.installed import Installed
 from edgekit.samples import Samples
 
 ALWAYS_ENOUGH = 1000
-"""So many samples are taken from any device, however slow: they tell an accuracy of 90 % to within 1.9 points."""
+"""Fewest samples that any device answers, however slow: they tell an accuracy of 90 % to within 1.9 points."""
 
 
 def is_large(installation: Installation, samples: Samples) -> bool:
-    """Whether a set may be more than the device answers in time. An emulated device has a number of its own."""
+    """True if the set may be more than the device answers in time. An emulated device has a limit of its own."""
     return installation.transport.kind != "emulated" and len(samples) > ALWAYS_ENOUGH
 
 

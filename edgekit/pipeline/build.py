@@ -8,7 +8,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.atomic import stored
@@ -20,31 +19,21 @@ from edgekit.ir.measurement import Measurement
 from edgekit.measure import store
 from edgekit.measure.device.installed import outputs_in_parts, unpacked
 from edgekit.pipeline.request import BuildRequest
-from edgekit.pipeline.stages.compile import LOWER, Compilation, Compiled
+from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.float_parity import check_float_parity
 from edgekit.pipeline.stages.inputs import CachedData
 from edgekit.pipeline.stages.labels import check_labels
 from edgekit.pipeline.stages.mixed_precision import resolve_mixed_precision
 from edgekit.pipeline.stages.pack import pack_bundle
+from edgekit.pipeline.stages.stage import Stage
 from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.pipeline.verdict import Evidence, decide
 from edgekit.report.report import Report
 from edgekit.specs.factory import RAISED, in_a_line, place
 
 ENOUGH = 2000
-"""How many evaluation samples a build decides its gates on, unless told otherwise; `run` takes them all."""
-REFERENCE, VERIFY = "reference", "verify"
+"""Default number of evaluation samples that a build decides its gates on; `run` takes them all."""
 STAGING = ".edgekit.partial"
-
-
-@dataclass(frozen=True)
-class Build:
-    """What was compiled and packed, and the data its verdict is made of."""
-
-    compilation: Compilation
-    compiled: Compiled
-    bundle: Bundle
-    data: CachedData
 
 
 def build(order: BuildRequest, line: StageRunner, out: Path, key: SigningKey, samples: int | None = None) -> Report:
@@ -55,36 +44,36 @@ def build(order: BuildRequest, line: StageRunner, out: Path, key: SigningKey, sa
         with compilation.lowered() as finished:
             reference = eager_answers(compilation, data)
             compiled = finished()
-        made = Build(compilation, compiled, pack_bundle(compilation, compiled, key, staging), data)
-        answered = on_host(made)
-        check_float_parity(order.profile, reference, answered)
-        evidence = Evidence(reference, answered, data.samples.sampling)
-        return decide(compilation, compiled, made.bundle, evidence, None, staging)
+        bundle = pack_bundle(compilation, compiled, key, staging)
+        candidate = on_host(compilation, data, bundle)
+        check_float_parity(order.profile, reference, candidate)
+        evidence = Evidence(reference, candidate, data.samples.sampling)
+        return decide(compilation, compiled, bundle, evidence, None, staging)
 
 
 def compilation_of(order: BuildRequest, line: StageRunner, data: CachedData) -> Compilation:
-    """The order on its way, once the labels of `data` can be scored and its recipe is settled. Raises DataError."""
+    """Compilation of an order whose recipe is settled. Raises DataError if the labels of `data` cannot be scored."""
     compilation = Compilation(order, line)
     check_labels(compilation, data)
-    settlement = resolve_mixed_precision(order, line)
-    return compilation if settlement is order else Compilation(settlement, line)
+    settled = resolve_mixed_precision(order, line)
+    return compilation if settled is order else Compilation(settled, line)
 
 
 def evaluation(order: BuildRequest, line: StageRunner, samples: int | None) -> CachedData:
-    """The samples that a verdict is made of."""
+    """Evaluation samples that a verdict is made of; `samples` limits their number, None takes all."""
     return CachedData(order.project, line, "evaluation", samples)
 
 
 @contextlib.contextmanager
 def exclusive(out: Path) -> Iterator[Path]:
-    """The folder `out`, made if need be, for this build alone. Yields a folder in it: what that holds at the end goes
-    into `out`, bundle and report together, and after an error nothing does.
+    """Lock the folder `out` for this build alone, making it if need be. Yields a staging folder in it: its files are
+    moved into `out` at the end, bundle and report together; after an error nothing is.
 
     Raises OutputBusy if another build has it, StorageError if it cannot be made or the disk is full.
     """
     staging = out / STAGING
     with storage_errors(out), _locked(out):
-        shutil.rmtree(staging, ignore_errors=True)  # what a build left that was killed
+        shutil.rmtree(staging, ignore_errors=True)  # left by a build that was killed
         staging.mkdir()
         try:
             yield staging
@@ -96,7 +85,7 @@ def exclusive(out: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _locked(out: Path) -> Iterator[None]:
-    """Locks the folder itself: nothing to leave behind, and a dead process holds nothing. An empty one is removed."""
+    """Lock the folder itself: no lock file stays behind, and a dead process holds nothing. Removed if empty."""
     with contextlib.ExitStack() as stack:
         with stored(out):
             out.mkdir(parents=True, exist_ok=True)
@@ -124,7 +113,22 @@ def _lock(folder: int, out: Path) -> None:
 
 
 def eager_answers(compilation: Compilation, data: CachedData) -> Measurement:
-    """What the float network answers, in this process, while the converter works in its own."""
+    """Measure the float network on `data`, in this process, while the converter works in its own."""
+    return store.load(reference_stage(compilation, data).run(compilation.line) / "measurement")
+
+
+def reference_stage(compilation: Compilation, data: CachedData) -> Stage[[]]:
+    """The stage that runs the float network on `data`."""
+
+    def compute_key() -> str:
+        return digest_of(
+            {
+                "stage": "reference",
+                "model": compilation.network.key,
+                "data": data.key,
+                "versions": tool_versions(("torch",)),
+            }
+        )
 
     def make(out: Path) -> None:
         from edgekit.frontend.eager import Eager
@@ -141,39 +145,27 @@ def eager_answers(compilation: Compilation, data: CachedData) -> Measurement:
             ) from error
         store.save(measured, out / "measurement")
 
-    entry = compilation.line.entry(REFERENCE, reference_key(compilation, data), make)
-    return store.load(entry / "measurement")
+    return Stage("reference", compute_key, make)
 
 
-def reference_key(compilation: Compilation, data: CachedData) -> str:
-    """The key of what the float network answers on `data`."""
-    return digest_of(
-        {
-            "stage": "reference",
-            "model": compilation.network.key,
-            "data": data.key,
-            "versions": tool_versions(("torch",)),
-        }
-    )
+def on_host(compilation: Compilation, data: CachedData, bundle: Bundle) -> Measurement:
+    """Measure the artifact of `bundle` on `data`, on this host, by the runner that devices run."""
+    return store.load(verify_stage(compilation, data).run(compilation.line, bundle) / "measurement")
 
 
-def on_host(made: Build) -> Measurement:
-    """What the artifact answers on this host, run by the runner that devices run."""
+def verify_stage(compilation: Compilation, data: CachedData) -> Stage[[Bundle]]:
+    """The stage that runs the artifact on `data`, on this host; run with the packed bundle."""
 
-    def make(out: Path) -> None:
+    def compute_key() -> str:
+        versions = tool_versions(compilation.order.backend.packages)
+        return digest_of({"stage": "verify", "artifact": compilation.lower.key, "data": data.key, "versions": versions})
+
+    def make(out: Path, bundle: Bundle) -> None:
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch) / "bundle"
-            made.bundle.extract(folder)
+            bundle.extract(folder)
             with unpacked(folder) as endpoint:
-                measured = outputs_in_parts(endpoint, made.data.samples, os.cpu_count() or 1)
+                measured = outputs_in_parts(endpoint, data.samples, os.cpu_count() or 1)
                 store.save(measured, out / "measurement")
 
-    entry = made.compilation.line.entry(VERIFY, verify_key(made.compilation, made.data), make)
-    return store.load(entry / "measurement")
-
-
-def verify_key(compilation: Compilation, data: CachedData) -> str:
-    """The key of what the artifact answers on `data`, on this host."""
-    versions = tool_versions(compilation.order.backend.packages)
-    artifact = compilation.keys[LOWER]
-    return digest_of({"stage": "verify", "artifact": artifact, "data": data.key, "versions": versions})
+    return Stage("verify", compute_key, make)

@@ -1,4 +1,4 @@
-"""What a build left behind, as a later look at it finds it."""
+"""Output of an earlier build, read back: bundle, profile and report."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
 
 from edgekit.bundle.archive import Bundle
 from edgekit.bundle.manifest import Manifest
@@ -18,6 +16,7 @@ from edgekit.ir.signature import TensorSpec
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.pipeline.request import BuildRequest, orders
 from edgekit.report.report import Report, read_reports
+from edgekit.runner.model.tensors import dequantize
 from edgekit.specs import override
 from edgekit.specs.override import Override
 from edgekit.specs.profile import Profile
@@ -27,14 +26,14 @@ from edgekit.untrusted import json_text
 from edgekit.untrusted.npy import read_from
 
 PROFILE = "profile.json"
-"""What a build leaves beside its report: the recipe as it was, with what `--set` changed."""
+"""Profile that a build writes beside its report, with the changes of `--set`."""
 SAME_DB = 6.0
-"""Golden answers nearer to the project's than this are of one network; those of another are at about 0 dB."""
+"""SQNR in dB from which golden outputs and the project's outputs are of one network; another has about 0 dB."""
 
 
 @dataclass(frozen=True)
 class BuildOutput:
-    """What a build left behind: a bundle, and where it is known the recipe and the report."""
+    """Output of a build: its bundle, and the profile and report if they lie beside it."""
 
     bundle: Bundle
     profile: Profile | None
@@ -42,7 +41,7 @@ class BuildOutput:
 
     @classmethod
     def open(cls, path: Path, trusted: Sequence[PublicKey]) -> BuildOutput:
-        """From a folder or a bundle. Raises DataError if there is none, and what `Bundle.open` raises."""
+        """Open the output in a folder, or beside a bundle. Raises DataError if there is none, and as `Bundle.open`."""
         bundle = Bundle.open(_bundle_in(path) if path.is_dir() else path, trusted)
         folder = bundle.path.parent
         known = (bundle.digest, bundle.file_sha256)  # older reports name the file's
@@ -50,7 +49,7 @@ class BuildOutput:
         return cls(bundle, _profile(folder / PROFILE, bundle.manifest), report)
 
     def order(self, project: Project, changes: Sequence[str]) -> BuildRequest:
-        """The same order again, with `changes`. Raises UsageError if a name in it is no longer known."""
+        """Order of that build, with `changes` as `--set` takes them. Raises UsageError if a name in it is unknown."""
         manifest = self.bundle.manifest
         if self.profile is None:
             return orders(project, manifest.target, manifest.backend, manifest.profile, changes)[0]
@@ -61,7 +60,7 @@ class BuildOutput:
         return replace(order, profile=profile)
 
     def golden(self, inputs: Sequence[TensorSpec]) -> list[Array]:
-        """The bundle's golden inputs. Raises DataError if a model with these inputs does not take them."""
+        """Read the golden inputs of the bundle. Raises DataError if a model with these inputs does not take them."""
         columns = []
         for spec in inputs:
             values = self._array(f"golden/inputs/{spec.name}.npy")
@@ -74,14 +73,14 @@ class BuildOutput:
         return columns
 
     def changed(self, answers: Mapping[str, Array]) -> list[str]:
-        """Whether what the bundle answers to its golden inputs is not what the project's model answers now."""
+        """Compare golden outputs of the bundle with `answers` of the project's model: a sentence if they differ."""
         name = self.bundle.path.name
         for spec in self.bundle.manifest.signature.outputs:
             golden, now = self._array(f"golden/outputs/{spec.name}.npy"), answers.get(spec.name)
             if golden is None or now is None or golden.shape != now.shape:
                 return [f"the project's model does not give the outputs of '{name}': build it again"]
             if spec.affine:
-                golden = (golden.astype(np.float64) - spec.affine.zero_point) * spec.affine.scale
+                golden = dequantize(golden, spec.affine.scale, spec.affine.zero_point)
             near = sqnr_db(golden, now)
             if not near >= SAME_DB:
                 return [
@@ -101,14 +100,14 @@ class BuildOutput:
 
 
 def _bundle_in(folder: Path) -> Path:
-    found = sorted(folder.glob("*.edgekit"))
-    if not found:
+    bundles = sorted(folder.glob("*.edgekit"))
+    if not bundles:
         deeper = sorted(folder.glob("*/*.edgekit"))
         hint = f"edgekit diagnose '{deeper[0].parent}'" if deeper else "edgekit build leaves one in --out"
         raise DataError(f"there is no bundle in '{folder}'", hint=hint)
-    if len(found) > 1:
-        raise DataError(f"there are {len(found)} bundles in '{folder}'", hint=f"edgekit diagnose '{found[0]}'")
-    return found[0]
+    if len(bundles) > 1:
+        raise DataError(f"there are {len(bundles)} bundles in '{folder}'", hint=f"edgekit diagnose '{bundles[0]}'")
+    return bundles[0]
 
 
 def _reports(folder: Path) -> tuple[Report, ...]:
@@ -117,7 +116,7 @@ def _reports(folder: Path) -> tuple[Report, ...]:
 
 
 def _profile(path: Path, manifest: Manifest) -> Profile | None:
-    """The recipe beside the report, if it is of that bundle."""
+    """Profile in a file beside the report; None if there is none, or if it is of another bundle."""
     if not path.is_file():
         return None
     try:

@@ -1,4 +1,4 @@
-"""Order → what rounding does to each of its layers, what that means, and what to try next."""
+"""Order → the loss of each layer by quantization, its cause, and what to try next."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgekit import plugins
 from edgekit.errors import Misfit
 from edgekit.ir.layers import Layer
 from edgekit.ir.measurement import Array
 from edgekit.ir.program import Program
 from edgekit.parity.diagnose import Diagnosis, diagnose
+from edgekit.parity.metrics import metric_of
 from edgekit.parity.outcome import NetworkOutcome
 from edgekit.parity.pruning_diagnosis import pruning
 from edgekit.parity.statistics import paired_bootstrap, wilson
@@ -30,52 +30,52 @@ from edgekit.specs.profile import Profile
 if TYPE_CHECKING:
     from edgekit.passes.base import Sample
     from edgekit.passes.quantization.quantize import Quantization
-    from edgekit.passes.sensitivity.mixed import Found
+    from edgekit.passes.sensitivity.mixed_precision import MixedPrecisionResult
 
 CONFIDENCE = 0.95
 CHECKED = 256
-"""Evaluation samples on which the whole network is looked at: stratified, and a minute at the most."""
+"""Number of evaluation samples that the whole network is examined on: stratified, and a minute at the most."""
 CHANGED = 32
-"""Of these, samples on which a pruned network is held against the original, module by module."""
+"""Number of samples, of `CHECKED`, on which a pruned network is compared with the original, module by module."""
 DROP = 0.01
-"""Accuracy that pruning may cost where the profile says nothing of it."""
+"""Default accuracy drop that pruning may cost."""
 
 
 @dataclass(frozen=True)
 class Examined:
-    """What was found out about one order."""
+    """Result of examining one order."""
 
     order: BuildRequest
     layers: tuple[Layer, ...]
     outcome: NetworkOutcome
     diagnosis: Diagnosis
     warnings: tuple[str, ...]
-    """What must be known before the numbers are believed."""
-    found: Found | None
-    """What a search for layers to leave in float came to, if one was asked for."""
+    """Warnings about the numbers, each a sentence."""
+    search: MixedPrecisionResult | None
+    """Result of the search for layers to leave in float; None without a search."""
     pruned: Diagnosis | None = None
-    """What pruning cost, where the profile prunes."""
+    """Diagnosis of the pruning; None where the profile does not prune."""
 
     @property
     def profile(self) -> Profile:
-        """The profile with what the search found written into it."""
-        if self.found is None:
+        """Profile of the order, with the recipe that the search came to."""
+        if self.search is None:
             return self.order.profile
-        return self.order.profile.model_copy(update={"quantize": self.found.recipe})
+        return self.order.profile.model_copy(update={"quantize": self.search.recipe})
 
 
 @dataclass(frozen=True)
 class Examination:
-    """An order, and the data to look at it with."""
+    """Examination of an order; `build_output` is the build that it is about, if it was built."""
 
     order: BuildRequest
     line: StageRunner
-    left: BuildOutput | None = None
+    build_output: BuildOutput | None = None
 
     def examine(self, search: bool) -> Examined:
-        """Measure every layer, say what is wrong; with `search`, find the fewest layers to leave in float.
+        """Measure every layer and diagnose the network; with `search`, also find the fewest layers to leave in float.
 
-        Raises Misfit for a profile without static quantization, DataError and PassError for data that do not do.
+        Raises Misfit for a profile without static quantization, DataError and PassError for data that cannot be used.
         """
         from edgekit.passes.sensitivity.analysis import analyse
 
@@ -83,26 +83,26 @@ class Examination:
         golden = self._golden
         with self.line.stage("sensitivity"):
             checks = [*golden, *self._tensors(data)]
-            found = analyse(self._program, recipe, self._quantization, self._tensors(self._calibration), checks)
+            analysis = analyse(self._program, recipe, self._quantization, self._tensors(self._calibration), checks)
         count = len(golden)
-        floats, rounded = ({n: o[count:] for n, o in self._named(side)} for side in (found.floats, found.rounded))
+        floats, rounded = ({n: o[count:] for n, o in self._named(side)} for side in (analysis.floats, analysis.rounded))
         outcome, notes = self._outcome(floats, rounded, data.samples.labels)
-        answers = {name: values[:count] for name, values in self._named(found.rounded)}
-        warnings = [*notes, *(self.left.changed(answers) if self.left else ())]
-        diagnosis = diagnose(found.layers, recipe, outcome)
+        answers = {name: values[:count] for name, values in self._named(analysis.rounded)}
+        warnings = [*notes, *(self.build_output.changed(answers) if self.build_output else ())]
+        diagnosis = diagnose(analysis.layers, recipe, outcome)
         searched = self._search(outcome) if search else None
         pruned = self._pruned(floats, data)
-        return Examined(self.order, found.layers, outcome, diagnosis, tuple(warnings), searched, pruned)
+        return Examined(self.order, analysis.layers, outcome, diagnosis, tuple(warnings), searched, pruned)
 
     def _pruned(self, floats: dict[str, Array], data: CachedData) -> Diagnosis | None:
-        """What pruning and recovery cost, in float; None where the profile does not prune. floats: [N, …] an output."""
-        from edgekit.passes.pruning.changes import changes, first_output
+        """Diagnose pruning and recovery, in float; None where the profile does not prune. floats: [N, …] an output."""
+        from edgekit.passes.pruning.layer_changes import changes, first_output
 
         compressed = self._compilation.compressed
-        if "prune" not in compressed.stages:
+        if self.order.profile.prune is None:
             return None
         original, samples = self._compilation.network.model.module, self._tensors(data)
-        metric, gate = plugins.load("metrics", self.order.project.model.task)(), self.order.profile.gates.accuracy_drop
+        metric, gate = metric_of(self.order.project.model.task), self.order.profile.gates.accuracy_drop
         first, answers = next(iter(floats.items()))
         before = {first: np.concatenate([first_output(original, sample) for sample in samples])}
         labels = data.samples.labels
@@ -152,13 +152,13 @@ class Examination:
     def _outcome(
         self, floats: dict[str, Array], rounded: dict[str, Array], labels: Array
     ) -> tuple[NetworkOutcome, tuple[str, ...]]:
-        """How the network does: by what the report says of the file that was built, or else by the simulation."""
-        metric = plugins.load("metrics", self.order.project.model.task)()
+        """Agreement and accuracy drop of the whole network, from the build's report, or else from the simulation."""
+        metric = metric_of(self.order.project.model.task)
         metric.check(floats, labels)
         alike = float(np.mean(metric.answers(floats) == metric.answers(rounded)))
         drop = paired_bootstrap(metric.scores(floats, labels) - metric.scores(rounded, labels), CONFIDENCE)
         outcome = NetworkOutcome(alike, drop.value, len(labels), accuracy_drop_low=drop.low)
-        report, notes = self.left.report if self.left else None, []
+        report, notes = self.build_output.report if self.build_output else None, []
         if report:
             bounds, count = report.accuracy_drop_bounds, report.candidate.samples
             outcome = NetworkOutcome(report.agreement, report.accuracy_drop, count, accuracy_drop_low=bounds.low)
@@ -177,7 +177,7 @@ class Examination:
 
     @property
     def _training(self) -> str | None:
-        """The option that calibrates with the project's training data, if that is other data and named the same way."""
+        """Override that calibrates with the project's training data; None if it calibrates with them, or has none."""
         training, calibration = self.order.project.data.training, self.order.project.data.calibration
         if training is None or calibration is None:
             return None
@@ -191,13 +191,13 @@ class Examination:
     def _golden(self) -> list[Sample]:
         import torch
 
-        if self.left is None:
+        if self.build_output is None:
             return []
-        columns = [torch.from_numpy(values) for values in self.left.golden(self._program.signature.inputs)]
+        columns = [torch.from_numpy(values) for values in self.build_output.golden(self._program.signature.inputs)]
         return [tuple(column[i : i + 1] for column in columns) for i in range(len(columns[0]))]
 
-    def _search(self, outcome: NetworkOutcome) -> Found:
-        from edgekit.passes.sensitivity.mixed import Limits
+    def _search(self, outcome: NetworkOutcome) -> MixedPrecisionResult:
+        from edgekit.passes.sensitivity.mixed_precision import Limits
 
         limits = Limits(outcome.agreement_min, outcome.accuracy_drop_max)
         with self.line.stage("mixed precision"):

@@ -1,4 +1,4 @@
-"""A bundle onto many devices: canaries first, then waves; a wave in which one fails is the last."""
+"""Staged rollout of a bundle to a fleet: canaries first, then waves; a wave with a failure is the last."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edgekit.bundle.manifest import Manifest
 from edgekit.devices.device import Destination
 from edgekit.devices.flash import Installation
 from edgekit.errors import EdgekitError, Incompatible, OptionError
-from edgekit.pipeline.run import check_runtime, deploy
+from edgekit.pipeline.flash import check_runtime, deploy
 
 State = Literal["committed", "committed before", "on trial", "failed", "not reached"]
 DONE: tuple[State, ...] = ("committed", "committed before", "on trial")
@@ -24,21 +24,21 @@ DONE: tuple[State, ...] = ("committed", "committed before", "on trial")
 
 @dataclass(frozen=True)
 class Rollout:
-    """In which order the devices of a fleet are flashed. Raises OptionError for a wave that is neither N nor N%."""
+    """Order in which the devices of a fleet are flashed. Raises OptionError for a wave that is neither N nor N%."""
 
     canary: int = 1
-    """So many devices go before all others."""
+    """Number of canaries: devices that are flashed before all others."""
     wave: str = "25%"
-    """How many follow at once: a number, or a share of the whole fleet."""
+    """Size of a wave: a number, or a share of the whole fleet."""
     jobs: int = 4
-    """How many are worked on at the same time."""
+    """Number of devices that are flashed at the same time."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"0*(100|[1-9][0-9]?)%|0*[1-9][0-9]{0,8}", self.wave):
             raise OptionError(f"--wave '{self.wave}' is no size of a wave", hint="--wave 25%, or --wave 10")
 
     def waves(self, count: int) -> tuple[int, ...]:
-        """How many of `count` devices each wave has, the canaries' first."""
+        """Sizes of the waves of `count` devices, the canaries first."""
         share = int(self.wave.removesuffix("%"))
         size = math.ceil(count * share / 100) if self.wave.endswith("%") else share
         first = min(self.canary, count)
@@ -49,22 +49,22 @@ class Rollout:
 
 @dataclass(frozen=True)
 class DeviceOutcome:
-    """What came of one device. One that failed serves what it served before."""
+    """Outcome of one device. A device that failed serves what it served before."""
 
     device: str
     wave: int
-    """From 0."""
+    """Number of the wave, from 0; wave 0 holds the canaries, if there are any."""
     state: State
     seconds: float = 0.0
     slot: PurePosixPath | None = None
     remarks: tuple[str, ...] = ()
-    """What a person must be told of it."""
+    """Sentences of the flash that a person must read."""
     error: EdgekitError | None = None
 
 
 @dataclass(frozen=True)
 class Rolled:
-    """What came of all devices, in the order of their waves."""
+    """Outcome of a whole fleet, in the order of the waves."""
 
     outcomes: tuple[DeviceOutcome, ...]
     interrupted: bool
@@ -78,14 +78,14 @@ class Rolled:
 
 @dataclass(frozen=True)
 class Cargo:
-    """What each device of a fleet is given, and how."""
+    """Bundle for each device of a fleet, and the options of its flash."""
 
     bundle: Bundle
     runtime: str | None = None
     keep_trial: bool = False
 
     def put(self, device: Destination, wave: int) -> DeviceOutcome:
-        """Flash one device; what goes wrong there is its outcome."""
+        """Flash one device. An error there is returned as its outcome, not raised."""
         began = time.monotonic()
         try:
             check_target(self.bundle.manifest, device)
@@ -100,19 +100,19 @@ Tell = Callable[[DeviceOutcome], None]
 
 
 def roll_out(cargo: Cargo, devices: Sequence[Destination], rollout: Rollout, tell: Tell) -> Rolled:
-    """Flash the devices wave by wave; `tell` hears of each as it ends.
+    """Flash the devices wave by wave; `tell` is called with each outcome as it ends.
 
-    After a wave with a failure nothing more is begun: what was committed stays, the rest is not reached. On Ctrl-C,
-    those at work are seen to their end, and no other is begun; on another one, KeyboardInterrupt. Raises what
-    `check_runtime` does, before any device is asked.
+    After a wave with a failure no device is begun any more: committed bundles stay, the rest is `not reached`. On the
+    first Ctrl-C, devices that are being flashed are finished and no other is begun; the second raises
+    KeyboardInterrupt. Raises what `check_runtime` does, before any device is connected.
     """
     check_runtime(cargo.runtime, cargo.bundle.manifest.format)
     outcomes: list[DeviceOutcome] = []
     interrupted = False
-    left = list(devices)
-    sizes = rollout.waves(len(left))
+    remaining = list(devices)
+    sizes = rollout.waves(len(remaining))
     for number, size in enumerate(sizes):
-        wave, left = left[:size], left[size:]
+        wave, remaining = remaining[:size], remaining[size:]
         if interrupted or any(outcome.state not in DONE for outcome in outcomes):
             outcomes += [DeviceOutcome(device.name, number, "not reached") for device in wave]
             continue
@@ -131,7 +131,7 @@ def check_target(manifest: Manifest, device: Destination) -> None:
 
 
 def state_of(installed: Installation) -> State:
-    """What a person calls what a flash came to."""
+    """State of a device after a flash."""
     if not installed.committed:
         return "on trial"
     return "committed" if installed.changed else "committed before"
@@ -140,14 +140,14 @@ def state_of(installed: Installation) -> State:
 def _wave(
     cargo: Cargo, devices: Sequence[Destination], number: int, jobs: int, tell: Tell
 ) -> tuple[list[DeviceOutcome], bool]:
-    """What came of these devices, and whether Ctrl-C cut it short."""
-    told: set[Future[DeviceOutcome]] = set()
+    """Flash one wave: outcomes of its devices, and True if Ctrl-C cut it short."""
+    reported: set[Future[DeviceOutcome]] = set()
     interrupted = False
     with ThreadPoolExecutor(jobs) as pool:
         begun = {pool.submit(cargo.put, device, number): device for device in devices}
         try:
             for future in as_completed(begun):
-                told.add(future)
+                reported.add(future)
                 tell(future.result())
         except KeyboardInterrupt:
             interrupted = True
@@ -158,6 +158,6 @@ def _wave(
             outcomes.append(DeviceOutcome(device.name, number, "not reached"))
             continue
         outcomes.append(future.result())
-        if future not in told:
+        if future not in reported:
             tell(outcomes[-1])
     return outcomes, interrupted

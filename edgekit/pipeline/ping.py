@@ -1,4 +1,4 @@
-"""ping(): whether a device is there, and what it is. Nothing on it changes but that the runner is there afterwards."""
+"""ping(): check that a device answers, and ask what it is. Nothing on it changes but the runner, which stays."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from edgekit.devices.transport import Transport
 
 @dataclass(frozen=True)
 class Pong:
-    """What a device that answers says of itself."""
+    """Answer of a device: what it is, and the slot that it serves."""
 
     url: str
     seconds: float
-    """Until it was connected and had run one command."""
+    """Seconds until it was connected and had run one command."""
     info: Info | None
-    """None where it has no Python, ours or its own."""
+    """Facts of the device; None where it has no Python, ours or its own."""
     served: Slot | None
 
 
 def ping(device: str) -> Pong:
     """Ask a device, by URL or name, what it is. Raises what `connect` does, and DeviceError for a device that fails."""
     began = time.monotonic()
-    with connect(device) as way:
-        # Without that file nobody has asked for slots, and to ask would make a folder.
-        flashed = way.run(["test", "-e", str(way.root / "lock")], timeout=QUICK_S).returncode == 0
+    with connect(device) as transport:
+        # Without that file nothing was ever flashed, and asking for slots would make a folder.
+        flashed = transport.run(["test", "-e", str(transport.root / "lock")], timeout=QUICK_S).returncode == 0
         seconds = time.monotonic() - began
-        interpreter = any_python(way)
+        interpreter = any_python(transport)
         if interpreter is None:
-            return Pong(way.url, seconds, None, None)
-        _, info = put_runner(way, interpreter)
-        return Pong(way.url, seconds, info, _served(way) if flashed else None)
+            return Pong(transport.url, seconds, None, None)
+        _, info = put_runner(transport, interpreter)
+        return Pong(transport.url, seconds, info, _served(transport) if flashed else None)
 
 
-def _served(way: Transport) -> Slot | None:
-    found = status(way)
-    return found.slots[found.current] if found.current else None
+def _served(transport: Transport) -> Slot | None:
+    state = status(transport)
+    return state.slots[state.current] if state.current else None

@@ -1,4 +1,4 @@
-"""What a build would do, told without doing it."""
+"""Plan of a build: its stages and gates, told without running any."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from edgekit.parity.chance import defaults
-from edgekit.pipeline.build import ENOUGH, REFERENCE, VERIFY, evaluation, reference_key, verify_key
-from edgekit.pipeline.stages.compile import CAPTURE, CAPTURE_FLOAT, Compilation
+from edgekit.pipeline.build import ENOUGH, evaluation, reference_stage, verify_stage
+from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.inputs import LOAD
-from edgekit.pipeline.stages.mixed_precision import MIXED
+from edgekit.pipeline.stages.mixed_precision import mixed_stage, without_search
+from edgekit.pipeline.stages.stage import Stage
 from edgekit.pipeline.verdict import COMPARE
 from edgekit.specs.profile import Gates
 
@@ -19,7 +20,7 @@ TO_DO, CACHED = "to do", "cached"
 
 @dataclass(frozen=True)
 class Plan:
-    """What a build would do: for what, by what, and which of its stages are done already."""
+    """Plan of a build: target, backend and profile, its gates, and which of its stages are done already."""
 
     project: str
     target: str
@@ -28,13 +29,13 @@ class Plan:
     profile: str
     precision: str
     stages: dict[str, str]
-    """By name, in order: `to do`, or `cached`."""
+    """State of each stage, `to do` or `cached`, by name and in order."""
     gates: dict[str, dict[str, Any]]
-    """By name, the limits."""
+    """Limits of each gate, by name."""
 
 
 def plan_build(compilation: Compilation) -> Plan:
-    """What building that would do, told without loading the project's network."""
+    """Plan the build of an order, without loading the project's network."""
     order = compilation.order
     return Plan(
         order.project.name,
@@ -49,45 +50,37 @@ def plan_build(compilation: Compilation) -> Plan:
 
 
 def foreseen(compilation: Compilation) -> dict[str, str]:
-    """Every stage that a build records, "to do" or "cached" as far as that is known without loading anything."""
-    profile = compilation.order.profile
-    if profile.quantize and profile.quantize.mixed:  # what it finds decides the rest
-        plain = profile.quantize.model_copy(update={"mixed": None})
-        order = replace(compilation.order, profile=profile.model_copy(update={"quantize": plain}))
-        return dict.fromkeys((MIXED, *foreseen(replace(compilation, order=order))), TO_DO)
-    inputs = {data.stage: CACHED if data.known else TO_DO for data in compilation.data}
-    made = _made(compilation)
-    load = {LOAD: TO_DO} if _is_loaded(compilation, made) else {}
-    return load | inputs | made | _judged(compilation) | {COMPARE: TO_DO}
+    """State of every stage that a build records, in order, as far as it is known without loading anything."""
+    search = mixed_stage(compilation.order, compilation.line)
+    if search:  # its result decides the keys of the rest
+        plain = replace(compilation, order=without_search(compilation.order))
+        return dict.fromkeys((search.name, *foreseen(plain)), TO_DO)
+    inputs = {data.stage_name: CACHED if data.known else TO_DO for data in compilation.data}
+    states = {stage.name: _state(stage, compilation, compilation.known) for stage in compilation.stages}
+    load = {LOAD: TO_DO} if _is_loaded(compilation, states) else {}
+    return load | inputs | states | _judging(compilation) | {COMPARE: TO_DO}
 
 
 def foreseen_gates(gates: Gates) -> dict[str, Mapping[str, float | str]]:
-    """Every gate that a build decides, with its limits; `chance` stands for what a constant answer will reach."""
+    """Every gate that a build decides, with its limits; `chance` stands for the score of the best constant answer."""
     return {**defaults(gates), **{name: bound.model_dump(exclude_none=True) for name, bound in gates.named()}}
 
 
-def _made(compilation: Compilation) -> dict[str, str]:
-    """The stages that make the artifacts."""
-    if not compilation.known:
-        return dict.fromkeys(compilation.stages, TO_DO)
-    return {name: _state(compilation, key) for name, key in compilation.keys.items()}
+def _is_loaded(compilation: Compilation, states: Mapping[str, str]) -> bool:
+    """True if a stage takes the project's own network, or nothing else can tell what that is."""
+    takes = (*compilation.compressed.stages, compilation.capture_original)
+    return not compilation.network.known or any(states[stage.name] == TO_DO for stage in takes)
 
 
-def _is_loaded(compilation: Compilation, made: dict[str, str]) -> bool:
-    """Whether a stage takes the project's own network, or nothing else can tell what that is."""
-    compressed = compilation.compressed.stages
-    takes = (*compressed, CAPTURE_FLOAT) if compressed else (CAPTURE,)
-    return not compilation.network.known or any(made[name] == TO_DO for name in takes)
-
-
-def _judged(compilation: Compilation) -> dict[str, str]:
-    """The stages that the verdict is made of."""
+def _judging(compilation: Compilation) -> dict[str, str]:
+    """States of the stages that the verdict is made of."""
     data = evaluation(compilation.order, compilation.line, ENOUGH)
-    if not (compilation.known and data.known):
-        return {data.stage: CACHED if data.known else TO_DO, REFERENCE: TO_DO, VERIFY: TO_DO}
-    keys = {REFERENCE: reference_key(compilation, data), VERIFY: verify_key(compilation, data)}
-    return {data.stage: CACHED} | {name: _state(compilation, key) for name, key in keys.items()}
+    known = compilation.known and data.known
+    stages = (reference_stage(compilation, data), verify_stage(compilation, data))
+    states = {stage.name: _state(stage, compilation, known) for stage in stages}
+    return {data.stage_name: CACHED if data.known else TO_DO} | states
 
 
-def _state(compilation: Compilation, key: str) -> str:
-    return CACHED if compilation.line.cache.find(key) else TO_DO
+def _state(stage: Stage[...], compilation: Compilation, known: bool) -> str:
+    """State of a stage; to do where its key is not `known` yet."""
+    return CACHED if known and compilation.line.cache.find(stage.key) else TO_DO

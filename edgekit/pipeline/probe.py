@@ -1,4 +1,4 @@
-"""probe(): measure a model on a device, be it served there, a bundle, or a bare file. Nothing is served by it."""
+"""probe(): measure a model on a device: the one served there, a bundle, or a bare model file. It flashes nothing."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from edgekit.errors import ModelFileError
 from edgekit.ir.measurement import Measurement
 from edgekit.ir.signature import Signature
 from edgekit.measure.device.installed import AT_ONCE, Installed
-from edgekit.measure.device.model_file import described
+from edgekit.measure.device.model_file import open_model_file
 from edgekit.measure.device.scratch_install import scratch_install
 from edgekit.measure.shards import Shards
 from edgekit.measure.user_inputs import samples_for
 from edgekit.pipeline.accuracy_budget import affordable, is_large
-from edgekit.pipeline.run import check_runtime, runtime_for, served
+from edgekit.pipeline.flash import check_runtime, runtime_for, served
 from edgekit.samples import Samples, Sampling
 from edgekit.specs.profile import Probe
 
@@ -44,34 +44,34 @@ class Subject:
 
 
 Choose = Callable[[Subject, int | None], Samples]
-"""What the model is asked, once it is known what it takes: all there is, or so many."""
+"""Function that gives the samples for a model: all there are for None, else as many as the number says."""
 
 
 @dataclass(frozen=True)
 class Probed:
-    """A measurement, and of which samples it is."""
+    """A measurement, and the sampling of its samples."""
 
     measurement: Measurement
     sampling: Sampling | None
-    """None of arrays that no data set gave."""
+    """Sampling of the data set; None for arrays of no data set."""
 
 
 @contextlib.contextmanager
 def subject(device: str, model: Path | None = None, runtime: str | None = None) -> Iterator[Subject]:
-    """The model on `device`: what it serves; or a bundle, or a bare `.onnx`, `.tflite` or `.pte`, beside it.
+    """Install the model for a measurement beside the slots of `device`, or take the model that it serves.
 
-    `runtime` is as `edgekit probe --runtime`. Raises what opening the bundle, describing the file and reaching the
-    device raise.
+    model: a `.edgekit`, `.onnx`, `.tflite` or `.pte` file; None for the served model. runtime: as `edgekit probe
+    --runtime`. Raises what opening the bundle, describing the file and reaching the device raise.
     """
-    with contextlib.ExitStack() as held:
+    with contextlib.ExitStack() as stack:
         if model is None:
-            transport = held.enter_context(connect(device))
+            transport = stack.enter_context(connect(device))
             installation = served(transport, runtime)
             yield Subject(installation, manifest_of(installation).signature)
         elif model.suffix == BUNDLE:
-            yield held.enter_context(_bundle(device, model, runtime))
+            yield stack.enter_context(_bundle(device, model, runtime))
         else:
-            yield held.enter_context(_bare(device, model, runtime))
+            yield stack.enter_context(_bare(device, model, runtime))
 
 
 def probe(
@@ -83,17 +83,18 @@ def probe(
     shards: Shards = AT_ONCE,
     limit_s: float | None = None,
 ) -> Probed:
-    """Outputs for the samples that `choose` gives, and latency as `plan` says. Raises what `subject` and a probe do.
+    """Measure outputs for the samples that `choose` gives, and latency as `plan` says (None: no latency).
 
-    Where all of them would take longer than `limit_s`, `choose` is asked for as many as the device answers by then.
+    Where all samples would take longer than `limit_s` seconds, `choose` is called again with the number that the device
+    answers in that time. Raises what `subject` and `Installed.measure` do.
     """
-    with subject(device, model, runtime) as found:
-        _check_batch(found.signature)
-        samples = samples_for(found.signature, choose(found, None))
-        if limit_s is not None and is_large(found.installation, samples):
-            count = affordable(found.installation, samples, limit_s)
-            samples = samples if count == len(samples) else samples_for(found.signature, choose(found, count))
-        return Probed(Installed(found.installation, shards).measure(samples, plan), samples.sampling)
+    with subject(device, model, runtime) as on_device:
+        _check_batch(on_device.signature)
+        samples = samples_for(on_device.signature, choose(on_device, None))
+        if limit_s is not None and is_large(on_device.installation, samples):
+            count = affordable(on_device.installation, samples, limit_s)
+            samples = samples if count == len(samples) else samples_for(on_device.signature, choose(on_device, count))
+        return Probed(Installed(on_device.installation, shards).measure(samples, plan), samples.sampling)
 
 
 @contextlib.contextmanager
@@ -112,7 +113,7 @@ def _bundle(device: str, path: Path, runtime: str | None) -> Iterator[Subject]:
 
 @contextlib.contextmanager
 def _bare(device: str, path: Path, runtime: str | None) -> Iterator[Subject]:
-    with described(path) as bare:
+    with open_model_file(path) as bare:
         check_runtime(runtime, bare.format)
         chosen = runtime or "auto"
         with connect(device) as transport, scratch_install(bare.folder, bare.format, transport, chosen) as installation:
@@ -120,7 +121,7 @@ def _bare(device: str, path: Path, runtime: str | None) -> Iterator[Subject]:
 
 
 def _check_batch(signature: Signature) -> None:
-    """Samples are asked one by one."""
+    """Raise ModelFileError for a model with a batch above 1: samples are sent one by one."""
     first = signature.inputs[0]
     if first.shape and first.shape[0] > 1:
         raise ModelFileError(

@@ -1,4 +1,4 @@
-"""The float model of a project behind a server: something to compare with before there is a cloud."""
+"""Serve the float model of a project on this machine: a reference to compare with before there is a cloud."""
 
 from __future__ import annotations
 
@@ -18,17 +18,20 @@ from edgekit.servers.serve import Live, ServerPorts, serving
 from edgekit.specs.project import Project
 
 FLOAT = ("host", "onnx", "float32")
-"""Target, backend and profile of what is served where no bundle is named."""
+"""Target, backend and profile of the served model where no bundle is named."""
 
 
 @contextlib.contextmanager
 def served_project(project: Project, server: str, ports: ServerPorts, line: StageRunner) -> Iterator[Live]:
-    """The project's network as it was trained, lowered for this machine. Raises what the compiler and `serving` do."""
+    """Serve the project's network as it was trained, lowered for this machine.
+
+    server: a name of `edgekit.servers`. Raises what the compiler and `serving` do.
+    """
     target, backend, profile = FLOAT
     compilation = Compilation(orders(project, target, backend, profile)[0], line)
     with tempfile.TemporaryDirectory() as scratch:
         with compilation.lowered() as finished:
-            # Signed for nobody: it does not leave this process.
+            # A throw-away key: the bundle does not leave this process.
             bundle = pack_bundle(compilation, finished(), SigningKey.generate(), Path(scratch))
         with served_bundle(bundle, server, ports, line) as live:
             yield live
@@ -36,7 +39,7 @@ def served_project(project: Project, server: str, ports: ServerPorts, line: Stag
 
 @contextlib.contextmanager
 def served_bundle(bundle: Bundle, server: str, ports: ServerPorts, line: StageRunner) -> Iterator[Live]:
-    """Any bundle, whatever its format. Raises what `serving` does."""
+    """Serve a bundle of any format. Raises what `serving` does."""
     with contextlib.ExitStack() as stack:
         with line.stage("server"):
             live = stack.enter_context(serving(bundle, server, ports, Cache.of_downloads(), line.teller("server")))

@@ -1,4 +1,4 @@
-"""What is asked for, resolved and checked before anything heavy is imported."""
+"""Build requests, resolved and checked before anything heavy is imported."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """One artifact to build: a project, for a target, by one of its runtimes, as a profile says."""
+    """Request for one artifact: a project, for a target, by one of its runtimes, with a profile."""
 
     project: Project
     target: Target
@@ -30,19 +30,19 @@ class BuildRequest:
 
     @property
     def backend(self) -> type[Backend]:
-        """Its class. Raises UnknownName, Ambiguous or MissingExtra."""
-        found: type[Backend] = plugins.load("backends", self.runtime.backend)
-        return found
+        """Class of the backend. Raises UnknownName, Ambiguous or MissingExtra."""
+        backend: type[Backend] = plugins.load("backends", self.runtime.backend)
+        return backend
 
     @property
     def name(self) -> str:
-        """What its bundle and its default output folder are called."""
+        """Name of its bundle and of its default output folder."""
         recipe = self.profile.id.removeprefix(f"{self.target.family}-")
         return f"{self.project.name}-{self.target.id}-{self.runtime.backend}-{recipe}"
 
 
 def find_project(project: Path | None, example: str | None) -> Project:
-    """The project in a folder (the current one if none is named), or an embedded example. Raises UsageError."""
+    """Read the project in a folder (by default the current one), or an embedded example. Raises UsageError."""
     if project and example:
         raise UsageError("--project and --example were both given", hint="give one of them")
     return Project.read(examples.folder(example) if example else project or Path())
@@ -51,7 +51,10 @@ def find_project(project: Path | None, example: str | None) -> Project:
 def orders(
     project: Project, target: str, backend: str | None, profile: str | None, overrides: Sequence[str] = ()
 ) -> tuple[BuildRequest, ...]:
-    """An order for the target, or for every one that the profile fits if it is `all`. Raises UsageError."""
+    """Resolve a request for one target, or for every target that the profile fits if `target` is `all`.
+
+    backend, profile: ids; None for the default of the target. overrides: as `--set` takes them. Raises UsageError.
+    """
     changes = [Override.parse(text) for text in overrides]
     catalog = Catalog.default(project.root)
     project = override.apply(project, "project", changes)

@@ -1,4 +1,4 @@
-"""go_back(): a device leaves what it was flashed last."""
+"""roll_back(): drop the trial of a device, or serve the other A/B slot, which was committed before."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from edgekit.devices.protocol import Info, Slot, Status
 from edgekit.devices.runner_client import put_runner
 from edgekit.devices.transport import Transport
 from edgekit.errors import DeviceError, StateGarbled
-from edgekit.pipeline.run import check_runtime, runtime_for
+from edgekit.pipeline.flash import check_runtime, runtime_for
 
 
 @dataclass(frozen=True)
 class RollbackResult:
-    """The slot that was left, as it was, and what is served from now on, if anything."""
+    """The slot that was rolled back, as it was, and the slot that is served from now on, if any."""
 
     slot: Slot
     served: Slot | None
 
 
 def roll_back(device: Transport, runtime: str | None = None, untested: bool = False) -> RollbackResult:
-    """Drop what is on trial; without a trial, serve what was committed before, once it has tested itself.
+    """Drop the trial; without one, serve the other slot, which was committed before, once it has passed its self-test.
 
-    `runtime` runs that self-test, by default one that is there; `untested` goes back without it. What is refused
-    leaves served what is. Raises DeviceError if nothing is installed, CommandFailed if there is nothing to go back to,
-    DeviceBusy, StateGarbled; SlotDamaged, UntrustedKey, VersionTooOld or Incompatible if that may not be served (any
-    more); SelfTestFailed, and what `equip` does.
+    runtime: runs that self-test; by default one that is on the device. untested: go back without the self-test.
+    Raises DeviceError if nothing is installed, CommandFailed if there is nothing to go back to, DeviceBusy,
+    StateGarbled; SlotDamaged, UntrustedKey, VersionTooOld (anti-rollback) or Incompatible if the other slot may not be
+    served; SelfTestFailed, and what `equip` does. After an error the device serves what it served before.
     """
     before = status(device)
     leaving = _latest(before)
@@ -47,23 +47,23 @@ def roll_back(device: Transport, runtime: str | None = None, untested: bool = Fa
     return RollbackResult(leaving, after.slots[after.current] if after.current else None)
 
 
-def _latest(found: Status) -> Slot | None:
+def _latest(state: Status) -> Slot | None:
     """The slot on trial, or about to be; else the one that is served."""
-    on_trial = (slot for slot in found.slots.values() if slot.state not in ("empty", "committed", "failed"))
-    return next(on_trial, found.slots[found.current] if found.current else None)
+    on_trial = (slot for slot in state.slots.values() if slot.state not in ("empty", "committed", "failed"))
+    return next(on_trial, state.slots[state.current] if state.current else None)
 
 
-def _behind(found: Status, leaving: Slot) -> Slot | None:
+def _behind(state: Status, leaving: Slot) -> Slot | None:
     """The slot to go back to, if the device will not refuse that anyway."""
     if leaving.state != "committed":
         return None
-    refused = {slot.slot for slot in found.trust.refused}
-    behind = (slot for name, slot in found.slots.items() if name not in {found.current, *refused})
+    refused = {slot.slot for slot in state.trust.refused}
+    behind = (slot for name, slot in state.slots.items() if name not in {state.current, *refused})
     return next((slot for slot in behind if slot.state == "committed" and slot.whole), None)
 
 
 def _try(installation: Installation, info: Info, runtime: str | None) -> None:
-    """The self-test of what is about to be served again, by a runtime that is there, or that is brought along."""
+    """Run the self-test of the slot to serve again, by a runtime of the device, or by one that is sent to it."""
     manifest = manifest_of(installation)
     check_runtime(runtime, manifest.format)
     if runtime or not info.runtimes.get(manifest.format):

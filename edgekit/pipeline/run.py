@@ -1,4 +1,4 @@
-"""run(): build, flash, probe, compare; the comparison's verdict commits what was flashed, or takes it back."""
+"""run(): build, flash, probe, compare; the verdict commits what was flashed, or rolls it back."""
 
 from __future__ import annotations
 
@@ -9,41 +9,35 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from edgekit.bundle.archive import Bundle
-from edgekit.bundle.manifest import Manifest
 from edgekit.bundle.signing import SigningKey
 from edgekit.devices.device import connect
 from edgekit.devices.emulation.transport import Emulated
-from edgekit.devices.flash import Installation, commit, flash, manifest_of, ready, rollback, serving
-from edgekit.devices.packs.recipe import recipe_for
+from edgekit.devices.flash import Installation, flash
 from edgekit.devices.transport import DeviceKind, Transport
-from edgekit.errors import EdgekitError, UnknownName
-from edgekit.ir.artifact import Format
 from edgekit.ir.measurement import Measurement
 from edgekit.measure.device.installed import Installed
 from edgekit.measure.serving.reference import open_reference
 from edgekit.measure.shards import shards_in
-from edgekit.parity.gates import Floating
+from edgekit.parity.gates import FloatRecord
 from edgekit.pipeline.accuracy_budget import affordable, is_large
-from edgekit.pipeline.build import Build, compilation_of, eager_answers, evaluation, exclusive, on_host
+from edgekit.pipeline.build import compilation_of, eager_answers, evaluation, exclusive, on_host
+from edgekit.pipeline.commit import settle, take_back
+from edgekit.pipeline.flash import check_runtime, choose_runtime
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.compile import Compilation
-from edgekit.pipeline.stages.float_baseline import is_asked, measure_float
+from edgekit.pipeline.stages.float_baseline import is_required, measure_float
 from edgekit.pipeline.stages.inputs import CachedData
 from edgekit.pipeline.stages.pack import pack_bundle
 from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.pipeline.verdict import Evidence, decide
 from edgekit.report.baseline import Earlier
 from edgekit.report.report import Report
-from edgekit.specs.catalog import Catalog
 from edgekit.specs.release import check_expiry
 
 EMULATED = "emulated"
-"""The device that is the target's own emulated one, fresh for the run."""
-INCIDENT_GATES, INCIDENT_FLIPS = 10, 20
-"""How much of a verdict a device keeps; its history is a small file."""
+"""Name of the target's own emulated device, started fresh for the run."""
 EMULATED_ENOUGH = 500
-"""How many evaluation samples an emulated device takes, unless told otherwise.
+"""Default number of evaluation samples for an emulated device.
 
 A float inference of MobileNetV2 takes six seconds there; 500 samples tell an accuracy of 90 % to within 2.7 points.
 """
@@ -51,18 +45,19 @@ A float inference of MobileNetV2 takes six seconds there; 500 samples tell an ac
 
 @dataclass(frozen=True)
 class Trial:
-    """Where a run flashes to, and whether its verdict may commit."""
+    """Device that a run flashes, and the options of the trial there."""
 
     device: str
     """A URL, or `emulated`."""
     commit: bool = True
+    """False leaves the bundle on trial, whatever the verdict."""
     runtime: str | None = None
-    """What runs the model there; by default what the target says."""
+    """Runtime that runs the model there; by default the one that the target names."""
     baseline: Path | None = None
-    """A report to compare instructions with; else the one that the project names, if it does."""
+    """Report to compare instructions with; by default the one that the project names, if it does."""
 
     def reached(self, order: BuildRequest) -> AbstractContextManager[Transport]:
-        """The way to it, not opened yet."""
+        """Transport to the device, not opened yet."""
         if self.device == EMULATED:
             return Emulated(f"emulated://{order.target.id}", order.target)
         return connect(self.device)
@@ -71,94 +66,54 @@ class Trial:
 def run(
     order: BuildRequest, line: StageRunner, out: Path, key: SigningKey, trial: Trial, samples: int | None = None
 ) -> Report:
-    """Build, flash to the device, probe both ends on all evaluation samples (or `samples`; EMULATED_ENOUGH of
-    them on an emulated device), compare.
+    """Build, flash to the device, probe device and reference on the same evaluation samples, and compare.
 
-    A passed comparison commits what was flashed; any other verdict, and any error, takes it back. What was served
-    before the run, be it the same bundle, is served still.
+    samples: so many of them; by default all, and EMULATED_ENOUGH on an emulated device. A passed verdict commits the
+    bundle; any other verdict, and any error, rolls it back: the device serves what it served before. Raises what its
+    stages, `connect` and `devices.flash.flash` raise.
     """
     check_expiry(order.project.expires)
     earlier = _earlier(order, trial)
     check_runtime(trial.runtime, order.backend.format)
     # Connected from the start: no device, or none there, is told before minutes of compiling.
     with exclusive(out) as staging, _connected(trial.reached(order), line) as device:
-        runtime = _runtime(device, order.target.deploy.runtime, trial.runtime)
+        runtime = choose_runtime(device, order.target.deploy.runtime, trial.runtime)
         data = evaluation(order, line, samples or enough(device.kind))
         compilation = compilation_of(order, line, data)
         order = compilation.order
         with compilation.lowered() as finished:
             compiled = finished()
         bundle = pack_bundle(compilation, compiled, key, staging)
-        floating = _floating(compilation, device, runtime, key, data)
+        float_file = _float_file(compilation, device, runtime, key, data)
         with line.stage("flash"):
             installation = flash(bundle, device, runtime)
         try:
             data = _affordable(installation, order, line, data, samples)
             # The host's outputs first: they tell nothing of a device, and cost no time on one.
-            host = on_host(Build(compilation, compiled, bundle, data)) if device.kind != "local" else None
+            host = on_host(compilation, data, bundle) if device.kind != "local" else None
             reference = _reference(compilation, data, device.kind)
             probed = _probe(installation, order, line, data)
             evidence = Evidence(
-                reference, probed, data.samples.sampling, host, earlier, floating, _remarks(installation)
+                reference, probed, data.samples.sampling, host, earlier, float_file, _remarks(installation)
             )
             report = decide(compilation, compiled, bundle, evidence, _shown(device.url), staging)
-            _settle(installation, report, trial)
+            settle(installation, report, trial.commit)
         except BaseException:
-            _take_back(installation)
+            take_back(installation)
             raise
     return report
 
 
-def deploy(bundle: Bundle, device: str, runtime: str | None, keep_trial: bool) -> Installation:
-    """Flash a bundle that was built before: its self-test on the device is its verdict, unless it stays a trial."""
-    check_runtime(runtime, bundle.manifest.format)
-    with connect(device) as transport:
-        chosen = runtime_for(bundle.manifest, transport, runtime)
-        return flash(bundle, transport, chosen, serve=not keep_trial)
-
-
 @contextlib.contextmanager
-def _connected(way: AbstractContextManager[Transport], line: StageRunner) -> Iterator[Transport]:
-    with contextlib.ExitStack() as held:
+def _connected(transport: AbstractContextManager[Transport], line: StageRunner) -> Iterator[Transport]:
+    with contextlib.ExitStack() as stack:
         with line.stage("device"):
-            device = held.enter_context(way)
+            device = stack.enter_context(transport)
         yield device
 
 
-def served(device: Transport, runtime: str | None) -> Installation:
-    """What the device serves, ready to be measured. Raises DeviceError if that is nothing."""
-    installation = serving(device)
-    manifest = manifest_of(installation)
-    check_runtime(runtime, manifest.format)
-    return ready(installation, manifest, runtime_for(manifest, device, runtime))
-
-
-def runtime_for(manifest: Manifest, device: Transport, asked: str | None) -> str:
-    """What is to run the bundle there: what was asked for, else what its target prefers."""
-    return _runtime(device, _preferred(manifest), asked)
-
-
-def _runtime(device: Transport, preferred: str, asked: str | None) -> str:
-    """What is to run models there: what was asked for, else what the target prefers, unless it is this machine."""
-    return asked or ("auto" if device.kind == "local" else preferred)
-
-
-def check_runtime(asked: str | None, format: Format) -> None:
-    """Raises UnknownName if no runtime is called what was asked for, OptionError if it does not run the format."""
-    if asked not in (None, "system"):
-        recipe_for(format, asked)
-
-
-def _preferred(manifest: Manifest) -> str:
-    """What the bundle's target says; a target that this machine does not know says nothing."""
-    try:
-        return Catalog.default().target(manifest.target).deploy.runtime
-    except UnknownName:
-        return "auto"
-
-
 def enough(kind: DeviceKind) -> int | None:
-    """How many samples are taken on such a device, unless told otherwise; None for all."""
+    """Default number of samples for a device of this kind; None for all."""
     return EMULATED_ENOUGH if kind == "emulated" else None
 
 
@@ -168,13 +123,13 @@ def _earlier(order: BuildRequest, trial: Trial) -> Earlier | None:
 
 
 def _affordable(
-    installation: Installation, order: BuildRequest, line: StageRunner, data: CachedData, asked: int | None
+    installation: Installation, order: BuildRequest, line: StageRunner, data: CachedData, requested: int | None
 ) -> CachedData:
     """The evaluation set, or as many of its samples as the device answers within the profile's limit.
 
-    A number that was asked for is kept to, whatever it takes.
+    A number that the user requested is kept, however long it takes.
     """
-    if asked or not is_large(installation, data.samples):
+    if requested or not is_large(installation, data.samples):
         return data
     with line.stage("pace"):
         count = affordable(installation, data.samples, order.profile.probe.accuracy_limit_s)
@@ -195,11 +150,11 @@ def _reference(compilation: Compilation, data: CachedData, kind: DeviceKind) -> 
         return Eager(lambda: compilation.network.twin).measure(data.samples, compilation.order.profile.probe)
 
 
-def _floating(
+def _float_file(
     compilation: Compilation, device: Transport, runtime: str, key: SigningKey, data: CachedData
-) -> Floating | None:
-    """What the float file takes there; before the trial, so that only one is on the device at a time."""
-    if not is_asked(compilation.order, device):
+) -> FloatRecord | None:
+    """Measure the float file there; before the trial, so that only one of the two is on the device at a time."""
+    if not is_required(compilation.order, device):
         return None
     with compilation.line.stage("float32 on the device"):
         # The same samples as the trial's, so that the caches are as warm; a count is the same on any of them.
@@ -214,44 +169,13 @@ def _probe(installation: Installation, order: BuildRequest, line: StageRunner, d
 
 
 def _remarks(installation: Installation) -> tuple[str, ...]:
-    """What a report says of the flash. That a stand-in trusts whoever comes first is nothing to know."""
+    """Remarks of the flash for the report; none for a stand-in, whose trust on first use tells nothing."""
     transport = installation.transport
     real = transport.kind == "device"
     return tuple(f"{_shown(transport.url)}: {remark}" for remark in installation.remarks if real)
 
 
-def _settle(installation: Installation, report: Report, trial: Trial) -> None:
-    if not trial.commit or installation.committed:
-        return
-    if report.verdict == "passed":
-        commit(installation)
-    else:
-        rollback(installation, _incident(report))
-
-
-def _incident(report: Report) -> dict[str, object]:
-    """What the device remembers of a verdict that took a bundle back: gates by value and limit, and flipped samples."""
-    failed = [
-        {"gate": gate.name, "value": gate.value, "min": gate.min, "max": gate.max}
-        for gate in report.gates
-        if gate.outcome == "failed"
-    ]
-    return {
-        "verdict": report.verdict,
-        "gates": failed[:INCIDENT_GATES],
-        "flipped": list(report.flips.samples[:INCIDENT_FLIPS]),
-    }
-
-
-def _take_back(installation: Installation) -> None:
-    """Drop the trial. What was served before it was flashed is served still."""
-    if not installation.committed:
-        # What went wrong before is what must be told.
-        with contextlib.suppress(EdgekitError):
-            rollback(installation)
-
-
 def _shown(device: str) -> str:
-    """The device as reports name it: users, ports and folders are nobody else's business."""
+    """URL of the device as reports name it: without users, ports and folders, which are private."""
     parts = urlsplit(device)
     return f"{parts.scheme}://" + ("" if parts.scheme == "local" else parts.netloc.rpartition("@")[2].partition(":")[0])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgekit import plugins
 from edgekit.atomic import write
 from edgekit.bundle.archive import Bundle
 from edgekit.ir.measurement import Measurement
@@ -13,102 +12,112 @@ from edgekit.ir.program import WARNING
 from edgekit.measure import store
 from edgekit.parity import gates
 from edgekit.parity.compare import compare
+from edgekit.parity.metrics import metric_of
 from edgekit.parity.numeric import numeric_parity
 from edgekit.pipeline.stages.compile import Compilation, Compiled
-from edgekit.report.assemble import describe, report
+from edgekit.report.assemble import BuildFacts, ProbeFacts, describe, report
 from edgekit.report.baseline import Earlier
 from edgekit.report.forms import html, markdown, text
-from edgekit.report.record import BundleRecord, StageRecord
+from edgekit.report.record import BundleRecord
 from edgekit.report.report import Report, to_json
 from edgekit.samples import Sampling
 
 COMPARE = "compare"
 TRAINING = ("prune", "recover", "train-quantized")
-"""Passes that a cost of the build is reckoned by: what they took when they ran, be it for an earlier build."""
+"""Passes whose time the cost of the build is computed from, even if they ran in an earlier build."""
 FORMS = {".json": to_json, ".md": markdown.render, ".html": html.render, ".txt": text.render}
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a verdict is made of: the same samples through both endpoints."""
+    """Measurements that a verdict is made of: the same samples through both endpoints."""
 
     reference: Measurement
     candidate: Measurement
     sampling: Sampling | None = None
     host: Measurement | None = None
-    """Of the same bundle on this machine, where the candidate is of another."""
+    """Measurement of the same bundle on this machine, where the candidate is of another."""
     earlier: Earlier | None = None
-    """The run that was given to compare with."""
-    floating: gates.Floating | None = None
+    """Earlier run to compare instructions with."""
+    float_file: gates.FloatRecord | None = None
     """The float file on the same device."""
     remarks: tuple[str, ...] = ()
-    """What flashing it brought to light, each a sentence."""
+    """Remarks of the flash, each a sentence."""
 
 
 def decide(
     compilation: Compilation, compiled: Compiled, bundle: Bundle, evidence: Evidence, device: str | None, out: Path
 ) -> Report:
-    """Compare, judge, report; measurements and report are left in the folder `out`. `device` is None for a build."""
+    """Compare, judge, report; write measurements and report into the folder `out`. `device` is None for a build."""
     order, artifact, candidate = compilation.order, compiled.artifact, evidence.candidate
     if order.target.family == "host":  # the target itself: nothing stands in for anything
         candidate = replace(candidate, environment=replace(candidate.environment, host_stand_in=False))
+    artifact_record = describe(artifact, compiled.float_artifact.size_bytes)
     with compilation.line.stage(COMPARE):
-        metric = plugins.load("metrics", order.project.model.task)()
+        metric = metric_of(order.project.model.task)
         comparison = compare(evidence.reference, candidate, metric)
         parity = numeric_parity(evidence.host, candidate, artifact.signature, metric) if evidence.host else None
-        facts = gates.GateInputs(
+        inputs = gates.GateInputs(
             comparison=comparison,
-            size_ratio=artifact.size_bytes / compiled.float_artifact.size_bytes,
-            integer_share=artifact.integer,
-            integer_macs_share=artifact.integer_macs,
-            fallback_share=artifact.placement.fallback,
-            device=_probed(device, candidate),
+            size_ratio=artifact_record.size_ratio,
+            integer_share=artifact_record.integer_share,
+            integer_macs_share=artifact_record.integer_macs_share,
+            fallback_share=artifact_record.fallback_share,
+            device=_device_kind(device, candidate),
             baseline=evidence.earlier.baseline if evidence.earlier else None,
-            floating=evidence.floating,
+            float_file=evidence.float_file,
             quantized=order.profile.quantize is not None,
         )
-        judged = gates.judge(order.profile.gates, facts)
-    found = report(
-        target=order.target,
-        profile=order.profile,
-        backend=order.runtime.backend,
-        device=device,
-        artifact=describe(artifact, compiled.float_artifact.size_bytes),
-        comparison=comparison,
-        gates=judged,
-        stages=[StageRecord(name=s.name, seconds=s.seconds, cached=s.cached) for s in compilation.line.stages],
-        bundle=BundleRecord(path=bundle.path.name, digest=bundle.digest, signer=bundle.signer),
-        versions=dict(bundle.manifest.versions) | {"edgekit": bundle.manifest.edgekit},
-        sampling=evidence.sampling,
-        host_parity=parity,
-        earlier=evidence.earlier,
-        floating=evidence.floating,
-        remarks=(*_left_out(compilation, evidence), *_remarks(compilation, compiled), *evidence.remarks),
-        training_s=sum(record.seconds for record in compiled.history if record.name in TRAINING),
+        judged = gates.judge(order.profile.gates, inputs)
+    verdict = report(
+        BuildFacts(
+            target=order.target,
+            profile=order.profile,
+            backend=order.runtime.backend,
+            artifact=artifact_record,
+            stages=tuple(compilation.line.records),
+            bundle=BundleRecord(path=bundle.path.name, digest=bundle.digest, signer=bundle.signer),
+            versions=dict(bundle.manifest.versions) | {"edgekit": bundle.manifest.edgekit},
+            training_s=sum(record.seconds for record in compiled.history if record.name in TRAINING),
+        ),
+        ProbeFacts(
+            device=device,
+            comparison=comparison,
+            gates=judged,
+            sampling=evidence.sampling,
+            host_parity=parity,
+            earlier=evidence.earlier,
+            float_file=evidence.float_file,
+            remarks=(
+                *order.profile.gates.deprecations,
+                *_left_out(compilation, evidence),
+                *_remarks(compilation, compiled),
+                *evidence.remarks,
+            ),
+        ),
     )
     store.save(evidence.reference, out / "reference")
     store.save(candidate, out / "candidate")
-    write(out / "report.json", found.to_json().encode())
+    write(out / "report.json", verdict.to_json().encode())
     # Beside the report, for `diagnose`: the recipe with what --set changed.
     write(out / "profile.json", order.profile.model_dump_json(by_alias=True, exclude_unset=True, indent=2).encode())
-    write(out / "report.md", markdown.render([found]).encode())
-    return found
+    write(out / "report.md", markdown.render([verdict]).encode())
+    return verdict
 
 
 def _left_out(compilation: Compilation, evidence: Evidence) -> list[str]:
-    """What of the data sets could not be read: numbers are of the rest."""
-    read = [*compilation.compressed.data, *([compilation.calibration] if compilation.calibrated else [])]
-    samplings = [*(data.samples.sampling for data in read), evidence.sampling]
+    """Sentences on the files of the data sets that could not be read: the numbers are of the rest."""
+    samplings = [*(data.samples.sampling for data in compilation.shaping_data), evidence.sampling]
     return [sentence for sampling in samplings if sampling for sentence in sampling.left_out]
 
 
 def _remarks(compilation: Compilation, compiled: Compiled) -> list[str]:
-    """What the passes noticed that must be known before the numbers are believed."""
+    """Warnings of the passes about the numbers."""
     noticed = [value for record in compiled.history for name, value in record.options if name == WARNING]
     return [*compilation.compressed.remarks, *noticed]
 
 
-def _probed(device: str | None, candidate: Measurement) -> gates.Device:
+def _device_kind(device: str | None, candidate: Measurement) -> gates.Device:
     if device is None:
         return "none"
     return "emulated" if candidate.environment.kind == "emulated" else "real"

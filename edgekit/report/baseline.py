@@ -1,4 +1,4 @@
-"""An earlier run, kept as its report: what instructions are compared with."""
+"""Baseline: an earlier run, kept as its report, to compare instructions with."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.errors import DataError, SpecError
+from edgekit.parity.endpoint_record import EndpointRecord
 from edgekit.parity.gates import Baseline
-from edgekit.report.endpoint_record import EndpointRecord
 from edgekit.report.record import ArtifactRecord, BundleRecord
 from edgekit.report.report import Report, read_reports
 
@@ -16,23 +16,23 @@ _MAKE_ONE = "edgekit run --device emulated --out DIR leaves one: --baseline DIR"
 
 @dataclass(frozen=True)
 class Earlier:
-    """What an earlier run found for the same target, backend and profile; None if it did not try them."""
+    """Report of an earlier run for the same target, backend and profile; None if it has none for them."""
 
     report: Report | None
     tried: tuple[str, ...]
-    """What it did try."""
+    """Targets, backends and profiles that it has reports for."""
 
     @classmethod
     def read(cls, path: Path, target: str, backend: str, profile: str) -> Earlier:
-        """From a report, a document of several, or a folder that a run left. Raises SpecError."""
+        """Read a report, a document of several, or the output folder of a run. Raises SpecError."""
         reports = [report for file in _files(path) for report in _reports(file)]
         names = (target, backend, profile)
-        found = next((report for report in reports if _names(report) == names), None)
-        return cls(found, tuple(sorted({", ".join(_names(report)) for report in reports})))
+        same = next((report for report in reports if _names(report) == names), None)
+        return cls(same, tuple(sorted({", ".join(_names(report)) for report in reports})))
 
     @property
     def baseline(self) -> Baseline:
-        """As a gate asks for it."""
+        """Instructions of the earlier run for a gate, or the reason why there are none."""
         if self.report is None:
             return Baseline(None, f"is of other runs than this one: {'; '.join(self.tried) or 'it holds none'}")
         counted = self.report.candidate.instructions
@@ -41,7 +41,7 @@ class Earlier:
     def warnings(
         self, candidate: EndpointRecord, artifact: ArtifactRecord, bundle: BundleRecord | None
     ) -> tuple[str, ...]:
-        """What else is not as it was, so that the instructions may differ for that alone."""
+        """Sentences on every other difference to the earlier run, which alone may change the instructions."""
         if self.report is None:
             return ()
         then, was = self.report, self.report.candidate.environment

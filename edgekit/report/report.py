@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from edgekit.errors import DataError
-from edgekit.report.base import Record
+from edgekit.ir.record import Record
 from edgekit.report.forms.html import render
 from edgekit.report.record import ReportRecord
 from edgekit.untrusted import json_text
@@ -19,7 +19,7 @@ from edgekit.untrusted.sanitize import json_lines
 
 
 class Report(ReportRecord):
-    """One model, one target, one profile: what was built, what it measured, and the verdict."""
+    """Report of one model, one target, one profile: the build, its measurements, and the verdict."""
 
     def __repr__(self) -> str:
         return f"<Report {self.verdict}: {self.sentence}>"
@@ -28,7 +28,7 @@ class Report(ReportRecord):
         return repr(self)
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: the page that `edgekit report --format html` writes."""
+        """Page for a notebook: the one that `edgekit report --format html` writes."""
         # In a frame: the page's style is not the notebook's.
         return f'<iframe srcdoc="{escape(render((self,)))}" style="width: 100%; height: 40em; border: 0"></iframe>'
 
@@ -38,24 +38,24 @@ class Report(ReportRecord):
 
 
 class Document(Record):
-    """What `--json` prints: one report a target."""
+    """Document that `--json` prints: one report a target."""
 
     schema_version: Literal[1] = Field(alias="schema")
     reports: tuple[Report, ...]
 
 
 MAX_VALUES = 1_000_000
-"""Of a report that is read back: a large model has tens of thousands of operators."""
+"""Most values of a report that is read back: a large model has tens of thousands of operators."""
 
 
 def to_json(reports: Sequence[Report]) -> str:
-    """The document that holds these reports."""
+    """JSON of the document that holds these reports."""
     document = Document(schema_version=1, reports=tuple(reports))
     return json_lines(document.model_dump_json(by_alias=True, indent=2)) + "\n"
 
 
 def read_reports(path: Path) -> tuple[Report, ...]:
-    """The reports in a file that holds one report or a document of them. Raises DataError."""
+    """Read the reports in a file that holds one report or a document of them. Raises DataError."""
     try:
         values = json_text.loads(path.read_text("utf-8"), MAX_VALUES)
         if isinstance(values, dict) and "reports" in values:
@@ -70,5 +70,5 @@ def read_reports(path: Path) -> tuple[Report, ...]:
 
 
 def json_schema() -> str:
-    """The JSON schema of the document, as docs/report.schema.json holds it."""
+    """JSON schema of the document, as docs/report.schema.json holds it."""
     return json.dumps(Document.model_json_schema(), indent=2, sort_keys=True) + "\n"

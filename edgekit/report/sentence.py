@@ -21,8 +21,8 @@ _PRECISIONS: dict[Precision, str] = {
 }
 
 
-_ASK_NOTHING = ("instructions_ratio", "not_slower")
-"""Without an earlier run, and without a device: what passed everything else has passed."""
+_NOT_MENTIONED = ("instructions_ratio", "not_slower")
+"""Gates that are not mentioned where they are not measurable: without an earlier run, or without a device."""
 
 
 def sentence(
@@ -33,12 +33,12 @@ def sentence(
     comparison: Comparison,
     gates: Sequence[GateResult],
 ) -> str:
-    """What was measured, on what, and how the gates stand. Never speaks of a target's time that was not measured."""
+    """Sentence on the measurement, its machine, and the gates. It names no time that was not measured on the target."""
     parts = [f"{_subject(target, profile, device, comparison)} {_answers(comparison)}", _size(size_ratio)]
     latency, stand_in = comparison.candidate.latency, comparison.candidate.environment.host_stand_in
     if device is not None and not stand_in and latency.p50_ns is not None:
-        taken = f"one answer takes {milliseconds(latency.p50_ns / 1e6)}"
-        parts.append(taken if latency.valid else "its time is INVALID and may not be quoted")
+        time = f"one answer takes {milliseconds(latency.p50_ns / 1e6)}"
+        parts.append(time if latency.valid else "its time is INVALID and may not be quoted")
     if comparison.candidate.environment.kind == "emulated":
         parts.append(_work(comparison.candidate.instructions))
     warnings = _chance(comparison)
@@ -70,13 +70,13 @@ def _reference(comparison: Comparison) -> str:
 
 
 def _chance(comparison: Comparison) -> list[str]:
-    """Why the comparison says nothing, in words that are not overlooked."""
+    """Warnings, in capitals, that the comparison says nothing."""
     warnings = []
     if comparison.is_by_chance:
         reached = percent(comparison.chance or 0)
         name = _reference(comparison).upper()
         warnings.append(f"{name} IS NO BETTER THAN CHANCE: one answer to all samples reaches {reached}")
-    if comparison.candidate.distinct_answers == 1 and comparison.chance != 1 and comparison.samples >= FEW:
+    if comparison.distinct_answers[1] == 1 and comparison.chance != 1 and comparison.samples >= FEW:
         warnings.append("THE CANDIDATE GIVES ONE ANSWER TO ALL SAMPLES")
     return warnings
 
@@ -102,5 +102,5 @@ def _gates(gates: Sequence[GateResult], warned: bool) -> str:
             return f"{len(names)} of {len(gates)} gates {verb}: {', '.join(names)}"
     if warned:
         return "no gate failed, and that says nothing"
-    unmeasured = sum(gate.outcome == "not measurable" and gate.name not in _ASK_NOTHING for gate in gates)
+    unmeasured = sum(gate.outcome == "not measurable" and gate.name not in _NOT_MENTIONED for gate in gates)
     return f"every gate passed but {unmeasured} that cannot be measured here" if unmeasured else "every gate passed"

@@ -1,4 +1,4 @@
-"""Layers as a picture: one bar a layer, long where little is lost."""
+"""Bars of the SQNR of layers: one bar a layer, long where little is lost."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from html import escape
 from edgekit.ir.layers import Layer
 
 FULL_DB = 50.0
-"""What fills a bar: more is not told apart."""
+"""SQNR of a full bar, in dB; more looks the same."""
 WIDTH = 20
 _ROW, _LABEL, _BAR = 18, 260, 400
 
 
 def bar(sqnr_db: float | None, width: int = WIDTH) -> str:
-    """`████▌`: a block for every 50/width dB; empty where nothing was measured."""
+    """Draw `████▌`: a block for every 50/width dB; empty where nothing was measured."""
     if sqnr_db is None:
         return ""
     eighths = round(_share(sqnr_db) * width * 8)
@@ -23,14 +23,14 @@ def bar(sqnr_db: float | None, width: int = WIDTH) -> str:
 
 
 def decibels(sqnr_db: float | None) -> str:
-    """`37.9`, `exact`, or nothing where it was not measured."""
+    """Format `37.9`, `exact`, or nothing where it was not measured."""
     if sqnr_db is None or math.isnan(sqnr_db):
         return ""
     return "exact" if sqnr_db == math.inf else f"{sqnr_db:.1f}"
 
 
 def svg(title: str, layers: Sequence[Layer], blamed: Sequence[str] = ()) -> str:
-    """A picture of its own: the whole network's signal to noise after each layer, and each layer's alone.
+    """Draw an SVG file: the signal to noise of the whole network after each layer, and of each layer alone.
 
     blamed: graph names of the layers to mark.
     """
@@ -48,7 +48,7 @@ def svg(title: str, layers: Sequence[Layer], blamed: Sequence[str] = ()) -> str:
 
 
 def html(title: str, layers: Sequence[Layer], blamed: Sequence[str] = ()) -> str:
-    """The picture in a page of its own."""
+    """Page with the picture."""
     head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
     return f"{head}<body>{svg(title, layers, blamed)}</body></html>\n"
 

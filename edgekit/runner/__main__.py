@@ -17,9 +17,10 @@ from .verbs import slots
 
 
 def main(argv: list[str]) -> int:
-    """Do what `argv` asks. Everything but the document goes to stderr, whoever writes it; files are its owner's alone.
+    """Run the verb of `argv`, write its document to stdout, and return the exit status.
 
-    `instructions` starts this program anew (`still`).
+    Everything else that anything writes goes to stderr. New files are their owner's alone (umask 077). The verb
+    `instructions` executes this program again, without ASLR (`timing/deterministic`).
     """
     if argv[:1] == ["instructions"]:
         from .timing.deterministic import run_deterministically
@@ -37,55 +38,55 @@ def main(argv: list[str]) -> int:
 
 def _answer(argv: list[str]) -> tuple[dict[str, Any], int]:
     try:
-        return _do(_parser().parse_args(argv)), 0
+        return _run_verb(_parser().parse_args(argv)), 0
     except Exception as error:  # noqa: BLE001 the last line: whatever a runtime raises must reach the host as a document
         return failure(error), 1
 
 
-def _do(asked: argparse.Namespace) -> dict[str, Any]:
-    if asked.verb == "info":
+def _run_verb(args: argparse.Namespace) -> dict[str, Any]:
+    if args.verb == "info":
         from .machine.installed import installed
 
         return {**system.info(), "runtimes": installed()}
-    if asked.verb == "slots":
-        return slots.answer(asked)
-    if asked.verb == "compile":
+    if args.verb == "slots":
+        return slots.answer(args)
+    if args.verb == "compile":
         from .verbs.precompile import compile_runner
 
-        return compile_runner(asked.source, asked.program)
-    if asked.verb == "describe":
+        return compile_runner(args.source, args.program)
+    if args.verb == "describe":
         from .verbs.describe import describe
 
-        return describe(asked.model, asked.format)
-    with lifecycle.slot_in_use(asked.slot):
-        return _model(asked)
+        return describe(args.model, args.format)
+    with lifecycle.slot_in_use(args.slot):
+        return _run_model_verb(args)
 
 
-def _model(asked: argparse.Namespace) -> dict[str, Any]:
-    if asked.verb == "selftest":
+def _run_model_verb(args: argparse.Namespace) -> dict[str, Any]:
+    if args.verb == "selftest":
         from .verbs.selftest import selftest
 
-        return selftest(asked.slot, asked.threads)
-    if asked.verb == "throughput":
+        return selftest(args.slot, args.threads)
+    if args.verb == "throughput":
         from .verbs.throughput import throughput
 
-        return throughput(asked.slot, asked.inputs, asked.threads, asked.instances, asked.min_duration)
-    folders = asked.slot, asked.inputs, asked.out
-    if asked.verb == "operators":
+        return throughput(args.slot, args.inputs, args.threads, args.instances, args.min_duration)
+    folders = args.slot, args.inputs, args.out
+    if args.verb == "operators":
         from .verbs.operators import operators
 
-        return operators(*folders, asked.count, asked.threads)
-    if asked.verb == "accuracy":
+        return operators(*folders, args.count, args.threads)
+    if args.verb == "accuracy":
         from .verbs.accuracy import accuracy
 
-        return accuracy(*folders, asked.threads, dict(asked.sha256))
-    if asked.verb == "instructions":
+        return accuracy(*folders, args.threads, dict(args.sha256))
+    if args.verb == "instructions":
         from .verbs.instructions import instructions
 
-        return instructions(*folders, asked.count, asked.threads)
+        return instructions(*folders, args.count, args.threads)
     from .verbs.latency import latency
 
-    return latency(*folders, asked.min_count, asked.min_duration, asked.threads, asked.cpu, asked.cool)
+    return latency(*folders, args.min_count, args.min_duration, args.threads, args.cpu, args.cool)
 
 
 class _Parser(argparse.ArgumentParser):

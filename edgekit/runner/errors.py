@@ -2,15 +2,50 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+ErrorKind = Literal[
+    "usage",
+    "data",
+    "runtime",
+    "load",
+    "run",
+    "counter",
+    "state",
+    "busy",
+    "leased",
+    "storage",
+    "closed",
+    "memory",
+    "system",
+    "signature",
+    "trust",
+    "refused",
+    "version",
+    "expired",
+    "damaged",
+    "garbled",
+    "unpinned",
+]
+"""Word by which the host tells one failure from another.
+
+usage       an argument that makes no sense                 signature   a bundle whose signature is wrong
+data        a file that cannot be read, or has another form trust       signed by too few keys that are trusted here
+runtime     no runtime, or one that does not import         refused     for another target or machine
+load        a model that does not load                      version     below the version floor (anti-rollback)
+run         a model that fails while it runs                expired     after the time until which it may be installed
+counter     no instruction counter                          damaged     files of a slot that are not whole
+state       no slot in the state that a verb needs          garbled     no record of which slot holds what
+busy        the slots are locked by another process         unpinned    no record of the trusted keys
+leased      another host holds the lease                    closed      no permission
+storage     the disk is full                                memory      out of memory
+system      any other failure of the system
+"""
+
 
 class RunnerError(Exception):
-    """What could not be done.
+    """An operation that the runner could not do: a message for people, and its kind for the host."""
 
-    `kind` is one word: usage data runtime load run counter state busy leased storage closed (no permission) memory
-    system; of a bundle that may not come here, signature trust refused version expired; of what a device has lost,
-    damaged (the files of a slot), garbled (what says which slot holds what), unpinned (whom it trusts).
-    """
-
-    def __init__(self, kind: str, message: str) -> None:
+    def __init__(self, kind: ErrorKind, message: str) -> None:
         super().__init__(message)
         self.kind = kind

@@ -1,25 +1,30 @@
-"""An error as the host is told of it. Standard library only."""
+"""An error as the document that tells the host of it. Standard library only."""
 
 from __future__ import annotations
 
 import errno
 
-from .errors import RunnerError
+from .errors import ErrorKind, RunnerError
 
 CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def failure(error: Exception) -> dict[str, str]:
-    """A message in `error`, and in `kind` the word that `RunnerError` has for it."""
+    """Describe any exception: `error`, a message for people, and `kind`, an `ErrorKind`."""
+    message, kind = _described(error)
+    return {"error": message, "kind": kind}
+
+
+def _described(error: Exception) -> tuple[str, ErrorKind]:
     if isinstance(error, RunnerError):
-        return {"error": str(error), "kind": error.kind}
+        return str(error), error.kind
     if isinstance(error, MemoryError):
-        return {"error": "there is not enough memory", "kind": "memory"}
+        return "there is not enough memory", "memory"
     if isinstance(error, ImportError):
-        return {"error": f"this Python lacks what a runtime needs: {error}", "kind": "runtime"}
+        return f"this Python lacks what a runtime needs: {error}", "runtime"
     if isinstance(error, OSError) and error.errno in CLOSED and error.filename:
-        return {"error": f"'{error.filename}': {error.strerror}", "kind": "closed"}
+        return f"'{error.filename}': {error.strerror}", "closed"
     if isinstance(error, OSError):
-        return {"error": str(error), "kind": "storage" if error.errno in FULL else "system"}
-    return {"error": f"{type(error).__name__}: {error}", "kind": "run"}
+        return str(error), "storage" if error.errno in FULL else "system"
+    return f"{type(error).__name__}: {error}", "run"

@@ -1,6 +1,6 @@
 """Names of files and folders that the host and the device share.
 
-ROOT/a, ROOT/b         the two slots: an unpacked bundle each
+ROOT/a, ROOT/b         the A/B slots: an unpacked bundle each
 ROOT/probe/NAME        an unpacked bundle that is measured and never served
 SLOT/manifest.json     what a bundle holds; SLOT/manifest.sig its signatures; SLOT/engine.json its engine plan
 """
@@ -17,5 +17,5 @@ PROBE = "probe"
 
 
 def root_of(slot: Path) -> Path:
-    """The device root that `slot` belongs to, whether it is a slot or a folder of `probe`."""
+    """Device root of an A/B slot, or of a folder below `ROOT/probe`."""
     return slot.parents[1] if slot.parent.name == PROBE else slot.parent

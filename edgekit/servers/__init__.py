@@ -1,1 +1,1 @@
-"""Real servers on loopback, each in a virtual environment of its own, that answer with the runner."""
+"""Real inference servers on loopback, each in a virtual environment of its own, that run models by the runner."""

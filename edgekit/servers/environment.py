@@ -1,4 +1,4 @@
-"""A virtual environment for a server, made once: what it needs must not meddle with what edgekit needs."""
+"""Virtual environment of a server, made once: its requirements must not change edgekit's own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from edgekit.errors import CommandFailed, ServerNotStarted
 from edgekit.servers.kinds import PYTHONS, Kind
 
 INSTALL_S = 1200.0
-"""Triton is 200 MB to fetch."""
+"""Time limit in seconds of an installation: Triton has 200 MB."""
 ASK_S = 30.0
 # Its version, and the folder of its library: empty where the loader finds that by itself, None where there is none.
 ASK = """
@@ -44,12 +44,12 @@ class Interpreter:
     path: str
     version: str
     library: str | None
-    """The folder of `libpython`; empty where the loader finds it, None where there is none."""
+    """Folder of `libpython`; empty where the loader finds it, None where there is none."""
 
 
 @dataclass(frozen=True)
 class ServerEnvironment:
-    """A virtual environment that is whole."""
+    """An installed virtual environment."""
 
     folder: Path
     interpreter: Interpreter
@@ -59,7 +59,7 @@ class ServerEnvironment:
         return str(self.folder / "bin" / "python")
 
     def variables(self, path: Path) -> dict[str, str]:
-        """What a process of it is started with: the modules in the folder `path`, and nothing of the user's own."""
+        """Environment variables of a process in it: the modules in the folder `path`, and nothing of the user's own."""
         library = {"LD_LIBRARY_PATH": self.interpreter.library} if self.interpreter.library else {}
         return {"PYTHONPATH": str(path), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONNOUSERSITE": "1", **library}
 
@@ -67,7 +67,7 @@ class ServerEnvironment:
 def environment(
     kind: Kind, requirements: tuple[str, ...], cache: Cache, tell: Callable[[str], None]
 ) -> ServerEnvironment:
-    """The one with these requirements; installed by pip, by the user's own settings, if it is not there yet.
+    """Find the environment with these requirements, or install it by pip, with the user's own settings of pip.
 
     Raises ServerNotStarted if there is no Python for it, or pip cannot install it; StorageError.
     """
@@ -83,19 +83,23 @@ def environment(
 
 
 def suitable(kind: Kind) -> Interpreter:
-    """A Python of this machine that can run the server: the system's, ours, or another on PATH."""
+    """Find a Python of this machine that can run the server: the system's, edgekit's, or another on PATH.
+
+    Raises ServerNotStarted.
+    """
     low, high = (".".join(map(str, version)) for version in PYTHONS)
-    seen = []
+    candidates = []
     for path in _pythons():
-        found = _asked(path)
-        if found is None:
+        interpreter = _asked(path)
+        if interpreter is None:
             continue
-        seen.append(f"{found.path} {found.version}")
-        if PYTHONS[0] <= _minor(found) <= PYTHONS[1] and (found.library is not None or not kind.shared_python):
-            return found
-    shared = " with a shared library" if kind.shared_python else ""
+        candidates.append(f"{interpreter.path} {interpreter.version}")
+        has_library = interpreter.library is not None or not kind.shared_python
+        if PYTHONS[0] <= _minor(interpreter) <= PYTHONS[1] and has_library:
+            return interpreter
+    shared, present = " with a shared library" if kind.shared_python else "", ", ".join(candidates) or "none"
     raise ServerNotStarted(
-        f"{kind.name} needs a Python {low} to {high}{shared} and with 'venv'; here are {', '.join(seen) or 'none'}",
+        f"{kind.name} needs a Python {low} to {high}{shared} and with 'venv'; here are {present}",
         hint="sudo apt install python3 python3-venv libpython3-dev",
     )
 
@@ -105,9 +109,9 @@ def _pythons() -> Iterator[str]:
     yield "/usr/bin/python3"
     yield sys.executable
     for minor in range(PYTHONS[1][1], PYTHONS[0][1] - 1, -1):
-        found = shutil.which(f"python3.{minor}")
-        if found:
-            yield found
+        path = shutil.which(f"python3.{minor}")
+        if path:
+            yield path
 
 
 def _asked(python: str) -> Interpreter | None:
@@ -136,15 +140,19 @@ def _install(interpreter: Interpreter, requirements: tuple[str, ...], folder: Pa
                 f"{requirements[0]} could not be installed: {error}", hint="pip config list"
             ) from error
         if ended.returncode:
-            said = [line for line in ended.stderr.splitlines() if line.startswith("ERROR")] or ended.stderr.splitlines()
+            errors = [
+                line for line in ended.stderr.splitlines() if line.startswith("ERROR")
+            ] or ended.stderr.splitlines()
             # Without URLs: that of an index may hold a password.
-            last = re.sub(r"\S+://\S+", "…", (said[-1] if said else f"exit {ended.returncode}").removeprefix("ERROR: "))
+            last = re.sub(
+                r"\S+://\S+", "…", (errors[-1] if errors else f"exit {ended.returncode}").removeprefix("ERROR: ")
+            )
             raise ServerNotStarted(f"'{requirements[0]}' could not be installed: {last}", hint="pip config list")
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """One installs at a time: of two, the second finds what the first made."""
+    """Lock the folder, so that of two processes the second finds the environment of the first."""
     descriptor = os.open(folder / "servers.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""The servers that can be started, and what each needs."""
+"""Kinds of servers that can be started, with their requirements."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from edgekit.bundle.manifest import Manifest
 from edgekit.errors import ServerNotStarted
 from edgekit.ir.artifact import Format
-from edgekit.runner.machine.installed import DISTRIBUTIONS
+from edgekit.runner.machine.installed import DISTRIBUTIONS, public_version
 
 PYTHONS = ((3, 11), (3, 12))
-"""The oldest and the newest that both servers, and the runtimes that we pin, have wheels for."""
+"""Oldest and newest Python for which both servers, and the pinned runtimes, have wheels."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A server: the packages that are it, and what the Python must have that runs it."""
+    """Kind of a server: its packages, the formats that it can serve, and its needs of the Python."""
 
     name: str
     packages: tuple[str, ...]
     formats: tuple[Format, ...]
     shared_python: bool
-    """Whether it loads Python as a library, as Triton's backend does: `libpython3.11.so.1.0`, which not all have."""
+    """True if it loads Python as a library, as Triton's backend does: `libpython3.11.so.1.0`, which not all have."""
 
 
 KINDS = {
@@ -32,9 +32,9 @@ KINDS = {
 
 
 def requirements(kind: Kind, manifest: Manifest) -> tuple[str, ...]:
-    """What is installed to serve a bundle: the server, and the runtime in the version that it was verified with.
+    """Requirements for pip to serve a bundle: the server, and the runtime in the version of the bundle.
 
-    Raises ServerNotStarted if the two do not go together.
+    Raises ServerNotStarted if the server cannot serve the bundle's format.
     """
     if manifest.format not in kind.formats:
         others = (other.name for other in KINDS.values() if manifest.format in other.formats)
@@ -42,8 +42,7 @@ def requirements(kind: Kind, manifest: Manifest) -> tuple[str, ...]:
     for distribution, needs in DISTRIBUTIONS[manifest.format].items():
         names = (distribution, *needs)
         if all(name in manifest.versions for name in names):
-            # Without what a builder added to it: 2.13.0 of 2.13.0+cpu.
-            return (*kind.packages, *(f"{name}=={manifest.versions[name].partition('+')[0]}" for name in names))
+            return (*kind.packages, *(f"{name}=={public_version(manifest.versions[name])}" for name in names))
     raise ServerNotStarted(
         f"the bundle does not say what runs .{manifest.format}", hint="build it again: edgekit build"
     )

@@ -1,4 +1,4 @@
-"""A bundle behind a real server, on loopback, as long as one wants it."""
+"""Serve a bundle by a real server, on loopback, during a block."""
 
 from __future__ import annotations
 
@@ -24,35 +24,35 @@ from edgekit.servers.kinds import KINDS, requirements
 
 HOST = "127.0.0.1"
 START_S = 120.0
-"""To import a runtime, and to load the model."""
+"""Time limit in seconds until a server is ready, with its runtime imported and the model loaded."""
 GRACE_S = 8.0
 LOOK_S = 0.1
 ROOM = 30
 SHORT = "/tmp"  # noqa: S108 only a folder of our own is made in it
 SHOWN = 3
-"""Lines of its log that an error shows."""
+"""Count of the last lines of its log that an error shows."""
 PACKAGES = (Path(__file__).parents[1] / "runner", Path(__file__).parent / "inside")
 
 
 @dataclass(frozen=True)
 class ServerPorts:
-    """Where a server listens, on this machine only."""
+    """Ports of a server on 127.0.0.1."""
 
     http: int
     grpc: int
 
     @classmethod
     def free(cls) -> ServerPorts:
-        """Two that nobody listens on."""
+        """Find two free ports."""
         with socket.socket() as one, socket.socket() as other:
-            for made in (one, other):
-                made.bind((HOST, 0))
+            for listener in (one, other):
+                listener.bind((HOST, 0))
             return cls(one.getsockname()[1], other.getsockname()[1])
 
 
 @dataclass(frozen=True)
 class Live:
-    """A server that answers."""
+    """A server that is ready, and its addresses."""
 
     server: str
     model: str
@@ -61,7 +61,7 @@ class Live:
     process: subprocess.Popen[bytes]
 
     def wait(self) -> None:
-        """Until it ends, which it does not by itself. Raises ServerNotStarted if it does."""
+        """Wait until it ends, which it does not by itself. Raises ServerNotStarted if it does."""
         self.process.wait()
         raise ServerNotStarted(f"{self.server} ended, exit {self.process.returncode}", hint="start it again")
 
@@ -70,25 +70,36 @@ class Live:
 def serving(
     bundle: Bundle, server: str, ports: ServerPorts, cache: Cache, tell: Callable[[str], None]
 ) -> Iterator[Live]:
-    """The model of a bundle behind a server, under the name of its project; nothing of it is left at the end.
+    """Serve the model of a bundle under the name of its project; nothing of it is left at the end.
 
     Raises ServerNotStarted if a port is taken, it cannot be installed, or does not come up; StorageError.
     """
     kind, name = KINDS[server], bundle.manifest.name
     for flag, port in (("--port", ports.http), ("--grpc-port", ports.grpc)):
         _check_free(flag, port)
-    made = environment(kind, requirements(kind, bundle.manifest), cache, tell)
+    server_environment = environment(kind, requirements(kind, bundle.manifest), cache, tell)
     with contextlib.ExitStack() as stack:
         with storage_errors(Path(tempfile.gettempdir())):
-            # Where it was told to end, the server removes the folder itself.
+            # A server whose input is closed removes the folder itself.
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=_short(), ignore_cleanup_errors=True)))
             for package in PACKAGES:
                 shutil.copytree(package, scratch / package.name, ignore=shutil.ignore_patterns("__pycache__"))
             bundle.extract(scratch / "slot")
         tell(f"starting {server}")
-        argv = [made.python, "-m", "inside", server, str(scratch / "slot"), name, str(ports.http), str(ports.grpc)]
+        argv = [
+            server_environment.python,
+            "-m",
+            "inside",
+            server,
+            str(scratch / "slot"),
+            name,
+            str(ports.http),
+            str(ports.grpc),
+        ]
         log = scratch / "log"
-        started = stack.enter_context(process.attended(argv, log, grace=GRACE_S, env=made.variables(scratch)))
+        started = stack.enter_context(
+            process.attended(argv, log, grace=GRACE_S, env=server_environment.variables(scratch))
+        )
         _await(server, started, log, name, ports)
         yield Live(
             server=server,
@@ -100,7 +111,7 @@ def serving(
 
 
 def _short() -> str | None:
-    """A folder for sockets: the name of one has 107 bytes (Linux, unix(7)), of which Triton's workspace takes 60."""
+    """Folder for sockets with a short path: it has 107 bytes (Linux, unix(7)), and Triton's workspace takes 60."""
     return SHORT if len(tempfile.gettempdir()) > ROOM and os.access(SHORT, os.W_OK) else None
 
 

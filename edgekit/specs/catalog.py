@@ -1,4 +1,4 @@
-"""Finds target and profile files by id or family."""
+"""Find target and profile files by id or family."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edgekit.specs.target import Target
 
 
 def builtin_root() -> Path:
-    """Wheels carry the catalogue inside the package; a checkout keeps it at the top."""
+    """Locate the built-in catalogue: inside the package in a wheel, at the top of a checkout."""
     packaged = Path(__file__).parents[1] / "_catalog"
     return packaged if packaged.is_dir() else Path(__file__).parents[2]
 
@@ -27,7 +27,7 @@ class Catalog:
 
     @classmethod
     def default(cls, project: Path | None = None) -> Catalog:
-        """The project's own folder, then what plug-ins bring (group `edgekit.catalogs`), then ours."""
+        """Make the search path: the project's folder, plug-ins (group `edgekit.catalogs`), the built-in catalogue."""
         plugins = tuple(Path(folder()) for folder in load_all("catalogs").values())
         return cls((project or Path.cwd(), *plugins, builtin_root()))
 
@@ -38,10 +38,10 @@ class Catalog:
         return [self._read("profiles", path, Profile) for path in self._files("profiles")]
 
     def target(self, name: str) -> Target:
-        """The target with that id, or the default board of that family. Raises UnknownName."""
-        found = self._find("targets", name, Target)
-        if found:
-            return found
+        """Find the target with that id, or the default board of that family. Raises UnknownName."""
+        match = self._find("targets", name, Target)
+        if match:
+            return match
         targets = self.targets()
         for target in targets:
             if target.family == name and target.default:
@@ -49,14 +49,14 @@ class Catalog:
         raise _unknown("target", name, {t.id for t in targets} | {t.family for t in targets})
 
     def profile(self, name: str) -> Profile:
-        """The profile with that id. Raises UnknownName."""
-        found = self._find("profiles", name, Profile)
-        if found:
-            return found
+        """Find the profile with that id. Raises UnknownName."""
+        match = self._find("profiles", name, Profile)
+        if match:
+            return match
         raise _unknown("profile", name, {profile.id for profile in self.profiles()})
 
     def default_profile(self, target: Target) -> Profile:
-        """The profile that the target's family uses when none is named. Raises UnknownName if it has none."""
+        """Find the profile that the target's family uses when none is named. Raises UnknownName if it has none."""
         for profile in self.profiles():
             if profile.default and target.family in profile.families:
                 return profile
@@ -65,7 +65,7 @@ class Catalog:
     def _files(self, kind: str) -> Iterator[Path]:
         seen = set()
         for root in self.roots:
-            for path in sorted((root / kind).glob("*.toml"), key=lambda found: found.stem):
+            for path in sorted((root / kind).glob("*.toml"), key=lambda file: file.stem):
                 if path.stem not in seen:
                     seen.add(path.stem)
                     yield path
@@ -75,7 +75,7 @@ class Catalog:
         return self._read(kind, path, model) if path else None
 
     def _read(self, kind: str, path: Path, model: type[S]) -> S:
-        return parse(model, read_toml(path), f"{kind}/{path.name}", given={"id": path.stem})
+        return parse(model, read_toml(path), f"{kind}/{path.name}", derived={"id": path.stem})
 
 
 def _unknown(kind: str, name: str, known: set[str]) -> UnknownName:

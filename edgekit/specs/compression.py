@@ -1,4 +1,4 @@
-"""How a profile compresses a model: `[prune]`, `[recover]` and `[quantize]` of `profiles/<id>.toml`."""
+"""Compression recipe of a profile: `[prune]`, `[recover]` and `[quantize]` of `profiles/<id>.toml`."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ class Prune(Spec):
 
     pattern: Literal["structured", "2:4", "unstructured"] = "structured"
     ratio: Real | None = Field(default=None, gt=0, lt=1)
-    """Share of the channels that go; of the weights, where the pattern is unstructured."""
+    """Share of the channels that are removed; of the weights, where the pattern is unstructured."""
     macs: Real | None = Field(default=None, gt=0, lt=1)
     """Share of the multiply-accumulates that may stay: 0.5 halves them."""
     latency: Real | None = Field(default=None, gt=0, lt=1)
     """Share of the time of one inference that may stay, in eager torch on one thread of the machine that builds."""
     importance: Literal["magnitude", "taylor", "bn-scale"] = "magnitude"
     round_to: Whole = Field(default=8, gt=0)
-    """Channels that stay come in multiples of this: what integer kernels take at once."""
+    """Remaining channels are a multiple of this, the block size of integer kernels."""
     skip: tuple[str, ...] = ()
     """Modules that keep their channels, by name or pattern."""
 
     @model_validator(mode="after")
     def _one_measure(self) -> Prune:
-        given = [name for name in ("ratio", "macs", "latency") if getattr(self, name) is not None]
-        wanted = {
+        stated = [name for name in ("ratio", "macs", "latency") if getattr(self, name) is not None]
+        expected = {
             "structured": "one of 'ratio', 'macs' and 'latency'",
             "unstructured": "'ratio'",
             "2:4": "none of them",
         }
-        allowed = {"structured": len(given) == 1, "unstructured": given == ["ratio"], "2:4": not given}
+        allowed = {"structured": len(stated) == 1, "unstructured": stated == ["ratio"], "2:4": not stated}
         if not allowed[self.pattern]:
             raise ValueError(
-                f"a {self.pattern} pattern takes {wanted[self.pattern]}, not {' and '.join(given) or 'none'}"
+                f"a {self.pattern} pattern takes {expected[self.pattern]}, not {' and '.join(stated) or 'none'}"
             )
         return self
 
 
 class Recover(Spec):
-    """Trains what is left to answer as the trained network did (knowledge distillation, Hinton et al. 2015)."""
+    """Recovery: fine-tune the pruned network by knowledge distillation from the trained one (Hinton et al. 2015)."""
 
     epochs: Whole | None = Field(default=None, gt=0)
     minutes: Real | None = Field(default=None, gt=0)
@@ -66,15 +66,15 @@ class Recover(Spec):
     features: tuple[str, ...] = ()
     """Modules whose outputs are to be like the original's too; their shapes must not be pruned."""
     augment: tuple[Literal["flip", "shift"], ...] = ()
-    """What may be done to a training picture without changing its class."""
+    """Augmentations that do not change the class of a training picture."""
     precision: Literal["float32", "bfloat16"] = "float32"
     validation: Real = Field(default=0.1, gt=0, lt=1)
     """Share of the training data, never of the evaluation data, that tells the best checkpoint."""
     seed: Whole = 0
     quantization_aware_epochs: Whole = Field(default=0, ge=0)
-    """Epochs of training with simulated quantization that follow; needs a static [quantize]."""
+    """Epochs of quantization-aware training (QAT, fake quantization) that follow; needs a static [quantize]."""
     required: Flag = True
-    """Whether a project without training data is refused; else recovery is skipped, and the report says so."""
+    """Refuse a project without training data; else recovery is skipped, and the report says so."""
 
     @model_validator(mode="after")
     def _bounded(self) -> Recover:
@@ -94,11 +94,11 @@ class Weights(Spec):
 
 class Activations(Spec):
     dtype: Literal["int8", "int16"] = "int8"
-    """Whether eight bits are signed or not is the runtime's choice (`Runtime.activations`)."""
+    """Type of activations. For int8 the runtime chooses signed or unsigned (`RuntimeSpec.activations`)."""
     granularity: Literal["per-tensor"] = "per-tensor"
     symmetric: Flag = False
     observer: Observer = "minmax"
-    """How a range is found; `auto` takes the one that does best on held-out calibration data."""
+    """Observer of ranges; `auto` takes the one that does best on held-out calibration data."""
     percentile: Real = Field(default=99.99, gt=50, lt=100)
     """Per cent of the values that the range holds, where observer is `percentile`."""
 
@@ -113,23 +113,23 @@ class Mixed(Spec):
 
 
 class Quantize(Spec):
-    """Post-training quantization. Ranges, where they are static, are found on the project's calibration set."""
+    """Post-training quantization. Static ranges are observed on the project's calibration set."""
 
     mode: Literal["static", "dynamic", "weight-only", "float16"] = "static"
     weights: Weights = Weights()
     activations: Activations = Activations()
     samples: Whole = Field(default=512, gt=0)
-    """How many calibration samples are used, at most."""
+    """Number of calibration samples, at most."""
     equalize: Flag = False
     """Cross-layer equalization (Nagel et al. 2019) first."""
     smooth: Real | None = Field(default=None, gt=0, lt=1)
     """SmoothQuant's alpha (Xiao et al. 2022): how much of the activations' range moves into the weights."""
     correct_bias: Flag = False
-    """Take the mean error of every layer out of its bias (Nagel et al. 2019)."""
+    """Bias correction: subtract the mean error of every layer from its bias (Nagel et al. 2019)."""
     skip: tuple[str, ...] = ()
     """Modules that stay in float, by name or pattern: `features.0`, `classifier.*`."""
     overrides: dict[str, Literal["float32", "int8"]] = Field(default_factory=dict)
-    """By module name or pattern, what a layer is kept in, whatever else the recipe says; the last that fits counts."""
+    """Precision of a layer, by module name or pattern, whatever else the recipe says; the last match counts."""
     mixed: Mixed | None = None
 
     @property
@@ -144,7 +144,7 @@ class Quantize(Spec):
 
     @property
     def calibrated(self) -> bool:
-        """Whether it needs a calibration set."""
+        """True if the recipe needs a calibration set."""
         return self.mode == "static" or self.smooth is not None or self.weights.rounding != "nearest"
 
     @property

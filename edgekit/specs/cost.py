@@ -1,4 +1,4 @@
-"""What answers cost, as a profile states it under `[cost]`, and what is assumed of what it does not state."""
+"""Prices of answers, as a profile states them under `[cost]`, and the defaults with their sources."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ BOARDS: Mapping[str, Board] = MappingProxyType(
         ),
     }
 )
-"""By target. A phone is its user's, and a host may be any computer: neither has a price of ours."""
+"""Boards by target. A phone belongs to its user, and a host may be any computer: neither has a default price."""
 
 _EC2 = "Amazon EC2 on-demand prices, Linux, us-east-1, June 2026"
 SOURCES: Mapping[str, str] = MappingProxyType(
@@ -50,7 +50,7 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "training_price_per_hour": f"g5.xlarge, {_EC2}",
     }
 )
-"""Where the defaults are from."""
+"""Source of each default of `Cost`."""
 
 _IN_DOLLARS = ("device_price", "electricity_per_kwh", "instance_price_per_hour", "training_price_per_hour")
 
@@ -59,24 +59,24 @@ class Cost(Spec):
     """Prices and utilisation. Every field can be stated; what is not is measured, or else a default with a source."""
 
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
-    """Of every price. The defaults are US dollars: another currency must state them all."""
+    """Currency of every price. The defaults are US dollars: another currency must state them all."""
     device_price: Real | None = Field(default=None, ge=0)
-    """Of one device. If not given: `BOARDS`."""
+    """Price of one device. If not stated: `BOARDS`."""
     watts: Real | None = Field(default=None, ge=0)
-    """What the device draws, a mean of its days and nights. If not given: from the measured energy, else `BOARDS`."""
+    """Mean power of the device over day and night. If not stated: from the measured energy, else `BOARDS`."""
     years: Real = Field(default=5.0, gt=0)
-    """After which the device is worth nothing."""
+    """Years after which the device is written off."""
     utilisation: Real = Field(default=0.1, gt=0, le=1)
     """Share of its time in which the device answers."""
     electricity_per_kwh: Real = Field(default=0.1688, ge=0)
     instance_price_per_hour: Real = Field(default=0.0816, ge=0)
-    """Of the instance that serves the model in the cloud."""
+    """Price of the instance that serves the model in the cloud."""
     instance_utilisation: Real = Field(default=0.3, gt=0, le=1)
-    """Share of what it could answer that it is asked."""
+    """Share of the instance's throughput that requests use."""
     throughput_per_s: Real | None = Field(default=None, gt=0)
-    """Answers a second of that instance at most. If not given: what the serving reference was measured to give."""
+    """Peak answers per second of that instance. If not stated: as measured of the serving reference."""
     training_price_per_hour: Real = Field(default=1.006, ge=0)
-    """Of the machine that prunes the model and trains it again."""
+    """Price of the machine that prunes the model and fine-tunes it."""
 
     @model_validator(mode="after")
     def _one_currency(self) -> Cost:

@@ -1,4 +1,4 @@
-"""`model.py:resnet20`: a name in a user's Python file."""
+"""Factories: names in a user's Python file, written as `model.py:resnet20`."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def _well_formed(text: str) -> str:
 
 
 RAISED = (Exception, GeneratorExit, SystemExit)
-"""What a project's code may raise. The last two are no Exception, and would end us without a word."""
+"""Exceptions to catch from a project's code. The last two do not derive from Exception, and would end the process."""
 TORCH_OWN = re.compile(r"(While executing %|Original traceback:|Use tlparse|To (debug|see more)).*", re.DOTALL)
-"""How torch.fx and torch.export begin what they append to any message: a node of the graph, a trace, their tools."""
+"""Text that torch.fx and torch.export append to any message: a node of the graph, a trace, their tools."""
 Factory = Annotated[str, AfterValidator(_well_formed)]
 
 
 def resolve(factory: str, root: Path) -> Any:
-    """The object that `file.py:name` names. `root` stays first on the import path: user code may import late.
+    """Import the object that `file.py:name` names. `root` stays first on the import path: user code may import late.
 
     Raises SpecError if there is no such file or name, LoadError (naming the line) if the file cannot be imported.
     """

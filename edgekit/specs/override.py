@@ -15,7 +15,7 @@ SPECS = ("project", "target", "profile")
 
 @dataclass(frozen=True)
 class Override:
-    """Which spec, which key in it, and the new value as TOML reads it."""
+    """One changed value of a spec: the spec, the path of keys in it, and the new value as TOML reads it."""
 
     spec: str
     path: tuple[str, ...]
@@ -23,7 +23,7 @@ class Override:
 
     @classmethod
     def parse(cls, text: str) -> Override:
-        """From `SPEC.KEY[.KEY…]=VALUE`. Raises OptionError."""
+        """Parse `SPEC.KEY[.KEY…]=VALUE`. Raises OptionError."""
         key, equals, value = text.partition("=")
         spec, *path = key.strip().split(".")
         if not equals or not path or not all(path):
@@ -39,7 +39,7 @@ class Override:
 
 
 def apply(spec: S, name: str, overrides: Sequence[Override]) -> S:
-    """`spec` with those of the overrides that are for `name`. Raises SpecError if one does not fit."""
+    """Apply those of the overrides that are for `name` to `spec`. Raises SpecError if one does not fit."""
     mine = [override for override in overrides if override.spec == name]
     if not mine:
         return spec

@@ -1,7 +1,8 @@
-"""How to compress for a target, and what must hold afterwards: `profiles/<id>.toml`."""
+"""Profiles: recipe of compression for a target, and the gates that must hold afterwards (`profiles/<id>.toml`)."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal
@@ -19,12 +20,12 @@ PlanName = Literal["quick", "standard", "full"]
 PLANS: Mapping[str, tuple[int, float]] = MappingProxyType(
     {"quick": (128, 10.0), "standard": (1024, 60.0), "full": (6636, 600.0)}
 )
-"""The least count and the least seconds."""
+"""Minimum count of inferences and minimum seconds, by plan."""
 NOTHING: Mapping[Precision, str] = MappingProxyType({})
 
 
 class Bound(Spec):
-    """What a measured value must not pass. `confidence` is one-sided and is for values that are estimates."""
+    """Limits of a measured value. `confidence` is one-sided, for values that are estimates from samples."""
 
     min: Real | None = None
     max: Real | None = None
@@ -39,14 +40,20 @@ class Bound(Spec):
         return self
 
 
+def _instead_of_smaller(bound: Bound) -> str:
+    limits = ", ".join(
+        f"{name} = {value:g}" for name, value in (("min", bound.min), ("max", bound.max)) if value is not None
+    )
+    return f"gate 'smaller' is deprecated: write size_ratio = {{ {limits} }} under [gates], which is the same number"
+
+
 class Gates(Spec):
-    """What must hold. A gate that is not named is not checked, but for the first two."""
+    """Gates of the verdict. A gate that is not named is not checked, except the first two."""
 
     reference_accuracy: Bound | None = None
     """Metric of the reference. Where it is not named, it must be above what one constant answer reaches, at 99 %."""
     distinct_answers: Bound | None = None
-    """How many different answers the reference gives, or the candidate, whichever gives fewer; at least 2 where it is
-    not named."""
+    """Number of different answers of the reference or the candidate, whichever gives fewer; at least 2 if not named."""
     accuracy_drop: Bound | None = None
     """Reference metric minus candidate metric, on the same samples: 0.01 is one point."""
     agreement: Bound | None = None
@@ -60,7 +67,8 @@ class Gates(Spec):
     fallback_share: Bound | None = None
     """Share of the work that no delegate takes."""
     smaller: Bound | None = None
-    """As `size_ratio`; `true` asks that the file is no larger than the float file, `false` takes the gate away."""
+    """Deprecated: the same number as `size_ratio`, which is to be written instead. `true` stands for a maximum of 1,
+    `false` for no gate."""
     not_slower: Bound | None = None
     """Time of an answer over that of the float file on the same device, or instructions where those are counted; `true`
     asks for at most 1, `false` for nothing."""
@@ -72,8 +80,20 @@ class Gates(Spec):
 
     @field_validator("smaller", "not_slower", mode="before")
     @classmethod
-    def _plain(cls, asked: Any) -> Any:
-        return {True: {"max": 1.0}, False: None}.get(asked, asked) if isinstance(asked, bool) else asked
+    def _plain(cls, limit: Any) -> Any:
+        return {True: {"max": 1.0}, False: None}.get(limit, limit) if isinstance(limit, bool) else limit
+
+    @field_validator("smaller")
+    @classmethod
+    def _deprecated(cls, bound: Bound | None) -> Bound | None:
+        if bound is not None:
+            warnings.warn(_instead_of_smaller(bound), DeprecationWarning, stacklevel=2)
+        return bound
+
+    @property
+    def deprecations(self) -> tuple[str, ...]:
+        """A sentence for each gate that is deprecated, with what to write instead."""
+        return (f"The {_instead_of_smaller(self.smaller)}.",) if self.smaller else ()
 
     def named(self) -> tuple[tuple[str, Bound], ...]:
         """The gates that are set, in the order above."""
@@ -81,7 +101,7 @@ class Gates(Spec):
 
 
 class Probe(Spec):
-    """How latency and accuracy are measured. Timing stops when both minima are met, as MLPerf's SingleStream does."""
+    """Settings of latency and accuracy runs. Timing stops when both minima are met, as in MLPerf's SingleStream."""
 
     plan: PlanName = "quick"
     """Sets both minima, where they are not given: `quick` 128 and 10 s, `standard` 1,024 and 60 s, `full` 6,636 (what
@@ -89,12 +109,12 @@ class Probe(Spec):
     min_count: Whole = Field(default=PLANS["quick"][0], gt=0)
     min_duration_s: Real = Field(default=PLANS["quick"][1], ge=0)
     processes: Whole = Field(default=3, gt=0)
-    """The model is loaded anew in each, and each times its share."""
+    """Processes, each of which loads the model anew and times its share of the inferences."""
     threads: Whole = Field(default=1, gt=0, le=256)
     cpus: tuple[Whole, ...] | None = None
-    """The cores it may run on; all of them if not given."""
+    """Cores that the model may run on (CPU affinity); all of them if None."""
     cool_down_s: Real = Field(default=60.0, ge=0)
-    """How long to wait, at most, for the temperature at the start before the next process."""
+    """Time to wait, at most, until the device is as cool as at the start, before the next process."""
     meter: str | None = None
     """A plug-in of `edgekit.meters`: it reads what the device draws from outside."""
     accuracy_limit_s: Real = Field(default=1800.0, gt=0)
@@ -102,12 +122,12 @@ class Probe(Spec):
 
     @model_validator(mode="before")
     @classmethod
-    def _planned(cls, given: Any) -> Any:
-        plan = given.get("plan") if isinstance(given, dict) else None
+    def _planned(cls, fields: Any) -> Any:
+        plan = fields.get("plan") if isinstance(fields, dict) else None
         if not isinstance(plan, str) or plan not in PLANS:
-            return given
+            return fields
         count, duration_s = PLANS[plan]
-        return {"min_count": count, "min_duration_s": duration_s, **given}
+        return {"min_count": count, "min_duration_s": duration_s, **fields}
 
 
 class Profile(Spec):
@@ -118,14 +138,14 @@ class Profile(Spec):
     summary: str
     families: tuple[str, ...] = Field(min_length=1)
     default: Flag = False
-    """Whether its families use it when no profile is named."""
+    """Use this profile for its families when none is named."""
     prune: Prune | None = None
     recover: Recover | None = None
     quantize: Quantize | None = None
     probe: Probe = Probe()
     gates: Gates = Gates()
     cost: Cost | None = None
-    """What a report reckons with; a report against a server shows what answers cost even without it."""
+    """Prices for the report; a report against a server shows the cost of answers even without them."""
 
     @model_validator(mode="after")
     def _aware_of_something(self) -> Profile:
@@ -143,7 +163,7 @@ class Profile(Spec):
 
     @property
     def compresses(self) -> bool:
-        """Whether what it makes is another model than the trained one in float."""
+        """True if the profile makes another model than the trained one in float."""
         return bool(self.prune or self.recover or self.quantize)
 
     def check(self, target: Target, runtime: RuntimeSpec, refuses: Mapping[Precision, str] = NOTHING) -> None:

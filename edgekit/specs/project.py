@@ -1,4 +1,4 @@
-"""What a user says of a model: `edgekit.toml`."""
+"""Projects: a user's description of a model, its data and its reference (`edgekit.toml`)."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Input(Spec):
 
 
 class DataSet(Spec):
-    """Where samples are from, and under which terms. Exactly one of `path` and `loader`."""
+    """Source of samples, and their licence. Exactly one of `path` and `loader` is stated."""
 
     path: str | None = None
     """`.npz`, `.parquet`, or a folder of class folders of images; relative to the project."""
@@ -139,11 +139,11 @@ class Project(Spec):
     data: DataSpec
     reference: Reference = Reference()
     version: int = Field(default=0, ge=0)
-    """Of the model: devices refuse to go below their floor."""
+    """Version of the model. Devices refuse versions below their floor (anti-rollback)."""
     floor: int = Field(default=0, ge=0)
-    """The oldest version that a device may run once this one is committed."""
+    """Oldest version that a device may run once this one is committed (anti-rollback)."""
     expires: Moment | None = None
-    """Until when devices may install it, UTC; without it, for ever. A date counts to its end."""
+    """Expiry: last moment at which devices may install it, UTC; None for ever. A date counts to its end."""
 
     def __repr__(self) -> str:
         return f"<Project {self.name}>"
@@ -155,12 +155,12 @@ class Project(Spec):
 
     @property
     def baseline(self) -> Path | None:
-        """Where the earlier run lies that this project is compared with, if it names one."""
+        """Folder of the earlier run that this project is compared with, if it names one."""
         return self.root / self.reference.baseline if self.reference.baseline else None
 
     @classmethod
     def read(cls, folder: Path) -> Project:
-        """The project in `folder`. Raises SpecError if there is none, or if its file is wrong."""
+        """Read the project in `folder`. Raises SpecError if there is none, or if its file is wrong."""
         path = folder / FILE
         if not path.is_file():
             raise SpecError(
@@ -168,4 +168,4 @@ class Project(Spec):
                 hint="edgekit build --example digits, or --project DIR with a project in it",
             )
         root = folder.resolve()
-        return parse(cls, read_toml(path), str(path), given={"name": root.name, "root": root})
+        return parse(cls, read_toml(path), str(path), derived={"name": root.name, "root": root})

@@ -1,4 +1,4 @@
-"""What a project is compared with: the eager network, or a model behind a server."""
+"""Reference of a comparison: the eager network, or a model behind a server."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class Address:
     version: str = ""
     """Empty where the server may choose."""
     base: str = ""
-    """Of http(s): the path before `/v2`, such as a gateway's; without a slash at its end."""
+    """Path before `/v2` in http(s) URLs, such as a gateway's; without a slash at its end."""
 
     @classmethod
     def parse(cls, url: str) -> Address:
-        """From a URL. Raises ValueError that says what is wrong, and shows no password."""
+        """Parse a URL. Raises ValueError that says what is wrong, and shows no password."""
         parts = urlsplit(url)
         if parts.scheme not in get_args(Scheme):
             raise ValueError(f"'{parts.scheme or url}' is no way to a server: '{EAGER}', {FORMS}")
@@ -70,7 +70,7 @@ class Address:
 
     @property
     def loopback(self) -> bool:
-        """Whether it is this machine, and what is sent stays on it."""
+        """True if the server is on this machine, so that the samples stay on it."""
         if self.host == "localhost":
             return True
         try:
@@ -91,7 +91,7 @@ class Reference(Spec):
     concurrency: Whole = Field(default=4, ge=1, le=256)
     """Requests at once; never while latency is timed."""
     timeout_s: Real = Field(default=30.0, gt=0)
-    """Of one request."""
+    """Time limit of one request."""
     token_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     """The environment variable that has the token: it is sent as `Authorization: Bearer`."""
     ca: str | None = None
@@ -99,7 +99,7 @@ class Reference(Spec):
 
     @property
     def address(self) -> Address | None:
-        """Where the server is; None for the eager network."""
+        """Address of the served model; None for the eager network."""
         return None if self.url == EAGER else Address.parse(self.url)
 
     @field_validator("url")

@@ -1,4 +1,4 @@
-"""What a release says of itself: its version, the oldest that may follow it, and until when it may be installed."""
+"""Release facts: version, version floor (anti-rollback), and expiry of a bundle."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def check_floor(version: int, floor: int) -> None:
-    """Raise ValueError if a release locks itself out: once it is committed, it could never be installed again."""
+    """Raise ValueError if the floor is above the release's own version: it could never be installed again."""
     if floor > version:
         raise ValueError(f"its floor {floor} is above its own version {version}")
 
 
 def check_expiry(expires: str | None) -> None:
-    """Raise Expired if, by the clock of this host, a release must not be installed any more: devices ask their own."""
+    """Raise Expired if `expires` has passed by the clock of this host. Devices check by their own clock."""
     now = _text(datetime.now(UTC))
     if expires is not None and expires < now:
         raise Expired(
@@ -29,10 +29,10 @@ def check_expiry(expires: str | None) -> None:
 
 
 def utc(value: Any) -> str:
-    """A moment as manifests write it, such as `2027-01-31T12:00:00Z`: such texts sort as their times do.
+    """Format a moment as manifests write it, such as `2027-01-31T12:00:00Z`: such texts sort as their times do.
 
-    From a date and time with its zone, a date (its last second, UTC), or what this function returned before. Raises
-    ValueError for all else.
+    value: a date and time with its zone, a date (its last second, UTC), or a text that this function returned. Raises
+    ValueError for anything else.
     """
     if isinstance(value, datetime):
         if value.tzinfo is None:

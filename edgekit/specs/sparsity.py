@@ -1,4 +1,4 @@
-"""Where zeros among the weights make an inference any quicker."""
+"""Sparsity: the kernels for which zeros among the weights make an inference faster."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from edgekit.specs.target import RuntimeSpec, Target
 
 
 def refusal(recipe: Prune, target: Target, runtime: RuntimeSpec) -> str | None:
-    """Why a pruning recipe gains nothing on `runtime` of `target`, or None: whole channels that go gain everywhere."""
+    """Explain why a recipe gains nothing on `runtime` of `target`; None if it gains, as removed channels always do."""
     if recipe.pattern == "structured":
         return None
     where = f"'{runtime.backend}' on '{target.id}'"

@@ -1,4 +1,4 @@
-"""What every record read from a file has in common, and how a file becomes one."""
+"""Base of the records that are read from files, and the parser that makes them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ S = TypeVar("S", bound=Spec)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The tables of a TOML file. Raises SpecError if it is missing, unreadable, or no TOML."""
+    """Read the tables of a TOML file. Raises SpecError if it is missing, unreadable, or no TOML."""
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
@@ -60,18 +60,18 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise SpecError(f"'{path}' is not TOML: {error}") from error
 
 
-def parse(model: type[S], values: Mapping[str, Any], where: str, given: Mapping[str, Any] = NOTHING) -> S:
-    """`values` as a `model`, with the fields `given` that follow from where the file is and may not stand in it.
+def parse(model: type[S], values: Mapping[str, Any], where: str, derived: Mapping[str, Any] = NOTHING) -> S:
+    """Parse `values` as a `model`, with the fields `derived` from the place of the file, which may not stand in it.
 
     Raises SpecError that names the first wrong key of `where`, and the nearest right one.
     """
     if not isinstance(values, Mapping):  # JSON that comes from outside is of any kind
         raise SpecError(f"{where}: 'the file': should be a table of keys")
-    unasked = sorted(given.keys() & values.keys())
+    unasked = sorted(derived.keys() & values.keys())
     if unasked:
         raise SpecError(f"{where}: '{unasked[0]}': no such key", hint="it follows from where the file is: leave it out")
     try:
-        return model.model_validate({**values, **given})
+        return model.model_validate({**values, **derived})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         location, forbidden = list(map(str, first["loc"])), first["type"] == "extra_forbidden"
@@ -80,7 +80,7 @@ def parse(model: type[S], values: Mapping[str, Any], where: str, given: Mapping[
         path = [part for part in location[: len(location) - len(key)] if "[" not in part] + key
         message, hint = PLAIN.get(first["type"]) or _sentence(first["msg"]), None
         if forbidden:
-            known = _keys(model, path[:-1]) - given.keys()
+            known = _keys(model, path[:-1]) - derived.keys()
             message, hint = "no such key", suggest(path[-1], known, f"known keys: {', '.join(sorted(known))}")
         raise SpecError(f"{where}: '{'.'.join(path) or 'the file'}': {message}", hint=hint) from error
 

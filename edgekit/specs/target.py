@@ -1,4 +1,4 @@
-"""What a class of hardware is: `targets/<id>.toml`."""
+"""Targets: public facts of a class of hardware (`targets/<id>.toml`)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edgekit.runner.machine.installed import DISTRIBUTIONS
 from edgekit.specs.spec import Flag, Spec, Whole
 
 Precision = Literal["float32", "float16", "static-int8", "static-int16", "dynamic-int8", "weight-int8", "weight-int4"]
-"""What a runtime can be given: `Quantize.precision` of a profile says which is asked for."""
+"""Number formats of a model that a runtime may run; `Quantize.precision` is the one that a profile asks for."""
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
@@ -37,16 +37,16 @@ class RuntimeSpec(Spec):
     backend: str
     delegates: tuple[str, ...] = Field(min_length=1)
     precisions: tuple[Precision, ...] = PRECISIONS
-    """What the board's kernels run, of what the backend makes."""
+    """Precisions that the board's kernels run, among those that the backend makes."""
     activations: Literal["int8", "uint8"] = "int8"
-    """The activation type this runtime's integer kernels are quickest with on this CPU (or demand)."""
+    """Activation type with which this runtime's integer kernels are fastest on this CPU, or which they require."""
 
 
 class Deploy(Spec):
     transport: str
     root: str
     runtime: str = "auto"
-    """What runs models there: a runtime pack (`auto`), what the board has (`system`), or a pack of that name."""
+    """Source of the runtime: a pack (`auto`), the one of the board (`system`), or the pack of that name."""
 
     @field_validator("runtime")
     @classmethod
@@ -60,7 +60,7 @@ class Deploy(Spec):
 class Emulation(Spec):
     qemu_cpu: str
     stands_in: str | None = None
-    """Set where QEMU has no such core: what is emulated instead, and why."""
+    """Core that is emulated instead, and why; set where QEMU has no such core."""
 
 
 class Target(Spec):
@@ -71,7 +71,7 @@ class Target(Spec):
     title: str
     family: str
     default: Flag = False
-    """Whether the family's name means this board."""
+    """Let the family's name stand for this board."""
     sources: tuple[str, ...] = Field(min_length=1)
     cpu: Cpu
     memory: Memory
@@ -84,7 +84,7 @@ class Target(Spec):
         return f"<Target {self.id}: {self.title}>"
 
     def select_runtime(self, backend: str | None = None) -> RuntimeSpec:
-        """The runtime of `backend`, or the preferred one. Raises UnknownName if the target has none such."""
+        """Select the runtime of `backend`, or the preferred one. Raises UnknownName if the target has none such."""
         for runtime in self.runtime:
             if backend in (None, runtime.backend):
                 return runtime

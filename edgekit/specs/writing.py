@@ -1,4 +1,4 @@
-"""A spec as the TOML file that it could have been read from."""
+"""Write a spec as the TOML file that it could have been read from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edgekit.specs.spec import Spec
 
 
 def to_toml(spec: Spec, leave_out: frozenset[str] = frozenset()) -> str:
-    """Every field that was stated, tables in the spec's order; `leave_out` names those that follow from the file."""
+    """Format every stated field as TOML, tables in the spec's order, except the fields that `leave_out` names."""
     values = spec.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True, exclude=set(leave_out))
     return "\n".join(_table(values, ())).strip() + "\n"
 

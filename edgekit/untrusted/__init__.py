@@ -1,1 +1,1 @@
-"""Readers of what nobody vouches for: bytes, names and words of devices, servers, bundles and reports."""
+"""Readers of untrusted input: bytes, names and words of devices, servers, bundles and reports."""

@@ -1,4 +1,4 @@
-"""JSON that comes from outside: read within bounds, and only what can be a number or a text."""
+"""Read untrusted JSON within bounds of size and depth."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 MAX_VALUES = 100_000
-"""Values in one document: each takes some hundred bytes, and pydantic as much again for each that is wrong."""
+"""Limit of the values in one document: each takes some hundred bytes, and as much again in an error of pydantic."""
 MAX_DEPTH = 64
 INT64 = 1 << 63
 
@@ -52,7 +52,7 @@ def _whole(text: str) -> int:
 
 
 def _deeper(document: Any, depth: int) -> bool:
-    """Whether something in the document has more than `depth` others around it."""
+    """True if the document is nested more than `depth` levels deep."""
     level = [document]
     for _ in range(depth + 1):
         level = [

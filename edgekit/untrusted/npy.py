@@ -1,4 +1,4 @@
-"""Arrays that come from outside: `.npy` and `.npz` files, believed only as far as their size goes.
+"""Read untrusted arrays, `.npy` and `.npz`: none may be larger than its file.
 
 The format is that of NumPy (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html), versions 1 to 3,
 without objects and records. `numpy.load` takes the header's word for how much memory it needs, and evaluates it as
@@ -24,28 +24,28 @@ HEADER = re.compile(
     rb"\{'descr': '([<>|=][biufcSU][0-9]{1,9})', 'fortran_order': (True|False), "
     rb"'shape': \((|[0-9]{1,18},|[0-9]{1,18}(?:, ?[0-9]{1,18})+,?)\),? ?\} *\n?"
 )
-"""As `numpy.save` has written it since version 1.0 of the format; it sorts the keys."""
+"""Header as `numpy.save` has written it since version 1.0 of the format, with sorted keys."""
 MAX_HEADER = 10_000
 MAX_AXES = 32
 MAX_ARRAYS = 1000
 READ = 1 << 20
 DAMAGED = (OSError, ValueError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
-"""What `zipfile` raises of archives that are damaged, encrypted, or packed in a way that it does not know."""
+"""Exceptions of `zipfile` for archives that are damaged, encrypted, or compressed by an unknown method."""
 
 
 def header_bytes(array_bytes: int) -> int:
-    """Bytes that a `.npy` file of an array of so many bytes may have."""
+    """Limit of the size of a `.npy` file whose array has `array_bytes` bytes."""
     return array_bytes + MAX_HEADER
 
 
 def read_npy(path: Path) -> Array:
-    """The array in a `.npy` file. Raises ValueError if it is none, or not as long as it says; OSError."""
+    """Read a `.npy` file. Raises ValueError if it is none, or not as long as its header states; OSError."""
     with path.open("rb") as file:
         return read_from(file, path.stat().st_size)
 
 
 def read_from(file: IO[bytes], size: int) -> Array:
-    """The array in the next `size` bytes of a file, which are all of it. Raises ValueError."""
+    """Read the array in the next `size` bytes of a file, which must be all of it. Raises ValueError."""
     dtype, fortran, shape, start = _header(file)
     count = math.prod(shape)
     if start + count * dtype.itemsize != size:
@@ -57,7 +57,7 @@ def read_from(file: IO[bytes], size: int) -> Array:
 
 
 def read_npz(source: Path | IO[bytes], packed: bool = True, names: Container[str] | None = None) -> dict[str, Array]:
-    """The arrays of a `.npz` archive by name: those in `names`, or all.
+    """Read the arrays of a `.npz` archive by name: those in `names`, or all.
 
     `packed` says whether they may be compressed. Where they may not, they take no more memory than the file is long.
     Raises ValueError if it is no such archive, or a damaged one; OSError if the file cannot be read.
@@ -88,7 +88,7 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, packed: bool) -> 
 
 
 def _header(file: IO[bytes]) -> tuple[np.dtype[Any], bool, tuple[int, ...], int]:
-    """Dtype, whether the first axis is the fastest, shape, and where the values begin."""
+    """Parse a header: dtype, true for Fortran order, shape, and the offset of the values. Raises ValueError."""
     start = file.read(8)
     if start[:6] != b"\x93NUMPY" or start[6:] not in (b"\1\0", b"\2\0", b"\3\0"):
         raise ValueError("it does not begin as a .npy file does")
@@ -99,21 +99,21 @@ def _header(file: IO[bytes]) -> tuple[np.dtype[Any], bool, tuple[int, ...], int]
     (length,) = struct.unpack(form, field)
     if length > MAX_HEADER:
         raise ValueError(f"its header has {length:,} bytes")
-    found = HEADER.fullmatch(file.read(length))
-    if found is None:
+    header = HEADER.fullmatch(file.read(length))
+    if header is None:
         raise ValueError("its header states no array of plain numbers")
-    shape = tuple(int(size) for size in found[3].split(b",") if size.strip())
+    shape = tuple(int(size) for size in header[3].split(b",") if size.strip())
     if len(shape) > MAX_AXES:
         raise ValueError(f"its header states {len(shape)} axes")
     try:
-        dtype = np.dtype(found[1].decode())
+        dtype = np.dtype(header[1].decode())
     except TypeError as error:
         raise ValueError("its header states no array of plain numbers") from error
-    return dtype, found[2] == b"True", shape, len(start) + len(field) + length
+    return dtype, header[2] == b"True", shape, len(start) + len(field) + length
 
 
 def _fill(file: IO[bytes], values: memoryview) -> None:
-    """Read piece by piece: a stream that ends early says so before the rest has been asked for."""
+    """Read in pieces, so that memory grows only with bytes that are there. Raises ValueError if a stream ends early."""
     position = 0
     while position < len(values):
         piece = file.read(min(READ, len(values) - position))

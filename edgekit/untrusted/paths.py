@@ -1,4 +1,4 @@
-"""Path names that come from outside: kept inside the folder that they are meant for."""
+"""Check untrusted path names, so that they stay inside the folder that they are meant for."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ MAX_PATH = 240
 
 
 def is_inside(path: str) -> bool:
-    """Whether a path stays in its folder on any system: relative, printable ASCII, no `..`, backslash or colon."""
+    """True if a path stays in its folder on any system: relative, printable ASCII, no `..`, backslash or colon."""
     plain = re.fullmatch(r"[ -~]+", path) and not re.search(r"[\\:]", path)
     return bool(plain) and len(path) <= MAX_PATH and not {"", ".", ".."} & set(path.split("/"))
 
 
 def contained(folder: Path, name: str) -> Path:
-    """Path of `name` in `folder`. A name from a device, a server, a bundle or a report becomes a path this way only.
+    """Join `name` to `folder`. A name from a device, a server, a bundle or a report becomes a path this way only.
 
     Raises ValueError if it could lead out of the folder: absolute, with `..`, or with letters that some file system
     reads its own way. Links in the folder are not looked at: make it one that only we write to.

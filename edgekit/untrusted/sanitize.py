@@ -1,17 +1,17 @@
-"""Words that come from outside, made fit to be shown: in a terminal, in a report, in JSON."""
+"""Sanitize untrusted words for a terminal, a report or JSON."""
 
 from __future__ import annotations
 
 import re
 
 MAX_WORDS = 2000
-"""Characters of one line that is shown."""
+"""Limit of the characters of one line."""
 TAIL = 64 << 10
-"""Characters at the end of a text that are looked at: four megabytes of line breaks are four million strings."""
+"""Characters at the end of a text that are split into lines: 4 MB of line breaks would be 4 million strings."""
 
 
 def line(text: str, limit: int | None = None) -> str:
-    """One printable line: no line breaks, terminal escapes, NUL, or marks that turn the direction of writing.
+    """Reduce a text to one printable line: no line breaks, terminal escapes, NUL, or bidirectional marks.
 
     Each such character becomes a space: what is left cannot end up as another escape. Of a line longer than `limit`
     the middle is left out.
@@ -22,19 +22,19 @@ def line(text: str, limit: int | None = None) -> str:
 
 
 def lines(text: str) -> str:
-    """Text of ours in several lines, each as `line` makes it."""
+    """Sanitize a text of several lines, each by `line`."""
     return "\n".join(map(line, text.split("\n")))
 
 
 def json_lines(document: str) -> str:
-    """A JSON document with every character that is not printable written as its escape: it means the same."""
+    """Write every character of a JSON document that is not printable as its escape, which means the same."""
     if document.replace("\n", "").isprintable():
         return document
-    return re.sub(r"[^\n -~]", lambda found: found[0] if found[0].isprintable() else _escape(found[0]), document)
+    return re.sub(r"[^\n -~]", lambda match: match[0] if match[0].isprintable() else _escape(match[0]), document)
 
 
 def last_lines(text: str, count: int, limit: int = MAX_WORDS) -> list[str]:
-    """The last lines of what a program said, `count` at most, without empty ones, each cut and printable."""
+    """Select the last lines of a program's output, `count` at most, without empty ones, each cut and printable."""
     shown = [line(each, limit).strip() for each in text.rstrip()[-TAIL:].split("\n")]
     return [words for words in shown if words][-count:]
 

@@ -71,8 +71,8 @@ def counted(slots: Sequence[Path], target: str) -> list[int]:
 
 def _count(transport: Any, slot: Path) -> int:
     from edgekit.cache import tool_versions
+    from edgekit.devices.measurement_protocol import LatencyAnswer
     from edgekit.devices.packs.equip import equip
-    from edgekit.devices.protocol import LatencyAnswer
     from edgekit.devices.runner_client import put_runner
 
     format = next(slot.glob("model.*")).suffix.removeprefix(".")

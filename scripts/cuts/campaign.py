@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from edgekit.bundle.archive import Bundle, pack
-from edgekit.bundle.manifest import MANIFEST, ManifestContent
+from edgekit.bundle.manifest import ManifestContent
 from edgekit.bundle.signing import PublicKey, SigningKey
 from edgekit.devices.flash import commit, flash, rollback, serving, status, trust
 from edgekit.devices.local import Local
@@ -22,6 +22,7 @@ from edgekit.devices.protocol import Status
 from edgekit.devices.repair import repair
 from edgekit.devices.transport import Completed
 from edgekit.errors import EdgekitError
+from edgekit.runner.layout import MANIFEST
 from scripts.cuts.bundles import built
 from scripts.cuts.damage import FILES, Damage, plan
 from scripts.cuts.observation import contents

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgekit.runner.layout import MANIFEST, SIGNATURE
+
 RECORDS = ("state.json", "trust.json", "lease.json", "current")
-CONTENTS = ("manifest.json", "manifest.sig", "model", "golden")
+CONTENTS = (MANIFEST, SIGNATURE, "model", "golden")
 COMING = ("program", "archive", "staging")
 FILES = (*RECORDS, *(f"{slot}/{name}" for slot in ("served", "other") for name in CONTENTS), *COMING)
 WORDS: tuple[Any, ...] = (None, 3, -1, 1e300, True, "", "a", [], {}, "0" * 64, [[[]]])

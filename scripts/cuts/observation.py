@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from edgekit.bundle.archive import Bundle
-from edgekit.bundle.manifest import MANIFEST, SIGNATURE
 from edgekit.devices.protocol import HistoryEvent, SelfTest, Status
 from edgekit.devices.runner_client import Runner
 from edgekit.errors import EdgekitError
+from edgekit.runner.layout import MANIFEST, SIGNATURE
 from edgekit.runner.slots.state import HISTORY_LIMIT
 from scripts.cuts.plan import DROP, GO_BACK
 from scripts.cuts.step_recorder import RecordedTransport

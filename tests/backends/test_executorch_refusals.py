@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgekit.backends.executorch import ExecuTorch, xnnpack
+from edgekit.backends.executorch import ExecuTorch, xnnpack_blob
 from edgekit.errors import LoweringError, Misfit, UnsupportedOperator
 from edgekit.ir.signature import TensorSpec
 from edgekit.specs.compression import Quantize, Weights
@@ -108,4 +108,4 @@ def test_uint8_activations_are_a_misfit() -> None:
 
 def test_blob_that_is_no_xnnpack_graph_is_not_read() -> None:
     with pytest.raises(ValueError, match="Invalid XNNHeader"):
-        xnnpack.nodes(bytes(64), 0, ())
+        xnnpack_blob.nodes(bytes(64), 0, ())

@@ -304,11 +304,13 @@ class Files:
         from edgekit.backends.tflite import flatbuffer_names, interpreter, weight_compression
         from edgekit.backends.tflite.weight_matching import kept_weights
 
-        graph = onnx.load_from_string(for_onnx.smaller(self.onnx, recipe)).graph
+        graph = onnx.load_from_string(for_onnx.compress_weights(self.onnx, recipe)).graph
         kept = tuple(kept_weights(program.exported, recipe.kept))
         path = folder / "model.tflite"
         path.write_bytes(
-            flatbuffer_names.with_names(weight_compression.smaller(self.tflite, recipe, kept), program.signature)
+            flatbuffer_names.with_names(
+                weight_compression.compress_weights(self.tflite, recipe, kept), program.signature
+            )
         )
         return integer_share(graph), interpreter.artifact(path, HOST.select_runtime("tflite")).integer
 

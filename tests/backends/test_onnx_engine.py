@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.backends.onnx.engine_plan import PLAN, engine_plan
+from edgekit.backends.onnx.engine_plan import engine_plan
 from edgekit.ir.artifact import Artifact, Placement
 from edgekit.ir.signature import Signature, TensorSpec
+from edgekit.runner.layout import PLAN
 from edgekit.runner.model.engine_plan import read_plan
 from edgekit.specs.catalog import Catalog
 from edgekit.specs.target import Precision

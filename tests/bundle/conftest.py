@@ -17,15 +17,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edgekit.bundle.archive import Bundle, pack
-from edgekit.bundle.manifest import (
-    MANIFEST,
-    SIGNATURE,
-    ManifestContent,
-)
+from edgekit.bundle.manifest import ManifestContent
 from edgekit.bundle.signing import PublicKey, SigningKey, write_signature
 from edgekit.bundle.stored_zip import lay_out, tail
 from edgekit.errors import BundleError
 from edgekit.ir.artifact import Operator
+from edgekit.runner.layout import MANIFEST, SIGNATURE
 from scripts.fuzzing.readers.bundles import DESCRIPTION, npy
 
 Forge = Callable[[Mapping[str, bytes]], bytes]

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgekit.bundle.archive import Bundle
-from edgekit.bundle.manifest import MANIFEST, SIGNATURE
 from edgekit.bundle.signing import SigningKey, write_signature
 from edgekit.errors import BundleError
+from edgekit.runner.layout import MANIFEST, SIGNATURE
 from tests.bundle.conftest import Forge, Refused
 
 pytestmark = pytest.mark.fuzzes

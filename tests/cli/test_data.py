@@ -89,7 +89,7 @@ def test_labels_that_cannot_be_scored_are_refused_before_anything_slow(
     project = write_project(tmp_path / "net", toml=toml, samples=64)
     image = np.load(project / "data.npz")["image"]
     np.savez(project / "bad.npz", image=image, labels=labels)
-    for slow in ("edgekit.frontend.capture.capture", "edgekit.pipeline.stages.compress.Compressed._made"):
+    for slow in ("edgekit.frontend.capture.capture", "edgekit.pipeline.stages.stage.Stage.run"):
         monkeypatch.setattr(slow, lambda *_: pytest.fail("it went on"))
     argv = ("--target", "raspberry-pi-5", "--backend", "onnx", "--profile", "int8-pruned", "--out", tmp_path / "out")
     said = command("build", "--project", project, *argv).refused("EK105", 2)
@@ -101,7 +101,7 @@ def test_labels_are_refused_before_several_targets_are_compiled_ahead(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ahead: list[object] = []
-    monkeypatch.setattr("edgekit.cli.build.compile_in_process", lambda order, cache: ahead.append(order))
+    monkeypatch.setattr("edgekit.api.build_session.compile_in_process", lambda order, cache: ahead.append(order))
     project = write_project(tmp_path / "net", samples=64)
     image = np.load(project / "data.npz")["image"]
     np.savez(project / "data.npz", image=image, labels=np.eye(4, dtype=np.int64)[LABELS])

@@ -21,7 +21,7 @@ def kitchen(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     ended = command("device", "up", "kitchen", "--target", "raspberry-pi-zero-2w")
     assert ended.code == 0, ended.err
     yield "kitchen"
-    for card in registry.found():
+    for card in registry.cards():
         registry.down(card.name)
 
 

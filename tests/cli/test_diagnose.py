@@ -61,7 +61,7 @@ def test_the_layer_with_an_outlier_is_found_and_the_search_leaves_it_in_float(co
     assert [trial["met"] for trial in found["tried"]].count(True) >= 1
     values = tomllib.loads(written.read_text())
     assert values["quantize"]["overrides"] == {"model.conv2": "float32"}
-    profile = parse(Profile, values, "mixed.toml", given={"id": "mixed"})
+    profile = parse(Profile, values, "mixed.toml", derived={"id": "mixed"})
     assert profile.quantize
     assert profile.quantize.kept == ("model.conv2",)
 

@@ -13,8 +13,8 @@ import pytest
 import typer
 
 from edgekit.cli import memory
-from edgekit.cli.app import MODULES, load
-from edgekit.cli.supervisor import COMMANDS
+from edgekit.cli.app import HELP, load
+from edgekit.cli.supervisor import COMMANDS, command_in
 from edgekit.errors import OptionError
 from tests.command_line import COMMAND, edgekit, end, environment, in_terminal, start
 from tests.conftest import Command
@@ -174,11 +174,26 @@ def test_every_command_that_takes_a_project_is_supervised() -> None:
     """But `plan`, which runs nothing of it."""
     takes = {
         name
-        for name in MODULES
+        for name in HELP
         for command in _commands(load(name))
         if any("--project" in parameter.opts for parameter in command.params)
     }
     assert takes - {"plan"} == COMMANDS
+
+
+@pytest.mark.parametrize(
+    ("argv", "name"),
+    [
+        (("build", "-v"), "build"),
+        (("-v", "--log", "status", "run"), "run"),
+        (("--verbose", "--log=x", "probe"), "probe"),
+        (("--version", "build"), None),
+        (("--log",), None),
+        ((), None),
+    ],
+)
+def test_the_command_is_known_behind_the_options_of_logging(argv: tuple[str, ...], name: str | None) -> None:
+    assert command_in(argv) == name
 
 
 def _commands(command: typer.core.TyperCommand) -> Iterator[typer.core.TyperCommand]:

@@ -14,12 +14,13 @@ import pytest
 from pydantic import TypeAdapter
 
 from edgekit.bundle.archive import Bundle
-from edgekit.bundle.manifest import MANIFEST, BundleFile, Manifest
+from edgekit.bundle.manifest import BundleFile, Manifest
 from edgekit.bundle.signing import PublicKey
 from edgekit.devices.flash import commit, flash
 from edgekit.devices.local import Local
 from edgekit.ir.artifact import Format
 from edgekit.ir.signature import Signature
+from edgekit.runner.layout import MANIFEST
 from scripts.fuzzing.readers.bundles import DESCRIPTION
 from tests.runner.slot import KEY, SIGNATURE, list_files, write_slot
 

@@ -87,8 +87,8 @@ def test_unknown_names_say_the_nearest(book: Book) -> None:
 
 def test_of_several_at_once_no_entry_is_lost(book: Book) -> None:
     script = (
-        "import sys; from pathlib import Path; from edgekit.devices.inventory import Book, Entry\n"
-        "for i in range(5): Book(Path(sys.argv[1])).add(f'{sys.argv[2]}-{i}', Entry(url='ssh://x'))"
+        "import sys; from pathlib import Path; from edgekit.devices.inventory import Book, DeviceEntry\n"
+        "for i in range(5): Book(Path(sys.argv[1])).add(f'{sys.argv[2]}-{i}', DeviceEntry(url='ssh://x'))"
     )
     running = [subprocess.Popen([sys.executable, "-c", script, str(book.path), name]) for name in "abcd"]
     assert [process.wait(60) for process in running] == [0] * 4

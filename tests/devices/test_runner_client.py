@@ -10,9 +10,12 @@ import pytest
 
 from edgekit.devices import runner_client
 from edgekit.devices.local import Local
-from edgekit.devices.runner_client import put_runner
+from edgekit.devices.runner_client import ERROR_KINDS, put_runner, refusal
 from edgekit.devices.survey import survey
+from edgekit.errors import SelfTestFailed
 
+MODELS = ("data", "load", "run")
+"""Kinds that are about the model: the failure of what was tried with it."""
 NAMES = "import sys, zipfile; print(*zipfile.ZipFile(sys.argv[1]).namelist())"
 IMPORTED = "import sys; sys.path.insert(0, sys.argv[1]); from runner.room.inside import INSIDE; print(INSIDE)"
 
@@ -56,3 +59,17 @@ def test_the_same_source_is_the_same_file_and_another_is_another(device: Local, 
     (source / "added.py").touch()
     runner_client._packed.cache_clear()
     assert put_runner(device, (device.python,))[0].program != program
+
+
+@pytest.mark.parametrize("kind", ERROR_KINDS)
+def test_every_kind_of_the_runners_errors_has_an_error_of_the_hosts(kind: str) -> None:
+    document = {"error": "it went wrong", "kind": kind}
+    error = refusal("local://", document, SelfTestFailed, ("slots", "install"))
+    assert str(error) == "local://: it went wrong"
+    assert type(error) is not SelfTestFailed or kind in ("counter", "system", "memory", "state", "usage", *MODELS)
+
+
+@pytest.mark.parametrize("kind", ["", "another", None, 3, ["busy"], {"busy": 1}])
+def test_a_kind_that_the_runner_does_not_have_is_the_failure_of_what_was_tried(kind: object) -> None:
+    error = refusal("local://", {"error": "it went wrong", "kind": kind}, SelfTestFailed, ("slots", "install"))
+    assert type(error) is SelfTestFailed

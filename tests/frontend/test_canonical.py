@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrizations, prune
 
 from edgekit.frontend.canonical import canonical
-from edgekit.frontend.functional import is_write
+from edgekit.frontend.functionalization import is_write
 from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature
 from edgekit.ir.sqnr import sqnr_db

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.errors import ProbeError, UnknownName
-from edgekit.measure.meter import Reading, checked, load_meter
+from edgekit.measure.meter import Reading, check_reading, load_meter
 from tests.test_plugins import install
 
 WALL = """
@@ -33,9 +33,9 @@ def test_a_meter_is_made_by_an_entry_point(tmp_path: Path, monkeypatch: pytest.M
 
 def test_a_reading_that_makes_sense_is_taken_as_it_is() -> None:
     reading = Reading(12.0, 3.0, "wall meter", 0.02)
-    assert checked(reading, "wall") is reading
+    assert check_reading(reading, "wall") is reading
     exact = Reading(0.0, 1e-9, "wall meter", 0.0)
-    assert checked(exact, "wall") is exact
+    assert check_reading(exact, "wall") is exact
 
 
 @pytest.mark.parametrize(
@@ -44,4 +44,4 @@ def test_a_reading_that_makes_sense_is_taken_as_it_is() -> None:
 def test_a_reading_that_makes_none_is_refused(numbers: tuple[float, float, float]) -> None:
     joules, seconds, uncertainty = numbers
     with pytest.raises(ProbeError, match="the meter 'wall' says"):
-        checked(Reading(joules, seconds, "wall meter", uncertainty), "wall")
+        check_reading(Reading(joules, seconds, "wall meter", uncertainty), "wall")

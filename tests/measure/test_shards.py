@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgekit.errors import ProbeError, Unreachable
-from edgekit.measure.shards import Outputs, Shards, answered
+from edgekit.measure.shards import Outputs, Shards, answer_in_shards
 from edgekit.samples import Samples
 
 
@@ -41,7 +41,7 @@ def test_every_sample_is_answered_once_and_in_order(count: int, first: int, most
         seen.extend(part.labels.tolist())
         return _double(part)
 
-    outputs, pace = answered(_samples(count), ask, Shards(first=first, bytes=most))
+    outputs, pace = answer_in_shards(_samples(count), ask, Shards(first=first, bytes=most))
     assert seen == list(range(count))
     np.testing.assert_array_equal(outputs["y"], 2 * np.arange(count, dtype=np.float32)[:, None])
     assert pace
@@ -51,10 +51,10 @@ def test_after_a_failure_only_the_rest_is_asked(tmp_path: Path) -> None:
     shards = Shards(keep=tmp_path / "kept", first=10, bytes=40)
     seen: list[int] = []
     with pytest.raises(Unreachable) as caught:
-        answered(_samples(100), _failing_after(50, seen), shards)
+        answer_in_shards(_samples(100), _failing_after(50, seen), shards)
     assert "50 of 100 samples are kept" in caught.value.__notes__[0]
     again: list[int] = []
-    outputs, _ = answered(_samples(100), _failing_after(1000, again), shards)
+    outputs, _ = answer_in_shards(_samples(100), _failing_after(1000, again), shards)
     assert again == list(range(50, 100))
     np.testing.assert_array_equal(outputs["y"][:, 0], 2 * np.arange(100))
     assert not (tmp_path / "kept").exists()
@@ -62,10 +62,10 @@ def test_after_a_failure_only_the_rest_is_asked(tmp_path: Path) -> None:
 
 def test_what_is_kept_ahead_is_not_asked_for_again(tmp_path: Path) -> None:
     with pytest.raises(Unreachable):
-        answered(_samples(30), _failing_after(20, []), Shards(keep=tmp_path, first=10, bytes=40))
+        answer_in_shards(_samples(30), _failing_after(20, []), Shards(keep=tmp_path, first=10, bytes=40))
     (tmp_path / "0.npz").write_bytes(b"damaged")
     seen: list[int] = []
-    outputs, _ = answered(_samples(30), _failing_after(100, seen), Shards(keep=tmp_path, first=3, bytes=40))
+    outputs, _ = answer_in_shards(_samples(30), _failing_after(100, seen), Shards(keep=tmp_path, first=3, bytes=40))
     assert seen == [*range(10), *range(20, 30)]
     np.testing.assert_array_equal(outputs["y"][:, 0], 2 * np.arange(30))
 
@@ -73,7 +73,7 @@ def test_what_is_kept_ahead_is_not_asked_for_again(tmp_path: Path) -> None:
 def test_shards_that_two_probes_at_once_kept_may_overlap(tmp_path: Path) -> None:
     for start, count in ((0, 10), (5, 10), (10, 20)):
         np.savez(tmp_path / f"{start}.npz", y=2 * np.arange(start, start + count, dtype=np.float32)[:, None])
-    outputs, _ = answered(_samples(30), _double, Shards(keep=tmp_path))
+    outputs, _ = answer_in_shards(_samples(30), _double, Shards(keep=tmp_path))
     np.testing.assert_array_equal(outputs["y"][:, 0], 2 * np.arange(30))
 
 
@@ -92,17 +92,17 @@ def test_a_shard_holds_no_more_bytes_than_are_allowed(sample_bytes: int, later: 
         counts.append(len(part))
         return _double(part)
 
-    answered(samples, ask, Shards(first=1, bytes=8))
+    answer_in_shards(samples, ask, Shards(first=1, bytes=8))
     assert counts == [1, *[later] * (16 // later)]
 
 
 def test_an_answer_of_another_length_is_an_error() -> None:
     with pytest.raises(ProbeError, match="'y' came with 9 rows for 10 samples"):
-        answered(_samples(10), lambda part: {"y": part.inputs["x"][1:]}, Shards())
+        answer_in_shards(_samples(10), lambda part: {"y": part.inputs["x"][1:]}, Shards())
 
 
 def test_whoever_waits_is_told_how_far_it_is() -> None:
     lines: list[str] = []
-    answered(_samples(20), _double, Shards(tell=lines.append, first=10, bytes=40))
+    answer_in_shards(_samples(20), _double, Shards(tell=lines.append, first=10, bytes=40))
     assert lines[0].startswith("10 of 20 samples, ")
     assert lines[-1].startswith("20 of 20 samples, ")

@@ -61,8 +61,8 @@ def measurement(answers: Array, labels: Array, where: Environment | None = None)
     )
 
 
-def timed(measured: Measurement, latency_ns: Array, invalid: str | None = None) -> Measurement:
-    return replace(measured, latency_ns=latency_ns, validity=Validity(invalid is None, invalid))
+def timed(measurement: Measurement, latency_ns: Array, invalid: str | None = None) -> Measurement:
+    return replace(measurement, latency_ns=latency_ns, validity=Validity(invalid is None, invalid))
 
 
 COOL = Conditions(
@@ -87,11 +87,11 @@ def process(count: int, steady: bool = True, cooled: bool | None = True) -> Proc
     return Process(count, 12_000_000, 3_000_000, 24, 700_000_000, steady, COOL, WARM, watched, cooled)
 
 
-def probed(measured: Measurement) -> Measurement:
-    """`taken` by three processes, each of a third, with all that a board's sensors tell."""
-    third, left = divmod(len(measured.latency_ns), 3)
+def probed(measurement: Measurement) -> Measurement:
+    """`measurement` by three processes, each of a third, with all that a board's sensors tell."""
+    third, left = divmod(len(measurement.latency_ns), 3)
     return replace(
-        measured,
+        measurement,
         processes=(process(third), process(third), process(third + left)),
         model_rss_bytes=9_500_000,
         around=Around(21_000, 4_000),
@@ -100,10 +100,10 @@ def probed(measured: Measurement) -> Measurement:
     )
 
 
-def served_by(measured: Measurement, server: ServerTime | None = None) -> Measurement:
-    """`taken` as a client of a server has it: of the machine behind it nothing is known."""
+def served_by(measurement: Measurement, server: ServerTime | None = None) -> Measurement:
+    """`measurement` as a client of a server has it: of the machine behind it nothing is known."""
     where = Environment("serving", None, None, None, None, None, "triton 2.50.0", None, None, host_stand_in=False)
-    return replace(measured, environment=where, server=server or SERVER, samples_per_s=800.0, peak_rss_bytes=None)
+    return replace(measurement, environment=where, server=server or SERVER, samples_per_s=800.0, peak_rss_bytes=None)
 
 
 def pair(count: int, reference_only: int, candidate_only: int, wrong: int = 0) -> tuple[Measurement, Measurement]:

@@ -38,7 +38,7 @@ def right(share: float, labels: Array) -> Array:
 FOUR = np.arange(240) % 4
 """Labels of four classes, as many of each."""
 RARE = (np.arange(1000) % 100 < 5).astype(np.int64)
-"""Of two classes one in twenty is the rare one."""
+"""Labels of two classes; one in twenty is of the rare one."""
 
 
 def test_a_reference_that_knows_something_passes() -> None:
@@ -131,8 +131,8 @@ def test_a_metric_that_tells_no_chance_leaves_it_open_and_says_what_to_write() -
 
 def test_the_interval_of_the_reference_is_wilsons_one_sided() -> None:
     comparison = compared(right(0.9, FOUR), FOUR)
-    found = comparison.reference_at(0.99)
-    z, n, p = 2.3263478740408408, 240, found.value
+    estimate = comparison.reference_at(0.99)
+    z, n, p = 2.3263478740408408, 240, estimate.value
     centre, half = (p + z * z / (2 * n)) / (1 + z * z / n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    assert found.low == pytest.approx(centre - half / (1 + z * z / n))
+    assert estimate.low == pytest.approx(centre - half / (1 + z * z / n))
     assert replace(comparison, chance=None).is_by_chance is False

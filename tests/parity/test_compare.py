@@ -12,24 +12,24 @@ from tests.parity.examples import comparison, logits, measurement, pair, timed
 
 
 def test_a_comparison_is_paired_sample_by_sample() -> None:
-    found = comparison(count=1000, reference_only=6, candidate_only=4, wrong=100)
-    assert (found.metric, found.samples) == ("top1", 1000)
-    assert found.reference.score.value == 0.896
-    assert found.candidate.score.value == 0.894
-    assert found.accuracy_drop == 0.002
-    assert found.agreement == 0.99
-    assert (found.reference_only, found.candidate_only) == (6, 4)
-    assert found.flipped.tolist() == list(range(10))
-    assert found.mcnemar_p == pytest.approx(0.7539, abs=1e-4)
+    pairs = comparison(count=1000, reference_only=6, candidate_only=4, wrong=100)
+    assert (pairs.metric, pairs.samples) == ("top1", 1000)
+    assert pairs.reference.score.value == 0.896
+    assert pairs.candidate.score.value == 0.894
+    assert pairs.accuracy_drop == 0.002
+    assert pairs.agreement == 0.99
+    assert (pairs.reference_only, pairs.candidate_only) == (6, 4)
+    assert pairs.flipped.tolist() == list(range(10))
+    assert pairs.mcnemar_p == pytest.approx(0.7539, abs=1e-4)
 
 
 def test_two_that_are_both_wrong_disagree_without_a_flip() -> None:
     labels = np.array([0, 1, 2])
-    found = compare(measurement(np.array([0, 5, 2]), labels), measurement(np.array([0, 6, 2]), labels), TopOne())
-    assert found.disagreements.tolist() == [1]
-    assert found.flipped.tolist() == []
-    assert found.agreement == 2 / 3
-    assert found.accuracy_drop == 0.0
+    pairs = compare(measurement(np.array([0, 5, 2]), labels), measurement(np.array([0, 6, 2]), labels), TopOne())
+    assert pairs.disagreements.tolist() == [1]
+    assert pairs.flipped.tolist() == []
+    assert pairs.agreement == 2 / 3
+    assert pairs.accuracy_drop == 0.0
 
 
 def test_one_point_lost_is_exactly_one_point() -> None:
@@ -37,17 +37,17 @@ def test_one_point_lost_is_exactly_one_point() -> None:
 
 
 def test_bounds_are_taken_at_the_confidence_asked_for() -> None:
-    found = comparison()
-    loose, strict = found.drop_at(0.8), found.drop_at(0.99)
-    assert strict.low < loose.low < found.accuracy_drop < loose.high < strict.high
-    loose, strict = found.agreement_at(0.8), found.agreement_at(0.99)
-    assert strict.low < loose.low < found.agreement < loose.high < strict.high
+    pairs = comparison()
+    loose, strict = pairs.drop_at(0.8), pairs.drop_at(0.99)
+    assert strict.low < loose.low < pairs.accuracy_drop < loose.high < strict.high
+    loose, strict = pairs.agreement_at(0.8), pairs.agreement_at(0.99)
+    assert strict.low < loose.low < pairs.agreement < loose.high < strict.high
 
 
 def test_equal_outputs_have_no_noise() -> None:
-    found = comparison(reference_only=0, candidate_only=0)
-    assert found.sqnr_db == math.inf
-    assert (found.agreement, found.mcnemar_p) == (1.0, 1.0)
+    pairs = comparison(reference_only=0, candidate_only=0)
+    assert pairs.sqnr_db == math.inf
+    assert (pairs.agreement, pairs.mcnemar_p) == (1.0, 1.0)
 
 
 def test_sqnr_is_that_of_the_worst_output() -> None:
@@ -85,8 +85,8 @@ def test_an_invalid_latency_keeps_its_reason() -> None:
     assert (latency.valid, latency.reason, latency.p50_ns) == (False, "3 of 128 inferences", 6)
 
 
-def broken(taken: Measurement, output: Array) -> Measurement:
-    return replace(taken, outputs={"output": output})
+def broken(measurement: Measurement, output: Array) -> Measurement:
+    return replace(measurement, outputs={"output": output})
 
 
 def test_measurements_of_other_samples_are_refused() -> None:
@@ -151,7 +151,7 @@ def test_each_percentile_is_there_once_the_count_supports_it() -> None:
         count: summarize(timed(measurement(labels, labels), np.arange(count)))
         for count in (64, 129, 130, 661, 662, 6635, 6636)
     }
-    assert [(count, found.p95_ns is None, found.p999_ns is None) for count, found in supported.items()] == [
+    assert [(count, latency.p95_ns is None, latency.p999_ns is None) for count, latency in supported.items()] == [
         (64, True, True), (129, True, True), (130, False, True), (661, False, True), (662, False, True),
         (6635, False, True), (6636, False, False),
     ]  # fmt: skip
@@ -183,8 +183,8 @@ def test_processes_that_do_not_add_up_are_refused() -> None:
 
 def test_both_sides_of_a_comparison_have_histograms_on_the_same_edges() -> None:
     reference, candidate = pair(10, 0, 0)
-    found = compare(timed(reference, np.array([4000, 9000])), timed(candidate, np.array([1000, 1100])), TopOne())
-    theirs, ours = found.reference.latency.histogram, found.candidate.latency.histogram
+    pairs = compare(timed(reference, np.array([4000, 9000])), timed(candidate, np.array([1000, 1100])), TopOne())
+    theirs, ours = pairs.reference.latency.histogram, pairs.candidate.latency.histogram
     assert theirs
     assert ours
     assert theirs.edges_ns == ours.edges_ns
@@ -192,6 +192,6 @@ def test_both_sides_of_a_comparison_have_histograms_on_the_same_edges() -> None:
 
 
 def test_what_was_not_timed_has_no_histogram() -> None:
-    found = comparison()
-    assert found.reference.latency.histogram is None
-    assert found.candidate.latency.histogram is None
+    pairs = comparison()
+    assert pairs.reference.latency.histogram is None
+    assert pairs.candidate.latency.histogram is None

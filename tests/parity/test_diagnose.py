@@ -1,4 +1,4 @@
-"""From numbers of layers to a cause and the one thing to try next."""
+"""Diagnosis: numbers of layers give a cause and the one thing to try next."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from edgekit.ir.layers import Change, Layer
+from edgekit.ir.layers import Layer
 from edgekit.parity.diagnose import decibels, diagnose, label
 from edgekit.parity.next_step import kept_in_float, overridden
 from edgekit.parity.outcome import NetworkOutcome
-from edgekit.parity.pruning_diagnosis import pruning
 from edgekit.specs.compression import Activations, Quantize, Weights
 from edgekit.specs.override import Override, apply
 from edgekit.specs.profile import Profile
@@ -46,9 +45,9 @@ COARSE = Quantize(weights=Weights(granularity="per-tensor"))
 
 
 def test_a_sound_network_has_nothing_wrong() -> None:
-    found = diagnose([SOUND], Quantize(), GOOD)
-    assert (found.cause, found.next_step) == ("nothing", None)
-    assert found.sentence.startswith("Nothing is wrong: int8 answers 99.0% of 256 samples as the float model does")
+    diagnosis = diagnose([SOUND], Quantize(), GOOD)
+    assert (diagnosis.cause, diagnosis.next_step) == ("nothing", None)
+    assert diagnosis.sentence.startswith("Nothing is wrong: int8 answers 99.0% of 256 samples as the float model does")
 
 
 def test_of_a_sound_network_the_weakest_layer_is_named_if_any_was_measured() -> None:
@@ -62,14 +61,14 @@ def test_of_a_sound_network_the_weakest_layer_is_named_if_any_was_measured() -> 
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [(None, "no noise"), (math.inf, "no noise"), (-math.inf, "-inf dB"), (19.96, "20.0 dB")]
+    ("value", "text"), [(None, "no noise"), (math.inf, "no noise"), (-math.inf, "-inf dB"), (19.96, "20.0 dB")]
 )
-def test_decibels_are_said_of_what_loses_anything(value: float | None, said: str) -> None:
-    assert decibels(value) == said
+def test_decibels_are_said_of_what_loses_anything(value: float | None, text: str) -> None:
+    assert decibels(value) == text
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "said"),
+    ("name", "kind", "text"),
     [
         ("conv1", "conv", "conv1"),
         ("block", "add", "block:node"),
@@ -78,8 +77,8 @@ def test_decibels_are_said_of_what_loses_anything(value: float | None, said: str
         ("", "add", "the network:node"),
     ],
 )
-def test_modules_are_called_by_name_and_functions_by_where_they_are(name: str, kind: str, said: str) -> None:
-    assert label(replace(SOUND, name=name, kind=kind, node="node")) == said
+def test_modules_are_called_by_name_and_functions_by_where_they_are(name: str, kind: str, text: str) -> None:
+    assert label(replace(SOUND, name=name, kind=kind, node="node")) == text
 
 
 def test_a_loss_of_accuracy_is_told_in_points_and_whether_it_may_be_chance() -> None:
@@ -92,11 +91,11 @@ def test_a_loss_of_accuracy_is_told_in_points_and_whether_it_may_be_chance() -> 
 
 def test_uneven_weights_under_one_scale_call_for_equalization() -> None:
     hurt = replace(BROKEN, by_weights_db=3, weight_range_ratio=90)
-    found = diagnose([SOUND, hurt], COARSE, BAD)
-    assert found.cause == "channel ranges"
-    assert found.layers == ("conv2",)
-    assert "its output channels' weights differ in range 90 times" in found.sentence
-    assert found.next_step == "--set profile.quantize.equalize=true"
+    diagnosis = diagnose([SOUND, hurt], COARSE, BAD)
+    assert diagnosis.cause == "channel ranges"
+    assert diagnosis.layers == ("conv2",)
+    assert "its output channels' weights differ in range 90 times" in diagnosis.sentence
+    assert diagnosis.next_step == "--set profile.quantize.equalize=true"
 
 
 def test_what_was_tried_already_is_not_proposed_again() -> None:
@@ -108,12 +107,12 @@ def test_what_was_tried_already_is_not_proposed_again() -> None:
 
 def test_uneven_activations_are_laid_at_the_layer_that_makes_them() -> None:
     source, hurt = replace(SOUND, activation_range_ratio=50), replace(BROKEN, by_inputs_db=2.5)
-    found = diagnose([source, hurt], Quantize(), BAD)
-    assert found.cause == "channel ranges"
-    assert found.layers == ("conv1", "conv2")
-    assert "the channels of 'conv1', which it works on, differ in range 50 times" in found.sentence
-    assert found.sentence.endswith("leaves the small ones no steps.")
-    assert found.next_step == "--set profile.quantize.equalize=true"
+    diagnosis = diagnose([source, hurt], Quantize(), BAD)
+    assert diagnosis.cause == "channel ranges"
+    assert diagnosis.layers == ("conv1", "conv2")
+    assert "the channels of 'conv1', which it works on, differ in range 50 times" in diagnosis.sentence
+    assert diagnosis.sentence.endswith("leaves the small ones no steps.")
+    assert diagnosis.next_step == "--set profile.quantize.equalize=true"
 
 
 @pytest.mark.parametrize(
@@ -123,17 +122,17 @@ def test_weights_as_uneven_as_what_they_work_on_are_told_under_one_scale(
     recipe: Quantize, ratio: float, told: bool
 ) -> None:
     source = replace(SOUND, activation_range_ratio=50, weight_range_ratio=ratio)
-    found = diagnose([source, replace(BROKEN, by_inputs_db=2.5)], recipe, BAD)
-    assert found.cause == "channel ranges"
-    assert ("; so do its weights (90 times) under one scale for the tensor." in found.sentence) is told
+    diagnosis = diagnose([source, replace(BROKEN, by_inputs_db=2.5)], recipe, BAD)
+    assert diagnosis.cause == "channel ranges"
+    assert ("; so do its weights (90 times) under one scale for the tensor." in diagnosis.sentence) is told
 
 
 def test_an_outlier_asks_for_another_observer() -> None:
     source = replace(SOUND, activation_high=400, activation_range_ratio=100)
-    found = diagnose([source, replace(BROKEN, by_inputs_db=2.5)], Quantize(), BAD)
-    assert found.cause == "activation outlier"
-    assert "an outlier at 'conv1' is 100 times" in found.sentence
-    assert found.next_step == "--set profile.quantize.activations.observer=auto"
+    diagnosis = diagnose([source, replace(BROKEN, by_inputs_db=2.5)], Quantize(), BAD)
+    assert diagnosis.cause == "activation outlier"
+    assert "an outlier at 'conv1' is 100 times" in diagnosis.sentence
+    assert diagnosis.next_step == "--set profile.quantize.activations.observer=auto"
 
 
 def test_an_outlier_that_no_observer_helps_leaves_both_layers_in_float() -> None:
@@ -145,18 +144,18 @@ def test_an_outlier_that_no_observer_helps_leaves_both_layers_in_float() -> None
 
 def test_a_scale_that_must_be_the_inputs_is_no_outlier() -> None:
     pool = replace(BROKEN, name="gate.0", kind="average pool", activation_high=64, shared_scale=True)
-    found = diagnose([SOUND, pool], Quantize(), BAD)
-    assert found.cause == "shared scale"
-    assert "'gate.0' must keep the scale of its input, whose range is 16 times" in found.sentence
-    assert found.next_step == """--set 'profile.quantize.overrides={"gate.0"="float32"}'"""
+    diagnosis = diagnose([SOUND, pool], Quantize(), BAD)
+    assert diagnosis.cause == "shared scale"
+    assert "'gate.0' must keep the scale of its input, whose range is 16 times" in diagnosis.sentence
+    assert diagnosis.next_step == """--set 'profile.quantize.overrides={"gate.0"="float32"}'"""
 
 
 def test_a_range_that_cuts_off_values_is_told_from_one_of_other_data() -> None:
     cutting = replace(SOUND, clipped=0.05, saturated=0.06)
     recipe = Quantize(activations=Activations(observer="percentile"))
-    found = diagnose([cutting, replace(BROKEN, by_inputs_db=2.5)], recipe, BAD)
-    assert found.cause == "clipping"
-    assert found.next_step == "--set profile.quantize.activations.observer=auto"
+    diagnosis = diagnose([cutting, replace(BROKEN, by_inputs_db=2.5)], recipe, BAD)
+    assert diagnosis.cause == "clipping"
+    assert diagnosis.next_step == "--set profile.quantize.activations.observer=auto"
 
 
 @pytest.mark.parametrize(
@@ -180,25 +179,27 @@ def test_a_range_cuts_off_from_a_fiftieth_on_and_other_data_saturate_five_times_
 @pytest.mark.parametrize("outcome", [GOOD, BAD])
 def test_calibration_data_of_another_range_are_told_even_if_answers_hold(outcome: NetworkOutcome) -> None:
     outside = replace(SOUND, name="image", kind="input", saturated=0.4)
-    found = diagnose([outside, SOUND], Quantize(), replace(outcome, training="project.data.calibration.path=train.npz"))
-    assert found.cause == "calibration mismatch"
-    assert "at 'image' 40.0% of the values of the evaluation data lie outside the range [0, 6]" in found.sentence
-    assert found.next_step == "--set project.data.calibration.path=train.npz"
+    diagnosis = diagnose(
+        [outside, SOUND], Quantize(), replace(outcome, training="project.data.calibration.path=train.npz")
+    )
+    assert diagnosis.cause == "calibration mismatch"
+    assert "at 'image' 40.0% of the values of the evaluation data lie outside the range [0, 6]" in diagnosis.sentence
+    assert diagnosis.next_step == "--set project.data.calibration.path=train.npz"
 
 
 def test_a_layer_without_a_range_to_blame_is_left_in_float() -> None:
     hurt = replace(BROKEN, by_weights_db=2)
-    found = diagnose([SOUND, hurt], Quantize(overrides={"head": "float32"}), BAD)
-    assert found.cause == "too few steps"
-    assert found.next_step == """--set 'profile.quantize.overrides={"head"="float32","conv2"="float32"}'"""
+    diagnosis = diagnose([SOUND, hurt], Quantize(overrides={"head": "float32"}), BAD)
+    assert diagnosis.cause == "too few steps"
+    assert diagnosis.next_step == """--set 'profile.quantize.overrides={"head"="float32","conv2"="float32"}'"""
 
 
 def test_many_small_losses_are_no_layers_fault() -> None:
-    found = diagnose([SOUND, replace(SOUND, name="conv2", output_sqnr_db=24)], Quantize(), BAD)
-    assert "No layer breaks it" in found.sentence
-    assert found.layers == ("conv2", "conv1")
-    assert found.sentence.endswith(" a little is lost at each, most at 'conv2' (24.0 dB), 'conv1' (38.0 dB).")
-    assert found.next_step == "--set profile.quantize.correct_bias=true"
+    diagnosis = diagnose([SOUND, replace(SOUND, name="conv2", output_sqnr_db=24)], Quantize(), BAD)
+    assert "No layer breaks it" in diagnosis.sentence
+    assert diagnosis.layers == ("conv2", "conv1")
+    assert diagnosis.sentence.endswith(" a little is lost at each, most at 'conv2' (24.0 dB), 'conv1' (38.0 dB).")
+    assert diagnosis.next_step == "--set profile.quantize.correct_bias=true"
 
 
 def test_many_small_losses_under_one_scale_call_for_a_scale_per_channel_first() -> None:
@@ -225,9 +226,9 @@ def test_an_input_is_no_module_to_leave_in_float() -> None:
 def test_work_left_in_float_is_told_where_the_profile_did_not_ask_for_it() -> None:
     reason = "the backend quantizes no such operator here"
     left = replace(SOUND, name="up", kind="transposed conv", quantized=False, reason=reason, output_sqnr_db=None)
-    found = diagnose([SOUND, left], Quantize(), GOOD)
-    assert found.cause == "left in float"
-    assert f"50% of the multiply-accumulates stay in float: {reason} ('up', transposed conv)" in found.sentence
+    diagnosis = diagnose([SOUND, left], Quantize(), GOOD)
+    assert diagnosis.cause == "left in float"
+    assert f"50% of the multiply-accumulates stay in float: {reason} ('up', transposed conv)" in diagnosis.sentence
     asked_for = replace(left, reason="kept in float by the profile")
     assert diagnose([SOUND, asked_for], Quantize(), GOOD).cause == "nothing"
 
@@ -248,9 +249,9 @@ def test_gates_of_the_profile_decide_what_is_good() -> None:
 
 def test_a_loss_that_may_be_chance_is_no_fault() -> None:
     few = NetworkOutcome(0.965, 0.012, 256, agreement_min=0.97, agreement_high=0.98, accuracy_drop_low=-0.004)
-    found = diagnose([SOUND], Quantize(), few)
-    assert found.cause == "nothing"
-    assert "loses 1.2 points of accuracy, which may be chance" in found.sentence
+    diagnosis = diagnose([SOUND], Quantize(), few)
+    assert diagnosis.cause == "nothing"
+    assert "loses 1.2 points of accuracy, which may be chance" in diagnosis.sentence
     assert diagnose([SOUND], Quantize(), replace(few, accuracy_drop_low=0.011)).cause == "too few steps"
 
 
@@ -264,39 +265,3 @@ def test_what_is_proposed_is_what_set_takes() -> None:
     changed = apply(profile, "profile", [Override.parse(text)])
     assert changed.quantize
     assert changed.quantize.overrides == {"a": "float32", "layer1.0.conv1": "float32", "b": "float32"}
-
-
-def test_a_pruning_that_hurt_names_what_was_cut_most() -> None:
-    changes = [Change("a", 64, 32, None), Change("b", 64, 8, None), Change("head", 10, 10, 4.0)]
-    found = pruning(changes, 0.05)
-    assert found.cause == "pruning"
-    assert found.layers == ("b", "a")
-    assert "loses 5.0 points" in found.sentence
-    assert "'b' was cut most: 8 of 64 channels are left" in found.sentence
-    assert found.next_step
-    assert "profile.recover.epochs" in found.next_step
-    assert "'head': output at 4.0 dB of the original's" in found.evidence
-
-
-def test_a_pruning_that_hurt_shows_five_layers_that_were_cut_and_the_three_that_lost_most() -> None:
-    changes = [Change(f"layer{i}", 10, 9, float(i)) for i in range(7)]
-    evidence = pruning(changes[::-1], 0.05).evidence
-    assert [text.split("'")[1] for text in evidence[:5]] == [f"layer{i}" for i in (6, 5, 4, 3, 2)]
-    assert [text.split("'")[1] for text in evidence[5:]] == ["layer0", "layer1", "layer2"]
-    assert evidence[0] == "'layer6': 9 of 10 channels"
-
-
-def test_a_pruning_that_cut_nothing_is_not_blamed_on_a_layer() -> None:
-    found = pruning([Change("a", 64, 64, 30.0)], 0.05)
-    assert (found.cause, found.layers) == ("pruning", ())
-    assert found.sentence.endswith("yet no layer lost channels.")
-    assert found.next_step == "--set profile.prune.ratio=0.1"
-
-
-@pytest.mark.parametrize(("drop", "cause"), [(0.01, "nothing"), (0.0101, "pruning")])
-def test_a_pruning_may_cost_a_point_of_accuracy(drop: float, cause: str) -> None:
-    assert pruning([Change("a", 64, 32, None)], drop).cause == cause
-
-
-def test_a_pruning_that_cost_little_has_nothing_wrong() -> None:
-    assert pruning([Change("a", 64, 32, None)], 0.004).cause == "nothing"

@@ -1,42 +1,24 @@
-from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 
-from edgekit.ir.measurement import Array
-from edgekit.parity.compare import Comparison, compare, summarize
+from edgekit.parity.compare import compare
 from edgekit.parity.gate_texts import QUANTITIES
-from edgekit.parity.gates import Baseline, Device, Floating, GateInputs, GateResult, judge, verdict
+from edgekit.parity.gates import Baseline, Device, GateResult, judge, verdict
 from edgekit.parity.metrics import TopOne
+from edgekit.specs.catalog import Catalog
 from edgekit.specs.profile import Gates
-from tests.parity.examples import comparison, environment, pair, timed
+from tests.parity.examples import comparison, environment, pair
+from tests.parity.gate_examples import FLOAT, STEADY, facts, judged, on_device
+
+SMALLER = pytest.mark.filterwarnings("ignore:gate 'smaller' is deprecated:DeprecationWarning")
 
 
-def facts(paired: Comparison | None = None, device: Device = "none", **changed: Any) -> GateInputs:
-    shares = {"size_ratio": 0.29, "integer_share": 1.0, "integer_macs_share": 0.99, "fallback_share": 0.01}
-    return GateInputs(comparison=paired or comparison(), device=device, **{**shares, **changed})
-
-
-def judged(name: str, bound: dict[str, float], known: GateInputs) -> GateResult:
-    (result,) = (found for found in judge(Gates.model_validate({name: bound}), known) if found.name == name)
-    assert (result.name, result.min, result.max) == (name, bound.get("min"), bound.get("max"))
-    return result
-
-
-def on_device(latency_ns: Array, invalid: str | None = None, **changed: Any) -> Comparison:
-    reference, candidate = pair(100, 0, 0)
-    return compare(reference, replace(timed(candidate, latency_ns, invalid), **changed), TopOne())
-
-
-STEADY = np.full(128, 2_000_000)
-FLOAT = Floating(summarize(timed(pair(100, 0, 0)[1], np.full(128, 4_000_000))), instructions=400_000)
-
-
+@SMALLER
 def test_every_gate_of_a_profile_can_be_judged_and_put_in_words() -> None:
     assert set(QUANTITIES) == set(Gates.model_fields)
     every = Gates.model_validate({name: {"max": 1.0} for name in Gates.model_fields})
-    known = facts(on_device(STEADY, instructions=138_398), device="real", baseline=Baseline(138_398), floating=FLOAT)
+    known = facts(on_device(STEADY, instructions=138_398), device="real", baseline=Baseline(138_398), float_file=FLOAT)
     assert [result.name for result in judge(every, known)] == list(Gates.model_fields)
     assert all(result.value is not None for result in judge(every, known))
 
@@ -49,6 +31,7 @@ def test_a_gate_that_is_not_named_is_not_judged_but_two() -> None:
     assert verdict(()) == "passed"
 
 
+@SMALLER
 @pytest.mark.parametrize(
     ("name", "bound", "changed", "outcome"),
     [
@@ -237,7 +220,8 @@ def test_an_undecided_gate_says_that_more_samples_would_settle_it() -> None:
     ],
 )
 def test_the_verdict_is_the_worst_outcome(outcomes: list[Any], expected: str) -> None:
-    assert verdict(GateResult("agreement", 1.0, None, None, outcome, "") for outcome in outcomes) == expected
+    gates = [GateResult(name="agreement", value=1.0, outcome=outcome, meaning="") for outcome in outcomes]
+    assert verdict(gates) == expected
 
 
 @pytest.mark.parametrize(
@@ -259,70 +243,24 @@ def test_values_are_shown_with_their_units(name: str, value: float, shown: str) 
     assert QUANTITIES[name].show(value) == shown
 
 
-def against_float(known: GateInputs) -> GateResult:
-    return judged("not_slower", {"max": 1.0}, known)
-
-
-def test_int8_is_held_against_float_by_the_time_on_the_same_device() -> None:
-    assert against_float(facts(on_device(STEADY), device="real", floating=FLOAT)).value == 0.5
-    slow = against_float(facts(on_device(3 * STEADY), device="real", floating=FLOAT))
-    assert (slow.outcome, slow.value) == ("failed", 1.5)
-    assert "int8-mixed" in slow.meaning
-    noisy = facts(on_device(STEADY, "the machine was busy"), device="real", floating=FLOAT)
-    undecided = against_float(noisy)
-    assert (undecided.outcome, undecided.value) == ("undecided", None)
-
-
-def test_and_by_the_instructions_where_they_are_counted() -> None:
-    counted = on_device(STEADY[:0], "an emulated device has no time of its own", instructions=100_000)
-    assert against_float(facts(counted, device="emulated", floating=FLOAT)).value == 0.25
-    worse = on_device(STEADY[:0], "an emulated device has no time of its own", instructions=400_001)
-    assert against_float(facts(worse, device="emulated", floating=FLOAT)).outcome == "failed"
-
-
-def test_nothing_is_said_of_it_where_no_device_of_the_target_was_probed() -> None:
-    stood_in = on_device(STEADY, environment=environment("local", host_stand_in=True))
-    uncounted = on_device(STEADY[:0], "an emulated device has no time of its own")
-    for known in (
-        facts(),
-        facts(stood_in, device="real", floating=FLOAT),
-        facts(on_device(STEADY), device="real"),
-        facts(uncounted, device="emulated", floating=FLOAT),
-    ):
-        result = against_float(known)
-        assert (result.outcome, result.value) == ("not measurable", None)
-        assert verdict([result]) == "passed"
-
-
 def test_true_asks_for_no_more_than_float() -> None:
-    gates = Gates.model_validate({"not_slower": True, "smaller": True})
+    with pytest.warns(DeprecationWarning, match="smaller"):
+        gates = Gates.model_validate({"not_slower": True, "smaller": True})
     assert [(name, bound.max) for name, bound in gates.named()] == [("smaller", 1.0), ("not_slower", 1.0)]
 
 
-@pytest.mark.parametrize(
-    ("device", "provider", "stand_in", "outcome", "value"),
-    [
-        ("real", "cpu", False, "failed", 1.0),
-        ("real", "cuda", False, "passed", 0.01),
-        ("real", "tensorrt", False, "passed", 0.01),
-        ("real", "cpu", True, "passed", 0.01),
-        ("emulated", "cpu", False, "passed", 0.01),
-        ("none", "cpu", True, "passed", 0.01),
-    ],
-)
-def test_a_board_that_ran_a_model_for_its_gpu_on_its_cpu_has_fallen_back(
-    device: Device, provider: str, stand_in: bool, outcome: str, value: float
-) -> None:
-    where = replace(environment(host_stand_in=stand_in), provider=provider, planned_provider="tensorrt")
-    result = judged("fallback_share", {"max": 0.02}, facts(on_device(STEADY, environment=where), device=device))
-    assert (result.outcome, result.value) == (outcome, value)
-    assert ("ran all of it on its CPU" in result.meaning) == (outcome == "failed")
+def test_smaller_is_deprecated_and_the_warning_says_what_to_write() -> None:
+    with pytest.warns(DeprecationWarning, match=r"write size_ratio = \{ max = 0\.5 \} under \[gates\]"):
+        gates = Gates.model_validate({"smaller": {"max": 0.5}})
+    assert gates.deprecations == (
+        "The gate 'smaller' is deprecated: write size_ratio = { max = 0.5 } under [gates], which is the same number.",
+    )
+    assert Gates.model_validate({"size_ratio": {"max": 0.5}, "smaller": False}).deprecations == ()
 
 
-def test_what_is_built_for_the_cpu_has_not_fallen_back_on_it() -> None:
-    where = replace(environment(), provider="cpu", planned_provider=None)
-    known = facts(on_device(STEADY, environment=where), device="real")
-    assert judged("fallback_share", {"max": 0.02}, known).outcome == "passed"
+def test_no_shipped_profile_has_a_deprecated_gate() -> None:
+    catalog = Catalog.default()
+    assert [profile.id for profile in catalog.profiles() if profile.gates.deprecations] == []
 
 
 @pytest.mark.parametrize(("quantized", "word"), [(True, "[quantize]"), (False, "nothing was quantized")])

@@ -20,9 +20,9 @@ def test_every_latency_of_both_is_in_a_bin(first: np.ndarray, second: np.ndarray
 
 
 def test_edges_grow_by_one_factor() -> None:
-    found, _ = side_by_side(np.array([1_000_000, 16_777_215_999_999]), np.array([2_000_000]))
-    assert found
-    edges = np.array(found.edges_ns)
+    histogram, _ = side_by_side(np.array([1_000_000, 16_777_215_999_999]), np.array([2_000_000]))
+    assert histogram
+    edges = np.array(histogram.edges_ns)
     assert edges[1:] / edges[:-1] == pytest.approx(2, rel=1e-4)
 
 

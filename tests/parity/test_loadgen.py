@@ -27,9 +27,9 @@ def recorded(percent: float, count: int, folder: Path, seed: int = 0) -> Recorde
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize(("percent", "count"), CASES)
 def test_an_estimate_is_loadgens_own(percent: float, count: int, seed: int, tmp_path: Path) -> None:
-    found = recorded(percent, count, tmp_path, seed)
-    assert len(found.latency_ns) == count
-    assert found.differences == ()
+    log = recorded(percent, count, tmp_path, seed)
+    assert len(log.latency_ns) == count
+    assert log.differences == ()
 
 
 @pytest.mark.parametrize(("percent", "needed"), [(90.0, 64), (95.0, 130), (99.0, 662), (99.9, 6636)])
@@ -39,6 +39,6 @@ def test_loadgen_estimates_from_as_few_as_edgekit_and_no_fewer(percent: float, n
 
 
 def test_one_latency_beside_the_estimate_is_a_difference(tmp_path: Path) -> None:
-    found = recorded(90.0, 64, tmp_path)
-    second = int(np.sort(found.latency_ns)[-2])
-    assert replace(found, estimate_ns=second).differences == ((90.0, second, int(found.latency_ns.max())),)
+    log = recorded(90.0, 64, tmp_path)
+    second = int(np.sort(log.latency_ns)[-2])
+    assert replace(log, estimate_ns=second).differences == ((90.0, second, int(log.latency_ns.max())),)

@@ -4,19 +4,20 @@ import numpy as np
 import pytest
 
 from edgekit.ir.measurement import ServerTime
-from edgekit.parity.compare import Latency, summarize
+from edgekit.parity.compare import summarize
+from edgekit.parity.endpoint_record import LatencyRecord
 from edgekit.parity.network_share import NetworkShare, network_share
 from tests.parity.examples import measurement, timed
 
 LABELS = np.array([0])
 
 
-def taking(p50_ns: int) -> Latency:
+def taking(p50_ns: int) -> LatencyRecord:
     return summarize(timed(measurement(LABELS, LABELS), np.full(64, p50_ns)))
 
 
 @pytest.mark.parametrize(
-    ("server", "found"),
+    ("server", "share"),
     [
         (ServerTime(1_000_000, 500_000, 1_500_000), NetworkShare(0.8, at_least=False)),
         (ServerTime(None, None, 2_500_000), NetworkShare(0.75, at_least=False)),
@@ -30,8 +31,8 @@ def taking(p50_ns: int) -> Latency:
         (None, None),
     ],
 )
-def test_the_network_has_what_the_server_does_not(server: ServerTime | None, found: NetworkShare | None) -> None:
-    assert network_share(taking(10_000_000), server) == found
+def test_the_network_has_what_the_server_does_not(server: ServerTime | None, share: NetworkShare | None) -> None:
+    assert network_share(taking(10_000_000), server) == share
 
 
 def test_without_a_time_there_is_no_share() -> None:

@@ -11,7 +11,7 @@ from edgekit.errors import DataError
 from edgekit.ir.measurement import Array, Measurement
 from edgekit.ir.signature import Affine, Signature, TensorSpec
 from edgekit.parity.metrics import TopOne
-from edgekit.parity.numeric import NumericParity, numeric_parity
+from edgekit.parity.numeric import NumericParity, numeric_parity, parity_sentence
 from tests.parity.examples import measurement
 
 STEP = 0.1
@@ -40,19 +40,19 @@ HOST = _grid(np.random.default_rng(0))
 
 
 def test_equal_outputs_are_said_to_be_equal() -> None:
-    found = _parity(HOST, HOST.copy())
-    assert (found.samples, found.equal_share, found.within_one_step_share, found.worst) == (100, 1.0, 1.0, 0.0)
-    assert (found.worst_steps, found.same_answers) == (0, 1.0)
-    assert found.sentence == "the device computes the very same values as the host"
+    parity = _parity(HOST, HOST.copy())
+    assert (parity.samples, parity.equal_share, parity.within_one_step_share, parity.worst) == (100, 1.0, 1.0, 0.0)
+    assert (parity.worst_steps, parity.same_answers) == (0, 1.0)
+    assert parity.sentence == "the device computes the very same values as the host"
 
 
 def test_values_off_by_one_step_are_counted() -> None:
     device = HOST.copy()
     device[:3, 0] -= np.float32(STEP)
-    found = _parity(HOST, device)
-    assert (found.equal_share, found.within_one_step_share, found.worst_steps) == (0.997, 1.0, 1)
-    assert found.worst == pytest.approx(STEP, rel=1e-4)
-    assert found.sentence == (
+    parity = _parity(HOST, device)
+    assert (parity.equal_share, parity.within_one_step_share, parity.worst_steps) == (0.997, 1.0, 1)
+    assert parity.worst == pytest.approx(STEP, rel=1e-4)
+    assert parity.sentence == (
         "the device's values are equal to the host's, or off by one step in 0.3 % of values; every answer is the same"
     )
 
@@ -60,26 +60,26 @@ def test_values_off_by_one_step_are_counted() -> None:
 def test_the_worst_difference_is_told_with_the_range_it_is_on() -> None:
     device = HOST.copy()
     device[0] = HOST[0, ::-1] + 3
-    found = _parity(HOST, device)
-    assert (found.worst_steps or 0) > 1
-    assert found.within_one_step_share == pytest.approx(0.99, abs=0.002)
-    assert found.value_range == pytest.approx(19.9, rel=1e-4)
-    assert "steps) on a range of 19.9 in 1 % of values; 99 % of answers agree" in found.sentence
+    parity = _parity(HOST, device)
+    assert (parity.worst_steps or 0) > 1
+    assert parity.within_one_step_share == pytest.approx(0.99, abs=0.002)
+    assert parity.value_range == pytest.approx(19.9, rel=1e-4)
+    assert "steps) on a range of 19.9 in 1 % of values; 99 % of answers agree" in parity.sentence
 
 
 def test_a_float_output_has_no_steps() -> None:
-    found = _parity(HOST, HOST + np.float32(1e-6), step=None)
-    assert (found.worst_steps, found.within_one_step_share) == (None, None)
-    assert found.worst == pytest.approx(1e-6, rel=0.5)
-    assert "step" not in found.sentence
+    parity = _parity(HOST, HOST + np.float32(1e-6), step=None)
+    assert (parity.worst_steps, parity.within_one_step_share) == (None, None)
+    assert parity.worst == pytest.approx(1e-6, rel=0.5)
+    assert "step" not in parity.sentence
 
 
 def test_of_several_outputs_the_worst_for_its_range_is_told() -> None:
     small = (HOST / 1000).astype(np.float32)
     host, device = _measured(large=HOST, small=small), _measured(large=HOST + 0, small=small * np.float32(1.5))
-    found = numeric_parity(host, device, _signature(large=None, small=None), TopOne())
-    assert found.value_range == pytest.approx(0.0199, rel=1e-3)
-    assert found.equal_share >= 0.5
+    parity = numeric_parity(host, device, _signature(large=None, small=None), TopOne())
+    assert parity.value_range == pytest.approx(0.0199, rel=1e-3)
+    assert parity.equal_share >= 0.5
 
 
 @pytest.mark.parametrize(("wide", "constant", "worst"), [(0.1, 0.5, 0.5), (5.97, 0.5, 0.5), (19.9, 0.5, 19.9)])
@@ -90,7 +90,7 @@ def test_a_constant_output_is_off_by_as_much_as_it_is(wide: float, constant: flo
 
 
 @pytest.mark.parametrize(
-    ("equal", "same", "said"),
+    ("equal", "same", "end"),
     [
         (0.999, 1.0, "0.1 % of values; every answer is the same"),
         (0.9995, 1.0, "less than 0.1 % of values; every answer is the same"),
@@ -98,9 +98,9 @@ def test_a_constant_output_is_off_by_as_much_as_it_is(wide: float, constant: flo
         (0.5, 0.98, "50 % of values; 98 % of answers agree"),
     ],
 )
-def test_a_share_is_told_as_it_is_and_never_as_none_or_all(equal: float, same: float, said: str) -> None:
-    found = NumericParity(1000, equal, 1.0, STEP, 1, 19.9, same)
-    assert found.sentence.endswith(f"off by one step in {said}")
+def test_a_share_is_told_as_it_is_and_never_as_none_or_all(equal: float, same: float, end: str) -> None:
+    sentence = parity_sentence(equal, worst=STEP, worst_steps=1, value_range=19.9, same_answers=same)
+    assert sentence.endswith(f"off by one step in {end}")
 
 
 @given(share=st.floats(0, 1), seed=st.integers(0, 99))
@@ -108,13 +108,13 @@ def test_a_share_is_never_rounded_to_none_or_all(share: float, seed: int) -> Non
     device = HOST.copy()
     moved = np.random.default_rng(seed).random(device.shape) < share
     device[moved] += np.float32(STEP)
-    found = _parity(HOST, device)
-    assert found.equal_share == pytest.approx(1 - moved.mean())
-    assert (" 0 %" in found.sentence, "100 % of answers" in found.sentence) == (False, False)
+    parity = _parity(HOST, device)
+    assert parity.equal_share == pytest.approx(1 - moved.mean())
+    assert (" 0 %" in parity.sentence, "100 % of answers" in parity.sentence) == (False, False)
 
 
 @pytest.mark.parametrize(
-    ("device", "said"),
+    ("device", "message"),
     [
         (replace(_measured(output=HOST), samples_digest="cd" * 32), "measured other samples"),
         (_measured(other=HOST), "have other outputs"),
@@ -122,6 +122,6 @@ def test_a_share_is_never_rounded_to_none_or_all(share: float, seed: int) -> Non
         (_measured(output=np.where(HOST[0, 0] == HOST, np.nan, HOST)), "'output' on the device holds NaN"),
     ],
 )
-def test_what_cannot_be_compared_is_refused(device: Measurement, said: str) -> None:
-    with pytest.raises(DataError, match=said):
+def test_what_cannot_be_compared_is_refused(device: Measurement, message: str) -> None:
+    with pytest.raises(DataError, match=message):
         numeric_parity(_measured(output=HOST), device, _signature(output=STEP), TopOne())

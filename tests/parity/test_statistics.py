@@ -14,7 +14,7 @@ counts = st.integers(0, 60)
 
 
 def exact_mcnemar(b: int, c: int) -> Fraction:
-    """By counting: of all 2^(b + c) ways to deal out the flips, the share at least as lopsided."""
+    """The p-value by counting: of all 2^(b + c) ways to deal out the flips, the share at least as lopsided."""
     fewer = sum(math.comb(b + c, k) for k in range(min(b, c) + 1))
     return min(Fraction(1), Fraction(2 * fewer, 2 ** (b + c)))
 
@@ -39,12 +39,12 @@ def test_mcnemar_holds_for_many_flips() -> None:
     assert mcnemar_p(5000, 4800) == pytest.approx(math.erfc(199 / math.sqrt(9800) / math.sqrt(2)), rel=1e-3)
 
 
-def every_resampled_mean(differences: list[float]) -> np.ndarray:
+def every_resampled_mean(differences: list[float]) -> Array:
     """The mean of each of the n^n resamples of the differences and one flip in each direction."""
     pool = np.array([*differences, 1.0, -1.0])
     picks = np.array(list(itertools.product(range(len(pool)), repeat=len(pool))))
-    output: Array = pool[picks].mean(axis=1)
-    return output
+    means: Array = pool[picks].mean(axis=1)
+    return means
 
 
 @pytest.mark.parametrize("differences", [[0.0], [0.0, 0.0, 0.0], [1.0, 0.0, -1.0], [1.0, 0.0, 0.0], [0.5, 0.25, -0.75]])

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature
-from edgekit.passes.activations import kinds
+from edgekit.passes.activations import float_candidates
 
 
 class Gate(nn.Module):
@@ -26,13 +26,13 @@ def program(module: nn.Module) -> Program:
 
 def test_functions_and_gates_are_told_apart() -> None:
     network = nn.Sequential(nn.Conv2d(4, 4, 3), nn.Hardswish(), Gate(), nn.Conv2d(4, 4, 1), nn.SiLU(), nn.Flatten())
-    assert kinds(program(network), ()) == [("1", "4"), ("2",), ("1", "4", "2")]
+    assert float_candidates(program(network), ()) == [("1", "4"), ("2",), ("1", "4", "2")]
 
 
 def test_what_is_in_float_already_is_no_candidate() -> None:
     network = nn.Sequential(nn.Conv2d(4, 4, 3), nn.Hardswish(), Gate())
-    assert kinds(program(network), ("1",)) == [("2",)]
-    assert kinds(program(network), ("*",)) == []
+    assert float_candidates(program(network), ("1",)) == [("2",)]
+    assert float_candidates(program(network), ("*",)) == []
 
 
 def test_a_module_with_layers_of_its_own_is_not_left_in_float_for_a_function_that_it_calls() -> None:
@@ -44,7 +44,7 @@ def test_a_module_with_layers_of_its_own_is_not_left_in_float_for_a_function_tha
         def forward(self, x: Tensor) -> Tensor:
             return nn.functional.hardswish(self.conv(x))
 
-    assert kinds(program(nn.Sequential(Bend(), nn.ReLU())), ()) == []
+    assert float_candidates(program(nn.Sequential(Bend(), nn.ReLU())), ()) == []
 
 
 def test_a_constant_factor_is_no_gate() -> None:
@@ -58,4 +58,4 @@ def test_a_constant_factor_is_no_gate() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return torch.relu(x) * self.gain
 
-    assert kinds(program(nn.Sequential(Scaled(), nn.Conv2d(4, 4, 1))), ()) == []
+    assert float_candidates(program(nn.Sequential(Scaled(), nn.Conv2d(4, 4, 1))), ()) == []

@@ -14,7 +14,7 @@ from edgekit.frontend.load import batches, load
 from edgekit.ir.layers import Layer
 from edgekit.ir.measurement import Array
 from edgekit.ir.program import Program
-from edgekit.passes.sensitivity.mixed import Judge, Limits, by_loss, held_out, search, with_float
+from edgekit.passes.sensitivity.mixed_precision import Judge, Limits, by_loss, held_out, search, with_float
 from edgekit.samples import load_samples
 from edgekit.specs.compression import Quantize
 from edgekit.specs.project import Project

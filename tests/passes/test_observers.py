@@ -12,7 +12,7 @@ from torchao.quantization.pt2e import HistogramObserver, MinMaxObserver
 from edgekit.ir.program import Program
 from edgekit.passes.quantization.observers import METHODS, activation_observer
 from edgekit.passes.quantization.quantize import quantize
-from edgekit.passes.quantization.ranges import RangeObserver
+from edgekit.passes.quantization.range_observer import RangeObserver
 from edgekit.specs.compression import Activations, Observer, Quantize
 from tests.passes.small_networks import Samples, one_by_one, onnx, outputs, program
 

@@ -15,7 +15,7 @@ from edgekit.frontend.load import Model, batches, load
 from edgekit.passes.base import outputs
 from edgekit.passes.pruning.prune import prune
 from edgekit.passes.quantization.quantize import Quantization, QuantizePass
-from edgekit.passes.recovery.fake_quantize import calibrate, simulated, trained_weights
+from edgekit.passes.recovery.fake_quantize import calibrate, fake_quantized, trained_weights
 from edgekit.passes.recovery.qat import train_quantized
 from edgekit.pipeline.request import orders
 from edgekit.samples import Samples, load_samples
@@ -73,7 +73,7 @@ def test_weights_are_trained_through_the_rounding(digits: Model, tmp_path: Path)
 def test_a_simulated_network_answers_as_the_quantized_one(digits: Model, backend: str) -> None:
     calibration = batches(load_samples(digits.project, "calibration", 50), digits.project)
     wanted = quantization(digits.project, backend, PER_TENSOR)
-    network = simulated(digits, wanted, 16)
+    network = fake_quantized(digits, wanted, 16)
     calibrate(network, calibration)
     quantize = QuantizePass(PER_TENSOR, lambda recipe: quantization(digits.project, backend, recipe), calibration)
     program = quantize(capture(digits), calibration[:1])

@@ -18,7 +18,7 @@ from edgekit.ir.sqnr import sqnr_db
 from edgekit.passes.base import outputs
 from edgekit.passes.pruning.prune import prune
 from edgekit.passes.quantization.quantize import Quantization, quantize
-from edgekit.passes.recovery.fake_quantize import calibrate, simulated, trained_weights
+from edgekit.passes.recovery.fake_quantize import calibrate, fake_quantized, trained_weights
 from edgekit.passes.recovery.qat import train_quantized
 from edgekit.pipeline.request import orders
 from edgekit.samples import Samples
@@ -65,7 +65,7 @@ def answers(model: Model) -> Array:
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS.keys())
 def test_what_is_trained_is_what_will_be_quantized(network: Callable[[], nn.Module], tmp_path: Path) -> None:
     model = computed_model(network, tmp_path)
-    student = simulated(model, asked(model, "onnx")(Quantize()), 16)
+    student = fake_quantized(model, asked(model, "onnx")(Quantize()), 16)
     calibration = batches(Samples({"image": PIXELS[:32]}, np.zeros(32)), model.project)
     calibrate(student, calibration)
     logits = student(torch.from_numpy(PIXELS[:32]))

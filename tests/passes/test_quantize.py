@@ -18,7 +18,7 @@ from edgekit.frontend.load import batches, load
 from edgekit.ir.program import Program
 from edgekit.ir.text import text
 from edgekit.passes.base import Pass
-from edgekit.passes.quantization.calibration_check import misfit
+from edgekit.passes.quantization.calibration_check import distribution_shift
 from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.passes.quantization.quantize import quantize as quantize_all
 from edgekit.pipeline.request import BuildRequest, orders
@@ -173,7 +173,8 @@ def test_calibration_data_of_another_range_are_said_to_be(trained: Program) -> N
         message = warning(trained, pictures(20, scale))
         assert message is not None
         assert message.startswith("calibration data do not look like the training data: before 'bn'")
-    assert misfit(small_program(Fresh(), torch.zeros(1, 1, 8, 8)).exported, pictures(4)) is None  # never trained
+    never_trained = small_program(Fresh(), torch.zeros(1, 1, 8, 8)).exported
+    assert distribution_shift(never_trained, pictures(4)) is None
 
 
 @pytest.mark.parametrize(("value", "word"), [(math.nan, "NaN"), (math.inf, "infinity")])

@@ -17,7 +17,7 @@ from edgekit.frontend.load import Model, load
 from edgekit.passes.pruning.prune import prune
 from edgekit.passes.recovery.augment import augment
 from edgekit.passes.recovery.checkpoint import FILE
-from edgekit.passes.recovery.distill import lesson
+from edgekit.passes.recovery.distill import distilling
 from edgekit.passes.recovery.recover import recover
 from edgekit.passes.recovery.split import split
 from edgekit.passes.recovery.training import Training
@@ -182,7 +182,7 @@ def test_the_best_epoch_is_kept_not_the_last(digits: Model, scans: Samples, tmp_
     wrong = replace(learnt, labels=(learnt.labels + 1) % 10)  # every epoch does worse than the network did before
     recipe = Recover(epochs=2, batch=32, learning_rate=0.2, distill=0)
     student = copy.deepcopy(digits.module)
-    with lesson(student, digits.module, recipe, digits.examples) as one:
+    with distilling(student, digits.module, recipe, digits.examples) as one:
         trained = Training(one, recipe, wrong, held, {}, tmp_path, "wrong", quiet).run()
     assert trained.progress.epochs == 2
     assert trained.progress.best == trained.before

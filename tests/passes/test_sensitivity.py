@@ -16,7 +16,7 @@ from edgekit.ir.layers import Layer, from_json, to_json
 from edgekit.ir.program import Program
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.passes.base import outputs
-from edgekit.passes.pruning.changes import changes
+from edgekit.passes.pruning.layer_changes import changes
 from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.passes.sensitivity.analysis import Analysis, analyse, sensitivity
 from edgekit.specs.compression import Quantize, Weights

@@ -6,7 +6,7 @@ import torch
 import torch.ao.quantization.fx._decomposed  # it registers quantize_per_tensor
 from torch import Tensor, fx, nn
 
-from edgekit.passes.scaling import absorb
+from edgekit.passes.scale_folding import absorb
 from edgekit.passes.squeeze_excite import HARD_TANH, drop_saturated, prepare_gates
 
 aten = torch.ops.aten

@@ -100,10 +100,10 @@ def test_the_command_states_the_limit_unless_a_number_was_asked_for(
 
 
 @pytest.mark.parametrize(
-    ("limit_s", "options", "taken"), [(SLOW_S, (), 1000), (SLOW_S, ("--samples", 1100), 1100), (QUICK_S, (), 1200)]
+    ("limit_s", "options", "answered"), [(SLOW_S, (), 1000), (SLOW_S, ("--samples", 1100), 1100), (QUICK_S, (), 1200)]
 )
 def test_a_run_keeps_to_the_limit_of_its_profile(
-    command: Command, large: Path, tmp_path: Path, limit_s: float, options: tuple[object, ...], taken: int
+    command: Command, large: Path, tmp_path: Path, limit_s: float, options: tuple[object, ...], answered: int
 ) -> None:
     argv = ["run", "--project", large, "--target", "host", "--profile", "float32", "--backend", "onnx", *LENIENT]
     argv += ["--set", f"profile.probe.accuracy_limit_s={limit_s}", "--set", "profile.probe.min_duration_s=0"]
@@ -111,5 +111,5 @@ def test_a_run_keeps_to_the_limit_of_its_profile(
     ended = command(*argv, "--device", f"local://{tmp_path / 'device'}", "--out", tmp_path / "out")
     assert ended.code in (0, 1), ended.err  # whatever the verdict on a network of chance is
     report = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert report["sampling"] == {"taken": taken, "total": TOTAL, "stratified": taken < TOTAL, **UNTOUCHED}
-    assert report["candidate"]["samples"] == report["reference"]["samples"] == taken
+    assert report["sampling"] == {"taken": answered, "total": TOTAL, "stratified": answered < TOTAL, **UNTOUCHED}
+    assert report["candidate"]["samples"] == report["reference"]["samples"] == answered

@@ -67,7 +67,7 @@ def device(ran: Ran, tmp_path: Path) -> Path:
 
 
 def slots(device: Path) -> dict[str, Any]:
-    """What the device serves, and the state of both slots."""
+    """The slot that the device serves, and the state of both slots."""
     state = json.loads((device / "state.json").read_text())
     states = {name: slot["state"] for name, slot in state["slots"].items()}
     return {"current": str((device / "current").readlink()), **states, "history": len(state["history"])}
@@ -209,8 +209,9 @@ def test_an_error_after_flashing_takes_it_back_too(command: Command, tmp_path: P
         MODEL + "\n\nimport pathlib\nif (pathlib.Path(__file__).parent / 'broken').exists():\n    raise OSError('gone')"
     )
     project = write_project(tmp_path / "fragile", model=model, samples=8)
-    host = ("--project", project, "--target", "host", "--backend", "onnx", "--profile", "float32", *QUICK)
-    options = (*host, "--samples", 8)  # the same in both, so that nothing before the reference is new
+    # As many samples in both, so that nothing before the reference is new.
+    setup = ("--project", project, "--target", "host", "--backend", "onnx", "--profile", "float32")
+    options = (*setup, *QUICK, "--samples", 8)
     assert command("build", *options, "--out", tmp_path / "out").code == 0
     (project / "broken").touch()
     model_file = str(project / "model.py")

@@ -34,8 +34,8 @@ def project(tmp_path: Path) -> Path:
 
 
 def recipe(out: Path) -> dict[str, object]:
-    found: dict[str, object] = json.loads((out / "profile.json").read_text())["quantize"]
-    return found
+    quantize: dict[str, object] = json.loads((out / "profile.json").read_text())["quantize"]
+    return quantize
 
 
 def test_a_search_ends_in_a_recipe_that_can_be_written_down(command: Command, project: Path, tmp_path: Path) -> None:

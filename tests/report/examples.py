@@ -9,12 +9,13 @@ import numpy as np
 
 from edgekit.ir.measurement import Environment, ServerTime
 from edgekit.ir.signature import Affine, Signature, TensorSpec
+from edgekit.ir.stage_record import StageRecord
 from edgekit.parity.compare import Comparison, compare
 from edgekit.parity.gates import Device, GateInputs, judge
 from edgekit.parity.metrics import TopOne
-from edgekit.parity.numeric import NumericParity
-from edgekit.report.assemble import report
-from edgekit.report.record import ArtifactRecord, BundleRecord, File, StageRecord
+from edgekit.parity.numeric import NumericParity, parity_sentence
+from edgekit.report.assemble import BuildFacts, ProbeFacts, report
+from edgekit.report.record import ArtifactRecord, BundleRecord, File
 from edgekit.report.report import Report
 from edgekit.samples import Sampling
 from edgekit.specs.compression import Quantize
@@ -91,12 +92,13 @@ def made(
     artifact: ArtifactRecord = ARTIFACT,
     bundle: BundleRecord | None = BUNDLE,
     target: Target = TARGET,
+    training_s: float = 0.0,
     **more: Any,
 ) -> Report:
     recipe = recipe or profile()
     emulated = comparison.candidate.environment.kind == "emulated"
     kind: Device = "emulated" if emulated else "real" if device else "none"
-    facts = GateInputs(
+    inputs = GateInputs(
         comparison=comparison,
         size_ratio=artifact.size_ratio,
         integer_share=artifact.integer_share,
@@ -105,23 +107,15 @@ def made(
         device=kind,
         baseline=more["earlier"].baseline if more.get("earlier") else None,
     )
+    versions = {"torch": "2.13.0", "executorch": "1.5.1"}
     return report(
-        target=target,
-        profile=recipe,
-        backend="executorch",
-        device=device,
-        artifact=artifact,
-        comparison=comparison,
-        gates=judge(recipe.gates, facts),
-        stages=STAGES,
-        bundle=bundle,
-        versions={"torch": "2.13.0", "executorch": "1.5.1"},
-        **more,
+        BuildFacts(target, recipe, "executorch", artifact, STAGES, bundle, versions, training_s),
+        ProbeFacts(device, comparison, judge(recipe.gates, inputs), **more),
     )
 
 
 def passed() -> Report:
-    """A run on the board with every gate passed."""
+    """A run on the board that passed every gate."""
     return made(compared(60, environment()))
 
 
@@ -141,7 +135,7 @@ def stood_in() -> Report:
 
 
 def served(server: ServerTime | None = None, cost: Cost | None = None) -> Report:
-    """A run on the board against a server, with all that a probe tells."""
+    """A run on the board with all facts of a probe, against a server."""
     reference, candidate = pair(10_000, 60, 40, wrong=1000)
     rng = np.random.default_rng(5)
     ours = probed(timed(candidate, (2_400_000 + rng.exponential(80_000, 1024)).astype(np.int64)))
@@ -151,7 +145,16 @@ def served(server: ServerTime | None = None, cost: Cost | None = None) -> Report
 
 
 COUNTED = Gates.model_validate({"instructions_ratio": {"max": 1.02}})
-PARITY = NumericParity(10_000, 0.997, 1.0, 0.125, 1, 15.4, 1.0)
+PARITY = NumericParity(
+    sentence=parity_sentence(0.997, 0.125, 1, 15.4, 1.0),
+    samples=10_000,
+    equal_share=0.997,
+    within_one_step_share=1.0,
+    worst=0.125,
+    worst_steps=1,
+    value_range=15.4,
+    same_answers=1.0,
+)
 ORIN = TARGET.model_copy(
     update={
         "id": "jetson-orin-nano",
@@ -162,10 +165,10 @@ ORIN = TARGET.model_copy(
 
 
 def emulated(instructions: int | None = 138_398, gates: Gates | None = None, **changed: Any) -> Report:
-    """A run on an emulated device, with 10,000 of 60,000 samples; nothing was timed."""
+    """A run on an emulated device, 10,000 of 60,000 samples; nothing was timed."""
     where = replace(environment("emulated"), cpu="cortex-a76")
     comparison = compared(60, where, runs=0, invalid="an emulated device has no time of its own")
-    counted = replace(comparison, candidate=replace(comparison.candidate, instructions=instructions))
+    counted = replace(comparison, candidate=comparison.candidate.model_copy(update={"instructions": instructions}))
     both = GATES.model_copy(update={"instructions_ratio": COUNTED.instructions_ratio})
     more = {"sampling": Sampling(10_000, 60_000, stratified=True), "host_parity": PARITY, **changed}
     return made(counted, "emulated://raspberry-pi-5", profile(gates=gates or both), **more)

@@ -53,17 +53,17 @@ def test_an_earlier_run_that_counted_nothing_leaves_it_undecided(tmp_path: Path)
 
 @pytest.mark.parametrize("counted", [0, -5])
 def test_an_earlier_run_that_counted_less_than_one_is_damaged(tmp_path: Path, counted: int) -> None:
-    said = json.loads(emulated().to_json())
-    said["candidate"]["instructions"] = counted
-    (tmp_path / "report.json").write_text(json.dumps(said))
+    document = json.loads(emulated().to_json())
+    document["candidate"]["instructions"] = counted
+    (tmp_path / "report.json").write_text(json.dumps(document))
     with pytest.raises(SpecError, match=r"the baseline cannot be used: .*'candidate\.instructions'"):
         Earlier.read(tmp_path, *NAMES)
 
 
 def test_an_earlier_run_by_another_runtime_is_compared_with_a_warning(tmp_path: Path) -> None:
-    found = emulated()
-    where = replace(found.candidate.environment, runtime="executorch 1.4.0", threads=2)
-    other = found.model_copy(update={"candidate": found.candidate.model_copy(update={"environment": where})})
+    report = emulated()
+    where = replace(report.candidate.environment, runtime="executorch 1.4.0", threads=2)
+    other = report.model_copy(update={"candidate": report.candidate.model_copy(update={"environment": where})})
     report = emulated(gates=COUNTED, earlier=_earlier(tmp_path, other))
     assert _judged(report)[0] == "passed"
     assert report.warnings == (
@@ -105,7 +105,7 @@ def _text(content: str) -> Callable[[Path], Path]:
 
 
 @pytest.mark.parametrize(
-    ("left", "said"),
+    ("left", "message"),
     [
         (lambda path: path / "gone.json", "there is no baseline '.*gone.json'"),
         (lambda path: path, "the baseline '.*' has no report.json in it"),
@@ -114,7 +114,7 @@ def _text(content: str) -> Callable[[Path], Path]:
         (_text(json.dumps({"plans": []})), "cannot be used: .* is not a report"),
     ],
 )
-def test_what_is_no_report_is_refused_with_what_to_type(tmp_path: Path, left: Any, said: str) -> None:
-    with pytest.raises(SpecError, match=said) as raised:
+def test_what_is_no_report_is_refused_with_what_to_type(tmp_path: Path, left: Any, message: str) -> None:
+    with pytest.raises(SpecError, match=message) as raised:
         Earlier.read(left(tmp_path), *NAMES)
     assert "--baseline" in (raised.value.hint or "")

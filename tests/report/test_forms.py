@@ -49,10 +49,10 @@ Render = Callable[[Sequence[Report]], str]
     ],
 )
 def test_a_report_reads_as_it_did(name: str, form: str, render: Render) -> None:
-    golden, found = GOLDEN / f"{name}.{form}", render([REPORTS[name]()])
+    golden, rendered = GOLDEN / f"{name}.{form}", render([REPORTS[name]()])
     if os.environ.get("EDGEKIT_GOLDEN") == "write":
-        golden.write_text(found, "utf-8")
-    assert found == golden.read_text("utf-8")
+        golden.write_text(rendered, "utf-8")
+    assert rendered == golden.read_text("utf-8")
 
 
 @pytest.mark.parametrize(("render", "start"), [(text.render, "FAILED  "), (markdown.render, "## FAILED: ")])

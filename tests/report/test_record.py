@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from edgekit.errors import DataError
 from edgekit.ir.artifact import Artifact, Operator, Placement
+from edgekit.parity.gates import GateResult
 from edgekit.report.assemble import describe
-from edgekit.report.record import Gate
 from edgekit.report.report import Document, Report, json_schema, read_reports, to_json
 from edgekit.specs.profile import Gates
 from tests.parity.examples import environment
@@ -21,49 +21,52 @@ SCHEMA = Path(__file__).parents[2] / "docs" / "report.schema.json"
 
 
 def values(report: Report) -> dict[str, Any]:
-    found = json.loads(report.to_json())
-    assert isinstance(found, dict)
-    return found
+    document = json.loads(report.to_json())
+    assert isinstance(document, dict)
+    return document
 
 
 def test_a_report_holds_every_key_of_the_contract() -> None:
-    found = values(passed())
-    assert list(found) == [
+    record = values(passed())
+    assert list(record) == [
         "schema", "verdict", "sentence", "target", "profile", "backend", "device", "host_stand_in", "gates", "artifact",
         "reference", "candidate", "accuracy_drop", "accuracy_drop_bounds", "agreement", "flips", "mcnemar_p", "sqnr_db",
         "stages", "bundle", "versions",
     ]  # fmt: skip
-    assert list(found["artifact"]) == [
+    assert list(record["artifact"]) == [
         "format", "files", "size_bytes", "float_size_bytes", "size_ratio", "integer_share", "integer_macs_share",
         "delegated_share", "fallback_share", "macs", "placement_basis", "signature",
     ]  # fmt: skip
-    assert list(found["candidate"]) == [
+    assert list(record["candidate"]) == [
         "kind", "metric", "samples", "load_ns", "first_ns", "latency_ns", "peak_rss_bytes", "environment",
     ]  # fmt: skip
-    assert list(found["candidate"]["metric"]) == ["name", "value", "low", "high"]
-    assert list(found["stages"][0]) == ["name", "seconds", "cached"]
-    assert list(found["bundle"]) == ["path", "digest", "signer"]
-    assert list(found["artifact"]["files"][0]) == ["path", "bytes", "sha256"]
+    assert list(record["candidate"]["metric"]) == ["name", "value", "low", "high"]
+    assert list(record["stages"][0]) == ["name", "seconds", "cached"]
+    assert list(record["bundle"]) == ["path", "digest", "signer"]
+    assert list(record["artifact"]["files"][0]) == ["path", "bytes", "sha256"]
 
 
 def test_what_is_not_known_is_null_and_what_does_not_apply_is_left_out() -> None:
-    found = values(built())
-    assert found["device"] is None
-    assert found["candidate"]["latency_ns"] == {
+    record = values(built())
+    assert record["device"] is None
+    assert record["candidate"]["latency_ns"] == {
         "count": 0, "valid": False, "reason": "latency was not measured", "p50": None, "p90": None,
     }  # fmt: skip
-    assert "max" not in found["gates"][0]
-    assert "min" not in found["gates"][2]
-    assert found["gates"][5]["value"] is None
-    assert found["artifact"]["signature"]["inputs"][0]["affine"] is None
+    assert "max" not in record["gates"][0]
+    assert "min" not in record["gates"][2]
+    assert record["gates"][5]["value"] is None
+    assert record["artifact"]["signature"]["inputs"][0]["affine"] is None
 
 
 def test_a_percentile_that_the_count_supports_is_there() -> None:
-    found = values(passed())
-    latency = found["candidate"]["latency_ns"]
+    record = values(passed())
+    latency = record["candidate"]["latency_ns"]
     assert latency.pop("histogram")["counts"][0] == 128
     assert latency == {"count": 128, "valid": True, "p50": 2_500_000, "p90": 2_500_000}
-    assert (found["reference"]["latency_ns"]["p95"], found["reference"]["latency_ns"]["p99"]) == (4_000_000, 4_000_000)
+    assert (record["reference"]["latency_ns"]["p95"], record["reference"]["latency_ns"]["p99"]) == (
+        4_000_000,
+        4_000_000,
+    )
 
 
 def test_the_flips_are_listed() -> None:
@@ -82,15 +85,15 @@ def test_the_bounds_of_the_drop_are_at_the_confidence_of_its_gate() -> None:
 
 @pytest.mark.parametrize("quality", [math.inf, -math.inf])
 def test_an_infinite_sqnr_is_null(quality: float) -> None:
-    found = made(replace(compared(60, environment()), sqnr_db=quality)).to_json()
-    assert json.loads(found)["sqnr_db"] is None
-    assert "Infinity" not in found
+    text = made(replace(compared(60, environment()), sqnr_db=quality)).to_json()
+    assert json.loads(text)["sqnr_db"] is None
+    assert "Infinity" not in text
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_no_number_that_json_lacks_gets_in(value: float) -> None:
     with pytest.raises(ValidationError, match="finite"):
-        Gate(name="agreement", value=value, outcome="passed", meaning="")
+        GateResult(name="agreement", value=value, outcome="passed", meaning="")
 
 
 @pytest.mark.parametrize("report", [passed(), failed(), built(), stood_in()])
@@ -130,7 +133,7 @@ def test_a_report_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 def test_a_gate_that_no_profile_has_is_refused() -> None:
     with pytest.raises(ValidationError, match="no gate is named 'beauty'"):
-        Gate(name="beauty", value=1.0, outcome="passed", meaning="")
+        GateResult(name="beauty", value=1.0, outcome="passed", meaning="")
 
 
 def test_an_artifact_is_described_by_its_files_and_placement(tmp_path: Path) -> None:
@@ -141,13 +144,13 @@ def test_an_artifact_is_described_by_its_files_and_placement(tmp_path: Path) -> 
     artifact = Artifact(
         (entry, weights), "onnx", ARTIFACT.signature, Placement(operators), integer=0.5, basis="a claim"
     )
-    found = describe(artifact, float_size_bytes=48)
-    assert [(file.path, file.bytes) for file in found.files] == [("model.onnx", 5), ("model.onnx.data", 7)]
-    assert found.files[0].sha256 == hashlib.sha256(b"graph").hexdigest()
-    assert (found.size_bytes, found.size_ratio) == (12, 0.25)
-    assert (found.integer_share, found.integer_macs_share) == (0.5, 0.75)
-    assert (found.delegated_share, found.fallback_share, found.macs) == (0.75, 0.25, 400)
-    assert found.placement_basis == "a claim"
+    described = describe(artifact, float_size_bytes=48)
+    assert [(file.path, file.bytes) for file in described.files] == [("model.onnx", 5), ("model.onnx.data", 7)]
+    assert described.files[0].sha256 == hashlib.sha256(b"graph").hexdigest()
+    assert (described.size_bytes, described.size_ratio) == (12, 0.25)
+    assert (described.integer_share, described.integer_macs_share) == (0.5, 0.75)
+    assert (described.delegated_share, described.fallback_share, described.macs) == (0.75, 0.25, 400)
+    assert described.placement_basis == "a claim"
 
 
 def test_the_documented_schema_is_current() -> None:
@@ -157,7 +160,7 @@ def test_the_documented_schema_is_current() -> None:
 
 def test_the_schema_asks_for_every_key_that_is_always_there() -> None:
     definitions = json.loads(json_schema())["$defs"]
-    found = values(built())
-    assert set(definitions["Report"]["required"]) == set(found)
-    assert set(definitions["LatencyRecord"]["required"]) == set(found["candidate"]["latency_ns"]) - {"reason"}
+    record = values(built())
+    assert set(definitions["Report"]["required"]) == set(record)
+    assert set(definitions["LatencyRecord"]["required"]) == set(record["candidate"]["latency_ns"]) - {"reason"}
     assert Document.model_validate_json(to_json([built()])).reports == (built(),)

@@ -1,4 +1,4 @@
-"""What a report says of time, of the machine, of a server, and of money."""
+"""Sections of a report on time, the machine, a server, and money."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def row(report: Report, title: str, label: str) -> tuple[str, ...]:
 @pytest.mark.parametrize("render", FORMS)
 def test_an_invalid_latency_is_told_before_anything_else_with_its_reason(render: Render) -> None:
     page = render([failed()])
-    said = page.index("INVALID: the candidate")
-    assert page[said:].startswith(("INVALID: the candidate's", "INVALID: the candidate&#x27;s"))
-    assert said < page.index("Gates")
+    position = page.index("INVALID: the candidate")
+    assert page[position:].startswith(("INVALID: the candidate's", "INVALID: the candidate&#x27;s"))
+    assert position < page.index("Gates")
     assert "Why: it ran for 0.1 s of 10 s. Mend that, and run again." in page
     assert "INVALID" not in render([passed()])
 
@@ -72,14 +72,14 @@ def test_an_invalid_latency_is_in_the_sentence_and_its_number_is_not() -> None:
 
 
 def test_no_ratio_is_made_of_an_invalid_latency() -> None:
-    found = shown(failed(), "Latency side by side")
-    assert {cells[-1] for cells in found.rows} == {"-"}
-    assert found.first == ("The two must not be compared in time: a latency is INVALID, as said above.",)
+    section = shown(failed(), "Latency side by side")
+    assert {cells[-1] for cells in section.rows} == {"-"}
+    assert section.first == ("The two must not be compared in time: a latency is INVALID, as said above.",)
 
 
 def test_edge_and_cloud_are_side_by_side_with_the_network_s_share() -> None:
-    found = shown(served(), "Edge against cloud")
-    assert found.first == (
+    section = shown(served(), "Edge against cloud")
+    assert section.first == (
         "Half of all answers take at most 2.454 ms on the device, and 9.122 ms from the cloud: 0.27 times as long.",
         "54.5 % of the 9.122 ms from the cloud are the network, the rest is the server.",
     )
@@ -107,9 +107,9 @@ def test_without_a_server_nothing_is_called_a_cloud() -> None:
 
 
 def test_a_host_that_stood_in_is_named_where_times_are_compared() -> None:
-    found = shown(stood_in(), "Latency side by side")
-    assert "on this host, which is not the target, and" in found.first[0]
-    assert found.header[2] == "candidate (host, not the target)"
+    section = shown(stood_in(), "Latency side by side")
+    assert "on this host, which is not the target, and" in section.first[0]
+    assert section.header[2] == "candidate (host, not the target)"
 
 
 def test_what_was_not_timed_has_no_section_of_its_own() -> None:
@@ -122,14 +122,16 @@ def test_what_was_not_timed_has_no_section_of_its_own() -> None:
 
 
 def test_the_machine_is_described_before_meanwhile_and_after() -> None:
-    found = {cells[0]: cells[2] for cells in shown(served(), "How it was timed").rows}
-    assert found["clock"] == "1,500 MHz before, 2,400 MHz after, 2,380 MHz at the lowest meanwhile"
-    assert found["hottest sensor"] == "48.5 °C before, 55 °C after, 55.5 °C at most meanwhile"
-    assert found["warm-up"] == "24 inferences, 2.1 s, until the times had settled"
-    assert found["held back"] == "by nothing"
-    assert found["free memory"] == "3,100 MB"
-    assert found["background"] == "others kept at most 0.3 cores busy; it waited at most 0.4 % of half a second"
-    assert {found[name] for name in ("battery", "screen", "power mode")} == {"unknown"}
+    cells_by_label = {cells[0]: cells[2] for cells in shown(served(), "How it was timed").rows}
+    assert cells_by_label["clock"] == "1,500 MHz before, 2,400 MHz after, 2,380 MHz at the lowest meanwhile"
+    assert cells_by_label["hottest sensor"] == "48.5 °C before, 55 °C after, 55.5 °C at most meanwhile"
+    assert cells_by_label["warm-up"] == "24 inferences, 2.1 s, until the times had settled"
+    assert cells_by_label["held back"] == "by nothing"
+    assert cells_by_label["free memory"] == "3,100 MB"
+    assert (
+        cells_by_label["background"] == "others kept at most 0.3 cores busy; it waited at most 0.4 % of half a second"
+    )
+    assert {cells_by_label[name] for name in ("battery", "screen", "power mode")} == {"unknown"}
 
 
 def described(before: Conditions, after: Conditions, cooled: bool | None = None, steady: bool = True) -> dict[str, str]:
@@ -140,10 +142,10 @@ def described(before: Conditions, after: Conditions, cooled: bool | None = None,
 
 
 def test_what_no_sensor_tells_is_unknown_and_never_zero() -> None:
-    found = described(Conditions(), Conditions())
-    told = {name for name, value in found.items() if "unknown" not in value}
+    rows = described(Conditions(), Conditions())
+    told = {name for name, value in rows.items() if "unknown" not in value}
     assert told == {"medians", "warm-up"}
-    assert not re.search(r"\b0 (MHz|°C|MB|%)", " ".join(found.values()))
+    assert not re.search(r"\b0 (MHz|°C|MB|%)", " ".join(rows.values()))
 
 
 def test_what_holds_a_machine_back_is_told() -> None:
@@ -154,16 +156,16 @@ def test_what_holds_a_machine_back_is_told() -> None:
 
 def test_a_phone_s_battery_and_screen_and_a_jetson_s_mode_are_told() -> None:
     moment = Conditions(battery_percent=80.0, charging=False, screen_on=True, power_mode="15W")
-    found = described(moment, replace(moment, screen_on=False, charging=None))
-    assert found["battery"] == "80 %, not charging before, 80 % after"
-    assert found["screen"] == "on before, off after"
-    assert found["power mode"] == "15W"
+    rows = described(moment, replace(moment, screen_on=False, charging=None))
+    assert rows["battery"] == "80 %, not charging before, 80 % after"
+    assert rows["screen"] == "on before, off after"
+    assert rows["power mode"] == "15W"
 
 
 def test_a_warm_up_that_did_not_settle_and_a_machine_that_did_not_cool_are_told() -> None:
-    found = described(COOL, WARM, cooled=False, steady=False)
-    assert found["warm-up"] == "24 inferences, 0.7 s, not settled in 1 of 1"
-    assert found["cooled down"] == "still too warm before 1 of 1"
+    rows = described(COOL, WARM, cooled=False, steady=False)
+    assert rows["warm-up"] == "24 inferences, 0.7 s, not settled in 1 of 1"
+    assert rows["cooled down"] == "still too warm before 1 of 1"
 
 
 def test_the_cores_that_it_was_bound_to_are_told() -> None:
@@ -182,11 +184,11 @@ def test_energy_is_told_with_its_method_and_left_out_where_there_is_none() -> No
 
 
 def test_processes_are_recorded_one_by_one() -> None:
-    found = json.loads(served().to_json())["candidate"]["processes"]
-    assert [each["count"] for each in found] == [341, 341, 342]
-    assert found[0]["before"]["clock_mhz"] == {"policy0": 1500.0}
-    assert found[0]["before"]["battery_percent"] is None
-    assert found[0]["during"] == {
+    processes = json.loads(served().to_json())["candidate"]["processes"]
+    assert [each["count"] for each in processes] == [341, 341, 342]
+    assert processes[0]["before"]["clock_mhz"] == {"policy0": 1500.0}
+    assert processes[0]["before"]["battery_percent"] is None
+    assert processes[0]["during"] == {
         "others_cores": 0.3, "waited": 0.004, "clock_mhz": {"policy0": 2380.0}, "temperature_c": 55.5,
     }  # fmt: skip
 
@@ -202,10 +204,10 @@ def test_a_report_from_before_all_this_still_reads(report: Report, tmp_path: Pat
         old.pop(key, None)
     path = tmp_path / "report.json"
     path.write_text(json.dumps(old))
-    (found,) = read_reports(path)
-    assert found.verdict == report.verdict
+    (read_back,) = read_reports(path)
+    assert read_back.verdict == report.verdict
     for render in FORMS:
-        assert "latency p50" in render([found])
+        assert "latency p50" in render([read_back])
 
 
 @pytest.mark.parametrize("report", [served(cost=Cost(watts=6.0)), served(), passed()])
@@ -286,7 +288,7 @@ def test_probed_processes_differ_by_what_the_report_says() -> None:
     reference, candidate = pair(100, 0, 0)
     slower = np.concatenate((np.full(100, 1_000_000), np.full(100, 1_000_000), np.full(100, 1_100_000)))
     report = made(compare(reference, probed(timed(candidate, slower)), TopOne()))
-    assert report.candidate.latency_ns.between_runs == pytest.approx(0.1)
+    assert report.candidate.latency.between_runs == pytest.approx(0.1)
     assert shown(report, "How it was timed").first == (
         "The candidate was timed in 3 processes, each with the model loaded anew: their medians differ by 10 %.",
     )

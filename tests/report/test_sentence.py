@@ -26,7 +26,10 @@ from tests.report.examples import (
 
 
 def said(*outcomes: Any, **changed: Any) -> str:
-    gates = [GateResult(f"gate{i}", 1.0, None, None, outcome, "") for i, outcome in enumerate(outcomes)]
+    gates = [
+        GateResult.model_construct(name=f"gate{i}", value=1.0, outcome=outcome, meaning="")
+        for i, outcome in enumerate(outcomes)
+    ]
     options = {
         "target": TARGET, "profile": profile(), "device": None, "size_ratio": 0.2866,
         "comparison": compared(60, environment("local", host_stand_in=True), runs=0), "gates": gates,
@@ -86,16 +89,16 @@ def test_it_ends_with_how_the_gates_stand(outcomes: tuple[Any, ...], end: str) -
 
 
 def test_a_float_profile_is_not_said_to_shrink() -> None:
-    found = said("passed", profile=profile(quantize=None, gates=Gates()), size_ratio=1.0)
-    assert found.startswith("float32 for Raspberry Pi 5")
-    assert "; the file is as large as the float file; " in found
+    text = said("passed", profile=profile(quantize=None, gates=Gates()), size_ratio=1.0)
+    assert text.startswith("float32 for Raspberry Pi 5")
+    assert "; the file is as large as the float file; " in text
 
 
 def test_another_metric_and_another_reference_go_by_their_names() -> None:
     comparison = compared(60, environment())
-    served = replace(comparison.reference, environment=environment("serving"))
-    found = said("passed", comparison=replace(comparison, metric="mean IoU", reference=served))
-    assert "reaches 0.894 mean IoU on 10,000 samples, the reference 0.896" in found
+    served = comparison.reference.model_copy(update={"environment": environment("serving")})
+    text = said("passed", comparison=replace(comparison, metric="mean IoU", reference=served))
+    assert "reaches 0.894 mean IoU on 10,000 samples, the reference 0.896" in text
 
 
 LABELS = np.arange(240) % 4
@@ -109,14 +112,14 @@ def constant(candidate_too: bool = True) -> Comparison:
 
 
 def test_a_reference_by_chance_is_named_loudly_and_never_passed_every_gate() -> None:
-    found = said("passed", "passed", comparison=constant())
-    assert "; THE FLOAT MODEL IS NO BETTER THAN CHANCE: one answer to all samples reaches 25 %; " in found
-    assert found.endswith("; no gate failed, and that says nothing.")
+    text = said("passed", "passed", comparison=constant())
+    assert "; THE FLOAT MODEL IS NO BETTER THAN CHANCE: one answer to all samples reaches 25 %; " in text
+    assert text.endswith("; no gate failed, and that says nothing.")
     assert said("failed", comparison=constant()).endswith("; 1 of 1 gates failed: gate0.")
 
 
 def test_a_candidate_that_gives_one_answer_is_named_loudly() -> None:
-    found = said("passed", comparison=constant(candidate_too=False))
-    assert "; THE CANDIDATE GIVES ONE ANSWER TO ALL SAMPLES; " in found
-    assert "CHANCE" not in found
-    assert "every gate passed" not in found
+    text = said("passed", comparison=constant(candidate_too=False))
+    assert "; THE CANDIDATE GIVES ONE ANSWER TO ALL SAMPLES; " in text
+    assert "CHANCE" not in text
+    assert "every gate passed" not in text

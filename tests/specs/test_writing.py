@@ -14,7 +14,7 @@ from edgekit.specs.writing import to_toml
 
 
 def read(text: str, name: str) -> Profile:
-    return parse(Profile, tomllib.loads(text), name, given={"id": name})
+    return parse(Profile, tomllib.loads(text), name, derived={"id": name})
 
 
 @pytest.mark.parametrize("profile", Catalog.default().profiles(), ids=lambda profile: profile.id)

@@ -1,4 +1,4 @@
-"""ExecuTorch with the XNNPACK delegate: Program → `model.pte`."""
+"""ExecuTorch backend with the XNNPACK delegate: a program becomes `model.pte`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FILE = "model.pte"
 
 @dataclass(frozen=True)
 class ExecuTorch:
-    """Lowers with `XnnpackPartitioner`; what XNNPACK does not take runs on ExecuTorch's portable kernels."""
+    """Backend that partitions for XNNPACK; all other operators run on ExecuTorch's portable kernels."""
 
     name: ClassVar[str] = "executorch"
     format: ClassVar[Format] = "pte"
@@ -37,7 +37,7 @@ class ExecuTorch:
         "edgekit.backends.executorch.placement",
     )
 
-    # Tried with executorch 1.5.1.
+    # As tried with executorch 1.5.1.
     refuses: ClassVar[Mapping[Precision, str]] = {
         "float16": "its XNNPACK delegate stores the filters of convolutions in float32 all the same",
         "static-int16": "XNNPACK's integer kernels take activations of 8 bits only",
@@ -46,7 +46,7 @@ class ExecuTorch:
     at_lowering: ClassVar[frozenset[Precision]] = frozenset({"weight-int4"})
 
     def quantization(self, recipe: Quantize, runtime: RuntimeSpec) -> Quantization:
-        """XNNPACK's quantizer, set up as the recipe says. Raises Misfit for what its integer kernels lack."""
+        """XNNPACK's quantizer for the recipe. Raises Misfit for options that its integer kernels lack."""
         from edgekit.backends.executorch.quantizer import quantizer
         from edgekit.passes.quantization.quantize import Quantization
 
@@ -60,7 +60,7 @@ class ExecuTorch:
                 hint="set activations = 'int8' in the target's executorch runtime",
             )
         if recipe.mode == "dynamic":
-            from edgekit.backends.executorch.dynamic import DynamicQuantizer
+            from edgekit.backends.executorch.dynamic_quantization import DynamicQuantizer
 
             return Quantization(DynamicQuantizer(recipe), fold_weights=True)
         return Quantization(quantizer(recipe), fold_weights=True)
@@ -70,7 +70,8 @@ class ExecuTorch:
     ) -> Artifact:
         """Write `model.pte` into `out`, load it, and read its facts off the file as loaded.
 
-        Raises Misfit for delegates other than xnnpack, UnsupportedOperator, or LoweringError.
+        Raises Misfit for a delegate other than xnnpack or a recipe that it cannot run, UnsupportedOperator, or
+        LoweringError.
         """
         from edgekit.backends.executorch.convert import convert
         from edgekit.backends.executorch.load_check import load_signature
@@ -82,7 +83,7 @@ class ExecuTorch:
                 hint="the executorch backend knows one: delegates = ['xnnpack']",
             )
         if recipe:
-            from edgekit.backends.executorch.dynamic import with_int4_weights
+            from edgekit.backends.executorch.dynamic_quantization import with_int4_weights
 
             converter_recipes.check(recipe)
             _check_group(recipe)

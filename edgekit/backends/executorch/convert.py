@@ -1,4 +1,4 @@
-"""Program → the bytes of a .pte, and the converter's refusals in our words."""
+"""Conversion of a program to the bytes of a .pte file, and of the converter's errors to edgekit's."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ REFUSALS = (
 
 
 def convert(program: Program) -> bytes:
-    """The program as ExecuTorch's file format, XNNPACK's share delegated. Leaves the program as it was.
+    """Convert the program to a .pte file, with XNNPACK's partitions delegated. The program is not changed.
 
     Raises UnsupportedOperator, naming the operator and where the model calls it, or LoweringError.
     """
     from executorch.exir import to_edge_transform_and_lower
 
     from edgekit.backends.executorch.global_average import KeepAveragedAxes
-    from edgekit.backends.executorch.own_constants import with_own_constants, with_turned_weights
     from edgekit.backends.executorch.partition import partitioner
+    from edgekit.backends.executorch.unshared_constants import with_transposed_copies, with_unshared_constants
 
     try:
         with warnings.catch_warnings():
             # torch and executorch warn of deprecated calls that are their own.
             for category in (FutureWarning, DeprecationWarning):
                 warnings.simplefilter("ignore", category)
-            exported = with_own_constants(with_turned_weights(program.exported))
+            exported = with_unshared_constants(with_transposed_copies(program.exported))
             edge = to_edge_transform_and_lower(exported, [KeepAveragedAxes()], [partitioner()])
             return bytes(edge.to_executorch().buffer)
     except Exception as error:
@@ -58,7 +58,7 @@ def convert(program: Program) -> bytes:
 
 
 def place(operator: str, exported: ExportedProgram) -> str:
-    """` in module 'head', model.py:12 in forward`: where the model calls `aten.lgamma`; empty where it is not known."""
+    """Place of an operator's first call, such as ` in module 'head', at model.py:12 in forward`; empty if not known."""
     for graph in _graphs(exported):
         for node in graph.nodes:
             if _is_call(node, operator):
@@ -67,11 +67,11 @@ def place(operator: str, exported: ExportedProgram) -> str:
 
 
 def _refused(message: str) -> str | None:
-    """The operator that the converter's message names, as `aten.lgamma`."""
+    """Operator that the converter's message names, such as `aten.lgamma`; None if it names none."""
     for pattern in REFUSALS:
-        found = pattern.search(message)
-        if found:
-            return ".".join(found["name"].replace("::", ".").split(".")[:2])
+        match = pattern.search(message)
+        if match:
+            return ".".join(match["name"].replace("::", ".").split(".")[:2])
     return None
 
 

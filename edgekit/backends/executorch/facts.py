@@ -1,4 +1,7 @@
-"""What is read off a .pte, and how weights are followed to the products that use them."""
+"""Facts of a .pte file: placement, and the share of integer weights.
+
+Weights are followed from the file to the products that use them.
+"""
 
 from __future__ import annotations
 
@@ -9,62 +12,67 @@ from typing import Protocol
 from edgekit.ir.artifact import Operator, Placement
 
 Ref = tuple[int, int]
-"""A value: the delegate call that it is inside of (-1 for none), and its number there."""
+"""Reference to a value: the delegate call that contains it (-1 for none), and its number there."""
 
 
 @dataclass(frozen=True)
 class PteWeight:
-    """A constant in the file."""
+    """Constant in the file."""
 
     key: str
-    """Where its data lies in the file: operators that share it name the same."""
+    """Location of its data in the file, equal for operators that share it."""
     elements: int
     integer: bool
-    """Whether it is stored in eight bits or fewer."""
+    """True if it is stored in 8 bits or fewer."""
 
 
 class PteOperator(Protocol):
-    """One operator that the file runs, inside a delegate or not."""
+    """One operator that the file runs, inside a delegate or on a portable kernel."""
 
     @property
-    def operator(self) -> Operator: ...
-
-    @property
-    def constants(self) -> Mapping[Ref, PteWeight]:
-        """Those of the values it reads that lie in the file."""
+    def operator(self) -> Operator:
+        """Its name, delegate and work."""
         ...
 
     @property
-    def reads(self) -> tuple[Ref, ...]: ...
+    def constants(self) -> Mapping[Ref, PteWeight]:
+        """Values that it reads from the file."""
+        ...
 
     @property
-    def writes(self) -> tuple[Ref, ...]: ...
+    def reads(self) -> tuple[Ref, ...]:
+        """Values that it reads."""
+        ...
+
+    @property
+    def writes(self) -> tuple[Ref, ...]:
+        """Values that it writes."""
+        ...
 
     @property
     def factors(self) -> tuple[Ref, ...]:
-        """What it multiplies, if it is a convolution or a product of matrices."""
+        """Factors of its product, if it is a convolution or a matrix product; else empty."""
         ...
 
 
 @dataclass(frozen=True)
 class PteFacts:
-    """Who runs what, and the share of the weight elements that are stored as integers."""
+    """Placement of the operators, and the share of the weight elements that are stored as integers."""
 
     placement: Placement
     integer: float
 
 
 def facts(steps: Iterable[PteOperator]) -> PteFacts:
-    """Of everything that a file runs, in order."""
+    """Facts of a file from its operators in execution order."""
     ordered = tuple(steps)
     return PteFacts(Placement(tuple(step.operator for step in ordered)), integer_share(weights(ordered)))
 
 
 def weights(steps: Iterable[PteOperator]) -> Iterator[PteWeight]:
-    """The constants that convolutions and products of matrices multiply by.
+    """Constants by which convolutions and matrix products multiply.
 
-    Some reach their product only after they were dequantized, transposed or expanded: what is computed from constants
-    alone stands for them.
+    Some are dequantized, transposed or expanded first: a value that is computed from constants only counts as these.
     """
     origins: dict[Ref, frozenset[PteWeight]] = {}
     for step in steps:
@@ -76,8 +84,8 @@ def weights(steps: Iterable[PteOperator]) -> Iterator[PteWeight]:
             yield from origins.get(ref, frozenset())
 
 
-def integer_share(found: Iterable[PteWeight]) -> float:
+def integer_share(multiplied: Iterable[PteWeight]) -> float:
     """Share of the weight elements stored as integers, each weight counted once; 0 where there are none."""
-    stored = {weight.key: weight for weight in found}.values()
+    stored = {weight.key: weight for weight in multiplied}.values()
     total = sum(weight.elements for weight in stored)
     return sum(weight.elements for weight in stored if weight.integer) / total if total else 0.0

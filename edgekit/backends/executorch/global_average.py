@@ -1,4 +1,4 @@
-"""Global averages as XNNPACK takes them: it averages over height and width, and keeps both axes."""
+"""Global average pooling in the form that XNNPACK delegates: a mean over height and width that keeps both axes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ VIEW = ops.edge.aten.view_copy.default
 
 
 class KeepAveragedAxes(ExportPass):  # type: ignore[misc]  # executorch has no types
-    """Drops the axes after the average, not in it, and the `as_strided` that torch leaves behind a pooling to 1x1.
+    """Pass that drops the axes after the mean, not in it, and removes the `as_strided` of a pooling to 1x1.
 
-    Otherwise both run on portable kernels, and each ends a delegate.
+    Otherwise both run on portable kernels, and each splits the partition of the delegate.
     """
 
     def call_operator(self, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any], meta: NodeMetadata) -> ProxyValue:
@@ -24,8 +24,8 @@ class KeepAveragedAxes(ExportPass):  # type: ignore[misc]  # executorch has no t
             return args[0]
         if op != MEAN or not _drops_height_and_width(args, kwargs):
             return super().call_operator(op, args, kwargs, meta)
-        kept = super().call_operator(MEAN, (args[0], [2, 3], True), {}, meta)
-        return super().call_operator(VIEW, (kept, list(args[0].to_tensor().shape[:2])), {}, meta)
+        mean = super().call_operator(MEAN, (args[0], [2, 3], True), {}, meta)
+        return super().call_operator(VIEW, (mean, list(args[0].to_tensor().shape[:2])), {}, meta)
 
 
 def _is_identity(source: ProxyValue, size: list[int], stride: list[int], offset: int = 0) -> bool:

@@ -1,4 +1,4 @@
-"""The .pte in ExecuTorch's own runtime: it must load, with a kernel for every operator."""
+"""Load check of a .pte file in ExecuTorch's own runtime: it must load, with a kernel for every operator."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DTYPES = {
 
 
 def load_signature(path: Path, program: Program, placement: Placement) -> Signature:
-    """Load the file and return what it takes and gives, under the program's names: the format has none.
+    """Load the file and return its signature, with the program's names, for the format has none.
 
     Raises UnsupportedOperator if the runtime lacks a kernel, LoweringError if the file does not load.
     """

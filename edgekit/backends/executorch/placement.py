@@ -1,4 +1,4 @@
-"""Who runs what, read off the bytes of a .pte: its instructions, and the graphs inside its delegates."""
+"""Placement of operators, read off the bytes of a .pte: its instructions, and the graphs inside its delegates."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from executorch.exir._serialize._program import deserialize_pte_binary
 from executorch.exir.schema import BackendDelegateInlineData, DelegateCall, ExecutionPlan, KernelCall
 
-from edgekit.backends.executorch import xnnpack
+from edgekit.backends.executorch import xnnpack_blob
 from edgekit.backends.executorch.facts import PteFacts, PteOperator, facts
 from edgekit.backends.executorch.portable_kernels import OUTSIDE, Kernel
 from edgekit.errors import LoweringError
@@ -16,7 +16,10 @@ XNNPACK = "XnnpackBackend"
 
 
 def read(data: bytes) -> PteFacts:
-    """Placement and integer share of a .pte of one method. Raises LoweringError if a delegate in it is not XNNPACK."""
+    """Read placement and integer share off a .pte of one method.
+
+    Raises LoweringError if a delegate in it is not XNNPACK.
+    """
     program = deserialize_pte_binary(data).program
     (plan,) = program.execution_plan
     return facts(_steps(plan, program.backend_delegate_data))
@@ -32,4 +35,4 @@ def _steps(plan: ExecutionPlan, blobs: list[BackendDelegateInlineData]) -> Itera
             if delegate.id != XNNPACK:
                 raise LoweringError(f"the file calls delegate '{delegate.id}', whose graph cannot be read")
             outside = tuple((OUTSIDE, index) for index in call.args)
-            yield from xnnpack.nodes(blobs[delegate.processed.index].data, number, outside)
+            yield from xnnpack_blob.nodes(blobs[delegate.processed.index].data, number, outside)

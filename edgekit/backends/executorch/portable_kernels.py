@@ -1,4 +1,4 @@
-"""What fell back: one call of a portable kernel, as a .pte stores it."""
+"""Portable kernels, ExecuTorch's fallback: their calls as a .pte stores them."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from edgekit.backends.executorch.facts import PteWeight, Ref
 from edgekit.ir.artifact import Operator
 
 OUTSIDE = -1
-"""The scope of values that are in no delegate."""
+"""Delegate call, in a `Ref`, of values outside of all delegates."""
 CONVOLUTION = "aten::convolution"
 FACTORS = {CONVOLUTION: (0, 1), "aten::mm": (0, 1), "aten::bmm": (0, 1), "aten::linear": (0, 1), "aten::addmm": (1, 2)}
-"""Kernels that multiply and accumulate: where their two factors stand among the arguments."""
+"""Kernels that multiply and accumulate, with the indices of their two factors among the arguments."""
 TRANSPOSED = 6
-"""Where a convolution's arguments say that it is a transposed one."""
+"""Index of the flag for a transposed convolution among the arguments."""
 VIEWS = "executorch_prim::"
-"""Views and arithmetic on sizes: they write no elements."""
+"""Prefix of views and arithmetic on sizes, which write no elements."""
 INTEGER = (ScalarType.CHAR, ScalarType.BYTE)
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """A kernel call; its arguments are indices into the plan's values: the inputs, then the output, named twice."""
+    """Kernel call. Its arguments are indices into the plan's values: the inputs, then the output, named twice."""
 
     plan: ExecutionPlan
     call: KernelCall

@@ -1,4 +1,4 @@
-"""XNNPACK's PT2E quantizer, with the observers and granularity of a recipe, and functions that it leaves in float."""
+"""XNNPACK's PT2E quantizer, with the observers and granularity of a recipe, and with hard-swish on integers."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from torchao.quantization.pt2e.quantizer import QuantizationSpec
 
 PIXELS = "edgekit.frontend.preprocess.Pixels"
-"""Its arithmetic stays in float: gains of 0.017 in int8 would scale every pixel wrongly by up to 0.7 %."""
+"""Module whose arithmetic stays in float: gains of 0.017 in int8 would scale every pixel wrongly by up to 0.7 %."""
 
 EPS = 2.0**-12
-"""Smallest scale, as XNNPACK's own quantizer has it: keeps requantization scales in its range."""
+"""Smallest scale, that of XNNPACK's own quantizer: it keeps requantization scales in XNNPACK's range."""
 
 
 def quantizer(recipe: Quantize) -> XNNPACKQuantizer:
-    """Annotates what XNNPACK fuses, but preprocessing and the modules that `recipe.kept` names."""
+    """Quantizer that annotates what XNNPACK fuses, except preprocessing and the modules that `recipe.kept` names."""
     from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import XNNPACKQuantizer
     from torchao.quantization.pt2e.quantizer import QuantizationAnnotation, QuantizationConfig
     from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
-    from edgekit.backends.executorch.own_constants import with_own_readings
-    from edgekit.passes.scaling import is_layer
+    from edgekit.backends.executorch.unshared_constants import with_unshared_reads
+    from edgekit.passes.scale_folding import is_layer
     from edgekit.passes.squeeze_excite import HARD_SWISHES, HARD_TANH, prepare_gates
 
     activations = _activations(recipe.activations)
@@ -38,13 +38,13 @@ def quantizer(recipe: Quantize) -> XNNPACKQuantizer:
 
     # set_module_name(x, None) raises in executorch 1.5.1; a filter is the way to leave modules out.
     class Quantizer(XNNPACKQuantizer):  # type: ignore[misc]  # executorch has no types
-        """Also annotates hard-swish, and the clamps after layers.
+        """XNNPACK's quantizer that also annotates hard-swish, and clamps after layers.
 
-        XNNPACK runs every function of eight bits by a table of 256 entries, and clamps inside of a layer.
+        XNNPACK computes a function of 8-bit values by a table of 256 entries, and fuses clamps into layers.
         """
 
         def transform_for_annotation(self, model: GraphModule) -> GraphModule:
-            prepared = prepare_gates(with_own_readings(model), recipe.kept)
+            prepared = prepare_gates(with_unshared_reads(model), recipe.kept)
             transformed: GraphModule = super().transform_for_annotation(prepared)
             return transformed
 
@@ -52,8 +52,8 @@ def quantizer(recipe: Quantize) -> XNNPACKQuantizer:
             annotated: GraphModule = super().annotate(model)
             for node in annotated.graph.nodes:
                 if node.target in HARD_SWISHES and chosen(node):
-                    taken = {node.args[0]: activations}
-                    node.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(taken, activations, _annotated=True)
+                    inputs = {node.args[0]: activations}
+                    node.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(inputs, activations, _annotated=True)
                 elif node.target is HARD_TANH and is_layer(node.args[0]) and _is_quantized(node.args[0]):
                     node.args[0].meta[Q_ANNOTATION_KEY].output_qspec = None
                     node.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation({}, activations, _annotated=True)
@@ -63,7 +63,7 @@ def quantizer(recipe: Quantize) -> XNNPACKQuantizer:
 
 
 def is_preprocessing(node: Node) -> bool:
-    """Whether the node was traced in the preprocessing that the frontend bakes in."""
+    """True if the node was traced in the preprocessing that the frontend adds to the network."""
     stack = node.meta.get("nn_module_stack") or {}
     return any(str(kind) == PIXELS for _, kind in stack.values())
 
@@ -89,7 +89,7 @@ def _activations(recipe: Activations) -> QuantizationSpec:
 
 
 def weight_spec(recipe: Weights) -> QuantizationSpec:
-    """int8 with zero point 0, a scale a channel or one in all."""
+    """Specification of weights: int8 with zero point 0, per-channel or per-tensor."""
     import torch
     from torchao.quantization.pt2e.quantizer import QuantizationSpec
 

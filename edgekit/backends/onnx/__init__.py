@@ -1,4 +1,4 @@
-"""ONNX for onnxruntime, and for TensorRT through it: Q/DQ form, int8 weights in the file."""
+"""ONNX backend for onnxruntime, and for TensorRT through it: Q/DQ form, int8 weights in the file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FILE = "model.onnx"
 
 @dataclass(frozen=True)
 class Onnx:
-    """The backend of Jetson, and the second or third choice elsewhere."""
+    """Backend for Jetson, and the second or third choice for other targets."""
 
     name: ClassVar[str] = "onnx"
     format: ClassVar[Format] = "onnx"
@@ -45,7 +45,7 @@ class Onnx:
     at_lowering: ClassVar[frozenset[Precision]] = frozenset({"float16", "dynamic-int8", "weight-int8", "weight-int4"})
 
     def quantization(self, recipe: Quantize, runtime: RuntimeSpec) -> Quantization:
-        """Activations of the type that `runtime` names; weights folded, so that the file holds integers."""
+        """Q/DQ quantizer for activations of the type that `runtime` names; weights are folded into integers."""
         from edgekit.backends.onnx.quantizer import OnnxQuantizer
         from edgekit.passes.quantization.quantize import Quantization
 
@@ -59,8 +59,8 @@ class Onnx:
         """Write `model.onnx` into `out`, load it with onnxruntime, and read its facts off the optimized graph.
 
         The same program gives the same bytes. The host's CPU stands in for every execution provider of the target:
-        operators count as delegated if `cpu` is one of them. Only for TensorRT, where it comes first, the placement is
-        a claim by its rules, read off the file. Raises Misfit for a recipe that it cannot carry out,
+        operators count as delegated if `cpu` is one of them. If TensorRT is the first, the placement is a claim by its
+        documented rules, read off the file. Raises Misfit for a recipe that it cannot carry out,
         UnsupportedOperator or LoweringError.
         """
         import onnx
@@ -68,22 +68,22 @@ class Onnx:
         from edgekit.backends.onnx import tensorrt
         from edgekit.backends.onnx.export import to_onnx
         from edgekit.backends.onnx.placement import read
-        from edgekit.backends.onnx.weight_compression import UNFOLD, smaller
+        from edgekit.backends.onnx.weight_compression import UNFOLD, compress_weights
         from edgekit.backends.onnx.weights import integer_share
 
         if recipe:
             _check_recipe(recipe)
         path = out / FILE
-        data = to_onnx(program, spelled=tensorrt.NAME not in runtime.delegates)
+        data = to_onnx(program, integer_forms=tensorrt.NAME not in runtime.delegates)
         if recipe:
-            data = smaller(data, recipe)
+            data = compress_weights(data, recipe)
         path.write_bytes(data)
         model = onnx.load_from_string(data)
         integer = integer_share(model.graph)
         expanded = recipe is not None and recipe.mode != "float16"
         options = (UNFOLD,) if expanded else _session_options(model.graph, integer, target, runtime)
         signature, placement = read(path, options, "cpu" if "cpu" in runtime.delegates else None)
-        _check(signature, program.signature)
+        _check_signature(signature, program.signature)
         artifact = Artifact((path,), "onnx", signature, placement, integer, options)
         if runtime.delegates[:1] == (tensorrt.NAME,):
             return replace(artifact, placement=tensorrt.placement(model), basis=tensorrt.BASIS)
@@ -109,20 +109,20 @@ def _check_recipe(recipe: Quantize) -> None:
         )
 
 
-def _check(loaded: Signature, expected: Signature) -> None:
-    for verb, got, wanted in (
+def _check_signature(loaded: Signature, expected: Signature) -> None:
+    for verb, actual, wanted in (
         ("takes", loaded.inputs, expected.inputs),
         ("gives", loaded.outputs, expected.outputs),
     ):
-        if got != wanted:
-            described = [", ".join(map(str, specs)) for specs in (got, wanted)]
+        if actual != wanted:
+            described = [", ".join(map(str, specs)) for specs in (actual, wanted)]
             raise LoweringError(f"the file {verb} {described[0]}, the program {described[1]}")
 
 
 def _session_options(
     graph: GraphProto, integer: float, target: Target, runtime: RuntimeSpec
 ) -> tuple[tuple[str, str], ...]:
-    """What onnxruntime must be told, here and on the device, to run the file as it is meant."""
+    """Session options with which onnxruntime, here and on the device, runs the file as intended."""
     if not any(node.op_type == "DequantizeLinear" for node in graph.node):
         return ()
     options = []

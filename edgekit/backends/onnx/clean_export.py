@@ -1,10 +1,10 @@
-"""Rids an exported ONNX model of what says nothing, and of what tells of the build machine."""
+"""Clean-up of an exported ONNX model: common-subexpression and dead-code elimination, and no traces of the host."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edgekit.backends.onnx.decompose import spell_out
+from edgekit.backends.onnx.decompose import decompose
 from edgekit.backends.onnx.value_names import rename
 
 if TYPE_CHECKING:
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from edgekit.ir.signature import Signature
 
 SILENT = {"doc_string", "metadata_props", "value_info", "producer_name", "producer_version"}
-"""Fields that no runtime reads: source paths, stack traces, versions, shapes that it infers by itself."""
+"""Silent fields, which no runtime reads: source paths, stack traces, versions, shapes that it infers itself."""
 
 
-def tidy(model: Model, signature: Signature, spelled: bool) -> ModelProto:
-    """`model`, which is used up, without duplicates, defaults and silent fields, and with the user's names.
+def clean(model: Model, signature: Signature, integer_forms: bool) -> ModelProto:
+    """Remove duplicates, defaults and silent fields of `model`, and give it the user's names. `model` is changed.
 
-    `spelled` spells functions for onnxruntime's integer kernels.
+    integer_forms: decompose functions for onnxruntime's integer kernels.
     """
     import onnx_ir as ir
     from onnx_ir.passes import common
 
-    if spelled:
-        spell_out(model)
+    if integer_forms:
+        decompose(model)
     for node in model.graph.all_nodes():
         _drop_defaults(node, model.opset_imports)
     common.DeduplicateInitializersPass(size_limit=2**31)(model)
@@ -40,7 +40,7 @@ def tidy(model: Model, signature: Signature, spelled: bool) -> ModelProto:
 
 
 def _drop_defaults(node: Node, opsets: dict[str, int]) -> None:
-    """Remove what only repeats the operator's defaults: a tenth of a small quantized file."""
+    """Remove attributes equal to the operator's defaults: a tenth of a small quantized file."""
     import onnx
     import onnx_ir as ir
 

@@ -1,11 +1,11 @@
-"""Hard-swish and clamps in an exported Q/DQ graph, spelled so that onnxruntime runs them on integers.
+"""Decomposition of hard-swish and clamps in an exported Q/DQ graph, so that onnxruntime runs them on integers.
 
-Left alone, each hard-swish is four nodes in float (dequantize, hard-sigmoid, multiply, quantize). Its factor
+Without it, each hard-swish is four nodes in float (dequantize, hard-sigmoid, multiply, quantize). Its factor
 `clamp(x / 6 + 1/2, 0, 1)` needs no arithmetic: with scale `s / 6` and zero point `z - 3 / s` the integers that stand
 for x stand for `x / 6 + 1/2`, and a clamp of integers is quick. What is left is one QLinearMul.
 
-Clamps that the rounding after them does anyway are left out: onnxruntime does so for some, and fuses the others into a
-convolution in float.
+Clamps whose bounds the quantization after them enforces by saturation are dropped: onnxruntime does so for some, and
+fuses the others into a convolution in float.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from edgekit.ir.measurement import Array
 
 FEW_CHANNELS = 4
-"""Fewer than a vector register holds: the pixels of an image."""
+"""Number of channels up to which a constant is widened: fewer than a vector register holds, as in an image."""
 
 
-def spell_out(model: Model) -> None:
+def decompose(model: Model) -> None:
     """Rewrite hard-swish after DQ, and drop clamps before Q, in place.
 
     Averages stay ReduceMean: with GlobalAveragePool, which has an integer kernel, onnxruntime leaves transposes around
@@ -36,7 +36,7 @@ def spell_out(model: Model) -> None:
         elif node.op_type in ("Mul", "Add"):
             _widen(node)
         elif node.op_type == "Clip":
-            _saturate(model.graph, node)
+            _drop_clamp(model.graph, node)
 
 
 def _hard_swish(graph: Graph, node: Node) -> None:
@@ -63,7 +63,7 @@ def _hard_swish(graph: Graph, node: Node) -> None:
 
 
 def _widen(node: Node) -> None:
-    """Repeat a constant of few channels along the width: channels last, rows are multiplied then, not pixels."""
+    """Repeat a constant of few channels along the width: channels last, it then multiplies rows, not single pixels."""
     import onnx_ir as ir
 
     source, constant = node.inputs
@@ -78,11 +78,11 @@ def _widen(node: Node) -> None:
         constant.shape = constant.const_value.shape
 
 
-def _saturate(graph: Graph, node: Node) -> None:
-    """Drop a clamp that only Qs read which cannot express what it cuts off."""
+def _drop_clamp(graph: Graph, node: Node) -> None:
+    """Drop a clamp if only Qs read it whose integers cannot represent values outside its bounds."""
     users = [use.node for use in node.outputs[0].uses()]
     low, high = _bound(node, 1, -np.inf), _bound(node, 2, np.inf)
-    if users and not node.outputs[0].is_graph_output() and all(_expresses(user, low, high) for user in users):
+    if users and not node.outputs[0].is_graph_output() and all(_saturates(user, low, high) for user in users):
         for user in users:
             user.replace_input_with(0, node.inputs[0])
         graph.remove(node, safe=True)
@@ -90,12 +90,12 @@ def _saturate(graph: Graph, node: Node) -> None:
 
 def _bound(node: Node, index: int, missing: float) -> float:
     value = node.inputs[index] if len(node.inputs) > index else None
-    found = _constant(value)
-    return missing if value is None else np.nan if found is None else float(found.item())
+    bound = _constant(value)
+    return missing if value is None else np.nan if bound is None else float(bound.item())
 
 
-def _expresses(quantize: Node, low: float, high: float) -> bool:
-    """Whether a Q's integers stand for nothing outside of [low, high], to half a step."""
+def _saturates(quantize: Node, low: float, high: float) -> bool:
+    """True if no integer of a Q represents a value outside of [low, high], to half a step."""
     if quantize.op_type != "QuantizeLinear" or len(quantize.inputs) < 3:
         return False
     scale, zero = _constant(quantize.inputs[1]), _constant(quantize.inputs[2])
@@ -107,8 +107,8 @@ def _expresses(quantize: Node, low: float, high: float) -> bool:
 
 
 def _constant(value: Value | None) -> Array | None:
-    found = value.const_value if value is not None else None
-    return None if found is None else found.numpy()
+    constant = value.const_value if value is not None else None
+    return None if constant is None else constant.numpy()
 
 
 def _stored(tape: Tape, node: Node, name: str, number: float, like: Array) -> Value:

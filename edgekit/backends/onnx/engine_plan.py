@@ -1,4 +1,4 @@
-"""The engine plan of a bundle for TensorRT: how the device builds its engine, and what runs the model without one.
+"""Engine plan of a bundle for TensorRT: the options with which the device builds its engine, and the fallbacks.
 
 An engine is tied to the GPU and the TensorRT version that built it [1], so the bundle carries the plan in its place.
 
@@ -24,16 +24,15 @@ if TYPE_CHECKING:
     from edgekit.ir.signature import TensorSpec
     from edgekit.specs.target import Precision, RuntimeSpec, Target
 
-PLAN = "engine.json"
 # 8.5 brought the tensors by name that the runner feeds, JetPack 5.1 has it; 11 takes none of the precision flags [3],
 # and no JetPack has it.
 VERSIONS = {"least": "8.5", "below": "11"}
 WORKSPACE_MB = 1024
-"""At most: onnxruntime's own default for TensorRT [4]."""
+"""Largest workspace, in MB: onnxruntime's own default for TensorRT [4]."""
 
 
 def engine_plan(artifact: Artifact, precision: Precision, target: Target, runtime: RuntimeSpec) -> bytes | None:
-    """`engine.json` of a bundle, JSON in UTF-8; None where the target does not run it on TensorRT first."""
+    """Content of `engine.json` of a bundle, JSON in UTF-8; None unless TensorRT is the target's first choice."""
     if runtime.delegates[:1] != (NAME,) or artifact.format != "onnx":
         return None
     fp16, int8 = precision == "float16", precision == "static-int8"
@@ -54,19 +53,19 @@ def engine_plan(artifact: Artifact, precision: Precision, target: Target, runtim
 
 
 def _range(spec: TensorSpec) -> dict[str, Any]:
-    """The shapes that the engine takes. Exported shapes are fixed, so the range is one shape."""
+    """Shapes that the engine takes. Exported shapes are fixed, so the range is one shape."""
     shape = list(spec.shape)
     return {"name": spec.name, "dtype": spec.dtype, "least": shape, "best": shape, "most": shape}
 
 
 def _line(workspace_mb: int, fp16: bool, int8: bool, sparsity: bool) -> list[str]:
-    """What `trtexec` is given; the runner puts the paths in place of `{model}` and `{engine}`."""
+    """Arguments of `trtexec`; the runner replaces `{model}` and `{engine}` by paths."""
     return [
         "--onnx={model}",
         "--saveEngine={engine}",
         # In MiB. `--workspace` is gone in TensorRT 10 [2].
         f"--memPoolSize=workspace:{workspace_mb}",
-        # What is not allowed here stays as the file has it: float32 beside int8, as it was compared on the host.
+        # Precisions not allowed here stay as in the file: float32 beside int8, as it was compared on the host.
         *(["--fp16"] if fp16 else []),
         *(["--int8"] if int8 else []),
         # Uses 2:4 kernels where the weights have the pattern, and changes no weight.

@@ -1,4 +1,4 @@
-"""torch.export to an ONNX file: convert, tidy, check, serialize."""
+"""Export of a program to an ONNX file: convert, clean up, check, serialize."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from edgekit.backends.onnx.clean_export import tidy
+from edgekit.backends.onnx.clean_export import clean
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.passes.module_patterns import module_path
 from edgekit.specs.factory import in_a_line
@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 OPSET = 18
 
 
-def to_onnx(program: Program, spelled: bool = True) -> bytes:
-    """`program` as the bytes of an ONNX model with the signature's names. The same program gives the same bytes.
+def to_onnx(program: Program, integer_forms: bool = True) -> bytes:
+    """Export `program` to the bytes of an ONNX model with the signature's names. The same program gives the same bytes.
 
-    `spelled` is for onnxruntime's own kernels: TensorRT takes no zero point but 0, which the spelling needs.
-    Raises UnsupportedOperator for an operator that ONNX lacks, LoweringError for whatever else the exporter refuses.
+    integer_forms: decompose functions for onnxruntime's integer kernels; not for TensorRT, which takes zero points of 0
+    only. Raises UnsupportedOperator for an operator that ONNX lacks, LoweringError for whatever else the exporter
+    refuses.
     """
     import onnx
     import torch
@@ -47,7 +48,7 @@ def to_onnx(program: Program, spelled: bool = True) -> bytes:
     except Exception as error:
         raise _refusal(error, program.exported) from error
     assert exported is not None
-    proto = tidy(exported.model, names, spelled)
+    proto = clean(exported.model, names, integer_forms)
     try:
         onnx.checker.check_model(proto, full_check=True)
         data: bytes = proto.SerializeToString(deterministic=True)
@@ -58,7 +59,7 @@ def to_onnx(program: Program, spelled: bool = True) -> bytes:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the exporter's notes on torchvision, which we do not need, and on torch's own deprecations."""
+    """Silence the exporter's notes on torchvision, which we do not need, and on torch's own deprecations."""
     registry = logging.getLogger("torch.onnx._internal.exporter._registration")
     level = registry.level
     registry.setLevel(logging.ERROR)
@@ -71,7 +72,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _refusal(error: Exception, exported: ExportedProgram) -> LoweringError:
-    """What to raise for an exporter's error: the operator and its place, if one is named in the chain of causes."""
+    """Error for a failed export; it names the operator and its place, if the chain of causes names one."""
     causes = list(_causes(error))
     reasons = [str(cause) for cause in causes]
     missing = re.search(r"No ONNX function found for <OpOverload\(op='([^']+)'", "\n".join(reasons))
@@ -90,7 +91,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _place(exported: ExportedProgram, operator: str) -> str:
-    """The module and source line of the first use of `operator`, as far as they are known."""
+    """Module and source line of the first use of `operator`, as far as they are known."""
     # The exporter decomposes before it converts: 'aten.special_bessel_j0' is refused as 'prims.bessel_j0'.
     tail = operator.rpartition(".")[2].lstrip("_")
     calls = (node for node in exported.graph.nodes if node.op == "call_function")

@@ -17,7 +17,7 @@ Rule = Callable[["NodeProto", Shapes], int]
 def macs(node: NodeProto, shapes: Shapes) -> int:
     """Multiply-accumulates of one run of `node`: 0 for an operator that has none.
 
-    `shapes` holds every tensor that the node reads or writes. Convolution: output elements times the weights that make
+    shapes: of every tensor that the node reads or writes. Convolution: output elements times the weights that make
     one of them. Matrix product: output elements times the length of the summed axis.
     """
     rule = RULES.get(node.op_type)
@@ -25,7 +25,7 @@ def macs(node: NodeProto, shapes: Shapes) -> int:
 
 
 def weight_inputs(node: NodeProto) -> tuple[int, ...]:
-    """Which inputs of `node` may hold trained weights."""
+    """Indices of the inputs of `node` that may hold trained weights."""
     return WEIGHTS.get(node.op_type, ())
 
 

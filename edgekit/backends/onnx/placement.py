@@ -1,4 +1,4 @@
-"""What onnxruntime makes of a model file: its edges, and which kernels run it, read off the graph that it loaded."""
+"""Signature and placement of a model file, read off the optimized graph that onnxruntime loaded."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ INTEGER_KERNELS = {
     "MatMulIntegerToFloat",
     "DynamicQuantizeMatMul",
 }
-"""Beside the `QLinear…` ones."""
+"""Integer kernels, besides those called `QLinear…`."""
 DTYPES = {"float": "float32", "double": "float64"}
-"""onnxruntime's names that are not numpy's."""
+"""Names of data types: onnxruntime's and numpy's, if they differ."""
 
 
 def read(model: Path, options: Options, delegate: str | None) -> tuple[Signature, Placement]:
-    """The edges of `model` as loaded, and its operators in execution order, each on `delegate`.
+    """Load `model`: its signature, and its operators in execution order, each on `delegate`.
 
     Raises UnsupportedOperator if onnxruntime lacks a kernel, LoweringError if it cannot load or run the file.
     """
@@ -50,7 +50,7 @@ def read(model: Path, options: Options, delegate: str | None) -> tuple[Signature
 
 
 def _settings(options: Options, optimized: Path) -> SessionOptions:
-    """Loads as the target would, and writes the graph that is then run to `optimized`."""
+    """Session options that load as the target does, and write the optimized graph to `optimized`."""
     import onnxruntime
 
     settings = onnxruntime.SessionOptions()
@@ -95,7 +95,7 @@ def _operators(optimized: ModelProto, delegate: str | None) -> Iterable[Operator
 
 
 def tensors(model: ModelProto) -> dict[str, Array]:
-    """Every tensor of a graph, by name, in one run on zeros.
+    """Values of all tensors of a graph, by name, in one run on zeros.
 
     onnxruntime keeps no shapes in the graph that it writes, and onnx infers none through its fused operators.
     """
@@ -117,7 +117,7 @@ def tensors(model: ModelProto) -> dict[str, Array]:
 
 
 def _is_integer(node: NodeProto, small: set[str]) -> bool:
-    """Whether `node` computes on integers: an integer kernel, or one that moves 8-bit values."""
+    """True if `node` computes on integers: an integer kernel, or one that moves 8-bit values."""
     if node.op_type.startswith("QLinear") or node.op_type in INTEGER_KERNELS:
         return True
     return bool(node.input) and node.input[0] in small and set(node.output) <= small

@@ -1,4 +1,4 @@
-"""An exported graph with Q and DQ, read as TensorRT reads it (the sources are in tensorrt.py)."""
+"""Q/DQ graph, read by TensorRT's rules for explicit quantization (the sources are in tensorrt.py)."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 QUANTIZE, DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
 CLAMPS = {"Relu", "Clip"}
-"""Fused into the operator before them [1]."""
+"""Operators that are fused into the one before them [1]."""
 MOVES = {"MaxPool", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze"}
-"""Commute with Q and DQ, which are moved past them: `Op(DQ(x)) == DQ(Op(x))` [1]."""
+"""Operators that commute with Q and DQ, which are moved past them: `Op(DQ(x)) == DQ(Op(x))` [1]."""
 LOST = -1
-"""In place of the axis of scales that an operator has mixed up."""
+"""Value of `scale_axis` after an operator that mixes the axes."""
 
 
 class QdqGraph:
-    """What each tensor of a graph is, comes from and goes to."""
+    """Tensors of a graph with their values, makers and readers."""
 
     def __init__(self, model: ModelProto) -> None:
         self.tensors = tensors(model)
@@ -34,9 +34,9 @@ class QdqGraph:
                 self._readers[name].append(node)
 
     def is_folded(self, node: NodeProto) -> bool:
-        """Whether TensorRT takes `node`: a Q or DQ of int8 with zero point 0 [2, 3], of one scale unless on a constant.
+        """True if TensorRT fuses `node`: a Q or DQ of int8 with zero point 0 [2, 3], per-tensor unless on a constant.
 
-        A scale a channel is advised for weights only [1], so we claim nothing of activations that have one.
+        Per-channel scales are advised for weights only [1], so edgekit claims nothing of activations that have them.
         """
         if node.op_type not in (QUANTIZE, DEQUANTIZE) or not self.constants.issuperset(node.input[1:]):
             return False
@@ -47,14 +47,14 @@ class QdqGraph:
         return scale.size == 1 or (scale.ndim == 1 and node.input[0] in self.constants)
 
     def is_dequantized(self, name: str) -> bool:
-        """Whether the tensor comes from a DQ that TensorRT takes, maybe past operators that move."""
+        """True if the tensor comes from a DQ that TensorRT fuses, directly or through operators in `MOVES`."""
         node = self.makers.get(name)
         while node is not None and node.op_type in MOVES:
             node = self.makers.get(node.input[0])
         return node is not None and node.op_type == DEQUANTIZE and self.is_folded(node)
 
     def scale_axis(self, name: str) -> int | None:
-        """The axis of a dequantized tensor along which it has a scale each, or LOST; None if it has one for all."""
+        """Axis of the per-channel scales of a dequantized tensor, or LOST; None if it is per-tensor."""
         node = self.makers[name]
         if node.op_type in MOVES:
             axis = self.scale_axis(node.input[0])
@@ -67,7 +67,7 @@ class QdqGraph:
         return attribute(node, "axis", 1) % len(self.shapes[name])
 
     def is_quantized(self, name: str) -> bool:
-        """Whether only Qs that TensorRT takes read the tensor, maybe past a clamp that alone reads it."""
+        """True if only Qs that TensorRT fuses read the tensor, directly or through a clamp that is its only reader."""
         readers = self._readers[name]
         if name in self._outputs or not readers:
             return False
@@ -76,11 +76,11 @@ class QdqGraph:
         return all(node.op_type == QUANTIZE and self.is_folded(node) for node in readers)
 
     def sole_reader(self, name: str) -> NodeProto | None:
-        """The one node that reads the tensor; None if there are several, or it leaves the graph."""
+        """Single reader of the tensor; None if there are several, or if it is an output of the graph."""
         readers = self._readers[name]
         return readers[0] if len(readers) == 1 and name not in self._outputs else None
 
 
 def attribute(node: NodeProto, name: str, default: int) -> int:
-    """An integer attribute of `node`."""
+    """Integer attribute of `node`, or `default` if it has none."""
     return next((int(attribute.i) for attribute in node.attribute if attribute.name == name), default)

@@ -1,4 +1,4 @@
-"""Our own PT2E quantizer: it annotates what onnxruntime and TensorRT fuse into integer kernels, and nothing else."""
+"""PT2E quantizer for Q/DQ graphs: it annotates what onnxruntime and TensorRT fuse into integer kernels only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from torchao.quantization.pt2e.quantizer import (
 )
 from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY, EdgeOrNode, QuantizationSpecBase
 
-from edgekit.backends.onnx.global_average import pool_by_mean
 from edgekit.passes.module_patterns import is_skipped
 from edgekit.passes.quantization.observers import activation_observer, weight_observer
 from edgekit.passes.squeeze_excite import prepare_gates
@@ -78,7 +77,7 @@ MOVES = {
 
 
 class OnnxQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
-    """Static int8 in Q/DQ form: scales stand before each fused group and after it, never inside (Conv and its ReLU)."""
+    """Quantizer for static int8 in Q/DQ form: Q/DQ before and after each fused group (Conv and ReLU), never inside."""
 
     def __init__(self, recipe: Quantize, activations: Literal["int8", "uint8"], integer_bias: bool) -> None:
         self._activation = _activation_spec(recipe.activations, activations)
@@ -97,15 +96,15 @@ class OnnxQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
         return model
 
     def validate(self, model: GraphModule) -> None:
-        """Nothing to refuse: what is not annotated stays float."""
+        """Accept every model: operators without annotation stay in float."""
 
     def _annotate(self, node: Node) -> None:
         inputs = [arg for arg in node.args if isinstance(arg, Node)]
         if node.target in WEIGHTED and inputs[1].op == "get_attr":
             self._annotate_weighted(node, *inputs)
         elif node.target in BINARY and len(inputs) == 2 and all(map(_is_activation, inputs)):
-            taken = [source for source in inputs if source is not self._fused(node)]
-            _mark(node, dict.fromkeys(taken, self._activation))
+            rounded = [source for source in inputs if source is not self._fused(node)]
+            _mark(node, dict.fromkeys(rounded, self._activation))
             self._close(node)
         elif node.target in POOLS and _is_activation(inputs[0]):
             _mark(node, {inputs[0]: self._activation}, self._activation)
@@ -129,7 +128,7 @@ class OnnxQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
             _mark(node, dict.fromkeys(inputs, self._activation), self._activation)
 
     def _close(self, node: Node) -> None:
-        """Put the output's scale after the ReLU that the kernel absorbs, or else right after the node."""
+        """Annotate the output: after the ReLU that is fused into the kernel, or else right after the node."""
         users = list(node.users)
         if any(self._fused(user) is node for user in users):
             return
@@ -143,7 +142,7 @@ class OnnxQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
             node.meta[Q_ANNOTATION_KEY].output_qspec = self._activation
 
     def _fused(self, addition: Node) -> Node | None:
-        """The convolution whose sum TensorRT adds to before it rounds: it wants Q and DQ on the other input only.
+        """Convolution into which TensorRT fuses the addition: Q and DQ then belong on the other input only.
 
         "Quantize the residual input in skip-connections" (TensorRT, Q/DQ layer-placement recommendations).
         """
@@ -161,7 +160,7 @@ def _mark(node: Node, inputs: dict[Node, QuantizationSpecBase], output: Quantiza
 
 
 def _is_activation(node: Node) -> bool:
-    """Whether the node is computed, and in float32: no constant, no index."""
+    """True if the node computes float32 values: no constant, no index."""
     value = node.meta.get("val")
     return node.op != "get_attr" and isinstance(value, torch.Tensor) and value.dtype is torch.float32
 
@@ -189,7 +188,7 @@ def _weight_spec(weights: Weights) -> QuantizationSpec:
 
 
 def _bias_spec(edges: list[EdgeOrNode], weight: QuantizationSpec) -> DerivedQuantizationSpec:
-    """int32 at input scale times weight scale, as the accumulator that the bias is added to."""
+    """Specification of a bias: int32 at input scale times weight scale, that of the accumulator."""
     return DerivedQuantizationSpec(
         edges, _bias_scale, torch.int32, -(2**31), 2**31 - 1, weight.qscheme, ch_axis=weight.ch_axis
     )
@@ -199,3 +198,15 @@ def _bias_scale(observers: list[Any]) -> tuple[Tensor, Tensor]:
     source, weight = (observer.calculate_qparams()[0] for observer in observers)
     scale = source * weight
     return scale, torch.zeros_like(scale, dtype=torch.int32)
+
+
+def pool_by_mean(model: GraphModule) -> GraphModule:
+    """Write global average poolings (to 1x1) as means, in place.
+
+    torch decomposes such a pooling with an `as_strided`: three nodes in the place of one.
+    """
+    for node in model.graph.nodes:
+        if node.target is aten.adaptive_avg_pool2d.default and node.args[1] in ([1, 1], (1, 1)):
+            node.target, node.args = aten.mean.dim, (node.args[0], [2, 3], True)
+    model.recompile()
+    return model

@@ -1,4 +1,4 @@
-"""What TensorRT makes of an ONNX file by its documented rules: a claim, for TensorRT runs nowhere that edgekit builds.
+"""Placement of an ONNX file on TensorRT, by its documented rules: a claim, for TensorRT cannot run on a build machine.
 
 [1] TensorRT, "Explicit Quantization":
     https://docs.nvidia.com/deeplearning/tensorrt/latest/inference-library/quantized-types-explicit-quantization.html
@@ -25,11 +25,11 @@ NAME = "tensorrt"
 BASIS = "by TensorRT's Q/DQ rules: built, not run on TensorRT"
 
 WEIGHTED = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
-"""Run in int8 if their inputs are dequantized, whatever becomes of their output [1]."""
+"""Operators that run in int8 if their inputs are dequantized, whether or not their output is quantized [1]."""
 QUANTIZABLE = {"Add", "AveragePool", "GlobalAveragePool"}
-"""Without weights: run in int8 only if their output is quantized too [1]."""
+"""Operators without weights that run in int8 only if their output is quantized too [1]."""
 POOLS = {"AveragePool", "LpPool", "MaxPool"}
-"""Imported in two and three dimensions only [2]."""
+"""Pooling operators, imported in two and three dimensions only [2]."""
 IMPORTED = frozenset(
     """
     Abs Acos Acosh Add And ArgMax ArgMin Asin Asinh Atan Atanh Attention AveragePool BatchNormalization BlackmanWindow
@@ -46,14 +46,14 @@ IMPORTED = frozenset(
     TensorScatter ThresholdedRelu Tile TopK Transpose Trilu Unsqueeze Upsample Where Xor
     """.split()  # noqa: SIM905  a list would be 20 times as long
 )
-"""ONNX's own operators that it takes [2]."""
+"""ONNX's own operators that TensorRT imports [2]."""
 
 
 def placement(model: ModelProto) -> Placement:
-    """The operators of an exported `model` in execution order, with `delegate` and `integer` by the rules.
+    """Placement of the operators of an exported `model`, in execution order, by the rules.
 
-    Q and DQ that TensorRT takes are left out: it fuses them into their neighbours, and what is left of them stands
-    where int8 begins and ends [1]. What it does not take counts as fallen back, to the CUDA or the CPU provider.
+    Q and DQ that TensorRT fuses into their neighbours are left out [1]. Operators that it does not import count as
+    fallback, to the CUDA or the CPU provider.
     """
     graph = QdqGraph(model)
     return Placement(tuple(_operator(node, graph) for node in model.graph.node if not graph.is_folded(node)))
@@ -89,7 +89,7 @@ def _is_integer(node: NodeProto, graph: QdqGraph) -> bool:
 
 
 def _is_integer_product(node: NodeProto, graph: QdqGraph) -> bool:
-    """int8 activation of one scale, int8 weight of one scale or one an output channel, bias in float, ReLU in reach."""
+    """True for per-tensor int8 activations, per-tensor or per-channel int8 weights, float bias, and a fusable ReLU."""
     source, weight, *bias = node.input
     if not (graph.is_dequantized(source) and graph.is_dequantized(weight)) or graph.scale_axis(source) is not None:
         return False
@@ -100,7 +100,7 @@ def _is_integer_product(node: NodeProto, graph: QdqGraph) -> bool:
 
 
 def _output_axis(node: NodeProto, graph: QdqGraph) -> int:
-    """The axis of the output channels in the weight of `node`: where a scale a channel runs ([1] says so of Gemm)."""
+    """Axis of the output channels in the weight of `node`, that of per-channel scales ([1] says so of Gemm)."""
     if node.op_type == "MatMul":
         return len(graph.shapes[node.input[1]]) - 1
     if node.op_type == "Gemm":
@@ -109,9 +109,9 @@ def _output_axis(node: NodeProto, graph: QdqGraph) -> int:
 
 
 def _is_cut(node: NodeProto, graph: QdqGraph) -> bool:
-    """Whether Q and DQ stand between `node` and a clamp that would else be fused into it.
+    """True if Q and DQ between `node` and a clamp prevent their fusion.
 
-    TensorRT may run both halves in int8 all the same. Its rules [1] say to keep Q and DQ out, so we do not claim it.
+    TensorRT may run both in int8 all the same. Its rules [1] say to keep Q and DQ out, so edgekit does not claim it.
     """
     reader = graph.sole_reader(node.output[0])
     for kind in (QUANTIZE, DEQUANTIZE):
@@ -122,7 +122,7 @@ def _is_cut(node: NodeProto, graph: QdqGraph) -> bool:
 
 
 def _is_small(name: str, graph: QdqGraph) -> bool:
-    """Whether a tensor reaches its reader in int8: dequantized, or the result of an int8 kernel that fuses with it."""
+    """True if a tensor reaches its reader in int8: dequantized, or the result of an int8 kernel fused with it."""
     if graph.is_dequantized(name):
         return True
     maker = graph.makers.get(name)

@@ -26,8 +26,8 @@ AFFINE = {1: "scale", 2: "zero_point"}
 def rename(graph: Graph, signature: Signature) -> None:
     """Name inputs and outputs by the signature, constants and results by module and operator.
 
-    Reads the exporter's notes on scopes, so it comes before they are cleared. The nodes themselves lose their names:
-    the name of what they compute says the same, and each costs bytes.
+    Reads the exporter's metadata on scopes, so it runs before they are cleared. Nodes lose their names, which repeat
+    those of their results and cost bytes.
     """
     names = _Names([spec.name for spec in (*signature.inputs, *signature.outputs)], graph)
     for value, spec in zip((*graph.inputs, *graph.outputs), (*signature.inputs, *signature.outputs), strict=True):
@@ -43,11 +43,11 @@ def rename(graph: Graph, signature: Signature) -> None:
 
 
 class _Names:
-    """The names chosen so far, each given once."""
+    """Names chosen so far, each unique."""
 
     def __init__(self, fixed: list[str], graph: Graph) -> None:
         inner = (value for node in graph.all_nodes() if node.graph is not graph for value in node.outputs)
-        self._taken = {*fixed, *(value.name for value in inner)}
+        self._used = {*fixed, *(value.name for value in inner)}
         self._chosen: dict[Value, str] = {}
 
     def fixed(self, value: Value, name: str) -> None:
@@ -57,21 +57,23 @@ class _Names:
         if value in self._chosen:
             return
         name, count = wanted, 1
-        while name in self._taken:
+        while name in self._used:
             count += 1
             name = f"{wanted}-{count}"
-        self._taken.add(name)
+        self._used.add(name)
         self._chosen[value] = name
 
     def result(self, node: Node) -> str:
-        """`module/Operator`; what is quantized or dequantized keeps its name, and gets `.q` or `.dq`."""
+        """Name of a result, `module/Operator`; a quantized or dequantized value keeps its name, with `.q` or `.dq`."""
         suffix = {"QuantizeLinear": ".q", "DequantizeLinear": ".dq"}.get(node.op_type)
         if suffix is None:
             return "/".join(filter(None, (_module(node), node.op_type)))
         return self._real(node) + suffix
 
     def constant(self, node: Node, index: int) -> str:
-        """`module.weight` and `module.bias`, `….scale` and `….zero_point`, or the result's name and a number."""
+        """Name of a constant: `module.weight`, `module.bias`, `….scale`, `….zero_point`, or the result's with a
+        number.
+        """
         if node.op_type not in ("QuantizeLinear", "DequantizeLinear"):
             parameter = PARAMETERS.get((node.op_type, index))
             return ".".join(filter(None, (_module(node), parameter))) if parameter else f"{self.result(node)}.{index}"
@@ -81,7 +83,7 @@ class _Names:
         return self.constant(use.node, use.idx)
 
     def _real(self, node: Node) -> str:
-        """The name of the tensor that `node` quantizes or dequantizes."""
+        """Name of the tensor that `node` quantizes or dequantizes."""
         source = node.inputs[0]
         assert source is not None
         return self._chosen[source].removesuffix(".q")
@@ -95,7 +97,7 @@ class _Names:
 
 
 def _module(node: Node) -> str:
-    """The user's name of the module that `node` comes from; empty where the exporter noted none."""
+    """User's name of the module of `node`; empty if the exporter noted none."""
     scopes: list[str] = ast.literal_eval(node.metadata_props.get(SCOPES, "['']"))
     path = scopes[-2] if len(scopes) > 1 else ""
     return path.removeprefix("model").removeprefix(".")

@@ -1,4 +1,4 @@
-"""The weights of an exported ONNX graph stored in fewer bits, and its matrix products quantized as they run.
+"""Weight compression of an exported ONNX graph: float16, int8 or int4 weights, and dynamic quantization.
 
 Measured with onnxruntime 1.31 on x86 (minimum of one thread): half weights and int8 weights that are expanded as the
 file is loaded run as quickly as float; a graph computed in half is up to 4 times slower; a dynamic product of matrices
@@ -24,22 +24,23 @@ if TYPE_CHECKING:
     from edgekit.ir.measurement import Array
 
 WEIGHTS = {"Conv": 1, "ConvTranspose": 1, "Gemm": 1, "MatMul": 1, "Gather": 0}
-"""The operators whose weights are made smaller, and at which input they stand."""
+"""Operators whose weights are compressed, with the index of the weight among their inputs."""
 PRODUCTS = ("Gemm", "MatMul")
 UNFOLD = ("session.disable_quant_qdq", "1")
-"""Makes onnxruntime expand int8 weights once, as it loads the file, not at every inference."""
+"""Session option with which onnxruntime expands int8 weights once, at loading, not at every inference."""
 
 
-def smaller(data: bytes, recipe: Quantize) -> bytes:
-    """The model as `recipe` says: float16, dynamic-int8, weight-int8 or weight-int4. The same bytes for the same input.
+def compress_weights(data: bytes, recipe: Quantize) -> bytes:
+    """Compress the weights of a model as `recipe` says: float16, dynamic-int8, weight-int8 or weight-int4.
 
-    Convolutions and tables have int8 weights that are expanded at loading where matrix products are dynamic or in int4.
-    Raises LoweringError if there is nothing to make smaller.
+    data: a serialized ModelProto. If matrix products are dynamic or in int4, convolutions and embedding tables have
+    int8 weights, which are expanded at loading. The same input gives the same bytes. Raises LoweringError if there is
+    no weight to compress.
     """
     import onnx
 
     model = onnx.load_from_string(data)
-    if not _chosen(model.graph, recipe.kept):
+    if not _weighted(model.graph, recipe.kept):
         raise LoweringError("no weight is left to make smaller", hint="check the patterns of [quantize] skip")
     if recipe.mode == "float16":
         _halve(model.graph, recipe.kept)
@@ -56,8 +57,8 @@ def smaller(data: bytes, recipe: Quantize) -> bytes:
     return packed
 
 
-def _chosen(graph: GraphProto, kept: Sequence[str]) -> list[tuple[NodeProto, TensorProto]]:
-    """Every operator with a float weight in the file, and that weight, but those of the modules that are kept."""
+def _weighted(graph: GraphProto, kept: Sequence[str]) -> list[tuple[NodeProto, TensorProto]]:
+    """Operators with a float weight in the file, and that weight, except modules that `kept` covers."""
     from onnx import TensorProto
 
     floats = {tensor.name: tensor for tensor in graph.initializer if tensor.data_type == TensorProto.FLOAT}
@@ -70,13 +71,13 @@ def _chosen(graph: GraphProto, kept: Sequence[str]) -> list[tuple[NodeProto, Ten
 
 
 def _module(tensor: TensorProto) -> str:
-    """The module that a constant belongs to: `names.py` calls it `module.weight`, or `module/Operator.0`."""
+    """Module of a constant: `value_names` calls it `module.weight`, or `module/Operator.0`."""
     name: str = tensor.name
     return name.partition("/")[0] if "/" in name else name.rpartition(".")[0]
 
 
 def _halve(graph: GraphProto, kept: Sequence[str]) -> None:
-    """Weights in half precision, and a Cast behind each, which onnxruntime carries out as it loads the file."""
+    """Store weights in half precision, with a Cast behind each, which onnxruntime folds at loading."""
     from onnx import TensorProto, helper, numpy_helper
 
     casts = []
@@ -94,7 +95,7 @@ def _halve(graph: GraphProto, kept: Sequence[str]) -> None:
 
 
 def _round(graph: GraphProto, recipe: Quantize) -> None:
-    """Weights in int8, a scale for each output channel or row of a table, and a DequantizeLinear behind each."""
+    """Store weights in int8, per-channel or per-tensor, with a DequantizeLinear behind each."""
     from onnx import helper, numpy_helper
 
     expanded = []
@@ -110,7 +111,9 @@ def _round(graph: GraphProto, recipe: Quantize) -> None:
 
 
 def rounded(values: Array, axis: int | None) -> tuple[Array, Array]:
-    """int8 of `values`' shape in [-127, 127], and the float32 scale, of each index along `axis` or of all.
+    """Round `values` to int8 in [-127, 127].
+
+    Returns integers, and float32 scales: one for each index of `axis`, or one.
 
     Symmetric min-max: the largest magnitude becomes 127.
     """
@@ -122,7 +125,7 @@ def rounded(values: Array, axis: int | None) -> tuple[Array, Array]:
 
 
 def _axis(node: NodeProto, rank: int) -> int:
-    """Along which axis of its weight an operator counts output channels, or a table its rows."""
+    """Axis of the output channels in an operator's weight, or of the rows of an embedding table."""
     if node.op_type == "ConvTranspose":
         return 1
     if node.op_type in PRODUCTS and not _is_transposed(node):
@@ -131,7 +134,7 @@ def _axis(node: NodeProto, rank: int) -> int:
 
 
 def _dynamic(model: ModelProto, recipe: Quantize) -> ModelProto:
-    """Matrix products in int8 whose activations are rounded as they come, by onnxruntime's own tool."""
+    """Quantize matrix products dynamically to int8, by onnxruntime's own tool: activations are rounded at run time."""
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -150,15 +153,15 @@ def _dynamic(model: ModelProto, recipe: Quantize) -> ModelProto:
             weight_type=QuantType.QInt8,
             extra_options={"MatMulConstBOnly": True},
         )
-        made = onnx.load(path)
+        quantized = onnx.load(path)
     for field in ("producer_name", "producer_version", "doc_string"):
-        made.ClearField(field)
-    made.graph.ClearField("value_info")
-    return made
+        quantized.ClearField(field)
+    quantized.graph.ClearField("value_info")
+    return quantized
 
 
 def _pack(model: ModelProto, recipe: Quantize) -> None:
-    """Matrix products of a float activation and int4 weights, a scale for each group of inputs: MatMulNBits."""
+    """Replace matrix products by MatMulNBits: float activations, int4 weights, a scale for each group of inputs."""
     from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 
     names = _named_products(model, recipe.kept)
@@ -171,14 +174,14 @@ def _pack(model: ModelProto, recipe: Quantize) -> None:
 
 
 def _named_products(model: ModelProto, kept: Sequence[str]) -> list[str]:
-    """Names for the operators, which have none; returns those of the matrix products that are to change."""
+    """Name the operators, which have no names. Returns those of the matrix products to compress."""
     for index, node in enumerate(model.graph.node):
         node.name = f"node-{index}"
-    return [node.name for node, _ in _chosen(model.graph, kept) if node.op_type in PRODUCTS]
+    return [node.name for node, _ in _weighted(model.graph, kept) if node.op_type in PRODUCTS]
 
 
 def _unroll(graph: GraphProto, names: set[str]) -> None:
-    """Each Gemm of `names` as a MatMul and an Add, in place: of that product there are int4 and dynamic kernels."""
+    """Replace each Gemm of `names` by MatMul and Add, in place: MatMul has int4 and dynamic kernels."""
     from onnx import helper
 
     transposed = _transposed_weights(
@@ -200,9 +203,9 @@ def _unroll(graph: GraphProto, names: set[str]) -> None:
 
 
 def _transposed_weights(graph: GraphProto, nodes: Sequence[NodeProto]) -> dict[str, str]:
-    """Transpose the weights of `nodes` in the file, each once. Returns their names now, by what `nodes` call them.
+    """Transpose the weights of `nodes` in the file, each once. Returns their new names by the old ones.
 
-    Of a weight that other nodes read too, such as a table of embeddings, it is a copy.
+    A weight that other nodes read too, such as an embedding table, is copied.
     """
     from onnx import numpy_helper
 
@@ -225,9 +228,9 @@ def _is_transposed(node: NodeProto) -> bool:
 
 
 def _once(graph: GraphProto, kept: Sequence[str]) -> list[tuple[NodeProto, TensorProto]]:
-    """As `_chosen`, a weight that several operators share with the first of them."""
+    """Operators and weights as `_weighted` lists them; a shared weight comes once, with its first operator."""
     first: dict[str, tuple[NodeProto, TensorProto]] = {}
-    for node, tensor in _chosen(graph, kept):
+    for node, tensor in _weighted(graph, kept):
         first.setdefault(tensor.name, (node, tensor))
     return list(first.values())
 

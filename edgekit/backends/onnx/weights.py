@@ -1,4 +1,4 @@
-"""How the weights of a model file are stored."""
+"""Storage of the weights in an ONNX file: the share that is held as integers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto, TensorProto
 
 PACKED = "MatMulNBits"
-"""Its weights are stored two and more to a byte."""
+"""Operator whose weights are packed, several to a byte."""
 MOVES = {"DequantizeLinear", "Transpose", "Reshape"}
-"""What may stand between a stored weight and the operator that uses it."""
+"""Operators between a stored weight and the operator that uses it."""
 
 
 def integer_share(graph: GraphProto) -> float:
@@ -27,7 +27,7 @@ def integer_share(graph: GraphProto) -> float:
 
 
 def _weights(graph: GraphProto) -> list[tuple[TensorProto, int]]:
-    """Every weight once, and how many elements it has."""
+    """Weights, each once, with their number of elements."""
     constants = {tensor.name: tensor for tensor in graph.initializer}
     producers = {name: node for node in graph.node for name in node.output}
     used = {_origin(node.input[index], producers): node for node in graph.node for index in weight_inputs(node)}
@@ -42,7 +42,7 @@ def _elements(tensor: TensorProto, node: NodeProto) -> int:
 
 
 def _origin(name: str, producers: dict[str, NodeProto]) -> str:
-    """The name of the tensor that `name` is a mere form of."""
+    """Name of the stored tensor from which `name` is dequantized, transposed or reshaped."""
     while name in producers and producers[name].op_type in MOVES:
         name = producers[name].input[0]
     return name

@@ -1,4 +1,4 @@
-"""Program → .tflite, by litert-torch, read back through the LiteRT interpreter."""
+"""TFLite backend: a program becomes a .tflite file by litert-torch, and is read back through the LiteRT interpreter."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TFLite:
-    """LiteRT (TensorFlow Lite): CPU kernels, most of them XNNPACK's."""
+    """Backend for LiteRT (TensorFlow Lite): CPU kernels, most of them XNNPACK's."""
 
     name: ClassVar[str] = "tflite"
     format: ClassVar[Format] = "tflite"
@@ -41,7 +41,10 @@ class TFLite:
     at_lowering: ClassVar[frozenset[Precision]] = frozenset({"float16", "dynamic-int8", "weight-int8", "weight-int4"})
 
     def quantization(self, recipe: Quantize, runtime: RuntimeSpec) -> Quantization:
-        """int8 weights and activations, weights unfolded. Raises Misfit for what LiteRT's int8 kernels cannot run."""
+        """Quantizer for int8 weights and activations, weights not folded.
+
+        Raises Misfit for what LiteRT's kernels cannot run.
+        """
         if not recipe.weights.symmetric:
             raise Misfit(
                 "LiteRT's int8 kernels take weights with zero point 0 only",
@@ -68,17 +71,17 @@ class TFLite:
         from edgekit.backends.tflite import convert, interpreter
 
         if recipe:
-            _check(recipe)
+            _check_recipe(recipe)
         path = out / "model.tflite"
         path.write_bytes(convert.flatbuffer(program, recipe))
         return interpreter.artifact(path, runtime)
 
 
 GROUPS = (32, 64, 128, 256)
-"""Weights that may share a scale in LiteRT's int4 kernels."""
+"""Group sizes of LiteRT's int4 kernels: numbers of weights that may share a scale."""
 
 
-def _check(recipe: Quantize) -> None:
+def _check_recipe(recipe: Quantize) -> None:
     converter_recipes.check(recipe)
     weights = recipe.weights
     if weights.granularity != "per-group":

@@ -1,4 +1,4 @@
-"""LiteRT computes channels last; this keeps the converter from transposing where torch counts channels first."""
+"""Channels-last layout for LiteRT: means are rewritten so that the converter adds no transposes around them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ SPATIAL = ({2, 3}, {-2, -1})
 def average_channels_last(model: fx.GraphModule) -> fx.GraphModule:
     """Take means over height and width on a channels-last view, in place.
 
-    The converter turns regions of the graph to channels last and transposes back where one ends, as at a mean that
-    drops its axes. The permutation written here cancels that transpose.
+    The converter turns regions of the graph to channels last and transposes back at their ends, as at a mean that drops
+    its axes. The permutation added here cancels that transpose.
     """
     for node in list(model.graph.nodes):
         if node.target is aten.mean.dim:

@@ -1,4 +1,4 @@
-"""Program → the bytes of a .tflite file. Only the compiler's worker imports this."""
+"""Conversion of a program to the bytes of a .tflite file. Only the lowering worker imports this."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch.utils import _pytree as pytree
 from edgekit.backends.tflite import flatbuffer_names
 from edgekit.backends.tflite.channels_last import average_channels_last
 from edgekit.backends.tflite.source_location import origin
-from edgekit.backends.tflite.weight_compression import smaller
+from edgekit.backends.tflite.weight_compression import compress_weights
 from edgekit.backends.tflite.weight_matching import kept_weights
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.ir.program import Program
@@ -24,11 +24,11 @@ from edgekit.specs.compression import Quantize
 from edgekit.specs.factory import in_a_line
 
 MISSING = re.compile(r"Lowering not found: (\S+)")
-"""How the converter says that it lacks an operator."""
+"""Pattern of the converter's message that it lacks an operator."""
 
 
 class Flat(nn.Module):
-    """The program with its outputs as a tuple, so that the converter numbers them in the signature's order."""
+    """Program with its outputs as a tuple, so that the converter numbers them in the signature's order."""
 
     def __init__(self, program: Program) -> None:
         super().__init__()
@@ -40,28 +40,28 @@ class Flat(nn.Module):
 
 
 def flatbuffer(program: Program, recipe: Quantize | None = None) -> bytes:
-    """The file's bytes: the same for the same program, with the signature's names and no others.
+    """Convert the program to the bytes of a file, with the signature's names and no others.
 
-    `recipe` says how the weights of a float program are made smaller; None leaves them as they are.
-
-    Raises UnsupportedOperator, which names the operator, its module and its line; LoweringError for other refusals.
+    recipe: the compression of a float program's weights; None leaves them as they are. The same program gives the same
+    bytes. Raises UnsupportedOperator, which names the operator, its module and its line; LoweringError for other
+    refusals.
     """
     try:
         converted = _converted(program)
     except Exception as error:
         raise _explained(error, program) from error
     if recipe:
-        converted = smaller(converted, recipe, tuple(kept_weights(program.exported, recipe.kept)))
+        converted = compress_weights(converted, recipe, tuple(kept_weights(program.exported, recipe.kept)))
     return flatbuffer_names.with_names(converted, program.signature)
 
 
 def _converted(program: Program) -> bytes:
-    # What the converter says belongs on stderr, and its warnings are about its own dependencies.
+    # The converter's output belongs on stderr; its warnings are about its own dependencies.
     with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import litert_torch
 
-        from edgekit.backends.tflite.options import conversion
+        from edgekit.backends.tflite.converter_options import conversion
 
         examples = tuple(torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype)) for spec in program.signature.inputs)
         # Edges of 64 bits would be narrowed to 32: the file must take what the project's samples are.
@@ -73,7 +73,7 @@ def _converted(program: Program) -> bytes:
 
 
 def _mode(program: Program) -> Any:
-    """Tells the converter to fuse quantize and dequantize into integer kernels; None for a float program."""
+    """Configuration with which the converter fuses quantize and dequantize into integer kernels; None for float."""
     if not any("quantized_decomposed" in str(node.target) for node in program.exported.graph.nodes):
         return None
     from litert_torch.quantize.pt2e_quantizer import PT2EQuantizer, get_symmetric_quantization_config
@@ -84,9 +84,9 @@ def _mode(program: Program) -> Any:
 
 def _explained(error: Exception, program: Program) -> LoweringError:
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
-    found = MISSING.search(text)
-    if found:
-        operator = found.group(1)
+    missing = MISSING.search(text)
+    if missing:
+        operator = missing.group(1)
         return UnsupportedOperator(
             f"LiteRT's converter has no '{operator}'{origin(operator, program.exported)}",
             hint="rewrite that part with other operators, or choose another backend",

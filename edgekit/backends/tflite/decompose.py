@@ -1,7 +1,7 @@
-"""Elementwise operators spelled out in those for which XNNPACK has int8 kernels.
+"""Decomposition of elementwise operators into those for which XNNPACK has int8 kernels.
 
-LiteRT has an int8 kernel for hard-swish, its XNNPACK delegate takes none: each one would cut the graph into two
-delegates. On a small MobileNetV3 that cost more than half of the latency (0.85 ms against 0.33 ms).
+LiteRT has an int8 kernel for hard-swish, its XNNPACK delegate has none: each one would split the delegate's partition.
+On a small MobileNetV3 that cost more than half of the latency (0.85 ms against 0.33 ms).
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import torch
 from torch import fx
 
 from edgekit.passes.module_patterns import is_skipped
-from edgekit.passes.scaling import absorb
+from edgekit.passes.scale_folding import absorb
 
 aten = torch.ops.aten
 SCALED = {aten.add.Tensor, aten.sub.Tensor, aten.mul.Tensor, aten.div.Tensor}
 
 
-def spell_out(model: fx.GraphModule, skip: Sequence[str]) -> fx.GraphModule:
+def decompose(model: fx.GraphModule, skip: Sequence[str]) -> fx.GraphModule:
     """Replace hard-swish, hard-sigmoid and SiLU by products and clamps, and numbers by constants, in place.
 
-    Modules that `skip` names are left alone.
+    skip: patterns of modules that stay as they are.
     """
     for node in list(model.graph.nodes):
         if node.op == "call_function" and not is_skipped(node, skip):
@@ -33,15 +33,15 @@ def spell_out(model: fx.GraphModule, skip: Sequence[str]) -> fx.GraphModule:
 
 
 def _rewrite(node: fx.Node) -> None:
-    spelled = SPELLINGS.get(node.target)
-    if spelled:
-        node.replace_all_uses_with(spelled(Before(node), node.args[0]))
+    decomposition = DECOMPOSITIONS.get(node.target)
+    if decomposition:
+        node.replace_all_uses_with(decomposition(Before(node), node.args[0]))
     elif node.target in SCALED and isinstance(node.args[1], int | float) and _is_float(node):
         _lift(node, node.args[1])
 
 
 def _lift(node: fx.Node, number: float) -> None:
-    """Make the number an input, so that it can be quantized; division becomes multiplication."""
+    """Make the number a constant input, so that it can be quantized; division becomes multiplication."""
     if node.target is aten.div.Tensor:
         node.target, number = aten.mul.Tensor, 1 / number
     node.args = (node.args[0], Before(node).constant(float(number)))
@@ -52,7 +52,7 @@ def _is_float(node: fx.Node) -> bool:
 
 
 class Before:
-    """Adds nodes before one, of its shape and in its module."""
+    """Builder that inserts nodes before another, with its shape and module."""
 
     def __init__(self, node: fx.Node) -> None:
         self.node = node
@@ -60,12 +60,12 @@ class Before:
     def call(self, target: Any, *args: Any) -> fx.Node:
         graph = self.node.graph
         with graph.inserting_before(self.node):
-            made = graph.call_function(target, args)
-        made.meta = {key: self.node.meta[key] for key in ("val", "nn_module_stack") if key in self.node.meta}
-        return made
+            new = graph.call_function(target, args)
+        new.meta = {key: self.node.meta[key] for key in ("val", "nn_module_stack") if key in self.node.meta}
+        return new
 
     def constant(self, number: float) -> fx.Node:
-        """A buffer with one element, of the node's rank: of any other rank it would end a channels-last region."""
+        """Buffer with one element, of the node's rank: another rank would end a channels-last region."""
         graph = self.node.graph
         value = torch.full([1] * self.node.meta["val"].dim(), number)
         model = graph.owning_module
@@ -73,9 +73,9 @@ class Before:
         name = f"number_{sum(1 for _ in model.buffers())}"
         model.register_buffer(name, value)
         with graph.inserting_before(self.node):
-            made = graph.get_attr(name)
-        made.meta = {"val": value}
-        return made
+            new = graph.get_attr(name)
+        new.meta = {"val": value}
+        return new
 
 
 def _hard_sigmoid(before: Before, x: Any) -> fx.Node:
@@ -94,7 +94,7 @@ def _silu(before: Before, x: Any) -> fx.Node:
     return before.call(aten.mul.Tensor, x, before.call(aten.sigmoid.default, x))
 
 
-SPELLINGS: dict[Any, Callable[[Before, Any], fx.Node]] = {
+DECOMPOSITIONS: dict[Any, Callable[[Before, Any], fx.Node]] = {
     aten.hardsigmoid.default: _hard_sigmoid,
     aten.hardswish.default: _hard_swish,
     aten.hardswish_.default: _hard_swish,

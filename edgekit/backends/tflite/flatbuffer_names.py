@@ -1,4 +1,4 @@
-"""The .tflite file written anew: the project's names at the edges, and none inside."""
+"""Names in a .tflite file: it is rewritten with the project's names for inputs and outputs, and none inside."""
 
 from __future__ import annotations
 
@@ -13,21 +13,20 @@ from edgekit.ir.signature import Signature, TensorSpec
 
 IDENTIFIER = b"TFL3"
 ALIGNMENT = 16
-"""Of buffers, in bytes, as TensorFlow Lite's schema demands; flatbuffers' Python code ignores `force_align`."""
+"""Alignment of buffers in bytes, by TensorFlow Lite's schema; flatbuffers' Python code ignores `force_align`."""
 
 
 class Aligned(flatbuffers.Builder):  # type: ignore[misc]  # flatbuffers has no types
-    """A builder that starts every vector of bytes at a multiple of 16."""
+    """Builder that aligns every vector of bytes to `ALIGNMENT`."""
 
     def StartVector(self, elemSize: int, numElems: int, alignment: int) -> Any:  # noqa: N802, N803
         return super().StartVector(elemSize, numElems, ALIGNMENT if elemSize == 1 else alignment)
 
 
 def with_names(content: bytes, signature: Signature) -> bytes:
-    """The same model with the signature's names, in the signature's order.
+    """Rewrite the model with the signature's names, in the signature's order.
 
-    The converter names every tensor after the classes and modules it came from: an eighth of a small int8 file, and
-    nothing that a device needs.
+    The converter names every tensor after its classes and modules: an eighth of a small int8 file that no device needs.
     """
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     _inline(model, content)
@@ -44,7 +43,7 @@ def with_names(content: bytes, signature: Signature) -> bytes:
 
 
 def _inline(model: Any, content: bytes) -> None:
-    """Put into the model what ai-edge-quantizer leaves behind it, at an offset in the file."""
+    """Move into the model the buffers that ai-edge-quantizer appends to it, at an offset in the file."""
     for buffer in model.buffers:
         if buffer.offset:
             buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
@@ -52,7 +51,7 @@ def _inline(model: Any, content: bytes) -> None:
 
 
 def _renamed(edges: list[Any], prefix: str, specs: tuple[TensorSpec, ...], graph: Any) -> list[int]:
-    """The tensors of the edges in order, after naming each as the signature does."""
+    """Name inputs or outputs as the signature does. Returns their tensors' indices, in order."""
     numbered = {_text(edge.name): edge for edge in edges}
     if len(numbered) != len(specs):
         raise LoweringError(f"the converter made {len(numbered)} edges of {len(specs)}: {', '.join(sorted(numbered))}")

@@ -1,4 +1,4 @@
-"""The loaded graph as plain values: which delegate runs which operator, how much work each is, in which arithmetic."""
+"""Graph of LiteRT's interpreter as plain values: delegate, work and arithmetic of each operator."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from edgekit.ir.artifact import Operator, Placement
 
 DELEGATE = "DELEGATE"
-"""LiteRT's name for a node that stands for all the operators which a delegate runs together."""
+"""LiteRT's name for a node that replaces all operators of one partition of a delegate."""
 WEIGHTED = {
     "BATCH_MATMUL": (0, 1),
     "CONV_2D": (1,),
@@ -18,12 +18,12 @@ WEIGHTED = {
     "FULLY_CONNECTED": (1,),
     "TRANSPOSE_CONV": (1,),
 }
-"""The operators that multiply and accumulate, and at which of their inputs weights can stand."""
+"""Operators that multiply and accumulate, with the indices of inputs that can be weights."""
 
 
 @dataclass(frozen=True)
 class GraphNode:
-    """An operator or a delegate. Tensors are indices; -1 is an optional one that is absent."""
+    """Operator or delegate. Tensors are indices; -1 stands for an optional one that is absent."""
 
     name: str
     inputs: tuple[int, ...]
@@ -32,6 +32,8 @@ class GraphNode:
 
 @dataclass(frozen=True)
 class GraphTensor:
+    """Tensor of the graph: shape, and numpy's name of its dtype."""
+
     shape: tuple[int, ...]
     dtype: str
 
@@ -50,19 +52,19 @@ class GraphTensor:
 
 @dataclass(frozen=True)
 class InterpreterGraph:
-    """The interpreter's nodes, the file's own first and one for each delegate after them."""
+    """Nodes of the interpreter: the operators of the file first, then one node for each partition of a delegate."""
 
     nodes: tuple[GraphNode, ...]
     tensors: Mapping[int, GraphTensor]
     constants: frozenset[int]
-    """Tensors whose values are in the file."""
+    """Indices of tensors whose values are in the file."""
 
     @property
     def operators(self) -> tuple[GraphNode, ...]:
         return tuple(node for node in self.nodes if node.name != DELEGATE)
 
     def placement(self, delegate: str) -> Placement:
-        """Every operator, with `delegate` for those that the delegate nodes replace."""
+        """Placement of every operator: on `delegate` if a delegate node replaces it."""
         delegated = set(self.delegated())
         return Placement(
             tuple(
@@ -78,10 +80,10 @@ class InterpreterGraph:
         )
 
     def delegated(self) -> Iterator[GraphNode]:
-        """The operators inside delegate nodes.
+        """Operators inside delegate nodes.
 
-        A delegate's inputs are all tensors that cross into it, so what its outputs are computed from, back to those
-        inputs, is what it replaced.
+        The inputs of a delegate node are all tensors that cross into its partition, so it replaced the operators that
+        compute its outputs from these inputs.
         """
         makers = self._makers()
         for replaced in (node for node in self.nodes if node.name == DELEGATE):
@@ -115,13 +117,13 @@ class InterpreterGraph:
         return output.elements * math.prod(weights[1:])  # outputs, height, width, inputs of the group
 
     def integer(self, node: GraphNode) -> bool:
-        """Whether nothing that the operator reads or writes is a float, or it rounds what it reads by itself."""
-        if self._rounds(node):
+        """True if the operator reads and writes no float, or is dynamically quantized."""
+        if self._is_dynamic(node):
             return True
         return all(self.tensors[i].integer for i in (*node.inputs, *node.outputs) if i >= 0)
 
-    def _rounds(self, node: GraphNode) -> bool:
-        """Whether floats go in and come out, and the weights are integers: LiteRT's dynamic quantization."""
+    def _is_dynamic(self, node: GraphNode) -> bool:
+        """True for LiteRT's dynamic quantization: float input and output, integer weights."""
         weights = [node.inputs[i] for i in WEIGHTED.get(node.name, ()) if node.inputs[i] in self.constants]
         edges = (node.inputs[0], node.outputs[0])
         return (
@@ -131,14 +133,14 @@ class InterpreterGraph:
         )
 
     def integer_share(self) -> float:
-        """The share of the weight elements that the file holds as integers of at most 8 bits; 0 without weights."""
+        """Share of the weight elements that the file holds as integers of at most 8 bits; 0 without weights."""
         stored = {self._stored(node.inputs[i]) for node in self.operators for i in WEIGHTED.get(node.name, ())}
         weights = [self.tensors[index] for index in stored if index is not None]
         total = sum(tensor.elements for tensor in weights)
         return sum(tensor.elements for tensor in weights if tensor.narrow) / total if total else 0.0
 
     def _stored(self, tensor: int) -> int | None:
-        """The constant that `tensor` is made of, through any dequantization or transposition; None if it is none."""
+        """Constant from which `tensor` is dequantized or transposed; None if it is computed from inputs."""
         makers = self._makers()
         while tensor not in self.constants:
             maker = makers.get(tensor)

@@ -1,4 +1,4 @@
-"""What LiteRT's interpreter makes of a .tflite file: its edges, its operators, and which of them XNNPACK took."""
+"""Facts of a .tflite file, read off LiteRT's interpreter: signature, and placement on the XNNPACK delegate."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ UNRESOLVED = re.compile(r"unresolved custom op: ([\w.]+)|find op for builtin opc
 
 
 def artifact(path: Path, runtime: RuntimeSpec) -> Artifact:
-    """Load the file as the target would, and read its facts.
+    """Load the file as the target does, and read its facts.
 
     Raises UnsupportedOperator if the interpreter lacks an operator, LoweringError if it cannot load the file.
     """
@@ -38,7 +38,7 @@ def artifact(path: Path, runtime: RuntimeSpec) -> Artifact:
 
 
 def signature(interpreter: Interpreter) -> Signature:
-    """The edges as the file takes and gives them: integers that stand for reals with their scale and zero point."""
+    """Signature of the file: inputs and outputs as stored, integers with their scale and zero point."""
     return Signature(specs(interpreter.get_input_details()), specs(interpreter.get_output_details()))
 
 
@@ -50,17 +50,17 @@ def _interpreter(path: Path, resolver: OpResolverType) -> Interpreter:
 
 def _explained(error: Exception) -> LoweringError:
     text = str(error).strip()
-    found = UNRESOLVED.search(text)
-    if found:
+    unresolved = UNRESOLVED.search(text)
+    if unresolved:
         return UnsupportedOperator(
-            f"the LiteRT interpreter has no kernel for '{found.group(1) or found.group(2)}'",
+            f"the LiteRT interpreter has no kernel for '{unresolved.group(1) or unresolved.group(2)}'",
             hint="rewrite that part with other operators, or choose another backend",
         )
     return LoweringError(f"LiteRT's interpreter cannot load the file it was given: {text.splitlines()[0]}")
 
 
 def specs(edges: Iterable[Mapping[str, Any]]) -> tuple[TensorSpec, ...]:
-    """From the interpreter's details of its inputs or outputs."""
+    """Tensor specifications from the interpreter's details of its inputs or outputs."""
     return tuple(
         TensorSpec(edge["name"], np.dtype(edge["dtype"]).name, tuple(map(int, edge["shape"])), _affine(edge))
         for edge in edges
@@ -85,7 +85,7 @@ def _graph(interpreter: Interpreter, path: Path) -> InterpreterGraph:
 
 
 def _constants(content: bytes) -> frozenset[int]:
-    """The tensors whose values the file holds."""
+    """Indices of the tensors whose values the file holds."""
     model = schema.Model.GetRootAs(content, 0)
     graph = model.Subgraphs(0)
     buffers = [graph.Tensors(i).Buffer() for i in range(graph.TensorsLength())]

@@ -1,7 +1,7 @@
-"""Our PT2E quantizer for LiteRT: it annotates the operators for which LiteRT and XNNPACK have int8 kernels.
+"""PT2E quantizer for LiteRT: it annotates the operators for which LiteRT and XNNPACK have int8 kernels.
 
-LiteRT's own annotator finds operators by the source functions that only a strict export records. On our programs it
-leaves additions and means in float, and quantizes the constants of the preprocessing.
+LiteRT's own annotator recognizes operators by source functions, which only a strict export records. On edgekit's
+programs it leaves additions and means in float, and quantizes the constants of the preprocessing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from torchao.quantization.pt2e.quantizer import (
 from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
 from edgekit.backends.tflite.channels_last import average_channels_last
-from edgekit.backends.tflite.decompose import spell_out
+from edgekit.backends.tflite.decompose import decompose
 from edgekit.passes.module_patterns import is_skipped
 from edgekit.passes.quantization.observers import activation_observer, weight_observer
 from edgekit.passes.squeeze_excite import ZERO_BELOW, prepare_gates
@@ -33,7 +33,7 @@ aten = torch.ops.aten
 WEIGHTED = {aten.conv1d.default, aten.conv2d.default, aten.linear.default}
 ARITHMETIC = {aten.add.Tensor, aten.add_.Tensor, aten.sub.Tensor, aten.mul.Tensor, aten.mul_.Tensor}
 RESCALING = {aten.mean.dim, aten.relu.default, aten.relu_.default, aten.leaky_relu.default}
-"""One input, and an output with a scale of its own."""
+"""Operators of one input, whose output has its own scale."""
 MOVING = {
     aten.adaptive_avg_pool2d.default,
     aten.avg_pool2d.default,
@@ -55,17 +55,17 @@ MOVING = {
     aten.upsample_nearest2d.vec,
     aten.view.default,
 }
-"""One input, and an output that must have the same scale."""
+"""Operators of one input, whose output must have the same scale."""
 FIXED = {aten.sigmoid.default: (1 / 256, -128), aten.tanh.default: (1 / 128, 0)}
-"""One input, and the scale and zero point that the kernel demands of its output."""
+"""Operators of one input, with the scale and zero point that the kernel demands of the output."""
 RELUS = {aten.relu.default, aten.relu_.default, aten.relu6.default, aten.relu6_.default}
 CLAMPS = {aten.hardtanh.default, aten.hardtanh_.default, aten.clamp.default}
 FUSED_BOUNDS = [(0, 6), (-1, 1), (0,), (0, None), (0, 1), (ZERO_BELOW, math.inf)]
-"""The bounds of a clamp that LiteRT fuses into the operator before it; the last two we leave to the rounding."""
+"""Bounds of clamps that LiteRT fuses into the operator before them; the last two are enforced by saturation."""
 
 
 class LiteRTQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
-    """Annotates what has an int8 kernel; the modules that the recipe skips, and the preprocessing, stay in float."""
+    """Quantizer that annotates operators with an int8 kernel, except skipped modules and preprocessing."""
 
     def __init__(self, recipe: Quantize) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class LiteRTQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
         self.weight = weight_spec(recipe.weights)
 
     def transform_for_annotation(self, model: fx.GraphModule) -> fx.GraphModule:
-        return average_channels_last(spell_out(prepare_gates(model, self.skip), self.skip))
+        return average_channels_last(decompose(prepare_gates(model, self.skip), self.skip))
 
     def annotate(self, model: fx.GraphModule) -> fx.GraphModule:
         for node in model.graph.nodes:
@@ -83,53 +83,53 @@ class LiteRTQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
         return model
 
     def validate(self, model: fx.GraphModule) -> None:
-        """Nothing to refuse: what was not annotated stays in float, and the placement shows it."""
+        """Accept every model: operators without annotation stay in float, as the placement shows."""
 
     def _annotate(self, node: fx.Node) -> None:
         inputs = node.all_input_nodes
         if not inputs or _output(node):  # a constant, or fused into the operator before it
             return
         if node.target in WEIGHTED and inputs[1].op == "get_attr":
-            _set(node, {inputs[0]: self._taken(inputs[0]), inputs[1]: self.weight})
+            _set(node, {inputs[0]: self._input_spec(inputs[0]), inputs[1]: self.weight})
             self._close(node)
         elif any(map(_output, inputs)):  # so the preprocessing, and what follows a skipped module, stays in float
             self._follow(node, inputs)
 
     def _follow(self, node: fx.Node, inputs: list[fx.Node]) -> None:
-        taken = {source: self._taken(source) for source in inputs}
+        specs = {source: self._input_spec(source) for source in inputs}
         if node.target in ARITHMETIC and not node.kwargs and all(isinstance(x, fx.Node) for x in node.args):
-            _set(node, taken)
+            _set(node, specs)
             self._close(node)
         elif node.target is aten.cat.default:
             shared = SharedQuantizationSpec((inputs[0], node))
-            _set(node, {source: taken[source] if source is inputs[0] else shared for source in inputs}, shared)
+            _set(node, {source: specs[source] if source is inputs[0] else shared for source in inputs}, shared)
         elif node.target in MOVING:
-            _set(node, taken, SharedQuantizationSpec((inputs[0], node)))
+            _set(node, specs, SharedQuantizationSpec((inputs[0], node)))
         elif node.target in FIXED:
-            _set(node, taken, fixed_spec(*FIXED[node.target]))
+            _set(node, specs, fixed_spec(*FIXED[node.target]))
         elif node.target in RESCALING:
-            _set(node, taken, self.activation)
+            _set(node, specs, self.activation)
 
-    def _taken(self, source: fx.Node) -> QuantizationSpecBase:
-        """How an operator's input is quantized: anew, unless the kernel before it has fixed the scale."""
+    def _input_spec(self, source: fx.Node) -> QuantizationSpecBase:
+        """Specification of an operator's input: observed, or shared if the kernel before it fixes the scale."""
         fixed = isinstance(_output(source), FixedQParamsQuantizationSpec)
         return SharedQuantizationSpec(source) if fixed else self.activation
 
     def _close(self, node: fx.Node) -> None:
-        """Quantize the output of `node`: after the activation that is fused into it, if one is."""
+        """Annotate the output of `node`, after the activation function that is fused into it, if there is one."""
         users = tuple(node.users)
         fused = len(users) == 1 and _is_activation(users[0]) and not is_skipped(users[0], self.skip)
         _set(users[0] if fused else node, None, self.activation)
 
 
 def activation_spec(activations: Activations) -> QuantizationSpec:
-    """int8, one scale a tensor; symmetric means a zero point of 0."""
+    """Specification of activations: int8, per-tensor; symmetric means a zero point of 0."""
     scheme = torch.per_tensor_symmetric if activations.symmetric else torch.per_tensor_affine
     return QuantizationSpec(torch.int8, activation_observer(activations, 2**-12), -128, 127, scheme)
 
 
 def weight_spec(weights: Weights) -> QuantizationSpec:
-    """int8 with zero point 0, as LiteRT's quantization specification demands of weights."""
+    """Specification of weights: int8 with zero point 0, as LiteRT's quantization specification demands."""
     # A channel that is all zeros needs a scale with which its bias still fits 32 bits.
     observer = weight_observer(weights, 2**-16)
     if weights.granularity == "per-channel":

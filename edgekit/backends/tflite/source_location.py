@@ -1,4 +1,4 @@
-"""Where in the user's code an operator comes from."""
+"""Source location of an operator in the user's code."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\w+)')
 
 
 def origin(operator: str, exported: ExportedProgram) -> str:
-    """` in module 'head' at model.py:12`: the first use of `aten.name.overload`; empty where the program has none.
+    """Location of the first use of an operator, such as ` in module 'head' at model.py:12`; empty if there is none.
 
-    What the converter lacks may be a part of what the program calls, so overloads are not told apart.
+    operator: `aten.name.overload`. Overloads are not distinguished: the converter may lack a part of what is called.
     """
     for node in exported.graph.nodes:
         if node.op == "call_function" and _base(str(node.target)) == _base(operator):
@@ -27,7 +27,7 @@ def origin(operator: str, exported: ExportedProgram) -> str:
 
 
 def _base(operator: str) -> str:
-    """`aten.linalg_inv_ex.default` and `linalg_inv` have one base."""
+    """Base name of an operator: `aten.linalg_inv_ex.default` and `linalg_inv` have the same."""
     name = operator.removeprefix("aten.").partition(".")[0]
     return name.strip("_").removesuffix("_ex")
 

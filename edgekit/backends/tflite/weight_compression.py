@@ -1,7 +1,7 @@
-"""The weights of a converted .tflite stored in fewer bits, by ai-edge-quantizer.
+"""Weight compression of a converted .tflite by ai-edge-quantizer: float16, int8 or int4 weights.
 
-int4 by group exists in LiteRT beside activations that are quantized on the fly only: there the runtime rounds each
-activation to int8 as it comes. Weight-only int4 would be unpacked anew at every inference, 4.4 times slower than float.
+LiteRT has int4 weights by group with dynamic quantization only: the runtime rounds each activation to int8. Weight-only
+int4 would be unpacked at every inference, 4.4 times slower than float.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from ai_edge_quantizer.recipe_manager import RecipeManager
 
 HYBRID = {"CONV_2D", "EMBEDDING_LOOKUP", "FULLY_CONNECTED"}
-"""Have an int8 kernel for float activations that gains time; the depthwise one loses it (mobilenet: 2.3 times)."""
+"""Operators whose hybrid kernel (float activations, int8 weights) is faster than float.
+
+That of depthwise convolutions is 2.3 times slower on mobilenet.
+"""
 WEIGHTS = {
     "CONV_2D": 1,
     "DEPTHWISE_CONV_2D": 1,
@@ -31,35 +34,35 @@ WEIGHTS = {
     "FULLY_CONNECTED": 1,
     "TRANSPOSE_CONV": 1,
 }
-"""The operators whose weights are made smaller, and at which input they stand."""
+"""Operators whose weights are compressed, with the index of the weight among their inputs."""
 VENDOR = {"TRANSPOSE_CONV": "CONV_2D_TRANSPOSE"}
-"""What ai-edge-quantizer calls them, where it differs."""
+"""Names of operators in ai-edge-quantizer, if they differ from LiteRT's."""
 NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
 
 
-def smaller(content: bytes, recipe: Quantize, kept: Sequence[ModuleWeight]) -> bytes:
-    """The file with its weights as `recipe` says; `kept` are the weights that stay as they are.
+def compress_weights(content: bytes, recipe: Quantize, kept: Sequence[ModuleWeight]) -> bytes:
+    """Compress the weights of a file as `recipe` says. kept: weights that stay in float.
 
-    Raises LoweringError if one of `kept` is not in the file, or if there is nothing to make smaller.
+    Raises LoweringError if one of `kept` is not in the file, or if there is no weight to compress.
     """
     from ai_edge_quantizer import quantizer, recipe_manager
 
     model = schema.ModelT.InitFromPackedBuf(content, 0)
-    found = dict(_weighted(model))
+    weighted = dict(_weighted(model))
     for weight in kept:
-        held = [index for index, (_, values) in found.items() if holds(values, weight)]
-        if not held:
+        matches = [index for index, (_, values) in weighted.items() if holds(values, weight)]
+        if not matches:
             raise LoweringError(
                 f"the weights of '{weight.module}' are not in the converted file: it cannot be kept in float",
                 hint="take it out of [quantize] skip, or choose another backend",
             )
-        for index in held:
-            del found[index]
-    if not found:
+        for index in matches:
+            del weighted[index]
+    if not weighted:
         raise LoweringError("no weight is left to make smaller", hint="check the patterns of [quantize] skip")
     manager = recipe_manager.RecipeManager()
     with _quiet():
-        for index, (name, values) in found.items():
+        for index, (name, values) in weighted.items():
             _add(manager, index, name, values.shape, recipe)
         quantized = quantizer.Quantizer(bytearray(_numbered(model)), manager.get_quantization_recipe()).quantize(
             enable_progress_bar=False, enable_progress_report=False
@@ -68,7 +71,7 @@ def smaller(content: bytes, recipe: Quantize, kept: Sequence[ModuleWeight]) -> b
 
 
 def _weighted(model: Any) -> Iterator[tuple[int, tuple[str, Any]]]:
-    """Number, name and weights of every operator that has any in the file, in float32."""
+    """Index, name and weights of every operator with float32 weights in the file."""
     graph = model.subgraphs[0]
     for index, operator in enumerate(graph.operators):
         name = NAMES[model.operatorCodes[operator.opcodeIndex].builtinCode]
@@ -81,7 +84,7 @@ def _weighted(model: Any) -> Iterator[tuple[int, tuple[str, Any]]]:
 
 
 def _add(manager: RecipeManager, index: int, name: str, shape: tuple[int, ...], recipe: Quantize) -> None:
-    """One operator's part of the vendor's recipe."""
+    """Add one operator to the vendor's recipe."""
     from ai_edge_quantizer.algorithm_manager import AlgorithmName
     from ai_edge_quantizer.qtyping import QuantGranularity, TFLOperationName
 
@@ -106,7 +109,7 @@ def _add(manager: RecipeManager, index: int, name: str, shape: tuple[int, ...], 
 
 
 def _numbered(model: Any) -> bytes:
-    """The model with the results of its operators named by number: the vendor's recipes choose operators by that."""
+    """Name the results of all operators by number, by which the vendor's recipes select operators."""
     graph = model.subgraphs[0]
     for index, operator in enumerate(graph.operators):
         for count, output in enumerate(operator.outputs):
@@ -122,7 +125,7 @@ def _name(index: int) -> str:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the vendor's progress on standard output and its notes on every recipe."""
+    """Silence the vendor's progress on standard output and its log of every recipe."""
     logger = logging.getLogger("absl")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""Which weights of a converted .tflite are those of a module: the converter keeps no names, so their values tell."""
+"""Matching of weights: those of a module are recognized in a converted .tflite by their values, for names are lost."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ PLACES = {
     aten.linear.default: 1,
     aten.embedding.default: 0,
 }
-"""The operators that have weights, and where among their arguments."""
+"""Operators that have weights, with the index of the weight among their arguments."""
 ALIKE = 0.999
-"""Cosine from which on two channels are the same but for their scale, which a batch norm may have been folded into."""
+"""Least cosine of two channels that are equal up to a scale, such as that of a folded batch norm."""
 
 
 @dataclass(frozen=True)
 class ModuleWeight:
-    """A module's weight as torch has it."""
+    """Weight of a module, as in torch."""
 
     module: str
     values: Array
     channels_first: bool
-    """Whether axis 0 counts output channels; in a transposed convolution it counts inputs."""
+    """True if axis 0 is that of the output channels; in a transposed convolution it is that of the inputs."""
 
     @property
     def rows(self) -> Array:
-        """float [channels, rest], every channel with its window before its inputs, as LiteRT stores it."""
+        """Weight as float [channels, rest]; in each channel the window comes before the inputs, as LiteRT stores it."""
         values = self.values if self.channels_first else self.values.swapaxes(0, 1)
         return np.moveaxis(values, 1, -1).reshape(len(values), -1)
 
 
 def kept_weights(exported: ExportedProgram, patterns: Sequence[str]) -> Iterator[ModuleWeight]:
-    """The weights of the modules that stay in float."""
+    """Weights of the modules that stay in float. patterns: their names."""
     constants = {**exported.state_dict, **exported.constants}
     signature = exported.graph_signature
     names = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
@@ -60,7 +60,7 @@ def kept_weights(exported: ExportedProgram, patterns: Sequence[str]) -> Iterator
 
 
 def holds(stored: Array, weight: ModuleWeight) -> bool:
-    """Whether an operator's `stored` weights are those of `weight`, every channel scaled as may be."""
+    """True if an operator's `stored` weights are those of `weight`, up to a scale of each channel."""
     expected = weight.rows
     # Depthwise ones count channels last: 1, height, width, channels.
     forms = [stored.reshape(len(stored), -1), stored.reshape(-1, stored.shape[-1]).T]

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from edgekit.devices.adb.serial import reach, refusal
 from edgekit.devices.adb.server import Server, users_server
+from edgekit.devices.command_log import logged_connection
 from edgekit.devices.shell import Shell
 from edgekit.devices.transport import Completed, DeviceKind
 from edgekit.errors import EdgekitError, OptionError
@@ -23,16 +24,16 @@ ROOT = "/data/local/tmp/edgekit"
 class Adb(Shell):
     """`adb://SERIAL` on USB, `adb://HOST:PORT` on the network, `adb://` the only one there is; a path is its root.
 
-    Always by serial, through shell protocol 2 (Android 7), over the user's adb server or `server`. Entering it
-    raises ToolsMissing if there is no adb, Unreachable, AuthenticationRefused or DeviceAmbiguous. Raises OptionError
-    if the URL is none.
+    Needs shell protocol 2 (Android 7), and goes through the user's adb server, or `server`. Raises OptionError if the
+    URL is none of these. `__enter__` raises ToolsMissing if there is no adb, Unreachable, AuthenticationRefused or
+    DeviceAmbiguous.
     """
 
     kind: ClassVar[DeviceKind] = "device"
     python: ClassVar[str] = "python3"
 
     server: Server | None = None
-    """Another than the user's, as `private_server` gives."""
+    """Server to use instead of the user's, such as that of `private_server`."""
     root: PurePosixPath = field(init=False)
     _asked: str = field(init=False, repr=False)
     _way: tuple[str, ...] = field(init=False, repr=False, default=())
@@ -46,7 +47,8 @@ class Adb(Shell):
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as opened:
             server = self.server or opened.enter_context(users_server())
-            serial = reach(server, self._asked, self.url)
+            with logged_connection(self.url):
+                serial = reach(server, self._asked, self.url)
             object.__setattr__(self, "_way", server.argv("-s", serial, "shell", "-T"))
             object.__setattr__(self, "_opened", opened.pop_all())
         return self
@@ -62,7 +64,7 @@ class Adb(Shell):
 
 
 def _parts(url: str) -> tuple[str, str]:
-    """The serial or address, and the path. Raises OptionError."""
+    """Parse the serial or address, and the path. Raises OptionError."""
     try:
         parts = urlsplit(url)
     except ValueError as error:

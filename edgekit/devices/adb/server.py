@@ -1,4 +1,4 @@
-"""The `adb` program, and the server through which it reaches devices: the user's, or one of our own."""
+"""The `adb` program, and the server through which it reaches devices: the user's, or a private one."""
 
 from __future__ import annotations
 
@@ -18,50 +18,50 @@ from edgekit.devices.transport import Completed
 from edgekit.errors import CommandFailed, ToolsMissing, Unreachable
 
 ASK_S = 20.0
-"""Time limit of what a server answers by itself."""
+"""Time limit in seconds of commands that a server answers without a device."""
 START_S = 20.0
 FOLDER_CHARACTERS = 60
 """The path of a unix socket has at most 107 bytes, on macOS 103; the longest name below the folder has 28."""
 PROGRAM = "usr/lib/android-sdk/platform-tools/adb"
 ALONE = {"ADB_USB": "0", "ADB_EMU": "0", "ADB_MDNS": "0"}
-"""A server that looks for no devices of its own: those on USB can have one server only, which is the user's."""
+"""Environment of a server that looks for no devices: one on USB can have one server only, which is the user's."""
 
 
 @dataclass(frozen=True)
-class Listed:
-    """A device that a server knows."""
+class AdbDevice:
+    """A device that a server lists."""
 
     serial: str
     state: str
-    """`device` if it is ready, else what adb says: `offline`, `unauthorized`, `no permissions (…)` …"""
+    """State by adb: `device` if it is ready, else `offline`, `unauthorized`, `no permissions (…)` …"""
 
 
 @dataclass(frozen=True)
 class Server:
-    """A server that devices are reached through, and the `adb` program that asks it."""
+    """An adb server, and the `adb` program that talks to it."""
 
     command: tuple[str, ...]
     socket: str | None = None
-    """As `adb -L` takes it. None is the user's own: ADB_SERVER_SOCKET, ANDROID_ADB_SERVER_PORT, or port 5037."""
+    """Address for `adb -L`. None is the user's own: ADB_SERVER_SOCKET, ANDROID_ADB_SERVER_PORT, or port 5037."""
 
     def ask(self, *argv: str, timeout: float) -> Completed:
-        """What `adb ARGV…` comes to. Raises CommandFailed if it has not ended after `timeout` seconds."""
+        """Run `adb ARGV…`. Raises CommandFailed if it has not ended after `timeout` seconds."""
         return process.run(self.argv(*argv), timeout=timeout)
 
     def argv(self, *argv: str) -> tuple[str, ...]:
-        """How a program is started that asks the server."""
+        """Command line of `adb ARGV…` for this server."""
         return (*self.command, *(("-L", self.socket) if self.socket else ()), *argv)
 
-    def devices(self) -> tuple[Listed, ...]:
-        """All devices of the server. Raises Unreachable if the server gives no answer."""
+    def devices(self) -> tuple[AdbDevice, ...]:
+        """List the devices of the server. Raises Unreachable if the server gives no answer."""
         answer = self.told("devices")
         if answer.returncode:
             raise Unreachable(f"adb's server gives no answer: {last_line(answer)}", hint=_RESTART)
         rows = (line.split("\t", 1) for line in answer.stdout.splitlines() if "\t" in line)
-        return tuple(Listed(serial, state) for serial, state in rows)
+        return tuple(AdbDevice(serial, state) for serial, state in rows)
 
     def told(self, *argv: str) -> Completed:
-        """What the server answers by itself. Raises Unreachable if it does not in time."""
+        """Run a command that the server answers without a device. Raises Unreachable if it does not in ASK_S."""
         try:
             return self.ask(*argv, timeout=ASK_S)
         except CommandFailed as error:
@@ -73,7 +73,7 @@ _RESTART = "adb kill-server && adb start-server, then try again"
 
 @contextlib.contextmanager
 def users_server() -> Iterator[Server]:
-    """The user's adb with the user's server. Who has no adb gets Debian's, and while this is open, a server.
+    """Yield the user's adb server. Without an adb of the user's it is Debian's, with a server during the block.
 
     Raises ToolsMissing if there is no adb and none can be fetched, Unreachable if no server starts.
     """
@@ -87,17 +87,18 @@ def users_server() -> Iterator[Server]:
 
 @contextlib.contextmanager
 def private_server(command: Sequence[str] = ()) -> Iterator[Server]:
-    """A server that nobody else sees, by a socket in a folder of its own, with a key of its own.
+    """Start a server that nobody else sees: a socket in a folder of its own, a key of its own.
 
-    It touches no device but those that it is told to connect to, and is gone at the end, also if this process is
-    killed. `command` starts adb, `program()` if it is empty. Raises ToolsMissing, or Unreachable if it does not start.
+    It touches no device but those that a client connects it to, and is gone at the end, also if this process is
+    killed. command: command line of adb, `program()` if it is empty. Raises ToolsMissing, or Unreachable if it does
+    not start.
     """
     with _started(command or program(), alone=True) as server:
         yield server
 
 
 def program() -> tuple[str, ...]:
-    """How to start adb: the user's own, else Debian's. Raises ToolsMissing."""
+    """Command line of adb: the user's own, else Debian's. Raises ToolsMissing."""
     own = shutil.which("adb")
     if own:
         return (own,)
@@ -122,7 +123,7 @@ def _started(command: Sequence[str], *, alone: bool) -> Iterator[Server]:
 
 
 def _no_other(server: Server) -> None:
-    """A client that finds no server starts one: had ours died, another would be there when we are gone."""
+    """Kill the server by its socket: had ours died, a client would have started another one there."""
     with contextlib.suppress(CommandFailed):
         server.ask("kill-server", timeout=ASK_S)
 
@@ -134,11 +135,11 @@ def _wait_for(path: Path, log: Path) -> None:
             end.connect(str(path))
             return
         sleep(0.01)
-    said = log.read_text(errors="replace").strip().splitlines()[-1:]
-    raise Unreachable(f"adb's server did not start within {START_S:g} s: {''.join(said)}")
+    last = log.read_text(errors="replace").strip().splitlines()[-1:]
+    raise Unreachable(f"adb's server did not start within {START_S:g} s: {''.join(last)}")
 
 
 def last_line(answer: Completed) -> str:
-    """The last thing that adb said, without its name, or that of its loader, before it."""
+    """Last line of adb's output, without its name, or that of its loader, before it."""
     lines = f"{answer.stdout}\n{answer.stderr}".strip().splitlines() or [f"exit {answer.returncode}"]
     return re.sub(r"^(adb|error|ld-linux\S*): (error: )?", "", lines[-1])

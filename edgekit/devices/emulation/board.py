@@ -1,4 +1,4 @@
-"""What is emulated for a target."""
+"""Emulated board of a target: CPU, memory, and the transport that reaches it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from edgekit.errors import OptionError
 from edgekit.specs.target import Target
 
 RAM_MB = 1024
-"""At most, whatever the board has: more would cost the host, and hide what does not fit on small ones."""
+"""Largest memory of an emulated board: more would cost the host, and hide models that do not fit on small ones."""
 
 
 @dataclass(frozen=True)
 class EmulatedBoard:
-    """A processor core, so much memory, and how the device is reached."""
+    """One CPU core, memory, and the transport that reaches the device."""
 
     target: str
     cpu: str
@@ -23,7 +23,7 @@ class EmulatedBoard:
 
     @classmethod
     def of(cls, target: Target) -> EmulatedBoard:
-        """Raises OptionError if the target cannot be emulated."""
+        """Board of a target. Raises OptionError if the target cannot be emulated."""
         if target.emulation is None:
             raise OptionError(
                 f"target '{target.id}' cannot be emulated: its file has no [emulation]", hint="edgekit targets"

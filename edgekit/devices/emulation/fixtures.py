@@ -1,4 +1,4 @@
-"""For tests of your own: `pytest_plugins = ["edgekit.devices.emulation.fixtures"]`."""
+"""Fixtures of pytest, for tests of your own: `pytest_plugins = ["edgekit.devices.emulation.fixtures"]`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REQUIRED = "EDGEKIT_REQUIRE_EMULATION"
 
 @pytest.fixture(scope="session")
 def emulation() -> None:
-    """Skips, with the reason, where devices cannot be emulated; fails there if EDGEKIT_REQUIRE_EMULATION is 1."""
+    """Skip, with the reason, where devices cannot be emulated; fail there if EDGEKIT_REQUIRE_EMULATION is 1."""
     try:
         find_tools(Cache.of_downloads())
     except ToolsMissing as error:
@@ -30,7 +30,7 @@ def emulation() -> None:
 
 @pytest.fixture
 def device(emulation: None, request: pytest.FixtureRequest) -> Iterator[faults.Device]:
-    """A fresh warm Raspberry Pi 5; with `@pytest.mark.parametrize("device", ["pixel-8"], indirect=True)` another."""
+    """A fresh Raspberry Pi 5; another one with `@pytest.mark.parametrize("device", ["pixel-8"], indirect=True)`."""
     target = Catalog.default().target(getattr(request, "param", TARGET))
     with faults.fresh(target) as started:
         yield started

@@ -1,9 +1,9 @@
-"""Keeps one emulator, and the folder it works in, for as long as somebody wants it: `python guard.py FOLDER ARGV…`.
+"""Guard process of one emulator and its folder: `python guard.py FOLDER ARGV…`.
 
-Whoever started it holds its standard input open and may write a line: `keep` makes the device outlive its maker, `cut`
-ends the emulator at once and leaves the folder. When the input ends, or on SIGTERM, emulator and folder are gone. The
-folder of an emulator that ended by itself, or whose guard was killed, is swept by whoever starts the next device. The
-lock that says that the folder is in use is a descriptor that the guard inherits. Standard library only.
+The process that started it holds its standard input open and may write a line: `keep` makes the device outlive that
+process, `cut` kills the emulator at once and leaves the folder. When the input ends, or on SIGTERM, emulator and folder
+are removed. The folder of an emulator that ended by itself, or whose guard was killed, is removed at the start of the
+next device. The lock that marks the folder as in use is a descriptor that the guard inherits. Standard library only.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
+PR_SET_PDEATHSIG = 1  # linux/prctl.h; as `runner/machine/parent_death`, which this file alone cannot import
 LOOK_S = 0.2
 
 
 class _EndedError(Exception):
-    """SIGTERM came."""
+    """SIGTERM was received."""
 
 
 def main(folder: str, argv: list[str]) -> int:
@@ -36,24 +36,24 @@ def main(folder: str, argv: list[str]) -> int:
         )
     for number in inherited:
         os.close(number)
-    left = False
+    leave_folder = False
     try:
-        left = _watch(emulator)
+        leave_folder = _watch(emulator)
     except _EndedError:
         pass
     finally:
         emulator.kill()
         emulator.wait()
-    if not left:
+    if not leave_folder:
         shutil.rmtree(folder, ignore_errors=True)
     return 0
 
 
 def _watch(emulator: subprocess.Popen[bytes]) -> bool:
-    """Until it is over; whether the folder is somebody else's then."""
-    kept = False
+    """Wait for the end of the emulator, or for an order to end it; True if the folder must stay."""
+    outlives = False
     while emulator.poll() is None:
-        if kept:
+        if outlives:
             try:
                 emulator.wait(LOOK_S)
             except subprocess.TimeoutExpired:
@@ -64,8 +64,8 @@ def _watch(emulator: subprocess.Popen[bytes]) -> bool:
                 return True
             if word != b"keep":
                 return False
-            kept = True
-    return True  # It ended by itself: somebody will want to read why, and then sweep.
+            outlives = True
+    return True  # it ended by itself: its log is to be read, and the folder then swept
 
 
 def _end(number: int, frame: object) -> None:

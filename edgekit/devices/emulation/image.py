@@ -1,4 +1,4 @@
-"""What every emulated device starts from: Debian's kernel and userland for arm64, with sshd and adbd."""
+"""Disk image of emulated devices: Debian's kernel and userland for arm64, with sshd and adbd."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ USERLAND = (
     "base-files", "base-passwd", "busybox-static", "coreutils", "dash", "gzip", "libc-bin", "mount", "openssh-server",
     "openssh-sftp-server", "procps", "python3-minimal", "python3", "tar", "util-linux",
 )  # fmt: skip
-"""Python stands for the Python that a board may have; packs bring their own."""
+"""Debian packages of the userland. Python stands for the one that a board may have; packs bring their own."""
 DISK, SMALL = "2G", "64M"
-"""Sizes of the disk, which grows as it is written, and of the one that tests fill."""
+"""Sizes of the disk, which grows when it is written, and of the one that tests fill."""
 MAKE_S = 120.0
 UNUSED = ("usr/lib/systemd", "usr/share/perl", "usr/share/perl5", "usr/share/bash-completion", "var/lib/apt", "boot")
 FOLDERS = (
@@ -51,13 +51,13 @@ ETC = {
 
 @dataclass(frozen=True)
 class Image:
-    """A folder of the cache with everything that a device starts from. Nothing in it is ever written to again."""
+    """A folder of the cache with kernel, disks and keys of a device. Nothing in it is ever written to again."""
 
     folder: Path
 
     @property
     def digest(self) -> str:
-        """Of its content: two images made of one recipe still have keys of their own."""
+        """SHA-256 of its content, in hex: two images made of one recipe still have keys of their own."""
         return file_digest(self.folder / SEAL)
 
     @property
@@ -78,17 +78,17 @@ class Image:
 
     @property
     def identity(self) -> Path:
-        """The key that opens every device that starts from this image. It opens nothing else, and never leaves here."""
+        """File of the private key that opens every device of this image, and nothing else. It never leaves here."""
         return self.folder / "identity"
 
     @property
     def host_key(self) -> str:
-        """What its sshd shows: type and key, as in known_hosts."""
+        """Host key of its sshd: type and key, as in known_hosts."""
         return " ".join((self.folder / "host.pub").read_text().split()[:2])
 
 
 def find_image(tools: Tools, cache: Cache) -> Image:
-    """The image, made if it is not there; one that is damaged is made anew. Raises ToolsMissing, ImageDamaged."""
+    """Find the image in the cache, or make it; a damaged one is made again. Raises ToolsMissing, ImageDamaged."""
     guest = {path.name: path.read_text() for path in files(__package__).joinpath("guest").iterdir()}
     recipe = {"schema": 1, "userland": USERLAND, "etc": ETC, "guest": guest, "sizes": [DISK, SMALL], "unused": UNUSED}
     return Image(cache.made().fetch(digest_of(recipe), lambda folder: _make(folder, guest, tools, cache))[0])
@@ -99,12 +99,12 @@ def _make(folder: Path, guest: dict[str, str], tools: Tools, cache: Cache) -> No
     kernel = debian.fetched(["linux-image-cloud-arm64"], "arm64", cache)
     adbd = debian.fetched(["adbd"], "arm64", cache, debian.BACKPORTS)
     for name in ("identity", "host"):
-        _made(
+        _run_checked(
             ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "edgekit emulated device", "-f", str(folder / name)]
         )
     root = folder / "root"
     for layer in (adbd, userland):
-        _made(["cp", "--archive", "--remove-destination", "--no-target-directory", str(layer), str(root)])
+        _run_checked(["cp", "--archive", "--remove-destination", "--no-target-directory", str(layer), str(root)])
     _furnish(root, guest["start"], folder)
     shutil.copyfile(next(iter((kernel / "boot").glob("vmlinuz-*"))), folder / "vmlinuz")
     (folder / "initramfs.gz").write_bytes(initramfs(kernel, userland / "bin/busybox", guest["init"].encode()))
@@ -134,15 +134,17 @@ def _furnish(root: Path, start: str, keys: Path) -> None:
 
 
 def _disk(root: Path, size: str, disk: Path, tools: Tools, cache: Cache) -> None:
-    """An ext4 file system with the folder's content, as qcow2. Without root, and without mounting anything."""
+    """Write an ext4 file system with the folder's content as qcow2, without root and without mounting anything."""
     raw = disk.with_suffix(".raw")
     mke2fs = debian.command(debian.fetched(["e2fsprogs"], debian.host(), cache), "sbin/mke2fs")
-    _made([*mke2fs, "-q", "-F", "-t", "ext4", "-m", "0", "-E", "root_owner=0:0", "-d", str(root), str(raw), size])
-    _made([*tools.qemu_img, "convert", "-O", "qcow2", str(raw), str(disk)])
+    _run_checked(
+        [*mke2fs, "-q", "-F", "-t", "ext4", "-m", "0", "-E", "root_owner=0:0", "-d", str(root), str(raw), size]
+    )
+    _run_checked([*tools.qemu_img, "convert", "-O", "qcow2", str(raw), str(disk)])
     raw.unlink()
 
 
-def _made(argv: list[str]) -> None:
+def _run_checked(argv: list[str]) -> None:
     if shutil.which(argv[0]) is None:
         raise ToolsMissing(f"there is no '{argv[0]}' here", hint="apt-get install openssh-client")
     ended = process.run(argv, timeout=MAKE_S)

@@ -1,4 +1,4 @@
-"""The small archive that Linux starts from: busybox, the modules that reach the disk, and `guest/init`."""
+"""Initramfs, the small archive that Linux starts from: busybox, the modules that reach the disk, and `guest/init`."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 from edgekit.errors import ImageDamaged
 
 MODULES = ("virtio_pci", "virtio_blk", "virtio_net", "virtio_rng")
-"""What the emulated board has that is not built into Debian's kernel."""
+"""Kernel modules for devices of the emulated board that are not built into Debian's kernel."""
 FOLDER, PROGRAM, FILE, CONSOLE = 0o40755, 0o100755, 0o100644, 0o20600
 CONSOLE_NUMBER = (5, 1)
 
 
 def initramfs(kernel: Path, busybox: Path, init: bytes) -> bytes:
-    """For the kernel unpacked in `kernel`: gzip of a cpio archive, the same bytes every time.
+    """Make the initramfs for the kernel unpacked in `kernel`: gzip of a cpio archive, the same bytes every time.
 
     Format: Linux, Documentation/driver-api/early-userspace/buffer-format.rst, "newc". Raises ImageDamaged if the
-    kernel has not the modules.
+    kernel lacks a module.
     """
     modules = _modules(kernel)
     archive = _Cpio()
@@ -35,26 +35,26 @@ def initramfs(kernel: Path, busybox: Path, init: bytes) -> bytes:
 
 
 def _modules(kernel: Path) -> dict[str, Path]:
-    """What `MODULES` need, each after what it needs itself."""
-    found = {path.stem.replace("-", "_"): path for path in (kernel / "lib/modules").rglob("*.ko")}
+    """Files of MODULES and of their dependencies, each after its own dependencies."""
+    files = {path.stem.replace("-", "_"): path for path in (kernel / "lib/modules").rglob("*.ko")}
     ordered: dict[str, Path] = {}
 
     def add(name: str) -> None:
         if name in ordered:
             return
-        if name not in found:
+        if name not in files:
             raise ImageDamaged(f"Debian's kernel has no module '{name}'", hint="please report it")
-        for needed in _needed(found[name]):
+        for needed in _dependencies(files[name]):
             add(needed)
-        ordered[name] = found[name]
+        ordered[name] = files[name]
 
     for name in MODULES:
         add(name)
     return ordered
 
 
-def _needed(module: Path) -> list[str]:
-    """What the module says that it depends on: `depends=` in its section .modinfo."""
+def _dependencies(module: Path) -> list[str]:
+    """Dependencies of a module: `depends=` in its section .modinfo."""
     depends = re.search(rb"\0depends=([^\0]*)\0", module.read_bytes())
     names = depends.group(1).decode().split(",") if depends else []
     return [name.replace("-", "_") for name in names if name]

@@ -1,4 +1,4 @@
-"""The folder of a device, and the lock that says whose it is: a descriptor, so that a dead process holds none."""
+"""Folder of a device with its lock, a descriptor: a process that dies releases it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from typing import IO, Literal
 from edgekit.errors import DeviceBusy
 
 CLAIM_S = 1.0
-"""How long a folder is waited for: whoever sweeps, or looks whether it is in use, holds its lock for a moment."""
+"""Seconds to wait for a folder: a process that sweeps, or checks whether it is in use, holds its lock for a moment."""
 LOOK_S = 0.05
 
 
 def claimed(folder: Path) -> IO[bytes]:
-    """The lock of a folder that is there, and ours: whoever swept it meanwhile has removed the lock with it."""
+    """Make the folder if needed, and lock it. Raises DeviceBusy if another process holds it for CLAIM_S.
+
+    A process that sweeps the folder meanwhile removes the lock with it: then it is made again.
+    """
     deadline = time.monotonic() + CLAIM_S
     while True:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -37,7 +40,7 @@ def claimed(folder: Path) -> IO[bytes]:
 
 
 def in_use(folder: Path) -> bool:
-    """Whether somebody makes, has or keeps the device in that folder."""
+    """Tell whether a process holds the lock of that folder."""
     try:
         _locked(folder, "r+b").close()
     except DeviceBusy:
@@ -48,7 +51,7 @@ def in_use(folder: Path) -> bool:
 
 
 def sweep(folder: Path) -> None:
-    """Remove the folder of a device that nobody has any more, or what is left of it: its lock may be gone already."""
+    """Remove the folder of a device if no process holds its lock, also one that was removed in part."""
     with contextlib.suppress(DeviceBusy, FileNotFoundError, NotADirectoryError), _locked(folder, "ab"):
         shutil.rmtree(folder, ignore_errors=True)
 

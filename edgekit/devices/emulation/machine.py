@@ -1,4 +1,4 @@
-"""One emulated device: its folder, its emulator, and how to start, cut and end it."""
+"""One emulated device: its folder and its emulator, which is started, cut and ended here."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from edgekit.devices.emulation.tools import Tools
 from edgekit.errors import BootFailed, EmulationError, ImageDamaged, PortTaken
 
 BOOT_S = 180.0
-"""Time limit of a start from nothing. On two quiet cores it takes 10 s."""
+"""Time limit in seconds of a cold boot. On two idle cores it takes 10 s."""
 LOOK_S = 0.05
 DISK_S = 20.0
 END_S = 20.0
 PANIC = "Kernel panic"
 UP = "edgekit: up"
-"""What `guest/start` says once sshd and adbd run."""
+"""Line that `guest/start` writes to the console once sshd and adbd run."""
 GUARD = Path(__file__).with_name("guard.py")
 DISKS = ("disk", "small")
 
 
 @dataclass(frozen=True)
-class Bench:
-    """What every device of one board is made from."""
+class EmulationSetup:
+    """Programs, image and board: the common parts of every device of one board."""
 
     tools: Tools
     image: Image
@@ -50,9 +50,9 @@ class Bench:
 
 @dataclass
 class Machine:
-    """A device in a folder of its own. Nothing of it is left once it is ended, or its maker dies."""
+    """A device in a folder of its own. Nothing of it is left once it is ended, or the process that made it dies."""
 
-    bench: Bench
+    setup: EmulationSetup
     folder: Path
     ports: GuestPorts
     lock: IO[bytes]
@@ -61,13 +61,13 @@ class Machine:
 
     @property
     def qmp(self) -> Qmp:
-        """Control over its emulator. Raises BootFailed if it does not run."""
+        """Control socket of its emulator. Raises BootFailed if it does not run."""
         if self._qmp is None:
             raise BootFailed(f"'{self.folder.name}' does not run")
         return self._qmp
 
     def boot(self) -> None:
-        """Start from the disk as it is, and wait until the device is up. Raises BootFailed, PortTaken, ImageDamaged."""
+        """Boot from the disk as it is, and wait until the device is up. Raises BootFailed, PortTaken, ImageDamaged."""
         (self.folder / "console.log").unlink(missing_ok=True)
         self._start()
         deadline = time.monotonic() + BOOT_S
@@ -76,7 +76,7 @@ class Machine:
             time.sleep(LOOK_S)
 
     def wake_up(self, memory: Path) -> None:
-        """Go on from where a machine of this board, with these disks, fell asleep. Raises as `boot`."""
+        """Resume from a snapshot: `memory` of a machine of this board with these disks. Raises as `boot`."""
         self._start("-incoming", f"file:{memory}")
         try:
             self.qmp.wake_up()
@@ -84,17 +84,17 @@ class Machine:
             raise self._given_up(error) from error
 
     def cut_power(self) -> None:
-        """End it at once, as a board whose plug is pulled: what the guest did not flush is lost. `boot` goes on."""
+        """Kill it at once, like a power cut: data that the guest did not flush is lost. `boot` starts it again."""
         self._tell(b"cut\n")
         self._ended()
 
     @property
     def pid(self) -> int | None:
-        """The process that ends it on SIGTERM."""
+        """Process id of its guard, which ends it on SIGTERM; None while it does not run."""
         return self._guard.pid if self._guard else None
 
     def keep(self) -> None:
-        """Let it live on when this process ends. It is not controlled from here any more."""
+        """Let it outlive this process, which does not control it any more."""
         self._tell(b"keep\n")
         self.qmp.close()
         if self._guard:
@@ -110,7 +110,7 @@ class Machine:
         self.lock.close()
 
     def console(self) -> str:
-        """What the guest wrote to its console since it was started."""
+        """Text that the guest wrote to its console since it was started."""
         try:
             return (self.folder / "console.log").read_text("utf-8", "replace")
         except FileNotFoundError:
@@ -120,7 +120,7 @@ class Machine:
         ours, theirs = socket.socketpair()
         with theirs:
             argv = qemu.command(
-                self.bench.tools, self.bench.image, self.bench.board, self.folder, self.ports, theirs.fileno()
+                self.setup.tools, self.setup.image, self.setup.board, self.folder, self.ports, theirs.fileno()
             )
             self._guard = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(GUARD), str(self.folder), *argv, *more],
@@ -145,7 +145,7 @@ class Machine:
             raise self._failure(f"it is not up after {BOOT_S:g} s")
 
     def _given_up(self, error: BootFailed) -> EmulationError:
-        """Ends what does not start; why it did not."""
+        """End an emulator that does not start, and return the error with the reason."""
         with contextlib.suppress(EmulationError):
             self._tell(b"cut\n")  # it may run, and not answer
         self._ended()
@@ -153,22 +153,22 @@ class Machine:
 
     def _failure(self, what: str) -> EmulationError:
         log = self.folder / "emulator.log"
-        said = log.read_text("utf-8", "replace").strip() if log.exists() else ""
-        lines = said.splitlines()[-3:]
-        taken = re.search(r"host forwarding rule 'tcp:127\.0\.0\.1:(\d+)", said)
-        if taken:
+        output = log.read_text("utf-8", "replace").strip() if log.exists() else ""
+        lines = output.splitlines()[-3:]
+        port = re.search(r"host forwarding rule 'tcp:127\.0\.0\.1:(\d+)", output)
+        if port:
             return PortTaken(
-                f"a program listens on port {taken[1]} of this machine", hint="leave out --port: a free one is found"
+                f"a program listens on port {port[1]} of this machine", hint="leave out --port: a free one is found"
             )
-        if any(word in said for word in ("Could not open", "Image is", "qcow2", "load of migration failed")):
+        if any(word in output for word in ("Could not open", "Image is", "qcow2", "load of migration failed")):
             return ImageDamaged(
-                f"what '{self.bench.board.target}' starts from is not whole: {' | '.join(lines)}",
-                hint=_remade(self.bench.image.folder),
+                f"what '{self.setup.board.target}' starts from is not whole: {' | '.join(lines)}",
+                hint=_remade(self.setup.image.folder),
             )
         last = " | ".join([*lines, *self.console().strip().splitlines()[-5:]])
         return BootFailed(
             f"'{self.folder.name}' did not start: {what}" + (f": {last}" if last else ""),
-            hint=f"try again, and if it stays so: {_remade(self.bench.image.folder)}",
+            hint=f"try again, and if it stays so: {_remade(self.setup.image.folder)}",
         )
 
     def _listens(self) -> bool:
@@ -206,8 +206,8 @@ def _remade(folder: Path) -> str:
     return f"rm -r {shlex.quote(str(folder))} has it made anew at the next start"
 
 
-def make(bench: Bench, folder: Path, backing: Path, ports: GuestPorts | None = None) -> Machine:
-    """A machine that does not run yet, in a new folder, on top of the disks in the folder `backing`.
+def make(setup: EmulationSetup, folder: Path, backing: Path, ports: GuestPorts | None = None) -> Machine:
+    """Make a machine, which does not run yet, in a new folder, on top of the disks in the folder `backing`.
 
     Raises DeviceBusy if the folder is in use, StorageError.
     """
@@ -215,8 +215,8 @@ def make(bench: Bench, folder: Path, backing: Path, ports: GuestPorts | None = N
         lock = claimed(folder)
         try:
             for name in DISKS:
-                _overlay(bench.tools, backing / f"{name}.qcow2", folder / f"{name}.qcow2")
-            return Machine(bench, folder, ports or free_ports(), lock)
+                _overlay(setup.tools, backing / f"{name}.qcow2", folder / f"{name}.qcow2")
+            return Machine(setup, folder, ports or free_ports(), lock)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             lock.close()
@@ -224,10 +224,10 @@ def make(bench: Bench, folder: Path, backing: Path, ports: GuestPorts | None = N
 
 
 def free_ports() -> GuestPorts:
-    """Two ports of this machine that nobody listens on. Not of those where adb looks for emulators by itself."""
+    """Find two free ports of this machine, not among those where adb looks for emulators by itself."""
     with contextlib.ExitStack() as held:
-        found = [port for port in _free(held) if not 5553 < port < 5686]
-    return GuestPorts(*found[:2])
+        ports = [port for port in _free(held) if not 5553 < port < 5686]
+    return GuestPorts(*ports[:2])
 
 
 def _free(held: contextlib.ExitStack) -> Iterator[int]:
@@ -242,5 +242,5 @@ def _overlay(tools: Tools, backing: Path, disk: Path) -> None:
     argv = [*tools.qemu_img, "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", str(backing), str(disk)]
     ended = process.run(argv, timeout=DISK_S)
     if ended.returncode:
-        said = " | ".join(ended.stderr.strip().splitlines()[-3:])
-        raise ImageDamaged(f"'{backing}' is no disk: {said}", hint=_remade(backing.parent))
+        last = " | ".join(ended.stderr.strip().splitlines()[-3:])
+        raise ImageDamaged(f"'{backing}' is no disk: {last}", hint=_remade(backing.parent))

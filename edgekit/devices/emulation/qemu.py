@@ -1,4 +1,4 @@
-"""How QEMU is started as a board."""
+"""Command line of QEMU for a board."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from edgekit.devices.emulation.tools import Tools
 
 KERNEL = "console=ttyAMA0 quiet panic=-1 random.trust_cpu=on"
 CODE_CACHE_MB = 256
-"""For translated code: QEMU would take a gigabyte."""
+"""Size of the cache for translated code: QEMU's default is a gigabyte."""
 NETWORK, NIC = "net", "nic"
 
 
 @dataclass(frozen=True)
 class GuestPorts:
-    """Of 127.0.0.1, where the device's sshd and adbd are reached."""
+    """Ports of 127.0.0.1 that are forwarded to the device's sshd and adbd."""
 
     ssh: int
     adb: int
 
 
 def command(tools: Tools, image: Image, board: EmulatedBoard, folder: Path, ports: GuestPorts, qmp: int) -> list[str]:
-    """One core that counts its instructions: `-icount` makes the guest's clock and its counters exact.
+    """Command line for a board of one core that counts its instructions.
 
-    The disks are `disk.qcow2` and `small.qcow2` of `folder`, where the console is written too; `qmp` is the descriptor
-    of a socket to control it by. The guest reaches nothing but us.
+    `-icount` makes the guest's clock and its counters exact. folder: holds `disk.qcow2` and `small.qcow2`, and gets
+    `console.log`. qmp: descriptor of the control socket. The guest reaches nothing but this machine.
     """
     forwards = f"hostfwd=tcp:127.0.0.1:{ports.ssh}-:22,hostfwd=tcp:127.0.0.1:{ports.adb}-:5555"
     return [

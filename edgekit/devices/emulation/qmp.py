@@ -1,4 +1,4 @@
-"""QEMU's control socket: one JSON object a line (QEMU Machine Protocol)."""
+"""Client of QEMU's control socket: one JSON object a line (QEMU Machine Protocol, QMP)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOOK_S = 0.02
 
 
 class Qmp:
-    """Control over one running QEMU. Raises BootFailed if it does not answer."""
+    """Control socket of one running QEMU. Every method raises BootFailed if it does not answer."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -31,13 +31,13 @@ class Qmp:
             raise
 
     def ask(self, command: str, **arguments: Any) -> Any:
-        """What QEMU answers to a command."""
-        written = {
+        """Run a QMP command, and return its result. In names of arguments `_` stands for `-`."""
+        request = {
             "execute": command,
             "arguments": {name.replace("_", "-"): value for name, value in arguments.items()},
         }
         try:
-            self._connection.sendall(json.dumps(written).encode() + b"\n")
+            self._connection.sendall(json.dumps(request).encode() + b"\n")
         except OSError as error:
             raise BootFailed(f"the emulator does not answer: {error}") from error
         while True:
@@ -48,21 +48,21 @@ class Qmp:
                 return answer["return"]
 
     def fall_asleep(self, state: str) -> None:
-        """Write memory and devices to the file `state`; the machine stands still from then on."""
+        """Write a snapshot of memory and devices to the file `state`; the machine is stopped from then on."""
         self.ask("stop")
         self.ask("migrate", uri=f"file:{state}")
         self._until(lambda: self.ask("query-migrate"), "completed", ("failed", "cancelled"))
 
     def wake_up(self) -> None:
-        """Go on, once the state that it was started with is there."""
+        """Resume, once the snapshot that it was started with is loaded."""
         self._until(lambda: self.ask("query-status"), "paused", ("running",))
         self.ask("cont")
 
-    def _until(self, ask: Any, wanted: str, wrong: tuple[str, ...]) -> None:
+    def _until(self, ask: Any, target: str, wrong: tuple[str, ...]) -> None:
         deadline = time.monotonic() + ASLEEP_S
-        while (status := _status(ask())) != wanted:
+        while (status := _status(ask())) != target:
             if status in wrong or time.monotonic() > deadline:
-                raise BootFailed(f"the emulator is '{status}', not '{wanted}'")
+                raise BootFailed(f"the emulator is '{status}', not '{target}'")
             time.sleep(LOOK_S)
 
     def _next(self) -> dict[str, Any]:

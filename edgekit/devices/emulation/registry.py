@@ -1,4 +1,4 @@
-"""The emulated devices of this user: started, kept under a name, found, ended."""
+"""Registry of this user's emulated devices: start, keep under a name, find, end."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from edgekit.cache import Cache
 from edgekit.devices.emulation.board import EmulatedBoard
 from edgekit.devices.emulation.image import find_image
 from edgekit.devices.emulation.locked_folder import in_use, sweep
-from edgekit.devices.emulation.machine import Bench, Machine, free_ports, make
+from edgekit.devices.emulation.machine import EmulationSetup, Machine, free_ports, make
 from edgekit.devices.emulation.qemu import GuestPorts
-from edgekit.devices.emulation.snapshot import MEMORY, asleep
+from edgekit.devices.emulation.snapshot import MEMORY, find_snapshot
 from edgekit.devices.emulation.tools import find_tools
 from edgekit.errors import BootFailed, DeviceBusy, ImageDamaged, OptionError, PortTaken, UnknownName, suggest
 from edgekit.specs.target import Target
@@ -39,7 +39,7 @@ TRIES = 4
 
 @dataclass(frozen=True)
 class Card:
-    """What is known of a device that is there: enough to reach it, for whoever did not start it."""
+    """Record of a device, `device.json`: enough for another process to reach it."""
 
     name: str
     target: str
@@ -52,15 +52,15 @@ class Card:
     identity: str
     host_key: str
     guard: int | None = None
-    """Process to end it by; None while it lives and dies with whoever started it."""
+    """Process id of its guard; None while it ends with the process that started it."""
 
     @property
     def folder(self) -> Path:
-        return place() / self.name
+        return devices_folder() / self.name
 
     @property
     def known_hosts(self) -> Path:
-        """The one host key that ssh may see there."""
+        """File with the only host key that ssh accepts of it."""
         return self.folder / "known_hosts"
 
     @property
@@ -70,14 +70,14 @@ class Card:
         return "in use" if self.guard is None else "up"
 
 
-def place() -> Path:
-    """Where devices live: among the user's data, or where EDGEKIT_DATA says."""
+def devices_folder() -> Path:
+    """Folder of the devices, in the user's data folder or in EDGEKIT_DATA."""
     return user_paths.data() / "emulated"
 
 
 @contextlib.contextmanager
 def started(target: Target, cache: Cache) -> Iterator[tuple[Machine, Card]]:
-    """A fresh device of that target's own, for as long as the block runs.
+    """Start a fresh device of that target, for as long as the block runs.
 
     Raises OptionError if the target is not emulated, ToolsMissing, ImageDamaged, BootFailed, StorageError.
     """
@@ -94,14 +94,14 @@ def up(name: str, target: Target, cache: Cache, port: int | None = None) -> Card
         raise OptionError(f"'{name}' cannot be a device's name", hint="letters, digits and dashes: pi5-a")
     machine, card = _start(target, cache, name, port)
     try:
-        kept = Card(**{**asdict(card), "guard": machine.pid})
-        _write(kept)
+        card_with_guard = Card(**{**asdict(card), "guard": machine.pid})
+        _write(card_with_guard)
         machine.keep()
     except BaseException:
         machine.end()
         raise
     machine.lock.close()
-    return kept
+    return card_with_guard
 
 
 def down(name: str) -> None:
@@ -120,17 +120,17 @@ def down(name: str) -> None:
         time.sleep(LOOK_S)
 
 
-def found() -> list[Card]:
-    """Every device that is there, and those that ended by themselves and were not swept yet."""
-    cards = (_read(path) for path in sorted(place().glob(f"*/{CARD}")))
-    return [card for card in cards if card]
+def cards() -> list[Card]:
+    """List every device, also those that ended by themselves and were not removed yet."""
+    read = (_read(path) for path in sorted(devices_folder().glob(f"*/{CARD}")))
+    return [card for card in read if card]
 
 
 def find(name: str) -> Card:
-    """The device of that name. Raises UnknownName."""
-    card = _read(place() / name / CARD)
+    """Find the device of that name. Raises UnknownName."""
+    card = _read(devices_folder() / name / CARD)
     if card is None:
-        known = [card.name for card in found()]
+        known = [card.name for card in cards()]
         raise UnknownName(
             f"no emulated device is called '{name}'",
             hint=suggest(name, known, f"edgekit device up {name} --target raspberry-pi-5"),
@@ -139,7 +139,7 @@ def find(name: str) -> Card:
 
 
 def console(name: str) -> str:
-    """What its console said, and its emulator. Raises UnknownName."""
+    """Text of its console, and of its emulator. Raises UnknownName."""
     folder = find(name).folder
     logs = (folder / "console.log", folder / "emulator.log")
     return "".join(log.read_text("utf-8", "replace") for log in logs if log.exists())
@@ -147,13 +147,13 @@ def console(name: str) -> str:
 
 def _start(target: Target, cache: Cache, name: str, port: int | None) -> tuple[Machine, Card]:
     board = EmulatedBoard.of(target)
-    for left in place().glob("*"):
-        sweep(left)
+    for folder in devices_folder().glob("*"):
+        sweep(folder)
     tools = find_tools(cache)
     image = find_image(tools, cache)
-    bench = Bench(tools, image, board)
-    machine = _awake(bench, cache, place() / name, port)
-    # A key of its own: the image's is another once that was made anew.
+    setup = EmulationSetup(tools, image, board)
+    machine = _resume_from_snapshot(setup, cache, devices_folder() / name, port)
+    # A copy of the key: that of the image changes when the image is made again.
     identity = machine.folder / "identity"
     ports = asdict(machine.ports)
     card = Card(name=name, **asdict(board), **ports, identity=str(identity), host_key=image.host_key)
@@ -167,27 +167,27 @@ def _start(target: Target, cache: Cache, name: str, port: int | None) -> tuple[M
     return machine, card
 
 
-def _awake(bench: Bench, cache: Cache, folder: Path, port: int | None) -> Machine:
-    backing = asleep(bench, cache)
+def _resume_from_snapshot(setup: EmulationSetup, cache: Cache, folder: Path, port: int | None) -> Machine:
+    backing = find_snapshot(setup, cache)
     try:
-        return _woken(bench, folder, backing, port)
+        return _resume(setup, folder, backing, port)
     except ImageDamaged:
-        # As it was sealed, and yet of no use: another build of QEMU wrote it, say.
+        # The snapshot is as it was sealed, and does not load: another build of QEMU wrote it, say.
         shutil.rmtree(backing, ignore_errors=True)
-        return _woken(bench, folder, asleep(bench, cache), port)
+        return _resume(setup, folder, find_snapshot(setup, cache), port)
 
 
-def _woken(bench: Bench, folder: Path, backing: Path, port: int | None) -> Machine:
-    for left in reversed(range(TRIES)):
+def _resume(setup: EmulationSetup, folder: Path, backing: Path, port: int | None) -> Machine:
+    for tries_left in reversed(range(TRIES)):
         free = free_ports()
-        machine = make(bench, folder, backing, GuestPorts(port or free.ssh, free.adb))
+        machine = make(setup, folder, backing, GuestPorts(port or free.ssh, free.adb))
         try:
             machine.wake_up(backing / MEMORY)
             return machine
         except PortTaken:
             machine.end()
-            # Between our looking and QEMU's listening, another program may take a port that was free.
-            if port or not left:
+            # Between the check and QEMU's start, another program may take a port that was free.
+            if port or not tries_left:
                 raise
         except BaseException:
             machine.end()

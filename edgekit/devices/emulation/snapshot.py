@@ -1,4 +1,4 @@
-"""Devices that were started once and fell asleep: every other one of the board wakes up from there, in a second."""
+"""Snapshot of a booted device: every other one of the board resumes from it, in a second."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from pathlib import Path
 
 from edgekit.cache import Cache, digest_of
 from edgekit.devices.emulation import qemu
-from edgekit.devices.emulation.machine import Bench, free_ports, make
+from edgekit.devices.emulation.machine import EmulationSetup, free_ports, make
 from edgekit.devices.emulation.qemu import GuestPorts
 
 MEMORY = "memory"
 
 
-def asleep(bench: Bench, cache: Cache) -> Path:
-    """A folder of the cache with the disks and the memory of a device of that board, made by starting one.
+def find_snapshot(setup: EmulationSetup, cache: Cache) -> Path:
+    """Find the snapshot of a board in the cache, disks and memory in a folder, or make it by booting a device.
 
     Raises BootFailed, ImageDamaged, StorageError.
     """
-    command = qemu.command(bench.tools, bench.image, bench.board, Path("folder"), GuestPorts(0, 0), 0)
-    key = digest_of({"schema": 1, "image": bench.image.digest, "version": bench.tools.version, "command": command})
-    return cache.made().fetch(key, lambda folder: _fall_asleep(bench, folder))[0]
+    command = qemu.command(setup.tools, setup.image, setup.board, Path("folder"), GuestPorts(0, 0), 0)
+    key = digest_of({"schema": 1, "image": setup.image.digest, "version": setup.tools.version, "command": command})
+    return cache.made().fetch(key, lambda folder: _make_snapshot(setup, folder))[0]
 
 
-def _fall_asleep(bench: Bench, folder: Path) -> None:
-    machine = make(bench, folder / "machine", bench.image.folder, free_ports())
+def _make_snapshot(setup: EmulationSetup, folder: Path) -> None:
+    machine = make(setup, folder / "machine", setup.image.folder, free_ports())
     try:
         machine.boot()
         machine.qmp.fall_asleep(str(folder / MEMORY))

@@ -1,4 +1,4 @@
-"""The programs that emulate: this machine's own where they are new enough, else Debian's, fetched into the cache."""
+"""QEMU's programs: this machine's own where they are new enough, else Debian's, fetched into the cache."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edgekit.devices import debian, process
 from edgekit.errors import CommandFailed, ToolsMissing
 
 OLDEST = (10, 0)
-"""QEMU 7.2 crashes onnxruntime 1.31 and ai-edge-litert 2.3 at their first inference."""
+"""Oldest QEMU that is used: 7.2 crashes onnxruntime 1.31 and ai-edge-litert 2.3 at their first inference."""
 PACKAGES = ("qemu-system-arm", "qemu-utils")
 INSTALL = f"apt-get install --target-release {debian.BACKPORTS} {' '.join(PACKAGES)}"
 ASK_S = 20.0
@@ -19,20 +19,23 @@ ASK_S = 20.0
 
 @dataclass(frozen=True)
 class Tools:
-    """How each program is started."""
+    """Command lines of the programs."""
 
     qemu: tuple[str, ...]
     qemu_img: tuple[str, ...]
     version: str
-    """QEMU's: a device wakes up only in the version in which it fell asleep."""
+    """Version of QEMU: a snapshot resumes only in the version that wrote it."""
 
 
 def find_tools(cache: Cache) -> Tools:
-    """QEMU for Arm and its disk tool. Raises ToolsMissing if this machine's are missing or too old, and none come."""
-    found = tuple(shutil.which(name) for name in ("qemu-system-aarch64", "qemu-img"))
-    version = _version((found[0],)) if found[0] else None
-    if found[0] and found[1] and version and _number(version) >= OLDEST:
-        return Tools((found[0],), (found[1],), version)
+    """Find QEMU for Arm and its disk tool.
+
+    Raises ToolsMissing if this machine's are missing or too old, and Debian's cannot be fetched.
+    """
+    programs = tuple(shutil.which(name) for name in ("qemu-system-aarch64", "qemu-img"))
+    version = _version((programs[0],)) if programs[0] else None
+    if programs[0] and programs[1] and version and _number(version) >= OLDEST:
+        return Tools((programs[0],), (programs[1],), version)
     try:
         return _fetched(cache)
     except ToolsMissing as error:
@@ -55,11 +58,11 @@ def _fetched(cache: Cache) -> Tools:
 
 def _version(qemu: tuple[str, ...]) -> str | None:
     try:
-        said = process.run([*qemu, "--version"], timeout=ASK_S).stdout
+        output = process.run([*qemu, "--version"], timeout=ASK_S).stdout
     except CommandFailed:
         return None
-    found = re.search(r"version (\d+\.\d+\.\d+)", said)
-    return found.group(1) if found else None
+    match = re.search(r"version (\d+\.\d+\.\d+)", output)
+    return match.group(1) if match else None
 
 
 def _number(version: str) -> tuple[int, ...]:

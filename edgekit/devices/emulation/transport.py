@@ -1,4 +1,4 @@
-"""`emulated://NAME`: a device that is up under that name, or a fresh one of the target with that id."""
+"""Transport `emulated://NAME`: a device that is up under that name, or a fresh one of the target with that id."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class _Adb(Adb):
 
 @dataclass
 class Emulated:
-    """Opening it starts a device if none of that name is up, and leaving it ends that one again."""
+    """An emulated device. `__enter__` starts one if none of that name is up, and `__exit__` ends that one again."""
 
     kind: ClassVar[DeviceKind] = "emulated"
     python: ClassVar[str] = "python3"
 
     url: str
     target: Target | None = None
-    """Start a device of this target, whatever else has that name: a project may have changed it."""
+    """Target of the device to start, whatever else has that name: a project may have changed it."""
     _held: contextlib.ExitStack = field(default_factory=contextlib.ExitStack, repr=False)
     _inner: Transport | None = field(default=None, repr=False)
 
@@ -85,10 +85,10 @@ class Emulated:
 
 @contextlib.contextmanager
 def reached(card: Card) -> Iterator[Transport]:
-    """The way into a device that runs, by the transport that its target says."""
+    """Open the transport of a running device that its target names, ssh or adb."""
     with contextlib.ExitStack() as held:
         maintenance = held.enter_context(_ssh(card))
-        # It woke up with the clock of the day when it fell asleep.
+        # Its clock is that of the snapshot.
         maintenance.run(["date", "-s", f"@{time.time():.3f}"], timeout=CLOCK_S)
         if card.transport != "adb":
             yield maintenance
@@ -98,7 +98,7 @@ def reached(card: Card) -> Iterator[Transport]:
 
 
 def shell(card: Card, argv: Sequence[str]) -> list[str]:
-    """The program that opens a shell on the device for a person, or runs `argv` there."""
+    """Command line that opens a shell on the device for a person, or runs `argv` there."""
     ssh = _ssh(card)
     alone = ["-oControlPath=none", *([] if argv else ["-t"])]
     return ["ssh", *alone, *ssh.options(), *ssh.address.arguments, shlex.join(argv)]
@@ -111,7 +111,7 @@ def _ssh(card: Card) -> _Ssh:
 
 @contextlib.contextmanager
 def _card(name: str, target: Target | None) -> Iterator[Card]:
-    up = {card.name: card for card in registry.found() if card.state == "up"}
+    up = {card.name: card for card in registry.cards() if card.state == "up"}
     if name in up and target is None:
         yield up[name]
         return

@@ -1,4 +1,4 @@
-"""The folder that a pack is: Debian's loader, libraries and Python, then wheels, then everything compiled."""
+"""Assembly of a runtime pack's folder: Debian's loader, libraries and Python, then wheels, then bytecode."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ sys.exit(not whole)
 
 
 def assemble(recipe: Recipe, versions: Mapping[str, str], folder: Path, cache: Cache) -> dict[str, str]:
-    """Fill the folder, and say which versions of Debian's packages went into it.
+    """Fill the folder, and return the versions of Debian's packages in it.
 
     Packages lie beside the standard library, so that Python finds them without looking for site folders.
     Raises PackError, ToolsMissing.
@@ -55,7 +55,7 @@ def assemble(recipe: Recipe, versions: Mapping[str, str], folder: Path, cache: C
 
 
 def _add_executorch(wheel: Path, folder: Path, cache: Cache) -> None:
-    """Its libraries beside the others, and ours that calls them: nothing of it is imported."""
+    """Move ExecuTorch's libraries beside the others, and compile the one that calls them: no Python of it is needed."""
     inside = folder / "lib" / PYTHON / "executorch"
     for library in sorted((inside / "lib").glob("*.so")):
         library.rename(folder / "lib" / library.name)
@@ -64,20 +64,20 @@ def _add_executorch(wheel: Path, folder: Path, cache: Cache) -> None:
 
 
 def _compile(modules: Path, cache: Cache) -> None:
-    """Bytecode for sources, by the same Python built for this machine: another one's would be other bytecode."""
+    """Replace sources by bytecode of the same Python, built for this machine: another version's bytecode differs."""
     own = debian.fetched(PACKAGES, debian.host(), cache)
     python = [*debian.command(own, f"usr/bin/{PYTHON}"), "-S", "-s", "-B", "-c", COMPILE, str(modules)]
     # Bytecode holds sets in the order of their hashes.
     ended = process.run(python, timeout=COMPILE_S, env={"PYTHONHASHSEED": "0"})
     if ended.returncode:
-        said = (ended.stdout + ended.stderr).strip().splitlines()[-3:]
-        raise PackError(f"the pack's modules could not be compiled: {' | '.join(said)}")
+        lines = (ended.stdout + ended.stderr).strip().splitlines()[-3:]
+        raise PackError(f"the pack's modules could not be compiled: {' | '.join(lines)}")
     for source in sorted(modules.rglob("*.py")):
         source.unlink()
 
 
 def _copy(source: Path, target: Path, names: Iterable[str]) -> None:
-    """Files and what links point to: a pack holds no links, which not every device's disk can hold."""
+    """Copy files, and the targets of links: a pack holds no links, as not every device's disk can hold them."""
     for name in names:
         path = target / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -89,6 +89,6 @@ def _files(folder: Path) -> list[str]:
 
 
 def _version(system: Path, package: str) -> str:
-    """As the list of what was fetched has it: NAME_VERSION_ARCHITECTURE SHA-256."""
+    """Version of a package in the list of fetched packages: NAME_VERSION_ARCHITECTURE SHA-256."""
     lines = (system / debian.LISTED).read_text().splitlines()
     return next(line.split("_")[1] for line in lines if line.startswith(f"{package}_"))

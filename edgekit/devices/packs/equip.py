@@ -1,4 +1,4 @@
-"""A device gets what it needs to run a model: a runtime pack, or what it has itself, if that will do."""
+"""Equip a device with a runtime for a model: a runtime pack, or the device's own Python if that has one."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
 from edgekit.cache import Cache
-from edgekit.devices.packs.install import QUICK_S, place, places
+from edgekit.devices.packs.install import QUICK_S, install_pack, installed_packs
 from edgekit.devices.packs.pack import build, interpreter
 from edgekit.devices.packs.recipe import recipe_for
 from edgekit.devices.transport import Transport
 from edgekit.errors import CommandFailed, OptionError, RuntimeMismatch, RuntimeMissing
-from edgekit.runner.machine.installed import DISTRIBUTIONS, ONNX_GPU, TENSORRT
+from edgekit.runner.machine.installed import DISTRIBUTIONS, ONNX_GPU, TENSORRT, public_version
 from edgekit.untrusted import json_text
 from edgekit.untrusted.sanitize import last_lines
 
 PYTHON = (3, 9)
-"""The oldest that runs the runner."""
+"""Oldest Python that runs the runner."""
 # One line: a shell on the device may have to quote it.
 ASK = (
     "import json, sys; from importlib.metadata import distributions as all; "
@@ -34,15 +34,19 @@ def equip(
     accelerated: bool = False,
     packs: AbstractSet[str] = frozenset(),
 ) -> tuple[str, ...]:
-    """How to start a Python on the device that runs models of a format.
+    """Command line of a Python on the device that runs models of a format, after sending a pack if one is needed.
 
-    `runtime` is `auto` for a pack, or on local:// for this machine's own Python; `system` for the device's own; or a
-    distribution's name for a pack of that one. `versions` are the bundle's. A pack that is there, or among the `packs`
-    known to be, is not sent again; one that is not must fit, and `beside_bytes` beside it. A bundle that is to be
-    `accelerated` has an engine plan: where the device's own Python has NVIDIA's runtime, `auto` and `system` are that
-    one, of whatever version the board's maker gave it.
+    The runtime is chosen in this order:
+
+    1. the device's own Python, if `accelerated` (the bundle has an engine plan), `runtime` is auto or system, and that
+       Python has NVIDIA's runtime, in whatever version;
+    2. the device's own Python for `system`, and for `auto` on local://;
+    3. a pack: of the preferred distribution for `auto`, else of the distribution that `runtime` names.
+
+    versions: those of the bundle, by distribution. packs: names of packs that are known to be on the device, and are
+    not sent again. beside_bytes: room that must be left beside a pack that is sent.
     Raises UnknownName or OptionError for another `runtime`; Incompatible, TooSmall, StorageError, CommandFailed or
-    PackError if there can be no pack; RuntimeMissing or RuntimeMismatch if the device's own will not do.
+    PackError if there can be no pack; RuntimeMissing or RuntimeMismatch if the device's own does not fit.
     """
     if accelerated and runtime in ("auto", "system") and _has_nvidias(device):
         return (device.python,)
@@ -52,13 +56,13 @@ def equip(
     if device.kind == "local":
         raise OptionError(f"{device.url} is this machine, and runs what is installed here", hint="--runtime auto")
     pack = build(recipe, versions, Cache.of_downloads())
-    return interpreter(place(pack, device, beside_bytes, packs))
+    return interpreter(install_pack(pack, device, beside_bytes, packs))
 
 
 def any_python(device: Transport) -> tuple[str, ...] | None:
-    """How to start whatever Python there is on the device, be it of any pack; None if it has none."""
+    """Command line of any Python on the device, of whatever pack; None if it has none."""
     if device.kind != "local":
-        for folder in places(device):
+        for folder in installed_packs(device):
             if _starts(device, interpreter(folder)):
                 return interpreter(folder)
     return (device.python,) if _starts(device, (device.python,)) else None
@@ -72,14 +76,17 @@ def _starts(device: Transport, python: tuple[str, ...]) -> bool:
 
 
 def _own(device: Transport, format: str, versions: Mapping[str, str]) -> tuple[str, ...]:
-    """The device's own Python, with a runtime for the format, in the version that `versions` has for it if any."""
+    """Command line of the device's own Python, if it has a runtime of the format, in the version of `versions` if any.
+
+    Raises RuntimeMissing or RuntimeMismatch.
+    """
     installed = _installed(device)
     preferred = next(iter(DISTRIBUTIONS[format]))
     for distribution, needs in DISTRIBUTIONS[format].items():
         if not {distribution, "numpy", *needs} <= installed.keys():
             continue
         wanted = versions.get(distribution)
-        if not versions or _public(installed[distribution]) == _public(wanted or ""):
+        if not versions or public_version(installed[distribution]) == public_version(wanted):
             return (device.python,)
         verified = distribution if wanted else preferred
         raise RuntimeMismatch(
@@ -94,38 +101,38 @@ def _own(device: Transport, format: str, versions: Mapping[str, str]) -> tuple[s
 
 
 def _has_nvidias(device: Transport) -> bool:
-    """Whether its own Python can use the GPU: no wheel for all boards can, so no pack does."""
+    """Tell whether the device's own Python has NVIDIA's runtime: only that can use the GPU, no pack has it."""
     try:
-        found = _installed(device)
+        installed = _installed(device)
     except RuntimeMissing:
         return False
-    return "numpy" in found and not found.keys().isdisjoint({ONNX_GPU, TENSORRT})
+    return "numpy" in installed and not installed.keys().isdisjoint({ONNX_GPU, TENSORRT})
 
 
 def _installed(device: Transport) -> dict[str, str]:
-    """Versions of all that is installed in the device's Python, by distribution."""
+    """Versions of everything that is installed in the device's Python, by distribution."""
     try:
         answer = device.run([device.python, "-c", ASK], timeout=QUICK_S)
     except CommandFailed as error:
         raise RuntimeMissing(f"{device.url} has no '{device.python}': {error}", hint=_OTHERWISE) from error
     try:
-        python, found = _versions(answer.stdout)
+        python, versions = _versions(answer.stdout)
     except ValueError as error:
         last = last_lines(answer.stderr, 1) or [f"exit {answer.returncode}"]
         raise RuntimeMissing(f"{device.url} has no '{device.python}' that works: {last[0]}", hint=_OTHERWISE) from error
     if python < PYTHON:
         oldest, own = (".".join(map(str, version)) for version in (PYTHON, python))
         raise RuntimeMissing(f"{device.url} has Python {own}, the runner needs {oldest}", hint=_OTHERWISE)
-    return {re.sub("[-_.]+", "-", name).lower(): version for name, version in found.items() if name}
+    return {re.sub("[-_.]+", "-", name).lower(): version for name, version in versions.items() if name}
 
 
-def _versions(said: str) -> tuple[tuple[int, ...], dict[str, str]]:
-    """Python's version and those of all distributions, from the last line of what `ASK` says. Raises ValueError."""
-    document = json_text.loads(said.rstrip().rpartition("\n")[2])
+def _versions(output: str) -> tuple[tuple[int, ...], dict[str, str]]:
+    """Parse the last line of the output of ASK: Python's version and those of all distributions. Raises ValueError."""
+    document = json_text.loads(output.rstrip().rpartition("\n")[2])
     match document:
-        case [[*python], dict() as found] if python and all(type(part) is int for part in python):
+        case [[*python], dict() as versions] if python and all(type(part) is int for part in python):
             # A distribution that was not removed whole has no name, or no version.
-            return tuple(python), {name: version for name, version in found.items() if isinstance(version, str)}
+            return tuple(python), {name: version for name, version in versions.items() if isinstance(version, str)}
     raise ValueError("no versions")
 
 
@@ -133,10 +140,5 @@ _OTHERWISE = "--runtime auto brings one along"
 
 
 def _install(format: str, distribution: str, versions: Mapping[str, str]) -> str:
-    exact = f"{distribution}=={_public(versions[distribution])}" if distribution in versions else distribution
+    exact = f"{distribution}=={public_version(versions[distribution])}" if distribution in versions else distribution
     return f"on the device: pip install {' '.join((exact, *DISTRIBUTIONS[format][distribution]))}"
-
-
-def _public(version: str) -> str:
-    """Without what a builder added to it: 2.13.0 of 2.13.0+cpu."""
-    return version.partition("+")[0]

@@ -1,4 +1,4 @@
-"""A runtime pack onto a device: sent once, and there whole or not at all."""
+"""Installation of a runtime pack on a device: sent once, and there whole or not at all."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from edgekit.devices.transport import Transport
 from edgekit.errors import CommandFailed, EdgekitError, Incompatible, StorageError, TooSmall
 
 FOLDER = "runtimes"
-"""Below a device's root: a folder a pack, named by the start of its digest."""
+"""Folder below a device's root, with a folder for each pack, named by the start of its digest."""
 QUICK_S, UNPACK_S = 60.0, 600.0
 STALE_MIN = 60
 NOT_FOUND = 127
@@ -28,19 +28,20 @@ CHUNK_BYTES = 1 << 20
 SETTLE = "import os, sys; os.sync(); os.rename(*sys.argv[1:]); os.sync()"
 
 
-def places(device: Transport) -> list[PurePosixPath]:
-    """The folders of the packs that are on the device."""
+def installed_packs(device: Transport) -> list[PurePosixPath]:
+    """List the folders of the packs on the device."""
     home = device.root / FOLDER
     listed = device.run(["ls", str(home)], timeout=QUICK_S).stdout.split()
     return [home / name for name in listed if re.fullmatch("[0-9a-f]{16}", name)]
 
 
-def place(pack: Pack, device: Transport, beside_bytes: int = 0, known: AbstractSet[str] = frozenset()) -> PurePosixPath:
-    """The pack's folder on the device. It appears there whole, whoever else is at it, or not at all.
+def install_pack(
+    pack: Pack, device: Transport, beside_bytes: int = 0, known: AbstractSet[str] = frozenset()
+) -> PurePosixPath:
+    """Install a pack, and return its folder on the device. The folder appears whole or not at all.
 
-    If it is there already, or among those `known` to be, nothing is sent; else it must fit, and `beside_bytes` beside
-    it. Raises Incompatible,
-    TooSmall, StorageError, CommandFailed, Unreachable.
+    known: names of packs that are on the device, and are not sent again. beside_bytes: room that must be left beside
+    it. Raises Incompatible, TooSmall, StorageError, CommandFailed, Unreachable.
     """
     home = device.root / FOLDER
     folder = home / pack.listing.digest[:16]
@@ -77,7 +78,7 @@ def _has(device: Transport, program: str) -> bool:
 
 @contextlib.contextmanager
 def _unzipped(archive: Path) -> Iterator[Path]:
-    """The archive for a device that cannot: three times as large."""
+    """Unzip the archive for a device without gzip: three times as large."""
     with tempfile.TemporaryDirectory() as name:
         plain = Path(name) / archive.stem
         with storage_errors(plain.parent), gzip.open(archive) as packed, plain.open("wb") as file:
@@ -105,14 +106,14 @@ def _check_room(needed: int, device: Transport) -> None:
 
 
 def _remove_stale(home: PurePosixPath, device: Transport) -> None:
-    """What hosts or devices that died left behind. Without `find` it stays."""
+    """Remove the files of hosts or devices that died. Without `find` on the device they stay."""
     names = ("-mindepth", "1", "-maxdepth", "1", "-name", ".*", "-mmin", f"+{STALE_MIN}")
     with contextlib.suppress(CommandFailed):
         device.run(["find", str(home), *names, "-exec", "rm", "-rf", "{}", "+"], timeout=UNPACK_S)
 
 
 def _settle(partial: PurePosixPath, folder: PurePosixPath, device: Transport) -> None:
-    """Give what was unpacked its name, once it is on the disk: by its own Python, which is proven to start by that."""
+    """Flush and rename the unpacked folder, by its own Python: that proves that it starts."""
     try:
         _do(device, *interpreter(partial), "-c", SETTLE, str(partial), str(folder))
     except CommandFailed:
@@ -125,7 +126,7 @@ def _do(device: Transport, *argv: str) -> None:
     ended = device.run(argv, timeout=UNPACK_S)
     if not ended.returncode:
         return
-    said = " | ".join(ended.stderr.strip().splitlines()[-3:])
-    if "No space left" in said or "Disk quota" in said:
+    last = " | ".join(ended.stderr.strip().splitlines()[-3:])
+    if "No space left" in last or "Disk quota" in last:
         raise StorageError(f"{device.url}: the disk of '{device.root}' is full", hint="make room on the device")
-    raise CommandFailed(f"{device.url}: the runtime pack could not be put in place: '{argv[0]}' said: {said}")
+    raise CommandFailed(f"{device.url}: the runtime pack could not be put in place: '{argv[0]}' said: {last}")

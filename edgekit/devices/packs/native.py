@@ -1,4 +1,4 @@
-"""The library that runs ExecuTorch programs without torch: compiled here, for the device, by Debian's own compiler."""
+"""Cross-compilation of the library that runs ExecuTorch programs without torch, by Debian's compiler."""
 
 from __future__ import annotations
 
@@ -30,9 +30,11 @@ def compile_library(headers: Path, libraries: Path, folder: Path, cache: Cache) 
     # Step by step, each program by its own loader. The driver `g++` would start them with this machine's libraries,
     # and Debian's `libc.so` is a script for the linker that names files under /usr.
     try:
-        _done(tools, f"{GCC}/cc1plus", "-quiet", *FLAGS, *INCLUDED, *_search(tools, headers), SOURCE, "-o", scratch[0])
-        _done(tools, "usr/bin/aarch64-linux-gnu-as", scratch[0], "-o", scratch[1])
-        _done(tools, "usr/bin/aarch64-linux-gnu-ld.bfd", *_linked(tools, libraries, scratch[1], folder / LIBRARY))
+        _run_tool(
+            tools, f"{GCC}/cc1plus", "-quiet", *FLAGS, *INCLUDED, *_search(tools, headers), SOURCE, "-o", scratch[0]
+        )
+        _run_tool(tools, "usr/bin/aarch64-linux-gnu-as", scratch[0], "-o", scratch[1])
+        _run_tool(tools, "usr/bin/aarch64-linux-gnu-ld.bfd", *_linked(tools, libraries, scratch[1], folder / LIBRARY))
     finally:
         for path in scratch:
             path.unlink(missing_ok=True)
@@ -55,11 +57,11 @@ def _linked(tools: Path, libraries: Path, compiled: Path, out: Path) -> list[str
     return [*options, "--no-undefined", "--allow-shlib-undefined", start, compiled, *kept, end, "-o", out]
 
 
-def _done(tools: Path, program: str, *argv: str | Path) -> None:
+def _run_tool(tools: Path, program: str, *argv: str | Path) -> None:
     ended = process.run([*debian.command(tools, program), *map(str, argv)], timeout=COMPILE_S)
     if ended.returncode:
-        said = _first_error(ended.stderr.splitlines())
-        raise PackError(f"'{SOURCE.name}' could not be compiled for the device: {said}")
+        error = _first_error(ended.stderr.splitlines())
+        raise PackError(f"'{SOURCE.name}' could not be compiled for the device: {error}")
 
 
 def _first_error(lines: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""A runtime pack: all that a bare arm64 device needs to run the runner, in one archive."""
+"""Runtime pack: Python, libraries and one runtime in an archive, for an arm64 device that has none of them."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from edgekit.specs.spec import Spec
 
 ARCHIVE, LISTING = "pack.tar.gz", "pack.json"
 SOURCES = ("assemble.py", "executorch.cpp", "native.py", "pack.py", "recipe.py", "wheels.py")
-"""What decides the bytes of a pack."""
+"""Files of this folder that decide the bytes of a pack."""
 BLOCK_BYTES = 4096
 
 
 class PackListing(Spec):
-    """What is in an archive."""
+    """Description of a pack's archive."""
 
     distribution: str
     format: Format
     versions: Mapping[str, str]
-    """By distribution; `python` and `libc` as Debian has them."""
+    """Versions by distribution; `python` and `libc` are Debian's."""
     digest: str
     """SHA-256 of the archive, in hex."""
     archive_bytes: int
     device_bytes: int
-    """What it takes on a device's disk, in whole blocks."""
+    """Size in bytes on a device's disk, in whole blocks."""
 
 
 @dataclass(frozen=True)
@@ -44,19 +44,20 @@ class Pack:
 
 
 def interpreter(folder: PurePosixPath) -> tuple[str, ...]:
-    """How to start the Python of the pack unpacked in `folder`: with its own libraries, and nothing of the device's."""
+    """Command line of the Python of a pack unpacked in `folder`, with its own libraries and nothing of the device's."""
     loader = (str(folder / "lib" / LOADER), "--inhibit-cache", "--library-path", str(folder / "lib"))
     return (*loader, str(folder / "bin" / PYTHON), "-I", "-S", "-B")
 
 
 def build(recipe: Recipe, versions: Mapping[str, str], cache: Cache) -> Pack:
-    """The pack of a recipe, with the runtime in the version that `versions` has for it, else in the one we require.
+    """Build the pack of a recipe, or take it from the cache.
 
-    Once built it is kept. The same packages give the same bytes. Raises PackError, ToolsMissing, StorageError.
+    versions: those of the bundle, by distribution; the version that edgekit requires is taken where it has none. The
+    same packages give the same bytes. Raises PackError, ToolsMissing, StorageError.
     """
     chosen = versions_of(recipe, versions)
     sources = {name: file_digest(Path(__file__).with_name(name)) for name in SOURCES}
-    asked = {"schema": 1, "pack": recipe.distribution, "versions": chosen, "sources": sources}
+    key = {"schema": 1, "pack": recipe.distribution, "versions": chosen, "sources": sources}
 
     def make(entry: Path) -> None:
         with tempfile.TemporaryDirectory(dir=entry) as name:
@@ -74,12 +75,12 @@ def build(recipe: Recipe, versions: Mapping[str, str], cache: Cache) -> Pack:
         )
         (entry / LISTING).write_text(listing.model_dump_json(indent=2))
 
-    entry, _ = cache.made().fetch(digest_of(asked), make)
+    entry, _ = cache.made().fetch(digest_of(key), make)
     return Pack(PackListing.model_validate_json((entry / LISTING).read_text()), entry / ARCHIVE)
 
 
 def write_archive(folder: Path, out: Path) -> None:
-    """Every file and folder below `folder` as .tar.gz: the same content gives the same bytes."""
+    """Write every file and folder below `folder` as .tar.gz: the same content gives the same bytes."""
     with (
         out.open("wb") as file,
         gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as stream,

@@ -1,4 +1,4 @@
-"""What is in a runtime pack, as data."""
+"""Recipes of runtime packs: their content, as data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edgekit.runner.machine.installed import DISTRIBUTIONS
 
 ARCHITECTURE = "arm64"
 MACHINE = "aarch64"
-"""What Debian, and what a kernel, calls the kind of device that packs are for."""
+"""Names in Debian and in `uname -m` of the architecture that packs are for."""
 PYTHON = "python3.11"
 PACKAGES = ("libexpat1", "libffi8", "libpython3.11-stdlib", "libstdc++6", "python3.11-minimal", "zlib1g")
 LOADER = "ld-linux-aarch64.so.1"
@@ -27,12 +27,12 @@ LIBRARIES = (
 
 @dataclass(frozen=True)
 class Files:
-    """Some of a package's files: those that match one of `kept`, but none of `dropped`. A `*` also matches `/`."""
+    """Selection of a package's files: those that match one of `kept`, but none of `dropped`. A `*` also matches `/`."""
 
     kept: tuple[str, ...] = ("*",)
     dropped: tuple[str, ...] = ()
     emptied: tuple[str, ...] = ()
-    """Modules that the package imports, and that do nothing which a device needs: there without a line in them."""
+    """Modules that the package imports, and that do nothing which a device needs: they are replaced by empty files."""
 
     def chosen(self, paths: Iterable[str]) -> list[str]:
         return sorted(path for path in paths if _matches(path, self.kept) and not _matches(path, self.dropped))
@@ -89,7 +89,7 @@ class Recipe:
     distribution: str
     format: Format
     files: Files
-    """Of the runtime's wheel."""
+    """Files of the runtime's wheel."""
     pinned: Mapping[str, str] = field(default_factory=dict)
     """Versions by distribution that neither a bundle nor edgekit's own requirements know."""
     numpy: Files = NUMPY_2
@@ -130,11 +130,11 @@ RECIPES = (
 
 
 CHOICES = ("auto", "system", *(recipe.distribution for recipe in RECIPES))
-"""What a user may ask for as `--runtime`."""
+"""Values of the option `--runtime`."""
 
 
 def recipe_of(distribution: str) -> Recipe:
-    """The recipe of a distribution's pack. Raises UnknownName (with the nearest) if there is none."""
+    """Recipe of a distribution's pack. Raises UnknownName (with the nearest) if there is none."""
     known = {recipe.distribution: recipe for recipe in RECIPES}
     if distribution not in known:
         hint = suggest(distribution, CHOICES, f"known: {', '.join(CHOICES)}")
@@ -143,7 +143,7 @@ def recipe_of(distribution: str) -> Recipe:
 
 
 def recipe_for(format: str, runtime: str) -> Recipe:
-    """The recipe of what runs a format: of the preferred distribution for `auto`, else of the one named.
+    """Recipe of a pack for a format: of the preferred distribution for `auto`, else of the one that `runtime` names.
 
     Raises UnknownName if nothing has that name, OptionError if it does not run the format.
     """
@@ -157,9 +157,9 @@ def recipe_for(format: str, runtime: str) -> Recipe:
 
 
 def versions_of(recipe: Recipe, versions: Mapping[str, str]) -> dict[str, str]:
-    """By distribution, the version that goes into the pack: the recipe's own, else that in `versions`, else our pin.
+    """Versions that go into the pack, by distribution: the recipe's, else that in `versions`, else edgekit's pin.
 
-    Raises PackError if none of them knows.
+    Raises PackError if none of them has one.
     """
     return {
         name: recipe.pinned.get(name) or versions.get(name) or _pin(name) for name in (recipe.distribution, "numpy")
@@ -167,11 +167,11 @@ def versions_of(recipe: Recipe, versions: Mapping[str, str]) -> dict[str, str]:
 
 
 def _pin(distribution: str) -> str:
-    """The version that edgekit itself requires of a distribution, exactly."""
+    """Exact version that edgekit itself requires of a distribution. Raises PackError if it requires none."""
     for requirement in requires("edgekit") or ():
-        found = re.match(rf"{re.escape(distribution)}==([^\s;,]+)", requirement)
-        if found:
-            return found.group(1)
+        match = re.match(rf"{re.escape(distribution)}==([^\s;,]+)", requirement)
+        if match:
+            return match.group(1)
     raise PackError(f"nobody says which version of '{distribution}' belongs in a pack", hint="reinstall edgekit")
 
 

@@ -14,18 +14,18 @@ from edgekit.untrusted.npy import DAMAGED
 
 FETCH_S = 600.0
 LISTED = "wheel.txt"
-"""In every folder: the wheel's name and its SHA-256."""
+"""File in every folder with the wheel's name and its SHA-256."""
 PYTHON = "311"
 PLATFORMS = ("manylinux2014_aarch64", *(f"manylinux_2_{minor}_aarch64" for minor in range(17, 37)))
-"""Up to the glibc in a pack, Debian 12's 2.36."""
+"""Platform tags up to the glibc in a pack, Debian 12's 2.36."""
 
 
 def fetched(distribution: str, version: str, cache: Cache) -> Path:
-    """A folder with the wheel of a distribution unpacked, without what it depends on.
+    """Fetch the wheel of a distribution, without its dependencies, and return the cached folder with its files.
 
-    Once fetched it is kept. Raises PackError if there is no pip, no such wheel, or it would write outside its folder.
+    Raises PackError if there is no pip, no such wheel, or it would write outside its folder.
     """
-    asked = {"schema": 1, "wheel": distribution, "version": version, "python": PYTHON, "platforms": PLATFORMS}
+    key = {"schema": 1, "wheel": distribution, "version": version, "python": PYTHON, "platforms": PLATFORMS}
 
     def make(folder: Path) -> None:
         wheel = _downloaded(distribution, version, folder / ".pip")
@@ -35,17 +35,17 @@ def fetched(distribution: str, version: str, cache: Cache) -> Path:
         wheel.parent.rmdir()
         (folder / LISTED).write_text(listed)
 
-    return cache.made().fetch(digest_of(asked), make)[0]
+    return cache.made().fetch(digest_of(key), make)[0]
 
 
 def files(folder: Path) -> list[str]:
-    """The files of the wheel in a folder that was fetched, as paths below it."""
+    """Paths of the wheel's files in a folder that was fetched, relative to it."""
     paths = (path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file())
     return [path for path in paths if path not in (LISTED, SEAL)]
 
 
 def unpack(wheel: Path, folder: Path) -> None:
-    """Every file of a wheel below `folder`. Raises PackError if one is damaged, is a link, or would lie elsewhere."""
+    """Unpack a wheel into `folder`. Raises PackError if a file is damaged, is a link, or would lie elsewhere."""
     try:
         with storage_errors(folder), zipfile.ZipFile(wheel) as archive:
             for entry in archive.infolist():
@@ -62,17 +62,19 @@ def _check(entry: zipfile.ZipInfo, name: str) -> None:
 
 
 def _downloaded(distribution: str, version: str, folder: Path) -> Path:
-    wanted = f"{distribution}=={version}"
+    requirement = f"{distribution}=={version}"
     platforms = (f"--platform={platform}" for platform in PLATFORMS)
     abis = (f"--abi={abi}" for abi in (f"cp{PYTHON}", "abi3", "none"))
     options = ("--quiet", "--no-input", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:")
     kind = (f"--python-version={PYTHON}", "--implementation=cp", *abis, *platforms)
-    pip = [sys.executable, "-m", "pip", "download", *options, *kind, "--dest", str(folder), wanted]
+    pip = [sys.executable, "-m", "pip", "download", *options, *kind, "--dest", str(folder), requirement]
     ended = process.run(pip, timeout=FETCH_S)
     if "No module named pip" in ended.stderr:
         raise PackError("this Python has no pip to fetch wheels with", hint=f"{sys.executable} -m ensurepip")
     if ended.returncode:
-        said = [line.removeprefix("ERROR: ") for line in ended.stderr.splitlines() if line.startswith("ERROR")]
-        last = said[-1] if said else ended.stderr.strip()[-300:]
-        raise PackError(f"there is no '{wanted}' for the device: {last}", hint=f"pip index versions {distribution}")
+        errors = [line.removeprefix("ERROR: ") for line in ended.stderr.splitlines() if line.startswith("ERROR")]
+        last = errors[-1] if errors else ended.stderr.strip()[-300:]
+        raise PackError(
+            f"there is no '{requirement}' for the device: {last}", hint=f"pip index versions {distribution}"
+        )
     return next(iter(folder.glob("*.whl")))

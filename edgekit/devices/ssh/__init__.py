@@ -1,4 +1,4 @@
-"""`ssh://`: a device that sshd answers on, over the OpenSSH client with the user's own configuration."""
+"""Transport `ssh://`: the OpenSSH client, with the user's own configuration."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import ClassVar, Self
 
 from edgekit.cache import storage_errors
 from edgekit.devices import process
+from edgekit.devices.command_log import logged_connection
 from edgekit.devices.known_hosts import HostKey, KnownHosts
 from edgekit.devices.scripts import Script
 from edgekit.devices.shell import Shell
@@ -35,12 +36,12 @@ SYSTEM = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 FIRST_S = 30.0
 """Time limit of connecting, jump hosts and all."""
 IDLE_S = 60
-"""How long a connection that nobody closes, because this process was killed, stays open."""
+"""Seconds that a connection stays open which nobody closes, because this process was killed."""
 CLOSE_S = 5.0
 OWN = 255
-"""What ssh itself exits with; every other status is that of what ran on the device."""
+"""Exit status of ssh itself; every other one is that of the command on the device."""
 SIGNALLED = range(129, 129 + 64)
-"""Statuses by which a shell tells of a signal: something ended it, though it may well run commands."""
+"""Exit statuses of a shell for a command that a signal ended."""
 SAID_CHARACTERS = 200
 SOCKET_CHARACTERS = 80
 """The path of a unix socket has at most 107 bytes, on macOS 103, and ssh adds 17 for a moment."""
@@ -50,9 +51,9 @@ SOCKET_CHARACTERS = 80
 class Ssh(Shell):
     """A device at `ssh://[user@]host[:port][/root]`; everything of edgekit's lies in `root` there, or in /opt/edgekit.
 
-    Nothing is ever asked: keys come from the agent, the usual files and ~/.ssh/config, or, with `identity`, from that
-    file alone and no configuration. A host key must be known to the user's ssh or to `known_hosts`, which is
-    edgekit's own if none is given. Raises OptionError if the URL is no such address.
+    identity: file of the only key to use, without the user's configuration; if None, keys come from the agent, the
+    usual files and ~/.ssh/config. known_hosts: file of host keys beside the user's own; edgekit's if None.
+    Nothing is ever prompted for. Raises OptionError if the URL is no such address.
     """
 
     kind: ClassVar[DeviceKind] = "device"
@@ -72,7 +73,7 @@ class Ssh(Shell):
 
     @property
     def root(self) -> PurePosixPath:
-        """The folder on the device that holds everything of edgekit's."""
+        """Folder on the device that holds everything of edgekit's."""
         return self.address.root
 
     def __enter__(self) -> Self:
@@ -81,7 +82,8 @@ class Ssh(Shell):
         try:
             with storage_errors(self._folder.parent):
                 self._folder.mkdir(mode=0o700)
-            self.ask(Script(":", {}), FIRST_S)
+            with logged_connection(self.url):
+                self.ask(Script(":", {}), FIRST_S)
         except BaseException:
             self._close()
             raise
@@ -94,7 +96,7 @@ class Ssh(Shell):
         return ["ssh", *self.options(), *self.address.arguments, line]
 
     def options(self) -> list[str]:
-        """How ssh is to behave, whatever its configuration says."""
+        """Options of ssh that override its configuration."""
         known = (*SYSTEM, self.known_hosts or KnownHosts.of_user().path)
         settings = {
             "BatchMode": "yes",
@@ -118,17 +120,17 @@ class Ssh(Shell):
         return [*own, *(f"-o{name}={value}" for name, value in settings.items())]
 
     def host_key(self) -> HostKey:
-        """The host key that the device shows now, for the user to compare, and `KnownHosts` to keep.
+        """Fetch the host key that the device shows now, for the user to compare and `KnownHosts` to keep.
 
-        ssh itself asks for it, and stops before it logs in: that goes by jump hosts and aliases too. Raises Unreachable
-        or ToolsMissing.
+        ssh itself fetches it, and stops before it logs in: so jump hosts and aliases work. Raises Unreachable or
+        ToolsMissing.
         """
         _check_installed()
         with tempfile.TemporaryDirectory() as folder:
-            seen = Path(folder) / "seen"
+            shown = Path(folder) / "seen"
             settings = (
                 "-oStrictHostKeyChecking=accept-new",
-                f"-oUserKnownHostsFile={_quoted(seen)}",
+                f"-oUserKnownHostsFile={_quoted(shown)}",
                 "-oGlobalKnownHostsFile=/dev/null",
                 "-oHashKnownHosts=no",
                 "-oControlPath=none",
@@ -139,54 +141,54 @@ class Ssh(Shell):
                 ended = process.run(argv, timeout=FIRST_S)
             except CommandFailed as error:
                 raise Unreachable(f"{self.url}: no host key within {FIRST_S:g} s", hint="is the link up?") from error
-            keys = KnownHosts(seen).all()
+            keys = KnownHosts(shown).all()
         if not keys:
             raise self.failure(ended) or Unreachable(f"{self.url}: it shows no host key", hint="ssh -v, to see why")
         return keys[0]
 
     def failure(self, ended: Completed) -> EdgekitError | None:
-        said = ended.stderr
-        last = (said.strip().splitlines() or [""])[-1]
-        if "HOST IDENTIFICATION HAS CHANGED" in said:
-            return HostKeyChanged(f"{self.url}: {_changed(said)}", hint=f"edgekit device trust {self.url} --replace")
-        if "ost key verification failed" in said:
-            name = re.search(r"host key is known for (\S+)", said)
+        stderr = ended.stderr
+        last = (stderr.strip().splitlines() or [""])[-1]
+        if "HOST IDENTIFICATION HAS CHANGED" in stderr:
+            return HostKeyChanged(f"{self.url}: {_changed(stderr)}", hint=f"edgekit device trust {self.url} --replace")
+        if "ost key verification failed" in stderr:
+            name = re.search(r"host key is known for (\S+)", stderr)
             message = (
                 f"{self.url}: nobody has vouched yet for the host key of '{name[1] if name else self.address.host}'"
             )
             return HostKeyChanged(message, hint=f"edgekit device trust {self.url}")
-        if re.search(r"Permission denied \(|Too many authentication failures", said):
+        if re.search(r"Permission denied \(|Too many authentication failures", stderr):
             hint = f"ssh-copy-id {' '.join(self.address.arguments)}"
             return AuthenticationRefused(f"{self.url}: {last}", hint=hint)
-        if _NEVER_THERE.search(said):
+        if _NEVER_THERE.search(stderr):
             return Unreachable(f"{self.url}: {last}", hint=f"ssh {' '.join(self.address.arguments)} true")
         return self._no_shell(ended)
 
     def _no_shell(self, ended: Completed) -> EdgekitError | None:
-        """What it means that no shell read the line to its end, unless ssh itself gave up."""
+        """Error for a line that no shell ran to its end; None if ssh itself gave up."""
         forbidden = "exec request failed" in ended.stderr
         if not forbidden and not 0 <= ended.returncode < OWN:
             return None
         words = (ended.stdout + ended.stderr).strip().splitlines()[-1:]
-        said = (
+        ending = (
             f"it said '{words[0][:SAID_CHARACTERS]}'"
             if words
             else f"it said nothing, and ended with {ended.returncode}"
         )
         if ended.returncode in SIGNALLED:
-            message = f"{self.url}: what ran there ended with {ended.returncode}, as a signal has it: {said}"
+            message = f"{self.url}: what ran there ended with {ended.returncode}, as a signal has it: {ending}"
             return ConnectionLost(message, hint="try again; is memory short there?")
         return AuthenticationRefused(
-            f"{self.url}: this account may log in, and not run commands: {said}",
+            f"{self.url}: this account may log in, and not run commands: {ending}",
             hint=f"ssh {' '.join(self.address.arguments)} true   # ends with 0 for an account with a shell",
         )
 
     def _close(self) -> None:
         """Leave no connection and no folder behind."""
         try:
-            asked = ["ssh", *self.options(), "-Oexit", *self.address.arguments]
+            argv = ["ssh", *self.options(), "-Oexit", *self.address.arguments]
             with contextlib.suppress(CommandFailed):
-                process.run(asked, timeout=CLOSE_S)
+                process.run(argv, timeout=CLOSE_S)
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -208,14 +210,14 @@ _NEVER_THERE = re.compile(
 
 
 def _quoted(path: object) -> str:
-    """A path as ssh reads it in an option: with its own signs for names and spaces."""
+    """Quote a path for an option of ssh, which expands `%` and splits at spaces."""
     return '"' + str(path).replace("%", "%%") + '"'
 
 
-def _changed(said: str) -> str:
-    """What ssh says of a changed host key, with both fingerprints where they can be had."""
-    shown = re.search(r"SHA256:[A-Za-z0-9+/]+", said)
-    offending = re.search(r"^Offending .* key in (.+):(\d{1,9})", said, re.MULTILINE)
+def _changed(stderr: str) -> str:
+    """Message about a changed host key, with both fingerprints where they are known."""
+    shown = re.search(r"SHA256:[A-Za-z0-9+/]+", stderr)
+    offending = re.search(r"^Offending .* key in (.+):(\d{1,9})", stderr, re.MULTILINE)
     known = _key_at(Path(offending[1]), int(offending[2])) if offending else None
     message = "ITS HOST KEY HAS CHANGED: another device, or somebody in between, answers in its place"
     if shown and known and offending:
@@ -224,10 +226,11 @@ def _changed(said: str) -> str:
 
 
 KNOWN_BYTES = 16 << 20
+"""Largest known_hosts file that is read for a fingerprint."""
 
 
 def _key_at(path: Path, number: int) -> HostKey | None:
-    # A device may say so itself, before it lets anybody in: what it names need not be a file of keys, or end.
+    # The message may be the device's own, before any login: the path in it may name any file, or an endless one.
     if not path.is_file() or path.stat().st_size > KNOWN_BYTES:
         return None
     try:

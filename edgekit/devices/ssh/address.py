@@ -1,4 +1,4 @@
-"""The address of a device that sshd answers on, as an `ssh://` URL says it."""
+"""Address of a device in an `ssh://` URL."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOT = PurePosixPath("/opt/edgekit")
 
 @dataclass(frozen=True)
 class SshAddress:
-    """What stands in `ssh://[user@]host[:port][/root]`. The host may be an alias in the user's ssh configuration."""
+    """Parts of `ssh://[user@]host[:port][/root]`. The host may be an alias in the user's ssh configuration."""
 
     host: str
     user: str | None
@@ -23,7 +23,7 @@ class SshAddress:
 
     @classmethod
     def of(cls, url: str) -> SshAddress:
-        """Raises OptionError if the URL is none of these."""
+        """Parse a URL. Raises OptionError if it is no such address."""
         try:
             parts = urlsplit(url)
             port = parts.port
@@ -46,12 +46,12 @@ class SshAddress:
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """For ssh and ssh-copy-id alike."""
+        """Arguments for ssh and ssh-copy-id."""
         port = ("-p", str(self.port)) if self.port else ()
         return (*port, f"{self.user}@{self.host}" if self.user else self.host)
 
 
-# Names go into other programs' command lines by the user's ssh configuration: nothing there that a shell minds.
+# The user's ssh configuration may put names into command lines of other programs: only letters that are safe there.
 _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%[A-Za-z0-9_.-]+)?")
 _USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.+@-]*")
 

@@ -1,4 +1,4 @@
-"""A bundle on a device as an endpoint."""
+"""Endpoint: a bundle in a slot of a device, run there by the runner."""
 
 from __future__ import annotations
 
@@ -15,25 +15,27 @@ import numpy as np
 
 from edgekit.devices.flash import Installation
 from edgekit.devices.local import Local
-from edgekit.devices.protocol import Accuracy, InstructionAnswer, Loaded
+from edgekit.devices.measurement_protocol import Accuracy, InstructionAnswer, Loaded
 from edgekit.devices.runner_client import put_runner
 from edgekit.devices.transport import DeviceKind
 from edgekit.ir.measurement import Array, Environment, Measurement, Validity, no_latency
 from edgekit.ir.validity import EMULATED, NOT_ASKED, validity
-from edgekit.measure.device.processes import timed
-from edgekit.measure.device.session import ProbeSession, asking
+from edgekit.measure.device.processes import time_inferences
+from edgekit.measure.device.session import ProbeSession, probe_session
 from edgekit.measure.endpoint import Endpoint
-from edgekit.measure.shards import Shards, answered
+from edgekit.measure.shards import Shards, answer_in_shards
+from edgekit.runner.layout import MANIFEST
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
 
 COUNTED = 10
-"""Inferences whose instructions are counted: the least is wanted, and it comes back every few."""
+"""Inferences whose instructions are counted: the minimum is reported, and it recurs every few inferences."""
 UNCOUNTED = 32
-"""Inferences beside them, at most: the runner lets the model settle first."""
+"""Warm-up inferences before them, at most: the runner lets the model settle first."""
 EMULATED_SHARD_S = 300.0
-"""A runtime takes half a minute to start there."""
+"""Seconds that one shard may take on an emulated device, where a runtime takes half a minute to start."""
 PACE_COUNT = 8
+"""Samples from which the seconds per sample are estimated."""
 AT_ONCE = Shards(first=sys.maxsize)
 """All samples in one shard, none kept."""
 
@@ -44,7 +46,7 @@ class Installed:
 
     installation: Installation
     shards: Shards = AT_ONCE
-    """How the set is sent for its answers, and what of it is kept after a failure."""
+    """Division of the samples into shards, and the folder that keeps answered shards after a failure."""
 
     def measure(self, samples: Samples, probe: Probe | None) -> Measurement:
         """Outputs for every sample, and the latency of single inferences if `probe` asks for it.
@@ -52,51 +54,51 @@ class Installed:
         An emulated device gives the instructions of one inference in place of latency. Raises ProbeError if a run
         fails, DeviceBusy if another edgekit is at work there, Unreachable, StorageError.
         """
-        with asking(self.installation) as asked:
+        with probe_session(self.installation) as session:
             # Latency first, on a machine that has not worked yet. Instructions last: Python keeps what it compiles at
             # the first import, and imports another way from then on.
-            timed = self._timed(asked, samples, probe) if probe and not asked.emulated else None
-            outputs, samples_per_s, last = self._outputs(asked, samples, probe.threads if probe else 1)
-            counted = self._counted(asked, samples, probe.threads) if probe and asked.emulated else None
-            unasked = self._measured(last, samples, EMULATED if asked.emulated else NOT_ASKED)
+            timed = self._timed(session, samples, probe) if probe and not session.emulated else None
+            outputs, samples_per_s, last = self._outputs(session, samples, probe.threads if probe else 1)
+            counted = self._counted(session, samples, probe.threads) if probe and session.emulated else None
+            unasked = self._facts_only(last, samples, EMULATED if session.emulated else NOT_ASKED)
             return replace(timed or counted or unasked, outputs=outputs, samples_per_s=samples_per_s)
 
     def speed(self, samples: Samples, probe: Probe) -> Measurement:
-        """As `measure`, without outputs."""
-        with asking(self.installation) as asked:
-            if asked.emulated:
-                return self._counted(asked, samples, probe.threads)
-            return self._timed(asked, samples, probe)
+        """Measure latency, or instructions on an emulated device; `outputs` stays empty. Raises as `measure` does."""
+        with probe_session(self.installation) as session:
+            if session.emulated:
+                return self._counted(session, samples, probe.threads)
+            return self._timed(session, samples, probe)
 
     def seconds_a_sample(self, samples: Samples) -> float:
-        """How long an answer takes there, on a few of `samples`. Raises as `measure` does."""
-        with asking(self.installation) as asked:
+        """Estimate the seconds per sample on the device, from a few of `samples`. Raises as `measure` does."""
+        with probe_session(self.installation) as session:
             few = samples.take(range(min(PACE_COUNT, len(samples))))
-            return _answers(asked, few, 1)[0].answered_ns / 1e9 / len(few)
+            return _answers(session, few, 1)[0].answered_ns / 1e9 / len(few)
 
-    def _timed(self, asked: ProbeSession, samples: Samples, probe: Probe) -> Measurement:
-        timing = timed(asked, samples, probe)
+    def _timed(self, session: ProbeSession, samples: Samples, probe: Probe) -> Measurement:
+        timing = time_inferences(session, samples, probe)
         facts = timing.answers[0]
         valid = validity(timing.processes, timing.latency_ns, probe.min_count, facts.threads, facts.info.cores)
         return replace(
-            self._measured(facts, samples, valid),
+            self._facts_only(facts, samples, valid),
             latency_ns=timing.latency_ns,
             processes=timing.processes,
             around=timing.around,
             energy=timing.energy,
         )
 
-    def _counted(self, asked: ProbeSession, samples: Samples, threads: int) -> Measurement:
-        asked.send({name: array[:1] for name, array in samples.inputs.items()}, "counted")
+    def _counted(self, session: ProbeSession, samples: Samples, threads: int) -> Measurement:
+        session.send({name: array[:1] for name, array in samples.inputs.items()}, "counted")
         argv = ("--count", COUNTED, "--threads", threads)
-        answer = asked.ask(
-            InstructionAnswer, "instructions", "counted", *argv, timeout=asked.limit(COUNTED + UNCOUNTED)
+        answer = session.ask(
+            InstructionAnswer, "instructions", "counted", *argv, timeout=session.limit(COUNTED + UNCOUNTED)
         )
-        counts = asked.integers("instructions", answer.count)
-        return replace(self._measured(answer, samples, EMULATED), instructions=int(counts.min()))
+        counts = session.integers("instructions", answer.count)
+        return replace(self._facts_only(answer, samples, EMULATED), instructions=int(counts.min()))
 
-    def _measured(self, facts: Loaded, samples: Samples, valid: Validity) -> Measurement:
-        """What one run of the runner says of itself: neither outputs nor latencies yet."""
+    def _facts_only(self, facts: Loaded, samples: Samples, valid: Validity) -> Measurement:
+        """Build a measurement from the facts of one run of the runner, without outputs or latencies."""
         return Measurement(
             outputs={},
             labels=samples.labels,
@@ -111,12 +113,12 @@ class Installed:
         )
 
     def _outputs(
-        self, asked: ProbeSession, samples: Samples, threads: int
+        self, session: ProbeSession, samples: Samples, threads: int
     ) -> tuple[dict[str, Array], float | None, Accuracy]:
         last: list[Accuracy] = []
 
         def ask(part: Samples) -> dict[str, Array]:
-            answer, outputs = _answers(asked, part, threads)
+            answer, outputs = _answers(session, part, threads)
             last[:] = [answer]
             return outputs
 
@@ -124,9 +126,9 @@ class Installed:
         # Where a scratch folder of this machine stands in for a device, its name says nothing.
         where = device.kind if device.kind == "local" else device.url
         shards = self.shards.of(where, self.installation.digest, runner.interpreter, threads, samples.digest)
-        if asked.emulated:
+        if session.emulated:
             shards = replace(shards, seconds=EMULATED_SHARD_S)
-        outputs, samples_per_s = answered(samples, ask, shards)
+        outputs, samples_per_s = answer_in_shards(samples, ask, shards)
         if not last:  # all of it was kept from a probe that failed later
             ask(samples.take([0]))
         return outputs, samples_per_s, last[0]
@@ -134,15 +136,15 @@ class Installed:
 
 @contextlib.contextmanager
 def unpacked(folder: Path) -> Iterator[Installed]:
-    """The bundle unpacked in `folder` as an endpoint on this machine, without a device and its slots."""
+    """Yield an endpoint for the bundle unpacked in `folder`, run on this machine without a device and its slots."""
     with tempfile.TemporaryDirectory() as scratch, Local(f"local://{scratch}") as here:
         runner, _ = put_runner(here, (here.python,))
-        digest = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
+        digest = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
         yield Installed(Installation(runner, PurePosixPath(folder.resolve()), digest, committed=False))
 
 
 def outputs_in_parts(endpoint: Endpoint, samples: Samples, parts: int) -> Measurement:
-    """The outputs for every sample, measured by `parts` runs side by side: no latency, so none can be disturbed."""
+    """Measure the outputs of every sample by `parts` runs side by side, which would disturb latency: none is taken."""
     chosen = np.array_split(np.arange(len(samples)), min(parts, len(samples)))
     with ThreadPoolExecutor(parts) as pool:
         measured = list(pool.map(lambda part: endpoint.measure(samples.take(part), None), chosen))
@@ -150,12 +152,12 @@ def outputs_in_parts(endpoint: Endpoint, samples: Samples, parts: int) -> Measur
     return replace(measured[0], outputs=outputs, labels=samples.labels, samples_digest=samples.digest)
 
 
-def _answers(asked: ProbeSession, samples: Samples, threads: int) -> tuple[Accuracy, dict[str, Array]]:
-    digests = asked.send(samples.inputs, "shard")
+def _answers(session: ProbeSession, samples: Samples, threads: int) -> tuple[Accuracy, dict[str, Array]]:
+    digests = session.send(samples.inputs, "shard")
     argv = ("--threads", threads, *digests)
-    answer = asked.ask(Accuracy, "accuracy", "shard", *argv, timeout=asked.limit(len(samples)))
-    outputs = asked.outputs(answer, len(samples))
-    asked.remove("shard")
+    answer = session.ask(Accuracy, "accuracy", "shard", *argv, timeout=session.limit(len(samples)))
+    outputs = session.outputs(answer, len(samples))
+    session.remove("shard")
     return answer, outputs
 
 

@@ -1,4 +1,4 @@
-"""A bare `.onnx`, `.tflite` or `.pte` becomes what the runner can run: a folder with a manifest, as a bundle's is."""
+"""Prepare a bare `.onnx`, `.tflite` or `.pte` file for the runner: a folder with a manifest, as in a bundle."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from edgekit.bundle.manifest import MANIFEST
 from edgekit.cache import file_digest, storage_errors
 from edgekit.devices.local import Local
-from edgekit.devices.protocol import Described
+from edgekit.devices.measurement_protocol import Described
 from edgekit.devices.runner_client import put_runner
 from edgekit.errors import ModelFileError, RuntimeMissing, suggest
 from edgekit.ir.artifact import FORMATS, Format
 from edgekit.ir.signature import Signature
+from edgekit.runner.layout import MANIFEST
 from edgekit.untrusted.paths import check_tree, contained, is_inside
 
 LIMIT_BYTES = 4 << 30
-"""The largest model, with all that belongs to it, that is taken for one."""
+"""Size limit of a model file together with its external tensor files."""
 DESCRIBE_S = 300.0
+"""Time limit of loading the file and reading its signature."""
 MAGIC: dict[Format, bytes] = {"tflite": b"TFL3", "pte": b"ET12"}
-"""At byte 4, as schema.fbs of LiteRT and program.fbs of ExecuTorch have it. An ONNX file has none."""
+"""File identifier at byte 4, from schema.fbs of LiteRT and program.fbs of ExecuTorch. An ONNX file has none."""
 EXTRAS: dict[Format, str] = {"onnx": "onnx", "tflite": "tflite", "pte": "build"}
-"""The extra of edgekit that brings what runs a format."""
+"""Extra of edgekit that installs the runtime of a format."""
 
 
 @dataclass(frozen=True)
@@ -37,27 +38,27 @@ class Bare:
     folder: Path
     format: Format
     signature: Signature
-    """As the runtime on this machine gives it; a free batch is 1."""
+    """Inputs and outputs as the runtime on this machine states them; a free batch axis counts as 1."""
 
 
 @contextlib.contextmanager
-def described(file: Path) -> Iterator[Bare]:
-    """The model in `file`, with the files that it keeps tensors in, copied into a folder that is removed again.
+def open_model_file(file: Path) -> Iterator[Bare]:
+    """Yield the model in `file` and its external tensor files, copied into a folder that is removed afterwards.
 
-    It is opened in a process of its own: what a damaged file does there, it does to nobody else. Raises ModelFileError
-    if it is no such model, RuntimeMissing if nothing on this machine runs it, StorageError.
+    The file is opened in a process of its own, so that a damaged file can crash only that process. Raises
+    ModelFileError if it is no such model, RuntimeMissing if no runtime on this machine runs it, StorageError.
     """
     format = _format(file)
     with tempfile.TemporaryDirectory() as scratch:
-        said = _ask(file, format, Path(scratch))
+        description = _ask(file, format, Path(scratch))
         folder = Path(scratch) / "model"
-        _copy(file, said.files, folder, f"model.{format}")
-        _write_manifest(folder, said)
-        yield Bare(folder, format, said.signature)
+        _copy(file, description.files, folder, f"model.{format}")
+        _write_manifest(folder, description)
+        yield Bare(folder, format, description.signature)
 
 
 def _format(file: Path) -> Format:
-    """By its name and its first bytes, which must agree."""
+    """Determine the format from the file's ending and its first bytes. Raises ModelFileError if they disagree."""
     ending = file.suffix.removeprefix(".")
     format = next((known for known in FORMATS if known == ending), None)
     if format is None:
@@ -72,10 +73,10 @@ def _format(file: Path) -> Format:
             f"'{file}' cannot be read: {error.strerror}", hint="edgekit probe FILE --device D"
         ) from error
     _check_size(size, file)
-    found = next((known for known, magic in MAGIC.items() if start[4:8] == magic), None)
-    if found not in (None, format):
-        raise ModelFileError(f"'{file}' is a .{found} by its first bytes", hint=f"name it {file.stem}.{found}")
-    if found is None and format in MAGIC:
+    by_magic = next((known for known, magic in MAGIC.items() if start[4:8] == magic), None)
+    if by_magic not in (None, format):
+        raise ModelFileError(f"'{file}' is a .{by_magic} by its first bytes", hint=f"name it {file.stem}.{by_magic}")
+    if by_magic is None and format in MAGIC:
         raise ModelFileError(
             f"'{file}' does not begin as a .{format} does", hint="is it whole? export or copy it again"
         )
@@ -106,13 +107,13 @@ def _ask(file: Path, format: Format, scratch: Path) -> Described:
 
 
 def _reason(error: ModelFileError, here: Local) -> str:
-    said = str(error).removeprefix(f"{here.url}: ")
-    signal = re.match(r"the runner was ended by signal \d+", said)
-    return f"its runtime died of it ({signal[0]})" if signal else said
+    reason = str(error).removeprefix(f"{here.url}: ")
+    signal = re.match(r"the runner was ended by signal \d+", reason)
+    return f"its runtime died of it ({signal[0]})" if signal else reason
 
 
 def _copy(file: Path, others: Sequence[str], folder: Path, name: str) -> None:
-    """The model under a plain name, and what belongs to it under its own."""
+    """Copy the model as `name` into `folder`, and its external tensor files under their own names."""
     try:
         check_tree([name, MANIFEST, *others])
     except ValueError as error:
@@ -128,17 +129,17 @@ def _copy(file: Path, others: Sequence[str], folder: Path, name: str) -> None:
             shutil.copyfile(source, place)
 
 
-def _write_manifest(folder: Path, said: Described) -> None:
+def _write_manifest(folder: Path, description: Described) -> None:
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     files = [
         {"path": path.relative_to(folder).as_posix(), "bytes": path.stat().st_size, "sha256": file_digest(path)}
         for path in paths
     ]
     manifest = {
-        "format": said.format,
-        "model": [f"model.{said.format}", *said.files],
+        "format": description.format,
+        "model": [f"model.{description.format}", *description.files],
         "options": [],
-        "signature": asdict(said.signature),
+        "signature": asdict(description.signature),
         # There are no golden vectors: nobody says what is right.
         "golden": {"count": 0, "tolerance": 0.0},
         "files": files,

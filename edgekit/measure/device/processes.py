@@ -1,4 +1,4 @@
-"""Latency on a device: several processes one after another, each as cool as the first, each timing its share."""
+"""Measure latency on a device by several processes in turn, each started as cool as the first."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgekit.devices.protocol import LatencyAnswer
+from edgekit.devices.measurement_protocol import LatencyAnswer
 from edgekit.ir.measurement import Around, Array, Energy, Process
 from edgekit.measure.device.session import ProbeSession
-from edgekit.measure.meter import checked, load_meter
+from edgekit.measure.meter import check_reading, load_meter
 from edgekit.runner.model.tensors import CYCLED_BYTES
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
 
 METERED_S = 5.0
-"""Of the shorter of two runs that a meter outside reads."""
+"""Seconds of the shorter of the two runs that an external meter reads."""
 WARM_UP_S = 30.0
-"""What a warm-up and a look at a machine's sensors may take."""
+"""Time allowed for warming up and reading the sensors of the device."""
 
 
 @dataclass(frozen=True)
 class LatencyRun:
-    """What the processes of a latency run found."""
+    """Latencies, conditions and energy of the processes of one latency run."""
 
     latency_ns: Array
     """int64 [M], in the order they were timed."""
     answers: tuple[LatencyAnswer, ...]
     metered: Energy | None = None
-    """By a meter that is connected to this machine."""
+    """Energy that a meter connected to this machine measured; see `edgekit.measure.meter`."""
 
     @property
     def processes(self) -> tuple[Process, ...]:
@@ -38,7 +38,7 @@ class LatencyRun:
 
     @property
     def around(self) -> Around:
-        """The medians over the processes."""
+        """Medians over the processes of the time before and after an inference."""
         before, after = (
             [getattr(answer.around, name) for answer in self.answers] for name in ("before_ns", "after_ns")
         )
@@ -46,7 +46,9 @@ class LatencyRun:
 
     @property
     def energy(self) -> Energy | None:
-        """Of one inference, over all processes; None unless every one could read it. A meter outside sees more."""
+        """Energy of one inference over all processes; None unless every process could read it.
+
+        An external meter takes precedence: it also sees what the sensors of the device do not."""
         if self.metered:
             return self.metered
         spent = [answer.energy for answer in self.answers if answer.energy]
@@ -63,34 +65,35 @@ class LatencyRun:
         )
 
 
-def timed(asking: ProbeSession, samples: Samples, probe: Probe) -> LatencyRun:
+def time_inferences(session: ProbeSession, samples: Samples, probe: Probe) -> LatencyRun:
     """Time single inferences of the first samples, cycled in the order of the set. Raises ProbeError."""
-    asking.send(cycled(samples), "cycled")
+    session.send(cycled(samples), "cycled")
     count = min(probe.processes, probe.min_count)
     answers: list[LatencyAnswer] = []
     parts: list[Array] = []
     for _ in range(count):
-        answer = _one(asking, probe, count, _start_c(answers))
-        parts.append(asking.integers("latency_ns", answer.count))
+        answer = _run_process(session, probe, count, _start_c(answers))
+        parts.append(session.integers("latency_ns", answer.count))
         answers.append(answer)
-    metered = _metered(asking, probe, probe.meter) if probe.meter else None
+    metered = _measure_energy(session, probe, probe.meter) if probe.meter else None
     return LatencyRun(np.concatenate(parts), tuple(answers), metered)
 
 
-def _metered(asking: ProbeSession, probe: Probe, name: str) -> Energy | None:
-    """By two more runs, one twice as long: in their difference, loading and warming up cancel out.
+def _measure_energy(session: ProbeSession, probe: Probe, name: str) -> Energy | None:
+    """Measure energy by the difference of two more runs, one twice as long: loading and warming up cancel out.
 
-    None if the longer one took no more. Raises ProbeError if the meter does not answer.
+    None if the longer run took no more energy. Raises ProbeError if the meter does not answer.
     """
     meter, seconds = load_meter(name), max(METERED_S, probe.min_duration_s / probe.processes)
     runs = []
     for length_s in (seconds, 2 * seconds):
         meter.start()
         try:
-            count = _one(asking, probe.model_copy(update={"min_duration_s": length_s, "min_count": 1}), 1, None).count
+            timed = probe.model_copy(update={"min_duration_s": length_s, "min_count": 1})
+            count = _run_process(session, timed, 1, None).count
         finally:
             reading = meter.stop()
-        runs.append((count, checked(reading, name)))
+        runs.append((count, check_reading(reading, name)))
     (fewer, short), (more, long) = runs
     joules, length_s = long.joules - short.joules, long.seconds - short.seconds
     if more <= fewer or joules <= 0 or length_s <= 0:
@@ -105,24 +108,24 @@ def _metered(asking: ProbeSession, probe: Probe, name: str) -> Energy | None:
     )
 
 
-def _one(asking: ProbeSession, probe: Probe, processes: int, start_c: float | None) -> LatencyAnswer:
+def _run_process(session: ProbeSession, probe: Probe, processes: int, start_c: float | None) -> LatencyAnswer:
     share, seconds = math.ceil(probe.min_count / processes), probe.min_duration_s / processes
     argv: list[object] = ["--min-count", share, "--min-duration", seconds, "--threads", probe.threads]
     for cpu in probe.cpus or ():
         argv += ["--cpu", cpu]
     if start_c is not None:
         argv += ["--cool", start_c, probe.cool_down_s]
-    limit = asking.limit(share) + 2 * seconds + probe.cool_down_s + WARM_UP_S
-    return asking.ask(LatencyAnswer, "latency", "cycled", *argv, timeout=limit)
+    limit = session.limit(share) + 2 * seconds + probe.cool_down_s + WARM_UP_S
+    return session.ask(LatencyAnswer, "latency", "cycled", *argv, timeout=limit)
 
 
 def _start_c(answers: Sequence[LatencyAnswer]) -> float | None:
-    """How hot the machine was before the first process; None before it, or without a sensor."""
+    """Highest temperature before the first process, in °C; None before it, or without a sensor."""
     return max(answers[0].before.temperature_c.values(), default=None) if answers else None
 
 
 def cycled(samples: Samples) -> dict[str, Array]:
-    """The first samples: no more than the runner will hold."""
+    """Select the first samples, as many as the runner holds in memory to cycle through."""
     sample_bytes = sum(array[:1].nbytes for array in samples.inputs.values())
     count = max(1, CYCLED_BYTES // max(1, sample_bytes))
     return {name: array[:count] for name, array in samples.inputs.items()}

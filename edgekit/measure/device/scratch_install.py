@@ -1,4 +1,4 @@
-"""A model on a device beside its slots: to be measured, and never served."""
+"""Install a model on a device beside its A/B slots, to be measured and never served."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
-from edgekit.bundle.manifest import MANIFEST
 from edgekit.cache import file_digest
 from edgekit.devices.flash import Installation
 from edgekit.devices.packs.equip import equip
@@ -16,6 +15,7 @@ from edgekit.devices.runner_client import put_runner
 from edgekit.devices.transport import Transport
 from edgekit.errors import EdgekitError
 from edgekit.ir.artifact import Format
+from edgekit.runner.layout import MANIFEST, PROBE
 
 NO_VERSIONS: Mapping[str, str] = MappingProxyType({})
 
@@ -24,13 +24,13 @@ NO_VERSIONS: Mapping[str, str] = MappingProxyType({})
 def scratch_install(
     folder: Path, format: Format, device: Transport, runtime: str, versions: Mapping[str, str] = NO_VERSIONS
 ) -> Iterator[Installation]:
-    """The model in `folder`, with its manifest, on the device; nothing of it is left there.
+    """Yield the model of `folder`, with its manifest, installed on the device; it is removed afterwards.
 
     `runtime` is as `--runtime` takes it: auto, system, or a pack's name. `versions` holds those of the packages that
     made the model. Raises what `equip` does, Unreachable, StorageError, CommandFailed.
     """
     runner, _ = put_runner(device, equip(device, format, versions, runtime))
-    place = device.root / "probe" / f"model-{secrets.token_hex(8)}"
+    place = device.root / PROBE / f"model-{secrets.token_hex(8)}"
     try:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             device.push(path, place / path.relative_to(folder).as_posix())

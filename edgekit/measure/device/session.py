@@ -1,4 +1,4 @@
-"""One measurement on a device: a folder there, a folder here, and the runner between them."""
+"""Session with the runner for one measurement: a scratch folder on the device, and one on this machine."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ import numpy as np
 from pydantic import ConfigDict, field_validator
 
 from edgekit.bundle.archive import MAX_MANIFEST_BYTES
-from edgekit.bundle.manifest import MANIFEST
 from edgekit.cache import file_digest, storage_errors
 from edgekit.devices.flash import Installation
-from edgekit.devices.protocol import Accuracy, Loaded
+from edgekit.devices.measurement_protocol import Accuracy, Loaded
 from edgekit.errors import AnswerMismatch, EdgekitError, ProbeError
 from edgekit.ir.measurement import Array
 from edgekit.ir.signature import Signature, TensorSpec
+from edgekit.runner.layout import MANIFEST, PROBE
 from edgekit.specs.spec import Spec
 from edgekit.untrusted import json_text
 from edgekit.untrusted.npy import header_bytes, read_npy
@@ -37,16 +37,18 @@ INFERENCE_S = 5.0
 """Time limit of one inference, on average. A model that is slower is none for a device."""
 EMULATED_START_S = 300.0
 EMULATED_INFERENCE_S = 10.0
-"""On an emulated device: importing a runtime takes half a minute there, a float inference six seconds."""
+"""The same limits on an emulated device: importing a runtime takes half a minute there, a float inference six s."""
 MAX_INTEGERS = 1 << 23
-"""Latencies in one answer: a model of two microseconds for a quarter of a minute."""
+"""Limit of the integers in one answer: latencies of a 2 us model over a quarter of a minute."""
 MANIFEST_VALUES = 1_000_000
+"""Limit of the JSON values in a manifest."""
 SHOWN = 300
+"""Characters of the device's own words that an error shows."""
 AGAIN = "probe again: what came whole is kept"
 
 
 class ModelEdges(Spec):
-    """The part of a manifest that says what the model takes and gives."""
+    """Signature in a manifest: the inputs and outputs of the model."""
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
 
@@ -63,7 +65,7 @@ class ModelEdges(Spec):
 
 @dataclass
 class ProbeSession:
-    """Asks the runner for one measurement, which is of one model."""
+    """One measurement of one model: sends inputs to the device, runs verbs of the runner, fetches checked results."""
 
     installation: Installation
     remote: PurePosixPath
@@ -75,7 +77,7 @@ class ProbeSession:
         return self.installation.transport.kind == "emulated"
 
     def send(self, inputs: Mapping[str, Array], folder: str) -> tuple[object, ...]:
-        """Put arrays into a folder there, and say what they must be once they have arrived."""
+        """Send arrays to `folder` on the device; give the arguments by which the runner verifies their SHA-256."""
         digests: list[object] = []
         for name, array in inputs.items():
             path = self.local / "sent.npy"
@@ -87,17 +89,19 @@ class ProbeSession:
         return tuple(digests)
 
     def ask(self, answer: type[A], verb: str, folder: str, *argv: object, timeout: float) -> A:
-        """What the runner answers. Raises ProbeError if that failed, or if the model is another than before."""
+        """Run `verb` of the runner on the inputs in `folder` and parse its answer as `answer`; `timeout` in seconds.
+
+        Raises ProbeError if the verb failed, or if the model was replaced since the last call."""
         folders = ("--inputs", self.remote / folder, "--out", self.remote / "out")
         slot, runner = self.installation.slot, self.installation.runner
-        found = runner.ask(answer, verb, slot, *folders, *argv, timeout=timeout, failure=ProbeError)
-        if self._model not in (None, found.model_sha256):
+        answered = runner.ask(answer, verb, slot, *folders, *argv, timeout=timeout, failure=ProbeError)
+        if self._model not in (None, answered.model_sha256):
             raise ProbeError(f"{self.installation.transport.url}: the model was replaced while it was probed")
-        self._model = found.model_sha256
-        return found
+        self._model = answered.model_sha256
+        return answered
 
     def outputs(self, answer: Accuracy, count: int) -> dict[str, Array]:
-        """What the model answered to `count` samples: each output that its manifest states, [N, …], and finite.
+        """Fetch the outputs for `count` samples: each output that the manifest states, [N, …], with finite values.
 
         Raises AnswerMismatch for any other name, dtype, shape or value, ProbeError if a file came back damaged.
         """
@@ -108,7 +112,7 @@ class ProbeSession:
         return {spec.name: self._output(spec, count, answer.outputs[spec.name]) for spec in stated}
 
     def integers(self, name: str, *shape: int) -> Array:
-        """int64 of that shape, none below zero, that the runner left. Raises AnswerMismatch or ProbeError."""
+        """Fetch a non-negative int64 array of that shape that the runner wrote. Raises AnswerMismatch or ProbeError."""
         if math.prod(shape) > MAX_INTEGERS:
             raise self._mismatch(f"'{name}' would have {list(shape)} numbers")
         array = self._fetch(name, np.dtype(np.int64), shape)
@@ -118,7 +122,7 @@ class ProbeSession:
 
     @cached_property
     def signature(self) -> Signature:
-        """What the model takes and gives, by the manifest of the bundle: its digest is known here."""
+        """Inputs and outputs of the model, from the manifest on the device, whose digest is verified here."""
         slot, path = self.installation.slot, self.local / MANIFEST
         self.installation.transport.pull(slot / MANIFEST, path, MAX_MANIFEST_BYTES)
         with storage_errors(self.local):
@@ -156,25 +160,27 @@ class ProbeSession:
             raise self._mismatch(f"'{name}' is {array.dtype}{list(array.shape)}, and must be {dtype}{list(shape)}")
         return array
 
-    def _mismatch(self, said: str) -> AnswerMismatch:
+    def _mismatch(self, reason: str) -> AnswerMismatch:
         where = self.installation.transport.url
-        return AnswerMismatch(f"{where}: {said}", hint=f"edgekit status --device {where} says what is installed there")
+        return AnswerMismatch(
+            f"{where}: {reason}", hint=f"edgekit status --device {where} says what is installed there"
+        )
 
     def remove(self, folder: str) -> None:
-        """Remove what was sent into a folder there: a small device holds one shard at a time."""
+        """Remove `folder` on the device: a small device holds one shard at a time."""
         self.installation.runner.remove(self.remote / folder)
 
     def limit(self, inferences: int) -> float:
-        """Seconds that so many inferences may take, starting included."""
+        """Time limit in seconds of so many inferences, starting included."""
         if self.emulated:
             return EMULATED_START_S + EMULATED_INFERENCE_S * inferences
         return START_S + INFERENCE_S * inferences
 
 
 @contextlib.contextmanager
-def asking(installation: Installation) -> Iterator[ProbeSession]:
-    """The folders of one measurement; nothing of them is left."""
-    remote = installation.root / "probe" / secrets.token_hex(8)
+def probe_session(installation: Installation) -> Iterator[ProbeSession]:
+    """Yield a session with scratch folders of its own, which are removed afterwards on both sides."""
+    remote = installation.root / PROBE / secrets.token_hex(8)
     with tempfile.TemporaryDirectory() as name:
         try:
             yield ProbeSession(installation, remote, Path(name))

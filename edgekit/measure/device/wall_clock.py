@@ -1,4 +1,4 @@
-"""Where time can be measured."""
+"""Guard of wall-clock measurements: an emulated device has no time of its own."""
 
 from __future__ import annotations
 

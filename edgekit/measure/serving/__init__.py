@@ -1,1 +1,1 @@
-"""A model behind a server as an endpoint."""
+"""Endpoint for a model behind a server that speaks the Open Inference Protocol."""

@@ -1,4 +1,4 @@
-"""HTTP/1.1 within bounds: a time limit for the whole of a request, a byte limit for its answer, and no compression."""
+"""HTTP/1.1 client with a time limit per request, a byte limit per answer, and no compression."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edgekit.measure.serving.open_inference import Fault
 
 @dataclass(frozen=True)
 class Reply:
-    """A whole answer."""
+    """A complete HTTP response."""
 
     status: int
     reason: str
@@ -24,12 +24,12 @@ class Reply:
     body: bytes
 
     def header(self, name: str) -> str | None:
-        """Its value; names of headers may be in any case."""
+        """Look up a header; its name may be in any case. None if there is none."""
         return next((value for key, value in self.headers.items() if key.lower() == name.lower()), None)
 
 
 class BoundedConnection:
-    """One connection, which is kept while both sides like, and made anew when it was lost. Follows no redirection."""
+    """One persistent connection, opened again after it was lost. It follows no redirection."""
 
     def __init__(self, host: str, port: int, timeout_s: float, context: ssl.SSLContext | None) -> None:
         self._timeout_s, self._deadline = timeout_s, 0.0
@@ -42,10 +42,10 @@ class BoundedConnection:
         self._http.response_class = self._response  # type: ignore[assignment]
 
     def request(self, method: str, path: str, body: bytes, headers: Mapping[str, str], limit: int) -> Reply:
-        """The answer to one request, of at most `limit` bytes.
+        """Send one request and read its answer, of at most `limit` bytes.
 
-        Raises TimeoutError when `timeout_s` is over, connecting and every byte included; Fault (invalid) for an answer
-        that is longer or compressed; OSError or HTTPException if the connection is lost.
+        Raises TimeoutError when `timeout_s` has passed, connecting and every byte included; Fault (invalid) for an
+        answer that is longer or compressed; OSError or HTTPException if the connection is lost.
         """
         self._deadline = time.monotonic() + self._timeout_s
         try:
@@ -83,7 +83,7 @@ class BoundedConnection:
 
 
 class _Timed:
-    """A socket whose stream is read until the deadline of a connection: a timeout of a socket begins with each byte."""
+    """A socket that is read until the deadline of its connection, as a socket's own timeout restarts with each byte."""
 
     def __init__(self, sock: socket.socket, connection: BoundedConnection) -> None:
         self._sock, self._connection = sock, connection

@@ -1,4 +1,4 @@
-"""A client for the address of a served model: gRPC or HTTP."""
+"""Choose the client for the address of a served model: gRPC or HTTP."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edgekit.measure.serving.over_http import Http
 
 
 def connect(access: Access) -> Client:
-    """A client, which connects at its first request. Raises MissingExtra."""
+    """Make a client, which connects at its first request. Raises MissingExtra if gRPC has no library."""
     if access.address.grpc:
         if importlib.util.find_spec("tritonclient") is None:
             raise MissingExtra(

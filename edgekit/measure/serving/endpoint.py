@@ -1,4 +1,4 @@
-"""A model behind a server, as its clients see it."""
+"""Measure a model behind a server, as its clients see it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass, field, replace
 from edgekit.ir.measurement import Environment, Measurement
 from edgekit.measure.serving.latency import RequestTiming
 from edgekit.measure.serving.open_inference import Access
-from edgekit.measure.serving.requests import Requests, opened
-from edgekit.measure.serving.retry import patiently
-from edgekit.measure.serving.signature_match import matched
+from edgekit.measure.serving.requests import Requests, open_client
+from edgekit.measure.serving.retry import with_retries
+from edgekit.measure.serving.signature_match import match_signature
 from edgekit.measure.serving.tensors import TransferBounds
-from edgekit.measure.shards import Shards, answered
+from edgekit.measure.shards import Shards, answer_in_shards
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
 from edgekit.specs.project import Project
@@ -25,27 +25,27 @@ class ServedModel:
     project: Project
     access: Access
     shards: Shards = field(default_factory=Shards)
-    """How the answers come, and where those that came are kept."""
+    """Division of the samples into shards, and the folder that keeps answered shards after a failure."""
 
     def measure(self, samples: Samples, probe: Probe | None) -> Measurement:
-        """Outputs for every sample, several requests at once; and the latency of single ones if `probe` asks for it.
+        """Measure the outputs for every sample by concurrent requests, and latency by single ones if `probe` is set.
 
-        To connect and hear what the model takes is `load_ns`, the first request `first_ns`. Raises a ServingError, and
-        ModelMismatch before anything is asked of a model that is not the project's.
+        `load_ns` is the time to connect and read the model's metadata, `first_ns` that of the first request. Raises a
+        ServingError; ModelMismatch before any sample is sent to a model that is not the project's.
         """
         began = time.perf_counter_ns()
-        with opened(self.access) as client:
-            description = patiently(client.describe, self.access)
+        with open_client(self.access) as client:
+            description = with_retries(client.describe, self.access)
             load_ns = time.perf_counter_ns() - began
-        edges = matched(self.project, description)
+        edges = match_signature(self.project, description)
         binary = description.binary or self.access.address.grpc
         bounds = TransferBounds.of(tuple(edges.outputs.values()), self.access.batch, binary)
         requests = Requests(replace(self.access, binary=binary, **asdict(bounds)), edges)
-        with opened(requests.access) as client:
+        with open_client(requests.access) as client:
             # Latency first, of a server that is not under load.
             timing = RequestTiming(client, requests, description.server, load_ns).of(samples, probe)
         mine = self.shards.of(self.access.address, self.access.address.model, description, samples.digest)
-        outputs, pace = answered(samples, requests.answers, mine)
+        outputs, pace = answer_in_shards(samples, requests.answers, mine)
         return Measurement(
             outputs=outputs,
             labels=samples.labels,
@@ -63,7 +63,7 @@ class ServedModel:
 
 
 def _environment(server: str) -> Environment:
-    """Of the machine behind a server nothing is known."""
+    """Build the environment: only the server's name and version are known, nothing of its machine."""
     return Environment(
         kind="serving",
         machine=None,

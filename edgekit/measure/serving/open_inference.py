@@ -1,4 +1,4 @@
-"""One connection to a server that speaks the Open Inference Protocol, version 2: what HTTP and gRPC have in common."""
+"""Client of the Open Inference Protocol, version 2: the part that HTTP and gRPC share."""
 
 from __future__ import annotations
 
@@ -16,39 +16,39 @@ Kind = Literal["lost", "busy", "failed", "refused", "slow", "untrusted", "unknow
 BINARY = "binary_tensor_data"
 """The extension of a server that takes tensors as bytes over HTTP; the protocol itself has JSON."""
 HIDDEN: tuple[Kind, ...] = ("unknown", "wrong", "refused", "failed")
-"""How a server, or a gateway before it, says that it does not have what the protocol leaves open."""
+"""Faults by which a server, or a gateway before it, tells that it lacks an optional part of the protocol."""
 NO_ANSWER = "what it answered is not of the Open Inference Protocol"
 NONSENSE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, IndexError)
-"""What is raised where an answer has another form than the protocol's."""
+"""Exceptions raised while reading an answer that does not follow the protocol."""
 MAX_EDGES, MAX_AXES = 1000, 32
 SAID = 300
-"""Characters of a server's own words that are shown."""
+"""Characters of a server's own words that an error shows."""
 SERVER, SHORT = 100, 20
-"""The same of its name and version, and of a type."""
+"""Characters kept of a server's name and version, and of a datatype."""
 
 
 class Fault(Exception):
-    """What went wrong with one request.
+    """Failure of one request, by kind.
 
     lost: no connection, or it broke; busy: the server asks to come back; failed: it could not do it; refused: it does
     not let us in; slow: no answer in time; untrusted: TLS; unknown: no such model; wrong: it does not take the request;
     invalid: an answer that cannot be one, by the metadata or by its size.
     """
 
-    def __init__(self, kind: Kind, said: str) -> None:
-        super().__init__(said)
+    def __init__(self, kind: Kind, words: str) -> None:
+        super().__init__(words)
         self.kind: Kind = kind
 
 
 @dataclass(frozen=True)
 class ServedTensor:
-    """One input or output of the served model, as its metadata says it."""
+    """One input or output of the served model, as its metadata states it."""
 
     name: str
     datatype: str
-    """As the protocol names it: FP32, UINT8."""
+    """Datatype in the protocol's terms, such as FP32 or UINT8."""
     shape: tuple[int, ...]
-    """With the batch axis; -1 is any size."""
+    """Shape with the batch axis; -1 stands for any size."""
 
     def __str__(self) -> str:
         return f"{self.datatype}{list(self.shape)}"
@@ -56,23 +56,23 @@ class ServedTensor:
 
 @dataclass(frozen=True)
 class ServerMetadata:
-    """What a server says of itself and of the model."""
+    """Metadata of a server and of one model that it serves."""
 
     server: str
-    """Name and version."""
+    """Name and version of the server."""
     extensions: tuple[str, ...]
     inputs: tuple[ServedTensor, ...]
     outputs: tuple[ServedTensor, ...]
 
     @property
     def binary(self) -> bool:
-        """Whether it takes tensors as bytes over HTTP."""
+        """True if the server takes tensors as bytes over HTTP."""
         return BINARY in self.extensions
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """What a server has counted of a model since it started: requests that it answered, and nanoseconds in all."""
+    """Counters of a server for one model since it started: answered requests, and total nanoseconds."""
 
     count: int
     queue_ns: int
@@ -86,62 +86,62 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Access:
-    """How a server is asked."""
+    """Settings of the requests to one server."""
 
     address: Address
     timeout_s: float
-    """Of one request, connecting included."""
+    """Time limit of one request, connecting included."""
     token: str | None = None
     token_env: str | None = None
-    """Where the token is from, for who is told that it was refused."""
+    """Environment variable of the token, named in the error when the server refuses it."""
     ca: Path | None = None
     batch: int = 32
     concurrency: int = 4
     answer_bytes: int = 1 << 20
-    """Limit of one answer, of metadata to begin with."""
+    """Limit of one answer; the default is for metadata."""
     binary: bool = True
-    """Whether the server takes tensors as bytes over HTTP. Over gRPC all do."""
+    """True if the server takes tensors as bytes over HTTP. Over gRPC all do."""
 
     def __repr__(self) -> str:
         return f"Access({self.address})"  # a traceback must not show the token
 
     @property
     def headers(self) -> dict[str, str]:
-        """A new one every time: the client writes into what it is given."""
+        """Authorization header as a new dictionary every time, since the gRPC client writes into it."""
         return {"authorization": f"Bearer {self.token}"} if self.token else {}
 
-    def cleaned(self, said: object) -> str:
-        """A server's own words, short, and without the token should it repeat that."""
-        text = " ".join(line(str(said)).split())
+    def cleaned(self, words: object) -> str:
+        """Shorten a server's own words to one printable line, with the token replaced should the server repeat it."""
+        text = " ".join(line(str(words)).split())
         return (text.replace(self.token, "…") if self.token else text)[:SAID]
 
 
 class Client(Protocol):
-    """One connection. Not for two threads. Every method raises Fault."""
+    """One connection to a server, for one thread. Every method raises Fault."""
 
     def describe(self) -> ServerMetadata: ...
 
     def live(self) -> bool:
-        """An empty request and its answer; False where a gateway hides what answers it."""
+        """Send an empty request; False where a gateway hides the path for it."""
         ...
 
     def statistics(self) -> Statistics | None:
-        """None where the server has none."""
+        """Read the counters of the model; None where the server has none."""
         ...
 
     def prepare(self, columns: Mapping[str, Array]) -> Any:
-        """Samples by the served model's names, ready to be sent as often as one likes."""
+        """Serialize samples, by the served model's names; the result can be sent any number of times."""
         ...
 
     def infer(self, prepared: Any, outputs: tuple[ServedTensor, ...]) -> dict[str, Array]:
-        """The answer by the served names: of each output the type and shape that its metadata states."""
+        """Send a request and read the outputs by the served names, each of the type and shape in its metadata."""
         ...
 
     def close(self) -> None: ...
 
 
 def statistics_of(document: Mapping[str, Any]) -> Statistics | None:
-    """From Triton's answer; None if there is nothing of the model in it. The protocol's 64-bit integers may be text."""
+    """Read Triton's statistics; None if they name no model. The protocol's 64-bit integers may be text."""
     if not document.get("model_stats"):
         return None
     counted = [model["inference_stats"] for model in document["model_stats"]]
@@ -154,7 +154,7 @@ def statistics_of(document: Mapping[str, Any]) -> Statistics | None:
 
 
 def unless_hidden(request: Callable[[], T]) -> T | None:
-    """What a request gives that a server need not know; None if this one does not. Raises Fault."""
+    """Call an optional request of the protocol; None if the server does not have it. Raises Fault."""
     try:
         return request()
     except Fault as fault:
@@ -163,8 +163,8 @@ def unless_hidden(request: Callable[[], T]) -> T | None:
         raise
 
 
-def described(server: Mapping[str, Any] | None, model: Mapping[str, Any]) -> ServerMetadata:
-    """From the metadata of the server, if it was to be had, and of the model."""
+def parse_metadata(server: Mapping[str, Any] | None, model: Mapping[str, Any]) -> ServerMetadata:
+    """Combine the metadata of the server, if it has any, and of the model. Raises ValueError and others of NONSENSE."""
     server = server or {}
     return ServerMetadata(
         server=line(f"{server.get('name', 'unknown server')} {server.get('version', '')}".strip(), SERVER),
@@ -188,7 +188,7 @@ def _edge(stated: Mapping[str, Any]) -> ServedTensor:
 
 
 def _integer(stated: Any, least: int) -> int:
-    """A 64-bit integer, which the protocol's JSON may have as text. Raises ValueError, also if it is below `least`."""
+    """Parse a 64-bit integer, which may be text in the protocol's JSON. Raises ValueError if it is below `least`."""
     number = int(stated) if len(str(stated)) <= 20 else -2
     if not least <= number < 1 << 63:
         raise ValueError(f"no integer from {least}")

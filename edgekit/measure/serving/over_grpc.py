@@ -20,7 +20,7 @@ from edgekit.measure.serving.open_inference import (
     ServedTensor,
     ServerMetadata,
     Statistics,
-    described,
+    parse_metadata,
     statistics_of,
     unless_hidden,
 )
@@ -37,15 +37,15 @@ KINDS: dict[str, Kind] = {
     "DEADLINE_EXCEEDED": "slow",
 }
 TLS = ("handshake", "certificate", "ssl_transport")
-"""In the words of a gRPC that could not agree on TLS, which has no status of its own."""
+"""Words in gRPC's message of a failed TLS handshake, which has no status of its own."""
 UNCOMPRESSED = 1
 """Identity alone (grpc_compression_options): gRPC limits a message as it was sent, and then inflates it."""
 LARGER = "larger than max"
-"""In the words of our side of gRPC, which says by the status of a busy server that an answer is too large."""
+"""Words of the gRPC client when an answer exceeds the limit; its status is the same as of a busy server."""
 
 
 class Grpc:
-    """A client of one connection, which is kept."""
+    """Client over one persistent gRPC connection."""
 
     def __init__(self, access: Access) -> None:
         self._access, address = access, access.address
@@ -65,17 +65,17 @@ class Grpc:
         self._how = {"headers": access.headers, "client_timeout": access.timeout_s}
 
     def describe(self) -> ServerMetadata:
-        server = unless_hidden(lambda: self._asked(self._client.get_server_metadata, as_json=True))
-        model = self._asked(self._client.get_model_metadata, *self._model, as_json=True)
+        server = unless_hidden(lambda: self._call(self._client.get_server_metadata, as_json=True))
+        model = self._call(self._client.get_model_metadata, *self._model, as_json=True)
         with self._faults():
-            return described(server, model)
+            return parse_metadata(server, model)
 
     def live(self) -> bool:
-        return bool(unless_hidden(lambda: self._asked(self._client.is_server_live)))
+        return bool(unless_hidden(lambda: self._call(self._client.is_server_live)))
 
     def statistics(self) -> Statistics | None:
         statistics = self._client.get_inference_statistics
-        counted = unless_hidden(lambda: self._asked(statistics, *self._model, as_json=True))
+        counted = unless_hidden(lambda: self._call(statistics, *self._model, as_json=True))
         with self._faults():
             return statistics_of(counted or {})
 
@@ -87,32 +87,32 @@ class Grpc:
 
     def infer(self, prepared: Any, outputs: tuple[ServedTensor, ...]) -> dict[str, Array]:
         with self._faults():
-            asked = [triton.InferRequestedOutput(edge.name) for edge in outputs]
-            result = self._client.infer(self._model[0], prepared, self._model[1], outputs=asked, **self._how)
+            requested = [triton.InferRequestedOutput(edge.name) for edge in outputs]
+            result = self._client.infer(self._model[0], prepared, self._model[1], outputs=requested, **self._how)
             return _tensors(result.get_response(), outputs)
 
     def close(self) -> None:
         self._client.close()
 
-    def _asked(self, request: Callable[..., Any], *which: str, **how: bool) -> Any:
+    def _call(self, request: Callable[..., Any], *which: str, **how: bool) -> Any:
         with self._faults():
             return request(*which, **self._how, **how)
 
     @contextlib.contextmanager
     def _faults(self) -> Iterator[None]:
-        """One request, or what goes wrong with it as a Fault; not its cause, which may repeat the token."""
+        """Convert exceptions of one request to Fault, without their cause, as that may repeat the token."""
         try:
             yield
         except InferenceServerException as error:
-            said = self._access.cleaned(error.message())
+            words = self._access.cleaned(error.message())
             kind = KINDS.get((error.status() or "").removeprefix("StatusCode."), "failed")
-            if kind == "lost" and any(word in said.lower() for word in TLS):
+            if kind == "lost" and any(word in words.lower() for word in TLS):
                 kind = "untrusted"
-            if kind == "busy" and LARGER in said:
-                kind, said = "invalid", f"its answer has more than the {self._access.answer_bytes:,} bytes it may have"
+            if kind == "busy" and LARGER in words:
+                kind, words = "invalid", f"its answer has more than the {self._access.answer_bytes:,} bytes it may have"
             if kind == "slow":
-                said = f"no answer within {self._access.timeout_s:g} s"
-            raise Fault(kind, said) from None
+                words = f"no answer within {self._access.timeout_s:g} s"
+            raise Fault(kind, words) from None
         except Fault as fault:
             raise Fault(fault.kind, self._access.cleaned(fault)) from None
         except NONSENSE:
@@ -120,7 +120,7 @@ class Grpc:
 
 
 def _tensors(response: Any, outputs: tuple[ServedTensor, ...]) -> dict[str, Array]:
-    """The outputs of an answer, whose bytes are beside what it says of them. Raises Fault."""
+    """Read the outputs of an answer, whose bytes are beside their descriptions. Raises Fault."""
     stated = {edge.name: edge for edge in outputs}
     tensors: dict[str, Array] = {}
     for output, raw in zip(response.outputs, response.raw_output_contents, strict=True):

@@ -23,7 +23,7 @@ from edgekit.measure.serving.open_inference import (
     ServedTensor,
     ServerMetadata,
     Statistics,
-    described,
+    parse_metadata,
     statistics_of,
     unless_hidden,
 )
@@ -68,7 +68,7 @@ class Http:
         server = unless_hidden(lambda: self._document(self._base))
         model = self._document(self._model)
         with self._faults():
-            return described(server, model)
+            return parse_metadata(server, model)
 
     def live(self) -> bool:
         return self._reply("GET", f"{self._base}/health/live").status == http.HTTPStatus.OK
@@ -83,8 +83,8 @@ class Http:
         return Request(stated, b"".join(map(_raw, columns.values())) if self._access.binary else b"")
 
     def infer(self, prepared: Request, outputs: tuple[ServedTensor, ...]) -> dict[str, Array]:
-        asked = [{"name": edge.name, "parameters": {"binary_data": self._access.binary}} for edge in outputs]
-        head = json.dumps({"inputs": prepared.inputs, "outputs": asked}).encode()
+        requested = [{"name": edge.name, "parameters": {"binary_data": self._access.binary}} for edge in outputs]
+        head = json.dumps({"inputs": prepared.inputs, "outputs": requested}).encode()
         headers = {HEADER_LENGTH: str(len(head))} if prepared.raw else {}
         reply = self._reply("POST", f"{self._model}/infer", head + prepared.raw, headers)
         self._check(reply)
@@ -110,8 +110,8 @@ class Http:
         """Raise Fault for any status but 200."""
         if reply.status != http.HTTPStatus.OK:
             wrong = 300 <= reply.status < 500
-            said = f"HTTP {reply.status}: {reply.body.decode('utf-8', 'replace') or reply.reason}"
-            raise Fault(KINDS.get(reply.status, "wrong" if wrong else "failed"), self._access.cleaned(said))
+            words = f"HTTP {reply.status}: {reply.body.decode('utf-8', 'replace') or reply.reason}"
+            raise Fault(KINDS.get(reply.status, "wrong" if wrong else "failed"), self._access.cleaned(words))
 
     def _reply(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] = NO_HEADERS) -> Reply:
         with self._faults():
@@ -120,7 +120,7 @@ class Http:
 
     @contextlib.contextmanager
     def _faults(self) -> Iterator[None]:
-        """One request, or what goes wrong with it as a Fault; not its cause, which may repeat the token."""
+        """Convert exceptions of one request to Fault, without their cause, as that may repeat the token."""
         try:
             yield
         except Fault as fault:
@@ -142,7 +142,7 @@ def _raw(array: Array) -> bytes:
 
 
 def _tensors(reply: Reply, outputs: tuple[ServedTensor, ...], limit: int) -> dict[str, Array]:
-    """The outputs of an answer: numbers in its JSON, or in the bytes behind that. Raises Fault, or one of NONSENSE."""
+    """Read the outputs of an answer, from its JSON or from the bytes behind it. Raises Fault, or one of NONSENSE."""
     length = reply.header(HEADER_LENGTH)
     end = int(length) if length and len(length) < 20 else len(reply.body)
     if not 0 <= end <= len(reply.body):

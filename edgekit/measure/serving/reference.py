@@ -1,4 +1,4 @@
-"""What a project's `[reference]` says, as an endpoint."""
+"""Open the endpoint that a project's `[reference]` names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VISIBLE = re.compile(r"[!-~]+")
 
 
 def open_reference(project: Project, shards: Shards) -> ServedModel:
-    """The served model that `project.reference` names, not asked yet.
+    """Make the endpoint of the served model that `project.reference` names, without connecting yet.
 
     Raises OptionError if it is the eager network, ServerRefused if the variable with the token is not set, SpecError
     if the file of authorities is not there.

@@ -1,4 +1,4 @@
-"""Many samples asked of a server: in batches, several at once, in order."""
+"""Send many samples to a server in concurrent batches, and join the answers in order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edgekit.errors import ServerFailed, ServerUnreachable
 from edgekit.ir.measurement import Array
 from edgekit.measure.serving.connect import connect
 from edgekit.measure.serving.open_inference import Access, Client
-from edgekit.measure.serving.retry import patiently
+from edgekit.measure.serving.retry import with_retries
 from edgekit.measure.serving.signature_match import SignatureMatch
 from edgekit.samples import Samples
 
@@ -28,8 +28,8 @@ START_S, SAMPLE_S = 60.0, 1.0
 
 
 @contextlib.contextmanager
-def opened(access: Access) -> Iterator[Client]:
-    """A client, for this thread alone."""
+def open_client(access: Access) -> Iterator[Client]:
+    """Yield a client for this thread alone, and close it afterwards."""
     client = connect(access)
     try:
         yield client
@@ -39,7 +39,7 @@ def opened(access: Access) -> Iterator[Client]:
 
 @dataclass(frozen=True)
 class Requests:
-    """A server whose model was found to be the project's."""
+    """Batches of requests to a server whose model matches the project's."""
 
     access: Access
     edges: SignatureMatch
@@ -49,7 +49,7 @@ class Requests:
         return 1 if self.edges.single else self.access.batch
 
     def answers(self, samples: Samples) -> Outputs:
-        """Every output, [N, …] by the project's name: float32, or the server's integers. Raises a ServingError."""
+        """Get every output, [N, …] by the project's name: float32, or the server's integers. Raises a ServingError."""
         starts = range(0, len(samples), self.batch)
         lanes = min(self.access.concurrency, len(starts))
         limit = Limit(self.access, len(samples))
@@ -67,15 +67,15 @@ class Requests:
         return {name: np.concatenate([parts[start][name] for start in starts]) for name in self.edges.outputs}
 
     def answer(self, client: Client, prepared: object, count: int) -> Outputs:
-        """The answer to one request."""
-        given = patiently(partial(client.infer, prepared, tuple(self.edges.outputs.values())), self.access)
+        """Send one request of `count` samples and check its answer. Raises a ServingError."""
+        given = with_retries(partial(client.infer, prepared, tuple(self.edges.outputs.values())), self.access)
         return {
             name: self._checked(edge.name, given.get(edge.name), count) for name, edge in self.edges.outputs.items()
         }
 
     def _lane(self, samples: Samples, starts: Sequence[int], limit: Limit) -> list[tuple[int, Outputs]]:
         parts = []
-        with opened(self.access) as client:
+        with open_client(self.access) as client:
             for start in starts:
                 if limit.stopped:
                     break
@@ -100,12 +100,12 @@ class Requests:
 
 
 def _failed_first(work: Sequence[Future[T]]) -> list[Future[T]]:
-    """What went wrong is to be told, not what was missed since."""
+    """Order the work with failures first, so that the failure is raised and not its consequences."""
     return sorted(work, key=lambda lane: lane.exception() is None)
 
 
 class Limit:
-    """Until when many requests may take, and whether they are to stop before."""
+    """Deadline of many requests, and the flag `stopped` that ends them earlier."""
 
     def __init__(self, access: Access, samples: int, more_s: float = 0.0) -> None:
         self._access, self._seconds = access, START_S + SAMPLE_S * samples + more_s
@@ -113,7 +113,7 @@ class Limit:
         self.stopped = False
 
     def check(self) -> None:
-        """Raises ServerUnreachable when it is over."""
+        """Raise ServerUnreachable when the deadline has passed."""
         if time.monotonic() > self._deadline:
             raise ServerUnreachable(
                 f"{self._access.address} is too slow: not through after {self._seconds:.0f} s",

@@ -1,4 +1,4 @@
-"""A request tried again where that may help, and what is said when it did not."""
+"""Retry of requests that may succeed later, with exponential backoff, and the error when they do not."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from edgekit.measure.serving.open_inference import Access, Fault, Kind
 T = TypeVar("T")
 
 AGAIN: dict[Kind, int] = {"lost": 5, "busy": 5, "failed": 1}
-"""How often a request is repeated, at most."""
+"""Maximum number of retries by kind of fault."""
 FIRST_S, LONGEST_S = 0.25, 4.0
+"""Upper bound of the first wait, and of any."""
 
 
-def patiently(request: Callable[[], T], access: Access) -> T:
-    """What `request` gives, which is repeated after a wait if the server is busy or the connection was lost.
+def with_retries(request: Callable[[], T], access: Access) -> T:
+    """Call `request`, and retry after a wait if the server is busy or the connection was lost.
 
     Waits are drawn from a range that doubles each time: exponential backoff with full jitter
     (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/). Raises a ServingError.

@@ -1,4 +1,4 @@
-"""Whether a served model is the project's: by the names, shapes and number formats that its metadata states."""
+"""Match a served model to the project by the names, shapes and datatypes in its metadata."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ FORMATS = {
 
 @dataclass(frozen=True)
 class Column:
-    """An input of the project, and what the server calls it."""
+    """An input of the project, and its name on the server."""
 
     name: str
     served: str
     preprocess: Preprocess | None
-    """What is done here, where the server takes what the trained network takes."""
+    """Preprocessing to do on this side, where the server takes the trained network's input and not raw pixels."""
 
     def of(self, samples: Samples) -> Array:
         array = samples.inputs[self.name]
@@ -40,21 +40,21 @@ class Column:
 
 @dataclass(frozen=True)
 class SignatureMatch:
-    """How samples become requests, and answers outputs."""
+    """Correspondence of the project's inputs and outputs to those of the served model."""
 
     inputs: tuple[Column, ...]
     outputs: Mapping[str, ServedTensor]
-    """What the server calls each output, and says of it, by the project's name."""
+    """Served outputs by the project's name."""
     single: bool
-    """Whether the model takes one sample at a time."""
+    """True if the model takes one sample at a time."""
 
     def columns(self, samples: Samples) -> dict[str, Array]:
-        """What is sent for these samples, [N, …] by the served model's names."""
+        """Convert samples to the arrays of a request, [N, …] by the served model's names."""
         return {column.served: column.of(samples) for column in self.inputs}
 
 
-def matched(project: Project, description: ServerMetadata) -> SignatureMatch:
-    """Raises ModelMismatch that names the first input or output that does not fit, and what was stated for it."""
+def match_signature(project: Project, description: ServerMetadata) -> SignatureMatch:
+    """Match inputs and outputs. Raises ModelMismatch that names the first that does not fit, and what is stated."""
     if not description.inputs or not description.outputs:
         raise ModelMismatch("the server does not say what the model takes and gives", hint=METADATA)
     columns = [
@@ -65,12 +65,12 @@ def matched(project: Project, description: ServerMetadata) -> SignatureMatch:
     if unasked:
         raise ModelMismatch(f"the served model takes '{min(unasked)}', which the project does not state", hint=STATED)
     outputs = {name: _output(name, _names(project, description), description) for name in _names(project, description)}
-    taken = {edge.shape[0] for edge in description.inputs}
-    return SignatureMatch(tuple(columns), outputs, single=1 in taken)
+    batch_sizes = {edge.shape[0] for edge in description.inputs}
+    return SignatureMatch(tuple(columns), outputs, single=1 in batch_sizes)
 
 
 def preprocessed(pixels: Array, how: Preprocess) -> Array:
-    """uint8 [N, H, W, C] to float32 [N, C, H, W]: `(pixel * scale - mean) / std`, as the graph of an artifact does it.
+    """Convert uint8 [N, H, W, C] to float32 [N, C, H, W]: `(pixel * scale - mean) / std`, as an artifact's graph does.
 
     One multiplication and one addition a pixel, their constants worked out in double precision.
     """
@@ -106,13 +106,13 @@ def _fits(edge: ServedTensor, dtype: str, shape: tuple[int, ...]) -> bool:
 def _named(
     name: str, all_names: Sequence[str] | Mapping[str, object], edges: tuple[ServedTensor, ...], what: str
 ) -> ServedTensor:
-    """The edge of that name, or the only one where one is wanted."""
-    found = {edge.name: edge for edge in edges}
+    """Select the tensor of that name, or the only one where the project also has one. Raises ModelMismatch."""
+    by_name = {edge.name: edge for edge in edges}
     if len(all_names) == 1 and len(edges) == 1:
         return edges[0]
-    if name in found:
-        return found[name]
-    close = nearest(name, found)
+    if name in by_name:
+        return by_name[name]
+    close = nearest(name, by_name)
     stated = ", ".join(f"'{edge.name}' {edge}" for edge in edges)
     raise ModelMismatch(
         f"the served model has no {what} '{name}'; it has {stated}",
@@ -121,7 +121,7 @@ def _named(
 
 
 def _names(project: Project, description: ServerMetadata) -> tuple[str, ...]:
-    """The project's names of the outputs: stated, or those that every endpoint gives."""
+    """List the project's names of the outputs: the stated ones, or the default names of every endpoint."""
     if project.model.outputs:
         return project.model.outputs
     count = len(description.outputs)

@@ -1,4 +1,4 @@
-"""Tensors of the Open Inference Protocol as arrays: held to what the metadata says of them before they are read.
+"""Convert tensors of the Open Inference Protocol to arrays, checked against the metadata before they are read.
 
 https://github.com/kserve/open-inference-protocol, tensor data types; and its extension for binary data, which Triton
 began: little-endian values in row-major order.
@@ -31,26 +31,27 @@ NUMPY = {
     "FP32": "<f4",
     "FP64": "<f8",
 }
-"""By the protocol's name. BF16 is the upper half of an FP32, which NumPy has no name for."""
+"""NumPy dtypes by the protocol's names. BF16 is the upper half of an FP32, for which NumPy has no dtype."""
 NUMBER_CHARS = 40
-"""Of one number as JSON, with what stands around it: no double takes more than 24."""
+"""Limit of one number in JSON with its separators: no double takes more than 24 characters."""
 HEAD_BYTES = 1 << 20
-"""What an answer may have beside its numbers; metadata has no more either."""
+"""Limit of the bytes of an answer beside its numbers, and of metadata."""
 MAX_BYTES = 64 << 20
-"""What an answer may have whatever its metadata says: the server says that, too."""
+"""Limit of an answer whatever its metadata states, as the server states that too."""
 
 
 @dataclass(frozen=True)
 class TransferBounds:
-    """How much may be asked of a server at once, and come back."""
+    """Limits of the samples in a request and of the bytes in its answer."""
 
     batch: int
     """Samples in a request, at most."""
     answer_bytes: int
+    """Bytes in an answer, at most."""
 
     @classmethod
     def of(cls, outputs: Sequence[ServedTensor], batch: int, binary: bool) -> TransferBounds:
-        """Bounds by the shapes that the metadata states; fewer samples than `batch` where those would be too many."""
+        """Derive limits from the shapes in the metadata; fewer samples than `batch` if answers would be too large."""
         shapes = [edge.shape[1:] for edge in outputs]
         if any(size < 0 for shape in shapes for size in shape):
             return cls(batch, HEAD_BYTES + MAX_BYTES)
@@ -61,7 +62,7 @@ class TransferBounds:
 
 
 def check_stated(edge: ServedTensor, datatype: object, shape: Sequence[object]) -> tuple[int, ...]:
-    """The shape, if type and shape are those of the metadata; the batch axis may have any size. Raises Fault."""
+    """Check type and shape against the metadata, with any size of the batch axis. Raises Fault; gives the shape."""
     sizes = tuple(size for size in shape if type(size) is int and 0 <= size < 1 << 32)
     fits = len(sizes) == len(shape) == len(edge.shape) and datatype == edge.datatype
     if not fits or any(stated not in (-1, size) for stated, size in zip(edge.shape[1:], sizes[1:], strict=True)):
@@ -70,7 +71,7 @@ def check_stated(edge: ServedTensor, datatype: object, shape: Sequence[object]) 
 
 
 def of_bytes(edge: ServedTensor, shape: tuple[int, ...], raw: bytes | memoryview) -> Array:
-    """Little-endian values, row by row. Raises Fault if they are more or fewer than the shape has."""
+    """Read little-endian values in row-major order. Raises Fault if their number is not the shape's."""
     kind = np.dtype(NUMPY[edge.datatype])
     if len(raw) != math.prod(shape) * kind.itemsize:
         raise Fault("invalid", f"'{edge.name}' has {len(raw):,} bytes, {edge.datatype}{list(shape)} has others")
@@ -79,11 +80,11 @@ def of_bytes(edge: ServedTensor, shape: tuple[int, ...], raw: bytes | memoryview
 
 
 def of_json(edge: ServedTensor, shape: tuple[int, ...], data: Any) -> Array:
-    """Numbers of a JSON document, flat or nested. Raises Fault if they are no such numbers."""
+    """Read numbers of a JSON document, flat or nested. Raises Fault if they do not fit the datatype or the shape."""
     kind = np.dtype("<f4" if edge.datatype == "BF16" else NUMPY[edge.datatype])
     try:
         values = np.array(data)
-        if values.size != math.prod(shape) or values.dtype.kind not in TAKEN[kind.kind]:
+        if values.size != math.prod(shape) or values.dtype.kind not in ACCEPTED[kind.kind]:
             raise ValueError("other numbers")
         numbers = values.astype(kind)
         if kind.kind != "f" and not np.array_equal(numbers, values):
@@ -93,8 +94,8 @@ def of_json(edge: ServedTensor, shape: tuple[int, ...], data: Any) -> Array:
         raise Fault("invalid", f"'{edge.name}' holds no {edge.datatype}{list(shape)}") from error
 
 
-TAKEN = {"b": "biu", "u": "iu", "i": "iu", "f": "fiu"}
-"""Kinds of numbers in JSON, by the kind that is wanted."""
+ACCEPTED = {"b": "biu", "u": "iu", "i": "iu", "f": "fiu"}
+"""Kinds of numbers accepted in JSON, by the kind of the tensor."""
 
 
 def _widened(values: Array) -> Array:

@@ -1,1 +1,1 @@
-"""Takes channels, heads and weights out of a model."""
+"""Pruning of channels, attention heads and weights."""

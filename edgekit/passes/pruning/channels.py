@@ -1,4 +1,4 @@
-"""Channels that depend on each other, as torch-pruning finds them (DepGraph, Fang et al. 2023)."""
+"""Groups of channels that depend on each other, by torch-pruning's dependency graph (DepGraph, Fang et al. 2023)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from edgekit.passes.pruning.groups import Part
 
 Args = tuple[Tensor, ...]
 COUNTED = (nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.LSTM, nn.MultiheadAttention)
-"""What computes something else where it has fewer channels, and not only fewer of the same."""
+"""Modules whose result for one channel depends on the others, or on their number: these channels are not pruned."""
 
 
 @dataclass(frozen=True)
 class Channels:
-    """Channels as torch-pruning's dependency graph ties them (DepGraph, Fang et al. 2023)."""
+    """Group of channels that torch-pruning's dependency graph ties together (DepGraph, Fang et al. 2023)."""
 
     name: str
     size: int
@@ -36,13 +36,13 @@ class Channels:
     def magnitude(self) -> Tensor:
         import torch_pruning as tp
 
-        scores = tp.importance.GroupMagnitudeImportance(p=2, normalizer=None)(self._members(range(self.size)))
-        found: Tensor = scores
-        return found
+        magnitude = tp.importance.GroupMagnitudeImportance(p=2, normalizer=None)
+        squares: Tensor = magnitude(self._members(range(self.size)))
+        return squares
 
     def scores(self, importance: Any) -> Tensor | None:
-        found: Tensor | None = importance(self._members(range(self.size)))
-        return found
+        scores: Tensor | None = importance(self._members(range(self.size)))
+        return scores
 
     def silence(self, module: nn.Module, units: Sequence[int]) -> None:
         for dependency, indices in self._members(units):
@@ -57,8 +57,9 @@ class Channels:
 
 
 def channels(module: nn.Module, examples: Args, kept: Collection[str], round_to: int) -> Iterator[Channels]:
-    """The groups that the dependency graph of `module` has; `kept` names modules whose outputs stay whole.
+    """Groups of channels in the dependency graph of `module`.
 
+    kept: names of modules whose outputs keep all channels. round_to: channels that stay come in multiples of this.
     Raises PassError if the network cannot be traced.
     """
     import torch_pruning as tp
@@ -70,19 +71,19 @@ def channels(module: nn.Module, examples: Args, kept: Collection[str], round_to:
         with warnings.catch_warnings(), torch.enable_grad():
             warnings.simplefilter("ignore")
             graph = tp.DependencyGraph().build_dependency(module, example_inputs=examples, verbose=False)
-            found = list(graph.get_all_groups(ignored_layers=ignored))
+            groups = list(graph.get_all_groups(ignored_layers=ignored))
     except Exception as error:
         raise PassError(
             f"torch-pruning could not follow the network: {error}", hint="leave [prune] out of the profile"
         ) from error
-    for group in found:
+    for group in groups:
         root = group[0].dep.target.module
-        if _worth_a_try(graph, group):
+        if _is_candidate(graph, group):
             yield Channels(names[root], len(group[0].idxs), round_to, tuple(_parts(graph, group, names)), graph, root)
 
 
-def _worth_a_try(graph: Any, group: Any) -> bool:
-    """Whether something reads the channels, and nothing on the way counts them."""
+def _is_candidate(graph: Any, group: Any) -> bool:
+    """True if a layer reads the channels, and no module between depends on their number."""
     layers = [dependency.target.module for dependency, _ in group]
     grouped = any(getattr(layer, "groups", 1) not in (1, getattr(layer, "out_channels", 1)) for layer in layers)
     counted = any(isinstance(layer, (*COUNTED, nn.Parameter)) for layer in layers)
@@ -90,7 +91,7 @@ def _worth_a_try(graph: Any, group: Any) -> bool:
 
 
 def _reads(graph: Any, dependency: Any) -> bool:
-    """Whether the channels are inputs of a layer here; a depthwise convolution only passes them on."""
+    """True if the channels are summed inputs of a layer here; a depthwise convolution only passes them on."""
     layer = dependency.target.module
     mixes = isinstance(layer, nn.Linear) or (isinstance(layer, nn.modules.conv._ConvNd) and layer.groups == 1)
     return mixes and bool(graph.is_in_channel_pruning_fn(dependency.handler))

@@ -1,4 +1,4 @@
-"""What one inference costs in eager torch: multiply-accumulates, and time on one thread."""
+"""Cost of one inference in eager torch: multiply-accumulates, and time on one thread."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from torch.utils.flop_counter import FlopCounterMode
 from edgekit.passes.base import one_thread
 
 ROUNDS = 24
-"""Turns that every network has: the least of them is what the machine takes when nothing else is going on."""
+"""Timed inferences of each network: the shortest is the time on an idle machine."""
 
 
 def macs(module: nn.Module, examples: tuple[Tensor, ...]) -> dict[str, float]:
-    """Multiply-accumulates of one forward by module name, that of the whole under the empty name; what is inside others
-    is counted for those too. Convolutions, matrix products and attention, as torch counts them."""
+    """Multiply-accumulates of one forward by module name, those of the whole network under the empty name.
+
+    A module's count includes those of the modules inside it. Convolutions, matrix products and attention, as torch
+    counts them.
+    """
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), counter:
         module(*examples)
@@ -31,7 +34,7 @@ def macs(module: nn.Module, examples: tuple[Tensor, ...]) -> dict[str, float]:
 
 
 def own_macs(module: nn.Module, examples: tuple[Tensor, ...]) -> dict[str, float]:
-    """As `macs`, but without those of the modules inside; modules that have none are left out."""
+    """Multiply-accumulates by module name, without those of the modules inside; modules that have none are left out."""
     counted = macs(module, examples)
     inside = dict.fromkeys(counted, 0.0)
     for name, count in counted.items():
@@ -45,7 +48,7 @@ def own_macs(module: nn.Module, examples: tuple[Tensor, ...]) -> dict[str, float
 
 
 def seconds(modules: Sequence[nn.Module], examples: tuple[Tensor, ...]) -> list[float]:
-    """The quickest of some inferences of each network, taken in turns on one thread."""
+    """Seconds of the shortest of `ROUNDS` inferences of each network, taken in turns on one thread."""
     best = [float("inf")] * len(modules)
     with one_thread(), torch.no_grad():
         for _ in range(ROUNDS):

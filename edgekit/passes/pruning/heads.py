@@ -1,4 +1,7 @@
-"""Attention heads, found by what a module of attention has: a number of heads, projections into them and one out."""
+"""Attention heads as pruning groups.
+
+A module counts as an attention if it has a number of heads, linear projections into them, and one out of them.
+"""
 
 from __future__ import annotations
 
@@ -12,22 +15,22 @@ from torch import Tensor, nn
 from edgekit.passes.pruning.groups import Part
 
 COUNTS = ("num_heads", "n_heads", "heads", "num_attention_heads", "nhead")
-"""What networks call the number of heads."""
+"""Attribute names under which networks keep the number of heads."""
 
 
 @dataclass(frozen=True)
 class Attention:
-    """The heads of one attention. Its code must take the number of heads and their size from attributes."""
+    """Heads of one attention module, whose code must take their number and size from attributes."""
 
     name: str
     module: nn.Module
     count: str
-    """The attribute that holds the number of heads."""
+    """Name of the attribute that holds the number of heads."""
     size: int
     sources: tuple[str, ...]
-    """The linear layers that make queries, keys and values: one for all, or three."""
+    """Names of the linear layers that compute queries, keys and values: one for all (fused), or three."""
     target: str
-    """The linear layer that reads the heads."""
+    """Name of the linear layer that reads the heads."""
     step: int = 1
 
     @property
@@ -39,12 +42,12 @@ class Attention:
     @property
     def parts(self) -> tuple[Part, ...]:
         sources = (self._layer(name) for name in self.sources)
-        made = [
+        projections = [
             Part(name, "out", layer.out_features / self.size, layer.out_features)
             for name, layer in zip(self.sources, sources, strict=True)
         ]
         return (
-            *made,
+            *projections,
             Part(self.target, "in", self.width, self.width * self.size),
             Part(self.name, "out", 1, self.size),
         )
@@ -53,7 +56,7 @@ class Attention:
         return self._per_head([tensor.detach().square() for tensor in self._weights()])
 
     def scores(self, importance: Any) -> Tensor | None:
-        """As torch-pruning's Taylor importance: the sum of |weight times gradient|. None where there is no gradient."""
+        """Taylor importance as torch-pruning defines it: the sum of |weight times gradient|. None without gradients."""
         weights = self._weights()
         gradients = [weight.grad for weight in weights if weight.grad is not None]
         if len(gradients) < len(weights):
@@ -70,11 +73,11 @@ class Attention:
         for name in self.sources:
             layer = self._layer(name)
             rows = torch.tensor([start + row for start in range(0, layer.out_features, inner) for row in kept])
-            layer.weight = _taken(layer.weight, rows, 0)
-            layer.bias = _taken(layer.bias, rows, 0) if layer.bias is not None else None
+            layer.weight = _selected(layer.weight, rows, 0)
+            layer.bias = _selected(layer.bias, rows, 0) if layer.bias is not None else None
             layer.out_features = len(rows)
         target = self._layer(self.target)
-        target.weight, target.in_features = _taken(target.weight, torch.tensor(kept), 1), len(kept)
+        target.weight, target.in_features = _selected(target.weight, torch.tensor(kept), 1), len(kept)
         attention = self.module.get_submodule(self.name)
         for attribute, value in vars(attention).items():
             if type(value) is int and value == inner and attribute not in ("dim", "embed_dim"):
@@ -88,8 +91,8 @@ class Attention:
         return [*(self._layer(name).weight for name in self.sources), self._layer(self.target).weight]
 
     def _per_head(self, values: list[Tensor]) -> Tensor:
-        *made, read = values
-        rows = [value.sum(1).reshape(-1, self.size, self.width).sum((0, 2)) for value in made]
+        *projections, read = values
+        rows = [value.sum(1).reshape(-1, self.size, self.width).sum((0, 2)) for value in projections]
         return torch.stack([*rows, read.sum(0).reshape(self.size, self.width).sum(1)]).sum(0)
 
     def _layer(self, name: str) -> nn.Linear:
@@ -97,9 +100,9 @@ class Attention:
 
 
 def attentions(module: nn.Module) -> Iterator[Attention]:
-    """Every attention in `module` whose heads can be told apart.
+    """Attention modules inside `module` whose heads can be told apart.
 
-    `torch.nn.MultiheadAttention` is none: its width is its input's, so it cannot have fewer heads.
+    `torch.nn.MultiheadAttention` is left out: its width is that of its input, so it cannot have fewer heads.
     """
     for name, part in module.named_modules():
         count = next((count for count in COUNTS if type(getattr(part, count, None)) is int), None)
@@ -125,5 +128,5 @@ def _linear(module: nn.Module, name: str) -> nn.Linear:
     return layer
 
 
-def _taken(parameter: Tensor, indices: Tensor, axis: int) -> nn.Parameter:
+def _selected(parameter: Tensor, indices: Tensor, axis: int) -> nn.Parameter:
     return nn.Parameter(parameter.detach().index_select(axis, indices))

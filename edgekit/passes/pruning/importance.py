@@ -1,4 +1,4 @@
-"""How much every unit of a group matters: magnitude, Taylor, batch-norm scale."""
+"""Importance of the units of a pruning group: magnitude, Taylor importance, batch-norm scale."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ if TYPE_CHECKING:
     from edgekit.samples import Samples
 
 LIMIT = 512
-"""Samples that gradients are taken on, at most."""
+"""Largest number of samples on which gradients are computed."""
 BATCH = 16
-"""Gradients of a trained network cancel out over many samples: the fewer a batch, the more is left of them."""
+"""Samples in a batch of gradients: small, because gradients of a trained network cancel out over many samples."""
 
 
 def importance(
     groups: Sequence[PruningGroup], kind: str, model: Model, samples: Samples | None
 ) -> Mapping[str, Tensor]:
-    """[size] by group name, not negative: a group's numbers compare with each other, not with another group's.
+    """Importance of every unit, [size] by group name, at least 0. Comparable within a group, not between groups.
 
-    magnitude: squares of weights over the whole group (Fang et al. 2023, eq. 4). taylor: |weight times gradient| of the
-    loss on `samples` (Molchanov et al. 2019). bn-scale: the factors of batch norms (Liu et al. 2017); a group without
-    any goes by magnitude. The groups' network is left as it was. Raises PassError if taylor has no samples.
+    kind: `magnitude`, squares of weights over the whole group (Fang et al. 2023, eq. 4); `taylor`, |weight times
+    gradient| of the loss on `samples` (Molchanov et al. 2019); `bn-scale`, the factors of batch norms (Liu et al.
+    2017), and magnitude for a group without any. The groups' network is left as it was. Raises PassError if taylor has
+    no samples.
     """
     import torch_pruning as tp
 
@@ -38,8 +39,8 @@ def importance(
         return {group.name: group.magnitude() for group in groups}
     if kind == "bn-scale":
         scale = tp.importance.BNScaleImportance(normalizer=None)
-        found = {group.name: group.scores(scale) for group in groups}
-        return {group.name: _or_magnitude(found[group.name], group) for group in groups}
+        scales = {group.name: group.scores(scale) for group in groups}
+        return {group.name: _or_magnitude(scales[group.name], group) for group in groups}
     if samples is None or not len(samples):
         raise PassError(
             "importance 'taylor' needs samples to take gradients on",
@@ -73,7 +74,7 @@ def _taylor(groups: Sequence[PruningGroup], model: Model, samples: Samples) -> M
 
 
 def loss(outputs: Sequence[Tensor], labels: Tensor) -> Tensor:
-    """Cross-entropy where the labels are classes and the output [N, classes]; else how large the outputs are."""
+    """Cross-entropy if the labels are classes and the output is [N, classes]; else the mean square of the outputs."""
     first = outputs[0]
     if not labels.is_floating_point() and labels.ndim == 1 and first.ndim == 2:
         return F.cross_entropy(first, labels)

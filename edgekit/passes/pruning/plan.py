@@ -1,4 +1,4 @@
-"""How a structured recipe is met: which groups a model has, what their units are worth, and how many of them go."""
+"""Plan of a structured pruning: groups of a model, importance of their units, and widths that meet the budget."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edgekit.frontend.preprocess import Deployed
 from edgekit.passes.pruning import cost
 from edgekit.passes.pruning.groups import PruningGroup
 from edgekit.passes.pruning.importance import importance
-from edgekit.passes.pruning.separable import ProtectedChannels, candidates, separable
+from edgekit.passes.pruning.prunable_groups import ProtectedChannels, candidate_groups, prunable_groups
 from edgekit.passes.pruning.widths import Widths, by_ratio, path
 from edgekit.samples import Samples
 from edgekit.specs.compression import Prune
@@ -23,7 +23,7 @@ from edgekit.specs.compression import Prune
 
 @dataclass(frozen=True)
 class PruningPlan:
-    """One recipe for one model. The model itself is never changed."""
+    """Structured pruning of one model by one recipe. The model itself is never changed."""
 
     model: Model
     recipe: Prune
@@ -32,19 +32,22 @@ class PruningPlan:
 
     @cached_property
     def module(self) -> Deployed:
-        """The copy that groups and scores are found in."""
+        """Copy of the network on which groups and scores are computed."""
         return _trainable(self.model.module)
 
     @cached_property
     def groups(self) -> Sequence[PruningGroup]:
-        return separable(self.module, self.model.examples, self.bounds)
+        return prunable_groups(self.module, self.model.examples, self.bounds)
 
     @cached_property
     def scores(self) -> Mapping[str, Tensor]:
         return importance(self.groups, self.recipe.importance, replace(self.model, module=self.module), self.samples)
 
     def solved(self) -> tuple[Deployed, Widths]:
-        """The pruned network, and the units that every group kept. Raises PassError where the recipe cannot be met."""
+        """Prune a copy of the network.
+
+        Returns it, with the width of every group. Raises PassError if the budget is not met.
+        """
         if self.recipe.ratio is not None:
             widths = by_ratio(self.groups, self.recipe.ratio)
             return self._cut(widths), widths
@@ -54,12 +57,12 @@ class PruningPlan:
         return self._within_latency(self.recipe.latency)
 
     def _within_macs(self, share: float) -> tuple[Deployed, Widths]:
-        """The first network along the path that has, counted, no more than its share."""
+        """First network along the path whose multiply-accumulates, counted, are at most `share` of the original's."""
         whole = cost.macs(self.model.module, self.model.examples)[""]
         reached = whole
-        for widths, foreseen in self._path():
-            if whole - self._full + foreseen > share * whole * 1.02:
-                continue  # what is foreseen is near enough not to count every network
+        for widths, predicted in self._path():
+            if whole - self._full + predicted > share * whole * 1.02:
+                continue  # the prediction is near enough not to count every network
             module = self._cut(widths)
             reached = cost.macs(module, self.model.examples)[""]
             if reached <= share * whole:
@@ -73,7 +76,7 @@ class PruningPlan:
         return cost.macs(self._cut(widths), self.model.examples)[""] / whole
 
     def _within_latency(self, share: float) -> tuple[Deployed, Widths]:
-        """The widest network along the path that takes no more than its share of the time, found by bisection."""
+        """Widest network along the path that takes at most `share` of the original's time, found by bisection."""
         steps = [widths for widths, _ in self._path()]
         low, high = 0, len(steps) - 1
         least = self._time(self._cut(steps[high]))
@@ -85,7 +88,7 @@ class PruningPlan:
         return self._cut(steps[high]), steps[high]
 
     def _time(self, module: nn.Module) -> float:
-        """Share of the whole network's time that this one takes."""
+        """Time of `module` as a share of the original network's."""
         before, after = cost.seconds([self.model.module, module], self.model.examples)
         return after / before
 
@@ -112,9 +115,9 @@ class PruningPlan:
         return sum(self._macs.values())
 
     def _cut(self, widths: Widths) -> Deployed:
-        """A copy of the model with the best units only. Raises PassError if it does not run."""
+        """Copy of the network with the most important units of each group. Raises PassError if it cannot be traced."""
         module = _trainable(self.model.module)
-        for group in candidates(module, self.model.examples, self.bounds):
+        for group in candidate_groups(module, self.model.examples, self.bounds):
             if widths.get(group.name, group.size) < group.size:
                 order = self.scores[group.name].argsort(stable=True)
                 group.remove(order[: group.size - widths[group.name]].tolist())
@@ -126,7 +129,7 @@ class PruningPlan:
 
 
 def _trainable(module: Deployed) -> Deployed:
-    """A copy that can be traced: torch-pruning follows gradients, so every parameter takes one."""
+    """Copy that torch-pruning can trace: it follows gradients, so every parameter requires one."""
     copied = copy.deepcopy(module)
     for parameter in copied.parameters():
         parameter.requires_grad_(parameter.is_floating_point())

@@ -1,4 +1,4 @@
-"""Pruning of a model before capture: whole channels and heads, or weights in a pattern."""
+"""Pruning of a model before capture: structured (channels, heads), 2:4, or unstructured."""
 
 from __future__ import annotations
 
@@ -24,41 +24,41 @@ from edgekit.ir.sqnr import sqnr_db
 from edgekit.passes.module_patterns import covers
 from edgekit.passes.pruning import cost, sparsity
 from edgekit.passes.pruning.plan import PruningPlan
-from edgekit.passes.pruning.separable import ProtectedChannels
+from edgekit.passes.pruning.prunable_groups import ProtectedChannels
 from edgekit.samples import Samples
 from edgekit.specs.compression import Prune
 
 LEAF = "model."
-"""Where the user's network is in what the device gets."""
+"""Prefix of the user's modules inside the deployed module."""
 
 
 def prune(model: Model, recipe: Prune, samples: Samples | None) -> Model:
-    """`model` without what matters least in it, as the recipe says; not trained again.
+    """Remove the least important channels, heads or weights from a copy of `model`, as the recipe says.
 
-    samples: what gradients are taken on where importance is `taylor`; else not used. What the network's own code does
-    not let go is left alone, and so is the layer that gives the outputs. A weight that torch.nn.utils computes (weight
-    norm …) becomes a parameter. Raises UnknownName if a pattern of `skip` fits no module, PassError if the recipe asks
-    for more than the network can give.
+    The result is not trained again; `recover` does that. samples: data for gradients, used if the importance is
+    `taylor`. Channels whose number the network's own code fixes are left alone, and so is the output layer. A weight
+    that torch.nn.utils computes (weight norm …) becomes a parameter. Raises UnknownName if a pattern of `skip` fits no
+    module, PassError if the network cannot be pruned as far as the recipe asks.
     """
     started = time.perf_counter()
     whole, model = model, replace(model, module=copy.deepcopy(model.module))
     remove_reparametrizations(model.module)
     kept = _kept(model.module.model, recipe.skip)
     if recipe.pattern == "structured":
-        module, said = _structured(model, recipe, samples, kept)
+        module, details = _structured(model, recipe, samples, kept)
     else:
-        module, said = _sparse(model, recipe, kept)
+        module, details = _sparse(model, recipe, kept)
     module.eval()
     quality = sqnr_db(outputs(whole.module, model.examples), outputs(module, model.examples))
     if math.isnan(quality):
         raise PassError("pass 'prune' made outputs that are not finite", hint="check the weights of the network")
-    options = (("pattern", recipe.pattern), *said, ("skip", " ".join(recipe.skip)))
+    options = (("pattern", recipe.pattern), *details, ("skip", " ".join(recipe.skip)))
     record = PassRecord("prune", options, time.perf_counter() - started, round(quality, 2))
     return replace(model, module=module, history=(*model.history, record))
 
 
 def _kept(network: nn.Module, skip: Sequence[str]) -> frozenset[str]:
-    """Names, as the deployed module has them, of all that the patterns cover."""
+    """Names, inside the deployed module, of all modules that the patterns of `skip` cover."""
     names = [name for name, _ in network.named_modules() if name]
     for pattern in skip:
         if not any(fnmatchcase(name, pattern) for name in names):
@@ -118,7 +118,7 @@ def _structured(
 
 
 def outputs(module: nn.Module, examples: tuple[Tensor, ...]) -> Array:
-    """Every output for one call's inputs, flattened."""
+    """Outputs of `module` for one call's inputs, flattened into one array."""
     with torch.no_grad():
         leaves = pytree.tree_leaves(module(*examples))
     return np.concatenate([leaf.numpy().ravel() for leaf in leaves])

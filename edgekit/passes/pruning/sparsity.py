@@ -1,4 +1,4 @@
-"""Zeros among the weights that stay zeros: two of every four along the inputs, or the smallest anywhere."""
+"""Sparsity: masks of weights that are set to zero and stay so. 2:4 along the inputs, or unstructured by magnitude."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ PRODUCTS = {F.linear, F.conv1d, F.conv2d, F.conv3d}
 
 
 def two_of_four(weight: Tensor) -> Tensor:
-    """Bool, of the shape of `weight` [outputs, inputs, …]: True at the two largest of every four inputs in a row.
+    """2:4 mask of `weight` [outputs, inputs, …], bool of its shape: True at the two largest of every four inputs.
 
-    What sparse tensor cores take (Mishra et al. 2021). The inputs must be a multiple of four.
+    Sparse tensor cores take this pattern (Mishra et al. 2021). The inputs must be a multiple of four.
     """
     outputs, inputs, *rest = weight.shape
     fours = weight.abs().reshape(outputs, inputs // 4, 4, *rest)
@@ -29,14 +29,17 @@ def two_of_four(weight: Tensor) -> Tensor:
 
 
 def smallest(weights: Mapping[str, Tensor], ratio: float) -> Mapping[str, Tensor]:
-    """Bool by name: False at the share `ratio` of all weights that is smallest in magnitude."""
+    """Masks by name, bool: False at the share `ratio` of all weights that is smallest in magnitude."""
     magnitudes = torch.cat([weight.abs().flatten() for weight in weights.values()])
     threshold = magnitudes.kthvalue(max(1, round(ratio * magnitudes.numel()))).values
     return {name: weight.abs() > threshold for name, weight in weights.items()}
 
 
 def prunable(module: nn.Module, examples: tuple[Tensor, ...], kept: Collection[str]) -> Mapping[str, Tensor]:
-    """Weights by name, [outputs, inputs, …], of every layer whose inputs come in fours, but for the last that runs."""
+    """Weights by name, [outputs, inputs, …], of every layer whose inputs are a multiple of four.
+
+    The last layer that runs, and those named in `kept`, are left out.
+    """
     ran: list[str] = []
     layers = {
         name: layer
@@ -56,7 +59,7 @@ def prunable(module: nn.Module, examples: tuple[Tensor, ...], kept: Collection[s
 
 
 def dense(module: nn.Module, examples: tuple[Tensor, ...], weights: Mapping[str, Tensor]) -> list[str]:
-    """Those of `weights` whose zeros do not reach the product: it is with what the network computes of them."""
+    """Names of `weights` whose zeros do not reach the product: the network multiplies by values computed from them."""
     probe = copy.deepcopy(module)
     halves = {name: two_of_four(weight) for name, weight in weights.items()}
     apply(probe, halves)
@@ -69,7 +72,7 @@ def dense(module: nn.Module, examples: tuple[Tensor, ...], weights: Mapping[str,
 
 
 class _Factors(TorchFunctionMode):
-    """Keeps the weights that convolutions and linear layers multiply with, while it is active."""
+    """Records the weights with which convolutions and linear layers multiply, while it is active."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,7 +80,7 @@ class _Factors(TorchFunctionMode):
         self._name = ""
 
     def watch(self, name: str, layer: nn.Module) -> None:
-        """Keep under `name` what `layer` multiplies with."""
+        """Record under `name` the weight with which `layer` multiplies."""
 
         def within(name: str) -> None:
             self._name = name
@@ -92,17 +95,17 @@ class _Factors(TorchFunctionMode):
 
 
 def masks(module: nn.Module, history: Iterable[PassRecord]) -> Mapping[str, Tensor]:
-    """Bool by parameter name, all names of shared ones: which weights a pruning of before did not set to zero."""
+    """Masks by parameter name, bool: True where an earlier pruning kept the weight. Shared weights have every name."""
     options = [dict(record.options) for record in history if record.name == "prune"]
     if not any(option.get("pattern") in PATTERNS for option in options):
         return {}
     named = module.named_parameters(remove_duplicate=False)
-    found = {name: weight.detach() != 0 for name, weight in named if weight.ndim > 1}
-    return {name: mask for name, mask in found.items() if not bool(mask.all())}
+    nonzero = {name: weight.detach() != 0 for name, weight in named if weight.ndim > 1}
+    return {name: mask for name, mask in nonzero.items() if not bool(mask.all())}
 
 
-def apply(module: nn.Module, kept: Mapping[str, Tensor]) -> None:
-    """Set to zero every weight whose mask is False."""
+def apply(module: nn.Module, masks: Mapping[str, Tensor]) -> None:
+    """Set to zero, in place, every weight whose mask is False."""
     with torch.no_grad():
-        for name, mask in kept.items():
+        for name, mask in masks.items():
             module.get_parameter(name).mul_(mask)

@@ -1,4 +1,4 @@
-"""How many units every group keeps: by a share of them, or along a path that takes the cheapest step first."""
+"""Widths of the pruning groups: by a fixed ratio, or along a path that takes the cheapest step first."""
 
 from __future__ import annotations
 
@@ -11,36 +11,39 @@ from edgekit.errors import PassError
 from edgekit.passes.pruning.groups import PruningGroup
 
 Widths = Mapping[str, int]
-"""Units that stay, by group name."""
+"""Number of units that stay, by group name."""
 
 
 def by_ratio(groups: Sequence[PruningGroup], ratio: float) -> Widths:
-    """Every group keeps its share, as near as multiples of its step come. Raises PassError if one would be emptied."""
-    kept = {}
+    """Widths that remove the share `ratio` of each group, rounded to its step.
+
+    Raises PassError if none is left of one.
+    """
+    widths = {}
     for group in groups:
-        wanted = group.size * (1 - ratio)
-        if wanted < 1:
+        target = group.size * (1 - ratio)
+        if target < 1:
             name = group.name.removeprefix("model.")
             raise PassError(
                 f"[prune] ratio {ratio:g} would empty '{name}', which has {group.size}",
                 hint=f'lower ratio, or skip = ["{name}"]',
             )
-        multiple = max(1, math.floor(wanted / group.step + 0.5)) * group.step
-        kept[group.name] = min(group.size, multiple)
-    return kept
+        multiple = max(1, math.floor(target / group.step + 0.5)) * group.step
+        widths[group.name] = min(group.size, multiple)
+    return widths
 
 
 def path(
     groups: Sequence[PruningGroup], scores: Mapping[str, Tensor], macs: Mapping[str, float]
 ) -> Iterator[tuple[Widths, float]]:
-    """From the whole network to the narrowest one: widths, and the multiply-accumulates of their layers.
+    """Path from the whole network to the narrowest one: widths, and the multiply-accumulates of their layers.
 
-    Each step takes the units that cost least for what they save: cost is how far the logarithm of the importance that
-    is left falls, so that taking half of what is left costs the same in a wide and in a narrow layer, and more of it
-    costs more. macs: by name, those of every layer that a group reaches, at full width.
+    Each step removes the units with the least cost for each multiply-accumulate saved. Cost is the fall of the
+    logarithm of the remaining importance: removing half of it costs the same in a wide and in a narrow layer. macs: by
+    layer name, of every layer that a group reaches, at full width.
     """
     widths = {group.name: group.size for group in groups}
-    left = {group.name: _kept(scores[group.name]) for group in groups}
+    remaining = {group.name: _log_importance(scores[group.name]) for group in groups}
     now = predicted(groups, macs, widths)
     yield dict(widths), now
     while True:
@@ -50,7 +53,7 @@ def path(
             if narrower < 1:
                 continue
             tried = predicted(groups, macs, {**widths, group.name: narrower})
-            cost = left[group.name][widths[group.name]] - left[group.name][narrower]
+            cost = remaining[group.name][widths[group.name]] - remaining[group.name][narrower]
             steps.append((cost / max(now - tried, 1e-9), group.name, narrower, tried))
         if not steps:
             return
@@ -58,8 +61,8 @@ def path(
         yield dict(widths), now
 
 
-def _kept(scores: Tensor) -> list[float]:
-    """Logarithm of the importance of the best 0, 1, 2 … units."""
+def _log_importance(scores: Tensor) -> list[float]:
+    """Logarithm of the summed importance of the best 0, 1, 2 … units."""
     best = scores.double().clamp(min=0).sort(descending=True).values
     best = best + best.sum() * 1e-6 + 1e-30  # a unit that is all zeros costs something too
     return [-math.inf, *best.cumsum(0).log().tolist()]
@@ -67,10 +70,10 @@ def _kept(scores: Tensor) -> list[float]:
 
 def predicted(groups: Sequence[PruningGroup], macs: Mapping[str, float], widths: Widths) -> float:
     """Multiply-accumulates of the layers in `macs` at these widths."""
-    left: dict[tuple[str, str], float] = {}
+    shares: dict[tuple[str, str], float] = {}
     for group in groups:
         gone = group.size - widths[group.name]
         for part in group.parts:
             side = (part.layer, part.side)
-            left[side] = left.get(side, 1.0) - gone * part.per_unit / part.total
-    return sum(count * left.get((name, "in"), 1.0) * left.get((name, "out"), 1.0) for name, count in macs.items())
+            shares[side] = shares.get(side, 1.0) - gone * part.per_unit / part.total
+    return sum(count * shares.get((name, "in"), 1.0) * shares.get((name, "out"), 1.0) for name, count in macs.items())

@@ -1,1 +1,1 @@
-"""A float program becomes an integer one."""
+"""Post-training quantization of a float program."""

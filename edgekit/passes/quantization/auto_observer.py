@@ -1,4 +1,4 @@
-"""`observer = "auto"`: which way of finding ranges does best, judged on calibration data that it was not made of."""
+"""Choice of the observer for `observer = "auto"`: each method calibrates, and held-out calibration samples decide."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch.fx import GraphModule
 
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.passes.quantization.observers import METHODS
-from edgekit.passes.quantization.ranges import RangeObserver
+from edgekit.passes.quantization.range_observer import RangeObserver
 from edgekit.passes.quantization.simulate import answers, observers, simulated
 from edgekit.specs.compression import Observer
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ObserverScore:
-    """How close a quantized program came to the float one on held-out samples."""
+    """Closeness of a quantized program to the float one on held-out samples."""
 
     method: Observer
     sqnr_db: float
     agreement: float
-    """Share of samples with the same greatest output, in [0, 1]; NaN where outputs are no scores of classes."""
+    """Share of samples with the same largest output, in [0, 1]; NaN if the outputs are not scores of classes."""
     samples: int
 
     def __str__(self) -> str:
@@ -38,37 +38,40 @@ class ObserverScore:
 
 
 def halves(count: int) -> tuple[list[int], list[int]]:
-    """Which of `count` samples to find ranges on, and which to judge by. Shuffled: a set is often sorted by class."""
+    """Indices of `count` samples in two halves: to calibrate with, and to judge by.
+
+    Shuffled: data may be sorted by class.
+    """
     order = [int(index) for index in np.random.default_rng(0).permutation(count)]
     middle = (count + 1) // 2
     return order[:middle], order[middle:]
 
 
 def scores(prepared: GraphModule, reference: Sequence[Tensor], batches: Sequence[Sample]) -> list[ObserverScore]:
-    """A score for every method, of a program calibrated with observers for `auto`; they keep the method they had.
+    """Score of every method in `METHODS`, for a program calibrated with `RangeObserver`s, whose method stays as it was.
 
-    reference: the float program's outputs on `batches`.
+    reference: the float program's outputs on `batches`, held-out samples.
     """
-    found = []
+    scored = []
     before = [(observer, observer.method) for _, observer in observers(prepared) if isinstance(observer, RangeObserver)]
     for method in METHODS:
         use(prepared, method)
-        found.append(_score(method, reference, answers(simulated(prepared), batches)))
+        scored.append(_score(method, reference, answers(simulated(prepared), batches)))
     for observer, own in before:
         observer.method = own
-    return found
+    return scored
 
 
 def use(prepared: GraphModule, method: Observer) -> None:
-    """Have every observer of activations find its range by `method`."""
+    """Set the method by which every observer of activations finds its range."""
     for _, observer in observers(prepared):
         if isinstance(observer, RangeObserver):
             observer.method = method
 
 
-def _score(method: Observer, reference: Sequence[Tensor], found: Sequence[Tensor]) -> ObserverScore:
-    flat = [torch.cat([leaf.ravel().float() for leaf in leaves]).numpy() for leaves in (reference, found)]
-    same = [_same(*pair) for pair in zip(reference, found, strict=True) if _is_scores(pair[0])]
+def _score(method: Observer, reference: Sequence[Tensor], outputs: Sequence[Tensor]) -> ObserverScore:
+    flat = [torch.cat([leaf.ravel().float() for leaf in leaves]).numpy() for leaves in (reference, outputs)]
+    same = [_same(*pair) for pair in zip(reference, outputs, strict=True) if _is_scores(pair[0])]
     agreement = float(torch.cat(same).float().mean()) if same else math.nan
     return ObserverScore(method, sqnr_db(*flat), agreement, len(reference[0]))
 
@@ -78,22 +81,22 @@ def _is_scores(output: Tensor) -> bool:
 
 
 def _axis(output: Tensor) -> int:
-    """Where the classes are: first of an image, last of anything else."""
+    """Axis of the classes: 1 for images, the last for all else."""
     return 1 if output.dim() == 4 else -1
 
 
-def _same(reference: Tensor, found: Tensor) -> Tensor:
+def _same(reference: Tensor, output: Tensor) -> Tensor:
     axis = _axis(reference)
-    return (reference.argmax(axis) == found.argmax(axis)).ravel()
+    return (reference.argmax(axis) == output.argmax(axis)).ravel()
 
 
-def best(found: Sequence[ObserverScore]) -> ObserverScore:
-    """The most agreement; among those that chance does not tell from it, the highest SQNR; the first of equals.
+def best(scored: Sequence[ObserverScore]) -> ObserverScore:
+    """Best score: the highest SQNR among those whose agreement is within chance of the highest; the first of equals.
 
-    Chance: one standard error of a share of so many samples, and one sample at the least.
+    Chance is one standard error of a share of that many samples, and one sample at least.
     """
-    most = max(score.agreement for score in found)
-    count = max(found[0].samples, 1)
+    most = max(score.agreement for score in scored)
+    count = max(scored[0].samples, 1)
     slack = 0.0 if math.isnan(most) else max(1 / count, math.sqrt(most * (1 - most) / count))
-    close = [score for score in found if math.isnan(most) or score.agreement >= most - slack - 1e-9]
+    close = [score for score in scored if math.isnan(most) or score.agreement >= most - slack - 1e-9]
     return max(close, key=lambda score: score.sqnr_db if not math.isnan(score.sqnr_db) else -math.inf)

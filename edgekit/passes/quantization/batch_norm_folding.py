@@ -1,4 +1,4 @@
-"""Batch normalization folded into the convolution or linear layer before it."""
+"""Batch-norm folding (Conv-BN fusion): batch norms are merged into the convolution or linear layer before them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FoldBatchNorm(Pass):
-    """The same function with fewer operators, and with weights as quantization will see them. torchao does the sums."""
+    """Fold every batch norm into the layer before it, by torchao: its weights are then those that are quantized."""
 
     name: ClassVar[str] = "fold-batch-norm"
 

@@ -1,4 +1,4 @@
-"""Bias correction: what quantization adds to the mean of a layer's outputs, taken out of its bias."""
+"""Bias correction: the shift of the mean of a layer's outputs by quantization is subtracted from its bias."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 
-from edgekit.passes.quantization.interpreter import abreast, watch
+from edgekit.passes.quantization.interpreter import run_in_lockstep, watch
 from edgekit.passes.quantization.layers import WeightedLayer, layers, value
 from edgekit.passes.quantization.simulate import observers, simulated, unguarded
 
@@ -26,21 +26,21 @@ CLAMPS: dict[Any, tuple[float, float]] = {
     aten.hardtanh.default: (-1.0, 1.0),
     aten.hardtanh_.default: (-1.0, 1.0),
 }
-"""What follows a layer and cuts its outputs off, and where it does unless its arguments say."""
+"""Clamps that may follow a layer, with their default bounds."""
 RARE = 0.1
-"""Least share of the outputs that a clamp lets through for which its bias is moved in full."""
+"""Least share of a channel's outputs inside the clamp for which the bias is corrected in full."""
 HELD = 64 * 2**20
-"""Elements of the largest value of a program, over all samples that go through it abreast."""
+"""Largest number of elements of one value of the program, over all samples that run in lockstep."""
 
 
 def corrected_biases(prepared: GraphModule, batches: Sequence[Sample]) -> dict[Node, Tensor]:
-    """New biases, float32 [outputs], by the node that reads them, for a calibrated program.
+    """Corrected biases, float32 [outputs], by the node that reads them, for a calibrated program.
 
     Empirical bias correction (Nagel et al. 2019, section 4.2, appendix D), layer by layer: the error of one is measured
     with those before it corrected. Layers without a bias, or whose weight stays in float, are left as they are.
     """
     chosen = {layer.node.name: layer for layer in layers(prepared) if layer.bias and layer.observer}
-    batches = batches[: _abreast(prepared, batches)]
+    batches = batches[: _batches_in_memory(prepared, batches)]
     means = _means(prepared, batches, chosen)
     biases: dict[Node, Tensor] = {}
 
@@ -55,24 +55,24 @@ def corrected_biases(prepared: GraphModule, batches: Sequence[Sample]) -> dict[N
         biases[layer.bias] = value(prepared, layer.bias) + error
         return [result + _spread(layer, error, result) for result in results]
 
-    abreast(simulated(prepared), batches, correct)
+    run_in_lockstep(simulated(prepared), batches, correct)
     return biases
 
 
-def _abreast(prepared: GraphModule, batches: Sequence[Sample]) -> int:
-    """How many batches fit, by the largest value that a sample has; one at the least."""
+def _batches_in_memory(prepared: GraphModule, batches: Sequence[Sample]) -> int:
+    """Number of batches that fit into memory together, by the largest value of a sample; at least one."""
     values = [node.meta["val"] for node in prepared.graph.nodes if isinstance(node.meta.get("val"), Tensor)]
     largest = max((value.numel() for value in values), default=1) * max((len(batch[0]) for batch in batches), default=1)
     return max(1, HELD // largest)
 
 
 def _means(prepared: GraphModule, batches: Sequence[Sample], chosen: dict[str, WeightedLayer]) -> dict[str, Tensor]:
-    """The mean of each layer's outputs in float, by channel, past the clamp after it."""
-    seen: dict[str, list[Tensor]] = {name: [] for name in chosen}
-    see = {name: _keeping(seen[name], layer) for name, layer in chosen.items()}
+    """Mean of each layer's outputs in float, by channel, after the clamp that follows it."""
+    parts_by_layer: dict[str, list[Tensor]] = {name: [] for name in chosen}
+    see = {name: _keeping(parts_by_layer[name], layer) for name, layer in chosen.items()}
     watch(unobserved(prepared), batches, see)
     sizes = torch.tensor([len(batch[0]) for batch in batches], dtype=torch.float32)
-    return {name: (torch.stack(parts) * sizes[:, None]).sum(0) / sizes.sum() for name, parts in seen.items()}
+    return {name: (torch.stack(parts) * sizes[:, None]).sum(0) / sizes.sum() for name, parts in parts_by_layer.items()}
 
 
 def _keeping(parts: list[Tensor], layer: WeightedLayer) -> Any:
@@ -80,7 +80,7 @@ def _keeping(parts: list[Tensor], layer: WeightedLayer) -> Any:
 
 
 def bounds(node: Node) -> tuple[float, float]:
-    """What the clamp after a layer, if it alone reads it, lets through."""
+    """Bounds of the clamp after a layer, if nothing else reads the layer; infinite without one."""
     reader = next(iter(node.users)) if len(node.users) == 1 else None
     if reader is not None and reader.target in CLAMPS:
         low, high = (*reader.args[1:], *CLAMPS[reader.target][len(reader.args) - 1 :])[:2]
@@ -89,7 +89,7 @@ def bounds(node: Node) -> tuple[float, float]:
 
 
 def _mean(layer: WeightedLayer, results: Sequence[Tensor]) -> Tensor:
-    """Over all samples and positions: float32 [outputs]."""
+    """Mean over all samples and positions, float32 [outputs]."""
     axis = -1 if layer.is_linear else 1
     flat = [result.movedim(axis, -1).reshape(-1, result.shape[axis]) for result in results]
     return torch.cat(flat).mean(0)
@@ -100,7 +100,7 @@ def _spread(layer: WeightedLayer, error: Tensor, result: Tensor) -> Tensor:
 
 
 def unobserved(prepared: GraphModule) -> GraphModule:
-    """A prepared program that observes nothing: the float program, node for node."""
+    """Copy of a prepared program without observers: the float program, node for node."""
     copy = unguarded(prepared)
     for node, _ in list(observers(copy)):
         setattr(copy, str(node.target), nn.Identity())

@@ -1,4 +1,4 @@
-"""Running a prepared program on the calibration set, so that its observers see what flows."""
+"""Calibration: a prepared program runs on the calibration set, and its observers record ranges."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def calibrate(prepared: GraphModule, samples: Sequence[Sample], picked: Sequence[int]) -> None:
-    """Let the observers see the picked samples, one at a time: the same sums everywhere, whatever memory there is.
+    """Run the observers on the samples with the indices `picked`, one at a time: the same sums on every machine.
 
-    Raises PassError that names the layer and the sample, if a value is not finite.
+    Raises PassError, which names the layer and the sample, if a value is not finite.
     """
     with torch.no_grad():
         for index in picked:
@@ -40,7 +40,7 @@ def _finite(observer: Any) -> bool:
 
 
 class _Search(Interpreter):
-    """Stops at the first observer that is given a value that is not finite."""
+    """Interpreter that stops at the first observed value that is not finite."""
 
     def __init__(self, prepared: GraphModule, index: int) -> None:
         super().__init__(prepared)

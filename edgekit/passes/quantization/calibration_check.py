@@ -1,4 +1,4 @@
-"""Whether calibration data look like what the network was trained on, as far as its batch norms remember."""
+"""Check for distribution shift: calibration data against the statistics that the first batch norm was trained with."""
 
 from __future__ import annotations
 
@@ -14,17 +14,24 @@ if TYPE_CHECKING:
     from edgekit.passes.base import Sample
 
 SHIFT, SHIFT_OF_ONE = 0.3, 0.6
-"""Standard deviations by which the middle channel's mean may differ; and what one sample may add, n of them 1 / sqrt(n)
-of it. On CIFAR-10 500 samples were 0.01 off, single ones up to 0.63; pixels of half the range 0.41, black ones 0.72."""
+"""Largest shift of the median channel's mean, in standard deviations, and the allowance for one sample.
+
+The allowance for n samples is 1 / sqrt(n) of that for one. On CIFAR-10 500 samples were 0.01 off, single ones up to
+0.63; pixels of half the range 0.41, black ones 0.72.
+"""
 SPREAD, SPREAD_OF_ONE = 1.0, 1.0
-"""The same for the variance, in powers of two. 500 samples 0.1 off, single ones up to 1.4; half the range 1.5."""
+"""Largest change of the variance, in powers of two, and the allowance for one sample.
+
+500 samples were 0.1 off, single ones up to 1.4; pixels of half the range 1.5.
+"""
 
 
-def misfit(exported: ExportedProgram, samples: Sequence[Sample]) -> str | None:
-    """In words, how the calibration set differs from the training set; None if it does not, or nothing tells.
+def distribution_shift(exported: ExportedProgram, samples: Sequence[Sample]) -> str | None:
+    """Warning, in words, that the calibration set differs from the training set; None if it does not.
 
-    The first batch norm's running mean and variance are of the training data; they are held against the mean and
-    variance of the same channels on `samples`. The channel in the middle counts, so that one odd channel does not.
+    The running mean and variance of the first batch norm come from the training data; they are compared with mean and
+    variance of the same channels on `samples`. The median channel counts, so that one odd channel does not. None also
+    if the program has no trained batch norm.
     """
     import torch
 
@@ -37,7 +44,7 @@ def misfit(exported: ExportedProgram, samples: Sequence[Sample]) -> str | None:
         return None
     mean, variance = (value(module, constant).double() for constant in norm.args[3:5])
     if bool((mean == 0).all()) and bool((variance == 1).all()):
-        return None  # as they are made: nothing was ever trained
+        return None  # initial values: nothing was trained
     seen_mean, seen_variance = _moments(_until(module, norm), samples)
     shift = float(((seen_mean - mean).abs() / variance.clamp_min(1e-12).sqrt()).median())
     spread = float(torch.log2(seen_variance.clamp_min(1e-12) / variance.clamp_min(1e-12)).median())
@@ -53,6 +60,7 @@ def misfit(exported: ExportedProgram, samples: Sequence[Sample]) -> str | None:
 
 
 def module_name(node: Node) -> str:
+    """Name of the module of `node`, or of the node itself if it has none."""
     from edgekit.passes.module_patterns import module_path
 
     return module_path(node) or node.name
@@ -67,7 +75,7 @@ def _is_batch_norm(node: Node) -> bool:
 
 
 def _until(module: GraphModule, norm: Node) -> GraphModule:
-    """The program up to what `norm` takes."""
+    """Part of the program that computes the input of `norm`."""
     from torch.fx.graph import CodeGen
 
     from edgekit.passes.quantization.simulate import unguarded

@@ -1,6 +1,6 @@
-"""Where a range is cut, read off a histogram of the values: numpy in, numpy out.
+"""Clipping ranges computed from a histogram of values: percentile, least squared error (MSE), and torch's search.
 
-Ranges are float pairs (low, high) that hold zero, as the integer kernels demand.
+Ranges are pairs of floats (low, high) that contain zero, as integer kernels demand.
 """
 
 from __future__ import annotations
@@ -12,22 +12,25 @@ import numpy as np
 from edgekit.ir.measurement import Array
 
 CANDIDATES = 128
-"""Ends tried on either side of zero by `least_square`."""
+"""Number of ends that `least_square` tries on either side of zero."""
 BINS = 2048
-"""Of the histogram on which `norm` searches, as many as torch's HistogramObserver has."""
+"""Bins of the histogram on which `norm` searches: as many as torch's HistogramObserver has."""
 
 
 @dataclass(frozen=True)
 class ValueHistogram:
-    """How often values occurred. counts: float64 [bins], even from -reach to reach; zeros: how many were exactly 0."""
+    """Histogram of values.
+
+    counts: float64 [bins], even from -reach to reach; zeros: number of values that are exactly 0.
+    """
 
     counts: Array
     reach: float
     zeros: float
     low: float
-    """Least of the values, and 0."""
+    """Smallest of the values, at most 0."""
     high: float
-    """Greatest of the values, and 0."""
+    """Largest of the values, at least 0."""
 
     @property
     def edges(self) -> Array:
@@ -36,14 +39,14 @@ class ValueHistogram:
 
 @dataclass(frozen=True)
 class Levels:
-    """The integers of a type: their count less one, and whether zero must be in the middle of the range."""
+    """Integers of a type: steps, their number less one; symmetric, true if zero must be in the middle of the range."""
 
     steps: int
     symmetric: bool
 
 
 def percentile(histogram: ValueHistogram, share: float) -> tuple[float, float]:
-    """The range that leaves out `100 - share` per cent of the values, half of them at either end."""
+    """Range that clips `100 - share` per cent of the values, half of them at either end."""
     total = np.concatenate([[0.0], np.cumsum(histogram.counts)])
     tail = total[-1] * (100 - share) / 200
     low, high = np.interp([tail, total[-1] - tail], total, histogram.edges)
@@ -51,10 +54,11 @@ def percentile(histogram: ValueHistogram, share: float) -> tuple[float, float]:
 
 
 def least_square(histogram: ValueHistogram, levels: Levels) -> tuple[float, float]:
-    """The range with the least mean squared error of rounding and saturation together, over a grid of both ends.
+    """Range with the least mean squared error of rounding and saturation together (MSE), over a grid of both ends.
 
-    Rounding costs step squared / 12 for every value inside but zeros, which are exact; saturation is summed off the
-    histogram. The trade that Sung et al. 2015 and Banner et al. 2019 make by a model of the distribution.
+    Rounding costs step squared / 12 for every value inside the range but zeros, which are exact; the cost of saturation
+    is summed over the histogram. Sung et al. 2015 and Banner et al. 2019 make this trade by a model of the
+    distribution.
     """
     fractions = np.arange(1, CANDIDATES + 1) / CANDIDATES
     if levels.symmetric:
@@ -76,7 +80,7 @@ def _rounding(histogram: ValueHistogram, step: Array) -> Array:
 
 
 def _above(histogram: ValueHistogram, ends: Array) -> Array:
-    """The sum of the squares by which values exceed each of `ends` (>= 0)."""
+    """Sum of the squares by which values exceed each of `ends` (>= 0)."""
     return _excess(histogram.counts, histogram, ends)
 
 
@@ -94,7 +98,7 @@ def _excess(counts: Array, histogram: ValueHistogram, ends: Array) -> Array:
 
 
 def norm(histogram: ValueHistogram, steps: int) -> tuple[float, float]:
-    """As torch's HistogramObserver finds it: the tails are cut quantile by quantile while the squared error falls.
+    """Range that torch's HistogramObserver finds: tails are cut quantile by quantile while the squared error falls.
 
     The search of Caffe2's `NormMinimization::NonlinearQuantizationParamsSearch`, each error worked out on all bins at
     once.
@@ -126,7 +130,7 @@ def norm(histogram: ValueHistogram, steps: int) -> tuple[float, float]:
 
 
 def _norm(density: Array, start: int, end: int, levels: int) -> float:
-    """The squared error of `levels` steps from bin `start` to `end`, values even within their bins, in bin widths."""
+    """Squared error of `levels` steps from bin `start` to `end`, values even within their bins, in bin widths."""
     width = (end - start + 1) / levels
     begins = np.arange(BINS) - start
     first = np.clip(np.floor(begins / width), 0, levels - 1)

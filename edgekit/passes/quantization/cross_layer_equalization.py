@@ -1,4 +1,4 @@
-"""Cross-layer equalization: channels scaled in one layer and back in the next, so that one scale fits them all."""
+"""Cross-layer equalization: channels scaled in one layer and back in the next, so that one quantizer scale fits all."""
 
 from __future__ import annotations
 
@@ -17,47 +17,48 @@ if TYPE_CHECKING:
 
 ROUNDS = 40
 ENOUGH = 1e-3
-"""Rounds end when no channel is scaled by more than this share."""
+"""Least change of a channel's scale, as a share, for another round."""
 
 
 @dataclass(frozen=True)
 class LayerPair:
-    """Two layers, the channels that the first gives being those that the second takes."""
+    """Two layers in a row: the output channels of the first are the input channels of the second."""
 
     first: WeightedLayer
     second: WeightedLayer
     repeat: int
-    """How many inputs of the second each channel became: positions of a flattened picture."""
+    """Inputs of the second layer for each channel of the first: positions of a flattened feature map."""
 
 
 @dataclass(frozen=True)
 class Equalize(Pass):
-    """Nagel et al. 2019, section 4.1: each channel's range is made the same on both sides of a ReLU.
+    """Make each channel's weight range the same on both sides of a ReLU (Nagel et al. 2019, section 4.1).
 
-    Chains run through operators that let a positive factor pass: ReLU, leaky ReLU, pooling, means, zero padding, and
-    moves. ReLU6, hard-swish and other bounds do not, and chains end there; so they do where a value has a second use.
+    Pairs of layers are connected through operators that let a positive factor pass: ReLU, leaky ReLU, pooling, means,
+    zero padding, and reshapes. ReLU6, hard-swish and other bounds do not; neither does a value with a second reader.
     """
 
     name: ClassVar[str] = "equalize"
 
     rounds: int = ROUNDS
+    """Largest number of rounds over all pairs."""
 
     def rewrite(self, exported: ExportedProgram) -> Rewritten:
         from edgekit.frontend.canonical import exported_again
         from edgekit.passes.quantization.layers import replace, value
 
         module = exported.module()
-        found = list(pairs(module))
-        constants = {c: value(module, c).clone() for p in found for layer in (p.first, p.second) for c in _held(layer)}
+        chain = list(pairs(module))
+        constants = {c: value(module, c).clone() for p in chain for layer in (p.first, p.second) for c in _held(layer)}
         factor = 1.0
         for _ in range(self.rounds):
-            worst = max([_equalized(pair, constants) for pair in found], default=0.0)
+            worst = max([_equalized(pair, constants) for pair in chain], default=0.0)
             factor = max(factor, worst + 1)
             if worst < ENOUGH:
                 break
         for constant, tensor in constants.items():
             replace(module, constant, tensor)
-        names = " ".join(f"{pair.first.name}-{pair.second.name}" for pair in found) or "none"
+        names = " ".join(f"{pair.first.name}-{pair.second.name}" for pair in chain) or "none"
         return Rewritten(exported_again(module, exported), (("pairs", names), ("largest factor", f"{factor:.3g}")))
 
 
@@ -66,15 +67,15 @@ def _held(layer: WeightedLayer) -> list[Node]:
 
 
 def _equalized(pair: LayerPair, constants: dict[Node, Tensor]) -> float:
-    """Scale both layers once, in `constants`; the largest change of a channel, less one."""
+    """Scale both layers once, in `constants`. Returns the largest factor of a channel, less one."""
     import torch
 
     first, second = constants[pair.first.weight], constants[pair.second.weight]
-    given = first.abs().flatten(1).amax(1)
-    taken = _by_input(pair, second).abs().amax((1, 2))
+    outgoing = first.abs().flatten(1).amax(1)
+    incoming = _by_input(pair, second).abs().amax((1, 2))
     # A channel without a weight on either side has nothing to equalize.
-    alive = (given > 0) & (taken > 0)
-    scale = torch.where(alive, torch.sqrt(given.clamp_min(1e-30) / taken.clamp_min(1e-30)), 1.0)
+    alive = (outgoing > 0) & (incoming > 0)
+    scale = torch.where(alive, torch.sqrt(outgoing.clamp_min(1e-30) / incoming.clamp_min(1e-30)), 1.0)
     # Powers of two would be exact; these are not, and the SQNR of the record says by how little.
     constants[pair.first.weight] = first / scale.reshape(-1, *[1] * (first.dim() - 1))
     if pair.first.bias is not None:
@@ -84,7 +85,7 @@ def _equalized(pair: LayerPair, constants: dict[Node, Tensor]) -> float:
 
 
 def _by_input(pair: LayerPair, weight: Tensor) -> Tensor:
-    """[channels taken, whatever meets the channel, …]: the second layer's weights by the channel they multiply."""
+    """Weights of the second layer by the channel that they multiply, [input channels, weights of the channel, 1]."""
     groups = pair.second.groups
     outputs, inputs = weight.shape[0], weight.shape[1]
     grouped = weight.reshape(groups, outputs // groups, inputs, -1).transpose(1, 2)
@@ -100,21 +101,21 @@ def _scaled_inputs(pair: LayerPair, weight: Tensor, scale: Tensor) -> Tensor:
 
 
 def pairs(module: GraphModule) -> Iterator[LayerPair]:
-    """Every two layers between which a channel may be scaled."""
+    """Pairs of layers between which channels may be scaled."""
     from edgekit.passes.quantization.layers import layers
 
-    found = layers(module)
-    by_node = {layer.node: layer for layer in found}
-    for first in found:
+    weighted = layers(module)
+    by_node = {layer.node: layer for layer in weighted}
+    for first in weighted:
         end = _followed(first.node)
         second = by_node.get(end)
         if second is None or second.source not in _line(first.node):
             continue
         channels = _outputs(module, first)
-        taken = _inputs(module, second)
+        inputs = _inputs(module, second)
         flattened = any(_flattens(node) for node in _line(first.node))
-        if _channels_kept(first, second, flattened) and taken % channels == 0 and (flattened or taken == channels):
-            yield LayerPair(first, second, taken // channels)
+        if _channels_kept(first, second, flattened) and inputs % channels == 0 and (flattened or inputs == channels):
+            yield LayerPair(first, second, inputs // channels)
 
 
 def _outputs(module: GraphModule, layer: WeightedLayer) -> int:
@@ -130,7 +131,7 @@ def _inputs(module: GraphModule, layer: WeightedLayer) -> int:
 
 
 def _channels_kept(first: WeightedLayer, second: WeightedLayer, flattened: bool) -> bool:
-    """Channels are axis 1 after a convolution, and the last after a linear; two of a kind need no flattening."""
+    """True if the channels of `first` are those of `second`: axis 1 after a convolution, the last after a linear."""
     if first.is_linear:
         return second.is_linear and not flattened
     return not second.is_linear or flattened or _drops_positions(second)
@@ -142,7 +143,7 @@ def _drops_positions(second: WeightedLayer) -> bool:
 
 
 def _line(node: Node) -> list[Node]:
-    """The node and those that follow it one by one, as long as a positive factor passes through them."""
+    """Node, and its only readers one after the other, as long as a positive factor passes through them."""
     line = [node]
     while len(line[-1].users) == 1:
         (after,) = line[-1].users
@@ -158,7 +159,7 @@ def _followed(node: Node) -> Any:
 
 
 def _passes(node: Node) -> bool:
-    """Whether `f(s x) = s f(x)` for a positive s of each channel."""
+    """True if `f(s x) = s f(x)` for a positive s of each channel."""
     import torch
 
     aten = torch.ops.aten
@@ -202,7 +203,7 @@ def _pads_zeros(node: Node) -> bool:
 
 
 def _flattens(node: Node) -> bool:
-    """Whether everything behind the batch axis becomes one axis."""
+    """True if all axes behind the batch axis become one."""
     import torch
 
     aten = torch.ops.aten

@@ -1,4 +1,4 @@
-"""Running a program while looking at what its nodes take and give."""
+"""torch.fx interpreters that record the inputs and results of nodes, or run several batches in lockstep."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from edgekit.passes.base import Sample
 
 See = Callable[[Tensor, Tensor], None]
-"""Told the first argument of a node and its result."""
+"""Callback that receives the first argument of a node, and its result."""
 
 
 class NodeRecorder(Interpreter):
-    """Runs a program; of the nodes named in `seen`, tells what went in and what came out."""
+    """Interpreter that calls back with the first input and the result of each node named in `callbacks`."""
 
-    def __init__(self, module: GraphModule, seen: Mapping[str, See]) -> None:
+    def __init__(self, module: GraphModule, callbacks: Mapping[str, See]) -> None:
         super().__init__(module)
-        self._seen = seen
+        self._callbacks = callbacks
 
     def run_node(self, node: Node) -> Any:
         result = super().run_node(node)
-        see = self._seen.get(node.name)
+        see = self._callbacks.get(node.name)
         if see:
             source = node.args[0]
             assert isinstance(source, Node)
@@ -33,18 +33,21 @@ class NodeRecorder(Interpreter):
         return result
 
 
-def watch(module: GraphModule, batches: Sequence[Sample], seen: Mapping[str, See]) -> None:
-    """Run every batch through `module`."""
-    watching = NodeRecorder(module, seen)
+def watch(module: GraphModule, batches: Sequence[Sample], callbacks: Mapping[str, See]) -> None:
+    """Run every batch through `module`, and call the callbacks, by node name."""
+    recorder = NodeRecorder(module, callbacks)
     with torch.no_grad():
         for batch in batches:
-            watching.run(*batch)
+            recorder.run(*batch)
 
 
-def abreast(module: GraphModule, batches: Sequence[Sample], change: Callable[[str, list[Any]], list[Any]]) -> None:
-    """Run all batches together, node by node: `change` is given a node's name and its results, and may replace them.
+def run_in_lockstep(
+    module: GraphModule, batches: Sequence[Sample], change: Callable[[str, list[Any]], list[Any]]
+) -> None:
+    """Run all batches together, node by node.
 
-    What comes after a node sees what `change` made of it. Results are let go after their last use.
+    change: receives a node's name and its results, one a batch, and returns those that later nodes read. Results are
+    freed after their last use.
     """
     lanes = [Interpreter(module) for _ in batches]
     for lane, batch in zip(lanes, batches, strict=True):

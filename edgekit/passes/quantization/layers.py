@@ -1,4 +1,4 @@
-"""The layers of a program that hold weights, as quantization sees them; and how their constants are replaced."""
+"""Weighted layers of a program (convolution, linear), and access to their constants."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edgekit.passes.module_patterns import module_path
 
 aten = torch.ops.aten
 CONVOLUTIONS: dict[Any, int] = {aten.conv1d.default: 1, aten.conv2d.default: 2}
-"""And how many spatial axes they have."""
+"""Convolutions, with their number of spatial axes."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class WeightedLayer:
     weight: Node
     bias: Node | None
     observer: str | None
-    """The module that observes the weight; None in a program that was not prepared, or where it stays in float."""
+    """Name of the module that observes the weight; None in a program that was not prepared, or if it stays in float."""
 
     @property
     def name(self) -> str:
@@ -34,7 +34,7 @@ class WeightedLayer:
 
     @property
     def source(self) -> Node:
-        """What gives the activation that it takes."""
+        """Node whose activation the layer reads."""
         source = self.node.args[0]
         assert isinstance(source, Node)
         return source
@@ -49,9 +49,9 @@ class WeightedLayer:
 
 
 def layers(module: GraphModule) -> list[WeightedLayer]:
-    """The weighted layers, in the order of computation."""
-    found = [_layer(module, node) for node in module.graph.nodes if _is_weighted(node)]
-    return [layer for layer in found if layer]
+    """Weighted layers, in the order of computation."""
+    candidates = [_layer(module, node) for node in module.graph.nodes if _is_weighted(node)]
+    return [layer for layer in candidates if layer]
 
 
 def _is_weighted(node: Node) -> bool:
@@ -65,7 +65,7 @@ def _layer(module: GraphModule, node: Node) -> WeightedLayer | None:
 
 
 def _constant(module: GraphModule, node: Any) -> tuple[Node | None, str | None]:
-    """The constant behind an argument, and its observer, if only this layer uses it."""
+    """Constant behind an argument, and its observer; both None if another layer reads it too."""
     observer = None
     if isinstance(node, Node) and node.op == "call_module" and len(node.users) == 1:
         observer, node = str(node.target), node.args[0]
@@ -82,14 +82,17 @@ def _argument(node: Node, index: int, default: Any) -> Any:
 
 
 def value(module: GraphModule, constant: Node) -> Tensor:
-    """The tensor that a `get_attr` node reads."""
+    """Tensor that a `get_attr` node reads."""
     path, _, name = str(constant.target).rpartition(".")
     tensor: Tensor = getattr(module.get_submodule(path), name)
     return tensor.detach()
 
 
 def replace(module: GraphModule, constant: Node, tensor: Tensor) -> None:
-    """Let `constant` read a new tensor, float32 of the same shape. The old one, which others may hold, is as it was."""
+    """Make `constant` read a new tensor, float32 of the same shape.
+
+    The old one, which others may hold, is not changed.
+    """
     path, _, name = str(constant.target).rpartition(".")
     owner = module.get_submodule(path)
     if name in owner._parameters:
@@ -99,7 +102,10 @@ def replace(module: GraphModule, constant: Node, tensor: Tensor) -> None:
 
 
 def rows(layer: WeightedLayer, weight: Tensor, x: Tensor) -> Tensor:
-    """The vectors that the layer multiplies its weights with: float32 [groups, N * positions, inputs a weight row]."""
+    """Vectors by which the layer multiplies its weights: float32 [groups, N * positions, inputs a weight row].
+
+    x: the layer's input. A convolution reads one vector, an unfolded patch, at each position.
+    """
     if layer.is_linear:
         return x.reshape(1, -1, x.shape[-1])
     axes = CONVOLUTIONS[layer.node.target]
@@ -115,6 +121,6 @@ def rows(layer: WeightedLayer, weight: Tensor, x: Tensor) -> Tensor:
     return split.permute(1, 0, 3, 2).reshape(layer.groups, -1, split.shape[2])
 
 
-def _axes(given: Any, axes: int) -> tuple[int, ...]:
-    values = tuple(given) if isinstance(given, list | tuple) else (given,)
+def _axes(sizes: Any, axes: int) -> tuple[int, ...]:
+    values = tuple(sizes) if isinstance(sizes, list | tuple) else (sizes,)
     return tuple(int(number) for number in (values * axes if len(values) == 1 else values))

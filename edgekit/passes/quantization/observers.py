@@ -1,4 +1,8 @@
-"""How ranges are found: a recipe's observers, the same for every backend's quantizer."""
+"""Observers that a recipe names, for every backend's quantizer.
+
+To add a method for activations: compute its range in `clipping`, choose it in `range_observer.RangeObserver`, and name
+it in `specs.compression.Observer`; in `METHODS`, if `auto` shall try it.
+"""
 
 from __future__ import annotations
 
@@ -10,30 +14,30 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 METHODS: tuple[Literal["minmax", "percentile", "mse", "histogram"], ...] = ("minmax", "percentile", "mse", "histogram")
-"""What `auto` chooses from; the earlier one where two do equally well."""
+"""Methods that `auto` chooses from; of two that do equally well, the earlier."""
 
 
 def activation_observer(activations: Activations, eps: float) -> Callable[..., Any]:
-    """What makes an observer of one activation, as a `QuantizationSpec` takes it. `eps` is the smallest scale.
+    """Constructor of an observer of one activation, for a `QuantizationSpec`. eps: the smallest scale.
 
-    For `auto` it is one that starts as min-max and is told its method after calibration (`ranges.RangeObserver`).
+    For `auto` it is a `RangeObserver` that starts as min-max; its method is set after calibration.
     """
     from torchao.quantization.pt2e import MinMaxObserver
 
-    from edgekit.passes.quantization.ranges import RangeObserver
+    from edgekit.passes.quantization.range_observer import RangeObserver
 
     if activations.observer == "minmax":
         plain: Callable[..., Any] = MinMaxObserver.with_args(eps=eps)
         return plain
     method = "minmax" if activations.observer == "auto" else activations.observer
-    made: Callable[..., Any] = RangeObserver.with_args(eps=eps, method=method, percentile=activations.percentile)
-    return made
+    ranges: Callable[..., Any] = RangeObserver.with_args(eps=eps, method=method, percentile=activations.percentile)
+    return ranges
 
 
 def weight_observer(weights: Weights, eps: float) -> Callable[..., Any]:
-    """What makes an observer of one weight. `eps` is the smallest scale."""
+    """Constructor of a min-max observer of one weight, per-channel or per-tensor. eps: the smallest scale."""
     from torchao.quantization.pt2e import MinMaxObserver, PerChannelMinMaxObserver
 
     observer = PerChannelMinMaxObserver if weights.granularity == "per-channel" else MinMaxObserver
-    made: Callable[..., Any] = observer.with_args(eps=eps)
-    return made
+    constructor: Callable[..., Any] = observer.with_args(eps=eps)
+    return constructor

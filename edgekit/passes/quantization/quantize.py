@@ -1,4 +1,4 @@
-"""Post-training quantization: what a recipe asks for before, then PT2E: prepare, calibrate, convert."""
+"""Post-training quantization (PTQ): equalization and SmoothQuant, then PT2E: prepare, calibrate, convert."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edgekit.errors import PassError
 from edgekit.passes.base import Pass, Rewritten
 from edgekit.passes.module_patterns import check_names
 from edgekit.passes.quantization.batch_norm_folding import FoldBatchNorm
-from edgekit.passes.quantization.calibration_check import misfit
+from edgekit.passes.quantization.calibration_check import distribution_shift
 from edgekit.passes.quantization.cross_layer_equalization import Equalize
 from edgekit.passes.quantization.smooth_quant import Smooth
 from edgekit.specs.compression import Quantize
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
     Findings = Iterator[tuple[str, str]]
 
 ENOUGH = 128
-"""Samples that rounding and bias correction look at, at most: both are means over every position of every sample."""
+"""Largest number of samples for rounding and bias correction: both are means over every position of every sample."""
 
 
 @dataclass(frozen=True)
 class Quantization:
-    """What a backend asks of the pass."""
+    """Quantizer of a backend, and the form of the weights that its converter reads."""
 
     quantizer: Quantizer
     fold_weights: bool
-    """True stores integer weights (ExecuTorch); False leaves q(w) for the converter (LiteRT)."""
+    """True stores integer weights (ExecuTorch, ONNX); False leaves quantize(w) to the converter (LiteRT)."""
 
 
 Quantizations = Callable[[Quantize], Quantization]
-"""A backend's `quantization`, bound to its runtime. Quantizers are used once: each preparation asks for a new one."""
+"""Backend's `quantization`, bound to its runtime. A quantizer is used once: each preparation calls this again."""
 
 
 def quantize(
@@ -50,26 +50,29 @@ def quantize(
     samples: Sequence[Sample],
     checks: Sequence[Sample],
 ) -> Program:
-    """`program` quantized as the recipe asks, each step a record of its history.
+    """Quantize `program` as the recipe asks. Every step adds a record to its history.
 
-    samples: the calibration set. checks: samples on which every pass is verified. Raises UnknownName for a module that
-    is not there, PassError for calibration data that are missing or not finite.
+    samples: the calibration set, one call's inputs each. checks: samples on which every pass is verified. Raises
+    UnknownName if the recipe names a module that the network lacks, PassError for calibration data that are missing or
+    not finite.
     """
     check_names(program.exported.graph, (*recipe.skip, *recipe.overrides))
-    note = misfit(program.exported, samples) if recipe.mode == "static" else None
-    program = levelled(program, recipe, samples, checks)
+    note = distribution_shift(program.exported, samples) if recipe.mode == "static" else None
+    program = with_equalized_ranges(program, recipe, samples, checks)
     return QuantizePass(recipe, quantization, samples, (note,) if note else ())(program, checks)
 
 
-def levelled(program: Program, recipe: Quantize, samples: Sequence[Sample], checks: Sequence[Sample]) -> Program:
-    """`program` with its ranges evened out as the recipe asks; it computes what it did."""
+def with_equalized_ranges(
+    program: Program, recipe: Quantize, samples: Sequence[Sample], checks: Sequence[Sample]
+) -> Program:
+    """Apply cross-layer equalization and SmoothQuant, if the recipe asks for them. The function stays the same."""
     for step in _before(recipe, samples):
         program = step(program, checks)
     return program
 
 
 def _before(recipe: Quantize, samples: Sequence[Sample]) -> Iterator[Pass]:
-    """What changes the float program and not what it computes."""
+    """Passes that change the float program, but not the function that it computes."""
     if recipe.equalize:
         yield FoldBatchNorm()
         yield Equalize()
@@ -79,7 +82,7 @@ def _before(recipe: Quantize, samples: Sequence[Sample]) -> Iterator[Pass]:
 
 @dataclass(frozen=True)
 class QuantizePass(Pass):
-    """The same pass for every backend: the recipe says what, the backend's `Quantization` says where."""
+    """Quantize for any backend: the recipe says in what precision, the backend's quantizer which operators."""
 
     name: ClassVar[str] = "quantize"
 
@@ -87,7 +90,7 @@ class QuantizePass(Pass):
     quantization: Quantizations
     samples: Sequence[Sample]
     notes: tuple[str, ...] = ()
-    """What a reader of the record should be warned of."""
+    """Warnings that go into the record of the pass."""
 
     def requires(self, exported: ExportedProgram) -> None:
         if not self.samples:
@@ -109,14 +112,17 @@ class QuantizePass(Pass):
             return Rewritten(torch.export.export(converted, tuple(self.samples[0])), findings)
 
     def _fitted(self, prepared: GraphModule, exported: ExportedProgram) -> Findings:
-        """Find scales, weights and biases for `prepared`, in place, and say what was found."""
+        """Set scales, weights and biases of `prepared`, in place. Yields findings for the record."""
         yield from (("warning", note) for note in self.notes)
         yield from self.calibrated(prepared, exported)
         if self.recipe.weights.rounding != "nearest" or self.recipe.correct_bias:
             yield from self._refined(prepared)
 
     def calibrated(self, prepared: GraphModule, exported: ExportedProgram) -> Findings:
-        """Find the ranges of `prepared`, in place, by the recipe's observer, and say which one that was."""
+        """Calibrate `prepared`, in place, with the recipe's observer.
+
+        Yields the observer that `auto` chose, with all scores.
+        """
         from edgekit.passes.quantization import auto_observer
         from edgekit.passes.quantization.calibrate import calibrate
         from edgekit.passes.quantization.simulate import answers, batch_of, stacked, unguarded
@@ -124,20 +130,21 @@ class QuantizePass(Pass):
         if self.recipe.activations.observer != "auto" or len(self.samples) < 2:
             calibrate(prepared, self.samples, range(len(self.samples)))
             return
-        seen, held_out = auto_observer.halves(len(self.samples))
-        calibrate(prepared, self.samples, seen)
+        calibrating, held_out = auto_observer.halves(len(self.samples))
+        calibrate(prepared, self.samples, calibrating)
         floating = unguarded(exported.module())
         judges = [self.samples[index] for index in held_out]
         batches = stacked(judges, batch_of(floating, judges))
-        found = auto_observer.scores(prepared, answers(floating, batches), batches)
-        best = auto_observer.best(found)
+        scored = auto_observer.scores(prepared, answers(floating, batches), batches)
+        best = auto_observer.best(scored)
         yield "chosen observer", best.method
-        yield from ((f"observer {score.method}", str(score)) for score in found)
+        yield from ((f"observer {score.method}", str(score)) for score in scored)
         auto_observer.use(prepared, best.method)
-        # The held-out samples have done their part as judges.
+        # The held-out samples are no longer needed to judge.
         calibrate(prepared, self.samples, held_out)
 
     def _refined(self, prepared: GraphModule) -> Findings:
+        """Round weights (GPTQ, AdaRound) and correct biases of `prepared`, in place. Yields findings for the record."""
         from edgekit.passes.quantization.auto_observer import halves
         from edgekit.passes.quantization.bias_correction import corrected_biases, unobserved
         from edgekit.passes.quantization.layers import replace
@@ -151,8 +158,8 @@ class QuantizePass(Pass):
             for layer in rounded:
                 replace(prepared, layer.layer.weight, layer.weight)
             nearest = sum(layer.nearest for layer in rounded)
-            left = sum(layer.chosen for layer in rounded) / nearest if nearest else 1.0
-            yield "rounding error", f"{left:.0%} of nearest rounding's, {len(rounded)} layers"
+            remaining = sum(layer.chosen for layer in rounded) / nearest if nearest else 1.0
+            yield "rounding error", f"{remaining:.0%} of nearest rounding's, {len(rounded)} layers"
         if self.recipe.correct_bias:
             biases = corrected_biases(prepared, batches)
             for constant, bias in biases.items():

@@ -1,8 +1,8 @@
-"""Weights rounded so that a layer's outputs move least, not so that each weight does: GPTQ and AdaRound.
+"""Weight rounding by GPTQ and AdaRound: the error of a layer's outputs is minimized, not that of each weight.
 
-Both change the float weights to values whose nearest rounding, with the scales already found, is the integer that was
-chosen; so every backend stores it. Both minimize `dW H dW'` of each output, where H is the mean of x x' over the
-layer's calibration inputs as the quantized program has them.
+Both change the float weights to values whose nearest rounding, with the scales already found, is the chosen integer; so
+every backend stores it. Both minimize `dW H dW'` of each output, where H is the mean of x x' over the layer's
+calibration inputs as the quantized program computes them.
 """
 
 from __future__ import annotations
@@ -18,31 +18,37 @@ from torchao.quantization.pt2e import ObserverBase
 
 from edgekit.passes.quantization.interpreter import watch
 from edgekit.passes.quantization.layers import WeightedLayer, layers, rows, value
+from edgekit.passes.quantization.rounding_solvers import Grid, adaround, gptq, squared
 from edgekit.passes.quantization.simulate import simulated
-from edgekit.passes.quantization.solvers import Grid, adaround, gptq, squared
 from edgekit.specs.compression import Rounding
 
 if TYPE_CHECKING:
     from edgekit.passes.base import Sample
 
 MOMENTS = 64 * 2**20
-"""Elements of H kept at once; the data go through the program once for as many layers as fit."""
+"""Largest number of elements of H in memory; the data run through the program once for as many layers as fit."""
 SPREAD = 16 * 2**20
-"""Elements of the inputs of a convolution, every patch of its own, at one time."""
+"""Largest number of elements of the unfolded patches of a convolution at one time."""
 
 
 @dataclass(frozen=True)
 class RoundedWeight:
-    """What became of one layer's weight, and the squared error of its outputs by nearest rounding and by this one."""
+    """New weight of one layer, and the squared error of its outputs."""
 
     layer: WeightedLayer
     weight: Tensor
+    """Rounded weight, float32 of the layer's shape."""
     nearest: float
+    """Squared error of the outputs by nearest rounding."""
     chosen: float
+    """Squared error of the outputs by this weight."""
 
 
 def rounded_weights(prepared: GraphModule, method: Rounding, batches: Sequence[Sample]) -> Iterator[RoundedWeight]:
-    """New weights for every layer of a calibrated program whose weight is quantized, and whose outputs they help."""
+    """Rounded weights of every layer of a calibrated program whose weight is quantized.
+
+    Outputs whose error the method does not reduce keep nearest rounding. batches: calibration samples.
+    """
     solve = {"gptq": gptq, "adaround": adaround}[method]
     chosen = [layer for layer in layers(prepared) if layer.observer]
     for some in _shares(prepared, chosen):
@@ -58,11 +64,11 @@ def _rounded(
     grouped = weight.reshape(layer.groups, -1, moment.shape[-1])
     grid = _grid(prepared, layer, grouped)
     nearest = grid.near(grouped)
-    found = grid.near(solve(grouped, moment, grid))
-    errors = [squared(grouped - candidate, moment) for candidate in (nearest, found)]
-    # An output of its own each: those that the solver did not help keep what they had.
+    solved = grid.near(solve(grouped, moment, grid))
+    errors = [squared(grouped - candidate, moment) for candidate in (nearest, solved)]
+    # Output by output: those that the solver did not help keep nearest rounding.
     helped = (errors[1] < errors[0]).unsqueeze(-1)
-    best = torch.where(helped, found, nearest).reshape(weight.shape)
+    best = torch.where(helped, solved, nearest).reshape(weight.shape)
     return RoundedWeight(layer, best, float(errors[0].sum()), float(torch.minimum(*errors).sum()))
 
 
@@ -77,21 +83,22 @@ def _grid(prepared: GraphModule, layer: WeightedLayer, grouped: Tensor) -> Grid:
 
 
 def _shares(prepared: GraphModule, chosen: Sequence[WeightedLayer]) -> Iterator[list[WeightedLayer]]:
+    """Layers in groups whose second moments fit into memory together."""
     share: list[WeightedLayer] = []
-    held = 0
+    elements = 0
     for layer in chosen:
         weight = value(prepared, layer.weight)
         size = layer.groups * (weight[0].numel()) ** 2
-        if share and held + size > MOMENTS:
+        if share and elements + size > MOMENTS:
             yield share
-            share, held = [], 0
-        share, held = [*share, layer], held + size
+            share, elements = [], 0
+        share, elements = [*share, layer], elements + size
     if share:
         yield share
 
 
 def _moments(prepared: GraphModule, some: Sequence[WeightedLayer], batches: Sequence[Sample]) -> dict[Node, Tensor]:
-    """Mean of x x' over samples and positions: float32 [groups, K, K] for each layer."""
+    """Second moments: mean of x x' over samples and positions, float32 [groups, K, K] for each layer."""
     sums: dict[Node, Tensor] = {}
     counts: dict[Node, int] = {}
 
@@ -111,6 +118,6 @@ def _moments(prepared: GraphModule, some: Sequence[WeightedLayer], batches: Sequ
 
 
 def _at_once(layer: WeightedLayer, weight: Tensor, result: Tensor) -> int:
-    """How many samples are spread out into vectors together."""
+    """Number of samples whose patches are unfolded together."""
     positions = 1 if layer.is_linear else result[0, 0].numel()
     return max(1, SPREAD // (layer.groups * weight[0].numel() * positions))

@@ -1,4 +1,7 @@
-"""What a calibrated program will compute once it is converted: the same program with its rounding in place."""
+"""Fake quantization of a calibrated program: every observer replaced by rounding to its scale.
+
+The result computes, in float, what the converted program will.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,13 @@ if TYPE_CHECKING:
     from edgekit.passes.base import Sample
 
 TOGETHER = 32
-"""Samples that go through at once, where a program that was exported for one takes more."""
+"""Samples in a batch, if a program that was exported for one sample takes more."""
 GUARDS = "_guards_fn"
-"""The module by which torch checks that inputs have the shapes of the export."""
+"""Name of the module by which torch checks that inputs have the shapes of the export."""
 
 
 class FakeQuantized(nn.Module):
-    """Gives back values as they are after quantize and dequantize. Float32 of any shape."""
+    """Module that quantizes and dequantizes its input, float32 of any shape, with the scale of an observer."""
 
     def __init__(self, observer: ObserverBase) -> None:
         super().__init__()
@@ -43,7 +46,7 @@ class FakeQuantized(nn.Module):
 
 
 def observers(prepared: GraphModule) -> Iterator[tuple[Node, ObserverBase]]:
-    """Every call of an observer in a prepared program, with the observer, in the order of computation."""
+    """Calls of observers in a prepared program, with the observer, in the order of computation."""
     modules = dict(prepared.named_modules())
     for node in prepared.graph.nodes:
         if node.op == "call_module" and isinstance(modules.get(str(node.target)), ObserverBase):
@@ -51,9 +54,9 @@ def observers(prepared: GraphModule) -> Iterator[tuple[Node, ObserverBase]]:
 
 
 def simulated(prepared: GraphModule, weights_only: bool = False) -> GraphModule:
-    """A calibrated program with every observer replaced by its rounding, constants rounded once; takes any batch.
+    """Copy of a calibrated program with fake quantization in the place of every observer; takes any batch.
 
-    Shares no state with `prepared` that it changes. `weights_only` leaves activations as they are.
+    Constants are rounded once. `prepared` is not changed. weights_only: leave activations in float.
     """
     copy = unguarded(prepared)
     constants: dict[str, Tensor] = {}
@@ -65,9 +68,9 @@ def simulated(prepared: GraphModule, weights_only: bool = False) -> GraphModule:
             constants[name] = FakeQuantized(observer)(_attribute(copy, str(source.target)).detach())
             copy.register_buffer(name, constants[name])
             with copy.graph.inserting_before(node):
-                made = copy.graph.get_attr(name)
-            made.meta = dict(node.meta)
-            node.replace_all_uses_with(made)
+                constant = copy.graph.get_attr(name)
+            constant.meta = dict(node.meta)
+            node.replace_all_uses_with(constant)
             copy.graph.erase_node(node)
         else:
             setattr(copy, str(node.target), nn.Identity() if weights_only else FakeQuantized(observer))
@@ -76,8 +79,8 @@ def simulated(prepared: GraphModule, weights_only: bool = False) -> GraphModule:
 
 
 def unguarded(module: GraphModule) -> GraphModule:
-    """The same program, with its modules shared, without the checks that hold it to the shapes of its export."""
-    copy = GraphModule(module, _twin(module.graph))
+    """Copy of a program, sharing its modules, without the checks that inputs have the shapes of the export."""
+    copy = GraphModule(module, _copied(module.graph))
     for node in list(copy.graph.nodes):
         if node.op == "call_module" and node.target == GUARDS:
             copy.graph.erase_node(node)
@@ -85,12 +88,12 @@ def unguarded(module: GraphModule) -> GraphModule:
     return copy
 
 
-def _twin(graph: Graph) -> Graph:
-    """A graph of its own with nodes of the same names."""
-    made = Graph()
-    made.output(made.graph_copy(graph, {}))
-    made.set_codegen(graph._codegen)
-    return made
+def _copied(graph: Graph) -> Graph:
+    """Copy of a graph, with nodes of the same names."""
+    copy = Graph()
+    copy.output(copy.graph_copy(graph, {}))
+    copy.set_codegen(graph._codegen)
+    return copy
 
 
 def _attribute(module: nn.Module, target: str) -> Tensor:
@@ -100,7 +103,7 @@ def _attribute(module: nn.Module, target: str) -> Tensor:
 
 
 def batch_of(module: GraphModule, samples: Sequence[Sample]) -> int:
-    """How many samples an unguarded program takes at once: `TOGETHER`, or 1 where two together answer otherwise."""
+    """Batch size of an unguarded program: `TOGETHER`, or 1 if two samples together give other outputs than alone."""
     if len(samples) < 2:
         return 1
     pair = samples[:2]
@@ -111,8 +114,8 @@ def batch_of(module: GraphModule, samples: Sequence[Sample]) -> int:
         except (RuntimeError, AssertionError):  # a shape in the graph states the batch
             return 1
     for leaf, *parts in zip(both, *alone, strict=True):
-        wanted = torch.cat(parts) if parts[0].dim() else torch.stack(parts)
-        if leaf.shape != wanted.shape or not torch.allclose(leaf, wanted, rtol=1e-3, atol=1e-4 * _size(wanted)):
+        expected = torch.cat(parts) if parts[0].dim() else torch.stack(parts)
+        if leaf.shape != expected.shape or not torch.allclose(leaf, expected, rtol=1e-3, atol=1e-4 * _size(expected)):
             return 1
     return TOGETHER
 
@@ -122,7 +125,7 @@ def _size(values: Tensor) -> float:
 
 
 def stacked(samples: Sequence[Sample], together: int) -> list[Sample]:
-    """The samples in batches of `together`, in their order."""
+    """Samples in batches of `together`, in their order."""
     return [_stacked(samples[first : first + together]) for first in range(0, len(samples), together)]
 
 
@@ -131,7 +134,7 @@ def _stacked(samples: Sequence[Sample]) -> Sample:
 
 
 def answers(module: GraphModule, batches: Sequence[Sample]) -> list[Tensor]:
-    """The outputs of a program, one tensor an output, batches joined along the first axis."""
+    """Outputs of a program, one tensor an output, batches joined along the first axis."""
     with torch.no_grad():
         leaves = [pytree.tree_leaves(module(*batch)) for batch in batches]
     return [torch.cat([part if part.dim() else part[None] for part in parts]) for parts in zip(*leaves, strict=True)]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Normed:
-    """A layer norm over the last axis with constants of its own, and the linear layers that alone read it."""
+    """Layer norm over the last axis with constants of its own, and the linear layers that read it, its only readers."""
 
     norm: Node
     weight: Node
@@ -30,9 +30,10 @@ class Normed:
 
 @dataclass(frozen=True)
 class Smooth(Pass):
-    """Xiao et al. 2022, equation 4: each channel is divided by `max|x|^alpha / max|w|^(1 - alpha)`, weights multiplied.
+    """Divide each channel by `max|x|^alpha / max|w|^(1 - alpha)`, and multiply its weights by the same.
 
-    `alpha`, in (0, 1), is how much of the activations' range moves. A norm with another reader is left alone.
+    SmoothQuant, Xiao et al. 2022, equation 4. alpha: the share of the activations' range that moves into the weights,
+    in (0, 1). A norm with any other reader is left alone.
     """
 
     name: ClassVar[str] = "smooth"
@@ -52,17 +53,17 @@ class Smooth(Pass):
         from edgekit.passes.quantization.layers import replace
 
         module = exported.module()
-        found = list(normed(module))
-        largest = _largest(module, found, self.samples)
-        for group in found:
+        groups = list(normed(module))
+        largest = _largest(module, groups, self.samples)
+        for group in groups:
             for constant, tensor in _smoothed(module, group, largest[group.norm], self.alpha).items():
                 replace(module, constant, tensor)
-        names = " ".join(layer.name for group in found for layer in group.readers)
+        names = " ".join(layer.name for group in groups for layer in group.readers)
         return Rewritten(exported_again(module, exported), (("layers", names or "none"),))
 
 
-def _largest(module: GraphModule, found: Sequence[Normed], samples: Sequence[Sample]) -> dict[Node, Tensor]:
-    """max|x| of every channel that a norm gives, float32 [channels]."""
+def _largest(module: GraphModule, groups: Sequence[Normed], samples: Sequence[Sample]) -> dict[Node, Tensor]:
+    """Largest magnitude of every channel that a norm computes, float32 [channels]."""
     import torch
 
     from edgekit.passes.quantization.interpreter import See, watch
@@ -79,7 +80,7 @@ def _largest(module: GraphModule, found: Sequence[Normed], samples: Sequence[Sam
 
     free = unguarded(module)
     batches = stacked(samples, batch_of(free, samples))
-    watch(free, batches, {group.norm.name: seeing(group.norm) for group in found})
+    watch(free, batches, {group.norm.name: seeing(group.norm) for group in groups})
     return largest
 
 
@@ -100,7 +101,7 @@ def _smoothed(module: GraphModule, group: Normed, largest: Tensor, alpha: float)
 
 
 def normed(module: GraphModule) -> Iterator[Normed]:
-    """Every layer norm whose channels may be scaled."""
+    """Layer norms whose channels may be scaled."""
     import torch
 
     from edgekit.passes.quantization.layers import layers
@@ -122,7 +123,7 @@ def _own(constant: Node) -> bool:
 
 
 def _readers(node: Node) -> Iterator[Node]:
-    """What reads the node's values, looked up through operators that leave the last axis in place."""
+    """Readers of the node's values, looked up through operators that leave the last axis in place."""
     import torch
 
     aten = torch.ops.aten

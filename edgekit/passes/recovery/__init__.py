@@ -1,1 +1,1 @@
-"""Trains what is left."""
+"""Fine-tuning of a pruned model, and quantization-aware training."""

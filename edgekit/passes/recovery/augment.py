@@ -1,4 +1,4 @@
-"""What may be done to a training picture: uint8 [N, height, width, channels] in and out."""
+"""Data augmentation of training pictures, uint8 [N, height, width, channels]: horizontal flips and shifts."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from torch import Tensor
 
 Augmentation = Literal["flip", "shift"]
 REACH = 8
-"""Pictures shift by at most an eighth of their height and width: 4 pixels of 32 (He et al. 2015, section 4.2)."""
+"""Largest shift: this fraction (an eighth) of height and width, 4 pixels of 32 (He et al. 2015, section 4.2)."""
 
 
 def augment(pictures: Tensor, how: Sequence[Augmentation], random: torch.Generator) -> Tensor:
-    """Pictures of the same shape, each drawn anew; all draws are from `random`."""
+    """Augment each picture at random: a new array of the same shape.
+
+    how: the augmentations to apply. random: the generator of all draws.
+    """
     if "flip" in how:
         pictures = _flipped(pictures, random)
     if "shift" in how:
@@ -23,13 +26,13 @@ def augment(pictures: Tensor, how: Sequence[Augmentation], random: torch.Generat
 
 
 def _flipped(pictures: Tensor, random: torch.Generator) -> Tensor:
-    """Half of them, left to right."""
+    """Mirror each picture left to right, with a chance of one half."""
     mirrored = torch.rand(len(pictures), generator=random) < 0.5
     return torch.where(mirrored.reshape(-1, 1, 1, 1), pictures.flip(2), pictures)
 
 
 def _shifted(pictures: Tensor, random: torch.Generator) -> Tensor:
-    """By whole pixels up or down and left or right, with the edge repeated where nothing was."""
+    """Shift each picture by whole pixels up or down and left or right; the edge is repeated."""
     count, height, width, _ = pictures.shape
     down, right = max(1, height // REACH), max(1, width // REACH)
     rows = torch.randint(-down, down + 1, (count, 1), generator=random) + torch.arange(height)

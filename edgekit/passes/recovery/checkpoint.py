@@ -1,4 +1,4 @@
-"""Where training stands, in one file that is whole or not there: tensors by safetensors, numbers in its header."""
+"""Checkpoint of a training in one file, written atomically: tensors by safetensors, numbers in its header."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ FILE = "training.safetensors"
 
 @dataclass(frozen=True)
 class ValidationScore:
-    """How a network does on the validation split."""
+    """Score of a network on the validation split."""
 
     value: float
-    """Share of right answers; where labels are no classes, minus the loss."""
+    """Share of right answers; minus the loss, if the labels are not classes."""
     loss: float
 
     def beats(self, other: ValidationScore) -> bool:
@@ -31,38 +31,43 @@ class ValidationScore:
 
 @dataclass(frozen=True)
 class Progress:
-    """What training has come to after whole epochs."""
+    """Progress of a training after whole epochs."""
 
     epochs: int
     steps: int
     seconds: float
     best: ValidationScore
     first_loss: float
-    """Mean loss of the first steps: what a loss that explodes is held against."""
+    """Mean loss of the first steps, against which a loss that explodes is judged."""
     ended: str = ""
-    """Why training is over; empty while it goes on."""
+    """Reason why training is over; empty while it goes on."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
+    """Training at the end of an epoch, from which it can be continued."""
+
     progress: Progress
     tensors: Mapping[str, Tensor]
-    """`now.*` the network, `best.*` the best so far, `momentum.*` the optimizer's, by parameter name."""
+    """Tensors by prefix and parameter name: `now.*` current, `best.*` best so far, `momentum.*` of the optimizer."""
 
     def part(self, prefix: str) -> dict[str, Tensor]:
-        """The tensors under one of the prefixes, without it."""
+        """Tensors under one of the prefixes, by names without it."""
         start = f"{prefix}."
         return {name.removeprefix(start): value for name, value in self.tensors.items() if name.startswith(start)}
 
     def write(self, folder: Path, training: str) -> None:
-        """Replace the checkpoint in `folder`. `training` tells one training from another. Raises StorageError."""
+        """Replace the checkpoint in `folder`.
+
+        training: the name that tells one training from another. Raises StorageError.
+        """
         header = {"training": training, "progress": json.dumps(asdict(self.progress))}
         tensors = {name: value.detach().clone().contiguous() for name, value in self.tensors.items()}
         atomic.write(folder / FILE, save(tensors, header))
 
 
 def read(folder: Path, training: str) -> Checkpoint | None:
-    """The checkpoint in `folder`, or None: there is none, it is damaged, or it is of another training."""
+    """Read the checkpoint in `folder`; None if there is none, if it is damaged, or if it is of another training."""
     try:
         with safe_open(folder / FILE, framework="pt") as file:
             header = file.metadata() or {}
@@ -77,5 +82,5 @@ def read(folder: Path, training: str) -> Checkpoint | None:
 
 
 def copied(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The same tensors, which training no longer changes."""
+    """Copies of the tensors, which training does not change."""
     return {name: torch.clone(value.detach()) for name, value in tensors.items()}

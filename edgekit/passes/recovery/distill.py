@@ -1,4 +1,7 @@
-"""What a student is trained towards: the teacher's answers, its features, and the labels (Hinton et al. 2015)."""
+"""Knowledge distillation: training a student on its teacher's outputs and features, and on labels.
+
+Hinton et al. 2015.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,12 @@ from edgekit.specs.compression import Recover
 
 
 def leaves(module: Callable[..., object], inputs: Sequence[Tensor]) -> list[Tensor]:
-    """Every floating-point output, in float32."""
+    """Floating-point outputs of `module`, in float32."""
     return [leaf.float() for leaf in pytree.tree_leaves(module(*inputs)) if leaf.is_floating_point()]
 
 
 def classifies(outputs: Sequence[Tensor], labels: Tensor) -> bool:
-    """Whether one output [N, classes] answers with labels int [N]."""
+    """True for a classifier: one output [N, classes], and labels int [N]."""
     return len(outputs) == 1 and outputs[0].ndim == 2 and labels.ndim == 1 and not labels.is_floating_point()
 
 
@@ -34,26 +37,29 @@ def label_loss(outputs: Sequence[Tensor], labels: Tensor) -> Tensor | None:
     return None
 
 
-def distillation(outputs: Sequence[Tensor], expected: Sequence[Tensor], classes: bool, temperature: float) -> Tensor:
-    """How far the student's outputs are from the teacher's.
+def distillation_loss(
+    outputs: Sequence[Tensor], expected: Sequence[Tensor], classes: bool, temperature: float
+) -> Tensor:
+    """Distance of the student's outputs from the teacher's, `expected`.
 
-    Of classes: the divergence of softened probabilities, times the square of the temperature, which keeps its gradients
-    as large as those of the labels (Hinton et al. 2015, section 2). Of anything else: squared error over the teacher's
-    mean square.
+    For a classifier (`classes`): the KL divergence of softened probabilities, times the square of the temperature,
+    which keeps its gradients as large as those of the labels (Hinton et al. 2015, section 2). Else: the squared error
+    over the mean square of the teacher's outputs.
     """
     if classes:
         student, teacher = (F.log_softmax(one[0] / temperature, 1) for one in (outputs, expected))
         return F.kl_div(student, teacher, log_target=True, reduction="batchmean") * temperature**2
-    return torch.stack([_apart(*pair) for pair in zip(outputs, expected, strict=True)]).mean()
+    return torch.stack([_relative_error(*pair) for pair in zip(outputs, expected, strict=True)]).mean()
 
 
-def _apart(got: Tensor, expected: Tensor) -> Tensor:
-    return F.mse_loss(got.float(), expected.float()) / expected.float().square().mean().clamp(min=1e-12)
+def _relative_error(actual: Tensor, expected: Tensor) -> Tensor:
+    """Mean squared error over the mean square of `expected`."""
+    return F.mse_loss(actual.float(), expected.float()) / expected.float().square().mean().clamp(min=1e-12)
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """A student, its teacher, and the loss between them."""
+class Distillation:
+    """Student, teacher, and the loss between them. Made by `distilling`."""
 
     student: nn.Module
     teacher: nn.Module
@@ -62,25 +68,28 @@ class Lesson:
     teacher_features: Mapping[str, Tensor]
 
     def loss(self, inputs: Sequence[Tensor], labels: Tensor) -> Tensor:
-        """The recipe's mix of following the teacher and following the labels, with gradients."""
+        """Loss of one batch, with gradients: distances from the teacher and the labels, mixed by the recipe."""
         recipe = self.recipe
         with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bfloat16"):
             with torch.no_grad():
                 expected = leaves(self.teacher, inputs)
             outputs = leaves(self.student, inputs)
-        follow = distillation(outputs, expected, classifies(outputs, labels), recipe.temperature)
+        follow = distillation_loss(outputs, expected, classifies(outputs, labels), recipe.temperature)
         right = label_loss(outputs, labels)
         total = follow if right is None else recipe.distill * follow + (1 - recipe.distill) * right
         for name, feature in self.student_features.items():
-            total = total + recipe.distill * _apart(feature, self.teacher_features[name])
+            total = total + recipe.distill * _relative_error(feature, self.teacher_features[name])
         return total
 
 
 @contextmanager
-def lesson(student: nn.Module, teacher: nn.Module, recipe: Recover, example: Sequence[Tensor]) -> Iterator[Lesson]:
-    """A lesson, with the recipe's features at hand while it lasts.
+def distilling(
+    student: nn.Module, teacher: nn.Module, recipe: Recover, example: Sequence[Tensor]
+) -> Iterator[Distillation]:
+    """Distillation of `teacher` into `student`; records the features that the recipe names while the context lasts.
 
-    Raises UnknownName where the network has no such module, PassError where the student's is of another shape.
+    example: inputs of one call. Raises UnknownName if the network has no module of a feature's name, PassError if the
+    student's feature is of another shape than the teacher's.
     """
     mine: dict[str, Tensor] = {}
     theirs: dict[str, Tensor] = {}
@@ -99,7 +108,7 @@ def lesson(student: nn.Module, teacher: nn.Module, recipe: Recover, example: Seq
                     f"[recover] features: '{name}' was pruned, {list(theirs[name].shape)} to {list(mine[name].shape)}",
                     hint=f'[prune] skip = ["{name}"], or take it out of [recover] features',
                 )
-        yield Lesson(student, teacher, recipe, mine, theirs)
+        yield Distillation(student, teacher, recipe, mine, theirs)
     finally:
         for hook in hooks:
             hook.remove()

@@ -1,4 +1,4 @@
-"""A network that rounds as its integer kernels will, and can still be trained."""
+"""Fake quantization for training (QAT): a network that rounds as its integer kernels will, and has gradients."""
 
 from __future__ import annotations
 
@@ -23,32 +23,35 @@ if TYPE_CHECKING:
 
 
 class FakeQuantizer(nn.Module):
-    """Rounds to the scale and zero point that an observer finds, and lets gradients through where nothing is clipped
-    (the straight-through estimator, Bengio et al. 2013)."""
+    """Fake quantizer: rounds to the scale and zero point of an observer.
+
+    Gradients pass where nothing is clipped (straight-through estimator, Bengio et al. 2013).
+    """
 
     def __init__(self, observer: Any, follows: bool) -> None:
         super().__init__()
         # In lists, and no buffers: no part of what is trained.
         self.unused, self.observer = [observer], [copy.deepcopy(observer)]
         self.observing = False
-        """Whether values are looked at and pass as they are."""
+        """True while values are recorded by the observer and pass unchanged."""
         self.follows = follows
-        """Whether the range is found anew each time, as that of a weight that changes is."""
+        """True if the range is computed at every call, as for a weight that changes."""
         self.scale, self.zero_point = torch.ones(1), torch.zeros(1)
 
     def forget(self) -> None:
-        """Start to look at values as if none had been seen."""
+        """Start to observe, without the values seen before."""
         self.observer, self.observing = [copy.deepcopy(self.unused[0])], True
 
     def settle(self) -> None:
-        """Round to the range of what was seen."""
+        """End observing; round to the range of the values seen."""
         self.scale, self.zero_point = self.observer[0].calculate_qparams()
         self.observing = False
 
     def forward(self, x: Tensor) -> Tensor:
+        """Fake-quantized `x`; `x` itself while observing."""
         if self.observing:
-            seen: Tensor = self.observer[0](x)
-            return seen
+            unchanged: Tensor = self.observer[0](x)
+            return unchanged
         if self.follows:
             self.forget()
             self.observer[0](x.detach())
@@ -63,7 +66,7 @@ class FakeQuantizer(nn.Module):
 
 
 class Batched(nn.Module):
-    """A program of a fixed batch that takes any number of samples: it is filled up, and run more than once."""
+    """Program of a fixed batch size that takes any number of samples: the last batch is filled up."""
 
     def __init__(self, program: GraphModule, batch: int) -> None:
         super().__init__()
@@ -79,10 +82,10 @@ class Batched(nn.Module):
         return pytree.tree_map(lambda *outputs: torch.cat(outputs)[:count], *parts)
 
 
-def simulated(model: Model, quantization: Quantization, batch: int) -> Batched:
-    """`model` with batch norms folded away and every value rounded that the backend's quantizer wants rounded.
+def fake_quantized(model: Model, quantization: Quantization, batch: int) -> Batched:
+    """Prepare `model` for QAT: fold batch norms, and fake-quantize every value that the backend's quantizer annotates.
 
-    The ranges of weights follow the weights; those of activations are to be found by `calibrate`. A static batch,
+    Ranges of weights follow the weights; those of activations are set by `calibrate`. batch: samples in a batch, fixed,
     because torchao's quantizers fail on a dynamic one.
     """
     from torchao.quantization.pt2e.quantize_pt2e import prepare_pt2e
@@ -95,7 +98,7 @@ def simulated(model: Model, quantization: Quantization, batch: int) -> Batched:
         with_derivatives(module)
         weights = split_weights(module)
         prepared = prepare_pt2e(exported_again(module, exported).module(), quantization.quantizer)
-        _round(prepared)
+        _replace_observers(prepared)
     join_weights(prepared, weights)
     for parameter in prepared.parameters():
         parameter.requires_grad_(parameter.is_floating_point())
@@ -103,35 +106,35 @@ def simulated(model: Model, quantization: Quantization, batch: int) -> Batched:
 
 
 def calibrate(network: Batched, calibration: Sequence[Sample]) -> None:
-    """Find the ranges of activations as they are now, by the recipe's observers: what quantization will find."""
-    roundings = [part for part in network.modules() if isinstance(part, FakeQuantizer)]
-    for rounding in roundings:
-        rounding.forget()
+    """Set the ranges of activations, with the current weights, by the recipe's observers, as quantization will."""
+    quantizers = [part for part in network.modules() if isinstance(part, FakeQuantizer)]
+    for quantizer in quantizers:
+        quantizer.forget()
     columns = [torch.cat(column) for column in zip(*calibration, strict=True)]
     with torch.no_grad():
         for start in range(0, len(columns[0]), network.batch):
             network(*(column[start : start + network.batch] for column in columns))
-    for rounding in roundings:
-        rounding.settle()
+    for quantizer in quantizers:
+        quantizer.settle()
 
 
-def _round(prepared: GraphModule) -> None:
-    """Put roundings in the place of observers; a bias of 32 bits is left as it is."""
+def _replace_observers(prepared: GraphModule) -> None:
+    """Replace observers by fake quantizers, in place; a bias of 32 bits stays in float."""
     from torchao.quantization.pt2e import DerivedObserverOrFakeQuantize
 
-    made: dict[int, nn.Module] = {}
+    by_observer: dict[int, nn.Module] = {}
     for node in list(prepared.graph.nodes):
         observer = prepared.get_submodule(node.target) if node.op == "call_module" else None
         if observer is None or not hasattr(observer, "calculate_qparams"):
             continue
         weight = node.args[0].op == "get_attr"
         derived = isinstance(observer, DerivedObserverOrFakeQuantize)
-        rounding = made.setdefault(id(observer), nn.Identity() if derived else FakeQuantizer(observer, weight))
-        setattr(prepared, node.target, rounding)
+        replacement = nn.Identity() if derived else FakeQuantizer(observer, weight)
+        setattr(prepared, node.target, by_observer.setdefault(id(observer), replacement))
 
 
 def trained_weights(network: Batched) -> dict[str, Tensor]:
-    """The parameters that were trained, by their names in the network that was exported."""
+    """Trained parameters, by their names in the network that was exported."""
     start = f"{WEIGHTS}."
     named = network.program.named_parameters()
     return {name.removeprefix(start): value.detach().clone() for name, value in named if name.startswith(start)}

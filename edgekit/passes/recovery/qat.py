@@ -1,4 +1,4 @@
-"""Training with simulated quantization: the weights learn what rounding takes from the answers."""
+"""Quantization-aware training (QAT): weights are trained with fake quantization in place."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from edgekit.ir.program import PassRecord
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.passes.pruning.prune import outputs
 from edgekit.passes.pruning.sparsity import masks
-from edgekit.passes.recovery.distill import lesson
-from edgekit.passes.recovery.fake_quantize import Batched, calibrate, simulated, trained_weights
+from edgekit.passes.recovery.distill import distilling
+from edgekit.passes.recovery.fake_quantize import Batched, calibrate, fake_quantized, trained_weights
 from edgekit.passes.recovery.recover import training_name
 from edgekit.passes.recovery.split import split
 from edgekit.passes.recovery.training import Training
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from edgekit.passes.quantization.quantize import Quantization
 
 RATE = 0.1
-"""Share of the recipe's learning rate: the network is all but there (Krishnamoorthi 2018, section 4.1)."""
+"""Share of the recipe's learning rate: the network is trained already (Krishnamoorthi 2018, section 4.1)."""
 
 
 def train_quantized(
@@ -44,13 +44,16 @@ def train_quantized(
     checkpoints: Path,
     tell: Callable[[str], None],
 ) -> Model:
-    """`model` with weights that were trained while every value was rounded as the backend's kernels will round it.
+    """Train `model` with every value rounded as the backend's kernels will round it.
 
-    It is in float still: capture it, and quantize it as any model, with the same recipe, backend and calibration set.
-    Takes `recipe.quantization_aware_epochs` epochs of what `recover` does, at a tenth of its learning rate, in float32,
-    with batch norms folded and ranges found anew at every epoch. It trains the network's own parameters, those of batch
-    norms and of computed weights (weight norm …) too; the statistics of batch norms stay. Raises PassError without
-    training or calibration samples.
+    The result is still in float: capture and quantize it as any model, with the same recipe, backend and calibration
+    set. Trains for `recipe.quantization_aware_epochs` epochs as `recover` does, at a tenth of its learning rate, in
+    float32, with batch norms folded and ranges set anew at every epoch. It trains the network's own parameters, those
+    of batch norms and of computed weights (weight norm …) too; the statistics of batch norms stay.
+
+    original: the teacher, before any compression. calibration: one call's inputs each. checkpoints: a folder, from
+    which an interrupted training continues. tell: receives progress in words. Raises PassError without training or
+    calibration samples.
     """
     started = time.perf_counter()
     if not len(training) or not calibration:
@@ -58,20 +61,22 @@ def train_quantized(
             "quantization-aware training needs training and calibration data",
             hint="state [data] training and calibration in edgekit.toml",
         )
-    learnt, held = split(training, model.project, recipe.validation)
-    batch = min(recipe.batch, len(learnt))
+    to_train, to_validate = split(training, model.project, recipe.validation)
+    batch = min(recipe.batch, len(to_train))
     epochs = {"epochs": recipe.quantization_aware_epochs, "minutes": None, "features": (), "precision": "float32"}
     ours = recipe.model_copy(update={**epochs, "batch": batch, "learning_rate": recipe.learning_rate * RATE})
-    student, teacher = simulated(model, quantization, batch), copy.deepcopy(original.module).eval()
+    student, teacher = fake_quantized(model, quantization, batch), copy.deepcopy(original.module).eval()
     calibrate(student, calibration)
     zeros = masks(model.module, model.history).items()
-    kept = {f"program.{WEIGHTS}.{name}": mask for name, mask in zeros if name in trained_weights(student)}
-    with lesson(student, teacher, ours, model.examples) as one:
+    zero_masks = {f"program.{WEIGHTS}.{name}": mask for name, mask in zeros if name in trained_weights(student)}
+    with distilling(student, teacher, ours, model.examples) as distillation:
         name = training_name(student, teacher, ours, training)
-        # An exported program has no modes. Ranges are those of the weights at the start of each epoch, and at its end,
-        # so that what is validated is what quantization will make of the weights.
+        # An exported program has no modes. Ranges are set at the start of each epoch, and at its end, so that
+        # validation sees the network that quantization will make of the weights.
         settle = partial(_settle, student, calibration)
-        trained = Training(one, ours, learnt, held, kept, checkpoints, name, tell, settle, settle).run()
+        trained = Training(
+            distillation, ours, to_train, to_validate, zero_masks, checkpoints, name, tell, settle, settle
+        ).run()
     student.load_state_dict(dict(trained.best))
     module = copy.deepcopy(model.module)
     module.load_state_dict(trained_weights(student), strict=False)

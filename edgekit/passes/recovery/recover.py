@@ -1,4 +1,4 @@
-"""Recovery: what is left of a network is trained to answer as the whole one did."""
+"""Recovery: a pruned network is fine-tuned to answer as the original did, by knowledge distillation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from edgekit.ir.program import PassRecord
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.passes.pruning.prune import outputs
 from edgekit.passes.pruning.sparsity import masks
-from edgekit.passes.recovery.distill import lesson
+from edgekit.passes.recovery.distill import distilling
 from edgekit.passes.recovery.split import split
 from edgekit.passes.recovery.training import Trained, Training
 from edgekit.samples import Samples
@@ -30,25 +30,25 @@ from edgekit.specs.compression import Recover
 def recover(
     model: Model, original: Model, recipe: Recover, training: Samples, checkpoints: Path, tell: Callable[[str], None]
 ) -> Model:
-    """`model`, trained on `training` towards the answers of `original` (knowledge distillation, Hinton et al. 2015).
+    """Train `model` on `training` towards the outputs of `original` (knowledge distillation, Hinton et al. 2015).
 
-    A share of the training data validates: the epoch that does best on it is kept, and the model as it was if none does
-    better. checkpoints: a folder; what was interrupted goes on from there. tell: is told how it goes, at most a few
-    times a second. A loss that diverges ends the training, and the best so far is kept. Raises PassError if there are
-    no or too few samples, if a feature to follow was pruned, or if torch cannot derive the network's answers;
-    UnknownName if there is no such feature.
+    A share of the training data validates: the weights of the best epoch are returned, or those before training if no
+    epoch does better. A loss that diverges ends the training; the best so far is returned. checkpoints: a folder, from
+    which an interrupted training continues. tell: receives progress in words, at most a few times a second. Raises
+    PassError if there are no or too few samples, if a feature of the recipe was pruned, or if the network's outputs
+    have no gradients; UnknownName if the network has no such feature.
     """
     started = time.perf_counter()
     if not len(training):
         raise PassError("recovery needs training data", hint="state [data] training in edgekit.toml")
-    student, teacher = _quick(model.module), _quick(original.module).eval()
+    student, teacher = _channels_last(model.module), _channels_last(original.module).eval()
     for parameter in student.parameters():
         parameter.requires_grad_(parameter.is_floating_point())
-    learnt, held = split(training, model.project, recipe.validation)
-    with lesson(student, teacher, recipe, model.examples) as one:
+    to_train, to_validate = split(training, model.project, recipe.validation)
+    with distilling(student, teacher, recipe, model.examples) as distillation:
         name = training_name(student, teacher, recipe, training)
-        kept = masks(student, model.history)
-        trained = Training(one, recipe, learnt, held, kept, checkpoints, name, tell).run()
+        zero_masks = masks(student, model.history)
+        trained = Training(distillation, recipe, to_train, to_validate, zero_masks, checkpoints, name, tell).run()
     module = copy.deepcopy(model.module)
     module.load_state_dict({name: value.contiguous() for name, value in trained.best.items()})
     module.eval()
@@ -60,8 +60,8 @@ def recover(
     return replace(model, module=module, history=(*model.history, record))
 
 
-def _quick(module: Deployed) -> Deployed:
-    """A copy with its weights laid out as raw pictures are, channels last: half the time of a step in float32."""
+def _channels_last(module: Deployed) -> Deployed:
+    """Copy with weights in memory channels last, as raw pictures are: half the time of a step in float32."""
     copied: Deployed = copy.deepcopy(module)
     for layer in copied.modules():
         if isinstance(layer, nn.Conv2d):
@@ -70,7 +70,7 @@ def _quick(module: Deployed) -> Deployed:
 
 
 def training_name(student: nn.Module, teacher: nn.Module, recipe: Recover, training: Samples) -> str:
-    """The same for the same training alone: its checkpoint can be gone on from."""
+    """Digest of a training: a checkpoint under the same name can be continued."""
     sha = hashlib.sha256(f"{recipe.model_dump_json()} {training.digest} {torch.__version__}".encode())
     for network in (student, teacher):
         for name, value in network.state_dict().items():

@@ -1,4 +1,4 @@
-"""The training data in two: what is learnt from, and what tells the best checkpoint."""
+"""Split of the training data: a part to train on, and a validation split that decides on the best checkpoint."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from edgekit.samples import Samples, spread, stratified
 from edgekit.specs.project import Project
 
 Batch = tuple[tuple[Tensor, ...], Tensor]
-"""Raw inputs in the network's order, and labels; batch first."""
+"""Raw inputs in the network's order, and labels; the batch is axis 0."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """A part of the training data, as the network takes it."""
+    """Part of the training data, as tensors in the network's order."""
 
     columns: tuple[Tensor, ...]
     """Raw inputs in the network's order, [N, …] each."""
     labels: Tensor
     pictures: tuple[bool, ...]
-    """Which inputs are uint8 [N, height, width, channels], and may be augmented."""
+    """True for each input that holds pictures, uint8 [N, height, width, channels], which may be augmented."""
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def in_order(self, size: int) -> Iterator[Batch]:
-        """All of it, untouched."""
+        """Batches of `size` samples in order, not augmented."""
         for start in range(0, len(self), size):
             stretch = slice(start, start + size)
             yield tuple(column[stretch] for column in self.columns), self.labels[stretch]
 
     def drawn(self, indices: Tensor, how: Sequence[Augmentation], random: torch.Generator) -> Batch:
-        """These samples, augmented."""
+        """Batch of the samples at `indices`, augmented."""
         chosen = (column[indices] for column in self.columns)
         inputs = tuple(
             augment(values, how, random) if picture else values
@@ -49,9 +49,9 @@ class Split:
 
 
 def split(samples: Samples, project: Project, share: float) -> tuple[Split, Split]:
-    """What is trained on, and the share that validates: of every class its part. Always the same for the same samples.
+    """Split samples into a training and a validation part, stratified by class; the same for the same samples.
 
-    Raises PassError if there are too few for both.
+    share: the validation part, in (0, 1). Raises PassError if there are too few samples for both.
     """
     count = round(share * len(samples))
     if count < 1 or len(samples) - count < 2:
@@ -60,13 +60,13 @@ def split(samples: Samples, project: Project, share: float) -> tuple[Split, Spli
             hint="[data] training in edgekit.toml must name more, or see [recover] validation in the profile",
         )
     classes = samples.labels.ndim == 1 and np.issubdtype(samples.labels.dtype, np.integer)
-    held = stratified(samples.labels, count) if classes else spread(len(samples), count)
-    rest = np.setdiff1d(np.arange(len(samples)), held)
-    return _part(samples, project, rest), _part(samples, project, np.asarray(held))
+    validating = stratified(samples.labels, count) if classes else spread(len(samples), count)
+    rest = np.setdiff1d(np.arange(len(samples)), validating)
+    return _part(samples, project, rest), _part(samples, project, np.asarray(validating))
 
 
 def _part(samples: Samples, project: Project, indices: Array) -> Split:
-    taken = samples.take(indices)
-    columns = tuple(torch.from_numpy(np.ascontiguousarray(taken.inputs[name])) for name in project.inputs)
+    part = samples.take(indices)
+    columns = tuple(torch.from_numpy(np.ascontiguousarray(part.inputs[name])) for name in project.inputs)
     pictures = tuple(spec.preprocess is not None for spec in project.inputs.values())
-    return Split(columns, torch.from_numpy(taken.labels), pictures)
+    return Split(columns, torch.from_numpy(part.labels), pictures)

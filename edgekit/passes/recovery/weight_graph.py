@@ -1,7 +1,7 @@
-"""The computation of a program's weights from the network's parameters, kept apart while the program is quantized.
+"""Weight graph: the computation of a program's weights from the network's parameters, as a module of its own.
 
-Quantization wants constants, and a batch norm folded into the layer before it. Training wants the parameters: those of
-a weight or spectral norm, of batch norms, of one layer that is called twice. Gradients reach them through this.
+Quantization needs constants, and batch norms folded into the layers before them. Training needs the parameters: those
+of a weight or spectral norm, of batch norms, of a layer that is called twice. Gradients reach them through this graph.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from edgekit.frontend.shared_weights import call_before, foldable_pairs, folded,
 
 aten = torch.ops.aten
 WEIGHTS = "weights"
-"""The submodule that computes a program's weights."""
+"""Name of the submodule that computes a program's weights."""
 
 
 def split_weights(module: GraphModule) -> GraphModule:
     """Fold the batch norms of `module`, and make every weight that it computes a constant, both in place.
 
-    Returns a module without inputs that computes, from the parameters of before, a dict of all constants by name.
+    Returns a module without inputs that computes, from the original parameters, a dict of all constants by name.
     """
     for pair in list(foldable_pairs(module, constants(module))):
         replace_norm(pair, *folded(pair))
     module.graph.eliminate_dead_code()
     values = computed_weights(module)
-    # Equal values may come of parameters that training will tell apart: each is a constant of its own.
+    # Equal values may come from different parameters, which training will change: each is a constant of its own.
     names = {node: f"computed_weight_{index}" for index, node in enumerate(values)}
     read = {str(node.target): node for node in module.graph.nodes if node.op == "get_attr"}
     weights = _graph_of(module, {**read, **{name: node for node, name in names.items()}})
@@ -41,15 +41,15 @@ def split_weights(module: GraphModule) -> GraphModule:
 
 def join_weights(program: GraphModule, weights: GraphModule) -> None:
     """Have `program`, in place, read its constants from `weights`, which becomes its submodule of that name."""
-    (given,) = (node.args[0] for node in weights.graph.nodes if node.op == "output")
-    reads = [node for node in program.graph.nodes if node.op == "get_attr" and node.target in given]
+    (outputs,) = (node.args[0] for node in weights.graph.nodes if node.op == "output")
+    reads = [node for node in program.graph.nodes if node.op == "get_attr" and node.target in outputs]
     program.add_submodule(WEIGHTS, weights)
     with program.graph.inserting_before(next(iter(program.graph.nodes))):
         values = program.graph.call_module(WEIGHTS)
     for node in reads:
         with program.graph.inserting_before(node):
-            made = program.graph.call_function(operator.getitem, (values, node.target))
-        node.replace_all_uses_with(made)
+            weight = program.graph.call_function(operator.getitem, (values, node.target))
+        node.replace_all_uses_with(weight)
         program.graph.erase_node(node)
     for name in {str(node.target) for node in reads}:
         owner, _, leaf = name.rpartition(".")
@@ -58,20 +58,20 @@ def join_weights(program: GraphModule, weights: GraphModule) -> None:
 
 
 def with_derivatives(module: GraphModule) -> None:
-    """Put, in place, operators that torch can derive in the place of the one without a derivative: aten.copy."""
+    """Replace aten.copy, which has no derivative in torch, by operators that have one, in place."""
     for node in list(module.graph.nodes):
         if node.target is not aten.copy.default:
             continue
         value = node.meta["val"]
         with module.graph.inserting_before(node):
             source = call_before(node, aten._to_copy.default, node.args[1], dtype=value.dtype)
-            made = call_before(node, aten.expand.default, source, list(value.shape))
-        node.replace_all_uses_with(made)
+            expanded = call_before(node, aten.expand.default, source, list(value.shape))
+        node.replace_all_uses_with(expanded)
         module.graph.erase_node(node)
 
 
 def _graph_of(module: GraphModule, outputs: Mapping[str, Node]) -> GraphModule:
-    """A module of those nodes of `module` that `outputs` depend on, with the same parameters."""
+    """Module of the nodes of `module` on which `outputs` depend, with the same parameters."""
     needed = set(outputs.values())
     for node in reversed(module.graph.nodes):
         if node in needed:

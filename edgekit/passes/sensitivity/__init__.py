@@ -1,1 +1,1 @@
-"""What rounding does to each layer, and what to leave alone."""
+"""Sensitivity analysis: quantization noise by layer, and mixed precision."""

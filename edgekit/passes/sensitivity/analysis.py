@@ -1,4 +1,7 @@
-"""What rounding does to every layer, alone and in the whole network, in one pass over the calibration set."""
+"""Sensitivity analysis: quantization noise of every layer, alone and in the whole network.
+
+The calibration set runs through the network once.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from torch import Tensor
 from edgekit.ir.layers import Layer
 from edgekit.ir.measurement import Array
 from edgekit.passes.base import one_thread
-from edgekit.passes.sensitivity.fake_quant_pair import AffineRounding, FakeQuantPair, Values, twin_of
+from edgekit.passes.sensitivity.fake_quant_pair import AffineRounding, FakeQuantPair, Values, calibrated_pair
 from edgekit.passes.sensitivity.grouping import LayerGroup, is_observer
 from edgekit.passes.sensitivity.statistics import Extent, Noise, Outside, channel_axis, per_channel, range_ratio
 from edgekit.specs.compression import Quantize
@@ -26,18 +29,19 @@ if TYPE_CHECKING:
     from edgekit.passes.quantization.quantize import Quantization
 
 MEASURED = 128
-"""On how many of the calibration samples, spread evenly, noise is measured; ranges are found on all of them."""
+"""Number of calibration samples, spread evenly, on which noise is measured; ranges come from all of them."""
 MULTIPLIED = {"conv", "depthwise conv", "transposed conv", "linear"}
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """The layers, and what the network answers with and without rounding on the samples that were held back."""
+    """Layers, and the outputs of the network with and without rounding on the held-out samples."""
 
     layers: tuple[Layer, ...]
     floats: tuple[Array, ...]
-    """Every output, [N, …]."""
+    """Outputs in float, [N, …] each."""
     rounded: tuple[Array, ...]
+    """Outputs of the quantized network, [N, …] each."""
 
 
 def sensitivity(
@@ -47,10 +51,11 @@ def sensitivity(
     samples: Sequence[Sample],
     checks: Sequence[Sample],
 ) -> tuple[Layer, ...]:
-    """The layers of the network in execution order, with what static quantization does to each.
+    """Quantization noise of each layer of the network, in execution order, under static quantization.
 
-    samples: calibrate, and measure each layer alone. checks: others, which measure the network as a whole. Both of
-    batch 1. Raises PassError without samples, for another mode, and where activations are not finite.
+    samples: calibrate, and measure each layer alone. checks: held-out samples, which measure the network as a whole.
+    Both of batch 1. Raises PassError without samples, for a recipe that is not static, and if activations are not
+    finite.
     """
     return analyse(program, recipe, quantization, samples, checks).layers
 
@@ -62,23 +67,23 @@ def analyse(
     samples: Sequence[Sample],
     checks: Sequence[Sample],
 ) -> Analysis:
-    """As `sensitivity`, with the outputs on `checks`."""
+    """Run the analysis of `sensitivity`, and return the outputs on `checks` too."""
     # Two threads on shared cores took ten times as long as one.
     with one_thread():
-        return _analysed(twin_of(program, recipe, quantization, samples), samples, checks)
+        return _analysed(calibrated_pair(program, recipe, quantization, samples), samples, checks)
 
 
-def _analysed(twin: FakeQuantPair, samples: Sequence[Sample], checks: Sequence[Sample]) -> Analysis:
-    tallies = {group.root: _Tally(group, twin) for group in twin.groups}
+def _analysed(pair: FakeQuantPair, samples: Sequence[Sample], checks: Sequence[Sample]) -> Analysis:
+    tallies = {group.root: _Tally(group, pair) for group in pair.groups}
     with torch.no_grad():
-        for batch in twin.batches(samples[:: -(-len(samples) // MEASURED)]):
-            twin.run(batch, lambda group, floats, _: tallies[group.root].calibrated(floats), quantized=False)
-        pairs = [
-            twin.run(batch, lambda group, *values: tallies[group.root].checked(*values), quantized=True)
-            for batch in twin.batches(checks)
+        for batch in pair.batches(samples[:: -(-len(samples) // MEASURED)]):
+            pair.run(batch, lambda group, floats, _: tallies[group.root].calibrated(floats), quantized=False)
+        outputs = [
+            pair.run(batch, lambda group, *values: tallies[group.root].checked(*values), quantized=True)
+            for batch in pair.batches(checks)
         ]
         layers = tuple(tally.layer() for tally in tallies.values() if tally.measured)
-    floats, rounded = (_columns([pair[side] for pair in pairs]) for side in (0, 1))
+    floats, rounded = (_columns([sides[side] for sides in outputs]) for side in (0, 1))
     return Analysis(layers, floats, rounded)
 
 
@@ -88,10 +93,10 @@ def _columns(rows: Sequence[Sequence[Tensor]]) -> tuple[Array, ...]:
 
 @dataclass
 class _Tally:
-    """What is summed up of one layer."""
+    """Statistics of one layer, summed over batches."""
 
     group: LayerGroup
-    twin: FakeQuantPair
+    pair: FakeQuantPair
     activation: Noise = field(default_factory=Noise)
     alone: Noise = field(default_factory=Noise)
     weights: Noise = field(default_factory=Noise)
@@ -104,15 +109,15 @@ class _Tally:
 
     @property
     def measured(self) -> bool:
-        """Whether it computes with real numbers: indices and masks are no layer."""
+        """True once a floating-point output was seen: operators on indices and masks do not count as layers."""
         return self.extent is not None
 
     @property
     def _rounding(self) -> AffineRounding | None:
-        return self.twin.roundings.get(self.group.output) if self.group.output is not None else None
+        return self.pair.roundings.get(self.group.output) if self.group.output is not None else None
 
     def calibrated(self, floats: Values) -> None:
-        """The layer alone, on exact inputs."""
+        """Add a batch of calibration samples: noise of the layer alone, on exact inputs."""
         value = floats[self.group.last]
         if not _is_real(value):
             return
@@ -129,26 +134,26 @@ class _Tally:
         if self.group.weight is not None:
             parts.append((self.weights, False, True, False))
         for noise, *chosen in parts:
-            noise.add(value, self.twin.alone(self.group, floats, *chosen))
+            noise.add(value, self.pair.alone(self.group, floats, *chosen))
 
     def checked(self, floats: Values, rounded: Values) -> None:
-        """The layer in a network that is quantized as a whole."""
-        value, got = floats[self.group.last], rounded[self.group.last]
+        """Add a batch of held-out samples: noise of the layer in a network that is quantized as a whole."""
+        value, quantized = floats[self.group.last], rounded[self.group.last]
         if not _is_real(value):
             return
         if self._rounding:
-            got = self._rounding(got)
+            quantized = self._rounding(quantized)
             self.saturated.add(value, *self._rounding.bounds)
-        self.cumulative.add(value, got)
+        self.cumulative.add(value, quantized)
 
     def layer(self) -> Layer:
         assert self.extent
         group, rounding = self.group, self._rounding
         bounds = rounding.ends if rounding else self.extent.bounds
-        weight, kept = self._weight()
+        weight, stored = self._weight()
         noise = Noise()
-        if weight is not None and kept is not None:
-            noise.add(weight, kept)
+        if weight is not None and stored is not None:
+            noise.add(weight, stored)
         return Layer(
             name=group.name,
             node=group.root.name,
@@ -175,15 +180,15 @@ class _Tally:
         )
 
     def _weight(self) -> tuple[Tensor | None, Tensor | None]:
-        """The weights as they are, and as they are stored; None twice without, None once where they stay in float."""
+        """Weights in float, and as they are stored: None if they stay in float; both None if the layer has none."""
         node: Node | None = self.group.weight
         if node is None:
             return None, None
         source = node.all_input_nodes[0] if is_observer(node) else node
         if source.op != "get_attr":  # computed, as by a parametrization
             return None, None
-        value = self.twin.constant(source)
-        return value, self.twin.round(node, value) if is_observer(node) else None
+        value = self.pair.constant(source)
+        return value, self.pair.round(node, value) if is_observer(node) else None
 
     def _macs(self, value: Tensor) -> int:
         weight = self._weight()[0]

@@ -1,7 +1,7 @@
-"""A network in float and as it will be quantized, side by side, operator by operator.
+"""Network in float and with fake quantization, run side by side, operator by operator.
 
-Integer kernels are simulated by rounding each tensor to its scale and back ("fake quantization", Jacob et al. 2018),
-which is what a PT2E program says in its quantize and dequantize operators.
+Fake quantization (Jacob et al. 2018) simulates integer kernels: each tensor is rounded to its scale and back, as a PT2E
+program states it in its quantize and dequantize operators.
 """
 
 from __future__ import annotations
@@ -28,16 +28,17 @@ if TYPE_CHECKING:
     from edgekit.passes.quantization.quantize import Quantization
 
 BATCH = 8
-"""Small enough that the activations of a layer stay in the caches."""
+"""Samples in a batch: few enough that the activations of a layer stay in the processor's caches."""
 
 Values = dict["Node", Any]
+"""Values of the nodes computed so far."""
 Visit = Callable[[LayerGroup, Values, Values], None]
-"""Called as a layer ends, with the values so far: float, and of the quantized network (empty if that is not run)."""
+"""Callback at the end of a layer, with values in float and of the quantized network (empty if that is not run)."""
 
 
 @dataclass(frozen=True)
 class AffineRounding:
-    """To a scale and back, along an axis or for the whole tensor."""
+    """Affine fake quantization: rounding to a scale and back, per-channel along an axis or per-tensor."""
 
     scale: Tensor
     zero_point: Tensor
@@ -46,13 +47,13 @@ class AffineRounding:
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """The range of the reals that it rounds to the nearest step; of the widest channel, if it has several."""
+        """Range of real values that are rounded to the nearest step, not clipped; of the widest channel."""
         low, high = (((end - self.zero_point) * self.scale) for end in (self.low - 0.5, self.high + 0.5))
         return float(low.min()), float(high.max())
 
     @property
     def ends(self) -> tuple[float, float]:
-        """The smallest and the largest real that it gives; of the widest channel, if it has several."""
+        """Smallest and largest real value of the result; of the widest channel."""
         low, high = (((end - self.zero_point) * self.scale) for end in (self.low, self.high))
         return float(low.min()), float(high.max())
 
@@ -66,7 +67,7 @@ class AffineRounding:
 
 @dataclass(frozen=True)
 class FakeQuantPair:
-    """A calibrated graph, and how each of its observers rounds."""
+    """Calibrated graph, with the rounding of each of its observers."""
 
     graph: GraphModule
     roundings: Mapping[Node, AffineRounding]
@@ -74,7 +75,10 @@ class FakeQuantPair:
     batch: int
 
     def run(self, sample: Sample, visit: Visit, quantized: bool) -> tuple[list[Tensor], list[Tensor]]:
-        """Outputs in float and, if `quantized`, of the quantized network."""
+        """Run one batch.
+
+        Returns outputs in float and, if `quantized`, of the quantized network; `visit` is called by layer.
+        """
         floats: Values = {}
         rounded: Values = {}
         ends = {group.last: group for group in self.groups}
@@ -96,7 +100,7 @@ class FakeQuantPair:
         raise AssertionError("a graph ends with its output")
 
     def alone(self, group: LayerGroup, floats: Values, inputs: bool, weights: bool, output: bool) -> Tensor:
-        """What a layer gives on exact inputs if only those of its tensors are rounded that are asked for."""
+        """Output of one layer on exact inputs, with rounding of its inputs, weights and output as the flags say."""
         inside: Values = {}
 
         def enter(node: Node) -> Any:
@@ -106,25 +110,25 @@ class FakeQuantPair:
             return self.round(node, value) if wanted else value
 
         for node in group.nodes:
-            taken = {arg: enter(arg) for arg in node.all_input_nodes}
-            inside[node] = self._value(node, taken)
+            arguments = {arg: enter(arg) for arg in node.all_input_nodes}
+            inside[node] = self._value(node, arguments)
         result: Tensor = inside[group.last]
         return self.round(group.output, result) if output and group.output is not None else result
 
     def round(self, node: Node, value: Any) -> Any:
-        """`value` as the observer `node` leaves it; as it is, if `node` is none."""
+        """Round `value` as the observer `node` does; unchanged if `node` is no observer."""
         rounding = self.roundings.get(node)
         if node in self._rounded:
             return self._rounded[node]
         return rounding(value) if rounding is not None else value
 
     def batches(self, samples: Sequence[Sample]) -> Iterator[Sample]:
-        """The samples, several at once if the network takes that."""
+        """Samples in batches, of one each if the network's batch is fixed."""
         for start in range(0, len(samples), self.batch):
             yield _joined(samples[start : start + self.batch])
 
     def constant(self, node: Node) -> Tensor:
-        """A weight, or another tensor that the graph holds."""
+        """Weight, or another tensor that the graph holds."""
         value: Tensor = _attribute(self.graph, str(node.target))
         return value
 
@@ -138,14 +142,14 @@ class FakeQuantPair:
 
     @cached_property
     def _rounded(self) -> dict[Node, Tensor]:
-        """Weights, rounded once."""
+        """Rounded weights, by observer."""
         sources = {node: node.all_input_nodes[0] for node in self.roundings}
         constants = {node: source for node, source in sources.items() if source.op == "get_attr"}
         return {node: self.roundings[node](self.constant(source)) for node, source in constants.items()}
 
     @cached_property
     def _order(self) -> list[tuple[Node, list[Node]]]:
-        """Every node that is needed, and the nodes whose values nobody asks for once it is done."""
+        """Nodes in execution order, each with the nodes whose values are no longer needed after it."""
         nodes = [node for node in self.graph.graph.nodes if node.users or node.op in ("placeholder", "output")]
         last = {node: node for node in nodes}
         ends = {node: group.last for group in self.groups for node in group.nodes}
@@ -161,12 +165,12 @@ class FakeQuantPair:
         return [(node, done.get(node, [])) for node in nodes]
 
 
-def twin_of(
+def calibrated_pair(
     program: Program, recipe: Quantize, quantization: Callable[[Quantize], Quantization], samples: Sequence[Sample]
 ) -> FakeQuantPair:
-    """The program, prepared as the backend annotates it and calibrated on `samples`, each of batch 1.
+    """Prepare the program with the backend's quantizer, and calibrate it on `samples`, each of batch 1.
 
-    Raises PassError without samples, for anything but static quantization, and where a layer's output is not finite.
+    Raises PassError without samples, for a recipe that is not static, and if a layer's output is not finite.
     """
     if not samples:
         raise PassError("nothing can be calibrated without samples", hint="state [data] calibration in edgekit.toml")
@@ -176,9 +180,9 @@ def twin_of(
         )
     from torchao.quantization.pt2e.quantize_pt2e import prepare_pt2e
 
-    from edgekit.passes.quantization.quantize import QuantizePass, levelled
+    from edgekit.passes.quantization.quantize import QuantizePass, with_equalized_ranges
 
-    program = levelled(program, recipe, samples, samples[:1])
+    program = with_equalized_ranges(program, recipe, samples, samples[:1])
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # torchao warns of its own deprecated observer attributes
         prepared = prepare_pt2e(program.exported.module(), quantization(recipe).quantizer)
@@ -189,26 +193,27 @@ def twin_of(
         )
         if not all(bool(torch.isfinite(output).all()) for output in outputs):
             raise _not_finite(plain, samples)
-        # Not its biases and rounded weights: the float side of the twin has the trained ones.
+        # Not corrected biases and rounded weights: the float side of the pair has the trained ones.
         tuple(QuantizePass(recipe, quantization, samples).calibrated(prepared, program.exported))
         roundings = _roundings(prepared)
         return FakeQuantPair(prepared, roundings, plain.groups, _batch(plain, samples))
 
 
 def _not_finite(plain: FakeQuantPair, samples: Sequence[Sample]) -> PassError:
-    """Names the first layer whose output is not finite, on the first sample where one is not."""
-    found: list[LayerGroup] = []
+    """Error that names the first layer whose output is not finite, on the first such sample."""
+    faulty: list[LayerGroup] = []
 
     def look(group: LayerGroup, floats: Values, _: Values) -> None:
         value = floats[group.last]
         if isinstance(value, Tensor) and not torch.isfinite(value).all():
-            found.append(group)
+            faulty.append(group)
 
     index = -1
-    while not found and index + 1 < len(samples):
+    while not faulty and index + 1 < len(samples):
         index += 1
         plain.run(samples[index], look, quantized=False)
-    where = f"'{found[0].name or found[0].root.name}' ({found[0].kind}) gives" if found else "the program's outputs are"
+    layer = faulty[0] if faulty else None
+    where = f"'{layer.name or layer.root.name}' ({layer.kind}) gives" if layer else "the program's outputs are"
     return PassError(
         f"{where} values that are not finite on calibration sample {index}",
         hint="look at that sample and at the weights of that layer: no scale holds NaN or infinity",
@@ -230,7 +235,7 @@ def _rounding(observer: Any, node: Node) -> AffineRounding:
 
 
 def _batch(plain: FakeQuantPair, samples: Sequence[Sample]) -> int:
-    """Whether two samples at once give what each gives alone: a program is exported for one."""
+    """Batch size: `BATCH`, or 1 if two samples at once give other outputs than alone, for the export's batch is 1."""
     if len(samples) < 2:
         return 1
     try:
@@ -262,7 +267,7 @@ def _tensors(node: Node, values: Values) -> list[Tensor]:
 
 
 def _out_of_place(target: Any) -> Any:
-    """The operator that leaves its argument as it was: two streams may share it."""
+    """Operator without an in-place write: the float and the quantized side may share the argument."""
     packet = getattr(target, "overloadpacket", None)
     name = getattr(packet, "__name__", "")
     if packet is None or not name.endswith("_") or name.endswith("__"):

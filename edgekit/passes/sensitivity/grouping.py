@@ -1,4 +1,4 @@
-"""A prepared graph, divided into the layers that a person would name."""
+"""Division of a prepared graph into layers, as an engineer would name them."""
 
 from __future__ import annotations
 
@@ -34,31 +34,32 @@ MOVES = {
     *("upsample_nearest2d", "view"),
 }
 CLAMPS = {"clamp", "hardtanh", "relu", "relu6"}
-"""Absorbed by the kernel before them, where nothing is rounded in between."""
+"""Operators fused into the kernel before them, if nothing is rounded in between."""
 WEIGHTED = {"conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "linear"}
 
 
 @dataclass(frozen=True)
 class LayerGroup:
-    """One layer of a prepared graph: its operators in execution order."""
+    """One layer of a prepared graph: its operators in execution order, such as a convolution and its ReLU."""
 
     name: str
     kind: str
     nodes: tuple[Node, ...]
     sources: tuple[str, ...]
-    """First nodes of the groups whose outputs it takes."""
+    """Names of the first nodes of the groups whose outputs it reads."""
     weight: Node | None
-    """What holds its weights, the observer if they are rounded."""
+    """Node of its weights: their observer if they are rounded, else the constant."""
     output: Node | None
-    """The observer of its output, if that is rounded."""
+    """Observer of its output, if that is rounded."""
     quantized: bool
     reason: str
+    """Reason why it stays in float; empty if it is quantized."""
 
     @property
     def shares_scale(self) -> bool:
-        """Whether its output is rounded as its input is, by one observer."""
-        given = {arg.target for arg in self.root.all_input_nodes if is_observer(arg)}
-        return self.output is not None and self.output.target in given
+        """True if one observer rounds both its output and its input."""
+        observers = {arg.target for arg in self.root.all_input_nodes if is_observer(arg)}
+        return self.output is not None and self.output.target in observers
 
     @property
     def root(self) -> Node:
@@ -70,14 +71,13 @@ class LayerGroup:
 
 
 def groups(prepared: GraphModule, names: Sequence[str], kept: Sequence[str]) -> tuple[LayerGroup, ...]:
-    """The layers of a graph that `prepare_pt2e` made, in execution order; inputs that are rounded come as layers too.
+    """Layers of a graph that `prepare_pt2e` made, in execution order. Inputs that are rounded count as layers too.
 
-    names: of the program's inputs, in order. kept: the recipe's patterns of modules that stay in float.
+    names: the program's inputs, in order. kept: the recipe's patterns of modules that stay in float.
     """
     runs = _runs(prepared)
     owner = {node: run[0] for run in runs for node in run}
-    given = [_group(run, owner, _input_name(run[0], prepared, names), kept) for run in runs]
-    return tuple(given)
+    return tuple(_group(run, owner, _input_name(run[0], prepared, names), kept) for run in runs)
 
 
 def is_observer(node: Node) -> bool:
@@ -85,27 +85,27 @@ def is_observer(node: Node) -> bool:
 
 
 def operator(node: Node) -> str:
-    """`conv2d` for `aten.conv2d.default` and for `aten.conv2d_.default`."""
+    """Name of a node's operator: `conv2d` for `aten.conv2d.default` and for `aten.conv2d_.default`."""
     name = getattr(node.target, "__name__", str(node.target)).partition(".")[0]
     return name.rstrip("_")
 
 
 def observer_of(node: Node) -> Node | None:
-    """The observer of what a node gives."""
+    """Observer of a node's result; None if it has none."""
     return next((user for user in node.users if is_observer(user)), None)
 
 
 def _runs(prepared: GraphModule) -> list[list[Node]]:
-    """Operators that are one layer: a clamp goes with what it bounds, and a leaf of torch.nn is never divided."""
+    """Runs of operators that are one layer: a clamp joins the operator before it; a torch.nn module stays whole."""
     runs: list[list[Node]] = []
     open_at: dict[Node, list[Node]] = {}
     constants: set[Node] = set()
     for node in prepared.graph.nodes:
         if node.op == "get_attr" or (node.all_input_nodes and constants.issuperset(node.all_input_nodes)):
             constants.add(node)
-        elif is_observer(node) and _is_given(node.all_input_nodes[0]):
+        elif is_observer(node) and _is_program_input(node.all_input_nodes[0]):
             runs.append([node.all_input_nodes[0]])
-        elif node.op == "call_function" and node.users and not _is_given(node) and operator(node) not in MOVES:
+        elif node.op == "call_function" and node.users and not _is_program_input(node) and operator(node) not in MOVES:
             run = _joined(node, open_at) or _begun(runs)
             run.append(node)
             open_at[node] = run
@@ -118,7 +118,7 @@ def _begun(runs: list[list[Node]]) -> list[Node]:
 
 
 def _joined(node: Node, open_at: Mapping[Node, list[Node]]) -> list[Node] | None:
-    """The run that a node goes on with, if it does."""
+    """Run that the node continues; None if it begins one."""
     before = node.all_input_nodes[0] if node.all_input_nodes else None
     if before is not None and before in open_at and operator(node) in CLAMPS and len(before.users) == 1:
         return open_at[before]
@@ -142,18 +142,18 @@ def _is_leaf(node: Node) -> bool:
     return kind.startswith("torch.nn.modules.") and ".container." not in kind
 
 
-def _is_given(node: Node) -> bool:
-    """Whether a node is an input of the program, or preprocessing, which stays in float."""
+def _is_program_input(node: Node) -> bool:
+    """True for an input of the program, and for preprocessing, which stays in float."""
     stack = node.meta.get("nn_module_stack") or {}
     return node.op == "placeholder" or any(str(kind).startswith(PREPROCESSING + "Pixels") for _, kind in stack.values())
 
 
-def _group(run: Sequence[Node], owner: Mapping[Node, Node], given: str | None, kept: Sequence[str]) -> LayerGroup:
+def _group(run: Sequence[Node], owner: Mapping[Node, Node], input_name: str | None, kept: Sequence[str]) -> LayerGroup:
     root, last = run[0], run[-1]
-    if given is not None:
-        return LayerGroup(given, "input", tuple(run), (), None, observer_of(last), True, "")
+    if input_name is not None:
+        return LayerGroup(input_name, "input", tuple(run), (), None, observer_of(last), True, "")
     weight = root.all_input_nodes[1] if operator(root) in WEIGHTED and len(root.all_input_nodes) > 1 else None
-    # One that stays in float may still be given what the layer before it has rounded.
+    # A layer in float may still read what the layer before it has rounded.
     rounded = is_observer(weight) if weight is not None else any(map(_is_annotated, run))
     reason = "" if rounded else _reason(root, kept)
     sources = tuple(dict.fromkeys(_sources(run, owner)))
@@ -161,9 +161,9 @@ def _group(run: Sequence[Node], owner: Mapping[Node, Node], given: str | None, k
 
 
 def _is_annotated(node: Node) -> bool:
-    """Whether the backend asked for its inputs to be rounded."""
-    asked = node.meta.get("quantization_annotation")
-    return bool(asked and asked.input_qspec_map) and any(map(is_observer, node.all_input_nodes))
+    """True if the backend's quantizer annotated the node's inputs."""
+    annotation = node.meta.get("quantization_annotation")
+    return bool(annotation and annotation.input_qspec_map) and any(map(is_observer, node.all_input_nodes))
 
 
 def _reason(node: Node, kept: Sequence[str]) -> str:
@@ -172,16 +172,16 @@ def _reason(node: Node, kept: Sequence[str]) -> str:
 
 def _sources(run: Sequence[Node], owner: Mapping[Node, Node]) -> Iterable[str]:
     inside, seen = set(run), set()
-    waiting = [arg for node in reversed(run) for arg in reversed(node.all_input_nodes)]
-    while waiting:
-        node = waiting.pop()
+    pending = [arg for node in reversed(run) for arg in reversed(node.all_input_nodes)]
+    while pending:
+        node = pending.pop()
         if node in inside or node in seen:
             continue
         seen.add(node)
         if node in owner:
             yield owner[node].name
         else:
-            waiting.extend(reversed(node.all_input_nodes))
+            pending.extend(reversed(node.all_input_nodes))
 
 
 def _kind(run: Sequence[Node]) -> str:
@@ -195,7 +195,7 @@ def _kind(run: Sequence[Node]) -> str:
 
 
 def _input_name(node: Node, prepared: GraphModule, names: Sequence[str]) -> str | None:
-    if not _is_given(node):
+    if not _is_program_input(node):
         return None
     while node.op != "placeholder":
         node = next(arg for arg in node.all_input_nodes if arg.op != "get_attr")

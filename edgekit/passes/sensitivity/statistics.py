@@ -1,4 +1,4 @@
-"""Sums over batches, from which the numbers of one layer are made."""
+"""Statistics of one layer's values, summed over batches: quantization noise, clipping, ranges by channel."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import torch
 from torch import Tensor
 
 SPREAD = 4096
-"""How many values of a batch, drawn at random (fixed seed), are kept for its percentiles."""
+"""Number of values of a batch, drawn at random (fixed seed), that are kept for percentiles."""
 FLAT = 1e-3
-"""A channel that varies by less than this share of its layer's range counts as constant."""
+"""Share of its layer's range below which the range of a channel counts as constant."""
 LAST = {"linear", "layer norm", "embedding", "matmul", "attention"}
-"""Kinds whose channels are the last axis."""
+"""Kinds of layers whose channels are the last axis."""
 
 
 @dataclass
 class Noise:
-    """Signal and noise, summed up."""
+    """Energy of signal and of quantization noise, summed over batches."""
 
     signal: float = 0.0
     noise: float = 0.0
@@ -33,7 +33,7 @@ class Noise:
 
     @property
     def sqnr_db(self) -> float | None:
-        """As `ir.sqnr.sqnr_db` has it; None where nothing was added."""
+        """Signal to quantization noise in dB, as in `ir.sqnr.sqnr_db`; None if nothing was added."""
         if not self.seen:
             return None
         if self.noise == 0:
@@ -43,7 +43,7 @@ class Noise:
 
 @dataclass
 class Outside:
-    """How many values lie outside a range."""
+    """Count of values outside a range: clipping, or saturation."""
 
     count: int = 0
     total: int = 0
@@ -62,12 +62,12 @@ class Outside:
 
 @dataclass
 class Extent:
-    """How far the values of a layer reach, channel by channel."""
+    """Range of a layer's values, channel by channel."""
 
     axis: int
     low: Tensor | None = None
     high: Tensor | None = None
-    kept: list[Tensor] = field(default_factory=list)
+    drawn: list[Tensor] = field(default_factory=list)
     random: torch.Generator = field(default_factory=lambda: torch.Generator().manual_seed(0))
 
     def add(self, values: Tensor) -> None:
@@ -78,7 +78,7 @@ class Extent:
         flat = values.reshape(-1)
         # At random: what repeats in every picture would fall into step with every n-th value.
         drawn = torch.randint(flat.numel(), (SPREAD,), generator=self.random)
-        self.kept.append(flat[drawn].abs() if flat.numel() > SPREAD else flat.abs())
+        self.drawn.append(flat[drawn].abs() if flat.numel() > SPREAD else flat.abs())
 
     @property
     def bounds(self) -> tuple[float, float] | None:
@@ -86,9 +86,9 @@ class Extent:
 
     @property
     def p999(self) -> float | None:
-        if not self.kept:
+        if not self.drawn:
             return None
-        values = torch.cat(self.kept).sort().values
+        values = torch.cat(self.drawn).sort().values
         return float(values[min(len(values) - 1, int(0.999 * len(values)))])
 
     @property
@@ -110,12 +110,12 @@ def range_ratio(largest: Tensor) -> float | None:
 
 
 def per_channel(values: Tensor, axis: int) -> Tensor:
-    """[channels, the rest]"""
+    """Values as [channels, rest], with the channels of `axis`."""
     return values.movedim(axis, 0).reshape(values.shape[axis], -1) if values.dim() else values.reshape(1, 1)
 
 
 def channel_axis(kind: str, shape: Sequence[int]) -> int:
-    """Channels come first after the batch in images, and last in what linear layers give."""
+    """Axis of the channels: 1 in images, the last in the results of linear layers."""
     if len(shape) < 3 or kind in LAST:
         return len(shape) - 1
     return 1

@@ -1,4 +1,4 @@
-"""Work beside the main thread."""
+"""Threads beside the main one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 @contextlib.contextmanager
 def threads(count: int) -> Iterator[ThreadPoolExecutor]:
-    """So many threads. An error drops what they have not begun; Ctrl-C does not even wait for what they have."""
+    """Pool of `count` threads. An error cancels what they have not begun; Ctrl-C does not wait for what they have."""
     pool = ThreadPoolExecutor(count)
     try:
         yield pool

@@ -21,6 +21,7 @@ from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.background import threads
 from edgekit.pipeline.stages.compress import Compressed
 from edgekit.pipeline.stages.inputs import CachedData, Network
+from edgekit.pipeline.stages.stage import Stage
 from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.specs.compression import Quantize
 
@@ -29,15 +30,13 @@ if TYPE_CHECKING:
     from edgekit.ir.program import Program
     from edgekit.passes.base import Sample
 
-CAPTURE, CAPTURE_FLOAT, QUANTIZE = "capture", "capture float32", "quantize"
-LOWER, LOWER_FLOAT = "lower", "lower float32"
 GOLDEN = 4
-"""How many evaluation samples a lowering is verified on; the bundle carries them as golden vectors."""
+"""Number of evaluation samples that a lowering is verified on; the bundle carries them as golden vectors."""
 
 
 @dataclass(frozen=True)
 class Compiled:
-    """What compiling left behind."""
+    """Result of compiling: the artifact, the float artifact, golden vectors and the history of passes."""
 
     artifact: Artifact
     float_artifact: Artifact
@@ -49,8 +48,16 @@ class Compiled:
 
 
 @dataclass(frozen=True)
+class LoweringStage(Stage[[Lowering, Path]]):
+    """A stage from a captured program to an artifact; run with the converter's process and the program's folder."""
+
+    program: Callable[[], Path]
+    """Make the folder of the program to lower."""
+
+
+@dataclass(frozen=True)
 class Compilation:
-    """One order on its way through the compiler. What a cached stage makes unnecessary is never loaded."""
+    """Compilation of one order. Inputs that the cache makes unnecessary are never loaded."""
 
     order: BuildRequest
     line: StageRunner
@@ -73,121 +80,142 @@ class Compilation:
         return CachedData(self.order.project, self.line, "calibration", recipe.samples if recipe else None)
 
     @property
-    def early(self) -> Quantize | None:
+    def recipe_before_lowering(self) -> Quantize | None:
         """The recipe, if the program is quantized before it is lowered."""
         recipe = self.order.profile.quantize
         return None if recipe is None or recipe.precision in self.order.backend.at_lowering else recipe
 
     @property
-    def late(self) -> Quantize | None:
+    def recipe_at_lowering(self) -> Quantize | None:
         """The recipe, if the backend carries it out as it lowers."""
-        return None if self.early else self.order.profile.quantize
+        return None if self.recipe_before_lowering else self.order.profile.quantize
 
     @property
     def calibrated(self) -> bool:
-        """Whether a calibration set has a part in quantization."""
+        """True if a calibration set has a part in quantization."""
         recipe = self.order.profile.quantize
         return recipe is not None and recipe.calibrated
 
-    @cached_property
-    def capture_key(self) -> str:
-        """Of what is compressed."""
-        return _capture_key(self.compressed.key)
+    @property
+    def stages(self) -> tuple[Stage[...], ...]:
+        """The stages that make its artifacts: a plan tells them, a build runs them, a report records them."""
+        captures = (
+            (self.capture_original,) if self.capture is self.capture_original else (self.capture_original, self.capture)
+        )
+        quantized = (self.quantize,) if self.quantize else ()
+        return (*self.compressed.stages, *captures, *quantized, *self.lowerings)
+
+    @property
+    def lowerings(self) -> tuple[LoweringStage, ...]:
+        """The last of the stages, whose results are the artifacts; `lower` is the last of them."""
+        return (self.lower_float, self.lower) if self.order.profile.compresses else (self.lower,)
 
     @cached_property
-    def original_key(self) -> str:
-        """Of the project's own network, captured."""
-        return _capture_key(self.network.key)
+    def capture_original(self) -> Stage[[]]:
+        """The stage that captures the project's own network."""
+        name = "capture float32" if self.compressed.stages else "capture"
+        return _capture_stage(name, lambda: self.network.key, lambda: self.network.model)
 
     @cached_property
-    def quantize_key(self) -> str:
-        """The key of what is lowered: the captured program, or the quantized one."""
-        recipe, runtime = self.early, self.order.runtime
+    def capture(self) -> Stage[[]]:
+        """The stage that captures what is compressed; the same as `capture_original` where nothing is."""
+        if not self.compressed.stages:
+            return self.capture_original
+        return _capture_stage("capture", lambda: self.compressed.key, lambda: self.compressed.model)
+
+    @cached_property
+    def quantize(self) -> Stage[[]] | None:
+        """The stage that quantizes the captured program; None where nothing is quantized before it is lowered."""
+        recipe = self.recipe_before_lowering
         if recipe is None:
-            return self.capture_key
-        return digest_of(
-            {
-                "stage": "quantize",
-                "program": self.capture_key,
-                "samples": self.calibration.key if recipe.calibrated else None,
-                "checks": self.golden.key,
-                "recipe": recipe.model_dump(mode="json"),
-                "runtime": runtime.model_dump(mode="json"),
-                "versions": tool_versions(self.order.backend.packages),
-            }
-        )
+            return None
+
+        def compute_key() -> str:
+            return digest_of(
+                {
+                    "stage": "quantize",
+                    "program": self.capture.key,
+                    "samples": self.calibration.key if recipe.calibrated else None,
+                    "checks": self.golden.key,
+                    "recipe": recipe.model_dump(mode="json"),
+                    "runtime": self.order.runtime.model_dump(mode="json"),
+                    "versions": tool_versions(self.order.backend.packages),
+                }
+            )
+
+        def make(out: Path) -> None:
+            from edgekit.frontend.store import load_program, save_program
+
+            save_program(self._quantize(load_program(self.captured), recipe), out)
+
+        return Stage("quantize", compute_key, make)
 
     @cached_property
-    def float_key(self) -> str:
-        """The key of the float artifact that sizes are compared with."""
-        return self.lower_key(self.original_key, None)
+    def lower_float(self) -> LoweringStage:
+        """The stage that makes the float artifact, which sizes are compared with."""
+        return self._lowering("lower float32", lambda: self.capture_original.key, lambda: self.original, None)
 
     @cached_property
-    def artifact_key(self) -> str:
-        return self.lower_key(self.quantize_key, self.late)
+    def lower(self) -> LoweringStage:
+        """The stage that makes the artifact."""
+        return self._lowering("lower", lambda: self.program_key, lambda: self.quantized, self.recipe_at_lowering)
 
-    def lower_key(self, program_key: str, recipe: Quantize | None) -> str:
+    @property
+    def program_key(self) -> str:
+        """Key of the program that is lowered: the quantized one, or the captured one."""
+        return (self.quantize or self.capture).key
+
+    def _lowering(
+        self, name: str, program_key: Callable[[], str], program: Callable[[], Path], recipe: Quantize | None
+    ) -> LoweringStage:
         order = self.order
-        return digest_of(
-            {
-                "stage": "lower",
-                "program": program_key,
-                "checks": self.golden.key,
-                "recipe": recipe.model_dump(mode="json") if recipe else None,
-                "runtime": order.runtime.model_dump(mode="json"),
-                "arch": order.target.cpu.arch,
-                "versions": tool_versions(order.backend.packages),
-            }
-        )
 
-    @property
-    def stages(self) -> tuple[str, ...]:
-        """The names of the stages that make its artifacts, as a plan tells them and a build records them."""
-        compressed, quantized = self.compressed.stages, (QUANTIZE,) if self.early else ()
-        captures = (CAPTURE_FLOAT, CAPTURE) if compressed else (CAPTURE,)
-        return (*compressed, *captures, *quantized, *self.lowerings)
+        def compute_key() -> str:
+            return digest_of(
+                {
+                    "stage": "lower",
+                    "program": program_key(),
+                    "checks": self.golden.key,
+                    "recipe": recipe.model_dump(mode="json") if recipe else None,
+                    "runtime": order.runtime.model_dump(mode="json"),
+                    "arch": order.target.cpu.arch,
+                    "versions": tool_versions(order.backend.packages),
+                }
+            )
 
-    @property
-    def lowerings(self) -> tuple[str, ...]:
-        """Those of them whose results are the artifacts."""
-        return (LOWER_FLOAT, LOWER) if self.order.profile.compresses else (LOWER,)
+        def make(out: Path, worker: Lowering, folder: Path) -> None:
+            worker.lower(folder, self.golden.folder, order.target, order.runtime, out, recipe)
 
-    @cached_property
-    def keys(self) -> dict[str, str]:
-        """The key of each stage's result."""
-        every = {
-            **self.compressed.keys,
-            CAPTURE_FLOAT: self.original_key,
-            CAPTURE: self.capture_key,
-            QUANTIZE: self.quantize_key,
-            LOWER_FLOAT: self.float_key,
-            LOWER: self.artifact_key,
-        }
-        return {name: every[name] for name in self.stages}
+        return LoweringStage(name, compute_key, make, program)
 
     @property
     def data(self) -> tuple[CachedData, ...]:
-        """The samples that its stages read."""
-        ranges = (self.calibration,) if self.early and self.calibrated else ()
+        """Data sets that its stages read."""
+        ranges = (self.calibration,) if self.recipe_before_lowering and self.calibrated else ()
         return (*self.compressed.data, *ranges, self.golden)
+
+    @property
+    def shaping_data(self) -> tuple[CachedData, ...]:
+        """Data sets that the artifact's numbers depend on, in training, pruning or calibration."""
+        return (*self.compressed.data, *((self.calibration,) if self.calibrated else ()))
 
     @contextlib.contextmanager
     def lowered(self) -> Iterator[Callable[[], Compiled]]:
-        """Start compiling; what is yielded waits for the end of it. Leaving early stops the converter."""
+        """Start compiling. Yields a function that waits for the result; leaving early stops the converter."""
         with threads(1) as pool, contextlib.ExitStack() as stack:
-            # What was never read was never lowered: the worker may import while the inputs are read.
-            early = None if self.known else stack.enter_context(self._worker())
+            # Inputs that were never read were never lowered: the worker may import while they are read.
+            prestarted = None if self.known else stack.enter_context(self._worker())
             entries = self._reused()
             if entries:
                 yield lambda: self._compiled(entries)
                 return
-            worker = early or stack.enter_context(self._worker())
-            pending = [self._submit(pool, worker, name) for name in self.lowerings]
+            worker = prestarted or stack.enter_context(self._worker())
+            pending = [self._submit(pool, worker, stage) for stage in self.lowerings]
             yield lambda: self._compiled([future.result() for future in pending])
 
     @property
     def known(self) -> bool:
-        """Whether the keys can be told without loading the model or reading data."""
+        """True if the keys can be told without loading the model or reading data."""
         data = [self.golden, self.calibration] if self.calibrated else [self.golden]
         return self.compressed.known and all(samples.known for samples in data)
 
@@ -206,62 +234,37 @@ class Compilation:
             )
 
     def _reused(self) -> list[Path]:
-        """Every lowering, if all are in the cache; then all that led to them is recorded as reused too."""
-        found = [self.line.cache.find(self.keys[name]) for name in self.lowerings]
-        entries = [entry for entry in found if entry]
-        if len(entries) < len(found):
+        """Folders of every lowering, if all are in the cache; then all that led to them is recorded as reused too."""
+        # All keys, in the order of the stages: a key may read data, and a report records that in the order of a plan.
+        keys = {stage.name: stage.key for stage in self.stages}
+        entries = [self.line.cache.find(keys[stage.name]) for stage in self.lowerings]
+        folders = [entry for entry in entries if entry]
+        if len(folders) < len(entries):
             return []
-        for name in self.stages[: -len(entries)]:
-            self.line.find(name, self.keys[name])
-        for name in self.lowerings:
-            self.line.reused(name)
-        return entries
+        for stage in self.stages[: -len(folders)]:
+            self.line.find(stage.name, keys[stage.name])
+        for stage in self.lowerings:
+            self.line.reused(stage.name)
+        return folders
 
-    def _submit(self, pool: ThreadPoolExecutor, worker: Lowering, name: str) -> Future[Path]:
+    def _submit(self, pool: ThreadPoolExecutor, worker: Lowering, stage: LoweringStage) -> Future[Path]:
         """Make the program here, then lower it there while this process goes on."""
-        program, recipe = (self.original, None) if name == LOWER_FLOAT else (self.quantized, self.late)
-        order, checks = self.order, self.golden.folder
-
-        def make(out: Path) -> None:
-            worker.lower(program, checks, order.target, order.runtime, out, recipe)
-
-        return pool.submit(self.line.entry, name, self.keys[name], make)
+        return pool.submit(stage.run, self.line, worker, stage.program())
 
     @cached_property
     def original(self) -> Path:
-        """The folder of the project's own network, captured."""
-        name = CAPTURE_FLOAT if self.compressed.stages else CAPTURE
-        return self._captured(name, lambda: self.network.model)
+        """Folder of the project's own network, captured."""
+        return self.capture_original.run(self.line)
 
     @cached_property
     def captured(self) -> Path:
-        """The captured program's folder."""
-        if not self.compressed.stages:
-            return self.original
-        return self._captured(CAPTURE, lambda: self.compressed.model)
-
-    def _captured(self, name: str, model: Callable[[], Model]) -> Path:
-        def make(out: Path) -> None:
-            from edgekit.frontend.capture import capture
-            from edgekit.frontend.store import save_program
-
-            save_program(capture(model()), out)
-
-        return self.line.entry(name, self.keys[name], make)
+        """Folder of the captured program."""
+        return self.original if self.capture is self.capture_original else self.capture.run(self.line)
 
     @cached_property
     def quantized(self) -> Path:
-        """The quantized program's folder; the captured one's where nothing is quantized before it is lowered."""
-        recipe = self.early
-        if recipe is None:
-            return self.captured
-
-        def make(out: Path) -> None:
-            from edgekit.frontend.store import load_program, save_program
-
-            save_program(self._quantize(load_program(self.captured), recipe), out)
-
-        return self.line.entry(QUANTIZE, self.quantize_key, make)
+        """Folder of the quantized program; of the captured one where nothing is quantized before it is lowered."""
+        return self.quantize.run(self.line) if self.quantize else self.captured
 
     def _quantize(self, program: Program, recipe: Quantize) -> Program:
         from edgekit.passes.quantization.quantize import quantize
@@ -269,7 +272,7 @@ class Compilation:
         backend, runtime, checks = self.order.backend(), self.order.runtime, self._tensors(self.golden)
         # Without ranges to find, one sample is run only to trace the program again.
         samples = self._tensors(self.calibration) if recipe.calibrated else checks[:1]
-        return quantize(program, recipe, lambda asked: backend.quantization(asked, runtime), samples, checks)
+        return quantize(program, recipe, lambda recipe: backend.quantization(recipe, runtime), samples, checks)
 
     def _tensors(self, data: CachedData) -> list[Sample]:
         from edgekit.frontend.load import batches
@@ -283,5 +286,14 @@ class Compilation:
         )
 
 
-def _capture_key(model: str) -> str:
-    return digest_of({"stage": "capture", "model": model, "versions": tool_versions(("torch",))})
+def _capture_stage(name: str, model_key: Callable[[], str], model: Callable[[], Model]) -> Stage[[]]:
+    def make(out: Path) -> None:
+        from edgekit.frontend.capture import capture
+        from edgekit.frontend.store import save_program
+
+        save_program(capture(model()), out)
+
+    def compute_key() -> str:
+        return digest_of({"stage": "capture", "model": model_key(), "versions": tool_versions(("torch",))})
+
+    return Stage(name, compute_key, make)

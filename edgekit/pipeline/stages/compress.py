@@ -15,16 +15,23 @@ from edgekit.cache import digest_of, storage_errors, tool_versions
 from edgekit.errors import DataError
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.inputs import CachedData, Network
+from edgekit.pipeline.stages.stage import Stage
 from edgekit.pipeline.stages.stage_runner import StageRunner
+from edgekit.specs.compression import Prune, Recover
 
 if TYPE_CHECKING:
     from edgekit.frontend.load import Model
 
 PACKAGES = ("torch", "torchao", "torch-pruning", "safetensors")
-AWARE = "train quantized"
-"""Quantization-aware training."""
 CALIBRATION = 512
-"""Samples that pruning and quantization-aware training look at."""
+"""Number of calibration samples for pruning and for quantization-aware training (QAT)."""
+
+
+@dataclass(frozen=True)
+class ModelStage(Stage[[]]):
+    """A stage from Model to Model; its result is a folder that `load_model` reads."""
+
+    reads: tuple[CachedData, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -35,38 +42,30 @@ class Compressed:
     line: StageRunner
     network: Network
 
-    @property
-    def stages(self) -> tuple[str, ...]:
-        """The names of those that the profile asks for."""
-        profile = self.order.profile
-        aware = self.trains and profile.recover is not None and profile.recover.quantization_aware_epochs > 0
-        asked = (("prune", profile.prune is not None), ("recover", self.trains), (AWARE, aware))
-        return tuple(name for name, wanted in asked if wanted)
+    @cached_property
+    def stages(self) -> tuple[ModelStage, ...]:
+        """The stages that the profile asks for, in order; each takes the result of the one before."""
+        stages = (self._pruning, self._recovery, self._quantization_aware_training)
+        return tuple(stage for stage in stages if stage)
 
     @property
     def key(self) -> str:
-        """Changes with the network, the recipes, and the data they take."""
-        return self.keys[self.stages[-1]] if self.stages else self.network.key
+        """Key that changes with the network, the recipes, and the data that the stages read."""
+        return self._key_after(self.stages[-1] if self.stages else None)
 
     @property
     def known(self) -> bool:
-        """Whether the key can be told without loading the model or reading data."""
+        """True if the key can be told without loading the model or reading data."""
         return self.network.known and all(data.known for data in self.data)
 
     @property
     def data(self) -> tuple[CachedData, ...]:
-        """What the stages read."""
-        return tuple({data.role: data for name in self.stages for data in self._reads(name)}.values())
-
-    def _reads(self, name: str) -> tuple[CachedData, ...]:
-        looks = self.order.profile.prune is not None and self.order.profile.prune.importance == "taylor"
-        if name == "prune":
-            return (self.calibration,) if looks else ()
-        return (self.training,) if name == "recover" else (self.training, self.calibration)
+        """Data sets that the stages read, each once."""
+        return tuple({data.role: data for stage in self.stages for data in stage.reads}.values())
 
     @property
     def trains(self) -> bool:
-        """Whether it is trained again. Raises DataError if it must be and there is nothing to train on."""
+        """True if the network is trained again. Raises DataError if it must be and there is nothing to train on."""
         recipe, project = self.order.profile.recover, self.order.project
         if recipe is None:
             return False
@@ -80,7 +79,7 @@ class Compressed:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What was left undone."""
+        """Sentence for the report if the network was not trained again though the profile asks for it."""
         if self.order.profile.recover is None or self.trains:
             return ()
         return ("The profile trains the network again; there is no training data, so it was not.",)
@@ -91,83 +90,110 @@ class Compressed:
 
     @cached_property
     def calibration(self) -> CachedData:
-        """What gradients are taken on, to tell what matters, and ranges."""
+        """Samples for the gradients that rank channels, and for the ranges of QAT."""
         return CachedData(self.order.project, self.line, "calibration", CALIBRATION)
 
     @cached_property
-    def keys(self) -> dict[str, str]:
-        """By stage."""
-        profile, before, keys = self.order.profile, self.network.key, {}
-        for name in self.stages:
-            recipe: Any = profile.prune if name == "prune" else profile.recover
-            parts = {"stage": name, "model": before, "recipe": recipe.model_dump(mode="json")}
-            parts["reads"] = {data.role: data.key for data in self._reads(name)}
-            if name == AWARE and profile.quantize:
-                parts["quantize"] = profile.quantize.model_dump(mode="json")
-                parts["runtime"] = self.order.runtime.model_dump(mode="json")
-            keys[name] = before = digest_of({**parts, "versions": tool_versions(PACKAGES)})
-        return keys
+    def model(self) -> Model:
+        return self._model_after(self.stages[-1] if self.stages else None)
 
     @cached_property
-    def model(self) -> Model:
-        from edgekit.frontend.store import load_model
-
-        if not self.stages:
-            return self.network.model
-        return load_model(self.order.project, self._made(self.stages[-1]))
-
-    def _made(self, name: str) -> Path:
-        make = {"prune": self._prune, "recover": self._recover, AWARE: self._train_quantized}[name]
-        return self.line.entry(name, self.keys[name], make)
-
-    def _before(self, name: str) -> Model:
-        """What the stage takes."""
-        from edgekit.frontend.store import load_model
-
-        earlier = self.stages[: self.stages.index(name)]
-        return load_model(self.order.project, self._made(earlier[-1])) if earlier else self.network.model
-
-    def _prune(self, out: Path) -> None:
-        from edgekit.frontend.store import save_model
-        from edgekit.passes.pruning.prune import prune
-
+    def _pruning(self) -> ModelStage | None:
         recipe = self.order.profile.prune
-        assert recipe  # a stage of its own
-        samples = self.calibration.samples if self._reads("prune") else None
-        save_model(prune(self._before("prune"), recipe, samples), out)
+        if recipe is None:
+            return None
+        reads = (self.calibration,) if recipe.importance == "taylor" else ()
 
-    def _recover(self, out: Path) -> None:
-        from edgekit.frontend.store import save_model
-        from edgekit.passes.recovery.recover import recover
+        def make(out: Path) -> None:
+            from edgekit.frontend.store import save_model
+            from edgekit.passes.pruning.prune import prune
 
-        recipe, say = self.order.profile.recover, self.line.teller("recover")
-        assert recipe  # a stage of its own
-        with self._checkpoints("recover") as folder:
-            made = recover(self._before("recover"), self.network.model, recipe, self.training.samples, folder, say)
-            save_model(made, out)
-            shutil.rmtree(folder, ignore_errors=True)
+            samples = self.calibration.samples if reads else None
+            save_model(prune(self.network.model, recipe, samples), out)
 
-    def _train_quantized(self, out: Path) -> None:
-        from edgekit.frontend.load import batches
-        from edgekit.frontend.store import save_model
-        from edgekit.passes.recovery.qat import train_quantized
+        return ModelStage("prune", lambda: self._key("prune", None, recipe, reads), make, reads)
 
-        order, say = self.order, self.line.teller(AWARE)
-        recipe, recover = order.profile.quantize, order.profile.recover
-        assert recipe
-        assert recover
-        quantization = order.backend().quantization(recipe, order.runtime)
-        training, examples = self.training.samples, batches(self.calibration.samples, order.project)
-        with self._checkpoints(AWARE) as folder:
-            model, original = self._before(AWARE), self.network.model
-            made = train_quantized(model, original, quantization, recover, training, examples, folder, say)
-            save_model(made, out)
-            shutil.rmtree(folder, ignore_errors=True)
+    @cached_property
+    def _recovery(self) -> ModelStage | None:
+        recipe, before = self.order.profile.recover, self._pruning
+        if recipe is None or not self.trains:
+            return None
+        name, reads = "recover", (self.training,)
+
+        def compute_key() -> str:
+            return self._key(name, before, recipe, reads)
+
+        def make(out: Path) -> None:
+            from edgekit.frontend.store import save_model
+            from edgekit.passes.recovery.recover import recover
+
+            tell = self.line.teller(name)
+            with self._checkpoints(compute_key()) as folder:
+                model, original = self._model_after(before), self.network.model
+                save_model(recover(model, original, recipe, self.training.samples, folder, tell), out)
+                shutil.rmtree(folder, ignore_errors=True)
+
+        return ModelStage(name, compute_key, make, reads)
+
+    @cached_property
+    def _quantization_aware_training(self) -> ModelStage | None:
+        recover, before = self.order.profile.recover, self._recovery
+        if recover is None or before is None or recover.quantization_aware_epochs == 0:
+            return None
+        name, reads = "train quantized", (self.training, self.calibration)
+        order, recipe = self.order, self.order.profile.quantize
+        options: dict[str, Any] = {}
+        if recipe:
+            options = {"quantize": recipe.model_dump(mode="json"), "runtime": order.runtime.model_dump(mode="json")}
+
+        def compute_key() -> str:
+            return self._key(name, before, recover, reads, options)
+
+        def make(out: Path) -> None:
+            from edgekit.frontend.load import batches
+            from edgekit.frontend.store import save_model
+            from edgekit.passes.recovery.qat import train_quantized
+
+            assert recipe  # a profile that trains quantized quantizes
+            tell, quantization = self.line.teller(name), order.backend().quantization(recipe, order.runtime)
+            training, examples = self.training.samples, batches(self.calibration.samples, order.project)
+            with self._checkpoints(compute_key()) as folder:
+                model, original = self._model_after(before), self.network.model
+                trained = train_quantized(model, original, quantization, recover, training, examples, folder, tell)
+                save_model(trained, out)
+                shutil.rmtree(folder, ignore_errors=True)
+
+        return ModelStage(name, compute_key, make, reads)
+
+    def _key(
+        self,
+        name: str,
+        before: ModelStage | None,
+        recipe: Prune | Recover,
+        reads: tuple[CachedData, ...],
+        options: dict[str, Any] | None = None,
+    ) -> str:
+        """Key of the stage `name` after `before`."""
+        parts: dict[str, Any] = {
+            "stage": name,
+            "model": self._key_after(before),
+            "recipe": recipe.model_dump(mode="json"),
+            "reads": {data.role: data.key for data in reads},
+        }
+        return digest_of({**parts, **(options or {}), "versions": tool_versions(PACKAGES)})
+
+    def _key_after(self, stage: ModelStage | None) -> str:
+        return stage.key if stage else self.network.key
+
+    def _model_after(self, stage: ModelStage | None) -> Model:
+        from edgekit.frontend.store import load_model
+
+        return load_model(self.order.project, stage.run(self.line)) if stage else self.network.model
 
     @contextlib.contextmanager
-    def _checkpoints(self, name: str) -> Iterator[Path]:
-        """Where training is resumed from; of two builds at once the second waits for the first."""
-        folder = self.line.cache.root / "checkpoints" / self.keys[name]
+    def _checkpoints(self, key: str) -> Iterator[Path]:
+        """Folder that training is resumed from; of two builds at once the second waits for the first."""
+        folder = self.line.cache.root / "checkpoints" / key
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             with folder.with_suffix(".lock").open("w") as lock:

@@ -1,4 +1,4 @@
-"""The float file of an order on the device that the order's own file goes to: what `not_slower` compares with."""
+"""Measure the float file of an order on the same device: the baseline of the gate `not_slower`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edgekit.devices.transport import Transport
 from edgekit.errors import EdgekitError
 from edgekit.measure.device.installed import Installed
 from edgekit.parity.compare import summarize
-from edgekit.parity.gates import Floating
+from edgekit.parity.gates import FloatRecord
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.pack import pack_bundle
@@ -22,16 +22,16 @@ from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.samples import Samples
 
 
-def is_asked(order: BuildRequest, device: Transport) -> bool:
-    """Whether the profile asks for it, and the device is one whose time or work says something of the target."""
+def is_required(order: BuildRequest, device: Transport) -> bool:
+    """True if the profile has the gate `not_slower`, and time or instructions of the device stand for the target's."""
     says = device.kind != "local" or order.target.family == "host"
     return order.profile.gates.not_slower is not None and order.profile.compresses and says
 
 
 def measure_float(
     compilation: Compilation, device: Transport, runtime: str, key: SigningKey, samples: Samples
-) -> Floating:
-    """What the float file takes there, on `samples`. It never stays. Raises what `flash` does."""
+) -> FloatRecord:
+    """Flash the float file on trial, measure it on `samples`, and roll it back. Raises what `flash` does."""
     order = compilation.order
     plain = order.profile.model_copy(update={"prune": None, "recover": None, "quantize": None})
     # A line of its own: these stages are in the cache, and none of this build's.
@@ -40,15 +40,15 @@ def measure_float(
         bundle = pack_bundle(floating, finished(), key, Path(scratch))
         with on_trial(flash(bundle, device, runtime)) as installation:
             measured = Installed(installation).speed(samples, order.profile.probe)
-    return Floating(summarize(measured), measured.instructions)
+    return FloatRecord(latency=summarize(measured), instructions=measured.instructions)
 
 
 @contextmanager
 def on_trial(installation: Installation) -> Iterator[Installation]:
-    """What was flashed only to be measured; afterwards the device serves what it did."""
+    """Keep a trial for a measurement, then roll it back: the device serves what it served before."""
     try:
         yield installation
     finally:
         if not installation.committed:
-            with suppress(EdgekitError):  # what went wrong before is what must be told
+            with suppress(EdgekitError):  # the error before is the one to report
                 rollback(installation)

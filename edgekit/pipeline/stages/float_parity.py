@@ -1,4 +1,4 @@
-"""A file in float must answer as the float network does: where it does not, something else was built."""
+"""Check that a float artifact answers as the float network does: where it does not, something else was built."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def check_float_parity(profile: Profile, reference: Measurement, candidate: Meas
 
 
 def _median_db(expected: Array, answered: Array) -> float:
-    """Of the samples with finite answers; infinite if there are none."""
+    """Median SQNR of the samples with finite answers, in dB; infinite if there are none."""
     qualities = [sqnr_db(one, other) for one, other in zip(expected, answered, strict=True)]
     finite = [quality for quality in qualities if not np.isnan(quality)]
     return float(np.median(finite)) if finite else np.inf

@@ -1,4 +1,4 @@
-"""What a line starts from: the user's network and data sets, with a digest of every file their code read."""
+"""Inputs of a build: the user's network and data sets, with a digest of every file that their code read."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class Network:
 
     @cached_property
     def key(self) -> str:
-        """Changes with the files that the factory reads, and with what the project states of the model."""
+        """Key that changes with the files that the factory reads, and with the project's statements on the model."""
         trace = FileTrace.read(self._file) or self._loaded[2]
         return digest_of({**self._options, "read": trace.digest})
 
     @property
     def known(self) -> bool:
-        """Whether the key can be told without loading the model."""
+        """True if the key can be told without loading the model."""
         return FileTrace.read(self._file) is not None
 
     @property
@@ -91,7 +91,7 @@ class CachedData:
 
     @property
     def known(self) -> bool:
-        """Whether the key can be told without reading the data."""
+        """True if the key can be told without reading the data."""
         trace = FileTrace.read(self._file)
         return trace is not None and self.line.cache.find(self._key(trace)) is not None
 
@@ -101,7 +101,7 @@ class CachedData:
 
     @property
     def folder(self) -> Path:
-        """Holds `<input>.npy` for every input, `labels.npy`, `classes.json` and `sampling.json`."""
+        """Folder with `<input>.npy` for every input, `labels.npy`, `classes.json` and `sampling.json`."""
         return self._entry[1]
 
     @property
@@ -117,24 +117,24 @@ class CachedData:
     @cached_property
     def _entry(self) -> tuple[str, Path]:
         trace = FileTrace.read(self._file)
-        found = self.line.find(self.stage, self._key(trace)) if trace else None
-        if trace and found:
-            return self._key(trace), found
-        with self.line.stage(self.stage):
+        entry = self.line.find(self.stage_name, self._key(trace)) if trace else None
+        if trace and entry:
+            return self._key(trace), entry
+        with self.line.stage(self.stage_name):
             load = lambda: load_samples(self.project, self.role, self.limit)  # noqa: E731
             samples, trace = _trace(load, self.project, self.line, self._file)
 
             def make(out: Path) -> None:
                 samples.save(out)
                 (out / CLASSES).write_text(json.dumps(class_names(self.project)))
-                assert samples.sampling  # whoever loads knows of what
+                assert samples.sampling  # `load_samples` always sets it
                 (out / SAMPLING).write_bytes(_SAMPLING.dump_json(samples.sampling))
 
             return self._key(trace), self.line.cache.fetch(self._key(trace), make)[0]
 
     @property
-    def stage(self) -> str:
-        """The name of the stage that reads it."""
+    def stage_name(self) -> str:
+        """Name of the stage that reads it."""
         return f"{self.role} data" + (f" ({self.limit})" if self.limit else "")
 
     def _key(self, trace: FileTrace) -> str:

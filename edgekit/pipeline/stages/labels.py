@@ -1,4 +1,4 @@
-"""Labels against the task's metric, before anything slow: a wrong kind is refused in seconds, not after minutes."""
+"""Check labels against the task's metric before anything slow: a wrong kind is refused in seconds."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekit import plugins
 from edgekit.cache import digest_of, tool_versions
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
+from edgekit.parity.metrics import metric_of
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.inputs import CachedData, Network
 
@@ -21,7 +21,7 @@ CHECKED = "checked.json"
 def check_labels(compilation: Compilation, evaluation: CachedData) -> None:
     """Raise DataError if the task's metric cannot score the network's answers to the evaluation or training data.
 
-    One answer of the float network stands for all; that labels and network go together is then kept in the cache.
+    One answer of the float network stands for all. The cache remembers that labels and network go together.
     """
     if not compilation.network.known:
         compilation.require_packages()
@@ -32,7 +32,7 @@ def check_labels(compilation: Compilation, evaluation: CachedData) -> None:
 
 def _check(network: Network, data: CachedData) -> None:
     project = network.project
-    metric = plugins.load("metrics", project.model.task)()
+    metric = metric_of(project.model.task)
     key = digest_of(
         {
             "stage": "labels",
@@ -56,8 +56,8 @@ def _check(network: Network, data: CachedData) -> None:
 
 
 def _answers(network: Network, count: int) -> Mapping[str, Array]:
-    """The network's answer to one sample, repeated `count` times without memory for it."""
-    from edgekit.frontend.eager_answer import answer
+    """Answer of the network to one sample, repeated `count` times without using memory for it."""
+    from edgekit.frontend.eager import output_zeros
 
-    one = answer(network.model)
+    one = output_zeros(network.model)
     return {name: np.broadcast_to(output, (count, *output.shape[1:])) for name, output in one.items()}

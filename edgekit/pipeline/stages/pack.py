@@ -1,11 +1,11 @@
-"""Artifact → signed Bundle: what a manifest says, gathered from the stages that know it."""
+"""Artifact → signed Bundle, with a manifest of facts from all stages."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from edgekit import __version__
-from edgekit.backends.onnx.engine_plan import PLAN, engine_plan
+from edgekit.backends.onnx.engine_plan import engine_plan
 from edgekit.bundle.archive import Bundle, Source, pack
 from edgekit.bundle.manifest import ArtifactFacts, Golden, ManifestContent, PassStep
 from edgekit.bundle.manifest import DataProvenance as DataRecord
@@ -13,6 +13,7 @@ from edgekit.bundle.signing import SigningKey
 from edgekit.cache import tool_versions
 from edgekit.pipeline.stages.compile import GOLDEN, Compilation, Compiled
 from edgekit.pipeline.stages.inputs import CachedData
+from edgekit.runner.layout import PLAN
 from edgekit.specs.project import DataSet
 from edgekit.specs.target import Precision
 
@@ -27,15 +28,15 @@ TOLERANCE: dict[Precision, float] = {
     "weight-int8": 0.05,
     "weight-int4": 0.05,
 }
-"""How far a device's kernels may be from the host's, as a share of the output's range.
+"""Largest allowed difference between a device's kernels and the host's, as a share of the output's range.
 
-The worst that was measured between an x86 host and an emulated arm64 board, over the three runtimes, is 0.25 on a range
-of 15.4: onnxruntime's.
+The largest difference measured between an x86 host and an emulated arm64 board, over the three runtimes, is 0.25 on a
+range of 15.4, by onnxruntime.
 """
 
 
 def pack_bundle(compilation: Compilation, compiled: Compiled, key: SigningKey, out: Path) -> Bundle:
-    """The bundle, written into `out` under the order's name. Raises StorageError."""
+    """Write the bundle into the folder `out`, under the order's name, and sign it. Raises StorageError."""
     files: dict[str, Source] = {path.name: path for path in compiled.artifact.files}
     golden = compiled.golden
     files |= {f"golden/{path.relative_to(golden).as_posix()}": path for path in sorted(golden.rglob("*.npy"))}
@@ -47,7 +48,7 @@ def pack_bundle(compilation: Compilation, compiled: Compiled, key: SigningKey, o
 
 
 def describe(compilation: Compilation, compiled: Compiled) -> ManifestContent:
-    """All that the manifest says but its list of files. Nothing in it depends on when, where or by whom it was made."""
+    """Content of the manifest without its list of files. It does not depend on time, machine or user."""
     order, artifact = compilation.order, compiled.artifact
     project, target, runtime = order.project, order.target, order.runtime
     return ManifestContent(
@@ -81,10 +82,11 @@ def describe(compilation: Compilation, compiled: Compiled) -> ManifestContent:
 
 
 def _data(compilation: Compilation) -> tuple[DataRecord, ...]:
-    """The data sets that had a part in this artifact, and their terms."""
+    """Data sets that the artifact depends on, with their licences."""
     stated = compilation.order.project.data
-    read = [*compilation.compressed.data, *([compilation.calibration] if compilation.calibrated else [])]
-    records = {data.role: _record(getattr(stated, data.role), data) for data in (*read, compilation.golden)}
+    records = {
+        data.role: _record(getattr(stated, data.role), data) for data in (*compilation.shaping_data, compilation.golden)
+    }
     return tuple(records.values())
 
 

@@ -1,4 +1,4 @@
-"""Compiles a request in a process of its own, only to fill the cache.
+"""Compile a request in a process of its own, only to fill the cache.
 
 `python -m edgekit.pipeline.stages.precompile_worker JOB`, where JOB is the path of its JSON.
 """
@@ -25,7 +25,7 @@ _ORDER = TypeAdapter(BuildRequest)
 
 
 def compile_in_process(order: BuildRequest, cache: Cache) -> None:
-    """Put the order's artifacts into the cache, if they can be made at all."""
+    """Put the artifacts of the order into the cache; a failure is ignored here and raised by the build itself."""
     job = {
         "parent": os.getpid(),
         "cache": str(cache.root),

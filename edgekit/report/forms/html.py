@@ -27,7 +27,7 @@ _OUTCOMES = ("passed", "failed", "undecided")
 
 
 def render(reports: Sequence[ReportRecord]) -> str:
-    """One page with all the reports, each under a heading that is its verdict."""
+    """Render one page with all the reports, each under a heading that is its verdict."""
     views = [outline(report) for report in reports]
     title = ", ".join(view.verdict for view in views)
     return (
@@ -39,7 +39,7 @@ def render(reports: Sequence[ReportRecord]) -> str:
 
 
 def _report(view: Outline) -> str:
-    invalid = "".join(f'<p class="invalid">{escape(said)}</p>\n' for said in view.invalid)
+    invalid = "".join(f'<p class="invalid">{escape(sentence)}</p>\n' for sentence in view.invalid)
     warnings = "".join(f'<p class="warning">{escape(warning)}</p>\n' for warning in view.warnings)
     return (
         f'<article>\n<h1><span class="{view.verdict}">{view.verdict.upper()}</span> {escape(view.subject)}</h1>\n'
@@ -50,7 +50,7 @@ def _report(view: Outline) -> str:
 def _section(section: Section) -> str:
     notes = "".join(f"<li>{escape(note)}</li>\n" for note in section.notes)
     table = _table(section) if section.rows else "<p>none</p>\n"
-    first = "".join(f"<p>{escape(said)}</p>\n" for said in section.first)
+    first = "".join(f"<p>{escape(sentence)}</p>\n" for sentence in section.first)
     drawn = latency_svg.svg(section.picture) if section.picture else ""
     noted = f"<ul>\n{notes}</ul>\n" if notes else ""
     return f"<h2>{escape(section.title)}</h2>\n{first}{drawn}{table}{noted}"

@@ -12,12 +12,12 @@ from edgekit.report.sections.section import Row, Section
 
 
 def render(reports: Sequence[ReportRecord]) -> str:
-    """The reports, one after the other, each under a heading that is its verdict."""
+    """Render the reports, one after the other, each under a heading that is its verdict."""
     return "\n".join(_report(outline(report)) for report in reports)
 
 
 def escape(text: str) -> str:
-    """`text` as it is read, whatever Markdown or HTML it looks like."""
+    """Escape `text` so that Markdown and HTML show it as it is."""
     # Entities, not `\<`: not every renderer takes a backslash there, and one that does not would take the tag.
     return re.sub(r"([\\`*_\[\]#|~])", r"\\\1", html.escape(text, quote=False))
 
@@ -32,7 +32,7 @@ def _report(view: Outline) -> str:
 def _section(section: Section) -> list[str]:
     table = [_cells(section.header), _row(("---",) * len(section.header)), *map(_cells, section.rows)]
     notes = [f"- {escape(note)}" for note in section.notes]
-    first = [line for said in section.first for line in (escape(said), "")]
+    first = [line for sentence in section.first for line in (escape(sentence), "")]
     return [
         "",
         f"### {escape(section.title)}",

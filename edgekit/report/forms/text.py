@@ -10,7 +10,7 @@ from edgekit.report.sections.section import Row, Section
 
 
 def render(reports: Sequence[ReportRecord]) -> str:
-    """The reports, one after the other, each with its verdict first."""
+    """Render the reports, one after the other, each with its verdict first."""
     return "\n".join(_report(outline(report)) for report in reports)
 
 
@@ -25,7 +25,7 @@ def _section(section: Section) -> list[str]:
     return [
         "",
         section.title,
-        *(f"  {said}" for said in section.first),
+        *(f"  {sentence}" for sentence in section.first),
         *table,
         *(f"  * {note}" for note in section.notes),
     ]

@@ -1,9 +1,10 @@
-"""The section that says what answers cost."""
+"""Section on the cost of answers."""
 
 from __future__ import annotations
 
 from edgekit.parity.assumptions import Assumption
-from edgekit.report.record import CostRecord, ReportRecord
+from edgekit.parity.cost import CostSummary
+from edgekit.report.record import ReportRecord
 from edgekit.report.sections.section import Row, Section, section
 
 _EDITED = (
@@ -13,7 +14,7 @@ _EDITED = (
 
 
 def costs(report: ReportRecord) -> Section | None:
-    """None where nobody asked."""
+    """Costs of the answers and their assumptions; None where the report has no cost."""
     cost = report.cost
     if cost is None:
         return None
@@ -21,7 +22,7 @@ def costs(report: ReportRecord) -> Section | None:
     return section("What it costs", ("", "name", "value", "from"), rows, [_EDITED], cost.sentences)
 
 
-def _money(cost: CostRecord) -> list[Row]:
+def _money(cost: CostSummary) -> list[Row]:
     amounts = (
         ("a million answers, edge", cost.edge_per_million),
         ("of it the device", cost.device_per_million),
@@ -36,7 +37,7 @@ def _money(cost: CostRecord) -> list[Row]:
     ]
 
 
-def _amount(cost: CostRecord, amount: float | None) -> str:
+def _amount(cost: CostSummary, amount: float | None) -> str:
     return (
         "not measurable"
         if amount is None

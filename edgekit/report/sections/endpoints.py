@@ -1,11 +1,11 @@
-"""The section that sets the reference and the candidate side by side."""
+"""Section that compares the reference and the candidate."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from edgekit.parity.endpoint_record import EndpointRecord, LatencyRecord
 from edgekit.parity.gate_texts import decimal, megabytes, milliseconds, percent
-from edgekit.report.endpoint_record import EndpointRecord, LatencyRecord
 from edgekit.report.record import ReportRecord
 from edgekit.report.sections.section import Row, Section, section
 
@@ -15,11 +15,11 @@ _EMULATED = (
 )
 _SERVED = "Of a server, 'load' is what it took to connect and to ask what the model is like."
 _NOTES = {"emulated": _EMULATED, "serving": _SERVED}
-"""By kind of an endpoint."""
+"""Notes under the table, by kind of an endpoint."""
 
 
 def endpoints(report: ReportRecord) -> Section:
-    """What both are, how well they answer, how fast, and what they take."""
+    """Compare both endpoints: machine, metric, time and memory."""
     sides = (report.reference, report.candidate)
     rows = [*((label, *map(show, sides)) for label, show in _ROWS), *_where_known(sides)]
     notes = [note for kind, note in _NOTES.items() if kind in (sides[0].kind, sides[1].kind)]
@@ -30,9 +30,9 @@ def candidate_name(report: ReportRecord) -> str:
     return "candidate (host, not the target)" if report.host_stand_in else "candidate"
 
 
-def latency(record: LatencyRecord, name: str) -> str:
-    """A percentile, with what it stands on and whether it may be quoted."""
-    value_ns = getattr(record, name)
+def latency(record: LatencyRecord, percentile_ns: Callable[[LatencyRecord], int | None]) -> str:
+    """A percentile of `record` in milliseconds, with the number of runs, and INVALID if it may not be quoted."""
+    value_ns = percentile_ns(record)
     if record.count == 0:
         return "not measured"
     if value_ns is None:
@@ -45,7 +45,7 @@ def confidence(low: float, high: float) -> str:
 
 
 def _where_known(sides: tuple[EndpointRecord, EndpointRecord]) -> Iterable[Row]:
-    """What only some endpoints can tell."""
+    """Rows of the facts that only some endpoints can tell, where one of the two does."""
     rows: tuple[tuple[str, str, Callable[[EndpointRecord], str]], ...] = (
         ("answers a second, all samples", "samples_per_s", _rate),
         ("memory of the model alone", "model_rss_bytes", _model_memory),
@@ -69,7 +69,7 @@ def _runs_on(side: EndpointRecord) -> str:
 
 
 def _metric(side: EndpointRecord) -> str:
-    metric = side.metric
+    metric = side.score
     return f"{metric.name} {percent(metric.value)} ({confidence(metric.low, metric.high)} %)"
 
 
@@ -118,5 +118,5 @@ _ROWS: tuple[tuple[str, Callable[[EndpointRecord], str]], ...] = (
     ("load", lambda side: milliseconds(side.load_ns / 1e6)),
     ("first run", lambda side: milliseconds(side.first_ns / 1e6)),
     ("peak memory", _memory),
-    ("latency p50", lambda side: latency(side.latency_ns, "p50")),
+    ("latency p50", lambda side: latency(side.latency, lambda record: record.p50_ns)),
 )

@@ -1,37 +1,42 @@
-"""The section that sets the times of both endpoints side by side: edge against cloud, if the reference is a server."""
+"""Section that compares the times of both endpoints: edge against cloud, if the reference is a server."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+from edgekit.parity.endpoint_record import EndpointRecord, LatencyRecord
 from edgekit.parity.gate_texts import decimal, milliseconds, times
-from edgekit.report.endpoint_record import EndpointRecord
 from edgekit.report.record import ReportRecord
 from edgekit.report.sections.endpoints import candidate_name, latency
 from edgekit.report.sections.section import LatencyChart, Row, Section, Spread, section
 
-PERCENTILES = {
-    "p50": "latency p50",
-    "p90": "latency p90",
-    "p95": "latency p95",
-    "p99": "latency p99",
-    "p99_9": "latency p99.9",
-}
-"""Fields of a latency, and what they are called."""
+PERCENTILES: tuple[tuple[str, Callable[[LatencyRecord], int | None]], ...] = (
+    ("latency p50", lambda latency: latency.p50_ns),
+    ("latency p90", lambda latency: latency.p90_ns),
+    ("latency p95", lambda latency: latency.p95_ns),
+    ("latency p99", lambda latency: latency.p99_ns),
+    ("latency p99.9", lambda latency: latency.p999_ns),
+)
+"""Title of each percentile, and the field of a latency that holds it, in nanoseconds."""
 
 
 def latencies(report: ReportRecord) -> Section | None:
-    """None where neither was timed."""
-    reference, candidate = report.reference.latency_ns, report.candidate.latency_ns
+    """Compare the percentiles of both endpoints. None where neither was timed."""
+    reference, candidate = report.reference.latency, report.candidate.latency
     served = report.reference.kind == "serving"
     if not (reference.count or candidate.count):
         return None
     here = candidate_name(report)
     there, here = ("cloud", here.replace("candidate", "edge")) if served else ("reference", here)
     rows = [
-        (label, latency(reference, name), latency(candidate, name), _ratio(report, name))
-        for name, label in PERCENTILES.items()
-        if getattr(reference, name) or getattr(candidate, name)
+        (
+            label,
+            latency(reference, percentile_ns),
+            latency(candidate, percentile_ns),
+            _ratio(reference, candidate, percentile_ns),
+        )
+        for label, percentile_ns in PERCENTILES
+        if percentile_ns(reference) or percentile_ns(candidate)
     ]
     return section(
         "Edge against cloud" if served else "Latency side by side",
@@ -44,27 +49,27 @@ def latencies(report: ReportRecord) -> Section | None:
 
 
 def _sentences(report: ReportRecord, there: str) -> Iterable[str]:
-    reference, candidate = report.reference.latency_ns, report.candidate.latency_ns
-    if not (reference.p50 and candidate.p50):
+    reference, candidate = report.reference.latency, report.candidate.latency
+    if not (reference.p50_ns and candidate.p50_ns):
         yield "The two cannot be compared in time: one of them was not timed."
     elif not (reference.valid and candidate.valid):
         yield "The two must not be compared in time: a latency is INVALID, as said above."
     else:
-        ours, theirs = (milliseconds(p50 / 1e6) for p50 in (candidate.p50, reference.p50))
+        ours, theirs = (milliseconds(p50 / 1e6) for p50 in (candidate.p50_ns, reference.p50_ns))
         where = "this host, which is not the target" if report.host_stand_in else "the device"
         yield (
             f"Half of all answers take at most {ours} on {where}, and {theirs} from the {there}: "
-            f"{decimal(candidate.p50 / reference.p50, 2)} times as long."
+            f"{decimal(candidate.p50_ns / reference.p50_ns, 2)} times as long."
         )
     yield from _network(report)
 
 
 def _network(report: ReportRecord) -> Iterable[str]:
-    found, p50 = report.network_share, report.reference.latency_ns.p50
-    if not found or not p50:
+    network, p50 = report.network_share, report.reference.latency.p50_ns
+    if not network or not p50:
         return
-    whole = f"{_percent(found.share)} of the {milliseconds(p50 / 1e6)} from the cloud are the network"
-    if found.at_least:
+    whole = f"{_percent(network.share)} of the {milliseconds(p50 / 1e6)} from the cloud are the network"
+    if network.at_least:
         yield f"At least {whole}: an empty request takes as long."
     else:
         yield f"{whole}, the rest is the server."
@@ -75,7 +80,7 @@ def _percent(share: float) -> str:
 
 
 def _server(report: ReportRecord) -> Iterable[Row]:
-    """Where the server's time goes."""
+    """Parts of the server's time, and the share of the network."""
     server, network = report.reference.server, report.network_share
     if server is None:
         return
@@ -89,10 +94,12 @@ def _server(report: ReportRecord) -> Iterable[Row]:
     yield ("network share", share, "none", "")
 
 
-def _ratio(report: ReportRecord, name: str) -> str:
-    theirs, ours = (getattr(side.latency_ns, name) for side in (report.reference, report.candidate))
-    valid = report.reference.latency_ns.valid and report.candidate.latency_ns.valid
-    return times(ours / theirs) if theirs and ours and valid else "-"
+def _ratio(
+    reference: LatencyRecord, candidate: LatencyRecord, percentile_ns: Callable[[LatencyRecord], int | None]
+) -> str:
+    theirs_ns, ours_ns = percentile_ns(reference), percentile_ns(candidate)
+    valid = reference.valid and candidate.valid
+    return times(ours_ns / theirs_ns) if theirs_ns and ours_ns and valid else "-"
 
 
 def _picture(report: ReportRecord, there: str, here: str) -> LatencyChart | None:
@@ -105,13 +112,13 @@ def _picture(report: ReportRecord, there: str, here: str) -> LatencyChart | None
 
 
 def _spread(name: str, side: EndpointRecord) -> Spread | None:
-    histogram, p50 = side.latency_ns.histogram, side.latency_ns.p50
-    invalid = "" if side.latency_ns.valid else " (INVALID)"
+    histogram, p50 = side.latency.histogram, side.latency.p50_ns
+    invalid = "" if side.latency.valid else " (INVALID)"
     return Spread(name + invalid, histogram, p50) if histogram and p50 else None
 
 
 def _words(spread: Spread) -> str:
-    """From where to where the bins that hold anything reach."""
+    """Range of the bins that hold anything, and the median."""
     edges, counts = spread.histogram.edges_ns, spread.histogram.counts
     filled = [index for index, count in enumerate(counts) if count]
     low, high = (milliseconds(edges[index] / 1e6) for index in (filled[0], filled[-1] + 1))

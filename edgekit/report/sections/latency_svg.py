@@ -1,4 +1,4 @@
-"""Latencies of two endpoints as one drawing: SVG inside a page, its colours the page's, so that dark and print read."""
+"""Latencies of two endpoints as one SVG inside a page, in the page's colours: legible in dark mode and print."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WIDTH, _HEIGHT, _PANEL, _TOP, _SIDE = 620.0, 78.0, 110.0, 22.0, 30.0
 
 
 def svg(picture: LatencyChart) -> str:
-    """A panel an endpoint, one above the other on one logarithmic scale; each as high as its fullest bin."""
+    """Draw one panel for each endpoint on one logarithmic scale; each as high as its fullest bin."""
     height = _PANEL * len(picture.spreads) + _TOP
     panels = "".join(_panel(index, spread) for index, spread in enumerate(picture.spreads))
     scale = _scale(picture.spreads[0], _PANEL * len(picture.spreads))
@@ -30,16 +30,16 @@ def svg(picture: LatencyChart) -> str:
 def _panel(index: int, spread: Spread) -> str:
     top, base = index * _PANEL + _TOP, index * _PANEL + _TOP + _HEIGHT
     median = _across(spread, spread.median_ns)
-    said = f"{spread.name}: half at most {milliseconds(spread.median_ns / 1e6)}"
+    title = f"{spread.name}: half at most {milliseconds(spread.median_ns / 1e6)}"
     return (
-        f'<text x="{_SIDE:.0f}" y="{top - 8:.0f}">{escape(said)}</text>\n'
+        f'<text x="{_SIDE:.0f}" y="{top - 8:.0f}">{escape(title)}</text>\n'
         f'<path d="{_outline(spread, base)}"/>\n'
         f'<line x1="{median:.1f}" y1="{top:.0f}" x2="{median:.1f}" y2="{base:.0f}"/>\n'
     )
 
 
 def _outline(spread: Spread, base: float) -> str:
-    """Up and down the bins, from the base line and back to it."""
+    """SVG path along the tops of the bins, from the base line and back to it."""
     edges, counts = spread.histogram.edges_ns, spread.histogram.counts
     fullest = max(counts)
     steps = [f"M{_across(spread, edges[0]):.1f} {base:.0f}"]
@@ -57,7 +57,7 @@ def _across(spread: Spread, value_ns: float) -> float:
 def _scale(spread: Spread, base: float) -> str:
     ticks = ((_across(spread, value_ns), milliseconds(value_ns / 1e6)) for value_ns in _ticks(spread))
     return "".join(
-        f'<text x="{x:.1f}" y="{base + 12:.0f}" text-anchor="middle">{escape(said)}</text>\n' for x, said in ticks
+        f'<text x="{x:.1f}" y="{base + 12:.0f}" text-anchor="middle">{escape(label)}</text>\n' for x, label in ticks
     )
 
 
@@ -66,5 +66,5 @@ def _ticks(spread: Spread) -> Iterable[int]:
     first, last = spread.histogram.edges_ns[0], spread.histogram.edges_ns[-1]
     powers = range(int(math.log10(first)), int(math.log10(last)) + 1)
     steps = (1, 2, 5) if last < 1000 * first else (1,)
-    found = [step * 10**power for power in powers for step in steps if first <= step * 10**power <= last]
-    return found if len(found) > 1 else (first, last)
+    ticks = [step * 10**power for power in powers for step in steps if first <= step * 10**power <= last]
+    return ticks if len(ticks) > 1 else (first, last)

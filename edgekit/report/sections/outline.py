@@ -1,4 +1,4 @@
-"""What a person reads of a report, in order, before it is text, Markdown or HTML."""
+"""Outline of a report for people, in order, before it is text, Markdown or HTML."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edgekit.parity.gate_texts import QUANTITIES, milliseconds, percent, points, times
-from edgekit.parity.gates import Verdict
-from edgekit.report.record import ArtifactRecord, Gate, ReportRecord
+from edgekit.parity.gates import GateResult, Verdict
+from edgekit.report.record import ArtifactRecord, ReportRecord
 from edgekit.report.sections.costs import costs
 from edgekit.report.sections.endpoints import confidence, endpoints
 from edgekit.report.sections.latencies import latencies
@@ -19,19 +19,19 @@ NOT_THE_TARGET = "HOST, NOT THE TARGET: this machine ran the candidate, so no ti
 
 @dataclass(frozen=True)
 class Outline:
-    """The verdict first, then why."""
+    """Outline: the verdict first, then the reasons."""
 
     verdict: Verdict
     subject: str
     sentence: str
     invalid: tuple[str, ...]
-    """Which latencies may not be quoted, and why."""
+    """Sentences on the latencies that may not be quoted, with the reason."""
     warnings: tuple[str, ...]
     sections: tuple[Section, ...]
 
 
 def outline(report: ReportRecord) -> Outline:
-    """The report in words and units. Every string is one printable line."""
+    """Outline of a report in words and units. Every string is one printable line."""
     where = report.device or "no device"
     return Outline(
         verdict=report.verdict,
@@ -40,8 +40,8 @@ def outline(report: ReportRecord) -> Outline:
         warnings=(*((NOT_THE_TARGET,) if report.host_stand_in else ()), *map(shown, report.warnings or ())),
         invalid=tuple(map(shown, _invalid(report))),
         sections=tuple(
-            found
-            for found in (
+            part
+            for part in (
                 _gates(report.gates),
                 latencies(report),
                 costs(report),
@@ -52,33 +52,33 @@ def outline(report: ReportRecord) -> Outline:
                 _stages(report),
                 _provenance(report),
             )
-            if found
+            if part
         ),
     )
 
 
 def _invalid(report: ReportRecord) -> Iterable[str]:
-    """A sentence for every latency that was measured and may not be quoted."""
+    """Yield a sentence for every latency that was measured and may not be quoted."""
     for name, side in (("reference", report.reference), ("candidate", report.candidate)):
-        if side.latency_ns.count and not side.latency_ns.valid:
-            yield f"INVALID: the {name}'s latency may not be quoted. {_reason(side.latency_ns.reason)}"
+        if side.latency.count and not side.latency.valid:
+            yield f"INVALID: the {name}'s latency may not be quoted. {_reason(side.latency.reason)}"
 
 
 def _reason(reason: str | None) -> str:
     return f"Why: {reason}. Mend that, and run again." if reason else "No reason was given."
 
 
-def _gates(gates: tuple[Gate, ...]) -> Section:
+def _gates(gates: tuple[GateResult, ...]) -> Section:
     rows = [(gate.name, _value(gate), _limit(gate), gate.outcome) for gate in gates]
     notes = [f"{gate.name} {gate.outcome}. {gate.meaning}" for gate in gates if gate.outcome != "passed"]
     return section("Gates", ("gate", "measured", "limit", "outcome"), rows, notes)
 
 
-def _value(gate: Gate) -> str:
+def _value(gate: GateResult) -> str:
     return "-" if gate.value is None else QUANTITIES[gate.name].show(gate.value)
 
 
-def _limit(gate: Gate) -> str:
+def _limit(gate: GateResult) -> str:
     return QUANTITIES[gate.name].limit(gate.min, gate.max)
 
 
@@ -105,18 +105,18 @@ def _pairs(report: ReportRecord) -> Section:
 
 
 def _against_float(report: ReportRecord) -> Iterable[Row]:
-    """What an answer takes of what the float file took on the same device."""
+    """Row of the ratio to the float file on the same device."""
     file, candidate = report.float_file, report.candidate
     if file and file.instructions and candidate.instructions:
         ratio = times(candidate.instructions / file.instructions)
         yield ("instructions", f"{ratio} the float file's {file.instructions:,}")
-    elif file and file.latency_ns.p50 and candidate.latency_ns.p50:
-        ratio = times(candidate.latency_ns.p50 / file.latency_ns.p50)
-        yield ("latency p50", f"{ratio} the float file's {milliseconds(file.latency_ns.p50 / 1e6)}")
+    elif file and file.latency.p50_ns and candidate.latency.p50_ns:
+        ratio = times(candidate.latency.p50_ns / file.latency.p50_ns)
+        yield ("latency p50", f"{ratio} the float file's {milliseconds(file.latency.p50_ns / 1e6)}")
 
 
 def _sampled(report: ReportRecord) -> Iterable[Row]:
-    """Which samples it was, where not all."""
+    """Row of the selection of samples, where not all were taken."""
     sampling = report.sampling
     if sampling is None or sampling.taken == sampling.total:
         return

@@ -22,7 +22,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class LatencyChart:
-    """Latencies of two endpoints on the same edges, and the same in words for who cannot see them."""
+    """Latencies of two endpoints on the same edges, and the same in words for screen readers."""
 
     words: str
     spreads: tuple[Spread, ...]
@@ -37,9 +37,9 @@ class Section:
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
     first: tuple[str, ...] = ()
-    """The sentences above the table: what it comes to."""
+    """Sentences above the table: the result."""
     picture: LatencyChart | None = None
-    """Drawn where a form can."""
+    """Chart, drawn by the forms that can."""
 
 
 def section(
@@ -50,11 +50,11 @@ def section(
     first: Iterable[str] = (),
     picture: LatencyChart | None = None,
 ) -> Section:
-    """With every string as one printable line."""
+    """Section whose every string is one printable line."""
     cells = tuple(tuple(map(shown, row)) for row in rows)
     return Section(title, header, cells, tuple(map(shown, notes)), tuple(map(shown, first)), picture)
 
 
 def shown(text: str) -> str:
-    """One printable line, cut: devices, servers and file names may hold anything."""
+    """One printable line, cut to a limit: devices, servers and file names may hold anything."""
     return line(text, MAX_WORDS)

@@ -1,4 +1,4 @@
-"""The section that says how the times were taken, and what the machines did meanwhile."""
+"""Section on the timing: warm-up, cooling, clocks, throttling and background load."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from edgekit.ir.measurement import Conditions
+from edgekit.parity.endpoint_record import EndpointRecord, ProcessRecord
 from edgekit.parity.gate_texts import decimal, megabytes, milliseconds
-from edgekit.report.endpoint_record import EndpointRecord, ProcessRecord
 from edgekit.report.record import ReportRecord
 from edgekit.report.sections.endpoints import candidate_name
 from edgekit.report.sections.section import Section, section
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def timing(report: ReportRecord) -> Section | None:
-    """None where nobody says how anything was timed."""
+    """Timing of both endpoints; None where neither has processes."""
     sides = (report.reference, report.candidate)
     if not any(side.processes for side in sides):
         return None
@@ -33,7 +33,7 @@ def timing(report: ReportRecord) -> Section | None:
 
 
 def _times(side: EndpointRecord) -> str:
-    count, differ = len(side.processes or ()), side.latency_ns.between_runs
+    count, differ = len(side.processes or ()), side.latency.between_runs
     processes = _count(count, "process")
     if differ is None:
         return f"in {processes}: nothing is known of how much runs differ."
@@ -46,7 +46,7 @@ def _count(count: int, noun: str) -> str:
 
 
 def _medians(processes: Processes) -> str:
-    return ", ".join("none" if each.p50 is None else milliseconds(each.p50 / 1e6) for each in processes)
+    return ", ".join("none" if each.p50_ns is None else milliseconds(each.p50_ns / 1e6) for each in processes)
 
 
 def _warm_up(processes: Processes) -> str:
@@ -138,7 +138,7 @@ def _known(value: T | None, show: Callable[[T], str]) -> str:
 
 
 def _around(show: Callable[[Conditions], str]) -> Callable[[Processes], str]:
-    """Before the first process and after the last."""
+    """Show a condition before the first process and after the last."""
 
     def both(processes: Processes) -> str:
         return _both(show(processes[0].before), show(processes[-1].after))
@@ -151,13 +151,13 @@ def _both(before: str, after: str) -> str:
 
 
 def _by_group(values: Mapping[str, float], unit: str) -> str:
-    """The range over all groups of cores: `1,500 to 2,400 MHz`."""
+    """Range over all groups of cores: `1,500 to 2,400 MHz`."""
     return f"{_between(values.values(), 0)} {unit}" if values else "unknown"
 
 
 def _between(values: Iterable[float], places: int) -> str:
-    found = sorted(values)
-    low, high = decimal(found[0], places), decimal(found[-1], places)
+    ordered = sorted(values)
+    low, high = decimal(ordered[0], places), decimal(ordered[-1], places)
     return low if low == high else f"{low} to {high}"
 
 

@@ -1,4 +1,4 @@
-"""What is written here is there after a power cut, whole or not at all. Standard library only."""
+"""Durable files: after a power cut a file is there whole, or as it was before. Standard library only."""
 
 from __future__ import annotations
 
@@ -9,43 +9,46 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ..errors import RunnerError
+from ..errors import ErrorKind, RunnerError
 
 MAX_BYTES = 16 << 20
-"""Of a file of ours; the longest, with 200 entries of history, has less than 1 MB."""
+"""Largest file of edgekit's that is read, in bytes; state.json with 200 entries of history has less than 1 MB."""
 SENSELESS = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError)
-"""What is raised by code that takes a document apart which has another form."""
+"""Exceptions of code that reads fields of a JSON document which has another form."""
 
 
-def read_json(path: Path, kind: str) -> dict[str, Any] | None:
-    """The object in a file of ours; None if there is no file. Raises RunnerError (`kind`) if it cannot be read."""
+def read_json(path: Path, kind: ErrorKind) -> dict[str, Any] | None:
+    """Read the JSON object in a file of edgekit's; None if there is no file.
+
+    Raises RunnerError of that `kind` if it cannot be read or is no finite, printable JSON object.
+    """
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
         if len(raw) > MAX_BYTES:
             raise ValueError(f"it has more than {MAX_BYTES} bytes")
-        found = json.loads(raw, parse_constant=_no_number, parse_float=_number)
-        json.dumps(found, ensure_ascii=False).encode()  # no half of a surrogate pair, which nobody could print
+        document = json.loads(raw, parse_constant=_refuse_number, parse_float=_finite)
+        json.dumps(document, ensure_ascii=False).encode()  # no half of a surrogate pair, which nobody could print
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as error:
         raise RunnerError(kind, f"'{path}' cannot be read: {error}") from error
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise RunnerError(kind, f"'{path}' is not what edgekit writes there")
-    return found
+    return document
 
 
-def _number(text: str) -> float:
+def _finite(text: str) -> float:
     value = float(text)
-    return value if math.isfinite(value) else _no_number(text)
+    return value if math.isfinite(value) else _refuse_number(text)
 
 
-def _no_number(text: str) -> float:
+def _refuse_number(text: str) -> float:
     raise ValueError(f"'{text}' is no number that JSON has")
 
 
 def write_json(path: Path, document: dict[str, Any]) -> None:
-    """Replace the file, or whatever stands in its place, in one step."""
+    """Write the document, flushed to the disk, and replace the file, or whatever stands in its place, in one step."""
     partial = path.with_name(f"{path.name}.partial")
     for place in (partial, path):
         if place.is_dir():
@@ -67,14 +70,14 @@ def remove(path: Path) -> None:
 
 
 def sync(folder: Path) -> None:
-    """Every file and folder below, and the folder itself, to the disk."""
+    """Flush every file and folder below `folder`, and the folder itself, to the disk."""
     for parent, _, names in os.walk(folder):
         for path in (*(Path(parent) / name for name in names), Path(parent)):
             sync_one(path)
 
 
 def sync_one(path: Path) -> None:
-    """One file's bytes, or one folder's names, to the disk."""
+    """Flush one file's bytes, or one folder's names, to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,4 +1,4 @@
-"""Reads tables of FlatBuffers, of which ExecuTorch's programs and traces are made: standard library only."""
+"""Reader of FlatBuffers tables, the format of ExecuTorch's programs and traces. Standard library only."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 
 class Table:
-    """One table. Fields are numbered as the schema lists them, a union takes two; one that is not there is its default.
+    """One table. Fields are numbered from 0 in the order of the schema, and a union takes two numbers.
 
-    After "FlatBuffers internals" (https://flatbuffers.dev/internals/). Raises ValueError where the bytes are no table.
+    A field that is absent has its default. Source: "FlatBuffers internals" (https://flatbuffers.dev/internals/).
+    Every method raises ValueError where the bytes are no table.
     """
 
     def __init__(self, data: bytes, at: int) -> None:
@@ -18,13 +19,13 @@ class Table:
 
     @classmethod
     def root(cls, data: bytes, identifier: bytes) -> Table:
-        """The table that a file begins with. `identifier` is the four bytes that say of which schema it is."""
+        """Root table of a file. `identifier`: four bytes at offset 4 that name the schema."""
         if data[4:8] != identifier:
             raise ValueError(f"it does not begin as '{identifier.decode()}' does")
         return cls(data, int(struct.unpack_from("<I", data)[0]))
 
     def number(self, field: int, format: str, default: int = 0) -> int:
-        """A whole number, in the format of `struct`."""
+        """Read an integer field; `format` is one character of `struct`, such as `i`."""
         at = self._place(field)
         return default if at is None else self._number(format, at)
 
@@ -37,7 +38,7 @@ class Table:
         return None if at is None else Table(self._data, at)
 
     def tables(self, field: int) -> Iterator[Table]:
-        """Those of a list, in order."""
+        """Tables of a vector field, in order."""
         at = self._target(field)
         if at is None:
             return
@@ -45,7 +46,7 @@ class Table:
             yield Table(self._data, entry + self._number("I", entry))
 
     def numbers(self, field: int) -> list[int]:
-        """A list of int32."""
+        """Read a vector field of int32."""
         at = self._target(field)
         if at is None:
             return []
@@ -53,11 +54,12 @@ class Table:
         return list(struct.unpack(f"<{count}i", self._bytes(at + 4, 4 * count)))
 
     def _target(self, field: int) -> int | None:
-        """Where what a field points to begins."""
+        """Position of the object that an offset field points to; None if the field is absent."""
         at = self._place(field)
         return None if at is None else at + self._number("I", at)
 
     def _place(self, field: int) -> int | None:
+        """Position of a field's own bytes, by the vtable; None if the field is absent."""
         entry = 4 + 2 * field
         if entry >= self._number("H", self._fields):
             return None
@@ -68,7 +70,7 @@ class Table:
         return int(struct.unpack(f"<{format}", self._bytes(at, struct.calcsize(f"<{format}")))[0])
 
     def _bytes(self, at: int, count: int) -> bytes:
-        found = self._data[at : at + count] if at >= 0 else b""
-        if len(found) != count:
+        chunk = self._data[at : at + count] if at >= 0 else b""
+        if len(chunk) != count:
             raise ValueError("it ends too early")
-        return found
+        return chunk

@@ -1,10 +1,10 @@
-"""Which files an ONNX model keeps its tensors in, read off its protobuf: before a runtime follows them anywhere."""
+"""External data of an ONNX model: files that its tensors name, read off the protobuf before a runtime opens them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-# Which field of a message holds which message, where tensors can be: onnx/onnx.proto3, by its field numbers.
+# By message, the fields that hold messages in which tensors can be, and their types: field numbers of onnx/onnx.proto3.
 INSIDE: dict[str, dict[int, str]] = {
     "Model": {7: "Graph", 20: "Training", 25: "Function"},
     "Training": {1: "Graph", 2: "Graph"},
@@ -16,36 +16,42 @@ INSIDE: dict[str, dict[int, str]] = {
 }
 EXTERNAL_DATA, LOCATION = 13, b"location"
 DEPTH = 100
-"""Of messages in messages, each graph in a graph three more: what is deeper is made to take long."""
+"""Deepest nesting of messages that is read; a subgraph takes three. Deeper files are crafted to take long."""
 
 
 def external_files(model: memoryview) -> list[str]:
-    """The locations that tensors name, each once, as they are written. Raises ValueError if it is no protobuf."""
-    found: dict[str, None] = {}
-    left = [("Model", model, 0)]
-    while left:
-        kind, message, depth = left.pop()
+    """Locations that tensors of the model name, each once, as they are written.
+
+    Raises ValueError if the bytes are no protobuf or nest too deep.
+    """
+    locations: dict[str, None] = {}
+    pending = [("Model", model, 0)]
+    while pending:
+        kind, message, depth = pending.pop()
         if depth > DEPTH:
             raise ValueError("it holds graphs in graphs without an end")
         for field, value in _fields(message):
             if not isinstance(value, memoryview):
                 continue
             if kind == "Tensor" and field == EXTERNAL_DATA:
-                found.update(dict.fromkeys(_location(value)))
+                locations.update(dict.fromkeys(_location(value)))
             elif field in INSIDE.get(kind, ()):
-                left.append((INSIDE[kind][field], value, depth + 1))
-    return list(found)
+                pending.append((INSIDE[kind][field], value, depth + 1))
+    return list(locations)
 
 
 def _location(entry: memoryview) -> Iterator[str]:
-    """What a StringStringEntryProto says, if it says where."""
-    said = {field: bytes(value) for field, value in _fields(entry) if isinstance(value, memoryview)}
-    if said.get(1) == LOCATION:
-        yield said.get(2, b"").decode("utf-8")
+    """Value of a StringStringEntryProto whose key is `location`."""
+    fields = {field: bytes(value) for field, value in _fields(entry) if isinstance(value, memoryview)}
+    if fields.get(1) == LOCATION:
+        yield fields.get(2, b"").decode("utf-8")
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, memoryview | int]]:
-    """Numbers and values of a message's fields, in order. https://protobuf.dev/programming-guides/encoding/"""
+    """Numbers and values of a message's fields, in order.
+
+    Source: https://protobuf.dev/programming-guides/encoding/. Raises ValueError.
+    """
     at = 0
     while at < len(message):
         key, at = _varint(message, at)

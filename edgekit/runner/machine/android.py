@@ -1,4 +1,4 @@
-"""What Android's services say of heat, battery and screen: /sys is mostly closed to a shell there."""
+"""Heat, battery and screen of an Android device, read off `dumpsys`: /sys is mostly closed to a shell there."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ SENSOR = r"\s*Temperature\{mValue=(-?\d{1,4}(?:\.\d{1,9})?), mType=(-?\d{1,3}), 
 
 
 def is_here(root: Path) -> bool:
-    """Whether this is Android."""
+    """Tell whether this is Android."""
     return (root / "system/build.prop").exists() or (root / "system/bin/getprop").exists()
 
 
 def added(root: Path, known: dict[str, Any]) -> dict[str, Any]:
-    """What is added to what Linux says, `known`."""
+    """Conditions that Android adds to those of Linux, `known`."""
     heat = command_output("dumpsys", "thermalservice")
     return {
         "throttled": throttled(heat),
@@ -36,19 +36,22 @@ def added(root: Path, known: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def throttled(said: str) -> list[str] | None:
-    """Of `Thermal Status: 1` in `dumpsys thermalservice` (Android 10 and later)."""
-    found = re.search(r"^Thermal Status: (\d)\s*$", said, re.MULTILINE | re.ASCII)
-    if not found or int(found.group(1)) > len(STATUS):
+def throttled(report: str) -> list[str] | None:
+    """Reasons for throttling, by `Thermal Status: 1` in `dumpsys thermalservice` (Android 10 and later).
+
+    None if the report has no status that is known.
+    """
+    match = re.search(r"^Thermal Status: (\d)\s*$", report, re.MULTILINE | re.ASCII)
+    if not match or int(match.group(1)) > len(STATUS):
         return None
-    status = int(found.group(1))
+    status = int(match.group(1))
     return [f"thermal status {STATUS[status - 1]}"] if status else []
 
 
-def temperatures(said: str) -> dict[str, float]:
-    """Degrees Celsius by sensor in `dumpsys thermalservice`: as they are now, or else as the service last heard."""
+def temperatures(report: str) -> dict[str, float]:
+    """Degrees Celsius by sensor in `dumpsys thermalservice`: current ones, else those that the service has cached."""
     for heading in HEADINGS:
-        _, _, section = said.partition(heading)
+        _, _, section = report.partition(heading)
         lines = takewhile(lambda line: line.strip().startswith("Temperature{"), section.splitlines()[1:])
         sensors = [sensor.groups() for sensor in (re.match(SENSOR, line, re.ASCII) for line in lines) if sensor]
         degrees = {name: celsius(float(value) * 1e3) for value, kind, name in sensors if int(kind) in DEGREES}
@@ -58,27 +61,27 @@ def temperatures(said: str) -> dict[str, float]:
     return {}
 
 
-def battery(said: str) -> dict[str, Any]:
-    """`battery_percent` and `charging` of `dumpsys battery`; neither while somebody else sets what it says."""
-    if "UPDATES STOPPED" in said:
+def battery(report: str) -> dict[str, Any]:
+    """Read `battery_percent` and `charging` of `dumpsys battery`; empty while a person overrides its values."""
+    if "UPDATES STOPPED" in report:
         return {}
-    level, scale, status = (_field(name, said) for name in ("level", "scale", "status"))
+    level, scale, status = (_field(name, report) for name in ("level", "scale", "status"))
     return {
         "battery_percent": 100 * level / scale if level is not None and scale and 0 <= level <= scale else None,
         "charging": None if status is None else CHARGING.get(status),
     }
 
 
-def screen_on(said: str) -> bool | None:
-    """Of `dumpsys power`: the display's own state where it is there, else whether the device is awake."""
-    display = re.search(r"^[ \t]*Display Power: state=([A-Z_]+)\s*$", said, re.MULTILINE)
+def screen_on(report: str) -> bool | None:
+    """State of the screen in `dumpsys power`: the display's own, else whether the device is awake; None if unknown."""
+    display = re.search(r"^[ \t]*Display Power: state=([A-Z_]+)\s*$", report, re.MULTILINE)
     if display:
         return display.group(1) == "ON"
-    awake = re.search(r"^[ \t]*mWakefulness=(Awake|Asleep|Dozing|Dreaming)\s*$", said, re.MULTILINE)
+    awake = re.search(r"^[ \t]*mWakefulness=(Awake|Asleep|Dozing|Dreaming)\s*$", report, re.MULTILINE)
     # A screen saver, "Dreaming", draws on the screen.
     return awake.group(1) in ("Awake", "Dreaming") if awake else None
 
 
-def _field(name: str, said: str) -> int | None:
-    found = re.search(rf"^[ \t]*{name}: (-?\d{{1,9}})\s*$", said, re.MULTILINE | re.ASCII)
-    return int(found.group(1)) if found else None
+def _field(name: str, report: str) -> int | None:
+    match = re.search(rf"^[ \t]*{name}: (-?\d{{1,9}})\s*$", report, re.MULTILINE | re.ASCII)
+    return int(match.group(1)) if match else None

@@ -1,4 +1,4 @@
-"""What a program of the system says: a fixed command, a time limit, a bounded answer; nothing if there is none."""
+"""Output of a program of the system: a fixed command, a time limit, a bound on its bytes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ ELSEWHERE = ("/usr/sbin", "/opt/vc/bin")
 
 
 def command_output(*argv: str, lines: int | None = None) -> str:
-    """What `argv` prints, to its end or its first `lines`; as far as it came where it is slow, and "" where absent.
+    """Run `argv` and return what it prints, to its end or up to its first `lines`.
 
-    The program is ended by then, and with it whatever it started.
+    Cut after LIMIT_S seconds or LIMIT_BYTES; "" if there is no such program. It is killed by then, with every process
+    that it started.
     """
     path = os.pathsep.join((os.environ.get("PATH", os.defpath), *ELSEWHERE))
     program = shutil.which(argv[0], path=path)
@@ -49,14 +50,14 @@ def _read(process: subprocess.Popen[bytes], lines: int | None) -> bytes:
     fd = process.stdout.fileno()
     ready = select.poll()
     ready.register(fd, select.POLLIN | select.POLLHUP)
-    said = bytearray()
+    output = bytearray()
     deadline = time.monotonic() + LIMIT_S
-    while len(said) < LIMIT_BYTES and (lines is None or said.count(b"\n") < lines):
+    while len(output) < LIMIT_BYTES and (lines is None or output.count(b"\n") < lines):
         left_s = deadline - time.monotonic()
         if left_s <= 0 or not ready.poll(left_s * 1e3):
             break
         chunk = os.read(fd, CHUNK_BYTES)
         if not chunk:
             break
-        said += chunk
-    return bytes(said[:LIMIT_BYTES])
+        output += chunk
+    return bytes(output[:LIMIT_BYTES])

@@ -1,4 +1,4 @@
-"""The energy of a span of time, where the machine has a sensor of its own."""
+"""Energy of a span of time, by a sensor of the machine itself."""
 
 from __future__ import annotations
 
@@ -13,31 +13,40 @@ PERIOD_S = 0.5
 
 
 class EnergyMeter(Protocol):
-    """What counts joules from `start` to `stop`, and may be started again."""
+    """Meter of the machine's own: counts joules from `start` to `stop`, and may be started again.
+
+    To write one, add a module `energy_NAME` with a function `meter(root)` that gives the meter, or None if the sensor
+    is not there or gives no answer now, and call it in `meter` below. For a sensor of power, give
+    `Sampled(power, "NAME: which part of the machine")`, where `power()` returns watts and their error in watts, or
+    None. For a counter of energy, write the three methods, as `energy_rapl.WrappingCounters` does.
+    """
 
     def start(self) -> None: ...
 
     def look(self) -> None:
-        """Every half second or so, between two inferences: some are only right if they are looked at."""
+        """Read the sensor. Called about every PERIOD_S, between two inferences: a power sensor is integrated so."""
 
     def stop(self) -> dict[str, Any] | None:
-        """joules, seconds, method, and uncertainty as a share of the joules; None if it fell silent meanwhile."""
+        """End the span: joules, seconds, method, and uncertainty as a share of the joules.
+
+        None if the sensor failed to answer meanwhile.
+        """
 
 
 def meter(root: Path = ROOT) -> EnergyMeter | None:
-    """The sensor that sees most of the machine and answers here and now; None without one."""
+    """Choose the meter that covers most of the machine and answers now; None without one."""
     return energy_ina3221.meter(root) or energy_rapl.meter(root) or energy_battery.meter(root)
 
 
 def idle_watts(seconds: float, root: Path = ROOT) -> float | None:
-    """What the machine draws while this program sleeps for `seconds`; None without a sensor."""
-    found = meter(root)
-    if found is None:
+    """Mean power in watts while this program sleeps for `seconds`; None without a sensor."""
+    sensor = meter(root)
+    if sensor is None:
         return None
-    found.start()
+    sensor.start()
     deadline = time.monotonic() + seconds
     while (left_s := deadline - time.monotonic()) > 0:
         time.sleep(min(PERIOD_S, left_s))
-        found.look()
-    said = found.stop()
-    return said["joules"] / said["seconds"] if said else None
+        sensor.look()
+    reading = sensor.stop()
+    return reading["joules"] / reading["seconds"] if reading else None

@@ -1,4 +1,4 @@
-"""Power that comes out of a battery, by its fuel gauge: only while no cable feeds the machine."""
+"""Power drawn from a battery, by its fuel gauge: only while no cable feeds the machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LEAST_W = 0.05
 
 
 def meter(root: Path) -> Sampled | None:
-    """What the battery gives; None without one, while it is charged, or where the gauge makes no sense."""
+    """Meter of the power that the battery gives; None without one, while it is charged, or if its gauge is wrong."""
     for battery in batteries(root):
         if power(battery):
             return Sampled(partial(power, battery), "battery fuel gauge: the whole machine, screen included")
@@ -26,7 +26,7 @@ def meter(root: Path) -> Sampled | None:
 
 
 def power(battery: Path) -> tuple[float, float] | None:
-    """Watts that leave the battery, and by how many they may be wrong."""
+    """Power drawn from the battery, and its error, in watts; None if it is not discharging or the gauge is wrong."""
     if text(battery / "status") != "Discharging":
         return None
     microwatts = number(battery / "power_now")

@@ -33,7 +33,7 @@ class Rail(NamedTuple):
     shunt_ohm: float
 
     def power(self) -> tuple[float, float] | None:
-        """Watts, and by how many they may be wrong."""
+        """Power of the rail and its error, in watts; None if the chip gives no sensible values."""
         millivolts, milliamperes = number(self.millivolts), number(self.milliamperes)
         if millivolts is None or milliamperes is None or millivolts <= 0 or milliamperes < 0:
             return None
@@ -44,10 +44,10 @@ class Rail(NamedTuple):
 
 
 def meter(root: Path) -> Sampled | None:
-    """What the whole module draws; None where no chip measures that."""
-    found = {rail.name: rail for chip in hwmon(root, "ina3221") for rail in _channels(chip)}
+    """Meter of the power that the whole module draws; None if no chip measures that."""
+    rails = {rail.name: rail for chip in hwmon(root, "ina3221") for rail in _channels(chip)}
     for names in TOTALS:
-        chosen = [found[name] for name in names if name in found]
+        chosen = [rails[name] for name in names if name in rails]
         if len(chosen) == len(names) and _total(chosen):
             return Sampled(partial(_total, chosen), f"INA3221, {' + '.join(names)}: the whole module")
     return None
@@ -63,7 +63,7 @@ def _total(rails: list[Rail]) -> tuple[float, float] | None:
 
 
 def _channels(chip: Path) -> list[Rail]:
-    found = []
+    rails = []
     for label in sorted(chip.glob("in*_label")):
         channel = re.fullmatch(r"in(\d)_label", label.name)
         name = text(label)
@@ -71,5 +71,5 @@ def _channels(chip: Path) -> list[Rail]:
             at = channel.group(1)
             micro_ohm = number(chip / f"shunt{at}_resistor")
             shunt_ohm = micro_ohm / 1e6 if micro_ohm and micro_ohm > 0 else SHUNT_OHM
-            found.append(Rail(name, chip / f"in{at}_input", chip / f"curr{at}_input", shunt_ohm))
-    return found
+            rails.append(Rail(name, chip / f"in{at}_input", chip / f"curr{at}_input", shunt_ohm))
+    return rails

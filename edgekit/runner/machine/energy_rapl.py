@@ -1,4 +1,4 @@
-"""Energy that an x86 processor counts of itself: RAPL, Linux, Documentation/power/powercap/powercap.rst."""
+"""Energy counters of an x86 processor, RAPL: Linux, Documentation/power/powercap/powercap.rst."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UPDATE_S = 1e-3
 
 
 def meter(root: Path) -> WrappingCounters | None:
-    """The packages of this machine; None where there are none, or they are root's to read."""
+    """Meter of the processor packages of this machine; None if there are none, or only root may read them."""
     # Not `core` and `uncore`, which are in a package's figure, nor `psys`, which has the packages in its own.
     domains = [
         folder
@@ -28,7 +28,7 @@ def meter(root: Path) -> WrappingCounters | None:
 
 
 class WrappingCounters:
-    """Counters that go up and wrap around: each is looked at more often than it can wrap."""
+    """Energy counters that go up and wrap around: each must be read more often than it can wrap."""
 
     def __init__(self, domains: list[Path]) -> None:
         self._domains = domains
@@ -51,7 +51,7 @@ class WrappingCounters:
         self._before = counts
 
     def stop(self) -> dict[str, Any] | None:
-        """joules, seconds, method and uncertainty, a share of the joules; None if a counter fell silent meanwhile."""
+        """End the span, as `EnergyMeter.stop` says; None if a counter failed to answer meanwhile."""
         self.look()
         seconds = time.perf_counter() - self._start
         if not self._whole or self._joules <= 0:

@@ -1,4 +1,4 @@
-"""Which runtimes this device has installed, and of which version."""
+"""Runtimes that are installed on this device, and their versions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 NATIVE = Path(sys.prefix) / "lib" / "libedgekit_executorch.so"
-"""Where a runtime pack has what stands in for torch."""
+"""Library of a runtime pack that runs ExecuTorch programs without torch."""
 # By format, in order of preference: the distributions that run it, and what else each needs.
 DISTRIBUTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "pte": {"executorch": () if NATIVE.is_file() else ("torch",)},
@@ -15,11 +15,11 @@ DISTRIBUTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "tflite": {"ai-edge-litert": (), "tflite-runtime": ()},
 }
 ONNX_GPU, TENSORRT = "onnxruntime-gpu", "tensorrt"
-"""What a board with an NVIDIA GPU brings itself: NVIDIA's build of onnxruntime, and TensorRT's own Python module."""
+"""Distributions that only the maker of a board with an NVIDIA GPU brings: NVIDIA's onnxruntime, TensorRT's module."""
 
 
 def installed() -> dict[str, str | None]:
-    """By format, name and version of the runtime that would run it here; None where there is none."""
+    """Name and version of the runtime that would run each format here; None where there is none."""
     return {format: label_of(format) for format in DISTRIBUTIONS}
 
 
@@ -36,20 +36,25 @@ def label_of(format: str) -> str | None:
 
 
 def version_of(distribution: str) -> str | None:
-    """Of what this Python has; None if it has none.
+    """Version of a distribution that this Python has; None if it has none.
 
-    A wheel says it by the name of its folder of metadata; to read what is in there takes as long as a small model.
+    Read off the name of its `.dist-info` folder: to read the metadata in there takes as long as a small model.
     """
     # PEP 427 and PEP 503: runs of - _ . are one and the same, and no version has a dash.
     plain = re.sub("[-_.]+", "_", distribution)
     for folder in filter(None, sys.path):
-        found = [path.name for path in Path(folder).glob(f"{plain}-*.dist-info")]
-        if found:
-            return found[0][len(plain) + 1 : -len(".dist-info")]
-    return _version_of(distribution)
+        versions = [path.name for path in Path(folder).glob(f"{plain}-*.dist-info")]
+        if versions:
+            return versions[0][len(plain) + 1 : -len(".dist-info")]
+    return _version_by_metadata(distribution)
 
 
-def _version_of(distribution: str) -> str | None:
+def public_version(version: str | None) -> str:
+    """Drop the local label of a version (PEP 440): 2.13.0 of 2.13.0+cpu. Empty for None."""
+    return (version or "").partition("+")[0]
+
+
+def _version_by_metadata(distribution: str) -> str | None:
     from importlib.metadata import PackageNotFoundError, version
 
     try:

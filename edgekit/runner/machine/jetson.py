@@ -1,4 +1,4 @@
-"""What a Jetson says: its power mode, how often its supply was too weak, and its heat where Linux has no zones."""
+"""Power mode, over-current events and heat of a Jetson."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ STATUS, MODES = "var/lib/nvpmodel/status", "etc/nvpmodel.conf"
 
 
 def is_here(root: Path) -> bool:
-    """Whether this is one."""
+    """Tell whether this is a Jetson."""
     return "nvidia,tegra" in (text(root / "proc/device-tree/compatible") or "")
 
 
 def added(root: Path, known: dict[str, Any]) -> dict[str, Any]:
-    """What is added to what Linux says, `known`."""
+    """Conditions that a Jetson adds to those of Linux, `known`; heat only where Linux has no thermal zones."""
     mode = named_mode(text(root / STATUS) or "", text(root / MODES) or "") or queried_mode(
         command_output("nvpmodel", "-q")
     )
-    said = {"power_mode": mode, "throttle_events": _over_current_events(root)}
+    values = {"power_mode": mode, "throttle_events": _over_current_events(root)}
     if known["temperature_c"]:
-        return said
-    return {**said, "temperature_c": temperatures(command_output("tegrastats", "--interval", "100", lines=1))}
+        return values
+    return {**values, "temperature_c": temperatures(command_output("tegrastats", "--interval", "100", lines=1))}
 
 
 def named_mode(status: str, modes: str) -> str | None:
-    """The name in `/etc/nvpmodel.conf` of the mode in `/var/lib/nvpmodel/status`: `pmode:0002`."""
-    found = re.match(r"pmode:(\d{1,9})\b", status, re.ASCII)
-    if not found:
+    """Name in `/etc/nvpmodel.conf` of the power mode in `/var/lib/nvpmodel/status`: `pmode:0002`."""
+    match = re.match(r"pmode:(\d{1,9})\b", status, re.ASCII)
+    if not match:
         return None
     listed = re.findall(r"^<\s*POWER_MODEL\s+ID=(\d{1,9})\s+NAME=([^\s>]+)", modes, re.MULTILINE | re.ASCII)
-    return {int(mode): name for mode, name in listed}.get(int(found.group(1)))
+    return {int(mode): name for mode, name in listed}.get(int(match.group(1)))
 
 
-def queried_mode(said: str) -> str | None:
-    """Of `nvpmodel -q`: `NV Power Mode: MAXN`, and its number in the next line."""
-    found = re.search(r"^NV Power Mode:[ \t]*(\S+)", said, re.MULTILINE)
-    return found.group(1) if found else None
+def queried_mode(report: str) -> str | None:
+    """Name of the power mode in the output of `nvpmodel -q`: `NV Power Mode: MAXN`, its number in the next line."""
+    match = re.search(r"^NV Power Mode:[ \t]*(\S+)", report, re.MULTILINE)
+    return match.group(1) if match else None
 
 
 def temperatures(line: str) -> dict[str, float]:
     """Degrees Celsius by sensor in a line of tegrastats: `cpu@46.41C`, and `CV0@-256C` of a sensor that is off."""
-    found = re.findall(r"(?<!\S)([A-Za-z][\w.-]{0,40})@(-?\d{1,4}(?:\.\d{1,4})?)C(?!\S)", line, re.ASCII)
-    degrees = {name: celsius(float(value) * 1e3) for name, value in found if name not in CONSTANT}
+    pairs = re.findall(r"(?<!\S)([A-Za-z][\w.-]{0,40})@(-?\d{1,4}(?:\.\d{1,4})?)C(?!\S)", line, re.ASCII)
+    degrees = {name: celsius(float(value) * 1e3) for name, value in pairs if name not in CONSTANT}
     return {name: value for name, value in degrees.items() if value is not None}
 
 

@@ -1,4 +1,4 @@
-"""What Linux itself says of clocks, heat, load, memory and battery, in /sys and /proc."""
+"""Clocks, heat, load, memory and battery, read off /sys and /proc of Linux."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .sysfs import number, text
+from .sysfs import field_bytes, number, text
 
 POLICIES = "sys/devices/system/cpu/cpufreq"
 ZONES = "sys/class/thermal"
@@ -20,7 +20,7 @@ CONSTANT = ("PMIC", "PMIC-Die")
 
 
 def conditions(root: Path) -> dict[str, Any]:
-    """As `conditions.conditions`, without what only one kind of board says."""
+    """Read the conditions that every Linux has; keys as `conditions.conditions`."""
     return {
         "clock_mhz": per_policy(root, "scaling_cur_freq"),
         "limit_mhz": per_policy(root, "scaling_max_freq"),
@@ -35,7 +35,10 @@ def conditions(root: Path) -> dict[str, Any]:
 
 
 def celsius(millidegrees: float | None) -> float | None:
-    """None for what no running machine reads: 0 and -256000 stand for sensors that are absent or off."""
+    """Convert to degrees Celsius; None for values that no running machine has.
+
+    0 and -256000 stand for sensors that are absent or off.
+    """
     if millidegrees is None or not 1e3 <= abs(millidegrees) <= 150e3 or millidegrees < -40e3:
         return None
     return millidegrees / 1e3
@@ -47,66 +50,65 @@ def policies(root: Path) -> list[Path]:
 
 
 def per_policy(root: Path, name: str) -> dict[str, float]:
-    """MHz by group: cpufreq counts kHz."""
-    found = {policy.name: number(policy / name) for policy in policies(root)}
-    return {policy: khz / 1e3 for policy, khz in found.items() if khz}
+    """MHz by group of cores, in the file `name` of each: cpufreq counts kHz."""
+    clocks_khz = {policy.name: number(policy / name) for policy in policies(root)}
+    return {policy: khz / 1e3 for policy, khz in clocks_khz.items() if khz}
 
 
 def sensors(root: Path) -> Iterator[tuple[str, Path]]:
-    """Every sensor of temperature by a name of its own, and the file of its millidegrees."""
-    taken: set[str] = set()
+    """Name, made unique, and file, in millidegrees Celsius, of every temperature sensor."""
+    names: set[str] = set()
     for zone in sorted((root / ZONES).glob("thermal_zone*"), key=_index):
         name = text(zone / "type") or zone.name
         if name not in CONSTANT:
-            yield _once(name, zone.name, taken), zone / "temp"
+            yield _unique(name, zone.name, names), zone / "temp"
     for chip in hwmon(root, *CPU_CHIPS):
         for file in sorted(chip.glob("temp*_input")):
             label = text(file.with_name(file.name.replace("_input", "_label"))) or file.name
-            yield _once(label, chip.name, taken), file
+            yield _unique(label, chip.name, names), file
 
 
 def temperatures(root: Path) -> dict[str, float]:
     """Degrees Celsius by sensor."""
-    found = {name: celsius(number(file)) for name, file in sensors(root)}
-    return {name: degrees for name, degrees in found.items() if degrees is not None}
+    readings = {name: celsius(number(file)) for name, file in sensors(root)}
+    return {name: degrees for name, degrees in readings.items() if degrees is not None}
 
 
 def hwmon(root: Path, *names: str) -> list[Path]:
-    """The chips of these names that watch the hardware."""
+    """Folders of the hardware monitoring chips of these names."""
     return [chip for chip in sorted((root / HWMON).glob("hwmon*"), key=_index) if text(chip / "name") in names]
 
 
 def batteries(root: Path) -> list[Path]:
-    """What the machine runs on without a cable; not the batteries of mice and keyboards."""
+    """Batteries that power the machine itself, not those of mice and keyboards."""
     supplies = sorted((root / SUPPLIES).glob("*"))
     return [supply for supply in supplies if text(supply / "type") == "Battery" and text(supply / "scope") != "Device"]
 
 
 def load_1m(loadavg: str) -> float | None:
-    """The mean of one minute in `/proc/loadavg`: `0.20 0.18 0.12 1/80 11206`."""
-    found = re.match(r"(\d{1,9}\.\d{1,9}) ", loadavg, re.ASCII)
-    return float(found.group(1)) if found else None
+    """Load average of one minute in the text of /proc/loadavg: `0.20 0.18 0.12 1/80 11206`."""
+    match = re.match(r"(\d{1,9}\.\d{1,9}) ", loadavg, re.ASCII)
+    return float(match.group(1)) if match else None
 
 
 def available_bytes(meminfo: str) -> int | None:
-    """What programs can have without swapping, by `/proc/meminfo`."""
-    found = re.search(r"^MemAvailable:\s+(\d{1,15}) kB$", meminfo, re.MULTILINE | re.ASCII)
-    return int(found.group(1)) * 1024 if found else None
+    """Memory in bytes that programs can still get without swapping, read off the text of /proc/meminfo."""
+    return field_bytes("MemAvailable", meminfo)
 
 
 def _governors(root: Path) -> dict[str, str]:
-    found = {policy.name: text(policy / "scaling_governor") for policy in policies(root)}
-    return {policy: governor for policy, governor in found.items() if governor}
+    governors = {policy.name: text(policy / "scaling_governor") for policy in policies(root)}
+    return {policy: governor for policy, governor in governors.items() if governor}
 
 
 def _throttled(root: Path) -> list[str] | None:
-    """The devices that cool by slowing down, and do; None where there are none that could say."""
-    found: dict[str, int] = {}
+    """Cooling devices that slow the machine down now; None if there are none that would show it."""
+    states: dict[str, int] = {}
     for device in sorted((root / ZONES).glob("cooling_device*"), key=_index):
         name, state = text(device / "type"), number(device / "cur_state")
         if name and state is not None and _slows_down(name):
-            found[name] = max(state, found.get(name, 0))
-    return [name for name, state in found.items() if state > 0] if found else None
+            states[name] = max(state, states.get(name, 0))
+    return [name for name, state in states.items() if state > 0] if states else None
 
 
 def _slows_down(cooling: str) -> bool:
@@ -115,7 +117,7 @@ def _slows_down(cooling: str) -> bool:
 
 
 def _throttle_events(root: Path) -> int | None:
-    """x86 counts by core and by package: the sum moves whenever any of them does."""
+    """Sum of the throttle counters of x86, by core and by package: it moves whenever any of them does."""
     counts = [number(file) for file in (root / "sys/devices/system/cpu").glob("cpu*/thermal_throttle/*_throttle_count")]
     known = [count for count in counts if count is not None]
     return sum(known) if known else None
@@ -132,12 +134,12 @@ def _battery(root: Path) -> dict[str, Any]:
     return {"battery_percent": None, "charging": None}
 
 
-def _once(name: str, place: str, taken: set[str]) -> str:
-    unique = f"{name} {place}" if name in taken else name
-    taken.add(unique)
+def _unique(name: str, place: str, names: set[str]) -> str:
+    unique = f"{name} {place}" if name in names else name
+    names.add(unique)
     return unique
 
 
 def _index(path: Path) -> tuple[int, str]:
-    found = re.search(r"\d{1,9}$", path.name, re.ASCII)
-    return (int(found.group()) if found else 0, path.name)
+    match = re.search(r"\d{1,9}$", path.name, re.ASCII)
+    return (int(match.group()) if match else 0, path.name)

@@ -1,4 +1,4 @@
-"""A meter of power, read now and then: energy by the trapezoidal rule."""
+"""Energy by integration of sampled power (trapezoidal rule)."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from statistics import fmean, stdev
 from typing import Any, Optional
 
 Power = Callable[[], Optional[tuple[float, float]]]
-"""Watts now, and by how many watts the sensor may be wrong; None if it does not say."""
-SURE = 2.0
-"""Standard errors on either side of a mean: 95 %."""
+"""Sensor of power: watts now and their error in watts; None if it gives no answer."""
+Z_95 = 2.0
+"""Quantile z for a 95 % interval (rounded)."""
 
 
 class Sampled:
-    """Power is looked at; what it does between two looks is a straight line, and an uncertainty."""
+    """Meter that samples power and integrates it, linear between two samples.
+
+    The spread of the samples counts as uncertainty.
+    """
 
     def __init__(self, power: Power, method: str) -> None:
         self._power, self._method = power, method
@@ -29,7 +32,7 @@ class Sampled:
         self._looks.append((time.perf_counter(), self._power()))
 
     def stop(self) -> dict[str, Any] | None:
-        """joules, seconds, method and uncertainty, a share of the joules; None if the sensor fell silent meanwhile."""
+        """End the span, as `EnergyMeter.stop` says; None if the sensor failed to answer meanwhile."""
         self.look()
         seconds = self._looks[-1][0] - self._looks[0][0]
         readings = [reading for _, reading in self._looks if reading is not None]
@@ -48,5 +51,5 @@ class Sampled:
             "joules": sum((after - before) * (first + last) / 2 for before, after, first, last in steps),
             "seconds": seconds,
             "method": self._method,
-            "uncertainty": math.hypot(fmean(errors), SURE * stdev(watts) / math.sqrt(fresh)) / mean,
+            "uncertainty": math.hypot(fmean(errors), Z_95 * stdev(watts) / math.sqrt(fresh)) / mean,
         }

@@ -1,4 +1,4 @@
-"""Small files that the kernel writes as they are read: what cannot be read, or makes no sense, is None."""
+"""Reader of /sys and /proc: a value that cannot be read, or makes no sense, is None."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LIMIT_BYTES = 1 << 16
 
 
 def text(path: Path) -> str | None:
-    """What the file says, without the space around it."""
+    """Content of the file without the space around it; None if it cannot be read."""
     try:
         with path.open("rb") as file:
             return file.read(LIMIT_BYTES).decode("utf-8", "replace").strip()
@@ -19,17 +19,23 @@ def text(path: Path) -> str | None:
         return None
 
 
-def integer(said: str | None) -> int | None:
-    """The one whole number that `said` is."""
-    return int(said) if said and re.fullmatch(r"[+-]?\d{1,19}", said, re.ASCII) else None
+def integer(content: str | None) -> int | None:
+    """Integer that `content` is, and nothing else; None otherwise."""
+    return int(content) if content and re.fullmatch(r"[+-]?\d{1,19}", content, re.ASCII) else None
 
 
 def number(path: Path) -> int | None:
-    """The one whole number that the file says."""
+    """Integer that the file holds, and nothing else; None otherwise."""
     return integer(text(path))
 
 
-class Kept:
+def field_bytes(name: str, lines: str) -> int | None:
+    """Size in bytes in the line `NAME: N kB` of a file such as /proc/meminfo; None if there is no such line."""
+    match = re.search(rf"^{name}:\s+(\d{{1,15}}) kB$", lines, re.MULTILINE | re.ASCII)
+    return int(match.group(1)) * 1024 if match else None
+
+
+class OpenFile:
     """A file that stays open, to be read again in microseconds. Raises OSError if it cannot be opened."""
 
     def __init__(self, path: Path) -> None:
@@ -46,9 +52,9 @@ class Kept:
             return None
 
 
-def kept(path: Path) -> Kept | None:
-    """The file, open; None where it cannot be."""
+def opened(path: Path) -> OpenFile | None:
+    """Open the file for repeated reading; None if it cannot be opened."""
     try:
-        return Kept(path)
+        return OpenFile(path)
     except OSError:
         return None

@@ -1,4 +1,4 @@
-"""The machine it runs on, as far as the system says. What is not known is None."""
+"""Description of this machine, and memory of this process. Unknown is None."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from . import linux
+from .sysfs import field_bytes
+
+# Names of an architecture that systems other than Linux give in uname, and Linux's own, which manifests use.
+ALIASES = {"arm64": "aarch64", "amd64": "x86_64"}
 # Arm's cores have no name in /proc/cpuinfo, only a part number: Arm's manuals of each core, register MIDR_EL1.
 ARM_CORES = {
     "0xd03": "cortex-a53",
@@ -22,37 +27,42 @@ ARM_CORES = {
 
 
 def info() -> dict[str, Any]:
-    """Machine, system, CPU, cores, memory and Python."""
+    """Machine, system, CPU, cores, memory in bytes and version of Python."""
     return {
         "machine": os.uname().machine,
         "system": f"{os.uname().sysname} {os.uname().release}",
         "cpu": _cpu(_read("/proc/cpuinfo")),
         "cores": _cores(),
-        "ram_bytes": _kilobytes("MemTotal", _read("/proc/meminfo")),
+        "ram_bytes": field_bytes("MemTotal", _read("/proc/meminfo")),
         "python": ".".join(map(str, sys.version_info[:3])),
     }
 
 
+def architecture(machine: str) -> str:
+    """CPU architecture as manifests name it, such as `aarch64`, of what `uname -m` says."""
+    return ALIASES.get(machine, machine)
+
+
 def peak_rss_bytes() -> int | None:
-    """The most memory this process held at once.
+    """Peak resident memory of this process in bytes.
 
     Not `ru_maxrss`: that one survives exec, so a child of a large process would report its parent's peak.
     """
-    return _kilobytes("VmHWM", _read("/proc/self/status"))
+    return field_bytes("VmHWM", _read("/proc/self/status"))
 
 
 def rss_bytes() -> int | None:
-    """The memory that this process holds now."""
-    return _kilobytes("VmRSS", _read("/proc/self/status"))
+    """Resident memory of this process in bytes, now."""
+    return field_bytes("VmRSS", _read("/proc/self/status"))
 
 
 def available_bytes() -> int | None:
-    """The memory that programs could still get."""
-    return _kilobytes("MemAvailable", _read("/proc/meminfo"))
+    """Memory in bytes that programs can still get without swapping."""
+    return linux.available_bytes(_read("/proc/meminfo"))
 
 
 def _cores() -> int:
-    """Cores this process may use."""
+    """Count of the cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -65,11 +75,6 @@ def _cpu(cpuinfo: str) -> str | None:
     parts = re.findall(r"^CPU part\s*:\s*(\w+)$", cpuinfo, re.MULTILINE)
     cores = list(dict.fromkeys(ARM_CORES.get(part, f"arm {part}") for part in parts))
     return " + ".join(cores) or None
-
-
-def _kilobytes(field: str, text: str) -> int | None:
-    found = re.search(rf"^{field}:\s*(\d{{1,15}}) kB$", text, re.MULTILINE)
-    return int(found.group(1)) * 1024 if found else None
 
 
 def _read(path: str) -> str:

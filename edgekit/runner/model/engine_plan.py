@@ -10,8 +10,8 @@ from ..errors import RunnerError
 from ..files.durable import SENSELESS, read_json
 from ..layout import PLAN
 
-# All that may be asked of trtexec, whoever signed it: other flags load libraries and write files (--plugins,
-# --exportProfile).
+# Every argument that trtexec may get, whoever signed the plan: other flags load libraries and write files
+# (--plugins, --exportProfile).
 ALLOWED = re.compile(
     r"--onnx=\{model\}|--saveEngine=\{engine\}|--memPoolSize=workspace:\d{1,6}|--fp16|--int8|--sparsity=enable"
     r"|--(warmUp|duration|iterations)=\d{1,6}"
@@ -20,35 +20,36 @@ NEEDED = {"--onnx={model}", "--saveEngine={engine}"}
 
 
 class EnginePlan(NamedTuple):
-    """As `edgekit/backends/onnx/engine_plan.py` writes it."""
+    """Content of `engine.json`, which `edgekit/backends/onnx/engine_plan.py` writes."""
 
     providers: tuple[str, ...]
-    """As targets name them: `tensorrt`, `cuda`, `cpu`; the first that works is used."""
+    """Execution providers by their names in targets: `tensorrt`, `cuda`, `cpu`. The first that works is used."""
     fp16: bool
     int8: bool
     sparsity: bool
     workspace_mb: int
     trtexec: tuple[str, ...]
     least: tuple[int, ...]
-    """The oldest TensorRT that takes `trtexec`."""
+    """Version of the oldest TensorRT that takes the arguments `trtexec`."""
     below: tuple[int, ...]
+    """Version of the first TensorRT that does not take them any more."""
 
     def takes(self, tensorrt: tuple[int, ...]) -> bool:
-        """Whether the line is one for that TensorRT."""
+        """Tell whether a TensorRT of that version takes the arguments `trtexec`."""
         return self.least <= tensorrt < self.below
 
 
 def read_plan(slot: Path) -> EnginePlan | None:
-    """The plan of the slot, if it has one. Raises RunnerError (data) if it is none that we write."""
+    """Read the engine plan of a slot; None if it has none. Raises RunnerError (data) for a file of another form."""
     path = slot / PLAN
     try:
         written = read_json(path, "data")
-        return None if written is None else _plan(written)
+        return None if written is None else _parse_plan(written)
     except (RunnerError, *SENSELESS) as error:
         raise RunnerError("data", f"'{path}' is no engine plan: {type(error).__name__}: {error}") from error
 
 
-def _plan(written: dict[str, Any]) -> EnginePlan:
+def _parse_plan(written: dict[str, Any]) -> EnginePlan:
     line = tuple(written["trtexec"])
     refused = [argument for argument in line if not ALLOWED.fullmatch(argument)]
     if refused or not set(line) >= NEEDED:
@@ -60,10 +61,10 @@ def _plan(written: dict[str, Any]) -> EnginePlan:
         sparsity=bool(written["sparsity"]),
         workspace_mb=int(written["workspace_mb"]),
         trtexec=line,
-        least=_numbers(written["tensorrt"]["least"]),
-        below=_numbers(written["tensorrt"]["below"]),
+        least=_version(written["tensorrt"]["least"]),
+        below=_version(written["tensorrt"]["below"]),
     )
 
 
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(map(int, version.split(".")))
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text.split(".")))

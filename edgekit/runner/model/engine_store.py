@@ -1,6 +1,6 @@
-"""Where the TensorRT engines of a device are kept, beside its slots.
+"""Store of the TensorRT engines that were built on a device, beside its slots.
 
-    ROOT/engines/KEY/built.json    what it was built of
+    ROOT/engines/KEY/built.json    digests of its inputs, GPU and TensorRT
     ROOT/engines/KEY/engine.plan   by trtexec; or the files of onnxruntime's TensorRT provider
 
 KEY is the SHA-256 of model, plan, GPU and TensorRT: an engine is of use with those only.
@@ -24,7 +24,7 @@ Parts = dict[str, str]
 
 
 def engine_of(slot: Path) -> Path | None:
-    """The folder of the engine that was built here for the slot's model, if one was."""
+    """Folder of the engine that was built here for the slot's model; None if none was."""
     written = sorted(_engines(slot).glob(f"*/{BUILT}"))
     if not written:
         return None
@@ -33,12 +33,12 @@ def engine_of(slot: Path) -> Path | None:
 
 
 def folder_for(slot: Path, here: Mapping[str, str]) -> Path:
-    """Where the engine for the slot's model belongs on the device that `here` describes: its GPU, its TensorRT."""
+    """Folder for the engine of the slot's model on the device that `here` describes: `gpu` and `tensorrt`."""
     return _engines(slot) / _key({**parts_of(slot), **here})
 
 
 def parts_of(slot: Path) -> Parts:
-    """What of the slot its engine is built of, by the digests in its manifest: staging verified them."""
+    """Digests of the files of the slot that its engine is built of, from its manifest: staging verified them."""
     written = read_json(slot / MANIFEST, "data") or {}
     digests = {entry["path"]: entry["sha256"] for entry in written["files"]}
     return {"model": " ".join(digests[name] for name in written["model"]), "plan": digests[PLAN]}
@@ -54,7 +54,7 @@ def sweep(slot: Path, here: Mapping[str, str]) -> None:
 
 
 def _built_of(file: Path) -> dict[str, Any]:
-    """What the engine beside the file was built of; nothing is known of one whose file cannot be read."""
+    """Read the digests of the inputs that an engine was built of; empty if the file cannot be read."""
     try:
         return read_json(file, "data") or {}
     except RunnerError:

@@ -1,4 +1,4 @@
-"""What a bare model file takes and gives, as far as the file says."""
+"""Inputs and outputs of a bare model file, as far as the file says."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SCALAR_TYPES = {**dict(enumerate(SCALARS)), 11: "bool"}
 
 
 class TensorInfo(NamedTuple):
-    """One input or output. An axis whose length is free is None."""
+    """One input or output of a model file. An axis whose length is free is None in `shape`."""
 
     name: str
     dtype: str
@@ -36,17 +36,20 @@ class IoSignature(NamedTuple):
 
 def of_onnx(session: Any) -> IoSignature:
     return IoSignature(
-        [_of_onnx(found) for found in session.get_inputs()], [_of_onnx(found) for found in session.get_outputs()]
+        [_of_onnx(value) for value in session.get_inputs()], [_of_onnx(value) for value in session.get_outputs()]
     )
 
 
 def of_tflite(interpreter: Any) -> IoSignature:
-    inputs = [_of_tflite(found) for found in interpreter.get_input_details()]
-    return IoSignature(inputs, [_of_tflite(found) for found in interpreter.get_output_details()])
+    inputs = [_of_tflite(detail) for detail in interpreter.get_input_details()]
+    return IoSignature(inputs, [_of_tflite(detail) for detail in interpreter.get_output_details()])
 
 
 def of_pte(model: Path) -> IoSignature:
-    """Read off the program itself: its runtime does not say which axes are free. Raises RunnerError (load)."""
+    """Read the signature off an ExecuTorch program itself: its runtime does not tell which axes are free.
+
+    Raises RunnerError (load).
+    """
     try:
         plans = {plan.text(0): plan for plan in Table.root(model.read_bytes(), PROGRAM).tables(1)}
         plan = plans["forward"]
@@ -59,10 +62,10 @@ def of_pte(model: Path) -> IoSignature:
         raise RunnerError("load", f"it is not a whole program: {error}") from error
 
 
-def _of_onnx(found: Any) -> TensorInfo:
-    element = found.type[len("tensor(") : -1] if found.type.startswith("tensor(") else found.type
-    shape = tuple(size if isinstance(size, int) else None for size in found.shape)
-    return TensorInfo(found.name, _checked(ONNX_DTYPES.get(element, element), found.name), shape)
+def _of_onnx(value: Any) -> TensorInfo:
+    element = value.type[len("tensor(") : -1] if value.type.startswith("tensor(") else value.type
+    shape = tuple(size if isinstance(size, int) else None for size in value.shape)
+    return TensorInfo(value.name, _checked(ONNX_DTYPES.get(element, element), value.name), shape)
 
 
 def _of_tflite(detail: dict[str, Any]) -> TensorInfo:

@@ -1,4 +1,4 @@
-"""What the runner needs of a slot's `manifest.json`."""
+"""Reader of a slot's `manifest.json`: the fields that the runner needs."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class ModelTensor(NamedTuple):
     shape: tuple[int, ...]
     scale: float | None
     zero_point: int
-    """Of quantized integers that stand for reals; `scale` is None where values are what they are."""
+    """Quantization: real = scale * (stored - zero_point). `scale` is None where the values are not quantized."""
 
     def __str__(self) -> str:
         return f"{self.dtype}{list(self.shape)}"
 
 
 class RunnerManifest(NamedTuple):
-    """How to load the model, what it takes and gives, and how closely it must reproduce its golden outputs."""
+    """Model of a slot: its file and options, inputs and outputs, and the tolerance of its golden outputs."""
 
     format: str
     model: Path
@@ -38,32 +38,32 @@ class RunnerManifest(NamedTuple):
     tolerance: float
     plan: EnginePlan | None = None
     engine: Path | None = None
-    """The folder of what was built by the plan on this device, if it was."""
+    """Folder of the engine that was built by the plan on this device; None if none was."""
 
 
 def read_manifest(slot: Path) -> RunnerManifest:
-    """The manifest of the slot at `slot`. Raises RunnerError (data) if it is missing or not whole."""
+    """Read the manifest of a slot. Raises RunnerError (data) if it is missing or not whole."""
     path = slot / MANIFEST
     written = read_json(path, "data")
     if written is None:
         raise RunnerError("data", f"'{path}' cannot be read: there is no such file")
     try:
-        return _manifest(slot, written)
+        return _parse_manifest(slot, written)
     except SENSELESS as error:
         raise RunnerError("data", f"'{path}' is not a manifest: {type(error).__name__}: {error}") from error
 
 
-def no_options(manifest: RunnerManifest) -> None:
-    """For runtimes that take none. Raises RunnerError (load)."""
+def check_no_options(manifest: RunnerManifest) -> None:
+    """Raise RunnerError (load) if the manifest has options: the runtime takes none."""
     if manifest.options:
         raise RunnerError("load", f".{manifest.format} takes no options, its manifest has {dict(manifest.options)}")
 
 
-def _manifest(slot: Path, written: dict[str, Any]) -> RunnerManifest:
+def _parse_manifest(slot: Path, written: dict[str, Any]) -> RunnerManifest:
     plan = read_plan(slot)
     return RunnerManifest(
         format=written["format"],
-        model=slot / _inside(written["model"][0]),
+        model=slot / _plain_name(written["model"][0]),
         options=tuple((key, value) for key, value in written["options"]),
         inputs=tuple(map(_tensor, written["signature"]["inputs"])),
         outputs=tuple(map(_tensor, written["signature"]["outputs"])),
@@ -76,11 +76,11 @@ def _manifest(slot: Path, written: dict[str, Any]) -> RunnerManifest:
 def _tensor(written: dict[str, Any]) -> ModelTensor:
     affine = written["affine"] or {"scale": None, "zero_point": 0}
     return ModelTensor(
-        _inside(written["name"]), written["dtype"], tuple(written["shape"]), affine["scale"], affine["zero_point"]
+        _plain_name(written["name"]), written["dtype"], tuple(written["shape"]), affine["scale"], affine["zero_point"]
     )
 
 
-def _inside(name: str) -> str:
+def _plain_name(name: str) -> str:
     if not is_plain(name):
         raise ValueError(f"'{name}' is no plain name")
     return name

@@ -1,4 +1,4 @@
-"""Arrays on disk and at the model's edges."""
+"""Arrays: columns on disk, samples and batches of them, and a model's inputs and outputs."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ Array = npt.NDArray[Any]
 Call = Callable[[Sequence[Array]], list[Array]]
 """A loaded model: from inputs [1, …] to outputs [1, …], both in the signature's order."""
 
-# What is cycled is held in memory, and counts in the peak: a bound that small devices bear.
 CYCLED_BYTES = 16 << 20
+"""Largest size in bytes of the samples that a timing loop cycles through.
+
+They are held in memory, and count in its peak: a bound that small devices bear.
+"""
 
 
 def read_columns(folder: Path, tensors: Sequence[ModelTensor]) -> list[Array]:
-    """One array [N, …] a tensor, from `folder/<name>.npy`, left on disk until it is used.
+    """Map one array [N, …] a tensor from `folder/<name>.npy`: its pages are read when they are used.
 
     Raises RunnerError (data) if one is missing, empty, of another dtype or shape, or longer than the others.
     """
@@ -32,26 +35,26 @@ def read_columns(folder: Path, tensors: Sequence[ModelTensor]) -> list[Array]:
 
 
 def row(columns: Sequence[Array], i: int) -> list[Array]:
-    """The i-th sample with a batch axis, [1, …] each, in memory of its own."""
+    """Copy the i-th sample into memory, with a batch axis: one array [1, …] a column."""
     return [np.array(column[i : i + 1]) for column in columns]
 
 
 def cycled(columns: Sequence[Array]) -> list[list[Array]]:
-    """The first samples, each as `row` gives it: as many as `CYCLED_BYTES` hold, and at least one."""
+    """Load the first samples, each as `row` does: as many as `CYCLED_BYTES` hold, and at least one."""
     sample_bytes = sum(column.nbytes // len(column) for column in columns)
     count = max(1, min(len(columns[0]), CYCLED_BYTES // max(1, sample_bytes)))
     return [row(columns, i) for i in range(count)]
 
 
 def batches(columns: Sequence[Array], size: int) -> list[list[Array]]:
-    """The first samples, `size` at a time, [size, …] each: as many as `CYCLED_BYTES` hold, and at least one batch.
+    """Load the first batches, [size, …] each: as many as `CYCLED_BYTES` hold, and at least one.
 
-    The last is filled up with the first.
+    The last one is filled up with the first samples.
     """
     count = len(columns[0])
     batch_bytes = size * sum(column.nbytes // len(column) for column in columns)
-    made = max(1, min(-(-count // size), CYCLED_BYTES // max(1, batch_bytes)))
-    return [[column[np.arange(i * size, (i + 1) * size) % count] for column in columns] for i in range(made)]
+    batch_count = max(1, min(-(-count // size), CYCLED_BYTES // max(1, batch_bytes)))
+    return [[column[np.arange(i * size, (i + 1) * size) % count] for column in columns] for i in range(batch_count)]
 
 
 def save(path: Path, array: Array) -> None:
@@ -64,19 +67,24 @@ def empty_columns(tensors: Sequence[ModelTensor], count: int) -> list[Array]:
 
 
 def check_outputs(outputs: Sequence[Array], tensors: Sequence[ModelTensor]) -> None:
-    """Raise RunnerError (run) if the model gives something else than the manifest says."""
-    given = [f"{output.dtype}{list(output.shape)}" for output in outputs]
+    """Raise RunnerError (run) unless the outputs have the dtypes and shapes of the manifest."""
+    actual = [f"{output.dtype}{list(output.shape)}" for output in outputs]
     stated = [str(tensor) for tensor in tensors]
-    if given != stated:
-        raise RunnerError("run", f"the model gives {', '.join(given)}; its manifest says {', '.join(stated)}")
+    if actual != stated:
+        raise RunnerError("run", f"the model gives {', '.join(actual)}; its manifest says {', '.join(stated)}")
 
 
 def real(stored: Array, tensor: ModelTensor) -> Array:
-    """Real values: float32 [N, …] where the model gives quantized integers, else as stored."""
+    """Real values of an output: dequantized, float32 [N, …], where it holds quantized integers, else as stored."""
     if tensor.scale is None:
         return stored
-    values: Array = (stored.astype(np.float64) - tensor.zero_point) * tensor.scale
-    return values.astype(np.float32)
+    return dequantize(stored, tensor.scale, tensor.zero_point).astype(np.float32)
+
+
+def dequantize(stored: Array, scale: float, zero_point: int) -> npt.NDArray[np.float64]:
+    """Dequantize integers of any shape: scale * (stored - zero_point), in float64."""
+    values: npt.NDArray[np.float64] = (stored.astype(np.float64) - zero_point) * scale
+    return values
 
 
 def _read_column(path: Path, tensor: ModelTensor) -> Array:

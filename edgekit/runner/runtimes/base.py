@@ -17,35 +17,53 @@ if TYPE_CHECKING:
 
 
 NEWER = "Didn't find op for builtin opcode"
-"""What TensorFlow Lite says of an operator, or a version of one, that came after it."""
+"""Text in TensorFlow Lite's error about an operator, or a version of one, that is newer than the runtime."""
 
 
 class Runtime(Protocol):
-    """Imports what it needs when made."""
+    """A runtime that loads model files of one format.
+
+    To write one:
+
+    1. Add a module with a class of these methods. Import the runtime's package in `__init__`, not at the top.
+    2. Return a function from `load`, from arrays [1, …] to arrays [1, …], in the order of the manifest. Raise
+       anything where the model does not load: `load_errors` makes a RunnerError of it.
+    3. Return `trace.Untraced` from `trace` if the runtime has no profiler of its own.
+    4. Name its distributions in `machine/installed.DISTRIBUTIONS` and its maker in `open.RUNTIMES`.
+
+        class Fast:
+            provider = None
+
+            def load(self, manifest, threads):
+                model = self._fast.open(str(manifest.model), threads)
+                return lambda inputs: model.run(inputs)
+    """
 
     provider: str | None
-    """What runs the model that was loaded last, as targets name it, where a runtime has several to choose from."""
+    """Execution provider of the model that was loaded last, by its name in targets; None where there is no choice."""
 
-    def load(self, manifest: RunnerManifest, threads: int) -> Call: ...
+    def load(self, manifest: RunnerManifest, threads: int) -> Call:
+        """Load the model as a function, to run on so many threads."""
+        ...
 
     def trace(self, manifest: RunnerManifest, threads: int, scratch: Path) -> Trace:
-        """The same model, loaded so that it is traced; `scratch` is a folder for what is written meanwhile."""
+        """Load the model so that the runtime traces its operators; `scratch` is a folder for temporary files."""
         ...
 
     def edges(self, model: Path) -> IoSignature:
-        """What a bare file takes and gives."""
+        """Inputs and outputs of a bare model file."""
         ...
 
 
 def load(runtime: Runtime, manifest: RunnerManifest, threads: int) -> Call:
-    """The model as a function. Raises RunnerError (load)."""
+    """Load the model as a function. Raises RunnerError (load), or (runtime) if it needs a newer one."""
     with load_errors(manifest):
         return runtime.load(manifest, threads)
 
 
 @contextmanager
 def load_errors(manifest: RunnerManifest) -> Iterator[None]:
-    """What a runtime raises while it loads a model, as RunnerError."""
+    """Raise every exception of the block, in which a runtime loads a model, as RunnerError (load or runtime)."""
     try:
         yield
     except RunnerError:

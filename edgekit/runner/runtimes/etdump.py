@@ -1,4 +1,4 @@
-"""What ExecuTorch traced, read off its ETDump and its program: which kernel ran, on whose behalf, for how long."""
+"""Reader of ExecuTorch's ETDump: the kernels and delegates that ran, with their times."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..files.flatbuffer import Table
 from .trace import Inference, OperatorRun, numbered
 
 TRACE, PROGRAM = b"ED00", b"ET12"
-# What ExecuTorch 1.5.1 names its events: runtime/executor/method.cpp, codegen/gen.py.
+# Names of events in ExecuTorch 1.5.1: runtime/executor/method.cpp, codegen/gen.py.
 WHOLE, KERNEL, DELEGATE = "Method::execute", "native_call_", "DELEGATE_CALL"
 NOTE = "XNNPACK counts whole microseconds: each of its operators may have taken up to one more"
 
@@ -20,12 +20,12 @@ class TraceEvent(NamedTuple):
     name: str
     instruction: int
     inner: str
-    """The delegate's own name of what it ran; empty for what the runtime itself did."""
+    """Name of the delegate's operator; empty for an event of the runtime itself."""
     ns: int
 
 
 def inferences(trace: bytes, program: bytes) -> list[Inference]:
-    """Every inference in a trace of the program, in order. Raises ValueError if one of them is damaged."""
+    """Read every inference in a trace of the program, in order. Raises ValueError if trace or program is damaged."""
     delegates = _delegates(program)
     # The file's length stands before the table.
     runs = (list(_events(run)) for run in Table.root(trace[4:], TRACE).tables(1))
@@ -60,19 +60,19 @@ def _events(run: Table) -> Iterator[TraceEvent]:
 
 
 def _delegates(program: bytes) -> dict[int, str]:
-    """Which delegate an instruction calls, by its number. Fields: schema/program.fbs."""
+    """Delegate that each instruction calls, by the instruction's number. Fields: schema/program.fbs."""
     plan = next(Table.root(program, PROGRAM).tables(1))
     names = [delegate.text(0) for delegate in plan.tables(7)]
-    found = {}
+    delegates = {}
     for number, instruction in enumerate(next(plan.tables(5)).tables(2)):
         call = instruction.table(1)
         if instruction.number(0, "B") == 2 and call is not None:
-            found[number] = _plain(names[call.number(0, "i")])
-    return found
+            delegates[number] = _delegate_name(names[call.number(0, "i")])
+    return delegates
 
 
-def _plain(identifier: str) -> str:
-    """As targets name it: `xnnpack` of `XnnpackBackend`."""
+def _delegate_name(identifier: str) -> str:
+    """Name of a delegate in targets: `xnnpack` of `XnnpackBackend`."""
     return identifier.removesuffix("Backend").lower()
 
 

@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..model.manifest import no_options
+from ..model.manifest import check_no_options
 
 if TYPE_CHECKING:
     from ..model.io_signature import IoSignature
@@ -27,12 +27,12 @@ class ExecuTorchRuntime:
         self._native = import_module(f"{distribution}.extension.pybindings._C")
 
     def load(self, manifest: RunnerManifest, threads: int) -> Call:
-        return self._opened(manifest, threads, traced=False)[0]
+        return self._load_program(manifest, threads, traced=False)[0]
 
     def trace(self, manifest: RunnerManifest, threads: int, scratch: Path) -> Trace:
         from .executorch_trace import ExecuTorchTrace
 
-        call, program = self._opened(manifest, threads, traced=True)
+        call, program = self._load_program(manifest, threads, traced=True)
 
         def write(path: Path) -> None:
             program.write_etdump_result_to_file(str(path), f"{path}.tensors")
@@ -44,8 +44,8 @@ class ExecuTorchRuntime:
 
         return of_pte(model)
 
-    def _opened(self, manifest: RunnerManifest, threads: int, traced: bool) -> tuple[Call, Any]:
-        no_options(manifest)
+    def _load_program(self, manifest: RunnerManifest, threads: int, traced: bool) -> tuple[Call, Any]:
+        check_no_options(manifest)
         from_numpy = self._torch.from_numpy
         self._native._unsafe_reset_threadpool(threads)
         program = self._native._load_program(str(manifest.model), enable_etdump=traced)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import RunnerError
-from ..model.manifest import no_options
+from ..model.manifest import check_no_options
 
 if TYPE_CHECKING:
     from ..model.io_signature import IoSignature
@@ -44,14 +44,14 @@ class ExecuTorchNative:
         self._library.edgekit_run.restype = ctypes.c_bool
 
     def load(self, manifest: RunnerManifest, threads: int) -> Call:
-        return self._opened(manifest, threads, self._library.edgekit_load)[0]
+        return self._load_program(manifest, threads, self._library.edgekit_load)[0]
 
     def trace(self, manifest: RunnerManifest, threads: int, scratch: Path) -> Trace:
         from .executorch_trace import ExecuTorchTrace
 
         load, write_trace = self._library.edgekit_load_traced, self._library.edgekit_write_trace
         load.restype, write_trace.restype = ctypes.c_void_p, ctypes.c_bool
-        call, loaded = self._opened(manifest, threads, load)
+        call, loaded = self._load_program(manifest, threads, load)
 
         def write(path: Path) -> None:
             error = ctypes.create_string_buffer(ERROR_BYTES)
@@ -65,22 +65,22 @@ class ExecuTorchNative:
 
         return of_pte(model)
 
-    def _opened(self, manifest: RunnerManifest, threads: int, load: Any) -> tuple[Call, ctypes.c_void_p]:
-        no_options(manifest)
+    def _load_program(self, manifest: RunnerManifest, threads: int, load: Any) -> tuple[Call, ctypes.c_void_p]:
+        check_no_options(manifest)
         error = ctypes.create_string_buffer(ERROR_BYTES)
         path = str(manifest.model).encode()
         loaded = ctypes.c_void_p(load(path, ctypes.c_uint32(threads), error))
         if not loaded:
             raise RuntimeError(error.value.decode())
         run = self._library.edgekit_run
-        taken, given = _described(manifest.inputs), _described(manifest.outputs)
-        counts = ctypes.c_size_t(len(taken)), ctypes.c_size_t(len(given))
+        inputs_described, outputs_described = _described(manifest.inputs), _described(manifest.outputs)
+        counts = ctypes.c_size_t(len(inputs_described)), ctypes.c_size_t(len(outputs_described))
 
         def call(inputs: Sequence[Array]) -> list[Array]:
             outputs: list[Array] = [np.empty(tensor.shape, tensor.dtype) for tensor in manifest.outputs]
-            for described, array in zip((*taken, *given), (*inputs, *outputs)):
+            for described, array in zip((*inputs_described, *outputs_described), (*inputs, *outputs)):
                 described.data = array.ctypes.data
-            if not run(loaded, taken, counts[0], given, counts[1], error):
+            if not run(loaded, inputs_described, counts[0], outputs_described, counts[1], error):
                 raise RunnerError("run", error.value.decode())
             return outputs
 
@@ -88,7 +88,7 @@ class ExecuTorchNative:
 
 
 class _Tensor(ctypes.Structure):
-    """As `executorch.cpp` has it."""
+    """Tensor descriptor, laid out as the struct `Tensor` in `devices/packs/executorch.cpp`."""
 
     _fields_ = (
         ("dtype", ctypes.c_int32),

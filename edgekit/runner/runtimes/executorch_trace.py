@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ExecuTorchTrace:
-    """A program that traces itself; `write` writes what it has to a file."""
+    """Trace of an ExecuTorch program that was loaded with event tracing; `write` writes its ETDump to a file."""
 
     note = etdump.NOTE
 

@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 
 class LoadedModel(NamedTuple):
-    """A loaded model, and what loading it and its first inference took."""
+    """A loaded model, with the cost of loading it and of its first inference."""
 
     manifest: RunnerManifest
     call: Call
     loaded: dict[str, Any]
-    """As the host reads them: load_ns, first_ns, peak_rss_bytes after the first inference, empty_rss_bytes before the
+    """Facts for the host: load_ns, first_ns, peak_rss_bytes after the first inference, empty_rss_bytes before the
     model was loaded, runtime, provider, planned_provider, threads."""
 
     @property
     def facts(self) -> dict[str, Any]:
-        """`loaded`, model_sha256 and info, which take longer to find out than a small model to load."""
+        """All of `loaded`, and model_sha256 and info, which take longer to collect than a small model to load."""
         info = {**system.info(), "runtimes": installed()}
         return {**self.loaded, "model_sha256": digest_of_file(self.manifest.model), "info": info}
 
@@ -63,7 +63,7 @@ class LoadedModel(NamedTuple):
         return cls(manifest, call, facts)
 
     def outputs(self, columns: list[Array]) -> list[Array]:
-        """What the model gives for every sample of `columns`: one array [N, …] an output, as stored."""
+        """Run the model on every sample of `columns`: one array [N, …] an output, as stored."""
         count = len(columns[0])
         stored = empty_columns(self.manifest.outputs, count)
         for i in range(count):

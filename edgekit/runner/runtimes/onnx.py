@@ -1,4 +1,4 @@
-"""onnxruntime."""
+"""The runtime of ONNX models, onnxruntime."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class OnnxRuntime:
         self._runtime = import_module("onnxruntime")  # of the GPU's build too
 
     def load(self, manifest: RunnerManifest, threads: int) -> Call:
-        return self._opened(manifest, threads, self._runtime.SessionOptions())[0]
+        return self._open_session(manifest, threads, self._runtime.SessionOptions())[0]
 
     def trace(self, manifest: RunnerManifest, threads: int, scratch: Path) -> Trace:
         from .onnx_trace import OnnxTrace
@@ -38,14 +38,14 @@ class OnnxRuntime:
         options = self._runtime.SessionOptions()
         options.enable_profiling = True
         options.profile_file_prefix = str(scratch / "trace")
-        return OnnxTrace(*self._opened(manifest, threads, options))
+        return OnnxTrace(*self._open_session(manifest, threads, options))
 
     def edges(self, model: Path) -> IoSignature:
         from ..model.io_signature import of_onnx
 
         return of_onnx(self._runtime.InferenceSession(str(model), providers=["CPUExecutionProvider"]))
 
-    def _opened(self, manifest: RunnerManifest, threads: int, options: Any) -> tuple[Call, Any]:
+    def _open_session(self, manifest: RunnerManifest, threads: int, options: Any) -> tuple[Call, Any]:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.graph_optimization_level = self._runtime.GraphOptimizationLevel.ORT_ENABLE_ALL
@@ -59,7 +59,7 @@ class OnnxRuntime:
         outputs = [tensor.name for tensor in manifest.outputs]
 
         def call(inputs: Sequence[Array]) -> list[Array]:
-            found: list[Array] = run(outputs, {name: inputs[i] for i, name in enumerate(names)})
-            return found
+            results: list[Array] = run(outputs, {name: inputs[i] for i, name in enumerate(names)})
+            return results
 
         return call, session

@@ -1,4 +1,4 @@
-"""Which execution providers onnxruntime is given, and what of it is then used.
+"""Execution providers of an onnxruntime session: those to pass, and the one that is used.
 
 Options: https://onnxruntime.ai/docs/execution-providers/TensorRT-ExecutionProvider.html#configurations
 """
@@ -16,20 +16,24 @@ PROVIDERS = {
     "cpu": "CPUExecutionProvider",
 }
 """onnxruntime's names, by those of targets."""
-Given = tuple[str, dict[str, str]]
+ProviderOptions = tuple[str, dict[str, str]]
 
 
-def execution_providers(plan: EnginePlan | None, available: Sequence[str], engine: Path | None) -> list[Given]:
-    """Those of the plan that are `available`, in its order, with their options; the CPU's is always the last.
+def execution_providers(
+    plan: EnginePlan | None, available: Sequence[str], engine: Path | None
+) -> list[ProviderOptions]:
+    """Providers of the plan that are `available`, in its order, with their options; the CPU's is always the last.
 
     TensorRT's keeps its engines in the folder `engine`, if there is one.
     """
-    wanted = [name for name in (plan.providers if plan else ()) if PROVIDERS.get(name) in available and name != "cpu"]
-    return [*((PROVIDERS[name], _options(name, plan, engine)) for name in wanted), (PROVIDERS["cpu"], {})]
+    accelerators = [
+        name for name in (plan.providers if plan else ()) if PROVIDERS.get(name) in available and name != "cpu"
+    ]
+    return [*((PROVIDERS[name], _options(name, plan, engine)) for name in accelerators), (PROVIDERS["cpu"], {})]
 
 
 def provider_name(providers: Sequence[str]) -> str:
-    """The first provider that a session has, as targets name it: one whose library does not load is not among them."""
+    """Name in targets of the first provider of a session: one whose library does not load is not among them."""
     names = {theirs: ours for ours, theirs in PROVIDERS.items()}
     return names.get(providers[0], providers[0])
 

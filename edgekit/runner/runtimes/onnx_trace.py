@@ -1,4 +1,4 @@
-"""What onnxruntime says of its nodes: the file that its session profiling writes."""
+"""Traces of onnxruntime: the JSON file that its session profiling writes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 # onnxruntime 1.31, core/framework/sequential_executor.cc and core/session/inference_session.cc.
 WHOLE, KERNEL, PROVIDER = "model_run", "_kernel_time", "ExecutionProvider"
 NESTING = {"If", "Loop", "Scan", "SequenceMap"}
-"""Their time holds that of the nodes inside, which are traced before them."""
+"""Control-flow operators: their time includes that of the nodes inside, which are traced before them."""
 
 
 class OnnxTrace:
-    """A session that traces itself."""
+    """A session with profiling on."""
 
     note = "onnxruntime counts whole microseconds: each operator may have taken up to one more"
 
@@ -27,7 +27,7 @@ class OnnxTrace:
 
     def inferences(self) -> list[Inference]:
         events = json.loads(Path(self._session.end_profiling()).read_text("utf-8"))
-        found: list[Inference] = []
+        inferences: list[Inference] = []
         nodes: list[dict[str, Any]] = []
         # An inference's own event comes after those of its nodes.
         for event in events:
@@ -35,9 +35,9 @@ class OnnxTrace:
                 nodes = _outside(nodes, event)
                 nodes.append(event)
             if event["name"] == WHOLE:
-                found.append(Inference(_ns(event), [_operator(node) for node in nodes]))
+                inferences.append(Inference(_ns(event), [_operator(node) for node in nodes]))
                 nodes = []
-        return found
+        return inferences
 
 
 def _outside(nodes: list[dict[str, Any]], event: dict[str, Any]) -> list[dict[str, Any]]:
@@ -51,8 +51,8 @@ def _ns(event: dict[str, Any]) -> int:
 
 
 def _operator(event: dict[str, Any]) -> OperatorRun:
-    said = event["args"]
-    name, provider = event["name"][: -len(KERNEL)], said["provider"]
-    # As targets name it: `cpu` of `CPUExecutionProvider`.
+    args = event["args"]
+    name, provider = event["name"][: -len(KERNEL)], args["provider"]
+    # Its name in targets: `cpu` of `CPUExecutionProvider`.
     delegate = provider[: -len(PROVIDER)] if provider.endswith(PROVIDER) else provider
-    return OperatorRun(said["op_name"], name, delegate.lower(), _ns(event))
+    return OperatorRun(args["op_name"], name, delegate.lower(), _ns(event))

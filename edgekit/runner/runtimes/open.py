@@ -12,7 +12,7 @@ from .base import Runtime
 
 
 def open_runtime(format: str, engine: Path | None = None) -> tuple[str, Runtime]:
-    """Name and version of the runtime of a format, and the runtime, imported: TensorRT's own for an `engine` of it.
+    """Import the runtime of a format, and return its name and version with it; TensorRT's own for an `engine` of it.
 
     Raises RunnerError (runtime) if it is not installed or does not import.
     """

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 CUDART = ("libcudart.so", "libcudart.so.12", "libcudart.so.11.0", "/usr/local/cuda/lib64/libcudart.so")
 TO_DEVICE, TO_HOST = 1, 2
-"""cudaMemcpyKind"""
+"""Values of cudaMemcpyKind."""
 
 
 class TensorRT:
@@ -40,13 +40,13 @@ class TensorRT:
         self._cuda = _Cuda()
 
     def load(self, manifest: RunnerManifest, threads: int) -> Call:
-        """`threads` is the GPU's affair."""
+        """Load the engine; `threads` has no meaning on a GPU."""
         engine = self._deserialized(manifest)
         context, cuda = engine.create_execution_context(), self._cuda
         if context is None:
             raise RunnerError("load", "TensorRT makes no execution context: did the GPU's memory run out?")
-        inputs = [self._placed(engine, context, tensor) for tensor in manifest.inputs]
-        outputs = [self._placed(engine, context, tensor) for tensor in manifest.outputs]
+        inputs = [self._allocate(engine, context, tensor) for tensor in manifest.inputs]
+        outputs = [self._allocate(engine, context, tensor) for tensor in manifest.outputs]
         stream = cuda.stream()
 
         def call(arrays: Sequence[Array]) -> list[Array]:
@@ -55,10 +55,10 @@ class TensorRT:
             if not context.execute_async_v3(stream):
                 raise RunnerError("run", "TensorRT did not run the engine")
             cuda.wait(stream)
-            found = [np.empty(tensor.shape, tensor.dtype) for tensor, _ in outputs]
-            for (_, address), array in zip(outputs, found):
+            results = [np.empty(tensor.shape, tensor.dtype) for tensor, _ in outputs]
+            for (_, address), array in zip(outputs, results):
                 cuda.copy(address, array, TO_HOST)
-            return found
+            return results
 
         return call
 
@@ -81,8 +81,8 @@ class TensorRT:
             raise RunnerError("load", "this TensorRT does not take the engine, is it another version? flash it again")
         return engine
 
-    def _placed(self, engine: Any, context: Any, tensor: ModelTensor) -> tuple[ModelTensor, int]:
-        """The tensor and its place on the GPU, which stays until the process ends."""
+    def _allocate(self, engine: Any, context: Any, tensor: ModelTensor) -> tuple[ModelTensor, int]:
+        """Allocate a buffer on the GPU for the tensor, which stays until the process ends; its address."""
         dtype = np.dtype(self._tensorrt.nptype(engine.get_tensor_dtype(tensor.name)))
         shape = tuple(engine.get_tensor_shape(tensor.name))
         if dtype != np.dtype(tensor.dtype) or shape != tensor.shape:
@@ -93,7 +93,7 @@ class TensorRT:
 
 
 class _Cuda:
-    """What is needed of the CUDA runtime. Raises RunnerError (run) where it reports an error."""
+    """Functions of the CUDA runtime that an engine needs. Raises RunnerError (run) where one reports an error."""
 
     def __init__(self) -> None:
         self._library = _library()
@@ -112,7 +112,7 @@ class _Cuda:
         self._check(self._library.cudaStreamSynchronize(ctypes.c_void_p(stream)), "cudaStreamSynchronize")
 
     def copy(self, address: int, array: Array, kind: int) -> None:
-        """From the array to the GPU, or from the GPU into the array: its buffer is contiguous."""
+        """Copy the array to the GPU, or from the GPU into the array, as `kind` says; the array must be contiguous."""
         host, device = ctypes.c_void_p(array.ctypes.data), ctypes.c_void_p(address)
         to, source = (device, host) if kind == TO_DEVICE else (host, device)
         self._check(self._library.cudaMemcpy(to, source, ctypes.c_size_t(array.nbytes), kind), "cudaMemcpy")

@@ -1,4 +1,4 @@
-"""LiteRT and tflite-runtime."""
+"""The runtimes of TensorFlow Lite models: LiteRT and tflite-runtime."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..machine.installed import version_of
-from ..model.manifest import no_options
+from ..model.manifest import check_no_options
 
 if TYPE_CHECKING:
     from ..model.io_signature import IoSignature
@@ -29,18 +29,18 @@ class TFLiteRuntime:
         self._interpreter = self._module.Interpreter
 
     def load(self, manifest: RunnerManifest, threads: int) -> Call:
-        no_options(manifest)
+        check_no_options(manifest)
         interpreter = self._interpreter(model_path=str(manifest.model), num_threads=threads)
         interpreter.allocate_tensors()
-        taken = [detail["index"] for detail in interpreter.get_input_details()]
-        given = [detail["index"] for detail in interpreter.get_output_details()]
+        input_indices = [detail["index"] for detail in interpreter.get_input_details()]
+        output_indices = [detail["index"] for detail in interpreter.get_output_details()]
         set_tensor, invoke, get_tensor = interpreter.set_tensor, interpreter.invoke, interpreter.get_tensor
 
         def call(inputs: Sequence[Array]) -> list[Array]:
-            for i, index in enumerate(taken):
+            for i, index in enumerate(input_indices):
                 set_tensor(index, inputs[i])
             invoke()
-            return [get_tensor(index) for index in given]
+            return [get_tensor(index) for index in output_indices]
 
         return call
 
@@ -58,8 +58,8 @@ class TFLiteRuntime:
             note = f"this {self._distribution} has no tool for it that is known here: the whole is all there is"
             return Untraced(self.load(manifest, threads), note)
         interpreter = self._interpreter(model_path=str(manifest.model))
-        taken, given = interpreter.get_input_details(), interpreter.get_output_details()
-        names = [detail["name"] for detail in taken], [detail["name"] for detail in given]
+        inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+        names = [detail["name"] for detail in inputs], [detail["name"] for detail in outputs]
         try:
             return litert_compiled.LiteRtTrace(library, manifest, threads, names)
         except RuntimeError as error:

@@ -1,4 +1,4 @@
-"""What a runtime says of its own operators: one inference at a time, in the order in which they ran."""
+"""Operator traces of a runtime: inference by inference, operators in the order in which they ran."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ class OperatorRun(NamedTuple):
 
 
 class Inference(NamedTuple):
-    """`whole_ns` is what the runtime says the inference took, tracing included."""
+    """One traced inference. `whole_ns` is its time by the runtime's own clock, tracing included."""
 
     whole_ns: int
     operators: list[OperatorRun]
 
 
 class Trace(Protocol):
-    """A model loaded so that its runtime traces it."""
+    """A model that was loaded for tracing by its runtime."""
 
     note: str
-    """What to know of its numbers; empty if there is nothing."""
+    """Remark on the accuracy of its times; empty if there is none."""
 
     @property
     def call(self) -> Call: ...
 
     def inferences(self) -> list[Inference]:
-        """Those of every call so far, and the end of tracing."""
+        """End tracing, and return the inferences of every call so far."""
         ...
 
 
 def read(trace: Trace) -> list[Inference]:
-    """Every inference that was traced. Raises RunnerError (run) if what the runtime wrote makes no sense."""
+    """Read every inference that was traced. Raises RunnerError (run) if the runtime's trace cannot be read."""
     try:
         return trace.inferences()
     except (*SENSELESS, RunnerError, StopIteration, RecursionError) as error:
@@ -53,7 +53,7 @@ def read(trace: Trace) -> list[Inference]:
 
 
 def numbered(operators: Sequence[OperatorRun]) -> list[OperatorRun]:
-    """The same, those without a name named by their kind and which of that kind they are: `Add #2`."""
+    """Name the operators that have no name by their kind and its count: `Add #2`."""
     seen: Counter[str] = Counter()
     named = []
     for operator in operators:
@@ -63,7 +63,7 @@ def numbered(operators: Sequence[OperatorRun]) -> list[OperatorRun]:
 
 
 class Untraced:
-    """A runtime that has no tool for it: only the whole is known, as the clock here saw it."""
+    """Trace by a runtime that has no profiler: the time of a whole inference only, by this program's clock."""
 
     def __init__(self, call: Call, note: str) -> None:
         self._call, self.note = call, note

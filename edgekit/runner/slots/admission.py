@@ -1,7 +1,7 @@
-"""Whether what a slot holds may be served, asked at every move towards `current`: whole, and trusted now.
+"""Admission: a slot may be served if its bundle is whole and trusted now. Checked at every move towards `current`.
 
-Trust at the time of staging is not enough: keys are revoked, thresholds and floors raised, blocks of a disk lost.
-Standard library only.
+Trust at the time of staging is not enough: keys are revoked, thresholds and version floors raised, blocks of a disk
+lost. Standard library only.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ROLES = {"committed": "behind", "staged": "trial", "trial": "trial"}
 
 
 def admit(slot: Path, digest: str, trust: Trust) -> SignedListing:
-    """What the bundle in the folder `slot` lists, once it is known to be that of `digest`, trusted, and whole.
+    """Verify that the folder `slot` holds the bundle of `digest`, trusted and whole, and return its listing.
 
     Raises RunnerError: damaged if its files are not those that were staged; trust, refused or version as `allowed`.
     """
@@ -31,9 +31,9 @@ def admit(slot: Path, digest: str, trust: Trust) -> SignedListing:
 
 
 def trusted(slot: Path, digest: str, trust: Trust) -> SignedListing:
-    """As `admit`, by manifest and signature alone: no other file is read.
+    """Verify manifest and signature only, and return the listing: no other file is read. Raises as `admit`.
 
-    The machine is not asked again: the slot has not moved to another one since it was staged.
+    The machine is not checked again: the slot has not moved to another one since it was staged.
     """
     try:
         return allowed(slot, digest, trust, offered=(), stand_in=True)
@@ -43,7 +43,7 @@ def trusted(slot: Path, digest: str, trust: Trust) -> SignedListing:
 
 
 def is_signed(slot: Path, digest: str, trust: Trust) -> bool:
-    """Whether manifest and signature are there and undamaged, whoever has signed."""
+    """Tell whether manifest and signature are there and undamaged, whoever has signed."""
     try:
         trusted(slot, digest, trust)
     except RunnerError as error:
@@ -52,7 +52,7 @@ def is_signed(slot: Path, digest: str, trust: Trust) -> bool:
 
 
 def refusals(root: Path, state: dict[str, Any], current: str | None, trust: Trust) -> list[dict[str, Any]]:
-    """The slots that hold what is not trusted (any more), whether it is served, on trial or behind, and why."""
+    """List the slots whose bundle is not trusted (any more): slot, role (served, trial or behind), digest, why."""
     refused = []
     for name in SLOTS:
         entry = state["slots"][name]

@@ -1,4 +1,7 @@
-"""The first question of a flash: is it there already, and if not, what of it must be sent? Standard library only."""
+"""Begin a flash: find the bundle in the slots, else take the lease and list the files to send.
+
+Standard library only.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,12 @@ from . import lease
 from .lifecycle import answer
 from .stage import holds, prepare
 from .staging_folder import staging_of
-from .state import State, current_of, held, other
+from .state import State, current_of, locked_state, other
 from .trust import Trust, key_id
 from .verify import allowed
 
-Brought = Optional["tuple[bytes, bytes]"]
-"""Manifest and signature, if the question brings them along; None if they were sent to `ROOT/staging/DIGEST`."""
+ManifestAndSignature = Optional["tuple[bytes, bytes]"]
+"""Bytes of manifest and signature, sent as arguments; None if they were pushed to `ROOT/staging/DIGEST`."""
 
 
 def begin(
@@ -24,19 +27,20 @@ def begin(
     digest: str,
     token: str,
     who: str,
-    brought: Brought,
+    brought: ManifestAndSignature,
     offered: Sequence[bytes],
     stand_in: bool,
     ttl_s: float = lease.TTL_S,
 ) -> State:
-    """Flash that bundle alone from now on, unless it is served already: then nothing is held. A host that dies holds
-    it for `ttl_s` more.
+    """Take the lease for a flash of that bundle, unless it is served already: then no lease is needed.
 
-    Answers the slot that has it, or None; then what is missing beside manifest and signature, or None if those are.
-    Raises RunnerError: leased if somebody else flashes, and as `prepare` does.
+    token: the lease's. who: its holder, for people. ttl_s: seconds that the lease of a dead host lasts.
+    offered: public keys, for a device that trusts nobody yet. stand_in: takes bundles of any machine.
+    Answers `slot`, which has the bundle already, or None; `missing`, the files to send beside manifest and signature,
+    or None if those are missing. Raises RunnerError: leased if another host flashes, and as `prepare` does.
     """
     staging, signers = staging_of(root, digest), {key_id(key) for key in offered}
-    with held(root) as state:
+    with locked_state(root) as state:
         lease.check(root, token)
         current = current_of(root)
         slots = (current, other(current)) if current else ("a",)

@@ -1,4 +1,4 @@
-"""Deadlines that a wrong clock cannot move: seconds since this boot, and which boot it is. Standard library only."""
+"""Deadlines that a wrong clock cannot move: seconds since boot, with the id of the boot. Standard library only."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def deadline(seconds: float) -> dict[str, Any]:
-    """`seconds` from now, as it is kept in files; `wall` is for people."""
+    """Deadline `seconds` from now, in the form that files hold; `wall`, the clock's time, is for people."""
     wall = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))
     return {"boot": _boot(), "until": _now_s() + seconds, "wall": wall}
 
 
-def left_s(kept: dict[str, Any]) -> float:
-    """Seconds until then: none left of another boot's deadline."""
-    return max(0.0, kept["until"] - _now_s()) if kept["boot"] == _boot() else 0.0
+def left_s(deadline: dict[str, Any]) -> float:
+    """Seconds until a deadline; 0 when it is over, or of another boot."""
+    return max(0.0, deadline["until"] - _now_s()) if deadline["boot"] == _boot() else 0.0
 
 
-def of_this_boot(kept: dict[str, Any]) -> bool:
-    return bool(kept["boot"] == _boot())
+def of_this_boot(deadline: dict[str, Any]) -> bool:
+    return bool(deadline["boot"] == _boot())
 
 
 def _now_s() -> float:

@@ -19,9 +19,9 @@ Point = tuple[int, int, int, int]
 NEUTRAL: Point = (0, 1, 1, 0)
 
 
-@lru_cache(maxsize=8)  # every step of a flash asks anew, and on a board each answer takes a tenth of a second
+@lru_cache(maxsize=8)  # every step of a flash verifies again, and on a board that takes a tenth of a second
 def verifies(public: bytes, signature: bytes, message: bytes) -> bool:
-    """Whether `signature` (64 bytes) is that of `message` by the key `public` (32 bytes)."""
+    """Verify that `signature` (64 bytes) is that of `message` by the key `public` (32 bytes)."""
     key = point(public)
     if key is None or has_small_order(key) or len(signature) != 64:
         return False
@@ -34,13 +34,13 @@ def verifies(public: bytes, signature: bytes, message: bytes) -> bool:
 
 
 def is_key(encoded: bytes) -> bool:
-    """Whether 32 bytes can be a public key: the one encoding of a point, and none of small order."""
+    """Tell whether 32 bytes can be a public key: the one encoding of a point, and none of small order."""
     key = point(encoded)
     return key is not None and not has_small_order(key)
 
 
 def point(encoded: bytes) -> Point | None:
-    """The point that 32 bytes encode (section 5.1.3); None if they encode none, or not as `_encoded` does."""
+    """Decode a point from 32 bytes (section 5.1.3); None if they encode none, or not as `_encoded` does."""
     if len(encoded) != 32:
         return None
     y = int.from_bytes(encoded, "little")
@@ -59,14 +59,14 @@ def point(encoded: bytes) -> Point | None:
 
 
 def has_small_order(a: Point) -> bool:
-    """Whether eight times the point is the neutral one: such a key verifies what nobody signed."""
+    """Tell whether eight times the point is the neutral one: such a key verifies what nobody signed."""
     for _ in range(3):
         a = _sum(a, a)
     return a[0] % P == 0 and (a[1] - a[2]) % P == 0
 
 
 def _sum(a: Point, b: Point) -> Point:
-    """Section 5.1.4; it holds for two equal points too."""
+    """Add two points, which may be equal (section 5.1.4)."""
     e = (a[1] - a[0]) * (b[1] - b[0]) % P
     f = (a[1] + a[0]) * (b[1] + b[0]) % P
     g = 2 * a[3] * b[3] * D % P
@@ -76,7 +76,7 @@ def _sum(a: Point, b: Point) -> Point:
 
 
 def _combined(s: int, a: Point, k: int, b: Point) -> Point:
-    """s·a + k·b, the doublings shared (Straus 1964)."""
+    """Compute s·a + k·b, the doublings shared (Straus 1964)."""
     both, total = _sum(a, b), NEUTRAL
     for bit in range(max(s.bit_length(), k.bit_length()) - 1, -1, -1):
         total = _sum(total, total)
@@ -93,9 +93,9 @@ def _encoded(a: Point) -> bytes:
 
 
 def _base() -> Point:
-    found = point((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
-    assert found is not None
-    return found
+    base = point((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
+    assert base is not None
+    return base
 
 
 BASE = _base()

@@ -1,4 +1,7 @@
-"""Whether the time in which a bundle may be installed is over, by a clock that may be wrong. Standard library only."""
+"""Expiry: a bundle may be installed until a time, which the device checks by a clock that may be wrong.
+
+Standard library only.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,14 @@ from typing import Any
 from ..errors import RunnerError
 
 FORMAT = "%Y-%m-%dT%H:%M:%SZ"
-"""Fixed in length: such texts sort as their times do."""
+"""Format of times in UTC, fixed in length: such texts sort as their times do."""
 EARLIEST = "2026-11-01T00:00:00Z"
-"""This program is younger: a clock that shows an earlier time is wrong, as that of a board without a battery is."""
+"""Time before this program was written: a clock that shows an earlier one is wrong, as on a board without a battery."""
 _WRITTEN = re.compile(r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}Z")
 
 
 def moment(value: Any) -> str | None:
-    """Check what a manifest says in `expires`; None if it says nothing. Raises ValueError for what is no such time."""
+    """Check the field `expires` of a manifest; None if it has none. Raises ValueError for what is no time in UTC."""
     if value is None:
         return None
     if not isinstance(value, str) or not _WRITTEN.fullmatch(value):
@@ -29,8 +32,8 @@ def moment(value: Any) -> str | None:
 def check_expiry(expires: str | None, history: Iterable[Mapping[str, Any]]) -> str | None:
     """Raise RunnerError (expired) if a bundle must not be installed any more.
 
-    Time only goes on: the later one counts of the clock and of the last change of this device's slots. Returns the
-    time that the clock shows if that cannot be right: then only what this device has seen was asked. Else None.
+    Time only goes on: the later one counts of the clock's and that of the last change of this device's slots, in
+    `history`. Returns the time of the clock if that is earlier than the other, and so wrong; else None.
     """
     if expires is None:
         return None

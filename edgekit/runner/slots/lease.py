@@ -1,6 +1,7 @@
-"""One flash at a time: `lease.json` names who is at it. A dead host's lease ends by itself. Standard library only.
+"""Lease: one host flashes at a time, and `lease.json` names it. A dead host's lease ends by itself.
 
 The lock beside it is held for one verb; a lease spans the verbs of one flash. One that cannot be read protects nothing.
+Standard library only.
 """
 
 from __future__ import annotations
@@ -17,21 +18,23 @@ from .state_file import is_deadline
 
 FILE = "lease.json"
 TTL_S = 120.0
+"""Seconds that a lease lasts, and that a verb of its flash renews it for."""
 LONGEST_S = 7 * 86400.0
-"""What is said to last longer was written by nobody: a gigabyte over the slowest link takes six hours."""
+"""Longest lease in seconds that is believed; a gigabyte over the slowest link takes six hours."""
 MAX_WHO = 200
+"""Largest length of a holder's name in characters."""
 NEW = 0.75
-"""Of its time, still left: a lease is not written again for every step of one process."""
+"""Share of its time from which a lease counts as new: it is not written again for every step of one process."""
 
 
 class Lease(NamedTuple):
-    """Who flashes the device, and until when."""
+    """Holder of the device, and the time until which."""
 
     token: str
     who: str
     ttl_s: float
     ends: dict[str, Any]
-    """As `boot.deadline` has it."""
+    """Deadline, by `boot.deadline`."""
 
     @property
     def left_s(self) -> float:
@@ -39,13 +42,13 @@ class Lease(NamedTuple):
 
 
 def take(root: Path, token: str, who: str, ttl_s: float) -> None:
-    """Hold the lease from now on. Raises RunnerError (leased) if somebody else does."""
+    """Take the lease for `ttl_s` seconds. Raises RunnerError (leased) if another host holds it."""
     check(root, token)
     _write(root, token, who, ttl_s)
 
 
 def release(root: Path, token: str) -> bool:
-    """Give it back; False if it was not `token`'s any more."""
+    """Release the lease; False if it was not `token`'s any more."""
     lease = _read(root)
     if lease is None or lease.token != token:
         return False
@@ -54,15 +57,15 @@ def release(root: Path, token: str) -> bool:
 
 
 def check(root: Path, token: str | None) -> None:
-    """Raises RunnerError (leased) if anybody but `token` holds the lease."""
-    lease = _live(root)
+    """Raise RunnerError (leased) if anybody but `token` holds the lease."""
+    lease = _valid_lease(root)
     if lease and lease.token != token:
         raise RunnerError("leased", f"'{lease.who}' is flashing it, and may for {lease.left_s:.0f} s more")
 
 
 def renew(root: Path, token: str | None, seconds: float = 0) -> None:
-    """Keep it for as long again, or for `seconds` if that is longer, if it is `token`'s and no longer new."""
-    lease = _live(root)
+    """Renew the lease for its time, or for `seconds` if that is longer, if it is `token`'s and no longer new."""
+    lease = _valid_lease(root)
     wanted_s = max(seconds, lease.ttl_s) if lease else 0
     if lease and lease.token == token and lease.left_s < NEW * wanted_s:
         _write(root, lease.token, lease.who, wanted_s)
@@ -70,28 +73,31 @@ def renew(root: Path, token: str | None, seconds: float = 0) -> None:
 
 @contextlib.contextmanager
 def under(root: Path, token: str | None) -> Iterator[None]:
-    """For a verb that changes slots: refused while somebody else flashes; afterwards `token`'s is kept."""
+    """Run the block of a verb that changes slots under the lease, and renew it afterwards if it is `token`'s.
+
+    Raises RunnerError (leased) while another host flashes.
+    """
     check(root, token)
     yield
     renew(root, token)
 
 
 def shown(root: Path) -> dict[str, Any] | None:
-    """Who holds it and for how long still; None if nobody does."""
-    lease = _live(root)
+    """Holder of the lease and the seconds that are left; None if nobody holds it."""
+    lease = _valid_lease(root)
     return {"holder": lease.who, "left_s": lease.left_s} if lease else None
 
 
-def _live(root: Path) -> Lease | None:
+def _valid_lease(root: Path) -> Lease | None:
     lease = _read(root)
     return lease if lease and 0 < lease.left_s <= LONGEST_S else None
 
 
 def _read(root: Path) -> Lease | None:
-    """What the file says; None if there is none that makes sense: nobody can be asked to give that back."""
+    """Read the lease; None if there is none, or none that makes sense: its holder cannot be known."""
     try:
-        found = read_json(root / FILE, "garbled")
-        lease = Lease(**found) if found else None
+        document = read_json(root / FILE, "garbled")
+        lease = Lease(**document) if document else None
     except (RunnerError, TypeError):
         return None
     if lease is None or not isinstance(lease.token, str) or not isinstance(lease.who, str):

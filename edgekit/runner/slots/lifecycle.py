@@ -1,7 +1,8 @@
-"""Two slots and a link: what is served is replaced whole or not at all.
+"""Life cycle of the A/B slots: stage, trial, commit, rollback. The served bundle is replaced whole or not at all.
 
 A slot is empty, staged (whole and verified), trial (its self-test passed; being probed until its deadline), committed,
-or failed (not to be served again). What is served is never a trial. Standard library only.
+or failed (not to be served again). The link `current` names the served slot, which is never a trial.
+Standard library only.
 """
 
 from __future__ import annotations
@@ -22,40 +23,42 @@ from .state import (
     changed,
     committed,
     current_of,
-    held,
     locked,
+    locked_state,
     on_trial,
     other,
-    point,
     recorded,
     recovered,
+    serve_slot,
     write,
 )
 from .trust import Trust
 
 TRIAL_S = 7200.0
+"""Seconds that a trial lasts unless it is committed: then the device drops it by itself."""
 
 
 def status(root: Path) -> State:
-    """Both slots, whether their files are whole, which one is served, the history, whom it trusts, who flashes.
+    """Report both slots, whether their files are whole, the served one, history, trust and lease.
 
-    A device that has lost its state or its trust says so in `damage`, and beside it what a repair would assume.
+    A device that has lost its state or its trust lists that in `damage`; the slots are then as a repair would assume.
     """
     with locked(root):
-        trust, state, current, damage = _as_known(root)
-        slots = {name: _shown(root, state, name) for name in SLOTS}
+        trust, state, current, damage = _read_with_damage(root)
+        slots = {name: _slot_status(root, state, name) for name in SLOTS}
         believed = {**trust.shown(), "refused": refusals(root, state, current, trust)}
         rest = {"trust": believed, "lease": lease.shown(root), "damage": damage}
         return {"current": current, "slots": slots, "history": state["history"], **rest}
 
 
 def release(root: Path, token: str) -> State:
+    """Release the lease of `token`."""
     with locked(root):
         return {"changed": lease.release(root, token)}
 
 
-def _as_known(root: Path) -> tuple[Trust, State, str | None, list[State]]:
-    """Trust, state and the slot that is served, as far as they can be read, and what cannot be."""
+def _read_with_damage(root: Path) -> tuple[Trust, State, str | None, list[State]]:
+    """Read trust, state and the served slot as far as they can be read, and list the damage."""
     damage, trust = [], Trust()
     try:
         trust = Trust.of(root)
@@ -73,16 +76,17 @@ def _as_known(root: Path) -> tuple[Trust, State, str | None, list[State]]:
 def begin_trial(
     root: Path, digest: str, deadline_s: float = TRIAL_S, token: str | None = None, staged_now: bool = False
 ) -> State:
-    """What is staged has passed its self-test. Its time begins; if it is on trial already, nothing is changed.
+    """Begin the trial of the staged bundle, which has passed its self-test; one on trial already is not changed.
 
-    What this process has just verified and staged is not read again: a commit does, before anything is served.
-    Raises RunnerError: state or busy if it is not staged, and as `admit` if it may not be served any more.
+    deadline_s: seconds that the trial lasts. staged_now: this process has just verified and staged it, so its files
+    are not read again: a commit does that, before anything is served. Raises RunnerError: state or busy if the bundle
+    is not staged, and as `admit` if it may not be served any more.
     """
-    with held(root) as state, lease.under(root, token):
+    with locked_state(root) as state, lease.under(root, token):
         current, staged = current_of(root), on_trial(state)
         if staged is None and current and state["slots"][current]["digest"] == digest:
             return answer(root, current, state, changed=False)
-        slot = _expected(root, state, staged, digest)
+        slot = _slot_of(root, state, staged, digest)
         if state["slots"][slot]["state"] == "trial":
             return answer(root, slot, state, changed=False)
         ask = trusted if staged_now else admit
@@ -93,52 +97,54 @@ def begin_trial(
 
 
 def commit(root: Path, digest: str | None = None, token: str | None = None) -> State:
-    """Serve the trial, and never again what is below its floor. Where `digest` is served, nothing is changed.
+    """Serve the trial from now on, and raise the version floor to its own (anti-rollback).
+
+    Where `digest` is served already, nothing is changed.
 
     Raises RunnerError: state if there is no trial, busy if the trial is not `digest` but somebody else's, and as
     `admit` if it may not be served any more: it stays a trial then.
     """
-    with held(root) as state, lease.under(root, token):
+    with locked_state(root) as state, lease.under(root, token):
         current, trial = current_of(root), on_trial(state)
         if trial is None and current and digest in (None, state["slots"][current]["digest"]):
             return answer(root, current, state, changed=False)
-        slot = _expected(root, state, trial, digest)
+        slot = _slot_of(root, state, trial, digest)
         if state["slots"][slot]["state"] != "trial":
             raise RunnerError("state", f"'{root}' has no trial: what is staged has not passed its self-test")
         listing = admit(root / slot, state["slots"][slot]["digest"], Trust.of(root))
-        point(root, slot)
+        serve_slot(root, slot)
         return answer(root, slot, committed(root, state, slot, listing.floor), changed=True)
 
 
 def rollback(root: Path, digest: str | None = None, detail: Any = None, token: str | None = None) -> State:
-    """Drop what is staged or on trial; without that, go back to the slot that was committed before.
+    """Roll back: drop what is staged or on trial, else serve the slot that was committed before.
 
-    With a digest: only if it is the one to leave, and nothing is changed if it was left already. `detail`, the
-    incident, is kept in the history. Raises RunnerError: state if there is nothing to go back to, and as `admit` if
-    that may not be served (any more): what is served stays.
+    With a digest: only if it is the bundle to leave; one that was left already is no error. `detail`, the incident,
+    is stored in the history. Raises RunnerError: state if there is nothing to go back to, and as `admit` if that may
+    not be served (any more): what is served stays.
     """
-    with held(root) as state, lease.under(root, token):
+    with locked_state(root) as state, lease.under(root, token):
         current, trial = current_of(root), on_trial(state)
-        left = next((slot for slot in SLOTS if state["slots"][slot]["state"] == "failed"), None)
-        if trial is None and digest and left and state["slots"][left]["digest"] == digest:
-            return answer(root, left, state, changed=False)
+        failed = next((slot for slot in SLOTS if state["slots"][slot]["state"] == "failed"), None)
+        if trial is None and digest and failed and state["slots"][failed]["digest"] == digest:
+            return answer(root, failed, state, changed=False)
         if trial is None and (current is None or state["slots"][other(current)]["state"] != "committed"):
             raise RunnerError("state", f"'{root}' has no slot to go back to")
-        slot = _expected(root, state, trial or current, digest)
+        slot = _slot_of(root, state, trial or current, digest)
         if trial is None:
             admit(root / other(slot), state["slots"][other(slot)]["digest"], Trust.of(root))
         state = changed(recorded(state, slot, "rolled back", detail), slot, state="failed", deadline=None)
         write(root, state)
         if trial is None:
-            point(root, other(slot))
+            serve_slot(root, other(slot))
         return answer(root, slot, state, changed=True)
 
 
 @contextlib.contextmanager
 def slot_in_use(slot: Path) -> Iterator[None]:
-    """Keeps the slot, or what lies beside the slots to be measured, from being replaced meanwhile.
+    """Lock the slot's root while a model in it is used, so that a flash cannot replace it.
 
-    A folder that is neither needs no lock.
+    Nothing is locked outside a device root.
     """
     root = root_of(slot)
     if not (root / "lock").exists():
@@ -148,30 +154,30 @@ def slot_in_use(slot: Path) -> Iterator[None]:
         yield
 
 
-def _shown(root: Path, state: State, name: str) -> State:
-    found = state["slots"][name]
-    said = {key: found[key] for key in ("state", "digest", "version", "signers")}
-    until_s = boot.left_s(found["deadline"]) if found["deadline"] else None
-    return {**said, "path": str(root / name), "whole": is_whole(root, state, name), "until_s": until_s}
+def _slot_status(root: Path, state: State, name: str) -> State:
+    entry = state["slots"][name]
+    shown = {key: entry[key] for key in ("state", "digest", "version", "signers")}
+    until_s = boot.left_s(entry["deadline"]) if entry["deadline"] else None
+    return {**shown, "path": str(root / name), "whole": is_whole(root, state, name), "until_s": until_s}
 
 
 def is_whole(root: Path, state: State, slot: str) -> bool:
-    """Whether the files there are, byte for byte, those of the bundle that was staged, and its signature is there."""
-    found = state["slots"][slot]
-    if found["state"] == "empty" or digest_of_file(root / slot / MANIFEST) != found["digest"]:
+    """Tell whether the slot's files are, byte for byte, those of the bundle that was staged, with its signature."""
+    entry = state["slots"][slot]
+    if entry["state"] == "empty" or digest_of_file(root / slot / MANIFEST) != entry["digest"]:
         return False
-    return is_signed(root / slot, found["digest"], _readable(root)) and fault(root / slot) is None
+    return is_signed(root / slot, entry["digest"], _trust_or_none(root)) and fault(root / slot) is None
 
 
-def _readable(root: Path) -> Trust:
-    """Whom it trusts, as far as that can be read."""
+def _trust_or_none(root: Path) -> Trust:
+    """Read the trust; nobody is trusted if it cannot be read."""
     try:
         return Trust.read(root)
     except RunnerError:
         return Trust()
 
 
-def _expected(root: Path, state: State, slot: str | None, digest: str | None) -> str:
+def _slot_of(root: Path, state: State, slot: str | None, digest: str | None) -> str:
     if slot is None:
         raise RunnerError("state", f"'{root}' has no trial")
     if digest not in (None, state["slots"][slot]["digest"]):
@@ -180,6 +186,6 @@ def _expected(root: Path, state: State, slot: str | None, digest: str | None) ->
 
 
 def answer(root: Path, slot: str, state: State, changed: bool) -> State:
-    """What became of that slot."""
-    said = {name: state["slots"][slot][name] for name in ("state", "digest")}
-    return {"slot": str(root / slot), "changed": changed, "current": current_of(root), **said}
+    """Answer of a verb about one slot: its path, state and digest, and the served slot."""
+    entry = {name: state["slots"][slot][name] for name in ("state", "digest")}
+    return {"slot": str(root / slot), "changed": changed, "current": current_of(root), **entry}

@@ -1,4 +1,4 @@
-"""The folder in which bundles are put together, `ROOT/staging`. Standard library only."""
+"""Staging folder, `ROOT/staging`, in which a bundle is assembled until it is whole. Standard library only."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pathlib import Path
 from ..errors import RunnerError
 
 _PARTIAL = re.compile(r"\..*\.(\d+)\.partial")
-"""What a push writes: the last number is of the shell that does, which stands in the folder meanwhile."""
+"""Name of a file that a push writes: the number is the process of its shell, whose working folder this is."""
 
 
 def staging_of(root: Path, digest: str) -> Path:
-    """Where a bundle is put together, until it is whole. Raises RunnerError (usage) for what is no digest."""
+    """Folder in which the bundle of `digest` is assembled. Raises RunnerError (usage) for what is no digest."""
     check_digest(digest)
     return root / "staging" / digest
 
 
 def archive_of(root: Path, digest: str) -> Path:
-    """Where what the slots lack of that bundle arrives. Raises RunnerError (usage) for what is no digest."""
+    """Archive with the files of the bundle that no slot has. Raises RunnerError (usage) for what is no digest."""
     check_digest(digest)
     return root / "staging" / f"{digest}.tar"
 
@@ -30,9 +30,9 @@ def check_digest(digest: str) -> None:
 
 
 def clear(folder: Path) -> None:
-    """Empty the folder of what hosts that died, or lost the race, left behind; what a push is writing stays.
+    """Remove the files of hosts that died or lost a race from the folder, but not those that a push is writing.
 
-    The folder stays too: a push that has just begun stands in it.
+    The folder itself stays: it may be the working folder of a push that has just begun.
     """
     for path in folder.iterdir() if folder.is_dir() else ():
         if path.is_dir() and not path.is_symlink():

@@ -1,10 +1,12 @@
-"""What each slot holds and which is served, and how that survives a crash. Standard library only.
+"""State of the A/B slots and its recovery after a crash: the slots, the link to the served one, the history.
 
-ROOT/a, ROOT/b      a bundle unpacked each
+ROOT/a, ROOT/b      the A/B slots: an unpacked bundle each
 ROOT/current        a link to the committed slot; renaming it over the old one is the moment of a commit
 ROOT/state.json     what each slot holds, and the history of installs
-ROOT/trust.json     whom the device believes; ROOT/lease.json who flashes it
+ROOT/trust.json     the keys that the device trusts; ROOT/lease.json the host that flashes it
 ROOT/lock           held while anything here is at work; the kernel drops the lock of a dead process
+
+Standard library only.
 """
 
 from __future__ import annotations
@@ -32,7 +34,10 @@ State = dict[str, Any]
 
 @contextlib.contextmanager
 def locked(root: Path) -> Iterator[None]:
-    """Alone at work in `root`. Raises RunnerError if another process is: leased if that says who it is, else busy."""
+    """Hold the lock of `root` during the block.
+
+    Raises RunnerError if another process has it: leased if a lease says who, else busy.
+    """
     root.mkdir(parents=True, exist_ok=True)
     with (root / "lock").open("a") as lock:
         try:
@@ -44,17 +49,17 @@ def locked(root: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def held(root: Path) -> Iterator[State]:
-    """Alone at work in `root`, and the state there, after finishing what a crash cut short and ending a late trial.
+def locked_state(root: Path) -> Iterator[State]:
+    """Hold the lock of `root` during the block; yields the recovered state.
 
-    Raises RunnerError: busy if another process is at work, garbled if the state is damaged or lost.
+    Raises RunnerError: busy or leased if another process is at work, garbled if the state is damaged or lost.
     """
     with locked(root):
         yield recovered(root)
 
 
 def recovered(root: Path) -> State:
-    """The state, after finishing what a crash cut short, and after failing a trial whose time is over.
+    """Recover the state: finish the commit or rollback that a crash cut short, and fail a trial whose time is over.
 
     A trial that `current` names was being committed, a failed slot that it names was being left: either ends with
     a slot that may be served. Raises RunnerError (garbled) for a state and a link that no crash leaves.
@@ -64,19 +69,22 @@ def recovered(root: Path) -> State:
     if current is None:
         if "committed" in states.values():
             raise RunnerError("garbled", f"the link '{root / 'current'}' to what is served is lost")
-        return _ended(root, state)
+        return _expire_trial(root, state)
     behind = other(current)
     if states[current] == "trial":
-        return _ended(root, _begun_commit(root, state, current))
+        return _expire_trial(root, _finish_commit(root, state, current))
     if states[current] == "failed" and states[behind] == "committed":
-        return _ended(root, _begun_rollback(root, state, current))
+        return _expire_trial(root, _finish_rollback(root, state, current))
     if states[current] != "committed":
         raise RunnerError("garbled", f"'{root / 'current'}' names slot '{current}', which is {states[current]}")
-    return _ended(root, state)
+    return _expire_trial(root, state)
 
 
 def committed(root: Path, state: State, slot: str, floor: int) -> State:
-    """What is left to do of a commit once `current` names that slot: `floor` is its manifest's. The state from then."""
+    """Finish a commit once `current` names that slot: raise the version floor, then write the state, and return it.
+
+    floor: that of the slot's manifest.
+    """
     Trust.of(root).raised(floor).write(root)
     state = changed(recorded(state, slot, "committed"), slot, state="committed", deadline=None)
     write(root, state)
@@ -88,12 +96,12 @@ def write(root: Path, state: State) -> None:
 
 
 def changed(state: State, slot: str, /, **fields: Any) -> State:
-    """The state with other fields of that slot."""
+    """Copy of the state with other fields of that slot."""
     return {**state, "slots": {**state["slots"], slot: {**state["slots"][slot], **fields}}}
 
 
 def recorded(state: State, slot: str, verdict: str, detail: Any = None) -> State:
-    """The state with one more entry of history, about what is in that slot."""
+    """Copy of the state with one more entry of history, about the bundle in that slot."""
     about = {name: state["slots"][slot][name] for name in ("digest", "version", "signers")}
     when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     entry = {**about, "when": when, "verdict": verdict, "detail": detail}
@@ -101,12 +109,12 @@ def recorded(state: State, slot: str, verdict: str, detail: Any = None) -> State
 
 
 def on_trial(state: State) -> str | None:
-    """The slot that is staged or on trial; there is one at most."""
+    """Name of the slot that is staged or on trial; there is one at most."""
     return next((slot for slot in SLOTS if state["slots"][slot]["state"] in ("staged", "trial")), None)
 
 
 def current_of(root: Path) -> str | None:
-    """The slot that is served: the link is the truth, whatever state.json says. Raises RunnerError (garbled)."""
+    """Name of the served slot, by the link, whatever state.json says. Raises RunnerError (garbled)."""
     try:
         name = str((root / "current").readlink())
     except FileNotFoundError:
@@ -122,8 +130,8 @@ def other(slot: str) -> str:
     return "b" if slot == "a" else "a"
 
 
-def point(root: Path, slot: str) -> None:
-    """Serve that slot from now on."""
+def serve_slot(root: Path, slot: str) -> None:
+    """Point `current` at that slot, in one step: it is served from now on."""
     link, partial = root / "current", root / "current.partial"
     remove(partial)
     partial.symlink_to(slot)
@@ -133,33 +141,33 @@ def point(root: Path, slot: str) -> None:
     sync_one(root)
 
 
-def _begun_commit(root: Path, state: State, current: str) -> State:
+def _finish_commit(root: Path, state: State, current: str) -> State:
     """Finish a commit that was cut short, unless what it serves may not be served and the slot before may."""
-    (floor, why), behind = _floor_of(root, state, current), other(current)
-    before = state["slots"][behind]["state"] == "committed" and _floor_of(root, state, behind)[1] is None
+    (floor, why), behind = _floor_and_refusal(root, state, current), other(current)
+    before = state["slots"][behind]["state"] == "committed" and _floor_and_refusal(root, state, behind)[1] is None
     if why is None or not before:
         return committed(root, state, current, floor)
     state = recorded(state, current, "rolled back", {"refused": why})
     state = changed(state, current, state="failed", deadline=None)
     write(root, state)
-    point(root, behind)
+    serve_slot(root, behind)
     return state
 
 
-def _begun_rollback(root: Path, state: State, current: str) -> State:
+def _finish_rollback(root: Path, state: State, current: str) -> State:
     """Finish a rollback that was cut short, unless the slot to go back to may not be served: then what is served
     stays."""
-    _, why = _floor_of(root, state, other(current))
+    _, why = _floor_and_refusal(root, state, other(current))
     if why is None:
-        point(root, other(current))
+        serve_slot(root, other(current))
         return state
     state = changed(recorded(state, current, "committed", {"rollback refused": why}), current, state="committed")
     write(root, state)
     return state
 
 
-def _floor_of(root: Path, state: State, slot: str) -> tuple[int, str | None]:
-    """The floor that the bundle in that slot sets, and why it may not be served, or None.
+def _floor_and_refusal(root: Path, state: State, slot: str) -> tuple[int, str | None]:
+    """Version floor that the bundle in that slot sets, and the reason why it may not be served, or None.
 
     Raises RunnerError (unpinned) where nobody is trusted.
     """
@@ -170,7 +178,7 @@ def _floor_of(root: Path, state: State, slot: str) -> tuple[int, str | None]:
         return 0, str(error)
 
 
-def _ended(root: Path, state: State) -> State:
+def _expire_trial(root: Path, state: State) -> State:
     slot = on_trial(state)
     deadline = state["slots"][slot]["deadline"] if slot else None
     if slot is None or deadline is None or boot.left_s(deadline) > 0:
@@ -182,14 +190,14 @@ def _ended(root: Path, state: State) -> State:
 
 
 def read(root: Path) -> State:
-    """What state.json says. Raises RunnerError (garbled) if it is damaged, or lost beside what it told of."""
-    found = read_json(root / FILE, "garbled")
-    if found is None:
-        left = [name for name in (*SLOTS, "current") if os.path.lexists(root / name)]
-        if left:
-            raise RunnerError("garbled", f"'{root / FILE}' is lost, and '{left[0]}' beside it is not")
+    """Read state.json. Raises RunnerError (garbled) if it is damaged, or lost while slots are there."""
+    document = read_json(root / FILE, "garbled")
+    if document is None:
+        present = [name for name in (*SLOTS, "current") if os.path.lexists(root / name)]
+        if present:
+            raise RunnerError("garbled", f"'{root / FILE}' is lost, and '{present[0]}' beside it is not")
         return FRESH
     try:
-        return parse(found)
+        return parse(document)
     except (KeyError, TypeError, ValueError) as error:
         raise RunnerError("garbled", f"'{root / FILE}' is not what edgekit writes there: {error}") from error

@@ -1,4 +1,4 @@
-"""The form of `state.json`: what is read there is checked to the last field, for whatever may have written it."""
+"""Parser of `state.json`, which checks every field: anything may have written it."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "detail": (dict, _NONE),
 }
 LATEST_S = 1e12
-"""No deadline lies beyond: seconds since boot, of some 30,000 years."""
+"""Largest deadline that is believed, in seconds since boot: some 30,000 years."""
 
 
-def parse(found: Mapping[str, Any]) -> dict[str, Any]:
-    """The state that a document describes. Devices that an older edgekit flashed lack the newer fields.
+def parse(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Parse a state. Fields that an older edgekit did not write get their defaults.
 
     Raises KeyError, TypeError or ValueError for anything that edgekit does not write.
     """
-    history = [_event(entry) for entry in _checked(found, "history")]
-    return {"schema": 1, "slots": {name: _slot(found["slots"][name]) for name in SLOTS}, "history": history}
+    history = [_event(entry) for entry in _checked(document, "history")]
+    return {"schema": 1, "slots": {name: _slot(document["slots"][name]) for name in SLOTS}, "history": history}
 
 
-def events(found: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """What of the history in a damaged document can be read."""
-    kept = []
-    entries: Any = (found or {}).get("history")
+def events(document: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Parse the entries of the history that can be read in a damaged document."""
+    readable = []
+    entries: Any = (document or {}).get("history")
     for entry in list(entries) if isinstance(entries, list) else []:
         try:
-            kept.append(_event(entry))
+            readable.append(_event(entry))
         except (KeyError, TypeError, ValueError):
             continue
-    return kept
+    return readable
 
 
 def _slot(written: Any) -> dict[str, Any]:
@@ -67,11 +67,11 @@ def _slot(written: Any) -> dict[str, Any]:
     return slot
 
 
-def is_deadline(kept: Any) -> bool:
-    """Whether it is what `boot.deadline` makes."""
-    if not isinstance(kept, dict) or not isinstance(kept.get("boot"), str):
+def is_deadline(value: Any) -> bool:
+    """Tell whether a value has the form that `boot.deadline` makes."""
+    if not isinstance(value, dict) or not isinstance(value.get("boot"), str):
         return False
-    until = kept.get("until")
+    until = value.get("until")
     return isinstance(until, (int, float)) and not isinstance(until, bool) and abs(until) < LATEST_S
 
 

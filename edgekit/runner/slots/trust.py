@@ -1,4 +1,7 @@
-"""Whom this device believes: `trust.json`, its pinned keys, its target and its version floor. Standard library only."""
+"""Trust of this device, `trust.json`: pinned keys (trust on first use, TOFU), target, version floor (anti-rollback).
+
+Standard library only.
+"""
 
 from __future__ import annotations
 
@@ -22,17 +25,17 @@ class Trust(NamedTuple):
     keys: tuple[bytes, ...] = ()
     """Raw public keys, 32 bytes each. Without any, the first bundle's signers are pinned."""
     revoked: tuple[str, ...] = ()
-    """Ids that are never believed again."""
+    """Ids of keys that are never trusted again."""
     threshold: int = 1
     target: str | None = None
     floor: int = 0
 
     @classmethod
     def of(cls, root: Path) -> Trust:
-        """Whom this device believes, and nobody yet if nothing was ever installed.
+        """Read the trust of a device; it has no keys if nothing was ever installed.
 
-        Raises RunnerError (unpinned) if that was lost: whoever comes next is no first signer where bundles are
-        installed, for the first one's keys were pinned before it came into a slot.
+        Raises RunnerError (unpinned) if it was lost: where a bundle is installed, keys were pinned before, and the
+        next signer must not be taken for the first one.
         """
         trust = cls.read(root)
         if not trust.keys and any((root / name).exists() for name in SLOTS):
@@ -41,13 +44,13 @@ class Trust(NamedTuple):
 
     @classmethod
     def read(cls, root: Path) -> Trust:
-        """What the file says. Raises RunnerError (unpinned) if it is damaged."""
+        """Read the file; no keys if there is none. Raises RunnerError (unpinned) if it is damaged."""
         path = root / FILE
-        found = read_json(path, "unpinned")
-        if found is None:
+        document = read_json(path, "unpinned")
+        if document is None:
             return cls()
         try:
-            return cls(*_fields(found))
+            return cls(*_fields(document))
         except (KeyError, TypeError, ValueError) as error:
             raise RunnerError("unpinned", f"'{path}' is not what edgekit writes there: {error}") from error
 
@@ -60,11 +63,14 @@ class Trust(NamedTuple):
         return {"keys": keys, "revoked": list(self.revoked), **rest}
 
     def believed(self, offered: Iterable[bytes]) -> tuple[bytes, ...]:
-        """The pinned keys; on first use, those that are offered."""
+        """Keys that are trusted: the pinned ones; on first use, those that are `offered`."""
         return tuple(key for key in (self.keys or offered) if key_id(key) not in self.revoked)
 
     def pinning(self, keys: Iterable[bytes]) -> Trust:
-        """With these keys too. Raises RunnerError: usage for what is no key, trust for one that was revoked."""
+        """Copy with these keys pinned too.
+
+        Raises RunnerError: usage for what is no key, trust for one that was revoked.
+        """
         added = tuple(keys)
         for key in added:
             if not is_key(key):
@@ -74,6 +80,7 @@ class Trust(NamedTuple):
         return self._replace(keys=tuple(dict.fromkeys((*self.keys, *added))))
 
     def revoking(self, ids: Iterable[str]) -> Trust:
+        """Copy with the keys of these ids removed and never trusted again. Raises RunnerError (usage)."""
         gone = tuple(ids)
         for name in gone:
             if not re.fullmatch(r"ed25519:[0-9a-f]{16}", name):
@@ -82,10 +89,11 @@ class Trust(NamedTuple):
         return self._replace(revoked=revoked, keys=tuple(key for key in self.keys if key_id(key) not in revoked))
 
     def raised(self, floor: int) -> Trust:
+        """Copy with a version floor of at least `floor`."""
         return self._replace(floor=max(self.floor, floor))
 
     def checked(self, before: Trust) -> Trust:
-        """Itself. Raises RunnerError (usage) if no bundle could ever satisfy it."""
+        """Return itself. Raises RunnerError (usage) if no bundle could ever satisfy it."""
         if self.threshold < 1 or self.floor < 0:
             raise RunnerError("usage", "a threshold is at least 1, a floor at least 0")
         if (self.keys or before.keys) and len(self.keys) < self.threshold:
@@ -94,10 +102,10 @@ class Trust(NamedTuple):
         return self
 
 
-def _fields(found: dict[str, Any]) -> tuple[tuple[bytes, ...], tuple[str, ...], int, str | None, int]:
-    """The fields of a `Trust`, each of its type. Raises KeyError, TypeError or ValueError."""
-    keys = tuple(bytes.fromhex(key["public_hex"]) for key in found["keys"])
-    revoked, threshold, target, floor = (found[name] for name in ("revoked", "threshold", "target", "floor"))
+def _fields(document: dict[str, Any]) -> tuple[tuple[bytes, ...], tuple[str, ...], int, str | None, int]:
+    """Parse the fields of a `Trust`. Raises KeyError, TypeError or ValueError."""
+    keys = tuple(bytes.fromhex(key["public_hex"]) for key in document["keys"])
+    revoked, threshold, target, floor = (document[name] for name in ("revoked", "threshold", "target", "floor"))
     if not all(len(key) == 32 for key in keys):
         raise ValueError("a public key has 32 bytes")
     if not isinstance(revoked, list) or not all(isinstance(name, str) for name in revoked):
@@ -110,5 +118,5 @@ def _fields(found: dict[str, Any]) -> tuple[tuple[bytes, ...], tuple[str, ...], 
 
 
 def key_id(raw: bytes) -> str:
-    """What people compare: the first 16 hex digits of the SHA-256 of the key's 32 bytes."""
+    """Id of a key, which people compare: the first 16 hex digits of the SHA-256 of its 32 bytes."""
     return f"ed25519:{hashlib.sha256(raw).hexdigest()[:16]}"

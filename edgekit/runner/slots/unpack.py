@@ -1,6 +1,6 @@
-"""A staging folder filled: with what the slots have already, then with one archive of the rest. Standard library only.
+"""Fill the staging folder: copy the files that the slots have, then unpack one archive of the rest.
 
-Whatever is put here is verified once more before it reaches a slot.
+Everything is verified once more before it reaches a slot. Standard library only.
 """
 
 from __future__ import annotations
@@ -21,39 +21,44 @@ if TYPE_CHECKING:
     import tarfile
 
 REGULAR = b"0"
-"""How a tar says that a member is a file and nothing else: `tarfile.REGTYPE`."""
+"""Type of a tar member that is a regular file: `tarfile.REGTYPE`."""
 ODD_HEADERS = (ValueError, IndexError, OverflowError, EOFError)
-"""What `tarfile` raises for numbers in headers that make no sense, beside its own errors."""
-Known = tuple[tuple[Path, dict[str, str]], ...]
-"""Slots, and what each is said to have: SHA-256 by path."""
+"""Exceptions that `tarfile` raises for senseless numbers in headers, beside its own errors."""
+SlotListings = tuple[tuple[Path, dict[str, str]], ...]
+"""Slots, and the SHA-256 by path of the files that each lists."""
 FICLONE = 0x40049409
 """ioctl_ficlone(2): `_IOW(0x94, 9, int)`, the same number on Arm, x86 and RISC-V."""
 
 
 def copy_known(staging: Path, listing: SignedListing, slots: Iterable[Path]) -> list[str]:
-    """Copy every listed file that a slot has. What is missing still, sorted. Raises RunnerError (storage).
+    """Copy every listed file that a slot has, and return the paths that are still missing, sorted.
 
-    A copy and no link: what damages a file in one slot must not damage the other, which is there to go back to.
+    Copies, not hard links: damage to a file in one slot must not damage the other, which is there to go back to.
+    Raises RunnerError (storage).
     """
     known = tuple((slot, listed(slot)) for slot in slots)
-    return sorted(path for path, said in listing.files.items() if not _is_found(staging / path, path, said, known))
+    return sorted(
+        path for path, expected in listing.files.items() if not _copy_if_known(staging / path, path, expected, known)
+    )
 
 
 def check_room(root: Path, listing: SignedListing, missing: Iterable[str]) -> int:
-    """Bytes that are missing. Raises RunnerError: storage if the disk cannot take them, memory if the model does not
-    fit into what is free."""
-    wanted = sum(listing.files[path][0] for path in missing)
-    check_free(root, wanted)
+    """Check that disk and memory can take the bundle, and return the size of the missing files in bytes.
+
+    Raises RunnerError: storage if the disk cannot take them, memory if the model needs more than is available.
+    """
+    missing_bytes = sum(listing.files[path][0] for path in missing)
+    check_free(root, missing_bytes)
     memory, needed = available_bytes(), sum(size for size, _ in listing.files.values())
     if memory is not None and needed > memory:
         raise RunnerError("memory", f"{memory} bytes of memory are free, the model alone needs {needed}")
-    return wanted
+    return missing_bytes
 
 
 def unpack(archive: Path, staging: Path, listing: SignedListing) -> None:
-    """Put the archive's files, which must be listed ones of their size, into `staging`, and remove the archive.
+    """Unpack the archive, a plain tar of listed files, into `staging`, and remove it.
 
-    It is a plain tar. Raises RunnerError (data) for anything else in it: links, devices, strange names, other sizes.
+    Raises RunnerError (data) for anything else in it: links, devices, other names or sizes.
     """
     import tarfile  # the one verb that needs it
 
@@ -81,11 +86,11 @@ def _extract(members: tarfile.TarFile, member: tarfile.TarInfo, staging: Path, l
         shutil.copyfileobj(source, out)
 
 
-def _is_found(target: Path, path: str, said: tuple[int, str], slots: Known) -> bool:
-    """Whether the file is in its place, perhaps only now."""
-    if digest_of_file(target) == said[1] and target.stat().st_nlink == 1:
+def _copy_if_known(target: Path, path: str, expected: tuple[int, str], slots: SlotListings) -> bool:
+    """Copy the file from a slot unless it is in its place; False if no slot has it."""
+    if digest_of_file(target) == expected[1] and target.stat().st_nlink == 1:
         return True
-    source = _known(path, said, slots)
+    source = _find_copy(path, expected, slots)
     if source is None:
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +100,7 @@ def _is_found(target: Path, path: str, said: tuple[int, str], slots: Known) -> b
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy a file; where the file system shares blocks until one side is written (btrfs, XFS), without moving a byte.
+    """Copy a file, as a reflink where the file system has copy-on-write clones (btrfs, XFS).
 
     Raises RunnerError (storage) before it fills the disk.
     """
@@ -108,13 +113,13 @@ def copy(source: Path, target: Path) -> None:
 
 
 def check_free(folder: Path, count: int) -> None:
-    """Raises RunnerError (storage) if the disk of that folder cannot take so many bytes more."""
+    """Raise RunnerError (storage) if the disk of that folder cannot take `count` bytes more."""
     free = os.statvfs(folder)
     if count > free.f_bavail * free.f_frsize:
         raise RunnerError("storage", f"'{folder}' has no room for {count} bytes more")
 
 
-def _known(path: str, said: tuple[int, str], slots: Known) -> Path | None:
+def _find_copy(path: str, expected: tuple[int, str], slots: SlotListings) -> Path | None:
     # What a slot does not claim to have is not read: files of one size are common, and summing one up takes long.
-    candidates = (slot / path for slot, files in slots if files.get(path) == said[1])
-    return next((one for one in candidates if digest_of_file(one) == said[1]), None)
+    candidates = (slot / path for slot, files in slots if files.get(path) == expected[1])
+    return next((one for one in candidates if digest_of_file(one) == expected[1]), None)

@@ -1,6 +1,7 @@
-"""Whether a bundle may come onto this device, told by its manifest and signatures alone. Standard library only.
+"""Verification of a bundle by its manifest and signatures: may it be installed on this device?
 
-Nothing is parsed before it was signed: digest, then signatures, then the manifest, then what it asks for.
+Nothing is parsed before its signature is checked: first the digest, then signatures, then the manifest, then its target
+and version. Standard library only.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 from ..errors import RunnerError
 from ..files.integrity import is_plain
 from ..layout import MANIFEST, SIGNATURE
+from ..machine.system import architecture
 from . import ed25519
 from .expiry import moment
 from .trust import Trust, key_id
@@ -24,25 +26,24 @@ from .trust import Trust, key_id
 MAX_MANIFEST_BYTES = 8 << 20
 MAX_SIGNATURES = 8
 SIGNATURE_BYTES = 8 + 16 + 1 + 88 + 1
-ALIASES = {"arm64": "aarch64", "amd64": "x86_64"}
 _LINE = re.compile(rb"(ed25519:[0-9a-f]{16}) ([A-Za-z0-9+/]{86}==)\n")
 
 
 class SignedListing(NamedTuple):
-    """What a manifest that may be trusted says."""
+    """Fields of a manifest whose signatures were verified."""
 
     files: Mapping[str, tuple[int, str]]
-    """By path, size in bytes and SHA-256."""
+    """Size in bytes and SHA-256, in hex, by path."""
     target: str
     family: str
     arch: str
     format: str
     runtimes: Mapping[str, str]
-    """Versions that it was verified with, by distribution."""
+    """Versions of the runtimes that the build verified it with, by distribution."""
     version: int
     floor: int
     expires: str | None
-    """Until when it may be installed, UTC."""
+    """Time in UTC until which it may be installed."""
     signers: tuple[bytes, ...]
     """Public keys, sorted by id."""
 
@@ -52,10 +53,12 @@ class SignedListing(NamedTuple):
 
 
 def allowed(folder: Path, digest: str, trust: Trust, offered: Iterable[bytes], stand_in: bool) -> SignedListing:
-    """What the manifest in `folder` lists, once it is known to be trusted and meant for this device.
+    """Verify that the bundle in `folder` is trusted and meant for this device, and return its listing.
 
-    A `stand_in` runs bundles of any machine. Raises RunnerError: data if it cannot be read, signature if it is not what
-    was signed, trust if by too few that are believed here, refused for another target, version if it is too old.
+    digest: SHA-256 of its manifest. offered: public keys, trusted if none is pinned yet. stand_in: this machine stands
+    in for a device, and takes bundles of any architecture. Raises RunnerError: data if it cannot be read, signature if
+    it is not what was signed, trust if signed by fewer trusted keys than the threshold, refused for another target,
+    version if it is below the version floor.
     """
     raw = _read(folder / MANIFEST, MAX_MANIFEST_BYTES)
     if hashlib.sha256(raw).hexdigest() != digest:
@@ -71,29 +74,24 @@ def allowed(folder: Path, digest: str, trust: Trust, offered: Iterable[bytes], s
 
 
 def check_version(version: int, trust: Trust) -> None:
-    """Raises RunnerError (version) for what is older than this device may ever run again."""
+    """Raise RunnerError (version) for a version below this device's floor (anti-rollback)."""
     if version < trust.floor:
         raise RunnerError("version", f"its version {version} is below this device's floor, {trust.floor}")
 
 
 def check_runtime(listing: SignedListing) -> None:
-    """Raises RunnerError (runtime) if what would run it here is of another version than it was verified with.
+    """Raise RunnerError (runtime) if the runtime here is of another version than the build verified the bundle with.
 
-    NVIDIA's own runtime is of the version that the board's maker gave it: its engine plan says which will do.
+    NVIDIA's own runtime is excepted: the maker of the board chooses its version, and the engine plan says which work.
     """
-    from ..machine.installed import DISTRIBUTIONS, version_of
+    from ..machine.installed import DISTRIBUTIONS, public_version, version_of
 
     for name in DISTRIBUTIONS.get(listing.format, ()):
-        verified = _public(listing.runtimes.get(name))
+        verified = public_version(listing.runtimes.get(name))
         # What it was not verified with is not looked for: to learn that it is not there takes as long as a start.
-        here = _public(version_of(name)) if verified else ""
+        here = public_version(version_of(name)) if verified else ""
         if here and here != verified:
             raise RunnerError("runtime", f"it was verified with {name} {verified}, this Python has {here}")
-
-
-def _public(version: str | None) -> str:
-    """Without what a builder added to it: 2.13.0 of 2.13.0+cpu."""
-    return (version or "").partition("+")[0]
 
 
 def _read(path: Path, limit: int) -> bytes:
@@ -108,14 +106,14 @@ def _read(path: Path, limit: int) -> bytes:
 
 
 def _signers(written: bytes, message: bytes, believed: Iterable[bytes]) -> tuple[bytes, ...]:
-    """The believed keys that signed. Others' signatures are passed over: they can be neither checked nor trusted."""
+    """Trusted keys that signed. Signatures by other keys are skipped: they can be neither checked nor trusted."""
     lines = written.splitlines(keepends=True)
-    found = [match for match in map(_LINE.fullmatch, lines) if match]
-    ids = [match[1].decode() for match in found]
-    if not found or len(found) != len(lines) or ids != sorted(set(ids)):
+    matches = [match for match in map(_LINE.fullmatch, lines) if match]
+    ids = [match[1].decode() for match in matches]
+    if not matches or len(matches) != len(lines) or ids != sorted(set(ids)):
         raise RunnerError("signature", "its signature is damaged")
     keys = {key_id(key): key for key in believed}
-    for name, match in zip(ids, found):
+    for name, match in zip(ids, matches):
         signature = base64.b64decode(match[2])
         if base64.b64encode(signature) != match[2]:
             raise RunnerError("signature", "its signature is damaged")
@@ -159,6 +157,6 @@ def _count(value: Any) -> int:
 def _check_target(listing: SignedListing, trust: Trust, stand_in: bool) -> None:
     if trust.target and trust.target not in (listing.target, listing.family):
         raise RunnerError("refused", f"the bundle is for '{listing.target}', this device is a '{trust.target}'")
-    machine = ALIASES.get(os.uname().machine, os.uname().machine)
+    machine = architecture(os.uname().machine)
     if listing.arch != machine and not stand_in:
         raise RunnerError("refused", f"the bundle is for {listing.arch}, this device is {machine}")

@@ -1,4 +1,4 @@
-"""Which cores this program runs on."""
+"""CPU affinity: the cores that this program runs on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..errors import RunnerError
 
 
 def pin(cores: Sequence[int]) -> None:
-    """Keep to `cores`, if any are named, with every thread that is started from now on: before the runtime is loaded.
+    """Pin this program, with every thread that it starts later, to `cores`; call it before a runtime is loaded.
 
     Raises RunnerError (usage) if there is no such core, or the system does not let one choose.
     """

@@ -1,4 +1,4 @@
-"""Waiting for a machine to be as cool as it was."""
+"""Cool-down: wait until the machine is as cool as it was."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from ..machine.conditions import conditions
 from ..machine.sysfs import ROOT
 
 NEAR_C = 1.0
-"""Sensors count in whole degrees on some boards."""
+"""Tolerance in degrees Celsius: sensors count in whole degrees on some boards."""
 PERIOD_S = 1.0
 
 
 def cool_down(to_c: float, limit_s: float, root: Path = ROOT) -> bool | None:
-    """Wait until the hottest sensor is at most `to_c` + 1 degrees Celsius, for `limit_s` seconds at most.
+    """Wait until the hottest sensor is at most `to_c` + NEAR_C degrees Celsius, for `limit_s` seconds at most.
 
     True if it is, False if the limit came first, None without a sensor.
     """

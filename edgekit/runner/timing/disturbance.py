@@ -1,4 +1,4 @@
-"""What surrounds a latency run, looked at between inferences: other programs, waiting, clocks, heat, power."""
+"""Disturbance of a latency run, sampled between inferences: other programs, run queue, clocks, heat, power."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from ..machine.conditions import quick
 from ..machine.energy import EnergyMeter
 from .run_queue import waited_ns
 
-# The kernel counts what cores were busy in ticks, of 10 ms mostly, each core by itself: less tells nothing of others.
 LEAST_NS = 100_000_000
+"""Shortest span of which others' load is told: the kernel counts busy time in ticks of mostly 10 ms, core by core."""
 
 
 class DisturbanceWatch:
-    """Looks at the machine at the end of each span: `timing.single_stream` calls its `start` and `look`."""
+    """Observer of the machine at the end of each span of a run: `loop.single_stream` calls `start` and `look`."""
 
     def __init__(self, meter: EnergyMeter | None = None) -> None:
         self.spans: list[dict[str, Any]] = []
-        """As `Watched` on the host."""
+        """Observations, one a span, with the fields of `edgekit.ir.measurement.Watched`."""
         self._meter = meter
         self._before = _reading()
 
@@ -32,11 +32,11 @@ class DisturbanceWatch:
         self._before = _reading()
 
     def energy(self) -> dict[str, Any] | None:
-        """What the meter read since the start; None without one."""
+        """Stop the meter, and return its reading since the start; None without one."""
         return self._meter.stop() if self._meter else None
 
     def look(self, at_ns: int, count: int) -> None:
-        """The span that ends now; a last one that is too short to tell of is left out, unless it is the only one."""
+        """Record the span that ends now, except a last one shorter than LEAST_NS, unless it is the only one."""
         before, after = self._before, _reading()
         wall_ns = after["wall_ns"] - before["wall_ns"]
         short = wall_ns < LEAST_NS
@@ -67,12 +67,12 @@ def _change(before: int | None, after: int | None) -> int | None:
 
 
 def busy_ns() -> int | None:
-    """What all cores were busy since the start, time stolen by a hypervisor's other guests included."""
+    """Nanoseconds that all cores were busy since boot, time stolen by other guests of a hypervisor included."""
     try:
-        found = re.match(r"cpu +(.+)", Path("/proc/stat").read_text("ascii", "replace"))
+        match = re.match(r"cpu +(.+)", Path("/proc/stat").read_text("ascii", "replace"))
     except OSError:
         return None
-    if not found:
+    if not match:
         return None
-    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, found.group(1).split()[:8])
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, match.group(1).split()[:8])
     return (user + nice + system + irq + softirq + steal) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")

@@ -1,4 +1,4 @@
-"""Instructions of this process, counted by the CPU, lent by Linux: perf_event_open by ctypes, nothing is compiled."""
+"""Instruction counter of the CPU, by perf_event_open(2) of Linux, called by ctypes."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ PARANOID = Path("/proc/sys/kernel/perf_event_paranoid")
 
 
 class Counter:
-    """What this process, and every thread and process it starts from now on, executes in user space.
+    """Counter of the instructions that this process executes in user space, and every thread and process it starts.
 
-    Pinned: it counts all the time or not at all, and never a part that is scaled up. Raises RunnerError (counter)
-    where the kernel gives none. Close it by `with`.
+    Pinned: it counts all the time or not at all, so that no count is scaled up. Raises RunnerError (counter) where the
+    kernel gives none. Close it by `with`.
     """
 
     def __init__(self) -> None:
-        self._fd = _opened()
+        self._fd = _open_counter()
 
     def __enter__(self) -> Counter:
         return self
@@ -42,52 +42,52 @@ class Counter:
         os.close(self._fd)
 
     def each(self, call: Callable[[Sample], Any], sample: Sample, count: int) -> list[int]:
-        """Instructions of `call(sample)`, `count` times one after another, without what reading the counter takes."""
+        """Count the instructions of `call(sample)`, `count` times in a row, without those of reading the counter."""
         reading = min(self._each(_nothing, sample, count))
-        return [taken - reading for taken in self._each(call, sample, count)]
+        return [count_with_reading - reading for count_with_reading in self._each(call, sample, count)]
 
     def _each(self, call: Callable[[Sample], Any], sample: Sample, count: int) -> list[int]:
         read, fd = os.read, self._fd
-        taken = []
+        counts = []
         for _ in range(count):
             # Nothing between the two but the call: what is made of them comes after.
             before = read(fd, 8)
             call(sample)
             after = read(fd, 8)
-            taken.append(_number(after) - _number(before))
-        return taken
+            counts.append(_number(after) - _number(before))
+        return counts
 
 
 def _nothing(sample: object) -> None:
-    """The empty call."""
+    """Do nothing: its count is that of reading the counter."""
 
 
 def _number(raw: bytes) -> int:
-    if len(raw) != 8:  # the end of the file: the counter went to somebody else
+    if len(raw) != 8:  # the end of the file: another program has the counter now
         raise RunnerError("counter", "the kernel took the instruction counter away: another program counts, too")
     return int.from_bytes(raw, sys.byteorder)
 
 
-def _opened() -> int:
+def _open_counter() -> int:
     number = SYSCALL.get(platform.machine()) if sys.maxsize > 1 << 32 and sys.platform == "linux" else None
     if number is None:
         raise RunnerError("counter", f"instructions are not counted on {sys.platform} {platform.machine()}")
     flags = INHERIT | PINNED | EXCLUDE_KERNEL | EXCLUDE_HYPERVISOR
-    asked = struct.pack("=IIQQQQQ", HARDWARE, SIZE, INSTRUCTIONS, 0, 0, 0, flags).ljust(SIZE, b"\0")
+    attributes = struct.pack("=IIQQQQQ", HARDWARE, SIZE, INSTRUCTIONS, 0, 0, 0, flags).ljust(SIZE, b"\0")
     libc = ctypes.CDLL(None, use_errno=True)
-    fd = libc.syscall(ctypes.c_long(number), asked, 0, -1, -1, ctypes.c_ulong(CLOSE_ON_EXEC))
+    fd = libc.syscall(ctypes.c_long(number), attributes, 0, -1, -1, ctypes.c_ulong(CLOSE_ON_EXEC))
     if fd < 0:
         raise RunnerError("counter", f"the kernel gives no instruction counter: {_reason(ctypes.get_errno())}")
     return int(fd)
 
 
 def _reason(number: int) -> str:
-    said = os.strerror(number)
+    text = os.strerror(number)
     if number in (errno.ENOENT, errno.EOPNOTSUPP, errno.ENODEV):
-        return f"this CPU has none, or a virtual machine hides it ({said})"
+        return f"this CPU has none, or a virtual machine hides it ({text})"
     try:
         level = int(PARANOID.read_text("ascii"))
     except (OSError, ValueError):
-        return said
+        return text
     allowed = level <= 2 or os.geteuid() == 0
-    return said if allowed else f"{said} (as root: sysctl kernel.perf_event_paranoid=2)"
+    return text if allowed else f"{text} (as root: sysctl kernel.perf_event_paranoid=2)"

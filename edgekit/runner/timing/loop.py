@@ -1,4 +1,4 @@
-"""The one timing loop: what runs on the device also times the float reference and the server."""
+"""The timing loop, with its warm-up: it times models on a device, the float reference and servers alike."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ import numpy.typing as npt
 
 Sample = TypeVar("Sample")
 Look = Callable[[int, int], None]
-"""Called between two inferences, and at the end, with the ns since the timing began and how many were timed."""
+"""Callback between two inferences, and at the end: nanoseconds since the timing began, and inferences so far."""
 
 LOOK_NS = 500_000_000
-# A look empties caches: after it, an inference so short is run once more, untimed, before the next is timed.
+"""Time between two calls of `look`."""
 FEELS_A_LOOK_NS = LOOK_NS // 10
+"""Longest inference that is run once more, untimed, after a look: a look empties caches."""
 # The warm-up ends when the medians of three spans in a row agree; a span is long enough for a clock to move.
 SPANS = 3
 SPAN_COUNT = 5
@@ -28,22 +29,22 @@ WARM_UP_NS = 5_000_000_000
 
 
 class TimedInferences(NamedTuple):
-    """Single inferences in a row, and the warm-up before them, which is not among them."""
+    """Latencies of single inferences in a row, and facts of the warm-up before them, which is not among them."""
 
     latency_ns: npt.NDArray[np.int64]
-    """int64 [M], none left out."""
+    """Latency of every timed inference, int64 [M]."""
     warm_up_count: int
     warm_up_ns: int
     steady: bool
-    """Whether the warm-up ended because the times had settled, not because its limit came."""
+    """True if the warm-up ended because the times had settled, False if its limit came first."""
 
 
 def unobserved(at_ns: int, count: int) -> None:
-    """Looks at nothing."""
+    """Observe nothing."""
 
 
 def nothing() -> None:
-    """Does nothing."""
+    """Do nothing."""
 
 
 def single_stream(
@@ -70,15 +71,24 @@ def single_stream(
     try:
         started()
         call(samples[-1])
-        taken = _timed(call, samples, min_count, int(min_duration_s * 1e9), look)
+        latencies_ns = _timed(call, samples, min_count, int(min_duration_s * 1e9), look)
     finally:
         if collected:
             gc.enable()
-    return TimedInferences(np.frombuffer(taken, np.int64).copy(), count, ended - began, steady)
+    return TimedInferences(np.frombuffer(latencies_ns, np.int64).copy(), count, ended - began, steady)
+
+
+def run_untimed(call: Callable[[Sample], Any], samples: Sequence[Sample], count: int, limit_s: float) -> None:
+    """Warm up by at most `count` calls, over the samples in their order, and end early after `limit_s` seconds."""
+    deadline = perf_counter_ns() + int(limit_s * 1e9)
+    for i in range(count):
+        call(samples[i % len(samples)])
+        if perf_counter_ns() > deadline:
+            return
 
 
 def _warm_up(call: Callable[[Sample], Any], samples: Sequence[Sample]) -> tuple[int, bool]:
-    """How many inferences it took, and whether the times settled before the limit came."""
+    """Run until the times settle or WARM_UP_NS is over: count of inferences, and True if they settled."""
     medians: list[float] = []
     count = 0
     now = perf_counter_ns()
@@ -103,23 +113,23 @@ def _warm_up(call: Callable[[Sample], Any], samples: Sequence[Sample]) -> tuple[
 def _timed(
     call: Callable[[Sample], Any], samples: Sequence[Sample], min_count: int, min_ns: int, look: Look
 ) -> array[int]:
-    taken = array("q")
+    latencies_ns = array("q")
     last = len(samples) - 1
     i = 0
     started = now = perf_counter_ns()
     deadline = started + min_ns
     next_look = started + LOOK_NS
-    while len(taken) < min_count or now < deadline:
+    while len(latencies_ns) < min_count or now < deadline:
         sample = samples[i]
         begun = perf_counter_ns()
         call(sample)
         now = perf_counter_ns()
-        taken.append(now - begun)
+        latencies_ns.append(now - begun)
         i = i + 1 if i < last else 0
         if now >= next_look:
-            look(now - started, len(taken))
-            if taken[-1] < FEELS_A_LOOK_NS:
+            look(now - started, len(latencies_ns))
+            if latencies_ns[-1] < FEELS_A_LOOK_NS:
                 call(sample)
             next_look = now + LOOK_NS
-    look(now - started, len(taken))
-    return taken
+    look(now - started, len(latencies_ns))
+    return latencies_ns

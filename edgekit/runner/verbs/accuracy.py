@@ -1,4 +1,4 @@
-"""What the model of a slot answers: arrays from a folder, arrays into a folder, each with its digest."""
+"""Verb `accuracy`: run the model of a slot on arrays in a folder, and write its outputs with their digests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from ..runtimes.model import LoadedModel
 def accuracy(slot: Path, inputs: Path, out: Path, threads: int, digests: dict[str, str]) -> dict[str, Any]:
     """Write `out/<output>.npy`, [N, …] real values, for every sample in `inputs`.
 
-    `digests` holds the SHA-256 that files in `inputs` must have. Raises RunnerError (data) for one that has not.
+    digests: SHA-256, in hex, that files in `inputs` must have, by name. Raises RunnerError (data) for one that has
+    another.
     """
     for name, digest in digests.items():
         if digest_of_file(inputs / name) != digest:
@@ -24,12 +25,12 @@ def accuracy(slot: Path, inputs: Path, out: Path, threads: int, digests: dict[st
     manifest = read_manifest(slot)
     columns = read_columns(inputs, manifest.inputs)
     model = LoadedModel.load(manifest, threads, row(columns, 0))
-    begun = perf_counter_ns()
+    started = perf_counter_ns()
     stored = model.outputs(columns)
-    answered_ns = perf_counter_ns() - begun
-    made = {}
+    answered_ns = perf_counter_ns() - started
+    digests_of_outputs = {}
     for k, tensor in enumerate(manifest.outputs):
         path = out / f"{tensor.name}.npy"
         save(path, real(stored[k], tensor))
-        made[tensor.name] = digest_of_file(path)
-    return {**model.facts, "count": len(columns[0]), "outputs": made, "answered_ns": answered_ns}
+        digests_of_outputs[tensor.name] = digest_of_file(path)
+    return {**model.facts, "count": len(columns[0]), "outputs": digests_of_outputs, "answered_ns": answered_ns}

@@ -1,4 +1,4 @@
-"""The TensorRT engine of a slot's model, built on the device once; without TensorRT none, and why is said."""
+"""Build the TensorRT engine of a slot's model on the device, once; without TensorRT, report why there is none."""
 
 from __future__ import annotations
 
@@ -28,14 +28,15 @@ PARTIAL = ".partial"
 
 
 def engine(slot: Path, limit_s: float) -> dict[str, Any]:
-    """Build the engine of the slot's model, unless it is there; remove those that no slot needs.
+    """Build the engine of the slot's model unless it is there, and remove those that no slot needs.
 
-    The answer: `engine`, its folder, or null; `built`, whether it was now; `seconds`; `tensorrt` and `gpu` of this
-    device; `why` there is no engine. Raises RunnerError (data) if the slot's manifest or plan cannot be read.
+    limit_s: time limit of trtexec in seconds. Answers `engine`, its folder or null; `built`, true if it was built just
+    now; `seconds`; `tensorrt` and `gpu` of this device; `why` there is no engine. Raises RunnerError (data) if the
+    slot's manifest or plan cannot be read.
     """
     started = time.monotonic()
     manifest = read_manifest(slot)
-    here, why = _here(manifest.plan)
+    here, why = _find_gpu_and_tensorrt(manifest.plan)
     folder, built = None, False
     if why is None:
         sweep(slot, here)
@@ -54,15 +55,15 @@ def engine(slot: Path, limit_s: float) -> dict[str, Any]:
 
 
 def gpu() -> str | None:
-    """The board, where it is a Jetson: its GPU is soldered on; else what nvidia-smi calls the first GPU."""
+    """Name of the GPU: on a Jetson the board's, else that of the first GPU by nvidia-smi; None without one."""
     tree = Path("/proc/device-tree")
     if "nvidia,tegra" in (text(tree / "compatible") or ""):
         return (text(tree / "model") or "Jetson").strip("\0 \n")
     return command_output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader", lines=1).strip() or None
 
 
-def _here(plan: EnginePlan | None) -> tuple[Parts, str | None]:
-    """GPU and TensorRT of this device, as far as there are any, and why they build no engine if they do not."""
+def _find_gpu_and_tensorrt(plan: EnginePlan | None) -> tuple[Parts, str | None]:
+    """Find GPU and TensorRT of this device, and the reason why they build no engine, or None."""
     if plan is None:
         return {}, "the bundle has no engine plan"
     name = gpu()
@@ -81,12 +82,12 @@ def _here(plan: EnginePlan | None) -> tuple[Parts, str | None]:
 
 
 def _has_gpu_build() -> bool:
-    """Whether onnxruntime builds its own engines here, of parts of a model too: trtexec's are of no use to it."""
+    """Tell whether NVIDIA's onnxruntime is here: it builds engines of its own, of parts of a model too."""
     return (installed()["onnx"] or "").startswith(ONNX_GPU)
 
 
 def _build(manifest: RunnerManifest, slot: Path, folder: Path, here: Parts, limit_s: float) -> str | None:
-    """Build it beside `folder`, then move it there. Why it did not come to that, if it did not."""
+    """Build the engine beside `folder`, then move it there. Returns the reason of a failure, or None."""
     partial = folder.with_name(folder.name + PARTIAL)
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -111,12 +112,12 @@ def _by_trtexec(manifest: RunnerManifest, folder: Path, limit_s: float) -> str |
     paths = {"{model}": str(manifest.model), "{engine}": str(folder / ENGINE)}
     line = [argument.partition("=") for argument in plan.trtexec]
     argv = [f"{name}{sign}{paths.get(value, value)}" for name, sign, value in line]
-    code, said = trtexec.run([program, *argv], limit_s)
+    code, output = trtexec.run([program, *argv], limit_s)
     if code < 0:
         return f"trtexec was ended by signal {-code}, its limit is {limit_s:g} s"
     # It has been seen to give up with exit 0: the file is the proof.
     if code or not (folder / ENGINE).is_file() or not (folder / ENGINE).stat().st_size:
-        return f"trtexec built no engine, exit {code}: {_last(said)}"
+        return f"trtexec built no engine, exit {code}: {_last_lines(output)}"
     return None
 
 
@@ -129,6 +130,6 @@ def _by_onnxruntime(manifest: RunnerManifest, folder: Path) -> str | None:
     return None if runtime.provider == "tensorrt" else f"{ONNX_GPU} cannot use TensorRT here"
 
 
-def _last(said: str) -> str:
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+def _last_lines(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     return " | ".join(lines[-3:]) or "it said nothing"

@@ -1,4 +1,7 @@
-"""A bare model file described: what a bundle's manifest would say of it. Whatever it does, it does to this process."""
+"""Verb `describe`: inputs and outputs of a bare model file, as a manifest has them.
+
+The file is not trusted: whatever loading it does, it does to this process.
+"""
 
 from __future__ import annotations
 
@@ -17,33 +20,33 @@ from ..runtimes.base import load, load_errors
 from ..runtimes.open import open_runtime
 
 INPUT_BYTES = 1 << 30
-"""The largest input that is taken for one."""
+"""Largest size of an input in bytes."""
 
 
 def describe(model: Path, format: str) -> dict[str, Any]:
-    """What the model takes and gives, with a batch of one where that is free, and the files that belong to it.
+    """Describe inputs and outputs, with a batch of one where that is free, and list the model's external data files.
 
-    Its one inference, of zeros, is to learn the shapes of what it gives; nothing of it is kept. Raises RunnerError:
-    data if a file beside it is missing or lies elsewhere, load if it is no model that can be served.
+    One inference, on zeros, gives the shapes of the outputs. Raises RunnerError: data if an external file is missing
+    or lies outside of the model's folder, load if it is no model that can be served.
     """
     label, runtime = open_runtime(format)
-    files = _beside(model) if format == "onnx" else []
+    files = _external_data(model) if format == "onnx" else []
     blank = RunnerManifest(format, model, (), (), (), 0.0)
     with load_errors(blank):
-        edges = _named(runtime.edges(model), format)
-    inputs = tuple(_taken(edge) for edge in edges.inputs)
+        edges = _with_file_names(runtime.edges(model), format)
+    inputs = tuple(_input_tensor(edge) for edge in edges.inputs)
     _check_batch(inputs)
-    # What is known of the outputs so far: enough to call it.
+    # Provisional shapes of the outputs: enough for one call.
     outputs = tuple(_tensor(edge, tuple(size or 1 for size in edge.shape)) for edge in edges.outputs)
     call = load(runtime, RunnerManifest(format, model, (), inputs, outputs, 0.0), 1)
-    given = call([np.zeros(tensor.shape, tensor.dtype) for tensor in inputs])
-    outputs = tuple(_given(edge, array, inputs[0].shape[0]) for edge, array in zip(edges.outputs, given))
-    signature = {"inputs": list(map(_written, inputs)), "outputs": list(map(_written, outputs))}
+    arrays = call([np.zeros(tensor.shape, tensor.dtype) for tensor in inputs])
+    outputs = tuple(_output_tensor(edge, array, inputs[0].shape[0]) for edge, array in zip(edges.outputs, arrays))
+    signature = {"inputs": list(map(_as_json, inputs)), "outputs": list(map(_as_json, outputs))}
     return {"format": format, "runtime": label, "signature": signature, "files": files}
 
 
-def _beside(model: Path) -> list[str]:
-    """The files of its tensors, each a plain path below the model's own folder."""
+def _external_data(model: Path) -> list[str]:
+    """List the external data files of an ONNX model, each a plain path below the model's own folder."""
     try:
         with model.open("rb") as file:
             # Mapped, not read: it may be larger than the memory.
@@ -60,23 +63,23 @@ def _beside(model: Path) -> list[str]:
     return names
 
 
-def _named(edges: IoSignature, format: str) -> IoSignature:
-    """The same, with names that can be those of files. ONNX is called by name, so its must be such already."""
+def _with_file_names(edges: IoSignature, format: str) -> IoSignature:
+    """Rename tensors so that their names can be those of files; ONNX is called by name, so its must be such already."""
     if not edges.inputs or not edges.outputs:
         raise RunnerError("load", f"it {'gives' if edges.inputs else 'takes'} nothing")
     renamed = {}
-    for way, found in zip(("input", "output"), edges):
-        names = [edge.name for edge in found]
+    for way, tensors in zip(("input", "output"), edges):
+        names = [edge.name for edge in tensors]
         if len(set(names)) == len(names) and all(map(is_plain, names)):
-            renamed[way] = found
+            renamed[way] = tensors
         elif format == "onnx":
             raise RunnerError("load", f"its {way}s are named {names}, which cannot be names of files")
         else:
-            renamed[way] = [edge._replace(name=f"{way}_{i}") for i, edge in enumerate(found)]
+            renamed[way] = [edge._replace(name=f"{way}_{i}") for i, edge in enumerate(tensors)]
     return IoSignature(renamed["input"], renamed["output"])
 
 
-def _taken(edge: TensorInfo) -> ModelTensor:
+def _input_tensor(edge: TensorInfo) -> ModelTensor:
     if not edge.shape:
         raise RunnerError("load", f"input '{edge.name}' has no batch axis")
     if None in edge.shape[1:] or 0 in edge.shape:
@@ -93,10 +96,10 @@ def _check_batch(inputs: tuple[ModelTensor, ...]) -> None:
         raise RunnerError("load", f"its inputs have different first axes: {', '.join(map(str, inputs))}")
 
 
-def _given(edge: TensorInfo, array: Any, batch: int) -> ModelTensor:
+def _output_tensor(edge: TensorInfo, array: Any, batch: int) -> ModelTensor:
     if array.shape[:1] != (batch,):
-        found = f"{array.dtype}{list(array.shape)}"
-        raise RunnerError("load", f"output '{edge.name}' is {found}: its first axis is not the batch of {batch}")
+        actual = f"{array.dtype}{list(array.shape)}"
+        raise RunnerError("load", f"output '{edge.name}' is {actual}: its first axis is not the batch of {batch}")
     return _tensor(edge._replace(dtype=str(array.dtype)), array.shape)
 
 
@@ -105,6 +108,6 @@ def _tensor(edge: TensorInfo, shape: tuple[int, ...]) -> ModelTensor:
     return ModelTensor(edge.name, edge.dtype, shape, affine["scale"], affine["zero_point"])
 
 
-def _written(tensor: ModelTensor) -> dict[str, Any]:
+def _as_json(tensor: ModelTensor) -> dict[str, Any]:
     affine = None if tensor.scale is None else {"scale": tensor.scale, "zero_point": tensor.zero_point}
     return {"name": tensor.name, "dtype": tensor.dtype, "shape": list(tensor.shape), "affine": affine}

@@ -1,4 +1,4 @@
-"""A whole flash in one process: verify, stage, self-test, trial, and commit if that is asked for.
+"""Verb `install`: a whole flash in one process: verify, stage, self-test, trial, and commit if requested.
 
 Every start of Python on a device costs more than what it does there. Each step verifies for itself and is on the disk
 before the next begins, as if each were a process: a power cut between two leaves the state of the first. As a step
@@ -15,26 +15,26 @@ from typing import Any, NamedTuple
 from ..errors import RunnerError
 from ..failure import failure
 from ..slots import lease, lifecycle, stage
-from ..slots.begin import Brought, begin
+from ..slots.begin import ManifestAndSignature, begin
 from ..slots.staging_folder import archive_of, staging_of
-from ..slots.state import State, changed, held, on_trial, recorded, write
+from ..slots.state import State, changed, locked_state, on_trial, recorded, write
 
 STEP = "edgekit.step"
 
 
 class InstallRequest(NamedTuple):
-    """A bundle that a host has sent, and how it is to end."""
+    """A bundle that a host has sent, and the steps of its flash."""
 
     root: Path
     digest: str
     """SHA-256 of its manifest."""
     token: str
-    """Of the lease."""
+    """Token of the lease."""
     who: str = "somebody"
-    brought: Brought = None
-    """Manifest and signature; None if they lie in `ROOT/staging/DIGEST`."""
+    brought: ManifestAndSignature = None
+    """Bytes of manifest and signature; None if they lie in `ROOT/staging/DIGEST`."""
     offered: tuple[bytes, ...] = ()
-    """Public keys, for a device that trusts nobody yet."""
+    """Public keys of its signers, for a device that has no pinned keys yet (TOFU)."""
     stand_in: bool = False
     lease_s: float = lease.TTL_S
     trial_s: float = lifecycle.TRIAL_S
@@ -43,33 +43,33 @@ class InstallRequest(NamedTuple):
     commit: bool = False
 
 
-def install(asked: InstallRequest) -> State:
-    """Put the bundle into a slot, test it there, and begin its trial, or serve it if `commit` says so.
+def install(request: InstallRequest) -> State:
+    """Stage the bundle, test it in its slot, and begin its trial, or serve it if the request says `commit`.
 
-    What of its files no slot has is expected in `ROOT/staging/DIGEST.tar`. Answers as `stage` does, and: `missing`,
-    what must be sent still, with the lease held meanwhile; `engine` and `selftest`, None where there was no need;
-    `failure`, why the self-test could not be made. What did not pass is dropped. Raises RunnerError as `begin`,
-    `stage`, `begin_trial` and `commit` do, with all that this flash has begun taken back.
+    Files that no slot has are expected in `ROOT/staging/DIGEST.tar`. Answers as `stage` does, and: `missing`, the files
+    that must still be sent, with the lease held meanwhile; `engine` and `selftest`, None where there was no need;
+    `failure`, the reason why the self-test could not run. A bundle that did not pass is dropped. Raises RunnerError as
+    `begin`, `stage`, `begin_trial` and `commit` do, after everything that this flash has begun is undone.
     """
     try:
-        answer = _install(asked)
+        answer = _install(request)
     except BaseException:
-        # What went wrong before is what must be told.
+        # The first error must be reported, not one of undoing.
         with contextlib.suppress(RunnerError, OSError):
-            abort(asked.root, asked.token, asked.digest)
+            abort(request.root, request.token, request.digest)
         raise
     if not answer["missing"]:
-        lifecycle.release(asked.root, asked.token)
+        lifecycle.release(request.root, request.token)
     return answer
 
 
 def abort(root: Path, token: str, digest: str) -> State:
-    """Take back what the flash of `token` has begun: its files, its lease, and what it has staged or put on trial.
+    """Undo the flash of `token`: remove its files and its lease, and drop what it has staged or put on trial.
 
-    What is served stays. Raises RunnerError: leased or busy if somebody else flashes.
+    What is served stays. Raises RunnerError: leased or busy if another host flashes.
     """
     archive_of(root, digest).unlink(missing_ok=True)
-    with held(root) as state:
+    with locked_state(root) as state:
         lease.check(root, token)
         begun = lease.release(root, token)
         slot = on_trial(state)
@@ -79,58 +79,63 @@ def abort(root: Path, token: str, digest: str) -> State:
         return {"changed": begun}
 
 
-def _install(asked: InstallRequest) -> State:
-    root, digest, told = asked.root, asked.digest, (asked.offered, asked.stand_in)
+def _install(request: InstallRequest) -> State:
+    root, digest, checks = request.root, request.digest, (request.offered, request.stand_in)
     sys.audit(STEP, "begin")
-    begun = begin(root, digest, asked.token, asked.who, asked.brought, *told, ttl_s=asked.lease_s)
+    begun = begin(root, digest, request.token, request.who, request.brought, *checks, ttl_s=request.lease_s)
     sys.audit(STEP, "stage")
-    rest = _unpacked(asked, begun["missing"])
+    rest = _unpack_archive(request, begun["missing"])
     if rest is None or rest:
         return {**begun, "missing": rest}
     moved = begun
     if not _is_served(begun):
         staging = staging_of(root, digest)
-        moved = {**stage.stage(root, staging, digest, asked.token, *told), "missing": []}
-    return {**moved, **_tried(asked, moved)}
+        moved = {**stage.stage(root, staging, digest, request.token, *checks), "missing": []}
+    return {**moved, **_test_and_try(request, moved)}
 
 
-def _unpacked(asked: InstallRequest, missing: list[str] | None) -> list[str] | None:
-    """What is missing still, after the archive, if one was sent."""
-    archive = archive_of(asked.root, asked.digest)
+def _unpack_archive(request: InstallRequest, missing: list[str] | None) -> list[str] | None:
+    """Unpack the archive, if one was sent, and list the files that are still missing."""
+    archive = archive_of(request.root, request.digest)
     if not missing or not archive.exists():
         archive.unlink(missing_ok=True)
         return missing
-    stage.unpack_archive(asked.root, asked.digest, archive, asked.token, asked.offered, asked.stand_in)
-    staging = staging_of(asked.root, asked.digest)
+    stage.unpack_archive(request.root, request.digest, archive, request.token, request.offered, request.stand_in)
+    staging = staging_of(request.root, request.digest)
     return [name for name in missing if not (staging / name).exists()]
 
 
-def _tried(asked: InstallRequest, moved: State) -> State:
-    """What became of the slot: what is on trial or served has passed its self-test before."""
+def _test_and_try(request: InstallRequest, moved: State) -> State:
+    """Test the slot, begin the trial and commit, as far as each is needed.
+
+    A bundle that is on trial or served has passed its self-test before.
+    """
     slot, state = Path(moved["slot"]), moved["state"]
     answer: State = {}
     sys.audit(STEP, "self-test")
-    if asked.engine_s is not None:
+    if request.engine_s is not None:
         from .build_engine import engine
 
         with lifecycle.slot_in_use(slot):
-            answer["engine"] = engine(slot, asked.engine_s)
-    if state == "staged" or asked.engine_s is not None:
-        answer |= _tested(slot)
+            answer["engine"] = engine(slot, request.engine_s)
+    if state == "staged" or request.engine_s is not None:
+        answer |= _run_selftest(slot)
         if "failure" in answer or not answer["selftest"]["passed"]:
-            dropped = lifecycle.rollback(asked.root, asked.digest, token=asked.token) if state != "committed" else {}
+            dropped = (
+                lifecycle.rollback(request.root, request.digest, token=request.token) if state != "committed" else {}
+            )
             return {**answer, **dropped}
     if state == "staged":
         sys.audit(STEP, "trial")
-        answer |= lifecycle.begin_trial(asked.root, asked.digest, asked.trial_s, asked.token, moved["changed"])
-    if asked.commit:
+        answer |= lifecycle.begin_trial(request.root, request.digest, request.trial_s, request.token, moved["changed"])
+    if request.commit:
         sys.audit(STEP, "commit")
-        answer |= lifecycle.commit(asked.root, asked.digest, asked.token)
+        answer |= lifecycle.commit(request.root, request.digest, request.token)
     return answer
 
 
-def _tested(slot: Path) -> dict[str, Any]:
-    """The self-test's answer, or why there is none: then the model, or the runtime, is to blame."""
+def _run_selftest(slot: Path) -> dict[str, Any]:
+    """Run the self-test: `selftest`, its answer, or `failure`, the reason why model or runtime gave none."""
     with lifecycle.slot_in_use(slot):
         try:
             from .selftest import selftest  # numpy and a runtime, which no other step needs

@@ -1,4 +1,4 @@
-"""How many instructions one inference of a slot's model takes."""
+"""Verb `instructions`: count the instructions of single inferences of a slot's model."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ SETTLING_INSTRUCTIONS = 2_000_000_000
 
 
 def instructions(slot: Path, inputs: Path, out: Path, count: int, threads: int) -> dict[str, Any]:
-    """Write `out/instructions.npy`, int64 [count]: one inference each, of the first sample in `inputs`.
+    """Write `out/instructions.npy`, int64 [count]: instructions of one inference each, of the first sample in `inputs`.
 
-    What the runtime's threads and processes execute is in it, and what its Python wrapper does; the least of them is
-    the model's figure. Raises RunnerError (counter) where the kernel counts none.
+    The counts include the runtime's threads and processes and its Python wrapper; the least of them is the model's
+    figure. Raises RunnerError (counter) where the kernel counts none.
     """
     manifest = read_manifest(slot)
     sample = row(read_columns(inputs, manifest.inputs), 0)
@@ -36,9 +36,9 @@ def instructions(slot: Path, inputs: Path, out: Path, count: int, threads: int) 
         gc.collect()
         gc.disable()
         _settle(counter, model, sample)
-        taken = counter.each(model.call, sample, count)
-    save(out / "instructions.npy", np.array(taken, np.int64))
-    return {**model.facts, "peak_rss_bytes": system.peak_rss_bytes(), "count": len(taken)}
+        counts = counter.each(model.call, sample, count)
+    save(out / "instructions.npy", np.array(counts, np.int64))
+    return {**model.facts, "peak_rss_bytes": system.peak_rss_bytes(), "count": len(counts)}
 
 
 def _settle(counter: Counter, model: LoadedModel, sample: list[Array]) -> None:

@@ -1,4 +1,4 @@
-"""How long single inferences of a slot's model take on this machine, and under which conditions."""
+"""Verb `latency`: time single inferences of a slot's model, and record the conditions of the machine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from ..model.tensors import Array
 
 IDLE_S = 1.0
+"""Seconds for which idle power is measured."""
 AROUND_COUNT = 64
+"""Largest count of samples whose preparation and dequantization are timed."""
 
 
 def latency(
@@ -38,8 +40,8 @@ def latency(
 ) -> dict[str, Any]:
     """Write `out/latency_ns.npy`, int64 [M]: one inference each, over the first samples in `inputs`, cycled.
 
-    On the cores `cpus`, if any are named. `cool` holds a temperature to wait for, in °C, and the seconds to wait at
-    most. Raises RunnerError.
+    cpus: cores to pin the program to; all if empty. cool: temperature in °C to wait for before the run, and the
+    longest wait in seconds. Raises RunnerError.
     """
     pin(cpus)
     cooled = cool_down(*cool) if cool else None
@@ -72,17 +74,17 @@ def latency(
 
 
 def _around(model: LoadedModel, columns: list[Array]) -> dict[str, int]:
-    """What is done before and after an inference, timed by itself: int ns each, medians."""
+    """Time the work before and after an inference by itself: medians, in whole nanoseconds."""
     count = min(AROUND_COUNT, len(columns[0]))
     before, after = [], []
     outputs = model.call(row(columns, 0))
     for i in range(count):
-        begun = perf_counter_ns()
+        started = perf_counter_ns()
         row(columns, i)
-        taken = perf_counter_ns()
+        sliced = perf_counter_ns()
         for output, tensor in zip(outputs, model.manifest.outputs):
             real(output, tensor)
         ended = perf_counter_ns()
-        before.append(taken - begun)
-        after.append(ended - taken)
+        before.append(sliced - started)
+        after.append(ended - sliced)
     return {"before_ns": int(median(before)), "after_ns": int(median(after))}

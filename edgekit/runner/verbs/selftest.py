@@ -1,4 +1,4 @@
-"""Whether the model of a slot computes here what it computed where it was built."""
+"""Verb `selftest`: verify that the model of a slot reproduces its golden outputs on this device."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 def selftest(slot: Path, threads: int) -> dict[str, Any]:
-    """Run the golden inputs; `worst` and `allowed` are differences in real units, `worst` null if it is not finite."""
+    """Run the golden inputs: `passed`, and by output the differences `worst` and `allowed`, in real units.
+
+    `worst` is null if it is not finite. Raises RunnerError.
+    """
     manifest = read_manifest(slot)
     columns = read_columns(slot / "golden" / "inputs", manifest.inputs)
     golden = read_columns(slot / "golden" / "outputs", manifest.outputs)
@@ -35,7 +38,7 @@ def selftest(slot: Path, threads: int) -> dict[str, Any]:
 
 
 def _difference(stored: Array, golden: Array, tensor: ModelTensor, tolerance: float) -> tuple[float, float]:
-    """The worst difference, and the one that is allowed."""
+    """Largest difference from the golden output, and the largest that the tolerance allows, in real units."""
     candidate, reference = (real(array, tensor).astype(np.float64) for array in (stored, golden))
     if not np.isfinite(reference).all():
         raise RunnerError("data", f"the golden output '{tensor.name}' is not finite")

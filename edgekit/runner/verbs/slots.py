@@ -1,4 +1,4 @@
-"""`slots VERB ROOT …`: what each verb is given, and whom it asks."""
+"""Verbs `slots VERB ROOT …`: their arguments, and the functions of `runner/slots` that they call."""
 
 from __future__ import annotations
 
@@ -57,74 +57,74 @@ def _add_options(name: str, verb: argparse.ArgumentParser) -> None:
         verb.add_argument("--lower-floor", action="store_true")
 
 
-def answer(asked: argparse.Namespace) -> dict[str, Any]:
-    name, root = asked.slots_verb, asked.root
+def answer(args: argparse.Namespace) -> dict[str, Any]:
+    name, root = args.slots_verb, args.root
     if name == "status":
         return lifecycle.status(root)
     if name == "begin":
-        brought = asked.brought, asked.offer, asked.stand_in
-        return begin(root, asked.digest, asked.token, asked.who, *brought, ttl_s=asked.ttl)
+        brought = args.brought, args.offer, args.stand_in
+        return begin(root, args.digest, args.token, args.who, *brought, ttl_s=args.ttl)
     if name == "install":
-        return install(_delivery(asked))
+        return install(_install_request(args))
     if name == "abort":
-        return abort(root, asked.token, asked.digest)
+        return abort(root, args.token, args.digest)
     if name == "commit":
-        return lifecycle.commit(root, asked.digest)
+        return lifecycle.commit(root, args.digest)
     if name == "rollback":
-        return lifecycle.rollback(root, asked.digest, asked.detail)
+        return lifecycle.rollback(root, args.digest, args.detail)
     if name == "repair":
         return repair(root)
-    return _trust(asked)
+    return _change_trust(args)
 
 
-def _delivery(asked: argparse.Namespace) -> InstallRequest:
+def _install_request(args: argparse.Namespace) -> InstallRequest:
     return InstallRequest(
-        asked.root,
-        asked.digest,
-        asked.token,
-        asked.who,
-        asked.brought,
-        tuple(asked.offer),
-        asked.stand_in,
-        asked.ttl,
-        asked.deadline,
-        asked.engine,
-        asked.commit,
+        args.root,
+        args.digest,
+        args.token,
+        args.who,
+        args.brought,
+        tuple(args.offer),
+        args.stand_in,
+        args.ttl,
+        args.deadline,
+        args.engine,
+        args.commit,
     )
 
 
-def _trust(asked: argparse.Namespace) -> dict[str, Any]:
-    """What it trusts from now on, and which slots hold what it does not trust; what is not named stays.
+def _change_trust(args: argparse.Namespace) -> dict[str, Any]:
+    """Change the trust as the arguments say, the rest stays, and list the slots that are not trusted any more.
 
-    Where the trust is lost, a pin begins it anew: without revocations, and with the floor of what verifies then.
+    Where the trust is lost, a pin starts it anew: without revocations, with the version floor of what verifies then.
     """
-    with locked(asked.root), lease.under(asked.root, None):
-        before = _readable(asked.root, asked.pin)
-        trust = before.pinning(asked.pin).revoking(asked.revoke)
-        if asked.threshold is not None:
-            trust = trust._replace(threshold=asked.threshold)
-        if asked.target is not None:
-            trust = trust._replace(target=asked.target)
-        if asked.floor is not None:
-            if asked.floor < before.floor and not asked.lower_floor:
+    with locked(args.root), lease.under(args.root, None):
+        before = _readable(args.root, args.pin)
+        trust = before.pinning(args.pin).revoking(args.revoke)
+        if args.threshold is not None:
+            trust = trust._replace(threshold=args.threshold)
+        if args.target is not None:
+            trust = trust._replace(target=args.target)
+        if args.floor is not None:
+            if args.floor < before.floor and not args.lower_floor:
                 raise RunnerError("usage", f"the floor is {before.floor}; it falls with --lower-floor only")
-            trust = trust._replace(floor=asked.floor)
-        known = plan(asked.root, trust)
+            trust = trust._replace(floor=args.floor)
+        known = plan(args.root, trust)
         if trust.keys and not before.keys:
             # By what is signed there, not by what the state says.
-            trust = trust.raised(_floor(plan(asked.root, trust).state))
+            trust = trust.raised(_floor(plan(args.root, trust).state))
         if trust != before:
-            trust.checked(before).write(asked.root)
-        return {**trust.shown(), "refused": refusals(asked.root, known.state, known.link, trust)}
+            trust.checked(before).write(args.root)
+        return {**trust.shown(), "refused": refusals(args.root, known.state, known.link, trust)}
 
 
 def _floor(state: dict[str, Any]) -> int:
-    """The highest floor that a commit here has set."""
+    """Highest version floor that a commit here has set."""
     return max((slot["floor"] for slot in state["slots"].values() if slot["state"] == "committed"), default=0)
 
 
 def _readable(root: Path, pins: list[bytes]) -> Trust:
-    """What is trusted now; a damaged file counts as none if keys are pinned in its place."""
+    """Read the trust; a damaged file counts as none if keys are pinned in its place."""
     try:
         return Trust.read(root)
     except RunnerError:
@@ -141,8 +141,8 @@ def _key(text: str) -> bytes:
 
 
 def _detail(text: str) -> dict[str, Any]:
-    """An incident, as a JSON object of at most 4 KB."""
-    found = json.loads(text)
-    if not isinstance(found, dict) or len(text.encode()) > MAX_DETAIL:
+    """Parse an incident: a JSON object of at most 4 KB."""
+    incident = json.loads(text)
+    if not isinstance(incident, dict) or len(text.encode()) > MAX_DETAIL:
         raise ValueError("no JSON object of at most 4 KB")
-    return found
+    return incident

@@ -1,4 +1,4 @@
-"""How many samples a second several instances of a model answer, each a process of its own, all at once."""
+"""Verb `throughput`: samples a second of several instances of a model at once, each a process of its own."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ SUMMED = ("peak_rss_bytes", "empty_rss_bytes")
 
 
 def throughput(slot: Path, inputs: Path, threads: int, instances: int, min_duration_s: float) -> dict[str, Any]:
-    """Answer the first samples in `inputs`, cycled, for so long; the batch is what the model takes at once.
+    """Run the first samples in `inputs`, cycled, on every instance for `min_duration_s` seconds.
 
-    In the spirit of MLPerf Inference's Offline scenario: all samples are there from the start. Instances are processes,
-    not threads: the Python bindings of ExecuTorch hold the interpreter's lock while they run (1.5.1), and its threads
-    are one pool a process. Raises RunnerError, of an instance as of this one.
+    The batch is the size of the first axis of the model's inputs. In the spirit of MLPerf Inference's Offline scenario:
+    all samples are there from the start. Instances are processes, not threads: the Python bindings of ExecuTorch hold
+    the interpreter's lock while they run (1.5.1), and its threads are one pool a process. Raises RunnerError, of an
+    instance as of this one.
     """
     manifest = read_manifest(slot)
     waiting, go = os.pipe()
@@ -38,21 +39,21 @@ def throughput(slot: Path, inputs: Path, threads: int, instances: int, min_durat
         for _ in range(instances):
             running.append(_Instance(manifest, inputs, threads, min_duration_s, (waiting, go)))
         for instance in running:
-            instance.says()
+            instance.next_document()
         before_ns = busy_ns()
         os.close(go)
-        said = [instance.says() for instance in running]
+        results = [instance.next_document() for instance in running]
         after_ns = busy_ns()
     finally:
         for instance in running:
             instance.end()
-    duration_ns = max(one["ended_ns"] for one in said) - min(one["started_ns"] for one in said)
-    count, cpu_ns = sum(one["count"] for one in said), sum(one["cpu_ns"] for one in said)
+    duration_ns = max(result["ended_ns"] for result in results) - min(result["started_ns"] for result in results)
+    count, cpu_ns = sum(result["count"] for result in results), sum(result["cpu_ns"] for result in results)
     others = None if before_ns is None or after_ns is None else max(0, after_ns - before_ns - cpu_ns) / duration_ns
     batch = manifest.inputs[0].shape[0]
     return {
-        **said[0]["facts"],
-        **{name: _sum([one["facts"][name] for one in said]) for name in SUMMED},
+        **results[0]["facts"],
+        **{name: _sum([result["facts"][name] for result in results]) for name in SUMMED},
         "instances": instances,
         "batch": batch,
         "count": count,
@@ -64,59 +65,56 @@ def throughput(slot: Path, inputs: Path, threads: int, instances: int, min_durat
 
 
 class _Instance:
-    """A process with a model of its own. It says that it is ready, and, once it may go, how it went: a line each."""
+    """A process with a model of its own. It writes a JSON line when it is ready, and one with its result at the end."""
 
     def __init__(
         self, manifest: RunnerManifest, inputs: Path, threads: int, seconds: float, pipe: tuple[int, int]
     ) -> None:
-        said, says = os.pipe()
+        reader, writer = os.pipe()
         # Before numpy or a runtime is imported: their threads would not come along, and their locks might.
         self._pid = os.fork()
         if self._pid:
-            os.close(says)
-            self._said = os.fdopen(said, encoding="utf-8")
+            os.close(writer)
+            self._reader = os.fdopen(reader, encoding="utf-8")
             return
-        with contextlib.suppress(BaseException), os.fdopen(says, "w", encoding="utf-8") as out:
+        with contextlib.suppress(BaseException), os.fdopen(writer, "w", encoding="utf-8") as out:
             os.close(pipe[1])
-            _live(manifest, inputs, threads, seconds, pipe[0], out)
+            _run_instance(manifest, inputs, threads, seconds, pipe[0], out)
         os._exit(0)
 
-    def says(self) -> dict[str, Any]:
-        """Its next line. Raises RunnerError if it failed or died."""
-        line = self._said.readline()
+    def next_document(self) -> dict[str, Any]:
+        """Read its next line. Raises RunnerError if it failed or died."""
+        line = self._reader.readline()
         if not line:
             raise RunnerError("run", "an instance died: is there memory for as many?")
-        found: dict[str, Any] = json.loads(line)
-        if "error" in found:
-            raise RunnerError(found["kind"], found["error"])
-        return found
+        document: dict[str, Any] = json.loads(line)
+        if "error" in document:
+            raise RunnerError(document["kind"], document["error"])
+        return document
 
     def end(self) -> None:
         with contextlib.suppress(OSError):
             os.kill(self._pid, signal.SIGKILL)
         os.waitpid(self._pid, 0)
-        self._said.close()
+        self._reader.close()
 
 
-def _live(manifest: RunnerManifest, inputs: Path, threads: int, seconds: float, waiting: int, out: Any) -> None:
-    def say(**said: Any) -> None:
-        out.write(json.dumps(said) + "\n")
+def _run_instance(manifest: RunnerManifest, inputs: Path, threads: int, seconds: float, waiting: int, out: Any) -> None:
+    def say(**document: Any) -> None:
+        out.write(json.dumps(document) + "\n")
         out.flush()
 
     try:
         from ..model.tensors import batches, read_columns
         from ..runtimes.model import LoadedModel
+        from ..timing.loop import run_untimed
 
-        taken = batches(read_columns(inputs, manifest.inputs), manifest.inputs[0].shape[0])
-        model = LoadedModel.load(manifest, threads, taken[0])
-        deadline = time.perf_counter() + WARM_UP_S
-        for i in range(WARM_UP_COUNT):
-            model.call(taken[i % len(taken)])
-            if time.perf_counter() > deadline:
-                break
+        samples = batches(read_columns(inputs, manifest.inputs), manifest.inputs[0].shape[0])
+        model = LoadedModel.load(manifest, threads, samples[0])
+        run_untimed(model.call, samples, WARM_UP_COUNT, WARM_UP_S)
         say(ready=True)
         os.read(waiting, 1)
-        say(**_went(model, taken, int(seconds * 1e9)))
+        say(**_measure(model, samples, int(seconds * 1e9)))
     except RunnerError as error:
         say(error=str(error), kind=error.kind)
     except MemoryError:
@@ -125,14 +123,14 @@ def _live(manifest: RunnerManifest, inputs: Path, threads: int, seconds: float, 
         say(error=f"{type(error).__name__}: {error}", kind="run")
 
 
-def _went(model: LoadedModel, taken: list[list[Array]], min_ns: int) -> dict[str, Any]:
+def _measure(model: LoadedModel, samples: list[list[Array]], min_ns: int) -> dict[str, Any]:
     call, clock = model.call, time.perf_counter_ns
-    last, i, count = len(taken) - 1, 0, 0
+    last, i, count = len(samples) - 1, 0, 0
     cpu_ns = time.process_time_ns()
     started_ns = now = clock()
     deadline = started_ns + min_ns
     while now < deadline or not count:
-        call(taken[i])
+        call(samples[i])
         now = clock()
         count += 1
         i = i + 1 if i < last else 0

@@ -1,1 +1,1 @@
-"""What runs inside a server's own Python: the runner's model, asked for batches. Imports nothing else of edgekit."""
+"""Modules that run inside a server's own Python: a model of the runner for its requests. Nothing else of edgekit."""

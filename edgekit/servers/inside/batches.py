@@ -1,4 +1,4 @@
-"""The model of a slot, asked for batches."""
+"""The model of a slot, for batches of a server's requests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runner.runtimes.model import LoadedModel
 Array = npt.NDArray[Any]
 
 THREADS = 1
-"""That the runtime may use: what asks for more speed sends batches side by side."""
+"""Count of threads of the runtime: clients that need more throughput send batches in parallel."""
 
 
 class Batches:
@@ -27,14 +27,14 @@ class Batches:
         self.outputs: tuple[ModelTensor, ...] = manifest.outputs
         golden = read_columns(slot / "golden" / "inputs", manifest.inputs)
         self._model = LoadedModel.load(manifest, THREADS, row(golden, 0))
-        self._one = threading.Lock()  # not every runtime may be called by two threads at once
+        self._lock = threading.Lock()  # not every runtime may be called by two threads at once
 
     def answer(self, columns: list[Array]) -> list[Array]:
-        """What the model gives for every sample: one array [N, …] an output, real values."""
-        with self._one:
+        """Run the model on every sample: one array [N, …] an output, real values."""
+        with self._lock:
             stored = self._model.outputs(columns)
         return [real(array, tensor) for array, tensor in zip(stored, self.outputs)]
 
-    def given(self, tensor: ModelTensor) -> np.dtype[Any]:
-        """The dtype of what is given for an output."""
+    def output_dtype(self, tensor: ModelTensor) -> np.dtype[Any]:
+        """Dtype of the array that `answer` returns for an output."""
         return np.dtype(tensor.dtype if tensor.scale is None else "float32")

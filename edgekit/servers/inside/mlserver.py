@@ -1,4 +1,4 @@
-"""MLServer, with a runtime of ours."""
+"""Server MLServer, with a model class of edgekit's."""
 
 from __future__ import annotations
 
@@ -15,27 +15,29 @@ from mlserver.types import InferenceRequest, InferenceResponse, MetadataTensor
 from .batches import Batches
 
 MESSAGE_BYTES = 256 << 20
-"""The largest gRPC message: a batch of images is more than gRPC's own 4 MB."""
+"""Largest gRPC message: a batch of images is more than gRPC's default, 4 MB."""
 NAMES = {"bool": "BOOL", "float32": "FP32", "float64": "FP64", "float16": "FP16"}
-"""The protocol's names of number formats, where they are not numpy's in capitals."""
+"""Datatypes of the protocol whose names are not numpy's in capitals."""
 
 
 class SlotModel(MLModel):  # type: ignore[misc]
-    """The model of a slot, as MLServer runs one."""
+    """Model of a slot as a runtime of MLServer."""
 
     loaded: ClassVar[Batches]
-    """MLServer makes objects of the class by itself, and would go on without a model that does not load."""
+    """Model, loaded before the server starts: MLServer would go on without one that does not load."""
 
     async def load(self) -> bool:
         model = self.loaded
         self.inputs = [_metadata(tensor.name, tensor.dtype, tensor.shape) for tensor in model.inputs]
-        self.outputs = [_metadata(tensor.name, model.given(tensor).name, tensor.shape) for tensor in model.outputs]
+        self.outputs = [
+            _metadata(tensor.name, model.output_dtype(tensor).name, tensor.shape) for tensor in model.outputs
+        ]
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
-        given = {tensor.name: tensor for tensor in payload.inputs}
+        payloads = {tensor.name: tensor for tensor in payload.inputs}
         columns = [
-            np.ascontiguousarray(NumpyCodec.decode_input(given[tensor.name]), np.dtype(tensor.dtype))
+            np.ascontiguousarray(NumpyCodec.decode_input(payloads[tensor.name]), np.dtype(tensor.dtype))
             for tensor in self.loaded.inputs
         ]
         answers = await asyncio.to_thread(self.loaded.answer, columns)

@@ -1,4 +1,4 @@
-"""Triton, by pytriton: the server itself is another process, which asks this one by shared memory."""
+"""Server Triton, by pytriton: the server is another process, which calls this one through shared memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .batches import Array, Batches
 
 MAX_BATCH = 256
 RESTRICTED = ["shared-memory", "model-repository", "trace", "logging"]
-"""What pytriton closes by itself, but for the statistics."""
+"""Endpoints that are closed: those that pytriton closes by default, except statistics."""
 
 
 def serve(slot: Path, name: str, http_port: int, grpc_port: int) -> None:
@@ -26,8 +26,8 @@ def serve(slot: Path, name: str, http_port: int, grpc_port: int) -> None:
 
     @batch  # type: ignore[untyped-decorator]
     def answer(**inputs: Array) -> dict[str, Array]:
-        given = model.answer([inputs[tensor.name] for tensor in model.inputs])
-        return {tensor.name: array for tensor, array in zip(model.outputs, given)}
+        arrays = model.answer([inputs[tensor.name] for tensor in model.inputs])
+        return {tensor.name: array for tensor, array in zip(model.outputs, arrays)}
 
     config = TritonConfig(
         http_address="127.0.0.1",
@@ -43,7 +43,7 @@ def serve(slot: Path, name: str, http_port: int, grpc_port: int) -> None:
         model_name=name,
         infer_func=answer,
         inputs=[_tensor(tensor.name, np.dtype(tensor.dtype), tensor.shape) for tensor in model.inputs],
-        outputs=[_tensor(tensor.name, model.given(tensor), tensor.shape) for tensor in model.outputs],
+        outputs=[_tensor(tensor.name, model.output_dtype(tensor), tensor.shape) for tensor in model.outputs],
         config=ModelConfig(max_batch_size=MAX_BATCH),
     )
     triton.run()
@@ -56,9 +56,9 @@ def _tensor(name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Tensor:
 
 
 def _sweep() -> None:
-    """Remove the shared memory of servers that were killed: `pytrtion`, as pytriton spells it, and their process id."""
+    """Remove the shared memory of servers that were killed: `pytrtion` (so in pytriton) and their process id."""
     for path in Path("/dev/shm").glob("pytrtion*-*"):  # noqa: S108
-        found = re.match(r"pytrtion(\d+)-", path.name)
-        if found and not Path("/proc", found[1]).is_dir():
+        match = re.match(r"pytrtion(\d+)-", path.name)
+        if match and not Path("/proc", match[1]).is_dir():
             with contextlib.suppress(OSError):
                 path.unlink()

@@ -13,13 +13,13 @@ from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
 
 from edgekit.bundle.archive import pack
-from edgekit.bundle.manifest import MANIFEST, SIGNATURE
 from edgekit.bundle.signing import write_signature
 from edgekit.devices.survey import survey
 from edgekit.devices.transport import Completed
 from edgekit.ir.measurement import Array
 from edgekit.runner.errors import RunnerError
 from edgekit.runner.files import onnx_files
+from edgekit.runner.layout import MANIFEST, SIGNATURE
 from edgekit.runner.machine import android, jetson, linux, raspberry_pi
 from edgekit.runner.model import engine_store, io_signature
 from edgekit.runner.model.engine_plan import read_plan

@@ -11,8 +11,6 @@ import numpy as np
 
 from edgekit.bundle.archive import Bundle, pack
 from edgekit.bundle.manifest import (
-    MANIFEST,
-    SIGNATURE,
     ArtifactFacts,
     DataProvenance,
     Golden,
@@ -26,6 +24,7 @@ from edgekit.ir.artifact import Operator
 from edgekit.ir.measurement import Array
 from edgekit.ir.signature import Affine, Signature, TensorSpec
 from edgekit.pipeline.build_output import PROFILE, BuildOutput
+from edgekit.runner.layout import MANIFEST, SIGNATURE
 from edgekit.specs.catalog import builtin_root
 from edgekit.specs.profile import Profile
 from edgekit.specs.spec import parse, read_toml

@@ -11,7 +11,7 @@ import PIL.Image
 from edgekit.datasets.pictures import FORMATS, read_picture
 from edgekit.ir.signature import Signature, TensorSpec
 from edgekit.measure import user_inputs
-from edgekit.measure.device.model_file import described
+from edgekit.measure.device.model_file import open_model_file
 from edgekit.samples import load_samples
 from edgekit.specs.project import Project
 from edgekit.untrusted import npy
@@ -76,5 +76,5 @@ def _samples(path: Path) -> object:
 
 
 def _described(path: Path) -> object:
-    with described(path) as bare:
+    with open_model_file(path) as bare:
         return bare.signature

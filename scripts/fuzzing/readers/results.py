@@ -16,7 +16,7 @@ from edgekit.file_trace import FileTrace
 from edgekit.ir.measurement import Environment, Measurement, no_latency
 from edgekit.ir.validity import NOT_ASKED
 from edgekit.measure import store
-from edgekit.measure.shards import Shards, answered
+from edgekit.measure.shards import Shards, answer_in_shards
 from edgekit.parity.compare import compare
 from edgekit.report.forms import html, markdown, text
 from edgekit.report.report import read_reports
@@ -90,4 +90,4 @@ def _joined(path: Path) -> object:
     kept = Shards(path.with_name("shards"))
     (kept.of("x").keep or path).mkdir(parents=True, exist_ok=True)
     (kept.of("x").keep or path).joinpath("0.npz").write_bytes(path.read_bytes())
-    return answered(SAMPLES, lambda part: {"scores": np.ones((len(part), 2), np.float32)}, kept.of("x"))
+    return answer_in_shards(SAMPLES, lambda part: {"scores": np.ones((len(part), 2), np.float32)}, kept.of("x"))

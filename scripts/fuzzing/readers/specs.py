@@ -9,7 +9,7 @@ from pathlib import Path
 from edgekit import examples
 from edgekit.devices.device import way_to
 from edgekit.devices.emulation.qmp import Qmp
-from edgekit.devices.emulation.registry import CARD, find, place
+from edgekit.devices.emulation.registry import CARD, devices_folder, find
 from edgekit.devices.inventory import Book
 from edgekit.specs import spec
 from edgekit.specs.catalog import builtin_root
@@ -63,7 +63,7 @@ def readers(folder: Path) -> Readers:
 
 
 def _parsed(model: type[spec.Spec], path: Path) -> object:
-    return spec.parse(model, spec.read_toml(path), "it", given={"id": "it"})
+    return spec.parse(model, spec.read_toml(path), "it", derived={"id": "it"})
 
 
 def _reached(path: Path) -> object:
@@ -76,7 +76,7 @@ def _reached(path: Path) -> object:
 
 
 def _card(path: Path) -> object:
-    kept = place() / "x" / CARD
+    kept = devices_folder() / "x" / CARD
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_bytes(path.read_bytes())
     card = find("x")

@@ -67,14 +67,14 @@ def soon(condition: object) -> bool:
 
 def test_a_device_that_is_up_stays_until_it_is_down(own_data: Path) -> None:
     card = registry.up("here", PI, Cache.of_downloads())
-    assert [(other.name, other.state) for other in registry.found()] == [("here", "up")]
+    assert [(other.name, other.state) for other in registry.cards()] == [("here", "up")]
     assert (card.cpu, card.ram_mb, card.transport) == ("cortex-a76", 1024, "ssh")
     with socket.create_connection(("127.0.0.1", card.ssh), timeout=20) as connection:
         assert connection.recv(4) == b"SSH-"
     with pytest.raises(DeviceBusy, match="'here' is there already"):
         registry.up("here", PI, Cache.of_downloads())
     registry.down("here")
-    assert registry.found() == []
+    assert registry.cards() == []
     assert not card.folder.exists()
 
 
@@ -101,7 +101,7 @@ def test_nothing_is_left_of_a_device_whose_maker_dies(own_data: Path, number: in
         assert emulators(own_data)
         maker.send_signal(number)
     assert soon(lambda: not emulators(own_data))
-    assert soon(lambda: not list(registry.place().iterdir()))
+    assert soon(lambda: not list(registry.devices_folder().iterdir()))
 
 
 def test_a_device_whose_guard_was_killed_is_swept_by_the_next_one(own_data: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_device_whose_guard_was_killed_is_swept_by_the_next_one(own_data: Path
     assert card.guard
     os.kill(card.guard, signal.SIGKILL)
     assert soon(lambda: not emulators(own_data))
-    assert [left.state for left in registry.found()] == ["ended"]
+    assert [left.state for left in registry.cards()] == ["ended"]
     with registry.started(PI, Cache.of_downloads()):
         assert not card.folder.exists()
 
@@ -130,7 +130,7 @@ def test_a_port_that_is_taken_is_said(own_data: Path) -> None:
         port = other.getsockname()[1]
         with pytest.raises(PortTaken, match=f"port {port}"):
             registry.up("late", PI, Cache.of_downloads(), port)
-    assert registry.found() == []
+    assert registry.cards() == []
 
 
 @pytest.mark.parametrize("name", ["a/b", "..", "x.y", "\n", ""])
@@ -156,11 +156,11 @@ def test_a_target_that_is_not_emulated_says_so() -> None:
 def test_a_disk_that_is_no_disk_is_said(tmp_path: Path) -> None:
     cache = Cache.of_downloads()
     tools = find_tools(cache)
-    bench = machine.Bench(tools, find_image(tools, cache), EmulatedBoard.of(PI))
+    setup = machine.EmulationSetup(tools, find_image(tools, cache), EmulatedBoard.of(PI))
     for name in ("disk", "small"):
         (tmp_path / f"{name}.qcow2").write_bytes(b"QFI\xfb" + b"no disk" * 999)
     with pytest.raises(ImageDamaged, match="is no disk"):
-        machine.make(bench, tmp_path / "machine", tmp_path)
+        machine.make(setup, tmp_path / "machine", tmp_path)
     assert not (tmp_path / "machine").exists()
 
 
@@ -186,8 +186,8 @@ def test_an_emulator_that_runs_and_does_not_answer_is_ended(
     monkeypatch.setattr(qmp, "ANSWER_S", 0.5)
     monkeypatch.setattr("edgekit.devices.emulation.qemu.command", lambda *_: ["/bin/sleep", "1000"])
     tools = Tools(("false",), ("true",), "10.0.0")
-    bench = machine.Bench(tools, Image(tmp_path), EmulatedBoard.of(PI))
-    mute = machine.make(bench, own_data / "mute", tmp_path)
+    setup = machine.EmulationSetup(tools, Image(tmp_path), EmulatedBoard.of(PI))
+    mute = machine.make(setup, own_data / "mute", tmp_path)
     with pytest.raises(BootFailed, match=r"'mute' did not start: .*does not answer"):
         mute.boot()
     mute.end()

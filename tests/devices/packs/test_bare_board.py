@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from edgekit.devices.flash import commit, flash, serving, status
+from edgekit.devices.measurement_protocol import Accuracy, Sustained, Traced
 from edgekit.devices.packs.equip import equip
 from edgekit.devices.packs.recipe import RECIPES
-from edgekit.devices.protocol import Accuracy, SelfTest, Sustained, Traced
+from edgekit.devices.protocol import SelfTest
 from edgekit.devices.runner_client import put_runner
 from edgekit.errors import DeviceError
 from tests.devices.conftest import MakeBundle

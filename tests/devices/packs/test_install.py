@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pytest
 
-from edgekit.devices.packs.install import place, places
+from edgekit.devices.packs.install import install_pack, installed_packs
 from edgekit.devices.packs.pack import Pack
 from edgekit.devices.survey import survey
 from edgekit.devices.transport import Completed
@@ -23,10 +23,10 @@ def _there(device: StandIn) -> list[str]:
 
 
 def test_a_pack_lies_under_its_digest_and_leaves_nothing_beside_it(stand_in: StandIn, small_pack: Pack) -> None:
-    folder = place(small_pack, stand_in)
+    folder = install_pack(small_pack, stand_in)
     assert Path(folder, "lib", "module").read_bytes() == b"code"
     assert _there(stand_in) == [folder.name] == [small_pack.listing.digest[:16]]
-    assert places(stand_in) == [folder]
+    assert installed_packs(stand_in) == [folder]
     assert survey(stand_in).packs == {folder.name}
 
 
@@ -45,9 +45,9 @@ class Counting(StandIn):
 def test_a_pack_that_is_there_costs_one_quick_command(
     stand_in: StandIn, small_pack: Pack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place(small_pack, stand_in)
+    install_pack(small_pack, stand_in)
     monkeypatch.setattr(Counting, "steps", [])
-    place(small_pack, Counting(stand_in.url))
+    install_pack(small_pack, Counting(stand_in.url))
     assert Counting.steps == ["test"]
 
 
@@ -76,18 +76,18 @@ def test_a_pack_cut_short_at_any_step_does_not_count(stand_in: StandIn, small_pa
     while not done:
         Cut.left = steps
         try:
-            place(small_pack, Cut(stand_in.url))
+            install_pack(small_pack, Cut(stand_in.url))
             done = True
         except KeyboardInterrupt:
             steps += 1
-        for folder in places(stand_in):
+        for folder in installed_packs(stand_in):
             assert Path(folder, "lib", "module").read_bytes() == b"code"
     assert steps > 5
 
 
 def test_of_two_hosts_at_once_both_find_it_whole(stand_in: StandIn, small_pack: Pack) -> None:
     paths: list[PurePosixPath] = []
-    hosts = [threading.Thread(target=lambda: paths.append(place(small_pack, stand_in))) for _ in range(4)]
+    hosts = [threading.Thread(target=lambda: paths.append(install_pack(small_pack, stand_in))) for _ in range(4)]
     for host in hosts:
         host.start()
     for host in hosts:
@@ -104,7 +104,7 @@ class WithoutGzip(StandIn):
 
 
 def test_a_device_that_cannot_unzip_gets_it_unzipped(stand_in: StandIn, small_pack: Pack) -> None:
-    folder = place(small_pack, WithoutGzip(stand_in.url))
+    folder = install_pack(small_pack, WithoutGzip(stand_in.url))
     assert Path(folder, "lib", "module").read_bytes() == b"code"
 
 
@@ -117,11 +117,11 @@ def test_a_device_without_room_is_sent_nothing(
     stand_in: StandIn, small_pack: Pack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Small, "steps", [])
-    place(small_pack, Small(stand_in.url), beside_bytes=2_000_000)
+    install_pack(small_pack, Small(stand_in.url), beside_bytes=2_000_000)
     device = Small(f"{stand_in.url}-other")
     monkeypatch.setattr(Small, "steps", [])
     with pytest.raises(TooSmall, match=r"has 3 MB free at .*, the runtime pack and the bundle need 5 MB"):
-        place(small_pack, device, beside_bytes=5_000_000)
+        install_pack(small_pack, device, beside_bytes=5_000_000)
     assert "push" not in Small.steps
 
 
@@ -131,7 +131,7 @@ class Desktop(StandIn):
 
 def test_a_device_of_another_kind_is_refused(stand_in: StandIn, small_pack: Pack) -> None:
     with pytest.raises(Incompatible, match=r"runtime packs are for aarch64, .* is x86_64"):
-        place(small_pack, Desktop(stand_in.url))
+        install_pack(small_pack, Desktop(stand_in.url))
     assert _there(stand_in) == []
 
 
@@ -142,5 +142,5 @@ class Broken(StandIn):
 
 def test_a_device_that_cannot_unpack_is_an_error_that_leaves_nothing(stand_in: StandIn, small_pack: Pack) -> None:
     with pytest.raises(CommandFailed, match="could not be put in place: 'tar' said"):
-        place(small_pack, Broken(stand_in.url))
+        install_pack(small_pack, Broken(stand_in.url))
     assert _there(stand_in) == []

@@ -25,7 +25,7 @@ from edgekit.devices.transport import Completed
 from edgekit.errors import AnswerMismatch, CommandFailed, DeviceError, EdgekitError, ProbeError
 from edgekit.ir.measurement import Array
 from edgekit.measure.device.installed import Installed, unpacked
-from edgekit.measure.device.session import asking
+from edgekit.measure.device.session import probe_session
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
 from tests.devices.conftest import MakeBundle
@@ -223,7 +223,7 @@ SCORES = {"name": "scores", "dtype": "float32", "shape": [1, 5], "affine": None}
     "change", [{"dtype": "complex64"}, {"dtype": "object"}, {"shape": []}, {"shape": [1, -5]}, {"name": None}]
 )
 def test_a_manifest_of_a_model_that_answers_no_numbers_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
-    with unpacked(slot.write_slot(tmp_path / "slot")) as endpoint, asking(endpoint.installation) as asked:
+    with unpacked(slot.write_slot(tmp_path / "slot")) as endpoint, probe_session(endpoint.installation) as asked:
         path = Path(endpoint.installation.slot) / "manifest.json"
         manifest = json.loads(path.read_text())
         manifest["signature"]["outputs"] = [SCORES | change]

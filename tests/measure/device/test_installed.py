@@ -16,14 +16,15 @@ import pytest
 from edgekit.devices.emulation import faults
 from edgekit.devices.flash import commit, flash, serving
 from edgekit.devices.local import Local
-from edgekit.devices.protocol import Accuracy, Info, Loaded
+from edgekit.devices.measurement_protocol import Accuracy, Loaded
+from edgekit.devices.protocol import Info
 from edgekit.devices.transport import Completed, DeviceKind
 from edgekit.errors import ProbeError, Unreachable
 from edgekit.ir.artifact import Format
 from edgekit.ir.measurement import Environment, Measurement
 from edgekit.measure.device import installed
 from edgekit.measure.device.installed import Installed, outputs_in_parts, unpacked
-from edgekit.measure.device.session import asking
+from edgekit.measure.device.session import probe_session
 from edgekit.measure.shards import Shards
 from edgekit.samples import Samples
 from edgekit.specs.catalog import Catalog
@@ -109,7 +110,7 @@ def test_answers_damaged_on_the_way_are_noticed(device: Local, make_bundle: Make
 
 def test_a_model_that_is_replaced_meanwhile_is_noticed(tmp_path: Path) -> None:
     folder = slot.write_slot(tmp_path / "folder")
-    with unpacked(folder) as endpoint, asking(endpoint.installation) as asked:
+    with unpacked(folder) as endpoint, probe_session(endpoint.installation) as asked:
         argv = ("--threads", 1, *asked.send(_samples(2).inputs, "shard"))
         asked.ask(Accuracy, "accuracy", "shard", *argv, timeout=60)
         model = folder / "model.onnx"
@@ -119,7 +120,7 @@ def test_a_model_that_is_replaced_meanwhile_is_noticed(tmp_path: Path) -> None:
 
 
 def test_no_object_is_pickled_for_a_device(tmp_path: Path) -> None:
-    with unpacked(slot.write_slot(tmp_path / "folder")) as endpoint, asking(endpoint.installation) as asked:
+    with unpacked(slot.write_slot(tmp_path / "folder")) as endpoint, probe_session(endpoint.installation) as asked:
         with pytest.raises(ValueError, match="allow_pickle=False"):
             asked.send({"image": np.array([{}], object)}, "shard")
         assert not Path(asked.remote).exists()

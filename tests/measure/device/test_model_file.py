@@ -19,7 +19,7 @@ from edgekit.devices.transport import Completed
 from edgekit.errors import EdgekitError, ModelFileError, RuntimeMissing
 from edgekit.measure.device import model_file
 from edgekit.measure.device.installed import Installed, unpacked
-from edgekit.measure.device.model_file import described
+from edgekit.measure.device.model_file import open_model_file
 from edgekit.measure.device.scratch_install import scratch_install
 from edgekit.measure.user_inputs import samples_for
 from edgekit.samples import Samples
@@ -37,7 +37,7 @@ def _file(folder: Path, format: str) -> Path:
 
 @pytest.mark.parametrize("format", slot.FORMATS)
 def test_a_bare_file_answers_as_a_bundle_does(tmp_path: Path, format: str) -> None:
-    with described(_file(tmp_path, format)) as model, unpacked(model.folder) as endpoint:
+    with open_model_file(_file(tmp_path, format)) as model, unpacked(model.folder) as endpoint:
         assert model.format == format
         measured = endpoint.measure(samples_for(model.signature, SAMPLES), None)
     scores, steps = measured.outputs.values()
@@ -49,7 +49,7 @@ def test_a_bare_file_answers_as_a_bundle_does(tmp_path: Path, format: str) -> No
 
 def test_a_bare_file_is_probed_on_a_device_and_removed_again(tmp_path: Path, device: Local) -> None:
     with (
-        described(_file(tmp_path, "tflite")) as model,
+        open_model_file(_file(tmp_path, "tflite")) as model,
         scratch_install(model.folder, model.format, device, "system") as installation,
     ):
         assert installation.slot.is_relative_to(device.root)
@@ -64,7 +64,7 @@ def test_files_that_belong_to_it_go_along(tmp_path: Path, weights: str) -> None:
     (tmp_path / weights).write_bytes(np.full(1, 3, np.float32).tobytes())
     (tmp_path / "big.onnx").write_bytes(graph([("in/x:0", ["batch", 4])], ["batch", 4], weights))
     samples = Samples({"in/x:0": np.ones((2, 4), np.float32)}, np.zeros(2, np.int64))
-    with described(tmp_path / "big.onnx") as model, unpacked(model.folder) as endpoint:
+    with open_model_file(tmp_path / "big.onnx") as model, unpacked(model.folder) as endpoint:
         measured = endpoint.measure(samples_for(model.signature, samples), None)
     np.testing.assert_array_equal(measured.outputs["sum"], np.full((2, 4), 4))
 
@@ -85,17 +85,17 @@ def test_files_that_belong_to_it_go_along(tmp_path: Path, weights: str) -> None:
 )
 def test_what_is_no_such_model_is_said(tmp_path: Path, name: str, content: bytes, said: str) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(ModelFileError, match=said) as raised, described(tmp_path / name):
+    with pytest.raises(ModelFileError, match=said) as raised, open_model_file(tmp_path / name):
         pass
     assert str(tmp_path / name) in str(raised.value)
     assert "Traceback" not in str(raised.value)
 
 
 def test_what_is_not_there_or_too_large_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ModelFileError, match="cannot be read: No such file"), described(tmp_path / "none.onnx"):
+    with pytest.raises(ModelFileError, match="cannot be read: No such file"), open_model_file(tmp_path / "none.onnx"):
         pass
     monkeypatch.setattr(model_file, "LIMIT_BYTES", 100)
-    with pytest.raises(ModelFileError, match="more than"), described(_file(tmp_path, "onnx")):
+    with pytest.raises(ModelFileError, match="more than"), open_model_file(_file(tmp_path, "onnx")):
         pass
 
 
@@ -108,7 +108,7 @@ def test_without_a_runtime_the_hint_says_what_brings_it(tmp_path: Path, monkeypa
     monkeypatch.setattr(model_file, "put_runner", put)
     with (
         pytest.raises(RuntimeMissing, match="nothing on this machine runs") as raised,
-        described(_file(tmp_path, "tflite")),
+        open_model_file(_file(tmp_path, "tflite")),
     ):
         pass
     assert raised.value.hint == "pip install 'edgekit[tflite]'"
@@ -125,7 +125,10 @@ class Dying(Local):
 
 def test_a_runtime_that_dies_of_a_file_takes_nobody_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_file, "Local", Dying)
-    with pytest.raises(ModelFileError, match="its runtime died of it") as raised, described(_file(tmp_path, "onnx")):
+    with (
+        pytest.raises(ModelFileError, match="its runtime died of it") as raised,
+        open_model_file(_file(tmp_path, "onnx")),
+    ):
         pass
     assert "noise" not in str(raised.value)
 
@@ -143,7 +146,7 @@ def test_a_damaged_file_is_an_error_here_whatever_it_does_there(
     file = tmp_path_factory.mktemp("damaged") / f"model.{format}"
     file.write_bytes(content[:cut])
     try:
-        with described(file) as model:
+        with open_model_file(file) as model:
             assert model.signature.inputs
     except EdgekitError as error:
         assert isinstance(error, ModelFileError), error  # noqa: PT017 some damage is none

@@ -13,7 +13,8 @@ import pytest
 
 from edgekit.devices.flash import Installation, flash
 from edgekit.devices.local import Local
-from edgekit.devices.protocol import Info, Traced, TracedOperator
+from edgekit.devices.measurement_protocol import Traced, TracedOperator
+from edgekit.devices.protocol import Info
 from edgekit.devices.transport import PULL_BYTES, Completed, DeviceKind
 from edgekit.errors import ProbeError, Unreachable
 from edgekit.ir.artifact import Format

@@ -11,7 +11,8 @@ import pytest
 
 from edgekit.devices.flash import flash
 from edgekit.devices.local import Local
-from edgekit.devices.protocol import Info, LatencyAnswer, Spent
+from edgekit.devices.measurement_protocol import LatencyAnswer, Spent
+from edgekit.devices.protocol import Info
 from edgekit.errors import Unreachable
 from edgekit.ir.measurement import Around, Array, Conditions, Energy, Process, Watched
 from edgekit.measure.device import processes
@@ -160,7 +161,7 @@ class Scripted:
 def test_each_process_is_as_cool_as_the_first_and_there_are_no_more_than_inferences() -> None:
     script: Any = Scripted([1, 2], [])
     probe = Probe(min_count=2, min_duration_s=1.0, processes=3, cool_down_s=9.0)
-    timing = processes.timed(script, Samples(slot.inputs(2), np.zeros(2, np.int64)), probe)
+    timing = processes.time_inferences(script, Samples(slot.inputs(2), np.zeros(2, np.int64)), probe)
     common = ("--min-count", 1, "--min-duration", 0.5, "--threads", 1)
     assert script.asked == [common, (*common, "--cool", 45.0, 9.0)]
     assert timing.latency_ns.tolist() == [1, 2, 2]
@@ -173,7 +174,7 @@ SHORT = Reading(10.0, 5.0, "wall", 0.01)
 def _metered(counts: list[int], long: Reading, monkeypatch: pytest.MonkeyPatch) -> tuple[Energy | None, list[object]]:
     script: Any = Scripted(counts, [SHORT, long])
     monkeypatch.setattr(processes, "load_meter", lambda name: script)
-    energy = processes._metered(script, Probe(min_duration_s=30.0, processes=3), "wall")
+    energy = processes._measure_energy(script, Probe(min_duration_s=30.0, processes=3), "wall")
     assert {argv[argv.index("--min-count") + 1] for argv in script.asked} == {1}
     return energy, script.lengths_s
 
@@ -206,5 +207,5 @@ def test_two_runs_that_do_not_differ_tell_no_energy(
 def test_a_run_that_a_meter_reads_takes_five_seconds_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
     script: Any = Scripted([100, 300], [SHORT, SHORT])
     monkeypatch.setattr(processes, "load_meter", lambda name: script)
-    processes._metered(script, Probe(min_duration_s=3.0, processes=3), "wall")
+    processes._measure_energy(script, Probe(min_duration_s=3.0, processes=3), "wall")
     assert script.lengths_s == [5.0, 10.0]

@@ -12,7 +12,8 @@ import pytest
 
 from edgekit.devices.flash import flash
 from edgekit.devices.local import Local
-from edgekit.devices.protocol import Info, Sustained
+from edgekit.devices.measurement_protocol import Sustained
+from edgekit.devices.protocol import Info
 from edgekit.devices.transport import DeviceKind
 from edgekit.errors import ProbeError, Unreachable
 from edgekit.ir.measurement import Validity
@@ -92,7 +93,7 @@ ANSWER = Sustained(
     [(1, 1.5, True), (1, 3.0, False), (2, SLACK, True), (2, 0.5, False), (2, None, True)],
 )
 def test_others_must_leave_a_core_for_every_thread(instances: int, others: float | None, valid: bool) -> None:
-    result = measure._of(ANSWER.model_copy(update={"instances": instances, "others_cores": others}))
+    result = measure._throughput_of(ANSWER.model_copy(update={"instances": instances, "others_cores": others}))
     assert result.validity.valid is valid
     assert valid or "others took" in str(result.validity.reason)
 

@@ -12,7 +12,7 @@ from edgekit.errors import ModelMismatch, ServerFailed
 from edgekit.measure.serving.bounded_http import Reply
 from edgekit.measure.serving.open_inference import Access, ServedTensor, ServerMetadata, Statistics, statistics_of
 from edgekit.measure.serving.requests import Requests, _failed_first
-from edgekit.measure.serving.signature_match import matched, preprocessed
+from edgekit.measure.serving.signature_match import match_signature, preprocessed
 from edgekit.specs.project import Input, Preprocess, Project
 from edgekit.specs.reference import Address
 from tests.reference_servers import digits
@@ -31,21 +31,24 @@ def named(*outputs: str) -> Project:
 
 
 def test_raw_samples_are_sent_as_they_are_and_others_preprocessed() -> None:
-    assert matched(digits(), described([RAW])).inputs[0].preprocess is None
-    assert matched(digits(), described([TRAINED])).inputs[0].preprocess == digits().inputs["image"].preprocess
+    assert match_signature(digits(), described([RAW])).inputs[0].preprocess is None
+    assert match_signature(digits(), described([TRAINED])).inputs[0].preprocess == digits().inputs["image"].preprocess
 
 
 def test_a_batch_axis_of_one_takes_one_at_a_time() -> None:
-    assert matched(digits(), described([ServedTensor("image", "UINT8", (1, 8, 8, 1))])).single
-    assert not matched(digits(), described([RAW])).single
+    assert match_signature(digits(), described([ServedTensor("image", "UINT8", (1, 8, 8, 1))])).single
+    assert not match_signature(digits(), described([RAW])).single
 
 
 def test_sizes_that_the_server_leaves_open_fit() -> None:
-    assert matched(digits(), described([ServedTensor("image", "UINT8", (-1, -1, -1, 1))])).inputs[0].served == "image"
+    assert (
+        match_signature(digits(), described([ServedTensor("image", "UINT8", (-1, -1, -1, 1))])).inputs[0].served
+        == "image"
+    )
 
 
 def test_the_only_input_and_the_only_output_may_be_called_otherwise() -> None:
-    edges = matched(digits(), described([ServedTensor("x", "UINT8", (-1, 8, 8, 1))]))
+    edges = match_signature(digits(), described([ServedTensor("x", "UINT8", (-1, 8, 8, 1))]))
     assert edges.inputs[0].served == "x"
     assert edges.outputs == {"output": SCORES}
 
@@ -56,9 +59,12 @@ def test_several_outputs_go_by_their_names_and_those_not_stated_are_not_asked_fo
         ServedTensor("boxes", "INT64", (-1, 4)),
         ServedTensor("text", "BYTES", (-1,)),
     ]
-    assert matched(named("boxes", "logits"), described([RAW], given)).outputs == {"boxes": given[1], "logits": given[0]}
+    assert match_signature(named("boxes", "logits"), described([RAW], given)).outputs == {
+        "boxes": given[1],
+        "logits": given[0],
+    }
     counted = [ServedTensor("output_0", "FP32", (-1, 10)), ServedTensor("output_1", "FP32", (-1, 4))]
-    assert set(matched(digits(), described([RAW], counted)).outputs) == {"output_0", "output_1"}
+    assert set(match_signature(digits(), described([RAW], counted)).outputs) == {"output_0", "output_1"}
 
 
 @pytest.mark.parametrize(
@@ -78,14 +84,14 @@ def test_several_outputs_go_by_their_names_and_those_not_stated_are_not_asked_fo
 )
 def test_what_does_not_fit_is_named(description: ServerMetadata, said: str) -> None:
     with pytest.raises(ModelMismatch, match=said):
-        matched(digits(), description)
+        match_signature(digits(), description)
 
 
 def test_the_nearest_name_is_told() -> None:
     given = [ServedTensor("logits", "FP32", (-1, 10)), ServedTensor("boxes", "FP32", (-1, 4))]
     stated = r"no output 'logit'; it has 'logits' FP32\[-1, 10\], 'boxes' FP32\[-1, 4\]"
     with pytest.raises(ModelMismatch, match=stated) as refused:
-        matched(named("logit", "boxes"), described([RAW], given))
+        match_signature(named("logit", "boxes"), described([RAW], given))
     assert refused.value.hint == "did you mean 'logits'?"
 
 
@@ -96,7 +102,7 @@ def test_an_answer_without_a_row_a_sample_is_refused(answer: np.ndarray, said: s
             return {"scores": np.asarray(answer)}
 
     asking = Requests(
-        Access(Address.parse("http://server:1/v2/models/digits"), 1.0), matched(digits(), described([RAW]))
+        Access(Address.parse("http://server:1/v2/models/digits"), 1.0), match_signature(digits(), described([RAW]))
     )
     with pytest.raises(ServerFailed, match=f"answered {said} as 'scores' to 1 samples"):
         asking.answer(Short(), None, 1)  # type: ignore[arg-type]

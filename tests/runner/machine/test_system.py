@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from edgekit.runner.machine import system
+from edgekit.runner.machine import sysfs, system
 
 RASPBERRY_PI_5 = "processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd0b\nprocessor\t: 1\nCPU part\t: 0xd0b\n"
 BIG_LITTLE = "CPU part\t: 0xd05\nCPU part\t: 0xd05\nCPU part\t: 0xd4d\n"
@@ -29,8 +29,8 @@ def test_the_cpu_is_named_as_far_as_the_system_says(cpuinfo: str, name: str | No
 
 
 def test_a_field_that_is_missing_is_unknown_not_zero() -> None:
-    assert system._kilobytes("VmHWM", "VmRSS:\t 12 kB\n") is None
-    assert system._kilobytes("VmHWM", "VmHWM:\t 12 kB\n") == 12288
+    assert sysfs.field_bytes("VmHWM", "VmRSS:\t 12 kB\n") is None
+    assert sysfs.field_bytes("VmHWM", "VmHWM:\t 12 kB\n") == 12288
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps a peak of its own for a new program")

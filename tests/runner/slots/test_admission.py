@@ -203,7 +203,7 @@ def test_what_was_damaged_after_it_was_staged_does_not_become_a_trial(
 def test_a_commit_that_was_cut_short_is_finished_only_if_it_may_be(root: Path, wrong: Callable[[Path], None]) -> None:
     install(root, "old", OTHER)
     on_trial(root, "new")
-    state.point(root, "b")
+    state.serve_slot(root, "b")
     wrong(root)
     now = lifecycle.status(root)
     assert (now["current"], served(root)) == ("a", "old")
@@ -215,7 +215,7 @@ def test_a_commit_that_was_cut_short_is_finished_only_if_it_may_be(root: Path, w
 def test_a_commit_that_was_cut_short_is_finished(root: Path) -> None:
     install(root, "old", OTHER)
     on_trial(root, "new", version=3, floor=2)
-    state.point(root, "b")
+    state.serve_slot(root, "b")
     assert (lifecycle.status(root)["current"], served(root), states(root)) == ("b", "new", ("committed", "committed"))
     assert Trust.of(root).floor == 2
 

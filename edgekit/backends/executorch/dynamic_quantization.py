@@ -1,0 +1,164 @@
+"""Dynamic quantization for XNNPACK: float activations, int8 or int4 weights.
+
+XNNPACK rounds each activation to int8 at run time, with one scale a row. It has no kernel in which the activation stays
+in float.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from torch.fx import GraphModule, Node
+from torchao.quantization.pt2e import PlaceholderObserver
+from torchao.quantization.pt2e.quantizer import QuantizationAnnotation, QuantizationSpec, Quantizer
+from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
+
+from edgekit.backends.executorch.quantizer import EPS, weight_spec
+from edgekit.errors import LoweringError
+from edgekit.passes.module_patterns import is_skipped
+from edgekit.specs.compression import Quantize
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
+aten = torch.ops.aten
+GROUPS = 6
+"""Index of the number of groups among the arguments of conv2d."""
+CHANNELS_LAST = {
+    aten.conv2d.default,
+    aten.conv2d.padding,
+    aten.conv_transpose2d.input,
+    aten.max_pool2d.default,
+    aten.avg_pool2d.default,
+    aten.adaptive_avg_pool2d.default,
+    aten.upsample_bilinear2d.vec,
+    aten.prelu.default,
+}
+"""Operators that XNNPACK computes channels last, for inputs of any layout."""
+RESHAPES = {
+    aten.view.default,
+    aten.reshape.default,
+    aten.flatten.using_ints,
+    aten.unflatten.int,
+    aten.permute.default,
+    aten.transpose.int,
+    aten.squeeze.dim,
+    aten.unsqueeze.default,
+    aten.linear.default,
+    aten.matmul.default,
+}
+"""Operators whose result is channels first, for inputs of any layout."""
+
+
+class DynamicQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
+    """Quantizer that annotates linear layers and ungrouped 2-d convolutions. Grouped ones have no kernel.
+
+    XNNPACK's own annotator leaves out every convolution that a ReLU follows, half of resnet20's multiply-accumulates.
+    It annotates those whose input is not channels last yet, as behind the preprocessing: such a file loads, and fails
+    when run ("Propagating input shapes failed").
+    """
+
+    def __init__(self, recipe: Quantize) -> None:
+        super().__init__()
+        self._skip = recipe.kept
+        self._weight = weight_spec(recipe.weights)
+        self._activation = QuantizationSpec(
+            dtype=torch.int8,
+            quant_min=-128,
+            quant_max=127,
+            qscheme=torch.per_tensor_affine,
+            is_dynamic=True,
+            observer_or_fake_quant_ctr=PlaceholderObserver.with_args(eps=EPS),
+        )
+
+    def annotate(self, model: GraphModule) -> GraphModule:
+        for node in model.graph.nodes:
+            if _has_kernel(node) and not is_skipped(node, self._skip):
+                source, weight = node.args[:2]
+                node.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(
+                    {source: self._activation, weight: self._weight}, None, _annotated=True
+                )
+        return model
+
+    def validate(self, model: GraphModule) -> None:
+        """Accept every model: operators without annotation stay in float, as the placement shows."""
+
+
+def _has_kernel(node: Node) -> bool:
+    if node.op != "call_function" or node.target not in (aten.linear.default, aten.conv2d.default):
+        return False
+    weight = node.args[1]
+    if not isinstance(weight, Node) or weight.op != "get_attr":
+        return False
+    return node.target is aten.linear.default or (node.args[GROUPS:] in ((), (1,)) and _is_channels_last(node.args[0]))
+
+
+def _is_channels_last(source: Any) -> bool:
+    """True if XNNPACK has the value channels last, or if it is an input, which XNNPACK can transpose.
+
+    Any other value it transposes too late: it follows the value back to its origin, and transposes all between.
+    """
+    pending, seen = [source], {source}
+    while pending:
+        node = pending.pop()
+        if node.target in CHANNELS_LAST:
+            return True
+        inputs = node.all_input_nodes if node.target not in RESHAPES else ()
+        pending.extend(new for new in inputs if new not in seen)
+        seen.update(inputs)
+    return bool(source.op == "placeholder")
+
+
+def with_int4_weights(exported: ExportedProgram, recipe: Quantize) -> ExportedProgram:
+    """Quantize the weights of linear layers to int4, with a scale for each group of inputs or each channel.
+
+    A layer whose inputs are no multiple of the group stays in float, and so does every convolution. Uses torchao's
+    Int8DynamicActivationIntxWeightConfig. Raises LoweringError if there is no layer to change.
+    """
+    from torchao.quantization import Int8DynamicActivationIntxWeightConfig, quantize_
+    from torchao.quantization.granularity import PerAxis, PerGroup
+
+    grouped = recipe.weights.granularity == "per-group"
+    group = recipe.weights.group if grouped else 1
+    model: Any = exported.module()
+    if not _as_modules(model, group, recipe.kept):
+        raise LoweringError(
+            f"there is no linear layer whose inputs come in groups of {group}",
+            hint="quantize.weights.group = 32, or a profile of another precision",
+        )
+    granularity, int4 = PerGroup(group) if grouped else PerAxis(0), torch.int4  # type: ignore[attr-defined]
+    quantize_(model, Int8DynamicActivationIntxWeightConfig(int4, weight_granularity=granularity))
+    # Positional arguments, as the program was captured with.
+    return torch.export.export(model, exported.example_inputs[0])
+
+
+def _as_modules(model: GraphModule, group: int, kept: Sequence[str]) -> int:
+    """Turn each linear layer to quantize into a module, in place, for torchao changes modules. Returns their number."""
+    count = 0
+    for node in list(model.graph.nodes):
+        if node.target is not aten.linear.default or not _has_kernel(node) or is_skipped(node, kept):
+            continue
+        weight, *bias = (model.get_parameter(str(arg.target)) for arg in node.args[1:] if isinstance(arg, Node))
+        if weight.shape[1] % group:
+            continue
+        name = f"linear_{count}"
+        model.add_submodule(name, _linear(weight, *bias))
+        with model.graph.inserting_before(node):
+            call = model.graph.call_module(name, (node.args[0],))
+        call.meta = dict(node.meta)
+        node.replace_all_uses_with(call)
+        model.graph.erase_node(node)
+        count += 1
+    model.recompile()
+    return count
+
+
+def _linear(weight: torch.Tensor, bias: torch.Tensor | None = None) -> nn.Linear:
+    layer = nn.Linear(weight.shape[1], weight.shape[0], bias is not None)
+    layer.weight = nn.Parameter(weight.detach().clone(), requires_grad=False)
+    if bias is not None:
+        layer.bias = nn.Parameter(bias.detach().clone(), requires_grad=False)
+    return layer

@@ -1,0 +1,106 @@
+"""Copies of shared constants, so that each layer has its own weights and biases.
+
+XNNPACK rounds a bias to the scale of its layer's input, and treats a weight as integers only if it has one reader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch.export import ExportedProgram
+from torch.fx import GraphModule, Node
+
+from edgekit.frontend.canonical import drop_unused, exported_again
+from edgekit.frontend.computed_weights import fold_weights, tensor
+from edgekit.passes.scale_folding import WEIGHTED
+
+
+def with_transposed_copies(exported: ExportedProgram) -> ExportedProgram:
+    """Copy the weights that one layer of a float program reads transposed, and another does not.
+
+    XNNPACK's runtime crashes on a constant that is one layer's weight and is transposed for another. Returns `exported`
+    itself if there is none, and if it is quantized.
+    """
+    if any(map(_is_dequantize, exported.graph.nodes)):
+        return exported
+    module = exported.module()
+    if not fold_weights(module, tied=True):
+        return exported
+    drop_unused(module)
+    return exported_again(module, exported)
+
+
+def with_unshared_constants(exported: ExportedProgram) -> ExportedProgram:
+    """Copy the weights and biases that quantized layers share. Returns `exported` itself if they share none.
+
+    The file stores equal copies once.
+    """
+    if not any(map(_is_dequantize, exported.graph.nodes)):
+        return exported
+    module = exported.module()
+    shared = [(layer, place) for layer, place in _constants(module) if len(_readers(module, layer, place)) > 1]
+    for number, (layer, place) in enumerate(shared):
+        _copy(module, layer, place, f"own_constant_{number}")
+    if not shared:
+        return exported
+    module.graph.eliminate_dead_code()
+    module.recompile()
+    return exported_again(module, exported)
+
+
+def with_unshared_reads(module: GraphModule) -> GraphModule:
+    """Give every layer its own nodes that read shared constants, in place.
+
+    XNNPACK's quantizer annotates what a layer reads, and skips a layer that reads an annotated node.
+    """
+    for layer, place in list(_constants(module)):
+        source = layer.args[place]
+        assert isinstance(source, Node)
+        if len(source.users) > 1:
+            with layer.graph.inserting_before(layer):
+                layer.update_arg(place, layer.graph.node_copy(source))
+    module.recompile()
+    return module
+
+
+def _is_dequantize(node: Node) -> bool:
+    return node.op == "call_function" and "dequantize" in str(node.target)
+
+
+def _constants(module: GraphModule) -> Iterator[tuple[Node, int]]:
+    """Layers with the indices of constants among their arguments: 1 for the weight, 2 for the bias."""
+    for layer in module.graph.nodes:
+        if layer.target in WEIGHTED:
+            yield from ((layer, place) for place in (1, 2) if place < len(layer.args) and _root(layer.args[place]))
+
+
+def _root(argument: object) -> Node | None:
+    """Constant that an argument is, or is dequantized from; None if it is neither."""
+    node = argument if isinstance(argument, Node) else None
+    if node is not None and _is_dequantize(node):
+        node = node.all_input_nodes[0]
+    return node if node is not None and node.op == "get_attr" else None
+
+
+def _readers(module: GraphModule, layer: Node, place: int) -> set[Node]:
+    """Layers that read the constant of `layer` at `place`."""
+    root = _root(layer.args[place])
+    assert root is not None
+    return {
+        other
+        for other, at in _constants(module)
+        if (constant := _root(other.args[at])) and constant.target == root.target
+    }
+
+
+def _copy(module: GraphModule, layer: Node, place: int, name: str) -> None:
+    source, root = layer.args[place], _root(layer.args[place])
+    assert isinstance(source, Node)
+    assert root is not None
+    module.register_buffer(name, tensor(module, root).clone())
+    with layer.graph.inserting_before(layer):
+        constant_copy = layer.graph.get_attr(name)
+        constant_copy.meta = dict(root.meta)
+        if source is not root:
+            constant_copy = layer.graph.node_copy(source, lambda node: constant_copy if node is root else node)
+    layer.update_arg(place, constant_copy)

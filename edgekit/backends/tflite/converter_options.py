@@ -1,0 +1,64 @@
+"""Options of litert-torch that it does not expose, set for the time of one conversion."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from typing import Any
+
+import torch
+from torch import fx
+
+ENVIRONMENT = {"LAYOUT_OPTIMIZE_PARTITIONER": "DEFAULT", "LITERT_TORCH_SHOW_PROGRESS": "n"}
+"""Environment variables that the converter reads; fixed, so that the bytes of a file do not depend on the caller's."""
+
+
+@contextlib.contextmanager
+def conversion() -> Iterator[None]:
+    """Set options: quantize what is annotated and nothing else, and pad channels last."""
+    from litert_converter.mlir._mlir_libs import converter_api_ext as api
+    from litert_torch._convert.fx_passes.optimize_layout_transposes_pass.layout_rewrite import rewriters
+
+    pads = {torch.ops.aten.constant_pad_nd.default: pad_channels_last}
+    config = {"ConvertToTFLConfig": strict(api.ConvertToTFLConfig)}
+    with replaced(os.environ, ENVIRONMENT), replaced(rewriters, pads), replaced(vars(api), config):
+        yield
+
+
+@contextlib.contextmanager
+def replaced(mapping: MutableMapping[Any, Any], values: Mapping[Any, Any]) -> Iterator[None]:
+    """Set `values` in `mapping` while the context lasts, then restore the previous ones."""
+    before = {key: mapping[key] for key in values if key in mapping}
+    mapping.update(values)
+    try:
+        yield
+    finally:
+        for key in values:
+            del mapping[key]
+        mapping.update(before)
+
+
+def strict(configuration: Callable[[], Any]) -> Callable[[], Any]:
+    """Constructor of a configuration in strict Q/DQ mode.
+
+    In its usual mode the converter also quantizes float weights between quantized activations.
+    """
+
+    def make() -> Any:
+        config = configuration()
+        config.strict_qdq_mode = True
+        return config
+
+    return make
+
+
+def pad_channels_last(node: fx.Node) -> None:
+    """Rewrite a constant pad of a 4-d tensor in a region that the converter turns to channels last.
+
+    Without it every such pad would get two transposes around it.
+    """
+    source, pads, *value = node.args
+    assert isinstance(pads, list | tuple)
+    width, height, channels, batch = ([*pads, *[0] * 8][i : i + 2] for i in range(0, 8, 2))
+    node.args = (source, [*channels, *width, *height, *batch], *value)

@@ -1,0 +1,59 @@
+"""`compare`: two measurements of the same samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgekit.api.results import compare
+from edgekit.cli import options
+from edgekit.cli.output import print_json, print_table
+from edgekit.measure import store
+from edgekit.parity.compare import Comparison
+
+
+def register(app: typer.Typer) -> None:
+    app.command("compare")(compare_command)
+
+
+def compare_command(
+    reference: Annotated[Path, typer.Argument(help="A measurement: NAME.json beside NAME.npz.")],
+    candidate: Annotated[Path, typer.Argument(help="Another one, of the same samples.")],
+    task: Annotated[str, typer.Option("--task", help="What the model does: decides the metric.")] = "classification",
+    json: options.Json = False,
+) -> None:
+    """Compare two measurements of the same samples, pair by pair."""
+    rows = _summary(compare(store.load(reference), store.load(candidate), task=task))
+    if json:
+        print_json({"schema": 1, "comparison": rows})
+        return
+    print_table(
+        ("comparison", ""),
+        [
+            (name, f"{value:.6g}" if isinstance(value, float) else str(value))
+            for name, value in rows.items()
+            if value is not None
+        ],
+    )
+
+
+def _summary(comparison: Comparison) -> dict[str, float | int | str | None]:
+    drop = comparison.drop_at(0.95)
+    return {
+        "metric": comparison.metric,
+        "samples": comparison.samples,
+        "reference": comparison.reference.score.value,
+        "candidate": comparison.candidate.score.value,
+        "accuracy_drop": comparison.accuracy_drop,
+        "accuracy_drop_low": drop.low,
+        "accuracy_drop_high": drop.high,
+        "agreement": comparison.agreement,
+        "reference_only": comparison.reference_only,
+        "candidate_only": comparison.candidate_only,
+        "mcnemar_p": comparison.mcnemar_p,
+        "sqnr_db": comparison.sqnr_db if abs(comparison.sqnr_db) != float("inf") else None,
+        "reference_p50_ns": comparison.reference.latency.p50_ns,
+        "candidate_p50_ns": comparison.candidate.latency.p50_ns,
+    }

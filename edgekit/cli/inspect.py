@@ -1,0 +1,65 @@
+"""`inspect`: the contents of a bundle, once it is verified."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgekit.api.bundles import open_bundle
+from edgekit.bundle.archive import Bundle
+from edgekit.cli import options
+from edgekit.cli.output import print_json, print_table
+
+
+def register(app: typer.Typer) -> None:
+    app.command("inspect")(inspect_command)
+
+
+def inspect_command(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A .edgekit file.")],
+    placement: Annotated[bool, typer.Option("--placement", help="Every operator, and who runs it.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Verify a bundle, and say what is in it."""
+    opened = open_bundle(bundle)
+    manifest = opened.manifest
+    if json:
+        values = manifest.model_dump(mode="json", by_alias=True)
+        signers = {"signer": opened.signer, "signers": [key.id for key in opened.signers]}
+        digests = {"digest": opened.digest, "file_sha256": opened.file_sha256, **signers}
+        # Anybody can add a signature to a bundle: the unknown ones were not checked.
+        print_json({"schema": 1, **digests, "unknown_signers": list(opened.unknown_signers), "manifest": values})
+        return
+    print_table(("bundle", bundle.name), _rows(opened))
+    if placement:
+        operators = [
+            (op.name, op.delegate or "fell back", "integer" if op.integer else "float", f"{op.macs:,}")
+            for op in manifest.placement
+        ]
+        print_table(("operator", "runs on", "arithmetic", "MACs"), operators)
+
+
+def _rows(opened: Bundle) -> list[tuple[str, str]]:
+    manifest, facts = opened.manifest, opened.manifest.facts
+    return [
+        ("model", f"{manifest.name} ({manifest.task}), {manifest.precision}"),
+        ("for", f"{manifest.target} ({manifest.family}, {manifest.arch}), profile {manifest.profile}"),
+        ("runs on", f"{manifest.backend}: {', '.join(manifest.delegates)}"),
+        *(("takes", str(spec)) for spec in manifest.signature.inputs),
+        *(("gives", str(spec)) for spec in manifest.signature.outputs),
+        ("size", f"{facts.size_bytes:,} bytes, {facts.size_bytes / facts.float_size_bytes:.2f} of float32"),
+        ("work", f"{facts.macs:,} multiply-accumulates, {facts.integer_macs_share:.1%} on integers"),
+        ("placement", f"{facts.delegated_share:.1%} delegated, {facts.fallback_share:.1%} fell back"),
+        ("", facts.placement_basis),
+        *(("pass", f"{step.name}: {', '.join(f'{k} {v}' for k, v in step.options if v)}") for step in manifest.history),
+        *(("data", f"{data.role}: {data.source}; licence: {data.licence}") for data in manifest.data),
+        *(("file", f"{file.path}  {file.bytes:,} bytes  {file.sha256[:16]}") for file in manifest.files),
+        ("signed by", f"{', '.join(key.id for key in opened.signers)}, verified"),
+        *(("", f"{one}: not among your keys, not checked") for one in opened.unknown_signers),
+        ("version", f"{manifest.version}; none below {manifest.floor} afterwards"),
+        *([("install until", manifest.expires)] if manifest.expires else []),
+        ("digest", opened.digest),
+        ("sha256 of the file", opened.file_sha256),
+    ]

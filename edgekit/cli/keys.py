@@ -1,0 +1,106 @@
+"""`keys`: the keys that sign bundles, and those that are trusted."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgekit.api import bundles
+from edgekit.bundle import agent
+from edgekit.bundle.key_uri import SCHEMES, is_uri
+from edgekit.bundle.keys import KeyStore
+from edgekit.cli import options, passphrase
+from edgekit.cli.output import note, print_table, say
+from edgekit.errors import KeyUnreachable, OptionError
+
+keys = typer.Typer(help="The keys that sign bundles, and those you trust.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(keys, name="keys")
+
+
+@keys.command("new")
+def new_key(
+    name: Annotated[str, typer.Argument(help="What to call it.")] = "default",
+    encrypt: Annotated[bool, typer.Option("--encrypt", help="Lock it by a passphrase, asked for as it signs.")] = False,
+) -> None:
+    """Make a key pair. The private half never leaves your config folder; hand out the public one."""
+    store = KeyStore.of_user()
+    key = store.new(name, passphrase.ask_new(name) if encrypt else None)
+    say(f"{name} {key.id} {store.root / name}.pub")
+
+
+@keys.command("add")
+def add_key(
+    name: Annotated[str, typer.Argument(help="What to call it.")],
+    uri: Annotated[str, typer.Argument(metavar="URI", help="agent:COMMENT, or pkcs11:token=…;object=….")],
+) -> None:
+    """Give a name to a key that lies in your SSH agent or in a token. Its private half stays there."""
+    if not is_uri(uri):
+        raise OptionError(f"'{uri}' is no URI of a key", hint=f"one that begins with {' or '.join(SCHEMES)}")
+    store = KeyStore.of_user(passphrase.ask)
+    say(f"{name} {store.add(name, uri).id} {store.root / name}.pub")
+
+
+@keys.command("list")
+def list_keys() -> None:
+    """List your own keys, where the private half of each lies, those in your SSH agent, and those you trust."""
+    store = KeyStore.of_user()
+    own, revoked = store.list(), store.revoked()
+    held = {key.public: f"{agent.SCHEME}{key.comment}" for key in _agent_keys()}
+    rows = [
+        (name, key.id, "revoked" if key.id in revoked else "own", store.location(name)) for name, key in own.items()
+    ]
+    others = [key for key in store.trusted() if key not in own.values()]
+    rows += [("", key.id, "trusted", held.get(key, "")) for key in others]
+    rows += [("", one, "revoked", "") for one in sorted(revoked - {key.id for key in own.values()})]
+    rows += [("", key.id, "not used yet", uri) for key, uri in held.items() if key.id not in {row[1] for row in rows}]
+    if not rows:
+        note("no keys yet: `edgekit keys new`, or the first build makes 'default'")
+        return
+    print_table(("name", "key", "", "lies in"), rows)
+
+
+def _agent_keys() -> tuple[agent.AgentKey, ...]:
+    """List the keys of the SSH agent, if there is one. One that does not answer is reported in a note."""
+    if not os.environ.get("SSH_AUTH_SOCK"):
+        return ()
+    try:
+        return agent.agent_keys(limit_s=2)
+    except KeyUnreachable as error:
+        note(str(error))
+        return ()
+
+
+@keys.command("sign")
+def sign_bundle(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A .edgekit file.")],
+    key: options.Key = "default",
+    keep: Annotated[
+        list[str] | None, typer.Option("--keep", metavar="ID", help="Keep this signature, though its key is not yours.")
+    ] = None,
+) -> None:
+    """Add a signature to a bundle, beside those by keys that you trust; those by others are dropped, and named."""
+    signed, dropped = bundles.sign_bundle(bundle, key, keep or (), passphrase.ask)
+    for one in dropped:
+        note(f"dropped a signature by {one}, which is not among your keys; in a fresh copy, --keep {one} keeps it")
+    say(f"{bundle} is signed by {', '.join(one.id for one in signed.signers)}")
+
+
+@keys.command("trust")
+def trust_key(file: Annotated[Path, typer.Argument(help="A public key in PEM: NAME.pub.")]) -> None:
+    """Accept bundles that this key signed."""
+    say(f"trusted {KeyStore.of_user().trust(file).id}")
+
+
+@keys.command("revoke")
+def revoke_key(
+    key: Annotated[str, typer.Argument(metavar="NAME|ID", help="One of yours, or as `list` shows it.")],
+) -> None:
+    """Never again open what this key signed, nor sign with it. Devices are told by `device trust --revoke`."""
+    revoked = KeyStore.of_user().revoke(key)
+    say(f"revoked {revoked}; each device that trusts it: edgekit device trust DEVICE --revoke {revoked}")

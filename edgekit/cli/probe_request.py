@@ -1,0 +1,145 @@
+"""Request of `edgekit probe`: its options, checked against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekit.api.builds import load_project
+from edgekit.atomic import check_writable
+from edgekit.errors import OptionError
+from edgekit.measure.device.throughput import MIN_DURATION_S
+from edgekit.measure.user_inputs import read_inputs, samples_for
+from edgekit.pipeline.probe import Subject
+from edgekit.pipeline.run import enough
+from edgekit.samples import Samples, load_samples
+from edgekit.specs.profile import PlanName, Probe
+from edgekit.specs.spec import parse
+
+
+@dataclass(frozen=True)
+class ProbeRequest:
+    """Options of `edgekit probe`. Raises OptionError for options that exclude each other or are no values."""
+
+    device: str
+    model: Path | None = None
+    project: Path | None = None
+    example: str | None = None
+    samples: int | None = None
+    inputs: Path | None = None
+    runtime: str | None = None
+    plan: PlanName = "quick"
+    min_count: int | None = None
+    min_duration: float | None = None
+    """Seconds."""
+    processes: int = 3
+    threads: int | None = None
+    cpus: str | None = None
+    cool_down: float = 60.0
+    """Seconds, at most."""
+    meter: str | None = None
+    operators: bool = False
+    trace: Path | None = None
+    throughput: bool = False
+    instances: int | None = None
+    out: Path | None = None
+
+    def __post_init__(self) -> None:
+        for conflicts, message, hint in CONFLICTS:
+            if conflicts(self):
+                raise OptionError(message, hint=hint)
+
+    def check_files(self) -> None:
+        """Raise StorageError if a result could not be written where it is wanted."""
+        for file in (self.out, self.trace):
+            if file:
+                check_writable(file)
+
+    @property
+    def latency_plan(self) -> Probe:
+        """Plan of a latency run. Raises OptionError or SpecError for a value that makes no sense."""
+        optional = {
+            "min_count": self.min_count,
+            "min_duration_s": self.min_duration,
+            "cpus": self._cores,
+            "meter": self.meter,
+        }
+        values = {name: value for name, value in optional.items() if value is not None}
+        values |= {"plan": self.plan, "processes": self.processes, "threads": self.threads or 1}
+        return parse(Probe, values | {"cool_down_s": self.cool_down}, "the command line")
+
+    @property
+    def accuracy_limit_s(self) -> float | None:
+        """Seconds that answering may take before samples are left out; None where the user says which samples."""
+        return None if self.inputs or self.samples else self.latency_plan.accuracy_limit_s
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds that one combination of a throughput run lasts, at least."""
+        return MIN_DURATION_S if self.min_duration is None else self.min_duration
+
+    def choose(self, model: Subject, limit: int | None) -> Samples:
+        """Return the samples for `model`, at most `limit` of a project's unless --samples says how many."""
+        if self.inputs:
+            return read_inputs(self.inputs, model.signature)
+        project = load_project(self.project, example=self.example)
+        count = self.samples or limit or enough(model.kind)
+        return samples_for(model.signature, load_samples(project, "evaluation", count))
+
+    @property
+    def _cores(self) -> tuple[int, ...] | None:
+        try:
+            return tuple(int(core) for core in self.cpus.split(",")) if self.cpus else None
+        except ValueError as error:
+            raise OptionError(f"--cpus '{self.cpus}' is no list of cores", hint="--cpus 2,3") from error
+
+
+Conflict = tuple[Callable[[ProbeRequest], object], str, str | None]
+"""Test for options that do not go together, the error's message, and its hint."""
+
+
+def _alone(name: str) -> Conflict:
+    """Conflict of an option that only a latency run takes."""
+    option = f"--{name.replace('_', '-')}"
+    return (
+        lambda request: (request.operators or request.throughput) and getattr(request, name) is not None,
+        f"{option} goes with neither --operators nor --throughput",
+        f"leave out {option}",
+    )
+
+
+CONFLICTS: tuple[Conflict, ...] = (
+    (
+        lambda request: request.operators and request.throughput,
+        "--operators and --throughput are two runs",
+        "give one of them",
+    ),
+    (
+        lambda request: (request.trace and not request.operators) or (request.instances and not request.throughput),
+        "--trace goes with --operators, --instances with --throughput",
+        None,
+    ),
+    *(_alone(name) for name in ("out", "cpus", "meter", "min_count")),
+    (
+        lambda request: request.throughput and not request.instances and request.threads,
+        "--throughput tries every number of threads",
+        "--instances N, for one combination",
+    ),
+    (
+        lambda request: request.throughput and request.min_duration is not None and request.min_duration < 1,
+        "--throughput lasts a second at least",
+        "--min-duration 1",
+    ),
+    (
+        lambda request: request.operators and request.min_duration is not None,
+        "--operators traces a number of inferences",
+        "leave out --min-duration",
+    ),
+    (
+        lambda request: request.inputs and (request.project or request.example or request.samples),
+        "--inputs are the samples: no project's",
+        "leave out --project, --example and --samples",
+    ),
+)
+"""Options of `edgekit probe` that do not go together; the first one that is met is reported."""

@@ -1,0 +1,68 @@
+"""`run`: build, flash, probe, compare; the verdict commits what was flashed, or takes it back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgekit.api.build_session import build_requests, reference_override
+from edgekit.api.builds import load_project
+from edgekit.cli import options
+from edgekit.cli.build_steps import build_session, each_request, print_reports
+from edgekit.errors import OptionError
+from edgekit.pipeline.run import Trial
+from edgekit.pipeline.verdict import FORMS
+
+
+def register(app: typer.Typer) -> None:
+    app.command("run")(run_command)
+
+
+def run_command(
+    target: options.Target,
+    device: options.Device = "local://",
+    project: options.Project = None,
+    example: options.Example = None,
+    backend: options.Backend = None,
+    profile: options.Profile = None,
+    out: options.Out = None,
+    overrides: options.Set = None,
+    samples: options.Samples = None,
+    jobs: options.Jobs = 1,
+    key: options.Key = "default",
+    reference: Annotated[str | None, typer.Option("--reference", metavar="URL", help="What to compare with.")] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option("--baseline", metavar="PATH", help="An earlier run's report or --out: counts are compared."),
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Also write it here: .html, .md, .txt or .json.")
+    ] = None,
+    runtime: options.Runtime = None,
+    no_commit: Annotated[bool, typer.Option("--no-commit", help="Leave what was flashed on trial.")] = False,
+    no_cache: options.NoCache = False,
+    json: options.Json = False,
+) -> None:
+    """Build, flash, probe the device and the reference, and compare: the verdict commits, or takes it back.
+
+    Exit 0 if every gate passed, 1 if one failed or could not be decided.
+    """
+    if report and report.suffix not in FORMS:
+        raise OptionError(f"--report '{report}' has no known ending", hint=f"one of {', '.join(FORMS)}")
+    if report and not report.resolve().parent.is_dir():
+        raise OptionError(f"--report: there is no folder '{report.parent}'", hint=f"mkdir -p '{report.parent}'")
+    requests = build_requests(
+        load_project(project, example=example),
+        target,
+        backend,
+        profile,
+        [*(overrides or ()), *reference_override(reference)],
+        device=device,
+    )
+    trial = Trial(device, not no_commit, runtime, baseline)
+    with build_session(requests, key, out, samples, reuse=not no_cache) as session:
+        reports = each_request(session, jobs, lambda request, watch: session.run(request, trial, watch))
+    print_reports(reports, json, report)
+    raise typer.Exit(0 if all(outcome.verdict == "passed" for outcome in reports) else 1)

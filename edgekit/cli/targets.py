@@ -1,0 +1,37 @@
+"""`targets`: the hardware there is to build for."""
+
+from __future__ import annotations
+
+import typer
+
+from edgekit.cli import options
+from edgekit.cli.output import print_json, print_table
+from edgekit.specs.catalog import Catalog
+
+targets = typer.Typer(help="The hardware there is to build for.", invoke_without_command=True)
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(targets, name="targets")
+
+
+@targets.callback()
+def list_targets(context: typer.Context, family: options.Family = None, json: options.Json = False) -> None:
+    """List the targets; `show ID` prints one."""
+    if context.invoked_subcommand:
+        return
+    boards = [target for target in Catalog.default().targets() if family in (None, target.family)]
+    if json:
+        print_json({"schema": 1, "targets": [target.model_dump(mode="json", by_alias=True) for target in boards]})
+        return
+    rows = [
+        (t.id, t.family + (" (default)" if t.default else ""), t.title, " ".join(r.backend for r in t.runtime))
+        for t in boards
+    ]
+    print_table(("target", "family", "title", "backends"), rows)
+
+
+@targets.command("show")
+def show_target(target: str) -> None:
+    """Print one target, or a family's default board, as JSON."""
+    print_json(Catalog.default().target(target).model_dump(mode="json", by_alias=True, exclude_none=True))

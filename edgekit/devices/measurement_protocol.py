@@ -1,0 +1,111 @@
+"""Answers of the runner's verbs that load a model: describe, latency, instructions, accuracy, operators, throughput."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import Field
+
+from edgekit.devices.protocol import Answer, Count, Info, Positive
+from edgekit.ir.artifact import Format
+from edgekit.ir.measurement import Around, Conditions, Watched
+from edgekit.ir.signature import Signature
+
+
+class Described(Answer):
+    """Inputs and outputs of a bare model file, and the files beside it that belong to it."""
+
+    format: Format
+    runtime: str
+    signature: Signature
+    files: tuple[str, ...]
+
+
+class Loaded(Answer):
+    """A model that was loaded and run on one sample, with the cost, and the device."""
+
+    load_ns: Count
+    first_ns: Count
+    peak_rss_bytes: Count | None
+    empty_rss_bytes: Count | None
+    """Resident memory of the process in bytes before the model was loaded."""
+    model_sha256: str
+    runtime: str
+    provider: str | None
+    """Execution provider of the model, as in `SelfTest`, and the planned one."""
+    planned_provider: str | None
+    threads: Positive
+    count: Positive
+    info: Info
+
+    @property
+    def model_rss_bytes(self) -> int | None:
+        """Memory in bytes that the model added to the peak; None if unknown."""
+        if self.peak_rss_bytes is None or self.empty_rss_bytes is None:
+            return None
+        return max(0, self.peak_rss_bytes - self.empty_rss_bytes)
+
+
+class InstructionAnswer(Loaded):
+    """Result of a run that counts instructions; the counts are in a file."""
+
+
+class Spent(Answer):
+    """Reading of an energy meter over a span."""
+
+    joules: float
+    seconds: float = Field(gt=0)
+    method: str
+    uncertainty: float = Field(ge=0)
+    idle_watts: float | None = None
+
+
+class LatencyAnswer(Loaded):
+    """Result of a latency run; the latencies are in a file."""
+
+    warm_up_count: Count
+    warm_up_ns: Count
+    steady: bool
+    before: Conditions
+    after: Conditions
+    watched: tuple[Watched, ...]
+    cooled: bool | None
+    around: Around
+    energy: Spent | None
+
+
+class Accuracy(Loaded):
+    """Result of an accuracy run; each of `outputs` is in a file of that name, with that SHA-256."""
+
+    outputs: Mapping[str, str]
+    answered_ns: Count
+    """Time of all inferences, without loading."""
+
+
+class TracedOperator(Answer):
+    """An operator that a runtime traced. `delegate` is None if the runtime's own kernel ran it."""
+
+    kind: str
+    name: str
+    delegate: str | None
+
+
+class Traced(Loaded):
+    """Result of a traced run; the times of whole inferences and of `operators`, in order, are in files."""
+
+    format: Format
+    note: str
+    operators: tuple[TracedOperator, ...]
+
+
+class Sustained(Loaded):
+    """Result of a throughput run by several instances at once."""
+
+    instances: Positive
+    batch: Positive
+    duration_s: float = Field(gt=0)
+    samples_per_s: float = Field(ge=0)
+    cores: float
+    """Mean count of cores that the instances kept busy."""
+    others_cores: float | None
+    """Mean count of cores that other programs kept busy; None if unknown."""

@@ -1,0 +1,77 @@
+"""Errors of the compiler: load, capture, passes, lowering."""
+
+from __future__ import annotations
+
+from edgekit.errors.base import EdgekitError
+
+
+class CompileError(EdgekitError):
+    """The model could not be taken through the compiler."""
+
+    code = "EK200"
+
+
+class LoadError(CompileError):
+    """A file of the project could not be imported, or its factory raised or returned no torch.nn.Module."""
+
+    code = "EK201"
+
+
+class ForwardError(CompileError):
+    """The model was made, but its forward failed on the shape that `[inputs]` states."""
+
+    code = "EK202"
+
+
+class CaptureError(CompileError):
+    """torch.export could not trace the model. The message names the module and the line."""
+
+    code = "EK203"
+
+
+class PassError(CompileError):
+    """A pass could not take the program, or its result broke what the pass promises."""
+
+    code = "EK204"
+
+
+class LoweringError(CompileError):
+    """The converter failed, or its process died. The last lines it wrote are in the message."""
+
+    code = "EK205"
+
+
+class UnsupportedOperator(LoweringError):
+    """The converter has no kernel for an operator of the model. Try another backend, or rewrite that part."""
+
+    code = "EK206"
+
+
+class LoweringTimeout(LoweringError):
+    """The converter did not finish within its time limit and was stopped."""
+
+    code = "EK207"
+
+
+class Disagreement(LoweringError):
+    """The file loads and runs, but its outputs are not those of the program it was lowered from."""
+
+    code = "EK208"
+
+
+class Nondeterministic(CompileError):
+    """The network gives one input other answers each time: it draws random numbers, or keeps state between calls."""
+
+    code = "EK209"
+
+
+class UnstableFactory(CompileError):
+    """The factory makes a network with other weights each time it is called: some of them were never loaded."""
+
+    code = "EK210"
+
+
+class FloatDisagreement(Disagreement):
+    """A file in float gives other answers than the network itself. Nothing was quantized: it is another function."""
+
+    code = "EK211"

@@ -1,0 +1,81 @@
+"""Errors of what was typed or written: exit code 2."""
+
+from __future__ import annotations
+
+from edgekit.errors.base import EdgekitError
+
+
+class UsageError(EdgekitError):
+    """A command, an option or a file of the user is wrong. Nothing was started."""
+
+    code = "EK100"
+    exit_code = 2
+
+
+class SpecError(UsageError):
+    """A target, profile, project or device file is missing, is no TOML, or says something edgekit does not know.
+
+    The message names the file and the key. `edgekit targets show ID` and `edgekit profiles show ID` print good ones.
+    """
+
+    code = "EK101"
+
+
+class UnknownName(UsageError):
+    """Nothing has that name: no target, profile, backend, key, example, gate or code. The hint says the nearest."""
+
+    code = "EK102"
+
+
+class Misfit(UsageError):
+    """The profile asks for what the target cannot run: another family, or a precision its runtime lacks."""
+
+    code = "EK103"
+
+
+class OptionError(UsageError):
+    """An option on the command line has a value that it cannot take."""
+
+    code = "EK104"
+
+
+class DataError(UsageError):
+    """A data set is empty, unreadable, not of the stated shape or dtype, not finite, or wrongly labelled."""
+
+    code = "EK105"
+
+
+class ClassMismatch(DataError):
+    """A class folder has the name of no class, or of several. Folders are matched to `[model] classes` by name."""
+
+    code = "EK110"
+
+
+class EmptyClass(DataError):
+    """A class has no folder, or its folder holds no picture that edgekit reads: its accuracy would go unmeasured."""
+
+    code = "EK111"
+
+
+class PictureError(DataError):
+    """A picture is damaged, cut short, too large to be decoded, or of a kind that edgekit does not read."""
+
+    code = "EK112"
+
+
+class Ambiguous(UsageError):
+    """Two installed plug-ins register the same name. Uninstall one of the packages the message names."""
+
+    code = "EK106"
+
+
+class ModelFileError(UsageError):
+    """A bare model file is empty, damaged, not of the format that its name says, or none that can be served."""
+
+    code = "EK107"
+
+
+class UnprotectedFile(UsageError):
+    """Others can read a secret key, or replace the files that say whom to trust. The hint closes the file or folder."""
+
+    code = "EK108"

@@ -1,0 +1,236 @@
+"""Mixed precision: search for the fewest layers in float with which an int8 network keeps its accuracy limits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.utils import _pytree as pytree
+
+from edgekit.errors import PassError
+from edgekit.ir.layers import Layer
+from edgekit.ir.measurement import Array
+from edgekit.passes.sensitivity.analysis import sensitivity
+from edgekit.specs.compression import Quantize
+
+if TYPE_CHECKING:
+    from edgekit.ir.program import Program
+    from edgekit.passes.base import Sample
+    from edgekit.passes.quantization.quantize import Quantization
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of accuracy for a quantized network against the float one, on held-out samples."""
+
+    agreement: float = 0.0
+    """Least share of samples with the same answer, in [0, 1]."""
+    accuracy_drop: float = math.inf
+    """Largest fall of the share of right answers; needs labels."""
+
+
+@dataclass(frozen=True)
+class MixedScore:
+    """Score of one quantized program against the float one."""
+
+    agreement: float
+    accuracy_drop: float | None
+    """None without labels."""
+    sqnr_db: float
+
+    def meets(self, limits: Limits) -> bool:
+        drop_kept = self.accuracy_drop is None or self.accuracy_drop <= limits.accuracy_drop
+        return self.agreement >= limits.agreement and drop_kept
+
+
+@dataclass(frozen=True)
+class MixedPrecisionTrial:
+    """One evaluation of the search: modules in float, and the score."""
+
+    kept: tuple[str, ...]
+    """Names of the modules in float."""
+    score: MixedScore
+    met: bool
+    """True if the score keeps the limits."""
+
+
+@dataclass(frozen=True)
+class MixedPrecisionResult:
+    """Result of the search: the recipe with its overrides, and all evaluations in order."""
+
+    recipe: Quantize
+    tried: tuple[MixedPrecisionTrial, ...]
+
+    @property
+    def met(self) -> bool:
+        """True if the recipe keeps the limits."""
+        return any(trial.met for trial in self.tried)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Score quantized programs against the float one on samples held out of calibration.
+
+    samples: batch 1 each. labels: int [N] classes, or None. The first output holds one score a class, [1, classes].
+    """
+
+    program: Program
+    samples: Sequence[Sample]
+    labels: Array | None
+    expected: Array = field(init=False)
+    """First output of the float program, float [N, …]."""
+
+    def __post_init__(self) -> None:
+        if not self.samples:
+            raise PassError("no calibration sample is left to judge by", hint="state more [data] calibration")
+        object.__setattr__(self, "expected", _answers(self.program, self.samples))
+
+    def __call__(self, quantized: Program) -> MixedScore:
+        from edgekit.ir.sqnr import sqnr_db
+
+        outputs = _answers(quantized, self.samples)
+        wanted, answers = self.expected.argmax(-1), outputs.argmax(-1)
+        drop = None
+        if self.labels is not None:
+            drop = float(np.mean(wanted == self.labels) - np.mean(answers == self.labels))
+        return MixedScore(float(np.mean(wanted == answers)), drop, sqnr_db(self.expected, outputs))
+
+
+def held_out(labels: Array, share: float = 0.25) -> tuple[list[int], list[int]]:
+    """Split of a data set into indices to calibrate with and indices to judge by: stratified by class, reproducible.
+
+    labels: int [N]. share: the part to judge by. Each part has at least one index if there are two samples.
+    """
+    order = np.argsort(labels, kind="stable") if labels.ndim == 1 else np.arange(len(labels))
+    step = max(2, round(1 / share))
+    judging = set(order[step // 2 :: step].tolist())
+    return [i for i in range(len(labels)) if i not in judging], sorted(judging)
+
+
+def search(
+    program: Program,
+    recipe: Quantize,
+    quantization: Callable[[Quantize], Quantization],
+    samples: Sequence[Sample],
+    judge: Judge,
+    limits: Limits,
+    evaluations: int = 8,
+) -> MixedPrecisionResult:
+    """Search for the fewest overrides to float32 in `recipe` with which the quantized program keeps `limits`.
+
+    Int8 alone is tried first. Then the layers are ordered by their loss: the noise that each adds when it alone is
+    quantized, as in HAWQ (Dong et al. 2019), with measured noise in place of a Hessian. Bisection finds the least
+    number of layers from the front that keeps the limits. While evaluations are left, single layers return to int8. At
+    most `evaluations` programs are quantized. If no trial keeps the limits, the best one is returned.
+
+    samples: calibrate. judge: scores on held-out samples.
+    """
+    trials = _Trials(program, recipe, quantization, samples, judge, limits, evaluations)
+    if trials.run(()) or evaluations == 1:
+        return trials.result()
+    ordered = by_loss(sensitivity(program, recipe, quantization, samples, judge.samples))
+    enough = _bisect(trials, ordered)
+    if enough:
+        _return_to_int8(trials, enough)
+    return trials.result()
+
+
+def by_loss(layers: Sequence[Layer]) -> tuple[str, ...]:
+    """Names of modules that can stay in float, in order of loss, the largest first.
+
+    Loss through a layer's inputs disappears only if the layers that round these inputs stay in float too, so these take
+    part in it.
+    """
+    names = {layer.name for layer in layers}
+    by_node = {layer.node: layer for layer in layers}
+    losses: dict[str, float] = {}
+    for layer in layers:
+        sources = [by_node[node] for node in layer.inputs if node in by_node]
+        shares = [(layer, layer.output_sqnr_db), *((source, layer.by_inputs_db) for source in sources)]
+        for one, sqnr_db in shares if layer.quantized else ():
+            # A pattern of a module covers all modules inside it; the network itself has no name.
+            whole = any(other.startswith(f"{one.name}.") for other in names)
+            if sqnr_db is not None and one.quantized and one.name and one.kind != "input" and not whole:
+                losses[one.name] = max(-sqnr_db, losses.get(one.name, -math.inf))
+    return tuple(sorted(losses, key=lambda name: -losses[name]))
+
+
+def with_float(recipe: Quantize, kept: Sequence[str]) -> Quantize:
+    """Recipe with the modules `kept` in float, whatever its overrides say."""
+    overrides = {**recipe.overrides, **dict.fromkeys(kept, "float32")}
+    return Quantize.model_validate({**recipe.model_dump(exclude_unset=True), "overrides": overrides})
+
+
+def _bisect(trials: _Trials, ordered: Sequence[str]) -> tuple[str, ...]:
+    """Shortest beginning of `ordered` that is known to keep the limits in float; empty if there is none."""
+    low, high = 0, len(ordered) + 1
+    enough: tuple[str, ...] = ()
+    step = max(1, len(ordered) // 8)  # few layers lose most: from below
+    while trials.evaluations_left and high - low > 1:
+        middle = min(low + step, high - 1) if not enough else (low + high) // 2
+        if trials.run(ordered[:middle]):
+            high, enough = middle, tuple(ordered[:middle])
+        else:
+            low, step = middle, step * 2
+    return enough
+
+
+def _return_to_int8(trials: _Trials, enough: tuple[str, ...]) -> None:
+    """Return to int8 each layer that the limits allow, the one with the least loss first."""
+    for name in reversed(enough):
+        if not trials.evaluations_left or len(enough) == 1:
+            return
+        fewer = tuple(other for other in enough if other != name)
+        if trials.run(fewer):
+            enough = fewer
+
+
+@dataclass
+class _Trials:
+    """Evaluations of the search so far, and the number that is left."""
+
+    program: Program
+    recipe: Quantize
+    quantization: Callable[[Quantize], Quantization]
+    samples: Sequence[Sample]
+    judge: Judge
+    limits: Limits
+    evaluations_left: int
+    tried: list[MixedPrecisionTrial] = field(default_factory=list)
+
+    def run(self, kept: Sequence[str]) -> bool:
+        """Quantize with these modules in float, and judge. Returns True if the limits are kept."""
+        self.evaluations_left -= 1
+        recipe = with_float(self.recipe, kept) if kept else self.recipe
+        score = self.judge(_quantized(self.program, recipe, self.quantization, self.samples))
+        self.tried.append(MixedPrecisionTrial(tuple(kept), score, score.meets(self.limits)))
+        return self.tried[-1].met
+
+    def result(self) -> MixedPrecisionResult:
+        met = [trial for trial in self.tried if trial.met]
+        best = min(met, key=lambda trial: len(trial.kept)) if met else max(self.tried, key=_quality)
+        recipe = with_float(self.recipe, best.kept) if best.kept else self.recipe
+        return MixedPrecisionResult(recipe, tuple(self.tried))
+
+
+def _quality(trial: MixedPrecisionTrial) -> tuple[float, float, int]:
+    return trial.score.agreement, trial.score.sqnr_db, -len(trial.kept)
+
+
+def _quantized(
+    program: Program, recipe: Quantize, quantization: Callable[[Quantize], Quantization], samples: Sequence[Sample]
+) -> Program:
+    from edgekit.passes.quantization.quantize import quantize
+
+    return quantize(program, recipe, quantization, samples, samples[:1])
+
+
+def _answers(program: Program, samples: Sequence[Sample]) -> Array:
+    """First output for every sample, float [N, …]."""
+    module = program.exported.module()
+    with torch.no_grad():
+        return np.concatenate([pytree.tree_leaves(module(*sample))[0].numpy() for sample in samples])

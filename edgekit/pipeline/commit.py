@@ -1,0 +1,44 @@
+"""Commit or roll back the trial of a run, by its verdict."""
+
+from __future__ import annotations
+
+import contextlib
+
+from edgekit.devices.flash import Installation, commit, rollback
+from edgekit.errors import EdgekitError
+from edgekit.report.report import Report
+
+INCIDENT_GATES, INCIDENT_FLIPS = 10, 20
+"""Most gates and flipped samples that an incident in the device's history holds; the history is a small file."""
+
+
+def settle(installation: Installation, report: Report, may_commit: bool) -> None:
+    """Commit the trial if the verdict is `passed`, else roll it back; leave it on trial unless `may_commit`."""
+    if not may_commit or installation.committed:
+        return
+    if report.verdict == "passed":
+        commit(installation)
+    else:
+        rollback(installation, _incident(report))
+
+
+def _incident(report: Report) -> dict[str, object]:
+    """Entry of the device's history for a bundle that was rolled back: failed gates and flipped samples."""
+    failed = [
+        {"gate": gate.name, "value": gate.value, "min": gate.min, "max": gate.max}
+        for gate in report.gates
+        if gate.outcome == "failed"
+    ]
+    return {
+        "verdict": report.verdict,
+        "gates": failed[:INCIDENT_GATES],
+        "flipped": list(report.flips.samples[:INCIDENT_FLIPS]),
+    }
+
+
+def take_back(installation: Installation) -> None:
+    """Roll back the trial after an error. The slot that was served before stays served."""
+    if not installation.committed:
+        # What went wrong before is what must be told.
+        with contextlib.suppress(EdgekitError):
+            rollback(installation)

@@ -1,0 +1,61 @@
+"""deploy(): put a bundle that was built before on a device, and choose the runtime that runs it there."""
+
+from __future__ import annotations
+
+from edgekit.bundle.archive import Bundle
+from edgekit.bundle.manifest import Manifest
+from edgekit.devices.device import connect
+from edgekit.devices.flash import Installation, flash, manifest_of, ready, serving
+from edgekit.devices.packs.recipe import recipe_for
+from edgekit.devices.transport import Transport
+from edgekit.errors import UnknownName
+from edgekit.ir.artifact import Format
+from edgekit.specs.catalog import Catalog
+
+
+def deploy(bundle: Bundle, device: str, runtime: str | None, keep_trial: bool) -> Installation:
+    """Flash a bundle that was built before, and commit it once its self-test on the device has passed.
+
+    device: a name or URL. runtime: `auto`, `system` or a distribution's name; None for the target's default.
+    keep_trial: leave it on trial, not committed. Raises what `connect` and `devices.flash.flash` raise, UnknownName or
+    OptionError for a runtime that does not exist or does not run the bundle's format.
+    """
+    check_runtime(runtime, bundle.manifest.format)
+    with connect(device) as transport:
+        chosen = runtime_for(bundle.manifest, transport, runtime)
+        return flash(bundle, transport, chosen, serve=not keep_trial)
+
+
+def served(device: Transport, runtime: str | None) -> Installation:
+    """Installation of the model that the device serves, ready to be measured; `runtime` as `deploy` takes it.
+
+    Raises DeviceError if nothing is served.
+    """
+    installation = serving(device)
+    manifest = manifest_of(installation)
+    check_runtime(runtime, manifest.format)
+    return ready(installation, manifest, runtime_for(manifest, device, runtime))
+
+
+def runtime_for(manifest: Manifest, device: Transport, option: str | None) -> str:
+    """Name of the runtime for the bundle: the `option` of the user, else the default of the bundle's target."""
+    return choose_runtime(device, _target_default(manifest), option)
+
+
+def choose_runtime(device: Transport, default: str, option: str | None) -> str:
+    """Name of the runtime for `device`: the `option` of the user; else `auto` on this machine, `default` elsewhere."""
+    return option or ("auto" if device.kind == "local" else default)
+
+
+def check_runtime(option: str | None, format: Format) -> None:
+    """Raise UnknownName if no runtime has the name `option`, OptionError if that runtime does not run `format`."""
+    if option not in (None, "system"):
+        recipe_for(format, option)
+
+
+def _target_default(manifest: Manifest) -> str:
+    """Runtime that the bundle's target names; `auto` for a target that this machine does not know."""
+    try:
+        return Catalog.default().target(manifest.target).deploy.runtime
+    except UnknownName:
+        return "auto"

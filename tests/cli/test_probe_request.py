@@ -1,0 +1,61 @@
+"""Options of `probe` that do not go together are refused by the request itself, before anything is asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgekit.cli.probe_request import CONFLICTS, ProbeRequest
+from edgekit.errors import OptionError
+
+FILE = Path("x")
+REFUSED: tuple[tuple[dict[str, Any], str], ...] = (
+    ({"operators": True, "throughput": True}, "two runs"),
+    ({"trace": FILE}, "--trace goes with --operators"),
+    ({"instances": 2}, "--instances with --throughput"),
+    ({"operators": True, "out": FILE}, "--out goes with neither"),
+    ({"operators": True, "cpus": "0"}, "--cpus goes with neither"),
+    ({"throughput": True, "meter": "wall"}, "--meter goes with neither"),
+    ({"throughput": True, "min_count": 3}, "--min-count goes with neither"),
+    ({"throughput": True, "threads": 2}, "tries every number of threads"),
+    ({"throughput": True, "min_duration": 0.5}, "lasts a second at least"),
+    ({"operators": True, "min_duration": 3.0}, "a number of inferences"),
+    ({"inputs": FILE, "samples": 3}, "no project's"),
+)
+
+
+@pytest.mark.parametrize(("options", "words"), REFUSED, ids=[words for _, words in REFUSED])
+def test_options_that_do_not_go_together_are_refused(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(OptionError, match=words):
+        ProbeRequest("local://", **options)
+
+
+def test_every_conflict_is_tried_above() -> None:
+    assert all(any(words in message for _, words in REFUSED) for _, message, _ in CONFLICTS)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"out": FILE, "cpus": "0,1", "min_count": 3, "min_duration": 0.0},
+        {"operators": True, "trace": FILE, "threads": 2},
+        {"throughput": True, "instances": 2, "threads": 2, "min_duration": 1.0},
+        {"inputs": FILE},
+    ],
+)
+def test_those_that_do_are_taken(options: dict[str, Any]) -> None:
+    assert ProbeRequest("local://", **options).device == "local://"
+
+
+def test_a_plan_has_what_was_said_and_the_defaults_of_the_rest() -> None:
+    plan = ProbeRequest("local://", cpus="2,3", min_duration=0.5).latency_plan
+    assert (plan.cpus, plan.min_duration_s, plan.threads, plan.processes) == ((2, 3), 0.5, 1, 3)
+
+
+def test_a_limit_of_time_holds_unless_the_samples_were_named() -> None:
+    assert ProbeRequest("local://").accuracy_limit_s == ProbeRequest("local://").latency_plan.accuracy_limit_s
+    assert ProbeRequest("local://", samples=3).accuracy_limit_s is None
+    assert ProbeRequest("local://", inputs=FILE).accuracy_limit_s is None

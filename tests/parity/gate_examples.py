@@ -1,0 +1,35 @@
+"""Inputs of gates, and the result of one gate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from edgekit.ir.measurement import Array
+from edgekit.parity.compare import Comparison, compare, summarize
+from edgekit.parity.gates import Device, FloatRecord, GateInputs, GateResult, judge
+from edgekit.parity.metrics import TopOne
+from edgekit.specs.profile import Gates
+from tests.parity.examples import comparison, pair, timed
+
+
+def facts(paired: Comparison | None = None, device: Device = "none", **changed: Any) -> GateInputs:
+    shares = {"size_ratio": 0.29, "integer_share": 1.0, "integer_macs_share": 0.99, "fallback_share": 0.01}
+    return GateInputs(comparison=paired or comparison(), device=device, **{**shares, **changed})
+
+
+def judged(name: str, bound: dict[str, float], known: GateInputs) -> GateResult:
+    (result,) = (gate for gate in judge(Gates.model_validate({name: bound}), known) if gate.name == name)
+    assert (result.name, result.min, result.max) == (name, bound.get("min"), bound.get("max"))
+    return result
+
+
+def on_device(latency_ns: Array, invalid: str | None = None, **changed: Any) -> Comparison:
+    reference, candidate = pair(100, 0, 0)
+    return compare(reference, replace(timed(candidate, latency_ns, invalid), **changed), TopOne())
+
+
+STEADY = np.full(128, 2_000_000)
+FLOAT = FloatRecord(latency=summarize(timed(pair(100, 0, 0)[1], np.full(128, 4_000_000))), instructions=400_000)
