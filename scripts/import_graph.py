@@ -15,10 +15,18 @@ FOLDERS = ("runner", "devices", "measure", "pipeline", "report")
 Graph = dict[str, set[str]]
 
 
-def module_graph(folder: str, package: str = "edgekit") -> Graph:
-    """The modules below `edgekit/FOLDER`, each with those among them that it imports; names begin below the folder."""
+def whole_graph(package: str = "edgekit") -> grimp.ImportGraph:
+    """The imports of a package; to build it takes seconds."""
+    return grimp.build_graph(package, cache_dir=None)
+
+
+def module_graph(folder: str, package: str = "edgekit", whole: grimp.ImportGraph | None = None) -> Graph:
+    """The modules below `edgekit/FOLDER`, each with those among them that it imports; names begin below the folder.
+
+    whole: the imports of the package, where they are at hand.
+    """
     root = f"{package}.{folder}"
-    whole = grimp.build_graph(package, cache_dir=None)
+    whole = whole or whole_graph(package)
     modules = [module for module in whole.modules if module.startswith(f"{root}.")]
     prefix = len(root) + 1
     return {
@@ -52,9 +60,9 @@ def circle(graph: Mapping[str, Iterable[str]]) -> list[str] | None:
 
 def main(folders: list[str]) -> int:
     """Print rooms, from those that nothing imports down, and the circles. The exit code is 1 if there is one."""
-    code = 0
+    code, whole = 0, whole_graph()
     for folder in folders or FOLDERS:
-        modules = module_graph(folder)
+        modules = module_graph(folder, whole=whole)
         rooms = room_graph(modules)
         print(f"edgekit/{folder}: {len(modules)} modules, {sum(map(len, modules.values()))} imports")
         circles = {"modules": circle(modules), "rooms": circle(rooms)}

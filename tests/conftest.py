@@ -1,4 +1,4 @@
-"""What every test may ask for."""
+"""Fixtures and settings of every test."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.command_line import LENIENT, Ended, edgekit
 from tests.networks import write_project
-from tests.terminal import LENIENT, Ended, edgekit
 
 # No test is timed: machines are shared. `too_slow` is a limit of a second for drawing examples.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -35,7 +35,7 @@ pytest_plugins = ["edgekit.devices.emulation.fixtures"]
 
 @pytest.fixture(scope="session")
 def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Where the tests of this session keep keys, cache and local device."""
+    """Environment variables that name the session's own folders for keys, cache and local device."""
     home = tmp_path_factory.getbasetemp() / "home"
     return {f"EDGEKIT_{name}": str(home / name.lower()) for name in ("CONFIG", "CACHE", "DATA")}
 
@@ -84,6 +84,33 @@ def built(small: Path, places: dict[str, str], tmp_path_factory: pytest.TempPath
     return Built(options, out, ended)
 
 
+FIXTURES = {
+    "emulation": "emulated",
+    "emulator": "emulated",
+    "packages": "served",
+    "network": "served",
+    "bare_tflite_runtime": "installs",
+}
+"""Fixtures that take long, each with the marker that says why."""
+SLOW = frozenset({"emulated", "served", "installs", "lowers", "trains", "builds", "fuzzes"})
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that `scripts/test --fast` leaves out: `slow`, and a marker that says why.
+
+    Some say it themselves; others use a fixture that takes long, or a model that a converter must make first.
+    """
+    for item in items:
+        for name in FIXTURES.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(FIXTURES[name])
+        call = getattr(item, "callspec", None)
+        if call and call.params.get("format") in ("pte", "tflite"):
+            item.add_marker("lowers")
+        if SLOW & {marker.name for marker in item.iter_markers()}:
+            item.add_marker("slow")
+
+
 Command = Callable[..., Ended]
 
 
@@ -95,10 +122,10 @@ def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
     def call(*argv: object) -> Ended:
         monkeypatch.setattr(sys, "argv", ["edgekit", *map(str, argv)])
         capsys.readouterr()
-        with pytest.raises(SystemExit) as left:
+        with pytest.raises(SystemExit) as exit:
             execute()
-        said = capsys.readouterr()
-        return Ended(int(left.value.code or 0), said.out, said.err)
+        captured = capsys.readouterr()
+        return Ended(int(exit.value.code or 0), captured.out, captured.err)
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield call

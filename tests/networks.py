@@ -49,7 +49,7 @@ def net():
 '''
 
 COLOURS = [[200, 60, 60], [60, 200, 60], [60, 60, 200], [200, 200, 60]]
-"""Of the four classes."""
+"""RGB of the four classes."""
 
 TOML = """
 [model]

@@ -16,7 +16,9 @@ import pytest
 
 import edgekit
 from edgekit import api
-from tests.terminal import environment
+from tests.command_line import environment
+
+pytestmark = pytest.mark.builds
 
 NOUNS = (
     *("Bundle", "BuildResult", "Comparison", "EdgekitError", "Measurement", "Plan", "Profile", "Project", "Report"),
@@ -95,11 +97,12 @@ def names(places: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> A
     with pytest.MonkeyPatch.context() as patch:
         for name, place in places.items():
             patch.setenv(name, place)
-        project, device, told = edgekit.load_project(example="digits"), f"local://{folder / 'device'}", []
+        project, device = edgekit.load_project(example="digits"), f"local://{folder / 'device'}"
+        stages: list[str] = []
         out = folder / "out"
-        built = edgekit.build(project, "host", backend="onnx", out=out, samples=64, progress=told.append)
+        built = edgekit.build(project, "host", backend="onnx", out=out, samples=64, progress=stages.append)
         edgekit.flash(built.bundle, device)
-        assert {"quantize", "compare"} <= set(told)
+        assert {"quantize", "compare"} <= set(stages)
         yield {"project": project, "device": device, "bundle": built.bundle, "out": out}
 
 
@@ -107,9 +110,9 @@ def names(places: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> A
 def test_an_example_is_true(example: doctest.DocTest, names: dict[str, Any]) -> None:
     given = {name: getattr(edgekit, name) for name in edgekit.__all__}
     example.globs = {**given, **names}
-    said: list[str] = []
-    doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example, out=said.append)
-    assert said == []
+    output: list[str] = []
+    doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example, out=output.append)
+    assert output == []
 
 
 def test_a_notebook_builds_probes_and_compares(names: dict[str, Any], tmp_path: Path) -> None:

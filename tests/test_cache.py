@@ -6,13 +6,14 @@ import errno
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from edgekit.cache import SEAL, Cache, digest_of, storage_errors, tool_versions
 from edgekit.errors import StorageError
-from tests.stalling import until
+from tests.failing_converters import until
 
 HALF = """
 import os, signal, sys
@@ -27,8 +28,11 @@ Cache.default().fetch("ab" * 32, make)
 """Makes half an entry, and then does what it is told to."""
 
 
-def write(text: str):
-    return lambda folder: (folder / "value.txt").write_text(text)
+def write(text: str) -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        (folder / "value.txt").write_text(text)
+
+    return make
 
 
 def test_a_second_fetch_makes_nothing(tmp_path: Path) -> None:

@@ -49,10 +49,10 @@ def test_a_link_of_a_page_leads_to_a_file(page: Path) -> None:
 
 def test_no_text_cites_a_document_that_is_not_there() -> None:
     cited = {
-        (path.relative_to(ROOT).as_posix(), "".join(found))
+        (path.relative_to(ROOT).as_posix(), "".join(match))
         for path in (*PAGES, *SOURCES)
         if path != Path(__file__)
-        for found in CITED.findall(path.read_text())
+        for match in CITED.findall(path.read_text())
     }
     there = {path.name for path in (*PAGES, *(ROOT / "edgekit").rglob("*.md"))}
     assert {(path, name) for path, name in cited if name not in there} == set()

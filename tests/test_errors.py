@@ -16,11 +16,11 @@ every_error = pytest.mark.parametrize("error", ERRORS, ids=lambda error: error._
 
 def drawn() -> dict[str, tuple[str, str | None]]:
     """The group and the code of every class that the module's docstring draws."""
-    group, found = "", {}
+    group, drawn_codes = "", {}
     for mark, name, code in re.findall(r"^ *([*x-]) (\w+)(?: +(EK\d+))?", errors.__doc__ or "", re.MULTILINE):
         group = name if mark == "x" else group
-        found[name] = (group, code or None)
-    return found
+        drawn_codes[name] = (group, code or None)
+    return drawn_codes
 
 
 def test_every_code_is_used_once() -> None:

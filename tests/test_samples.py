@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from edgekit.datasets import folders
+from edgekit.datasets.pictures import Picture, read_picture
 from edgekit.samples import READ_THROUGH, Sampling, load_samples, stratified
 from edgekit.specs.project import Project
 
@@ -113,8 +114,13 @@ def test_of_a_folder_of_images_only_those_taken_are_decoded(tmp_path: Path, monk
             Image.fromarray(np.full((2, 2, 3), i, np.uint8)).save(tmp_path / "set" / label / f"{i:02}.png")
     inputs = '[inputs.x]\nshape = [3, 2, 2]\npreprocess = { from = "uint8 NHWC" }'
     project = _project(tmp_path, 'path = "set"', inputs=inputs)
-    decoded, read = [], folders.read_picture
-    monkeypatch.setattr(folders, "read_picture", lambda *given: decoded.append(given) or read(*given))
+    decoded: list[tuple[Any, ...]] = []
+
+    def counted(*args: Any) -> Picture:
+        decoded.append(args)
+        return read_picture(*args)
+
+    monkeypatch.setattr(folders, "read_picture", counted)
     samples = load_samples(project, "evaluation", 40)
     assert np.bincount(samples.labels).tolist() == [30, 10]
     assert len(decoded) == 40

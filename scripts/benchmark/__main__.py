@@ -17,6 +17,6 @@ BENCHMARKS = {
 }
 
 if __name__ == "__main__":
-    asked = sys.argv[1:]
-    name = asked.pop(0) if asked and asked[0] in BENCHMARKS else "build"
-    BENCHMARKS[name](asked)
+    args = sys.argv[1:]
+    name = args.pop(0) if args and args[0] in BENCHMARKS else "build"
+    BENCHMARKS[name](args)

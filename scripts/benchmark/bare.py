@@ -26,11 +26,11 @@ def tflite(path: Path, sample: Any) -> Call:
 
     interpreter = Interpreter(model_path=str(path), num_threads=1)
     interpreter.allocate_tensors()
-    taken = interpreter.get_input_details()[0]["index"]
+    index = interpreter.get_input_details()[0]["index"]
     given = interpreter.get_output_details()[0]["index"]
 
     def call(array: Any) -> Any:
-        interpreter.set_tensor(taken, array)
+        interpreter.set_tensor(index, array)
         interpreter.invoke()
         return interpreter.get_tensor(given)
 

@@ -23,13 +23,11 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--backend", action="append", choices=BACKENDS)
     parser.add_argument("--target", default="raspberry-pi")
     parser.add_argument("--repeats", type=int, default=3)
-    asked = parser.parse_args(argv)
-    print(
-        f"{asked.project.name} for {asked.target}, medians of {asked.repeats} alternating runs; seconds only to compare"
-    )
+    args = parser.parse_args(argv)
+    print(f"{args.project.name} for {args.target}, medians of {args.repeats} alternating runs; seconds only to compare")
     print(f"{'':12}{'by hand':>9}{'build':>9}{'ratio':>8}{'cached':>9}{'start':>8}{'added':>8}{'peak':>10}")
-    for backend in asked.backend or BACKENDS:
-        _line(asked.project, backend, asked.target, asked.repeats)
+    for backend in args.backend or BACKENDS:
+        _line(args.project, backend, args.target, args.repeats)
 
 
 def _line(project: Path, backend: str, target: str, repeats: int) -> None:

@@ -52,7 +52,8 @@ def main(root: Path, backend: str, out: Path) -> None:
             self.std = torch.tensor(pre["std"]).reshape(1, -1, 1, 1)
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return self.model((x.permute(0, 3, 1, 2).float() * pre["scale"] - self.mean) / self.std)
+            output: torch.Tensor = self.model((x.permute(0, 3, 1, 2).float() * pre["scale"] - self.mean) / self.std)
+            return output
 
     model = Deployed(call(root, project["model"]["factory"])).eval()
     data = call(root, project["data"]["calibration"]["loader"])
@@ -71,14 +72,15 @@ def main(root: Path, backend: str, out: Path) -> None:
 
 def quantizer_of(backend: str) -> tuple[Any, bool]:
     """The vendor's quantizer, with the observers that edgekit's profiles ask for: the same work on both sides."""
+    from edgekit.backends.base import Backend
     from edgekit.backends.executorch import ExecuTorch
     from edgekit.backends.onnx import Onnx
     from edgekit.backends.tflite import TFLite
     from edgekit.specs.compression import Quantize
     from edgekit.specs.target import RuntimeSpec
 
-    made = {"executorch": ExecuTorch, "onnx": Onnx, "tflite": TFLite}[backend]()
-    quantization = made.quantization(Quantize(), RuntimeSpec(backend=backend, delegates=("cpu",)))
+    made: dict[str, Backend] = {"executorch": ExecuTorch(), "onnx": Onnx(), "tflite": TFLite()}
+    quantization = made[backend].quantization(Quantize(), RuntimeSpec(backend=backend, delegates=("cpu",)))
     return quantization.quantizer, quantization.fold_weights
 
 
@@ -93,7 +95,9 @@ def executorch(exported: Any, sample: tuple[Any, ...], out: Path) -> None:
 def onnx(exported: Any, sample: tuple[Any, ...], out: Path) -> None:
     import torch
 
-    torch.onnx.export(exported, sample, dynamo=True, verbose=False).save(str(out.with_suffix(".onnx")))
+    program = torch.onnx.export(exported, sample, dynamo=True, verbose=False)
+    assert program is not None
+    program.save(str(out.with_suffix(".onnx")))
 
 
 def tflite(exported: Any, sample: tuple[Any, ...], out: Path) -> None:

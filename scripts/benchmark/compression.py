@@ -20,11 +20,11 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--backend", action="append", choices=BACKENDS)
     parser.add_argument("--target", default="raspberry-pi")
     parser.add_argument("--set", action="append", default=[], metavar="K=V", help="as edgekit build takes it")
-    asked = parser.parse_args(argv)
-    print(f"{asked.project.name} for {asked.target}: seconds of a stage or command, peak memory of all its processes")
+    args = parser.parse_args(argv)
+    print(f"{args.project.name} for {args.target}: seconds of a stage or command, peak memory of all its processes")
     print(f"{'':12}{'quantize':>10}{'build':>9}{'peak':>10}{'diagnose':>11}{'peak':>10}")
-    for backend in asked.backend or BACKENDS:
-        _line(asked.project, backend, asked.target, [word for change in asked.set for word in ("--set", change)])
+    for backend in args.backend or BACKENDS:
+        _line(args.project, backend, args.target, [word for change in args.set for word in ("--set", change)])
 
 
 def _line(project: Path, backend: str, target: str, changes: list[str]) -> None:

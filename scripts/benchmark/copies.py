@@ -1,4 +1,4 @@
-"""What it costs that both slots have files of their own: a link to what the other has, a copy of its bytes, a clone."""
+"""Cost of files that both slots have: a link to the file in the other slot, a copy of its bytes, or a clone."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def report(transport: Transport, count: int) -> None:
     interpreter = any_python(transport)
     assert interpreter is not None
     argv = [*interpreter, "-c", SCRIPT, str(transport.root), str(count)]
-    taken = json.loads(transport.run(argv, timeout=LIMIT_S).stdout.splitlines()[-1])
-    said = ", ".join(f"{name} {ms:.1f} ms" for name, ms in taken.items())
-    clone = "" if "clone" in taken else "; this file system cannot clone"
-    print(f"{count / 1e6:g} MB that the other slot has, to the disk: {said}{clone}")
+    times_ms = json.loads(transport.run(argv, timeout=LIMIT_S).stdout.splitlines()[-1])
+    figures = ", ".join(f"{name} {ms:.1f} ms" for name, ms in times_ms.items())
+    clone = "" if "clone" in times_ms else "; this file system cannot clone"
+    print(f"{count / 1e6:g} MB that the other slot has, to the disk: {figures}{clone}")

@@ -1,4 +1,4 @@
-"""What flashing costs beside moving the bytes: a bundle of 4 MB onto a warm emulated device, new and unchanged."""
+"""Cost of flashing beside moving the bytes: a bundle of 4 MB onto a warm emulated device, new and unchanged."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from edgekit import examples
-from edgekit.devices.transport import PULL_BYTES
+from edgekit.devices.transport import PULL_BYTES, DeviceKind
 from scripts.benchmark import copies
 from scripts.benchmark.processes import ROOT, cost
 
@@ -54,16 +54,22 @@ BYTES = 4_000_000
 class Watched:
     """A transport that remembers what was asked of it, and how many seconds each took."""
 
+    kind: ClassVar[DeviceKind] = "emulated"
+
     inner: Transport
     steps: list[tuple[str, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.kind, self.url, self.root, self.python = (
-            self.inner.kind,
+        self.url, self.root, self.python = (
             self.inner.url,
             self.inner.root,
             self.inner.python,
         )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None: ...
 
     def push(self, local: Path, remote: PurePosixPath) -> None:
         began = time.perf_counter()
@@ -75,9 +81,9 @@ class Watched:
 
     def free_bytes(self, folder: PurePosixPath) -> int | None:
         began = time.perf_counter()
-        found = self.inner.free_bytes(folder)
+        free = self.inner.free_bytes(folder)
         self._took("free_bytes", began)
-        return found
+        return free
 
     def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
         began = time.perf_counter()
@@ -90,9 +96,9 @@ class Watched:
 
 
 def _verb(argv: Sequence[str]) -> str:
-    """What the runner is asked; of any other command its name."""
-    asked = next((i + 1 for i, word in enumerate(argv[:-1]) if word.endswith(".pyz") and i), 0)
-    return " ".join(argv[asked : asked + 2]) if argv[asked] == "slots" else argv[asked]
+    """The verb of a command to the runner; for any other command its name."""
+    at = next((i + 1 for i, word in enumerate(argv[:-1]) if word.endswith(".pyz") and i), 0)
+    return " ".join(argv[at : at + 2]) if argv[at] == "slots" else argv[at]
 
 
 def main(argv: list[str]) -> None:
@@ -100,46 +106,48 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--target", default=TARGET)
     parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="another edgekit, measured in turns with this")
-    asked = parser.parse_args(argv)
+    args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         os.environ.update({f"EDGEKIT_{place}": str(folder / place) for place in ("CONFIG", "DATA")})
         from edgekit.bundle.keys import KeyStore
         from edgekit.devices.emulation.transport import Emulated
 
-        bundles = _bundles(folder, asked.target, KeyStore.of_user().new("default"), 3 * asked.repeats + 1)
-        _edgekit("device", "up", asked.target)
+        bundles = _bundles(folder, args.target, KeyStore.of_user().new("default"), 3 * args.repeats + 1)
+        _edgekit("device", "up", args.target)
         try:
-            with Emulated(f"emulated://{asked.target}") as transport:
-                _measure(bundles[: asked.repeats + 1], transport, folder)
+            with Emulated(f"emulated://{args.target}") as transport:
+                _measure(bundles[: args.repeats + 1], transport, folder)
                 copies.report(transport, BYTES)
-            if asked.against:
-                _compare(bundles, asked.against, asked.target)
-            _commands(bundles[-asked.repeats :], asked.target)
+            if args.against:
+                _compare(bundles, args.against, args.target)
+            _commands(bundles[-args.repeats :], args.target)
         finally:
-            _edgekit("device", "down", asked.target)
+            _edgekit("device", "down", args.target)
 
 
 def _measure(bundles: Sequence[Bundle], transport: Transport, scratch: Path) -> None:
     from edgekit.devices.flash import flash
 
     watched, trips = Watched(transport), Counter[str]()
-    taken: dict[str, list[float]] = {"raw": [], "new": [], "same": []}
+    times_s: dict[str, list[float]] = {"raw": [], "new": [], "same": []}
     steps: dict[str, list[list[tuple[str, float]]]] = {"new": [], "same": []}
     for i, bundle in enumerate(bundles):
         raw = scratch / "raw.bin"
         raw.write_bytes(os.urandom(BYTES))
-        taken["raw"].append(_seconds(lambda raw=raw: transport.push(raw, transport.root / "raw.bin")))
+        times_s["raw"].append(_seconds(lambda raw=raw: transport.push(raw, transport.root / "raw.bin")))
         for kind in ("new", "same"):
             watched.steps.clear()
 
-            taken[kind].append(_seconds(lambda bundle=bundle: flash(bundle, watched, serve=True)))
+            times_s[kind].append(_seconds(lambda bundle=bundle: flash(bundle, watched, serve=True)))
             steps[kind].append(list(watched.steps))
             trips[kind] = len(watched.steps)
         if i == 0:  # the first brings the runtime pack and the runner along
-            for times in (*taken.values(), *steps.values()):
-                times.clear()
-    raw_s, new_s, same_s = (statistics.median(times) for times in taken.values())
+            for seconds in times_s.values():
+                seconds.clear()
+            for trips_of_a_flash in steps.values():
+                trips_of_a_flash.clear()
+    raw_s, new_s, same_s = (statistics.median(times) for times in times_s.values())
     print(f"{BYTES / 1e6:g} MB pushed, nothing else: {raw_s:.2f} s")
     print(f"a new bundle, flashed and committed: {new_s:.2f} s in {trips['new']} round trips; {new_s - raw_s:+.2f} s")
     print(f"the same again: {same_s:.2f} s in {trips['same']} round trips; {same_s / raw_s:.2f} of the transfer")

@@ -18,7 +18,6 @@ import numpy as np
 from edgekit.ir.measurement import Array
 from edgekit.parity.statistics import percentile_ns
 
-PERCENTS = (90.0, 95.0, 99.0, 99.9)
 COUNTS = {
     90.0: (1, 10, 63, 64, 65, 80, 81, 82, 96, 97, 128, 130, 200, 333, 662, 1024),
     95.0: (64, 129, 130, 131, 164, 165, 166, 197, 198, 300, 662, 1024, 2000),
@@ -27,7 +26,7 @@ COUNTS = {
 }
 """Around what each percentile needs, around where one more latency may be discarded, and beyond."""
 SHARES = {90.0: 25, 95.0: 25, 99.0: 25, 99.9: 15}
-"""How many vectors of each count, so that they are more than a thousand."""
+"""Vectors for each count, by percentile: more than a thousand in all."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +36,9 @@ class Recorded:
     percent: float
     latency_ns: Array
     estimate_ns: int | None
-    """Of `percent`; None where LoadGen says that more queries are needed."""
+    """Estimate for `percent`; None where LoadGen says that more queries are needed."""
     p99_ns: int | None
-    """Of the 99th percentile, which LoadGen adds wherever it estimates `percent`."""
+    """Estimate for the 99th percentile, which LoadGen adds wherever it estimates `percent`."""
 
     @property
     def differences(self) -> tuple[tuple[float, int | None, int | None], ...]:
@@ -91,14 +90,14 @@ def cases(seed: int) -> Iterator[tuple[float, int, Callable[[int], int]]]:
 def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench loadgen", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
-    asked = parser.parse_args(argv)
+    args = parser.parse_args(argv)
     vectors, estimates, unlike = 0, 0, []
     with tempfile.TemporaryDirectory() as scratch:
-        for percent, count, wait_ns in cases(asked.seed):
-            found = record(count, percent, wait_ns, Path(scratch))
+        for percent, count, wait_ns in cases(args.seed):
+            result = record(count, percent, wait_ns, Path(scratch))
             vectors += 1
-            estimates += (found.estimate_ns is not None) + (found.p99_ns is not None)
-            unlike += [(count, *row) for row in found.differences]
+            estimates += (result.estimate_ns is not None) + (result.p99_ns is not None)
+            unlike += [(count, *row) for row in result.differences]
     print(f"{vectors:,} recorded vectors, {estimates:,} estimates by LoadGen, {len(unlike)} of them not edgekit's")
     for count, at, theirs, ours in unlike:
         print(f"  {count:,} latencies, percentile {at:g}: LoadGen {theirs}, edgekit {ours}")
@@ -132,7 +131,7 @@ def _logs(folder: Path) -> mlperf_loadgen.LogSettings:
 
 
 def _read(folder: Path, percent: float) -> Recorded:
-    """What the logs in `folder` say. Raises ValueError if the latencies are not those that LoadGen summed up."""
+    """Read the logs in `folder`. Raises ValueError if the latencies are not those that LoadGen summed up."""
     trace = (folder / "mlperf_log_trace.json").read_text()
     latency_ns = np.array([int(ns) for ns in re.findall(r'"complete_ns":(\d+)', trace)], np.int64)
     entries = (folder / "mlperf_log_detail.txt").read_text().splitlines()
@@ -142,6 +141,6 @@ def _read(folder: Path, percent: float) -> Recorded:
     summed = [logged[f"result_{name}_latency_ns"] for name in ("min", "max", "mean")]
     if [latency_ns.min(), latency_ns.max(), latency_ns.sum() // len(latency_ns)] != summed:
         raise ValueError(f"the trace has other latencies than LoadGen summed up: {summed}")
-    said = re.findall(r"([\d.]+)th percentile estimate: (\d+)", str(logged["early_stopping_result"]))
-    estimates = [int(ns) for _, ns in said]
+    matches = re.findall(r"([\d.]+)th percentile estimate: (\d+)", str(logged["early_stopping_result"]))
+    estimates = [int(ns) for _, ns in matches]
     return Recorded(percent, latency_ns, estimates[0] if estimates else None, estimates[1] if estimates[1:] else None)

@@ -1,4 +1,4 @@
-"""What edgekit's probe adds: its latencies against the same file in a bare loop of its runtime, taking turns."""
+"""Overhead of edgekit's probe: its latencies against the same file in a bare loop of its runtime, taking turns."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--backend", action="append", choices=BACKENDS)
     parser.add_argument("--rounds", type=int, default=40, help=f"turns of {BLOCK} inferences that each side has")
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)  # of one slot: the process that times
-    asked = parser.parse_args(argv)
-    if asked.folder:
-        _time(asked.folder, asked.rounds)
+    args = parser.parse_args(argv)
+    if args.folder:
+        _time(args.folder, args.rounds)
         return
-    print(f"{asked.project.name}, {asked.profile}, one thread, {asked.rounds} turns of {BLOCK} inferences each")
+    print(f"{args.project.name}, {args.profile}, one thread, {args.rounds} turns of {BLOCK} inferences each")
     print(f"{'':12}{'edgekit p50':>14}{'bare p50':>12}{'ratio':>8}{'around, us':>13}")
-    for backend in asked.backend or BACKENDS:
+    for backend in args.backend or BACKENDS:
         with tempfile.TemporaryDirectory() as scratch:
-            slot = _slot(asked.project, backend, asked.profile, Path(scratch))
+            slot = _slot(args.project, backend, args.profile, Path(scratch))
             # A process of its own: nothing of the converters' is there.
             again = [sys.executable, "-m", "scripts.benchmark", "probe", "--folder", str(slot)]
             environment = {**os.environ, "OMP_NUM_THREADS": "1"}
             subprocess.run(
-                [*again, "--rounds", str(asked.rounds)], check=True, cwd=ROOT, env=environment, timeout=LIMIT_S
+                [*again, "--rounds", str(args.rounds)], check=True, cwd=ROOT, env=environment, timeout=LIMIT_S
             )
 
 
@@ -56,14 +56,14 @@ def _slot(project: Path, backend: str, profile: str, scratch: Path) -> Path:
     from edgekit.samples import load_samples
     from edgekit.specs.project import Project
 
-    found = Project.read(project)
-    compilation = Compilation(orders(found, "host", backend, profile)[0], StageRunner(Cache.default().made()))
+    described = Project.read(project)
+    compilation = Compilation(orders(described, "host", backend, profile)[0], StageRunner(Cache.default().made()))
     with compilation.lowered() as finished:
         bundle = pack_bundle(compilation, finished(), SigningKey.generate(), scratch)
     slot = scratch / "slot"
     bundle.extract(slot)
     (slot / "inputs").mkdir()
-    load_samples(found, "evaluation", 256).save(slot / "inputs")
+    load_samples(described, "evaluation", 256).save(slot / "inputs")
     return slot
 
 
@@ -89,21 +89,21 @@ def _time(slot: Path, rounds: int) -> None:
 
 
 def _bare(call: Any, samples: list[Any]) -> Any:
-    """As long a warm-up, the same samples, the same clock."""
+    """Latencies in a bare loop, with a warm-up as long, the same samples and the same clock."""
     until = perf_counter_ns() + 200_000_000
     while perf_counter_ns() < until:
         call(samples[0][0])
-    taken = []
+    times_ns = []
     for i in range(BLOCK):
         array = samples[i % len(samples)][0]
         started = perf_counter_ns()
         call(array)
-        taken.append(perf_counter_ns() - started)
-    return taken
+        times_ns.append(perf_counter_ns() - started)
+    return times_ns
 
 
 def _around_us() -> float:
-    """What the loop itself takes for each inference, with a model that does nothing and all looks at the machine."""
+    """Microseconds that the loop takes for each inference of a model that does nothing, with all sensors read."""
     from edgekit.runner.timing.disturbance import DisturbanceWatch
     from edgekit.runner.timing.loop import single_stream
 

@@ -1,4 +1,4 @@
-"""How long a command takes, and how much memory it and all its children hold at once."""
+"""Seconds that a command takes, and the peak of the memory that it and all its children hold."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TIMEOUT_S = 900.0
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one run of a command."""
+    """Seconds and memory of one run of a command."""
 
     seconds: float
     peak_bytes: int
@@ -36,8 +36,8 @@ def cost(argv: list[str], environment: dict[str, str]) -> Cost:
         time.sleep(INTERVAL_S)
     seconds = time.perf_counter() - started
     if process.returncode:
-        said = process.stdout.read() if process.stdout else ""
-        raise RuntimeError(f"{' '.join(argv)} ended with {process.returncode}: {said[-2000:]}")
+        output = process.stdout.read() if process.stdout else ""
+        raise RuntimeError(f"{' '.join(argv)} ended with {process.returncode}: {output[-2000:]}")
     return Cost(seconds, peak)
 
 
@@ -51,7 +51,7 @@ def _tree(pid: int) -> list[int]:
 
 def _pss(pid: int) -> int:
     try:
-        found = re.search(r"^Pss:\s*(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
+        match = re.search(r"^Pss:\s*(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
     except OSError:
         return 0
-    return int(found.group(1)) * 1024 if found else 0
+    return int(match.group(1)) * 1024 if match else 0

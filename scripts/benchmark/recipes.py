@@ -59,8 +59,8 @@ def _case(root: Path, pixels: bool, count: int) -> Case:
 
     def samples(role: str, limit: int) -> list[tuple[Any, ...]]:
         data = resolve(getattr(stated.data, role).loader, stated.root)()
-        taken = range(0, len(data), max(1, len(data) // limit))[:limit]
-        raw = [torch.from_numpy(np.array(data[i][0]))[None] for i in taken]
+        picks = range(0, len(data), max(1, len(data) // limit))[:limit]
+        raw = [torch.from_numpy(np.array(data[i][0]))[None] for i in picks]
         return [(image,) if pixels else (front(image).contiguous(),) for image in raw]
 
     with torch.no_grad():
@@ -92,7 +92,7 @@ def _edgekit(case: Case, backend: str, target_name: str, out: Path) -> None:
     # As the int8 profiles of the families have it.
     recipe = Quantize(correct_bias=True)
     quantized = quantize(
-        case.program, recipe, lambda asked: made.quantization(asked, runtime), case.calibration, case.checks[:4]
+        case.program, recipe, lambda quantize: made.quantization(quantize, runtime), case.calibration, case.checks[:4]
     )
     programs = {"float32": case.program, "int8": quantized}
     for precision, program in programs.items():
@@ -112,36 +112,36 @@ def _slot(folder: Path, backend: str, content: bytes, case: Case, options: tuple
     (folder / "inputs").mkdir(parents=True, exist_ok=True)
     (folder / f"model.{format}").write_bytes(content)
     signature = case.program.signature
-    taken, given = (
+    edge_in, edge_out = (
         {"name": spec.name, "dtype": spec.dtype, "shape": spec.shape, "affine": None}
         for spec in (signature.inputs[0], signature.outputs[0])
     )
     samples = torch.cat([sample[0] for sample in case.checks]).numpy()
     if backend == "tflite":
-        samples = _integer_edges(content, taken, given, samples)
+        samples = _integer_edges(content, edge_in, edge_out, samples)
     np.save(folder / "inputs" / f"{signature.inputs[0].name}.npy", samples)
     manifest = {
         "format": format,
         "model": [f"model.{format}"],
         "options": options,
-        "signature": {"inputs": [taken], "outputs": [given]},
+        "signature": {"inputs": [edge_in], "outputs": [edge_out]},
         "golden": {"tolerance": 1.0},
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
-def _integer_edges(content: bytes, taken: dict[str, Any], given: dict[str, Any], samples: Any) -> Any:
+def _integer_edges(content: bytes, edge_in: dict[str, Any], edge_out: dict[str, Any], samples: Any) -> Any:
     """Some vendors' files take and give int8: what their edges are goes into the signature, the samples as int8."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_content=content)
-    for edge, details in ((taken, interpreter.get_input_details()), (given, interpreter.get_output_details())):
+    for edge, details in ((edge_in, interpreter.get_input_details()), (edge_out, interpreter.get_output_details())):
         scale, zero_point = details[0]["quantization"]
         if details[0]["dtype"] is np.int8:
             edge.update(dtype="int8", affine={"scale": float(scale), "zero_point": int(zero_point)})
-    if taken["affine"] is None:
+    if edge_in["affine"] is None:
         return samples
-    steps = np.round(samples / taken["affine"]["scale"]) + taken["affine"]["zero_point"]
+    steps = np.round(samples / edge_in["affine"]["scale"]) + edge_in["affine"]["zero_point"]
     return np.clip(steps, -128, 127).astype(np.int8)
 
 
@@ -180,8 +180,14 @@ def _onnx(case: Case, out: Path) -> Iterator[tuple[str, bytes]]:
 
     spec, result = case.program.signature.inputs[0], case.program.signature.outputs[0]
     plain, ready, quantized = (out / f"vendor-{step}.onnx" for step in ("float", "ready", "int8"))
-    names = {"input_names": [spec.name], "output_names": [result.name]}
-    exported = torch.onnx.export(case.program.exported, case.calibration[0], dynamo=True, verbose=False, **names)
+    exported = torch.onnx.export(
+        case.program.exported,
+        case.calibration[0],
+        dynamo=True,
+        verbose=False,
+        input_names=[spec.name],
+        output_names=[result.name],
+    )
     assert exported is not None
     exported.save(str(plain))
     yield "vendor float32", plain.read_bytes()

@@ -26,7 +26,7 @@ BACKENDS = ("executorch", "tflite", "onnx")
 BOARDS = ("raspberry-pi-4", "raspberry-pi-5")
 """cortex-a72, without dot products, and cortex-a76, with them."""
 BASIS = "float32"
-"""What the times are ratios to: edgekit's, which is never slower than what the vendor's converter gives."""
+"""The model that times are ratios to: edgekit's, which is never slower than what the vendor's converter gives."""
 
 
 def main(argv: list[str]) -> None:
@@ -38,19 +38,19 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--samples", type=int, default=64, help="evaluation samples of the SQNR")
     parser.add_argument("--rounds", type=int, default=600, help="turns of ten inferences that every file has")
     parser.add_argument("--board", action="append", choices=(*BOARDS, "none"), help="emulated boards; none for none")
-    asked = parser.parse_args(argv)
-    boards = [board for board in asked.board or BOARDS if board != "none"]
+    args = parser.parse_args(argv)
+    boards = [board for board in args.board or BOARDS if board != "none"]
     # Before a runtime is imported: one thread, on both sides.
     os.environ["OMP_NUM_THREADS"] = "1"
-    for project in asked.project or known or [examples.folder("digits")]:
-        for backend in asked.backend or BACKENDS:
+    for project in args.project or known or [examples.folder("digits")]:
+        for backend in args.backend or BACKENDS:
             with tempfile.TemporaryDirectory() as folder:
-                _build(project, backend, asked.edges, asked.samples, Path(folder), boards)
-                _table(project.name, backend, Path(folder), asked.rounds, boards)
+                _build(project, backend, args.edges, args.samples, Path(folder), boards)
+                _table(project.name, backend, Path(folder), args.rounds, boards)
 
 
 def _build(project: Path, backend: str, edges: str, samples: int, out: Path, boards: Sequence[str]) -> None:
-    """In a process of its own, so that no converter's memory and threads are there when files are timed."""
+    """Build in a process of its own, so that no converter's memory and threads are there when files are timed."""
     argv = [sys.executable, "-m", "scripts.benchmark.recipes", str(project), backend, edges, str(samples), str(out)]
     built = subprocess.run([*argv, "host", *boards], check=False, capture_output=True, text=True, cwd=ROOT)
     if built.returncode:
@@ -71,12 +71,12 @@ def _table(project: str, backend: str, folder: Path, rounds: int, boards: Sequen
 
 
 def _counts(slots: dict[str, Path], here: Sequence[str], board: str) -> dict[str, int]:
-    """By the name of the file on this machine: a board runs the one that was built for it, where there is one."""
+    """Instructions by the name of the file on this machine; a board runs the file built for it, if there is one."""
     built = [slots.get(name.removesuffix("host") + board, slots[name]) for name in here]
     return dict(zip(here, counted(built, board), strict=True))
 
 
-def _line(name: str, slot: Path, taken: Timed, basis: Timed) -> str:
+def _line(name: str, slot: Path, timed: Timed, basis: Timed) -> str:
     size = next(slot.glob("model.*")).stat().st_size
-    figures = f"{size:11,}{taken.minimum_ms:9.4f}{taken.minimum_ms / basis.minimum_ms:7.2f}{taken.sqnr_db:7.1f}dB"
+    figures = f"{size:11,}{timed.minimum_ms:9.4f}{timed.minimum_ms / basis.minimum_ms:7.2f}{timed.sqnr_db:7.1f}dB"
     return f"{name.removesuffix(' host'):28}{figures}"

@@ -30,37 +30,37 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--jobs", type=int, default=1, help="so many devices at once")
     parser.add_argument("--until", type=float, help="begin no cut after so many seconds")
     parser.add_argument("--report", type=Path, metavar="FILE.json")
-    asked = parser.parse_args(argv)
-    seed = secrets.randbelow(2**31) if asked.seed is None else asked.seed
-    what = f"{asked.cuts} cuts on {asked.target}" if asked.damage is None else f"{asked.damage} files damaged"
+    args = parser.parse_args(argv)
+    seed = secrets.randbelow(2**31) if args.seed is None else args.seed
+    what = f"{args.cuts} cuts on {args.target}" if args.damage is None else f"{args.damage} files damaged"
     print(f"{what}, --seed {seed}", flush=True)
     # Neither the user's keys nor their devices are touched; what was downloaded is shared.
     os.environ.setdefault("EDGEKIT_DOWNLOADS", str(user_paths.downloads()))
     with tempfile.TemporaryDirectory() as scratch:
         os.environ.update({f"EDGEKIT_{name}": f"{scratch}/{name}" for name in PLACES})
-        if asked.damage is not None:
+        if args.damage is not None:
             from scripts.cuts.campaign import run
 
-            return 1 if run(asked.damage, seed, asked.first, asked.jobs, Path(scratch)) else 0
-        report = _run(asked, seed, Path(scratch))
+            return 1 if run(args.damage, seed, args.first, args.jobs, Path(scratch)) else 0
+        report = _run(args, seed, Path(scratch))
     print(report.table())
     return 1 if report.broken else 0
 
 
-def _run(asked: argparse.Namespace, seed: int, scratch: Path) -> Report:
+def _run(args: argparse.Namespace, seed: int, scratch: Path) -> Report:
     from edgekit.specs.catalog import Catalog
     from scripts.cuts.bundles import built
     from scripts.cuts.cutting import board
     from scripts.cuts.plan import Cut, plan
 
-    target = Catalog.default().target(asked.target)
-    bundles = built(asked.target, scratch / "bundles")
-    cuts = plan(asked.cuts, seed)[asked.first - 1 :]
-    report = Report(seed, asked.target, len(cuts))
+    target = Catalog.default().target(args.target)
+    bundles = built(args.target, scratch / "bundles")
+    cuts = plan(args.cuts, seed)[args.first - 1 :]
+    report = Report(seed, args.target, len(cuts))
     left: SimpleQueue[Cut] = SimpleQueue()
     for cut in cuts:
         left.put(cut)
-    deadline = time.monotonic() + (asked.until or float("inf"))
+    deadline = time.monotonic() + (args.until or float("inf"))
 
     def work() -> None:
         with board(target, bundles) as made:
@@ -71,11 +71,11 @@ def _run(asked: argparse.Namespace, seed: int, scratch: Path) -> Report:
                 except Empty:
                     return
                 report.add(made.cut(cut))
-                if asked.report:
-                    report.write(asked.report)
+                if args.report:
+                    report.write(args.report)
 
-    with ThreadPoolExecutor(asked.jobs) as pool:
-        for worker in [pool.submit(work) for _ in range(asked.jobs)]:
+    with ThreadPoolExecutor(args.jobs) as pool:
+        for worker in [pool.submit(work) for _ in range(args.jobs)]:
             worker.result()
     return report
 

@@ -25,7 +25,7 @@ from edgekit.errors import EdgekitError
 from edgekit.runner.layout import MANIFEST
 from scripts.cuts.bundles import built
 from scripts.cuts.damage import FILES, Damage, plan
-from scripts.cuts.looked import contents
+from scripts.cuts.observation import contents
 from scripts.cuts.plan import DROP, GO_BACK
 
 ENDS = (DROP, "commit", GO_BACK)
@@ -61,7 +61,7 @@ class Ground:
     stranger: Bundle
     key: PublicKey
     trips: int = 0
-    """Of a flash that is committed and left again."""
+    """Round trips of a flash that is committed and left again."""
     codes: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -81,7 +81,7 @@ class Ground:
         return next(bundle for bundle in self.bundles if bundle.digest not in there)
 
     def served(self) -> tuple[str | None, bool]:
-        """What a program finds that follows the link: a manifest's digest, and whether it is one of ours and whole."""
+        """Digest of the manifest that the link `current` leads to, and whether that bundle is one of ours and whole."""
         link = self.root / "current"
         if not link.is_symlink() or not link.is_dir():
             return None, False
@@ -150,7 +150,7 @@ def _tell(one: Try, seed: int) -> None:
 
 
 def _table(tries: Sequence[Try], codes: Counter[str]) -> str:
-    """By file: tries, how many found the file there, and how many broke a promise; then the errors that were told."""
+    """Table by file: tries, those that found the file, those that broke a promise; then the errors that were told."""
     lines = [f"{'file':22}{'tries':>7}{'hit':>6}{'broken':>8}"]
     for name in (*FILES, "all"):
         some = [one for one in tries if name in (one.damage.file, "all")]
@@ -190,22 +190,22 @@ def _ask(ground: Ground, wrong: list[str], verb: str, action: Callable[[], Any],
 
 
 def _lies(ground: Ground, damage: Damage, expected: set[str | None]) -> list[str]:
-    """What is served and is not whole or not expected, and no word of that in the status."""
+    """Faults that the status does not tell: what is served is not whole, or not expected."""
     digest, good = ground.served()
     try:
-        found = status(Local(ground.url))
+        state = status(Local(ground.url))
     except EdgekitError as error:
         return [f"status: {error.code} {error}"]
     if good:
         return [] if digest in expected else [f"it serves '{digest}', which nobody flashed"]
     if not damage.file.startswith(("served/", "other/", "current")):
         return [f"what it serves is not whole, and no file of it was touched: {damage.file}"]
-    return [] if _tells(found) else ["what it serves is not whole, and the status does not say so"]
+    return [] if _tells(state) else ["what it serves is not whole, and the status does not say so"]
 
 
-def _tells(found: Status) -> bool:
-    served = found.slots.get(found.current or "")
-    return bool(found.damage) or served is None or not served.whole
+def _tells(state: Status) -> bool:
+    served = state.slots.get(state.current or "")
+    return bool(state.damage) or served is None or not served.whole
 
 
 def _recover(ground: Ground, damage: Damage) -> list[str]:
@@ -218,10 +218,10 @@ def _recover(ground: Ground, damage: Damage) -> list[str]:
         if damage.file == "trust.json":
             trust(local, pin=[ground.key], threshold=1, target="", floor=0, lower_floor=True)
         repaired = repair(local)
-        found = status(local)
-        if found.damage:
-            return [f"after its repair it says {found.damage}"]
-        if not ground.served()[1] and not _tells(found):
+        state = status(local)
+        if state.damage:
+            return [f"after its repair it says {state.damage}"]
+        if not ground.served()[1] and not _tells(state):
             return [f"after its repair it serves what is not whole: {repaired}"]
         _committed(ground.news(), ground)
         _committed(ground.news(), ground)

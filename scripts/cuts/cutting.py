@@ -17,9 +17,9 @@ from edgekit.devices.transport import Transport
 from edgekit.errors import EdgekitError
 from edgekit.specs.target import Target
 from scripts.cuts import halting
-from scripts.cuts.looked import LIMIT_S, Looked, broken, look
+from scripts.cuts.observation import LIMIT_S, Observation, broken, observe
 from scripts.cuts.plan import DROP, GO_BACK, Cut
-from scripts.cuts.watched import HALTING, Cost, Watched
+from scripts.cuts.step_recorder import HALTING, Cost, RecordedTransport
 
 LOOK_S = 0.01
 KNOWN = "a b current lock lease.json runner runtimes staging state.json trust.json"
@@ -33,7 +33,7 @@ class Round:
     hit: str
     """The step that had begun last when the power went."""
     halted: bool
-    """Whether the verb stood still at the change that was drawn."""
+    """The verb stood still at the change that was drawn."""
     served: str
     """`old` or `new`, or something else."""
     seconds: float
@@ -47,11 +47,11 @@ class Board:
     device: Device
     bundles: tuple[Bundle, ...]
     runner: Runner
-    looked: Looked
+    looked: Observation
     costs: dict[str, Cost] = field(default_factory=dict)
 
     def cut(self, cut: Cut) -> Round:
-        """Flash what is in no slot, cut, look, and flash something else to its end."""
+        """Flash what is in no slot, cut, observe, and flash something else to its end."""
         started = time.monotonic()
         before = self.looked
         old = self.served()
@@ -64,7 +64,7 @@ class Board:
             self.device.boot()
             with self.device.connected() as transport:
                 self.runner = replace(self.runner, transport=transport)
-                self.looked = look(self.runner)
+                self.looked = observe(self.runner)
                 served = {old.digest: "old", new.digest: "new"}.get(self.looked.served or "", "neither")
                 wrong += broken(before, self.looked, self.runner, flashed, old, new)
                 following = self.news()
@@ -77,11 +77,11 @@ class Board:
 
     def flash(self, transport: Transport, bundle: Bundle, end: str) -> None:
         """A flash that nobody cuts, of which every step is timed."""
-        watched = Watched(transport)
+        watched = RecordedTransport(transport)
         prepare(transport)
         flash_until(bundle, watched, end)
         self.costs |= watched.costs
-        self.looked = look(replace(self.runner, transport=transport))
+        self.looked = observe(replace(self.runner, transport=transport))
 
     def time_steps(self) -> None:
         """Flash so that every step is taken."""
@@ -97,12 +97,12 @@ class Board:
         there = [slot.digest for slot in self.looked.status.slots.values()]
         return next(bundle for bundle in self.bundles if bundle.digest not in there)
 
-    def _cut(self, cut: Cut, new: Bundle) -> tuple[Watched, str]:
+    def _cut(self, cut: Cut, new: Bundle) -> tuple[RecordedTransport, str]:
         """The flash that was cut, and the step that had begun last."""
         cost = self.costs[cut.step]
         with self.device.connected() as transport:
             prepare(transport)
-            watched = Watched(transport, cut, cost)
+            watched = RecordedTransport(transport, cut, cost)
 
             def work() -> None:
                 with contextlib.suppress(EdgekitError):
@@ -127,7 +127,7 @@ class Board:
             time.sleep(LOOK_S)
 
     def left(self, transport: Transport) -> str:
-        """What lies in the device's folder, or on its way, and has no business there."""
+        """Files in the device's folder, or on their way, that should not be there."""
         names = transport.run(["ls", "-A", str(transport.root)], timeout=LIMIT_S).stdout.split()
         coming = transport.run(["ls", "-A", str(transport.root / "staging")], timeout=LIMIT_S).stdout.split()
         return " ".join([*sorted(set(names) - set(KNOWN.split())), *coming])
@@ -140,12 +140,12 @@ def board(target: Target, bundles: tuple[Bundle, ...]) -> Iterator[Board]:
         with device.connected() as transport:
             installation = flash(bundles[0], transport)
             commit(installation)
-            made = Board(device, bundles, installation.runner, look(installation.runner))
+            made = Board(device, bundles, installation.runner, observe(installation.runner))
         yield made
 
 
 def prepare(transport: Transport) -> None:
-    """What stops a verb at a change is in memory there: a boot forgets it."""
+    """Push the program that stops a verb at a change; it lies in memory there, and a boot forgets it."""
     transport.push(Path(halting.__file__), HALTING)
 
 

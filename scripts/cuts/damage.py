@@ -17,7 +17,7 @@ CONTENTS = (MANIFEST, SIGNATURE, "model", "golden")
 COMING = ("program", "archive", "staging")
 FILES = (*RECORDS, *(f"{slot}/{name}" for slot in ("served", "other") for name in CONTENTS), *COMING)
 WORDS: tuple[Any, ...] = (None, 3, -1, 1e300, True, "", "a", [], {}, "0" * 64, [[[]]])
-"""What stands in the place of a value in a file of JSON."""
+"""Values that replace one in a file of JSON."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ def _path(root: Path, file: str) -> Path | None:
         return root / file
     if file in COMING:
         where = {"program": ("runner", "*.pyz"), "archive": ("staging", "*.tar"), "staging": ("staging", "*/*")}[file]
-        found = sorted(path for path in (root / where[0]).glob(where[1]) if ".source" not in path.name)
-        return found[0] if found else None
+        matches = sorted(path for path in (root / where[0]).glob(where[1]) if ".source" not in path.name)
+        return matches[0] if matches else None
     which, _, name = file.partition("/")
     link = root / "current"
     current = link.resolve().name if link.is_symlink() else "a"

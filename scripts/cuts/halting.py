@@ -1,4 +1,4 @@
-"""On the device: runs the runner until its n-th change to a file, says so on the console, and goes no further.
+"""Program for the device: runs the runner until its n-th change to a file, says so on the console, and halts.
 
 `python halting.py N MARK RUNNER ARGV…`; N = 0 runs it to its end. At its end it says how many changes there were and
 how many seconds it took, in all and when each step began, as JSON. Standard library only.
@@ -64,5 +64,5 @@ def _began() -> float:
 
 
 if __name__ == "__main__":
-    asked, sys.argv = sys.argv, sys.argv[3:]
-    main(int(asked[1]), asked[2], asked[3])
+    argv, sys.argv = sys.argv, sys.argv[3:]
+    main(int(argv[1]), argv[2], argv[3])

@@ -1,4 +1,4 @@
-"""When the power is cut: drawn from a seed, before anything is flashed."""
+"""Plan of the power cuts: drawn from a seed, before anything is flashed."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ Kind = Literal["moment", "call"]
 PUSH = "archive"
 DROP, GO_BACK = "drop", "go back"
 INSTALL = ("begin", "stage", "self-test", "trial", "commit")
-"""What one process on the device does of a flash, in this order. `stage` unpacks and verifies first."""
+"""Steps of a flash that one process on the device takes, in this order. `stage` unpacks and verifies first."""
 STEPS = (PUSH, *INSTALL, DROP, GO_BACK)
-"""Of a flash and its end: a push, that process, and the runner's verb by which `rollback` drops a trial, or what is
+"""Steps of a flash and its end: a push, that process, and the verb by which `rollback` drops a trial, or what is
 served."""
 
 
@@ -30,7 +30,7 @@ class Cut:
 
     @property
     def end(self) -> str:
-        """What ends the flash."""
+        """The verb that ends the flash."""
         return self.step if self.step in (DROP, GO_BACK) else "commit"
 
 

@@ -27,16 +27,16 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--readers", type=int, default=1000, help="files and texts, for each that reads them")
     parser.add_argument("--seed", type=int, help="the same one, the same cases; by default a new one, which is printed")
     parser.add_argument("--grow", action="store_true", help="keep files that reach more code in tests/corpus; slower")
-    asked = parser.parse_args(argv)
-    seed = secrets.randbelow(2**31) if asked.seed is None else asked.seed
+    args = parser.parse_args(argv)
+    seed = secrets.randbelow(2**31) if args.seed is None else args.seed
     print(f"--seed {seed}; peak memory before anything is asked: {peak_mb()} MB", flush=True)
     broken = 0
     with tempfile.TemporaryDirectory() as scratch:
         folder = Folder.made(Path(scratch))
         for kind, count, run in (
-            ("devices", asked.devices, devices),
-            ("servers", asked.servers, servers),
-            ("readers", asked.readers, partial(readers, corpus=Corpus(grows=asked.grow))),
+            ("devices", args.devices, devices),
+            ("servers", args.servers, servers),
+            ("readers", args.readers, partial(readers, corpus=Corpus(grows=args.grow))),
         ):
             broken += _told(kind, run(count, seed, folder))
         tempfile.tempdir = None
@@ -53,7 +53,7 @@ def _told(kind: str, tally: Tally) -> int:
 
 
 def _kind(words: str) -> str:
-    """Of what broke a promise: by which reader, and where, without what it was given."""
+    """Kind of a broken promise: by which reader, and where, without what it was given."""
     return re.sub(r"\d+", "", ":".join(words.split(":")[:2]))
 
 

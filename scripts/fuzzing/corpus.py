@@ -18,7 +18,7 @@ from scripts.fuzzing.outcome import Tally
 PACKAGE = str(Path(edgekit.__file__).parent)
 KEPT = Path(__file__).parents[2] / "tests" / "corpus"
 MAX_BYTES = 2000
-"""Of a file that is kept; honest models are larger."""
+"""Limit for a file that is kept; honest models are larger."""
 HONEST = "honest"
 """Names of files that must be taken begin so."""
 Lines = set[tuple[str, int]]

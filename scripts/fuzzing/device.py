@@ -9,11 +9,12 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from random import Random
-from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
 
+from edgekit.bundle.archive import Bundle
+from edgekit.bundle.manifest import BundleFile, Manifest, ManifestContent
 from edgekit.cli.measurement_table import as_json, as_rows
 from edgekit.devices.flash import Installation, commit, flash, manifest_of, serving, status, trust
 from edgekit.devices.local import Local
@@ -29,6 +30,7 @@ from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
 from scripts.fuzzing.mutation import bytes_changed, changed
 from scripts.fuzzing.outcome import Folder, Tally
+from scripts.fuzzing.readers.bundles import DESCRIPTION
 
 COUNT, TIMED = 3, 20
 LIMIT_S = 20.0
@@ -102,7 +104,14 @@ FILE = {"path": "model.onnx", "sha256": "0" * 64, "bytes": 2}
 NAMES = ("../escape", "../../beside/file", "/beside/file", "a/b", "", "x" * 300)
 DONE = {"changed": True}
 MOVED = {"slot": "/slots/b", "state": "staged", "digest": "0" * 64, "current": "a", "changed": True, "pinned": ["ab"]}
-BEGUN = {"slot": None, "state": None, "missing": [], "digest": "0" * 64, "current": "a", "changed": True}
+BEGUN: dict[str, Any] = {
+    "slot": None,
+    "state": None,
+    "missing": [],
+    "digest": "0" * 64,
+    "current": "a",
+    "changed": True,
+}
 TESTED = {
     "passed": True,
     "outputs": {"scores": {"worst": 0.0, "allowed": 1.0}},
@@ -127,16 +136,16 @@ class Liar(Local):
             shutil.rmtree(argv[-1], ignore_errors=True)
         if argv[0] in ("rm", "test", "mkdir"):
             return Completed(tuple(argv), "", "", 0)
-        said = self._shell(argv[2]) if argv[0] == "sh" else self._said(list(argv[2:]))
+        answer = self._shell(argv[2]) if argv[0] == "sh" else self._said(list(argv[2:]))
         code = self.random.choice((0, 0, 0, 1, -9, 255))
         stderr = bytes_changed(b"Traceback\n  line\nValueError: x\n", self.random) if code else b""
-        stdout, words = (text.decode("utf-8", "replace") for text in (said[-KEPT_BYTES:], stderr))
+        stdout, words = (text.decode("utf-8", "replace") for text in (answer[-KEPT_BYTES:], stderr))
         return Completed(tuple(argv), stdout + "\n", words, code)
 
     def _shell(self, script: str) -> bytes:
-        """What a shell there says: the sums of the runner's program, or what the device is and has."""
-        said = SUMMED if script == SUMS else SURVEYED
-        return bytes_changed(said, self.random) if self.random.random() < self.lies / 2 else said
+        """Answer of a shell there: the sums of the runner's program, or the survey of the device."""
+        answer = SUMMED if script == SUMS else SURVEYED
+        return bytes_changed(answer, self.random) if self.random.random() < self.lies / 2 else answer
 
     def _said(self, argv: list[str]) -> bytes:
         verb = " ".join(argv[:2] if argv[:1] == ["slots"] else argv[:1])
@@ -181,7 +190,8 @@ class Liar(Local):
         if self.random.random() < 0.2:
             names["scores"] = self.random.choice(NAMES)
         return {
-            said: self._leave(out / f"{name}.npy", np.ones(shapes[name], np.float32)) for name, said in names.items()
+            answer: self._leave(out / f"{name}.npy", np.ones(shapes[name], np.float32))
+            for name, answer in names.items()
         }
 
     def _leave(self, path: Path, array: Array) -> str:
@@ -210,27 +220,30 @@ class Liar(Local):
         return hashlib.sha256(content).hexdigest() if self.random.random() < 0.95 else "0" * 64
 
 
-class Cargo:
-    """What flashing asks of a bundle."""
+class Cargo(Bundle):
+    """A bundle of two files, each of which reads as an empty object; nothing of it was signed."""
 
-    digest = "0" * 64
-    signers = ()
-    manifest = SimpleNamespace(
-        format="onnx",
-        arch="aarch64",
-        target="board",
-        family="boards",
-        files=(SimpleNamespace(**FILE), SimpleNamespace(path="golden/x.npy", sha256="1" * 64, bytes=2)),
-        versions={"onnxruntime": "1.31.1"},
-        expires=None,
-    )
+    @property
+    def digest(self) -> str:
+        return "0" * 64
 
     def read(self, name: str) -> bytes:
         return b"{}"
 
 
+def _cargo() -> Cargo:
+    content = {
+        "target": "board",
+        "family": "boards",
+        "versions": {"onnxruntime": "1.31.1"},
+        "files": (BundleFile(**FILE), BundleFile(path="golden/x.npy", sha256="1" * 64, bytes=2)),
+    }
+    described = {name: getattr(DESCRIPTION, name) for name in ManifestContent.model_fields}
+    return Cargo(Path("cargo"), Manifest.model_construct(**described | content), "", (), {}, {})
+
+
 def _shown(measured: Measurement) -> None:
-    """As `edgekit probe` shows it."""
+    """Show a measurement like `edgekit probe`."""
     as_rows(Probed(measured, None))
     json.dumps(as_json(Probed(measured, None)), allow_nan=False)
 
@@ -272,6 +285,6 @@ def _question(i: int, device: Liar, installation: Installation, random: Random) 
         lambda: trust(device, threshold=1),
         lambda: repair(device),
         lambda: manifest_of(serving(device)),
-        lambda: commit(flash(Cargo(), device, "system")),  # type: ignore[arg-type]
+        lambda: commit(flash(_cargo(), device, "system")),
     ]
     return questions[0] if i == 0 else random.choice(questions)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
@@ -101,7 +101,8 @@ def arrays_changed(arrays: Mapping[str, Array], random: Random) -> bytes:
             case _:
                 edited[name] = array.real.astype(random.choice(("bool", "f8", "c16", ">f4", "i8", "u1", "S4", "U2")))
     file = io.BytesIO()
-    (np.savez if random.random() < 0.5 else np.savez_compressed)(file, **edited)
+    save: Callable[..., None] = np.savez if random.random() < 0.5 else np.savez_compressed
+    save(file, **edited)
     return file.getvalue()
 
 
@@ -120,8 +121,9 @@ def _edited(document: Any, random: Random) -> Any:
         case 1 if isinstance(holder, dict):
             holder[str(random.choice(TEXTS))] = holder.pop(place[-1])
         case 2 if isinstance(holder, list):
-            many = (1, 40) if isinstance(holder[place[-1]], dict | list) else (1, 40, 20_000)
-            holder += [holder[place[-1]]] * random.choice(many)
+            member = holder[int(place[-1])]
+            many = (1, 40) if isinstance(member, dict | list) else (1, 40, 20_000)
+            holder += [member] * random.choice(many)
         case 3:
             holder[place[-1]] = [holder[place[-1]]]
         case _:
@@ -133,12 +135,12 @@ def _places(document: Any, path: Path) -> list[Path]:
     if not isinstance(document, dict | list):
         return []
     members = document.items() if isinstance(document, dict) else enumerate(document)
-    found: list[Path] = []
+    places: list[Path] = []
     for name, value in list(members)[:50]:
-        found += [(*path, name), *_places(value, (*path, name))]
-    return found
+        places += [(*path, name), *_places(value, (*path, name))]
+    return places
 
 
 def _value(random: Random) -> Any:
-    simple = (None, True, [], {}, [[]], {"a": 1}, MARK, [None] * 3)
+    simple: tuple[Any, ...] = (None, True, [], {}, [[]], {"a": 1}, MARK, [None] * 3)
     return random.choice((random.choice(TEXTS), random.choice(NUMBERS), random.choice(simple)))

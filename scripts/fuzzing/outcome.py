@@ -1,4 +1,4 @@
-"""What became of a case: taken, refused by a code, or a promise that was broken."""
+"""Outcome of a case: taken, refused by a code, or a promise that was broken."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from edgekit.runner.machine.system import peak_rss_bytes
 
 
 class Refused(Exception):
-    """What was read is refused as its reader's callers expect, who give that a code."""
+    """A reader refuses a file the way its callers expect, who give that a code."""
 
 
 ALLOWED = set("\n")
 ENDED_AFTER = 3
 """Times its limit, a case is ended."""
 SHOWN_CHARS = 12_000
-"""Of an error with its notes and hint: each line of them is cut."""
+"""Limit for an error with its notes and hint: each line of them is cut."""
 
 
 @dataclass
@@ -74,12 +74,12 @@ class Tally:
             self.broken += [f"{name}: {left}" for left in folder.left()]
 
     def _check_words(self, name: str, error: EdgekitError) -> None:
-        """What a person would see: printable, and not the whole of what a device said."""
-        output.ERRORS.file = io.StringIO()
-        output.print_error(error)
-        said = output.ERRORS.file.getvalue()
-        if len(said) > SHOWN_CHARS or not all(letter.isprintable() or letter in ALLOWED for letter in said):
-            self.broken.append(f"{name}: {len(said)} characters are shown, or an escape: {said[:200]!r}")
+        """Check the text that a person would see: printable, and not the whole of what a device said."""
+        with contextlib.redirect_stderr(io.StringIO()) as stderr:
+            output.print_error(error)
+        shown = stderr.getvalue()
+        if len(shown) > SHOWN_CHARS or not all(letter.isprintable() or letter in ALLOWED for letter in shown):
+            self.broken.append(f"{name}: {len(shown)} characters are shown, or an escape: {shown[:200]!r}")
 
 
 class TookTooLong(BaseException):
@@ -108,7 +108,7 @@ class Folder:
 
     path: Path
     theirs: Path
-    """Where the hostile side keeps its files."""
+    """Folder for the files of the hostile side."""
 
     @classmethod
     def made(cls, path: Path) -> Folder:
@@ -122,14 +122,14 @@ class Folder:
     def left(self) -> list[str]:
         """Files that should not be there, or are not as they were."""
         wanted = {self.path / "beside" / "file"}
-        found = {
+        present = {
             Path(folder) / name
             for folder, _, names in os.walk(self.path)
             for name in names
             if not Path(folder).is_relative_to(self.theirs)
         }
-        text = (self.path / "beside" / "file").read_text() if wanted <= found else ""
-        return [str(path) for path in found ^ wanted] + ([] if text == "as it was" else ["a file was changed"])
+        text = (self.path / "beside" / "file").read_text() if wanted <= present else ""
+        return [str(path) for path in present ^ wanted] + ([] if text == "as it was" else ["a file was changed"])
 
 
 def peak_mb() -> int:

@@ -38,7 +38,7 @@ HOST = "127.0.0.1"
 COUNT = 3
 TIMEOUT_S = 0.5
 LIMIT_S = 20.0
-"""Of a case: five requests at most, each tried six times."""
+"""Limit for a case: five requests at most, each tried six times."""
 ENDLESS_BYTES = 32 << 20
 OVER_GRPC = 6
 """One case in so many."""
@@ -55,7 +55,7 @@ MODEL = {
 
 @cache
 def bomb() -> bytes:
-    """Of the hostile side alone: 200 MB in 200 KB."""
+    """A decompression bomb of the hostile side: 200 MB in 200 KB."""
     return gzip.compress(b'{"name":"' + bytes(200 << 20), 9)
 
 
@@ -176,7 +176,7 @@ def _tensor_lies(content: bytes, random: Random) -> bytes:
 
 
 def _endless(connection: socket.socket, random: Random) -> None:
-    """What does not end by itself, or only byte by byte."""
+    """Send an answer that does not end by itself, or comes byte by byte."""
     start, piece, wait_s = random.choice(
         (
             (b"HTTP/1.1 200 OK\r\n\r\n", b"[1," * 30_000, 0.0),
@@ -221,7 +221,7 @@ def _whole(status: int, body: bytes, headers: dict[str, str]) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
 
-class _Lies(grpc.GenericRpcHandler):
+class _Lies(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
     """Answers every method, with bytes that may be no message of it."""
 
     def __init__(self, case: Synchronized[int], seed: int) -> None:

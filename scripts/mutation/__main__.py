@@ -31,12 +31,12 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "--seed", type=int, help="the same one, the same sample; by default a new one, which is printed"
     )
-    asked = parser.parse_args(argv)
+    args = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # and what it runs ends with it
-    seed = secrets.randbelow(2**31) if asked.seed is None else asked.seed
-    print(f"--seed {seed}, {asked.count or 'all'} mutants a folder", flush=True)
-    chosen = [scope for scope in SCOPES if not asked.folders or scope.folder in asked.folders]
-    shares = [_share(scope, asked.count, seed, asked.only or ()) for scope in chosen]
+    seed = secrets.randbelow(2**31) if args.seed is None else args.seed
+    print(f"--seed {seed}, {args.count or 'all'} mutants a folder", flush=True)
+    chosen = [scope for scope in SCOPES if not args.folders or scope.folder in args.folders]
+    shares = [_share(scope, args.count, seed, args.only or ()) for scope in chosen]
     return 1 if min(shares) < ENOUGH else 0
 
 
@@ -50,7 +50,7 @@ def _share(scope: Scope, count: int, seed: int, only: tuple[str, ...]) -> float:
         files = {file for source in {source for source, _ in sample} for file in scope.ordered(source, CHECKOUT)}
         whole, limit_s = copy.test(sorted(files), 1800)
         if whole != "survived":
-            raise SystemExit(f"{copy.said.read_text()}\nthe tests of {scope.folder} fail without a mutant")
+            raise SystemExit(f"{copy.output.read_text()}\nthe tests of {scope.folder} fail without a mutant")
         for source, mutant in sorted(sample, key=lambda one: (one[0], one[1].start)):
             known = reason(source, (copy.root / source).read_text("utf-8"), mutant)
             outcome = "equivalent" if known else _outcome(copy, scope, source, mutant, TIMES * limit_s + MORE_S)

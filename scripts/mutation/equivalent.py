@@ -18,11 +18,11 @@ EQUIVALENT: dict[tuple[str, str, str, str], str] = {
     (STORE, "written = json.dumps(", "2", "None"): "how far a file is indented, which nobody reads by",
     (STORE, "written = json.dumps(", "2", "3"): "the same",
 }
-"""By module, how the line begins, what stands there and what the mutant makes of it."""
+"""Reasons by module, beginning of the line, text there, and text of the mutant."""
 
 
 def reason(source: Path, text: str, mutant: Mutant) -> str | None:
-    """Why no test can kill this mutant of a module, whose text this is; None if it is not known to be equivalent."""
+    """Reason why no test can kill this mutant of a module with this text; None if it is not known to be equivalent."""
     line = text.splitlines()[mutant.line - 1].strip()
     for (module, start, before, after), why in EQUIVALENT.items():
         if (module, before, after) == (source.as_posix(), mutant.before, mutant.after) and line.startswith(start):

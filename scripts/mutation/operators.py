@@ -49,18 +49,18 @@ def mutants(source: bytes) -> tuple[Mutant, ...]:
     starts = [0]
     for line in source.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
-    found = []
+    mutants = []
     for node, after in _walk(tree):
         start = starts[node.lineno - 1] + node.col_offset
         end = starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
-        found.append(Mutant(start, end, node.lineno, source[start:end].decode(), after))
+        mutants.append(Mutant(start, end, node.lineno, source[start:end].decode(), after))
     return tuple(
-        sorted((one for one in found if _compiles(one, source)), key=lambda one: (one.start, one.end, one.after))
+        sorted((one for one in mutants if _compiles(one, source)), key=lambda one: (one.start, one.end, one.after))
     )
 
 
 def _compiles(mutant: Mutant, source: bytes) -> bool:
-    """Whether it is Python, and another program."""
+    """Tell whether the mutant is Python, and another program."""
     try:
         changed = ast.parse(mutant.applied(source))
     except SyntaxError:
@@ -88,7 +88,7 @@ def _walk(node: ast.AST, text: bool = True) -> Iterator[tuple[ast.expr | ast.stm
 
 
 def _is_value(keyword: ast.keyword) -> bool:
-    """Whether None in its place is another value: where False is, it mostly means the same."""
+    """Tell whether None in its place is another value: where False is, it mostly means the same."""
     return keyword.arg not in (None, "hint") and not (
         isinstance(keyword.value, ast.Constant) and not keyword.value.value
     )
@@ -99,7 +99,7 @@ def _is_docstring(node: ast.AST) -> bool:
 
 
 def _is_for_types(node: ast.AST) -> bool:
-    """Whether only a type checker reads it."""
+    """Tell whether only a type checker reads the node."""
     match node:
         case ast.If(ast.Name("TYPE_CHECKING")) | ast.Subscript(ast.Name("Literal")):
             return True

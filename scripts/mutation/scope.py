@@ -1,4 +1,4 @@
-"""Which modules are mutated, and by which tests each is held."""
+"""The modules that are mutated, and the tests of each."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SLOTS, TRUST, UNPACK = (f"tests/runner/test_{name}.py" for name in ("slots", "trust", "unpack"))
-FUZZ, FLASH = "tests/runner/test_fuzz.py", "tests/devices/test_flash.py"
-ADMISSION, REPAIR, INSTALL, EXPIRY = (
-    f"tests/runner/test_{name}.py" for name in ("admission", "repair", "install", "expiry")
+ADMISSION, ED25519, EXPIRY, FUZZ, REPAIR, SLOTS, TRUST, UNPACK = (
+    f"tests/runner/slots/test_{name}.py"
+    for name in ("admission", "ed25519", "expiry", "fuzz", "repair", "lifecycle", "trust", "unpack")
 )
-INSTALLED, HOSTILE = "tests/measure/test_installed.py", "tests/measure/test_hostile_device.py"
+INSTALL, FLASH = "tests/runner/verbs/test_install.py", "tests/devices/test_flash.py"
+INSTALLED, HOSTILE = "tests/measure/device/test_installed.py", "tests/measure/device/test_hostile_device.py"
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Scope:
 
     folder: str
     tests: tuple[str, ...] = ()
-    """Of every module in it, if `modules` is empty."""
+    """Tests of every module in the folder, if `modules` is empty."""
     modules: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The modules that are mutated, by name without `.py`, each with its own tests, the quickest first."""
 
@@ -46,14 +46,14 @@ SCOPES = (
     Scope("bundle", ("tests/bundle",)),
     Scope("runner/files", modules={"durable": (SLOTS, REPAIR, FLASH), "integrity": (SLOTS, ADMISSION, UNPACK, FLASH)}),
     Scope("runner/model", modules={"manifest": (SLOTS, TRUST, FLASH)}),
-    Scope("runner/timing", modules={"loop": ("tests/runner/test_timing.py", "tests/runner/test_runner.py")}),
+    Scope("runner/timing", modules={"loop": ("tests/runner/timing/test_loop.py", "tests/runner/verbs/test_verbs.py")}),
     Scope("runner/verbs", modules={"install": (INSTALL, SLOTS, FLASH)}),
     Scope(
         "runner/slots",
         modules={
             "admission": (ADMISSION, REPAIR, SLOTS),
             "begin": (INSTALL, SLOTS, TRUST, ADMISSION, FLASH),
-            "ed25519": ("tests/runner/test_ed25519.py",),
+            "ed25519": (ED25519,),
             "expiry": (EXPIRY,),
             "stage": (INSTALL, SLOTS, TRUST, UNPACK, EXPIRY, FUZZ, FLASH),
             "lease": (SLOTS, REPAIR, INSTALL, FLASH),
@@ -73,24 +73,28 @@ SCOPES = (
             "meter": ("tests/measure/test_meter.py",),
             "shards": ("tests/measure/test_shards.py", INSTALLED),
             "store": ("tests/measure/test_store.py",),
-            "user_inputs": ("tests/measure/test_given.py",),
+            "user_inputs": ("tests/measure/test_user_inputs.py",),
         },
     ),
     Scope(
         "measure/device",
         modules={
             "session": (INSTALLED, HOSTILE),
-            "model_file": ("tests/measure/test_bare.py",),
+            "model_file": ("tests/measure/device/test_model_file.py",),
             "installed": (INSTALLED, "tests/measure/test_shards.py"),
-            "operators": ("tests/measure/test_operators.py",),
-            "scratch_install": ("tests/measure/test_bare.py",),
-            "processes": ("tests/measure/test_processes.py", "tests/measure/test_disturbed.py", INSTALLED),
-            "throughput": ("tests/measure/test_throughput.py",),
+            "operators": ("tests/measure/device/test_operators.py",),
+            "scratch_install": ("tests/measure/device/test_model_file.py",),
+            "processes": (
+                "tests/measure/device/test_processes.py",
+                "tests/measure/device/test_disturbance.py",
+                INSTALLED,
+            ),
+            "throughput": ("tests/measure/device/test_throughput.py",),
         },
     ),
     # The last of these asks real servers, half a minute long.
     Scope(
         "measure/serving",
-        tuple(f"tests/measure/test_{name}.py" for name in ("serving_edges", "hostile_server", "serving")),
+        tuple(f"tests/measure/serving/test_{name}.py" for name in ("signature_match", "hostile_server", "reference")),
     ),
 )

@@ -30,8 +30,8 @@ class Copy:
     changes: int = field(default=0)
 
     @property
-    def said(self) -> Path:
-        """What the last tests printed."""
+    def output(self) -> Path:
+        """File with the output of the last tests."""
         return self.root.with_name("output.txt")
 
     @classmethod
@@ -62,15 +62,15 @@ class Copy:
         os.utime(self.root / source, (10**9 + self.changes,) * 2)
 
     def test(self, files: Sequence[str], limit_s: float) -> tuple[Outcome, float]:
-        """What tests say, and after how many seconds. Raises RuntimeError where there is nothing to run."""
+        """Run tests: their outcome, and after how many seconds. Raises RuntimeError where there is nothing to run."""
         environment = {**os.environ, "PYTHONPATH": str(self.root)}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         began = time.monotonic()
         argv = [sys.executable, *PYTEST, f"--basetemp={self.root.parent / 'temporary'}", *files]
         # A session of its own: what a mutant leaves running ends with it.
-        with self.said.open("wb") as said:
+        with self.output.open("wb") as output:
             running = subprocess.Popen(
-                argv, cwd=self.root, env=environment, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
+                argv, cwd=self.root, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
             )
         try:
             code = running.wait(limit_s)

@@ -19,7 +19,8 @@ from edgekit.ir.signature import Signature, TensorSpec
 from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.specs.compression import Quantize
 from edgekit.specs.project import Input
-from edgekit.specs.target import Cpu, Deploy, Memory, RuntimeSpec, Target
+from edgekit.specs.target import RuntimeSpec
+from tests.backends.boards import board
 
 with warnings.catch_warnings():
     # As the worker imports them, whatever they warn of.
@@ -30,19 +31,7 @@ with warnings.catch_warnings():
 Samples = list[tuple[Tensor, ...]]
 
 RUNTIME = RuntimeSpec(backend="executorch", delegates=("xnnpack",))
-TARGET = Target.model_validate(
-    {
-        "schema": 1,
-        "id": "board",
-        "title": "A board",
-        "family": "boards",
-        "sources": ["none: it exists in these tests"],
-        "cpu": Cpu(cores=("1x core",)),
-        "memory": Memory(ram_mb=1024),
-        "runtime": (RUNTIME,),
-        "deploy": Deploy(transport="ssh", root="/opt/edgekit"),
-    }
-)
+TARGET = board(RUNTIME)
 IMAGE = TensorSpec("image", "uint8", (1, 16, 16, 3))
 PIXELS = Input.model_validate(
     {
@@ -65,7 +54,8 @@ class Net(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
         x = F.relu(x + self.pointwise(F.relu(self.depthwise(x))))
-        return self.head(x.mean((2, 3)))
+        output: Tensor = self.head(x.mean((2, 3)))
+        return output
 
 
 MACS = {"stem": 64 * 8 * 27, "depthwise": 64 * 8 * 9, "pointwise": 64 * 8 * 8, "head": 8 * 5}
@@ -93,7 +83,9 @@ def images(count: int) -> Samples:
 
 
 def quantize(program: Program, recipe: Quantize, samples: Samples) -> Program:
-    return QuantizePass(recipe, lambda asked: ExecuTorch().quantization(asked, RUNTIME), samples)(program, samples[:2])
+    return QuantizePass(recipe, lambda recipe_of_pass: ExecuTorch().quantization(recipe_of_pass, RUNTIME), samples)(
+        program, samples[:2]
+    )
 
 
 def reference(program: Program, samples: Samples) -> Array:

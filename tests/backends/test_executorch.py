@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature, TensorSpec
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.specs.compression import Activations, Quantize, Weights
-from tests import machine
+from tests import machine_identity as machine
 from tests.backends.executorch_examples import (
     IMAGE,
     MACS,
@@ -38,14 +38,7 @@ from tests.backends.executorch_examples import (
 )
 
 Lower = Callable[[Program], Artifact]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.lowers]
 
 
 @pytest.fixture(scope="module")
@@ -147,13 +140,14 @@ def test_symmetric_activations_have_zero_points_of_zero(program: Program, quanti
 def test_minmax_spans_the_long_tail_that_histogram_cuts_off() -> None:
     torch.manual_seed(0)
     program = capture(nn.Conv2d(3, 1, 3), TensorSpec("image", "float32", (1, 3, 128, 128)))
-    samples = [(torch.empty(1, 3, 128, 128).exponential_(),) for _ in range(8)]
+    samples: list[tuple[torch.Tensor, ...]] = [(torch.empty(1, 3, 128, 128).exponential_(),) for _ in range(8)]
     largest = max(float(sample.max()) for (sample,) in samples)
     minmax, histogram = (
         _activations(quantize(program, Quantize(activations=Activations(observer=observer)), samples))[0]
         for observer in ("minmax", "histogram")
     )
-    assert minmax == (pytest.approx(largest / 255, rel=1e-5), -128)
+    assert minmax[0] == pytest.approx(largest / 255, rel=1e-5)
+    assert minmax[1] == -128
     assert histogram[0] < 0.95 * minmax[0]
 
 

@@ -19,6 +19,8 @@ from edgekit.ir.signature import TensorSpec
 from edgekit.specs.compression import Quantize, Weights
 from tests.backends.executorch_examples import RUNTIME, TARGET, Samples, capture, quantize, reference, run
 
+pytestmark = pytest.mark.lowers
+
 PER_TENSOR = Weights(granularity="per-tensor")
 
 
@@ -59,7 +61,8 @@ class Attending(nn.Module):
         self.head = nn.Linear(8, 8)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.attention(x[0], x[0], x[0])[0])
+        output: Tensor = self.head(self.attention(x[0], x[0], x[0])[0])
+        return output
 
 
 @pytest.fixture

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from edgekit.backends.executorch import ExecuTorch, xnnpack
+from edgekit.backends.executorch import ExecuTorch, xnnpack_blob
 from edgekit.errors import LoweringError, Misfit, UnsupportedOperator
 from edgekit.ir.signature import TensorSpec
 from edgekit.specs.compression import Quantize, Weights
 from edgekit.specs.target import RuntimeSpec
 from tests.backends.executorch_examples import RUNTIME, TARGET, capture
+
+pytestmark = pytest.mark.lowers
 
 VECTOR = TensorSpec("x", "float32", (1, 8))
 
@@ -35,7 +38,8 @@ class Tail(nn.Module):
         self.name = name
 
     def forward(self, x: Tensor) -> Tensor:
-        return odd(x) if self.name == "odd" else getattr(torch, self.name)(x)
+        output: Tensor = odd(x) if self.name == "odd" else getattr(torch, self.name)(x)
+        return output
 
 
 class Net(nn.Module):
@@ -45,7 +49,8 @@ class Net(nn.Module):
         self.tail = Tail(name)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.tail(self.body(x))
+        output: Tensor = self.tail(self.body(x))
+        return output
 
 
 @pytest.mark.parametrize(("name", "operator"), [("lgamma", "aten.lgamma"), ("odd", "edgekit_tests.odd")])
@@ -60,7 +65,7 @@ def test_unsupported_operator_is_named_with_module_and_line(name: str, operator:
 
 
 def test_operator_that_the_runtime_lacks_is_named_although_the_converter_took_it(tmp_path: Path) -> None:
-    library = torch.library.Library("edgekit_tests_out", "DEF")
+    library: Any = torch.library.Library("edgekit_tests_out", "DEF")  # type: ignore[no-untyped-call]  # torch's own
     library.define("twice(Tensor x) -> Tensor")
     library.define("twice.out(Tensor x, *, Tensor(a!) out) -> Tensor(a!)")
     library.impl("twice", lambda x: x * 2, "CompositeExplicitAutograd")
@@ -103,4 +108,4 @@ def test_uint8_activations_are_a_misfit() -> None:
 
 def test_blob_that_is_no_xnnpack_graph_is_not_read() -> None:
     with pytest.raises(ValueError, match="Invalid XNNHeader"):
-        xnnpack.nodes(bytes(64), 0, ())
+        xnnpack_blob.nodes(bytes(64), 0, ())

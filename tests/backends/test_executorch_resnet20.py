@@ -17,7 +17,10 @@ from tests.backends.executorch_examples import RUNTIME, TARGET, quantize, run
 
 PLACES = [parent / "shared" / "cases" / "resnet20-cifar10" for parent in Path(__file__).resolve().parents]
 CASE = next(filter(Path.is_dir, PLACES), PLACES[-1])
-pytestmark = pytest.mark.skipif(not CASE.is_dir(), reason="the case 'resnet20-cifar10' is not beside this checkout")
+pytestmark = [
+    pytest.mark.skipif(not CASE.is_dir(), reason="the case 'resnet20-cifar10' is not beside this checkout"),
+    pytest.mark.lowers,
+]
 
 MACS = 40_551_040
 """As torch's own FlopCounterMode counts them: 19 convolutions and a linear layer."""

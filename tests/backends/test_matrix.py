@@ -32,6 +32,8 @@ from edgekit.specs.project import Project
 from edgekit.specs.target import PRECISIONS, Precision, Target
 from tests.networks import write_project
 
+pytestmark = pytest.mark.lowers
+
 BACKENDS = ("executorch", "onnx", "tflite")
 CATALOG = Catalog.default()
 TARGETS = CATALOG.targets()
@@ -114,7 +116,8 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         scores = self.query(x) @ self.key(x).transpose(1, 2)
-        return self.out(torch.softmax(scores / WIDTH**0.5, -1) @ self.value(x))
+        output: Tensor = self.out(torch.softmax(scores / WIDTH**0.5, -1) @ self.value(x))
+        return output
 
 
 class Net(nn.Module):
@@ -131,7 +134,8 @@ class Net(nn.Module):
         x = self.stem(x).flatten(2).transpose(1, 2)
         x = x + self.attention(self.norm(x))
         x = x + self.down(F.gelu(self.up(x)))
-        return self.head(x.mean(1))
+        output: Tensor = self.head(x.mean(1))
+        return output
 
 
 class Deployed(nn.Module):
@@ -142,7 +146,8 @@ class Deployed(nn.Module):
         self.model = Net()
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.model(x)
+        output: Tensor = self.model(x)
+        return output
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +190,7 @@ def make(program: Program, samples: list[tuple[Tensor]], tmp_path_factory: pytes
         subject = program
         if recipe and not late:
             given = samples if recipe.calibrated else samples[:1]
-            subject = QuantizePass(recipe, lambda asked: backend.quantization(asked, runtime), given)(
+            subject = QuantizePass(recipe, lambda requested: backend.quantization(requested, runtime), given)(
                 program, samples[:2]
             )
         out = tmp_path_factory.mktemp("out")

@@ -22,6 +22,8 @@ from edgekit.specs.catalog import Catalog
 from edgekit.specs.compression import Quantize
 from edgekit.specs.project import Input
 
+pytestmark = pytest.mark.lowers
+
 Samples = list[tuple[Tensor, ...]]
 PER_FUNCTION = {
     # What one of the two hard-swishes is spelled in, and what a gate costs beside its two convolutions.
@@ -89,7 +91,7 @@ def built(
             importlib.import_module(module)
     target = Catalog.default().target("host")
     runtime = target.select_runtime(request.param)
-    quantize = QuantizePass(Quantize(), lambda asked: backend.quantization(asked, runtime), samples)
+    quantize = QuantizePass(Quantize(), lambda wanted_recipe: backend.quantization(wanted_recipe, runtime), samples)
     quantized = quantize(program, samples[:4])
     out = tmp_path_factory.mktemp(request.param)
     return request.param, quantized, backend.lower(quantized, target, runtime, out)
@@ -103,8 +105,8 @@ def test_every_convolution_and_product_runs_on_integers(built: tuple[str, Progra
 
 def test_functions_are_spelled_in_few_integer_operators(built: tuple[str, Program, Artifact]) -> None:
     backend, _, artifact = built
-    found = Counter(operator.name for operator in artifact.placement.operators)
-    assert {name: found[name] for name in PER_FUNCTION[backend]} == PER_FUNCTION[backend]
+    counts = Counter(operator.name for operator in artifact.placement.operators)
+    assert {name: counts[name] for name in PER_FUNCTION[backend]} == PER_FUNCTION[backend]
 
 
 def test_what_is_spelled_answers_as_the_network(

@@ -6,14 +6,13 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 from onnx import numpy_helper
@@ -30,13 +29,15 @@ from edgekit.ir.signature import Signature, TensorSpec
 from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.specs.compression import Activations, Quantize, Weights
 from edgekit.specs.project import Input, Preprocess
-from edgekit.specs.target import Cpu, Deploy, Memory, RuntimeSpec, Target
+from tests.backends.boards import onnx_board, onnx_session, pictures
 
 PIXELS = Preprocess.model_validate({"from": "uint8 NHWC", "scale": 1 / 255, "mean": (0.5, 0.4, 0.3), "std": (0.2,)})
 EDGES = Signature((TensorSpec("image", "uint8", (1, 16, 16, 3)),), (TensorSpec("output", "float32", (1, 5)),))
 MACS = 16 * 16 * (16 * 27 + 16 * 9 + 16 * 16) + 16 * 5
 """Stem, depthwise and pointwise convolution on 16x16 pixels, and the linear layer."""
 WEIGHTS = 16 * 27 + 16 * 9 + 16 * 16 + 16 * 5
+
+pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.lowers]
 
 
 class Small(nn.Module):
@@ -52,22 +53,13 @@ class Small(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
         x = torch.relu(x + self.pointwise(self.depthwise(x)))
-        return self.linear(x.mean((2, 3)))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    """Nets this small only lose by more, on a machine that is shared."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+        output: Tensor = self.linear(x.mean((2, 3)))
+        return output
 
 
 @pytest.fixture(scope="module")
 def images() -> list[tuple[Tensor]]:
-    generator = torch.Generator().manual_seed(7)
-    return [(torch.randint(0, 256, (1, 16, 16, 3), dtype=torch.uint8, generator=generator),) for _ in range(16)]
+    return pictures(16, 16)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +87,7 @@ def lower(program: Program, images: list[tuple[Tensor]], tmp_path_factory: pytes
         key = (recipe, activations, delegates, arch)
         if key not in done:
             quantized = quantize(program, recipe, activations, images, delegates) if recipe else program
-            place = on(activations, delegates, arch)
+            place = onnx_board(activations, delegates, arch)
             done[key] = Onnx().lower(quantized, *place, tmp_path_factory.mktemp("onnx"))
         return done[key]
 
@@ -109,32 +101,12 @@ def quantize(
     images: list[tuple[Tensor]],
     delegates: tuple[str, ...] = ("cpu",),
 ) -> Program:
-    quantization = partial(Onnx().quantization, runtime=on(activations, delegates)[1])
+    quantization = partial(Onnx().quantization, runtime=onnx_board(activations, delegates)[1])
     return QuantizePass(recipe, quantization, images)(program, images[:2])
 
 
-def on(activations: Any, delegates: tuple[str, ...] = ("cpu",), arch: Any = "aarch64") -> tuple[Target, RuntimeSpec]:
-    runtime = RuntimeSpec(backend="onnx", delegates=delegates, activations=activations)
-    target = Target(
-        schema=1,
-        id="board",
-        title="A board",
-        family="boards",
-        sources=("its data sheet",),
-        cpu=Cpu(arch=arch, cores=("4x cortex-a76",)),
-        memory=Memory(ram_mb=1024),
-        runtime=(runtime,),
-        deploy=Deploy(transport="ssh", root="/opt/edgekit"),
-    )
-    return target, runtime
-
-
 def run(artifact: Artifact, images: list[tuple[Tensor]]) -> np.ndarray:
-    settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = 1
-    for key, value in artifact.options:
-        settings.add_session_config_entry(key, value)
-    session = onnxruntime.InferenceSession(artifact.files[0], settings, providers=["CPUExecutionProvider"])
+    session = onnx_session(artifact)
     return np.concatenate([session.run(None, {"image": image.numpy()})[0] for (image,) in images])
 
 

@@ -12,27 +12,19 @@ from edgekit.backends.onnx import Onnx
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature, TensorSpec
-from edgekit.specs.target import Cpu, Deploy, Memory, RuntimeSpec, Target
+from tests.backends.boards import onnx_board
 
-RUNTIME = RuntimeSpec(backend="onnx", delegates=("cpu",))
-TARGET = Target(
-    schema=1,
-    id="board",
-    title="A board",
-    family="boards",
-    sources=("its data sheet",),
-    cpu=Cpu(cores=("4x cortex-a76",)),
-    memory=Memory(ram_mb=1024),
-    runtime=(RUNTIME,),
-    deploy=Deploy(transport="ssh", root="/opt/edgekit"),
-)
+pytestmark = pytest.mark.lowers
+
+TARGET, RUNTIME = onnx_board("int8")
 
 
 class Bessel(nn.Module):
     """An operator that ONNX does not have."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.special.bessel_j0(x)
+        output: Tensor = torch.special.bessel_j0(x)
+        return output
 
 
 class Wrapped(nn.Module):
@@ -41,7 +33,8 @@ class Wrapped(nn.Module):
         self.model = model
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.model(x)
+        output: Tensor = self.model(x)
+        return output
 
 
 def capture(model: nn.Module, x: Tensor, output: TensorSpec) -> Program:

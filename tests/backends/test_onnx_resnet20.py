@@ -4,41 +4,33 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
-import torch
 
 from edgekit.backends.onnx import Onnx
 from edgekit.frontend.capture import capture
 from edgekit.frontend.load import batches, load
 from edgekit.ir.artifact import Artifact
+from edgekit.ir.measurement import Array
 from edgekit.ir.program import Program
 from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.samples import Samples, load_samples
 from edgekit.specs.compression import Quantize
 from edgekit.specs.project import Project
-from edgekit.specs.target import Cpu, Deploy, Memory, RuntimeSpec, Target
+from tests.backends.boards import onnx_board, onnx_session
 
 PLACES = [parent / "shared" / "cases" / "resnet20-cifar10" for parent in Path(__file__).resolve().parents]
 CASE = next(filter(Path.is_dir, PLACES), PLACES[-1])
-pytestmark = pytest.mark.skipif(not CASE.is_dir(), reason="the case 'resnet20-cifar10' is not beside this checkout")
+pytestmark = [
+    pytest.mark.skipif(not CASE.is_dir(), reason="the case 'resnet20-cifar10' is not beside this checkout"),
+    pytest.mark.usefixtures("one_thread"),
+    pytest.mark.lowers,
+]
 
 MACS = 40_551_040
 """He et al. 2015 state 40.6 million for this network."""
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    """Nets this small only lose by more, on a machine that is shared."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +52,7 @@ def evaluation(project: Project) -> Samples:
 
 @pytest.fixture(scope="module")
 def floating(program: Program, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    return Onnx().lower(program, *on("int8"), tmp_path_factory.mktemp("float"))
+    return Onnx().lower(program, *onnx_board("int8"), tmp_path_factory.mktemp("float"))
 
 
 @pytest.fixture(scope="module", params=["int8", "uint8"])
@@ -68,36 +60,17 @@ def quantized(
     request: pytest.FixtureRequest, project: Project, program: Program, tmp_path_factory: pytest.TempPathFactory
 ) -> Artifact:
     calibration = batches(load_samples(project, "calibration", 32), project)
-    target, runtime = on(request.param)
+    target, runtime = onnx_board(request.param)
     recipe = Quantize()
-    quantize = QuantizePass(recipe, lambda asked: Onnx().quantization(asked, runtime), calibration)
+    quantize = QuantizePass(recipe, lambda requested: Onnx().quantization(requested, runtime), calibration)
     return Onnx().lower(quantize(program, calibration[:2]), target, runtime, tmp_path_factory.mktemp("quantized"))
 
 
-def on(activations: Any) -> tuple[Target, RuntimeSpec]:
-    runtime = RuntimeSpec(backend="onnx", delegates=("cpu",), activations=activations)
-    target = Target(
-        schema=1,
-        id="board",
-        title="A board",
-        family="boards",
-        sources=("its data sheet",),
-        cpu=Cpu(cores=("4x cortex-a76",)),
-        memory=Memory(ram_mb=1024),
-        runtime=(runtime,),
-        deploy=Deploy(transport="ssh", root="/opt/edgekit"),
-    )
-    return target, runtime
-
-
 def answers(artifact: Artifact, samples: Samples) -> np.ndarray:
-    settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = 1
-    for key, value in artifact.options:
-        settings.add_session_config_entry(key, value)
-    session = onnxruntime.InferenceSession(artifact.files[0], settings, providers=["CPUExecutionProvider"])
+    session = onnx_session(artifact)
     logits = [session.run(None, {"image": image[None]})[0] for image in samples.inputs["image"]]
-    return np.concatenate(logits).argmax(1)
+    output: Array = np.concatenate(logits).argmax(1)
+    return output
 
 
 def test_all_19_convolutions_and_all_9_additions_run_on_integers(quantized: Artifact) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +23,15 @@ from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.specs.catalog import Catalog
 from edgekit.specs.compression import Activations, Quantize
 from edgekit.specs.project import Input, Preprocess
+from tests.backends.boards import pictures
 
 TARGET = Catalog.default().target("jetson-orin-nano")
 RUNTIME = TARGET.runtime[0]
 RECIPE = Catalog.default().profile("jetson-int8").quantize or Quantize()
 PIXELS = Preprocess.model_validate({"from": "uint8 NHWC", "scale": 1 / 255, "mean": (0.5,), "std": (0.2,)})
 CLAIM = "by TensorRT's Q/DQ rules: built, not run on TensorRT"
+
+pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.lowers]
 
 
 class Block(nn.Module):
@@ -46,22 +48,13 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
         x = self.pool(torch.relu(x + self.body(x)))
-        return self.head(self.rows(x).mean((2, 3)))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    """Nets this small only lose by more, on a machine that is shared."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+        output: Tensor = self.head(self.rows(x).mean((2, 3)))
+        return output
 
 
 @pytest.fixture(scope="module")
 def images() -> list[tuple[Tensor]]:
-    generator = torch.Generator().manual_seed(7)
-    return [(torch.randint(0, 256, (1, 8, 8, 3), dtype=torch.uint8, generator=generator),) for _ in range(4)]
+    return pictures(4, 8)
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,10 @@ INT4 = Quantize(mode="weight-only", weights=Weights(dtype="int4", granularity="p
 COUNT = 8
 
 # Converters import modules that warn of their own deprecated calls.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
+    pytest.mark.lowers,
+]
 
 
 class Shared(nn.Module):
@@ -43,15 +46,18 @@ class Shared(nn.Module):
         self.up, self.down = nn.Linear(16, 32), nn.Linear(32, 32)
         self.table, self.head = nn.Embedding(64, 32), nn.Linear(32, 64, bias=False)
         self.head.weight = self.table.weight
-        nn.init.uniform_(self.bn.running_mean, -0.1, 0.1)
-        nn.init.uniform_(self.bn.running_var, 0.1, 0.5)
+        statistics = dict(self.bn.named_buffers())
+        nn.init.uniform_(statistics["running_mean"], -0.1, 0.1)
+        nn.init.uniform_(statistics["running_var"], 0.1, 0.5)
 
     def branch(self, x: Tensor) -> Tensor:
         x = F.relu(self.bn(self.conv(F.relu(self.stem(x))))).mean((2, 3))
-        return self.down(F.relu(self.up(x)))
+        output: Tensor = self.down(F.relu(self.up(x)))
+        return output
 
     def forward(self, image: Tensor, tokens: Tensor) -> Tensor:
-        return self.head(self.branch(image) - self.branch(F.relu(image * 0.5)) + self.table(tokens).mean(1))
+        output: Tensor = self.head(self.branch(image) - self.branch(F.relu(image * 0.5)) + self.table(tokens).mean(1))
+        return output
 
 
 class TiedLinear(nn.Module):

@@ -31,8 +31,11 @@ from edgekit.ir.sqnr import sqnr_db
 from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.specs.compression import Activations, Quantize, Weights
 from edgekit.specs.project import Input, Preprocess
-from edgekit.specs.target import Cpu, Deploy, Memory, RuntimeSpec, Target
-from tests import machine
+from edgekit.specs.target import RuntimeSpec
+from tests import machine_identity as machine
+from tests.backends.boards import board, pictures
+
+pytestmark = pytest.mark.lowers
 
 PIXELS = Preprocess.model_validate({"from": "uint8 NHWC", "scale": 1 / 255, "mean": (0.5, 0.4, 0.3), "std": (0.2,)})
 EDGES = Signature((TensorSpec("image", "uint8", (1, 16, 16, 3)),), (TensorSpec("logits", "float32", (1, 5)),))
@@ -56,13 +59,13 @@ class Small(nn.Module):
         x = self.stem(x)
         narrow = nn.functional.pad(x[:, :12], (0, 0, 0, 0, 2, 2))
         x = torch.relu(narrow + self.pointwise(self.depthwise(x)))
-        return self.linear(x.mean((2, 3)))
+        output: Tensor = self.linear(x.mean((2, 3)))
+        return output
 
 
 @pytest.fixture(scope="module")
 def images() -> list[tuple[Tensor]]:
-    generator = torch.Generator().manual_seed(7)
-    return [(torch.randint(0, 256, (1, 16, 16, 3), dtype=torch.uint8, generator=generator),) for _ in range(16)]
+    return pictures(16, 16)
 
 
 @pytest.fixture(scope="module")
@@ -71,20 +74,6 @@ def program(images: list[tuple[Tensor]]) -> Program:
     net = Deployed(Small(), {"image": Input(shape=(3, 16, 16), preprocess=PIXELS)}).eval()
     with torch.no_grad():
         return Program(torch.export.export(net, images[0]), EDGES)
-
-
-def target(runtime: RuntimeSpec) -> Target:
-    return Target(
-        schema_version=1,
-        id="board",
-        title="Board",
-        family="boards",
-        sources=("nowhere",),
-        cpu=Cpu(cores=("1x core",)),
-        memory=Memory(ram_mb=1024),
-        runtime=(runtime,),
-        deploy=Deploy(transport="local", root="/"),
-    )
 
 
 def quantized(program: Program, recipe: Quantize, images: list[tuple[Tensor]]) -> Program:
@@ -104,7 +93,7 @@ def lower(program: Program, images: list[tuple[Tensor]], tmp_path_factory: pytes
         if (recipe, runtime) not in done:
             subject = quantized(program, recipe, images) if recipe else program
             out = tmp_path_factory.mktemp("out")
-            done[recipe, runtime] = TFLite().lower(subject, target(runtime), runtime, out)
+            done[recipe, runtime] = TFLite().lower(subject, board(runtime), runtime, out)
         return done[recipe, runtime]
 
     return make
@@ -209,7 +198,7 @@ def graph_of(artifact: Artifact) -> schema.SubGraphT:
 def test_weights_have_a_scale_a_channel_or_one_in_all(lower: Lower) -> None:
     def most_scales(recipe: Quantize) -> int:
         details = [tensor.quantization for tensor in graph_of(lower(recipe)).tensors]
-        return max(len(found.scale) for found in details if found and found.scale is not None)
+        return max(len(details_of.scale) for details_of in details if details_of and details_of.scale is not None)
 
     assert most_scales(Quantize()) == 16
     assert most_scales(Quantize(weights=Weights(granularity="per-tensor"))) == 1
@@ -228,7 +217,12 @@ def test_the_observer_decides_the_scales(lower: Lower) -> None:
 def test_symmetric_activations_have_zero_point_0(lower: Lower) -> None:
     def zero_points(recipe: Quantize) -> set[int]:
         details = [tensor.quantization for tensor in graph_of(lower(recipe)).tensors]
-        return {int(zero) for found in details if found and found.zeroPoint is not None for zero in found.zeroPoint}
+        return {
+            int(zero)
+            for details_of in details
+            if details_of and details_of.zeroPoint is not None
+            for zero in details_of.zeroPoint
+        }
 
     assert zero_points(Quantize(activations=Activations(symmetric=True))) == {0}
     assert zero_points(Quantize()) > {0}
@@ -278,5 +272,5 @@ def test_the_file_says_nothing_of_the_machine_that_built_it(lower: Lower) -> Non
 def test_lowering_writes_nothing_to_standard_output(
     program: Program, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    TFLite().lower(program, target(XNNPACK), XNNPACK, tmp_path)
+    TFLite().lower(program, board(XNNPACK), XNNPACK, tmp_path)
     assert capsys.readouterr().out == ""

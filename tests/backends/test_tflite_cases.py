@@ -20,7 +20,10 @@ from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.samples import Samples, load_samples
 from edgekit.specs.compression import Quantize
 from edgekit.specs.project import Project
-from edgekit.specs.target import RuntimeSpec, Target
+from edgekit.specs.target import RuntimeSpec
+from tests.backends.boards import board
+
+pytestmark = pytest.mark.lowers
 
 XNNPACK = RuntimeSpec(backend="tflite", delegates=("xnnpack",))
 CASES = os.environ.get("EDGEKIT_CASES")
@@ -50,8 +53,8 @@ def test_a_trained_network_becomes_small_and_integer_and_stays_right(tmp_path: P
     quantization = partial(TFLite().quantization, runtime=XNNPACK)
     small = QuantizePass(recipe, quantization, calibration)(program, calibration[:4])
     (tmp_path / "float").mkdir()
-    whole = TFLite().lower(program, board(), XNNPACK, tmp_path / "float")
-    artifact = TFLite().lower(small, board(), XNNPACK, tmp_path)
+    whole = TFLite().lower(program, board(XNNPACK), XNNPACK, tmp_path / "float")
+    artifact = TFLite().lower(small, board(XNNPACK), XNNPACK, tmp_path)
 
     assert artifact.integer == 1
     assert artifact.integer_macs == 1
@@ -65,19 +68,3 @@ def test_a_trained_network_becomes_small_and_integer_and_stays_right(tmp_path: P
     drop = np.mean(reference.argmax(1) == evaluation.labels) - np.mean(got.argmax(1) == evaluation.labels)
     assert drop < 0.015
     np.testing.assert_allclose(logits(whole, evaluation.take(range(20))), reference[:20], atol=1e-3)
-
-
-def board() -> Target:
-    return Target.model_validate(
-        {
-            "schema": 1,
-            "id": "board",
-            "title": "Board",
-            "family": "boards",
-            "sources": ["nowhere"],
-            "cpu": {"cores": ["1x core"]},
-            "memory": {"ram_mb": 1024},
-            "runtime": [XNNPACK.model_dump()],
-            "deploy": {"transport": "local", "root": "/"},
-        }
-    )

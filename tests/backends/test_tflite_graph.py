@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from edgekit.backends.tflite.graph import GraphNode, GraphTensor, InterpreterGraph
 
 
 def graph(
-    nodes: list[GraphNode], shapes: dict[int, tuple[int, ...]], dtype: str = "float32", **others: str
+    nodes: list[GraphNode], shapes: Mapping[int, tuple[int, ...]], dtype: str = "float32", **others: str
 ) -> InterpreterGraph:
     """Tensors of one dtype, but for `others` by `t<index>`; those from 100 on are constants."""
     tensors = {index: GraphTensor(shape, others.get(f"t{index}", dtype)) for index, shape in shapes.items()}

@@ -15,7 +15,10 @@ from edgekit.backends.tflite import TFLite, convert, interpreter
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature, TensorSpec
-from edgekit.specs.target import RuntimeSpec, Target
+from edgekit.specs.target import RuntimeSpec
+from tests.backends.boards import board
+
+pytestmark = pytest.mark.lowers
 
 XNNPACK = RuntimeSpec(backend="tflite", delegates=("xnnpack",))
 
@@ -95,26 +98,10 @@ def test_edges_keep_their_order_names_and_64_bits(tmp_path: Path) -> None:
         (TensorSpec("total", "float32", (1,)), TensorSpec("best", "int64", (1, 3))),
     )
     subject = Program(torch.export.export(net, inputs), edges)
-    artifact = TFLite().lower(subject, board(), XNNPACK, tmp_path)
+    artifact = TFLite().lower(subject, board(XNNPACK), XNNPACK, tmp_path)
     assert artifact.signature == edges
     interpreter = Interpreter(str(artifact.files[0]))
     given = interpreter.get_signature_runner()(words=inputs[0].numpy(), mask=inputs[1].numpy())
     wanted = net(*inputs)
     np.testing.assert_allclose(given["total"], wanted["total"].detach().numpy(), atol=1e-5)
     np.testing.assert_array_equal(given["best"], wanted["best"].numpy())
-
-
-def board() -> Target:
-    return Target.model_validate(
-        {
-            "schema": 1,
-            "id": "board",
-            "title": "Board",
-            "family": "boards",
-            "sources": ["nowhere"],
-            "cpu": {"cores": ["1x core"]},
-            "memory": {"ram_mb": 1024},
-            "runtime": [XNNPACK.model_dump()],
-            "deploy": {"transport": "local", "root": "/"},
-        }
-    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import subprocess
@@ -18,20 +17,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edgekit.bundle.archive import Bundle, pack
-from edgekit.bundle.manifest import (
-    ArtifactFacts,
-    DataProvenance,
-    Golden,
-    ManifestContent,
-    PassStep,
-)
+from edgekit.bundle.manifest import ManifestContent
 from edgekit.bundle.signing import PublicKey, SigningKey, write_signature
 from edgekit.bundle.stored_zip import lay_out, tail
 from edgekit.errors import BundleError
 from edgekit.ir.artifact import Operator
-from edgekit.ir.measurement import Array
-from edgekit.ir.signature import Affine, Signature, TensorSpec
 from edgekit.runner.layout import MANIFEST, SIGNATURE
+from scripts.fuzzing.readers.bundles import DESCRIPTION, npy
 
 Forge = Callable[[Mapping[str, bytes]], bytes]
 Refused = Callable[[bytes], BundleError]
@@ -72,43 +64,14 @@ def other_key() -> SigningKey:
 
 @pytest.fixture(scope="session")
 def description() -> ManifestContent:
-    return ManifestContent(
-        edgekit="0.1.0",
-        name="tiny",
-        target="raspberry-pi-5",
-        family="raspberry-pi",
-        arch="aarch64",
-        profile="raspberry-pi-int8",
-        precision="static-int8",
-        backend="executorch",
-        format="pte",
-        delegates=("xnnpack",),
-        options=(("session.qdqisint8allowed", "1"),),
-        task="classification",
-        classes=("Käse", "Brot"),
-        model=("model.pte",),
-        signature=Signature(
-            inputs=(TensorSpec("image", "uint8", (1, 2, 2, 3)),),
-            outputs=(TensorSpec("output", "int8", (1, 2), Affine(0.1, -3)),),
-        ),
-        golden=Golden(count=2, tolerance=0.05),
-        facts=ArtifactFacts(
-            size_bytes=300,
-            float_size_bytes=1100,
-            integer_share=0.99,
-            integer_macs_share=1.0,
-            delegated_share=1.0,
-            fallback_share=0.0,
-            macs=72,
-            placement_basis="read off the graph as its runtime loaded it",
-        ),
-        placement=(Operator("static_conv2d", "xnnpack", 72, 8, True),),
-        history=(PassStep(name="quantize", options=(("mode", "static"),), sqnr_db=31.25),),
-        data=(
-            DataProvenance(role="calibration", licence="CC0-1.0", source="drawn by hand", samples=4, sha256="ab" * 32),
-        ),
-        versions={"torch": "2.13.0"},
-    )
+    changes = {
+        "backend": "executorch",
+        "format": "pte",
+        "delegates": ("xnnpack",),
+        "model": ("model.pte",),
+        "placement": (Operator("static_conv2d", "xnnpack", 72, 8, True),),
+    }
+    return DESCRIPTION.model_copy(update=changes)
 
 
 @pytest.fixture(scope="session")
@@ -152,7 +115,7 @@ def sealed(forge: Forge, key: SigningKey) -> Sealed:
 
 @pytest.fixture(scope="session")
 def manifest_values(description: ManifestContent, files: dict[str, bytes]) -> dict[str, object]:
-    """What the manifest of the small bundle says, as plain JSON values."""
+    """The manifest of the small bundle as plain JSON values."""
     listed = [
         {"path": path, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         for path, content in sorted(files.items())
@@ -217,11 +180,5 @@ def elsewhere(special: str, folder: Path, out: Path, umask: int = 0o22, **enviro
 
 
 def names(folder: Path) -> list[str]:
-    """What stands in a folder, hidden files and all."""
+    """Names in a folder, those of hidden files too."""
     return sorted(path.name for path in folder.iterdir())
-
-
-def npy(array: Array) -> bytes:
-    file = io.BytesIO()
-    np.save(file, array, allow_pickle=False)
-    return file.getvalue()

@@ -37,8 +37,8 @@ def running_agent() -> Iterator[Path]:
 def add_to(address: Path, folder: Path, comment: str, kind: str = "ed25519", *options: str) -> Path:
     """A new key in the agent: the file of its public half, as OpenSSH writes it."""
     path = folder / f"{comment}-{kind}"
-    made = ["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", comment, "-f", path]
-    for argv in (made, ["ssh-add", "-q", *options, path]):
+    made = ["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", comment, "-f", str(path)]
+    for argv in (made, ["ssh-add", "-q", *options, str(path)]):
         subprocess.run(argv, check=True, capture_output=True, timeout=60, env={"SSH_AUTH_SOCK": str(address)})
     path.unlink()
     return path.with_suffix(".pub")

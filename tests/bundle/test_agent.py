@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -55,8 +55,8 @@ def test_a_key_in_an_agent_signs_a_bundle_and_does_so_again_to_the_same_bytes(
 def test_it_is_found_by_comment_fingerprint_id_or_alone(address: Path, tmp_path: Path) -> None:
     path = add_to(address, tmp_path, "one")
     shown = subprocess.run(["ssh-keygen", "-lf", path], check=True, capture_output=True, text=True).stdout.split()[1]
-    found = key_at("agent:", from_file).public
-    assert [key_at(f"agent:{name}", from_file).public for name in ("one", shown, found.id)] == [found] * 3
+    keys_there = key_at("agent:", from_file).public
+    assert [key_at(f"agent:{name}", from_file).public for name in ("one", shown, keys_there.id)] == [keys_there] * 3
     add_to(address, tmp_path, "two")
     with pytest.raises(KeyUnreachable, match="several such keys"):
         key_at("agent:", from_file)
@@ -73,7 +73,11 @@ def test_a_named_key_signs_and_is_revoked_like_any_other(address: Path, tmp_path
     assert store.location("build") == "agent:release"
     assert store.trusted() == (key.public,)
     assert store.get("build").sign(b"text") == store.get("agent:release").sign(b"text")
-    for make in (lambda: store.new("build"), lambda: store.add("build", "agent:release")):
+    makers: tuple[Callable[[], object], ...] = (
+        lambda: store.new("build"),
+        lambda: store.add("build", "agent:release"),
+    )
+    for make in makers:
         with pytest.raises(UsageError, match="there is a key 'build' already"):
             make()
     store.revoke("build")
@@ -191,9 +195,9 @@ def test_of_a_thousand_damaged_answers_none_gives_a_traceback(monkeypatch: pytes
         monkeypatch.setenv("SSH_AUTH_SOCK", str(address))
         for _ in answers:
             try:
-                found = agent.agent_keys()
+                keys_there = agent.agent_keys()
             except KeyUnreachable:
                 refused += 1
             else:
-                assert all(len(held.public.raw) == 32 and held.comment.isprintable() for held in found)
+                assert all(len(held.public.raw) == 32 and held.comment.isprintable() for held in keys_there)
     assert refused > 200

@@ -167,11 +167,11 @@ def test_extracting_gives_every_file_and_nothing_else(
 ) -> None:
     bundle = Bundle.open(packed, [key.public])
     bundle.extract(tmp_path / "slots" / "a")
-    found = {path.relative_to(tmp_path).as_posix(): path for path in tmp_path.rglob("*") if not path.is_dir()}
-    assert found.keys() == {f"slots/a/{name}" for name in (*files, "manifest.json", "manifest.sig")}
-    assert all(found[f"slots/a/{name}"].read_bytes() == content for name, content in files.items())
-    assert found["slots/a/manifest.json"].read_bytes() == bundle.manifest.to_bytes()
-    assert not any(path.is_symlink() or path.stat().st_mode & 0o111 for path in found.values())
+    files_there = {path.relative_to(tmp_path).as_posix(): path for path in tmp_path.rglob("*") if not path.is_dir()}
+    assert files_there.keys() == {f"slots/a/{name}" for name in (*files, "manifest.json", "manifest.sig")}
+    assert all(files_there[f"slots/a/{name}"].read_bytes() == content for name, content in files.items())
+    assert files_there["slots/a/manifest.json"].read_bytes() == bundle.manifest.to_bytes()
+    assert not any(path.is_symlink() or path.stat().st_mode & 0o111 for path in files_there.values())
 
 
 def test_a_folder_that_is_there_is_not_extracted_over(tmp_path: Path, packed: Path, key: SigningKey) -> None:

@@ -175,13 +175,13 @@ def test_a_release_that_locks_itself_out_is_neither_packed_nor_opened(
     key: SigningKey,
     tmp_path: Path,
 ) -> None:
-    said = {"version": 1, "floor": 2}
+    release = {"version": 1, "floor": 2}
     with pytest.raises(BundleError, match="its floor 2 is above its own version 1"):
-        pack(description.model_copy(update=said), files, key, tmp_path / "tiny.edgekit")
-    error = refused(sealed(_canonical(manifest_values | said), files))
+        pack(description.model_copy(update=release), files, key, tmp_path / "tiny.edgekit")
+    error = refused(sealed(_canonical(manifest_values | release), files))
     assert "its floor 2 is above its own version 1" in str(error)
     assert "newer" not in (error.hint or "")
-    assert accepted(sealed(_canonical(manifest_values | said | {"floor": 1}), files), tmp_path, [key.public])
+    assert accepted(sealed(_canonical(manifest_values | release | {"floor": 1}), files), tmp_path, [key.public])
 
 
 DIGEST = "3f70123b278bd24f963da54c35269408dd1a475fe20c82cfdae335016fa5ce39"

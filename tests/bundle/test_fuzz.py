@@ -16,6 +16,8 @@ from edgekit.errors import BundleError
 from edgekit.runner.layout import MANIFEST, SIGNATURE
 from tests.bundle.conftest import Forge, Refused
 
+pytestmark = pytest.mark.fuzzes
+
 Contents = Mapping[str, bytes]
 EDITS = 400
 """Of each kind, in each of manifest and signature."""

@@ -22,7 +22,6 @@ from edgekit.errors import EdgekitError, KeyLocked, KeyUnreachable, UsageError
 
 MODULES = [Path("/usr/lib/softhsm/libsofthsm2.so"), *Path("/usr/lib").glob("*/softhsm/libsofthsm2.so")]
 MODULE = next((path for path in MODULES if path.is_file()), None)
-EDWARDS = "1.3.101.112"
 NAMED = "pkcs11:token=build%20token;object=release"
 
 
@@ -61,7 +60,7 @@ def token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             subprocess.run(
                 ["openssl", "genpkey", "-algorithm", algorithm, "-out", path], check=True, capture_output=True
             )
-            brought = ["--import", path, "--token", "build token", "--label", name, "--id", id, "--pin", "4321"]
+            brought = ["--import", str(path), "--token", "build token", "--label", name, "--id", id, "--pin", "4321"]
             subprocess.run(["softhsm2-util", *brought], check=True, capture_output=True, timeout=60)
         yield configuration
 
@@ -86,10 +85,10 @@ def test_a_key_in_a_token_signs_a_bundle_and_does_so_again_to_the_same_bytes(
 
 @pytest.mark.usefixtures("token")
 def test_a_named_key_asks_for_the_pin_only_to_sign(tmp_path: Path) -> None:
-    asked: list[str] = []
+    prompts: list[str] = []
 
     def pin(locked: str) -> bytes:
-        asked.append(locked)
+        prompts.append(locked)
         return b"4321"
 
     store = KeyStore(tmp_path / "keys", pin)
@@ -97,9 +96,9 @@ def test_a_named_key_asks_for_the_pin_only_to_sign(tmp_path: Path) -> None:
     assert store.public("build") == store.get("build").public == key.public
     assert store.location("build") == NAMED
     assert stat.S_IMODE((store.root / "build.uri").stat().st_mode) == 0o600
-    assert asked == []
+    assert prompts == []
     assert len(store.get("build").sign(bytes(1 << 20))) == 64
-    assert asked == ["the token 'build token'"]
+    assert prompts == ["the token 'build token'"]
 
 
 @pytest.mark.usefixtures("token")
@@ -122,8 +121,8 @@ def test_a_wrong_pin_is_told_and_shown_nowhere() -> None:
         ("pkcs11:object=release?module-path=/etc/passwd", "while loading"),
     ],
 )
-def test_what_is_not_there_is_told(uri: str, said: str) -> None:
-    with pytest.raises(KeyUnreachable, match=said):
+def test_what_is_not_there_is_told(uri: str, message: str) -> None:
+    with pytest.raises(KeyUnreachable, match=message):
         key_at(uri, _pin)
 
 
@@ -155,14 +154,14 @@ def test_a_module_that_crashes_or_hangs_takes_nothing_with_it(
     if compiler is None:
         pytest.skip("there is no C compiler here")
     bodies = {"crash": "__builtin_trap();", "hang": "pause();", "leave": 'puts("{}"); exit(0);'}
-    said = {"crash": "gave no answer", "hang": "did not answer within", "leave": "gave no answer"}
+    message = {"crash": "gave no answer", "hang": "did not answer within", "leave": "gave no answer"}
     monkeypatch.setattr(pkcs11, "LIMIT_S", 2.0)
     for name, body in bodies.items():
         source, module = tmp_path / f"{name}.c", tmp_path / f"{name}.so"
         headers = "#include <stdio.h>\n#include <stdlib.h>\n#include <unistd.h>\n"
         source.write_text(headers + f"__attribute__((constructor)) void start(void) {{ {body} }}\n")
         subprocess.run([compiler, "-shared", "-fPIC", "-o", module, source], check=True, timeout=60)
-        with pytest.raises(EdgekitError, match=said[name]) as caught:
+        with pytest.raises(EdgekitError, match=message[name]) as caught:
             key_at(f"pkcs11:object=a?module-path={module}", _pin)
         assert isinstance(caught.value, KeyUnreachable)
     assert capfd.readouterr() == ("", ""), "what a module writes reaches nobody's terminal"

@@ -27,7 +27,7 @@ from edgekit.bundle.signing import (
 from edgekit.errors import KeyLocked, KeyUnreachable, SignatureError, UsageError
 from edgekit.runner.slots import ed25519
 from tests.runner.slot import KEY
-from tests.runner.test_ed25519 import SMALL
+from tests.runner.slots.test_ed25519 import SMALL
 
 PEM = serialization.Encoding.PEM
 PKCS8 = serialization.PrivateFormat.PKCS8
@@ -124,9 +124,9 @@ def test_a_key_is_encrypted_by_its_passphrase(key: SigningKey, passphrase: bytes
     pem = key.to_pem(passphrase)
     assert key.to_pem().splitlines()[1][-20:] not in pem
     assert pem != key.to_pem(passphrase), "salted"
-    asked: list[str] = []
-    again = SigningKey.from_pem(pem, "'here'", lambda locked: asked.append(locked) or passphrase)  # type: ignore[func-returns-value]
-    assert asked == ["the key 'here'"]
+    prompts: list[str] = []
+    again = SigningKey.from_pem(pem, "'here'", lambda locked: prompts.append(locked) or passphrase)  # type: ignore[func-returns-value]
+    assert prompts == ["the key 'here'"]
     assert again.sign(b"text") == key.sign(b"text")
     with pytest.raises(KeyLocked, match="not the passphrase of the key 'here'"):
         SigningKey.from_pem(pem, "'here'", lambda _: passphrase + b"x")
@@ -144,9 +144,9 @@ def test_openssl_reads_an_encrypted_key_and_we_read_openssls(key: SigningKey, tm
         "-passout",
         "pass:word",
         "-in",
-        ours,
+        str(ours),
         "-out",
-        theirs,
+        str(theirs),
     ]
     subprocess.run(openssl, check=True, capture_output=True, timeout=60)
     assert SigningKey.from_pem(theirs.read_bytes(), "there", lambda _: b"word").public == key.public

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.command_line import COMMAND, environment
 from tests.conftest import Built, Command
 from tests.networks import write_project
-from tests.terminal import COMMAND, environment
 
 ONNX = ("--target", "host", "--backend", "onnx")
 

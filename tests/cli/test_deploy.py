@@ -1,4 +1,4 @@
-"""`flash`: what it prints, and what it refuses. What it does to a device is in tests/test_line.py."""
+"""`flash`: what it prints, and what it refuses. What it does to a device is in tests/pipeline/test_line.py."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ from edgekit.devices.ssh import Ssh
 from edgekit.errors import HostKeyChanged
 from tests.conftest import Command
 from tests.devices import sshd as real
+from tests.devices.debian_programs import fetched
 from tests.devices.sshd import Sshd
-from tests.devices.tools import fetched
 
 
 @pytest.fixture

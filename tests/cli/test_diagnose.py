@@ -12,8 +12,8 @@ import pytest
 
 from edgekit.specs.profile import Profile
 from edgekit.specs.spec import parse
-from tests.ailing import NOT_FINITE, RESCALED, SOUND, SPIKED, ailing
 from tests.conftest import Built, Command
+from tests.faulty_projects import NOT_FINITE, RESCALED, SOUND, SPIKED, ailing
 from tests.networks import MODEL, substitute, write_project
 
 HOST = ("--target", "host", "--backend", "onnx")

@@ -10,8 +10,8 @@ import pytest
 
 import edgekit
 from edgekit.cli.app import HELP, load
+from tests.command_line import environment
 from tests.conftest import Command
-from tests.terminal import environment
 
 HEAVY = {
     "torch",

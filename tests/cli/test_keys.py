@@ -14,8 +14,8 @@ import pytest
 
 from edgekit.cli.passphrase import ask
 from tests.bundle.ssh_agent import add_to, lying_agent, running_agent
+from tests.command_line import COMMAND, environment
 from tests.conftest import Command
-from tests.terminal import COMMAND, environment
 
 SECRET = "correct horse battery staple"
 
@@ -42,10 +42,10 @@ def secret(tmp_path: Path) -> Path:
 def _typed(*argv: object, answers: list[str], env: Mapping[str, str]) -> tuple[int, str]:
     """The command at a terminal where somebody types an answer to each question: its exit, and all that was shown."""
     ours, theirs = pty.openpty()
-    argv = (*COMMAND, *map(str, argv))
+    typed = (*COMMAND, *map(str, argv))
     left, shown, until = list(answers), b"", time.monotonic() + 120
     process = subprocess.Popen(
-        argv, stdin=theirs, stdout=theirs, stderr=theirs, env=environment(env), start_new_session=True
+        typed, stdin=theirs, stdout=theirs, stderr=theirs, env=environment(env), start_new_session=True
     )
     os.close(theirs)
     try:

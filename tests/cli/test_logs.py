@@ -12,9 +12,9 @@ import pytest
 
 from edgekit.api.devices import status
 from edgekit.cli.logs import OWN, without_secrets
+from tests.command_line import edgekit
 from tests.conftest import Command
 from tests.networks import write_project
-from tests.terminal import edgekit
 
 LINE = "ssh://pi@kitchen: uname -m: 0.21 s, exit 0"
 STATUS = ("status", "--device", "local://")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.command_line import LENIENT
 from tests.conftest import Command
 from tests.networks import TOML, write_project
-from tests.terminal import LENIENT
 
 TRAINED = TOML + 'training = { path = "data.npz", licence = "made here", source = "random numbers" }\n'
 PRUNED = ("prune.macs=0.9", "prune.round_to=1", "recover.epochs=1", "gates.accuracy_drop.max=1")

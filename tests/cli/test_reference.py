@@ -17,10 +17,12 @@ import pytest
 
 from edgekit.bundle.archive import Bundle
 from edgekit.servers.serve import ServerPorts
-from tests import served as servers
+from tests import reference_servers as servers
+from tests.command_line import edgekit, end, start
 from tests.conftest import Built, Command
-from tests.stalling import until
-from tests.terminal import edgekit, end, start
+from tests.failing_converters import until
+
+pytestmark = pytest.mark.served
 
 READY_S = 240.0
 

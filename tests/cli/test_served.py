@@ -33,7 +33,7 @@ def _packed(built: Built, key: str, out: Path, files: Mapping[str, bytes] | None
     store = KeyStore.of_user()
     bundle = Bundle.open(built.bundle, store.trusted())
     described = bundle.manifest.model_dump(by_alias=True, exclude={"files"})
-    contents = {file.path: bundle.read(file.path) for file in bundle.manifest.files} | (files or {})
+    contents = {file.path: bundle.read(file.path) for file in bundle.manifest.files} | dict(files or {})
     signing = store.get(key)
     return pack(ManifestContent.model_validate({**described, "name": out.stem}), contents, signing, out)
 

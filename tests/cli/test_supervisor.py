@@ -16,10 +16,12 @@ from edgekit.cli import memory
 from edgekit.cli.app import HELP, load
 from edgekit.cli.supervisor import COMMANDS, command_in
 from edgekit.errors import OptionError
+from tests.command_line import COMMAND, edgekit, end, environment, in_terminal, start
 from tests.conftest import Command
+from tests.failing_converters import MARK, gone, marked, until
 from tests.networks import MODEL, TOML, substitute, write_project
-from tests.stalling import MARK, gone, marked, until
-from tests.terminal import COMMAND, edgekit, end, environment, in_terminal, start
+
+pytestmark = pytest.mark.builds
 
 ONNX = ("--target", "host", "--backend", "onnx", "--profile", "float32")
 LOADER = 'calibration = { loader = "model.py:data"'

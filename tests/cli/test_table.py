@@ -10,7 +10,7 @@ import pytest
 from rich.cells import cell_len
 
 from edgekit.cli.output import print_table
-from tests.terminal import in_terminal
+from tests.command_line import in_terminal
 
 ROWS = (("キッチン", "ssh://pi@kitchen"), ("[red]attic[/]", "two\nlines"), ("hall", ""))
 

@@ -72,10 +72,10 @@ def test_a_letter_with_an_accent_has_one_writing(tmp_path: Path) -> None:
 def test_a_folder_that_a_person_would_not_see_is_no_class(tmp_path: Path, litter: str) -> None:
     for brightness, name in enumerate((litter, "ant", "cow")):
         pictures(tmp_path / "set" / name, brightness)
-    found = project(tmp_path, None)
-    assert class_names(found) == ("ant", "cow")
-    assert labels_by_brightness(found) == {1: 0, 2: 1}
-    assert load_samples(found, "evaluation").sampling.left_out == ()  # type: ignore[union-attr]
+    described = project(tmp_path, None)
+    assert class_names(described) == ("ant", "cow")
+    assert labels_by_brightness(described) == {1: 0, 2: 1}
+    assert load_samples(described, "evaluation").sampling.left_out == ()  # type: ignore[union-attr]
 
 
 def test_hidden_files_are_neither_read_nor_counted(tmp_path: Path) -> None:
@@ -107,10 +107,10 @@ def test_two_folders_of_one_class_and_two_classes_of_one_name_are_refused(tmp_pa
 def test_a_class_without_a_folder_is_an_error_where_accuracy_is_measured(tmp_path: Path) -> None:
     for role in ("set", "calibration"):
         pictures(tmp_path / role / "cow", 2)
-    found = project(tmp_path, ("ant", "cow", "emu"))
+    described = project(tmp_path, ("ant", "cow", "emu"))
     with pytest.raises(EmptyClass, match="has no folder for 2 of 3 classes: 'ant', 'emu'"):
-        load_samples(found, "evaluation")
-    assert labels_by_brightness(found, "calibration") == {2: 1}
+        load_samples(described, "evaluation")
+    assert labels_by_brightness(described, "calibration") == {2: 1}
 
 
 def test_a_class_of_pictures_that_are_not_read_is_an_error_that_says_what_lies_there(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def encoded(image: Image.Image, form: str = "PNG", **options: Any) -> bytes:
 
 def read(image: Image.Image, shape: tuple[int, ...], form: str = "PNG", **options: Any) -> tuple[Any, set[str]]:
     picture = read_picture(io.BytesIO(encoded(image, form, **options)), shape, "'a.png'")
-    assert (picture.pixels.shape, picture.pixels.dtype) == (shape, np.uint8)
+    assert (picture.pixels.shape, picture.pixels.dtype) == (shape, np.dtype(np.uint8))
     return picture.pixels, set(picture.changes)
 
 
@@ -80,8 +80,10 @@ def test_sixteen_bits_of_colour_are_told_too() -> None:
 def test_the_orientation_is_applied(form: str, tag: int, stored: Any) -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = tag
-    options = {"WEBP": {"lossless": True}, "JPEG": {"quality": 100, "subsampling": 0}}.get(form, {})
-    pixels, changes = read(Image.fromarray(np.ascontiguousarray(stored)), COLOUR, form, exif=exif, **options)
+    options: dict[str, dict[str, Any]] = {"WEBP": {"lossless": True}, "JPEG": {"quality": 100, "subsampling": 0}}
+    pixels, changes = read(
+        Image.fromarray(np.ascontiguousarray(stored)), COLOUR, form, exif=exif, **options.get(form, {})
+    )
     assert np.abs(pixels.astype(int) - RGB).max() <= (4 if form == "JPEG" else 0)
     assert changes == {"orientation"}
 

@@ -30,7 +30,7 @@ class Network:
     """A network of its own, and mounts of its own, in which devices and an adb server are."""
 
     enter: tuple[str, ...]
-    """What starts a program in there, before its name."""
+    """Words before a program's name that start it in that network."""
     server: Server
     full: Path
     """A folder that is a disk of 1 MB, for the programs in there."""
@@ -70,7 +70,7 @@ class Adbd:
         self._wait()
 
     def kill(self) -> None:
-        """As a power cut does."""
+        """End the daemon at once, like a power cut."""
         self.process.kill()
         self.process.wait(20)
 
@@ -113,7 +113,7 @@ def _program() -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def _namespace(full: Path) -> Iterator[tuple[str, ...]]:
-    """How a program is started in a network of its own; it is gone at the end, or with this process."""
+    """Yield the words that start a program in a network of its own, which ends with the context or this process."""
     if not all(shutil.which(name) for name in ("unshare", "nsenter", "ip")):
         impossible("there is no unshare, nsenter or ip (util-linux, iproute2)")
     script = 'ip link set lo up && mount -t tmpfs -o size=1m full "$1" && echo ready && exec cat'

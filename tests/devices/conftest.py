@@ -2,40 +2,46 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, Protocol, Self
 
 import pytest
+from pydantic import TypeAdapter
 
+from edgekit.bundle.archive import Bundle
+from edgekit.bundle.manifest import BundleFile, Manifest
 from edgekit.bundle.signing import PublicKey
 from edgekit.devices.flash import commit, flash
 from edgekit.devices.local import Local
-from tests.runner.slot import KEY, list_files, write_slot
+from edgekit.ir.artifact import Format
+from edgekit.ir.signature import Signature
+from edgekit.runner.layout import MANIFEST
+from scripts.fuzzing.readers.bundles import DESCRIPTION
+from tests.runner.slot import KEY, SIGNATURE, list_files, write_slot
 
 VERSIONS = {name: version(name) for name in ("executorch", "onnxruntime", "ai-edge-litert")}
 
 
-@dataclass(frozen=True)
-class HandMade:
-    """What flashing needs of a bundle."""
+class HandMade(Bundle):
+    """A bundle whose files lie in a folder, open to changes: its manifest is the host's reading, not the file there."""
 
-    folder: Path
-    manifest: Any
+    @classmethod
+    def of(cls, folder: Path, manifest: Manifest, signers: Sequence[PublicKey] = (KEY.public,)) -> Self:
+        """The files of `folder` as a bundle that these keys are said to have signed; nothing is verified."""
+        return cls(folder, manifest, "", tuple(signers), {}, {})
+
+    @property
+    def folder(self) -> Path:
+        return self.path
 
     @property
     def digest(self) -> str:
-        return hashlib.sha256(self.read("manifest.json")).hexdigest()
-
-    @property
-    def signers(self) -> tuple[PublicKey, ...]:
-        return (KEY.public,)
+        return sha256(self.read(MANIFEST)).hexdigest()
 
     def read(self, name: str) -> bytes:
         return (self.folder / name).read_bytes()
@@ -52,41 +58,55 @@ def with_more(bundle: HandMade) -> HandMade:
 
 def listed(bundle: HandMade) -> HandMade:
     """The bundle with the manifest that lists its files as they are now."""
-    list_files(bundle.folder, json.loads(bundle.read("manifest.json")))
-    manifest = SimpleNamespace(**vars(bundle.manifest) | {"files": _files(bundle.folder)})
-    return HandMade(bundle.folder, manifest)
+    list_files(bundle.folder, json.loads(bundle.read(MANIFEST)))
+    return HandMade.of(bundle.folder, bundle.manifest.model_copy(update={"files": _files(bundle.folder)}))
 
 
-def _files(folder: Path) -> tuple[SimpleNamespace, ...]:
-    """As the manifest lists them."""
-    return tuple(SimpleNamespace(**file) for file in json.loads((folder / "manifest.json").read_text())["files"])
+def _files(folder: Path) -> tuple[BundleFile, ...]:
+    """The files that the folder's manifest lists."""
+    return tuple(BundleFile(**file) for file in json.loads((folder / MANIFEST).read_text())["files"])
 
 
-MakeBundle = Callable[..., HandMade]
+class MakeBundle(Protocol):
+    """The fixture `make_bundle`."""
+
+    def __call__(
+        self,
+        name: str,
+        format: Format = "onnx",
+        arch: str = "aarch64",
+        plan: dict[str, Any] | None = None,
+        **changes: Any,
+    ) -> HandMade:
+        """`make_bundle("name", format="onnx", arch="aarch64", plan={…}, **changes to the manifest on the device)`."""
 
 
 @pytest.fixture
 def make_bundle(tmp_path: Path) -> MakeBundle:
-    """`make_bundle("name", format="onnx", arch="aarch64", plan={…}, **changes to its manifest)`."""
+    """A function that makes small bundles, by name."""
 
     def make(
-        name: str, format: str = "onnx", arch: str = "aarch64", plan: dict[str, Any] | None = None, **changes: Any
+        name: str, format: Format = "onnx", arch: str = "aarch64", plan: dict[str, Any] | None = None, **changes: Any
     ) -> HandMade:
         folder = tmp_path / "bundles" / name
         if plan:
             folder.mkdir(parents=True)
             (folder / "engine.json").write_text(json.dumps(plan))
         write_slot(folder, format, name=name, arch=arch, **changes)
-        said = {
+        content = {
+            "name": name,
             "format": format,
             "arch": arch,
             "target": "some-board",
             "family": "some",
+            "model": (f"model.{format}",),
+            "signature": TypeAdapter(Signature).validate_python(SIGNATURE),
             "versions": VERSIONS,
-            "files": _files(folder),
             "expires": changes.get("expires"),
         }
-        return HandMade(folder, SimpleNamespace(**said))
+        files = ((file.path, file.bytes, file.sha256) for file in _files(folder))
+        assert content.keys() <= type(DESCRIPTION).model_fields.keys()
+        return HandMade.of(folder, Manifest.of(DESCRIPTION.model_copy(update=content), files))
 
     return make
 
@@ -99,7 +119,7 @@ def device(tmp_path: Path) -> Iterator[Local]:
 
 @pytest.fixture
 def old(device: Local, make_bundle: MakeBundle) -> HandMade:
-    """What the device serves before the test begins."""
+    """The bundle that the device serves before the test begins."""
     bundle = make_bundle("old")
     commit(flash(bundle, device))
     return bundle

@@ -24,7 +24,7 @@ class Here(Shell):
     link: str = ""
     """A script that is given the shell and its arguments, and stands between it and the client."""
     sending: bool = False
-    """Whether the link is only for what sends a file."""
+    """The link breaks only in a command that sends a file."""
 
     def client(self, line: str) -> Sequence[str]:
         if not self.link or (self.sending and "cat >>" not in line):

@@ -56,7 +56,7 @@ class Sshd:
 
     @property
     def url(self) -> str:
-        """Of a device whose root is below the folder."""
+        """URL of a device whose root is below the folder."""
         return f"ssh://device@127.0.0.1:{self.port}{self.folder}/root"
 
     def device(self) -> Ssh:
@@ -83,7 +83,7 @@ class Sshd:
             **{f"NSS_WRAPPER_{name.upper()}": str(self.folder / name) for name in ("passwd", "group", "shadow")},
         }
         argv = [self.packages / "usr/sbin/sshd", "-D", "-E", self.folder / "log", "-f", self.folder / "config"]
-        self._process = subprocess.Popen(argv, env={**os.environ, **env}, start_new_session=True)
+        self._process = subprocess.Popen([*map(str, argv)], env={**os.environ, **env}, start_new_session=True)
         deadline = time.monotonic() + 60
         while not self._answers():
             log = self.folder / "log"
@@ -128,16 +128,16 @@ def running(folder: Path, packages: Path) -> Iterator[Sshd]:
 
 def _children(pid: int, name: str) -> list[int]:
     """The processes of that name below a process, at any depth."""
-    found = []
+    children = []
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
             if Path(f"/proc/{child}/comm").read_text().strip() == name:
-                found += [int(child), *_children(int(child), name)]
-    return found
+                children += [int(child), *_children(int(child), name)]
+    return children
 
 
 def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
         return port

@@ -25,7 +25,7 @@ from edgekit.errors import (
     Unreachable,
 )
 from tests.devices.adbd import Adbd, Network, opened
-from tests.stalling import stopped
+from tests.failing_converters import stopped
 
 LARGE = 96 << 20
 names = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=40).filter(

@@ -20,6 +20,8 @@ from edgekit.devices.adb.server import Server, private_server, program, users_se
 from edgekit.errors import ToolsMissing, Unreachable
 from tests.devices.adbd import impossible, opened
 
+pytestmark = pytest.mark.served
+
 HOLD = """
 import sys
 from edgekit.devices.adb.server import private_server
@@ -165,15 +167,15 @@ def _path(server: Server) -> str:
 
 def _servers(server: Server) -> list[int]:
     """The processes that serve at the socket of that server, by what they were started with."""
-    found = []
+    replies = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = path.read_bytes().decode(errors="replace").split("\0")
         except OSError:
             continue
         if server.socket in words and "server" in words and words[0] != "/bin/sh":
-            found.append(int(path.parent.name))
-    return found
+            replies.append(int(path.parent.name))
+    return replies
 
 
 def _soon_none(server: Server) -> bool:

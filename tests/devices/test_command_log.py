@@ -17,8 +17,8 @@ from edgekit.devices.local import Local
 from edgekit.devices.transport import Transport
 from edgekit.errors import CommandFailed, DeviceBusy
 from tests.devices.conftest import MakeBundle, with_more
+from tests.devices.debian_programs import fetched
 from tests.devices.shells import PACKAGES, Here, tools
-from tests.devices.tools import fetched
 
 TOKEN = "feedc0de12345678"
 
@@ -82,8 +82,8 @@ def test_the_token_of_a_lease_is_in_no_line(
 ) -> None:
     monkeypatch.setattr("edgekit.devices.lease.secrets.token_hex", lambda count: TOKEN)
     bundle = with_more(make_bundle("first"))
-    commit(flash(bundle, device, "system"))  # type: ignore[arg-type]
-    runner = flash(bundle, device, "system").runner  # type: ignore[arg-type]
+    commit(flash(bundle, device, "system"))
+    runner = flash(bundle, device, "system").runner
     with pytest.raises(DeviceBusy), lease.lease(runner, bundle.digest):
         raise DeviceBusy("the flash fails, and its lease is given back")
     lines = [*_lines(log, logging.INFO), *_lines(log, logging.DEBUG)]

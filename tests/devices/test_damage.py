@@ -13,8 +13,8 @@ from edgekit.devices.local import Local
 from edgekit.devices.repair import repair
 from edgekit.errors import CommandFailed, EdgekitError, SlotDamaged, StateGarbled, TrustLost, UntrustedKey
 from tests.devices.conftest import HandMade, MakeBundle, with_more
+from tests.devices.slot_contents import content, served
 from tests.devices.test_flash import Counting
-from tests.devices.watch import content, served
 from tests.runner.device import OTHER
 from tests.runner.slot import KEY
 
@@ -71,7 +71,7 @@ def test_a_damaged_slot_is_no_way_back_and_the_model_that_is_served_stays(
     device: Local, old: HandMade, make_bundle: MakeBundle
 ) -> None:
     new = make_bundle("new")
-    commit(flash(new, device))  # type: ignore[arg-type]
+    commit(flash(new, device))
     (Path(device.root) / "a" / "model.onnx").unlink()
     with pytest.raises(SlotDamaged, match=r"'model.onnx' in .* is missing"):
         rollback(serving(device))
@@ -79,7 +79,7 @@ def test_a_damaged_slot_is_no_way_back_and_the_model_that_is_served_stays(
 
 
 def test_a_trial_that_is_damaged_is_not_served(device: Local, old: HandMade, make_bundle: MakeBundle) -> None:
-    installation = flash(make_bundle("new"), device)  # type: ignore[arg-type]
+    installation = flash(make_bundle("new"), device)
     (Path(installation.slot) / "model.onnx").write_bytes(b"odd")
     with pytest.raises(SlotDamaged):
         commit(installation)
@@ -94,7 +94,7 @@ def test_what_is_served_and_damaged_is_flashed_again(device: Local, old: HandMad
 
 def commit_again(device: Local, bundle: HandMade) -> bool:
     """Flash and commit it; whether it was served already."""
-    installation = flash(bundle, device)  # type: ignore[arg-type]
+    installation = flash(bundle, device)
     commit(installation)
     return installation.committed
 
@@ -117,7 +117,7 @@ def test_a_lost_trust_is_told_and_is_said_anew(device: Local, old: HandMade, mak
     (Path(device.root) / "trust.json").unlink()
     new = make_bundle("new")
     with pytest.raises(TrustLost) as caught:
-        flash(new, device)  # type: ignore[arg-type]
+        flash(new, device)
     assert caught.value.hint == f"edgekit device trust {device.url} --key NAME pins one again"
     assert [key.id for key in trust(device, pin=[KEY.public]).keys] == [KEY.id]
     assert not commit_again(device, new)
@@ -126,7 +126,7 @@ def test_a_lost_trust_is_told_and_is_said_anew(device: Local, old: HandMade, mak
 def test_a_revocation_says_what_is_served_on_trial_and_behind(
     device: Local, old: HandMade, make_bundle: MakeBundle
 ) -> None:
-    commit(flash(make_bundle("new"), device))  # type: ignore[arg-type]
+    commit(flash(make_bundle("new"), device))
     flashed = trust(device, pin=[OTHER.public], revoke=[KEY.id])
     assert [(one.slot, one.role) for one in flashed.refused] == [("a", "behind"), ("b", "served")]
     with pytest.raises(UntrustedKey, match="slot 'a' may not be served"):

@@ -16,8 +16,8 @@ from edgekit.devices.flash import commit, flash, serving, status
 from edgekit.devices.transport import Transport
 from edgekit.specs.catalog import Catalog
 from tests.devices.conftest import HandMade, MakeBundle, with_more
-from tests.mutants import mutants
 from tests.runner.slot import KEY
+from tests.tampered_bundles import mutants
 
 LIMIT_S = 300.0
 EDITS = 20
@@ -104,7 +104,7 @@ def test_of_hundreds_of_changed_bundles_none_reaches_a_slot_of_an_emulated_devic
         faults.fresh(Catalog.default().target("raspberry-pi-5")) as started,
         started.connected() as device,
     ):
-        commit(flash(old, device))  # type: ignore[arg-type]
+        commit(flash(old, device))
         runner = serving(device).runner
         before, kept = status(device), _kept(device)
         sent = device.root / "mutants.tar"
@@ -112,12 +112,12 @@ def test_of_hundreds_of_changed_bundles_none_reaches_a_slot_of_an_emulated_devic
         argv = [*runner.interpreter, "-c", ATTACK, str(runner.program), str(sent), str(device.root)]
         ended = device.run([*argv, KEY.public.raw.hex()], timeout=LIMIT_S)
         assert ended.returncode == 0, ended.stderr
-        said = json.loads(ended.stdout)
+        document = json.loads(ended.stdout)
         for verb in ("begin", "install"):
-            assert set(said[verb]) <= {"signature", "trust", "data"}, said
-            assert sum(said[verb].values()) >= 60
-        assert sum(said["install"].values()) + sum(said["begin"].values()) == count
+            assert set(document[verb]) <= {"signature", "trust", "data"}, document
+            assert sum(document[verb].values()) >= 60
+        assert sum(document["install"].values()) + sum(document["begin"].values()) == count
         assert status(device) == before
         assert _kept(device) == kept
-        commit(flash(new, device))  # type: ignore[arg-type]
+        commit(flash(new, device))
         assert serving(device).digest == new.digest

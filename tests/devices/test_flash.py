@@ -25,7 +25,7 @@ from edgekit.errors import (
     SelfTestFailed,
 )
 from tests.devices.conftest import HandMade, MakeBundle, listed, with_more
-from tests.devices.watch import content, left_over, served, states
+from tests.devices.slot_contents import content, left_over, served, states
 from tests.runner.slot import WEIGHTS
 
 

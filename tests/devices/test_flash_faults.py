@@ -20,8 +20,8 @@ from edgekit.errors import (
     StorageError,
 )
 from tests.devices.conftest import HandMade, MakeBundle, with_more
+from tests.devices.slot_contents import content, left_over, served, states
 from tests.devices.test_local import largest_file
-from tests.devices.watch import content, left_over, served, states
 
 
 def test_a_lock_that_a_living_process_holds_is_respected(device: Local, old: HandMade, make_bundle: MakeBundle) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from edgekit.devices import process
 from edgekit.errors import CommandFailed
-from tests.stalling import stopped, until
+from tests.failing_converters import stopped, until
 
 # Tells its own number and a child's, then both wait for ever.
 FAMILY = """

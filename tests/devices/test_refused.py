@@ -11,15 +11,16 @@ from typing import Any, ClassVar
 
 import pytest
 
-from edgekit.bundle.signing import PublicKey, SigningKey, add_signature
+from edgekit.bundle.signing import SigningKey, add_signature
 from edgekit.devices.flash import commit, flash, rollback, serving, status, trust
 from edgekit.devices.local import Local
 from edgekit.devices.ssh import Ssh
 from edgekit.devices.transport import DeviceKind, Transport
 from edgekit.errors import EdgekitError, Expired, Incompatible, UntrustedKey, VersionTooOld
+from edgekit.ir.artifact import Format
 from tests.devices.conftest import HandMade, MakeBundle
+from tests.devices.debian_programs import fetched
 from tests.devices.sshd import PACKAGES, running
-from tests.devices.tools import fetched
 from tests.runner.slot import KEY, list_files
 
 ARCH = {"arm64": "aarch64", "amd64": "x86_64"}.get(platform.machine(), platform.machine())
@@ -32,7 +33,7 @@ class Board(Local):
     kind: ClassVar[DeviceKind] = "device"
 
 
-@pytest.fixture(params=["local", "ssh"])
+@pytest.fixture(params=["local", pytest.param("ssh", marks=pytest.mark.served)])
 def board(
     request: pytest.FixtureRequest, places: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Transport]:
@@ -48,9 +49,10 @@ def board(
 
 @pytest.fixture
 def make(make_bundle: MakeBundle) -> MakeBundle:
-    def made(name: str, **changes: Any) -> HandMade:
-        changes = {"arch": ARCH, "version": 3, **changes}
-        bundle = make_bundle(name, **changes)
+    def made(
+        name: str, format: Format = "onnx", arch: str = ARCH, plan: dict[str, Any] | None = None, **changes: Any
+    ) -> HandMade:
+        bundle = make_bundle(name, format, arch, plan, **{"version": 3, **changes})
         list_files(bundle.folder, _written(bundle))
         return bundle
 
@@ -58,15 +60,15 @@ def make(make_bundle: MakeBundle) -> MakeBundle:
 
 
 def _written(bundle: HandMade) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(bundle.read("manifest.json"))
-    return found
+    record: dict[str, Any] = json.loads(bundle.read("manifest.json"))
+    return record
 
 
 def _refused(board: Transport, bundle: HandMade, error: type[EdgekitError]) -> None:
     """By its own error, with both slots, what is served, the history and the trust as they were."""
     before = status(board)
     with pytest.raises(error) as caught:
-        flash(bundle, board, "system")  # type: ignore[arg-type]
+        flash(bundle, board, "system")
     assert type(caught.value) is error
     assert caught.value.hint
     assert status(board) == before
@@ -75,24 +77,17 @@ def _refused(board: Transport, bundle: HandMade, error: type[EdgekitError]) -> N
 
 
 def _serve(board: Transport, bundle: HandMade) -> None:
-    commit(flash(bundle, board, "system"))  # type: ignore[arg-type]
-
-
-class CoSigned(HandMade):
-    """Signed by two."""
-
-    @property
-    def signers(self) -> tuple[PublicKey, ...]:
-        return (KEY.public, OTHER.public)
+    commit(flash(bundle, board, "system"))
 
 
 def test_what_is_signed_and_wrong_is_refused_and_the_next_good_one_is_taken(board: Transport, make: MakeBundle) -> None:
     _serve(board, make("served"))
     trust(board, target="boards")
-    for name, changes in {
+    wrong: dict[str, dict[str, Any]] = {
         "another target": {"target": "other", "family": "others"},
         "another machine": {"arch": "riscv64"},
-    }.items():
+    }
+    for name, changes in wrong.items():
         _refused(board, make(name, **changes), Incompatible)
     trust(board, target="some-board", floor=3)
     _refused(board, make("below the floor", version=2), VersionTooOld)
@@ -104,10 +99,10 @@ def test_what_is_signed_and_wrong_is_refused_and_the_next_good_one_is_taken(boar
     both = make("signed by another one too")
     signature, manifest = both.folder / "manifest.sig", both.read("manifest.json")
     signature.write_bytes(add_signature(signature.read_bytes(), OTHER, manifest))
-    _serve(board, CoSigned(both.folder, both.manifest))
-    found = status(board)
-    assert found.current is not None
-    assert found.slots[found.current].digest == both.digest
+    _serve(board, HandMade.of(both.folder, both.manifest, [KEY.public, OTHER.public]))
+    record = status(board)
+    assert record.current is not None
+    assert record.slots[record.current].digest == both.digest
 
 
 def test_an_older_bundle_does_not_come_back_neither_replayed_nor_by_rollback(
@@ -124,8 +119,8 @@ def test_an_older_bundle_does_not_come_back_neither_replayed_nor_by_rollback(
     assert status(board) == before
     _serve(board, make("newest", version=4))
     rollback(serving(board))
-    found = status(board)
-    assert found.slots[found.current or ""].version == 3
+    record = status(board)
+    assert record.slots[record.current or ""].version == 3
 
 
 def test_a_device_that_has_seen_a_later_time_than_its_clock_shows_says_so(
@@ -135,12 +130,12 @@ def test_a_device_that_has_seen_a_later_time_than_its_clock_shows_says_so(
     _serve(board, make("served"))
     state = tmp_path / "state.json"
     board.pull(board.root / "state.json", state)
-    found = json.loads(state.read_text())
-    found["history"][-1]["when"] = "2999-01-01T00:00:00Z"
-    state.write_text(json.dumps(found))
+    record = json.loads(state.read_text())
+    record["history"][-1]["when"] = "2999-01-01T00:00:00Z"
+    state.write_text(json.dumps(record))
     board.push(state, board.root / "state.json")
     _refused(board, make("over", expires="2998-12-31T23:59:59Z"), Expired)
-    installed = flash(make("not over", expires="2999-01-02T00:00:00Z"), board, "system")  # type: ignore[arg-type]
+    installed = flash(make("not over", expires="2999-01-02T00:00:00Z"), board, "system")
     (remark,) = installed.remarks
     assert installed.clock is not None
     assert installed.clock < "2999"
@@ -171,12 +166,12 @@ def test_a_board_without_a_clocks_battery_takes_what_no_earlier_time_forbids_and
     with monkeypatch.context() as booted:
         _without_battery(board, tmp_path, booted)
         _refused(board, make("over", expires="2026-10-31T23:59:59Z"), Expired)
-        first = flash(make("first", expires="2999-01-01T00:00:00Z"), board, "system")  # type: ignore[arg-type]
+        first = flash(make("first", expires="2999-01-01T00:00:00Z"), board, "system")
         assert first.clock == "1970-01-01T00:02:00Z"
         assert any("its clock, at 1970-01-01T00:02:00Z, cannot be right" in remark for remark in first.remarks)
         commit(first)
         assert {event.when for event in status(board).history} == {"1970-01-01T00:02:00Z"}
     # The network has told the time.
-    second = flash(make("second", version=4, expires="2999-01-01T00:00:00Z"), board, "system")  # type: ignore[arg-type]
+    second = flash(make("second", version=4, expires="2999-01-01T00:00:00Z"), board, "system")
     assert second.clock is None
     assert second.remarks == ()

@@ -16,7 +16,7 @@ from edgekit.devices.local import Local
 from edgekit.devices.transport import Completed
 from edgekit.errors import CommandFailed, UntrustedKey
 from tests.devices.conftest import HandMade, MakeBundle, with_more
-from tests.devices.watch import content, left_over, served
+from tests.devices.slot_contents import content, left_over, served
 from tests.runner.device import OTHER
 from tests.runner.slot import KEY
 
@@ -81,8 +81,8 @@ def test_what_a_slot_has_lost_follows(talk: Talk, old: HandMade, make_bundle: Ma
     flash(new, talk, serve=True)
     assert talk.made == ["install", "sent golden/inputs/bias.npy", "install"]
     assert served(talk) == content(new)
-    found = status(talk)
-    assert found.slots[found.current or ""].whole
+    after = status(talk)
+    assert after.slots[after.current or ""].whole
 
 
 class Greedy(Talk):

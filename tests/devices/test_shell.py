@@ -21,10 +21,10 @@ from hypothesis import strategies as st
 
 from edgekit.devices import shell
 from edgekit.errors import CommandFailed, ConnectionLost, EdgekitError, StorageError, Unreachable
+from tests.devices.debian_programs import fetched
 from tests.devices.shells import PACKAGES, SHELLS, Here, tools
 from tests.devices.test_local import largest_file
-from tests.devices.tools import fetched
-from tests.stalling import stopped
+from tests.failing_converters import stopped
 
 SEVERAL = settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 WORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30)

@@ -30,10 +30,10 @@ from edgekit.errors import (
     ToolsMissing,
     Unreachable,
 )
+from tests.devices.debian_programs import fetched
 from tests.devices.sshd import PACKAGES, Sshd, running
 from tests.devices.test_shell import FAMILY, gone, names, until, written
-from tests.devices.tools import fetched
-from tests.stalling import stopped
+from tests.failing_converters import stopped
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -421,10 +421,16 @@ def test_without_ssh_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) ->
     assert "openssh-client" in (caught.value.hint or "")
 
 
+def drop_once(note: Path, sshd: Sshd, number: signal.Signals = signal.SIGKILL) -> None:
+    """Send every connection a signal, once the note is there."""
+    until(note)
+    sshd.drop(number)
+
+
 def test_a_connection_lost_in_a_command_is_an_error_and_the_next_one_connects_anew(sshd: Sshd, tmp_path: Path) -> None:
     note = tmp_path / "note"
     with sshd.device() as device:
-        threading.Thread(target=lambda: (until(note), sshd.drop())).start()
+        threading.Thread(target=drop_once, args=(note, sshd)).start()
         with pytest.raises(ConnectionLost, match="the connection was lost"):
             device.run(["sh", "-c", FAMILY, str(note)], timeout=60)
         assert gone(note)
@@ -440,7 +446,7 @@ def test_a_dead_link_is_noticed(sshd: Sshd, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(ssh, "ALIVE_COUNT", 1)
     note = tmp_path / "note"
     with sshd.device() as device:
-        threading.Thread(target=lambda: (until(note), sshd.drop(signal.SIGSTOP))).start()
+        threading.Thread(target=drop_once, args=(note, sshd, signal.SIGSTOP)).start()
         with pytest.raises(ConnectionLost):  # and not that it took longer than its time
             device.run(["sh", "-c", FAMILY, str(note)], timeout=60)
         sshd.drop(signal.SIGCONT)

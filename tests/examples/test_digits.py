@@ -18,6 +18,8 @@ from edgekit.samples import Samples, load_samples
 from edgekit.specs.factory import resolve
 from edgekit.specs.project import Project
 
+pytestmark = pytest.mark.trains
+
 WEIGHTS = folder("digits") / "weights.safetensors"
 
 

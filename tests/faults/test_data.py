@@ -12,7 +12,7 @@ from tests.conftest import Command
 
 SHARED = Path(edgekit.__file__).parents[2] / "shared" / "faults"
 
-pytestmark = pytest.mark.skipif(not SHARED.is_dir(), reason=f"no faults in {SHARED.parent}")
+pytestmark = [pytest.mark.skipif(not SHARED.is_dir(), reason=f"no faults in {SHARED.parent}"), pytest.mark.builds]
 
 
 def fault(name: str, folder: Path) -> Path:
@@ -40,7 +40,7 @@ def test_class_folders_go_by_their_names(command: Command, tmp_path: Path, name:
 
 def test_labels_in_a_column_are_refused_before_anything_slow(command: Command, tmp_path: Path) -> None:
     project = fault("labels_column", tmp_path)
-    said = command(*build(project, tmp_path / "out"), "--no-cache").refused("EK105", 2)
-    assert "labels are int64 [400, 1], classification of 400 samples needs one integer each" in said
-    assert "hint: labels.reshape(-1)" in said
+    refusal = command(*build(project, tmp_path / "out"), "--no-cache").refused("EK105", 2)
+    assert "labels are int64 [400, 1], classification of 400 samples needs one integer each" in refusal
+    assert "hint: labels.reshape(-1)" in refusal
     assert not (tmp_path / "out").exists()

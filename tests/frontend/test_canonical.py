@@ -20,7 +20,7 @@ from edgekit.passes.base import outputs
 from edgekit.passes.quantization.batch_norm_folding import FoldBatchNorm
 from edgekit.passes.quantization.quantize import quantize
 from edgekit.specs.compression import Quantize
-from tests.passes.nets import one_by_one, onnx
+from tests.passes.small_networks import one_by_one, onnx
 
 aten = torch.ops.aten
 PICTURES = torch.rand(16, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -36,8 +36,9 @@ def settled(network: nn.Module) -> nn.Module:
             if part.affine:
                 nn.init.uniform_(part.weight, 0.5, 1.5)
                 nn.init.uniform_(part.bias, -0.5, 0.5)
-            nn.init.uniform_(part.running_mean, -0.2, 0.2)
-            nn.init.uniform_(part.running_var, 0.3, 1.0)
+            statistics = dict(part.named_buffers())
+            nn.init.uniform_(statistics["running_mean"], -0.2, 0.2)
+            nn.init.uniform_(statistics["running_var"], 0.3, 1.0)
     return network.eval()
 
 
@@ -69,7 +70,8 @@ class Normed(nn.Module):
         self.head = nn.Linear(8, 4)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(F.relu(self.bn(self.conv(x))).mean((2, 3)))
+        output: Tensor = self.head(F.relu(self.bn(self.conv(x))).mean((2, 3)))
+        return output
 
 
 class Standardized(nn.Conv2d):
@@ -104,15 +106,16 @@ def hooked_spectral(conv: nn.Module) -> nn.Module:
     return made
 
 
+l1_unstructured: Callable[..., nn.Module] = prune.l1_unstructured
 COMPUTED: dict[str, Callable[[], nn.Module]] = {
     "weight norm": lambda: parametrizations.weight_norm(nn.Conv2d(3, 8, 3)),
-    "weight norm, by hook": lambda: nn.utils.weight_norm(nn.Conv2d(3, 8, 3)),  # type: ignore[no-untyped-call]
+    "weight norm, by hook": lambda: nn.utils.weight_norm(nn.Conv2d(3, 8, 3)),
     "spectral norm": lambda: spectral(nn.Conv2d(3, 8, 3)),
     "spectral norm, by hook": lambda: hooked_spectral(nn.Conv2d(3, 8, 3)),
     "orthogonal, matrix exponential": lambda: orthogonal("matrix_exp"),
     "orthogonal, Cayley": lambda: orthogonal("cayley"),
     "orthogonal, Householder": lambda: orthogonal("householder"),
-    "pruning mask": lambda: prune.l1_unstructured(nn.Conv2d(3, 8, 3), "weight", amount=0.3),
+    "pruning mask": lambda: l1_unstructured(nn.Conv2d(3, 8, 3), "weight", amount=0.3),
     "weight standardization": lambda: Standardized(3, 8, 3),
     "equalized learning rate": lambda: Equalized(3, 8, 3),
 }  # fmt: skip
@@ -133,7 +136,8 @@ class Siamese(Normed):
 
     def forward(self, x: Tensor) -> Tensor:
         left, right = (F.relu(self.bn(self.conv(view))).mean((2, 3)) for view in (x, x.flip(3) * 0.5))
-        return self.head(left + right)
+        output: Tensor = self.head(left + right)
+        return output
 
 
 class Scales(Normed):
@@ -145,7 +149,8 @@ class Scales(Normed):
 
     def forward(self, x: Tensor) -> Tensor:
         large, small = self.bn(self.conv(x)), self.other(self.conv(F.avg_pool2d(x, 2)))
-        return self.head(F.relu(large).mean((2, 3)) + F.relu(small).mean((2, 3)))
+        output: Tensor = self.head(F.relu(large).mean((2, 3)) + F.relu(small).mean((2, 3)))
+        return output
 
 
 class Shortcut(Normed):
@@ -153,14 +158,16 @@ class Shortcut(Normed):
 
     def forward(self, x: Tensor) -> Tensor:
         before = self.conv(x)
-        return self.head(F.relu(self.bn(before) + before).mean((2, 3)))
+        output: Tensor = self.head(F.relu(self.bn(before) + before).mean((2, 3)))
+        return output
 
 
 class Bare(Normed):
     """One convolution, once with its batch norm and once without."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(F.relu(self.bn(self.conv(x))).mean((2, 3)) + self.conv(x * 0.5).mean((2, 3)))
+        output: Tensor = self.head(F.relu(self.bn(self.conv(x))).mean((2, 3)) + self.conv(x * 0.5).mean((2, 3)))
+        return output
 
 
 class Dense(nn.Module):
@@ -172,7 +179,8 @@ class Dense(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         left, right = (F.relu(self.bn(self.body(view.flatten(1)))) for view in (x, x * 0.5))
-        return self.head(left + right)
+        output: Tensor = self.head(left + right)
+        return output
 
 
 @pytest.mark.parametrize("network", [Siamese, Scales, Shortcut, Bare, Dense])
@@ -194,7 +202,8 @@ class Strip(Normed):
         y = F.relu(self.bn(self.conv(x)))
         y[:, :4] *= 3
         y[:, 4] = 1.0
-        return self.head(y.mean((2, 3)))
+        output: Tensor = self.head(y.mean((2, 3)))
+        return output
 
 
 class Centred(Normed):
@@ -218,7 +227,8 @@ class Plain(Normed):
     """Writes into values that nobody else reads."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(F.relu(self.bn(self.conv(x)), inplace=True).mean((2, 3)))
+        output: Tensor = self.head(F.relu(self.bn(self.conv(x)), inplace=True).mean((2, 3)))
+        return output
 
 
 def test_a_program_that_is_in_canonical_form_stays_the_same() -> None:

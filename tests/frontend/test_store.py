@@ -47,12 +47,12 @@ def again(model: Model, folder: Path) -> Model:
 @pytest.mark.parametrize("network", [RESIDUAL, SEPARABLE, TRANSFORMER], ids=["residual", "separable", "transformer"])
 def test_a_pruned_model_survives_the_disk(tmp_path: Path, network: str) -> None:
     model = prune(made(tmp_path / "project", network), Prune(ratio=0.5), None)
-    found = again(model, tmp_path / "stored")
+    restored = again(model, tmp_path / "stored")
     with torch.no_grad():
-        assert torch.equal(found.module(*model.examples), model.module(*model.examples))
-    assert found.history == model.history
-    assert str(found.module) == str(model.module)  # as torch prints channels, groups and features
-    assert not found.module.training
+        assert torch.equal(restored.module(*model.examples), model.module(*model.examples))
+    assert restored.history == model.history
+    assert str(restored.module) == str(model.module)  # as torch prints channels, groups and features
+    assert not restored.module.training
     assert not any(path.suffix in (".pt", ".pkl") for path in (tmp_path / "stored").iterdir())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -30,7 +31,7 @@ def _process(count: int = 100, watched: tuple[Watched, ...] = (), **changes: obj
 
 
 def _spans(
-    others: list[float | None], waited: float | None = 0.0, clocks: tuple[float, ...] = ()
+    others: Sequence[float | None], waited: float | None = 0.0, clocks: tuple[float, ...] = ()
 ) -> tuple[Watched, ...]:
     return tuple(
         Watched(
@@ -49,9 +50,9 @@ def _steady(count: int = 100) -> Array:
 
 
 def _reason(process: Process, times: Array | None = None, min_count: int = 100) -> str | None:
-    found = validity([process], _steady() if times is None else times, min_count, threads=1, cores=4)
-    assert found.valid == (found.reason is None)
-    return found.reason
+    judged = validity([process], _steady() if times is None else times, min_count, threads=1, cores=4)
+    assert judged.valid == (judged.reason is None)
+    return judged.reason
 
 
 def test_a_quiet_run_is_valid() -> None:

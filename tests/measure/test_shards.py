@@ -102,7 +102,7 @@ def test_an_answer_of_another_length_is_an_error() -> None:
 
 
 def test_whoever_waits_is_told_how_far_it_is() -> None:
-    said: list[str] = []
-    answer_in_shards(_samples(20), _double, Shards(tell=said.append, first=10, bytes=40))
-    assert said[0].startswith("10 of 20 samples, ")
-    assert said[-1].startswith("20 of 20 samples, ")
+    lines: list[str] = []
+    answer_in_shards(_samples(20), _double, Shards(tell=lines.append, first=10, bytes=40))
+    assert lines[0].startswith("10 of 20 samples, ")
+    assert lines[-1].startswith("20 of 20 samples, ")

@@ -54,14 +54,14 @@ def _measurement() -> Measurement:
     )
 
 
-def _assert_equal(found: Measurement, wanted: Measurement) -> None:
-    assert found.outputs.keys() == wanted.outputs.keys()
+def _assert_equal(loaded: Measurement, wanted: Measurement) -> None:
+    assert loaded.outputs.keys() == wanted.outputs.keys()
     for name, array in wanted.outputs.items():
-        np.testing.assert_array_equal(found.outputs[name], array, strict=True)
-    np.testing.assert_array_equal(found.labels, wanted.labels, strict=True)
-    np.testing.assert_array_equal(found.latency_ns, wanted.latency_ns, strict=True)
+        np.testing.assert_array_equal(loaded.outputs[name], array, strict=True)
+    np.testing.assert_array_equal(loaded.labels, wanted.labels, strict=True)
+    np.testing.assert_array_equal(loaded.latency_ns, wanted.latency_ns, strict=True)
     for field in ("samples_digest", "load_ns", "first_ns", "peak_rss_bytes", "environment", "validity"):
-        assert getattr(found, field) == getattr(wanted, field)
+        assert getattr(loaded, field) == getattr(wanted, field)
 
 
 @pytest.mark.parametrize("ending", ["", ".json", ".npz"])
@@ -128,19 +128,19 @@ NEW = ("processes", "model_rss_bytes", "around", "energy", "server", "samples_pe
 
 def test_conditions_energy_and_server_time_are_kept(tmp_path: Path) -> None:
     save(_watched(), tmp_path / "m")
-    found = load(tmp_path / "m")
-    _assert_equal(found, _watched())
+    loaded = load(tmp_path / "m")
+    _assert_equal(loaded, _watched())
     for field in NEW:
-        assert getattr(found, field) == getattr(_watched(), field)
+        assert getattr(loaded, field) == getattr(_watched(), field)
 
 
 def test_a_record_from_before_there_were_conditions_is_read(tmp_path: Path) -> None:
     save(_watched(), tmp_path / "m")
     record = json.loads((tmp_path / "m.json").read_text())
     (tmp_path / "m.json").write_text(json.dumps({key: record[key] for key in record.keys() - set(NEW)}))
-    found = load(tmp_path / "m")
-    _assert_equal(found, _measurement())
-    assert [getattr(found, field) for field in NEW] == [(), None, None, None, None, None]
+    loaded = load(tmp_path / "m")
+    _assert_equal(loaded, _measurement())
+    assert [getattr(loaded, field) for field in NEW] == [(), None, None, None, None, None]
 
 
 def test_the_record_states_its_schema(tmp_path: Path) -> None:
@@ -173,7 +173,8 @@ def _arrays(**arrays: object) -> Callable[[Path], None]:
     """Other arrays, under a record that names them."""
 
     def edit(path: Path) -> None:
-        np.savez(path.with_suffix(".npz"), **arrays)
+        save: Callable[..., None] = np.savez
+        save(path.with_suffix(".npz"), **arrays)
         _edit(arrays_sha256=sha256(path.with_suffix(".npz").read_bytes()).hexdigest())(path)
 
     return edit
@@ -220,8 +221,8 @@ def test_any_change_to_the_files_is_seen_or_means_the_same(tmp_path: Path, data:
     content[at] ^= data.draw(st.integers(1, 255))
     chosen.write_bytes(bytes(content))
     try:
-        found = load(path)
+        loaded = load(path)
     except (SpecError, DataError):
         return
     assert chosen.suffix == ".json"
-    assert len(found) == 3
+    assert len(loaded) == 3

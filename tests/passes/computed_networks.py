@@ -28,12 +28,13 @@ def convolution(inputs: int) -> nn.Conv2d:
     return nn.Conv2d(inputs, 8, 3, padding=1, bias=False)
 
 
+l1_unstructured: Callable[..., nn.Module] = prune.l1_unstructured
 COMPUTED: dict[str, Callable[[int], nn.Module]] = {
     "weight norm": lambda inputs: parametrizations.weight_norm(convolution(inputs)),
-    "weight norm, by hook": lambda inputs: nn.utils.weight_norm(convolution(inputs)),  # type: ignore[no-untyped-call]
+    "weight norm, by hook": lambda inputs: nn.utils.weight_norm(convolution(inputs)),
     "spectral norm": lambda inputs: parametrizations.spectral_norm(convolution(inputs)),
     "spectral norm, by hook": lambda inputs: nn.utils.spectral_norm(convolution(inputs)),
-    "pruning mask": lambda inputs: prune.l1_unstructured(convolution(inputs), "weight", amount=0.3),
+    "pruning mask": lambda inputs: l1_unstructured(convolution(inputs), "weight", amount=0.3),
     "weight standardization": lambda inputs: Standardized(inputs, 8, 3, padding=1),
 }
 
@@ -52,14 +53,16 @@ class Net(nn.Module):
         return F.relu(self.bn(self.conv(x))).mean((2, 3))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.features(x))
+        output: Tensor = self.head(self.features(x))
+        return output
 
 
 class Siamese(Net):
     """One branch, twice."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.features(x) - self.features(x.flip(3) * 0.5))
+        output: Tensor = self.head(self.features(x) - self.features(x.flip(3) * 0.5))
+        return output
 
 
 class Writing(Net):
@@ -69,7 +72,8 @@ class Writing(Net):
         y = F.relu(self.stem_bn(self.stem(F.relu(x.sub_(0.1), inplace=True))))
         y[:, :1] *= 2
         y[:, 1] = 1.0
-        return self.head(F.relu(self.bn(self.conv(y))).mean((2, 3)))
+        output: Tensor = self.head(F.relu(self.bn(self.conv(y))).mean((2, 3)))
+        return output
 
 
 class Again(Net):
@@ -81,7 +85,8 @@ class Again(Net):
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.stem_bn(self.stem(x)))
-        return self.head(F.relu(self.bn(self.conv(x)) + self.plain(self.again(x))).mean((2, 3)))
+        output: Tensor = self.head(F.relu(self.bn(self.conv(x)) + self.plain(self.again(x))).mean((2, 3)))
+        return output
 
 
 class Transposed(Net):

@@ -18,7 +18,7 @@ from edgekit.passes.sensitivity.mixed_precision import Judge, Limits, by_loss, h
 from edgekit.samples import load_samples
 from edgekit.specs.compression import Quantize
 from edgekit.specs.project import Project
-from tests.ailing import PROJECT, RESCALED, SPIKED, ailing, asked
+from tests.faulty_projects import PROJECT, RESCALED, SPIKED, ailing, asked
 
 Split = tuple[list[Any], list[Any], Array]
 
@@ -48,28 +48,28 @@ def test_held_out_samples_are_a_share_of_every_class_and_none_calibrates() -> No
 def test_int8_that_is_good_enough_is_left_alone_after_one_evaluation(split: Split) -> None:
     samples, judging, labels = split
     program = capture(load(PROJECT))
-    found = search(program, Quantize(), asked, samples, Judge(program, judging, labels), Limits(0.95, 0.02))
-    assert found.recipe == Quantize()
-    assert [(trial.kept, trial.met) for trial in found.tried] == [((), True)]
+    result = search(program, Quantize(), asked, samples, Judge(program, judging, labels), Limits(0.95, 0.02))
+    assert result.recipe == Quantize()
+    assert [(trial.kept, trial.met) for trial in result.tried] == [((), True)]
 
 
 def test_the_one_layer_that_breaks_is_found(split: Split, spiked: Program) -> None:
     samples, judging, labels = split
-    found = search(spiked, Quantize(), asked, samples, Judge(spiked, judging, labels), Limits(0.95, 0.02), 6)
-    assert found.met
-    assert found.recipe.overrides == {"model.conv2": "float32"}
-    assert not found.tried[0].met
-    assert found.tried[0].score.agreement < 0.5
-    assert len(found.tried) <= 6
+    result = search(spiked, Quantize(), asked, samples, Judge(spiked, judging, labels), Limits(0.95, 0.02), 6)
+    assert result.met
+    assert result.recipe.overrides == {"model.conv2": "float32"}
+    assert not result.tried[0].met
+    assert result.tried[0].score.agreement < 0.5
+    assert len(result.tried) <= 6
 
 
 def test_limits_that_nothing_keeps_give_the_best_that_was_tried(split: Split, spiked: Program) -> None:
     samples, judging, labels = split
-    found = search(spiked, Quantize(), asked, samples, Judge(spiked, judging, labels), Limits(1.1), 2)
-    assert not found.met
-    assert len(found.tried) == 2
-    assert found.recipe.overrides
-    assert max(trial.score.agreement for trial in found.tried) == found.tried[1].score.agreement
+    result = search(spiked, Quantize(), asked, samples, Judge(spiked, judging, labels), Limits(1.1), 2)
+    assert not result.met
+    assert len(result.tried) == 2
+    assert result.recipe.overrides
+    assert max(trial.score.agreement for trial in result.tried) == result.tried[1].score.agreement
 
 
 def test_a_judge_needs_samples(spiked: Program) -> None:
@@ -111,7 +111,7 @@ def test_overrides_join_those_of_the_recipe() -> None:
 def test_rescaled_channels_are_kept_in_float_where_nothing_else_is_tried(split: Split, tmp_path: Path) -> None:
     samples, judging, labels = split
     program = capture(load(Project.read(ailing(tmp_path / "rescaled", RESCALED))))
-    found = search(program, Quantize(), asked, samples, Judge(program, judging, labels), Limits(0.95, 0.02), 8)
-    assert found.met
+    result = search(program, Quantize(), asked, samples, Judge(program, judging, labels), Limits(0.95, 0.02), 8)
+    assert result.met
     # What a layer rounds, the next one in float gets rounded: producer and consumer go together.
-    assert set(found.recipe.overrides) == {"conv1", "conv2", "block.conv1", "block.conv2"}
+    assert set(result.recipe.overrides) == {"conv1", "conv2", "block.conv1", "block.conv2"}

@@ -14,7 +14,7 @@ from edgekit.passes.quantization.observers import METHODS, activation_observer
 from edgekit.passes.quantization.quantize import quantize
 from edgekit.passes.quantization.range_observer import RangeObserver
 from edgekit.specs.compression import Activations, Observer, Quantize
-from tests.passes.nets import Samples, one_by_one, onnx, outputs, program
+from tests.passes.small_networks import Samples, one_by_one, onnx, outputs, program
 
 INT8: dict[str, Any] = {"dtype": torch.int8, "quant_min": -128, "quant_max": 127}
 TYPES: list[dict[str, Any]] = [INT8, {"dtype": torch.uint8, "quant_min": 0, "quant_max": 255}]
@@ -61,7 +61,7 @@ def test_a_method_without_a_rule_is_an_error_and_not_another_one() -> None:
 def test_histogram_cuts_where_torchaos_observer_cuts(positive: bool) -> None:
     data = heavy_tailed(positive)
     theirs, _ = watched(HistogramObserver(**INT8, qscheme=torch.per_tensor_affine), data).calculate_qparams()
-    options = {"qscheme": torch.per_tensor_affine, "method": "histogram"}
+    options: dict[str, Any] = {"qscheme": torch.per_tensor_affine, "method": "histogram"}
     ours, _ = watched(RangeObserver(**INT8, **options), data).calculate_qparams()
     assert float(ours) == pytest.approx(float(theirs), rel=0.05)
 

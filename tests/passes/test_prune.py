@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from edgekit.errors import PassError, UnknownName
 from edgekit.frontend.capture import capture
@@ -51,18 +52,19 @@ def macs(model: Model) -> float:
     return cost.macs(model.module, model.examples)[""]
 
 
-def layer(model: Model, name: str) -> nn.Module:
-    return model.module.model.get_submodule(name)
+def layer(model: Model, name: str) -> Any:
+    """A module of the network; Any: torch's modules have attributes of every type."""
+    return model.module.get_submodule(f"model.{name}")
 
 
 def answers(model: Model) -> Tensor:
     pixels = torch.from_numpy(np.random.default_rng(1).integers(0, 256, (8, 8, 8, 3), np.uint8))
     with torch.no_grad():
-        found: Tensor = model.module(pixels)
-    return found
+        logits: Tensor = model.module(pixels)
+    return logits
 
 
-def edited(model: Model) -> tuple[Model, nn.Module]:
+def edited(model: Model) -> tuple[Model, Any]:
     """A copy that a test may change, and the block `narrow` in it."""
     copied = replace(model, module=copy.deepcopy(model.module))
     return copied, layer(copied, "narrow")
@@ -220,6 +222,7 @@ def test_unstructured_zeros_are_the_smallest_weights(residual: Model) -> None:
     assert zeros == pytest.approx(0.75, abs=0.01)
 
 
+@pytest.mark.trains
 @pytest.mark.skipif(not CASE.is_dir(), reason="the case 'resnet20-cifar10' is not beside this checkout")
 def test_resnet20_halves_inside_its_blocks() -> None:
     model = load(Project.read(CASE))

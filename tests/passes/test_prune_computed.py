@@ -39,8 +39,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated:Fu
 
 def answers(model: Model) -> Tensor:
     with torch.no_grad():
-        found: Tensor = model.module(PIXELS)
-    return found
+        logits: Tensor = model.module(PIXELS)
+    return logits
 
 
 def captured_weights(model: Model) -> list[Tensor]:
@@ -71,8 +71,10 @@ def test_zeros_reach_the_program_and_outlast_recovery(network: Callable[[], nn.M
 def test_channels_go_as_from_plain_weights(network: Callable[[], nn.Module], tmp_path: Path) -> None:
     model = computed_model(network, tmp_path)
     pruned = prune(model, Prune(ratio=0.5, round_to=4), None)
-    stem, conv = (pruned.module.model.get_submodule(name) for name in ("stem", "conv"))
-    assert stem.weight.shape[0] == conv.weight.shape[1] == 4
+    stem, conv = (pruned.module.get_submodule(f"model.{name}").weight for name in ("stem", "conv"))
+    assert isinstance(stem, Tensor)
+    assert isinstance(conv, Tensor)
+    assert stem.shape[0] == conv.shape[1] == 4
     assert not any("parametrizations" in name or name.endswith("_orig") for name in pruned.module.state_dict())
 
 

@@ -26,7 +26,7 @@ BACKENDS = ("executorch", "onnx", "tflite")
 PER_TENSOR = Quantize(weights=Weights(granularity="per-tensor"))
 
 # executorch reads its own resources in a deprecated way, once, when it is first imported.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning"), pytest.mark.trains]
 
 
 @pytest.fixture(scope="module")
@@ -36,15 +36,15 @@ def digits() -> Model:
 
 def quantization(project: Project, backend: str, recipe: Quantize) -> Quantization:
     order = orders(project, "raspberry-pi-5", backend, None)[0]
-    found: Quantization = order.backend().quantization(recipe, order.runtime)
-    return found
+    outcome: Quantization = order.backend().quantization(recipe, order.runtime)
+    return outcome
 
 
 def accuracy(model: Model, recipe: Quantize, backend: str, evaluation: Samples) -> float:
     """Of the model quantized after training as any other, on its evaluation set."""
     project = model.project
     calibration = batches(load_samples(project, "calibration", 100), project)
-    quantize = QuantizePass(recipe, lambda asked: quantization(project, backend, asked), calibration)
+    quantize = QuantizePass(recipe, lambda wanted: quantization(project, backend, wanted), calibration)
     program = quantize(capture(model), calibration[:1])
     answers = outputs(program.exported, batches(evaluation, project)).reshape(-1, 10).argmax(1)
     return float(np.mean(answers == evaluation.labels))
@@ -54,11 +54,11 @@ def test_weights_are_trained_through_the_rounding(digits: Model, tmp_path: Path)
     evaluation = load_samples(digits.project, "evaluation", 300)
     calibration = batches(load_samples(digits.project, "calibration", 100), digits.project)
     recipe = Recover(epochs=1, batch=32, learning_rate=0.1, quantization_aware_epochs=4)
-    asked = quantization(digits.project, "onnx", PER_TENSOR)
+    wanted = quantization(digits.project, "onnx", PER_TENSOR)
     told: list[str] = []
     training = load_samples(digits.project, "training")
     pruned = prune(digits, Prune(macs=0.4), None)
-    trained = train_quantized(pruned, digits, asked, recipe, training, calibration, tmp_path, told.append)
+    trained = train_quantized(pruned, digits, wanted, recipe, training, calibration, tmp_path, told.append)
     before, after = (accuracy(model, PER_TENSOR, "onnx", evaluation) for model in (pruned, trained))
     assert before < 0.8
     assert after > 0.93
@@ -72,19 +72,19 @@ def test_weights_are_trained_through_the_rounding(digits: Model, tmp_path: Path)
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_simulated_network_answers_as_the_quantized_one(digits: Model, backend: str) -> None:
     calibration = batches(load_samples(digits.project, "calibration", 50), digits.project)
-    asked = quantization(digits.project, backend, PER_TENSOR)
-    network = fake_quantized(digits, asked, 16)
+    wanted = quantization(digits.project, backend, PER_TENSOR)
+    network = fake_quantized(digits, wanted, 16)
     calibrate(network, calibration)
     quantize = QuantizePass(PER_TENSOR, lambda recipe: quantization(digits.project, backend, recipe), calibration)
     program = quantize(capture(digits), calibration[:1])
     scans = load_samples(digits.project, "evaluation", 24)
     expected = outputs(program.exported, batches(scans, digits.project)).reshape(-1, 10)
-    found = network(torch.from_numpy(scans.inputs["image"]))
-    assert found.shape == (24, 10)  # not a multiple of the batch
+    outcome = network(torch.from_numpy(scans.inputs["image"]))
+    assert outcome.shape == (24, 10)  # not a multiple of the batch
     step = float(np.abs(expected).max()) / 127
-    assert float(np.abs(found.detach().numpy() - expected).mean()) < step
+    assert float(np.abs(outcome.detach().numpy() - expected).mean()) < step
     # and it can be trained: every weight that it computes with has a gradient
-    found.square().sum().backward()
+    outcome.square().sum().backward()
     names = trained_weights(network)
     gradients = {name: network.program.get_parameter(f"weights.{name}").grad for name in names}
     assert set(gradients) == {name for name, _ in digits.module.named_parameters()}
@@ -93,8 +93,8 @@ def test_a_simulated_network_answers_as_the_quantized_one(digits: Model, backend
 
 def test_without_data_it_is_refused(digits: Model, tmp_path: Path) -> None:
     training = load_samples(digits.project, "training", 20)
-    asked = quantization(digits.project, "onnx", Quantize())
+    wanted = quantization(digits.project, "onnx", Quantize())
     recipe = Recover(epochs=1, quantization_aware_epochs=1)
     for samples, calibration in ((training.take([]), [digits.examples]), (training, [])):
         with pytest.raises(PassError, match="needs training and calibration data"):
-            train_quantized(digits, digits, asked, recipe, samples, calibration, tmp_path, print)
+            train_quantized(digits, digits, wanted, recipe, samples, calibration, tmp_path, print)

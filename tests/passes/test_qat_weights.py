@@ -37,9 +37,12 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
 ROUNDING_DB = 35.0
 """A value on the edge between two steps may fall to either side; a batch norm folded twice is below 10 dB."""
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning", "ignore:.*weight_norm.* is deprecated:FutureWarning", "ignore:The tensor attr"
-)
+pytestmark = [
+    pytest.mark.filterwarnings(
+        "ignore::DeprecationWarning", "ignore:.*weight_norm.* is deprecated:FutureWarning", "ignore:The tensor attr"
+    ),
+    pytest.mark.trains,
+]
 
 
 def asked(model: Model, backend: str) -> Callable[[Quantize], Quantization]:
@@ -55,8 +58,8 @@ def rounded(model: Model, backend: str, calibration: list[tuple[torch.Tensor, ..
 
 def answers(model: Model) -> Array:
     with torch.no_grad():
-        found: Array = model.module(torch.from_numpy(PIXELS)).numpy()
-    return found
+        logits: Array = model.module(torch.from_numpy(PIXELS)).numpy()
+    return logits
 
 
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS.keys())
@@ -65,9 +68,9 @@ def test_what_is_trained_is_what_will_be_quantized(network: Callable[[], nn.Modu
     student = fake_quantized(model, asked(model, "onnx")(Quantize()), 16)
     calibration = batches(Samples({"image": PIXELS[:32]}, np.zeros(32)), model.project)
     calibrate(student, calibration)
-    found = student(torch.from_numpy(PIXELS[:32]))
-    assert sqnr_db(rounded(model, "onnx", calibration), found.detach().numpy().ravel()) > ROUNDING_DB
-    found.square().sum().backward()
+    logits = student(torch.from_numpy(PIXELS[:32]))
+    assert sqnr_db(rounded(model, "onnx", calibration), logits.detach().numpy().ravel()) > ROUNDING_DB
+    logits.square().sum().backward()
     trained = {name: student.program.get_parameter(f"weights.{name}") for name in trained_weights(student)}
     ours = {id(value) for name, value in model.module.named_parameters(remove_duplicate=False) if name in trained}
     assert ours == {id(value) for value in model.module.parameters()}

@@ -25,8 +25,8 @@ from edgekit.pipeline.request import BuildRequest, orders
 from edgekit.samples import load_samples
 from edgekit.specs.compression import Quantize
 from edgekit.specs.project import Project
-from tests.passes.nets import onnx
-from tests.passes.nets import program as small_program
+from tests.passes.small_networks import onnx
+from tests.passes.small_networks import program as small_program
 
 Sample = tuple[torch.Tensor, ...]
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -56,18 +56,18 @@ def quantize(project: Project, backend: str, samples: list[Sample], recipe: Quan
     order: BuildRequest = orders(project, "raspberry-pi-5", backend, None)[0]
     recipe = recipe or order.profile.quantize
     assert recipe is not None
-    return QuantizePass(recipe, lambda asked: order.backend().quantization(asked, order.runtime), samples)
+    return QuantizePass(recipe, lambda requested: order.backend().quantization(requested, order.runtime), samples)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_the_quantized_program_reads_as_it_did(
     program: Program, project: Project, samples: list[Sample], backend: str
 ) -> None:
-    found = text(quantize(project, backend, samples)(program, samples[:4]))
+    printed = text(quantize(project, backend, samples)(program, samples[:4]))
     golden = GOLDEN / f"quantized-{backend}.txt"
     if os.environ.get("EDGEKIT_GOLDEN") == "write":
-        golden.write_text(found)
-    assert found == golden.read_text()
+        golden.write_text(printed)
+    assert printed == golden.read_text()
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -170,12 +170,11 @@ def test_calibration_data_of_another_range_are_said_to_be(trained: Program) -> N
     for few in (1, 4, 100):
         assert warning(trained, pictures(few)) is None
     for scale in (0, 1 / 255, 0.5, 2, 255):
-        said = warning(trained, pictures(20, scale))
-        assert said is not None
-        assert said.startswith("calibration data do not look like the training data: before 'bn'")
-    assert (
-        distribution_shift(small_program(Fresh(), torch.zeros(1, 1, 8, 8)).exported, pictures(4)) is None
-    )  # never trained
+        message = warning(trained, pictures(20, scale))
+        assert message is not None
+        assert message.startswith("calibration data do not look like the training data: before 'bn'")
+    never_trained = small_program(Fresh(), torch.zeros(1, 1, 8, 8)).exported
+    assert distribution_shift(never_trained, pictures(4)) is None
 
 
 @pytest.mark.parametrize(("value", "word"), [(math.nan, "NaN"), (math.inf, "infinity")])

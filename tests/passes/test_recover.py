@@ -26,11 +26,13 @@ from edgekit.specs.compression import Prune, Recover
 from edgekit.specs.project import Project
 from tests.passes.pruned_networks import RESIDUAL, made
 
+pytestmark = pytest.mark.trains
+
 QUICK = Recover(epochs=2, batch=16, learning_rate=0.02)
 
 
 def quiet(_said: str) -> None:
-    """For a test that does not read what it is told."""
+    """For a test that does not read what it is lines."""
 
 
 @pytest.fixture(scope="module")
@@ -80,17 +82,18 @@ def said(model: Model) -> dict[str, str]:
 def test_a_pruned_network_gets_its_accuracy_back(digits: Model, scans: Samples, tmp_path: Path) -> None:
     evaluation = load_samples(digits.project, "evaluation")
     pruned = prune(digits, Prune(macs=0.3), None)
-    before, told = state(pruned), []
+    before = state(pruned)
+    lines: list[str] = []
     recipe = Recover(epochs=6, batch=32, learning_rate=0.05, augment=("shift",))
-    recovered = recover(pruned, digits, recipe, scans, tmp_path, told.append)
+    recovered = recover(pruned, digits, recipe, scans, tmp_path, lines.append)
     assert accuracy(pruned, evaluation) < 0.9
     assert accuracy(recovered, evaluation) > accuracy(digits, evaluation) - 0.02
     assert same(before, state(pruned))
     assert float(said(recovered)["validation before"]) < float(said(recovered)["validation after"])
     assert [record.name for record in recovered.history] == ["prune", "recover"]
-    assert "epoch 1 of 6, loss " in told[0]
-    assert told[0].endswith(" s left")
-    assert told[-1].startswith("trained for 6 epochs; the best is ")
+    assert "epoch 1 of 6, loss " in lines[0]
+    assert lines[0].endswith(" s left")
+    assert lines[-1].startswith("trained for 6 epochs; the best is ")
     assert not recovered.module.training
 
 
@@ -98,17 +101,17 @@ def test_the_same_seed_gives_the_same_weights_and_another_others(
     residual: Model, half: Model, few: Samples, tmp_path: Path
 ) -> None:
     recipe = QUICK.model_copy(update={"augment": ("flip", "shift")})
-    found = [
+    results = [
         state(recover(half, residual, recipe.model_copy(update={"seed": seed}), few, tmp_path / folder, quiet))
         for folder, seed in (("a", 0), ("b", 0), ("c", 1))
     ]
-    assert same(found[0], found[1])
-    assert not same(found[0], found[2])
+    assert same(results[0], results[1])
+    assert not same(results[0], results[2])
 
 
 def stop_after(words: str) -> Callable[[str], None]:
-    def tell(told: str) -> None:
-        if words in told:
+    def tell(lines: str) -> None:
+        if words in lines:
             raise KeyboardInterrupt
 
     return tell
@@ -121,10 +124,10 @@ def test_what_was_interrupted_goes_on_to_the_same_end(
     whole = recover(half, residual, recipe, few, tmp_path / "whole", quiet)
     with pytest.raises(KeyboardInterrupt):
         recover(half, residual, recipe, few, tmp_path / "twice", stop_after("epoch 3 of 4"))
-    told: list[str] = []
-    resumed = recover(half, residual, recipe, few, tmp_path / "twice", told.append)
-    assert told[0] == "goes on after epoch 2"
-    assert not any("epoch 1 of 4" in line for line in told)
+    lines: list[str] = []
+    resumed = recover(half, residual, recipe, few, tmp_path / "twice", lines.append)
+    assert lines[0] == "goes on after epoch 2"
+    assert not any("epoch 1 of 4" in line for line in lines)
     assert same(state(whole), state(resumed))
     assert said(whole)["validation before"] == said(resumed)["validation before"]
 
@@ -134,23 +137,23 @@ def test_a_checkpoint_of_another_training_or_a_damaged_one_is_not_used(
 ) -> None:
     fresh = recover(half, residual, QUICK, few, tmp_path / "fresh", quiet)
     recover(half, residual, QUICK.model_copy(update={"learning_rate": 0.01}), few, tmp_path / "other", quiet)
-    told: list[str] = []
-    assert same(state(fresh), state(recover(half, residual, QUICK, few, tmp_path / "other", told.append)))
+    lines: list[str] = []
+    assert same(state(fresh), state(recover(half, residual, QUICK, few, tmp_path / "other", lines.append)))
     content = (tmp_path / "other" / FILE).read_bytes()
     (tmp_path / "other" / FILE).write_bytes(content[: len(content) // 2])
-    assert same(state(fresh), state(recover(half, residual, QUICK, few, tmp_path / "other", told.append)))
-    assert not any(line.startswith("goes on") for line in told)
+    assert same(state(fresh), state(recover(half, residual, QUICK, few, tmp_path / "other", lines.append)))
+    assert not any(line.startswith("goes on") for line in lines)
 
 
 def test_minutes_are_a_budget_that_the_learning_rate_follows(
     residual: Model, half: Model, few: Samples, tmp_path: Path
 ) -> None:
     recipe = Recover(minutes=0.02, batch=16, learning_rate=0.02)
-    told: list[str] = []
-    recovered = recover(half, residual, recipe, few, tmp_path, told.append)
+    lines: list[str] = []
+    recovered = recover(half, residual, recipe, few, tmp_path, lines.append)
     assert recovered.history[-1].seconds >= 1.2
     assert said(recovered)["budget"] == "0.02 minutes"
-    assert " of " not in told[0]
+    assert " of " not in lines[0]
 
 
 def test_gradients_of_two_half_batches_make_one_step(
@@ -165,11 +168,11 @@ def test_gradients_of_two_half_batches_make_one_step(
 def test_a_loss_that_diverges_stops_and_the_best_stays(
     residual: Model, half: Model, few: Samples, tmp_path: Path
 ) -> None:
-    told: list[str] = []
+    lines: list[str] = []
     recipe = Recover(epochs=50, batch=16, learning_rate=1e6)
-    recovered = recover(half, residual, recipe, few, tmp_path, told.append)
+    recovered = recover(half, residual, recipe, few, tmp_path, lines.append)
     assert said(recovered)["ended"].startswith("diverged in epoch ")
-    assert told[-1].startswith("diverged in epoch ")
+    assert lines[-1].startswith("diverged in epoch ")
     assert all(bool(torch.isfinite(value).all()) for value in state(recovered).values())
     assert float(said(recovered)["validation after"]) >= float(said(recovered)["validation before"])
 
@@ -210,16 +213,16 @@ def test_features_are_followed_too(digits: Model, scans: Samples, tmp_path: Path
 
 def apart(model: Model, other: Model, samples: Samples) -> float:
     """How far the last block's outputs are from another network's."""
-    found = []
+    results = []
     for one in (model, other):
-        hook = one.module.model.get_submodule("block").register_forward_hook(lambda *seen: found.append(seen[2]))
+        hook = one.module.model.get_submodule("block").register_forward_hook(lambda *seen: results.append(seen[2]))
         with torch.no_grad():
             one.module(torch.from_numpy(samples.inputs["image"]))
         hook.remove()
-    return float((found[0] - found[1]).square().mean())
+    return float((results[0] - results[1]).square().mean())
 
 
-def test_a_feature_that_was_pruned_or_is_none_is_told(
+def test_a_feature_that_was_pruned_or_is_none_is_lines(
     residual: Model, half: Model, few: Samples, tmp_path: Path
 ) -> None:
     with pytest.raises(PassError, match=r"'narrow\.conv1' was pruned, \[1, 16, 8, 8\] to \[1, 8, 8, 8\]"):
@@ -240,7 +243,9 @@ def test_targets_that_are_no_classes_are_learnt_by_squared_error(digits: Model, 
 
 
 @pytest.mark.parametrize("count", [0, 2])
-def test_too_little_to_train_on_is_told(residual: Model, half: Model, few: Samples, tmp_path: Path, count: int) -> None:
+def test_too_little_to_train_on_is_lines(
+    residual: Model, half: Model, few: Samples, tmp_path: Path, count: int
+) -> None:
     with pytest.raises(PassError, match=r"needs training data|2 training samples are too few") as caught:
         recover(half, residual, QUICK, few.take(range(count)), tmp_path, quiet)
     assert "[data] training" in str(caught.value.hint)
@@ -272,11 +277,11 @@ def test_pictures_are_mirrored_and_shifted_whole() -> None:
     assert shifted.shape == pictures.shape
     inner = pictures[:, 4:12, 4:12]
     moves = [(down, right) for down in range(-2, 3) for right in range(-2, 3)]
-    found = {
+    results = {
         move
         for move in moves
         for new, old in zip(shifted, inner, strict=True)
         if torch.equal(new[4 - move[0] : 12 - move[0], 4 - move[1] : 12 - move[1]], old)
     }
-    assert len(found) > 12
+    assert len(results) > 12
     assert torch.equal(augment(pictures, (), torch.Generator()), pictures)

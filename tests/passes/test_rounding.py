@@ -16,7 +16,7 @@ from edgekit.passes.quantization.layers import layers, rows, value
 from edgekit.passes.quantization.quantize import quantize
 from edgekit.passes.quantization.rounding_solvers import Grid, adaround, gptq
 from edgekit.specs.compression import Quantize, Rounding, Weights
-from tests.passes.nets import Samples, onnx, outputs, program
+from tests.passes.small_networks import Samples, onnx, outputs, program
 
 METHODS: tuple[Rounding, ...] = ("gptq", "adaround")
 
@@ -46,14 +46,14 @@ def best(weight: Tensor, moment: Tensor, grid: Grid) -> Tensor:
 def test_a_solver_comes_near_the_best_of_all_choices(solve: object) -> None:
     weight, moment, grid = problem()
     assert callable(solve)
-    nearest, found = (
+    nearest, result = (
         float(lost(weight - rounded, moment).sum()) for rounded in (grid.near(weight), solve(weight, moment, grid))
     )
     optimum = float(best(weight, moment, grid).sum())
     assert optimum < nearest / 3
-    assert found < nearest / 2
+    assert result < nearest / 2
     # AdaRound chooses between the two neighbours, as `best` does; GPTQ may go further.
-    assert solve is gptq or optimum <= found * (1 + 1e-5)
+    assert solve is gptq or optimum <= result * (1 + 1e-5)
 
 
 class Layers(nn.Module):
@@ -95,9 +95,9 @@ def test_rows_times_weights_are_the_outputs(net: Program) -> None:
         x = torch.randn(shapes[layer.name])
         wanted = layer.node.target(x, weight, None, *layer.node.args[3:])  # type: ignore[operator]
         vectors = rows(layer, weight, x)
-        found = vectors @ weight.reshape(layer.groups, -1, vectors.shape[2]).transpose(1, 2)
+        result = vectors @ weight.reshape(layer.groups, -1, vectors.shape[2]).transpose(1, 2)
         channels_last = wanted if layer.is_linear else wanted.movedim(1, -1)
-        joined = found.movedim(0, 1).reshape(channels_last.shape)
+        joined = result.movedim(0, 1).reshape(channels_last.shape)
         torch.testing.assert_close(joined, channels_last, rtol=1e-4, atol=1e-5)
 
 
@@ -149,8 +149,9 @@ def test_what_a_clamp_after_a_layer_cuts_off_is_no_part_of_its_mean_error() -> N
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             x = torch.relu(self.relu(x)) + F.relu6(self.relu6(x)) + F.hardtanh(self.clamp(x), -3.0, 5.0) + self.plain(x)
             y = self.shared(x)
-            return torch.relu(y) + y
+            output: Tensor = torch.relu(y) + y
+            return output
 
     exported = torch.export.export(Net().eval(), (torch.zeros(1, 2, 4, 4),))
-    found = [bounds(node) for node in exported.module().graph.nodes if node.target is torch.ops.aten.conv2d.default]
-    assert found == [(0.0, math.inf), (0.0, 6.0), (-3.0, 5.0), (-math.inf, math.inf), (-math.inf, math.inf)]
+    result = [bounds(node) for node in exported.module().graph.nodes if node.target is torch.ops.aten.conv2d.default]
+    assert result == [(0.0, math.inf), (0.0, 6.0), (-3.0, 5.0), (-math.inf, math.inf), (-math.inf, math.inf)]

@@ -21,7 +21,7 @@ from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.passes.sensitivity.analysis import Analysis, analyse, sensitivity
 from edgekit.specs.compression import Quantize, Weights
 from edgekit.specs.project import Project
-from tests.ailing import NOT_FINITE, PROJECT, ailing, asked, samples
+from tests.faulty_projects import NOT_FINITE, PROJECT, ailing, asked, samples
 
 
 @pytest.fixture(scope="module")
@@ -150,9 +150,9 @@ def test_changes_tell_channels_and_outputs_against_the_original() -> None:
     float_pixels = [
         tuple(pixels.float().permute(0, 3, 1, 2) for pixels in sample) for sample in samples("evaluation", 4)
     ]
-    found = {change.name: change for change in changes(original, cut, float_pixels)}
-    assert (found["conv2"].channels, found["conv2"].kept, found["conv2"].sqnr_db) == (56, 24, None)
-    assert found["linear"].kept == 10
-    assert found["linear"].sqnr_db is not None
+    by_name = {change.name: change for change in changes(original, cut, float_pixels)}
+    assert (by_name["conv2"].channels, by_name["conv2"].kept, by_name["conv2"].sqnr_db) == (56, 24, None)
+    assert by_name["linear"].kept == 10
+    assert by_name["linear"].sqnr_db is not None
     same = {change.name: change for change in changes(original, original, float_pixels)}
     assert same["block.conv1"].sqnr_db == math.inf

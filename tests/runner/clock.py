@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 class Clock:
-    """In place of the module `time`. What is due happens on time, in order."""
+    """Stand-in for the module `time`: what is due happens on time, in order."""
 
     def __init__(self) -> None:
         self._now_s = 1000.0

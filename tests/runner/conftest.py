@@ -31,8 +31,8 @@ class Answer:
     def document(self) -> dict[str, Any]:
         """The one line that stdout must be."""
         (line,) = self.stdout.splitlines()
-        found: dict[str, Any] = json.loads(line)
-        return found
+        document: dict[str, Any] = json.loads(line)
+        return document
 
 
 @dataclass(frozen=True)

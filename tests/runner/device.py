@@ -62,8 +62,8 @@ def served(root: Path) -> str:
 
 
 def states(root: Path) -> tuple[str, str]:
-    found = lifecycle.status(root)["slots"]
-    return found["a"]["state"], found["b"]["state"]
+    slots = lifecycle.status(root)["slots"]
+    return slots["a"]["state"], slots["b"]["state"]
 
 
 def edit(path: Path, **changes: Any) -> None:

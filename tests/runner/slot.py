@@ -82,7 +82,7 @@ def inputs(count: int, seed: int = 0) -> dict[str, Array]:
 
 
 def expected(given: dict[str, Array]) -> dict[str, Array]:
-    """What the model computes, as stored."""
+    """Outputs of the model as it stores them."""
     scores = given["image"].reshape(-1, 48).astype(np.float32) @ WEIGHTS + given["bias"]
     return {"scores": scores, "steps": np.clip(np.floor(scores), -128, 127).astype(np.int8)}
 

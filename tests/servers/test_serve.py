@@ -13,7 +13,9 @@ from edgekit.errors import ServerNotStarted
 from edgekit.servers import environment
 from edgekit.servers.environment import suitable
 from edgekit.servers.kinds import KINDS, Kind, requirements
-from tests import served
+from tests import reference_servers as served
+
+pytestmark = pytest.mark.served
 
 NOTHING = Kind("nothing", ("edgekit-has-no-such-package==1",), ("onnx",), shared_python=False)
 

@@ -38,9 +38,9 @@ def stating(shape: bytes, kind: bytes = b"<f4") -> bytes:
 @given(arrays.arrays(KINDS, arrays.array_shapes(min_dims=0, min_side=0)), st.booleans())
 def test_what_numpy_saves_is_read_as_it_was(array: Array, fortran: bool) -> None:
     array = np.asfortranarray(array) if fortran else array
-    found = read(saved(array))
-    assert (found.dtype, found.shape) == (array.dtype, array.shape)
-    assert found.tobytes() == array.tobytes()
+    result = read(saved(array))
+    assert (result.dtype, result.shape) == (array.dtype, array.shape)
+    assert result.tobytes() == array.tobytes()
 
 
 @pytest.mark.parametrize(

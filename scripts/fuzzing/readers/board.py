@@ -108,8 +108,8 @@ class Shell:
 
     root = PurePosixPath("/opt/edgekit")
 
-    def __init__(self, said: str) -> None:
-        self._said = said
+    def __init__(self, text: str) -> None:
+        self._said = text
 
     def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
         return Completed(tuple(argv), self._said, "", 0)
@@ -132,9 +132,9 @@ def _asked(root: Path, place: str, path: Path) -> object:
     shutil.rmtree(changed, ignore_errors=True)
     shutil.copytree(root, changed, symlinks=True)
     (changed / place).write_bytes(path.read_bytes())
-    said = _status(changed)
+    text = _status(changed)
     repair(changed)
-    return said, _status(changed)
+    return text, _status(changed)
 
 
 def _status(root: Path) -> str:
@@ -199,17 +199,17 @@ def _unused(inputs: Sequence[Array]) -> list[Array]:
 
 
 def _words(path: Path) -> object:
-    said = text_of(path)
-    heat = android.temperatures(said), android.throttled(said), android.battery(said), android.screen_on(said)
-    modes = jetson.named_mode(said, said), jetson.queried_mode(said), jetson.temperatures(said)
+    text = text_of(path)
+    heat = android.temperatures(text), android.throttled(text), android.battery(text), android.screen_on(text)
+    modes = jetson.named_mode(text, text), jetson.queried_mode(text), jetson.temperatures(text)
     return (
         heat,
         modes,
-        raspberry_pi.flags(said),
-        raspberry_pi.temperature_c(said),
-        trtexec.parsed_version(said),
+        raspberry_pi.flags(text),
+        raspberry_pi.temperature_c(text),
+        trtexec.parsed_version(text),
         (
-            linux.load_1m(said),
-            linux.available_bytes(said),
+            linux.load_1m(text),
+            linux.available_bytes(text),
         ),
     )

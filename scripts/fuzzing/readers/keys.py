@@ -74,7 +74,7 @@ def _signed() -> bytes:
 
 
 def _asked(path: Path, ask: Callable[[], object]) -> object:
-    """What `ask` makes of an SSH agent that answers with the file and hangs up."""
+    """Result of `ask` with an SSH agent that answers with the file and hangs up."""
     with socket.socket(socket.AF_UNIX) as listening:
         address = path.with_name("agent")
         address.unlink(missing_ok=True)

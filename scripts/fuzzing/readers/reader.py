@@ -21,9 +21,9 @@ class Reader:
     read: Callable[[Path], object]
     seeds: tuple[bytes, ...] = ()
     name: str = "file"
-    """Of the file."""
+    """Name of the file."""
     one_in: int = 1
-    """For readers that start a process: so few of the cases are theirs."""
+    """One case in so many is run: more than 1 for readers that start a process."""
 
 
 Readers = Mapping[str, Reader]

@@ -29,11 +29,11 @@ from edgekit.specs.catalog import Catalog
 from scripts.cuts import cutting
 from scripts.cuts.bundles import built
 from scripts.cuts.cutting import Board
-from scripts.cuts.looked import contents, look, silent
-from scripts.cuts.watched import Watched
-from tests.stalling import until
-from tests.terminal import end, environment, start
-from tests.test_bad_device import told
+from scripts.cuts.observation import contents, observe, silent
+from scripts.cuts.step_recorder import RecordedTransport
+from tests.command_line import end, environment, start
+from tests.devices.test_unreachable import told
+from tests.failing_converters import until
 
 LIMIT_S = 180.0
 LEASE_S = 15.0
@@ -72,7 +72,7 @@ def keeps(board: Board, *bundles: Bundle) -> None:
     """One of these is served, whole, and answers."""
     with board.device.connected() as transport:
         board.runner = replace(board.runner, transport=transport)
-        board.looked = look(board.runner)
+        board.looked = observe(board.runner)
         served = board.served()
         assert served in bundles
         assert board.looked.seen[-1].files == contents(served)
@@ -80,7 +80,7 @@ def keeps(board: Board, *bundles: Bundle) -> None:
 
 
 @dataclass
-class Struck(Watched):
+class Struck(RecordedTransport):
     """Something happens as a step begins; the lease is one that soon ends."""
 
     at: str = ""
@@ -133,7 +133,7 @@ def test_a_disk_that_is_full_as_a_step_begins(board: Board, new: Bundle) -> None
         error = struck(board, new, step, fill)
         assert isinstance(error, StorageError), (step, error)
         with board.device.connected() as transport:
-            assert look(replace(board.runner, transport=transport)).seen[-1].files == contents(old)
+            assert observe(replace(board.runner, transport=transport)).seen[-1].files == contents(old)
             done(transport, "rm", "-r", str(BALLAST))
 
 
@@ -160,7 +160,7 @@ def test_a_link_that_stays_lost_ends_a_flash_and_its_lease(board: Board, new: Bu
 def free(board: Board) -> bool:
     """Whether nobody flashes the device."""
     with board.device.connected() as transport:
-        return look(replace(board.runner, transport=transport)).status.lease is None
+        return observe(replace(board.runner, transport=transport)).status.lease is None
 
 
 FREEZE = """
@@ -211,10 +211,10 @@ def test_the_second_of_two_hosts_is_told_who_flashes_and_the_first_ends_well(
     with frozen(board):
         second = end(start("flash", other(board, new).path, "--device", url(board), env=places))
     message, hint = told(second, "EK405")
-    found = HELD.search(message)
-    assert found, message
-    assert int(found[1]) == first.pid
-    assert 0 < int(found[2]) <= 120
+    match = HELD.search(message)
+    assert match, message
+    assert int(match[1]) == first.pid
+    assert 0 < int(match[2]) <= 120
     assert hint == "wait until that has ended, then try again"
     ended = end(first)
     assert ended.code == 0, ended.err
@@ -241,10 +241,10 @@ def test_a_host_that_is_killed_holds_the_device_no_longer_than_its_lease(
         assert until(ended_there)
         keeps(board, old)
     message, _ = told(end(start("flash", new.path, "--device", url(board), env=places)), "EK405")
-    found = HELD.search(message)
-    assert found, message
+    match = HELD.search(message)
+    assert match, message
     # A clock that counts instructions is behind while the device, or this machine, has much to do.
-    assert int(found[2]) <= LEASE_S
+    assert int(match[2]) <= LEASE_S
     assert until(lambda: free(board), 20 * LEASE_S)
     ended = end(start("flash", new.path, "--device", url(board), env=places))
     assert ended.code == 0, ended.err

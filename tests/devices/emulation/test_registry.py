@@ -45,15 +45,15 @@ def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def emulators(place: Path) -> list[int]:
     """Every process that was started with a path in that folder."""
-    found = []
+    names_there = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             argv = (process / "cmdline").read_bytes()
         except OSError:
             continue
         if str(place).encode() in argv and int(process.name) != os.getpid():
-            found.append(int(process.name))
-    return found
+            names_there.append(int(process.name))
+    return names_there
 
 
 def soon(condition: object) -> bool:
@@ -184,7 +184,7 @@ def test_an_emulator_that_runs_and_does_not_answer_is_ended(
     own_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(qmp, "ANSWER_S", 0.5)
-    monkeypatch.setattr(machine.qemu, "command", lambda *_: ["/bin/sleep", "1000"])
+    monkeypatch.setattr("edgekit.devices.emulation.qemu.command", lambda *_: ["/bin/sleep", "1000"])
     tools = Tools(("false",), ("true",), "10.0.0")
     setup = machine.EmulationSetup(tools, Image(tmp_path), EmulatedBoard.of(PI))
     mute = machine.make(setup, own_data / "mute", tmp_path)

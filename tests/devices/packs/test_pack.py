@@ -33,8 +33,8 @@ def _archive(content: dict[str, bytes], names: list[str], time_s: int, mode: int
         out = Path(scratch) / "out.tar.gz"
         write_archive(folder, out)
         with tarfile.open(out) as archive:
-            found = {entry.name: archive.extractfile(entry).read() for entry in archive if entry.isfile()}  # type: ignore[union-attr]
-        assert found == {f"lib/{name}": content[name] for name in names}
+            contents = {entry.name: archive.extractfile(entry).read() for entry in archive if entry.isfile()}  # type: ignore[union-attr]
+        assert contents == {f"lib/{name}": content[name] for name in names}
         return out.read_bytes()
 
 

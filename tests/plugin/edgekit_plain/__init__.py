@@ -59,7 +59,8 @@ class TopTwo(TopOne):
     def scores(self, outputs: Outputs, labels: Array) -> Array:
         """float64 [N]: 1 where the label is one of the two, 0 elsewhere."""
         best = np.argsort(-next(iter(outputs.values())), axis=1, kind="stable")[:, :2]
-        return (best == labels[:, None]).any(axis=1).astype(np.float64)
+        array: Array = (best == labels[:, None]).any(axis=1).astype(np.float64)
+        return array
 
     def chance(self, labels: Array) -> float:
         """Share of the two most frequent labels of int [N]: the best that a constant answer names."""

@@ -1,0 +1,57 @@
+"""A build whose profile searches: what stays in float is found, measured, written down, and found again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import LENIENT
+from tests.conftest import Command
+from tests.networks import TOML, write_project
+
+pytestmark = pytest.mark.builds
+
+MODEL = """
+import torch
+from torch import nn
+
+def net():
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 16, 3, padding=1), nn.Hardswish(), nn.Conv2d(16, 16, 3, padding=1), nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 4),
+    ).eval()
+"""
+UNTRAINED = ("--set", "profile.gates.reference_accuracy.min=0", "--set", "profile.gates.distinct_answers.min=1")
+SEARCHES = ("--target", "host", "--backend", "onnx", "--profile", "int8-mixed", *LENIENT, *UNTRAINED)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return write_project(tmp_path / "bent", MODEL, TOML, samples=64)
+
+
+def recipe(out: Path) -> dict[str, object]:
+    quantize: dict[str, object] = json.loads((out / "profile.json").read_text())["quantize"]
+    return quantize
+
+
+def test_a_search_ends_in_a_recipe_that_can_be_written_down(command: Command, project: Path, tmp_path: Path) -> None:
+    argv = ("build", "--project", project, *SEARCHES, "--json", "--out")
+    (plan,) = command("plan", "--project", project, *SEARCHES, "--json").document["plans"]
+    first = command(*argv, tmp_path / "first")
+    assert first.code == 0, first.err + first.out
+    stages = {stage["name"]: stage["cached"] for stage in first.document["reports"][0]["stages"]}
+    assert stages["mixed"] is False
+    assert set(plan["stages"]) == set(stages)
+    assert recipe(tmp_path / "first").get("mixed") is None
+    again = command(*argv, tmp_path / "again")
+    assert {stage["name"]: stage["cached"] for stage in again.document["reports"][0]["stages"]}["mixed"] is True
+    assert recipe(tmp_path / "again") == recipe(tmp_path / "first")
+
+
+def test_a_plan_says_that_a_search_is_to_do(command: Command, project: Path) -> None:
+    (plan,) = command("plan", "--project", project, *SEARCHES, "--json").document["plans"]
+    assert next(iter(plan["stages"])) == "mixed"

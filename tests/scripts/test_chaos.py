@@ -1,0 +1,45 @@
+"""Power cuts at random points of a flash: `scripts/chaos` with a fixed seed, every step once."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts.cuts.plan import STEPS, plan
+from tests.command_line import environment
+
+SEED = 177181
+"""Its cuts of `commit` and `go back` come after the link was moved, that of `stage` in the midst, all at a change."""
+
+
+def test_a_plan_has_every_step_before_any_again_and_is_the_seeds() -> None:
+    cuts = plan(2 * len(STEPS) + 1, SEED)
+    for first in (0, len(STEPS)):
+        assert sorted(cut.step for cut in cuts[first : first + len(STEPS)]) == sorted(STEPS)
+    assert [cut.number for cut in cuts] == list(range(1, 2 * len(STEPS) + 2))
+    assert plan(len(cuts), SEED) == cuts
+    assert plan(len(cuts), SEED + 1) != cuts
+
+
+@pytest.mark.timeout(900)
+def test_after_a_cut_in_any_step_the_device_serves_old_or_new_whole_and_takes_the_next(
+    emulation: None, places: dict[str, str], tmp_path: Path
+) -> None:
+    argv = ("--cuts", len(STEPS), "--seed", SEED, "--jobs", 2, "--report", tmp_path / "report.json")
+    ended = subprocess.run(
+        [sys.executable, "-m", "scripts.cuts", *map(str, argv)],
+        cwd=Path(__file__).parents[2],
+        env=environment(places),
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert sorted(one["cut"]["step"] for one in report["rounds"]) == sorted(STEPS)
+    assert report["old"] + report["new"] == len(STEPS)
+    assert min(report["old"], report["new"]) > 0
+    assert all(one["halted"] for one in report["rounds"] if one["cut"]["kind"] == "call")
