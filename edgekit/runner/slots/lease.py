@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ..errors import RunnerError
 from ..files.durable import read_json, remove, write_json
-from . import boot
+from . import deadlines
 from .state_file import is_deadline
 
 FILE = "lease.json"
@@ -34,11 +34,11 @@ class Lease(NamedTuple):
     who: str
     ttl_s: float
     ends: dict[str, Any]
-    """Deadline, by `boot.deadline`."""
+    """Deadline, by `deadlines.deadline`."""
 
     @property
     def left_s(self) -> float:
-        return boot.left_s(self.ends)
+        return deadlines.left_s(self.ends)
 
 
 def take(root: Path, token: str, who: str, ttl_s: float) -> None:
@@ -107,5 +107,5 @@ def _read(root: Path) -> Lease | None:
 
 
 def _write(root: Path, token: str, who: str, ttl_s: float) -> None:
-    document = {"token": token, "who": who[:MAX_WHO], "ttl_s": min(ttl_s, TTL_S), "ends": boot.deadline(ttl_s)}
+    document = {"token": token, "who": who[:MAX_WHO], "ttl_s": min(ttl_s, TTL_S), "ends": deadlines.deadline(ttl_s)}
     write_json(root / FILE, document)

@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import RunnerError
 from ..files.integrity import digest_of_file, fault
 from ..layout import MANIFEST, SLOTS, root_of
-from . import boot, lease
+from . import deadlines, lease
 from .admission import admit, is_signed, refusals, trusted
 from .repair import plan
 from .state import (
@@ -91,7 +91,7 @@ def begin_trial(
             return answer(root, slot, state, changed=False)
         ask = trusted if staged_now else admit
         ask(root / slot, digest, Trust.of(root))
-        state = changed(recorded(state, slot, "trial"), slot, state="trial", deadline=boot.deadline(deadline_s))
+        state = changed(recorded(state, slot, "trial"), slot, state="trial", deadline=deadlines.deadline(deadline_s))
         write(root, state)
         return answer(root, slot, state, changed=True)
 
@@ -157,7 +157,7 @@ def slot_in_use(slot: Path) -> Iterator[None]:
 def _slot_status(root: Path, state: State, name: str) -> State:
     entry = state["slots"][name]
     shown = {key: entry[key] for key in ("state", "digest", "version", "signers")}
-    until_s = boot.left_s(entry["deadline"]) if entry["deadline"] else None
+    until_s = deadlines.left_s(entry["deadline"]) if entry["deadline"] else None
     return {**shown, "path": str(root / name), "whole": is_whole(root, state, name), "until_s": until_s}
 
 

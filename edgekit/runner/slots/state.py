@@ -22,7 +22,7 @@ from typing import Any
 from ..errors import RunnerError
 from ..files.durable import read_json, remove, sync_one, write_json
 from ..layout import SLOTS
-from . import boot, lease
+from . import deadlines, lease
 from .admission import admit
 from .state_file import FRESH, parse
 from .trust import Trust
@@ -181,9 +181,9 @@ def _floor_and_refusal(root: Path, state: State, slot: str) -> tuple[int, str | 
 def _expire_trial(root: Path, state: State) -> State:
     slot = on_trial(state)
     deadline = state["slots"][slot]["deadline"] if slot else None
-    if slot is None or deadline is None or boot.left_s(deadline) > 0:
+    if slot is None or deadline is None or deadlines.left_s(deadline) > 0:
         return state
-    why = "deadline" if boot.of_this_boot(deadline) else "reboot"
+    why = "deadline" if deadlines.of_this_boot(deadline) else "reboot"
     state = changed(recorded(state, slot, f"expired: {why}"), slot, state="failed", deadline=None)
     write(root, state)
     return state

@@ -68,7 +68,7 @@ def _slot(written: Any) -> dict[str, Any]:
 
 
 def is_deadline(value: Any) -> bool:
-    """Tell whether a value has the form that `boot.deadline` makes."""
+    """Tell whether a value has the form that `deadlines.deadline` makes."""
     if not isinstance(value, dict) or not isinstance(value.get("boot"), str):
         return False
     until = value.get("until")

@@ -20,7 +20,7 @@ import pytest
 from edgekit.runner.errors import RunnerError
 from edgekit.runner.files.integrity import fault
 from edgekit.runner.layout import MANIFEST, SIGNATURE
-from edgekit.runner.slots import boot, lifecycle, stage
+from edgekit.runner.slots import deadlines, lifecycle, stage
 from edgekit.runner.slots.begin import begin
 from edgekit.runner.slots.staging_folder import archive_of
 from tests.runner.conftest import Bare
@@ -380,7 +380,7 @@ def test_a_reboot_ends_a_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     _install(tmp_path, "old")
     _try(tmp_path)
     (tmp_path / "boot_id").write_text("another")
-    monkeypatch.setattr(boot, "BOOT_ID", tmp_path / "boot_id")
+    monkeypatch.setattr(deadlines, "BOOT_ID", tmp_path / "boot_id")
     assert lifecycle.status(tmp_path)["history"][-1]["verdict"] == "expired: reboot"
     assert _states(tmp_path) == ("committed", "failed")
 

@@ -16,7 +16,7 @@ import pytest
 from edgekit.bundle import archive, signing
 from edgekit.bundle.signing import SigningKey, add_signature, write_signature
 from edgekit.runner.errors import RunnerError
-from edgekit.runner.slots import boot, lease, lifecycle, stage, verify
+from edgekit.runner.slots import deadlines, lease, lifecycle, stage, verify
 from edgekit.runner.slots.begin import begin
 from edgekit.runner.slots.trust import Trust
 from tests.runner.conftest import Bare
@@ -188,8 +188,8 @@ def test_one_flash_at_a_time_and_a_dead_host_is_forgotten(root: Path, monkeypatc
     assert caught.value.kind == "leased"
     with pytest.raises(RunnerError, match="is flashing it"):
         _stage(root)
-    now_s = boot._now_s()
-    monkeypatch.setattr(boot, "_now_s", lambda: now_s + 121)
+    now_s = deadlines._now_s()
+    monkeypatch.setattr(deadlines, "_now_s", lambda: now_s + 121)
     _begin(root, "theirs", "you@there")
     assert lifecycle.status(root)["lease"]["holder"] == "you@there"
     assert not lifecycle.release(root, "mine")["changed"]
