@@ -51,6 +51,12 @@ def test_minmax_is_torchaos_to_the_bit_also_after_a_histogram_was_kept(type_: di
     assert all(torch.equal(*pair) for pair in zip(ours, theirs, strict=True))
 
 
+def test_a_method_without_a_rule_is_an_error_and_not_another_one() -> None:
+    observer = watched(RangeObserver(**INT8, qscheme=torch.per_tensor_affine, method="nearest"), heavy_tailed(False))
+    with pytest.raises(ValueError, match="no rule clips by 'nearest'"):
+        observer.calculate_qparams()
+
+
 @pytest.mark.parametrize("positive", [True, False])
 def test_histogram_cuts_where_torchaos_observer_cuts(positive: bool) -> None:
     data = heavy_tailed(positive)

@@ -92,4 +92,6 @@ class RangeObserver(MinMaxObserver):  # type: ignore[misc]  # torchao has no typ
             return clipping.percentile(histogram, self.percentile)
         if self.method == "mse":
             return clipping.least_square(histogram, clipping.Levels(steps, self.qscheme is torch.per_tensor_symmetric))
-        return clipping.norm(histogram, steps)
+        if self.method == "histogram":
+            return clipping.norm(histogram, steps)
+        raise ValueError(f"no rule clips by '{self.method}'")
