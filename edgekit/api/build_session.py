@@ -18,7 +18,7 @@ from edgekit.pipeline.build_output import BuildOutput
 from edgekit.pipeline.diagnose import Examination, Examined
 from edgekit.pipeline.plan import Plan, plan_build
 from edgekit.pipeline.request import ALL, BuildRequest, orders
-from edgekit.pipeline.stages.background import threads
+from edgekit.pipeline.stages.background_thread import threads
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.labels import check_labels
 from edgekit.pipeline.stages.precompile_worker import compile_in_process

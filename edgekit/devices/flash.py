@@ -111,6 +111,9 @@ def commit(installation: Installation) -> None:
 def rollback(installation: Installation, detail: Mapping[str, Any] | None = None) -> None:
     """Drop the trial, or go back to the slot that was committed before.
 
+    It is decided elsewhere: `pipeline/commit_or_rollback` after a probe, `pipeline/rollback` by a person. The device
+    does it in `runner/slots/lifecycle.rollback`.
+
     detail: the incident, as JSON of at most 4 KB, for the device's history.
 
     Raises DeviceBusy as `commit` does, CommandFailed if it is served and there is nothing to go back to,

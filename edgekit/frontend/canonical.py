@@ -12,7 +12,7 @@ from torch.fx import GraphModule
 
 from edgekit.frontend.computed_weights import fold_weights
 from edgekit.frontend.functionalization import functional, writes_through
-from edgekit.frontend.shared_weights import fold_shared
+from edgekit.frontend.shared_weight_folding import fold_shared
 
 
 def canonical(exported: ExportedProgram) -> ExportedProgram:

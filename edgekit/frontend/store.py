@@ -75,7 +75,7 @@ def save_model(model: Model, folder: Path) -> None:
     """Write `model.safetensors`, `shapes.json` and `history.json` into `folder`: all that the factory lacks."""
     from safetensors.torch import save
 
-    from edgekit.frontend.shapes import sizes
+    from edgekit.frontend.pruned_shapes import sizes
 
     tensors = {name: value.detach().clone().contiguous() for name, value in model.module.state_dict().items()}
     (folder / WEIGHTS).write_bytes(save(tensors))
@@ -91,8 +91,8 @@ def load_model(project: Project, folder: Path) -> Model:
     from safetensors.torch import load as read
 
     from edgekit.frontend.load import load
+    from edgekit.frontend.pruned_shapes import refill, resize
     from edgekit.frontend.reparametrization import remove_reparametrizations
-    from edgekit.frontend.shapes import refill, resize
 
     model = load(project)
     tensors = read((folder / WEIGHTS).read_bytes())

@@ -12,7 +12,7 @@ from edgekit.errors import DataError
 from edgekit.ir.measurement import Array, Measurement
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.parity.endpoint_record import EndpointRecord, LatencyRecord, MetricRecord, process_record
-from edgekit.parity.histogram import Histogram, side_by_side
+from edgekit.parity.latency_histogram import Histogram, side_by_side
 from edgekit.parity.metrics import Chance, Metric
 from edgekit.parity.statistics import Estimate, mcnemar_p, paired_bootstrap, percentile_ns, wilson
 

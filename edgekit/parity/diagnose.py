@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edgekit.ir.layers import Layer
+from edgekit.parity.network_outcome import NetworkOutcome
 from edgekit.parity.next_step import kept_in_float, overridden, setting
-from edgekit.parity.outcome import NetworkOutcome
 from edgekit.specs.compression import Quantize
 
 Cause = Literal[

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from edgekit.ir.measurement import Around, Conditions, Energy, Environment, Kind, Process, ServerTime, Watched
 from edgekit.ir.record import Record
-from edgekit.parity.histogram import Histogram
+from edgekit.parity.latency_histogram import Histogram
 
 
 class MetricRecord(Record):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgekit.devices.flash import Installation
-from edgekit.measure.device.installed import Installed
+from edgekit.measure.device.installed_bundle import Installed
 from edgekit.samples import Samples
 
 ALWAYS_ENOUGH = 1000

@@ -17,7 +17,7 @@ from edgekit.cache import digest_of, storage_errors, tool_versions
 from edgekit.errors import EdgekitError, ForwardError, OutputBusy
 from edgekit.ir.measurement import Measurement
 from edgekit.measure import store
-from edgekit.measure.device.installed import outputs_in_parts, unpacked
+from edgekit.measure.device.installed_bundle import outputs_in_parts, unpacked
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.float_parity import check_float_parity

@@ -15,7 +15,7 @@ from edgekit.ir.measurement import Array
 from edgekit.ir.program import Program
 from edgekit.parity.diagnose import Diagnosis, diagnose
 from edgekit.parity.metrics import metric_of
-from edgekit.parity.outcome import NetworkOutcome
+from edgekit.parity.network_outcome import NetworkOutcome
 from edgekit.parity.pruning_diagnosis import pruning
 from edgekit.parity.statistics import paired_bootstrap, wilson
 from edgekit.pipeline.build_output import BuildOutput

@@ -18,7 +18,7 @@ from edgekit.devices.transport import DeviceKind
 from edgekit.errors import ModelFileError
 from edgekit.ir.measurement import Measurement
 from edgekit.ir.signature import Signature
-from edgekit.measure.device.installed import AT_ONCE, Installed
+from edgekit.measure.device.installed_bundle import AT_ONCE, Installed
 from edgekit.measure.device.model_file import open_model_file
 from edgekit.measure.device.scratch_install import scratch_install
 from edgekit.measure.shards import Shards

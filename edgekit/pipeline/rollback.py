@@ -1,4 +1,7 @@
-"""roll_back(): drop the trial of a device, or serve the other A/B slot, which was committed before."""
+"""Roll back by hand (`edgekit rollback`): drop the trial, or serve the other A/B slot, which was committed before.
+
+The rollback after a probe is in `commit_or_rollback`.
+"""
 
 from __future__ import annotations
 

@@ -15,13 +15,13 @@ from edgekit.devices.emulation.transport import Emulated
 from edgekit.devices.flash import Installation, flash
 from edgekit.devices.transport import DeviceKind, Transport
 from edgekit.ir.measurement import Measurement
-from edgekit.measure.device.installed import Installed
+from edgekit.measure.device.installed_bundle import Installed
 from edgekit.measure.serving.reference import open_reference
 from edgekit.measure.shards import shards_in
 from edgekit.parity.gates import FloatRecord
 from edgekit.pipeline.accuracy_budget import affordable, is_large
 from edgekit.pipeline.build import compilation_of, eager_answers, evaluation, exclusive, on_host
-from edgekit.pipeline.commit import settle, take_back
+from edgekit.pipeline.commit_or_rollback import commit_or_roll_back, take_back
 from edgekit.pipeline.flash import check_runtime, choose_runtime
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.compile import Compilation
@@ -30,7 +30,7 @@ from edgekit.pipeline.stages.inputs import CachedData
 from edgekit.pipeline.stages.pack import pack_bundle
 from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.pipeline.verdict import Evidence, decide
-from edgekit.report.baseline import Earlier
+from edgekit.report.earlier_run import Earlier
 from edgekit.report.report import Report
 from edgekit.specs.release import check_expiry
 
@@ -97,7 +97,7 @@ def run(
                 reference, probed, data.samples.sampling, host, earlier, float_file, _remarks(installation)
             )
             report = decide(compilation, compiled, bundle, evidence, _shown(device.url), staging)
-            settle(installation, report, trial.commit)
+            commit_or_roll_back(installation, report, trial.commit)
         except BaseException:
             take_back(installation)
             raise

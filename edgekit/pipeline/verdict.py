@@ -16,7 +16,7 @@ from edgekit.parity.metrics import metric_of
 from edgekit.parity.numeric import numeric_parity
 from edgekit.pipeline.stages.compile import Compilation, Compiled
 from edgekit.report.assemble import BuildFacts, ProbeFacts, describe, report
-from edgekit.report.baseline import Earlier
+from edgekit.report.earlier_run import Earlier
 from edgekit.report.forms import html, markdown, text
 from edgekit.report.record import BundleRecord
 from edgekit.report.report import Report, to_json

@@ -13,9 +13,9 @@ from edgekit.parity.compare import Comparison
 from edgekit.parity.cost import CostSummary, cost
 from edgekit.parity.endpoint_record import EndpointRecord
 from edgekit.parity.gates import FloatRecord, GateResult, verdict
-from edgekit.parity.network_share import network_share
+from edgekit.parity.network_time import network_share
 from edgekit.parity.numeric import NumericParity
-from edgekit.report.baseline import Earlier
+from edgekit.report.earlier_run import Earlier
 from edgekit.report.record import ArtifactRecord, Bounds, BundleRecord, File, Flips
 from edgekit.report.report import Report
 from edgekit.report.sentence import sentence

@@ -13,7 +13,7 @@ from edgekit.ir.stage_record import StageRecord
 from edgekit.parity.cost import CostSummary
 from edgekit.parity.endpoint_record import EndpointRecord
 from edgekit.parity.gates import FloatRecord, GateResult, Verdict
-from edgekit.parity.network_share import NetworkShare
+from edgekit.parity.network_time import NetworkShare
 from edgekit.parity.numeric import NumericParity
 from edgekit.samples import Sampling
 

@@ -51,7 +51,7 @@ def _run_verb(args: argparse.Namespace) -> dict[str, Any]:
     if args.verb == "slots":
         return slots.answer(args)
     if args.verb == "compile":
-        from .verbs.precompile import compile_runner
+        from .verbs.compile_runner import compile_runner
 
         return compile_runner(args.source, args.program)
     if args.verb == "describe":

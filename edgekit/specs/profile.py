@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from edgekit.errors import Misfit
 from edgekit.specs.compression import Prune, Quantize, Recover
 from edgekit.specs.cost import Cost
-from edgekit.specs.sparsity import refusal
+from edgekit.specs.sparse_kernels import refusal
 from edgekit.specs.spec import Flag, Real, Spec, Whole
 from edgekit.specs.target import Precision, RuntimeSpec, Target
 

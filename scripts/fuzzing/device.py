@@ -23,7 +23,7 @@ from edgekit.devices.repair import repair
 from edgekit.devices.runner_client import SUMS, Runner
 from edgekit.devices.transport import Completed
 from edgekit.ir.measurement import Array, Measurement
-from edgekit.measure.device.installed import Installed
+from edgekit.measure.device.installed_bundle import Installed
 from edgekit.measure.device.operators import chrome_trace, operators
 from edgekit.pipeline.probe import Probed
 from edgekit.samples import Samples

@@ -81,7 +81,7 @@ SCOPES = (
         modules={
             "session": (INSTALLED, HOSTILE),
             "model_file": ("tests/measure/device/test_model_file.py",),
-            "installed": (INSTALLED, "tests/measure/test_shards.py"),
+            "installed_bundle": (INSTALLED, "tests/measure/test_shards.py"),
             "operators": ("tests/measure/device/test_operators.py",),
             "scratch_install": ("tests/measure/device/test_model_file.py",),
             "processes": (

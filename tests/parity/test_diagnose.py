@@ -10,8 +10,8 @@ import pytest
 
 from edgekit.ir.layers import Layer
 from edgekit.parity.diagnose import decibels, diagnose, label
+from edgekit.parity.network_outcome import NetworkOutcome
 from edgekit.parity.next_step import kept_in_float, overridden
-from edgekit.parity.outcome import NetworkOutcome
 from edgekit.specs.compression import Activations, Quantize, Weights
 from edgekit.specs.override import Override, apply
 from edgekit.specs.profile import Profile

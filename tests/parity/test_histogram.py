@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgekit.parity.histogram import BINS, Histogram, side_by_side
+from edgekit.parity.latency_histogram import BINS, Histogram, side_by_side
 
 latencies = st.lists(st.integers(0, 10**12), min_size=1, max_size=50).map(lambda drawn: np.array(drawn, np.int64))
 

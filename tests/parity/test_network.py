@@ -6,7 +6,7 @@ import pytest
 from edgekit.ir.measurement import ServerTime
 from edgekit.parity.compare import summarize
 from edgekit.parity.endpoint_record import LatencyRecord
-from edgekit.parity.network_share import NetworkShare, network_share
+from edgekit.parity.network_time import NetworkShare, network_share
 from tests.parity.examples import measurement, timed
 
 LABELS = np.array([0])

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature
-from edgekit.passes.activations import float_candidates
+from edgekit.passes.float_candidates import float_candidates
 
 
 class Gate(nn.Module):

@@ -15,7 +15,7 @@ from torch import Tensor
 from edgekit.errors import PassError, UnknownName
 from edgekit.frontend.capture import capture
 from edgekit.frontend.load import Model, load
-from edgekit.passes.pruning import cost
+from edgekit.passes.pruning import compute_cost
 from edgekit.passes.pruning.prune import prune
 from edgekit.samples import Samples
 from edgekit.specs.compression import Prune
@@ -49,7 +49,7 @@ def samples() -> Samples:
 
 
 def macs(model: Model) -> float:
-    return cost.macs(model.module, model.examples)[""]
+    return compute_cost.macs(model.module, model.examples)[""]
 
 
 def layer(model: Model, name: str) -> Any:
@@ -125,7 +125,10 @@ def test_time_is_a_budget_too(tmp_path: Path) -> None:
     model = made(tmp_path, wide.replace("nn.Conv2d(outputs, outputs", "nn.Conv2d(512, outputs"))
     pruned = prune(model, Prune(latency=0.7), None)
     assert layer(pruned, "narrow.conv1").out_channels < 512
-    assert cost.seconds([pruned.module], model.examples)[0] < cost.seconds([model.module], model.examples)[0]
+    assert (
+        compute_cost.seconds([pruned.module], model.examples)[0]
+        < compute_cost.seconds([model.module], model.examples)[0]
+    )
     with pytest.raises(PassError, match=r"latency 0\.001 cannot be reached"):
         prune(model, Prune(latency=0.001), None)
 

@@ -12,9 +12,9 @@ from torch.nn import functional as F
 
 from edgekit.ir.program import Program
 from edgekit.passes.quantization.bias_correction import bounds
-from edgekit.passes.quantization.layers import layers, rows, value
 from edgekit.passes.quantization.quantize import quantize
 from edgekit.passes.quantization.rounding_solvers import Grid, adaround, gptq
+from edgekit.passes.quantization.weighted_layers import layers, rows, value
 from edgekit.specs.compression import Quantize, Rounding, Weights
 from tests.passes.small_networks import Samples, onnx, outputs, program
 

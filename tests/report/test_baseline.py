@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from edgekit.errors import SpecError
-from edgekit.report.baseline import Earlier
+from edgekit.report.earlier_run import Earlier
 from edgekit.report.report import Report, to_json
 from tests.report.examples import COUNTED, emulated, passed
 

@@ -15,7 +15,7 @@ import pytest
 
 from edgekit.ir.measurement import Conditions, ServerTime
 from edgekit.parity.compare import compare
-from edgekit.parity.histogram import Histogram, side_by_side
+from edgekit.parity.latency_histogram import Histogram, side_by_side
 from edgekit.parity.metrics import TopOne
 from edgekit.report.forms import html, markdown, text
 from edgekit.report.report import Report, read_reports

@@ -8,7 +8,7 @@ from edgekit.errors import Misfit
 from edgekit.specs.catalog import Catalog, builtin_root
 from edgekit.specs.compression import Prune
 from edgekit.specs.profile import Profile
-from edgekit.specs.sparsity import refusal
+from edgekit.specs.sparse_kernels import refusal
 
 TWO_OF_FOUR = Prune(pattern="2:4")
 UNSTRUCTURED = Prune(pattern="unstructured", ratio=0.8)

@@ -8,8 +8,8 @@ from executorch.exir._serialize._program import deserialize_pte_binary
 from executorch.exir.schema import BackendDelegateInlineData, DelegateCall, ExecutionPlan, KernelCall
 
 from edgekit.backends.executorch import xnnpack_blob
-from edgekit.backends.executorch.facts import PteFacts, PteOperator, facts
 from edgekit.backends.executorch.portable_kernels import OUTSIDE, Kernel
+from edgekit.backends.executorch.pte_facts import PteFacts, PteOperator, facts
 from edgekit.errors import LoweringError
 
 XNNPACK = "XnnpackBackend"

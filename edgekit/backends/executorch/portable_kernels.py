@@ -10,7 +10,7 @@ from typing import Any
 from executorch.exir.scalar_type import ScalarType
 from executorch.exir.schema import ExecutionPlan, KernelCall, Tensor, TensorList
 
-from edgekit.backends.executorch.facts import PteWeight, Ref
+from edgekit.backends.executorch.pte_facts import PteWeight, Ref
 from edgekit.ir.artifact import Operator
 
 OUTSIDE = -1

@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from edgekit.backends.executorch.facts import PteWeight, Ref
+from edgekit.backends.executorch.pte_facts import PteWeight, Ref
 from edgekit.ir.artifact import Operator
 
 NONE = 2**32 - 1

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from edgekit.errors import PassError
 from edgekit.frontend.load import Model
 from edgekit.frontend.preprocess import Deployed
-from edgekit.passes.pruning import cost
+from edgekit.passes.pruning import compute_cost
 from edgekit.passes.pruning.groups import PruningGroup
 from edgekit.passes.pruning.importance import importance
 from edgekit.passes.pruning.prunable_groups import ProtectedChannels, candidate_groups, prunable_groups
@@ -58,13 +58,13 @@ class PruningPlan:
 
     def _within_macs(self, share: float) -> tuple[Deployed, Widths]:
         """First network along the path whose multiply-accumulates, counted, are at most `share` of the original's."""
-        whole = cost.macs(self.model.module, self.model.examples)[""]
+        whole = compute_cost.macs(self.model.module, self.model.examples)[""]
         reached = whole
         for widths, predicted in self._path():
             if whole - self._full + predicted > share * whole * 1.02:
                 continue  # the prediction is near enough not to count every network
             module = self._cut(widths)
-            reached = cost.macs(module, self.model.examples)[""]
+            reached = compute_cost.macs(module, self.model.examples)[""]
             if reached <= share * whole:
                 return module, widths
         raise self._unreachable("macs", share, "of the multiply-accumulates stay at least", self._least(whole, reached))
@@ -73,7 +73,7 @@ class PruningPlan:
         if reached < whole:
             return reached / whole
         *_, (widths, _) = self._path()
-        return cost.macs(self._cut(widths), self.model.examples)[""] / whole
+        return compute_cost.macs(self._cut(widths), self.model.examples)[""] / whole
 
     def _within_latency(self, share: float) -> tuple[Deployed, Widths]:
         """Widest network along the path that takes at most `share` of the original's time, found by bisection."""
@@ -89,7 +89,7 @@ class PruningPlan:
 
     def _time(self, module: nn.Module) -> float:
         """Time of `module` as a share of the original network's."""
-        before, after = cost.seconds([self.model.module, module], self.model.examples)
+        before, after = compute_cost.seconds([self.model.module, module], self.model.examples)
         return after / before
 
     def _unreachable(self, budget: str, share: float, what: str, least: float) -> PassError:
@@ -106,7 +106,7 @@ class PruningPlan:
         reached = {part.layer for group in self.groups for part in group.parts}
         return {
             name: count
-            for name, count in cost.own_macs(self.model.module, self.model.examples).items()
+            for name, count in compute_cost.own_macs(self.model.module, self.model.examples).items()
             if name in reached
         }
 

@@ -22,7 +22,7 @@ from edgekit.ir.measurement import Array
 from edgekit.ir.program import PassRecord
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.passes.module_patterns import covers
-from edgekit.passes.pruning import cost, sparsity
+from edgekit.passes.pruning import compute_cost, sparsity
 from edgekit.passes.pruning.plan import PruningPlan
 from edgekit.passes.pruning.prunable_groups import ProtectedChannels
 from edgekit.samples import Samples
@@ -104,7 +104,7 @@ def _structured(
             hint="leave [prune] out of the profile, or fewer modules in its skip",
         )
     module, widths = plan.solved()
-    before, after = (cost.macs(one, model.examples)[""] for one in (model.module, module))
+    before, after = (compute_cost.macs(one, model.examples)[""] for one in (model.module, module))
     cut = [f"{g.name.removeprefix(LEAF)} {g.size}>{widths[g.name]}" for g in plan.groups if widths[g.name] < g.size]
     budget = next(name for name in ("ratio", "macs", "latency") if getattr(recipe, name) is not None)
     return module, (

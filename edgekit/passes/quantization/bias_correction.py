@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 
-from edgekit.passes.quantization.interpreter import run_in_lockstep, watch
-from edgekit.passes.quantization.layers import WeightedLayer, layers, value
+from edgekit.passes.quantization.node_recorder import run_in_lockstep, watch
 from edgekit.passes.quantization.simulate import observers, simulated, unguarded
+from edgekit.passes.quantization.weighted_layers import WeightedLayer, layers, value
 
 if TYPE_CHECKING:
     from edgekit.passes.base import Sample

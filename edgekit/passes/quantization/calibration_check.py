@@ -35,8 +35,8 @@ def distribution_shift(exported: ExportedProgram, samples: Sequence[Sample]) -> 
     """
     import torch
 
-    from edgekit.passes.quantization.layers import value
     from edgekit.passes.quantization.simulate import unguarded
+    from edgekit.passes.quantization.weighted_layers import value
 
     module = unguarded(exported.module())
     norm = next((node for node in module.graph.nodes if _is_batch_norm(node)), None)

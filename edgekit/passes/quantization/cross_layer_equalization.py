@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import GraphModule, Node
 
-    from edgekit.passes.quantization.layers import WeightedLayer
+    from edgekit.passes.quantization.weighted_layers import WeightedLayer
 
 ROUNDS = 40
 ENOUGH = 1e-3
@@ -45,7 +45,7 @@ class Equalize(Pass):
 
     def rewrite(self, exported: ExportedProgram) -> Rewritten:
         from edgekit.frontend.canonical import exported_again
-        from edgekit.passes.quantization.layers import replace, value
+        from edgekit.passes.quantization.weighted_layers import replace, value
 
         module = exported.module()
         chain = list(pairs(module))
@@ -102,7 +102,7 @@ def _scaled_inputs(pair: LayerPair, weight: Tensor, scale: Tensor) -> Tensor:
 
 def pairs(module: GraphModule) -> Iterator[LayerPair]:
     """Pairs of layers between which channels may be scaled."""
-    from edgekit.passes.quantization.layers import layers
+    from edgekit.passes.quantization.weighted_layers import layers
 
     weighted = layers(module)
     by_node = {layer.node: layer for layer in weighted}
@@ -119,13 +119,13 @@ def pairs(module: GraphModule) -> Iterator[LayerPair]:
 
 
 def _outputs(module: GraphModule, layer: WeightedLayer) -> int:
-    from edgekit.passes.quantization.layers import value
+    from edgekit.passes.quantization.weighted_layers import value
 
     return int(value(module, layer.weight).shape[0])
 
 
 def _inputs(module: GraphModule, layer: WeightedLayer) -> int:
-    from edgekit.passes.quantization.layers import value
+    from edgekit.passes.quantization.weighted_layers import value
 
     return int(value(module, layer.weight).shape[1]) * layer.groups
 

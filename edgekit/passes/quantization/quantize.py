@@ -147,9 +147,9 @@ class QuantizePass(Pass):
         """Round weights (GPTQ, AdaRound) and correct biases of `prepared`, in place. Yields findings for the record."""
         from edgekit.passes.quantization.auto_observer import halves
         from edgekit.passes.quantization.bias_correction import corrected_biases, unobserved
-        from edgekit.passes.quantization.layers import replace
         from edgekit.passes.quantization.rounding import rounded_weights
         from edgekit.passes.quantization.simulate import batch_of, stacked
+        from edgekit.passes.quantization.weighted_layers import replace
 
         shuffled = [self.samples[index] for half in halves(len(self.samples)) for index in half][:ENOUGH]
         batches = stacked(shuffled, batch_of(unobserved(prepared), shuffled))

@@ -16,10 +16,10 @@ from torch import Tensor
 from torch.fx import GraphModule, Node
 from torchao.quantization.pt2e import ObserverBase
 
-from edgekit.passes.quantization.interpreter import watch
-from edgekit.passes.quantization.layers import WeightedLayer, layers, rows, value
+from edgekit.passes.quantization.node_recorder import watch
 from edgekit.passes.quantization.rounding_solvers import Grid, adaround, gptq, squared
 from edgekit.passes.quantization.simulate import simulated
+from edgekit.passes.quantization.weighted_layers import WeightedLayer, layers, rows, value
 from edgekit.specs.compression import Rounding
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
 
     from edgekit.passes.base import Sample
-    from edgekit.passes.quantization.layers import WeightedLayer
+    from edgekit.passes.quantization.weighted_layers import WeightedLayer
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Smooth(Pass):
 
     def rewrite(self, exported: ExportedProgram) -> Rewritten:
         from edgekit.frontend.canonical import exported_again
-        from edgekit.passes.quantization.layers import replace
+        from edgekit.passes.quantization.weighted_layers import replace
 
         module = exported.module()
         groups = list(normed(module))
@@ -66,7 +66,7 @@ def _largest(module: GraphModule, groups: Sequence[Normed], samples: Sequence[Sa
     """Largest magnitude of every channel that a norm computes, float32 [channels]."""
     import torch
 
-    from edgekit.passes.quantization.interpreter import See, watch
+    from edgekit.passes.quantization.node_recorder import See, watch
     from edgekit.passes.quantization.simulate import batch_of, stacked, unguarded
 
     largest: dict[Node, Tensor] = {}
@@ -87,7 +87,7 @@ def _largest(module: GraphModule, groups: Sequence[Normed], samples: Sequence[Sa
 def _smoothed(module: GraphModule, group: Normed, largest: Tensor, alpha: float) -> dict[Node, Tensor]:
     import torch
 
-    from edgekit.passes.quantization.layers import value
+    from edgekit.passes.quantization.weighted_layers import value
 
     weights = {layer.weight: value(module, layer.weight) for layer in group.readers}
     widest = torch.stack([weight.abs().amax(0) for weight in weights.values()]).amax(0)
@@ -104,7 +104,7 @@ def normed(module: GraphModule) -> Iterator[Normed]:
     """Layer norms whose channels may be scaled."""
     import torch
 
-    from edgekit.passes.quantization.layers import layers
+    from edgekit.passes.quantization.weighted_layers import layers
 
     by_node = {layer.node: layer for layer in layers(module) if layer.is_linear}
     for node in module.graph.nodes:

@@ -14,7 +14,7 @@ from torch.fx import Graph, GraphModule, Node
 
 from edgekit.frontend.canonical import drop_unused
 from edgekit.frontend.computed_weights import computed_weights, constants, replace_weights
-from edgekit.frontend.shared_weights import call_before, foldable_pairs, folded, replace_norm
+from edgekit.frontend.shared_weight_folding import call_before, foldable_pairs, folded, replace_norm
 
 aten = torch.ops.aten
 WEIGHTS = "weights"

@@ -18,7 +18,7 @@ from edgekit.frontend.store import load_history
 from edgekit.ir.artifact import Artifact
 from edgekit.ir.program import PassRecord
 from edgekit.pipeline.request import BuildRequest
-from edgekit.pipeline.stages.background import threads
+from edgekit.pipeline.stages.background_thread import threads
 from edgekit.pipeline.stages.compress import Compressed
 from edgekit.pipeline.stages.inputs import CachedData, Network
 from edgekit.pipeline.stages.stage import Stage

@@ -12,7 +12,7 @@ from edgekit.bundle.signing import SigningKey
 from edgekit.devices.flash import Installation, flash, rollback
 from edgekit.devices.transport import Transport
 from edgekit.errors import EdgekitError
-from edgekit.measure.device.installed import Installed
+from edgekit.measure.device.installed_bundle import Installed
 from edgekit.parity.compare import summarize
 from edgekit.parity.gates import FloatRecord
 from edgekit.pipeline.request import BuildRequest

@@ -16,7 +16,7 @@ from edgekit.bundle.signing import SigningKey
 from edgekit.cache import digest_of, tool_versions
 from edgekit.devices.emulation.transport import Emulated
 from edgekit.devices.flash import flash
-from edgekit.measure.device.installed import Installed, unpacked
+from edgekit.measure.device.installed_bundle import Installed, unpacked
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.float_baseline import on_trial
@@ -139,7 +139,7 @@ def _quickest(
 ) -> tuple[Quantize, list[dict[str, object]]]:
     """Fastest recipe by measurement: `recipe`, or one that leaves one more kind of layer in float; and the trials."""
     from edgekit.frontend.store import load_program
-    from edgekit.passes.activations import float_candidates
+    from edgekit.passes.float_candidates import float_candidates
     from edgekit.passes.sensitivity.mixed_precision import with_float
 
     groups = float_candidates(load_program(compilation.captured), recipe.kept)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from edgekit.parity.histogram import Histogram
+from edgekit.parity.latency_histogram import Histogram
 from edgekit.untrusted.sanitize import MAX_WORDS, line
 
 Row = tuple[str, ...]

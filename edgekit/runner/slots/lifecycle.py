@@ -119,9 +119,9 @@ def commit(root: Path, digest: str | None = None, token: str | None = None) -> S
 def rollback(root: Path, digest: str | None = None, detail: Any = None, token: str | None = None) -> State:
     """Roll back: drop what is staged or on trial, else serve the slot that was committed before.
 
-    With a digest: only if it is the bundle to leave; one that was left already is no error. `detail`, the incident,
-    is stored in the history. Raises RunnerError: state if there is nothing to go back to, and as `admit` if that may
-    not be served (any more): what is served stays.
+    digest: roll back only the bundle with that digest; if it was rolled back before, nothing is done and that is no
+    error. detail: the incident, stored in the history. Raises RunnerError: state if there is nothing to go back to, and
+    as `admit` if that may not be served (any more): what is served stays.
     """
     with locked_state(root) as state, lease.under(root, token):
         current, trial = current_of(root), on_trial(state)

@@ -61,8 +61,9 @@ def locked_state(root: Path) -> Iterator[State]:
 def recovered(root: Path) -> State:
     """Recover the state: finish the commit or rollback that a crash cut short, and fail a trial whose time is over.
 
-    A trial that `current` names was being committed, a failed slot that it names was being left: either ends with
-    a slot that may be served. Raises RunnerError (garbled) for a state and a link that no crash leaves.
+    Where `current` names a slot on trial, a crash stopped a commit; where it names a failed slot, a crash stopped a
+    rollback. Either is finished, if what is then served may be served. Raises RunnerError (garbled) for a state and a
+    link that no crash leaves.
     """
     state, current = read(root), current_of(root)
     states = {name: state["slots"][name]["state"] for name in SLOTS}

@@ -16,7 +16,7 @@ import pytest
 
 from edgekit.ir.measurement import Measurement
 from edgekit.measure.device import processes
-from edgekit.measure.device.installed import unpacked
+from edgekit.measure.device.installed_bundle import unpacked
 from edgekit.measure.meter import Reading
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe

@@ -24,7 +24,7 @@ from edgekit.devices.runner_client import install_runner
 from edgekit.devices.transport import Completed
 from edgekit.errors import AnswerMismatch, CommandFailed, DeviceError, EdgekitError, ProbeError
 from edgekit.ir.measurement import Array
-from edgekit.measure.device.installed import Installed, unpacked
+from edgekit.measure.device.installed_bundle import Installed, unpacked
 from edgekit.measure.device.session import probe_session
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe

@@ -22,8 +22,8 @@ from edgekit.devices.transport import Completed, DeviceKind
 from edgekit.errors import ProbeError, Unreachable
 from edgekit.ir.artifact import Format
 from edgekit.ir.measurement import Environment, Measurement
-from edgekit.measure.device import installed
-from edgekit.measure.device.installed import Installed, outputs_in_parts, unpacked
+from edgekit.measure.device import installed_bundle
+from edgekit.measure.device.installed_bundle import Installed, outputs_in_parts, unpacked
 from edgekit.measure.device.session import probe_session
 from edgekit.measure.shards import Shards
 from edgekit.samples import Samples
@@ -147,8 +147,8 @@ def test_what_a_device_says_of_itself_is_kept() -> None:
         info=Info(machine="m", system="s", cpu="c", cores=4, ram_bytes=5, python="3.11", runtimes={}),
     )
     there = Environment("device", "m", "s", "c", 4, 5, "onnxruntime 1.20", "3.11", 3, False, "cpu", "cuda")
-    assert installed._environment(facts, "device") == there
-    assert installed._environment(facts, "local") == replace(there, kind="local", host_stand_in=True)
+    assert installed_bundle._environment(facts, "device") == there
+    assert installed_bundle._environment(facts, "local") == replace(there, kind="local", host_stand_in=True)
     assert facts.model_rss_bytes == 30
 
 

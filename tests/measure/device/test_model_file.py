@@ -18,7 +18,7 @@ from edgekit.devices.runner_client import Runner
 from edgekit.devices.transport import Completed
 from edgekit.errors import EdgekitError, ModelFileError, RuntimeMissing
 from edgekit.measure.device import model_file
-from edgekit.measure.device.installed import Installed, unpacked
+from edgekit.measure.device.installed_bundle import Installed, unpacked
 from edgekit.measure.device.model_file import open_model_file
 from edgekit.measure.device.scratch_install import scratch_install
 from edgekit.measure.user_inputs import samples_for

@@ -19,7 +19,7 @@ from edgekit.devices.transport import PULL_BYTES, Completed, DeviceKind
 from edgekit.errors import ProbeError, Unreachable
 from edgekit.ir.artifact import Format
 from edgekit.measure.device import operators as measure
-from edgekit.measure.device.installed import unpacked
+from edgekit.measure.device.installed_bundle import unpacked
 from edgekit.measure.device.operators import Operators, OperatorTime, chrome_trace, operators
 from edgekit.measure.device.session import INFERENCE_S, START_S
 from edgekit.samples import Samples

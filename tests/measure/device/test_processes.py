@@ -16,7 +16,7 @@ from edgekit.devices.protocol import Info
 from edgekit.errors import Unreachable
 from edgekit.ir.measurement import Around, Array, Conditions, Energy, Process, Watched
 from edgekit.measure.device import processes
-from edgekit.measure.device.installed import Installed
+from edgekit.measure.device.installed_bundle import Installed
 from edgekit.measure.device.processes import WARM_UP_S, LatencyRun, cycled
 from edgekit.measure.device.session import INFERENCE_S, START_S
 from edgekit.measure.meter import Reading

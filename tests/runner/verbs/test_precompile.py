@@ -9,7 +9,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from edgekit.runner.verbs.precompile import compile_runner
+from edgekit.runner.verbs.compile_runner import compile_runner
 
 
 def _answer(program: Path) -> str:

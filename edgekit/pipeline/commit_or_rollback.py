@@ -1,4 +1,4 @@
-"""Commit or roll back the trial of a run, by its verdict."""
+"""Commit or roll back what a run flashed, by the verdict on its probe."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ INCIDENT_GATES, INCIDENT_FLIPS = 10, 20
 """Most gates and flipped samples that an incident in the device's history holds; the history is a small file."""
 
 
-def settle(installation: Installation, report: Report, may_commit: bool) -> None:
+def commit_or_roll_back(installation: Installation, report: Report, may_commit: bool) -> None:
     """Commit the trial if the verdict is `passed`, else roll it back; leave it on trial unless `may_commit`."""
     if not may_commit or installation.committed:
         return
