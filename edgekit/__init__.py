@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from edgekit.api import *  # noqa: F403 the names that are promised, and no other
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _MODULES = {
     "edgekit.api.builds": ("BuildResult", "build", "diagnose", "load_project", "plan", "run"),

@@ -54,13 +54,15 @@ class LineFormatter(logging.Formatter):
 
 
 class TerminalHandler(logging.Handler):
-    """Handler that prints log lines on stderr, below the progress that is shown there."""
+    """Handler that gives each log line to `show`, which prints it on stderr below the progress there."""
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        super().__init__()
+        self._show = show
 
     def emit(self, record: logging.LogRecord) -> None:
-        from edgekit.cli.output import note
-
         with contextlib.suppress(OSError, ValueError):  # stderr is closed: the command goes on
-            note(self.format(record))
+            self._show(self.format(record))
 
 
 def silence_others() -> None:
@@ -68,11 +70,11 @@ def silence_others() -> None:
     logging.disable(logging.ERROR)
 
 
-def log_to_terminal() -> Callable[[], None]:
-    """Show log lines on stderr, once however often it is called. Returns a function that ends it."""
+def log_to_terminal(show: Callable[[str], None]) -> Callable[[], None]:
+    """Show log lines by `show`, once however often it is called. Returns a function that ends it."""
     if is_verbose():
         return lambda: None
-    return _attach(TerminalHandler(), "%(name)s: %(message)s")
+    return _attach(TerminalHandler(show), "%(name)s: %(message)s")
 
 
 def log_to_file(path: Path) -> Callable[[], None]:

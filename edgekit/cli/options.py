@@ -12,7 +12,9 @@ from edgekit.cli import logs
 
 def _start_verbose(context: typer.Context, is_set: bool) -> None:
     if is_set and not context.resilient_parsing:  # that is completion
-        context.find_root().call_on_close(logs.log_to_terminal())
+        from edgekit.cli.output import note
+
+        context.find_root().call_on_close(logs.log_to_terminal(note))
 
 
 def _start_log(context: typer.Context, file: Path | None) -> None:

@@ -112,7 +112,7 @@ def test_a_wrong_pin_is_told_and_shown_nowhere() -> None:
 
 @pytest.mark.usefixtures("token")
 @pytest.mark.parametrize(
-    ("uri", "said"),
+    ("uri", "message"),
     [
         ("pkcs11:token=other;object=release", "there is no such token"),
         ("pkcs11:token=build%20token;object=none", "NoSuchKey"),
