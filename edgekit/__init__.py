@@ -17,7 +17,8 @@ __version__ = "0.2.0"
 _MODULES = {
     "edgekit.api.builds": ("BuildResult", "build", "diagnose", "load_project", "plan", "run"),
     "edgekit.api.bundles": ("open_bundle",),
-    "edgekit.api.devices": ("flash", "probe", "rollback", "status"),
+    "edgekit.api.devices": ("flash", "rollback", "status"),
+    "edgekit.api.probing": ("probe",),
     "edgekit.api.results": ("compare", "load_report"),
     "edgekit.bundle.archive": ("Bundle",),
     "edgekit.errors": ("EdgekitError",),

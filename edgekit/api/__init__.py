@@ -3,9 +3,10 @@
 All of them raise `EdgekitError`, which has a stable `code`, a sentence, and a `hint` that can be typed. Nothing is
 printed, and no signal is handled. A project's own code runs in this process.
 
-Rooms: `builds` from a project to a verdict, `bundles` the signed file, `devices` slots and measurements on a device,
-`results` reports and comparisons. Each also holds the steps that only the command line calls; what is promised are
-the names below.
+Rooms: `builds` from a project to a verdict, `bundles` the signed file, `keys` those that sign it, `devices` the slots
+of one or many, `host_keys` trust in a device, `packs` runtimes for it, `probing` measurements on it, `references`
+servers to compare with, `results` reports and comparisons. Each also holds the steps that only the command line calls;
+what is promised are the names below.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
     from edgekit.api.builds import run as run
     from edgekit.api.bundles import open_bundle as open_bundle
     from edgekit.api.devices import flash as flash
-    from edgekit.api.devices import probe as probe
     from edgekit.api.devices import rollback as rollback
     from edgekit.api.devices import status as status
+    from edgekit.api.probing import probe as probe
     from edgekit.api.results import compare as compare
     from edgekit.api.results import load_report as load_report
     from edgekit.bundle.archive import Bundle as Bundle

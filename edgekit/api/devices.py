@@ -1,24 +1,23 @@
-"""Devices: flash a bundle into an A/B slot, go back, ask for the state, measure."""
+"""Devices: flash a bundle into an A/B slot, on one or a fleet, go back, ask for the state."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from edgekit.devices.device import connect, destinations
+from edgekit.devices.device import Destination, connect, destinations, way_to
 from edgekit.devices.flash import status as device_status
-from edgekit.specs.profile import PlanName, Probe
-from edgekit.specs.project import Project
+from edgekit.devices.inventory import Book, DeviceEntry
+from edgekit.errors import OptionError
+from edgekit.specs.catalog import Catalog
 from edgekit.specs.spec import parse
 
 if TYPE_CHECKING:
     from edgekit.bundle.archive import Bundle
     from edgekit.devices.flash import Installation
     from edgekit.devices.protocol import Status
-    from edgekit.ir.measurement import Measurement
-    from edgekit.pipeline.probe import Subject
+    from edgekit.pipeline.fleet import Rolled, Rollout, Tell
     from edgekit.pipeline.rollback import RollbackResult
-    from edgekit.samples import Samples
 
 # The pipeline is imported by the functions that need it: `edgekit status` starts in half the time.
 
@@ -46,6 +45,35 @@ def flash(bundle: Bundle, device: str, *, runtime: str | None = None, commit: bo
     [destination] = destinations([device])
     check_target(bundle.manifest, destination)
     return deploy(bundle, destination.url, runtime, keep_trial=not commit)
+
+
+def flash_fleet(
+    bundle: Bundle,
+    fleet: Sequence[Destination],
+    rollout: Rollout,
+    tell: Tell,
+    *,
+    runtime: str | None = None,
+    commit: bool = True,
+) -> Rolled:
+    """Put a bundle on several devices in a staged rollout: canaries first, then wave by wave.
+
+    Args:
+        bundle, runtime, commit: as `flash` takes them.
+        fleet: from `destinations`, each device once.
+        rollout: number of canaries, size of a wave, and devices at the same time.
+        tell: called with the outcome of each device as it ends.
+
+    Returns:
+        The outcome of each device. A device that failed is such an outcome, no error; no wave is begun after it.
+
+    Raises:
+        UnknownName, OptionError: no runtime is named `runtime`, or the bundle does not run on it; nothing was sent.
+        KeyboardInterrupt: Ctrl-C came a second time; after the first, devices that are being flashed are finished.
+    """
+    from edgekit.pipeline.fleet import Cargo, roll_out
+
+    return roll_out(Cargo(bundle, runtime, keep_trial=not commit), fleet, rollout, tell)
 
 
 def rollback(device: str, *, runtime: str | None = None, untested: bool = False) -> RollbackResult:
@@ -89,49 +117,39 @@ def status(device: str) -> Status:
         return device_status(transport)
 
 
-def probe(
-    device: str,
-    model: Path | str | None = None,
-    *,
-    samples: Samples | Project,
-    plan: PlanName = "quick",
-    processes: int = 3,
-    threads: int = 1,
-    runtime: str | None = None,
-) -> Measurement:
-    """Measure what a device serves, a bundle, or a bare model file on it. Nothing is installed by it.
+def add_device(
+    name: str, url: str, target: str | None = None, groups: Sequence[str] = (), *, check: bool = False
+) -> DeviceEntry:
+    """Add a device to the user's inventory: the name stands for the URL from then on.
 
     Args:
-        device: a name or URL, as `run` takes it.
-        model: a `.edgekit`, `.onnx`, `.tflite` or `.pte` file; by default what is served.
-        samples: inputs and labels, or a project whose evaluation set is used.
-        plan: how much is timed: `quick` 128 inferences and 10 s, up to `full`, 10 min.
-        processes: so many load the model anew, one after another.
-        threads: of the runtime.
-        runtime: as `run` takes it.
-
-    Returns:
-        Measurement: outputs by name, float32 or as the model gives them, shape [N, ...]; `latency_ns` int64 [M];
-        whether the latency is VALID, and why not.
+        name: letters, digits, dashes and underscores.
+        url: as `run` takes it.
+        target: id of a target or a family; bundles for any other are not sent there.
+        groups: names of the groups that it is in; one that is there twice counts once.
+        check: add it only if it answers.
 
     Raises:
-        EdgekitError: of the device, the file or the samples.
-
-    >>> measured = probe(device, samples=load_samples(project, "evaluation", 32), processes=1)
-    >>> len(measured)
-    32
+        OptionError: `url` is no URL. UnknownName: its scheme or the target is not known.
+        SpecError: a name is not allowed, or devices.toml is wrong. DeviceError: it does not answer.
     """
-    from edgekit.measure.user_inputs import samples_for
-    from edgekit.pipeline import probe as probing
-    from edgekit.pipeline.run import enough
-    from edgekit.samples import load_samples
+    if "://" not in url:
+        raise OptionError(f"'{url}' is no URL", hint=f"edgekit device add {name} ssh://{url}")
+    way_to(url)
+    if target:
+        _check_target(target)
+    values = {"url": url, "target": target, "groups": tuple(dict.fromkeys(groups))}
+    entry = parse(DeviceEntry, values, f"device '{name}'")
+    if check:
+        from edgekit.pipeline.ping import ping
 
-    def choose(subject: Subject, limit: int | None) -> Samples:
-        if not isinstance(samples, Project):
-            return samples_for(subject.signature, samples)
-        return samples_for(subject.signature, load_samples(samples, "evaluation", limit or enough(subject.kind)))
+        ping(url)
+    Book.of_user().add(name, entry)
+    return entry
 
-    options = {"plan": plan, "processes": processes, "threads": threads}
-    return probing.probe(
-        device, choose, parse(Probe, options, "the arguments"), Path(model) if model else None, runtime
-    ).measurement
+
+def _check_target(target: str) -> None:
+    """Raise UnknownName, with the nearest name, if it is neither a target nor a family."""
+    catalog = Catalog.default()
+    if target not in {known.family for known in catalog.targets()}:
+        catalog.target(target)

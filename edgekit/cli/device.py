@@ -8,20 +8,19 @@ from typing import Annotated
 
 import typer
 
+from edgekit.api.devices import add_device
 from edgekit.cache import Cache
 from edgekit.cli import options
 from edgekit.cli.device_repair import repair_command
 from edgekit.cli.device_trust import trust_command
 from edgekit.cli.output import note, print_json, print_table, progress, say, say_lines
-from edgekit.devices.device import way_to
 from edgekit.devices.emulation import registry
 from edgekit.devices.emulation.registry import Card
 from edgekit.devices.emulation.transport import shell
-from edgekit.devices.inventory import Book, DeviceEntry
+from edgekit.devices.inventory import Book
 from edgekit.errors import BootFailed, OptionError
 from edgekit.pipeline.ping import Pong, ping
 from edgekit.specs.catalog import Catalog
-from edgekit.specs.spec import parse
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A target's id, or a name of yours with --target.")]
 Running = Annotated[str, typer.Argument(metavar="NAME", help="As `edgekit device list` says it.")]
@@ -50,17 +49,7 @@ def add_command(
     json: options.Json = False,
 ) -> None:
     """Name a device: `--device NAME` is it from then on. It need not be there."""
-    if "://" not in url:
-        raise OptionError(f"'{url}' is no URL", hint=f"edgekit device add {name} ssh://{url}")
-    way_to(url)
-    if target:
-        _check_target(target)
-    entry = parse(
-        DeviceEntry, {"url": url, "target": target, "groups": tuple(dict.fromkeys(groups or ()))}, f"device '{name}'"
-    )
-    if check:
-        ping(url)
-    Book.of_user().add(name, entry)
+    entry = add_device(name, url, target, groups or (), check=check)
     if json:
         print_json({"schema": 1, "device": {"name": name, **entry.model_dump(mode="json")}})
         return
@@ -166,13 +155,6 @@ def _shown(card: Card) -> dict[str, object]:
 
 def _state(card: Card) -> str:
     return f"{card.state}: {card.cpu}, {card.ram_mb} MB, by {card.transport}"
-
-
-def _check_target(target: str) -> None:
-    """Raise UnknownName, with the nearest name, if it is neither a target nor a family."""
-    catalog = Catalog.default()
-    if target not in {known.family for known in catalog.targets()}:
-        catalog.target(target)
 
 
 def _pong_rows(pong: Pong) -> list[tuple[str, str]]:

@@ -7,16 +7,15 @@ from typing import Annotated
 
 import typer
 
+from edgekit.api.host_keys import offered_host_key
 from edgekit.bundle.keys import KeyStore
 from edgekit.cli import options, passphrase
 from edgekit.cli.output import note, print_json, print_table, progress, say
 from edgekit.cli.slot_table import refused_remarks
 from edgekit.devices.device import connect, destination
 from edgekit.devices.flash import trust
-from edgekit.devices.known_hosts import KnownHosts
 from edgekit.devices.protocol import Trusted
-from edgekit.devices.ssh import Ssh
-from edgekit.errors import HostKeyChanged, OptionError
+from edgekit.errors import OptionError
 
 
 def trust_command(
@@ -56,19 +55,18 @@ def trust_command(
 
 
 def _host_key(url: str, fingerprint: str | None, replace: bool) -> None:
-    key, store = Ssh(url).host_key(), KnownHosts.of_user()
-    for known in store.keys(key.name):
-        if known != key:
-            note(f"known so far: {known.fingerprint}")
+    offer = offered_host_key(url)
+    for known in offer.known:
+        note(f"known so far: {known.fingerprint}")
     if fingerprint is None:
-        say(f"{url} shows {key.kind} {key.fingerprint}")
+        say(f"{url} shows {offer.key.kind} {offer.key.fingerprint}")
         if not sys.stdin.isatty():
             raise OptionError("nobody is here to ask", hint=f"edgekit device trust {url} --fingerprint SHA256:…")
         typer.confirm("Is that what the device itself says?", abort=True)
-    elif fingerprint != key.fingerprint:
-        raise HostKeyChanged(f"{url} shows {key.fingerprint}, not {fingerprint}", hint="look at the device itself")
-    store.keep(key, replace=replace)
-    say(f"{key.name} is trusted: {key.fingerprint}")
+    else:
+        offer.check(fingerprint)
+    offer.trust(replace=replace)
+    say(f"{offer.key.name} is trusted: {offer.key.fingerprint}")
 
 
 def _show(device: str, trusted: Trusted, json: bool) -> None:

@@ -14,7 +14,7 @@ from edgekit.cli import options
 from edgekit.cli.output import note, print_json, print_table, progress, say
 from edgekit.devices.device import Destination, destinations
 from edgekit.errors import OptionError
-from edgekit.pipeline.fleet import Cargo, DeviceOutcome, Rolled, Rollout, roll_out, state_of
+from edgekit.pipeline.fleet import DeviceOutcome, Rolled, Rollout, state_of
 
 BundleFile = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A .edgekit file.")]
 Devices = Annotated[
@@ -52,7 +52,7 @@ def flash_command(
         _flash_one(opened, chosen[0], runtime, no_commit, json)
         return
     with progress(f"flash {len(chosen)} devices"):
-        rolled = roll_out(Cargo(opened, runtime, no_commit), chosen, rollout, _tell)
+        rolled = devices.flash_fleet(opened, chosen, rollout, _tell, runtime=runtime, commit=not no_commit)
     if json:
         print_json({"schema": 1, "digest": opened.digest, "devices": [_shown(outcome) for outcome in rolled.outcomes]})
     else:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from edgekit.api import bundles
+from edgekit.api.keys import list_keys
 from edgekit.bundle import agent
 from edgekit.bundle.key_uri import SCHEMES, is_uri
 from edgekit.bundle.keys import KeyStore
@@ -47,18 +48,9 @@ def add_key(
 
 
 @keys.command("list")
-def list_keys() -> None:
+def list_command() -> None:
     """List your own keys, where the private half of each lies, those in your SSH agent, and those you trust."""
-    store = KeyStore.of_user()
-    own, revoked = store.list(), store.revoked()
-    held = {key.public: f"{agent.SCHEME}{key.comment}" for key in _agent_keys()}
-    rows = [
-        (name, key.id, "revoked" if key.id in revoked else "own", store.location(name)) for name, key in own.items()
-    ]
-    others = [key for key in store.trusted() if key not in own.values()]
-    rows += [("", key.id, "trusted", held.get(key, "")) for key in others]
-    rows += [("", one, "revoked", "") for one in sorted(revoked - {key.id for key in own.values()})]
-    rows += [("", key.id, "not used yet", uri) for key, uri in held.items() if key.id not in {row[1] for row in rows}]
+    rows = [(key.name, key.id, key.state, key.location) for key in list_keys(KeyStore.of_user(), _agent_keys())]
     if not rows:
         note("no keys yet: `edgekit keys new`, or the first build makes 'default'")
         return

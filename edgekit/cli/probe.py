@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from edgekit.api.probing import probe_model, probe_operators, probe_throughput
 from edgekit.atomic import write
 from edgekit.cache import Cache
 from edgekit.cli import options
@@ -17,17 +16,13 @@ from edgekit.cli.measurement_table import as_json, as_rows
 from edgekit.cli.output import note, print_json, print_table, progress
 from edgekit.cli.probe_request import ProbeRequest
 from edgekit.measure import store
-from edgekit.measure.device.operators import Operators, chrome_trace, operators
-from edgekit.measure.device.throughput import Sweep, sweep, throughput
-from edgekit.measure.shards import shards_in
-from edgekit.pipeline.probe import Probed, Subject, probe, subject
-from edgekit.pipeline.stages.stage_runner import Watch
+from edgekit.measure.device.operators import Operators, chrome_trace
+from edgekit.measure.device.throughput import Sweep
+from edgekit.pipeline.probe import Probed
 from edgekit.specs.profile import PlanName
 
 TOP = 12
 """Operators that are shown in a row of their own."""
-LOOK = 256
-"""Samples for a look at operators and throughput, whose answers nobody scores."""
 
 
 def register(app: typer.Typer) -> None:
@@ -106,30 +101,43 @@ def _latency(request: ProbeRequest) -> Probed:
     """Answers and latency, in `processes` processes one after another."""
     plan, limit_s = request.latency_plan, request.accuracy_limit_s
     with progress(f"probe {request.device}") as watch:
-        shards = shards_in(Cache.default().made(), lambda words: watch("probe", words))
-        return probe(request.device, request.choose, plan, request.model, request.runtime, shards, limit_s)
+        return probe_model(
+            request.device,
+            request.model,
+            samples=request.choose,
+            plan=plan,
+            runtime=request.runtime,
+            limit_s=limit_s,
+            cache=Cache.default().made(),
+            watch=watch,
+        )
 
 
 def _operators(request: ProbeRequest) -> Operators:
     """Time of each operator, by the runtime's own trace."""
-    with _subject(request) as (_, model):
-        return operators(model.installation, request.choose(model, LOOK), threads=request.threads or 1)
+    with progress(f"probe {request.device}"):
+        return probe_operators(
+            request.device,
+            request.model,
+            samples=request.choose,
+            threads=request.threads or 1,
+            runtime=request.runtime,
+        )
 
 
 def _throughput(request: ProbeRequest) -> Sweep:
     """Samples a second: of one combination of threads and instances, or of all that are worth a try."""
-    with _subject(request) as (watch, model):
-        samples, lasting = request.choose(model, LOOK), request.duration_s
-        if request.instances:
-            run = throughput(model.installation, samples, request.threads or 1, request.instances, lasting)
-            return Sweep((run,))
-        return sweep(model.installation, samples, lasting, tell=lambda words: watch("throughput", words))
-
-
-@contextmanager
-def _subject(request: ProbeRequest) -> Iterator[tuple[Watch, Subject]]:
-    with progress(f"probe {request.device}") as watch, subject(request.device, request.model, request.runtime) as model:
-        yield watch, model
+    with progress(f"probe {request.device}") as watch:
+        return probe_throughput(
+            request.device,
+            request.model,
+            samples=request.choose,
+            threads=request.threads or 1,
+            instances=request.instances,
+            min_duration_s=request.duration_s,
+            runtime=request.runtime,
+            watch=watch,
+        )
 
 
 def _show_latency(probed: Probed, out: Path | None, json: bool) -> None:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.api.builds import load_project
+from edgekit.api.probing import evaluation_samples
 from edgekit.atomic import check_writable
 from edgekit.errors import OptionError
 from edgekit.measure.device.throughput import MIN_DURATION_S
-from edgekit.measure.user_inputs import read_inputs, samples_for
+from edgekit.measure.user_inputs import read_inputs
 from edgekit.pipeline.probe import Subject
-from edgekit.pipeline.run import enough
-from edgekit.samples import Samples, load_samples
+from edgekit.samples import Samples
 from edgekit.specs.profile import PlanName, Probe
 from edgekit.specs.spec import parse
 
@@ -83,9 +83,7 @@ class ProbeRequest:
         """Return the samples for `model`, at most `limit` of a project's unless --samples says how many."""
         if self.inputs:
             return read_inputs(self.inputs, model.signature)
-        project = load_project(self.project, example=self.example)
-        count = self.samples or limit or enough(model.kind)
-        return samples_for(model.signature, load_samples(project, "evaluation", count))
+        return evaluation_samples(load_project(self.project, example=self.example), model, self.samples or limit)
 
     @property
     def _cores(self) -> tuple[int, ...] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,13 +10,13 @@ import typer
 
 from edgekit.api.builds import load_project
 from edgekit.api.bundles import open_bundle
-from edgekit.cache import Cache
+from edgekit.api.references import serve_reference
+from edgekit.bundle.archive import Bundle
 from edgekit.cli import options
 from edgekit.cli.output import note, print_json, progress, say
 from edgekit.errors import OptionError
-from edgekit.pipeline.reference import served_bundle, served_project
-from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.servers.serve import Live, ServerPorts
+from edgekit.specs.project import Project
 
 group = typer.Typer(no_args_is_help=True, help="The cloud-serving reference: start one on this machine.")
 
@@ -49,24 +48,18 @@ def serve_command(
     """
     with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
         with progress(f"reference · {server}") as watch:
-            line = StageRunner(Cache.default().made(), watch)
-            live = stack.enter_context(_served(bundle, project, example, server, ServerPorts(port, grpc_port), line))
+            model = _model(bundle, project, example)
+            live = stack.enter_context(serve_reference(model, server, ServerPorts(port, grpc_port), watch))
         _say(live, json)
         live.wait()
 
 
-@contextlib.contextmanager
-def _served(
-    bundle: Path | None, project: Path | None, example: str | None, server: str, ports: ServerPorts, line: StageRunner
-) -> Iterator[Live]:
+def _model(bundle: Path | None, project: Path | None, example: str | None) -> Bundle | Project:
     if bundle is None:
-        with served_project(load_project(project, example=example), server, ports, line) as live:
-            yield live
-        return
+        return load_project(project, example=example)
     if project or example:
         raise OptionError("a bundle and a project were both given", hint="give one of them")
-    with served_bundle(open_bundle(bundle), server, ports, line) as live:
-        yield live
+    return open_bundle(bundle)
 
 
 def _say(live: Live, json: bool) -> None:

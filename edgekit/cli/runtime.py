@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from edgekit.atomic import replacing, stored
-from edgekit.cache import Cache
+from edgekit.api.packs import build_packs, copy_pack, pack_recipes
 from edgekit.cli import options
 from edgekit.cli.output import print_json, print_table, progress
-from edgekit.devices.packs.pack import Pack, build
-from edgekit.devices.packs.recipe import RECIPES, Recipe, recipe_for
-from edgekit.errors import OptionError, UnknownName, suggest
-from edgekit.pipeline.stages.stage_runner import StageRunner
-from edgekit.runner.machine.installed import DISTRIBUTIONS
+from edgekit.devices.packs.pack import Pack
+from edgekit.errors import OptionError
 
 runtime = typer.Typer(help="The runtimes that devices are given.", no_args_is_help=True)
 
@@ -32,7 +27,7 @@ def _group() -> None:
 
 
 @runtime.command("build")
-def build_packs(
+def build_command(
     what: Annotated[
         list[str] | None,
         typer.Argument(metavar="[DISTRIBUTION|FORMAT ...|all]", help="Such as onnxruntime, or tflite."),
@@ -41,37 +36,16 @@ def build_packs(
     json: options.Json = False,
 ) -> None:
     """Build the packs that are not in the cache yet, and say how large they are."""
-    recipes = _chosen(what or ["all"])
+    recipes = pack_recipes(what or ["all"])
     if out and len(recipes) != 1:
         raise OptionError(f"--out takes one pack, not {len(recipes)}", hint="name one distribution or format")
     if out and not out.resolve().parent.is_dir():
         raise OptionError(f"--out: there is no folder '{out.parent}'", hint=f"mkdir -p '{out.parent}'")
-    cache = Cache.of_downloads()
     with progress("runtime build") as watch:
-        line = StageRunner(cache, watch)
-        packs = []
-        for recipe in recipes:
-            with line.stage(recipe.distribution):
-                packs.append(build(recipe, {}, cache))
+        packs = build_packs(recipes, watch)
     if out:
-        _copy(packs[0].archive, out)
+        copy_pack(packs[0], out)
     _show(packs, json)
-
-
-def _chosen(what: Sequence[str]) -> list[Recipe]:
-    """Resolve names of packs or formats into recipes, each once, in the order of their table. Raises UnknownName."""
-    by_format = {format: recipe_for(format, "auto") for format in DISTRIBUTIONS}
-    known = by_format | {recipe.distribution: recipe for recipe in RECIPES}
-    for name in what:
-        if name not in (*known, "all"):
-            hint = suggest(name, known, f"known: all, {', '.join(known)}")
-            raise UnknownName(f"there is no runtime pack for '{name}'", hint=hint)
-    return [recipe for recipe in RECIPES if "all" in what or recipe in [known.get(name) for name in what]]
-
-
-def _copy(archive: Path, out: Path) -> None:
-    with archive.open("rb") as packed, stored(out), replacing(out) as file:
-        shutil.copyfileobj(packed, file)
 
 
 def _show(packs: Sequence[Pack], json: bool) -> None:

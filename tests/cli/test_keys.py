@@ -1,4 +1,4 @@
-"""`keys`: signing keys that lie encrypted, in an agent or in a token, and are asked for what unlocks them."""
+"""`keys`: made, listed and trusted; encrypted, in an agent or in a token, and asked for what unlocks them."""
 
 from __future__ import annotations
 
@@ -153,3 +153,39 @@ def test_a_key_that_cannot_sign_is_told_before_anything_is_built(
         argv = ("build", "--project", small, "--target", "host", "--out", tmp_path / "out", "--key", "agent:release")
         command(*argv).refused("EK308", 3)
         assert not (tmp_path / "out").exists()
+
+
+def test_keys_are_made_listed_and_trusted(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGEKIT_CONFIG", str(tmp_path / "mine"))
+    none = command("keys", "list")
+    assert (none.code, none.out) == (0, "")
+    assert "edgekit keys new" in none.err
+
+    name, identity, public = command("keys", "new", "work").out.strip().split(maxsplit=2)
+    assert name == "work"
+    assert identity.startswith("ed25519:")
+    assert [row.split() for row in command("keys", "list").out.splitlines()[1:]] == [["work", identity, "own", "file"]]
+
+    monkeypatch.setenv("EDGEKIT_CONFIG", str(tmp_path / "theirs"))
+    assert command("keys", "trust", public).out == f"trusted {identity}\n"
+    assert [row.split() for row in command("keys", "list").out.splitlines()[1:]] == [[identity, "trusted"]]
+
+
+def test_a_key_is_never_replaced(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGEKIT_CONFIG", str(tmp_path))
+    command("keys", "new", "work")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("work.*")}
+    assert "there is a key 'work' already" in command("keys", "new", "work").refused("EK100", 2)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("work.*")} == before
+
+
+@pytest.mark.parametrize("name", ["../work", "", ".hidden", "a b"])
+def test_a_key_s_name_is_a_plain_one(command: Command, name: str) -> None:
+    assert "cannot be the name of a key" in command("keys", "new", "--", name).refused("EK100", 2)
+
+
+def test_only_a_public_key_can_be_trusted(command: Command, tmp_path: Path) -> None:
+    nothing = tmp_path / "nothing.pub"
+    assert f"there is no file '{nothing}'" in command("keys", "trust", nothing).refused("EK100", 2)
+    nothing.write_text("-----BEGIN\n")
+    assert "is no public key" in command("keys", "trust", nothing).refused("EK100", 2)

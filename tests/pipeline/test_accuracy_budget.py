@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from edgekit.api.probing import probe_model
 from edgekit.cli.measurement_table import as_json, as_rows
 from edgekit.devices.flash import Installation, flash
 from edgekit.devices.local import Local
@@ -77,11 +79,11 @@ def test_the_command_states_the_limit_unless_a_number_was_asked_for(
 ) -> None:
     limits: list[float | None] = []
 
-    def noted(*arguments: object) -> Probed:
-        limits.append(arguments[-1])  # type: ignore[arg-type]
-        return probe(*arguments)  # type: ignore[arg-type]
+    def noted(*arguments: Any, limit_s: float | None, **options: Any) -> Probed:
+        limits.append(limit_s)
+        return probe_model(*arguments, limit_s=limit_s, **options)
 
-    monkeypatch.setattr("edgekit.cli.probe.probe", noted)
+    monkeypatch.setattr("edgekit.cli.probe.probe_model", noted)
     argv = ("probe", built.bundle, "--project", large, "--device", f"local://{tmp_path / 'device'}", "--json")
     quick = ("--min-count", 3, "--min-duration", 0, "--processes", 1)
     assert command(*argv, *quick).document["measurement"]["sampling"] == {

@@ -1,0 +1,158 @@
+"""Measurements of one model on a device: answers and latency, time of each operator, throughput."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgekit.cache import Cache
+from edgekit.ir.measurement import Measurement
+from edgekit.measure.device.installed import AT_ONCE
+from edgekit.measure.device.operators import Operators, operators
+from edgekit.measure.device.throughput import MIN_DURATION_S, Sweep, sweep, throughput
+from edgekit.measure.shards import shards_in
+from edgekit.measure.user_inputs import samples_for
+from edgekit.pipeline import probe as pipeline_probe
+from edgekit.pipeline.probe import Choose, Probed, Subject, subject
+from edgekit.pipeline.run import enough
+from edgekit.pipeline.stages.stage_runner import Watch, unwatched
+from edgekit.samples import Samples, load_samples
+from edgekit.specs.profile import PlanName, Probe
+from edgekit.specs.project import Project
+from edgekit.specs.spec import parse
+
+TRACE_SAMPLES = 256
+"""Samples for a trace of the operators and for throughput, whose answers nobody scores."""
+
+
+def probe(
+    device: str,
+    model: Path | str | None = None,
+    *,
+    samples: Samples | Project,
+    plan: PlanName = "quick",
+    processes: int = 3,
+    threads: int = 1,
+    runtime: str | None = None,
+) -> Measurement:
+    """Measure what a device serves, a bundle, or a bare model file on it. Nothing is installed by it.
+
+    Args:
+        device: a name or URL, as `run` takes it.
+        model: a `.edgekit`, `.onnx`, `.tflite` or `.pte` file; by default what is served.
+        samples: inputs and labels, or a project whose evaluation set is used.
+        plan: how much is timed: `quick` 128 inferences and 10 s, up to `full`, 10 min.
+        processes: so many load the model anew, one after another.
+        threads: of the runtime.
+        runtime: as `run` takes it.
+
+    Returns:
+        Measurement: outputs by name, float32 or as the model gives them, shape [N, ...]; `latency_ns` int64 [M];
+        whether the latency is VALID, and why not.
+
+    Raises:
+        EdgekitError: of the device, the file or the samples.
+
+    >>> measured = probe(device, samples=load_samples(project, "evaluation", 32), processes=1)
+    >>> len(measured)
+    32
+    """
+    latency_plan = parse(Probe, {"plan": plan, "processes": processes, "threads": threads}, "the arguments")
+    file = Path(model) if model else None
+    return probe_model(device, file, samples=samples, plan=latency_plan, runtime=runtime).measurement
+
+
+def probe_model(
+    device: str,
+    model: Path | None = None,
+    *,
+    samples: Samples | Project | Choose,
+    plan: Probe,
+    runtime: str | None = None,
+    limit_s: float | None = None,
+    cache: Cache | None = None,
+    watch: Watch = unwatched,
+) -> Probed:
+    """Measure answers and latency as `probe` does, by a whole plan; the sampling of the samples is returned beside it.
+
+    Args:
+        device, model, runtime: as `probe` takes them.
+        samples: as `probe` takes them, or a function that chooses them for the model.
+        plan: number of inferences, seconds, processes, threads, cores and meter of the latency.
+        limit_s: seconds that answering may take before samples are left out; by default all are answered.
+        cache: where answered shards are kept, so that a probe that failed resumes there; by default nowhere.
+        watch: called as `probe` with a few words for each shard, if there is a cache.
+
+    Raises:
+        EdgekitError: of the device, the file or the samples.
+    """
+    shards = shards_in(cache, lambda words: watch("probe", words)) if cache else AT_ONCE
+    return pipeline_probe.probe(device, _chooser(samples), plan, model, runtime, shards, limit_s)
+
+
+def probe_operators(
+    device: str,
+    model: Path | None = None,
+    *,
+    samples: Samples | Project | Choose,
+    threads: int = 1,
+    runtime: str | None = None,
+) -> Operators:
+    """Measure the time of each operator, by the runtime's own trace in a separate run.
+
+    Args:
+        device, model, samples, runtime: as `probe_model` takes them.
+        threads: of the runtime.
+
+    Raises:
+        ProbeError: the run fails, or the device is emulated. Else as `probe`.
+    """
+    with subject(device, model, runtime) as on_device:
+        return operators(on_device.installation, _chooser(samples)(on_device, TRACE_SAMPLES), threads=threads)
+
+
+def probe_throughput(
+    device: str,
+    model: Path | None = None,
+    *,
+    samples: Samples | Project | Choose,
+    threads: int = 1,
+    instances: int | None = None,
+    min_duration_s: float = MIN_DURATION_S,
+    runtime: str | None = None,
+    watch: Watch = unwatched,
+) -> Sweep:
+    """Measure samples per second: of one combination of threads and instances, or of all that the cores allow.
+
+    Args:
+        device, model, samples, runtime: as `probe_model` takes them.
+        threads: of each instance, if `instances` is given.
+        instances: processes that are at work at the same time; by default every combination is tried.
+        min_duration_s: seconds that one combination lasts, at least.
+        watch: called as `throughput` with a few words after each combination of several.
+
+    Raises:
+        ProbeError: the run fails, or the device is emulated. Else as `probe`.
+    """
+    with subject(device, model, runtime) as on_device:
+        chosen = _chooser(samples)(on_device, TRACE_SAMPLES)
+        if instances:
+            return Sweep((throughput(on_device.installation, chosen, threads, instances, min_duration_s),))
+        return sweep(on_device.installation, chosen, min_duration_s, lambda words: watch("throughput", words))
+
+
+def evaluation_samples(project: Project, model: Subject, limit: int | None = None) -> Samples:
+    """Load evaluation samples of a project in the form that `model` takes.
+
+    limit: number of samples, at most; by default as many as a device of its kind answers in reasonable time.
+    Raises what `load_samples` and `samples_for` do.
+    """
+    return samples_for(model.signature, load_samples(project, "evaluation", limit or enough(model.kind)))
+
+
+def _chooser(samples: Samples | Project | Choose) -> Choose:
+    """Choice of the samples for a model, by what the caller has: samples, a project, or a choice of its own."""
+    if isinstance(samples, Samples):
+        return lambda model, _: samples_for(model.signature, samples)
+    if isinstance(samples, Project):
+        return lambda model, limit: evaluation_samples(samples, model, limit)
+    return samples
