@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edgekit.cache import Cache
 from edgekit.ir.measurement import Measurement
-from edgekit.measure.device.installed import AT_ONCE
+from edgekit.measure.device.installed_bundle import AT_ONCE
 from edgekit.measure.device.operators import Operators, operators
 from edgekit.measure.device.throughput import MIN_DURATION_S, Sweep, sweep, throughput
 from edgekit.measure.shards import shards_in
