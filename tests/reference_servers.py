@@ -14,7 +14,7 @@ from edgekit.bundle.signing import SigningKey
 from edgekit.cache import Cache
 from edgekit.errors import ServerNotStarted
 from edgekit.pipeline.reference import FLOAT
-from edgekit.pipeline.request import orders
+from edgekit.pipeline.request import resolve_requests
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.pack import pack_bundle
 from edgekit.pipeline.stages.stage_runner import StageRunner
@@ -40,7 +40,9 @@ def silent(words: str) -> None:
 def float_bundle(project: Project, folder: Path) -> Bundle:
     """The float bundle of a project that `edgekit reference serve` serves."""
     target, backend, profile = FLOAT
-    compilation = Compilation(orders(project, target, backend, profile)[0], StageRunner(Cache(folder / "cache")))
+    compilation = Compilation(
+        resolve_requests(project, target, backend, profile)[0], StageRunner(Cache(folder / "cache"))
+    )
     with compilation.lowered() as finished:
         return pack_bundle(compilation, finished(), SigningKey.generate(), folder)
 

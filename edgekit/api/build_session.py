@@ -17,7 +17,7 @@ from edgekit.pipeline import run as running
 from edgekit.pipeline.build_output import BuildOutput
 from edgekit.pipeline.diagnose import Examination, Examined
 from edgekit.pipeline.plan import Plan, plan_build
-from edgekit.pipeline.request import ALL, BuildRequest, orders
+from edgekit.pipeline.request import ALL, BuildRequest, resolve_requests
 from edgekit.pipeline.stages.background_thread import threads
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.labels import check_labels
@@ -95,7 +95,7 @@ def build_requests(
 
     With the device `emulated`, `all` are the targets that can be emulated. Raises UsageError.
     """
-    requests = orders(project, target, backend, profile, overrides)
+    requests = resolve_requests(project, target, backend, profile, overrides)
     if target == ALL and device == running.EMULATED:
         return tuple(request for request in requests if request.target.emulation)
     return requests
@@ -112,10 +112,10 @@ def diagnose_request(
     """Resolve what to diagnose: what a build left, or a target. Raises OptionError for no target, or for `all`."""
     if output:
         # The build's own answers and report are of the recipe that it was built with, not of a changed one.
-        return DiagnoseRequest(output.order(project, overrides), None if overrides else output)
+        return DiagnoseRequest(output.request(project, overrides), None if overrides else output)
     if target is None or target == ALL:
         raise OptionError("one target is diagnosed at a time", hint="edgekit diagnose DIR, or --target ID")
-    return DiagnoseRequest(orders(project, target, backend, profile, overrides)[0])
+    return DiagnoseRequest(resolve_requests(project, target, backend, profile, overrides)[0])
 
 
 def open_build_output(

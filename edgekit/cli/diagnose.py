@@ -146,12 +146,12 @@ def _show_search(examined: Examined) -> None:
 
 
 def _document(examined: Examined) -> dict[str, Any]:
-    diagnosis, order, search = examined.diagnosis, examined.order, examined.search
+    diagnosis, request, search = examined.diagnosis, examined.request, examined.search
     document: dict[str, Any] = {
         "schema": 1,
-        "target": order.target.id,
-        "backend": order.runtime.backend,
-        "profile": order.profile.id,
+        "target": request.target.id,
+        "backend": request.runtime.backend,
+        "profile": request.profile.id,
         "sentence": diagnosis.sentence,
         "cause": diagnosis.cause,
         "blamed": list(diagnosis.layers),

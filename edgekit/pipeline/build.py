@@ -36,32 +36,32 @@ ENOUGH = 2000
 STAGING = ".edgekit.partial"
 
 
-def build(order: BuildRequest, line: StageRunner, out: Path, key: SigningKey, samples: int | None = None) -> Report:
+def build(request: BuildRequest, line: StageRunner, out: Path, key: SigningKey, samples: int | None = None) -> Report:
     """Compile, pack into the folder `out`, verify on this host, and report. Raises what its stages raise."""
     with exclusive(out) as staging:
-        data = evaluation(order, line, samples or ENOUGH)
-        compilation = compilation_of(order, line, data)
+        data = evaluation(request, line, samples or ENOUGH)
+        compilation = compilation_of(request, line, data)
         with compilation.lowered() as finished:
             reference = eager_answers(compilation, data)
             compiled = finished()
         bundle = pack_bundle(compilation, compiled, key, staging)
         candidate = on_host(compilation, data, bundle)
-        check_float_parity(order.profile, reference, candidate)
+        check_float_parity(request.profile, reference, candidate)
         evidence = Evidence(reference, candidate, data.samples.sampling)
         return decide(compilation, compiled, bundle, evidence, None, staging)
 
 
-def compilation_of(order: BuildRequest, line: StageRunner, data: CachedData) -> Compilation:
-    """Compilation of an order whose recipe is settled. Raises DataError if the labels of `data` cannot be scored."""
-    compilation = Compilation(order, line)
+def compilation_of(request: BuildRequest, line: StageRunner, data: CachedData) -> Compilation:
+    """Compilation of a request whose recipe is settled. Raises DataError if the labels of `data` cannot be scored."""
+    compilation = Compilation(request, line)
     check_labels(compilation, data)
-    settled = resolve_mixed_precision(order, line)
-    return compilation if settled is order else Compilation(settled, line)
+    settled = resolve_mixed_precision(request, line)
+    return compilation if settled is request else Compilation(settled, line)
 
 
-def evaluation(order: BuildRequest, line: StageRunner, samples: int | None) -> CachedData:
+def evaluation(request: BuildRequest, line: StageRunner, samples: int | None) -> CachedData:
     """Evaluation samples that a verdict is made of; `samples` limits their number, None takes all."""
-    return CachedData(order.project, line, "evaluation", samples)
+    return CachedData(request.project, line, "evaluation", samples)
 
 
 @contextlib.contextmanager
@@ -133,7 +133,7 @@ def reference_stage(compilation: Compilation, data: CachedData) -> Stage[[]]:
     def make(out: Path) -> None:
         from edgekit.frontend.eager import Eager
 
-        project, network = compilation.order.project, compilation.network
+        project, network = compilation.request.project, compilation.network
         try:
             measured = Eager(lambda: network.twin).measure(data.samples, None)
         except EdgekitError:
@@ -157,7 +157,7 @@ def verify_stage(compilation: Compilation, data: CachedData) -> Stage[[Bundle]]:
     """The stage that runs the artifact on `data`, on this host; run with the packed bundle."""
 
     def compute_key() -> str:
-        versions = tool_versions(compilation.order.backend.packages)
+        versions = tool_versions(compilation.request.backend.packages)
         return digest_of({"stage": "verify", "artifact": compilation.lower.key, "data": data.key, "versions": versions})
 
     def make(out: Path, bundle: Bundle) -> None:

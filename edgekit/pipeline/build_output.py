@@ -14,7 +14,7 @@ from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.ir.signature import TensorSpec
 from edgekit.ir.sqnr import sqnr_db
-from edgekit.pipeline.request import BuildRequest, orders
+from edgekit.pipeline.request import BuildRequest, resolve_requests
 from edgekit.report.report import Report, read_reports
 from edgekit.runner.model.tensors import dequantize
 from edgekit.specs import override
@@ -48,16 +48,18 @@ class BuildOutput:
         report = next((r for r in _reports(folder) if r.bundle and r.bundle.digest in known), None)
         return cls(bundle, _profile(folder / PROFILE, bundle.manifest), report)
 
-    def order(self, project: Project, changes: Sequence[str]) -> BuildRequest:
+    def request(self, project: Project, changes: Sequence[str]) -> BuildRequest:
         """Order of that build, with `changes` as `--set` takes them. Raises UsageError if a name in it is unknown."""
         manifest = self.bundle.manifest
         if self.profile is None:
-            return orders(project, manifest.target, manifest.backend, manifest.profile, changes)[0]
+            return resolve_requests(project, manifest.target, manifest.backend, manifest.profile, changes)[0]
         # The target's family has a default profile; the one that was used replaces it.
-        order = orders(project, manifest.target, manifest.backend, None, [c for c in changes if not _of_profile(c)])[0]
+        request = resolve_requests(
+            project, manifest.target, manifest.backend, None, [c for c in changes if not _of_profile(c)]
+        )[0]
         profile = override.apply(self.profile, "profile", [Override.parse(change) for change in changes])
-        profile.check(order.target, order.runtime, order.backend.refuses)
-        return replace(order, profile=profile)
+        profile.check(request.target, request.runtime, request.backend.refuses)
+        return replace(request, profile=profile)
 
     def golden(self, inputs: Sequence[TensorSpec]) -> list[Array]:
         """Read the golden inputs of the bundle. Raises DataError if a model with these inputs does not take them."""

@@ -43,9 +43,9 @@ DROP = 0.01
 
 @dataclass(frozen=True)
 class Examined:
-    """Result of examining one order."""
+    """Result of examining one request."""
 
-    order: BuildRequest
+    request: BuildRequest
     layers: tuple[Layer, ...]
     outcome: NetworkOutcome
     diagnosis: Diagnosis
@@ -58,17 +58,17 @@ class Examined:
 
     @property
     def profile(self) -> Profile:
-        """Profile of the order, with the recipe that the search came to."""
+        """Profile of the request, with the recipe that the search came to."""
         if self.search is None:
-            return self.order.profile
-        return self.order.profile.model_copy(update={"quantize": self.search.recipe})
+            return self.request.profile
+        return self.request.profile.model_copy(update={"quantize": self.search.recipe})
 
 
 @dataclass(frozen=True)
 class Examination:
-    """Examination of an order; `build_output` is the build that it is about, if it was built."""
+    """Examination of a request; `build_output` is the build that it is about, if it was built."""
 
-    order: BuildRequest
+    request: BuildRequest
     line: StageRunner
     build_output: BuildOutput | None = None
 
@@ -92,17 +92,17 @@ class Examination:
         diagnosis = diagnose(analysis.layers, recipe, outcome)
         searched = self._search(outcome) if search else None
         pruned = self._pruned(floats, data)
-        return Examined(self.order, analysis.layers, outcome, diagnosis, tuple(warnings), searched, pruned)
+        return Examined(self.request, analysis.layers, outcome, diagnosis, tuple(warnings), searched, pruned)
 
     def _pruned(self, floats: dict[str, Array], data: CachedData) -> Diagnosis | None:
         """Diagnose pruning and recovery, in float; None where the profile does not prune. floats: [N, …] an output."""
         from edgekit.passes.pruning.layer_changes import changes, first_output
 
         compressed = self._compilation.compressed
-        if self.order.profile.prune is None:
+        if self.request.profile.prune is None:
             return None
         original, samples = self._compilation.network.model.module, self._tensors(data)
-        metric, gate = metric_of(self.order.project.model.task), self.order.profile.gates.accuracy_drop
+        metric, gate = metric_of(self.request.project.model.task), self.request.profile.gates.accuracy_drop
         first, answers = next(iter(floats.items()))
         before = {first: np.concatenate([first_output(original, sample) for sample in samples])}
         labels = data.samples.labels
@@ -112,7 +112,7 @@ class Examination:
 
     @property
     def _recipe(self) -> Quantize:
-        recipe, profile = self.order.profile.quantize, self.order.profile
+        recipe, profile = self.request.profile.quantize, self.request.profile
         if recipe is None or recipe.mode != "static":
             raise Misfit(
                 f"profile '{profile.id}' is {profile.precision}: only static quantization has ranges to look into",
@@ -122,7 +122,7 @@ class Examination:
 
     @cached_property
     def _compilation(self) -> Compilation:
-        return Compilation(self.order, self.line)
+        return Compilation(self.request, self.line)
 
     @cached_property
     def _program(self) -> Program:
@@ -136,15 +136,15 @@ class Examination:
 
     @cached_property
     def _evaluation(self) -> CachedData:
-        return CachedData(self.order.project, self.line, "evaluation", CHECKED)
+        return CachedData(self.request.project, self.line, "evaluation", CHECKED)
 
     def _quantization(self, recipe: Quantize) -> Quantization:
-        return self.order.backend().quantization(recipe, self.order.runtime)
+        return self.request.backend().quantization(recipe, self.request.runtime)
 
     def _tensors(self, data: CachedData) -> list[Sample]:
         from edgekit.frontend.load import batches
 
-        return batches(data.samples, self.order.project)
+        return batches(data.samples, self.request.project)
 
     def _named(self, outputs: Sequence[Array]) -> list[tuple[str, Array]]:
         return [(spec.name, values) for spec, values in zip(self._program.signature.outputs, outputs, strict=True)]
@@ -153,7 +153,7 @@ class Examination:
         self, floats: dict[str, Array], rounded: dict[str, Array], labels: Array
     ) -> tuple[NetworkOutcome, tuple[str, ...]]:
         """Agreement and accuracy drop of the whole network, from the build's report, or else from the simulation."""
-        metric = metric_of(self.order.project.model.task)
+        metric = metric_of(self.request.project.model.task)
         metric.check(floats, labels)
         alike = float(np.mean(metric.answers(floats) == metric.answers(rounded)))
         drop = paired_bootstrap(metric.scores(floats, labels) - metric.scores(rounded, labels), CONFIDENCE)
@@ -168,7 +168,7 @@ class Examination:
                     f"it on {alike:.1%} of {len(labels)}: what differs is the backend's arithmetic"
                 )
         high = wilson(outcome.agreement, outcome.samples, 2 * CONFIDENCE - 1).high
-        gates = self.order.profile.gates
+        gates = self.request.profile.gates
         if gates.agreement and gates.agreement.min is not None:
             outcome = replace(outcome, agreement_min=gates.agreement.min)
         if gates.accuracy_drop and gates.accuracy_drop.max is not None:
@@ -178,7 +178,7 @@ class Examination:
     @property
     def _training(self) -> str | None:
         """Override that calibrates with the project's training data; None if it calibrates with them, or has none."""
-        training, calibration = self.order.project.data.training, self.order.project.data.calibration
+        training, calibration = self.request.project.data.training, self.request.project.data.calibration
         if training is None or calibration is None:
             return None
         for name in ("loader", "path"):

@@ -35,25 +35,25 @@ class Plan:
 
 
 def plan_build(compilation: Compilation) -> Plan:
-    """Plan the build of an order, without loading the project's network."""
-    order = compilation.order
+    """Plan the build of a request, without loading the project's network."""
+    request = compilation.request
     return Plan(
-        order.project.name,
-        order.target.id,
-        order.runtime.backend,
-        tuple(order.runtime.delegates),
-        order.profile.id,
-        order.profile.precision,
+        request.project.name,
+        request.target.id,
+        request.runtime.backend,
+        tuple(request.runtime.delegates),
+        request.profile.id,
+        request.profile.precision,
         foreseen(compilation),
-        {name: dict(limits) for name, limits in foreseen_gates(order.profile.gates).items()},
+        {name: dict(limits) for name, limits in foreseen_gates(request.profile.gates).items()},
     )
 
 
 def foreseen(compilation: Compilation) -> dict[str, str]:
     """State of every stage that a build records, in order, as far as it is known without loading anything."""
-    search = mixed_stage(compilation.order, compilation.line)
+    search = mixed_stage(compilation.request, compilation.line)
     if search:  # its result decides the keys of the rest
-        plain = replace(compilation, order=without_search(compilation.order))
+        plain = replace(compilation, request=without_search(compilation.request))
         return dict.fromkeys((search.name, *foreseen(plain)), TO_DO)
     inputs = {data.stage_name: CACHED if data.known else TO_DO for data in compilation.data}
     states = {stage.name: _state(stage, compilation, compilation.known) for stage in compilation.stages}
@@ -74,7 +74,7 @@ def _is_loaded(compilation: Compilation, states: Mapping[str, str]) -> bool:
 
 def _judging(compilation: Compilation) -> dict[str, str]:
     """States of the stages that the verdict is made of."""
-    data = evaluation(compilation.order, compilation.line, ENOUGH)
+    data = evaluation(compilation.request, compilation.line, ENOUGH)
     known = compilation.known and data.known
     stages = (reference_stage(compilation, data), verify_stage(compilation, data))
     states = {stage.name: _state(stage, compilation, known) for stage in stages}

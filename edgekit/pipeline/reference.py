@@ -10,7 +10,7 @@ from pathlib import Path
 from edgekit.bundle.archive import Bundle
 from edgekit.bundle.signing import SigningKey
 from edgekit.cache import Cache
-from edgekit.pipeline.request import orders
+from edgekit.pipeline.request import resolve_requests
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.pack import pack_bundle
 from edgekit.pipeline.stages.stage_runner import StageRunner
@@ -28,7 +28,7 @@ def served_project(project: Project, server: str, ports: ServerPorts, line: Stag
     server: a name of `edgekit.servers`. Raises what the compiler and `serving` do.
     """
     target, backend, profile = FLOAT
-    compilation = Compilation(orders(project, target, backend, profile)[0], line)
+    compilation = Compilation(resolve_requests(project, target, backend, profile)[0], line)
     with tempfile.TemporaryDirectory() as scratch:
         with compilation.lowered() as finished:
             # A throw-away key: the bundle does not leave this process.

@@ -48,7 +48,7 @@ def find_project(project: Path | None, example: str | None) -> Project:
     return Project.read(examples.folder(example) if example else project or Path())
 
 
-def orders(
+def resolve_requests(
     project: Project, target: str, backend: str | None, profile: str | None, overrides: Sequence[str] = ()
 ) -> tuple[BuildRequest, ...]:
     """Resolve a request for one target, or for every target that the profile fits if `target` is `all`.
@@ -70,23 +70,23 @@ def _order(
 ) -> BuildRequest:
     board = override.apply(board, "target", changes)
     chosen = catalog.profile(profile) if profile else catalog.default_profile(board)
-    order = BuildRequest(project, board, board.select_runtime(backend), override.apply(chosen, "profile", changes))
+    request = BuildRequest(project, board, board.select_runtime(backend), override.apply(chosen, "profile", changes))
     try:
         # A backend that is not installed is told now.
-        _check(order)
+        _check(request)
     except Misfit as error:
-        others = [runtime.backend for runtime in board.runtime if _fits(replace(order, runtime=runtime))]
+        others = [runtime.backend for runtime in board.runtime if _fits(replace(request, runtime=runtime))]
         raise Misfit(str(error), hint=f"--backend {others[0]}" if others else error.hint) from error
-    return order
+    return request
 
 
-def _check(order: BuildRequest) -> None:
-    order.profile.check(order.target, order.runtime, order.backend.refuses)
+def _check(request: BuildRequest) -> None:
+    request.profile.check(request.target, request.runtime, request.backend.refuses)
 
 
-def _fits(order: BuildRequest) -> bool:
+def _fits(request: BuildRequest) -> bool:
     try:
-        _check(order)
+        _check(request)
     except EdgekitError:  # a backend that is not installed fits nothing
         return False
     return True

@@ -56,15 +56,15 @@ class Trial:
     baseline: Path | None = None
     """Report to compare instructions with; by default the one that the project names, if it does."""
 
-    def reached(self, order: BuildRequest) -> AbstractContextManager[Transport]:
+    def reached(self, request: BuildRequest) -> AbstractContextManager[Transport]:
         """Transport to the device, not opened yet."""
         if self.device == EMULATED:
-            return Emulated(f"emulated://{order.target.id}", order.target)
+            return Emulated(f"emulated://{request.target.id}", request.target)
         return connect(self.device)
 
 
 def run(
-    order: BuildRequest, line: StageRunner, out: Path, key: SigningKey, trial: Trial, samples: int | None = None
+    request: BuildRequest, line: StageRunner, out: Path, key: SigningKey, trial: Trial, samples: int | None = None
 ) -> Report:
     """Build, flash to the device, probe device and reference on the same evaluation samples, and compare.
 
@@ -72,15 +72,15 @@ def run(
     bundle; any other verdict, and any error, rolls it back: the device serves what it served before. Raises what its
     stages, `connect` and `devices.flash.flash` raise.
     """
-    check_expiry(order.project.expires)
-    earlier = _earlier(order, trial)
-    check_runtime(trial.runtime, order.backend.format)
+    check_expiry(request.project.expires)
+    earlier = _earlier(request, trial)
+    check_runtime(trial.runtime, request.backend.format)
     # Connected from the start: no device, or none there, is told before minutes of compiling.
-    with exclusive(out) as staging, _connected(trial.reached(order), line) as device:
-        runtime = choose_runtime(device, order.target.deploy.runtime, trial.runtime)
-        data = evaluation(order, line, samples or enough(device.kind))
-        compilation = compilation_of(order, line, data)
-        order = compilation.order
+    with exclusive(out) as staging, _connected(trial.reached(request), line) as device:
+        runtime = choose_runtime(device, request.target.deploy.runtime, trial.runtime)
+        data = evaluation(request, line, samples or enough(device.kind))
+        compilation = compilation_of(request, line, data)
+        request = compilation.request
         with compilation.lowered() as finished:
             compiled = finished()
         bundle = pack_bundle(compilation, compiled, key, staging)
@@ -88,11 +88,11 @@ def run(
         with line.stage("flash"):
             installation = flash(bundle, device, runtime)
         try:
-            data = _affordable(installation, order, line, data, samples)
+            data = _affordable(installation, request, line, data, samples)
             # The host's outputs first: they tell nothing of a device, and cost no time on one.
             host = on_host(compilation, data, bundle) if device.kind != "local" else None
             reference = _reference(compilation, data, device.kind)
-            probed = _probe(installation, order, line, data)
+            probed = _probe(installation, request, line, data)
             evidence = Evidence(
                 reference, probed, data.samples.sampling, host, earlier, float_file, _remarks(installation)
             )
@@ -117,13 +117,13 @@ def enough(kind: DeviceKind) -> int | None:
     return EMULATED_ENOUGH if kind == "emulated" else None
 
 
-def _earlier(order: BuildRequest, trial: Trial) -> Earlier | None:
-    path = trial.baseline or order.project.baseline
-    return Earlier.read(path, order.target.id, order.runtime.backend, order.profile.id) if path else None
+def _earlier(request: BuildRequest, trial: Trial) -> Earlier | None:
+    path = trial.baseline or request.project.baseline
+    return Earlier.read(path, request.target.id, request.runtime.backend, request.profile.id) if path else None
 
 
 def _affordable(
-    installation: Installation, order: BuildRequest, line: StageRunner, data: CachedData, requested: int | None
+    installation: Installation, request: BuildRequest, line: StageRunner, data: CachedData, requested: int | None
 ) -> CachedData:
     """The evaluation set, or as many of its samples as the device answers within the profile's limit.
 
@@ -132,29 +132,29 @@ def _affordable(
     if requested or not is_large(installation, data.samples):
         return data
     with line.stage("pace"):
-        count = affordable(installation, data.samples, order.profile.probe.accuracy_limit_s)
-    return data if count == len(data.samples) else evaluation(order, line, count)
+        count = affordable(installation, data.samples, request.profile.probe.accuracy_limit_s)
+    return data if count == len(data.samples) else evaluation(request, line, count)
 
 
 def _reference(compilation: Compilation, data: CachedData, kind: DeviceKind) -> Measurement:
-    line, project = compilation.line, compilation.order.project
+    line, project = compilation.line, compilation.request.project
     if project.reference.address:
         served = open_reference(project, shards_in(line.cache, line.teller("reference")))
         with line.stage("reference"):
-            return served.measure(data.samples, compilation.order.profile.probe)
+            return served.measure(data.samples, compilation.request.profile.probe)
     if kind == "emulated":
         return eager_answers(compilation, data)  # there is no time to compare with its own
     from edgekit.frontend.eager import Eager
 
     with line.stage("reference"):
-        return Eager(lambda: compilation.network.twin).measure(data.samples, compilation.order.profile.probe)
+        return Eager(lambda: compilation.network.twin).measure(data.samples, compilation.request.profile.probe)
 
 
 def _float_file(
     compilation: Compilation, device: Transport, runtime: str, key: SigningKey, data: CachedData
 ) -> FloatRecord | None:
     """Measure the float file there; before the trial, so that only one of the two is on the device at a time."""
-    if not is_required(compilation.order, device):
+    if not is_required(compilation.request, device):
         return None
     with compilation.line.stage("float32 on the device"):
         # The same samples as the trial's, so that the caches are as warm; a count is the same on any of them.
@@ -162,10 +162,10 @@ def _float_file(
         return measure_float(compilation, device, runtime, key, samples)
 
 
-def _probe(installation: Installation, order: BuildRequest, line: StageRunner, data: CachedData) -> Measurement:
+def _probe(installation: Installation, request: BuildRequest, line: StageRunner, data: CachedData) -> Measurement:
     with line.stage("probe"):
         shards = shards_in(line.cache, line.teller("probe"))
-        return Installed(installation, shards).measure(data.samples, order.profile.probe)
+        return Installed(installation, shards).measure(data.samples, request.profile.probe)
 
 
 def _remarks(installation: Installation) -> tuple[str, ...]:

@@ -49,12 +49,12 @@ def decide(
     compilation: Compilation, compiled: Compiled, bundle: Bundle, evidence: Evidence, device: str | None, out: Path
 ) -> Report:
     """Compare, judge, report; write measurements and report into the folder `out`. `device` is None for a build."""
-    order, artifact, candidate = compilation.order, compiled.artifact, evidence.candidate
-    if order.target.family == "host":  # the target itself: nothing stands in for anything
+    request, artifact, candidate = compilation.request, compiled.artifact, evidence.candidate
+    if request.target.family == "host":  # the target itself: nothing stands in for anything
         candidate = replace(candidate, environment=replace(candidate.environment, host_stand_in=False))
     artifact_record = describe(artifact, compiled.float_artifact.size_bytes)
     with compilation.line.stage(COMPARE):
-        metric = metric_of(order.project.model.task)
+        metric = metric_of(request.project.model.task)
         comparison = compare(evidence.reference, candidate, metric)
         parity = numeric_parity(evidence.host, candidate, artifact.signature, metric) if evidence.host else None
         inputs = gates.GateInputs(
@@ -66,14 +66,14 @@ def decide(
             device=_device_kind(device, candidate),
             baseline=evidence.earlier.baseline if evidence.earlier else None,
             float_file=evidence.float_file,
-            quantized=order.profile.quantize is not None,
+            quantized=request.profile.quantize is not None,
         )
-        judged = gates.judge(order.profile.gates, inputs)
+        judged = gates.judge(request.profile.gates, inputs)
     verdict = report(
         BuildFacts(
-            target=order.target,
-            profile=order.profile,
-            backend=order.runtime.backend,
+            target=request.target,
+            profile=request.profile,
+            backend=request.runtime.backend,
             artifact=artifact_record,
             stages=tuple(compilation.line.records),
             bundle=BundleRecord(path=bundle.path.name, digest=bundle.digest, signer=bundle.signer),
@@ -89,7 +89,7 @@ def decide(
             earlier=evidence.earlier,
             float_file=evidence.float_file,
             remarks=(
-                *order.profile.gates.deprecations,
+                *request.profile.gates.deprecations,
                 *_left_out(compilation, evidence),
                 *_remarks(compilation, compiled),
                 *evidence.remarks,
@@ -100,7 +100,7 @@ def decide(
     store.save(candidate, out / "candidate")
     write(out / "report.json", verdict.to_json().encode())
     # Beside the report, for `diagnose`: the recipe with what --set changed.
-    write(out / "profile.json", order.profile.model_dump_json(by_alias=True, exclude_unset=True, indent=2).encode())
+    write(out / "profile.json", request.profile.model_dump_json(by_alias=True, exclude_unset=True, indent=2).encode())
     write(out / "report.md", markdown.render([verdict]).encode())
     return verdict
 

@@ -194,14 +194,16 @@ def _bundles(folder: Path, target: str, key: SigningKey, count: int) -> list[Bun
     from edgekit.bundle.archive import pack
     from edgekit.bundle.manifest import ManifestContent
     from edgekit.cache import Cache
-    from edgekit.pipeline.request import orders
+    from edgekit.pipeline.request import resolve_requests
     from edgekit.pipeline.stages.compile import Compilation
     from edgekit.pipeline.stages.pack import pack_bundle
     from edgekit.pipeline.stages.stage_runner import StageRunner
     from edgekit.specs.project import Project
 
     project = Project.read(examples.folder("digits"))
-    compilation = Compilation(orders(project, target, BACKEND, PROFILE)[0], StageRunner(Cache.default().made()))
+    compilation = Compilation(
+        resolve_requests(project, target, BACKEND, PROFILE)[0], StageRunner(Cache.default().made())
+    )
     with compilation.lowered() as finished:
         small = pack_bundle(compilation, finished(), key, folder)
     described = small.manifest.model_dump(by_alias=True, exclude={"files"})

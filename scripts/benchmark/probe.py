@@ -49,7 +49,7 @@ def _slot(project: Path, backend: str, profile: str, scratch: Path) -> Path:
     """The bundle unpacked, with evaluation samples in `inputs`."""
     from edgekit.bundle.signing import SigningKey
     from edgekit.cache import Cache
-    from edgekit.pipeline.request import orders
+    from edgekit.pipeline.request import resolve_requests
     from edgekit.pipeline.stages.compile import Compilation
     from edgekit.pipeline.stages.pack import pack_bundle
     from edgekit.pipeline.stages.stage_runner import StageRunner
@@ -57,7 +57,9 @@ def _slot(project: Path, backend: str, profile: str, scratch: Path) -> Path:
     from edgekit.specs.project import Project
 
     described = Project.read(project)
-    compilation = Compilation(orders(described, "host", backend, profile)[0], StageRunner(Cache.default().made()))
+    compilation = Compilation(
+        resolve_requests(described, "host", backend, profile)[0], StageRunner(Cache.default().made())
+    )
     with compilation.lowered() as finished:
         bundle = pack_bundle(compilation, finished(), SigningKey.generate(), scratch)
     slot = scratch / "slot"

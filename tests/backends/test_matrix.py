@@ -24,7 +24,7 @@ from edgekit.ir.artifact import Artifact
 from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature, TensorSpec
 from edgekit.passes.quantization.quantize import QuantizePass
-from edgekit.pipeline.request import orders
+from edgekit.pipeline.request import resolve_requests
 from edgekit.specs.catalog import Catalog
 from edgekit.specs.compression import Activations, Quantize, Weights
 from edgekit.specs.profile import Profile
@@ -262,7 +262,7 @@ def test_an_order_for_what_cannot_be_run_is_refused_before_anything_is_loaded(
 ) -> None:
     project = Project.read(write_project(tmp_path / "project"))
     with pytest.raises(UsageError, match=words) as caught:
-        orders(project, target, backend, named)
+        resolve_requests(project, target, backend, named)
     assert caught.value.hint == hint
 
 

@@ -18,7 +18,7 @@ from edgekit.frontend.preprocess import Deployed
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.passes.base import outputs
 from edgekit.passes.quantization.quantize import quantize
-from edgekit.pipeline.request import orders
+from edgekit.pipeline.request import resolve_requests
 from edgekit.samples import Samples
 from edgekit.specs.compression import Quantize, Weights
 from edgekit.specs.project import Input, Project
@@ -87,15 +87,15 @@ def check(network: type[nn.Module], backend: str, recipe: Quantize | None, folde
     samples = Samples(arrays, np.zeros(COUNT))
     single = batches(samples, project)
     model = Model(Deployed(network(), project.inputs).eval(), project, single[0])
-    order, program, rest = orders(project, "raspberry-pi-5", backend, None)[0], capture(model), recipe
+    request, program, rest = resolve_requests(project, "raspberry-pi-5", backend, None)[0], capture(model), recipe
     qualities = [np.inf]
-    if recipe is not None and recipe.precision not in order.backend().at_lowering:
-        before, quantization = program, partial(order.backend().quantization, runtime=order.runtime)
+    if recipe is not None and recipe.precision not in request.backend().at_lowering:
+        before, quantization = program, partial(request.backend().quantization, runtime=request.runtime)
         program, rest = quantize(program, recipe, quantization, single, single[:1]), None
         qualities.append(sqnr_db(outputs(before.exported, single), outputs(program.exported, single)))
     (folder / "checks").mkdir()
     samples.save(folder / "checks")
-    artifact = order.backend().lower(program, order.target, order.runtime, folder, rest)
+    artifact = request.backend().lower(program, request.target, request.runtime, folder, rest)
     return min(*qualities, verify(artifact, program, folder / "checks", folder / "golden", rest))
 
 

@@ -101,7 +101,7 @@ def test_labels_are_refused_before_several_targets_are_compiled_ahead(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ahead: list[object] = []
-    monkeypatch.setattr("edgekit.api.build_session.compile_in_process", lambda order, cache: ahead.append(order))
+    monkeypatch.setattr("edgekit.api.build_session.compile_in_process", lambda request, cache: ahead.append(request))
     project = write_project(tmp_path / "net", samples=64)
     image = np.load(project / "data.npz")["image"]
     np.savez(project / "data.npz", image=image, labels=np.eye(4, dtype=np.int64)[LABELS])

@@ -18,7 +18,7 @@ from edgekit.frontend.load import Model, batches, load
 from edgekit.ir.measurement import Array
 from edgekit.ir.program import Program
 from edgekit.passes.quantization.quantize import quantize
-from edgekit.pipeline.request import orders
+from edgekit.pipeline.request import resolve_requests
 from edgekit.samples import Samples, load_samples
 from edgekit.specs.project import Project
 
@@ -43,11 +43,11 @@ def right(answers: Array, labels: Array) -> float:
 
 def in_eight_bits(model: Model, program: Program, backend: str, samples: Sequence[tuple[Tensor, ...]]) -> Program:
     """The program quantized, as the backend's own profile has it."""
-    order = orders(model.project, "raspberry-pi-5", backend, None)[0]
+    request = resolve_requests(model.project, "raspberry-pi-5", backend, None)[0]
     calibration = batches(load_samples(model.project, "calibration", 32), model.project)
-    recipe = order.profile.quantize
+    recipe = request.profile.quantize
     assert recipe
-    quantization = partial(order.backend().quantization, runtime=order.runtime)
+    quantization = partial(request.backend().quantization, runtime=request.runtime)
     return quantize(program, recipe, quantization, calibration, samples[:4])
 
 
@@ -62,10 +62,10 @@ def answers_of_file(model: Model, program: Program, backend: str, evaluation: Sa
     """What the file that the backend makes of the program answers, [N, classes], as it is stored."""
     from edgekit.backends.verify import verify
 
-    order = orders(model.project, "raspberry-pi-5", backend, None)[0]
+    request = resolve_requests(model.project, "raspberry-pi-5", backend, None)[0]
     (folder / "checks").mkdir()
     evaluation.save(folder / "checks")
-    artifact = order.backend().lower(program, order.target, order.runtime, folder)
+    artifact = request.backend().lower(program, request.target, request.runtime, folder)
     verify(artifact, program, folder / "checks", folder / "golden")
     found: Array = np.load(folder / "golden" / "outputs" / f"{artifact.signature.outputs[0].name}.npy")
     return found
@@ -112,11 +112,11 @@ def test_a_prelu_behind_a_linear_layer_is_lowered_by_executorch(tmp_path: Path) 
     from edgekit.backends.verify import verify
 
     model: Model = load(project("prelu_se"))
-    order = orders(model.project, "raspberry-pi-5", "executorch", None)[0]
+    request = resolve_requests(model.project, "raspberry-pi-5", "executorch", None)[0]
     program, checks = capture(model), tmp_path / "checks"
     checks.mkdir()
     load_samples(model.project, "evaluation", 4).save(checks)
-    artifact = order.backend().lower(program, order.target, order.runtime, tmp_path)
+    artifact = request.backend().lower(program, request.target, request.runtime, tmp_path)
     assert verify(artifact, program, checks, tmp_path / "golden") > 100
     outside = [operator.name for operator in artifact.placement.operators if operator.delegate is None]
     assert any("prelu" in name or "where" in name for name in outside)

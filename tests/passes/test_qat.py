@@ -17,7 +17,7 @@ from edgekit.passes.pruning.prune import prune
 from edgekit.passes.quantization.quantize import Quantization, QuantizePass
 from edgekit.passes.recovery.fake_quantize import calibrate, fake_quantized, trained_weights
 from edgekit.passes.recovery.qat import train_quantized
-from edgekit.pipeline.request import orders
+from edgekit.pipeline.request import resolve_requests
 from edgekit.samples import Samples, load_samples
 from edgekit.specs.compression import Prune, Quantize, Recover, Weights
 from edgekit.specs.project import Project
@@ -35,8 +35,8 @@ def digits() -> Model:
 
 
 def quantization(project: Project, backend: str, recipe: Quantize) -> Quantization:
-    order = orders(project, "raspberry-pi-5", backend, None)[0]
-    outcome: Quantization = order.backend().quantization(recipe, order.runtime)
+    request = resolve_requests(project, "raspberry-pi-5", backend, None)[0]
+    outcome: Quantization = request.backend().quantization(recipe, request.runtime)
     return outcome
 
 

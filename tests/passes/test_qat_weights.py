@@ -20,7 +20,7 @@ from edgekit.passes.pruning.prune import prune
 from edgekit.passes.quantization.quantize import Quantization, quantize
 from edgekit.passes.recovery.fake_quantize import calibrate, fake_quantized, trained_weights
 from edgekit.passes.recovery.qat import train_quantized
-from edgekit.pipeline.request import orders
+from edgekit.pipeline.request import resolve_requests
 from edgekit.samples import Samples
 from edgekit.specs.compression import Prune, Quantize, Recover
 from tests.passes.computed_networks import COMPUTED, Again, Net, Siamese, Transposed, Writing, computed_model
@@ -46,8 +46,8 @@ pytestmark = [
 
 
 def asked(model: Model, backend: str) -> Callable[[Quantize], Quantization]:
-    order = orders(model.project, "raspberry-pi-5", backend, None)[0]
-    return partial(order.backend().quantization, runtime=order.runtime)
+    request = resolve_requests(model.project, "raspberry-pi-5", backend, None)[0]
+    return partial(request.backend().quantization, runtime=request.runtime)
 
 
 def rounded(model: Model, backend: str, calibration: list[tuple[torch.Tensor, ...]]) -> Array:

@@ -21,7 +21,7 @@ from edgekit.passes.base import Pass
 from edgekit.passes.quantization.calibration_check import distribution_shift
 from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.passes.quantization.quantize import quantize as quantize_all
-from edgekit.pipeline.request import BuildRequest, orders
+from edgekit.pipeline.request import BuildRequest, resolve_requests
 from edgekit.samples import load_samples
 from edgekit.specs.compression import Quantize
 from edgekit.specs.project import Project
@@ -53,10 +53,10 @@ def samples(project: Project) -> list[Sample]:
 
 def quantize(project: Project, backend: str, samples: list[Sample], recipe: Quantize | None = None) -> QuantizePass:
     """The pass as the backend wants it on a Raspberry Pi 5."""
-    order: BuildRequest = orders(project, "raspberry-pi-5", backend, None)[0]
-    recipe = recipe or order.profile.quantize
+    request: BuildRequest = resolve_requests(project, "raspberry-pi-5", backend, None)[0]
+    recipe = recipe or request.profile.quantize
     assert recipe is not None
-    return QuantizePass(recipe, lambda requested: order.backend().quantization(requested, order.runtime), samples)
+    return QuantizePass(recipe, lambda requested: request.backend().quantization(requested, request.runtime), samples)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -57,43 +57,43 @@ class LoweringStage(Stage[[Lowering, Path]]):
 
 @dataclass(frozen=True)
 class Compilation:
-    """Compilation of one order. Inputs that the cache makes unnecessary are never loaded."""
+    """Compilation of one request. Inputs that the cache makes unnecessary are never loaded."""
 
-    order: BuildRequest
+    request: BuildRequest
     line: StageRunner
 
     @cached_property
     def network(self) -> Network:
-        return Network(self.order.project, self.line)
+        return Network(self.request.project, self.line)
 
     @cached_property
     def compressed(self) -> Compressed:
-        return Compressed(self.order, self.line, self.network)
+        return Compressed(self.request, self.line, self.network)
 
     @cached_property
     def golden(self) -> CachedData:
-        return CachedData(self.order.project, self.line, "evaluation", GOLDEN)
+        return CachedData(self.request.project, self.line, "evaluation", GOLDEN)
 
     @cached_property
     def calibration(self) -> CachedData:
-        recipe = self.order.profile.quantize
-        return CachedData(self.order.project, self.line, "calibration", recipe.samples if recipe else None)
+        recipe = self.request.profile.quantize
+        return CachedData(self.request.project, self.line, "calibration", recipe.samples if recipe else None)
 
     @property
     def recipe_before_lowering(self) -> Quantize | None:
         """The recipe, if the program is quantized before it is lowered."""
-        recipe = self.order.profile.quantize
-        return None if recipe is None or recipe.precision in self.order.backend.at_lowering else recipe
+        recipe = self.request.profile.quantize
+        return None if recipe is None or recipe.precision in self.request.backend.at_lowering else recipe
 
     @property
     def recipe_at_lowering(self) -> Quantize | None:
         """The recipe, if the backend carries it out as it lowers."""
-        return None if self.recipe_before_lowering else self.order.profile.quantize
+        return None if self.recipe_before_lowering else self.request.profile.quantize
 
     @property
     def calibrated(self) -> bool:
         """True if a calibration set has a part in quantization."""
-        recipe = self.order.profile.quantize
+        recipe = self.request.profile.quantize
         return recipe is not None and recipe.calibrated
 
     @property
@@ -108,7 +108,7 @@ class Compilation:
     @property
     def lowerings(self) -> tuple[LoweringStage, ...]:
         """The last of the stages, whose results are the artifacts; `lower` is the last of them."""
-        return (self.lower_float, self.lower) if self.order.profile.compresses else (self.lower,)
+        return (self.lower_float, self.lower) if self.request.profile.compresses else (self.lower,)
 
     @cached_property
     def capture_original(self) -> Stage[[]]:
@@ -138,8 +138,8 @@ class Compilation:
                     "samples": self.calibration.key if recipe.calibrated else None,
                     "checks": self.golden.key,
                     "recipe": recipe.model_dump(mode="json"),
-                    "runtime": self.order.runtime.model_dump(mode="json"),
-                    "versions": tool_versions(self.order.backend.packages),
+                    "runtime": self.request.runtime.model_dump(mode="json"),
+                    "versions": tool_versions(self.request.backend.packages),
                 }
             )
 
@@ -168,7 +168,7 @@ class Compilation:
     def _lowering(
         self, name: str, program_key: Callable[[], str], program: Callable[[], Path], recipe: Quantize | None
     ) -> LoweringStage:
-        order = self.order
+        request = self.request
 
         def compute_key() -> str:
             return digest_of(
@@ -177,14 +177,14 @@ class Compilation:
                     "program": program_key(),
                     "checks": self.golden.key,
                     "recipe": recipe.model_dump(mode="json") if recipe else None,
-                    "runtime": order.runtime.model_dump(mode="json"),
-                    "arch": order.target.cpu.arch,
-                    "versions": tool_versions(order.backend.packages),
+                    "runtime": request.runtime.model_dump(mode="json"),
+                    "arch": request.target.cpu.arch,
+                    "versions": tool_versions(request.backend.packages),
                 }
             )
 
         def make(out: Path, worker: Lowering, folder: Path) -> None:
-            worker.lower(folder, self.golden.folder, order.target, order.runtime, out, recipe)
+            worker.lower(folder, self.golden.folder, request.target, request.runtime, out, recipe)
 
         return LoweringStage(name, compute_key, make, program)
 
@@ -221,15 +221,15 @@ class Compilation:
 
     def _worker(self) -> Lowering:
         self.require_packages()
-        return Lowering(self.order.runtime.backend)
+        return Lowering(self.request.runtime.backend)
 
     def require_packages(self) -> None:
         """Raise MissingExtra if a package that the backend needs is not installed."""
-        versions = tool_versions(self.order.backend.packages)
+        versions = tool_versions(self.request.backend.packages)
         missing = next((name for name, version in versions.items() if version == "none"), None)
         if missing:
             raise MissingExtra(
-                f"backend '{self.order.runtime.backend}' needs '{missing}', which is not installed",
+                f"backend '{self.request.runtime.backend}' needs '{missing}', which is not installed",
                 hint="pip install torch==2.13.0 && pip install 'edgekit[build]'",
             )
 
@@ -269,7 +269,7 @@ class Compilation:
     def _quantize(self, program: Program, recipe: Quantize) -> Program:
         from edgekit.passes.quantization.quantize import quantize
 
-        backend, runtime, checks = self.order.backend(), self.order.runtime, self._tensors(self.golden)
+        backend, runtime, checks = self.request.backend(), self.request.runtime, self._tensors(self.golden)
         # Without ranges to find, one sample is run only to trace the program again.
         samples = self._tensors(self.calibration) if recipe.calibrated else checks[:1]
         return quantize(program, recipe, lambda recipe: backend.quantization(recipe, runtime), samples, checks)
@@ -277,7 +277,7 @@ class Compilation:
     def _tensors(self, data: CachedData) -> list[Sample]:
         from edgekit.frontend.load import batches
 
-        return batches(data.samples, self.order.project)
+        return batches(data.samples, self.request.project)
 
     def _compiled(self, entries: list[Path]) -> Compiled:
         float_entry, entry = entries[0], entries[-1]

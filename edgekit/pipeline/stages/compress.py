@@ -36,9 +36,9 @@ class ModelStage(Stage[[]]):
 
 @dataclass(frozen=True)
 class Compressed:
-    """The network of an order as it is captured; the project's own where the profile neither prunes nor trains."""
+    """The network of a request as it is captured; the project's own where the profile neither prunes nor trains."""
 
-    order: BuildRequest
+    request: BuildRequest
     line: StageRunner
     network: Network
 
@@ -66,12 +66,12 @@ class Compressed:
     @property
     def trains(self) -> bool:
         """True if the network is trained again. Raises DataError if it must be and there is nothing to train on."""
-        recipe, project = self.order.profile.recover, self.order.project
+        recipe, project = self.request.profile.recover, self.request.project
         if recipe is None:
             return False
         if project.data.training is None and recipe.required:
             raise DataError(
-                f"profile '{self.order.profile.id}' trains the network again, and project '{project.name}' states no "
+                f"profile '{self.request.profile.id}' trains the network again, and project '{project.name}' states no "
                 "training data",
                 hint="add training = { … } under [data], or --set profile.recover.required=false to go without",
             )
@@ -80,18 +80,18 @@ class Compressed:
     @property
     def remarks(self) -> tuple[str, ...]:
         """Sentence for the report if the network was not trained again though the profile asks for it."""
-        if self.order.profile.recover is None or self.trains:
+        if self.request.profile.recover is None or self.trains:
             return ()
         return ("The profile trains the network again; there is no training data, so it was not.",)
 
     @cached_property
     def training(self) -> CachedData:
-        return CachedData(self.order.project, self.line, "training", None)
+        return CachedData(self.request.project, self.line, "training", None)
 
     @cached_property
     def calibration(self) -> CachedData:
         """Samples for the gradients that rank channels, and for the ranges of QAT."""
-        return CachedData(self.order.project, self.line, "calibration", CALIBRATION)
+        return CachedData(self.request.project, self.line, "calibration", CALIBRATION)
 
     @cached_property
     def model(self) -> Model:
@@ -99,7 +99,7 @@ class Compressed:
 
     @cached_property
     def _pruning(self) -> ModelStage | None:
-        recipe = self.order.profile.prune
+        recipe = self.request.profile.prune
         if recipe is None:
             return None
         reads = (self.calibration,) if recipe.importance == "taylor" else ()
@@ -115,7 +115,7 @@ class Compressed:
 
     @cached_property
     def _recovery(self) -> ModelStage | None:
-        recipe, before = self.order.profile.recover, self._pruning
+        recipe, before = self.request.profile.recover, self._pruning
         if recipe is None or not self.trains:
             return None
         name, reads = "recover", (self.training,)
@@ -137,14 +137,14 @@ class Compressed:
 
     @cached_property
     def _quantization_aware_training(self) -> ModelStage | None:
-        recover, before = self.order.profile.recover, self._recovery
+        recover, before = self.request.profile.recover, self._recovery
         if recover is None or before is None or recover.quantization_aware_epochs == 0:
             return None
         name, reads = "train quantized", (self.training, self.calibration)
-        order, recipe = self.order, self.order.profile.quantize
+        request, recipe = self.request, self.request.profile.quantize
         options: dict[str, Any] = {}
         if recipe:
-            options = {"quantize": recipe.model_dump(mode="json"), "runtime": order.runtime.model_dump(mode="json")}
+            options = {"quantize": recipe.model_dump(mode="json"), "runtime": request.runtime.model_dump(mode="json")}
 
         def compute_key() -> str:
             return self._key(name, before, recover, reads, options)
@@ -155,8 +155,8 @@ class Compressed:
             from edgekit.passes.recovery.qat import train_quantized
 
             assert recipe  # a profile that trains quantized quantizes
-            tell, quantization = self.line.teller(name), order.backend().quantization(recipe, order.runtime)
-            training, examples = self.training.samples, batches(self.calibration.samples, order.project)
+            tell, quantization = self.line.teller(name), request.backend().quantization(recipe, request.runtime)
+            training, examples = self.training.samples, batches(self.calibration.samples, request.project)
             with self._checkpoints(compute_key()) as folder:
                 model, original = self._model_after(before), self.network.model
                 trained = train_quantized(model, original, quantization, recover, training, examples, folder, tell)
@@ -188,7 +188,7 @@ class Compressed:
     def _model_after(self, stage: ModelStage | None) -> Model:
         from edgekit.frontend.store import load_model
 
-        return load_model(self.order.project, stage.run(self.line)) if stage else self.network.model
+        return load_model(self.request.project, stage.run(self.line)) if stage else self.network.model
 
     @contextlib.contextmanager
     def _checkpoints(self, key: str) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""Measure the float file of an order on the same device: the baseline of the gate `not_slower`."""
+"""Measure the float file of a request on the same device: the baseline of the gate `not_slower`."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.samples import Samples
 
 
-def is_required(order: BuildRequest, device: Transport) -> bool:
+def is_required(request: BuildRequest, device: Transport) -> bool:
     """True if the profile has the gate `not_slower`, and time or instructions of the device stand for the target's."""
-    says = device.kind != "local" or order.target.family == "host"
-    return order.profile.gates.not_slower is not None and order.profile.compresses and says
+    says = device.kind != "local" or request.target.family == "host"
+    return request.profile.gates.not_slower is not None and request.profile.compresses and says
 
 
 def measure_float(
     compilation: Compilation, device: Transport, runtime: str, key: SigningKey, samples: Samples
 ) -> FloatRecord:
     """Flash the float file on trial, measure it on `samples`, and roll it back. Raises what `flash` does."""
-    order = compilation.order
-    plain = order.profile.model_copy(update={"prune": None, "recover": None, "quantize": None})
+    request = compilation.request
+    plain = request.profile.model_copy(update={"prune": None, "recover": None, "quantize": None})
     # A line of its own: these stages are in the cache, and none of this build's.
-    floating = Compilation(replace(order, profile=plain), StageRunner(compilation.line.cache))
+    floating = Compilation(replace(request, profile=plain), StageRunner(compilation.line.cache))
     with tempfile.TemporaryDirectory() as scratch, floating.lowered() as finished:
         bundle = pack_bundle(floating, finished(), key, Path(scratch))
         with on_trial(flash(bundle, device, runtime)) as installation:
-            measured = Installed(installation).speed(samples, order.profile.probe)
+            measured = Installed(installation).speed(samples, request.profile.probe)
     return FloatRecord(latency=summarize(measured), instructions=measured.instructions)
 
 

@@ -39,46 +39,46 @@ ROUNDS = 3
 """Number of turns of each candidate on this machine; its best time counts, as other programs disturb the rest."""
 
 
-def resolve_mixed_precision(order: BuildRequest, line: StageRunner) -> BuildRequest:
+def resolve_mixed_precision(request: BuildRequest, line: StageRunner) -> BuildRequest:
     """Replace `[quantize.mixed]` by a recipe that names the layers to leave in float.
 
-    An order that searches for nothing is returned as it is.
+    A request that searches for nothing is returned as it is.
     """
-    stage = mixed_stage(order, line)
+    stage = mixed_stage(request, line)
     if stage is None:
-        return order
-    return _with(order, Quantize.model_validate_json((stage.run(line) / SETTLED).read_bytes()))
+        return request
+    return _with(request, Quantize.model_validate_json((stage.run(line) / SETTLED).read_bytes()))
 
 
-def without_search(order: BuildRequest) -> BuildRequest:
-    """The order without `[quantize.mixed]`."""
-    recipe = order.profile.quantize
-    return _with(order, recipe.model_copy(update={"mixed": None})) if recipe else order
+def without_search(request: BuildRequest) -> BuildRequest:
+    """Request without `[quantize.mixed]`."""
+    recipe = request.profile.quantize
+    return _with(request, recipe.model_copy(update={"mixed": None})) if recipe else request
 
 
-def mixed_stage(order: BuildRequest, line: StageRunner) -> Stage[[]] | None:
+def mixed_stage(request: BuildRequest, line: StageRunner) -> Stage[[]] | None:
     """The stage that searches for the layers to leave in float; None where the profile searches for nothing."""
-    mixed = order.profile.quantize.mixed if order.profile.quantize else None
+    mixed = request.profile.quantize.mixed if request.profile.quantize else None
     if mixed is None:
         return None
-    plain = without_search(order)
+    plain = without_search(request)
     compilation = Compilation(plain, line)
 
     def compute_key() -> str:
-        gates = {name: bound.model_dump(mode="json") for name, bound in order.profile.gates.named()}
+        gates = {name: bound.model_dump(mode="json") for name, bound in request.profile.gates.named()}
         return digest_of(
             {
                 "stage": "mixed",
                 "program": compilation.program_key,
                 "mixed": mixed.model_dump(mode="json"),
                 "gates": {name: gates.get(name) for name in ("accuracy_drop", "agreement")},
-                "cpu": order.target.emulation.qemu_cpu if order.target.emulation else machine(),
-                "versions": tool_versions(order.backend.packages),
+                "cpu": request.target.emulation.qemu_cpu if request.target.emulation else machine(),
+                "versions": tool_versions(request.backend.packages),
             }
         )
 
     def make(out: Path) -> None:
-        recipe, trials = _accurate(compilation, mixed, order.profile.gates)
+        recipe, trials = _accurate(compilation, mixed, request.profile.gates)
         if mixed.quicker:
             recipe, measured = _quickest(plain, recipe, compilation, line)
             trials += measured
@@ -88,8 +88,8 @@ def mixed_stage(order: BuildRequest, line: StageRunner) -> Stage[[]] | None:
     return Stage("mixed", compute_key, make)
 
 
-def _with(order: BuildRequest, recipe: Quantize) -> BuildRequest:
-    return replace(order, profile=order.profile.model_copy(update={"quantize": recipe}))
+def _with(request: BuildRequest, recipe: Quantize) -> BuildRequest:
+    return replace(request, profile=request.profile.model_copy(update={"quantize": recipe}))
 
 
 def searched(compilation: Compilation, limits: Limits, evaluations: int) -> MixedPrecisionResult:
@@ -101,14 +101,14 @@ def searched(compilation: Compilation, limits: Limits, evaluations: int) -> Mixe
     from edgekit.frontend.store import load_program
     from edgekit.passes.sensitivity.mixed_precision import Judge, held_out, search
 
-    order, data = compilation.order, compilation.calibration.samples
-    recipe, backend, project = order.profile.quantize, order.backend(), order.project
+    request, data = compilation.request, compilation.calibration.samples
+    recipe, backend, project = request.profile.quantize, request.backend(), request.project
     assert recipe  # callers have checked for a recipe
     fit, judging = (data.take(indices) for indices in held_out(data.labels))
     classes = judging.labels.ndim == 1 and judging.labels.dtype.kind == "i"
     program = load_program(compilation.captured)
     judge = Judge(program, batches(judging, project), judging.labels if classes else None)
-    quantization = lambda one: backend.quantization(one, order.runtime)  # noqa: E731
+    quantization = lambda one: backend.quantization(one, request.runtime)  # noqa: E731
     return search(program, recipe, quantization, batches(fit, project), judge, limits, evaluations)
 
 
@@ -135,7 +135,7 @@ def _accurate(compilation: Compilation, mixed: Mixed, gates: Gates) -> tuple[Qua
 
 
 def _quickest(
-    order: BuildRequest, recipe: Quantize, compilation: Compilation, line: StageRunner
+    request: BuildRequest, recipe: Quantize, compilation: Compilation, line: StageRunner
 ) -> tuple[Quantize, list[dict[str, object]]]:
     """Fastest recipe by measurement: `recipe`, or one that leaves one more kind of layer in float; and the trials."""
     from edgekit.frontend.store import load_program
@@ -146,8 +146,8 @@ def _quickest(
     candidates = [recipe, *(with_float(recipe, modules) for modules in groups)]
     if len(candidates) == 1:
         return recipe, []
-    with _measured(order) as measure:
-        costs = measure([Compilation(_with(order, one), StageRunner(line.cache, line.watch)) for one in candidates])
+    with _measured(request) as measure:
+        costs = measure([Compilation(_with(request, one), StageRunner(line.cache, line.watch)) for one in candidates])
     least = min(range(len(costs)), key=costs.__getitem__)
     chosen = least if costs[least] < GAIN * costs[0] else 0
     trials = [
@@ -158,15 +158,15 @@ def _quickest(
 
 
 @contextmanager
-def _measured(order: BuildRequest) -> Iterator[Callable[[Sequence[Compilation]], list[float]]]:
+def _measured(request: BuildRequest) -> Iterator[Callable[[Sequence[Compilation]], list[float]]]:
     """Function that measures candidates: nanoseconds on this machine if it has the target's architecture, else
     instructions on an emulated device."""
-    if machine() == order.target.cpu.arch:
+    if machine() == request.target.cpu.arch:
         yield _times
         return
     # One key for all: a device trusts the first key on first use, and no other.
     key = SigningKey.generate()
-    with Emulated(f"emulated://{order.target.id}", order.target) as device:
+    with Emulated(f"emulated://{request.target.id}", request.target) as device:
 
         def counts(candidates: Sequence[Compilation]) -> list[float]:
             instructions = []

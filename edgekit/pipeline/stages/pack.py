@@ -36,21 +36,21 @@ range of 15.4, by onnxruntime.
 
 
 def pack_bundle(compilation: Compilation, compiled: Compiled, key: SigningKey, out: Path) -> Bundle:
-    """Write the bundle into the folder `out`, under the order's name, and sign it. Raises StorageError."""
+    """Write the bundle into the folder `out`, under the request's name, and sign it. Raises StorageError."""
     files: dict[str, Source] = {path.name: path for path in compiled.artifact.files}
     golden = compiled.golden
     files |= {f"golden/{path.relative_to(golden).as_posix()}": path for path in sorted(golden.rglob("*.npy"))}
-    order = compilation.order
-    plan = engine_plan(compiled.artifact, order.profile.precision, order.target, order.runtime)
+    request = compilation.request
+    plan = engine_plan(compiled.artifact, request.profile.precision, request.target, request.runtime)
     if plan:
         files[PLAN] = plan
-    return pack(describe(compilation, compiled), files, key, out / f"{compilation.order.name}.edgekit")
+    return pack(describe(compilation, compiled), files, key, out / f"{compilation.request.name}.edgekit")
 
 
 def describe(compilation: Compilation, compiled: Compiled) -> ManifestContent:
     """Content of the manifest without its list of files. It does not depend on time, machine or user."""
-    order, artifact = compilation.order, compiled.artifact
-    project, target, runtime = order.project, order.target, order.runtime
+    request, artifact = compilation.request, compiled.artifact
+    project, target, runtime = request.project, request.target, request.runtime
     return ManifestContent(
         edgekit=__version__,
         name=project.name,
@@ -60,8 +60,8 @@ def describe(compilation: Compilation, compiled: Compiled) -> ManifestContent:
         target=target.id,
         family=target.family,
         arch=target.cpu.arch,
-        profile=order.profile.id,
-        precision=order.profile.precision,
+        profile=request.profile.id,
+        precision=request.profile.precision,
         backend=runtime.backend,
         format=artifact.format,
         delegates=runtime.delegates,
@@ -70,20 +70,20 @@ def describe(compilation: Compilation, compiled: Compiled) -> ManifestContent:
         classes=compilation.golden.classes,
         model=tuple(path.name for path in artifact.files),
         signature=artifact.signature,
-        golden=Golden(count=GOLDEN, tolerance=TOLERANCE[order.profile.precision]),
+        golden=Golden(count=GOLDEN, tolerance=TOLERANCE[request.profile.precision]),
         facts=ArtifactFacts.of(artifact, compiled.float_artifact.size_bytes),
         placement=artifact.placement.operators,
         history=tuple(map(PassStep.of, compiled.history)),
         data=_data(compilation),
         versions={
-            name: version for name, version in tool_versions(order.backend.packages).items() if name != "edgekit"
+            name: version for name, version in tool_versions(request.backend.packages).items() if name != "edgekit"
         },
     )
 
 
 def _data(compilation: Compilation) -> tuple[DataRecord, ...]:
     """Data sets that the artifact depends on, with their licences."""
-    stated = compilation.order.project.data
+    stated = compilation.request.project.data
     records = {
         data.role: _record(getattr(stated, data.role), data) for data in (*compilation.shaping_data, compilation.golden)
     }

@@ -21,15 +21,15 @@ from edgekit.pipeline.stages.mixed_precision import resolve_mixed_precision
 from edgekit.pipeline.stages.stage_runner import StageRunner
 
 TIMEOUT_S = 3600.0
-_ORDER = TypeAdapter(BuildRequest)
+_REQUEST = TypeAdapter(BuildRequest)
 
 
-def compile_in_process(order: BuildRequest, cache: Cache) -> None:
-    """Put the artifacts of the order into the cache; a failure is ignored here and raised by the build itself."""
+def compile_in_process(request: BuildRequest, cache: Cache) -> None:
+    """Put the artifacts of the request into the cache; a failure is ignored here and raised by the build itself."""
     job = {
         "parent": os.getpid(),
         "cache": str(cache.root),
-        "order": _ORDER.dump_python(order, mode="json", by_alias=True),
+        "request": _REQUEST.dump_python(request, mode="json", by_alias=True),
     }
     argv = [sys.executable, "-P", "-m", "edgekit.pipeline.stages.precompile_worker", json.dumps(job)]
     process.run(argv, timeout=TIMEOUT_S)
@@ -39,8 +39,8 @@ def main(text: str) -> None:
     job = json.loads(text)
     die_with_parent(job["parent"])
     line = StageRunner(Cache(Path(job["cache"])))
-    order = resolve_mixed_precision(_ORDER.validate_python(job["order"]), line)
-    with Compilation(order, line).lowered() as finished:
+    request = resolve_mixed_precision(_REQUEST.validate_python(job["request"]), line)
+    with Compilation(request, line).lowered() as finished:
         finished()
 
 
