@@ -29,7 +29,7 @@ from pathlib import Path
 
 program, archive, root, offer = sys.argv[1:]
 sys.path.insert(0, program)
-from runner import slot_verbs
+from runner.verbs import slots as slot_verbs
 from runner.__main__ import _parser
 from runner.errors import RunnerError
 

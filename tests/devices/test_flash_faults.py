@@ -124,7 +124,7 @@ def test_a_host_that_dies_at_any_step_leaves_the_old_one_serving(
 DYING = """
 import os, sys
 sys.path.insert(0, sys.argv.pop(1))
-from runner import selftest
+from runner.verbs import selftest
 from runner.__main__ import main
 selftest.selftest = lambda *args, **options: os.kill(os.getpid(), 9)
 main(sys.argv[1:])
