@@ -168,6 +168,7 @@ def test_a_build_of_an_example_is_a_build_of_a_project(command: Command) -> None
     assert found["project"] == "digits"
 
 
+@pytest.mark.builds
 def test_nothing_is_reused_and_nothing_kept_without_the_cache(
     command: Command, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,6 +190,7 @@ def test_nothing_is_reused_and_nothing_kept_without_the_cache(
     assert not (tmp_path / "cache").exists()
 
 
+@pytest.mark.builds
 def test_a_changed_project_is_built_anew(command: Command, tmp_path: Path) -> None:
     project = write_project(tmp_path / "changing", samples=8)
     plan = ("plan", "--project", project, *ONNX, "--profile", "float32", "--json")

@@ -35,6 +35,7 @@ def pictures(folder: Path, count: int = 10) -> Path:
     return folder
 
 
+@pytest.mark.builds
 def test_a_build_from_class_folders_says_what_it_did_to_pictures_and_what_it_left_out(
     command: Command, tmp_path: Path
 ) -> None:
@@ -54,6 +55,7 @@ def test_a_build_from_class_folders_says_what_it_did_to_pictures_and_what_it_lef
     assert bundle.manifest.classes == NAMES
 
 
+@pytest.mark.builds
 def test_a_network_whose_weights_were_never_loaded_does_not_pass(command: Command, tmp_path: Path) -> None:
     untrained = substitute("found.head.weight.copy_", "str", MODEL)
     project = write_project(tmp_path / "net", model=untrained, samples=64)

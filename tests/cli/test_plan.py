@@ -14,6 +14,7 @@ TRAINED = TOML + 'training = { path = "data.npz", licence = "made here", source 
 PRUNED = ("prune.macs=0.9", "prune.round_to=1", "recover.epochs=1", "gates.accuracy_drop.max=1")
 
 
+@pytest.mark.builds
 @pytest.mark.parametrize(
     ("profile", "fields"), [("float32", ()), ("host-int8", ()), ("dynamic-int8", ()), ("int8-pruned", PRUNED)]
 )

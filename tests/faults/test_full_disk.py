@@ -50,6 +50,7 @@ def test_a_cache_on_a_full_disk(places: dict[str, str], tmp_path: Path, limit: i
     assert [path for path in cache.glob("memos/*") if path.suffix != ".json"] == []
 
 
+@pytest.mark.lowers
 def test_a_converter_on_a_full_disk_and_a_second_try_with_room(tmp_path: Path) -> None:
     project, out, cache = write_project(tmp_path / "project", samples=8), tmp_path / "out", tmp_path / "cache"
     env = {"EDGEKIT_CACHE": str(cache)}

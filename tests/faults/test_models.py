@@ -71,6 +71,7 @@ def answers_of_file(model: Model, program: Program, backend: str, evaluation: Sa
     return found
 
 
+@pytest.mark.lowers
 @pytest.mark.parametrize("name", ["inplace_input", "siamese", "weightnorm"])
 def test_a_network_is_as_good_in_eight_bits_on_every_backend(name: str, tmp_path: Path) -> None:
     model = load(project(name))
@@ -108,6 +109,7 @@ def test_half_precision_is_told_the_word_that_helps() -> None:
     )
 
 
+@pytest.mark.lowers
 def test_a_prelu_behind_a_linear_layer_is_lowered_by_executorch(tmp_path: Path) -> None:
     from edgekit.backends.verify import verify
 

@@ -101,6 +101,7 @@ def test_the_command_states_the_limit_unless_a_number_was_asked_for(
     assert sampled == {"taken": 1000, "total": 1200, "stratified": True, **UNTOUCHED}
 
 
+@pytest.mark.builds
 @pytest.mark.parametrize(
     ("limit_s", "options", "answered"), [(SLOW_S, (), 1000), (SLOW_S, ("--samples", 1100), 1100), (QUICK_S, (), 1200)]
 )

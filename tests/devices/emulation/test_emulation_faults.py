@@ -44,6 +44,7 @@ def left(place: Path) -> list[str]:
     return [path.name for path in place.iterdir()] if place.exists() else []
 
 
+@pytest.mark.emulated
 @pytest.mark.parametrize("kind", TOOLS)
 def test_without_the_tools_it_says_what_to_install(
     command: Command, small: Path, tmp_path: Path, own_data: Path, monkeypatch: pytest.MonkeyPatch, kind: str

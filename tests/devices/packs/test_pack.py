@@ -60,6 +60,7 @@ def test_a_pack_holds_plain_files_and_no_sources(distribution: str) -> None:
     assert f"{distribution} " in " ".join(f"{name} {version}" for name, version in pack.listing.versions.items())
 
 
+@pytest.mark.builds
 def test_the_same_packages_give_the_same_bytes(tmp_path: Path) -> None:
     recipe, cache = recipe_of("executorch"), Cache.of_downloads()
     for name in ("once", "again"):
