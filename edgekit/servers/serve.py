@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -97,9 +97,7 @@ def serving(
             str(ports.grpc),
         ]
         log = scratch / "log"
-        started = stack.enter_context(
-            process.attended(argv, log, grace=GRACE_S, env=server_environment.variables(scratch))
-        )
+        started = stack.enter_context(_server_process(argv, log, server_environment.variables(scratch)))
         _await(server, started, log, name, ports)
         yield Live(
             server=server,
@@ -108,6 +106,21 @@ def serving(
             grpc_url=f"grpc://{HOST}:{ports.grpc}/{quote(name)}",
             process=started,
         )
+
+
+@contextlib.contextmanager
+def _server_process(argv: list[str], log: Path, env: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server as long as the block; remove the shared memory that its killed processes leave."""
+    started = None
+    try:
+        with process.attended(argv, log, grace=GRACE_S, env=env) as started:
+            yield started
+    finally:
+        if started is not None:
+            # pytriton names it by its process; a model's process that is killed as it ends leaves it there.
+            for path in Path("/dev/shm").glob(f"pytrtion{started.pid}-*"):  # noqa: S108
+                with contextlib.suppress(OSError):
+                    path.unlink()
 
 
 def _short() -> str | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ from edgekit.bundle.archive import Bundle, pack
 from edgekit.bundle.signing import SigningKey
 from edgekit.cache import Cache
 from edgekit.errors import ServerNotStarted
-from edgekit.servers import environment
+from edgekit.servers import environment, serve
 from edgekit.servers.environment import suitable
 from edgekit.servers.kinds import KINDS, Kind, requirements
 from tests import reference_servers as served
@@ -62,3 +65,25 @@ def test_a_model_that_does_not_load_ends_the_server_with_its_reason(
     told = pytest.raises(ServerNotStarted, match=r"ended at its start: .*'model\.onnx' cannot be loaded")
     with told, served.live(broken, server):
         pass
+
+
+LEAVES_MEMORY = """
+import os, sys
+import os
+import sys
+import time
+from pathlib import Path
+Path(f"/dev/shm/pytrtion{os.getpid()}-ipc").touch()
+print("begun", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_shared_memory_that_a_killed_model_process_leaves_is_removed(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with serve._server_process([sys.executable, "-c", LEAVES_MEMORY], log, dict(os.environ)) as started:
+        while "begun" not in log.read_text():
+            time.sleep(0.01)
+        left = Path(f"/dev/shm/pytrtion{started.pid}-ipc")
+        assert left.exists()
+    assert not left.exists()
