@@ -18,7 +18,7 @@ _MODULES = {
     "edgekit.api.builds": ("BuildResult", "build", "diagnose", "load_project", "plan", "run"),
     "edgekit.api.bundles": ("open_bundle",),
     "edgekit.api.devices": ("flash", "rollback", "status"),
-    "edgekit.api.probing": ("probe",),
+    "edgekit.api.probes": ("probe",),
     "edgekit.api.results": ("compare", "load_report"),
     "edgekit.bundle.archive": ("Bundle",),
     "edgekit.errors": ("EdgekitError",),

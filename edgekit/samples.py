@@ -16,7 +16,8 @@ from edgekit.datasets.pictures import Picture, tally
 from edgekit.errors import DataError, EdgekitError
 from edgekit.ir.measurement import Array
 from edgekit.specs.factory import RAISED, in_a_line
-from edgekit.specs.project import DataSet, Input, Project
+from edgekit.specs.inputs import Input
+from edgekit.specs.project import DataSet, Project
 
 LABELS = "labels.npy"
 FEW = 32

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from edgekit.api.devices import flash as flash
     from edgekit.api.devices import rollback as rollback
     from edgekit.api.devices import status as status
-    from edgekit.api.probing import probe as probe
+    from edgekit.api.probes import probe as probe
     from edgekit.api.results import compare as compare
     from edgekit.api.results import load_report as load_report
     from edgekit.bundle.archive import Bundle as Bundle

@@ -12,7 +12,7 @@ from edgekit.devices.packs.pack import Pack, build
 from edgekit.devices.packs.recipe import RECIPES, Recipe, recipe_for
 from edgekit.errors import UnknownName, suggest
 from edgekit.pipeline.stages.stage_runner import StageRunner, Watch, unwatched
-from edgekit.runner.machine.installed import DISTRIBUTIONS
+from edgekit.runner.machine.runtime_versions import DISTRIBUTIONS
 
 
 def pack_recipes(names: Sequence[str]) -> list[Recipe]:

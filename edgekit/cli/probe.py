@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from edgekit.api.probing import probe_model, probe_operators, probe_throughput
+from edgekit.api.probes import probe_model, probe_operators, probe_throughput
 from edgekit.atomic import write
 from edgekit.cache import Cache
 from edgekit.cli import options

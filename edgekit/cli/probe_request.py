@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.api.builds import load_project
-from edgekit.api.probing import evaluation_samples
+from edgekit.api.probes import evaluation_samples
 from edgekit.atomic import check_writable
 from edgekit.errors import OptionError
 from edgekit.measure.device.throughput import MIN_DURATION_S

@@ -17,7 +17,8 @@ from edgekit.datasets.pictures import Picture, read_picture
 from edgekit.errors import DataError, EdgekitError, MissingExtra
 from edgekit.ir.measurement import Array
 from edgekit.specs.factory import RAISED, in_a_line, resolve
-from edgekit.specs.project import DataSet, Input, Project
+from edgekit.specs.inputs import Input
+from edgekit.specs.project import DataSet, Project
 from edgekit.untrusted.npy import DAMAGED, read_npz
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection
 import torch
 from torch import Tensor, nn
 
-from edgekit.specs.project import Input, Preprocess
+from edgekit.specs.inputs import Input, Preprocess
 
 
 class Pixels(nn.Module):

@@ -45,7 +45,7 @@ def _answer(argv: list[str]) -> tuple[dict[str, Any], int]:
 
 def _run_verb(args: argparse.Namespace) -> dict[str, Any]:
     if args.verb == "info":
-        from .machine.installed import installed
+        from .machine.runtime_versions import installed
 
         return {**system.info(), "runtimes": installed()}
     if args.verb == "slots":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from edgekit.bundle.manifest import Manifest
 from edgekit.errors import ServerNotStarted
 from edgekit.ir.artifact import Format
-from edgekit.runner.machine.installed import DISTRIBUTIONS, public_version
+from edgekit.runner.machine.runtime_versions import DISTRIBUTIONS, public_version
 
 PYTHONS = ((3, 11), (3, 12))
 """Oldest and newest Python for which both servers, and the pinned runtimes, have wheels."""

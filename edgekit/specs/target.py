@@ -7,7 +7,7 @@ from typing import Literal, get_args
 from pydantic import Field, field_validator
 
 from edgekit.errors import UnknownName, suggest
-from edgekit.runner.machine.installed import DISTRIBUTIONS
+from edgekit.runner.machine.runtime_versions import DISTRIBUTIONS
 from edgekit.specs.spec import Flag, Spec, Whole
 
 Precision = Literal["float32", "float16", "static-int8", "static-int16", "dynamic-int8", "weight-int8", "weight-int4"]

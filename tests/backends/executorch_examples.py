@@ -18,7 +18,7 @@ from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature, TensorSpec
 from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.specs.compression import Quantize
-from edgekit.specs.project import Input
+from edgekit.specs.inputs import Input
 from edgekit.specs.target import RuntimeSpec
 from tests.backends.boards import board
 

@@ -20,7 +20,7 @@ from edgekit.ir.signature import Signature, TensorSpec
 from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.specs.catalog import Catalog
 from edgekit.specs.compression import Quantize
-from edgekit.specs.project import Input
+from edgekit.specs.inputs import Input
 
 pytestmark = pytest.mark.lowers
 

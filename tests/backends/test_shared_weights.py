@@ -21,7 +21,8 @@ from edgekit.passes.quantization.quantize import quantize
 from edgekit.pipeline.request import resolve_requests
 from edgekit.samples import Samples
 from edgekit.specs.compression import Quantize, Weights
-from edgekit.specs.project import Input, Project
+from edgekit.specs.inputs import Input
+from edgekit.specs.project import Project
 from tests.networks import write_project
 
 DYNAMIC = Quantize(mode="dynamic")

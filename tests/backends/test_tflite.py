@@ -30,7 +30,7 @@ from edgekit.ir.signature import Affine, Signature, TensorSpec
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.specs.compression import Activations, Quantize, Weights
-from edgekit.specs.project import Input, Preprocess
+from edgekit.specs.inputs import Input, Preprocess
 from edgekit.specs.target import RuntimeSpec
 from tests import machine_identity as machine
 from tests.backends.boards import board, pictures

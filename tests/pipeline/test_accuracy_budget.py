@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgekit.api.probing import probe_model
+from edgekit.api.probes import probe_model
 from edgekit.cli.measurement_table import as_json, as_rows
 from edgekit.devices.flash import Installation, flash
 from edgekit.devices.local import Local

@@ -11,7 +11,7 @@ from edgekit.devices import debian, process
 from edgekit.devices.packs import native, wheels
 from edgekit.devices.packs.recipe import ARCHITECTURE, LIBRARIES, PACKAGES, PYTHON, STANDARD_LIBRARY, Recipe
 from edgekit.errors import PackError
-from edgekit.runner.runtimes.litert_compiled import LIBRARY as LITERT
+from edgekit.runner.runtimes.litert_compiled_model import LIBRARY as LITERT
 
 COMPILE_S = 300.0
 # Under emulation compiling is most of a start: importing ai-edge-litert 2.3.0 takes 4.8 s from sources, 1.8 s without.

@@ -12,7 +12,7 @@ from edgekit.devices.packs.pack import build, interpreter
 from edgekit.devices.packs.recipe import recipe_for
 from edgekit.devices.transport import Transport
 from edgekit.errors import CommandFailed, OptionError, RuntimeMismatch, RuntimeMissing
-from edgekit.runner.machine.installed import DISTRIBUTIONS, ONNX_GPU, TENSORRT, public_version
+from edgekit.runner.machine.runtime_versions import DISTRIBUTIONS, ONNX_GPU, TENSORRT, public_version
 from edgekit.untrusted import json_text
 from edgekit.untrusted.sanitize import last_lines
 

@@ -10,7 +10,7 @@ from importlib.metadata import requires
 
 from edgekit.errors import OptionError, PackError, UnknownName, suggest
 from edgekit.ir.artifact import Format
-from edgekit.runner.machine.installed import DISTRIBUTIONS
+from edgekit.runner.machine.runtime_versions import DISTRIBUTIONS
 
 ARCHITECTURE = "arm64"
 MACHINE = "aarch64"

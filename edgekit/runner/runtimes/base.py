@@ -29,7 +29,8 @@ class Runtime(Protocol):
     2. Return a function from `load`, from arrays [1, …] to arrays [1, …], in the order of the manifest. Raise
        anything where the model does not load: `load_errors` makes a RunnerError of it.
     3. Return `trace.Untraced` from `trace` if the runtime has no profiler of its own.
-    4. Name its distributions in `machine/installed.DISTRIBUTIONS` and its maker in `open.RUNTIMES`.
+    4. Name its distributions in `machine/runtime_versions.DISTRIBUTIONS` and its maker in
+       `select_runtime.RUNTIMES`.
 
         class Fast:
             provider = None

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..files.integrity import digest_of_file
 from ..machine import system
-from ..machine.installed import installed
+from ..machine.runtime_versions import installed
 from ..model.manifest import RunnerManifest
 from ..model.tensors import check_outputs, empty_columns, row
 from .base import load
-from .open import open_runtime
+from .select_runtime import open_runtime
 
 if TYPE_CHECKING:
     from ..model.tensors import Array, Call

@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..machine.installed import version_of
+from ..machine.runtime_versions import version_of
 from ..model.manifest import check_no_options
 
 if TYPE_CHECKING:
@@ -45,15 +45,20 @@ class TFLiteRuntime:
         return call
 
     def trace(self, manifest: RunnerManifest, threads: int, scratch: Path) -> Trace:
-        from . import litert_compiled
+        from . import litert_compiled_model
         from .trace import Untraced
 
         # In its package, or where a runtime pack has it.
         places = Path(str(self._module.__file__)).parent, Path(sys.prefix) / "lib"
         library = next(
-            (place / litert_compiled.LIBRARY for place in places if (place / litert_compiled.LIBRARY).is_file()), None
+            (
+                place / litert_compiled_model.LIBRARY
+                for place in places
+                if (place / litert_compiled_model.LIBRARY).is_file()
+            ),
+            None,
         )
-        known = (version_of(self._distribution) or "").startswith(litert_compiled.KNOWN)
+        known = (version_of(self._distribution) or "").startswith(litert_compiled_model.KNOWN)
         if self._distribution != "ai-edge-litert" or not known or library is None:
             note = f"this {self._distribution} has no tool for it that is known here: the whole is all there is"
             return Untraced(self.load(manifest, threads), note)
@@ -61,7 +66,7 @@ class TFLiteRuntime:
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
         names = [detail["name"] for detail in inputs], [detail["name"] for detail in outputs]
         try:
-            return litert_compiled.LiteRtTrace(library, manifest, threads, names)
+            return litert_compiled_model.LiteRtTrace(library, manifest, threads, names)
         except RuntimeError as error:
             return Untraced(
                 self.load(manifest, threads), f"LiteRT cannot trace it ({error}): the whole is all there is"

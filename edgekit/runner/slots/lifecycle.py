@@ -25,8 +25,8 @@ from .state import (
     current_of,
     locked,
     locked_state,
-    on_trial,
     other,
+    pending_slot,
     recorded,
     recovered,
     serve_slot,
@@ -83,7 +83,7 @@ def begin_trial(
     is not staged, and as `admit` if it may not be served any more.
     """
     with locked_state(root) as state, lease.under(root, token):
-        current, staged = current_of(root), on_trial(state)
+        current, staged = current_of(root), pending_slot(state)
         if staged is None and current and state["slots"][current]["digest"] == digest:
             return answer(root, current, state, changed=False)
         slot = _slot_of(root, state, staged, digest)
@@ -105,7 +105,7 @@ def commit(root: Path, digest: str | None = None, token: str | None = None) -> S
     `admit` if it may not be served any more: it stays a trial then.
     """
     with locked_state(root) as state, lease.under(root, token):
-        current, trial = current_of(root), on_trial(state)
+        current, trial = current_of(root), pending_slot(state)
         if trial is None and current and digest in (None, state["slots"][current]["digest"]):
             return answer(root, current, state, changed=False)
         slot = _slot_of(root, state, trial, digest)
@@ -124,7 +124,7 @@ def rollback(root: Path, digest: str | None = None, detail: Any = None, token: s
     as `admit` if that may not be served (any more): what is served stays.
     """
     with locked_state(root) as state, lease.under(root, token):
-        current, trial = current_of(root), on_trial(state)
+        current, trial = current_of(root), pending_slot(state)
         failed = next((slot for slot in SLOTS if state["slots"][slot]["state"] == "failed"), None)
         if trial is None and digest and failed and state["slots"][failed]["digest"] == digest:
             return answer(root, failed, state, changed=False)

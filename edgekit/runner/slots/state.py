@@ -109,7 +109,7 @@ def recorded(state: State, slot: str, verdict: str, detail: Any = None) -> State
     return {**state, "history": [*state["history"], entry][-HISTORY_LIMIT:]}
 
 
-def on_trial(state: State) -> str | None:
+def pending_slot(state: State) -> str | None:
     """Name of the slot that is staged or on trial; there is one at most."""
     return next((slot for slot in SLOTS if state["slots"][slot]["state"] in ("staged", "trial")), None)
 
@@ -180,7 +180,7 @@ def _floor_and_refusal(root: Path, state: State, slot: str) -> tuple[int, str | 
 
 
 def _expire_trial(root: Path, state: State) -> State:
-    slot = on_trial(state)
+    slot = pending_slot(state)
     deadline = state["slots"][slot]["deadline"] if slot else None
     if slot is None or deadline is None or deadlines.left_s(deadline) > 0:
         return state

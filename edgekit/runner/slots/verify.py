@@ -84,7 +84,7 @@ def check_runtime(listing: SignedListing) -> None:
 
     NVIDIA's own runtime is excepted: the maker of the board chooses its version, and the engine plan says which work.
     """
-    from ..machine.installed import DISTRIBUTIONS, public_version, version_of
+    from ..machine.runtime_versions import DISTRIBUTIONS, public_version, version_of
 
     for name in DISTRIBUTIONS.get(listing.format, ()):
         verified = public_version(listing.runtimes.get(name))

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from ..errors import RunnerError
 from ..files.durable import sync, sync_one
 from ..machine.command import command_output
-from ..machine.installed import ONNX_GPU, installed
+from ..machine.runtime_versions import ONNX_GPU, installed
 from ..machine.sysfs import text
 from ..model.engine_store import BUILT, ENGINE, folder_for, parts_of, sweep
 from ..model.manifest import read_manifest
 from ..runtimes import trtexec
 from ..runtimes.base import load
-from ..runtimes.open import open_runtime
+from ..runtimes.select_runtime import open_runtime
 
 if TYPE_CHECKING:
     from ..model.engine_plan import EnginePlan

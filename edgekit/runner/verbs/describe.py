@@ -17,7 +17,7 @@ from ..files.onnx_files import external_files
 from ..model.io_signature import IoSignature, TensorInfo
 from ..model.manifest import ModelTensor, RunnerManifest
 from ..runtimes.base import load, load_errors
-from ..runtimes.open import open_runtime
+from ..runtimes.select_runtime import open_runtime
 
 INPUT_BYTES = 1 << 30
 """Largest size of an input in bytes."""

@@ -17,7 +17,7 @@ from ..failure import failure
 from ..slots import lease, lifecycle, stage
 from ..slots.begin import ManifestAndSignature, begin
 from ..slots.staging_folder import archive_of, staging_of
-from ..slots.state import State, changed, locked_state, on_trial, recorded, write
+from ..slots.state import State, changed, locked_state, pending_slot, recorded, write
 
 STEP = "edgekit.step"
 
@@ -72,7 +72,7 @@ def abort(root: Path, token: str, digest: str) -> State:
     with locked_state(root) as state:
         lease.check(root, token)
         begun = lease.release(root, token)
-        slot = on_trial(state)
+        slot = pending_slot(state)
         if begun and slot and state["slots"][slot]["digest"] == digest:
             write(root, changed(recorded(state, slot, "rolled back"), slot, state="failed", deadline=None))
         stage.sweep(root)

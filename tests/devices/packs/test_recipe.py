@@ -19,7 +19,7 @@ from edgekit.devices.packs.recipe import (
     versions_of,
 )
 from edgekit.errors import OptionError, UnknownName
-from edgekit.runner.machine.installed import DISTRIBUTIONS
+from edgekit.runner.machine.runtime_versions import DISTRIBUTIONS
 
 NAMES = st.lists(st.text("abc/.", min_size=1, max_size=6), max_size=8)
 

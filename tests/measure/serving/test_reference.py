@@ -30,8 +30,9 @@ from edgekit.measure.serving.reference import open_reference
 from edgekit.measure.shards import Shards
 from edgekit.samples import Samples, load_samples
 from edgekit.servers.serve import Live, ServerPorts
+from edgekit.specs.inputs import Input
 from edgekit.specs.profile import Probe
-from edgekit.specs.project import Input, Project
+from edgekit.specs.project import Project
 from edgekit.specs.reference import Reference
 from tests import reference_servers as servers
 from tests.measure.serving import gateway as gateways

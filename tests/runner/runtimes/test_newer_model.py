@@ -10,7 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 from edgekit.runner.errors import RunnerError
 from edgekit.runner.model.manifest import read_manifest
 from edgekit.runner.runtimes.base import load
-from edgekit.runner.runtimes.open import open_runtime
+from edgekit.runner.runtimes.select_runtime import open_runtime
 from tests.runner.slot import model, write_slot
 
 pytestmark = pytest.mark.lowers

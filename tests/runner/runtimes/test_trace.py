@@ -13,7 +13,7 @@ import pytest
 
 from edgekit.runner.model.manifest import read_manifest
 from edgekit.runner.runtimes import etdump
-from edgekit.runner.runtimes.open import open_runtime
+from edgekit.runner.runtimes.select_runtime import open_runtime
 from tests.runner import slot
 from tests.runner.conftest import Answer, Bare
 

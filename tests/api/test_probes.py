@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.api.builds import load_project
-from edgekit.api.probing import evaluation_samples, probe_model, probe_operators, probe_throughput
+from edgekit.api.probes import evaluation_samples, probe_model, probe_operators, probe_throughput
 from edgekit.pipeline.probe import subject
 from edgekit.samples import Samples, load_samples
 from edgekit.specs.profile import Probe

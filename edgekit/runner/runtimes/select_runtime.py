@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import RunnerError
-from ..machine.installed import DISTRIBUTIONS, NATIVE, TENSORRT, label_of, version_of
+from ..machine.runtime_versions import DISTRIBUTIONS, NATIVE, TENSORRT, label_of, version_of
 from ..model.engine_store import ENGINE
 from .base import Runtime
 
