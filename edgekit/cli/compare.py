@@ -11,7 +11,8 @@ from edgekit.api.results import compare
 from edgekit.cli import options
 from edgekit.cli.output import print_json, print_table
 from edgekit.measure import store
-from edgekit.parity.compare import Comparison
+from edgekit.parity.comparison import Comparison
+from edgekit.parity.endpoint_record import EndpointRecord
 
 
 def register(app: typer.Typer) -> None:
@@ -42,13 +43,13 @@ def compare_command(
 def _summary(comparison: Comparison) -> dict[str, float | int | str | None]:
     drop = comparison.drop_at(0.95)
     return {
-        "metric": comparison.metric,
+        "metric": comparison.metric.name,
         "samples": comparison.samples,
-        "reference": comparison.reference.score.value,
-        "candidate": comparison.candidate.score.value,
+        "reference": _value(comparison.reference),
+        "candidate": _value(comparison.candidate),
         "accuracy_drop": comparison.accuracy_drop,
-        "accuracy_drop_low": drop.low,
-        "accuracy_drop_high": drop.high,
+        "accuracy_drop_low": drop.low if drop else None,
+        "accuracy_drop_high": drop.high if drop else None,
         "agreement": comparison.agreement,
         "reference_only": comparison.reference_only,
         "candidate_only": comparison.candidate_only,
@@ -57,3 +58,7 @@ def _summary(comparison: Comparison) -> dict[str, float | int | str | None]:
         "reference_p50_ns": comparison.reference.latency.p50_ns,
         "candidate_p50_ns": comparison.candidate.latency.p50_ns,
     }
+
+
+def _value(side: EndpointRecord) -> float | None:
+    return side.score.value if side.score else None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from edgekit.tasks.metric import SHARE
 
 
 @dataclass(frozen=True)
@@ -94,3 +96,23 @@ QUANTITIES: Mapping[str, Quantity] = {
     "instructions_ratio": Quantity("Work of the CPU against the earlier run", times, _SINCE),
 }
 """Quantities by the name of their gate in a profile."""
+
+
+def quantity_of(name: str, unit: str) -> Quantity:
+    """Quantity that a gate bounds, shown in the `unit` of the task's metric (`MetricRecord.unit`)."""
+    quantity = QUANTITIES[name]
+    if unit == SHARE or name not in ("reference_accuracy", "accuracy_drop"):
+        return quantity
+    return replace(
+        quantity, show=(lambda value: metric_value(value, unit)) if name == "reference_accuracy" else percent
+    )
+
+
+def metric_value(value: float, unit: str) -> str:
+    """Format a metric: `98.65 %` of a share, else `31.2 dB`."""
+    return percent(value) if unit == SHARE else f"{value:.4g} {unit}".rstrip()
+
+
+def loss_value(loss: float, unit: str) -> str:
+    """Format a loss of a metric: `0.09 points` of a share, else `0.9 %` of the reference's value."""
+    return points(loss) if unit == SHARE else f"{percent(loss)} of the reference's"

@@ -15,6 +15,7 @@ from edgekit.specs.override import Override
 from edgekit.specs.profile import Profile
 from edgekit.specs.project import Project
 from edgekit.specs.target import RuntimeSpec, Target
+from edgekit.tasks.registry import task_of
 
 ALL = "all"
 
@@ -58,6 +59,7 @@ def resolve_requests(
     changes = [Override.parse(text) for text in overrides]
     catalog = Catalog.default(project.root)
     project = override.apply(project, "project", changes)
+    task_of(project)  # an unknown task, or a wrong option of it, is told now
     targets = catalog.targets() if target == ALL else [catalog.target(target)]
     if target == ALL and profile:
         families = catalog.profile(profile).families

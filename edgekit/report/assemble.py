@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from edgekit.ir.artifact import Artifact
 from edgekit.ir.stage_record import StageRecord
-from edgekit.parity.compare import Comparison
+from edgekit.parity.comparison import Comparison
 from edgekit.parity.cost import CostSummary, cost
 from edgekit.parity.endpoint_record import EndpointRecord
 from edgekit.parity.gates import FloatRecord, GateResult, verdict
@@ -94,19 +94,29 @@ def report(build: BuildFacts, probe: ProbeFacts) -> Report:
         network_share=network_share(comparison.reference.latency, comparison.reference.server),
         cost=_cost(comparison, profile, target, build.training_s),
         accuracy_drop=comparison.accuracy_drop,
-        accuracy_drop_bounds=Bounds(low=drop.low, high=drop.high, confidence=confidence),
+        accuracy_drop_bounds=Bounds(low=drop.low, high=drop.high, confidence=confidence) if drop else None,
         agreement=comparison.agreement,
         flips=Flips(
             reference_only=comparison.reference_only,
             candidate_only=comparison.candidate_only,
             samples=tuple(comparison.flipped.tolist()),
+            examples=comparison.flip_examples,
         ),
         mcnemar_p=comparison.mcnemar_p,
-        sqnr_db=comparison.sqnr_db if math.isfinite(comparison.sqnr_db) else None,
+        sqnr_db=_finite(comparison.sqnr_db),
+        outputs_sqnr_db=(
+            {name: _finite(value) for name, value in comparison.outputs_sqnr_db.items()}
+            if len(comparison.outputs_sqnr_db) > 1
+            else None
+        ),
         stages=build.stages,
         bundle=build.bundle,
         versions=dict(sorted(build.versions.items())),
     )
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def describe(artifact: Artifact, float_size_bytes: int) -> ArtifactRecord:

@@ -10,6 +10,7 @@ from edgekit.ir.artifact import Format
 from edgekit.ir.record import Record
 from edgekit.ir.signature import Signature
 from edgekit.ir.stage_record import StageRecord
+from edgekit.parity.comparison import FlipExample
 from edgekit.parity.cost import CostSummary
 from edgekit.parity.endpoint_record import EndpointRecord
 from edgekit.parity.gates import FloatRecord, GateResult, Verdict
@@ -54,12 +55,14 @@ class ArtifactRecord(Record):
 
 
 class Flips(Record):
-    """Samples that one endpoint gets right and the other does not."""
+    """Samples that one endpoint answers better than the other: for classification, that it alone gets right."""
 
     reference_only: int
     candidate_only: int
     samples: tuple[int, ...]
-    """Indices of these samples in the measurement."""
+    """Indices of these samples in the measurement. Without labels, of those that the two do not answer alike."""
+    examples: tuple[FlipExample, ...] = ()
+    """The first of them, in words."""
 
 
 class Bounds(Record):
@@ -112,17 +115,20 @@ class ReportRecord(Record):
     """Share of the network in the median of the reference, if that is a server."""
     cost: CostSummary | None = None
     """Cost of the answers, if the profile has a `[cost]` table, or the reference is a server."""
-    accuracy_drop: float
-    """Metric of the reference minus metric of the candidate, on the same samples."""
-    accuracy_drop_bounds: Bounds
+    accuracy_drop: float | None
+    """Loss of the candidate's metric on the same samples: metric of the reference minus metric of the candidate; of a
+    metric with a unit, relative to the reference's. Null where the samples have no labels."""
+    accuracy_drop_bounds: Bounds | None
     """Bounds by a paired bootstrap, at the confidence of the gate, or 0.95."""
     agreement: float
-    """Share of the samples that both answer alike."""
+    """Agreement of both, right or wrong: for classification, the share of the samples that they answer alike."""
     flips: Flips
     mcnemar_p: float
     """Probability of flips this lopsided if neither is better (McNemar's exact test, two-sided)."""
     sqnr_db: float | None
     """Signal to quantization noise of the candidate's worst output; null when infinite: no noise, or no signal."""
+    outputs_sqnr_db: dict[str, float | None] | None = None
+    """The same of each output, by name; left out where there is one output."""
     stages: tuple[StageRecord, ...]
     bundle: BundleRecord | None
     """The bundle; null where measurements were compared without one."""

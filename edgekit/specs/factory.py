@@ -15,8 +15,13 @@ from pydantic import AfterValidator
 from edgekit.errors import EdgekitError, LoadError, SpecError, suggest
 
 
+def is_factory(value: object) -> bool:
+    """True for text like `model.py:resnet20`."""
+    return isinstance(value, str) and re.fullmatch(r"[\w./ -]+\.py:[A-Za-z_]\w*", value) is not None
+
+
 def _well_formed(text: str) -> str:
-    if not re.fullmatch(r"[\w./ -]+\.py:[A-Za-z_]\w*", text):
+    if not is_factory(text):
         raise ValueError("expected 'file.py:name'")
     return text
 

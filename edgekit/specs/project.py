@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, model_validator
 
@@ -12,7 +13,7 @@ from edgekit.specs.inputs import Input, InputEdge
 from edgekit.specs.model import ModelSpec
 from edgekit.specs.reference import Reference
 from edgekit.specs.release import Moment, check_floor
-from edgekit.specs.spec import Spec, parse, read_toml
+from edgekit.specs.spec import Flag, Spec, parse, read_toml
 
 FILE = "edgekit.toml"
 
@@ -24,6 +25,8 @@ class DataSet(Spec):
     """`.npz`, `.parquet`, or a folder of class folders of images; relative to the project."""
     loader: Factory | None = None
     """A function that returns a map-style data set: `len()` and `[i] -> (input, label)`."""
+    labelled: Flag = True
+    """False for samples without ground truth: the artifact is then compared with the reference alone."""
     licence: str
     source: str
 
@@ -48,6 +51,8 @@ class Project(Spec):
     model: ModelSpec
     inputs: dict[InputEdge, Input] = Field(min_length=1)
     data: DataSpec
+    task: dict[str, Any] = Field(default_factory=dict)
+    """Options of the task that `[model] task` names; which ones there are, the task says (docs/tasks.md)."""
     reference: Reference = Reference()
     version: int = Field(default=0, ge=0)
     """Version of the model. Devices refuse versions below their floor (anti-rollback)."""

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from edgekit.ir.measurement import Array
-from edgekit.parity.compare import Comparison, compare, summarize
+from edgekit.parity.compare import compare, summarize
+from edgekit.parity.comparison import Comparison
 from edgekit.parity.gates import Device, FloatRecord, GateInputs, GateResult, judge
-from edgekit.parity.metrics import TopOne
 from edgekit.specs.profile import Gates
+from edgekit.tasks.classification import Classification
 from tests.parity.examples import comparison, pair, timed
 
 
@@ -28,7 +29,7 @@ def judged(name: str, bound: dict[str, float], known: GateInputs) -> GateResult:
 
 def on_device(latency_ns: Array, invalid: str | None = None, **changed: Any) -> Comparison:
     reference, candidate = pair(100, 0, 0)
-    return compare(reference, replace(timed(candidate, latency_ns, invalid), **changed), TopOne())
+    return compare(reference, replace(timed(candidate, latency_ns, invalid), **changed), Classification())
 
 
 STEADY = np.full(128, 2_000_000)

@@ -5,9 +5,9 @@ import pytest
 from edgekit.parity.compare import compare
 from edgekit.parity.gate_texts import QUANTITIES
 from edgekit.parity.gates import Baseline, Device, GateResult, judge, verdict
-from edgekit.parity.metrics import TopOne
 from edgekit.specs.catalog import Catalog
 from edgekit.specs.profile import Gates
+from edgekit.tasks.classification import Classification
 from tests.parity.examples import comparison, environment, pair
 from tests.parity.gate_examples import FLOAT, STEADY, facts, judged, on_device
 
@@ -265,7 +265,7 @@ def test_no_shipped_profile_has_a_deprecated_gate() -> None:
 
 @pytest.mark.parametrize(("quantized", "word"), [(True, "[quantize]"), (False, "nothing was quantized")])
 def test_a_remedy_speaks_of_quantization_only_where_something_was_quantized(quantized: bool, word: str) -> None:
-    worse = compare(*pair(100, 50, 0), TopOne())
+    worse = compare(*pair(100, 50, 0), Classification())
     result = judged("accuracy_drop", {"max": 0.01}, facts(worse, quantized=quantized))
     assert result.outcome == "failed"
     assert word in result.meaning
