@@ -9,17 +9,18 @@ from edgekit.ir.measurement import Measurement
 from edgekit.parity.compare import compare as compare_pairs
 from edgekit.parity.comparison import Comparison
 from edgekit.report.report import Report, read_reports
-from edgekit.tasks.registry import task_named
+from edgekit.specs.project import Project
+from edgekit.tasks.registry import task_named, task_of
 
 REPORT = "report.json"
 
 
-def compare(reference: Measurement, candidate: Measurement, *, task: str = "classification") -> Comparison:
+def compare(reference: Measurement, candidate: Measurement, *, task: str | Project = "classification") -> Comparison:
     """Compare two measurements of the same samples, pair by pair.
 
     Args:
         reference, candidate: from `probe`, with the same samples in the same order.
-        task: what the model does; decides the metric.
+        task: what the model does, by name; or a project, whose task and options hold (docs/tasks.md).
 
     Raises:
         DataError: they are of other samples. UnknownName: no task has that name.
@@ -28,7 +29,7 @@ def compare(reference: Measurement, candidate: Measurement, *, task: str = "clas
     >>> compare(one, one).agreement
     1.0
     """
-    return compare_pairs(reference, candidate, task_named(task))
+    return compare_pairs(reference, candidate, task_of(task) if isinstance(task, Project) else task_named(task))
 
 
 def load_report(path: Path | str) -> Report:

@@ -11,6 +11,7 @@ from edgekit.errors import SpecError
 from edgekit.specs.factory import Factory
 from edgekit.specs.inputs import Input, InputEdge
 from edgekit.specs.model import ModelSpec
+from edgekit.specs.profile import Gates
 from edgekit.specs.reference import Reference
 from edgekit.specs.release import Moment, check_floor
 from edgekit.specs.spec import Flag, Spec, parse, read_toml
@@ -53,6 +54,8 @@ class Project(Spec):
     data: DataSpec
     task: dict[str, Any] = Field(default_factory=dict)
     """Options of the task that `[model] task` names; which ones there are, the task says (docs/tasks.md)."""
+    gates: Gates = Gates()
+    """Gates of this project, which take the place of the profile's of the same name."""
     reference: Reference = Reference()
     version: int = Field(default=0, ge=0)
     """Version of the model. Devices refuse versions below their floor (anti-rollback)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -24,6 +24,7 @@ SHOWN = 5
 class Classification(TaskSpec):
     """Task `classification`: labels are indices into the classes, int [N]."""
 
+    label_targets: ClassVar[bool] = True
     metric_name: Literal["top1", "top5", "f1"] = Field(default="top1", alias="metric")
     """`top5` counts a sample right if its label is among the five largest scores; `f1` is the mean F1 of the classes
     (macro)."""

@@ -83,6 +83,10 @@ class ScoredBySample:
     def margin(self) -> float:
         return 0.0
 
+    @property
+    def trains_on_labels(self) -> bool:
+        return True
+
     def collect(self, labels: Sequence[Any], classes: int) -> Array:
         return stacked(labels)
 

@@ -63,6 +63,11 @@ class Task(Protocol):
         """Difference of two scores of one sample above which its answer counts as flipped; 0 for right and wrong."""
         ...
 
+    @property
+    def trains_on_labels(self) -> bool:
+        """True if labels are classes or values for the first output, so that a network can be trained on them."""
+        ...
+
     def collect(self, labels: Sequence[Any], classes: int) -> Array:
         """Make one array [N, …] of the labels of N samples, as the data set gives them.
 
@@ -111,10 +116,15 @@ class TaskSpec(Spec):
     """Options of a task, and what most tasks have in common."""
 
     flip_margin: ClassVar[float] = 0.0
+    label_targets: ClassVar[bool] = False
 
     @property
     def margin(self) -> float:
         return self.flip_margin
+
+    @property
+    def trains_on_labels(self) -> bool:
+        return self.label_targets
 
     def collect(self, labels: Sequence[Any], classes: int) -> Array:
         """Stack labels of one shape: int64 or float64 [N, …]."""

@@ -38,6 +38,10 @@ class CustomTask:
     def margin(self) -> float:
         return self.task.margin
 
+    @property
+    def trains_on_labels(self) -> bool:
+        return self.task.trains_on_labels and self.decode is None
+
     def collect(self, labels: Sequence[Any], classes: int) -> Array:
         return self.task.collect(labels, classes)
 
