@@ -107,9 +107,12 @@ class Examination:
         gate = self.request.profile.gates.accuracy_drop
         columns = zip(*(outputs(original, sample) for sample in samples), strict=True)
         before = {name: np.concatenate(column) for name, column in zip(floats, columns, strict=True)}
-        drop = self._compared(before, floats, data.samples.labels).accuracy_drop or 0.0
+        compared = self._compared(before, floats, data.samples.labels)
         allowed = gate.max if gate and gate.max is not None else DROP
-        return pruning(changes(original, compressed.model.module, samples[:CHANGED]), drop, allowed)
+        lost = compared.accuracy_drop or 0.0
+        return pruning(
+            changes(original, compressed.model.module, samples[:CHANGED]), lost, allowed, compared.metric.unit
+        )
 
     @property
     def _recipe(self) -> Quantize:
@@ -181,7 +184,7 @@ class Examination:
             outcome = replace(outcome, agreement_min=gates.agreement.min)
         if gates.accuracy_drop and gates.accuracy_drop.max is not None:
             outcome = replace(outcome, accuracy_drop_max=gates.accuracy_drop.max)
-        return replace(outcome, agreement_high=high, training=self._training), tuple(notes)
+        return replace(outcome, agreement_high=high, training=self._training, unit=compared.metric.unit), tuple(notes)
 
     @property
     def _training(self) -> str | None:

@@ -265,3 +265,8 @@ def test_what_is_proposed_is_what_set_takes() -> None:
     changed = apply(profile, "profile", [Override.parse(text)])
     assert changed.quantize
     assert changed.quantize.overrides == {"a": "float32", "layer1.0.conv1": "float32", "b": "float32"}
+
+
+def test_the_loss_of_a_metric_with_a_unit_is_told_as_a_share_of_its_value() -> None:
+    assert str(NetworkOutcome(0.9, 0.05, 64, unit="dB")).endswith("and loses 5.0 % of the metric's value")
+    assert str(NetworkOutcome(0.9, 0.05, 64)).endswith("and loses 5.0 points of accuracy")
