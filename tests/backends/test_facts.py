@@ -15,10 +15,12 @@ from torch import nn
 from edgekit import plugins
 from edgekit.ir.artifact import Artifact
 from edgekit.passes.quantization.quantize import quantize
+from edgekit.report.assemble import describe
 from edgekit.specs.compression import Quantize
 from edgekit.specs.target import RuntimeSpec
 from tests.backends.architectures import ARCHITECTURES, Architecture, captured
 from tests.backends.boards import board
+from tests.parity.gate_examples import facts, judged
 
 pytestmark = pytest.mark.lowers
 
@@ -96,6 +98,19 @@ def test_fragments_between_delegates_show_in_bytes_and_not_in_arithmetic(lower: 
     outside = sum(size for delegate, size in moved if delegate is None)
     assert placement.fallback == 0
     assert placement.fallback_bytes == outside / sum(size for _, size in moved) > 0.1
+
+
+@pytest.mark.parametrize("backend", RUNTIMES)
+@pytest.mark.parametrize(("name", "outcome"), [("attention", "passed"), ("embedding", "failed")])
+def test_the_gate_on_size_lets_graphs_and_biases_pass_and_embeddings_in_float_not(
+    lower: Lower, tmp_path: Path, backend: str, name: str, outcome: str
+) -> None:
+    floating = lower(name, backend)
+    artifact = lowered(ARCHITECTURES[name], backend, tmp_path / "out", Quantize())
+    described = describe(artifact, floating.size_bytes, floating.weight_bytes)
+    known = facts(size_ratio=described.size_ratio, weights_ratio=described.weights_ratio)
+    assert described.size_ratio > 0.45
+    assert judged("size_ratio", {"max": 0.35}, known).outcome == outcome
 
 
 def bytes_of(artifact: Artifact, names: Iterable[str]) -> list[int | None]:

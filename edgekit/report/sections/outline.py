@@ -12,7 +12,7 @@ from edgekit.report.sections.costs import costs
 from edgekit.report.sections.endpoints import endpoints
 from edgekit.report.sections.latencies import latencies
 from edgekit.report.sections.pairs import pairs
-from edgekit.report.sections.section import Section, section, shown
+from edgekit.report.sections.section import Row, Section, section, shown
 from edgekit.report.sections.timing import timing
 from edgekit.tasks.metric import SHARE
 
