@@ -157,10 +157,15 @@ class ManifestContent(ManifestRecord):
 
     @model_serializer(mode="wrap")
     def _without_unsaid(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave `expires` out if it is None: it was added later, and a bundle without it keeps its bytes."""
+        """Leave out what was added later, where it is None: `expires`, and an operator's `bytes`. A bundle without them
+        keeps its bytes.
+        """
         values: dict[str, Any] = written(self)
         if self.expires is None:
             del values["expires"]
+        for operator in values["placement"]:
+            if operator["bytes"] is None:
+                del operator["bytes"]
         return values
 
 

@@ -74,6 +74,10 @@ _NOT_QUANTIZED = (
     "nothing was quantized, so look at [prune] and [recover] of the profile; without them, at the data of both sides"
 )
 _PLACEMENT = "see which operators it is: edgekit inspect BUNDLE --placement"
+_FRAGMENTS = (
+    "try another runtime of the target (--backend); which operators lie between the delegates: "
+    "edgekit inspect BUNDLE --placement"
+)
 _FLOAT_IS_QUICKER = "let edgekit leave in float what is quicker there (--profile int8-mixed), or ship float"
 _SINCE = "see what changed since: the model, the profile, or the runtime's version"
 _QUICKER = "try another runtime of the target (--backend), or a smaller model"
@@ -87,7 +91,8 @@ QUANTITIES: Mapping[str, Quantity] = {
     "size_ratio": _SIZE,
     "integer_share": Quantity("Weights stored as small integers", percent, _PLACEMENT),
     "integer_macs_share": Quantity("Arithmetic done on small integers", percent, _PLACEMENT),
-    "fallback_share": Quantity("Work left to slow fallback code", percent, _PLACEMENT),
+    "fallback_share": Quantity("Arithmetic left to slow fallback code", percent, _PLACEMENT),
+    "fallback_bytes_share": Quantity("Memory traffic of slow fallback code", percent, _FRAGMENTS),
     "smaller": _SIZE,
     "not_slower": Quantity("Time or work of an answer against the float model's", times, _FLOAT_IS_QUICKER),
     "latency_p50_ms": Quantity("Time that half of all answers take at most", milliseconds, _QUICKER),

@@ -59,6 +59,10 @@ class GateInputs:
     """Earlier run to compare instructions with; None without one."""
     float_file: FloatRecord | None = None
     """The float file on the same device; None where it was not run there."""
+    fallback_bytes_share: float | None = None
+    """Share of the bytes that reference kernels move; None where bytes were not counted."""
+    weights_ratio: float | None = None
+    """Bytes of the weights over those of the float file's weights; None where they are unknown."""
     quantized: bool = True
     """True if any number of the model has fewer bits than the float model's."""
 
@@ -160,9 +164,12 @@ def _decide(reading: Estimate, bound: Bound) -> Outcome:
 
 def _certainty(name: str, reading: Estimate, bound: Bound, facts: GateInputs) -> str:
     """Words on the number of samples of an estimate, and on its interval."""
-    if name == "fallback_share" and _all_fell_back(facts):
+    if name in ("fallback_share", "fallback_bytes_share") and _all_fell_back(facts):
         provider = facts.comparison.candidate.environment.missed_provider
         return f" (the device ran all of it on its CPU: neither '{provider}' nor any other GPU provider works there)"
+    if name in ("size_ratio", "smaller") and reading.value != facts.size_ratio:
+        whole = QUANTITIES[name].show(facts.size_ratio)
+        return f" by what can be compressed, the weights ({whole} with graph, biases and scales)"
     if name not in _SAMPLED:
         return ""
     on = f" on {facts.comparison.samples:,} samples"
@@ -199,11 +206,23 @@ def _read(name: str, bound: Bound, facts: GateInputs) -> Estimate | _Unread:
         case "not_slower":
             return _against_float(facts)
         case "size_ratio" | "smaller":  # `smaller` is deprecated
-            return _exact(facts.size_ratio)
-        case "fallback_share" if _all_fell_back(facts):
+            return _exact(_compressed(facts))
+        case "fallback_share" | "fallback_bytes_share" if _all_fell_back(facts):
             return _exact(1.0)
+        case "fallback_bytes_share" if facts.fallback_bytes_share is None:
+            return _Unread("not measurable", "the backend does not say how many bytes operators move")
         case _:
             return _exact(getattr(facts, name))
+
+
+def _compressed(facts: GateInputs) -> float:
+    """Ratio of sizes without what no recipe makes smaller: graph, biases, scales and names of a small model.
+
+    A file that is no smaller than the float file is taken as it is.
+    """
+    if facts.weights_ratio is None or facts.size_ratio >= 1:
+        return facts.size_ratio
+    return min(facts.size_ratio, facts.weights_ratio)
 
 
 def _distinct(comparison: Comparison) -> Estimate | _Unread:

@@ -52,7 +52,7 @@ def decide(
     request, artifact, candidate = compilation.request, compiled.artifact, evidence.candidate
     if request.target.family == "host":  # the target itself: nothing stands in for anything
         candidate = replace(candidate, environment=replace(candidate.environment, host_stand_in=False))
-    artifact_record = describe(artifact, compiled.float_artifact.size_bytes)
+    artifact_record = describe(artifact, compiled.float_artifact.size_bytes, compiled.float_artifact.weight_bytes)
     with compilation.line.stage(COMPARE):
         task = task_of(request.project)
         comparison = compare(evidence.reference, candidate, task, compilation.golden.classes)
@@ -60,9 +60,11 @@ def decide(
         inputs = gates.GateInputs(
             comparison=comparison,
             size_ratio=artifact_record.size_ratio,
+            weights_ratio=artifact_record.weights_ratio,
             integer_share=artifact_record.integer_share,
             integer_macs_share=artifact_record.integer_macs_share,
             fallback_share=artifact_record.fallback_share,
+            fallback_bytes_share=artifact_record.fallback_bytes_share,
             device=_device_kind(device, candidate),
             baseline=evidence.earlier.baseline if evidence.earlier else None,
             float_file=evidence.float_file,

@@ -119,8 +119,11 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def describe(artifact: Artifact, float_size_bytes: int) -> ArtifactRecord:
-    """The artifact's facts, and name, size and SHA-256 of its files. `float_size_bytes` is the float artifact's."""
+def describe(artifact: Artifact, float_size_bytes: int, float_weight_bytes: int | None = None) -> ArtifactRecord:
+    """The artifact's facts, and name, size and SHA-256 of its files.
+
+    float_size_bytes, float_weight_bytes: size of the float artifact, and of the weights in it, if known.
+    """
     placement = artifact.placement
     return ArtifactRecord(
         format=artifact.format,
@@ -135,6 +138,9 @@ def describe(artifact: Artifact, float_size_bytes: int) -> ArtifactRecord:
         integer_macs_share=artifact.integer_macs,
         delegated_share=placement.delegated,
         fallback_share=placement.fallback,
+        fallback_bytes_share=placement.fallback_bytes,
+        weight_bytes=artifact.weight_bytes,
+        float_weight_bytes=float_weight_bytes,
         macs=artifact.macs,
         placement_basis=artifact.basis,
         signature=artifact.signature,

@@ -40,18 +40,32 @@ class ArtifactRecord(Record):
     size_ratio: float
     """`size_bytes` over `float_size_bytes`."""
     integer_share: float
-    """Share of the weight elements stored as integers, in [0, 1]."""
+    """Share of the elements of all weights stored as integers, in [0, 1]; biases, scales and indices are none."""
     integer_macs_share: float
     """Share of the multiply-accumulates that integer kernels run, in [0, 1]."""
     delegated_share: float
-    """Share of the work that a delegate runs, in [0, 1]."""
+    """Share of the multiply-accumulates that a delegate runs, in [0, 1]: 1 minus `fallback_share`."""
     fallback_share: float
-    """Share of the work that no delegate takes, in [0, 1]."""
+    """Share of the multiply-accumulates that no delegate takes, in [0, 1]; of the bytes in a network without any."""
+    fallback_bytes_share: float | None = None
+    """Share of the bytes read and written that operators outside of all delegates read and write, in [0, 1]; left out
+    where bytes were not counted."""
+    weight_bytes: int | None = None
+    """Bytes of the weights in the files: what compression makes smaller; left out where they are unknown."""
+    float_weight_bytes: int | None = None
+    """Bytes of the weights of the float model."""
     macs: int
     """Multiply-accumulates of one inference."""
     placement_basis: str
     """Source of the shares of arithmetic and of work: a reading, or a claim where the runtime cannot be had."""
     signature: Signature
+
+    @property
+    def weights_ratio(self) -> float | None:
+        """`weight_bytes` over `float_weight_bytes`; None where one is unknown, or there are none."""
+        if self.weight_bytes is None or not self.float_weight_bytes:
+            return None
+        return self.weight_bytes / self.float_weight_bytes
 
 
 class Flips(Record):

@@ -17,7 +17,13 @@ from tests.parity.examples import comparison, pair, timed
 
 
 def facts(paired: Comparison | None = None, device: Device = "none", **changed: Any) -> GateInputs:
-    shares = {"size_ratio": 0.29, "integer_share": 1.0, "integer_macs_share": 0.99, "fallback_share": 0.01}
+    shares = {
+        "size_ratio": 0.29,
+        "integer_share": 1.0,
+        "integer_macs_share": 0.99,
+        "fallback_share": 0.01,
+        "fallback_bytes_share": 0.1,
+    }
     return GateInputs(comparison=paired or comparison(), device=device, **{**shares, **changed})
 
 

@@ -140,17 +140,28 @@ def test_an_artifact_is_described_by_its_files_and_placement(tmp_path: Path) -> 
     entry, weights = tmp_path / "model.onnx", tmp_path / "model.onnx.data"
     entry.write_bytes(b"graph")
     weights.write_bytes(b"weights")
-    operators = (Operator("Conv", "cpu", 300, 10, True), Operator("Gemm", None, 100, 10, False))
+    operators = (Operator("Conv", "cpu", 300, 10, True, 60), Operator("Gemm", None, 100, 10, False, 40))
     artifact = Artifact(
-        (entry, weights), "onnx", ARTIFACT.signature, Placement(operators), integer=0.5, basis="a claim"
+        (entry, weights), "onnx", ARTIFACT.signature, Placement(operators), integer=0.5, basis="a claim", weight_bytes=6
     )
-    described = describe(artifact, float_size_bytes=48)
+    described = describe(artifact, float_size_bytes=48, float_weight_bytes=24)
     assert [(file.path, file.bytes) for file in described.files] == [("model.onnx", 5), ("model.onnx.data", 7)]
     assert described.files[0].sha256 == hashlib.sha256(b"graph").hexdigest()
     assert (described.size_bytes, described.size_ratio) == (12, 0.25)
     assert (described.integer_share, described.integer_macs_share) == (0.5, 0.75)
     assert (described.delegated_share, described.fallback_share, described.macs) == (0.75, 0.25, 400)
+    assert (described.fallback_bytes_share, described.weights_ratio) == (0.4, 0.25)
     assert described.placement_basis == "a claim"
+
+
+def test_an_artifact_of_a_backend_that_counts_no_bytes_says_nothing_of_them(tmp_path: Path) -> None:
+    entry = tmp_path / "model.onnx"
+    entry.write_bytes(b"graph")
+    operators = (Operator("Conv", "cpu", 300, 10, True), Operator("Gemm", None, 100, 10, False, 40))
+    described = describe(Artifact((entry,), "onnx", ARTIFACT.signature, Placement(operators), 0.5), 48, 24)
+    assert described.fallback_share == 0.25
+    assert (described.fallback_bytes_share, described.weights_ratio) == (None, None)
+    assert {"fallback_bytes_share", "weight_bytes"}.isdisjoint(described.model_dump())
 
 
 def test_the_documented_schema_is_current() -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgekit.backends.onnx.macs import macs
+from edgekit.backends.onnx.control_flow import deep_macs
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.ir.artifact import Operator, Placement
 from edgekit.ir.signature import Signature, TensorSpec
@@ -31,6 +31,10 @@ INTEGER_KERNELS = {
     "DynamicQuantizeMatMul",
 }
 """Integer kernels, besides those called `QLinear…`."""
+VIEWS = {"Constant", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"}
+"""Operators that move nothing."""
+PARTS = {"Gather", "GatherElements", "GatherND", "Slice", "Split"}
+"""Operators that read a part of their first input, as large as what they write."""
 DTYPES = {"float": "float32", "double": "float64"}
 """Names of data types: onnxruntime's and numpy's, if they differ."""
 
@@ -87,11 +91,23 @@ def _spec(arg: NodeArg) -> TensorSpec:
 
 def _operators(optimized: ModelProto, delegate: str | None) -> Iterable[Operator]:
     values = tensors(optimized)
-    shapes = {name: tensor.shape for name, tensor in values.items()}
     small = {name for name, tensor in values.items() if tensor.dtype.name in ("int8", "uint8")}
     for node in optimized.graph.node:
         elements = sum(values[name].size for name in node.output if name)
-        yield Operator(node.op_type, delegate, macs(node, shapes), elements, _is_integer(node, small))
+        moved = bytes_moved(node, values)
+        work = deep_macs(node, values, optimized, tensors)
+        yield Operator(node.op_type, delegate, work, elements, _is_integer(node, small), moved)
+
+
+def bytes_moved(node: NodeProto, values: Mapping[str, Array]) -> int:
+    """Bytes that `node` reads and writes: of a table or a slice, what is read of it; 0 for a view."""
+    if node.op_type in VIEWS:
+        return 0
+    written = sum(values[name].nbytes for name in node.output if name)
+    read = [values[name].nbytes for name in node.input if name]
+    if read and node.op_type in PARTS:
+        read[0] = min(read[0], written)
+    return sum(read) + written
 
 
 def tensors(model: ModelProto) -> dict[str, Array]:

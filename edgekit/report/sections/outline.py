@@ -12,7 +12,7 @@ from edgekit.report.sections.costs import costs
 from edgekit.report.sections.endpoints import endpoints
 from edgekit.report.sections.latencies import latencies
 from edgekit.report.sections.pairs import pairs
-from edgekit.report.sections.section import Section, section, shown
+from edgekit.report.sections.section import Row, Section, section, shown
 from edgekit.report.sections.timing import timing
 from edgekit.tasks.metric import SHARE
 
@@ -90,10 +90,12 @@ def _artifact(artifact: ArtifactRecord) -> Section:
         ("format", artifact.format),
         ("size", f"{artifact.size_bytes:,} bytes"),
         ("size against float", f"{times(artifact.size_ratio)} {artifact.float_size_bytes:,} bytes"),
+        *_weights(artifact),
         ("weights in integers", percent(artifact.integer_share)),
         ("arithmetic in integers", percent(artifact.integer_macs_share)),
-        ("work delegated", percent(artifact.delegated_share)),
-        ("work fallen back", percent(artifact.fallback_share)),
+        ("arithmetic delegated", percent(artifact.delegated_share)),
+        ("arithmetic fallen back", percent(artifact.fallback_share)),
+        *_bytes_fallen_back(artifact),
         ("multiply-accumulates", f"{artifact.macs:,}"),
         ("placement", artifact.placement_basis),
         *(("input", str(spec)) for spec in artifact.signature.inputs),
@@ -101,6 +103,18 @@ def _artifact(artifact: ArtifactRecord) -> Section:
         *((file.path, f"{file.bytes:,} bytes, sha256 {file.sha256[:16]}") for file in artifact.files),
     ]
     return section("Artifact", ("", "fact"), rows)
+
+
+def _weights(artifact: ArtifactRecord) -> Iterable[Row]:
+    """Row of the bytes that compression makes smaller, where they are known."""
+    if artifact.weight_bytes is not None and artifact.float_weight_bytes is not None and artifact.weights_ratio:
+        ratio = times(artifact.weights_ratio)
+        yield ("of that, weights", f"{artifact.weight_bytes:,} bytes, {ratio} {artifact.float_weight_bytes:,} bytes")
+
+
+def _bytes_fallen_back(artifact: ArtifactRecord) -> Iterable[Row]:
+    if artifact.fallback_bytes_share is not None:
+        yield ("bytes moved by what fell back", percent(artifact.fallback_bytes_share))
 
 
 def _stages(report: ReportRecord) -> Section:
