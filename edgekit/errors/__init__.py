@@ -26,6 +26,8 @@ Errors that edgekit raises on purpose, a module per wing:
     - Nondeterministic       EK209  the network answers one input differently each time
     - UnstableFactory        EK210  the factory makes another network each time
     - FloatDisagreement      EK211  a file in float does not compute what the network computes
+    - DataDependentShape     EK212  the size of an output depends on values
+    - SpecializedCapture     EK213  the program follows the traced input only
   x BundleError              EK301  not a bundle, or not a whole one; exit 3
     - SignatureError         EK302  the signature or a digest does not match
     - UntrustedKey           EK303  signed by a key nobody here trusts
@@ -89,6 +91,7 @@ from edgekit.errors.bundle import (
 from edgekit.errors.compiler import (
     CaptureError,
     CompileError,
+    DataDependentShape,
     Disagreement,
     FloatDisagreement,
     ForwardError,
@@ -97,6 +100,7 @@ from edgekit.errors.compiler import (
     LoweringTimeout,
     Nondeterministic,
     PassError,
+    SpecializedCapture,
     UnstableFactory,
     UnsupportedOperator,
 )
@@ -161,6 +165,7 @@ __all__ = [
     "CompileError",
     "ConnectionLost",
     "Crash",
+    "DataDependentShape",
     "DataError",
     "DeviceAmbiguous",
     "DeviceBusy",
@@ -205,6 +210,7 @@ __all__ = [
     "SignatureError",
     "SlotDamaged",
     "SpecError",
+    "SpecializedCapture",
     "StateGarbled",
     "StorageError",
     "TooSmall",

@@ -75,3 +75,15 @@ class FloatDisagreement(Disagreement):
     """A file in float gives other answers than the network itself. Nothing was quantized: it is another function."""
 
     code = "EK211"
+
+
+class DataDependentShape(CaptureError):
+    """The size of an output depends on the values of the input: a bundle states one size for each output."""
+
+    code = "EK212"
+
+
+class SpecializedCapture(CaptureError):
+    """The program answers as the network does for some inputs only: a choice of the traced input is fixed in it."""
+
+    code = "EK213"

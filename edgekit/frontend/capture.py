@@ -11,37 +11,51 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from edgekit.errors import CaptureError, FloatDisagreement, SpecError
+from edgekit.errors import CaptureError, CompileError, FloatDisagreement, SpecError
 from edgekit.frontend.canonical import canonical
-from edgekit.frontend.error_location import origin
+from edgekit.frontend.export_failures import capture_error, output_error
 from edgekit.frontend.load import Model
+from edgekit.frontend.lowering_failures import check_sizes
+from edgekit.frontend.specialization import check_specialization
 from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature, TensorSpec
 from edgekit.ir.sqnr import FLOAT_DB, sqnr_db
-from edgekit.specs.factory import RAISED, in_a_line
+from edgekit.specs.factory import RAISED
 from edgekit.specs.project import Project
 
 
 def capture(model: Model) -> Program:
     """Export the model as a program in canonical form, batch 1.
 
-    Raises CaptureError, which names the module and the line; FloatDisagreement if the program computes another
-    function.
+    Raises CaptureError, which names the module, the line and the construct; SpecializedCapture if the program answers
+    otherwise than the network for another input; DataDependentShape if an output has no fixed size; FloatDisagreement
+    if the canonical form computes another function.
     """
+    network, root = model.module.model, model.project.root
     try:
         with torch.no_grad(), contextlib.redirect_stderr(cast(TextIO, _Quiet(sys.stderr))):
-            exported = canonical(torch.export.export(model.module, model.examples))
+            traced = torch.export.export(model.module, model.examples)
+            check_specialization(traced, model)
+            exported = canonical(traced)
             results = model.module(*model.examples)
             answers = exported.module()(*model.examples)
+    except CompileError:
+        raise
     except RAISED as error:
-        where = origin(error, model.module.model, model.project.root)
-        raise CaptureError(
-            f"torch.export could not trace {where}: {in_a_line(error)}",
-            hint="control flow that depends on a tensor's values must become torch.where or torch.cond",
-        ) from error
+        raise capture_error(error, network, root) from error
+    check_sizes(exported)
+    _check_outputs(model, results)
     edges = signature(model.project, results)
     _check_answers(edges, pytree.tree_leaves(results), pytree.tree_leaves(answers))
     return Program(exported, edges, model.history)
+
+
+def _check_outputs(model: Model, results: Any) -> None:
+    """Raise CaptureError, which names the line, if the network returned anything but tensors."""
+    leaves = pytree.tree_leaves(results)
+    for name, leaf in zip(output_names(model.project, results, len(leaves)), leaves, strict=True):
+        if not isinstance(leaf, Tensor):
+            raise output_error(name, leaf, model.module.model, model.project.root)
 
 
 def _check_answers(edges: Signature, results: list[Tensor], answers: list[Tensor]) -> None:

@@ -13,7 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from edgekit.errors import ForwardError, LoadError, UnstableFactory
+from edgekit.frontend.constructs.evidence import evidence_of
+from edgekit.frontend.constructs.interfaces import INTERFACES
 from edgekit.frontend.determinism import check_deterministic
+from edgekit.frontend.error_location import location_of, running
 from edgekit.frontend.preprocess import Deployed
 from edgekit.ir.program import PassRecord
 from edgekit.samples import Samples
@@ -108,11 +111,17 @@ def _forward_error(error: BaseException, network: nn.Module, project: Project) -
     shapes = ", ".join(f"{name} {list(spec.shape)}" for name, spec in project.inputs.items())
     other = next((value.dtype for value in network.parameters() if value.dtype in OTHER_FLOATS), None)
     hint = "[inputs] states each shape without the batch axis, channels first"
-    if other is not None:
+    name, module = running(error.__traceback__, network)
+    part = f", in {location_of(name, module)}," if name else ""
+    evidence = evidence_of(error, network, project.root)
+    construct = next((construct for construct in INTERFACES if construct.recognize(evidence.failure)), None)
+    if construct:
+        hint = construct.hint(evidence.failure)
+    elif other is not None:
         kind = str(other).removeprefix("torch.")
         hint = f"the network's weights are {kind}; edgekit takes float32: return network.float() from the factory"
     return ForwardError(
-        f"the model's forward failed on {shapes}{place(error, project.root)}: {in_a_line(error)}", hint=hint
+        f"the model's forward{part} failed on {shapes}{place(error, project.root)}: {in_a_line(error)}", hint=hint
     )
 
 
