@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -21,6 +21,7 @@ TARGETS = "labels are numbers of the shape of one answer, each sample the same; 
 class Regression(TaskSpec):
     """Task `regression`: takes the first output, float [N, …]; labels are targets of the same shape."""
 
+    also: ClassVar[tuple[str, ...]] = ("rmse", "mae", "r2")
     metric_name: Literal["rmse", "mae", "r2"] = Field(default="rmse", alias="metric")
     """Root mean squared error, mean absolute error, or coefficient of determination over all values."""
     unit: str = ""
