@@ -18,6 +18,7 @@ from edgekit.parity.paired_answers import PairedAnswers, estimate
 from edgekit.parity.statistics import percentile_ns
 from edgekit.tasks.label_arrays import is_labelled
 from edgekit.tasks.metric import Metric, Scores
+from edgekit.tasks.secondary import finite
 from edgekit.tasks.task import Task
 
 SHOWN_FLIPS = 10
@@ -50,6 +51,7 @@ def compare(reference: Measurement, candidate: Measurement, task: Task, classes:
         sqnr_db=min(by_output.values()),
         outputs_sqnr_db=by_output,
         chance=task.chance(labels) if labelled else None,
+        secondary=finite(task.secondary(answers, candidate_answers, labels if labelled else None)),
         distinct_answers=(task.distinct(answers), task.distinct(candidate_answers)),
     )
     examples = tuple(

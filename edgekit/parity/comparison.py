@@ -9,6 +9,7 @@ from edgekit.ir.record import Record
 from edgekit.parity.endpoint_record import EndpointRecord
 from edgekit.parity.paired_answers import PairedAnswers
 from edgekit.tasks.metric import SHARE
+from edgekit.tasks.secondary import SecondaryFigure
 
 
 class FlipExample(Record):
@@ -36,6 +37,8 @@ class Comparison(PairedAnswers):
     """Metric of the best constant answer to these labels; None where it is not known."""
     distinct_answers: tuple[int, int]
     """Number of different answers of the reference, and of the candidate."""
+    secondary: tuple[SecondaryFigure, ...] = ()
+    """Figures of the task beside the metric, which no gate bounds."""
     flip_examples: tuple[FlipExample, ...] = ()
     """The first flipped samples, in words."""
 

@@ -96,6 +96,7 @@ def report(build: BuildFacts, probe: ProbeFacts) -> Report:
         accuracy_drop=comparison.accuracy_drop,
         accuracy_drop_bounds=Bounds(low=drop.low, high=drop.high, confidence=confidence) if drop else None,
         agreement=comparison.agreement,
+        also_measured=comparison.secondary or None,
         flips=Flips(
             reference_only=comparison.reference_only,
             candidate_only=comparison.candidate_only,

@@ -17,6 +17,7 @@ from edgekit.parity.gates import FloatRecord, GateResult, Verdict
 from edgekit.parity.network_time import NetworkShare
 from edgekit.parity.numeric import NumericParity
 from edgekit.samples import Sampling
+from edgekit.tasks.secondary import SecondaryFigure
 
 
 class File(Record):
@@ -136,6 +137,8 @@ class ReportRecord(Record):
     """Bounds by a paired bootstrap, at the confidence of the gate, or 0.95."""
     agreement: float
     """Agreement of both, right or wrong: for classification, the share of the samples that they answer alike."""
+    also_measured: tuple[SecondaryFigure, ...] | None = None
+    """Figures of the task beside the metric, which no gate bounds; left out where it has none."""
     flips: Flips
     mcnemar_p: float
     """Probability of flips this lopsided if neither is better (McNemar's exact test, two-sided)."""

@@ -25,6 +25,7 @@ class Classification(TaskSpec):
     """Task `classification`: labels are indices into the classes, int [N]."""
 
     label_targets: ClassVar[bool] = True
+    also: ClassVar[tuple[str, ...]] = ("top1", "top5")
     metric_name: Literal["top1", "top5", "f1"] = Field(default="top1", alias="metric")
     """`top5` counts a sample right if its label is among the five largest scores; `f1` is the mean F1 of the classes
     (macro)."""
@@ -63,15 +64,13 @@ class Classification(TaskSpec):
         check_range(labels, classes, f"output '{name}' has {classes} classes; labels are indices into them")
 
     def answers(self, outputs: Outputs) -> Array:
-        """Classes int64 [N, 1], or [N, 5] for `top5`, by falling score; the first of equals."""
-        scores = first_output(outputs)[1]
-        if self.metric_name != "top5":
-            return np.asarray(np.argmax(scores, axis=1)[:, None])
-        return np.asarray(np.argsort(-scores, axis=1, kind="stable")[:, :5])
+        """The best classes int64 [N, 5], or fewer where there are fewer, by falling score; of equals the first."""
+        return np.asarray(np.argsort(-first_output(outputs)[1], axis=1, kind="stable")[:, :5])
 
     def score(self, answers: Answers, labels: Array) -> Scores:
         """1 where the label is among the answer's classes, 0 elsewhere."""
-        right = (answers == labels[:, None]).any(axis=1).astype(np.float64)
+        counted = answers if self.metric_name == "top5" else answers[:, :1]
+        right = (counted == labels[:, None]).any(axis=1).astype(np.float64)
         if self.metric_name != "f1":
             return Scores(right)
         classes = int(max(labels.max(), answers.max())) + 1

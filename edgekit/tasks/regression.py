@@ -22,6 +22,7 @@ class Regression(TaskSpec):
     """Task `regression`: takes the first output, float [N, …]; labels are targets of the same shape."""
 
     label_targets: ClassVar[bool] = True
+    also: ClassVar[tuple[str, ...]] = ("rmse", "mae", "r2")
     metric_name: Literal["rmse", "mae", "r2"] = Field(default="rmse", alias="metric")
     """Root mean squared error, mean absolute error, or coefficient of determination over all values."""
     unit: str = ""

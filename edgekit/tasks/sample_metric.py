@@ -11,6 +11,7 @@ import numpy as np
 from edgekit.ir.measurement import Array
 from edgekit.tasks.label_arrays import stacked
 from edgekit.tasks.metric import Metric, Scores
+from edgekit.tasks.secondary import SecondaryFigure
 from edgekit.tasks.task import Answers, Outputs, short
 
 
@@ -104,6 +105,9 @@ class ScoredBySample:
     def agreement(self, reference: Answers, candidate: Answers) -> Array:
         alike: Array = np.equal(reference[1], candidate[1])
         return np.asarray(alike.reshape(len(alike), -1).all(axis=1), np.float64)
+
+    def secondary(self, reference: Answers, candidate: Answers, labels: Array | None) -> Sequence[SecondaryFigure]:
+        return ()
 
     def distinct(self, answers: Answers) -> int:
         return len(np.unique(answers[1], axis=0))

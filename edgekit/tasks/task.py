@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, cast
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from edgekit.ir.measurement import Array
 from edgekit.specs.spec import Spec
 from edgekit.tasks.label_arrays import stacked
 from edgekit.tasks.metric import Metric, Scores
+from edgekit.tasks.secondary import SecondaryFigure
 
 Outputs = Mapping[str, Array]
 """Outputs of a model by name, [N, …], in the order of its results."""
@@ -95,6 +96,13 @@ class Task(Protocol):
         """Agreement float64 [N] of two endpoints on each sample, in [0, 1]: 1 where they answer alike."""
         ...
 
+    def secondary(self, reference: Answers, candidate: Answers, labels: Array | None) -> Sequence[SecondaryFigure]:
+        """Figures that reports show beside the metric, and no gate bounds; of both endpoints, or of the pair.
+
+        labels: [N, …], or None where there are none.
+        """
+        ...
+
     def distinct(self, answers: Answers) -> int:
         """Number of different answers among all samples."""
         ...
@@ -117,6 +125,8 @@ class TaskSpec(Spec):
 
     flip_margin: ClassVar[float] = 0.0
     label_targets: ClassVar[bool] = False
+    also: ClassVar[tuple[str, ...]] = ()
+    """Values of the option `metric` that are measured in any case, where the same answers serve them all."""
 
     @property
     def margin(self) -> float:
@@ -129,6 +139,14 @@ class TaskSpec(Spec):
     def collect(self, labels: Sequence[Any], classes: int) -> Array:
         """Stack labels of one shape: int64 or float64 [N, …]."""
         return stacked(labels)
+
+    def secondary(self, reference: Answers, candidate: Answers, labels: Array | None) -> Sequence[SecondaryFigure]:
+        """Metrics of `also` that are not the one that gates name."""
+        chosen = getattr(self, "metric_name", None)
+        others = [self.model_copy(update={"metric_name": name}) for name in self.also if name != chosen]
+        if labels is None:
+            return ()
+        return tuple(_figure(cast(Task, task), reference, candidate, labels) for task in others)
 
     def distinct(self, answers: Answers) -> int:
         """Count different answers, of an array [N, …] or a mapping of such arrays, bit by bit."""
@@ -145,6 +163,16 @@ class TaskSpec(Spec):
 
     def show_label(self, labels: Array, i: int, classes: Sequence[str] = ()) -> str:
         return short(labels[i])
+
+
+def _figure(task: Task, reference: Answers, candidate: Answers, labels: Array) -> SecondaryFigure:
+    """Metric of a task, for both endpoints."""
+    return SecondaryFigure(
+        name=task.metric.name,
+        unit=task.metric.unit,
+        reference=task.score(reference, labels).value,
+        candidate=task.score(candidate, labels).value,
+    )
 
 
 def first_output(outputs: Outputs) -> tuple[str, Array]:

@@ -13,6 +13,7 @@ from edgekit.errors import DataError, EdgekitError
 from edgekit.ir.measurement import Array
 from edgekit.specs.factory import RAISED, in_a_line, place, resolve
 from edgekit.tasks.metric import Metric, Scores
+from edgekit.tasks.secondary import SecondaryFigure
 from edgekit.tasks.task import Answers, Outputs, Task
 
 SCORES = "it takes (outputs, labels) and returns one number in [0, 1] a sample, float [N]"
@@ -66,6 +67,10 @@ class CustomTask:
 
     def agreement(self, reference: Answers, candidate: Answers) -> Array:
         return self.task.agreement(reference[1], candidate[1])
+
+    def secondary(self, reference: Answers, candidate: Answers, labels: Array | None) -> Sequence[SecondaryFigure]:
+        """Figures of the task; without the labels where these are for the scoring function."""
+        return self.task.secondary(reference[1], candidate[1], None if self.scoring else labels)
 
     def distinct(self, answers: Answers) -> int:
         return self.task.distinct(answers[1])

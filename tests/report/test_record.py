@@ -30,8 +30,8 @@ def test_a_report_holds_every_key_of_the_contract() -> None:
     record = values(passed())
     assert list(record) == [
         "schema", "verdict", "sentence", "target", "profile", "backend", "device", "host_stand_in", "gates", "artifact",
-        "reference", "candidate", "accuracy_drop", "accuracy_drop_bounds", "agreement", "flips", "mcnemar_p", "sqnr_db",
-        "stages", "bundle", "versions",
+        "reference", "candidate", "accuracy_drop", "accuracy_drop_bounds", "agreement", "also_measured", "flips",
+        "mcnemar_p", "sqnr_db", "stages", "bundle", "versions",
     ]  # fmt: skip
     assert list(record["artifact"]) == [
         "format", "files", "size_bytes", "float_size_bytes", "size_ratio", "integer_share", "integer_macs_share",
@@ -41,6 +41,9 @@ def test_a_report_holds_every_key_of_the_contract() -> None:
         "kind", "metric", "samples", "load_ns", "first_ns", "latency_ns", "peak_rss_bytes", "environment",
     ]  # fmt: skip
     assert list(record["candidate"]["metric"]) == ["name", "value", "low", "high", "unit", "higher_is_better"]
+    assert record["also_measured"] == [
+        {"name": "top5", "unit": "share", "reference": pytest.approx(0.9376), "candidate": pytest.approx(0.9364)},
+    ]  # fmt: skip
     assert list(record["stages"][0]) == ["name", "seconds", "cached"]
     assert list(record["bundle"]) == ["path", "digest", "signer"]
     assert list(record["artifact"]["files"][0]) == ["path", "bytes", "sha256"]
@@ -172,6 +175,6 @@ def test_the_documented_schema_is_current() -> None:
 def test_the_schema_asks_for_every_key_that_is_always_there() -> None:
     definitions = json.loads(json_schema())["$defs"]
     record = values(built())
-    assert set(definitions["Report"]["required"]) == set(record)
+    assert set(definitions["Report"]["required"]) == set(record) - {"also_measured"}
     assert set(definitions["LatencyRecord"]["required"]) == set(record["candidate"]["latency_ns"]) - {"reason"}
     assert Document.model_validate_json(to_json([built()])).reports == (built(),)

@@ -1,3 +1,5 @@
+from typing import Literal
+
 import numpy as np
 import pytest
 from sklearn.metrics import f1_score
@@ -5,6 +7,7 @@ from sklearn.metrics import f1_score
 from edgekit.errors import DataError
 from edgekit.tasks.classification import Classification, MultiLabel
 from edgekit.tasks.metric import Metric
+from edgekit.tasks.secondary import SecondaryFigure, finite
 from tests.parity.examples import logits
 
 
@@ -14,7 +17,7 @@ def test_top_one_scores_a_sample_by_whether_the_largest_output_is_at_its_label()
     task = Classification()
     task.check(outputs, labels)
     answers = task.answers(outputs)
-    assert answers.tolist() == [[1], [0], [1]]
+    assert answers.tolist() == [[1, 0], [0, 1], [1, 0]]
     scores = task.score(answers, labels)
     assert scores.each.tolist() == [1.0, 0.0, 1.0]
     assert scores.each.dtype == np.float64
@@ -30,7 +33,7 @@ def test_the_first_output_is_what_counts() -> None:
 
 
 def test_of_equal_outputs_the_first_class_is_the_answer() -> None:
-    assert Classification().answers({"output": np.zeros((1, 5), np.float32)}).tolist() == [[0]]
+    assert Classification().answers({"output": np.zeros((1, 5), np.float32)}).tolist() == [[0, 1, 2, 3, 4]]
 
 
 def test_top_five_counts_a_label_among_the_five_largest_scores_and_agrees_on_the_first() -> None:
@@ -122,3 +125,20 @@ def test_an_output_that_holds_no_class_scores_is_refused() -> None:
     with pytest.raises(DataError, match=r"output 'mask' has shape \[2, 4, 4\]") as error:
         Classification().check({"mask": np.zeros((2, 4, 4), np.float32)}, np.array([0, 1]))
     assert "the class scores must be the model's first output" in str(error.value.hint)
+
+
+def test_top_one_and_top_five_are_both_measured_whichever_gates_name() -> None:
+    outputs, labels = {"output": np.random.default_rng(0).random((50, 20))}, np.arange(50) % 20
+    pairs: list[tuple[Literal["top1", "top5"], Literal["top1", "top5"]]] = [("top1", "top5"), ("top5", "top1")]
+    for name, other in pairs:
+        task, counted = Classification(metric_name=name), Classification(metric_name=other)
+        answers = task.answers(outputs)
+        value = counted.score(answers, labels).value
+        figure = SecondaryFigure(name=other, reference=value, candidate=value)
+        assert task.secondary(answers, answers, labels) == (figure,)
+        assert task.secondary(answers, answers, None) == ()
+
+
+def test_a_figure_that_is_no_number_is_left_out() -> None:
+    numbers = [SecondaryFigure(name="a", candidate=value) for value in (1.0, np.inf, np.nan)]
+    assert finite([*numbers, SecondaryFigure(name="b", reference=np.inf, candidate=1.0)]) == (numbers[0],)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from edgekit.parity.gate_texts import loss_value, milliseconds, percent, times
+from edgekit.parity.gate_texts import loss_value, metric_value, milliseconds, percent, times
 from edgekit.report.record import ReportRecord
 from edgekit.report.sections.endpoints import confidence
 from edgekit.report.sections.section import Row, Section, section
@@ -19,6 +19,7 @@ def pairs(report: ReportRecord) -> Section:
         *_sampled(report),
         *_lost(report),
         ("agreement", percent(report.agreement)),
+        *_also(report),
         *_flips(report),
         ("SQNR of the outputs", _decibels(report.sqnr_db)),
         *((f"SQNR of '{name}'", _decibels(value)) for name, value in (report.outputs_sqnr_db or {}).items()),
@@ -45,6 +46,13 @@ def _lost(report: ReportRecord) -> Iterable[Row]:
     sure = f"{100 * bounds.confidence:g} % sure of each"
     lost = loss_value(report.accuracy_drop, score.unit)
     yield ("accuracy drop", f"{lost} ({confidence(bounds.low, bounds.high)}, {sure})")
+
+
+def _also(report: ReportRecord) -> Iterable[Row]:
+    """Rows of the figures beside the metric: of the reference, then of the candidate; or of the pair."""
+    for figure in report.also_measured or ():
+        sides = [value for value in (figure.reference, figure.candidate) if value is not None]
+        yield (f"also measured: {figure.name}", " → ".join(metric_value(value, figure.unit) for value in sides))
 
 
 def _flips(report: ReportRecord) -> Iterable[Row]:
