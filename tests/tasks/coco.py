@@ -32,6 +32,37 @@ def coco_box_precision(answers: Sequence[np.ndarray], labels: Sequence[np.ndarra
     return _evaluated(objects, detections, len(labels), "bbox")
 
 
+def coco_keypoint_precision(poses: np.ndarray, scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """Mean average precisions at similarities of 0.5 to 0.95, and at 0.5, of one figure a picture.
+
+    poses: [N, 17, 2]. scores: [N]. labels: [N, 17, 3] of x, y, visibility.
+    """
+    objects = []
+    for i, label in enumerate(labels):
+        visible = label[label[:, 2] > 0, :2]
+        low, high = visible.min(axis=0), visible.max(axis=0)
+        objects.append(
+            {
+                "image_id": i + 1,
+                "category_id": 1,
+                "keypoints": label.ravel().tolist(),
+                "num_keypoints": len(visible),
+                "bbox": [*low.tolist(), *(high - low).tolist()],
+                "area": float(np.prod(high - low)),
+            }
+        )
+    detections = [
+        {
+            "image_id": i + 1,
+            "category_id": 1,
+            "keypoints": np.column_stack([pose, np.ones(17)]).ravel().tolist(),
+            "score": float(score),
+        }
+        for i, (pose, score) in enumerate(zip(poses, scores, strict=True))
+    ]
+    return _evaluated(objects, detections, len(labels), "keypoints")
+
+
 def _sides(box: np.ndarray) -> list[float]:
     return [float(box[0]), float(box[1]), float(box[2] - box[0]), float(box[3] - box[1])]
 
