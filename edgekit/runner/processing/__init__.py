@@ -1,0 +1,1 @@
+"""Processing of inputs and outputs on the device, in numpy alone."""
