@@ -13,8 +13,10 @@ import numpy as np
 from edgekit.datasets import MapStyle, open_dataset, stated_labels
 from edgekit.datasets.classes import class_names
 from edgekit.datasets.pictures import Picture, tally
-from edgekit.errors import DataError, EdgekitError
+from edgekit.errors import DataError, EdgekitError, SampleUnfit
 from edgekit.ir.measurement import Array
+from edgekit.runner.errors import RunnerError
+from edgekit.runner.processing.steps import process
 from edgekit.specs.factory import RAISED, in_a_line
 from edgekit.specs.inputs import Input
 from edgekit.specs.project import DataSet, Project
@@ -30,6 +32,7 @@ STATED = (
     "[inputs] states one sample without a batch axis; where it is preprocessed, samples are uint8 [height, width, "
     "channels]"
 )
+STEPS = "with steps in [inputs] preprocess, samples are pictures of any size, uint8 [height, width, channels]"
 
 
 @dataclass(frozen=True)
@@ -171,7 +174,8 @@ def _collect(
                 f"the {where}: sample {i} has inputs {sorted(named)}, the project states {sorted(inputs)}", hint=STATED
             )
         for name, spec in inputs.items():
-            columns[name].append(_checked(np.asarray(named[name]), spec, f"the {where}: sample {i}: '{name}'"))
+            place = f"the {where}: sample {i}: '{name}'"
+            columns[name].append(_checked(_processed(np.asarray(named[name]), spec, place), spec, place))
         pictures += [value for value in named.values() if isinstance(value, Picture)]
         labels.append(label)
     stacked = {name: np.stack(column) for name, column in columns.items()}
@@ -210,6 +214,19 @@ def _item(item: Any, labelled: bool) -> tuple[Any, Any]:
         values, label = item
         return values, label
     return item, None
+
+
+def _processed(array: Array, spec: Input, where: str) -> Array:
+    """Apply the steps of `[inputs]`, with the code that devices have. Raises SampleUnfit for what they cannot take."""
+    if not spec.steps:
+        return array
+    channels = spec.picture_shape[-1]
+    if array.ndim == 3 and array.shape[-1] != channels:
+        raise SampleUnfit(f"{where} has {array.shape[-1]} channels, its steps take {channels}", hint=STEPS)
+    try:
+        return process(spec.steps, array)
+    except RunnerError as error:
+        raise SampleUnfit(f"{where}: {error}", hint=STEPS) from error
 
 
 def _checked(array: Array, spec: Input, where: str) -> Array:

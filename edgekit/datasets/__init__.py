@@ -49,7 +49,7 @@ def open_dataset(declared: DataSet, project: Project, where: str, partial: bool 
     if not path.exists():
         raise DataError(f"the {where}: there is no '{declared.path}'", hint="paths are relative to edgekit.toml")
     if path.is_dir():
-        shape = next(iter(project.inputs.values())).raw_shape
+        shape = next(iter(project.inputs.values())).picture_shape
         if not declared.labelled:
             return UnlabelledPictures.open(path, shape, where)
         return PictureFolder.open(path, class_names(project), shape, where, partial)
@@ -136,7 +136,7 @@ def _cell(value: Any, spec: Input, where: str) -> Array | Picture:
     """Decode a Parquet cell: numbers, the bytes of a picture file, or `{"bytes": …}` as image data sets have them."""
     encoded = value.get("bytes") if isinstance(value, dict) else value
     if isinstance(encoded, bytes):
-        return read_picture(io.BytesIO(encoded), spec.raw_shape, where)
+        return read_picture(io.BytesIO(encoded), spec.picture_shape, where)
     return np.asarray(value, spec.raw_dtype).reshape(spec.raw_shape)
 
 

@@ -14,6 +14,7 @@ Errors that edgekit raises on purpose, a module per wing:
     - ClassMismatch          EK110  class folders and classes do not go together by name
     - EmptyClass             EK111  a class has no sample
     - PictureError           EK112  a picture is damaged, cut short, or none
+    - SampleUnfit            EK118  a sample cannot be preprocessed as [inputs] states
   x CompileError             the model could not be taken through the compiler; exit 3
     - LoadError              EK201  the project's code failed, or its factory returned no module
     - ForwardError           EK202  the model's forward failed on the stated shape
@@ -147,6 +148,7 @@ from edgekit.errors.usage import (
     ModelFileError,
     OptionError,
     PictureError,
+    SampleUnfit,
     SpecError,
     UnknownName,
     UnprotectedFile,
@@ -201,6 +203,7 @@ __all__ = [
     "ProbeError",
     "RuntimeMismatch",
     "RuntimeMissing",
+    "SampleUnfit",
     "SelfTestFailed",
     "ServerFailed",
     "ServerNotStarted",

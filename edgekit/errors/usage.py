@@ -63,6 +63,15 @@ class PictureError(DataError):
     code = "EK112"
 
 
+class SampleUnfit(DataError):
+    """A sample cannot be preprocessed as `[inputs]` states: too large, smaller than its crop, or of other channels.
+
+    docs/preprocessing.md says what each step takes.
+    """
+
+    code = "EK118"
+
+
 class Ambiguous(UsageError):
     """Two installed plug-ins register the same name. Uninstall one of the packages the message names."""
 

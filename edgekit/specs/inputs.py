@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from edgekit.specs.picture_steps import PictureSteps, Step
 from edgekit.specs.spec import Real, Spec, Whole
 
 
@@ -28,8 +29,8 @@ Edge = Annotated[str, AfterValidator(_edge)]
 InputEdge = Annotated[str, AfterValidator(_input)]
 
 
-class Preprocess(Spec):
-    """Raw pixels to model input: `(pixel * scale - mean) / std`, channel by channel, then NHWC to NCHW."""
+class Preprocess(PictureSteps):
+    """Raw pixels to model input: the steps, then `(pixel * scale - mean) / std` by channel, and NHWC to NCHW."""
 
     from_: Literal["uint8 NHWC"] = Field(alias="from")
     scale: Real = Field(default=1.0, gt=0)
@@ -68,7 +69,16 @@ class Input(Spec):
             raise ValueError("preprocessing of 'uint8 NHWC' needs a shape of [channels, height, width]")
         for name in ("mean", "std"):
             if len(getattr(self.preprocess, name)) not in (1, self.shape[0]):
-                raise ValueError(f"'{name}' needs 1 or {self.shape[0]} values, one a channel")
+                count = f"1 or {self.shape[0]} values, one a channel"
+                raise ValueError(
+                    f"'{name}' needs {'1 value, as the input has one channel' if self.shape[0] == 1 else count}"
+                )
+        channels = {"BGR": 3, "grey": 1}.get(self.preprocess.colour or "", self.shape[0])
+        if channels != self.shape[0]:
+            raise ValueError(f"'{self.preprocess.colour}' has {channels} channels, 'shape' states {self.shape[0]}")
+        if self.preprocess.steps and self.shape[0] not in (1, 3):
+            raise ValueError(f"steps of 'preprocess' take pictures of 1 or 3 channels, 'shape' states {self.shape[0]}")
+        self.preprocess.check_size(*self.shape[1:])
         return self
 
     @property
@@ -78,6 +88,18 @@ class Input(Spec):
             return self.shape
         channels, height, width = self.shape
         return (height, width, channels)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Steps that give a picture of any size `raw_shape` (`runner/processing/geometry`); none where it has it."""
+        return self.preprocess.steps if self.preprocess else ()
+
+    @property
+    def picture_shape(self) -> tuple[int, ...]:
+        """Shape in which picture files are read: `raw_shape`, or [0, 0, channels] for any size, before the steps."""
+        if not self.steps:
+            return self.raw_shape
+        return (0, 0, 3 if self.preprocess and self.preprocess.colour else self.shape[0])
 
     @property
     def raw_dtype(self) -> str:

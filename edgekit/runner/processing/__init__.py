@@ -1,1 +1,1 @@
-"""Processing of inputs and outputs on the device, in numpy alone."""
+"""Processing around a model, in numpy alone: raw pictures before it, boxes after it, on host and device alike."""
