@@ -14,6 +14,7 @@ Errors that edgekit raises on purpose, a module per wing:
     - ClassMismatch          EK110  class folders and classes do not go together by name
     - EmptyClass             EK111  a class has no sample
     - PictureError           EK112  a picture is damaged, cut short, or none
+    - HiddenPackage          EK113  a file of the project has the name of a package
   x CompileError             the model could not be taken through the compiler; exit 3
     - LoadError              EK201  the project's code failed, or its factory returned no module
     - ForwardError           EK202  the model's forward failed on the stated shape
@@ -139,6 +140,7 @@ from edgekit.errors.usage import (
     ClassMismatch,
     DataError,
     EmptyClass,
+    HiddenPackage,
     Misfit,
     ModelFileError,
     OptionError,
@@ -172,6 +174,7 @@ __all__ = [
     "Expired",
     "FloatDisagreement",
     "ForwardError",
+    "HiddenPackage",
     "HostKeyChanged",
     "ImageDamaged",
     "Incompatible",

@@ -79,3 +79,9 @@ class UnprotectedFile(UsageError):
     """Others can read a secret key, or replace the files that say whom to trust. The hint closes the file or folder."""
 
     code = "EK108"
+
+
+class HiddenPackage(UsageError):
+    """A file of the project has the name of a package, `torch.py` say, and is imported in its place. Rename it."""
+
+    code = "EK113"

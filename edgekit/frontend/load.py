@@ -17,7 +17,7 @@ from edgekit.frontend.determinism import check_deterministic
 from edgekit.frontend.preprocess import Deployed
 from edgekit.ir.program import PassRecord
 from edgekit.samples import Samples
-from edgekit.specs.factory import RAISED, in_a_line, place, resolve
+from edgekit.specs.factory import RAISED, import_hint, in_a_line, place, resolve
 from edgekit.specs.project import Project
 
 OTHER_FLOATS = (torch.float16, torch.bfloat16, torch.float64)
@@ -127,12 +127,14 @@ def _make(project: Project) -> object:
     except RAISED as error:
         raise LoadError(
             f"factory '{project.model.factory}' failed{place(error, project.root)}: {in_a_line(error)}",
-            hint=_alone(project),
+            hint=_hint(error, project),
         ) from error
 
 
-def _alone(project: Project) -> str:
+def _hint(error: BaseException, project: Project) -> str:
     file, _, name = project.model.factory.partition(":")
+    if isinstance(error, ImportError):
+        return import_hint(error, project.root / file, project.root)
     module = ".".join(PurePosixPath(file).with_suffix("").parts)
     return f"try it alone: cd '{project.root}' && python -c 'from {module} import {name}; {name}()'"
 
