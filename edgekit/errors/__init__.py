@@ -15,6 +15,7 @@ Errors that edgekit raises on purpose, a module per wing:
     - EmptyClass             EK111  a class has no sample
     - PictureError           EK112  a picture is damaged, cut short, or none
     - HiddenPackage          EK113  a file of the project has the name of a package
+    - UnsafePickle           EK114  a file of weights holds code
   x CompileError             the model could not be taken through the compiler; exit 3
     - LoadError              EK201  the project's code failed, or its factory returned no module
     - ForwardError           EK202  the model's forward failed on the stated shape
@@ -27,6 +28,7 @@ Errors that edgekit raises on purpose, a module per wing:
     - Nondeterministic       EK209  the network answers one input differently each time
     - UnstableFactory        EK210  the factory makes another network each time
     - FloatDisagreement      EK211  a file in float does not compute what the network computes
+    - WeightsMismatch        EK215  the state dict is not that of the network
   x BundleError              EK301  not a bundle, or not a whole one; exit 3
     - SignatureError         EK302  the signature or a digest does not match
     - UntrustedKey           EK303  signed by a key nobody here trusts
@@ -100,6 +102,7 @@ from edgekit.errors.compiler import (
     PassError,
     UnstableFactory,
     UnsupportedOperator,
+    WeightsMismatch,
 )
 from edgekit.errors.device import (
     AnswerMismatch,
@@ -148,6 +151,7 @@ from edgekit.errors.usage import (
     SpecError,
     UnknownName,
     UnprotectedFile,
+    UnsafePickle,
     UsageError,
 )
 
@@ -216,11 +220,13 @@ __all__ = [
     "UnknownName",
     "UnprotectedFile",
     "Unreachable",
+    "UnsafePickle",
     "UnstableFactory",
     "UnsupportedOperator",
     "UntrustedKey",
     "UsageError",
     "VersionTooOld",
+    "WeightsMismatch",
     "all_errors",
     "nearest",
     "suggest",

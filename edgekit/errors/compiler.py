@@ -75,3 +75,9 @@ class FloatDisagreement(Disagreement):
     """A file in float gives other answers than the network itself. Nothing was quantized: it is another function."""
 
     code = "EK211"
+
+
+class WeightsMismatch(CompileError):
+    """The state dict of `[model] weights` is not that of the factory's network: names or shapes differ."""
+
+    code = "EK215"

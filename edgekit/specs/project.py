@@ -10,6 +10,7 @@ from edgekit.errors import SpecError
 from edgekit.specs.factory import Factory
 from edgekit.specs.inputs import Input, InputEdge
 from edgekit.specs.model import ModelSpec
+from edgekit.specs.model_files import check_model_files
 from edgekit.specs.reference import Reference
 from edgekit.specs.release import Moment, check_floor
 from edgekit.specs.spec import Spec, parse, read_toml
@@ -79,4 +80,6 @@ class Project(Spec):
                 hint="edgekit build --example digits, or --project DIR with a project in it",
             )
         root = folder.resolve()
-        return parse(cls, read_toml(path), str(path), derived={"name": root.name, "root": root})
+        project = parse(cls, read_toml(path), str(path), derived={"name": root.name, "root": root})
+        check_model_files(project.model, root)
+        return project
