@@ -29,6 +29,8 @@ Errors that edgekit raises on purpose, a module per wing:
     - UnstableFactory        EK210  the factory makes another network each time
     - FloatDisagreement      EK211  a file in float does not compute what the network computes
     - WeightsMismatch        EK215  the state dict is not that of the network
+    - UnsupportedModelFile   EK216  a model file cannot be made a network
+    - ConversionMismatch     EK217  the network made of a model file gives other answers
   x BundleError              EK301  not a bundle, or not a whole one; exit 3
     - SignatureError         EK302  the signature or a digest does not match
     - UntrustedKey           EK303  signed by a key nobody here trusts
@@ -92,6 +94,7 @@ from edgekit.errors.bundle import (
 from edgekit.errors.compiler import (
     CaptureError,
     CompileError,
+    ConversionMismatch,
     Disagreement,
     FloatDisagreement,
     ForwardError,
@@ -101,6 +104,7 @@ from edgekit.errors.compiler import (
     Nondeterministic,
     PassError,
     UnstableFactory,
+    UnsupportedModelFile,
     UnsupportedOperator,
     WeightsMismatch,
 )
@@ -166,6 +170,7 @@ __all__ = [
     "CommandFailed",
     "CompileError",
     "ConnectionLost",
+    "ConversionMismatch",
     "Crash",
     "DataError",
     "DeviceAmbiguous",
@@ -222,6 +227,7 @@ __all__ = [
     "Unreachable",
     "UnsafePickle",
     "UnstableFactory",
+    "UnsupportedModelFile",
     "UnsupportedOperator",
     "UntrustedKey",
     "UsageError",

@@ -3,38 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import torch
 from torch import nn
 
 from edgekit.errors import LoadError
+from edgekit.frontend.program_file import read_program
+from edgekit.frontend.torchscript import WAY_OUT, converted, read_script
 from edgekit.frontend.weights import load_weights
 from edgekit.ir.program import PassRecord
 from edgekit.specs.factory import RAISED, import_hint, in_a_line, place, resolve
+from edgekit.specs.model_source import PROGRAM
 from edgekit.specs.project import Project
-
-PYTHON = "return the nn.Module as it was before torch.jit.script or torch.jit.trace, with its state dict loaded"
 
 
 def read_network(project: Project) -> tuple[nn.Module, tuple[PassRecord, ...]]:
     """Read the project's network, with its weights, and records of what was adapted on the way.
 
-    Raises LoadError if a factory fails or returns no network, and what `load_weights` raises.
+    Raises LoadError if a factory fails or returns no network, and what `load_weights`, `read_program` and `read_script`
+    raise.
     """
     model = project.model
-    assert model.factory is not None
-    network = _network(_made(model.factory, project), model.factory)
+    if model.file is not None:
+        return _read_file(project.root / model.file, model.file, project), ()
+    assert model.factory is not None  # as the project was checked
+    network = _network(_made(model.factory, project), model.factory, project)
     if model.weights is None:
         return network, ()
     return network, (load_weights(network, project.root / model.weights, model.weights, model.weights_key),)
 
 
-def _network(made: object, factory: str) -> nn.Module:
+def _read_file(path: Path, stated: str, project: Project) -> nn.Module:
+    if path.suffix.lower() == PROGRAM:
+        return read_program(path, stated, project.inputs)
+    return read_script(path, stated, project.inputs)
+
+
+def _network(made: object, factory: str, project: Project) -> nn.Module:
     """Network that the factory returned. Raises LoadError if it is none, or cannot be exported."""
     returned = f"factory '{factory}' returned"
-    if isinstance(made, torch.jit.ScriptModule | torch.jit.ScriptFunction):
-        raise LoadError(f"{returned} TorchScript, which torch.export cannot trace", hint=PYTHON)
+    if isinstance(made, torch.jit.ScriptModule):
+        return converted(made, project.inputs, factory)
+    if isinstance(made, torch.jit.ScriptFunction):
+        raise LoadError(f"{returned} a TorchScript function, which is no network", hint=WAY_OUT)
     if isinstance(made, Mapping):
         raise LoadError(
             f"{returned} {type(made).__name__}, not a torch.nn.Module",
@@ -47,7 +59,7 @@ def _network(made: object, factory: str) -> nn.Module:
         )
     scripted = [name for name, part in made.named_modules() if isinstance(part, torch.jit.ScriptModule)]
     if scripted:
-        raise LoadError(f"module '{scripted[0]}' is TorchScript, which torch.export cannot trace", hint=PYTHON)
+        raise LoadError(f"module '{scripted[0]}' is TorchScript, which torch.export cannot trace", hint=WAY_OUT)
     return made
 
 

@@ -26,6 +26,8 @@ def check_model_files(model: ModelSource, root: Path) -> None:
     check_names(root)
     if model.weights is not None:
         _check_weights(root / model.weights, model.weights)
+    if model.file is not None:
+        _check_torch_model(root / model.file, model.file)
 
 
 def _check_weights(path: Path, stated: str) -> None:
@@ -47,6 +49,21 @@ def _check_weights(path: Path, stated: str) -> None:
         )
     if kind in (STATE, PICKLE):
         check_pickle(path, stated)
+
+
+def _check_torch_model(path: Path, stated: str) -> None:
+    kind = kind_of(path, stated, "file")
+    if kind in (STATE, PICKLE, SAFETENSORS):
+        if kind != SAFETENSORS:
+            check_pickle(path, stated)
+        raise ModelFileError(
+            f"'{stated}' holds weights and no network",
+            hint=f"factory = 'model.py:net' and weights = '{stated}' in [model]",
+        )
+    expected = PROGRAM if path.suffix.lower() == ".pt2" else SCRIPT
+    if kind != expected:
+        ending = ".pt2" if kind == PROGRAM else ".pt"
+        raise ModelFileError(f"'{stated}' is a {kind}, not a {expected}", hint=f"give it the ending {ending}")
 
 
 def kind_of(path: Path, stated: str, key: str) -> str:

@@ -8,6 +8,7 @@ torch 2.8, `serialized_exported_program.json`. Nothing is unpickled here.
 from __future__ import annotations
 
 import io
+import json
 import pickletools
 import zipfile
 from collections.abc import Iterator
@@ -65,6 +66,20 @@ def foreign_code(path: Path) -> list[str]:
     except (ValueError, IndexError, UnicodeDecodeError) as error:
         raise ValueError(f"its pickle is damaged: {error}") from error
     return [name for name in named if not _harmless(name)]
+
+
+def program_version(path: Path) -> str:
+    """Version of torch that wrote a `.pt2`, such as `2.13.0+cpu`; "" if it states none. Raises ValueError; OSError."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [name for name in archive.namelist() if name.endswith(("models/model.json", "program.json"))]
+            if not members:
+                return ""
+            document = json.loads(archive.read(members[0]))
+    except DAMAGED as error:
+        raise ValueError(f"its program cannot be read: {error}") from error
+    version = document.get("torch_version") if isinstance(document, dict) else None
+    return version if isinstance(version, str) and version.startswith(tuple("123456789")) else ""
 
 
 def _imports(stream: io.BytesIO) -> Iterator[str]:

@@ -207,7 +207,7 @@ def test_torchscript_and_programs_are_no_weights(tmp_path: Path) -> None:
     ("line", "words"),
     [
         ('weights = "weights.txt"', "ends with none of"),
-        ('file = "net.onnx"', "'factory' and 'file': exactly one"),
+        ('file = "net.pt2"', "'factory' and 'file': exactly one"),
         ('weights_key = "ema"', "which is not stated"),
         ('wieghts = "weights.pt"', "no such key"),
     ],
