@@ -14,7 +14,7 @@ from edgekit.frontend.torchscript import WAY_OUT, converted, read_script
 from edgekit.frontend.weights import load_weights
 from edgekit.ir.program import PassRecord
 from edgekit.specs.factory import RAISED, import_hint, in_a_line, place, resolve
-from edgekit.specs.model_source import PROGRAM
+from edgekit.specs.model_source import ONNX, PROGRAM
 from edgekit.specs.project import Project
 
 
@@ -35,6 +35,10 @@ def read_network(project: Project) -> tuple[nn.Module, tuple[PassRecord, ...]]:
 
 
 def _read_file(path: Path, stated: str, project: Project) -> nn.Module:
+    if path.suffix.lower() == ONNX:
+        from edgekit.frontend.onnx_import.model_file import read_onnx
+
+        return read_onnx(path, stated, project.inputs)
     if path.suffix.lower() == PROGRAM:
         return read_program(path, stated, project.inputs)
     return read_script(path, stated, project.inputs)

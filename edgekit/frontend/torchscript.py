@@ -13,11 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
-from edgekit.errors import ConversionMismatch, UnsupportedModelFile
-from edgekit.frontend.determinism import SAME_DB
+from edgekit.errors import UnsupportedModelFile
+from edgekit.frontend.conversion import compare_answers
 from edgekit.frontend.exported_network import exported_network
 from edgekit.frontend.network_examples import network_examples
-from edgekit.ir.sqnr import sqnr_db
 from edgekit.specs.factory import in_a_line
 from edgekit.specs.inputs import Input
 
@@ -61,20 +60,6 @@ def converted(script: Script, inputs: Mapping[str, Input], stated: str) -> nn.Mo
     for one, other in zip(expected, answers, strict=True):
         compare_answers(one, other, stated, WAY_OUT)
     return network
-
-
-def compare_answers(expected: list[Tensor], answers: list[Tensor], stated: str, hint: str) -> None:
-    """Raise ConversionMismatch unless the network's answers are those of the file, each to at least 100 dB."""
-    if [value.shape for value in expected] != [value.shape for value in answers]:
-        shapes = [[list(value.shape) for value in values] for values in (answers, expected)]
-        raise ConversionMismatch(f"'{stated}' as a network gives {shapes[0]}, the file {shapes[1]}", hint=hint)
-    for i, (one, other) in enumerate(zip(expected, answers, strict=True)):
-        quality = sqnr_db(one.double().numpy(), other.double().numpy())
-        if not quality >= SAME_DB:
-            needed = f"at least {SAME_DB:.0f} dB are needed"
-            raise ConversionMismatch(
-                f"'{stated}' as a network gives another output {i}: {quality:.1f} dB, {needed}", hint=hint
-            )
 
 
 def _answers(network: nn.Module, example: tuple[Tensor, ...]) -> list[Tensor]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edgekit.errors import ModelFileError, SpecError, UnsafePickle
 from edgekit.specs.hidden_package import check_names
-from edgekit.specs.model_source import ModelSource
+from edgekit.specs.model_source import ONNX, ModelSource
 from edgekit.untrusted.torch_file import PICKLE, PROGRAM, SAFETENSORS, SCRIPT, STATE, foreign_code, torch_file_kind
 
 EXPORT = (
@@ -26,7 +26,7 @@ def check_model_files(model: ModelSource, root: Path) -> None:
     check_names(root)
     if model.weights is not None:
         _check_weights(root / model.weights, model.weights)
-    if model.file is not None:
+    if model.file is not None and not model.file.lower().endswith(ONNX):  # its header was read for the inputs
         _check_torch_model(root / model.file, model.file)
 
 

@@ -10,7 +10,7 @@ from pydantic import SerializerFunctionWrapHandler, field_validator, model_seria
 from edgekit.specs.factory import Factory
 from edgekit.specs.spec import Spec
 
-PROGRAM = ".pt2"
+PROGRAM, ONNX = ".pt2", ".onnx"
 SCRIPTS = (".pt", ".pth", ".ts", ".torchscript")
 """Endings of TorchScript archives; the first two are those of state dicts too, and the content decides."""
 STATE_DICTS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin")
@@ -24,7 +24,7 @@ class ModelSource(Spec):
     factory: Factory | None = None
     """Function that returns the network, `model.py:net`."""
     file: str | None = None
-    """Program of torch.export (`.pt2`) or TorchScript (`.pt`); relative to the project."""
+    """Program of torch.export (`.pt2`), ONNX (`.onnx`) or TorchScript (`.pt`); relative to the project."""
     weights: str | None = None
     """State dict that is loaded into the factory's network, strictly; relative to the project."""
     weights_key: str | None = None
@@ -33,7 +33,7 @@ class ModelSource(Spec):
     @field_validator("file")
     @classmethod
     def _model_file(cls, file: str | None) -> str | None:
-        return file if file is None else _ending(file, (PROGRAM, *SCRIPTS))
+        return file if file is None else _ending(file, (PROGRAM, ONNX, *SCRIPTS))
 
     @field_validator("weights")
     @classmethod
