@@ -114,8 +114,8 @@ def _fitting(states: Mapping[str, State], network: nn.Module, stated: str) -> tu
     key = min(adapted, key=lambda each: sum(map(len, _differences(adapted[each][0], network))))
     missing, unexpected = _differences(adapted[key][0], network)
     place = f"'{stated}'" + (f", key '{key}'," if key else "")
-    parts = [f"lacks {_some(missing)}"] if missing else []
-    parts += [f"has {_some(unexpected)} that the network lacks"] if unexpected else []
+    parts = [f"lacks {quoted(missing)}"] if missing else []
+    parts += [f"has {quoted(unexpected)} that the network lacks"] if unexpected else []
     raise WeightsMismatch(
         f"{place} is not the state dict of the factory's network: it {' and '.join(parts)}",
         hint="build the network as it was trained: the same width, depth, heads and names",
@@ -169,7 +169,7 @@ def _check_shapes(state: State, network: nn.Module, stated: str) -> None:
     ]
     if integers:
         raise WeightsMismatch(
-            f"'{stated}' has integers ({state[integers[0]].dtype}) where the network has floats: {_some(integers)}",
+            f"'{stated}' has integers ({state[integers[0]].dtype}) where the network has floats: {quoted(integers)}",
             hint="give the weights as they were before quantization: edgekit quantizes",
         )
 
@@ -182,7 +182,8 @@ def _converted(state: State, network: nn.Module) -> str:
     return ", ".join(texts)
 
 
-def _some(names: Iterable[str]) -> str:
+def quoted(names: Iterable[str]) -> str:
+    """First names in quotes, and the number of the others."""
     every = list(names)
     more = f" and {len(every) - SHOWN} more" if len(every) > SHOWN else ""
     return ", ".join(f"'{name}'" for name in every[:SHOWN]) + more

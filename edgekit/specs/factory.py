@@ -16,7 +16,7 @@ from pydantic import AfterValidator
 
 from edgekit.errors import EdgekitError, LoadError, SpecError, suggest
 from edgekit.specs.hidden_package import check_names, hidden_in
-from edgekit.specs.missing_module import missing_module_hint, own_module
+from edgekit.specs.missing_module import companion, missing_module_hint, own_module
 
 
 def _well_formed(text: str) -> str:
@@ -97,6 +97,9 @@ def import_hint(error: BaseException, path: Path, root: Path) -> str:
             inside = PACKAGE.sub("", error.name).replace(".", "/")
             return own_module(inside, root, path) or f"there is no '{inside}.py' and no folder '{inside}' in '{root}'"
         return missing_module_hint(error.name, root, path)
+    if "operator torchvision::" in str(error):
+        wanted = companion("torchvision")
+        return f"this torchvision is of another build than torch: install the CPU build of torchvision {wanted}"
     if isinstance(error, ImportError) and "beyond top-level package" in str(error):
         return f"relative imports end at the project's folder '{root}': what they name must lie in it"
     return f"try it alone: python {path.name}"

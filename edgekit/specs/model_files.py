@@ -7,6 +7,7 @@ from pathlib import Path
 from edgekit.errors import ModelFileError, SpecError, UnsafePickle
 from edgekit.specs.hidden_package import check_names
 from edgekit.specs.model_source import ONNX, ModelSource
+from edgekit.specs.pretrained_folder import read_pretrained_folder
 from edgekit.untrusted.torch_file import PICKLE, PROGRAM, SAFETENSORS, SCRIPT, STATE, foreign_code, torch_file_kind
 
 EXPORT = (
@@ -21,11 +22,14 @@ def check_model_files(model: ModelSource, root: Path) -> None:
     """Raise if the project in `root` states a model that cannot be read.
 
     SpecError: there is no such file. ModelFileError: it is damaged, or of another kind than it must be. UnsafePickle:
-    it holds code. HiddenPackage: a file of the project hides a package.
+    it holds code. UnsupportedModelFile, MissingExtra: a folder needs code of its own, or a library. HiddenPackage: a
+    file of the project hides a package.
     """
     check_names(root)
     if model.weights is not None:
         _check_weights(root / model.weights, model.weights)
+    if model.folder is not None:
+        read_pretrained_folder(root / model.folder, model.folder, root)
     if model.file is not None and not model.file.lower().endswith(ONNX):  # its header was read for the inputs
         _check_torch_model(root / model.file, model.file)
 

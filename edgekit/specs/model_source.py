@@ -1,4 +1,4 @@
-"""Source of a project's model: a factory, with weights or without, or a model file (`[model]`)."""
+"""Source of a project's model: a factory, with weights or without, a model file or a folder (`[model]`)."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ PROGRAM, ONNX = ".pt2", ".onnx"
 SCRIPTS = (".pt", ".pth", ".ts", ".torchscript")
 """Endings of TorchScript archives; the first two are those of state dicts too, and the content decides."""
 STATE_DICTS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin")
-WAYS = ("factory", "file")
+WAYS = ("factory", "file", "folder")
 OPTIONAL = (*WAYS, "weights", "weights_key")
 
 
 class ModelSource(Spec):
-    """Exactly one of `factory` and `file`; `weights` go with a factory."""
+    """Exactly one of `factory`, `file` and `folder`; `weights` go with a factory."""
 
     factory: Factory | None = None
     """Function that returns the network, `model.py:net`."""
     file: str | None = None
     """Program of torch.export (`.pt2`), ONNX (`.onnx`) or TorchScript (`.pt`); relative to the project."""
+    folder: str | None = None
+    """Folder with `config.json` and `model.safetensors`, as transformers and timm write it; relative to the project."""
     weights: str | None = None
     """State dict that is loaded into the factory's network, strictly; relative to the project."""
     weights_key: str | None = None
@@ -45,10 +47,10 @@ class ModelSource(Spec):
         ways = [way for way in WAYS if getattr(self, way) is not None]
         if len(ways) != 1:
             raise ValueError(
-                f"states {' and '.join(map(repr, ways)) or 'no network'}: exactly one of 'factory' and 'file'"
+                f"states {' and '.join(map(repr, ways)) or 'no network'}: exactly one of 'factory', 'file' and 'folder'"
             )
         if self.weights is not None and self.factory is None:
-            raise ValueError("'weights' go with a 'factory' that makes the network: a file has its own")
+            raise ValueError("'weights' go with a 'factory' that makes the network: a file or folder has its own")
         if self.weights_key is not None and self.weights is None:
             raise ValueError("'weights_key' is a key of 'weights', which is not stated")
         return self
