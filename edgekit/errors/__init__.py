@@ -14,6 +14,8 @@ Errors that edgekit raises on purpose, a module per wing:
     - ClassMismatch          EK110  class folders and classes do not go together by name
     - EmptyClass             EK111  a class has no sample
     - PictureError           EK112  a picture is damaged, cut short, or none
+    - HiddenPackage          EK113  a file of the project has the name of a package
+    - UnsafePickle           EK114  a file of weights holds code
     - SampleUnfit            EK118  a sample cannot be preprocessed as [inputs] states
   x CompileError             the model could not be taken through the compiler; exit 3
     - LoadError              EK201  the project's code failed, or its factory returned no module
@@ -29,6 +31,9 @@ Errors that edgekit raises on purpose, a module per wing:
     - FloatDisagreement      EK211  a file in float does not compute what the network computes
     - DataDependentShape     EK212  the size of an output depends on values
     - SpecializedCapture     EK213  the program follows the traced input only
+    - WeightsMismatch        EK215  the state dict is not that of the network
+    - UnsupportedModelFile   EK216  a model file cannot be made a network
+    - ConversionMismatch     EK217  the network made of a model file gives other answers
   x BundleError              EK301  not a bundle, or not a whole one; exit 3
     - SignatureError         EK302  the signature or a digest does not match
     - UntrustedKey           EK303  signed by a key nobody here trusts
@@ -92,6 +97,7 @@ from edgekit.errors.bundle import (
 from edgekit.errors.compiler import (
     CaptureError,
     CompileError,
+    ConversionMismatch,
     DataDependentShape,
     Disagreement,
     FloatDisagreement,
@@ -103,7 +109,9 @@ from edgekit.errors.compiler import (
     PassError,
     SpecializedCapture,
     UnstableFactory,
+    UnsupportedModelFile,
     UnsupportedOperator,
+    WeightsMismatch,
 )
 from edgekit.errors.device import (
     AnswerMismatch,
@@ -144,6 +152,7 @@ from edgekit.errors.usage import (
     ClassMismatch,
     DataError,
     EmptyClass,
+    HiddenPackage,
     Misfit,
     ModelFileError,
     OptionError,
@@ -152,6 +161,7 @@ from edgekit.errors.usage import (
     SpecError,
     UnknownName,
     UnprotectedFile,
+    UnsafePickle,
     UsageError,
 )
 
@@ -166,6 +176,7 @@ __all__ = [
     "CommandFailed",
     "CompileError",
     "ConnectionLost",
+    "ConversionMismatch",
     "Crash",
     "DataDependentShape",
     "DataError",
@@ -179,6 +190,7 @@ __all__ = [
     "Expired",
     "FloatDisagreement",
     "ForwardError",
+    "HiddenPackage",
     "HostKeyChanged",
     "ImageDamaged",
     "Incompatible",
@@ -222,11 +234,14 @@ __all__ = [
     "UnknownName",
     "UnprotectedFile",
     "Unreachable",
+    "UnsafePickle",
     "UnstableFactory",
+    "UnsupportedModelFile",
     "UnsupportedOperator",
     "UntrustedKey",
     "UsageError",
     "VersionTooOld",
+    "WeightsMismatch",
     "all_errors",
     "nearest",
     "suggest",

@@ -87,3 +87,21 @@ class SpecializedCapture(CaptureError):
     """The program answers as the network does for some inputs only: a choice of the traced input is fixed in it."""
 
     code = "EK213"
+
+
+class WeightsMismatch(CompileError):
+    """The state dict of `[model] weights` is not that of the factory's network: names or shapes differ."""
+
+    code = "EK215"
+
+
+class UnsupportedModelFile(CompileError):
+    """A model file cannot be made a network: another version of torch wrote it, or it has an operator unknown here."""
+
+    code = "EK216"
+
+
+class ConversionMismatch(CompileError):
+    """The network that was made of a model file gives other answers than the file itself on examples."""
+
+    code = "EK217"

@@ -11,6 +11,8 @@ from edgekit.errors import SpecError
 from edgekit.specs.factory import Factory
 from edgekit.specs.inputs import Input, InputEdge
 from edgekit.specs.model import ModelSpec
+from edgekit.specs.model_files import check_model_files
+from edgekit.specs.onnx_inputs import with_onnx_inputs
 from edgekit.specs.profile import Gates
 from edgekit.specs.reference import Reference
 from edgekit.specs.release import Moment, check_floor
@@ -87,4 +89,7 @@ class Project(Spec):
                 hint="edgekit build --example digits, or --project DIR with a project in it",
             )
         root = folder.resolve()
-        return parse(cls, read_toml(path), str(path), derived={"name": root.name, "root": root})
+        values = with_onnx_inputs(read_toml(path), root)
+        project = parse(cls, values, str(path), derived={"name": root.name, "root": root})
+        check_model_files(project.model, root)
+        return project

@@ -93,6 +93,7 @@ def test_the_rewrite_can_be_captured_and_answers_the_same(tmp_path: Path, case: 
             if case.key in NO_ANSWER or case.code == "EK212":
                 continue
             # A fresh network for each input: some keep state.
+            assert original.model.factory
             network = Deployed(resolve(original.model.factory, original.root)(), original.inputs).eval()
             for answer, expected in zip(answers, tensors(network(*(value.clone() for value in inputs))), strict=False):
                 torch.testing.assert_close(answer, expected, rtol=1e-4, atol=1e-5, equal_nan=True)

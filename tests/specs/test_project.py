@@ -86,7 +86,7 @@ def test_a_file_that_is_no_project_is_named(tmp_path: Path, text: bytes, message
 @pytest.mark.parametrize(
     ("change", "message", "hint"),
     [
-        (("factory", "factry"), r"'model\.factory': is missing", None),
+        (("factory", "factry"), r"'model\.factry': no such key", "did you mean 'factory'?"),
         (("[model]", "[modl]"), "'model': is missing", None),
         (("[data]", "[data]\nevalution = 1"), r"'data\.evalution': no such key", "did you mean 'evaluation'?"),
         (("scale", "scal"), r"'inputs\.image\.preprocess\.scal': no such key", "did you mean 'scale'?"),
