@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
+from collections.abc import Sequence
 from typing import Any, TextIO, cast
 
 import torch
@@ -24,8 +25,10 @@ from edgekit.specs.factory import RAISED
 from edgekit.specs.project import Project
 
 
-def capture(model: Model) -> Program:
+def capture(model: Model, samples: Sequence[tuple[Tensor, ...]] = ()) -> Program:
     """Export the model as a program in canonical form, batch 1.
+
+    samples: inputs of the project's data, batch 1 each, on which the program must answer as the network does.
 
     Raises CaptureError, which names the module, the line and the construct; SpecializedCapture if the program answers
     otherwise than the network for another input; DataDependentShape if an output has no fixed size; FloatDisagreement
@@ -35,7 +38,7 @@ def capture(model: Model) -> Program:
     try:
         with torch.no_grad(), contextlib.redirect_stderr(cast(TextIO, _Quiet(sys.stderr))):
             traced = torch.export.export(model.module, model.examples)
-            check_specialization(traced, model)
+            check_specialization(traced, model, samples)
             exported = canonical(traced)
             results = model.module(*model.examples)
             answers = exported.module()(*model.examples)

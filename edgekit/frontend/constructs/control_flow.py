@@ -48,7 +48,30 @@ def _is_loop_over_indices(failure: CaptureFailure) -> bool:
 def _is_choice(failure: CaptureFailure) -> bool:
     """True if an element of a list, a dictionary or a `match` is chosen by the value of a tensor."""
     node = failure.syntax.path[0] if failure.syntax.path else None
-    return failure.value_needed and (isinstance(node, ast.Subscript) or _in(failure, ast.Match))
+    looked_up = any(call_name(part) == ".get" for part in failure.syntax.path)
+    return failure.value_needed and (isinstance(node, ast.Subscript) or _in(failure, ast.Match) or looked_up)
+
+
+def _is_row_choice(failure: CaptureFailure) -> bool:
+    """True for any(), all(), filter(), and a comprehension with a condition."""
+    kinds = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
+    nodes = [node for node in failure.syntax.path if isinstance(node, kinds)]
+    conditional = any(part.ifs for node in nodes for part in node.generators)
+    return failure.value_needed and (conditional or bool({"any", "all", "filter"} & failure.syntax.calls))
+
+
+def _is_loop_exit(failure: CaptureFailure) -> bool:
+    """True for an `if` in a loop that leaves the loop or its step."""
+    node = failure.syntax.statement
+    if not failure.value_needed or not isinstance(node, ast.If):
+        return False
+    around = []
+    for parent in failure.syntax.enclosing:
+        if isinstance(parent, ast.FunctionDef):
+            break
+        around.append(parent)
+    leaves = any(isinstance(part, ast.Break | ast.Continue | ast.Return) for part in ast.walk(node))
+    return leaves and any(isinstance(parent, ast.For | ast.While) for parent in around)
 
 
 def _is_module_choice(failure: CaptureFailure) -> bool:
@@ -117,11 +140,11 @@ CONTROL_FLOW = (
     ),
     Construct(
         "python-any",
-        "Python's any(), all() or filter() over tensors",
+        "a choice of rows by their values, by Python's any(), all() or filter() or by a comprehension",
         "any(r.sum() > 0 for r in x)",
         "compute all at once: (x.sum(-1) > 0).any(); in place of filter keep every row and mask it: "
         "torch.where(KEEP[:, None], x, 0)",
-        lambda failure: failure.value_needed and bool({"any", "all", "filter"} & failure.syntax.calls),
+        _is_row_choice,
     ),
     Construct(
         "recursion",
@@ -137,6 +160,14 @@ CONTROL_FLOW = (
         "take a fixed number of steps, of which those too many change nothing: "
         "for _ in range(8): x = torch.where(x.abs().max() > 1, x / 2, x)",
         lambda failure: failure.value_needed and _in(failure, ast.While),
+    ),
+    Construct(
+        "loop-exit",
+        "a loop that ends when the value of a tensor is right",
+        "for _ in range(8): if x.max() < 1: break",
+        "take all steps, of which those after the end change nothing: "
+        "for _ in range(8): x = torch.where(x.max() < 1, x, x / 2)",
+        _is_loop_exit,
     ),
     Construct(
         "loop-over-indices",
@@ -155,7 +186,7 @@ CONTROL_FLOW = (
     Construct(
         "module-choice",
         "a module that is chosen by the value of a tensor",
-        "self.experts[i](x)",
+        "self.experts[i](x, mask)",
         "run all and choose among the results: torch.stack([expert(x) for expert in self.experts])"
         ".index_select(0, i.reshape(1)).squeeze(0)",
         _is_module_choice,
@@ -182,7 +213,7 @@ BRANCH = Construct(
     "branch",
     "an 'if' on the value of a tensor",
     "if x.sum() > 0: return x",
-    "compute both sides and choose by torch.where(x.sum() > 0, x, -x); to compute one side alone "
+    "compute both sides, of one shape, and choose by torch.where(x.sum() > 0, x, -x); to compute one side alone "
     "torch.cond(x.sum() > 0, lambda x: x.sin(), lambda x: x.cos(), (x,)), which onnx and executorch take",
     lambda failure: failure.value_needed and _in(failure, ast.If, ast.IfExp),
     selection,

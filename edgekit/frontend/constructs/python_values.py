@@ -6,9 +6,12 @@ import ast
 
 from edgekit.frontend.constructs.construct import CaptureFailure, Construct
 from edgekit.frontend.constructs.rewriting import values_kept
+from edgekit.frontend.constructs.syntax import call_name
 
 NO_DATA = ("data is not allocated yet", "Cannot access data pointer", "Can't pickle")
 """Messages about the memory of a tensor, which has none while the network is traced."""
+TENSORS = ("torch.tensor", "torch.as_tensor", "torch.Tensor", ".new_tensor")
+"""Functions that make a tensor of Python numbers."""
 
 
 def _is_buffer_value(failure: CaptureFailure) -> bool:
@@ -34,9 +37,39 @@ def _operand(node: ast.Call | ast.UnaryOp) -> ast.AST:
 
 
 def _is_shape_arithmetic(failure: CaptureFailure) -> bool:
-    parts = (part for part in failure.syntax.path[:1] for part in ast.walk(part))
-    return failure.value_needed and any(
-        isinstance(part, ast.Attribute) and part.attr in ("shape", "size") for part in parts
+    names = set(map(call_name, _parts(failure)))
+    return failure.value_needed and _has_size(failure) and "torch.tensor" in names
+
+
+def _is_dependent_size(failure: CaptureFailure) -> bool:
+    # torch says of which of its symbols it knows that they are sizes.
+    sized = "Size-like symbols: u" in failure.message
+    return failure.value_needed and sized and failure.syntax.called != "int" and _has_size(failure)
+
+
+def _has_size(failure: CaptureFailure) -> bool:
+    """True if the expression has `len(x)`, `x.shape`, `x.size(0)` or `x.numel()` in it."""
+    attributes = [part.attr for part in _parts(failure) if isinstance(part, ast.Attribute)]
+    return bool({"shape", "size", "numel"} & set(attributes)) or failure.syntax.called == "len"
+
+
+def _parts(failure: CaptureFailure) -> list[ast.AST]:
+    """Nodes of the expression; of the condition, for a statement that has one."""
+    node = failure.syntax.path[0] if failure.syntax.path else ast.Pass()
+    return list(ast.walk(node.test if isinstance(node, ast.If | ast.While | ast.Assert) else node))
+
+
+def _is_int(failure: CaptureFailure) -> bool:
+    chooses = any(isinstance(node, ast.Match) or call_name(node) == ".get" for node in failure.syntax.path)
+    return failure.value_needed and failure.syntax.called == "int" and not chooses
+
+
+def _is_index_list(failure: CaptureFailure) -> bool:
+    """True for tensors in a list that is an index."""
+    return (
+        NO_DATA[0] in failure.message
+        and bool(failure.syntax.path)
+        and isinstance(failure.syntax.path[0], ast.Subscript)
     )
 
 
@@ -66,6 +99,14 @@ VALUES = (
         _is_shape_arithmetic,
     ),
     Construct(
+        "dependent-size",
+        "a size that depends on the values of a tensor",
+        "len(x[x > 0])  or  if x[x > 0].numel() == 0:",
+        "count by mask = x > 0; n = mask.sum(), a tensor, and keep the size: torch.where(mask, x, 0); "
+        "torch.where(mask.any(), A, B) in place of the question if there are any",
+        _is_dependent_size,
+    ),
+    Construct(
         "float",
         "a tensor turned into a Python number by float() or a function of math",
         "x / float(x.max())",
@@ -79,7 +120,7 @@ VALUES = (
         "n = int(lengths[0]); x[..., :n]",
         "keep the tensor n and the full size: torch.where(torch.arange(x.shape[-1]) < n, x, 0) for x[..., :n], "
         "x.index_select(-1, n.reshape(1)).squeeze(-1) for x[..., n], a fixed number for a size or for topk",
-        lambda failure: failure.value_needed and failure.syntax.called == "int",
+        _is_int,
     ),
     Construct(
         "bool",
@@ -99,10 +140,10 @@ VALUES = (
     ),
     Construct(
         "tensor-of-tensors",
-        "torch.tensor() around tensors",
-        "torch.tensor([x.max(), x.min()])",
-        "write torch.stack([x.max(), x.min()])",
-        lambda failure: _has_no_data(failure, "torch.tensor", "torch.as_tensor", "torch.Tensor", ".new_tensor"),
+        "a list of tensors that is made a tensor or an index",
+        "torch.tensor([x.max(), x.min()])  or  x[[i, j]]",
+        "write torch.stack([x.max(), x.min()]), x[torch.stack([i, j])]",
+        lambda failure: _is_index_list(failure) or _has_no_data(failure, *TENSORS),
     ),
     Construct(
         "format",
@@ -113,7 +154,7 @@ VALUES = (
     ),
     Construct(
         "numpy",
-        "numpy in forward",
+        "a tensor that is given to numpy",
         "np.tanh(x.numpy())",
         "write it with torch: torch.tanh(x) for np.tanh, torch.clamp for np.clip, x.amax() for np.max; numpy on "
         "constants may stay",

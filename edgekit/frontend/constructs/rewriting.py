@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from edgekit.frontend.constructs.construct import CaptureFailure
+from edgekit.frontend.constructs.syntax import call_name
 
 LONGEST = 100
 """Characters of the longest rewrite that is shown: a longer one is not read."""
@@ -51,10 +52,12 @@ def selection(failure: CaptureFailure) -> str:
 
 
 def values_kept(failure: CaptureFailure) -> str:
-    """The statement without `float()`, `bool()` and `.item()`, if it is an assignment or a return."""
-    statement = failure.syntax.statement
+    """The statement without `float()`, `bool()` and `.item()`, if it assigns or returns arithmetic on the value."""
+    statement, between = failure.syntax.statement, failure.syntax.path[1:-1]
     if not isinstance(statement, ast.Assign | ast.Return) or statement.value is None:
         return ""
+    if not all(isinstance(node, ast.BinOp | ast.UnaryOp) for node in between):
+        return ""  # a function that takes the number may take no tensor
     value = on_tensors(statement.value)
     if value == ast.unparse(statement.value):
         return ""
@@ -64,14 +67,12 @@ def values_kept(failure: CaptureFailure) -> str:
 
 
 def _where(test: ast.expr, one: ast.expr, other: ast.expr) -> str:
-    if any(isinstance(side, ast.Constant | ast.Tuple | ast.List) for side in (one, other)):
-        return ""  # torch.where wants tensors of one shape
+    if any(isinstance(side, ast.Constant | ast.Tuple | ast.List) for side in (one, other)) or not _is_condition(test):
+        return ""  # torch.where wants a tensor of bools, and two tensors of one shape
     return f"torch.where({on_tensors(test)}, {ast.unparse(one)}, {ast.unparse(other)})"
 
 
 def _statement(failure: CaptureFailure, node: ast.If) -> str:
-    if any(isinstance(part, ast.Name) for part in ast.walk(node.test)) and not _calls_tensor(node.test):
-        return ""  # the value has left the tensors before: the condition alone is not the whole rewrite
     if len(node.body) != 1 or len(node.orelse) > 1:
         return ""
     body, other = node.body[0], node.orelse[0] if node.orelse else _next(failure, node)
@@ -86,8 +87,19 @@ def _statement(failure: CaptureFailure, node: ast.If) -> str:
     return ""
 
 
-def _calls_tensor(test: ast.expr) -> bool:
-    return any(isinstance(part, ast.Call) for part in ast.walk(test))
+def _is_condition(test: ast.expr) -> bool:
+    """True for comparisons with the result of a method or function, `.any()`, `.all()`, and what joins them.
+
+    A comparison of a plain name is none: its value may have left the tensors in an earlier line.
+    """
+    if isinstance(test, ast.BoolOp):
+        return all(map(_is_condition, test.values))
+    if isinstance(test, ast.UnaryOp):
+        return isinstance(test.op, ast.Not) and _is_condition(test.operand)
+    if isinstance(test, ast.Compare):
+        simple = len(test.ops) == 1 and not isinstance(test.ops[0], ast.In | ast.NotIn | ast.Is | ast.IsNot)
+        return simple and any(call_name(part) not in ("", ".item", "len") for part in ast.walk(test))
+    return call_name(test) in (".any", ".all", "torch.any", "torch.all")
 
 
 def _next(failure: CaptureFailure, node: ast.If) -> ast.stmt | None:
