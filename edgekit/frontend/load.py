@@ -109,6 +109,8 @@ def _examples(project: Project) -> tuple[Tensor, ...]:
         shape = (1, *spec.raw_shape)
         # Zeros for plain integers: they are indices, and 0 is the one index every table has.
         pixels = random.integers(0, 256, shape) if spec.preprocess else random.random(shape)
+        if spec.raw_dtype == "int16":
+            pixels = random.integers(-(2**15), 2**15, shape)
         values = np.zeros(shape) if spec.dtype in ("int32", "int64", "bool") else pixels
         arrays.append(torch.from_numpy(values.astype(spec.raw_dtype)))
     return tuple(arrays)

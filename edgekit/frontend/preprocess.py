@@ -7,6 +7,7 @@ from collections.abc import Collection
 import torch
 from torch import Tensor, nn
 
+from edgekit.frontend.log_mel import LogMelStage
 from edgekit.specs.inputs import Input, Preprocess
 
 
@@ -42,11 +43,16 @@ class Deployed(nn.Module):
 
     def __init__(self, model: nn.Module, inputs: dict[str, Input], written: Collection[str] = ()) -> None:
         super().__init__()
-        self.preprocess = nn.ModuleList(
-            Pixels(spec.preprocess) if spec.preprocess else Copy() if name in written else nn.Identity()
-            for name, spec in inputs.items()
-        )
+        self.preprocess = nn.ModuleList(_stage(spec, copied=name in written) for name, spec in inputs.items())
         self.model = model
 
     def forward(self, *raw: Tensor) -> object:
         return self.model(*(stage(value) for stage, value in zip(self.preprocess, raw, strict=True)))
+
+
+def _stage(spec: Input, copied: bool) -> nn.Module:
+    if spec.log_mel:
+        return LogMelStage(spec.log_mel, len(spec.shape))
+    if spec.preprocess:
+        return Pixels(spec.preprocess)
+    return Copy() if copied else nn.Identity()

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
+from edgekit.specs.log_mel import LogMel
 from edgekit.specs.picture_steps import PictureSteps, Step
 from edgekit.specs.spec import Real, Spec, Whole
 
@@ -51,6 +59,7 @@ class Input(Spec):
     shape: tuple[Whole, ...]
     dtype: Literal["float32", "int32", "int64", "uint8", "bool"] = "float32"
     preprocess: Preprocess | None = None
+    log_mel: LogMel | None = None
 
     @field_validator("shape")
     @classmethod
@@ -81,9 +90,30 @@ class Input(Spec):
         self.preprocess.check_size(*self.shape[1:])
         return self
 
+    @model_validator(mode="after")
+    def _audio(self) -> Input:
+        if self.log_mel is None:
+            return self
+        if self.preprocess:
+            raise ValueError("an input has 'preprocess' or 'log_mel', not both")
+        if self.dtype != "float32":
+            raise ValueError("'log_mel' gives float32: leave 'dtype' out")
+        self.log_mel.check_shape(self.shape)
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_unstated(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave `log_mel` out if it is not stated: what was built without it keeps its cache keys."""
+        values: dict[str, Any] = written(self)
+        if self.log_mel is None:
+            values.pop("log_mel", None)
+        return values
+
     @property
     def raw_shape(self) -> tuple[int, ...]:
-        """The shape of one sample as the data set and the artifact have it: HWC where pixels are preprocessed."""
+        """The shape of one sample as the data set and the artifact have it: HWC for pixels, [samples] for audio."""
+        if self.log_mel:
+            return (self.log_mel.samples(self.shape[-1]),)
         if self.preprocess is None:
             return self.shape
         channels, height, width = self.shape
@@ -103,4 +133,6 @@ class Input(Spec):
 
     @property
     def raw_dtype(self) -> str:
+        if self.log_mel:
+            return self.log_mel.raw_dtype
         return "uint8" if self.preprocess else self.dtype
