@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edgekit.datasets import MapStyle, open_dataset, stated_labels
-from edgekit.datasets.classes import class_names
+from edgekit.datasets.classes import class_names, without_samples
 from edgekit.datasets.pictures import Picture, tally
 from edgekit.errors import DataError, EdgekitError, SampleUnfit
 from edgekit.ir.measurement import Array
 from edgekit.runner.errors import RunnerError
 from edgekit.runner.processing.steps import process
+from edgekit.sequences import SEQUENCE, gather, initial_state, read_sequences, save_sequences, sequence_labels
 from edgekit.specs.factory import RAISED, in_a_line
 from edgekit.specs.inputs import Input
 from edgekit.specs.project import DataSet, Project
@@ -59,6 +60,10 @@ class Samples:
     """Labels as the task collects them: classes int64 [N], targets float64 [N, …]; int64 [N, 0] where there is none."""
     sampling: Sampling | None = None
     """Selection from the larger set; None where there is none."""
+    length: Array | None = None
+    """Steps of each sequence, int64 [N], for a model with state: inputs are [N, T, …]. None for single samples."""
+    initial: Mapping[str, Array] = field(default_factory=dict)
+    """State before the first step by input name, where it is not zero."""
 
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name} {array.dtype}{list(array.shape)}" for name, array in self.inputs.items())
@@ -68,34 +73,60 @@ class Samples:
         return len(self.labels)
 
     @property
+    def steps(self) -> int | None:
+        """Steps of the longest sequence; None for single samples."""
+        return None if self.length is None else int(next(iter(self.inputs.values())).shape[1])
+
+    @property
+    def inferences(self) -> int:
+        """Number of inferences that answer all samples."""
+        return len(self) * (self.steps or 1)
+
+    @property
     def digest(self) -> str:
         """SHA-256 over names, dtypes, shapes and values, in order."""
         sha = hashlib.sha256()
-        for name, array in [*sorted(self.inputs.items()), ("labels", self.labels)]:
+        sequences = [] if self.length is None else [("length", self.length), *sorted(self.initial.items())]
+        for name, array in [*sorted(self.inputs.items()), ("labels", self.labels), *sequences]:
             sha.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
             sha.update(np.ascontiguousarray(array).data)
         return sha.hexdigest()
 
     def save(self, folder: Path) -> None:
-        """Write `<input>.npy` for every input, and `labels.npy`."""
+        """Write `<input>.npy` for every input, and `labels.npy`; of sequences the folder `state` as well."""
         for name, array in self.inputs.items():
             np.save(folder / f"{name}.npy", array, allow_pickle=False)
         np.save(folder / LABELS, self.labels, allow_pickle=False)
+        if self.length is not None:
+            save_sequences(self.length, self.initial, folder)
 
     @classmethod
     def read(cls, folder: Path) -> Samples:
         """Read the samples that `save` wrote to `folder`."""
         paths = sorted(path for path in folder.glob("*.npy") if path.name != LABELS)
         arrays = {path.stem: np.load(path, allow_pickle=False) for path in paths}
-        return cls(arrays, np.load(folder / LABELS, allow_pickle=False))
+        length, initial = read_sequences(folder)
+        return cls(arrays, np.load(folder / LABELS, allow_pickle=False), length=length, initial=initial)
 
     def take(self, indices: Sequence[int] | Array) -> Samples:
         """Select the samples at `indices`, in that order."""
-        return Samples({name: array[indices] for name, array in self.inputs.items()}, self.labels[indices])
+        inputs = {name: array[indices] for name, array in self.inputs.items()}
+        length = None if self.length is None else self.length[indices]
+        return Samples(inputs, self.labels[indices], length=length, initial=self.initial)
+
+    def first_steps(self, count: int) -> Samples:
+        """Cut every sequence after its first `count` steps, and labels of steps likewise."""
+        assert self.length is not None
+        inputs = {name: array[:, :count] for name, array in self.inputs.items()}
+        per_step = self.labels.ndim > 1 and self.labels.shape[1] == self.steps
+        labels = self.labels[:, :count] if per_step else self.labels
+        return replace(self, inputs=inputs, labels=labels, length=np.minimum(self.length, count))
 
 
-def load_samples(project: Project, role: str, limit: int | None = None) -> Samples:
+def load_samples(project: Project, role: str, limit: int | None = None, steps: int | None = None) -> Samples:
     """Load the data set that plays `role` in the project, or `limit` samples of it, stratified by class.
+
+    steps: most steps of a sequence, for a model with state; None for all.
 
     Where labels are no classes, or cannot be told without reading very many samples, they are spread over its order.
     Raises DataError if it is missing, empty, or not what `[inputs]` states; SpecError if its loader cannot be found.
@@ -109,8 +140,12 @@ def load_samples(project: Project, role: str, limit: int | None = None) -> Sampl
     if total == 0:
         raise DataError(f"the {where} is empty", hint=f"[data] {role} must name at least one sample")
     chosen, stratified = _chosen(source, total, limit, declared.labelled, where)
-    samples, changes = _collect(source, chosen, project, declared.labelled, where)
-    left_out = (*getattr(source, "left_out", ()), *_without_samples(source, samples.labels, project, role, where))
+    collect = _collect_sequences if project.state else _collect
+    samples, changes = collect(source, chosen, project, declared.labelled, where)
+    samples = samples.first_steps(steps) if steps else samples
+    labels = samples.labels if len(samples) == total else stated_labels(source)
+    missing = without_samples(class_names(project), labels, where) if role == "evaluation" else ()
+    left_out = (*getattr(source, "left_out", ()), *missing)
     return replace(samples, sampling=Sampling(len(chosen), total, stratified, changes, left_out))
 
 
@@ -168,11 +203,7 @@ def _collect(
     columns: dict[str, list[Array]] = {name: [] for name in inputs}
     labels = []
     for i, (values, label) in _items(source, chosen, where, labelled):
-        named = values if isinstance(values, Mapping) else {next(iter(inputs)): values}
-        if set(named) != set(inputs):
-            raise DataError(
-                f"the {where}: sample {i} has inputs {sorted(named)}, the project states {sorted(inputs)}", hint=STATED
-            )
+        named = _named(values, inputs, f"the {where}: sample {i}")
         for name, spec in inputs.items():
             place = f"the {where}: sample {i}: '{name}'"
             columns[name].append(_checked(_processed(np.asarray(named[name]), spec, place), spec, place))
@@ -181,6 +212,31 @@ def _collect(
     stacked = {name: np.stack(column) for name, column in columns.items()}
     collected = _collect_labels(labels, project, where) if labelled else unlabelled(len(labels))
     return Samples(stacked, collected), tally(pictures)
+
+
+def _collect_sequences(
+    source: MapStyle, chosen: Sequence[int], project: Project, labelled: bool, where: str
+) -> tuple[Samples, tuple[str, ...]]:
+    """Read the chosen samples of a model with state, arrays [T, …] padded to the longest, and its initial state."""
+    rows = []
+    for i, (values, label) in _items(source, chosen, where, labelled):
+        here = f"the {where}: sample {i}"
+        named = {name: np.asarray(value) for name, value in _named(values, project.inputs, here).items()}
+        for name, spec in project.inputs.items():
+            _checked(named[name], spec, f"{here}: '{name}'", timed=True)
+        rows.append((here, named, label))
+    inputs, length = gather([(here, named) for here, named, _ in rows])
+    collect = lambda labels: _collect_labels(labels, project, where)  # noqa: E731
+    labels = unlabelled(len(rows)) if not labelled else sequence_labels(rows, length, collect)
+    return Samples(inputs, labels, length=length, initial=initial_state(project)), ()
+
+
+def _named(values: Any, inputs: Mapping[str, Input], where: str) -> Mapping[str, Any]:
+    """Arrays of a sample by input name. Raises DataError, which `where` begins, unless all are there and no other."""
+    named = values if isinstance(values, Mapping) else {next(iter(inputs)): values}
+    if set(named) != set(inputs):
+        raise DataError(f"{where} has inputs {sorted(named)}, the project states {sorted(inputs)}", hint=STATED)
+    return named
 
 
 def _collect_labels(labels: Sequence[Any], project: Project, where: str) -> Array:
@@ -229,29 +285,14 @@ def _processed(array: Array, spec: Input, where: str) -> Array:
         raise SampleUnfit(f"{where}: {error}", hint=STEPS) from error
 
 
-def _checked(array: Array, spec: Input, where: str) -> Array:
-    if array.shape != spec.raw_shape:
-        raise DataError(
-            f"{where} has shape {list(array.shape)}, the project states {list(spec.raw_shape)}", hint=STATED
-        )
+def _checked(array: Array, spec: Input, where: str, timed: bool = False) -> Array:
+    """Check an array of one sample; timed: of a sequence, with steps first. Raises DataError, which `where` begins."""
+    if (array.shape[1:] if timed and array.ndim else array.shape) != spec.raw_shape:
+        axes = ", ".join([*(["steps"] if timed else []), *map(str, spec.raw_shape)])
+        hint = SEQUENCE if timed else STATED
+        raise DataError(f"{where} has shape {list(array.shape)}, the project states [{axes}]", hint=hint)
     if array.dtype != np.dtype(spec.raw_dtype):
         raise DataError(f"{where} is {array.dtype}, the project states {spec.raw_dtype}", hint=STATED)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise DataError(f"{where} holds NaN or infinite values", hint="repair that sample, or leave it out")
     return array
-
-
-def _without_samples(
-    source: MapStyle, sample_labels: Array, project: Project, role: str, where: str
-) -> tuple[str, ...]:
-    """Describe the classes that the evaluation set has no sample of, where its labels can be read."""
-    classes = class_names(project) if role == "evaluation" else ()
-    labels = sample_labels if len(sample_labels) == len(source) else stated_labels(source)
-    if not classes or labels is None or labels.dtype.kind not in "iu" or labels.ndim != 1:
-        return ()
-    present = set(labels.ravel().tolist())
-    missing = [name for label, name in enumerate(classes) if label not in present]
-    if not missing:
-        return ()
-    names = ", ".join(f"'{name}'" for name in missing[:5]) + (", …" if len(missing) > 5 else "")
-    return (f"{len(missing):,} of {len(classes):,} classes have no sample in the {where}: {names}.",)

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekit.errors import Disagreement, FloatDisagreement, LoweringError
+from edgekit.backends.artifact_run import run_errors, runner_manifest
+from edgekit.backends.verify_steps import verify_steps
+from edgekit.errors import Disagreement, FloatDisagreement
 from edgekit.ir.artifact import Artifact
 from edgekit.ir.measurement import Array
 from edgekit.ir.program import Program
-from edgekit.ir.signature import TensorSpec
 from edgekit.ir.sqnr import FLOAT_DB, sqnr_db
-from edgekit.runner.errors import RunnerError
-from edgekit.runner.model.manifest import ModelTensor, RunnerManifest
 from edgekit.runner.model.tensors import dequantize
 from edgekit.runner.runtimes.model import LoadedModel
+from edgekit.samples import Samples
 from edgekit.specs.compression import Quantize
 
 HALF_DB = 40.0
@@ -41,13 +41,17 @@ def floor_db(program: Program, recipe: Quantize | None) -> float:
 def verify(artifact: Artifact, program: Program, checks: Path, golden: Path, recipe: Quantize | None = None) -> float:
     """Run the artifact on the samples in `checks` ([N, …] in `<input>.npy`) and compare it with the program.
 
-    Its inputs and outputs, as stored, are written to `golden/inputs` and `golden/outputs`: the device must reproduce
-    them. recipe: the compression that the backend applied during lowering, if any. Returns the worst output's SQNR in
-    dB. Raises LoweringError if the file does not load or run, Disagreement if its outputs differ.
+    Of a model with state, single steps are compared, each from the program's state: an error cannot add up. Inputs and
+    outputs, as stored, are written to `golden/inputs` and `golden/outputs`: the device must reproduce them. recipe: the
+    compression that the backend applied during lowering, if any. Returns the worst output's SQNR in dB. Raises
+    LoweringError if the file does not load or run, Disagreement if its outputs differ.
     """
-    columns = [np.load(checks / f"{spec.name}.npy", allow_pickle=False) for spec in program.signature.inputs]
-    candidate = _run(artifact, columns)
-    reference = _reference(program, columns)
+    columns = [np.load(checks / f"{spec.name}.npy", allow_pickle=False) for spec in program.signature.sampled]
+    if program.signature.state:
+        reference, candidate, answers = verify_steps(artifact, program, Samples.read(checks), golden.parent)
+    else:
+        candidate = answers = _run(artifact, columns)
+        reference = _reference(program, columns)
     floor, qualities = floor_db(program, recipe), []
     expected_names = [spec.name for spec in program.signature.outputs]
     if [spec.name for spec in artifact.signature.outputs] != expected_names:
@@ -61,8 +65,9 @@ def verify(artifact: Artifact, program: Program, checks: Path, golden: Path, rec
         least = floor if expected.dtype.kind == "f" else min(floor, INDEX_DB)
         if not quality >= least:
             raise _disagreement(f"output '{spec.name}' of '{artifact.files[0].name}'", quality, least, recipe)
+    for stored, spec in zip(answers, artifact.signature.reported, strict=True):
         _save(golden / "outputs" / f"{spec.name}.npy", stored)
-    for column, spec in zip(columns, artifact.signature.inputs, strict=True):
+    for column, spec in zip(columns, artifact.signature.sampled, strict=True):
         _save(golden / "inputs" / f"{spec.name}.npy", column)
     return float(min(qualities))
 
@@ -75,24 +80,8 @@ def _disagreement(output: str, quality_db: float, least_db: float, recipe: Quant
 
 def _run(artifact: Artifact, columns: list[Array]) -> list[Array]:
     """Outputs of the artifact in the device's own runner, [N, …] each, as stored."""
-    signature = artifact.signature
-    manifest = RunnerManifest(
-        artifact.format,
-        artifact.files[0],
-        artifact.options,
-        tuple(map(_tensor, signature.inputs)),
-        tuple(map(_tensor, signature.outputs)),
-        0.0,
-    )
-    try:
-        return LoadedModel.load(manifest, 1, [column[:1] for column in columns]).outputs(columns)
-    except (RunnerError, RuntimeError, ValueError, TypeError) as error:
-        raise LoweringError(f"'{artifact.files[0].name}' was built but does not run: {error}") from error
-
-
-def _tensor(spec: TensorSpec) -> ModelTensor:
-    scale, zero_point = (spec.affine.scale, spec.affine.zero_point) if spec.affine else (None, 0)
-    return ModelTensor(spec.name, spec.dtype, spec.shape, scale, zero_point)
+    with run_errors(artifact):
+        return LoadedModel.load(runner_manifest(artifact), 1, [column[:1] for column in columns]).outputs(columns)
 
 
 def _save(path: Path, array: Array) -> None:

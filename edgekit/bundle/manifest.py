@@ -140,7 +140,8 @@ class InputProcessing(ManifestRecord):
 class ManifestContent(ManifestRecord):
     """Every field of a manifest but its list of files: the input of `pack`."""
 
-    schema_version: Literal[1] = Field(default=1, alias="schema")
+    schema_version: Literal[1, 2] = Field(default=1, alias="schema")
+    """2 if the model has state, which a reader of schema 1 would run without; else 1."""
     edgekit: Text
     name: Text
     version: Count = 0
@@ -181,6 +182,12 @@ class ManifestContent(ManifestRecord):
             raise ValueError(f"'processing' names '{min(strangers)}', which is no input")
         return self
 
+    @model_validator(mode="after")
+    def _states_its_schema(self) -> ManifestContent:
+        if self.schema_version != schema_of(self.signature):
+            raise ValueError(f"'schema' is {schema_of(self.signature)} for this signature, not {self.schema_version}")
+        return self
+
     @model_serializer(mode="wrap")
     def _without_unsaid(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what was added later and is not stated: a bundle without it keeps its bytes."""
@@ -195,6 +202,11 @@ class ManifestContent(ManifestRecord):
         return values
 
 
+def schema_of(signature: Signature) -> Literal[1, 2]:
+    """Schema of a manifest with this signature: 2 if the model has state."""
+    return 2 if signature.state else 1
+
+
 class Manifest(ManifestContent):
     """A whole manifest. In a bundle it has exactly one encoding: `to_bytes`."""
 
@@ -207,15 +219,19 @@ class Manifest(ManifestContent):
         if paths != sorted(set(paths)):
             raise ValueError("the files are not sorted, or one is listed twice")
         check_tree([*paths, MANIFEST, SIGNATURE])
-        missing = {*self.model, *self.golden_paths()} - set(paths)
+        missing = {*self.model, *self.golden_paths(), *self.state_paths()} - set(paths)
         if missing:
             raise ValueError(f"there is no file '{min(missing)}'")
         return self
 
     def golden_paths(self) -> tuple[str, ...]:
         """Paths of the golden vectors: inputs, then outputs, in the order of the signature."""
-        inputs = (f"golden/inputs/{spec.name}.npy" for spec in self.signature.inputs)
-        return (*inputs, *(f"golden/outputs/{spec.name}.npy" for spec in self.signature.outputs))
+        inputs = (f"golden/inputs/{spec.name}.npy" for spec in self.signature.sampled)
+        return (*inputs, *(f"golden/outputs/{spec.name}.npy" for spec in self.signature.reported))
+
+    def state_paths(self) -> tuple[str, ...]:
+        """Paths of the initial states that are not zero."""
+        return tuple(pair.initial for pair in self.signature.state if pair.initial is not None)
 
     @classmethod
     def of(cls, description: ManifestContent, files: Iterable[tuple[str, int, str]]) -> Manifest:

@@ -15,8 +15,9 @@ from edgekit.datasets.classes import class_names
 from edgekit.datasets.folders import PictureFolder
 from edgekit.datasets.pictures import Picture, read_picture
 from edgekit.datasets.unlabelled import UnlabelledPictures
-from edgekit.errors import DataError, EdgekitError, MissingExtra
+from edgekit.errors import DataError, EdgekitError, MissingExtra, SequenceError
 from edgekit.ir.measurement import Array
+from edgekit.sequences import LENGTH, trimmed
 from edgekit.specs.factory import RAISED, in_a_line, resolve
 from edgekit.specs.inputs import Input
 from edgekit.specs.project import DataSet, Project
@@ -48,6 +49,11 @@ def open_dataset(declared: DataSet, project: Project, where: str, partial: bool 
     path = (project.root / str(declared.path)).resolve()
     if not path.exists():
         raise DataError(f"the {where}: there is no '{declared.path}'", hint="paths are relative to edgekit.toml")
+    if path.is_dir() and project.state:
+        raise SequenceError(
+            f"the {where}: '{declared.path}' is a folder of pictures, and the model takes sequences",
+            hint='a .npz of arrays [samples, steps, …], or loader = "data.py:function"',
+        )
     if path.is_dir():
         shape = next(iter(project.inputs.values())).picture_shape
         if not declared.labelled:
@@ -101,7 +107,7 @@ def _from_loader(loader: str, project: Project, where: str) -> MapStyle:
 
 def _read_npz(path: Path, project: Project, labelled: bool) -> _Columns:
     wanted = {*project.inputs, *(["labels"] if labelled else [])}
-    arrays = read_npz(path, names=wanted)
+    arrays = read_npz(path, names=wanted | ({LENGTH} if project.state else set()))
     lacking = sorted(wanted - set(arrays))
     if lacking:
         raise ValueError(f"it has no array '{lacking[0]}'")
@@ -110,7 +116,10 @@ def _read_npz(path: Path, project: Project, labelled: bool) -> _Columns:
     for name, column in columns.items():
         if len(column) != len(labels):
             raise ValueError(f"'{name}' has {len(column)} rows, '{first}' has {len(labels)}")
-    return _Columns(columns, labels if labelled else unlabelled(len(labels)))
+    labels = labels if labelled else unlabelled(len(labels))
+    if project.state and LENGTH in arrays and LENGTH not in project.inputs:
+        return _Columns(*trimmed(columns, labels, arrays[LENGTH], f"'{path.name}'"))
+    return _Columns(columns, labels)
 
 
 def _read_parquet(path: Path, project: Project, labelled: bool) -> _Columns:
@@ -121,7 +130,10 @@ def _read_parquet(path: Path, project: Project, labelled: bool) -> _Columns:
     with path.open("rb") as file:
         table = parquet.read_table(file)
     columns = {
-        name: [_cell(value, spec, f"row {i} of '{path.name}'") for i, value in enumerate(table[name].to_pylist())]
+        name: [
+            _cell(value, spec, f"row {i} of '{path.name}'", bool(project.state))
+            for i, value in enumerate(table[name].to_pylist())
+        ]
         for name, spec in project.inputs.items()
     }
     if not labelled:
@@ -132,12 +144,15 @@ def _read_parquet(path: Path, project: Project, labelled: bool) -> _Columns:
     return _Columns(columns, label.to_pylist() if nested else label.to_numpy())
 
 
-def _cell(value: Any, spec: Input, where: str) -> Array | Picture:
-    """Decode a Parquet cell: numbers, the bytes of a picture file, or `{"bytes": …}` as image data sets have them."""
+def _cell(value: Any, spec: Input, where: str, timed: bool) -> Array | Picture:
+    """Decode a Parquet cell: numbers, the bytes of a picture file, or `{"bytes": …}` as image data sets have them.
+
+    timed: the numbers are of a sequence, step after step.
+    """
     encoded = value.get("bytes") if isinstance(value, dict) else value
     if isinstance(encoded, bytes):
         return read_picture(io.BytesIO(encoded), spec.picture_shape, where)
-    return np.asarray(value, spec.raw_dtype).reshape(spec.raw_shape)
+    return np.asarray(value, spec.raw_dtype).reshape(*((-1,) if timed else ()), *spec.raw_shape)
 
 
 @dataclass(frozen=True)

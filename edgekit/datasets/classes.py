@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 from edgekit.errors import DataError, EdgekitError
+from edgekit.ir.measurement import Array
 from edgekit.specs.factory import RAISED, in_a_line, resolve
 from edgekit.specs.project import Project
 
@@ -58,3 +60,15 @@ def _of_folders(project: Project) -> tuple[str, ...]:
     evaluation = project.data.evaluation
     root = project.root / evaluation.path if evaluation.path and evaluation.labelled else None
     return tuple(normal(folder.name) for folder in class_folders(root)) if root and root.is_dir() else ()
+
+
+def without_samples(classes: Sequence[str], labels: Array | None, where: str) -> tuple[str, ...]:
+    """Describe the classes of which a data set has no sample, in one sentence; none if labels, [N], are no classes."""
+    if not classes or labels is None or labels.dtype.kind not in "iu" or labels.ndim != 1:
+        return ()
+    present = set(labels.tolist())
+    missing = [name for label, name in enumerate(classes) if label not in present]
+    if not missing:
+        return ()
+    names = ", ".join(f"'{name}'" for name in missing[:5]) + (", …" if len(missing) > 5 else "")
+    return (f"{len(missing):,} of {len(classes):,} classes have no sample in the {where}: {names}.",)

@@ -17,6 +17,7 @@ Errors that edgekit raises on purpose, a module per wing:
     - HiddenPackage          EK113  a file of the project has the name of a package
     - UnsafePickle           EK114  a file of weights holds code
     - SampleUnfit            EK118  a sample cannot be preprocessed as [inputs] states
+    - SequenceError          EK117  a sample of a model with state is no sequence of steps
   x CompileError             the model could not be taken through the compiler; exit 3
     - LoadError              EK201  the project's code failed, or its factory returned no module
     - ForwardError           EK202  the model's forward failed on the stated shape
@@ -34,6 +35,8 @@ Errors that edgekit raises on purpose, a module per wing:
     - WeightsMismatch        EK215  the state dict is not that of the network
     - UnsupportedModelFile   EK216  a model file cannot be made a network
     - ConversionMismatch     EK217  the network made of a model file gives other answers
+    - StateMismatch          EK220  [state] does not fit the network's outputs
+    - StateUnsupported       EK221  this cannot be done for a model with state
   x BundleError              EK301  not a bundle, or not a whole one; exit 3
     - SignatureError         EK302  the signature or a digest does not match
     - UntrustedKey           EK303  signed by a key nobody here trusts
@@ -108,6 +111,8 @@ from edgekit.errors.compiler import (
     Nondeterministic,
     PassError,
     SpecializedCapture,
+    StateMismatch,
+    StateUnsupported,
     UnstableFactory,
     UnsupportedModelFile,
     UnsupportedOperator,
@@ -158,6 +163,7 @@ from edgekit.errors.usage import (
     OptionError,
     PictureError,
     SampleUnfit,
+    SequenceError,
     SpecError,
     UnknownName,
     UnprotectedFile,
@@ -217,6 +223,7 @@ __all__ = [
     "RuntimeMissing",
     "SampleUnfit",
     "SelfTestFailed",
+    "SequenceError",
     "ServerFailed",
     "ServerNotStarted",
     "ServerRefused",
@@ -227,6 +234,8 @@ __all__ = [
     "SpecError",
     "SpecializedCapture",
     "StateGarbled",
+    "StateMismatch",
+    "StateUnsupported",
     "StorageError",
     "TooSmall",
     "ToolsMissing",

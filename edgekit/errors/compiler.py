@@ -71,6 +71,18 @@ class UnstableFactory(CompileError):
     code = "EK210"
 
 
+class StateMismatch(CompileError):
+    """`[state]` does not fit the network: it gives no such output, or one of another shape or dtype than the input."""
+
+    code = "EK220"
+
+
+class StateUnsupported(CompileError):
+    """A step of the line cannot take a model with `[state]`: the message names it, the hint says what can be done."""
+
+    code = "EK221"
+
+
 class FloatDisagreement(Disagreement):
     """A file in float gives other answers than the network itself. Nothing was quantized: it is another function."""
 

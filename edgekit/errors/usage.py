@@ -63,6 +63,15 @@ class PictureError(DataError):
     code = "EK112"
 
 
+class SequenceError(DataError):
+    """A sample of a model with state is no sequence of steps: no step, arrays of different lengths, or a wrong label.
+
+    Each array of a sample has a time axis first, [T, …]; its label is one for the sequence, or [T, …], one a step.
+    """
+
+    code = "EK117"
+
+
 class SampleUnfit(DataError):
     """A sample cannot be preprocessed as `[inputs]` states: too large, smaller than its crop, or of other channels.
 

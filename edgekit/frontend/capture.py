@@ -12,17 +12,20 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from edgekit.errors import CaptureError, CompileError, FloatDisagreement, SpecError
+from edgekit.errors import CaptureError, CompileError, FloatDisagreement
 from edgekit.frontend.canonical import canonical
 from edgekit.frontend.export_failures import capture_error, output_error
 from edgekit.frontend.load import Model
 from edgekit.frontend.lowering_failures import check_sizes
+from edgekit.frontend.output_names import output_names
+from edgekit.frontend.recurrent_cells import RecurrentCells
 from edgekit.frontend.specialization import check_specialization
 from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature, TensorSpec
 from edgekit.ir.sqnr import FLOAT_DB, sqnr_db
 from edgekit.specs.factory import RAISED
 from edgekit.specs.project import Project
+from edgekit.specs.state import pairs
 
 
 def capture(model: Model, samples: Sequence[tuple[Tensor, ...]] = ()) -> Program:
@@ -37,7 +40,9 @@ def capture(model: Model, samples: Sequence[tuple[Tensor, ...]] = ()) -> Program
     network, root = model.module.model, model.project.root
     try:
         with torch.no_grad(), contextlib.redirect_stderr(cast(TextIO, _Quiet(sys.stderr))):
-            traced = torch.export.export(model.module, model.examples)
+            # Only with state: programs of other models stay as they are.
+            with RecurrentCells() if model.project.state else contextlib.nullcontext():
+                traced = torch.export.export(model.module, model.examples)
             check_specialization(traced, model, samples)
             exported = canonical(traced)
             results = model.module(*model.examples)
@@ -80,23 +85,10 @@ def signature(project: Project, results: Any) -> Signature:
 
     results: outputs of the network for one call. Raises SpecError or CaptureError.
     """
-    inputs = tuple(TensorSpec(name, spec.raw_dtype, (1, *spec.raw_shape)) for name, spec in project.inputs.items())
     leaves = pytree.tree_leaves(results)
     names = output_names(project, results, len(leaves))
     outputs = tuple(_output(name, leaf) for name, leaf in zip(names, leaves, strict=True))
-    return Signature(inputs, outputs)
-
-
-def output_names(project: Project, results: Any, count: int) -> tuple[str, ...]:
-    """Names of the outputs: those that the project states, the keys of the model's dict, or `output`, `output_0` …"""
-    stated = project.model.outputs
-    if stated and len(stated) != count:
-        raise SpecError(f"[model] outputs names {len(stated)}, the model returns {count}")
-    if stated:
-        return stated
-    if isinstance(results, dict) and len(results) == count:
-        return tuple(str(key) for key in results)
-    return ("output",) if count == 1 else tuple(f"output_{i}" for i in range(count))
+    return Signature(project.arguments, outputs, pairs(project.state))
 
 
 def _output(name: str, leaf: Any) -> TensorSpec:

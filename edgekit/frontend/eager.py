@@ -7,6 +7,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,8 +16,10 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from edgekit.errors import ForwardError
-from edgekit.frontend.capture import output_names
+from edgekit.frontend.capture import signature
 from edgekit.frontend.load import Model, batches
+from edgekit.frontend.output_names import output_names
+from edgekit.frontend.sequences import carried, sequence_outputs, step_data
 from edgekit.ir.measurement import (
     Array,
     Conditions,
@@ -37,6 +40,8 @@ from edgekit.specs.profile import Probe
 
 _CONDITIONS = TypeAdapter(Conditions)
 _WATCHED = TypeAdapter(tuple[Watched, ...])
+Single = Callable[[tuple[Tensor, ...]], Any]
+"""Function that runs one inference; of a model with state, its next step."""
 BATCH = 8
 """Samples in a batch: few enough that activations stay in the caches.
 
@@ -59,16 +64,16 @@ class Eager:
         digest = samples.digest
         model = self.make()
         load_ns = model.load_ns
-        singles = batches(samples, model.project)
+        singles, single = _inferences(model, samples)
         with torch.no_grad():
             started = time.perf_counter_ns()
-            model.module(*singles[0])
+            single(singles[0])
             first_ns = time.perf_counter_ns() - started
             begun = time.perf_counter()
             outputs, threads = _outputs(model, samples)
             answered_s = time.perf_counter() - begun
             latency, process = (
-                self._latency(model, singles, probe, load_ns, first_ns) if probe else (no_latency(), None)
+                self._latency(single, singles, probe, load_ns, first_ns) if probe else (no_latency(), None)
             )
         _check_unchanged(samples, digest)
         return Measurement(
@@ -83,16 +88,17 @@ class Eager:
             validity=_validity(process, latency, probe),
             processes=(process,) if process else (),
             samples_per_s=len(samples) / answered_s,
+            length=samples.length,
         )
 
     def _latency(
-        self, model: Model, singles: list[tuple[Tensor, ...]], probe: Probe, load_ns: int, first_ns: int
+        self, single: Single, singles: list[tuple[Tensor, ...]], probe: Probe, load_ns: int, first_ns: int
     ) -> tuple[Array, Process]:
         """Time single inferences in this process: a reference needs no fresh one, and loading takes seconds."""
         watch, before = DisturbanceWatch(), machine.conditions()
         with _threads(probe.threads):
             timed = loop.single_stream(
-                lambda sample: model.module(*sample),
+                single,
                 singles,
                 probe.min_count,
                 probe.min_duration_s,
@@ -128,8 +134,20 @@ def _validity(process: Process | None, latency_ns: Array, probe: Probe | None) -
     return validity([process], latency_ns, probe.min_count, probe.threads, system.info()["cores"])
 
 
+def _inferences(model: Model, samples: Samples) -> tuple[list[tuple[Tensor, ...]], Single]:
+    """Arguments of single inferences, and the function that runs one; of sequences, step after step with its state."""
+    if not model.project.state:
+        return batches(samples, model.project), lambda sample: model.module(*sample)
+    edges = signature(model.project, model.module(*(example.clone() for example in model.examples)))
+    return step_data(samples, edges), carried(model.module, edges, samples.initial, samples.steps)
+
+
 def _outputs(model: Model, samples: Samples) -> tuple[dict[str, Array], int]:
-    """Outputs by name, [N, …], float or integer as in the model, and the number of threads."""
+    """Outputs by name, [N, …], float or integer as in the model, and the number of threads; of sequences [N, T, …]."""
+    if model.project.state:
+        edges = signature(model.project, model.module(*(example.clone() for example in model.examples)))
+        with _threads(1):  # one small step after another
+            return sequence_outputs(model.module, edges, samples), 1
     batch = BATCH if _takes_batches(model, samples) else 1
     columns = [torch.from_numpy(np.ascontiguousarray(samples.inputs[name])) for name in model.project.inputs]
     threads = _quickest_threads(model, tuple(column[:batch] for column in columns))
@@ -208,7 +226,7 @@ def _environment(threads: int) -> Environment:
 
 
 def output_zeros(model: Model) -> dict[str, Array]:
-    """Zeros of the shape and kind of every output, by name, for a batch of 1: float32, int64 or bool.
+    """Zeros of the shape and kind of every output but state, by name, for a batch of 1: float32, int64 or bool.
 
     Runs the network once, before anything is captured. Empty if it returns anything but tensors, which the capture then
     refuses with its reason.
@@ -219,7 +237,9 @@ def output_zeros(model: Model) -> dict[str, Array]:
     if not leaves or not all(isinstance(leaf, Tensor) for leaf in leaves):
         return {}
     names = output_names(model.project, results, len(leaves))
-    return {name: np.zeros(tuple(leaf.shape), _numpy_kind(leaf)) for name, leaf in zip(names, leaves, strict=True)}
+    state = {spec.from_ for spec in model.project.state.values()}
+    named = ((name, leaf) for name, leaf in zip(names, leaves, strict=True) if name not in state)
+    return {name: np.zeros(tuple(leaf.shape), _numpy_kind(leaf)) for name, leaf in named}
 
 
 def _numpy_kind(leaf: Tensor) -> type[np.generic]:

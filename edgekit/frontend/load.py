@@ -17,8 +17,10 @@ from edgekit.frontend.determinism import check_deterministic
 from edgekit.frontend.error_location import location_of, running
 from edgekit.frontend.network_source import read_network
 from edgekit.frontend.preprocess import Deployed
+from edgekit.frontend.state import check_state, initial_tensors
 from edgekit.ir.program import PassRecord
 from edgekit.samples import Samples
+from edgekit.sequences import initial_state
 from edgekit.specs.factory import RAISED, in_a_line, place
 from edgekit.specs.project import Project
 
@@ -32,7 +34,7 @@ class Model:
     module: Deployed
     project: Project
     examples: tuple[Tensor, ...]
-    """Raw inputs with batch 1, in the order of the project's `[inputs]`."""
+    """Raw inputs with batch 1, in the order of the project's `[inputs]`; then the initial state."""
     history: tuple[PassRecord, ...] = ()
     """Records of what was applied to the network since its factory made it, such as weights and pruning."""
     load_ns: int = 0
@@ -49,7 +51,8 @@ def load(project: Project) -> Model:
     network, history = read_network(project)
     load_ns = time.perf_counter_ns() - started
     examples = _examples(project)
-    module = _protected(Deployed(network, project.inputs).eval(), project, examples)
+    module = _protected(Deployed(network, project.inputs, state=project.state).eval(), project, examples)
+    check_state(project, module, examples)
     check_deterministic(network, lambda: module(*examples), project.root)
     return Model(module, project, examples, history, load_ns)
 
@@ -80,12 +83,14 @@ def _protected(module: Deployed, project: Project, examples: tuple[Tensor, ...])
     except RAISED as error:
         raise _forward_error(error, module.model, project) from error
     # torch counts every write into a tensor, through views too.
-    written = [name for name, copy in zip(project.inputs, copies, strict=True) if copy._version]
-    return Deployed(module.model, project.inputs, written).eval() if written else module
+    written = [spec.name for spec, copy in zip(project.arguments, copies, strict=True) if copy._version]
+    return Deployed(module.model, project.inputs, written, project.state).eval() if written else module
 
 
 def _forward_error(error: BaseException, network: nn.Module, project: Project) -> ForwardError:
-    shapes = ", ".join(f"{name} {list(spec.shape)}" for name, spec in project.inputs.items())
+    shapes = ", ".join(
+        f"{name} {list(spec.shape)}" for table in (project.inputs, project.state) for name, spec in table.items()
+    )
     other = next((value.dtype for value in network.parameters() if value.dtype in OTHER_FLOATS), None)
     hint = "[inputs] states each shape without the batch axis, channels first"
     name, module = running(error.__traceback__, network)
@@ -113,11 +118,11 @@ def _examples(project: Project) -> tuple[Tensor, ...]:
             pixels = random.integers(-(2**15), 2**15, shape)
         values = np.zeros(shape) if spec.dtype in ("int32", "int64", "bool") else pixels
         arrays.append(torch.from_numpy(values.astype(spec.raw_dtype)))
-    return tuple(arrays)
+    return (*arrays, *initial_tensors(project, initial_state(project)))
 
 
 def batches(samples: Samples, project: Project) -> list[tuple[Tensor, ...]]:
-    """Samples as arguments of the model, batch 1 each."""
+    """Single samples as arguments of the model, batch 1 each; for sequences see `frontend.sequences`."""
     columns = [torch.from_numpy(np.ascontiguousarray(samples.inputs[name])) for name in project.inputs]
     return [tuple(column[i : i + 1] for column in columns) for i in range(len(samples))]
 

@@ -38,12 +38,16 @@ class Copy(nn.Module):
 class Deployed(nn.Module):
     """Deployed form of the user's network: it takes raw inputs, with the preprocessing inside.
 
-    written: names of inputs that the network changes in place; they are copied first.
+    written: names of inputs that the network changes in place; they are copied first. state: names of the inputs that
+    come after the others, with the state.
     """
 
-    def __init__(self, model: nn.Module, inputs: dict[str, Input], written: Collection[str] = ()) -> None:
+    def __init__(
+        self, model: nn.Module, inputs: dict[str, Input], written: Collection[str] = (), state: Collection[str] = ()
+    ) -> None:
         super().__init__()
         self.preprocess = nn.ModuleList(_stage(spec, copied=name in written) for name, spec in inputs.items())
+        self.preprocess.extend(Copy() if name in written else nn.Identity() for name in state)
         self.model = model
 
     def forward(self, *raw: Tensor) -> object:

@@ -180,6 +180,8 @@ class Measurement:
     server: ServerTime | None = None
     samples_per_s: float | None = None
     """Rate of the outputs, computed in batches if the endpoint takes them."""
+    length: Array | None = None
+    """Steps of each sequence, int64 [N], where outputs are [N, T, …]; None for single samples."""
 
     def __repr__(self) -> str:
         where = f"{self.environment.runtime} on {self.environment.machine}"

@@ -23,14 +23,19 @@ def samples_for(signature: Signature, samples: Samples) -> Samples:
 
     Raises DataError if the model takes something else, such as preprocessed values where samples are raw pixels.
     """
-    names = [spec.name for spec in signature.inputs]
+    names = [spec.name for spec in signature.sampled]
     if set(names) == set(samples.inputs):
         chosen = {name: samples.inputs[name] for name in names}
     elif len(names) == len(samples.inputs):
         chosen = _by_kind(signature, samples)
     else:
         raise _mismatch(signature, samples)
-    if not all(_fits(chosen[spec.name], spec) for spec in signature.inputs):
+    timed = bool(signature.state)
+    if timed != (samples.length is not None):
+        kinds = ("sequences", "single samples")
+        takes, has = kinds if timed else kinds[::-1]
+        raise DataError(f"the model takes {takes}, the samples are {has}", hint=INPUTS)
+    if not all(_fits(chosen[spec.name], spec, timed) for spec in signature.sampled):
         raise _mismatch(signature, samples)
     return replace(samples, inputs=chosen)
 
@@ -38,47 +43,54 @@ def samples_for(signature: Signature, samples: Samples) -> Samples:
 def read_inputs(path: Path, signature: Signature) -> Samples:
     """Read samples from a `.npz` with an array [N, …] for each input of the model and, optionally, `labels` [N, …].
 
-    Raises DataError.
+    For a model with state arrays are [N, T, …], without its state. Raises DataError.
     """
+    timed = bool(signature.state)
     try:
         arrays = read_npz(path)
     except (OSError, ValueError) as error:
         raise DataError(f"'{path}' cannot be read as arrays: {error}", hint=INPUTS) from error
-    for spec in signature.inputs:
+    for spec in signature.sampled:
         if spec.name not in arrays:
             present = ", ".join(sorted(arrays)) or "nothing"
             raise DataError(f"'{path}' has no array '{spec.name}', it has {present}", hint=_expectation(signature))
-        if not _fits(arrays[spec.name], spec) or not len(arrays[spec.name]):
+        if not _fits(arrays[spec.name], spec, timed) or not arrays[spec.name].size:
             actual = _described(arrays[spec.name])
             raise DataError(f"'{spec.name}' in '{path}' is {actual}", hint=_expectation(signature))
-    names = {spec.name for spec in signature.inputs}
-    count = len(arrays[signature.inputs[0].name])
+    names = {spec.name for spec in signature.sampled}
+    count = len(arrays[signature.sampled[0].name])
     labels = arrays[LABELS] if LABELS in set(arrays) - names else unlabelled(count)
-    if {len(arrays[name]) for name in names} != {count} or labels.shape[:1] != (count,):
+    if len({arrays[name].shape[: 1 + timed] for name in names}) > 1 or labels.shape[:1] != (count,):
         raise DataError(f"the arrays in '{path}' have different lengths", hint=INPUTS)
-    return Samples({name: arrays[name] for name in sorted(names)}, labels)
+    steps = arrays[signature.sampled[0].name].shape[1] if timed else 0
+    return Samples(
+        {name: arrays[name] for name in sorted(names)}, labels, length=np.full(count, steps) if timed else None
+    )
 
 
 def _by_kind(signature: Signature, samples: Samples) -> dict[str, Array]:
     """Match arrays to inputs by dtype and shape. Raises DataError where two inputs are alike."""
-    kinds = {(spec.dtype, spec.shape) for spec in signature.inputs}
-    if len(kinds) < len(signature.inputs):
-        names = ", ".join(spec.name for spec in signature.inputs)
+    kinds = {(spec.dtype, spec.shape) for spec in signature.sampled}
+    if len(kinds) < len(signature.sampled):
+        names = ", ".join(spec.name for spec in signature.sampled)
         raise DataError(
             f"the model's inputs {names} are alike, and none is named as the samples' {', '.join(samples.inputs)}",
             hint=INPUTS,
         )
     chosen = {}
-    for spec in signature.inputs:
-        fitting = [array for array in samples.inputs.values() if _fits(array, spec)]
+    for spec in signature.sampled:
+        fitting = [array for array in samples.inputs.values() if _fits(array, spec, bool(signature.state))]
         if not fitting:
             raise _mismatch(signature, samples)
         chosen[spec.name] = fitting[0]
     return chosen
 
 
-def _fits(array: Array, spec: TensorSpec) -> bool:
-    return array.dtype == np.dtype(spec.dtype) and array.ndim == len(spec.shape) and array.shape[1:] == spec.shape[1:]
+def _fits(array: Array, spec: TensorSpec, timed: bool) -> bool:
+    """True for an array [N, …] of samples of this input; timed: [N, T, …], of sequences."""
+    axes = 2 if timed else 1
+    rest = spec.shape[1:]
+    return array.dtype == np.dtype(spec.dtype) and array.ndim == axes + len(rest) and array.shape[axes:] == rest
 
 
 def _mismatch(signature: Signature, samples: Samples) -> DataError:
@@ -94,8 +106,9 @@ def _expectation(signature: Signature) -> str:
 
 
 def _inputs_text(signature: Signature) -> str:
+    lead = ["N", "T"] if signature.state else ["N"]
     return ", ".join(
-        f"{spec.name}: {spec.dtype}[{', '.join(['N', *map(str, spec.shape[1:])])}]" for spec in signature.inputs
+        f"{spec.name}: {spec.dtype}[{', '.join([*lead, *map(str, spec.shape[1:])])}]" for spec in signature.sampled
     )
 
 

@@ -12,6 +12,7 @@ from edgekit.errors import DataError
 from edgekit.ir.measurement import Array, Measurement
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.parity.comparison import Comparison, FlipExample
+from edgekit.parity.drift import drift
 from edgekit.parity.endpoint_record import EndpointRecord, LatencyRecord, MetricRecord, process_record
 from edgekit.parity.latency_histogram import Histogram, side_by_side
 from edgekit.parity.paired_answers import PairedAnswers, estimate
@@ -20,6 +21,7 @@ from edgekit.tasks.label_arrays import is_labelled
 from edgekit.tasks.metric import Metric, Scores
 from edgekit.tasks.secondary import finite
 from edgekit.tasks.task import Task
+from edgekit.tasks.task_over_time import TaskOverTime, of_sequences, steps
 
 SHOWN_FLIPS = 10
 """Flipped samples that a report tells in words."""
@@ -34,13 +36,14 @@ def compare(reference: Measurement, candidate: Measurement, task: Task, classes:
     expected, actual = _paired(reference, candidate)
     labels = reference.labels
     labelled = is_labelled(labels)
+    task = of_sequences(task, reference.length, labels)
     for outputs in (expected, actual):
         task.check(outputs, labels if labelled else None)
     answers, candidate_answers = task.answers(expected), task.answers(actual)
     paired = PairedAnswers.of(answers, candidate_answers, labels, task)
     scores = [_score(task.metric, one) for one in paired.scores] if paired.scores else [None, None]
     theirs, ours = side_by_side(reference.latency_ns, candidate.latency_ns)
-    by_output = {name: sqnr_db(expected[name], actual[name]) for name in expected}
+    by_output = {name: _sqnr_db(expected[name], actual[name], reference.length) for name in expected}
     comparison = Comparison(
         metric=paired.metric,
         scores=paired.scores,
@@ -53,6 +56,7 @@ def compare(reference: Measurement, candidate: Measurement, task: Task, classes:
         chance=task.chance(labels) if labelled else None,
         secondary=finite(task.secondary(answers, candidate_answers, labels if labelled else None)),
         distinct_answers=(task.distinct(answers), task.distinct(candidate_answers)),
+        drift=drift(expected, actual, labels, task) if isinstance(task, TaskOverTime) else None,
     )
     examples = tuple(
         FlipExample(
@@ -64,6 +68,13 @@ def compare(reference: Measurement, candidate: Measurement, task: Task, classes:
         for i in comparison.flipped[:SHOWN_FLIPS]
     )
     return replace(comparison, flip_examples=examples)
+
+
+def _sqnr_db(expected: Array, actual: Array, length: Array | None) -> float:
+    """Signal to quantization noise in dB, without the padding of sequences."""
+    if length is None:
+        return sqnr_db(expected, actual)
+    return sqnr_db(steps(expected, length), steps(actual, length))
 
 
 def summarize(measurement: Measurement) -> LatencyRecord:
@@ -152,6 +163,8 @@ def _paired(reference: Measurement, candidate: Measurement) -> tuple[Mapping[str
         )
     if len(reference) == 0:
         raise DataError("reference and candidate measured no samples")
+    if (reference.length is None) != (candidate.length is None):
+        raise DataError("one of reference and candidate measured sequences, the other single samples")
     expected, actual = reference.outputs, candidate.outputs
     if not expected or expected.keys() != actual.keys():
         raise DataError(f"the reference has outputs {sorted(expected)}, the candidate {sorted(actual)}")

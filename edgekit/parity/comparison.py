@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edgekit.ir.record import Record
+from edgekit.parity.drift import Drift
 from edgekit.parity.endpoint_record import EndpointRecord
 from edgekit.parity.paired_answers import PairedAnswers
 from edgekit.tasks.metric import SHARE
@@ -41,6 +42,8 @@ class Comparison(PairedAnswers):
     """Figures of the task beside the metric, which no gate bounds."""
     flip_examples: tuple[FlipExample, ...] = ()
     """The first flipped samples, in words."""
+    drift: Drift | None = None
+    """Error over time; None for samples that are no sequences."""
 
     def __repr__(self) -> str:
         sides = [f"{side.score.value:.4f}" for side in (self.reference, self.candidate) if side.score]

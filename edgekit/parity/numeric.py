@@ -13,6 +13,7 @@ from edgekit.ir.signature import Signature
 from edgekit.parity.compare import check_values
 from edgekit.parity.gate_texts import decimal, percent
 from edgekit.tasks.task import Task
+from edgekit.tasks.task_over_time import of_sequences
 
 
 class NumericParity(Record):
@@ -55,7 +56,7 @@ def numeric_parity(host: Measurement, device: Measurement, signature: Signature,
 
     Raises DataError if the two measured other samples or gave other outputs, or if values are not finite.
     """
-    steps = {spec.name: spec.affine.scale if spec.affine else None for spec in signature.outputs}
+    steps = {spec.name: spec.affine.scale if spec.affine else None for spec in signature.reported}
     if host.samples_digest != device.samples_digest or not steps.keys() <= host.outputs.keys() & device.outputs.keys():
         raise DataError("host and device measured other samples, or have other outputs: nothing to compare")
     pairs = [_differences(name, host.outputs, device.outputs) for name in steps]
@@ -69,6 +70,7 @@ def numeric_parity(host: Measurement, device: Measurement, signature: Signature,
     worst = float(apart[widest].max(initial=0))
     worst_steps = int(stepped[widest].max(initial=0)) if quantized else None
     value_range = pairs[widest][1]
+    task = of_sequences(task, host.length, host.labels)
     same_answers = float(task.agreement(task.answers(theirs), task.answers(ours)).mean())
     return NumericParity(
         sentence=parity_sentence(equal_share, worst, worst_steps, value_range, same_answers),

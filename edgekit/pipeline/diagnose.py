@@ -26,7 +26,7 @@ from edgekit.pipeline.stages.mixed_precision import searched
 from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.specs.compression import Mixed, Quantize
 from edgekit.specs.profile import Profile
-from edgekit.tasks.label_arrays import is_labelled
+from edgekit.tasks.label_arrays import is_labelled, unlabelled
 from edgekit.tasks.registry import task_of
 
 if TYPE_CHECKING:
@@ -88,9 +88,12 @@ class Examination:
             analysis = analyse(self._program, recipe, self._quantization, self._tensors(self._calibration), checks)
         count = len(golden)
         floats, rounded = ({n: o[count:] for n, o in self._named(side)} for side in (analysis.floats, analysis.rounded))
-        outcome, notes = self._outcome(floats, rounded, data.samples.labels)
+        # Of sequences single steps are examined, each from the float network's state; steps have no labels here.
+        steps = self._program.signature.state
+        labels = unlabelled(len(checks)) if steps else data.samples.labels
+        outcome, notes = self._outcome(floats, rounded, labels)
         answers = {name: values[:count] for name, values in self._named(analysis.rounded)}
-        warnings = [*notes, *(self.build_output.changed(answers) if self.build_output else ())]
+        warnings = [*notes, *(self.build_output.changed(answers) if self.build_output and not steps else ())]
         diagnosis = diagnose(analysis.layers, recipe, outcome)
         searched = self._search(outcome) if search else None
         pruned = self._pruned(floats, data)
@@ -146,12 +149,15 @@ class Examination:
         return self.request.backend().quantization(recipe, self.request.runtime)
 
     def _tensors(self, data: CachedData) -> list[Sample]:
-        from edgekit.frontend.load import batches
+        from edgekit.frontend.sequences import program_arguments
 
-        return batches(data.samples, self.request.project)
+        return program_arguments(self._program, data.samples)
 
     def _named(self, outputs: Sequence[Array]) -> list[tuple[str, Array]]:
-        return [(spec.name, values) for spec, values in zip(self._program.signature.outputs, outputs, strict=True)]
+        """Outputs that are answers, by name."""
+        signature = self._program.signature
+        pairs = zip(signature.outputs, outputs, strict=True)
+        return [(spec.name, values) for spec, values in pairs if spec in signature.reported]
 
     def _compared(self, reference: dict[str, Array], candidate: dict[str, Array], labels: Array) -> PairedAnswers:
         """Compare outputs [N, …] by name. Raises DataError if the task cannot score them."""
@@ -173,7 +179,7 @@ class Examination:
             bounds, count = report.accuracy_drop_bounds, report.candidate.samples
             low = bounds.low if bounds else None
             outcome = NetworkOutcome(report.agreement, report.accuracy_drop, count, accuracy_drop_low=low)
-            if abs(report.agreement - alike) > 0.05:
+            if abs(report.agreement - alike) > 0.05 and not self._program.signature.state:
                 notes.append(
                     f"the file that was built agreed on {report.agreement:.1%} of {count} samples, the simulation of "
                     f"it on {alike:.1%} of {len(labels)}: what differs is the backend's arithmetic"
@@ -202,7 +208,7 @@ class Examination:
     def _golden(self) -> list[Sample]:
         import torch
 
-        if self.build_output is None:
+        if self.build_output is None or self._program.signature.state:
             return []
         columns = [torch.from_numpy(values) for values in self.build_output.golden(self._program.signature.inputs)]
         return [tuple(column[i : i + 1] for column in columns) for i in range(len(columns[0]))]

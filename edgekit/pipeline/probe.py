@@ -122,7 +122,7 @@ def _bare(device: str, path: Path, runtime: str | None) -> Iterator[Subject]:
 
 def _check_batch(signature: Signature) -> None:
     """Raise ModelFileError for a model with a batch above 1: samples are sent one by one."""
-    first = signature.inputs[0]
+    first = signature.sampled[0]
     if first.shape and first.shape[0] > 1:
         raise ModelFileError(
             f"the model takes {first.shape[0]} samples at once in '{first.name}', and is asked one at a time",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edgekit import examples, plugins
 from edgekit.backends.base import Backend
-from edgekit.errors import EdgekitError, Misfit, UsageError
+from edgekit.errors import EdgekitError, Misfit, StateUnsupported, UsageError
 from edgekit.specs import override
 from edgekit.specs.catalog import Catalog
 from edgekit.specs.override import Override
@@ -90,6 +90,25 @@ def _with_gates(profile: Profile, gates: Gates) -> Profile:
 
 def _check(request: BuildRequest) -> None:
     request.profile.check(request.target, request.runtime, request.backend.refuses)
+    _check_state(request)
+
+
+def _check_state(request: BuildRequest) -> None:
+    """Raise StateUnsupported if the profile prunes, or must train, a model with state."""
+    profile = request.profile
+    if not request.project.state:
+        return
+    if profile.prune:
+        raise StateUnsupported(
+            f"profile '{profile.id}' prunes, which would change the size of the state of '{request.project.name}'",
+            hint="take a profile without [prune]: edgekit profiles",
+        )
+    if profile.recover and profile.recover.required:
+        raise StateUnsupported(
+            f"profile '{profile.id}' trains the network again, and '{request.project.name}' has state: training takes "
+            "single samples, not sequences",
+            hint="--set profile.recover.required=false to go without, or a profile without [recover]",
+        )
 
 
 def _fits(request: BuildRequest) -> bool:

@@ -110,6 +110,7 @@ def report(build: BuildFacts, probe: ProbeFacts) -> Report:
             if len(comparison.outputs_sqnr_db) > 1
             else None
         ),
+        drift=comparison.drift,
         stages=build.stages,
         bundle=build.bundle,
         versions=dict(sorted(build.versions.items())),

@@ -12,6 +12,7 @@ from edgekit.ir.signature import Signature
 from edgekit.ir.stage_record import StageRecord
 from edgekit.parity.comparison import FlipExample
 from edgekit.parity.cost import CostSummary
+from edgekit.parity.drift import Drift
 from edgekit.parity.endpoint_record import EndpointRecord
 from edgekit.parity.gates import FloatRecord, GateResult, Verdict
 from edgekit.parity.network_time import NetworkShare
@@ -146,6 +147,8 @@ class ReportRecord(Record):
     """Signal to quantization noise of the candidate's worst output; null when infinite: no noise, or no signal."""
     outputs_sqnr_db: dict[str, float | None] | None = None
     """The same of each output, by name; left out where there is one output."""
+    drift: Drift | None = None
+    """Error over time of a model with state; left out for samples that are no sequences."""
     stages: tuple[StageRecord, ...]
     bundle: BundleRecord | None
     """The bundle; null where measurements were compared without one."""

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from edgekit.errors import SpecError
+from edgekit.ir.signature import TensorSpec
 from edgekit.specs.factory import Factory
 from edgekit.specs.inputs import Input, InputEdge
 from edgekit.specs.model import ModelSpec
@@ -17,6 +18,7 @@ from edgekit.specs.profile import Gates
 from edgekit.specs.reference import Reference
 from edgekit.specs.release import Moment, check_floor
 from edgekit.specs.spec import Flag, Spec, parse, read_toml
+from edgekit.specs.state import StateTable, arguments, check_state
 
 FILE = "edgekit.toml"
 
@@ -53,6 +55,8 @@ class Project(Spec):
     root: Path
     model: ModelSpec
     inputs: dict[InputEdge, Input] = Field(min_length=1)
+    state: StateTable = Field(default={})
+    """Inputs that are outputs of the step before; with any, samples are sequences of steps."""
     data: DataSpec
     task: dict[str, Any] = Field(default_factory=dict)
     """Options of the task that `[model] task` names; which ones there are, the task says (docs/tasks.md)."""
@@ -73,6 +77,18 @@ class Project(Spec):
     def _admits_itself(self) -> Project:
         check_floor(self.version, self.floor)
         return self
+
+    @model_validator(mode="after")
+    def _state_fits(self) -> Project:
+        check_state(self.inputs, self.state, self.model.outputs)
+        if self.state and self.reference.address:
+            raise ValueError("a model with [state] has no reference behind a server: [reference] url = 'eager'")
+        return self
+
+    @property
+    def arguments(self) -> tuple[TensorSpec, ...]:
+        """Arguments of the model, in order: those of `[inputs]`, then those of `[state]`."""
+        return arguments(self.inputs, self.state)
 
     @property
     def baseline(self) -> Path | None:

@@ -110,6 +110,7 @@ class Installed:
             environment=_environment(facts, self.installation.transport.kind),
             validity=valid,
             model_rss_bytes=facts.model_rss_bytes,
+            length=samples.length,
         )
 
     def _outputs(
@@ -125,7 +126,8 @@ class Installed:
         device, runner = self.installation.transport, self.installation.runner
         # Where a scratch folder of this machine stands in for a device, its name says nothing.
         where = device.kind if device.kind == "local" else device.url
-        shards = self.shards.of(where, self.installation.digest, runner.interpreter, threads, samples.digest)
+        rule = replace(self.shards, first=max(1, self.shards.first // (samples.steps or 1)))
+        shards = rule.of(where, self.installation.digest, runner.interpreter, threads, samples.digest)
         if session.emulated:
             shards = replace(shards, seconds=EMULATED_SHARD_S)
         outputs, samples_per_s = answer_in_shards(samples, ask, shards)
@@ -149,14 +151,17 @@ def outputs_in_parts(endpoint: Endpoint, samples: Samples, parts: int) -> Measur
     with ThreadPoolExecutor(parts) as pool:
         measured = list(pool.map(lambda part: endpoint.measure(samples.take(part), None), chosen))
     outputs = {name: np.concatenate([part.outputs[name] for part in measured]) for name in measured[0].outputs}
-    return replace(measured[0], outputs=outputs, labels=samples.labels, samples_digest=samples.digest)
+    return replace(
+        measured[0], outputs=outputs, labels=samples.labels, samples_digest=samples.digest, length=samples.length
+    )
 
 
 def _answers(session: ProbeSession, samples: Samples, threads: int) -> tuple[Accuracy, dict[str, Array]]:
     digests = session.send(samples.inputs, "shard")
     argv = ("--threads", threads, *digests)
-    answer = session.ask(Accuracy, "accuracy", "shard", *argv, timeout=session.limit(len(samples)))
-    outputs = session.outputs(answer, len(samples))
+    answer = session.ask(Accuracy, "accuracy", "shard", *argv, timeout=session.limit(samples.inferences))
+    lead = (len(samples), samples.steps) if samples.steps else (len(samples),)
+    outputs = session.outputs(answer, *lead)
     session.remove("shard")
     return answer, outputs
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 GOLDEN = 4
 """Number of evaluation samples that a lowering is verified on; the bundle carries them as golden vectors."""
+GOLDEN_STEPS = 16
+"""Steps of each, if they are sequences: enough for the state to matter, few enough for a self-test."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ class Compilation:
 
     @cached_property
     def golden(self) -> CachedData:
-        return CachedData(self.request.project, self.line, "evaluation", GOLDEN)
+        steps = GOLDEN_STEPS if self.request.project.state else None
+        return CachedData(self.request.project, self.line, "evaluation", GOLDEN, steps)
 
     @cached_property
     def calibration(self) -> CachedData:
@@ -269,19 +272,21 @@ class Compilation:
     def _quantize(self, program: Program, recipe: Quantize) -> Program:
         from edgekit.passes.quantization.quantize import quantize
 
-        backend, runtime, checks = self.request.backend(), self.request.runtime, self._tensors(self.golden)
+        backend, runtime, checks = self.request.backend(), self.request.runtime, self._tensors(self.golden, program)
         # Without ranges to find, one sample is run only to trace the program again.
-        samples = self._tensors(self.calibration) if recipe.calibrated else checks[:1]
+        samples = self._tensors(self.calibration, program) if recipe.calibrated else checks[:1]
         return quantize(program, recipe, lambda recipe: backend.quantization(recipe, runtime), samples, checks)
 
-    def _tensors(self, data: CachedData) -> list[Sample]:
-        from edgekit.frontend.load import batches
+    def _tensors(self, data: CachedData, program: Program) -> list[Sample]:
+        from edgekit.frontend.sequences import program_arguments
 
-        return batches(data.samples, self.request.project)
+        return program_arguments(program, data.samples)
 
-    def _checks(self) -> list[Sample]:
+    def _checks(self, model: Model) -> list[Sample]:
         """Samples on which a captured program must answer as the network does."""
-        return self._tensors(self.golden)
+        from edgekit.frontend.sequences import network_arguments
+
+        return network_arguments(model, self.golden.samples)
 
     def _compiled(self, entries: list[Path]) -> Compiled:
         float_entry, entry = entries[0], entries[-1]
@@ -291,13 +296,14 @@ class Compilation:
 
 
 def _capture_stage(
-    name: str, model_key: Callable[[], str], model: Callable[[], Model], checks: Callable[[], list[Sample]]
+    name: str, model_key: Callable[[], str], model: Callable[[], Model], checks: Callable[[Model], list[Sample]]
 ) -> Stage[[]]:
     def make(out: Path) -> None:
         from edgekit.frontend.capture import capture
         from edgekit.frontend.store import save_program
 
-        save_program(capture(model(), checks()), out)
+        network = model()
+        save_program(capture(network, checks(network)), out)
 
     def compute_key() -> str:
         return digest_of({"stage": "capture", "model": model_key(), "versions": tool_versions(("torch",))})

@@ -78,14 +78,16 @@ class Compressed:
                 "training data",
                 hint="add training = { … } under [data], or --set profile.recover.required=false to go without",
             )
-        return project.data.training is not None
+        # Sequences are not trained on; a profile that requires it was refused.
+        return project.data.training is not None and not project.state
 
     @property
     def remarks(self) -> tuple[str, ...]:
         """Sentence for the report if the network was not trained again though the profile asks for it."""
         if self.request.profile.recover is None or self.trains:
             return ()
-        return ("The profile trains the network again; there is no training data, so it was not.",)
+        why = "the model has state" if self.request.project.state else "there is no training data"
+        return (f"The profile trains the network again; {why}, so it was not.",)
 
     @cached_property
     def training(self) -> CachedData:

@@ -73,7 +73,7 @@ class Network:
     @property
     def _options(self) -> dict[str, Any]:
         inputs = {name: spec.model_dump(mode="json") for name, spec in self.project.inputs.items()}
-        return {"model": self.project.model.model_dump(mode="json"), "inputs": inputs}
+        return {"model": self.project.model.model_dump(mode="json"), "inputs": inputs, **_state(self.project)}
 
     @property
     def _file(self) -> Path:
@@ -88,6 +88,8 @@ class CachedData:
     line: StageRunner
     role: str
     limit: int | None
+    steps: int | None = None
+    """Most steps of a sequence, for a model with state; None for all."""
 
     @property
     def known(self) -> bool:
@@ -101,7 +103,7 @@ class CachedData:
 
     @property
     def folder(self) -> Path:
-        """Folder with `<input>.npy` for every input, `labels.npy`, `classes.json` and `sampling.json`."""
+        """Folder with `<input>.npy` for every input, `labels.npy`, `classes.json`, `sampling.json`, maybe `state/`."""
         return self._entry[1]
 
     @property
@@ -121,7 +123,7 @@ class CachedData:
         if trace and entry:
             return self._key(trace), entry
         with self.line.stage(self.stage_name):
-            load = lambda: load_samples(self.project, self.role, self.limit)  # noqa: E731
+            load = lambda: load_samples(self.project, self.role, self.limit, self.steps)  # noqa: E731
             samples, trace = _trace(load, self.project, self.line, self._file)
 
             def make(out: Path) -> None:
@@ -151,11 +153,19 @@ class CachedData:
             "classes": project.model.classes,
             "task": [project.model.task, project.task],
             "versions": tool_versions(("numpy", "pillow")),
+            **_state(project, self.steps),
         }
 
     @property
     def _file(self) -> Path:
         return self.line.cache.memo({**self._options, "root": str(self.project.root)})
+
+
+def _state(project: Project, steps: int | None = None) -> dict[str, Any]:
+    """Part of a key that is there only for a model with state."""
+    if not project.state:
+        return {}
+    return {"state": {name: spec.model_dump(mode="json") for name, spec in project.state.items()}, "steps": steps}
 
 
 def _trace(call: Callable[[], T], project: Project, line: StageRunner, file: Path) -> tuple[T, FileTrace]:

@@ -13,8 +13,10 @@ from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.inputs import CachedData, Network
+from edgekit.samples import Samples
 from edgekit.tasks.label_arrays import is_labelled
 from edgekit.tasks.registry import task_of
+from edgekit.tasks.task_over_time import of_sequences
 
 CHECKED = "checked.json"
 
@@ -47,10 +49,11 @@ def _check(network: Network, data: CachedData) -> None:
     )
 
     def make(out: Path) -> None:
-        answers, labels = _answers(network, len(data.samples)), data.samples.labels
+        answers, labels = _answers(network, data.samples), data.samples.labels
+        scored = of_sequences(task, data.samples.length, labels)
         try:
             if answers:
-                task.check(answers, labels if is_labelled(labels) else None)
+                scored.check(answers, labels if is_labelled(labels) else None)
         except DataError as error:
             raise DataError(f"the {data.role} data of '{project.name}': {error}", hint=error.hint) from error
         (out / CHECKED).write_text(json.dumps({"metric": task.metric.name, "samples": len(data.samples)}))
@@ -58,9 +61,10 @@ def _check(network: Network, data: CachedData) -> None:
     network.line.cache.fetch(key, make)
 
 
-def _answers(network: Network, count: int) -> Mapping[str, Array]:
-    """Answer of the network to one sample, repeated `count` times without using memory for it."""
+def _answers(network: Network, samples: Samples) -> Mapping[str, Array]:
+    """Answer of the network to one sample, repeated for all without using memory for it; of sequences at every step."""
     from edgekit.frontend.eager import output_zeros
 
     one = output_zeros(network.model)
-    return {name: np.broadcast_to(output, (count, *output.shape[1:])) for name, output in one.items()}
+    lead = (len(samples), samples.steps) if samples.steps else (len(samples),)
+    return {name: np.broadcast_to(output, (*lead, *output.shape[1:])) for name, output in one.items()}

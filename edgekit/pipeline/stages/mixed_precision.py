@@ -27,7 +27,7 @@ from edgekit.pipeline.stages.stage import Stage
 from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.specs.compression import Mixed, Quantize
 from edgekit.specs.profile import Gates, Probe
-from edgekit.tasks.label_arrays import is_labelled
+from edgekit.tasks.label_arrays import is_labelled, unlabelled
 from edgekit.tasks.registry import task_of
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def searched(compilation: Compilation, limits: Limits, evaluations: int) -> Mixe
 
     evaluations: most trials of the search.
     """
-    from edgekit.frontend.load import batches
+    from edgekit.frontend.sequences import program_arguments
     from edgekit.frontend.store import load_program
     from edgekit.passes.sensitivity.mixed_precision import Judge, held_out, search
 
@@ -111,16 +111,20 @@ def searched(compilation: Compilation, limits: Limits, evaluations: int) -> Mixe
     fit, judging = (data.take(indices) for indices in held_out(data.labels))
     program, task = load_program(compilation.captured), task_of(project)
 
+    arguments = program_arguments(program, judging)
+    # Of sequences single steps are judged, which are too many to be all, and so have no labels.
+    labels = judging.labels if judging.length is None else unlabelled(len(arguments))
+
     def compared(reference: Mapping[str, Array], candidate: Mapping[str, Array]) -> tuple[float, float | None]:
         """Agreement and accuracy drop of two endpoints, from their outputs [N, …] by name."""
         for outputs in (reference, candidate):
-            task.check(outputs, judging.labels if is_labelled(judging.labels) else None)
-        paired = PairedAnswers.of(task.answers(reference), task.answers(candidate), judging.labels, task)
+            task.check(outputs, labels if is_labelled(labels) else None)
+        paired = PairedAnswers.of(task.answers(reference), task.answers(candidate), labels, task)
         return paired.agreement, paired.accuracy_drop
 
-    judge = Judge(program, batches(judging, project), compared)
+    judge = Judge(program, arguments, compared)
     quantization = lambda one: backend.quantization(one, request.runtime)  # noqa: E731
-    return search(program, recipe, quantization, batches(fit, project), judge, limits, evaluations)
+    return search(program, recipe, quantization, program_arguments(program, fit), judge, limits, evaluations)
 
 
 def _accurate(compilation: Compilation, mixed: Mixed, gates: Gates) -> tuple[Quantize, list[dict[str, object]]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from edgekit import __version__
 from edgekit.backends.onnx.engine_plan import engine_plan
 from edgekit.bundle.archive import Bundle, Source, pack
-from edgekit.bundle.manifest import ArtifactFacts, Golden, InputProcessing, ManifestContent, PassStep
+from edgekit.bundle.manifest import ArtifactFacts, Golden, InputProcessing, ManifestContent, PassStep, schema_of
 from edgekit.bundle.manifest import DataProvenance as DataRecord
 from edgekit.bundle.signing import SigningKey
 from edgekit.cache import tool_versions
@@ -16,6 +16,7 @@ from edgekit.pipeline.stages.inputs import CachedData
 from edgekit.runner.layout import PLAN
 from edgekit.runner.processing.golden import golden_digest
 from edgekit.specs.project import DataSet, Project
+from edgekit.specs.state import FOLDER
 from edgekit.specs.target import Precision
 
 TOLERANCE: dict[Precision, float] = {
@@ -41,6 +42,7 @@ def pack_bundle(compilation: Compilation, compiled: Compiled, key: SigningKey, o
     files: dict[str, Source] = {path.name: path for path in compiled.artifact.files}
     golden = compiled.golden
     files |= {f"golden/{path.relative_to(golden).as_posix()}": path for path in sorted(golden.rglob("*.npy"))}
+    files |= {f"{FOLDER}/{path.name}": path for path in sorted((golden.parent / FOLDER).glob("*.npy"))}
     request = compilation.request
     plan = engine_plan(compiled.artifact, request.profile.precision, request.target, request.runtime)
     if plan:
@@ -53,6 +55,7 @@ def describe(compilation: Compilation, compiled: Compiled) -> ManifestContent:
     request, artifact = compilation.request, compiled.artifact
     project, target, runtime = request.project, request.target, request.runtime
     return ManifestContent(
+        schema_version=schema_of(artifact.signature),
         edgekit=__version__,
         name=project.name,
         version=project.version,

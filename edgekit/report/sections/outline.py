@@ -11,6 +11,7 @@ from edgekit.report.record import ArtifactRecord, ReportRecord
 from edgekit.report.sections.costs import costs
 from edgekit.report.sections.endpoints import endpoints
 from edgekit.report.sections.latencies import latencies
+from edgekit.report.sections.over_time import over_time
 from edgekit.report.sections.pairs import pairs
 from edgekit.report.sections.section import Row, Section, section, shown
 from edgekit.report.sections.timing import timing
@@ -50,6 +51,7 @@ def outline(report: ReportRecord) -> Outline:
                 costs(report),
                 endpoints(report),
                 pairs(report),
+                over_time(report.drift, report.candidate.score),
                 timing(report),
                 _artifact(report.artifact),
                 _stages(report),

@@ -16,6 +16,8 @@ from .engine_plan import EnginePlan, read_plan
 from .engine_store import engine_of
 
 NO_PROCESSING: Mapping[str, Any] = MappingProxyType({})
+SCHEMAS = (1, 2)
+"""Schemas of manifests that this runner reads: 2 has state."""
 
 
 class ModelTensor(NamedTuple):
@@ -41,6 +43,14 @@ class Processing(NamedTuple):
     """SHA-256 of what the steps make of the patterns of `processing/golden`."""
 
 
+class ModelState(NamedTuple):
+    """A tensor of state, by the names of its input and output; `initial` is a file, or None for zeros."""
+
+    input: str
+    output: str
+    initial: Path | None
+
+
 class RunnerManifest(NamedTuple):
     """Model of a slot: its file and options, inputs and outputs, and the tolerance of its golden outputs."""
 
@@ -55,6 +65,20 @@ class RunnerManifest(NamedTuple):
     """Folder of the engine that was built by the plan on this device; None if none was."""
     processing: Mapping[str, Processing] = NO_PROCESSING
     """Processing by input, where there is any."""
+    state: tuple[ModelState, ...] = ()
+    """State that is carried from step to step; empty for a model of single samples."""
+
+    @property
+    def sampled(self) -> tuple[ModelTensor, ...]:
+        """Inputs that samples give: all but state."""
+        names = {pair.input for pair in self.state}
+        return tuple(tensor for tensor in self.inputs if tensor.name not in names)
+
+    @property
+    def reported(self) -> tuple[ModelTensor, ...]:
+        """Outputs that are answers: all but state."""
+        names = {pair.output for pair in self.state}
+        return tuple(tensor for tensor in self.outputs if tensor.name not in names)
 
 
 def read_manifest(slot: Path) -> RunnerManifest:
@@ -76,6 +100,8 @@ def check_no_options(manifest: RunnerManifest) -> None:
 
 
 def _parse_manifest(slot: Path, written: dict[str, Any]) -> RunnerManifest:
+    if written.get("schema", 1) not in SCHEMAS:
+        raise RunnerError("data", f"its manifest is of schema {written['schema']}: this runner is too old for it")
     plan = read_plan(slot)
     return RunnerManifest(
         format=written["format"],
@@ -87,11 +113,19 @@ def _parse_manifest(slot: Path, written: dict[str, Any]) -> RunnerManifest:
         plan=plan,
         engine=engine_of(slot) if plan else None,
         processing={name: _processing(each) for name, each in written.get("processing", {}).items()},
+        state=tuple(_state(slot, pair) for pair in written["signature"].get("state", ())),
     )
 
 
 def _processing(written: dict[str, Any]) -> Processing:
     return Processing(check_steps(written["steps"]), int(written["channels"]), str(written["golden"]))
+
+
+def _state(slot: Path, written: dict[str, Any]) -> ModelState:
+    initial = written["initial"]
+    # One file, in a folder of its own.
+    file = None if initial is None else slot.joinpath(*map(_plain_name, initial.split("/", 1)))
+    return ModelState(written["input"], written["output"], file)
 
 
 def _tensor(written: dict[str, Any]) -> ModelTensor:

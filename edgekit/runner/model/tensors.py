@@ -23,13 +23,14 @@ They are held in memory, and count in its peak: a bound that small devices bear.
 """
 
 
-def read_columns(folder: Path, tensors: Sequence[ModelTensor]) -> list[Array]:
+def read_columns(folder: Path, tensors: Sequence[ModelTensor], timed: bool = False) -> list[Array]:
     """Map one array [N, …] a tensor from `folder/<name>.npy`: its pages are read when they are used.
 
-    Raises RunnerError (data) if one is missing, empty, of another dtype or shape, or longer than the others.
+    timed: arrays are of sequences, [N, T, …]. Raises RunnerError (data) if one is missing, empty, of another dtype or
+    shape, or longer than the others.
     """
-    columns = [_read_column(folder / f"{tensor.name}.npy", tensor) for tensor in tensors]
-    if len({len(column) for column in columns}) > 1:
+    columns = [_read_column(folder / f"{tensor.name}.npy", tensor, 2 if timed else 1) for tensor in tensors]
+    if len({column.shape[: 2 if timed else 1] for column in columns}) > 1:
         raise RunnerError("data", f"the arrays in '{folder}' have different lengths")
     return columns
 
@@ -87,12 +88,13 @@ def dequantize(stored: Array, scale: float, zero_point: int) -> npt.NDArray[np.f
     return values
 
 
-def _read_column(path: Path, tensor: ModelTensor) -> Array:
+def _read_column(path: Path, tensor: ModelTensor, axes: int) -> Array:
+    """Map an array with `axes` axes before those of one sample, or of one step of it."""
     try:
         column: Array = np.load(path, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # numpy evaluates the header as Python
         raise RunnerError("data", f"'{path}' cannot be read: {type(error).__name__}: {error}") from error
-    if column.dtype != np.dtype(tensor.dtype) or column.shape[1:] != tensor.shape[1:] or not len(column):
-        stated = f"{tensor.dtype}{['N', *tensor.shape[1:]]}".replace("'", "")
+    if column.dtype != np.dtype(tensor.dtype) or column.shape[axes:] != tensor.shape[1:] or not column.size:
+        stated = f"{tensor.dtype}{[*'NT'[:axes], *tensor.shape[1:]]}".replace("'", "")
         raise RunnerError("data", f"'{path}' is {column.dtype}{list(column.shape)}, the model takes {stated}")
     return column

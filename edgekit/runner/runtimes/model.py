@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..files.integrity import digest_of_file
 from ..machine import system
 from ..machine.runtime_versions import installed
+from ..model.carried_state import StatefulCall
 from ..model.manifest import RunnerManifest
+from ..model.sequences import sequence_outputs, with_state
 from ..model.tensors import check_outputs, empty_columns, row
 from .base import load
 from .select_runtime import open_runtime
@@ -37,15 +39,25 @@ class LoadedModel(NamedTuple):
         return {**self.loaded, "model_sha256": digest_of_file(self.manifest.model), "info": info}
 
     @classmethod
-    def load(cls, manifest: RunnerManifest, threads: int, first: list[Array], load: Load = load) -> LoadedModel:
-        """Load the model, by `load`, and run it on the sample `first`.
+    def load(
+        cls,
+        manifest: RunnerManifest,
+        threads: int,
+        first: list[Array],
+        load: Load = load,
+        steps: int | None = None,
+    ) -> LoadedModel:
+        """Load the model, by `load`, and run it on the sample `first`, or on the data of a first step.
 
-        Raises RunnerError: runtime, load, or run if its outputs are not what the manifest says.
+        steps: steps after which a model with state begins anew, if it is to be called over and over. Raises
+        RunnerError: runtime, load, or run if its outputs are not what the manifest says.
         """
         label, runtime = open_runtime(manifest.format, manifest.engine)
         empty_rss_bytes = system.rss_bytes()
         started = perf_counter_ns()
         call = load(runtime, manifest, threads)
+        if manifest.state:
+            call = with_state(call, manifest, steps)
         loaded = perf_counter_ns()
         outputs = call(first)
         ran = perf_counter_ns()
@@ -63,7 +75,12 @@ class LoadedModel(NamedTuple):
         return cls(manifest, call, facts)
 
     def outputs(self, columns: list[Array]) -> list[Array]:
-        """Run the model on every sample of `columns`: one array [N, …] an output, as stored."""
+        """Run the model on every sample of `columns`: one array [N, …] a reported output, as stored.
+
+        With state, columns and outputs are of sequences, [N, T, …], each from the initial state on.
+        """
+        if isinstance(self.call, StatefulCall):
+            return sequence_outputs(self.call, self.manifest, columns)
         count = len(columns[0])
         stored = empty_columns(self.manifest.outputs, count)
         for i in range(count):

@@ -9,12 +9,13 @@ from typing import Any
 from ..errors import RunnerError
 from ..files.integrity import digest_of_file
 from ..model.manifest import read_manifest
-from ..model.tensors import read_columns, real, row, save
+from ..model.sequences import read_samples, read_steps
+from ..model.tensors import real, row, save
 from ..runtimes.model import LoadedModel
 
 
 def accuracy(slot: Path, inputs: Path, out: Path, threads: int, digests: dict[str, str]) -> dict[str, Any]:
-    """Write `out/<output>.npy`, [N, …] real values, for every sample in `inputs`.
+    """Write `out/<output>.npy`, [N, …] real values, for every sample in `inputs`; of sequences [N, T, …].
 
     digests: SHA-256, in hex, that files in `inputs` must have, by name. Raises RunnerError (data) for one that has
     another.
@@ -23,13 +24,13 @@ def accuracy(slot: Path, inputs: Path, out: Path, threads: int, digests: dict[st
         if digest_of_file(inputs / name) != digest:
             raise RunnerError("data", f"'{name}' did not arrive as it was sent")
     manifest = read_manifest(slot)
-    columns = read_columns(inputs, manifest.inputs)
-    model = LoadedModel.load(manifest, threads, row(columns, 0))
+    columns = read_samples(inputs, manifest)
+    model = LoadedModel.load(manifest, threads, row(read_steps(inputs, manifest)[0], 0))
     started = perf_counter_ns()
     stored = model.outputs(columns)
     answered_ns = perf_counter_ns() - started
     digests_of_outputs = {}
-    for k, tensor in enumerate(manifest.outputs):
+    for k, tensor in enumerate(manifest.reported):
         path = out / f"{tensor.name}.npy"
         save(path, real(stored[k], tensor))
         digests_of_outputs[tensor.name] = digest_of_file(path)

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..machine import system
 from ..model.manifest import read_manifest
-from ..model.tensors import read_columns, row, save
+from ..model.sequences import read_steps
+from ..model.tensors import row, save
 from ..runtimes.model import LoadedModel
 from ..timing.instruction_counter import Counter
 
@@ -30,9 +31,10 @@ def instructions(slot: Path, inputs: Path, out: Path, count: int, threads: int) 
     figure. Raises RunnerError (counter) where the kernel counts none.
     """
     manifest = read_manifest(slot)
-    sample = row(read_columns(inputs, manifest.inputs), 0)
+    columns, steps = read_steps(inputs, manifest)
+    sample = row(columns, 0)
     with Counter() as counter:
-        model = LoadedModel.load(manifest, threads, sample)
+        model = LoadedModel.load(manifest, threads, sample, steps=steps)
         gc.collect()
         gc.disable()
         _settle(counter, model, sample)

@@ -12,7 +12,8 @@ from ..machine import system
 from ..machine.conditions import conditions
 from ..machine.energy import idle_watts, meter
 from ..model.manifest import read_manifest
-from ..model.tensors import cycled, read_columns, real, row, save
+from ..model.sequences import read_steps
+from ..model.tensors import cycled, real, row, save
 from ..runtimes.model import LoadedModel
 from ..timing.affinity import pin
 from ..timing.cooling import cool_down
@@ -40,6 +41,8 @@ def latency(
 ) -> dict[str, Any]:
     """Write `out/latency_ns.npy`, int64 [M]: one inference each, over the first samples in `inputs`, cycled.
 
+    With state, an inference is one step, and the state is carried through the steps of each sequence.
+
     cpus: cores to pin the program to; all if empty. cool: temperature in °C to wait for before the run, and the
     longest wait in seconds. Raises RunnerError.
     """
@@ -49,9 +52,9 @@ def latency(
     power = meter()
     idle = idle_watts(IDLE_S) if power else None
     manifest = read_manifest(slot)
-    columns = read_columns(inputs, manifest.inputs)
+    columns, steps = read_steps(inputs, manifest)
     samples = cycled(columns)
-    model = LoadedModel.load(manifest, threads, samples[0])
+    model = LoadedModel.load(manifest, threads, samples[0], steps=steps)
     watch = DisturbanceWatch(power)
     timed = single_stream(model.call, samples, min_count, min_duration_s, watch.look, started=watch.start)
     energy, after = watch.energy(), conditions()

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..errors import RunnerError
 from ..model.manifest import read_manifest
-from ..model.tensors import cycled, read_columns, save
+from ..model.sequences import read_steps
+from ..model.tensors import cycled, save
 from ..runtimes.base import load_errors
 from ..runtimes.model import LoadedModel
 from ..runtimes.trace import read
@@ -31,7 +32,8 @@ def operators(slot: Path, inputs: Path, out: Path, count: int, threads: int) -> 
     what the K are, in the order in which they ran. One that an inference left out took 0. Raises RunnerError.
     """
     manifest = read_manifest(slot)
-    samples = cycled(read_columns(inputs, manifest.inputs))
+    columns, steps = read_steps(inputs, manifest)
+    samples = cycled(columns)
     out.mkdir(parents=True, exist_ok=True)
     traces: list[Trace] = []
 
@@ -40,7 +42,7 @@ def operators(slot: Path, inputs: Path, out: Path, count: int, threads: int) -> 
             traces.append(runtime.trace(manifest, threads, out))
         return traces[0].call
 
-    model = LoadedModel.load(manifest, threads, samples[0], load)
+    model = LoadedModel.load(manifest, threads, samples[0], load, steps)
     run_untimed(model.call, samples, WARM_UP_COUNT, WARM_UP_S)
     for i in range(count):
         model.call(samples[i % len(samples)])

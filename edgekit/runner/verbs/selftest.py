@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import RunnerError
 from ..model.manifest import ModelTensor, RunnerManifest, read_manifest
+from ..model.sequences import read_samples, read_steps
 from ..model.tensors import read_columns, real, row
 from ..processing.golden import golden_digest
 from ..runtimes.model import LoadedModel
@@ -25,12 +26,13 @@ def selftest(slot: Path, threads: int) -> dict[str, Any]:
     """
     manifest = read_manifest(slot)
     _check_processing(manifest)
-    columns = read_columns(slot / "golden" / "inputs", manifest.inputs)
-    golden = read_columns(slot / "golden" / "outputs", manifest.outputs)
-    model = LoadedModel.load(manifest, threads, row(columns, 0))
+    inputs = slot / "golden" / "inputs"
+    columns = read_samples(inputs, manifest)
+    golden = read_columns(slot / "golden" / "outputs", manifest.reported, timed=bool(manifest.state))
+    model = LoadedModel.load(manifest, threads, row(read_steps(inputs, manifest)[0], 0))
     stored = model.outputs(columns)
     passed, outputs = True, {}
-    for k, tensor in enumerate(manifest.outputs):
+    for k, tensor in enumerate(manifest.reported):
         worst, allowed = _difference(stored[k], golden[k], tensor, manifest.tolerance)
         # NaN is not below anything: it fails.
         passed = passed and worst <= allowed

@@ -50,7 +50,7 @@ def throughput(slot: Path, inputs: Path, threads: int, instances: int, min_durat
     duration_ns = max(result["ended_ns"] for result in results) - min(result["started_ns"] for result in results)
     count, cpu_ns = sum(result["count"] for result in results), sum(result["cpu_ns"] for result in results)
     others = None if before_ns is None or after_ns is None else max(0, after_ns - before_ns - cpu_ns) / duration_ns
-    batch = manifest.inputs[0].shape[0]
+    batch = manifest.sampled[0].shape[0]
     return {
         **results[0]["facts"],
         **{name: _sum([result["facts"][name] for result in results]) for name in SUMMED},
@@ -105,12 +105,14 @@ def _run_instance(manifest: RunnerManifest, inputs: Path, threads: int, seconds:
         out.flush()
 
     try:
-        from ..model.tensors import batches, read_columns
+        from ..model.sequences import read_steps
+        from ..model.tensors import batches
         from ..runtimes.model import LoadedModel
         from ..timing.loop import run_untimed
 
-        samples = batches(read_columns(inputs, manifest.inputs), manifest.inputs[0].shape[0])
-        model = LoadedModel.load(manifest, threads, samples[0])
+        columns, steps = read_steps(inputs, manifest)
+        samples = batches(columns, manifest.sampled[0].shape[0])
+        model = LoadedModel.load(manifest, threads, samples[0], steps=steps)
         run_untimed(model.call, samples, WARM_UP_COUNT, WARM_UP_S)
         say(ready=True)
         os.read(waiting, 1)

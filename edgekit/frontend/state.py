@@ -1,0 +1,64 @@
+"""State of a network: the check that `[state]` fits it, and the state before the first step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+from edgekit.errors import StateMismatch, suggest
+from edgekit.frontend.output_names import output_names
+from edgekit.ir.measurement import Array
+from edgekit.specs.project import Project
+
+
+def check_state(project: Project, call: Callable[..., Any], examples: Sequence[Tensor]) -> None:
+    """Raise StateMismatch unless each tensor of `[state]` comes from an output of its shape and dtype.
+
+    call: the network, which is run once on `examples`, if the project states any state.
+    """
+    if not project.state:
+        return
+    with torch.no_grad():
+        results = call(*(example.clone() for example in examples))
+    leaves = pytree.tree_leaves(results)
+    outputs = dict(zip(output_names(project, results, len(leaves)), leaves, strict=True))
+    for name, spec in project.state.items():
+        if spec.from_ not in outputs:
+            known = ", ".join(outputs)
+            raise StateMismatch(
+                f"[state] {name} comes from '{spec.from_}', the network gives {known}",
+                hint=suggest(spec.from_, outputs, "name its results in order: [model] outputs = ['output', …]"),
+            )
+        result = outputs[spec.from_]
+        actual = _described(result)
+        stated = f"{spec.dtype}{list(spec.shape)}"
+        if actual != stated:
+            raise StateMismatch(
+                f"[state] {name} is {stated}, and its output '{spec.from_}' is {actual}: what a step gives, the next "
+                "one takes",
+                hint=f"[state] {name}: state the shape and dtype of '{spec.from_}', with its batch axis of 1",
+            )
+    if len(outputs) == len(project.state):
+        raise StateMismatch(
+            "every output of the network is state: nothing is left to be judged",
+            hint="return an answer beside the state: return answer, h",
+        )
+
+
+def _described(result: Any) -> str:
+    if not isinstance(result, Tensor):
+        return type(result).__name__
+    return f"{str(result.dtype).removeprefix('torch.')}{list(result.shape)}"
+
+
+def initial_tensors(project: Project, initial: Mapping[str, Array]) -> tuple[Tensor, ...]:
+    """State before the first step, in the order of `[state]`. initial: arrays of those that are not zero."""
+    return tuple(
+        torch.from_numpy(initial[name].copy() if name in initial else np.zeros(spec.shape, spec.dtype))
+        for name, spec in project.state.items()
+    )

@@ -1,0 +1,86 @@
+"""State of a project's model: inputs that an output of the step before gives (`[state]` in `edgekit.toml`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from edgekit.ir.signature import StatePair, TensorSpec
+from edgekit.specs.inputs import Edge, Input, InputEdge
+from edgekit.specs.spec import Spec, Whole
+from edgekit.untrusted.paths import is_inside
+
+ZEROS = "zeros"
+FOLDER = "state"
+"""Folder of a bundle that holds the initial states which are not zero."""
+
+
+class StateTensor(Spec):
+    """One tensor of state: an input of step t + 1 that an output of step t is passed on to."""
+
+    from_: Edge = Field(alias="from")
+    """Name of the output."""
+    shape: tuple[Whole, ...] = Field(min_length=1)
+    """Whole shape, with the batch axis wherever it is: a device runs one sequence at a time. A counter is [1]."""
+    dtype: Literal["float32", "int32", "int64", "uint8", "bool"] = "float32"
+    initial: str = ZEROS
+    """State before the first step: `zeros`, or a `.npy` file of that shape and dtype, relative to the project."""
+
+    @field_validator("shape")
+    @classmethod
+    def _sizes(cls, shape: tuple[int, ...]) -> tuple[int, ...]:
+        if not all(size > 0 for size in shape):
+            raise ValueError("every size in 'shape' must be above 0")
+        return shape
+
+    @field_validator("initial")
+    @classmethod
+    def _file(cls, initial: str) -> str:
+        if initial != ZEROS and not (is_inside(initial) and PurePosixPath(initial).suffix == ".npy"):
+            raise ValueError(f"'{ZEROS}', or a .npy file below the project's folder, such as 'h0.npy'")
+        return initial
+
+
+StateTable = dict[InputEdge, StateTensor]
+
+
+def arguments(inputs: Mapping[str, Input], state: Mapping[str, StateTensor]) -> tuple[TensorSpec, ...]:
+    """Arguments of the model, in order: those of `[inputs]`, with a batch axis of 1, then those of `[state]`."""
+    data = (TensorSpec(name, spec.raw_dtype, (1, *spec.raw_shape)) for name, spec in inputs.items())
+    return (*data, *(TensorSpec(name, spec.dtype, spec.shape) for name, spec in state.items()))
+
+
+def pairs(state: Mapping[str, StateTensor]) -> tuple[StatePair, ...]:
+    """Pairs of the state, by the names of its inputs and outputs."""
+    return tuple(
+        StatePair(name, spec.from_, None if spec.initial == ZEROS else f"{FOLDER}/{name}.npy")
+        for name, spec in state.items()
+    )
+
+
+def check_state(inputs: Mapping[str, Input], state: Mapping[str, StateTensor], outputs: tuple[str, ...]) -> None:
+    """Raise ValueError if state and data share a name, or, where outputs are stated, if they do not fit the state."""
+    both = sorted(inputs.keys() & state.keys())
+    if both:
+        raise ValueError(f"'{both[0]}' is an input of [inputs] and of [state]: data or state, not both")
+    if not state:
+        return
+    stepped = next((name for name, spec in inputs.items() if spec.steps), None)
+    if stepped:
+        raise ValueError(f"'{stepped}' has steps in preprocess; with [state], frames are of the stated size already")
+    sources = [spec.from_ for spec in state.values()]
+    twice = next((name for name in sources if sources.count(name) > 1), None)
+    if twice:
+        raise ValueError(f"two inputs of [state] come from output '{twice}'")
+    if not outputs:
+        return
+    for name, spec in state.items():
+        if spec.from_ not in outputs:
+            raise ValueError(
+                f"state '{name}' comes from '{spec.from_}', and [model] outputs names {', '.join(outputs)}"
+            )
+    if set(sources) == set(outputs):
+        raise ValueError("every output is state: one more is needed, that can be judged")

@@ -1,0 +1,104 @@
+"""State in torch: what must fit the network, and sequences run step by step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from edgekit.errors import StateMismatch
+from edgekit.frontend.capture import capture
+from edgekit.frontend.eager import Eager
+from edgekit.frontend.load import load
+from edgekit.frontend.recurrent_cells import RecurrentCells
+from edgekit.frontend.sequences import KEPT, program_arguments, run_steps
+from edgekit.samples import Samples, load_samples
+from edgekit.specs.project import Project
+from tests.stateful_projects import ACCUMULATOR_TOML, write_accumulator
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (('from = "total_out"', 'from = "totl_out"'), "comes from 'totl_out', the network gives sum, total_out"),
+        (("shape = [1]", "shape = [2]"), r"\[state\] count is int64\[2\], and its output 'count_out' is int64\[2\]"),
+        (('from = "total_out"', 'from = "steps"'), r"total is float32\[1, 3\], and its output 'steps' is float32\[1\]"),
+        (('dtype = "int64"', 'dtype = "float32"'), "count"),
+    ],
+)
+def test_state_that_does_not_fit_the_network_is_refused(tmp_path: Path, change: tuple[str, str], said: str) -> None:
+    project = Project.read(write_accumulator(tmp_path, ACCUMULATOR_TOML.replace(*change)))
+    if change[1] in ("shape = [2]", 'dtype = "float32"'):  # this network takes them
+        load(project)
+        return
+    with pytest.raises(StateMismatch, match=said) as caught:
+        load(project)
+    assert caught.value.code == "EK220"
+    assert caught.value.hint
+
+
+def test_the_eager_network_carries_its_state_and_begins_anew_with_each_sequence(tmp_path: Path) -> None:
+    project = Project.read(write_accumulator(tmp_path))
+    samples = load_samples(project, "evaluation")
+    measured = Eager(lambda: load(project)).measure(samples, None)
+    assert set(measured.outputs) == {"sum", "steps"}
+    np.testing.assert_allclose(measured.outputs["sum"], samples.labels, rtol=1e-6)
+    assert measured.outputs["steps"].tolist() == [[0, 1, 2, 3, 4]] * 6
+    assert measured.length is not None
+    assert measured.length.tolist() == [5] * 6
+
+
+def test_passes_see_the_state_as_it_runs(tmp_path: Path) -> None:
+    project = Project.read(write_accumulator(tmp_path))
+    program = capture(load(project))
+    samples = load_samples(project, "evaluation")
+    arguments = program_arguments(program, samples)
+    assert [int(step[2]) for step in arguments] == [0, 1, 2, 3, 4] * 6
+    np.testing.assert_allclose(arguments[1][1].numpy()[0], samples.inputs["x"][0, 0])
+
+
+def test_padding_is_not_run_and_steps_are_thinned_over_all_sequences(tmp_path: Path) -> None:
+    project = Project.read(write_accumulator(tmp_path))
+    program = capture(load(project))
+    x = np.zeros((30, 50, 3), np.float32)
+    samples = Samples({"x": x}, np.zeros(30), length=np.arange(1, 31))
+    steps = list(run_steps(program.exported.module(), program.signature, samples))
+    assert len(steps) == sum(range(1, 31))
+    few = list(run_steps(program.exported.module(), program.signature, samples, 60))
+    assert len(few) == 60
+    assert max(int(arguments[2]) for arguments, _ in few) > 20
+    assert KEPT >= 60
+
+
+class Recurrent(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.gru, self.lstm = nn.GRU(8, 16, 2, batch_first=True), nn.LSTM(16, 16)
+        self.cell, self.plain = nn.GRUCell(16, 8), nn.LSTMCell(8, 8, bias=False)
+
+    def forward(self, x: Tensor, h: Tensor) -> tuple[Tensor, ...]:
+        y, last = self.gru(x, h)
+        z, (end, _) = self.lstm(y.transpose(0, 1))
+        return y, last, z, end, *self.plain(self.cell(z[-1]))
+
+
+def test_recurrent_cells_are_written_out_as_products() -> None:
+    torch.manual_seed(0)
+    network, arguments = Recurrent().eval(), (torch.randn(1, 3, 8), torch.randn(2, 1, 16))
+    with torch.no_grad():
+        expected = network(*arguments)
+        with RecurrentCells():
+            written_out = network(*arguments)
+    for one, other in zip(expected, written_out, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.filterwarnings("ignore:The tensor attributes")  # of every torch.nn.GRU that torch.export traces
+def test_both_directions_stay_one_operator() -> None:
+    layer, x = nn.GRU(4, 4, bidirectional=True).eval(), torch.randn(3, 1, 4)
+    with RecurrentCells(), torch.no_grad():
+        program = torch.export.export(nn.Sequential(layer), (x,))
+    assert any("aten.gru" in str(node.target) for node in program.graph.nodes)
