@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import platform
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from edgekit.frontend.capture import signature
 from edgekit.frontend.load import Model, batches
 from edgekit.frontend.output_names import output_names
 from edgekit.frontend.sequences import carried, sequence_outputs, step_data
+from edgekit.frontend.torch_threads import torch_threads
 from edgekit.ir.measurement import (
     Array,
     Conditions,
@@ -96,7 +96,7 @@ class Eager:
     ) -> tuple[Array, Process]:
         """Time single inferences in this process: a reference needs no fresh one, and loading takes seconds."""
         watch, before = DisturbanceWatch(), machine.conditions()
-        with _threads(probe.threads):
+        with torch_threads(probe.threads):
             timed = loop.single_stream(
                 single,
                 singles,
@@ -151,7 +151,7 @@ def _outputs(model: Model, samples: Samples) -> tuple[dict[str, Array], int]:
     batch = BATCH if _takes_batches(model, samples) else 1
     columns = [torch.from_numpy(np.ascontiguousarray(samples.inputs[name])) for name in model.project.inputs]
     threads = _quickest_threads(model, tuple(column[:batch] for column in columns))
-    with _threads(threads):
+    with torch_threads(threads):
         rows = [_leaves(model, chunk) for chunk in _chunks(columns, batch)]
     results = model.module(*model.examples)
     names = output_names(model.project, results, len(rows[0]))
@@ -165,23 +165,13 @@ def _quickest_threads(model: Model, chunk: tuple[Tensor, ...]) -> int:
     """
     seconds = {}
     for count in (1, torch.get_num_threads()):
-        with _threads(count):
+        with torch_threads(count):
             _leaves(model, chunk)
             started = time.perf_counter()
             for _ in range(3):
                 _leaves(model, chunk)
             seconds[count] = time.perf_counter() - started
     return min(seconds, key=seconds.__getitem__)
-
-
-@contextlib.contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _chunks(columns: list[Tensor], size: int) -> Iterator[tuple[Tensor, ...]]:

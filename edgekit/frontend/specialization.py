@@ -17,6 +17,7 @@ from edgekit.frontend.constructs.catalog import construct_of
 from edgekit.frontend.constructs.evidence import CaptureEvidence, evidence_of, forward_evidence
 from edgekit.frontend.determinism import OperatorDifference, Recording, digest
 from edgekit.frontend.load import Model
+from edgekit.frontend.torch_threads import torch_threads
 from edgekit.ir.sqnr import FLOAT_DB, sqnr_db
 from edgekit.specs.factory import RAISED
 
@@ -33,7 +34,8 @@ def check_specialization(exported: ExportedProgram, model: Model, samples: Seque
     network itself refuses, or answers by infinities or NaN, are passed over.
     """
     program = exported.module()
-    with torch.no_grad():
+    # On small networks and shared cores more threads can be ten times slower.
+    with torch.no_grad(), torch_threads(1):
         for inputs in (*probes(model.examples), *samples):
             try:
                 expected = model.module(*_copies(inputs))
