@@ -46,8 +46,8 @@ def verify(artifact: Artifact, program: Program, checks: Path, golden: Path, rec
     dB. Raises LoweringError if the file does not load or run, Disagreement if its outputs differ.
     """
     columns = [np.load(checks / f"{spec.name}.npy", allow_pickle=False) for spec in program.signature.inputs]
-    candidate = _run(artifact, columns)
-    reference = _reference(program, columns)
+    candidate = file_outputs(artifact, columns)
+    reference = program_outputs(program, columns)
     floor, qualities = floor_db(program, recipe), []
     expected_names = [spec.name for spec in program.signature.outputs]
     if [spec.name for spec in artifact.signature.outputs] != expected_names:
@@ -73,7 +73,7 @@ def _disagreement(output: str, quality_db: float, least_db: float, recipe: Quant
     return kind(f"{output} is {quality_db:.1f} dB from the program, at least {least_db:.0f} dB was expected", hint=hint)
 
 
-def _run(artifact: Artifact, columns: list[Array]) -> list[Array]:
+def file_outputs(artifact: Artifact, columns: list[Array]) -> list[Array]:
     """Outputs of the artifact in the device's own runner, [N, …] each, as stored."""
     signature = artifact.signature
     manifest = RunnerManifest(
@@ -100,7 +100,7 @@ def _save(path: Path, array: Array) -> None:
     np.save(path, array, allow_pickle=False)
 
 
-def _reference(program: Program, columns: list[Array]) -> list[Array]:
+def program_outputs(program: Program, columns: list[Array]) -> list[Array]:
     """Outputs of the program, [N, …] each."""
     import torch
     from torch.utils import _pytree as pytree
