@@ -22,6 +22,8 @@ from edgekit.specs.compression import Quantize
 from edgekit.specs.target import RuntimeSpec, Target
 
 TIMEOUT_S = 900.0
+TRIAL_S = 240.0
+"""Limit of the trial of a vendor's recipe, in seconds."""
 DIED = "try another --backend; where it was SIGKILL, the machine was probably out of memory"
 
 
@@ -81,13 +83,29 @@ class Lowering:
             "out": str(out),
             "recipe": recipe.model_dump(mode="json") if recipe else None,
         }
-        with self._lock, self._time_limit():
-            answer = self._request(job)
-        if answer["code"]:
-            raise _error(answer, self._tail())
+        self._answer(job, self._timeout_s)
         return load_artifact(out)
 
-    def _request(self, job: dict[str, Any]) -> dict[str, Any]:
+    def try_vendor(self, program: Path, samples: Path, checks: Path) -> float | None:
+        """Try the vendor's plain recipe on the float program in the folder `program`.
+
+        samples, checks: folders of the calibration set and of the samples that quality is measured on. Returns the SQNR
+        against the program in dB, None if the backend knows no recipe of a vendor's. Raises LoweringError if the
+        vendor's tools fail, LoweringTimeout after 240 s.
+        """
+        job = {"trial": str(program), "samples": str(samples), "checks": str(checks)}
+        quality_db: float | None = self._answer(job, TRIAL_S)["sqnr_db"]
+        return quality_db
+
+    def _answer(self, job: dict[str, Any], limit_s: float) -> dict[str, Any]:
+        """Answer to a job. Raises the error that the job ended with."""
+        with self._lock, self._time_limit(limit_s):
+            answer = self._request(job, limit_s)
+        if answer["code"]:
+            raise _error(answer, self._tail())
+        return answer
+
+    def _request(self, job: dict[str, Any], limit_s: float) -> dict[str, Any]:
         requests, answers = self._pipes()
         with contextlib.suppress(BrokenPipeError):
             requests.write(json.dumps(job) + "\n")
@@ -98,7 +116,7 @@ class Lowering:
                 return answer
         if self._timed_out:
             raise LoweringTimeout(
-                f"backend '{self._backend}' did not finish within {self._timeout_s:.0f} s and was stopped",
+                f"backend '{self._backend}' did not finish within {limit_s:.0f} s and was stopped",
                 hint="try another --backend, or a smaller model",
             )
         raise LoweringError(f"the worker of backend '{self._backend}' died{_quoted(self._tail())}", hint=DIED)
@@ -110,8 +128,8 @@ class Lowering:
         return stdin, stdout
 
     @contextlib.contextmanager
-    def _time_limit(self) -> Iterator[None]:
-        timer = threading.Timer(self._timeout_s, self._expire)
+    def _time_limit(self, limit_s: float) -> Iterator[None]:
+        timer = threading.Timer(limit_s, self._expire)
         timer.daemon = True
         timer.start()
         try:

@@ -92,6 +92,8 @@ def _job(backend: Backend, job: dict[str, Any]) -> dict[str, Any]:
     from edgekit.backends.verify import verify
     from edgekit.frontend.store import load_program, save_history
 
+    if "trial" in job:
+        return _trial(backend, job)
     out = Path(job["out"])
     try:
         with storage_errors(out):
@@ -122,6 +124,19 @@ def _lowered(
         return backend.lower(program, target, runtime, out, recipe)
     except LoweringError as error:
         raise lowering_error(error, program.exported) from error
+
+
+def _trial(backend: Backend, job: dict[str, Any]) -> dict[str, Any]:
+    """Answer to a job that tries the vendor's recipe: `sqnr_db`, None without a recipe, or the error of its tools."""
+    from edgekit.backends.vendor_trial import vendor_trial
+    from edgekit.frontend.store import load_program
+
+    try:
+        program = load_program(Path(job["trial"]))
+        quality_db = vendor_trial(backend, program, Path(job["samples"]), Path(job["checks"]))
+    except EdgekitError as error:
+        return {"code": error.code, "message": str(error)[:MESSAGE_LIMIT], "hint": error.hint}
+    return {"code": None, "sqnr_db": quality_db}
 
 
 if __name__ == "__main__":

@@ -50,8 +50,8 @@ def verify(artifact: Artifact, program: Program, checks: Path, golden: Path, rec
     if program.signature.state:
         reference, candidate, answers = verify_steps(artifact, program, Samples.read(checks), golden.parent)
     else:
-        candidate = answers = _run(artifact, columns)
-        reference = _reference(program, columns)
+        candidate = answers = file_outputs(artifact, columns)
+        reference = program_outputs(program, columns)
     floor, qualities = floor_db(program, recipe), []
     expected_names = [spec.name for spec in program.signature.outputs]
     if [spec.name for spec in artifact.signature.outputs] != expected_names:
@@ -78,7 +78,7 @@ def _disagreement(output: str, quality_db: float, least_db: float, recipe: Quant
     return kind(f"{output} is {quality_db:.1f} dB from the program, at least {least_db:.0f} dB was expected", hint=hint)
 
 
-def _run(artifact: Artifact, columns: list[Array]) -> list[Array]:
+def file_outputs(artifact: Artifact, columns: list[Array]) -> list[Array]:
     """Outputs of the artifact in the device's own runner, [N, …] each, as stored."""
     with run_errors(artifact):
         return LoadedModel.load(runner_manifest(artifact), 1, [column[:1] for column in columns]).outputs(columns)
@@ -89,7 +89,7 @@ def _save(path: Path, array: Array) -> None:
     np.save(path, array, allow_pickle=False)
 
 
-def _reference(program: Program, columns: list[Array]) -> list[Array]:
+def program_outputs(program: Program, columns: list[Array]) -> list[Array]:
     """Outputs of the program, [N, …] each."""
     import torch
     from torch.utils import _pytree as pytree

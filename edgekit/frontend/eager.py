@@ -146,7 +146,7 @@ def _outputs(model: Model, samples: Samples) -> tuple[dict[str, Array], int]:
     """Outputs by name, [N, …], float or integer as in the model, and the number of threads; of sequences [N, T, …]."""
     if model.project.state:
         edges = signature(model.project, model.module(*(example.clone() for example in model.examples)))
-        with _threads(1):  # one small step after another
+        with torch_threads(1):  # one small step after another
             return sequence_outputs(model.module, edges, samples), 1
     batch = BATCH if _takes_batches(model, samples) else 1
     columns = [torch.from_numpy(np.ascontiguousarray(samples.inputs[name])) for name in model.project.inputs]

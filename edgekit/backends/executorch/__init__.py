@@ -73,7 +73,7 @@ class ExecuTorch:
         Raises Misfit for a delegate other than xnnpack or a recipe that it cannot run, UnsupportedOperator, or
         LoweringError.
         """
-        from edgekit.backends.executorch.convert import convert
+        from edgekit.backends.executorch.convert import convert_with_places
         from edgekit.backends.executorch.load_check import load_signature
         from edgekit.backends.executorch.placement import read
 
@@ -89,9 +89,10 @@ class ExecuTorch:
             _check_group(recipe)
             program = replace(program, exported=with_int4_weights(program.exported, recipe))
         path = out / FILE
-        path.write_bytes(convert(program))
+        data, places = convert_with_places(program)
+        path.write_bytes(data)
         facts = read(path.read_bytes())
-        signature = load_signature(path, program, facts.placement)
+        signature = load_signature(path, program, facts.placement, places)
         stored = facts.weights
         return Artifact(
             (path,), self.format, signature, facts.placement, stored.integer_share, weight_bytes=stored.bytes

@@ -14,7 +14,7 @@ from edgekit.specs.factory import in_a_line
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
-    from torch.fx import Graph, Node
+    from torch.fx import Graph, GraphModule, Node
 
     from edgekit.ir.program import Program
 
@@ -33,6 +33,14 @@ def convert(program: Program) -> bytes:
 
     Raises UnsupportedOperator, naming the operator and where the model calls it, or LoweringError.
     """
+    return convert_with_places(program)[0]
+
+
+def convert_with_places(program: Program) -> tuple[bytes, dict[int, str]]:
+    """Convert as `convert` does. Returns the file, and of each debug handle in it the operator and its place.
+
+    Debug handles are the numbers by which XNNPACK's errors name nodes.
+    """
     from executorch.exir import to_edge_transform_and_lower
 
     from edgekit.backends.executorch.global_average import KeepAveragedAxes
@@ -46,7 +54,8 @@ def convert(program: Program) -> bytes:
                 warnings.simplefilter("ignore", category)
             exported = with_unshared_constants(with_transposed_copies(program.exported))
             edge = to_edge_transform_and_lower(exported, [KeepAveragedAxes()], [partitioner()])
-            return bytes(edge.to_executorch().buffer)
+            places = _places(edge.exported_program().graph_module)
+            return bytes(edge.to_executorch().buffer), places
     except Exception as error:
         refused = _refused(str(error))
         if refused is None:
@@ -64,6 +73,26 @@ def place(operator: str, exported: ExportedProgram) -> str:
             if _is_call(node, operator):
                 return _described(node)
     return ""
+
+
+def _places(module: GraphModule) -> dict[int, str]:
+    """Operator and place of each debug handle: `'aten.add' in module 'head', at model.py:12 in forward`."""
+    places = {}
+    for node in module.graph.nodes:
+        handle = node.meta.get("debug_handle")
+        if node.op == "call_function" and handle and "quantized_decomposed" not in str(node.target):
+            places[handle] = f"'{_operator(node)}'{_described(node)}"
+    for part in module.children():
+        original = getattr(part, "original_module", None)
+        if original is not None:
+            places |= _places(original.graph_module)
+    return places
+
+
+def _operator(node: Node) -> str:
+    """Name of an operator of the edge dialect, `aten.add`, without its overload."""
+    match = re.search(r"([a-z]\w*)[.:]+(\w+)(?:[.]\w+)?[')>]*$", str(getattr(node.target, "_op", node.target)))
+    return f"{match[1]}.{match[2]}" if match else str(node.target)
 
 
 def _refused(message: str) -> str | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from executorch.exir.scalar_type import ScalarType
 from executorch.runtime import Runtime
 
 from edgekit.backends.executorch.convert import HINT, place
+from edgekit.backends.executorch.runtime_log import refusal, runtime_log
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.ir.artifact import Placement
 from edgekit.ir.program import Program
@@ -29,16 +31,22 @@ DTYPES = {
 }
 
 
-def load_signature(path: Path, program: Program, placement: Placement) -> Signature:
+def load_signature(
+    path: Path, program: Program, placement: Placement, places: Mapping[int, str] = MappingProxyType({})
+) -> Signature:
     """Load the file and return its signature, with the program's names, for the format has none.
 
-    Raises UnsupportedOperator if the runtime lacks a kernel, LoweringError if the file does not load.
+    places: of each debug handle the operator and its place, to name what XNNPACK refuses. Raises UnsupportedOperator if
+    the runtime lacks a kernel, LoweringError if the file does not load.
     """
     _check_kernels(program, placement)
-    try:
-        meta = Runtime.get().load_program(path).load_method(METHOD).metadata
-    except RuntimeError as error:
-        raise LoweringError(f"'{path.name}' was built but does not load: {error}") from error
+    with runtime_log() as log:
+        try:
+            meta = Runtime.get().load_program(path).load_method(METHOD).metadata
+        except RuntimeError as error:
+            reason = refusal(log(), path.read_bytes(), places)
+            told = f"XNNPACK refuses it. {reason}" if reason else str(error)
+            raise LoweringError(f"'{path.name}' was built but does not load: {told}", hint=HINT) from error
     inputs = [meta.input_tensor_meta(index) for index in range(meta.num_inputs())]
     outputs = [meta.output_tensor_meta(index) for index in range(meta.num_outputs())]
     if (len(inputs), len(outputs)) != (len(program.signature.inputs), len(program.signature.outputs)):
@@ -50,7 +58,7 @@ def _check_kernels(program: Program, placement: Placement) -> None:
     known = Runtime.get().operator_registry.operator_names
     for operator in placement.operators:
         if operator.delegate is None and operator.name not in known:
-            name = operator.name.replace("::", ".").split(".out")[0]
+            name = ".".join(operator.name.replace("::", ".").split(".")[:2])
             raise UnsupportedOperator(
                 f"executorch's runtime has no kernel for '{operator.name}'{place(name, program.exported)}", hint=HINT
             )

@@ -164,6 +164,18 @@ def nodes(
     return tuple(XnnpackNode(entry["xnode_union_type"], entry["xnode_union"], values) for entry in graph["xnodes"])
 
 
+def users(blob: bytes, tensor: int) -> list[tuple[int, int]]:
+    """Number of the tensor's axes, and debug handle, of every node that reads or writes the tensor of this number."""
+    graph = _parse(blob)
+    values = (entry["xvalue_union"].get("tensor_value", entry["xvalue_union"]) for entry in graph["xvalues"])
+    ranks = {value["id_out"]: len(value.get("dims", ())) for value in values}
+    return [
+        (ranks.get(tensor, 0), entry["debug_handle"])
+        for entry in graph["xnodes"]
+        if any(field.endswith("_id") and number == tensor for field, number in entry["xnode_union"].items())
+    ]
+
+
 def _value(
     entry: Mapping[str, Any], keys: Sequence[str], call: int, outside: Sequence[Ref], stored: Mapping[Ref, str]
 ) -> tuple[int, Value]:

@@ -17,6 +17,7 @@ from edgekit.specs.factory import in_a_line
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
+    from torch.fx import Node
 
     from edgekit.ir.program import Program
 
@@ -81,6 +82,12 @@ def _refusal(error: Exception, exported: ExportedProgram) -> LoweringError:
             f"ONNX has no operator for '{missing[1]}'{_place(exported, missing[1])}",
             hint="try another backend, or rewrite that part",
         )
+    node = re.search(r"Error when translating node %(\w+) ", "\n".join(reasons))
+    if node:
+        return LoweringError(
+            f"the ONNX exporter failed at node '{node[1]}'{_node_place(exported, node[1])}: {in_a_line(causes[-1])}",
+            hint="try another backend, or rewrite that part",
+        )
     return LoweringError(f"the ONNX exporter failed: {in_a_line(causes[-1] if reasons[-1] else causes[0])}")
 
 
@@ -96,8 +103,19 @@ def _place(exported: ExportedProgram, operator: str) -> str:
     tail = operator.rpartition(".")[2].lstrip("_")
     calls = (node for node in exported.graph.nodes if node.op == "call_function")
     node = next((node for node in calls if str(node.target).rpartition(".")[0].endswith(tail)), None)
-    if node is None:
-        return ""
+    return _described(node) if node is not None else ""
+
+
+def _node_place(exported: ExportedProgram, name: str) -> str:
+    """Module and source line of the node that the exporter names: one of the program after its decompositions."""
+    for graph in (exported.graph, exported.run_decompositions().graph):
+        node = next((node for node in graph.nodes if node.name == name), None)
+        if node is not None:
+            return _described(node)
+    return ""
+
+
+def _described(node: Node) -> str:
     module = module_path(node)
     frames = re.findall(r'File "([^"]+)", line (\d+)', node.meta.get("stack_trace") or "")
     line = f" ({PurePath(frames[-1][0]).name}, line {frames[-1][1]})" if frames else ""

@@ -76,8 +76,21 @@ def _load(model: bytes, settings: SessionOptions) -> InferenceSession:
     except Exception as error:
         missing = re.search(r"Could not find an implementation for (\w+)\((\d+)\)", str(error))
         if missing:
-            raise UnsupportedOperator(f"onnxruntime has no kernel for '{missing[1]}' ({missing[2]})") from error
+            raise UnsupportedOperator(
+                f"onnxruntime has no kernel for '{missing[1]}' ({missing[2]}){_modules(model, missing[1])}",
+                hint="try another backend, or rewrite that part with other operators or types",
+            ) from error
         raise LoweringError(f"onnxruntime cannot load the model: {error}") from error
+
+
+def _modules(model: bytes, operator: str) -> str:
+    """Modules of the nodes of this operator, ` in module 'head'`: the exported file names results by them."""
+    import onnx
+
+    nodes = (node for node in onnx.load_from_string(model).graph.node if node.op_type == operator)
+    modules = dict.fromkeys(node.output[0].rpartition("/")[0] for node in nodes)
+    named = [f"'{module}'" for module in modules if module]
+    return f" in module {', '.join(named[:3])}{' …' if len(named) > 3 else ''}" if named else ""
 
 
 def _signature(session: InferenceSession) -> Signature:

@@ -14,7 +14,7 @@ from torch.utils import _pytree as pytree
 
 from edgekit.backends.tflite import flatbuffer_names
 from edgekit.backends.tflite.channels_last import average_channels_last
-from edgekit.backends.tflite.source_location import origin
+from edgekit.backends.tflite.source_location import line_origin, origin
 from edgekit.backends.tflite.weight_compression import compress_weights
 from edgekit.backends.tflite.weight_matching import kept_weights
 from edgekit.errors import LoweringError, UnsupportedOperator
@@ -25,6 +25,13 @@ from edgekit.specs.factory import in_a_line
 
 MISSING = re.compile(r"Lowering not found: (\S+)")
 """Pattern of the converter's message that it lacks an operator."""
+DIAGNOSTIC = re.compile(r"<eval_with_key>\.\d+:(?P<line>\d+):\d+: error: (?P<message>.+)")
+"""Pattern of MLIR's diagnostics: a line of the program's generated code, and the message."""
+ILLEGAL = re.compile(r"failed to legalize operation '(?P<name>[\w.]+)'.*? : (?P<types>\(.*)$")
+"""Pattern of the diagnostic that an operator has no form in TFLite, at least not with these types."""
+SELECTED = re.compile(r"TF Select ops: .*?\n.*?tf\.(?P<name>\w+)(?P<types>\(.*)", re.DOTALL)
+"""Pattern of the exporter's message that only TensorFlow's own kernels, which no device has, run an operator."""
+REWRITE = "rewrite that part with other operators, or choose another backend"
 
 
 class Flat(nn.Module):
@@ -46,16 +53,17 @@ def flatbuffer(program: Program, recipe: Quantize | None = None) -> bytes:
     bytes. Raises UnsupportedOperator, which names the operator, its module and its line; LoweringError for other
     refusals.
     """
+    flat = Flat(program)
     try:
-        converted = _converted(program)
+        converted = _converted(program, flat)
     except Exception as error:
-        raise _explained(error, program) from error
+        raise _explained(error, program, flat) from error
     if recipe:
         converted = compress_weights(converted, recipe, tuple(kept_weights(program.exported, recipe.kept)))
     return flatbuffer_names.with_names(converted, program.signature)
 
 
-def _converted(program: Program) -> bytes:
+def _converted(program: Program, flat: Flat | None = None) -> bytes:
     # The converter's output belongs on stderr; its warnings are about its own dependencies.
     with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -67,7 +75,7 @@ def _converted(program: Program) -> bytes:
         # Edges of 64 bits would be narrowed to 32: the file must take what the project's samples are.
         wide = any(spec.dtype == "int64" for spec in (*program.signature.inputs, *program.signature.outputs))
         with conversion():
-            model = litert_torch.convert(Flat(program), examples, quant_config=_mode(program), enable_x64=wide)
+            model = litert_torch.convert(flat or Flat(program), examples, quant_config=_mode(program), enable_x64=wide)
             content: bytes = model.model_content()
     return content
 
@@ -82,13 +90,38 @@ def _mode(program: Program) -> Any:
     return QuantConfig(pt2e_quantizer=PT2EQuantizer().set_global(get_symmetric_quantization_config()))
 
 
-def _explained(error: Exception, program: Program) -> LoweringError:
+def _explained(error: Exception, program: Program, flat: Flat) -> LoweringError:
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
     missing = MISSING.search(text)
     if missing:
         operator = missing.group(1)
         return UnsupportedOperator(
             f"LiteRT's converter has no '{operator}'{origin(operator, program.exported)}",
-            hint="rewrite that part with other operators, or choose another backend",
+            hint=REWRITE,
+        )
+    diagnostic = DIAGNOSTIC.search(text)
+    if diagnostic:
+        return _diagnosed(diagnostic["message"], line_origin(int(diagnostic["line"]), flat.program))
+    selected = SELECTED.search(text)
+    if selected:
+        operator = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", selected["name"]).lower()
+        return UnsupportedOperator(
+            f"LiteRT has no '{selected['name']}'{origin(operator, program.exported)}, only TensorFlow has: "
+            f"{selected['types'].splitlines()[0][:200]}",
+            hint=REWRITE,
         )
     return LoweringError(f"LiteRT's converter failed: {in_a_line(error)}")
+
+
+def _diagnosed(message: str, place: str) -> LoweringError:
+    """Error for a diagnostic of MLIR. place: of the operator that the message is about."""
+    illegal = ILLEGAL.search(message)
+    if illegal:
+        return UnsupportedOperator(
+            f"LiteRT's converter failed to legalize operation '{illegal['name']}'{place}: it has no form for "
+            f"{illegal['types'][:200]}",
+            hint=REWRITE,
+        )
+    return LoweringError(
+        f"LiteRT's converter failed{f' at what it made{place}' if place else ''}: {message[:400]}", hint=REWRITE
+    )

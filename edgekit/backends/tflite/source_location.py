@@ -26,6 +26,18 @@ def origin(operator: str, exported: ExportedProgram) -> str:
     return ""
 
 
+def line_origin(line: int, module: fx.GraphModule) -> str:
+    """Location of the node that a line of the generated code of `module` computes; empty if it computes none.
+
+    The converter gives this line as the location of what it made of the node.
+    """
+    code = module.graph.python_code("self")
+    numbers: dict[int, int | None] = code._lineno_map or {}
+    nodes = list(module.graph.nodes)
+    index = numbers.get(line - code._prologue_start)
+    return f" of '{nodes[index].target}'{_module(nodes[index])}{_line(nodes[index])}" if index is not None else ""
+
+
 def _base(operator: str) -> str:
     """Base name of an operator: `aten.linalg_inv_ex.default` and `linalg_inv` have the same."""
     name = operator.removeprefix("aten.").partition(".")[0]

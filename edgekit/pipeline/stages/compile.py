@@ -23,6 +23,7 @@ from edgekit.pipeline.stages.compress import Compressed
 from edgekit.pipeline.stages.inputs import CachedData, Network
 from edgekit.pipeline.stages.stage import Stage
 from edgekit.pipeline.stages.stage_runner import StageRunner
+from edgekit.pipeline.stages.vendor_comparison import blamed
 from edgekit.specs.compression import Quantize
 
 if TYPE_CHECKING:
@@ -187,7 +188,8 @@ class Compilation:
             )
 
         def make(out: Path, worker: Lowering, folder: Path) -> None:
-            worker.lower(folder, self.golden.folder, request.target, request.runtime, out, recipe)
+            with blamed(self, worker, folder):
+                worker.lower(folder, self.golden.folder, request.target, request.runtime, out, recipe)
 
         return LoweringStage(name, compute_key, make, program)
 

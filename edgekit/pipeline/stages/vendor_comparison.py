@@ -1,0 +1,99 @@
+"""Comparison with the vendor's plain recipe where int8 is refused or poor: whose fault it is, as far as is known."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgekit.backends.lowering_process import Lowering
+from edgekit.cache import digest_of
+from edgekit.errors import Disagreement, EdgekitError, LoweringError, LoweringTimeout
+from edgekit.parity.gates import GateResult
+
+if TYPE_CHECKING:
+    from edgekit.pipeline.stages.compile import Compilation, Compiled
+
+ANSWERS = ("accuracy_drop", "agreement")
+"""Gates that a poor quantization fails."""
+BETTER_DB = 3.0
+"""Least advantage of the vendor's recipe, in dB, that is a fault of edgekit's: half the noise."""
+GOOD_DB = 15.0
+"""Least SQNR of an int8 file that works, against the float program."""
+QUANTIZE = "quantize"
+"""Name of the pass whose SQNR is edgekit's."""
+TRIAL = "trial.json"
+
+
+@contextlib.contextmanager
+def blamed(compilation: Compilation, worker: Lowering, folder: Path) -> Iterator[None]:
+    """Run a lowering of the program in `folder`; if it is refused, add to the error what the vendor's recipe comes to.
+
+    Nothing is tried but for programs that were quantized with ranges. Raises what the lowering raises.
+    """
+    try:
+        yield
+    except LoweringTimeout:
+        raise
+    except (Disagreement, LoweringError) as error:
+        told = _of_refusal(compilation, worker) if _has_ranges(compilation) and folder == compilation.quantized else ""
+        if not told:
+            raise
+        raise type(error)(f"{error}; {told}", hint=error.hint) from error
+
+
+def _has_ranges(compilation: Compilation) -> bool:
+    return compilation.recipe_before_lowering is not None and compilation.calibrated
+
+
+def _of_refusal(compilation: Compilation, worker: Lowering) -> str:
+    try:
+        quality_db = worker.try_vendor(compilation.captured, compilation.calibration.folder, compilation.golden.folder)
+    except LoweringTimeout:
+        return "the vendor's plain recipe does not end in time either"
+    except EdgekitError as error:
+        return f"the vendor's plain recipe fails too: {error}"
+    if quality_db is None:
+        return ""
+    if quality_db >= GOOD_DB:
+        return f"the vendor's plain recipe reaches {quality_db:.1f} dB on the same program: report it to edgekit"
+    return f"the vendor's plain recipe fails too: it reaches {quality_db:.1f} dB"
+
+
+def vendor_remarks(compilation: Compilation, compiled: Compiled, judged: Iterable[GateResult]) -> tuple[str, ...]:
+    """Sentence on the vendor's plain recipe if gates on answers failed after static quantization; else empty.
+
+    Raises nothing: a recipe that cannot be tried is no error of this build.
+    """
+    steps = [record.sqnr_db for record in compiled.history if record.name == QUANTIZE]
+    if not steps or not _has_ranges(compilation):
+        return ()
+    if not any(gate.name in ANSWERS and gate.outcome == "failed" for gate in judged):
+        return ()
+    try:
+        quality_db = _cached_trial(compilation, compiled.key)
+    except EdgekitError as error:
+        return (f"The vendor's plain recipe on the same program fails too: {error}.",)
+    if quality_db is None:
+        return ()
+    both = f"{quality_db:.1f} dB on the same program and samples, edgekit's {steps[-1]:.1f} dB"
+    if quality_db >= steps[-1] + BETTER_DB:
+        return (f"The vendor's plain recipe reaches {both}: report it to edgekit.",)
+    return (f"The vendor's plain recipe does no better: {both}; see which layers it is: edgekit diagnose.",)
+
+
+def _cached_trial(compilation: Compilation, key: str) -> float | None:
+    """SQNR of the vendor's recipe in dB, from the cache if it was tried before; None without a recipe."""
+
+    def make(out: Path) -> None:
+        with Lowering(compilation.request.runtime.backend) as worker:
+            quality_db = worker.try_vendor(
+                compilation.captured, compilation.calibration.folder, compilation.golden.folder
+            )
+        (out / TRIAL).write_text(json.dumps(quality_db))
+
+    entry, _ = compilation.line.cache.fetch(digest_of({"stage": "vendor trial", "lowering": key}), make)
+    quality_db: float | None = json.loads((entry / TRIAL).read_text())
+    return quality_db
