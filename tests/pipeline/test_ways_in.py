@@ -107,7 +107,8 @@ def test_a_model_file_is_pruned_and_recovered_on_the_line(
     )
     (folder / "profiles").mkdir()
     (folder / "profiles" / "small.toml").write_text(
-        'schema = 1\nsummary = "Channels cut by a quarter"\nfamilies = ["host"]\n[prune]\npattern = "structured"\nratio = 0.25\nround_to = 2\n'
+        'schema = 1\nsummary = "Channels cut by a quarter"\n'
+        'families = ["host"]\n[prune]\npattern = "structured"\nratio = 0.25\nround_to = 2\n'
         "[recover]\nepochs = 1\nbatch = 8\n[gates]\nagreement = { min = 0.5 }\n"
     )
     report = build(command, folder, "onnx", "small")
