@@ -61,12 +61,10 @@ def read_onnx_header(path: Path) -> OnnxHeader:
     size = path.stat().st_size
     if not size:
         raise ValueError("it is empty")
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-        view = memoryview(mapped)
-        try:
-            _model(view, header)
-        finally:
-            view.release()
+    with path.open("rb") as file:
+        # Closed with its last view, and not before: the traceback of an error holds some.
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    _model(memoryview(mapped), header)
     if not header.opsets or not header.nodes:
         raise ValueError("it has no operators or states no opset: it is no ONNX model")
     return header

@@ -17,6 +17,7 @@ from edgekit.ir.program import PassRecord
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.passes.pruning.prune import outputs
 from edgekit.passes.pruning.sparsity import masks
+from edgekit.passes.recovery.batches import check_batches
 from edgekit.passes.recovery.distill import distilling
 from edgekit.passes.recovery.fake_quantize import Batched, calibrate, fake_quantized, trained_weights
 from edgekit.passes.recovery.recover import training_name
@@ -61,6 +62,7 @@ def train_quantized(
             "quantization-aware training needs training and calibration data",
             hint="state [data] training and calibration in edgekit.toml",
         )
+    check_batches(model)
     to_train, to_validate = split(training, model.project, recipe.validation)
     batch = min(recipe.batch, len(to_train))
     epochs = {"epochs": recipe.quantization_aware_epochs, "minutes": None, "features": (), "precision": "float32"}

@@ -20,6 +20,7 @@ from edgekit.ir.program import PassRecord
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.passes.pruning.prune import outputs
 from edgekit.passes.pruning.sparsity import masks
+from edgekit.passes.recovery.batches import check_batches
 from edgekit.passes.recovery.distill import distilling
 from edgekit.passes.recovery.split import split
 from edgekit.passes.recovery.training import Trained, Training
@@ -35,12 +36,13 @@ def recover(
     A share of the training data validates: the weights of the best epoch are returned, or those before training if no
     epoch does better. A loss that diverges ends the training; the best so far is returned. checkpoints: a folder, from
     which an interrupted training continues. tell: receives progress in words, at most a few times a second. Raises
-    PassError if there are no or too few samples, if a feature of the recipe was pruned, or if the network's outputs
-    have no gradients; UnknownName if the network has no such feature.
+    PassError if there are no or too few samples, if the network takes one sample at a time, if a feature of the recipe
+    was pruned, or if the network's outputs have no gradients; UnknownName if the network has no such feature.
     """
     started = time.perf_counter()
     if not len(training):
         raise PassError("recovery needs training data", hint="state [data] training in edgekit.toml")
+    check_batches(model)
     student, teacher = _channels_last(model.module), _channels_last(original.module).eval()
     for parameter in student.parameters():
         parameter.requires_grad_(parameter.is_floating_point())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import pickle
+from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +17,17 @@ from edgekit.measure.device.model_file import open_model_file
 from edgekit.samples import load_samples
 from edgekit.specs.project import Project
 from edgekit.untrusted import npy
+from edgekit.untrusted.onnx_header import read_onnx_header
+from edgekit.untrusted.torch_file import foreign_code
 from scripts.fuzzing.readers.reader import Reader, Readers, valued
 
 SIGNATURE = Signature((TensorSpec("image", "uint8", (1, 2)),), ())
 PIXELS = np.arange(6 * 6 * 3, dtype=np.uint8).reshape(6, 6, 3)
+ONNX = (
+    b'\x08\n:=\n\x0c\n\x01x\x12\x01y"\x04Relu\x12\x01gZ\x14\n\x01x\x12\x0f\n\r\x08\x01\x12'
+    b"\t\n\x03\x12\x01n\n\x02\x08\x04b\x14\n\x01y\x12\x0f\n\r\x08\x01\x12\t\n\x03\x12\x01n\n\x02\x08\x04B\x04\n\x00\x10\x12"
+)
+"""A model of one operator, in the fields of onnx.proto."""
 PROJECT = """
 [model]
 factory = "model.py:net"
@@ -50,6 +59,8 @@ def readers(folder: Path) -> Readers:
         "data set in Parquet": Reader(
             _samples, (_parquet(PIXELS.ravel().tolist()), _parquet(_picture("PNG"))), "data.parquet"
         ),
+        "header of ONNX": Reader(valued(read_onnx_header), (ONNX,)),
+        "pickle of weights": Reader(valued(foreign_code), (pickle.dumps({"w": OrderedDict(a=[1.5, b"x"])}, 2),)),
         **models,
     }
 

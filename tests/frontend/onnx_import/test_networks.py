@@ -162,6 +162,13 @@ def test_inputs_that_the_project_states_in_part_are_completed(tmp_path: Path) ->
     assert [str(spec) for spec in capture(load(stated)).signature.inputs] == ["a: float32[1, 4]", "b_0: float32[1, 4]"]
 
 
+def test_an_input_may_state_its_preprocessing_alone(tmp_path: Path) -> None:
+    lines = '[inputs.x]\npreprocess = { from = "uint8 NHWC", scale = 0.5 }\n[data]'
+    stated = project(tmp_path, free("batch", 3, 8, 6), substitute("[data]", lines, BARE))
+    assert (stated.inputs["x"].shape, stated.inputs["x"].raw_dtype) == ((3, 8, 6), "uint8")
+    assert str(capture(load(stated)).signature.inputs[0]) == "x: uint8[1, 8, 6, 3]"
+
+
 def test_a_branch_on_a_constant_and_shapes_are_folded(tmp_path: Path) -> None:
     then = helper.make_graph([helper.make_node("Neg", ["x"], ["n"])], "then", [], [onnx.ValueInfoProto(name="n")])
     other = helper.make_graph([helper.make_node("Abs", ["x"], ["a"])], "other", [], [onnx.ValueInfoProto(name="a")])

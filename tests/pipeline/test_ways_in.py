@@ -1,0 +1,174 @@
+"""A whole build for each way in which a project can state its model, and refusals before anything heavy is imported."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.command_line import LENIENT
+from tests.conftest import Command
+from tests.networks import MODEL, TOML, substitute, write_project
+
+ONE_WAY = '"model.py:net"\n'
+
+
+def network() -> torch.nn.Module:
+    """The network of the tests' projects: four colours, told apart."""
+    space: dict[str, Any] = {"__name__": "colours"}
+    exec(MODEL, space)
+    made: torch.nn.Module = space["net"]()
+    return made
+
+
+EXAMPLE = (torch.rand(1, 3, 8, 8),)
+
+
+def program(folder: Path) -> str:
+    torch.export.save(torch.export.export(network(), EXAMPLE), folder / "net.pt2")
+    return 'file = "net.pt2"\n'
+
+
+def script(folder: Path) -> str:
+    torch.jit.save(torch.jit.trace(network(), EXAMPLE), str(folder / "net.pt"))  # type: ignore[no-untyped-call]
+    return 'file = "net.pt"\n'
+
+
+def onnx(folder: Path) -> str:
+    with contextlib.redirect_stdout(io.StringIO()):
+        torch.onnx.export(network(), EXAMPLE, str(folder / "net.onnx"), dynamo=False, input_names=["image"])
+    return 'file = "net.onnx"\n'
+
+
+def weights(folder: Path) -> str:
+    torch.save({"model": {f"module.{name}": value for name, value in network().state_dict().items()}}, folder / "w.pt")
+    model = substitute("        found.head.weight.copy_((torch.linalg.pinv(features) @ (4 * torch.eye(4))).T)\n", "")
+    (folder / "model.py").write_text(model)
+    return f'factory = {ONE_WAY}weights = "w.pt"\n'
+
+
+WAYS: dict[str, Callable[[Path], str]] = {"program": program, "script": script, "onnx": onnx, "weights": weights}
+
+
+def stated(folder: Path, way: Callable[[Path], str], toml: str = TOML) -> Path:
+    write_project(folder, samples=64)
+    with warnings.catch_warnings(action="ignore"):
+        lines = way(folder)
+    (folder / "edgekit.toml").write_text(substitute(f"factory = {ONE_WAY}", lines, toml))
+    if "weights" not in lines:
+        (folder / "model.py").unlink()
+    return folder
+
+
+def build(command: Command, folder: Path, backend: str, profile: str = "host-int8") -> dict[str, Any]:
+    argv = ("build", "--project", folder, "--target", "host", "--backend", backend, "--profile", profile)
+    ended = command(*argv, *LENIENT, "--json", "--out", folder / "out")
+    assert ended.code == 0, ended.err
+    report: dict[str, Any] = ended.document["reports"][0]
+    return report
+
+
+@pytest.mark.builds
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+@pytest.mark.parametrize(
+    ("way", "backend"),
+    [
+        *((way, "onnx") for way in WAYS),
+        ("program", "executorch"),
+        ("onnx", "executorch"),
+        ("onnx", "tflite"),
+        ("script", "tflite"),
+    ],
+)
+def test_a_model_is_built_in_eight_bits(command: Command, tmp_path: Path, way: str, backend: str) -> None:
+    report = build(command, stated(tmp_path / "project", WAYS[way]), backend)
+    assert report["verdict"] == "passed"
+    assert report["candidate"]["metric"]["value"] == 1.0
+    assert report["artifact"]["integer_share"] > 0.9
+
+
+@pytest.mark.builds
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+@pytest.mark.parametrize("way", [program, onnx])
+def test_a_model_file_is_pruned_and_recovered_on_the_line(
+    command: Command, tmp_path: Path, way: Callable[[Path], str]
+) -> None:
+    folder = stated(
+        tmp_path / "project", way, TOML + TOML.rpartition("\n")[0].splitlines()[-1].replace("evaluation", "training")
+    )
+    (folder / "profiles").mkdir()
+    (folder / "profiles" / "small.toml").write_text(
+        'schema = 1\nsummary = "Channels cut by a quarter"\n'
+        'families = ["host"]\n[prune]\npattern = "structured"\nratio = 0.25\nround_to = 2\n'
+        "[recover]\nepochs = 1\nbatch = 8\n[gates]\nagreement = { min = 0.5 }\n"
+    )
+    report = build(command, folder, "onnx", "small")
+    assert report["verdict"] == "passed"
+
+
+@pytest.mark.builds
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+def test_a_sentence_classifier_of_transformers_is_built(command: Command, tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        vocab_size=40, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64,
+        max_position_embeddings=16, num_labels=2,
+    )  # fmt: skip
+    classifier = transformers.BertForSequenceClassification(config).eval()
+    classifier.save_pretrained(tmp_path / "net")
+    tokens = np.random.default_rng(0).integers(1, 40, (64, 12))
+    with torch.no_grad():
+        labels = classifier(input_ids=torch.from_numpy(tokens)).logits.argmax(1).numpy()
+    mask = np.ones_like(tokens)
+    np.savez(tmp_path / "data.npz", input_ids=tokens, attention_mask=mask, labels=labels)
+    tables = "".join(f'[inputs.{name}]\nshape = [12]\ndtype = "int64"\n' for name in ("input_ids", "attention_mask"))
+    head = '[model]\nfolder = "net"\nclasses = ["a", "b"]\n'
+    (tmp_path / "edgekit.toml").write_text(head + tables + "[data]" + TOML.partition("[data]")[2])
+    report = build(command, tmp_path, "onnx", "float32")
+    assert report["candidate"]["metric"]["value"] == report["reference"]["metric"]["value"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "code", "exit_code", "words"),
+    [
+        ('file = "net.onnx"\n', "EK101", 2, "there is no file 'net.onnx'"),
+        ('file = "bad.onnx"\n', "EK107", 2, "cannot be read"),
+        ('file = "bad.pt2"\n', "EK107", 2, "cannot be read"),
+        ('folder = "gone"\n', "EK101", 2, "there is no folder 'gone'"),
+        (f'factory = {ONE_WAY}weights = "gone.pt"\n', "EK101", 2, "there is no file 'gone.pt'"),
+        (f'factory = {ONE_WAY}file = "bad.pt2"\n', "EK101", 2, "exactly one of"),
+    ],
+)
+def test_a_way_that_leads_nowhere_is_refused_before_torch_is_imported(
+    tmp_path: Path, lines: str, code: str, exit_code: int, words: str
+) -> None:
+    folder = write_project(tmp_path / "project", samples=4)
+    (folder / "edgekit.toml").write_text(substitute(f"factory = {ONE_WAY}", lines, TOML))
+    for name in ("bad.onnx", "bad.pt2"):
+        (folder / name).write_bytes(b"\xff" * 64)
+    verb = "plan" if "gone" in lines else "build"
+    ended = run(
+        "import sys\nfrom edgekit.cli import execute\n"
+        f"sys.argv = ['edgekit', {verb!r}, '--project', {str(folder)!r}, '--target', 'host']\n"
+        "try:\n    execute()\nfinally:\n    print('torch' in sys.modules, 'onnx' in sys.modules)\n"
+    )
+    assert ended.returncode == exit_code
+    assert ended.stdout.strip() == "False False"
+    assert f"error {code}: " in ended.stderr
+    assert words in ended.stderr.replace("\n", " ")
+    assert "\n  hint: " in ended.stderr
+    assert not (folder / "out").exists()
+
+
+def run(source: str) -> Any:
+    return subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=False)
