@@ -13,6 +13,7 @@ import numpy as np
 from edgekit.datasets import MapStyle, open_dataset, stated_labels
 from edgekit.datasets.classes import class_names
 from edgekit.datasets.pictures import Picture, tally
+from edgekit.datasets.tokenizer import check_ids, read_tokenizer
 from edgekit.errors import DataError, EdgekitError, SampleUnfit
 from edgekit.ir.measurement import Array
 from edgekit.runner.errors import RunnerError
@@ -104,12 +105,19 @@ def load_samples(project: Project, role: str, limit: int | None = None) -> Sampl
     if declared is None:
         raise DataError(f"project '{project.name}' states no {role} data", hint=f"add {role} = {{ … }} under [data]")
     where = f"{role} data of '{project.name}'"
+    tokenizers = {
+        name: read_tokenizer(project.root, name, spec.tokenizer)
+        for name, spec in project.inputs.items()
+        if spec.tokenizer
+    }
     source = open_dataset(declared, project, where, partial=role == "calibration")
     total = len(source)
     if total == 0:
         raise DataError(f"the {where} is empty", hint=f"[data] {role} must name at least one sample")
     chosen, stratified = _chosen(source, total, limit, declared.labelled, where)
     samples, changes = _collect(source, chosen, project, declared.labelled, where)
+    for name, tokenizer in tokenizers.items():
+        check_ids(samples.inputs[name], tokenizer, f"the {where}: '{name}'")
     left_out = (*getattr(source, "left_out", ()), *_without_samples(source, samples.labels, project, role, where))
     return replace(samples, sampling=Sampling(len(chosen), total, stratified, changes, left_out))
 

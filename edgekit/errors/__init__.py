@@ -17,6 +17,7 @@ Errors that edgekit raises on purpose, a module per wing:
     - HiddenPackage          EK113  a file of the project has the name of a package
     - UnsafePickle           EK114  a file of weights holds code
     - SampleUnfit            EK118  a sample cannot be preprocessed as [inputs] states
+    - TokenizerMismatch      EK119  a tokenizer is another one than [inputs] states
   x CompileError             the model could not be taken through the compiler; exit 3
     - LoadError              EK201  the project's code failed, or its factory returned no module
     - ForwardError           EK202  the model's forward failed on the stated shape
@@ -159,6 +160,7 @@ from edgekit.errors.usage import (
     PictureError,
     SampleUnfit,
     SpecError,
+    TokenizerMismatch,
     UnknownName,
     UnprotectedFile,
     UnsafePickle,
@@ -228,6 +230,7 @@ __all__ = [
     "SpecializedCapture",
     "StateGarbled",
     "StorageError",
+    "TokenizerMismatch",
     "TooSmall",
     "ToolsMissing",
     "TrustLost",
