@@ -13,6 +13,7 @@ import numpy as np
 from edgekit.datasets import MapStyle, open_dataset, stated_labels
 from edgekit.datasets.classes import class_names, without_samples
 from edgekit.datasets.pictures import Picture, tally
+from edgekit.datasets.tokenizer import check_ids, read_tokenizer
 from edgekit.errors import DataError, EdgekitError, SampleUnfit
 from edgekit.ir.measurement import Array
 from edgekit.runner.errors import RunnerError
@@ -135,6 +136,11 @@ def load_samples(project: Project, role: str, limit: int | None = None, steps: i
     if declared is None:
         raise DataError(f"project '{project.name}' states no {role} data", hint=f"add {role} = {{ … }} under [data]")
     where = f"{role} data of '{project.name}'"
+    tokenizers = {
+        name: read_tokenizer(project.root, name, spec.tokenizer)
+        for name, spec in project.inputs.items()
+        if spec.tokenizer
+    }
     source = open_dataset(declared, project, where, partial=role == "calibration")
     total = len(source)
     if total == 0:
@@ -142,6 +148,8 @@ def load_samples(project: Project, role: str, limit: int | None = None, steps: i
     chosen, stratified = _chosen(source, total, limit, declared.labelled, where)
     collect = _collect_sequences if project.state else _collect
     samples, changes = collect(source, chosen, project, declared.labelled, where)
+    for name, tokenizer in tokenizers.items():
+        check_ids(samples.inputs[name], tokenizer, f"the {where}: '{name}'")
     samples = samples.first_steps(steps) if steps else samples
     labels = samples.labels if len(samples) == total else stated_labels(source)
     missing = without_samples(class_names(project), labels, where) if role == "evaluation" else ()

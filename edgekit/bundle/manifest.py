@@ -137,6 +137,16 @@ class InputProcessing(ManifestRecord):
         return steps
 
 
+class InputTokenizer(ManifestRecord):
+    """Tokenizer that the token ids of an input come from: a file of the bundle, whose digest is among its files."""
+
+    path: Text
+    size: int = Field(gt=0)
+    """Number of token ids."""
+    golden: Mapping[str, tuple[Count, ...]]
+    """Token ids of some texts, special tokens included: what an application's own tokenizer must give."""
+
+
 class ManifestContent(ManifestRecord):
     """Every field of a manifest but its list of files: the input of `pack`."""
 
@@ -167,6 +177,8 @@ class ManifestContent(ManifestRecord):
     signature: Signature
     processing: Mapping[str, InputProcessing] = Field(default_factory=dict)
     """Processing by input, where there is any. Absent from the file if there is none."""
+    tokenizers: Mapping[str, InputTokenizer] = Field(default_factory=dict)
+    """Tokenizer by input, where there is any. Absent from the file if there is none."""
     golden: Golden
     facts: ArtifactFacts
     placement: tuple[Operator, ...]
@@ -177,9 +189,9 @@ class ManifestContent(ManifestRecord):
     @model_validator(mode="after")
     def _admits_itself(self) -> ManifestContent:
         check_floor(self.version, self.floor)
-        strangers = set(self.processing) - {spec.name for spec in self.signature.inputs}
+        strangers = {*self.processing, *self.tokenizers} - {spec.name for spec in self.signature.inputs}
         if strangers:
-            raise ValueError(f"'processing' names '{min(strangers)}', which is no input")
+            raise ValueError(f"'processing' or 'tokenizers' names '{min(strangers)}', which is no input")
         return self
 
     @model_validator(mode="after")
@@ -194,8 +206,9 @@ class ManifestContent(ManifestRecord):
         values: dict[str, Any] = written(self)
         if self.expires is None:
             del values["expires"]
-        if not self.processing:
-            del values["processing"]
+        for name in ("processing", "tokenizers"):
+            if not values[name]:
+                del values[name]
         for operator in values["placement"]:
             if operator["bytes"] is None:
                 del operator["bytes"]
@@ -219,7 +232,8 @@ class Manifest(ManifestContent):
         if paths != sorted(set(paths)):
             raise ValueError("the files are not sorted, or one is listed twice")
         check_tree([*paths, MANIFEST, SIGNATURE])
-        missing = {*self.model, *self.golden_paths(), *self.state_paths()} - set(paths)
+        tokenizers = (tokenizer.path for tokenizer in self.tokenizers.values())
+        missing = {*self.model, *self.golden_paths(), *self.state_paths(), *tokenizers} - set(paths)
         if missing:
             raise ValueError(f"there is no file '{min(missing)}'")
         return self

@@ -16,8 +16,9 @@ Errors that edgekit raises on purpose, a module per wing:
     - PictureError           EK112  a picture is damaged, cut short, or none
     - HiddenPackage          EK113  a file of the project has the name of a package
     - UnsafePickle           EK114  a file of weights holds code
-    - SampleUnfit            EK118  a sample cannot be preprocessed as [inputs] states
     - SequenceError          EK117  a sample of a model with state is no sequence of steps
+    - SampleUnfit            EK118  a sample cannot be preprocessed as [inputs] states
+    - TokenizerMismatch      EK119  a tokenizer is another one than [inputs] states
   x CompileError             the model could not be taken through the compiler; exit 3
     - LoadError              EK201  the project's code failed, or its factory returned no module
     - ForwardError           EK202  the model's forward failed on the stated shape
@@ -165,6 +166,7 @@ from edgekit.errors.usage import (
     SampleUnfit,
     SequenceError,
     SpecError,
+    TokenizerMismatch,
     UnknownName,
     UnprotectedFile,
     UnsafePickle,
@@ -237,6 +239,7 @@ __all__ = [
     "StateMismatch",
     "StateUnsupported",
     "StorageError",
+    "TokenizerMismatch",
     "TooSmall",
     "ToolsMissing",
     "TrustLost",

@@ -81,6 +81,15 @@ class SampleUnfit(DataError):
     code = "EK118"
 
 
+class TokenizerMismatch(DataError):
+    """A tokenizer is another one than `[inputs]` states: another digest, or other token ids for the golden texts.
+
+    A network knows tokens by number alone: with another tokenizer it reads other words, and nothing fails.
+    """
+
+    code = "EK119"
+
+
 class Ambiguous(UsageError):
     """Two installed plug-ins register the same name. Uninstall one of the packages the message names."""
 

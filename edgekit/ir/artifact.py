@@ -96,6 +96,8 @@ class Artifact:
     """Basis of `placement`: a reading, or a claim if the runtime cannot run here."""
     weight_bytes: int | None = None
     """Bytes of the weights in the files, what compression can make smaller; None if the backend does not say."""
+    fixed_macs: int = 0
+    """Multiply-accumulates of preprocessing that stays in float by rule (`passes.fixed_layers`)."""
 
     @property
     def size_bytes(self) -> int:
@@ -103,7 +105,11 @@ class Artifact:
 
     @property
     def integer_macs(self) -> float:
-        return self.placement.integer_macs
+        """Share of the multiply-accumulates that integer kernels run, in [0, 1], without `fixed_macs`."""
+        left = self.macs - self.fixed_macs
+        if not self.fixed_macs or left <= 0:
+            return self.placement.integer_macs
+        return min(1.0, sum(op.macs for op in self.placement.operators if op.integer) / left)
 
     @property
     def macs(self) -> int:

@@ -31,6 +31,15 @@ class StoredWeights:
         total = sum(weight.elements for weight in self.weights)
         return sum(weight.elements for weight in self.weights if weight.integer) / total if total else 0.0
 
+    def without(self, fixed: Iterable[int]) -> StoredWeights:
+        """Leave out one weight in float for each number of elements in `fixed`: what no recipe may touch."""
+        left = list(self.weights)
+        for elements in fixed:
+            match = next((weight for weight in left if weight.elements == elements and not weight.integer), None)
+            if match:
+                left.remove(match)
+        return StoredWeights(tuple(left))
+
     @property
     def bytes(self) -> int:
         """Bytes of all weights; what is left of the file is graph, biases, scales and names."""

@@ -17,6 +17,7 @@ from pydantic import (
 from edgekit.specs.log_mel import LogMel
 from edgekit.specs.picture_steps import PictureSteps, Step
 from edgekit.specs.spec import Real, Spec, Whole
+from edgekit.specs.tokenizer import TokenizerSpec
 
 
 def _edge(name: str) -> str:
@@ -34,6 +35,8 @@ def _input(name: str) -> str:
 
 
 Edge = Annotated[str, AfterValidator(_edge)]
+LATER = frozenset({"log_mel", "tokenizer"})
+"""Keys that projects and caches of earlier versions have not."""
 InputEdge = Annotated[str, AfterValidator(_input)]
 
 
@@ -60,6 +63,17 @@ class Input(Spec):
     dtype: Literal["float32", "int32", "int64", "uint8", "bool"] = "float32"
     preprocess: Preprocess | None = None
     log_mel: LogMel | None = None
+    tokenizer: TokenizerSpec | None = None
+
+    @field_validator("preprocess", mode="before")
+    @classmethod
+    def _no_function(cls, preprocess: Any) -> Any:
+        if isinstance(preprocess, str):
+            raise ValueError(
+                "a function is not shipped, as a device runs no code of a bundle: state steps in a table, or have the "
+                "loader of [data] and the application call it"
+            )
+        return preprocess
 
     @field_validator("shape")
     @classmethod
@@ -101,13 +115,17 @@ class Input(Spec):
         self.log_mel.check_shape(self.shape)
         return self
 
+    @model_validator(mode="after")
+    def _ids(self) -> Input:
+        if self.tokenizer and self.dtype not in ("int32", "int64"):
+            raise ValueError("'tokenizer' goes with token ids: dtype = 'int64' or 'int32'")
+        return self
+
     @model_serializer(mode="wrap")
     def _without_unstated(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave `log_mel` out if it is not stated: what was built without it keeps its cache keys."""
+        """Leave out what was added later and is not stated: what was built without it keeps its cache keys."""
         values: dict[str, Any] = written(self)
-        if self.log_mel is None:
-            values.pop("log_mel", None)
-        return values
+        return {name: value for name, value in values.items() if value is not None or name not in LATER}
 
     @property
     def raw_shape(self) -> tuple[int, ...]:

@@ -76,6 +76,7 @@ class ExecuTorch:
         from edgekit.backends.executorch.convert import convert_with_places
         from edgekit.backends.executorch.load_check import load_signature
         from edgekit.backends.executorch.placement import read
+        from edgekit.passes.fixed_layers import fixed_layers
 
         if runtime.delegates != ("xnnpack",):
             raise Misfit(
@@ -93,9 +94,16 @@ class ExecuTorch:
         path.write_bytes(data)
         facts = read(path.read_bytes())
         signature = load_signature(path, program, facts.placement, places)
-        stored = facts.weights
+        fixed = fixed_layers(program.exported)
+        stored = facts.weights.without(fixed.elements)
         return Artifact(
-            (path,), self.format, signature, facts.placement, stored.integer_share, weight_bytes=stored.bytes
+            (path,),
+            self.format,
+            signature,
+            facts.placement,
+            stored.integer_share,
+            weight_bytes=stored.bytes,
+            fixed_macs=fixed.macs,
         )
 
 

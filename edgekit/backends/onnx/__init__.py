@@ -70,6 +70,7 @@ class Onnx:
         from edgekit.backends.onnx.placement import read
         from edgekit.backends.onnx.weight_compression import UNFOLD, compress_weights
         from edgekit.backends.onnx.weights import weights
+        from edgekit.passes.fixed_layers import fixed_layers
 
         if recipe:
             _check_recipe(recipe)
@@ -79,13 +80,21 @@ class Onnx:
             data = compress_weights(data, recipe)
         path.write_bytes(data)
         model = onnx.load_from_string(data)
-        stored = weights(model.graph)
+        fixed = fixed_layers(program.exported)
+        stored = weights(model.graph).without(fixed.elements)
         expanded = recipe is not None and recipe.mode != "float16"
         options = (UNFOLD,) if expanded else _session_options(model.graph, target, runtime)
         signature, placement = read(path, options, "cpu" if "cpu" in runtime.delegates else None)
         _check_signature(signature, program.signature)
         artifact = Artifact(
-            (path,), "onnx", signature, placement, stored.integer_share, options, weight_bytes=stored.bytes
+            (path,),
+            "onnx",
+            signature,
+            placement,
+            stored.integer_share,
+            options,
+            weight_bytes=stored.bytes,
+            fixed_macs=fixed.macs,
         )
         if runtime.delegates[:1] == (tensorrt.NAME,):
             return replace(artifact, placement=tensorrt.placement(model), basis=tensorrt.BASIS)

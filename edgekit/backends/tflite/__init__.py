@@ -69,12 +69,13 @@ class TFLite:
         LoweringError for anything else the converter refuses.
         """
         from edgekit.backends.tflite import convert, interpreter
+        from edgekit.passes.fixed_layers import fixed_layers
 
         if recipe:
             _check_recipe(recipe)
         path = out / "model.tflite"
         path.write_bytes(convert.flatbuffer(program, recipe))
-        return interpreter.artifact(path, runtime)
+        return interpreter.artifact(path, runtime, fixed_layers(program.exported))
 
 
 GROUPS = (32, 64, 128, 256)

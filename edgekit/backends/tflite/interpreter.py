@@ -16,14 +16,16 @@ from edgekit.backends.tflite.graph import GraphNode, GraphTensor, InterpreterGra
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.ir.artifact import Artifact
 from edgekit.ir.signature import Affine, Signature, TensorSpec
+from edgekit.passes.fixed_layers import FixedLayers
 from edgekit.specs.target import RuntimeSpec
 
 XNNPACK = "xnnpack"
+NO_LAYERS = FixedLayers((), 0)
 UNRESOLVED = re.compile(r"unresolved custom op: ([\w.]+)|find op for builtin opcode '(\w+)'")
 
 
-def artifact(path: Path, runtime: RuntimeSpec) -> Artifact:
-    """Load the file as the target does, and read its facts.
+def artifact(path: Path, runtime: RuntimeSpec, fixed: FixedLayers = NO_LAYERS) -> Artifact:
+    """Load the file as the target does, and read its facts. `fixed`: layers that stay in float by rule.
 
     Raises UnsupportedOperator if the interpreter lacks an operator, LoweringError if it cannot load the file.
     """
@@ -34,7 +36,7 @@ def artifact(path: Path, runtime: RuntimeSpec) -> Artifact:
         )
     except (RuntimeError, ValueError) as error:
         raise _explained(error) from error
-    graph, weights = _graph(interpreter, path), file_weights(path.read_bytes())
+    graph, weights = _graph(interpreter, path), file_weights(path.read_bytes()).without(fixed.elements)
     return Artifact(
         (path,),
         "tflite",
@@ -42,6 +44,7 @@ def artifact(path: Path, runtime: RuntimeSpec) -> Artifact:
         graph.placement(XNNPACK),
         weights.integer_share,
         weight_bytes=weights.bytes,
+        fixed_macs=fixed.macs,
     )
 
 

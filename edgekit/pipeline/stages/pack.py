@@ -7,10 +7,19 @@ from pathlib import Path
 from edgekit import __version__
 from edgekit.backends.onnx.engine_plan import engine_plan
 from edgekit.bundle.archive import Bundle, Source, pack
-from edgekit.bundle.manifest import ArtifactFacts, Golden, InputProcessing, ManifestContent, PassStep, schema_of
+from edgekit.bundle.manifest import (
+    ArtifactFacts,
+    Golden,
+    InputProcessing,
+    InputTokenizer,
+    ManifestContent,
+    PassStep,
+    schema_of,
+)
 from edgekit.bundle.manifest import DataProvenance as DataRecord
 from edgekit.bundle.signing import SigningKey
 from edgekit.cache import tool_versions
+from edgekit.datasets.tokenizer import Tokenizer, read_tokenizer
 from edgekit.pipeline.stages.compile import GOLDEN, Compilation, Compiled
 from edgekit.pipeline.stages.inputs import CachedData
 from edgekit.runner.layout import PLAN
@@ -47,6 +56,8 @@ def pack_bundle(compilation: Compilation, compiled: Compiled, key: SigningKey, o
     plan = engine_plan(compiled.artifact, request.profile.precision, request.target, request.runtime)
     if plan:
         files[PLAN] = plan
+    tokenizers = _tokenizers(request.project)
+    files |= {_tokenizer_path(name): tokenizer.content for name, tokenizer in tokenizers.items()}
     return pack(describe(compilation, compiled), files, key, out / f"{compilation.request.name}.edgekit")
 
 
@@ -75,6 +86,10 @@ def describe(compilation: Compilation, compiled: Compiled) -> ManifestContent:
         model=tuple(path.name for path in artifact.files),
         signature=artifact.signature,
         processing=_processing(project),
+        tokenizers={
+            name: InputTokenizer(path=_tokenizer_path(name), size=tokenizer.size, golden=tokenizer.golden)
+            for name, tokenizer in _tokenizers(project).items()
+        },
         golden=Golden(count=GOLDEN, tolerance=TOLERANCE[request.profile.precision]),
         facts=ArtifactFacts.of(artifact, compiled.float_artifact.size_bytes),
         placement=artifact.placement.operators,
@@ -84,6 +99,19 @@ def describe(compilation: Compilation, compiled: Compiled) -> ManifestContent:
             name: version for name, version in tool_versions(request.backend.packages).items() if name != "edgekit"
         },
     )
+
+
+def _tokenizers(project: Project) -> dict[str, Tokenizer]:
+    """Tokenizer files of the inputs that state one, checked once more: they may have changed since the build began."""
+    return {
+        name: read_tokenizer(project.root, name, spec.tokenizer)
+        for name, spec in project.inputs.items()
+        if spec.tokenizer
+    }
+
+
+def _tokenizer_path(name: str) -> str:
+    return f"tokenizer/{name}.json"
 
 
 def _processing(project: Project) -> dict[str, InputProcessing]:

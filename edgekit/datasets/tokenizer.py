@@ -1,0 +1,111 @@
+"""Tokenizer files of a project: read, checked against their digest and golden token ids, and held against samples."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekit.errors import DataError, TokenizerMismatch
+from edgekit.ir.measurement import Array
+from edgekit.runner.errors import RunnerError
+from edgekit.runner.processing.wordpiece import WordPiece
+from edgekit.specs.tokenizer import TokenizerSpec
+from edgekit.untrusted.json_text import loads
+
+LARGEST = 1 << 26
+"""Largest tokenizer file, in bytes; one of 250,000 entries has 17 MB."""
+VALUES = 4_000_000
+"""Limit of the values in its JSON: the merges of large vocabularies are some 600,000."""
+SAVED = "save it by tokenizer.save('tokenizer.json')"
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """A tokenizer file of a project."""
+
+    content: bytes
+    sha256: str
+    size: int
+    """Number of token ids: one more than the largest."""
+    golden: Mapping[str, tuple[int, ...]]
+    """Token ids of some texts, as the project states them."""
+
+
+def read_tokenizer(root: Path, name: str, spec: TokenizerSpec) -> Tokenizer:
+    """Read the tokenizer of the input `name`.
+
+    Raises DataError for a file that is missing or none, TokenizerMismatch for one with another digest or golden ids
+    that are not its own. Golden ids are computed anew for WordPiece, and only held against the vocabulary for others.
+    """
+    where = f"tokenizer '{spec.file}' of input '{name}'"
+    path = root / spec.file
+    try:
+        if path.stat().st_size > LARGEST:
+            raise DataError(
+                f"the {where} is larger than {LARGEST >> 20} MB", hint="is it the tokenizer, not the model?"
+            )
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"the {where} cannot be read: {error.strerror}", hint="paths are relative to edgekit.toml"
+        ) from error
+    sha256 = hashlib.sha256(content).hexdigest()
+    if spec.sha256 not in (None, sha256):
+        raise TokenizerMismatch(
+            f"the {where} has the SHA-256 {sha256[:16]}…, {str(spec.sha256)[:16]}… is stated: it is another one",
+            hint=f"bring back the file of the training; if this one is right: sha256 = '{sha256}'",
+        )
+    document = _document(content, where)
+    size = _size(document, where)
+    _check_golden(document, size, spec, where)
+    return Tokenizer(content, sha256, size, spec.golden)
+
+
+def check_ids(array: Array, tokenizer: Tokenizer, where: str) -> None:
+    """Raise DataError if a sample holds a token id that the tokenizer has not."""
+    wrong = array[(array < 0) | (array >= tokenizer.size)]
+    if wrong.size:
+        raise DataError(
+            f"{where} holds the token id {int(np.ravel(wrong)[0])}, its tokenizer has 0 to {tokenizer.size - 1}",
+            hint="make the ids with the tokenizer that [inputs] names; padding needs an id of its own, and a mask",
+        )
+
+
+def _document(content: bytes, where: str) -> Any:
+    try:
+        return loads(content, VALUES)
+    except ValueError as error:
+        raise DataError(
+            f"the {where} is not JSON: {error}", hint="save it by tokenizer.save('tokenizer.json')"
+        ) from error
+
+
+def _size(document: Any, where: str) -> int:
+    try:
+        vocabulary = document["model"]["vocab"]
+        # Unigram has a list of pieces and scores, the others a table.
+        ids = list(vocabulary.values()) if isinstance(vocabulary, dict) else list(range(len(vocabulary)))
+        ids += [token["id"] for token in document.get("added_tokens") or ()]
+        return max(map(int, ids)) + 1
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"the {where} has no vocabulary: {error!r}", hint=SAVED) from error
+
+
+def _check_golden(document: Any, size: int, spec: TokenizerSpec, where: str) -> None:
+    wordpiece = document["model"].get("type") == "WordPiece" and spec.golden
+    try:
+        ours = WordPiece.read(document) if wordpiece else None
+    except RunnerError:
+        ours = None  # of another family than BERT's
+    for text, ids in spec.golden.items():
+        computed = tuple(ours.encode(text)) if ours else ids
+        if computed != ids or max(ids, default=0) >= size:
+            raise TokenizerMismatch(
+                f"the {where} makes {list(computed)} of '{text[:40]}', {list(ids)} is stated",
+                hint="golden ids are those of the training: bring back its tokenizer, or state them anew",
+            )
