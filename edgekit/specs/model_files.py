@@ -82,9 +82,9 @@ def kind_of(path: Path, stated: str, key: str) -> str:
     except (ValueError, OSError) as error:
         raise ModelFileError(f"'{stated}' cannot be read: {error}", hint="copy or download it again") from error
     if not kind:
-        raise ModelFileError(
-            f"'{stated}' was written neither by torch nor by safetensors", hint="torch.save(network.state_dict(), FILE)"
-        )
+        program = "torch.export.save(torch.export.export(network.eval(), example_inputs), FILE)"
+        hint = program if key == "file" else "torch.save(network.state_dict(), FILE)"
+        raise ModelFileError(f"'{stated}' was written neither by torch nor by safetensors", hint=hint)
     return kind
 
 

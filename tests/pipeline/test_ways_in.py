@@ -143,7 +143,7 @@ def test_a_sentence_classifier_of_transformers_is_built(command: Command, tmp_pa
     [
         ('file = "net.onnx"\n', "EK101", 2, "there is no file 'net.onnx'"),
         ('file = "bad.onnx"\n', "EK107", 2, "cannot be read"),
-        ('file = "bad.pt2"\n', "EK107", 2, "cannot be read"),
+        ('file = "bad.pt2"\n', "EK107", 2, "written neither by torch"),
         ('folder = "gone"\n', "EK101", 2, "there is no folder 'gone'"),
         (f'factory = {ONE_WAY}weights = "gone.pt"\n', "EK101", 2, "there is no file 'gone.pt'"),
         (f'factory = {ONE_WAY}file = "bad.pt2"\n', "EK101", 2, "exactly one of"),
@@ -166,7 +166,7 @@ def test_a_way_that_leads_nowhere_is_refused_before_torch_is_imported(
     assert ended.stdout.strip() == "False False"
     assert f"error {code}: " in ended.stderr
     assert words in ended.stderr.replace("\n", " ")
-    assert "\n  hint: " in ended.stderr
+    assert "\n  hint: " in ended.stderr or words.startswith("exactly one of")
     assert not (folder / "out").exists()
 
 

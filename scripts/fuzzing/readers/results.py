@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from edgekit import plugins
 from edgekit.cache import SEAL, Cache, file_digest
 from edgekit.devices.packs.wheels import unpack
 from edgekit.file_trace import FileTrace
@@ -21,6 +20,7 @@ from edgekit.parity.compare import compare
 from edgekit.report.forms import html, markdown, text
 from edgekit.report.report import read_reports
 from edgekit.samples import Samples
+from edgekit.tasks.classification import Classification
 from scripts.fuzzing.readers.reader import Reader, Readers
 
 SAMPLES = Samples({"image": np.zeros((3, 2), np.uint8)}, np.zeros(3, np.int64))
@@ -56,8 +56,7 @@ def _measurement() -> Measurement:
 
 
 def _compared(path: Path) -> object:
-    metric = plugins.load("metrics", "classification")()
-    return compare(store.load(path), store.load(path.with_name("whole.json")), metric)
+    return compare(store.load(path), store.load(path.with_name("whole.json")), Classification())
 
 
 def _loaded(path: Path) -> object:
