@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from edgekit.api.builds import diagnose, load_project
+from tests.networks import substitute
 from tests.projects.matrix import BACKENDS, gates, ran
 
 pytestmark = [pytest.mark.trains, pytest.mark.builds]
@@ -48,3 +51,33 @@ def test_float_and_dynamic_int8_answer_as_the_trained_network(
     assert report.candidate.score
     assert report.agreement >= (0.999 if profile == "float32" else 0.97)
     assert abs(report.reference.score.value - report.candidate.score.value) < (0.001 if profile == "float32" else 0.02)
+
+
+def test_boxes_and_scores_in_one_int8_tensor_fail_and_diagnose_names_what_joins_them(
+    project_of: Projects, cache: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(project_of("yolo"), tmp_path / "camera")
+    text = (folder / "edgekit.toml").read_text()
+    for old, new in (
+        ("model.py:yolo", "model.py:camera"),
+        ('outputs = ["fine", "coarse"]\n', ""),
+        ("size = [64, 96]", "size = [640, 960]"),
+        ('{ kind = "yolo-v8", raw = true, strides = [8, 16], bins = 8 }', '"yolo-v8"'),
+        ("data.py:calibration", "data.py:camera_calibration"),
+        ("data.py:evaluation", "data.py:camera_evaluation"),
+    ):
+        text = substitute(old, new, text)
+    (folder / "edgekit.toml").write_text(text)
+    report = ran(folder, "tflite", "host-int8", tmp_path, cache)
+    assert report.reference.score
+    assert report.candidate.score
+    assert report.reference.score.value >= FLOORS["yolo"]
+    assert report.candidate.score.value < 0.1
+    assert report.verdict == "failed"
+    assert gates(report)["agreement"] == gates(report)["accuracy_drop"] == "failed"
+    # The boxes alone make a fine signal: SQNR does not tell.
+    assert report.sqnr_db
+    assert report.sqnr_db > 25
+    examined = diagnose(load_project(folder), "host", backend="tflite", profile="host-int8", cache=cache)
+    assert examined.diagnosis.cause == "shared scale"
+    assert "(cat) joins" in examined.diagnosis.sentence

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 
@@ -93,12 +91,12 @@ def test_hits_of_equal_scores_stay_in_the_order_of_samples() -> None:
     assert ranking.at(np.array([1, 1])) == 1
 
 
-def test_800_resamples_of_500_pictures_take_seconds() -> None:
+def test_resamples_match_no_box_again(monkeypatch: pytest.MonkeyPatch) -> None:
     answers, labels = pictures(0, count=500, classes=20, most=8)
     counted = scores(answers, labels, "map")
+    monkeypatch.setattr("edgekit.tasks.detection.matched", None)
+    monkeypatch.setattr("edgekit.tasks.box_matching.matched", None)
     random = np.random.default_rng(0)
-    start = time.process_time()
-    values = [counted.at(random.integers(0, 500, 500)) for _ in range(80)]
-    # Measured: 0.2 s. Ten times as much would be noticed in every verdict.
-    assert time.process_time() - start < 3
+    # 800 of them take 0.9 s on one core, of 80 classes and twice the boxes 2 s; a verdict needs 1,200.
+    values = [counted.at(random.integers(0, 500, 500)) for _ in range(100)]
     assert 0.01 < np.std(values) / np.mean(values) < 0.1

@@ -43,6 +43,28 @@ def evaluation() -> Pasted:
     return Pasted(3, 300, True)
 
 
+class Camera:
+    """Another set with its boxes in pixels of a camera's picture, which is ten times as large."""
+
+    def __init__(self, pasted: Pasted) -> None:
+        self.pasted = pasted
+
+    def __len__(self) -> int:
+        return len(self.pasted)
+
+    def __getitem__(self, i: int) -> tuple[np.ndarray, np.ndarray]:
+        image, boxes = self.pasted[i]
+        return image, boxes * [1, 10, 10, 10, 10]
+
+
+def camera_calibration() -> Camera:
+    return Camera(calibration())
+
+
+def camera_evaluation() -> Camera:
+    return Camera(evaluation())
+
+
 def picture(
     random: np.random.Generator, photographs: list[Any], scans: list[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -64,12 +64,12 @@ class Decoded(nn.Module):
     strides: Tensor
     bins: Tensor
 
-    def __init__(self, network: Yolo, height: int, width: int) -> None:
+    def __init__(self, network: Yolo, height: int, width: int, zoom: float) -> None:
         super().__init__()
         self.network = network
         points, strides = grid(height, width)
         self.register_buffer("points", points)
-        self.register_buffer("strides", strides)
+        self.register_buffer("strides", strides * zoom)
         self.register_buffer("bins", torch.arange(BINS, dtype=torch.float32).reshape(1, 1, BINS, 1))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -98,8 +98,8 @@ def yolo() -> nn.Module:
     return model.eval()
 
 
-def decoded() -> nn.Module:
-    """The same, with its boxes decoded in the graph."""
+def camera() -> nn.Module:
+    """The same, with its boxes decoded in the graph to pixels of a camera's picture, which is ten times as large."""
     model = yolo()
     assert isinstance(model, Yolo)
-    return Decoded(model, 64, 96).eval()
+    return Decoded(model, 64, 96, zoom=10.0).eval()
