@@ -50,6 +50,7 @@ def _rows(opened: Bundle) -> list[tuple[str, str]]:
         ("runs on", f"{manifest.backend}: {', '.join(manifest.delegates)}"),
         *(("takes", str(spec)) for spec in manifest.signature.inputs),
         *(("gives", str(spec)) for spec in manifest.signature.outputs),
+        *(("state", f"{pair.input} is {pair.output} of the step before") for pair in manifest.signature.state),
         ("size", f"{facts.size_bytes:,} bytes, {facts.size_bytes / facts.float_size_bytes:.2f} of float32"),
         ("work", f"{facts.macs:,} multiply-accumulates, {facts.integer_macs_share:.1%} on integers"),
         ("placement", f"{facts.delegated_share:.1%} of the arithmetic delegated, {facts.fallback_share:.1%} fell back"),

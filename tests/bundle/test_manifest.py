@@ -57,6 +57,24 @@ def test_golden_paths_follow_the_signature(manifest_values: Values) -> None:
     assert manifest.golden_paths() == ("golden/inputs/image.npy", "golden/outputs/output.npy")
 
 
+STATE = [{"input": "image", "output": "output", "initial": "state/image.npy"}]
+
+
+def test_a_model_with_state_has_a_schema_of_its_own(manifest_values: Values) -> None:
+    signature = {**manifest_values["signature"], "state": STATE}
+    with pytest.raises(BundleError, match="'schema' is 2 for this signature, not 1"):
+        Manifest.parse(edited(manifest_values, "signature", to=signature))
+    stated = {**manifest_values, "schema": 2, "signature": signature}
+    with pytest.raises(BundleError, match=r"there is no file 'state/image\.npy'"):
+        Manifest.parse(canonical(stated))
+    file = {"path": "state/image.npy", "bytes": 1, "sha256": "ab" * 32}
+    stated["files"] = sorted([*manifest_values["files"], file], key=lambda one: str(one["path"]))
+    # The image is state, and the output too: neither is in the golden vectors.
+    manifest = Manifest.parse(canonical(stated))
+    assert manifest.golden_paths() == ()
+    assert manifest.to_bytes() == canonical(stated)
+
+
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [

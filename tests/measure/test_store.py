@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -226,3 +227,15 @@ def test_any_change_to_the_files_is_seen_or_means_the_same(tmp_path: Path, data:
         return
     assert chosen.suffix == ".json"
     assert len(loaded) == 3
+
+
+def test_the_lengths_of_sequences_are_kept(tmp_path: Path) -> None:
+    plain = _measurement()
+    timed = replace(plain, length=np.arange(1, len(plain) + 1))
+    save(timed, tmp_path / "timed")
+    loaded = load(tmp_path / "timed")
+    assert loaded.length is not None
+    assert loaded.length.tolist() == list(range(1, len(plain) + 1))
+    save(replace(plain, length=np.arange(len(plain) + 1)), tmp_path / "longer")
+    with pytest.raises(DataError, match="'length' is no int64 a label"):
+        load(tmp_path / "longer")

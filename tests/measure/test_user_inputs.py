@@ -10,7 +10,7 @@ import pytest
 
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
-from edgekit.ir.signature import Signature, TensorSpec
+from edgekit.ir.signature import Signature, StatePair, TensorSpec
 from edgekit.measure.user_inputs import INPUTS, read_inputs, samples_for
 from edgekit.samples import Samples
 
@@ -106,3 +106,29 @@ def test_what_is_no_npz_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "in.npz", tmp_path / "none.npz", tmp_path / "one.npy"):
         with pytest.raises(DataError, match="cannot be read as arrays"):
             read_inputs(path, SIGNATURE)
+
+
+STATEFUL = Signature(
+    (TensorSpec("x", "float32", (1, 2)), TensorSpec("h", "float32", (1, 4))),
+    (TensorSpec("y", "float32", (1, 1)), TensorSpec("h_out", "float32", (1, 4))),
+    (StatePair("h", "h_out"),),
+)
+
+
+def test_a_model_with_state_takes_sequences_without_its_state(tmp_path: Path) -> None:
+    x = np.zeros((3, 5, 2), np.float32)
+    np.savez(tmp_path / "x.npz", x=x)
+    samples = read_inputs(tmp_path / "x.npz", STATEFUL)
+    assert samples.length is not None
+    assert samples.length.tolist() == [5, 5, 5]
+    assert list(samples_for(STATEFUL, samples).inputs) == ["x"]
+    np.savez(tmp_path / "single.npz", x=x[:, 0])
+    with pytest.raises(DataError) as caught:
+        read_inputs(tmp_path / "single.npz", STATEFUL)
+    assert "x: float32[N, T, 2]" in str(caught.value.hint)
+
+
+def test_single_samples_and_sequences_are_not_mistaken_for_each_other() -> None:
+    single = Samples({"x": np.zeros((3, 2), np.float32)}, LABELS)
+    with pytest.raises(DataError, match="the model takes sequences, the samples are single samples"):
+        samples_for(STATEFUL, single)

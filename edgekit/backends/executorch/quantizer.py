@@ -26,6 +26,7 @@ def quantizer(recipe: Quantize) -> XNNPACKQuantizer:
     from torchao.quantization.pt2e.quantizer import QuantizationAnnotation, QuantizationConfig
     from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
+    from edgekit.backends.executorch.integer_scalars import with_integer_scalars
     from edgekit.backends.executorch.unshared_constants import with_unshared_reads
     from edgekit.passes.quantization.residual_stream import residual_stream
     from edgekit.passes.scale_folding import is_layer
@@ -46,8 +47,7 @@ def quantizer(recipe: Quantize) -> XNNPACKQuantizer:
 
         def transform_for_annotation(self, model: GraphModule) -> GraphModule:
             prepared = prepare_gates(with_unshared_reads(model), recipe.kept)
-            transformed: GraphModule = super().transform_for_annotation(prepared)
-            return transformed
+            return with_integer_scalars(super().transform_for_annotation, prepared)
 
         def annotate(self, model: GraphModule) -> GraphModule:
             annotated: GraphModule = super().annotate(model)

@@ -102,6 +102,7 @@ def _artifact(artifact: ArtifactRecord) -> Section:
         ("placement", artifact.placement_basis),
         *(("input", str(spec)) for spec in artifact.signature.inputs),
         *(("output", str(spec)) for spec in artifact.signature.outputs),
+        *(("state", f"{pair.input} is {pair.output} of the step before") for pair in artifact.signature.state),
         *((file.path, f"{file.bytes:,} bytes, sha256 {file.sha256[:16]}") for file in artifact.files),
     ]
     return section("Artifact", ("", "fact"), rows)
