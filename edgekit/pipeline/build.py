@@ -27,6 +27,7 @@ from edgekit.pipeline.stages.mixed_precision import resolve_mixed_precision
 from edgekit.pipeline.stages.pack import pack_bundle
 from edgekit.pipeline.stages.stage import Stage
 from edgekit.pipeline.stages.stage_runner import StageRunner
+from edgekit.pipeline.stages.vendor_comparison import blamed
 from edgekit.pipeline.verdict import Evidence, decide
 from edgekit.report.report import Report
 from edgekit.specs.factory import RAISED, in_a_line, place
@@ -43,7 +44,8 @@ def build(request: BuildRequest, line: StageRunner, out: Path, key: SigningKey, 
         compilation = compilation_of(request, line, data)
         with compilation.lowered() as finished:
             reference = eager_answers(compilation, data)
-            compiled = finished()
+            with blamed(compilation):
+                compiled = finished()
         bundle = pack_bundle(compilation, compiled, key, staging)
         candidate = on_host(compilation, data, bundle)
         check_float_parity(request.profile, reference, candidate)

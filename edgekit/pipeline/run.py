@@ -29,6 +29,7 @@ from edgekit.pipeline.stages.float_baseline import is_required, measure_float
 from edgekit.pipeline.stages.inputs import CachedData
 from edgekit.pipeline.stages.pack import pack_bundle
 from edgekit.pipeline.stages.stage_runner import StageRunner
+from edgekit.pipeline.stages.vendor_comparison import blamed
 from edgekit.pipeline.verdict import Evidence, decide
 from edgekit.report.earlier_run import Earlier
 from edgekit.report.report import Report
@@ -81,7 +82,7 @@ def run(
         data = evaluation(request, line, samples or enough(device.kind))
         compilation = compilation_of(request, line, data)
         request = compilation.request
-        with compilation.lowered() as finished:
+        with compilation.lowered() as finished, blamed(compilation):
             compiled = finished()
         bundle = pack_bundle(compilation, compiled, key, staging)
         float_file = _float_file(compilation, device, runtime, key, data)

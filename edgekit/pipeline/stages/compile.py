@@ -23,7 +23,6 @@ from edgekit.pipeline.stages.compress import Compressed
 from edgekit.pipeline.stages.inputs import CachedData, Network
 from edgekit.pipeline.stages.stage import Stage
 from edgekit.pipeline.stages.stage_runner import StageRunner
-from edgekit.pipeline.stages.vendor_comparison import blamed
 from edgekit.specs.compression import Quantize
 
 if TYPE_CHECKING:
@@ -188,8 +187,7 @@ class Compilation:
             )
 
         def make(out: Path, worker: Lowering, folder: Path) -> None:
-            with blamed(self, worker, folder):
-                worker.lower(folder, self.golden.folder, request.target, request.runtime, out, recipe)
+            worker.lower(folder, self.golden.folder, request.target, request.runtime, out, recipe)
 
         return LoweringStage(name, compute_key, make, program)
 

@@ -6,15 +6,12 @@ import contextlib
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from edgekit.backends.lowering_process import Lowering
 from edgekit.cache import digest_of
-from edgekit.errors import Disagreement, EdgekitError, LoweringError, LoweringTimeout
+from edgekit.errors import EdgekitError, LoweringError, LoweringTimeout
 from edgekit.parity.gates import GateResult
-
-if TYPE_CHECKING:
-    from edgekit.pipeline.stages.compile import Compilation, Compiled
+from edgekit.pipeline.stages.compile import Compilation, Compiled
 
 ANSWERS = ("accuracy_drop", "agreement")
 """Gates that a poor quantization fails."""
@@ -28,17 +25,18 @@ TRIAL = "trial.json"
 
 
 @contextlib.contextmanager
-def blamed(compilation: Compilation, worker: Lowering, folder: Path) -> Iterator[None]:
-    """Run a lowering of the program in `folder`; if it is refused, add to the error what the vendor's recipe comes to.
+def blamed(compilation: Compilation) -> Iterator[None]:
+    """Wait for a compilation; if its quantized program is refused, add to the error what the vendor's recipe comes to.
 
-    Nothing is tried but for programs that were quantized with ranges. Raises what the lowering raises.
+    Nothing is tried for programs that were not quantized with ranges, nor if the float program is refused too. Raises
+    what the compilation raises.
     """
     try:
         yield
     except LoweringTimeout:
         raise
-    except (Disagreement, LoweringError) as error:
-        told = _of_refusal(compilation, worker) if _has_ranges(compilation) and folder == compilation.quantized else ""
+    except LoweringError as error:
+        told = _of_refusal(compilation) if _has_ranges(compilation) and _float_is_lowered(compilation) else ""
         if not told:
             raise
         raise type(error)(f"{error}; {told}", hint=error.hint) from error
@@ -48,9 +46,13 @@ def _has_ranges(compilation: Compilation) -> bool:
     return compilation.recipe_before_lowering is not None and compilation.calibrated
 
 
-def _of_refusal(compilation: Compilation, worker: Lowering) -> str:
+def _float_is_lowered(compilation: Compilation) -> bool:
+    return compilation.line.cache.find(compilation.lower_float.key) is not None
+
+
+def _of_refusal(compilation: Compilation) -> str:
     try:
-        quality_db = worker.try_vendor(compilation.captured, compilation.calibration.folder, compilation.golden.folder)
+        quality_db = _cached_trial(compilation)
     except LoweringTimeout:
         return "the vendor's plain recipe does not end in time either"
     except EdgekitError as error:
@@ -73,7 +75,7 @@ def vendor_remarks(compilation: Compilation, compiled: Compiled, judged: Iterabl
     if not any(gate.name in ANSWERS and gate.outcome == "failed" for gate in judged):
         return ()
     try:
-        quality_db = _cached_trial(compilation, compiled.key)
+        quality_db = _cached_trial(compilation)
     except EdgekitError as error:
         return (f"The vendor's plain recipe on the same program fails too: {error}.",)
     if quality_db is None:
@@ -84,7 +86,7 @@ def vendor_remarks(compilation: Compilation, compiled: Compiled, judged: Iterabl
     return (f"The vendor's plain recipe does no better: {both}; see which layers it is: edgekit diagnose.",)
 
 
-def _cached_trial(compilation: Compilation, key: str) -> float | None:
+def _cached_trial(compilation: Compilation) -> float | None:
     """SQNR of the vendor's recipe in dB, from the cache if it was tried before; None without a recipe."""
 
     def make(out: Path) -> None:
@@ -94,6 +96,8 @@ def _cached_trial(compilation: Compilation, key: str) -> float | None:
             )
         (out / TRIAL).write_text(json.dumps(quality_db))
 
-    entry, _ = compilation.line.cache.fetch(digest_of({"stage": "vendor trial", "lowering": key}), make)
+    entry, _ = compilation.line.cache.fetch(
+        digest_of({"stage": "vendor trial", "lowering": compilation.lower.key}), make
+    )
     quality_db: float | None = json.loads((entry / TRIAL).read_text())
     return quality_db
