@@ -1,0 +1,73 @@
+"""Small networks of many tasks, trained here, from project to verdict on this machine: their own metrics decide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edgekit.api.builds import diagnose, load_project
+from tests.projects.matrix import gates, ran
+
+pytestmark = [pytest.mark.trains, pytest.mark.builds]
+
+Projects = Callable[[str], Path]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.mark.parametrize(
+    ("name", "backend", "metric", "limit"),
+    [
+        ("siamese", "onnx", "eer", 0.08),
+        ("tagger", "onnx", "span-f1", 0.95),
+        ("autoencoder", "onnx", "auc", 0.85),
+        ("sentences", "onnx", "recall@1", 0.7),
+        ("keywords", "tflite", "top1", 0.9),
+        ("segmenter", "onnx", "miou", 0.75),
+    ],
+)
+def test_int8_keeps_the_metric_of_the_trained_network(
+    name: str, backend: str, metric: str, limit: float, project_of: Projects, cache: Path, tmp_path: Path
+) -> None:
+    report = ran(project_of(name), backend, "host-int8", tmp_path, cache)
+    score = report.reference.score
+    assert score
+    assert score.name == metric
+    assert score.value >= limit if score.higher_is_better else score.value <= limit
+    outcomes = gates(report)
+    assert outcomes["reference_accuracy"] == "passed"
+    assert outcomes["agreement"] == "passed"
+    assert outcomes["accuracy_drop"] in ("passed", "undecided")
+
+
+def test_int8_that_loses_a_decibel_fails_though_every_image_agrees(
+    project_of: Projects, cache: Path, tmp_path: Path
+) -> None:
+    report = ran(project_of("superresolution"), "executorch", "host-int8", tmp_path, cache)
+    assert report.reference.score
+    assert report.reference.score.unit == "dB"
+    assert report.reference.score.value > 30
+    outcomes = gates(report)
+    assert (report.verdict, outcomes["accuracy_drop"], outcomes["agreement"]) == ("failed", "failed", "passed")
+    figures = {figure.name: figure for figure in report.also_measured or ()}
+    assert figures["PSNR against the reference"].candidate > 40
+    assert 0.9 < figures["ssim"].candidate <= 1
+
+
+def test_a_forecaster_that_int8_hurts_fails_and_diagnose_names_the_layer(
+    project_of: Projects, cache: Path, tmp_path: Path
+) -> None:
+    folder = project_of("forecaster")
+    report = ran(folder, "tflite", "host-int8", tmp_path, cache)
+    assert report.reference.score
+    assert report.reference.score.value < 0.6
+    assert report.verdict == "failed"
+    assert gates(report)["accuracy_drop"] == "failed"
+    examined = diagnose(load_project(folder), "host", backend="tflite", profile="host-int8", cache=cache)
+    assert examined.diagnosis.layers[0] == "layers.0"
+    assert "'layers.0'" in examined.diagnosis.sentence
