@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 import threading
+import warnings
 from typing import Any, TextIO, cast
 
 import torch
@@ -29,7 +31,10 @@ def capture(model: Model) -> Program:
     function.
     """
     try:
-        with torch.no_grad(), contextlib.redirect_stderr(cast(TextIO, _Quiet(sys.stderr))):
+        quiet = contextlib.redirect_stderr(cast(TextIO, _Quiet(sys.stderr)))
+        with torch.no_grad(), quiet, warnings.catch_warnings():
+            # torch warns of the list that its own recurrent modules keep their weights in.
+            warnings.filterwarnings("ignore", r"The tensor attributes? .* assigned during export", UserWarning)
             exported = canonical(torch.export.export(model.module, model.examples))
             results = model.module(*model.examples)
             answers = exported.module()(*model.examples)
@@ -71,15 +76,27 @@ def signature(project: Project, results: Any) -> Signature:
 
 
 def output_names(project: Project, results: Any, count: int) -> tuple[str, ...]:
-    """Names of the outputs: those that the project states, the keys of the model's dict, or `output`, `output_0` …"""
+    """Names of the outputs: those that the project states, the keys of the model's dict, `scores` or
+    `boxes.left`, or `output`, `output_0` …"""
     stated = project.model.outputs
     if stated and len(stated) != count:
         raise SpecError(f"[model] outputs names {len(stated)}, the model returns {count}")
     if stated:
         return stated
-    if isinstance(results, dict) and len(results) == count:
-        return tuple(str(key) for key in results)
+    if isinstance(results, dict):
+        return tuple(_path_name(path) for path, _ in pytree.tree_flatten_with_path(results)[0])
     return ("output",) if count == 1 else tuple(f"output_{i}" for i in range(count))
+
+
+def _path_name(path: tuple[Any, ...]) -> str:
+    """Name of a leaf of nested dicts and tuples: its keys and numbers, joined by dots. Raises CaptureError."""
+    name = ".".join(str(getattr(step, "key", getattr(step, "idx", getattr(step, "name", "")))) for step in path)
+    if not re.fullmatch(r"[A-Za-z_][\w.-]*", name):
+        raise CaptureError(
+            f"the model returns a dict with the key '{name}', which cannot name an output",
+            hint='name the outputs in order: [model] outputs = ["scores", …]',
+        )
+    return name
 
 
 def _output(name: str, leaf: Any) -> TensorSpec:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from edgekit.errors import ForwardError, LoadError, UnstableFactory
+from edgekit.frontend.call_convention import output_axes
 from edgekit.frontend.determinism import check_deterministic
 from edgekit.frontend.preprocess import Deployed
 from edgekit.ir.program import PassRecord
@@ -96,12 +97,19 @@ def _protected(module: Deployed, project: Project, examples: tuple[Tensor, ...])
     copies = tuple(example.clone() for example in examples)
     try:
         with torch.no_grad():
-            module(*copies)
+            results = module(*copies)
     except RAISED as error:
         raise _forward_error(error, module.model, project) from error
     # torch counts every write into a tensor, through views too.
     written = [name for name, copy in zip(project.inputs, copies, strict=True) if copy._version]
-    return Deployed(module.model, project.inputs, written).eval() if written else module
+    axes = output_axes(module.model, module.convention, _staged(module, examples), results)
+    return Deployed(module.model, project.inputs, written, axes).eval() if written or axes else module
+
+
+def _staged(module: Deployed, examples: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Examples as the network takes them: preprocessed, batch axis first."""
+    with torch.no_grad():
+        return tuple(stage(value) for stage, value in zip(module.preprocess, examples, strict=True))
 
 
 def _forward_error(error: BaseException, network: nn.Module, project: Project) -> ForwardError:

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    Strict,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from edgekit.specs.spec import Real, Spec, Whole
 
@@ -26,6 +34,12 @@ def _input(name: str) -> str:
 
 Edge = Annotated[str, AfterValidator(_edge)]
 InputEdge = Annotated[str, AfterValidator(_input)]
+BatchAxis = Annotated[int, Strict(), Field(ge=0)] | Literal["none"]
+"""Axis of an input that counts the samples, or `none`: one sample is the whole input."""
+
+
+LATER: dict[str, Any] = {"batch_axis": 0}
+"""Keys of an input that came later than the first release, with their defaults."""
 
 
 class Preprocess(Spec):
@@ -48,8 +62,10 @@ class Input(Spec):
     """One input of the model, without the batch axis."""
 
     shape: tuple[Whole, ...]
-    dtype: Literal["float32", "int32", "int64", "uint8", "bool"] = "float32"
+    dtype: Literal["float16", "float32", "int32", "int64", "uint8", "bool"] = "float32"
     preprocess: Preprocess | None = None
+    batch_axis: BatchAxis = 0
+    """Axis that the network's forward has the samples on; `shape` is without it, and data sets have it first."""
 
     @field_validator("shape")
     @classmethod
@@ -66,10 +82,24 @@ class Input(Spec):
             raise ValueError("preprocessing gives float32: leave 'dtype' out")
         if len(self.shape) != 3:
             raise ValueError("preprocessing of 'uint8 NHWC' needs a shape of [channels, height, width]")
+        if self.batch_axis != 0:
+            raise ValueError("pixels of 'uint8 NHWC' have their batch axis first: leave 'batch_axis' out")
         for name in ("mean", "std"):
             if len(getattr(self.preprocess, name)) not in (1, self.shape[0]):
                 raise ValueError(f"'{name}' needs 1 or {self.shape[0]} values, one a channel")
         return self
+
+    @model_validator(mode="after")
+    def _batched(self) -> Input:
+        if self.batch_axis != "none" and self.batch_axis > len(self.shape):
+            raise ValueError(f"'batch_axis' {self.batch_axis} is beyond a shape of {len(self.shape)} axes")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out later keys that are not used: cache keys of older projects stay as they were."""
+        values: dict[str, Any] = written(self)
+        return {key: value for key, value in values.items() if key not in LATER or value != LATER[key]}
 
     @property
     def raw_shape(self) -> tuple[int, ...]:

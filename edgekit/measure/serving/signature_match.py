@@ -21,6 +21,7 @@ FORMATS = {
     "uint8": "UINT8",
     "int32": "INT32",
     "int64": "INT64",
+    "float16": "FP16",
     "float32": "FP32",
 }
 
