@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.datasets import MapStyle, open_dataset, stated_labels
+from edgekit.datasets import MapStyle, open_dataset, ragged, stated_labels
 from edgekit.datasets.classes import class_names
 from edgekit.datasets.pictures import Picture, tally
 from edgekit.errors import DataError, EdgekitError
 from edgekit.ir.measurement import Array
 from edgekit.specs.factory import RAISED, in_a_line
 from edgekit.specs.inputs import Input
-from edgekit.specs.project import DataSet, Project
+from edgekit.specs.project import LENGTHS, DataSet, Project
 
 LABELS = "labels.npy"
 FEW = 32
@@ -50,7 +50,7 @@ class Samples:
     """Inputs as the artifact takes them, with their labels, in a fixed order."""
 
     inputs: Mapping[str, Array]
-    """Arrays [N, …] by input name, in the raw dtype."""
+    """Arrays [N, …] by input name, in the raw dtype. Of free lengths: padded, with the lengths, int64 [N], beside."""
     labels: Array
     """Classes, int64 [N], or targets, float64 [N, …]."""
     sampling: Sampling | None = None
@@ -162,19 +162,25 @@ def _collect(
     """Read the chosen samples; the second result counts the changes to pictures among them."""
     pictures = []
     columns: dict[str, list[Array]] = {name: [] for name in inputs}
+    lengths: dict[str, list[int]] = {}
     labels = []
     for i, (values, label) in _items(source, chosen, where):
         named = values if isinstance(values, Mapping) else {next(iter(inputs)): values}
+        named = ragged.masked(named, inputs)
         if set(named) != set(inputs):
             raise DataError(
                 f"the {where}: sample {i} has inputs {sorted(named)}, the project states {sorted(inputs)}", hint=STATED
             )
         for name, spec in inputs.items():
             columns[name].append(_checked(np.asarray(named[name]), spec, f"the {where}: sample {i}: '{name}'"))
+        row = {name: column[-1] for name, column in columns.items()}
+        for name, length in ragged.sample_lengths(row, inputs, f"the {where}: sample {i}").items():
+            lengths.setdefault(name + LENGTHS, []).append(length)
         pictures += [value for value in named.values() if isinstance(value, Picture)]
         labels.append(label)
-    stacked = {name: np.stack(column) for name, column in columns.items()}
-    return Samples(stacked, _label_array(labels, where)), tally(pictures)
+    stacked = {name: ragged.stacked(column, inputs[name].pad) for name, column in columns.items()}
+    stacked |= {name: np.array(column, np.int64) for name, column in lengths.items()}
+    return Samples(stacked, _label_array(labels, where, uneven=bool(lengths))), tally(pictures)
 
 
 def _items(source: MapStyle, chosen: Sequence[int], where: str) -> Iterator[tuple[int, tuple[Any, Any]]]:
@@ -192,7 +198,7 @@ def _items(source: MapStyle, chosen: Sequence[int], where: str) -> Iterator[tupl
 
 
 def _checked(array: Array, spec: Input, where: str) -> Array:
-    if array.shape != spec.raw_shape:
+    if not ragged.fits(array, spec):
         raise DataError(
             f"{where} has shape {list(array.shape)}, the project states {list(spec.raw_shape)}", hint=STATED
         )
@@ -200,14 +206,23 @@ def _checked(array: Array, spec: Input, where: str) -> Array:
         raise DataError(f"{where} is {array.dtype}, the project states {spec.raw_dtype}", hint=STATED)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise DataError(f"{where} holds NaN or infinite values", hint="repair that sample, or leave it out")
+    ragged.check_vocabulary(array, spec, where)
     return array
 
 
-def _label_array(labels: list[Any], where: str) -> Array:
+def _label_array(labels: list[Any], where: str, uneven: bool = False) -> Array:
+    """Labels as an array; of samples of free lengths they may have as many, and are padded with -1."""
+    arrays = [np.asarray(label) for label in labels]
+    if uneven and arrays[0].ndim and len({array.ndim for array in arrays}) == 1:
+        return _numbers(ragged.stacked(arrays, ragged.NO_LABEL), where)
     try:
-        array = np.asarray([np.asarray(label) for label in labels])
+        array = np.asarray(arrays)
     except ValueError as error:
         raise DataError(f"the {where}: labels have different shapes", hint=NUMBERS) from error
+    return _numbers(array, where)
+
+
+def _numbers(array: Array, where: str) -> Array:
     if array.dtype.kind not in "iufb":
         raise DataError(f"the {where}: labels are {array.dtype}, not numbers", hint=NUMBERS)
     return array.astype(np.int64 if array.dtype.kind in "iub" else np.float64)
@@ -218,10 +233,11 @@ def _check_labels(labels: Array, project: Project, where: str) -> None:
     classes = class_names(project)
     if not classes or labels.dtype.kind != "i":
         return
-    wrong = np.flatnonzero((labels < 0) | (labels >= len(classes)))
+    beyond = labels == ragged.NO_LABEL if project.lengths and labels.ndim > 1 else np.zeros(labels.shape, np.bool_)
+    wrong = np.argwhere(((labels < 0) | (labels >= len(classes))) & ~beyond)
     if len(wrong):
         raise DataError(
-            f"the {where}: label {labels[wrong[0]]} of sample {wrong[0]} is outside 0 to {len(classes) - 1}",
+            f"the {where}: label {labels[tuple(wrong[0])]} of sample {wrong[0][0]} is outside 0 to {len(classes) - 1}",
             hint=NUMBERS,
         )
 

@@ -119,7 +119,8 @@ class DataProvenance(ManifestRecord):
 class ManifestContent(ManifestRecord):
     """Every field of a manifest but its list of files: the input of `pack`."""
 
-    schema_version: Literal[1] = Field(default=1, alias="schema")
+    schema_version: Literal[1, 2] = Field(default=1, alias="schema")
+    """2 if the signature has free lengths, which readers of schema 1 do not know."""
     edgekit: Text
     name: Text
     version: Count = 0
@@ -157,10 +158,16 @@ class ManifestContent(ManifestRecord):
 
     @model_serializer(mode="wrap")
     def _without_unsaid(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave `expires` out if it is None: it was added later, and a bundle without it keeps its bytes."""
+        """Leave out what was added later and is not used, such as `expires`: a bundle without it keeps its bytes."""
         values: dict[str, Any] = written(self)
         if self.expires is None:
             del values["expires"]
+        signature = values["signature"]
+        if not signature["lengths"]:
+            del signature["lengths"]
+        for edge in (*signature["inputs"], *signature["outputs"]):
+            for key in [key for key in ("free", "pad") if not edge[key]]:
+                del edge[key]
         return values
 
 

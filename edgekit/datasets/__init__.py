@@ -14,11 +14,12 @@ import numpy as np
 from edgekit.datasets.classes import class_names
 from edgekit.datasets.folders import PictureFolder
 from edgekit.datasets.pictures import Picture, read_picture
+from edgekit.datasets.ragged import cut_rows, free_axes
 from edgekit.errors import DataError, EdgekitError, MissingExtra
 from edgekit.ir.measurement import Array
 from edgekit.specs.factory import RAISED, in_a_line, resolve
 from edgekit.specs.inputs import Input
-from edgekit.specs.project import DataSet, Project
+from edgekit.specs.project import LENGTHS, DataSet, Project
 from edgekit.untrusted.npy import DAMAGED, read_npz
 
 
@@ -92,12 +93,14 @@ def _from_loader(loader: str, project: Project, where: str) -> MapStyle:
 
 
 def _read_npz(path: Path, project: Project) -> _Columns:
+    masks = {spec.mask for spec in project.inputs.values() if spec.mask}
     wanted = {*project.inputs, "labels"}
-    arrays = read_npz(path, names=wanted)
-    lacking = sorted(wanted - set(arrays))
+    lengths = {length.name + LENGTHS for length in project.lengths}
+    arrays = read_npz(path, names=wanted | lengths)
+    lacking = sorted(wanted - masks - set(arrays))
     if lacking:
         raise ValueError(f"it has no array '{lacking[0]}'")
-    columns = {name: arrays[name] for name in project.inputs}
+    columns = {name: cut_rows(arrays, name, spec) for name, spec in project.inputs.items() if name in arrays}
     labels = arrays["labels"]
     for name, column in columns.items():
         if len(column) != len(labels):
@@ -115,6 +118,7 @@ def _read_parquet(path: Path, project: Project) -> _Columns:
     columns = {
         name: [_cell(value, spec, f"row {i} of '{path.name}'") for i, value in enumerate(table[name].to_pylist())]
         for name, spec in project.inputs.items()
+        if name in table.column_names or name not in {each.mask for each in project.inputs.values()}
     }
     return _Columns(columns, table["label"].to_numpy())
 
@@ -124,7 +128,8 @@ def _cell(value: Any, spec: Input, where: str) -> Array | Picture:
     encoded = value.get("bytes") if isinstance(value, dict) else value
     if isinstance(encoded, bytes):
         return read_picture(io.BytesIO(encoded), spec.raw_shape, where)
-    return np.asarray(value, spec.raw_dtype).reshape(spec.raw_shape)
+    array = np.asarray(value, spec.raw_dtype)
+    return array if free_axes(spec) else array.reshape(spec.raw_shape)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import numpy as np
 from edgekit.errors import DataError, PictureError
 from edgekit.ir.measurement import Array
 from edgekit.specs.factory import in_a_line
+from edgekit.specs.lengths import admits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,7 +90,7 @@ def _check_size(image: ImageFile, shape: tuple[int, ...], where: str) -> None:
         )
     height, width = shape[:2]
     # Either way round: the orientation may lie behind the pixels.
-    if image.size not in ((width, height), (height, width)):
+    if not any(admits(height, rows) and admits(width, columns) for columns, rows in (image.size, image.size[::-1])):
         raise DataError(
             f"{where} has {image.width} x {image.height} pixels, the project states {width} x {height}",
             hint="edgekit resizes nothing: resize pictures as for training, or write a loader that does",

@@ -14,6 +14,7 @@ Errors that edgekit raises on purpose, a module per wing:
     - ClassMismatch          EK110  class folders and classes do not go together by name
     - EmptyClass             EK111  a class has no sample
     - PictureError           EK112  a picture is damaged, cut short, or none
+    - OutOfRange             EK116  a sample's length or token is outside its range
   x CompileError             the model could not be taken through the compiler; exit 3
     - LoadError              EK201  the project's code failed, or its factory returned no module
     - ForwardError           EK202  the model's forward failed on the stated shape
@@ -25,6 +26,7 @@ Errors that edgekit raises on purpose, a module per wing:
     - Disagreement           EK208  the file loads, but does not compute what the program computes
     - Nondeterministic       EK209  the network answers one input differently each time
     - UnstableFactory        EK210  the factory makes another network each time
+    - LengthDisagreement     EK218  a file answers otherwise at some of its free lengths
     - FloatDisagreement      EK211  a file in float does not compute what the network computes
   x BundleError              EK301  not a bundle, or not a whole one; exit 3
     - SignatureError         EK302  the signature or a digest does not match
@@ -92,6 +94,7 @@ from edgekit.errors.compiler import (
     Disagreement,
     FloatDisagreement,
     ForwardError,
+    LengthDisagreement,
     LoadError,
     LoweringError,
     LoweringTimeout,
@@ -142,6 +145,7 @@ from edgekit.errors.usage import (
     Misfit,
     ModelFileError,
     OptionError,
+    OutOfRange,
     PictureError,
     SpecError,
     UnknownName,
@@ -178,6 +182,7 @@ __all__ = [
     "Interrupted",
     "KeyLocked",
     "KeyUnreachable",
+    "LengthDisagreement",
     "LoadError",
     "LoweringError",
     "LoweringTimeout",
@@ -188,6 +193,7 @@ __all__ = [
     "ModelMismatch",
     "Nondeterministic",
     "OptionError",
+    "OutOfRange",
     "OutputBusy",
     "PackError",
     "PassError",

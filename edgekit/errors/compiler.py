@@ -71,6 +71,16 @@ class UnstableFactory(CompileError):
     code = "EK210"
 
 
+class LengthDisagreement(Disagreement):
+    """At some of the free lengths the file's outputs are not those of the program: padding reaches them.
+
+    A file with buckets pads each sample to the next of its lengths. A network that has no mask, and looks beyond
+    the end of a sample or counts it in a mean, then answers otherwise.
+    """
+
+    code = "EK218"
+
+
 class FloatDisagreement(Disagreement):
     """A file in float gives other answers than the network itself. Nothing was quantized: it is another function."""
 

@@ -63,6 +63,15 @@ class PictureError(DataError):
     code = "EK112"
 
 
+class OutOfRange(DataError):
+    """A sample is shorter or longer than `[inputs]` states, or holds a token that is outside the vocabulary.
+
+    Or two of its inputs have different lengths under one name.
+    """
+
+    code = "EK116"
+
+
 class Ambiguous(UsageError):
     """Two installed plug-ins register the same name. Uninstall one of the packages the message names."""
 

@@ -7,20 +7,26 @@ import re
 import sys
 import threading
 import warnings
+from dataclasses import replace
 from typing import Any, TextIO, cast
 
 import torch
 from torch import Tensor
+from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
+from edgekit.datasets.ragged import free_axes
 from edgekit.errors import CaptureError, FloatDisagreement, SpecError
 from edgekit.frontend.canonical import canonical
+from edgekit.frontend.dynamic_shapes import Dims, export, output_expressions, project_dims
 from edgekit.frontend.error_location import origin
-from edgekit.frontend.load import Model
+from edgekit.frontend.load import Model, examples_at, tested_lengths
+from edgekit.frontend.output_lengths import with_free_axes
 from edgekit.ir.program import Program
-from edgekit.ir.signature import Signature, TensorSpec
+from edgekit.ir.signature import FreeAxis, FreeLength, Signature, TensorSpec
 from edgekit.ir.sqnr import FLOAT_DB, sqnr_db
 from edgekit.specs.factory import RAISED, in_a_line
+from edgekit.specs.inputs import Input
 from edgekit.specs.project import Project
 
 
@@ -35,7 +41,7 @@ def capture(model: Model) -> Program:
         with torch.no_grad(), quiet, warnings.catch_warnings():
             # torch warns of the list that its own recurrent modules keep their weights in.
             warnings.filterwarnings("ignore", r"The tensor attributes? .* assigned during export", UserWarning)
-            exported = canonical(torch.export.export(model.module, model.examples))
+            exported = canonical(export(model.module, model.examples, _dims(model.project)))
             results = model.module(*model.examples)
             answers = exported.module()(*model.examples)
     except RAISED as error:
@@ -44,8 +50,13 @@ def capture(model: Model) -> Program:
             f"torch.export could not trace {where}: {in_a_line(error)}",
             hint="control flow that depends on a tensor's values must become torch.where or torch.cond",
         ) from error
-    edges = signature(model.project, results)
+    edges = _with_lengths(signature(model.project, results), exported, model.project)
     _check_answers(edges, pytree.tree_leaves(results), pytree.tree_leaves(answers))
+    for lengths in tested_lengths(model.project)[:-1]:
+        examples = examples_at(model.project, model.examples, lengths)
+        with torch.no_grad():
+            results, answers = model.module(*examples), exported.module()(*examples)
+        _check_answers(edges, pytree.tree_leaves(results), pytree.tree_leaves(answers))
     return Program(exported, edges, model.history)
 
 
@@ -63,16 +74,41 @@ def _check_answers(edges: Signature, results: list[Tensor], answers: list[Tensor
             )
 
 
+def _free(project: Project) -> list[dict[int, FreeLength]]:
+    """Free axes of every input, the batch axis counted."""
+    return [{1 + axis: size.length for axis, size in free_axes(spec).items()} for spec in project.inputs.values()]
+
+
+def _dims(project: Project) -> list[Dims]:
+    return project_dims(_free(project))
+
+
+def _with_lengths(edges: Signature, exported: ExportedProgram, project: Project) -> Signature:
+    """Add the free axes of the outputs, as the program computes them. Raises CaptureError if one has no rule."""
+    if not project.lengths:
+        return edges
+    places = {length.name: (i, axis) for i, free in enumerate(_free(project)) for axis, length in free.items()}
+    functions = output_expressions(exported, places)
+    outputs = zip(edges.outputs, functions, strict=True)
+    outputs_with = tuple(with_free_axes(spec, axes, project.lengths) for spec, axes in outputs)
+    return replace(edges, outputs=outputs_with, lengths=project.lengths)
+
+
 def signature(project: Project, results: Any) -> Signature:
     """Signature of the captured model: the project's input names, and the names or numbers of its outputs.
 
     results: outputs of the network for one call. Raises SpecError or CaptureError.
     """
-    inputs = tuple(TensorSpec(name, spec.raw_dtype, (1, *spec.raw_shape)) for name, spec in project.inputs.items())
+    inputs = tuple(_input(name, spec) for name, spec in project.inputs.items())
     leaves = pytree.tree_leaves(results)
     names = output_names(project, results, len(leaves))
     outputs = tuple(_output(name, leaf) for name, leaf in zip(names, leaves, strict=True))
     return Signature(inputs, outputs)
+
+
+def _input(name: str, spec: Input) -> TensorSpec:
+    free = tuple(FreeAxis(1 + axis, size.length.name) for axis, size in free_axes(spec).items())
+    return TensorSpec(name, spec.raw_dtype, (1, *map(int, spec.raw_shape)), free=free, pad=spec.pad)
 
 
 def output_names(project: Project, results: Any, count: int) -> tuple[str, ...]:

@@ -7,14 +7,17 @@ from pathlib import Path
 from pydantic import Field, model_validator
 
 from edgekit.errors import SpecError
+from edgekit.ir.signature import FreeLength
 from edgekit.specs.factory import Factory
-from edgekit.specs.inputs import Input, InputEdge
+from edgekit.specs.inputs import Input, InputEdge, lengths_of
 from edgekit.specs.model import ModelSpec
 from edgekit.specs.reference import Reference
 from edgekit.specs.release import Moment, check_floor
 from edgekit.specs.spec import Spec, parse, read_toml
 
 FILE = "edgekit.toml"
+LENGTHS = ".length"
+"""Ending of the name of a column of lengths, int64 [N], beside the inputs of samples: `t.length`."""
 
 
 class DataSet(Spec):
@@ -63,6 +66,18 @@ class Project(Spec):
     def _admits_itself(self) -> Project:
         check_floor(self.version, self.floor)
         return self
+
+    @model_validator(mode="after")
+    def _lengths_agree(self) -> Project:
+        columns = {f"{length.name}{LENGTHS}" for length in lengths_of(self.inputs)} & self.inputs.keys()
+        if columns:
+            raise ValueError(f"no input can be named '{min(columns)}': the lengths of the samples are")
+        return self
+
+    @property
+    def lengths(self) -> tuple[FreeLength, ...]:
+        """Free lengths of the inputs, each with its buckets; empty where every sample has the same shapes."""
+        return lengths_of(self.inputs)
 
     @property
     def baseline(self) -> Path | None:

@@ -156,7 +156,7 @@ def _answers(session: ProbeSession, samples: Samples, threads: int) -> tuple[Acc
     digests = session.send(samples.inputs, "shard")
     argv = ("--threads", threads, *digests)
     answer = session.ask(Accuracy, "accuracy", "shard", *argv, timeout=session.limit(len(samples)))
-    outputs = session.outputs(answer, len(samples))
+    outputs = session.outputs(answer, samples.inputs)
     session.remove("shard")
     return answer, outputs
 

@@ -100,8 +100,10 @@ class ProbeSession:
         self._model = answered.model_sha256
         return answered
 
-    def outputs(self, answer: Accuracy, count: int) -> dict[str, Array]:
-        """Fetch the outputs for `count` samples: each output that the manifest states, [N, …], with finite values.
+    def outputs(self, answer: Accuracy, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Fetch the outputs for these inputs: each output that the manifest states, [N, …], with finite values.
+
+        A free axis is as long as for the widest of the inputs.
 
         Raises AnswerMismatch for any other name, dtype, shape or value, ProbeError if a file came back damaged.
         """
@@ -109,7 +111,17 @@ class ProbeSession:
         if set(answer.outputs) != {spec.name for spec in stated}:
             names = ", ".join(sorted(answer.outputs)) or "nothing"
             raise self._mismatch(f"it answered {line(names, SHOWN)}; its manifest states {', '.join(map(str, stated))}")
-        return {spec.name: self._output(spec, count, answer.outputs[spec.name]) for spec in stated}
+        count = len(next(iter(inputs.values())))
+        widths = {
+            axis.length: inputs[spec.name].shape[axis.axis]
+            for spec in self.signature.inputs
+            for axis in spec.free
+            if spec.name in inputs and axis.axis < inputs[spec.name].ndim
+        }
+        if set(widths) != {length.name for length in self.signature.lengths}:
+            raise self._mismatch("its manifest states free lengths that the samples do not have")
+        shapes = {spec.name: (count, *spec.at(widths)[1:]) for spec in stated}
+        return {spec.name: self._output(spec, shapes[spec.name], answer.outputs[spec.name]) for spec in stated}
 
     def integers(self, name: str, *shape: int) -> Array:
         """Fetch a non-negative int64 array of that shape that the runner wrote. Raises AnswerMismatch or ProbeError."""
@@ -134,11 +146,11 @@ class ProbeSession:
         except (ValueError, TypeError) as error:
             raise self._mismatch("its manifest states no inputs and outputs") from error
 
-    def _output(self, spec: TensorSpec, count: int, sha256: str) -> Array:
+    def _output(self, spec: TensorSpec, shape: tuple[int, ...], sha256: str) -> Array:
         # Integers that stand for reals come home as reals.
         dtype = np.dtype(np.float32 if spec.affine else spec.dtype)
-        array = self._fetch(spec.name, dtype, (count, *spec.shape[1:]), sha256)
-        finite = np.isfinite(array.reshape(count, -1)).all(axis=1)
+        array = self._fetch(spec.name, dtype, shape, sha256)
+        finite = np.isfinite(array.reshape(len(array), -1)).all(axis=1)
         if not finite.all():
             raise self._mismatch(f"output '{spec.name}' is not finite for sample {finite.argmin()} of those sent")
         return array

@@ -52,6 +52,7 @@ def describe(compilation: Compilation, compiled: Compiled) -> ManifestContent:
     request, artifact = compilation.request, compiled.artifact
     project, target, runtime = request.project, request.target, request.runtime
     return ManifestContent(
+        schema_version=2 if artifact.signature.lengths else 1,
         edgekit=__version__,
         name=project.name,
         version=project.version,

@@ -11,6 +11,10 @@ from ..files.integrity import is_plain
 from ..layout import MANIFEST
 from .engine_plan import EnginePlan, read_plan
 from .engine_store import engine_of
+from .lengths import LengthRange, ModelAxis, parse_axes, parse_lengths
+
+SCHEMAS = (1, 2)
+"""Schemas of manifests: 2 has free lengths."""
 
 
 class ModelTensor(NamedTuple):
@@ -22,6 +26,10 @@ class ModelTensor(NamedTuple):
     scale: float | None
     zero_point: int
     """Quantization: real = scale * (stored - zero_point). `scale` is None where the values are not quantized."""
+    free: tuple[ModelAxis, ...] = ()
+    """Axes whose length differs from sample to sample; `shape` has their greatest length."""
+    pad: float = 0.0
+    """Value of an input beyond its sample, where it is padded to a bucket."""
 
     def __str__(self) -> str:
         return f"{self.dtype}{list(self.shape)}"
@@ -39,6 +47,8 @@ class RunnerManifest(NamedTuple):
     plan: EnginePlan | None = None
     engine: Path | None = None
     """Folder of the engine that was built by the plan on this device; None if none was."""
+    lengths: tuple[LengthRange, ...] = ()
+    """Free lengths of the inputs."""
 
 
 def read_manifest(slot: Path) -> RunnerManifest:
@@ -60,6 +70,8 @@ def check_no_options(manifest: RunnerManifest) -> None:
 
 
 def _parse_manifest(slot: Path, written: dict[str, Any]) -> RunnerManifest:
+    if written.get("schema", SCHEMAS[0]) not in SCHEMAS:
+        raise ValueError(f"its schema {written['schema']} is newer than this runner: flash it with a newer edgekit")
     plan = read_plan(slot)
     return RunnerManifest(
         format=written["format"],
@@ -70,13 +82,20 @@ def _parse_manifest(slot: Path, written: dict[str, Any]) -> RunnerManifest:
         tolerance=written["golden"]["tolerance"],
         plan=plan,
         engine=engine_of(slot) if plan else None,
+        lengths=parse_lengths(written["signature"].get("lengths", ())),
     )
 
 
 def _tensor(written: dict[str, Any]) -> ModelTensor:
     affine = written["affine"] or {"scale": None, "zero_point": 0}
     return ModelTensor(
-        _plain_name(written["name"]), written["dtype"], tuple(written["shape"]), affine["scale"], affine["zero_point"]
+        _plain_name(written["name"]),
+        written["dtype"],
+        tuple(written["shape"]),
+        affine["scale"],
+        affine["zero_point"],
+        parse_axes(written.get("free", ())),
+        float(written.get("pad", 0.0)),
     )
 
 
