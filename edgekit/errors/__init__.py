@@ -26,6 +26,7 @@ Errors that edgekit raises on purpose, a module per wing:
     - Disagreement           EK208  the file loads, but does not compute what the program computes
     - Nondeterministic       EK209  the network answers one input differently each time
     - UnstableFactory        EK210  the factory makes another network each time
+    - FixedLength            EK219  the network is traced for one length only
     - LengthDisagreement     EK218  a file answers otherwise at some of its free lengths
     - FloatDisagreement      EK211  a file in float does not compute what the network computes
   x BundleError              EK301  not a bundle, or not a whole one; exit 3
@@ -92,6 +93,7 @@ from edgekit.errors.compiler import (
     CaptureError,
     CompileError,
     Disagreement,
+    FixedLength,
     FloatDisagreement,
     ForwardError,
     LengthDisagreement,
@@ -174,6 +176,7 @@ __all__ = [
     "EmptyClass",
     "EmulationError",
     "Expired",
+    "FixedLength",
     "FloatDisagreement",
     "ForwardError",
     "HostKeyChanged",

@@ -29,6 +29,15 @@ class CaptureError(CompileError):
     code = "EK203"
 
 
+class FixedLength(CaptureError):
+    """torch.export unrolls the network for one length, so that no length of its inputs can stay free.
+
+    Loops over an axis do so, and recurrent modules, which are such loops inside.
+    """
+
+    code = "EK219"
+
+
 class PassError(CompileError):
     """A pass could not take the program, or its result broke what the pass promises."""
 

@@ -16,7 +16,7 @@ from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
 from edgekit.datasets.ragged import free_axes
-from edgekit.errors import CaptureError, FloatDisagreement, SpecError
+from edgekit.errors import CaptureError, FixedLength, FloatDisagreement, SpecError
 from edgekit.frontend.canonical import canonical
 from edgekit.frontend.dynamic_shapes import Dims, export, output_expressions, project_dims
 from edgekit.frontend.error_location import origin
@@ -28,6 +28,11 @@ from edgekit.ir.sqnr import FLOAT_DB, sqnr_db
 from edgekit.specs.factory import RAISED, in_a_line
 from edgekit.specs.inputs import Input
 from edgekit.specs.project import Project
+
+FIXED = re.compile(
+    "specialized it to be a constant|Constraints violated|Not all values of .* satisfy the generated guard"
+)
+"""Words of torch.export (2.13) on a network that fixes, or narrows, a length which was to be free."""
 
 
 def capture(model: Model) -> Program:
@@ -46,6 +51,13 @@ def capture(model: Model) -> Program:
             answers = exported.module()(*model.examples)
     except RAISED as error:
         where = origin(error, model.module.model, model.project.root)
+        if model.project.lengths and FIXED.search(str(error)):
+            stated = ", ".join(map(str, model.project.lengths))
+            raise FixedLength(
+                f"the network works on one length only when it is traced, the project leaves free: {stated}",
+                hint="loops over time, and recurrent modules such as nn.GRU, are unrolled: state one length under "
+                "[inputs], or pad to it in the data set",
+            ) from error
         raise CaptureError(
             f"torch.export could not trace {where}: {in_a_line(error)}",
             hint="control flow that depends on a tensor's values must become torch.where or torch.cond",

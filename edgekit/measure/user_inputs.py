@@ -60,6 +60,15 @@ def read_inputs(path: Path, signature: Signature) -> Samples:
     return Samples({name: arrays[name] for name in sorted(names)}, labels)
 
 
+def input_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Shapes of one sample of each array in a `.npz`, with a batch axis of 1, by name. Raises DataError."""
+    try:
+        arrays = read_npz(path)
+    except (OSError, ValueError) as error:
+        raise DataError(f"'{path}' cannot be read as arrays: {error}", hint=INPUTS) from error
+    return {name: (1, *array.shape[1:]) for name, array in arrays.items() if name != LABELS and array.ndim}
+
+
 def _by_kind(signature: Signature, samples: Samples) -> dict[str, Array]:
     """Match arrays to inputs by dtype and shape. Raises DataError where two inputs are alike."""
     kinds = {(spec.dtype, spec.shape) for spec in signature.inputs}

@@ -11,6 +11,7 @@ import pytest
 from edgekit import plugins
 from edgekit.backends.free_axes import model_tensor, runner_lengths
 from edgekit.backends.verify import verify
+from edgekit.errors import FixedLength
 from edgekit.frontend.capture import capture
 from edgekit.frontend.eager import Eager
 from edgekit.frontend.load import batches, load
@@ -55,7 +56,7 @@ def built(project: Project, backend_name: str, recipe: Quantize | None, folder: 
 
 @pytest.mark.parametrize("precision", RECIPES)
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("network", ("encoder", "convolutional"))
+@pytest.mark.parametrize("network", ["encoder", "convolutional"])
 def test_an_artifact_answers_as_eager_does_at_every_length(
     tmp_path: Path, network: str, backend: str, precision: str
 ) -> None:
@@ -78,3 +79,9 @@ def test_an_artifact_answers_as_eager_does_at_every_length(
                 f"FIGURE {network} {backend} {precision} {tensor.name} {lengths} {quality:.1f} dB {artifact.size_bytes}"
             )
             assert quality > LEAST_DB[precision]
+
+
+def test_a_network_that_is_unrolled_for_one_length_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FixedLength, match=r"leaves free: t:4\.\.32") as refused:
+        capture(load(free_project(tmp_path / "project", "tagger")))
+    assert "nn.GRU" in str(refused.value.hint)
