@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from edgekit.errors import Ambiguous, MissingExtra, UnknownName, suggest
 
-Group = Literal["backends", "transports", "catalogs", "metrics", "meters"]
+Group = Literal["backends", "transports", "catalogs", "tasks", "metrics", "meters"]
 
 
 def names(group: Group) -> list[str]:

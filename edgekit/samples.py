@@ -13,22 +13,26 @@ import numpy as np
 from edgekit.datasets import MapStyle, open_dataset, ragged, stated_labels
 from edgekit.datasets.classes import class_names
 from edgekit.datasets.pictures import Picture, tally
-from edgekit.errors import DataError, EdgekitError
+from edgekit.errors import DataError, EdgekitError, SampleUnfit
 from edgekit.ir.measurement import Array
+from edgekit.runner.errors import RunnerError
+from edgekit.runner.processing.steps import process
 from edgekit.specs.factory import RAISED, in_a_line
 from edgekit.specs.inputs import Input
 from edgekit.specs.project import LENGTHS, DataSet, Project
+from edgekit.tasks.label_arrays import unlabelled
+from edgekit.tasks.registry import task_of
 
 LABELS = "labels.npy"
 FEW = 32
 """Smallest number that is stratified by class. Fewer samples, such as golden vectors, are spread over the set."""
 READ_THROUGH = 20_000
 """Largest set that is read once for its labels alone, if it lists none: a minute at most."""
-NUMBERS = "labels are whole numbers: indices into [model] classes"
 STATED = (
     "[inputs] states one sample without a batch axis; where it is preprocessed, samples are uint8 [height, width, "
     "channels]"
 )
+STEPS = "with steps in [inputs] preprocess, samples are pictures of any size, uint8 [height, width, channels]"
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class Samples:
     inputs: Mapping[str, Array]
     """Arrays [N, …] by input name, in the raw dtype. Of free lengths: padded, with the lengths, int64 [N], beside."""
     labels: Array
-    """Classes, int64 [N], or targets, float64 [N, …]."""
+    """Labels as the task collects them: classes int64 [N], targets float64 [N, …]; int64 [N, 0] where there is none."""
     sampling: Sampling | None = None
     """Selection from the larger set; None where there is none."""
 
@@ -104,9 +108,8 @@ def load_samples(project: Project, role: str, limit: int | None = None) -> Sampl
     total = len(source)
     if total == 0:
         raise DataError(f"the {where} is empty", hint=f"[data] {role} must name at least one sample")
-    chosen, stratified = _chosen(source, total, limit, where)
-    samples, changes = _collect(source, chosen, project.inputs, where)
-    _check_labels(samples.labels, project, where)
+    chosen, stratified = _chosen(source, total, limit, declared.labelled, where)
+    samples, changes = _collect(source, chosen, project, declared.labelled, where)
     left_out = (*getattr(source, "left_out", ()), *_without_samples(source, samples.labels, project, role, where))
     return replace(samples, sampling=Sampling(len(chosen), total, stratified, changes, left_out))
 
@@ -135,11 +138,11 @@ def spread(total: int, count: int) -> list[int]:
     return [int(low + (high - low) * draw) for low, high, draw in zip(edges, edges[1:], draws, strict=False)]
 
 
-def _chosen(source: MapStyle, total: int, limit: int | None, where: str) -> tuple[Sequence[int], bool]:
+def _chosen(source: MapStyle, total: int, limit: int | None, labelled: bool, where: str) -> tuple[Sequence[int], bool]:
     """Select the indices of the samples; true if they are stratified by class."""
     if limit is None or limit >= total:
         return range(total), False
-    classes = _classes(source, total, where) if limit >= FEW else None
+    classes = _classes(source, total, where) if labelled and limit >= FEW else None
     if classes is None or len(np.unique(classes)) > limit:
         return spread(total, limit), False
     return stratified(classes, limit), True
@@ -157,14 +160,15 @@ def _classes(source: MapStyle, total: int, where: str) -> Array | None:
 
 
 def _collect(
-    source: MapStyle, chosen: Sequence[int], inputs: Mapping[str, Input], where: str
+    source: MapStyle, chosen: Sequence[int], project: Project, labelled: bool, where: str
 ) -> tuple[Samples, tuple[str, ...]]:
     """Read the chosen samples; the second result counts the changes to pictures among them."""
     pictures = []
+    inputs = project.inputs
     columns: dict[str, list[Array]] = {name: [] for name in inputs}
     lengths: dict[str, list[int]] = {}
     labels = []
-    for i, (values, label) in _items(source, chosen, where):
+    for i, (values, label) in _items(source, chosen, where, labelled):
         named = values if isinstance(values, Mapping) else {next(iter(inputs)): values}
         named = ragged.masked(named, inputs)
         if set(named) != set(inputs):
@@ -172,7 +176,8 @@ def _collect(
                 f"the {where}: sample {i} has inputs {sorted(named)}, the project states {sorted(inputs)}", hint=STATED
             )
         for name, spec in inputs.items():
-            columns[name].append(_checked(np.asarray(named[name]), spec, f"the {where}: sample {i}: '{name}'"))
+            place = f"the {where}: sample {i}: '{name}'"
+            columns[name].append(_checked(_processed(np.asarray(named[name]), spec, place), spec, place))
         row = {name: column[-1] for name, column in columns.items()}
         for name, length in ragged.sample_lengths(row, inputs, f"the {where}: sample {i}").items():
             lengths.setdefault(name + LENGTHS, []).append(length)
@@ -180,21 +185,54 @@ def _collect(
         labels.append(label)
     stacked = {name: ragged.stacked(column, inputs[name].pad) for name, column in columns.items()}
     stacked |= {name: np.array(column, np.int64) for name, column in lengths.items()}
-    return Samples(stacked, _label_array(labels, where, uneven=bool(lengths))), tally(pictures)
+    collected = _collect_labels(labels, project, where) if labelled else unlabelled(len(labels))
+    return Samples(stacked, collected), tally(pictures)
 
 
-def _items(source: MapStyle, chosen: Sequence[int], where: str) -> Iterator[tuple[int, tuple[Any, Any]]]:
+def _collect_labels(labels: Sequence[Any], project: Project, where: str) -> Array:
+    """Labels of all samples in one array [N, …]. Raises DataError where they are not of the project's task."""
+    try:
+        return task_of(project).collect(labels, len(class_names(project)))
+    except DataError as error:
+        raise DataError(f"the {where}: {error}", hint=error.hint) from error
+
+
+def _items(
+    source: MapStyle, chosen: Sequence[int], where: str, labelled: bool = True
+) -> Iterator[tuple[int, tuple[Any, Any]]]:
     for i in chosen:
         try:
-            values, label = source[i]
+            values, label = _item(source[i], labelled)
         except EdgekitError:
             raise
         except RAISED as error:
+            form = "(input, label)" if labelled else "the input"
             raise DataError(
                 f"the {where}: sample {i} cannot be read: {in_a_line(error)}",
-                hint="a data set's [i] gives (input, label); try it alone in Python",
+                hint=f"a data set's [i] gives {form}; try it alone in Python",
             ) from error
         yield i, (values, label)
+
+
+def _item(item: Any, labelled: bool) -> tuple[Any, Any]:
+    """Input and label of an item. One without ground truth may be the input alone."""
+    if labelled or isinstance(item, tuple):
+        values, label = item
+        return values, label
+    return item, None
+
+
+def _processed(array: Array, spec: Input, where: str) -> Array:
+    """Apply the steps of `[inputs]`, with the code that devices have. Raises SampleUnfit for what they cannot take."""
+    if not spec.steps:
+        return array
+    channels = spec.picture_shape[-1]
+    if array.ndim == 3 and array.shape[-1] != channels:
+        raise SampleUnfit(f"{where} has {array.shape[-1]} channels, its steps take {channels}", hint=STEPS)
+    try:
+        return process(spec.steps, array)
+    except RunnerError as error:
+        raise SampleUnfit(f"{where}: {error}", hint=STEPS) from error
 
 
 def _checked(array: Array, spec: Input, where: str) -> Array:
@@ -210,45 +248,13 @@ def _checked(array: Array, spec: Input, where: str) -> Array:
     return array
 
 
-def _label_array(labels: list[Any], where: str, uneven: bool = False) -> Array:
-    """Labels as an array; of samples of free lengths they may have as many, and are padded with -1."""
-    arrays = [np.asarray(label) for label in labels]
-    if uneven and arrays[0].ndim and len({array.ndim for array in arrays}) == 1:
-        return _numbers(ragged.stacked(arrays, ragged.NO_LABEL), where)
-    try:
-        array = np.asarray(arrays)
-    except ValueError as error:
-        raise DataError(f"the {where}: labels have different shapes", hint=NUMBERS) from error
-    return _numbers(array, where)
-
-
-def _numbers(array: Array, where: str) -> Array:
-    if array.dtype.kind not in "iufb":
-        raise DataError(f"the {where}: labels are {array.dtype}, not numbers", hint=NUMBERS)
-    return array.astype(np.int64 if array.dtype.kind in "iub" else np.float64)
-
-
-def _check_labels(labels: Array, project: Project, where: str) -> None:
-    """Raise DataError if a label is no index into the project's classes."""
-    classes = class_names(project)
-    if not classes or labels.dtype.kind != "i":
-        return
-    beyond = labels == ragged.NO_LABEL if project.lengths and labels.ndim > 1 else np.zeros(labels.shape, np.bool_)
-    wrong = np.argwhere(((labels < 0) | (labels >= len(classes))) & ~beyond)
-    if len(wrong):
-        raise DataError(
-            f"the {where}: label {labels[tuple(wrong[0])]} of sample {wrong[0][0]} is outside 0 to {len(classes) - 1}",
-            hint=NUMBERS,
-        )
-
-
 def _without_samples(
     source: MapStyle, sample_labels: Array, project: Project, role: str, where: str
 ) -> tuple[str, ...]:
     """Describe the classes that the evaluation set has no sample of, where its labels can be read."""
     classes = class_names(project) if role == "evaluation" else ()
     labels = sample_labels if len(sample_labels) == len(source) else stated_labels(source)
-    if not classes or labels is None or labels.dtype.kind not in "iu":
+    if not classes or labels is None or labels.dtype.kind not in "iu" or labels.ndim != 1:
         return ()
     present = set(labels.ravel().tolist())
     missing = [name for label, name in enumerate(classes) if label not in present]

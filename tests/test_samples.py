@@ -94,7 +94,10 @@ def test_a_limit_that_the_set_does_not_reach_takes_all_of_it(tmp_path: Path, lim
 def test_what_cannot_be_stratified_is_spread_over_the_set(
     tmp_path: Path, loader: str, labels: list[int], limit: int
 ) -> None:
-    samples = load_samples(_project(tmp_path / "set", f'loader = "data.py:{loader}"', labels), "evaluation", limit)
+    project = _project(tmp_path / "set", f'loader = "data.py:{loader}"', labels)
+    if loader == "real":
+        project = project.model_copy(update={"model": project.model.model_copy(update={"task": "regression"})})
+    samples = load_samples(project, "evaluation", limit)
     assert samples.sampling == Sampling(limit, 1000, stratified=False)
     assert np.all(np.diff(samples.inputs["x"][:, 0]) > 0)
 

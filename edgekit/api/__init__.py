@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from edgekit.bundle.archive import Bundle as Bundle
     from edgekit.errors import EdgekitError as EdgekitError
     from edgekit.ir.measurement import Measurement as Measurement
-    from edgekit.parity.compare import Comparison as Comparison
+    from edgekit.parity.comparison import Comparison as Comparison
     from edgekit.pipeline.plan import Plan as Plan
     from edgekit.report.report import Report as Report
     from edgekit.samples import Samples as Samples

@@ -4,31 +4,32 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgekit import plugins
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Measurement
-from edgekit.parity.compare import Comparison
 from edgekit.parity.compare import compare as compare_pairs
+from edgekit.parity.comparison import Comparison
 from edgekit.report.report import Report, read_reports
+from edgekit.specs.project import Project
+from edgekit.tasks.registry import task_named, task_of
 
 REPORT = "report.json"
 
 
-def compare(reference: Measurement, candidate: Measurement, *, task: str = "classification") -> Comparison:
+def compare(reference: Measurement, candidate: Measurement, *, task: str | Project = "classification") -> Comparison:
     """Compare two measurements of the same samples, pair by pair.
 
     Args:
         reference, candidate: from `probe`, with the same samples in the same order.
-        task: what the model does; decides the metric.
+        task: what the model does, by name; or a project, whose task and options hold (docs/tasks.md).
 
     Raises:
-        DataError: they are of other samples. UnknownName: no metric has that name.
+        DataError: they are of other samples. UnknownName: no task has that name.
 
     >>> one = probe(device, samples=load_samples(project, "evaluation", 32), processes=1)
     >>> compare(one, one).agreement
     1.0
     """
-    return compare_pairs(reference, candidate, plugins.load("metrics", task)())
+    return compare_pairs(reference, candidate, task_of(task) if isinstance(task, Project) else task_named(task))
 
 
 def load_report(path: Path | str) -> Report:

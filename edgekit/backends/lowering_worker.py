@@ -15,16 +15,20 @@ import time
 import traceback
 import warnings
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from edgekit import plugins
 from edgekit.backends.base import Backend
 from edgekit.backends.store import save_artifact
 from edgekit.cache import storage_errors
 from edgekit.errors import EdgekitError, LoweringError
+from edgekit.ir.artifact import Artifact
 from edgekit.parent_death import die_with_parent
 from edgekit.specs.compression import Quantize
 from edgekit.specs.target import RuntimeSpec, Target
+
+if TYPE_CHECKING:
+    from edgekit.ir.program import Program
 
 PIPE_BYTES = 1 << 16
 """Largest answer of a child, in bytes: the size of a pipe."""
@@ -94,7 +98,7 @@ def _job(backend: Backend, job: dict[str, Any]) -> dict[str, Any]:
             target, runtime = Target.model_validate(job["target"]), RuntimeSpec.model_validate(job["runtime"])
             recipe = Quantize.model_validate(job["recipe"]) if job["recipe"] else None
             started = time.perf_counter()
-            artifact = backend.lower(program, target, runtime, out, recipe)
+            artifact = _lowered(backend, program, target, runtime, out, recipe)
             seconds = time.perf_counter() - started
             quality = verify(artifact, program, Path(job["checks"]), out / "golden", recipe)
             save_artifact(artifact, out)
@@ -103,6 +107,18 @@ def _job(backend: Backend, job: dict[str, Any]) -> dict[str, Any]:
     except EdgekitError as error:
         return {"code": error.code, "message": str(error)[:MESSAGE_LIMIT], "hint": error.hint}
     return {"code": None}
+
+
+def _lowered(
+    backend: Backend, program: Program, target: Target, runtime: RuntimeSpec, out: Path, recipe: Quantize | None
+) -> Artifact:
+    """Lower the program; the error of a converter names the construct of the network that it does not take."""
+    from edgekit.frontend.lowering_failures import lowering_error
+
+    try:
+        return backend.lower(program, target, runtime, out, recipe)
+    except LoweringError as error:
+        raise lowering_error(error, program.exported) from error
 
 
 if __name__ == "__main__":

@@ -21,7 +21,9 @@ from edgekit.errors import BundleError
 from edgekit.ir.artifact import Artifact, Format, Operator
 from edgekit.ir.program import PassRecord
 from edgekit.ir.signature import Signature
+from edgekit.runner.errors import RunnerError
 from edgekit.runner.layout import MANIFEST, SIGNATURE
+from edgekit.runner.processing.geometry import check_steps
 from edgekit.specs.release import Moment, check_floor
 from edgekit.specs.spec import Spec
 from edgekit.specs.target import Precision
@@ -116,6 +118,25 @@ class DataProvenance(ManifestRecord):
     sha256: Sha256 | None
 
 
+class InputProcessing(ManifestRecord):
+    """Steps from a picture of any size to an input of the artifact, in the order and form of `runner/processing`."""
+
+    steps: tuple[dict[str, Any], ...] = Field(min_length=1)
+    channels: Literal[1, 3]
+    """Channels of the picture."""
+    golden: Sha256
+    """Digest of what the steps make of fixed patterns; a device that gets another fails its self-test."""
+
+    @field_validator("steps")
+    @classmethod
+    def _known(cls, steps: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
+        try:
+            check_steps(list(steps))
+        except RunnerError as error:
+            raise ValueError(str(error)) from error
+        return steps
+
+
 class ManifestContent(ManifestRecord):
     """Every field of a manifest but its list of files: the input of `pack`."""
 
@@ -144,6 +165,8 @@ class ManifestContent(ManifestRecord):
     model: tuple[str, ...] = Field(min_length=1)
     """Paths of the artifact's files, the one that the runtime opens first."""
     signature: Signature
+    processing: Mapping[str, InputProcessing] = Field(default_factory=dict)
+    """Processing by input, where there is any. Absent from the file if there is none."""
     golden: Golden
     facts: ArtifactFacts
     placement: tuple[Operator, ...]
@@ -154,14 +177,24 @@ class ManifestContent(ManifestRecord):
     @model_validator(mode="after")
     def _admits_itself(self) -> ManifestContent:
         check_floor(self.version, self.floor)
+        if (self.schema_version == 2) != bool(self.signature.lengths):
+            raise ValueError(f"'schema' {self.schema_version} is not that of its signature: 2 has free lengths, 1 none")
+        strangers = set(self.processing) - {spec.name for spec in self.signature.inputs}
+        if strangers:
+            raise ValueError(f"'processing' names '{min(strangers)}', which is no input")
         return self
 
     @model_serializer(mode="wrap")
     def _without_unsaid(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what was added later and is not used, such as `expires`: a bundle without it keeps its bytes."""
+        """Leave out what was added later and is not stated: a bundle without it keeps its bytes."""
         values: dict[str, Any] = written(self)
         if self.expires is None:
             del values["expires"]
+        if not self.processing:
+            del values["processing"]
+        for operator in values["placement"]:
+            if operator["bytes"] is None:
+                del operator["bytes"]
         signature = values["signature"]
         if not signature["lengths"]:
             del signature["lengths"]

@@ -10,8 +10,11 @@ import typer
 from edgekit.api.results import compare
 from edgekit.cli import options
 from edgekit.cli.output import print_json, print_table
+from edgekit.errors import UsageError
 from edgekit.measure import store
-from edgekit.parity.compare import Comparison
+from edgekit.parity.comparison import Comparison
+from edgekit.parity.endpoint_record import EndpointRecord
+from edgekit.specs.project import Project
 
 
 def register(app: typer.Typer) -> None:
@@ -21,11 +24,17 @@ def register(app: typer.Typer) -> None:
 def compare_command(
     reference: Annotated[Path, typer.Argument(help="A measurement: NAME.json beside NAME.npz.")],
     candidate: Annotated[Path, typer.Argument(help="Another one, of the same samples.")],
-    task: Annotated[str, typer.Option("--task", help="What the model does: decides the metric.")] = "classification",
+    task: Annotated[str | None, typer.Option("--task", help="What the model does; default: classification.")] = None,
+    project: Annotated[
+        Path | None, typer.Option("--project", metavar="DIR", help="Project whose task and its options hold.")
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Compare two measurements of the same samples, pair by pair."""
-    rows = _summary(compare(store.load(reference), store.load(candidate), task=task))
+    if task and project:
+        raise UsageError("--task and --project were both given", hint="give one of them")
+    meaning = Project.read(project) if project else task or "classification"
+    rows = _summary(compare(store.load(reference), store.load(candidate), task=meaning))
     if json:
         print_json({"schema": 1, "comparison": rows})
         return
@@ -42,13 +51,13 @@ def compare_command(
 def _summary(comparison: Comparison) -> dict[str, float | int | str | None]:
     drop = comparison.drop_at(0.95)
     return {
-        "metric": comparison.metric,
+        "metric": comparison.metric.name,
         "samples": comparison.samples,
-        "reference": comparison.reference.score.value,
-        "candidate": comparison.candidate.score.value,
+        "reference": _value(comparison.reference),
+        "candidate": _value(comparison.candidate),
         "accuracy_drop": comparison.accuracy_drop,
-        "accuracy_drop_low": drop.low,
-        "accuracy_drop_high": drop.high,
+        "accuracy_drop_low": drop.low if drop else None,
+        "accuracy_drop_high": drop.high if drop else None,
         "agreement": comparison.agreement,
         "reference_only": comparison.reference_only,
         "candidate_only": comparison.candidate_only,
@@ -57,3 +66,7 @@ def _summary(comparison: Comparison) -> dict[str, float | int | str | None]:
         "reference_p50_ns": comparison.reference.latency.p50_ns,
         "candidate_p50_ns": comparison.candidate.latency.p50_ns,
     }
+
+
+def _value(side: EndpointRecord) -> float | None:
+    return side.score.value if side.score else None

@@ -23,6 +23,7 @@ from edgekit.pipeline.diagnose import Examined
 from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.report import sqnr_bars
 from edgekit.specs.writing import to_toml
+from edgekit.tasks.metric import SHARE
 
 PLOTS = {".svg": sqnr_bars.svg, ".html": sqnr_bars.html}
 
@@ -131,12 +132,13 @@ def _remarks(layer: Layer, blamed: bool) -> str:
 def _show_search(examined: Examined) -> None:
     search = examined.search
     assert search
+    lost_in = "points" if examined.outcome.unit == SHARE else "%"
     rows = [
         (
             str(i + 1),
             f"{len(trial.kept)}",
             f"{trial.score.agreement:.1%}",
-            "" if trial.score.accuracy_drop is None else f"{100 * trial.score.accuracy_drop:.1f} points",
+            "" if trial.score.accuracy_drop is None else f"{100 * trial.score.accuracy_drop:.1f} {lost_in}",
             "yes" if trial.met else "no",
             " ".join(trial.kept),
         )

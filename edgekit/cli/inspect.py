@@ -11,6 +11,7 @@ from edgekit.api.bundles import open_bundle
 from edgekit.bundle.archive import Bundle
 from edgekit.cli import options
 from edgekit.cli.output import print_json, print_table
+from edgekit.ir.artifact import Operator, Placement
 
 
 def register(app: typer.Typer) -> None:
@@ -35,10 +36,10 @@ def inspect_command(
     print_table(("bundle", bundle.name), _rows(opened))
     if placement:
         operators = [
-            (op.name, op.delegate or "fell back", "integer" if op.integer else "float", f"{op.macs:,}")
+            (op.name, op.delegate or "fell back", "integer" if op.integer else "float", f"{op.macs:,}", _bytes(op))
             for op in manifest.placement
         ]
-        print_table(("operator", "runs on", "arithmetic", "MACs"), operators)
+        print_table(("operator", "runs on", "arithmetic", "MACs", "bytes"), operators)
 
 
 def _rows(opened: Bundle) -> list[tuple[str, str]]:
@@ -51,7 +52,8 @@ def _rows(opened: Bundle) -> list[tuple[str, str]]:
         *(("gives", str(spec)) for spec in manifest.signature.outputs),
         ("size", f"{facts.size_bytes:,} bytes, {facts.size_bytes / facts.float_size_bytes:.2f} of float32"),
         ("work", f"{facts.macs:,} multiply-accumulates, {facts.integer_macs_share:.1%} on integers"),
-        ("placement", f"{facts.delegated_share:.1%} delegated, {facts.fallback_share:.1%} fell back"),
+        ("placement", f"{facts.delegated_share:.1%} of the arithmetic delegated, {facts.fallback_share:.1%} fell back"),
+        *_fallback(Placement(manifest.placement)),
         ("", facts.placement_basis),
         *(("pass", f"{step.name}: {', '.join(f'{k} {v}' for k, v in step.options if v)}") for step in manifest.history),
         *(("data", f"{data.role}: {data.source}; licence: {data.licence}") for data in manifest.data),
@@ -63,3 +65,16 @@ def _rows(opened: Bundle) -> list[tuple[str, str]]:
         ("digest", opened.digest),
         ("sha256 of the file", opened.file_sha256),
     ]
+
+
+def _bytes(operator: Operator) -> str:
+    return "-" if operator.bytes is None else f"{operator.bytes:,}"
+
+
+def _fallback(placement: Placement) -> list[tuple[str, str]]:
+    """Row of the operators that fell back, and the bytes that they move; none for a bundle that counts no bytes."""
+    if placement.fallback_bytes is None:
+        return []
+    count = sum(operator.delegate is None for operator in placement.operators)
+    moved = f"{placement.fallback_bytes:.1%} of the bytes moved"
+    return [("", f"{count:,} of {len(placement.operators):,} operators fell back, with {moved}")]

@@ -15,23 +15,28 @@ from edgekit.datasets.classes import class_names
 from edgekit.datasets.folders import PictureFolder
 from edgekit.datasets.pictures import Picture, read_picture
 from edgekit.datasets.ragged import cut_rows, free_axes
+from edgekit.datasets.unlabelled import UnlabelledPictures
 from edgekit.errors import DataError, EdgekitError, MissingExtra
 from edgekit.ir.measurement import Array
 from edgekit.specs.factory import RAISED, in_a_line, resolve
 from edgekit.specs.inputs import Input
 from edgekit.specs.project import LENGTHS, DataSet, Project
+from edgekit.tasks.label_arrays import unlabelled
 from edgekit.untrusted.npy import DAMAGED, read_npz
+
+UNLABELLED = "; samples without ground truth: labelled = false under [data]"
 
 
 class MapStyle(Protocol):
-    """Protocol of data sets: `len()`, and `[i] -> (input, label)`.
+    """Protocol of data sets: `len()`, and `[i] -> (input, label)`, or `[i] -> input` where nothing is labelled.
 
-    An input is an array without the batch axis, or a dictionary of such arrays by input name. A label is an integer
-    class or an array of targets. An attribute `labels` or `targets`, [N], is read in place of all samples.
+    An input is an array without the batch axis, or a dictionary of such arrays by input name. A label is what the
+    task takes: an integer class, an array of targets, boxes. An attribute `labels` or `targets`,
+    [N], is read in place of all samples.
     """
 
     def __len__(self) -> int: ...
-    def __getitem__(self, i: int) -> tuple[Any, Any]: ...
+    def __getitem__(self, i: int) -> Any: ...
 
 
 def open_dataset(declared: DataSet, project: Project, where: str, partial: bool = False) -> MapStyle:
@@ -45,7 +50,9 @@ def open_dataset(declared: DataSet, project: Project, where: str, partial: bool 
     if not path.exists():
         raise DataError(f"the {where}: there is no '{declared.path}'", hint="paths are relative to edgekit.toml")
     if path.is_dir():
-        shape = next(iter(project.inputs.values())).raw_shape
+        shape = next(iter(project.inputs.values())).picture_shape
+        if not declared.labelled:
+            return UnlabelledPictures.open(path, shape, where)
         return PictureFolder.open(path, class_names(project), shape, where, partial)
     readers = {".npz": _read_npz, ".parquet": _read_parquet}
     if path.suffix not in readers:
@@ -54,12 +61,13 @@ def open_dataset(declared: DataSet, project: Project, where: str, partial: bool 
             hint='for anything else: loader = "data.py:function" in its place',
         )
     try:
-        return readers[path.suffix](path, project)
+        return readers[path.suffix](path, project, declared.labelled)
     except (*DAMAGED, KeyError, TypeError, OverflowError, MemoryError) as error:
-        names = ", ".join((*project.inputs, "label" if path.suffix == ".parquet" else "labels"))
+        label = {".parquet": "label"}.get(path.suffix, "labels")
+        names = ", ".join((*project.inputs, *([label] if declared.labelled else [])))
         raise DataError(
             f"the {where}: '{path.name}' cannot be read: {error}",
-            hint=f"it must hold one row a sample of each of: {names}",
+            hint=f"it must hold one row a sample of each of: {names}" + (UNLABELLED if declared.labelled else ""),
         ) from error
 
 
@@ -92,23 +100,23 @@ def _from_loader(loader: str, project: Project, where: str) -> MapStyle:
     return opened
 
 
-def _read_npz(path: Path, project: Project) -> _Columns:
+def _read_npz(path: Path, project: Project, labelled: bool) -> _Columns:
     masks = {spec.mask for spec in project.inputs.values() if spec.mask}
-    wanted = {*project.inputs, "labels"}
+    wanted = {*project.inputs, *(["labels"] if labelled else [])}
     lengths = {length.name + LENGTHS for length in project.lengths}
     arrays = read_npz(path, names=wanted | lengths)
     lacking = sorted(wanted - masks - set(arrays))
     if lacking:
         raise ValueError(f"it has no array '{lacking[0]}'")
     columns = {name: cut_rows(arrays, name, spec) for name, spec in project.inputs.items() if name in arrays}
-    labels = arrays["labels"]
+    first, labels = next(iter(arrays.items())) if not labelled else ("labels", arrays["labels"])
     for name, column in columns.items():
         if len(column) != len(labels):
-            raise ValueError(f"'{name}' has {len(column)} rows, 'labels' has {len(labels)}")
-    return _Columns(columns, labels)
+            raise ValueError(f"'{name}' has {len(column)} rows, '{first}' has {len(labels)}")
+    return _Columns(columns, labels if labelled else unlabelled(len(labels)))
 
 
-def _read_parquet(path: Path, project: Project) -> _Columns:
+def _read_parquet(path: Path, project: Project, labelled: bool) -> _Columns:
     try:
         from pyarrow import parquet
     except ModuleNotFoundError as error:
@@ -120,14 +128,19 @@ def _read_parquet(path: Path, project: Project) -> _Columns:
         for name, spec in project.inputs.items()
         if name in table.column_names or name not in {each.mask for each in project.inputs.values()}
     }
-    return _Columns(columns, table["label"].to_numpy())
+    if not labelled:
+        return _Columns(columns, unlabelled(table.num_rows))
+    label = table["label"]
+    # Lists are labels of more than one number, such as boxes.
+    nested = label.type.num_fields > 0
+    return _Columns(columns, label.to_pylist() if nested else label.to_numpy())
 
 
 def _cell(value: Any, spec: Input, where: str) -> Array | Picture:
     """Decode a Parquet cell: numbers, the bytes of a picture file, or `{"bytes": …}` as image data sets have them."""
     encoded = value.get("bytes") if isinstance(value, dict) else value
     if isinstance(encoded, bytes):
-        return read_picture(io.BytesIO(encoded), spec.raw_shape, where)
+        return read_picture(io.BytesIO(encoded), spec.picture_shape, where)
     array = np.asarray(value, spec.raw_dtype)
     return array if free_axes(spec) else array.reshape(spec.raw_shape)
 
@@ -135,7 +148,7 @@ def _cell(value: Any, spec: Input, where: str) -> Array | Picture:
 @dataclass(frozen=True)
 class _Columns:
     inputs: Mapping[str, Sequence[Array | Picture] | Array]
-    labels: Array
+    labels: Array | Sequence[Any]
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -55,6 +55,6 @@ def _is_hidden(name: str) -> bool:
 
 
 def _of_folders(project: Project) -> tuple[str, ...]:
-    path = project.data.evaluation.path
-    root = project.root / path if path else None
+    evaluation = project.data.evaluation
+    root = project.root / evaluation.path if evaluation.path and evaluation.labelled else None
     return tuple(normal(folder.name) for folder in class_folders(root)) if root and root.is_dir() else ()

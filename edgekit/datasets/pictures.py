@@ -10,8 +10,9 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgekit.errors import DataError, PictureError
+from edgekit.errors import DataError, PictureError, SampleUnfit
 from edgekit.ir.measurement import Array
+from edgekit.runner.processing.geometry import LARGEST
 from edgekit.specs.factory import in_a_line
 from edgekit.specs.lengths import admits
 
@@ -55,8 +56,9 @@ class Picture:
 def read_picture(file: Path | IO[bytes], shape: tuple[int, ...], where: str) -> Picture:
     """Read a picture as uint8 pixels of `shape`, [height, width, 1 or 3]; `where` names it in errors.
 
-    Nothing is resized, and a file of another size is refused by its header, before a pixel is decoded: DataError.
-    Raises PictureError for a file that is damaged, cut short, or no picture.
+    A height and width of 0 stand for any. A file of another size, or of more pixels than devices take, is refused by
+    its header, before a pixel is decoded: DataError, SampleUnfit. Raises PictureError for a file that is damaged, cut
+    short, or no picture.
     """
     import PIL.Image
 
@@ -89,11 +91,18 @@ def _check_size(image: ImageFile, shape: tuple[int, ...], where: str) -> None:
             hint='pictures need preprocess = { from = "uint8 NHWC" } and a shape of [1 or 3, height, width]',
         )
     height, width = shape[:2]
+    if (height, width) == (0, 0):
+        if image.width * image.height > LARGEST:
+            raise SampleUnfit(
+                f"{where} has {image.width} x {image.height} pixels, more than {LARGEST >> 20} million",
+                hint="make it smaller, or leave it out: it is decoded whole before it is resized",
+            )
+        return
     # Either way round: the orientation may lie behind the pixels.
     if not any(admits(height, rows) and admits(width, columns) for columns, rows in (image.size, image.size[::-1])):
         raise DataError(
             f"{where} has {image.width} x {image.height} pixels, the project states {width} x {height}",
-            hint="edgekit resizes nothing: resize pictures as for training, or write a loader that does",
+            hint='nothing says how to resize: preprocess = { …, resize = { size = [H, W], kernel = "bilinear" } }',
         )
 
 

@@ -16,9 +16,6 @@ from edgekit.specs.inputs import Input
 from edgekit.specs.lengths import FreeSize
 from edgekit.specs.project import LENGTHS
 
-NO_LABEL = -1
-"""Label beyond the end of a sample whose labels are one for each step."""
-
 
 def free_axes(spec: Input) -> dict[int, FreeSize]:
     """Free axes of one sample of an input, by number."""

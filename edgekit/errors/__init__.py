@@ -14,6 +14,9 @@ Errors that edgekit raises on purpose, a module per wing:
     - ClassMismatch          EK110  class folders and classes do not go together by name
     - EmptyClass             EK111  a class has no sample
     - PictureError           EK112  a picture is damaged, cut short, or none
+    - HiddenPackage          EK113  a file of the project has the name of a package
+    - UnsafePickle           EK114  a file of weights holds code
+    - SampleUnfit            EK118  a sample cannot be preprocessed as [inputs] states
     - OutOfRange             EK116  a sample's length or token is outside its range
   x CompileError             the model could not be taken through the compiler; exit 3
     - LoadError              EK201  the project's code failed, or its factory returned no module
@@ -29,6 +32,11 @@ Errors that edgekit raises on purpose, a module per wing:
     - FixedLength            EK219  the network is traced for one length only
     - LengthDisagreement     EK218  a file answers otherwise at some of its free lengths
     - FloatDisagreement      EK211  a file in float does not compute what the network computes
+    - DataDependentShape     EK212  the size of an output depends on values
+    - SpecializedCapture     EK213  the program follows the traced input only
+    - WeightsMismatch        EK215  the state dict is not that of the network
+    - UnsupportedModelFile   EK216  a model file cannot be made a network
+    - ConversionMismatch     EK217  the network made of a model file gives other answers
   x BundleError              EK301  not a bundle, or not a whole one; exit 3
     - SignatureError         EK302  the signature or a digest does not match
     - UntrustedKey           EK303  signed by a key nobody here trusts
@@ -92,6 +100,8 @@ from edgekit.errors.bundle import (
 from edgekit.errors.compiler import (
     CaptureError,
     CompileError,
+    ConversionMismatch,
+    DataDependentShape,
     Disagreement,
     FixedLength,
     FloatDisagreement,
@@ -102,8 +112,11 @@ from edgekit.errors.compiler import (
     LoweringTimeout,
     Nondeterministic,
     PassError,
+    SpecializedCapture,
     UnstableFactory,
+    UnsupportedModelFile,
     UnsupportedOperator,
+    WeightsMismatch,
 )
 from edgekit.errors.device import (
     AnswerMismatch,
@@ -144,14 +157,17 @@ from edgekit.errors.usage import (
     ClassMismatch,
     DataError,
     EmptyClass,
+    HiddenPackage,
     Misfit,
     ModelFileError,
     OptionError,
     OutOfRange,
     PictureError,
+    SampleUnfit,
     SpecError,
     UnknownName,
     UnprotectedFile,
+    UnsafePickle,
     UsageError,
 )
 
@@ -166,7 +182,9 @@ __all__ = [
     "CommandFailed",
     "CompileError",
     "ConnectionLost",
+    "ConversionMismatch",
     "Crash",
+    "DataDependentShape",
     "DataError",
     "DeviceAmbiguous",
     "DeviceBusy",
@@ -179,6 +197,7 @@ __all__ = [
     "FixedLength",
     "FloatDisagreement",
     "ForwardError",
+    "HiddenPackage",
     "HostKeyChanged",
     "ImageDamaged",
     "Incompatible",
@@ -205,6 +224,7 @@ __all__ = [
     "ProbeError",
     "RuntimeMismatch",
     "RuntimeMissing",
+    "SampleUnfit",
     "SelfTestFailed",
     "ServerFailed",
     "ServerNotStarted",
@@ -214,6 +234,7 @@ __all__ = [
     "SignatureError",
     "SlotDamaged",
     "SpecError",
+    "SpecializedCapture",
     "StateGarbled",
     "StorageError",
     "TooSmall",
@@ -222,11 +243,14 @@ __all__ = [
     "UnknownName",
     "UnprotectedFile",
     "Unreachable",
+    "UnsafePickle",
     "UnstableFactory",
+    "UnsupportedModelFile",
     "UnsupportedOperator",
     "UntrustedKey",
     "UsageError",
     "VersionTooOld",
+    "WeightsMismatch",
     "all_errors",
     "nearest",
     "suggest",

@@ -94,3 +94,33 @@ class FloatDisagreement(Disagreement):
     """A file in float gives other answers than the network itself. Nothing was quantized: it is another function."""
 
     code = "EK211"
+
+
+class DataDependentShape(CaptureError):
+    """The size of an output depends on the values of the input: a bundle states one size for each output."""
+
+    code = "EK212"
+
+
+class SpecializedCapture(CaptureError):
+    """The program answers as the network does for some inputs only: a choice of the traced input is fixed in it."""
+
+    code = "EK213"
+
+
+class WeightsMismatch(CompileError):
+    """The state dict of `[model] weights` is not that of the factory's network: names or shapes differ."""
+
+    code = "EK215"
+
+
+class UnsupportedModelFile(CompileError):
+    """A model file cannot be made a network: another version of torch wrote it, or it has an operator unknown here."""
+
+    code = "EK216"
+
+
+class ConversionMismatch(CompileError):
+    """The network that was made of a model file gives other answers than the file itself on examples."""
+
+    code = "EK217"

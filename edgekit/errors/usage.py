@@ -72,6 +72,15 @@ class OutOfRange(DataError):
     code = "EK116"
 
 
+class SampleUnfit(DataError):
+    """A sample cannot be preprocessed as `[inputs]` states: too large, smaller than its crop, or of other channels.
+
+    docs/preprocessing.md says what each step takes.
+    """
+
+    code = "EK118"
+
+
 class Ambiguous(UsageError):
     """Two installed plug-ins register the same name. Uninstall one of the packages the message names."""
 
@@ -88,3 +97,18 @@ class UnprotectedFile(UsageError):
     """Others can read a secret key, or replace the files that say whom to trust. The hint closes the file or folder."""
 
     code = "EK108"
+
+
+class HiddenPackage(UsageError):
+    """A file of the project has the name of a package, `torch.py` say, and is imported in its place. Rename it."""
+
+    code = "EK113"
+
+
+class UnsafePickle(UsageError):
+    """A file of weights is a pickle of more than tensors: to read it would run code. It is never read.
+
+    Export the state dict where you trust the file, and have a factory make the network; the hint has the command.
+    """
+
+    code = "EK114"

@@ -7,6 +7,7 @@ import re
 import sys
 import threading
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TextIO, cast
 
@@ -16,16 +17,18 @@ from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
 from edgekit.datasets.ragged import free_axes
-from edgekit.errors import CaptureError, FixedLength, FloatDisagreement, SpecError
+from edgekit.errors import CaptureError, CompileError, FixedLength, FloatDisagreement, SpecError
 from edgekit.frontend.canonical import canonical
 from edgekit.frontend.dynamic_shapes import Dims, export, output_expressions, project_dims
-from edgekit.frontend.error_location import origin
+from edgekit.frontend.export_failures import capture_error, output_error
 from edgekit.frontend.load import Model, examples_at, tested_lengths
+from edgekit.frontend.lowering_failures import check_sizes
 from edgekit.frontend.output_lengths import with_free_axes
+from edgekit.frontend.specialization import check_specialization
 from edgekit.ir.program import Program
 from edgekit.ir.signature import FreeAxis, FreeLength, Signature, TensorSpec
 from edgekit.ir.sqnr import FLOAT_DB, sqnr_db
-from edgekit.specs.factory import RAISED, in_a_line
+from edgekit.specs.factory import RAISED
 from edgekit.specs.inputs import Input
 from edgekit.specs.project import Project
 
@@ -35,22 +38,29 @@ FIXED = re.compile(
 """Words of torch.export (2.13) on a network that fixes, or narrows, a length which was to be free."""
 
 
-def capture(model: Model) -> Program:
+def capture(model: Model, samples: Sequence[tuple[Tensor, ...]] = ()) -> Program:
     """Export the model as a program in canonical form, batch 1.
 
-    Raises CaptureError, which names the module and the line; FloatDisagreement if the program computes another
-    function.
+    samples: inputs of the project's data, batch 1 each, on which the program must answer as the network does.
+
+    Raises CaptureError, which names the module, the line and the construct; SpecializedCapture if the program answers
+    otherwise than the network for another input; DataDependentShape if an output has no fixed size; FloatDisagreement
+    if the canonical form computes another function.
     """
+    network, root = model.module.model, model.project.root
     try:
         quiet = contextlib.redirect_stderr(cast(TextIO, _Quiet(sys.stderr)))
         with torch.no_grad(), quiet, warnings.catch_warnings():
             # torch warns of the list that its own recurrent modules keep their weights in.
             warnings.filterwarnings("ignore", r"The tensor attributes? .* assigned during export", UserWarning)
-            exported = canonical(export(model.module, model.examples, _dims(model.project)))
+            traced = export(model.module, model.examples, _dims(model.project))
+            check_specialization(traced, model, samples)
+            exported = canonical(traced)
             results = model.module(*model.examples)
             answers = exported.module()(*model.examples)
+    except CompileError:
+        raise
     except RAISED as error:
-        where = origin(error, model.module.model, model.project.root)
         if model.project.lengths and FIXED.search(str(error)):
             stated = ", ".join(map(str, model.project.lengths))
             raise FixedLength(
@@ -58,10 +68,10 @@ def capture(model: Model) -> Program:
                 hint="loops over time, and recurrent modules such as nn.GRU, are unrolled: state one length under "
                 "[inputs], or pad to it in the data set",
             ) from error
-        raise CaptureError(
-            f"torch.export could not trace {where}: {in_a_line(error)}",
-            hint="control flow that depends on a tensor's values must become torch.where or torch.cond",
-        ) from error
+        raise capture_error(error, network, root) from error
+    if not model.project.lengths:
+        check_sizes(exported)
+    _check_outputs(model, results)
     edges = _with_lengths(signature(model.project, results), exported, model.project)
     _check_answers(edges, pytree.tree_leaves(results), pytree.tree_leaves(answers))
     for lengths in tested_lengths(model.project)[:-1]:
@@ -70,6 +80,14 @@ def capture(model: Model) -> Program:
             results, answers = model.module(*examples), exported.module()(*examples)
         _check_answers(edges, pytree.tree_leaves(results), pytree.tree_leaves(answers))
     return Program(exported, edges, model.history)
+
+
+def _check_outputs(model: Model, results: Any) -> None:
+    """Raise CaptureError, which names the line, if the network returned anything but tensors."""
+    leaves = pytree.tree_leaves(results)
+    for name, leaf in zip(output_names(model.project, results, len(leaves)), leaves, strict=True):
+        if not isinstance(leaf, Tensor):
+            raise output_error(name, leaf, model.module.model, model.project.root)
 
 
 def _check_answers(edges: Signature, results: list[Tensor], answers: list[Tensor]) -> None:

@@ -14,7 +14,8 @@ from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from edgekit.errors import Nondeterministic
-from edgekit.frontend.error_location import origin
+from edgekit.frontend.constructs.catalog import construct_of
+from edgekit.frontend.constructs.evidence import evidence_of
 from edgekit.ir.sqnr import sqnr_db
 
 SAME_DB = 100.0
@@ -31,8 +32,7 @@ def check_deterministic(network: nn.Module, call: Callable[[], Any], root: Path)
     """
     with torch.no_grad():
         if not _same(call(), call()):
-            where = _origin(network, call, root)
-            raise Nondeterministic(f"{where} does not answer the same twice for the same input", hint=HINT)
+            raise _error(network, call, root)
 
 
 def _same(first: Any, second: Any) -> bool:
@@ -54,16 +54,30 @@ def _tensors(results: Any) -> list[Tensor]:
     return [leaf.float() if leaf.dtype is torch.bfloat16 else leaf for leaf in leaves]
 
 
-def _origin(network: nn.Module, call: Callable[[], Any], root: Path) -> str:
-    """Place of the first operator whose result differs from that of a run before."""
+def _error(network: nn.Module, call: Callable[[], Any], root: Path) -> Nondeterministic:
+    """Error that names the first operator whose result differs from that of a run before, and the construct there."""
+    difference = _difference(call)
+    if difference is None:
+        return Nondeterministic("the network does not answer the same twice for the same input", hint=HINT)
+    evidence = evidence_of(difference, network, root, "nondeterministic")
+    construct = construct_of(evidence.failure)
+    reason = f": it has {construct.title}: {evidence.line}" if construct else ""
+    return Nondeterministic(
+        f"{evidence.place} does not answer the same twice for the same input{reason}",
+        hint=construct.hint(evidence.failure) if construct else HINT,
+    )
+
+
+def _difference(call: Callable[[], Any]) -> OperatorDifference | None:
+    """Signal of the first operator whose result differs from that of a run before; None if none does."""
     with Recording() as recorded:
         call()
     try:
         with OperatorComparison(recorded.digests):
             call()
     except OperatorDifference as difference:
-        return origin(difference, network, root)
-    return "the network"
+        return difference
+    return None
 
 
 class OperatorDifference(BaseException):
@@ -79,7 +93,7 @@ class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch ha
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        self.digests.append(_digest(result))
+        self.digests.append(digest(result))
         return result
 
 
@@ -93,12 +107,13 @@ class OperatorComparison(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         # Memory from aten.empty is not filled yet.
-        if _digest(result) != next(self.recorded, b"") and "empty" not in str(func):
+        if digest(result) != next(self.recorded, b"") and "empty" not in str(func):
             raise OperatorDifference(str(func))
         return result
 
 
-def _digest(result: Any) -> bytes:
+def digest(result: Any) -> bytes:
+    """SHA-256 of the tensors in an operator's result."""
     sha = hashlib.sha256()
     for leaf in _tensors(result):
         sha.update(np.ascontiguousarray(leaf.numpy()).tobytes())

@@ -1,4 +1,4 @@
-"""Loading: a project becomes a model. The user's factory is called, and the network runs once on the stated shapes."""
+"""Loading: a project becomes a model. The user's network is read, and runs once on the stated shapes."""
 
 from __future__ import annotations
 
@@ -6,25 +6,27 @@ import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from edgekit.datasets import ragged
-from edgekit.errors import ForwardError, LoadError, UnstableFactory
+from edgekit.errors import ForwardError, UnstableFactory
 from edgekit.frontend.call_convention import output_axes
+from edgekit.frontend.constructs.evidence import evidence_of
+from edgekit.frontend.constructs.interfaces import INTERFACES
 from edgekit.frontend.determinism import check_deterministic
+from edgekit.frontend.error_location import location_of, running
+from edgekit.frontend.network_source import read_network
 from edgekit.frontend.preprocess import Deployed
 from edgekit.ir.measurement import Array
 from edgekit.ir.program import PassRecord
 from edgekit.samples import Samples
-from edgekit.specs.factory import RAISED, in_a_line, place, resolve
+from edgekit.specs.factory import RAISED, in_a_line, place
 from edgekit.specs.project import Project
 
 OTHER_FLOATS = (torch.float16, torch.bfloat16, torch.float64)
-PYTHON = "return the nn.Module as it was before torch.jit.script or torch.jit.trace, with its state dict loaded"
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Model:
     examples: tuple[Tensor, ...]
     """Raw inputs with batch 1, in the order of the project's `[inputs]`."""
     history: tuple[PassRecord, ...] = ()
-    """Records of the passes applied to the network since its factory made it, such as pruning."""
+    """Records of what was applied to the network since its factory made it, such as weights and pruning."""
     load_ns: int = 0
     """Time that its factory took, in nanoseconds."""
 
@@ -48,12 +50,12 @@ def load(project: Project) -> Model:
     two calls answer differently.
     """
     started = time.perf_counter_ns()
-    network = _network(_make(project), project)
+    network, history = read_network(project)
     load_ns = time.perf_counter_ns() - started
     examples = _examples(project)
     module = _protected(Deployed(network, project.inputs).eval(), project, examples)
     check_deterministic(network, lambda: module(*examples), project.root)
-    return Model(module, project, examples, load_ns=load_ns)
+    return Model(module, project, examples, history, load_ns)
 
 
 def load_twice(project: Project) -> tuple[Model, Model]:
@@ -64,31 +66,10 @@ def load_twice(project: Project) -> tuple[Model, Model]:
     first, second = load(project), load(project)
     if weights_digest(first.module) != weights_digest(second.module):
         raise UnstableFactory(
-            f"factory '{project.model.factory}' gives another network each time: are the weights loaded?",
+            f"{project.model.source} gives another network each time: are the weights loaded?",
             hint="end it with network.load_state_dict(torch.load(FILE)), strict, and return the network",
         )
     return first, second
-
-
-def _network(made: object, project: Project) -> nn.Module:
-    """Network that the factory returned. Raises LoadError if it is none, or cannot be exported."""
-    factory = f"factory '{project.model.factory}' returned"
-    if isinstance(made, torch.jit.ScriptModule | torch.jit.ScriptFunction):
-        raise LoadError(f"{factory} TorchScript, which torch.export cannot trace", hint=PYTHON)
-    if isinstance(made, Mapping):
-        raise LoadError(
-            f"{factory} {type(made).__name__}, not a torch.nn.Module",
-            hint="of a state dict make the network first: network.load_state_dict(STATE), then return network",
-        )
-    if not isinstance(made, nn.Module):
-        raise LoadError(
-            f"{factory} {type(made).__name__}, not a torch.nn.Module",
-            hint="[model] factory must name a function that takes nothing and returns the trained network",
-        )
-    scripted = [name for name, part in made.named_modules() if isinstance(part, torch.jit.ScriptModule)]
-    if scripted:
-        raise LoadError(f"module '{scripted[0]}' is TorchScript, which torch.export cannot trace", hint=PYTHON)
-    return made
 
 
 def _protected(module: Deployed, project: Project, examples: tuple[Tensor, ...]) -> Deployed:
@@ -133,33 +114,18 @@ def _forward_error(error: BaseException, network: nn.Module, project: Project) -
     shapes = ", ".join(f"{name} {list(spec.shape)}" for name, spec in project.inputs.items())
     other = next((value.dtype for value in network.parameters() if value.dtype in OTHER_FLOATS), None)
     hint = "[inputs] states each shape without the batch axis, channels first"
-    if other is not None:
+    name, module = running(error.__traceback__, network)
+    part = f", in {location_of(name, module)}," if name else ""
+    evidence = evidence_of(error, network, project.root)
+    construct = next((construct for construct in INTERFACES if construct.recognize(evidence.failure)), None)
+    if construct:
+        hint = construct.hint(evidence.failure)
+    elif other is not None:
         kind = str(other).removeprefix("torch.")
         hint = f"the network's weights are {kind}; edgekit takes float32: return network.float() from the factory"
     return ForwardError(
-        f"the model's forward failed on {shapes}{place(error, project.root)}: {in_a_line(error)}", hint=hint
+        f"the model's forward{part} failed on {shapes}{place(error, project.root)}: {in_a_line(error)}", hint=hint
     )
-
-
-def _make(project: Project) -> object:
-    factory = resolve(project.model.factory, project.root)
-    if isinstance(factory, nn.Module):
-        return factory
-    if not callable(factory):
-        return factory
-    try:
-        return factory()
-    except RAISED as error:
-        raise LoadError(
-            f"factory '{project.model.factory}' failed{place(error, project.root)}: {in_a_line(error)}",
-            hint=_alone(project),
-        ) from error
-
-
-def _alone(project: Project) -> str:
-    file, _, name = project.model.factory.partition(":")
-    module = ".".join(PurePosixPath(file).with_suffix("").parts)
-    return f"try it alone: cd '{project.root}' && python -c 'from {module} import {name}; {name}()'"
 
 
 def _examples(project: Project) -> tuple[Tensor, ...]:
@@ -170,6 +136,8 @@ def _examples(project: Project) -> tuple[Tensor, ...]:
         shape = (1, *spec.raw_shape)
         # Zeros for plain integers: they are indices, and 0 is the one index every table has.
         pixels = random.integers(0, 256, shape) if spec.preprocess else random.random(shape)
+        if spec.raw_dtype == "int16":
+            pixels = random.integers(-(2**15), 2**15, shape)
         values = np.zeros(shape) if spec.dtype in ("int32", "int64", "bool") or name in masks else pixels
         arrays.append(torch.from_numpy((values + 1 if name in masks else values).astype(spec.raw_dtype)))
     return tuple(arrays)

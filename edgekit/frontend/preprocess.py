@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from edgekit.frontend.call_convention import CallConvention, batch_first
+from edgekit.frontend.log_mel import LogMelStage
 from edgekit.specs.inputs import Input, Preprocess
 
 
@@ -50,10 +51,7 @@ class Deployed(nn.Module):
         output_axes: tuple[int | None, ...] = (),
     ) -> None:
         super().__init__()
-        self.preprocess = nn.ModuleList(
-            Pixels(spec.preprocess) if spec.preprocess else Copy() if name in written else nn.Identity()
-            for name, spec in inputs.items()
-        )
+        self.preprocess = nn.ModuleList(_stage(spec, copied=name in written) for name, spec in inputs.items())
         self.model = model
         self.convention = CallConvention(model, inputs)
         self.output_axes = output_axes
@@ -62,3 +60,11 @@ class Deployed(nn.Module):
         staged = tuple(stage(value) for stage, value in zip(self.preprocess, raw, strict=True))
         results = self.convention.call(self.model, staged)
         return batch_first(results, self.output_axes) if self.output_axes else results
+
+
+def _stage(spec: Input, copied: bool) -> nn.Module:
+    if spec.log_mel:
+        return LogMelStage(spec.log_mel, len(spec.shape))
+    if spec.preprocess:
+        return Pixels(spec.preprocess)
+    return Copy() if copied else nn.Identity()

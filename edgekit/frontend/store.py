@@ -103,7 +103,7 @@ def load_model(project: Project, folder: Path) -> Model:
         refill(model.module, tensors)
     except (AttributeError, KeyError) as error:
         raise LoadError(
-            f"factory '{project.model.factory}' no longer makes the network that was pruned: {error}",
+            f"{project.model.source} no longer makes the network that was pruned: {error}",
             hint="edgekit build --no-cache",
         ) from error
     return replace(model, module=model.module.eval(), history=load_history(folder))

@@ -27,11 +27,9 @@ class Operator:
     """Elements that it writes."""
     integer: bool
     """True if its multiply-accumulates, or its arithmetic, are on integers."""
-
-    @property
-    def work(self) -> int:
-        """Weight in placement shares: multiply-accumulates, or elements written if it has none."""
-        return self.macs or self.elements
+    bytes: int | None = None
+    """Bytes that it reads and writes: weights included; of a table, the rows that are looked up; 0 for a view. None if
+    they were not counted."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +44,30 @@ class Placement:
         return sum(weight(op) for op in self.operators if chosen(op)) / total if total else 0.0
 
     @property
-    def delegated(self) -> float:
-        """Share of the work that a delegate runs, in [0, 1]."""
-        return self.share(lambda op: op.delegate is not None, lambda op: op.work)
+    def fallback(self) -> float:
+        """Share of the multiply-accumulates that fell back to reference kernels, in [0, 1].
+
+        In a network without any: share of the bytes, or of the elements written where bytes were not counted.
+        """
+        if self.macs:
+            return self.share(lambda op: op.delegate is None, lambda op: op.macs)
+        by_bytes = self.fallback_bytes
+        return self.share(lambda op: op.delegate is None, lambda op: op.elements) if by_bytes is None else by_bytes
 
     @property
-    def fallback(self) -> float:
-        """Share of the work that fell back to reference kernels, in [0, 1]."""
-        return self.share(lambda op: op.delegate is None, lambda op: op.work)
+    def fallback_bytes(self) -> float | None:
+        """Share of the bytes read and written that reference kernels read and write, in [0, 1]; None if unknown.
+
+        It shows the fragments between delegates, which multiply nothing and move much.
+        """
+        if any(op.bytes is None for op in self.operators):
+            return None
+        return self.share(lambda op: op.delegate is None, lambda op: op.bytes or 0)
+
+    @property
+    def delegated(self) -> float:
+        """Share of the multiply-accumulates that a delegate runs, in [0, 1]: the rest of `fallback`."""
+        return 1.0 - self.fallback if self.operators else 0.0
 
     @property
     def integer_macs(self) -> float:
@@ -75,11 +89,13 @@ class Artifact:
     signature: Signature
     placement: Placement
     integer: float
-    """Share of the weight elements that are stored as integers, 0 to 1."""
+    """Share of the elements of all weights (`ir.stored_weights`) that are stored as integers, 0 to 1."""
     options: tuple[tuple[str, str], ...] = ()
     """Session options the runtime must be given, such as `session.qdqisint8allowed`."""
     basis: str = "read off the graph as its runtime loaded it"
     """Basis of `placement`: a reading, or a claim if the runtime cannot run here."""
+    weight_bytes: int | None = None
+    """Bytes of the weights in the files, what compression can make smaller; None if the backend does not say."""
 
     @property
     def size_bytes(self) -> int:

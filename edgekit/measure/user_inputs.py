@@ -11,11 +11,10 @@ from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.ir.signature import Signature, TensorSpec
 from edgekit.samples import Samples
+from edgekit.tasks.label_arrays import unlabelled
 from edgekit.untrusted.npy import read_npz
 
 LABELS = "labels"
-UNLABELLED = -1
-"""Label of a sample without ground truth: no prediction counts as correct."""
 INPUTS = "--inputs FILE.npz takes what the model takes: an array each, by the name of its input, one row a sample"
 
 
@@ -37,7 +36,7 @@ def samples_for(signature: Signature, samples: Samples) -> Samples:
 
 
 def read_inputs(path: Path, signature: Signature) -> Samples:
-    """Read samples from a `.npz` with an array [N, …] for each input of the model and, optionally, `labels` [N].
+    """Read samples from a `.npz` with an array [N, …] for each input of the model and, optionally, `labels` [N, …].
 
     Raises DataError.
     """
@@ -54,7 +53,7 @@ def read_inputs(path: Path, signature: Signature) -> Samples:
             raise DataError(f"'{spec.name}' in '{path}' is {actual}", hint=_expectation(signature))
     names = {spec.name for spec in signature.inputs}
     count = len(arrays[signature.inputs[0].name])
-    labels = arrays[LABELS] if LABELS in set(arrays) - names else np.full(count, UNLABELLED, np.int64)
+    labels = arrays[LABELS] if LABELS in set(arrays) - names else unlabelled(count)
     if {len(arrays[name]) for name in names} != {count} or labels.shape[:1] != (count,):
         raise DataError(f"the arrays in '{path}' have different lengths", hint=INPUTS)
     return Samples({name: arrays[name] for name in sorted(names)}, labels)

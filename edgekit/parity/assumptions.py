@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from edgekit.parity.compare import Comparison
+from edgekit.parity.comparison import Comparison
 from edgekit.parity.gate_texts import decimal, milliseconds, percent
 from edgekit.specs.cost import BOARDS, SOURCES, Cost
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from edgekit.parity.compare import Comparison
+from edgekit.parity.comparison import Comparison
 from edgekit.samples import FEW
 from edgekit.specs.profile import Bound, Gates
 
@@ -28,7 +28,11 @@ def defaults(gates: Gates) -> dict[str, Limits]:
 def bounds(gates: Gates, comparison: Comparison) -> Iterator[tuple[str, Bound]]:
     """Yield every gate with its limits: the default ones that the profile does not name, then those that it names."""
     for name, limits in defaults(gates).items():
-        bound = {limit: comparison.chance if value == CHANCE else value for limit, value in limits.items()}
+        worst = "min" if comparison.metric.higher_is_better else "max"
+        bound = {
+            worst if value == CHANCE else limit: comparison.chance if value == CHANCE else value
+            for limit, value in limits.items()
+        }
         if None not in bound.values():
             yield name, Bound.model_validate(bound)
     yield from gates.named()
@@ -39,7 +43,8 @@ def is_by_chance(bound: Bound, comparison: Comparison) -> bool:
 
     The interval alone would leave a reference undecided that is exactly as good as chance.
     """
-    return bound.min == comparison.chance and comparison.is_by_chance and comparison.samples >= FEW
+    limit = bound.min if comparison.metric.higher_is_better else bound.max
+    return limit == comparison.chance and comparison.is_by_chance and comparison.samples >= FEW
 
 
 def fewest_answers(comparison: Comparison) -> int:

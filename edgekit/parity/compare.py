@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 from pydantic import ValidationError
@@ -11,106 +11,59 @@ from pydantic import ValidationError
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Array, Measurement
 from edgekit.ir.sqnr import sqnr_db
+from edgekit.parity.comparison import Comparison, FlipExample
 from edgekit.parity.endpoint_record import EndpointRecord, LatencyRecord, MetricRecord, process_record
 from edgekit.parity.latency_histogram import Histogram, side_by_side
-from edgekit.parity.metrics import Chance, Metric
-from edgekit.parity.statistics import Estimate, mcnemar_p, paired_bootstrap, percentile_ns, wilson
+from edgekit.parity.paired_answers import PairedAnswers, estimate
+from edgekit.parity.statistics import percentile_ns
+from edgekit.tasks.label_arrays import is_labelled
+from edgekit.tasks.metric import Metric, Scores
+from edgekit.tasks.secondary import finite
+from edgekit.tasks.task import Task
+
+SHOWN_FLIPS = 10
+"""Flipped samples that a report tells in words."""
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Comparison of a reference and a candidate over the same samples."""
-
-    metric: str
-    samples: int
-    reference: EndpointRecord
-    candidate: EndpointRecord
-    differences: Array
-    """float64 [N]: score of the reference minus score of the candidate, sample by sample."""
-    disagreements: Array
-    """int64 [K]: indices of the samples that the two answer differently."""
-    sqnr_db: float
-    """Signal to quantization noise of the candidate's worst output, in dB; infinite when equal."""
-    chance: float | None
-    """Metric of the best constant answer to these labels; None where the metric does not tell."""
-    distinct_answers: tuple[int, int]
-    """Number of different answers of the reference, and of the candidate."""
-
-    def __repr__(self) -> str:
-        scores = f"{self.reference.score.value:.4f} and {self.candidate.score.value:.4f}"
-        return f"<Comparison of {self.samples} samples: {self.metric} {scores}, agreement {self.agreement:.4f}>"
-
-    @property
-    def is_by_chance(self) -> bool:
-        """True if one constant answer does as well as the reference: then the comparison says nothing."""
-        return self.chance is not None and self.reference.score.value <= self.chance < 1
-
-    def reference_at(self, confidence: float) -> Estimate:
-        """The metric of the reference between two one-sided bounds, each at `confidence`."""
-        return wilson(self.reference.score.value, self.samples, 2 * confidence - 1)
-
-    @property
-    def accuracy_drop(self) -> float:
-        """Metric of the reference minus metric of the candidate: 0.01 is one point, negative is a gain."""
-        return float(self.differences.sum() / self.samples)
-
-    def drop_at(self, confidence: float) -> Estimate:
-        """The accuracy drop between two one-sided bounds, each at `confidence`."""
-        return paired_bootstrap(self.differences, confidence)
-
-    @property
-    def agreement(self) -> float:
-        """Share of the samples that the two answer alike, right or wrong."""
-        return (self.samples - len(self.disagreements)) / self.samples
-
-    def agreement_at(self, confidence: float) -> Estimate:
-        """The agreement between two one-sided bounds, each at `confidence`."""
-        return wilson(self.agreement, self.samples, 2 * confidence - 1)
-
-    @property
-    def flipped(self) -> Array:
-        """int64 [K]: indices of the samples that one of the two does better, for classification: alone gets right."""
-        return np.flatnonzero(self.differences)
-
-    @property
-    def reference_only(self) -> int:
-        """Number of samples that the reference alone gets right."""
-        return int((self.differences > 0).sum())
-
-    @property
-    def candidate_only(self) -> int:
-        """Number of samples that the candidate alone gets right."""
-        return int((self.differences < 0).sum())
-
-    @property
-    def mcnemar_p(self) -> float:
-        """Two-sided p of McNemar's test: probability of flips this lopsided if neither is better."""
-        return mcnemar_p(self.reference_only, self.candidate_only)
-
-
-def compare(reference: Measurement, candidate: Measurement, metric: Metric) -> Comparison:
-    """Compare the two sample by sample, by `metric`.
+def compare(reference: Measurement, candidate: Measurement, task: Task, classes: Sequence[str] = ()) -> Comparison:
+    """Compare the two sample by sample, as `task` says. classes: names of the classes, for texts.
 
     Raises DataError if they measured other samples, have other outputs or shapes, hold NaN or infinite values, or
-    cannot be scored by `metric`.
+    cannot be scored by the task.
     """
     expected, actual = _paired(reference, candidate)
     labels = reference.labels
-    metric.check(expected, labels)
-    scores, candidate_scores = metric.scores(expected, labels), metric.scores(actual, labels)
-    answers, candidate_answers = metric.answers(expected), metric.answers(actual)
+    labelled = is_labelled(labels)
+    for outputs in (expected, actual):
+        task.check(outputs, labels if labelled else None)
+    answers, candidate_answers = task.answers(expected), task.answers(actual)
+    paired = PairedAnswers.of(answers, candidate_answers, labels, task)
+    scores = [_score(task.metric, one) for one in paired.scores] if paired.scores else [None, None]
     theirs, ours = side_by_side(reference.latency_ns, candidate.latency_ns)
-    return Comparison(
-        metric=metric.name,
-        samples=len(labels),
-        reference=_endpoint(reference, _score(metric, scores), theirs),
-        candidate=_endpoint(candidate, _score(metric, candidate_scores), ours),
-        differences=scores - candidate_scores,
-        disagreements=np.flatnonzero(answers != candidate_answers),
-        sqnr_db=min(sqnr_db(expected[name], actual[name]) for name in expected),
-        chance=metric.chance(labels) if isinstance(metric, Chance) else None,
-        distinct_answers=(len(np.unique(answers)), len(np.unique(candidate_answers))),
+    by_output = {name: sqnr_db(expected[name], actual[name]) for name in expected}
+    comparison = Comparison(
+        metric=paired.metric,
+        scores=paired.scores,
+        agreements=paired.agreements,
+        margin=paired.margin,
+        reference=_endpoint(reference, scores[0], theirs),
+        candidate=_endpoint(candidate, scores[1], ours),
+        sqnr_db=min(by_output.values()),
+        outputs_sqnr_db=by_output,
+        chance=task.chance(labels) if labelled else None,
+        secondary=finite(task.secondary(answers, candidate_answers, labels if labelled else None)),
+        distinct_answers=(task.distinct(answers), task.distinct(candidate_answers)),
     )
+    examples = tuple(
+        FlipExample(
+            sample=int(i),
+            reference=task.show(answers, i, classes),
+            candidate=task.show(candidate_answers, i, classes),
+            label=task.show_label(labels, i, classes) if labelled else None,
+        )
+        for i in comparison.flipped[:SHOWN_FLIPS]
+    )
+    return replace(comparison, flip_examples=examples)
 
 
 def summarize(measurement: Measurement) -> LatencyRecord:
@@ -150,13 +103,20 @@ def _spread(medians_ns: Sequence[int]) -> float | None:
     return (max(medians_ns) - min(medians_ns)) / max(float(np.median(medians_ns)), 1.0)
 
 
-def _score(metric: Metric, scores: Array) -> MetricRecord:
-    """The mean of float [N] scores with its 95 % interval."""
-    estimate = wilson(float(scores.sum() / len(scores)), len(scores))
-    return MetricRecord(name=metric.name, value=estimate.value, low=estimate.low, high=estimate.high)
+def _score(metric: Metric, scores: Scores) -> MetricRecord:
+    """The metric with its 95 % interval."""
+    interval = estimate(metric, scores, 0.975)
+    return MetricRecord(
+        name=metric.name,
+        value=interval.value,
+        low=interval.low,
+        high=interval.high,
+        unit=metric.unit,
+        higher_is_better=metric.higher_is_better,
+    )
 
 
-def _endpoint(measurement: Measurement, score: MetricRecord, histogram: Histogram | None) -> EndpointRecord:
+def _endpoint(measurement: Measurement, score: MetricRecord | None, histogram: Histogram | None) -> EndpointRecord:
     """Summary of one endpoint. Raises DataError if it says a number that cannot be."""
     latency, processes = summarize(measurement), map(process_record, measurement.processes, _medians_ns(measurement))
     try:

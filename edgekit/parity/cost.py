@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from edgekit.ir.record import Record
 from edgekit.parity.assumptions import Assumption, Inputs, gather
-from edgekit.parity.compare import Comparison
+from edgekit.parity.comparison import Comparison
 from edgekit.parity.gate_texts import decimal
 from edgekit.specs.cost import Cost
 

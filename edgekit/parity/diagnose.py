@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edgekit.ir.layers import Layer
+from edgekit.parity.joined_ranges import JoinedRanges, joined_ranges
 from edgekit.parity.network_outcome import NetworkOutcome
 from edgekit.parity.next_step import kept_in_float, overridden, setting
 from edgekit.specs.compression import Quantize
@@ -64,6 +65,10 @@ def diagnose(layers: Sequence[Layer], recipe: Quantize, outcome: NetworkOutcome)
         sound = Diagnosis("nothing", f"Nothing is wrong: {dtype} {outcome}.", evidence=_weakest(layers))
         return _floating(layers, start) or sound
     hurt = [layer for layer in layers if _below(layer.output_sqnr_db)]
+    joined = joined_ranges(layers)
+    # What is lost before it has another cause, unless it is a part that had to take the join's scale.
+    if joined and (not hurt or hurt[0].node in (joined.join.node, *joined.join.inputs)):
+        return _by_join(joined, start)
     if not hurt:
         return _spread_out(layers, recipe, start)
     return _local(hurt, layers, recipe, start)
@@ -122,6 +127,18 @@ def _local(hurt: Sequence[Layer], layers: Sequence[Layer], recipe: Quantize, sta
         or _ranges(suspects, _feeding(hurt, sources), recipe, start)
         or _too_few(hurt, sources, recipe, start)
     )
+
+
+def _by_join(joined: JoinedRanges, start: str) -> Diagnosis:
+    large, small = label(joined.large), label(joined.small)
+    parts = f"'{large}' and '{small}'" if large != small else f"two parts of '{large}'"
+    sentence = (
+        f"{start} '{label(joined.join)}' ({joined.join.kind}) joins {parts}, which differ {joined.ratio:.0f} times in "
+        "range, and one scale for both leaves the small one no steps."
+    )
+    shown = (joined.join, joined.large, joined.small)
+    step = "return the two as outputs of their own, without joining them; the task reads several outputs"
+    return Diagnosis("shared scale", sentence, _labels(shown), _nodes(shown), _evidence(shown), step)
 
 
 def _by_weights(

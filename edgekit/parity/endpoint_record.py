@@ -22,6 +22,9 @@ class MetricRecord(Record):
     value: float
     low: float
     high: float
+    unit: str = "share"
+    """`share` for a metric in [0, 1]; else the unit of its values, such as `dB`, or empty for plain numbers."""
+    higher_is_better: bool = True
 
 
 class LatencyRecord(Record):
@@ -84,7 +87,8 @@ class EndpointRecord(Record):
     """One endpoint, the reference or the candidate, over the samples of a comparison."""
 
     kind: Kind
-    score: MetricRecord = Field(alias="metric")
+    score: MetricRecord | None = Field(None, alias="metric")
+    """Left out where the samples have no labels."""
     samples: int
     samples_per_s: float | None = None
     """Throughput of the outputs, several at a time where the endpoint takes them so."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from edgekit.tasks.metric import SHARE
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,10 @@ _NOT_QUANTIZED = (
     "nothing was quantized, so look at [prune] and [recover] of the profile; without them, at the data of both sides"
 )
 _PLACEMENT = "see which operators it is: edgekit inspect BUNDLE --placement"
+_FRAGMENTS = (
+    "try another runtime of the target (--backend); which operators lie between the delegates: "
+    "edgekit inspect BUNDLE --placement"
+)
 _FLOAT_IS_QUICKER = "let edgekit leave in float what is quicker there (--profile int8-mixed), or ship float"
 _SINCE = "see what changed since: the model, the profile, or the runtime's version"
 _QUICKER = "try another runtime of the target (--backend), or a smaller model"
@@ -85,7 +91,8 @@ QUANTITIES: Mapping[str, Quantity] = {
     "size_ratio": _SIZE,
     "integer_share": Quantity("Weights stored as small integers", percent, _PLACEMENT),
     "integer_macs_share": Quantity("Arithmetic done on small integers", percent, _PLACEMENT),
-    "fallback_share": Quantity("Work left to slow fallback code", percent, _PLACEMENT),
+    "fallback_share": Quantity("Arithmetic left to slow fallback code", percent, _PLACEMENT),
+    "fallback_bytes_share": Quantity("Memory traffic of slow fallback code", percent, _FRAGMENTS),
     "smaller": _SIZE,
     "not_slower": Quantity("Time or work of an answer against the float model's", times, _FLOAT_IS_QUICKER),
     "latency_p50_ms": Quantity("Time that half of all answers take at most", milliseconds, _QUICKER),
@@ -94,3 +101,23 @@ QUANTITIES: Mapping[str, Quantity] = {
     "instructions_ratio": Quantity("Work of the CPU against the earlier run", times, _SINCE),
 }
 """Quantities by the name of their gate in a profile."""
+
+
+def quantity_of(name: str, unit: str) -> Quantity:
+    """Quantity that a gate bounds, shown in the `unit` of the task's metric (`MetricRecord.unit`)."""
+    quantity = QUANTITIES[name]
+    if unit == SHARE or name not in ("reference_accuracy", "accuracy_drop"):
+        return quantity
+    return replace(
+        quantity, show=(lambda value: metric_value(value, unit)) if name == "reference_accuracy" else percent
+    )
+
+
+def metric_value(value: float, unit: str) -> str:
+    """Format a metric: `98.65 %` of a share, else `31.2 dB`."""
+    return percent(value) if unit == SHARE else f"{value:.4g} {unit}".rstrip()
+
+
+def loss_value(loss: float, unit: str) -> str:
+    """Format a loss of a metric: `0.09 points` of a share, else `0.9 %` of the reference's value."""
+    return points(loss) if unit == SHARE else f"{percent(loss)} of the reference's"

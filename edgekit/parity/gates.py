@@ -10,9 +10,9 @@ from pydantic import AfterValidator, Field
 
 from edgekit.ir.record import Record
 from edgekit.parity.chance import bounds, fewest_answers, is_by_chance
-from edgekit.parity.compare import Comparison
+from edgekit.parity.comparison import Comparison
 from edgekit.parity.endpoint_record import LatencyRecord
-from edgekit.parity.gate_texts import QUANTITIES
+from edgekit.parity.gate_texts import QUANTITIES, quantity_of
 from edgekit.parity.statistics import Estimate, needed_count
 from edgekit.samples import FEW
 from edgekit.specs.profile import Bound, Gates
@@ -24,6 +24,7 @@ Device = Literal["none", "emulated", "real"]
 
 _PROBE_IT = "edgekit run --device URL"
 _EMULATE_IT = "edgekit run --device emulated"
+_NO_LABELS = "the samples have no labels; the other gates compare the model with the reference alone"
 _SAMPLED = ("reference_accuracy", "accuracy_drop", "agreement")
 """Gates on quantities that are estimated from samples."""
 
@@ -58,6 +59,10 @@ class GateInputs:
     """Earlier run to compare instructions with; None without one."""
     float_file: FloatRecord | None = None
     """The float file on the same device; None where it was not run there."""
+    fallback_bytes_share: float | None = None
+    """Share of the bytes that reference kernels move; None where bytes were not counted."""
+    weights_ratio: float | None = None
+    """Bytes of the weights over those of the float file's weights; None where they are unknown."""
     quantized: bool = True
     """True if any number of the model has fewer bits than the float model's."""
 
@@ -111,17 +116,21 @@ def verdict(results: Iterable[GateResult]) -> Verdict:
 
 
 def _unlimited(comparison: Comparison) -> GateResult:
-    """Result of `reference_accuracy` by a metric that does not tell what a constant answer reaches."""
-    quantity, value = QUANTITIES["reference_accuracy"], comparison.reference.score.value
+    """Result of `reference_accuracy` without labels, or by a metric that does not tell chance."""
+    quantity, score = quantity_of("reference_accuracy", comparison.metric.unit), comparison.reference.score
+    if score is None:
+        meaning = f"{quantity.title}: unknown. It is not measurable here: {_NO_LABELS}."
+        return GateResult(name="reference_accuracy", value=None, outcome="not measurable", meaning=meaning)
+    limit = "min" if comparison.metric.higher_is_better else "max"
     meaning = (
-        f"{quantity.title}: {quantity.show(value)}. It is not measurable here: '{comparison.metric}' does not say what "
-        "a constant answer reaches; give a limit: [gates] reference_accuracy = { min = … }."
+        f"{quantity.title}: {quantity.show(score.value)}. It is not measurable here: '{comparison.metric.name}' does "
+        f"not say what a constant answer reaches; give a limit: [gates] reference_accuracy = {{ {limit} = … }}."
     )
-    return GateResult(name="reference_accuracy", value=value, outcome="not measurable", meaning=meaning)
+    return GateResult(name="reference_accuracy", value=score.value, outcome="not measurable", meaning=meaning)
 
 
 def _judge(name: str, bound: Bound, facts: GateInputs) -> GateResult:
-    quantity, reading = QUANTITIES[name], _read(name, bound, facts)
+    quantity, reading = quantity_of(name, facts.comparison.metric.unit), _read(name, bound, facts)
     limit = f"it should be {quantity.limit(bound.min, bound.max)}"
     if isinstance(reading, _Unread):
         shown = "unknown" if reading.value is None else quantity.show(reading.value)
@@ -155,17 +164,24 @@ def _decide(reading: Estimate, bound: Bound) -> Outcome:
 
 def _certainty(name: str, reading: Estimate, bound: Bound, facts: GateInputs) -> str:
     """Words on the number of samples of an estimate, and on its interval."""
-    if name == "fallback_share" and _all_fell_back(facts):
+    if name in ("fallback_share", "fallback_bytes_share") and _all_fell_back(facts):
         provider = facts.comparison.candidate.environment.missed_provider
         return f" (the device ran all of it on its CPU: neither '{provider}' nor any other GPU provider works there)"
+    if name in ("size_ratio", "smaller") and reading.value != facts.size_ratio:
+        whole = QUANTITIES[name].show(facts.size_ratio)
+        return f" by what can be compressed, the weights ({whole} with graph, biases and scales)"
     if name not in _SAMPLED:
         return ""
     on = f" on {facts.comparison.samples:,} samples"
-    if name == "reference_accuracy" and bound.min == facts.comparison.chance:
+    if (
+        name == "reference_accuracy"
+        and facts.comparison.chance is not None
+        and facts.comparison.chance in (bound.min, bound.max)
+    ):
         on += ", where one constant answer reaches as much as the limit"
     if bound.confidence is None:
         return on
-    show = QUANTITIES[name].show
+    show = quantity_of(name, facts.comparison.metric.unit).show
     return f"{on} (between {show(reading.low)} and {show(reading.high)}, {100 * bound.confidence:g} % sure of each)"
 
 
@@ -173,11 +189,14 @@ def _read(name: str, bound: Bound, facts: GateInputs) -> Estimate | _Unread:
     comparison, confidence = facts.comparison, bound.confidence
     match name:
         case "reference_accuracy":
-            return comparison.reference_at(confidence) if confidence else _exact(comparison.reference.score.value)
+            score = comparison.reference.score
+            return _labelled(
+                comparison.reference_at(confidence) if confidence else _exact_if(score.value if score else None)
+            )
         case "distinct_answers":
             return _distinct(comparison)
         case "accuracy_drop":
-            return comparison.drop_at(confidence) if confidence else _exact(comparison.accuracy_drop)
+            return _labelled(comparison.drop_at(confidence) if confidence else _exact_if(comparison.accuracy_drop))
         case "agreement":
             return comparison.agreement_at(confidence) if confidence else _exact(comparison.agreement)
         case "latency_p50_ms" | "latency_p90_ms" | "peak_rss_mb":
@@ -187,16 +206,28 @@ def _read(name: str, bound: Bound, facts: GateInputs) -> Estimate | _Unread:
         case "not_slower":
             return _against_float(facts)
         case "size_ratio" | "smaller":  # `smaller` is deprecated
-            return _exact(facts.size_ratio)
-        case "fallback_share" if _all_fell_back(facts):
+            return _exact(_compressed(facts))
+        case "fallback_share" | "fallback_bytes_share" if _all_fell_back(facts):
             return _exact(1.0)
+        case "fallback_bytes_share" if facts.fallback_bytes_share is None:
+            return _Unread("not measurable", "the backend does not say how many bytes operators move")
         case _:
             return _exact(getattr(facts, name))
 
 
+def _compressed(facts: GateInputs) -> float:
+    """Ratio of sizes without what no recipe makes smaller: graph, biases, scales and names of a small model.
+
+    A file that is no smaller than the float file is taken as it is.
+    """
+    if facts.weights_ratio is None or facts.size_ratio >= 1:
+        return facts.size_ratio
+    return min(facts.size_ratio, facts.weights_ratio)
+
+
 def _distinct(comparison: Comparison) -> Estimate | _Unread:
     fewest = fewest_answers(comparison)
-    if comparison.chance == 1:
+    if comparison.always_right:
         return _Unread("not measurable", "one answer is right for all of these samples", fewest)
     if fewest == 1 and comparison.samples < FEW:
         return _Unread("undecided", f"{comparison.samples} samples are too few; measure more: --samples", fewest)
@@ -208,6 +239,14 @@ def _all_fell_back(facts: GateInputs) -> bool:
     where = facts.comparison.candidate.environment
     real = facts.device == "real" and not where.host_stand_in
     return real and where.missed_provider is not None and where.provider == "cpu"
+
+
+def _labelled(reading: Estimate | None) -> Estimate | _Unread:
+    return reading or _Unread("not measurable", _NO_LABELS)
+
+
+def _exact_if(value: float | None) -> Estimate | None:
+    return None if value is None else _exact(value)
 
 
 def _exact(value: float) -> Estimate:

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edgekit.tasks.metric import SHARE
+
+NEGLIGIBLE = 0.0005
+"""Loss that is told as none."""
+
 
 @dataclass(frozen=True)
 class NetworkOutcome:
@@ -19,6 +24,8 @@ class NetworkOutcome:
     agreement_high: float | None = None
     accuracy_drop_low: float | None = None
     """Bounds of the two on the good side; None where they are exact."""
+    unit: str = SHARE
+    """Unit of the metric (`Metric.unit`): a loss is in points of a share, and relative for any other."""
     training: str | None = None
     """Override that calibrates with the project's training data; None where it would change nothing."""
 
@@ -33,8 +40,13 @@ class NetworkOutcome:
         alike = f"answers {self.agreement:.1%} of {self.samples} samples as the float model does"
         if self.accuracy_drop is None:
             return alike
-        points = 100 * self.accuracy_drop
-        if points <= 0.05:
+        if self.accuracy_drop <= NEGLIGIBLE:
             return f"{alike}, and loses no accuracy"
         chance = self.accuracy_drop_low is not None and self.accuracy_drop_low <= 0
-        return f"{alike}, and loses {points:.1f} points of accuracy{', which may be chance' if chance else ''}"
+        doubt = ", which may be chance" if chance else ""
+        return f"{alike}, and loses {accuracy_lost(self.accuracy_drop, self.unit)}{doubt}"
+
+
+def accuracy_lost(loss: float, unit: str) -> str:
+    """Text of a loss that a metric of this `unit` has: `1.2 points of accuracy`, or `1.2 % of the metric's value`."""
+    return f"{100 * loss:.1f} points of accuracy" if unit == SHARE else f"{100 * loss:.1f} % of the metric's value"

@@ -12,7 +12,7 @@ from edgekit.ir.record import Record
 from edgekit.ir.signature import Signature
 from edgekit.parity.compare import check_values
 from edgekit.parity.gate_texts import decimal, percent
-from edgekit.parity.metrics import Metric
+from edgekit.tasks.task import Task
 
 
 class NumericParity(Record):
@@ -32,7 +32,7 @@ class NumericParity(Record):
     value_range: float
     """Range of the host's values, largest minus smallest, of the output that `worst` is in."""
     same_answers: float
-    """Share of the samples to which both give the same answer, right or wrong."""
+    """Agreement of the answers of both, right or wrong: for classification, the share of samples with the same."""
 
 
 def parity_sentence(
@@ -50,7 +50,7 @@ def parity_sentence(
     return f"the device's values are equal to the host's, or off by at most {apart} in {others} of values; {answers}"
 
 
-def numeric_parity(host: Measurement, device: Measurement, signature: Signature, metric: Metric) -> NumericParity:
+def numeric_parity(host: Measurement, device: Measurement, signature: Signature, task: Task) -> NumericParity:
     """Compare the outputs of the artifact with `signature` on the host and on the device, value by value.
 
     Raises DataError if the two measured other samples or gave other outputs, or if values are not finite.
@@ -69,7 +69,7 @@ def numeric_parity(host: Measurement, device: Measurement, signature: Signature,
     worst = float(apart[widest].max(initial=0))
     worst_steps = int(stepped[widest].max(initial=0)) if quantized else None
     value_range = pairs[widest][1]
-    same_answers = float((metric.answers(ours) == metric.answers(theirs)).mean())
+    same_answers = float(task.agreement(task.answers(theirs), task.answers(ours)).mean())
     return NumericParity(
         sentence=parity_sentence(equal_share, worst, worst_steps, value_range, same_answers),
         samples=len(host),

@@ -6,11 +6,16 @@ from collections.abc import Sequence
 
 from edgekit.ir.layers import Change
 from edgekit.parity.diagnose import Diagnosis, decibels
+from edgekit.parity.network_outcome import accuracy_lost
+from edgekit.tasks.metric import SHARE
 
 
-def pruning(changes: Sequence[Change], accuracy_drop: float, allowed: float = 0.01) -> Diagnosis:
-    """Diagnose a pruned and recovered network that still has this `accuracy_drop`; `allowed` is its limit."""
-    lost = f"loses {100 * accuracy_drop:.1f} points of accuracy against the original"
+def pruning(changes: Sequence[Change], accuracy_drop: float, allowed: float = 0.01, unit: str = SHARE) -> Diagnosis:
+    """Diagnose a pruned and recovered network that still has this `accuracy_drop`; `allowed` is its limit.
+
+    unit: that of the metric.
+    """
+    lost = f"loses {accuracy_lost(accuracy_drop, unit)} against the original"
     if accuracy_drop <= allowed:
         return Diagnosis("nothing", f"Nothing is wrong: the pruned model {lost}.")
     thin = [change for change in changes if change.kept < change.channels]

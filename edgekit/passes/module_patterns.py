@@ -12,6 +12,9 @@ from edgekit.errors import UnknownName, suggest
 if TYPE_CHECKING:
     from torch.fx import Graph, Node
 
+FLOAT_PART = "edgekit_spectrum"
+"""Module of the preprocessing that stays in float in every precision: eight bits of a sine are 48 dB at best."""
+
 
 def module_path(node: Node) -> str:
     """The user's name of the module that the node was traced in, such as `layer1.0.conv1`; empty if it has none."""
@@ -30,8 +33,10 @@ def is_skipped(node: Node, patterns: Sequence[str]) -> bool:
 
 
 def covers(path: str, patterns: Sequence[str]) -> bool:
-    """True if the module called `path`, or one that contains it, matches one of the patterns."""
-    return any(fnmatchcase(name, pattern) for name in _ancestry(path) for pattern in patterns)
+    """True if the module called `path`, or one that contains it, matches one of the patterns, or stays in float."""
+    return FLOAT_PART in path.split(".") or any(
+        fnmatchcase(name, pattern) for name in _ancestry(path) for pattern in patterns
+    )
 
 
 def check_names(graph: Graph, patterns: Iterable[str]) -> None:

@@ -14,10 +14,10 @@ from edgekit.ir.layers import Layer
 from edgekit.ir.measurement import Array
 from edgekit.ir.program import Program
 from edgekit.parity.diagnose import Diagnosis, diagnose
-from edgekit.parity.metrics import metric_of
 from edgekit.parity.network_outcome import NetworkOutcome
+from edgekit.parity.paired_answers import PairedAnswers
 from edgekit.parity.pruning_diagnosis import pruning
-from edgekit.parity.statistics import paired_bootstrap, wilson
+from edgekit.parity.statistics import wilson
 from edgekit.pipeline.build_output import BuildOutput
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.compile import Compilation
@@ -26,6 +26,8 @@ from edgekit.pipeline.stages.mixed_precision import searched
 from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.specs.compression import Mixed, Quantize
 from edgekit.specs.profile import Profile
+from edgekit.tasks.label_arrays import is_labelled
+from edgekit.tasks.registry import task_of
 
 if TYPE_CHECKING:
     from edgekit.passes.base import Sample
@@ -96,19 +98,21 @@ class Examination:
 
     def _pruned(self, floats: dict[str, Array], data: CachedData) -> Diagnosis | None:
         """Diagnose pruning and recovery, in float; None where the profile does not prune. floats: [N, …] an output."""
-        from edgekit.passes.pruning.layer_changes import changes, first_output
+        from edgekit.passes.pruning.layer_changes import changes, outputs
 
         compressed = self._compilation.compressed
         if self.request.profile.prune is None:
             return None
         original, samples = self._compilation.network.model.module, self._tensors(data)
-        metric, gate = metric_of(self.request.project.model.task), self.request.profile.gates.accuracy_drop
-        first, answers = next(iter(floats.items()))
-        before = {first: np.concatenate([first_output(original, sample) for sample in samples])}
-        labels = data.samples.labels
-        drop = float(np.mean(metric.scores(before, labels)) - np.mean(metric.scores({first: answers}, labels)))
+        gate = self.request.profile.gates.accuracy_drop
+        columns = zip(*(outputs(original, sample) for sample in samples), strict=True)
+        before = {name: np.concatenate(column) for name, column in zip(floats, columns, strict=True)}
+        compared = self._compared(before, floats, data.samples.labels)
         allowed = gate.max if gate and gate.max is not None else DROP
-        return pruning(changes(original, compressed.model.module, samples[:CHANGED]), drop, allowed)
+        lost = compared.accuracy_drop or 0.0
+        return pruning(
+            changes(original, compressed.model.module, samples[:CHANGED]), lost, allowed, compared.metric.unit
+        )
 
     @property
     def _recipe(self) -> Quantize:
@@ -149,19 +153,26 @@ class Examination:
     def _named(self, outputs: Sequence[Array]) -> list[tuple[str, Array]]:
         return [(spec.name, values) for spec, values in zip(self._program.signature.outputs, outputs, strict=True)]
 
+    def _compared(self, reference: dict[str, Array], candidate: dict[str, Array], labels: Array) -> PairedAnswers:
+        """Compare outputs [N, …] by name. Raises DataError if the task cannot score them."""
+        task = task_of(self.request.project)
+        task.check(reference, labels if is_labelled(labels) else None)
+        return PairedAnswers.of(task.answers(reference), task.answers(candidate), labels, task)
+
     def _outcome(
         self, floats: dict[str, Array], rounded: dict[str, Array], labels: Array
     ) -> tuple[NetworkOutcome, tuple[str, ...]]:
         """Agreement and accuracy drop of the whole network, from the build's report, or else from the simulation."""
-        metric = metric_of(self.request.project.model.task)
-        metric.check(floats, labels)
-        alike = float(np.mean(metric.answers(floats) == metric.answers(rounded)))
-        drop = paired_bootstrap(metric.scores(floats, labels) - metric.scores(rounded, labels), CONFIDENCE)
-        outcome = NetworkOutcome(alike, drop.value, len(labels), accuracy_drop_low=drop.low)
+        compared = self._compared(floats, rounded, labels)
+        alike, drop = compared.agreement, compared.drop_at(CONFIDENCE)
+        outcome = NetworkOutcome(
+            alike, drop.value if drop else None, len(labels), accuracy_drop_low=drop.low if drop else None
+        )
         report, notes = self.build_output.report if self.build_output else None, []
         if report:
             bounds, count = report.accuracy_drop_bounds, report.candidate.samples
-            outcome = NetworkOutcome(report.agreement, report.accuracy_drop, count, accuracy_drop_low=bounds.low)
+            low = bounds.low if bounds else None
+            outcome = NetworkOutcome(report.agreement, report.accuracy_drop, count, accuracy_drop_low=low)
             if abs(report.agreement - alike) > 0.05:
                 notes.append(
                     f"the file that was built agreed on {report.agreement:.1%} of {count} samples, the simulation of "
@@ -173,7 +184,7 @@ class Examination:
             outcome = replace(outcome, agreement_min=gates.agreement.min)
         if gates.accuracy_drop and gates.accuracy_drop.max is not None:
             outcome = replace(outcome, accuracy_drop_max=gates.accuracy_drop.max)
-        return replace(outcome, agreement_high=high, training=self._training), tuple(notes)
+        return replace(outcome, agreement_high=high, training=self._training, unit=compared.metric.unit), tuple(notes)
 
     @property
     def _training(self) -> str | None:

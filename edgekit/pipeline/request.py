@@ -12,9 +12,10 @@ from edgekit.errors import EdgekitError, Misfit, UsageError
 from edgekit.specs import override
 from edgekit.specs.catalog import Catalog
 from edgekit.specs.override import Override
-from edgekit.specs.profile import Profile
+from edgekit.specs.profile import Gates, Profile
 from edgekit.specs.project import Project
 from edgekit.specs.target import RuntimeSpec, Target
+from edgekit.tasks.registry import task_of
 
 ALL = "all"
 
@@ -58,6 +59,7 @@ def resolve_requests(
     changes = [Override.parse(text) for text in overrides]
     catalog = Catalog.default(project.root)
     project = override.apply(project, "project", changes)
+    task_of(project)  # an unknown task, or a wrong option of it, is told now
     targets = catalog.targets() if target == ALL else [catalog.target(target)]
     if target == ALL and profile:
         families = catalog.profile(profile).families
@@ -69,7 +71,7 @@ def _order(
     catalog: Catalog, project: Project, board: Target, backend: str | None, profile: str | None, changes: list[Override]
 ) -> BuildRequest:
     board = override.apply(board, "target", changes)
-    chosen = catalog.profile(profile) if profile else catalog.default_profile(board)
+    chosen = _with_gates(catalog.profile(profile) if profile else catalog.default_profile(board), project.gates)
     request = BuildRequest(project, board, board.select_runtime(backend), override.apply(chosen, "profile", changes))
     try:
         # A backend that is not installed is told now.
@@ -78,6 +80,12 @@ def _order(
         others = [runtime.backend for runtime in board.runtime if _fits(replace(request, runtime=runtime))]
         raise Misfit(str(error), hint=f"--backend {others[0]}" if others else error.hint) from error
     return request
+
+
+def _with_gates(profile: Profile, gates: Gates) -> Profile:
+    """Profile with the gates of a project in the place of its own; one that is set to false is none."""
+    stated = {name: getattr(gates, name) for name in gates.model_fields_set}
+    return profile.model_copy(update={"gates": profile.gates.model_copy(update=stated)}) if stated else profile
 
 
 def _check(request: BuildRequest) -> None:

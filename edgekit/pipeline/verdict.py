@@ -12,7 +12,6 @@ from edgekit.ir.program import WARNING
 from edgekit.measure import store
 from edgekit.parity import gates
 from edgekit.parity.compare import compare
-from edgekit.parity.metrics import metric_of
 from edgekit.parity.numeric import numeric_parity
 from edgekit.pipeline.stages.compile import Compilation, Compiled
 from edgekit.report.assemble import BuildFacts, ProbeFacts, describe, report
@@ -21,6 +20,7 @@ from edgekit.report.forms import html, markdown, text
 from edgekit.report.record import BundleRecord
 from edgekit.report.report import Report, to_json
 from edgekit.samples import Sampling
+from edgekit.tasks.registry import task_of
 
 COMPARE = "compare"
 TRAINING = ("prune", "recover", "train-quantized")
@@ -52,17 +52,19 @@ def decide(
     request, artifact, candidate = compilation.request, compiled.artifact, evidence.candidate
     if request.target.family == "host":  # the target itself: nothing stands in for anything
         candidate = replace(candidate, environment=replace(candidate.environment, host_stand_in=False))
-    artifact_record = describe(artifact, compiled.float_artifact.size_bytes)
+    artifact_record = describe(artifact, compiled.float_artifact.size_bytes, compiled.float_artifact.weight_bytes)
     with compilation.line.stage(COMPARE):
-        metric = metric_of(request.project.model.task)
-        comparison = compare(evidence.reference, candidate, metric)
-        parity = numeric_parity(evidence.host, candidate, artifact.signature, metric) if evidence.host else None
+        task = task_of(request.project)
+        comparison = compare(evidence.reference, candidate, task, compilation.golden.classes)
+        parity = numeric_parity(evidence.host, candidate, artifact.signature, task) if evidence.host else None
         inputs = gates.GateInputs(
             comparison=comparison,
             size_ratio=artifact_record.size_ratio,
+            weights_ratio=artifact_record.weights_ratio,
             integer_share=artifact_record.integer_share,
             integer_macs_share=artifact_record.integer_macs_share,
             fallback_share=artifact_record.fallback_share,
+            fallback_bytes_share=artifact_record.fallback_bytes_share,
             device=_device_kind(device, candidate),
             baseline=evidence.earlier.baseline if evidence.earlier else None,
             float_file=evidence.float_file,

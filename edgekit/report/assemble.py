@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from edgekit.ir.artifact import Artifact
 from edgekit.ir.stage_record import StageRecord
-from edgekit.parity.compare import Comparison
+from edgekit.parity.comparison import Comparison
 from edgekit.parity.cost import CostSummary, cost
 from edgekit.parity.endpoint_record import EndpointRecord
 from edgekit.parity.gates import FloatRecord, GateResult, verdict
@@ -94,23 +94,37 @@ def report(build: BuildFacts, probe: ProbeFacts) -> Report:
         network_share=network_share(comparison.reference.latency, comparison.reference.server),
         cost=_cost(comparison, profile, target, build.training_s),
         accuracy_drop=comparison.accuracy_drop,
-        accuracy_drop_bounds=Bounds(low=drop.low, high=drop.high, confidence=confidence),
+        accuracy_drop_bounds=Bounds(low=drop.low, high=drop.high, confidence=confidence) if drop else None,
         agreement=comparison.agreement,
+        also_measured=comparison.secondary or None,
         flips=Flips(
             reference_only=comparison.reference_only,
             candidate_only=comparison.candidate_only,
             samples=tuple(comparison.flipped.tolist()),
+            examples=comparison.flip_examples,
         ),
         mcnemar_p=comparison.mcnemar_p,
-        sqnr_db=comparison.sqnr_db if math.isfinite(comparison.sqnr_db) else None,
+        sqnr_db=_finite(comparison.sqnr_db),
+        outputs_sqnr_db=(
+            {name: _finite(value) for name, value in comparison.outputs_sqnr_db.items()}
+            if len(comparison.outputs_sqnr_db) > 1
+            else None
+        ),
         stages=build.stages,
         bundle=build.bundle,
         versions=dict(sorted(build.versions.items())),
     )
 
 
-def describe(artifact: Artifact, float_size_bytes: int) -> ArtifactRecord:
-    """The artifact's facts, and name, size and SHA-256 of its files. `float_size_bytes` is the float artifact's."""
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def describe(artifact: Artifact, float_size_bytes: int, float_weight_bytes: int | None = None) -> ArtifactRecord:
+    """The artifact's facts, and name, size and SHA-256 of its files.
+
+    float_size_bytes, float_weight_bytes: size of the float artifact, and of the weights in it, if known.
+    """
     placement = artifact.placement
     return ArtifactRecord(
         format=artifact.format,
@@ -125,6 +139,9 @@ def describe(artifact: Artifact, float_size_bytes: int) -> ArtifactRecord:
         integer_macs_share=artifact.integer_macs,
         delegated_share=placement.delegated,
         fallback_share=placement.fallback,
+        fallback_bytes_share=placement.fallback_bytes,
+        weight_bytes=artifact.weight_bytes,
+        float_weight_bytes=float_weight_bytes,
         macs=artifact.macs,
         placement_basis=artifact.basis,
         signature=artifact.signature,

@@ -10,12 +10,14 @@ from edgekit.ir.artifact import Format
 from edgekit.ir.record import Record
 from edgekit.ir.signature import Signature
 from edgekit.ir.stage_record import StageRecord
+from edgekit.parity.comparison import FlipExample
 from edgekit.parity.cost import CostSummary
 from edgekit.parity.endpoint_record import EndpointRecord
 from edgekit.parity.gates import FloatRecord, GateResult, Verdict
 from edgekit.parity.network_time import NetworkShare
 from edgekit.parity.numeric import NumericParity
 from edgekit.samples import Sampling
+from edgekit.tasks.secondary import SecondaryFigure
 
 
 class File(Record):
@@ -39,27 +41,43 @@ class ArtifactRecord(Record):
     size_ratio: float
     """`size_bytes` over `float_size_bytes`."""
     integer_share: float
-    """Share of the weight elements stored as integers, in [0, 1]."""
+    """Share of the elements of all weights stored as integers, in [0, 1]; biases, scales and indices are none."""
     integer_macs_share: float
     """Share of the multiply-accumulates that integer kernels run, in [0, 1]."""
     delegated_share: float
-    """Share of the work that a delegate runs, in [0, 1]."""
+    """Share of the multiply-accumulates that a delegate runs, in [0, 1]: 1 minus `fallback_share`."""
     fallback_share: float
-    """Share of the work that no delegate takes, in [0, 1]."""
+    """Share of the multiply-accumulates that no delegate takes, in [0, 1]; of the bytes in a network without any."""
+    fallback_bytes_share: float | None = None
+    """Share of the bytes read and written that operators outside of all delegates read and write, in [0, 1]; left out
+    where bytes were not counted."""
+    weight_bytes: int | None = None
+    """Bytes of the weights in the files: what compression makes smaller; left out where they are unknown."""
+    float_weight_bytes: int | None = None
+    """Bytes of the weights of the float model."""
     macs: int
     """Multiply-accumulates of one inference."""
     placement_basis: str
     """Source of the shares of arithmetic and of work: a reading, or a claim where the runtime cannot be had."""
     signature: Signature
 
+    @property
+    def weights_ratio(self) -> float | None:
+        """`weight_bytes` over `float_weight_bytes`; None where one is unknown, or there are none."""
+        if self.weight_bytes is None or not self.float_weight_bytes:
+            return None
+        return self.weight_bytes / self.float_weight_bytes
+
 
 class Flips(Record):
-    """Samples that one endpoint gets right and the other does not."""
+    """Samples that one endpoint answers better than the other: for classification, that it alone gets right."""
 
     reference_only: int
     candidate_only: int
     samples: tuple[int, ...]
-    """Indices of these samples in the measurement."""
+    """Indices of these samples in the measurement. Without labels, of those that the two do not answer alike."""
+    examples: tuple[FlipExample, ...] = ()
+    """The first of them, in words."""
 
 
 class Bounds(Record):
@@ -112,17 +130,22 @@ class ReportRecord(Record):
     """Share of the network in the median of the reference, if that is a server."""
     cost: CostSummary | None = None
     """Cost of the answers, if the profile has a `[cost]` table, or the reference is a server."""
-    accuracy_drop: float
-    """Metric of the reference minus metric of the candidate, on the same samples."""
-    accuracy_drop_bounds: Bounds
+    accuracy_drop: float | None
+    """Loss of the candidate's metric on the same samples: metric of the reference minus metric of the candidate; of a
+    metric with a unit, relative to the reference's. Null where the samples have no labels."""
+    accuracy_drop_bounds: Bounds | None
     """Bounds by a paired bootstrap, at the confidence of the gate, or 0.95."""
     agreement: float
-    """Share of the samples that both answer alike."""
+    """Agreement of both, right or wrong: for classification, the share of the samples that they answer alike."""
+    also_measured: tuple[SecondaryFigure, ...] | None = None
+    """Figures of the task beside the metric, which no gate bounds; left out where it has none."""
     flips: Flips
     mcnemar_p: float
     """Probability of flips this lopsided if neither is better (McNemar's exact test, two-sided)."""
     sqnr_db: float | None
     """Signal to quantization noise of the candidate's worst output; null when infinite: no noise, or no signal."""
+    outputs_sqnr_db: dict[str, float | None] | None = None
+    """The same of each output, by name; left out where there is one output."""
     stages: tuple[StageRecord, ...]
     bundle: BundleRecord | None
     """The bundle; null where measurements were compared without one."""

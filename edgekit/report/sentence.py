@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgekit.ir.measurement import Environment
-from edgekit.parity.compare import Comparison
-from edgekit.parity.gate_texts import decimal, milliseconds, percent
+from edgekit.parity.comparison import Comparison
+from edgekit.parity.gate_texts import decimal, metric_value, milliseconds, percent
 from edgekit.parity.gates import GateResult
 from edgekit.samples import FEW
 from edgekit.specs.profile import Profile
 from edgekit.specs.target import Precision, Target
+from edgekit.tasks.metric import SHARE
 
 _PRECISIONS: dict[Precision, str] = {
     "static-int8": "int8",
@@ -73,20 +74,26 @@ def _chance(comparison: Comparison) -> list[str]:
     """Warnings, in capitals, that the comparison says nothing."""
     warnings = []
     if comparison.is_by_chance:
-        reached = percent(comparison.chance or 0)
+        reached = metric_value(comparison.chance or 0, comparison.metric.unit)
         name = _reference(comparison).upper()
         warnings.append(f"{name} IS NO BETTER THAN CHANCE: one answer to all samples reaches {reached}")
-    if comparison.distinct_answers[1] == 1 and comparison.chance != 1 and comparison.samples >= FEW:
+    if comparison.distinct_answers[1] == 1 and not comparison.always_right and comparison.samples >= FEW:
         warnings.append("THE CANDIDATE GIVES ONE ANSWER TO ALL SAMPLES")
     return warnings
 
 
 def _answers(comparison: Comparison) -> str:
-    ours, theirs, reference = comparison.candidate.score.value, comparison.reference.score.value, _reference(comparison)
-    if comparison.metric == "top1":
-        count = f"{comparison.samples:,} samples"
-        return f"answers {100 * ours:.1f} % of {count} right, {reference} {100 * theirs:.1f} %"
-    return f"reaches {ours:.3f} {comparison.metric} on {comparison.samples:,} samples, {reference} {theirs:.3f}"
+    reference, count, metric = _reference(comparison), f"{comparison.samples:,} samples", comparison.metric
+    ours, theirs = comparison.candidate.score, comparison.reference.score
+    if ours is None or theirs is None:
+        return f"agrees with {reference} to {percent(comparison.agreement)} on {count} without labels"
+    if metric.name == "top1":
+        return f"answers {100 * ours.value:.1f} % of {count} right, {reference} {100 * theirs.value:.1f} %"
+    if metric.unit == SHARE:
+        return f"reaches {ours.value:.3f} {metric.name} on {count}, {reference} {theirs.value:.3f}"
+    less = "" if metric.higher_is_better else " (less is better)"
+    shown = [metric_value(value, metric.unit) for value in (ours.value, theirs.value)]
+    return f"reaches {metric.name} {shown[0]} on {count}, {reference} {shown[1]}{less}"
 
 
 def _size(ratio: float) -> str:

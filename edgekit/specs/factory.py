@@ -7,16 +7,25 @@ import importlib.util
 import re
 import sys
 import traceback
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
 from edgekit.errors import EdgekitError, LoadError, SpecError, suggest
+from edgekit.specs.hidden_package import check_names, hidden_in
+from edgekit.specs.missing_module import companion, missing_module_hint, own_module
+
+
+def is_factory(value: object) -> bool:
+    """True for text like `model.py:resnet20`."""
+    return isinstance(value, str) and re.fullmatch(r"[\w./ -]+\.py:[A-Za-z_]\w*", value) is not None
 
 
 def _well_formed(text: str) -> str:
-    if not re.fullmatch(r"[\w./ -]+\.py:[A-Za-z_]\w*", text):
+    if not is_factory(text):
         raise ValueError("expected 'file.py:name'")
     return text
 
@@ -25,13 +34,17 @@ RAISED = (Exception, GeneratorExit, SystemExit)
 """Exceptions to catch from a project's code. The last two do not derive from Exception, and would end the process."""
 TORCH_OWN = re.compile(r"(While executing %|Original traceback:|Use tlparse|To (debug|see more)).*", re.DOTALL)
 """Text that torch.fx and torch.export append to any message: a node of the graph, a trace, their tools."""
+PACKAGE = re.compile(r"edgekit_project_[0-9a-f]{16}\.?")
+"""Name of the package that a project's files are imported into: nobody wrote it."""
 Factory = Annotated[str, AfterValidator(_well_formed)]
 
 
 def resolve(factory: str, root: Path) -> Any:
     """Import the object that `file.py:name` names. `root` stays first on the import path: user code may import late.
 
-    Raises SpecError if there is no such file or name, LoadError (naming the line) if the file cannot be imported.
+    The file is a module of a package, with or without `__init__.py` in its folder: `from .layers import Block` works.
+    Raises SpecError if there is no such file or name, LoadError (naming the line) if the file cannot be imported,
+    HiddenPackage if a file of the project hides a package.
     """
     file, _, name = factory.rpartition(":")
     path = (root / file).resolve()
@@ -46,30 +59,92 @@ def resolve(factory: str, root: Path) -> Any:
 
 
 def _module(path: Path, root: Path) -> Any:
-    # One module a path: two projects in one process may both have a `model.py`.
-    name = f"edgekit_project_{hashlib.sha256(bytes(path)).hexdigest()[:16]}"
+    # One module a path and project: two projects in one process may both have a `model.py`.
+    package = _package(path.parent, root)
+    name = f"{package}.{_part(path.stem)}"
     if name in sys.modules:
         return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise SpecError(f"'{path.name}' is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    if str(root) in sys.path:
-        sys.path.remove(str(root))
-    sys.path.insert(0, str(root))
+    check_names(root, path.parent)
+    for folder in (path.parent, root):  # the root first, then the file's own folder, as if it were run there
+        if str(folder) in sys.path:
+            sys.path.remove(str(folder))
+        sys.path.insert(0, str(folder))
+    return _imported(name, path, root, _packages(package, path.parent))
+
+
+def _imported(name: str, path: Path, root: Path, packages: list[tuple[str, Path]]) -> Any:
+    """Import the file as the module `name`, after its packages. Raises LoadError with the line, HiddenPackage."""
+    loading = [(package, folder) for package, folder in packages if package not in sys.modules]
+    added = [*(package for package, _ in loading), name]
     try:
-        spec.loader.exec_module(module)
+        for package, folder in loading:
+            _execute(package, folder / "__init__.py", folder)
+        # The package's own `__init__.py` may have imported the file.
+        return sys.modules[name] if name in sys.modules else _execute(name, path)
     except BaseException as error:
-        del sys.modules[name]
+        for module in added:
+            sys.modules.pop(module, None)
         if not isinstance(error, RAISED) or isinstance(error, EdgekitError):
             raise
-        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        hidden = hidden_in(error, root) if isinstance(error, ImportError | AttributeError) else None
+        if hidden:
+            raise hidden from error
         raise LoadError(
             f"'{path.name}' could not be imported{place(error, root)}: {in_a_line(error)}",
-            hint=f"pip install {missing}" if missing else f"try it alone: python {path.name}",
+            hint=import_hint(error, path, root),
         ) from error
+
+
+def import_hint(error: BaseException, path: Path, root: Path) -> str:
+    """Hint for an error that the file `path` of the project `root` raised when it was imported."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        if PACKAGE.match(error.name):
+            inside = PACKAGE.sub("", error.name).replace(".", "/")
+            return own_module(inside, root, path) or f"there is no '{inside}.py' and no folder '{inside}' in '{root}'"
+        return missing_module_hint(error.name, root, path)
+    if "operator torchvision::" in str(error):
+        wanted = companion("torchvision")
+        return f"this torchvision is of another build than torch: install the CPU build of torchvision {wanted}"
+    if isinstance(error, ImportError) and "beyond top-level package" in str(error):
+        return f"relative imports end at the project's folder '{root}': what they name must lie in it"
+    return f"try it alone: python {path.name}"
+
+
+def _execute(name: str, file: Path, folder: Path | None = None) -> ModuleType:
+    """Make the module `name` of a file; of a `folder` its package, whose file may be absent."""
+    if folder is not None and not file.is_file():
+        bare = ModuleSpec(name, None, is_package=True)
+        assert bare.submodule_search_locations is not None  # as it is a package
+        bare.submodule_search_locations.append(str(folder))
+        sys.modules[name] = importlib.util.module_from_spec(bare)
+        return sys.modules[name]
+    search = [str(folder)] if folder else None
+    spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=search)
+    if spec is None or spec.loader is None:
+        raise SpecError(f"'{file.name}' is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
     return module
+
+
+def _packages(package: str, folder: Path) -> list[tuple[str, Path]]:
+    """Packages from the project's root to `folder`, with or without `__init__.py`, so that relative imports work."""
+    names = package.split(".")
+    folders = [folder, *folder.parents][: len(names)][::-1]
+    return [(".".join(names[: i + 1]), place) for i, place in enumerate(folders)]
+
+
+def _package(folder: Path, root: Path) -> str:
+    """Name of the package of a folder of the project; a folder outside is a project of its own."""
+    top = root.resolve() if folder.is_relative_to(root.resolve()) else folder
+    parts = folder.relative_to(top).parts
+    digest = hashlib.sha256(bytes(top)).hexdigest()[:16]
+    return ".".join((f"edgekit_project_{digest}", *map(_part, parts)))
+
+
+def _part(name: str) -> str:
+    return name.replace(".", "_")
 
 
 def place(error: BaseException, root: Path) -> str:
@@ -83,5 +158,6 @@ def place(error: BaseException, root: Path) -> str:
 
 def in_a_line(error: BaseException) -> str:
     """`ValueError: the first line of what it says`, without what torch adds for those who debug torch."""
-    lines = TORCH_OWN.sub("", re.sub(r"\x1b\[[0-9;]*m", "", str(error))).strip().splitlines()
+    text = PACKAGE.sub("", re.sub(r"\x1b\[[0-9;]*m", "", str(error)))
+    lines = TORCH_OWN.sub("", text).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

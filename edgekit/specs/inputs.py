@@ -21,6 +21,8 @@ from pydantic import (
 
 from edgekit.ir.signature import FreeLength
 from edgekit.specs.lengths import FreeSize, LengthSyntax, Size, checked_buckets, default_buckets, free_lengths
+from edgekit.specs.log_mel import LogMel
+from edgekit.specs.picture_steps import PictureSteps, Step
 from edgekit.specs.spec import Real, Spec, Whole
 
 
@@ -44,12 +46,12 @@ BatchAxis = Annotated[int, Strict(), Field(ge=0)] | Literal["none"]
 """Axis of an input that counts the samples, or `none`: one sample is the whole input."""
 
 
-LATER: dict[str, Any] = {"batch_axis": 0, "pad": 0.0, "mask": None, "buckets": {}, "vocabulary": None}
+LATER: dict[str, Any] = {"log_mel": None, "batch_axis": 0, "pad": 0.0, "mask": None, "buckets": {}, "vocabulary": None}
 """Keys of an input that came later than the first release, with their defaults."""
 
 
-class Preprocess(Spec):
-    """Raw pixels to model input: `(pixel * scale - mean) / std`, channel by channel, then NHWC to NCHW."""
+class Preprocess(PictureSteps):
+    """Raw pixels to model input: the steps, then `(pixel * scale - mean) / std` by channel, and NHWC to NCHW."""
 
     from_: Literal["uint8 NHWC"] = Field(alias="from")
     scale: Real = Field(default=1.0, gt=0)
@@ -71,6 +73,7 @@ class Input(Spec):
     """Sizes of the axes of one sample; a free length is its greatest, a `lengths.FreeSize`."""
     dtype: Literal["float16", "float32", "int32", "int64", "uint8", "bool"] = "float32"
     preprocess: Preprocess | None = None
+    log_mel: LogMel | None = None
     batch_axis: BatchAxis = 0
     """Axis that the network's forward has the samples on; `shape` is without it, and data sets have it first."""
     pad: Real = 0.0
@@ -101,7 +104,27 @@ class Input(Spec):
             raise ValueError("pixels of 'uint8 NHWC' have their batch axis first: leave 'batch_axis' out")
         for name in ("mean", "std"):
             if len(getattr(self.preprocess, name)) not in (1, self.shape[0]):
-                raise ValueError(f"'{name}' needs 1 or {self.shape[0]} values, one a channel")
+                count = f"1 or {self.shape[0]} values, one a channel"
+                raise ValueError(
+                    f"'{name}' needs {'1 value, as the input has one channel' if self.shape[0] == 1 else count}"
+                )
+        channels = {"BGR": 3, "grey": 1}.get(self.preprocess.colour or "", self.shape[0])
+        if channels != self.shape[0]:
+            raise ValueError(f"'{self.preprocess.colour}' has {channels} channels, 'shape' states {self.shape[0]}")
+        if self.preprocess.steps and self.shape[0] not in (1, 3):
+            raise ValueError(f"steps of 'preprocess' take pictures of 1 or 3 channels, 'shape' states {self.shape[0]}")
+        self.preprocess.check_size(*self.shape[1:])
+        return self
+
+    @model_validator(mode="after")
+    def _audio(self) -> Input:
+        if self.log_mel is None:
+            return self
+        if self.preprocess:
+            raise ValueError("an input has 'preprocess' or 'log_mel', not both")
+        if self.dtype != "float32":
+            raise ValueError("'log_mel' gives float32: leave 'dtype' out")
+        self.log_mel.check_shape(self.shape)
         return self
 
     @field_validator("buckets", mode="before")
@@ -146,14 +169,30 @@ class Input(Spec):
 
     @property
     def raw_shape(self) -> tuple[int, ...]:
-        """The shape of one sample as the data set and the artifact have it: HWC where pixels are preprocessed."""
+        """The shape of one sample as the data set and the artifact have it: HWC for pixels, [samples] for audio."""
+        if self.log_mel:
+            return (self.log_mel.samples(self.shape[-1]),)
         if self.preprocess is None:
             return self.shape
         channels, height, width = self.shape
         return (height, width, channels)
 
     @property
+    def steps(self) -> tuple[Step, ...]:
+        """Steps that give a picture of any size `raw_shape` (`runner/processing/geometry`); none where it has it."""
+        return self.preprocess.steps if self.preprocess else ()
+
+    @property
+    def picture_shape(self) -> tuple[int, ...]:
+        """Shape in which picture files are read: `raw_shape`, or [0, 0, channels] for any size, before the steps."""
+        if not self.steps:
+            return self.raw_shape
+        return (0, 0, 3 if self.preprocess and self.preprocess.colour else self.shape[0])
+
+    @property
     def raw_dtype(self) -> str:
+        if self.log_mel:
+            return self.log_mel.raw_dtype
         return "uint8" if self.preprocess else self.dtype
 
 

@@ -6,11 +6,10 @@ from pydantic import field_validator
 
 from edgekit.specs.factory import Factory
 from edgekit.specs.inputs import Edge
-from edgekit.specs.spec import Spec
+from edgekit.specs.model_source import ModelSource
 
 
-class ModelSpec(Spec):
-    factory: Factory
+class ModelSpec(ModelSource):
     task: str = "classification"
     classes: Factory | tuple[str, ...] | None = None
     outputs: tuple[Edge, ...] = ()

@@ -59,13 +59,16 @@ class Gates(Spec):
     agreement: Bound | None = None
     """Share of samples on which reference and candidate answer the same."""
     size_ratio: Bound | None = None
-    """Artifact bytes over the bytes of the float artifact of the same backend."""
+    """Artifact bytes over the bytes of the float artifact of the same backend; both without what cannot be compressed,
+    graph, biases and scales, as long as the file is smaller than the float file."""
     integer_share: Bound | None = None
-    """Share of weight elements stored as integers."""
+    """Share of the elements of all weights stored as integers: embeddings and recurrent cells too, biases not."""
     integer_macs_share: Bound | None = None
     """Share of multiply-accumulates that integer kernels run."""
     fallback_share: Bound | None = None
-    """Share of the work that no delegate takes."""
+    """Share of the multiply-accumulates that no delegate takes."""
+    fallback_bytes_share: Bound | None = None
+    """Share of the bytes read and written by operators that no delegate takes: the fragments between delegates."""
     smaller: Bound | None = None
     """Deprecated: the same number as `size_ratio`, which is to be written instead. `true` stands for a maximum of 1,
     `false` for no gate."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, model_validator
 
@@ -11,9 +12,12 @@ from edgekit.ir.signature import FreeLength
 from edgekit.specs.factory import Factory
 from edgekit.specs.inputs import Input, InputEdge, lengths_of
 from edgekit.specs.model import ModelSpec
+from edgekit.specs.model_files import check_model_files
+from edgekit.specs.onnx_inputs import with_onnx_inputs
+from edgekit.specs.profile import Gates
 from edgekit.specs.reference import Reference
 from edgekit.specs.release import Moment, check_floor
-from edgekit.specs.spec import Spec, parse, read_toml
+from edgekit.specs.spec import Flag, Spec, parse, read_toml
 
 FILE = "edgekit.toml"
 LENGTHS = ".length"
@@ -27,6 +31,8 @@ class DataSet(Spec):
     """`.npz`, `.parquet`, or a folder of class folders of images; relative to the project."""
     loader: Factory | None = None
     """A function that returns a map-style data set: `len()` and `[i] -> (input, label)`."""
+    labelled: Flag = True
+    """False for samples without ground truth: the artifact is then compared with the reference alone."""
     licence: str
     source: str
 
@@ -51,6 +57,10 @@ class Project(Spec):
     model: ModelSpec
     inputs: dict[InputEdge, Input] = Field(min_length=1)
     data: DataSpec
+    task: dict[str, Any] = Field(default_factory=dict)
+    """Options of the task that `[model] task` names; which ones there are, the task says (docs/tasks.md)."""
+    gates: Gates = Gates()
+    """Gates of this project, which take the place of the profile's of the same name."""
     reference: Reference = Reference()
     version: int = Field(default=0, ge=0)
     """Version of the model. Devices refuse versions below their floor (anti-rollback)."""
@@ -94,4 +104,7 @@ class Project(Spec):
                 hint="edgekit build --example digits, or --project DIR with a project in it",
             )
         root = folder.resolve()
-        return parse(cls, read_toml(path), str(path), derived={"name": root.name, "root": root})
+        values = with_onnx_inputs(read_toml(path), root)
+        project = parse(cls, values, str(path), derived={"name": root.name, "root": root})
+        check_model_files(project.model, root)
+        return project

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from edgekit.backends.tflite.graph import GraphNode, GraphTensor, InterpreterGraph
+from edgekit.ir.stored_weights import stored_weights
 
 
 def graph(
@@ -15,6 +16,10 @@ def graph(
     """Tensors of one dtype, but for `others` by `t<index>`; those from 100 on are constants."""
     tensors = {index: GraphTensor(shape, others.get(f"t{index}", dtype)) for index, shape in shapes.items()}
     return InterpreterGraph(tuple(nodes), tensors, frozenset(index for index in shapes if index >= 100))
+
+
+def share(found: InterpreterGraph) -> float:
+    return stored_weights(found.weights()).integer_share
 
 
 @pytest.mark.parametrize(
@@ -92,16 +97,41 @@ def test_weights_are_counted_as_the_file_stores_them() -> None:
         GraphNode("FULLY_CONNECTED", (3, 103), (4,)),
     ]
     shapes = {0: (1, 4), 1: (3, 4), 2: (3, 4), 3: (1, 4), 4: (1, 2), 100: (3, 4), 101: (2,), 102: (3,), 103: (2, 6)}
-    assert graph(nodes, shapes, t100="int8", t101="int32").integer_share() == 0.5
-    assert graph(nodes, shapes).integer_share() == 0
+    assert share(graph(nodes, shapes, t100="int8", t101="int32")) == 0.5
+    assert share(graph(nodes, shapes)) == 0
 
 
 def test_weights_that_two_operators_share_are_counted_once() -> None:
     nodes = [GraphNode("FULLY_CONNECTED", (0, i), (i - 99,)) for i in (100, 100, 101)]
     shapes = {0: (1, 4), 1: (1, 4), 2: (1, 4), 100: (4, 4), 101: (4, 4)}
-    assert graph(nodes, shapes, t100="int8").integer_share() == 0.5
+    assert share(graph(nodes, shapes, t100="int8")) == 0.5
 
 
 def test_a_product_of_two_activations_has_no_weights() -> None:
     node = GraphNode("BATCH_MATMUL", (0, 1), (2,))
-    assert graph([node], {0: (2, 2), 1: (2, 2), 2: (2, 2)}, "int8").integer_share() == 0
+    assert not list(graph([node], {0: (2, 2), 1: (2, 2), 2: (2, 2)}, "int8").weights())
+
+
+def test_operators_that_read_one_buffer_share_a_weight() -> None:
+    nodes = [GraphNode("FULLY_CONNECTED", (0, i), (i - 99,)) for i in (100, 101)]
+    shapes = {0: (1, 4), 1: (1, 4), 2: (1, 4), 100: (4, 4), 101: (4, 4)}
+    assert len(stored_weights(graph(nodes, shapes).weights()).weights) == 2
+    assert len(stored_weights(graph(nodes, shapes).weights({100: 7, 101: 7})).weights) == 1
+
+
+def test_a_table_of_one_column_and_a_matrix_that_is_added_are_weights_and_a_bias_is_none() -> None:
+    nodes = [
+        GraphNode("GATHER", (100, 0), (1,)),
+        GraphNode("ADD", (1, 101), (2,)),
+        GraphNode("ADD", (2, 102), (3,)),
+        GraphNode("GATHER", (3, 103), (4,)),
+    ]
+    shapes = {**dict.fromkeys(range(5), (1, 4)), 100: (9, 1), 101: (3, 4), 102: (1, 4), 103: (5, 5)}
+    keys = {weight.key for weight in graph(nodes, shapes, t103="int64").weights()}
+    assert keys == {"buffer 100", "buffer 101"}
+
+
+def test_a_recurrent_cell_meets_its_matrices_at_every_step() -> None:
+    cell = GraphNode("UNIDIRECTIONAL_SEQUENCE_LSTM", (0, 100, 101, 102), (1,))
+    shapes = {0: (10, 2, 16), 100: (24, 16), 101: (24, 24), 102: (24,), 1: (10, 2, 24)}
+    assert graph([cell], shapes).macs(cell) == 10 * 2 * 24 * (16 + 24)

@@ -203,6 +203,16 @@ def test_facts_are_those_of_the_artifact(tmp_path: Path) -> None:
     assert facts.placement_basis == "a claim"
 
 
+def test_bytes_of_operators_are_left_out_of_a_manifest_that_never_had_them(manifest_values: Values) -> None:
+    assert all("bytes" not in operator for operator in manifest_values["placement"])
+    old = canonical(manifest_values)
+    assert Manifest.parse(old).placement[0].bytes is None
+    assert Manifest.parse(old).to_bytes() == old
+    counted = edited(manifest_values, "placement", 0, "bytes", to=20)
+    assert Manifest.parse(counted).placement[0].bytes == 20
+    assert Manifest.parse(counted).to_bytes() == counted
+
+
 def test_a_step_has_no_seconds_and_equal_outputs_have_no_ratio() -> None:
     options = (("samples", "8"),)
     assert PassStep.of(PassRecord("quantize", options, 1.5, 30.0)) == PassStep(

@@ -28,11 +28,13 @@ def test_a_bundle_is_verified_and_described(command: Command, built: Built) -> N
 def test_the_placement_is_every_operator_and_who_runs_it(command: Command, built: Built) -> None:
     ended = command("inspect", built.bundle, "--placement")
     rows = [line.split() for line in ended.out.splitlines()]
-    assert ["operator", "runs", "on", "arithmetic", "MACs"] in rows
-    assert [row[1:] for row in rows if row[0] == "QLinearConv"] == [
+    assert ["operator", "runs", "on", "arithmetic", "MACs", "bytes"] in rows
+    assert [row[1:4] for row in rows if row and row[0] == "QLinearConv"] == [
         ["cpu", "integer", "13,824"],
         ["cpu", "integer", "36,864"],
     ]
+    assert all(int(row[4].replace(",", "")) > 0 for row in rows if row and row[0] == "QLinearConv")
+    assert "operators fell back, with 0.0% of the bytes moved" in ended.out
 
 
 def test_inspecting_as_json_gives_the_manifest(command: Command, built: Built) -> None:

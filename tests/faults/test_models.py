@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from edgekit.errors import ForwardError, LoadError, Nondeterministic
+from edgekit.errors import ForwardError, Nondeterministic
 from edgekit.frontend.capture import capture
 from edgekit.frontend.eager import Eager
 from edgekit.frontend.load import Model, batches, load
@@ -95,10 +95,11 @@ def test_a_network_that_does_not_answer_the_same_twice_is_named_with_its_line() 
         load(project("dropout_on"))
 
 
-def test_torchscript_is_called_so() -> None:
-    with pytest.raises(LoadError, match="returned TorchScript") as caught:
-        load(project("scripted"))
-    assert "return the nn.Module" in str(caught.value.hint)
+def test_torchscript_is_converted() -> None:
+    model = load(project("scripted"))
+    with torch.no_grad():
+        answers = capture(model).exported.module()(*model.examples)
+        torch.testing.assert_close(answers, model.module(*model.examples))
 
 
 def test_half_precision_is_told_the_word_that_helps() -> None:

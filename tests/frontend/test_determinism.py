@@ -87,11 +87,10 @@ def test_samples_stay_as_they_are_whatever_the_network_writes(tmp_path: Path, fo
 @pytest.mark.parametrize(
     ("made", "word"),
     [
-        ("torch.jit.trace(Net().eval(), torch.rand(1, 3, 8, 8))", "returned TorchScript"),
         ("torch.nn.Sequential(torch.jit.script(Net()))", "module '0' is TorchScript"),
         ("Net().state_dict()", "returned OrderedDict"),
     ],
-    ids=["traced", "inside", "state dict"],
+    ids=["inside", "state dict"],
 )
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
 def test_what_is_no_network_is_called_what_it_is(tmp_path: Path, made: str, word: str) -> None:

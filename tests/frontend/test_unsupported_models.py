@@ -107,3 +107,29 @@ def test_an_operator_of_the_user_s_own_is_named_with_its_line(command: Command, 
     assert (
         f"operator 'strange.twice' in module 'head', at model.py:{LINE} in forward is known to your own code" in refusal
     )
+
+
+@pytest.mark.parametrize(
+    ("backend", "new", "title"),
+    [
+        ("tflite", "return x / x.abs().max().item()", "has the value of a tensor as a Python number"),
+        ("onnx", "return x / torch.masked_select(x, x > 0).sum()", "has a selection by a mask"),
+        ("executorch", "return torch.fft.fft(x).abs()", "has complex numbers"),
+    ],
+    ids=["item", "masked_select", "complex"],
+)
+def test_what_a_converter_refuses_is_named_by_its_construct(
+    command: Command, tmp_path: Path, backend: str, new: str, title: str
+) -> None:
+    project(tmp_path, "return x + 1", new)
+    refusal = build(command, tmp_path, backend, "EK206")
+    assert f"module 'head' (Head) at model.py:{LINE} in forward {title}" in refusal
+    assert new in refusal
+    assert "hint: keep the" in refusal or "hint: compute the real" in refusal
+
+
+def test_an_operator_that_has_no_part_in_a_construct_keeps_its_own_message(command: Command, tmp_path: Path) -> None:
+    project(tmp_path, "return x + 1", "return torch.special.bessel_j0(torch.fft.fft(x).real)")
+    refusal = build(command, tmp_path, "onnx", "EK206")
+    assert "ONNX has no operator for" in refusal
+    assert "complex" not in refusal

@@ -20,8 +20,9 @@ from edgekit.ir.measurement import (
     Watched,
     no_latency,
 )
-from edgekit.parity.compare import Comparison, compare
-from edgekit.parity.metrics import TopOne
+from edgekit.parity.compare import compare
+from edgekit.parity.comparison import Comparison
+from edgekit.tasks.classification import Classification
 
 CLASSES = 10
 
@@ -119,4 +120,4 @@ def pair(count: int, reference_only: int, candidate_only: int, wrong: int = 0) -
 
 
 def comparison(count: int = 1000, reference_only: int = 6, candidate_only: int = 4, wrong: int = 100) -> Comparison:
-    return compare(*pair(count, reference_only, candidate_only, wrong), TopOne())
+    return compare(*pair(count, reference_only, candidate_only, wrong), Classification())

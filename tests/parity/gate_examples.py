@@ -8,15 +8,22 @@ from typing import Any
 import numpy as np
 
 from edgekit.ir.measurement import Array
-from edgekit.parity.compare import Comparison, compare, summarize
+from edgekit.parity.compare import compare, summarize
+from edgekit.parity.comparison import Comparison
 from edgekit.parity.gates import Device, FloatRecord, GateInputs, GateResult, judge
-from edgekit.parity.metrics import TopOne
 from edgekit.specs.profile import Gates
+from edgekit.tasks.classification import Classification
 from tests.parity.examples import comparison, pair, timed
 
 
 def facts(paired: Comparison | None = None, device: Device = "none", **changed: Any) -> GateInputs:
-    shares = {"size_ratio": 0.29, "integer_share": 1.0, "integer_macs_share": 0.99, "fallback_share": 0.01}
+    shares = {
+        "size_ratio": 0.29,
+        "integer_share": 1.0,
+        "integer_macs_share": 0.99,
+        "fallback_share": 0.01,
+        "fallback_bytes_share": 0.1,
+    }
     return GateInputs(comparison=paired or comparison(), device=device, **{**shares, **changed})
 
 
@@ -28,7 +35,7 @@ def judged(name: str, bound: dict[str, float], known: GateInputs) -> GateResult:
 
 def on_device(latency_ns: Array, invalid: str | None = None, **changed: Any) -> Comparison:
     reference, candidate = pair(100, 0, 0)
-    return compare(reference, replace(timed(candidate, latency_ns, invalid), **changed), TopOne())
+    return compare(reference, replace(timed(candidate, latency_ns, invalid), **changed), Classification())
 
 
 STEADY = np.full(128, 2_000_000)

@@ -9,17 +9,22 @@ import numpy as np
 import pytest
 
 from edgekit.ir.measurement import Array
-from edgekit.parity.compare import Comparison, compare
+from edgekit.parity.compare import compare
+from edgekit.parity.comparison import Comparison
 from edgekit.parity.gates import GateInputs, GateResult, judge, verdict
-from edgekit.parity.metrics import Outputs, TopOne
 from edgekit.specs.profile import Gates
+from edgekit.tasks.classification import Classification
+from edgekit.tasks.sample_metric import ScoredBySample
+from edgekit.tasks.task import Outputs
 from tests.parity.examples import environment, measurement
 
 
-def compared(answers: Array, labels: Array, candidate: Array | None = None, metric: Any = None) -> Comparison:
+def compared(answers: Array, labels: Array, candidate: Array | None = None, task: Any = None) -> Comparison:
     """A reference that says `answers`, and a candidate that says the same or something else."""
     reference = measurement(answers, labels, environment("eager"))
-    return compare(reference, measurement(answers if candidate is None else candidate, labels), metric or TopOne())
+    return compare(
+        reference, measurement(answers if candidate is None else candidate, labels), task or Classification()
+    )
 
 
 def judged(comparison: Comparison, **gates: Any) -> dict[str, GateResult]:
@@ -116,22 +121,23 @@ class Silent:
         return np.ones(len(labels))
 
     def answers(self, outputs: Outputs) -> Array:
-        return TopOne().answers(outputs)
+        return np.asarray(np.argmax(outputs["output"], axis=1))
 
 
 def test_a_metric_that_tells_no_chance_leaves_it_open_and_says_what_to_write() -> None:
-    gates = judged(compared(FOUR, FOUR, metric=Silent()))
+    gates = judged(compared(FOUR, FOUR, task=ScoredBySample(Silent())))
     gate = gates["reference_accuracy"]
     assert (gate.outcome, gate.min) == ("not measurable", None)
     assert "[gates] reference_accuracy = { min = … }" in gate.meaning
     assert next(iter(gates)) == "reference_accuracy"
-    named = judged(compared(FOUR, FOUR, metric=Silent()), reference_accuracy={"min": 0.5})
+    named = judged(compared(FOUR, FOUR, task=ScoredBySample(Silent())), reference_accuracy={"min": 0.5})
     assert named["reference_accuracy"].outcome == "passed"
 
 
 def test_the_interval_of_the_reference_is_wilsons_one_sided() -> None:
     comparison = compared(right(0.9, FOUR), FOUR)
     estimate = comparison.reference_at(0.99)
+    assert estimate is not None
     z, n, p = 2.3263478740408408, 240, estimate.value
     centre, half = (p + z * z / (2 * n)) / (1 + z * z / n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     assert estimate.low == pytest.approx(centre - half / (1 + z * z / n))

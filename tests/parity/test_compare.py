@@ -7,15 +7,14 @@ import pytest
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Array, Conditions, Measurement, Process, Validity
 from edgekit.parity.compare import compare, summarize
-from edgekit.parity.metrics import TopOne
+from edgekit.tasks.classification import Classification
 from tests.parity.examples import comparison, logits, measurement, pair, timed
 
 
 def test_a_comparison_is_paired_sample_by_sample() -> None:
     pairs = comparison(count=1000, reference_only=6, candidate_only=4, wrong=100)
-    assert (pairs.metric, pairs.samples) == ("top1", 1000)
-    assert pairs.reference.score.value == 0.896
-    assert pairs.candidate.score.value == 0.894
+    assert (pairs.metric.name, pairs.samples) == ("top1", 1000)
+    assert [side.score.value for side in (pairs.reference, pairs.candidate) if side.score] == [0.896, 0.894]
     assert pairs.accuracy_drop == 0.002
     assert pairs.agreement == 0.99
     assert (pairs.reference_only, pairs.candidate_only) == (6, 4)
@@ -25,7 +24,9 @@ def test_a_comparison_is_paired_sample_by_sample() -> None:
 
 def test_two_that_are_both_wrong_disagree_without_a_flip() -> None:
     labels = np.array([0, 1, 2])
-    pairs = compare(measurement(np.array([0, 5, 2]), labels), measurement(np.array([0, 6, 2]), labels), TopOne())
+    pairs = compare(
+        measurement(np.array([0, 5, 2]), labels), measurement(np.array([0, 6, 2]), labels), Classification()
+    )
     assert pairs.disagreements.tolist() == [1]
     assert pairs.flipped.tolist() == []
     assert pairs.agreement == 2 / 3
@@ -38,10 +39,11 @@ def test_one_point_lost_is_exactly_one_point() -> None:
 
 def test_bounds_are_taken_at_the_confidence_asked_for() -> None:
     pairs = comparison()
-    loose, strict = pairs.drop_at(0.8), pairs.drop_at(0.99)
-    assert strict.low < loose.low < pairs.accuracy_drop < loose.high < strict.high
-    loose, strict = pairs.agreement_at(0.8), pairs.agreement_at(0.99)
-    assert strict.low < loose.low < pairs.agreement < loose.high < strict.high
+    for interval_at in (pairs.drop_at, pairs.agreement_at):
+        loose, strict = interval_at(0.8), interval_at(0.99)
+        assert loose
+        assert strict
+        assert strict.low < loose.low < loose.value < loose.high < strict.high
 
 
 def test_equal_outputs_have_no_noise() -> None:
@@ -56,14 +58,14 @@ def test_sqnr_is_that_of_the_worst_output() -> None:
         measurement(labels, labels), outputs={"output": logits(labels), "more": np.ones((2, 3), np.float32)}
     )
     candidate = replace(reference, outputs={"more": np.full((2, 3), 0.9, np.float32), "output": logits(labels)})
-    assert compare(reference, candidate, TopOne()).sqnr_db == pytest.approx(20, abs=1e-4)
+    assert compare(reference, candidate, Classification()).sqnr_db == pytest.approx(20, abs=1e-4)
 
 
 def test_outputs_are_paired_by_name_not_by_order() -> None:
     labels = np.array([0, 1])
     reference = replace(measurement(labels, labels), outputs={"a": logits(labels), "b": logits(labels[::-1])})
     candidate = replace(reference, outputs={"b": logits(labels[::-1]), "a": logits(labels)})
-    assert compare(reference, candidate, TopOne()).agreement == 1.0
+    assert compare(reference, candidate, Classification()).agreement == 1.0
 
 
 def test_latency_is_summarized_with_its_count() -> None:
@@ -92,32 +94,32 @@ def broken(measurement: Measurement, output: Array) -> Measurement:
 def test_measurements_of_other_samples_are_refused() -> None:
     reference, candidate = pair(4, 0, 0)
     with pytest.raises(DataError, match="measured other samples: abababababab with 4, cdcdcdcdcdcd with 4") as error:
-        compare(reference, replace(candidate, samples_digest="cd" * 32), TopOne())
+        compare(reference, replace(candidate, samples_digest="cd" * 32), Classification())
     assert error.value.hint == "probe both with the same data and the same --samples"
 
 
 def test_no_samples_are_refused() -> None:
     with pytest.raises(DataError, match="measured no samples"):
-        compare(*pair(0, 0, 0), TopOne())
+        compare(*pair(0, 0, 0), Classification())
 
 
 def test_other_outputs_are_refused() -> None:
     reference, candidate = pair(4, 0, 0)
     with pytest.raises(DataError, match=r"the reference has outputs \['output'\], the candidate \['logits'\]"):
-        compare(reference, replace(candidate, outputs={"logits": candidate.outputs["output"]}), TopOne())
+        compare(reference, replace(candidate, outputs={"logits": candidate.outputs["output"]}), Classification())
 
 
 def test_outputs_of_another_shape_are_refused() -> None:
     reference, candidate = pair(4, 0, 0)
     with pytest.raises(DataError, match=r"output 'output' is \[4, 10\] in the reference, \[4, 9\] in the candidate"):
-        compare(reference, broken(candidate, np.zeros((4, 9), np.float32)), TopOne())
+        compare(reference, broken(candidate, np.zeros((4, 9), np.float32)), Classification())
 
 
 def test_outputs_of_another_number_of_samples_are_refused() -> None:
     reference, candidate = pair(4, 0, 0)
     short = np.zeros((3, 10), np.float32)
     with pytest.raises(DataError, match=r"of the reference has shape \[3, 10\], 4 samples were measured"):
-        compare(broken(reference, short), broken(candidate, short), TopOne())
+        compare(broken(reference, short), broken(candidate, short), Classification())
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
@@ -127,14 +129,14 @@ def test_outputs_that_are_not_finite_are_refused_and_counted(value: float) -> No
     output[[1, 1, 3], [0, 5, 2]] = value
     message = "output 'output' of the candidate holds NaN or infinite values in 2 of 4 samples, first in 1"
     with pytest.raises(DataError, match=message):
-        compare(reference, broken(candidate, output), TopOne())
+        compare(reference, broken(candidate, output), Classification())
 
 
 def test_labels_the_outputs_have_no_class_for_are_refused() -> None:
     reference, candidate = pair(4, 0, 0)
     labels = np.array([0, 1, 2, 10])
     with pytest.raises(DataError, match="label 10 of sample 3"):
-        compare(replace(reference, labels=labels), replace(candidate, labels=labels), TopOne())
+        compare(replace(reference, labels=labels), replace(candidate, labels=labels), Classification())
 
 
 def test_validity_alone_makes_no_latency_valid() -> None:
@@ -183,7 +185,9 @@ def test_processes_that_do_not_add_up_are_refused() -> None:
 
 def test_both_sides_of_a_comparison_have_histograms_on_the_same_edges() -> None:
     reference, candidate = pair(10, 0, 0)
-    pairs = compare(timed(reference, np.array([4000, 9000])), timed(candidate, np.array([1000, 1100])), TopOne())
+    pairs = compare(
+        timed(reference, np.array([4000, 9000])), timed(candidate, np.array([1000, 1100])), Classification()
+    )
     theirs, ours = pairs.reference.latency.histogram, pairs.candidate.latency.histogram
     assert theirs
     assert ours

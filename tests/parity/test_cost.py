@@ -9,10 +9,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from edgekit.ir.measurement import Energy, Measurement
-from edgekit.parity.compare import Comparison, compare
+from edgekit.parity.compare import compare
+from edgekit.parity.comparison import Comparison
 from edgekit.parity.cost import CostSummary, cost
-from edgekit.parity.metrics import TopOne
 from edgekit.specs.cost import BOARDS, SOURCES, Cost
+from edgekit.tasks.classification import Classification
 from tests.parity.examples import ENERGY, environment, pair, served_by, timed
 
 STATED = Cost(
@@ -34,7 +35,7 @@ def on_board(p50_ns: int = 2_500_000, invalid: str | None = None, **changed: Any
 
 def compared(candidate: Measurement | None = None, served: bool = False) -> Comparison:
     reference = pair(100, 0, 0)[0]
-    return compare(served_by(reference) if served else reference, candidate or on_board(), TopOne())
+    return compare(served_by(reference) if served else reference, candidate or on_board(), Classification())
 
 
 def reckoned(stated: Cost = STATED, build_s: float = 7200.0, **changed: Any) -> CostSummary:

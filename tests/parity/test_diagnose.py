@@ -265,3 +265,38 @@ def test_what_is_proposed_is_what_set_takes() -> None:
     changed = apply(profile, "profile", [Override.parse(text)])
     assert changed.quantize
     assert changed.quantize.overrides == {"a": "float32", "layer1.0.conv1": "float32", "b": "float32"}
+
+
+def test_the_loss_of_a_metric_with_a_unit_is_told_as_a_share_of_its_value() -> None:
+    assert str(NetworkOutcome(0.9, 0.05, 64, unit="dB")).endswith("and loses 5.0 % of the metric's value")
+    assert str(NetworkOutcome(0.9, 0.05, 64)).endswith("and loses 5.0 points of accuracy")
+
+
+def joined(small: Layer, kind: str = "cat") -> list[Layer]:
+    large = replace(SOUND, name="", node="mul", kind="mul", activation_low=0, activation_high=90, activation_p999=88)
+    return [large, small, replace(SOUND, name="", node="cat", kind=kind, inputs=("mul", small.node), output_sqnr_db=40)]
+
+
+def test_boxes_and_scores_under_one_scale_are_told_at_the_operator_that_joins_them() -> None:
+    scores = replace(SOUND, name="scores", node="sigmoid", kind="sigmoid", activation_high=1, activation_p999=0.8)
+    diagnosis = diagnose(joined(scores), Quantize(), BAD)
+    assert diagnosis.cause == "shared scale"
+    assert (
+        "'the network:cat' (cat) joins 'the network:mul' and 'scores', which differ 110 times in range"
+        in diagnosis.sentence
+    )
+    assert diagnosis.nodes == ("cat", "mul", "sigmoid")
+    assert "outputs of their own" in str(diagnosis.next_step)
+    # The scores are the first that lose, as they had to take the scale of both.
+    hurt = replace(scores, output_sqnr_db=5, activation_high=90)
+    assert diagnose(joined(hurt), Quantize(), BAD).cause == "shared scale"
+    # Nothing is told where answers hold, where something is lost before, and where no scale is shared.
+    assert diagnose(joined(scores), Quantize(), GOOD).cause == "nothing"
+    assert "'conv2' (conv), to 2.0 dB alone" in diagnose([SOUND, BROKEN, *joined(scores)], Quantize(), BAD).sentence
+    assert "No layer breaks it" in diagnose(joined(scores, kind="add"), Quantize(), BAD).sentence
+
+
+def test_parts_of_like_ranges_share_a_scale_without_harm() -> None:
+    like = replace(SOUND, name="scores", node="sigmoid", activation_p999=12)
+    assert "No layer breaks it" in diagnose(joined(like), Quantize(), BAD).sentence
+    assert diagnose(joined(replace(like, activation_p999=11)), Quantize(), BAD).cause == "shared scale"

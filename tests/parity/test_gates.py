@@ -5,9 +5,9 @@ import pytest
 from edgekit.parity.compare import compare
 from edgekit.parity.gate_texts import QUANTITIES
 from edgekit.parity.gates import Baseline, Device, GateResult, judge, verdict
-from edgekit.parity.metrics import TopOne
 from edgekit.specs.catalog import Catalog
 from edgekit.specs.profile import Gates
+from edgekit.tasks.classification import Classification
 from tests.parity.examples import comparison, environment, pair
 from tests.parity.gate_examples import FLOAT, STEADY, facts, judged, on_device
 
@@ -48,6 +48,8 @@ def test_a_gate_that_is_not_named_is_not_judged_but_two() -> None:
         ("integer_macs_share", {"min": 0.95}, {"integer_macs_share": 0.94}, "failed"),
         ("fallback_share", {"max": 0.02}, {"fallback_share": 0.02}, "passed"),
         ("fallback_share", {"max": 0.02}, {"fallback_share": 0.03}, "failed"),
+        ("fallback_bytes_share", {"max": 0.2}, {"fallback_bytes_share": 0.2}, "passed"),
+        ("fallback_bytes_share", {"max": 0.2}, {"fallback_bytes_share": 0.21}, "failed"),
     ],
 )
 def test_a_fact_of_the_artifact_is_held_against_its_limit(
@@ -195,9 +197,33 @@ def test_a_passed_gate_says_what_was_measured_and_the_limit() -> None:
     )
 
 
+def test_bytes_that_a_backend_does_not_count_are_not_measurable() -> None:
+    result = judged("fallback_bytes_share", {"max": 0.2}, facts(fallback_bytes_share=None))
+    assert (result.value, result.outcome) == (None, "not measurable")
+
+
+@pytest.mark.parametrize(
+    ("size_ratio", "weights_ratio", "value", "outcome"),
+    [
+        (0.41, 0.25, 0.25, "passed"),  # all weights in int8, and much that does not shrink
+        (0.80, 0.79, 0.79, "failed"),  # an embedding in float
+        (0.30, 0.36, 0.30, "passed"),
+        (1.01, 0.25, 1.01, "failed"),  # compressed, and no smaller
+        (0.41, None, 0.41, "failed"),
+    ],
+)
+def test_the_gate_on_size_judges_what_can_be_compressed(
+    size_ratio: float, weights_ratio: float | None, value: float, outcome: str
+) -> None:
+    result = judged("size_ratio", {"max": 0.35}, facts(size_ratio=size_ratio, weights_ratio=weights_ratio))
+    assert (result.value, result.outcome) == (value, outcome)
+    whole = f"the weights ({size_ratio:g} times with graph, biases and scales)"
+    assert (whole in result.meaning) == (value != size_ratio)
+
+
 def test_a_failed_gate_says_the_next_step() -> None:
     assert judged("fallback_share", {"max": 0.02}, facts(fallback_share=0.3)).meaning == (
-        "Work left to slow fallback code: 30 %; it should be at most 2 %. "
+        "Arithmetic left to slow fallback code: 30 %; it should be at most 2 %. "
         "Next: see which operators it is: edgekit inspect BUNDLE --placement."
     )
 
@@ -265,7 +291,7 @@ def test_no_shipped_profile_has_a_deprecated_gate() -> None:
 
 @pytest.mark.parametrize(("quantized", "word"), [(True, "[quantize]"), (False, "nothing was quantized")])
 def test_a_remedy_speaks_of_quantization_only_where_something_was_quantized(quantized: bool, word: str) -> None:
-    worse = compare(*pair(100, 50, 0), TopOne())
+    worse = compare(*pair(100, 50, 0), Classification())
     result = judged("accuracy_drop", {"max": 0.01}, facts(worse, quantized=quantized))
     assert result.outcome == "failed"
     assert word in result.meaning

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Array, Measurement
 from edgekit.ir.signature import Affine, Signature, TensorSpec
-from edgekit.parity.metrics import TopOne
 from edgekit.parity.numeric import NumericParity, numeric_parity, parity_sentence
+from edgekit.tasks.classification import Classification
 from tests.parity.examples import measurement
 
 STEP = 0.1
@@ -33,7 +33,7 @@ def _grid(random: np.random.Generator, count: int = 100) -> Array:
 
 
 def _parity(host: Array, device: Array, step: float | None = STEP) -> NumericParity:
-    return numeric_parity(_measured(output=host), _measured(output=device), _signature(output=step), TopOne())
+    return numeric_parity(_measured(output=host), _measured(output=device), _signature(output=step), Classification())
 
 
 HOST = _grid(np.random.default_rng(0))
@@ -77,7 +77,7 @@ def test_a_float_output_has_no_steps() -> None:
 def test_of_several_outputs_the_worst_for_its_range_is_told() -> None:
     small = (HOST / 1000).astype(np.float32)
     host, device = _measured(large=HOST, small=small), _measured(large=HOST + 0, small=small * np.float32(1.5))
-    parity = numeric_parity(host, device, _signature(large=None, small=None), TopOne())
+    parity = numeric_parity(host, device, _signature(large=None, small=None), Classification())
     assert parity.value_range == pytest.approx(0.0199, rel=1e-3)
     assert parity.equal_share >= 0.5
 
@@ -86,7 +86,9 @@ def test_of_several_outputs_the_worst_for_its_range_is_told() -> None:
 def test_a_constant_output_is_off_by_as_much_as_it_is(wide: float, constant: float, worst: float) -> None:
     flat = np.zeros_like(HOST)
     host, device = _measured(large=HOST, flat=flat), _measured(large=HOST + wide, flat=flat + np.float32(constant))
-    assert numeric_parity(host, device, _signature(large=None, flat=None), TopOne()).worst == pytest.approx(worst, 1e-4)
+    assert numeric_parity(host, device, _signature(large=None, flat=None), Classification()).worst == pytest.approx(
+        worst, 1e-4
+    )
 
 
 @pytest.mark.parametrize(
@@ -124,4 +126,4 @@ def test_a_share_is_never_rounded_to_none_or_all(share: float, seed: int) -> Non
 )
 def test_what_cannot_be_compared_is_refused(device: Measurement, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        numeric_parity(_measured(output=HOST), device, _signature(output=STEP), TopOne())
+        numeric_parity(_measured(output=HOST), device, _signature(output=STEP), Classification())

@@ -40,8 +40,13 @@ def test_mcnemar_holds_for_many_flips() -> None:
 
 
 def every_resampled_mean(differences: list[float]) -> Array:
-    """The mean of each of the n^n resamples of the differences and one flip in each direction."""
-    pool = np.array([*differences, 1.0, -1.0])
+    """The mean of each of the n^n resamples of the differences and one flip in each direction.
+
+    A flip is a whole point, or the largest difference where scores are graded.
+    """
+    graded = any(difference % 1 for difference in differences)
+    flip = max(map(abs, differences)) if graded else 1.0
+    pool = np.array([*differences, flip, -flip])
     picks = np.array(list(itertools.product(range(len(pool)), repeat=len(pool))))
     means: Array = pool[picks].mean(axis=1)
     return means

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,13 @@ from edgekit.frontend.load import batches, load
 from edgekit.ir.layers import Layer
 from edgekit.ir.measurement import Array
 from edgekit.ir.program import Program
+from edgekit.parity.paired_answers import PairedAnswers
 from edgekit.passes.sensitivity.mixed_precision import Judge, Limits, by_loss, held_out, search, with_float
 from edgekit.samples import load_samples
 from edgekit.specs.compression import Quantize
 from edgekit.specs.project import Project
+from edgekit.tasks.classification import Classification
+from edgekit.tasks.task import Outputs
 from tests.faulty_projects import PROJECT, RESCALED, SPIKED, ailing, asked
 
 Split = tuple[list[Any], list[Any], Array]
@@ -30,6 +34,17 @@ def split() -> Split:
     tensors = batches(loaded, PROJECT)
     calibrating, judging = held_out(loaded.labels)
     return [tensors[i] for i in calibrating], [tensors[i] for i in judging], loaded.labels[judging]
+
+
+def by_class(labels: Array) -> Callable[[Outputs, Outputs], tuple[float, float | None]]:
+    """Agreement and accuracy drop of classifiers on samples with these labels."""
+
+    def compared(reference: Outputs, candidate: Outputs) -> tuple[float, float | None]:
+        task = Classification()
+        paired = PairedAnswers.of(task.answers(reference), task.answers(candidate), labels, task)
+        return paired.agreement, paired.accuracy_drop
+
+    return compared
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +63,14 @@ def test_held_out_samples_are_a_share_of_every_class_and_none_calibrates() -> No
 def test_int8_that_is_good_enough_is_left_alone_after_one_evaluation(split: Split) -> None:
     samples, judging, labels = split
     program = capture(load(PROJECT))
-    result = search(program, Quantize(), asked, samples, Judge(program, judging, labels), Limits(0.95, 0.02))
+    result = search(program, Quantize(), asked, samples, Judge(program, judging, by_class(labels)), Limits(0.95, 0.02))
     assert result.recipe == Quantize()
     assert [(trial.kept, trial.met) for trial in result.tried] == [((), True)]
 
 
 def test_the_one_layer_that_breaks_is_found(split: Split, spiked: Program) -> None:
     samples, judging, labels = split
-    result = search(spiked, Quantize(), asked, samples, Judge(spiked, judging, labels), Limits(0.95, 0.02), 6)
+    result = search(spiked, Quantize(), asked, samples, Judge(spiked, judging, by_class(labels)), Limits(0.95, 0.02), 6)
     assert result.met
     assert result.recipe.overrides == {"model.conv2": "float32"}
     assert not result.tried[0].met
@@ -65,7 +80,7 @@ def test_the_one_layer_that_breaks_is_found(split: Split, spiked: Program) -> No
 
 def test_limits_that_nothing_keeps_give_the_best_that_was_tried(split: Split, spiked: Program) -> None:
     samples, judging, labels = split
-    result = search(spiked, Quantize(), asked, samples, Judge(spiked, judging, labels), Limits(1.1), 2)
+    result = search(spiked, Quantize(), asked, samples, Judge(spiked, judging, by_class(labels)), Limits(1.1), 2)
     assert not result.met
     assert len(result.tried) == 2
     assert result.recipe.overrides
@@ -74,7 +89,7 @@ def test_limits_that_nothing_keeps_give_the_best_that_was_tried(split: Split, sp
 
 def test_a_judge_needs_samples(spiked: Program) -> None:
     with pytest.raises(PassError, match="no calibration sample is left"):
-        Judge(spiked, [], None)
+        Judge(spiked, [], by_class(np.empty(0, np.int64)))
 
 
 def layer(name: str, sqnr_db: float | None, kind: str = "conv", quantized: bool = True) -> Layer:
@@ -111,7 +126,9 @@ def test_overrides_join_those_of_the_recipe() -> None:
 def test_rescaled_channels_are_kept_in_float_where_nothing_else_is_tried(split: Split, tmp_path: Path) -> None:
     samples, judging, labels = split
     program = capture(load(Project.read(ailing(tmp_path / "rescaled", RESCALED))))
-    result = search(program, Quantize(), asked, samples, Judge(program, judging, labels), Limits(0.95, 0.02), 8)
+    result = search(
+        program, Quantize(), asked, samples, Judge(program, judging, by_class(labels)), Limits(0.95, 0.02), 8
+    )
     assert result.met
     # What a layer rounds, the next one in float gets rounded: producer and consumer go together.
     assert set(result.recipe.overrides) == {"conv1", "conv2", "block.conv1", "block.conv2"}

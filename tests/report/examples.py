@@ -10,9 +10,9 @@ import numpy as np
 from edgekit.ir.measurement import Environment, ServerTime
 from edgekit.ir.signature import Affine, Signature, TensorSpec
 from edgekit.ir.stage_record import StageRecord
-from edgekit.parity.compare import Comparison, compare
+from edgekit.parity.compare import compare
+from edgekit.parity.comparison import Comparison
 from edgekit.parity.gates import Device, GateInputs, judge
-from edgekit.parity.metrics import TopOne
 from edgekit.parity.numeric import NumericParity, parity_sentence
 from edgekit.report.assemble import BuildFacts, ProbeFacts, report
 from edgekit.report.record import ArtifactRecord, BundleRecord, File
@@ -22,6 +22,7 @@ from edgekit.specs.compression import Quantize
 from edgekit.specs.cost import Cost
 from edgekit.specs.profile import Gates, Profile
 from edgekit.specs.target import Cpu, Deploy, Emulation, Memory, RuntimeSpec, Target
+from edgekit.tasks.classification import Classification
 from tests.parity.examples import environment, pair, probed, served_by, timed
 
 TARGET = Target(
@@ -82,7 +83,7 @@ def compared(lost: int, where: Environment, runs: int = 128, invalid: str | None
     """10,000 samples of which the candidate loses `lost`, and regains 40; `runs` inferences of 2.5 ms each."""
     reference, candidate = pair(10_000, lost, 40, wrong=1000)
     candidate = replace(timed(candidate, np.full(runs, 2_500_000), invalid), environment=where)
-    return compare(timed(reference, np.full(700, 4_000_000)), candidate, TopOne())
+    return compare(timed(reference, np.full(700, 4_000_000)), candidate, Classification())
 
 
 def made(
@@ -141,7 +142,7 @@ def served(server: ServerTime | None = None, cost: Cost | None = None) -> Report
     ours = probed(timed(candidate, (2_400_000 + rng.exponential(80_000, 1024)).astype(np.int64)))
     theirs = served_by(timed(reference, (9_000_000 * rng.lognormal(0, 0.2, 1024)).astype(np.int64)), server)
     recipe = profile().model_copy(update={"cost": cost})
-    return made(compare(theirs, ours, TopOne()), recipe=recipe, training_s=5400.0)
+    return made(compare(theirs, ours, Classification()), recipe=recipe, training_s=5400.0)
 
 
 COUNTED = Gates.model_validate({"instructions_ratio": {"max": 1.02}})

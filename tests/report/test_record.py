@@ -30,8 +30,8 @@ def test_a_report_holds_every_key_of_the_contract() -> None:
     record = values(passed())
     assert list(record) == [
         "schema", "verdict", "sentence", "target", "profile", "backend", "device", "host_stand_in", "gates", "artifact",
-        "reference", "candidate", "accuracy_drop", "accuracy_drop_bounds", "agreement", "flips", "mcnemar_p", "sqnr_db",
-        "stages", "bundle", "versions",
+        "reference", "candidate", "accuracy_drop", "accuracy_drop_bounds", "agreement", "also_measured", "flips",
+        "mcnemar_p", "sqnr_db", "stages", "bundle", "versions",
     ]  # fmt: skip
     assert list(record["artifact"]) == [
         "format", "files", "size_bytes", "float_size_bytes", "size_ratio", "integer_share", "integer_macs_share",
@@ -40,7 +40,10 @@ def test_a_report_holds_every_key_of_the_contract() -> None:
     assert list(record["candidate"]) == [
         "kind", "metric", "samples", "load_ns", "first_ns", "latency_ns", "peak_rss_bytes", "environment",
     ]  # fmt: skip
-    assert list(record["candidate"]["metric"]) == ["name", "value", "low", "high"]
+    assert list(record["candidate"]["metric"]) == ["name", "value", "low", "high", "unit", "higher_is_better"]
+    assert record["also_measured"] == [
+        {"name": "top5", "unit": "share", "reference": pytest.approx(0.9376), "candidate": pytest.approx(0.9364)},
+    ]  # fmt: skip
     assert list(record["stages"][0]) == ["name", "seconds", "cached"]
     assert list(record["bundle"]) == ["path", "digest", "signer"]
     assert list(record["artifact"]["files"][0]) == ["path", "bytes", "sha256"]
@@ -79,8 +82,8 @@ def test_the_bounds_of_the_drop_are_at_the_confidence_of_its_gate() -> None:
     strict = Gates.model_validate({"accuracy_drop": {"max": 0.01, "confidence": 0.99}})
     loose = Gates.model_validate({"accuracy_drop": {"max": 0.01}})
     comparison = compared(60, environment())
-    assert made(comparison, recipe=profile(gates=strict)).accuracy_drop_bounds.confidence == 0.99
-    assert made(comparison, recipe=profile(gates=loose)).accuracy_drop_bounds.confidence == 0.95
+    bounds = [made(comparison, recipe=profile(gates=gates)).accuracy_drop_bounds for gates in (strict, loose)]
+    assert [bound.confidence for bound in bounds if bound] == [0.99, 0.95]
 
 
 @pytest.mark.parametrize("quality", [math.inf, -math.inf])
@@ -140,17 +143,28 @@ def test_an_artifact_is_described_by_its_files_and_placement(tmp_path: Path) -> 
     entry, weights = tmp_path / "model.onnx", tmp_path / "model.onnx.data"
     entry.write_bytes(b"graph")
     weights.write_bytes(b"weights")
-    operators = (Operator("Conv", "cpu", 300, 10, True), Operator("Gemm", None, 100, 10, False))
+    operators = (Operator("Conv", "cpu", 300, 10, True, 60), Operator("Gemm", None, 100, 10, False, 40))
     artifact = Artifact(
-        (entry, weights), "onnx", ARTIFACT.signature, Placement(operators), integer=0.5, basis="a claim"
+        (entry, weights), "onnx", ARTIFACT.signature, Placement(operators), integer=0.5, basis="a claim", weight_bytes=6
     )
-    described = describe(artifact, float_size_bytes=48)
+    described = describe(artifact, float_size_bytes=48, float_weight_bytes=24)
     assert [(file.path, file.bytes) for file in described.files] == [("model.onnx", 5), ("model.onnx.data", 7)]
     assert described.files[0].sha256 == hashlib.sha256(b"graph").hexdigest()
     assert (described.size_bytes, described.size_ratio) == (12, 0.25)
     assert (described.integer_share, described.integer_macs_share) == (0.5, 0.75)
     assert (described.delegated_share, described.fallback_share, described.macs) == (0.75, 0.25, 400)
+    assert (described.fallback_bytes_share, described.weights_ratio) == (0.4, 0.25)
     assert described.placement_basis == "a claim"
+
+
+def test_an_artifact_of_a_backend_that_counts_no_bytes_says_nothing_of_them(tmp_path: Path) -> None:
+    entry = tmp_path / "model.onnx"
+    entry.write_bytes(b"graph")
+    operators = (Operator("Conv", "cpu", 300, 10, True), Operator("Gemm", None, 100, 10, False, 40))
+    described = describe(Artifact((entry,), "onnx", ARTIFACT.signature, Placement(operators), 0.5), 48, 24)
+    assert described.fallback_share == 0.25
+    assert (described.fallback_bytes_share, described.weights_ratio) == (None, None)
+    assert {"fallback_bytes_share", "weight_bytes"}.isdisjoint(described.model_dump())
 
 
 def test_the_documented_schema_is_current() -> None:
@@ -161,6 +175,6 @@ def test_the_documented_schema_is_current() -> None:
 def test_the_schema_asks_for_every_key_that_is_always_there() -> None:
     definitions = json.loads(json_schema())["$defs"]
     record = values(built())
-    assert set(definitions["Report"]["required"]) == set(record)
+    assert set(definitions["Report"]["required"]) == set(record) - {"also_measured"}
     assert set(definitions["LatencyRecord"]["required"]) == set(record["candidate"]["latency_ns"]) - {"reason"}
     assert Document.model_validate_json(to_json([built()])).reports == (built(),)

@@ -16,13 +16,13 @@ import pytest
 from edgekit.ir.measurement import Conditions, ServerTime
 from edgekit.parity.compare import compare
 from edgekit.parity.latency_histogram import Histogram, side_by_side
-from edgekit.parity.metrics import TopOne
 from edgekit.report.forms import html, markdown, text
 from edgekit.report.report import Report, read_reports
 from edgekit.report.sections import latency_svg
 from edgekit.report.sections.outline import outline
 from edgekit.report.sections.section import LatencyChart, Section, Spread
 from edgekit.specs.cost import Cost
+from edgekit.tasks.classification import Classification
 from tests.parity.examples import COOL, WARM, environment, pair, probed, process, timed
 from tests.report.examples import built, compared, emulated, failed, made, passed, profile, served, stood_in
 
@@ -58,7 +58,7 @@ def test_an_invalid_latency_is_told_before_anything_else_with_its_reason(render:
 def test_an_invalid_reference_is_told_too_and_what_was_not_timed_is_not() -> None:
     reference, candidate = pair(100, 0, 0)
     comparison = compare(
-        timed(reference, np.full(64, 5), "the clock moved"), timed(candidate, np.full(64, 5)), TopOne()
+        timed(reference, np.full(64, 5), "the clock moved"), timed(candidate, np.full(64, 5)), Classification()
     )
     assert outline(made(comparison)).invalid == (
         "INVALID: the reference's latency may not be quoted. Why: the clock moved. Mend that, and run again.",
@@ -114,7 +114,7 @@ def test_a_host_that_stood_in_is_named_where_times_are_compared() -> None:
 
 def test_what_was_not_timed_has_no_section_of_its_own() -> None:
     assert "How it was timed" not in titles(passed())
-    assert "Latency side by side" not in titles(made(compare(*pair(100, 0, 0), TopOne())))
+    assert "Latency side by side" not in titles(made(compare(*pair(100, 0, 0), Classification())))
     one = shown(emulated(), "Latency side by side")
     assert one.first == ("The two cannot be compared in time: one of them was not timed.",)
     assert {cells[2] for cells in one.rows} == {"not measured"}
@@ -137,7 +137,7 @@ def test_the_machine_is_described_before_meanwhile_and_after() -> None:
 def described(before: Conditions, after: Conditions, cooled: bool | None = None, steady: bool = True) -> dict[str, str]:
     reference, candidate = pair(100, 0, 0)
     one = replace(process(64, steady, cooled), before=before, after=after, watched=())
-    comparison = compare(reference, replace(timed(candidate, np.full(64, 5)), processes=(one,)), TopOne())
+    comparison = compare(reference, replace(timed(candidate, np.full(64, 5)), processes=(one,)), Classification())
     return {cells[0]: cells[2] for cells in shown(made(comparison), "How it was timed").rows}
 
 
@@ -287,7 +287,7 @@ def test_html_draws_both_histograms_and_the_page_reads_in_print_and_in_the_dark(
 def test_probed_processes_differ_by_what_the_report_says() -> None:
     reference, candidate = pair(100, 0, 0)
     slower = np.concatenate((np.full(100, 1_000_000), np.full(100, 1_000_000), np.full(100, 1_100_000)))
-    report = made(compare(reference, probed(timed(candidate, slower)), TopOne()))
+    report = made(compare(reference, probed(timed(candidate, slower)), Classification()))
     assert report.candidate.latency.between_runs == pytest.approx(0.1)
     assert shown(report, "How it was timed").first == (
         "The candidate was timed in 3 processes, each with the model loaded anew: their medians differ by 10 %.",

@@ -4,11 +4,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgekit.parity.compare import Comparison, compare
+from edgekit.parity.compare import compare
+from edgekit.parity.comparison import Comparison
 from edgekit.parity.gates import GateResult
-from edgekit.parity.metrics import TopOne
 from edgekit.report.sentence import sentence
 from edgekit.specs.profile import Gates
+from edgekit.tasks.classification import Classification
+from edgekit.tasks.metric import Metric
 from tests.parity.examples import environment, measurement
 from tests.report.examples import (
     COUNTED,
@@ -97,7 +99,7 @@ def test_a_float_profile_is_not_said_to_shrink() -> None:
 def test_another_metric_and_another_reference_go_by_their_names() -> None:
     comparison = compared(60, environment())
     served = comparison.reference.model_copy(update={"environment": environment("serving")})
-    text = said("passed", comparison=replace(comparison, metric="mean IoU", reference=served))
+    text = said("passed", comparison=replace(comparison, metric=Metric("mean IoU"), reference=served))
     assert "reaches 0.894 mean IoU on 10,000 samples, the reference 0.896" in text
 
 
@@ -108,7 +110,7 @@ def constant(candidate_too: bool = True) -> Comparison:
     """A reference that knows nothing, or a candidate alone that gives one answer."""
     one = np.zeros_like(LABELS)
     reference = measurement(one if candidate_too else LABELS, LABELS, environment("eager"))
-    return compare(reference, measurement(one, LABELS), TopOne())
+    return compare(reference, measurement(one, LABELS), Classification())
 
 
 def test_a_reference_by_chance_is_named_loudly_and_never_passed_every_gate() -> None:

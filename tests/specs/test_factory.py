@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.errors import LoadError, SpecError
+from edgekit.errors import HiddenPackage, LoadError, SpecError
 from edgekit.specs.factory import in_a_line, resolve
 
 
@@ -82,3 +82,81 @@ def test_a_file_that_raises_is_named_with_its_line_and_leaves_no_half_module(roo
 )
 def test_what_torch_adds_for_those_who_debug_it_is_left_out(said: str, told: str) -> None:
     assert in_a_line(ValueError(said)) == told
+
+
+@pytest.mark.parametrize("inits", [(), ("",), ("nets",), ("", "nets", "nets/blocks")])
+def test_relative_imports_work_with_and_without_init_files(root: Path, inits: tuple[str, ...]) -> None:
+    (root / "nets" / "blocks").mkdir(parents=True)
+    (root / "nets" / "blocks" / "conv.py").write_text("from ...sizes import WIDTH\nwidth = WIDTH + 1\n")
+    (root / "nets" / "small.py").write_text(
+        "from .blocks.conv import width\nfrom .blocks import conv\nfrom ..sizes import WIDTH\n"
+        "net = (width, conv.width, WIDTH)\n"
+    )
+    (root / "sizes.py").write_text("WIDTH = 7\n")
+    for folder in inits:
+        (root / folder / "__init__.py").write_text("")
+    assert resolve("nets/small.py:net", root) == (8, 8, 7)
+
+
+def test_the_init_file_of_the_project_runs_once_and_may_import_the_model(root: Path) -> None:
+    (root / "__init__.py").write_text("from .model import network\nCOUNT = [1]\n")
+    (root / "other.py").write_text("from . import COUNT, network\nCOUNT.append(2)\n")
+    assert resolve("other.py:COUNT", root) == [1, 2]
+    assert resolve("other.py:network", root) is resolve("model.py:network", root)
+
+
+def test_a_file_imports_what_lies_beside_it_as_if_it_were_run_there(root: Path) -> None:
+    (root / "nets").mkdir()
+    (root / "nets" / "next_to_it.py").write_text("SIZE = 5\n")
+    (root / "nets" / "small.py").write_text("from next_to_it import SIZE\nfrom beside import SIZE as OUTER\n")
+    assert resolve("nets/small.py:SIZE", root) == 5
+    assert resolve("nets/small.py:OUTER", root) == 3
+    assert sys.path[:2] == [str(root), str(root / "nets")]
+    sys.modules.pop("next_to_it")
+
+
+def test_relative_imports_end_at_the_project(root: Path) -> None:
+    (root / "model.py").write_text("from ..outside import net\n")
+    with pytest.raises(LoadError, match="beyond top-level package") as error:
+        resolve("model.py:net", root)
+    assert str(root) in str(error.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("name", "package"),
+    [
+        ("torch.py", "the package 'torch'"),
+        ("random.py", "Python's own module 'random'"),
+        ("onnx/__init__.py", "'onnx'"),
+    ],
+)
+def test_a_name_that_hides_a_package_is_refused_before_anything_runs(root: Path, name: str, package: str) -> None:
+    (root / name).parent.mkdir(exist_ok=True)
+    (root / name).write_text("")
+    (root / "model.py").write_text("1 / 0\n")
+    with pytest.raises(HiddenPackage, match=package) as error:
+        resolve("model.py:network", root)
+    own = name.partition("/")[0]
+    assert f"your '{own}' hides" in str(error.value)
+    assert error.value.hint == f"rename it, to 'my_{own}' for example"
+
+
+def test_a_folder_of_files_that_has_the_name_of_a_package_hides_nothing(root: Path) -> None:
+    (root / "onnx").mkdir()
+    (root / "onnx" / "net.onnx").write_text("")
+    (root / "test.py").write_text("")
+    assert resolve("model.py:network", root)() == 3
+
+
+def test_a_file_that_hides_an_installed_package_is_named_when_the_import_fails(root: Path) -> None:
+    (root / "hypothesis_jsonschema.py").write_text("")  # nobody has it: it hides nothing
+    (root / "pytest_timeout.py").write_text("")
+    sys.modules.pop("pytest_timeout", None)
+    (root / "model.py").write_text("from pytest_timeout import no_such_name\n")
+    with pytest.raises(HiddenPackage, match=r"your 'pytest_timeout\.py' hides the package 'pytest_timeout'"):
+        resolve("model.py:network", root)
+    sys.modules.pop("pytest_timeout", None)
+    (root / "model.py").write_text("from hypothesis_jsonschema import no_such_name\n")
+    with pytest.raises(LoadError, match="no_such_name"):
+        resolve("model.py:network", root)
+    sys.modules.pop("hypothesis_jsonschema", None)

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from edgekit.errors import SpecError
+from edgekit.specs.lengths import SYNTAX
 from edgekit.specs.project import Project
 from tests.networks import substitute
 
@@ -86,7 +87,7 @@ def test_a_file_that_is_no_project_is_named(tmp_path: Path, text: bytes, message
 @pytest.mark.parametrize(
     ("change", "message", "hint"),
     [
-        (("factory", "factry"), r"'model\.factory': is missing", None),
+        (("factory", "factry"), r"'model\.factry': no such key", "did you mean 'factory'?"),
         (("[model]", "[modl]"), "'model': is missing", None),
         (("[data]", "[data]\nevalution = 1"), r"'data\.evalution': no such key", "did you mean 'evaluation'?"),
         (("scale", "scal"), r"'inputs\.image\.preprocess\.scal': no such key", "did you mean 'scale'?"),
@@ -101,7 +102,7 @@ def test_a_file_that_is_no_project_is_named(tmp_path: Path, text: bytes, message
         (('"logits"', '"../up"'), r"'model\.outputs\.0': '\.\./up' cannot name a tensor", None),
         (("inputs.age", 'inputs."../up"'), r"'inputs\.\.\./up': '\.\./up' cannot name a tensor", None),
         (("inputs.age", "inputs.labels"), r"'inputs\.labels': an input cannot be named 'labels'", None),
-        (("shape = [1]", 'shape = ["1"]'), r"'inputs\.age\.shape\.0': input should be a valid integer", None),
+        (("shape = [1]", 'shape = ["1"]'), r"'inputs\.age\.shape\.0': '1' is no free length", SYNTAX),
         (("shape = [1]", "shape = 1"), r"'inputs\.age\.shape': should be a list", None),
         (("shape = [1]", "shape = [0]"), r"'inputs\.age\.shape': every size in 'shape' must be above 0", None),
         (("int64", "int4"), r"'inputs\.age\.dtype': input should be 'float16', 'float32', ", None),

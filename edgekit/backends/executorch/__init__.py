@@ -92,7 +92,10 @@ class ExecuTorch:
         path.write_bytes(convert(program))
         facts = read(path.read_bytes())
         signature = load_signature(path, program, facts.placement)
-        return Artifact((path,), self.format, signature, facts.placement, facts.integer)
+        stored = facts.weights
+        return Artifact(
+            (path,), self.format, signature, facts.placement, stored.integer_share, weight_bytes=stored.bytes
+        )
 
 
 def _check_group(recipe: Quantize) -> None:

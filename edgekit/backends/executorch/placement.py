@@ -8,7 +8,7 @@ from executorch.exir._serialize._program import deserialize_pte_binary
 from executorch.exir.schema import BackendDelegateInlineData, DelegateCall, ExecutionPlan, KernelCall
 
 from edgekit.backends.executorch import xnnpack_blob
-from edgekit.backends.executorch.portable_kernels import OUTSIDE, Kernel
+from edgekit.backends.executorch.portable_kernels import OUTSIDE, Kernel, constant_key
 from edgekit.backends.executorch.pte_facts import PteFacts, PteOperator, facts
 from edgekit.errors import LoweringError
 
@@ -35,4 +35,5 @@ def _steps(plan: ExecutionPlan, blobs: list[BackendDelegateInlineData]) -> Itera
             if delegate.id != XNNPACK:
                 raise LoweringError(f"the file calls delegate '{delegate.id}', whose graph cannot be read")
             outside = tuple((OUTSIDE, index) for index in call.args)
-            yield from xnnpack_blob.nodes(blobs[delegate.processed.index].data, number, outside)
+            stored = {ref: constant_key(plan.values[ref[1]].val) for ref in outside}
+            yield from xnnpack_blob.nodes(blobs[delegate.processed.index].data, number, outside, stored)

@@ -1,4 +1,4 @@
-"""Facts of a .pte file: placement, and the share of integer weights.
+"""Facts of a .pte file: placement, and the weights as they are stored.
 
 Weights are followed from the file to the products that use them.
 """
@@ -7,9 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Protocol
 
 from edgekit.ir.artifact import Operator, Placement
+from edgekit.ir.stored_weights import StoredWeight, StoredWeights, is_matrix, stored_weights
+
+BITS = {"float64": 64, "float32": 32, "float16": 16, "bfloat16": 16, "int8": 8, "uint8": 8, "int4": 4}
+"""Bits of an element, by the data types that a weight may have: others are indices, shapes and masks."""
 
 Ref = tuple[int, int]
 """Reference to a value: the delegate call that contains it (-1 for none), and its number there."""
@@ -21,9 +26,17 @@ class PteWeight:
 
     key: str
     """Location of its data in the file, equal for operators that share it."""
-    elements: int
-    integer: bool
-    """True if it is stored in 8 bits or fewer."""
+    shape: tuple[int, ...]
+    dtype: str
+    """Name of its data type: `float32`, `int8`, `int4` …"""
+
+    @property
+    def elements(self) -> int:
+        return prod(self.shape)
+
+    @property
+    def stored(self) -> StoredWeight:
+        return StoredWeight(self.key, self.elements, self.elements * BITS[self.dtype] // 8, "int" in self.dtype)
 
 
 class PteOperator(Protocol):
@@ -36,7 +49,7 @@ class PteOperator(Protocol):
 
     @property
     def constants(self) -> Mapping[Ref, PteWeight]:
-        """Values that it reads from the file."""
+        """Values that it reads from the file, but for scales and zero points."""
         ...
 
     @property
@@ -51,41 +64,36 @@ class PteOperator(Protocol):
 
     @property
     def factors(self) -> tuple[Ref, ...]:
-        """Factors of its product, if it is a convolution or a matrix product; else empty."""
+        """Factors of its product, if it is a convolution or a matrix product, or the table that it looks up in."""
         ...
 
 
 @dataclass(frozen=True)
 class PteFacts:
-    """Placement of the operators, and the share of the weight elements that are stored as integers."""
+    """Placement of the operators, and the weights of the file."""
 
     placement: Placement
-    integer: float
+    weights: StoredWeights
 
 
 def facts(steps: Iterable[PteOperator]) -> PteFacts:
     """Facts of a file from its operators in execution order."""
     ordered = tuple(steps)
-    return PteFacts(Placement(tuple(step.operator for step in ordered)), integer_share(weights(ordered)))
+    stored = stored_weights(weight.stored for weight in weights(ordered) if weight.dtype in BITS)
+    return PteFacts(Placement(tuple(step.operator for step in ordered)), stored)
 
 
 def weights(steps: Iterable[PteOperator]) -> Iterator[PteWeight]:
-    """Constants by which convolutions and matrix products multiply.
+    """Constants that are matrices, and those by which products multiply, or in which rows are looked up.
 
     Some are dequantized, transposed or expanded first: a value that is computed from constants only counts as these.
     """
     origins: dict[Ref, frozenset[PteWeight]] = {}
     for step in steps:
         origins.update({ref: frozenset({weight}) for ref, weight in step.constants.items()})
+        yield from (weight for weight in step.constants.values() if is_matrix(weight.shape))
         sources = [origins.get(ref, frozenset()) for ref in step.reads]
         if sources and all(sources):
             origins.update({ref: frozenset().union(*sources) for ref in step.writes})
         for ref in step.factors:
             yield from origins.get(ref, frozenset())
-
-
-def integer_share(multiplied: Iterable[PteWeight]) -> float:
-    """Share of the weight elements stored as integers, each weight counted once; 0 where there are none."""
-    stored = {weight.key: weight for weight in multiplied}.values()
-    total = sum(weight.elements for weight in stored)
-    return sum(weight.elements for weight in stored if weight.integer) / total if total else 0.0

@@ -21,12 +21,13 @@ EPS = 2.0**-12
 
 
 def quantizer(recipe: Quantize) -> XNNPACKQuantizer:
-    """Quantizer that annotates what XNNPACK fuses, except preprocessing and the modules that `recipe.kept` names."""
+    """Quantizer that annotates what XNNPACK fuses, except preprocessing, residual streams and `recipe.kept`."""
     from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import XNNPACKQuantizer
     from torchao.quantization.pt2e.quantizer import QuantizationAnnotation, QuantizationConfig
     from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
     from edgekit.backends.executorch.unshared_constants import with_unshared_reads
+    from edgekit.passes.quantization.residual_stream import residual_stream
     from edgekit.passes.scale_folding import is_layer
     from edgekit.passes.squeeze_excite import HARD_SWISHES, HARD_TANH, prepare_gates
 
@@ -50,6 +51,8 @@ def quantizer(recipe: Quantize) -> XNNPACKQuantizer:
 
         def annotate(self, model: GraphModule) -> GraphModule:
             annotated: GraphModule = super().annotate(model)
+            for node in residual_stream(annotated.graph):
+                node.meta.pop(Q_ANNOTATION_KEY, None)
             for node in annotated.graph.nodes:
                 if node.target in HARD_SWISHES and chosen(node):
                     inputs = {node.args[0]: activations}

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from edgekit.backends.executorch.pte_facts import PteWeight, Ref
@@ -21,6 +22,24 @@ INTEGER = frozenset(
     f"xnn_datatype_{name}" for name in ("qint8", "quint8", "qcint8", "qdint8", "qpint8", "qcint4", "qbint4")
 )
 """Data types of 8 bits or fewer, those of XNNPACK's integer kernels."""
+WEIGHTS = {
+    "fp32": "float32", "pfp32": "float32", "fp16": "float16", "bf16": "bfloat16",
+    "qint8": "int8", "qcint8": "int8", "quint8": "uint8", "qcint4": "int4", "qbint4": "int4",
+}  # fmt: skip
+"""Names of the data types that a weight may have; 32-bit integers are biases."""
+BITS = {
+    "fp16": 16,
+    "bf16": 16,
+    "qint8": 8,
+    "quint8": 8,
+    "qcint8": 8,
+    "qdint8": 8,
+    "qpint8": 8,
+    "qcint4": 4,
+    "qbint4": 4,
+}
+"""Bits of an element, where they are not 32."""
+PREFIX = "xnn_datatype_"
 CONVOLUTIONS = ("XNNConv2d", "XNNDepthwiseConv2d")
 
 
@@ -38,6 +57,10 @@ class Value:
     @property
     def elements(self) -> int:
         return math.prod(self.dims)
+
+    @property
+    def bytes(self) -> int:
+        return self.elements * BITS.get(self.datatype.removeprefix(PREFIX), 32) // 8
 
     @property
     def integer(self) -> bool:
@@ -67,7 +90,8 @@ class XnnpackNode:
     @property
     def operator(self) -> Operator:
         elements = sum(value.elements for value in self.outputs)
-        return Operator(self.kind.removeprefix("XNN"), "xnnpack", self.macs, elements, self.integer)
+        kind = self.kind.removeprefix("XNN")
+        return Operator(kind, "xnnpack", self.macs, elements, self.integer, sum(value.bytes for value in self.all("")))
 
     @property
     def macs(self) -> int:
@@ -107,7 +131,10 @@ class XnnpackNode:
     @property
     def constants(self) -> Mapping[Ref, PteWeight]:
         stored = (value for value in self.all("") if value.constant)
-        return {value.ref: PteWeight(value.constant, value.elements, value.integer) for value in stored}
+        return {
+            value.ref: PteWeight(value.constant, value.dims, WEIGHTS.get(value.datatype.removeprefix(PREFIX), ""))
+            for value in stored
+        }
 
     @property
     def reads(self) -> tuple[Ref, ...]:
@@ -123,23 +150,28 @@ class XnnpackNode:
         return tuple(value.ref for value in named)
 
 
-def nodes(blob: bytes, call: int, outside: Sequence[Ref]) -> tuple[XnnpackNode, ...]:
+def nodes(
+    blob: bytes, call: int, outside: Sequence[Ref], stored: Mapping[Ref, str] = MappingProxyType({})
+) -> tuple[XnnpackNode, ...]:
     """Nodes of a delegate's blob, in execution order.
 
-    call: number of this delegate call in the file. outside: the values with which it is called. Raises ValueError if
-    the blob is not one of XNNPACK's.
+    call: number of this delegate call in the file. outside: the values with which it is called. stored: keys of those
+    that are constants of the file. Raises ValueError if the blob is not one of XNNPACK's.
     """
     graph = _parse(blob)
     keys = [entry["named_key"] for entry in graph["constant_data"]]
-    values = dict(_value(entry["xvalue_union"], keys, call, outside) for entry in graph["xvalues"])
+    values = dict(_value(entry["xvalue_union"], keys, call, outside, stored) for entry in graph["xvalues"])
     return tuple(XnnpackNode(entry["xnode_union_type"], entry["xnode_union"], values) for entry in graph["xnodes"])
 
 
-def _value(entry: Mapping[str, Any], keys: Sequence[str], call: int, outside: Sequence[Ref]) -> tuple[int, Value]:
+def _value(
+    entry: Mapping[str, Any], keys: Sequence[str], call: int, outside: Sequence[Ref], stored: Mapping[Ref, str]
+) -> tuple[int, Value]:
     tensor = entry.get("tensor_value", entry)
     index, number, external = tensor["constant_buffer_idx"], tensor["id_out"], tensor["external_id"]
     ref = (call, number) if external == NONE else outside[external]
-    return number, Value(tensor["datatype"], tuple(tensor.get("dims", ())), keys[index] if index else "", ref)
+    key = keys[index] if index else stored.get(ref, "")
+    return number, Value(tensor["datatype"], tuple(tensor.get("dims", ())), key, ref)
 
 
 def _parse(blob: bytes) -> dict[str, Any]:

@@ -69,7 +69,7 @@ class Onnx:
         from edgekit.backends.onnx.export import to_onnx
         from edgekit.backends.onnx.placement import read
         from edgekit.backends.onnx.weight_compression import UNFOLD, compress_weights
-        from edgekit.backends.onnx.weights import integer_share
+        from edgekit.backends.onnx.weights import weights
 
         if recipe:
             _check_recipe(recipe)
@@ -84,12 +84,14 @@ class Onnx:
             data = compress_weights(data, recipe)
         path.write_bytes(data)
         model = onnx.load_from_string(data)
-        integer = integer_share(model.graph)
+        stored = weights(model.graph)
         expanded = recipe is not None and recipe.mode != "float16"
-        options = (UNFOLD,) if expanded else _session_options(model.graph, integer, target, runtime)
+        options = (UNFOLD,) if expanded else _session_options(model.graph, target, runtime)
         signature, placement = read(path, options, "cpu" if "cpu" in runtime.delegates else None, program.signature)
         _check_signature(signature, program.signature.without_buckets())
-        artifact = Artifact((path,), "onnx", signature, placement, integer, options)
+        artifact = Artifact(
+            (path,), "onnx", signature, placement, stored.integer_share, options, weight_bytes=stored.bytes
+        )
         if runtime.delegates[:1] == (tensorrt.NAME,):
             return replace(artifact, placement=tensorrt.placement(model), basis=tensorrt.BASIS)
         return artifact
@@ -124,10 +126,10 @@ def _check_signature(loaded: Signature, expected: Signature) -> None:
             raise LoweringError(f"the file {verb} {described[0]}, the program {described[1]}")
 
 
-def _session_options(
-    graph: GraphProto, integer: float, target: Target, runtime: RuntimeSpec
-) -> tuple[tuple[str, str], ...]:
+def _session_options(graph: GraphProto, target: Target, runtime: RuntimeSpec) -> tuple[tuple[str, str], ...]:
     """Session options with which onnxruntime, here and on the device, runs the file as intended."""
+    from edgekit.backends.onnx.weights import products_are_integer
+
     if not any(node.op_type == "DequantizeLinear" for node in graph.node):
         return ()
     options = []
@@ -136,6 +138,6 @@ def _session_options(
         options.append(("session.qdqisint8allowed", "1"))
     # Else it quantizes float weights between Q and DQ by itself, one scale a tensor: skipped modules among them. Biases
     # too, to int32, before TensorRT is given the graph: it refuses them.
-    if integer < 1 or "tensorrt" in runtime.delegates:
+    if not products_are_integer(graph) or "tensorrt" in runtime.delegates:
         options.append(("optimization.disable_specified_optimizers", "WeightBiasQuantization"))
     return tuple(options)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgekit.backends.free_axes import with_free_axes
-from edgekit.backends.onnx.macs import macs
+from edgekit.backends.onnx.control_flow import deep_macs
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.ir.artifact import Operator, Placement
 from edgekit.ir.signature import Signature, TensorSpec
@@ -34,14 +34,20 @@ INTEGER_KERNELS = {
 }
 """Integer kernels, besides those called `QLinear…`."""
 NOTHING: Mapping[str, int] = MappingProxyType({})
+VIEWS = {"Constant", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"}
+"""Operators that move nothing."""
+PARTS = {"Gather", "GatherElements", "GatherND", "Slice", "Split"}
+"""Operators that read a part of their first input, as large as what they write."""
 DTYPES = {"float": "float32", "double": "float64"}
 """Names of data types: onnxruntime's and numpy's, if they differ."""
 
 
-def read(model: Path, options: Options, delegate: str | None, expected: Signature) -> tuple[Signature, Placement]:
+def read(
+    model: Path, options: Options, delegate: str | None, expected: Signature | None = None
+) -> tuple[Signature, Placement]:
     """Load `model`: its signature, and its operators in execution order, each on `delegate`.
 
-    expected: signature of the program, which says how long free axes may be.
+    expected: signature of the program, which says how long free axes may be; None if none is free.
 
     Raises UnsupportedOperator if onnxruntime lacks a kernel, LoweringError if it cannot load or run the file.
     """
@@ -49,10 +55,11 @@ def read(model: Path, options: Options, delegate: str | None, expected: Signatur
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "optimized.onnx"
-        most = _most(expected)
+        program = expected or Signature((), ())
+        most = _most(program)
         signature = _signature(_load(model.read_bytes(), _settings(options, path)), most)
         optimized = onnx.load(path)
-    return with_free_axes(signature, expected), Placement(tuple(_operators(optimized, delegate, most)))
+    return with_free_axes(signature, program), Placement(tuple(_operators(optimized, delegate, most)))
 
 
 def _most(signature: Signature) -> dict[str, int]:
@@ -101,11 +108,23 @@ def _spec(arg: NodeArg, most: Mapping[str, int]) -> TensorSpec:
 
 def _operators(optimized: ModelProto, delegate: str | None, most: Mapping[str, int]) -> Iterable[Operator]:
     values = tensors(optimized, most)
-    shapes = {name: tensor.shape for name, tensor in values.items()}
     small = {name for name, tensor in values.items() if tensor.dtype.name in ("int8", "uint8")}
     for node in optimized.graph.node:
         elements = sum(values[name].size for name in node.output if name)
-        yield Operator(node.op_type, delegate, macs(node, shapes), elements, _is_integer(node, small))
+        moved = bytes_moved(node, values)
+        work = deep_macs(node, values, optimized, tensors)
+        yield Operator(node.op_type, delegate, work, elements, _is_integer(node, small), moved)
+
+
+def bytes_moved(node: NodeProto, values: Mapping[str, Array]) -> int:
+    """Bytes that `node` reads and writes: of a table or a slice, what is read of it; 0 for a view."""
+    if node.op_type in VIEWS:
+        return 0
+    written = sum(values[name].nbytes for name in node.output if name)
+    read = [values[name].nbytes for name in node.input if name]
+    if read and node.op_type in PARTS:
+        read[0] = min(read[0], written)
+    return sum(read) + written
 
 
 def tensors(model: ModelProto, most: Mapping[str, int] = NOTHING) -> dict[str, Array]:

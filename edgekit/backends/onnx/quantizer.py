@@ -19,6 +19,7 @@ from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY, Edge
 
 from edgekit.passes.module_patterns import is_skipped
 from edgekit.passes.quantization.observers import activation_observer, weight_observer
+from edgekit.passes.quantization.residual_stream import residual_stream
 from edgekit.passes.squeeze_excite import prepare_gates
 from edgekit.specs.compression import Activations, Quantize, Weights
 
@@ -84,19 +85,24 @@ class OnnxQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
         self._integer_bias = integer_bias
         self._weight = _weight_spec(recipe.weights)
         self._skip: Sequence[str] = recipe.kept
+        self._stream: frozenset[Node] = frozenset()
 
     def transform_for_annotation(self, model: GraphModule) -> GraphModule:
         return pool_by_mean(prepare_gates(model, self._skip))
 
     def annotate(self, model: GraphModule) -> GraphModule:
-        """Annotate every node of `model` that is not skipped; producers come before consumers."""
+        """Annotate every node of `model` that is neither skipped nor in a residual stream, producers first."""
+        self._stream = residual_stream(model.graph)
         for node in model.graph.nodes:
-            if node.op == "call_function" and not is_skipped(node, self._skip):
+            if node.op == "call_function" and not self._is_float(node):
                 self._annotate(node)
         return model
 
     def validate(self, model: GraphModule) -> None:
         """Accept every model: operators without annotation stay in float."""
+
+    def _is_float(self, node: Node) -> bool:
+        return node in self._stream or is_skipped(node, self._skip)
 
     def _annotate(self, node: Node) -> None:
         inputs = [arg for arg in node.args if isinstance(arg, Node)]
@@ -146,7 +152,7 @@ class OnnxQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
 
         "Quantize the residual input in skip-connections" (TensorRT, Q/DQ layer-placement recommendations).
         """
-        if self._integer_bias or addition.target not in ADDITIONS or is_skipped(addition, self._skip):
+        if self._integer_bias or addition.target not in ADDITIONS or self._is_float(addition):
             return None
         sources = [arg for arg in addition.args if isinstance(arg, Node)]
         if len(sources) < 2 or not all(map(_is_activation, sources)):

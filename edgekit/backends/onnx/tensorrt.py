@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edgekit.backends.onnx.macs import macs
+from edgekit.backends.onnx.placement import bytes_moved
 from edgekit.backends.onnx.qdq import CLAMPS, DEQUANTIZE, MOVES, QUANTIZE, QdqGraph, attribute
 from edgekit.ir.artifact import Operator, Placement
 
@@ -63,7 +64,8 @@ def _operator(node: NodeProto, graph: QdqGraph) -> Operator:
     imported = _is_imported(node, graph)
     elements = sum(graph.tensors[name].size for name in node.output if name)
     integer = imported and _is_integer(node, graph)
-    return Operator(node.op_type, NAME if imported else None, macs(node, graph.shapes), elements, integer)
+    moved = bytes_moved(node, graph.tensors)
+    return Operator(node.op_type, NAME if imported else None, macs(node, graph.shapes), elements, integer, moved)
 
 
 def _is_imported(node: NodeProto, graph: QdqGraph) -> bool:

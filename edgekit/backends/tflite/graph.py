@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from edgekit.ir.artifact import Operator, Placement
+from edgekit.ir.stored_weights import StoredWeight, is_matrix
 
 DELEGATE = "DELEGATE"
 """LiteRT's name for a node that replaces all operators of one partition of a delegate."""
@@ -14,11 +16,29 @@ WEIGHTED = {
     "BATCH_MATMUL": (0, 1),
     "CONV_2D": (1,),
     "CONV_3D": (1,),
+    "CONV_3D_TRANSPOSE": (1,),
     "DEPTHWISE_CONV_2D": (1,),
     "FULLY_CONNECTED": (1,),
     "TRANSPOSE_CONV": (1,),
 }
 """Operators that multiply and accumulate, with the indices of inputs that can be weights."""
+LOOKUPS = {"EMBEDDING_LOOKUP": (1,), "GATHER": (0,), "GATHER_ND": (0,)}
+"""Operators that look rows up in a table, with the index of the table among the inputs."""
+PARTS = {"EMBEDDING_LOOKUP", "GATHER", "GATHER_ND", "SLICE", "SPLIT", "SPLIT_V", "STRIDED_SLICE"}
+"""Operators that read, of their largest input, a part as large as what they write."""
+RECURRENT = {
+    "BIDIRECTIONAL_SEQUENCE_LSTM",
+    "BIDIRECTIONAL_SEQUENCE_RNN",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM",
+    "UNIDIRECTIONAL_SEQUENCE_RNN",
+}
+"""Recurrent cells over a whole sequence: every step of every sequence meets all of their matrices."""
+
+
+BITS = {"bool": 8, "int4": 4, "int8": 8, "uint8": 8, "int16": 16, "float16": 16, "int64": 64, "float64": 64}
+"""Bits of an element, where they are not 32."""
+WEIGHTS = {"float64", "float32", "float16", "int8", "uint8", "int4", "uint4"}
+"""Data types that a weight may have: others are biases, indices and shapes."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +60,10 @@ class GraphTensor:
     @property
     def elements(self) -> int:
         return math.prod(self.shape)
+
+    @property
+    def bytes(self) -> int:
+        return self.elements * BITS.get(self.dtype, 32) // 8
 
     @property
     def integer(self) -> bool:
@@ -74,6 +98,7 @@ class InterpreterGraph:
                     macs=self.macs(node),
                     elements=sum(self.tensors[i].elements for i in node.outputs),
                     integer=self.integer(node),
+                    bytes=self.bytes(node),
                 )
                 for node in self.operators
             )
@@ -99,6 +124,10 @@ class InterpreterGraph:
 
     def macs(self, node: GraphNode) -> int:
         """Multiply-accumulates of one inference."""
+        if node.name in RECURRENT:
+            matrices = (self.tensors[i] for i in node.inputs if i in self.constants)
+            steps = math.prod(self.tensors[node.inputs[0]].shape[:2])
+            return steps * sum(matrix.elements for matrix in matrices if is_matrix(matrix.shape))
         if node.name not in WEIGHTED:
             return 0
         output = self.tensors[node.outputs[0]]
@@ -108,7 +137,7 @@ class InterpreterGraph:
             return output.elements * (left[-1] * left[-2] // output.shape[-2])
         if node.name == "FULLY_CONNECTED":
             return output.elements * weights[-1]
-        if node.name == "TRANSPOSE_CONV":  # every input element meets the whole kernel
+        if node.name in ("TRANSPOSE_CONV", "CONV_3D_TRANSPOSE"):  # every input element meets the whole kernel
             return self.tensors[node.inputs[2]].elements * math.prod(weights[:-1])
         if node.name == "DEPTHWISE_CONV_2D":  # 1, height, width, channels
             return output.elements * math.prod(weights[:-1])
@@ -132,12 +161,27 @@ class InterpreterGraph:
             and not any(self.tensors[i].integer for i in edges)
         )
 
-    def integer_share(self) -> float:
-        """Share of the weight elements that the file holds as integers of at most 8 bits; 0 without weights."""
-        stored = {self._stored(node.inputs[i]) for node in self.operators for i in WEIGHTED.get(node.name, ())}
-        weights = [self.tensors[index] for index in stored if index is not None]
-        total = sum(tensor.elements for tensor in weights)
-        return sum(tensor.elements for tensor in weights if tensor.narrow) / total if total else 0.0
+    def bytes(self, node: GraphNode) -> int:
+        """Bytes that the operator reads and writes: of a table or a slice, what is read of it."""
+        written = sum(self.tensors[i].bytes for i in node.outputs)
+        read = sorted(self.tensors[i].bytes for i in node.inputs if i >= 0)
+        if read and node.name in PARTS:
+            read[-1] = min(read[-1], written)
+        return sum(read) + written
+
+    def weights(self, buffers: Mapping[int, int] = MappingProxyType({})) -> Iterator[StoredWeight]:
+        """Yield constants that are matrices, and those that are multiplied or looked up, as the file stores them.
+
+        buffers: of each constant the number of its data in the file, equal where they share them.
+        """
+        for node in self.operators:
+            roles = (*WEIGHTED.get(node.name, ()), *LOOKUPS.get(node.name, ()))
+            used = {self._stored(node.inputs[i]) for i in roles}
+            matrices = {i for i in node.inputs if i in self.constants and is_matrix(self.tensors[i].shape)}
+            for index in used | matrices:
+                if index is not None and self.tensors[index].dtype in WEIGHTS:
+                    tensor, key = self.tensors[index], f"buffer {buffers.get(index, index)}"
+                    yield StoredWeight(key, tensor.elements, tensor.bytes, tensor.narrow)
 
     def _stored(self, tensor: int) -> int | None:
         """Constant from which `tensor` is dequantized or transposed; None if it is computed from inputs."""

@@ -11,6 +11,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+from edgekit.backends.tflite.file_weights import file_weights
 from edgekit.backends.tflite.graph import GraphNode, GraphTensor, InterpreterGraph
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.ir.artifact import Artifact
@@ -33,8 +34,15 @@ def artifact(path: Path, runtime: RuntimeSpec) -> Artifact:
         )
     except (RuntimeError, ValueError) as error:
         raise _explained(error) from error
-    graph = _graph(interpreter, path)
-    return Artifact((path,), "tflite", signature(interpreter), graph.placement(XNNPACK), graph.integer_share())
+    graph, weights = _graph(interpreter, path), file_weights(path.read_bytes())
+    return Artifact(
+        (path,),
+        "tflite",
+        signature(interpreter),
+        graph.placement(XNNPACK),
+        weights.integer_share,
+        weight_bytes=weights.bytes,
+    )
 
 
 def signature(interpreter: Interpreter) -> Signature:

@@ -24,6 +24,7 @@ from edgekit.backends.tflite.channels_last import average_channels_last
 from edgekit.backends.tflite.decompose import decompose
 from edgekit.passes.module_patterns import is_skipped
 from edgekit.passes.quantization.observers import activation_observer, weight_observer
+from edgekit.passes.quantization.residual_stream import residual_stream
 from edgekit.passes.squeeze_excite import ZERO_BELOW, prepare_gates
 from edgekit.specs.compression import Activations, Quantize, Weights
 
@@ -65,7 +66,7 @@ FUSED_BOUNDS = [(0, 6), (-1, 1), (0,), (0, None), (0, 1), (ZERO_BELOW, math.inf)
 
 
 class LiteRTQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
-    """Quantizer that annotates operators with an int8 kernel, except skipped modules and preprocessing."""
+    """Quantizer that annotates operators with an int8 kernel, but for skipped modules and residual streams."""
 
     def __init__(self, recipe: Quantize) -> None:
         super().__init__()
@@ -77,8 +78,9 @@ class LiteRTQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
         return average_channels_last(decompose(prepare_gates(model, self.skip), self.skip))
 
     def annotate(self, model: fx.GraphModule) -> fx.GraphModule:
+        stream = residual_stream(model.graph)
         for node in model.graph.nodes:
-            if node.op == "call_function" and not is_skipped(node, self.skip):
+            if node.op == "call_function" and node not in stream and not is_skipped(node, self.skip):
                 self._annotate(node)
         return model
 

@@ -19,6 +19,7 @@ from edgekit.specs.project import Project
 FORMATS = {
     "bool": "BOOL",
     "uint8": "UINT8",
+    "int16": "INT16",
     "int32": "INT32",
     "int64": "INT64",
     "float16": "FP16",

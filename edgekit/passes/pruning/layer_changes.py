@@ -40,11 +40,10 @@ def changes(original: nn.Module, now: nn.Module, samples: Sequence[Sample]) -> t
     )
 
 
-def first_output(network: nn.Module, sample: Sample) -> Array:
-    """First output of the network for one sample, [1, …]."""
+def outputs(network: nn.Module, sample: Sample) -> list[Array]:
+    """Outputs of the network for one sample, [1, …] each."""
     with torch.no_grad():
-        answer: Array = pytree.tree_leaves(network(*sample))[0].numpy()
-    return answer
+        return [leaf.numpy() for leaf in pytree.tree_leaves(network(*sample))]
 
 
 def _layers(network: nn.Module) -> Mapping[str, nn.Conv2d]:

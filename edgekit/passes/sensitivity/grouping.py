@@ -11,7 +11,7 @@ from edgekit.passes.module_patterns import is_skipped, module_path
 if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
 
-PREPROCESSING = "edgekit.frontend.preprocess."
+PREPROCESSING = ("edgekit.frontend.preprocess.Pixels", "edgekit.frontend.log_mel.")
 KINDS = {
     "conv1d": "conv",
     "conv2d": "conv",
@@ -145,7 +145,7 @@ def _is_leaf(node: Node) -> bool:
 def _is_program_input(node: Node) -> bool:
     """True for an input of the program, and for preprocessing, which stays in float."""
     stack = node.meta.get("nn_module_stack") or {}
-    return node.op == "placeholder" or any(str(kind).startswith(PREPROCESSING + "Pixels") for _, kind in stack.values())
+    return node.op == "placeholder" or any(str(kind).startswith(PREPROCESSING) for _, kind in stack.values())
 
 
 def _group(run: Sequence[Node], owner: Mapping[Node, Node], input_name: str | None, kept: Sequence[str]) -> LayerGroup:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -75,14 +75,15 @@ class MixedPrecisionResult:
 class Judge:
     """Score quantized programs against the float one on samples held out of calibration.
 
-    samples: batch 1 each. labels: int [N] classes, or None. The first output holds one score a class, [1, classes].
+    samples: batch 1 each. compared: agreement, and accuracy drop where there are labels, of a reference's and a
+    candidate's outputs, [N, …] by name.
     """
 
     program: Program
     samples: Sequence[Sample]
-    labels: Array | None
-    expected: Array = field(init=False)
-    """First output of the float program, float [N, …]."""
+    compared: Callable[[Mapping[str, Array], Mapping[str, Array]], tuple[float, float | None]]
+    expected: Mapping[str, Array] = field(init=False)
+    """Outputs of the float program, [N, …] by name."""
 
     def __post_init__(self) -> None:
         if not self.samples:
@@ -93,11 +94,8 @@ class Judge:
         from edgekit.ir.sqnr import sqnr_db
 
         outputs = _answers(quantized, self.samples)
-        wanted, answers = self.expected.argmax(-1), outputs.argmax(-1)
-        drop = None
-        if self.labels is not None:
-            drop = float(np.mean(wanted == self.labels) - np.mean(answers == self.labels))
-        return MixedScore(float(np.mean(wanted == answers)), drop, sqnr_db(self.expected, outputs))
+        agreement, drop = self.compared(self.expected, outputs)
+        return MixedScore(agreement, drop, min(sqnr_db(self.expected[name], outputs[name]) for name in outputs))
 
 
 def held_out(labels: Array, share: float = 0.25) -> tuple[list[int], list[int]]:
@@ -229,8 +227,10 @@ def _quantized(
     return quantize(program, recipe, quantization, samples, samples[:1])
 
 
-def _answers(program: Program, samples: Sequence[Sample]) -> Array:
-    """First output for every sample, float [N, …]."""
+def _answers(program: Program, samples: Sequence[Sample]) -> dict[str, Array]:
+    """Outputs for every sample, [N, …] by name."""
     module = program.exported.module()
     with torch.no_grad():
-        return np.concatenate([pytree.tree_leaves(module(*sample))[0].numpy() for sample in samples])
+        rows = [[leaf.numpy() for leaf in pytree.tree_leaves(module(*sample))] for sample in samples]
+    names = [spec.name for spec in program.signature.outputs]
+    return {name: np.concatenate(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}

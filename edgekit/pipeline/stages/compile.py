@@ -114,14 +114,14 @@ class Compilation:
     def capture_original(self) -> Stage[[]]:
         """The stage that captures the project's own network."""
         name = "capture float32" if self.compressed.stages else "capture"
-        return _capture_stage(name, lambda: self.network.key, lambda: self.network.model)
+        return _capture_stage(name, lambda: self.network.key, lambda: self.network.model, self._checks)
 
     @cached_property
     def capture(self) -> Stage[[]]:
         """The stage that captures what is compressed; the same as `capture_original` where nothing is."""
         if not self.compressed.stages:
             return self.capture_original
-        return _capture_stage("capture", lambda: self.compressed.key, lambda: self.compressed.model)
+        return _capture_stage("capture", lambda: self.compressed.key, lambda: self.compressed.model, self._checks)
 
     @cached_property
     def quantize(self) -> Stage[[]] | None:
@@ -279,6 +279,10 @@ class Compilation:
 
         return batches(data.samples, self.request.project)
 
+    def _checks(self) -> list[Sample]:
+        """Samples on which a captured program must answer as the network does."""
+        return self._tensors(self.golden)
+
     def _compiled(self, entries: list[Path]) -> Compiled:
         float_entry, entry = entries[0], entries[-1]
         return Compiled(
@@ -286,12 +290,14 @@ class Compilation:
         )
 
 
-def _capture_stage(name: str, model_key: Callable[[], str], model: Callable[[], Model]) -> Stage[[]]:
+def _capture_stage(
+    name: str, model_key: Callable[[], str], model: Callable[[], Model], checks: Callable[[], list[Sample]]
+) -> Stage[[]]:
     def make(out: Path) -> None:
         from edgekit.frontend.capture import capture
         from edgekit.frontend.store import save_program
 
-        save_program(capture(model()), out)
+        save_program(capture(model(), checks()), out)
 
     def compute_key() -> str:
         return digest_of({"stage": "capture", "model": model_key(), "versions": tool_versions(("torch",))})

@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,10 @@ from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.inputs import CachedData, Network
 from edgekit.pipeline.stages.stage import Stage
 from edgekit.pipeline.stages.stage_runner import StageRunner
+from edgekit.samples import Samples
 from edgekit.specs.compression import Prune, Recover
+from edgekit.tasks.label_arrays import unlabelled
+from edgekit.tasks.registry import task_of
 
 if TYPE_CHECKING:
     from edgekit.frontend.load import Model
@@ -108,7 +111,7 @@ class Compressed:
             from edgekit.frontend.store import save_model
             from edgekit.passes.pruning.prune import prune
 
-            samples = self.calibration.samples if reads else None
+            samples = self._trainable(self.calibration) if reads else None
             save_model(prune(self.network.model, recipe, samples), out)
 
         return ModelStage("prune", lambda: self._key("prune", None, recipe, reads), make, reads)
@@ -130,7 +133,7 @@ class Compressed:
             tell = self.line.teller(name)
             with self._checkpoints(compute_key()) as folder:
                 model, original = self._model_after(before), self.network.model
-                save_model(recover(model, original, recipe, self.training.samples, folder, tell), out)
+                save_model(recover(model, original, recipe, self._trainable(self.training), folder, tell), out)
                 shutil.rmtree(folder, ignore_errors=True)
 
         return ModelStage(name, compute_key, make, reads)
@@ -156,7 +159,7 @@ class Compressed:
 
             assert recipe  # a profile that trains quantized quantizes
             tell, quantization = self.line.teller(name), request.backend().quantization(recipe, request.runtime)
-            training, examples = self.training.samples, batches(self.calibration.samples, request.project)
+            training, examples = self._trainable(self.training), batches(self.calibration.samples, request.project)
             with self._checkpoints(compute_key()) as folder:
                 model, original = self._model_after(before), self.network.model
                 trained = train_quantized(model, original, quantization, recover, training, examples, folder, tell)
@@ -164,6 +167,13 @@ class Compressed:
                 shutil.rmtree(folder, ignore_errors=True)
 
         return ModelStage(name, compute_key, make, reads)
+
+    def _trainable(self, data: CachedData) -> Samples:
+        """Samples to train on: without labels that no loss is made of, such as boxes; distillation needs none."""
+        samples = data.samples
+        if task_of(self.request.project).trains_on_labels:
+            return samples
+        return replace(samples, labels=unlabelled(len(samples)))
 
     def _key(
         self,

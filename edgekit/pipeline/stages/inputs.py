@@ -149,6 +149,7 @@ class CachedData:
             "data": project.data.model_dump(mode="json"),
             "inputs": {name: spec.model_dump(mode="json") for name, spec in project.inputs.items()},
             "classes": project.model.classes,
+            "task": [project.model.task, project.task],
             "versions": tool_versions(("numpy", "pillow")),
         }
 

@@ -1,4 +1,4 @@
-"""Check labels against the task's metric before anything slow: a wrong kind is refused in seconds."""
+"""Check the task before anything slow: its labels before the network is loaded, its outputs before it is captured."""
 
 from __future__ import annotations
 
@@ -11,46 +11,49 @@ import numpy as np
 from edgekit.cache import digest_of, tool_versions
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
-from edgekit.parity.metrics import metric_of
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.inputs import CachedData, Network
+from edgekit.tasks.label_arrays import is_labelled
+from edgekit.tasks.registry import task_of
 
 CHECKED = "checked.json"
 
 
 def check_labels(compilation: Compilation, evaluation: CachedData) -> None:
-    """Raise DataError if the task's metric cannot score the network's answers to the evaluation or training data.
+    """Raise DataError if the task cannot score the network's answers to the evaluation or training data.
 
     One answer of the float network stands for all. The cache remembers that labels and network go together.
     """
+    training = [data for data in compilation.compressed.data if data.role == "training"]
+    for data in (*training, evaluation):
+        data.samples  # noqa: B018  # labels of another task are refused before torch is imported
     if not compilation.network.known:
         compilation.require_packages()
-    training = [data for data in compilation.compressed.data if data.role == "training"]
     for data in (*training, evaluation):
         _check(compilation.network, data)
 
 
 def _check(network: Network, data: CachedData) -> None:
     project = network.project
-    metric = metric_of(project.model.task)
+    task = task_of(project)
     key = digest_of(
         {
             "stage": "labels",
             "network": network.key,
             "data": data.key,
-            "task": project.model.task,
+            "task": [project.model.task, project.task],
             "versions": tool_versions(("numpy",)),
         }
     )
 
     def make(out: Path) -> None:
-        answers = _answers(network, len(data.samples))
+        answers, labels = _answers(network, len(data.samples)), data.samples.labels
         try:
             if answers:
-                metric.check(answers, data.samples.labels)
+                task.check(answers, labels if is_labelled(labels) else None)
         except DataError as error:
             raise DataError(f"the {data.role} data of '{project.name}': {error}", hint=error.hint) from error
-        (out / CHECKED).write_text(json.dumps({"metric": metric.name, "samples": len(data.samples)}))
+        (out / CHECKED).write_text(json.dumps({"metric": task.metric.name, "samples": len(data.samples)}))
 
     network.line.cache.fetch(key, make)
 

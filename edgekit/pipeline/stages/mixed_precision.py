@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,9 @@ from edgekit.bundle.signing import SigningKey
 from edgekit.cache import digest_of, tool_versions
 from edgekit.devices.emulation.transport import Emulated
 from edgekit.devices.flash import flash
+from edgekit.ir.measurement import Array
 from edgekit.measure.device.installed_bundle import Installed, unpacked
+from edgekit.parity.paired_answers import PairedAnswers
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.float_baseline import on_trial
@@ -25,6 +27,8 @@ from edgekit.pipeline.stages.stage import Stage
 from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.specs.compression import Mixed, Quantize
 from edgekit.specs.profile import Gates, Probe
+from edgekit.tasks.label_arrays import is_labelled
+from edgekit.tasks.registry import task_of
 
 if TYPE_CHECKING:
     from edgekit.passes.sensitivity.mixed_precision import Limits, MixedPrecisionResult
@@ -105,9 +109,16 @@ def searched(compilation: Compilation, limits: Limits, evaluations: int) -> Mixe
     recipe, backend, project = request.profile.quantize, request.backend(), request.project
     assert recipe  # callers have checked for a recipe
     fit, judging = (data.take(indices) for indices in held_out(data.labels))
-    classes = judging.labels.ndim == 1 and judging.labels.dtype.kind == "i"
-    program = load_program(compilation.captured)
-    judge = Judge(program, batches(judging, project), judging.labels if classes else None)
+    program, task = load_program(compilation.captured), task_of(project)
+
+    def compared(reference: Mapping[str, Array], candidate: Mapping[str, Array]) -> tuple[float, float | None]:
+        """Agreement and accuracy drop of two endpoints, from their outputs [N, …] by name."""
+        for outputs in (reference, candidate):
+            task.check(outputs, judging.labels if is_labelled(judging.labels) else None)
+        paired = PairedAnswers.of(task.answers(reference), task.answers(candidate), judging.labels, task)
+        return paired.agreement, paired.accuracy_drop
+
+    judge = Judge(program, batches(judging, project), compared)
     quantization = lambda one: backend.quantization(one, request.runtime)  # noqa: E731
     return search(program, recipe, quantization, batches(fit, project), judge, limits, evaluations)
 

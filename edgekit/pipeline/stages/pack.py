@@ -7,14 +7,15 @@ from pathlib import Path
 from edgekit import __version__
 from edgekit.backends.onnx.engine_plan import engine_plan
 from edgekit.bundle.archive import Bundle, Source, pack
-from edgekit.bundle.manifest import ArtifactFacts, Golden, ManifestContent, PassStep
+from edgekit.bundle.manifest import ArtifactFacts, Golden, InputProcessing, ManifestContent, PassStep
 from edgekit.bundle.manifest import DataProvenance as DataRecord
 from edgekit.bundle.signing import SigningKey
 from edgekit.cache import tool_versions
 from edgekit.pipeline.stages.compile import GOLDEN, Compilation, Compiled
 from edgekit.pipeline.stages.inputs import CachedData
 from edgekit.runner.layout import PLAN
-from edgekit.specs.project import DataSet
+from edgekit.runner.processing.golden import golden_digest
+from edgekit.specs.project import DataSet, Project
 from edgekit.specs.target import Precision
 
 TOLERANCE: dict[Precision, float] = {
@@ -71,6 +72,7 @@ def describe(compilation: Compilation, compiled: Compiled) -> ManifestContent:
         classes=compilation.golden.classes,
         model=tuple(path.name for path in artifact.files),
         signature=artifact.signature,
+        processing=_processing(project),
         golden=Golden(count=GOLDEN, tolerance=TOLERANCE[request.profile.precision]),
         facts=ArtifactFacts.of(artifact, compiled.float_artifact.size_bytes),
         placement=artifact.placement.operators,
@@ -80,6 +82,19 @@ def describe(compilation: Compilation, compiled: Compiled) -> ManifestContent:
             name: version for name, version in tool_versions(request.backend.packages).items() if name != "edgekit"
         },
     )
+
+
+def _processing(project: Project) -> dict[str, InputProcessing]:
+    """Steps of each input that has any, with the digest that devices must reproduce."""
+    return {
+        name: InputProcessing(
+            steps=spec.steps,
+            channels=spec.picture_shape[-1],
+            golden=golden_digest(spec.steps, spec.picture_shape[-1]),
+        )
+        for name, spec in project.inputs.items()
+        if spec.steps
+    }
 
 
 def _data(compilation: Compilation) -> tuple[DataRecord, ...]:

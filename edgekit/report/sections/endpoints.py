@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from edgekit.parity.endpoint_record import EndpointRecord, LatencyRecord
-from edgekit.parity.gate_texts import decimal, megabytes, milliseconds, percent
+from edgekit.parity.gate_texts import decimal, megabytes, metric_value, milliseconds, percent
 from edgekit.report.record import ReportRecord
 from edgekit.report.sections.section import Row, Section, section
+from edgekit.tasks.metric import SHARE
 
 _EMULATED = (
     "The candidate ran on an emulated device, which counts instructions and has no time of its own: what it took to "
@@ -70,7 +71,11 @@ def _runs_on(side: EndpointRecord) -> str:
 
 def _metric(side: EndpointRecord) -> str:
     metric = side.score
-    return f"{metric.name} {percent(metric.value)} ({confidence(metric.low, metric.high)} %)"
+    if metric is None:
+        return "no labels"
+    if metric.unit == SHARE:
+        return f"{metric.name} {percent(metric.value)} ({confidence(metric.low, metric.high)} %)"
+    return f"{metric.name} {metric_value(metric.value, metric.unit)} ({metric.low:.4g} to {metric.high:.4g})"
 
 
 def _memory(side: EndpointRecord) -> str:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from edgekit.parity.gate_texts import QUANTITIES, milliseconds, percent, points, times
+from edgekit.parity.gate_texts import percent, quantity_of, times
 from edgekit.parity.gates import GateResult, Verdict
 from edgekit.report.record import ArtifactRecord, ReportRecord
 from edgekit.report.sections.costs import costs
-from edgekit.report.sections.endpoints import confidence, endpoints
+from edgekit.report.sections.endpoints import endpoints
 from edgekit.report.sections.latencies import latencies
+from edgekit.report.sections.pairs import pairs
 from edgekit.report.sections.section import Row, Section, section, shown
 from edgekit.report.sections.timing import timing
+from edgekit.tasks.metric import SHARE
 
 NOT_THE_TARGET = "HOST, NOT THE TARGET: this machine ran the candidate, so no time or memory below is the target's."
 
@@ -33,6 +35,7 @@ class Outline:
 def outline(report: ReportRecord) -> Outline:
     """Outline of a report in words and units. Every string is one printable line."""
     where = report.device or "no device"
+    unit = report.reference.score.unit if report.reference.score else SHARE
     return Outline(
         verdict=report.verdict,
         subject=shown(", ".join((report.target, report.profile, report.backend, where))),
@@ -42,11 +45,11 @@ def outline(report: ReportRecord) -> Outline:
         sections=tuple(
             part
             for part in (
-                _gates(report.gates),
+                _gates(report.gates, unit),
                 latencies(report),
                 costs(report),
                 endpoints(report),
-                _pairs(report),
+                pairs(report),
                 timing(report),
                 _artifact(report.artifact),
                 _stages(report),
@@ -68,60 +71,18 @@ def _reason(reason: str | None) -> str:
     return f"Why: {reason}. Mend that, and run again." if reason else "No reason was given."
 
 
-def _gates(gates: tuple[GateResult, ...]) -> Section:
-    rows = [(gate.name, _value(gate), _limit(gate), gate.outcome) for gate in gates]
+def _gates(gates: tuple[GateResult, ...], unit: str) -> Section:
+    rows = [(gate.name, _value(gate, unit), _limit(gate, unit), gate.outcome) for gate in gates]
     notes = [f"{gate.name} {gate.outcome}. {gate.meaning}" for gate in gates if gate.outcome != "passed"]
     return section("Gates", ("gate", "measured", "limit", "outcome"), rows, notes)
 
 
-def _value(gate: GateResult) -> str:
-    return "-" if gate.value is None else QUANTITIES[gate.name].show(gate.value)
+def _value(gate: GateResult, unit: str) -> str:
+    return "-" if gate.value is None else quantity_of(gate.name, unit).show(gate.value)
 
 
-def _limit(gate: GateResult) -> str:
-    return QUANTITIES[gate.name].limit(gate.min, gate.max)
-
-
-def _pairs(report: ReportRecord) -> Section:
-    bounds, flips = report.accuracy_drop_bounds, report.flips
-    sure = f"{100 * bounds.confidence:g} % sure of each"
-    rows = [
-        *_sampled(report),
-        ("accuracy drop", f"{points(report.accuracy_drop)} ({confidence(bounds.low, bounds.high)}, {sure})"),
-        ("agreement", percent(report.agreement)),
-        ("right only in the reference", f"{flips.reference_only:,} samples"),
-        ("right only in the candidate", f"{flips.candidate_only:,} samples"),
-        ("McNemar's p", f"{report.mcnemar_p:.3g}"),
-        ("SQNR of the outputs", "infinite" if report.sqnr_db is None else f"{report.sqnr_db:.1f} dB"),
-    ]
-    if report.host_parity:
-        rows.append(("on the device and on the host", report.host_parity.sentence))
-    if report.baseline_instructions and report.candidate.instructions:
-        ratio = times(report.candidate.instructions / report.baseline_instructions)
-        rows.append(("instructions", f"{ratio} the baseline's {report.baseline_instructions:,}"))
-    rows += _against_float(report)
-    changes = [f"{change}." for change in report.sampling.changes] if report.sampling else []
-    return section("Sample by sample", ("", "measured"), rows, changes)
-
-
-def _against_float(report: ReportRecord) -> Iterable[Row]:
-    """Row of the ratio to the float file on the same device."""
-    file, candidate = report.float_file, report.candidate
-    if file and file.instructions and candidate.instructions:
-        ratio = times(candidate.instructions / file.instructions)
-        yield ("instructions", f"{ratio} the float file's {file.instructions:,}")
-    elif file and file.latency.p50_ns and candidate.latency.p50_ns:
-        ratio = times(candidate.latency.p50_ns / file.latency.p50_ns)
-        yield ("latency p50", f"{ratio} the float file's {milliseconds(file.latency.p50_ns / 1e6)}")
-
-
-def _sampled(report: ReportRecord) -> Iterable[Row]:
-    """Row of the selection of samples, where not all were taken."""
-    sampling = report.sampling
-    if sampling is None or sampling.taken == sampling.total:
-        return
-    how = "stratified by class" if sampling.stratified else "spread over the set"
-    yield ("samples", f"{sampling.taken:,} of {sampling.total:,}, {how}")
+def _limit(gate: GateResult, unit: str) -> str:
+    return quantity_of(gate.name, unit).limit(gate.min, gate.max)
 
 
 def _artifact(artifact: ArtifactRecord) -> Section:
@@ -129,10 +90,12 @@ def _artifact(artifact: ArtifactRecord) -> Section:
         ("format", artifact.format),
         ("size", f"{artifact.size_bytes:,} bytes"),
         ("size against float", f"{times(artifact.size_ratio)} {artifact.float_size_bytes:,} bytes"),
+        *_weights(artifact),
         ("weights in integers", percent(artifact.integer_share)),
         ("arithmetic in integers", percent(artifact.integer_macs_share)),
-        ("work delegated", percent(artifact.delegated_share)),
-        ("work fallen back", percent(artifact.fallback_share)),
+        ("arithmetic delegated", percent(artifact.delegated_share)),
+        ("arithmetic fallen back", percent(artifact.fallback_share)),
+        *_bytes_fallen_back(artifact),
         ("multiply-accumulates", f"{artifact.macs:,}"),
         ("placement", artifact.placement_basis),
         *(("input", str(spec)) for spec in artifact.signature.inputs),
@@ -140,6 +103,18 @@ def _artifact(artifact: ArtifactRecord) -> Section:
         *((file.path, f"{file.bytes:,} bytes, sha256 {file.sha256[:16]}") for file in artifact.files),
     ]
     return section("Artifact", ("", "fact"), rows)
+
+
+def _weights(artifact: ArtifactRecord) -> Iterable[Row]:
+    """Row of the bytes that compression makes smaller, where they are known."""
+    if artifact.weight_bytes is not None and artifact.float_weight_bytes is not None and artifact.weights_ratio:
+        ratio = times(artifact.weights_ratio)
+        yield ("of that, weights", f"{artifact.weight_bytes:,} bytes, {ratio} {artifact.float_weight_bytes:,} bytes")
+
+
+def _bytes_fallen_back(artifact: ArtifactRecord) -> Iterable[Row]:
+    if artifact.fallback_bytes_share is not None:
+        yield ("bytes moved by what fell back", percent(artifact.fallback_bytes_share))
 
 
 def _stages(report: ReportRecord) -> Section:

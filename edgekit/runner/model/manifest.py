@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ..errors import RunnerError
 from ..files.durable import SENSELESS, read_json
 from ..files.integrity import is_plain
 from ..layout import MANIFEST
+from ..processing.geometry import Step, check_steps
 from .engine_plan import EnginePlan, read_plan
 from .engine_store import engine_of
 from .lengths import LengthRange, ModelAxis, parse_axes, parse_lengths
 
 SCHEMAS = (1, 2)
 """Schemas of manifests: 2 has free lengths."""
+
+NO_PROCESSING: Mapping[str, Any] = MappingProxyType({})
 
 
 class ModelTensor(NamedTuple):
@@ -35,6 +40,15 @@ class ModelTensor(NamedTuple):
         return f"{self.dtype}{list(self.shape)}"
 
 
+class Processing(NamedTuple):
+    """Steps from a picture of any size to an input of the model."""
+
+    steps: list[Step]
+    channels: int
+    golden: str
+    """SHA-256 of what the steps make of the patterns of `processing/golden`."""
+
+
 class RunnerManifest(NamedTuple):
     """Model of a slot: its file and options, inputs and outputs, and the tolerance of its golden outputs."""
 
@@ -49,6 +63,8 @@ class RunnerManifest(NamedTuple):
     """Folder of the engine that was built by the plan on this device; None if none was."""
     lengths: tuple[LengthRange, ...] = ()
     """Free lengths of the inputs."""
+    processing: Mapping[str, Processing] = NO_PROCESSING
+    """Processing by input, where there is any."""
 
 
 def read_manifest(slot: Path) -> RunnerManifest:
@@ -83,7 +99,12 @@ def _parse_manifest(slot: Path, written: dict[str, Any]) -> RunnerManifest:
         plan=plan,
         engine=engine_of(slot) if plan else None,
         lengths=parse_lengths(written["signature"].get("lengths", ())),
+        processing={name: _processing(each) for name, each in written.get("processing", {}).items()},
     )
+
+
+def _processing(written: dict[str, Any]) -> Processing:
+    return Processing(check_steps(written["steps"]), int(written["channels"]), str(written["golden"]))
 
 
 def _tensor(written: dict[str, Any]) -> ModelTensor:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import RunnerError
-from ..model.manifest import ModelTensor, read_manifest
+from ..model.manifest import ModelTensor, RunnerManifest, read_manifest
 from ..model.tensors import read_columns, real, row
+from ..processing.golden import golden_digest
 from ..runtimes.model import LoadedModel
 
 if TYPE_CHECKING:
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 def selftest(slot: Path, threads: int) -> dict[str, Any]:
     """Run the golden inputs: `passed`, and by output the differences `worst` and `allowed`, in real units.
 
-    `worst` is null if it is not finite. Raises RunnerError.
+    `worst` is null if it is not finite. Raises RunnerError, also if processing gives other pixels here.
     """
     manifest = read_manifest(slot)
+    _check_processing(manifest)
     columns = read_columns(slot / "golden" / "inputs", manifest.inputs)
     golden = read_columns(slot / "golden" / "outputs", manifest.outputs)
     model = LoadedModel.load(manifest, threads, row(columns, 0))
@@ -35,6 +37,13 @@ def selftest(slot: Path, threads: int) -> dict[str, Any]:
         outputs[tensor.name] = {"worst": worst if math.isfinite(worst) else None, "allowed": allowed}
     providers = {name: model.loaded[name] for name in ("provider", "planned_provider")}
     return {"passed": passed, "outputs": outputs, **providers}
+
+
+def _check_processing(manifest: RunnerManifest) -> None:
+    """Raise RunnerError (run) if the steps of an input make other pixels here than where the bundle was built."""
+    for name, processing in manifest.processing.items():
+        if golden_digest(processing.steps, processing.channels) != processing.golden:
+            raise RunnerError("run", f"the processing of '{name}' gives other pixels here than where it was built")
 
 
 def _difference(stored: Array, golden: Array, tensor: ModelTensor, tolerance: float) -> tuple[float, float]:

@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from edgekit.backends.onnx import Onnx
-from edgekit.errors import Misfit
+from edgekit.errors import DataError, Misfit
 from edgekit.ir.artifact import Artifact, Format
-from edgekit.parity.metrics import TopOne
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from edgekit.ir.measurement import Array
     from edgekit.ir.program import Program
-    from edgekit.parity.metrics import Outputs
     from edgekit.passes.quantization.quantize import Quantization
     from edgekit.specs.compression import Quantize
     from edgekit.specs.target import Precision, RuntimeSpec, Target
+    from edgekit.tasks.task import Outputs
 
 
 def catalog() -> Path:
@@ -51,16 +50,26 @@ class PlainOnnx:
         return Onnx().lower(program, target, runtime, out)
 
 
-class TopTwo(TopOne):
+class TopTwo:
     """Share of samples whose label is among the two largest outputs. Takes the first output, float [N, classes]."""
 
     name: ClassVar[str] = "top2"
+
+    def check(self, outputs: Outputs, labels: Array) -> None:
+        """Raise DataError if labels are no classes, int [N]."""
+        if labels.ndim != 1 or labels.dtype.kind not in "iu":
+            raise DataError(f"labels are {labels.dtype} {list(labels.shape)}, one class a sample is needed")
 
     def scores(self, outputs: Outputs, labels: Array) -> Array:
         """float64 [N]: 1 where the label is one of the two, 0 elsewhere."""
         best = np.argsort(-next(iter(outputs.values())), axis=1, kind="stable")[:, :2]
         array: Array = (best == labels[:, None]).any(axis=1).astype(np.float64)
         return array
+
+    def answers(self, outputs: Outputs) -> Array:
+        """int64 [N]: the class of the largest output."""
+        answers: Array = np.argmax(next(iter(outputs.values())), axis=1)
+        return answers
 
     def chance(self, labels: Array) -> float:
         """Share of the two most frequent labels of int [N]: the best that a constant answer names."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgekit.runner.processing.golden import golden_digest
 from tests.runner import slot
 from tests.runner.conftest import Bare
 
@@ -90,6 +91,23 @@ def test_an_output_that_is_not_finite_fails_the_self_test(bare: Bare, tmp_path: 
     document = bare.ask("selftest", model).document
     assert not document["passed"]
     assert document["outputs"]["scores"]["worst"] is None
+
+
+def test_processing_that_gives_other_pixels_here_fails_the_self_test(bare: Bare, tmp_path: Path) -> None:
+    steps = [{"resize": {"height": 4, "width": 4, "kernel": "bicubic", "antialias": True}}]
+    stated = {"steps": steps, "channels": 3, "golden": golden_digest(steps, 3)}
+    honest = slot.write_slot(tmp_path / "honest", processing={"image": stated})
+    assert bare.ask("selftest", honest).document["passed"]
+    other = slot.write_slot(tmp_path / "other", processing={"image": {**stated, "golden": "0" * 64}})
+    answer = bare.ask("selftest", other).document
+    assert answer == {
+        "error": "the processing of 'image' gives other pixels here than where it was built",
+        "kind": "run",
+    }
+    unknown = slot.write_slot(tmp_path / "unknown", processing={"image": {**stated, "steps": [{"whiten": {}}]}})
+    answer = bare.ask("selftest", unknown).document
+    assert answer["kind"] == "data"
+    assert "knows no processing step {'whiten': {}}" in answer["error"]
 
 
 def _add(path: Path, change: float) -> None:

@@ -1,0 +1,61 @@
+"""Comparison of a reference and a candidate: what a verdict, its gates and its report are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from edgekit.ir.record import Record
+from edgekit.parity.endpoint_record import EndpointRecord
+from edgekit.parity.paired_answers import PairedAnswers
+from edgekit.tasks.metric import SHARE
+from edgekit.tasks.secondary import SecondaryFigure
+
+
+class FlipExample(Record):
+    """Answers of both endpoints to one flipped sample, in words."""
+
+    sample: int
+    """Index of the sample in the measurement."""
+    reference: str
+    candidate: str
+    label: str | None
+    """The label; null where the sample has none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison(PairedAnswers):
+    """Comparison of a reference and a candidate over the same samples."""
+
+    reference: EndpointRecord
+    candidate: EndpointRecord
+    sqnr_db: float
+    """Signal to quantization noise of the candidate's worst output, in dB; infinite when equal."""
+    outputs_sqnr_db: Mapping[str, float]
+    """The same of each output, by name."""
+    chance: float | None
+    """Metric of the best constant answer to these labels; None where it is not known."""
+    distinct_answers: tuple[int, int]
+    """Number of different answers of the reference, and of the candidate."""
+    secondary: tuple[SecondaryFigure, ...] = ()
+    """Figures of the task beside the metric, which no gate bounds."""
+    flip_examples: tuple[FlipExample, ...] = ()
+    """The first flipped samples, in words."""
+
+    def __repr__(self) -> str:
+        sides = [f"{side.score.value:.4f}" for side in (self.reference, self.candidate) if side.score]
+        scored = f"{self.metric.name} {' and '.join(sides)}, " if sides else ""
+        return f"<Comparison of {self.samples} samples: {scored}agreement {self.agreement:.4f}>"
+
+    @property
+    def is_by_chance(self) -> bool:
+        """True if one constant answer does as well as the reference: then the comparison says nothing."""
+        score = self.reference.score
+        if self.chance is None or score is None or self.always_right:
+            return False
+        return self.metric.loss(self.chance, score.value) >= 0
+
+    @property
+    def always_right(self) -> bool:
+        """True if one constant answer is right for every sample: there is nothing to tell apart."""
+        return self.metric.unit == SHARE and self.chance == 1

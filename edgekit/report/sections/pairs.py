@@ -1,0 +1,94 @@
+"""Section of the paired samples: loss of the metric, agreement, flips, and noise of the outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from edgekit.parity.gate_texts import loss_value, metric_value, milliseconds, percent, times
+from edgekit.report.record import ReportRecord
+from edgekit.report.sections.endpoints import confidence
+from edgekit.report.sections.section import Row, Section, section
+
+SHOWN = 5
+"""Flipped samples that the section tells."""
+
+
+def pairs(report: ReportRecord) -> Section:
+    """Compare both endpoints sample by sample."""
+    rows = [
+        *_sampled(report),
+        *_lost(report),
+        ("agreement", percent(report.agreement)),
+        *_also(report),
+        *_flips(report),
+        ("SQNR of the outputs", _decibels(report.sqnr_db)),
+        *((f"SQNR of '{name}'", _decibels(value)) for name, value in (report.outputs_sqnr_db or {}).items()),
+    ]
+    if report.host_parity:
+        rows.append(("on the device and on the host", report.host_parity.sentence))
+    if report.baseline_instructions and report.candidate.instructions:
+        ratio = times(report.candidate.instructions / report.baseline_instructions)
+        rows.append(("instructions", f"{ratio} the baseline's {report.baseline_instructions:,}"))
+    rows += [*_against_float(report), *_examples(report)]
+    changes = [f"{change}." for change in report.sampling.changes] if report.sampling else []
+    return section("Sample by sample", ("", "measured"), rows, changes)
+
+
+def _decibels(value: float | None) -> str:
+    return "infinite" if value is None else f"{value:.1f} dB"
+
+
+def _lost(report: ReportRecord) -> Iterable[Row]:
+    """Row of the loss of the metric; none without labels."""
+    bounds, score = report.accuracy_drop_bounds, report.reference.score
+    if bounds is None or score is None or report.accuracy_drop is None:
+        return
+    sure = f"{100 * bounds.confidence:g} % sure of each"
+    lost = loss_value(report.accuracy_drop, score.unit)
+    yield ("accuracy drop", f"{lost} ({confidence(bounds.low, bounds.high)}, {sure})")
+
+
+def _also(report: ReportRecord) -> Iterable[Row]:
+    """Rows of the figures beside the metric: of the reference, then of the candidate; or of the pair."""
+    for figure in report.also_measured or ():
+        sides = [value for value in (figure.reference, figure.candidate) if value is not None]
+        yield (f"also measured: {figure.name}", " → ".join(metric_value(value, figure.unit) for value in sides))
+
+
+def _flips(report: ReportRecord) -> Iterable[Row]:
+    """Rows of the numbers of flipped samples."""
+    flips = report.flips
+    if report.reference.score is None:
+        yield ("answered otherwise", f"{len(flips.samples):,} samples")
+    else:
+        right = "right" if report.reference.score.name == "top1" else "better"
+        yield (f"{right} only in the reference", f"{flips.reference_only:,} samples")
+        yield (f"{right} only in the candidate", f"{flips.candidate_only:,} samples")
+        yield ("McNemar's p", f"{report.mcnemar_p:.3g}")
+
+
+def _examples(report: ReportRecord) -> Iterable[Row]:
+    """Rows of the first flipped samples, in words."""
+    for flip in report.flips.examples[:SHOWN]:
+        label = "" if flip.label is None else f"; label: {flip.label}"
+        yield (f"flipped sample {flip.sample:,}", f"reference: {flip.reference}; candidate: {flip.candidate}{label}")
+
+
+def _against_float(report: ReportRecord) -> Iterable[Row]:
+    """Row of the ratio to the float file on the same device."""
+    file, candidate = report.float_file, report.candidate
+    if file and file.instructions and candidate.instructions:
+        ratio = times(candidate.instructions / file.instructions)
+        yield ("instructions", f"{ratio} the float file's {file.instructions:,}")
+    elif file and file.latency.p50_ns and candidate.latency.p50_ns:
+        ratio = times(candidate.latency.p50_ns / file.latency.p50_ns)
+        yield ("latency p50", f"{ratio} the float file's {milliseconds(file.latency.p50_ns / 1e6)}")
+
+
+def _sampled(report: ReportRecord) -> Iterable[Row]:
+    """Row of the selection of samples, where not all were taken."""
+    sampling = report.sampling
+    if sampling is None or sampling.taken == sampling.total:
+        return
+    how = "stratified by class" if sampling.stratified else "spread over the set"
+    yield ("samples", f"{sampling.taken:,} of {sampling.total:,}, {how}")

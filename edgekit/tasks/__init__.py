@@ -1,0 +1,1 @@
+"""Tasks of models: labels, answers, metrics and agreement, one file a task."""

@@ -1,0 +1,169 @@
+"""Classification: one class a sample, or several (multi-label). Takes the first output, scores [N, classes]."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from edgekit.errors import DataError
+from edgekit.ir.measurement import Array
+from edgekit.specs.spec import Flag, Real
+from edgekit.tasks.confusion import pooled_f1
+from edgekit.tasks.label_arrays import NUMBERS, check_range, stacked
+from edgekit.tasks.metric import Metric, Scores
+from edgekit.tasks.task import Answers, Outputs, TaskSpec, class_text, first_output
+
+FLAGS = "a multi-label sample is labelled with 0 or 1 for each class: [0, 1, 0]"
+SHOWN = 5
+"""Classes that a text names of a multi-label answer."""
+
+
+class Classification(TaskSpec):
+    """Task `classification`: labels are indices into the classes, int [N]."""
+
+    label_targets: ClassVar[bool] = True
+    also: ClassVar[tuple[str, ...]] = ("top1", "top5")
+    metric_name: Literal["top1", "top5", "f1"] = Field(default="top1", alias="metric")
+    """`top5` counts a sample right if its label is among the five largest scores; `f1` is the mean F1 of the classes
+    (macro)."""
+
+    @property
+    def metric(self) -> Metric:
+        return Metric(self.metric_name)
+
+    def collect(self, labels: Sequence[Any], classes: int) -> Array:
+        """Stack class indices, int64 [N]. Raises DataError."""
+        array = stacked(labels)
+        if array.dtype.kind != "i" or array.ndim != 1:
+            kind = f"{array.dtype} {list(array.shape)}"
+            raise DataError(f"labels are {kind}, classification needs one integer a sample", hint=_as_classes(array))
+        if classes:
+            check_range(array, classes, NUMBERS)
+        return array
+
+    def check(self, outputs: Outputs, labels: Array | None) -> None:
+        """Raise DataError if the first output is not [N, classes], or a label is no integer in [0, classes)."""
+        name, scores = first_output(outputs)
+        if scores.ndim != 2:
+            raise DataError(
+                f"output '{name}' has shape {list(scores.shape)}, classification needs [samples, classes]",
+                hint="the class scores must be the model's first output; [model] task says what else a model does",
+            )
+        if labels is None:
+            return
+        if labels.shape != scores.shape[:1] or labels.dtype.kind not in "iu":
+            raise DataError(
+                f"labels are {labels.dtype} {list(labels.shape)}, classification of {len(scores)} samples needs one "
+                "integer each",
+                hint=_as_classes(labels),
+            )
+        classes = scores.shape[1]
+        check_range(labels, classes, f"output '{name}' has {classes} classes; labels are indices into them")
+
+    def answers(self, outputs: Outputs) -> Array:
+        """The best classes int64 [N, 5], or fewer where there are fewer, by falling score; of equals the first."""
+        return np.asarray(np.argsort(-first_output(outputs)[1], axis=1, kind="stable")[:, :5])
+
+    def score(self, answers: Answers, labels: Array) -> Scores:
+        """1 where the label is among the answer's classes, 0 elsewhere."""
+        counted = answers if self.metric_name == "top5" else answers[:, :1]
+        right = (counted == labels[:, None]).any(axis=1).astype(np.float64)
+        if self.metric_name != "f1":
+            return Scores(right)
+        classes = int(max(labels.max(), answers.max())) + 1
+        return Scores(right, pooled_f1(_one_hot(answers[:, 0], classes), _one_hot(labels, classes)))
+
+    def agreement(self, reference: Answers, candidate: Answers) -> Array:
+        """1 where the classes with the highest score are equal, 0 elsewhere."""
+        return np.asarray(reference[:, 0] == candidate[:, 0], np.float64)
+
+    def distinct(self, answers: Answers) -> int:
+        return len(np.unique(answers[:, 0]))
+
+    def chance(self, labels: Array) -> float | None:
+        """Share of the most frequent labels of int [N]: one, or five for `top5`. None for `f1`."""
+        if self.metric_name == "f1":
+            return None
+        counts = np.sort(np.unique(labels, return_counts=True)[1])[::-1]
+        return float(counts[: 5 if self.metric_name == "top5" else 1].sum() / len(labels))
+
+    def show(self, answers: Answers, i: int, classes: Sequence[str] = ()) -> str:
+        return class_text(int(answers[i, 0]), classes)
+
+    def show_label(self, labels: Array, i: int, classes: Sequence[str] = ()) -> str:
+        return class_text(int(labels[i]), classes)
+
+
+class MultiLabel(TaskSpec):
+    """Task `multi-label`: any number of classes a sample; labels are 0 or 1 for each, int [N, classes]."""
+
+    threshold: Real = 0.0
+    """Score from which a class is an answer: 0 for logits, 0.5 where the network ends in a sigmoid."""
+    macro: Flag = False
+    """Mean of the F1 of the classes, instead of the F1 over all their answers together (micro)."""
+
+    @property
+    def metric(self) -> Metric:
+        return Metric("macro-f1" if self.macro else "f1")
+
+    def collect(self, labels: Sequence[Any], classes: int) -> Array:
+        """Stack flags, int64 [N, classes]. Raises DataError."""
+        array = stacked(labels, FLAGS)
+        if array.ndim != 2 or not np.isin(array, (0, 1)).all():
+            raise DataError(f"labels are {array.dtype} {list(array.shape)}, not flags of 0 or 1", hint=FLAGS)
+        if classes not in (0, array.shape[1]):
+            raise DataError(f"labels have {array.shape[1]} flags, the project has {classes} classes", hint=FLAGS)
+        return array.astype(np.int64)
+
+    def check(self, outputs: Outputs, labels: Array | None) -> None:
+        """Raise DataError if the first output is not [N, classes], or labels have another shape."""
+        name, scores = first_output(outputs)
+        if scores.ndim != 2:
+            raise DataError(
+                f"output '{name}' has shape {list(scores.shape)}, multi-label classification needs [samples, classes]",
+                hint="the class scores must be the model's first output",
+            )
+        if labels is not None and labels.shape != scores.shape:
+            raise DataError(f"labels are {list(labels.shape)}, output '{name}' is {list(scores.shape)}", hint=FLAGS)
+
+    def answers(self, outputs: Outputs) -> Array:
+        """Flags bool [N, classes]: classes whose score reaches the threshold."""
+        return np.greater_equal(first_output(outputs)[1], self.threshold)
+
+    def score(self, answers: Answers, labels: Array) -> Scores:
+        """Share of right flags of each sample; the metric is an F1 over all of them."""
+        truth = labels.astype(bool)
+        return Scores((answers == truth).mean(axis=1), pooled_f1(answers, truth, macro=self.macro))
+
+    def agreement(self, reference: Answers, candidate: Answers) -> Array:
+        """Jaccard index of the two sets of classes: 1 where both are empty."""
+        both: Array = (reference & candidate).sum(axis=1)
+        either: Array = (reference | candidate).sum(axis=1)
+        return np.asarray(np.where(either, both / np.maximum(either, 1), 1.0))
+
+    def show(self, answers: Answers, i: int, classes: Sequence[str] = ()) -> str:
+        return _names(answers[i], classes)
+
+    def show_label(self, labels: Array, i: int, classes: Sequence[str] = ()) -> str:
+        return _names(labels[i], classes)
+
+
+def _names(flags: Array, classes: Sequence[str]) -> str:
+    present = [class_text(int(k), classes) for k in np.flatnonzero(flags)]
+    return ", ".join([*present[:SHOWN], *(["…"] if len(present) > SHOWN else [])]) or "no class"
+
+
+def _one_hot(labels: Array, classes: int) -> Array:
+    return np.asarray(np.arange(classes) == labels[:, None])
+
+
+def _as_classes(labels: Array) -> str:
+    """Hint with a line of Python that makes class indices of labels of this shape."""
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        return "of one column a class: labels.argmax(axis=1); several classes a sample: [model] task = 'multi-label'"
+    if labels.ndim > 1 and labels.size == len(labels):
+        return "labels.reshape(-1)"
+    return "labels are indices into [model] classes, 0 for the first: labels.astype('int64')"

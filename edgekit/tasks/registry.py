@@ -1,0 +1,61 @@
+"""Choice of a task: by its name in the entry-point groups `edgekit.tasks` and `edgekit.metrics`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edgekit import plugins
+from edgekit.errors import SpecError, UnknownName, suggest
+from edgekit.specs.factory import is_factory
+from edgekit.specs.project import Project
+from edgekit.specs.spec import NOTHING, parse
+from edgekit.tasks.sample_metric import ScoredBySample
+from edgekit.tasks.task import Task
+from edgekit.tasks.user_functions import CustomTask
+
+DECODE, METRIC = "decode", "metric"
+
+
+def task_of(project: Project) -> Task:
+    """Make the task of a project, by its `[model] task` and `[task]`. Loads neither torch nor the project's code.
+
+    Raises UnknownName if no task has that name, SpecError if an option is wrong.
+    """
+    return task_named(project.model.task, project.task, project.root)
+
+
+def task_named(name: str, options: Mapping[str, Any] = NOTHING, root: Path | None = None) -> Task:
+    """Make the task of that name. options: as under `[task]`; `file.py:name` in them is relative to `root`.
+
+    Raises UnknownName or SpecError.
+    """
+    functions = {key: options[key] for key in (DECODE, METRIC) if key in options and is_factory(options[key])}
+    if DECODE in options and DECODE not in functions:
+        raise SpecError(f"edgekit.toml: 'task.{DECODE}': expected 'file.py:name'")
+    plain = {key: value for key, value in options.items() if key not in functions}
+    task = _registered(name, plain)
+    if not functions:
+        return task
+    return CustomTask(task, root or Path(), functions.get(DECODE), functions.get(METRIC))
+
+
+def task_names() -> list[str]:
+    """List the names of all tasks, sorted."""
+    return sorted({*plugins.names("tasks"), *plugins.names("metrics")})
+
+
+def _registered(name: str, options: Mapping[str, Any]) -> Task:
+    if name in plugins.names("tasks"):
+        task: Task = parse(plugins.load("tasks", name), options, "edgekit.toml: [task]")
+        return task
+    if name not in plugins.names("metrics"):
+        known = task_names()
+        raise UnknownName(f"no task is named '{name}'", hint=suggest(name, known, f"known: {', '.join(known)}"))
+    if options:
+        raise SpecError(
+            f"edgekit.toml: 'task.{next(iter(options))}': no such key",
+            hint=f"task '{name}' of a plug-in has no options",
+        )
+    return ScoredBySample(plugins.load("metrics", name)())

@@ -1,0 +1,73 @@
+"""Sequences of tokens in padded arrays: edit distance, greedy CTC decoding, spans of BIO tags."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from edgekit.errors import DataError
+from edgekit.ir.measurement import Array
+from edgekit.tasks.label_arrays import PAD, padded
+
+IGNORED = -100
+"""Value that torch's losses ignore, which labels may have in place of PAD."""
+TOKENS = "a sample is labelled with a list of token numbers; -1 where a position does not count"
+
+
+def padded_tokens(labels: Sequence[Any]) -> Array:
+    """Stack lists of tokens, int64 [N, longest], filled with PAD. Raises DataError."""
+    array = padded(labels, None, TOKENS)
+    if array.dtype.kind != "i":
+        raise DataError(f"labels are {array.dtype}, tokens are whole numbers", hint=TOKENS)
+    return np.where(array == IGNORED, PAD, array)
+
+
+def rows_of(sequences: Sequence[Array]) -> Array:
+    """Put sequences of tokens into one array int64 [N, longest], filled with PAD; it has one column at least."""
+    array = np.full((len(sequences), max([1, *map(len, sequences)])), PAD, np.int64)
+    for row, sequence in zip(array, sequences, strict=True):
+        row[: len(sequence)] = sequence
+    return array
+
+
+def tokens_of(row: Array) -> Array:
+    """Tokens of one row, without PAD."""
+    return np.asarray(row[row != PAD])
+
+
+def edit_distance(first: Sequence[Any] | Array, second: Sequence[Any] | Array) -> int:
+    """Least number of insertions, deletions and substitutions that turn one sequence into the other (Levenshtein)."""
+    if len(first) == 0 or len(second) == 0:
+        return max(len(first), len(second))
+    symbols = np.unique([*first, *second], return_inverse=True)[1]
+    ours, theirs = symbols[: len(first)], symbols[len(first) :]
+    places = np.arange(len(theirs) + 1)
+    row = places
+    for i, symbol in enumerate(ours, start=1):
+        best = np.append(i, np.minimum(row[1:] + 1, row[:-1] + (theirs != symbol)))
+        row = np.minimum.accumulate(best - places) + places
+    return int(row[-1])
+
+
+def ctc_best_path(tokens: Array, blank: int) -> Array:
+    """Tokens of the best path, int [T], with repeats merged and blanks left out (Graves et al. 2006)."""
+    changed = np.append(True, tokens[1:] != tokens[:-1])
+    return np.asarray(tokens[changed & (tokens != blank)])
+
+
+def bio_spans(tags: Sequence[str]) -> set[tuple[str, int, int]]:
+    """Spans of BIO tags: type, first place, and the place behind the last.
+
+    As in conlleval, `I-X` behind anything but `B-X` and `I-X` begins a span.
+    """
+    spans, start, kind = set(), 0, ""
+    for i, tag in enumerate([*tags, "O"]):
+        prefix, _, name = tag.partition("-")
+        if kind and (prefix != "I" or name != kind):
+            spans.add((kind, start, i))
+            kind = ""
+        if prefix in ("B", "I") and not kind:
+            start, kind = i, name
+    return spans

@@ -1,0 +1,79 @@
+"""Resizing: the values of Pillow with antialias, and of torch without; the same bytes everywhere."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from edgekit.ir.measurement import Array
+from edgekit.runner.processing.resize import resize
+
+SIZES = [((37, 53), (16, 24)), ((120, 160), (28, 28)), ((20, 30), (64, 48)), ((511, 33), (9, 96)), ((5, 7), (5, 3))]
+PILLOW = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC, "area": Image.Resampling.BOX}
+
+every_size = pytest.mark.parametrize(("before", "after"), SIZES)
+
+
+def noise(height: int, width: int) -> Array:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def by_torch(pixels: Array, size: tuple[int, int], mode: str, antialias: bool = False) -> Array:
+    """Values of `interpolate` in double precision, before they are rounded, [H, W, C]."""
+    batch = torch.from_numpy(pixels).permute(2, 0, 1)[None].double()
+    options = {} if mode == "nearest-exact" else {"align_corners": False, "antialias": antialias}
+    resized = torch.nn.functional.interpolate(batch, size=size, mode=mode, **options)
+    values: Array = resized[0].permute(1, 2, 0).clamp(0, 255).numpy()
+    return values
+
+
+@every_size
+@pytest.mark.parametrize("kernel", ["bilinear", "area"])
+def test_with_antialias_it_is_pillow(before: tuple[int, int], after: tuple[int, int], kernel: str) -> None:
+    pixels = noise(*before)
+    oracle = np.asarray(Image.fromarray(pixels).resize(after[::-1], PILLOW[kernel])).astype(int)
+    assert np.abs(resize(pixels, *after, kernel, True) - oracle).max() <= 1
+
+
+@every_size
+def test_a_cubic_with_antialias_is_pillow_where_nothing_overshoots(
+    before: tuple[int, int], after: tuple[int, int]
+) -> None:
+    pixels = (noise(*before) // 2 + 64).astype(np.uint8)
+    oracle = np.asarray(Image.fromarray(pixels).resize(after[::-1], PILLOW["bicubic"])).astype(int)
+    assert np.abs(resize(pixels, *after, "bicubic", True) - oracle).max() <= 1
+
+
+@every_size
+@pytest.mark.parametrize("kernel", ["bilinear", "bicubic"])
+def test_without_antialias_it_is_torch(before: tuple[int, int], after: tuple[int, int], kernel: str) -> None:
+    pixels = noise(*before)
+    assert np.abs(resize(pixels, *after, kernel, False) - by_torch(pixels, after, kernel)).max() <= 1
+
+
+@every_size
+def test_bilinear_with_antialias_is_torch(before: tuple[int, int], after: tuple[int, int]) -> None:
+    pixels = noise(*before)
+    assert np.abs(resize(pixels, *after, "bilinear", True) - by_torch(pixels, after, "bilinear", True)).max() <= 1.5
+
+
+@every_size
+def test_nearest_takes_the_pixel_around_the_centre(before: tuple[int, int], after: tuple[int, int]) -> None:
+    pixels = noise(*before)
+    np.testing.assert_array_equal(resize(pixels, *after, "nearest", False), by_torch(pixels, after, "nearest-exact"))
+
+
+def test_bilinear_without_antialias_by_opencvs_definition() -> None:
+    # INTER_LINEAR: the value at (x + 0.5) * scale - 0.5, between two neighbours; the edge is repeated.
+    row = np.array([0, 100, 200, 40], np.uint8).reshape(1, 4, 1)
+    assert resize(row, 1, 8, "bilinear", False).ravel().tolist() == [0, 25, 75, 125, 175, 160, 80, 40]
+    assert resize(row, 1, 2, "bilinear", False).ravel().tolist() == [50, 120]
+
+
+@pytest.mark.parametrize("kernel", ["nearest", "bilinear", "bicubic", "area"])
+@pytest.mark.parametrize("antialias", [True, False])
+def test_a_flat_picture_stays_flat(kernel: str, antialias: bool) -> None:
+    flat = np.full((31, 17, 1), 255, np.uint8)
+    assert (resize(flat, 7, 40, kernel, antialias) == 255).all()
