@@ -11,6 +11,7 @@ from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.ir.signature import Signature, TensorSpec
 from edgekit.samples import Samples
+from edgekit.specs.project import LENGTHS
 from edgekit.tasks.label_arrays import unlabelled
 from edgekit.untrusted.npy import read_npz
 
@@ -24,6 +25,9 @@ def samples_for(signature: Signature, samples: Samples) -> Samples:
     Raises DataError if the model takes something else, such as preprocessed values where samples are raw pixels.
     """
     names = [spec.name for spec in signature.inputs]
+    columns = {length.name + LENGTHS for length in signature.lengths} & samples.inputs.keys()
+    lengths = {name: samples.inputs[name] for name in columns}
+    samples = replace(samples, inputs={name: each for name, each in samples.inputs.items() if name not in columns})
     if set(names) == set(samples.inputs):
         chosen = {name: samples.inputs[name] for name in names}
     elif len(names) == len(samples.inputs):
@@ -32,7 +36,7 @@ def samples_for(signature: Signature, samples: Samples) -> Samples:
         raise _mismatch(signature, samples)
     if not all(_fits(chosen[spec.name], spec) for spec in signature.inputs):
         raise _mismatch(signature, samples)
-    return replace(samples, inputs=chosen)
+    return replace(samples, inputs={**chosen, **lengths})
 
 
 def read_inputs(path: Path, signature: Signature) -> Samples:
@@ -87,7 +91,17 @@ def _by_kind(signature: Signature, samples: Samples) -> dict[str, Array]:
 
 
 def _fits(array: Array, spec: TensorSpec) -> bool:
-    return array.dtype == np.dtype(spec.dtype) and array.ndim == len(spec.shape) and array.shape[1:] == spec.shape[1:]
+    return array.dtype == np.dtype(spec.dtype) and array.ndim == len(spec.shape) and _has_shape(array, spec)
+
+
+def _has_shape(array: Array, spec: TensorSpec) -> bool:
+    """True if the axes after the first are as long as stated, and at most so where they are free."""
+    free = {axis.axis for axis in spec.free}
+    return all(
+        size == array.shape[axis] or (axis in free and array.shape[axis] <= size)
+        for axis, size in enumerate(spec.shape)
+        if axis
+    )
 
 
 def _mismatch(signature: Signature, samples: Samples) -> DataError:
