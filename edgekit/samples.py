@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.datasets import MapStyle, open_dataset, stated_labels
+from edgekit.datasets import MapStyle, open_dataset, ragged, stated_labels
 from edgekit.datasets.classes import class_names, without_samples
 from edgekit.datasets.pictures import Picture, tally
 from edgekit.datasets.tokenizer import check_ids, read_tokenizer
@@ -21,7 +21,7 @@ from edgekit.runner.processing.steps import process
 from edgekit.sequences import SEQUENCE, gather, initial_state, read_sequences, save_sequences, sequence_labels
 from edgekit.specs.factory import RAISED, in_a_line
 from edgekit.specs.inputs import Input
-from edgekit.specs.project import DataSet, Project
+from edgekit.specs.project import LENGTHS, DataSet, Project
 from edgekit.tasks.label_arrays import unlabelled
 from edgekit.tasks.registry import task_of
 
@@ -56,7 +56,7 @@ class Samples:
     """Inputs as the artifact takes them, with their labels, in a fixed order."""
 
     inputs: Mapping[str, Array]
-    """Arrays [N, …] by input name, in the raw dtype."""
+    """Arrays [N, …] by input name, in the raw dtype. Of free lengths: padded, with the lengths, int64 [N], beside."""
     labels: Array
     """Labels as the task collects them: classes int64 [N], targets float64 [N, …]; int64 [N, 0] where there is none."""
     sampling: Sampling | None = None
@@ -209,15 +209,20 @@ def _collect(
     pictures = []
     inputs = project.inputs
     columns: dict[str, list[Array]] = {name: [] for name in inputs}
+    lengths: dict[str, list[int]] = {}
     labels = []
     for i, (values, label) in _items(source, chosen, where, labelled):
         named = _named(values, inputs, f"the {where}: sample {i}")
         for name, spec in inputs.items():
             place = f"the {where}: sample {i}: '{name}'"
             columns[name].append(_checked(_processed(np.asarray(named[name]), spec, place), spec, place))
+        row = {name: column[-1] for name, column in columns.items()}
+        for name, length in ragged.sample_lengths(row, inputs, f"the {where}: sample {i}").items():
+            lengths.setdefault(name + LENGTHS, []).append(length)
         pictures += [value for value in named.values() if isinstance(value, Picture)]
         labels.append(label)
-    stacked = {name: np.stack(column) for name, column in columns.items()}
+    stacked = {name: ragged.stacked(column, inputs[name].pad) for name, column in columns.items()}
+    stacked |= {name: np.array(column, np.int64) for name, column in lengths.items()}
     collected = _collect_labels(labels, project, where) if labelled else unlabelled(len(labels))
     return Samples(stacked, collected), tally(pictures)
 
@@ -241,7 +246,7 @@ def _collect_sequences(
 
 def _named(values: Any, inputs: Mapping[str, Input], where: str) -> Mapping[str, Any]:
     """Arrays of a sample by input name. Raises DataError, which `where` begins, unless all are there and no other."""
-    named = values if isinstance(values, Mapping) else {next(iter(inputs)): values}
+    named = ragged.masked(values if isinstance(values, Mapping) else {next(iter(inputs)): values}, inputs)
     if set(named) != set(inputs):
         raise DataError(f"{where} has inputs {sorted(named)}, the project states {sorted(inputs)}", hint=STATED)
     return named
@@ -295,7 +300,7 @@ def _processed(array: Array, spec: Input, where: str) -> Array:
 
 def _checked(array: Array, spec: Input, where: str, timed: bool = False) -> Array:
     """Check an array of one sample; timed: of a sequence, with steps first. Raises DataError, which `where` begins."""
-    if (array.shape[1:] if timed and array.ndim else array.shape) != spec.raw_shape:
+    if not (array.shape[1:] == spec.raw_shape if timed and array.ndim else ragged.fits(array, spec)):
         axes = ", ".join([*(["steps"] if timed else []), *map(str, spec.raw_shape)])
         hint = SEQUENCE if timed else STATED
         raise DataError(f"{where} has shape {list(array.shape)}, the project states [{axes}]", hint=hint)
@@ -303,4 +308,5 @@ def _checked(array: Array, spec: Input, where: str, timed: bool = False) -> Arra
         raise DataError(f"{where} is {array.dtype}, the project states {spec.raw_dtype}", hint=STATED)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise DataError(f"{where} holds NaN or infinite values", hint="repair that sample, or leave it out")
+    ragged.check_vocabulary(array, spec, where)
     return array

@@ -7,6 +7,7 @@ from pathlib import Path
 from edgekit.cache import Cache
 from edgekit.ir.measurement import Measurement
 from edgekit.measure.device.installed_bundle import AT_ONCE
+from edgekit.measure.device.model_file import NO_SHAPES, Shapes
 from edgekit.measure.device.operators import Operators, operators
 from edgekit.measure.device.throughput import MIN_DURATION_S, Sweep, sweep, throughput
 from edgekit.measure.shards import shards_in
@@ -70,6 +71,7 @@ def probe_model(
     runtime: str | None = None,
     limit_s: float | None = None,
     cache: Cache | None = None,
+    shapes: Shapes = NO_SHAPES,
     watch: Watch = unwatched,
 ) -> Probed:
     """Measure answers and latency as `probe` does, by a whole plan; the sampling of the samples is returned beside it.
@@ -79,6 +81,7 @@ def probe_model(
         samples: as `probe` takes them, or a function that chooses them for the model.
         plan: number of inferences, seconds, processes, threads, cores and meter of the latency.
         limit_s: seconds that answering may take before samples are left out; by default all are answered.
+        shapes: shapes of the inputs of a model file that leaves more axes free than its first, by name.
         cache: where answered shards are kept, so that a probe that failed resumes there; by default nowhere.
         watch: called as `probe` with a few words for each shard, if there is a cache.
 
@@ -86,7 +89,7 @@ def probe_model(
         EdgekitError: of the device, the file or the samples.
     """
     shards = shards_in(cache, lambda words: watch("probe", words)) if cache else AT_ONCE
-    return pipeline_probe.probe(device, _chooser(samples), plan, model, runtime, shards, limit_s)
+    return pipeline_probe.probe(device, _chooser(samples), plan, model, runtime, shards, limit_s, shapes)
 
 
 def probe_operators(
@@ -96,17 +99,18 @@ def probe_operators(
     samples: Samples | Project | Choose,
     threads: int = 1,
     runtime: str | None = None,
+    shapes: Shapes = NO_SHAPES,
 ) -> Operators:
     """Measure the time of each operator, by the runtime's own trace in a separate run.
 
     Args:
-        device, model, samples, runtime: as `probe_model` takes them.
+        device, model, samples, runtime, shapes: as `probe_model` takes them.
         threads: of the runtime.
 
     Raises:
         ProbeError: the run fails, or the device is emulated. Else as `probe`.
     """
-    with subject(device, model, runtime) as on_device:
+    with subject(device, model, runtime, shapes) as on_device:
         return operators(on_device.installation, _chooser(samples)(on_device, TRACE_SAMPLES), threads=threads)
 
 
@@ -119,12 +123,13 @@ def probe_throughput(
     instances: int | None = None,
     min_duration_s: float = MIN_DURATION_S,
     runtime: str | None = None,
+    shapes: Shapes = NO_SHAPES,
     watch: Watch = unwatched,
 ) -> Sweep:
     """Measure samples per second: of one combination of threads and instances, or of all that the cores allow.
 
     Args:
-        device, model, samples, runtime: as `probe_model` takes them.
+        device, model, samples, runtime, shapes: as `probe_model` takes them.
         threads: of each instance, if `instances` is given.
         instances: processes that are at work at the same time; by default every combination is tried.
         min_duration_s: seconds that one combination lasts, at least.
@@ -133,7 +138,7 @@ def probe_throughput(
     Raises:
         ProbeError: the run fails, or the device is emulated. Else as `probe`.
     """
-    with subject(device, model, runtime) as on_device:
+    with subject(device, model, runtime, shapes) as on_device:
         chosen = _chooser(samples)(on_device, TRACE_SAMPLES)
         if instances:
             return Sweep((throughput(on_device.installation, chosen, threads, instances, min_duration_s),))

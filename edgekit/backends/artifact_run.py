@@ -6,11 +6,11 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from edgekit.backends.free_axes import model_tensor, runner_lengths
 from edgekit.errors import LoweringError
 from edgekit.ir.artifact import Artifact
-from edgekit.ir.signature import TensorSpec
 from edgekit.runner.errors import RunnerError
-from edgekit.runner.model.manifest import ModelState, ModelTensor, RunnerManifest
+from edgekit.runner.model.manifest import ModelState, RunnerManifest
 
 
 def runner_manifest(artifact: Artifact, folder: Path | None = None) -> RunnerManifest:
@@ -21,9 +21,10 @@ def runner_manifest(artifact: Artifact, folder: Path | None = None) -> RunnerMan
         artifact.format,
         artifact.files[0],
         artifact.options,
-        tuple(map(_tensor, signature.inputs)),
-        tuple(map(_tensor, signature.outputs)),
+        tuple(map(model_tensor, signature.inputs)),
+        tuple(map(model_tensor, signature.outputs)),
         0.0,
+        lengths=runner_lengths(signature),
         state=tuple(
             ModelState(pair.input, pair.output, folder / pair.initial if folder and pair.initial else None)
             for pair in pairs
@@ -38,8 +39,3 @@ def run_errors(artifact: Artifact) -> Iterator[None]:
         yield
     except (RunnerError, RuntimeError, ValueError, TypeError) as error:
         raise LoweringError(f"'{artifact.files[0].name}' was built but does not run: {error}") from error
-
-
-def _tensor(spec: TensorSpec) -> ModelTensor:
-    scale, zero_point = (spec.affine.scale, spec.affine.zero_point) if spec.affine else (None, 0)
-    return ModelTensor(spec.name, spec.dtype, spec.shape, scale, zero_point)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from edgekit.backends.artifact_run import run_errors, runner_manifest
+from edgekit.backends.free_axes import model_tensor
 from edgekit.backends.verify_steps import verify_steps
-from edgekit.errors import Disagreement, FloatDisagreement
+from edgekit.errors import Disagreement, FloatDisagreement, LengthDisagreement
 from edgekit.ir.artifact import Artifact
 from edgekit.ir.measurement import Array
 from edgekit.ir.program import Program
+from edgekit.ir.signature import FreeLength
 from edgekit.ir.sqnr import FLOAT_DB, sqnr_db
-from edgekit.runner.model.tensors import dequantize
+from edgekit.runner.model.lengths import LENGTHS
+from edgekit.runner.model.sample_shapes import lengths_of
+from edgekit.runner.model.tensors import Column, RaggedColumn, dequantize, read_columns, row
 from edgekit.runner.runtimes.model import LoadedModel
 from edgekit.samples import Samples
 from edgekit.specs.compression import Quantize
@@ -25,6 +30,7 @@ INDEX_DB = 40.0
 INTEGER_DB = 15.0
 """Least SQNR of integer kernels, which round where the simulation does not; below it they compute something else."""
 FAULT = "try another --backend, and report it: the program that the converter was given answers as the network does"
+PADDED = "state a mask for its inputs, or a bucket for each length: buckets = [8, 9, 10, …]; or take --backend onnx"
 HALF = "take a profile of float32: something in the network is too large or too small for 16 bits"
 LOST = "keep more of the model in float: [quantize] skip, or a profile of a higher precision"
 INT4_DB = 6.0
@@ -46,10 +52,14 @@ def verify(artifact: Artifact, program: Program, checks: Path, golden: Path, rec
     compression that the backend applied during lowering, if any. Returns the worst output's SQNR in dB. Raises
     LoweringError if the file does not load or run, Disagreement if its outputs differ.
     """
-    columns = [np.load(checks / f"{spec.name}.npy", allow_pickle=False) for spec in program.signature.sampled]
+    if program.signature.lengths:
+        check_lengths(artifact, program, checks, floor_db(program, recipe))
+    columns: list[Column]
     if program.signature.state:
+        columns = [np.load(checks / f"{spec.name}.npy", allow_pickle=False) for spec in program.signature.sampled]
         reference, candidate, answers = verify_steps(artifact, program, Samples.read(checks), golden.parent)
     else:
+        columns = read_columns(checks, [model_tensor(spec) for spec in program.signature.inputs])
         candidate = answers = file_outputs(artifact, columns)
         reference = program_outputs(program, columns)
     floor, qualities = floor_db(program, recipe), []
@@ -68,7 +78,10 @@ def verify(artifact: Artifact, program: Program, checks: Path, golden: Path, rec
     for stored, spec in zip(answers, artifact.signature.reported, strict=True):
         _save(golden / "outputs" / f"{spec.name}.npy", stored)
     for column, spec in zip(columns, artifact.signature.sampled, strict=True):
-        _save(golden / "inputs" / f"{spec.name}.npy", column)
+        _save(golden / "inputs" / f"{spec.name}.npy", column.array if isinstance(column, RaggedColumn) else column)
+    for length in artifact.signature.lengths:
+        name = f"{length.name}{LENGTHS}.npy"
+        _save(golden / "inputs" / name, np.load(checks / name, allow_pickle=False))
     return float(min(qualities))
 
 
@@ -78,10 +91,60 @@ def _disagreement(output: str, quality_db: float, least_db: float, recipe: Quant
     return kind(f"{output} is {quality_db:.1f} dB from the program, at least {least_db:.0f} dB was expected", hint=hint)
 
 
-def file_outputs(artifact: Artifact, columns: list[Array]) -> list[Array]:
+def check_lengths(artifact: Artifact, program: Program, checks: Path, floor: float) -> None:
+    """Compare the artifact with the program at the least lengths, at some between, and at the greatest.
+
+    The first sample in `checks` is repeated and cut to each. Raises Disagreement, which names the lengths, or
+    LoweringError if it does not run.
+    """
+    columns = read_columns(checks, [model_tensor(spec) for spec in program.signature.inputs])
+    lengths = program.signature.lengths
+    names = [length.name for length in lengths]
+    for sizes in zip(*(spread_lengths(length) for length in lengths), strict=True):
+        chosen = dict(zip(names, sizes, strict=True))
+        sample: list[Column] = [
+            _resized(array, spec.at(chosen))
+            for array, spec in zip(row(columns, 0), program.signature.inputs, strict=True)
+        ]
+        stated = ", ".join(f"{name} = {size}" for name, size in chosen.items())
+        pairs = zip(
+            program.signature.outputs, program_outputs(program, sample), file_outputs(artifact, sample), strict=True
+        )
+        for spec, expected, stored in pairs:
+            affine = next(each.affine for each in artifact.signature.outputs if each.name == spec.name)
+            got = dequantize(stored, affine.scale, affine.zero_point) if affine else stored
+            quality = sqnr_db(expected, got) if expected.shape == got.shape else -np.inf
+            least = floor if expected.dtype.kind == "f" else min(floor, INDEX_DB)
+            if not quality >= least:
+                raise _length_disagreement(artifact, f"output '{spec.name}' at {stated}", quality, least)
+
+
+def spread_lengths(length: FreeLength) -> tuple[int, ...]:
+    """Five lengths of a range: both ends, the first after the least, and two between."""
+    last = len(length.all) - 1
+    return tuple(length.all[place] for place in (0, min(1, last), last // 3, last - last // 3, last))
+
+
+def _length_disagreement(artifact: Artifact, output: str, quality_db: float, least_db: float) -> Disagreement:
+    buckets = any(length.buckets for length in artifact.signature.lengths)
+    reason = ": it is not the same once its inputs are padded to a bucket" if buckets else ""
+    return LengthDisagreement(
+        f"{output} is {quality_db:.1f} dB from the program, at least {least_db:.0f} dB was expected{reason}",
+        hint=PADDED if buckets else FAULT,
+    )
+
+
+def _resized(array: Array, shape: tuple[int, ...]) -> Array:
+    """Repeat and cut an array [1, …] to a shape of as many axes."""
+    repeated = np.tile(array, [-(-size // own) for size, own in zip(shape, array.shape, strict=True)])
+    return np.ascontiguousarray(repeated[tuple(map(slice, shape))])
+
+
+def file_outputs(artifact: Artifact, columns: Sequence[Column]) -> list[Array]:
     """Outputs of the artifact in the device's own runner, [N, …] each, as stored."""
+    columns = list(columns)
     with run_errors(artifact):
-        return LoadedModel.load(runner_manifest(artifact), 1, [column[:1] for column in columns]).outputs(columns)
+        return LoadedModel.load(runner_manifest(artifact), 1, row(columns, 0)).outputs(columns)
 
 
 def _save(path: Path, array: Array) -> None:
@@ -89,15 +152,30 @@ def _save(path: Path, array: Array) -> None:
     np.save(path, array, allow_pickle=False)
 
 
-def program_outputs(program: Program, columns: list[Array]) -> list[Array]:
-    """Outputs of the program, [N, …] each."""
+def program_outputs(program: Program, columns: Sequence[Column]) -> list[Array]:
+    """Outputs of the program, [N, …] each, padded with 0 where samples are of different lengths."""
     import torch
     from torch.utils import _pytree as pytree
 
     module = program.exported.module()
     with torch.no_grad():
         rows = [
-            pytree.tree_leaves(module(*(torch.from_numpy(column[i : i + 1].copy()) for column in columns)))
+            pytree.tree_leaves(module(*(torch.from_numpy(array) for array in row(columns, i))))
             for i in range(len(columns[0]))
         ]
-    return [torch.cat(outputs).numpy() for outputs in zip(*rows, strict=True)]
+    if not program.signature.lengths:
+        return [torch.cat(outputs).numpy() for outputs in zip(*rows, strict=True)]
+    tensors = tuple(map(model_tensor, program.signature.inputs))
+    most = lengths_of(columns, tensors)
+    return [
+        filled([output.numpy() for output in outputs], spec.at(most))
+        for outputs, spec in zip(zip(*rows, strict=True), program.signature.outputs, strict=True)
+    ]
+
+
+def filled(rows: Sequence[Array], shape: tuple[int, ...]) -> Array:
+    """Join arrays [1, …], each filled up with 0 to `shape`, to one [N, …]."""
+    joined = np.zeros((len(rows), *shape[1:]), rows[0].dtype)
+    for place, array in zip(joined, rows, strict=True):
+        place[tuple(map(slice, array.shape[1:]))] = array[0]
+    return joined

@@ -151,7 +151,7 @@ class ManifestContent(ManifestRecord):
     """Every field of a manifest but its list of files: the input of `pack`."""
 
     schema_version: Literal[1, 2] = Field(default=1, alias="schema")
-    """2 if the model has state, which a reader of schema 1 would run without; else 1."""
+    """2 if the model has state or free lengths, which a reader of schema 1 would not see; else 1."""
     edgekit: Text
     name: Text
     version: Count = 0
@@ -212,12 +212,16 @@ class ManifestContent(ManifestRecord):
         for operator in values["placement"]:
             if operator["bytes"] is None:
                 del operator["bytes"]
+        signature = values["signature"]
+        for edge in (*signature["inputs"], *signature["outputs"]):
+            for key in [key for key in ("free", "pad") if not edge[key]]:
+                del edge[key]
         return values
 
 
 def schema_of(signature: Signature) -> Literal[1, 2]:
-    """Schema of a manifest with this signature: 2 if the model has state."""
-    return 2 if signature.state else 1
+    """Schema of a manifest with this signature: 2 if the model has state or free lengths."""
+    return 2 if signature.state or signature.lengths else 1
 
 
 class Manifest(ManifestContent):

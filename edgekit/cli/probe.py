@@ -41,6 +41,10 @@ def probe_command(
     inputs: Annotated[
         Path | None, typer.Option("--inputs", metavar="FILE.npz", help="An array an input, in place of a project's.")
     ] = None,
+    shape: Annotated[
+        list[str] | None,
+        typer.Option("--shape", metavar="NAME=1,3,…", help="Shape of an input that a bare file leaves free."),
+    ] = None,
     runtime: options.Runtime = None,
     plan: Annotated[PlanName, typer.Option("--plan", help="How much is timed: 128 and 10 s, up to 10 min.")] = "quick",
     min_count: Annotated[int | None, typer.Option("--min-count", min=1, help="Inferences to time, at least.")] = None,
@@ -73,6 +77,7 @@ def probe_command(
         example=example,
         samples=samples,
         inputs=inputs,
+        shape=tuple(shape or ()),
         runtime=runtime,
         plan=plan,
         min_count=min_count,
@@ -107,6 +112,7 @@ def _latency(request: ProbeRequest) -> Probed:
             samples=request.choose,
             plan=plan,
             runtime=request.runtime,
+            shapes=request.shapes,
             limit_s=limit_s,
             cache=Cache.default().made(),
             watch=watch,
@@ -122,6 +128,7 @@ def _operators(request: ProbeRequest) -> Operators:
             samples=request.choose,
             threads=request.threads or 1,
             runtime=request.runtime,
+            shapes=request.shapes,
         )
 
 
@@ -136,6 +143,7 @@ def _throughput(request: ProbeRequest) -> Sweep:
             instances=request.instances,
             min_duration_s=request.duration_s,
             runtime=request.runtime,
+            shapes=request.shapes,
             watch=watch,
         )
 

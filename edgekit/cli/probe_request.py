@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,8 @@ from edgekit.api.probes import evaluation_samples
 from edgekit.atomic import check_writable
 from edgekit.errors import OptionError
 from edgekit.measure.device.throughput import MIN_DURATION_S
-from edgekit.measure.user_inputs import read_inputs
-from edgekit.pipeline.probe import Subject
+from edgekit.measure.user_inputs import input_shapes, read_inputs
+from edgekit.pipeline.probe import BUNDLE, Subject
 from edgekit.samples import Samples
 from edgekit.specs.profile import PlanName, Probe
 from edgekit.specs.spec import parse
@@ -28,6 +29,7 @@ class ProbeRequest:
     example: str | None = None
     samples: int | None = None
     inputs: Path | None = None
+    shape: tuple[str, ...] = ()
     runtime: str | None = None
     plan: PlanName = "quick"
     min_count: int | None = None
@@ -75,6 +77,16 @@ class ProbeRequest:
         return None if self.inputs or self.samples else self.latency_plan.accuracy_limit_s
 
     @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the inputs of a bare model file by name, from --shape, else from the arrays of --inputs.
+
+        Raises OptionError for a shape that is none.
+        """
+        if self.shape:
+            return dict(map(_shape, self.shape))
+        return input_shapes(self.inputs) if self.inputs and self.model and self.model.suffix != BUNDLE else {}
+
+    @property
     def duration_s(self) -> float:
         """Seconds that one combination of a throughput run lasts, at least."""
         return MIN_DURATION_S if self.min_duration is None else self.min_duration
@@ -91,6 +103,14 @@ class ProbeRequest:
             return tuple(int(core) for core in self.cpus.split(",")) if self.cpus else None
         except ValueError as error:
             raise OptionError(f"--cpus '{self.cpus}' is no list of cores", hint="--cpus 2,3") from error
+
+
+def _shape(text: str) -> tuple[str, tuple[int, ...]]:
+    match = re.fullmatch(r"([^=]+)=(\d{1,9}(?:,\d{1,9})*)", text.replace(" ", ""))
+    sizes = tuple(map(int, match[2].split(","))) if match else (0,)
+    if match is None or min(sizes) < 1:
+        raise OptionError(f"--shape '{text}' is no shape", hint="--shape image=1,3,224,224, the batch of 1 first")
+    return match[1], sizes
 
 
 Conflict = tuple[Callable[[ProbeRequest], object], str, str | None]
@@ -138,6 +158,11 @@ CONFLICTS: tuple[Conflict, ...] = (
         lambda request: request.inputs and (request.project or request.example or request.samples),
         "--inputs are the samples: no project's",
         "leave out --project, --example and --samples",
+    ),
+    (
+        lambda request: request.shape and (request.model is None or request.model.suffix == BUNDLE),
+        "--shape is for a bare model file: a bundle states its shapes",
+        "leave out --shape",
     ),
 )
 """Options of `edgekit probe` that do not go together; the first one that is met is reported."""

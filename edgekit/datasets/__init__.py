@@ -14,13 +14,14 @@ import numpy as np
 from edgekit.datasets.classes import class_names
 from edgekit.datasets.folders import PictureFolder
 from edgekit.datasets.pictures import Picture, read_picture
+from edgekit.datasets.ragged import cut_rows, free_axes
 from edgekit.datasets.unlabelled import UnlabelledPictures
 from edgekit.errors import DataError, EdgekitError, MissingExtra, SequenceError
 from edgekit.ir.measurement import Array
 from edgekit.sequences import LENGTH, trimmed
 from edgekit.specs.factory import RAISED, in_a_line, resolve
 from edgekit.specs.inputs import Input
-from edgekit.specs.project import DataSet, Project
+from edgekit.specs.project import LENGTHS, DataSet, Project
 from edgekit.tasks.label_arrays import unlabelled
 from edgekit.untrusted.npy import DAMAGED, read_npz
 
@@ -106,19 +107,22 @@ def _from_loader(loader: str, project: Project, where: str) -> MapStyle:
 
 
 def _read_npz(path: Path, project: Project, labelled: bool) -> _Columns:
+    masks = {spec.mask for spec in project.inputs.values() if spec.mask}
     wanted = {*project.inputs, *(["labels"] if labelled else [])}
-    arrays = read_npz(path, names=wanted | ({LENGTH} if project.state else set()))
-    lacking = sorted(wanted - set(arrays))
+    lengths = {length.name + LENGTHS for length in project.lengths} | ({LENGTH} if project.state else set())
+    arrays = read_npz(path, names=wanted | lengths)
+    lacking = sorted(wanted - masks - set(arrays))
     if lacking:
         raise ValueError(f"it has no array '{lacking[0]}'")
-    columns = {name: arrays[name] for name in project.inputs}
+    columns = {name: cut_rows(arrays, name, spec) for name, spec in project.inputs.items() if name in arrays}
     first, labels = next(iter(arrays.items())) if not labelled else ("labels", arrays["labels"])
     for name, column in columns.items():
         if len(column) != len(labels):
             raise ValueError(f"'{name}' has {len(column)} rows, '{first}' has {len(labels)}")
     labels = labels if labelled else unlabelled(len(labels))
     if project.state and LENGTH in arrays and LENGTH not in project.inputs:
-        return _Columns(*trimmed(columns, labels, arrays[LENGTH], f"'{path.name}'"))
+        steps = {name: arrays[name] for name in columns}
+        return _Columns(*trimmed(steps, labels, arrays[LENGTH], f"'{path.name}'"))
     return _Columns(columns, labels)
 
 
@@ -135,6 +139,7 @@ def _read_parquet(path: Path, project: Project, labelled: bool) -> _Columns:
             for i, value in enumerate(table[name].to_pylist())
         ]
         for name, spec in project.inputs.items()
+        if name in table.column_names or name not in {each.mask for each in project.inputs.values()}
     }
     if not labelled:
         return _Columns(columns, unlabelled(table.num_rows))
@@ -152,7 +157,8 @@ def _cell(value: Any, spec: Input, where: str, timed: bool) -> Array | Picture:
     encoded = value.get("bytes") if isinstance(value, dict) else value
     if isinstance(encoded, bytes):
         return read_picture(io.BytesIO(encoded), spec.picture_shape, where)
-    return np.asarray(value, spec.raw_dtype).reshape(*((-1,) if timed else ()), *spec.raw_shape)
+    array = np.asarray(value, spec.raw_dtype)
+    return array if free_axes(spec) else array.reshape(*((-1,) if timed else ()), *spec.raw_shape)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from edgekit.errors import DataError, PictureError, SampleUnfit
 from edgekit.ir.measurement import Array
 from edgekit.runner.processing.geometry import LARGEST
 from edgekit.specs.factory import in_a_line
+from edgekit.specs.lengths import admits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,7 +99,7 @@ def _check_size(image: ImageFile, shape: tuple[int, ...], where: str) -> None:
             )
         return
     # Either way round: the orientation may lie behind the pixels.
-    if image.size not in ((width, height), (height, width)):
+    if not any(admits(height, rows) and admits(width, columns) for columns, rows in (image.size, image.size[::-1])):
         raise DataError(
             f"{where} has {image.width} x {image.height} pixels, the project states {width} x {height}",
             hint='nothing says how to resize: preprocess = { …, resize = { size = [H, W], kernel = "bilinear" } }',

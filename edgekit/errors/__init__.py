@@ -16,6 +16,7 @@ Errors that edgekit raises on purpose, a module per wing:
     - PictureError           EK112  a picture is damaged, cut short, or none
     - HiddenPackage          EK113  a file of the project has the name of a package
     - UnsafePickle           EK114  a file of weights holds code
+    - OutOfRange             EK116  a sample's length or token is outside its range
     - SequenceError          EK117  a sample of a model with state is no sequence of steps
     - SampleUnfit            EK118  a sample cannot be preprocessed as [inputs] states
     - TokenizerMismatch      EK119  a tokenizer is another one than [inputs] states
@@ -30,6 +31,8 @@ Errors that edgekit raises on purpose, a module per wing:
     - Disagreement           EK208  the file loads, but does not compute what the program computes
     - Nondeterministic       EK209  the network answers one input differently each time
     - UnstableFactory        EK210  the factory makes another network each time
+    - FixedLength            EK219  the network is traced for one length only
+    - LengthDisagreement     EK218  a file answers otherwise at some of its free lengths
     - FloatDisagreement      EK211  a file in float does not compute what the network computes
     - DataDependentShape     EK212  the size of an output depends on values
     - SpecializedCapture     EK213  the program follows the traced input only
@@ -104,8 +107,10 @@ from edgekit.errors.compiler import (
     ConversionMismatch,
     DataDependentShape,
     Disagreement,
+    FixedLength,
     FloatDisagreement,
     ForwardError,
+    LengthDisagreement,
     LoadError,
     LoweringError,
     LoweringTimeout,
@@ -162,6 +167,7 @@ from edgekit.errors.usage import (
     Misfit,
     ModelFileError,
     OptionError,
+    OutOfRange,
     PictureError,
     SampleUnfit,
     SequenceError,
@@ -196,6 +202,7 @@ __all__ = [
     "EmptyClass",
     "EmulationError",
     "Expired",
+    "FixedLength",
     "FloatDisagreement",
     "ForwardError",
     "HiddenPackage",
@@ -205,6 +212,7 @@ __all__ = [
     "Interrupted",
     "KeyLocked",
     "KeyUnreachable",
+    "LengthDisagreement",
     "LoadError",
     "LoweringError",
     "LoweringTimeout",
@@ -215,6 +223,7 @@ __all__ = [
     "ModelMismatch",
     "Nondeterministic",
     "OptionError",
+    "OutOfRange",
     "OutputBusy",
     "PackError",
     "PassError",

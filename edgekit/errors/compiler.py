@@ -29,6 +29,15 @@ class CaptureError(CompileError):
     code = "EK203"
 
 
+class FixedLength(CaptureError):
+    """torch.export unrolls the network for one length, so that no length of its inputs can stay free.
+
+    Loops over an axis do so, and recurrent modules, which are such loops inside.
+    """
+
+    code = "EK219"
+
+
 class PassError(CompileError):
     """A pass could not take the program, or its result broke what the pass promises."""
 
@@ -69,6 +78,16 @@ class UnstableFactory(CompileError):
     """The factory makes a network with other weights each time it is called: some of them were never loaded."""
 
     code = "EK210"
+
+
+class LengthDisagreement(Disagreement):
+    """At some of the free lengths the file's outputs are not those of the program: padding reaches them.
+
+    A file with buckets pads each sample to the next of its lengths. A network that has no mask, and looks beyond
+    the end of a sample or counts it in a mean, then answers otherwise.
+    """
+
+    code = "EK218"
 
 
 class StateMismatch(CompileError):

@@ -63,6 +63,15 @@ class PictureError(DataError):
     code = "EK112"
 
 
+class OutOfRange(DataError):
+    """A sample is shorter or longer than `[inputs]` states, or holds a token that is outside the vocabulary.
+
+    Or two of its inputs have different lengths under one name.
+    """
+
+    code = "EK116"
+
+
 class SequenceError(DataError):
     """A sample of a model with state is no sequence of steps: no step, arrays of different lengths, or a wrong label.
 

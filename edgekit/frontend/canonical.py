@@ -11,6 +11,7 @@ from torch.export import ExportedProgram
 from torch.fx import GraphModule
 
 from edgekit.frontend.computed_weights import fold_weights
+from edgekit.frontend.dynamic_shapes import exported_like
 from edgekit.frontend.functionalization import functional, writes_through
 from edgekit.frontend.shared_weight_folding import fold_shared
 
@@ -38,7 +39,7 @@ def exported_again(module: GraphModule, exported: ExportedProgram) -> ExportedPr
     inputs = exported.example_inputs
     assert inputs is not None
     with torch.no_grad():
-        return torch.export.export(module, inputs[0])
+        return exported_like(module, exported, inputs[0])
 
 
 def drop_unused(module: GraphModule) -> None:

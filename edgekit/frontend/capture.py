@@ -3,29 +3,42 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 import threading
+import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, TextIO, cast
 
 import torch
 from torch import Tensor
+from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
-from edgekit.errors import CaptureError, CompileError, FloatDisagreement
+from edgekit.datasets.ragged import free_axes
+from edgekit.errors import CaptureError, CompileError, FixedLength, FloatDisagreement
 from edgekit.frontend.canonical import canonical
+from edgekit.frontend.dynamic_shapes import Dims, export, output_expressions, project_dims
 from edgekit.frontend.export_failures import capture_error, output_error
-from edgekit.frontend.load import Model
+from edgekit.frontend.load import Model, examples_at, tested_lengths
 from edgekit.frontend.lowering_failures import check_sizes
+from edgekit.frontend.output_lengths import with_free_axes
 from edgekit.frontend.output_names import output_names
 from edgekit.frontend.recurrent_cells import RecurrentCells
 from edgekit.frontend.specialization import check_specialization
 from edgekit.ir.program import Program
-from edgekit.ir.signature import Signature, TensorSpec
+from edgekit.ir.signature import FreeAxis, FreeLength, Signature, TensorSpec
 from edgekit.ir.sqnr import FLOAT_DB, sqnr_db
 from edgekit.specs.factory import RAISED
+from edgekit.specs.inputs import Input
 from edgekit.specs.project import Project
 from edgekit.specs.state import pairs
+
+FIXED = re.compile(
+    "specialized it to be a constant|Constraints violated|Not all values of .* satisfy the generated guard"
+)
+"""Words of torch.export (2.13) on a network that fixes, or narrows, a length which was to be free."""
 
 
 def capture(model: Model, samples: Sequence[tuple[Tensor, ...]] = ()) -> Program:
@@ -39,10 +52,13 @@ def capture(model: Model, samples: Sequence[tuple[Tensor, ...]] = ()) -> Program
     """
     network, root = model.module.model, model.project.root
     try:
-        with torch.no_grad(), contextlib.redirect_stderr(cast(TextIO, _Quiet(sys.stderr))):
+        quiet = contextlib.redirect_stderr(cast(TextIO, _Quiet(sys.stderr)))
+        with torch.no_grad(), quiet, warnings.catch_warnings():
+            # torch warns of the list that its own recurrent modules keep their weights in.
+            warnings.filterwarnings("ignore", r"The tensor attributes? .* assigned during export", UserWarning)
             # Only with state: programs of other models stay as they are.
             with RecurrentCells() if model.project.state else contextlib.nullcontext():
-                traced = torch.export.export(model.module, model.examples)
+                traced = export(model.module, model.examples, _dims(model.project))
             check_specialization(traced, model, samples)
             exported = canonical(traced)
             results = model.module(*model.examples)
@@ -50,11 +66,24 @@ def capture(model: Model, samples: Sequence[tuple[Tensor, ...]] = ()) -> Program
     except CompileError:
         raise
     except RAISED as error:
+        if model.project.lengths and FIXED.search(str(error)):
+            stated = ", ".join(map(str, model.project.lengths))
+            raise FixedLength(
+                f"the network works on one length only when it is traced, the project leaves free: {stated}",
+                hint="loops over time, and recurrent modules such as nn.GRU, are unrolled: state one length under "
+                "[inputs], or pad to it in the data set",
+            ) from error
         raise capture_error(error, network, root) from error
-    check_sizes(exported)
+    if not model.project.lengths:
+        check_sizes(exported)
     _check_outputs(model, results)
-    edges = signature(model.project, results)
+    edges = _with_lengths(signature(model.project, results), exported, model.project)
     _check_answers(edges, pytree.tree_leaves(results), pytree.tree_leaves(answers))
+    for lengths in tested_lengths(model.project)[:-1]:
+        examples = examples_at(model.project, model.examples, lengths)
+        with torch.no_grad():
+            results, answers = model.module(*examples), exported.module()(*examples)
+        _check_answers(edges, pytree.tree_leaves(results), pytree.tree_leaves(answers))
     return Program(exported, edges, model.history)
 
 
@@ -80,15 +109,41 @@ def _check_answers(edges: Signature, results: list[Tensor], answers: list[Tensor
             )
 
 
+def _free(project: Project) -> list[dict[int, FreeLength]]:
+    """Free axes of every input, the batch axis counted."""
+    return [{1 + axis: size.length for axis, size in free_axes(spec).items()} for spec in project.inputs.values()]
+
+
+def _dims(project: Project) -> list[Dims]:
+    return project_dims(_free(project))
+
+
+def _with_lengths(edges: Signature, exported: ExportedProgram, project: Project) -> Signature:
+    """Add the free axes of the outputs, as the program computes them. Raises CaptureError if one has no rule."""
+    if not project.lengths:
+        return edges
+    places = {length.name: (i, axis) for i, free in enumerate(_free(project)) for axis, length in free.items()}
+    functions = output_expressions(exported, places)
+    outputs = zip(edges.outputs, functions, strict=True)
+    outputs_with = tuple(with_free_axes(spec, axes, project.lengths) for spec, axes in outputs)
+    return replace(edges, outputs=outputs_with, lengths=project.lengths)
+
+
 def signature(project: Project, results: Any) -> Signature:
     """Signature of the captured model: the project's input names, and the names or numbers of its outputs.
 
     results: outputs of the network for one call. Raises SpecError or CaptureError.
     """
+    inputs = (_input(name, spec) for name, spec in project.inputs.items())
     leaves = pytree.tree_leaves(results)
     names = output_names(project, results, len(leaves))
     outputs = tuple(_output(name, leaf) for name, leaf in zip(names, leaves, strict=True))
-    return Signature(project.arguments, outputs, pairs(project.state))
+    return Signature((*inputs, *project.arguments[len(project.inputs) :]), outputs, pairs(project.state))
+
+
+def _input(name: str, spec: Input) -> TensorSpec:
+    free = tuple(FreeAxis(1 + axis, size.length.name) for axis, size in free_axes(spec).items())
+    return TensorSpec(name, spec.raw_dtype, (1, *map(int, spec.raw_shape)), free=free, pad=spec.pad)
 
 
 def _output(name: str, leaf: Any) -> TensorSpec:

@@ -14,9 +14,10 @@ from pydantic import TypeAdapter
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
+from edgekit.datasets.ragged import free_axes
 from edgekit.errors import ForwardError
 from edgekit.frontend.capture import signature
-from edgekit.frontend.load import Model, batches
+from edgekit.frontend.load import Model, batches, examples_at
 from edgekit.frontend.output_names import output_names
 from edgekit.frontend.sequences import carried, sequence_outputs, step_data
 from edgekit.frontend.torch_threads import torch_threads
@@ -148,6 +149,8 @@ def _outputs(model: Model, samples: Samples) -> tuple[dict[str, Array], int]:
         edges = signature(model.project, model.module(*(example.clone() for example in model.examples)))
         with torch_threads(1):  # one small step after another
             return sequence_outputs(model.module, edges, samples), 1
+    if model.project.lengths:
+        return _ragged_outputs(model, samples)
     batch = BATCH if _takes_batches(model, samples) else 1
     columns = [torch.from_numpy(np.ascontiguousarray(samples.inputs[name])) for name in model.project.inputs]
     threads = _quickest_threads(model, tuple(column[:batch] for column in columns))
@@ -156,6 +159,26 @@ def _outputs(model: Model, samples: Samples) -> tuple[dict[str, Array], int]:
     results = model.module(*model.examples)
     names = output_names(model.project, results, len(rows[0]))
     return {name: np.concatenate([row[i] for row in rows]) for i, name in enumerate(names)}, threads
+
+
+def _ragged_outputs(model: Model, samples: Samples) -> tuple[dict[str, Array], int]:
+    """Outputs as `_outputs` gives them, one sample at a time; padded with 0 to those of the widest columns."""
+    singles = batches(samples, model.project)
+    widths = {
+        size.length.name: samples.inputs[name].shape[1 + axis]
+        for name, spec in model.project.inputs.items()
+        for axis, size in free_axes(spec).items()
+    }
+    threads = _quickest_threads(model, singles[0])
+    with torch_threads(threads):
+        results = model.module(*examples_at(model.project, model.examples, widths))
+        widest = [leaf.numpy() for leaf in pytree.tree_leaves(results)]
+        outputs = [np.zeros((len(samples), *leaf.shape[1:]), leaf.dtype) for leaf in widest]
+        for i, single in enumerate(singles):
+            for output, leaf in zip(outputs, _leaves(model, single), strict=True):
+                output[i][tuple(map(slice, leaf.shape[1:]))] = leaf[0]
+    names = output_names(model.project, results, len(outputs))
+    return dict(zip(names, outputs, strict=True)), threads
 
 
 def _quickest_threads(model: Model, chunk: tuple[Tensor, ...]) -> int:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from edgekit.datasets import ragged
 from edgekit.errors import ForwardError, UnstableFactory
+from edgekit.frontend.call_convention import output_axes
 from edgekit.frontend.constructs.evidence import evidence_of
 from edgekit.frontend.constructs.interfaces import INTERFACES
 from edgekit.frontend.determinism import check_deterministic
@@ -18,6 +21,7 @@ from edgekit.frontend.error_location import location_of, running
 from edgekit.frontend.network_source import read_network
 from edgekit.frontend.preprocess import Deployed
 from edgekit.frontend.state import check_state, initial_tensors
+from edgekit.ir.measurement import Array
 from edgekit.ir.program import PassRecord
 from edgekit.samples import Samples
 from edgekit.sequences import initial_state
@@ -79,12 +83,37 @@ def _protected(module: Deployed, project: Project, examples: tuple[Tensor, ...])
     copies = tuple(example.clone() for example in examples)
     try:
         with torch.no_grad():
-            module(*copies)
+            results = module(*copies)
     except RAISED as error:
         raise _forward_error(error, module.model, project) from error
+    for lengths in tested_lengths(project)[:-1]:
+        _check_runs(module, project, examples, lengths)
     # torch counts every write into a tensor, through views too.
     written = [spec.name for spec, copy in zip(project.arguments, copies, strict=True) if copy._version]
-    return Deployed(module.model, project.inputs, written, project.state).eval() if written else module
+    # State goes in and out in the network's own form.
+    axes = () if project.state else output_axes(module.model, module.convention, _staged(module, examples), results)
+    if not (written or axes):
+        return module
+    return Deployed(module.model, project.inputs, written, axes, project.state).eval()
+
+
+def _check_runs(module: Deployed, project: Project, examples: tuple[Tensor, ...], lengths: Mapping[str, int]) -> None:
+    """Raise ForwardError if the network fails at some of the lengths that the project states."""
+    try:
+        with torch.no_grad():
+            module(*examples_at(project, examples, lengths))
+    except RAISED as error:
+        stated = ", ".join(f"{name} = {length}" for name, length in lengths.items())
+        raise ForwardError(
+            f"the model's forward failed at {stated}{place(error, project.root)}: {in_a_line(error)}",
+            hint="narrow the range under [inputs], or its steps, to the lengths that the network takes",
+        ) from error
+
+
+def _staged(module: Deployed, examples: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Examples as the network takes them: preprocessed, batch axis first."""
+    with torch.no_grad():
+        return tuple(stage(value) for stage, value in zip(module.preprocess, examples, strict=True))
 
 
 def _forward_error(error: BaseException, network: nn.Module, project: Project) -> ForwardError:
@@ -110,21 +139,45 @@ def _forward_error(error: BaseException, network: nn.Module, project: Project) -
 def _examples(project: Project) -> tuple[Tensor, ...]:
     random = np.random.default_rng(0)
     arrays = []
-    for spec in project.inputs.values():
+    masks = {spec.mask for spec in project.inputs.values()}
+    for name, spec in project.inputs.items():
         shape = (1, *spec.raw_shape)
         # Zeros for plain integers: they are indices, and 0 is the one index every table has.
         pixels = random.integers(0, 256, shape) if spec.preprocess else random.random(shape)
         if spec.raw_dtype == "int16":
             pixels = random.integers(-(2**15), 2**15, shape)
-        values = np.zeros(shape) if spec.dtype in ("int32", "int64", "bool") else pixels
-        arrays.append(torch.from_numpy(values.astype(spec.raw_dtype)))
+        values = np.zeros(shape) if spec.dtype in ("int32", "int64", "bool") or name in masks else pixels
+        arrays.append(torch.from_numpy((values + 1 if name in masks else values).astype(spec.raw_dtype)))
     return (*arrays, *initial_tensors(project, initial_state(project)))
 
 
 def batches(samples: Samples, project: Project) -> list[tuple[Tensor, ...]]:
     """Single samples as arguments of the model, batch 1 each; for sequences see `frontend.sequences`."""
+    if project.lengths:
+        return [_tensors(ragged.sample(samples.inputs, project.inputs, i)) for i in range(len(samples))]
     columns = [torch.from_numpy(np.ascontiguousarray(samples.inputs[name])) for name in project.inputs]
     return [tuple(column[i : i + 1] for column in columns) for i in range(len(samples))]
+
+
+def _tensors(sample: Mapping[str, Array]) -> tuple[Tensor, ...]:
+    return tuple(torch.from_numpy(np.ascontiguousarray(array)) for array in sample.values())
+
+
+def examples_at(project: Project, examples: tuple[Tensor, ...], lengths: Mapping[str, int]) -> tuple[Tensor, ...]:
+    """Example inputs, which have the greatest lengths, cut to `lengths` by name."""
+    cut = []
+    for spec, example in zip(project.inputs.values(), examples, strict=True):
+        axes = {1 + axis: lengths[size.length.name] for axis, size in ragged.free_axes(spec).items()}
+        cut.append(example[tuple(slice(axes.get(axis)) for axis in range(example.ndim))].clone())
+    return tuple(cut)
+
+
+def tested_lengths(project: Project) -> list[dict[str, int]]:
+    """Lengths at which a network and its artifacts are compared: the least, one between, the greatest of all names."""
+    lengths = project.lengths
+    places = [[each.all[0] for each in lengths], [each.all[len(each.all) // 2] for each in lengths]]
+    places += [[each.most for each in lengths]]
+    return [dict(zip((each.name for each in lengths), sizes, strict=True)) for sizes in places] if lengths else []
 
 
 def weights_digest(network: nn.Module) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 import torch
 from torch import Tensor, nn
 
+from edgekit.frontend.call_convention import CallConvention, batch_first
 from edgekit.frontend.log_mel import LogMelStage
 from edgekit.specs.inputs import Input, Preprocess
 
@@ -38,20 +39,30 @@ class Copy(nn.Module):
 class Deployed(nn.Module):
     """Deployed form of the user's network: it takes raw inputs, with the preprocessing inside.
 
-    written: names of inputs that the network changes in place; they are copied first. state: names of the inputs that
-    come after the others, with the state.
+    written: names of inputs that the network changes in place; they are copied first. output_axes: batch axis of every
+    output, None where it has none; empty where each has it first, as what this gives always has. state: names of the
+    inputs that come after the others, with the state, as the network takes them.
     """
 
     def __init__(
-        self, model: nn.Module, inputs: dict[str, Input], written: Collection[str] = (), state: Collection[str] = ()
+        self,
+        model: nn.Module,
+        inputs: dict[str, Input],
+        written: Collection[str] = (),
+        output_axes: tuple[int | None, ...] = (),
+        state: Collection[str] = (),
     ) -> None:
         super().__init__()
         self.preprocess = nn.ModuleList(_stage(spec, copied=name in written) for name, spec in inputs.items())
         self.preprocess.extend(Copy() if name in written else nn.Identity() for name in state)
         self.model = model
+        self.convention = CallConvention(model, inputs, tuple(state))
+        self.output_axes = output_axes
 
     def forward(self, *raw: Tensor) -> object:
-        return self.model(*(stage(value) for stage, value in zip(self.preprocess, raw, strict=True)))
+        staged = tuple(stage(value) for stage, value in zip(self.preprocess, raw, strict=True))
+        results = self.convention.call(self.model, staged)
+        return batch_first(results, self.output_axes) if self.output_axes else results
 
 
 def _stage(spec: Input, copied: bool) -> nn.Module:

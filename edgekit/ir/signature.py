@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import model_serializer
@@ -18,18 +18,83 @@ class Affine:
 
 
 @dataclass(frozen=True)
+class FreeAxis:
+    """An axis of an input or output whose length follows a free length n: (scale * n + offset) // divisor."""
+
+    axis: int
+    """Number of the axis, where 0 is the batch axis."""
+    length: str
+    """Name of the free length."""
+    scale: int = 1
+    offset: int = 0
+    divisor: int = 1
+
+    def __post_init__(self) -> None:
+        if self.axis < 1 or self.divisor < 1:
+            raise ValueError(f"axis {self.axis} cannot be '{self}'")
+
+    def at(self, length: int) -> int:
+        """Length of the axis where the free length is `length`."""
+        return (self.scale * length + self.offset) // self.divisor
+
+    def __str__(self) -> str:
+        product = self.length if self.scale == 1 else f"{self.scale}*{self.length}"
+        total = f"{product}{self.offset:+d}" if self.offset else product
+        if self.divisor == 1:
+            return total
+        return f"{total}//{self.divisor}" if total == self.length else f"({total})//{self.divisor}"
+
+
+@dataclass(frozen=True)
+class FreeLength:
+    """Length that differs from sample to sample: from `least` to `most`, by steps of `step`."""
+
+    name: str
+    least: int
+    most: int
+    step: int = 1
+    buckets: tuple[int, ...] = ()
+    """Lengths that the artifact has a static graph for, ascending; empty where it takes every length by itself."""
+
+    def __contains__(self, length: int) -> bool:
+        return self.least <= length <= self.most and (length - self.least) % self.step == 0
+
+    @property
+    def all(self) -> range:
+        """All admissible lengths, ascending."""
+        return range(self.least, self.most + 1, self.step)
+
+    def __str__(self) -> str:
+        step = f":{self.step}" if self.step > 1 else ""
+        return f"{self.name}:{self.least}..{self.most}{step}"
+
+
+@dataclass(frozen=True)
 class TensorSpec:
-    """One input or output. `dtype` is numpy's name; `shape` includes the batch axis."""
+    """One input or output. `dtype` is numpy's name; `shape` includes the batch axis, and of a free axis the most."""
 
     name: str
     dtype: str
     shape: tuple[int, ...]
     affine: Affine | None = None
     """Quantization of an edge whose integers stand for real values; None for all others."""
+    free: tuple[FreeAxis, ...] = ()
+    """Axes whose length differs from sample to sample."""
+    pad: float = 0.0
+    """Value of an input beyond the length of its sample, where it is padded to a bucket."""
 
     def __str__(self) -> str:
         quantized = f" scale={self.affine.scale:.6g} zero_point={self.affine.zero_point}" if self.affine else ""
-        return f"{self.name}: {self.dtype}[{', '.join(map(str, self.shape))}]{quantized}"
+        named = {axis.axis: f"{axis}<={self.shape[axis.axis]}" for axis in self.free}
+        sizes = ", ".join(named.get(axis, str(size)) for axis, size in enumerate(self.shape))
+        return f"{self.name}: {self.dtype}[{sizes}]{quantized}"
+
+    def at(self, lengths: Mapping[str, int]) -> tuple[int, ...]:
+        """Shape where the free lengths are `lengths`, by name."""
+        sizes = list(self.shape)
+        for axis in self.free:
+            sizes[axis.axis] = axis.at(lengths[axis.length])
+        return tuple(sizes)
 
 
 @dataclass(frozen=True)
@@ -50,6 +115,8 @@ class Signature:
     outputs: tuple[TensorSpec, ...]
     state: tuple[StatePair, ...] = ()
     """State that is passed on from step to step; empty for a model that takes one sample at a time."""
+    lengths: tuple[FreeLength, ...] = ()
+    """Free lengths of the inputs, by name; those of the outputs follow from them."""
 
     @property
     def sampled(self) -> tuple[TensorSpec, ...]:
@@ -63,10 +130,16 @@ class Signature:
         names = {pair.output for pair in self.state}
         return tuple(spec for spec in self.outputs if spec.name not in names)
 
+    @property
+    def most(self) -> dict[str, int]:
+        """Greatest length of each name."""
+        return {length.name: length.most for length in self.lengths}
+
+    def without_buckets(self) -> Signature:
+        """Signature of an artifact that takes every length by itself."""
+        return replace(self, lengths=tuple(replace(length, buckets=()) for length in self.lengths))
+
     @model_serializer(mode="wrap")
     def _without_unused(self, written: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        """Leave `state` out if there is none: files of models without state keep their bytes."""
-        values = written(self)
-        if not self.state:
-            del values["state"]
-        return values
+        """Leave out `state` and `lengths` where there are none: files of models without them keep their bytes."""
+        return {name: value for name, value in written(self).items() if value or name not in ("state", "lengths")}

@@ -11,6 +11,7 @@ from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.ir.signature import Signature, TensorSpec
 from edgekit.samples import Samples
+from edgekit.specs.project import LENGTHS
 from edgekit.tasks.label_arrays import unlabelled
 from edgekit.untrusted.npy import read_npz
 
@@ -24,6 +25,9 @@ def samples_for(signature: Signature, samples: Samples) -> Samples:
     Raises DataError if the model takes something else, such as preprocessed values where samples are raw pixels.
     """
     names = [spec.name for spec in signature.sampled]
+    columns = {length.name + LENGTHS for length in signature.lengths} & samples.inputs.keys()
+    lengths = {name: samples.inputs[name] for name in columns}
+    samples = replace(samples, inputs={name: each for name, each in samples.inputs.items() if name not in columns})
     if set(names) == set(samples.inputs):
         chosen = {name: samples.inputs[name] for name in names}
     elif len(names) == len(samples.inputs):
@@ -37,7 +41,7 @@ def samples_for(signature: Signature, samples: Samples) -> Samples:
         raise DataError(f"the model takes {takes}, the samples are {has}", hint=INPUTS)
     if not all(_fits(chosen[spec.name], spec, timed) for spec in signature.sampled):
         raise _mismatch(signature, samples)
-    return replace(samples, inputs=chosen)
+    return replace(samples, inputs={**chosen, **lengths})
 
 
 def read_inputs(path: Path, signature: Signature) -> Samples:
@@ -68,6 +72,15 @@ def read_inputs(path: Path, signature: Signature) -> Samples:
     )
 
 
+def input_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Shapes of one sample of each array in a `.npz`, with a batch axis of 1, by name. Raises DataError."""
+    try:
+        arrays = read_npz(path)
+    except (OSError, ValueError) as error:
+        raise DataError(f"'{path}' cannot be read as arrays: {error}", hint=INPUTS) from error
+    return {name: (1, *array.shape[1:]) for name, array in arrays.items() if name != LABELS and array.ndim}
+
+
 def _by_kind(signature: Signature, samples: Samples) -> dict[str, Array]:
     """Match arrays to inputs by dtype and shape. Raises DataError where two inputs are alike."""
     kinds = {(spec.dtype, spec.shape) for spec in signature.sampled}
@@ -90,7 +103,13 @@ def _fits(array: Array, spec: TensorSpec, timed: bool) -> bool:
     """True for an array [N, …] of samples of this input; timed: [N, T, …], of sequences."""
     axes = 2 if timed else 1
     rest = spec.shape[1:]
-    return array.dtype == np.dtype(spec.dtype) and array.ndim == axes + len(rest) and array.shape[axes:] == rest
+    if array.dtype != np.dtype(spec.dtype) or array.ndim != axes + len(rest):
+        return False
+    free = {axis.axis - 1 for axis in spec.free}
+    return all(
+        size == stated or (axis in free and size <= stated)
+        for axis, (size, stated) in enumerate(zip(array.shape[axes:], rest, strict=True))
+    )
 
 
 def _mismatch(signature: Signature, samples: Samples) -> DataError:

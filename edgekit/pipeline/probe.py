@@ -19,7 +19,7 @@ from edgekit.errors import ModelFileError
 from edgekit.ir.measurement import Measurement
 from edgekit.ir.signature import Signature
 from edgekit.measure.device.installed_bundle import AT_ONCE, Installed
-from edgekit.measure.device.model_file import open_model_file
+from edgekit.measure.device.model_file import NO_SHAPES, Shapes, open_model_file
 from edgekit.measure.device.scratch_install import scratch_install
 from edgekit.measure.shards import Shards
 from edgekit.measure.user_inputs import samples_for
@@ -57,11 +57,14 @@ class Probed:
 
 
 @contextlib.contextmanager
-def subject(device: str, model: Path | None = None, runtime: str | None = None) -> Iterator[Subject]:
+def subject(
+    device: str, model: Path | None = None, runtime: str | None = None, shapes: Shapes = NO_SHAPES
+) -> Iterator[Subject]:
     """Install the model for a measurement beside the slots of `device`, or take the model that it serves.
 
     model: a `.edgekit`, `.onnx`, `.tflite` or `.pte` file; None for the served model. runtime: as `edgekit probe
-    --runtime`. Raises what opening the bundle, describing the file and reaching the device raise.
+    --runtime`. shapes: of the inputs of a model file that leaves axes free. Raises what opening the bundle, describing
+    the file and reaching the device raise.
     """
     with contextlib.ExitStack() as stack:
         if model is None:
@@ -71,7 +74,7 @@ def subject(device: str, model: Path | None = None, runtime: str | None = None) 
         elif model.suffix == BUNDLE:
             yield stack.enter_context(_bundle(device, model, runtime))
         else:
-            yield stack.enter_context(_bare(device, model, runtime))
+            yield stack.enter_context(_bare(device, model, runtime, shapes))
 
 
 def probe(
@@ -82,13 +85,14 @@ def probe(
     runtime: str | None = None,
     shards: Shards = AT_ONCE,
     limit_s: float | None = None,
+    shapes: Shapes = NO_SHAPES,
 ) -> Probed:
     """Measure outputs for the samples that `choose` gives, and latency as `plan` says (None: no latency).
 
     Where all samples would take longer than `limit_s` seconds, `choose` is called again with the number that the device
     answers in that time. Raises what `subject` and `Installed.measure` do.
     """
-    with subject(device, model, runtime) as on_device:
+    with subject(device, model, runtime, shapes) as on_device:
         _check_batch(on_device.signature)
         samples = samples_for(on_device.signature, choose(on_device, None))
         if limit_s is not None and is_large(on_device.installation, samples):
@@ -112,8 +116,8 @@ def _bundle(device: str, path: Path, runtime: str | None) -> Iterator[Subject]:
 
 
 @contextlib.contextmanager
-def _bare(device: str, path: Path, runtime: str | None) -> Iterator[Subject]:
-    with open_model_file(path) as bare:
+def _bare(device: str, path: Path, runtime: str | None, shapes: Shapes) -> Iterator[Subject]:
+    with open_model_file(path, shapes) as bare:
         check_runtime(runtime, bare.format)
         chosen = runtime or "auto"
         with connect(device) as transport, scratch_install(bare.folder, bare.format, transport, chosen) as installation:

@@ -55,9 +55,9 @@ def _run_verb(args: argparse.Namespace) -> dict[str, Any]:
 
         return compile_runner(args.source, args.program)
     if args.verb == "describe":
-        from .verbs.describe import describe
+        from .verbs.describe import describe, stated_shape
 
-        return describe(args.model, args.format)
+        return describe(args.model, args.format, dict(map(stated_shape, args.shape)))
     with lifecycle.slot_in_use(args.slot):
         return _run_model_verb(args)
 
@@ -105,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     describe = verbs.add_parser("describe")
     describe.add_argument("model", type=Path)
     describe.add_argument("--format", required=True)
+    describe.add_argument("--shape", action="append", default=[])
     for name in ("selftest", "latency", "instructions", "accuracy", "operators", "throughput"):
         verb = verbs.add_parser(name)
         verb.add_argument("slot", type=Path)

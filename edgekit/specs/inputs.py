@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import (
     AfterValidator,
     Field,
     SerializerFunctionWrapHandler,
+    Strict,
+    ValidationInfo,
     field_validator,
     model_serializer,
     model_validator,
 )
 
+from edgekit.ir.signature import FreeLength
+from edgekit.specs.lengths import FreeSize, LengthSyntax, Size, checked_buckets, default_buckets, free_lengths
 from edgekit.specs.log_mel import LogMel
 from edgekit.specs.picture_steps import PictureSteps, Step
 from edgekit.specs.spec import Real, Spec, Whole
@@ -35,9 +42,21 @@ def _input(name: str) -> str:
 
 
 Edge = Annotated[str, AfterValidator(_edge)]
-LATER = frozenset({"log_mel", "tokenizer"})
-"""Keys that projects and caches of earlier versions have not."""
 InputEdge = Annotated[str, AfterValidator(_input)]
+BatchAxis = Annotated[int, Strict(), Field(ge=0)] | Literal["none"]
+"""Axis of an input that counts the samples, or `none`: one sample is the whole input."""
+
+
+LATER: dict[str, Any] = {
+    "log_mel": None,
+    "tokenizer": None,
+    "batch_axis": 0,
+    "pad": 0.0,
+    "mask": None,
+    "buckets": {},
+    "vocabulary": None,
+}
+"""Keys of an input that came later than the first release, with their defaults."""
 
 
 class Preprocess(PictureSteps):
@@ -59,11 +78,22 @@ class Preprocess(PictureSteps):
 class Input(Spec):
     """One input of the model, without the batch axis."""
 
-    shape: tuple[Whole, ...]
-    dtype: Literal["float32", "int32", "int64", "uint8", "bool"] = "float32"
+    shape: tuple[Size, ...]
+    """Sizes of the axes of one sample; a free length is its greatest, a `lengths.FreeSize`."""
+    dtype: Literal["float16", "float32", "int32", "int64", "uint8", "bool"] = "float32"
     preprocess: Preprocess | None = None
     log_mel: LogMel | None = None
     tokenizer: TokenizerSpec | None = None
+    batch_axis: BatchAxis = 0
+    """Axis that the network's forward has the samples on; `shape` is without it, and data sets have it first."""
+    pad: Real = 0.0
+    """Value beyond the end of a sample, where it is padded to a bucket of free lengths."""
+    mask: InputEdge | None = None
+    """Input that is 1 within a sample and 0 where it is padded; made where the data set has none."""
+    buckets: dict[str, tuple[Whole, ...]] = Field(default_factory=dict)
+    """Lengths of static graphs by the name of a free length, for backends that take no free length."""
+    vocabulary: Annotated[int, Strict(), Field(gt=0)] | None = None
+    """Number of tokens: integers of the input are from 0 to one less."""
 
     @field_validator("preprocess", mode="before")
     @classmethod
@@ -90,6 +120,8 @@ class Input(Spec):
             raise ValueError("preprocessing gives float32: leave 'dtype' out")
         if len(self.shape) != 3:
             raise ValueError("preprocessing of 'uint8 NHWC' needs a shape of [channels, height, width]")
+        if self.batch_axis != 0:
+            raise ValueError("pixels of 'uint8 NHWC' have their batch axis first: leave 'batch_axis' out")
         for name in ("mean", "std"):
             if len(getattr(self.preprocess, name)) not in (1, self.shape[0]):
                 count = f"1 or {self.shape[0]} values, one a channel"
@@ -121,11 +153,45 @@ class Input(Spec):
             raise ValueError("'tokenizer' goes with token ids: dtype = 'int64' or 'int32'")
         return self
 
+    @field_validator("buckets", mode="before")
+    @classmethod
+    def _of_the_only_length(cls, buckets: Any, info: ValidationInfo) -> Any:
+        """Give `buckets = [16, 32]` the name of the input's only free length."""
+        if not isinstance(buckets, list | tuple):
+            return buckets
+        names = {size.length.name for size in info.data.get("shape", ()) if isinstance(size, FreeSize)}
+        if len(names) != 1:
+            hint = "buckets = { h = [128, 256], w = [128, 256] }" if names else "leave 'buckets' out"
+            raise LengthSyntax(f"the input has {len(names) or 'no'} free lengths, and one list of buckets", hint=hint)
+        return {names.pop(): buckets}
+
+    @model_validator(mode="after")
+    def _lengths(self) -> Input:
+        lengths = free_lengths({"": self.shape})
+        for name, buckets in self.buckets.items():
+            if name not in lengths:
+                raise LengthSyntax(f"'{name}' is no free length of the input", hint=f"it has: {', '.join(lengths)}")
+            if buckets:
+                checked_buckets(lengths[name], buckets)
+        if self.mask and not lengths:
+            raise LengthSyntax("a mask tells padding apart, and the shape has no free length", hint="leave 'mask' out")
+        if np.asarray(self.pad).astype(self.dtype) != self.pad:
+            raise LengthSyntax(f"{self.dtype} cannot hold the padding {self.pad:g}", hint="pad = 0")
+        if self.vocabulary and np.dtype(self.dtype).kind not in "iu":
+            raise LengthSyntax(f"a vocabulary is of integers, the input is {self.dtype}", hint='dtype = "int64"')
+        return self
+
+    @model_validator(mode="after")
+    def _batched(self) -> Input:
+        if self.batch_axis != "none" and self.batch_axis > len(self.shape):
+            raise ValueError(f"'batch_axis' {self.batch_axis} is beyond a shape of {len(self.shape)} axes")
+        return self
+
     @model_serializer(mode="wrap")
-    def _without_unstated(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what was added later and is not stated: what was built without it keeps its cache keys."""
+    def _without_defaults(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out later keys that are not used: cache keys of older projects stay as they were."""
         values: dict[str, Any] = written(self)
-        return {name: value for name, value in values.items() if value is not None or name not in LATER}
+        return {key: value for key, value in values.items() if key not in LATER or value != LATER[key]}
 
     @property
     def raw_shape(self) -> tuple[int, ...]:
@@ -154,3 +220,37 @@ class Input(Spec):
         if self.log_mel:
             return self.log_mel.raw_dtype
         return "uint8" if self.preprocess else self.dtype
+
+
+def lengths_of(inputs: Mapping[str, Input]) -> tuple[FreeLength, ...]:
+    """Free lengths of a project's inputs, in their order, each with the buckets that a static backend makes of it.
+
+    Raises LengthSyntax if one name has two ranges or two lists of buckets, or a mask is no such input.
+    """
+    lengths = free_lengths({name: spec.shape for name, spec in inputs.items()})
+    buckets: dict[str, tuple[int, ...]] = {}
+    for spec in inputs.values():
+        for name, stated in spec.buckets.items():
+            if stated and buckets.setdefault(name, stated) != stated:
+                raise LengthSyntax(f"two inputs state other buckets of '{name}'", hint="state them at one of the two")
+    for name, spec in inputs.items():
+        _check_mask(name, spec, inputs)
+    return tuple(
+        replace(length, buckets=buckets.get(name) or default_buckets(length)) for name, length in lengths.items()
+    )
+
+
+def _check_mask(name: str, spec: Input, inputs: Mapping[str, Input]) -> None:
+    if spec.mask is None:
+        return
+    mask = inputs.get(spec.mask)
+    if mask is None:
+        raise LengthSyntax(f"the mask of '{name}', '{spec.mask}', is no input", hint=f"state it: [inputs.{spec.mask}]")
+    own, masked = (set(free_lengths({"": each.shape})) for each in (mask, spec))
+    if not own or not own <= masked:
+        raise LengthSyntax(
+            f"the mask '{spec.mask}' does not have the free lengths of '{name}'",
+            hint=f'give it the same: shape = ["{next(size for size in spec.shape if isinstance(size, FreeSize))}"]',
+        )
+    if mask.pad:
+        raise LengthSyntax(f"the mask '{spec.mask}' is padded with {mask.pad:g}", hint="leave 'pad' of a mask out")

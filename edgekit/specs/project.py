@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from edgekit.errors import SpecError
-from edgekit.ir.signature import TensorSpec
+from edgekit.ir.signature import FreeLength, TensorSpec
 from edgekit.specs.factory import Factory
-from edgekit.specs.inputs import Input, InputEdge
+from edgekit.specs.inputs import Input, InputEdge, lengths_of
 from edgekit.specs.model import ModelSpec
 from edgekit.specs.model_files import check_model_files
 from edgekit.specs.onnx_inputs import with_onnx_inputs
@@ -21,6 +21,8 @@ from edgekit.specs.spec import Flag, Spec, parse, read_toml
 from edgekit.specs.state import StateTable, arguments, check_state
 
 FILE = "edgekit.toml"
+LENGTHS = ".length"
+"""Ending of the name of a column of lengths, int64 [N], beside the inputs of samples: `t.length`."""
 
 
 class DataSet(Spec):
@@ -83,12 +85,26 @@ class Project(Spec):
         check_state(self.inputs, self.state, self.model.outputs)
         if self.state and self.reference.address:
             raise ValueError("a model with [state] has no reference behind a server: [reference] url = 'eager'")
+        if self.state and lengths_of(self.inputs):
+            raise ValueError("a model with [state] takes steps of one size: free lengths of [inputs] go without it")
+        return self
+
+    @model_validator(mode="after")
+    def _lengths_agree(self) -> Project:
+        columns = {f"{length.name}{LENGTHS}" for length in lengths_of(self.inputs)} & self.inputs.keys()
+        if columns:
+            raise ValueError(f"no input can be named '{min(columns)}': the lengths of the samples are")
         return self
 
     @property
     def arguments(self) -> tuple[TensorSpec, ...]:
         """Arguments of the model, in order: those of `[inputs]`, then those of `[state]`."""
         return arguments(self.inputs, self.state)
+
+    @property
+    def lengths(self) -> tuple[FreeLength, ...]:
+        """Free lengths of the inputs, each with its buckets; empty where every sample has the same shapes."""
+        return lengths_of(self.inputs)
 
     @property
     def baseline(self) -> Path | None:

@@ -78,11 +78,16 @@ def parse(model: type[S], values: Mapping[str, Any], where: str, derived: Mappin
         # Members of a union are named too, such as `tuple[str, ...]`: no key of the file. What is forbidden is one.
         key = location[-1:] if forbidden else []
         path = [part for part in location[: len(location) - len(key)] if "[" not in part] + key
-        message, hint = PLAIN.get(first["type"]) or _sentence(first["msg"]), None
+        message, hint = PLAIN.get(first["type"]) or _sentence(first["msg"]), _hint(first)
         if forbidden:
             known = _keys(model, path[:-1]) - derived.keys()
             message, hint = "no such key", suggest(path[-1], known, f"known keys: {', '.join(sorted(known))}")
         raise SpecError(f"{where}: '{'.'.join(path) or 'the file'}': {message}", hint=hint) from error
+
+
+def _hint(error: Mapping[str, Any]) -> str | None:
+    """Hint of a validator of ours, if its exception has one."""
+    return getattr(error.get("ctx", {}).get("error"), "hint", None)
 
 
 def _sentence(message: str) -> str:

@@ -18,6 +18,7 @@ from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
 from edgekit.backends.executorch.quantizer import EPS, weight_spec
 from edgekit.errors import LoweringError
+from edgekit.frontend.dynamic_shapes import exported_like
 from edgekit.passes.module_patterns import is_skipped
 from edgekit.specs.compression import Quantize
 
@@ -132,7 +133,7 @@ def with_int4_weights(exported: ExportedProgram, recipe: Quantize) -> ExportedPr
     granularity, int4 = PerGroup(group) if grouped else PerAxis(0), torch.int4  # type: ignore[attr-defined]
     quantize_(model, Int8DynamicActivationIntxWeightConfig(int4, weight_granularity=granularity))
     # Positional arguments, as the program was captured with.
-    return torch.export.export(model, exported.example_inputs[0])
+    return exported_like(model, exported, exported.example_inputs[0])
 
 
 def _as_modules(model: GraphModule, group: int, kept: Sequence[str]) -> int:

@@ -12,6 +12,7 @@ from executorch.runtime import Runtime
 
 from edgekit.backends.executorch.convert import HINT, place
 from edgekit.backends.executorch.runtime_log import refusal, runtime_log
+from edgekit.backends.free_axes import with_free_axes
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.ir.artifact import Placement
 from edgekit.ir.program import Program
@@ -51,7 +52,8 @@ def load_signature(
     outputs = [meta.output_tensor_meta(index) for index in range(meta.num_outputs())]
     if (len(inputs), len(outputs)) != (len(program.signature.inputs), len(program.signature.outputs)):
         raise LoweringError(f"'{path.name}' takes {len(inputs)} and gives {len(outputs)} tensors, unlike its program")
-    return Signature(_specs(program.signature.inputs, inputs), _specs(program.signature.outputs, outputs))
+    loaded = Signature(_specs(program.signature.inputs, inputs), _specs(program.signature.outputs, outputs))
+    return with_free_axes(loaded, program.signature)
 
 
 def _check_kernels(program: Program, placement: Placement) -> None:

@@ -74,6 +74,11 @@ class Onnx:
 
         if recipe:
             _check_recipe(recipe)
+        if program.signature.lengths and tensorrt.NAME in runtime.delegates:
+            raise Misfit(
+                f"TensorRT builds its engine for one length, the project leaves '{program.signature.lengths[0]}' free",
+                hint=f"state one length under [inputs], such as {program.signature.lengths[0].most}",
+            )
         path = out / FILE
         data = to_onnx(program, integer_forms=tensorrt.NAME not in runtime.delegates)
         if recipe:
@@ -84,8 +89,8 @@ class Onnx:
         stored = weights(model.graph).without(fixed.elements)
         expanded = recipe is not None and recipe.mode != "float16"
         options = (UNFOLD,) if expanded else _session_options(model.graph, target, runtime)
-        signature, placement = read(path, options, "cpu" if "cpu" in runtime.delegates else None)
-        _check_signature(signature, program.signature)
+        signature, placement = read(path, options, "cpu" if "cpu" in runtime.delegates else None, program.signature)
+        _check_signature(signature, program.signature.without_buckets())
         artifact = Artifact(
             (path,),
             "onnx",

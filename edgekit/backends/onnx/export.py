@@ -16,10 +16,12 @@ from edgekit.passes.module_patterns import module_path
 from edgekit.specs.factory import in_a_line
 
 if TYPE_CHECKING:
+    from onnx import ModelProto
     from torch.export import ExportedProgram
     from torch.fx import Node
 
     from edgekit.ir.program import Program
+    from edgekit.ir.signature import Signature
 
 # What the exporter's function library is written in: 18 needs no conversion, and every onnxruntime since 1.14 reads it.
 OPSET = 18
@@ -50,12 +52,21 @@ def to_onnx(program: Program, integer_forms: bool = True) -> bytes:
         raise _refusal(error, program.exported) from error
     assert exported is not None
     proto = clean(exported.model, names, integer_forms)
+    name_free_axes(proto, names)
     try:
         onnx.checker.check_model(proto, full_check=True)
         data: bytes = proto.SerializeToString(deterministic=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError) as error:
         raise LoweringError(f"the exported graph is not a valid ONNX model: {error}") from error
     return data
+
+
+def name_free_axes(model: ModelProto, signature: Signature) -> None:
+    """Name the free axes of inputs and outputs as the project does, such as `t` or `4*h`, in place."""
+    values = (*model.graph.input, *model.graph.output)
+    for value, spec in zip(values, (*signature.inputs, *signature.outputs), strict=True):
+        for axis in spec.free:
+            value.type.tensor_type.shape.dim[axis.axis].dim_param = str(axis)
 
 
 @contextmanager

@@ -6,10 +6,12 @@ import re
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edgekit.backends.free_axes import with_free_axes
 from edgekit.backends.onnx.control_flow import deep_macs
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.ir.artifact import Operator, Placement
@@ -31,6 +33,7 @@ INTEGER_KERNELS = {
     "DynamicQuantizeMatMul",
 }
 """Integer kernels, besides those called `QLinear…`."""
+NOTHING: Mapping[str, int] = MappingProxyType({})
 VIEWS = {"Constant", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"}
 """Operators that move nothing."""
 PARTS = {"Gather", "GatherElements", "GatherND", "Slice", "Split"}
@@ -39,8 +42,12 @@ DTYPES = {"float": "float32", "double": "float64"}
 """Names of data types: onnxruntime's and numpy's, if they differ."""
 
 
-def read(model: Path, options: Options, delegate: str | None) -> tuple[Signature, Placement]:
+def read(
+    model: Path, options: Options, delegate: str | None, expected: Signature | None = None
+) -> tuple[Signature, Placement]:
     """Load `model`: its signature, and its operators in execution order, each on `delegate`.
+
+    expected: signature of the program, which says how long free axes may be; None if none is free.
 
     Raises UnsupportedOperator if onnxruntime lacks a kernel, LoweringError if it cannot load or run the file.
     """
@@ -48,9 +55,17 @@ def read(model: Path, options: Options, delegate: str | None) -> tuple[Signature
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "optimized.onnx"
-        signature = _signature(_load(model.read_bytes(), _settings(options, path)))
+        program = expected or Signature((), ())
+        most = _most(program)
+        signature = _signature(_load(model.read_bytes(), _settings(options, path)), most)
         optimized = onnx.load(path)
-    return signature, Placement(tuple(_operators(optimized, delegate)))
+    return with_free_axes(signature, program), Placement(tuple(_operators(optimized, delegate, most)))
+
+
+def _most(signature: Signature) -> dict[str, int]:
+    """Greatest length of every free axis, by the axis's name in the file."""
+    edges = (*signature.inputs, *signature.outputs)
+    return {str(axis): edge.shape[axis.axis] for edge in edges for axis in edge.free}
 
 
 def _settings(options: Options, optimized: Path) -> SessionOptions:
@@ -93,17 +108,19 @@ def _modules(model: bytes, operator: str) -> str:
     return f" in module {', '.join(named[:3])}{' …' if len(named) > 3 else ''}" if named else ""
 
 
-def _signature(session: InferenceSession) -> Signature:
-    return Signature(tuple(map(_spec, session.get_inputs())), tuple(map(_spec, session.get_outputs())))
+def _signature(session: InferenceSession, most: Mapping[str, int]) -> Signature:
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    return Signature(tuple(_spec(each, most) for each in inputs), tuple(_spec(each, most) for each in outputs))
 
 
-def _spec(arg: NodeArg) -> TensorSpec:
+def _spec(arg: NodeArg, most: Mapping[str, int]) -> TensorSpec:
     element = arg.type.removeprefix("tensor(").removesuffix(")")
-    return TensorSpec(arg.name, DTYPES.get(element, element), tuple(arg.shape))
+    shape = tuple(most.get(size, size) for size in arg.shape)
+    return TensorSpec(arg.name, DTYPES.get(element, element), shape)
 
 
-def _operators(optimized: ModelProto, delegate: str | None) -> Iterable[Operator]:
-    values = tensors(optimized)
+def _operators(optimized: ModelProto, delegate: str | None, most: Mapping[str, int]) -> Iterable[Operator]:
+    values = tensors(optimized, most)
     small = {name for name, tensor in values.items() if tensor.dtype.name in ("int8", "uint8")}
     for node in optimized.graph.node:
         elements = sum(values[name].size for name in node.output if name)
@@ -123,8 +140,8 @@ def bytes_moved(node: NodeProto, values: Mapping[str, Array]) -> int:
     return sum(read) + written
 
 
-def tensors(model: ModelProto) -> dict[str, Array]:
-    """Values of all tensors of a graph, by name, in one run on zeros.
+def tensors(model: ModelProto, most: Mapping[str, int] = NOTHING) -> dict[str, Array]:
+    """Values of all tensors of a graph, by name, in one run on zeros, of the lengths `most` where axes are free.
 
     onnxruntime keeps no shapes in the graph that it writes, and onnx infers none through its fused operators.
     """
@@ -140,7 +157,7 @@ def tensors(model: ModelProto) -> dict[str, Array]:
     settings = onnxruntime.SessionOptions()
     settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = _load(everything.SerializeToString(), settings)
-    zeros = {spec.name: np.zeros(spec.shape, spec.dtype) for spec in _signature(session).inputs}
+    zeros = {spec.name: np.zeros(spec.shape, spec.dtype) for spec in _signature(session, most).inputs}
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     return {**constants, **zeros, **dict(zip(names, session.run(names, zeros), strict=True))}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -68,14 +68,26 @@ class TFLite:
         Raises Misfit for a recipe that LiteRT has no kernels for, UnsupportedOperator if it lacks an operator,
         LoweringError for anything else the converter refuses.
         """
+        from edgekit.backends.buckets import static_programs
+        from edgekit.backends.free_axes import with_free_axes
         from edgekit.backends.tflite import convert, interpreter
+        from edgekit.backends.tflite.merge import merged
         from edgekit.passes.fixed_layers import fixed_layers
+        from edgekit.runner.model.lengths import GRAPH
 
         if recipe:
             _check_recipe(recipe)
         path = out / "model.tflite"
-        path.write_bytes(convert.flatbuffer(program, recipe))
-        return interpreter.artifact(path, runtime, fixed_layers(program.exported))
+        fixed = fixed_layers(program.exported)
+        if not program.signature.lengths:
+            path.write_bytes(convert.flatbuffer(program, recipe))
+            return interpreter.artifact(path, runtime, fixed)
+        # The greatest bucket is the primary graph, off which the facts are read.
+        graphs = [convert.flatbuffer(static, recipe) for static in static_programs(program)][::-1]
+        keys = [GRAPH.format(number) for number in range(len(graphs))][::-1]
+        path.write_bytes(merged(graphs, keys))
+        artifact = interpreter.artifact(path, runtime, fixed)
+        return replace(artifact, signature=with_free_axes(artifact.signature, program.signature, buckets=True))
 
 
 GROUPS = (32, 64, 128, 256)

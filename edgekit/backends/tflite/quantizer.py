@@ -88,7 +88,8 @@ class LiteRTQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
         """Accept every model: operators without annotation stay in float, as the placement shows."""
 
     def _annotate(self, node: fx.Node) -> None:
-        inputs = node.all_input_nodes
+        # A free length is a value of the graph too, and no tensor.
+        inputs = [source for source in node.all_input_nodes if not isinstance(source.meta.get("val"), torch.SymInt)]
         if not inputs or _output(node):  # a constant, or fused into the operator before it
             return
         if node.target in WEIGHTED and inputs[1].op == "get_attr":

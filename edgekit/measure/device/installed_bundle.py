@@ -160,8 +160,7 @@ def _answers(session: ProbeSession, samples: Samples, threads: int) -> tuple[Acc
     digests = session.send(samples.inputs, "shard")
     argv = ("--threads", threads, *digests)
     answer = session.ask(Accuracy, "accuracy", "shard", *argv, timeout=session.limit(samples.inferences))
-    lead = (len(samples), samples.steps) if samples.steps else (len(samples),)
-    outputs = session.outputs(answer, *lead)
+    outputs = session.outputs(answer, samples.inputs, samples.steps)
     session.remove("shard")
     return answer, outputs
 

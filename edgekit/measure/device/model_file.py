@@ -7,14 +7,15 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from edgekit.cache import file_digest, storage_errors
 from edgekit.devices.local import Local
 from edgekit.devices.measurement_protocol import Described
-from edgekit.devices.runner_client import put_runner
+from edgekit.devices.runner_client import Runner, put_runner
 from edgekit.errors import ModelFileError, RuntimeMissing, suggest
 from edgekit.ir.artifact import FORMATS, Format
 from edgekit.ir.signature import Signature
@@ -27,6 +28,11 @@ DESCRIBE_S = 300.0
 """Time limit of loading the file and reading its signature."""
 MAGIC: dict[Format, bytes] = {"tflite": b"TFL3", "pte": b"ET12"}
 """File identifier at byte 4, from schema.fbs of LiteRT and program.fbs of ExecuTorch. An ONNX file has none."""
+FREE = re.compile(r"of input '([^']+)' has no length")
+"""Words of the runner on an input whose axes are free."""
+Shapes = Mapping[str, tuple[int, ...]]
+"""Shapes of inputs by name, the batch axis included."""
+NO_SHAPES: Shapes = MappingProxyType({})
 EXTRAS: dict[Format, str] = {"onnx": "onnx", "tflite": "tflite", "pte": "build"}
 """Extra of edgekit that installs the runtime of a format."""
 
@@ -42,15 +48,17 @@ class Bare:
 
 
 @contextlib.contextmanager
-def open_model_file(file: Path) -> Iterator[Bare]:
+def open_model_file(file: Path, shapes: Shapes = NO_SHAPES) -> Iterator[Bare]:
     """Yield the model in `file` and its external tensor files, copied into a folder that is removed afterwards.
+
+    shapes: shapes of inputs by name, with the batch axis; used where the file leaves more axes free than that one.
 
     The file is opened in a process of its own, so that a damaged file can crash only that process. Raises
     ModelFileError if it is no such model, RuntimeMissing if no runtime on this machine runs it, StorageError.
     """
     format = _format(file)
     with tempfile.TemporaryDirectory() as scratch:
-        description = _ask(file, format, Path(scratch))
+        description = _ask(file, format, Path(scratch), shapes)
         folder = Path(scratch) / "model"
         _copy(file, description.files, folder, f"model.{format}")
         _write_manifest(folder, description)
@@ -92,18 +100,35 @@ def _check_size(size: int, file: Path) -> None:
         )
 
 
-def _ask(file: Path, format: Format, scratch: Path) -> Described:
+def _ask(file: Path, format: Format, scratch: Path, shapes: Shapes) -> Described:
     with Local(f"local://{scratch / 'device'}") as here:
         runner, info = put_runner(here, (here.python,))
         if info.runtimes.get(format) is None:
             hint = f"pip install 'edgekit[{EXTRAS[format]}]'"
             raise RuntimeMissing(f"nothing on this machine runs .{format}, so nothing can describe '{file}'", hint=hint)
-        argv = ("describe", file.resolve(), "--format", format)
+        argv: list[object] = ["describe", file.resolve(), "--format", format]
+        try:
+            return _describe(runner, argv, shapes)
+        except ModelFileError as error:
+            hint = f"is it whole, and made for {info.runtimes[format]}? export it again"
+            free = FREE.search(str(error))
+            if free:
+                hint = f"say how long: --shape {free[1]}=1,3,224,224, or --inputs FILE.npz with samples of that shape"
+            raise ModelFileError(f"'{file}' cannot be used: {_reason(error, here)}", hint=hint) from error
+
+
+def _describe(runner: Runner, argv: list[object], shapes: Shapes) -> Described:
+    """Describe the file; each input that it leaves free, by the runner's word, gets its shape of `shapes`."""
+    spare = dict(shapes)
+    while True:
         try:
             return runner.ask(Described, *argv, timeout=DESCRIBE_S, failure=ModelFileError)
         except ModelFileError as error:
-            hint = f"is it whole, and made for {info.runtimes[format]}? export it again"
-            raise ModelFileError(f"'{file}' cannot be used: {_reason(error, here)}", hint=hint) from error
+            free = FREE.search(str(error))
+            shape = spare.pop(free[1], None) if free else None
+            if free is None or shape is None:
+                raise
+            argv = [*argv, "--shape", f"{free[1]}={','.join(map(str, shape))}"]
 
 
 def _reason(error: ModelFileError, here: Local) -> str:

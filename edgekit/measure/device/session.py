@@ -100,10 +100,10 @@ class ProbeSession:
         self._model = answered.model_sha256
         return answered
 
-    def outputs(self, answer: Accuracy, *lead: int) -> dict[str, Array]:
-        """Fetch the outputs: each that the manifest states as an answer, [*lead, …], with finite values.
+    def outputs(self, answer: Accuracy, inputs: Mapping[str, Array], steps: int | None = None) -> dict[str, Array]:
+        """Fetch the outputs for these inputs: each that the manifest states as an answer, [N, …], with finite values.
 
-        lead: number of samples; of sequences, and their steps.
+        A free axis is as long as for the widest of the inputs. steps: of sequences, whose outputs are [N, T, …].
 
         Raises AnswerMismatch for any other name, dtype, shape or value, ProbeError if a file came back damaged.
         """
@@ -111,7 +111,18 @@ class ProbeSession:
         if set(answer.outputs) != {spec.name for spec in stated}:
             names = ", ".join(sorted(answer.outputs)) or "nothing"
             raise self._mismatch(f"it answered {line(names, SHOWN)}; its manifest states {', '.join(map(str, stated))}")
-        return {spec.name: self._output(spec, lead, answer.outputs[spec.name]) for spec in stated}
+        count = len(next(iter(inputs.values())))
+        lead = (count,) if steps is None else (count, steps)
+        widths = {
+            axis.length: inputs[spec.name].shape[axis.axis]
+            for spec in self.signature.inputs
+            for axis in spec.free
+            if spec.name in inputs and axis.axis < inputs[spec.name].ndim
+        }
+        if set(widths) != {length.name for length in self.signature.lengths}:
+            raise self._mismatch("its manifest states free lengths that the samples do not have")
+        shapes = {spec.name: (*lead, *spec.at(widths)[1:]) for spec in stated}
+        return {spec.name: self._output(spec, shapes[spec.name], answer.outputs[spec.name]) for spec in stated}
 
     def integers(self, name: str, *shape: int) -> Array:
         """Fetch a non-negative int64 array of that shape that the runner wrote. Raises AnswerMismatch or ProbeError."""
@@ -136,11 +147,11 @@ class ProbeSession:
         except (ValueError, TypeError) as error:
             raise self._mismatch("its manifest states no inputs and outputs") from error
 
-    def _output(self, spec: TensorSpec, lead: tuple[int, ...], sha256: str) -> Array:
+    def _output(self, spec: TensorSpec, shape: tuple[int, ...], sha256: str) -> Array:
         # Integers that stand for reals come home as reals.
         dtype = np.dtype(np.float32 if spec.affine else spec.dtype)
-        array = self._fetch(spec.name, dtype, (*lead, *spec.shape[1:]), sha256)
-        finite = np.isfinite(array.reshape(lead[0], -1)).all(axis=1)
+        array = self._fetch(spec.name, dtype, shape, sha256)
+        finite = np.isfinite(array.reshape(len(array), -1)).all(axis=1)
         if not finite.all():
             raise self._mismatch(f"output '{spec.name}' is not finite for sample {finite.argmin()} of those sent")
         return array

@@ -22,6 +22,7 @@ FORMATS = {
     "int16": "INT16",
     "int32": "INT32",
     "int64": "INT64",
+    "float16": "FP16",
     "float32": "FP32",
 }
 
@@ -57,6 +58,11 @@ class SignatureMatch:
 
 def match_signature(project: Project, description: ServerMetadata) -> SignatureMatch:
     """Match inputs and outputs. Raises ModelMismatch that names the first that does not fit, and what is stated."""
+    if project.lengths:
+        raise ModelMismatch(
+            f"a server is sent samples of one length, the project leaves free: {', '.join(map(str, project.lengths))}",
+            hint='[reference] url = "eager"',
+        )
     if not description.inputs or not description.outputs:
         raise ModelMismatch("the server does not say what the model takes and gives", hint=METADATA)
     columns = [

@@ -99,8 +99,9 @@ class QuantizePass(Pass):
             )
 
     def rewrite(self, exported: ExportedProgram) -> Rewritten:
-        import torch
         from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+
+        from edgekit.frontend.dynamic_shapes import exported_like
 
         quantization = self.quantization(self.recipe)
         with warnings.catch_warnings():
@@ -109,7 +110,14 @@ class QuantizePass(Pass):
             prepared = prepare_pt2e(exported.module(), quantization.quantizer)
             findings = tuple(self._fitted(prepared, exported))
             converted = convert_pt2e(prepared, fold_quantize=quantization.fold_weights)
-            return Rewritten(torch.export.export(converted, tuple(self.samples[0])), findings)
+            return Rewritten(exported_like(converted, exported, self._example(exported)), findings)
+
+    def _example(self, exported: ExportedProgram) -> Sample:
+        """Inputs with which the quantized program is traced: of the greatest lengths, where these are free."""
+        from edgekit.frontend.dynamic_shapes import program_dims
+
+        examples = exported.example_inputs
+        return examples[0] if examples and any(program_dims(exported)) else tuple(self.samples[0])
 
     def _fitted(self, prepared: GraphModule, exported: ExportedProgram) -> Findings:
         """Set scales, weights and biases of `prepared`, in place. Yields findings for the record."""

@@ -104,7 +104,7 @@ def _attribute(module: nn.Module, target: str) -> Tensor:
 
 def batch_of(module: GraphModule, samples: Sequence[Sample]) -> int:
     """Batch size of an unguarded program: `TOGETHER`, or 1 if two samples together give other outputs than alone."""
-    if len(samples) < 2:
+    if len(samples) < 2 or len({tuple(value.shape for value in sample) for sample in samples}) > 1:
         return 1
     pair = samples[:2]
     with torch.no_grad():
@@ -137,4 +137,11 @@ def answers(module: GraphModule, batches: Sequence[Sample]) -> list[Tensor]:
     """Outputs of a program, one tensor an output, batches joined along the first axis."""
     with torch.no_grad():
         leaves = [pytree.tree_leaves(module(*batch)) for batch in batches]
-    return [torch.cat([part if part.dim() else part[None] for part in parts]) for parts in zip(*leaves, strict=True)]
+    return [_joined(parts) for parts in zip(*leaves, strict=True)]
+
+
+def _joined(parts: Sequence[Tensor]) -> Tensor:
+    """Join outputs along the first axis; flat, where free lengths give them different shapes."""
+    if len({part.shape[1:] for part in parts}) > 1:
+        return torch.cat([part.flatten() for part in parts])
+    return torch.cat([part if part.dim() else part[None] for part in parts])

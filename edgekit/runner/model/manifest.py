@@ -14,10 +14,11 @@ from ..layout import MANIFEST
 from ..processing.geometry import Step, check_steps
 from .engine_plan import EnginePlan, read_plan
 from .engine_store import engine_of
+from .lengths import LengthRange, ModelAxis, parse_axes, parse_lengths
 
 NO_PROCESSING: Mapping[str, Any] = MappingProxyType({})
 SCHEMAS = (1, 2)
-"""Schemas of manifests that this runner reads: 2 has state."""
+"""Schemas of manifests that this runner reads: 2 has state or free lengths."""
 
 
 class ModelTensor(NamedTuple):
@@ -29,6 +30,10 @@ class ModelTensor(NamedTuple):
     scale: float | None
     zero_point: int
     """Quantization: real = scale * (stored - zero_point). `scale` is None where the values are not quantized."""
+    free: tuple[ModelAxis, ...] = ()
+    """Axes whose length differs from sample to sample; `shape` has their greatest length."""
+    pad: float = 0.0
+    """Value of an input beyond its sample, where it is padded to a bucket."""
 
     def __str__(self) -> str:
         return f"{self.dtype}{list(self.shape)}"
@@ -63,6 +68,8 @@ class RunnerManifest(NamedTuple):
     plan: EnginePlan | None = None
     engine: Path | None = None
     """Folder of the engine that was built by the plan on this device; None if none was."""
+    lengths: tuple[LengthRange, ...] = ()
+    """Free lengths of the inputs."""
     processing: Mapping[str, Processing] = NO_PROCESSING
     """Processing by input, where there is any."""
     state: tuple[ModelState, ...] = ()
@@ -100,8 +107,8 @@ def check_no_options(manifest: RunnerManifest) -> None:
 
 
 def _parse_manifest(slot: Path, written: dict[str, Any]) -> RunnerManifest:
-    if written.get("schema", 1) not in SCHEMAS:
-        raise RunnerError("data", f"its manifest is of schema {written['schema']}: this runner is too old for it")
+    if written.get("schema", SCHEMAS[0]) not in SCHEMAS:
+        raise ValueError(f"its schema {written['schema']} is newer than this runner: flash it with a newer edgekit")
     plan = read_plan(slot)
     return RunnerManifest(
         format=written["format"],
@@ -112,6 +119,7 @@ def _parse_manifest(slot: Path, written: dict[str, Any]) -> RunnerManifest:
         tolerance=written["golden"]["tolerance"],
         plan=plan,
         engine=engine_of(slot) if plan else None,
+        lengths=parse_lengths(written["signature"].get("lengths", ())),
         processing={name: _processing(each) for name, each in written.get("processing", {}).items()},
         state=tuple(_state(slot, pair) for pair in written["signature"].get("state", ())),
     )
@@ -131,7 +139,13 @@ def _state(slot: Path, written: dict[str, Any]) -> ModelState:
 def _tensor(written: dict[str, Any]) -> ModelTensor:
     affine = written["affine"] or {"scale": None, "zero_point": 0}
     return ModelTensor(
-        _plain_name(written["name"]), written["dtype"], tuple(written["shape"]), affine["scale"], affine["zero_point"]
+        _plain_name(written["name"]),
+        written["dtype"],
+        tuple(written["shape"]),
+        affine["scale"],
+        affine["zero_point"],
+        parse_axes(written.get("free", ())),
+        float(written.get("pad", 0.0)),
     )
 
 

@@ -11,13 +11,14 @@ from ..machine import system
 from ..machine.runtime_versions import installed
 from ..model.carried_state import StatefulCall
 from ..model.manifest import RunnerManifest
+from ..model.sample_shapes import check_lengths, lengths_of, shape_at
 from ..model.sequences import sequence_outputs, with_state
 from ..model.tensors import check_outputs, empty_columns, row
 from .base import load
 from .select_runtime import open_runtime
 
 if TYPE_CHECKING:
-    from ..model.tensors import Array, Call
+    from ..model.tensors import Array, Call, Column
     from .base import Runtime
 
     Load = Callable[[Runtime, RunnerManifest, int], Call]
@@ -53,6 +54,7 @@ class LoadedModel(NamedTuple):
         RunnerError: runtime, load, or run if its outputs are not what the manifest says.
         """
         label, runtime = open_runtime(manifest.format, manifest.engine)
+        check_lengths(first, manifest)
         empty_rss_bytes = system.rss_bytes()
         started = perf_counter_ns()
         call = load(runtime, manifest, threads)
@@ -61,7 +63,7 @@ class LoadedModel(NamedTuple):
         loaded = perf_counter_ns()
         outputs = call(first)
         ran = perf_counter_ns()
-        check_outputs(outputs, manifest.outputs)
+        check_outputs(outputs, manifest.outputs, lengths_of(first, manifest.inputs))
         facts = {
             "load_ns": loaded - started,
             "first_ns": ran - loaded,
@@ -74,16 +76,30 @@ class LoadedModel(NamedTuple):
         }
         return cls(manifest, call, facts)
 
-    def outputs(self, columns: list[Array]) -> list[Array]:
+    def outputs(self, columns: list[Column]) -> list[Array]:
         """Run the model on every sample of `columns`: one array [N, …] a reported output, as stored.
 
-        With state, columns and outputs are of sequences, [N, T, …], each from the initial state on.
+        With state, columns and outputs are of sequences, [N, T, …], each from the initial state on. An axis that
+        follows a free length is as long as for the widest column, with 0 beyond the end of a sample.
         """
         if isinstance(self.call, StatefulCall):
             return sequence_outputs(self.call, self.manifest, columns)
-        count = len(columns[0])
-        stored = empty_columns(self.manifest.outputs, count)
+        count, manifest = len(columns[0]), self.manifest
+        stored = empty_columns(manifest.outputs, count, lengths_of(columns, manifest.inputs))
+        if manifest.lengths:
+            for i in range(count):
+                self._store(row(columns, i), stored, i)
+            return stored
         for i in range(count):
             for k, output in enumerate(self.call(row(columns, i))):
                 stored[k][i] = output[0]
         return stored
+
+    def _store(self, inputs: list[Array], stored: list[Array], i: int) -> None:
+        """Run the model on one sample of free lengths, and write its outputs into row i of `stored`."""
+        check_lengths(inputs, self.manifest)
+        lengths = lengths_of(inputs, self.manifest.inputs)
+        outputs = self.call(inputs)
+        check_outputs(outputs, self.manifest.outputs, lengths)
+        for k, tensor in enumerate(self.manifest.outputs):
+            stored[k][i][tuple(map(slice, shape_at(tensor, lengths)[1:]))] = outputs[k][0]

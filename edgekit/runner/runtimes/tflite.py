@@ -6,9 +6,11 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..machine.runtime_versions import version_of
+from ..model.buckets import bucketed, has_buckets
+from ..model.lengths import GRAPH
 from ..model.manifest import check_no_options
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ class TFLiteRuntime:
     def load(self, manifest: RunnerManifest, threads: int) -> Call:
         check_no_options(manifest)
         interpreter = self._interpreter(model_path=str(manifest.model), num_threads=threads)
+        if has_buckets(manifest):
+            return bucketed(manifest, lambda number: _signature_call(interpreter, manifest, GRAPH.format(number)))
         interpreter.allocate_tensors()
         input_indices = [detail["index"] for detail in interpreter.get_input_details()]
         output_indices = [detail["index"] for detail in interpreter.get_output_details()]
@@ -48,6 +52,10 @@ class TFLiteRuntime:
         from . import litert_compiled_model
         from .trace import Untraced
 
+        if has_buckets(manifest):
+            return Untraced(
+                self.load(manifest, threads), "a model with buckets is not traced: the whole is all there is"
+            )
         # In its package, or where a runtime pack has it.
         places = Path(str(self._module.__file__)).parent, Path(sys.prefix) / "lib"
         library = next(
@@ -76,3 +84,15 @@ class TFLiteRuntime:
         from ..model.io_signature import of_tflite
 
         return of_tflite(self._interpreter(model_path=str(model)))
+
+
+def _signature_call(interpreter: Any, manifest: RunnerManifest, key: str) -> Call:
+    """Make a function of the signature `key` of a file."""
+    run = interpreter.get_signature_runner(key)
+    inputs, outputs = [tensor.name for tensor in manifest.inputs], [tensor.name for tensor in manifest.outputs]
+
+    def call(arrays: Sequence[Array]) -> list[Array]:
+        results = run(**{name: arrays[i] for i, name in enumerate(inputs)})
+        return [results[name] for name in outputs]
+
+    return call

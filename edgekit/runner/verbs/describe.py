@@ -6,7 +6,9 @@ The file is not trusted: whatever loading it does, it does to this process.
 from __future__ import annotations
 
 import mmap
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,11 +23,19 @@ from ..runtimes.select_runtime import open_runtime
 
 INPUT_BYTES = 1 << 30
 """Largest size of an input in bytes."""
+NO_SHAPES: Mapping[str, tuple[int, ...]] = MappingProxyType({})
 
 
-def describe(model: Path, format: str) -> dict[str, Any]:
+def stated_shape(text: str) -> tuple[str, tuple[int, ...]]:
+    """Parse `NAME=1,3,224,224`. Raises ValueError."""
+    name, _, sizes = text.partition("=")
+    return name, tuple(int(size) for size in sizes.split(","))
+
+
+def describe(model: Path, format: str, shapes: Mapping[str, tuple[int, ...]] = NO_SHAPES) -> dict[str, Any]:
     """Describe inputs and outputs, with a batch of one where that is free, and list the model's external data files.
 
+    shapes: shapes of inputs by name, which say how long their free axes are.
     One inference, on zeros, gives the shapes of the outputs. Raises RunnerError: data if an external file is missing
     or lies outside of the model's folder, load if it is no model that can be served.
     """
@@ -34,7 +44,7 @@ def describe(model: Path, format: str) -> dict[str, Any]:
     blank = RunnerManifest(format, model, (), (), (), 0.0)
     with load_errors(blank):
         edges = _with_file_names(runtime.edges(model), format)
-    inputs = tuple(_input_tensor(edge) for edge in edges.inputs)
+    inputs = tuple(_input_tensor(_at_shape(edge, shapes.get(edge.name), format)) for edge in edges.inputs)
     _check_batch(inputs)
     # Provisional shapes of the outputs: enough for one call.
     outputs = tuple(_tensor(edge, tuple(size or 1 for size in edge.shape)) for edge in edges.outputs)
@@ -79,12 +89,27 @@ def _with_file_names(edges: IoSignature, format: str) -> IoSignature:
     return IoSignature(renamed["input"], renamed["output"])
 
 
+def _at_shape(edge: TensorInfo, shape: tuple[int, ...] | None, format: str) -> TensorInfo:
+    """An input whose free axes have the stated lengths. Raises RunnerError (load) for another shape than it has."""
+    if shape is None:
+        return edge
+    # A .pte file tells how long its axes may become, and not which of them are free.
+    bounded = format == "pte" and None in edge.shape
+    fits = len(shape) == len(edge.shape) and all(
+        own in (None, size) or (bounded and size <= own) for size, own in zip(shape, edge.shape)
+    )
+    if not fits or min(shape) < 1:
+        own = [size or "?" for size in edge.shape]
+        raise RunnerError("load", f"input '{edge.name}' is {edge.dtype}{own}, and cannot have the shape {list(shape)}")
+    return edge._replace(shape=shape)
+
+
 def _input_tensor(edge: TensorInfo) -> ModelTensor:
     if not edge.shape:
         raise RunnerError("load", f"input '{edge.name}' has no batch axis")
     if None in edge.shape[1:] or 0 in edge.shape:
         free = edge.shape.index(None, 1) if None in edge.shape[1:] else edge.shape.index(0)
-        raise RunnerError("load", f"axis {free} of input '{edge.name}' has no length: only the first may be free")
+        raise RunnerError("load", f"axis {free} of input '{edge.name}' has no length")
     tensor = _tensor(edge, tuple(size or 1 for size in edge.shape))
     if np.prod(tensor.shape, dtype=float) * np.dtype(tensor.dtype).itemsize > INPUT_BYTES:
         raise RunnerError("load", f"input '{edge.name}' is {tensor}: more than {INPUT_BYTES >> 20} MiB")

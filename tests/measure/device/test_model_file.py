@@ -7,9 +7,11 @@ from importlib.metadata import requires
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from onnx import TensorProto, helper
 
 from edgekit.devices import runner_client
 from edgekit.devices.local import Local
@@ -158,3 +160,41 @@ def test_a_damaged_file_is_an_error_here_whatever_it_does_there(
 def test_the_extra_that_is_named_brings_what_runs_the_format(format: str, distribution: str) -> None:
     brought = [line for line in requires("edgekit") or () if line.startswith(f"{distribution}==")]
     assert any(f"extra == '{model_file.EXTRAS[format]}'" in line for line in brought), brought  # type: ignore[index]
+
+
+def _free_onnx(path: Path) -> Path:
+    """An .onnx with a free batch, and a free length beside it: y = 2 * x, of float32 [batch, time, 3]."""
+    two = helper.make_tensor("two", TensorProto.FLOAT, [], [2.0])
+    drawn = helper.make_graph(
+        [helper.make_node("Mul", ["x", "two"], ["y"])],
+        "free",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", "time", 3])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", "time", 3])],
+        [two],
+    )
+    onnx.save(helper.make_model(drawn, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
+    return path
+
+
+def test_a_free_axis_gets_its_length_from_a_shape(tmp_path: Path) -> None:
+    file = _free_onnx(tmp_path / "free.onnx")
+    shapes = {"x": (1, 5, 3), "another": (1, 2)}
+    with open_model_file(file, shapes) as model, unpacked(model.folder) as endpoint:
+        assert str(model.signature.inputs[0]) == "x: float32[1, 5, 3]"
+        x = np.arange(30, dtype=np.float32).reshape(2, 5, 3)
+        measured = endpoint.measure(Samples({"x": x}, np.zeros(2, np.int64)), None)
+    np.testing.assert_array_equal(measured.outputs["y"], 2 * x)
+
+
+def test_a_free_axis_without_a_length_says_what_to_type(tmp_path: Path) -> None:
+    file = _free_onnx(tmp_path / "free.onnx")
+    with pytest.raises(ModelFileError, match="axis 1 of input 'x' has no length") as raised, open_model_file(file):
+        pass
+    assert raised.value.hint == "say how long: --shape x=1,3,224,224, or --inputs FILE.npz with samples of that shape"
+
+
+def test_a_shape_that_the_input_cannot_have_is_refused(tmp_path: Path) -> None:
+    file = _free_onnx(tmp_path / "free.onnx")
+    words = r"'x' is float32\['\?', '\?', 3\], and cannot have the shape \[1, 5, 4\]"
+    with pytest.raises(ModelFileError, match=words), open_model_file(file, {"x": (1, 5, 4)}):
+        pass

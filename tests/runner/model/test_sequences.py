@@ -140,7 +140,7 @@ def test_an_initial_state_that_is_damaged_is_refused(bare: Bare, model: Path, ar
 
 def test_a_manifest_of_a_schema_to_come_is_refused(tmp_path: Path) -> None:
     folder = slot.write_slot(tmp_path / "slot", "onnx", schema=3)
-    with pytest.raises(RunnerError, match="schema 3: this runner is too old"):
+    with pytest.raises(RunnerError, match="schema 3 is newer than this runner"):
         read_manifest(folder)
 
 
