@@ -10,7 +10,12 @@ import pytest
 from edgekit.api.builds import diagnose, load_project
 from tests.projects.matrix import gates, ran
 
-pytestmark = [pytest.mark.trains, pytest.mark.builds]
+# Converters that are imported in this process warn of what their own libraries do.
+pytestmark = [
+    pytest.mark.trains,
+    pytest.mark.builds,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
+]
 
 Projects = Callable[[str], Path]
 
