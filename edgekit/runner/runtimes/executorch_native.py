@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import RunnerError
 from ..model.manifest import check_no_options
+from ..model.sample_shapes import lengths_of, shape_at
 
 if TYPE_CHECKING:
     from ..model.io_signature import IoSignature
@@ -73,11 +74,21 @@ class ExecuTorchNative:
         if not loaded:
             raise RuntimeError(error.value.decode())
         run = self._library.edgekit_run
-        inputs_described, outputs_described = _described(manifest.inputs), _described(manifest.outputs)
-        counts = ctypes.c_size_t(len(inputs_described)), ctypes.c_size_t(len(outputs_described))
+        tensors = (*manifest.inputs, *manifest.outputs)
+        static = _described(manifest.inputs), _described(manifest.outputs)
+        counts = ctypes.c_size_t(len(manifest.inputs)), ctypes.c_size_t(len(manifest.outputs))
 
         def call(inputs: Sequence[Array]) -> list[Array]:
-            outputs: list[Array] = [np.empty(tensor.shape, tensor.dtype) for tensor in manifest.outputs]
+            inputs_described, outputs_described = static
+            shapes = [tensor.shape for tensor in tensors]
+            if manifest.lengths:
+                lengths = lengths_of(inputs, manifest.inputs)
+                shapes = [shape_at(tensor, lengths) for tensor in tensors]
+                inputs_described = _described(manifest.inputs, shapes)
+                outputs_described = _described(manifest.outputs, shapes[len(inputs) :])
+            outputs: list[Array] = [
+                np.empty(shape, tensor.dtype) for tensor, shape in zip(manifest.outputs, shapes[len(inputs) :])
+            ]
             for described, array in zip((*inputs_described, *outputs_described), (*inputs, *outputs)):
                 described.data = array.ctypes.data
             if not run(loaded, inputs_described, counts[0], outputs_described, counts[1], error):
@@ -99,11 +110,13 @@ class _Tensor(ctypes.Structure):
     )
 
 
-def _described(tensors: Sequence[ModelTensor]) -> Any:
+def _described(tensors: Sequence[ModelTensor], shapes: Sequence[tuple[int, ...]] | None = None) -> Any:
+    """Descriptors of tensors without data. shapes: of the tensors at some lengths; None for their own."""
     described = (_Tensor * len(tensors))()
     for i, tensor in enumerate(tensors):
+        shape = shapes[i] if shapes else tensor.shape
         described[i].dtype = SCALAR_TYPES[tensor.dtype]
-        described[i].rank = len(tensor.shape)
-        described[i].shape = (ctypes.c_int32 * len(tensor.shape))(*tensor.shape)
-        described[i].bytes = np.dtype(tensor.dtype).itemsize * int(np.prod(tensor.shape))
+        described[i].rank = len(shape)
+        described[i].shape = (ctypes.c_int32 * len(shape))(*shape)
+        described[i].bytes = np.dtype(tensor.dtype).itemsize * int(np.prod(shape))
     return described

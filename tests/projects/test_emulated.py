@@ -1,0 +1,72 @@
+"""Tasks on emulated boards: the trained network, built for the board, flashed over ssh or adb, and judged there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.backends.free_networks import free_project
+from tests.command_line import LENIENT
+from tests.conftest import Command
+
+pytestmark = [pytest.mark.emulated, pytest.mark.usefixtures("emulation")]
+SAMPLES = 40
+
+
+def ran(command: Command, folder: Path, out: Path, target: str, backend: str, profile: str) -> Any:
+    """Report of a run on the emulated device of the target."""
+    argv = ("--project", folder, "--target", target, "--backend", backend, "--profile", profile, *LENIENT)
+    ended = command("run", *argv, "--device", "emulated", "--samples", SAMPLES, "--json", "--out", out)
+    assert ended.code in (0, 1), ended.err
+    (report,) = ended.document["reports"]
+    return report
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "backend", "profile", "metric", "lost"),
+    [
+        ("face", "raspberry-pi-5", "tflite", "raspberry-pi-int8", "mAP@50", 0.05),
+        ("segmenter", "android-arm64", "tflite", "android-int8", "miou", 0.02),
+        ("keywords", "raspberry-pi-5", "onnx", "raspberry-pi-int8", "top1", 0.06),
+        ("siamese", "raspberry-pi-4", "executorch", "raspberry-pi-int8", "eer", 0.05),
+        ("sentences", "android-arm64", "executorch", "dynamic-int8", "recall@1", 0.06),
+        ("pose", "android-arm64", "executorch", "android-int8", "PCK@0.05", 0.05),
+    ],
+)
+def test_a_task_is_judged_on_the_board_by_its_own_metric(
+    command: Command,
+    project_of: Callable[[str], Path],
+    tmp_path: Path,
+    name: str,
+    target: str,
+    backend: str,
+    profile: str,
+    metric: str,
+    lost: float,
+) -> None:
+    report = ran(command, project_of(name), tmp_path / "out", target, backend, profile)
+    reference, candidate = (report[side]["metric"] for side in ("reference", "candidate"))
+    assert (reference["name"], candidate["name"]) == (metric, metric)
+    assert abs(reference["value"] - candidate["value"]) <= lost
+    assert report["candidate"]["environment"]["machine"] == "aarch64"
+    assert report["candidate"]["instructions"] > 1000
+    assert report["agreement"] >= 0.9
+    # Kernels of another machine may round otherwise; answers stay those of the host's run of the same bundle.
+    assert report["host_parity"]["same_answers"] >= 0.95
+
+
+@pytest.mark.parametrize("backend", ["executorch", "tflite"])
+def test_samples_of_every_length_are_answered_on_the_board(command: Command, tmp_path: Path, backend: str) -> None:
+    folder = free_project(tmp_path / "encoder", "encoder").root
+    text = (folder / "edgekit.toml").read_text()
+    (folder / "edgekit.toml").write_text(
+        text.replace('loader = "data.py:Data"', 'loader = "data.py:Data", labelled = false')
+    )
+    report = ran(command, folder, tmp_path / "out", "raspberry-pi-5", backend, "float32")
+    assert report["sqnr_db"] > 90
+    assert report["agreement"] == 1.0
+    assert report["host_parity"]["same_answers"] == 1.0
+    assert "metric" not in report["reference"]
