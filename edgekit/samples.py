@@ -22,6 +22,7 @@ from edgekit.sequences import SEQUENCE, gather, initial_state, read_sequences, s
 from edgekit.specs.factory import RAISED, in_a_line
 from edgekit.specs.inputs import Input
 from edgekit.specs.project import LENGTHS, DataSet, Project
+from edgekit.stratification import spread, stratified
 from edgekit.tasks.label_arrays import unlabelled
 from edgekit.tasks.registry import task_of
 
@@ -145,7 +146,7 @@ def load_samples(project: Project, role: str, limit: int | None = None, steps: i
     total = len(source)
     if total == 0:
         raise DataError(f"the {where} is empty", hint=f"[data] {role} must name at least one sample")
-    chosen, stratified = _chosen(source, total, limit, declared.labelled, where)
+    chosen, by_class = _chosen(source, total, limit, declared.labelled, where)
     collect = _collect_sequences if project.state else _collect
     samples, changes = collect(source, chosen, project, declared.labelled, where)
     for name, tokenizer in tokenizers.items():
@@ -154,31 +155,7 @@ def load_samples(project: Project, role: str, limit: int | None = None, steps: i
     labels = samples.labels if len(samples) == total else stated_labels(source)
     missing = without_samples(class_names(project), labels, where) if role == "evaluation" else ()
     left_out = (*getattr(source, "left_out", ()), *missing)
-    return replace(samples, sampling=Sampling(len(chosen), total, stratified, changes, left_out))
-
-
-def stratified(classes: Array, count: int) -> list[int]:
-    """Select `count` indices into `classes`, int [N], ascending: of every class its share, spread over its samples.
-
-    Proportional allocation, rounded by largest remainder (Hamilton's method); of equals the smaller class label first.
-    """
-    _, members, sizes = np.unique(classes, return_inverse=True, return_counts=True)
-    shares, remainders = np.divmod(count * sizes, len(classes))
-    more = np.argsort(-remainders, kind="stable")[: count - shares.sum()]
-    shares[more] += 1
-    places = (np.flatnonzero(members == k) for k in range(len(sizes)))
-    return sorted(int(place[i]) for place, share in zip(places, shares, strict=True) for i in spread(len(place), share))
-
-
-def spread(total: int, count: int) -> list[int]:
-    """Select `count` of `total` indices, ascending: one at random from each of `count` equal stretches (fixed seed).
-
-    Stratified over the order of the set: a set sorted by class keeps its proportions, and one whose classes take turns
-    does not fall into step with the choice.
-    """
-    edges = np.linspace(0, total, count + 1)
-    draws = np.random.default_rng(0).random(count)
-    return [int(low + (high - low) * draw) for low, high, draw in zip(edges, edges[1:], draws, strict=False)]
+    return replace(samples, sampling=Sampling(len(chosen), total, by_class, changes, left_out))
 
 
 def _chosen(source: MapStyle, total: int, limit: int | None, labelled: bool, where: str) -> tuple[Sequence[int], bool]:

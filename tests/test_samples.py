@@ -13,8 +13,9 @@ from PIL import Image
 
 from edgekit.datasets import folders
 from edgekit.datasets.pictures import Picture, read_picture
-from edgekit.samples import READ_THROUGH, Sampling, load_samples, stratified
+from edgekit.samples import READ_THROUGH, Sampling, load_samples
 from edgekit.specs.project import Project
+from edgekit.stratification import stratified
 
 LOADER = """
 import numpy as np

@@ -16,7 +16,8 @@ from edgekit.ir.measurement import Array
 from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature
 from edgekit.runner.model.carried_state import StatefulCall, StatePlaces
-from edgekit.samples import Samples, spread
+from edgekit.samples import Samples
+from edgekit.stratification import spread
 
 if TYPE_CHECKING:
     from edgekit.passes.base import Sample

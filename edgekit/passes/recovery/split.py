@@ -12,8 +12,9 @@ from torch import Tensor
 from edgekit.errors import PassError
 from edgekit.ir.measurement import Array
 from edgekit.passes.recovery.augment import Augmentation, augment
-from edgekit.samples import Samples, spread, stratified
+from edgekit.samples import Samples
 from edgekit.specs.project import Project
+from edgekit.stratification import spread, stratified
 
 Batch = tuple[tuple[Tensor, ...], Tensor]
 """Raw inputs in the network's order, and labels; the batch is axis 0."""

@@ -1,0 +1,31 @@
+"""Selection of samples from a larger set: stratified by class, or spread over the order of the set."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgekit.ir.measurement import Array
+
+
+def stratified(classes: Array, count: int) -> list[int]:
+    """Select `count` indices into `classes`, int [N], ascending: of every class its share, spread over its samples.
+
+    Proportional allocation, rounded by largest remainder (Hamilton's method); of equals the smaller class label first.
+    """
+    _, members, sizes = np.unique(classes, return_inverse=True, return_counts=True)
+    shares, remainders = np.divmod(count * sizes, len(classes))
+    more = np.argsort(-remainders, kind="stable")[: count - shares.sum()]
+    shares[more] += 1
+    places = (np.flatnonzero(members == k) for k in range(len(sizes)))
+    return sorted(int(place[i]) for place, share in zip(places, shares, strict=True) for i in spread(len(place), share))
+
+
+def spread(total: int, count: int) -> list[int]:
+    """Select `count` of `total` indices, ascending: one at random from each of `count` equal stretches (fixed seed).
+
+    Stratified over the order of the set: a set sorted by class keeps its proportions, and one whose classes take turns
+    does not fall into step with the choice.
+    """
+    edges = np.linspace(0, total, count + 1)
+    draws = np.random.default_rng(0).random(count)
+    return [int(low + (high - low) * draw) for low, high, draw in zip(edges, edges[1:], draws, strict=False)]
