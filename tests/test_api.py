@@ -41,7 +41,7 @@ SIGNATURES = {
     "compare": ("reference", "candidate", "task"),
     "diagnose": ("project", "target", *COMMON, "search", "cache", "progress", "built"),
     "load_report": ("path",),
-    "load_samples": ("project", "role", "limit"),
+    "load_samples": ("project", "role", "limit", "steps"),
 }
 """Promised in docs/api.md: what goes from here, or changes, is a breaking change."""
 AFTER = "print(json.dumps(sorted(set(sys.modules) - before)))"

@@ -46,7 +46,7 @@ def test_what_another_package_registers_is_found_and_loaded(site: Path) -> None:
     ("group", "name", "message", "hint"),
     [
         ("backends", "tflit", "no backend is named 'tflit'", "did you mean 'tflite'?"),
-        ("metrics", "clasification", "no metric is named 'clasification'", "did you mean 'classification'?"),
+        ("tasks", "clasification", "no task is named 'clasification'", "did you mean 'classification'?"),
         ("meters", "wattmetre", "no meter is named 'wattmetre'", "did you mean 'wattmeter'?"),
     ],
 )

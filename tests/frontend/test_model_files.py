@@ -204,14 +204,14 @@ def of_another_torch(document: dict[str, Any]) -> None:
 
 
 def with_an_unknown_operator(document: dict[str, Any]) -> None:
-    document["graph_module"]["graph"]["nodes"][2]["target"] = "torch.ops.strange.twice.default"
+    document["graph_module"]["graph"]["nodes"][2]["target"] = "torch.ops.unheard.twice.default"
 
 
 @pytest.mark.parametrize(
     ("edit", "kind", "words"),
     [
         (of_another_torch, UnsupportedModelFile, r"torch 2\.99\.0 wrote it, this is"),
-        (with_an_unknown_operator, UnsupportedOperator, r"'strange\.twice'"),
+        (with_an_unknown_operator, UnsupportedOperator, r"'unheard\.twice'"),
     ],
 )
 def test_a_program_that_this_torch_cannot_load_is_told_why(
