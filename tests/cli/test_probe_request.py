@@ -23,6 +23,7 @@ REFUSED: tuple[tuple[dict[str, Any], str], ...] = (
     ({"throughput": True, "min_duration": 0.5}, "lasts a second at least"),
     ({"operators": True, "min_duration": 3.0}, "a number of inferences"),
     ({"inputs": FILE, "samples": 3}, "no project's"),
+    ({"shape": ("x=1,3",)}, "--shape is for a bare model file"),
 )
 
 

@@ -63,7 +63,7 @@ def voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.trains
 @pytest.mark.lowers
-@pytest.mark.parametrize("backend", ["onnx", "executorch", "tflite"])
+@pytest.mark.parametrize("backend", ["onnx", "tflite"])
 def test_voice_activity_is_detected_in_every_precision(
     voice: Path, places: dict[str, str], tmp_path: Path, backend: str
 ) -> None:
@@ -83,7 +83,7 @@ def test_voice_activity_is_detected_in_every_precision(
 
 @pytest.mark.trains
 @pytest.mark.lowers
-@pytest.mark.parametrize("backend", ["onnx", "executorch", "tflite"])
+@pytest.mark.parametrize("backend", ["executorch"])
 def test_a_cache_of_keys_and_values_is_state(
     places: dict[str, str], decoder: Path, tmp_path: Path, backend: str
 ) -> None:
