@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import pickletools
+import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,9 +61,11 @@ def foreign_code(path: Path) -> list[str]:
     named: dict[str, None] = {}
     try:
         # Before torch 1.6 a file was five pickles, the network or its state in the fourth.
-        for _ in range(LEGACY_PICKLES):
-            if stream.tell() < len(stream.getbuffer()):
-                named.update(dict.fromkeys(_imports(stream)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd escapes, which a damaged file may hold
+            for _ in range(LEGACY_PICKLES):
+                if stream.tell() < len(stream.getbuffer()):
+                    named.update(dict.fromkeys(_imports(stream)))
     except (ValueError, IndexError, UnicodeDecodeError) as error:
         raise ValueError(f"its pickle is damaged: {error}") from error
     return [name for name in named if not _harmless(name)]
