@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.datasets import MapStyle, open_dataset, ragged, stated_labels
+from edgekit.datasets import MapStyle, free_lengths, open_dataset, stated_labels
 from edgekit.datasets.classes import class_names, without_samples
 from edgekit.datasets.pictures import Picture, tally
 from edgekit.datasets.tokenizer import check_ids, read_tokenizer
@@ -194,11 +194,11 @@ def _collect(
             place = f"the {where}: sample {i}: '{name}'"
             columns[name].append(_checked(_processed(np.asarray(named[name]), spec, place), spec, place))
         row = {name: column[-1] for name, column in columns.items()}
-        for name, length in ragged.sample_lengths(row, inputs, f"the {where}: sample {i}").items():
+        for name, length in free_lengths.sample_lengths(row, inputs, f"the {where}: sample {i}").items():
             lengths.setdefault(name + LENGTHS, []).append(length)
         pictures += [value for value in named.values() if isinstance(value, Picture)]
         labels.append(label)
-    stacked = {name: ragged.stacked(column, inputs[name].pad) for name, column in columns.items()}
+    stacked = {name: free_lengths.stacked(column, inputs[name].pad) for name, column in columns.items()}
     stacked |= {name: np.array(column, np.int64) for name, column in lengths.items()}
     collected = _collect_labels(labels, project, where) if labelled else unlabelled(len(labels))
     return Samples(stacked, collected), tally(pictures)
@@ -223,7 +223,7 @@ def _collect_sequences(
 
 def _named(values: Any, inputs: Mapping[str, Input], where: str) -> Mapping[str, Any]:
     """Arrays of a sample by input name. Raises DataError, which `where` begins, unless all are there and no other."""
-    named = ragged.masked(values if isinstance(values, Mapping) else {next(iter(inputs)): values}, inputs)
+    named = free_lengths.masked(values if isinstance(values, Mapping) else {next(iter(inputs)): values}, inputs)
     if set(named) != set(inputs):
         raise DataError(f"{where} has inputs {sorted(named)}, the project states {sorted(inputs)}", hint=STATED)
     return named
@@ -277,7 +277,7 @@ def _processed(array: Array, spec: Input, where: str) -> Array:
 
 def _checked(array: Array, spec: Input, where: str, timed: bool = False) -> Array:
     """Check an array of one sample; timed: of a sequence, with steps first. Raises DataError, which `where` begins."""
-    if not (array.shape[1:] == spec.raw_shape if timed and array.ndim else ragged.fits(array, spec)):
+    if not (array.shape[1:] == spec.raw_shape if timed and array.ndim else free_lengths.fits(array, spec)):
         axes = ", ".join([*(["steps"] if timed else []), *map(str, spec.raw_shape)])
         hint = SEQUENCE if timed else STATED
         raise DataError(f"{where} has shape {list(array.shape)}, the project states [{axes}]", hint=hint)
@@ -285,5 +285,5 @@ def _checked(array: Array, spec: Input, where: str, timed: bool = False) -> Arra
         raise DataError(f"{where} is {array.dtype}, the project states {spec.raw_dtype}", hint=STATED)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise DataError(f"{where} holds NaN or infinite values", hint="repair that sample, or leave it out")
-    ragged.check_vocabulary(array, spec, where)
+    free_lengths.check_vocabulary(array, spec, where)
     return array

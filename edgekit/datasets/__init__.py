@@ -13,9 +13,9 @@ import numpy as np
 
 from edgekit.datasets.classes import class_names
 from edgekit.datasets.folders import PictureFolder
+from edgekit.datasets.free_lengths import cut_rows, free_axes
+from edgekit.datasets.picture_folder import UnlabelledPictures
 from edgekit.datasets.pictures import Picture, read_picture
-from edgekit.datasets.ragged import cut_rows, free_axes
-from edgekit.datasets.unlabelled import UnlabelledPictures
 from edgekit.errors import DataError, EdgekitError, MissingExtra, SequenceError
 from edgekit.ir.measurement import Array
 from edgekit.sequences import LENGTH, trimmed

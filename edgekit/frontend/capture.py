@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
-from edgekit.datasets.ragged import free_axes
+from edgekit.datasets.free_lengths import free_axes
 from edgekit.errors import CaptureError, CompileError, FixedLength, FloatDisagreement
 from edgekit.frontend.canonical import canonical
 from edgekit.frontend.dynamic_shapes import Dims, export, output_expressions, project_dims

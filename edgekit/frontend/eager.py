@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from edgekit.datasets.ragged import free_axes
+from edgekit.datasets.free_lengths import free_axes
 from edgekit.errors import ForwardError
 from edgekit.frontend.capture import signature
 from edgekit.frontend.load import Model, batches, examples_at

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from edgekit.datasets import ragged
+from edgekit.datasets import free_lengths
 from edgekit.errors import ForwardError, UnstableFactory
 from edgekit.frontend.call_convention import output_axes
 from edgekit.frontend.constructs.evidence import evidence_of
@@ -154,7 +154,7 @@ def _examples(project: Project) -> tuple[Tensor, ...]:
 def batches(samples: Samples, project: Project) -> list[tuple[Tensor, ...]]:
     """Single samples as arguments of the model, batch 1 each; for sequences see `frontend.sequences`."""
     if project.lengths:
-        return [_tensors(ragged.sample(samples.inputs, project.inputs, i)) for i in range(len(samples))]
+        return [_tensors(free_lengths.sample(samples.inputs, project.inputs, i)) for i in range(len(samples))]
     columns = [torch.from_numpy(np.ascontiguousarray(samples.inputs[name])) for name in project.inputs]
     return [tuple(column[i : i + 1] for column in columns) for i in range(len(samples))]
 
@@ -167,7 +167,7 @@ def examples_at(project: Project, examples: tuple[Tensor, ...], lengths: Mapping
     """Example inputs, which have the greatest lengths, cut to `lengths` by name."""
     cut = []
     for spec, example in zip(project.inputs.values(), examples, strict=True):
-        axes = {1 + axis: lengths[size.length.name] for axis, size in ragged.free_axes(spec).items()}
+        axes = {1 + axis: lengths[size.length.name] for axis, size in free_lengths.free_axes(spec).items()}
         cut.append(example[tuple(slice(axes.get(axis)) for axis in range(example.ndim))].clone())
     return tuple(cut)
 

@@ -28,7 +28,7 @@ def read_network(project: Project) -> tuple[nn.Module, tuple[PassRecord, ...]]:
     if model.file is not None:
         return _read_file(project.root / model.file, model.file, project), ()
     if model.folder is not None:
-        from edgekit.frontend.pretrained import read_pretrained
+        from edgekit.frontend.pretrained_networks import read_pretrained
 
         return read_pretrained(project.root / model.folder, model.folder, project.root, project.inputs)
     assert model.factory is not None  # as the project was checked

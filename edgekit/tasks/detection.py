@@ -13,8 +13,8 @@ from edgekit.ir.measurement import Array
 from edgekit.runner.processing.nms import suppress
 from edgekit.specs.spec import Flag, Real, Whole
 from edgekit.tasks.average_precision import RankedMatches, pooled_precision
+from edgekit.tasks.box_assignment import box_agreement, matched
 from edgekit.tasks.box_labels import box_labels
-from edgekit.tasks.box_matching import box_agreement, matched
 from edgekit.tasks.boxes import BoxFormat
 from edgekit.tasks.confusion import f1
 from edgekit.tasks.constant_boxes import constant_precision

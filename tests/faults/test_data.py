@@ -41,6 +41,6 @@ def test_class_folders_go_by_their_names(command: Command, tmp_path: Path, name:
 def test_labels_in_a_column_are_refused_before_anything_slow(command: Command, tmp_path: Path) -> None:
     project = fault("labels_column", tmp_path)
     refusal = command(*build(project, tmp_path / "out"), "--no-cache").refused("EK105", 2)
-    assert "labels are int64 [400, 1], classification of 400 samples needs one integer each" in refusal
+    assert "labels are int64 [400, 1], classification needs one integer a sample" in refusal
     assert "hint: labels.reshape(-1)" in refusal
     assert not (tmp_path / "out").exists()

@@ -95,7 +95,7 @@ def test_resamples_match_no_box_again(monkeypatch: pytest.MonkeyPatch) -> None:
     answers, labels = pictures(0, count=500, classes=20, most=8)
     counted = scores(answers, labels, "map")
     monkeypatch.setattr("edgekit.tasks.detection.matched", None)
-    monkeypatch.setattr("edgekit.tasks.box_matching.matched", None)
+    monkeypatch.setattr("edgekit.tasks.box_assignment.matched", None)
     random = np.random.default_rng(0)
     # 800 of them take 0.9 s on one core, of 80 classes and twice the boxes 2 s; a verdict needs 1,200.
     values = [counted.at(random.integers(0, 500, 500)) for _ in range(100)]

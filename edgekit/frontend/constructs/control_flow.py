@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from edgekit.frontend.constructs.construct import CaptureFailure, Construct
-from edgekit.frontend.constructs.rewriting import selection
+from edgekit.frontend.constructs.source_rewrites import selection
 from edgekit.frontend.constructs.syntax import call_name
 
 SPEECH = frozenset({"print", ".warn", ".warning", ".info", ".debug", ".error"})

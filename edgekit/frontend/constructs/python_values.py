@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from edgekit.frontend.constructs.construct import CaptureFailure, Construct
-from edgekit.frontend.constructs.rewriting import values_kept
+from edgekit.frontend.constructs.source_rewrites import values_kept
 from edgekit.frontend.constructs.syntax import call_name
 
 NO_DATA = ("data is not allocated yet", "Cannot access data pointer", "Can't pickle")
