@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.errors import ModelFileError, SpecError, UnsupportedModelFile
+from edgekit.specs.file_access import reading, require_file
 from edgekit.untrusted.onnx_header import MAX_BYTES, OnnxHeader, OnnxInput, read_onnx_header
 
 OPSETS = range(7, 27)
@@ -46,20 +47,14 @@ def read_header(path: Path, stated: str) -> OnnxHeader:
     Raises SpecError if there is no such file, ModelFileError if it is damaged or its weights are not there,
     UnsupportedModelFile for opsets, domains and operators that edgekit lacks.
     """
-    if not path.is_file():
-        raise SpecError(
-            f"[model] file: there is no file '{stated}' in '{path.parent}'",
-            hint="paths in edgekit.toml are relative to its folder",
-        )
+    require_file(path, stated, "file")
     if path.stat().st_size > MAX_BYTES:
         raise ModelFileError(
             f"'{stated}' has {path.stat().st_size:,} bytes: a protobuf has at most 2 GB",
             hint="keep the weights beside it: onnx.save(model, FILE, save_as_external_data=True)",
         )
-    try:
+    with reading(stated, "copy or export it again"):
         header = read_onnx_header(path)
-    except (ValueError, OSError) as error:
-        raise ModelFileError(f"'{stated}' cannot be read: {error}", hint="copy or export it again") from error
     _check_operators(header, stated)
     for data in header.external:
         _check_external(path.parent, data.location, data.name, data.offset + (data.length or 0), stated)

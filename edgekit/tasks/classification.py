@@ -12,7 +12,7 @@ from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.specs.spec import Flag, Real
 from edgekit.tasks.confusion import pooled_f1
-from edgekit.tasks.label_arrays import NUMBERS, check_range, stacked
+from edgekit.tasks.label_arrays import NUMBERS, check_integers, check_range, stacked
 from edgekit.tasks.metric import Metric, Scores
 from edgekit.tasks.task import Answers, Outputs, TaskSpec, class_text, first_output
 
@@ -37,9 +37,7 @@ class Classification(TaskSpec):
     def collect(self, labels: Sequence[Any], classes: int) -> Array:
         """Stack class indices, int64 [N]. Raises DataError."""
         array = stacked(labels)
-        if array.dtype.kind != "i" or array.ndim != 1:
-            kind = f"{array.dtype} {list(array.shape)}"
-            raise DataError(f"labels are {kind}, classification needs one integer a sample", hint=_as_classes(array))
+        check_integers(array, len(array), "classification needs one integer a sample", _as_classes(array))
         if classes:
             check_range(array, classes, NUMBERS)
         return array
@@ -54,12 +52,8 @@ class Classification(TaskSpec):
             )
         if labels is None:
             return
-        if labels.shape != scores.shape[:1] or labels.dtype.kind not in "iu":
-            raise DataError(
-                f"labels are {labels.dtype} {list(labels.shape)}, classification of {len(scores)} samples needs one "
-                "integer each",
-                hint=_as_classes(labels),
-            )
+        need = f"classification of {len(scores)} samples needs one integer each"
+        check_integers(labels, len(scores), need, _as_classes(labels))
         classes = scores.shape[1]
         check_range(labels, classes, f"output '{name}' has {classes} classes; labels are indices into them")
 
