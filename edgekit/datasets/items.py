@@ -34,6 +34,10 @@ def named_inputs(values: Any, inputs: Mapping[str, Input], where: str) -> Mappin
 def read_items(
     source: MapStyle, chosen: Sequence[int], where: str, labelled: bool = True
 ) -> Iterator[tuple[int, tuple[Any, Any]]]:
+    """Number, input and label of each chosen item; the label of one without ground truth is None.
+
+    Raises DataError, which `where` begins, for an item that the data set cannot give.
+    """
     for i in chosen:
         try:
             values, label = _item(source[i], labelled)
