@@ -12,8 +12,8 @@ from edgekit.parity.chance import fewest_answers
 from edgekit.parity.comparison import Comparison
 from edgekit.parity.endpoint_record import LatencyRecord
 from edgekit.parity.statistics import Estimate, needed_count
-from edgekit.samples import FEW
 from edgekit.specs.profile import Bound
+from edgekit.stratification import FEW
 
 Device = Literal["none", "emulated", "real"]
 """Kind of the probed device: none (a build), an emulated device, or a real one, which can be timed."""

@@ -13,7 +13,7 @@ from edgekit.ir.measurement import Array
 from edgekit.specs.spec import Whole
 from edgekit.tasks.label_arrays import check_range
 from edgekit.tasks.metric import Metric, Scores
-from edgekit.tasks.task import Answers, Outputs, TaskSpec
+from edgekit.tasks.task import Answers, Outputs, TaskSpec, joined
 from edgekit.tasks.token_sequences import (
     TOKENS,
     Places,
@@ -158,5 +158,5 @@ class SequenceTask(TaskSpec):
         tokens = self._until_end(tokens_of(row))
         if self.vocabulary:
             return f"'{self._joined(tokens).strip()}'"
-        names = [classes[one] if one < len(classes) else str(one) for one in tokens[:SHOWN]]
-        return " ".join([*names, *(["…"] if len(tokens) > SHOWN else [])]) or "nothing"
+        names = [classes[one] if one < len(classes) else str(one) for one in tokens]
+        return joined(names, SHOWN, " ") or "nothing"

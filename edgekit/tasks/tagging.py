@@ -13,7 +13,7 @@ from edgekit.ir.measurement import Array
 from edgekit.tasks.confusion import f1
 from edgekit.tasks.label_arrays import PAD, check_range
 from edgekit.tasks.metric import Metric, Scores
-from edgekit.tasks.task import Answers, Outputs, TaskSpec, class_text
+from edgekit.tasks.task import Answers, Outputs, TaskSpec, class_text, joined
 from edgekit.tasks.token_sequences import TOKENS, Places, bio_spans, check_places, padded_tokens, places_of
 
 SHOWN = 12
@@ -113,8 +113,7 @@ class Tagging(TaskSpec):
         return places_of(outputs, self.channels, "tagging", "classes")
 
     def _text(self, row: Array, classes: Sequence[str]) -> str:
-        names = [class_text(int(one), self.tags or classes) for one in row[:SHOWN]]
-        return " ".join([*names, *(["…"] if len(row) > SHOWN else [])])
+        return joined([class_text(int(one), self.tags or classes) for one in row], SHOWN, " ")
 
     def _spans(self, answer: Array, label: Array) -> tuple[int, int, int]:
         """Numbers of right, surplus and missed spans of one sample."""
