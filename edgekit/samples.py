@@ -13,11 +13,10 @@ import numpy as np
 from edgekit.datasets import MapStyle, free_lengths, open_dataset, stated_labels
 from edgekit.datasets.classes import class_names, without_samples
 from edgekit.datasets.pictures import Picture, tally
+from edgekit.datasets.processing import processors, smallest
 from edgekit.datasets.tokenizer import check_ids, read_tokenizer
-from edgekit.errors import DataError, EdgekitError, SampleUnfit
+from edgekit.errors import DataError, EdgekitError
 from edgekit.ir.measurement import Array
-from edgekit.runner.errors import RunnerError
-from edgekit.runner.processing.steps import process
 from edgekit.sequences import SEQUENCE, gather, initial_state, read_sequences, save_sequences, sequence_labels
 from edgekit.specs.factory import RAISED, in_a_line
 from edgekit.specs.inputs import Input
@@ -35,7 +34,11 @@ STATED = (
     "[inputs] states one sample without a batch axis; where it is preprocessed, samples are uint8 [height, width, "
     "channels]"
 )
-STEPS = "with steps in [inputs] preprocess, samples are pictures of any size, uint8 [height, width, channels]"
+RAW_FOLDER = "raw"
+RAW = 2
+"""Raw samples that are kept beside the samples made of them, for the self-test of devices."""
+AMONG = 4
+"""First samples of a set, of which the smallest raw ones are kept."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,9 @@ class Samples:
     """Steps of each sequence, int64 [N], for a model with state: inputs are [N, T, …]. None for single samples."""
     initial: Mapping[str, Array] = field(default_factory=dict)
     """State before the first step by input name, where it is not zero."""
+
+    raw: Mapping[str, Mapping[int, Array]] = field(default_factory=dict)
+    """Some raw samples by input and place, of inputs that a function makes. Not saved with a part of the samples."""
 
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name} {array.dtype}{list(array.shape)}" for name, array in self.inputs.items())
@@ -101,6 +107,10 @@ class Samples:
         np.save(folder / LABELS, self.labels, allow_pickle=False)
         if self.length is not None:
             save_sequences(self.length, self.initial, folder)
+        for name, raw in self.raw.items():
+            (folder / RAW_FOLDER).mkdir(exist_ok=True)
+            for i, array in raw.items():
+                np.save(folder / RAW_FOLDER / f"{name}.{i}.npy", array, allow_pickle=False)
 
     @classmethod
     def read(cls, folder: Path) -> Samples:
@@ -184,24 +194,30 @@ def _collect(
 ) -> tuple[Samples, tuple[str, ...]]:
     """Read the chosen samples; the second result counts the changes to pictures among them."""
     pictures = []
-    inputs = project.inputs
+    inputs, process = project.inputs, processors(project)
+    raw: dict[str, dict[int, Array]] = {name: {} for name, spec in inputs.items() if spec.preprocess_function}
     columns: dict[str, list[Array]] = {name: [] for name in inputs}
     lengths: dict[str, list[int]] = {}
-    labels = []
+    labels: list[Any] = []
     for i, (values, label) in _items(source, chosen, where, labelled):
-        named = _named(values, inputs, f"the {where}: sample {i}")
+        here = f"the {where}: sample {i}"
+        stated = values if isinstance(values, Mapping) else {next(iter(inputs)): values}
+        made = {name: process[name](value, f"{here}: '{name}'") for name, value in stated.items() if name in inputs}
+        named = _named({**stated, **made}, inputs, here)
         for name, spec in inputs.items():
-            place = f"the {where}: sample {i}: '{name}'"
-            columns[name].append(_checked(_processed(np.asarray(named[name]), spec, place), spec, place))
+            columns[name].append(_checked(np.asarray(named[name]), spec, f"{here}: '{name}'"))
+        for name in raw.keys() & stated.keys() if len(labels) < AMONG else ():
+            raw[name][len(labels)] = np.asarray(stated[name])
         row = {name: column[-1] for name, column in columns.items()}
-        for name, length in free_lengths.sample_lengths(row, inputs, f"the {where}: sample {i}").items():
+        for name, length in free_lengths.sample_lengths(row, inputs, here).items():
             lengths.setdefault(name + LENGTHS, []).append(length)
-        pictures += [value for value in named.values() if isinstance(value, Picture)]
+        pictures += [value for value in stated.values() if isinstance(value, Picture)]
         labels.append(label)
     stacked = {name: free_lengths.stacked(column, inputs[name].pad) for name, column in columns.items()}
     stacked |= {name: np.array(column, np.int64) for name, column in lengths.items()}
     collected = _collect_labels(labels, project, where) if labelled else unlabelled(len(labels))
-    return Samples(stacked, collected), tally(pictures)
+    small = {name: smallest(each, RAW) for name, each in raw.items()}
+    return Samples(stacked, collected, raw=small), tally(pictures)
 
 
 def _collect_sequences(
@@ -260,19 +276,6 @@ def _item(item: Any, labelled: bool) -> tuple[Any, Any]:
         values, label = item
         return values, label
     return item, None
-
-
-def _processed(array: Array, spec: Input, where: str) -> Array:
-    """Apply the steps of `[inputs]`, with the code that devices have. Raises SampleUnfit for what they cannot take."""
-    if not spec.steps:
-        return array
-    channels = spec.picture_shape[-1]
-    if array.ndim == 3 and array.shape[-1] != channels:
-        raise SampleUnfit(f"{where} has {array.shape[-1]} channels, its steps take {channels}", hint=STEPS)
-    try:
-        return process(spec.steps, array)
-    except RunnerError as error:
-        raise SampleUnfit(f"{where}: {error}", hint=STEPS) from error
 
 
 def _checked(array: Array, spec: Input, where: str, timed: bool = False) -> Array:

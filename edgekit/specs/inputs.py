@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from edgekit.ir.signature import FreeLength
+from edgekit.specs.factory import Factory, is_factory
 from edgekit.specs.lengths import FreeSize, LengthSyntax, Size, checked_buckets, default_buckets, free_lengths
 from edgekit.specs.log_mel import LogMel
 from edgekit.specs.picture_steps import PictureSteps, Step
@@ -48,6 +49,7 @@ BatchAxis = Annotated[int, Strict(), Field(ge=0)] | Literal["none"]
 
 
 LATER: dict[str, Any] = {
+    "preprocess_function": None,
     "log_mel": None,
     "tokenizer": None,
     "batch_axis": 0,
@@ -82,6 +84,8 @@ class Input(Spec):
     """Sizes of the axes of one sample; a free length is its greatest, a `lengths.FreeSize`."""
     dtype: Literal["float16", "float32", "int32", "int64", "uint8", "bool"] = "float32"
     preprocess: Preprocess | None = None
+    preprocess_function: Factory | None = None
+    """Function that makes a raw sample this input (`specs/array_functions`); stated as `preprocess`."""
     log_mel: LogMel | None = None
     tokenizer: TokenizerSpec | None = None
     batch_axis: BatchAxis = 0
@@ -95,15 +99,16 @@ class Input(Spec):
     vocabulary: Annotated[int, Strict(), Field(gt=0)] | None = None
     """Number of tokens: integers of the input are from 0 to one less."""
 
-    @field_validator("preprocess", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _no_function(cls, preprocess: Any) -> Any:
-        if isinstance(preprocess, str):
-            raise ValueError(
-                "a function is not shipped, as a device runs no code of a bundle: state steps in a table, or have the "
-                "loader of [data] and the application call it"
-            )
-        return preprocess
+    def _function(cls, values: Any) -> Any:
+        """Set a function, `preprocess = "file.py:name"`, apart from a table of steps."""
+        if not isinstance(values, dict) or not isinstance(values.get("preprocess"), str):
+            return values
+        stated = values["preprocess"]
+        if not is_factory(stated):
+            raise ValueError(f"'preprocess' is a table, or a function 'file.py:name', not '{stated}'")
+        return {**values, "preprocess": None, "preprocess_function": stated}
 
     @field_validator("shape")
     @classmethod
@@ -210,7 +215,12 @@ class Input(Spec):
 
     @property
     def picture_shape(self) -> tuple[int, ...]:
-        """Shape in which picture files are read: `raw_shape`, or [0, 0, channels] for any size, before the steps."""
+        """Shape in which picture files are read: `raw_shape`, or [0, 0, channels] for any size, before the steps.
+
+        A function takes pictures in colour.
+        """
+        if self.preprocess_function:
+            return (0, 0, 3)
         if not self.steps:
             return self.raw_shape
         return (0, 0, 3 if self.preprocess and self.preprocess.colour else self.shape[0])

@@ -15,7 +15,7 @@ OPSETS = range(7, 27)
 DTYPES = {1: "float32", 2: "uint8", 6: "int32", 7: "int64", 9: "bool"}
 """Types of inputs by the numbers of TensorProto.DataType."""
 PREPROCESSING = {"preprocess", "log_mel"}
-"""Keys of an input that say how it is made; its type then is float32."""
+"""Keys of an input whose tables say how it is made; its type then is float32."""
 QUANTIZED = re.compile(r"QLinear|uantizeLinear|Integer$|QAttention|QGemm")
 OPERATORS: frozenset[str] = frozenset(
     """
@@ -108,10 +108,11 @@ def _merged(table: Any, onnx: OnnxInput, name: str, file: str) -> Any:
             f"input '{name}' of '{file}' has a batch of {onnx.sizes[0]}, edgekit's is 1",
             hint="export it again with an example of batch 1, or with a dynamic batch axis",
         )
-    if table.get("dtype", "float32" if PREPROCESSING & table.keys() else kind) != kind:
+    prepared = any(not isinstance(table[key], str) for key in PREPROCESSING & table.keys())
+    if table.get("dtype", "float32" if prepared else kind) != kind:
         raise SpecError(f"[inputs.{name}] dtype: '{file}' takes {kind}", hint=f'dtype = "{kind}"')
     return {
-        **({} if PREPROCESSING & table.keys() else {"dtype": kind}),
+        **({} if prepared else {"dtype": kind}),
         **table,
         "shape": _shape(table, onnx, name, file),
     }

@@ -68,9 +68,10 @@ def check_state(inputs: Mapping[str, Input], state: Mapping[str, StateTensor], o
         raise ValueError(f"'{both[0]}' is an input of [inputs] and of [state]: data or state, not both")
     if not state:
         return
-    stepped = next((name for name, spec in inputs.items() if spec.steps), None)
+    stepped = next((name for name, spec in inputs.items() if spec.steps or spec.preprocess_function), None)
     if stepped:
-        raise ValueError(f"'{stepped}' has steps in preprocess; with [state], frames are of the stated size already")
+        kind = "a function" if inputs[stepped].preprocess_function else "steps"
+        raise ValueError(f"'{stepped}' has {kind} in preprocess; with [state], frames are as stated already")
     sources = [spec.from_ for spec in state.values()]
     twice = next((name for name in sources if sources.count(name) > 1), None)
     if twice:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,16 @@ import numpy as np
 from ..errors import RunnerError
 from ..model.manifest import ModelTensor, RunnerManifest, read_manifest
 from ..model.sequences import read_samples, read_steps
-from ..model.tensors import read_columns, real, row
+from ..model.tensors import read_columns, read_raw, real, row
 from ..processing.golden import golden_digest
 from ..runtimes.model import LoadedModel
 
 if TYPE_CHECKING:
     from ..model.tensors import Array
+
+
+SHARE = 1e-4
+"""Difference of a function's reals from those of the build, as a share of the largest one."""
 
 
 def selftest(slot: Path, threads: int) -> dict[str, Any]:
@@ -28,6 +33,7 @@ def selftest(slot: Path, threads: int) -> dict[str, Any]:
     _check_processing(manifest)
     inputs = slot / "golden" / "inputs"
     columns = read_samples(inputs, manifest)
+    _check_functions(manifest, columns)
     golden = read_columns(slot / "golden" / "outputs", manifest.reported, timed=bool(manifest.state))
     model = LoadedModel.load(manifest, threads, row(read_steps(inputs, manifest)[0], 0))
     stored = model.outputs(columns)
@@ -46,6 +52,30 @@ def _check_processing(manifest: RunnerManifest) -> None:
     for name, processing in manifest.processing.items():
         if golden_digest(processing.steps, processing.channels) != processing.golden:
             raise RunnerError("run", f"the processing of '{name}' gives other pixels here than where it was built")
+
+
+def _check_functions(manifest: RunnerManifest, columns: Sequence[Array]) -> None:
+    """Raise RunnerError (run) if a function makes another input of a raw sample here than where it was built.
+
+    Integers may differ by one, reals by `SHARE` of the sample's range: sums and exponentials differ in the last bits.
+    """
+    golden = {tensor.name: column for tensor, column in zip(manifest.sampled, columns)}
+    for name, processing in manifest.functions.items():
+        for i, path in processing.raw:
+            if name not in golden or not 0 <= i < len(golden[name]):
+                raise RunnerError("data", f"'{path}' belongs to no golden input")
+            result, wanted = processing.function(read_raw(path)), golden[name][i : i + 1][0]
+            if not _alike(result, wanted):
+                raise RunnerError("run", f"the function of '{name}' gives another input here than where it was built")
+
+
+def _alike(result: Array, wanted: Array) -> bool:
+    if result.dtype != wanted.dtype or result.shape != wanted.shape:
+        return False
+    kind, span = wanted.dtype.kind, float(np.abs(wanted.astype(np.float64)).max(initial=0))
+    allowed = 0 if kind == "b" else 1 if kind in "iu" else SHARE * span
+    # NaN is not below anything: it fails.
+    return bool((np.abs(result.astype(np.float64) - wanted) <= allowed).all())
 
 
 def _difference(stored: Array, golden: Array, tensor: ModelTensor, tolerance: float) -> tuple[float, float]:

@@ -110,6 +110,31 @@ def test_processing_that_gives_other_pixels_here_fails_the_self_test(bare: Bare,
     assert "knows no processing step {'whiten': {}}" in answer["error"]
 
 
+def test_a_function_that_gives_another_input_here_fails_the_self_test(bare: Bare, tmp_path: Path) -> None:
+    given = slot.inputs(4, seed=7)["bias"]
+    raw = tmp_path / "raw.npy"
+    np.save(raw, (given[2] * 2).astype(np.float64))
+
+    def answer(name: str, source: str, row: int = 2) -> Any:
+        folder = tmp_path / name
+        (folder / "golden" / "raw").mkdir(parents=True)
+        path = f"golden/raw/bias.{row}.npy"
+        (folder / path).write_bytes(raw.read_bytes())
+        stated = {"bias": {"function": source, "raw": [path]}}
+        return bare.ask("selftest", slot.write_slot(folder, processing=stated)).document
+
+    assert answer("honest", "def halve(x):\n    return (x / 2).astype(np.float32)")["passed"]
+    for name, source in (("other", "x * 2"), ("longer", "x[:4]"), ("wider", "x / 2"), ("nothing", "x * np.inf")):
+        cast = "" if name == "wider" else ".astype(np.float32)"
+        assert answer(name, f"def f(x):\n    return ({source}){cast}") == {
+            "error": "the function of 'bias' gives another input here than where it was built",
+            "kind": "run",
+        }
+    unknown = answer("code", "def f(x):\n    return np.load(x)")
+    assert unknown == {"error": "line 2: the call of 'np.load' is not known", "kind": "data"}
+    assert "belongs to no golden input" in answer("row", "def f(x):\n    return x", 9)["error"]
+
+
 def _add(path: Path, change: float) -> None:
     array = np.load(path)
     array[2, 3] += change

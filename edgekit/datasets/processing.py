@@ -1,0 +1,68 @@
+"""Processing of raw samples to the inputs of an artifact, on this machine, by the code that devices have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from edgekit.errors import DataError, SampleUnfit
+from edgekit.ir.measurement import Array
+from edgekit.runner.errors import RunnerError
+from edgekit.runner.processing.array_function import parse_function
+from edgekit.runner.processing.steps import process
+from edgekit.specs.array_functions import read_function
+from edgekit.specs.inputs import Input
+from edgekit.specs.project import Project
+
+Processor = Callable[[Any, str], Array]
+"""Function of a raw sample, and of the words that name it in errors. Raises DataError for one that it cannot take."""
+STEPS = "with steps in [inputs] preprocess, samples are pictures of any size, uint8 [height, width, channels]"
+
+
+def processors(project: Project) -> dict[str, Processor]:
+    """Processor of every input, by name. Raises SpecError for a function that cannot be read."""
+    return {name: _processor(spec, project) for name, spec in project.inputs.items()}
+
+
+def _processor(spec: Input, project: Project) -> Processor:
+    if spec.preprocess_function:
+        return _function(spec, read_function(spec.preprocess_function, project.root))
+    if spec.steps:
+        return lambda raw, where: _stepped(np.asarray(raw), spec, where)
+    return lambda raw, where: np.asarray(raw)
+
+
+def _function(spec: Input, source: str) -> Processor:
+    function, stated = parse_function(source), spec.preprocess_function
+
+    def processed(raw: Any, where: str) -> Array:
+        try:
+            result: Array = function(np.asarray(raw))
+        except RunnerError as error:
+            raise SampleUnfit(f"{where}: '{stated}' fails: {error}", hint=f"lines are those of:\n{source}") from error
+        if result.dtype != np.dtype(spec.raw_dtype):
+            raise DataError(
+                f"{where}: '{stated}' gives {result.dtype}, the project states {spec.raw_dtype}",
+                hint=f"end it by .astype(np.{spec.raw_dtype})",
+            )
+        return result
+
+    return processed
+
+
+def _stepped(array: Array, spec: Input, where: str) -> Array:
+    """Apply the steps of `[inputs]`. Raises SampleUnfit for what they cannot take."""
+    channels = spec.picture_shape[-1]
+    if array.ndim == 3 and array.shape[-1] != channels:
+        raise SampleUnfit(f"{where} has {array.shape[-1]} channels, its steps take {channels}", hint=STEPS)
+    try:
+        return process(spec.steps, array)
+    except RunnerError as error:
+        raise SampleUnfit(f"{where}: {error}", hint=STEPS) from error
+
+
+def smallest(raw: Mapping[int, Array], count: int) -> dict[int, Array]:
+    """The `count` raw samples of the fewest bytes, by their place among the samples."""
+    return {i: raw[i] for i in sorted(sorted(raw, key=lambda i: (raw[i].nbytes, i))[:count])}
