@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edgekit.errors import FunctionRefused, SpecError, suggest
-from edgekit.runner.processing.array_function import UnknownConstruct, check_function, parse_function
+from edgekit.runner.processing.array_function import SubsetError, check_function, parse_function
 from edgekit.specs.inputs import Input
 
 WAYS_OUT = (
@@ -51,7 +51,7 @@ def read_function(stated: str, root: Path) -> str:
         check_function(function)
         source = ast.unparse(ast.fix_missing_locations(function))
         parse_function(source)
-    except UnknownConstruct as error:
+    except SubsetError as error:
         raise FunctionRefused(
             f"'{name}' cannot go to a device, '{file}:{error.line}': {error.text}", hint=WAYS_OUT
         ) from error

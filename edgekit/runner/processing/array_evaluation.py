@@ -3,82 +3,29 @@
 from __future__ import annotations
 
 import ast
-import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from ..errors import RunnerError
+from .array_budget import Budget
 from .array_operations import (
     BUILTINS,
     CONSTANTS,
     DTYPES,
     FUNCTIONS,
-    LARGEST,
     METHODS,
     Operation,
     cast,
-    elements,
     matched,
 )
+from .array_operators import BINARY, COMPARISONS, INPLACE, UNARY
 
-WORK = 1 << 31
-"""Elementary operations of one call: some seconds."""
-STEPS = 20_000
-"""Parts of the syntax tree that are evaluated in one call, those of loops as often as they run."""
-WHOLE = 1 << 63
-"""Whole numbers are below this; Python's own may be of any length."""
 ATTRIBUTES = frozenset({"T", "shape", "ndim", "size", "dtype", "real", "imag"})
 TYPES: Mapping[str, Any] = MappingProxyType({name: DTYPES[to] for name, to in (("float", "float64"), ("int", "int64"))})
 """Types of Python that name a dtype, as in `astype(float)`."""
-BINARY: Mapping[type, Callable[[Any, Any], Any]] = MappingProxyType(
-    {
-        ast.Add: operator.add,
-        ast.Sub: operator.sub,
-        ast.Mult: operator.mul,
-        ast.Div: operator.truediv,
-        ast.FloorDiv: operator.floordiv,
-        ast.Mod: operator.mod,
-        ast.Pow: operator.pow,
-        ast.MatMult: operator.matmul,
-        ast.BitAnd: operator.and_,
-        ast.BitOr: operator.or_,
-        ast.BitXor: operator.xor,
-        ast.LShift: operator.lshift,
-        ast.RShift: operator.rshift,
-    }
-)
-INPLACE: Mapping[type, Callable[[Any, Any], Any]] = MappingProxyType(
-    {
-        ast.Add: operator.iadd,
-        ast.Sub: operator.isub,
-        ast.Mult: operator.imul,
-        ast.Div: operator.itruediv,
-        ast.FloorDiv: operator.ifloordiv,
-        ast.Mod: operator.imod,
-        ast.Pow: operator.ipow,
-        ast.BitAnd: operator.iand,
-        ast.BitOr: operator.ior,
-        ast.BitXor: operator.ixor,
-        ast.LShift: operator.ilshift,
-        ast.RShift: operator.irshift,
-    }
-)
-UNARY: Mapping[type, Callable[[Any], Any]] = MappingProxyType(
-    {ast.USub: operator.neg, ast.UAdd: operator.pos, ast.Invert: operator.invert, ast.Not: operator.not_}
-)
-COMPARISONS: Mapping[type, Callable[[Any, Any], Any]] = MappingProxyType(
-    {
-        ast.Eq: operator.eq,
-        ast.NotEq: operator.ne,
-        ast.Lt: operator.lt,
-        ast.LtE: operator.le,
-        ast.Gt: operator.gt,
-        ast.GtE: operator.ge,
-    }
-)
 FAILURES = (
     TypeError,
     ValueError,
@@ -88,7 +35,7 @@ FAILURES = (
     ArithmeticError,
     MemoryError,
     NotImplementedError,
-    UnicodeError,
+    RecursionError,
     np.linalg.LinAlgError,
 )
 
@@ -107,9 +54,7 @@ class Evaluation:
 
     def __init__(self, variables: Mapping[str, Any]) -> None:
         self.variables = dict(variables)
-        self.work = float(WORK)
-        self.steps = STEPS
-        self.line = 0
+        self.budget = Budget()
 
     def run(self, body: list[ast.stmt]) -> Any:
         """Run statements; the value of the first `return`, None if there was none. Raises RunnerError (data)."""
@@ -118,13 +63,13 @@ class Evaluation:
                 return self._block(body)
         except FAILURES as error:
             first = (str(error).splitlines() or [""])[0]
-            raise RunnerError("data", f"line {self.line}: {type(error).__name__}: {first[:200]}") from error
+            raise RunnerError("data", f"line {self.budget.line}: {type(error).__name__}: {first[:200]}") from error
         except RunnerError as error:
-            raise RunnerError("data", f"line {self.line}: {error}") from error
+            raise RunnerError("data", f"line {self.budget.line}: {error}") from error
 
     def _block(self, body: list[ast.stmt]) -> Any:
         for statement in body:
-            self._step(statement)
+            self.budget.step(statement)
             result = self._statement(statement)
             if result is not None:
                 return result
@@ -152,12 +97,13 @@ class Evaluation:
             result = self._block(node.body)
             if result is not None:
                 return result
-            self._step(node)
+            self.budget.step(node)
         return None
 
     def _assign(self, target: ast.AST, value: Any) -> None:
         if isinstance(target, ast.Name):
             self.variables[target.id] = value
+            self.budget.hold(self.variables.values())
         elif isinstance(target, ast.Tuple):
             values = self._parts(value, len(target.elts))
             for each, part in zip(target.elts, values):
@@ -166,12 +112,12 @@ class Evaluation:
             array = self._array(target.value)
             index = self._index(target.slice)
             array[index] = cast(value, array.dtype)
-            self._charge(array.size, array.size)
+            self.budget.charge(array.size, array.size)
 
     def _parts(self, value: Any, count: int) -> list[Any]:
         if not isinstance(value, (tuple, np.ndarray)) or len(value) != count:
             raise TypeError(f"{count} names take a tuple or an array of {count}")
-        return [self._checked(part) for part in value]
+        return [self.budget.checked(part) for part in value]
 
     def _augment(self, node: ast.AugAssign) -> None:
         target = node.target
@@ -180,19 +126,19 @@ class Evaluation:
             self.variables[target.id] = self._inplace(current, node)
         elif isinstance(target, ast.Subscript):
             array, index = self._array(target.value), self._index(target.slice)
-            array[index] = cast(self._inplace(self._checked(array[index]), node), array.dtype)
+            array[index] = cast(self._inplace(self.budget.checked(array[index]), node), array.dtype)
 
     def _inplace(self, current: Any, node: ast.AugAssign) -> Any:
         value = self._value(node.value)
         if not isinstance(current, np.ndarray):
             return self._binary(type(node.op), current, value)
-        self._bound(np.broadcast(current, value).size)
+        self.budget.bound(np.broadcast(current, value).size)
         return INPLACE[type(node.op)](*matched(current, value))
 
     def _value(self, node: ast.AST | None) -> Any:
         assert node is not None
-        self._step(node)
-        return self._checked(self._evaluated(node))
+        self.budget.step(node)
+        return self.budget.checked(self._evaluated(node))
 
     def _evaluated(self, node: ast.AST) -> Any:
         if isinstance(node, ast.Constant):
@@ -231,21 +177,21 @@ class Evaluation:
         if isinstance(node.op, ast.Not):
             return not self._scalar(value)
         if isinstance(value, np.ndarray):
-            self._bound(value.size)
+            self.budget.bound(value.size)
         elif not isinstance(value, (int, float)):
             raise TypeError(f"an operand is a number or an array, not {type(value).__name__}")
         return UNARY[type(node.op)](value)
 
     def _binary(self, kind: type, left: Any, right: Any) -> Any:
         if isinstance(left, tuple) and isinstance(right, tuple) and kind is ast.Add:
-            self._bound(len(left) + len(right))
+            self.budget.bound(len(left) + len(right))
             return left + right
         if isinstance(left, np.ndarray) or isinstance(right, np.ndarray):
             left, right = matched(left, right)
             if kind is ast.MatMult:
-                self._charge(*FUNCTIONS["matmul"].bound(left, right))
+                self.budget.charge(*FUNCTIONS["matmul"].bound(left, right))
             else:
-                self._bound(np.broadcast(left, right).size)
+                self.budget.bound(np.broadcast(left, right).size)
         elif not isinstance(left, (int, float)) or not isinstance(right, (int, float)):
             raise TypeError("operands are numbers and arrays")
         elif kind in (ast.Pow, ast.LShift) and isinstance(left, int) and not 0 <= right < 64:
@@ -257,7 +203,7 @@ class Evaluation:
         left, right = self._value(node.left), self._value(node.comparators[0])
         if isinstance(left, np.ndarray) or isinstance(right, np.ndarray):
             left, right = matched(left, right)
-            self._bound(np.broadcast(left, right).size)
+            self.budget.bound(np.broadcast(left, right).size)
         return COMPARISONS[type(node.ops[0])](left, right)
 
     def _logic(self, node: ast.BoolOp) -> Any:
@@ -289,11 +235,11 @@ class Evaluation:
             return value[index]
         if not isinstance(value, np.ndarray):
             raise TypeError(f"{type(value).__name__} has no items")
-        self._charge(*_selection(value, index))
+        self.budget.charge(*_selection(value, index))
         return value[index]
 
     def _index(self, node: ast.AST) -> Any:
-        self._step(node)
+        self.budget.step(node)
         if isinstance(node, ast.Tuple):
             return tuple(self._index(each) for each in node.elts)
         if isinstance(node, ast.Slice):
@@ -326,40 +272,8 @@ class Evaluation:
         if dotted(node.func) is None and isinstance(node.func, ast.Attribute):
             arguments = [self._array(node.func.value), *arguments]
         keywords = {each.arg: self._value(each.value) for each in node.keywords if each.arg in operation.keywords}
-        self._charge(*operation.bound(*arguments, **keywords))
+        self.budget.charge(*operation.bound(*arguments, **keywords))
         return operation.call(*arguments, **keywords)
-
-    def _checked(self, value: Any) -> Any:
-        """Value that may be bound to a name: an array of numbers, a number, a dtype, a tuple of these."""
-        if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
-            value = value.item()
-        if isinstance(value, np.ndarray):
-            if value.dtype.kind not in "biufc":
-                raise TypeError(f"an array of {value.dtype} is none of numbers")
-            self._bound(value.size)
-        elif isinstance(value, tuple):
-            self._bound(elements(value))
-        elif isinstance(value, int) and abs(value) >= WHOLE:
-            raise OverflowError("a whole number has 63 bits at most")
-        elif not (value is None or value is Ellipsis or isinstance(value, (int, float, str, np.dtype))):
-            raise TypeError(f"{type(value).__name__} is no array and no number")
-        return value
-
-    def _bound(self, size: float) -> None:
-        self._charge(size, size)
-
-    def _charge(self, size: float, work: float) -> None:
-        if size > LARGEST:
-            raise RunnerError("data", f"an array of {size:,.0f} values is larger than {LARGEST >> 20} million")
-        self.work -= work
-        if self.work < 0:
-            raise RunnerError("data", f"it takes more than {WORK >> 20:,} million operations")
-
-    def _step(self, node: ast.AST) -> None:
-        self.line = getattr(node, "lineno", self.line)
-        self.steps -= 1
-        if self.steps < 0:
-            raise RunnerError("data", f"it takes more than {STEPS:,} steps")
 
 
 def operation_of(node: ast.AST) -> Operation:

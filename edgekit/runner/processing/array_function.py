@@ -14,18 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import RunnerError
-from .array_evaluation import (
-    ATTRIBUTES,
-    BINARY,
-    COMPARISONS,
-    INPLACE,
-    TYPES,
-    UNARY,
-    Evaluation,
-    dotted,
-    operation_of,
-)
+from .array_evaluation import ATTRIBUTES, TYPES, Evaluation, dotted, operation_of
 from .array_operations import BUILTINS, CONSTANTS, DTYPES, FUNCTIONS, WORDS
+from .array_operators import BINARY, COMPARISONS, INPLACE, UNARY
 
 LONGEST = 1 << 13
 """Most characters of a function."""
@@ -39,7 +30,7 @@ DENSEST = 1000
 """Most operators and brackets of a line: a line of more could nest so deep that Python's parser runs out of stack."""
 
 
-class UnknownConstruct(RunnerError):
+class SubsetError(RunnerError):
     """A construct that no array function may have, and its line."""
 
     def __init__(self, line: int, text: str) -> None:
@@ -65,48 +56,48 @@ class ArrayFunction(NamedTuple):
 
 
 def parse_function(source: str) -> ArrayFunction:
-    """Parse and check the source of one function. Raises UnknownConstruct, a RunnerError (data), for what it may not have."""
+    """Parse and check the source of one function. Raises SubsetError, a RunnerError (data), for anything else."""
     tree = parse_source(source)
     if len(tree.body) != 1 or not isinstance(tree.body[0], ast.FunctionDef):
-        raise UnknownConstruct(1, "one function is expected, 'def name(array): …'")
+        raise SubsetError(1, "one function is expected, 'def name(array): …'")
     return check_function(tree.body[0])
 
 
 def parse_source(source: str, longest: int = LONGEST) -> ast.Module:
-    """Parse Python, without compiling it. Raises UnknownConstruct for text that is too long, too dense, or no Python."""
+    """Parse Python, without compiling it. Raises SubsetError for text that is too long, too dense, or no Python."""
     if len(source) > longest:
-        raise UnknownConstruct(1, f"it has {len(source):,} characters, more than {longest:,}")
+        raise SubsetError(1, f"it has {len(source):,} characters, more than {longest:,}")
     for number, line in enumerate(source.splitlines(), 1):
         if len(NESTING.findall(line)) > DENSEST:
-            raise UnknownConstruct(number, f"the line has more than {DENSEST:,} operators and brackets")
+            raise SubsetError(number, f"the line has more than {DENSEST:,} operators and brackets")
     try:
         return ast.parse(source)
     except SyntaxError as error:
-        raise UnknownConstruct(error.lineno or 1, f"it is no Python: {error.msg}") from error
+        raise SubsetError(error.lineno or 1, f"it is no Python: {error.msg}") from error
     except (ValueError, RecursionError, MemoryError) as error:
-        raise UnknownConstruct(1, f"it cannot be parsed: {type(error).__name__}") from error
+        raise SubsetError(1, f"it cannot be parsed: {type(error).__name__}") from error
 
 
 def check_function(function: ast.FunctionDef) -> ArrayFunction:
-    """Check a function's syntax tree. Raises UnknownConstruct at the first construct that it may not have."""
+    """Check a function's syntax tree. Raises SubsetError at the first construct that it may not have."""
     _check_size(function)
     stated = function.args
     plain = not (stated.posonlyargs or stated.kwonlyargs or stated.vararg or stated.kwarg or stated.defaults)
     if not plain or len(stated.args) != 1:
-        raise UnknownConstruct(function.lineno, "it takes one array: def name(array)")
+        raise SubsetError(function.lineno, "it takes one array: def name(array)")
     if function.decorator_list:
-        raise UnknownConstruct(function.lineno, "a decorator is not known")
+        raise SubsetError(function.lineno, "a decorator is not known")
     body = function.body[1:] if ast.get_docstring(function, clean=False) is not None else function.body
     names = {stated.args[0].arg} | {
         node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
     }
     reserved = sorted(names & {"np", "range", *BUILTINS, *TYPES})
     if reserved:
-        raise UnknownConstruct(function.lineno, f"'{reserved[0]}' is a name of Python or numpy: use another one")
+        raise SubsetError(function.lineno, f"'{reserved[0]}' is a name of Python or numpy: use another one")
     check = _Check(names)
     check.block(body)
     if not any(isinstance(node, ast.Return) for node in ast.walk(function)):
-        raise UnknownConstruct(function.lineno, "it returns nothing")
+        raise SubsetError(function.lineno, "it returns nothing")
     return ArrayFunction(stated.args[0].arg, body)
 
 
@@ -117,7 +108,7 @@ def _check_size(function: ast.FunctionDef) -> None:
         line, depth, node = waiting.pop()
         line, count = getattr(node, "lineno", line), count + 1
         if depth > DEEPEST or count > NODES:
-            raise UnknownConstruct(line, f"it has more than {NODES:,} parts, or more than {DEEPEST} within each other")
+            raise SubsetError(line, f"it has more than {NODES:,} parts, or more than {DEEPEST} within each other")
         waiting += [(line, depth + 1, child) for child in ast.iter_child_nodes(node)]
 
 
@@ -147,11 +138,11 @@ class _Check:
         elif isinstance(node, ast.For):
             self._loop(node)
         else:
-            raise UnknownConstruct(node.lineno, f"{_shown(node)} is not known")
+            raise SubsetError(node.lineno, f"{_shown(node)} is not known")
 
     def _assign(self, node: ast.Assign) -> None:
         if len(node.targets) != 1:
-            raise UnknownConstruct(node.lineno, "one target at a time: 'a = b = …' is not known")
+            raise SubsetError(node.lineno, "one target at a time: 'a = b = …' is not known")
         self._target(node.targets[0])
         self.value(node.value)
 
@@ -162,11 +153,11 @@ class _Check:
         constant = [end for end in constant if end < 1 << 31]
         ranged = isinstance(over, ast.Call) and isinstance(over.func, ast.Name) and over.func.id == "range"
         if not ranged or not 1 <= len(constant) == len(ends) <= 3 or 0 in constant[2:] or over.keywords:  # type: ignore[attr-defined]
-            raise UnknownConstruct(node.lineno, "a loop is over range() of constants: for i in range(3)")
+            raise SubsetError(node.lineno, "a loop is over range() of constants: for i in range(3)")
         if len(range(*constant)) > LOOP:
-            raise UnknownConstruct(node.lineno, f"a loop has {LOOP} rounds at most")
+            raise SubsetError(node.lineno, f"a loop has {LOOP} rounds at most")
         if not isinstance(node.target, ast.Name) or node.orelse:
-            raise UnknownConstruct(node.lineno, "a loop has one name, and no 'else'")
+            raise SubsetError(node.lineno, "a loop has one name, and no 'else'")
         self.block(node.body)
 
     def _target(self, node: ast.AST) -> None:
@@ -177,7 +168,7 @@ class _Check:
             self.value(node.value)
             self._index(node.slice)
         elif not isinstance(node, ast.Name):
-            raise UnknownConstruct(node.lineno, f"{_shown(node)} cannot be assigned to")  # type: ignore[attr-defined]
+            raise SubsetError(node.lineno, f"{_shown(node)} cannot be assigned to")  # type: ignore[attr-defined]
 
     def value(self, node: ast.AST) -> None:
         """Check an expression."""
@@ -207,46 +198,40 @@ class _Check:
 
     def _name(self, node: ast.Name) -> None:
         if node.id not in self.names and node.id not in TYPES:
-            raise UnknownConstruct(node.lineno, f"'{node.id}' is no variable of the function")
+            raise SubsetError(node.lineno, f"'{node.id}' is no variable of the function")
 
     def _attribute(self, node: ast.Attribute) -> None:
         name = dotted(node)
         if name is not None:
             if name not in DTYPES and name not in CONSTANTS:
                 called = f": call it, np.{name}(…)" if name in FUNCTIONS else ""
-                raise UnknownConstruct(node.lineno, f"'np.{name}' is not known as a value{called}")
+                raise SubsetError(node.lineno, f"'np.{name}' is not known as a value{called}")
             return
         if node.attr not in ATTRIBUTES:
-            raise UnknownConstruct(
-                node.lineno, f"the attribute '.{node.attr}' is not known; known are {_some(ATTRIBUTES)}"
-            )
+            raise SubsetError(node.lineno, f"the attribute '.{node.attr}' is not known; known are {_some(ATTRIBUTES)}")
         self.value(node.value)
 
     def _call(self, node: ast.Call) -> None:
         try:
             operation = operation_of(node.func)
         except RunnerError:
-            raise UnknownConstruct(node.lineno, f"the call of {_shown(node.func)} is not known") from None
+            raise SubsetError(node.lineno, f"the call of {_shown(node.func)} is not known") from None
         method = dotted(node.func) is None and isinstance(node.func, ast.Attribute)
         if isinstance(node.func, ast.Attribute) and method:
             self.value(node.func.value)
         if any(isinstance(each, ast.Starred) for each in node.args) or len(node.args) + method > operation.most:
-            raise UnknownConstruct(
-                node.lineno, f"{_shown(node.func)} takes {operation.most - method} arguments by position"
-            )
+            raise SubsetError(node.lineno, f"{_shown(node.func)} takes {operation.most - method} arguments by position")
         for keyword in node.keywords:
             if keyword.arg not in operation.keywords:
                 known = _some(operation.keywords) or "none"
-                raise UnknownConstruct(
-                    node.lineno, f"{_shown(node.func)} takes no '{keyword.arg}' here; keywords: {known}"
-                )
+                raise SubsetError(node.lineno, f"{_shown(node.func)} takes no '{keyword.arg}' here; keywords: {known}")
             self.value(keyword.value)
         for each in node.args:
             self.value(each)
 
     def _known(self, node: ast.AST, known: bool) -> None:
         if not known:
-            raise UnknownConstruct(getattr(node, "lineno", 1), f"{_shown(node)} is not known")
+            raise SubsetError(getattr(node, "lineno", 1), f"{_shown(node)} is not known")
 
 
 def _is_constant(value: Any) -> bool:
@@ -268,7 +253,7 @@ def _is_expression(node: ast.AST) -> bool:
 
 
 def _shown(node: ast.AST) -> str:
-    """UnknownConstruct in the words of its source where Python can write it: `'np.load'`, `'import os'`."""
+    """SubsetError in the words of its source where Python can write it: `'np.load'`, `'import os'`."""
     words = {"While": "while", "With": "with", "Try": "try", "FunctionDef": "def", "ClassDef": "class"}
     name = type(node).__name__
     if name in words:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from edgekit.ir.measurement import Array
 from edgekit.runner.errors import RunnerError
-from edgekit.runner.processing import array_evaluation
-from edgekit.runner.processing.array_function import UnknownConstruct, parse_function
+from edgekit.runner.processing import array_budget
+from edgekit.runner.processing.array_function import SubsetError, parse_function
 from edgekit.runner.processing.array_operations import BUILTINS, FUNCTIONS, METHODS
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (30, 41, 3), dtype=np.uint8)
@@ -131,7 +131,7 @@ def test_a_function_gives_what_python_gives(source: str, array: Array) -> None:
     ],
 )
 def test_other_constructs_are_refused_by_their_line(body: str, line: int | None, construct: str) -> None:
-    with pytest.raises(UnknownConstruct, match=construct) as caught:
+    with pytest.raises(SubsetError, match=construct) as caught:
         parse_function(f"def prepare(x):\n {body}\n")
     assert line in (None, caught.value.line)  # None: versions of Python differ
 
@@ -152,7 +152,7 @@ def test_other_constructs_are_refused_by_their_line(body: str, line: int | None,
     ],
 )
 def test_what_is_no_function_of_one_array_is_refused(source: str) -> None:
-    with pytest.raises(UnknownConstruct):
+    with pytest.raises(SubsetError):
         parse_function(source)
 
 
@@ -177,6 +177,13 @@ def test_what_is_no_function_of_one_array_is_refused(source: str) -> None:
         ("return x * (9 ** 9 ** 9)", "an exponent of a whole number is from 0 to 63"),
         ("return x * (1 << 10 ** 9)", "an exponent of a whole number"),
         ("y = 2 ** 60\n y = y * y\n return x", "a whole number has 63 bits at most"),
+        ("y = (1, 2)\n for i in range(60):\n  y = (y, y)\n return x", "a tuple has 4,096 parts at most"),
+        ("y = (1, 2)\n for i in range(60):\n  y = (y,)\n return x", "a tuple has 4,096 parts at most, 8 within"),
+        ("y = (1, 2)\n for i in range(60):\n  y = y + y\n return x", "a tuple has 4,096 parts at most"),
+        (
+            "a = np.zeros((4000, 8000))\n b = (a + 1, a)\n c = a + 2\n d = a + 3\n e = (a + 4, a)\n return x",
+            "its variables take more than 1,024 MB",
+        ),
         ("return x + 300", "300 does not fit into uint8"),
         ("return (x * 2.0).astype(np.uint8)", "do not fit into uint8: np.clip them first"),
         ("y = np.zeros(2, np.uint8)\n y[0] = 256.0\n return y", "do not fit into uint8"),
@@ -218,6 +225,7 @@ def test_no_text_escapes_or_hangs(seed: int) -> None:
     check_contained(source)
 
 
+OPERATORS = ("+", "-", "*", "/", "//", "%", "**", "@", "<<", "&", "<", "==")
 NAMES = ("x", "y", "np.pi", "x.shape", "x.T", "x.dtype", "None", "1", "2", "-3", "0.5", "1e30", "np.uint8", "'edge'")
 
 
@@ -228,7 +236,7 @@ def expression(chance: random.Random, depth: int) -> str:
     inner = [expression(chance, depth - 1) for _ in range(3)]
     return chance.choice(
         (
-            f"({inner[0]} {chance.choice(['+', '-', '*', '/', '//', '%', '**', '@', '<<', '&', '<', '=='])} {inner[1]})",
+            f"({inner[0]} {chance.choice(OPERATORS)} {inner[1]})",
             f"np.{chance.choice(tuple(FUNCTIONS))}({', '.join(inner[: chance.randrange(4)])})",
             f"({inner[0]}).{chance.choice(tuple(METHODS))}({', '.join(inner[: chance.randrange(3)])})",
             f"({inner[0]})[{inner[1]}]",
@@ -253,7 +261,7 @@ def test_no_expression_escapes_or_hangs(seed: int) -> None:
 def check_contained(source: str) -> None:
     """The text is refused, fails by the one error, or gives an array of numbers."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(array_evaluation, "WORK", 1 << 22)
+        patch.setattr(array_budget, "WORK", 1 << 22)
         try:
             result = parse_function(source)(PICTURE[:6, :5])
         except RunnerError:
