@@ -24,6 +24,7 @@ from edgekit.ir.signature import Signature
 from edgekit.runner.errors import RunnerError
 from edgekit.runner.layout import MANIFEST, SIGNATURE
 from edgekit.runner.processing.array_function import parse_function
+from edgekit.runner.processing.audio import check_audio
 from edgekit.runner.processing.geometry import check_steps
 from edgekit.specs.release import Moment, check_floor
 from edgekit.specs.spec import Spec
@@ -156,6 +157,23 @@ class InputFunction(ManifestRecord):
         return function
 
 
+class InputAudio(ManifestRecord):
+    """Settings by which a recording becomes an input of the artifact, in the form of `runner/processing/audio`."""
+
+    audio: dict[str, Any]
+    golden: Sha256
+    """Digest of what a fixed pattern becomes; a device that gets another fails its self-test."""
+
+    @field_validator("audio")
+    @classmethod
+    def _known(cls, audio: dict[str, Any]) -> dict[str, Any]:
+        try:
+            check_audio(audio)
+        except RunnerError as error:
+            raise ValueError(str(error)) from error
+        return audio
+
+
 class InputTokenizer(ManifestRecord):
     """Tokenizer that the token ids of an input come from: a file of the bundle, whose digest is among its files."""
 
@@ -194,7 +212,7 @@ class ManifestContent(ManifestRecord):
     model: tuple[str, ...] = Field(min_length=1)
     """Paths of the artifact's files, the one that the runtime opens first."""
     signature: Signature
-    processing: Mapping[str, InputProcessing | InputFunction] = Field(default_factory=dict)
+    processing: Mapping[str, InputProcessing | InputFunction | InputAudio] = Field(default_factory=dict)
     """Processing by input, where there is any. Absent from the file if there is none."""
     tokenizers: Mapping[str, InputTokenizer] = Field(default_factory=dict)
     """Tokenizer by input, where there is any. Absent from the file if there is none."""

@@ -7,17 +7,22 @@ from typing import Any
 
 import numpy as np
 
+from edgekit.datasets.recordings import SoundRecording
 from edgekit.errors import DataError, SampleUnfit
 from edgekit.ir.measurement import Array
 from edgekit.runner.errors import RunnerError
 from edgekit.runner.processing.array_function import parse_function
+from edgekit.runner.processing.audio import process_audio
 from edgekit.runner.processing.steps import process
 from edgekit.specs.array_functions import read_function
+from edgekit.specs.audio import Audio
 from edgekit.specs.inputs import Input
 from edgekit.specs.project import Project
 
 Processor = Callable[[Any, str], Array]
 """Function of a raw sample, and of the words that name it in errors. Raises DataError for one that it cannot take."""
+AUDIO = "recordings are [samples] or [samples, channels], of any rate that is stated (docs/preprocessing.md)"
+FIT = "to cut it, or to fill it up with silence: audio = { fit = 'start' }"
 STEPS = "with steps in [inputs] preprocess, samples are pictures of any size, uint8 [height, width, channels]"
 
 
@@ -29,6 +34,8 @@ def processors(project: Project) -> dict[str, Processor]:
 def _processor(spec: Input, project: Project) -> Processor:
     if spec.preprocess_function:
         return _function(spec, read_function(spec.preprocess_function, project.root))
+    if spec.sounds:
+        return lambda raw, where: _sounded(raw, spec, where)
     if spec.steps:
         return lambda raw, where: _stepped(np.asarray(raw), spec, where)
     return lambda raw, where: np.asarray(raw)
@@ -50,6 +57,27 @@ def _function(spec: Input, source: str) -> Processor:
         return result
 
     return processed
+
+
+def _sounded(raw: Any, spec: Input, where: str) -> Array:
+    """Make a recording, or an array of samples, what the artifact takes. Raises SampleUnfit for what cannot be."""
+    settings, rate = spec.audio_settings, raw.rate if isinstance(raw, SoundRecording) else None
+    if settings is None and rate is None:
+        return np.asarray(raw)
+    if settings is None:
+        assert spec.log_mel  # as it sounds
+        settings = Audio().settings(spec.log_mel.rate, int(spec.raw_shape[-1]), spec.raw_dtype)
+        if rate != settings["rate"]:
+            raise SampleUnfit(
+                f"{where} has {rate} samples a second, the network takes {settings['rate']}",
+                hint=f"to resample it: audio = {{ from = {rate} }} beside log_mel",
+            )
+    try:
+        wave = process_audio(settings, np.asarray(raw), rate)
+    except RunnerError as error:
+        hint = FIT if "samples at the rate" in str(error) else AUDIO
+        raise SampleUnfit(f"{where}: {error}", hint=hint) from error
+    return wave.reshape(*(1 for _ in spec.raw_shape[:-1]), -1)
 
 
 def _stepped(array: Array, spec: Input, where: str) -> Array:

@@ -68,10 +68,12 @@ def check_state(inputs: Mapping[str, Input], state: Mapping[str, StateTensor], o
         raise ValueError(f"'{both[0]}' is an input of [inputs] and of [state]: data or state, not both")
     if not state:
         return
-    stepped = next((name for name, spec in inputs.items() if spec.steps or spec.preprocess_function), None)
+    stepped = next(
+        (name for name, spec in inputs.items() if spec.steps or spec.preprocess_function or spec.audio), None
+    )
     if stepped:
-        kind = "a function" if inputs[stepped].preprocess_function else "steps"
-        raise ValueError(f"'{stepped}' has {kind} in preprocess; with [state], frames are as stated already")
+        kind = "audio" if inputs[stepped].audio else "a function or steps in preprocess"
+        raise ValueError(f"'{stepped}' has {kind}; with [state], frames are of the stated size already")
     sources = [spec.from_ for spec in state.values()]
     twice = next((name for name in sources if sources.count(name) > 1), None)
     if twice:

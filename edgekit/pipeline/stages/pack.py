@@ -10,6 +10,7 @@ from edgekit.bundle.archive import Bundle, Source, pack
 from edgekit.bundle.manifest import (
     ArtifactFacts,
     Golden,
+    InputAudio,
     InputFunction,
     InputProcessing,
     InputTokenizer,
@@ -24,6 +25,7 @@ from edgekit.datasets.tokenizer import Tokenizer, read_tokenizer
 from edgekit.pipeline.stages.compile import GOLDEN, Compilation, Compiled
 from edgekit.pipeline.stages.inputs import CachedData
 from edgekit.runner.layout import PLAN
+from edgekit.runner.processing.audio import audio_digest
 from edgekit.runner.processing.golden import golden_digest
 from edgekit.samples import RAW_FOLDER
 from edgekit.specs.array_functions import read_function
@@ -89,7 +91,7 @@ def describe(compilation: Compilation, compiled: Compiled) -> ManifestContent:
         classes=compilation.golden.classes,
         model=tuple(path.name for path in artifact.files),
         signature=artifact.signature,
-        processing=_processing(project) | _functions(compilation),
+        processing={**_processing(project), **_functions(compilation), **_audio(project)},
         tokenizers={
             name: InputTokenizer(path=_tokenizer_path(name), size=tokenizer.size, golden=tokenizer.golden)
             for name, tokenizer in _tokenizers(project).items()
@@ -124,7 +126,7 @@ def _raw(compilation: Compilation) -> list[tuple[str, str, Path]]:
     return [(path.name.rsplit(".", 2)[0], f"golden/raw/{path.name}", path) for path in files]
 
 
-def _functions(compilation: Compilation) -> dict[str, InputProcessing | InputFunction]:
+def _functions(compilation: Compilation) -> dict[str, InputFunction]:
     """Function of each input that states one, checked once more: its file may have changed since the build began."""
     project = compilation.request.project
     return {
@@ -137,7 +139,7 @@ def _functions(compilation: Compilation) -> dict[str, InputProcessing | InputFun
     }
 
 
-def _processing(project: Project) -> dict[str, InputProcessing | InputFunction]:
+def _processing(project: Project) -> dict[str, InputProcessing]:
     """Steps of each input that has any, with the digest that devices must reproduce."""
     return {
         name: InputProcessing(
@@ -147,6 +149,14 @@ def _processing(project: Project) -> dict[str, InputProcessing | InputFunction]:
         )
         for name, spec in project.inputs.items()
         if spec.steps
+    }
+
+
+def _audio(project: Project) -> dict[str, InputAudio]:
+    """Settings of each input that is made of recordings, with the digest that devices must reproduce."""
+    stated = {name: spec.audio_settings for name, spec in project.inputs.items()}
+    return {
+        name: InputAudio(audio=settings, golden=audio_digest(settings)) for name, settings in stated.items() if settings
     }
 
 

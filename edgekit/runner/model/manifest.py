@@ -12,6 +12,7 @@ from ..files.durable import SENSELESS, read_json
 from ..files.integrity import is_plain
 from ..layout import MANIFEST
 from ..processing.array_function import ArrayFunction, parse_function
+from ..processing.audio import check_audio
 from ..processing.geometry import Step, check_steps
 from .engine_plan import EnginePlan, read_plan
 from .engine_store import engine_of
@@ -57,6 +58,14 @@ class FunctionProcessing(NamedTuple):
     """Raw samples, each with the number of the golden input that the function makes of it."""
 
 
+class AudioProcessing(NamedTuple):
+    """Settings by which a recording becomes an input of the model: `process_audio(settings, pcm)`."""
+
+    settings: Mapping[str, Any]
+    golden: str
+    """SHA-256 of what the pattern of `processing/audio` becomes."""
+
+
 class ModelState(NamedTuple):
     """A tensor of state, by the names of its input and output; `initial` is a file, or None for zeros."""
 
@@ -81,6 +90,8 @@ class RunnerManifest(NamedTuple):
     """Free lengths of the inputs."""
     processing: Mapping[str, Processing] = NO_PROCESSING
     """Steps by input, where there are any."""
+    audio: Mapping[str, AudioProcessing] = NO_PROCESSING
+    """Processing of recordings by input, where there is any."""
     functions: Mapping[str, FunctionProcessing] = NO_PROCESSING
     """Functions by input, where there are any."""
     state: tuple[ModelState, ...] = ()
@@ -131,7 +142,14 @@ def _parse_manifest(slot: Path, written: dict[str, Any]) -> RunnerManifest:
         plan=plan,
         engine=engine_of(slot) if plan else None,
         lengths=parse_lengths(written["signature"].get("lengths", ())),
-        processing={name: _processing(each) for name, each in processing.items() if "function" not in each},
+        processing={
+            name: _processing(each) for name, each in processing.items() if not {"function", "audio"} & each.keys()
+        },
+        audio={
+            name: AudioProcessing(check_audio(each["audio"]), str(each["golden"]))
+            for name, each in processing.items()
+            if "audio" in each
+        },
         functions={name: _function(slot, each) for name, each in processing.items() if "function" in each},
         state=tuple(_state(slot, pair) for pair in written["signature"].get("state", ())),
     )

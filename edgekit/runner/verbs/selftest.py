@@ -13,6 +13,7 @@ from ..errors import RunnerError
 from ..model.manifest import ModelTensor, RunnerManifest, read_manifest
 from ..model.sequences import read_samples, read_steps
 from ..model.tensors import read_columns, read_raw, real, row
+from ..processing.audio import audio_digest
 from ..processing.golden import golden_digest
 from ..runtimes.model import LoadedModel
 
@@ -27,7 +28,7 @@ SHARE = 1e-4
 def selftest(slot: Path, threads: int) -> dict[str, Any]:
     """Run the golden inputs: `passed`, and by output the differences `worst` and `allowed`, in real units.
 
-    `worst` is null if it is not finite. Raises RunnerError, also if processing gives other pixels here.
+    `worst` is null if it is not finite. Raises RunnerError, also if processing gives other inputs here.
     """
     manifest = read_manifest(slot)
     _check_processing(manifest)
@@ -48,10 +49,13 @@ def selftest(slot: Path, threads: int) -> dict[str, Any]:
 
 
 def _check_processing(manifest: RunnerManifest) -> None:
-    """Raise RunnerError (run) if the steps of an input make other pixels here than where the bundle was built."""
+    """Raise RunnerError (run) if an input is made of other pixels or samples here than where the bundle was built."""
     for name, processing in manifest.processing.items():
         if golden_digest(processing.steps, processing.channels) != processing.golden:
             raise RunnerError("run", f"the processing of '{name}' gives other pixels here than where it was built")
+    for name, audio in manifest.audio.items():
+        if audio_digest(audio.settings) != audio.golden:
+            raise RunnerError("run", f"the processing of '{name}' gives other samples here than where it was built")
 
 
 def _check_functions(manifest: RunnerManifest, columns: Sequence[Array]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgekit.runner.processing.audio import audio_digest
 from edgekit.runner.processing.golden import golden_digest
 from tests.runner import slot
 from tests.runner.conftest import Bare
@@ -133,6 +134,17 @@ def test_a_function_that_gives_another_input_here_fails_the_self_test(bare: Bare
     unknown = answer("code", "def f(x):\n    return np.load(x)")
     assert unknown == {"error": "line 2: the call of 'np.load' is not known", "kind": "data"}
     assert "belongs to no golden input" in answer("row", "def f(x):\n    return x", 9)["error"]
+
+
+def test_resampling_that_gives_other_samples_here_fails_the_self_test(bare: Bare, tmp_path: Path) -> None:
+    settings = {"rate": 16000, "from": 44100, "channel": None, "samples": 48, "fit": "exact", "dtype": "float32"}
+    stated = {"audio": settings, "golden": audio_digest(settings)}
+    honest = slot.write_slot(tmp_path / "honest", processing={"bias": stated})
+    assert bare.ask("selftest", honest).document["passed"]
+    other = slot.write_slot(tmp_path / "other", processing={"bias": {**stated, "golden": "0" * 64}})
+    assert "gives other samples here" in bare.ask("selftest", other).document["error"]
+    unknown = slot.write_slot(tmp_path / "unknown", processing={"bias": {**stated, "audio": {"rate": 1}}})
+    assert "use a newer edgekit" in bare.ask("selftest", unknown).document["error"]
 
 
 def _add(path: Path, change: float) -> None:
