@@ -13,7 +13,7 @@ import numpy as np
 from edgekit.datasets import MapStyle, free_lengths, open_dataset, stated_labels
 from edgekit.datasets.classes import class_names, without_samples
 from edgekit.datasets.pictures import Picture, tally
-from edgekit.datasets.processing import processors, smallest
+from edgekit.datasets.processing import Processor, processors, smallest
 from edgekit.datasets.tokenizer import check_ids, read_tokenizer
 from edgekit.errors import DataError, EdgekitError
 from edgekit.ir.measurement import Array
@@ -157,8 +157,11 @@ def load_samples(project: Project, role: str, limit: int | None = None, steps: i
     if total == 0:
         raise DataError(f"the {where} is empty", hint=f"[data] {role} must name at least one sample")
     chosen, by_class = _chosen(source, total, limit, declared.labelled, where)
-    collect = _collect_sequences if project.state else _collect
-    samples, changes = collect(source, chosen, project, declared.labelled, where)
+    if project.state:
+        samples, changes = _collect_sequences(source, chosen, project, declared.labelled, where)
+    else:
+        process = processors(project, tokenizers)
+        samples, changes = _collect(source, chosen, project, process, declared.labelled, where)
     for name, tokenizer in tokenizers.items():
         check_ids(samples.inputs[name], tokenizer, f"the {where}: '{name}'")
     samples = samples.first_steps(steps) if steps else samples
@@ -190,11 +193,16 @@ def _classes(source: MapStyle, total: int, where: str) -> Array | None:
 
 
 def _collect(
-    source: MapStyle, chosen: Sequence[int], project: Project, labelled: bool, where: str
+    source: MapStyle,
+    chosen: Sequence[int],
+    project: Project,
+    process: Mapping[str, Processor],
+    labelled: bool,
+    where: str,
 ) -> tuple[Samples, tuple[str, ...]]:
     """Read the chosen samples; the second result counts the changes to pictures among them."""
     pictures = []
-    inputs, process = project.inputs, processors(project)
+    inputs = project.inputs
     raw: dict[str, dict[int, Array]] = {name: {} for name, spec in inputs.items() if spec.preprocess_function}
     columns: dict[str, list[Array]] = {name: [] for name in inputs}
     lengths: dict[str, list[int]] = {}

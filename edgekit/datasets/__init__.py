@@ -161,7 +161,7 @@ def _cell(value: Any, spec: Input, where: str, timed: bool) -> Array | Picture |
         return read_recording(io.BytesIO(encoded), where)
     if isinstance(encoded, bytes):
         return read_picture(io.BytesIO(encoded), spec.picture_shape, where)
-    if spec.preprocess_function or spec.audio:
+    if spec.preprocess_function or spec.audio or (spec.tokenizer and isinstance(value, str)):
         return np.asarray(value)
     array = np.asarray(value, spec.raw_dtype)
     return array if free_axes(spec) else array.reshape(*((-1,) if timed else ()), *spec.raw_shape)

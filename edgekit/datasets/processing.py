@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from edgekit.datasets.recordings import SoundRecording
+from edgekit.datasets.tokenizer import Tokenizer, token_ids
 from edgekit.errors import DataError, SampleUnfit
 from edgekit.ir.measurement import Array
 from edgekit.runner.errors import RunnerError
@@ -26,12 +27,14 @@ FIT = "to cut it, or to fill it up with silence: audio = { fit = 'start' }"
 STEPS = "with steps in [inputs] preprocess, samples are pictures of any size, uint8 [height, width, channels]"
 
 
-def processors(project: Project) -> dict[str, Processor]:
+def processors(project: Project, tokenizers: Mapping[str, Tokenizer]) -> dict[str, Processor]:
     """Processor of every input, by name. Raises SpecError for a function that cannot be read."""
-    return {name: _processor(spec, project) for name, spec in project.inputs.items()}
+    return {name: _processor(name, spec, project, tokenizers.get(name)) for name, spec in project.inputs.items()}
 
 
-def _processor(spec: Input, project: Project) -> Processor:
+def _processor(name: str, spec: Input, project: Project, tokenizer: Tokenizer | None) -> Processor:
+    if tokenizer:
+        return lambda raw, where: _tokenized(raw, name, spec, tokenizer, where)
     if spec.preprocess_function:
         return _function(spec, read_function(spec.preprocess_function, project.root))
     if spec.sounds:
@@ -57,6 +60,14 @@ def _function(spec: Input, source: str) -> Processor:
         return result
 
     return processed
+
+
+def _tokenized(raw: Any, name: str, spec: Input, tokenizer: Tokenizer, where: str) -> Array:
+    """Token ids of a text; an array is of token ids already."""
+    array = np.asarray(raw)
+    if array.ndim or array.dtype.kind != "U":
+        return array
+    return token_ids(str(array), name, spec, tokenizer, where)
 
 
 def _sounded(raw: Any, spec: Input, where: str) -> Array:

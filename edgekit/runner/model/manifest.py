@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -66,6 +66,13 @@ class AudioProcessing(NamedTuple):
     """SHA-256 of what the pattern of `processing/audio` becomes."""
 
 
+class GoldenTexts(NamedTuple):
+    """Tokenizer of an input: its file, and the token ids of some texts."""
+
+    file: Path
+    golden: Mapping[str, Sequence[int]]
+
+
 class ModelState(NamedTuple):
     """A tensor of state, by the names of its input and output; `initial` is a file, or None for zeros."""
 
@@ -94,6 +101,8 @@ class RunnerManifest(NamedTuple):
     """Processing of recordings by input, where there is any."""
     functions: Mapping[str, FunctionProcessing] = NO_PROCESSING
     """Functions by input, where there are any."""
+    tokenizers: Mapping[str, GoldenTexts] = NO_PROCESSING
+    """Tokenizers by input, where there are any."""
     state: tuple[ModelState, ...] = ()
     """State that is carried from step to step; empty for a model of single samples."""
 
@@ -151,6 +160,7 @@ def _parse_manifest(slot: Path, written: dict[str, Any]) -> RunnerManifest:
             if "audio" in each
         },
         functions={name: _function(slot, each) for name, each in processing.items() if "function" in each},
+        tokenizers={name: _tokenizer(slot, each) for name, each in written.get("tokenizers", {}).items()},
         state=tuple(_state(slot, pair) for pair in written["signature"].get("state", ())),
     )
 
@@ -163,6 +173,11 @@ def _function(slot: Path, written: dict[str, Any]) -> FunctionProcessing:
     names = [_plain_name(path.rpartition("/")[2]) for path in written["raw"]]
     raw = [(int(name.split(".")[-2]), slot / "golden" / "raw" / name) for name in names]
     return FunctionProcessing(parse_function(written["function"]), tuple(raw))
+
+
+def _tokenizer(slot: Path, written: dict[str, Any]) -> GoldenTexts:
+    file = slot.joinpath(*map(_plain_name, written["path"].split("/")))
+    return GoldenTexts(file, {str(text): list(ids) for text, ids in written["golden"].items()})
 
 
 def _state(slot: Path, written: dict[str, Any]) -> ModelState:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from ..model.sequences import read_samples, read_steps
 from ..model.tensors import read_columns, read_raw, real, row
 from ..processing.audio import audio_digest
 from ..processing.golden import golden_digest
+from ..processing.tokenization import is_known, read_tokenization
 from ..runtimes.model import LoadedModel
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ def selftest(slot: Path, threads: int) -> dict[str, Any]:
     """
     manifest = read_manifest(slot)
     _check_processing(manifest)
+    _check_tokenizers(manifest)
     inputs = slot / "golden" / "inputs"
     columns = read_samples(inputs, manifest)
     _check_functions(manifest, columns)
@@ -56,6 +59,29 @@ def _check_processing(manifest: RunnerManifest) -> None:
     for name, audio in manifest.audio.items():
         if audio_digest(audio.settings) != audio.golden:
             raise RunnerError("run", f"the processing of '{name}' gives other samples here than where it was built")
+
+
+def _check_tokenizers(manifest: RunnerManifest) -> None:
+    """Raise RunnerError (run) if a tokenizer makes other token ids of its golden texts here than where it was built.
+
+    Kinds of tokenizers that are not known here have no ids to compare: the build held theirs against the vocabulary.
+    """
+    for name, stated in manifest.tokenizers.items():
+        content = _document(stated.file) if stated.golden else None
+        if content is None or not is_known(content):
+            continue
+        tokenizer = read_tokenization(content)
+        wrong = next((text for text, ids in stated.golden.items() if tokenizer.encode(text) != ids), None)
+        if wrong is not None:
+            message = f"the tokenizer of '{name}' makes other token ids of '{wrong[:40]}' here than where it was built"
+            raise RunnerError("run", message)
+
+
+def _document(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunnerError("data", f"'{path}' cannot be read: {error}") from error
 
 
 def _check_functions(manifest: RunnerManifest, columns: Sequence[Array]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,22 @@ def test_resampling_that_gives_other_samples_here_fails_the_self_test(bare: Bare
     assert "gives other samples here" in bare.ask("selftest", other).document["error"]
     unknown = slot.write_slot(tmp_path / "unknown", processing={"bias": {**stated, "audio": {"rate": 1}}})
     assert "use a newer edgekit" in bare.ask("selftest", unknown).document["error"]
+
+
+def test_a_tokenizer_that_gives_other_ids_here_fails_the_self_test(bare: Bare, tmp_path: Path) -> None:
+    def answer(name: str, file: Any, golden: Any) -> Any:
+        (tmp_path / name / "tokenizer").mkdir(parents=True)
+        (tmp_path / name / "tokenizer" / "bias.json").write_text(json.dumps(file))
+        stated = {"bias": {"path": "tokenizer/bias.json", "size": 3, "golden": golden}}
+        return bare.ask("selftest", slot.write_slot(tmp_path / name, tokenizers=stated)).document
+
+    unigram = {"model": {"type": "Unigram", "unk_id": 0, "vocab": [["?", 0.0], ["a", -1.0], ["ab", -1.5]]}}
+    assert answer("honest", unigram, {"aab": [1, 2]})["passed"]
+    assert answer("other", unigram, {"a": [1], "aab": [1, 1]}) == {
+        "error": "the tokenizer of 'bias' makes other token ids of 'aab' here than where it was built",
+        "kind": "run",
+    }
+    assert answer("kind", {"model": {"type": "WordLevel", "vocab": {"a": 1}}}, {"a": [1]})["passed"]
 
 
 def _add(path: Path, change: float) -> None:
