@@ -12,8 +12,9 @@ import numpy as np
 
 from edgekit.datasets import MapStyle, free_lengths, open_dataset, stated_labels
 from edgekit.datasets.classes import class_names, without_samples
-from edgekit.datasets.items import checked, named_inputs, processed, read_items
+from edgekit.datasets.items import checked, named_inputs, read_items
 from edgekit.datasets.pictures import Picture, tally
+from edgekit.datasets.processing import Processor, processors, smallest
 from edgekit.datasets.tokenizer import check_ids, read_tokenizer
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
@@ -26,6 +27,11 @@ from edgekit.tasks.registry import task_of
 LABELS = "labels.npy"
 READ_THROUGH = 20_000
 """Largest set that is read once for its labels alone, if it lists none: a minute at most."""
+RAW_FOLDER = "raw"
+RAW = 2
+"""Raw samples that are kept beside the samples made of them, for the self-test of devices."""
+AMONG = 4
+"""First samples of a set, of which the smallest raw ones are kept."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,9 @@ class Samples:
     """Steps of each sequence, int64 [N], for a model with state: inputs are [N, T, …]. None for single samples."""
     initial: Mapping[str, Array] = field(default_factory=dict)
     """State before the first step by input name, where it is not zero."""
+
+    raw: Mapping[str, Mapping[int, Array]] = field(default_factory=dict)
+    """Some raw samples by input and place, of inputs that a function makes. Not saved with a part of the samples."""
 
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name} {array.dtype}{list(array.shape)}" for name, array in self.inputs.items())
@@ -91,6 +100,10 @@ class Samples:
         np.save(folder / LABELS, self.labels, allow_pickle=False)
         if self.length is not None:
             save_sequences(self.length, self.initial, folder)
+        for name, raw in self.raw.items():
+            (folder / RAW_FOLDER).mkdir(exist_ok=True)
+            for i, array in raw.items():
+                np.save(folder / RAW_FOLDER / f"{name}.{i}.npy", array, allow_pickle=False)
 
     @classmethod
     def read(cls, folder: Path) -> Samples:
@@ -137,8 +150,11 @@ def load_samples(project: Project, role: str, limit: int | None = None, steps: i
     if total == 0:
         raise DataError(f"the {where} is empty", hint=f"[data] {role} must name at least one sample")
     chosen, by_class = _chosen(source, total, limit, declared.labelled, where)
-    collect = _collect_sequences if project.state else _collect
-    samples, changes = collect(source, chosen, project, declared.labelled, where)
+    if project.state:
+        samples, changes = _collect_sequences(source, chosen, project, declared.labelled, where)
+    else:
+        process = processors(project, tokenizers)
+        samples, changes = _collect(source, chosen, project, process, declared.labelled, where)
     for name, tokenizer in tokenizers.items():
         check_ids(samples.inputs[name], tokenizer, f"the {where}: '{name}'")
     samples = samples.first_steps(steps) if steps else samples
@@ -170,28 +186,39 @@ def _classes(source: MapStyle, total: int, where: str) -> Array | None:
 
 
 def _collect(
-    source: MapStyle, chosen: Sequence[int], project: Project, labelled: bool, where: str
+    source: MapStyle,
+    chosen: Sequence[int],
+    project: Project,
+    process: Mapping[str, Processor],
+    labelled: bool,
+    where: str,
 ) -> tuple[Samples, tuple[str, ...]]:
     """Read the chosen samples; the second result counts the changes to pictures among them."""
     pictures = []
     inputs = project.inputs
+    raw: dict[str, dict[int, Array]] = {name: {} for name, spec in inputs.items() if spec.preprocess_function}
     columns: dict[str, list[Array]] = {name: [] for name in inputs}
     lengths: dict[str, list[int]] = {}
-    labels = []
+    labels: list[Any] = []
     for i, (values, label) in read_items(source, chosen, where, labelled):
-        named = named_inputs(values, inputs, f"the {where}: sample {i}")
+        here = f"the {where}: sample {i}"
+        stated = values if isinstance(values, Mapping) else {next(iter(inputs)): values}
+        made = {name: process[name](value, f"{here}: '{name}'") for name, value in stated.items() if name in inputs}
+        named = named_inputs({**stated, **made}, inputs, here)
         for name, spec in inputs.items():
-            place = f"the {where}: sample {i}: '{name}'"
-            columns[name].append(checked(processed(np.asarray(named[name]), spec, place), spec, place))
+            columns[name].append(checked(np.asarray(named[name]), spec, f"{here}: '{name}'"))
+        for name in raw.keys() & stated.keys() if len(labels) < AMONG else ():
+            raw[name][len(labels)] = np.asarray(stated[name])
         row = {name: column[-1] for name, column in columns.items()}
-        for name, length in free_lengths.sample_lengths(row, inputs, f"the {where}: sample {i}").items():
+        for name, length in free_lengths.sample_lengths(row, inputs, here).items():
             lengths.setdefault(name + LENGTHS, []).append(length)
-        pictures += [value for value in named.values() if isinstance(value, Picture)]
+        pictures += [value for value in stated.values() if isinstance(value, Picture)]
         labels.append(label)
     stacked = {name: free_lengths.stacked(column, inputs[name].pad) for name, column in columns.items()}
     stacked |= {name: np.array(column, np.int64) for name, column in lengths.items()}
     collected = _collect_labels(labels, project, where) if labelled else unlabelled(len(labels))
-    return Samples(stacked, collected), tally(pictures)
+    small = {name: smallest(each, RAW) for name, each in raw.items()}
+    return Samples(stacked, collected, raw=small), tally(pictures)
 
 
 def _collect_sequences(

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from edgekit.datasets import folders
+from edgekit.datasets import pictures
 from edgekit.datasets.pictures import Picture, read_picture
 from edgekit.samples import READ_THROUGH, Sampling, load_samples
 from edgekit.specs.project import Project
@@ -124,7 +124,7 @@ def test_of_a_folder_of_images_only_those_taken_are_decoded(tmp_path: Path, monk
         decoded.append(args)
         return read_picture(*args)
 
-    monkeypatch.setattr(folders, "read_picture", counted)
+    monkeypatch.setattr(pictures, "read_picture", counted)
     samples = load_samples(project, "evaluation", 40)
     assert np.bincount(samples.labels).tolist() == [30, 10]
     assert len(decoded) == 40

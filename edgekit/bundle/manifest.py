@@ -23,6 +23,8 @@ from edgekit.ir.program import PassRecord
 from edgekit.ir.signature import Signature
 from edgekit.runner.errors import RunnerError
 from edgekit.runner.layout import MANIFEST, SIGNATURE
+from edgekit.runner.processing.array_function import parse_function
+from edgekit.runner.processing.audio import check_audio
 from edgekit.runner.processing.geometry import check_steps
 from edgekit.specs.release import Moment, check_floor
 from edgekit.specs.spec import Spec
@@ -137,6 +139,41 @@ class InputProcessing(ManifestRecord):
         return steps
 
 
+class InputFunction(ManifestRecord):
+    """Function that makes a raw sample an input of the artifact: text, which devices evaluate and never execute."""
+
+    function: Text
+    """Source of the function, as `runner/processing/array_function` takes it."""
+    raw: tuple[str, ...] = Field(min_length=1)
+    """Paths of raw samples, `golden/raw/NAME.I.npy`: the function makes the golden input I of each."""
+
+    @field_validator("function")
+    @classmethod
+    def _known(cls, function: str) -> str:
+        try:
+            parse_function(function)
+        except RunnerError as error:
+            raise ValueError(str(error)) from error
+        return function
+
+
+class InputAudio(ManifestRecord):
+    """Settings by which a recording becomes an input of the artifact, in the form of `runner/processing/audio`."""
+
+    audio: dict[str, Any]
+    golden: Sha256
+    """Digest of what a fixed pattern becomes; a device that gets another fails its self-test."""
+
+    @field_validator("audio")
+    @classmethod
+    def _known(cls, audio: dict[str, Any]) -> dict[str, Any]:
+        try:
+            check_audio(audio)
+        except RunnerError as error:
+            raise ValueError(str(error)) from error
+        return audio
+
+
 class InputTokenizer(ManifestRecord):
     """Tokenizer that the token ids of an input come from: a file of the bundle, whose digest is among its files."""
 
@@ -175,7 +212,7 @@ class ManifestContent(ManifestRecord):
     model: tuple[str, ...] = Field(min_length=1)
     """Paths of the artifact's files, the one that the runtime opens first."""
     signature: Signature
-    processing: Mapping[str, InputProcessing] = Field(default_factory=dict)
+    processing: Mapping[str, InputProcessing | InputFunction | InputAudio] = Field(default_factory=dict)
     """Processing by input, where there is any. Absent from the file if there is none."""
     tokenizers: Mapping[str, InputTokenizer] = Field(default_factory=dict)
     """Tokenizer by input, where there is any. Absent from the file if there is none."""
@@ -233,7 +270,8 @@ class Manifest(ManifestContent):
             raise ValueError("the files are not sorted, or one is listed twice")
         check_tree([*paths, MANIFEST, SIGNATURE])
         tokenizers = (tokenizer.path for tokenizer in self.tokenizers.values())
-        missing = {*self.model, *self.golden_paths(), *self.state_paths(), *tokenizers} - set(paths)
+        raw = (path for each in self.processing.values() if isinstance(each, InputFunction) for path in each.raw)
+        missing = {*self.model, *self.golden_paths(), *self.state_paths(), *tokenizers, *raw} - set(paths)
         if missing:
             raise ValueError(f"there is no file '{min(missing)}'")
         return self

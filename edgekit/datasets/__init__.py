@@ -1,4 +1,4 @@
-"""Open the data that a project names: a loader function, `.npz`, Parquet, or a folder of class folders of pictures."""
+"""Open the data that a project names: a loader function, `.npz`, Parquet, or a folder of pictures or recordings."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from edgekit.datasets.classes import class_names
-from edgekit.datasets.folders import PictureFolder
+from edgekit.datasets.file_kind import file_kind
+from edgekit.datasets.folders import ClassFolders
 from edgekit.datasets.free_lengths import cut_rows, free_axes
-from edgekit.datasets.picture_folder import UnlabelledPictures
 from edgekit.datasets.pictures import Picture, read_picture
+from edgekit.datasets.recordings import SoundRecording, read_recording
+from edgekit.datasets.unlabelled_files import UnlabelledFiles
 from edgekit.errors import DataError, EdgekitError, MissingExtra, SequenceError
 from edgekit.ir.measurement import Array
 from edgekit.sequences import LENGTH, trimmed
@@ -56,10 +58,10 @@ def open_dataset(declared: DataSet, project: Project, where: str, partial: bool 
             hint='a .npz of arrays [samples, steps, …], or loader = "data.py:function"',
         )
     if path.is_dir():
-        shape = next(iter(project.inputs.values())).picture_shape
+        kind = file_kind(next(iter(project.inputs.values())))
         if not declared.labelled:
-            return UnlabelledPictures.open(path, shape, where)
-        return PictureFolder.open(path, class_names(project), shape, where, partial)
+            return UnlabelledFiles.open(path, kind, where)
+        return ClassFolders.open(path, class_names(project), kind, where, partial)
     readers = {".npz": _read_npz, ".parquet": _read_parquet}
     if path.suffix not in readers:
         raise DataError(
@@ -149,25 +151,29 @@ def _read_parquet(path: Path, project: Project, labelled: bool) -> _Columns:
     return _Columns(columns, label.to_pylist() if nested else label.to_numpy())
 
 
-def _cell(value: Any, spec: Input, where: str, timed: bool) -> Array | Picture:
-    """Decode a Parquet cell: numbers, the bytes of a picture file, or `{"bytes": …}` as image data sets have them.
+def _cell(value: Any, spec: Input, where: str, timed: bool) -> Array | Picture | SoundRecording:
+    """Decode a Parquet cell: numbers, or the bytes of a picture or WAV file, plain or as `{"bytes": …}`.
 
     timed: the numbers are of a sequence, step after step.
     """
     encoded = value.get("bytes") if isinstance(value, dict) else value
+    if isinstance(encoded, bytes) and spec.sounds:
+        return read_recording(io.BytesIO(encoded), where)
     if isinstance(encoded, bytes):
         return read_picture(io.BytesIO(encoded), spec.picture_shape, where)
+    if spec.preprocess_function or spec.audio or (spec.tokenizer and isinstance(value, str)):
+        return np.asarray(value)
     array = np.asarray(value, spec.raw_dtype)
     return array if free_axes(spec) else array.reshape(*((-1,) if timed else ()), *spec.raw_shape)
 
 
 @dataclass(frozen=True)
 class _Columns:
-    inputs: Mapping[str, Sequence[Array | Picture] | Array]
+    inputs: Mapping[str, Sequence[Array | Picture | SoundRecording] | Array]
     labels: Array | Sequence[Any]
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, i: int) -> tuple[Mapping[str, Array | Picture], Any]:
+    def __getitem__(self, i: int) -> tuple[Mapping[str, Array | Picture | SoundRecording], Any]:
         return {name: column[i] for name, column in self.inputs.items()}, self.labels[i]

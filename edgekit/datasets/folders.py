@@ -1,4 +1,4 @@
-"""A folder of class folders of pictures, matched to the project's classes by name."""
+"""A folder of class folders of files, pictures or recordings, matched to the project's classes by name."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from edgekit.datasets.classes import class_folders, normal, visible
-from edgekit.datasets.pictures import SUFFIXES, Picture, read_picture
+from edgekit.datasets.file_kind import FileKind
 from edgekit.errors import ClassMismatch, DataError, EmptyClass, suggest
 from edgekit.ir.measurement import Array
 
@@ -22,23 +23,20 @@ NUMBERED = re.compile(r"\d+[ ._-]+(?=.)")
 
 
 @dataclass(frozen=True)
-class PictureFolder:
-    """Map-style data set. The label of a picture is the index of its folder's name in the classes."""
+class ClassFolders:
+    """Map-style data set. The label of a file is the index of its folder's name in the classes."""
 
     files: tuple[tuple[Path, int], ...]
-    shape: tuple[int, ...]
-    """Shape of each picture, [height, width, channels]."""
+    kind: FileKind
     left_out: tuple[str, ...] = ()
     """Sentences on files that lie there and were not read."""
 
     @classmethod
-    def open(
-        cls, root: Path, classes: Sequence[str], shape: tuple[int, ...], where: str, partial: bool
-    ) -> PictureFolder:
-        """List the pictures below `root`; none is decoded.
+    def open(cls, root: Path, classes: Sequence[str], kind: FileKind, where: str, partial: bool) -> ClassFolders:
+        """List the files below `root`; none is read.
 
-        `partial` says that a class may be without pictures. Raises ClassMismatch if a folder has the name of no class
-        or of several, EmptyClass if a class has no picture, DataError if there is no class folder.
+        `partial` says that a class may be without files. Raises ClassMismatch if a folder has the name of no class
+        or of several, EmptyClass if a class has no file, DataError if there is no class folder.
         """
         folders = class_folders(root)
         if not folders:
@@ -48,9 +46,11 @@ class PictureFolder:
         labels = _labels(folders, classes, where)
         contents = [visible(folder) for folder in folders]
         if not partial:
-            _check_classes(classes, dict(zip(labels, contents, strict=True)), where)
-        files = [(file, label) for label, content in zip(labels, contents, strict=True) for file in _pictures(content)]
-        return cls(tuple(sorted(files, key=lambda file: file[1])), shape, _left_out(root, contents, where))
+            _check_classes(classes, dict(zip(labels, contents, strict=True)), kind, where)
+        files = [
+            (file, label) for label, content in zip(labels, contents, strict=True) for file in _of_kind(content, kind)
+        ]
+        return cls(tuple(sorted(files, key=lambda file: file[1])), kind, _left_out(root, contents, kind, where))
 
     @property
     def labels(self) -> Array:
@@ -59,9 +59,9 @@ class PictureFolder:
     def __len__(self) -> int:
         return len(self.files)
 
-    def __getitem__(self, i: int) -> tuple[Picture, int]:
+    def __getitem__(self, i: int) -> tuple[Any, int]:
         path, label = self.files[i]
-        return read_picture(path, self.shape, f"'{path.parent.name}/{path.name}'"), label
+        return self.kind.read(path, f"'{path.parent.name}/{path.name}'"), label
 
 
 def _labels(folders: Sequence[Path], classes: Sequence[str], where: str) -> list[int]:
@@ -94,8 +94,8 @@ def _matching_labels(folder: Path, classes: Sequence[str]) -> list[int]:
     return []
 
 
-def _check_classes(classes: Sequence[str], contents: Mapping[int, Sequence[Path]], where: str) -> None:
-    """Raise EmptyClass if a class has no folder, or none with a picture. `contents` is by label."""
+def _check_classes(classes: Sequence[str], contents: Mapping[int, Sequence[Path]], kind: FileKind, where: str) -> None:
+    """Raise EmptyClass if a class has no folder, or none with a file of the kind. `contents` is by label."""
     missing = [name for label, name in enumerate(classes) if label not in contents]
     if missing:
         raise EmptyClass(
@@ -103,27 +103,29 @@ def _check_classes(classes: Sequence[str], contents: Mapping[int, Sequence[Path]
             hint="add it; to measure some classes only, on purpose, write a loader that gives those",
         )
     for label, content in contents.items():
-        if not _pictures(content):
+        if not _of_kind(content, kind):
             holds = f"what lies there: {_kinds(content)}" if content else "nothing lies there"
             raise EmptyClass(
-                f"the {where}: the folder of class '{classes[label]}' holds no picture that edgekit reads; {holds}",
-                hint=f"convert to PNG, or write a loader; what is read: {', '.join(sorted(SUFFIXES))}",
+                f"the {where}: the folder of class '{classes[label]}' holds no {kind.noun} that edgekit reads; {holds}",
+                hint=f"convert to {kind.format}, or write a loader; what is read: {', '.join(sorted(kind.suffixes))}",
             )
 
 
-def _pictures(content: Sequence[Path]) -> list[Path]:
-    return [file for file in content if file.suffix.lower() in SUFFIXES]
+def _of_kind(content: Sequence[Path], kind: FileKind) -> list[Path]:
+    return [file for file in content if file.suffix.lower() in kind.suffixes]
 
 
-def _left_out(root: Path, contents: Sequence[Sequence[Path]], where: str) -> tuple[str, ...]:
-    """Describe files in class folders that are no pictures, and pictures that are in no class folder."""
-    unread = [file for content in contents for file in content if file.suffix.lower() not in SUFFIXES]
-    stray = _pictures(visible(root))
+def _left_out(root: Path, contents: Sequence[Sequence[Path]], kind: FileKind, where: str) -> tuple[str, ...]:
+    """Describe files in class folders that are of another kind, and files of the kind that are in no class folder."""
+    unread = [file for content in contents for file in content if file.suffix.lower() not in kind.suffixes]
+    stray = _of_kind(visible(root), kind)
     sentences = []
     if unread:
-        sentences.append(f"{len(unread):,} files of the {where} are no pictures that edgekit reads: {_kinds(unread)}.")
+        sentences.append(
+            f"{len(unread):,} files of the {where} are no {kind.noun}s that edgekit reads: {_kinds(unread)}."
+        )
     if stray:
-        sentences.append(f"{len(stray):,} pictures of the {where} lie in no class folder and were left out.")
+        sentences.append(f"{len(stray):,} {kind.noun}s of the {where} lie in no class folder and were left out.")
     return tuple(sentences)
 
 

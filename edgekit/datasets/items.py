@@ -1,4 +1,4 @@
-"""Items of a data set: read, processed by the steps of `[inputs]`, and checked against what `[inputs]` states."""
+"""Items of a data set: read, and checked against what `[inputs]` states."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 
 from edgekit.datasets import MapStyle, free_lengths
-from edgekit.errors import DataError, EdgekitError, SampleUnfit
+from edgekit.errors import DataError, EdgekitError
 from edgekit.ir.measurement import Array
-from edgekit.runner.errors import RunnerError
-from edgekit.runner.processing.steps import process
 from edgekit.sequences import SEQUENCE
 from edgekit.specs.factory import RAISED, in_a_line
 from edgekit.specs.inputs import Input
@@ -20,7 +18,6 @@ STATED = (
     "[inputs] states one sample without a batch axis; where it is preprocessed, samples are uint8 [height, width, "
     "channels]"
 )
-STEPS = "with steps in [inputs] preprocess, samples are pictures of any size, uint8 [height, width, channels]"
 
 
 def named_inputs(values: Any, inputs: Mapping[str, Input], where: str) -> Mapping[str, Any]:
@@ -58,19 +55,6 @@ def _item(item: Any, labelled: bool) -> tuple[Any, Any]:
         values, label = item
         return values, label
     return item, None
-
-
-def processed(array: Array, spec: Input, where: str) -> Array:
-    """Apply the steps of `[inputs]`, with the code that devices have. Raises SampleUnfit for what they cannot take."""
-    if not spec.steps:
-        return array
-    channels = spec.picture_shape[-1]
-    if array.ndim == 3 and array.shape[-1] != channels:
-        raise SampleUnfit(f"{where} has {array.shape[-1]} channels, its steps take {channels}", hint=STEPS)
-    try:
-        return process(spec.steps, array)
-    except RunnerError as error:
-        raise SampleUnfit(f"{where}: {error}", hint=STEPS) from error
 
 
 def checked(array: Array, spec: Input, where: str, timed: bool = False) -> Array:

@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.errors import DataError, TokenizerMismatch
+from edgekit.errors import DataError, SampleUnfit, TokenizerMismatch
 from edgekit.ir.measurement import Array
 from edgekit.runner.errors import RunnerError
+from edgekit.runner.processing.tokenization import Tokenization, read_tokenization
 from edgekit.runner.processing.wordpiece import WordPiece
+from edgekit.specs.inputs import Input
+from edgekit.specs.lengths import FreeSize
 from edgekit.specs.tokenizer import TokenizerSpec
 from edgekit.untrusted.json_text import loads
 
@@ -34,13 +37,18 @@ class Tokenizer:
     """Number of token ids: one more than the largest."""
     golden: Mapping[str, tuple[int, ...]]
     """Token ids of some texts, as the project states them."""
+    texts: WordPiece | Tokenization | None = None
+    """Encoder of texts; None for a kind whose ids cannot be computed here."""
+    unknown: str = ""
+    """Part of the file that is not known here, where there is no encoder."""
 
 
 def read_tokenizer(root: Path, name: str, spec: TokenizerSpec) -> Tokenizer:
     """Read the tokenizer of the input `name`.
 
     Raises DataError for a file that is missing or none, TokenizerMismatch for one with another digest or golden ids
-    that are not its own. Golden ids are computed anew for WordPiece, and only held against the vocabulary for others.
+    that are not its own. Golden ids are computed anew for kinds that `runner/processing/tokenization` knows, and only
+    held against the vocabulary for others.
     """
     where = f"tokenizer '{spec.file}' of input '{name}'"
     path = root / spec.file
@@ -62,8 +70,56 @@ def read_tokenizer(root: Path, name: str, spec: TokenizerSpec) -> Tokenizer:
         )
     document = _document(content, where)
     size = _size(document, where)
-    _check_golden(document, size, spec, where)
-    return Tokenizer(content, sha256, size, spec.golden)
+    texts, unknown = _encoder(document)
+    _check_golden(texts, size, spec, where)
+    return Tokenizer(content, sha256, size, spec.golden, texts, unknown)
+
+
+def token_ids(text: str, name: str, spec: Input, tokenizer: Tokenizer, where: str) -> Array:
+    """Token ids of a text as one sample of the input `name`, cut or padded to its length as the project states.
+
+    Raises DataError for a tokenizer whose ids cannot be computed here, SampleUnfit for a text that does not fit.
+    """
+    stated = spec.tokenizer
+    assert stated
+    if tokenizer.texts is None:
+        raise DataError(
+            f"{where} is a text, and '{stated.file}' cannot be run here: {tokenizer.unknown}",
+            hint="give token ids in place of texts: a loader that calls the tokenizer",
+        )
+    if len(spec.shape) != 1:
+        raise DataError(f"{where} is a text, the project states {list(spec.shape)}", hint='shape = ["t:1..128"]')
+    try:
+        ids = tokenizer.texts.encode(text)
+    except RunnerError as error:
+        raise SampleUnfit(f"{where}: {error}", hint="leave it out, or give its token ids") from error
+    (size,) = spec.shape
+    if len(ids) > size and not stated.truncate:
+        raise SampleUnfit(
+            f"{where} has {len(ids)} tokens, the project states {int(size)} at most",
+            hint="to cut its end: truncate = true in tokenizer",
+        )
+    ids = truncated(ids, int(size), len(tokenizer.texts.after))
+    if not isinstance(size, FreeSize) and len(ids) < size:
+        if "pad" not in spec.model_fields_set:
+            raise SampleUnfit(
+                f"{where} has {len(ids)} tokens, the project states {int(size)}",
+                hint=f"pad = ID of the padding token under [inputs.{name}], or a free length: 't:1..{int(size)}'",
+            )
+        ids += [int(spec.pad)] * (int(size) - len(ids))
+    return np.array(ids, spec.dtype)
+
+
+def truncated(ids: list[int], size: int, after: int) -> list[int]:
+    """Cut token ids to a length; special tokens at the end, `after` of them, stay."""
+    return ids if len(ids) <= size else [*ids[: size - after], *ids[len(ids) - after :]]
+
+
+def _encoder(document: Any) -> tuple[WordPiece | Tokenization | None, str]:
+    try:
+        return read_tokenization(document), ""
+    except RunnerError as error:
+        return None, str(error)
 
 
 def check_ids(array: Array, tokenizer: Tokenizer, where: str) -> None:
@@ -94,14 +150,14 @@ def _size(document: Any, where: str) -> int:
         raise DataError(f"the {where} has no vocabulary: {error!r}", hint=SAVED) from error
 
 
-def _check_golden(document: Any, size: int, spec: TokenizerSpec, where: str) -> None:
-    wordpiece = document["model"].get("type") == "WordPiece" and spec.golden
-    try:
-        ours = WordPiece.read(document) if wordpiece else None
-    except RunnerError:
-        ours = None  # of another family than BERT's
+def _check_golden(texts: WordPiece | Tokenization | None, size: int, spec: TokenizerSpec, where: str) -> None:
     for text, ids in spec.golden.items():
-        computed = tuple(ours.encode(text)) if ours else ids
+        try:
+            computed = ids if texts is None else tuple(texts.encode(text))
+        except RunnerError as error:
+            raise DataError(
+                f"the {where}: the golden text '{text[:40]}': {error}", hint="state another golden text"
+            ) from error
         if computed != ids or max(ids, default=0) >= size:
             raise TokenizerMismatch(
                 f"the {where} makes {list(computed)} of '{text[:40]}', {list(ids)} is stated",

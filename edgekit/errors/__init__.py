@@ -20,6 +20,7 @@ Errors that edgekit raises on purpose, a module per wing:
     - SequenceError          EK117  a sample of a model with state is no sequence of steps
     - SampleUnfit            EK118  a sample cannot be preprocessed as [inputs] states
     - TokenizerMismatch      EK119  a tokenizer is another one than [inputs] states
+    - FunctionRefused        EK122  a function for preprocess is none that devices know
   x CompileError             the model could not be taken through the compiler; exit 3
     - LoadError              EK201  the project's code failed, or its factory returned no module
     - ForwardError           EK202  the model's forward failed on the stated shape
@@ -163,6 +164,7 @@ from edgekit.errors.usage import (
     ClassMismatch,
     DataError,
     EmptyClass,
+    FunctionRefused,
     HiddenPackage,
     Misfit,
     ModelFileError,
@@ -205,6 +207,7 @@ __all__ = [
     "FixedLength",
     "FloatDisagreement",
     "ForwardError",
+    "FunctionRefused",
     "HiddenPackage",
     "HostKeyChanged",
     "ImageDamaged",

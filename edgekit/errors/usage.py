@@ -99,6 +99,17 @@ class TokenizerMismatch(DataError):
     code = "EK119"
 
 
+class FunctionRefused(SpecError):
+    """A function for `preprocess` has a construct that devices do not know: nothing that a bundle brings is executed.
+
+    Devices evaluate a part of Python: one function of one array, arithmetic, indices, conditions on numbers, loops over
+    a range, and array functions of numpy. docs/preprocessing.md has the list. What lies outside goes into the network's
+    forward, or is done before: a loader gives preprocessed samples, and the application does the same.
+    """
+
+    code = "EK122"
+
+
 class Ambiguous(UsageError):
     """Two installed plug-ins register the same name. Uninstall one of the packages the message names."""
 

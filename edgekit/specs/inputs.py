@@ -20,6 +20,8 @@ from pydantic import (
 )
 
 from edgekit.ir.signature import FreeLength
+from edgekit.specs.audio import Audio
+from edgekit.specs.factory import Factory, is_factory
 from edgekit.specs.lengths import (
     FreeSize,
     LengthSyntax,
@@ -56,6 +58,8 @@ BatchAxis = Annotated[int, Strict(), Field(ge=0)] | Literal["none"]
 
 
 LATER: dict[str, Any] = {
+    "preprocess_function": None,
+    "audio": None,
     "log_mel": None,
     "tokenizer": None,
     "batch_axis": 0,
@@ -90,7 +94,10 @@ class Input(Spec):
     """Sizes of the axes of one sample; a free length is its greatest, a `lengths.FreeSize`."""
     dtype: Literal["float16", "float32", "int32", "int64", "uint8", "bool"] = "float32"
     preprocess: Preprocess | None = None
+    preprocess_function: Factory | None = None
+    """Function that makes a raw sample this input (`specs/array_functions`); stated as `preprocess`."""
     log_mel: LogMel | None = None
+    audio: Audio | None = None
     tokenizer: TokenizerSpec | None = None
     batch_axis: BatchAxis = 0
     """Axis that the network's forward has the samples on; `shape` is without it, and data sets have it first."""
@@ -103,15 +110,16 @@ class Input(Spec):
     vocabulary: Annotated[int, Strict(), Field(gt=0)] | None = None
     """Number of tokens: integers of the input are from 0 to one less."""
 
-    @field_validator("preprocess", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _no_function(cls, preprocess: Any) -> Any:
-        if isinstance(preprocess, str):
-            raise ValueError(
-                "a function is not shipped, as a device runs no code of a bundle: state steps in a table, or have the "
-                "loader of [data] and the application call it"
-            )
-        return preprocess
+    def _function(cls, values: Any) -> Any:
+        """Set a function, `preprocess = "file.py:name"`, apart from a table of steps."""
+        if not isinstance(values, dict) or not isinstance(values.get("preprocess"), str):
+            return values
+        stated = values["preprocess"]
+        if not is_factory(stated):
+            raise ValueError(f"'preprocess' is a table, or a function 'file.py:name', not '{stated}'")
+        return {**values, "preprocess": None, "preprocess_function": stated}
 
     @model_validator(mode="after")
     def _channels(self) -> Input:
@@ -146,6 +154,25 @@ class Input(Spec):
         if self.dtype != "float32":
             raise ValueError("'log_mel' gives float32: leave 'dtype' out")
         self.log_mel.check_shape(self.shape)
+        return self
+
+    @model_validator(mode="after")
+    def _recordings(self) -> Input:
+        if self.audio is None:
+            return self
+        if self.preprocess or self.preprocess_function:
+            raise ValueError("an input has 'preprocess' or 'audio', not both")
+        if self.log_mel is None and (self.dtype != "float32" or any(size != 1 for size in self.shape[:-1])):
+            raise ValueError("'audio' gives float32 [samples] or [1, samples], or feeds 'log_mel'")
+        if self.batch_axis != 0:
+            raise ValueError("'audio' has its batch axis first: leave 'batch_axis' out")
+        stated = self.log_mel.rate if self.log_mel else None
+        if not (self.audio.rate or stated):
+            raise ValueError("'audio' needs the 'rate' that the network takes, in samples a second")
+        if stated and self.audio.rate not in (None, stated):
+            raise ValueError(f"'audio' states the rate {self.audio.rate}, 'log_mel' {stated}")
+        if self.audio.fit != "exact" and any(isinstance(size, FreeSize) for size in self.shape):
+            raise ValueError("recordings of any length need no 'fit': leave it out of 'audio'")
         return self
 
     @model_validator(mode="after")
@@ -211,10 +238,29 @@ class Input(Spec):
 
     @property
     def picture_shape(self) -> tuple[int, ...]:
-        """Shape in which picture files are read: `raw_shape`, or [0, 0, channels] for any size, before the steps."""
+        """Shape in which picture files are read: `raw_shape`, or [0, 0, channels] for any size, before the steps.
+
+        A function takes pictures in colour.
+        """
+        if self.preprocess_function:
+            return (0, 0, 3)
         if not self.steps:
             return self.raw_shape
         return (0, 0, 3 if self.preprocess and self.preprocess.colour else self.shape[0])
+
+    @property
+    def sounds(self) -> bool:
+        """True if files of samples are recordings."""
+        return self.audio is not None or self.log_mel is not None
+
+    @property
+    def audio_settings(self) -> dict[str, Any] | None:
+        """Settings by which recordings become `raw_shape` (`runner/processing/audio`); None where arrays have it."""
+        if self.audio is None:
+            return None
+        count = self.raw_shape[-1]
+        samples = None if isinstance(count, FreeSize) else int(count)
+        return self.audio.settings(self.log_mel.rate if self.log_mel else 0, samples, self.raw_dtype)
 
     @property
     def raw_dtype(self) -> str:

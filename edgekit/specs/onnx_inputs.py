@@ -16,7 +16,7 @@ from edgekit.untrusted.onnx_header import MAX_BYTES, OnnxHeader, OnnxInput, read
 DTYPES = {1: "float32", 2: "uint8", 6: "int32", 7: "int64", 9: "bool", 10: "float32", 16: "float32"}
 """Types of inputs by the numbers of TensorProto.DataType; the importer makes float32 of half precision."""
 PREPROCESSING = {"preprocess", "log_mel"}
-"""Keys of an input that say how it is made; its type then is float32."""
+"""Keys of an input whose tables say how it is made; its type then is float32."""
 
 
 def read_header(path: Path, stated: str, outputs: Sequence[str] = ()) -> OnnxHeader:
@@ -95,10 +95,11 @@ def _merged(table: Any, onnx: OnnxInput, name: str, file: str) -> Any:
             f"input '{name}' of '{file}' has a batch of {onnx.sizes[0]}, edgekit's is 1",
             hint="export it again with an example of batch 1, or with a dynamic batch axis",
         )
-    if table.get("dtype", "float32" if PREPROCESSING & table.keys() else kind) != kind:
+    prepared = any(not isinstance(table[key], str) for key in PREPROCESSING & table.keys())
+    if table.get("dtype", "float32" if prepared else kind) != kind:
         raise SpecError(f"[inputs.{name}] dtype: '{file}' takes {kind}", hint=f'dtype = "{kind}"')
     return {
-        **({} if PREPROCESSING & table.keys() else {"dtype": kind}),
+        **({} if prepared else {"dtype": kind}),
         **table,
         "shape": _shape(table, onnx, name, file),
     }

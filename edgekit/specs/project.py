@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from edgekit.errors import SpecError
 from edgekit.ir.signature import FreeLength, TensorSpec
+from edgekit.specs.array_functions import check_functions
 from edgekit.specs.factory import Factory
 from edgekit.specs.inputs import Input, InputEdge, lengths_of
 from edgekit.specs.model import ModelSpec
@@ -123,5 +124,6 @@ class Project(Spec):
         root = folder.resolve()
         values = with_onnx_inputs(read_toml(path), root)
         project = parse(cls, values, str(path), derived={"name": root.name, "root": root})
+        check_functions(project.inputs, root)
         check_model_files(project.model, root)
         return project

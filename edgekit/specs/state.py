@@ -62,9 +62,12 @@ def check_state(inputs: Mapping[str, Input], state: Mapping[str, StateTensor], o
         raise ValueError(f"'{both[0]}' is an input of [inputs] and of [state]: data or state, not both")
     if not state:
         return
-    stepped = next((name for name, spec in inputs.items() if spec.steps), None)
+    stepped = next(
+        (name for name, spec in inputs.items() if spec.steps or spec.preprocess_function or spec.audio), None
+    )
     if stepped:
-        raise ValueError(f"'{stepped}' has steps in preprocess; with [state], frames are of the stated size already")
+        kind = "audio" if inputs[stepped].audio else "a function or steps in preprocess"
+        raise ValueError(f"'{stepped}' has {kind}; with [state], frames are of the stated size already")
     sources = [spec.from_ for spec in state.values()]
     twice = next((name for name in sources if sources.count(name) > 1), None)
     if twice:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer
 
-from edgekit.specs.spec import Spec, Whole
+from edgekit.specs.spec import Flag, Spec, Whole
 
 Text = Annotated[str, Field(max_length=1000)]
 Ids = tuple[Annotated[Whole, Field(ge=0)], ...]
@@ -21,6 +21,15 @@ class TokenizerSpec(Spec):
     """Digest that the file must have: a tokenizer that was trained again, or edited, is refused."""
     golden: dict[Text, Ids] = Field(default_factory=dict, max_length=64)
     """Token ids of some texts, special tokens included."""
+
+    truncate: Flag = False
+    """True if the end of a text of too many tokens is cut off; special tokens stay."""
+
+    @model_serializer(mode="wrap")
+    def _without_default(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out a later key that is not used: cache keys of older projects stay as they were."""
+        values: dict[str, Any] = written(self)
+        return values if self.truncate else {key: value for key, value in values.items() if key != "truncate"}
 
     @field_validator("file")
     @classmethod

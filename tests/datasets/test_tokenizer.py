@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edgekit.datasets.tokenizer import read_tokenizer
-from edgekit.errors import DataError, SpecError, TokenizerMismatch
+from edgekit.errors import DataError, SampleUnfit, SpecError, TokenizerMismatch
 from edgekit.samples import load_samples
 from edgekit.specs.project import Project
 from edgekit.specs.tokenizer import TokenizerSpec
@@ -100,6 +100,69 @@ def test_golden_ids_of_other_kinds_are_held_against_the_vocabulary(tmp_path: Pat
     read_tokenizer(tmp_path, "tokens", TokenizerSpec(file="tokenizer.json", golden={"ab": (0, 1)}))
     with pytest.raises(TokenizerMismatch):
         read_tokenizer(tmp_path, "tokens", TokenizerSpec(file="tokenizer.json", golden={"ab": (0, 2)}))
+
+
+BYTES = {
+    "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True},
+    "post_processor": {"type": "RobertaProcessing", "sep": ["</s>", 1], "cls": ["<s>", 0]},
+    "model": {"type": "BPE", "vocab": {"<s>": 0, "</s>": 1, "a": 2, "b": 3, "ab": 4, "Ġ": 5}, "merges": ["a b"]},
+}
+
+
+def texts(folder: Path, *lines: str) -> None:
+    np.savez(folder / "data.npz", tokens=np.array(lines), labels=np.zeros(len(lines), np.int64))
+
+
+def test_golden_ids_of_byte_pairs_are_computed_anew(tmp_path: Path) -> None:
+    write(tmp_path, BYTES)
+    read_tokenizer(tmp_path, "tokens", TokenizerSpec(file="tokenizer.json", golden={"ab a": (0, 4, 5, 2, 1)}))
+    with pytest.raises(TokenizerMismatch, match=r"makes \[0, 4, 1\] of 'ab', \[0, 2, 3, 1\] is stated"):
+        read_tokenizer(tmp_path, "tokens", TokenizerSpec(file="tokenizer.json", golden={"ab": (0, 2, 3, 1)}))
+
+
+def test_texts_become_token_ids_of_the_stated_length(tmp_path: Path) -> None:
+    write(tmp_path, BYTES)
+    texts(tmp_path, "ab", "b ab")
+    project = stated(tmp_path, "}\npad = 7 #")
+    with pytest.raises(SampleUnfit, match="sample 1: 'tokens' has 5 tokens, the project states 4 at most") as caught:
+        load_samples(project, "evaluation")
+    assert caught.value.hint == "to cut its end: truncate = true in tokenizer"
+    write(tmp_path, {**BYTES, "added_tokens": [{"id": 7, "content": "<pad>"}]})
+    project = stated(tmp_path, ", truncate = true }\npad = 7 #")
+    assert load_samples(project, "evaluation").inputs["tokens"].tolist() == [[0, 4, 1, 7], [0, 3, 5, 1]]
+    texts(tmp_path, "<pad>")
+    with pytest.raises(SampleUnfit, match="a text holds the added token '<pad>'"):
+        load_samples(project, "evaluation")
+    texts(tmp_path, "ab")
+    with pytest.raises(SampleUnfit, match="has 3 tokens, the project states 4") as caught:
+        load_samples(stated(tmp_path), "evaluation")
+    assert "pad = ID of the padding token" in str(caught.value.hint)
+
+
+def test_texts_of_a_free_length_have_a_mask(tmp_path: Path) -> None:
+    write(tmp_path)
+    texts(tmp_path, "hello", "hellos hello")
+    text = TOML.format(more="", dtype="int64").replace("[4]", '["t:1..9"]').replace("[data]", MASK)
+    (tmp_path / "edgekit.toml").write_text(text.replace("tokenizer = {", 'mask = "mask"\ntokenizer = {'))
+    samples = load_samples(Project.read(tmp_path), "evaluation")
+    assert samples.inputs["tokens"].tolist() == [[1, 3, 2, 0, 0], [1, 3, 4, 3, 2]]
+    assert samples.inputs["t.length"].tolist() == [3, 5]
+    assert samples.inputs["mask"][1].tolist() == [1] * 5
+
+
+def test_texts_of_another_kind_of_tokenizer_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, {"model": {"type": "WordLevel", "vocab": {"ab": 0}}})
+    texts(tmp_path, "ab")
+    with pytest.raises(DataError, match=r"'tokenizer.json' cannot be run here: .* model WordLevel"):
+        load_samples(stated(tmp_path), "evaluation")
+
+
+MASK = """
+[inputs.mask]
+shape = ["t:1..9"]
+dtype = "int64"
+
+[data]"""
 
 
 @pytest.mark.parametrize("wrong", [6, -1])

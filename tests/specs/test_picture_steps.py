@@ -118,12 +118,3 @@ def test_steps_that_cannot_be_are_refused_by_their_key(tmp_path: Path, text: str
 def test_means_of_three_colours_do_not_fit_grey(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="'mean' needs 1 value, as the input has one channel"):
         stated(tmp_path, 'colour = "grey", mean = [0.5, 0.4, 0.3], crop = [24, 32]', "[1, 24, 32]")
-
-
-def test_a_function_is_refused_with_the_way_out(tmp_path: Path) -> None:
-    text = TOML.format(shape="[3, 24, 32]", steps="scale = 0.5")
-    (tmp_path / "edgekit.toml").write_text(text.replace('{ from = "uint8 NHWC", scale = 0.5 }', '"prepare.py:prepare"'))
-    with pytest.raises(
-        SpecError, match=r"'inputs\.image\.preprocess': a function is not shipped.*the loader of \[data\]"
-    ):
-        Project.read(tmp_path)

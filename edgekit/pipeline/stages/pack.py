@@ -10,6 +10,8 @@ from edgekit.bundle.archive import Bundle, Source, pack
 from edgekit.bundle.manifest import (
     ArtifactFacts,
     Golden,
+    InputAudio,
+    InputFunction,
     InputProcessing,
     InputTokenizer,
     ManifestContent,
@@ -23,7 +25,10 @@ from edgekit.datasets.tokenizer import Tokenizer, read_tokenizer
 from edgekit.pipeline.stages.compile import GOLDEN, Compilation, Compiled
 from edgekit.pipeline.stages.inputs import CachedData
 from edgekit.runner.layout import PLAN
+from edgekit.runner.processing.audio import audio_digest
 from edgekit.runner.processing.golden import golden_digest
+from edgekit.samples import RAW_FOLDER
+from edgekit.specs.array_functions import read_function
 from edgekit.specs.project import DataSet, Project
 from edgekit.specs.state import FOLDER
 from edgekit.specs.target import Precision
@@ -56,6 +61,7 @@ def pack_bundle(compilation: Compilation, compiled: Compiled, key: SigningKey, o
     plan = engine_plan(compiled.artifact, request.profile.precision, request.target, request.runtime)
     if plan:
         files[PLAN] = plan
+    files |= {path: source for _, path, source in _raw(compilation)}
     tokenizers = _tokenizers(request.project)
     files |= {_tokenizer_path(name): tokenizer.content for name, tokenizer in tokenizers.items()}
     return pack(describe(compilation, compiled), files, key, out / f"{compilation.request.name}.edgekit")
@@ -85,7 +91,7 @@ def describe(compilation: Compilation, compiled: Compiled) -> ManifestContent:
         classes=compilation.golden.classes,
         model=tuple(path.name for path in artifact.files),
         signature=artifact.signature,
-        processing=_processing(project),
+        processing={**_processing(project), **_functions(compilation), **_audio(project)},
         tokenizers={
             name: InputTokenizer(path=_tokenizer_path(name), size=tokenizer.size, golden=tokenizer.golden)
             for name, tokenizer in _tokenizers(project).items()
@@ -114,6 +120,25 @@ def _tokenizer_path(name: str) -> str:
     return f"tokenizer/{name}.json"
 
 
+def _raw(compilation: Compilation) -> list[tuple[str, str, Path]]:
+    """Raw golden samples of inputs that a function makes: name of the input, path in the bundle, file."""
+    files = sorted((compilation.golden.folder / RAW_FOLDER).glob("*.npy"))
+    return [(path.name.rsplit(".", 2)[0], f"golden/raw/{path.name}", path) for path in files]
+
+
+def _functions(compilation: Compilation) -> dict[str, InputFunction]:
+    """Function of each input that states one, checked once more: its file may have changed since the build began."""
+    project = compilation.request.project
+    return {
+        name: InputFunction(
+            function=read_function(spec.preprocess_function, project.root),
+            raw=tuple(path for input, path, _ in _raw(compilation) if input == name),
+        )
+        for name, spec in project.inputs.items()
+        if spec.preprocess_function
+    }
+
+
 def _processing(project: Project) -> dict[str, InputProcessing]:
     """Steps of each input that has any, with the digest that devices must reproduce."""
     return {
@@ -124,6 +149,14 @@ def _processing(project: Project) -> dict[str, InputProcessing]:
         )
         for name, spec in project.inputs.items()
         if spec.steps
+    }
+
+
+def _audio(project: Project) -> dict[str, InputAudio]:
+    """Settings of each input that is made of recordings, with the digest that devices must reproduce."""
+    stated = {name: spec.audio_settings for name, spec in project.inputs.items()}
+    return {
+        name: InputAudio(audio=settings, golden=audio_digest(settings)) for name, settings in stated.items() if settings
     }
 
 

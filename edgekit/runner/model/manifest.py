@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -11,6 +11,8 @@ from ..errors import RunnerError
 from ..files.durable import SENSELESS, read_json
 from ..files.integrity import is_plain
 from ..layout import MANIFEST
+from ..processing.array_function import ArrayFunction, parse_function
+from ..processing.audio import check_audio
 from ..processing.geometry import Step, check_steps
 from .engine_plan import EnginePlan, read_plan
 from .engine_store import engine_of
@@ -48,6 +50,29 @@ class Processing(NamedTuple):
     """SHA-256 of what the steps make of the patterns of `processing/golden`."""
 
 
+class FunctionProcessing(NamedTuple):
+    """Function that makes a raw sample an input of the model: `function(raw)`."""
+
+    function: ArrayFunction
+    raw: tuple[tuple[int, Path], ...]
+    """Raw samples, each with the number of the golden input that the function makes of it."""
+
+
+class AudioProcessing(NamedTuple):
+    """Settings by which a recording becomes an input of the model: `process_audio(settings, pcm)`."""
+
+    settings: Mapping[str, Any]
+    golden: str
+    """SHA-256 of what the pattern of `processing/audio` becomes."""
+
+
+class GoldenTexts(NamedTuple):
+    """Tokenizer of an input: its file, and the token ids of some texts."""
+
+    file: Path
+    golden: Mapping[str, Sequence[int]]
+
+
 class ModelState(NamedTuple):
     """A tensor of state, by the names of its input and output; `initial` is a file, or None for zeros."""
 
@@ -71,7 +96,13 @@ class RunnerManifest(NamedTuple):
     lengths: tuple[LengthRange, ...] = ()
     """Free lengths of the inputs."""
     processing: Mapping[str, Processing] = NO_PROCESSING
-    """Processing by input, where there is any."""
+    """Steps by input, where there are any."""
+    audio: Mapping[str, AudioProcessing] = NO_PROCESSING
+    """Processing of recordings by input, where there is any."""
+    functions: Mapping[str, FunctionProcessing] = NO_PROCESSING
+    """Functions by input, where there are any."""
+    tokenizers: Mapping[str, GoldenTexts] = NO_PROCESSING
+    """Tokenizers by input, where there are any."""
     state: tuple[ModelState, ...] = ()
     """State that is carried from step to step; empty for a model of single samples."""
 
@@ -109,7 +140,7 @@ def check_no_options(manifest: RunnerManifest) -> None:
 def _parse_manifest(slot: Path, written: dict[str, Any]) -> RunnerManifest:
     if written.get("schema", SCHEMAS[0]) not in SCHEMAS:
         raise ValueError(f"its schema {written['schema']} is newer than this runner: flash it with a newer edgekit")
-    plan = read_plan(slot)
+    plan, processing = read_plan(slot), written.get("processing", {})
     return RunnerManifest(
         format=written["format"],
         model=slot / _plain_name(written["model"][0]),
@@ -120,13 +151,33 @@ def _parse_manifest(slot: Path, written: dict[str, Any]) -> RunnerManifest:
         plan=plan,
         engine=engine_of(slot) if plan else None,
         lengths=parse_lengths(written["signature"].get("lengths", ())),
-        processing={name: _processing(each) for name, each in written.get("processing", {}).items()},
+        processing={
+            name: _processing(each) for name, each in processing.items() if not {"function", "audio"} & each.keys()
+        },
+        audio={
+            name: AudioProcessing(check_audio(each["audio"]), str(each["golden"]))
+            for name, each in processing.items()
+            if "audio" in each
+        },
+        functions={name: _function(slot, each) for name, each in processing.items() if "function" in each},
+        tokenizers={name: _tokenizer(slot, each) for name, each in written.get("tokenizers", {}).items()},
         state=tuple(_state(slot, pair) for pair in written["signature"].get("state", ())),
     )
 
 
 def _processing(written: dict[str, Any]) -> Processing:
     return Processing(check_steps(written["steps"]), int(written["channels"]), str(written["golden"]))
+
+
+def _function(slot: Path, written: dict[str, Any]) -> FunctionProcessing:
+    names = [_plain_name(path.rpartition("/")[2]) for path in written["raw"]]
+    raw = [(int(name.split(".")[-2]), slot / "golden" / "raw" / name) for name in names]
+    return FunctionProcessing(parse_function(written["function"]), tuple(raw))
+
+
+def _tokenizer(slot: Path, written: dict[str, Any]) -> GoldenTexts:
+    file = slot.joinpath(*map(_plain_name, written["path"].split("/")))
+    return GoldenTexts(file, {str(text): list(ids) for text, ids in written["golden"].items()})
 
 
 def _state(slot: Path, written: dict[str, Any]) -> ModelState:

@@ -144,6 +144,15 @@ def _read_column(path: Path, tensor: ModelTensor, axes: int) -> Array:
     return column
 
 
+def read_raw(path: Path) -> Array:
+    """Read one raw sample. Raises RunnerError (data)."""
+    try:
+        array: Array = np.load(path, allow_pickle=False)
+    except Exception as error:  # numpy evaluates the header as Python
+        raise RunnerError("data", f"'{path}' cannot be read: {type(error).__name__}: {error}") from error
+    return array
+
+
 def _fits(sizes: tuple[int, ...], tensor: ModelTensor) -> bool:
     """Tell whether a sample has the sizes of a tensor, and at most its length where that is free."""
     free = {axis.axis - 1 for axis in tensor.free}

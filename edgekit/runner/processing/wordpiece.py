@@ -57,7 +57,7 @@ class WordPiece(NamedTuple):
         types = [part["type"] for part in (model, normalizer, content["pre_tokenizer"])]
         if types != ["WordPiece", "BertNormalizer", "BertPreTokenizer"]:
             raise ValueError(", ".join(types))
-        before, after = _template(content.get("post_processor"))
+        before, after = special_tokens(content.get("post_processor"))
         accents = normalizer["strip_accents"]
         return cls(
             model["vocab"],
@@ -103,14 +103,19 @@ class WordPiece(NamedTuple):
         return ids
 
 
-def _template(processor: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Ids of the special tokens before and after a single text."""
-    if processor is None:
+def special_tokens(processor: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Ids of the special tokens before and after a single text. Raises ValueError for a processor that is not known."""
+    kind = processor and processor["type"]
+    if processor is None or kind == "ByteLevel":
         return (), ()
-    if processor["type"] == "BertProcessing":
+    if kind in ("BertProcessing", "RobertaProcessing"):
         return (processor["cls"][1],), (processor["sep"][1],)
-    if processor["type"] != "TemplateProcessing":
-        raise ValueError(processor["type"])
+    if kind == "Sequence":
+        pairs = [special_tokens(each) for each in processor["processors"]]
+        befores, afters = [before for before, _ in pairs[::-1]], [after for _, after in pairs]
+        return sum(befores, ()), sum(afters, ())
+    if kind != "TemplateProcessing":
+        raise ValueError(f"post-processor {kind}")
     kinds = [next(iter(piece)) for piece in processor["single"]]
     at = kinds.index("Sequence")
     ids = [

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from edgekit.runner.processing.audio import audio_digest
 from edgekit.runner.processing.golden import golden_digest
 from tests.runner import slot
 from tests.runner.conftest import Bare
@@ -108,6 +110,58 @@ def test_processing_that_gives_other_pixels_here_fails_the_self_test(bare: Bare,
     answer = bare.ask("selftest", unknown).document
     assert answer["kind"] == "data"
     assert "knows no processing step {'whiten': {}}" in answer["error"]
+
+
+def test_a_function_that_gives_another_input_here_fails_the_self_test(bare: Bare, tmp_path: Path) -> None:
+    given = slot.inputs(4, seed=7)["bias"]
+    raw = tmp_path / "raw.npy"
+    np.save(raw, (given[2] * 2).astype(np.float64))
+
+    def answer(name: str, source: str, row: int = 2) -> Any:
+        folder = tmp_path / name
+        (folder / "golden" / "raw").mkdir(parents=True)
+        path = f"golden/raw/bias.{row}.npy"
+        (folder / path).write_bytes(raw.read_bytes())
+        stated = {"bias": {"function": source, "raw": [path]}}
+        return bare.ask("selftest", slot.write_slot(folder, processing=stated)).document
+
+    assert answer("honest", "def halve(x):\n    return (x / 2).astype(np.float32)")["passed"]
+    for name, source in (("other", "x * 2"), ("longer", "x[:4]"), ("wider", "x / 2"), ("nothing", "x * np.inf")):
+        cast = "" if name == "wider" else ".astype(np.float32)"
+        assert answer(name, f"def f(x):\n    return ({source}){cast}") == {
+            "error": "the function of 'bias' gives another input here than where it was built",
+            "kind": "run",
+        }
+    unknown = answer("code", "def f(x):\n    return np.load(x)")
+    assert unknown == {"error": "line 2: the call of 'np.load' is not known", "kind": "data"}
+    assert "belongs to no golden input" in answer("row", "def f(x):\n    return x", 9)["error"]
+
+
+def test_resampling_that_gives_other_samples_here_fails_the_self_test(bare: Bare, tmp_path: Path) -> None:
+    settings = {"rate": 16000, "from": 44100, "channel": None, "samples": 48, "fit": "exact", "dtype": "float32"}
+    stated = {"audio": settings, "golden": audio_digest(settings)}
+    honest = slot.write_slot(tmp_path / "honest", processing={"bias": stated})
+    assert bare.ask("selftest", honest).document["passed"]
+    other = slot.write_slot(tmp_path / "other", processing={"bias": {**stated, "golden": "0" * 64}})
+    assert "gives other samples here" in bare.ask("selftest", other).document["error"]
+    unknown = slot.write_slot(tmp_path / "unknown", processing={"bias": {**stated, "audio": {"rate": 1}}})
+    assert "use a newer edgekit" in bare.ask("selftest", unknown).document["error"]
+
+
+def test_a_tokenizer_that_gives_other_ids_here_fails_the_self_test(bare: Bare, tmp_path: Path) -> None:
+    def answer(name: str, file: Any, golden: Any) -> Any:
+        (tmp_path / name / "tokenizer").mkdir(parents=True)
+        (tmp_path / name / "tokenizer" / "bias.json").write_text(json.dumps(file))
+        stated = {"bias": {"path": "tokenizer/bias.json", "size": 3, "golden": golden}}
+        return bare.ask("selftest", slot.write_slot(tmp_path / name, tokenizers=stated)).document
+
+    unigram = {"model": {"type": "Unigram", "unk_id": 0, "vocab": [["?", 0.0], ["a", -1.0], ["ab", -1.5]]}}
+    assert answer("honest", unigram, {"aab": [1, 2]})["passed"]
+    assert answer("other", unigram, {"a": [1], "aab": [1, 1]}) == {
+        "error": "the tokenizer of 'bias' makes other token ids of 'aab' here than where it was built",
+        "kind": "run",
+    }
+    assert answer("kind", {"model": {"type": "WordLevel", "vocab": {"a": 1}}}, {"a": [1]})["passed"]
 
 
 def _add(path: Path, change: float) -> None:
