@@ -69,7 +69,9 @@ _TRAINED = (
     "see that the factory loads the trained weights, that the preprocessing is that of the training, and that labels "
     "are indices into the classes; where the metric is low by nature, give its limit: [gates] reference_accuracy"
 )
-_IN_FLOAT = "keep the most sensitive layers in float, by 'skip' under [quantize] in the profile"
+_IN_FLOAT = (
+    "see which layers lose it: edgekit diagnose DIR; 'skip' under [quantize] in the profile keeps layers in float"
+)
 _NOT_QUANTIZED = (
     "nothing was quantized, so look at [prune] and [recover] of the profile; without them, at the data of both sides"
 )
@@ -87,7 +89,7 @@ QUANTITIES: Mapping[str, Quantity] = {
     "reference_accuracy": Quantity("Metric of the reference", percent, _TRAINED),
     "distinct_answers": Quantity("Different answers given", count, _TRAINED),
     "accuracy_drop": Quantity("Accuracy lost against the reference", points, _IN_FLOAT, _NOT_QUANTIZED),
-    "agreement": Quantity("Samples that the model and the reference answer alike", percent, _IN_FLOAT, _NOT_QUANTIZED),
+    "agreement": Quantity("Agreement of the model's answers with the reference's", percent, _IN_FLOAT, _NOT_QUANTIZED),
     "size_ratio": _SIZE,
     "integer_share": Quantity("Weights stored as small integers", percent, _PLACEMENT),
     "integer_macs_share": Quantity("Arithmetic done on small integers", percent, _PLACEMENT),
@@ -108,9 +110,9 @@ def quantity_of(name: str, unit: str) -> Quantity:
     quantity = QUANTITIES[name]
     if unit == SHARE or name not in ("reference_accuracy", "accuracy_drop"):
         return quantity
-    return replace(
-        quantity, show=(lambda value: metric_value(value, unit)) if name == "reference_accuracy" else percent
-    )
+    if name == "accuracy_drop":
+        return replace(quantity, title="Loss of the metric against the reference", show=percent)
+    return replace(quantity, show=lambda value: metric_value(value, unit))
 
 
 def metric_value(value: float, unit: str) -> str:

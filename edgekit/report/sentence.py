@@ -12,6 +12,7 @@ from edgekit.specs.profile import Profile
 from edgekit.specs.target import Precision, Target
 from edgekit.stratification import FEW
 from edgekit.tasks.metric import SHARE
+from edgekit.tasks.metric_titles import metric_title
 
 _PRECISIONS: dict[Precision, str] = {
     "static-int8": "int8",
@@ -83,17 +84,33 @@ def _chance(comparison: Comparison) -> list[str]:
 
 
 def _answers(comparison: Comparison) -> str:
-    reference, count, metric = _reference(comparison), f"{comparison.samples:,} samples", comparison.metric
+    reference, count, metric = _reference(comparison), _count(comparison), comparison.metric
     ours, theirs = comparison.candidate.score, comparison.reference.score
     if ours is None or theirs is None:
         return f"agrees with {reference} to {percent(comparison.agreement)} on {count} without labels"
     if metric.name == "top1":
         return f"answers {100 * ours.value:.1f} % of {count} right, {reference} {100 * theirs.value:.1f} %"
-    if metric.unit == SHARE:
-        return f"reaches {ours.value:.3f} {metric.name} on {count}, {reference} {theirs.value:.3f}"
     less = "" if metric.higher_is_better else " (less is better)"
-    shown = [metric_value(value, metric.unit) for value in (ours.value, theirs.value)]
-    return f"reaches {metric.name} {shown[0]} on {count}, {reference} {shown[1]}{less}"
+    shown = [_shown(value, metric.unit) for value in (ours.value, theirs.value)]
+    return f"reaches {_with_article(metric_title(metric.name))} of {shown[0]} on {count}, {reference} {shown[1]}{less}"
+
+
+def _with_article(title: str) -> str:
+    return f"{'an' if title[0] in 'aeioAEIO' else 'a'} {title}"
+
+
+def _shown(value: float, unit: str) -> str:
+    return f"{100 * value:.1f} %" if unit == SHARE else metric_value(value, unit)
+
+
+def _count(comparison: Comparison) -> str:
+    """Number of the samples, by what one is: the steps of a sequence are its answers where each has a label."""
+    count = comparison.samples
+    if comparison.drift is None:
+        return f"{count:,} {'sample' if count == 1 else 'samples'}"
+    sequences = f"{count:,} {'sequence' if count == 1 else 'sequences'}"
+    by_step = any(span.reference is not None for span in comparison.drift.spans)
+    return f"the steps of {sequences}" if by_step else sequences
 
 
 def _size(ratio: float) -> str:

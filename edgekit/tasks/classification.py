@@ -15,6 +15,7 @@ from edgekit.tasks.confusion import pooled_f1
 from edgekit.tasks.flags import collect_flags, flag_names, jaccard
 from edgekit.tasks.label_arrays import NUMBERS, check_integers, check_range, stacked
 from edgekit.tasks.metric import Metric, Scores
+from edgekit.tasks.secondary import SecondaryFigure
 from edgekit.tasks.task import Answers, Outputs, TaskSpec, class_text, first_output
 
 FLAGS = "a multi-label sample is labelled with 0 or 1 for each class: [0, 1, 0]"
@@ -72,6 +73,11 @@ class Classification(TaskSpec):
     def agreement(self, reference: Answers, candidate: Answers) -> Array:
         """1 where the classes with the highest score are equal, 0 elsewhere."""
         return np.asarray(reference[:, 0] == candidate[:, 0], np.float64)
+
+    def secondary(self, reference: Answers, candidate: Answers, labels: Array | None) -> Sequence[SecondaryFigure]:
+        """Metrics of `also`; no `top5` of fewer than five classes, which is always right."""
+        figures = super().secondary(reference, candidate, labels)
+        return tuple(figure for figure in figures if figure.name != "top5" or reference.shape[1] == 5)
 
     def distinct(self, answers: Answers) -> int:
         return len(np.unique(answers[:, 0]))

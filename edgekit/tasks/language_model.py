@@ -1,4 +1,7 @@
-"""Language models: a distribution over the next token at every place. Takes the first output, logits [N, T, V]."""
+"""Language models: a distribution over the next token at every place, or at one.
+
+Takes the first output, logits [N, T, V]; or [N, V] of a model that takes a token a step, as one with a cache does.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,10 @@ from edgekit.tasks.secondary import SecondaryFigure
 from edgekit.tasks.task import Answers, Outputs, TaskSpec, class_text, first_output, short
 from edgekit.tasks.token_sequences import check_places, padded_tokens
 
-NEXT = "a sample is labelled with the token that follows each place, int [T]; -1 where a place does not count"
+NEXT = (
+    "a sample is labelled with the token that follows each place, int [T], a step of a model with state with the one "
+    "that follows it; -1 where a place does not count"
+)
 SHOWN = 8
 """Tokens that a text shows."""
 
@@ -24,6 +30,7 @@ SHOWN = 8
 class LanguageModel(TaskSpec):
     """Task `language-model`: first output logits [N, T, V]; labels are the next tokens int [T], or of the first places.
 
+    Logits [N, V] are of one place, and a label is one token.
     Labels of -1 or -100 do not count in the metric. Answers are the logits as they are: nothing copies them whole.
     """
 
@@ -38,8 +45,10 @@ class LanguageModel(TaskSpec):
         return Metric("perplexity", "", higher_is_better=False) if self._of_likelihood else Metric("accuracy")
 
     def collect(self, labels: Sequence[Any], classes: int) -> Array:
-        """Stack next tokens, int64 [N, longest], filled with -1. Raises DataError."""
-        array = padded_tokens(labels)
+        """Stack next tokens, int64 [N, longest] filled with -1, or [N] of single tokens. Raises DataError."""
+        single = all(np.ndim(label) == 0 for label in labels)
+        array = padded_tokens([np.atleast_1d(label) for label in labels] if single else labels)
+        array = array[:, 0] if single else array
         if not (array != PAD).any():
             raise DataError("no place of any sample has a next token", hint=NEXT)
         if classes:
@@ -49,24 +58,26 @@ class LanguageModel(TaskSpec):
     def check(self, outputs: Outputs, labels: Array | None) -> None:
         """Raise DataError if the first output is no logits, or labels have more places or tokens than it."""
         name, logits = first_output(outputs)
-        if logits.ndim != 3 or logits.dtype.kind != "f":
+        if logits.ndim not in (2, 3) or logits.dtype.kind != "f":
             raise DataError(
                 f"output '{name}' is {logits.dtype} {list(logits.shape)}, a language model gives logits [samples, "
-                "places, vocabulary]",
+                "places, vocabulary], or [samples, vocabulary] for one place",
                 hint="the logits must be the model's first output, float",
             )
         if labels is None:
             return
-        check_places(labels, name, logits.shape[1], NEXT)
-        check_range(labels, logits.shape[2], f"output '{name}' scores {logits.shape[2]} tokens", pads=True)
+        places = logits.shape[1] if logits.ndim == 3 else 1
+        check_places(_rows(labels) if places == 1 else labels, name, places, NEXT)
+        check_range(labels, logits.shape[-1], f"output '{name}' scores {logits.shape[-1]} tokens", pads=True)
 
     def answers(self, outputs: Outputs) -> Array:
         """Logits [N, T, V], not copied."""
-        return first_output(outputs)[1]
+        logits = first_output(outputs)[1]
+        return logits[:, None] if logits.ndim == 2 else logits
 
     def score(self, answers: Answers, labels: Array) -> Scores:
         """Minus the mean negative log-likelihood of each sample, in nats; or its share of right places."""
-        figures = [self._sample(*pair) for pair in zip(answers, labels, strict=True)]
+        figures = [self._sample(*pair) for pair in zip(answers, _rows(labels), strict=True)]
         sums, counts = np.array(figures).T
         each = sums / np.maximum(counts, 1)
 
@@ -83,7 +94,9 @@ class LanguageModel(TaskSpec):
 
     def secondary(self, reference: Answers, candidate: Answers, labels: Array | None) -> Sequence[SecondaryFigure]:
         """The other metric, and the mean divergence of the candidate's distributions from the reference's."""
-        places = [slice(None)] * len(reference) if labels is None else [np.flatnonzero(row != PAD) for row in labels]
+        places = (
+            [slice(None)] * len(reference) if labels is None else [np.flatnonzero(row != PAD) for row in _rows(labels)]
+        )
         divergences = [
             kl_divergences(one[place], other[place])
             for one, other, place in zip(reference, candidate, places, strict=True)
@@ -107,7 +120,8 @@ class LanguageModel(TaskSpec):
         return _tokens(answers[i].argmax(axis=1), classes)
 
     def show_label(self, labels: Array, i: int, classes: Sequence[str] = ()) -> str:
-        return _tokens(labels[i][labels[i] != PAD], classes)
+        row = _rows(labels)[i]
+        return _tokens(row[row != PAD], classes)
 
     @property
     def _of_likelihood(self) -> bool:
@@ -119,6 +133,11 @@ class LanguageModel(TaskSpec):
         if not self._of_likelihood:
             return float((logits[places].argmax(axis=1) == label[places]).sum()), len(places)
         return float(log_probabilities(logits[places])[np.arange(len(places)), label[places]].sum()), len(places)
+
+
+def _rows(labels: Array) -> Array:
+    """Labels [N, T], also of those [N] that are one token a sample."""
+    return labels.reshape(len(labels), -1)
 
 
 def log_probabilities(logits: Array) -> Array:

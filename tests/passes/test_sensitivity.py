@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from edgekit.errors import PassError
 from edgekit.frontend.capture import capture
@@ -19,9 +20,19 @@ from edgekit.passes.base import outputs
 from edgekit.passes.pruning.layer_changes import changes
 from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.passes.sensitivity.analysis import Analysis, analyse, sensitivity
+from edgekit.passes.sensitivity.statistics import Extent, channel_axis
 from edgekit.specs.compression import Quantize, Weights
 from edgekit.specs.project import Project
 from tests.faulty_projects import NOT_FINITE, PROJECT, ailing, asked, samples
+
+
+def test_a_number_a_sample_is_one_channel_in_batches_of_any_size() -> None:
+    """The score of an autoencoder, [N]: its only axis is the batch's."""
+    extent = Extent(channel_axis("mean", (8,)))
+    extent.add(torch.arange(8.0))
+    extent.add(torch.tensor([9.0, -1.0, 2.0]))
+    assert extent.bounds == (-1, 9)
+    assert extent.ratio is None
 
 
 @pytest.fixture(scope="module")

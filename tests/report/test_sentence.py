@@ -6,6 +6,7 @@ import pytest
 
 from edgekit.parity.compare import compare
 from edgekit.parity.comparison import Comparison
+from edgekit.parity.drift import Drift, DriftSpan
 from edgekit.parity.gates import GateResult
 from edgekit.report.sentence import sentence
 from edgekit.specs.profile import Gates
@@ -100,7 +101,23 @@ def test_another_metric_and_another_reference_go_by_their_names() -> None:
     comparison = compared(60, environment())
     served = comparison.reference.model_copy(update={"environment": environment("serving")})
     text = said("passed", comparison=replace(comparison, metric=Metric("mean IoU"), reference=served))
-    assert "reaches 0.894 mean IoU on 10,000 samples, the reference 0.896" in text
+    assert "reaches a mean IoU of 89.4 % on 10,000 samples, the reference 89.6 %" in text
+
+
+def test_a_metric_is_named_in_words_and_a_rate_of_errors_is_better_when_less() -> None:
+    text = said("passed", comparison=replace(compared(60, environment()), metric=Metric("eer", higher_is_better=False)))
+    assert "reaches an equal error rate (eer) of 89.4 % on 10,000 samples" in text
+    assert "the float model 89.6 % (less is better);" in text
+
+
+@pytest.mark.parametrize(
+    ("scores", "answers"),
+    [((None, None), "answers 89.4 % of 10,000 sequences right"), ((0.9, 0.9), "% of the steps of 10,000 sequences")],
+)
+def test_sequences_are_counted_as_such(scores: tuple[Any, Any], answers: str) -> None:
+    span = DriftSpan(first_step=1, last_step=9, sqnr_db=30.0, agreement=1.0, reference=scores[0], candidate=scores[1])
+    over_time = Drift(sentence="it does not grow", steps=9, spans=(span,))
+    assert answers in said("passed", comparison=replace(compared(60, environment()), drift=over_time))
 
 
 LABELS = np.arange(240) % 4

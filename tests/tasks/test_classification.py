@@ -127,6 +127,11 @@ def test_an_output_that_holds_no_class_scores_is_refused() -> None:
     assert "the class scores must be the model's first output" in str(error.value.hint)
 
 
+def test_the_best_five_of_four_classes_are_no_figure() -> None:
+    answers = Classification().answers({"output": np.eye(4)})
+    assert Classification().secondary(answers, answers, np.arange(4)) == ()
+
+
 def test_top_one_and_top_five_are_both_measured_whichever_gates_name() -> None:
     outputs, labels = {"output": np.random.default_rng(0).random((50, 20))}, np.arange(50) % 20
     pairs: list[tuple[Literal["top1", "top5"], Literal["top1", "top5"]]] = [("top1", "top5"), ("top5", "top1")]

@@ -80,10 +80,11 @@ def test_chance_is_the_distribution_of_the_labels() -> None:
 @pytest.mark.parametrize(
     ("outputs", "labels", "message"),
     [
-        (np.zeros((2, 4)), None, "a language model gives logits"),
+        (np.zeros((2, 4, 7, 1)), None, "a language model gives logits"),
         (np.zeros((2, 4, 7)), np.zeros((2, 5), int), "output 'o' has 4 places"),
         (np.zeros((2, 4, 7)), np.full((2, 4), 7), "label 7 of sample 0 is outside 0 to 6"),
         (np.zeros((2, 4, 7)), np.zeros(2, int), r"labels are int64 \[2\]"),
+        (np.zeros((2, 7)), np.array([3, 7]), "label 7 of sample 1 is outside 0 to 6"),
     ],
 )
 def test_outputs_and_labels_that_do_not_go_together_are_refused(
@@ -91,6 +92,20 @@ def test_outputs_and_labels_that_do_not_go_together_are_refused(
 ) -> None:
     with pytest.raises(DataError, match=message):
         LanguageModel().check({"o": outputs}, labels)
+
+
+def test_one_place_a_sample_is_scored_as_a_sequence_of_one() -> None:
+    """A model with a cache takes one token a step: logits [N, V], and one next token each."""
+    task, scores, labels = LanguageModel(), logits()[:, 0], next_tokens()[:, 0]
+    assert (task.collect(list(labels), SHAPE[2]) == labels).all()
+    task.check({"logits": scores}, labels)
+    answers = task.answers({"logits": scores})
+    expected = task.score(logits()[:, :1], labels[:, None])
+    assert task.score(answers, labels).value == pytest.approx(expected.value)
+    assert task.score(answers, labels).each == pytest.approx(expected.each)
+    assert task.secondary(answers, answers, labels) == task.secondary(answers, answers, labels[:, None])
+    assert task.chance(labels) == task.chance(labels[:, None])
+    assert task.show_label(labels, 0) == task.show_label(labels[:, None], 0)
 
 
 def test_labels_without_a_token_are_refused() -> None:

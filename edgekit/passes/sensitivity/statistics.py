@@ -64,7 +64,8 @@ class Outside:
 class Extent:
     """Range of a layer's values, channel by channel."""
 
-    axis: int
+    axis: int | None
+    """Axis of the channels; None for values that are one channel."""
     low: Tensor | None = None
     high: Tensor | None = None
     drawn: list[Tensor] = field(default_factory=list)
@@ -114,8 +115,13 @@ def per_channel(values: Tensor, axis: int) -> Tensor:
     return values.movedim(axis, 0).reshape(values.shape[axis], -1) if values.dim() else values.reshape(1, 1)
 
 
-def channel_axis(kind: str, shape: Sequence[int]) -> int:
-    """Axis of the channels: 1 in images, the last in the results of linear layers."""
+def channel_axis(kind: str, shape: Sequence[int]) -> int | None:
+    """Axis of the channels: 1 in images, the last in the results of linear layers, None where each sample is a number.
+
+    shape: of a batch, [N, …].
+    """
+    if len(shape) < 2:
+        return None
     if len(shape) < 3 or kind in LAST:
         return len(shape) - 1
     return 1

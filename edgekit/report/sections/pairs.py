@@ -59,12 +59,16 @@ def _flips(report: ReportRecord) -> Iterable[Row]:
     """Rows of the numbers of flipped samples."""
     flips = report.flips
     if report.reference.score is None:
-        yield ("answered otherwise", f"{len(flips.samples):,} samples")
+        yield ("answered otherwise", _samples(len(flips.samples)))
     else:
         right = "right" if report.reference.score.name == "top1" else "better"
-        yield (f"{right} only in the reference", f"{flips.reference_only:,} samples")
-        yield (f"{right} only in the candidate", f"{flips.candidate_only:,} samples")
+        yield (f"{right} only in the reference", _samples(flips.reference_only))
+        yield (f"{right} only in the candidate", _samples(flips.candidate_only))
         yield ("McNemar's p", f"{report.mcnemar_p:.3g}")
+
+
+def _samples(count: int) -> str:
+    return f"{count:,} {'sample' if count == 1 else 'samples'}"
 
 
 def _examples(report: ReportRecord) -> Iterable[Row]:
