@@ -86,14 +86,15 @@ class Lowering:
         self._answer(job, self._timeout_s)
         return load_artifact(out)
 
-    def try_vendor(self, program: Path, samples: Path, checks: Path) -> float | None:
+    def try_vendor(self, program: Path, samples: Path, checks: Path, dynamic: bool = False) -> float | None:
         """Try the vendor's plain recipe on the float program in the folder `program`.
 
-        samples, checks: folders of the calibration set and of the samples that quality is measured on. Returns the SQNR
-        against the program in dB, None if the backend knows no recipe of a vendor's. Raises LoweringError if the
-        vendor's tools fail, LoweringTimeout after 240 s.
+        samples, checks: folders of the calibration set and of the samples that quality is measured on. dynamic:
+        activations are rounded as they come, in place of static ranges. Returns the SQNR against the program in dB,
+        None if the backend knows no recipe of a vendor's. Raises LoweringError if the vendor's tools fail,
+        LoweringTimeout after 240 s.
         """
-        job = {"trial": str(program), "samples": str(samples), "checks": str(checks)}
+        job = {"trial": str(program), "samples": str(samples), "checks": str(checks), "dynamic": dynamic}
         quality_db: float | None = self._answer(job, TRIAL_S)["sqnr_db"]
         return quality_db
 

@@ -140,7 +140,7 @@ def _trial(backend: Backend, job: dict[str, Any]) -> dict[str, Any]:
 
     try:
         program = load_program(Path(job["trial"]))
-        quality_db = vendor_trial(backend, program, Path(job["samples"]), Path(job["checks"]))
+        quality_db = vendor_trial(backend, program, Path(job["samples"]), Path(job["checks"]), job["dynamic"])
     except EdgekitError as error:
         return {"code": error.code, "message": str(error)[:MESSAGE_LIMIT], "hint": error.hint}
     return {"code": None, "sqnr_db": quality_db}

@@ -5,68 +5,133 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edgekit.backends.artifact_run import runner_manifest
 from edgekit.backends.base import Backend
-from edgekit.backends.verify import file_outputs, program_outputs
+from edgekit.backends.free_axes import model_tensor
+from edgekit.backends.verify import call_outputs
 from edgekit.errors import LoweringError
 from edgekit.ir.artifact import Artifact, Placement
 from edgekit.ir.measurement import Array
 from edgekit.ir.program import Program
 from edgekit.ir.signature import TensorSpec
 from edgekit.ir.sqnr import sqnr_db
-from edgekit.runner.model.tensors import dequantize
+from edgekit.runner.model.tensors import dequantize, read_columns
+from edgekit.runner.runtimes.model import LoadedModel
+from edgekit.samples import Samples
 from edgekit.specs.factory import in_a_line
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from edgekit.passes.base import Sample
+
+    Call = Callable[..., Sequence[Tensor]]
+
 MODULE = "vendor_recipe"
-"""Module of a backend's package that may have `vendor_file(program, samples)`: it returns a file and its signature."""
+"""Module of a backend's package that may have `vendor_file(program, samples, dynamic)`: it returns a file and its
+signature."""
 SAMPLES = 128
 """Largest number of calibration samples that the trial takes."""
 
 
-def vendor_trial(backend: Backend, program: Program, samples: Path, checks: Path) -> float | None:
+def vendor_trial(
+    backend: Backend, program: Program, samples: Path, checks: Path, dynamic: bool = False
+) -> float | None:
     """SQNR, in dB, of the vendor's int8 file against the float program on the samples in `checks`.
 
-    samples: folder of the calibration set, [N, …] in `<input>.npy`, as `checks` is. None if the backend has no vendor's
-    recipe. Raises LoweringError if the vendor's tools fail.
+    Parameters as for `vendor_outputs`. None if the backend has no vendor's recipe. Raises LoweringError if the vendor's
+    tools fail.
     """
-    import torch
+    answers = vendor_outputs(backend, program, samples, checks, dynamic, SAMPLES)
+    if answers is None:
+        return None
+    expected = _outputs(program.exported.module(), program, checks)
+    return min(sqnr_db(one, other) for one, other in zip(expected, answers, strict=True))
 
+
+def vendor_outputs(
+    backend: Backend, program: Program, samples: Path, checks: Path, dynamic: bool = False, most: int | None = None
+) -> list[Array] | None:
+    """Outputs of the vendor's int8 file on the samples in `checks`, as real values, run by the device's runner.
+
+    samples: folder of the calibration set, [N, …] in `<input>.npy`, as `checks` is; of a model with state as `Samples`
+    saves them. dynamic: activations are rounded as they come, in place of static ranges. most: number of calibration
+    samples at most. Returns one array [N, …] an output, [N, T, …] of sequences, without state; None if the backend has
+    no vendor's recipe. Raises LoweringError if the vendor's tools fail, or the file does not run.
+    """
     name = f"{type(backend).__module__}.{MODULE}"
     if not _exists(name):
         return None
-    specs = program.signature.inputs
-    calibration = [np.load(samples / f"{spec.name}.npy", mmap_mode="r")[:SAMPLES] for spec in specs]
-    rows = [
-        tuple(torch.from_numpy(column[i : i + 1].copy()) for column in calibration) for i in range(len(calibration[0]))
-    ]
-    columns = [np.load(checks / f"{spec.name}.npy", allow_pickle=False) for spec in specs]
+    calibration = _arguments(program, samples)[:most]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"model.{backend.format}"
         try:
-            content, edges = importlib.import_module(name).vendor_file(program, rows)
+            content, edges = importlib.import_module(name).vendor_file(program, calibration, dynamic)
             path.write_bytes(content)
-            artifact = Artifact((path,), backend.format, edges, Placement(()), 0.0)
-            answers = file_outputs(artifact, list(map(_stored, columns, edges.inputs)))
+            call = _call(Artifact((path,), backend.format, edges, Placement(()), 0.0), calibration[0])
+            return _outputs(call, program, checks)
         except Exception as error:
             raise LoweringError(in_a_line(_root(error))) from error
-    expected, reals = program_outputs(program, columns), map(_real, answers, edges.outputs)
-    return min(sqnr_db(one, other) for one, other in zip(expected, reals, strict=True))
+
+
+def _arguments(program: Program, folder: Path) -> list[Sample]:
+    """Arguments of single calls of the program, batch 1 each."""
+    import torch
+
+    from edgekit.frontend.sequences import program_arguments
+
+    if program.signature.state:
+        return program_arguments(program, Samples.read(folder))
+    columns = [np.load(folder / f"{spec.name}.npy", mmap_mode="r") for spec in program.signature.inputs]
+    return [tuple(torch.from_numpy(column[i : i + 1].copy()) for column in columns) for i in range(len(columns[0]))]
+
+
+def _outputs(call: Call, program: Program, folder: Path) -> list[Array]:
+    from edgekit.frontend.sequences import sequence_outputs
+
+    signature = program.signature
+    if signature.state:
+        return list(sequence_outputs(call, signature, Samples.read(folder)).values())
+    return call_outputs(call, signature, read_columns(folder, list(map(model_tensor, signature.inputs))))
+
+
+def _call(artifact: Artifact, first: Sample) -> Call:
+    """Function from tensors to tensors, real values both, that runs the file. first: sample that it is loaded with."""
+    import torch
+
+    edges = artifact.signature
+
+    def stored(arguments: Sample) -> list[Array]:
+        return [_stored(value.numpy(), spec) for value, spec in zip(arguments, edges.inputs, strict=True)]
+
+    loaded = LoadedModel.load(runner_manifest(artifact), 1, stored(first))
+
+    def call(*arguments: Tensor) -> list[Tensor]:
+        outputs = zip(loaded.call(stored(arguments)), edges.outputs, strict=True)
+        return [torch.from_numpy(np.array(_real(output, spec))) for output, spec in outputs]
+
+    return call
 
 
 def _stored(values: Array, spec: TensorSpec) -> Array:
-    """Values as the file takes them: integers, if it has a scale for them."""
+    """Values as the file takes them: integers, if it has a scale for them; of 32 bits, where its tool narrows them."""
     if spec.affine is None:
-        return values
+        return values.astype(spec.dtype)
     limits = np.iinfo(spec.dtype)
     steps = np.round(values / spec.affine.scale) + spec.affine.zero_point
     return np.clip(steps, limits.min, limits.max).astype(spec.dtype)
 
 
 def _real(stored: Array, spec: TensorSpec) -> Array:
-    return dequantize(stored, spec.affine.scale, spec.affine.zero_point) if spec.affine else stored
+    if spec.affine is None:
+        return stored
+    return dequantize(stored, spec.affine.scale, spec.affine.zero_point).astype(np.float32)
 
 
 def _root(error: BaseException) -> BaseException:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from edgekit.errors import Disagreement, FloatDisagreement, LengthDisagreement
 from edgekit.ir.artifact import Artifact
 from edgekit.ir.measurement import Array
 from edgekit.ir.program import Program
-from edgekit.ir.signature import FreeLength
+from edgekit.ir.signature import FreeLength, Signature
 from edgekit.ir.sqnr import FLOAT_DB, sqnr_db
 from edgekit.runner.model.lengths import LENGTHS
 from edgekit.runner.model.sample_shapes import lengths_of
@@ -154,22 +155,26 @@ def _save(path: Path, array: Array) -> None:
 
 def program_outputs(program: Program, columns: Sequence[Column]) -> list[Array]:
     """Outputs of the program, [N, …] each, padded with 0 where samples are of different lengths."""
+    return call_outputs(program.exported.module(), program.signature, columns)
+
+
+def call_outputs(call: Callable[..., Any], signature: Signature, columns: Sequence[Column]) -> list[Array]:
+    """Outputs of a function from tensors [1, …] to tensors, in any nesting, for every sample: as `program_outputs`."""
     import torch
     from torch.utils import _pytree as pytree
 
-    module = program.exported.module()
     with torch.no_grad():
         rows = [
-            pytree.tree_leaves(module(*(torch.from_numpy(array) for array in row(columns, i))))
+            pytree.tree_leaves(call(*(torch.from_numpy(array) for array in row(columns, i))))
             for i in range(len(columns[0]))
         ]
-    if not program.signature.lengths:
+    if not signature.lengths:
         return [torch.cat(outputs).numpy() for outputs in zip(*rows, strict=True)]
-    tensors = tuple(map(model_tensor, program.signature.inputs))
+    tensors = tuple(map(model_tensor, signature.inputs))
     most = lengths_of(columns, tensors)
     return [
         filled([output.numpy() for output in outputs], spec.at(most))
-        for outputs, spec in zip(zip(*rows, strict=True), program.signature.outputs, strict=True)
+        for outputs, spec in zip(zip(*rows, strict=True), signature.outputs, strict=True)
     ]
 
 

@@ -105,6 +105,10 @@ def test_activations_rounded_as_they_come(backend: str, tmp_path: Path) -> None:
     assert check(Shared, backend, DYNAMIC, tmp_path) > 35
 
 
+def test_a_shared_bias_is_rounded_to_the_scale_of_each_reader(tmp_path: Path) -> None:
+    assert check(Shared, "onnx", Quantize(), tmp_path) > 35
+
+
 def test_int4_weights_of_a_table_and_a_head(tmp_path: Path) -> None:
     assert check(Shared, "onnx", INT4, tmp_path) > 15
 

@@ -18,12 +18,19 @@ from torch import Tensor, nn
 from edgekit import plugins
 from edgekit.backends.lowering_process import Lowering
 from edgekit.backends.onnx import Onnx
-from edgekit.backends.vendor_trial import vendor_trial
+from edgekit.backends.vendor_trial import vendor_outputs, vendor_trial
 from edgekit.errors import LoweringError
+from edgekit.frontend.capture import capture
+from edgekit.frontend.load import load
 from edgekit.frontend.store import save_program
 from edgekit.ir.program import Program
+from edgekit.ir.sqnr import sqnr_db
+from edgekit.samples import load_samples
+from edgekit.specs.project import Project
 from tests.backends.architectures import ARCHITECTURES, captured
+from tests.backends.free_networks import free_project
 from tests.backends.test_facts import RUNTIMES
+from tests.stateful_projects import write_accumulator
 
 pytestmark = pytest.mark.lowers
 
@@ -53,16 +60,41 @@ def _quiet() -> Iterator[None]:
         yield
 
 
+@pytest.mark.parametrize("dynamic", [False, True], ids=["static", "dynamic"])
 @pytest.mark.parametrize("name", RUNTIMES)
-def test_a_vendors_int8_file_is_measured_against_the_float_program(tmp_path: Path, name: str) -> None:
+def test_a_vendors_int8_file_is_measured_against_the_float_program(tmp_path: Path, name: str, dynamic: bool) -> None:
     torch.manual_seed(0)
     made = ARCHITECTURES["convolutions"]
     trial, backend = written(tmp_path, made.make(), made.example()), plugins.load("backends", name)()
     for module in backend.preload:
         importlib.import_module(module)
-    quality_db = vendor_trial(backend, trial.program, trial.samples, trial.checks)
+    quality_db = vendor_trial(backend, trial.program, trial.samples, trial.checks, dynamic)
     assert quality_db is not None
     assert 20 < quality_db < 60  # int8: neither another function, nor float
+
+
+def test_sequences_with_state_are_tried_as_they_are(tmp_path: Path) -> None:
+    project = Project.read(write_accumulator(tmp_path / "project"))
+    samples = saved(project, tmp_path)
+    (answers, steps) = vendor_outputs(Onnx(), capture(load(project)), samples, samples) or ()
+    expected = np.load(samples / "labels.npy")
+    assert sqnr_db(expected, answers) > 15  # each step adds the rounding of the state
+    assert (steps == np.arange(5)).all()
+
+
+def test_samples_of_different_lengths_are_tried_as_they_are(tmp_path: Path) -> None:
+    project = free_project(tmp_path / "project", "convolutional")
+    samples = saved(project, tmp_path)
+    quality_db = vendor_trial(Onnx(), capture(load(project)), samples, samples, dynamic=True)
+    assert quality_db is not None
+    assert 20 < quality_db < 60
+
+
+def saved(project: Project, folder: Path) -> Path:
+    """Folder of the project's evaluation samples."""
+    (folder / "samples").mkdir()
+    load_samples(project, "evaluation").save(folder / "samples")
+    return folder / "samples"
 
 
 class Sorting(nn.Module):

@@ -32,31 +32,37 @@ class Answering:
 
     def __exit__(self, *error: object) -> None: ...
 
-    def try_vendor(self, program: Path, samples: Path, checks: Path) -> float | None:
+    def try_vendor(self, program: Path, samples: Path, checks: Path, dynamic: bool) -> float | None:
         self.trials += 1
+        assert samples.name == ("golden" if dynamic else "calibration")
         if isinstance(self.quality_db, LoweringError):
             raise self.quality_db
         return self.quality_db
 
 
-def compilation(cache: Path, recipe: object = object(), float_is_lowered: bool = True) -> Any:
+def compilation(
+    cache: Path, recipe: object = object(), float_is_lowered: bool = True, precision: str = "static-int8"
+) -> Any:
     entries = Cache(cache)
     if float_is_lowered:
         entries.fetch("f" * 64, lambda out: (out / "model.onnx").touch())
-    folder = SimpleNamespace(folder=Path("samples"))
     return SimpleNamespace(
         recipe_before_lowering=recipe,
-        calibrated=True,
+        calibrated=precision == "static-int8",
         captured=Path("program"),
-        calibration=folder,
-        golden=folder,
+        calibration=SimpleNamespace(folder=Path("calibration")),
+        golden=SimpleNamespace(folder=Path("golden")),
         lower_float=SimpleNamespace(key="f" * 64),
         lower=SimpleNamespace(key="e" * 64),
         line=SimpleNamespace(cache=entries),
-        request=SimpleNamespace(runtime=SimpleNamespace(backend="onnx")),
+        request=SimpleNamespace(
+            runtime=SimpleNamespace(backend="onnx"),
+            profile=SimpleNamespace(quantize=SimpleNamespace(precision=precision)),
+        ),
     )
 
 
+@pytest.mark.parametrize("precision", ["static-int8", "dynamic-int8"])
 @pytest.mark.parametrize(
     ("quality_db", "words", "trials"),
     [
@@ -68,12 +74,20 @@ def compilation(cache: Path, recipe: object = object(), float_is_lowered: bool =
     ],
 )
 def test_a_refusal_says_what_the_vendors_recipe_comes_to(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, quality_db: float | LoweringError | None, words: str, trials: int
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    quality_db: float | LoweringError | None,
+    words: str,
+    trials: int,
+    precision: str,
 ) -> None:
     worker = Answering(quality_db)
     monkeypatch.setattr(vendor_comparison, "Lowering", worker)
     for _ in range(2):  # what was measured is kept, what failed is tried again
-        with pytest.raises(Disagreement) as caught, vendor_comparison.blamed(compilation(tmp_path)):
+        with (
+            pytest.raises(Disagreement) as caught,
+            vendor_comparison.blamed(compilation(tmp_path, precision=precision)),
+        ):
             raise Disagreement("too far", hint="keep more in float")
         assert (str(caught.value), caught.value.hint) == (words, "keep more in float")
     assert worker.trials == trials
@@ -83,6 +97,7 @@ def test_a_refusal_says_what_the_vendors_recipe_comes_to(
     ("changes", "error"),
     [
         ({"recipe": None}, Disagreement("too far")),
+        ({"precision": "weight-int8"}, Disagreement("too far")),
         ({"float_is_lowered": False}, Disagreement("too far")),
         ({}, LoweringTimeout("too slow")),
     ],

@@ -27,8 +27,8 @@ def quantizer(recipe: Quantize) -> XNNPACKQuantizer:
     from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
     from edgekit.backends.executorch.integer_scalars import with_integer_scalars
-    from edgekit.backends.executorch.unshared_constants import with_unshared_reads
     from edgekit.passes.quantization.residual_stream import residual_stream
+    from edgekit.passes.quantization.shared_constants import with_unshared_reads
     from edgekit.passes.scale_folding import is_layer
     from edgekit.passes.squeeze_excite import HARD_SWISHES, HARD_TANH, prepare_gates
 
@@ -47,6 +47,7 @@ def quantizer(recipe: Quantize) -> XNNPACKQuantizer:
         """
 
         def transform_for_annotation(self, model: GraphModule) -> GraphModule:
+            # XNNPACK's quantizer annotates what a layer reads, and skips a layer that reads an annotated node.
             prepared = prepare_gates(with_unshared_reads(model), recipe.kept)
             return with_integer_scalars(super().transform_for_annotation, prepared)
 

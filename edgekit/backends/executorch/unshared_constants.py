@@ -48,21 +48,6 @@ def with_unshared_constants(exported: ExportedProgram) -> ExportedProgram:
     return exported_again(module, exported)
 
 
-def with_unshared_reads(module: GraphModule) -> GraphModule:
-    """Give every layer its own nodes that read shared constants, in place.
-
-    XNNPACK's quantizer annotates what a layer reads, and skips a layer that reads an annotated node.
-    """
-    for layer, place in list(_constants(module)):
-        source = layer.args[place]
-        assert isinstance(source, Node)
-        if len(source.users) > 1:
-            with layer.graph.inserting_before(layer):
-                layer.update_arg(place, layer.graph.node_copy(source))
-    module.recompile()
-    return module
-
-
 def _is_dequantize(node: Node) -> bool:
     return node.op == "call_function" and "dequantize" in str(node.target)
 

@@ -20,6 +20,7 @@ from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY, Edge
 from edgekit.passes.module_patterns import is_skipped
 from edgekit.passes.quantization.observers import activation_observer, weight_observer
 from edgekit.passes.quantization.residual_stream import residual_stream
+from edgekit.passes.quantization.shared_constants import BIAS, with_unshared_reads
 from edgekit.passes.squeeze_excite import prepare_gates
 from edgekit.specs.compression import Activations, Quantize, Weights
 
@@ -88,7 +89,7 @@ class OnnxQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
         self._stream: frozenset[Node] = frozenset()
 
     def transform_for_annotation(self, model: GraphModule) -> GraphModule:
-        return pool_by_mean(prepare_gates(model, self._skip))
+        return pool_by_mean(prepare_gates(with_unshared_reads(model, (BIAS,)), self._skip))
 
     def annotate(self, model: GraphModule) -> GraphModule:
         """Annotate every node of `model` that is neither skipped nor in a residual stream, producers first."""

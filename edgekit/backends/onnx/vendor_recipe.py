@@ -1,4 +1,7 @@
-"""onnxruntime's own recipe for int8: `quantize_static` in Q/DQ form, by minimum and maximum, on the exported file."""
+"""onnxruntime's own recipes for int8, on the exported file.
+
+They are `quantize_static` in Q/DQ form, by minimum and maximum, and `quantize_dynamic`.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +32,12 @@ class SampleReader(quantization.CalibrationDataReader):  # type: ignore[misc]  #
         return {name: value.numpy() for name, value in zip(self._names, sample, strict=True)}
 
 
-def vendor_file(program: Program, samples: Sequence[tuple[Tensor, ...]]) -> tuple[bytes, Signature]:
-    """Export a float program and quantize it with onnxruntime's tools. Returns the file and its signature. Raises
-    whatever these raise.
+def vendor_file(
+    program: Program, samples: Sequence[tuple[Tensor, ...]], dynamic: bool = False
+) -> tuple[bytes, Signature]:
+    """Export a float program and quantize it with onnxruntime's tools.
+
+    dynamic: activations are rounded as they come. Returns the file and its signature. Raises whatever its tools raise.
     """
     names = [spec.name for spec in program.signature.inputs]
     with tempfile.TemporaryDirectory() as folder:
@@ -46,6 +52,8 @@ def vendor_file(program: Program, samples: Sequence[tuple[Tensor, ...]]) -> tupl
         assert exported is not None
         exported.save(str(plain))
         quant_pre_process(str(plain), str(ready))
-        reader = SampleReader(names, samples)
-        quantization.quantize_static(str(ready), str(quantized), reader, per_channel=True)
-        return quantized.read_bytes(), program.signature
+        if dynamic:
+            quantization.quantize_dynamic(ready, quantized, per_channel=True)
+        else:
+            quantization.quantize_static(ready, quantized, SampleReader(names, samples), per_channel=True)
+        return quantized.read_bytes(), program.signature.without_buckets()

@@ -1,4 +1,4 @@
-"""LiteRT's own recipe for int8: litert-torch's quantizer, symmetric and per channel."""
+"""LiteRT's own recipes for int8, symmetric and per channel: litert-torch's quantizer, and ai-edge-quantizer's."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 
 import litert_torch
 from ai_edge_litert.interpreter import Interpreter
+from ai_edge_quantizer import recipe
+from ai_edge_quantizer.quantizer import Quantizer
 from litert_torch.quantize.pt2e_quantizer import PT2EQuantizer, get_symmetric_quantization_config
 from litert_torch.quantize.quant_config import QuantConfig
 from torch import Tensor, nn
@@ -33,18 +35,27 @@ class OutputTuple(nn.Module):
         return tuple(pytree.tree_leaves(self.module(*inputs)))
 
 
-def vendor_file(program: Program, samples: Sequence[tuple[Tensor, ...]]) -> tuple[bytes, Signature]:
-    """Quantize a float program as litert-torch's documentation does, and convert it.
+def vendor_file(
+    program: Program, samples: Sequence[tuple[Tensor, ...]], dynamic: bool = False
+) -> tuple[bytes, Signature]:
+    """Quantize a float program as the documentation of litert-torch and ai-edge-quantizer does, and convert it.
 
-    Returns the file and its signature: it may take and give integers. Raises whatever its tools raise.
+    dynamic: activations are rounded as they come. Returns the file and its signature: it may take and give integers.
+    Raises whatever its tools raise.
     """
-    quantizer = PT2EQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True))
-    prepared = prepare_pt2e(program.exported.module(), quantizer)
-    for sample in samples:
-        prepared(*sample)
-    module = OutputTuple(convert_pt2e(prepared, fold_quantize=False))
+    module: Any = program.exported.module()
+    options = {}
+    if not dynamic:
+        quantizer = PT2EQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True))
+        module = prepare_pt2e(module, quantizer)
+        for sample in samples:
+            module(*sample)
+        module = convert_pt2e(module, fold_quantize=False)
+        options = {"quant_config": QuantConfig(pt2e_quantizer=quantizer)}
     with contextlib.redirect_stdout(sys.stderr):
-        model = litert_torch.convert(module, samples[0], quant_config=QuantConfig(pt2e_quantizer=quantizer))
-        content = with_names(model.model_content(), program.signature)
-    edges = Interpreter(model_content=content)
-    return content, signature(edges)
+        content = litert_torch.convert(OutputTuple(module), samples[0], **options).model_content()
+        if dynamic:
+            quantized = Quantizer(bytearray(content), recipe.dynamic_wi8_afp32()).quantize()
+            content = bytes(quantized.quantized_model)
+        content = with_names(content, program.signature)
+    return content, signature(Interpreter(model_content=content))

@@ -19,6 +19,8 @@ BETTER_DB = 3.0
 """Least advantage of the vendor's recipe, in dB, that is a fault of edgekit's: half the noise."""
 GOOD_DB = 15.0
 """Least SQNR of an int8 file that works, against the float program."""
+DYNAMIC = "dynamic-int8"
+"""Precision whose activations are rounded as they come."""
 QUANTIZE = "quantize"
 """Name of the pass whose SQNR is edgekit's."""
 TRIAL = "trial.json"
@@ -28,22 +30,28 @@ TRIAL = "trial.json"
 def blamed(compilation: Compilation) -> Iterator[None]:
     """Wait for a compilation; if its quantized program is refused, add to the error what the vendor's recipe comes to.
 
-    Nothing is tried for programs that were not quantized with ranges, nor if the float program is refused too. Raises
-    what the compilation raises.
+    Nothing is tried for programs that are neither quantized with ranges nor dynamically, nor if the float program is
+    refused too. Raises what the compilation raises.
     """
     try:
         yield
     except LoweringTimeout:
         raise
     except LoweringError as error:
-        told = _of_refusal(compilation) if _has_ranges(compilation) and _float_is_lowered(compilation) else ""
+        told = _of_refusal(compilation) if _has_recipe(compilation) and _float_is_lowered(compilation) else ""
         if not told:
             raise
         raise type(error)(f"{error}; {told}", hint=error.hint) from error
 
 
-def _has_ranges(compilation: Compilation) -> bool:
-    return compilation.recipe_before_lowering is not None and compilation.calibrated
+def _has_recipe(compilation: Compilation) -> bool:
+    """True if vendors have a plain recipe of the same kind."""
+    return _is_dynamic(compilation) or (compilation.recipe_before_lowering is not None and compilation.calibrated)
+
+
+def _is_dynamic(compilation: Compilation) -> bool:
+    recipe = compilation.request.profile.quantize
+    return recipe is not None and recipe.precision == DYNAMIC
 
 
 def _float_is_lowered(compilation: Compilation) -> bool:
@@ -65,12 +73,12 @@ def _of_refusal(compilation: Compilation) -> str:
 
 
 def vendor_remarks(compilation: Compilation, compiled: Compiled, judged: Iterable[GateResult]) -> tuple[str, ...]:
-    """Sentence on the vendor's plain recipe if gates on answers failed after static quantization; else empty.
+    """Sentence on the vendor's plain recipe if gates on answers failed after int8 quantization; else empty.
 
     Raises nothing: a recipe that cannot be tried is no error of this build.
     """
     steps = [record.sqnr_db for record in compiled.history if record.name == QUANTIZE]
-    if not steps or not _has_ranges(compilation):
+    if not steps or not _has_recipe(compilation):
         return ()
     if not any(gate.name in ANSWERS and gate.outcome == "failed" for gate in judged):
         return ()
@@ -90,9 +98,11 @@ def _cached_trial(compilation: Compilation) -> float | None:
     """SQNR of the vendor's recipe in dB, from the cache if it was tried before; None without a recipe."""
 
     def make(out: Path) -> None:
+        dynamic = _is_dynamic(compilation)
+        samples = compilation.golden if dynamic else compilation.calibration
         with Lowering(compilation.request.runtime.backend) as worker:
             quality_db = worker.try_vendor(
-                compilation.captured, compilation.calibration.folder, compilation.golden.folder
+                compilation.captured, samples.folder, compilation.golden.folder, dynamic=dynamic
             )
         (out / TRIAL).write_text(json.dumps(quality_db))
 

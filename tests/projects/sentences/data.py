@@ -1,4 +1,6 @@
-"""Runs of 8 to 16 words of the descriptions of scikit-learn's data sets; a sample's identity is its description."""
+"""Runs of 8 to 16 words of the descriptions of scikit-learn's data sets, each as long as it is.
+
+A sample's identity is its description."""
 
 from __future__ import annotations
 
@@ -24,9 +26,7 @@ def runs(count: int, seed: int, first: bool) -> list[Sample]:
         words = texts[label][:split] if first else texts[label][split:]
         length = int(random.integers(LENGTH // 2, LENGTH + 1))
         start = int(random.integers(0, len(words) - length + 1))
-        tokens, mask = np.zeros(LENGTH, np.int64), np.zeros(LENGTH, np.float32)
-        tokens[:length], mask[:length] = words[start : start + length], 1
-        samples.append(({"tokens": tokens, "mask": mask}, label))
+        samples.append(({"tokens": np.array(words[start : start + length])}, label))
     return samples
 
 

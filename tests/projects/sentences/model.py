@@ -1,4 +1,4 @@
-"""Sentence encoder: two transformer layers over 16 words, and the mean of those that the mask counts. [N, 48]."""
+"""Sentence encoder: two transformer layers over words, and the mean of those that the mask counts. [N, 48]."""
 
 from __future__ import annotations
 
