@@ -9,6 +9,7 @@ from typing import Literal
 
 from edgekit.ir.layers import Layer
 from edgekit.parity.joined_ranges import JoinedRanges, joined_ranges
+from edgekit.parity.layer_text import decibels, label, numbers
 from edgekit.parity.network_outcome import NetworkOutcome
 from edgekit.parity.next_step import kept_in_float, overridden, setting
 from edgekit.specs.compression import Quantize
@@ -36,6 +37,8 @@ OUTLIER = 8.0
 """Largest value over the 99.9th percentile from which all but a few values share fewer than 16 steps of 127."""
 FLOAT_MACS = 0.1
 """Share of the multiply-accumulates in float from which the diagnosis mentions it."""
+FLOAT_WEIGHTS = 0.05
+"""Share of the weights in float from which the diagnosis mentions it: what the gates of shipped profiles allow."""
 
 
 @dataclass(frozen=True)
@@ -74,19 +77,12 @@ def diagnose(layers: Sequence[Layer], recipe: Quantize, outcome: NetworkOutcome)
     return _local(hurt, layers, recipe, start)
 
 
-def label(layer: Layer) -> str:
-    """Name of a layer for people: modules by name, functions by kind and graph name."""
-    return (
-        layer.name if layer.name and layer.kind not in ("add", "mul") else f"{layer.name or 'the network'}:{layer.node}"
-    )
-
-
 def _weakest(layers: Sequence[Layer]) -> tuple[str, ...]:
     """Sentence on the layer that loses most, if any was measured."""
     measured = [layer for layer in layers if layer.output_sqnr_db is not None]
     if not measured:
         return ()
-    return (f"weakest is {_numbers(min(measured, key=lambda layer: layer.output_sqnr_db or 0))}",)
+    return (f"weakest is {numbers(min(measured, key=lambda layer: layer.output_sqnr_db or 0))}",)
 
 
 def _below(sqnr_db: float | None, limit: float = LOW_DB) -> bool:
@@ -248,12 +244,28 @@ def _floating(layers: Sequence[Layer], start: str) -> Diagnosis | None:
     floats = [layer for layer in layers if not layer.quantized and "profile" not in layer.reason and layer.macs]
     share = sum(layer.macs for layer in floats) / total if total else 0.0
     if share < FLOAT_MACS:
-        return None
+        return _float_weights(layers, start)
     sentence = (
         f"{start} But {share:.0%} of the multiply-accumulates stay in float: {floats[0].reason} "
         f"('{label(floats[0])}', {floats[0].kind}{f', and {len(floats) - 1} more' if len(floats) > 1 else ''})."
     )
     step = "--backend B with another of the target's backends: edgekit targets show ID lists them"
+    return Diagnosis("left in float", sentence, _labels(floats), _nodes(floats), (), step)
+
+
+def _float_weights(layers: Sequence[Layer], start: str) -> Diagnosis | None:
+    """Diagnose a good network with many of its weights in float: tables of embeddings, recurrent cells."""
+    total = sum(layer.weights for layer in layers)
+    floats = [layer for layer in layers if not layer.quantized and "profile" not in layer.reason and layer.weights]
+    floats.sort(key=lambda layer: -layer.weights)
+    if not total or sum(layer.weights for layer in floats) < FLOAT_WEIGHTS * total:
+        return None
+    named = [f"'{label(layer)}' ({layer.kind}, {layer.weights / total:.0%} of all weights)" for layer in floats[:3]]
+    more = f", and {len(floats) - 3} more" if len(floats) > 3 else ""
+    sentence = f"{start} But in float stay {', '.join(named)}{more}: {floats[0].reason}."
+    step = "leave the gates on integers out: --set profile.gates.integer_share=false"
+    if all(layer.kind == "embedding" for layer in floats):
+        step = "--profile dynamic-int8 with --backend onnx or tflite, which store tables in int8"
     return Diagnosis("left in float", sentence, _labels(floats), _nodes(floats), (), step)
 
 
@@ -266,23 +278,4 @@ def _nodes(layers: Sequence[Layer]) -> tuple[str, ...]:
 
 
 def _evidence(layers: Sequence[Layer]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(map(_numbers, layers)))
-
-
-def _numbers(layer: Layer) -> str:
-    parts = [
-        ("alone", layer.output_sqnr_db, "dB"),
-        ("by its weights", layer.by_weights_db, "dB"),
-        ("by its inputs", layer.by_inputs_db, "dB"),
-        ("weights differ across channels", layer.weight_range_ratio, "times"),
-        ("outputs differ across channels", layer.activation_range_ratio, "times"),
-        ("largest over 99.9 %", layer.outlier_ratio, "times"),
-    ]
-    numbers = [
-        f"{what} {value:.1f} {unit}" for what, value, unit in parts if value is not None and math.isfinite(value)
-    ]
-    return f"'{label(layer)}': {', '.join(numbers)}"
-
-
-def decibels(value: float | None) -> str:
-    return "no noise" if value is None or (math.isinf(value) and value > 0) else f"{value:.1f} dB"
+    return tuple(dict.fromkeys(map(numbers, layers)))

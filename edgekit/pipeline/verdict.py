@@ -14,6 +14,7 @@ from edgekit.parity import gates
 from edgekit.parity.compare import compare
 from edgekit.parity.numeric import numeric_parity
 from edgekit.pipeline.stages.compile import Compilation, Compiled
+from edgekit.pipeline.stages.float_remark import float_remarks
 from edgekit.pipeline.stages.vendor_comparison import vendor_remarks
 from edgekit.report.assemble import BuildFacts, ProbeFacts, describe, report
 from edgekit.report.earlier_run import Earlier
@@ -95,6 +96,7 @@ def decide(
                 *request.profile.gates.deprecations,
                 *_left_out(compilation, evidence),
                 *_remarks(compilation, compiled),
+                *float_remarks(compilation, judged),
                 *(vendor_remarks(compilation, compiled, judged) if device is None else ()),
                 *evidence.remarks,
             ),
