@@ -67,11 +67,11 @@ def capture(model: Model, samples: Sequence[tuple[Tensor, ...]] = ()) -> Program
         raise
     except RAISED as error:
         if model.project.lengths and FIXED.search(str(error)):
-            stated = ", ".join(map(str, model.project.lengths))
+            stated, length = ", ".join(map(str, model.project.lengths)), model.project.lengths[0]
             raise FixedLength(
                 f"the network works on one length only when it is traced, the project leaves free: {stated}",
                 hint="loops over time, and recurrent modules such as nn.GRU, are unrolled: state one length under "
-                "[inputs], or pad to it in the data set",
+                f"[inputs], such as {length.most} for '{length.name}', and pad to it in the data set",
             ) from error
         raise capture_error(error, network, root) from error
     if not model.project.lengths:

@@ -29,6 +29,8 @@ class Layer:
     """Reason why it is not quantized; empty if it is."""
     macs: int = 0
     """Multiply-accumulates of one inference."""
+    weights: int = 0
+    """Elements of its weights: constants with more than one axis longer than 1."""
     weight_sqnr_db: float | None = None
     """SQNR of the weights as they are stored."""
     weight_range_ratio: float | None = None

@@ -37,6 +37,8 @@ OUTLIER = 8.0
 """Largest value over the 99.9th percentile from which all but a few values share fewer than 16 steps of 127."""
 FLOAT_MACS = 0.1
 """Share of the multiply-accumulates in float from which the diagnosis mentions it."""
+FLOAT_WEIGHTS = 0.05
+"""Share of the weights in float from which the diagnosis mentions it: what the gates of shipped profiles allow."""
 
 
 @dataclass(frozen=True)
@@ -242,12 +244,28 @@ def _floating(layers: Sequence[Layer], start: str) -> Diagnosis | None:
     floats = [layer for layer in layers if not layer.quantized and "profile" not in layer.reason and layer.macs]
     share = sum(layer.macs for layer in floats) / total if total else 0.0
     if share < FLOAT_MACS:
-        return None
+        return _float_weights(layers, start)
     sentence = (
         f"{start} But {share:.0%} of the multiply-accumulates stay in float: {floats[0].reason} "
         f"('{label(floats[0])}', {floats[0].kind}{f', and {len(floats) - 1} more' if len(floats) > 1 else ''})."
     )
     step = "--backend B with another of the target's backends: edgekit targets show ID lists them"
+    return Diagnosis("left in float", sentence, _labels(floats), _nodes(floats), (), step)
+
+
+def _float_weights(layers: Sequence[Layer], start: str) -> Diagnosis | None:
+    """Diagnose a good network with many of its weights in float: tables of embeddings, recurrent cells."""
+    total = sum(layer.weights for layer in layers)
+    floats = [layer for layer in layers if not layer.quantized and "profile" not in layer.reason and layer.weights]
+    floats.sort(key=lambda layer: -layer.weights)
+    if not total or sum(layer.weights for layer in floats) < FLOAT_WEIGHTS * total:
+        return None
+    named = [f"'{label(layer)}' ({layer.kind}, {layer.weights / total:.0%} of all weights)" for layer in floats[:3]]
+    more = f", and {len(floats) - 3} more" if len(floats) > 3 else ""
+    sentence = f"{start} But in float stay {', '.join(named)}{more}: {floats[0].reason}."
+    step = "leave the gates on integers out: --set profile.gates.integer_share=false"
+    if all(layer.kind == "embedding" for layer in floats):
+        step = "--profile dynamic-int8 with --backend onnx or tflite, which store tables in int8"
     return Diagnosis("left in float", sentence, _labels(floats), _nodes(floats), (), step)
 
 

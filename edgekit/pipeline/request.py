@@ -18,6 +18,8 @@ from edgekit.specs.target import RuntimeSpec, Target
 from edgekit.tasks.registry import task_of
 
 ALL = "all"
+TENSORRT = "tensorrt"
+"""Delegate that takes no free length."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ def _with_gates(profile: Profile, gates: Gates) -> Profile:
 def _check(request: BuildRequest) -> None:
     request.profile.check(request.target, request.runtime, request.backend.refuses)
     _check_state(request)
+    _check_lengths(request)
 
 
 def _check_state(request: BuildRequest) -> None:
@@ -107,6 +110,28 @@ def _check_state(request: BuildRequest) -> None:
         raise StateUnsupported(
             f"profile '{profile.id}' trains the network again, and '{request.project.name}' has state: training takes "
             "single samples, not sequences",
+            hint="--set profile.recover.required=false to go without, or a profile without [recover]",
+        )
+
+
+def _check_lengths(request: BuildRequest) -> None:
+    """Raise Misfit for what takes samples of one length only, if the project leaves lengths free."""
+    project, profile = request.project, request.profile
+    if not project.lengths:
+        return
+    length = project.lengths[0]
+    one_length = f"state one length under [inputs], such as {length.most} for '{length.name}'"
+    if TENSORRT in request.runtime.delegates:
+        raise Misfit(f"TensorRT builds its engine for one length, the project leaves '{length}' free", hint=one_length)
+    if project.reference.address:
+        raise Misfit(
+            f"a served reference is sent samples of one length, the project leaves '{length}' free",
+            hint="--reference eager, or [reference] url = 'eager'",
+        )
+    if profile.recover and profile.recover.required:
+        raise Misfit(
+            f"profile '{profile.id}' trains the network again, on batches of one length; the project leaves '{length}' "
+            "free",
             hint="--set profile.recover.required=false to go without, or a profile without [recover]",
         )
 

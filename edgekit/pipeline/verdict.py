@@ -15,6 +15,7 @@ from edgekit.parity.gate_readings import Device, FloatRecord, GateInputs
 from edgekit.parity.gates import judge
 from edgekit.parity.numeric import numeric_parity
 from edgekit.pipeline.stages.compile import Compilation, Compiled
+from edgekit.pipeline.stages.float_remark import float_remarks
 from edgekit.pipeline.stages.vendor_comparison import vendor_remarks
 from edgekit.report.assemble import BuildFacts, ProbeFacts, describe, report
 from edgekit.report.earlier_run import Earlier
@@ -96,6 +97,7 @@ def decide(
                 *request.profile.gates.deprecations,
                 *_left_out(compilation, evidence),
                 *_remarks(compilation, compiled),
+                *float_remarks(compilation, judged),
                 *(vendor_remarks(compilation, compiled, judged) if device is None else ()),
                 *evidence.remarks,
             ),

@@ -82,7 +82,7 @@ def _analysed(pair: FakeQuantPair, samples: Sequence[Sample], checks: Sequence[S
             pair.run(batch, lambda group, *values: tallies[group.root].checked(*values), quantized=True)
             for batch in pair.batches(checks)
         ]
-        layers = tuple(tally.layer() for tally in tallies.values() if tally.measured)
+        layers = tuple(tally.layer() for tally in tallies.values() if tally.measured or tally.weights_count)
     floats, rounded = (_columns([sides[side] for sides in outputs]) for side in (0, 1))
     return Analysis(layers, floats, rounded)
 
@@ -111,6 +111,13 @@ class _Tally:
     def measured(self) -> bool:
         """True once a floating-point output was seen: operators on indices and masks do not count as layers."""
         return self.extent is not None
+
+    @property
+    def weights_count(self) -> int:
+        """Elements of its weights. An operator that has some is a layer, also one of several outputs, such as a GRU."""
+        sources = {source for node in self.group.nodes for source in map(_constant, node.all_input_nodes) if source}
+        shapes = [self.pair.constant(source).shape for source in sources]
+        return sum(shape.numel() for shape in shapes if sum(size > 1 for size in shape) > 1)
 
     @property
     def _rounding(self) -> AffineRounding | None:
@@ -147,9 +154,8 @@ class _Tally:
         self.cumulative.add(value, quantized)
 
     def layer(self) -> Layer:
-        assert self.extent
-        group, rounding = self.group, self._rounding
-        bounds = rounding.ends if rounding else self.extent.bounds
+        group, rounding, extent = self.group, self._rounding, self.extent
+        bounds = rounding.ends if rounding else extent.bounds if extent else None
         weight, stored = self._weight()
         noise = Noise()
         if weight is not None and stored is not None:
@@ -162,15 +168,16 @@ class _Tally:
             quantized=group.quantized,
             reason=group.reason,
             macs=self.macs,
+            weights=self.weights_count,
             weight_sqnr_db=noise.sqnr_db,
             weight_range_ratio=range_ratio(per_channel(weight, 0).abs().amax(1)) if weight is not None else None,
             activation_sqnr_db=self.activation.sqnr_db,
             activation_low=bounds[0] if bounds else None,
             activation_high=bounds[1] if bounds else None,
             shared_scale=group.shares_scale,
-            activation_p999=self.extent.p999,
-            activation_range_ratio=self.extent.ratio,
-            constant_share=self.extent.constant,
+            activation_p999=extent.p999 if extent else None,
+            activation_range_ratio=extent.ratio if extent else None,
+            constant_share=extent.constant if extent else None,
             output_sqnr_db=self.alone.sqnr_db,
             by_weights_db=self.weights.sqnr_db,
             by_inputs_db=self.inputs.sqnr_db,
@@ -198,6 +205,12 @@ class _Tally:
         if self.group.kind == "transposed conv":
             each = weight.numel() // value.shape[1]
         return value[0].numel() * each
+
+
+def _constant(node: Node) -> Node | None:
+    """Constant that a node is, or rounds; None if it is none."""
+    source = node.all_input_nodes[0] if is_observer(node) else node
+    return source if source.op == "get_attr" else None
 
 
 def _is_real(value: object) -> bool:

@@ -78,15 +78,18 @@ class Compressed:
                 "training data",
                 hint="add training = { … } under [data], or --set profile.recover.required=false to go without",
             )
-        # Sequences are not trained on; a profile that requires it was refused.
-        return project.data.training is not None and not project.state
+        # Neither on sequences nor on padded samples; a profile that requires it was refused.
+        return project.data.training is not None and not project.state and not project.lengths
 
     @property
     def remarks(self) -> tuple[str, ...]:
         """Sentence for the report if the network was not trained again though the profile asks for it."""
         if self.request.profile.recover is None or self.trains:
             return ()
-        why = "the model has state" if self.request.project.state else "there is no training data"
+        project = self.request.project
+        why = "the model has state" if project.state else "there is no training data"
+        if project.lengths:
+            why = f"the length '{project.lengths[0]}' is free"
         return (f"The profile trains the network again; {why}, so it was not.",)
 
     @cached_property

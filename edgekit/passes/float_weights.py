@@ -1,0 +1,60 @@
+"""Weights of a quantized program that stay in float, by module: tables of embeddings, recurrent cells, and others."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edgekit.passes.module_patterns import FLOAT_PART, module_path
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
+DYNAMIC = "--profile dynamic-int8 with --backend onnx or tflite stores tables in int8"
+"""Next step for tables of embeddings. executorch 1.5.1 comes without a kernel for integer tables."""
+FLOAT = "leave the gates on integers out (--set profile.gates.integer_share=false), or ship --profile float32"
+"""Next step for other operators, which no backend computes on integers."""
+
+
+@dataclass(frozen=True)
+class FloatWeights:
+    """Weights in float of one operator."""
+
+    module: str
+    """User's name of its module; empty for the network itself."""
+    kind: str
+    """Name of the operator in torch: `embedding`, `gru`."""
+    share: float
+    """Share of the elements of all weights of the program, in [0, 1]."""
+
+
+def float_weights(exported: ExportedProgram) -> tuple[FloatWeights, ...]:
+    """Find operators whose weights are float tensors with more than one axis longer than 1, the largest first."""
+    signature = exported.graph_signature
+    constants = {*signature.inputs_to_parameters, *signature.inputs_to_buffers}
+    constants |= {*signature.inputs_to_lifted_tensor_constants}
+    total, elements, seen = 0, dict[tuple[str, str], int](), set[str]()
+    for node in exported.graph.nodes:
+        for source in node.all_input_nodes:
+            value = source.meta.get("val")
+            if source.name not in constants or source.name in seen or FLOAT_PART in module_path(node).split("."):
+                continue
+            if value is None or sum(size > 1 for size in value.shape) < 2:
+                continue
+            seen.add(source.name)
+            total += math.prod(value.shape)
+            if value.is_floating_point():
+                place = module_path(node), str(node.target).split(".")[1].rstrip("_")
+                elements[place] = elements.get(place, 0) + math.prod(value.shape)
+    largest = [FloatWeights(*place, count / total) for place, count in elements.items()]
+    return tuple(sorted(largest, key=lambda each: -each.share))
+
+
+def float_remark(weights: tuple[FloatWeights, ...], backend: str, mode: str) -> str:
+    """Sentence on the operators that keep weights in float, and the next step for them."""
+    named = [f"'{each.module or 'the network'}' ({each.kind}, {each.share:.0%} of all weights)" for each in weights[:3]]
+    more = f", and {len(weights) - 3} more" if len(weights) > 3 else ""
+    tables = all(each.kind == "embedding" for each in weights)
+    step = DYNAMIC if tables and (backend == "executorch" or mode == "static") else FLOAT
+    return f"In float stay {', '.join(named)}{more}: the backend quantizes no such operator; next: {step}."

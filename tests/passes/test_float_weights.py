@@ -1,0 +1,48 @@
+"""Weights that stay in float are named by module, with their share of all weights."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from edgekit.passes.float_weights import FloatWeights, float_remark, float_weights
+
+
+class Tags(nn.Module):
+    """Table of 100 x 8, a GRU of 8 to 4, and a linear layer of 4 to 5, which `rounded` stores in int8."""
+
+    integers: Tensor
+
+    def __init__(self, rounded: bool) -> None:
+        super().__init__()
+        self.words, self.gru, self.head = nn.Embedding(100, 8), nn.GRU(8, 4, batch_first=True), nn.Linear(4, 5)
+        self.rounded = rounded
+        self.register_buffer("integers", torch.ones(5, 4, dtype=torch.int8))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        x: Tensor = self.gru(self.words(tokens))[0]
+        scores: Tensor = nn.functional.linear(x, self.integers.float()) if self.rounded else self.head(x)
+        return scores
+
+
+@pytest.mark.filterwarnings("ignore:The tensor attributes:UserWarning")
+@pytest.mark.parametrize("rounded", [False, True])
+def test_operators_with_float_weights_are_named_the_largest_first(rounded: bool) -> None:
+    exported = torch.export.export(Tags(rounded).eval(), (torch.zeros(1, 6, dtype=torch.int64),))
+    table, cell, head = 100 * 8, 12 * (8 + 4), 5 * 4
+    total = table + cell + head
+    expected = [FloatWeights("words", "embedding", table / total), FloatWeights("gru", "gru", cell / total)]
+    assert list(float_weights(exported)) == [
+        *expected,
+        *([] if rounded else [FloatWeights("head", "linear", 20 / total)]),
+    ]
+
+
+def test_the_remark_names_the_next_step_of_tables_and_of_others() -> None:
+    table, cell = FloatWeights("words", "embedding", 0.8), FloatWeights("gru", "gru", 0.15)
+    both = float_remark((table, cell), "onnx", "static")
+    assert both.startswith("In float stay 'words' (embedding, 80% of all weights), 'gru' (gru, 15% of all weights):")
+    assert "integer_share=false" in both
+    assert "--profile dynamic-int8" in float_remark((table,), "onnx", "static")
+    assert "--backend onnx or tflite" in float_remark((table,), "executorch", "dynamic")
