@@ -133,3 +133,36 @@ class Residual(nn.Module):
 def test_sums_that_integer_kernels_read_are_no_stream() -> None:
     exported = torch.export.export(Residual().eval(), (torch.zeros(1, 3, 4, 4),))
     assert residual_stream(exported.graph) == frozenset()
+
+
+class Details(nn.Module):
+    """Network whose answer is a sum or a concatenation, by `kind`, or no sum at all."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind, self.details, self.after = kind, nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1)
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        details: Tensor = self.details(x)
+        if self.kind == "picture":
+            return (x + details).clamp(0, 1)
+        if self.kind == "boxes":
+            return torch.cat((details, x), 1).flatten(2).transpose(1, 2)
+        if self.kind == "sliced":
+            return details[:, :1].flatten(1)
+        answer = x + details
+        return answer, self.after(answer)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("picture", ["aten.add.Tensor", "aten.clamp.default"]),
+        ("boxes", ["aten.cat.default", "aten.flatten.using_ints", "aten.transpose.int"]),
+        ("sliced", []),  # the layer before it stays rounded, and the slice keeps its scale
+        ("read by a convolution", []),
+    ],
+)
+def test_a_sum_that_is_the_answer_is_a_stream(kind: str, expected: list[str]) -> None:
+    exported = torch.export.export(Details(kind).eval(), (torch.zeros(1, 3, 4, 4),))
+    assert sorted(str(node.target) for node in residual_stream(exported.graph)) == expected

@@ -78,7 +78,8 @@ class LiteRTQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
         return average_channels_last(decompose(prepare_gates(model, self.skip), self.skip))
 
     def annotate(self, model: fx.GraphModule) -> fx.GraphModule:
-        stream = residual_stream(model.graph)
+        # litert-converter 0.5.0 joins integers of several scales as if they were of one, where the result is float.
+        stream = residual_stream(model.graph, joined_answers=False)
         for node in model.graph.nodes:
             if node.op == "call_function" and node not in stream and not is_skipped(node, self.skip):
                 self._annotate(node)
