@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,28 +12,21 @@ import numpy as np
 
 from edgekit.datasets import MapStyle, free_lengths, open_dataset, stated_labels
 from edgekit.datasets.classes import class_names, without_samples
+from edgekit.datasets.items import checked, named_inputs, read_items
 from edgekit.datasets.pictures import Picture, tally
 from edgekit.datasets.processing import Processor, processors, smallest
 from edgekit.datasets.tokenizer import check_ids, read_tokenizer
-from edgekit.errors import DataError, EdgekitError
+from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
-from edgekit.sequences import SEQUENCE, gather, initial_state, read_sequences, save_sequences, sequence_labels
-from edgekit.specs.factory import RAISED, in_a_line
-from edgekit.specs.inputs import Input
+from edgekit.sequences import gather, initial_state, read_sequences, save_sequences, sequence_labels
 from edgekit.specs.project import LENGTHS, DataSet, Project
-from edgekit.stratification import spread, stratified
+from edgekit.stratification import FEW, spread, stratified
 from edgekit.tasks.label_arrays import unlabelled
 from edgekit.tasks.registry import task_of
 
 LABELS = "labels.npy"
-FEW = 32
-"""Smallest number that is stratified by class. Fewer samples, such as golden vectors, are spread over the set."""
 READ_THROUGH = 20_000
 """Largest set that is read once for its labels alone, if it lists none: a minute at most."""
-STATED = (
-    "[inputs] states one sample without a batch axis; where it is preprocessed, samples are uint8 [height, width, "
-    "channels]"
-)
 RAW_FOLDER = "raw"
 RAW = 2
 """Raw samples that are kept beside the samples made of them, for the self-test of devices."""
@@ -186,7 +179,7 @@ def _classes(source: MapStyle, total: int, where: str) -> Array | None:
     labels = stated_labels(source)
     if labels is None and total <= READ_THROUGH:
         try:
-            labels = np.asarray([label for _, (_, label) in _items(source, range(total), where)])
+            labels = np.asarray([label for _, (_, label) in read_items(source, range(total), where)])
         except ValueError:  # of different shapes
             return None
     return labels if labels is not None and labels.ndim == 1 and labels.dtype.kind in "iu" else None
@@ -207,13 +200,13 @@ def _collect(
     columns: dict[str, list[Array]] = {name: [] for name in inputs}
     lengths: dict[str, list[int]] = {}
     labels: list[Any] = []
-    for i, (values, label) in _items(source, chosen, where, labelled):
+    for i, (values, label) in read_items(source, chosen, where, labelled):
         here = f"the {where}: sample {i}"
         stated = values if isinstance(values, Mapping) else {next(iter(inputs)): values}
         made = {name: process[name](value, f"{here}: '{name}'") for name, value in stated.items() if name in inputs}
-        named = _named({**stated, **made}, inputs, here)
+        named = named_inputs({**stated, **made}, inputs, here)
         for name, spec in inputs.items():
-            columns[name].append(_checked(np.asarray(named[name]), spec, f"{here}: '{name}'"))
+            columns[name].append(checked(np.asarray(named[name]), spec, f"{here}: '{name}'"))
         for name in raw.keys() & stated.keys() if len(labels) < AMONG else ():
             raw[name][len(labels)] = np.asarray(stated[name])
         row = {name: column[-1] for name, column in columns.items()}
@@ -233,24 +226,16 @@ def _collect_sequences(
 ) -> tuple[Samples, tuple[str, ...]]:
     """Read the chosen samples of a model with state, arrays [T, …] padded to the longest, and its initial state."""
     rows = []
-    for i, (values, label) in _items(source, chosen, where, labelled):
+    for i, (values, label) in read_items(source, chosen, where, labelled):
         here = f"the {where}: sample {i}"
-        named = {name: np.asarray(value) for name, value in _named(values, project.inputs, here).items()}
+        named = {name: np.asarray(value) for name, value in named_inputs(values, project.inputs, here).items()}
         for name, spec in project.inputs.items():
-            _checked(named[name], spec, f"{here}: '{name}'", timed=True)
+            checked(named[name], spec, f"{here}: '{name}'", timed=True)
         rows.append((here, named, label))
     inputs, length = gather([(here, named) for here, named, _ in rows])
     collect = lambda labels: _collect_labels(labels, project, where)  # noqa: E731
     labels = unlabelled(len(rows)) if not labelled else sequence_labels(rows, length, collect)
     return Samples(inputs, labels, length=length, initial=initial_state(project)), ()
-
-
-def _named(values: Any, inputs: Mapping[str, Input], where: str) -> Mapping[str, Any]:
-    """Arrays of a sample by input name. Raises DataError, which `where` begins, unless all are there and no other."""
-    named = free_lengths.masked(values if isinstance(values, Mapping) else {next(iter(inputs)): values}, inputs)
-    if set(named) != set(inputs):
-        raise DataError(f"{where} has inputs {sorted(named)}, the project states {sorted(inputs)}", hint=STATED)
-    return named
 
 
 def _collect_labels(labels: Sequence[Any], project: Project, where: str) -> Array:
@@ -259,42 +244,3 @@ def _collect_labels(labels: Sequence[Any], project: Project, where: str) -> Arra
         return task_of(project).collect(labels, len(class_names(project)))
     except DataError as error:
         raise DataError(f"the {where}: {error}", hint=error.hint) from error
-
-
-def _items(
-    source: MapStyle, chosen: Sequence[int], where: str, labelled: bool = True
-) -> Iterator[tuple[int, tuple[Any, Any]]]:
-    for i in chosen:
-        try:
-            values, label = _item(source[i], labelled)
-        except EdgekitError:
-            raise
-        except RAISED as error:
-            form = "(input, label)" if labelled else "the input"
-            raise DataError(
-                f"the {where}: sample {i} cannot be read: {in_a_line(error)}",
-                hint=f"a data set's [i] gives {form}; try it alone in Python",
-            ) from error
-        yield i, (values, label)
-
-
-def _item(item: Any, labelled: bool) -> tuple[Any, Any]:
-    """Input and label of an item. One without ground truth may be the input alone."""
-    if labelled or isinstance(item, tuple):
-        values, label = item
-        return values, label
-    return item, None
-
-
-def _checked(array: Array, spec: Input, where: str, timed: bool = False) -> Array:
-    """Check an array of one sample; timed: of a sequence, with steps first. Raises DataError, which `where` begins."""
-    if not (array.shape[1:] == spec.raw_shape if timed and array.ndim else free_lengths.fits(array, spec)):
-        axes = ", ".join([*(["steps"] if timed else []), *map(str, spec.raw_shape)])
-        hint = SEQUENCE if timed else STATED
-        raise DataError(f"{where} has shape {list(array.shape)}, the project states [{axes}]", hint=hint)
-    if array.dtype != np.dtype(spec.raw_dtype):
-        raise DataError(f"{where} is {array.dtype}, the project states {spec.raw_dtype}", hint=STATED)
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise DataError(f"{where} holds NaN or infinite values", hint="repair that sample, or leave it out")
-    free_lengths.check_vocabulary(array, spec, where)
-    return array

@@ -6,6 +6,9 @@ import numpy as np
 
 from edgekit.ir.measurement import Array
 
+FEW = 32
+"""Smallest number that is stratified by class. Fewer samples, such as golden vectors, are spread over the set."""
+
 
 def stratified(classes: Array, count: int) -> list[int]:
     """Select `count` indices into `classes`, int [N], ascending: of every class its share, spread over its samples.

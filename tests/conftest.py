@@ -26,6 +26,9 @@ for name in ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "PY_COLORS", "GITHUB
 for name in ("no_proxy", "NO_PROXY"):
     os.environ[name] = ",".join(filter(None, ("127.0.0.1", "localhost", os.environ.get(name))))
 
+# Networks of tests are small: a second thread costs more than it gives, all the more where tests run side by side.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # A shell starts what runs in the background with Ctrl-C ignored, and so would be all that the tests start and stop.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -94,13 +97,22 @@ FIXTURES = {
 """Fixtures that take long, each with the marker that says why."""
 SLOW = frozenset({"emulated", "served", "installs", "lowers", "trains", "builds", "fuzzes"})
 
+LONGEST = frozenset(
+    {"projects", "pipeline", "emulation", "test_api.py", "test_free_lengths.py", "test_matrix.py", "test_model_file.py"}
+)
+"""Folders and files that take minutes. They come first: where files run side by side, no long one is left for the end.
+
+With pytest-xdist that needs `--no-loadscope-reorder`: it would begin with the files of most tests.
+"""
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that `scripts/test --fast` leaves out: `slow`, and a marker that says why.
+    """Put the longest first; mark the tests that `scripts/test --fast` leaves out: `slow`, and a marker that says why.
 
     Some say it themselves; others use a fixture that takes long, or a model that a converter must make first.
     """
+    items.sort(key=lambda item: item.path.parent.name not in LONGEST and item.path.name not in LONGEST)
     for item in items:
         for name in FIXTURES.keys() & set(getattr(item, "fixturenames", ())):
             item.add_marker(FIXTURES[name])

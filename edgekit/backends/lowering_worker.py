@@ -33,6 +33,13 @@ if TYPE_CHECKING:
 
 PIPE_BYTES = 1 << 16
 """Largest answer of a child, in bytes: the size of a pipe."""
+PRELOAD = (
+    "edgekit.frontend.store",
+    "edgekit.backends.verify",
+    "torch.export.pt2_archive",
+    "torch._functorch.aot_autograd",
+)
+"""Modules that every job needs, whichever the backend: a child that imported them itself would do so for each job."""
 MESSAGE_LIMIT = 4000
 """Largest message, in characters: an answer must fit into a pipe that nobody reads yet."""
 
@@ -44,7 +51,7 @@ def main(name: str, parent: int) -> None:
     os.dup2(2, 1)
     warnings.simplefilter("ignore")
     backend: Backend = plugins.load("backends", name)()
-    for module in backend.preload:
+    for module in (*backend.preload, *PRELOAD):
         importlib.import_module(module)
     answers.write("ready\n")
     for line in sys.stdin:

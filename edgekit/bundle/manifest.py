@@ -249,10 +249,6 @@ class ManifestContent(ManifestRecord):
         for operator in values["placement"]:
             if operator["bytes"] is None:
                 del operator["bytes"]
-        signature = values["signature"]
-        for edge in (*signature["inputs"], *signature["outputs"]):
-            for key in [key for key in ("free", "pad") if not edge[key]]:
-                del edge[key]
         return values
 
 

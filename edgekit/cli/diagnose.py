@@ -18,7 +18,8 @@ from edgekit.cli.output import note, print_json, print_table, progress, say
 from edgekit.errors import OptionError
 from edgekit.ir import layers as records
 from edgekit.ir.layers import Layer
-from edgekit.parity.diagnose import CHANNELS, OUTLIER, SATURATED, Diagnosis, label
+from edgekit.parity.diagnose import CHANNELS, OUTLIER, SATURATED, Diagnosis
+from edgekit.parity.layer_texts import label
 from edgekit.pipeline.diagnose import Examined
 from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.report import sqnr_bars

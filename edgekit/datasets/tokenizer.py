@@ -136,9 +136,7 @@ def _document(content: bytes, where: str) -> Any:
     try:
         return loads(content, VALUES)
     except ValueError as error:
-        raise DataError(
-            f"the {where} is not JSON: {error}", hint="save it by tokenizer.save('tokenizer.json')"
-        ) from error
+        raise DataError(f"the {where} is not JSON: {error}", hint=SAVED) from error
 
 
 def _size(document: Any, where: str) -> int:

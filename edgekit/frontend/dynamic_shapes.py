@@ -41,8 +41,6 @@ def exported_like(module: torch.nn.Module, exported: ExportedProgram, examples: 
 
 def program_dims(exported: ExportedProgram) -> list[Dims]:
     """Free axes of a program's arguments, as dimensions of the same ranges."""
-    inputs = {spec.arg.name for spec in exported.graph_signature.input_specs if spec.kind is InputKind.USER_INPUT}
-    values = [node.meta["val"] for node in exported.graph.nodes if node.op == "placeholder" and node.name in inputs]
     symbols: dict[Any, Any] = {}
     return [
         {
@@ -50,7 +48,7 @@ def program_dims(exported: ExportedProgram) -> list[Dims]:
             for axis, size in enumerate(value.shape)
             if isinstance(size, torch.SymInt) and size.node.expr.free_symbols
         }
-        for value in values
+        for value in _arguments(exported)
     ]
 
 
@@ -59,13 +57,7 @@ def output_expressions(exported: ExportedProgram, names: Mapping[str, tuple[int,
 
     names: a place (argument, axis) of every free length, by name.
     """
-    inputs = [
-        node.meta["val"]
-        for node in exported.graph.nodes
-        if node.op == "placeholder"
-        and node.name
-        in {spec.arg.name for spec in exported.graph_signature.input_specs if spec.kind is InputKind.USER_INPUT}
-    ]
+    inputs = _arguments(exported)
     places = {name: inputs[argument].shape[axis].node.expr for name, (argument, axis) in names.items()}
     outputs = [node.meta["val"] for node in exported.graph.output_node().args[0]]
     return [
@@ -76,6 +68,12 @@ def output_expressions(exported: ExportedProgram, names: Mapping[str, tuple[int,
         }
         for value in outputs
     ]
+
+
+def _arguments(exported: ExportedProgram) -> list[Any]:
+    """Values of the program's arguments, without weights, as the export traced them."""
+    names = {spec.arg.name for spec in exported.graph_signature.input_specs if spec.kind is InputKind.USER_INPUT}
+    return [node.meta["val"] for node in exported.graph.nodes if node.op == "placeholder" and node.name in names]
 
 
 def _function(expression: Any, places: Mapping[str, Any]) -> tuple[tuple[str, ...], Callable[[Mapping[str, int]], int]]:

@@ -26,15 +26,13 @@ def capture_error(error: BaseException, network: nn.Module, root: Path) -> Captu
 
 def sentence(evidence: CaptureEvidence, title: str) -> str:
     """Sentence that names the place, the construct and the line."""
-    line = f": {evidence.line}" if evidence.line else ""
-    return f"{evidence.place} has {title}, which a program cannot hold{line}"
+    return f"{evidence.place} has {title}, which a program cannot hold{evidence.quotation}"
 
 
 def output_error(name: str, leaf: object, network: nn.Module, root: Path) -> CaptureError:
     """Error for an output that is no tensor. name: name or number of the output."""
     evidence = forward_evidence(network, root, "output")
-    line = f": {evidence.line}" if evidence.line else ""
     return CaptureError(
-        f"output '{name}' is {type(leaf).__name__}, not a tensor: {evidence.place}{line}",
+        f"output '{name}' is {type(leaf).__name__}, not a tensor: {evidence.place}{evidence.quotation}",
         hint=OUTPUT.hint(evidence.failure),
     )

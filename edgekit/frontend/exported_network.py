@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.export import ExportedProgram
 from torch.fx import Graph, GraphModule, Node
 from torch.fx.graph import CodeGen
@@ -84,14 +84,11 @@ def _check_inputs(module: GraphModule, exported: ExportedProgram, inputs: Mappin
         if not alike:
             raise SpecError(
                 f"{program}, and [inputs.{name}] states {sizes} with the batch axis",
-                hint=f"shape = {[size if isinstance(size, int) else 'N' for size in value.shape[1:]]}".replace(
-                    "'N'", "N"
-                ),
+                hint=f"shape = {_sizes(value.shape[1:])} in [inputs.{name}]{_free_note(value.shape[1:])}",
             )
-        if str(value.dtype).removeprefix("torch.") != spec.dtype:
+        if _dtype(value) != spec.dtype:
             raise SpecError(
-                f"{program}, and [inputs.{name}] is {spec.dtype}",
-                hint=f'dtype = "{str(value.dtype)[6:]}" in [inputs.{name}]',
+                f"{program}, and [inputs.{name}] is {spec.dtype}", hint=f'dtype = "{_dtype(value)}" in [inputs.{name}]'
             )
 
 
@@ -105,12 +102,22 @@ def _holds(size: Any, number: int, exported: ExportedProgram) -> bool:
 
 def _text(node: Node) -> str:
     value = node.meta["val"]
-    return f"{node.name} {str(value.dtype).removeprefix('torch.')}{_sizes(value.shape)}"
+    return f"{node.name} {_dtype(value)}{_sizes(value.shape)}"
+
+
+def _dtype(value: Tensor) -> str:
+    """Name of a tensor's dtype as numpy and `[inputs]` have it."""
+    return str(value.dtype).removeprefix("torch.")
 
 
 def _sizes(shape: Sequence[Any]) -> str:
     """Sizes of axes as text; `N` stands for a size that is free."""
     return f"[{', '.join(str(size) if isinstance(size, int) else 'N' for size in shape)}]"
+
+
+def _free_note(shape: Sequence[Any]) -> str:
+    """Note on the sizes that `_sizes` leaves open; empty where none is."""
+    return "" if all(isinstance(size, int) for size in shape) else ", with a length for each N"
 
 
 def _check_mode(module: GraphModule, stated: str) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from edgekit.datasets import free_lengths
 from edgekit.errors import ForwardError, UnstableFactory
+from edgekit.frontend import network_examples
 from edgekit.frontend.call_convention import output_axes
 from edgekit.frontend.constructs.evidence import evidence_of
 from edgekit.frontend.constructs.interfaces import INTERFACES
@@ -165,19 +166,13 @@ def _tensors(sample: Mapping[str, Array]) -> tuple[Tensor, ...]:
 
 def examples_at(project: Project, examples: tuple[Tensor, ...], lengths: Mapping[str, int]) -> tuple[Tensor, ...]:
     """Example inputs, which have the greatest lengths, cut to `lengths` by name."""
-    cut = []
-    for spec, example in zip(project.inputs.values(), examples, strict=True):
-        axes = {1 + axis: lengths[size.length.name] for axis, size in free_lengths.free_axes(spec).items()}
-        cut.append(example[tuple(slice(axes.get(axis)) for axis in range(example.ndim))].clone())
-    return tuple(cut)
+    axes = [free_lengths.free_axes(spec) for spec in project.inputs.values()]
+    return network_examples.cut_examples(examples, axes, lengths)
 
 
 def tested_lengths(project: Project) -> list[dict[str, int]]:
     """Lengths at which a network and its artifacts are compared: the least, one between, the greatest of all names."""
-    lengths = project.lengths
-    places = [[each.all[0] for each in lengths], [each.all[len(each.all) // 2] for each in lengths]]
-    places += [[each.most for each in lengths]]
-    return [dict(zip((each.name for each in lengths), sizes, strict=True)) for sizes in places] if lengths else []
+    return network_examples.tested_lengths(project.inputs)
 
 
 def weights_digest(network: nn.Module) -> str:

@@ -51,9 +51,9 @@ def lowering_error(error: LoweringError, exported: ExportedProgram) -> LoweringE
         construct = construct_of(evidence.failure)
         if construct is None or (isinstance(error, UnsupportedOperator) and not names & _operators(node)):
             continue
-        line = f": {evidence.line}" if evidence.line else ""
         return UnsupportedOperator(
-            f"{evidence.place} has {construct.title}, which few converters take{line} ({str(error)[:SHOWN]})",
+            f"{evidence.place} has {construct.title}, which few converters take{evidence.quotation} "
+            f"({str(error)[:SHOWN]})",
             hint=construct.hint(evidence.failure),
         )
     return error

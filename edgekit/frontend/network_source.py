@@ -42,7 +42,7 @@ def _read_file(path: Path, stated: str, project: Project) -> nn.Module:
     if path.suffix.lower() == ONNX:
         from edgekit.frontend.onnx_import.model_file import read_onnx
 
-        return read_onnx(path, stated, project.inputs)
+        return read_onnx(path, stated, project.inputs, project.model.outputs)
     if path.suffix.lower() == PROGRAM:
         return read_program(path, stated, project.inputs)
     return read_script(path, stated, project.inputs)

@@ -109,9 +109,8 @@ def _error(model: Model, program: Callable[..., Any], inputs: tuple[Tensor, ...]
     evidence = _origin(model, program, inputs)
     construct = construct_of(evidence.failure)
     reason = f"has {construct.title}" if construct else "is not what was traced"
-    line = f": {evidence.line}" if evidence.line else ""
     return SpecializedCapture(
-        f"{evidence.place} {reason}; the program answers otherwise than the network{line}",
+        f"{evidence.place} {reason}; the program answers otherwise than the network{evidence.quotation}",
         hint=construct.hint(evidence.failure) if construct else HINT,
     )
 

@@ -11,7 +11,12 @@ class Record(BaseModel):
     """Immutable, finite, and strict about unknown keys. A key whose default is null is left out when it is null."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False, use_attribute_docstrings=True
+        defer_build=True,
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
     )
 
     @model_serializer(mode="wrap")

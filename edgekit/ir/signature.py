@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pydantic import model_serializer
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,10 @@ class TensorSpec:
             sizes[axis.axis] = axis.at(lengths[axis.length])
         return tuple(sizes)
 
+    @model_serializer(mode="wrap")
+    def _used_keys(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without_unused(handler(self), ("free", "pad"))
+
 
 @dataclass(frozen=True)
 class StatePair:
@@ -140,6 +144,10 @@ class Signature:
         return replace(self, lengths=tuple(replace(length, buckets=()) for length in self.lengths))
 
     @model_serializer(mode="wrap")
-    def _without_unused(self, written: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        """Leave out `state` and `lengths` where there are none: files of models without them keep their bytes."""
-        return {name: value for name, value in written(self).items() if value or name not in ("state", "lengths")}
+    def _used_keys(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without_unused(handler(self), ("state", "lengths"))
+
+
+def _without_unused(values: dict[str, Any], later: Collection[str]) -> dict[str, Any]:
+    """Leave out keys of `later` that are empty: files of models without free lengths and state keep their bytes."""
+    return {name: value for name, value in values.items() if value or name not in later}

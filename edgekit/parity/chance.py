@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from edgekit.parity.comparison import Comparison
-from edgekit.samples import FEW
 from edgekit.specs.profile import Bound, Gates
+from edgekit.stratification import FEW
 
 CONFIDENCE = 0.99
 """One-sided confidence at which the reference must be better than a constant answer."""

@@ -9,6 +9,7 @@ from typing import Literal
 
 from edgekit.ir.layers import Layer
 from edgekit.parity.joined_ranges import JoinedRanges, joined_ranges
+from edgekit.parity.layer_texts import decibels, label, measurements
 from edgekit.parity.network_outcome import NetworkOutcome
 from edgekit.parity.next_step import kept_in_float, overridden, setting
 from edgekit.specs.compression import Quantize
@@ -74,19 +75,12 @@ def diagnose(layers: Sequence[Layer], recipe: Quantize, outcome: NetworkOutcome)
     return _local(hurt, layers, recipe, start)
 
 
-def label(layer: Layer) -> str:
-    """Name of a layer for people: modules by name, functions by kind and graph name."""
-    return (
-        layer.name if layer.name and layer.kind not in ("add", "mul") else f"{layer.name or 'the network'}:{layer.node}"
-    )
-
-
 def _weakest(layers: Sequence[Layer]) -> tuple[str, ...]:
     """Sentence on the layer that loses most, if any was measured."""
     measured = [layer for layer in layers if layer.output_sqnr_db is not None]
     if not measured:
         return ()
-    return (f"weakest is {_numbers(min(measured, key=lambda layer: layer.output_sqnr_db or 0))}",)
+    return (f"weakest is {measurements(min(measured, key=lambda layer: layer.output_sqnr_db or 0))}",)
 
 
 def _below(sqnr_db: float | None, limit: float = LOW_DB) -> bool:
@@ -266,23 +260,4 @@ def _nodes(layers: Sequence[Layer]) -> tuple[str, ...]:
 
 
 def _evidence(layers: Sequence[Layer]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(map(_numbers, layers)))
-
-
-def _numbers(layer: Layer) -> str:
-    parts = [
-        ("alone", layer.output_sqnr_db, "dB"),
-        ("by its weights", layer.by_weights_db, "dB"),
-        ("by its inputs", layer.by_inputs_db, "dB"),
-        ("weights differ across channels", layer.weight_range_ratio, "times"),
-        ("outputs differ across channels", layer.activation_range_ratio, "times"),
-        ("largest over 99.9 %", layer.outlier_ratio, "times"),
-    ]
-    numbers = [
-        f"{what} {value:.1f} {unit}" for what, value, unit in parts if value is not None and math.isfinite(value)
-    ]
-    return f"'{label(layer)}': {', '.join(numbers)}"
-
-
-def decibels(value: float | None) -> str:
-    return "no noise" if value is None or (math.isinf(value) and value > 0) else f"{value:.1f} dB"
+    return tuple(dict.fromkeys(map(measurements, layers)))

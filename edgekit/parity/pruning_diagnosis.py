@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgekit.ir.layers import Change
-from edgekit.parity.diagnose import Diagnosis, decibels
+from edgekit.parity.diagnose import Diagnosis
+from edgekit.parity.layer_texts import decibels
 from edgekit.parity.network_outcome import accuracy_lost
 from edgekit.tasks.metric import SHARE
 

@@ -18,7 +18,7 @@ from edgekit.ir.measurement import Measurement
 from edgekit.measure.device.installed_bundle import Installed
 from edgekit.measure.serving.reference import open_reference
 from edgekit.measure.shards import shards_in
-from edgekit.parity.gates import FloatRecord
+from edgekit.parity.gate_readings import FloatRecord
 from edgekit.pipeline.accuracy_budget import affordable, is_large
 from edgekit.pipeline.build import compilation_of, eager_answers, evaluation, exclusive, on_host
 from edgekit.pipeline.commit_or_rollback import commit_or_roll_back, take_back

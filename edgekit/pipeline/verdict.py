@@ -10,8 +10,9 @@ from edgekit.bundle.archive import Bundle
 from edgekit.ir.measurement import Measurement
 from edgekit.ir.program import WARNING
 from edgekit.measure import store
-from edgekit.parity import gates
 from edgekit.parity.compare import compare
+from edgekit.parity.gate_readings import Device, FloatRecord, GateInputs
+from edgekit.parity.gates import judge
 from edgekit.parity.numeric import numeric_parity
 from edgekit.pipeline.stages.compile import Compilation, Compiled
 from edgekit.pipeline.stages.vendor_comparison import vendor_remarks
@@ -40,7 +41,7 @@ class Evidence:
     """Measurement of the same bundle on this machine, where the candidate is of another."""
     earlier: Earlier | None = None
     """Earlier run to compare instructions with."""
-    float_file: gates.FloatRecord | None = None
+    float_file: FloatRecord | None = None
     """The float file on the same device."""
     remarks: tuple[str, ...] = ()
     """Remarks of the flash, each a sentence."""
@@ -58,7 +59,7 @@ def decide(
         task = task_of(request.project)
         comparison = compare(evidence.reference, candidate, task, compilation.golden.classes)
         parity = numeric_parity(evidence.host, candidate, artifact.signature, task) if evidence.host else None
-        inputs = gates.GateInputs(
+        inputs = GateInputs(
             comparison=comparison,
             size_ratio=artifact_record.size_ratio,
             weights_ratio=artifact_record.weights_ratio,
@@ -71,7 +72,7 @@ def decide(
             float_file=evidence.float_file,
             quantized=request.profile.quantize is not None,
         )
-        judged = gates.judge(request.profile.gates, inputs)
+        judged = judge(request.profile.gates, inputs)
     verdict = report(
         BuildFacts(
             target=request.target,
@@ -121,7 +122,7 @@ def _remarks(compilation: Compilation, compiled: Compiled) -> list[str]:
     return [*compilation.compressed.remarks, *noticed]
 
 
-def _device_kind(device: str | None, candidate: Measurement) -> gates.Device:
+def _device_kind(device: str | None, candidate: Measurement) -> Device:
     if device is None:
         return "none"
     return "emulated" if candidate.environment.kind == "emulated" else "real"

@@ -12,7 +12,8 @@ from edgekit.ir.stage_record import StageRecord
 from edgekit.parity.comparison import Comparison
 from edgekit.parity.cost import CostSummary, cost
 from edgekit.parity.endpoint_record import EndpointRecord
-from edgekit.parity.gates import FloatRecord, GateResult, verdict
+from edgekit.parity.gate_readings import FloatRecord
+from edgekit.parity.gates import GateResult, verdict
 from edgekit.parity.network_time import network_share
 from edgekit.parity.numeric import NumericParity
 from edgekit.report.earlier_run import Earlier

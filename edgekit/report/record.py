@@ -14,7 +14,8 @@ from edgekit.parity.comparison import FlipExample
 from edgekit.parity.cost import CostSummary
 from edgekit.parity.drift import Drift
 from edgekit.parity.endpoint_record import EndpointRecord
-from edgekit.parity.gates import FloatRecord, GateResult, Verdict
+from edgekit.parity.gate_readings import FloatRecord
+from edgekit.parity.gates import GateResult, Verdict
 from edgekit.parity.network_time import NetworkShare
 from edgekit.parity.numeric import NumericParity
 from edgekit.samples import Sampling

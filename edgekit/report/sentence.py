@@ -8,9 +8,9 @@ from edgekit.ir.measurement import Environment
 from edgekit.parity.comparison import Comparison
 from edgekit.parity.gate_texts import decimal, metric_value, milliseconds, percent
 from edgekit.parity.gates import GateResult
-from edgekit.samples import FEW
 from edgekit.specs.profile import Profile
 from edgekit.specs.target import Precision, Target
+from edgekit.stratification import FEW
 from edgekit.tasks.metric import SHARE
 
 _PRECISIONS: dict[Precision, str] = {

@@ -82,6 +82,7 @@ def serving(
         with storage_errors(Path(tempfile.gettempdir())):
             # A server whose input is closed removes the folder itself.
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=_short(), ignore_cleanup_errors=True)))
+            stack.callback(_remove_model_copies, scratch)
             for package in PACKAGES:
                 shutil.copytree(package, scratch / package.name, ignore=shutil.ignore_patterns("__pycache__"))
             bundle.extract(scratch / "slot")
@@ -121,6 +122,14 @@ def _server_process(argv: list[str], log: Path, env: Mapping[str, str]) -> Itera
             for path in Path("/dev/shm").glob(f"pytrtion{started.pid}-*"):  # noqa: S108
                 with contextlib.suppress(OSError):
                     path.unlink()
+
+
+def _remove_model_copies(scratch: Path) -> None:
+    """Remove the copies of a model that a killed Triton left in /tmp; their configuration names the server's folder."""
+    for path in Path("/tmp").glob(f"folder{'?' * 6}"):  # noqa: S108  Triton's own, whatever TMPDIR is
+        with contextlib.suppress(OSError, ValueError):
+            if f'"{scratch}/' in (path / "config.pbtxt").read_text("utf-8"):
+                shutil.rmtree(path)
 
 
 def _short() -> str | None:

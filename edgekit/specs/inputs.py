@@ -22,7 +22,15 @@ from pydantic import (
 from edgekit.ir.signature import FreeLength
 from edgekit.specs.audio import Audio
 from edgekit.specs.factory import Factory, is_factory
-from edgekit.specs.lengths import FreeSize, LengthSyntax, Size, checked_buckets, default_buckets, free_lengths
+from edgekit.specs.lengths import (
+    FreeSize,
+    LengthSyntax,
+    Size,
+    checked_buckets,
+    default_buckets,
+    free_lengths,
+    positive_sizes,
+)
 from edgekit.specs.log_mel import LogMel
 from edgekit.specs.picture_steps import PictureSteps, Step
 from edgekit.specs.spec import Real, Spec, Whole
@@ -82,7 +90,7 @@ class Preprocess(PictureSteps):
 class Input(Spec):
     """One input of the model, without the batch axis."""
 
-    shape: tuple[Size, ...]
+    shape: Annotated[tuple[Size, ...], AfterValidator(positive_sizes)]
     """Sizes of the axes of one sample; a free length is its greatest, a `lengths.FreeSize`."""
     dtype: Literal["float16", "float32", "int32", "int64", "uint8", "bool"] = "float32"
     preprocess: Preprocess | None = None
@@ -112,13 +120,6 @@ class Input(Spec):
         if not is_factory(stated):
             raise ValueError(f"'preprocess' is a table, or a function 'file.py:name', not '{stated}'")
         return {**values, "preprocess": None, "preprocess_function": stated}
-
-    @field_validator("shape")
-    @classmethod
-    def _sizes(cls, shape: tuple[int, ...]) -> tuple[int, ...]:
-        if not all(size > 0 for size in shape):
-            raise ValueError("every size in 'shape' must be above 0")
-        return shape
 
     @model_validator(mode="after")
     def _channels(self) -> Input:

@@ -89,6 +89,13 @@ Size = Annotated[int, Strict(), WrapValidator(_size), PlainSerializer(_written, 
 """Size of an axis: a whole number, or a `FreeSize` written as a text."""
 
 
+def positive_sizes(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return a stated shape. Raises ValueError if a size is 0 or less."""
+    if not all(size > 0 for size in shape):
+        raise ValueError("every size in 'shape' must be above 0")
+    return shape
+
+
 def default_buckets(length: FreeLength) -> tuple[int, ...]:
     """Buckets of a free length: all its lengths if they are few, else powers of two and the greatest, eight at most."""
     if len(length.all) <= MOST_BUCKETS:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from edgekit.specs.lengths import FreeSize, LengthSyntax
 from edgekit.specs.spec import Real, Spec, Whole
 
 Positive = Annotated[Whole, Field(gt=0)]
@@ -81,8 +82,13 @@ class LogMel(Spec):
         return self.frame + self.hop * (frames - 1)
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
-        """Raise ValueError unless `shape` is [mels, frames] or [1, mels, frames]."""
+        """Raise ValueError unless `shape` is [mels, frames] or [1, mels, frames], LengthSyntax if frames are free."""
         if len(shape) not in (2, 3) or shape[-2] != self.mels or (len(shape) == 3 and shape[0] != 1):
             raise ValueError(
                 f"'log_mel' gives [{self.mels}, frames] or [1, {self.mels}, frames], 'shape' states {list(shape)}"
+            )
+        if isinstance(shape[-1], FreeSize):
+            raise LengthSyntax(
+                f"'log_mel' takes audio of one length, 'shape' states '{shape[-1]}' frames",
+                hint=f"state the most, and pad the audio: shape = {[*shape[:-1], int(shape[-1])]}",
             )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgekit.errors import ModelFileError, SpecError, UnsafePickle
+from edgekit.errors import ModelFileError, UnsafePickle
+from edgekit.specs.file_access import reading, require_file
 from edgekit.specs.hidden_package import check_names
 from edgekit.specs.model_source import ONNX, ModelSource
 from edgekit.specs.pretrained_folder import read_pretrained_folder
@@ -15,6 +16,7 @@ EXPORT = (
     "net = (net.get('ema') or net['model']) if isinstance(net, dict) else net; "
     "torch.save(net.float().state_dict(), 'weights.pt')\", then weights = 'weights.pt' and a factory"
 )
+AGAIN = "copy or download it again"
 SHOWN = 3
 
 
@@ -72,15 +74,9 @@ def _check_torch_model(path: Path, stated: str) -> None:
 
 def kind_of(path: Path, stated: str, key: str) -> str:
     """Kind of a file of torch that `[model]` states by `key`. Raises SpecError, ModelFileError."""
-    if not path.is_file():
-        raise SpecError(
-            f"[model] {key}: there is no file '{stated}' in '{path.parent}'",
-            hint="paths in edgekit.toml are relative to its folder",
-        )
-    try:
+    require_file(path, stated, key)
+    with reading(stated, AGAIN):
         kind = torch_file_kind(path)
-    except (ValueError, OSError) as error:
-        raise ModelFileError(f"'{stated}' cannot be read: {error}", hint="copy or download it again") from error
     if not kind:
         program = "torch.export.save(torch.export.export(network.eval(), example_inputs), FILE)"
         hint = program if key == "file" else "torch.save(network.state_dict(), FILE)"
@@ -90,10 +86,8 @@ def kind_of(path: Path, stated: str, key: str) -> str:
 
 def check_pickle(path: Path, stated: str) -> None:
     """Raise UnsafePickle if unpickling the file would import code that is no tensor's, ModelFileError if damaged."""
-    try:
+    with reading(stated, AGAIN):
         names = foreign_code(path)
-    except (ValueError, OSError) as error:
-        raise ModelFileError(f"'{stated}' cannot be read: {error}", hint="copy or download it again") from error
     if names:
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
         raise UnsafePickle(

@@ -3,80 +3,64 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from edgekit.errors import ModelFileError, SpecError, UnsupportedModelFile
+from edgekit.specs.file_access import reading, require_file
+from edgekit.specs.onnx_operators import check_operators, edge_name, graph_outputs, nodes_before
 from edgekit.untrusted.onnx_header import MAX_BYTES, OnnxHeader, OnnxInput, read_onnx_header
 
-OPSETS = range(7, 27)
-"""Opsets of ONNX that edgekit reads."""
-DTYPES = {1: "float32", 2: "uint8", 6: "int32", 7: "int64", 9: "bool"}
-"""Types of inputs by the numbers of TensorProto.DataType."""
+DTYPES = {1: "float32", 2: "uint8", 6: "int32", 7: "int64", 9: "bool", 10: "float32", 16: "float32"}
+"""Types of inputs by the numbers of TensorProto.DataType; the importer makes float32 of half precision."""
 PREPROCESSING = {"preprocess", "log_mel"}
 """Keys of an input whose tables say how it is made; its type then is float32."""
-QUANTIZED = re.compile(r"QLinear|uantizeLinear|Integer$|QAttention|QGemm")
-OPERATORS: frozenset[str] = frozenset(
-    """
-    Abs Acos Add And ArgMax ArgMin Asin Atan AveragePool BatchNormalization BitwiseAnd BitwiseOr Cast CastLike Ceil
-    Celu Clip Concat Constant ConstantOfShape Conv ConvTranspose Cos Cosh CumSum DepthToSpace Div Dropout Einsum Elu
-    Equal Erf Exp Expand EyeLike Flatten Floor GRU Gather GatherElements GatherND Gelu Gemm GlobalAveragePool
-    GlobalMaxPool Greater GreaterOrEqual GridSample GroupNormalization HardSigmoid HardSwish Identity If
-    InstanceNormalization IsInf IsNaN LRN LSTM LayerNormalization LeakyRelu Less LessOrEqual Log LogSoftmax
-    LpNormalization MatMul Max MaxPool Mean Min Mish Mod Mul Neg Not OneHot Or PRelu Pad Pow RMSNormalization RNN
-    Range Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd
-    ReduceSum ReduceSumSquare Relu Reshape Resize Round ScatterElements ScatterND Selu Shape Shrink Sigmoid Sign Sin
-    Sinh Size Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Squeeze Sub Sum Tan Tanh ThresholdedRelu Tile
-    TopK Transpose Trilu Unsqueeze Upsample Where Xor
-    """.split()  # noqa: SIM905  # a hundred names read better so
-)
-"""Operators that `frontend/onnx_import` makes of torch."""
 
 
-def edge_name(name: str) -> str:
-    """Name of a tensor as edgekit may have it: `images_0` for `images:0`."""
-    edge = re.sub(r"[^\w.-]", "_", name, flags=re.ASCII)
-    return edge if re.match(r"[A-Za-z_]", edge) else f"_{edge}"
-
-
-def read_header(path: Path, stated: str) -> OnnxHeader:
+def read_header(path: Path, stated: str, outputs: Sequence[str] = ()) -> OnnxHeader:
     """Read the header of a project's file, and refuse what edgekit cannot take.
 
-    Raises SpecError if there is no such file, ModelFileError if it is damaged or its weights are not there,
+    outputs: `[model] outputs`. The header has the nodes of which they depend, and the inputs that these take. Raises
+    SpecError if there is no such file or output, ModelFileError if the file is damaged or its weights are not there,
     UnsupportedModelFile for opsets, domains and operators that edgekit lacks.
     """
-    if not path.is_file():
-        raise SpecError(
-            f"[model] file: there is no file '{stated}' in '{path.parent}'",
-            hint="paths in edgekit.toml are relative to its folder",
-        )
+    require_file(path, stated, "file")
     if path.stat().st_size > MAX_BYTES:
         raise ModelFileError(
             f"'{stated}' has {path.stat().st_size:,} bytes: a protobuf has at most 2 GB",
             hint="keep the weights beside it: onnx.save(model, FILE, save_as_external_data=True)",
         )
-    try:
+    with reading(stated, "copy or export it again"):
         header = read_onnx_header(path)
-    except (ValueError, OSError) as error:
-        raise ModelFileError(f"'{stated}' cannot be read: {error}", hint="copy or export it again") from error
-    _check_operators(header, stated)
+    tensors = (name for node in header.nodes for name in node.outputs)
+    ends = graph_outputs(tensors, header.outputs, outputs, stated)
+    nodes, names = nodes_before(header.nodes, ends)
+    check_operators(header, nodes, stated)
     for data in header.external:
         _check_external(path.parent, data.location, data.name, data.offset + (data.length or 0), stated)
-    return header
+    if ends == header.outputs:
+        return header
+    return replace(header, nodes=nodes, outputs=ends, inputs=[each for each in header.inputs if each.name in names])
 
 
 def with_onnx_inputs(values: dict[str, Any], root: Path) -> dict[str, Any]:
     """Tables of a project, with the `[inputs]` that its ONNX file states and the project does not.
 
+    Names of `[model] outputs` become such as edgekit may have.
+
     Raises what `read_header` raises, and SpecError that names an axis which has no length.
     """
     model = values.get("model")
-    file = model.get("file") if isinstance(model, Mapping) else None
+    model = model if isinstance(model, Mapping) else {}
+    file = model.get("file")
     stated = values.get("inputs", {})
     if not isinstance(file, str) or not file.lower().endswith(".onnx") or not isinstance(stated, Mapping):
         return values
-    header = read_header(root / file, file)
+    outputs = model.get("outputs", ())
+    texts = isinstance(outputs, list) and all(isinstance(name, str) for name in outputs)
+    header = read_header(root / file, file, outputs if texts else ())
     names = [edge_name(each.name) for each in header.inputs]
     unknown = [name for name in stated if name not in names]
     if unknown:
@@ -86,6 +70,9 @@ def with_onnx_inputs(values: dict[str, Any], root: Path) -> dict[str, Any]:
     tables = {}
     for name, each in zip(names, header.inputs, strict=True):
         tables[name] = _merged(stated.get(name, {}), each, name, file)
+    ends = [edge_name(name) for name in header.outputs]
+    if texts and outputs and ends == [edge_name(name) for name in outputs]:
+        values = {**values, "model": {**model, "outputs": ends}}
     return {**values, "inputs": tables}
 
 
@@ -127,12 +114,20 @@ def _shape(table: Mapping[str, Any], onnx: OnnxInput, name: str, file: str) -> A
             axis, size = free[0]
             raise SpecError(
                 f"input '{name}' of '{file}': axis {axis}{f', {size!r},' if size else ''} has no length",
-                hint=f"state it, without the batch axis: [inputs.{name}] shape = [{words}]",
+                hint=f"state it, without the batch axis: [inputs.{name}] shape = [{words}]; a range keeps it free: "
+                f'"{_letters(size).lower()}:8..64"',
             )
         return list(onnx.sizes[1:])
     if isinstance(shape, list) and len(shape) == len(onnx.sizes) - 1:
-        pairs = zip(onnx.sizes[1:], shape, strict=True)
-        if all(old == new for old, new in pairs if isinstance(old, int) and isinstance(new, int)):
+        pairs = list(zip(onnx.sizes[1:], shape, strict=True))
+        ranges = [(axis, old) for axis, (old, new) in enumerate(pairs, 1) if isinstance(new, str)]
+        fixed = [(axis, old) for axis, old in ranges if isinstance(old, int)]
+        if fixed:
+            raise SpecError(
+                f"[inputs.{name}] shape = {shape}: axis {fixed[0][0]} of '{file}' has {fixed[0][1]} elements",
+                hint="export it with that axis free: torch.onnx.export(…, dynamic_axes or dynamic_shapes)",
+            )
+        if all(old == new for old, new in pairs if isinstance(old, int)):
             return shape
     sizes = [size if isinstance(size, int) else f"{size or 'free'}" for size in onnx.sizes[1:]]
     message = f"[inputs.{name}] shape = {shape}: '{file}' takes {sizes}, without the batch axis"
@@ -141,33 +136,6 @@ def _shape(table: Mapping[str, Any], onnx: OnnxInput, name: str, file: str) -> A
 
 def _letters(size: int | str | None) -> str:
     return re.sub(r"\W+", "_", str(size or "N")).upper() or "N"
-
-
-def _check_operators(header: OnnxHeader, stated: str) -> None:
-    opset = max((number for domain, number in header.opsets.items() if domain in ("", "ai.onnx")), default=0)
-    if opset not in OPSETS:
-        raise UnsupportedModelFile(
-            f"'{stated}' is of opset {opset}, edgekit reads {OPSETS.start} to {OPSETS.stop - 1}",
-            hint="export it with opset 17 or 18: torch.onnx.export(…, opset_version=18)",
-        )
-    for (domain, kind), name in header.operators.items():
-        if (domain, kind) in header.functions:
-            continue
-        if QUANTIZED.search(kind):
-            raise UnsupportedModelFile(
-                f"'{stated}' is quantized already: node '{name}' is {kind}",
-                hint="give the float model: edgekit quantizes",
-            )
-        if domain not in ("", "ai.onnx"):
-            raise UnsupportedModelFile(
-                f"node '{name}' of '{stated}' is {domain}.{kind}: edgekit reads ONNX's own operators only",
-                hint="export it without fused or custom operators, or write that part with ONNX's",
-            )
-        if kind not in OPERATORS:
-            raise UnsupportedModelFile(
-                f"node '{name}' of '{stated}' is {kind}, which edgekit's importer lacks",
-                hint="cut the graph before it with onnx.utils.extract_model, and do the rest outside of the network",
-            )
 
 
 def _check_external(folder: Path, location: str, name: str, end: int, stated: str) -> None:

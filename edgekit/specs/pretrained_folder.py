@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.errors import MissingExtra, ModelFileError, SpecError, UnsupportedModelFile
+from edgekit.specs.file_access import reading
 from edgekit.specs.missing_module import missing_module_hint
 from edgekit.untrusted import json_text
 
@@ -54,12 +55,10 @@ def read_pretrained_folder(folder: Path, stated: str, root: Path) -> PretrainedF
 def _config(path: Path, stated: str) -> Mapping[str, Any]:
     if not path.is_file():
         raise ModelFileError(f"'{stated}' has no '{CONFIG}'", hint="network.save_pretrained(FOLDER) writes it")
-    try:
+    with reading(f"{stated}/{CONFIG}", "copy it again"):
         if path.stat().st_size > MAX_CONFIG:
             raise ValueError(f"it has {path.stat().st_size:,} bytes")
         config = json_text.loads(path.read_bytes())
-    except (ValueError, OSError) as error:
-        raise ModelFileError(f"'{stated}/{CONFIG}' cannot be read: {error}", hint="copy it again") from error
     if not isinstance(config, Mapping):
         raise ModelFileError(f"'{stated}/{CONFIG}' is no table of keys", hint="copy it again")
     return config

@@ -34,7 +34,7 @@ PLAIN = {
 class Spec(BaseModel):
     """A record read from a file: immutable, and strict about unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, defer_build=True)
 
     def __str__(self) -> str:
         return repr(self)

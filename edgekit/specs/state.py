@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from edgekit.ir.signature import StatePair, TensorSpec
 from edgekit.specs.inputs import Edge, Input, InputEdge
+from edgekit.specs.lengths import positive_sizes
 from edgekit.specs.spec import Spec, Whole
 from edgekit.untrusted.paths import is_inside
 
@@ -23,18 +24,11 @@ class StateTensor(Spec):
 
     from_: Edge = Field(alias="from")
     """Name of the output."""
-    shape: tuple[Whole, ...] = Field(min_length=1)
+    shape: Annotated[tuple[Whole, ...], Field(min_length=1), AfterValidator(positive_sizes)]
     """Whole shape, with the batch axis wherever it is: a device runs one sequence at a time. A counter is [1]."""
     dtype: Literal["float32", "int32", "int64", "uint8", "bool"] = "float32"
     initial: str = ZEROS
     """State before the first step: `zeros`, or a `.npy` file of that shape and dtype, relative to the project."""
-
-    @field_validator("shape")
-    @classmethod
-    def _sizes(cls, shape: tuple[int, ...]) -> tuple[int, ...]:
-        if not all(size > 0 for size in shape):
-            raise ValueError("every size in 'shape' must be above 0")
-        return shape
 
     @field_validator("initial")
     @classmethod

@@ -11,7 +11,7 @@ from pydantic import Field
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.specs.spec import Real
-from edgekit.tasks.label_arrays import check_range, stacked
+from edgekit.tasks.label_arrays import check_integers, check_range, stacked
 from edgekit.tasks.metric import Metric, Scores
 from edgekit.tasks.roc import RocCurve, drawn_counts
 from edgekit.tasks.task import Answers, Outputs, TaskSpec, first_output
@@ -41,8 +41,7 @@ class Anomaly(TaskSpec):
     def collect(self, labels: Sequence[Any], classes: int) -> Array:
         """Stack flags, int64 [N]. Raises DataError."""
         array = stacked(labels, KINDS)
-        if array.dtype.kind != "i" or array.ndim != 1:
-            raise DataError(f"labels are {array.dtype} {list(array.shape)}, one flag a sample is needed", hint=KINDS)
+        check_integers(array, len(array), "one flag a sample is needed", KINDS)
         check_range(array, 2, KINDS)
         return array
 
@@ -51,8 +50,8 @@ class Anomaly(TaskSpec):
         name, scores = first_output(outputs)
         if int(np.prod(scores.shape[1:])) != 1:
             raise DataError(f"output '{name}' has shape {list(scores.shape)}, one score a sample is needed", hint=SCORE)
-        if labels is not None and labels.shape != scores.shape[:1]:
-            raise DataError(f"labels are {list(labels.shape)} for {len(scores)} samples", hint=KINDS)
+        if labels is not None:
+            check_integers(labels, len(scores), f"{len(scores)} samples need one flag each", KINDS)
 
     def answers(self, outputs: Outputs) -> Array:
         """Scores float64 [N]."""

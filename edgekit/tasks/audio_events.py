@@ -12,14 +12,12 @@ from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.specs.spec import Real, Whole
 from edgekit.tasks.confusion import f1
-from edgekit.tasks.label_arrays import stacked
+from edgekit.tasks.flags import collect_flags, flag_names, jaccard
 from edgekit.tasks.metric import Metric, Scores
 from edgekit.tasks.roc import RocCurve, drawn_counts
-from edgekit.tasks.task import Answers, Outputs, TaskSpec, class_text, first_output
+from edgekit.tasks.task import Answers, Outputs, TaskSpec, first_output
 
 EVENTS = "a clip is labelled with 0 or 1 for each class, [0, 1, 0]; or with one such row a frame, [frames, classes]"
-SHOWN = 5
-"""Classes that a text names."""
 
 
 class AudioEvents(TaskSpec):
@@ -41,12 +39,7 @@ class AudioEvents(TaskSpec):
 
     def collect(self, labels: Sequence[Any], classes: int) -> Array:
         """Stack flags, uint8 [N, classes] or [N, frames, classes]. Raises DataError."""
-        array = stacked(labels, EVENTS)
-        if array.ndim not in (2, 3) or not np.isin(array, (0, 1)).all():
-            raise DataError(f"labels are {array.dtype} {list(array.shape)}, not flags of 0 or 1", hint=EVENTS)
-        if classes not in (0, array.shape[-1]):
-            raise DataError(f"labels have {array.shape[-1]} flags, the project has {classes} classes", hint=EVENTS)
-        return array.astype(np.uint8)
+        return collect_flags(labels, (2, 3), classes, EVENTS).astype(np.uint8)
 
     def check(self, outputs: Outputs, labels: Array | None) -> None:
         """Raise DataError if the first output is no scores of clips or frames, or labels have another shape."""
@@ -78,9 +71,7 @@ class AudioEvents(TaskSpec):
 
     def agreement(self, reference: Answers, candidate: Answers) -> Array:
         """Jaccard index of the events of both endpoints, over the segments of each clip: 1 where both have none."""
-        ours, theirs = self._segments(reference >= self.threshold), self._segments(candidate >= self.threshold)
-        both, either = (ours & theirs).sum(axis=(1, 2)), (ours | theirs).sum(axis=(1, 2))
-        return np.asarray(np.where(either, both / np.maximum(either, 1), 1.0))
+        return jaccard(*(self._segments(scores >= self.threshold) for scores in (reference, candidate)))
 
     def chance(self, labels: Array) -> float | None:
         """Metric of one score for all clips: mean share of clips that a class is in; or F1 of all classes always."""
@@ -91,10 +82,10 @@ class AudioEvents(TaskSpec):
         return float(shares[shares > 0].mean()) if shares.any() else None
 
     def show(self, answers: Answers, i: int, classes: Sequence[str] = ()) -> str:
-        return _names((answers[i] >= self.threshold).any(axis=0), classes)
+        return flag_names((answers[i] >= self.threshold).any(axis=0), classes, "no event")
 
     def show_label(self, labels: Array, i: int, classes: Sequence[str] = ()) -> str:
-        return _names(labels[i].reshape(-1, labels.shape[-1]).any(axis=0), classes)
+        return flag_names(labels[i].reshape(-1, labels.shape[-1]).any(axis=0), classes, "no event")
 
     def _segments(self, flags: Array) -> Array:
         """Flags bool [N, segments, classes] of flags [N, frames, classes]."""
@@ -113,8 +104,3 @@ def _mean_average_precision(scores: Array, truth: Array) -> Callable[[Array], fl
         return float(np.mean(values)) if values else 0.0
 
     return pooled
-
-
-def _names(flags: Array, classes: Sequence[str]) -> str:
-    present = [class_text(int(k), classes) for k in np.flatnonzero(flags)]
-    return ", ".join([*present[:SHOWN], *(["…"] if len(present) > SHOWN else [])]) or "no event"

@@ -12,13 +12,12 @@ from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.specs.spec import Flag, Real
 from edgekit.tasks.confusion import pooled_f1
-from edgekit.tasks.label_arrays import NUMBERS, check_range, stacked
+from edgekit.tasks.flags import collect_flags, flag_names, jaccard
+from edgekit.tasks.label_arrays import NUMBERS, check_integers, check_range, stacked
 from edgekit.tasks.metric import Metric, Scores
 from edgekit.tasks.task import Answers, Outputs, TaskSpec, class_text, first_output
 
 FLAGS = "a multi-label sample is labelled with 0 or 1 for each class: [0, 1, 0]"
-SHOWN = 5
-"""Classes that a text names of a multi-label answer."""
 
 
 class Classification(TaskSpec):
@@ -37,9 +36,7 @@ class Classification(TaskSpec):
     def collect(self, labels: Sequence[Any], classes: int) -> Array:
         """Stack class indices, int64 [N]. Raises DataError."""
         array = stacked(labels)
-        if array.dtype.kind != "i" or array.ndim != 1:
-            kind = f"{array.dtype} {list(array.shape)}"
-            raise DataError(f"labels are {kind}, classification needs one integer a sample", hint=_as_classes(array))
+        check_integers(array, len(array), "classification needs one integer a sample", _as_classes(array))
         if classes:
             check_range(array, classes, NUMBERS)
         return array
@@ -54,12 +51,8 @@ class Classification(TaskSpec):
             )
         if labels is None:
             return
-        if labels.shape != scores.shape[:1] or labels.dtype.kind not in "iu":
-            raise DataError(
-                f"labels are {labels.dtype} {list(labels.shape)}, classification of {len(scores)} samples needs one "
-                "integer each",
-                hint=_as_classes(labels),
-            )
+        need = f"classification of {len(scores)} samples needs one integer each"
+        check_integers(labels, len(scores), need, _as_classes(labels))
         classes = scores.shape[1]
         check_range(labels, classes, f"output '{name}' has {classes} classes; labels are indices into them")
 
@@ -111,12 +104,7 @@ class MultiLabel(TaskSpec):
 
     def collect(self, labels: Sequence[Any], classes: int) -> Array:
         """Stack flags, int64 [N, classes]. Raises DataError."""
-        array = stacked(labels, FLAGS)
-        if array.ndim != 2 or not np.isin(array, (0, 1)).all():
-            raise DataError(f"labels are {array.dtype} {list(array.shape)}, not flags of 0 or 1", hint=FLAGS)
-        if classes not in (0, array.shape[1]):
-            raise DataError(f"labels have {array.shape[1]} flags, the project has {classes} classes", hint=FLAGS)
-        return array.astype(np.int64)
+        return collect_flags(labels, (2,), classes, FLAGS).astype(np.int64)
 
     def check(self, outputs: Outputs, labels: Array | None) -> None:
         """Raise DataError if the first output is not [N, classes], or labels have another shape."""
@@ -140,20 +128,13 @@ class MultiLabel(TaskSpec):
 
     def agreement(self, reference: Answers, candidate: Answers) -> Array:
         """Jaccard index of the two sets of classes: 1 where both are empty."""
-        both: Array = (reference & candidate).sum(axis=1)
-        either: Array = (reference | candidate).sum(axis=1)
-        return np.asarray(np.where(either, both / np.maximum(either, 1), 1.0))
+        return jaccard(reference, candidate)
 
     def show(self, answers: Answers, i: int, classes: Sequence[str] = ()) -> str:
-        return _names(answers[i], classes)
+        return flag_names(answers[i], classes, "no class")
 
     def show_label(self, labels: Array, i: int, classes: Sequence[str] = ()) -> str:
-        return _names(labels[i], classes)
-
-
-def _names(flags: Array, classes: Sequence[str]) -> str:
-    present = [class_text(int(k), classes) for k in np.flatnonzero(flags)]
-    return ", ".join([*present[:SHOWN], *(["…"] if len(present) > SHOWN else [])]) or "no class"
+        return flag_names(labels[i], classes, "no class")
 
 
 def _one_hot(labels: Array, classes: int) -> Array:

@@ -12,7 +12,7 @@ from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.specs.spec import Flag, Real
 from edgekit.tasks.metric import Metric, Scores
-from edgekit.tasks.task import Answers, Outputs, TaskSpec, first_output
+from edgekit.tasks.task import Answers, Outputs, TaskSpec, first_output, squeezed
 
 DEPTHS = "a sample is labelled with depths, float [height, width] of the output's size; 0 or NaN where one is unknown"
 RATIO = 1.25
@@ -70,7 +70,7 @@ class Depth(TaskSpec):
     def check(self, outputs: Outputs, labels: Array | None) -> None:
         """Raise DataError if the first output is no depth a pixel, or labels have another size."""
         name, depths = first_output(outputs)
-        size = tuple(length for length in depths.shape[1:] if length != 1)
+        size = squeezed(depths.shape)[1:]
         if len(size) != 2:
             raise DataError(
                 f"output '{name}' has shape {list(depths.shape)}, depths are [samples, height, width]",
@@ -82,8 +82,7 @@ class Depth(TaskSpec):
     def answers(self, outputs: Outputs) -> Array:
         """Depths float32 [N, H, W]."""
         depths = first_output(outputs)[1]
-        size = [length for length in depths.shape[1:] if length != 1]
-        return depths.reshape(len(depths), *size).astype(np.float32)
+        return depths.reshape(squeezed(depths.shape)).astype(np.float32)
 
     def score(self, answers: Answers, labels: Array) -> Scores:
         """Minus the mean relative error of each sample; the metric is over all pixels that count."""

@@ -21,7 +21,7 @@ from edgekit.tasks.constant_boxes import constant_precision
 from edgekit.tasks.decoders.decoder import BoxDecoder, Candidates
 from edgekit.tasks.decoders.registry import decoder_of
 from edgekit.tasks.metric import Metric, Scores
-from edgekit.tasks.task import Answers, Outputs, TaskSpec, class_text
+from edgekit.tasks.task import Answers, Outputs, TaskSpec, class_text, joined
 
 Share = Annotated[Real, Field(ge=0, le=1)]
 COCO_OVERLAPS = np.linspace(0.5, 0.95, 10)
@@ -189,4 +189,4 @@ def _text(names: Sequence[str], boxes: Array) -> str:
         f"{name} at {','.join(f'{value:.0f}' for value in box[:4])}" for name, box in zip(names, boxes, strict=True)
     ]
     number = "1 box" if len(names) == 1 else f"{len(names)} boxes"
-    return f"{number}: {'; '.join([*parts[:SHOWN], *(['…'] if len(parts) > SHOWN else [])])}"
+    return f"{number}: {joined(parts, SHOWN, '; ')}"

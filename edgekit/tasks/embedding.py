@@ -12,7 +12,7 @@ from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.specs.spec import Real, Whole
 from edgekit.tasks.cosine import cosine_blocks, normalized
-from edgekit.tasks.label_arrays import check_range, stacked
+from edgekit.tasks.label_arrays import check_integers, check_range, stacked
 from edgekit.tasks.metric import Metric, Scores
 from edgekit.tasks.roc import RocCurve, drawn_counts
 from edgekit.tasks.task import Answers, Outputs, TaskSpec, class_text, first_output
@@ -46,8 +46,7 @@ class Embedding(TaskSpec):
     def collect(self, labels: Sequence[Any], classes: int) -> Array:
         """Stack identities, int64 [N]. Raises DataError."""
         array = stacked(labels, IDENTITIES)
-        if array.dtype.kind != "i" or array.ndim != 1:
-            raise DataError(f"labels are {array.dtype} {list(array.shape)}, an identity is needed", hint=IDENTITIES)
+        check_integers(array, len(array), "one identity a sample is needed", IDENTITIES)
         if classes:
             check_range(array, classes, IDENTITIES)
         return array
@@ -62,10 +61,7 @@ class Embedding(TaskSpec):
             )
         if labels is None:
             return
-        if labels.shape != vectors.shape[:1] or labels.dtype.kind not in "iu":
-            raise DataError(
-                f"labels are {labels.dtype} {list(labels.shape)} for {len(vectors)} samples", hint=IDENTITIES
-            )
+        check_integers(labels, len(vectors), f"{len(vectors)} samples need one identity each", IDENTITIES)
         counts = np.unique(labels, return_counts=True)[1]
         if counts.max(initial=0) < 2 or len(counts) < 2:
             raise DataError(

@@ -14,7 +14,7 @@ from edgekit.specs.spec import Real, Whole
 from edgekit.tasks.label_arrays import stacked
 from edgekit.tasks.metric import Metric, Scores
 from edgekit.tasks.secondary import SecondaryFigure
-from edgekit.tasks.task import Answers, Outputs, TaskSpec, first_output
+from edgekit.tasks.task import Answers, Outputs, TaskSpec, first_output, metric_figure
 
 TARGETS = "a sample is labelled with the true values, [horizon] or [horizon, series]; NaN where one is unknown"
 Name = Literal["mase", "smape", "rmse", "mae", "pinball"]
@@ -119,12 +119,7 @@ class Forecasting(TaskSpec):
         names: list[Name] = ["mase", "smape", "rmse", "pinball"] if self.quantiles else ["mase", "smape", "rmse"]
         others = [self.model_copy(update={"metric_name": name}) for name in names if name != self.metric_name]
         return tuple(
-            SecondaryFigure(
-                name=task.metric.name,
-                unit=task.metric.unit,
-                reference=task.score(reference, labels).value,
-                candidate=task.score(candidate, labels).value,
-            )
+            metric_figure(task, reference, candidate, labels)
             for task in others
             if not task._needs_scale or labels.shape[1] > self.season
         )

@@ -15,7 +15,7 @@ from edgekit.tasks.average_precision import RankedMatches, pooled_precision
 from edgekit.tasks.label_arrays import stacked
 from edgekit.tasks.metric import Metric, Scores
 from edgekit.tasks.poses import COCO_SIGMAS, from_coordinates, from_heatmaps, similarity, visible_sides
-from edgekit.tasks.task import Answers, Outputs, TaskSpec, first_output
+from edgekit.tasks.task import Answers, Outputs, TaskSpec, first_output, joined
 
 Positive = Annotated[Real, Field(gt=0)]
 FORM = "a label is a list of keypoints, each of x, y in pixels of the model's input and visibility: 0, 1 or 2"
@@ -195,4 +195,4 @@ def _text(points: Array, shown: Array, names: Sequence[str]) -> str:
     titles = list(names) if len(names) == len(points) else [str(k) for k in range(len(points))]
     rows = zip(titles, points, shown, strict=True)
     parts = [f"{title} {x:.0f},{y:.0f}" for title, (x, y, _), visible in rows if visible]
-    return "; ".join([*parts[:SHOWN], *(["…"] if len(parts) > SHOWN else [])]) or "no keypoint"
+    return joined(parts, SHOWN, "; ") or "no keypoint"

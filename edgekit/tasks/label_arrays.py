@@ -70,6 +70,12 @@ def check_range(labels: Array, count: int, hint: str, pads: bool = False) -> Non
         )
 
 
+def check_integers(labels: Array, count: int, need: str, hint: str) -> None:
+    """Raise DataError, which says what is needed, unless labels are one integer for each of `count` samples."""
+    if labels.shape != (count,) or labels.dtype.kind not in "iu":
+        raise DataError(f"labels are {labels.dtype} {list(labels.shape)}, {need}", hint=hint)
+
+
 def _numbers(array: Array, hint: str) -> Array:
     if array.dtype.kind not in "iufb":
         raise DataError(f"labels are {array.dtype}, not numbers", hint=hint)

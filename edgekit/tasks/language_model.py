@@ -14,7 +14,7 @@ from edgekit.tasks.label_arrays import PAD, check_range
 from edgekit.tasks.metric import Metric, Scores
 from edgekit.tasks.secondary import SecondaryFigure
 from edgekit.tasks.task import Answers, Outputs, TaskSpec, class_text, first_output, short
-from edgekit.tasks.token_sequences import padded_tokens
+from edgekit.tasks.token_sequences import check_places, padded_tokens
 
 NEXT = "a sample is labelled with the token that follows each place, int [T]; -1 where a place does not count"
 SHOWN = 8
@@ -57,11 +57,7 @@ class LanguageModel(TaskSpec):
             )
         if labels is None:
             return
-        if labels.ndim != 2 or labels.dtype.kind not in "iu" or labels.shape[1] > logits.shape[1]:
-            raise DataError(
-                f"labels are {labels.dtype} {list(labels.shape)}, output '{name}' has {logits.shape[1]} places",
-                hint=NEXT,
-            )
+        check_places(labels, name, logits.shape[1], NEXT)
         check_range(labels, logits.shape[2], f"output '{name}' scores {logits.shape[2]} tokens", pads=True)
 
     def answers(self, outputs: Outputs) -> Array:

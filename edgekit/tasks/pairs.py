@@ -12,7 +12,7 @@ from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.specs.spec import Flag, Real
 from edgekit.tasks.cosine import normalized, pearson, ranks, spearman
-from edgekit.tasks.label_arrays import check_range, stacked
+from edgekit.tasks.label_arrays import check_integers, check_range, stacked
 from edgekit.tasks.metric import Metric, Scores
 from edgekit.tasks.roc import RocCurve, drawn_counts
 from edgekit.tasks.task import Answers, Outputs, TaskSpec
@@ -69,8 +69,7 @@ class Verification(PairTask):
     def collect(self, labels: Sequence[Any], classes: int) -> Array:
         """Stack flags, int64 [N]. Raises DataError."""
         array = stacked(labels, SAME)
-        if array.dtype.kind != "i" or array.ndim != 1:
-            raise DataError(f"labels are {array.dtype} {list(array.shape)}, one flag a pair is needed", hint=SAME)
+        check_integers(array, len(array), "one flag a pair is needed", SAME)
         check_range(array, 2, SAME)
         return array
 

@@ -13,7 +13,7 @@ from edgekit.ir.measurement import Array
 from edgekit.specs.spec import Real
 from edgekit.tasks.label_arrays import stacked
 from edgekit.tasks.metric import Metric, Scores
-from edgekit.tasks.task import Answers, Outputs, TaskSpec, first_output
+from edgekit.tasks.task import Answers, Outputs, TaskSpec, first_output, squeezed
 
 TARGETS = "labels are numbers of the shape of one answer, each sample the same; NaN where a value is unknown"
 
@@ -48,7 +48,7 @@ class Regression(TaskSpec):
     def check(self, outputs: Outputs, labels: Array | None) -> None:
         """Raise DataError if the targets are not of the shape of the first output, up to axes of length 1."""
         name, values = first_output(outputs)
-        if labels is not None and _squeezed(labels.shape) != _squeezed(values.shape):
+        if labels is not None and squeezed(labels.shape) != squeezed(values.shape):
             raise DataError(
                 f"labels are {list(labels.shape)}, output '{name}' is {list(values.shape)}",
                 hint="the first output holds the answers; labels have its shape without the batch axis",
@@ -81,10 +81,6 @@ class Regression(TaskSpec):
         if self.metric_name == "mae":
             return float(np.abs(targets - np.median(targets)).mean())
         return float(targets.std())
-
-
-def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return (shape[0], *(length for length in shape[1:] if length != 1))
 
 
 def _pooled(metric: str, errors: Array, targets: Array) -> Callable[[Array], float]:

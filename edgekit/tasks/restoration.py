@@ -14,7 +14,7 @@ from edgekit.specs.spec import Real, Whole
 from edgekit.tasks.metric import SHARE, Metric, Scores
 from edgekit.tasks.secondary import SecondaryFigure
 from edgekit.tasks.structural_similarity import ssim
-from edgekit.tasks.task import Answers, Outputs, TaskSpec, first_output
+from edgekit.tasks.task import Answers, Outputs, TaskSpec, first_output, metric_figure, squeezed
 
 IMAGES = "a sample is labelled with the true image, of the shape of the network's output and with values from 0 to peak"
 HIGHEST_DB = 100.0
@@ -72,7 +72,7 @@ class Restoration(TaskSpec):
                 f"output '{name}' has shape {list(images.shape)}, images are [samples, channels, height, width]",
                 hint="the image must be the model's first output",
             )
-        if labels is not None and _squeezed(labels.shape) != _squeezed(images.shape):
+        if labels is not None and squeezed(labels.shape) != squeezed(images.shape):
             raise DataError(
                 f"true images are {list(labels.shape[1:])}, output '{name}' is {list(images.shape[1:])}", hint=IMAGES
             )
@@ -104,11 +104,7 @@ class Restoration(TaskSpec):
         other = self.model_copy(update={"metric_name": "ssim" if self.metric_name == "psnr" else "psnr"})
         if labels is None or (other.metric.unit == SHARE and labels.size > SIDE_VALUES):
             return (figure,)
-        values = [other.score(answers, labels).value for answers in (reference, candidate)]
-        beside = SecondaryFigure(
-            name=other.metric.name, unit=other.metric.unit, reference=values[0], candidate=values[1]
-        )
-        return (beside, figure)
+        return (metric_figure(other, reference, candidate, labels), figure)
 
     def chance(self, labels: Array) -> float | None:
         """Metric of one image for all, of the mean of all true values."""
@@ -135,7 +131,3 @@ class Restoration(TaskSpec):
     def _psnr(self, first: Array, second: Array) -> float:
         error = float(np.mean((first.astype(np.float64) - second) ** 2))
         return HIGHEST_DB if error == 0 else min(HIGHEST_DB, 10 * float(np.log10(self.peak**2 / error)))
-
-
-def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return (shape[0], *(length for length in shape[1:] if length != 1))

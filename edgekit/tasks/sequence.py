@@ -13,8 +13,17 @@ from edgekit.ir.measurement import Array
 from edgekit.specs.spec import Whole
 from edgekit.tasks.label_arrays import check_range
 from edgekit.tasks.metric import Metric, Scores
-from edgekit.tasks.task import Answers, Outputs, TaskSpec, first_output
-from edgekit.tasks.token_sequences import TOKENS, ctc_best_path, edit_distance, padded_tokens, rows_of, tokens_of
+from edgekit.tasks.task import Answers, Outputs, TaskSpec, joined
+from edgekit.tasks.token_sequences import (
+    TOKENS,
+    Places,
+    ctc_best_path,
+    edit_distance,
+    padded_tokens,
+    places_of,
+    rows_of,
+    tokens_of,
+)
 
 TEXT = "give token numbers as labels, or [task] vocabulary with every character of the texts"
 WORD_START = "▁"
@@ -67,19 +76,12 @@ class SequenceTask(TaskSpec):
 
     def check(self, outputs: Outputs, labels: Array | None) -> None:
         """Raise DataError if the first output holds no tokens, or labels have tokens that it does not know."""
-        name, scores = first_output(outputs)
-        whole = scores.dtype.kind in "iu"
-        if scores.ndim != (2 if whole else 3):
-            raise DataError(
-                f"output '{name}' is {scores.dtype} {list(scores.shape)}, a sequence needs scores [samples, places, "
-                "tokens] or tokens int [samples, places]",
-                hint="the scores must be the model's first output; their order: [task] channels",
-            )
+        places = self._places(outputs)
+        name, tokens = places.name, places.symbols
         if labels is not None and (labels.ndim != 2 or labels.dtype.kind not in "iu"):
             raise DataError(f"labels are {labels.dtype} {list(labels.shape)}, no lists of tokens", hint=TOKENS)
-        if whole:
+        if tokens is None:
             return
-        tokens = scores.shape[2 if self.channels == "last" else 1]
         if self.vocabulary and tokens != len(self.vocabulary):
             raise DataError(
                 f"output '{name}' scores {tokens} tokens, the vocabulary has {len(self.vocabulary)}",
@@ -90,13 +92,14 @@ class SequenceTask(TaskSpec):
 
     def answers(self, outputs: Outputs) -> Array:
         """Tokens int64 [N, longest], filled with -1."""
-        scores = first_output(outputs)[1]
-        if scores.dtype.kind in "iu":
-            return rows_of([self._until_end(row[row >= 0]) for row in scores.astype(np.int64)])
-        axis = 2 if self.channels == "last" else 1
-        blank = self.blank % scores.shape[axis]
-        best = np.argmax(scores, axis=axis)
-        return rows_of([self._until_end(ctc_best_path(row, blank) if self.decoder == "ctc" else row) for row in best])
+        places = self._places(outputs)
+        if places.symbols is None:
+            rows = [row[row >= 0] for row in places.best]
+        elif self.decoder == "ctc":
+            rows = [ctc_best_path(row, self.blank % places.symbols) for row in places.best]
+        else:
+            rows = list(places.best)
+        return rows_of([self._until_end(row) for row in rows])
 
     def score(self, answers: Answers, labels: Array) -> Scores:
         """1 less the edits of each sample over its length; 1 or 0 for `exact`."""
@@ -128,6 +131,9 @@ class SequenceTask(TaskSpec):
     def show_label(self, labels: Array, i: int, classes: Sequence[str] = ()) -> str:
         return self._text(labels[i], classes)
 
+    def _places(self, outputs: Outputs) -> Places:
+        return places_of(outputs, self.channels, "a sequence", "tokens")
+
     def _encoded(self, text: str, i: int) -> list[int]:
         numbers = {token: number for number, token in reversed(list(enumerate(self.vocabulary)))}
         unknown = next((one for one in text if one not in numbers), None)
@@ -152,5 +158,5 @@ class SequenceTask(TaskSpec):
         tokens = self._until_end(tokens_of(row))
         if self.vocabulary:
             return f"'{self._joined(tokens).strip()}'"
-        names = [classes[one] if one < len(classes) else str(one) for one in tokens[:SHOWN]]
-        return " ".join([*names, *(["…"] if len(tokens) > SHOWN else [])]) or "nothing"
+        names = [classes[one] if one < len(classes) else str(one) for one in tokens]
+        return joined(names, SHOWN, " ") or "nothing"

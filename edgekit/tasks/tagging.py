@@ -13,8 +13,8 @@ from edgekit.ir.measurement import Array
 from edgekit.tasks.confusion import f1
 from edgekit.tasks.label_arrays import PAD, check_range
 from edgekit.tasks.metric import Metric, Scores
-from edgekit.tasks.task import Answers, Outputs, TaskSpec, class_text, first_output
-from edgekit.tasks.token_sequences import TOKENS, bio_spans, padded_tokens
+from edgekit.tasks.task import Answers, Outputs, TaskSpec, class_text, joined
+from edgekit.tasks.token_sequences import TOKENS, Places, bio_spans, check_places, padded_tokens, places_of
 
 SHOWN = 12
 """Tags that a text shows."""
@@ -60,36 +60,22 @@ class Tagging(TaskSpec):
 
     def check(self, outputs: Outputs, labels: Array | None) -> None:
         """Raise DataError if the first output has no places, or labels have more places or classes than it."""
-        name, scores = first_output(outputs)
-        whole = scores.dtype.kind in "iu"
-        if scores.ndim != (2 if whole else 3):
+        places = self._places(outputs)
+        name, classes = places.name, places.symbols
+        if self.tags and classes not in (None, len(self.tags)):
             raise DataError(
-                f"output '{name}' is {scores.dtype} {list(scores.shape)}, tagging needs scores [samples, places, "
-                "classes] or classes int [samples, places]",
-                hint="the scores of the places must be the model's first output; their order: [task] channels",
-            )
-        places = scores if whole or self.channels == "last" else scores.swapaxes(1, 2)
-        if labels is None:
-            return
-        if labels.ndim != 2 or labels.dtype.kind not in "iu" or labels.shape[1] > places.shape[1]:
-            raise DataError(
-                f"labels are {labels.dtype} {list(labels.shape)}, output '{name}' has {places.shape[1]} places",
-                hint=TOKENS,
-            )
-        if not whole:
-            check_range(labels, places.shape[2], f"output '{name}' has {places.shape[2]} classes", pads=True)
-        if self.tags and not whole and places.shape[2] != len(self.tags):
-            raise DataError(
-                f"output '{name}' has {places.shape[2]} classes, [task] names {len(self.tags)} tags",
+                f"output '{name}' has {classes} classes, [task] names {len(self.tags)} tags",
                 hint="tags lists one name a class, in the order of the output",
             )
+        if labels is None:
+            return
+        check_places(labels, name, places.values.shape[1], TOKENS)
+        if classes is not None:
+            check_range(labels, classes, f"output '{name}' has {classes} classes", pads=True)
 
     def answers(self, outputs: Outputs) -> Array:
         """Classes int64 [N, T]: the largest score, the first of equals."""
-        scores = first_output(outputs)[1]
-        if scores.dtype.kind in "iu":
-            return scores.astype(np.int64)
-        return np.asarray(np.argmax(scores, axis=2 if self.channels == "last" else 1))
+        return self._places(outputs).best
 
     def score(self, answers: Answers, labels: Array) -> Scores:
         """Share of right places of each sample, 1 or 0 for `exact`, or its F1 of spans."""
@@ -123,9 +109,11 @@ class Tagging(TaskSpec):
     def show_label(self, labels: Array, i: int, classes: Sequence[str] = ()) -> str:
         return self._text(labels[i][labels[i] != PAD], classes)
 
+    def _places(self, outputs: Outputs) -> Places:
+        return places_of(outputs, self.channels, "tagging", "classes")
+
     def _text(self, row: Array, classes: Sequence[str]) -> str:
-        names = [class_text(int(one), self.tags or classes) for one in row[:SHOWN]]
-        return " ".join([*names, *(["…"] if len(row) > SHOWN else [])])
+        return joined([class_text(int(one), self.tags or classes) for one in row], SHOWN, " ")
 
     def _spans(self, answer: Array, label: Array) -> tuple[int, int, int]:
         """Numbers of right, surplus and missed spans of one sample."""

@@ -146,7 +146,7 @@ class TaskSpec(Spec):
         others = [self.model_copy(update={"metric_name": name}) for name in self.also if name != chosen]
         if labels is None:
             return ()
-        return tuple(_figure(cast(Task, task), reference, candidate, labels) for task in others)
+        return tuple(metric_figure(cast(Task, task), reference, candidate, labels) for task in others)
 
     def distinct(self, answers: Answers) -> int:
         """Count different answers, of an array [N, …] or a mapping of such arrays, bit by bit."""
@@ -165,7 +165,7 @@ class TaskSpec(Spec):
         return short(labels[i])
 
 
-def _figure(task: Task, reference: Answers, candidate: Answers, labels: Array) -> SecondaryFigure:
+def metric_figure(task: Task, reference: Answers, candidate: Answers, labels: Array) -> SecondaryFigure:
     """Metric of a task, for both endpoints."""
     return SecondaryFigure(
         name=task.metric.name,
@@ -183,6 +183,16 @@ def first_output(outputs: Outputs) -> tuple[str, Array]:
 def class_text(label: int, classes: Sequence[str]) -> str:
     """Name of a class, or its number where it has none."""
     return classes[label] if 0 <= label < len(classes) else f"class {label}"
+
+
+def joined(texts: Sequence[str], most: int, separator: str) -> str:
+    """Join the first `most` texts; an ellipsis stands for the others."""
+    return separator.join([*texts[:most], *(["…"] if len(texts) > most else [])])
+
+
+def squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Shape without its axes of length 1, but for the first, which counts the samples."""
+    return (shape[0], *(length for length in shape[1:] if length != 1))
 
 
 def short(value: Any) -> str:

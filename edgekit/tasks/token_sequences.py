@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.tasks.label_arrays import PAD, padded
+from edgekit.tasks.task import Outputs, first_output
 
 IGNORED = -100
 """Value that torch's losses ignore, which labels may have in place of PAD."""
@@ -22,6 +24,51 @@ def padded_tokens(labels: Sequence[Any]) -> Array:
     if array.dtype.kind != "i":
         raise DataError(f"labels are {array.dtype}, tokens are whole numbers", hint=TOKENS)
     return np.where(array == IGNORED, PAD, array)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Places of an output's sequences, each with the symbol that the network gives it, or with scores of symbols."""
+
+    name: str
+    """Name of the output."""
+    values: Array
+    """Symbols int [N, T], or scores [N, T, symbols]."""
+
+    @property
+    def symbols(self) -> int | None:
+        """Number of symbols that are scored; None where the output holds symbols."""
+        return self.values.shape[2] if self.values.ndim == 3 else None
+
+    @property
+    def best(self) -> Array:
+        """Symbols int64 [N, T]: those of the largest scores, of equals the first."""
+        values = self.values if self.symbols is None else np.argmax(self.values, axis=2)
+        return np.asarray(values, np.int64)
+
+
+def places_of(outputs: Outputs, channels: Literal["first", "last"], task: str, symbols: str) -> Places:
+    """Places of the first output: scores [N, T, symbols], [N, symbols, T] if `channels` are first, or symbols [N, T].
+
+    task, symbols: words for messages. Raises DataError if it is none of these.
+    """
+    name, values = first_output(outputs)
+    whole = values.dtype.kind in "iu"
+    if values.ndim != (2 if whole else 3):
+        raise DataError(
+            f"output '{name}' is {values.dtype} {list(values.shape)}, {task} needs scores [samples, places, "
+            f"{symbols}] or {symbols} int [samples, places]",
+            hint="the scores must be the model's first output; their order: [task] channels",
+        )
+    return Places(name, values if whole or channels == "last" else values.swapaxes(1, 2))
+
+
+def check_places(labels: Array, name: str, places: int, hint: str) -> None:
+    """Raise DataError unless labels are int [N, T] with no more places than the output `name` has."""
+    if labels.ndim != 2 or labels.dtype.kind not in "iu" or labels.shape[1] > places:
+        raise DataError(
+            f"labels are {labels.dtype} {list(labels.shape)}, output '{name}' has {places} places", hint=hint
+        )
 
 
 def rows_of(sequences: Sequence[Array]) -> Array:

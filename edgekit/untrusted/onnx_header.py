@@ -39,6 +39,29 @@ class ExternalData:
     length: int | None
 
 
+Operator = tuple[str, str]
+"""Domain and kind of an operator."""
+
+
+@dataclass(frozen=True)
+class OnnxNode:
+    """Node of a graph, and what is in its subgraphs."""
+
+    operators: dict[Operator, str]
+    """Name of the first node of each operator: itself first, then those in its subgraphs."""
+    inputs: tuple[str, ...]
+    """Names that it and its subgraphs take; those that subgraphs define themselves too."""
+    outputs: tuple[str, ...]
+
+    @property
+    def operator(self) -> Operator:
+        return next(iter(self.operators))
+
+    @property
+    def name(self) -> str:
+        return self.operators[self.operator]
+
+
 @dataclass
 class OnnxHeader:
     """Contents of a file without its weights."""
@@ -46,13 +69,16 @@ class OnnxHeader:
     opsets: dict[str, int] = field(default_factory=dict)
     inputs: list[OnnxInput] = field(default_factory=list)
     """Inputs of the graph that are no initializers, in order."""
-    operators: dict[tuple[str, str], str] = field(default_factory=dict)
-    """Name of the first node of each domain and kind of operator, subgraphs included."""
-    functions: set[tuple[str, str]] = field(default_factory=set)
-    """Domain and name of the functions that the model defines."""
+    outputs: list[str] = field(default_factory=list)
+    """Names of the graph's outputs, in order."""
+    nodes: list[OnnxNode] = field(default_factory=list)
+    """Nodes of the graph, in order."""
+    functions: dict[Operator, dict[Operator, str]] = field(default_factory=dict)
+    """Operators in each function that the model defines."""
     external: list[ExternalData] = field(default_factory=list)
     initializers: set[str] = field(default_factory=set)
-    nodes: int = 0
+    counted: int = 0
+    """Number of nodes, with those in subgraphs and functions."""
 
 
 def read_onnx_header(path: Path) -> OnnxHeader:
@@ -73,58 +99,71 @@ def read_onnx_header(path: Path) -> OnnxHeader:
 def _model(view: memoryview, header: OnnxHeader) -> None:
     for number, value in _fields(view):
         if number == 7:
-            _graph(_message(value), header, 0)
+            header.nodes += _graph(_message(value), header, 0)
         elif number == 8:
             entry = dict(_fields(_message(value)))
             header.opsets[_text(entry.get(1, memoryview(b"")))] = _number(entry.get(2, 0))
         elif number == 25:
             entry = dict(_fields(_message(value)))
             empty = memoryview(b"")
-            header.functions.add((_text(entry.get(10, empty)), _text(entry.get(1, empty))))
+            operators = header.functions.setdefault((_text(entry.get(10, empty)), _text(entry.get(1, empty))), {})
             for key, part in _fields(_message(value)):
                 if key == 7:
-                    _node(_message(part), header, 0)
+                    _add(operators, _node(_message(part), header, 0).operators)
 
 
-def _graph(view: memoryview, header: OnnxHeader, depth: int) -> None:
+def _graph(view: memoryview, header: OnnxHeader, depth: int) -> list[OnnxNode]:
+    """Nodes of a graph; inputs and outputs of the outermost one go into the header."""
     if depth > MAX_DEPTH:
         raise ValueError(f"its graphs are nested more than {MAX_DEPTH} deep")
-    inputs = []
+    inputs, nodes = [], []
     for number, value in _fields(view):
         if number == 1:
-            _node(_message(value), header, depth)
+            nodes.append(_node(_message(value), header, depth))
         elif number == 5:
             _tensor(_message(value), header)
         elif number == 11 and depth == 0:
             inputs.append(_input(_message(value)))
+        elif number == 12 and depth == 0:
+            header.outputs.append(_input(_message(value)).name)
     header.inputs += [each for each in inputs if each.name not in header.initializers]
+    return nodes
 
 
-def _node(view: memoryview, header: OnnxHeader, depth: int) -> None:
-    header.nodes += 1
-    if header.nodes > MAX_NODES:
+def _node(view: memoryview, header: OnnxHeader, depth: int) -> OnnxNode:
+    header.counted += 1
+    if header.counted > MAX_NODES:
         raise ValueError(f"it has more than {MAX_NODES:,} operators")
-    kind, domain, name, outputs = "", "", "", []
+    texts: dict[int, list[str]] = {number: [] for number in (1, 2, 3, 4, 7)}
+    inner: list[OnnxNode] = []
     for number, value in _fields(view):
-        if number == 4:
-            kind = _text(value)
-        elif number == 7:
-            domain = _text(value)
-        elif number == 3:
-            name = _text(value)
-        elif number == 2:
-            outputs.append(_text(value))
+        if number in texts:
+            texts[number].append(_text(value))
         elif number == 5:
-            _attribute(_message(value), header, depth)
-    header.operators.setdefault((domain, kind), name or (outputs[0] if outputs else kind))
+            inner += _attribute(_message(value), header, depth)
+    inputs, outputs, names, kinds, domains = texts.values()
+    kind = kinds[-1] if kinds else ""
+    name = names[-1] if names and names[-1] else outputs[0] if outputs else kind
+    operators = {(domains[-1] if domains else "", kind): name}
+    for node in inner:
+        _add(operators, node.operators)
+    return OnnxNode(operators, (*inputs, *(each for node in inner for each in node.inputs)), tuple(outputs))
 
 
-def _attribute(view: memoryview, header: OnnxHeader, depth: int) -> None:
+def _add(operators: dict[Operator, str], more: dict[Operator, str]) -> None:
+    for operator, name in more.items():
+        operators.setdefault(operator, name)
+
+
+def _attribute(view: memoryview, header: OnnxHeader, depth: int) -> list[OnnxNode]:
+    """Nodes of the subgraphs that an attribute holds."""
+    nodes: list[OnnxNode] = []
     for number, value in _fields(view):
         if number in (6, 11):
-            _graph(_message(value), header, depth + 1)
+            nodes += _graph(_message(value), header, depth + 1)
         elif number == 5:
             _tensor(_message(value), header)
+    return nodes
 
 
 def _tensor(view: memoryview, header: OnnxHeader) -> None:

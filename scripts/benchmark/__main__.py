@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from scripts.benchmark import build, compression, emulation, flash, loadgen, probe, vendor
+from scripts.benchmark import build, compression, emulation, flash, loadgen, probe, refusal, vendor
 
 BENCHMARKS = {
     "build": build.main,
@@ -13,6 +13,7 @@ BENCHMARKS = {
     "flash": flash.main,
     "loadgen": loadgen.main,
     "probe": probe.main,
+    "refusal": refusal.main,
     "vendor": vendor.main,
 }
 

@@ -10,7 +10,8 @@ import numpy as np
 from edgekit.ir.measurement import Array
 from edgekit.parity.compare import compare, summarize
 from edgekit.parity.comparison import Comparison
-from edgekit.parity.gates import Device, FloatRecord, GateInputs, GateResult, judge
+from edgekit.parity.gate_readings import Device, FloatRecord, GateInputs
+from edgekit.parity.gates import GateResult, judge
 from edgekit.specs.profile import Gates
 from edgekit.tasks.classification import Classification
 from tests.parity.examples import comparison, pair, timed

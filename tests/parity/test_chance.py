@@ -11,7 +11,8 @@ import pytest
 from edgekit.ir.measurement import Array
 from edgekit.parity.compare import compare
 from edgekit.parity.comparison import Comparison
-from edgekit.parity.gates import GateInputs, GateResult, judge, verdict
+from edgekit.parity.gate_readings import GateInputs
+from edgekit.parity.gates import GateResult, judge, verdict
 from edgekit.specs.profile import Gates
 from edgekit.tasks.classification import Classification
 from edgekit.tasks.sample_metric import ScoredBySample

@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from edgekit.ir.layers import Layer
-from edgekit.parity.diagnose import decibels, diagnose, label
+from edgekit.parity.diagnose import diagnose
+from edgekit.parity.layer_texts import decibels, label
 from edgekit.parity.network_outcome import NetworkOutcome
 from edgekit.parity.next_step import kept_in_float, overridden
 from edgekit.specs.compression import Activations, Quantize, Weights

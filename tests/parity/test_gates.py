@@ -3,8 +3,9 @@ from typing import Any
 import pytest
 
 from edgekit.parity.compare import compare
+from edgekit.parity.gate_readings import Baseline, Device
 from edgekit.parity.gate_texts import QUANTITIES
-from edgekit.parity.gates import Baseline, Device, GateResult, judge, verdict
+from edgekit.parity.gates import GateResult, judge, verdict
 from edgekit.specs.catalog import Catalog
 from edgekit.specs.profile import Gates
 from edgekit.tasks.classification import Classification

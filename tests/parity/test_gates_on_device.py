@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from edgekit.parity.gates import Device, GateInputs, GateResult, verdict
+from edgekit.parity.gate_readings import Device, GateInputs
+from edgekit.parity.gates import GateResult, verdict
 from tests.parity.examples import environment
 from tests.parity.gate_examples import FLOAT, STEADY, facts, judged, on_device
 

@@ -92,8 +92,9 @@ def test_without_samples_there_is_nothing_to_calibrate_on(
 
 
 def test_a_recipe_that_skips_everything_is_refused(program: Program, project: Project, samples: list[Sample]) -> None:
-    with pytest.raises(PassError, match="nothing was quantized"):
+    with pytest.raises(PassError, match="nothing was quantized") as caught:
         quantize(project, "onnx", samples, Quantize(skip=("*",)))(program, samples[:1])
+    assert "[quantize] skip" in str(caught.value.hint)
 
 
 @dataclass(frozen=True)

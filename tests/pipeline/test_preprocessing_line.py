@@ -1,4 +1,4 @@
-"""A function, recordings and texts through the whole line: the device proves all three, and another tokenizer is refused."""
+"""A function, recordings and texts through the whole line: the device proves all three, others are refused."""
 
 from __future__ import annotations
 

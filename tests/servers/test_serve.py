@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 import time
 from pathlib import Path
@@ -87,3 +88,15 @@ def test_shared_memory_that_a_killed_model_process_leaves_is_removed(tmp_path: P
         left = Path(f"/dev/shm/pytrtion{started.pid}-ipc")
         assert left.exists()
     assert not left.exists()
+
+
+def test_copies_of_its_model_that_a_killed_triton_leaves_are_removed(tmp_path: Path) -> None:
+    own, other = (Path("/tmp", f"folder{secrets.token_hex(3)}") for _ in range(2))
+    for folder, workspace in ((own, tmp_path / "served"), (other, tmp_path / "served-too")):
+        (folder / "1").mkdir(parents=True)
+        (folder / "config.pbtxt").write_text(f'string_value: "{workspace}/triton"')
+    serve._remove_model_copies(tmp_path / "served")
+    assert not own.exists()
+    assert other.exists()
+    serve._remove_model_copies(tmp_path / "served-too")
+    assert not other.exists()

@@ -42,6 +42,7 @@ def test_an_input_without_it_has_the_cache_key_that_it_had() -> None:
     [
         ("", "[64, 98]", r"'log_mel' gives \[40, frames\] or \[1, 40, frames\], 'shape' states \[64, 98\]"),
         ("", "[2, 40, 98]", "'log_mel' gives"),
+        ("", '[1, 40, "t:2..98"]', "'log_mel' takes audio of one length, 'shape' states 't:2..98' frames"),
         (", high = 8001.0", "[40, 98]", r"reach from 0 to 8001 Hz; at a rate of 16000 there is 0 to 8000"),
         (", low = 4000.0, high = 300.0", "[40, 98]", "reach from 4000 to 300 Hz"),
         (", fft = 256", "[40, 98]", "'fft' 256 is shorter than 'frame' 400"),

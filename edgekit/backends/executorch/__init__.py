@@ -35,6 +35,7 @@ class ExecuTorch:
         "executorch.runtime",
         "edgekit.backends.executorch.convert",
         "edgekit.backends.executorch.placement",
+        "edgekit.backends.executorch.pattern_graphs",
     )
 
     # As tried with executorch 1.5.1.

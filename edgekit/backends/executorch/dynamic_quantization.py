@@ -6,6 +6,7 @@ in float.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,14 +21,16 @@ from edgekit.backends.executorch.quantizer import EPS, weight_spec
 from edgekit.errors import LoweringError
 from edgekit.frontend.dynamic_shapes import exported_like
 from edgekit.passes.module_patterns import is_skipped
+from edgekit.passes.quantization.weighted_layers import value
 from edgekit.specs.compression import Quantize
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 aten = torch.ops.aten
-GROUPS = 6
-"""Index of the number of groups among the arguments of conv2d."""
+CONVOLUTIONS = (aten.conv2d.default, aten.conv2d.padding)
+DILATION, GROUPS = 5, 6
+"""Indices of the dilation and of the number of groups among the arguments of both."""
 CHANNELS_LAST = {
     aten.conv2d.default,
     aten.conv2d.padding,
@@ -55,7 +58,10 @@ RESHAPES = {
 
 
 class DynamicQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
-    """Quantizer that annotates linear layers and ungrouped 2-d convolutions. Grouped ones have no kernel.
+    """Quantizer that annotates linear layers and 2-d convolutions without groups, of two input channels or more.
+
+    XNNPACK has no dynamic kernel for others. Executorch 1.5.1 takes every convolution of one input channel a group for
+    a depthwise one, also that of one group, as a network on grey pictures begins with.
 
     XNNPACK's own annotator leaves out every convolution that a ReLU follows, half of resnet20's multiply-accumulates.
     It annotates those whose input is not channels last yet, as behind the preprocessing: such a file loads, and fails
@@ -77,7 +83,7 @@ class DynamicQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
 
     def annotate(self, model: GraphModule) -> GraphModule:
         for node in model.graph.nodes:
-            if _has_kernel(node) and not is_skipped(node, self._skip):
+            if _has_kernel(node, model) and not is_skipped(node, self._skip):
                 source, weight = node.args[:2]
                 node.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(
                     {source: self._activation, weight: self._weight}, None, _annotated=True
@@ -88,13 +94,27 @@ class DynamicQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
         """Accept every model: operators without annotation stay in float, as the placement shows."""
 
 
-def _has_kernel(node: Node) -> bool:
-    if node.op != "call_function" or node.target not in (aten.linear.default, aten.conv2d.default):
+def _has_kernel(node: Node, model: GraphModule) -> bool:
+    if node.op != "call_function" or node.target not in (aten.linear.default, *CONVOLUTIONS):
         return False
     weight = node.args[1]
     if not isinstance(weight, Node) or weight.op != "get_attr":
         return False
-    return node.target is aten.linear.default or (node.args[GROUPS:] in ((), (1,)) and _is_channels_last(node.args[0]))
+    if node.target is aten.linear.default:
+        return True
+    channels, *kernel = value(model, weight).shape[1:]
+    if channels == 1 or node.args[GROUPS:] not in ((), (1,)):
+        return False
+    return _is_padded_evenly(node, kernel) and _is_channels_last(node.args[0])
+
+
+def _is_padded_evenly(node: Node, kernel: Sequence[int]) -> bool:
+    """True unless the convolution pads one side more: that is an operator between it and its rounded input."""
+    if node.target is not aten.conv2d.padding or "same" not in node.args:
+        return True
+    dilation = node.args[DILATION] if len(node.args) > DILATION else [1]
+    assert isinstance(dilation, list)
+    return all(step * (size - 1) % 2 == 0 for step, size in zip(itertools.cycle(dilation), kernel, strict=False))
 
 
 def _is_channels_last(source: Any) -> bool:
@@ -140,7 +160,7 @@ def _as_modules(model: GraphModule, group: int, kept: Sequence[str]) -> int:
     """Turn each linear layer to quantize into a module, in place, for torchao changes modules. Returns their number."""
     count = 0
     for node in list(model.graph.nodes):
-        if node.target is not aten.linear.default or not _has_kernel(node) or is_skipped(node, kept):
+        if node.target is not aten.linear.default or not _has_kernel(node, model) or is_skipped(node, kept):
             continue
         weight, *bias = (model.get_parameter(str(arg.target)) for arg in node.args[1:] if isinstance(arg, Node))
         if weight.shape[1] % group:

@@ -36,7 +36,8 @@ def quantizer(recipe: Quantize) -> XNNPACKQuantizer:
     config = QuantizationConfig(activations, activations, weight_spec(recipe.weights), None)
 
     def chosen(node: Node) -> bool:
-        return not is_preprocessing(node) and not is_skipped(node, recipe.kept)
+        # XNNPACK's quantizer takes convolutions in three dimensions, XNNPACK's partitioner does not.
+        return not (is_preprocessing(node) or is_skipped(node, recipe.kept) or _is_conv3d(node))
 
     # set_module_name(x, None) raises in executorch 1.5.1; a filter is the way to leave modules out.
     class Quantizer(XNNPACKQuantizer):  # type: ignore[misc]  # executorch has no types
@@ -69,6 +70,10 @@ def is_preprocessing(node: Node) -> bool:
     """True if the node was traced in the preprocessing that the frontend adds to the network."""
     stack = node.meta.get("nn_module_stack") or {}
     return any(str(kind) == PIXELS for _, kind in stack.values())
+
+
+def _is_conv3d(node: Node) -> bool:
+    return str(node.target).startswith("aten.conv3d.")
 
 
 def _is_quantized(layer: Node) -> bool:

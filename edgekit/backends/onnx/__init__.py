@@ -36,6 +36,9 @@ class Onnx:
         "onnxscript",
         "onnx",
         "onnxruntime",
+        "torch.export",
+        "torch.export.pt2_archive",
+        "onnxscript.function_libs.torch_lib.ops",
         "torch.ao.quantization.fx._decomposed",
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import secrets
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from edgekit.devices.known_hosts import HostKey, KnownHosts
 from edgekit.devices.scripts import Script
 from edgekit.devices.shell import Shell
 from edgekit.devices.ssh.address import SshAddress
+from edgekit.devices.ssh.control_folder import control_folder, make_control_folder
 from edgekit.devices.transport import Completed, DeviceKind
 from edgekit.errors import (
     AuthenticationRefused,
@@ -43,8 +43,6 @@ OWN = 255
 SIGNALLED = range(129, 129 + 64)
 """Exit statuses of a shell for a command that a signal ended."""
 SAID_CHARACTERS = 200
-SOCKET_CHARACTERS = 80
-"""The path of a unix socket has at most 107 bytes, on macOS 103, and ssh adds 17 for a moment."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +64,7 @@ class Ssh(Shell):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "address", SshAddress.of(self.url))
-        name = f"edgekit-{secrets.token_hex(6)}"
-        folder = Path(tempfile.gettempdir()) / name
-        short = folder if len(str(folder)) < SOCKET_CHARACTERS else Path("/tmp") / name  # noqa: S108 made 0700 below
-        object.__setattr__(self, "_folder", short)
+        object.__setattr__(self, "_folder", control_folder())
 
     @property
     def root(self) -> PurePosixPath:
@@ -81,7 +76,7 @@ class Ssh(Shell):
         _check_installed()
         try:
             with storage_errors(self._folder.parent):
-                self._folder.mkdir(mode=0o700)
+                make_control_folder(self._folder)
             with logged_connection(self.url):
                 self.ask(Script(":", {}), FIRST_S)
         except BaseException:

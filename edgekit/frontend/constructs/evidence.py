@@ -39,6 +39,11 @@ class CaptureEvidence:
     line: str
     """The line of code; empty if it is not known."""
 
+    @property
+    def quotation(self) -> str:
+        """End of a sentence with the line of code; empty if it is not known."""
+        return f": {self.line}" if self.line else ""
+
 
 def evidence_of(error: BaseException, network: nn.Module, root: Path, operator: str = "") -> CaptureEvidence:
     """Evidence of an error that passed through the forward of `network`.

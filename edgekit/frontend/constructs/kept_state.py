@@ -45,10 +45,8 @@ def _calls(failure: CaptureFailure) -> frozenset[str]:
 
 
 def _creates_module(failure: CaptureFailure) -> bool:
-    parts = [part for part in failure.syntax.expressions() if isinstance(part, ast.Call)]
-    names = [ast.unparse(part.func) for part in parts]
     return _differs(failure) and any(
-        name.startswith(("nn.", "torch.nn.")) and name.rpartition(".")[2][:1].isupper() for name in names
+        name.startswith(("nn.", "torch.nn.")) and name.rpartition(".")[2][:1].isupper() for name in _sources(failure)
     )
 
 
@@ -60,6 +58,7 @@ def _draws(failure: CaptureFailure) -> bool:
 
 
 def _sources(failure: CaptureFailure) -> list[str]:
+    """Source of what each call of the statement calls, such as `nn.Linear`."""
     return [ast.unparse(part.func) for part in failure.syntax.expressions() if isinstance(part, ast.Call)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,45 +11,72 @@ from torch import Tensor, nn
 
 from edgekit.errors import ModelFileError, UnsupportedModelFile
 from edgekit.frontend.conversion import compare_answers
-from edgekit.frontend.network_examples import network_examples
-from edgekit.frontend.onnx_import import elementwise, layers, pooling, recurrent, resampling, shapes
-from edgekit.frontend.onnx_import.network import Importer, OnnxNetwork
+from edgekit.frontend.network_examples import cut_examples, network_axes, network_examples, tested_lengths
+from edgekit.frontend.onnx_import import elementwise, indexing, layers, pooling, recurrent, resampling, shapes
+from edgekit.frontend.onnx_import.graph_cut import cut_graph
+from edgekit.frontend.onnx_import.half_precision import widen
+from edgekit.frontend.onnx_import.importer import Importer
+from edgekit.frontend.onnx_import.network import OnnxNetwork
 from edgekit.frontend.onnx_import.operator import GraphValue
 from edgekit.frontend.onnx_import.protobuf import tensors_of
+from edgekit.frontend.onnx_import.reference_session import reference_session
 from edgekit.specs.factory import in_a_line
 from edgekit.specs.inputs import Input
-from edgekit.specs.onnx_inputs import edge_name
+from edgekit.specs.onnx_operators import edge_name, graph_outputs
 
-ROOMS = (elementwise, layers, pooling, recurrent, resampling, shapes)
+ROOMS = (elementwise, indexing, layers, pooling, recurrent, resampling, shapes)
 """Modules that register makers of operators as they are imported."""
 REPORT = "report it with the file: edgekit took an operator for another"
 
 
-def read_onnx(path: Path, stated: str, inputs: Mapping[str, Input]) -> nn.Module:
+def read_onnx(path: Path, stated: str, inputs: Mapping[str, Input], outputs: Sequence[str] = ()) -> nn.Module:
     """Read an ONNX file as a network that takes the project's inputs and returns a dict of the file's outputs.
 
-    The network's answers are compared with those of ONNX Runtime. Raises ModelFileError if the file is damaged,
-    UnsupportedModelFile if it has an operator that torch lacks, ConversionMismatch if the answers differ.
+    outputs: `[model] outputs`, with which the network ends where they are tensors of the graph. Half precision becomes
+    float32. The network's answers are compared with those of ONNX Runtime, at several lengths where some are free.
+    Raises ModelFileError if the file is damaged, UnsupportedModelFile if it has an operator that torch lacks,
+    ConversionMismatch if the answers differ.
     """
     model = _checked(path, stated)
     graph = model.graph
-    first, second = (network_examples(inputs, seed) for seed in (0, 1))
+    ends = [output.name for output in graph.output]
+    tensors = (name for node in graph.node for name in node.output)
+    changed = [cut_graph(graph, graph_outputs(tensors, ends, outputs, stated)), widen(model)]
     names = _graph_names(graph, inputs)
     network = OnnxNetwork(names)
     known = {name: GraphValue(name, tensor, True) for name, tensor in _weights(graph, stated).items()}
-    known.update((name, GraphValue(name, example, False)) for name, example in zip(names, first, strict=True))
+    known.update(_examples(names, inputs))
     importer = Importer(network, _opset(model), known)
     importer.run(graph)
-    outputs = [output.name for output in graph.output]
-    network.outputs = dict(zip(map(_output_name, outputs), importer.outputs(outputs), strict=True))
+    ends = [output.name for output in graph.output]
+    network.outputs = dict(zip(map(_output_name, ends), importer.outputs(ends), strict=True))
     network.train(False)
-    session = _session(path, stated)
-    for example in (first, second):
-        expected = session.run(outputs, {name: value.numpy() for name, value in zip(names, example, strict=True)})
-        with torch.no_grad():
-            answers = network(*(value.clone() for value in example))
-        compare_answers([torch.from_numpy(value) for value in expected], list(answers.values()), stated, REPORT)
+    _compare(network, reference_session(path, stated, model, any(changed)), inputs, ends, stated)
     return network
+
+
+def _examples(names: Sequence[str], inputs: Mapping[str, Input]) -> dict[str, GraphValue]:
+    """Inputs of the graph with examples at the greatest lengths, and at the least where some are free."""
+    lengths = tested_lengths(inputs)
+    first = network_examples(inputs, 0)
+    least = cut_examples(first, network_axes(inputs), lengths[0]) if lengths else [None] * len(first)
+    return {
+        name: GraphValue(name, example, False, shorter)
+        for name, example, shorter in zip(names, first, least, strict=True)
+    }
+
+
+def _compare(network: OnnxNetwork, session: Any, inputs: Mapping[str, Input], ends: list[str], stated: str) -> None:
+    """Raise ConversionMismatch unless the network answers as the session does, at the tested lengths."""
+    for seed in (0, 1):
+        whole = network_examples(inputs, seed)
+        lengths = tested_lengths(inputs)
+        for example in [cut_examples(whole, network_axes(inputs), each) for each in lengths] or [whole]:
+            values = {name: value.numpy() for name, value in zip(network.inputs, example, strict=True)}
+            expected = session.run(ends, values)
+            with torch.no_grad():
+                answers = network(*(value.clone() for value in example))
+            compare_answers([torch.from_numpy(value) for value in expected], list(answers.values()), stated, REPORT)
 
 
 def _checked(path: Path, stated: str) -> Any:
@@ -85,12 +112,6 @@ def _weights(graph: Any, stated: str) -> dict[str, Tensor]:
     except ValueError as error:
         message = f"'{stated}': {error}, which torch lacks"
         raise UnsupportedModelFile(message, hint="export it with numbers only") from error
-    half = [name for name, tensor in weights.items() if tensor.dtype in (torch.float16, torch.bfloat16)]
-    if half:
-        raise UnsupportedModelFile(
-            f"'{stated}' has weights of half precision: '{half[0]}'",
-            hint="export it in float32; precision = 'float16' in the profile makes half of it again",
-        )
     return weights
 
 
@@ -104,19 +125,3 @@ def _graph_names(graph: Any, inputs: Mapping[str, Input]) -> list[str]:
 def _output_name(name: str) -> str:
     edge = edge_name(name)
     return edge if edge == name else f"output_{edge}".replace("__", "_")
-
-
-def _session(path: Path, stated: str) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = 1
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    try:
-        return onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
-    except Exception as error:  # of onnxruntime, which has no common base for what it raises
-        raise UnsupportedModelFile(
-            f"'{stated}' is refused by ONNX Runtime, with which edgekit compares it: {in_a_line(error)}",
-            hint="export it with an opset and operators that ONNX Runtime has",
-        ) from error

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from edgekit.errors import UnsupportedModelFile
+from edgekit.specs.onnx_operators import edge_name
 
-CUT = "cut the graph before it with onnx.utils.extract_model, and do the rest outside of the network"
+FIXED = "export it with its free axes dynamic (dynamic_axes, dynamic_shapes), or state one length in [inputs]"
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,17 @@ class GraphValue:
     """A tensor of the graph: its value for the example, which every run has if it is constant."""
 
     name: str
-    example: Tensor
+    example: Any
+    """Tensor, or numbers where it is `sizes`; at the greatest lengths where some are free."""
     constant: bool
+    shorter: Any = None
+    """Value at the least lengths; None where it is the example's."""
+    sizes: bool = False
+    """It depends on free lengths alone: a number, or a list of numbers (`symbolic_sizes`)."""
+
+    @property
+    def at_least(self) -> Any:
+        return self.example if self.shorter is None else self.shorter
 
 
 @dataclass(frozen=True)
@@ -31,6 +41,8 @@ class Step:
     operands: tuple[GraphValue, ...]
     layer_of: str = ""
     """Name of the weight whose owner the layer is; "" for a function."""
+    sizes: bool = False
+    """It gives numbers, in a tuple of one, not tensors."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +70,17 @@ class OnnxOperator:
         return value
 
     def example(self, index: int) -> Tensor:
-        return self.value(index).example
+        tensor: Tensor = self.value(index).example
+        return tensor
+
+    def free_axes(self, index: int = 0) -> set[int]:
+        """Axes of an input whose lengths are free."""
+        value = self.value(index)
+        return {
+            axis
+            for axis, sizes in enumerate(zip(value.example.shape, value.at_least.shape, strict=True))
+            if sizes[0] != sizes[1]
+        }
 
     def rank(self, index: int = 0) -> int:
         return self.example(index).dim()
@@ -87,8 +109,11 @@ class OnnxOperator:
         """Step that calls a layer, made with the weight at index `weight`, on the input at `index`."""
         return Step(layer.train(False), (self.value(index),), self.value(weight).name)
 
-    def refused(self, reason: str, hint: str = CUT) -> UnsupportedModelFile:
-        """Error that names the node."""
+    def refused(self, reason: str, hint: str = "") -> UnsupportedModelFile:
+        """Error that names the node, by default with a hint to end the network before it."""
+        names = [value.name for value in self.inputs if value is not None and not value.constant and not value.sizes]
+        ends = ", ".join(f'"{edge_name(name)}"' for name in names)
+        hint = hint or f"end the network before it: outputs = [{ends}] in [model], and let `decode` do the rest"
         return UnsupportedModelFile(f"node '{self.name}' ({self.kind}, opset {self.opset}) {reason}", hint=hint)
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from edgekit.frontend.onnx_import.operator import OnnxOperator, Step, makes
+from edgekit.frontend.onnx_import.operator import FIXED, GraphValue, OnnxOperator, Step, makes
+from edgekit.frontend.onnx_import.symbolic_sizes import size_values
 
 SMOOTH = {("linear", 3): "linear", ("linear", 4): "bilinear", ("linear", 5): "trilinear", ("cubic", 4): "bicubic"}
 HALF = ("half_pixel", "pytorch_half_pixel")
@@ -17,9 +20,11 @@ HALF = ("half_pixel", "pytorch_half_pixel")
 
 @makes("Resize", "Upsample")
 def _resize(op: OnnxOperator) -> Step:
+    if op.free_axes() or (op.has(3) and not op.is_constant(3)):
+        return _free_resize(op)
     sizes, scales = _target(op)
     mode = _text(op.attribute("mode", "nearest"))
-    place = _text(op.attribute("coordinate_transformation_mode", "asymmetric" if op.opset < 11 else "half_pixel"))
+    place = _place(op)
     before = list(op.example(0).shape)
     if place == "tf_crop_and_resize":
         raise op.refused("crops as TensorFlow does")
@@ -42,6 +47,54 @@ def _resize(op: OnnxOperator) -> Step:
         return op.call(lambda x: F.interpolate(x, size=sizes[2:], **options), 0)
     factors = [float(scale) for scale in scales[2:]]
     return op.call(lambda x: F.interpolate(x, scale_factor=factors, recompute_scale_factor=False, **options), 0)
+
+
+def _free_resize(op: OnnxOperator) -> Step:
+    """Step of a resize of an image whose height and width are free, to sizes or by whole scales."""
+    mode, place = _text(op.attribute("mode", "nearest")), _place(op)
+    mode = {"bilinear": "linear", "trilinear": "linear"}.get(mode, mode)
+    kind = "nearest" if mode == "nearest" else SMOOTH.get((mode, op.rank()))
+    plain = op.attribute("cubic_coeff_a", -0.75) == -0.75 and not op.attribute("exclude_outside", 0)
+    known = mode == "nearest" or place in ("align_corners", *HALF)
+    if kind is None or not plain or not known or op.attribute("antialias", 0) or op.attribute("axes"):
+        raise op.refused(f"resizes a free length by '{mode}' with '{place}'", hint=FIXED)
+    operands, sizes = _free_sizes(op)
+    for x, *stated in zip(*((value.example, value.at_least) for value in (op.value(0), *operands)), strict=True):
+        target = sizes(x, *stated)
+        if mode == "nearest" and not _is_plain(op, list(x.shape), [*x.shape[:2], *target], place):
+            raise op.refused(f"resizes a free length by '{mode}' with '{place}', which torch lacks", hint=FIXED)
+    options: dict[str, Any] = {} if mode == "nearest" else {"align_corners": place == "align_corners"}
+    return Step(
+        lambda x, *stated: F.interpolate(x, size=sizes(x, *stated), mode=kind, **options), (op.value(0), *operands)
+    )
+
+
+def _free_sizes(op: OnnxOperator) -> tuple[tuple[GraphValue, ...], Callable[..., list[Any]]]:
+    """Operands besides the image, and a function from the image and them to the sizes of the spatial axes."""
+    if op.opset >= 11 and op.has(3):
+        operands, numbers = size_values(op, 3)
+        return operands, lambda x, *stated: numbers(*stated)[2:]
+    scales = [float(scale) for scale in op.numbers(1 if op.opset < 11 else 2, "scales") or ()]
+    ratios = [Fraction(scale).limit_denominator(64) for scale in scales]
+    if any(abs(ratio - scale) > 1e-6 for ratio, scale in zip(ratios, scales, strict=True)) or ratios[:2] != [1, 1]:
+        raise op.refused(f"resizes a free length by {scales}", hint=FIXED)
+    return (), lambda x: [
+        size * ratio.numerator // ratio.denominator for size, ratio in zip(x.shape[2:], ratios[2:], strict=True)
+    ]
+
+
+def _is_plain(op: OnnxOperator, before: list[int], sizes: list[int], place: str) -> bool:
+    """True if the operator picks the elements that torch's `nearest` picks."""
+    rounding = _text(op.attribute("nearest_mode", "floor" if op.opset < 11 else "round_prefer_floor"))
+    pairs = list(zip(before, sizes, strict=True))
+    return all(
+        _places(old, new, new / old, place, rounding) == [index * old // new for index in range(new)]
+        for old, new in pairs
+    )
+
+
+def _place(op: OnnxOperator) -> str:
+    return _text(op.attribute("coordinate_transformation_mode", "asymmetric" if op.opset < 11 else "half_pixel"))
 
 
 def _target(op: OnnxOperator) -> tuple[list[int], list[float]]:

@@ -1,15 +1,17 @@
-"""Operators of ONNX that move, cut and join values."""
+"""Operators of ONNX that change shapes, and make tensors of shapes."""
 
 from __future__ import annotations
 
+import math
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from edgekit.frontend.onnx_import.layers import embedding
-from edgekit.frontend.onnx_import.operator import DTYPES, OnnxOperator, Step, axes_of, makes
+from edgekit.frontend.onnx_import.operator import DTYPES, FIXED, GraphValue, OnnxOperator, Step, axes_of, makes
+from edgekit.frontend.onnx_import.symbolic_sizes import size_values
 
 NUMBERS = {
     "value_float": torch.float32,
@@ -22,14 +24,20 @@ NUMBERS = {
 
 @makes("Reshape")
 def _reshape(op: OnnxOperator) -> Step:
-    sizes = [int(size) for size in op.numbers(1, "shape") or ()]
-    if not op.attribute("allowzero", 0):
-        sizes = [op.example(0).shape[i] if size == 0 else size for i, size in enumerate(sizes)]
-    batch = op.example(0).shape[:1]
-    if len(batch) == 1 and batch[0] == 1 and sizes[:1] == [1] and not op.is_constant(0):
-        # A batch of training has more samples than one.
-        return op.call(lambda x: x.reshape(x.shape[0], *sizes[1:]), 0)
-    return op.call(lambda x: x.reshape(sizes), 0)
+    operands, numbers = size_values(op, 1, "shape")
+    # A batch of training has more samples than one.
+    batched = op.example(0).shape[:1] == (1,) and not op.is_constant(0)
+    keeps_zero = op.attribute("allowzero", 0)
+
+    def reshape(x: Tensor, *stated: Any) -> Tensor:
+        sizes = numbers(*stated)
+        if not keeps_zero:
+            sizes = [x.shape[i] if size == 0 else size for i, size in enumerate(sizes)]
+        if batched and sizes[:1] == [1]:
+            sizes = [x.shape[0], *sizes[1:]]
+        return x.reshape(sizes)
+
+    return Step(reshape, (op.value(0), *operands))
 
 
 @makes("Flatten")
@@ -38,8 +46,7 @@ def _flatten(op: OnnxOperator) -> Step:
     axis = axis % op.rank() if axis < 0 else axis
     if axis == 1:
         return op.call(partial(torch.flatten, start_dim=1), 0) if op.rank() > 1 else op.call(lambda x: x[:, None], 0)
-    rows = int(torch.tensor(op.example(0).shape[:axis]).prod()) if axis else 1
-    return op.call(lambda x: x.reshape(rows, -1), 0)
+    return op.call(lambda x: x.reshape(math.prod(x.shape[:axis]), -1), 0)
 
 
 @makes("Transpose")
@@ -79,85 +86,30 @@ def _split(op: OnnxOperator) -> Step:
     axis, sizes = op.attribute("axis", 0), op.numbers(1, "split")
     if sizes is None:
         count, size = op.attribute("num_outputs", len(op.outputs)), op.example(0).shape[axis]
+        if axis % op.rank() in op.free_axes():
+            raise op.refused("splits a free length into equal parts", hint=FIXED)
         part = -(-size // count)
         sizes = [min(part, size - part * i) for i in range(count)]
     return op.call(lambda x: torch.split(x, [int(each) for each in sizes], axis), 0)
 
 
-@makes("Slice")
-def _slice(op: OnnxOperator) -> Step:
-    starts, ends = op.numbers(1, "starts") or [], op.numbers(2, "ends") or []
-    axes = op.numbers(3, "axes") or list(range(len(starts)))
-    steps = op.numbers(4, "steps") or [1] * len(starts)
-    shape = op.example(0).shape
-    cuts = []
-    for start, end, number, step in zip(starts, ends, axes, steps, strict=True):
-        axis = int(number) % len(shape)
-        cuts.append((axis, range(shape[axis])[slice(int(start), _end(int(end), int(step)), int(step))]))
-
-    def cut(x: Tensor) -> Tensor:
-        for axis, places in cuts:
-            if places.step > 0:
-                index = (slice(None),) * axis + (slice(places.start, places.stop, places.step),)
-                # A whole axis stays as it is, the batch of training with it.
-                x = x if places == range(shape[axis]) else x[index]
-            else:
-                x = x.index_select(axis, torch.tensor(list(places), dtype=torch.long))
-        return x
-
-    return op.call(cut, 0)
-
-
-def _end(end: int, step: int) -> int | None:
-    return None if step < 0 and end < -(1 << 30) else end
-
-
-@makes("Gather")
-def _gather(op: OnnxOperator) -> Step:
-    axis = op.attribute("axis", 0) % op.rank()
-    table = op.is_constant(0) and axis == 0 and op.rank() == 2 and op.example(0).is_floating_point()
-    if table and not op.is_constant(1):
-        return embedding(op)
-    size = op.example(0).shape[axis]
-    if op.is_constant(1):
-        indices = op.example(1).long() % size
-        if indices.dim() == 0:
-            place = int(indices)
-            return op.call(lambda x: x.select(axis, place), 0)
-        return op.call(lambda x: _selected(x, indices, axis), 0)
-    return op.call(lambda x, numbers: _selected(x, torch.where(numbers < 0, numbers + size, numbers), axis), 0, 1)
-
-
-def _selected(x: Tensor, indices: Tensor, axis: int) -> Tensor:
-    rows = x.index_select(axis, indices.reshape(-1))
-    return rows if indices.dim() == 1 else rows.reshape(*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
-
-
-@makes("GatherElements", "GatherND", "ScatterElements", "ScatterND")
-def _by_index(op: OnnxOperator) -> Step:
-    axis = op.attribute("axis", 0)
-    if op.attribute("batch_dims", 0) or (op.attribute("reduction") or b"none") not in (b"none", "none"):
-        raise op.refused("gathers batch by batch, or adds up what it scatters")
-    if op.kind == "GatherElements":
-        return op.call(lambda x, index: torch.gather(x, axis, index), 0, 1)
-    if op.kind == "ScatterElements":
-        return op.call(lambda x, index, values: torch.scatter(x, axis, index, values), 0, 1, 2)
-    if op.kind == "GatherND":
-        return op.call(lambda x, index: x[tuple(index.unbind(-1))], 0, 1)
-    return op.call(lambda x, index, values: torch.index_put(x, tuple(index.unbind(-1)), values), 0, 1, 2)
-
-
 @makes("Expand")
 def _expand(op: OnnxOperator) -> Step:
-    stated = [int(size) for size in op.numbers(1, "shape") or ()]
-    sizes = torch.broadcast_shapes(op.example(0).shape, stated)  # type: ignore[no-untyped-call]
-    return op.call(lambda x: x.expand(sizes), 0)
+    operands, numbers = size_values(op, 1)
+
+    def expand(x: Tensor, *stated: Any) -> Tensor:
+        sizes = numbers(*stated)
+        rank = max(x.dim(), len(sizes))
+        own, other = ([1] * (rank - len(each)) + list(each) for each in (x.shape, sizes))
+        return x.expand([old if new == 1 else new for old, new in zip(own, other, strict=True)])
+
+    return Step(expand, (op.value(0), *operands))
 
 
 @makes("Tile")
 def _tile(op: OnnxOperator) -> Step:
-    repeats = [int(count) for count in op.numbers(1, "repeats") or ()]
-    return op.call(lambda x: x.repeat(repeats), 0)
+    operands, numbers = size_values(op, 1)
+    return Step(lambda x, *stated: x.repeat(numbers(*stated)), (op.value(0), *operands))
 
 
 @makes("Shape", "Size")
@@ -170,26 +122,28 @@ def _shape(op: OnnxOperator) -> Step:
 @makes("ConstantOfShape")
 def _constant_of_shape(op: OnnxOperator) -> Step:
     fill = op.attribute("value", torch.zeros(1))
-    sizes = [int(size) for size in op.numbers(0, "shape") or ()]
-    return Step(lambda: torch.full(sizes, fill.reshape(-1)[0].item(), dtype=fill.dtype), ())
+    number, dtype = fill.reshape(-1)[0].item(), fill.dtype
+    operands, numbers = size_values(op, 0)
+    return Step(lambda *stated: torch.full(numbers(*stated), number, dtype=dtype), operands)
 
 
 @makes("Range")
 def _range(op: OnnxOperator) -> Step:
-    numbers = [op.numbers(index)[0] for index in range(3)]  # type: ignore[index]
-    return Step(lambda: torch.arange(*numbers, dtype=op.example(0).dtype), ())
+    bounds = [size_bound(op, index) for index in range(3)]
+    dtype = next((op.example(index).dtype for index in range(3) if op.is_constant(index)), torch.int64)
+
+    def count(*stated: Any) -> Tensor:
+        left = iter(stated)
+        return torch.arange(*(next(left) if isinstance(each, GraphValue) else each for each in bounds), dtype=dtype)
+
+    return Step(count, tuple(each for each in bounds if isinstance(each, GraphValue)))
 
 
-@makes("OneHot")
-def _one_hot(op: OnnxOperator) -> Step:
-    depth, axis = int((op.numbers(1) or [0])[0]), op.attribute("axis", -1)
-
-    def encode(index: Tensor, values: Tensor) -> Tensor:
-        classes = torch.arange(depth)
-        hot = torch.where(index < 0, index + depth, index).unsqueeze(-1) == classes
-        return torch.where(hot, values[1], values[0]).movedim(-1, axis)
-
-    return op.call(encode, 0, 2)
+def size_bound(op: OnnxOperator, index: int) -> Any:
+    """Number of an input, or the input itself where it follows a free length."""
+    if op.value(index).sizes:
+        return op.value(index)
+    return (op.numbers(index) or [0])[0]
 
 
 @makes("CumSum")
@@ -208,6 +162,8 @@ def _triangle(op: OnnxOperator) -> Step:
 
 @makes("EyeLike")
 def _identity_matrix(op: OnnxOperator) -> Step:
+    if op.free_axes():
+        raise op.refused("has the shape of a free length", hint=FIXED)
     shape, dtype = op.example(0).shape, DTYPES.get(op.attribute("dtype", 1), torch.float32)
     if op.attribute("k", 0):
         raise op.refused("shifts the diagonal")

@@ -176,7 +176,7 @@ class QuantizePass(Pass):
 
     def ensures(self, exported: ExportedProgram) -> None:
         if not any("dequantize" in str(node.target) for node in exported.graph.nodes):
-            raise PassError("nothing was quantized", hint="check the patterns of [quantize] skip in the profile")
+            raise PassError("nothing was quantized", hint=_hint(self.recipe))
 
     def options(self) -> tuple[tuple[str, str], ...]:
         recipe = self.recipe
@@ -190,3 +190,11 @@ class QuantizePass(Pass):
             ("samples", str(len(self.samples))),
             ("skip", " ".join(recipe.kept)),
         )
+
+
+def _hint(recipe: Quantize) -> str:
+    """Next step where no layer was quantized: because the profile left all out, or the backend has no kernel."""
+    if recipe.kept:
+        return "check the patterns of [quantize] skip in the profile"
+    other = "--profile host-int8 (static)" if recipe.mode == "dynamic" else "--profile float32"
+    return f"the backend has no {recipe.mode} integer kernel for the network's layers: {other}, or another --backend"

@@ -8,11 +8,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from edgekit.backends.lowering_process import Lowering
 from edgekit.backends.store import load_artifact
-from edgekit.cache import digest_of, tool_versions
+from edgekit.cache import tool_versions
 from edgekit.errors import MissingExtra
 from edgekit.frontend.store import load_history
 from edgekit.ir.artifact import Artifact
@@ -21,14 +20,10 @@ from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.background_thread import threads
 from edgekit.pipeline.stages.compress import Compressed
 from edgekit.pipeline.stages.inputs import CachedData, Network
+from edgekit.pipeline.stages.program_stages import LoweringStage, capture_stage, lowering_stage, quantize_stage
 from edgekit.pipeline.stages.stage import Stage
 from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.specs.compression import Quantize
-
-if TYPE_CHECKING:
-    from edgekit.frontend.load import Model
-    from edgekit.ir.program import Program
-    from edgekit.passes.base import Sample
 
 GOLDEN = 4
 """Number of evaluation samples that a lowering is verified on; the bundle carries them as golden vectors."""
@@ -47,14 +42,6 @@ class Compiled:
     """A folder with `inputs/` and `outputs/`."""
     history: tuple[PassRecord, ...]
     key: str
-
-
-@dataclass(frozen=True)
-class LoweringStage(Stage[[Lowering, Path]]):
-    """A stage from a captured program to an artifact; run with the converter's process and the program's folder."""
-
-    program: Callable[[], Path]
-    """Make the folder of the program to lower."""
 
 
 @dataclass(frozen=True)
@@ -117,14 +104,14 @@ class Compilation:
     def capture_original(self) -> Stage[[]]:
         """The stage that captures the project's own network."""
         name = "capture float32" if self.compressed.stages else "capture"
-        return _capture_stage(name, lambda: self.network.key, lambda: self.network.model, self._checks)
+        return capture_stage(name, lambda: self.network.key, lambda: self.network.model, self.golden)
 
     @cached_property
     def capture(self) -> Stage[[]]:
         """The stage that captures what is compressed; the same as `capture_original` where nothing is."""
         if not self.compressed.stages:
             return self.capture_original
-        return _capture_stage("capture", lambda: self.compressed.key, lambda: self.compressed.model, self._checks)
+        return capture_stage("capture", lambda: self.compressed.key, lambda: self.compressed.model, self.golden)
 
     @cached_property
     def quantize(self) -> Stage[[]] | None:
@@ -132,64 +119,32 @@ class Compilation:
         recipe = self.recipe_before_lowering
         if recipe is None:
             return None
-
-        def compute_key() -> str:
-            return digest_of(
-                {
-                    "stage": "quantize",
-                    "program": self.capture.key,
-                    "samples": self.calibration.key if recipe.calibrated else None,
-                    "checks": self.golden.key,
-                    "recipe": recipe.model_dump(mode="json"),
-                    "runtime": self.request.runtime.model_dump(mode="json"),
-                    "versions": tool_versions(self.request.backend.packages),
-                }
-            )
-
-        def make(out: Path) -> None:
-            from edgekit.frontend.store import load_program, save_program
-
-            save_program(self._quantize(load_program(self.captured), recipe), out)
-
-        return Stage("quantize", compute_key, make)
+        samples = self.calibration if recipe.calibrated else None
+        return quantize_stage(self.request, recipe, self.capture, lambda: self.captured, samples, self.golden)
 
     @cached_property
     def lower_float(self) -> LoweringStage:
         """The stage that makes the float artifact, which sizes are compared with."""
-        return self._lowering("lower float32", lambda: self.capture_original.key, lambda: self.original, None)
+        return lowering_stage(
+            "lower float32", self.request, None, lambda: self.capture_original.key, lambda: self.original, self.golden
+        )
 
     @cached_property
     def lower(self) -> LoweringStage:
         """The stage that makes the artifact."""
-        return self._lowering("lower", lambda: self.program_key, lambda: self.quantized, self.recipe_at_lowering)
+        return lowering_stage(
+            "lower",
+            self.request,
+            self.recipe_at_lowering,
+            lambda: self.program_key,
+            lambda: self.quantized,
+            self.golden,
+        )
 
     @property
     def program_key(self) -> str:
         """Key of the program that is lowered: the quantized one, or the captured one."""
         return (self.quantize or self.capture).key
-
-    def _lowering(
-        self, name: str, program_key: Callable[[], str], program: Callable[[], Path], recipe: Quantize | None
-    ) -> LoweringStage:
-        request = self.request
-
-        def compute_key() -> str:
-            return digest_of(
-                {
-                    "stage": "lower",
-                    "program": program_key(),
-                    "checks": self.golden.key,
-                    "recipe": recipe.model_dump(mode="json") if recipe else None,
-                    "runtime": request.runtime.model_dump(mode="json"),
-                    "arch": request.target.cpu.arch,
-                    "versions": tool_versions(request.backend.packages),
-                }
-            )
-
-        def make(out: Path, worker: Lowering, folder: Path) -> None:
-            worker.lower(folder, self.golden.folder, request.target, request.runtime, out, recipe)
-
-        return LoweringStage(name, compute_key, make, program)
 
     @property
     def data(self) -> tuple[CachedData, ...]:
@@ -269,43 +224,8 @@ class Compilation:
         """Folder of the quantized program; of the captured one where nothing is quantized before it is lowered."""
         return self.quantize.run(self.line) if self.quantize else self.captured
 
-    def _quantize(self, program: Program, recipe: Quantize) -> Program:
-        from edgekit.passes.quantization.quantize import quantize
-
-        backend, runtime, checks = self.request.backend(), self.request.runtime, self._tensors(self.golden, program)
-        # Without ranges to find, one sample is run only to trace the program again.
-        samples = self._tensors(self.calibration, program) if recipe.calibrated else checks[:1]
-        return quantize(program, recipe, lambda recipe: backend.quantization(recipe, runtime), samples, checks)
-
-    def _tensors(self, data: CachedData, program: Program) -> list[Sample]:
-        from edgekit.frontend.sequences import program_arguments
-
-        return program_arguments(program, data.samples)
-
-    def _checks(self, model: Model) -> list[Sample]:
-        """Samples on which a captured program must answer as the network does."""
-        from edgekit.frontend.sequences import network_arguments
-
-        return network_arguments(model, self.golden.samples)
-
     def _compiled(self, entries: list[Path]) -> Compiled:
         float_entry, entry = entries[0], entries[-1]
         return Compiled(
             load_artifact(entry), load_artifact(float_entry), entry / "golden", load_history(entry), entry.name
         )
-
-
-def _capture_stage(
-    name: str, model_key: Callable[[], str], model: Callable[[], Model], checks: Callable[[Model], list[Sample]]
-) -> Stage[[]]:
-    def make(out: Path) -> None:
-        from edgekit.frontend.capture import capture
-        from edgekit.frontend.store import save_program
-
-        network = model()
-        save_program(capture(network, checks(network)), out)
-
-    def compute_key() -> str:
-        return digest_of({"stage": "capture", "model": model_key(), "versions": tool_versions(("torch",))})
-
-    return Stage(name, compute_key, make)

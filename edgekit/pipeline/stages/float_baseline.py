@@ -14,7 +14,7 @@ from edgekit.devices.transport import Transport
 from edgekit.errors import EdgekitError
 from edgekit.measure.device.installed_bundle import Installed
 from edgekit.parity.compare import summarize
-from edgekit.parity.gates import FloatRecord
+from edgekit.parity.gate_readings import FloatRecord
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.pack import pack_bundle

@@ -73,6 +73,7 @@ def output_named(outputs: Outputs, name: str, option: str) -> Array:
 def boxes_and_scores(outputs: Outputs, boxes: str | None, scores: str | None) -> tuple[Array, Array]:
     """Outputs [N, A, 4] and [N, A, C], by name, or told apart by the last axis. Raises DataError.
 
+    Scores [N, C, A], as ONNX's NonMaxSuppression takes them, are transposed.
     boxes, scores: names of the two outputs; None for the only output with a last axis of 4, and for the other one.
     """
     if boxes is None:
@@ -93,6 +94,8 @@ def boxes_and_scores(outputs: Outputs, boxes: str | None, scores: str | None) ->
             )
         scores = rest[0]
     values = output_named(outputs, scores, "scores")
+    if values.ndim == 3 and values.shape[1] != coordinates.shape[1] == values.shape[2]:
+        values = values.swapaxes(1, 2)
     if coordinates.ndim != 3 or coordinates.shape[2] != 4 or values.shape[:2] != coordinates.shape[:2]:
         raise DataError(
             f"boxes '{boxes}' are {list(coordinates.shape)}, scores '{scores}' {list(values.shape)}",

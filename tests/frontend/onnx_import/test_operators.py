@@ -14,9 +14,11 @@ from onnx import TensorProto
 from edgekit.errors import UnsupportedModelFile
 from edgekit.frontend.onnx_import import model_file
 from edgekit.frontend.onnx_import.operator import MAKERS
+from edgekit.frontend.onnx_import.unrolling import CONTROL_FLOW
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.specs.inputs import Input
-from edgekit.specs.onnx_inputs import OPERATORS, read_header
+from edgekit.specs.onnx_inputs import read_header
+from edgekit.specs.onnx_operators import OPERATORS
 from tests.frontend.onnx_import.graphs import floats, integers, of_one, save
 
 IMAGE, ROWS = (1, 4, 9, 7), (1, 6, 5)
@@ -196,10 +198,10 @@ def test_an_operator_computes_what_onnx_runtime_does(
 
 
 def test_every_operator_that_the_header_lets_pass_can_be_made_and_is_tried() -> None:
-    assert {*MAKERS, "If"} == OPERATORS
+    assert {*MAKERS, *CONTROL_FLOW} == OPERATORS
     tried = {str(one.values[0]) for one in CASES}
     # Those are made of constants alone, and tried in whole graphs.
-    assert OPERATORS - tried == {"Constant", "ConstantOfShape", "If", "Range"}
+    assert OPERATORS - tried == {"Constant", "ConstantOfShape", "Range", *CONTROL_FLOW}
 
 
 @pytest.mark.parametrize(

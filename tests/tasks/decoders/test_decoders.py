@@ -214,6 +214,11 @@ def test_yolo_v8_boxes_decoded_in_the_graph() -> None:
     close(decoded, [from_centre(*map(float, box)) for box in columns[1, :4].T], columns[1, 4:].T.tolist())
 
 
+def test_scores_by_class_first_are_those_of_suppression_in_a_graph() -> None:
+    boxes, scores = RANDOM.random((2, 5, 4)).cumsum(2), RANDOM.random((2, 3, 5))
+    close(decode({"kind": "decoded"}, boxes, scores), boxes[1].tolist(), scores[1].T.tolist())
+
+
 def test_fastest_v2_anchors_of_a_cell_share_its_classes() -> None:
     anchors = (((12, 18), (37, 49), (52, 33)), ((115, 73), (119, 199), (242, 238)))
     levels = [maps(channels, stride)[0] for stride in (16, 32) for channels in (12, 3, 4)]

@@ -1,0 +1,84 @@
+"""Dynamic int8 for executorch: the layers that XNNPACK has kernels for, and only these."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
+
+from edgekit.backends.executorch import ExecuTorch
+from edgekit.backends.executorch.dynamic_quantization import DynamicQuantizer
+from edgekit.errors import PassError
+from edgekit.ir.signature import TensorSpec
+from edgekit.ir.sqnr import sqnr_db
+from edgekit.specs.compression import Quantize
+from tests.backends.executorch_examples import RUNTIME, TARGET, Samples, capture, quantize, reference, run
+
+pytestmark = [
+    pytest.mark.usefixtures("one_thread"),
+    pytest.mark.filterwarnings("ignore:Using padding=.same. with even kernel:UserWarning"),
+]
+
+
+@pytest.mark.parametrize(
+    ("layer", "has_kernel"),
+    [
+        (nn.Conv2d(3, 4, 3), True),
+        (nn.Conv2d(3, 4, 3, padding="valid"), True),
+        (nn.Conv2d(3, 4, 3, padding="same"), True),
+        (nn.Conv2d(3, 4, 4, padding="same", dilation=2), True),
+        (nn.Conv2d(3, 4, 4, padding="same"), False),
+        (nn.Conv2d(3, 4, (3, 2), padding="same"), False),
+        (nn.Conv2d(1, 4, 3), False),
+        (nn.Conv2d(1, 4, 3, padding="same"), False),
+        (nn.Conv2d(4, 4, 3, groups=2), False),
+        (nn.Conv2d(3, 3, 3, groups=3), False),
+        (nn.ConvTranspose2d(3, 4, 3), False),
+        (nn.Conv1d(8, 4, 3), False),
+        (nn.Linear(8, 4), True),
+    ],
+    ids=str,
+)
+def test_layers_that_xnnpack_computes_on_rounded_activations(layer: nn.Linear | nn.Conv2d, has_kernel: bool) -> None:
+    shape = (1, getattr(layer, "in_channels", 8), *(8,) * (layer.weight.dim() - 2))
+    module = torch.export.export(layer.eval(), (torch.zeros(shape),)).module()
+    DynamicQuantizer(Quantize(mode="dynamic")).annotate(module)
+    assert any(Q_ANNOTATION_KEY in node.meta for node in module.graph.nodes) == has_kernel
+
+
+def test_a_network_without_such_layers_is_refused_with_the_way_out() -> None:
+    program = capture(nn.Conv2d(3, 3, 3, groups=3), TensorSpec("image", "float32", (1, 3, 8, 8)))
+    with pytest.raises(PassError, match="nothing was quantized") as caught:
+        quantize(program, Quantize(mode="dynamic"), [(torch.zeros(1, 3, 8, 8),)])
+    assert "--profile host-int8" in str(caught.value.hint)
+
+
+class Greys(nn.Module):
+    """Convolutions of one channel, of even kernels and of a tower that two inputs share, and a linear layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tower = nn.Sequential(nn.Conv2d(1, 8, 3, 1, 1), nn.ReLU(), nn.Conv2d(8, 8, 3, padding="same"))
+        self.even = nn.Conv2d(8, 4, 2, padding="same")
+        self.head = nn.Linear(4 * 64, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = F.relu(self.tower(x)) + self.tower(torch.flip(x, (3,)))
+        output: Tensor = self.head(self.even(features).flatten(1))
+        return output
+
+
+@pytest.mark.lowers
+def test_a_network_on_grey_pictures_is_built_and_its_other_layers_hold_integers(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    spec = TensorSpec("image", "float32", (1, 1, 8, 8))
+    program = capture(Greys(), spec)
+    samples: Samples = [(torch.rand(spec.shape),) for _ in range(4)]
+    artifact = ExecuTorch().lower(quantize(program, Quantize(mode="dynamic"), samples), TARGET, RUNTIME, tmp_path)
+    assert sqnr_db(reference(program, samples), run(artifact, samples)) > 35
+    integer, floating = 8 * 8 * 9 + 4 * 64 * 5, 8 * 9 + 8 * 4 * 4
+    assert artifact.integer == pytest.approx(integer / (integer + floating))
