@@ -17,7 +17,7 @@ from .wordpiece import WordPiece, special_tokens
 
 LONGEST = 1 << 20
 """Most characters of a text."""
-MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, StopIteration)
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, StopIteration, OverflowError)
 
 
 class Tokenization(NamedTuple):
@@ -37,15 +37,18 @@ class Tokenization(NamedTuple):
         """Token ids of a text, special tokens included. Raises RunnerError (data) for one that holds such a token."""
         if len(text) > LONGEST:
             raise RunnerError("data", f"a text has {len(text):,} characters, more than {LONGEST:,}")
+        try:
+            return self._encode(text)
+        except (ValueError, TypeError, AttributeError, KeyError) as error:  # a letter without a token; a damaged file
+            raise RunnerError("data", f"a text cannot be cut into tokens: {error}") from error
+
+    def _encode(self, text: str) -> list[int]:
         normal = self.normalize(text)
         held = next((token for token in self.added if token in text or token in normal), None)
         if held is not None:
             raise RunnerError("data", f"a text holds the added token '{held}', which is not known in texts")
         parts = [part for part in self.split([normal] if normal else []) if part]
-        try:
-            return [*self.before, *(id for part in parts for id in self.ids(part)), *self.after]
-        except ValueError as error:  # a letter without a token, or half of one
-            raise RunnerError("data", f"a text cannot be cut into tokens: {error}") from error
+        return [*self.before, *(id for part in parts for id in self.ids(part)), *self.after]
 
 
 def read_tokenization(content: Mapping[str, Any]) -> WordPiece | Tokenization:

@@ -62,8 +62,8 @@ class WordPiece(NamedTuple):
         return cls(
             model["vocab"],
             model["vocab"][model["unk_token"]],
-            model["continuing_subword_prefix"],
-            model["max_input_chars_per_word"],
+            str(model["continuing_subword_prefix"]),
+            int(model["max_input_chars_per_word"]),
             bool(normalizer["clean_text"]),
             bool(normalizer["lowercase"]),
             bool(normalizer["lowercase"] if accents is None else accents),
