@@ -291,8 +291,9 @@ def halved(proto: Any) -> Any:
 def test_half_precision_becomes_float32(tmp_path: Path) -> None:
     nodes = [
         helper.make_node("Conv", ["x", "w", "b"], ["c"], name="conv", pads=[1, 1, 1, 1]),
-        helper.make_node("Cast", ["c"], ["d"], to=TensorProto.FLOAT),
-        helper.make_node("Softplus", ["d"], ["e"]),
+        helper.make_node("Cast", ["c"], ["d"], to=TensorProto.DOUBLE),
+        helper.make_node("Constant", [], ["half"], value=numpy_helper.from_array(np.array(0.5))),
+        helper.make_node("Mul", ["d", "half"], ["e"]),
         helper.make_node("Cast", ["e"], ["f"], to=TensorProto.FLOAT16),
         helper.make_node("Constant", [], ["two"], value=numpy_helper.from_array(np.array([2], np.float16))),
         helper.make_node("Mul", ["f", "two"], ["y"]),
