@@ -9,7 +9,16 @@ from edgekit.specs.file_access import reading, require_file
 from edgekit.specs.hidden_package import check_names
 from edgekit.specs.model_source import ONNX, ModelSource
 from edgekit.specs.pretrained_folder import read_pretrained_folder
-from edgekit.untrusted.torch_file import PICKLE, PROGRAM, SAFETENSORS, SCRIPT, STATE, foreign_code, torch_file_kind
+from edgekit.untrusted.torch_file import (
+    PICKLE,
+    PROGRAM,
+    SAFETENSORS,
+    SCRIPT,
+    STATE,
+    foreign_code,
+    program_version,
+    torch_file_kind,
+)
 
 EXPORT = (
     "where you trust it: python -c \"import torch; net = torch.load('{path}', weights_only=False); "
@@ -70,6 +79,11 @@ def _check_torch_model(path: Path, stated: str) -> None:
     if kind != expected:
         ending = ".pt2" if kind == PROGRAM else ".pt"
         raise ModelFileError(f"'{stated}' is a {kind}, not a {expected}", hint=f"give it the ending {ending}")
+    if kind == PROGRAM:
+        try:
+            program_version(path)
+        except (ValueError, OSError) as error:
+            raise ModelFileError(f"'{stated}' cannot be read: {error}", hint="copy or export it again") from error
 
 
 def kind_of(path: Path, stated: str, key: str) -> str:

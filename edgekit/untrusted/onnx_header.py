@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edgekit.untrusted.torch_file import LFS_POINTER
+
 MAX_BYTES = (1 << 31) - 1
 """Limit of a protobuf message."""
 MAX_DEPTH = 16
@@ -90,6 +92,8 @@ def read_onnx_header(path: Path) -> OnnxHeader:
     with path.open("rb") as file:
         # Closed with its last view, and not before: the traceback of an error holds some.
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    if mapped[: len(LFS_POINTER)] == LFS_POINTER:
+        raise ValueError("it is a pointer of Git LFS, not the file: git lfs pull")
     _model(memoryview(mapped), header)
     if not header.opsets or not header.nodes:
         raise ValueError("it has no operators or states no opset: it is no ONNX model")
@@ -176,7 +180,10 @@ def _tensor(view: memoryview, header: OnnxHeader) -> None:
             entries[_text(entry.get(1, memoryview(b"")))] = _text(entry.get(2, memoryview(b"")))
     header.initializers.add(name)
     if "location" in entries:
-        sizes = {key: int(entries[key]) for key in ("offset", "length") if entries.get(key, "").isdecimal()}
+        odd = [entries[key] for key in ("offset", "length") if not entries.get(key, "0").isdecimal()]
+        if odd:
+            raise ValueError(f"the weight '{name}' lies at '{odd[0]}' of another file")
+        sizes = {key: int(entries[key]) for key in ("offset", "length") if key in entries}
         header.external.append(ExternalData(name, entries["location"], sizes.get("offset", 0), sizes.get("length")))
 
 

@@ -26,7 +26,11 @@ STATE, SCRIPT, PROGRAM, SAFETENSORS, PICKLE = (
 )
 MAX_PICKLE = 256 << 20
 """Limit in bytes of what torch pickles beside the tensors: names, shapes and strides."""
+MOST_UNPACKED = 4
+"""Limit of an unpacked archive, as a multiple of the file: torch compresses code alone, no tensors."""
 LEGACY_PICKLES = 4
+LFS_POINTER = b"version https://git-lfs"
+"""Start of a file that stands for a larger one, which Git has not fetched."""
 HARMLESS = {
     "_codecs": {"encode"},
     "builtins": {"bool", "bytearray", "complex", "dict", "float", "frozenset", "int", "list", "set", "slice", "tuple"},
@@ -43,7 +47,7 @@ def torch_file_kind(path: Path) -> str:
         start = file.read(64)
     if not start:
         raise ValueError("it is empty")
-    if start.startswith(b"version https://git-lfs"):
+    if start.startswith(LFS_POINTER):
         raise ValueError("it is a pointer of Git LFS, not the file: git lfs pull")
     if start.startswith(b"PK"):
         return _kind_of_archive(_names(path))
@@ -78,8 +82,10 @@ def program_version(path: Path) -> str:
             members = [name for name in archive.namelist() if name.endswith(("models/model.json", "program.json"))]
             if not members:
                 return ""
-            document = json.loads(archive.read(members[0]))
-    except DAMAGED as error:
+            if archive.getinfo(members[0]).file_size > MAX_PICKLE:
+                raise ValueError("it is too large")
+            document = json.loads(archive.read(members[0]))  # with NaN and Infinity, as torch writes them
+    except (*DAMAGED, RecursionError) as error:
         raise ValueError(f"its program cannot be read: {error}") from error
     version = document.get("torch_version") if isinstance(document, dict) else None
     return version if isinstance(version, str) and version.startswith(tuple("123456789")) else ""
@@ -109,6 +115,12 @@ def _kind_of_archive(names: list[str]) -> str:
 def _names(path: Path) -> list[str]:
     try:
         with zipfile.ZipFile(path) as archive:
+            if min((member.header_offset for member in archive.infolist()), default=0):
+                # What zipfile came upon is an archive inside of this one: a program has its weights so.
+                raise ValueError("its end is missing")
+            unpacked = sum(member.file_size for member in archive.infolist())
+            if unpacked > MOST_UNPACKED * path.stat().st_size + MAX_PICKLE:
+                raise ValueError(f"it unpacks to {unpacked:,} bytes, and has {path.stat().st_size:,}")
             return archive.namelist()
     except DAMAGED as error:
         raise ValueError(f"it is no whole archive: {error}") from error

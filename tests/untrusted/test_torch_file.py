@@ -51,6 +51,23 @@ def test_a_file_that_is_not_whole_is_refused(tmp_path: Path, content: bytes, wor
         torch_file_kind(tmp_path / "file")
 
 
+def test_the_end_of_an_archive_inside_is_not_taken_for_the_file(tmp_path: Path) -> None:
+    program = archive("net/archive_format", "net/data/weights/weight_0", content=archive("weight/data.pkl"))
+    (tmp_path / "net.pt2").write_bytes(program[: program.index(b"PK\1\2", -200)])  # cut before its directory
+    with pytest.raises(ValueError, match="its end is missing"):
+        torch_file_kind(tmp_path / "net.pt2")
+
+
+def test_an_archive_that_unpacks_to_far_more_than_it_has_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "net.pt2", "w", zipfile.ZIP_DEFLATED) as bomb:
+        with bomb.open("net/models/model.json", "w") as member:
+            for _ in range(300):
+                member.write(bytes(1 << 20))
+        bomb.writestr("net/archive_format", "pt2")
+    with pytest.raises(ValueError, match=r"it unpacks to 314,5\d\d,\d+ bytes, and has"):
+        torch_file_kind(tmp_path / "net.pt2")
+
+
 class Harm:
     """An object whose pickle calls a function with an argument."""
 

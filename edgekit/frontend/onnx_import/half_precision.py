@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-FLOAT32, HALF = 1, (10, 16)
-"""Numbers of TensorProto.DataType: float32; float16 and bfloat16."""
+FLOAT32, HALF, DOUBLE = 1, (10, 16), (11,)
+"""Numbers of TensorProto.DataType: float32; float16 and bfloat16; float64."""
 TYPES = {"to", "dtype"}
 """Attributes that name the type of an output."""
 
@@ -14,42 +14,47 @@ def widen(model: Any) -> bool:
     """Make float32 of all half precision in a ModelProto, in place, and tell if there is any.
 
     Its external data must be loaded. Every number of half precision is one of float32, so weights keep their values;
-    products and sums are no longer rounded.
+    products and sums are no longer rounded. Exporters compute norms of half precision in float64, which becomes
+    float32 as well.
     """
-    graphs = [_widen_graph(model.graph)]
-    graphs += [_widen_nodes(function.node) for function in model.functions]
-    return any(graphs)
+    return _convert(model, HALF) and (_convert(model, DOUBLE) or True)
 
 
-def _widen_graph(graph: Any) -> bool:
-    changed = [_widen_tensor(tensor) for tensor in graph.initializer]
+def _convert(model: Any, kinds: tuple[int, ...]) -> bool:
+    changed = [_convert_graph(model.graph, kinds)]
+    changed += [_convert_nodes(function.node, kinds) for function in model.functions]
+    return any(changed)
+
+
+def _convert_graph(graph: Any, kinds: tuple[int, ...]) -> bool:
+    changed = [_convert_tensor(tensor, kinds) for tensor in graph.initializer]
     for value in (*graph.input, *graph.output, *graph.value_info):
         kind = value.type.tensor_type
-        changed.append(kind.elem_type in HALF)
-        if kind.elem_type in HALF:
+        changed.append(kind.elem_type in kinds)
+        if kind.elem_type in kinds:
             kind.elem_type = FLOAT32
-    return _widen_nodes(graph.node) or any(changed)
+    return _convert_nodes(graph.node, kinds) or any(changed)
 
 
-def _widen_nodes(nodes: Any) -> bool:
-    changed = [_widen_attribute(attribute) for node in nodes for attribute in node.attribute]
+def _convert_nodes(nodes: Any, kinds: tuple[int, ...]) -> bool:
+    changed = [_convert_attribute(attribute, kinds) for node in nodes for attribute in node.attribute]
     return any(changed)
 
 
-def _widen_attribute(attribute: Any) -> bool:
-    if attribute.name in TYPES and attribute.i in HALF:
+def _convert_attribute(attribute: Any, kinds: tuple[int, ...]) -> bool:
+    if attribute.name in TYPES and attribute.i in kinds:
         attribute.i = FLOAT32
         return True
-    changed = [_widen_tensor(tensor) for tensor in (attribute.t, *attribute.tensors) if tensor.data_type in HALF]
+    changed = [_convert_tensor(tensor, kinds) for tensor in (attribute.t, *attribute.tensors)]
     graphs = (*((attribute.g,) if attribute.HasField("g") else ()), *attribute.graphs)
-    changed += [_widen_graph(graph) for graph in graphs]
+    changed += [_convert_graph(graph, kinds) for graph in graphs]
     return any(changed)
 
 
-def _widen_tensor(tensor: Any) -> bool:
+def _convert_tensor(tensor: Any, kinds: tuple[int, ...]) -> bool:
     from onnx import numpy_helper
 
-    if tensor.data_type not in HALF:
+    if tensor.data_type not in kinds:
         return False
     values = numpy_helper.to_array(tensor).astype("float32")
     tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))

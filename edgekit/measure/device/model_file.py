@@ -28,8 +28,8 @@ DESCRIBE_S = 300.0
 """Time limit of loading the file and reading its signature."""
 MAGIC: dict[Format, bytes] = {"tflite": b"TFL3", "pte": b"ET12"}
 """File identifier at byte 4, from schema.fbs of LiteRT and program.fbs of ExecuTorch. An ONNX file has none."""
-FREE = re.compile(r"of input '([^']+)' has no length")
-"""Words of the runner on an input whose axes are free."""
+FREE = re.compile(r"of input '([^']+)' has no length(?:: \w+\[([^]]+)\])?")
+"""Words of the runner on an input whose axes are free, and its sizes."""
 Shapes = Mapping[str, tuple[int, ...]]
 """Shapes of inputs by name, the batch axis included."""
 NO_SHAPES: Shapes = MappingProxyType({})
@@ -113,7 +113,7 @@ def _ask(file: Path, format: Format, scratch: Path, shapes: Shapes) -> Described
             hint = f"is it whole, and made for {info.runtimes[format]}? export it again"
             free = FREE.search(str(error))
             if free:
-                hint = f"say how long: --shape {free[1]}=1,3,224,224, or --inputs FILE.npz with samples of that shape"
+                hint = f"say how long: --shape {_example(free)}, or --inputs FILE.npz with samples of that shape"
             raise ModelFileError(f"'{file}' cannot be used: {_reason(error, here)}", hint=hint) from error
 
 
@@ -129,6 +129,13 @@ def _describe(runner: Runner, argv: list[object], shapes: Shapes) -> Described:
             if free is None or shape is None:
                 raise
             argv = [*argv, "--shape", f"{free[1]}={','.join(map(str, shape))}"]
+
+
+def _example(free: re.Match[str]) -> str:
+    """Option for an input whose axes are free: the sizes that it has, and usual ones for the others."""
+    sizes = re.findall(r"\d+|\?", free[2] or "1, 3, ?, ?")
+    length = "224" if len(sizes) == 4 else "64"
+    return f"{free[1]}={','.join(['1', *(length if size == '?' else size for size in sizes[1:])])}"
 
 
 def _reason(error: ModelFileError, here: Local) -> str:

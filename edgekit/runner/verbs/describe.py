@@ -109,7 +109,8 @@ def _input_tensor(edge: TensorInfo) -> ModelTensor:
         raise RunnerError("load", f"input '{edge.name}' has no batch axis")
     if None in edge.shape[1:] or 0 in edge.shape:
         free = edge.shape.index(None, 1) if None in edge.shape[1:] else edge.shape.index(0)
-        raise RunnerError("load", f"axis {free} of input '{edge.name}' has no length")
+        own = ", ".join(str(size or "?") for size in edge.shape)
+        raise RunnerError("load", f"axis {free} of input '{edge.name}' has no length: {edge.dtype}[{own}]")
     tensor = _tensor(edge, tuple(size or 1 for size in edge.shape))
     if np.prod(tensor.shape, dtype=float) * np.dtype(tensor.dtype).itemsize > INPUT_BYTES:
         raise RunnerError("load", f"input '{edge.name}' is {tensor}: more than {INPUT_BYTES >> 20} MiB")

@@ -226,6 +226,7 @@ def test_weights_in_another_file_are_read_and_are_a_part_of_the_cache_key(tmp_pa
         ("../weights.bin", {}, "outside of the model's folder"),
         ("/etc/passwd", {}, "outside of the model's folder"),
         ("weights.bin", {"offset": 8, "length": 16}, "ends before the weight 'bias'"),
+        ("weights.bin", {"offset": -8}, "the weight 'bias' lies at '-8'"),
     ],
 )
 def test_weights_that_are_elsewhere_are_refused(
@@ -290,8 +291,9 @@ def halved(proto: Any) -> Any:
 def test_half_precision_becomes_float32(tmp_path: Path) -> None:
     nodes = [
         helper.make_node("Conv", ["x", "w", "b"], ["c"], name="conv", pads=[1, 1, 1, 1]),
-        helper.make_node("Cast", ["c"], ["d"], to=TensorProto.FLOAT),
-        helper.make_node("Softplus", ["d"], ["e"]),
+        helper.make_node("Cast", ["c"], ["d"], to=TensorProto.DOUBLE),
+        helper.make_node("Constant", [], ["half"], value=numpy_helper.from_array(np.array(0.5))),
+        helper.make_node("Mul", ["d", "half"], ["e"]),
         helper.make_node("Cast", ["e"], ["f"], to=TensorProto.FLOAT16),
         helper.make_node("Constant", [], ["two"], value=numpy_helper.from_array(np.array([2], np.float16))),
         helper.make_node("Mul", ["f", "two"], ["y"]),
@@ -317,7 +319,9 @@ def test_random_numbers_are_refused(tmp_path: Path) -> None:
         load(project(tmp_path / "two", batch))
 
 
-@pytest.mark.parametrize("content", [b"", b"\x08", b"<html>not found</html>", b"\x0a\xff\xff\xff\xff\x0f", bytes(100)])
+@pytest.mark.parametrize(
+    "content", [b"", b"\x08", b"<html>not found</html>", b"\x0a\xff\xff\xff\xff\x0f", b"version https://git-lfs"]
+)
 def test_a_file_that_is_no_onnx_model_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "net.onnx").write_bytes(content)
     with pytest.raises(ModelFileError, match=r"'net\.onnx' cannot be read"):

@@ -190,7 +190,7 @@ def test_a_free_axis_without_a_length_says_what_to_type(tmp_path: Path) -> None:
     file = _free_onnx(tmp_path / "free.onnx")
     with pytest.raises(ModelFileError, match="axis 1 of input 'x' has no length") as raised, open_model_file(file):
         pass
-    assert raised.value.hint == "say how long: --shape x=1,3,224,224, or --inputs FILE.npz with samples of that shape"
+    assert raised.value.hint == "say how long: --shape x=1,64,3, or --inputs FILE.npz with samples of that shape"
 
 
 def test_a_shape_that_the_input_cannot_have_is_refused(tmp_path: Path) -> None:
