@@ -12,6 +12,7 @@ from edgekit.errors import DataError, SequenceError
 from edgekit.ir.measurement import Array
 from edgekit.specs.project import Project
 from edgekit.specs.state import FOLDER, ZEROS, StateTensor
+from edgekit.tasks.task_over_time import BY_STEP
 from edgekit.untrusted.npy import DAMAGED, read_npy
 
 LENGTH = "length"
@@ -49,7 +50,10 @@ def sequence_labels(
     for (where, _, label), steps in zip(rows, length.tolist(), strict=True):
         if len(label) != steps:
             raise SequenceError(f"{where}: its label has {len(label)} entries for {steps} steps", hint=LABEL)
-    flat = collect([entry for _, _, label in rows for entry in label])
+    try:
+        flat = collect([entry for _, _, label in rows for entry in label])
+    except DataError as error:
+        raise DataError(f"{error}, {BY_STEP}", hint=error.hint) from error
     return _padded(np.split(flat, np.cumsum(length)[:-1]))
 
 

@@ -10,7 +10,7 @@ import typer
 from edgekit.api.results import compare
 from edgekit.cli import options
 from edgekit.cli.output import print_json, print_table
-from edgekit.errors import UsageError
+from edgekit.errors import DataError, UsageError
 from edgekit.measure import store
 from edgekit.parity.comparison import Comparison
 from edgekit.parity.endpoint_record import EndpointRecord
@@ -34,7 +34,13 @@ def compare_command(
     if task and project:
         raise UsageError("--task and --project were both given", hint="give one of them")
     meaning = Project.read(project) if project else task or "classification"
-    rows = _summary(compare(store.load(reference), store.load(candidate), task=meaning))
+    try:
+        rows = _summary(compare(store.load(reference), store.load(candidate), task=meaning))
+    except DataError as error:
+        if task or project:
+            raise
+        hints = [*([error.hint] if error.hint else []), "read as classification; --project DIR says another task"]
+        raise DataError(str(error), hint="; ".join(hints)) from error
     if json:
         print_json({"schema": 1, "comparison": rows})
         return

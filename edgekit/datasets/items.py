@@ -64,7 +64,10 @@ def checked(array: Array, spec: Input, where: str, timed: bool = False) -> Array
         hint = SEQUENCE if timed else STATED
         raise DataError(f"{where} has shape {list(array.shape)}, the project states [{axes}]", hint=hint)
     if array.dtype != np.dtype(spec.raw_dtype):
-        raise DataError(f"{where} is {array.dtype}, the project states {spec.raw_dtype}", hint=STATED)
+        hint = f"give it so, .astype('{spec.raw_dtype}'), or state what it is under [inputs]"
+        if spec.preprocess:
+            hint = STATED
+        raise DataError(f"{where} is {array.dtype}, the project states {spec.raw_dtype}", hint=hint)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise DataError(f"{where} holds NaN or infinite values", hint="repair that sample, or leave it out")
     free_lengths.check_vocabulary(array, spec, where)

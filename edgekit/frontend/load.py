@@ -123,6 +123,8 @@ def _forward_error(error: BaseException, network: nn.Module, project: Project) -
     )
     other = next((value.dtype for value in network.parameters() if value.dtype in OTHER_FLOATS), None)
     hint = "[inputs] states each shape without the batch axis, channels first"
+    if project.state:
+        hint += "; [state] each whole shape, with a batch axis of 1, and the dtype"
     name, module = running(error.__traceback__, network)
     part = f", in {location_of(name, module)}," if name else ""
     evidence = evidence_of(error, network, project.root)

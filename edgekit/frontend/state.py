@@ -32,7 +32,7 @@ def check_state(project: Project, call: Callable[..., Any], examples: Sequence[T
             known = ", ".join(outputs)
             raise StateMismatch(
                 f"[state] {name} comes from '{spec.from_}', the network gives {known}",
-                hint=suggest(spec.from_, outputs, "name its results in order: [model] outputs = ['output', …]"),
+                hint=suggest(spec.from_, outputs, f"{name} = {{ from = '{next(iter(outputs))}', … }}, if that is it"),
             )
         result = outputs[spec.from_]
         actual = _described(result)

@@ -37,7 +37,7 @@ class NetworkOutcome:
         return agreement >= self.agreement_min and (drop is None or drop <= self.accuracy_drop_max)
 
     def __str__(self) -> str:
-        alike = f"answers {self.agreement:.1%} of {self.samples} samples as the float model does"
+        alike = f"agrees with the float model to {self.agreement:.1%} on {self.samples} samples"
         if self.accuracy_drop is None:
             return alike
         if self.accuracy_drop <= NEGLIGIBLE:

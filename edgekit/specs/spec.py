@@ -82,7 +82,8 @@ def parse(model: type[S], values: Mapping[str, Any], where: str, derived: Mappin
         if forbidden:
             known = _keys(model, path[:-1]) - derived.keys()
             message, hint = "no such key", suggest(path[-1], known, f"known keys: {', '.join(sorted(known))}")
-        raise SpecError(f"{where}: '{'.'.join(path) or 'the file'}': {message}", hint=hint) from error
+        place = f"'{'.'.join(path)}': " if path else ""
+        raise SpecError(f"{where}: {place}{message}", hint=hint) from error
 
 
 def _hint(error: Mapping[str, Any]) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -11,6 +11,7 @@ from pydantic import Field, SerializeAsAny, field_validator
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.runner.processing.nms import suppress
+from edgekit.specs.inputs import Input
 from edgekit.specs.spec import Flag, Real, Whole
 from edgekit.tasks.average_precision import RankedMatches, pooled_precision
 from edgekit.tasks.box_assignment import box_agreement, matched
@@ -21,6 +22,7 @@ from edgekit.tasks.constant_boxes import constant_precision
 from edgekit.tasks.decoders.decoder import BoxDecoder, Candidates
 from edgekit.tasks.decoders.registry import decoder_of
 from edgekit.tasks.metric import Metric, Scores
+from edgekit.tasks.picture_size import check_picture_size
 from edgekit.tasks.task import Answers, Outputs, TaskSpec, class_text, joined
 
 Share = Annotated[Real, Field(ge=0, le=1)]
@@ -83,6 +85,9 @@ class Detection(TaskSpec):
         """Boxes float64 [N, M, 5] of class, x1, y1, x2, y2; NaN where a sample has fewer. Raises DataError."""
         return box_labels(labels, classes, self.size, self.box_format, self.normalised)
 
+    def check_inputs(self, inputs: Mapping[str, Input]) -> None:
+        check_picture_size(self.size, inputs)
+
     def check(self, outputs: Outputs, labels: Array | None) -> None:
         """Raise DataError if the decoder cannot read the outputs, or labels are of classes that they do not have."""
         one = self.decoder.decode({name: array[:1] for name, array in outputs.items()}, self.size)
@@ -99,6 +104,11 @@ class Detection(TaskSpec):
                 f"a label is of class {largest:g}, the outputs have scores of {one.scores.shape[2]} classes",
                 hint="classes count from 0, without the background; [task.decoder] background is the column of that",
             )
+
+    def class_count(self, outputs: Outputs) -> int | None:
+        """Number of the classes that boxes have scores of; None where an output holds the class of each box."""
+        one = self.decoder.decode({name: array[:1] for name, array in outputs.items()}, self.size)
+        return one.scores.shape[2] if one.classes is None else None
 
     def answers(self, outputs: Outputs) -> list[Array]:
         """Boxes float64 [K, 6] of each sample: x1, y1, x2, y2, score, class, by falling score."""

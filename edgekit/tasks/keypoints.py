@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -10,10 +10,12 @@ from pydantic import Field, model_validator
 
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
+from edgekit.specs.inputs import Input
 from edgekit.specs.spec import Flag, Real, Whole
 from edgekit.tasks.average_precision import RankedMatches, pooled_precision
 from edgekit.tasks.label_arrays import stacked
 from edgekit.tasks.metric import Metric, Scores
+from edgekit.tasks.picture_size import check_picture_size
 from edgekit.tasks.poses import COCO_SIGMAS, from_coordinates, from_heatmaps, similarity, visible_sides
 from edgekit.tasks.task import Answers, Outputs, TaskSpec, first_output, joined
 
@@ -84,6 +86,9 @@ class Keypoints(TaskSpec):
             raise _refusal(rows, visible, "is within the first pixel, as are all", "multiply by the width and height")
         rows[~visible] = 0
         return rows
+
+    def check_inputs(self, inputs: Mapping[str, Input]) -> None:
+        check_picture_size(self.size, inputs)
 
     def check(self, outputs: Outputs, labels: Array | None) -> None:
         """Raise DataError if the first output holds neither coordinates nor heatmaps, or not those of the labels."""

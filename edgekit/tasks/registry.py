@@ -12,7 +12,7 @@ from edgekit.specs.factory import is_factory
 from edgekit.specs.project import Project
 from edgekit.specs.spec import NOTHING, parse
 from edgekit.tasks.sample_metric import ScoredBySample
-from edgekit.tasks.task import Task
+from edgekit.tasks.task import Task, TaskSpec
 from edgekit.tasks.user_functions import CustomTask
 
 DECODE, METRIC = "decode", "metric"
@@ -23,7 +23,11 @@ def task_of(project: Project) -> Task:
 
     Raises UnknownName if no task has that name, SpecError if an option is wrong.
     """
-    return task_named(project.model.task, project.task, project.root)
+    task = task_named(project.model.task, project.task, project.root)
+    plain = task.task if isinstance(task, CustomTask) else task
+    if isinstance(plain, TaskSpec):
+        plain.check_inputs(project.inputs)
+    return task
 
 
 def task_named(name: str, options: Mapping[str, Any] = NOTHING, root: Path | None = None) -> Task:

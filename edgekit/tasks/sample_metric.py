@@ -95,6 +95,9 @@ class ScoredBySample:
         if labels is not None:
             self.plugin.check(outputs, labels)
 
+    def class_count(self, outputs: Outputs) -> int | None:
+        return None
+
     def answers(self, outputs: Outputs) -> Answers:
         """Outputs as they are, and the plug-in's answers to them."""
         return outputs, np.asarray(self.plugin.answers(outputs))

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol, cast
 import numpy as np
 
 from edgekit.ir.measurement import Array
+from edgekit.specs.inputs import Input
 from edgekit.specs.spec import Spec
 from edgekit.tasks.label_arrays import stacked
 from edgekit.tasks.metric import Metric, Scores
@@ -84,6 +85,10 @@ class Task(Protocol):
         """
         ...
 
+    def class_count(self, outputs: Outputs) -> int | None:
+        """Number of classes that the outputs [N, …] score, where names of classes must be as many; else None."""
+        ...
+
     def answers(self, outputs: Outputs) -> Answers:
         """Answers to N samples, from the model's outputs [N, …]."""
         ...
@@ -140,6 +145,12 @@ class TaskSpec(Spec):
         """Stack labels of one shape: int64 or float64 [N, …]."""
         return stacked(labels)
 
+    def check_inputs(self, inputs: Mapping[str, Input]) -> None:
+        """Raise SpecError if the options do not go with the inputs of the model, before anything is loaded."""
+
+    def class_count(self, outputs: Outputs) -> int | None:
+        return None
+
     def secondary(self, reference: Answers, candidate: Answers, labels: Array | None) -> Sequence[SecondaryFigure]:
         """Metrics of `also` that are not the one that gates name."""
         chosen = getattr(self, "metric_name", None)
@@ -178,6 +189,11 @@ def metric_figure(task: Task, reference: Answers, candidate: Answers, labels: Ar
 def first_output(outputs: Outputs) -> tuple[str, Array]:
     """Name and array of the first output."""
     return next(iter(outputs.items()))
+
+
+def shape_text(outputs: Outputs) -> str:
+    """Names and shapes of outputs, for errors."""
+    return ", ".join(f"'{name}' {list(array.shape)}" for name, array in outputs.items())
 
 
 def class_text(label: int, classes: Sequence[str]) -> str:

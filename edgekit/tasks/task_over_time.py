@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.tasks.label_arrays import is_labelled
 from edgekit.tasks.metric import Metric, Scores
 from edgekit.tasks.secondary import SecondaryFigure
 from edgekit.tasks.task import Answers, Outputs, Task
 
+BY_STEP = "where each step of each sequence counts as a sample"
+"""End of an error of a task that was given steps."""
 MARGIN = 0.05
 """Change of a sequence's score above which it counts as flipped, where the score is a mean over steps."""
 
@@ -59,7 +62,15 @@ class TaskOverTime:
         return self.step.collect(labels, classes)
 
     def check(self, outputs: Outputs, labels: Array | None) -> None:
-        self.step.check(self._outputs(outputs), None if labels is None else self._view(labels, self.per_step))
+        try:
+            self.step.check(self._outputs(outputs), None if labels is None else self._view(labels, self.per_step))
+        except DataError as error:
+            if not self.per_step:
+                raise
+            raise DataError(f"{error}, {BY_STEP}", hint=error.hint) from error
+
+    def class_count(self, outputs: Outputs) -> int | None:
+        return self.step.class_count(self._outputs(outputs))
 
     def answers(self, outputs: Outputs) -> Answers:
         """Answers to all steps, one after another, or to the last step of each sequence."""

@@ -14,7 +14,7 @@ from edgekit.ir.measurement import Array
 from edgekit.specs.factory import RAISED, in_a_line, place, resolve
 from edgekit.tasks.metric import Metric, Scores
 from edgekit.tasks.secondary import SecondaryFigure
-from edgekit.tasks.task import Answers, Outputs, Task
+from edgekit.tasks.task import Answers, Outputs, Task, shape_text
 
 SCORES = "it takes (outputs, labels) and returns one number in [0, 1] a sample, float [N]"
 DECODED = "it takes outputs, a dict of arrays [N, …], and returns a dict of arrays [N, …]"
@@ -50,6 +50,9 @@ class CustomTask:
         """Raise DataError if the task cannot read the decoded outputs. Labels are the scoring function's, if any."""
         self.task.check(self._decoded(outputs), None if self.scoring else labels)
 
+    def class_count(self, outputs: Outputs) -> int | None:
+        return self.task.class_count(self._decoded(outputs))
+
     def answers(self, outputs: Outputs) -> Answers:
         """Decoded outputs, and the task's answers to them."""
         decoded = self._decoded(outputs)
@@ -58,7 +61,8 @@ class CustomTask:
     def score(self, answers: Answers, labels: Array) -> Scores:
         if self.scoring is None:
             return self.task.score(answers[1], labels)
-        scores = np.asarray(self._call(self.scoring, answers[0], labels))
+        hint = f"{SCORES}; outputs are {shape_text(answers[0])}"
+        scores = np.asarray(self._call(self.scoring, [answers[0], labels], hint))
         if scores.shape != (len(labels),) or scores.dtype.kind not in "iufb":
             raise DataError(f"'{self.scoring}' gave {scores.dtype} {list(scores.shape)}", hint=SCORES)
         if not ((scores >= 0) & (scores <= 1)).all():
@@ -87,7 +91,7 @@ class CustomTask:
     def _decoded(self, outputs: Outputs) -> Outputs:
         if self.decode is None:
             return outputs
-        decoded = self._call(self.decode, dict(outputs))
+        decoded = self._call(self.decode, [dict(outputs)], f"{DECODED}; the model's: {shape_text(outputs)}")
         count = len(next(iter(outputs.values())))
         if not isinstance(decoded, Mapping) or not decoded:
             raise DataError(f"'{self.decode}' gave {type(decoded).__name__}", hint=DECODED)
@@ -100,7 +104,7 @@ class CustomTask:
                 )
         return arrays
 
-    def _call(self, function: str, *arguments: Any) -> Any:
+    def _call(self, function: str, arguments: Sequence[Any], hint: str) -> Any:
         call: Callable[..., Any] = resolve(function, self.root)
         try:
             return call(*arguments)
@@ -109,5 +113,5 @@ class CustomTask:
         except RAISED as error:
             raise DataError(
                 f"'{function}' failed{place(error, self.root)}: {in_a_line(error)}",
-                hint=SCORES if function == self.scoring else DECODED,
+                hint=hint,
             ) from error

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from edgekit.measure import store
 from tests.conftest import Built, Command
+from tests.parity.examples import measurement
 
 
 def test_two_measurements_are_compared(command: Command, built: Built) -> None:
@@ -24,3 +29,15 @@ def test_measurements_of_other_samples_cannot_be_compared(command: Command, buil
     command("build", *built.options, "--samples", 8, "--out", other)
     refusal = command("compare", built.out / "reference", other / "candidate").refused("EK105", 2)
     assert "other samples" in refusal
+
+
+def test_measurements_of_another_task_are_told_how_to_name_it(command: Command, tmp_path: Path) -> None:
+    labels = np.zeros(8, np.int64)
+    masks = replace(measurement(labels, labels), outputs={"mask": np.zeros((8, 4, 5, 5), np.float32)})
+    for name in ("reference", "candidate"):
+        store.save(masks, tmp_path / name)
+    argv = ("compare", tmp_path / "reference", tmp_path / "candidate")
+    refusal = command(*argv).refused("EK105", 2)
+    assert "read as classification; --project DIR says another task" in refusal
+    refusal = command(*argv, "--task", "embedding").refused("EK105", 2)
+    assert "--project" not in refusal

@@ -30,7 +30,7 @@ def test_a_sound_network_is_told_so_with_every_layer_below(command: Command, tmp
     ended = command("diagnose", "--example", "digits", *HOST, "--plot", picture)
     assert ended.code == 0
     lines = ended.out.splitlines()
-    assert lines[0].startswith("Nothing is wrong: int8 answers 100.0% of 256 samples as the float model does")
+    assert lines[0].startswith("Nothing is wrong: int8 agrees with the float model to 100.0% on 256 samples")
     assert lines[1].startswith("  weakest is 'block.conv2': alone 37.9 dB")
     layers = [line.split()[0] for line in lines[4:]]
     assert layers == ["image", "conv1", "conv2", "block.conv1", "block.conv2", "block:add_1", "the", "linear"]

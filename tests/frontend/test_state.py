@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgekit.errors import StateMismatch
+from edgekit.errors import ForwardError, StateMismatch
 from edgekit.frontend.capture import capture
 from edgekit.frontend.eager import Eager
 from edgekit.frontend.load import load
@@ -38,6 +38,15 @@ def test_state_that_does_not_fit_the_network_is_refused(tmp_path: Path, change: 
         load(project)
     assert caught.value.code == "EK220"
     assert caught.value.hint
+
+
+def test_a_state_of_a_size_that_the_network_cannot_take_is_told_as_one(tmp_path: Path) -> None:
+    """Forward fails before any output is there: the hint names both tables that state shapes."""
+    toml = ACCUMULATOR_TOML.replace("shape = [1, 3]", "shape = [1, 7]")
+    with pytest.raises(ForwardError) as caught:
+        load(Project.read(write_accumulator(tmp_path, toml)))
+    assert "total [1, 7]" in str(caught.value)
+    assert "[state] each whole shape, with a batch axis of 1" in str(caught.value.hint)
 
 
 def test_the_eager_network_carries_its_state_and_begins_anew_with_each_sequence(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ COARSE = Quantize(weights=Weights(granularity="per-tensor"))
 def test_a_sound_network_has_nothing_wrong() -> None:
     diagnosis = diagnose([SOUND], Quantize(), GOOD)
     assert (diagnosis.cause, diagnosis.next_step) == ("nothing", None)
-    assert diagnosis.sentence.startswith("Nothing is wrong: int8 answers 99.0% of 256 samples as the float model does")
+    assert diagnosis.sentence.startswith("Nothing is wrong: int8 agrees with the float model to 99.0% on 256 samples")
 
 
 def test_of_a_sound_network_the_weakest_layer_is_named_if_any_was_measured() -> None:
@@ -87,7 +87,7 @@ def test_a_loss_of_accuracy_is_told_in_points_and_whether_it_may_be_chance() -> 
     assert str(replace(BAD, accuracy_drop_low=0.0)).endswith(", which may be chance")
     assert str(replace(BAD, accuracy_drop_low=0.1)).endswith(" points of accuracy")
     assert str(replace(BAD, accuracy_drop=0.0005)).endswith(", and loses no accuracy")
-    assert str(replace(BAD, accuracy_drop=None)).endswith(" as the float model does")
+    assert str(replace(BAD, accuracy_drop=None)).endswith(" samples")
 
 
 def test_uneven_weights_under_one_scale_call_for_equalization() -> None:

@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import Command
 from tests.networks import TOML, substitute, write_project
 
+YOLO = 'decoder = "yolo-v8"'
 TASK = substitute(
     'classes = ["a", "b", "c", "d"]', 'classes = ["a", "b"]\ntask = "detection"\n\n[task]\nsize = [8, 8]\n', TOML
 )
@@ -48,8 +49,12 @@ def test_labels_are_refused_before_the_network_is_loaded(
     ("option", "message"),
     [
         ('decoder = "yolo-v9"', "no decoder is named 'yolo-v9'"),
-        ('decoder = { kind = "ssd", strides = [8] }', "exactly one of 'sizes' and 'anchors'"),
-        ("threshold = 0.5", "'decoder': is missing"),
+        (
+            'decoder = { kind = "ssd", strides = [8] }',
+            "[task.decoder]: a decoder of priors needs exactly one of 'sizes' and 'anchors'",
+        ),
+        ("threshold = 0.5", "[task]: 'decoder': is missing"),
+        ('decoder = { kind = "fastest-v2", anchors = [[[9, 9]]] }', "[task.decoder]: 'anchors' needs a list for each"),
         ('decoder = "decoded"\nbox_format = "xyzw"', "'box_format'"),
     ],
 )
@@ -60,3 +65,20 @@ def test_options_are_refused_before_data_are_read(option: str, message: str, tmp
     assert ended.code == 2
     assert ended.err.startswith("error EK101: edgekit.toml: [task")
     assert message in ended.err
+
+
+def test_outputs_of_another_number_of_classes_than_are_named_are_refused(tmp_path: Path, command: Command) -> None:
+    """Any rows of more than four numbers are boxes and scores to a decoder: the names tell that it is another one."""
+    net = (
+        "class Boxes(nn.Module):\n"
+        "    def forward(self, image):\n"
+        "        return image.flatten(1).reshape(-1, 12, 16)\n"
+        "def net():\n    return Boxes()\n"
+    )
+    folder = write_project(tmp_path / "project", toml=substitute("size = [8, 8]", f"size = [8, 8]\n{YOLO}", TASK))
+    (folder / "model.py").write_text(f"from torch import nn\n\n{net}")
+    with np.load(folder / "data.npz") as data:
+        boxes = np.repeat(np.array([[[0, 1, 1, 5, 5]]], float), len(data["image"]), axis=0)
+        np.savez(folder / "data.npz", image=data["image"], labels=boxes)
+    refusal = command("build", "--project", folder, "--target", "host", "--out", tmp_path / "out").refused("EK105", 2)
+    assert "[model] classes names 2, the outputs have scores of 8: 'output' [" in refusal

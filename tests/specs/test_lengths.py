@@ -93,6 +93,12 @@ def test_a_sample_outside_its_range_is_named(tmp_path: Path, sample: str, error:
     assert refused.value.hint
 
 
+def test_a_sample_of_another_type_is_told_the_conversion(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="'tokens' is int32, the project states int64") as refused:
+        load_samples(read(tmp_path, TOKENS, "[(np.zeros(4, np.int32), 0)]"), "evaluation")
+    assert ".astype('int64')" in str(refused.value.hint)
+
+
 def test_buckets_are_few_and_hold_the_greatest_length() -> None:
     assert default_buckets(FreeLength("t", 8, 64, 8)) == (8, 16, 24, 32, 40, 48, 56, 64)
     assert default_buckets(FreeLength("t", 1, 128)) == (1, 2, 4, 8, 16, 32, 64, 128)

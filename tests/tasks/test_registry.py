@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from edgekit.errors import DataError, SpecError, UnknownName
+from edgekit.specs.inputs import Input
+from edgekit.specs.model import ModelSpec
+from edgekit.specs.project import Project
 from edgekit.tasks.classification import Classification
-from edgekit.tasks.registry import task_named, task_names
+from edgekit.tasks.registry import task_named, task_names, task_of
 from edgekit.tasks.regression import Regression
 
 LOGITS = {"output": np.array([[0.0, 1.0], [1.0, 0.0]])}
@@ -39,6 +42,46 @@ def test_an_unknown_task_names_the_nearest() -> None:
 def test_a_wrong_option_is_named(options: dict[str, Any], message: str) -> None:
     with pytest.raises(SpecError, match=message):
         task_named("classification", options)
+
+
+@pytest.mark.parametrize(
+    ("task", "options"), [("detection", {"decoder": "decoded"}), ("keypoints", {}), ("detection", {"decode": "a.py:b"})]
+)
+def test_a_size_of_no_input_is_refused_with_that_of_the_input(task: str, options: dict[str, Any]) -> None:
+    """Boxes would be scaled, cut and matched in a picture that does not exist."""
+
+    def project(size: tuple[int, int], **inputs: list[int | str]) -> Project:
+        stated = {name: Input.model_validate({"shape": shape}) for name, shape in inputs.items()}
+        tables = {"decoder": "decoded", **options, "size": list(size)} if task == "detection" else {"size": list(size)}
+        return cast(Any, Project).model_construct(  # type: ignore[no-any-return]
+            root=Path(), model=ModelSpec.model_construct(task=task), task=tables, inputs=stated
+        )
+
+    for size, inputs in (
+        ((96, 128), {"image": [3, 96, 128]}),
+        ((96, 128), {"image": [96, 128, 3]}),
+        ((96, 128), {"scale": [1], "image": [3, "h:64..128:32", "w:64..128:32"]}),
+        ((96, 128), {"pixels": [96 * 128]}),
+    ):
+        task_of(project(size, **inputs))
+    with pytest.raises(SpecError, match=r"'task.size': is \[128, 96\].*'image' is \[3, 96, 128\]") as caught:
+        task_of(project((128, 96), image=[3, 96, 128]))
+    assert "size = [96, 128]" in str(caught.value.hint)
+
+
+def test_a_function_that_fails_is_told_what_it_was_given(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "def wrong(outputs):\n    return {'scores': outputs['output_0']}\n"
+        "def score(outputs, labels):\n    return outputs['other']\n"
+    )
+    task = task_named("classification", {"decode": "mine.py:wrong"}, tmp_path)
+    with pytest.raises(DataError, match="KeyError: 'output_0'") as caught:
+        task.check(LOGITS, LABELS)
+    assert "the model's: 'output' [2, 2]" in str(caught.value.hint)
+    task = task_named("classification", {"metric": "mine.py:score"}, tmp_path)
+    with pytest.raises(DataError, match="KeyError: 'other'") as caught:
+        task.score(task.answers(LOGITS), LABELS)
+    assert "outputs are 'output' [2, 2]" in str(caught.value.hint)
 
 
 def test_functions_of_the_project_decode_outputs_and_score_them(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edgekit.errors import DataError
 from edgekit.parity.drift import drift, time_spans
 from edgekit.tasks.classification import Classification
 from edgekit.tasks.label_arrays import unlabelled
@@ -39,6 +40,13 @@ def test_labels_of_steps_score_a_sequence_by_their_mean() -> None:
     assert task.chance(labels) == pytest.approx(3 / 5)
     assert task.agreement(answers, answers).tolist() == [1.0, 1.0]
     assert task.show(answers, 0, ("no", "yes")) == Classification().show(answers, 1, ("no", "yes"))
+
+
+def test_a_wrong_label_of_a_step_is_not_told_as_that_of_a_sample() -> None:
+    """Step 3 of all is the second step of the second sequence."""
+    labels = np.array([[0, 0, 0], [1, 2, 1]])
+    with pytest.raises(DataError, match=r"label 2 of sample 3 .*, where each step of each sequence counts as a sample"):
+        of_sequences(Classification(), LENGTH, labels).check({"scores": SCORES}, labels)
 
 
 def test_step_means_are_those_of_each_sequence() -> None:

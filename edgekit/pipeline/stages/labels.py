@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from edgekit.cache import digest_of, tool_versions
+from edgekit.datasets.classes import class_names
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.pipeline.stages.compile import Compilation
@@ -16,6 +17,7 @@ from edgekit.pipeline.stages.inputs import CachedData, Network
 from edgekit.samples import Samples
 from edgekit.tasks.label_arrays import is_labelled
 from edgekit.tasks.registry import task_of
+from edgekit.tasks.task import shape_text
 from edgekit.tasks.task_over_time import of_sequences
 
 CHECKED = "checked.json"
@@ -43,7 +45,7 @@ def _check(network: Network, data: CachedData) -> None:
             "stage": "labels",
             "network": network.key,
             "data": data.key,
-            "task": [project.model.task, project.task],
+            "task": [project.model.task, project.task, project.model.classes],
             "versions": tool_versions(("numpy",)),
         }
     )
@@ -54,11 +56,21 @@ def _check(network: Network, data: CachedData) -> None:
         try:
             if answers:
                 scored.check(answers, labels if is_labelled(labels) else None)
+                _check_names(class_names(project), scored.class_count(answers), answers)
         except DataError as error:
             raise DataError(f"the {data.role} data of '{project.name}': {error}", hint=error.hint) from error
         (out / CHECKED).write_text(json.dumps({"metric": task.metric.name, "samples": len(data.samples)}))
 
     network.line.cache.fetch(key, make)
+
+
+def _check_names(names: Sequence[str], count: int | None, answers: Mapping[str, Array]) -> None:
+    """Raise DataError if the outputs score another number of classes than there are names."""
+    if names and count not in (None, len(names)):
+        raise DataError(
+            f"[model] classes names {len(names)}, the outputs have scores of {count}: {shape_text(answers)}",
+            hint="name each class that the network was trained with; or the decoder under [task] is another one",
+        )
 
 
 def _answers(network: Network, samples: Samples) -> Mapping[str, Array]:

@@ -11,9 +11,9 @@ from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.specs.spec import Flag, Real
 from edgekit.tasks.boxes import corners
-from edgekit.tasks.decoders.decoder import Activation, BoxDecoder, Candidates, Size, Strides, activated, shape_text
+from edgekit.tasks.decoders.decoder import Activation, BoxDecoder, Candidates, Size, Strides, activated
 from edgekit.tasks.decoders.grid import cells, flattened
-from edgekit.tasks.task import Outputs
+from edgekit.tasks.task import Outputs, shape_text
 
 Part = Literal["boxes", "objectness", "scores"]
 

@@ -12,7 +12,7 @@ from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.specs.spec import Real, Spec, Whole
 from edgekit.tasks.boxes import sigmoid, softmax
-from edgekit.tasks.task import Outputs
+from edgekit.tasks.task import Outputs, shape_text
 
 Positive = Annotated[Real, Field(gt=0)]
 Strides = Annotated[tuple[Annotated[Whole, Field(gt=0)], ...], Field(min_length=1)]
@@ -53,11 +53,6 @@ def activated(values: Array, activation: Activation) -> Array:
     if activation == "sigmoid":
         return sigmoid(values)
     return softmax(values) if activation == "softmax" else np.asarray(values, np.float64)
-
-
-def shape_text(outputs: Outputs) -> str:
-    """Names and shapes of outputs, for errors."""
-    return ", ".join(f"'{name}' {list(array.shape)}" for name, array in outputs.items())
 
 
 def output_named(outputs: Outputs, name: str, option: str) -> Array:

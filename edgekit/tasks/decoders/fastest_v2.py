@@ -12,9 +12,9 @@ from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.specs.spec import Flag
 from edgekit.tasks.boxes import corners, sigmoid, softmax
-from edgekit.tasks.decoders.decoder import BoxDecoder, Candidates, Sides, Size, Strides, shape_text
+from edgekit.tasks.decoders.decoder import BoxDecoder, Candidates, Sides, Size, Strides
 from edgekit.tasks.decoders.grid import cells, map_sizes
-from edgekit.tasks.task import Outputs
+from edgekit.tasks.task import Outputs, shape_text
 
 
 class FastestV2(BoxDecoder):

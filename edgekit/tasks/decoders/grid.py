@@ -9,8 +9,8 @@ import numpy as np
 
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
-from edgekit.tasks.decoders.decoder import Size, shape_text
-from edgekit.tasks.task import Outputs
+from edgekit.tasks.decoders.decoder import Size
+from edgekit.tasks.task import Outputs, shape_text
 
 
 class Cells(NamedTuple):

@@ -11,9 +11,9 @@ from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.specs.spec import Flag
 from edgekit.tasks.boxes import corners, sigmoid
-from edgekit.tasks.decoders.decoder import BoxDecoder, Candidates, Sides, Size, Strides, shape_text
+from edgekit.tasks.decoders.decoder import BoxDecoder, Candidates, Sides, Size, Strides
 from edgekit.tasks.decoders.grid import cells, flattened
-from edgekit.tasks.task import Outputs, first_output
+from edgekit.tasks.task import Outputs, first_output, shape_text
 
 COCO_ANCHORS = (
     ((10.0, 13.0), (16.0, 30.0), (33.0, 23.0)),

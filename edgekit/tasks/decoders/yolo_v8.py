@@ -10,9 +10,9 @@ from pydantic import Field
 from edgekit.errors import DataError
 from edgekit.specs.spec import Flag, Whole
 from edgekit.tasks.boxes import corners, sigmoid, softmax
-from edgekit.tasks.decoders.decoder import BoxDecoder, Candidates, Size, Strides, shape_text
+from edgekit.tasks.decoders.decoder import BoxDecoder, Candidates, Size, Strides
 from edgekit.tasks.decoders.grid import cells, flattened
-from edgekit.tasks.task import Outputs, first_output
+from edgekit.tasks.task import Outputs, first_output, shape_text
 
 
 class YoloV8(BoxDecoder):
