@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from edgekit.errors import SpecError
 from edgekit.ir.signature import FreeLength, TensorSpec
+from edgekit.runner.model.lengths import LENGTHS as LENGTHS
 from edgekit.specs.array_functions import check_functions
 from edgekit.specs.factory import Factory
 from edgekit.specs.inputs import Input, InputEdge, lengths_of
@@ -22,8 +23,6 @@ from edgekit.specs.spec import Flag, Spec, parse, read_toml
 from edgekit.specs.state import StateTable, arguments, check_state
 
 FILE = "edgekit.toml"
-LENGTHS = ".length"
-"""Ending of the name of a column of lengths, int64 [N], beside the inputs of samples: `t.length`."""
 
 
 class DataSet(Spec):
