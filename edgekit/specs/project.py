@@ -12,7 +12,8 @@ from edgekit.ir.signature import FreeLength, TensorSpec
 from edgekit.runner.model.lengths import LENGTHS as LENGTHS
 from edgekit.specs.array_functions import check_functions
 from edgekit.specs.factory import Factory
-from edgekit.specs.inputs import Input, InputEdge, lengths_of
+from edgekit.specs.input_lengths import lengths_of
+from edgekit.specs.inputs import Input, InputEdge
 from edgekit.specs.model import ModelSpec
 from edgekit.specs.model_files import check_model_files
 from edgekit.specs.onnx_inputs import with_onnx_inputs
