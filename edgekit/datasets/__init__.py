@@ -34,8 +34,8 @@ class MapStyle(Protocol):
     """Protocol of data sets: `len()`, and `[i] -> (input, label)`, or `[i] -> input` where nothing is labelled.
 
     An input is an array without the batch axis, or a dictionary of such arrays by input name. A label is what the
-    task takes: an integer class, an array of targets, boxes. An attribute `labels` or `targets`,
-    [N], is read in place of all samples.
+    task takes: an integer class, an array of targets, boxes. An attribute `labels` or `targets`, [N], is read in place
+    of all samples.
     """
 
     def __len__(self) -> int: ...

@@ -50,7 +50,6 @@ def capture(model: Model, samples: Sequence[tuple[Tensor, ...]] = ()) -> Program
     otherwise than the network for another input; DataDependentShape if an output has no fixed size; FloatDisagreement
     if the canonical form computes another function.
     """
-    network, root = model.module.model, model.project.root
     try:
         quiet = contextlib.redirect_stderr(cast(TextIO, _Quiet(sys.stderr)))
         with torch.no_grad(), quiet, warnings.catch_warnings():
@@ -66,14 +65,7 @@ def capture(model: Model, samples: Sequence[tuple[Tensor, ...]] = ()) -> Program
     except CompileError:
         raise
     except RAISED as error:
-        if model.project.lengths and FIXED.search(str(error)):
-            stated, length = ", ".join(map(str, model.project.lengths)), model.project.lengths[0]
-            raise FixedLength(
-                f"the network works on one length only when it is traced, the project leaves free: {stated}",
-                hint="loops over time, and recurrent modules such as nn.GRU, are unrolled: state one length under "
-                f"[inputs], such as {length.most} for '{length.name}', and pad to it in the data set",
-            ) from error
-        raise capture_error(error, network, root) from error
+        raise _failure(error, model) from error
     if not model.project.lengths:
         check_sizes(exported)
     _check_outputs(model, results)
@@ -85,6 +77,18 @@ def capture(model: Model, samples: Sequence[tuple[Tensor, ...]] = ()) -> Program
             results, answers = model.module(*examples), exported.module()(*examples)
         _check_answers(edges, pytree.tree_leaves(results), pytree.tree_leaves(answers))
     return Program(exported, edges, model.history)
+
+
+def _failure(error: BaseException, model: Model) -> CaptureError:
+    """Error for a network that torch.export could not trace, or traced for one of its free lengths only."""
+    if model.project.lengths and FIXED.search(str(error)):
+        stated, length = ", ".join(map(str, model.project.lengths)), model.project.lengths[0]
+        return FixedLength(
+            f"the network works on one length only when it is traced, the project leaves free: {stated}",
+            hint="loops over time, and recurrent modules such as nn.GRU, are unrolled: state one length under "
+            f"[inputs], such as {length.most} for '{length.name}', and pad to it in the data set",
+        )
+    return capture_error(error, model.module.model, model.project.root)
 
 
 def _check_outputs(model: Model, results: Any) -> None:

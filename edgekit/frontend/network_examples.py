@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from edgekit.specs.inputs import Input, lengths_of
+from edgekit.specs.input_lengths import lengths_of
+from edgekit.specs.inputs import Input
 from edgekit.specs.lengths import FreeSize
 
 

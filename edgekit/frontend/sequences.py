@@ -16,6 +16,7 @@ from edgekit.ir.measurement import Array
 from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature
 from edgekit.runner.model.carried_state import StatefulCall, StatePlaces
+from edgekit.runner.model.lengths import LENGTHS
 from edgekit.samples import Samples
 from edgekit.stratification import spread
 
@@ -73,16 +74,27 @@ def run_steps(
                 number += 1
 
 
-def program_arguments(program: Program, samples: Samples) -> list[Sample]:
+def program_arguments(program: Program, samples: Samples, padded: bool = False) -> list[Sample]:
     """Arguments of single calls of a program, which passes calibrate and judge by; batch 1 each.
 
-    Of sequences they are steps, with the state that the program has by then.
+    Of sequences they are steps, with the state that the program has by then. Samples of free lengths are cut to theirs:
+    padding has no part in ranges. padded: they stay as long as the longest, so that outputs can be joined.
     """
-    if program.signature.state:
-        steps = run_steps(program.exported.module(), program.signature, samples, KEPT)
-        return [arguments for arguments, _ in steps]
-    columns = [torch.from_numpy(np.ascontiguousarray(samples.inputs[spec.name])) for spec in program.signature.inputs]
-    return [tuple(column[i : i + 1] for column in columns) for i in range(len(samples))]
+    edges = program.signature
+    if edges.state:
+        return [arguments for arguments, _ in run_steps(program.exported.module(), edges, samples, KEPT)]
+    columns = [torch.from_numpy(np.ascontiguousarray(samples.inputs[spec.name])) for spec in edges.inputs]
+    if padded or not edges.lengths:
+        return [tuple(column[i : i + 1] for column in columns) for i in range(len(samples))]
+    names = [length.name for length in edges.lengths]
+    shapes = (
+        [spec.at({name: int(samples.inputs[name + LENGTHS][i]) for name in names}) for spec in edges.inputs]
+        for i in range(len(samples))
+    )
+    return [
+        tuple(column[i : i + 1][tuple(map(slice, shape))] for column, shape in zip(columns, each, strict=True))
+        for i, each in enumerate(shapes)
+    ]
 
 
 def network_arguments(model: Model, samples: Samples) -> list[Sample]:

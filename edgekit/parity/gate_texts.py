@@ -52,6 +52,11 @@ def times(ratio: float) -> str:
     return f"{decimal(ratio, 4)} times"
 
 
+def noise(sqnr_db: float | None) -> str:
+    """Format an SQNR: `31.2 dB`; None stands for infinite."""
+    return "infinite" if sqnr_db is None else f"{sqnr_db:.1f} dB"
+
+
 def milliseconds(value_ms: float) -> str:
     """Format milliseconds: to the microsecond, and below 0.1 ms to ten nanoseconds."""
     return f"{decimal(value_ms, 3 if value_ms >= 0.1 else 5)} ms"

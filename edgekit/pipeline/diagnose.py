@@ -151,7 +151,7 @@ class Examination:
     def _tensors(self, data: CachedData) -> list[Sample]:
         from edgekit.frontend.sequences import program_arguments
 
-        return program_arguments(self._program, data.samples)
+        return program_arguments(self._program, data.samples, padded=True)
 
     def _named(self, outputs: Sequence[Array]) -> list[tuple[str, Array]]:
         """Outputs that are answers, by name."""

@@ -9,9 +9,11 @@ from pydantic import Field, model_validator
 
 from edgekit.errors import SpecError
 from edgekit.ir.signature import FreeLength, TensorSpec
+from edgekit.runner.model.lengths import LENGTHS as LENGTHS
 from edgekit.specs.array_functions import check_functions
 from edgekit.specs.factory import Factory
-from edgekit.specs.inputs import Input, InputEdge, lengths_of
+from edgekit.specs.input_lengths import lengths_of
+from edgekit.specs.inputs import Input, InputEdge
 from edgekit.specs.model import ModelSpec
 from edgekit.specs.model_files import check_model_files
 from edgekit.specs.onnx_inputs import with_onnx_inputs
@@ -22,8 +24,6 @@ from edgekit.specs.spec import Flag, Spec, parse, read_toml
 from edgekit.specs.state import StateTable, arguments, check_state
 
 FILE = "edgekit.toml"
-LENGTHS = ".length"
-"""Ending of the name of a column of lengths, int64 [N], beside the inputs of samples: `t.length`."""
 
 
 class DataSet(Spec):

@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from edgekit.bundle.archive import Bundle
-from edgekit.bundle.manifest import BundleFile, Manifest, ManifestContent
+from edgekit.bundle.manifest import Manifest, ManifestContent
+from edgekit.bundle.manifest_records import BundleFile
 from edgekit.cli.measurement_table import as_json, as_rows
 from edgekit.devices.flash import Installation, commit, flash, manifest_of, serving, status, trust
 from edgekit.devices.local import Local

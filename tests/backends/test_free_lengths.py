@@ -14,7 +14,8 @@ from edgekit.backends.verify import verify
 from edgekit.errors import FixedLength
 from edgekit.frontend.capture import capture
 from edgekit.frontend.eager import Eager
-from edgekit.frontend.load import batches, load
+from edgekit.frontend.load import load
+from edgekit.frontend.sequences import program_arguments
 from edgekit.ir.artifact import Artifact
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.passes.quantization.quantize import quantize
@@ -47,8 +48,9 @@ def built(project: Project, backend_name: str, recipe: Quantize | None, folder: 
     program = capture(load(project))
     late = recipe if recipe and recipe.precision in backend.at_lowering else None
     if recipe and not late:
-        given = batches(samples, project)
-        program = quantize(program, recipe, lambda asked: backend.quantization(asked, runtime), given, given[:4])
+        arguments = program_arguments(program, samples)
+        quantization = lambda recipe: backend.quantization(recipe, runtime)  # noqa: E731
+        program = quantize(program, recipe, quantization, arguments, arguments[:4])
     artifact = backend.lower(program, HOST, runtime, folder, late)
     verify(artifact, program, folder, folder / "golden", late)
     return artifact, samples

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgekit.bundle.manifest import ArtifactFacts, Manifest, ManifestContent, PassStep
+from edgekit.bundle.manifest import Manifest, ManifestContent
+from edgekit.bundle.manifest_records import ArtifactFacts, PassStep
 from edgekit.errors import BundleError
 from edgekit.ir.artifact import Artifact, Operator, Placement
 from edgekit.ir.program import PassRecord

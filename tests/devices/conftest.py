@@ -14,7 +14,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from edgekit.bundle.archive import Bundle
-from edgekit.bundle.manifest import BundleFile, Manifest
+from edgekit.bundle.manifest import Manifest
+from edgekit.bundle.manifest_records import BundleFile
 from edgekit.bundle.signing import PublicKey
 from edgekit.devices.flash import commit, flash
 from edgekit.devices.local import Local

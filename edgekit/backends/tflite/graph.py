@@ -35,7 +35,7 @@ RECURRENT = {
 """Recurrent cells over a whole sequence: every step of every sequence meets all of their matrices."""
 
 
-BITS = {"bool": 8, "int4": 4, "int8": 8, "uint8": 8, "int16": 16, "float16": 16, "int64": 64, "float64": 64}
+BITS = {"bool": 8, "int4": 4, "uint4": 4, "int8": 8, "uint8": 8, "int16": 16, "float16": 16, "int64": 64, "float64": 64}
 """Bits of an element, where they are not 32."""
 WEIGHTS = {"float64", "float32", "float16", "int8", "uint8", "int4", "uint4"}
 """Data types that a weight may have: others are biases, indices and shapes."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from edgekit.frontend.constructs.construct import CaptureFailure, Construct
 from edgekit.frontend.constructs.control_flow import BRANCH, CONTROL_FLOW
 from edgekit.frontend.constructs.interfaces import INTERFACES
-from edgekit.frontend.constructs.kept_state import STATE
 from edgekit.frontend.constructs.python_values import VALUES
+from edgekit.frontend.constructs.side_effects import STATE
 from edgekit.frontend.constructs.tensor_kinds import KINDS
 from edgekit.frontend.constructs.tensor_sizes import SIZES
 

@@ -111,7 +111,7 @@ def searched(compilation: Compilation, limits: Limits, evaluations: int) -> Mixe
     fit, judging = (data.take(indices) for indices in held_out(data.labels))
     program, task = load_program(compilation.captured), task_of(project)
 
-    arguments = program_arguments(program, judging)
+    arguments = program_arguments(program, judging, padded=True)
     # Of sequences single steps are judged, which are too many to be all, and so have no labels.
     labels = judging.labels if judging.length is None else unlabelled(len(arguments))
 

@@ -7,18 +7,17 @@ from pathlib import Path
 from edgekit import __version__
 from edgekit.backends.onnx.engine_plan import engine_plan
 from edgekit.bundle.archive import Bundle, Source, pack
-from edgekit.bundle.manifest import (
+from edgekit.bundle.manifest import ManifestContent, schema_of
+from edgekit.bundle.manifest_records import (
     ArtifactFacts,
     Golden,
     InputAudio,
     InputFunction,
     InputProcessing,
     InputTokenizer,
-    ManifestContent,
     PassStep,
-    schema_of,
 )
-from edgekit.bundle.manifest import DataProvenance as DataRecord
+from edgekit.bundle.manifest_records import DataProvenance as DataRecord
 from edgekit.bundle.signing import SigningKey
 from edgekit.cache import tool_versions
 from edgekit.datasets.tokenizer import Tokenizer, read_tokenizer

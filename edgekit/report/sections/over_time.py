@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgekit.parity.drift import Drift, DriftSpan
 from edgekit.parity.endpoint_record import MetricRecord
-from edgekit.parity.gate_texts import metric_value, percent
+from edgekit.parity.gate_texts import metric_value, noise, percent
 from edgekit.report.sections.section import Section, section
 from edgekit.tasks.metric import SHARE
 
@@ -16,14 +16,10 @@ def over_time(drift: Drift | None, score: MetricRecord | None) -> Section | None
     scored = score if any(span.reference is not None for span in drift.spans) else None
     names = (f"{scored.name} of the reference", f"{scored.name} of the candidate") if scored else ()
     rows = [
-        (span.steps, _quality(span), percent(span.agreement), *(_scores(span, scored) if scored else ()))
+        (span.steps, noise(span.sqnr_db), percent(span.agreement), *(_scores(span, scored) if scored else ()))
         for span in drift.spans
     ]
     return section("Over time", ("steps", "SQNR", "agreement", *names), rows, first=(drift.sentence,))
-
-
-def _quality(span: DriftSpan) -> str:
-    return "infinite" if span.sqnr_db is None else f"{span.sqnr_db:.1f} dB"
 
 
 def _scores(span: DriftSpan, score: MetricRecord) -> tuple[str, ...]:

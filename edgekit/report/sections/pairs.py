@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from edgekit.parity.gate_texts import loss_value, metric_value, milliseconds, percent, times
+from edgekit.parity.gate_texts import loss_value, metric_value, milliseconds, noise, percent, times
 from edgekit.report.record import ReportRecord
 from edgekit.report.sections.endpoints import confidence
 from edgekit.report.sections.section import Row, Section, section
@@ -21,8 +21,8 @@ def pairs(report: ReportRecord) -> Section:
         ("agreement", percent(report.agreement)),
         *_also(report),
         *_flips(report),
-        ("SQNR of the outputs", _decibels(report.sqnr_db)),
-        *((f"SQNR of '{name}'", _decibels(value)) for name, value in (report.outputs_sqnr_db or {}).items()),
+        ("SQNR of the outputs", noise(report.sqnr_db)),
+        *((f"SQNR of '{name}'", noise(value)) for name, value in (report.outputs_sqnr_db or {}).items()),
     ]
     if report.host_parity:
         rows.append(("on the device and on the host", report.host_parity.sentence))
@@ -32,10 +32,6 @@ def pairs(report: ReportRecord) -> Section:
     rows += [*_against_float(report), *_examples(report)]
     changes = [f"{change}." for change in report.sampling.changes] if report.sampling else []
     return section("Sample by sample", ("", "measured"), rows, changes)
-
-
-def _decibels(value: float | None) -> str:
-    return "infinite" if value is None else f"{value:.1f} dB"
 
 
 def _lost(report: ReportRecord) -> Iterable[Row]:

@@ -10,14 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from edgekit.bundle.archive import Bundle, pack
-from edgekit.bundle.manifest import (
-    ArtifactFacts,
-    DataProvenance,
-    Golden,
-    Manifest,
-    ManifestContent,
-    PassStep,
-)
+from edgekit.bundle.manifest import Manifest, ManifestContent
+from edgekit.bundle.manifest_records import ArtifactFacts, DataProvenance, Golden, PassStep
 from edgekit.bundle.signing import write_signature
 from edgekit.bundle.stored_zip import lay_out, tail
 from edgekit.ir.artifact import Operator
