@@ -21,6 +21,7 @@ OVERRIDES = (
     "profile.gates.not_slower=false",
     "profile.probe.min_duration_s=0.1",
     "profile.probe.min_count=16",
+    "profile.probe.processes=1",
 )
 
 
