@@ -123,6 +123,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("slow")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup() -> None:
+    _forget_current_test()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call() -> None:
+    _forget_current_test()
+
+
+def _forget_current_test() -> None:
+    """Drop the one variable that differs between tests: a converter's process serves builds of one environment."""
+    os.environ.pop("PYTEST_CURRENT_TEST", None)
+
+
 Command = Callable[..., Ended]
 
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
-import subprocess
-import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self
 
 from edgekit import plugins
+from edgekit.backends.converter_process import IDLE
 from edgekit.backends.store import load_artifact
 from edgekit.errors import CompileError, EdgekitError, LoweringError, LoweringTimeout, all_errors
 from edgekit.ir.artifact import Artifact
@@ -28,7 +25,8 @@ DIED = "try another --backend; where it was SIGKILL, the machine was probably ou
 
 
 class Lowering:
-    """Worker process for one backend. It starts at once, so that its imports overlap with capturing the program.
+    """Worker process for one backend. It starts at once, so that its imports overlap with capturing the program;
+    one that an earlier build of this process has left is used again.
 
     backend: name of its entry point. timeout_s: limit of one lowering, in seconds. Raises UnknownName at once.
     """
@@ -39,26 +37,21 @@ class Lowering:
         self._backend = backend
         self._lock = threading.Lock()
         self._timed_out = False
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115  closed with the worker
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "edgekit.backends.lowering_worker", backend, str(os.getpid())],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            start_new_session=True,
-            text=True,
-            env=_environment(),
-        )
+        self._ended = False
+        self._worker = IDLE.take(backend)
+        self._log_start = os.fstat(self._worker.log.fileno()).st_size
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._kill()
-        self._process.wait()
-        for stream in (*self._pipes(), self._log):
-            with contextlib.suppress(OSError):  # a pipe whose reader is gone cannot be flushed
-                stream.close()
+        """End the worker if a job is running; else leave it to the next build."""
+        if self._lock.acquire(blocking=False):
+            self._ended = True  # for a thread that has yet to begin a job
+            self._lock.release()
+            IDLE.give(self._worker)
+        else:
+            self._worker.close()
 
     def lower(
         self,
@@ -101,13 +94,15 @@ class Lowering:
     def _answer(self, job: dict[str, Any], limit_s: float) -> dict[str, Any]:
         """Answer to a job. Raises the error that the job ended with."""
         with self._lock, self._time_limit(limit_s):
+            if self._ended:
+                raise LoweringError(f"the worker of backend '{self._backend}' has ended", hint="build it again")
             answer = self._request(job, limit_s)
         if answer["code"]:
             raise _error(answer, self._tail())
         return answer
 
     def _request(self, job: dict[str, Any], limit_s: float) -> dict[str, Any]:
-        requests, answers = self._pipes()
+        requests, answers = self._worker.pipes()
         with contextlib.suppress(BrokenPipeError):
             requests.write(json.dumps(job) + "\n")
             requests.flush()
@@ -122,12 +117,6 @@ class Lowering:
             )
         raise LoweringError(f"the worker of backend '{self._backend}' died{_quoted(self._tail())}", hint=DIED)
 
-    def _pipes(self) -> tuple[IO[str], IO[str]]:
-        stdin, stdout = self._process.stdin, self._process.stdout
-        if stdin is None or stdout is None:
-            raise LoweringError(f"the worker of backend '{self._backend}' has no pipes")
-        return stdin, stdout
-
     @contextlib.contextmanager
     def _time_limit(self, limit_s: float) -> Iterator[None]:
         timer = threading.Timer(limit_s, self._expire)
@@ -140,25 +129,13 @@ class Lowering:
 
     def _expire(self) -> None:
         self._timed_out = True
-        self._kill()
-
-    def _kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._worker.kill()
 
     def _tail(self, lines: int = 3) -> str:
-        self._log.seek(0)
-        text = self._log.read().decode("utf-8", "replace")
+        self._worker.log.seek(self._log_start)
+        text = self._worker.log.read().decode("utf-8", "replace")
         written = [line.strip() for line in text.splitlines() if line.strip()]
         return "; ".join(written[-lines:])[-600:]
-
-
-def _environment() -> dict[str, str]:
-    """Environment of the worker: the caller's, this edgekit first on the path, one thread, no progress or telemetry."""
-    here = str(Path(__file__).parents[2])
-    path = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH", ""))))
-    quiet = {"TQDM_DISABLE": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "ORT_DISABLE_TELEMETRY": "1"}
-    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **quiet}
 
 
 def _error(answer: dict[str, Any], log: str) -> EdgekitError:

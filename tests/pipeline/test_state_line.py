@@ -23,7 +23,11 @@ from tests.stateful_projects import (
 )
 
 pytestmark = pytest.mark.builds
-QUICK = ("--set", "profile.probe.min_duration_s=0.1", "--set", "profile.probe.min_count=16")
+QUICK = (
+    *("--set", "profile.probe.min_duration_s=0.1"),
+    *("--set", "profile.probe.min_count=16"),
+    *("--set", "profile.probe.processes=1"),
+)
 PROFILES = ("float32", "host-int8", "dynamic-int8")
 LEAST_DB = {"float32": 80.0, "host-int8": 12.0, "dynamic-int8": 12.0}
 
