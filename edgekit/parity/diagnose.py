@@ -263,7 +263,8 @@ def _float_weights(layers: Sequence[Layer], start: str) -> Diagnosis | None:
     named = [f"'{label(layer)}' ({layer.kind}, {layer.weights / total:.0%} of all weights)" for layer in floats[:3]]
     more = f", and {len(floats) - 3} more" if len(floats) > 3 else ""
     sentence = f"{start} But in float stay {', '.join(named)}{more}: {floats[0].reason}."
-    step = "leave the gates on integers out: --set profile.gates.integer_share=false"
+    gates = " ".join(f"--set profile.gates.{name}=false" for name in ("integer_share", "integer_macs_share"))
+    step = f"leave the gates on integers out: {gates}"
     if all(layer.kind == "embedding" for layer in floats):
         step = "--profile dynamic-int8 with --backend onnx or tflite, which store tables in int8"
     return Diagnosis("left in float", sentence, _labels(floats), _nodes(floats), (), step)

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 DYNAMIC = "--profile dynamic-int8 with --backend onnx or tflite stores tables in int8"
 """Next step for tables of embeddings. executorch 1.5.1 comes without a kernel for integer tables."""
-FLOAT = "leave the gates on integers out (--set profile.gates.integer_share=false), or ship --profile float32"
+FLOAT = (
+    "leave the gates on integers out (--set profile.gates.integer_share=false --set "
+    "profile.gates.integer_macs_share=false), or ship --profile float32"
+)
 """Next step for other operators, which no backend computes on integers."""
 
 

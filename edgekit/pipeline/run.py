@@ -16,6 +16,7 @@ from edgekit.devices.flash import Installation, flash
 from edgekit.devices.transport import DeviceKind, Transport
 from edgekit.ir.measurement import Measurement
 from edgekit.measure.device.installed_bundle import Installed
+from edgekit.measure.device.processes import timed_lengths
 from edgekit.measure.serving.reference import open_reference
 from edgekit.measure.shards import shards_in
 from edgekit.parity.gate_readings import FloatRecord
@@ -94,9 +95,9 @@ def run(
             host = on_host(compilation, data, bundle) if device.kind != "local" else None
             reference = _reference(compilation, data, device.kind)
             probed = _probe(installation, request, line, data)
-            evidence = Evidence(
-                reference, probed, data.samples.sampling, host, earlier, float_file, _remarks(installation)
-            )
+            lengths = timed_lengths(data.samples)
+            remarks = (*_remarks(installation), *((lengths,) if lengths else ()))
+            evidence = Evidence(reference, probed, data.samples.sampling, host, earlier, float_file, remarks)
             report = decide(compilation, compiled, bundle, evidence, _shown(device.url), staging)
             commit_or_roll_back(installation, report, trial.commit)
         except BaseException:

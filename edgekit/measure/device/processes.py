@@ -12,6 +12,7 @@ from edgekit.devices.measurement_protocol import LatencyAnswer
 from edgekit.ir.measurement import Around, Array, Energy, Process
 from edgekit.measure.device.session import ProbeSession
 from edgekit.measure.meter import check_reading, load_meter
+from edgekit.runner.model.lengths import LENGTHS
 from edgekit.runner.model.tensors import CYCLED_BYTES
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
@@ -129,6 +130,18 @@ def cycled(samples: Samples) -> dict[str, Array]:
     sample_bytes = sum(array[:1].nbytes for array in samples.inputs.values())
     count = max(1, CYCLED_BYTES // max(1, sample_bytes))
     return {name: array[:count] for name, array in samples.inputs.items()}
+
+
+def timed_lengths(samples: Samples) -> str | None:
+    """Sentence on the free lengths of the samples that latency is measured on; None if no length is free."""
+    columns = cycled(samples)
+    texts = [
+        f"'{name.removesuffix(LENGTHS)}' is {values.min()} to {values.max()}, {np.median(values):g} in the median"
+        for name, values in columns.items()
+        if name.endswith(LENGTHS)
+    ]
+    count = len(next(iter(columns.values())))
+    return f"Latency is that of the first {count} samples in turn, where {'; '.join(texts)}." if texts else None
 
 
 def _process(answer: LatencyAnswer) -> Process:

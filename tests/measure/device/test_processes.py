@@ -17,7 +17,7 @@ from edgekit.errors import Unreachable
 from edgekit.ir.measurement import Around, Array, Conditions, Energy, Process, Watched
 from edgekit.measure.device import processes
 from edgekit.measure.device.installed_bundle import Installed
-from edgekit.measure.device.processes import WARM_UP_S, LatencyRun, cycled
+from edgekit.measure.device.processes import WARM_UP_S, LatencyRun, cycled, timed_lengths
 from edgekit.measure.device.session import INFERENCE_S, START_S
 from edgekit.measure.meter import Reading
 from edgekit.samples import Samples
@@ -209,3 +209,13 @@ def test_a_run_that_a_meter_reads_takes_five_seconds_at_least(monkeypatch: pytes
     monkeypatch.setattr(processes, "load_meter", lambda name: script)
     processes._measure_energy(script, Probe(min_duration_s=3.0, processes=3), "wall")
     assert script.lengths_s == [5.0, 10.0]
+
+
+def test_the_lengths_of_the_samples_that_are_timed_are_told() -> None:
+    tokens, lengths = np.zeros((3, 64), np.int64), np.array([64, 8, 21])
+    fixed = Samples({"tokens": tokens}, np.zeros(3, np.int64))
+    assert timed_lengths(fixed) is None
+    free = replace(fixed, inputs={"tokens": tokens, "t.length": lengths})
+    assert timed_lengths(free) == (
+        "Latency is that of the first 3 samples in turn, where 't' is 8 to 64, 21 in the median."
+    )
