@@ -166,3 +166,23 @@ class Details(nn.Module):
 def test_a_sum_that_is_the_answer_is_a_stream(kind: str, expected: list[str]) -> None:
     exported = torch.export.export(Details(kind).eval(), (torch.zeros(1, 3, 4, 4),))
     assert sorted(str(node.target) for node in residual_stream(exported.graph)) == expected
+
+
+class Score(nn.Module):
+    """Network whose answer is the mean squared error of a reconstruction; or a layer reads it."""
+
+    def __init__(self, read: bool) -> None:
+        super().__init__()
+        self.read, self.layer, self.after = read, nn.Linear(8, 8), nn.Linear(1, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        difference = self.layer(x) - x
+        score = (difference * difference).mean(1, keepdim=True)
+        answer: Tensor = self.after(score) if self.read else score
+        return answer
+
+
+def test_arithmetic_of_the_answer_is_a_stream_unless_a_layer_reads_it() -> None:
+    graphs = [torch.export.export(Score(read).eval(), (torch.zeros(1, 8),)).graph for read in (False, True)]
+    streams = [sorted(str(node.target) for node in residual_stream(graph)) for graph in graphs]
+    assert streams == [["aten.mean.dim", "aten.mul.Tensor", "aten.sub.Tensor"], []]

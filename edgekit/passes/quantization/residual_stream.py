@@ -21,6 +21,8 @@ MOVES: set[object] = {
     aten.select.int,
     aten.slice.Tensor,
 }
+ARITHMETIC: set[object] = {aten.mean.dim, aten.mul.Tensor, aten.mul_.Tensor, aten.sub.Tensor, aten.sum.dim_IntList}
+"""Arithmetic without weights, as of an answer that is the mean of squares."""
 RESHAPES: set[object] = {
     aten.flatten.using_ints,
     aten.permute.default,
@@ -48,18 +50,20 @@ def residual_stream(graph: Graph, joined_answers: bool = True) -> frozenset[Node
     They reach normalizations, the outputs of the network, and other members only. Eight bits for such a sum lose what
     is small beside its largest value: the class token beside patches (docs/preprocessing.md), the details beside the
     picture that super-resolution adds them to, scores beside boxes. And nothing is gained, as the sum is made float
-    again at once. joined_answers: False leaves out concatenations that reach the outputs.
+    again at once. Arithmetic on the way to the outputs is treated likewise: in eight bits the mean of squares could not
+    exceed the largest of the calibration set. joined_answers: False leaves out concatenations that reach the outputs.
     """
     sums = SUMS if joined_answers else SUMS - {aten.cat.default}
     return frozenset(_members(graph, NORMS, SUMS | MOVES)) | frozenset(_answers(graph, sums))
 
 
 def _answers(graph: Graph, sums: set[object]) -> set[Node]:
-    """Members that reach outputs only, without the moves that have no sum before them."""
-    members = _members(graph, {"output"}, sums | MOVES | RESHAPES | CLAMPS)
+    """Members that reach outputs only, without the moves that have no sum or arithmetic before them."""
+    opening = sums | ARITHMETIC
+    members = _members(graph, {"output"}, opening | MOVES | RESHAPES | CLAMPS)
     summed: set[Node] = set()
     for node in graph.nodes:
-        if node in members and (node.target in sums or any(source in summed for source in node.all_input_nodes)):
+        if node in members and (node.target in opening or any(source in summed for source in node.all_input_nodes)):
             summed.add(node)
     return summed
 
