@@ -76,7 +76,9 @@ def test_a_vendors_int8_file_is_measured_against_the_float_program(tmp_path: Pat
 def test_sequences_with_state_are_tried_as_they_are(tmp_path: Path) -> None:
     project = Project.read(write_accumulator(tmp_path / "project"))
     samples = saved(project, tmp_path)
-    (answers, steps) = vendor_outputs(Onnx(), capture(load(project)), samples, samples) or ()
+    outputs = vendor_outputs(Onnx(), capture(load(project)), samples, samples)
+    assert outputs is not None
+    answers, steps = outputs
     expected = np.load(samples / "labels.npy")
     assert sqnr_db(expected, answers) > 15  # each step adds the rounding of the state
     assert (steps == np.arange(5)).all()
