@@ -64,7 +64,8 @@ def _quiet() -> Iterator[None]:
 @pytest.mark.parametrize("name", RUNTIMES)
 def test_a_vendors_int8_file_is_measured_against_the_float_program(tmp_path: Path, name: str, dynamic: bool) -> None:
     torch.manual_seed(0)
-    made = ARCHITECTURES["convolutions"]
+    # XNNPACK's dynamic recipe leaves convolutions before a ReLU in float.
+    made = ARCHITECTURES["shared" if dynamic and name == "executorch" else "convolutions"]
     trial, backend = written(tmp_path, made.make(), made.example()), plugins.load("backends", name)()
     for module in backend.preload:
         importlib.import_module(module)
