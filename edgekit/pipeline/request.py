@@ -11,6 +11,8 @@ from edgekit.backends.base import Backend
 from edgekit.errors import EdgekitError, Misfit, StateUnsupported, UsageError
 from edgekit.specs import override
 from edgekit.specs.catalog import Catalog
+from edgekit.specs.factory import is_factory
+from edgekit.specs.factory_names import check_factory
 from edgekit.specs.override import Override
 from edgekit.specs.profile import Gates, Profile
 from edgekit.specs.project import Project
@@ -62,11 +64,20 @@ def resolve_requests(
     catalog = Catalog.default(project.root)
     project = override.apply(project, "project", changes)
     task_of(project)  # an unknown task, or a wrong option of it, is told now
+    _check_factories(project)
     targets = catalog.targets() if target == ALL else [catalog.target(target)]
     if target == ALL and profile:
         families = catalog.profile(profile).families
         targets = [board for board in targets if board.family in families]
     return tuple(_order(catalog, project, board, backend, profile, changes) for board in targets)
+
+
+def _check_factories(project: Project) -> None:
+    """Raise SpecError for a function that the project names and that no file of it has."""
+    data = (project.data.training, project.data.calibration, project.data.evaluation)
+    named = (project.model.factory, *(each.loader for each in data if each), *project.task.values())
+    for factory in filter(is_factory, named):
+        check_factory(factory, project.root)
 
 
 def _order(

@@ -7,6 +7,7 @@ import importlib.util
 import re
 import sys
 import traceback
+from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -49,13 +50,22 @@ def resolve(factory: str, root: Path) -> Any:
     file, _, name = factory.rpartition(":")
     path = (root / file).resolve()
     if not path.is_file():
-        raise SpecError(f"there is no '{file}' in '{root}'", hint="paths in edgekit.toml are relative to its folder")
+        raise missing_file(file, root)
     module = _module(path, root)
     if not hasattr(module, name):
-        public = [known for known in vars(module) if not known.startswith("_")]
-        hint = suggest(name, public, f"what it has: {', '.join(public) or 'nothing'}")
-        raise SpecError(f"'{file}' has no '{name}'", hint=hint)
+        raise missing_name(file, name, [known for known in vars(module) if not known.startswith("_")])
     return getattr(module, name)
+
+
+def missing_file(file: str, root: Path) -> SpecError:
+    """Error for a file that a project names and does not have."""
+    return SpecError(f"there is no '{file}' in '{root}'", hint="paths in edgekit.toml are relative to its folder")
+
+
+def missing_name(file: str, name: str, public: Sequence[str]) -> SpecError:
+    """Error for a file that does not have a name; public: those that it has."""
+    hint = suggest(name, public, f"what it has: {', '.join(public) or 'nothing'}")
+    return SpecError(f"'{file}' has no '{name}'", hint=hint)
 
 
 def _module(path: Path, root: Path) -> Any:

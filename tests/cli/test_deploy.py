@@ -47,7 +47,7 @@ def test_a_device_that_cannot_be_is_refused(command: Command, built: Built, devi
 def test_a_run_refuses_such_a_device_before_it_loads_the_model(
     command: Command, project_folder: Path, tmp_path: Path, device: str, code: str
 ) -> None:
-    (project_folder / "model.py").write_text("raise ImportError('this was loaded')")
+    (project_folder / "model.py").write_text("raise ImportError('this was loaded')\nnet = None")
     argv = ("run", "--project", project_folder, "--target", "host", "--device", device, "--out", tmp_path / "out")
     command(*argv).refused(code, 2)
     assert not (tmp_path / "out").exists()

@@ -104,7 +104,7 @@ def test_without_labels_the_reference_judges_and_a_project_states_its_own_gates(
 
 def test_labels_of_another_task_are_refused_before_torch_is_imported(command: Command, folder: Path) -> None:
     state(folder, 'path = "held.npz"', task="classification")
-    (folder / "model.py").write_text("raise SystemExit('the network was loaded')")
+    (folder / "model.py").write_text("raise SystemExit('the network was loaded')\nmake = None")
     try:
         options = ("build", "--project", folder, "--target", "host", "--backend", "onnx")
         assert "classification needs one integer a sample" in command(*options).refused("EK105", 2)
