@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 TOGETHER = 32
 """Samples in a batch, if a program that was exported for one sample takes more."""
+aten = torch.ops.aten
+RECURRENT: set[object] = {aten.lstm.input, aten.gru.input, aten.rnn_tanh.input, aten.rnn_relu.input}
+"""Operators whose initial state has the batch of the export. They do not check it: LSTM reads beyond its memory."""
 GUARDS = "_guards_fn"
 """Name of the module by which torch checks that inputs have the shapes of the export."""
 
@@ -104,6 +107,8 @@ def _attribute(module: nn.Module, target: str) -> Tensor:
 
 def batch_of(module: GraphModule, samples: Sequence[Sample]) -> int:
     """Batch size of an unguarded program: `TOGETHER`, or 1 if two samples together give other outputs than alone."""
+    if any(node.target in RECURRENT for node in module.graph.nodes):
+        return 1
     if len(samples) < 2 or len({tuple(value.shape for value in sample) for sample in samples}) > 1:
         return 1
     pair = samples[:2]
