@@ -74,8 +74,8 @@ NUMPY_1 = Files(
 NUMPY_2 = Files(
     dropped=(
         *NUMPY_1.dropped,
-        # What numpy 2 imports only for those who use it.
-        *("numpy/random/*", "numpy/fft/*", "numpy/ma/*", "numpy/polynomial/*", "numpy/testing/*", "numpy/core/*"),
+        # What numpy 2 imports only for those who use it; functions of preprocessing may use fft, and ma by median.
+        *("numpy/random/*", "numpy/polynomial/*", "numpy/testing/*", "numpy/core/*"),
         "numpy/*_tests.*.so",
     ),
     emptied=NUMPY_1.emptied,

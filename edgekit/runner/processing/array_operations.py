@@ -221,9 +221,15 @@ def _transpose(array: Any, *axes: Any) -> Any:
 
 def _named(names: str, most: int, keywords: str = "", bound: Bound = _same) -> dict[str, Operation]:
     """Operations of numpy by name, with one form of arguments."""
-    return {
-        name: Operation(operator.attrgetter(name)(np), most, tuple(keywords.split()), bound) for name in names.split()
-    }
+    return {name: Operation(_numpy(name), most, tuple(keywords.split()), bound) for name in names.split()}
+
+
+def _numpy(name: str) -> Callable[..., Any]:
+    """Function of numpy. One of a package below it is looked up when it is called: numpy 2 imports those late."""
+    if "." not in name:
+        call: Callable[..., Any] = getattr(np, name)
+        return call
+    return lambda *values, **options: operator.attrgetter(name)(np)(*values, **options)
 
 
 def _own(call: Callable[..., Any], most: int, keywords: str = "", bound: Bound = _same) -> Operation:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from importlib.metadata import version
 
 import pytest
@@ -74,3 +76,35 @@ def test_the_version_is_the_bundles_then_ours_and_never_that_of_a_pinned_one() -
     assert versions_of(own, {"onnxruntime": "1.2.3", "torch": "9"})["onnxruntime"] == "1.2.3"
     pinned = versions_of(recipe_of("tflite-runtime"), {"numpy": "2.0.0"})
     assert pinned == {"tflite-runtime": "2.14.0", "numpy": "1.26.4"}
+
+
+PACKED_NUMPY = """
+import sys
+
+class Dropped:
+    def find_spec(self, name, path=None, target=None):
+        if name in {packages}:
+            raise ImportError(name + ' is not in the pack')
+
+sys.meta_path.insert(0, Dropped())
+import numpy as np
+from edgekit.runner.processing.array_operations import FUNCTIONS
+assert 'numpy.fft' not in sys.modules, 'imported for all'
+x = np.arange(6.0)
+for name, operation in FUNCTIONS.items():
+    for arguments in ((x,), (x, 1), (x, x), (x, 50.0), (x, x, x), (8,), ([x, x],)):
+        try:
+            operation.call(*arguments)
+        except ImportError as error:
+            raise SystemExit(name + ': ' + str(error))
+        except Exception:
+            pass  # other arguments than this function takes
+"""
+
+
+def test_functions_of_preprocessing_need_no_part_of_numpy_that_packs_leave_out() -> None:
+    packages = {name[:-2].replace("/", ".") for name in NUMPY_2.dropped if name.count("/") == 2 and name.endswith("/*")}
+    assert {"numpy.random", "numpy.testing"} <= packages
+    source = PACKED_NUMPY.replace("{packages}", repr(packages))
+    ended = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0, ended.stderr
