@@ -44,9 +44,9 @@ class Lowering:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error: object) -> None:
-        """End the worker if a job is running; else leave it to the next build."""
-        if self._lock.acquire(blocking=False):
+    def __exit__(self, kind: object, *error: object) -> None:
+        """Leave the worker to the next build if all went well; end it after an error, or if a job is running."""
+        if kind is None and self._lock.acquire(blocking=False):
             self._ended = True  # for a thread that has yet to begin a job
             self._lock.release()
             IDLE.give(self._worker)
