@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-
 from edgekit.devices.flash import Installation, commit, rollback
-from edgekit.errors import EdgekitError
+from edgekit.errors import CommandFailed, DeviceBusy, EdgekitError, ProbeError
 from edgekit.report.report import Report
 
 INCIDENT_GATES, INCIDENT_FLIPS = 10, 20
@@ -36,9 +34,18 @@ def _incident(report: Report) -> dict[str, object]:
     }
 
 
-def take_back(installation: Installation) -> None:
-    """Roll back the trial after an error. The slot that was served before stays served."""
-    if not installation.committed:
-        # What went wrong before is what must be told.
-        with contextlib.suppress(EdgekitError):
-            rollback(installation)
+def take_back(installation: Installation, error: BaseException) -> None:
+    """Roll back the trial after `error`, which is told. The slot that was served before stays served.
+
+    Raises DeviceBusy if a measurement failed because another edgekit has flashed the device meanwhile: its flash
+    removes what is left of probes.
+    """
+    if installation.committed:
+        return
+    try:
+        rollback(installation)
+    except DeviceBusy:
+        if isinstance(error, ProbeError | CommandFailed):
+            raise
+    except EdgekitError:
+        pass  # what went wrong before is what must be told

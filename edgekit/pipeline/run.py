@@ -100,8 +100,8 @@ def run(
             evidence = Evidence(reference, probed, data.samples.sampling, host, earlier, float_file, remarks)
             report = decide(compilation, compiled, bundle, evidence, _shown(device.url), staging)
             commit_or_roll_back(installation, report, trial.commit)
-        except BaseException:
-            take_back(installation)
+        except BaseException as error:
+            take_back(installation, error)
             raise
     return report
 
