@@ -60,6 +60,7 @@ def test_a_size_of_no_input_is_refused_with_that_of_the_input(task: str, options
     for size, inputs in (
         ((96, 128), {"image": [3, 96, 128]}),
         ((96, 128), {"image": [96, 128, 3]}),
+        ((960, 1280), {"image": [3, 96, 128]}),  # boxes in the pixels of the camera's picture
         ((96, 128), {"scale": [1], "image": [3, "h:64..128:32", "w:64..128:32"]}),
         ((96, 128), {"pixels": [96 * 128]}),
     ):
