@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import RunnerError
 from ..files.durable import SENSELESS, read_json
 from ..files.integrity import is_plain
 from ..layout import MANIFEST
-from ..processing.array_function import ArrayFunction, parse_function
-from ..processing.audio import check_audio
 from ..processing.geometry import Step, check_steps
 from .engine_plan import EnginePlan, read_plan
 from .engine_store import engine_of
 from .lengths import LengthRange, ModelAxis, parse_axes, parse_lengths
+
+if TYPE_CHECKING:
+    from ..processing.array_function import ArrayFunction
 
 NO_PROCESSING: Mapping[str, Any] = MappingProxyType({})
 SCHEMAS = (1, 2)
@@ -154,11 +155,7 @@ def _parse_manifest(slot: Path, written: dict[str, Any]) -> RunnerManifest:
         processing={
             name: _processing(each) for name, each in processing.items() if not {"function", "audio"} & each.keys()
         },
-        audio={
-            name: AudioProcessing(check_audio(each["audio"]), str(each["golden"]))
-            for name, each in processing.items()
-            if "audio" in each
-        },
+        audio={name: _audio(each) for name, each in processing.items() if "audio" in each},
         functions={name: _function(slot, each) for name, each in processing.items() if "function" in each},
         tokenizers={name: _tokenizer(slot, each) for name, each in written.get("tokenizers", {}).items()},
         state=tuple(_state(slot, pair) for pair in written["signature"].get("state", ())),
@@ -169,7 +166,16 @@ def _processing(written: dict[str, Any]) -> Processing:
     return Processing(check_steps(written["steps"]), int(written["channels"]), str(written["golden"]))
 
 
+# Functions and audio import numpy, whose threads a process that is yet to be split must not have.
+def _audio(written: dict[str, Any]) -> AudioProcessing:
+    from ..processing.audio import check_audio
+
+    return AudioProcessing(check_audio(written["audio"]), str(written["golden"]))
+
+
 def _function(slot: Path, written: dict[str, Any]) -> FunctionProcessing:
+    from ..processing.array_function import parse_function
+
     names = [_plain_name(path.rpartition("/")[2]) for path in written["raw"]]
     raw = [(int(name.split(".")[-2]), slot / "golden" / "raw" / name) for name in names]
     return FunctionProcessing(parse_function(written["function"]), tuple(raw))
