@@ -15,6 +15,7 @@ from edgekit.errors import EdgekitError
 from edgekit.measure.device.installed_bundle import Installed
 from edgekit.parity.compare import summarize
 from edgekit.parity.gate_readings import FloatRecord
+from edgekit.pipeline.commit_or_rollback import take_back
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.pack import pack_bundle
@@ -45,10 +46,15 @@ def measure_float(
 
 @contextmanager
 def on_trial(installation: Installation) -> Iterator[Installation]:
-    """Keep a trial for a measurement, then roll it back: the device serves what it served before."""
+    """Keep a trial for a measurement, then roll it back: the device serves what it served before.
+
+    Raises DeviceBusy as `take_back` does.
+    """
     try:
         yield installation
-    finally:
-        if not installation.committed:
-            with suppress(EdgekitError):  # the error before is the one to report
-                rollback(installation)
+    except BaseException as error:
+        take_back(installation, error)
+        raise
+    if not installation.committed:
+        with suppress(EdgekitError):  # what was measured holds all the same
+            rollback(installation)
