@@ -14,7 +14,7 @@ from edgekit.datasets import MapStyle, free_lengths, open_dataset, stated_labels
 from edgekit.datasets.classes import class_names, without_samples
 from edgekit.datasets.items import checked, named_inputs, read_items
 from edgekit.datasets.pictures import Picture, tally
-from edgekit.datasets.processing import Processor, processors, smallest
+from edgekit.datasets.processors import Processor, processors, smallest
 from edgekit.datasets.tokenizer import check_ids, read_tokenizer
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Array

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from edgekit.frontend.onnx_import import symbolic_sizes, unrolling
+from edgekit.frontend.onnx_import import control_flow, symbolic_sizes
 from edgekit.frontend.onnx_import.network import Call, OnnxNetwork, free_path, layer_path, place_layer
 from edgekit.frontend.onnx_import.operator import FIXED, MAKERS, GraphValue, OnnxOperator, Step
 from edgekit.frontend.onnx_import.protobuf import attributes_of, tensors_of
@@ -46,7 +46,7 @@ class Importer:
             name = node.name or f"{node.op_type}_{number}"
             inputs = tuple(self.known.get(each) for each in node.input)
             op = OnnxOperator(node.op_type, name, self.opset, inputs, tuple(node.output), attributes_of(node))
-            if op.kind in unrolling.CONTROL_FLOW:
+            if op.kind in control_flow.CONTROL_FLOW:
                 self._control_flow(op)
             else:
                 self._import(op)
@@ -54,7 +54,7 @@ class Importer:
     def _control_flow(self, op: OnnxOperator) -> None:
         """Import the branch of an `If` whose condition is known, or each turn of a `Loop` or `Scan`."""
         if op.kind == "If":
-            graph = unrolling.branch(op)
+            graph = control_flow.branch(op)
             results = self._subgraph(graph, op.name, {})
         elif op.kind == "Loop":
             results = self._loop(op)
@@ -65,7 +65,7 @@ class Importer:
 
     def _loop(self, op: OnnxOperator) -> list[GraphValue]:
         """Outputs of a `Loop`: what it carries at last, then what its turns give, one behind the other."""
-        body, turns = op.attributes["body"], unrolling.turns(op)
+        body, turns = op.attributes["body"], control_flow.turns(op)
         names = [each.name for each in body.input]
         carried: Sequence[GraphValue | None] = op.inputs[2:]
         rows: list[Sequence[GraphValue]] = []
@@ -77,17 +77,17 @@ class Importer:
             carried, row = results[: len(carried)], results[len(carried) :]
             rows.append(row)
             if not goes_on.constant:
-                raise op.refused("goes on as long as the data say", hint=unrolling.WAY_OUT)
+                raise op.refused("goes on as long as the data say", hint=control_flow.WAY_OUT)
             if not bool(goes_on.example):
                 break
         stacked = [self._stacked(op, list(column), 0) for column in zip(*rows, strict=True)]
         if not rows and len(body.output) > 1 + len(carried):
-            raise op.refused("makes no turn, and its outputs have no shape", hint=unrolling.WAY_OUT)
+            raise op.refused("makes no turn, and its outputs have no shape", hint=control_flow.WAY_OUT)
         return [*(value for value in carried if value is not None), *stacked]
 
     def _scan(self, op: OnnxOperator) -> list[GraphValue]:
         """Outputs of a `Scan`: its last states, then what its turns give, one behind the other."""
-        scan = unrolling.Scan.of(op)
+        scan = control_flow.Scan.of(op)
         states: Sequence[GraphValue | None] = op.inputs[: -scan.count]
         rows: list[Sequence[GraphValue]] = []
         for turn in range(scan.turns):
@@ -105,7 +105,7 @@ class Importer:
 
     def _subgraph(self, graph: Any, prefix: str, given: Mapping[str, GraphValue | None]) -> list[GraphValue]:
         """Outputs of a graph inside of this one, with its inputs by name; its own names get a prefix."""
-        inner = unrolling.renamed(graph, prefix)
+        inner = control_flow.renamed(graph, prefix)
         self.known.update((f"{prefix}/{name}", value) for name, value in given.items() if value is not None)
         weights = tensors_of(inner).items()
         self.known.update((name, GraphValue(name, tensor, True)) for name, tensor in weights)

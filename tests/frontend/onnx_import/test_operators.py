@@ -13,8 +13,8 @@ from onnx import TensorProto
 
 from edgekit.errors import UnsupportedModelFile
 from edgekit.frontend.onnx_import import model_file
+from edgekit.frontend.onnx_import.control_flow import CONTROL_FLOW
 from edgekit.frontend.onnx_import.operator import MAKERS
-from edgekit.frontend.onnx_import.unrolling import CONTROL_FLOW
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.specs.inputs import Input
 from edgekit.specs.onnx_inputs import read_header
