@@ -77,7 +77,7 @@ def test_a_regression_is_judged_by_its_error_in_its_unit(command: Command, folde
     assert report["verdict"] == "passed"
     assert abs(report["accuracy_drop"]) < 1e-4
     assert report["agreement"] == 1.0
-    assert "reaches mae" in report["sentence"]
+    assert "reaches a mean absolute error (mae) of" in report["sentence"]
     assert "less is better" in report["sentence"]
     gates = {gate["name"]: gate for gate in report["gates"]}
     assert gates["reference_accuracy"]["max"] == pytest.approx(np.abs(y[300:] - np.median(y[300:])).mean())
