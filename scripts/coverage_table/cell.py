@@ -55,10 +55,12 @@ def measured(name: str, backend: str, precision: str, work: Path) -> Cell:
                 out=Path(scratch) / "out", cache=work / "cache" / name,
             )  # fmt: skip
         except EdgekitError as error:
-            message, hint = (str(text or "").replace(str(work), "FOLDER") for text in (error, error.hint))
-            cell = replace(cell, code=error.code, message=message, hint=hint)
+            cell = replace(cell, code=error.code, message=str(error), hint=error.hint or "")
         else:
             cell = _works(cell, result.report, result.bundle, Path(scratch) / "bundle")
+    told = (cell.message, cell.hint, *cell.warnings)
+    message, hint, *remarks = (text.replace(str(work), "FOLDER").replace(str(ROOT), "ROOT") for text in told)
+    cell = replace(cell, message=message, hint=hint, warnings=tuple(remarks))
     return replace(cell, seconds=round(time.monotonic() - started, 1), peak_mb=_peak_mb())
 
 
