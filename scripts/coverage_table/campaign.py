@@ -1,0 +1,131 @@
+"""Campaign over cells: each in a process of its own with a time limit, some at once, gone on with after a stop."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from scripts.coverage_table.cell import BACKENDS, PRECISIONS, measured
+from scripts.coverage_table.record import Cell, Key, read
+from scripts.coverage_table.registry import ARCHITECTURES
+
+PROCESSES = multiprocessing.get_context("forkserver")
+"""Processes that begin with torch imported, which is half of the time of a small cell."""
+PRELOAD = ("scripts.coverage_table.campaign", "torch.export", "torchao.quantization.pt2e.quantize_pt2e")
+
+
+@dataclass
+class Campaign:
+    """Cells to measure, and the file of records that they are appended to as they end."""
+
+    records: Path
+    work: Path
+    limit_s: float
+    at_once: int
+    target: Callable[[Key, Path, Connection], None]
+    """Function that measures a cell in its process, and sends the record."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Version of what a cell depends on, by architecture: a record of another one is out of date."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def run(self, keys: Iterable[Key]) -> None:
+        """Measure the cells of which the file has no record of today's source, in this order."""
+        done = read(self.records)
+        left = [key for key in keys if key not in done or done[key].source != self.sources[key[0]]]
+        print(f"{len(left)} cells to measure", flush=True)
+        with ThreadPoolExecutor(self.at_once) as pool:
+            for cell in pool.map(lambda key: self.measure(key, self.sources[key[0]]), left):
+                print(line(cell), flush=True)
+
+    def measure(self, key: Key, version: str) -> Cell:
+        """Measure one cell in a process of its own and append its record."""
+        started = time.monotonic()
+        receiver, sender = PROCESSES.Pipe(duplex=False)
+        process = PROCESSES.Process(target=self.target, args=(key, self.work, sender))
+        process.start()
+        sender.close()
+        cell = self._received(receiver, process, key, version)
+        _end(process, 0.0 if cell.outcome == "timeout" else 20.0)
+        if cell.outcome in ("crashed", "timeout"):
+            cell = replace(cell, seconds=round(time.monotonic() - started, 1))
+        with self._lock, self.records.open("a", encoding="utf-8") as file:
+            file.write(f"{cell.to_json()}\n")
+        return cell
+
+    def _received(self, receiver: Connection, process: BaseProcess, key: Key, version: str) -> Cell:
+        """Record that the process sends, or that of its end without one."""
+        blank = Cell(*key, outcome="timeout", source=version, weights=ARCHITECTURES[key[0]].weights)
+        if not receiver.poll(self.limit_s):
+            return replace(blank, message=f"not finished within {self.limit_s:.0f} s")
+        try:
+            sent = receiver.recv()
+        except EOFError:
+            process.join(10)
+            return replace(blank, outcome="crashed", message=_cause(process.exitcode))
+        return sent if isinstance(sent, Cell) else replace(blank, outcome="crashed", message=str(sent)[:600])
+
+
+def preload(work: Path) -> None:
+    """Have all cells begin with what they import, one thread, and installed models in the folder `work`."""
+    os.environ |= {"OMP_NUM_THREADS": "1", "EDGEKIT_DATA": str(work / "data")}
+    PROCESSES.set_forkserver_preload(list(PRELOAD))
+
+
+def chosen(names: list[str], backends: list[str], precisions: list[str]) -> Iterator[Key]:
+    """Cells in the order of measuring: a precision of all architectures before the next; none named means all."""
+    for precision in precisions or PRECISIONS:
+        for name in names or ARCHITECTURES:
+            for backend in backends or BACKENDS:
+                yield name, backend, precision
+
+
+def line(cell: Cell) -> str:
+    """Outcome of a cell for a terminal."""
+    head = f"{cell.architecture} {cell.backend} {cell.precision}: {cell.outcome}, {cell.seconds:.0f} s"
+    if cell.outcome != "works":
+        return f"{head}, {cell.code} {cell.message[:200]}"
+    quality = "inf" if cell.sqnr_db is None else f"{cell.sqnr_db:.1f}"
+    return (
+        f"{head}, {quality} dB, integer MACs {cell.integer_macs:.2f}, fallback {cell.fallback:.3f}, "
+        f"size {cell.size_ratio:.2f}, {cell.delegates} delegates, {cell.kernels} kernels, failed {cell.failed}"
+    )
+
+
+def answer(key: Key, work: Path, sender: Connection) -> None:
+    """Measure a cell, in its process, and send its record, or the words of an error that is none of edgekit's."""
+    os.setsid()
+    warnings.simplefilter("ignore")
+    logging.disable(logging.WARNING)
+    try:
+        sender.send(measured(*key, work))
+    except Exception as error:  # noqa: BLE001  the process ends with it, and the record says so
+        sender.send(f"{type(error).__name__}: {error}")
+
+
+def _cause(code: int | None) -> str:
+    """Ending of a process that sent nothing."""
+    if code is None:
+        return "the process closed its pipe and goes on"
+    return f"the process was killed by {signal.Signals(-code).name}" if code < 0 else f"the process ended with {code}"
+
+
+def _end(process: BaseProcess, patience_s: float) -> None:
+    """End the cell with all its children: a converter that hangs holds memory."""
+    process.join(patience_s)
+    if process.pid is not None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.join()

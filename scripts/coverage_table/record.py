@@ -1,0 +1,88 @@
+"""Record of a cell: what was built and measured, or how it ended. One JSON line each, in docs/coverage.jsonl."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+Outcome = Literal["works", "refused", "crashed", "timeout"]
+Key = tuple[str, str, str]
+
+OPAQUE = re.compile(r"EK000|\b0x[0-9a-fA-F]+\b|\bloc\(|MLIR|\bmlir|Traceback|\w+TypeError|'tfl\.|error: ")
+"""Raw words of a converter, which no message of edgekit's may end in."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One architecture, one backend, one precision."""
+
+    architecture: str
+    backend: str
+    precision: str
+    outcome: Outcome
+    source: str = ""
+    """Git's name of the tree `edgekit/` and digest of the architecture, with the versions of the packages."""
+    weights: str = ""
+    seconds: float = 0.0
+    peak_mb: int = 0
+    code: str = ""
+    message: str = ""
+    hint: str = ""
+    sqnr_db: float | None = None
+    """Worst output against eager torch on held-out samples, in dB; None is infinite."""
+    metric: str = ""
+    reference: float | None = None
+    candidate: float | None = None
+    agreement: float = 0.0
+    integer_macs: float = 0.0
+    integer_weights: float = 0.0
+    fallback: float = 0.0
+    fallback_bytes: float | None = None
+    size_ratio: float = 0.0
+    size_bytes: int = 0
+    macs: int = 0
+    delegates: int = 0
+    kernels: int = 0
+    commonest: str = ""
+    failed: tuple[str, ...] = ()
+    """Gates of the profile that failed."""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> Key:
+        return self.architecture, self.backend, self.precision
+
+    @property
+    def opaque(self) -> bool:
+        """True if the reason is none that a person could act on."""
+        return self.outcome in ("crashed", "timeout") or bool(OPAQUE.search(f"{self.code} {self.message}"))
+
+    def to_json(self) -> str:
+        """One line, without what is at its default."""
+        plain = {name: value for name, value in asdict(self).items() if value != getattr(type(self), name, None)}
+        return json.dumps(plain, ensure_ascii=False)
+
+
+def read(path: Path) -> dict[Key, Cell]:
+    """The last record of each cell; a line that a crash cut short is left out."""
+    cells: dict[Key, Cell] = {}
+    for line in path.read_text("utf-8").splitlines() if path.exists() else ():
+        try:
+            fields = json.loads(line)
+        except ValueError:
+            continue
+        fields.update({name: tuple(fields[name]) for name in ("failed", "warnings") if name in fields})
+        cell = Cell(**fields)
+        cells[cell.key] = cell
+    return cells
+
+
+def write(path: Path, cells: Iterable[Cell]) -> None:
+    """Write all records, ordered by architecture, backend and precision, and nothing else."""
+    part = path.with_suffix(".part")
+    part.write_text("".join(f"{cell.to_json()}\n" for cell in sorted(cells, key=lambda each: each.key)), "utf-8")
+    part.replace(path)
