@@ -105,29 +105,22 @@ def _check(request: BuildRequest) -> None:
     request.profile.check(request.target, request.runtime, request.backend.refuses)
     _check_state(request)
     _check_lengths(request)
+    _check_training(request)
 
 
 def _check_state(request: BuildRequest) -> None:
-    """Raise StateUnsupported if the profile prunes, or must train, a model with state."""
+    """Raise StateUnsupported if the profile prunes a model with state."""
     profile = request.profile
-    if not request.project.state:
-        return
-    if profile.prune:
+    if request.project.state and profile.prune:
         raise StateUnsupported(
             f"profile '{profile.id}' prunes, which would change the size of the state of '{request.project.name}'",
             hint="take a profile without [prune]: edgekit profiles",
-        )
-    if profile.recover and profile.recover.required:
-        raise StateUnsupported(
-            f"profile '{profile.id}' trains the network again, and '{request.project.name}' has state: training takes "
-            "single samples, not sequences",
-            hint="--set profile.recover.required=false to go without, or a profile without [recover]",
         )
 
 
 def _check_lengths(request: BuildRequest) -> None:
     """Raise Misfit for what takes samples of one length only, if the project leaves lengths free."""
-    project, profile = request.project, request.profile
+    project = request.project
     if not project.lengths:
         return
     length = project.lengths[0]
@@ -139,11 +132,22 @@ def _check_lengths(request: BuildRequest) -> None:
             f"a served reference is sent samples of one length, the project leaves '{length}' free",
             hint="--reference eager, or [reference] url = 'eager'",
         )
-    if profile.recover and profile.recover.required:
+
+
+def _check_training(request: BuildRequest) -> None:
+    """Raise StateUnsupported or Misfit if the profile must train a model with state or free lengths."""
+    project, profile = request.project, request.profile
+    if not (profile.recover and profile.recover.required):
+        return
+    again = f"profile '{profile.id}' trains the network again"
+    hint = "--set profile.recover.required=false to go without, or a profile without [recover]"
+    if project.state:
+        reason = f"{again}, and '{project.name}' has state: training takes single samples, not sequences"
+        raise StateUnsupported(reason, hint=hint)
+    if project.lengths:
         raise Misfit(
-            f"profile '{profile.id}' trains the network again, on batches of one length; the project leaves '{length}' "
-            "free",
-            hint="--set profile.recover.required=false to go without, or a profile without [recover]",
+            f"{again}, on batches of one length; the project leaves '{project.lengths[0]}' free",
+            hint=hint,
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import RunnerError
-from .array_operations import LARGEST
+from .array_values import LARGEST
 
 WORK = 1 << 31
 """Elementary operations of one call: some seconds."""

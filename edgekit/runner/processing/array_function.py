@@ -14,9 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import RunnerError
-from .array_evaluation import ATTRIBUTES, TYPES, Evaluation, dotted, operation_of
-from .array_operations import BUILTINS, CONSTANTS, DTYPES, FUNCTIONS, WORDS
+from .array_evaluation import Evaluation
+from .array_expressions import ATTRIBUTES, TYPES, dotted, operation_of
+from .array_operations import BUILTINS, CONSTANTS, FUNCTIONS, WORDS
 from .array_operators import BINARY, COMPARISONS, INPLACE, UNARY
+from .array_values import DTYPES
 
 LONGEST = 1 << 13
 """Most characters of a function."""

@@ -6,8 +6,9 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from functools import reduce
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 Normalizer = Callable[[str], str]
 Splitter = Callable[[list[str]], list[str]]
 """Function of the parts of a text; the first one is the beginning of the text."""
@@ -25,8 +26,7 @@ def normalizer(stated: Any) -> Normalizer:
         return lambda text: text
     kind = stated["type"]
     if kind == "Sequence":
-        normalizers = [normalizer(each) for each in stated["normalizers"]]
-        return lambda text: reduce(lambda value, each: each(value), normalizers, text)
+        return _chain([normalizer(each) for each in stated["normalizers"]])
     if kind in FORMS:
         return lambda text: unicodedata.normalize(kind, text)
     if kind == "Lowercase":
@@ -51,8 +51,7 @@ def splitter(stated: Any) -> Splitter:
         return lambda parts: parts
     kind = stated["type"]
     if kind == "Sequence":
-        splitters = [splitter(each) for each in stated["pretokenizers"]]
-        return lambda parts: reduce(lambda value, each: each(value), splitters, parts)
+        return _chain([splitter(each) for each in stated["pretokenizers"]])
     if kind == "ByteLevel":
         return _byte_level(bool(stated["add_prefix_space"]), bool(stated.get("use_regex", True)))
     if kind == "Metaspace":
@@ -67,6 +66,11 @@ def byte_letters() -> dict[int, str]:
     plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [byte for byte in range(256) if byte not in plain]
     return {byte: chr(byte) for byte in plain} | {byte: chr(256 + i) for i, byte in enumerate(others)}
+
+
+def _chain(functions: list[Callable[[T], T]]) -> Callable[[T], T]:
+    """Function that calls all of them, each on the value of the one before."""
+    return lambda value: reduce(lambda so_far, function: function(so_far), functions, value)
 
 
 def _stripped(text: str, left: bool, right: bool) -> str:
