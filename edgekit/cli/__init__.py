@@ -78,7 +78,7 @@ def _fail(error: BaseException) -> int:
 
 
 def _leave_interrupted(leave: Leave) -> NoReturn:
-    _fail(Interrupted("stopped before the end", hint="run it again: finished stages are reused from the cache"))
+    _fail(Interrupted("stopped before the end", hint="run it again: stages that the cache has are reused"))
     sys.stderr.flush()
     # At once: a thread that is still compiling would be waited for, and has nothing to clean up but its cache entry,
     # which the next start does.

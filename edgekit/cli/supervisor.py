@@ -66,7 +66,7 @@ def supervise(name: str, command: Callable[[Leave], NoReturn], limit_bytes: int)
     if handed:
         return int(handed)
     if signals.count:
-        raise Interrupted("stopped before the end", hint="run it again: finished stages are reused from the cache")
+        raise Interrupted("stopped before the end", hint="run it again: stages that the cache has are reused")
     raise _exceeded(name, limit_bytes) if exceeded else _crash(name, os.waitstatus_to_exitcode(status))
 
 

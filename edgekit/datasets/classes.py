@@ -71,4 +71,5 @@ def without_samples(classes: Sequence[str], labels: Array | None, where: str) ->
     if not missing:
         return ()
     names = ", ".join(f"'{name}'" for name in missing[:5]) + (", …" if len(missing) > 5 else "")
-    return (f"{len(missing):,} of {len(classes):,} classes have no sample in the {where}: {names}.",)
+    verb = "has" if len(missing) == 1 else "have"
+    return (f"{len(missing):,} of {len(classes):,} classes {verb} no sample in the {where}: {names}.",)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
-import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
-from edgekit.atomic import stored
 from edgekit.bundle.archive import Bundle
 from edgekit.bundle.signing import SigningKey
-from edgekit.cache import digest_of, storage_errors, tool_versions
-from edgekit.errors import EdgekitError, ForwardError, OutputBusy
+from edgekit.cache import digest_of, tool_versions
+from edgekit.errors import EdgekitError, ForwardError
 from edgekit.ir.measurement import Measurement
 from edgekit.measure import store
 from edgekit.measure.device.installed_bundle import outputs_in_parts, unpacked
+from edgekit.pipeline.exclusive_folder import exclusive
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.float_parity import check_float_parity
@@ -34,7 +30,6 @@ from edgekit.specs.factory import RAISED, in_a_line, place
 
 ENOUGH = 2000
 """Default number of evaluation samples that a build decides its gates on; `run` takes them all."""
-STAGING = ".edgekit.partial"
 
 
 def build(request: BuildRequest, line: StageRunner, out: Path, key: SigningKey, samples: int | None = None) -> Report:
@@ -64,54 +59,6 @@ def compilation_of(request: BuildRequest, line: StageRunner, data: CachedData) -
 def evaluation(request: BuildRequest, line: StageRunner, samples: int | None) -> CachedData:
     """Evaluation samples that a verdict is made of; `samples` limits their number, None takes all."""
     return CachedData(request.project, line, "evaluation", samples)
-
-
-@contextlib.contextmanager
-def exclusive(out: Path) -> Iterator[Path]:
-    """Lock the folder `out` for this build alone, making it if need be. Yields a staging folder in it: its files are
-    moved into `out` at the end, bundle and report together; after an error nothing is.
-
-    Raises OutputBusy if another build has it, StorageError if it cannot be made or the disk is full.
-    """
-    staging = out / STAGING
-    with storage_errors(out), _locked(out):
-        shutil.rmtree(staging, ignore_errors=True)  # left by a build that was killed
-        staging.mkdir()
-        try:
-            yield staging
-            for path in sorted(staging.iterdir()):
-                path.replace(out / path.name)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _locked(out: Path) -> Iterator[None]:
-    """Lock the folder itself: no lock file stays behind, and a dead process holds nothing. Removed if empty."""
-    with contextlib.ExitStack() as stack:
-        with stored(out):
-            out.mkdir(parents=True, exist_ok=True)
-            folder = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
-        stack.callback(os.close, folder)
-        _lock(folder, out)
-        stack.callback(_remove_if_empty, out)
-        yield
-
-
-def _remove_if_empty(folder: Path) -> None:
-    with contextlib.suppress(OSError):
-        folder.rmdir()
-
-
-def _lock(folder: int, out: Path) -> None:
-    busy = OutputBusy(f"another edgekit is writing to '{out}'", hint="wait for it, or give --out another folder")
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise busy from error
-    # Whoever had it may have removed it, empty, as it left.
-    if not out.exists() or not os.path.samestat(os.fstat(folder), out.stat()):
-        raise busy
 
 
 def eager_answers(compilation: Compilation, data: CachedData) -> Measurement:

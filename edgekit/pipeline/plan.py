@@ -23,6 +23,7 @@ class Plan:
     """Plan of a build: target, backend and profile, its gates, and which of its stages are done already."""
 
     project: str
+    task: str
     target: str
     backend: str
     delegates: tuple[str, ...]
@@ -39,6 +40,7 @@ def plan_build(compilation: Compilation) -> Plan:
     request = compilation.request
     return Plan(
         request.project.name,
+        request.project.model.task,
         request.target.id,
         request.runtime.backend,
         tuple(request.runtime.delegates),

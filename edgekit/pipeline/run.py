@@ -21,8 +21,9 @@ from edgekit.measure.serving.reference import open_reference
 from edgekit.measure.shards import shards_in
 from edgekit.parity.gate_readings import FloatRecord
 from edgekit.pipeline.accuracy_budget import affordable, is_large
-from edgekit.pipeline.build import compilation_of, eager_answers, evaluation, exclusive, on_host
+from edgekit.pipeline.build import compilation_of, eager_answers, evaluation, on_host
 from edgekit.pipeline.commit_or_rollback import commit_or_roll_back, take_back
+from edgekit.pipeline.exclusive_folder import exclusive
 from edgekit.pipeline.flash import check_runtime, choose_runtime
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.compile import Compilation

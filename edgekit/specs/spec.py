@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AllowInfNan, BaseModel, ConfigDict, Strict, ValidationError
 
 from edgekit.errors import SpecError, suggest
+from edgekit.specs.missing_key import missing_key_hint
 
 Whole = Annotated[int, Strict()]
 """A whole number written as one: neither "4096" nor true."""
@@ -73,7 +74,8 @@ def parse(model: type[S], values: Mapping[str, Any], where: str, derived: Mappin
     try:
         return model.model_validate({**values, **derived})
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        errors = error.errors(include_url=False)
+        first = errors[0]
         location, forbidden = list(map(str, first["loc"])), first["type"] == "extra_forbidden"
         # Members of a union are named too, such as `tuple[str, ...]`: no key of the file. What is forbidden is one.
         key = location[-1:] if forbidden else []
@@ -82,6 +84,9 @@ def parse(model: type[S], values: Mapping[str, Any], where: str, derived: Mappin
         if forbidden:
             known = _keys(model, path[:-1]) - derived.keys()
             message, hint = "no such key", suggest(path[-1], known, f"known keys: {', '.join(sorted(known))}")
+        if first["type"] == "missing" and path:
+            others = [str(each["loc"][-1]) for each in errors if each["loc"][:-1] == first["loc"][:-1]]
+            hint = missing_key_hint(path[:-1], path[-1], _annotation(model, path), others[1:])
         place = f"'{'.'.join(path)}': " if path else ""
         raise SpecError(f"{where}: {place}{message}", hint=hint) from error
 
@@ -99,14 +104,24 @@ def _sentence(message: str) -> str:
 
 def _keys(model: type[BaseModel], path: list[str]) -> set[str]:
     """The keys that the table at `path` may have, as far as it is a table of named fields."""
-    fields = {(field.alias or name): field for name, field in model.model_fields.items()}
+    return set(_fields(model, path))
+
+
+def _annotation(model: type[BaseModel], path: list[str]) -> Any:
+    """Type of the key at `path`; None if it is not known."""
+    return _fields(model, path[:-1]).get(path[-1])
+
+
+def _fields(model: type[BaseModel], path: list[str]) -> dict[str, Any]:
+    """Types of the keys of the table at `path`, as far as it is a table of named fields."""
+    fields = {(field.alias or name): field.annotation for name, field in model.model_fields.items()}
     if not path:
-        return set(fields)
-    annotation = fields[path[0]].annotation if path[0] in fields else None
+        return fields
+    annotation = fields.get(path[0])
     for candidate in _models(annotation):
         # In a list or a table of tables, what follows says which one.
-        return _keys(candidate, path[2:] if _holds_many(annotation) else path[1:])
-    return set()
+        return _fields(candidate, path[2:] if _holds_many(annotation) else path[1:])
+    return {}
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:

@@ -57,6 +57,9 @@ class Classification(TaskSpec):
         classes = scores.shape[1]
         check_range(labels, classes, f"output '{name}' has {classes} classes; labels are indices into them")
 
+    def class_count(self, outputs: Outputs) -> int:
+        return int(first_output(outputs)[1].shape[1])
+
     def answers(self, outputs: Outputs) -> Array:
         """The best classes int64 [N, 5], or fewer where there are fewer, by falling score; of equals the first."""
         return np.asarray(np.argsort(-first_output(outputs)[1], axis=1, kind="stable")[:, :5])

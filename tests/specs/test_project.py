@@ -88,7 +88,7 @@ def test_a_file_that_is_no_project_is_named(tmp_path: Path, text: bytes, message
     ("change", "message", "hint"),
     [
         (("factory", "factry"), r"'model\.factry': no such key", "did you mean 'factory'?"),
-        (("[model]", "[modl]"), "'model': is missing", None),
+        (("[model]", "[modl]"), "'model': is missing", "did you mean 'model', where 'modl' stands?"),
         (("[data]", "[data]\nevalution = 1"), r"'data\.evalution': no such key", "did you mean 'evaluation'?"),
         (("scale", "scal"), r"'inputs\.image\.preprocess\.scal': no such key", "did you mean 'scale'?"),
         (("shape = [1]", "shape = [1]\nshpe = 1"), r"'inputs\.age\.shpe': no such key", "did you mean 'shape'?"),
@@ -128,7 +128,11 @@ def test_a_file_that_is_no_project_is_named(tmp_path: Path, text: bytes, message
         (("uint8 NHWC", "uint8 NCHW"), r"'inputs\.image\.preprocess\.from': input should be 'uint8 NHWC'", None),
         (('path = "data.npz"', 'path = "x", loader = "d.py:f"'), r"'data\.evaluation': a data set needs exactly", None),
         (('path = "data.npz", ', ""), r"'data\.evaluation': a data set needs exactly one of 'path' and 'load", None),
-        (('licence = "CC0", ', ""), r"'data\.evaluation\.licence': is missing", None),
+        (
+            ('licence = "CC0", ', ""),
+            r"'data\.evaluation\.licence': is missing",
+            'state it under [data.evaluation]: licence = "TEXT"',
+        ),
         (
             ("[data]", '[reference]\nurl = "easger"\n[data]'),
             r"'reference\.url': 'easger' is no way to a server: ",

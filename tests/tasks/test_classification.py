@@ -147,3 +147,8 @@ def test_top_one_and_top_five_are_both_measured_whichever_gates_name() -> None:
 def test_a_figure_that_is_no_number_is_left_out() -> None:
     numbers = [SecondaryFigure(name="a", candidate=value) for value in (1.0, np.inf, np.nan)]
     assert finite([*numbers, SecondaryFigure(name="b", reference=np.inf, candidate=1.0)]) == (numbers[0],)
+
+
+def test_as_many_classes_as_scores_have_names() -> None:
+    """Names beyond the scores stand for answers that no sample can get: a build refuses them by this count."""
+    assert Classification().class_count({"scores": np.zeros((2, 10)), "more": np.zeros((2, 7))}) == 10

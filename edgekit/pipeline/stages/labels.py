@@ -69,7 +69,7 @@ def _check_names(names: Sequence[str], count: int | None, answers: Mapping[str, 
     if names and count not in (None, len(names)):
         raise DataError(
             f"[model] classes names {len(names)}, the outputs have scores of {count}: {shape_text(answers)}",
-            hint="name each class that the network was trained with; or the decoder under [task] is another one",
+            hint="name each class that the network was trained with, in order; of boxes, see also [task] decoder",
         )
 
 
