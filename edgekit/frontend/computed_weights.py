@@ -105,6 +105,11 @@ def _is_view_of_used(node: Node) -> bool:
     return False
 
 
+def constant_value(module: GraphModule, node: Node) -> Any:
+    """Value of a node that depends on constants alone."""
+    return _value(module, node, {})
+
+
 def _value(module: GraphModule, node: Node, values: dict[Node, Any]) -> Any:
     """Value of a constant node; `values` caches those computed so far."""
     if node not in values:

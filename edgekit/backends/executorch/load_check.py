@@ -1,4 +1,4 @@
-"""Load check of a .pte file in ExecuTorch's own runtime: it must load, with a kernel for every operator."""
+"""Load check of a .pte file in ExecuTorch's own runtime: it must load, with a kernel for every operator, and run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from executorch.exir.scalar_type import ScalarType
 from executorch.runtime import Runtime
 
 from edgekit.backends.executorch.convert import HINT, place
-from edgekit.backends.executorch.runtime_log import refusal, runtime_log
+from edgekit.backends.executorch.runtime_log import failed_instruction, refusal, runtime_log
 from edgekit.backends.free_axes import with_free_axes
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.ir.artifact import Placement
@@ -38,22 +38,37 @@ def load_signature(
     """Load the file and return its signature, with the program's names, for the format has none.
 
     places: of each debug handle the operator and its place, to name what XNNPACK refuses. Raises UnsupportedOperator if
-    the runtime lacks a kernel, LoweringError if the file does not load.
+    the runtime lacks a kernel, LoweringError if the file does not load, or fails on the program's example inputs.
     """
     _check_kernels(program, placement)
     with runtime_log() as log:
         try:
-            meta = Runtime.get().load_program(path).load_method(METHOD).metadata
+            method = Runtime.get().load_program(path).load_method(METHOD)
+            meta = method.metadata
         except RuntimeError as error:
             reason = refusal(log(), path.read_bytes(), places)
             told = f"XNNPACK refuses it. {reason}" if reason else str(error)
             raise LoweringError(f"'{path.name}' was built but does not load: {told}", hint=HINT) from error
+    _check_run(path, method, program, places)
     inputs = [meta.input_tensor_meta(index) for index in range(meta.num_inputs())]
     outputs = [meta.output_tensor_meta(index) for index in range(meta.num_outputs())]
     if (len(inputs), len(outputs)) != (len(program.signature.inputs), len(program.signature.outputs)):
         raise LoweringError(f"'{path.name}' takes {len(inputs)} and gives {len(outputs)} tensors, unlike its program")
     loaded = Signature(_specs(program.signature.inputs, inputs), _specs(program.signature.outputs, outputs))
     return with_free_axes(loaded, program.signature)
+
+
+def _check_run(path: Path, method: Any, program: Program, places: Mapping[int, str]) -> None:
+    """Run the method once on the example inputs. Raises LoweringError, which names the operators that failed."""
+    examples = program.exported.example_inputs
+    if examples is None:
+        return
+    with runtime_log() as log:
+        try:
+            method.execute(list(examples[0]))
+        except RuntimeError as error:
+            reason = failed_instruction(log(), path.read_bytes(), places) or str(error)
+            raise LoweringError(f"'{path.name}' was built but does not run: {reason}", hint=HINT) from error
 
 
 def _check_kernels(program: Program, placement: Placement) -> None:

@@ -1,4 +1,4 @@
-"""Log of ExecuTorch's runtime as it loads a file: the line in which XNNPACK refuses a node, and the node's place."""
+"""Log of ExecuTorch's runtime as it loads or runs a file: a node that XNNPACK refuses, an instruction that failed."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ from edgekit.backends.executorch import xnnpack_blob
 
 REFUSAL = re.compile(r"(?P<line>Failed to (?:create|define) (?P<what>.+?) (?P<number>\d+)\b.*?xnn_status_\w+)")
 """Pattern of the runtime's line, as executorch 1.5.1 words it. Nodes are numbered by the converter's debug handles."""
+DELEGATE = re.compile(r"CALL_DELEGATE execute failed at instruction (?P<number>\d+)")
+"""Pattern of the runtime's line on a delegate that failed while it ran, as executorch 1.5.1 words it."""
+KERNEL = re.compile(r"KernelCall failed at instruction \d+:(?P<number>\d+) in operator (?P<name>[\w:.]+): 0x")
+"""Pattern of the runtime's line on a kernel that failed."""
+PREFIX = re.compile(r"^\[[\w.]+:\d+\] ")
+"""Pattern of the source line before each message."""
 PLACES = 3
 """Largest number of places to name: a tensor's number is unique in one delegate only."""
 
@@ -54,6 +60,27 @@ def refusal(log: str, data: bytes, places: Mapping[int, str]) -> str:
     known = list(dict.fromkeys(places[handle] for handle in handles if handle in places))
     where = " or ".join(known) if len(known) <= PLACES else ""
     return f"{match['line']}{f': {where}' if where else ''}"
+
+
+def failed_instruction(log: str, data: bytes, places: Mapping[int, str]) -> str:
+    """Sentence on the instruction of the file `data` that failed: its operators with their places, and the reason.
+
+    places: operator and place of each debug handle. Empty if the log does not tell.
+    """
+    match = DELEGATE.search(log) or KERNEL.search(log)
+    if match is None:
+        return ""
+    before = [line for line in log[: match.start()].splitlines() if PREFIX.match(line)]
+    reason = f": {PREFIX.sub('', before[0])}" if before else ""
+    if match.re is KERNEL:
+        return f"kernel '{match['name']}' failed at instruction {match['number']}{reason}"
+    program = deserialize_pte_binary(data).program
+    (plan,) = program.execution_plan
+    call = plan.chains[0].instructions[int(match["number"])].instr_args
+    blob = program.backend_delegate_data[plan.delegates[call.delegate_index].processed.index].data
+    known = [places[handle] for handle in xnnpack_blob.debug_handles(blob) if handle in places]
+    where = f", from {known[0]} to {known[-1]}" if known else ""
+    return f"XNNPACK failed at instruction {match['number']}{where}{reason}"
 
 
 def _readers(data: bytes, tensor: int) -> list[int]:

@@ -164,6 +164,11 @@ def nodes(
     return tuple(XnnpackNode(entry["xnode_union_type"], entry["xnode_union"], values) for entry in graph["xnodes"])
 
 
+def debug_handles(blob: bytes) -> list[int]:
+    """Debug handle of every node, in execution order."""
+    return [entry["debug_handle"] for entry in _parse(blob)["xnodes"]]
+
+
 def users(blob: bytes, tensor: int) -> list[tuple[int, int]]:
     """Number of the tensor's axes, and debug handle, of every node that reads or writes the tensor of this number."""
     graph = _parse(blob)

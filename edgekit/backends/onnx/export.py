@@ -37,11 +37,18 @@ def to_onnx(program: Program, integer_forms: bool = True) -> bytes:
     import onnx
     import torch
 
+    from edgekit.passes.attention.forms import rewritten
+    from edgekit.passes.attention.scaled_dot_product import decompose_attention, has_attention
+
     names = program.signature
     try:
         with _quiet():
+            source = program.exported
+            if has_attention(source.graph):
+                # The exporter's own decomposition leaves views that its memory layout does not admit (torch 2.13).
+                source = rewritten(source, (decompose_attention,))
             exported = torch.onnx.export(
-                program.exported,
+                source,
                 dynamo=True,
                 opset_version=OPSET,
                 input_names=[spec.name for spec in names.inputs],
