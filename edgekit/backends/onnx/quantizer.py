@@ -22,6 +22,7 @@ from edgekit.passes.quantization.observers import activation_observer, weight_ob
 from edgekit.passes.quantization.residual_stream import residual_stream
 from edgekit.passes.quantization.shared_constants import BIAS, with_unshared_reads
 from edgekit.passes.squeeze_excite import prepare_gates
+from edgekit.passes.subpixel_convolution import with_subpixel_convolutions
 from edgekit.specs.compression import Activations, Quantize, Weights
 
 aten = torch.ops.aten
@@ -89,7 +90,8 @@ class OnnxQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
         self._stream: frozenset[Node] = frozenset()
 
     def transform_for_annotation(self, model: GraphModule) -> GraphModule:
-        return pool_by_mean(prepare_gates(with_unshared_reads(model, (BIAS,)), self._skip))
+        prepared = prepare_gates(with_subpixel_convolutions(model, self._skip), self._skip)
+        return pool_by_mean(with_unshared_reads(prepared, (BIAS,)))
 
     def annotate(self, model: GraphModule) -> GraphModule:
         """Annotate every node of `model` that is neither skipped nor in a residual stream, producers first."""

@@ -26,10 +26,11 @@ from edgekit.passes.module_patterns import is_skipped
 from edgekit.passes.quantization.observers import activation_observer, weight_observer
 from edgekit.passes.quantization.residual_stream import residual_stream
 from edgekit.passes.squeeze_excite import ZERO_BELOW, prepare_gates
+from edgekit.passes.subpixel_convolution import with_subpixel_convolutions
 from edgekit.specs.compression import Activations, Quantize, Weights
 
 aten = torch.ops.aten
-# Not transposed convolutions: the converter leaves them in float even between quantized tensors.
+# Transposed convolutions, which the converter leaves in float even between quantized tensors, are rewritten.
 # Nor matrix products of two activations, softmax or layer norm: XNNPACK runs those in float only.
 WEIGHTED = {aten.conv1d.default, aten.conv2d.default, aten.linear.default}
 ARITHMETIC = {aten.add.Tensor, aten.add_.Tensor, aten.sub.Tensor, aten.mul.Tensor, aten.mul_.Tensor}
@@ -75,7 +76,8 @@ class LiteRTQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
         self.weight = weight_spec(recipe.weights)
 
     def transform_for_annotation(self, model: fx.GraphModule) -> fx.GraphModule:
-        return average_channels_last(decompose(prepare_gates(model, self.skip), self.skip))
+        prepared = prepare_gates(with_subpixel_convolutions(model, self.skip), self.skip)
+        return average_channels_last(decompose(prepared, self.skip))
 
     def annotate(self, model: fx.GraphModule) -> fx.GraphModule:
         # litert-converter 0.5.0 joins integers of several scales as if they were of one, where the result is float.
