@@ -8,12 +8,17 @@ from itertools import product
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.fx import GraphModule
 from torch.nn import functional as F
+from torchao.quantization.pt2e.quantize_pt2e import prepare_pt2e
 
 from edgekit.ir.program import Program
-from edgekit.passes.quantization.bias_correction import bounds
+from edgekit.passes.quantization.bias_choice import chosen_biases, in_scope
+from edgekit.passes.quantization.bias_correction import bounds, corrected_biases
+from edgekit.passes.quantization.calibrate import calibrate
 from edgekit.passes.quantization.quantize import quantize
 from edgekit.passes.quantization.rounding_solvers import Grid, adaround, gptq
+from edgekit.passes.quantization.simulate import stacked
 from edgekit.passes.quantization.weighted_layers import layers, rows, value
 from edgekit.specs.compression import Quantize, Rounding, Weights
 from tests.passes.small_networks import Samples, onnx, outputs, program
@@ -138,6 +143,29 @@ def test_bias_correction_takes_the_mean_error_away(net: Program, samples: Sample
     assert corrected < plain / 5
     options = dict(rounded(net, samples, correct_bias=True).history[-1].options)
     assert options["biases corrected"] == "4"  # `line` has none
+
+
+def prepared_program(net: Program, samples: Samples) -> GraphModule:
+    recipe = Quantize(weights=Weights(granularity="per-tensor"))
+    prepared: GraphModule = prepare_pt2e(net.exported.module(), onnx(recipe).quantizer)
+    calibrate(prepared, samples, range(len(samples)))
+    return prepared
+
+
+def test_biases_are_corrected_as_far_as_held_out_samples_gain(net: Program, samples: Samples) -> None:
+    prepared = prepared_program(net, samples)
+    batches = stacked(samples, 16)
+    choice = chosen_biases(prepared, batches)
+    assert choice.scope == "all"
+    every = corrected_biases(prepared, batches, in_scope(prepared, "all"))
+    assert all(torch.equal(every[node], bias) for node, bias in choice.biases.items())
+    assert max(choice.sqnr_db.values()) == choice.sqnr_db["all"] > choice.sqnr_db["none"]
+    # Samples that have nothing in common with those that correct: what is right there is wrong here.
+    other = [tuple(-9.0 * value for value in batch) for batch in batches]
+    misled = chosen_biases(prepared, [*batches, *other])
+    assert misled.scope != "all"
+    assert misled.sqnr_db["all"] < misled.sqnr_db["none"] + 0.1
+    assert chosen_biases(prepared, stacked(samples[:1], 1)).biases == {}
 
 
 def test_what_a_clamp_after_a_layer_cuts_off_is_no_part_of_its_mean_error() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -33,13 +33,15 @@ HELD = 64 * 2**20
 """Largest number of elements of one value of the program, over all samples that run in lockstep."""
 
 
-def corrected_biases(prepared: GraphModule, batches: Sequence[Sample]) -> dict[Node, Tensor]:
+def corrected_biases(prepared: GraphModule, batches: Sequence[Sample], names: Container[str]) -> dict[Node, Tensor]:
     """Corrected biases, float32 [outputs], by the node that reads them, for a calibrated program.
 
     Empirical bias correction (Nagel et al. 2019, section 4.2, appendix D), layer by layer: the error of one is measured
-    with those before it corrected. Layers without a bias, or whose weight stays in float, are left as they are.
+    with those before it corrected. Layers without a bias, or whose weight stays in float, are left as they are. names:
+    of the nodes of the layers to correct.
     """
-    chosen = {layer.node.name: layer for layer in layers(prepared) if layer.bias and layer.observer}
+    correctable = [layer for layer in layers(prepared) if layer.bias and layer.observer]
+    chosen = {layer.node.name: layer for layer in correctable if layer.node.name in names}
     batches = batches[: _batches_in_memory(prepared, batches)]
     means = _means(prepared, batches, chosen)
     biases: dict[Node, Tensor] = {}

@@ -154,7 +154,8 @@ class QuantizePass(Pass):
     def _refined(self, prepared: GraphModule) -> Findings:
         """Round weights (GPTQ, AdaRound) and correct biases of `prepared`, in place. Yields findings for the record."""
         from edgekit.passes.quantization.auto_observer import halves
-        from edgekit.passes.quantization.bias_correction import corrected_biases, unobserved
+        from edgekit.passes.quantization.bias_choice import chosen_biases
+        from edgekit.passes.quantization.bias_correction import unobserved
         from edgekit.passes.quantization.rounding import rounded_weights
         from edgekit.passes.quantization.simulate import batch_of, stacked
         from edgekit.passes.quantization.weighted_layers import replace
@@ -169,10 +170,12 @@ class QuantizePass(Pass):
             remaining = sum(layer.chosen for layer in rounded) / nearest if nearest else 1.0
             yield "rounding error", f"{remaining:.0%} of nearest rounding's, {len(rounded)} layers"
         if self.recipe.correct_bias:
-            biases = corrected_biases(prepared, batches)
-            for constant, bias in biases.items():
+            choice = chosen_biases(prepared, batches)
+            for constant, bias in choice.biases.items():
                 replace(prepared, constant, bias)
-            yield "biases corrected", str(len(biases))
+            yield "biases corrected", str(len(choice.biases))
+            if choice.scope != "all":
+                yield "bias correction", str(choice)
 
     def ensures(self, exported: ExportedProgram) -> None:
         if not any("dequantize" in str(node.target) for node in exported.graph.nodes):

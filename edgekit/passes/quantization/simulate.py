@@ -5,6 +5,7 @@ The result computes, in float, what the converted program will.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from torch import Tensor, nn
 from torch.fx import Graph, GraphModule, Node
 from torch.utils import _pytree as pytree
 from torchao.quantization.pt2e import ObserverBase
+
+from edgekit.ir.sqnr import sqnr_db
 
 if TYPE_CHECKING:
     from edgekit.passes.base import Sample
@@ -143,6 +146,16 @@ def answers(module: GraphModule, batches: Sequence[Sample]) -> list[Tensor]:
     with torch.no_grad():
         leaves = [pytree.tree_leaves(module(*batch)) for batch in batches]
     return [_joined(parts) for parts in zip(*leaves, strict=True)]
+
+
+def output_sqnr_db(reference: Sequence[Tensor], outputs: Sequence[Tensor]) -> float:
+    """SQNR of the worst output of real numbers, in dB; minus infinity if one is not finite, infinite without any.
+
+    reference, outputs: one tensor an output, of the same shapes.
+    """
+    pairs = [pair for pair in zip(reference, outputs, strict=True) if pair[0].is_floating_point()]
+    qualities = [sqnr_db(expected.numpy(), value.numpy()) for expected, value in pairs]
+    return min((-math.inf if math.isnan(quality) else quality for quality in qualities), default=math.inf)
 
 
 def _joined(parts: Sequence[Tensor]) -> Tensor:
