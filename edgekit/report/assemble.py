@@ -112,6 +112,7 @@ def report(build: BuildFacts, probe: ProbeFacts) -> Report:
             else None
         ),
         drift=comparison.drift,
+        tokens=comparison.tokens,
         stages=build.stages,
         bundle=build.bundle,
         versions=dict(sorted(build.versions.items())),

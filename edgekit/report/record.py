@@ -18,6 +18,7 @@ from edgekit.parity.gate_readings import FloatRecord
 from edgekit.parity.gates import GateResult, Verdict
 from edgekit.parity.network_time import NetworkShare
 from edgekit.parity.numeric import NumericParity
+from edgekit.parity.token_parity import TokenParity
 from edgekit.samples import Sampling
 from edgekit.tasks.secondary import SecondaryFigure
 
@@ -150,6 +151,8 @@ class ReportRecord(Record):
     """The same of each output, by name; left out where there is one output."""
     drift: Drift | None = None
     """Error over time of a model with state; left out for samples that are no sequences."""
+    tokens: TokenParity | None = None
+    """Parity of language models, token by token (docs/language-models.md); left out for another task."""
     stages: tuple[StageRecord, ...]
     bundle: BundleRecord | None
     """The bundle; null where measurements were compared without one."""

@@ -15,6 +15,7 @@ from edgekit.report.sections.over_time import over_time
 from edgekit.report.sections.pairs import pairs
 from edgekit.report.sections.section import Row, Section, section, shown
 from edgekit.report.sections.timing import timing
+from edgekit.report.sections.tokens import tokens
 from edgekit.tasks.metric import SHARE
 
 NOT_THE_TARGET = "HOST, NOT THE TARGET: this machine ran the candidate, so no time or memory below is the target's."
@@ -51,6 +52,7 @@ def outline(report: ReportRecord) -> Outline:
                 costs(report),
                 endpoints(report),
                 pairs(report),
+                tokens(report.tokens),
                 over_time(report.drift, report.candidate.score),
                 timing(report),
                 _artifact(report.artifact),
