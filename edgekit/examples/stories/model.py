@@ -16,7 +16,7 @@ WIDTH = HEADS * SIZE
 WEIGHTS = Path(__file__).with_name("weights.safetensors")
 
 
-class Block(nn.Module):
+class DecoderBlock(nn.Module):
     """Attention to what was read, and two linear layers, each added to what came in."""
 
     def __init__(self) -> None:
@@ -55,14 +55,14 @@ class Stories(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.tokens, self.places = nn.Embedding(VOCABULARY, WIDTH), nn.Embedding(PLACES, WIDTH)
-        self.blocks = nn.ModuleList(Block() for _ in range(LAYERS))
+        self.blocks = nn.ModuleList(DecoderBlock() for _ in range(LAYERS))
         self.norm = nn.LayerNorm(WIDTH)
         self.register_buffer("order", torch.arange(PLACES), persistent=False)
 
     @property
-    def layers(self) -> list[Block]:
+    def layers(self) -> list[DecoderBlock]:
         """Blocks in order."""
-        return [block for block in self.blocks if isinstance(block, Block)]
+        return [block for block in self.blocks if isinstance(block, DecoderBlock)]
 
     def forward(self, token: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         """One step: token [1], then keys and values of each layer, and the place of the token [1]."""

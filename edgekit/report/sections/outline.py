@@ -10,6 +10,7 @@ from edgekit.parity.gates import GateResult, Verdict
 from edgekit.report.record import ArtifactRecord, ReportRecord
 from edgekit.report.sections.costs import costs
 from edgekit.report.sections.endpoints import endpoints
+from edgekit.report.sections.generation import generation
 from edgekit.report.sections.latencies import latencies
 from edgekit.report.sections.over_time import over_time
 from edgekit.report.sections.pairs import pairs
@@ -53,6 +54,7 @@ def outline(report: ReportRecord) -> Outline:
                 endpoints(report),
                 pairs(report),
                 tokens(report.tokens),
+                generation(report.generation),
                 over_time(report.drift, report.candidate.score),
                 timing(report),
                 _artifact(report.artifact),

@@ -32,7 +32,7 @@ class TokenDecoder:
     """
 
     def __init__(self, manifest: RunnerManifest, threads: int) -> None:
-        _check(manifest)
+        check_decoder(manifest)
         self._tokens = manifest.sampled[0]
         self._answer = manifest.outputs.index(manifest.reported[0])
         self._vocabulary = manifest.reported[0].shape[-1]
@@ -82,7 +82,7 @@ def greedy(decoder: TokenDecoder, prompt: Sequence[int], count: int, stop: Seque
         logits = decoder.decode(token)
 
 
-def _check(manifest: RunnerManifest) -> None:
+def check_decoder(manifest: RunnerManifest) -> None:
     """Raise RunnerError (data) unless the model takes a token a step, with state, and scores the next one."""
     if not manifest.state or len(manifest.sampled) != 1:
         raise RunnerError("data", "it is no decoder: that takes one token a step, and has state")
