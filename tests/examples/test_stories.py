@@ -37,13 +37,16 @@ def test_a_step_with_the_cache_scores_what_the_whole_text_does(project: Project)
     tokens = load_samples(project, "evaluation").inputs["token"][:1]
     network = resolve("model.py:stories", project.root)()
     state = [torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype)) for spec in project.state.values()]
+    *caches, place = state
     steps = []
     with torch.no_grad():
-        for token in tokens[0]:
-            scores, *state = network(torch.tensor([token]), *state)
+        for i, token in enumerate(tokens[0]):
+            scores, *rows, place = network(torch.tensor([token]), *caches, place)
+            for cache, row in zip(caches, rows, strict=True):
+                cache[:, :, i : i + 1] = row
             steps.append(scores.numpy())
     np.testing.assert_allclose(np.concatenate(steps), logits(project, tokens)[0], atol=2e-4)
-    assert state[-1].tolist() == [128]
+    assert place.tolist() == [128]
 
 
 def test_the_perplexity_is_the_recorded_one_and_far_better_than_chance(project: Project) -> None:

@@ -1,7 +1,8 @@
 """A small decoder (a transformer with a cache) that takes a token and scores the one that follows.
 
-Input: int64 [1], and the cache of keys and values float32 [1, heads, places, size] of each layer, and the place of the
-token int64 [1]. Output: logits float32 [1, 512], then the cache with this token in it, and the next place.
+Input: int64 [1], the cache of keys and values float32 [1, heads, places, size] of each layer, and the place of the
+token, int64 [1]. Output: logits float32 [1, 512], keys and values float32 [1, heads, 1, size] of this token, and the
+next place.
 """
 
 from pathlib import Path
@@ -13,6 +14,8 @@ from torch.nn.functional import linear, relu
 
 VOCABULARY, PLACES, LAYERS, HEADS, SIZE, HIDDEN = 512, 128, 3, 4, 16, 192
 WIDTH = HEADS * SIZE
+MASKED = -30.0
+"""Score of a token that may not be seen: a share of e^-30 is none, and int8 has numbers for scores beside it."""
 WEIGHTS = Path(__file__).with_name("weights.safetensors")
 
 
@@ -41,10 +44,10 @@ class DecoderBlock(nn.Module):
         return added
 
 
-def attention(query: Tensor, key: Tensor, value: Tensor, hidden: Tensor) -> Tensor:
-    """Mean of values, weighted by the likeness of queries and keys; hidden: True where a place may not be seen."""
-    scores = torch.where(hidden, -1e4, (query @ key.transpose(2, 3)) / SIZE**0.5)
-    return scores.softmax(-1) @ value
+def likeness(query: Tensor, key: Tensor) -> Tensor:
+    """Scores [N, heads, T, S] of queries [N, heads, T, size] and keys [N, heads, S, size]."""
+    scores: Tensor = (query @ key.transpose(2, 3)) / SIZE**0.5
+    return scores
 
 
 class Stories(nn.Module):
@@ -68,14 +71,15 @@ class Stories(nn.Module):
         """One step: token [1], then keys and values of each layer, and the place of the token [1]."""
         *cache, place = state
         x = (self.tokens(token) + self.places(place)).reshape(1, 1, WIDTH)
-        here, hidden = torch.eq(self.order, place).reshape(1, 1, PLACES, 1), (self.order > place).reshape(1, 1, 1, -1)
-        kept: list[Tensor] = []
+        unread = (self.order >= place).reshape(1, 1, 1, PLACES)
+        rows: list[Tensor] = []
         for block, keys, values in zip(self.layers, cache[0::2], cache[1::2], strict=True):
             query, key, value = block.projected(x)
-            keys, values = torch.where(here, key, keys), torch.where(here, value, values)
-            x = block.added(x, attention(query, keys, values, hidden))
-            kept += [keys, values]
-        return (self.scores(x).reshape(1, VOCABULARY), *kept, place + 1)
+            past = torch.where(unread, MASKED, likeness(query, keys))
+            shares = torch.cat((past, likeness(query, key)), -1).softmax(-1)
+            x = block.added(x, shares[..., :PLACES] @ values + shares[..., PLACES:] @ value)
+            rows += [key, value]
+        return (self.scores(x).reshape(1, VOCABULARY), *rows, place + 1)
 
     def whole(self, tokens: Tensor, dropout: float = 0.0) -> Tensor:
         """Logits [N, T, 512] of texts [N, T] at once, for training. dropout: share of values that are left out."""
@@ -83,7 +87,9 @@ class Stories(nn.Module):
         x = nn.functional.dropout(self.tokens(tokens) + self.places(self.order[:count]), dropout, dropout > 0)
         hidden = torch.ones(count, count, dtype=torch.bool).triu(1)
         for block in self.layers:
-            x = block.added(x, attention(*block.projected(x), hidden))
+            query, key, value = block.projected(x)
+            shares = torch.where(hidden, MASKED, likeness(query, key)).softmax(-1)
+            x = block.added(x, shares @ value)
             x = nn.functional.dropout(x, dropout, dropout > 0)
         return self.scores(x)
 

@@ -126,12 +126,15 @@ def _check_room(manifest: RunnerManifest, prompt: int, count: int) -> None:
 
 
 def cache_places(manifest: RunnerManifest) -> int | None:
-    """Most tokens that the cache can hold: the longest axis that all tensors of state with three axes or more have.
+    """Number of tokens that the cache holds, by the axis that is appended to; None where there is none.
 
-    None where there is none, as of a recurrent network.
+    Of state that a step gives whole, the longest axis that all tensors with three axes or more have: an upper bound.
     """
-    names = {pair.input for pair in manifest.state}
-    shapes = [tensor.shape for tensor in manifest.inputs if tensor.name in names and len(tensor.shape) > 2]
+    shapes_by_name = {tensor.name: tensor.shape for tensor in manifest.inputs}
+    appended = [shapes_by_name[pair.input][pair.append] for pair in manifest.state if pair.append is not None]
+    if appended:
+        return min(appended)
+    shapes = [shapes_by_name[pair.input] for pair in manifest.state if len(shapes_by_name[pair.input]) > 2]
     common = set.intersection(*(set(shape) for shape in shapes)) if shapes else set()
     return max(common, default=None)
 

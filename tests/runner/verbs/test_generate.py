@@ -114,7 +114,7 @@ def test_a_prompt_that_is_none_is_refused_before_a_runtime_is_imported(
     assert not list((tmp_path / "out").iterdir())
 
 
-def test_the_cache_holds_as_many_tokens_as_its_longest_common_axis(tmp_path: Path) -> None:
+def test_the_cache_holds_as_many_tokens_as_its_appended_axis_or_its_longest_common_one(tmp_path: Path) -> None:
     manifest = _manifest(tmp_path)
     assert cache_places(manifest) is None
     token = manifest.inputs[0]
@@ -122,6 +122,8 @@ def test_the_cache_holds_as_many_tokens_as_its_longest_common_axis(tmp_path: Pat
     state = tuple(ModelState(one.name, f"{one.name}_out", None) for one in caches)
     cached: RunnerManifest = manifest._replace(inputs=(token, *caches), state=state)
     assert cache_places(cached) == 48
+    appended: RunnerManifest = cached._replace(state=tuple(pair._replace(append=3) for pair in state))
+    assert cache_places(appended) == 16
 
 
 def test_the_bandwidth_of_the_memory_is_that_of_a_machine() -> None:
