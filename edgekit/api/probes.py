@@ -6,13 +6,16 @@ from pathlib import Path
 
 from edgekit.cache import Cache
 from edgekit.ir.measurement import Measurement
+from edgekit.measure.device.generation import THREADS, Prompt, generate
 from edgekit.measure.device.installed_bundle import AT_ONCE
 from edgekit.measure.device.model_file import NO_SHAPES, Shapes
 from edgekit.measure.device.operators import Operators, operators
 from edgekit.measure.device.throughput import MIN_DURATION_S, Sweep, sweep, throughput
 from edgekit.measure.shards import shards_in
 from edgekit.measure.user_inputs import samples_for
+from edgekit.parity.generation_record import GenerationRecord, generation_record
 from edgekit.pipeline import probe as pipeline_probe
+from edgekit.pipeline.generation import check_prompt
 from edgekit.pipeline.probe import Choose, Probed, Subject, subject
 from edgekit.pipeline.run import enough
 from edgekit.pipeline.stages.stage_runner import Watch, unwatched
@@ -143,6 +146,35 @@ def probe_throughput(
         if instances:
             return Sweep((throughput(on_device.installation, chosen, threads, instances, min_duration_s),))
         return sweep(on_device.installation, chosen, min_duration_s, lambda words: watch("throughput", words))
+
+
+def probe_generation(
+    device: str,
+    model: Path | None = None,
+    *,
+    prompt: Prompt,
+    plan: Probe,
+    threads: int | None = None,
+    runtime: str | None = None,
+    watch: Watch = unwatched,
+) -> GenerationRecord:
+    """Continue a prompt by a language model, and measure its first token, its pace and its memory.
+
+    Args:
+        device, runtime: as `probe` takes them.
+        model: a `.edgekit` file; by default what is served.
+        prompt: beginning of the text, and the number of tokens to generate.
+        plan: least number of tokens and seconds to time, and processes.
+        threads: of the runtime; by default 1, 2 and 4, as far as the device has cores.
+        watch: called as `generate` with a few words after each number of threads.
+
+    Raises:
+        ProbeError: the model is no decoder, the prompt does not fit, or the run fails. Else as `probe`.
+    """
+    numbers = THREADS if threads is None else (threads,)
+    with subject(device, model, runtime, check=lambda manifest: check_prompt(manifest, prompt)) as on_device:
+        told = lambda words: watch("generate", words)  # noqa: E731
+        return generation_record(generate(on_device.installation, prompt, plan, numbers, told))
 
 
 def evaluation_samples(project: Project, model: Subject, limit: int | None = None) -> Samples:

@@ -78,3 +78,10 @@ Runtime = Annotated[
 Device = Annotated[str, typer.Option("--device", metavar="NAME|URL", help="Where to: local:// is this machine.")]
 DeviceArgument = Annotated[str, typer.Argument(metavar="NAME|URL", help="A device of yours, or ssh://user@host")]
 Family = Annotated[str | None, typer.Option("--family", metavar="F", help="Only of this family.")]
+Generate = Annotated[
+    int | None, typer.Option("--generate", min=1, metavar="N", help="Continue a prompt by N tokens, and time them.")
+]
+Prompt = Annotated[str | None, typer.Option("--prompt", metavar="TEXT", help="With --generate: begin with this text.")]
+PromptTokens = Annotated[
+    str | None, typer.Option("--prompt-tokens", metavar="1,42,…", help="With --generate: begin with these tokens.")
+]

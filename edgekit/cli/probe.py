@@ -1,4 +1,4 @@
-"""`probe`: latency and answers of a model on a device, its operators, or its throughput."""
+"""`probe`: latency and answers of a model on a device, its operators, its throughput, or a text that it generates."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from typing import Annotated
 
 import typer
 
-from edgekit.api.probes import probe_model, probe_operators, probe_throughput
+from edgekit.api.probes import probe_generation, probe_model, probe_operators, probe_throughput
 from edgekit.atomic import write
 from edgekit.cache import Cache
 from edgekit.cli import options
+from edgekit.cli.generation_table import show_generation
 from edgekit.cli.measurement_table import as_json, as_rows
 from edgekit.cli.output import note, print_json, print_table, progress
 from edgekit.cli.probe_request import ProbeRequest
 from edgekit.measure import store
 from edgekit.measure.device.operators import Operators, chrome_trace
 from edgekit.measure.device.throughput import Sweep
+from edgekit.parity.generation_record import GenerationRecord
 from edgekit.pipeline.probe import Probed
 from edgekit.specs.profile import PlanName
 
@@ -66,6 +68,9 @@ def probe_command(
     instances: Annotated[
         int | None, typer.Option("--instances", min=1, help="With --throughput: so many, with --threads each.")
     ] = None,
+    generate: options.Generate = None,
+    prompt: options.Prompt = None,
+    prompt_tokens: options.PromptTokens = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE.json", help="Keep the measurement here.")] = None,
     json: options.Json = False,
 ) -> None:
@@ -91,10 +96,15 @@ def probe_command(
         trace=trace,
         throughput=sustained,
         instances=instances,
+        generate=generate,
+        prompt=prompt,
+        prompt_tokens=prompt_tokens,
         out=out,
     )
     request.check_files()
-    if request.operators:
+    if request.generate:
+        show_generation(_generation(request), json)
+    elif request.operators:
         _show_operators(_operators(request), request.trace, json)
     elif request.throughput:
         _show_sweep(_throughput(request), json)
@@ -144,6 +154,20 @@ def _throughput(request: ProbeRequest) -> Sweep:
             min_duration_s=request.duration_s,
             runtime=request.runtime,
             shapes=request.shapes,
+            watch=watch,
+        )
+
+
+def _generation(request: ProbeRequest) -> GenerationRecord:
+    """Text behind a prompt, and the time of its tokens."""
+    with progress(f"probe {request.device}") as watch:
+        return probe_generation(
+            request.device,
+            request.model,
+            prompt=request.beginning,
+            plan=request.latency_plan,
+            threads=request.threads,
+            runtime=request.runtime,
             watch=watch,
         )
 

@@ -11,6 +11,7 @@ from edgekit.api.builds import load_project
 from edgekit.api.probes import evaluation_samples
 from edgekit.atomic import check_writable
 from edgekit.errors import OptionError
+from edgekit.measure.device.generation import Prompt
 from edgekit.measure.device.throughput import MIN_DURATION_S
 from edgekit.measure.user_inputs import input_shapes, read_inputs
 from edgekit.pipeline.probe import BUNDLE, Subject
@@ -45,12 +46,16 @@ class ProbeRequest:
     trace: Path | None = None
     throughput: bool = False
     instances: int | None = None
+    generate: int | None = None
+    prompt: str | None = None
+    prompt_tokens: str | None = None
     out: Path | None = None
 
     def __post_init__(self) -> None:
         for conflicts, message, hint in CONFLICTS:
             if conflicts(self):
                 raise OptionError(message, hint=hint)
+        prompt_of(self.generate, self.prompt, self.prompt_tokens)
 
     def check_files(self) -> None:
         """Raise StorageError if a result could not be written where it is wanted."""
@@ -87,6 +92,13 @@ class ProbeRequest:
         return input_shapes(self.inputs) if self.inputs and self.model and self.model.suffix != BUNDLE else {}
 
     @property
+    def beginning(self) -> Prompt:
+        """Prompt that is continued. Raises OptionError for one that is none."""
+        beginning = prompt_of(self.generate, self.prompt, self.prompt_tokens)
+        assert beginning
+        return beginning
+
+    @property
     def duration_s(self) -> float:
         """Seconds that one combination of a throughput run lasts, at least."""
         return MIN_DURATION_S if self.min_duration is None else self.min_duration
@@ -103,6 +115,24 @@ class ProbeRequest:
             return tuple(int(core) for core in self.cpus.split(",")) if self.cpus else None
         except ValueError as error:
             raise OptionError(f"--cpus '{self.cpus}' is no list of cores", hint="--cpus 2,3") from error
+
+
+def prompt_of(count: int | None, text: str | None, tokens: str | None) -> Prompt | None:
+    """Prompt of --generate, --prompt and --prompt-tokens; None without --generate. Raises OptionError."""
+    if count is not None:
+        return Prompt(count, text, token_ids(tokens))
+    if text is not None or tokens is not None:
+        raise OptionError("--prompt and --prompt-tokens go with --generate", hint="--generate 64")
+    return None
+
+
+def token_ids(text: str | None) -> tuple[int, ...]:
+    """Token ids of an option such as `1,403`. Raises OptionError for anything else."""
+    if text is None:
+        return ()
+    if not re.fullmatch(r"\d{1,9}(,\d{1,9})*", text.replace(" ", "")):
+        raise OptionError(f"--prompt-tokens '{text}' is no list of token ids", hint="--prompt-tokens 1,403,407")
+    return tuple(map(int, text.split(",")))
 
 
 def _shape(text: str) -> tuple[str, tuple[int, ...]]:
@@ -127,7 +157,40 @@ def _alone(name: str) -> Conflict:
     )
 
 
+GENERATION = (
+    "project",
+    "example",
+    "samples",
+    "inputs",
+    "cpus",
+    "meter",
+    "out",
+    "trace",
+    "instances",
+    "operators",
+    "throughput",
+    "shape",
+)
+"""Options that generation does not take."""
+
+
+def _not_generated(name: str) -> Conflict:
+    """Conflict of an option that generation does not take."""
+    option = f"--{name}"
+    return (
+        lambda request: request.generate and getattr(request, name),
+        f"{option} does not go with --generate, which continues a prompt",
+        f"leave out {option}",
+    )
+
+
 CONFLICTS: tuple[Conflict, ...] = (
+    *map(_not_generated, GENERATION),
+    (
+        lambda request: request.generate and request.model is not None and request.model.suffix != BUNDLE,
+        "--generate needs a bundle: a bare model file does not say which of its inputs is the cache",
+        "edgekit build makes one, of a project with [state]",
+    ),
     (
         lambda request: request.operators and request.throughput,
         "--operators and --throughput are two runs",

@@ -11,6 +11,7 @@ from edgekit.api.build_session import build_requests, reference_override
 from edgekit.api.builds import load_project
 from edgekit.cli import options
 from edgekit.cli.build_steps import build_session, each_request, print_reports
+from edgekit.cli.probe_request import prompt_of
 from edgekit.errors import OptionError
 from edgekit.pipeline.run import Trial
 from edgekit.pipeline.verdict import FORMS
@@ -41,6 +42,9 @@ def run_command(
         Path | None, typer.Option("--report", metavar="FILE", help="Also write it here: .html, .md, .txt or .json.")
     ] = None,
     runtime: options.Runtime = None,
+    generate: options.Generate = None,
+    prompt: options.Prompt = None,
+    prompt_tokens: options.PromptTokens = None,
     no_commit: Annotated[bool, typer.Option("--no-commit", help="Leave what was flashed on trial.")] = False,
     no_cache: options.NoCache = False,
     json: options.Json = False,
@@ -53,6 +57,7 @@ def run_command(
         raise OptionError(f"--report '{report}' has no known ending", hint=f"one of {', '.join(FORMS)}")
     if report and not report.resolve().parent.is_dir():
         raise OptionError(f"--report: there is no folder '{report.parent}'", hint=f"mkdir -p '{report.parent}'")
+    beginning = prompt_of(generate, prompt, prompt_tokens)
     requests = build_requests(
         load_project(project, example=example),
         target,
@@ -61,7 +66,7 @@ def run_command(
         [*(overrides or ()), *reference_override(reference)],
         device=device,
     )
-    trial = Trial(device, not no_commit, runtime, baseline)
+    trial = Trial(device, not no_commit, runtime, baseline, beginning)
     with build_session(requests, key, out, samples, reuse=not no_cache) as session:
         reports = each_request(session, jobs, lambda request, watch: session.run(request, trial, watch))
     print_reports(reports, json, report)

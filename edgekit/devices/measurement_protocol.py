@@ -1,8 +1,9 @@
-"""Answers of the runner's verbs that load a model: describe, latency, instructions, accuracy, operators, throughput."""
+"""Answers of the runner's verbs that load a model: describe, latency, instructions, accuracy, operators, generate …"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
 
 from pydantic import Field
 
@@ -109,3 +110,33 @@ class Sustained(Loaded):
     """Mean count of cores that the instances kept busy."""
     others_cores: float | None
     """Mean count of cores that other programs kept busy; None if unknown."""
+
+
+class FilledCache(Answer):
+    """Resident memory of the process when the cache holds so many tokens."""
+
+    tokens: Count
+    rss_bytes: Count | None
+
+
+class Generated(Loaded):
+    """Result of a run that generates texts; the times of first tokens and of those that follow are in files."""
+
+    warm_up_count: Count
+    warm_up_ns: Count
+    steady: bool
+    before: Conditions
+    after: Conditions
+    watched: tuple[Watched, ...]
+    cooled: bool | None
+    texts: Positive
+    timed: Count
+    """Times between two tokens, of all texts."""
+    prompt_tokens: Positive
+    tokens: tuple[Count, ...] = Field(min_length=1, max_length=1 << 16)
+    text: Annotated[str, Field(max_length=1 << 20)] | None
+    memory: tuple[FilledCache, ...] = Field(max_length=64)
+    model_bytes: Count
+    state_bytes: Count
+    copied_bytes_per_s: float = Field(gt=0)
+    last_cache_bytes: Count

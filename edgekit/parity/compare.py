@@ -17,6 +17,7 @@ from edgekit.parity.endpoint_record import EndpointRecord, LatencyRecord, Metric
 from edgekit.parity.latency_histogram import Histogram, side_by_side
 from edgekit.parity.paired_answers import PairedAnswers, estimate
 from edgekit.parity.statistics import percentile_ns
+from edgekit.parity.token_parity import token_parity
 from edgekit.tasks.label_arrays import is_labelled
 from edgekit.tasks.metric import Metric, Scores
 from edgekit.tasks.secondary import finite
@@ -57,6 +58,7 @@ def compare(reference: Measurement, candidate: Measurement, task: Task, classes:
         secondary=finite(task.secondary(answers, candidate_answers, labels if labelled else None)),
         distinct_answers=(task.distinct(answers), task.distinct(candidate_answers)),
         drift=drift(expected, actual, labels, task) if isinstance(task, TaskOverTime) else None,
+        tokens=token_parity(answers, candidate_answers, labels if labelled else None, task),
     )
     examples = tuple(
         FlipExample(

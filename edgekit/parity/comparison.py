@@ -9,6 +9,7 @@ from edgekit.ir.record import Record
 from edgekit.parity.drift import Drift
 from edgekit.parity.endpoint_record import EndpointRecord
 from edgekit.parity.paired_answers import PairedAnswers
+from edgekit.parity.token_parity import TokenParity
 from edgekit.tasks.metric import SHARE
 from edgekit.tasks.secondary import SecondaryFigure
 
@@ -44,6 +45,8 @@ class Comparison(PairedAnswers):
     """The first flipped samples, in words."""
     drift: Drift | None = None
     """Error over time; None for samples that are no sequences."""
+    tokens: TokenParity | None = None
+    """Parity of language models, token by token; None for another task."""
 
     def __repr__(self) -> str:
         sides = [f"{side.score.value:.4f}" for side in (self.reference, self.candidate) if side.score]

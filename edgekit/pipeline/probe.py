@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edgekit.bundle.archive import Bundle
 from edgekit.bundle.keys import KeyStore
+from edgekit.bundle.manifest import Manifest
 from edgekit.devices.compatibility import check_fit
 from edgekit.devices.device import connect
 from edgekit.devices.flash import Installation, manifest_of
@@ -56,23 +57,34 @@ class Probed:
     """Sampling of the data set; None for arrays of no data set."""
 
 
+def any_manifest(manifest: Manifest) -> None:
+    """Accept every manifest."""
+
+
 @contextlib.contextmanager
 def subject(
-    device: str, model: Path | None = None, runtime: str | None = None, shapes: Shapes = NO_SHAPES
+    device: str,
+    model: Path | None = None,
+    runtime: str | None = None,
+    shapes: Shapes = NO_SHAPES,
+    check: Callable[[Manifest], None] = any_manifest,
 ) -> Iterator[Subject]:
     """Install the model for a measurement beside the slots of `device`, or take the model that it serves.
 
     model: a `.edgekit`, `.onnx`, `.tflite` or `.pte` file; None for the served model. runtime: as `edgekit probe
-    --runtime`. shapes: of the inputs of a model file that leaves axes free. Raises what opening the bundle, describing
-    the file and reaching the device raise.
+    --runtime`. shapes: of the inputs of a model file that leaves axes free. check: called with the manifest of a
+    bundle, or of the served model, before anything is sent; it raises for one that cannot be measured so. Raises what
+    opening the bundle, describing the file and reaching the device raise.
     """
     with contextlib.ExitStack() as stack:
         if model is None:
             transport = stack.enter_context(connect(device))
             installation = served(transport, runtime)
-            yield Subject(installation, manifest_of(installation).signature)
+            manifest = manifest_of(installation)
+            check(manifest)
+            yield Subject(installation, manifest.signature)
         elif model.suffix == BUNDLE:
-            yield stack.enter_context(_bundle(device, model, runtime))
+            yield stack.enter_context(_bundle(device, model, runtime, check))
         else:
             yield stack.enter_context(_bare(device, model, runtime, shapes))
 
@@ -102,9 +114,10 @@ def probe(
 
 
 @contextlib.contextmanager
-def _bundle(device: str, path: Path, runtime: str | None) -> Iterator[Subject]:
+def _bundle(device: str, path: Path, runtime: str | None, check: Callable[[Manifest], None]) -> Iterator[Subject]:
     bundle = Bundle.open(path, KeyStore.of_user().trusted())
     manifest = bundle.manifest
+    check(manifest)
     check_runtime(runtime, manifest.format)
     with tempfile.TemporaryDirectory() as scratch, connect(device) as transport:
         check_fit(manifest, transport, survey(transport))

@@ -15,16 +15,19 @@ from edgekit.devices.emulation.transport import Emulated
 from edgekit.devices.flash import Installation, flash
 from edgekit.devices.transport import DeviceKind, Transport
 from edgekit.ir.measurement import Measurement
+from edgekit.measure.device.generation import Prompt, generate
 from edgekit.measure.device.installed_bundle import Installed
 from edgekit.measure.device.processes import timed_lengths
 from edgekit.measure.serving.reference import open_reference
 from edgekit.measure.shards import shards_in
 from edgekit.parity.gate_readings import FloatRecord
+from edgekit.parity.generation_record import GenerationRecord, generation_record
 from edgekit.pipeline.accuracy_budget import affordable, is_large
 from edgekit.pipeline.build import compilation_of, eager_answers, evaluation, on_host
 from edgekit.pipeline.commit_or_rollback import commit_or_roll_back, take_back
 from edgekit.pipeline.exclusive_folder import exclusive
 from edgekit.pipeline.flash import check_runtime, choose_runtime
+from edgekit.pipeline.generation import check_project, check_prompt
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.float_baseline import is_required, measure_float
@@ -58,6 +61,8 @@ class Trial:
     """Runtime that runs the model there; by default the one that the target names."""
     baseline: Path | None = None
     """Report to compare instructions with; by default the one that the project names, if it does."""
+    prompt: Prompt | None = None
+    """Beginning of a text that the model is to continue there; None for no text."""
 
     def reached(self, request: BuildRequest) -> AbstractContextManager[Transport]:
         """Transport to the device, not opened yet."""
@@ -76,6 +81,8 @@ def run(
     stages, `connect` and `devices.flash.flash` raise.
     """
     check_expiry(request.project.expires)
+    if trial.prompt:
+        check_project(request.project, trial.prompt)
     earlier = _earlier(request, trial)
     check_runtime(trial.runtime, request.backend.format)
     # Connected from the start: no device, or none there, is told before minutes of compiling.
@@ -87,6 +94,8 @@ def run(
         with compilation.lowered() as finished, blamed(compilation):
             compiled = finished()
         bundle = pack_bundle(compilation, compiled, key, staging)
+        if trial.prompt:
+            check_prompt(bundle.manifest, trial.prompt)
         float_file = _float_file(compilation, device, runtime, key, data)
         with line.stage("flash"):
             installation = flash(bundle, device, runtime)
@@ -96,9 +105,10 @@ def run(
             host = on_host(compilation, data, bundle) if device.kind != "local" else None
             reference = _reference(compilation, data, device.kind)
             probed = _probe(installation, request, line, data)
+            text = _text(installation, request, line, trial.prompt)
             lengths = timed_lengths(data.samples)
             remarks = (*_remarks(installation), *((lengths,) if lengths else ()))
-            evidence = Evidence(reference, probed, data.samples.sampling, host, earlier, float_file, remarks)
+            evidence = Evidence(reference, probed, data.samples.sampling, host, earlier, float_file, remarks, text)
             report = decide(compilation, compiled, bundle, evidence, _shown(device.url), staging)
             commit_or_roll_back(installation, report, trial.commit)
         except BaseException as error:
@@ -169,6 +179,16 @@ def _probe(installation: Installation, request: BuildRequest, line: StageRunner,
     with line.stage("probe"):
         shards = shards_in(line.cache, line.teller("probe"))
         return Installed(installation, shards).measure(data.samples, request.profile.probe)
+
+
+def _text(
+    installation: Installation, request: BuildRequest, line: StageRunner, prompt: Prompt | None
+) -> GenerationRecord | None:
+    """Text that the model writes there, with its times; None without a prompt."""
+    if prompt is None:
+        return None
+    with line.stage("generate"):
+        return generation_record(generate(installation, prompt, request.profile.probe, tell=line.teller("generate")))
 
 
 def _remarks(installation: Installation) -> tuple[str, ...]:

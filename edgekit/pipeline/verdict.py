@@ -13,6 +13,7 @@ from edgekit.measure import store
 from edgekit.parity.compare import compare
 from edgekit.parity.gate_readings import Device, FloatRecord, GateInputs
 from edgekit.parity.gates import judge
+from edgekit.parity.generation_record import GenerationRecord
 from edgekit.parity.numeric import numeric_parity
 from edgekit.pipeline.stages.compile import Compilation, Compiled
 from edgekit.pipeline.stages.float_remark import float_remarks
@@ -46,6 +47,8 @@ class Evidence:
     """The float file on the same device."""
     remarks: tuple[str, ...] = ()
     """Remarks of the flash, each a sentence."""
+    generation: GenerationRecord | None = None
+    """Text that a language model wrote on the device, with its times."""
 
 
 def decide(
@@ -93,6 +96,7 @@ def decide(
             host_parity=parity,
             earlier=evidence.earlier,
             float_file=evidence.float_file,
+            generation=evidence.generation,
             remarks=(
                 *request.profile.gates.deprecations,
                 *_left_out(compilation, evidence),

@@ -14,6 +14,7 @@ from edgekit.parity.cost import CostSummary, cost
 from edgekit.parity.endpoint_record import EndpointRecord
 from edgekit.parity.gate_readings import FloatRecord
 from edgekit.parity.gates import GateResult, verdict
+from edgekit.parity.generation_record import GenerationRecord
 from edgekit.parity.network_time import network_share
 from edgekit.parity.numeric import NumericParity
 from edgekit.report.earlier_run import Earlier
@@ -60,6 +61,8 @@ class ProbeFacts:
     """The float file on the same device."""
     remarks: tuple[str, ...] = ()
     """Notes of the compiler and of the flash, each a sentence."""
+    generation: GenerationRecord | None = None
+    """Text that a language model wrote on the device."""
 
 
 def report(build: BuildFacts, probe: ProbeFacts) -> Report:
@@ -112,6 +115,8 @@ def report(build: BuildFacts, probe: ProbeFacts) -> Report:
             else None
         ),
         drift=comparison.drift,
+        tokens=comparison.tokens,
+        generation=probe.generation,
         stages=build.stages,
         bundle=build.bundle,
         versions=dict(sorted(build.versions.items())),

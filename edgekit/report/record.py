@@ -16,8 +16,10 @@ from edgekit.parity.drift import Drift
 from edgekit.parity.endpoint_record import EndpointRecord
 from edgekit.parity.gate_readings import FloatRecord
 from edgekit.parity.gates import GateResult, Verdict
+from edgekit.parity.generation_record import GenerationRecord
 from edgekit.parity.network_time import NetworkShare
 from edgekit.parity.numeric import NumericParity
+from edgekit.parity.token_parity import TokenParity
 from edgekit.samples import Sampling
 from edgekit.tasks.secondary import SecondaryFigure
 
@@ -150,6 +152,10 @@ class ReportRecord(Record):
     """The same of each output, by name; left out where there is one output."""
     drift: Drift | None = None
     """Error over time of a model with state; left out for samples that are no sequences."""
+    tokens: TokenParity | None = None
+    """Parity of language models, token by token (docs/language-models.md); left out for another task."""
+    generation: GenerationRecord | None = None
+    """Text that a language model wrote on the device, its pace and its memory; left out where none was asked for."""
     stages: tuple[StageRecord, ...]
     bundle: BundleRecord | None
     """The bundle; null where measurements were compared without one."""

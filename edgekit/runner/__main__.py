@@ -72,6 +72,12 @@ def _run_model_verb(args: argparse.Namespace) -> dict[str, Any]:
 
         return throughput(args.slot, args.inputs, args.threads, args.instances, args.min_duration)
     folders = args.slot, args.inputs, args.out
+    if args.verb == "generate":
+        if args.count < 2:
+            raise RunnerError("usage", "a text has two tokens at least: the time of one is that of the first")
+        from .verbs.generate import generate
+
+        return generate(*folders, args.count, args.min_count, args.min_duration, args.threads, args.cool)
     if args.verb == "operators":
         from .verbs.operators import operators
 
@@ -106,23 +112,24 @@ def _parser() -> argparse.ArgumentParser:
     describe.add_argument("model", type=Path)
     describe.add_argument("--format", required=True)
     describe.add_argument("--shape", action="append", default=[])
-    for name in ("selftest", "latency", "instructions", "accuracy", "operators", "throughput"):
+    for name in ("selftest", "latency", "instructions", "accuracy", "operators", "throughput", "generate"):
         verb = verbs.add_parser(name)
         verb.add_argument("slot", type=Path)
         verb.add_argument("--threads", type=int, default=1)
         if name != "selftest":
             verb.add_argument("--inputs", type=Path, required=True)
             verb.add_argument("--out", type=Path, required=True)
-        if name in ("instructions", "operators"):
+        if name in ("instructions", "operators", "generate"):
             verb.add_argument("--count", type=_at_least_one, required=True)
-        if name in ("latency", "throughput"):
+        if name in ("latency", "throughput", "generate"):
             verb.add_argument("--min-duration", type=float, required=True)
         if name == "throughput":
             verb.add_argument("--instances", type=_at_least_one, required=True)
-        if name == "latency":
+        if name in ("latency", "generate"):
             verb.add_argument("--min-count", type=int, required=True)
-            verb.add_argument("--cpu", type=int, action="append", default=[])
             verb.add_argument("--cool", type=float, nargs=2)
+        if name == "latency":
+            verb.add_argument("--cpu", type=int, action="append", default=[])
         if name == "accuracy":
             verb.add_argument("--sha256", nargs=2, action="append", default=[])
     return parser

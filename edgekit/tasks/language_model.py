@@ -15,8 +15,8 @@ from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.tasks.label_arrays import PAD, check_range
 from edgekit.tasks.metric import Metric, Scores
-from edgekit.tasks.secondary import SecondaryFigure
 from edgekit.tasks.task import Answers, Outputs, TaskSpec, class_text, first_output, short
+from edgekit.tasks.token_pairs import TokenPairs, log_probabilities
 from edgekit.tasks.token_sequences import check_places, padded_tokens
 
 NEXT = (
@@ -92,20 +92,9 @@ class LanguageModel(TaskSpec):
         pairs = zip(reference, candidate, strict=True)
         return np.array([(one.argmax(axis=1) == other.argmax(axis=1)).mean() for one, other in pairs])
 
-    def secondary(self, reference: Answers, candidate: Answers, labels: Array | None) -> Sequence[SecondaryFigure]:
-        """The other metric, and the mean divergence of the candidate's distributions from the reference's."""
-        places = (
-            [slice(None)] * len(reference) if labels is None else [np.flatnonzero(row != PAD) for row in _rows(labels)]
-        )
-        divergences = [
-            kl_divergences(one[place], other[place])
-            for one, other, place in zip(reference, candidate, places, strict=True)
-        ]
-        mean = float(np.concatenate(divergences).mean())
-        return (
-            *super().secondary(reference, candidate, labels),
-            SecondaryFigure(name="KL divergence from the reference", unit="nats", candidate=mean),
-        )
+    def token_pairs(self, reference: Answers, candidate: Answers, labels: Array | None, text: Array) -> TokenPairs:
+        """Both endpoints' distributions at every place that counts. text: int64 [N], the text that each row is of."""
+        return TokenPairs.of(reference, candidate, None if labels is None else _rows(labels), text)
 
     def distinct(self, answers: Answers) -> int:
         """Count different sequences of best tokens."""
@@ -138,18 +127,6 @@ class LanguageModel(TaskSpec):
 def _rows(labels: Array) -> Array:
     """Labels [N, T], also of those [N] that are one token a sample."""
     return labels.reshape(len(labels), -1)
-
-
-def log_probabilities(logits: Array) -> Array:
-    """Logarithm of the softmax, float64 [T, V]."""
-    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True, initial=-np.inf)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
-
-
-def kl_divergences(reference: Array, candidate: Array) -> Array:
-    """Kullback-Leibler divergence of the candidate's softmax from the reference's, float64 [T], in nats."""
-    ours, theirs = log_probabilities(reference), log_probabilities(candidate)
-    return np.asarray((np.exp(ours) * (ours - theirs)).sum(axis=1))
 
 
 def _tokens(row: Array, classes: Sequence[str]) -> str:

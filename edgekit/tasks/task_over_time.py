@@ -93,6 +93,10 @@ class TaskOverTime:
         view = None if labels is None else self._view(labels, self.per_step)
         return self.step.secondary(reference, candidate, view)
 
+    def view(self, labels: Array) -> Array:
+        """Labels of the steps that are scored, [steps, …]."""
+        return self._view(labels, self.per_step)
+
     def distinct(self, answers: Answers) -> int:
         return self.step.distinct(answers)
 

@@ -11,6 +11,11 @@ from edgekit.cli.probe_request import CONFLICTS, ProbeRequest
 from edgekit.errors import OptionError
 
 FILE = Path("x")
+OTHERS: tuple[dict[str, Any], ...] = (
+    {"project": FILE}, {"example": "stories"}, {"samples": 3}, {"inputs": FILE}, {"cpus": "0"}, {"meter": "wall"},
+    {"out": FILE}, {"trace": FILE}, {"instances": 2}, {"operators": True}, {"throughput": True}, {"shape": ("x=1",)},
+)  # fmt: skip
+"""Options that generation does not take."""
 REFUSED: tuple[tuple[dict[str, Any], str], ...] = (
     ({"operators": True, "throughput": True}, "two runs"),
     ({"trace": FILE}, "--trace goes with --operators"),
@@ -24,6 +29,8 @@ REFUSED: tuple[tuple[dict[str, Any], str], ...] = (
     ({"operators": True, "min_duration": 3.0}, "a number of inferences"),
     ({"inputs": FILE, "samples": 3}, "no project's"),
     ({"shape": ("x=1,3",)}, "--shape is for a bare model file"),
+    ({"generate": 8, "prompt": "a", "model": Path("model.onnx")}, "--generate needs a bundle"),
+    *(({"generate": 8, "prompt": "a", **option}, f"--{next(iter(option))} does not go with") for option in OTHERS),
 )
 
 
@@ -60,3 +67,26 @@ def test_a_limit_of_time_holds_unless_the_samples_were_named() -> None:
     assert ProbeRequest("local://").accuracy_limit_s == ProbeRequest("local://").latency_plan.accuracy_limit_s
     assert ProbeRequest("local://", samples=3).accuracy_limit_s is None
     assert ProbeRequest("local://", inputs=FILE).accuracy_limit_s is None
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"prompt": "a"}, "go with --generate"),
+        ({"prompt_tokens": "1"}, "go with --generate"),
+        ({"generate": 8}, "a text needs a beginning"),
+        ({"generate": 8, "prompt": ""}, "a text needs a beginning"),
+        ({"generate": 8, "prompt": "a", "prompt_tokens": "1"}, "two beginnings"),
+        ({"generate": 8, "prompt_tokens": "1,x"}, "is no list of token ids"),
+        ({"generate": 1 << 20, "prompt": "a"}, "is no number of tokens"),
+        ({"generate": 1, "prompt": "a"}, "is no number of tokens"),
+    ],
+)
+def test_a_prompt_that_is_none_is_refused(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(OptionError, match=words):
+        ProbeRequest("local://", **options)
+
+
+def test_a_prompt_is_a_text_or_tokens() -> None:
+    assert ProbeRequest("local://", generate=8, prompt="Once").beginning.arrays["text"].tobytes() == b"Once"
+    assert ProbeRequest("local://", generate=8, prompt_tokens="1, 42").beginning.arrays["tokens"].tolist() == [1, 42]

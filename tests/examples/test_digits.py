@@ -38,7 +38,7 @@ def indices(project: Project, role: str) -> set[int]:
 
 
 def test_an_example_is_found_by_name() -> None:
-    assert names() == ["digits"]
+    assert names() == ["digits", "stories"]
     assert (folder("digits") / "edgekit.toml").is_file()
 
 

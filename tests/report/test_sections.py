@@ -16,6 +16,7 @@ import pytest
 from edgekit.ir.measurement import Conditions, ServerTime
 from edgekit.parity.compare import compare
 from edgekit.parity.latency_histogram import Histogram, side_by_side
+from edgekit.parity.token_parity import token_parity
 from edgekit.report.forms import html, markdown, text
 from edgekit.report.report import Report, read_reports
 from edgekit.report.sections import latency_svg
@@ -23,6 +24,7 @@ from edgekit.report.sections.outline import outline
 from edgekit.report.sections.section import LatencyChart, Section, Spread
 from edgekit.specs.cost import Cost
 from edgekit.tasks.classification import Classification
+from edgekit.tasks.language_model import LanguageModel
 from tests.parity.examples import COOL, WARM, environment, pair, probed, process, timed
 from tests.report.examples import built, compared, emulated, failed, made, passed, profile, served, stood_in
 
@@ -292,3 +294,26 @@ def test_probed_processes_differ_by_what_the_report_says() -> None:
     assert shown(report, "How it was timed").first == (
         "The candidate was timed in 3 processes, each with the model loaded anew: their medians differ by 10 %.",
     )
+
+
+def test_a_language_model_has_a_section_with_a_plain_sentence_and_every_figure() -> None:
+    random = np.random.default_rng(5)
+    logits = random.normal(scale=2, size=(40, 30, 13))
+    labels = random.integers(0, 13, (40, 30))
+    parity = token_parity(logits, logits + random.normal(scale=0.3, size=logits.shape), labels, LanguageModel())
+    assert parity is not None
+    report = passed().model_copy(update={"tokens": parity})
+    (first,) = shown(report, "Token by token").first
+    assert re.fullmatch(
+        r"The candidate finds these texts .* to predict.*, and chooses the same next token as .*", first
+    )
+    ratio = parity.perplexity_ratio
+    assert ratio is not None
+    assert row(report, "Token by token", "ratio of perplexities") == (
+        f"{ratio.value:.5g} ({ratio.low:.5g} to {ratio.high:.5g})",
+    )
+    assert row(report, "Token by token", "KL divergence, 99.9 %") == (f"{parity.kl_p999:.4g} nats",)
+    notes = shown(report, "Token by token").notes
+    assert notes == ("1,200 tokens of 40 texts; 95 % intervals by a paired bootstrap over texts.",)
+    assert Report.model_validate_json(report.to_json()) == report
+    assert "Token by token" not in titles(passed())

@@ -10,14 +10,17 @@ import numpy as np
 
 from edgekit.cache import digest_of, tool_versions
 from edgekit.datasets.classes import class_names
-from edgekit.errors import DataError
+from edgekit.datasets.tokenizer import Tokenizer, read_tokenizer
+from edgekit.errors import DataError, TokenizerMismatch
 from edgekit.ir.measurement import Array
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.inputs import CachedData, Network
 from edgekit.samples import Samples
+from edgekit.specs.project import Project
 from edgekit.tasks.label_arrays import is_labelled
+from edgekit.tasks.language_model import LanguageModel
 from edgekit.tasks.registry import task_of
-from edgekit.tasks.task import shape_text
+from edgekit.tasks.task import Task, shape_text
 from edgekit.tasks.task_over_time import of_sequences
 
 CHECKED = "checked.json"
@@ -40,6 +43,7 @@ def check_labels(compilation: Compilation, evaluation: CachedData) -> None:
 def _check(network: Network, data: CachedData) -> None:
     project = network.project
     task = task_of(project)
+    tokenizers = _tokenizers(project)
     key = digest_of(
         {
             "stage": "labels",
@@ -47,6 +51,7 @@ def _check(network: Network, data: CachedData) -> None:
             "data": data.key,
             "task": [project.model.task, project.task, project.model.classes],
             "versions": tool_versions(("numpy",)),
+            **({"tokenizers": [tokenizer.sha256 for tokenizer in tokenizers.values()]} if tokenizers else {}),
         }
     )
 
@@ -57,6 +62,9 @@ def _check(network: Network, data: CachedData) -> None:
             if answers:
                 scored.check(answers, labels if is_labelled(labels) else None)
                 _check_names(class_names(project), scored.class_count(answers), answers)
+                _check_vocabulary(task, answers, tokenizers)
+        except TokenizerMismatch:
+            raise
         except DataError as error:
             raise DataError(f"the {data.role} data of '{project.name}': {error}", hint=error.hint) from error
         (out / CHECKED).write_text(json.dumps({"metric": task.metric.name, "samples": len(data.samples)}))
@@ -70,6 +78,27 @@ def _check_names(names: Sequence[str], count: int | None, answers: Mapping[str, 
         raise DataError(
             f"[model] classes names {len(names)}, the outputs have scores of {count}: {shape_text(answers)}",
             hint="name each class that the network was trained with, in order; of boxes, see also [task] decoder",
+        )
+
+
+def _tokenizers(project: Project) -> dict[str, Tokenizer]:
+    """Tokenizers of the project by the input that they are of."""
+    return {
+        name: read_tokenizer(project.root, name, spec.tokenizer)
+        for name, spec in project.inputs.items()
+        if spec.tokenizer
+    }
+
+
+def _check_vocabulary(task: Task, answers: Mapping[str, Array], tokenizers: Mapping[str, Tokenizer]) -> None:
+    """Raise TokenizerMismatch if a language model scores fewer tokens than its only tokenizer has."""
+    if not isinstance(task, LanguageModel) or len(tokenizers) != 1:
+        return
+    (name, tokenizer), vocabulary = next(iter(tokenizers.items())), next(iter(answers.values())).shape[-1]
+    if tokenizer.size > vocabulary:
+        raise TokenizerMismatch(
+            f"the tokenizer of input '{name}' has {tokenizer.size} tokens, the model scores {vocabulary}",
+            hint="bring back the tokenizer of the training; a model may score more tokens than it has, not fewer",
         )
 
 

@@ -10,11 +10,13 @@ from edgekit.parity.gates import GateResult, Verdict
 from edgekit.report.record import ArtifactRecord, ReportRecord
 from edgekit.report.sections.costs import costs
 from edgekit.report.sections.endpoints import endpoints
+from edgekit.report.sections.generation import generation
 from edgekit.report.sections.latencies import latencies
 from edgekit.report.sections.over_time import over_time
 from edgekit.report.sections.pairs import pairs
 from edgekit.report.sections.section import Row, Section, section, shown
 from edgekit.report.sections.timing import timing
+from edgekit.report.sections.tokens import tokens
 from edgekit.tasks.metric import SHARE
 
 NOT_THE_TARGET = "HOST, NOT THE TARGET: this machine ran the candidate, so no time or memory below is the target's."
@@ -51,6 +53,8 @@ def outline(report: ReportRecord) -> Outline:
                 costs(report),
                 endpoints(report),
                 pairs(report),
+                tokens(report.tokens),
+                generation(report.generation),
                 over_time(report.drift, report.candidate.score),
                 timing(report),
                 _artifact(report.artifact),
