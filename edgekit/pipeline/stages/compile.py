@@ -50,6 +50,8 @@ class Compilation:
 
     request: BuildRequest
     line: StageRunner
+    remarks: tuple[str, ...] = ()
+    """Sentences for the report on how its recipe was chosen."""
 
     @cached_property
     def network(self) -> Network:

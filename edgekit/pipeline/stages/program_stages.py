@@ -63,7 +63,8 @@ def quantize_stage(
                 "program": capture.key,
                 "samples": calibration.key if calibration else None,
                 "checks": golden.key,
-                "recipe": recipe.model_dump(mode="json"),
+                # Not whether another one would have been tried.
+                "recipe": recipe.model_dump(mode="json", exclude={"repair"}),
                 "runtime": request.runtime.model_dump(mode="json"),
                 "versions": tool_versions(request.backend.packages),
             }
