@@ -141,6 +141,7 @@ class Compilation:
             lambda: self.program_key,
             lambda: self.quantized,
             self.golden,
+            (lambda: self.captured) if self.quantize else None,
         )
 
     @property
