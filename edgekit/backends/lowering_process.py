@@ -61,12 +61,13 @@ class Lowering:
         runtime: RuntimeSpec,
         out: Path,
         recipe: Quantize | None = None,
+        floating: Path | None = None,
     ) -> Artifact:
         """Lower the program in the folder `program` into the folder `out`, and verify it on the samples in `checks`.
 
-        recipe: the compression that the backend carries out during lowering, if any. The program's history is written
-        into `out` too. Raises what the backend raises, LoweringTimeout, or LoweringError with the converter's last
-        lines.
+        recipe: the compression that the backend carries out during lowering, if any. floating: folder of the float
+        program that a quantized one was made from. The program's history is written into `out` too. Raises what the
+        backend raises, LoweringTimeout, or LoweringError with the converter's last lines.
         """
         job = {
             "program": str(program),
@@ -75,6 +76,7 @@ class Lowering:
             "runtime": runtime.model_dump(mode="json"),
             "out": str(out),
             "recipe": recipe.model_dump(mode="json") if recipe else None,
+            "float": str(floating) if floating else None,
         }
         self._answer(job, self._timeout_s)
         return load_artifact(out)

@@ -112,7 +112,9 @@ def _job(backend: Backend, job: dict[str, Any]) -> dict[str, Any]:
             seconds = time.perf_counter() - started
             # A file says nothing of state: which output goes where is the project's word.
             artifact = replace(artifact, signature=replace(artifact.signature, state=program.signature.state))
-            quality = verify(artifact, program, Path(job["checks"]), out / "golden", recipe)
+            captured = job["float"]
+            floating = (lambda: load_program(Path(captured))) if captured else None
+            quality = verify(artifact, program, Path(job["checks"]), out / "golden", recipe, floating)
             save_artifact(artifact, out)
             at_lowering = (record(recipe, seconds, quality),) if recipe else ()
             save_history((*program.history, *at_lowering), out)

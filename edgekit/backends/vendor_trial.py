@@ -14,7 +14,7 @@ import numpy as np
 from edgekit.backends.artifact_run import runner_manifest
 from edgekit.backends.base import Backend
 from edgekit.backends.free_axes import model_tensor
-from edgekit.backends.verify import call_outputs
+from edgekit.backends.program_outputs import call_outputs
 from edgekit.errors import LoweringError
 from edgekit.ir.artifact import Artifact, Placement
 from edgekit.ir.measurement import Array

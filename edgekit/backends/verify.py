@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from edgekit.backends.artifact_run import run_errors, runner_manifest
+from edgekit.backends.float_yardstick import FloatYardstick
 from edgekit.backends.free_axes import model_tensor
+from edgekit.backends.program_outputs import program_outputs
 from edgekit.backends.verify_steps import verify_steps
 from edgekit.errors import Disagreement, FloatDisagreement, LengthDisagreement
 from edgekit.ir.artifact import Artifact
 from edgekit.ir.measurement import Array
 from edgekit.ir.program import Program
-from edgekit.ir.signature import FreeLength, Signature
+from edgekit.ir.signature import FreeLength
 from edgekit.ir.sqnr import FLOAT_DB, sqnr_db
 from edgekit.runner.model.lengths import LENGTHS
-from edgekit.runner.model.sample_shapes import lengths_of
 from edgekit.runner.model.tensors import Column, RaggedColumn, dequantize, read_columns, row
 from edgekit.runner.runtimes.model import LoadedModel
 from edgekit.samples import Samples
@@ -45,13 +45,22 @@ def floor_db(program: Program, recipe: Quantize | None) -> float:
     return {"float16": HALF_DB, "weight-int4": INT4_DB}.get(recipe.precision, INTEGER_DB)
 
 
-def verify(artifact: Artifact, program: Program, checks: Path, golden: Path, recipe: Quantize | None = None) -> float:
+def verify(
+    artifact: Artifact,
+    program: Program,
+    checks: Path,
+    golden: Path,
+    recipe: Quantize | None = None,
+    floating: Callable[[], Program] | None = None,
+) -> float:
     """Run the artifact on the samples in `checks` ([N, …] in `<input>.npy`) and compare it with the program.
 
     Of a model with state, single steps are compared, each from the program's state: an error cannot add up. Inputs and
     outputs, as stored, are written to `golden/inputs` and `golden/outputs`: the device must reproduce them. recipe: the
-    compression that the backend applied during lowering, if any. Returns the worst output's SQNR in dB. Raises
-    LoweringError if the file does not load or run, Disagreement if its outputs differ.
+    compression that the backend applied during lowering, if any. floating: loads the float program that a quantized one
+    was made from; a file that is about as near to it as the quantized program is has lost nothing more. Returns the
+    worst output's SQNR against the program in dB. Raises LoweringError if the file does not load or run, Disagreement,
+    which names whose loss it is, if its outputs differ.
     """
     if program.signature.lengths:
         check_lengths(artifact, program, checks, floor_db(program, recipe))
@@ -64,6 +73,7 @@ def verify(artifact: Artifact, program: Program, checks: Path, golden: Path, rec
         candidate = answers = file_outputs(artifact, columns)
         reference = program_outputs(program, columns)
     floor, qualities = floor_db(program, recipe), []
+    yardstick = FloatYardstick(floating, columns) if floating and not program.signature.state else None
     expected_names = [spec.name for spec in program.signature.outputs]
     if [spec.name for spec in artifact.signature.outputs] != expected_names:
         names = ", ".join(spec.name for spec in artifact.signature.outputs)
@@ -74,8 +84,12 @@ def verify(artifact: Artifact, program: Program, checks: Path, golden: Path, rec
         quality = sqnr_db(expected, got) if expected.shape == got.shape else -np.inf
         qualities.append(quality)
         least = floor if expected.dtype.kind == "f" else min(floor, INDEX_DB)
-        if not quality >= least:
-            raise _disagreement(f"output '{spec.name}' of '{artifact.files[0].name}'", quality, least, recipe)
+        if quality >= least:
+            continue
+        losses = yardstick.losses(index, expected, got) if yardstick and expected.shape == got.shape else None
+        if losses is None or losses.is_refused:
+            text = f"; {losses}" if losses else ""
+            raise _disagreement(f"output '{spec.name}' of '{artifact.files[0].name}'", quality, least, recipe, text)
     for stored, spec in zip(answers, artifact.signature.reported, strict=True):
         _save(golden / "outputs" / f"{spec.name}.npy", stored)
     for column, spec in zip(columns, artifact.signature.sampled, strict=True):
@@ -86,10 +100,13 @@ def verify(artifact: Artifact, program: Program, checks: Path, golden: Path, rec
     return float(min(qualities))
 
 
-def _disagreement(output: str, quality_db: float, least_db: float, recipe: Quantize | None) -> Disagreement:
+def _disagreement(
+    output: str, quality_db: float, least_db: float, recipe: Quantize | None, losses: str = ""
+) -> Disagreement:
     kind = FloatDisagreement if least_db == FLOAT_DB else Disagreement
     hint = FAULT if recipe is None else HALF if recipe.mode == "float16" else LOST
-    return kind(f"{output} is {quality_db:.1f} dB from the program, at least {least_db:.0f} dB was expected", hint=hint)
+    expectation = f"at least {least_db:.0f} dB was expected{losses}"
+    return kind(f"{output} is {quality_db:.1f} dB from the program, {expectation}", hint=hint)
 
 
 def check_lengths(artifact: Artifact, program: Program, checks: Path, floor: float) -> None:
@@ -151,36 +168,3 @@ def file_outputs(artifact: Artifact, columns: Sequence[Column]) -> list[Array]:
 def _save(path: Path, array: Array) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     np.save(path, array, allow_pickle=False)
-
-
-def program_outputs(program: Program, columns: Sequence[Column]) -> list[Array]:
-    """Outputs of the program, [N, …] each, padded with 0 where samples are of different lengths."""
-    return call_outputs(program.exported.module(), program.signature, columns)
-
-
-def call_outputs(call: Callable[..., Any], signature: Signature, columns: Sequence[Column]) -> list[Array]:
-    """Outputs of a function from tensors [1, …] to tensors, in any nesting, for every sample: as `program_outputs`."""
-    import torch
-    from torch.utils import _pytree as pytree
-
-    with torch.no_grad():
-        rows = [
-            pytree.tree_leaves(call(*(torch.from_numpy(array) for array in row(columns, i))))
-            for i in range(len(columns[0]))
-        ]
-    if not signature.lengths:
-        return [torch.cat(outputs).numpy() for outputs in zip(*rows, strict=True)]
-    tensors = tuple(map(model_tensor, signature.inputs))
-    most = lengths_of(columns, tensors)
-    return [
-        filled([output.numpy() for output in outputs], spec.at(most))
-        for outputs, spec in zip(zip(*rows, strict=True), signature.outputs, strict=True)
-    ]
-
-
-def filled(rows: Sequence[Array], shape: tuple[int, ...]) -> Array:
-    """Join arrays [1, …], each filled up with 0 to `shape`, to one [N, …]."""
-    joined = np.zeros((len(rows), *shape[1:]), rows[0].dtype)
-    for place, array in zip(joined, rows, strict=True):
-        place[tuple(map(slice, array.shape[1:]))] = array[0]
-    return joined

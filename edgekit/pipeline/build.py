@@ -21,6 +21,7 @@ from edgekit.pipeline.stages.inputs import CachedData
 from edgekit.pipeline.stages.labels import check_labels
 from edgekit.pipeline.stages.mixed_precision import resolve_mixed_precision
 from edgekit.pipeline.stages.pack import pack_bundle
+from edgekit.pipeline.stages.precision_repair import repaired_compilation
 from edgekit.pipeline.stages.stage import Stage
 from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.pipeline.stages.vendor_comparison import blamed
@@ -53,7 +54,7 @@ def compilation_of(request: BuildRequest, line: StageRunner, data: CachedData) -
     compilation = Compilation(request, line)
     check_labels(compilation, data)
     settled = resolve_mixed_precision(request, line)
-    return compilation if settled is request else Compilation(settled, line)
+    return repaired_compilation(compilation if settled is request else Compilation(settled, line))
 
 
 def evaluation(request: BuildRequest, line: StageRunner, samples: int | None) -> CachedData:

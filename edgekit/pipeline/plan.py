@@ -11,6 +11,7 @@ from edgekit.pipeline.build import ENOUGH, evaluation, reference_stage, verify_s
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.inputs import LOAD
 from edgekit.pipeline.stages.mixed_precision import mixed_stage, without_search
+from edgekit.pipeline.stages.precision_repair import repair_stage, settled_compilation
 from edgekit.pipeline.stages.stage import Stage
 from edgekit.pipeline.verdict import COMPARE
 from edgekit.specs.profile import Gates
@@ -57,10 +58,25 @@ def foreseen(compilation: Compilation) -> dict[str, str]:
     if search:  # its result decides the keys of the rest
         plain = replace(compilation, request=without_search(compilation.request))
         return dict.fromkeys((search.name, *foreseen(plain)), TO_DO)
+    repair = repair_stage(compilation)
+    entry = compilation.line.cache.find(repair.key) if repair and compilation.known else None
+    if entry:
+        compilation = settled_compilation(compilation, entry)
     inputs = {data.stage_name: CACHED if data.known else TO_DO for data in compilation.data}
     states = {stage.name: _state(stage, compilation, compilation.known) for stage in compilation.stages}
     load = {LOAD: TO_DO} if _is_loaded(compilation, states) else {}
+    if repair and entry:
+        states = {repair.name: CACHED, **states}
+    elif repair and compilation.quantize:
+        states = _before(compilation.quantize.name, repair.name, states)
     return load | inputs | states | _judging(compilation) | {COMPARE: TO_DO}
+
+
+def _before(later: str, name: str, states: Mapping[str, str]) -> dict[str, str]:
+    """States with a stage to do before another one, and all from there on to do."""
+    names = list(states)
+    place = names.index(later)
+    return {one: states[one] for one in names[:place]} | dict.fromkeys((name, *names[place:]), TO_DO)
 
 
 def foreseen_gates(gates: Gates) -> dict[str, Mapping[str, float | str]]:

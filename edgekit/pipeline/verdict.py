@@ -123,9 +123,9 @@ def _left_out(compilation: Compilation, evidence: Evidence) -> list[str]:
 
 
 def _remarks(compilation: Compilation, compiled: Compiled) -> list[str]:
-    """Warnings of the passes about the numbers."""
+    """Sentences on how the recipe was chosen, and warnings of the passes about the numbers."""
     noticed = [value for record in compiled.history for name, value in record.options if name == WARNING]
-    return [*compilation.compressed.remarks, *noticed]
+    return [*compilation.remarks, *compilation.compressed.remarks, *noticed]
 
 
 def _device_kind(device: str | None, candidate: Measurement) -> Device:

@@ -127,10 +127,14 @@ class Quantize(Spec):
     correct_bias: Flag = False
     """Bias correction: subtract the mean error of every layer from its bias (Nagel et al. 2019)."""
     skip: tuple[str, ...] = ()
-    """Modules that stay in float, by name or pattern: `features.0`, `classifier.*`."""
+    """Modules that stay in float, by name or pattern: `features.0`, `classifier.*`; `layer1.0:add` names the additions
+    that a module itself computes."""
     overrides: dict[str, Literal["float32", "int8"]] = Field(default_factory=dict)
     """Precision of a layer, by module name or pattern, whatever else the recipe says; the last match counts."""
     mixed: Mixed | None = None
+    repair: Flag = False
+    """Repairs static int8 that misses the gates on answers on held-out calibration data: tries other ranges, and leaves
+    the operators in float that lose most. Of no effect in other modes, and beside [quantize.mixed]."""
 
     @property
     def precision(self) -> Precision:

@@ -108,7 +108,7 @@ class QuantizePass(Pass):
             # torchao warns of its own deprecated observer attributes at every conversion.
             warnings.simplefilter("ignore")
             prepared = prepare_pt2e(exported.module(), quantization.quantizer)
-            findings = tuple(self._fitted(prepared, exported))
+            findings = self.fit(prepared, exported)
             converted = convert_pt2e(prepared, fold_quantize=quantization.fold_weights)
             return Rewritten(exported_like(converted, exported, self._example(exported)), findings)
 
@@ -119,8 +119,11 @@ class QuantizePass(Pass):
         examples = exported.example_inputs
         return examples[0] if examples and any(program_dims(exported)) else tuple(self.samples[0])
 
+    def fit(self, prepared: GraphModule, exported: ExportedProgram) -> tuple[tuple[str, str], ...]:
+        """Set scales, weights and biases of `prepared`, in place. Returns findings for the record."""
+        return tuple(self._fitted(prepared, exported))
+
     def _fitted(self, prepared: GraphModule, exported: ExportedProgram) -> Findings:
-        """Set scales, weights and biases of `prepared`, in place. Yields findings for the record."""
         yield from (("warning", note) for note in self.notes)
         yield from self.calibrated(prepared, exported)
         if self.recipe.weights.rounding != "nearest" or self.recipe.correct_bias:

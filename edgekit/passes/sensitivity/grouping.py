@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edgekit.passes.module_patterns import is_skipped, module_path
+from edgekit.passes.module_patterns import is_skipped, module_path, operator
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
@@ -82,12 +82,6 @@ def groups(prepared: GraphModule, names: Sequence[str], kept: Sequence[str]) -> 
 
 def is_observer(node: Node) -> bool:
     return node.op == "call_module" and "activation_post_process" in str(node.target)
-
-
-def operator(node: Node) -> str:
-    """Name of a node's operator: `conv2d` for `aten.conv2d.default` and for `aten.conv2d_.default`."""
-    name = getattr(node.target, "__name__", str(node.target)).partition(".")[0]
-    return name.rstrip("_")
 
 
 def observer_of(node: Node) -> Node | None:

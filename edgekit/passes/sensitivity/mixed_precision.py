@@ -91,11 +91,16 @@ class Judge:
         object.__setattr__(self, "expected", _answers(self.program, self.samples))
 
     def __call__(self, quantized: Program) -> MixedScore:
+        return self.score(_answers(quantized, self.samples))
+
+    def score(self, outputs: Mapping[str, Array]) -> MixedScore:
+        """Score of a quantized program by its outputs on the samples, [N, …] by name."""
         from edgekit.ir.sqnr import sqnr_db
 
-        outputs = _answers(quantized, self.samples)
         agreement, drop = self.compared(self.expected, outputs)
-        return MixedScore(agreement, drop, min(sqnr_db(self.expected[name], outputs[name]) for name in outputs))
+        real = [name for name, expected in self.expected.items() if expected.dtype.kind == "f"]
+        qualities = [sqnr_db(self.expected[name], outputs[name]) for name in real]
+        return MixedScore(agreement, drop, min(qualities, default=math.inf))
 
 
 def held_out(labels: Array, share: float = 0.25) -> tuple[list[int], list[int]]:

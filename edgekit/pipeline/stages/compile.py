@@ -55,6 +55,8 @@ class Compilation:
 
     request: BuildRequest
     line: StageRunner
+    remarks: tuple[str, ...] = ()
+    """Sentences for the report on how its recipe was chosen."""
 
     @cached_property
     def network(self) -> Network:
@@ -152,6 +154,7 @@ class Compilation:
             lambda: self.program_key,
             lambda: self.quantized,
             self.golden,
+            (lambda: self.captured) if self.quantize else None,
         )
 
     @property

@@ -31,7 +31,10 @@ from edgekit.tasks.label_arrays import is_labelled, unlabelled
 from edgekit.tasks.registry import task_of
 
 if TYPE_CHECKING:
-    from edgekit.passes.sensitivity.mixed_precision import Limits, MixedPrecisionResult
+    from edgekit.ir.program import Program
+    from edgekit.passes.sensitivity.mixed_precision import Judge, Limits, MixedPrecisionResult
+    from edgekit.samples import Samples
+    from edgekit.specs.project import Project
 
 SETTLED = "recipe.json"
 TRIED = "tried.json"
@@ -103,15 +106,24 @@ def searched(compilation: Compilation, limits: Limits, evaluations: int) -> Mixe
     """
     from edgekit.frontend.sequences import program_arguments
     from edgekit.frontend.store import load_program
-    from edgekit.passes.sensitivity.mixed_precision import Judge, held_out, search
+    from edgekit.passes.sensitivity.mixed_precision import held_out, search
 
     request, data = compilation.request, compilation.calibration.samples
-    recipe, backend, project = request.profile.quantize, request.backend(), request.project
+    recipe, backend = request.profile.quantize, request.backend()
     assert recipe  # callers have checked for a recipe
     fit, judging = (data.take(indices) for indices in held_out(data.labels))
-    program, task = load_program(compilation.captured), task_of(project)
+    program = load_program(compilation.captured)
+    judge = judge_of(request.project, program, judging)
+    quantization = lambda one: backend.quantization(one, request.runtime)  # noqa: E731
+    return search(program, recipe, quantization, program_arguments(program, fit), judge, limits, evaluations)
 
-    arguments = program_arguments(program, judging, padded=True)
+
+def judge_of(project: Project, program: Program, judging: Samples) -> Judge:
+    """Judge of quantized programs against `program`, by the project's task, on samples held out of calibration."""
+    from edgekit.frontend.sequences import program_arguments
+    from edgekit.passes.sensitivity.mixed_precision import Judge
+
+    task, arguments = task_of(project), program_arguments(program, judging, padded=True)
     # Of sequences single steps are judged, which are too many to be all, and so have no labels.
     labels = judging.labels if judging.length is None else unlabelled(len(arguments))
 
@@ -122,21 +134,23 @@ def searched(compilation: Compilation, limits: Limits, evaluations: int) -> Mixe
         paired = PairedAnswers.of(task.answers(reference), task.answers(candidate), labels, task)
         return paired.agreement, paired.accuracy_drop
 
-    judge = Judge(program, arguments, compared)
-    quantization = lambda one: backend.quantization(one, request.runtime)  # noqa: E731
-    return search(program, recipe, quantization, program_arguments(program, fit), judge, limits, evaluations)
+    return Judge(program, arguments, compared)
+
+
+def limits_of(gates: Gates) -> Limits:
+    """Limits that the gates on answers set."""
+    from edgekit.passes.sensitivity.mixed_precision import Limits
+
+    agreement, drop = gates.agreement, gates.accuracy_drop
+    return Limits(
+        agreement=agreement.min if agreement and agreement.min is not None else 0.0,
+        accuracy_drop=drop.max if drop and drop.max is not None else 1.0,
+    )
 
 
 def _accurate(compilation: Compilation, mixed: Mixed, gates: Gates) -> tuple[Quantize, list[dict[str, object]]]:
     """Recipe that keeps the gates of accuracy, and the trials of its search."""
-    from edgekit.passes.sensitivity.mixed_precision import Limits
-
-    agreement, drop = gates.agreement, gates.accuracy_drop
-    limits = Limits(
-        agreement=agreement.min if agreement and agreement.min is not None else 0.0,
-        accuracy_drop=drop.max if drop and drop.max is not None else 1.0,
-    )
-    result = searched(compilation, limits, mixed.evaluations)
+    result = searched(compilation, limits_of(gates), mixed.evaluations)
     trials: list[dict[str, object]] = [
         {
             "float32": list(trial.kept),

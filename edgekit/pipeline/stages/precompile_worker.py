@@ -18,6 +18,7 @@ from edgekit.parent_death import die_with_parent
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.mixed_precision import resolve_mixed_precision
+from edgekit.pipeline.stages.precision_repair import repaired_compilation
 from edgekit.pipeline.stages.stage_runner import StageRunner
 
 TIMEOUT_S = 3600.0
@@ -40,7 +41,7 @@ def main(text: str) -> None:
     die_with_parent(job["parent"])
     line = StageRunner(Cache(Path(job["cache"])))
     request = resolve_mixed_precision(_REQUEST.validate_python(job["request"]), line)
-    with Compilation(request, line).lowered() as finished:
+    with repaired_compilation(Compilation(request, line)).lowered() as finished:
         finished()
 
 

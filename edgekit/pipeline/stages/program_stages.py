@@ -63,7 +63,8 @@ def quantize_stage(
                 "program": capture.key,
                 "samples": calibration.key if calibration else None,
                 "checks": golden.key,
-                "recipe": recipe.model_dump(mode="json"),
+                # Not whether another one would have been tried.
+                "recipe": recipe.model_dump(mode="json", exclude={"repair"}),
                 "runtime": request.runtime.model_dump(mode="json"),
                 "versions": tool_versions(request.backend.packages),
             }
@@ -93,8 +94,12 @@ def lowering_stage(
     program_key: Callable[[], str],
     program: Callable[[], Path],
     golden: CachedData,
+    floating: Callable[[], Path] | None = None,
 ) -> LoweringStage:
-    """Stage that lowers a program, and verifies the artifact on `golden`. recipe: what the backend quantizes by."""
+    """Stage that lowers a program, and verifies the artifact on `golden`.
+
+    recipe: what the backend quantizes by. floating: makes the folder of the float program that was quantized.
+    """
 
     def compute_key() -> str:
         return digest_of(
@@ -110,6 +115,7 @@ def lowering_stage(
         )
 
     def make(out: Path, worker: Lowering, folder: Path) -> None:
-        worker.lower(folder, golden.folder, request.target, request.runtime, out, recipe)
+        captured = floating() if floating else None
+        worker.lower(folder, golden.folder, request.target, request.runtime, out, recipe, captured)
 
     return LoweringStage(name, compute_key, make, program)

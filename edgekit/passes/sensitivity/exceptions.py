@@ -1,0 +1,148 @@
+"""Operators to leave in float: the fewest whose roundings make most of the noise of the answers.
+
+A value stays unrounded only if the operator that computes it and all that read it are in float. So roundings are taken
+together that fall with the same operators, and the operators are named as `[quantize.overrides]` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edgekit.passes.module_patterns import OPERATOR, module_path, operator
+from edgekit.passes.sensitivity.grouping import MOVES, WEIGHTED, is_observer
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.fx import GraphModule, Node
+
+WORK = 100.0
+"""Price of all multiply-accumulates and weights in float: a hundredth costs as much as one more operator."""
+
+
+@dataclass(frozen=True)
+class JointRounding:
+    """Roundings of one value and its moves, or of one weight, with the operators that must be in float without them."""
+
+    noise: float
+    """Noise in the answers, as a share of their power."""
+    operators: frozenset[str]
+    """Names of the operators, as patterns of `[quantize.overrides]`."""
+    value: str
+    """Name of what is rounded, for people: `weights of 'stem.0' (conv2d)`."""
+
+
+@dataclass(frozen=True)
+class ExceptionStep:
+    """Operators in float, and the share of the noise that is left, in [0, 1], to first order."""
+
+    operators: tuple[str, ...]
+    noise_left: float
+
+
+def joint_roundings(prepared: GraphModule, shares: Mapping[str, float]) -> list[JointRounding]:
+    """Roundings of a prepared program that fall together, the noisiest first. shares: noise by observer."""
+    places = _names(prepared)
+    members: dict[Node, list[Node]] = {}
+    for node in prepared.graph.nodes:
+        if node.name in shares:
+            members.setdefault(_origin(node), []).append(node)
+    joint = []
+    for origin, observers in members.items():
+        noise = sum(shares[observer.name] for observer in observers)
+        involved = {origin, *(reader for observer in observers for reader in _readers(observer))}
+        operators = frozenset(places[node] for node in involved if node in places)
+        if noise > 0 and operators and all(operators):
+            joint.append(JointRounding(noise, operators, _described(origin, observers[0], places)))
+    return sorted(joint, key=lambda each: -each.noise)
+
+
+def exception_path(roundings: Sequence[JointRounding], work: Mapping[str, float]) -> list[ExceptionStep]:
+    """Growing sets of operators in float, each with the noise that is left, by a greedy search.
+
+    work: share of the multiply-accumulates and weights of an operator, in [0, 1], by its name. Each step takes the
+    rounding whose operators take most noise away for their price. The path ends where a hundredth of the noise is left.
+    """
+    total = _noise(roundings, frozenset())
+    path: list[ExceptionStep] = []
+    chosen: frozenset[str] = frozenset()
+    while (before := _noise(roundings, chosen)) > total / 100:
+        steps = [each.operators - chosen for each in roundings if not each.operators <= chosen]
+        gains = [(before - _noise(roundings, chosen | step)) / _price(step, work) for step in steps]
+        chosen |= steps[gains.index(max(gains))]
+        path.append(ExceptionStep(tuple(sorted(chosen)), _noise(roundings, chosen) / total))
+    return path
+
+
+def work_shares(prepared: GraphModule) -> dict[str, float]:
+    """Share of each operator with weights in the multiply-accumulates or the weights of all, whichever is more."""
+    macs: dict[str, float] = {}
+    weights: dict[str, float] = {}
+    for node, name in _names(prepared).items():
+        if operator(node) not in WEIGHTED or len(node.all_input_nodes) < 2:
+            continue
+        value, weight = node.meta["val"], _value_of(node.all_input_nodes[1])
+        if weight is None:
+            continue
+        each = weight.numel() // max(weight.shape[1 if "transpose" in operator(node) else 0], 1)
+        macs[name] = macs.get(name, 0.0) + float(value.numel() * each)
+        weights[name] = weights.get(name, 0.0) + float(weight.numel())
+    totals = sum(macs.values()) or 1.0, sum(weights.values()) or 1.0
+    return {name: max(macs[name] / totals[0], weights[name] / totals[1]) for name in macs}
+
+
+def _noise(roundings: Sequence[JointRounding], chosen: frozenset[str]) -> float:
+    return sum(each.noise for each in roundings if not each.operators <= chosen)
+
+
+def _price(names: frozenset[str], work: Mapping[str, float]) -> float:
+    return sum(1.0 + WORK * work.get(name, 0.0) for name in names)
+
+
+def _origin(observer: Node) -> Node:
+    """Node that computed what an observer rounds: before moves, clamps and other roundings of the same value."""
+    node = observer
+    while is_observer(node) or (node.op == "call_function" and operator(node) in MOVES and node.all_input_nodes):
+        node = node.all_input_nodes[0]
+    return node
+
+
+def _readers(node: Node) -> Iterator[Node]:
+    """Operators that read a rounded value, behind moves and further roundings."""
+    for user in node.users:
+        if is_observer(user) or (user.op == "call_function" and operator(user) in MOVES):
+            yield from _readers(user)
+        elif user.op == "call_function":
+            yield user
+
+
+def _names(prepared: GraphModule) -> dict[Node, str]:
+    """Name of each operator as a pattern: its module where that is a leaf, else module and operator; empty if it has no
+    module."""
+    nodes = [node for node in prepared.graph.nodes if node.op == "call_function" and operator(node) not in MOVES]
+    paths = {module_path(node) for node in nodes}
+    return {node: _name(node, module_path(node), paths) for node in nodes}
+
+
+def _name(node: Node, path: str, paths: set[str]) -> str:
+    if not path:
+        return f"{OPERATOR}{operator(node)}"
+    stack = list(node.meta["nn_module_stack"].values())
+    is_leaf = str(stack[-1][1]).startswith("torch.nn.modules.") and not any(p.startswith(f"{path}.") for p in paths)
+    return path if is_leaf else f"{path}{OPERATOR}{operator(node)}"
+
+
+def _described(origin: Node, observer: Node, places: Mapping[Node, str]) -> str:
+    reader = next(iter(_readers(observer)), None)
+    if origin.op == "get_attr" and reader is not None:
+        return f"the weights of '{places[reader]}'"
+    if origin.op == "placeholder":
+        return f"the input '{origin.name}'"
+    return f"the output of '{places.get(origin, origin.name)}'"
+
+
+def _value_of(node: Node) -> Tensor | None:
+    source = node.all_input_nodes[0] if is_observer(node) and node.all_input_nodes else node
+    value: Tensor | None = source.meta.get("val") if source.op == "get_attr" else None
+    return value

@@ -1,0 +1,142 @@
+"""Precision repair, `[quantize] repair`: int8 where it holds, and the report's sentence on where it does not."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgekit.cache import digest_of
+from edgekit.pipeline.stages.compile import Compilation
+from edgekit.pipeline.stages.mixed_precision import SETTLED, judge_of, limits_of
+from edgekit.pipeline.stages.stage import Stage
+from edgekit.specs.compression import Quantize
+
+if TYPE_CHECKING:
+    from edgekit.passes.sensitivity.repair import RepairResult, RepairTrial
+
+REMARK = "remark.json"
+TRIED = "tried.json"
+"""Log of the trials, for people."""
+STAGE = "precision repair"
+JUDGED = 256
+"""Most held-out samples that judge."""
+NAMED = 8
+"""Most operators that the sentence names."""
+
+
+def repair_stage(compilation: Compilation) -> Stage[[]] | None:
+    """The stage that checks int8 on held-out calibration data and repairs it; None where the profile asks for none."""
+    request = compilation.request
+    recipe = request.profile.quantize
+    if recipe is None or not recipe.repair or recipe.mode != "static" or recipe.mixed:
+        return None
+
+    def compute_key() -> str:
+        gates = {name: bound.model_dump(mode="json") for name, bound in request.profile.gates.named()}
+        return digest_of(
+            {
+                "stage": STAGE,
+                "program": compilation.program_key,
+                "gates": {name: gates.get(name) for name in ("accuracy_drop", "agreement")},
+                "task": [request.project.model.task, request.project.task],
+            }
+        )
+
+    def make(out: Path) -> None:
+        result = _repaired(compilation)
+        settled = recipe
+        if result is not None and result.chosen is not result.plain:
+            settled = result.chosen.recipe.model_copy(update={"repair": False})
+        (out / SETTLED).write_text(settled.model_dump_json(exclude_unset=True))
+        (out / REMARK).write_text(json.dumps(_sentence(result)))
+        (out / TRIED).write_text(json.dumps([_logged(trial) for trial in result.trials] if result else [], indent=2))
+
+    return Stage(STAGE, compute_key, make)
+
+
+def repaired_compilation(compilation: Compilation) -> Compilation:
+    """Compilation by the recipe that holds, with a sentence on it; the same one if plain int8 does."""
+    stage = repair_stage(compilation)
+    return compilation if stage is None else settled_compilation(compilation, stage.run(compilation.line))
+
+
+def settled_compilation(compilation: Compilation, entry: Path) -> Compilation:
+    """Compilation by the result of the stage, in the folder `entry`."""
+    recipe = Quantize.model_validate_json((entry / SETTLED).read_bytes())
+    remark: str = json.loads((entry / REMARK).read_text())
+    if not remark:
+        return compilation
+    profile = compilation.request.profile.model_copy(update={"quantize": recipe})
+    return Compilation(replace(compilation.request, profile=profile), compilation.line, (remark,))
+
+
+def _repaired(compilation: Compilation) -> RepairResult | None:
+    """Result of the search; None if no sample can be held out, or the gates limit no answers."""
+    from edgekit.frontend.sequences import program_arguments
+    from edgekit.frontend.store import load_program
+    from edgekit.passes.base import one_thread
+    from edgekit.passes.sensitivity.mixed_precision import held_out
+    from edgekit.passes.sensitivity.repair import repaired
+
+    request, data = compilation.request, compilation.calibration.samples
+    recipe, gates, backend = request.profile.quantize, request.profile.gates, request.backend()
+    assert recipe  # the stage is there only with a recipe
+    if len(data.labels) < 4 or not (gates.agreement or gates.accuracy_drop):
+        return None
+    fit, judging = held_out(data.labels, share=0.5)
+    program = load_program(compilation.captured)
+    with one_thread():
+        judge = judge_of(request.project, program, data.take(judging[:: -(-len(judging) // JUDGED)]))
+        return repaired(
+            program,
+            recipe,
+            lambda one: backend.quantization(one, request.runtime),
+            program_arguments(program, data.take(fit)),
+            judge,
+            limits_of(gates),
+        )
+
+
+def _sentence(result: RepairResult | None) -> str:
+    """Sentence for the report; empty if plain int8 holds, or could not be judged."""
+    if result is None or result.plain.met:
+        return ""
+    opening = f"Plain int8 does not hold on {result.samples} held-out calibration samples ({_score(result.plain)})"
+    tried = f"{len(result.trials) - 1} recipes were tried"
+    if result.chosen is result.plain:
+        return f"{opening}, and nothing helped: {tried}{_cause(result)}."
+    helped = f"{result.chosen.change} brought {_score(result.chosen)}{_exceptions(result.chosen)}"
+    if result.chosen.met:
+        return f"{opening}; {tried}, {helped}."
+    return f"{opening}; {tried}, and none holds: {helped}{_cause(result)}."
+
+
+def _score(trial: RepairTrial) -> str:
+    return f"{trial.score.sqnr_db:.1f} dB from float, agreement {trial.score.agreement:.3f}"
+
+
+def _exceptions(trial: RepairTrial) -> str:
+    names = trial.exceptions
+    if not names:
+        return ", all in int8"
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f", in float: {', '.join(names[:NAMED])}{more}"
+
+
+def _cause(result: RepairResult) -> str:
+    if not result.worst:
+        return ""
+    return f"; most noise, {100 * result.worst_share:.0f} %, is of the rounding of {result.worst}"
+
+
+def _logged(trial: RepairTrial) -> dict[str, Any]:
+    return {
+        "change": trial.change,
+        "float32": list(trial.exceptions),
+        "agreement": trial.score.agreement,
+        "accuracy_drop": trial.score.accuracy_drop,
+        "sqnr_db": trial.score.sqnr_db,
+        "met": trial.met,
+    }

@@ -1,0 +1,129 @@
+"""Precision repair: the noise of each rounding, the operators that must be in float without it, and the recipe."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.fx import GraphModule
+from torchao.quantization.pt2e.quantize_pt2e import prepare_pt2e
+
+from edgekit.frontend.capture import capture
+from edgekit.frontend.load import batches, load
+from edgekit.ir.program import Program
+from edgekit.passes.module_patterns import check_names, is_skipped
+from edgekit.passes.quantization.calibrate import calibrate
+from edgekit.passes.quantization.simulate import answers, output_sqnr_db, simulated, unguarded
+from edgekit.passes.sensitivity.exceptions import JointRounding, exception_path, joint_roundings, work_shares
+from edgekit.passes.sensitivity.mixed_precision import Judge, Limits, held_out
+from edgekit.passes.sensitivity.noise_shares import noise_shares
+from edgekit.passes.sensitivity.repair import repaired
+from edgekit.pipeline.stages.precision_repair import _sentence
+from edgekit.samples import load_samples
+from edgekit.specs.compression import Quantize
+from edgekit.specs.project import Project
+from tests.faulty_projects import PROJECT, SPIKED, ailing, asked
+from tests.passes.small_networks import Samples, one_by_one, onnx, program
+from tests.passes.test_mixed import by_class
+
+
+class Block(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(4, 4, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.conv(x) + x
+        return y
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.block, self.head = nn.Conv2d(3, 4, 1), Block(), nn.Conv2d(4, 2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.head(torch.relu(self.block(torch.relu(self.stem(x)))))
+        return y
+
+
+@pytest.fixture(scope="module")
+def samples() -> Samples:
+    torch.manual_seed(0)
+    return one_by_one(torch.randn(12, 3, 8, 8))
+
+
+@pytest.fixture(scope="module")
+def net(samples: Samples) -> Program:
+    torch.manual_seed(1)
+    return program(Net(), samples[0][0])
+
+
+def prepared_program(net: Program, samples: Samples, recipe: Quantize) -> GraphModule:
+    prepared: GraphModule = prepare_pt2e(net.exported.module(), onnx(recipe).quantizer)
+    calibrate(prepared, samples, range(len(samples)))
+    return prepared
+
+
+def test_shares_of_noise_add_up_to_that_of_the_answers(net: Program, samples: Samples) -> None:
+    prepared = prepared_program(net, samples, Quantize())
+    shares = noise_shares(prepared, samples)
+    expected = answers(unguarded(net.exported.module()), samples)
+    measured_db = output_sqnr_db(expected, answers(simulated(prepared), samples))
+    assert -10 * math.log10(sum(shares.values())) == pytest.approx(measured_db, abs=1.5)
+
+
+def test_a_rounding_falls_only_with_all_operators_that_touch_the_value(net: Program, samples: Samples) -> None:
+    prepared = prepared_program(net, samples, Quantize())
+    roundings = joint_roundings(prepared, noise_shares(prepared, samples))
+    by_value = {each.value: each.operators for each in roundings}
+    assert by_value["the output of ':relu'"] >= {"block.conv", "block:add"}
+    assert by_value["the weights of 'stem'"] == {"stem"}
+    work = work_shares(prepared)
+    assert set(work) == {"stem", "block.conv", "head"}
+    assert work["block.conv"] == pytest.approx(144 / 164)
+    # The last set of the path leaves hardly a rounding, and the quantizer does as it says.
+    steps = exception_path(roundings, work)
+    assert steps[-1].noise_left <= 0.01
+    kept = prepared_program(net, samples, Quantize(overrides=dict.fromkeys(steps[-1].operators, "float32")))
+    assert len(noise_shares(kept, samples)) < len(noise_shares(prepared, samples))
+
+
+def test_a_path_takes_most_noise_for_the_least_work_first() -> None:
+    roundings = [
+        JointRounding(5.0, frozenset({"dear"}), ""),
+        JointRounding(4.0, frozenset({"cheap"}), ""),
+        JointRounding(1.0, frozenset({"cheap", "other"}), ""),
+    ]
+    steps = exception_path(roundings, {"dear": 0.5})
+    assert [step.operators for step in steps] == [("cheap",), ("cheap", "other"), ("cheap", "dear", "other")]
+    assert [step.noise_left for step in steps] == [0.6, 0.5, 0.0]
+
+
+def test_a_pattern_names_an_operator_of_a_module_alone(net: Program) -> None:
+    names = {node.name for node in net.exported.graph.nodes if is_skipped(node, ("block:add",))}
+    assert names == {"add"}
+    check_names(net.exported.graph, ("block:add",))
+
+
+def test_int8_that_holds_is_the_only_trial_and_what_breaks_it_is_repaired(tmp_path: Path) -> None:
+    loaded = load_samples(PROJECT, "calibration", 60)
+    tensors = batches(loaded, PROJECT)
+    fit, judging = held_out(loaded.labels, 0.5)
+    calibrating, judges = [tensors[i] for i in fit], [tensors[i] for i in judging]
+    healthy = capture(load(PROJECT))
+    limits, compared = Limits(0.95, 0.02), by_class(loaded.labels[judging])
+    plain = repaired(healthy, Quantize(), asked, calibrating, Judge(healthy, judges, compared), limits)
+    assert [trial.change for trial in plain.trials] == ["plain"]
+    assert _sentence(plain) == ""
+    spiked = capture(load(Project.read(ailing(tmp_path / "spiked", SPIKED))))
+    result = repaired(spiked, Quantize(), asked, calibrating, Judge(spiked, judges, compared), limits)
+    assert not result.plain.met
+    assert result.chosen.met
+    assert len(result.chosen.exceptions) <= 3
+    sentence = _sentence(result)
+    assert sentence.startswith("Plain int8 does not hold on 30 held-out calibration samples")
+    assert result.chosen.change in sentence
