@@ -67,7 +67,8 @@ def convert_with_places(program: Program) -> Conversion:
             edge = to_edge_transform_and_lower(exported, [KeepAveragedAxes()], [partitioner()])
             places = _places(edge.exported_program().graph_module)
             lowered = edge.to_executorch()
-            return Conversion(bytes(lowered.buffer), places, _modules(lowered))
+            data = bytes(lowered.buffer)
+            return Conversion(data, places, _modules(lowered))
     except Exception as error:
         refused = _refused(str(error))
         if refused is None:
@@ -102,12 +103,11 @@ def _places(module: GraphModule) -> dict[int, str]:
 
 
 def _modules(lowered: ExecutorchProgramManager) -> dict[int, str]:
-    """Module of each instruction of the file's method, by the debug handles that both have."""
+    """Module of each instruction of the file: emission made the debug handles of kernels numbers of instructions."""
     nodes = lowered.exported_program().graph_module.graph.nodes
-    paths = {node.meta.get("debug_handle"): module_path(node) for node in nodes if node.op == "call_function"}
-    handles = lowered.debug_handle_map.get("forward", {})
-    named = {number: paths.get(handle, "") for number, handle in handles.items() if isinstance(handle, int)}
-    return {number: path for number, path in named.items() if path}
+    kernels = (node for node in nodes if node.op == "call_function" and not node.name.startswith("getitem"))
+    paths = {node.meta.get("debug_handle"): module_path(node) for node in kernels}
+    return {number: path for number, path in paths.items() if number is not None and path}
 
 
 def _operator(node: Node) -> str:

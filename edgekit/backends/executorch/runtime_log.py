@@ -19,8 +19,8 @@ DELEGATE = re.compile(r"CALL_DELEGATE execute failed at instruction (?P<number>\
 """Pattern of the runtime's line on a delegate that failed while it ran, as executorch 1.5.1 words it."""
 KERNEL = re.compile(r"KernelCall failed at instruction \d+:(?P<number>\d+) in operator (?P<name>[\w:.]+): 0x")
 """Pattern of the runtime's line on a kernel that failed."""
-PREFIX = re.compile(r"^\[[\w.]+:\d+\] ")
-"""Pattern of the source line before each message."""
+PREFIX = re.compile(r"^\[(?!cpuinfo)[\w.]+:\d+\] ")
+"""Pattern of the source line before each message; messages on the host's processor are none of an instruction."""
 PLACES = 3
 """Largest number of places to name: a tensor's number is unique in one delegate only."""
 
@@ -71,7 +71,7 @@ def failed_instruction(log: str, data: bytes, converted: Conversion) -> str:
     match = DELEGATE.search(log) or KERNEL.search(log)
     if match is None:
         return ""
-    before = [line for line in log[: match.start()].splitlines() if PREFIX.match(line)]
+    before = [line for line in log[: log.rfind("\n", 0, match.start()) + 1].splitlines() if PREFIX.match(line)]
     reason = f": {PREFIX.sub('', before[0])}" if before else ""
     if match.re is KERNEL:
         module = converted.modules.get(int(match["number"]), "")
