@@ -97,6 +97,8 @@ class ManifestContent(ManifestRecord):
         for operator in values["placement"]:
             if operator["bytes"] is None:
                 del operator["bytes"]
+            if not operator["module"]:
+                del operator["module"]
         return values
 
 

@@ -36,10 +36,17 @@ def inspect_command(
     print_table(("bundle", bundle.name), _rows(opened))
     if placement:
         operators = [
-            (op.name, op.delegate or "fell back", "integer" if op.integer else "float", f"{op.macs:,}", _bytes(op))
+            (
+                op.name,
+                op.delegate or "fell back",
+                "integer" if op.integer else "float",
+                f"{op.macs:,}",
+                _bytes(op),
+                op.module,
+            )
             for op in manifest.placement
         ]
-        print_table(("operator", "runs on", "arithmetic", "MACs", "bytes"), operators)
+        print_table(("operator", "runs on", "arithmetic", "MACs", "bytes", "module"), operators)
 
 
 def _rows(opened: Bundle) -> list[tuple[str, str]]:

@@ -30,6 +30,8 @@ class Operator:
     bytes: int | None = None
     """Bytes that it reads and writes: weights included; of a table, the rows that are looked up; 0 for a view. None if
     they were not counted."""
+    module: str = ""
+    """Module of the model that it was lowered from, such as `blocks.0.norm1`; empty if the backend does not tell."""
 
 
 @dataclass(frozen=True)

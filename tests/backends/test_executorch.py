@@ -14,7 +14,8 @@ import torch
 from torch import nn
 
 import edgekit
-from edgekit.backends.executorch import ExecuTorch
+from edgekit.backends.executorch import ExecuTorch, xnnpack_blob
+from edgekit.backends.executorch.convert import Conversion
 from edgekit.frontend.store import save_program
 from edgekit.ir.artifact import Artifact
 from edgekit.ir.program import Program
@@ -84,6 +85,32 @@ def test_only_the_cast_from_uint8_to_float_falls_back(floating: Artifact, intege
         fallen = [operator.name for operator in artifact.placement.operators if operator.delegate is None]
         assert fallen == ["dim_order_ops::_to_dim_order_copy.out"]
         assert {operator.delegate for operator in artifact.placement.operators} == {"xnnpack", None}
+
+
+def test_instruction_that_fails_is_named_with_its_operators_and_the_runtimes_reason(floating: Artifact) -> None:
+    from executorch.exir._serialize._program import deserialize_pte_binary
+    from executorch.exir.schema import DelegateCall
+
+    from edgekit.backends.executorch.runtime_log import failed_instruction
+
+    data = floating.files[0].read_bytes()
+    program = deserialize_pte_binary(data).program
+    calls = [each.instr_args for each in program.execution_plan[0].chains[0].instructions]
+    number = next(number for number, call in enumerate(calls) if isinstance(call, DelegateCall))
+    handles = xnnpack_blob.debug_handles(program.backend_delegate_data[0].data)
+    converted = Conversion(data, {handles[0]: "'aten.first'", handles[-1]: "'aten.last'"}, {2: "head"})
+    noise = "[cpuinfo_utils.cpp:71] Reading file /sys/devices/soc0/image_version\n"
+    reason = f"{noise}[tensor_impl.cpp:135] Attempted to resize a static tensor.\n"
+    failed = f"[method.cpp:1528] CALL_DELEGATE execute failed at instruction {number}: 0x10"
+    assert failed_instruction(reason + failed, data, converted) == (
+        f"XNNPACK failed at instruction {number}, from 'aten.first' to 'aten.last': "
+        "Attempted to resize a static tensor."
+    )
+    kernel = "[method.cpp:1410] KernelCall failed at instruction 0:2 in operator aten::embedding.out: 0x12"
+    assert failed_instruction(kernel, data, converted) == (
+        "kernel 'aten::embedding.out' in module 'head' failed at instruction 2"
+    )
+    assert not failed_instruction("nothing of the kind", data, converted)
 
 
 def test_float_file_holds_no_integers(floating: Artifact) -> None:

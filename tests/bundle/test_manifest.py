@@ -230,6 +230,10 @@ def test_bytes_of_operators_are_left_out_of_a_manifest_that_never_had_them(manif
     counted = edited(manifest_values, "placement", 0, "bytes", to=20)
     assert Manifest.parse(counted).placement[0].bytes == 20
     assert Manifest.parse(counted).to_bytes() == counted
+    assert all("module" not in operator for operator in manifest_values["placement"])
+    placed = edited(manifest_values, "placement", 0, "module", to="blocks.0")
+    assert Manifest.parse(placed).placement[0].module == "blocks.0"
+    assert Manifest.parse(placed).to_bytes() == placed
 
 
 def test_a_step_has_no_seconds_and_equal_outputs_have_no_ratio() -> None:

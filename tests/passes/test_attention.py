@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 from torch.nn.functional import scaled_dot_product_attention
 
+from edgekit.frontend.computed_weights import tensor
 from edgekit.passes.attention.batch_matmul import decompose_stacked_products
 from edgekit.passes.attention.broadcast import drop_expands
+from edgekit.passes.attention.constant_layout import store_contiguously
 from edgekit.passes.attention.forms import rewritten
 from edgekit.passes.attention.permutation import join_permutations
 from edgekit.passes.attention.scaled_dot_product import decompose_attention
@@ -174,6 +176,17 @@ def test_permutations_that_follow_each_other_are_one() -> None:
         )
         == 1
     )
+
+
+def test_constants_that_lie_in_memory_as_pictures_channels_last_are_stored_anew() -> None:
+    permuted = torch.randn(3, 4, 2).permute(2, 0, 1)[None]
+    module = module_of(lambda x: x + permuted, QUERY)
+    expected = module(QUERY)
+    store_contiguously(module)
+    (read,) = (node for node in module.graph.nodes if node.op == "get_attr")
+    assert tensor(module, read).is_contiguous()
+    assert text(module) == f"add = add(inputs_0, {read.name})"
+    torch.testing.assert_close(module(QUERY), expected)
 
 
 def test_a_selection_is_arithmetic_with_one_condition_for_all() -> None:

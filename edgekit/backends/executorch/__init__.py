@@ -91,10 +91,10 @@ class ExecuTorch:
             _check_group(recipe)
             program = replace(program, exported=with_int4_weights(program.exported, recipe))
         path = out / FILE
-        data, places = convert_with_places(program)
-        path.write_bytes(data)
-        facts = read(path.read_bytes())
-        signature = load_signature(path, program, facts.placement, places)
+        converted = convert_with_places(program)
+        path.write_bytes(converted.data)
+        facts = read(path.read_bytes(), converted.modules)
+        signature = load_signature(path, program, facts.placement, converted)
         fixed = fixed_layers(program.exported)
         stored = facts.weights.without(fixed.elements)
         return Artifact(

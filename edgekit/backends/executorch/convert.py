@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from edgekit.passes.module_patterns import module_path
 from edgekit.specs.factory import in_a_line
 
 if TYPE_CHECKING:
+    from executorch.exir import ExecutorchProgramManager
     from torch.export import ExportedProgram
     from torch.fx import Graph, GraphModule, Node
 
@@ -28,19 +30,27 @@ REFUSALS = (
 )
 
 
+@dataclass(frozen=True)
+class Conversion:
+    """File, and the places in the model that its numbers stand for."""
+
+    data: bytes
+    places: Mapping[int, str]
+    """Operator and place of each debug handle, by which XNNPACK's errors name nodes."""
+    modules: Mapping[int, str]
+    """Module of each instruction that has one: kernels outside of delegates are instructions."""
+
+
 def convert(program: Program) -> bytes:
     """Convert the program to a .pte file, with XNNPACK's partitions delegated. The program is not changed.
 
     Raises UnsupportedOperator, naming the operator and where the model calls it, or LoweringError.
     """
-    return convert_with_places(program)[0]
+    return convert_with_places(program).data
 
 
-def convert_with_places(program: Program) -> tuple[bytes, dict[int, str]]:
-    """Convert as `convert` does. Returns the file, and of each debug handle in it the operator and its place.
-
-    Debug handles are the numbers by which XNNPACK's errors name nodes.
-    """
+def convert_with_places(program: Program) -> Conversion:
+    """Convert as `convert` does, and keep the places."""
     from executorch.exir import to_edge_transform_and_lower
 
     from edgekit.backends.executorch.delegable_forms import with_delegable_forms
@@ -56,7 +66,9 @@ def convert_with_places(program: Program) -> tuple[bytes, dict[int, str]]:
             exported = with_unshared_constants(with_transposed_copies(with_delegable_forms(program.exported)))
             edge = to_edge_transform_and_lower(exported, [KeepAveragedAxes()], [partitioner()])
             places = _places(edge.exported_program().graph_module)
-            return bytes(edge.to_executorch().buffer), places
+            lowered = edge.to_executorch()
+            data = bytes(lowered.buffer)
+            return Conversion(data, places, _modules(lowered))
     except Exception as error:
         refused = _refused(str(error))
         if refused is None:
@@ -88,6 +100,14 @@ def _places(module: GraphModule) -> dict[int, str]:
         if original is not None:
             places |= _places(original.graph_module)
     return places
+
+
+def _modules(lowered: ExecutorchProgramManager) -> dict[int, str]:
+    """Module of each instruction of the file: emission made the debug handles of kernels numbers of instructions."""
+    nodes = lowered.exported_program().graph_module.graph.nodes
+    kernels = (node for node in nodes if node.op == "call_function" and not node.name.startswith("getitem"))
+    paths = {node.meta.get("debug_handle"): module_path(node) for node in kernels}
+    return {number: path for number, path in paths.items() if number is not None and path}
 
 
 def _operator(node: Node) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from edgekit.passes.attention.batch_matmul import decompose_stacked_products
 from edgekit.passes.attention.broadcast import drop_expands
+from edgekit.passes.attention.constant_layout import store_contiguously
 from edgekit.passes.attention.forms import rewritten
 from edgekit.passes.attention.permutation import join_permutations
 from edgekit.passes.attention.scaled_dot_product import decompose_attention
@@ -14,7 +15,14 @@ from edgekit.passes.attention.selection import decompose_selections
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
-REWRITES = (decompose_attention, decompose_selections, decompose_stacked_products, drop_expands, join_permutations)
+REWRITES = (
+    store_contiguously,
+    decompose_attention,
+    decompose_selections,
+    decompose_stacked_products,
+    drop_expands,
+    join_permutations,
+)
 
 
 def with_delegable_forms(exported: ExportedProgram) -> ExportedProgram:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from executorch.exir.scalar_type import ScalarType
 from executorch.runtime import Runtime
 
-from edgekit.backends.executorch.convert import HINT, place
+from edgekit.backends.executorch.convert import HINT, Conversion, place
 from edgekit.backends.executorch.runtime_log import failed_instruction, refusal, runtime_log
 from edgekit.backends.free_axes import with_free_axes
 from edgekit.errors import LoweringError, UnsupportedOperator
@@ -19,6 +18,7 @@ from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature, TensorSpec
 
 METHOD = "forward"
+NOWHERE = Conversion(b"", {}, {})
 DTYPES = {
     ScalarType.BYTE: "uint8",
     ScalarType.CHAR: "int8",
@@ -32,13 +32,11 @@ DTYPES = {
 }
 
 
-def load_signature(
-    path: Path, program: Program, placement: Placement, places: Mapping[int, str] = MappingProxyType({})
-) -> Signature:
+def load_signature(path: Path, program: Program, placement: Placement, converted: Conversion = NOWHERE) -> Signature:
     """Load the file and return its signature, with the program's names, for the format has none.
 
-    places: of each debug handle the operator and its place, to name what XNNPACK refuses. Raises UnsupportedOperator if
-    the runtime lacks a kernel, LoweringError if the file does not load, or fails on the program's example inputs.
+    converted: the places in the model, to name what fails. Raises UnsupportedOperator if the runtime lacks a kernel,
+    LoweringError if the file does not load, or fails on the program's example inputs.
     """
     _check_kernels(program, placement)
     with runtime_log() as log:
@@ -46,10 +44,10 @@ def load_signature(
             method = Runtime.get().load_program(path).load_method(METHOD)
             meta = method.metadata
         except RuntimeError as error:
-            reason = refusal(log(), path.read_bytes(), places)
+            reason = refusal(log(), path.read_bytes(), converted.places)
             told = f"XNNPACK refuses it. {reason}" if reason else str(error)
             raise LoweringError(f"'{path.name}' was built but does not load: {told}", hint=HINT) from error
-    _check_run(path, method, program, places)
+    _check_run(path, method, program, converted)
     inputs = [meta.input_tensor_meta(index) for index in range(meta.num_inputs())]
     outputs = [meta.output_tensor_meta(index) for index in range(meta.num_outputs())]
     if (len(inputs), len(outputs)) != (len(program.signature.inputs), len(program.signature.outputs)):
@@ -58,7 +56,7 @@ def load_signature(
     return with_free_axes(loaded, program.signature)
 
 
-def _check_run(path: Path, method: Any, program: Program, places: Mapping[int, str]) -> None:
+def _check_run(path: Path, method: Any, program: Program, converted: Conversion) -> None:
     """Run the method once on the example inputs. Raises LoweringError, which names the operators that failed."""
     examples = program.exported.example_inputs
     if examples is None:
@@ -67,7 +65,7 @@ def _check_run(path: Path, method: Any, program: Program, places: Mapping[int, s
         try:
             method.execute(list(examples[0]))
         except RuntimeError as error:
-            reason = failed_instruction(log(), path.read_bytes(), places) or str(error)
+            reason = failed_instruction(log(), path.read_bytes(), converted) or str(error)
             raise LoweringError(f"'{path.name}' was built but does not run: {reason}", hint=HINT) from error
 
 

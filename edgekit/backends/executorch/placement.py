@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from executorch.exir._serialize._program import deserialize_pte_binary
 from executorch.exir.schema import BackendDelegateInlineData, DelegateCall, ExecutionPlan, KernelCall
@@ -15,21 +16,24 @@ from edgekit.errors import LoweringError
 XNNPACK = "XnnpackBackend"
 
 
-def read(data: bytes) -> PteFacts:
+def read(data: bytes, modules: Mapping[int, str] = MappingProxyType({})) -> PteFacts:
     """Read placement and integer share off a .pte of one method.
 
-    Raises LoweringError if a delegate in it is not XNNPACK.
+    modules: module of each instruction, which the file does not tell. Raises LoweringError if a delegate in it
+    is not XNNPACK.
     """
     program = deserialize_pte_binary(data).program
     (plan,) = program.execution_plan
-    return facts(_steps(plan, program.backend_delegate_data))
+    return facts(_steps(plan, program.backend_delegate_data, modules))
 
 
-def _steps(plan: ExecutionPlan, blobs: list[BackendDelegateInlineData]) -> Iterator[PteOperator]:
+def _steps(
+    plan: ExecutionPlan, blobs: list[BackendDelegateInlineData], modules: Mapping[int, str]
+) -> Iterator[PteOperator]:
     calls = (instruction.instr_args for chain in plan.chains for instruction in chain.instructions)
     for number, call in enumerate(calls):
         if isinstance(call, KernelCall):
-            yield Kernel(plan, call)
+            yield Kernel(plan, call, modules.get(number, ""))
         if isinstance(call, DelegateCall):
             delegate = plan.delegates[call.delegate_index]
             if delegate.id != XNNPACK:

@@ -59,12 +59,14 @@ class Kernel:
 
     plan: ExecutionPlan
     call: KernelCall
+    module: str = ""
+    """Module of the model that it was lowered from; empty if it is not known."""
 
     @property
     def operator(self) -> Operator:
         stored = self.plan.operators[self.call.op_index]
         name = f"{stored.name}.{stored.overload}" if stored.overload else stored.name
-        return Operator(name, None, self._macs, self._elements, self._integer, self._bytes)
+        return Operator(name, None, self._macs, self._elements, self._integer, self._bytes, self.module)
 
     @property
     def constants(self) -> Mapping[Ref, PteWeight]:

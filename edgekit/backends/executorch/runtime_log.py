@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from executorch.exir._serialize._program import deserialize_pte_binary
 
 from edgekit.backends.executorch import xnnpack_blob
+from edgekit.backends.executorch.convert import Conversion
 
 REFUSAL = re.compile(r"(?P<line>Failed to (?:create|define) (?P<what>.+?) (?P<number>\d+)\b.*?xnn_status_\w+)")
 """Pattern of the runtime's line, as executorch 1.5.1 words it. Nodes are numbered by the converter's debug handles."""
@@ -18,8 +19,8 @@ DELEGATE = re.compile(r"CALL_DELEGATE execute failed at instruction (?P<number>\
 """Pattern of the runtime's line on a delegate that failed while it ran, as executorch 1.5.1 words it."""
 KERNEL = re.compile(r"KernelCall failed at instruction \d+:(?P<number>\d+) in operator (?P<name>[\w:.]+): 0x")
 """Pattern of the runtime's line on a kernel that failed."""
-PREFIX = re.compile(r"^\[[\w.]+:\d+\] ")
-"""Pattern of the source line before each message."""
+PREFIX = re.compile(r"^\[(?!cpuinfo)[\w.]+:\d+\] ")
+"""Pattern of the source line before each message; messages on the host's processor are none of an instruction."""
 PLACES = 3
 """Largest number of places to name: a tensor's number is unique in one delegate only."""
 
@@ -62,23 +63,26 @@ def refusal(log: str, data: bytes, places: Mapping[int, str]) -> str:
     return f"{match['line']}{f': {where}' if where else ''}"
 
 
-def failed_instruction(log: str, data: bytes, places: Mapping[int, str]) -> str:
+def failed_instruction(log: str, data: bytes, converted: Conversion) -> str:
     """Sentence on the instruction of the file `data` that failed: its operators with their places, and the reason.
 
-    places: operator and place of each debug handle. Empty if the log does not tell.
+    Empty if the log does not tell.
     """
     match = DELEGATE.search(log) or KERNEL.search(log)
     if match is None:
         return ""
-    before = [line for line in log[: match.start()].splitlines() if PREFIX.match(line)]
+    before = [line for line in log[: log.rfind("\n", 0, match.start()) + 1].splitlines() if PREFIX.match(line)]
     reason = f": {PREFIX.sub('', before[0])}" if before else ""
     if match.re is KERNEL:
-        return f"kernel '{match['name']}' failed at instruction {match['number']}{reason}"
+        module = converted.modules.get(int(match["number"]), "")
+        where = f" in module '{module}'" if module else ""
+        return f"kernel '{match['name']}'{where} failed at instruction {match['number']}{reason}"
     program = deserialize_pte_binary(data).program
     (plan,) = program.execution_plan
     call = plan.chains[0].instructions[int(match["number"])].instr_args
     blob = program.backend_delegate_data[plan.delegates[call.delegate_index].processed.index].data
-    known = [places[handle] for handle in xnnpack_blob.debug_handles(blob) if handle in places]
+    handles = xnnpack_blob.debug_handles(blob)
+    known = [converted.places[handle] for handle in handles if handle in converted.places]
     where = f", from {known[0]} to {known[-1]}" if known else ""
     return f"XNNPACK failed at instruction {match['number']}{where}{reason}"
 
