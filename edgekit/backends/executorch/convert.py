@@ -53,7 +53,7 @@ def convert_with_places(program: Program) -> Conversion:
     """Convert as `convert` does, and keep the places."""
     from executorch.exir import to_edge_transform_and_lower
 
-    from edgekit.backends.executorch.delegable_forms import with_delegable_forms
+    from edgekit.backends.executorch.attention_forms import with_attention_forms
     from edgekit.backends.executorch.global_average import KeepAveragedAxes
     from edgekit.backends.executorch.partition import partitioner
     from edgekit.backends.executorch.unshared_constants import with_transposed_copies, with_unshared_constants
@@ -63,7 +63,7 @@ def convert_with_places(program: Program) -> Conversion:
             # torch and executorch warn of deprecated calls that are their own.
             for category in (FutureWarning, DeprecationWarning):
                 warnings.simplefilter("ignore", category)
-            exported = with_unshared_constants(with_transposed_copies(with_delegable_forms(program.exported)))
+            exported = with_unshared_constants(with_transposed_copies(with_attention_forms(program.exported)))
             edge = to_edge_transform_and_lower(exported, [KeepAveragedAxes()], [partitioner()])
             places = _places(edge.exported_program().graph_module)
             lowered = edge.to_executorch()

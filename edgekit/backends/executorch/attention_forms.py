@@ -25,6 +25,6 @@ REWRITES = (
 )
 
 
-def with_delegable_forms(exported: ExportedProgram) -> ExportedProgram:
+def with_attention_forms(exported: ExportedProgram) -> ExportedProgram:
     """Program of the same function in these forms; `exported` itself if it has them."""
     return rewritten(exported, REWRITES)
