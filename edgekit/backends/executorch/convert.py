@@ -13,6 +13,7 @@ from edgekit.passes.module_patterns import module_path
 from edgekit.specs.factory import in_a_line
 
 if TYPE_CHECKING:
+    from executorch.exir import EdgeProgramManager
     from torch.export import ExportedProgram
     from torch.fx import Graph, GraphModule, Node
 
@@ -41,10 +42,7 @@ def convert_with_places(program: Program) -> tuple[bytes, dict[int, str]]:
 
     Debug handles are the numbers by which XNNPACK's errors name nodes.
     """
-    from executorch.exir import to_edge_transform_and_lower
-
-    from edgekit.backends.executorch.global_average import KeepAveragedAxes
-    from edgekit.backends.executorch.partition import partitioner
+    from edgekit.backends.executorch.delegable_forms import with_delegable_forms
     from edgekit.backends.executorch.unshared_constants import with_transposed_copies, with_unshared_constants
 
     try:
@@ -53,7 +51,7 @@ def convert_with_places(program: Program) -> tuple[bytes, dict[int, str]]:
             for category in (FutureWarning, DeprecationWarning):
                 warnings.simplefilter("ignore", category)
             exported = with_unshared_constants(with_transposed_copies(program.exported))
-            edge = to_edge_transform_and_lower(exported, [KeepAveragedAxes()], [partitioner()])
+            edge = _delegated(with_delegable_forms(exported), exported)
             places = _places(edge.exported_program().graph_module)
             return bytes(edge.to_executorch().buffer), places
     except Exception as error:
@@ -64,6 +62,26 @@ def convert_with_places(program: Program) -> tuple[bytes, dict[int, str]]:
             f"executorch cannot run operator '{refused}'{place(refused, program.exported)}",
             hint=SKIP_HINT if refused.startswith("quantized_decomposed.") else HINT,
         ) from error
+
+
+def _delegated(exported: ExportedProgram, otherwise: ExportedProgram) -> EdgeProgramManager:
+    """Program with XNNPACK's partitions delegated; `otherwise` in the place of `exported` if that cannot be.
+
+    executorch 1.5.1 fails ("KeyError: 'val'" in its ChannelsLastTaggedReshapePass) where a quantized tensor that a
+    convolution wrote is read by a product and leaves the partition too.
+    """
+    from executorch.exir import to_edge_transform_and_lower
+
+    from edgekit.backends.executorch.global_average import KeepAveragedAxes
+    from edgekit.backends.executorch.layout_operators import DelegableLayouts
+    from edgekit.backends.executorch.partition import partitioner
+
+    try:
+        return to_edge_transform_and_lower(exported, [KeepAveragedAxes(), DelegableLayouts()], [partitioner()])
+    except Exception:
+        if exported is otherwise:
+            raise
+        return _delegated(otherwise, otherwise)
 
 
 def place(operator: str, exported: ExportedProgram) -> str:
