@@ -29,15 +29,6 @@ def layer_norm(x: Tensor, weights: Tensor, eps: float, gain: Tensor | None, bias
     return _affine(scaled(centered(x, weights), weights, eps), gain, bias)
 
 
-def layer_norm_of_quantized(x: Tensor, weights: Tensor, eps: float, gain: Tensor | None, bias: Tensor | None) -> Tensor:
-    """LayerNorm over the last axis of what is dequantized, after a product with 1.
-
-    executorch 1.5.1 fails (in ChannelsLastTaggedReshapePass) if a linear layer in float reads a dequantized tensor of
-    four axes that leaves the partition too.
-    """
-    return layer_norm(x * 1.0, weights, eps, gain, bias)
-
-
 def layer_norm_of_axes(
     x: Tensor, weights: Tensor, eps: float, gain: Tensor | None, bias: Tensor | None, kept: Sequence[int]
 ) -> Tensor:
@@ -63,8 +54,7 @@ def _layer_norm(module: GraphModule, node: Node) -> Form | None:
         return None
     affine = (values["eps"], values["weight"], values["bias"])
     if len(axes) == 1:
-        quantized = "dequantize" in str(x.target) and x.meta["val"].dim() == 4
-        return Form(layer_norm_of_quantized if quantized else layer_norm, (x, averaging(axes[0]), *affine))
+        return Form(layer_norm, (x, averaging(axes[0]), *affine))
     shape = static_shape(x)
     if shape is None:
         return None
