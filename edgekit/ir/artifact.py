@@ -83,6 +83,22 @@ class Placement:
 
 
 @dataclass(frozen=True)
+class Fragments:
+    """Parts into which delegates and the kernels outside of them split the graph: what the runtime calls in turn."""
+
+    delegates: int
+    """Calls of a delegate in one inference."""
+    kernels: int
+    """Calls of kernels outside of all delegates; views of memory are none."""
+    boundary_bytes: int
+    """Bytes of the tensors that enter and leave delegates, the model's own inputs and outputs included."""
+
+    @property
+    def count(self) -> int:
+        return self.delegates + self.kernels
+
+
+@dataclass(frozen=True)
 class Artifact:
     """Lowered model on disk: the entry file first, then any files of weights."""
 
@@ -100,6 +116,8 @@ class Artifact:
     """Bytes of the weights in the files, what compression can make smaller; None if the backend does not say."""
     fixed_macs: int = 0
     """Multiply-accumulates of preprocessing that stays in float by rule (`passes.fixed_layers`)."""
+    fragments: Fragments | None = None
+    """Fragments of the graph; None of a runtime without delegates, or where they cannot be counted."""
 
     @property
     def size_bytes(self) -> int:

@@ -54,6 +54,8 @@ class GateInputs:
     """The float file on the same device; None where it was not run there."""
     fallback_bytes_share: float | None = None
     """Share of the bytes that reference kernels move; None where bytes were not counted."""
+    fragments: int | None = None
+    """Delegate calls and kernels outside of them; None for a runtime without delegates."""
     weights_ratio: float | None = None
     """Bytes of the weights over those of the float file's weights; None where they are unknown."""
     quantized: bool = True
@@ -96,6 +98,8 @@ def read(name: str, bound: Bound, facts: GateInputs) -> Estimate | NoReading:
             return _exact(1.0)
         case "fallback_bytes_share" if facts.fallback_bytes_share is None:
             return NoReading("not measurable", "the backend does not say how many bytes operators move")
+        case "fragments" if facts.fragments is None:
+            return NoReading("not measurable", "this runtime has no delegates between which a graph is split")
         case _:
             return _exact(getattr(facts, name))
 

@@ -100,6 +100,7 @@ QUANTITIES: Mapping[str, Quantity] = {
     "integer_macs_share": Quantity("Arithmetic done on small integers", percent, _PLACEMENT),
     "fallback_share": Quantity("Arithmetic left to slow fallback code", percent, _PLACEMENT),
     "fallback_bytes_share": Quantity("Memory traffic of slow fallback code", percent, _FRAGMENTS),
+    "fragments": Quantity("Parts that the runtime runs one after another", count, _FRAGMENTS),
     "smaller": _SIZE,
     "not_slower": Quantity("Time or work of an answer against the float model's", times, _FLOAT_IS_QUICKER),
     "latency_p50_ms": Quantity("Time that half of all answers take at most", milliseconds, _QUICKER),

@@ -71,6 +71,7 @@ def decide(
             integer_macs_share=artifact_record.integer_macs_share,
             fallback_share=artifact_record.fallback_share,
             fallback_bytes_share=artifact_record.fallback_bytes_share,
+            fragments=artifact.fragments.count if artifact.fragments else None,
             device=_device_kind(device, candidate),
             baseline=evidence.earlier.baseline if evidence.earlier else None,
             float_file=evidence.float_file,

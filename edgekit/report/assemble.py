@@ -18,7 +18,7 @@ from edgekit.parity.generation_record import GenerationRecord
 from edgekit.parity.network_time import network_share
 from edgekit.parity.numeric import NumericParity
 from edgekit.report.earlier_run import Earlier
-from edgekit.report.record import ArtifactRecord, Bounds, BundleRecord, File, Flips
+from edgekit.report.record import ArtifactRecord, Bounds, BundleRecord, File, Flips, FragmentsRecord
 from edgekit.report.report import Report
 from edgekit.report.sentence import sentence
 from edgekit.samples import Sampling
@@ -147,12 +147,20 @@ def describe(artifact: Artifact, float_size_bytes: int, float_weight_bytes: int 
         delegated_share=placement.delegated,
         fallback_share=placement.fallback,
         fallback_bytes_share=placement.fallback_bytes,
+        fragments=_fragments(artifact),
         weight_bytes=artifact.weight_bytes,
         float_weight_bytes=float_weight_bytes,
         macs=artifact.macs,
         placement_basis=artifact.basis,
         signature=artifact.signature,
     )
+
+
+def _fragments(artifact: Artifact) -> FragmentsRecord | None:
+    parts = artifact.fragments
+    if parts is None:
+        return None
+    return FragmentsRecord(delegates=parts.delegates, kernels=parts.kernels, boundary_bytes=parts.boundary_bytes)
 
 
 def _stand_in(target: Target, candidate: EndpointRecord) -> tuple[str, ...]:

@@ -33,6 +33,17 @@ class File(Record):
     sha256: str
 
 
+class FragmentsRecord(Record):
+    """Parts into which delegates and the kernels outside of them split the graph."""
+
+    delegates: int
+    """Calls of a delegate in one inference."""
+    kernels: int
+    """Calls of kernels outside of all delegates; views of memory are none."""
+    boundary_bytes: int
+    """Bytes of the tensors that enter and leave delegates, the model's own inputs and outputs included."""
+
+
 class ArtifactRecord(Record):
     """The lowered model: its files, and the facts read off it."""
 
@@ -55,6 +66,8 @@ class ArtifactRecord(Record):
     fallback_bytes_share: float | None = None
     """Share of the bytes read and written that operators outside of all delegates read and write, in [0, 1]; left out
     where bytes were not counted."""
+    fragments: FragmentsRecord | None = None
+    """Delegates and kernels that the runtime calls in turn; left out for a runtime without delegates."""
     weight_bytes: int | None = None
     """Bytes of the weights in the files: what compression makes smaller; left out where they are unknown."""
     float_weight_bytes: int | None = None

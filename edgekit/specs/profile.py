@@ -69,6 +69,8 @@ class Gates(Spec):
     """Share of the multiply-accumulates that no delegate takes."""
     fallback_bytes_share: Bound | None = None
     """Share of the bytes read and written by operators that no delegate takes: the fragments between delegates."""
+    fragments: Bound | None = None
+    """Number of delegate calls and of kernels outside of delegates: 1 is a graph that one delegate runs as a whole."""
     smaller: Bound | None = None
     """Deprecated: the same number as `size_ratio`, which is to be written instead. `true` stands for a maximum of 1,
     `false` for no gate."""

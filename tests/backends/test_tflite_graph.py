@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from edgekit.backends.tflite.graph import GraphNode, GraphTensor, InterpreterGraph
+from edgekit.ir.artifact import Fragments
 from edgekit.ir.stored_weights import stored_weights
 
 
@@ -57,6 +58,12 @@ SHAPES = dict.fromkeys((0, 1, 2, 3, 4, 5, 100, 101), (1, 4))
 def delegates(*replaced: GraphNode) -> list[str | None]:
     operators = graph([*CHAIN, *replaced], SHAPES).placement("xnnpack").operators
     return [operator.delegate for operator in operators]
+
+
+def test_fragments_are_delegates_and_what_lies_between_them() -> None:
+    replaced = [GraphNode("DELEGATE", (1, 100, 101), (2, 4)), GraphNode("DELEGATE", (3, 4), (5,))]
+    assert graph([*CHAIN, *replaced], SHAPES).fragments() == Fragments(2, 2, 6 * 4 * 4)
+    assert graph(CHAIN, SHAPES).fragments() == Fragments(0, 5, 0)
 
 
 def test_without_a_delegate_everything_falls_back() -> None:

@@ -24,6 +24,7 @@ def facts(paired: Comparison | None = None, device: Device = "none", **changed: 
         "integer_macs_share": 0.99,
         "fallback_share": 0.01,
         "fallback_bytes_share": 0.1,
+        "fragments": 1,
     }
     return GateInputs(comparison=paired or comparison(), device=device, **{**shares, **changed})
 

@@ -51,6 +51,8 @@ def test_a_gate_that_is_not_named_is_not_judged_but_two() -> None:
         ("fallback_share", {"max": 0.02}, {"fallback_share": 0.03}, "failed"),
         ("fallback_bytes_share", {"max": 0.2}, {"fallback_bytes_share": 0.2}, "passed"),
         ("fallback_bytes_share", {"max": 0.2}, {"fallback_bytes_share": 0.21}, "failed"),
+        ("fragments", {"max": 8}, {"fragments": 8}, "passed"),
+        ("fragments", {"max": 8}, {"fragments": 9}, "failed"),
     ],
 )
 def test_a_fact_of_the_artifact_is_held_against_its_limit(
@@ -200,6 +202,11 @@ def test_a_passed_gate_says_what_was_measured_and_the_limit() -> None:
 
 def test_bytes_that_a_backend_does_not_count_are_not_measurable() -> None:
     result = judged("fallback_bytes_share", {"max": 0.2}, facts(fallback_bytes_share=None))
+    assert (result.value, result.outcome) == (None, "not measurable")
+
+
+def test_a_runtime_without_delegates_has_no_fragments() -> None:
+    result = judged("fragments", {"max": 8}, facts(fragments=None))
     assert (result.value, result.outcome) == (None, "not measurable")
 
 

@@ -16,7 +16,7 @@ from edgekit.parity.gate_readings import Device, GateInputs
 from edgekit.parity.gates import judge
 from edgekit.parity.numeric import NumericParity, parity_sentence
 from edgekit.report.assemble import BuildFacts, ProbeFacts, report
-from edgekit.report.record import ArtifactRecord, BundleRecord, File
+from edgekit.report.record import ArtifactRecord, BundleRecord, File, FragmentsRecord
 from edgekit.report.report import Report
 from edgekit.samples import Sampling
 from edgekit.specs.compression import Quantize
@@ -55,6 +55,7 @@ ARTIFACT = ArtifactRecord(
     integer_macs_share=0.996,
     delegated_share=0.9995,
     fallback_share=0.0005,
+    fragments=FragmentsRecord(delegates=2, kernels=1, boundary_bytes=5_322),
     macs=40_813_184,
     placement_basis="read off the graph as its runtime loaded it",
     signature=Signature(

@@ -9,9 +9,10 @@ import pytest
 from pydantic import ValidationError
 
 from edgekit.errors import DataError
-from edgekit.ir.artifact import Artifact, Operator, Placement
+from edgekit.ir.artifact import Artifact, Fragments, Operator, Placement
 from edgekit.parity.gates import GateResult
 from edgekit.report.assemble import describe
+from edgekit.report.record import FragmentsRecord
 from edgekit.report.report import Document, Report, json_schema, read_reports, to_json
 from edgekit.specs.profile import Gates
 from tests.parity.examples import environment
@@ -35,7 +36,7 @@ def test_a_report_holds_every_key_of_the_contract() -> None:
     ]  # fmt: skip
     assert list(record["artifact"]) == [
         "format", "files", "size_bytes", "float_size_bytes", "size_ratio", "integer_share", "integer_macs_share",
-        "delegated_share", "fallback_share", "macs", "placement_basis", "signature",
+        "delegated_share", "fallback_share", "fragments", "macs", "placement_basis", "signature",
     ]  # fmt: skip
     assert list(record["candidate"]) == [
         "kind", "metric", "samples", "load_ns", "first_ns", "latency_ns", "peak_rss_bytes", "environment",
@@ -145,8 +146,9 @@ def test_an_artifact_is_described_by_its_files_and_placement(tmp_path: Path) -> 
     weights.write_bytes(b"weights")
     operators = (Operator("Conv", "cpu", 300, 10, True, 60), Operator("Gemm", None, 100, 10, False, 40))
     artifact = Artifact(
-        (entry, weights), "onnx", ARTIFACT.signature, Placement(operators), integer=0.5, basis="a claim", weight_bytes=6
-    )
+        (entry, weights), "onnx", ARTIFACT.signature, Placement(operators), 0.5, basis="a claim", weight_bytes=6,
+        fragments=Fragments(2, 5, 640),
+    )  # fmt: skip
     described = describe(artifact, float_size_bytes=48, float_weight_bytes=24)
     assert [(file.path, file.bytes) for file in described.files] == [("model.onnx", 5), ("model.onnx.data", 7)]
     assert described.files[0].sha256 == hashlib.sha256(b"graph").hexdigest()
@@ -155,6 +157,7 @@ def test_an_artifact_is_described_by_its_files_and_placement(tmp_path: Path) -> 
     assert (described.delegated_share, described.fallback_share, described.macs) == (0.75, 0.25, 400)
     assert (described.fallback_bytes_share, described.weights_ratio) == (0.4, 0.25)
     assert described.placement_basis == "a claim"
+    assert described.fragments == FragmentsRecord(delegates=2, kernels=5, boundary_bytes=640)
 
 
 def test_an_artifact_of_a_backend_that_counts_no_bytes_says_nothing_of_them(tmp_path: Path) -> None:
@@ -164,7 +167,7 @@ def test_an_artifact_of_a_backend_that_counts_no_bytes_says_nothing_of_them(tmp_
     described = describe(Artifact((entry,), "onnx", ARTIFACT.signature, Placement(operators), 0.5), 48, 24)
     assert described.fallback_share == 0.25
     assert (described.fallback_bytes_share, described.weights_ratio) == (None, None)
-    assert {"fallback_bytes_share", "weight_bytes"}.isdisjoint(described.model_dump())
+    assert {"fallback_bytes_share", "weight_bytes", "fragments"}.isdisjoint(described.model_dump())
 
 
 def test_the_documented_schema_is_current() -> None:

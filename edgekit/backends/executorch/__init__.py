@@ -105,6 +105,7 @@ class ExecuTorch:
             stored.integer_share,
             weight_bytes=stored.bytes,
             fixed_macs=fixed.macs,
+            fragments=facts.fragments,
         )
 
 

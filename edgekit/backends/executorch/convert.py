@@ -14,7 +14,7 @@ from edgekit.passes.module_patterns import module_path
 from edgekit.specs.factory import in_a_line
 
 if TYPE_CHECKING:
-    from executorch.exir import ExecutorchProgramManager
+    from executorch.exir import EdgeProgramManager, ExecutorchProgramManager
     from torch.export import ExportedProgram
     from torch.fx import Graph, GraphModule, Node
 
@@ -51,11 +51,8 @@ def convert(program: Program) -> bytes:
 
 def convert_with_places(program: Program) -> Conversion:
     """Convert as `convert` does, and keep the places."""
-    from executorch.exir import to_edge_transform_and_lower
-
     from edgekit.backends.executorch.attention_forms import with_attention_forms
-    from edgekit.backends.executorch.global_average import KeepAveragedAxes
-    from edgekit.backends.executorch.partition import partitioner
+    from edgekit.backends.executorch.delegable_forms import with_delegable_forms
     from edgekit.backends.executorch.unshared_constants import with_transposed_copies, with_unshared_constants
 
     try:
@@ -63,8 +60,9 @@ def convert_with_places(program: Program) -> Conversion:
             # torch and executorch warn of deprecated calls that are their own.
             for category in (FutureWarning, DeprecationWarning):
                 warnings.simplefilter("ignore", category)
-            exported = with_unshared_constants(with_transposed_copies(with_attention_forms(program.exported)))
-            edge = to_edge_transform_and_lower(exported, [KeepAveragedAxes()], [partitioner()])
+            attention = with_attention_forms(program.exported)
+            exported = with_unshared_constants(with_transposed_copies(attention))
+            edge = _delegated(with_delegable_forms(exported), exported)
             places = _places(edge.exported_program().graph_module)
             lowered = edge.to_executorch()
             data = bytes(lowered.buffer)
@@ -77,6 +75,33 @@ def convert_with_places(program: Program) -> Conversion:
             f"executorch cannot run operator '{refused}'{place(refused, program.exported)}",
             hint=SKIP_HINT if refused.startswith("quantized_decomposed.") else HINT,
         ) from error
+
+
+def _delegated(exported: ExportedProgram, otherwise: ExportedProgram) -> EdgeProgramManager:
+    """Program with XNNPACK's partitions delegated; `otherwise` in the place of `exported` if that cannot be.
+
+    executorch 1.5.1 fails ("KeyError: 'val'" in its ChannelsLastTaggedReshapePass) where a quantized tensor that a
+    convolution wrote is read by a product and leaves the partition too.
+    """
+    from executorch.exir import to_edge_transform_and_lower
+
+    from edgekit.backends.executorch.global_average import KeepAveragedAxes
+    from edgekit.backends.executorch.layout_operators import DelegableLayouts
+    from edgekit.backends.executorch.partition import partitioner
+
+    try:
+        return to_edge_transform_and_lower(exported, [KeepAveragedAxes(), DelegableLayouts()], [partitioner()])
+    except Exception as error:
+        if exported is otherwise or not any(isinstance(cause, KeyError) for cause in _causes(error)):
+            raise
+        return _delegated(otherwise, otherwise)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, and those that led to it."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def place(operator: str, exported: ExportedProgram) -> str:

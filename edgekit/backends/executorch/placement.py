@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from executorch.exir._serialize._program import deserialize_pte_binary
 from executorch.exir.schema import BackendDelegateInlineData, DelegateCall, ExecutionPlan, KernelCall
 
 from edgekit.backends.executorch import xnnpack_blob
-from edgekit.backends.executorch.portable_kernels import OUTSIDE, Kernel, constant_key
+from edgekit.backends.executorch.portable_kernels import OUTSIDE, VIEWS, Kernel, constant_key, tensor_bytes
 from edgekit.backends.executorch.pte_facts import PteFacts, PteOperator, facts
 from edgekit.errors import LoweringError
+from edgekit.ir.artifact import Fragments
 
 XNNPACK = "XnnpackBackend"
 
@@ -24,7 +26,19 @@ def read(data: bytes, modules: Mapping[int, str] = MappingProxyType({})) -> PteF
     """
     program = deserialize_pte_binary(data).program
     (plan,) = program.execution_plan
-    return facts(_steps(plan, program.backend_delegate_data, modules))
+    return replace(facts(_steps(plan, program.backend_delegate_data, modules)), fragments=_fragments(plan))
+
+
+def _fragments(plan: ExecutionPlan) -> Fragments:
+    calls = [instruction.instr_args for chain in plan.chains for instruction in chain.instructions]
+    delegates = [call for call in calls if isinstance(call, DelegateCall)]
+    kernels = [call for call in calls if isinstance(call, KernelCall)]
+    crossing = [plan.values[index].val for call in delegates for index in call.args]
+    return Fragments(
+        delegates=len(delegates),
+        kernels=sum(not plan.operators[call.op_index].name.startswith(VIEWS) for call in kernels),
+        boundary_bytes=sum(tensor_bytes(value) for value in crossing if not constant_key(value)),
+    )
 
 
 def _steps(

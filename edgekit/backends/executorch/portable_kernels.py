@@ -120,8 +120,8 @@ class Kernel:
     def _bytes(self) -> int:
         if self._name.startswith(VIEWS):
             return 0
-        written = sum(_size(self._value(index)) for _, index in self.writes)
-        read = [_size(self._value(index)) for _, index in self.reads]
+        written = sum(tensor_bytes(self._value(index)) for _, index in self.writes)
+        read = [tensor_bytes(self._value(index)) for _, index in self.reads]
         if read and self._name in (*TABLES, *PARTS):
             read[0] = min(read[0], written)
         return sum(read) + written
@@ -142,6 +142,6 @@ def constant_key(value: Any) -> str:
     return f"buffer {value.data_buffer_idx}" if is_constant else ""
 
 
-def _size(value: Any) -> int:
+def tensor_bytes(value: Any) -> int:
     """Bytes of a tensor; 0 for anything else."""
     return int(math.prod(value.sizes) * SIZES.get(value.scalar_type, 4)) if isinstance(value, Tensor) else 0

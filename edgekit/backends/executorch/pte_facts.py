@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Protocol
 
-from edgekit.ir.artifact import Operator, Placement
+from edgekit.ir.artifact import Fragments, Operator, Placement
 from edgekit.ir.stored_weights import StoredWeight, StoredWeights, is_matrix, stored_weights
 
 BITS = {"float64": 64, "float32": 32, "float16": 16, "bfloat16": 16, "int8": 8, "uint8": 8, "int4": 4}
@@ -74,6 +74,8 @@ class PteFacts:
 
     placement: Placement
     weights: StoredWeights
+    fragments: Fragments | None = None
+    """Calls of delegates and kernels; None if the operators alone are known."""
 
 
 def facts(steps: Iterable[PteOperator]) -> PteFacts:

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from edgekit.backends.executorch.pte_facts import PteWeight, Ref
+from edgekit.backends.executorch.reduction_weights import reduction_keys
 from edgekit.ir.artifact import Operator
 
 NONE = 2**32 - 1
@@ -103,13 +104,19 @@ class XnnpackNode:
         if self.kind == "XNNConvTranspose2d" and first:
             return first.elements * self._window * int(self.fields["group_output_channels"])
         if self.kind == "XNNFullyConnected" and first:
-            return output * first.dims[-1]
+            return 0 if self._reduces else output * first.dims[-1]
         if self.kind == "XNNBatchMatrixMultiply" and first:
             return output * first.dims[-1]
         query, key = self.value("query_id"), self.value("key_id")
         if query and key:
             return (query.elements + output) * key.dims[-2]
         return 0
+
+    @property
+    def _reduces(self) -> bool:
+        """True for a product that is a sum or a mean, in other runtimes an operator without multiply-accumulates."""
+        weights = self.value("filter_id")
+        return weights is not None and weights.dims[:-1] == (1,) and weights.constant in reduction_keys(weights.dims[1])
 
     @property
     def _window(self) -> int:
@@ -130,7 +137,7 @@ class XnnpackNode:
 
     @property
     def constants(self) -> Mapping[Ref, PteWeight]:
-        stored = (value for value in self.all("") if value.constant)
+        stored = () if self._reduces else (value for value in self.all("") if value.constant)
         return {
             value.ref: PteWeight(value.constant, value.dims, WEIGHTS.get(value.datatype.removeprefix(PREFIX), ""))
             for value in stored

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from edgekit.ir.artifact import Operator, Placement
+from edgekit.ir.artifact import Fragments, Operator, Placement
 from edgekit.ir.stored_weights import StoredWeight, is_matrix
 
 DELEGATE = "DELEGATE"
@@ -121,6 +121,17 @@ class InterpreterGraph:
                 seen.add(tensor)
                 yield maker
                 pending += maker.inputs
+
+    def fragments(self) -> Fragments:
+        """Delegate nodes, operators outside of them, and the bytes of the tensors that cross between."""
+        partitions = [node for node in self.nodes if node.name == DELEGATE]
+        delegated = set(self.delegated())
+        crossing = [i for node in partitions for i in (*node.inputs, *node.outputs) if i >= 0]
+        return Fragments(
+            delegates=len(partitions),
+            kernels=sum(node not in delegated for node in self.operators),
+            boundary_bytes=sum(self.tensors[i].bytes for i in crossing if i not in self.constants),
+        )
 
     def macs(self, node: GraphNode) -> int:
         """Multiply-accumulates of one inference."""

@@ -45,6 +45,7 @@ def artifact(path: Path, runtime: RuntimeSpec, fixed: FixedLayers = NO_LAYERS) -
         weights.integer_share,
         weight_bytes=weights.bytes,
         fixed_macs=fixed.macs,
+        fragments=graph.fragments() if delegates else None,
     )
 
 

@@ -102,6 +102,7 @@ def _artifact(artifact: ArtifactRecord) -> Section:
         ("arithmetic delegated", percent(artifact.delegated_share)),
         ("arithmetic fallen back", percent(artifact.fallback_share)),
         *_bytes_fallen_back(artifact),
+        *_fragments(artifact),
         ("multiply-accumulates", f"{artifact.macs:,}"),
         ("placement", artifact.placement_basis),
         *(("input", str(spec)) for spec in artifact.signature.inputs),
@@ -122,6 +123,14 @@ def _weights(artifact: ArtifactRecord) -> Iterable[Row]:
 def _bytes_fallen_back(artifact: ArtifactRecord) -> Iterable[Row]:
     if artifact.fallback_bytes_share is not None:
         yield ("bytes moved by what fell back", percent(artifact.fallback_bytes_share))
+
+
+def _fragments(artifact: ArtifactRecord) -> Iterable[Row]:
+    """Row of the parts that the runtime calls in turn, where it has delegates."""
+    parts = artifact.fragments
+    if parts is not None:
+        kernels = f"{parts.kernels:,} kernels outside, {parts.boundary_bytes:,} bytes between"
+        yield ("fragments", f"{parts.delegates:,} delegates and {kernels}")
 
 
 def _stages(report: ReportRecord) -> Section:
