@@ -1,8 +1,8 @@
 """A small decoder (a transformer with a cache) that takes a token and scores the one that follows.
 
-Input: int64 [1], the cache of keys and values float32 [1, heads, places, size] of each layer, and the place of the
-token, int64 [1]. Output: logits float32 [1, 512], keys and values float32 [1, heads, 1, size] of this token, and the
-next place.
+Input: int64 [1], the cache of each layer, keys float32 [heads, size, places] and values float32 [heads, places, size],
+and the place of the token, int64 [1]. Output: logits float32 [1, 512], key [heads, size, 1] and value [heads, 1, size]
+of this token, and the next place.
 """
 
 from pathlib import Path
@@ -29,24 +29,25 @@ class DecoderBlock(nn.Module):
         self.up, self.down = nn.Linear(WIDTH, HIDDEN), nn.Linear(HIDDEN, WIDTH)
 
     def projected(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Query, key and value [N, heads, T, size] of x [N, T, width]."""
+        """Query [N * heads, T, size], key [N * heads, size, T] and value [N * heads, T, size] of x [N, T, width]."""
         x = self.attention_norm(x)
-        count = x.shape[1]
         query, key, value = (
-            layer(x).reshape(-1, count, HEADS, SIZE).transpose(1, 2) for layer in (self.query, self.key, self.value)
+            layer(x).reshape(*x.shape[:2], HEADS, SIZE) for layer in (self.query, self.key, self.value)
         )
-        return query, key, value
+        query, value = (each.transpose(1, 2).reshape(-1, x.shape[1], SIZE) for each in (query, value))
+        return query, key.permute(0, 2, 3, 1).reshape(-1, SIZE, x.shape[1]), value
 
     def added(self, x: Tensor, attended: Tensor) -> Tensor:
-        """Sum of x [N, T, width] and what attention [N, heads, T, size] and the linear layers make of it."""
-        x = x + self.mixed(attended.transpose(1, 2).reshape(x.shape))
+        """Sum of x [N, T, width] and what attention [N * heads, T, size] and the linear layers make of it."""
+        attended = attended.reshape(-1, HEADS, x.shape[1], SIZE).transpose(1, 2).reshape(x.shape)
+        x = x + self.mixed(attended)
         added: Tensor = x + self.down(relu(self.up(self.norm(x))))
         return added
 
 
 def likeness(query: Tensor, key: Tensor) -> Tensor:
-    """Scores [N, heads, T, S] of queries [N, heads, T, size] and keys [N, heads, S, size]."""
-    scores: Tensor = (query @ key.transpose(2, 3)) / SIZE**0.5
+    """Scores [N, T, S] of queries [N, T, size] and keys [N, size, S]."""
+    scores: Tensor = torch.bmm(query, key) / SIZE**0.5
     return scores
 
 
@@ -71,13 +72,13 @@ class Stories(nn.Module):
         """One step: token [1], then keys and values of each layer, and the place of the token [1]."""
         *cache, place = state
         x = (self.tokens(token) + self.places(place)).reshape(1, 1, WIDTH)
-        unread = (self.order >= place).reshape(1, 1, 1, PLACES)
+        unread = (self.order >= place).reshape(1, 1, PLACES)
         rows: list[Tensor] = []
         for block, keys, values in zip(self.layers, cache[0::2], cache[1::2], strict=True):
             query, key, value = block.projected(x)
             past = torch.where(unread, MASKED, likeness(query, keys))
             shares = torch.cat((past, likeness(query, key)), -1).softmax(-1)
-            x = block.added(x, shares[..., :PLACES] @ values + shares[..., PLACES:] @ value)
+            x = block.added(x, torch.bmm(shares[..., :PLACES], values) + torch.bmm(shares[..., PLACES:], value))
             rows += [key, value]
         return (self.scores(x).reshape(1, VOCABULARY), *rows, place + 1)
 
@@ -89,7 +90,7 @@ class Stories(nn.Module):
         for block in self.layers:
             query, key, value = block.projected(x)
             shares = torch.where(hidden, MASKED, likeness(query, key)).softmax(-1)
-            x = block.added(x, shares @ value)
+            x = block.added(x, torch.bmm(shares, value))
             x = nn.functional.dropout(x, dropout, dropout > 0)
         return self.scores(x)
 
