@@ -87,9 +87,17 @@ class Bundle:
 
     def read(self, name: str) -> bytes:
         """Read one file. Raises BundleError if there is none, SignatureError if it changed since `open`."""
+        return b"".join(self.chunks(name))
+
+    def chunks(self, name: str) -> Iterator[bytes]:
+        """Yield the content of one file in pieces of at most 1 MiB.
+
+        Raises as `read` does: SignatureError after the last piece.
+        """
         if name not in self._entries:
             raise BundleError(f"there is no file '{name}' in '{self.path}'")
-        return b"".join(self._content(name))
+        with readable(self.path), self.path.open("rb") as file:
+            yield from _checked(file, self._entries[name], self._sha256[name])
 
     def extract(self, folder: Path) -> None:
         """Write every file, the manifest and its signature into a new folder, which appears complete or not at all.
@@ -103,7 +111,7 @@ class Bundle:
                 target = contained(partial, name)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with target.open("xb") as out:
-                    out.writelines(self._content(name))
+                    out.writelines(self.chunks(name))
                     _sync(out)
             partial.rename(folder)
             sync_folder(folder.parent)
@@ -121,10 +129,6 @@ class Bundle:
         }
         sha256 |= {listed.path: listed.sha256 for listed in manifest.files}
         return cls(path, manifest, _verify_contents(file, entries, sha256), signers, entries, sha256)
-
-    def _content(self, name: str) -> Iterator[bytes]:
-        with readable(self.path), self.path.open("rb") as file:
-            yield from _checked(file, self._entries[name], self._sha256[name])
 
 
 def pack(description: ManifestContent, files: Mapping[str, Source], key: SigningKey, out: Path) -> Bundle:
@@ -211,7 +215,10 @@ def _copy(source: Source, entry: ZipEntry, out: BinaryIO) -> None:
 
 def _check_limits(entries: tuple[ZipEntry, ...], manifest_bytes: int) -> None:
     if entries[-1].end > MAX_CONTENT_BYTES:
-        raise BundleError(f"the files have {entries[-1].end} bytes, more than a bundle can hold ({MAX_CONTENT_BYTES})")
+        raise BundleError(
+            f"the files have {entries[-1].end} bytes, more than a bundle can hold ({MAX_CONTENT_BYTES})",
+            hint="a profile with int8 or int4 weights stores less: edgekit profiles",
+        )
     if len(entries) > MAX_ENTRIES:
         raise BundleError(f"there are {len(entries)} files, more than a bundle can hold ({MAX_ENTRIES})")
     if manifest_bytes > MAX_MANIFEST_BYTES:

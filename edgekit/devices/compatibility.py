@@ -23,10 +23,11 @@ def check_fit(manifest: Manifest, device: Transport, survey: Survey) -> None:
             hint="build for a target of that kind: edgekit targets",
         )
     content = content_bytes(manifest)
-    free = survey.free_bytes
-    if free is not None and free < content:
+    free, room = survey.free_bytes, content + archive_bytes(manifest, survey)
+    if free is not None and free < room:
         raise TooSmall(
-            f"{device.url} has {_mb(free)} free at '{device.root}', the bundle needs {_mb(content)}",
+            f"{device.url} has {_mb(free)} free at '{device.root}', the bundle needs {_mb(room)}: {_mb(content)}, and "
+            "the archive that brings it",
             hint="make room on the device",
         )
     available, needed = survey.available_bytes, RUNTIME_BYTES + content
@@ -38,8 +39,13 @@ def check_fit(manifest: Manifest, device: Transport, survey: Survey) -> None:
 
 
 def content_bytes(manifest: Manifest) -> int:
-    """Size in bytes of the bundle's files: it needs as much disk, and at least as much memory."""
+    """Size in bytes of the bundle's files: a slot needs as much disk, and the model at least as much memory."""
     return sum(file.bytes for file in manifest.files)
+
+
+def archive_bytes(manifest: Manifest, survey: Survey) -> int:
+    """Size in bytes of the files that no slot has: they lie on the device twice, packed and unpacked, for a moment."""
+    return sum(file.bytes for file in manifest.files if (file.path, file.sha256) not in survey.listed)
 
 
 def _mb(count: int) -> str:

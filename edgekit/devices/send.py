@@ -6,24 +6,30 @@ import base64
 import io
 import tarfile
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from edgekit.cache import storage_errors
+from edgekit.devices.compatibility import content_bytes
 from edgekit.devices.lease import holder_name
 from edgekit.devices.protocol import Begun, Flashed
 from edgekit.devices.runner_client import Runner
 from edgekit.devices.survey import Survey
 from edgekit.devices.tensorrt import BUILD_S, BUILDING_S, has_plan
 from edgekit.errors import CommandFailed, SelfTestFailed
+from edgekit.runner.files.integrity import CHUNK
 from edgekit.runner.layout import MANIFEST, SIGNATURE
 
 if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
     from edgekit.bundle.archive import Bundle
 
 STAGE_S, SELFTEST_S = 300.0, 600.0
+DISK_BYTES_A_SECOND = 5e6
+"""Slowest disk that is planned for, in bytes/s: what an old SD card writes, reads back and verifies of a bundle."""
 ARGUMENTS_BYTES = 64 << 10
 """Largest size of manifest and signature that go as arguments: a command line has 100 KB, and every trip costs."""
 AHEAD_BYTES = 16 << 20
@@ -64,7 +70,7 @@ class LeasedTransfer:
             self._push_head()
         if sum(file.bytes for file in lacking) <= AHEAD_BYTES:
             return tuple(file.path for file in lacking)
-        return self._lacking(self.runner.ask(Begun, *self._argv("begin"), timeout=STAGE_S))
+        return self._lacking(self.runner.ask(Begun, *self._argv("begin"), timeout=self._stage_s))
 
     def _lacking(self, answer: Begun) -> tuple[str, ...]:
         """Paths of the files that the device lacks, by its answer; all, after the manifest, if it has lost that."""
@@ -78,7 +84,9 @@ class LeasedTransfer:
         planned = has_plan(self.bundle.manifest)
         options = ["--deadline", self.trial_s, *(["--engine", BUILD_S] if planned else [])]
         options += ["--commit"] if self.commit else []
-        limit_s = STAGE_S + SELFTEST_S + BUILDING_S * planned
+        limit_s = (
+            STAGE_S + SELFTEST_S + BUILDING_S * planned + content_bytes(self.bundle.manifest) / DISK_BYTES_A_SECOND
+        )
         argv = self._argv("install", *options)
         return self.runner.ask(Flashed, *argv, timeout=limit_s, silence=SelfTestFailed)
 
@@ -92,6 +100,11 @@ class LeasedTransfer:
     def _head(self) -> list[str]:
         """Manifest and signature in base64, for the command line."""
         return [base64.b64encode(self.bundle.read(name)).decode() for name in (MANIFEST, SIGNATURE)]
+
+    @property
+    def _stage_s(self) -> float:
+        """Seconds after which a device that copies, verifies and flushes the files is given up."""
+        return STAGE_S + content_bytes(self.bundle.manifest) / DISK_BYTES_A_SECOND
 
     @property
     def _is_short(self) -> bool:
@@ -118,10 +131,31 @@ class LeasedTransfer:
             self.runner.transport.push(local, archive)
 
 
+class _ChunkReader(io.RawIOBase):
+    """Content of a bundle's file as a file object, which is read once and never whole in memory."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        super().__init__()
+        self._chunks, self._rest = chunks, b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        self._rest = self._rest or next(self._chunks, b"")
+        view = memoryview(buffer)
+        part, self._rest = self._rest[: len(view)], self._rest[len(view) :]
+        view[: len(part)] = part
+        return len(part)
+
+
 def _write_archive(bundle: Bundle, names: Iterable[str], path: Path) -> None:
+    """Write a tar of these files. Raises SignatureError if one changed since the bundle was opened."""
+    sizes = {file.path: file.bytes for file in bundle.manifest.files}
     with tarfile.open(path, "w") as archive:
         for name in names:
-            content = bundle.read(name)
             member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
+            member.size = sizes[name]
+            with io.BufferedReader(_ChunkReader(bundle.chunks(name)), CHUNK) as content:
+                archive.addfile(member, content)
+                content.read(1)  # the digest is compared after the last piece

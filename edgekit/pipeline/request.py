@@ -9,6 +9,7 @@ from pathlib import Path
 from edgekit import examples, plugins
 from edgekit.backends.base import Backend
 from edgekit.errors import EdgekitError, Misfit, StateUnsupported, UsageError
+from edgekit.pipeline.model_size import check_model_size
 from edgekit.specs import override
 from edgekit.specs.catalog import Catalog
 from edgekit.specs.factory import is_factory
@@ -17,6 +18,7 @@ from edgekit.specs.override import Override
 from edgekit.specs.profile import Gates, Profile
 from edgekit.specs.project import Project
 from edgekit.specs.target import RuntimeSpec, Target
+from edgekit.specs.weight_count import weight_count
 from edgekit.tasks.registry import task_of
 
 ALL = "all"
@@ -106,6 +108,9 @@ def _check(request: BuildRequest) -> None:
     _check_state(request)
     _check_lengths(request)
     _check_training(request)
+    weights = weight_count(request.project.model, request.project.root)
+    if weights:
+        check_model_size(weights, request.profile, request.target, request.runtime.backend, request.backend.format)
 
 
 def _check_state(request: BuildRequest) -> None:

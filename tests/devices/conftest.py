@@ -47,6 +47,9 @@ class HandMade(Bundle):
     def read(self, name: str) -> bytes:
         return (self.folder / name).read_bytes()
 
+    def chunks(self, name: str) -> Iterator[bytes]:
+        yield self.read(name)
+
     def extract(self, folder: Path) -> None:
         shutil.copytree(self.folder, folder)
 

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgekit.backends.lowering_process import Lowering
 from edgekit.backends.store import load_artifact
@@ -16,6 +17,7 @@ from edgekit.errors import MissingExtra
 from edgekit.frontend.store import load_history
 from edgekit.ir.artifact import Artifact
 from edgekit.ir.program import PassRecord
+from edgekit.pipeline.model_size import check_memory, check_model_size
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.background_thread import threads
 from edgekit.pipeline.stages.compress import Compressed
@@ -24,6 +26,9 @@ from edgekit.pipeline.stages.program_stages import LoweringStage, capture_stage,
 from edgekit.pipeline.stages.stage import Stage
 from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.specs.compression import Quantize
+
+if TYPE_CHECKING:
+    from edgekit.frontend.load import Model
 
 GOLDEN = 4
 """Number of evaluation samples that a lowering is verified on; the bundle carries them as golden vectors."""
@@ -104,7 +109,15 @@ class Compilation:
     def capture_original(self) -> Stage[[]]:
         """The stage that captures the project's own network."""
         name = "capture float32" if self.compressed.stages else "capture"
-        return capture_stage(name, lambda: self.network.key, lambda: self.network.model, self.golden)
+        return capture_stage(name, lambda: self.network.key, lambda: self._fitting_model, self.golden)
+
+    @property
+    def _fitting_model(self) -> Model:
+        """The project's network. Raises Misfit if the target's memory or the file format cannot hold it."""
+        request, model = self.request, self.network.model
+        weights = sum(value.numel() for value in model.module.parameters())
+        check_model_size(weights, request.profile, request.target, request.runtime.backend, request.backend.format)
+        return model
 
     @cached_property
     def capture(self) -> Stage[[]]:
@@ -226,6 +239,7 @@ class Compilation:
 
     def _compiled(self, entries: list[Path]) -> Compiled:
         float_entry, entry = entries[0], entries[-1]
-        return Compiled(
-            load_artifact(entry), load_artifact(float_entry), entry / "golden", load_history(entry), entry.name
-        )
+        artifact = load_artifact(entry)
+        # The program may have been captured for a larger target.
+        check_memory(artifact.size_bytes, f"the files of '{self.request.name}'", self.request.target)
+        return Compiled(artifact, load_artifact(float_entry), entry / "golden", load_history(entry), entry.name)

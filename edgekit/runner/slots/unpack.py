@@ -48,7 +48,7 @@ def check_room(root: Path, listing: SignedListing, missing: Iterable[str]) -> in
     Raises RunnerError: storage if the disk cannot take them, memory if the model needs more than is available.
     """
     missing_bytes = sum(listing.files[path][0] for path in missing)
-    check_free(root, missing_bytes)
+    check_free(root, 2 * missing_bytes)  # packed in the archive, and unpacked
     memory, needed = available_bytes(), sum(size for size, _ in listing.files.values())
     if memory is not None and needed > memory:
         raise RunnerError("memory", f"{memory} bytes of memory are free, the model alone needs {needed}")

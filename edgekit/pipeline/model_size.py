@@ -1,0 +1,65 @@
+"""Limits on the size of a model: the memory of its target, and what its file format holds. Checked before any work."""
+
+from __future__ import annotations
+
+from edgekit.errors import Misfit
+from edgekit.ir.artifact import Format
+from edgekit.specs.profile import Profile
+from edgekit.specs.target import Precision, Target
+
+WEIGHT_BITS: dict[Precision, int] = {
+    "float32": 32,
+    "float16": 16,
+    "static-int8": 8,
+    "static-int16": 8,
+    "dynamic-int8": 8,
+    "weight-int8": 8,
+    "weight-int4": 4,
+}
+"""Bits of a weight by precision, without scales."""
+FORMAT_BYTES: dict[Format, tuple[int, str]] = {
+    "onnx": ((1 << 31) - 1, "a protobuf"),
+    "tflite": ((1 << 31) - 1, "a flatbuffer"),
+}
+"""Most bytes of weights that a file of the format holds, and its container. A `.pte` has them behind 64-bit offsets."""
+FLOAT_BITS = 32
+
+
+def check_model_size(weights: int, profile: Profile, target: Target, backend: str, format: Format) -> None:
+    """Raise Misfit if so many weights fit neither the target's memory nor the format. What is pruned may yet fit.
+
+    weights: number of weights of the model. The float file, which sizes are compared with, must fit the format too.
+    """
+    if profile.prune:
+        return
+    check_format_size(weights * FLOAT_BITS // 8, backend, format)
+    stored = weights * WEIGHT_BITS[profile.precision] // 8
+    check_memory(stored, f"{weights:,} weights in {profile.precision}", target)
+
+
+def check_format_size(size: int, backend: str, format: Format) -> None:
+    """Raise Misfit if a format cannot hold a float model of `size` bytes."""
+    if format not in FORMAT_BYTES:
+        return
+    most, container = FORMAT_BYTES[format]
+    if size > most:
+        raise Misfit(
+            f"backend '{backend}' makes a float file first, {container} of at most {_mb(most)}; the weights have "
+            f"{_mb(size)}",
+            hint="--backend executorch",
+        )
+
+
+def check_memory(size: int, described: str, target: Target) -> None:
+    """Raise Misfit if a target cannot hold a model of `size` bytes in memory. described: the model, for people."""
+    memory = target.memory.ram_mb << 20
+    if size > memory:
+        raise Misfit(
+            f"{described} take {_mb(size)}, and target '{target.id}' has {_mb(memory)} of memory",
+            hint="take a profile with smaller weights (edgekit profiles), or, if your board has more memory: "
+            f"--set target.memory.ram_mb={-(-size // (1 << 20)) * 2}",
+        )
+
+
+def _mb(count: int) -> str:
+    return f"{count / 1e6:,.0f} MB"
