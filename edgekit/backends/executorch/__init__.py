@@ -93,6 +93,7 @@ class ExecuTorch:
         path = out / FILE
         data, places = convert_with_places(program)
         path.write_bytes(data)
+        del data  # as large as the weights
         facts = read(path.read_bytes())
         signature = load_signature(path, program, facts.placement, places)
         fixed = fixed_layers(program.exported)
