@@ -154,13 +154,14 @@ def tensors(model: ModelProto, most: Mapping[str, int] = NOTHING) -> dict[str, A
     from onnx import numpy_helper
 
     graph = model.graph
-    everything = onnx.ModelProto.FromString(model.SerializeToString())
     known = {value.name for value in graph.output}
     names = [name for node in graph.node for name in node.output if name]
-    everything.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in known)
+    # Serialized messages that follow one another are merged as they are parsed: a copy would hold all weights again.
+    outputs = [onnx.ValueInfoProto(name=name) for name in names if name not in known]
+    more = onnx.ModelProto(graph=onnx.GraphProto(output=outputs))
     settings = onnxruntime.SessionOptions()
     settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = _load(everything.SerializeToString(), settings)
+    session = _load(model.SerializeToString() + more.SerializeToString(), settings)
     zeros = {spec.name: np.zeros(spec.shape, spec.dtype) for spec in _signature(session, most).inputs}
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     return {**constants, **zeros, **dict(zip(names, session.run(names, zeros), strict=True))}
