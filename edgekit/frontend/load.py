@@ -63,9 +63,10 @@ def load(project: Project) -> Model:
 
 
 def load_twice(project: Project) -> tuple[Model, Model]:
-    """Load the project's model twice: equal weights, no shared tensors.
+    """Load the project's model twice: equal weights. The second has the parameters of the first, and its own buffers.
 
-    Raises what `load` does, and UnstableFactory if the factory returns other weights the second time.
+    A forward may write buffers; parameters, which it reads, may be most of the memory. Raises what `load` does, and
+    UnstableFactory if the factory returns other weights the second time.
     """
     first, second = load(project), load(project)
     if weights_digest(first.module) != weights_digest(second.module):
@@ -73,7 +74,16 @@ def load_twice(project: Project) -> tuple[Model, Model]:
             f"{project.model.source} gives another network each time: are the weights loaded?",
             hint="end it with network.load_state_dict(torch.load(FILE)), strict, and return the network",
         )
+    _share_parameters(first.module, second.module)
     return first, second
+
+
+def _share_parameters(first: nn.Module, second: nn.Module) -> None:
+    """Let the parameters of `second` have the memory of those of `first`, which are equal."""
+    own = dict(first.named_parameters())
+    for name, parameter in second.named_parameters():
+        if name in own and own[name].dtype == parameter.dtype:
+            parameter.data = own[name].data
 
 
 def _protected(module: Deployed, project: Project, examples: tuple[Tensor, ...]) -> Deployed:
@@ -184,5 +194,5 @@ def weights_digest(network: nn.Module) -> str:
         if not isinstance(value, Tensor):
             continue
         sha.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
-        sha.update(value.detach().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+        sha.update(value.detach().contiguous().flatten().view(torch.uint8).numpy().data)
     return sha.hexdigest()

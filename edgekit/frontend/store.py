@@ -16,6 +16,8 @@ from edgekit.ir.signature import Signature
 from edgekit.specs.project import Project
 
 if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
     from edgekit.frontend.load import Model
 
 PROGRAM = "program.pt2"
@@ -23,6 +25,29 @@ HISTORY = "history.json"
 WEIGHTS = "model.safetensors"
 SHAPES = "shapes.json"
 _SIGNATURE = TypeAdapter(Signature)
+
+
+class _ArchiveFile(io.FileIO):
+    """File for torch's zip writer, which ends the process if a write fails: the failure is raised at the end."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "wb")
+        self._failure: OSError | None = None
+
+    def write(self, data: ReadableBuffer) -> int:
+        content = memoryview(data).cast("B")
+        written = 0
+        while self._failure is None and written < len(content):
+            try:
+                written += super().write(content[written:])
+            except OSError as error:
+                self._failure = error
+        return len(content)
+
+    def __exit__(self, *raised: object) -> None:
+        super().close()
+        if self._failure:
+            raise self._failure
 
 
 class _History(RootModel[tuple[PassRecord, ...]], ser_json_inf_nan="strings"):
@@ -37,10 +62,8 @@ def save_program(program: Program, folder: Path) -> None:
     """Write `program.pt2`, `signature.json` and `history.json` into `folder`."""
     import torch
 
-    content = io.BytesIO()
-    torch.export.save(program.exported, content)
-    # Not by torch: where the disk is full, its zip writer ends the process.
-    (folder / PROGRAM).write_bytes(content.getbuffer())
+    with _ArchiveFile(folder / PROGRAM) as file:
+        torch.export.save(program.exported, file)
     (folder / "signature.json").write_bytes(_SIGNATURE.dump_json(program.signature))
     save_history(program.history, folder)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import time
+import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeGuard
@@ -47,17 +47,20 @@ def load_weights(network: nn.Module, path: Path, stated: str, key: str | None = 
 
 
 def _read(path: Path, stated: str) -> object:
-    content = path.read_bytes()  # through Python, so that the file is a part of the cache's keys
+    with path.open("rb"):  # through Python, so that the file is a part of the cache's keys
+        pass
+    # Both map the file into memory: its pages are the weights, and are read as they are needed.
     if path.suffix.lower() == ".safetensors":
         from safetensors import SafetensorError
-        from safetensors.torch import load
+        from safetensors.torch import load_file
 
         try:
-            return load(content)
+            return load_file(path)
         except SafetensorError as error:
             raise ModelFileError(f"'{stated}' cannot be read: {in_a_line(error)}", hint="copy it again") from error
     try:
-        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        # A legacy file, of before torch 1.6, is no zip, and cannot be mapped.
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except Exception as error:  # of the unpickler, the zip reader or the rebuilding of tensors
         if "weights_only" in str(error) or "Unsupported" in str(error):
             raise UnsafePickle(f"'{stated}' holds more than tensors", hint=EXPORT.format(path=stated)) from error

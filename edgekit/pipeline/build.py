@@ -40,6 +40,7 @@ def build(request: BuildRequest, line: StageRunner, out: Path, key: SigningKey, 
         compilation = compilation_of(request, line, data)
         with compilation.lowered() as finished:
             reference = eager_answers(compilation, data)
+            compilation.network.release()
             with blamed(compilation):
                 compiled = finished()
         bundle = pack_bundle(compilation, compiled, key, staging)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from scripts.benchmark import build, compression, emulation, flash, loadgen, probe, refusal, vendor
+from scripts.benchmark import build, compression, emulation, flash, loadgen, memory, probe, refusal, vendor
 
 BENCHMARKS = {
     "build": build.main,
@@ -12,6 +12,7 @@ BENCHMARKS = {
     "emulation": emulation.main,
     "flash": flash.main,
     "loadgen": loadgen.main,
+    "memory": memory.main,
     "probe": probe.main,
     "refusal": refusal.main,
     "vendor": vendor.main,

@@ -304,7 +304,7 @@ class Files:
         from edgekit.backends.tflite import flatbuffer_names, interpreter, weight_compression
         from edgekit.backends.tflite.weight_matching import kept_weights
 
-        graph = onnx.load_from_string(for_onnx.compress_weights(self.onnx, recipe)).graph
+        graph = for_onnx.compress_weights(onnx.load_from_string(self.onnx), recipe).graph
         kept = tuple(kept_weights(program.exported, recipe.kept))
         path = folder / "model.tflite"
         path.write_bytes(

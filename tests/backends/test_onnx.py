@@ -251,7 +251,8 @@ def test_the_same_program_gives_the_same_bytes_in_another_process(
         "import torch.ao.quantization.fx._decomposed\n"
         "from edgekit.frontend.store import load_program\n"
         "from edgekit.backends.onnx.export import to_onnx\n"
-        "print(hashlib.sha256(to_onnx(load_program(pathlib.Path(sys.argv[1])))).hexdigest())\n"
+        "model = to_onnx(load_program(pathlib.Path(sys.argv[1])))\n"
+        "print(hashlib.sha256(model.SerializeToString(deterministic=True)).hexdigest())\n"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "1", "PYTHONPATH": str(Path(edgekit.__file__).parents[1])}
     command = [sys.executable, "-W", "ignore", "-c", script, str(tmp_path)]

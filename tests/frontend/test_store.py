@@ -9,12 +9,14 @@ import pytest
 import torch
 
 from edgekit.errors import LoadError
-from edgekit.frontend.load import Model
-from edgekit.frontend.store import load_model, save_model
-from edgekit.ir.program import PassRecord
+from edgekit.frontend.load import Model, load_twice
+from edgekit.frontend.store import PROGRAM, load_model, save_model, save_program
+from edgekit.ir.program import PassRecord, Program
+from edgekit.ir.signature import Signature
 from edgekit.passes.pruning.prune import prune
 from edgekit.specs.compression import Prune
-from tests.networks import substitute
+from edgekit.specs.project import Project
+from tests.networks import substitute, write_project
 from tests.passes.pruned_networks import RESIDUAL, SEPARABLE, TRANSFORMER, made
 
 TIED = """
@@ -82,3 +84,24 @@ def test_a_factory_that_makes_something_else_by_now_is_told(tmp_path: Path) -> N
     bare = made(tmp_path / "bare", substitute("padding=1)", "padding=1, bias=False)", RESIDUAL))
     with pytest.raises(LoadError, match=r"stem\.bias"):
         load_model(bare.project, tmp_path / "stored")
+
+
+def test_a_program_that_the_disk_cannot_take_is_an_error_and_no_end_of_the_process(tmp_path: Path) -> None:
+    """torch's zip writer ends the process, if a write of its own fails."""
+    exported = torch.export.export(torch.nn.Linear(4, 4), (torch.zeros(1, 4),))
+    (tmp_path / PROGRAM).symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        save_program(Program(exported, Signature((), ()), ()), tmp_path)
+
+
+def test_two_loads_hold_the_parameters_once_and_the_buffers_twice(tmp_path: Path) -> None:
+    project = Project.read(write_project(tmp_path))
+    first, second = load_twice(project)
+    own = dict(first.module.named_parameters())
+    assert own
+    for name, parameter in second.module.named_parameters():
+        assert parameter is not own[name]
+        assert parameter.data_ptr() == own[name].data_ptr()
+    buffers = dict(first.module.named_buffers())
+    for name, buffer in second.module.named_buffers():
+        assert not buffer.numel() or buffer.data_ptr() != buffers[name].data_ptr()

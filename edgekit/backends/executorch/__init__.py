@@ -93,6 +93,7 @@ class ExecuTorch:
         path = out / FILE
         converted = convert_with_places(program)
         path.write_bytes(converted.data)
+        converted = replace(converted, data=b"")  # as large as the weights
         facts = read(path.read_bytes(), converted.modules)
         signature = load_signature(path, program, facts.placement, converted)
         fixed = fixed_layers(program.exported)

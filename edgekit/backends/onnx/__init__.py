@@ -66,8 +66,6 @@ class Onnx:
         documented rules, read off the file. Raises Misfit for a recipe that it cannot carry out,
         UnsupportedOperator or LoweringError.
         """
-        import onnx
-
         from edgekit.backends.onnx import tensorrt
         from edgekit.backends.onnx.export import to_onnx
         from edgekit.backends.onnx.placement import read
@@ -83,11 +81,10 @@ class Onnx:
                 hint=f"state one length under [inputs], such as {program.signature.lengths[0].most}",
             )
         path = out / FILE
-        data = to_onnx(program, integer_forms=tensorrt.NAME not in runtime.delegates)
+        model = to_onnx(program, integer_forms=tensorrt.NAME not in runtime.delegates)
         if recipe:
-            data = compress_weights(data, recipe)
-        path.write_bytes(data)
-        model = onnx.load_from_string(data)
+            model = compress_weights(model, recipe)
+        path.write_bytes(model.SerializeToString(deterministic=True))
         fixed = fixed_layers(program.exported)
         stored = weights(model.graph).without(fixed.elements)
         expanded = recipe is not None and recipe.mode != "float16"

@@ -7,8 +7,9 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import prod
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgekit.backends.onnx.clean_export import clean
 from edgekit.errors import LoweringError, UnsupportedOperator
@@ -16,6 +17,7 @@ from edgekit.passes.module_patterns import module_path
 from edgekit.specs.factory import in_a_line
 
 if TYPE_CHECKING:
+    from google.protobuf.message import Message
     from onnx import ModelProto
     from torch.export import ExportedProgram
     from torch.fx import Node
@@ -25,10 +27,12 @@ if TYPE_CHECKING:
 
 # What the exporter's function library is written in: 18 needs no conversion, and every onnxruntime since 1.14 reads it.
 OPSET = 18
+LARGE = 1 << 16
+"""Number of elements from which a weight is left out of a check: no size or index list is as long."""
 
 
-def to_onnx(program: Program, integer_forms: bool = True) -> bytes:
-    """Export `program` to the bytes of an ONNX model with the signature's names. The same program gives the same bytes.
+def to_onnx(program: Program, integer_forms: bool = True) -> ModelProto:
+    """Export `program` to an ONNX model with the signature's names. The same program gives the same bytes.
 
     integer_forms: decompose functions for onnxruntime's integer kernels; not for TensorRT, which takes zero points of 0
     only. Raises UnsupportedOperator for an operator that ONNX lacks, LoweringError for whatever else the exporter
@@ -61,11 +65,41 @@ def to_onnx(program: Program, integer_forms: bool = True) -> bytes:
     proto = clean(exported.model, names, integer_forms)
     name_free_axes(proto, names)
     try:
-        onnx.checker.check_model(proto, full_check=True)
-        data: bytes = proto.SerializeToString(deterministic=True)
+        onnx.checker.check_model(without_large_weights(proto), full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError) as error:
         raise LoweringError(f"the exported graph is not a valid ONNX model: {error}") from error
-    return data
+    return proto
+
+
+def without_large_weights(model: ModelProto) -> ModelProto:
+    """Copy of a model whose large weights are inputs of the same type and shape: checks make further copies of all.
+
+    Small weights stay: shapes are inferred from their values.
+    """
+    import onnx
+
+    copy = onnx.ModelProto()
+    for field, value in model.ListFields():
+        if field.name != "graph":
+            _set(copy, field.name, value)
+    for field, value in model.graph.ListFields():
+        if field.name != "initializer":
+            _set(copy.graph, field.name, value)
+    for tensor in model.graph.initializer:
+        if prod(tensor.dims) < LARGE:
+            copy.graph.initializer.add().CopyFrom(tensor)
+        else:
+            copy.graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
+    return copy
+
+
+def _set(message: Message, name: str, value: Any) -> None:
+    """Copy a field of a message: its list, its message or its number."""
+    current = getattr(message, name)
+    if hasattr(current, "MergeFrom"):
+        current.MergeFrom(value)
+    else:
+        setattr(message, name, value)
 
 
 def name_free_axes(model: ModelProto, signature: Signature) -> None:

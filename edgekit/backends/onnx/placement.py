@@ -57,7 +57,7 @@ def read(
         path = Path(folder) / "optimized.onnx"
         program = expected or Signature((), ())
         most = _most(program)
-        signature = _signature(_load(model.read_bytes(), _settings(options, path)), most)
+        signature = _signature(_load(model, _settings(options, path)), most)
         optimized = onnx.load(path)
     return with_free_axes(signature, program), Placement(tuple(_operators(optimized, delegate, most)))
 
@@ -76,12 +76,15 @@ def _settings(options: Options, optimized: Path) -> SessionOptions:
     # The level above only rearranges memory for this host's vector units: same kernels, same arithmetic.
     settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     settings.optimized_model_filepath = str(optimized)
+    # Large weights go beside that file: inside of it, they would be held three times as it is written.
+    settings.add_session_config_entry("session.optimized_model_external_initializers_file_name", "weights")
+    settings.add_session_config_entry("session.optimized_model_external_initializers_min_size_in_bytes", "65536")
     for key, value in options:
         settings.add_session_config_entry(key, value)
     return settings
 
 
-def _load(model: bytes, settings: SessionOptions) -> InferenceSession:
+def _load(model: Path | bytes, settings: SessionOptions) -> InferenceSession:
     import onnxruntime
 
     settings.intra_op_num_threads = 1
@@ -98,11 +101,12 @@ def _load(model: bytes, settings: SessionOptions) -> InferenceSession:
         raise LoweringError(f"onnxruntime cannot load the model: {error}") from error
 
 
-def _modules(model: bytes, operator: str) -> str:
+def _modules(model: Path | bytes, operator: str) -> str:
     """Modules of the nodes of this operator, ` in module 'head'`: the exported file names results by them."""
     import onnx
 
-    nodes = (node for node in onnx.load_from_string(model).graph.node if node.op_type == operator)
+    content = model if isinstance(model, bytes) else model.read_bytes()
+    nodes = (node for node in onnx.load_from_string(content).graph.node if node.op_type == operator)
     modules = dict.fromkeys(node.output[0].rpartition("/")[0] for node in nodes)
     named = [f"'{module}'" for module in modules if module]
     return f" in module {', '.join(named[:3])}{' …' if len(named) > 3 else ''}" if named else ""
@@ -150,13 +154,14 @@ def tensors(model: ModelProto, most: Mapping[str, int] = NOTHING) -> dict[str, A
     from onnx import numpy_helper
 
     graph = model.graph
-    everything = onnx.ModelProto.FromString(model.SerializeToString())
     known = {value.name for value in graph.output}
     names = [name for node in graph.node for name in node.output if name]
-    everything.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in known)
+    # Serialized messages that follow one another are merged as they are parsed: a copy would hold all weights again.
+    outputs = [onnx.ValueInfoProto(name=name) for name in names if name not in known]
+    more = onnx.ModelProto(graph=onnx.GraphProto(output=outputs))
     settings = onnxruntime.SessionOptions()
     settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = _load(everything.SerializeToString(), settings)
+    session = _load(model.SerializeToString() + more.SerializeToString(), settings)
     zeros = {spec.name: np.zeros(spec.shape, spec.dtype) for spec in _signature(session, most).inputs}
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     return {**constants, **zeros, **dict(zip(names, session.run(names, zeros), strict=True))}

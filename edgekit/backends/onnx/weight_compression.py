@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edgekit.backends.onnx.export import without_large_weights
 from edgekit.errors import LoweringError
 from edgekit.passes.module_patterns import covers
 from edgekit.specs.compression import Quantize
@@ -30,16 +31,15 @@ UNFOLD = ("session.disable_quant_qdq", "1")
 """Session option with which onnxruntime expands int8 weights once, at loading, not at every inference."""
 
 
-def compress_weights(data: bytes, recipe: Quantize) -> bytes:
+def compress_weights(model: ModelProto, recipe: Quantize) -> ModelProto:
     """Compress the weights of a model as `recipe` says: float16, dynamic-int8, weight-int8 or weight-int4.
 
-    data: a serialized ModelProto. If matrix products are dynamic or in int4, convolutions and embedding tables have
-    int8 weights, which are expanded at loading. The same input gives the same bytes. Raises LoweringError if there is
-    no weight to compress.
+    Returns the model, changed in place, or another: a copy would hold all weights once more. If matrix products are
+    dynamic or in int4, convolutions and embedding tables have int8 weights, which are expanded at loading. The same
+    input gives the same bytes. Raises LoweringError if there is no weight to compress.
     """
     import onnx
 
-    model = onnx.load_from_string(data)
     if not _weighted(model.graph, recipe.kept):
         raise LoweringError("no weight is left to make smaller", hint="check the patterns of [quantize] skip")
     if recipe.mode == "float16":
@@ -52,9 +52,8 @@ def compress_weights(data: bytes, recipe: Quantize) -> bytes:
         _round(model.graph, recipe)
     for node in model.graph.node:
         node.ClearField("name")
-    onnx.checker.check_model(model)
-    packed: bytes = model.SerializeToString(deterministic=True)
-    return packed
+    onnx.checker.check_model(without_large_weights(model))
+    return model
 
 
 def _weighted(graph: GraphProto, kept: Sequence[str]) -> list[tuple[NodeProto, TensorProto]]:

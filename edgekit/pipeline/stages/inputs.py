@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
 from collections.abc import Callable
@@ -56,6 +57,13 @@ class Network:
     def twin(self) -> Model:
         """The same network once more, for another thread to run."""
         return self._loaded[1]
+
+    def release(self) -> None:
+        """Let go of the network, whose weights may be most of the memory. Whoever asks for it again loads it again."""
+        with self._lock:
+            if self.known:  # else its key cannot be told again
+                self.__dict__.pop("_loaded_once", None)
+        gc.collect()  # programs that were captured of it hold it in circles
 
     @property
     def _loaded(self) -> tuple[Model, Model, FileTrace]:
