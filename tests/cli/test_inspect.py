@@ -28,7 +28,7 @@ def test_a_bundle_is_verified_and_described(command: Command, built: Built) -> N
 def test_the_placement_is_every_operator_and_who_runs_it(command: Command, built: Built) -> None:
     ended = command("inspect", built.bundle, "--placement")
     rows = [line.split() for line in ended.out.splitlines()]
-    assert ["operator", "runs", "on", "arithmetic", "MACs", "bytes"] in rows
+    assert ["operator", "runs", "on", "arithmetic", "MACs", "bytes", "module"] in rows
     assert [row[1:4] for row in rows if row and row[0] == "QLinearConv"] == [
         ["cpu", "integer", "13,824"],
         ["cpu", "integer", "36,864"],
