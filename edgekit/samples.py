@@ -18,7 +18,7 @@ from edgekit.datasets.processors import Processor, processors, smallest
 from edgekit.datasets.tokenizer import check_ids, read_tokenizer
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
-from edgekit.sequences import gather, initial_state, read_sequences, save_sequences, sequence_labels
+from edgekit.sequences import check_caches, gather, initial_state, read_sequences, save_sequences, sequence_labels
 from edgekit.specs.project import LENGTHS, DataSet, Project
 from edgekit.stratification import FEW, spread, stratified
 from edgekit.tasks.label_arrays import unlabelled
@@ -233,6 +233,7 @@ def _collect_sequences(
             checked(named[name], spec, f"{here}: '{name}'", timed=True)
         rows.append((here, named, label))
     inputs, length = gather([(here, named) for here, named, _ in rows])
+    check_caches(length, project.state, f"the {where}")
     collect = lambda labels: _collect_labels(labels, project, where)  # noqa: E731
     labels = unlabelled(len(rows)) if not labelled else sequence_labels(rows, length, collect)
     return Samples(inputs, labels, length=length, initial=initial_state(project)), ()

@@ -11,7 +11,7 @@ import numpy as np
 from edgekit.errors import DataError, SequenceError
 from edgekit.ir.measurement import Array
 from edgekit.specs.project import Project
-from edgekit.specs.state import FOLDER, ZEROS, StateTensor
+from edgekit.specs.state import FOLDER, ZEROS, StateTensor, cache_size
 from edgekit.tasks.task_over_time import BY_STEP
 from edgekit.untrusted.npy import DAMAGED, read_npy
 
@@ -77,6 +77,17 @@ def trimmed(
     per_step = labels.ndim > 1 and labels.shape[1] == steps
     inputs = {name: _cut(column, lengths) for name, column in columns.items()}
     return inputs, _cut(labels, lengths) if per_step else labels
+
+
+def check_caches(lengths: Array, state: Mapping[str, StateTensor], where: str) -> None:
+    """Raise SequenceError, which `where` begins, if a sequence has more steps than a cache holds."""
+    cache = cache_size(state)
+    if cache and len(lengths) and lengths.max() > cache[1]:
+        longest = f"sample {int(lengths.argmax())} has {lengths.max()} steps"
+        raise SequenceError(
+            f"{where}: {longest}, the cache '{cache[0]}' holds {cache[1]}",
+            hint=f"cut sequences to {cache[1]} steps, or state a longer cache: [state] {cache[0]}",
+        )
 
 
 def initial_state(project: Project) -> dict[str, Array]:

@@ -26,7 +26,7 @@ def runner_manifest(artifact: Artifact, folder: Path | None = None) -> RunnerMan
         0.0,
         lengths=runner_lengths(signature),
         state=tuple(
-            ModelState(pair.input, pair.output, folder / pair.initial if folder and pair.initial else None)
+            ModelState(pair.input, pair.output, folder / pair.initial if folder and pair.initial else None, pair.append)
             for pair in pairs
         ),
     )

@@ -35,7 +35,7 @@ from edgekit.untrusted.paths import check_tree
 class ManifestContent(ManifestRecord):
     """Every field of a manifest but its list of files: the input of `pack`."""
 
-    schema_version: Literal[1, 2] = Field(default=1, alias="schema")
+    schema_version: Literal[1, 2, 3] = Field(default=1, alias="schema")
     """2 if the model has state or free lengths, which a reader of schema 1 would not see; else 1."""
     edgekit: Text
     name: Text
@@ -100,8 +100,10 @@ class ManifestContent(ManifestRecord):
         return values
 
 
-def schema_of(signature: Signature) -> Literal[1, 2]:
-    """Schema of a manifest with this signature: 2 if the model has state or free lengths."""
+def schema_of(signature: Signature) -> Literal[1, 2, 3]:
+    """Schema of a manifest with this signature: 2 with state or free lengths, 3 with caches that are appended to."""
+    if any(pair.append is not None for pair in signature.state):
+        return 3
     return 2 if signature.state or signature.lengths else 1
 
 

@@ -37,7 +37,9 @@ def carried(call: Call, edges: Signature, initial: Mapping[str, Array], period: 
     initial: state before the first step by input name, where it is not zero. period: steps after which it is so again.
     """
     inputs, outputs = {spec.name: spec for spec in edges.inputs}, [spec.name for spec in edges.outputs]
-    places = [StatePlaces(list(inputs).index(pair.input), outputs.index(pair.output)) for pair in edges.state]
+    places = [
+        StatePlaces(list(inputs).index(pair.input), outputs.index(pair.output), pair.append) for pair in edges.state
+    ]
     specs = [inputs[pair.input] for pair in edges.state]
     first = [initial[spec.name] if spec.name in initial else np.zeros(spec.shape, spec.dtype) for spec in specs]
 

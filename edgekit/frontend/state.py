@@ -36,8 +36,14 @@ def check_state(project: Project, call: Callable[..., Any], examples: Sequence[T
             )
         result = outputs[spec.from_]
         actual = _described(result)
-        stated = f"{spec.dtype}{list(spec.shape)}"
+        stated = f"{spec.dtype}{list(spec.step_shape)}"
         if actual != stated:
+            if spec.append is not None:
+                raise StateMismatch(
+                    f"[state] {name} takes {stated} of each step, and its output '{spec.from_}' is {actual}",
+                    hint="an output that is appended has one entry on that axis and is as the cache on all others; "
+                    "leave 'append' out if the network gives the whole cache",
+                )
             raise StateMismatch(
                 f"[state] {name} is {stated}, and its output '{spec.from_}' is {actual}: what a step gives, the next "
                 "one takes",

@@ -109,6 +109,13 @@ class StatePair:
     output: str
     initial: str | None = None
     """File of the bundle with the state before the first step; None for zeros."""
+    append: int | None = None
+    """Axis of a cache that a step's output is written into, at the number of steps before; None replaces the whole."""
+
+    @model_serializer(mode="wrap")
+    def _used_keys(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        return {name: value for name, value in values.items() if name != "append" or value is not None}
 
 
 @dataclass(frozen=True)

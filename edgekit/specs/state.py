@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    Strict,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from edgekit.ir.signature import StatePair, TensorSpec
 from edgekit.specs.inputs import Edge, Input, InputEdge
@@ -29,6 +37,30 @@ class StateTensor(Spec):
     dtype: Literal["float32", "int32", "int64", "uint8", "bool"] = "float32"
     initial: str = ZEROS
     """State before the first step: `zeros`, or a `.npy` file of that shape and dtype, relative to the project."""
+    append: Annotated[int, Strict(), Field(ge=0)] | None = None
+    """Axis of a cache: what a step gives has one entry there, which is written at the number of steps before it. None
+    where a step gives the whole state."""
+
+    @model_validator(mode="after")
+    def _cache(self) -> StateTensor:
+        if self.append is None:
+            return self
+        if self.append >= len(self.shape):
+            raise ValueError(f"'append' {self.append} is beyond a shape of {len(self.shape)} axes")
+        if self.initial != ZEROS:
+            raise ValueError("a cache with 'append' is empty before the first step: leave 'initial' out")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_default(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave `append` out where it is not stated: cache keys of older projects stay as they were."""
+        values: dict[str, Any] = written(self)
+        return values if self.append is not None else {key: values[key] for key in values if key != "append"}
+
+    @property
+    def step_shape(self) -> tuple[int, ...]:
+        """Shape of the output of one step."""
+        return tuple(1 if axis == self.append else size for axis, size in enumerate(self.shape))
 
     @field_validator("initial")
     @classmethod
@@ -50,9 +82,15 @@ def arguments(inputs: Mapping[str, Input], state: Mapping[str, StateTensor]) -> 
 def pairs(state: Mapping[str, StateTensor]) -> tuple[StatePair, ...]:
     """Pairs of the state, by the names of its inputs and outputs."""
     return tuple(
-        StatePair(name, spec.from_, None if spec.initial == ZEROS else f"{FOLDER}/{name}.npy")
+        StatePair(name, spec.from_, None if spec.initial == ZEROS else f"{FOLDER}/{name}.npy", spec.append)
         for name, spec in state.items()
     )
+
+
+def cache_size(state: Mapping[str, StateTensor]) -> tuple[str, int] | None:
+    """The smallest cache, by its name and the steps that it holds; None where nothing is appended."""
+    sizes = [(name, spec.shape[spec.append]) for name, spec in state.items() if spec.append is not None]
+    return min(sizes, key=lambda size: size[1], default=None)
 
 
 def check_state(inputs: Mapping[str, Input], state: Mapping[str, StateTensor], outputs: tuple[str, ...]) -> None:

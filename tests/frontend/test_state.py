@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgekit.errors import ForwardError, StateMismatch
+from edgekit.errors import ForwardError, SequenceError, StateMismatch
 from edgekit.frontend.capture import capture
 from edgekit.frontend.eager import Eager
 from edgekit.frontend.load import load
@@ -17,13 +17,14 @@ from edgekit.frontend.recurrent_cells import RecurrentCells
 from edgekit.frontend.sequences import KEPT, program_arguments, run_steps
 from edgekit.samples import Samples, load_samples
 from edgekit.specs.project import Project
-from tests.stateful_projects import ACCUMULATOR_TOML, write_accumulator
+from tests.stateful_projects import ACCUMULATOR_TOML, write, write_accumulator
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         (('from = "total_out"', 'from = "totl_out"'), "comes from 'totl_out', the network gives sum, total_out"),
+        (("shape = [1, 3]", "shape = [9, 3], append = 1"), r"total takes float32\[9, 1\] of each step, and its output"),
         (("shape = [1]", "shape = [2]"), r"\[state\] count is int64\[2\], and its output 'count_out' is int64\[2\]"),
         (('from = "total_out"', 'from = "steps"'), r"total is float32\[1, 3\], and its output 'steps' is float32\[1\]"),
         (('dtype = "int64"', 'dtype = "float32"'), "count"),
@@ -111,3 +112,47 @@ def test_both_directions_stay_one_operator() -> None:
     with RecurrentCells(), torch.no_grad():
         program = torch.export.export(nn.Sequential(layer), (x,))
     assert any("aten.gru" in str(node.target) for node in program.graph.nodes)
+
+
+CACHE = '''
+import torch
+
+
+class Running(torch.nn.Module):
+    """Mean of the entries so far; the cache is an entry a step."""
+
+    def forward(self, x, cache, position):
+        past = torch.where((torch.arange(6) < position)[None, :, None], cache, torch.zeros(()))
+        return {"mean": (past.sum(1) + x) / (position + 1), "row": x[:, None], "position_out": position + 1}
+
+
+def running():
+    return Running().eval()
+'''
+CACHE_TOML = (
+    ACCUMULATOR_TOML.replace("model.py:accumulator", "model.py:running")
+    .replace(
+        'total = { from = "total_out", shape = [1, 3] }', 'cache = { from = "row", shape = [1, 6, 3], append = 1 }'
+    )
+    .replace('count = { from = "count_out"', 'position = { from = "position_out"')
+)
+
+
+def test_a_cache_is_appended_to_and_every_step_keeps_its_own(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).standard_normal((2, 6, 3)).astype(np.float32)
+    means = x.cumsum(1) / np.arange(1, 7)[:, None]
+    project = Project.read(write(tmp_path, CACHE, CACHE_TOML, data={"x": x, "labels": means}))
+    samples, model = load_samples(project, "evaluation"), load(project)
+    measured = Eager(lambda: load(project)).measure(samples, None)
+    np.testing.assert_allclose(measured.outputs["mean"], means, rtol=1e-5, atol=1e-6)
+    program = capture(model)
+    caches = [arguments[1] for arguments in program_arguments(program, samples)[:6]]
+    assert [int((cache != 0).any(2).sum()) for cache in caches] == [0, 1, 2, 3, 4, 5]
+    assert program.signature.state[0].append == 1
+
+
+def test_a_sequence_longer_than_the_cache_is_refused_as_the_data_are_read(tmp_path: Path) -> None:
+    data = {"x": np.zeros((2, 7, 3), np.float32), "labels": np.zeros((2, 7, 3), np.float32)}
+    project = Project.read(write(tmp_path, CACHE, CACHE_TOML, data=data))
+    with pytest.raises(SequenceError, match="sample 0 has 7 steps, the cache 'cache' holds 6"):
+        load_samples(project, "evaluation")

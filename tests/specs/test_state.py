@@ -34,6 +34,8 @@ def test_arguments_are_the_inputs_then_the_state_with_its_whole_shape(tmp_path: 
         (('from = "count_out"', 'from = "total_out"'), "two inputs of [state] come from output 'total_out'"),
         (("shape = [1, 3]", "shape = [1, 0]"), "every size in 'shape' must be above 0"),
         (("shape = [1, 3]", "shape = []"), "state.total.shape"),
+        (("shape = [1, 3]", "shape = [1, 3], append = 2"), "'append' 2 is beyond a shape of 2 axes"),
+        (("shape = [1, 3]", 'shape = [1, 3], append = 1, initial = "h.npy"'), "is empty before the first step"),
         (("shape = [1, 3]", 'shape = [1, 3], initial = "ones"'), "'zeros', or a .npy file"),
         (("shape = [1, 3]", 'shape = [1, 3], initial = "../h.npy"'), "'zeros', or a .npy file"),
         (("shape = [1, 3]", 'shape = [1, 3], reset = "never"'), "no such key"),

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from ..processing.array_function import ArrayFunction
 
 NO_PROCESSING: Mapping[str, Any] = MappingProxyType({})
-SCHEMAS = (1, 2)
-"""Schemas of manifests that this runner reads: 2 has state or free lengths."""
+SCHEMAS = (1, 2, 3)
+"""Schemas of manifests that this runner reads: 2 has state or free lengths, 3 caches that are appended to."""
 
 
 class ModelTensor(NamedTuple):
@@ -80,6 +80,8 @@ class ModelState(NamedTuple):
     input: str
     output: str
     initial: Path | None
+    append: int | None = None
+    """Axis of a cache that the output is written into; None where the output is the whole state."""
 
 
 class RunnerManifest(NamedTuple):
@@ -190,7 +192,8 @@ def _state(slot: Path, written: dict[str, Any]) -> ModelState:
     initial = written["initial"]
     # One file, in a folder of its own.
     file = None if initial is None else slot.joinpath(*map(_plain_name, initial.split("/", 1)))
-    return ModelState(written["input"], written["output"], file)
+    append = written.get("append")
+    return ModelState(written["input"], written["output"], file, None if append is None else int(append))
 
 
 def _tensor(written: dict[str, Any]) -> ModelTensor:

@@ -47,11 +47,11 @@ def with_state(call: Call, manifest: RunnerManifest, period: int | None = None) 
     for pair in manifest.state:
         if pair.input not in inputs or pair.output not in outputs:
             raise RunnerError("data", f"its manifest names a state '{pair.input}' that the model does not have")
-        place = StatePlaces(inputs[pair.input], outputs[pair.output])
-        _check_alike(manifest.inputs[place.input], manifest.outputs[place.output])
+        place = StatePlaces(inputs[pair.input], outputs[pair.output], pair.append)
+        _check_alike(manifest.inputs[place.input], manifest.outputs[place.output], pair.append)
         places.append(place)
         initial.append(_initial(pair, manifest.inputs[place.input]))
-    return StatefulCall(call, places, initial, period)
+    return StatefulCall(call, places, initial, period, in_place=True)
 
 
 def sequence_outputs(call: StatefulCall, manifest: RunnerManifest, columns: Sequence[Array]) -> list[Array]:
@@ -69,9 +69,10 @@ def sequence_outputs(call: StatefulCall, manifest: RunnerManifest, columns: Sequ
     return stored
 
 
-def _check_alike(one: ModelTensor, other: ModelTensor) -> None:
-    """Raise RunnerError (data) unless the bytes of an output are those of an input."""
-    if one[1:] != other[1:]:
+def _check_alike(one: ModelTensor, other: ModelTensor, append: int | None) -> None:
+    """Raise RunnerError (data) unless the bytes of an output are those of an input, or of one entry on its axis."""
+    shape = tuple(1 if axis == append else size for axis, size in enumerate(one.shape))
+    if one._replace(name="", shape=shape) != other._replace(name=""):
         raise RunnerError("data", f"state '{one.name}' is {one}, '{other.name}' is {other}: they are not alike")
 
 

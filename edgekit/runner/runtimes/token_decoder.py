@@ -42,6 +42,11 @@ class TokenDecoder:
         """Number of tokens that were read since the text began."""
 
     @property
+    def capacity(self) -> int | None:
+        """Number of tokens that the cache holds; None if the manifest states no cache that is appended to."""
+        return self._call.capacity
+
+    @property
     def vocabulary(self) -> int:
         """Number of tokens that the model scores."""
         return self._vocabulary
@@ -55,6 +60,10 @@ class TokenDecoder:
         """Read the tokens of a prompt, or of more text. Returns the logits after the last one, float [vocabulary]."""
         if not len(tokens):
             raise RunnerError("data", "a prompt has one token at least")
+        if self.capacity is not None and self.position + len(tokens) > self.capacity:
+            read = f" behind {self.position} others" if self.position else ""
+            message = f"a prompt of {len(tokens)} tokens{read} is longer than the cache, which holds {self.capacity}"
+            raise RunnerError("data", message)
         for token in tokens:
             logits = self.decode(token)
         return logits

@@ -139,8 +139,8 @@ def test_an_initial_state_that_is_damaged_is_refused(bare: Bare, model: Path, ar
 
 
 def test_a_manifest_of_a_schema_to_come_is_refused(tmp_path: Path) -> None:
-    folder = slot.write_slot(tmp_path / "slot", "onnx", schema=3)
-    with pytest.raises(RunnerError, match="schema 3 is newer than this runner"):
+    folder = slot.write_slot(tmp_path / "slot", "onnx", schema=4)
+    with pytest.raises(RunnerError, match="schema 4 is newer than this runner"):
         read_manifest(folder)
 
 
@@ -160,6 +160,33 @@ def test_zero_is_the_zero_point_where_integers_stand_for_reals() -> None:
     tensors = ModelTensor("h", "int8", (1, 2), 0.5, -3), ModelTensor("h_out", "int8", (1, 2), 0.5, -3)
     call = with_state(lambda inputs: list(inputs), _manifest(*tensors, state=(ModelState("h", "h_out", None),)))
     assert call([])[0].tolist() == [[-3, -3]]
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+def test_a_cache_is_written_an_entry_a_step(in_place: bool) -> None:
+    """Running sum: the entry of a step is its data plus the entries before it."""
+
+    def step(arguments: Sequence[Array]) -> list[Array]:
+        return [arguments[0] + arguments[1].sum(1, keepdims=True)]
+
+    call = StatefulCall(step, [StatePlaces(1, 0, 1)], [np.zeros((1, 3))], in_place=in_place)
+    kept = call.arguments([None])[1]
+    assert [float(call([np.array([[x]])])[0][0, 0]) for x in (1, 2, 3)] == [1, 3, 7]
+    assert call.arguments([None])[1].tolist() == [[1, 3, 7]]
+    assert kept.any() == in_place
+    with pytest.raises(RunnerError, match="the cache is full: it holds 3 steps"):
+        call([np.array([[1.0]])])
+    call.reset()
+    assert float(call([np.array([[5.0]])])[0][0, 0]) == 5
+
+
+def test_an_entry_of_a_cache_must_be_like_the_cache() -> None:
+    tensors = ModelTensor("keys", "float32", (1, 4, 2), None, 0), ModelTensor("rows", "float32", (1, 1, 2), None, 0)
+    state = ModelState("keys", "rows", None, append=1)
+    call = with_state(lambda inputs: [np.ones((1, 1, 2), np.float32)], _manifest(*tensors, state=(state,)))
+    assert call.capacity == 4
+    with pytest.raises(RunnerError, match="not alike"):
+        with_state(list, _manifest(*tensors, state=(state._replace(append=2),)))
 
 
 def _count(arguments: Sequence[int]) -> list[int]:
