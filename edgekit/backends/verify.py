@@ -10,6 +10,7 @@ import numpy as np
 
 from edgekit.backends.artifact_run import run_errors, runner_manifest
 from edgekit.backends.free_axes import model_tensor
+from edgekit.backends.verify_prefill import prefill_outputs
 from edgekit.backends.verify_steps import verify_steps
 from edgekit.errors import Disagreement, FloatDisagreement, LengthDisagreement
 from edgekit.ir.artifact import Artifact
@@ -76,6 +77,8 @@ def verify(artifact: Artifact, program: Program, checks: Path, golden: Path, rec
         least = floor if expected.dtype.kind == "f" else min(floor, INDEX_DB)
         if not quality >= least:
             raise _disagreement(f"output '{spec.name}' of '{artifact.files[0].name}'", quality, least, recipe)
+    if program.prefill:
+        qualities += _check_prefill(artifact, program, Samples.read(checks), floor, recipe)
     for stored, spec in zip(answers, artifact.signature.reported, strict=True):
         _save(golden / "outputs" / f"{spec.name}.npy", stored)
     for column, spec in zip(columns, artifact.signature.sampled, strict=True):
@@ -84,6 +87,23 @@ def verify(artifact: Artifact, program: Program, checks: Path, golden: Path, rec
         name = f"{length.name}{LENGTHS}.npy"
         _save(golden / "inputs" / name, np.load(checks / name, allow_pickle=False))
     return float(min(qualities))
+
+
+def _check_prefill(
+    artifact: Artifact, program: Program, samples: Samples, floor: float, recipe: Quantize | None
+) -> list[float]:
+    """SQNR in dB of every output of the entry points for several tokens. Raises Disagreement, LoweringError."""
+    affine, qualities = {spec.name: spec.affine for spec in artifact.signature.outputs}, []
+    for count, name, expected, stored in prefill_outputs(artifact, program, samples):
+        scaled = affine[name]
+        got = dequantize(stored, scaled.scale, scaled.zero_point) if scaled else stored
+        quality = sqnr_db(expected, got) if expected.shape == got.shape else -np.inf
+        least = floor if expected.dtype.kind == "f" else min(floor, INDEX_DB)
+        if not quality >= least:
+            where = f"output '{name}' of '{artifact.files[0].name}' at a prefill of {count} tokens"
+            raise _disagreement(where, quality, least, recipe)
+        qualities.append(quality)
+    return qualities
 
 
 def _disagreement(output: str, quality_db: float, least_db: float, recipe: Quantize | None) -> Disagreement:

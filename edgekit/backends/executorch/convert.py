@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.passes.module_patterns import module_path
+from edgekit.runner.model.entry_points import PREFILL
 from edgekit.specs.factory import in_a_line
 
 if TYPE_CHECKING:
@@ -52,8 +53,12 @@ def convert_with_places(program: Program) -> tuple[bytes, dict[int, str]]:
             # torch and executorch warn of deprecated calls that are their own.
             for category in (FutureWarning, DeprecationWarning):
                 warnings.simplefilter("ignore", category)
-            exported = with_unshared_constants(with_transposed_copies(program.exported))
-            edge = to_edge_transform_and_lower(exported, [KeepAveragedAxes()], [partitioner()])
+            names = ("forward", *map(PREFILL.format, program.signature.prefill))
+            methods = {
+                name: with_unshared_constants(with_transposed_copies(entry.exported))
+                for name, entry in zip(names, program.entries, strict=True)
+            }
+            edge = to_edge_transform_and_lower(methods, [KeepAveragedAxes()], [partitioner()])
             places = _places(edge.exported_program().graph_module)
             return bytes(edge.to_executorch().buffer), places
     except Exception as error:

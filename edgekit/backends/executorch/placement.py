@@ -16,12 +16,12 @@ XNNPACK = "XnnpackBackend"
 
 
 def read(data: bytes) -> PteFacts:
-    """Read placement and integer share off a .pte of one method.
+    """Read placement and integer share off the method `forward` of a .pte.
 
     Raises LoweringError if a delegate in it is not XNNPACK.
     """
     program = deserialize_pte_binary(data).program
-    (plan,) = program.execution_plan
+    (plan,) = (plan for plan in program.execution_plan if plan.name == "forward")
     return facts(_steps(plan, program.backend_delegate_data))
 
 
