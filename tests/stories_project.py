@@ -120,6 +120,7 @@ task = "language-model"
 
 [inputs.token]
 shape = [1]
+prefill = [16]
 dtype = "int64"
 vocabulary = 512
 

@@ -29,6 +29,7 @@ def runner_manifest(artifact: Artifact, folder: Path | None = None) -> RunnerMan
             ModelState(pair.input, pair.output, folder / pair.initial if folder and pair.initial else None, pair.append)
             for pair in pairs
         ),
+        prefill=signature.prefill if folder else (),
     )
 
 

@@ -111,7 +111,7 @@ def _job(backend: Backend, job: dict[str, Any]) -> dict[str, Any]:
             artifact = _lowered(backend, program, target, runtime, out, recipe)
             seconds = time.perf_counter() - started
             # A file says nothing of state: which output goes where is the project's word.
-            artifact = replace(artifact, signature=replace(artifact.signature, state=program.signature.state))
+            artifact = replace(artifact, signature=replace(artifact.signature, **_stated(program)))
             captured = job["float"]
             floating = (lambda: load_program(Path(captured))) if captured else None
             quality = verify(artifact, program, Path(job["checks"]), out / "golden", recipe, floating)
@@ -121,6 +121,10 @@ def _job(backend: Backend, job: dict[str, Any]) -> dict[str, Any]:
     except EdgekitError as error:
         return {"code": error.code, "message": str(error)[:MESSAGE_LIMIT], "hint": error.hint}
     return {"code": None}
+
+
+def _stated(program: Program) -> dict[str, Any]:
+    return {"state": program.signature.state, "prefill": program.signature.prefill}
 
 
 def _lowered(

@@ -11,6 +11,7 @@ from edgekit.backends.artifact_run import run_errors, runner_manifest
 from edgekit.backends.float_yardstick import FloatYardstick
 from edgekit.backends.free_axes import model_tensor
 from edgekit.backends.program_outputs import program_outputs
+from edgekit.backends.verify_prefill import prefill_outputs
 from edgekit.backends.verify_steps import verify_steps
 from edgekit.errors import Disagreement, FloatDisagreement, LengthDisagreement
 from edgekit.ir.artifact import Artifact
@@ -90,6 +91,8 @@ def verify(
         if losses is None or losses.is_refused:
             text = f"; {losses}" if losses else ""
             raise _disagreement(f"output '{spec.name}' of '{artifact.files[0].name}'", quality, least, recipe, text)
+    if program.prefill:
+        qualities += _check_prefill(artifact, program, Samples.read(checks), floor, recipe)
     for stored, spec in zip(answers, artifact.signature.reported, strict=True):
         _save(golden / "outputs" / f"{spec.name}.npy", stored)
     for column, spec in zip(columns, artifact.signature.sampled, strict=True):
@@ -98,6 +101,23 @@ def verify(
         name = f"{length.name}{LENGTHS}.npy"
         _save(golden / "inputs" / name, np.load(checks / name, allow_pickle=False))
     return float(min(qualities))
+
+
+def _check_prefill(
+    artifact: Artifact, program: Program, samples: Samples, floor: float, recipe: Quantize | None
+) -> list[float]:
+    """SQNR in dB of every output of the entry points for several tokens. Raises Disagreement, LoweringError."""
+    affine, qualities = {spec.name: spec.affine for spec in artifact.signature.outputs}, []
+    for count, name, expected, stored in prefill_outputs(artifact, program, samples):
+        scaled = affine[name]
+        got = dequantize(stored, scaled.scale, scaled.zero_point) if scaled else stored
+        quality = sqnr_db(expected, got) if expected.shape == got.shape else -np.inf
+        least = floor if expected.dtype.kind == "f" else min(floor, INDEX_DB)
+        if not quality >= least:
+            where = f"output '{name}' of '{artifact.files[0].name}' at a prefill of {count} tokens"
+            raise _disagreement(where, quality, least, recipe)
+        qualities.append(quality)
+    return qualities
 
 
 def _disagreement(

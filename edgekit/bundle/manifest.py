@@ -104,7 +104,7 @@ class ManifestContent(ManifestRecord):
 
 def schema_of(signature: Signature) -> Literal[1, 2, 3]:
     """Schema of a manifest with this signature: 2 with state or free lengths, 3 with caches that are appended to."""
-    if any(pair.append is not None for pair in signature.state):
+    if signature.prefill or any(pair.append is not None for pair in signature.state):
         return 3
     return 2 if signature.state or signature.lengths else 1
 

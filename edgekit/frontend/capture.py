@@ -27,6 +27,7 @@ from edgekit.frontend.output_lengths import with_free_axes
 from edgekit.frontend.output_names import output_names
 from edgekit.frontend.recurrent_cells import RecurrentCells
 from edgekit.frontend.specialization import check_specialization
+from edgekit.frontend.state import check_prefill
 from edgekit.ir.program import Program
 from edgekit.ir.signature import FreeAxis, FreeLength, Signature, TensorSpec
 from edgekit.ir.sqnr import FLOAT_DB, sqnr_db
@@ -76,7 +77,31 @@ def capture(model: Model, samples: Sequence[tuple[Tensor, ...]] = ()) -> Program
         with torch.no_grad():
             results, answers = model.module(*examples), exported.module()(*examples)
         _check_answers(edges, pytree.tree_leaves(results), pytree.tree_leaves(answers))
-    return Program(exported, edges, model.history)
+    prefill = tuple(_prefill(model, edges, count) for count in model.project.prefill)
+    return Program(exported, replace(edges, prefill=model.project.prefill), model.history, prefill)
+
+
+def _prefill(model: Model, edges: Signature, count: int) -> Program:
+    """Export the network once more, for `count` tokens at a time. Raises what `capture` raises, or StateMismatch."""
+    tokens = next(iter(model.project.inputs.values()))
+    several = torch.arange(count).remainder(tokens.vocabulary or count)[None].to(model.examples[0].dtype)
+    examples = (several, *model.examples[1:])
+    try:
+        with torch.no_grad(), RecurrentCells():
+            results = model.module(*examples)
+            leaves = pytree.tree_leaves(results)
+            inputs = (replace(edges.inputs[0], shape=tuple(examples[0].shape)), *edges.inputs[1:])
+            check_prefill(edges, leaves, count)
+            outputs = [replace(spec, shape=tuple(leaf.shape)) for spec, leaf in zip(edges.outputs, leaves, strict=True)]
+            exported = canonical(torch.export.export(model.module, examples))
+            answers = pytree.tree_leaves(exported.module()(*examples))
+    except CompileError:
+        raise
+    except RAISED as error:
+        raise _failure(error, model) from error
+    signature = replace(edges, inputs=inputs, outputs=tuple(outputs))
+    _check_answers(signature, leaves, answers)
+    return Program(exported, signature, model.history)
 
 
 def _failure(error: BaseException, model: Model) -> CaptureError:

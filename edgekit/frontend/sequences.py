@@ -99,6 +99,29 @@ def program_arguments(program: Program, samples: Samples, padded: bool = False) 
     ]
 
 
+def prefill_arguments(prefill: Program, samples: Samples, limit: int = KEPT) -> list[Sample]:
+    """Arguments of a program that reads several tokens at once: chunks of the sequences, `limit` at most.
+
+    A sequence that is shorter than a chunk is repeated.
+    """
+    assert samples.length is not None
+    edges = prefill.signature
+    (tokens,), call = edges.sampled, prefill.exported.module()
+    chunk = tokens.shape[1]
+    chosen: list[Sample] = []
+    stateful = carried(call, edges, samples.initial)
+    with torch.no_grad():
+        for row, length in zip(samples.inputs[tokens.name], samples.length.tolist(), strict=True):
+            text = row.reshape(-1)[:length]
+            text = np.resize(text, max(chunk, length // chunk * chunk))
+            stateful.reset()
+            for part in text.reshape(-1, 1, chunk):
+                data = [torch.from_numpy(part.copy())]
+                chosen.append(tuple(stateful.arguments(data)))
+                stateful(data)
+    return [chosen[i] for i in spread(len(chosen), limit)] if len(chosen) > limit else chosen
+
+
 def network_arguments(model: Model, samples: Samples) -> list[Sample]:
     """Arguments of single calls of a network, batch 1 each; of sequences, steps with the state that it has by then."""
     if not model.project.state:

@@ -13,6 +13,7 @@ from torch.utils import _pytree as pytree
 from edgekit.errors import StateMismatch, suggest
 from edgekit.frontend.output_names import output_names
 from edgekit.ir.measurement import Array
+from edgekit.ir.signature import Signature
 from edgekit.specs.project import Project
 
 
@@ -54,6 +55,23 @@ def check_state(project: Project, call: Callable[..., Any], examples: Sequence[T
             "every output of the network is state: nothing is left to be judged",
             hint="return an answer beside the state: return answer, h",
         )
+
+
+def check_prefill(edges: Signature, results: Sequence[Any], count: int) -> None:
+    """Raise StateMismatch unless the network, called with `count` tokens, appends as many entries and answers once.
+
+    edges: signature of the network that reads one token.
+    """
+    appended = {pair.output: pair.append for pair in edges.state}
+    for spec, result in zip(edges.outputs, results, strict=True):
+        axis = appended.get(spec.name)
+        shape = [count if axis == i else size for i, size in enumerate(spec.shape)]
+        if _described(result) != f"{spec.dtype}{shape}":
+            raise StateMismatch(
+                f"a prefill of {count} tokens gives '{spec.name}' as {_described(result)}, not as {spec.dtype}{shape}",
+                hint="with tokens [1, count] the network appends count entries to each cache, and answers for the last "
+                "token only: return self.head(x[:, -1])",
+            )
 
 
 def _described(result: Any) -> str:

@@ -13,6 +13,7 @@ from edgekit.errors import LoadError
 from edgekit.frontend.custom_operators import refusal
 from edgekit.ir.program import PassRecord, Program
 from edgekit.ir.signature import Signature
+from edgekit.runner.model.entry_points import PREFILL
 from edgekit.specs.project import Project
 
 if TYPE_CHECKING:
@@ -66,6 +67,10 @@ def save_program(program: Program, folder: Path) -> None:
         torch.export.save(program.exported, file)
     (folder / "signature.json").write_bytes(_SIGNATURE.dump_json(program.signature))
     save_history(program.history, folder)
+    for count, prefill in zip(program.signature.prefill, program.prefill, strict=True):
+        entry = folder / PREFILL.format(count)
+        entry.mkdir()
+        save_program(prefill, entry)
 
 
 def save_history(history: tuple[PassRecord, ...], folder: Path) -> None:
@@ -86,7 +91,8 @@ def load_program(folder: Path) -> Program:
             raise
         raise unknown from error
     signature = _SIGNATURE.validate_json((folder / "signature.json").read_bytes())
-    return Program(exported, signature, load_history(folder))
+    prefill = tuple(load_program(folder / PREFILL.format(count)) for count in signature.prefill)
+    return Program(exported, signature, load_history(folder), prefill)
 
 
 def load_history(folder: Path) -> tuple[PassRecord, ...]:

@@ -33,6 +33,13 @@ class Program:
     exported: ExportedProgram
     signature: Signature
     history: tuple[PassRecord, ...] = ()
+    prefill: tuple[Program, ...] = ()
+    """Programs of the same network that read several tokens at once, in the order of `signature.prefill`."""
+
+    @property
+    def entries(self) -> tuple[Program, ...]:
+        """Programs of all entry points: this one, which reads a single token, then those that read several."""
+        return (self, *self.prefill)
 
     def then(self, exported: ExportedProgram, record: PassRecord) -> Program:
         """Program after one more pass."""

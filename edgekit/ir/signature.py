@@ -128,6 +128,8 @@ class Signature:
     """State that is passed on from step to step; empty for a model that takes one sample at a time."""
     lengths: tuple[FreeLength, ...] = ()
     """Free lengths of the inputs, by name; those of the outputs follow from them."""
+    prefill: tuple[int, ...] = ()
+    """Numbers of tokens that a decoder has an entry point for, beside the one that reads a single token."""
 
     @property
     def sampled(self) -> tuple[TensorSpec, ...]:
@@ -152,7 +154,7 @@ class Signature:
 
     @model_serializer(mode="wrap")
     def _used_keys(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _without_unused(handler(self), ("state", "lengths"))
+        return _without_unused(handler(self), ("state", "lengths", "prefill"))
 
 
 def _without_unused(values: dict[str, Any], later: Collection[str]) -> dict[str, Any]:

@@ -63,6 +63,7 @@ LATER: dict[str, Any] = {
     "mask": None,
     "buckets": {},
     "vocabulary": None,
+    "prefill": (),
 }
 """Keys of an input that came later than the first release, with their defaults."""
 
@@ -105,6 +106,8 @@ class Input(Spec):
     """Lengths of static graphs by the name of a free length, for backends that take no free length."""
     vocabulary: Annotated[int, Strict(), Field(gt=0)] | None = None
     """Number of tokens: integers of the input are from 0 to one less."""
+    prefill: tuple[Annotated[int, Strict(), Field(gt=1)], ...] = ()
+    """Numbers of tokens that a decoder also reads at once, by an entry point each: chunks of a prompt."""
 
     @model_validator(mode="before")
     @classmethod
@@ -203,6 +206,18 @@ class Input(Spec):
             raise LengthSyntax(f"{self.dtype} cannot hold the padding {self.pad:g}", hint="pad = 0")
         if self.vocabulary and np.dtype(self.dtype).kind not in "iu":
             raise LengthSyntax(f"a vocabulary is of integers, the input is {self.dtype}", hint='dtype = "int64"')
+        return self
+
+    @model_validator(mode="after")
+    def _chunks(self) -> Input:
+        if not self.prefill:
+            return self
+        if self.shape != (1,) or self.dtype not in ("int32", "int64") or isinstance(self.shape[0], FreeSize):
+            raise ValueError("'prefill' is of a decoder's tokens: shape = [1], and dtype = 'int64' or 'int32'")
+        if self.batch_axis != 0:
+            raise ValueError("with 'prefill' a network takes tokens [1, count]: leave 'batch_axis' out")
+        if list(self.prefill) != sorted(set(self.prefill)):
+            raise ValueError("the numbers of 'prefill' ascend: prefill = [16, 64]")
         return self
 
     @model_validator(mode="after")

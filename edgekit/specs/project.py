@@ -108,6 +108,11 @@ class Project(Spec):
         return lengths_of(self.inputs)
 
     @property
+    def prefill(self) -> tuple[int, ...]:
+        """Numbers of tokens that the decoder has an entry point for, beside the one that reads a single token."""
+        return next((spec.prefill for spec in self.inputs.values() if spec.prefill), ())
+
+    @property
     def baseline(self) -> Path | None:
         """Folder of the earlier run that this project is compared with, if it names one."""
         return self.root / self.reference.baseline if self.reference.baseline else None

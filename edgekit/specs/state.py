@@ -98,6 +98,7 @@ def check_state(inputs: Mapping[str, Input], state: Mapping[str, StateTensor], o
     both = sorted(inputs.keys() & state.keys())
     if both:
         raise ValueError(f"'{both[0]}' is an input of [inputs] and of [state]: data or state, not both")
+    _check_prefill(inputs, state)
     if not state:
         return
     stepped = next(
@@ -119,3 +120,16 @@ def check_state(inputs: Mapping[str, Input], state: Mapping[str, StateTensor], o
             )
     if set(sources) == set(outputs):
         raise ValueError("every output is state: one more is needed, that can be judged")
+
+
+def _check_prefill(inputs: Mapping[str, Input], state: Mapping[str, StateTensor]) -> None:
+    name, counts = next(((name, spec.prefill) for name, spec in inputs.items() if spec.prefill), ("", ()))
+    if not counts:
+        return
+    cache = cache_size(state)
+    if cache is None:
+        raise ValueError(f"'{name}' has 'prefill', which fills a cache: state one with 'append' in [state]")
+    if len(inputs) > 1:
+        raise ValueError(f"'{name}' has 'prefill': the tokens are then the only input of [inputs]")
+    if counts[-1] > cache[1]:
+        raise ValueError(f"'{name}' has a 'prefill' of {counts[-1]}, the cache '{cache[0]}' holds {cache[1]}")

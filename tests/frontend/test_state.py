@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils import _pytree as pytree
 
-from edgekit.errors import ForwardError, SequenceError, StateMismatch
+from edgekit.errors import ForwardError, SequenceError, SpecError, StateMismatch
 from edgekit.frontend.capture import capture
 from edgekit.frontend.eager import Eager
 from edgekit.frontend.load import load
 from edgekit.frontend.recurrent_cells import RecurrentCells
-from edgekit.frontend.sequences import KEPT, program_arguments, run_steps
+from edgekit.frontend.sequences import KEPT, prefill_arguments, program_arguments, run_steps
+from edgekit.frontend.store import load_program, save_program
 from edgekit.samples import Samples, load_samples
 from edgekit.specs.project import Project
 from tests.stateful_projects import ACCUMULATOR_TOML, write, write_accumulator
@@ -156,3 +158,70 @@ def test_a_sequence_longer_than_the_cache_is_refused_as_the_data_are_read(tmp_pa
     project = Project.read(write(tmp_path, CACHE, CACHE_TOML, data=data))
     with pytest.raises(SequenceError, match="sample 0 has 7 steps, the cache 'cache' holds 6"):
         load_samples(project, "evaluation")
+
+
+DECODER = '''
+import torch
+
+
+class Decoder(torch.nn.Module):
+    """Attends to the cache and to the tokens that it reads now; the cache has an entry a token."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.tokens, self.head = torch.nn.Embedding(7, 4), torch.nn.Linear(4, 7)
+
+    def forward(self, token, cache, position):
+        x, count = self.tokens(token), token.shape[1]
+        past = (torch.arange(9) >= position) * -1e4
+        own = torch.full((count, count), -1e4).triu(1)
+        scores = torch.cat((x @ cache.transpose(1, 2) + past, x @ x.transpose(1, 2) + own), -1)
+        mixed = scores.softmax(-1) @ torch.cat((cache, x), 1)
+        return {"logits": self.head(mixed[:, -1]ALL), "row": x, "position_out": position + count}
+
+
+def decoder():
+    return Decoder().eval()
+'''
+DECODER_TOML = CACHE_TOML.replace("model.py:running", "model.py:decoder").replace("[1, 6, 3]", "[1, 9, 4]")
+DECODER_TOML = DECODER_TOML.replace("regression", "language-model").replace(
+    "[inputs.x]\nshape = [3]", '[inputs.token]\nshape = [1]\ndtype = "int64"\nvocabulary = 7\nprefill = [2, 4]'
+)
+
+
+def test_a_decoder_is_captured_for_several_tokens_at_once(tmp_path: Path) -> None:
+    text = np.random.default_rng(0).integers(0, 7, (2, 9, 1))
+    data = {"token": text, "labels": text[:, :, 0]}
+    project = Project.read(write(tmp_path, DECODER.replace("ALL", ""), DECODER_TOML, data=data))
+    program = capture(load(project))
+    save_program(program, tmp_path)
+    program = load_program(tmp_path)
+    assert program.signature.prefill == (2, 4)
+    samples = load_samples(project, "evaluation")
+    steps = [outputs for _, outputs in run_steps(program.exported.module(), program.signature, samples)]
+    for entry, count in zip(program.prefill, (2, 4), strict=True):
+        assert entry.signature.inputs[0].shape == (1, count)
+        chunks = prefill_arguments(entry, samples)
+        assert len(chunks) == 2 * (9 // count)
+        for i, chunk in enumerate(chunks):
+            logits, rows, position = pytree.tree_leaves(entry.exported.module()(*chunk))
+            last = (i // (9 // count)) * 9 + (i % (9 // count) + 1) * count - 1
+            torch.testing.assert_close(logits, steps[last][0])
+            torch.testing.assert_close(rows[:, -1:], steps[last][1])
+            assert position == steps[last][2]
+
+
+def test_a_prefill_that_answers_for_every_token_is_refused(tmp_path: Path) -> None:
+    text = np.zeros((2, 9, 1), np.int64)
+    model = DECODER.replace("mixed[:, -1]ALL", "mixed.flatten(0, 1)")
+    project = Project.read(write(tmp_path, model, DECODER_TOML, data={"token": text, "labels": text[:, :, 0]}))
+    with pytest.raises(StateMismatch, match=r"a prefill of 2 tokens gives 'logits' as float32\[2, 7\]") as caught:
+        capture(load(project))
+    assert "the last token only" in str(caught.value.hint)
+
+
+def test_a_prefill_beyond_the_cache_is_refused(tmp_path: Path) -> None:
+    toml = DECODER_TOML.replace("prefill = [2, 4]", "prefill = [2, 16]")
+    with pytest.raises(SpecError, match="a 'prefill' of 16, the cache 'cache' holds 9"):
+        Project.read(write(tmp_path, DECODER, toml))

@@ -85,11 +85,9 @@ class ExecuTorch:
                 hint="the executorch backend knows one: delegates = ['xnnpack']",
             )
         if recipe:
-            from edgekit.backends.executorch.dynamic_quantization import with_int4_weights
-
             converter_recipes.check(recipe)
             _check_group(recipe)
-            program = replace(program, exported=with_int4_weights(program.exported, recipe))
+            program = _with_int4_weights(program, recipe)
         path = out / FILE
         converted = convert_with_places(program)
         path.write_bytes(converted.data)
@@ -108,6 +106,13 @@ class ExecuTorch:
             fixed_macs=fixed.macs,
             fragments=facts.fragments,
         )
+
+
+def _with_int4_weights(program: Program, recipe: Quantize) -> Program:
+    from edgekit.backends.executorch.dynamic_quantization import with_int4_weights
+
+    prefill = tuple(_with_int4_weights(entry, recipe) for entry in program.prefill)
+    return replace(program, exported=with_int4_weights(program.exported, recipe), prefill=prefill)
 
 
 def _check_group(recipe: Quantize) -> None:

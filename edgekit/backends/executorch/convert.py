@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.passes.module_patterns import module_path
+from edgekit.runner.model.entry_points import PREFILL
 from edgekit.specs.factory import in_a_line
 
 if TYPE_CHECKING:
@@ -60,9 +61,12 @@ def convert_with_places(program: Program) -> Conversion:
             # torch and executorch warn of deprecated calls that are their own.
             for category in (FutureWarning, DeprecationWarning):
                 warnings.simplefilter("ignore", category)
-            attention = with_attention_forms(program.exported)
-            exported = with_unshared_constants(with_transposed_copies(attention))
-            edge = _delegated(with_delegable_forms(exported), exported)
+            names = ("forward", *map(PREFILL.format, program.signature.prefill))
+            methods = {
+                name: with_unshared_constants(with_transposed_copies(with_attention_forms(entry.exported)))
+                for name, entry in zip(names, program.entries, strict=True)
+            }
+            edge = _delegated({name: with_delegable_forms(method) for name, method in methods.items()}, methods)
             places = _places(edge.exported_program().graph_module)
             lowered = edge.to_executorch()
             data = bytes(lowered.buffer)
@@ -77,8 +81,8 @@ def convert_with_places(program: Program) -> Conversion:
         ) from error
 
 
-def _delegated(exported: ExportedProgram, otherwise: ExportedProgram) -> EdgeProgramManager:
-    """Program with XNNPACK's partitions delegated; `otherwise` in the place of `exported` if that cannot be.
+def _delegated(methods: dict[str, ExportedProgram], otherwise: dict[str, ExportedProgram]) -> EdgeProgramManager:
+    """Methods with XNNPACK's partitions delegated; `otherwise` in the place of `methods` if that cannot be.
 
     executorch 1.5.1 fails ("KeyError: 'val'" in its ChannelsLastTaggedReshapePass) where a quantized tensor that a
     convolution wrote is read by a product and leaves the partition too.
@@ -90,9 +94,9 @@ def _delegated(exported: ExportedProgram, otherwise: ExportedProgram) -> EdgePro
     from edgekit.backends.executorch.partition import partitioner
 
     try:
-        return to_edge_transform_and_lower(exported, [KeepAveragedAxes(), DelegableLayouts()], [partitioner()])
+        return to_edge_transform_and_lower(methods, [KeepAveragedAxes(), DelegableLayouts()], [partitioner()])
     except Exception as error:
-        if exported is otherwise or not any(isinstance(cause, KeyError) for cause in _causes(error)):
+        if methods is otherwise or not any(isinstance(cause, KeyError) for cause in _causes(error)):
             raise
         return _delegated(otherwise, otherwise)
 

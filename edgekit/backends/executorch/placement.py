@@ -19,13 +19,13 @@ XNNPACK = "XnnpackBackend"
 
 
 def read(data: bytes, modules: Mapping[int, str] = MappingProxyType({})) -> PteFacts:
-    """Read placement and integer share off a .pte of one method.
+    """Read placement and integer share off the method `forward` of a .pte.
 
     modules: module of each instruction, which the file does not tell. Raises LoweringError if a delegate in it
     is not XNNPACK.
     """
     program = deserialize_pte_binary(data).program
-    (plan,) = program.execution_plan
+    (plan,) = (plan for plan in program.execution_plan if plan.name == "forward")
     return replace(facts(_steps(plan, program.backend_delegate_data, modules)), fragments=_fragments(plan))
 
 

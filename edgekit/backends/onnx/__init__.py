@@ -101,9 +101,35 @@ class Onnx:
             weight_bytes=stored.bytes,
             fixed_macs=fixed.macs,
         )
+        if program.prefill:
+            if tensorrt.NAME in runtime.delegates:
+                raise Misfit(
+                    "TensorRT would build an engine for each entry point of a decoder",
+                    hint=f"leave 'prefill' out, or take a target without {tensorrt.NAME}",
+                )
+            artifact = replace(artifact, files=_with_prefill(path, program, recipe))
         if runtime.delegates[:1] == (tensorrt.NAME,):
             return replace(artifact, placement=tensorrt.placement(model), basis=tensorrt.BASIS)
         return artifact
+
+
+def _with_prefill(path: Path, program: Program, recipe: Quantize | None) -> tuple[Path, ...]:
+    """Write a file for every entry point of a decoder, the model's own again, and one with the weights of all."""
+    import onnx
+
+    from edgekit.backends.onnx.export import to_onnx
+    from edgekit.backends.onnx.external_weights import WEIGHTS, with_external_weights
+    from edgekit.backends.onnx.weight_compression import compress_weights
+    from edgekit.runner.model.entry_points import PREFILL
+
+    exported = [to_onnx(entry) for entry in program.prefill]
+    graphs = [onnx.load(path), *(compress_weights(each, recipe) if recipe else each for each in exported)]
+    names = (path.name, *(PREFILL.format(count) + path.suffix for count in program.signature.prefill))
+    contents, weights = with_external_weights(graphs)
+    paths = tuple(path.with_name(name) for name in (*names, WEIGHTS))
+    for each, content in zip(paths, (*contents, weights), strict=True):
+        each.write_bytes(content)
+    return paths
 
 
 def _check_recipe(recipe: Quantize) -> None:

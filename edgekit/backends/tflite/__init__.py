@@ -73,12 +73,18 @@ class TFLite:
         from edgekit.backends.tflite import convert, interpreter
         from edgekit.backends.tflite.merge import merged
         from edgekit.passes.fixed_layers import fixed_layers
+        from edgekit.runner.model.entry_points import DECODE, PREFILL
         from edgekit.runner.model.lengths import GRAPH
 
         if recipe:
             _check_recipe(recipe)
         path = out / "model.tflite"
         fixed = fixed_layers(program.exported)
+        if program.prefill:
+            graphs = [convert.flatbuffer(entry, recipe) for entry in program.entries]
+            keys = [DECODE, *map(PREFILL.format, program.signature.prefill)]
+            path.write_bytes(merged(graphs, keys))
+            return interpreter.artifact(path, runtime, fixed)
         if not program.signature.lengths:
             path.write_bytes(convert.flatbuffer(program, recipe))
             return interpreter.artifact(path, runtime, fixed)

@@ -1,4 +1,4 @@
-// ExecuTorch behind a C ABI, for a device that has no torch: load a program, run its `forward`, trace it.
+// ExecuTorch behind a C ABI, for a device that has no torch: load a program, run its methods, trace it.
 //
 // Every function says what went wrong in `error`, a buffer of ERROR_BYTES, and then returns null or false.
 
@@ -108,8 +108,10 @@ bool edgekit_write_trace(void* model, const char* path, char* error) {
   return written;
 }
 
-// Runs `forward` on the inputs, and copies what it gives into the outputs.
-bool edgekit_run(void* model, const Tensor* inputs, size_t taken, const Tensor* outputs, size_t given, char* error) try {
+// Runs a method, loaded at its first run, on the inputs, and copies what it gives into the outputs.
+bool edgekit_run(
+    void* model, const char* method, const Tensor* inputs, size_t taken, const Tensor* outputs, size_t given,
+    char* error) try {
   std::vector<executorch::extension::TensorPtr> tensors;
   std::vector<EValue> values;
   for (const Tensor* input = inputs; input != inputs + taken; ++input) {
@@ -118,8 +120,8 @@ bool edgekit_run(void* model, const Tensor* inputs, size_t taken, const Tensor* 
         std::move(shape), input->data, static_cast<ScalarType>(input->dtype)));
     values.emplace_back(tensors.back());
   }
-  auto found = static_cast<Module*>(model)->forward(values);
-  if (failed(found.error(), "forward", error)) {
+  auto found = static_cast<Module*>(model)->execute(method, values);
+  if (failed(found.error(), method, error)) {
     return false;
   }
   if (found->size() != given) {
@@ -133,7 +135,7 @@ bool edgekit_run(void* model, const Tensor* inputs, size_t taken, const Tensor* 
   }
   return true;
 } catch (const std::exception& thrown) {
-  snprintf(error, ERROR_BYTES, "forward: %s", thrown.what());
+  snprintf(error, ERROR_BYTES, "%s: %s", method, thrown.what());
   return false;
 }
 

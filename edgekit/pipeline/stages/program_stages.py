@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,10 @@ from edgekit.specs.compression import Quantize
 
 if TYPE_CHECKING:
     from edgekit.frontend.load import Model
+
+
+CHUNKS, CHECKS = 256, 8
+"""Largest numbers of chunks of prompts that an entry point for several tokens is calibrated and verified on."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ def quantize_stage(
         )
 
     def make(out: Path) -> None:
-        from edgekit.frontend.sequences import program_arguments
+        from edgekit.frontend.sequences import prefill_arguments, program_arguments
         from edgekit.frontend.store import load_program, save_program
         from edgekit.passes.quantization.quantize import quantize
 
@@ -79,10 +83,13 @@ def quantize_stage(
         checks = program_arguments(program, golden.samples)
         # Without ranges to find, one sample is run only to trace the program again.
         samples = program_arguments(program, calibration.samples) if calibration else checks[:1]
-        quantized = quantize(
-            program, recipe, lambda recipe: backend.quantization(recipe, request.runtime), samples, checks
-        )
-        save_program(quantized, out)
+        quantization = lambda recipe: backend.quantization(recipe, request.runtime)  # noqa: E731
+        prefill = []
+        for entry in program.prefill:
+            chunks = prefill_arguments(entry, calibration.samples if calibration else golden.samples, CHUNKS)
+            prefill.append(quantize(entry, recipe, quantization, chunks, chunks[:CHECKS]))
+        quantized = quantize(program, recipe, quantization, samples, checks)
+        save_program(replace(quantized, prefill=tuple(prefill)), out)
 
     return Stage("quantize", compute_key, make)
 

@@ -108,6 +108,8 @@ class RunnerManifest(NamedTuple):
     """Tokenizers by input, where there are any."""
     state: tuple[ModelState, ...] = ()
     """State that is carried from step to step; empty for a model of single samples."""
+    prefill: tuple[int, ...] = ()
+    """Numbers of tokens that a decoder has an entry point for, ascending, beside the one that reads a single token."""
 
     @property
     def sampled(self) -> tuple[ModelTensor, ...]:
@@ -161,6 +163,7 @@ def _parse_manifest(slot: Path, written: dict[str, Any]) -> RunnerManifest:
         functions={name: _function(slot, each) for name, each in processing.items() if "function" in each},
         tokenizers={name: _tokenizer(slot, each) for name, each in written.get("tokenizers", {}).items()},
         state=tuple(_state(slot, pair) for pair in written["signature"].get("state", ())),
+        prefill=tuple(map(int, written["signature"].get("prefill", ()))),
     )
 
 

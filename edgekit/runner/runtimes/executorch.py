@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..model.entry_points import PREFILL, by_count
 from ..model.manifest import check_no_options
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ class ExecuTorchRuntime:
         self._native = import_module(f"{distribution}.extension.pybindings._C")
 
     def load(self, manifest: RunnerManifest, threads: int) -> Call:
-        return self._load_program(manifest, threads, traced=False)[0]
+        decode, program = self._load_program(manifest, threads, traced=False)
+        return by_count(manifest, decode, lambda count: self._method(program, PREFILL.format(count)))
 
     def trace(self, manifest: RunnerManifest, threads: int, scratch: Path) -> Trace:
         from .executorch_trace import ExecuTorchTrace
@@ -46,12 +48,14 @@ class ExecuTorchRuntime:
 
     def _load_program(self, manifest: RunnerManifest, threads: int, traced: bool) -> tuple[Call, Any]:
         check_no_options(manifest)
-        from_numpy = self._torch.from_numpy
         self._native._unsafe_reset_threadpool(threads)
         program = self._native._load_program(str(manifest.model), enable_etdump=traced)
-        method = program.load_method("forward")
+        return self._method(program, "forward"), program
+
+    def _method(self, program: Any, name: str) -> Call:
+        from_numpy, method = self._torch.from_numpy, program.load_method(name)
 
         def call(inputs: Sequence[Array]) -> list[Array]:
             return [output.numpy() for output in method([from_numpy(array) for array in inputs])]
 
-        return call, program
+        return call

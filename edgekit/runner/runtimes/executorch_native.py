@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import RunnerError
+from ..model.entry_points import PREFILL, by_count, entry_manifest
 from ..model.manifest import check_no_options
 from ..model.sample_shapes import lengths_of, shape_at
 
@@ -45,7 +46,12 @@ class ExecuTorchNative:
         self._library.edgekit_run.restype = ctypes.c_bool
 
     def load(self, manifest: RunnerManifest, threads: int) -> Call:
-        return self._load_program(manifest, threads, self._library.edgekit_load)[0]
+        decode, loaded = self._load_program(manifest, threads, self._library.edgekit_load)
+
+        def load_prefill(count: int) -> Call:
+            return self._method(loaded, entry_manifest(manifest, count), PREFILL.format(count))
+
+        return by_count(manifest, decode, load_prefill)
 
     def trace(self, manifest: RunnerManifest, threads: int, scratch: Path) -> Trace:
         from .executorch_trace import ExecuTorchTrace
@@ -73,7 +79,11 @@ class ExecuTorchNative:
         loaded = ctypes.c_void_p(load(path, ctypes.c_uint32(threads), error))
         if not loaded:
             raise RuntimeError(error.value.decode())
-        run = self._library.edgekit_run
+        return self._method(loaded, manifest, "forward"), loaded
+
+    def _method(self, loaded: ctypes.c_void_p, manifest: RunnerManifest, name: str) -> Call:
+        error = ctypes.create_string_buffer(ERROR_BYTES)
+        run, method = self._library.edgekit_run, name.encode()
         tensors = (*manifest.inputs, *manifest.outputs)
         static = _described(manifest.inputs), _described(manifest.outputs)
         counts = ctypes.c_size_t(len(manifest.inputs)), ctypes.c_size_t(len(manifest.outputs))
@@ -91,11 +101,11 @@ class ExecuTorchNative:
             ]
             for described, array in zip((*inputs_described, *outputs_described), (*inputs, *outputs)):
                 described.data = array.ctypes.data
-            if not run(loaded, inputs_described, counts[0], outputs_described, counts[1], error):
+            if not run(loaded, method, inputs_described, counts[0], outputs_described, counts[1], error):
                 raise RunnerError("run", error.value.decode())
             return outputs
 
-        return call, loaded
+        return call
 
 
 class _Tensor(ctypes.Structure):

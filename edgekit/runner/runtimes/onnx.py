@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..model.entry_points import PREFILL, by_count
 from .onnx_providers import execution_providers, provider_name
 
 if TYPE_CHECKING:
@@ -30,7 +31,13 @@ class OnnxRuntime:
         self._runtime = import_module("onnxruntime")  # of the GPU's build too
 
     def load(self, manifest: RunnerManifest, threads: int) -> Call:
-        return self._open_session(manifest, threads, self._runtime.SessionOptions())[0]
+        decode = self._open_session(manifest, threads, self._runtime.SessionOptions())[0]
+
+        def load_prefill(count: int) -> Call:
+            entry = manifest._replace(model=manifest.model.with_name(PREFILL.format(count) + manifest.model.suffix))
+            return self._open_session(entry, threads, self._runtime.SessionOptions())[0]
+
+        return by_count(manifest, decode, load_prefill)
 
     def trace(self, manifest: RunnerManifest, threads: int, scratch: Path) -> Trace:
         from .onnx_trace import OnnxTrace

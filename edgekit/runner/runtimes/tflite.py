@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..machine.runtime_versions import version_of
 from ..model.buckets import bucketed, has_buckets
+from ..model.entry_points import DECODE, PREFILL, by_count
 from ..model.lengths import GRAPH
 from ..model.manifest import check_no_options
 
@@ -46,7 +47,12 @@ class TFLiteRuntime:
             invoke()
             return [get_tensor(index) for index in output_indices]
 
-        return call
+        def load_prefill(count: int) -> Call:
+            return _signature_call(interpreter, manifest, PREFILL.format(count))
+
+        # `invoke` fails once there is a signature's runner: with several, all are called by their names.
+        decode = _signature_call(interpreter, manifest, DECODE) if manifest.prefill else call
+        return by_count(manifest, decode, load_prefill)
 
     def trace(self, manifest: RunnerManifest, threads: int, scratch: Path) -> Trace:
         from . import litert_compiled_model

@@ -38,8 +38,13 @@ class TokenDecoder:
         self._vocabulary = manifest.reported[0].shape[-1]
         self.runtime, runtime = open_runtime(manifest.format, manifest.engine)
         self._call = with_state(load(runtime, manifest, threads), manifest)
+        self._counts = (1, *manifest.prefill)
         self.position = 0
         """Number of tokens that were read since the text began."""
+        # Each entry point is loaded and run, so that the first prompt takes as long as any other.
+        for count in self._counts:
+            self._read([0] * count)
+            self.reset()
 
     @property
     def capacity(self) -> int | None:
@@ -57,15 +62,22 @@ class TokenDecoder:
         self.position = 0
 
     def prefill(self, tokens: Sequence[int]) -> Array:
-        """Read the tokens of a prompt, or of more text. Returns the logits after the last one, float [vocabulary]."""
+        """Read the tokens of a prompt, or of more text, as many at once as there are entry points for.
+
+        Returns the logits after the last one, float [vocabulary]. Raises RunnerError (data) if the cache cannot hold
+        them, before any is read.
+        """
         if not len(tokens):
             raise RunnerError("data", "a prompt has one token at least")
         if self.capacity is not None and self.position + len(tokens) > self.capacity:
             read = f" behind {self.position} others" if self.position else ""
             message = f"a prompt of {len(tokens)} tokens{read} is longer than the cache, which holds {self.capacity}"
             raise RunnerError("data", message)
-        for token in tokens:
-            logits = self.decode(token)
+        at = 0
+        while at < len(tokens):
+            count = max(size for size in self._counts if size <= len(tokens) - at)
+            logits = self._read(tokens[at : at + count])
+            at += count
         return logits
 
     def decode(self, token: int) -> Array:
@@ -73,7 +85,9 @@ class TokenDecoder:
         return self._read([token])
 
     def _read(self, tokens: Sequence[int]) -> Array:
-        array = np.array(tokens, self._tokens.dtype).reshape(self._tokens.shape)
+        # An entry point for several takes [1, count].
+        shape = (1, -1) if len(tokens) > 1 else self._tokens.shape
+        array = np.array(tokens, self._tokens.dtype).reshape(shape)
         outputs = self._call([array])
         self.position += len(tokens)
         logits: Array = outputs[self._answer].reshape(-1, self._vocabulary)[-1]

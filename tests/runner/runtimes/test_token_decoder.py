@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 
 from edgekit.ir.measurement import Array
 from edgekit.runner.errors import RunnerError
+from edgekit.runner.model.entry_points import entry_manifest
 from edgekit.runner.model.manifest import ModelState, ModelTensor, RunnerManifest
+from edgekit.runner.runtimes import token_decoder
 from edgekit.runner.runtimes.token_decoder import TokenDecoder, greedy
 
 TABLE = np.random.default_rng(0).standard_normal((7, 7)).astype(np.float32)
@@ -82,3 +85,41 @@ def test_what_is_no_decoder_is_refused(tmp_path: Path) -> None:
         TokenDecoder(_manifest(tmp_path)._replace(state=()), 1)
     with pytest.raises(RunnerError, match="one token at least"):
         TokenDecoder(_manifest(tmp_path), 1).prefill([])
+
+
+def test_a_prompt_is_read_in_the_largest_chunks_that_fit_and_never_beyond_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model sums the tokens; its cache is what it read, an entry a token."""
+    read: list[int] = []
+
+    def call(arrays: Sequence[Array]) -> list[Array]:
+        tokens, cache = arrays
+        read.append(tokens.shape[1])
+        logits = np.eye(7, dtype=np.float32)[int(cache.sum() + tokens.sum()) % 7]
+        return [logits[None], tokens.astype(np.float32)]
+
+    inputs = ModelTensor("token", "int64", (1, 1), None, 0), ModelTensor("read", "float32", (1, 12), None, 0)
+    outputs = ModelTensor("logits", "float32", (1, 7), None, 0), ModelTensor("row", "float32", (1, 1), None, 0)
+    state = (ModelState("read", "row", None, append=1),)
+    manifest = RunnerManifest("onnx", tmp_path / "m.onnx", (), inputs, outputs, 0.0, state=state, prefill=(2, 4))
+    monkeypatch.setattr(token_decoder, "load", lambda runtime, manifest, threads: call)
+    decoder = TokenDecoder(manifest, 1)
+    assert sorted(read) == [1, 2, 4]
+    read.clear()
+    assert decoder.prefill([1, 2, 3, 4, 5, 6, 1]).argmax() == 22 % 7
+    assert read == [4, 2, 1]
+    assert decoder.decode(2).argmax() == 24 % 7
+    with pytest.raises(RunnerError, match="a prompt of 5 tokens behind 8 others is longer than the cache, which holds"):
+        decoder.prefill([1, 2, 3, 4, 5])
+    assert decoder.position == 8
+
+
+def test_an_entry_point_has_the_sizes_of_its_tokens() -> None:
+    inputs = ModelTensor("token", "int64", (1, 1), None, 0), ModelTensor("keys", "float32", (2, 3, 9, 4), None, 0)
+    outputs = ModelTensor("logits", "float32", (1, 7), None, 0), ModelTensor("rows", "float32", (2, 3, 1, 4), None, 0)
+    state = (ModelState("keys", "rows", None, append=2),)
+    manifest = RunnerManifest("pte", Path("m.pte"), (), inputs, outputs, 0.0, state=state, prefill=(4,))
+    entry = entry_manifest(manifest, 4)
+    assert [tensor.shape for tensor in entry.inputs] == [(1, 4), (2, 3, 9, 4)]
+    assert [tensor.shape for tensor in entry.outputs] == [(1, 7), (2, 3, 4, 4)]

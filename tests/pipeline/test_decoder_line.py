@@ -1,0 +1,42 @@
+"""A trained language model through the whole line: prefill and decode on one cache, against eager torch."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from edgekit.runner.errors import RunnerError
+from edgekit.runner.model.manifest import read_manifest
+from edgekit.runner.runtimes.token_decoder import TokenDecoder, greedy
+from tests.command_line import LENIENT, edgekit
+from tests.stories_project import needed, torch_text, write_stories
+
+pytestmark = [pytest.mark.builds, pytest.mark.lowers, needed]
+
+
+@pytest.fixture(scope="module")
+def stories(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_stories(tmp_path_factory.mktemp("stories") / "stories", count=4, steps=20)
+
+
+@pytest.mark.parametrize("backend", ["onnx", "tflite", "executorch"])
+def test_a_story_is_the_one_that_torch_writes(
+    stories: Path, places: dict[str, str], tmp_path: Path, backend: str
+) -> None:
+    argv = ("--project", stories, "--target", "host", "--backend", backend, "--profile", "float32")
+    edgekit("build", *argv, "--out", tmp_path / "out", *LENIENT, env=places)
+    zipfile.ZipFile(next((tmp_path / "out").glob("*.edgekit"))).extractall(tmp_path / "slot")
+    manifest = read_manifest(tmp_path / "slot")
+    assert manifest.prefill == (16,)
+    stored = sum(path.stat().st_size for path in (tmp_path / "slot").iterdir() if path.stem not in ("manifest",))
+    assert stored < 1.5e6, "the weights, 1.06 MB, are stored once"
+    decoder = TokenDecoder(manifest, 1)
+    story = torch_text(stories, [1], 200)
+    assert list(greedy(decoder, [1], 200)) == story
+    decoder.reset()
+    # Two chunks and seven single tokens, then the rest of the story.
+    assert list(greedy(decoder, [1, *story[:38]], 100)) == story[38:138]
+    with pytest.raises(RunnerError, match="longer than the cache, which holds 512"):
+        decoder.prefill(story * 2)
