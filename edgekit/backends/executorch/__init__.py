@@ -89,6 +89,7 @@ class ExecuTorch:
 
             converter_recipes.check(recipe)
             _check_group(recipe)
+            program = converter_recipes.with_integer_tables(program, recipe)
             program = replace(program, exported=with_int4_weights(program.exported, recipe))
         path = out / FILE
         data, places = convert_with_places(program)

@@ -77,6 +77,7 @@ class TFLite:
 
         if recipe:
             _check_recipe(recipe)
+            program = converter_recipes.with_integer_tables(program, recipe)
         path = out / "model.tflite"
         fixed = fixed_layers(program.exported)
         if not program.signature.lengths:

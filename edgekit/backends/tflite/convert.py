@@ -14,6 +14,7 @@ from torch.utils import _pytree as pytree
 
 from edgekit.backends.tflite import flatbuffer_names
 from edgekit.backends.tflite.channels_last import average_channels_last
+from edgekit.backends.tflite.embedding_lookup import fused_lookups, with_integer_tables
 from edgekit.backends.tflite.source_location import line_origin, origin
 from edgekit.backends.tflite.weight_compression import compress_weights
 from edgekit.backends.tflite.weight_matching import kept_weights
@@ -39,7 +40,9 @@ class Flat(nn.Module):
 
     def __init__(self, program: Program) -> None:
         super().__init__()
-        self.program = drop_saturated(average_channels_last(program.exported.module()))
+        module: Any = program.exported.module()
+        self.tables = tuple(fused_lookups(module))
+        self.program = drop_saturated(average_channels_last(module))
         self.training = False  # an exported module refuses eval(); the converter warns about one that trains
 
     def forward(self, *inputs: Tensor) -> tuple[Any, ...]:
@@ -58,6 +61,7 @@ def flatbuffer(program: Program, recipe: Quantize | None = None) -> bytes:
         converted = _converted(program, flat)
     except Exception as error:
         raise _explained(error, program, flat) from error
+    converted = with_integer_tables(converted, flat.tables)
     if recipe:
         converted = compress_weights(converted, recipe, tuple(kept_weights(program.exported, recipe.kept)))
     return flatbuffer_names.with_names(converted, program.signature)
