@@ -61,9 +61,10 @@ def flatbuffer(program: Program, recipe: Quantize | None = None) -> bytes:
         converted = _converted(program, flat)
     except Exception as error:
         raise _explained(error, program, flat) from error
-    converted = with_integer_tables(converted, flat.tables)
-    if recipe:
+    if recipe:  # the vendor's tool rounds tables by row to the same, and warns of a file that has integers already
         converted = compress_weights(converted, recipe, tuple(kept_weights(program.exported, recipe.kept)))
+    else:
+        converted = with_integer_tables(converted, flat.tables)
     return flatbuffer_names.with_names(converted, program.signature)
 
 
