@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -106,10 +106,15 @@ class Samples:
                 np.save(folder / RAW_FOLDER / f"{name}.{i}.npy", array, allow_pickle=False)
 
     @classmethod
-    def read(cls, folder: Path) -> Samples:
-        """Read the samples that `save` wrote to `folder`."""
+    def read(cls, folder: Path, mapped: bool = False) -> Samples:
+        """Read the samples that `save` wrote to `folder`.
+
+        mapped: inputs stay on disk, and the pages that are used come into memory, which the system may take back.
+        """
         paths = sorted(path for path in folder.glob("*.npy") if path.name != LABELS)
-        arrays = {path.stem: np.load(path, allow_pickle=False) for path in paths}
+        # Copy-on-write: torch takes no arrays that it may not write to.
+        mode: Literal["c"] | None = "c" if mapped else None
+        arrays = {path.stem: np.asarray(np.load(path, mode, allow_pickle=False)) for path in paths}
         length, initial = read_sequences(folder)
         return cls(arrays, np.load(folder / LABELS, allow_pickle=False), length=length, initial=initial)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from edgekit.errors import Misfit
-from edgekit.ir.program import PassRecord
+from edgekit.ir.program import PassRecord, Program
 from edgekit.specs.compression import Quantize
 
 NAME = "quantize"
@@ -26,6 +28,18 @@ def check(recipe: Quantize) -> None:
             f"{recipe.precision} is made by the converter, which cannot do {' and '.join(unsupported)}",
             hint=f"take {keys} out of the profile, or use mode = 'static'",
         )
+
+
+def with_integer_tables(program: Program, recipe: Quantize) -> Program:
+    """Store embedding tables in int8 before the converter sees them; `program` itself where nothing is in integers."""
+    if recipe.mode == "float16":
+        return program
+    from edgekit.passes.quantization.embedding_tables import exported_with_integer_tables
+
+    exported = exported_with_integer_tables(program.exported, recipe.kept)
+    return replace(
+        program, exported=exported, prefill=tuple(with_integer_tables(each, recipe) for each in program.prefill)
+    )
 
 
 def record(recipe: Quantize, seconds: float, sqnr_db: float) -> PassRecord:

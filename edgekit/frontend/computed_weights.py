@@ -40,7 +40,9 @@ def computed_weights(module: GraphModule, tied: bool = False) -> dict[Node, Tens
     constant = constants(module)
     _drop_assertions(module, constant)
     values: dict[Node, Any] = {}
-    return {node: _value(module, node, values).detach().contiguous() for node in _computed(module, constant, tied)}
+    return {
+        node: constant_value(module, node, values).detach().contiguous() for node in _computed(module, constant, tied)
+    }
 
 
 def replace_weights(module: GraphModule, values: Mapping[Node, Tensor], names: Mapping[Node, str]) -> None:
@@ -105,20 +107,16 @@ def _is_view_of_used(node: Node) -> bool:
     return False
 
 
-def constant_value(module: GraphModule, node: Node) -> Any:
-    """Value of a node that depends on constants alone."""
-    return _value(module, node, {})
-
-
-def _value(module: GraphModule, node: Node, values: dict[Node, Any]) -> Any:
-    """Value of a constant node; `values` caches those computed so far."""
+def constant_value(module: GraphModule, node: Node, values: dict[Node, Any] | None = None) -> Any:
+    """Value of a node that depends on constants alone; `values` caches those computed so far."""
+    values = {} if values is None else values
     if node not in values:
         values[node] = tensor(module, node) if node.op == "get_attr" else _called(module, node, values)
     return values[node]
 
 
 def _called(module: GraphModule, node: Node, values: dict[Node, Any]) -> Any:
-    args, kwargs = map_arg((node.args, node.kwargs), lambda source: _value(module, source, values))
+    args, kwargs = map_arg((node.args, node.kwargs), lambda source: constant_value(module, source, values))
     assert callable(node.target)
     with torch.no_grad():
         return node.target(*args, **kwargs)

@@ -52,7 +52,7 @@ def stored_weights(weights: Iterable[StoredWeight]) -> StoredWeights:
 
 
 def is_matrix(shape: Sequence[int]) -> bool:
-    """True if more than one axis is longer than 1. A vector is a bias, a norm's gain or a scale: no recipe makes it
-    smaller. The factor of a product and the table of a lookup are weights whatever their shape.
+    """True if more than one axis is longer than 1. A vector is a bias, a norm's gain or a scale, also one in which
+    numbers are looked up: no recipe makes it smaller. The factor of a product is a weight whatever its shape.
     """
     return sum(length > 1 for length in shape) > 1

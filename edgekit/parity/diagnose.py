@@ -254,9 +254,10 @@ def _floating(layers: Sequence[Layer], start: str) -> Diagnosis | None:
 
 
 def _float_weights(layers: Sequence[Layer], start: str) -> Diagnosis | None:
-    """Diagnose a good network with many of its weights in float: tables of embeddings, recurrent cells."""
+    """Diagnose a good network with many of its weights in float: recurrent cells, tables of narrow rows."""
     total = sum(layer.weights for layer in layers)
-    floats = [layer for layer in layers if not layer.quantized and "profile" not in layer.reason and layer.weights]
+    floats = [layer for layer in layers if not layer.quantized and layer.weights]
+    floats = [layer for layer in floats if "profile" not in layer.reason and "int8" not in layer.reason]
     floats.sort(key=lambda layer: -layer.weights)
     if not total or sum(layer.weights for layer in floats) < FLOAT_WEIGHTS * total:
         return None
@@ -265,8 +266,6 @@ def _float_weights(layers: Sequence[Layer], start: str) -> Diagnosis | None:
     sentence = f"{start} But in float stay {', '.join(named)}{more}: {floats[0].reason}."
     gates = " ".join(f"--set profile.gates.{name}=false" for name in ("integer_share", "integer_macs_share"))
     step = f"leave the gates on integers out: {gates}"
-    if all(layer.kind == "embedding" for layer in floats):
-        step = "--profile dynamic-int8 with --backend onnx or tflite, which store tables in int8"
     return Diagnosis("left in float", sentence, _labels(floats), _nodes(floats), (), step)
 
 

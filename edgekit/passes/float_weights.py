@@ -1,4 +1,4 @@
-"""Weights of a quantized program that stay in float, by module: tables of embeddings, recurrent cells, and others."""
+"""Weights of a quantized program that stay in float, by module: recurrent cells, narrow tables, and others."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from edgekit.passes.module_patterns import FLOAT_PART, module_path
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
-DYNAMIC = "--profile dynamic-int8 with --backend onnx or tflite stores tables in int8"
-"""Next step for tables of embeddings. executorch 1.5.1 comes without a kernel for integer tables."""
 FLOAT = (
     "leave the gates on integers out (--set profile.gates.integer_share=false --set "
     "profile.gates.integer_macs_share=false), or ship --profile float32"
 )
-"""Next step for other operators, which no backend computes on integers."""
+"""Next step for operators that no backend computes on integers, and for tables of rows too narrow to round."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +52,8 @@ def float_weights(exported: ExportedProgram) -> tuple[FloatWeights, ...]:
     return tuple(sorted(largest, key=lambda each: -each.share))
 
 
-def float_remark(weights: tuple[FloatWeights, ...], backend: str, mode: str) -> str:
+def float_remark(weights: tuple[FloatWeights, ...]) -> str:
     """Sentence on the operators that keep weights in float, and the next step for them."""
     named = [f"'{each.module or 'the network'}' ({each.kind}, {each.share:.0%} of all weights)" for each in weights[:3]]
     more = f", and {len(weights) - 3} more" if len(weights) > 3 else ""
-    tables = all(each.kind == "embedding" for each in weights)
-    step = DYNAMIC if tables and (backend == "executorch" or mode == "static") else FLOAT
-    return f"In float stay {', '.join(named)}{more}: the backend quantizes no such operator; next: {step}."
+    return f"In float stay {', '.join(named)}{more}: the backend quantizes no such operator; next: {FLOAT}."

@@ -39,10 +39,8 @@ def test_operators_with_float_weights_are_named_the_largest_first(rounded: bool)
     ]
 
 
-def test_the_remark_names_the_next_step_of_tables_and_of_others() -> None:
+def test_the_remark_names_operators_and_the_next_step() -> None:
     table, cell = FloatWeights("words", "embedding", 0.8), FloatWeights("gru", "gru", 0.15)
-    both = float_remark((table, cell), "onnx", "static")
+    both = float_remark((table, cell))
     assert both.startswith("In float stay 'words' (embedding, 80% of all weights), 'gru' (gru, 15% of all weights):")
     assert "integer_share=false" in both
-    assert "--profile dynamic-int8" in float_remark((table,), "onnx", "static")
-    assert "--backend onnx or tflite" in float_remark((table,), "executorch", "dynamic")

@@ -87,7 +87,7 @@ class ExecuTorch:
         if recipe:
             converter_recipes.check(recipe)
             _check_group(recipe)
-            program = _with_int4_weights(program, recipe)
+            program = _with_int4_weights(converter_recipes.with_integer_tables(program, recipe), recipe)
         path = out / FILE
         converted = convert_with_places(program)
         path.write_bytes(converted.data)

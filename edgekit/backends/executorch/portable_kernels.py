@@ -91,8 +91,7 @@ class Kernel:
 
     @property
     def factors(self) -> tuple[Ref, ...]:
-        positions = (0,) if self._name in TABLES else FACTORS.get(self._name, ())
-        return tuple((OUTSIDE, self.call.args[position]) for position in positions)
+        return tuple((OUTSIDE, self.call.args[position]) for position in FACTORS.get(self._name, ()))
 
     @property
     def _name(self) -> str:

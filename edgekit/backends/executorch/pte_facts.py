@@ -64,7 +64,7 @@ class PteOperator(Protocol):
 
     @property
     def factors(self) -> tuple[Ref, ...]:
-        """Factors of its product, if it is a convolution or a matrix product, or the table that it looks up in."""
+        """Factors of its product, if it is a convolution or a matrix product."""
         ...
 
 
@@ -86,7 +86,7 @@ def facts(steps: Iterable[PteOperator]) -> PteFacts:
 
 
 def weights(steps: Iterable[PteOperator]) -> Iterator[PteWeight]:
-    """Constants that are matrices, and those by which products multiply, or in which rows are looked up.
+    """Constants that are matrices, tables among them, and those by which products multiply.
 
     Some are dequantized, transposed or expanded first: a value that is computed from constants only counts as these.
     """

@@ -75,6 +75,7 @@ class Onnx:
 
         if recipe:
             _check_recipe(recipe)
+            program = converter_recipes.with_integer_tables(program, recipe)
         if program.signature.lengths and tensorrt.NAME in runtime.delegates:
             raise Misfit(
                 f"TensorRT builds its engine for one length, the project leaves '{program.signature.lengths[0]}' free",

@@ -16,6 +16,7 @@ import numpy as np
 
 from edgekit.backends.onnx.export import without_large_weights
 from edgekit.errors import LoweringError
+from edgekit.ir.stored_weights import is_matrix
 from edgekit.passes.module_patterns import covers
 from edgekit.specs.compression import Quantize
 
@@ -34,13 +35,14 @@ UNFOLD = ("session.disable_quant_qdq", "1")
 def compress_weights(model: ModelProto, recipe: Quantize) -> ModelProto:
     """Compress the weights of a model as `recipe` says: float16, dynamic-int8, weight-int8 or weight-int4.
 
-    Returns the model, changed in place, or another: a copy would hold all weights once more. If matrix products are
-    dynamic or in int4, convolutions and embedding tables have int8 weights, which are expanded at loading. The same
-    input gives the same bytes. Raises LoweringError if there is no weight to compress.
+    model: its embedding tables are in int8 already, but for float16. Returns the model, changed in place, or another: a
+    copy would hold all weights once more. If matrix products are dynamic or in int4, convolutions have int8 weights,
+    which are expanded at loading. The same input gives the same bytes. Raises LoweringError if there is no weight to
+    compress.
     """
     import onnx
 
-    if not _weighted(model.graph, recipe.kept):
+    if not _weighted(model.graph, recipe.kept) and not _has_integer_table(model.graph):
         raise LoweringError("no weight is left to make smaller", hint="check the patterns of [quantize] skip")
     if recipe.mode == "float16":
         _halve(model.graph, recipe.kept)
@@ -56,6 +58,14 @@ def compress_weights(model: ModelProto, recipe: Quantize) -> ModelProto:
     return model
 
 
+def _has_integer_table(graph: GraphProto) -> bool:
+    """True if rows of integers are looked up."""
+    from onnx import TensorProto
+
+    integers = {tensor.name for tensor in graph.initializer if tensor.data_type == TensorProto.INT8}
+    return any(node.op_type == "Gather" and node.input[0] in integers for node in graph.node)
+
+
 def _weighted(graph: GraphProto, kept: Sequence[str]) -> list[tuple[NodeProto, TensorProto]]:
     """Operators with a float weight in the file, and that weight, except modules that `kept` covers."""
     from onnx import TensorProto
@@ -66,7 +76,12 @@ def _weighted(graph: GraphProto, kept: Sequence[str]) -> list[tuple[NodeProto, T
         for node in graph.node
         if node.op_type in WEIGHTS and node.input[WEIGHTS[node.op_type]] in floats
     ]
-    return [(node, tensor) for node, tensor in pairs if len(tensor.dims) > 1 and not covers(_module(tensor), kept)]
+    return [(node, tensor) for node, tensor in pairs if _is_weight(node, tensor) and not covers(_module(tensor), kept)]
+
+
+def _is_weight(node: NodeProto, tensor: TensorProto) -> bool:
+    """True unless `tensor` is a vector: a bias, or the scales of a table in int8, which are looked up like its rows."""
+    return is_matrix(tensor.dims) if node.op_type == "Gather" else len(tensor.dims) > 1
 
 
 def _module(tensor: TensorProto) -> str:

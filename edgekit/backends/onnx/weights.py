@@ -1,4 +1,4 @@
-"""Weights in an ONNX file: every constant that is multiplied, looked up, or a matrix, in the graph and in those inside.
+"""Weights in an ONNX file: every constant that is multiplied or a matrix, in the graph and in those inside.
 
 Scales, zero points, biases, indices, shapes and masks of booleans are no weights.
 """
@@ -22,8 +22,6 @@ PACKED = "MatMulNBits"
 """Operator whose weights are packed, several to a byte."""
 MOVES = {"DequantizeLinear", "Transpose", "Reshape"}
 """Operators between a stored weight and the operator that uses it."""
-LOOKUPS = {"Gather": (0,), "GatherElements": (0,), "GatherND": (0,), "GatherBlockQuantized": (0,)}
-"""Operators that look rows up in a table, with the index of the table among the inputs."""
 PARAMETERS = {"DequantizeLinear": 1, "QuantizeLinear": 1, PACKED: 2, "GatherBlockQuantized": 2}
 """Operators whose inputs, from this index on, are scales and zero points."""
 BITS = {
@@ -81,9 +79,8 @@ def _varying(tensor: TensorProto) -> tuple[int, ...]:
 
 
 def _roles(node: NodeProto) -> Iterator[int]:
-    """Indices of the inputs that are factors of a product, or the table of a lookup."""
-    roles = (*weight_inputs(node), *LOOKUPS.get(node.op_type, ()))
-    return (index for index in roles if index < len(node.input))
+    """Indices of the inputs that are factors of a product."""
+    return (index for index in weight_inputs(node) if index < len(node.input))
 
 
 def _constants(graph: GraphProto) -> Iterator[TensorProto]:

@@ -78,6 +78,7 @@ class TFLite:
 
         if recipe:
             _check_recipe(recipe)
+            program = converter_recipes.with_integer_tables(program, recipe)
         path = out / "model.tflite"
         fixed = fixed_layers(program.exported)
         if program.prefill:

@@ -14,6 +14,7 @@ from torch.utils import _pytree as pytree
 
 from edgekit.backends.tflite import flatbuffer_names
 from edgekit.backends.tflite.channels_last import average_channels_last
+from edgekit.backends.tflite.embedding_lookup import fused_lookups, with_integer_tables
 from edgekit.backends.tflite.output_padding import with_cropped_outputs
 from edgekit.backends.tflite.source_location import line_origin, origin
 from edgekit.backends.tflite.weight_compression import compress_weights
@@ -40,7 +41,9 @@ class Flat(nn.Module):
 
     def __init__(self, program: Program) -> None:
         super().__init__()
-        self.program = drop_saturated(average_channels_last(with_cropped_outputs(program.exported.module())))
+        module: Any = with_cropped_outputs(program.exported.module())
+        self.tables = tuple(fused_lookups(module))
+        self.program = drop_saturated(average_channels_last(module))
         self.training = False  # an exported module refuses eval(); the converter warns about one that trains
 
     def forward(self, *inputs: Tensor) -> tuple[Any, ...]:
@@ -59,8 +62,10 @@ def flatbuffer(program: Program, recipe: Quantize | None = None) -> bytes:
         converted = _converted(program, flat)
     except Exception as error:
         raise _explained(error, program, flat) from error
-    if recipe:
+    if recipe:  # the vendor's tool rounds tables by row to the same, and warns of a file that has integers already
         converted = compress_weights(converted, recipe, tuple(kept_weights(program.exported, recipe.kept)))
+    else:
+        converted = with_integer_tables(converted, flat.tables)
     return flatbuffer_names.with_names(converted, program.signature)
 
 

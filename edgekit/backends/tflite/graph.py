@@ -22,8 +22,6 @@ WEIGHTED = {
     "TRANSPOSE_CONV": (1,),
 }
 """Operators that multiply and accumulate, with the indices of inputs that can be weights."""
-LOOKUPS = {"EMBEDDING_LOOKUP": (1,), "GATHER": (0,), "GATHER_ND": (0,)}
-"""Operators that look rows up in a table, with the index of the table among the inputs."""
 PARTS = {"EMBEDDING_LOOKUP", "GATHER", "GATHER_ND", "SLICE", "SPLIT", "SPLIT_V", "STRIDED_SLICE"}
 """Operators that read, of their largest input, a part as large as what they write."""
 RECURRENT = {
@@ -181,13 +179,12 @@ class InterpreterGraph:
         return sum(read) + written
 
     def weights(self, buffers: Mapping[int, int] = MappingProxyType({})) -> Iterator[StoredWeight]:
-        """Yield constants that are matrices, and those that are multiplied or looked up, as the file stores them.
+        """Yield constants that are matrices, tables among them, and those that are multiplied, as the file stores them.
 
         buffers: of each constant the number of its data in the file, equal where they share them.
         """
         for node in self.operators:
-            roles = (*WEIGHTED.get(node.name, ()), *LOOKUPS.get(node.name, ()))
-            used = {self._stored(node.inputs[i]) for i in roles}
+            used = {self._stored(node.inputs[i]) for i in WEIGHTED.get(node.name, ())}
             matrices = {i for i in node.inputs if i in self.constants and is_matrix(self.tensors[i].shape)}
             for index in used | matrices:
                 if index is not None and self.tensors[index].dtype in WEIGHTS:

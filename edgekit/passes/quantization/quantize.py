@@ -102,6 +102,7 @@ class QuantizePass(Pass):
         from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
         from edgekit.frontend.dynamic_shapes import exported_like
+        from edgekit.passes.quantization.embedding_tables import with_integer_tables
 
         quantization = self.quantization(self.recipe)
         with warnings.catch_warnings():
@@ -110,6 +111,7 @@ class QuantizePass(Pass):
             prepared = prepare_pt2e(exported.module(), quantization.quantizer)
             findings = self.fit(prepared, exported)
             converted = convert_pt2e(prepared, fold_quantize=quantization.fold_weights)
+            with_integer_tables(converted, self.recipe.kept)
             return Rewritten(exported_like(converted, exported, self._example(exported)), findings)
 
     def _example(self, exported: ExportedProgram) -> Sample:

@@ -37,6 +37,9 @@ CLAMPS = {"clamp", "hardtanh", "relu", "relu6"}
 """Operators fused into the kernel before them, if nothing is rounded in between."""
 WEIGHTED = {"conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "linear"}
 
+TABLE = "its table is stored in int8, and rows are dequantized as they are looked up"
+"""Reason of embeddings: their results are float, and their weights are not."""
+
 
 @dataclass(frozen=True)
 class LayerGroup:
@@ -161,7 +164,11 @@ def _is_annotated(node: Node) -> bool:
 
 
 def _reason(node: Node, kept: Sequence[str]) -> str:
-    return "kept in float by the profile" if is_skipped(node, kept) else "the backend quantizes no such operator here"
+    if is_skipped(node, kept):
+        return "kept in float by the profile"
+    from edgekit.passes.quantization.embedding_tables import reads_integer_table
+
+    return TABLE if reads_integer_table(node) else "the backend quantizes no such operator here"
 
 
 def _sources(run: Sequence[Node], owner: Mapping[Node, Node]) -> Iterable[str]:

@@ -23,4 +23,4 @@ def float_remarks(compilation: Compilation, judged: Iterable[GateResult]) -> tup
     from edgekit.passes.float_weights import float_remark, float_weights
 
     weights = float_weights(load_program(compilation.quantized).exported)
-    return (float_remark(weights, compilation.request.runtime.backend, recipe.mode),) if weights else ()
+    return (float_remark(weights),) if weights else ()

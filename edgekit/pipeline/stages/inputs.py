@@ -122,7 +122,7 @@ class CachedData:
     @cached_property
     def samples(self) -> Samples:
         sampling = _SAMPLING.validate_json((self.folder / SAMPLING).read_bytes())
-        return replace(Samples.read(self.folder), sampling=sampling)
+        return replace(Samples.read(self.folder, mapped=True), sampling=sampling)
 
     @cached_property
     def _entry(self) -> tuple[str, Path]:
