@@ -71,6 +71,7 @@ class Onnx:
         from edgekit.backends.onnx import tensorrt
         from edgekit.backends.onnx.export import to_onnx
         from edgekit.backends.onnx.placement import read
+        from edgekit.backends.onnx.recurrent import quantize_recurrent
         from edgekit.backends.onnx.weight_compression import UNFOLD, compress_weights
         from edgekit.backends.onnx.weights import weights
         from edgekit.passes.fixed_layers import fixed_layers
@@ -86,6 +87,8 @@ class Onnx:
         data = to_onnx(program, integer_forms=tensorrt.NAME not in runtime.delegates)
         if recipe:
             data = compress_weights(data, recipe)
+        elif tensorrt.NAME not in runtime.delegates and (skipped := converter_recipes.static_skip(program)) is not None:
+            data = quantize_recurrent(data, skipped)
         path.write_bytes(data)
         model = onnx.load_from_string(data)
         fixed = fixed_layers(program.exported)

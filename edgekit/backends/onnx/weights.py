@@ -24,7 +24,10 @@ MOVES = {"DequantizeLinear", "Transpose", "Reshape"}
 """Operators between a stored weight and the operator that uses it."""
 LOOKUPS = {"Gather": (0,), "GatherElements": (0,), "GatherND": (0,), "GatherBlockQuantized": (0,)}
 """Operators that look rows up in a table, with the index of the table among the inputs."""
-PARAMETERS = {"DequantizeLinear": 1, "QuantizeLinear": 1, PACKED: 2, "GatherBlockQuantized": 2}
+PARAMETERS = {
+    "DequantizeLinear": 1, "QuantizeLinear": 1, PACKED: 2, "GatherBlockQuantized": 2, "DynamicQuantizeMatMul": 2,
+    "DynamicQuantizeLSTM": 8,
+}  # fmt: skip
 """Operators whose inputs, from this index on, are scales and zero points."""
 BITS = {
     "FLOAT": 32, "FLOAT16": 16, "BFLOAT16": 16, "DOUBLE": 64,
