@@ -50,3 +50,11 @@ def record(recipe: Quantize, seconds: float, sqnr_db: float) -> PassRecord:
         group = f" {weights.group}" if weights.granularity == "per-group" else ""
         options.append(("weights", f"{weights.dtype} {weights.granularity}{group}"))
     return PassRecord(NAME, (*options, ("skip", " ".join(recipe.kept))), seconds, round(sqnr_db, 2))
+
+
+def static_skip(program: Program) -> tuple[str, ...] | None:
+    """Patterns of modules that the static recipe left in float; None for a program that was not quantized so."""
+    options = [dict(record.options) for record in program.history if record.name == NAME]
+    if not options or options[-1].get("mode") != "static":
+        return None
+    return tuple(options[-1].get("skip", "").split())

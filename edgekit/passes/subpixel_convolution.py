@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, fx
 
 from edgekit.passes.module_patterns import is_skipped
+from edgekit.passes.node_insertion import NodeInsertion
 
 aten = torch.ops.aten
 TRANSPOSED: dict[Any, int] = {aten.conv_transpose1d.default: 1, aten.conv_transpose2d.input: 2}
@@ -113,11 +114,11 @@ def _replace(model: fx.GraphModule, node: fx.Node) -> None:
     source, weight_node, bias_node = (*arguments[:3], *DEFAULTS[len(node.args) : 3])
     geometry = _geometry(node, _value(model, weight_node))
     phases = math.prod(geometry.stride)
-    before = _Insertion(model, node)
-    weight = before.constant("weight", subpixel_weight(_value(model, weight_node), geometry))
+    before = NodeInsertion(model, node)
+    weight = before.constant("subpixel_weight", subpixel_weight(_value(model, weight_node), geometry))
     bias = None
     if bias_node is not None:
-        bias = before.constant("bias", _value(model, bias_node).repeat_interleave(phases))
+        bias = before.constant("subpixel_bias", _value(model, bias_node).repeat_interleave(phases))
     axes = len(geometry.stride)
     padding = [tap - 1 for tap in geometry.taps]
     result = before.call(CONVOLUTIONS[axes], source, weight, bias, [1] * axes, padding, [1] * axes, geometry.groups)
@@ -147,30 +148,6 @@ def _interleaved(geometry: Geometry, output: Sequence[int], computed: Sequence[i
     for axis, (first, size, whole) in enumerate(zip(geometry.padding, output[2:], wide, strict=True)):
         if first or size < whole:
             yield aten.slice.Tensor, 2 + axis, first, first + size
-
-
-class _Insertion:
-    """Builder that inserts nodes before another, in its module, with values of their shapes."""
-
-    def __init__(self, model: fx.GraphModule, node: fx.Node) -> None:
-        self.model, self.node = model, node
-
-    def call(self, target: Any, *args: Any) -> fx.Node:
-        graph = self.node.graph
-        with graph.inserting_before(self.node):
-            new = graph.call_function(target, args)
-        new.meta = {key: self.node.meta[key] for key in ("nn_module_stack", "stack_trace") if key in self.node.meta}
-        with self.node.meta["val"].fake_mode:
-            new.meta["val"] = target(*(arg.meta["val"] if isinstance(arg, fx.Node) else arg for arg in args))
-        return new
-
-    def constant(self, role: str, value: Tensor) -> fx.Node:
-        name = f"subpixel_{role}_{sum(1 for _ in self.model.parameters())}"
-        self.model.register_parameter(name, torch.nn.Parameter(value, requires_grad=False))
-        with self.node.graph.inserting_before(self.node):
-            new = self.node.graph.get_attr(name)
-        new.meta = {"val": self.node.meta["val"].fake_mode.from_tensor(value, static_shapes=True)}
-        return new
 
 
 def _value(model: fx.GraphModule, constant: fx.Node) -> Tensor:

@@ -22,6 +22,7 @@ from edgekit.errors import LoweringError
 from edgekit.frontend.dynamic_shapes import exported_like
 from edgekit.passes.module_patterns import is_skipped
 from edgekit.passes.quantization.weighted_layers import value
+from edgekit.passes.recurrent_unrolling import with_unrolled_recurrence
 from edgekit.specs.compression import Quantize
 
 if TYPE_CHECKING:
@@ -80,6 +81,9 @@ class DynamicQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
             is_dynamic=True,
             observer_or_fake_quant_ctr=PlaceholderObserver.with_args(eps=EPS),
         )
+
+    def transform_for_annotation(self, model: GraphModule) -> GraphModule:
+        return with_unrolled_recurrence(model, self._skip)
 
     def annotate(self, model: GraphModule) -> GraphModule:
         for node in model.graph.nodes:

@@ -29,6 +29,7 @@ def quantizer(recipe: Quantize) -> XNNPACKQuantizer:
     from edgekit.backends.executorch.integer_scalars import with_integer_scalars
     from edgekit.passes.quantization.residual_stream import residual_stream
     from edgekit.passes.quantization.shared_constants import with_unshared_reads
+    from edgekit.passes.recurrent_unrolling import annotate_recurrent, is_recurrent, with_unrolled_recurrence
     from edgekit.passes.scale_folding import is_layer
     from edgekit.passes.squeeze_excite import HARD_SWISHES, HARD_TANH, prepare_gates
 
@@ -37,7 +38,8 @@ def quantizer(recipe: Quantize) -> XNNPACKQuantizer:
 
     def chosen(node: Node) -> bool:
         # XNNPACK's quantizer takes convolutions in three dimensions, XNNPACK's partitioner does not.
-        return not (is_preprocessing(node) or is_skipped(node, recipe.kept) or _is_conv3d(node))
+        special = is_preprocessing(node) or _is_conv3d(node) or is_recurrent(node)
+        return not (special or is_skipped(node, recipe.kept))
 
     # set_module_name(x, None) raises in executorch 1.5.1; a filter is the way to leave modules out.
     class Quantizer(XNNPACKQuantizer):  # type: ignore[misc]  # executorch has no types
@@ -49,14 +51,21 @@ def quantizer(recipe: Quantize) -> XNNPACKQuantizer:
         def transform_for_annotation(self, model: GraphModule) -> GraphModule:
             # XNNPACK's quantizer annotates what a layer reads, and skips a layer that reads an annotated node.
             prepared = prepare_gates(with_unshared_reads(model), recipe.kept)
+            prepared = with_unrolled_recurrence(prepared, recipe.kept)
             return with_integer_scalars(super().transform_for_annotation, prepared)
 
         def annotate(self, model: GraphModule) -> GraphModule:
             annotated: GraphModule = super().annotate(model)
             for node in residual_stream(annotated.graph):
                 node.meta.pop(Q_ANNOTATION_KEY, None)
+            cells = {node for node in annotated.graph.nodes if is_recurrent(node)}
             for node in annotated.graph.nodes:
-                if node.target in HARD_SWISHES and chosen(node):
+                if node in cells:
+                    annotate_recurrent(node, activations, config.weight)
+                elif _shares_with(node, cells):
+                    node.meta.pop(Q_ANNOTATION_KEY)
+                    cells.add(node)
+                elif node.target in HARD_SWISHES and chosen(node):
                     inputs = {node.args[0]: activations}
                     node.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(inputs, activations, _annotated=True)
                 elif node.target is HARD_TANH and is_layer(node.args[0]) and _is_quantized(node.args[0]):
@@ -65,6 +74,17 @@ def quantizer(recipe: Quantize) -> XNNPACKQuantizer:
             return annotated
 
     return Quantizer().set_global(config).set_filter_function(chosen)
+
+
+def _shares_with(node: Node, cells: set[Node]) -> bool:
+    """True if XNNPACK's quantizer gave `node` the scale of one of `cells`, such as of joined steps that stay in float.
+
+    Its filter does not hold for concatenations.
+    """
+    from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
+
+    shared = getattr(getattr(node.meta.get(Q_ANNOTATION_KEY), "output_qspec", None), "edge_or_node", None)
+    return shared in cells
 
 
 def is_preprocessing(node: Node) -> bool:

@@ -69,6 +69,7 @@ class Onnx:
         from edgekit.backends.onnx import tensorrt
         from edgekit.backends.onnx.export import to_onnx
         from edgekit.backends.onnx.placement import read
+        from edgekit.backends.onnx.recurrent import quantize_recurrent
         from edgekit.backends.onnx.weight_compression import UNFOLD, compress_weights
         from edgekit.backends.onnx.weights import weights
         from edgekit.passes.fixed_layers import fixed_layers
@@ -85,6 +86,8 @@ class Onnx:
         model = to_onnx(program, integer_forms=tensorrt.NAME not in runtime.delegates)
         if recipe:
             model = compress_weights(model, recipe)
+        elif tensorrt.NAME not in runtime.delegates and (skipped := converter_recipes.static_skip(program)) is not None:
+            quantize_recurrent(model, skipped)
         path.write_bytes(model.SerializeToString(deterministic=True))
         fixed = fixed_layers(program.exported)
         stored = weights(model.graph).without(fixed.elements)

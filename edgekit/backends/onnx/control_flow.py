@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,6 +44,15 @@ def deep_macs(node: NodeProto, values: Values, model: ModelProto, run: Run) -> i
     parts = [np.take(values[name], 0, axis) for name, axis in zip(scanned, axes, strict=True)]
     bound = dict(zip(names, [*(values[name] for name in carried), *parts], strict=True))
     return int(values[scanned[0]].shape[axes[0]]) * _graph_macs(body, bound, values, model, run)
+
+
+def inner_nodes(node: NodeProto) -> Iterator[NodeProto]:
+    """Yield the nodes of the graphs inside `node`, and of those inside these."""
+    for attribute in node.attribute:
+        for graph in (attribute.g, *attribute.graphs):
+            for each in graph.node:
+                yield each
+                yield from inner_nodes(each)
 
 
 def _graph_macs(body: GraphProto, bound: Values, outer: Values, model: ModelProto, run: Run) -> int:

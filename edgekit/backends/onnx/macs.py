@@ -110,6 +110,6 @@ OWN = "com.microsoft"
 WEIGHTS: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(("Conv", "ConvTranspose", "Gemm"), (1,)),
     **dict.fromkeys(("MatMul", "MatMulInteger"), (0, 1)),
-    "MatMulNBits": (1,),
-    **dict.fromkeys(("LSTM", "GRU", "RNN"), (1, 2)),
+    **dict.fromkeys(("MatMulNBits", "DynamicQuantizeMatMul"), (1,)),
+    **dict.fromkeys(("LSTM", "GRU", "RNN", "DynamicQuantizeLSTM"), (1, 2)),
 }

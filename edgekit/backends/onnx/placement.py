@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgekit.backends.free_axes import with_free_axes
-from edgekit.backends.onnx.control_flow import deep_macs
+from edgekit.backends.onnx.control_flow import CONTROL, deep_macs, inner_nodes
+from edgekit.backends.onnx.macs import RULES
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.ir.artifact import Operator, Placement
 from edgekit.ir.signature import Signature, TensorSpec
@@ -31,6 +32,7 @@ INTEGER_KERNELS = {
     "MatMulInteger",
     "MatMulIntegerToFloat",
     "DynamicQuantizeMatMul",
+    "DynamicQuantizeLSTM",
 }
 """Integer kernels, besides those called `QLinear…`."""
 NOTHING: Mapping[str, int] = MappingProxyType({})
@@ -168,7 +170,10 @@ def tensors(model: ModelProto, most: Mapping[str, int] = NOTHING) -> dict[str, A
 
 
 def _is_integer(node: NodeProto, small: set[str]) -> bool:
-    """True if `node` computes on integers: an integer kernel, or one that moves 8-bit values."""
+    """True if `node` computes on integers: an integer kernel or a loop of such, or it moves 8-bit values."""
+    if node.op_type in CONTROL:
+        products = [each for each in inner_nodes(node) if each.op_type in RULES]
+        return bool(products) and all(_is_integer(each, small) for each in products)
     if node.op_type.startswith("QLinear") or node.op_type in INTEGER_KERNELS:
         return True
     return bool(node.input) and node.input[0] in small and set(node.output) <= small

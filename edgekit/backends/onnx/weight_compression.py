@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgekit.backends.onnx.export import without_large_weights
+from edgekit.backends.onnx.recurrent import quantize_recurrent
 from edgekit.errors import LoweringError
 from edgekit.ir.stored_weights import is_matrix
 from edgekit.passes.module_patterns import covers
@@ -25,8 +26,12 @@ if TYPE_CHECKING:
 
     from edgekit.ir.measurement import Array
 
-WEIGHTS = {"Conv": 1, "ConvTranspose": 1, "Gemm": 1, "MatMul": 1, "Gather": 0}
-"""Operators whose weights are compressed, with the index of the weight among their inputs."""
+WEIGHTS = {
+    **dict.fromkeys(("Conv", "ConvTranspose", "Gemm", "MatMul"), (1,)),
+    "Gather": (0,),
+    **dict.fromkeys(("LSTM", "GRU", "RNN"), (1, 2)),
+}
+"""Operators whose weights are compressed, with the indices of the weights among their inputs."""
 PRODUCTS = ("Gemm", "MatMul")
 UNFOLD = ("session.disable_quant_qdq", "1")
 """Session option with which onnxruntime expands int8 weights once, at loading, not at every inference."""
@@ -48,6 +53,7 @@ def compress_weights(model: ModelProto, recipe: Quantize) -> ModelProto:
         _halve(model.graph, recipe.kept)
     if recipe.mode == "dynamic":
         model = _dynamic(model, recipe)
+        quantize_recurrent(model, recipe.kept)
     if recipe.precision == "weight-int4":
         _pack(model, recipe)
     if recipe.mode != "float16":
@@ -72,9 +78,10 @@ def _weighted(graph: GraphProto, kept: Sequence[str]) -> list[tuple[NodeProto, T
 
     floats = {tensor.name: tensor for tensor in graph.initializer if tensor.data_type == TensorProto.FLOAT}
     pairs = [
-        (node, floats[node.input[WEIGHTS[node.op_type]]])
+        (node, floats[node.input[index]])
         for node in graph.node
-        if node.op_type in WEIGHTS and node.input[WEIGHTS[node.op_type]] in floats
+        for index in WEIGHTS.get(node.op_type, ())
+        if node.input[index] in floats
     ]
     return [(node, tensor) for node, tensor in pairs if _is_weight(node, tensor) and not covers(_module(tensor), kept)]
 
@@ -140,7 +147,7 @@ def rounded(values: Array, axis: int | None) -> tuple[Array, Array]:
 
 def _axis(node: NodeProto, rank: int) -> int:
     """Axis of the output channels in an operator's weight, or of the rows of an embedding table."""
-    if node.op_type == "ConvTranspose":
+    if node.op_type in ("ConvTranspose", "LSTM", "GRU", "RNN"):  # these: directions, gates, inputs
         return 1
     if node.op_type in PRODUCTS and not _is_transposed(node):
         return rank - 1

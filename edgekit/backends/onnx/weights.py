@@ -22,7 +22,10 @@ PACKED = "MatMulNBits"
 """Operator whose weights are packed, several to a byte."""
 MOVES = {"DequantizeLinear", "Transpose", "Reshape"}
 """Operators between a stored weight and the operator that uses it."""
-PARAMETERS = {"DequantizeLinear": 1, "QuantizeLinear": 1, PACKED: 2, "GatherBlockQuantized": 2}
+PARAMETERS = {
+    "DequantizeLinear": 1, "QuantizeLinear": 1, PACKED: 2, "GatherBlockQuantized": 2, "DynamicQuantizeMatMul": 2,
+    "DynamicQuantizeLSTM": 8,
+}  # fmt: skip
 """Operators whose inputs, from this index on, are scales and zero points."""
 BITS = {
     "FLOAT": 32, "FLOAT16": 16, "BFLOAT16": 16, "DOUBLE": 64,

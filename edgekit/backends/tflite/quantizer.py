@@ -25,6 +25,7 @@ from edgekit.backends.tflite.decompose import decompose
 from edgekit.passes.module_patterns import is_skipped
 from edgekit.passes.quantization.observers import activation_observer, weight_observer
 from edgekit.passes.quantization.residual_stream import residual_stream
+from edgekit.passes.recurrent_unrolling import annotate_recurrent, is_recurrent, with_unrolled_recurrence
 from edgekit.passes.squeeze_excite import ZERO_BELOW, prepare_gates
 from edgekit.passes.subpixel_convolution import with_subpixel_convolutions
 from edgekit.specs.compression import Activations, Quantize, Weights
@@ -77,7 +78,7 @@ class LiteRTQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
 
     def transform_for_annotation(self, model: fx.GraphModule) -> fx.GraphModule:
         prepared = prepare_gates(with_subpixel_convolutions(model, self.skip), self.skip)
-        return average_channels_last(decompose(prepared, self.skip))
+        return average_channels_last(decompose(with_unrolled_recurrence(prepared, self.skip), self.skip))
 
     def annotate(self, model: fx.GraphModule) -> fx.GraphModule:
         # litert-converter 0.5.0 joins integers of several scales as if they were of one, where the result is float.
@@ -95,7 +96,9 @@ class LiteRTQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
         inputs = [source for source in node.all_input_nodes if not isinstance(source.meta.get("val"), torch.SymInt)]
         if not inputs or _output(node):  # a constant, or fused into the operator before it
             return
-        if node.target in WEIGHTED and inputs[1].op == "get_attr":
+        if is_recurrent(node):
+            annotate_recurrent(node, self.activation, self.weight)
+        elif node.target in WEIGHTED and inputs[1].op == "get_attr":
             _set(node, {inputs[0]: self._input_spec(inputs[0]), inputs[1]: self.weight})
             self._close(node)
         elif any(map(_output, inputs)):  # so the preprocessing, and what follows a skipped module, stays in float
