@@ -230,7 +230,7 @@ class Input(Spec):
     def _without_defaults(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out later keys that are not used: cache keys of older projects stay as they were."""
         values: dict[str, Any] = written(self)
-        return {key: value for key, value in values.items() if key not in LATER or value != LATER[key]}
+        return {key: value for key, value in values.items() if key not in LATER or getattr(self, key) != LATER[key]}
 
     @property
     def raw_shape(self) -> tuple[int, ...]:
