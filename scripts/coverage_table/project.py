@@ -75,9 +75,6 @@ def _text(architecture: Architecture, samples: Arrays) -> str:
     """Content of `edgekit.toml`."""
     labelled = architecture.task != "none"
     lines = ["[model]", 'factory = "model.py:network"', f'task = "{architecture.task if labelled else "regression"}"']
-    if architecture.task == "classification":
-        classes = range(int(samples["labels"].max()) + 1)
-        lines.append(f"classes = [{', '.join(f'{str(each)!r}' for each in classes)}]")
     if architecture.outputs:
         lines.append(f"outputs = {list(architecture.outputs)}")
     axes = 2 if architecture.state else 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torchao.quantization.pt2e  # noqa: F401  registers torch.ops.quantized_decomposed
 from torch import Tensor, nn
 
 from edgekit.passes.float_weights import FloatWeights, float_remark, float_weights
@@ -37,6 +38,21 @@ def test_operators_with_float_weights_are_named_the_largest_first(rounded: bool)
         *expected,
         *([] if rounded else [FloatWeights("head", "linear", 20 / total)]),
     ]
+
+
+def test_a_weight_that_is_rounded_in_the_graph_is_none_in_float() -> None:
+    layer = nn.Linear(4, 5)
+    exported = torch.export.export(layer, (torch.zeros(1, 4),))
+    (call,) = (node for node in exported.graph.nodes if node.op == "call_function")
+    assert [weights.kind for weights in float_weights(exported)] == ["linear"]
+    weight = call.args[1]
+    with exported.graph.inserting_before(call):
+        rounded = exported.graph.call_function(
+            torch.ops.quantized_decomposed.quantize_per_tensor.default, (weight, 0.1, 0, -128, 127, torch.int8)
+        )
+        call.args = (call.args[0], rounded, *call.args[2:])
+    rounded.meta["val"] = torch.zeros(5, 4, dtype=torch.int8)
+    assert float_weights(exported) == ()
 
 
 def test_the_remark_names_operators_and_the_next_step() -> None:
