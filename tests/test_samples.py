@@ -143,5 +143,5 @@ def test_classes_that_the_evaluation_set_has_no_sample_of_are_told(tmp_path: Pat
     stated = project.model_copy(update={"model": project.model.model_copy(update={"classes": ("a", "b", "c")})})
     sampling = load_samples(stated, "evaluation", limit).sampling
     assert sampling
-    assert sampling.left_out == (f"1 of 3 classes have no sample in the evaluation data of '{project.name}': 'b'.",)
+    assert sampling.left_out == (f"1 of 3 classes has no sample in the evaluation data of '{project.name}': 'b'.",)
     assert load_samples(project, "evaluation", limit).sampling.left_out == ()  # type: ignore[union-attr]

@@ -7,6 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
+DERIVED = "derived_constant"
+"""Key of a constant's metadata: name of the constant that it is computed of, and the module that computes it."""
+
 
 class NodeInsertion:
     """Builder that inserts nodes before another, in its module, with a fake tensor of their value's shape each."""
@@ -27,6 +30,14 @@ class NodeInsertion:
         new.meta = {key: self.node.meta[key] for key in ("nn_module_stack", "stack_trace") if key in self.node.meta}
         with self._mode:
             new.meta["val"] = target(*fx.node.map_arg(args, lambda node: node.meta["val"]))
+        return new
+
+    def derived(self, name: str, source: fx.Node, derivation: torch.nn.Module) -> fx.Node:
+        """Constant that a module computes of the constant `source`; training computes it anew (`DERIVED`)."""
+        path, _, leaf = str(source.target).rpartition(".")
+        value: Tensor = getattr(self.model.get_submodule(path), leaf)
+        new = self.constant(name, derivation(value.detach()))
+        new.meta[DERIVED] = (str(source.target), derivation)
         return new
 
     def constant(self, name: str, value: Tensor) -> fx.Node:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
 
 from edgekit.passes.module_patterns import is_skipped
 from edgekit.passes.node_insertion import NodeInsertion
@@ -87,6 +87,28 @@ def subpixel_weight(weight: Tensor, geometry: Geometry) -> Tensor:
     return ordered.reshape(-1, weight.shape[0] // geometry.groups, *taps).contiguous()
 
 
+class SubpixelWeight(nn.Module):
+    """Weights of a sub-pixel convolution, computed of those of a transposed one."""
+
+    def __init__(self, geometry: Geometry) -> None:
+        super().__init__()
+        self.geometry = geometry
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return subpixel_weight(weight, self.geometry)
+
+
+class SubpixelBias(nn.Module):
+    """Bias of a sub-pixel convolution: that of each output, once for each phase."""
+
+    def __init__(self, phases: int) -> None:
+        super().__init__()
+        self.phases = phases
+
+    def forward(self, bias: Tensor) -> Tensor:
+        return bias.repeat_interleave(self.phases)
+
+
 def _is_static(node: fx.Node) -> bool:
     constants = node.args[1:3]
     sizes = (*node.meta["val"].shape, *node.args[0].meta["val"].shape) if isinstance(node.args[0], fx.Node) else (None,)
@@ -115,10 +137,8 @@ def _replace(model: fx.GraphModule, node: fx.Node) -> None:
     geometry = _geometry(node, _value(model, weight_node))
     phases = math.prod(geometry.stride)
     before = NodeInsertion(model, node)
-    weight = before.constant("subpixel_weight", subpixel_weight(_value(model, weight_node), geometry))
-    bias = None
-    if bias_node is not None:
-        bias = before.constant("subpixel_bias", _value(model, bias_node).repeat_interleave(phases))
+    weight = before.derived("subpixel_weight", weight_node, SubpixelWeight(geometry))
+    bias = None if bias_node is None else before.derived("subpixel_bias", bias_node, SubpixelBias(phases))
     axes = len(geometry.stride)
     padding = [tap - 1 for tap in geometry.taps]
     result = before.call(CONVOLUTIONS[axes], source, weight, bias, [1] * axes, padding, [1] * axes, geometry.groups)

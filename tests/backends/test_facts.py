@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from edgekit import plugins
+from edgekit.errors import LoweringError
 from edgekit.ir.artifact import Artifact
 from edgekit.passes.quantization.quantize import quantize
 from edgekit.report.assemble import describe
@@ -59,6 +60,11 @@ def lower(tmp_path_factory: pytest.TempPathFactory) -> Lower:
 @pytest.mark.parametrize("backend", RUNTIMES)
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_work_and_weights_are_those_counted_by_hand(lower: Lower, name: str, backend: str) -> None:
+    if (name, backend) == ("conv3d", "executorch"):
+        # Neither XNNPACK nor ExecuTorch's own kernel has volumes: the file loads, and fails as it runs.
+        with pytest.raises(LoweringError, match="in module '0' failed .* 3-D or 4-D, but got, 5"):
+            lower(name, backend)
+        return
     artifact, expected = lower(name, backend), ARCHITECTURES[name]
     assert artifact.macs == expected.macs - (expected.folded if backend == "tflite" else 0)
     assert artifact.integer == 0
@@ -107,7 +113,7 @@ def test_recurrent_matrices_are_integers(tmp_path: Path, backend: str) -> None:
 
 
 def test_fragments_between_delegates_show_in_bytes_and_not_in_arithmetic(lower: Lower) -> None:
-    placement = lower("attention", "executorch").placement
+    placement = lower("embedding", "executorch").placement
     moved = [(operator.delegate, operator.bytes or 0) for operator in placement.operators]
     outside = sum(size for delegate, size in moved if delegate is None)
     assert placement.fallback == 0

@@ -101,7 +101,6 @@ def test_weights_lie_in_tables_constants_and_loops_and_scales_of_groups_are_none
     stored = weights(helper.make_graph(nodes, "g", [], [], [table, bias, mask, index, packed, scales]))
     sizes = {weight.key: (weight.elements, weight.bytes, weight.integer) for weight in stored.weights}
     assert sizes == {
-        "table": (9, 36, False),
         "packed": (64 * 6, 192, True),
         "position": (12, 24, False),
         "6.body.inner": (20, 20, True),

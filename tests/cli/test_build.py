@@ -102,6 +102,7 @@ def test_a_plan_names_what_a_build_would_use(command: Command, built: Built) -> 
     del found["stages"], found["gates"]
     assert found == {
         "project": "small",
+        "task": "classification",
         "target": "host",
         "backend": "onnx",
         "delegates": ["cpu"],

@@ -82,10 +82,10 @@ def convert_with_places(program: Program) -> Conversion:
 
 
 def _delegated(methods: dict[str, ExportedProgram], otherwise: dict[str, ExportedProgram]) -> EdgeProgramManager:
-    """Methods with XNNPACK's partitions delegated; `otherwise` in the place of `methods` if that cannot be.
+    """Methods with XNNPACK's partitions delegated; `otherwise`, with its layouts as they are, if that cannot be.
 
     executorch 1.5.1 fails ("KeyError: 'val'" in its ChannelsLastTaggedReshapePass) where a quantized tensor that a
-    convolution wrote is read by a product and leaves the partition too.
+    convolution wrote is read by a product, or a slice, and leaves the partition too.
     """
     from executorch.exir import to_edge_transform_and_lower
 
@@ -96,9 +96,9 @@ def _delegated(methods: dict[str, ExportedProgram], otherwise: dict[str, Exporte
     try:
         return to_edge_transform_and_lower(methods, [KeepAveragedAxes(), DelegableLayouts()], [partitioner()])
     except Exception as error:
-        if methods is otherwise or not any(isinstance(cause, KeyError) for cause in _causes(error)):
+        if not any(isinstance(cause, KeyError) for cause in _causes(error)):
             raise
-        return _delegated(otherwise, otherwise)
+        return to_edge_transform_and_lower(otherwise, [KeepAveragedAxes()], [partitioner()])
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -15,6 +15,7 @@ from torch.fx import Graph, GraphModule, Node
 from edgekit.frontend.canonical import drop_unused
 from edgekit.frontend.computed_weights import computed_weights, constants, replace_weights
 from edgekit.frontend.shared_weight_folding import call_before, foldable_pairs, folded, replace_norm
+from edgekit.passes.node_insertion import DERIVED
 
 aten = torch.ops.aten
 WEIGHTS = "weights"
@@ -40,18 +41,26 @@ def split_weights(module: GraphModule) -> GraphModule:
 
 
 def join_weights(program: GraphModule, weights: GraphModule) -> None:
-    """Have `program`, in place, read its constants from `weights`, which becomes its submodule of that name."""
+    """Have `program`, in place, read its constants from `weights`, which becomes its submodule of that name.
+
+    What a quantizer derived of a constant, such as the weights of a sub-pixel convolution, is computed at every call.
+    """
     (outputs,) = (node.args[0] for node in weights.graph.nodes if node.op == "output")
-    reads = [node for node in program.graph.nodes if node.op == "get_attr" and node.target in outputs]
+    known = [node for node in program.graph.nodes if node.op == "get_attr" and node.target in outputs]
+    derived = [node for node in program.graph.nodes if node.op == "get_attr" and DERIVED in node.meta]
     program.add_submodule(WEIGHTS, weights)
     with program.graph.inserting_before(next(iter(program.graph.nodes))):
         values = program.graph.call_module(WEIGHTS)
-    for node in reads:
+    for node in (*known, *derived):
+        source, derivation = node.meta.get(DERIVED, (node.target, None))
         with program.graph.inserting_before(node):
-            weight = program.graph.call_function(operator.getitem, (values, node.target))
+            weight = program.graph.call_function(operator.getitem, (values, source))
+            if derivation is not None:
+                program.add_submodule(f"derive_{node.name}", derivation)
+                weight = program.graph.call_module(f"derive_{node.name}", (weight,))
         node.replace_all_uses_with(weight)
         program.graph.erase_node(node)
-    for name in {str(node.target) for node in reads}:
+    for name in {str(node.target) for node in (*known, *derived)}:
         owner, _, leaf = name.rpartition(".")
         delattr(program.get_submodule(owner), leaf)
     program.recompile()
