@@ -62,7 +62,7 @@ def lower(tmp_path_factory: pytest.TempPathFactory) -> Lower:
 def test_work_and_weights_are_those_counted_by_hand(lower: Lower, name: str, backend: str) -> None:
     if (name, backend) == ("conv3d", "executorch"):
         # Neither XNNPACK nor ExecuTorch's own kernel has volumes: the file loads, and fails as it runs.
-        with pytest.raises(LoweringError, match="in module '0' failed .* 3-D or 4-D, but got, 5"):
+        with pytest.raises(LoweringError, match=r"in module '0' failed .* 3-D or 4-D, but got, 5"):
             lower(name, backend)
         return
     artifact, expected = lower(name, backend), ARCHITECTURES[name]
