@@ -158,11 +158,12 @@ def _interleaved(geometry: Geometry, output: Sequence[int], computed: Sequence[i
     """Operators from phases in channels [N, C * phases, …] to the output's shape, with their arguments."""
     if max(geometry.stride) > 1:
         sizes, axes = list(computed[2:]), len(geometry.stride)
-        yield aten.reshape.default, [output[0], output[1], *geometry.stride, *sizes]
+        # Any number of samples: calibrated programs also judge batches.
+        yield aten.reshape.default, [-1, output[1], *geometry.stride, *sizes]
         pairs = itertools.chain.from_iterable((2 + axes + axis, 2 + axis) for axis in range(axes))
         yield aten.permute.default, [0, 1, *pairs]
         wide = [size * stride for size, stride in zip(sizes, geometry.stride, strict=True)]
-        yield aten.reshape.default, [output[0], output[1], *wide]
+        yield aten.reshape.default, [-1, output[1], *wide]
     else:
         wide = list(computed[2:])
     for axis, (first, size, whole) in enumerate(zip(geometry.padding, output[2:], wide, strict=True)):

@@ -9,6 +9,7 @@ import torch
 from torch import fx, nn
 
 from edgekit.backends.tflite.output_padding import with_cropped_outputs
+from edgekit.passes.quantization.simulate import unguarded
 from edgekit.passes.subpixel_convolution import TRANSPOSED, with_subpixel_convolutions
 
 LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
@@ -44,6 +45,8 @@ def test_a_transposed_convolution_becomes_a_convolution_and_a_shuffle(name: str)
     assert not set(calls) & TRANSPOSED.keys()
     assert calls[1] is torch.ops.aten.relu.default, "the clamp belongs to the convolution's kernel"
     torch.testing.assert_close(rewritten(x), expected)
+    several = unguarded(rewritten)(torch.cat([x, 2 * x]))
+    torch.testing.assert_close(several[:1], expected, msg="calibrated programs are judged on several samples at once")
 
 
 def test_a_module_that_is_skipped_keeps_its_transposed_convolution() -> None:
