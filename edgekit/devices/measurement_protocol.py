@@ -61,8 +61,8 @@ class Spent(Answer):
     idle_watts: float | None = None
 
 
-class LatencyAnswer(Loaded):
-    """Result of a latency run; the latencies are in a file."""
+class Timed(Loaded):
+    """Circumstances of a run that was timed."""
 
     warm_up_count: Count
     warm_up_ns: Count
@@ -71,6 +71,11 @@ class LatencyAnswer(Loaded):
     after: Conditions
     watched: tuple[Watched, ...]
     cooled: bool | None
+
+
+class LatencyAnswer(Timed):
+    """Result of a latency run; the latencies are in a file."""
+
     around: Around
     energy: Spent | None
 
@@ -119,16 +124,9 @@ class FilledCache(Answer):
     rss_bytes: Count | None
 
 
-class Generated(Loaded):
+class Generated(Timed):
     """Result of a run that generates texts; the times of first tokens and of those that follow are in files."""
 
-    warm_up_count: Count
-    warm_up_ns: Count
-    steady: bool
-    before: Conditions
-    after: Conditions
-    watched: tuple[Watched, ...]
-    cooled: bool | None
     texts: Positive
     timed: Count
     """Times between two tokens, of all texts."""

@@ -33,7 +33,7 @@ CLAMPS = {
     aten.hardtanh.default,
     aten.hardtanh_.default,
 }
-"""Functions of single values, which kernels of convolutions compute too if they follow at once."""
+"""Functions of single values, which kernels of convolutions compute too if they follow at once: rounding saturates."""
 DEFAULTS: tuple[Any, ...] = (None, None, None, 1, 0, 0, 1, 1)
 """Arguments of a transposed convolution that may be left out, in their places."""
 

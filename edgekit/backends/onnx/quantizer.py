@@ -22,7 +22,7 @@ from edgekit.passes.quantization.observers import activation_observer, weight_ob
 from edgekit.passes.quantization.residual_stream import residual_stream
 from edgekit.passes.quantization.shared_constants import BIAS, with_unshared_reads
 from edgekit.passes.squeeze_excite import prepare_gates
-from edgekit.passes.subpixel_convolution import with_subpixel_convolutions
+from edgekit.passes.subpixel_convolution import CLAMPS, with_subpixel_convolutions
 from edgekit.specs.compression import Activations, Quantize, Weights
 
 aten = torch.ops.aten
@@ -46,15 +46,6 @@ POOLS = {
     aten.avg_pool2d.default,
     aten.adaptive_avg_pool1d.default,
     aten.adaptive_avg_pool2d.default,
-}
-# Absorbed by the rounding of the output before them: a ReLU by saturation at the zero point.
-CLAMPS = {
-    aten.relu.default,
-    aten.relu_.default,
-    aten.relu6.default,
-    aten.relu6_.default,
-    aten.hardtanh.default,
-    aten.hardtanh_.default,
 }
 # Values pass through unchanged, so the output keeps the scale and zero point of the input.
 MOVES = {
