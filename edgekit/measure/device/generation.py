@@ -12,9 +12,10 @@ from edgekit.devices.flash import Installation
 from edgekit.devices.measurement_protocol import Generated
 from edgekit.errors import OptionError, ProbeError, TokenizerMismatch
 from edgekit.ir.generation import Generation, GenerationRun
-from edgekit.ir.measurement import Array, Process, no_latency
+from edgekit.ir.measurement import Array, no_latency
 from edgekit.ir.signature import Signature, TensorSpec
 from edgekit.ir.validity import EMULATED, validity
+from edgekit.measure.device.processes import start_c, timed_process
 from edgekit.measure.device.session import ProbeSession, probe_session
 from edgekit.measure.shards import silent
 from edgekit.specs.profile import Probe
@@ -140,7 +141,7 @@ def _run(session: ProbeSession, prompt: Prompt, plan: Probe, threads: int) -> tu
         answers.append(answer)
     if len({answer.tokens for answer in answers}) > 1:
         raise ProbeError("two processes generated different texts from the same prompt: the model is not deterministic")
-    timed = tuple(map(_timed, answers))
+    timed = tuple(timed_process(answer, answer.timed) for answer in answers)
     token_ns = np.concatenate(times)
     judged = validity(timed, token_ns, plan.min_count, threads, answers[0].info.cores)
     first = answers[0]
@@ -165,25 +166,10 @@ def _process(
     seconds = 0.0 if session.emulated else plan.min_duration_s / plan.processes
     least = 1 if session.emulated else math.ceil(plan.min_count / plan.processes)
     argv: list[object] = ["--count", prompt.count, "--min-count", least, "--min-duration", seconds]
-    start_c = max(before[0].before.temperature_c.values(), default=None) if before else None
-    if start_c is not None:
-        argv += ["--cool", start_c, plan.cool_down_s]
+    first_c = start_c(before)
+    if first_c is not None:
+        argv += ["--cool", first_c, plan.cool_down_s]
     # A text may be read twice, and its prompt be as long as the cache.
     steps = 2 * (prompt.count + max(len(prompt.tokens), len(prompt.text or ""))) + least
     limit_s = session.limit(steps) + 2 * seconds + plan.cool_down_s + WARM_UP_S
     return session.ask(Generated, "generate", PROMPT, *argv, "--threads", threads, timeout=limit_s)
-
-
-def _timed(answer: Generated) -> Process:
-    return Process(
-        count=answer.timed,
-        load_ns=answer.load_ns,
-        first_ns=answer.first_ns,
-        warm_up_count=answer.warm_up_count,
-        warm_up_ns=answer.warm_up_ns,
-        steady=answer.steady,
-        before=answer.before,
-        after=answer.after,
-        watched=answer.watched,
-        cooled=answer.cooled,
-    )

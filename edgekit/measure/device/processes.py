@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgekit.devices.measurement_protocol import LatencyAnswer
+from edgekit.devices.measurement_protocol import LatencyAnswer, Timed
 from edgekit.ir.measurement import Around, Array, Energy, Process
 from edgekit.measure.device.session import ProbeSession
 from edgekit.measure.meter import check_reading, load_meter
@@ -35,7 +35,7 @@ class LatencyRun:
 
     @property
     def processes(self) -> tuple[Process, ...]:
-        return tuple(map(_process, self.answers))
+        return tuple(timed_process(answer, answer.count) for answer in self.answers)
 
     @property
     def around(self) -> Around:
@@ -73,7 +73,7 @@ def time_inferences(session: ProbeSession, samples: Samples, probe: Probe) -> La
     answers: list[LatencyAnswer] = []
     parts: list[Array] = []
     for _ in range(count):
-        answer = _run_process(session, probe, count, _start_c(answers))
+        answer = _run_process(session, probe, count, start_c(answers))
         parts.append(session.integers("latency_ns", answer.count))
         answers.append(answer)
     metered = _measure_energy(session, probe, probe.meter) if probe.meter else None
@@ -120,7 +120,7 @@ def _run_process(session: ProbeSession, probe: Probe, processes: int, start_c: f
     return session.ask(LatencyAnswer, "latency", "cycled", *argv, timeout=limit)
 
 
-def _start_c(answers: Sequence[LatencyAnswer]) -> float | None:
+def start_c(answers: Sequence[Timed]) -> float | None:
     """Highest temperature before the first process, in °C; None before it, or without a sensor."""
     return max(answers[0].before.temperature_c.values(), default=None) if answers else None
 
@@ -144,9 +144,10 @@ def timed_lengths(samples: Samples) -> str | None:
     return f"Latency is that of the first {count} samples in turn, where {'; '.join(texts)}." if texts else None
 
 
-def _process(answer: LatencyAnswer) -> Process:
+def timed_process(answer: Timed, count: int) -> Process:
+    """Circumstances in which a process timed `count` inferences or tokens."""
     return Process(
-        count=answer.count,
+        count=count,
         load_ns=answer.load_ns,
         first_ns=answer.first_ns,
         warm_up_count=answer.warm_up_count,

@@ -101,9 +101,9 @@ def test_the_work_around_an_inference_is_the_median_of_the_processes() -> None:
 
 def test_a_process_is_as_cool_as_the_hottest_sensor_before_the_first() -> None:
     hotter = ANSWER.model_copy(update={"before": Conditions(temperature_c={"cpu": 80.0})})
-    assert processes._start_c([ANSWER, hotter]) == 45.0
-    assert processes._start_c([]) is None
-    assert processes._start_c([ANSWER.model_copy(update={"before": Conditions()})]) is None
+    assert processes.start_c([ANSWER, hotter]) == 45.0
+    assert processes.start_c([]) is None
+    assert processes.start_c([ANSWER.model_copy(update={"before": Conditions()})]) is None
 
 
 @pytest.mark.parametrize(("sample_bytes", "kept"), [(1, 8), (3, 2), (9, 1)])
