@@ -58,16 +58,22 @@ def test_a_network_without_such_layers_is_refused_with_the_way_out() -> None:
 
 
 class Greys(nn.Module):
-    """Convolutions of one channel, of even kernels and of a tower that two inputs share, and a linear layer."""
+    """Convolutions of one channel, of even kernels and of a tower that two inputs share, and a linear layer.
+
+    A bottleneck with a stride rounds its input for two convolutions, of which XNNPACK scales one by the pixel.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.tower = nn.Sequential(nn.Conv2d(1, 8, 3, 1, 1), nn.ReLU(), nn.Conv2d(8, 8, 3, padding="same"))
+        self.bottleneck = nn.Sequential(nn.Conv2d(8, 8, 1), nn.ReLU(), nn.Conv2d(8, 8, 3, 2, 1))
+        self.shortcut = nn.Conv2d(8, 8, 1, 2)
         self.even = nn.Conv2d(8, 4, 2, padding="same")
-        self.head = nn.Linear(4 * 64, 5)
+        self.head = nn.Linear(4 * 16, 5)
 
     def forward(self, x: Tensor) -> Tensor:
         features = F.relu(self.tower(x)) + self.tower(torch.flip(x, (3,)))
+        features = self.bottleneck(features) + self.shortcut(features)
         output: Tensor = self.head(self.even(features).flatten(1))
         return output
 
@@ -80,5 +86,5 @@ def test_a_network_on_grey_pictures_is_built_and_its_other_layers_hold_integers(
     samples: Samples = [(torch.rand(spec.shape),) for _ in range(4)]
     artifact = ExecuTorch().lower(quantize(program, Quantize(mode="dynamic"), samples), TARGET, RUNTIME, tmp_path)
     assert sqnr_db(reference(program, samples), run(artifact, samples)) > 35
-    integer, floating = 8 * 8 * 9 + 4 * 64 * 5, 8 * 9 + 8 * 4 * 4
+    integer, floating = 2 * 8 * 8 * 9 + 2 * 8 * 8 + 4 * 16 * 5, 8 * 9 + 8 * 4 * 4
     assert artifact.integer == pytest.approx(integer / (integer + floating))

@@ -54,6 +54,7 @@ def convert_with_places(program: Program) -> Conversion:
     """Convert as `convert` does, and keep the places."""
     from edgekit.backends.executorch.attention_forms import with_attention_forms
     from edgekit.backends.executorch.delegable_forms import with_delegable_forms
+    from edgekit.backends.executorch.unshared_activations import with_unshared_activations
     from edgekit.backends.executorch.unshared_constants import with_transposed_copies, with_unshared_constants
 
     try:
@@ -63,7 +64,9 @@ def convert_with_places(program: Program) -> Conversion:
                 warnings.simplefilter("ignore", category)
             names = ("forward", *map(PREFILL.format, program.signature.prefill))
             methods = {
-                name: with_unshared_constants(with_transposed_copies(with_attention_forms(entry.exported)))
+                name: with_unshared_activations(
+                    with_unshared_constants(with_transposed_copies(with_attention_forms(entry.exported)))
+                )
                 for name, entry in zip(names, program.entries, strict=True)
             }
             edge = _delegated({name: with_delegable_forms(method) for name, method in methods.items()}, methods)
