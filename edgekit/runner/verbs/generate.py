@@ -26,6 +26,8 @@ from ..timing.token_stream import first_text, timed_texts
 
 TEXT, TOKENS = "text.npy", "tokens.npy"
 """Files of the prompt: bytes of a text in UTF-8, uint8 [N], or token ids, int64 [N]."""
+WEIGHTS = "weights.bin"
+"""File that several .onnx share their weights in."""
 
 
 def generate(
@@ -151,8 +153,9 @@ def _text(manifest: RunnerManifest, tokens: list[int]) -> str | None:
 
 
 def _files(manifest: RunnerManifest) -> list[Path]:
-    """Files of the model: its own, and those of its weights beside it."""
-    return [path for path in manifest.model.parent.iterdir() if path.is_file() and path.name.startswith("model")]
+    """Files of the entry point that reads a token: its own, and those of its weights beside it."""
+    files = [path for path in manifest.model.parent.iterdir() if path.is_file()]
+    return [path for path in files if path.name.startswith("model") or path.name == WEIGHTS]
 
 
 def _bytes(tensor: Any) -> int:
