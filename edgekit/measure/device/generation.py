@@ -155,6 +155,8 @@ def _run(session: ProbeSession, prompt: Prompt, plan: Probe, threads: int) -> tu
         peak_rss_bytes=max((one.peak_rss_bytes for one in answers if one.peak_rss_bytes), default=None),
         memory={place.tokens: place.rss_bytes for place in first.memory},
         copied_bytes_per_s=max(one.copied_bytes_per_s for one in answers),
+        prompt_instructions=first.prompt_instructions,
+        token_instructions=first.token_instructions,
     )
     return run, first
 
