@@ -6,6 +6,7 @@ Its file lies outside the repository: tests that need it are skipped without it.
 from __future__ import annotations
 
 import shutil
+import struct
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,7 @@ class Llama(nn.Module):
 
 
 def llama():
-    content = Path(__file__).with_name("stories260K.bin").read_bytes()
+    content = memoryview(Path(__file__).with_name("stories260K.bin").read_bytes())
     size, hidden, layers, heads, groups, vocabulary, longest = struct.unpack("7i", content[:28])
     network, numbers = Llama(vocabulary, size, hidden, layers, heads, groups, longest), content[28:]
 
@@ -122,11 +123,11 @@ task = "language-model"
 shape = [1]
 prefill = [16]
 dtype = "int64"
-vocabulary = 512
+vocabulary = VOCABULARY
 
 [state]
-keys = { from = "keys_out", shape = [5, 4, 512, 8], append = 2 }
-values = { from = "values_out", shape = [5, 4, 512, 8], append = 2 }
+keys = { from = "keys_out", shape = CACHE, append = 2 }
+values = { from = "values_out", shape = CACHE, append = 2 }
 position = { from = "position_out", shape = [1], dtype = "int64" }
 
 [data]
@@ -135,12 +136,16 @@ evaluation = { path = "data.npz", licence = "MIT", source = "written by the mode
 """
 
 
-def write_stories(folder: Path, count: int = 8, steps: int = 48) -> Path:
-    """The project, with `count` stories of `steps` tokens that the model itself writes."""
+def write_stories(folder: Path, count: int = 8, steps: int = 48, weights: Path | None = None) -> Path:
+    """The project, with `count` stories of `steps` tokens that the model itself writes.
+
+    weights: another export of that form, of any size.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.py").write_text(textwrap.dedent(MODEL))
-    (folder / "edgekit.toml").write_text(TOML)
-    shutil.copy(WEIGHTS, folder)
+    shutil.copy(weights or WEIGHTS, folder / WEIGHTS.name)
+    cache, vocabulary = _sizes(folder)
+    (folder / "edgekit.toml").write_text(TOML.replace("CACHE", str(cache)).replace("VOCABULARY", str(vocabulary)))
     texts = np.array([torch_text(folder, [1], steps, seed) for seed in range(count)])
     np.savez(folder / "data.npz", token=np.insert(texts, 0, 1, axis=1)[:, :-1, None], labels=texts)
     return folder
@@ -151,7 +156,8 @@ def torch_text(folder: Path, prompt: list[int], count: int, seed: int | None = N
     import torch
 
     network, random = _network(folder), None if seed is None else torch.Generator().manual_seed(seed)
-    keys, values, position = torch.zeros(5, 4, 512, 8), torch.zeros(5, 4, 512, 8), torch.zeros(1, dtype=torch.int64)
+    shape, _ = _sizes(folder)
+    keys, values, position = torch.zeros(shape), torch.zeros(shape), torch.zeros(1, dtype=torch.int64)
     text: list[int] = []
     with torch.no_grad():
         tokens = torch.tensor([prompt])
@@ -163,6 +169,13 @@ def torch_text(folder: Path, prompt: list[int], count: int, seed: int | None = N
             text.append(int(torch.multinomial(scores.softmax(0), 1, generator=random) if random else scores.argmax()))
             tokens = torch.tensor([text[-1:]])
     return text
+
+
+def _sizes(folder: Path) -> tuple[list[int], int]:
+    """Shape of the cache of keys, and number of tokens."""
+    with (folder / WEIGHTS.name).open("rb") as file:
+        size, _, layers, heads, groups, vocabulary, longest = struct.unpack("7i", file.read(28))
+    return [layers, groups, longest, size // heads], vocabulary
 
 
 def _network(folder: Path) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgekit.errors import Misfit
-from edgekit.ir.program import PassRecord, Program
+from edgekit.ir.program import WARNING, PassRecord, Program
 from edgekit.specs.compression import Quantize
 
 NAME = "quantize"
@@ -42,14 +42,18 @@ def with_integer_tables(program: Program, recipe: Quantize) -> Program:
     )
 
 
-def record(recipe: Quantize, seconds: float, sqnr_db: float) -> PassRecord:
-    """Record of the quantization during lowering, in the form of a pass record."""
+def record(recipe: Quantize, seconds: float, sqnr_db: float, warning: str | None = None) -> PassRecord:
+    """Record of the quantization during lowering, in the form of a pass record.
+
+    warning: sentence for the report about the numbers.
+    """
     options: list[tuple[str, str]] = [("mode", recipe.mode)]
     if recipe.mode != "float16":
         weights = recipe.weights
         group = f" {weights.group}" if weights.granularity == "per-group" else ""
         options.append(("weights", f"{weights.dtype} {weights.granularity}{group}"))
-    return PassRecord(NAME, (*options, ("skip", " ".join(recipe.kept))), seconds, round(sqnr_db, 2))
+    options.append(("skip", " ".join(recipe.kept)))
+    return PassRecord(NAME, (*options, *([(WARNING, warning)] if warning else ())), seconds, round(sqnr_db, 2))
 
 
 def static_skip(program: Program) -> tuple[str, ...] | None:

@@ -96,6 +96,7 @@ def _read_available(reader: int) -> bytes:
 
 def _job(backend: Backend, job: dict[str, Any]) -> dict[str, Any]:
     from edgekit.backends.converter_recipes import record
+    from edgekit.backends.group_remainders import remainder_warning
     from edgekit.backends.verify import verify
     from edgekit.frontend.store import load_program, save_history
 
@@ -116,7 +117,8 @@ def _job(backend: Backend, job: dict[str, Any]) -> dict[str, Any]:
             floating = (lambda: load_program(Path(captured))) if captured else None
             quality = verify(artifact, program, Path(job["checks"]), out / "golden", recipe, floating)
             save_artifact(artifact, out)
-            at_lowering = (record(recipe, seconds, quality),) if recipe else ()
+            warning = remainder_warning(program.exported, recipe, artifact.format) if recipe else None
+            at_lowering = (record(recipe, seconds, quality, warning),) if recipe else ()
             save_history((*program.history, *at_lowering), out)
     except EdgekitError as error:
         return {"code": error.code, "message": str(error)[:MESSAGE_LIMIT], "hint": error.hint}

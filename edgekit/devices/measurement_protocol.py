@@ -133,6 +133,8 @@ class Generated(Timed):
     prompt_tokens: Positive
     tokens: tuple[Count, ...] = Field(min_length=1, max_length=1 << 16)
     text: Annotated[str, Field(max_length=1 << 20)] | None
+    prompt_instructions: Count | None = None
+    token_instructions: Count | None = None
     memory: tuple[FilledCache, ...] = Field(max_length=64)
     model_bytes: Count
     state_bytes: Count

@@ -27,6 +27,10 @@ class GenerationRun:
     """Resident memory of the process in bytes, by the number of tokens in the cache."""
     copied_bytes_per_s: float
     """Bandwidth of the memory with as many threads: bytes read and written by copying (STREAM)."""
+    prompt_instructions: int | None = None
+    """Instructions that reading the prompt takes, in user space; None where the kernel counts none."""
+    token_instructions: int | None = None
+    """Instructions of reading one token behind it."""
 
 
 @dataclass(frozen=True)

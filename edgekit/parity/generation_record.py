@@ -37,6 +37,10 @@ class TokenPace(Record):
     """Percentiles of the time from one token to the next; left out where too few were measured (LoadGen's rule)."""
     tokens_per_s: float | None = None
     """Tokens that follow the first, over the time that they took."""
+    prompt_instructions: int | None = Field(None, ge=0)
+    """Instructions of reading the prompt, in user space; left out where the kernel counts none."""
+    token_instructions: int | None = Field(None, ge=0)
+    """Instructions of reading one token behind it: the least of eight."""
     load_ns: int
     peak_rss_bytes: int | None
     copied_bytes_per_s: float | None = Field(None, gt=0)
@@ -95,6 +99,8 @@ def _pace(run: GenerationRun, bytes_per_token: int, emulated: bool) -> TokenPace
         token_p90_ns=percentile_ns(run.token_ns, 90),
         token_p99_ns=percentile_ns(run.token_ns, 99),
         tokens_per_s=rate,
+        prompt_instructions=run.prompt_instructions,
+        token_instructions=run.token_instructions,
         load_ns=run.load_ns,
         peak_rss_bytes=run.peak_rss_bytes,
         copied_bytes_per_s=bandwidth,

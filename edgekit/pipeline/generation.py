@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgekit.bundle.manifest import ManifestContent
 from edgekit.errors import ProbeError
-from edgekit.measure.device.generation import Prompt, check_decoder, check_inputs
+from edgekit.measure.device.generation import Prompt, check_decoder, check_inputs, check_room
 from edgekit.specs.project import Project
 
 
@@ -20,6 +20,8 @@ def check_project(project: Project, prompt: Prompt) -> None:
     tokens = [spec for spec in project.arguments if spec.name in project.inputs]
     check_inputs(tokens, bool(project.state))
     name = tokens[0].name
+    appended = [spec.shape[spec.append] for spec in project.state.values() if spec.append is not None]
+    check_room(prompt, min(appended, default=None))
     if prompt.text and not project.inputs[name].tokenizer:
         raise ProbeError(
             f"--prompt: the project states no tokenizer of '{name}'",

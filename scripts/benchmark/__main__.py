@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from scripts.benchmark import build, compression, emulation, flash, loadgen, memory, probe, refusal, vendor
+from scripts.benchmark import build, compression, emulation, flash, generate, loadgen, memory, probe, refusal, vendor
 
 BENCHMARKS = {
     "build": build.main,
     "compression": compression.main,
     "emulation": emulation.main,
     "flash": flash.main,
+    "generate": generate.main,
     "loadgen": loadgen.main,
     "memory": memory.main,
     "probe": probe.main,

@@ -66,7 +66,12 @@ def test_few_tokens_have_no_99th_percentile_and_the_section_says_how_many_it_tak
 def test_an_emulated_device_has_memory_and_no_times() -> None:
     untimed = replace(RUN, token_ns=no_latency(), first_token_ns=no_latency(), validity=EMULATED)
     record = generation_record(replace(GENERATION, emulated=True, runs=(untimed,)))
+    counted = replace(untimed, prompt_instructions=9_000_000, token_instructions=1_000_000)
+    shown = section(generation_record(replace(GENERATION, emulated=True, runs=(counted,))))
+    assert shown is not None
+    assert "Instructions with 1 thread: 9,000,000 for the prompt, 1,000,000 a token behind it." in shown.notes
     (run,) = record.runs
+    assert run.token_instructions is None
     assert (run.tokens_per_s, run.token_p50_ns, run.bandwidth_share, run.cold_first_token_ns) == (None,) * 4
     assert run.reason == "an emulated device has no time of its own"
     assert [place.rss_bytes for place in record.memory] == [40_000_000, 41_000_000]

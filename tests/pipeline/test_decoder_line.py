@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from edgekit.backends.verify_prefill import decode_agreement_db
 from edgekit.runner.errors import RunnerError
 from edgekit.runner.model.manifest import read_manifest
 from edgekit.runner.runtimes.token_decoder import TokenDecoder, greedy
@@ -38,5 +39,6 @@ def test_a_story_is_the_one_that_torch_writes(
     decoder.reset()
     # Two chunks and seven single tokens, then the rest of the story.
     assert list(greedy(decoder, [1, *story[:38]], 100)) == story[38:138]
+    assert decode_agreement_db(manifest, [story[:16], story[20:36]]) > 80
     with pytest.raises(RunnerError, match="longer than the cache, which holds 512"):
         decoder.prefill(story * 2)

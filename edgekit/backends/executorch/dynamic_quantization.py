@@ -140,8 +140,9 @@ def _is_channels_last(source: Any) -> bool:
 def with_int4_weights(exported: ExportedProgram, recipe: Quantize) -> ExportedProgram:
     """Quantize the weights of linear layers to int4, with a scale for each group of inputs or each channel.
 
-    A layer whose inputs are no multiple of the group stays in float, and so does every convolution. Uses torchao's
-    Int8DynamicActivationIntxWeightConfig. Raises LoweringError if there is no layer to change.
+    A layer whose inputs are no multiple of the group gets int8 weights with a scale for each channel; every convolution
+    stays in float. Uses torchao's Int8DynamicActivationIntxWeightConfig. Raises LoweringError if there is no layer to
+    change to int4.
     """
     from torchao.quantization import Int8DynamicActivationIntxWeightConfig, quantize_
     from torchao.quantization.granularity import PerAxis, PerGroup
@@ -149,36 +150,44 @@ def with_int4_weights(exported: ExportedProgram, recipe: Quantize) -> ExportedPr
     grouped = recipe.weights.granularity == "per-group"
     group = recipe.weights.group if grouped else 1
     model: Any = exported.module()
-    if not _as_modules(model, group, recipe.kept):
+    inputs = _as_modules(model, recipe.kept)
+    if all(count % group for count in inputs.values()):
         raise LoweringError(
             f"there is no linear layer whose inputs come in groups of {group}",
-            hint="quantize.weights.group = 32, or a profile of another precision",
+            hint="quantize.weights.group = 32, or --profile dynamic-int8",
         )
-    granularity, int4 = PerGroup(group) if grouped else PerAxis(0), torch.int4  # type: ignore[attr-defined]
-    quantize_(model, Int8DynamicActivationIntxWeightConfig(int4, weight_granularity=granularity))
+    granularity = PerGroup(group) if grouped else PerAxis(0)
+    int4, int8 = torch.int4, torch.int8  # type: ignore[attr-defined]
+    for dtype, scales, remainder in ((int4, granularity, False), (int8, PerAxis(0), True)):
+        quantize_(
+            model,
+            Int8DynamicActivationIntxWeightConfig(dtype, weight_granularity=scales),
+            filter_fn=lambda _, name, remainder=remainder: name in inputs and bool(inputs[name] % group) is remainder,
+        )
     # Positional arguments, as the program was captured with.
     return exported_like(model, exported, exported.example_inputs[0])
 
 
-def _as_modules(model: GraphModule, group: int, kept: Sequence[str]) -> int:
-    """Turn each linear layer to quantize into a module, in place, for torchao changes modules. Returns their number."""
-    count = 0
+def _as_modules(model: GraphModule, kept: Sequence[str]) -> dict[str, int]:
+    """Turn each linear layer to quantize into a module, in place, for torchao changes modules.
+
+    Returns the number of inputs of each by its name.
+    """
+    inputs: dict[str, int] = {}
     for node in list(model.graph.nodes):
         if node.target is not aten.linear.default or not _has_kernel(node, model) or is_skipped(node, kept):
             continue
         weight, *bias = (model.get_parameter(str(arg.target)) for arg in node.args[1:] if isinstance(arg, Node))
-        if weight.shape[1] % group:
-            continue
-        name = f"linear_{count}"
+        name = f"linear_{len(inputs)}"
         model.add_submodule(name, _linear(weight, *bias))
         with model.graph.inserting_before(node):
             call = model.graph.call_module(name, (node.args[0],))
         call.meta = dict(node.meta)
         node.replace_all_uses_with(call)
         model.graph.erase_node(node)
-        count += 1
+        inputs[name] = weight.shape[1]
     model.recompile()
-    return count
+    return inputs
 
 
 def _linear(weight: torch.Tensor, bias: torch.Tensor | None = None) -> nn.Linear:

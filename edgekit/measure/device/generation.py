@@ -65,6 +65,25 @@ def check_inputs(tokens: Sequence[TensorSpec], has_state: bool) -> None:
         raise ProbeError(f"--generate: the model is no decoder: it takes {takes}, not one token", hint=DECODER)
 
 
+def check_room(prompt: Prompt, capacity: int | None) -> None:
+    """Raise ProbeError, with a hint, if a prompt of token ids and what follows do not fit a cache.
+
+    capacity: number of tokens that the cache holds; None if unknown. The runner tells of a text, as it has its tokens.
+    """
+    # The last token is not read; a text has one token at least.
+    read = max(1, len(prompt.tokens)) + prompt.count - 1
+    if capacity is None or read <= capacity:
+        return
+    most = capacity - max(1, len(prompt.tokens)) + 1
+    if most < 2:
+        message = f"--prompt-tokens: {len(prompt.tokens)} tokens are too many for a cache of {capacity}"
+        raise ProbeError(message, hint=f"give {capacity - 1} tokens at most")
+    raise ProbeError(
+        f"--generate {prompt.count}: with the prompt it does not fit a cache of {capacity} tokens",
+        hint=f"--generate {most}",
+    )
+
+
 def check_decoder(signature: Signature, tokenizer_size: int | None, prompt: Prompt) -> None:
     """Raise ProbeError or TokenizerMismatch, with a hint, unless a model of this signature can continue the prompt.
 
@@ -83,6 +102,8 @@ def check_decoder(signature: Signature, tokenizer_size: int | None, prompt: Prom
             f"the tokenizer of '{tokens[0].name}' has {tokenizer_size} tokens, the model scores {vocabulary}",
             hint="build the bundle anew with the tokenizer of the training; a model may score more tokens, not fewer",
         )
+    shapes = {spec.name: spec.shape for spec in signature.inputs}
+    check_room(prompt, min((shapes[p.input][p.append] for p in signature.state if p.append is not None), default=None))
     wrong = next((id for id in prompt.tokens if not 0 <= id < vocabulary), None)
     if wrong is not None:
         raise ProbeError(
@@ -156,6 +177,8 @@ def _run(session: ProbeSession, prompt: Prompt, plan: Probe, threads: int) -> tu
         peak_rss_bytes=max((one.peak_rss_bytes for one in answers if one.peak_rss_bytes), default=None),
         memory={place.tokens: place.rss_bytes for place in first.memory},
         copied_bytes_per_s=max(one.copied_bytes_per_s for one in answers),
+        prompt_instructions=first.prompt_instructions,
+        token_instructions=first.token_instructions,
     )
     return run, first
 

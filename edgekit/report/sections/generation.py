@@ -52,5 +52,9 @@ def _notes(record: GenerationRecord) -> Iterable[str]:
             else "what a token reads, over that, is the least time that it takes"
         )
         yield f"Bandwidth of the memory by copying: {', '.join(speeds)}; {bound}."
+    counted = record.runs[0]
+    if counted.token_instructions is not None:
+        words = f"{counted.prompt_instructions:,} for the prompt, {counted.token_instructions:,} a token behind it"
+        yield f"Instructions with {counted.threads} thread{'' if counted.threads == 1 else 's'}: {words}."
     if any(run.tokens and run.token_p99_ns is None for run in record.runs):
         yield "A 99th percentile needs 662 tokens, a 90th 64: --min-count."

@@ -17,7 +17,10 @@ from .loop import AGREED, LOOK_NS, Look, nothing, unobserved
 
 if TYPE_CHECKING:
     from ..model.tensors import Array
+    from .instruction_counter import Counter
 
+COUNTED = 8
+"""Tokens whose instructions are counted, of which the least are the figure."""
 PLACES = 8
 """Moments of the first text at which resident memory is read, the end of the prompt among them."""
 
@@ -50,6 +53,32 @@ class TokenTimes(NamedTuple):
     """From the start of a text to its first token, which is reading the prompt, int64 [texts]."""
     token_ns: npt.NDArray[np.int64]
     """From one token to the next, int64 [M]."""
+
+
+class TokenInstructions(NamedTuple):
+    """Instructions of a decoder in user space, of all its threads; None where the kernel counts none."""
+
+    prompt: int | None = None
+    """Reading the prompt."""
+    token: int | None = None
+    """Reading one token behind it: the least of some."""
+
+
+def counted_text(decoder: Decoder, prompt: Sequence[int], tokens: Sequence[int], counter: Counter) -> TokenInstructions:
+    """Count the instructions of reading a prompt, and then those of `tokens` that were generated behind it.
+
+    counter: opened before the decoder was loaded, so that it counts its threads.
+    """
+    decoder.reset()
+    collected = gc.isenabled()
+    gc.disable()
+    try:
+        read = counter.each(decoder.prefill, prompt, 1)[0]
+        each = [counter.each(decoder.decode, token, 1)[0] for token in tokens[:COUNTED]]
+    finally:
+        if collected:
+            gc.enable()
+    return TokenInstructions(read, min(each))
 
 
 def first_text(decoder: Decoder, prompt: Sequence[int], count: int) -> FirstText:

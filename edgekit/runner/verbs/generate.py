@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
@@ -22,10 +23,13 @@ from ..processing.tokenization import read_tokenization
 from ..runtimes.token_decoder import TokenDecoder, check_decoder
 from ..timing.cooling import cool_down
 from ..timing.disturbance import DisturbanceWatch
-from ..timing.token_stream import first_text, timed_texts
+from ..timing.instruction_counter import Counter
+from ..timing.token_stream import TokenInstructions, counted_text, first_text, timed_texts
 
 TEXT, TOKENS = "text.npy", "tokens.npy"
 """Files of the prompt: bytes of a text in UTF-8, uint8 [N], or token ids, int64 [N]."""
+WEIGHTS = "weights.bin"
+"""File that several .onnx share their weights in."""
 
 
 def generate(
@@ -51,10 +55,13 @@ def generate(
     cooled = cool_down(*cool) if cool else None
     before = conditions()
     empty_rss_bytes = system.rss_bytes()
-    started = perf_counter_ns()
-    decoder = TokenDecoder(manifest, threads)
-    load_ns = perf_counter_ns() - started
-    first = first_text(decoder, prompt, count)
+    with contextlib.ExitStack() as stack:
+        counter = _counter(stack)
+        started = perf_counter_ns()
+        decoder = TokenDecoder(manifest, threads)
+        load_ns = perf_counter_ns() - started
+        first = first_text(decoder, prompt, count)
+        counted = counted_text(decoder, prompt, first.tokens, counter) if counter else TokenInstructions()
     watch = DisturbanceWatch()
     timed = timed_texts(decoder, prompt, count, min_count, min_duration_s, watch.look, watch.start)
     peak_rss_bytes = system.peak_rss_bytes()
@@ -85,12 +92,22 @@ def generate(
         "prompt_tokens": len(prompt),
         "tokens": first.tokens,
         "text": _text(manifest, first.tokens),
+        "prompt_instructions": counted.prompt,
+        "token_instructions": counted.token,
         "memory": [{"tokens": tokens, "rss_bytes": rss} for tokens, rss in first.memory],
         "model_bytes": sum(path.stat().st_size for path in _files(manifest)),
         "state_bytes": sum(_bytes(tensor) for tensor in manifest.inputs if tensor not in manifest.sampled),
         "copied_bytes_per_s": copied_bytes_per_s(min(threads, system.info()["cores"])),
         "last_cache_bytes": last_cache_bytes(),
     }
+
+
+def _counter(stack: contextlib.ExitStack) -> Counter | None:
+    """Counter of instructions, which `stack` closes; None where the kernel gives none."""
+    try:
+        return stack.enter_context(Counter())
+    except RunnerError:
+        return None
 
 
 def _prompt(inputs: Path, manifest: RunnerManifest) -> list[int]:
@@ -151,8 +168,9 @@ def _text(manifest: RunnerManifest, tokens: list[int]) -> str | None:
 
 
 def _files(manifest: RunnerManifest) -> list[Path]:
-    """Files of the model: its own, and those of its weights beside it."""
-    return [path for path in manifest.model.parent.iterdir() if path.is_file() and path.name.startswith("model")]
+    """Files of the entry point that reads a token: its own, and those of its weights beside it."""
+    files = [path for path in manifest.model.parent.iterdir() if path.is_file()]
+    return [path for path in files if path.name.startswith("model") or path.name == WEIGHTS]
 
 
 def _bytes(tensor: Any) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,24 @@ def test_a_run_refuses_a_project_without_a_decoder_before_it_builds(tmp_path: Pa
     with pytest.raises(ProbeError, match="the project states no tokenizer of 'token'"):
         check_project(untokenized, TEXT)
     check_project(untokenized, IDS)
+
+
+def test_a_text_that_the_cache_cannot_hold_is_refused_with_what_it_can() -> None:
+    stories = Project.read(folder("stories"))  # its cache holds 128
+    check_project(stories, Prompt(128, text="Once"))
+    cache = replace(CACHE, shape=(1, 4, 128))
+    decoder = replace(DECODER, inputs=(TOKEN, cache), state=(StatePair("keys", "keys_out", append=2),))
+    check_decoder(decoder, None, Prompt(127, tokens=(1, 42)))
+    for count, tokens, hint in (
+        (129, (1,), "--generate 128"), (65, (1,) * 65, "--generate 64"), (2, (1,) * 128, "give 127 tokens at most"),
+    ):  # fmt: skip
+        prompt = Prompt(count, tokens=tokens)
+        for check in (partial(check_project, stories), partial(check_decoder, decoder, 512)):
+            with pytest.raises(ProbeError, match="a cache of 128") as error:
+                check(prompt)
+            assert error.value.hint == hint
+    with pytest.raises(ProbeError, match="does not fit a cache of 128"):
+        check_project(stories, Prompt(129, text="Once"))
 
 
 def test_a_prompt_needs_a_beginning() -> None:

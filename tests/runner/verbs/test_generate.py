@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from edgekit.runner.machine.memory_bandwidth import copied_bytes_per_s, last_cache_bytes
 from edgekit.runner.model.manifest import ModelState, ModelTensor, RunnerManifest
+from edgekit.runner.timing.instruction_counter import Counter, Sample
+from edgekit.runner.timing.token_stream import counted_text
 from edgekit.runner.verbs.generate import cache_places
 from tests.runner.conftest import Answer, Bare
 from tests.runner.runtimes.test_token_decoder import _expected, _manifest
@@ -64,7 +68,10 @@ def greedy(prompt: list[int], count: int) -> list[int]:
 
 def test_a_text_is_the_most_likely_one_and_each_of_its_tokens_is_timed(bare: Bare, tmp_path: Path) -> None:
     argv = ("--count", 6, "--min-count", 23, "--min-duration", 0)
-    answer = ask(bare, slot(tmp_path / "slot"), "dbe", *argv)
+    folder = slot(tmp_path / "slot")
+    for name in ("weights.bin", "prefill_16.onnx"):
+        (folder / name).write_bytes(bytes(1000))
+    answer = ask(bare, folder, "dbe", *argv)
     assert answer.code == 0, answer.document
     said = answer.document
     tokens = greedy([3, 1, 4], 6)
@@ -78,8 +85,41 @@ def test_a_text_is_the_most_likely_one_and_each_of_its_tokens_is_timed(bare: Bar
     assert [place["tokens"] for place in said["memory"]] == [3, 4, 5, 6, 7, 8]
     assert all(place["rss_bytes"] > 10e6 for place in said["memory"])
     assert said["state_bytes"] == 7 * 4
-    assert said["model_bytes"] == (tmp_path / "slot" / "model.onnx").stat().st_size
+    # What reads prompts, several tokens at once, is not read for a token.
+    assert said["model_bytes"] == (tmp_path / "slot" / "model.onnx").stat().st_size + 1000
     assert said["copied_bytes_per_s"] > 1e8
+    # None where this machine's kernel counts none.
+    counts = said["prompt_instructions"], said["token_instructions"]
+    assert counts == (None, None) or min(counts) > 1000
+
+
+def test_instructions_are_of_the_prompt_and_of_the_cheapest_token_behind_it() -> None:
+    class Counted(Counter):
+        def __init__(self) -> None:
+            self.costs = iter((900, 120, 100, 110))
+
+        def each(self, call: Callable[[Sample], Any], sample: Sample, count: int) -> list[int]:
+            call(sample)
+            return [next(self.costs)]
+
+    class Heard:
+        def __init__(self) -> None:
+            self.calls: list[object] = []
+
+        def reset(self) -> None:
+            self.calls.append("reset")
+
+        def prefill(self, tokens: Sequence[int]) -> np.ndarray:
+            self.calls.append(tokens)
+            return np.zeros(1)
+
+        def decode(self, token: int) -> np.ndarray:
+            self.calls.append(token)
+            return np.zeros(1)
+
+    decoder = Heard()
+    assert counted_text(decoder, [1, 2], [3, 4, 5], Counted()) == (900, 100)
+    assert decoder.calls == ["reset", [1, 2], 3, 4, 5]
 
 
 def test_a_text_lasts_as_long_as_asked(bare: Bare, tmp_path: Path) -> None:
