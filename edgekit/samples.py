@@ -20,7 +20,7 @@ from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.sequences import check_caches, gather, initial_state, read_sequences, save_sequences, sequence_labels
 from edgekit.specs.project import LENGTHS, DataSet, Project
-from edgekit.stratification import FEW, spread, stratified
+from edgekit.stratification import FEW, paired, spread, stratified
 from edgekit.tasks.label_arrays import unlabelled
 from edgekit.tasks.registry import task_of
 
@@ -154,7 +154,7 @@ def load_samples(project: Project, role: str, limit: int | None = None, steps: i
     total = len(source)
     if total == 0:
         raise DataError(f"the {where} is empty", hint=f"[data] {role} must name at least one sample")
-    chosen, by_class = _chosen(source, total, limit, declared.labelled, where)
+    chosen, by_class = _chosen(source, limit, project.model.task, declared.labelled, where)
     if project.state:
         samples, changes = _collect_sequences(source, chosen, project, declared.labelled, where)
     else:
@@ -169,12 +169,18 @@ def load_samples(project: Project, role: str, limit: int | None = None, steps: i
     return replace(samples, sampling=Sampling(len(chosen), total, by_class, changes, left_out))
 
 
-def _chosen(source: MapStyle, total: int, limit: int | None, labelled: bool, where: str) -> tuple[Sequence[int], bool]:
+def _chosen(source: MapStyle, limit: int | None, task: str, labelled: bool, where: str) -> tuple[Sequence[int], bool]:
     """Select the indices of the samples; true if they are stratified by class."""
+    total = len(source)
     if limit is None or limit >= total:
         return range(total), False
     classes = _classes(source, total, where) if labelled and limit >= FEW else None
-    if classes is None or len(np.unique(classes)) > limit:
+    if classes is None:
+        return spread(total, limit), False
+    count = len(np.unique(classes))
+    if task == "embedding" and 2 * count > limit:
+        return paired(classes, limit), False
+    if count > limit:
         return spread(total, limit), False
     return stratified(classes, limit), True
 

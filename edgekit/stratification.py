@@ -23,6 +23,20 @@ def stratified(classes: Array, count: int) -> list[int]:
     return sorted(int(place[i]) for place, share in zip(places, shares, strict=True) for i in spread(len(place), share))
 
 
+def paired(identities: Array, count: int) -> list[int]:
+    """Select at most `count` indices into `identities`, int [N], ascending: two of each of some identities.
+
+    A sample is found by another of its identity, which few have in a selection that is spread over the set. Identities
+    of one sample alone fill what is left.
+    """
+    _, members, sizes = np.unique(identities, return_inverse=True, return_counts=True)
+    several = np.flatnonzero(sizes > 1)
+    chosen = several[spread(len(several), min(len(several), count // 2))]
+    pairs = [int(i) for each in chosen for i in np.flatnonzero(members == each)[:2]]
+    alone = np.flatnonzero(sizes[members] == 1)
+    return sorted([*pairs, *map(int, alone[spread(len(alone), min(len(alone), count - len(pairs)))])])
+
+
 def spread(total: int, count: int) -> list[int]:
     """Select `count` of `total` indices, ascending: one at random from each of `count` equal stretches (fixed seed).
 

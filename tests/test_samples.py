@@ -103,6 +103,25 @@ def test_what_cannot_be_stratified_is_spread_over_the_set(
     assert np.all(np.diff(samples.inputs["x"][:, 0]) > 0)
 
 
+@pytest.mark.parametrize(
+    ("identities", "limit", "pairs", "alone"),
+    [
+        ([i % 300 for i in range(900)], 100, 50, 0),
+        ([i % 300 for i in range(600)] + list(range(300, 400)), 650, 300, 50),
+    ],
+    ids=["more identities than samples", "identities of one sample"],
+)
+def test_identities_that_outnumber_the_samples_keep_two_to_be_found_by(
+    tmp_path: Path, identities: list[int], limit: int, pairs: int, alone: int
+) -> None:
+    project = _project(tmp_path / "set", 'loader = "data.py:plain"', identities)
+    project = project.model_copy(update={"model": project.model.model_copy(update={"task": "embedding"})})
+    samples = load_samples(project, "evaluation", limit)
+    sizes = np.unique(samples.labels, return_counts=True)[1]
+    assert ((sizes == 2).sum(), (sizes == 1).sum(), len(samples)) == (pairs, alone, limit)
+    assert np.all(np.diff(samples.inputs["x"][:, 0]) > 0)
+
+
 def test_a_large_set_is_not_read_through_for_its_labels(tmp_path: Path) -> None:
     labels = [0, 1] * (READ_THROUGH // 2 + 1)
     samples = load_samples(_project(tmp_path / "large", 'loader = "data.py:plain"', labels), "evaluation", 100)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,7 @@ def vendor_trial(
     answers = vendor_outputs(backend, program, samples, checks, dynamic, SAMPLES)
     if answers is None:
         return None
-    expected = _outputs(program.exported.module(), program, checks)
+    expected = outputs_on(program.exported.module(), program, checks)
     return min(sqnr_db(one, other) for one, other in zip(expected, answers, strict=True))
 
 
@@ -65,22 +66,42 @@ def vendor_outputs(
     samples at most. Returns one array [N, …] an output, [N, T, …] of sequences, without state; None if the backend has
     no vendor's recipe. Raises LoweringError if the vendor's tools fail, or the file does not run.
     """
+    calibration = call_arguments(program, samples)[:most]
+    with tempfile.TemporaryDirectory() as folder:
+        artifact = vendor_artifact(backend, program, calibration, Path(folder), dynamic)
+        if artifact is None:
+            return None
+        with _own_words():
+            return outputs_on(artifact_call(artifact, calibration[0]), program, checks)
+
+
+def vendor_artifact(
+    backend: Backend, program: Program, calibration: Sequence[Sample], folder: Path, dynamic: bool = False
+) -> Artifact | None:
+    """Make the vendor's int8 file in `folder`; None if the backend has no vendor's recipe.
+
+    The artifact has no placement. calibration: arguments of single calls. Raises LoweringError if the tools fail.
+    """
     name = f"{type(backend).__module__}.{MODULE}"
     if not _exists(name):
         return None
-    calibration = _arguments(program, samples)[:most]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"model.{backend.format}"
-        try:
-            content, edges = importlib.import_module(name).vendor_file(program, calibration, dynamic)
-            path.write_bytes(content)
-            call = _call(Artifact((path,), backend.format, edges, Placement(()), 0.0), calibration[0])
-            return _outputs(call, program, checks)
-        except Exception as error:
-            raise LoweringError(in_a_line(_root(error))) from error
+    path = folder / f"model.{backend.format}"
+    with _own_words():
+        content, edges = importlib.import_module(name).vendor_file(program, calibration, dynamic)
+        path.write_bytes(content)
+    return Artifact((path,), backend.format, edges, Placement(()), 0.0)
 
 
-def _arguments(program: Program, folder: Path) -> list[Sample]:
+@contextlib.contextmanager
+def _own_words() -> Iterator[None]:
+    """Raise whatever a vendor's tool or file raises as LoweringError, in its words."""
+    try:
+        yield
+    except Exception as error:
+        raise LoweringError(in_a_line(_root(error))) from error
+
+
+def call_arguments(program: Program, folder: Path) -> list[Sample]:
     """Arguments of single calls of the program, batch 1 each."""
     import torch
 
@@ -92,7 +113,8 @@ def _arguments(program: Program, folder: Path) -> list[Sample]:
     return [tuple(torch.from_numpy(column[i : i + 1].copy()) for column in columns) for i in range(len(columns[0]))]
 
 
-def _outputs(call: Call, program: Program, folder: Path) -> list[Array]:
+def outputs_on(call: Call, program: Program, folder: Path) -> list[Array]:
+    """Outputs [N, …] of a call with the program's signature on the samples in `folder`; of sequences, without state."""
     from edgekit.frontend.sequences import sequence_outputs
 
     signature = program.signature
@@ -101,25 +123,25 @@ def _outputs(call: Call, program: Program, folder: Path) -> list[Array]:
     return call_outputs(call, signature, read_columns(folder, list(map(model_tensor, signature.inputs))))
 
 
-def _call(artifact: Artifact, first: Sample) -> Call:
+def artifact_call(artifact: Artifact, first: Sample) -> Call:
     """Function from tensors to tensors, real values both, that runs the file. first: sample that it is loaded with."""
     import torch
 
     edges = artifact.signature
 
-    def stored(arguments: Sample) -> list[Array]:
-        return [_stored(value.numpy(), spec) for value, spec in zip(arguments, edges.inputs, strict=True)]
+    def arrays(arguments: Sample) -> list[Array]:
+        return [stored(value.numpy(), spec) for value, spec in zip(arguments, edges.inputs, strict=True)]
 
-    loaded = LoadedModel.load(runner_manifest(artifact), 1, stored(first))
+    loaded = LoadedModel.load(runner_manifest(artifact), 1, arrays(first))
 
     def call(*arguments: Tensor) -> list[Tensor]:
-        outputs = zip(loaded.call(stored(arguments)), edges.outputs, strict=True)
+        outputs = zip(loaded.call(arrays(arguments)), edges.outputs, strict=True)
         return [torch.from_numpy(np.array(_real(output, spec))) for output, spec in outputs]
 
     return call
 
 
-def _stored(values: Array, spec: TensorSpec) -> Array:
+def stored(values: Array, spec: TensorSpec) -> Array:
     """Values as the file takes them: integers, if it has a scale for them; of 32 bits, where its tool narrows them."""
     if spec.affine is None:
         return values.astype(spec.dtype)

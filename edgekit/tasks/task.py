@@ -7,10 +7,11 @@ from typing import Any, ClassVar, Protocol, cast
 
 import numpy as np
 
+from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.specs.inputs import Input
 from edgekit.specs.spec import Spec
-from edgekit.tasks.label_arrays import stacked
+from edgekit.tasks.label_arrays import is_labelled, stacked, unlabelled
 from edgekit.tasks.metric import Metric, Scores
 from edgekit.tasks.secondary import SecondaryFigure
 
@@ -218,3 +219,17 @@ def short(value: Any) -> str:
         return f"{array.item():.4g}" if array.dtype.kind == "f" else str(array.item())
     values = ", ".join(short(one) for one in array.ravel()[:4])
     return f"[{values}{', …' if array.size > 4 else ''}]"
+
+
+def scorable(task: Task, outputs: Outputs, labels: Array) -> Array:
+    """Labels that the task scores: `labels`, or `unlabelled` where few samples leave it nothing to score.
+
+    Of held-out samples each may be the only one of its identity: agreement alone judges them then.
+    """
+    if not is_labelled(labels):
+        return labels
+    try:
+        task.check(outputs, labels)
+    except DataError:
+        return unlabelled(len(labels))
+    return labels

@@ -71,7 +71,7 @@ def counted(slots: Sequence[Path], target: str) -> list[int]:
 
 def _count(transport: Any, slot: Path) -> int:
     from edgekit.cache import tool_versions
-    from edgekit.devices.measurement_protocol import LatencyAnswer
+    from edgekit.devices.measurement_protocol import InstructionAnswer
     from edgekit.devices.packs.equip import equip
     from edgekit.devices.runner_client import put_runner
 
@@ -84,7 +84,7 @@ def _count(transport: Any, slot: Path) -> int:
         folder = "inputs" if path.suffix == ".npy" else "slot"
         transport.push(path, remote / folder / path.name)
     folders = ("--inputs", remote / "inputs", "--out", remote / "out")
-    runner.ask(LatencyAnswer, "instructions", remote / "slot", *folders, "--count", COUNTED, timeout=LIMIT_S)
+    runner.ask(InstructionAnswer, "instructions", remote / "slot", *folders, "--count", COUNTED, timeout=LIMIT_S)
     local = slot / "instructions.npy"
     transport.pull(remote / "out" / "instructions.npy", local)
     return int(np.load(local).min())

@@ -1,6 +1,8 @@
 """edgekit's float and int8 against the vendors' recipes: bytes, time on this machine, instructions on emulated boards.
 
 Nothing is preprocessed on either side unless --edges pixels is given: then everything is preprocessed on both.
+--architecture compares networks of docs/coverage.md instead, int8 alone, and writes docs/vendors.md (`table` writes it
+from what was measured); `--backend`, `--precision`, `--limit` and `--instructions` are for it.
 """
 
 from __future__ import annotations
@@ -38,7 +40,19 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--samples", type=int, default=64, help="evaluation samples of the SQNR")
     parser.add_argument("--rounds", type=int, default=600, help="turns of ten inferences that every file has")
     parser.add_argument("--board", action="append", choices=(*BOARDS, "none"), help="emulated boards; none for none")
+    parser.add_argument("--architecture", action="append", help="a name of docs/coverage.md; all; table")
+    parser.add_argument("--precision", action="append", choices=("int8", "dynamic-int8"), help="int8 by default")
+    parser.add_argument("--limit", type=float, default=300.0, help="seconds that an architecture on a backend may take")
+    parser.add_argument("--instructions", action="store_true", help="count those of architectures on a cortex-a76")
     args = parser.parse_args(argv)
+    if args.architecture:
+        # torch is imported for architectures alone.
+        from scripts.vendor_table.command import NAMED, run
+
+        if unknown := set(args.architecture) - NAMED:
+            parser.error(f"no architecture is named '{unknown.pop()}': names are those of docs/coverage.md")
+        run(args.architecture, args.backend or [], args.precision or [], args.limit, args.instructions)
+        return
     boards = [board for board in args.board or BOARDS if board != "none"]
     # Before a runtime is imported: one thread, on both sides.
     os.environ["OMP_NUM_THREADS"] = "1"

@@ -18,7 +18,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from scripts.coverage_table.cell import BACKENDS, PRECISIONS, measured
-from scripts.coverage_table.record import Cell, Key, read
+from scripts.coverage_table.record import Cell, Key, Outcome, read_as
 from scripts.coverage_table.registry import ARCHITECTURES
 
 PROCESSES = multiprocessing.get_context("forkserver")
@@ -38,18 +38,20 @@ class Campaign:
     """Function that measures a cell in its process, and sends the record."""
     sources: Mapping[str, str] = field(default_factory=dict)
     """Version of what a cell depends on, by architecture: a record of another one is out of date."""
+    kind: type[Outcome] = Cell
+    """Class of the records."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self, keys: Iterable[Key]) -> None:
         """Measure the cells of which the file has no record of today's source, in this order."""
-        done = read(self.records)
+        done = read_as(self.kind, self.records)
         left = [key for key in keys if key not in done or done[key].source != self.sources[key[0]]]
         print(f"{len(left)} cells to measure", flush=True)
         with ThreadPoolExecutor(self.at_once) as pool:
             for cell in pool.map(lambda key: self.measure(key, self.sources[key[0]]), left):
                 print(line(cell), flush=True)
 
-    def measure(self, key: Key, version: str) -> Cell:
+    def measure(self, key: Key, version: str) -> Outcome:
         """Measure one cell in a process of its own and append its record."""
         started = time.monotonic()
         receiver, sender = PROCESSES.Pipe(duplex=False)
@@ -64,9 +66,9 @@ class Campaign:
             file.write(f"{cell.to_json()}\n")
         return cell
 
-    def _received(self, receiver: Connection, process: BaseProcess, key: Key, version: str) -> Cell:
+    def _received(self, receiver: Connection, process: BaseProcess, key: Key, version: str) -> Outcome:
         """Record that the process sends, or that of its end without one."""
-        blank = Cell(*key, outcome="timeout", source=version, weights=ARCHITECTURES[key[0]].weights)
+        blank = self.kind(*key, outcome="timeout", source=version, weights=ARCHITECTURES[key[0]].weights)
         if not receiver.poll(self.limit_s):
             return replace(blank, message=f"not finished within {self.limit_s:.0f} s")
         try:
@@ -74,7 +76,7 @@ class Campaign:
         except EOFError:
             process.join(10)
             return replace(blank, outcome="crashed", message=_cause(process.exitcode))
-        return sent if isinstance(sent, Cell) else replace(blank, outcome="crashed", message=str(sent)[:600])
+        return sent if isinstance(sent, Outcome) else replace(blank, outcome="crashed", message=str(sent)[:600])
 
 
 def preload(work: Path) -> None:
@@ -91,25 +93,24 @@ def chosen(names: list[str], backends: list[str], precisions: list[str]) -> Iter
                 yield name, backend, precision
 
 
-def line(cell: Cell) -> str:
+def line(cell: Outcome) -> str:
     """Outcome of a cell for a terminal."""
     head = f"{cell.architecture} {cell.backend} {cell.precision}: {cell.outcome}, {cell.seconds:.0f} s"
-    if cell.outcome != "works":
-        return f"{head}, {cell.code} {cell.message[:200]}"
-    quality = "inf" if cell.sqnr_db is None else f"{cell.sqnr_db:.1f}"
-    return (
-        f"{head}, {quality} dB, integer MACs {cell.integer_macs:.2f}, fallback {cell.fallback:.3f}, "
-        f"size {cell.size_ratio:.2f}, {cell.delegates} delegates, {cell.kernels} kernels, failed {cell.failed}"
-    )
+    return f"{head}, {cell.figures}" if cell.outcome == "works" else f"{head}, {cell.code} {cell.message[:200]}"
 
 
 def answer(key: Key, work: Path, sender: Connection) -> None:
     """Measure a cell, in its process, and send its record, or the words of an error that is none of edgekit's."""
+    send(measured, key, work, sender)
+
+
+def send(measure: Callable[..., Outcome], key: Key, work: Path, sender: Connection) -> None:
+    """Send what `measure` returns for a cell, in a group of processes of its own, or the words of its error."""
     os.setsid()
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
     try:
-        sender.send(measured(*key, work))
+        sender.send(measure(*key, work))
     except Exception as error:  # noqa: BLE001  the process ends with it, and the record says so
         sender.send(f"{type(error).__name__}: {error}")
 

@@ -61,7 +61,7 @@ def measured(name: str, backend: str, precision: str, work: Path) -> Cell:
     told = (cell.message, cell.hint, *cell.warnings)
     message, hint, *remarks = (text.replace(str(work), "FOLDER").replace(str(ROOT), "ROOT") for text in told)
     cell = replace(cell, message=message, hint=hint, warnings=tuple(remarks))
-    return replace(cell, seconds=round(time.monotonic() - started, 1), peak_mb=_peak_mb())
+    return replace(cell, seconds=round(time.monotonic() - started, 1), peak_mb=peak_mb())
 
 
 def _works(cell: Cell, report: Report, bundle: Bundle, folder: Path) -> Cell:
@@ -87,6 +87,6 @@ def _works(cell: Cell, report: Report, bundle: Bundle, folder: Path) -> Cell:
     )  # fmt: skip
 
 
-def _peak_mb() -> int:
+def peak_mb() -> int:
     """Most memory that this process, or the largest of its children, held."""
     return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) // 1024

@@ -31,7 +31,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("siamese", "onnx", "eer", 0.08),
         ("tagger", "onnx", "span-f1", 0.95),
         ("autoencoder", "onnx", "auc", 0.85),
-        ("sentences", "onnx", "recall@1", 0.7),
+        ("sentences", "tflite", "recall@1", 0.7),
         ("keywords", "tflite", "top1", 0.9),
         ("segmenter", "onnx", "miou", 0.75),
     ],
@@ -47,7 +47,8 @@ def test_int8_keeps_the_metric_of_the_trained_network(
     outcomes = gates(report)
     assert outcomes["reference_accuracy"] == "passed"
     assert outcomes["agreement"] == "passed"
-    assert outcomes["accuracy_drop"] in ("passed", "undecided")
+    # 1,200 queries settle that retrieval loses less than a point, at the far end of the paired interval.
+    assert outcomes["accuracy_drop"] in (("passed",) if name == "sentences" else ("passed", "undecided"))
 
 
 def test_int8_keeps_the_details_that_are_added_to_the_picture(

@@ -13,7 +13,7 @@ from tests.command_line import LENIENT
 from tests.conftest import Command
 
 pytestmark = [pytest.mark.emulated, pytest.mark.usefixtures("emulation")]
-SAMPLES = 24
+SAMPLES = 32
 
 
 def ran(command: Command, folder: Path, out: Path, target: str, backend: str, profile: str) -> Any:

@@ -14,8 +14,10 @@ from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.tasks.cosine import ranks
 from edgekit.tasks.embedding import Embedding, identity_pairs
+from edgekit.tasks.label_arrays import is_labelled
 from edgekit.tasks.pairs import Similarity, Verification
 from edgekit.tasks.roc import RocCurve
+from edgekit.tasks.task import scorable
 
 
 def clusters(seed: int, noise: float = 1.0) -> tuple[Array, Array]:
@@ -219,3 +221,9 @@ def test_two_embeddings_of_different_length_are_no_pair() -> None:
         Verification().check({"a": np.zeros((2, 4)), "b": np.zeros((2, 5))}, None)
     with pytest.raises(DataError, match=r"labels are \[3\] for 2 pairs"):
         Verification().check({"a": np.zeros((2, 4)), "b": np.zeros((2, 4))}, np.zeros(3))
+
+
+def test_held_out_samples_of_one_identity_each_are_judged_without_labels() -> None:
+    vectors, labels = clusters(0)
+    assert scorable(Embedding(), {"e": vectors}, labels) is labels
+    assert not is_labelled(scorable(Embedding(), {"e": vectors}, np.arange(60)))

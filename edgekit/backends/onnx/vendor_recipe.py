@@ -5,6 +5,7 @@ They are `quantize_static` in Q/DQ form, by minimum and maximum, and `quantize_d
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,7 +41,8 @@ def vendor_file(
     dynamic: activations are rounded as they come. Returns the file and its signature. Raises whatever its tools raise.
     """
     names = [spec.name for spec in program.signature.inputs]
-    with tempfile.TemporaryDirectory() as folder:
+    # Shape inference that fails leaves its files in the working directory.
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         plain, ready, quantized = (Path(folder) / f"{step}.onnx" for step in ("float", "ready", "int8"))
         exported = torch.onnx.export(
             program.exported,

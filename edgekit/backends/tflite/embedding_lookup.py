@@ -63,14 +63,20 @@ def fused_lookups(module: GraphModule) -> Iterator[IntegerTable]:
 
 
 def with_integer_tables(content: bytes, tables: Sequence[IntegerTable]) -> bytes:
-    """Store `tables` in the file, in the place of the dequantized ones. Raises LoweringError if one is not there."""
+    """Store `tables` in the file, in the place of the dequantized ones that its lookups read.
+
+    A table whose rows are constant, such as those of places at a fixed length, is no longer one: the converter has put
+    the rows themselves into the graph. Raises LoweringError if a lookup reads a table that is left in float.
+    """
     if not tables:
         return content
     model = schema.ModelT.InitFromPackedBuf(content, 0)
-    stored = {index for graph in model.subgraphs for index in _store(model, graph, tables)}
-    if len(stored) < len(tables):
+    for graph in model.subgraphs:
+        _store(model, graph, tables)
+    left = [name for graph in model.subgraphs for name in _left_in_float(model, graph, tables)]
+    if left:
         raise LoweringError(
-            f"the converted file has {len(stored)} of the program's {len(tables)} embedding tables",
+            f"the converted file has {len(left)} of the program's {len(tables)} embedding tables in float: '{left[0]}'",
             hint="try another --backend, or keep the embeddings in float: [quantize] skip",
         )
     _clear_unread(model)
@@ -79,21 +85,33 @@ def with_integer_tables(content: bytes, tables: Sequence[IntegerTable]) -> bytes
     return bytes(builder.Output())
 
 
-def _store(model: Any, graph: Any, tables: Sequence[IntegerTable]) -> Iterator[int]:
-    """Store the tables that `graph` reads, in place. Yields their indices in `tables`."""
+def _store(model: Any, graph: Any, tables: Sequence[IntegerTable]) -> None:
+    """Store the tables that lookups of `graph` read, in place."""
     lookup = schema.BuiltinOperator.EMBEDDING_LOOKUP
-    used = {op.inputs[TABLE] for op in graph.operators if model.operatorCodes[op.opcodeIndex].builtinCode == lookup}
+    for tensor, table in _float_tables(model, graph, lookup, TABLE, tables):
+        tensor.type, tensor.quantization = schema.TensorType.INT8, _quantization(table)
+        tensor.buffer = _buffer(model, table.integers)
+
+
+def _left_in_float(model: Any, graph: Any, tables: Sequence[IntegerTable]) -> list[str]:
+    """Names of the tables that a gather, which has no form for integers with a scale a row, reads in float."""
+    gathered = _float_tables(model, graph, schema.BuiltinOperator.GATHER, 0, tables)
+    return [tensor.name.decode() if isinstance(tensor.name, bytes) else str(tensor.name) for tensor, _ in gathered]
+
+
+def _float_tables(
+    model: Any, graph: Any, code: int, place: int, tables: Sequence[IntegerTable]
+) -> Iterator[tuple[Any, IntegerTable]]:
+    """Float tensors that operators of that code read as input `place`, each with the table that it is."""
+    used = {op.inputs[place] for op in graph.operators if model.operatorCodes[op.opcodeIndex].builtinCode == code}
     for tensor in (graph.tensors[index] for index in sorted(used)):
         data = model.buffers[tensor.buffer].data
         if data is None or tensor.type != schema.TensorType.FLOAT32:
             continue
         real = np.frombuffer(bytes(data), "<f4").reshape(tensor.shape)
-        index = next((i for i, table in enumerate(tables) if np.array_equal(table.real, real)), None)
-        if index is None:
-            continue
-        tensor.type, tensor.quantization = schema.TensorType.INT8, _quantization(tables[index])
-        tensor.buffer = _buffer(model, tables[index].integers)
-        yield index
+        table = next((table for table in tables if np.array_equal(table.real, real)), None)
+        if table is not None:
+            yield tensor, table
 
 
 def _clear_unread(model: Any) -> None:

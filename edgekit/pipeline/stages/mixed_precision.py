@@ -27,8 +27,9 @@ from edgekit.pipeline.stages.stage import Stage
 from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.specs.compression import Mixed, Quantize
 from edgekit.specs.profile import Gates, Probe
-from edgekit.tasks.label_arrays import is_labelled, unlabelled
+from edgekit.tasks.label_arrays import unlabelled
 from edgekit.tasks.registry import task_of
+from edgekit.tasks.task import scorable
 
 if TYPE_CHECKING:
     from edgekit.ir.program import Program
@@ -130,8 +131,9 @@ def judge_of(project: Project, program: Program, judging: Samples) -> Judge:
     def compared(reference: Mapping[str, Array], candidate: Mapping[str, Array]) -> tuple[float, float | None]:
         """Agreement and accuracy drop of two endpoints, from their outputs [N, …] by name."""
         for outputs in (reference, candidate):
-            task.check(outputs, labels if is_labelled(labels) else None)
-        paired = PairedAnswers.of(task.answers(reference), task.answers(candidate), labels, task)
+            task.check(outputs, None)
+        scored = scorable(task, reference, labels)
+        paired = PairedAnswers.of(task.answers(reference), task.answers(candidate), scored, task)
         return paired.agreement, paired.accuracy_drop
 
     return Judge(program, arguments, compared)

@@ -1,6 +1,8 @@
-"""Runs of 8 to 16 words of the descriptions of scikit-learn's data sets, each as long as it is.
+"""Runs of words of Alice's Adventures in Wonderland, which edgekit ships, each as long as it is.
 
-A sample's identity is its description."""
+A passage is 20 words in a row; a run has 8 to 16 of them, in their order. A sample's identity is its passage: of a run,
+another run of the same passage is to be found.
+"""
 
 from __future__ import annotations
 
@@ -10,38 +12,37 @@ from zlib import crc32
 
 import numpy as np
 
-LENGTH, WORDS = 16, 1024
-NAMES = ("breast_cancer", "california_housing", "covtype", "diabetes", "digits", "iris", "kddcup99", "lfw", "rcv1",
-         "species_distributions", "twenty_newsgroups", "wine_data")  # fmt: skip
+LENGTH, PASSAGE, WORDS = 16, 20, 2048
+HELD_OUT = "CHAPTER VII "
+"""Chapters from here on are not trained on."""
 Sample = tuple[dict[str, np.ndarray], int]
 
 
-def runs(count: int, seed: int, first: bool) -> list[Sample]:
-    """Draw runs from the first two thirds of the words of each description, or from the rest."""
-    random, texts = np.random.default_rng(seed), [_words(name) for name in NAMES]
-    samples: list[Sample] = []
-    for i in range(count):
-        label = i % len(texts)
-        split = 2 * len(texts[label]) // 3
-        words = texts[label][:split] if first else texts[label][split:]
-        length = int(random.integers(LENGTH // 2, LENGTH + 1))
-        start = int(random.integers(0, len(words) - length + 1))
-        samples.append(({"tokens": np.array(words[start : start + length])}, label))
-    return samples
+def words(held_out: bool) -> np.ndarray:
+    """Words of the book's first or second half in their order, int64, from 1; some share a number."""
+    text = files("edgekit.examples").joinpath("stories", "alice.txt").read_text("utf-8")
+    half = text.partition(HELD_OUT)[2 if held_out else 0].lower()
+    return np.array([1 + crc32(word.encode()) % (WORDS - 1) for word in re.findall(r"[a-z]+", half)])
 
 
-def _words(name: str) -> list[int]:
-    text = files("sklearn.datasets").joinpath("descr", f"{name}.rst").read_text("utf-8").lower()
-    return [1 + crc32(word.encode()) % (WORDS - 1) for word in re.findall(r"[a-z]{3,}", text)]
+def run(passage: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Draw a run of the passage."""
+    length = random.integers(LENGTH // 2, LENGTH + 1)
+    return passage[np.sort(random.permutation(PASSAGE)[:length])]
 
 
-def training() -> list[Sample]:
-    return runs(4000, 0, first=True)
+def pairs(held_out: bool, count: int, seed: int) -> list[Sample]:
+    """Draw two runs, one after the other, of each of `count` passages, evenly over a half; none overlap."""
+    text, random = words(held_out), np.random.default_rng(seed)
+    places = len(text) // PASSAGE * np.arange(count) // count * PASSAGE
+    return [
+        ({"tokens": run(text[place : place + PASSAGE], random)}, i) for i, place in enumerate(places) for _ in range(2)
+    ]
 
 
 def calibration() -> list[Sample]:
-    return runs(96, 1, first=True)
+    return pairs(False, 64, 1)
 
 
 def evaluation() -> list[Sample]:
-    return runs(360, 2, first=False)
+    return pairs(True, 600, 2)

@@ -1,4 +1,7 @@
-"""Sentence encoder: two transformer layers over words, and the mean of those that the mask counts. [N, 48]."""
+"""Sentence encoder in the form of MiniLM: embeddings of words and places, two layers, and the mean of the words.
+
+Layers are BERT's, with the norm after each sum. The mask counts the words. Embeddings are of length 1, [N, 64].
+"""
 
 from __future__ import annotations
 
@@ -7,39 +10,48 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import gelu, normalize, scaled_dot_product_attention
 
-WORDS, WIDTH, HEADS = 1024, 48, 4
+WORDS, LONGEST, WIDTH, HEADS = 2048, 16, 64, 4
 WEIGHTS = Path(__file__).with_name("weights.safetensors")
 
 
 class Layer(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.attend, self.project = nn.Linear(WIDTH, 3 * WIDTH), nn.Linear(WIDTH, WIDTH)
-        self.widen, self.narrow = nn.Linear(WIDTH, 2 * WIDTH), nn.Linear(2 * WIDTH, WIDTH)
-        self.norm1, self.norm2 = nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)
+        self.query, self.key, self.value = (nn.Linear(WIDTH, WIDTH) for _ in range(3))
+        self.project = nn.Linear(WIDTH, WIDTH)
+        self.widen, self.narrow = nn.Linear(WIDTH, 4 * WIDTH), nn.Linear(4 * WIDTH, WIDTH)
+        self.norm1, self.norm2 = nn.LayerNorm(WIDTH, 1e-12), nn.LayerNorm(WIDTH, 1e-12)
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
         batch, length, _ = x.shape
-        parts = self.attend(self.norm1(x)).reshape(batch, length, 3, HEADS, WIDTH // HEADS).permute(2, 0, 3, 1, 4)
-        mixed = scaled_dot_product_attention(parts[0], parts[1], parts[2], attn_mask=bias)
-        x = x + self.project(mixed.transpose(1, 2).reshape(batch, length, WIDTH))
-        out: Tensor = x + self.narrow(nn.functional.gelu(self.widen(self.norm2(x))))
+        query, key, value = (
+            layer(x).reshape(batch, length, HEADS, WIDTH // HEADS).transpose(1, 2)
+            for layer in (self.query, self.key, self.value)
+        )
+        mixed = scaled_dot_product_attention(query, key, value, attn_mask=bias)
+        x = self.norm1(x + self.project(mixed.transpose(1, 2).reshape(batch, length, WIDTH)))
+        out: Tensor = self.norm2(x + self.narrow(gelu(self.widen(x))))
         return out
 
 
 class Sentences(nn.Module):
+    places: Tensor
+
     def __init__(self) -> None:
         super().__init__()
-        self.words = nn.Embedding(WORDS, WIDTH)
+        self.words, self.positions = nn.Embedding(WORDS, WIDTH), nn.Embedding(LONGEST, WIDTH)
+        self.register_buffer("places", torch.arange(LONGEST)[None], persistent=False)
+        self.norm = nn.LayerNorm(WIDTH, 1e-12)
         self.first, self.second = Layer(), Layer()
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        bias = ((mask - 1) * 100)[:, None, None, :]
-        x = self.second(self.first(self.words(tokens), bias), bias)
-        mean: Tensor = (x * mask[..., None]).sum(1) / torch.clamp(mask.sum(1, keepdim=True), min=1.0)
-        return mean
+        bias = (1.0 - mask[:, None, None, :]) * torch.finfo(torch.float32).min
+        x = self.norm(self.words(tokens) + self.positions(self.places[:, : tokens.shape[1]]))
+        x = self.second(self.first(x, bias), bias)
+        mean = (x * mask[..., None]).sum(1) / torch.clamp(mask.sum(1, keepdim=True), min=1.0)
+        return normalize(mean, dim=1)
 
 
 def sentences() -> nn.Module:
