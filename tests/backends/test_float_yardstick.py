@@ -51,7 +51,7 @@ def test_a_file_as_near_to_float_as_its_program_is_not_refused(tmp_path: Path, m
 @pytest.mark.parametrize(
     ("program", "file", "words"),
     [
-        (0.84, 1.6, r"15\.9 dB from float, the file is 4\.4: the converter or its runtime loses the rest"),
+        (0.84, 1.6, r"15\.9 dB from float, the file is 4\.4; the converter or its runtime loses it"),
         (0.4, 1.0, "the loss is quantization's, not the converter's"),
     ],
 )
