@@ -18,6 +18,7 @@ from edgekit.parity.numeric import numeric_parity
 from edgekit.pipeline.stages.compile import Compilation, Compiled
 from edgekit.pipeline.stages.evaluated_orders import evaluated_orders
 from edgekit.pipeline.stages.float_remark import float_remarks
+from edgekit.pipeline.stages.loss_remark import loss_remarks
 from edgekit.pipeline.stages.vendor_comparison import vendor_remarks
 from edgekit.report.assemble import BuildFacts, ProbeFacts, describe, report
 from edgekit.report.earlier_run import Earlier
@@ -107,6 +108,7 @@ def decide(
                 *_left_out(compilation, evidence),
                 *_remarks(compilation, compiled),
                 *float_remarks(compilation, judged),
+                *loss_remarks(compilation, compiled, judged),
                 *(vendor_remarks(compilation, compiled, judged) if device is None else ()),
                 *evidence.remarks,
             ),

@@ -164,6 +164,8 @@ def test_int8_that_holds_is_the_only_trial_and_what_breaks_it_is_repaired(
     sentence = _sentence(result)
     assert sentence.startswith("Plain int8 does not hold on 30 held-out calibration samples")
     assert result.chosen.change in sentence
+    tried = [trial.recipe for trial in result.trials]
+    assert all(tried.count(recipe) == 1 for recipe in tried)
     # The cheapest of all that hold; its cost and the way back are told.
     assert result.chosen.price == min(trial.price for trial in result.trials if trial.met)
     assert "--profile int8-plain" in sentence

@@ -201,8 +201,12 @@ class _Repair:
                 count //= 2
 
     def _with_float(self, base: RepairTrial, operators: Sequence[str]) -> RepairTrial | None:
-        """Trial of the recipe of `base` with these operators in float; None if the network does not take it."""
+        """Trial of the recipe of `base` with these operators in float, an earlier one if there is one; None if the
+        network does not take it."""
         recipe = with_float(base.recipe.model_copy(update={"overrides": self.problem.recipe.overrides}), operators)
+        same = next((trial for trial in self.trials if trial.recipe == recipe), None)
+        if same:
+            return same
         count = f"{len(operators)} operator{'s' if len(operators) > 1 else ''} in float"
         self._count()
         try:
