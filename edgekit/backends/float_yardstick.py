@@ -26,17 +26,25 @@ class Losses:
     file_db: float
 
     @property
+    def is_useless(self) -> bool:
+        """True if quantization leaves nothing to compare a file with."""
+        return self.quantization_db < USELESS_DB
+
+    @property
+    def least_db(self) -> float:
+        """Least distance from float of a file that loses nothing more, in dB."""
+        return self.quantization_db - LOST_DB
+
+    @property
     def is_refused(self) -> bool:
         """True if the file is farther from float than its program is, or if quantization leaves nothing to compare."""
-        return self.quantization_db < USELESS_DB or not self.file_db >= self.quantization_db - LOST_DB
+        return self.is_useless or not self.file_db >= self.least_db
 
     def __str__(self) -> str:
         both = (
             f"quantization leaves the program {self.quantization_db:.1f} dB from float, the file is {self.file_db:.1f}"
         )
-        if self.quantization_db < USELESS_DB:
-            return f"{both}: the loss is quantization's, not the converter's"
-        return f"{both}: the converter or its runtime loses the rest"
+        return f"{both}: the loss is quantization's, not the converter's" if self.is_useless else both
 
 
 @dataclass(frozen=True)

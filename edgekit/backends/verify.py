@@ -10,11 +10,14 @@ import numpy as np
 from edgekit.backends.artifact_run import run_errors, runner_manifest
 from edgekit.backends.float_yardstick import FloatYardstick
 from edgekit.backends.free_axes import model_tensor
+from edgekit.backends.index_values import index_orders
 from edgekit.backends.program_outputs import program_outputs
+from edgekit.backends.reference_kernels import ReferenceKernels
 from edgekit.backends.verify_prefill import decode_agreement_db, prefill_outputs, prefill_texts
 from edgekit.backends.verify_steps import verify_steps
 from edgekit.errors import Disagreement, FloatDisagreement, LengthDisagreement
 from edgekit.ir.artifact import Artifact
+from edgekit.ir.index_order import IndexOrder
 from edgekit.ir.measurement import Array
 from edgekit.ir.program import Program
 from edgekit.ir.signature import FreeLength
@@ -75,22 +78,31 @@ def verify(
         reference = program_outputs(program, columns)
     floor, qualities = floor_db(program, recipe), []
     yardstick = FloatYardstick(floating, columns) if floating and not program.signature.state else None
+    reference_kernels = ReferenceKernels(artifact, program, columns)
     expected_names = [spec.name for spec in program.signature.outputs]
     if [spec.name for spec in artifact.signature.outputs] != expected_names:
         names = ", ".join(spec.name for spec in artifact.signature.outputs)
         raise Disagreement(f"'{artifact.files[0].name}' gives {names}, the program gives {', '.join(expected_names)}")
+    orders: dict[int, IndexOrder] | None = None
     for index, spec in enumerate(artifact.signature.outputs):
         expected, stored = reference[index], candidate[index]
         got = dequantize(stored, spec.affine.scale, spec.affine.zero_point) if spec.affine else stored
-        quality = sqnr_db(expected, got) if expected.shape == got.shape else -np.inf
-        qualities.append(quality)
+        alike = expected.shape == got.shape
+        quality = sqnr_db(expected, got) if alike else -np.inf
         least = floor if expected.dtype.kind == "f" else min(floor, INDEX_DB)
+        if alike and expected.dtype.kind != "f" and not quality >= least:
+            orders = index_orders(program, columns) if orders is None else orders
+            quality = max(quality, orders[index].sqnr_db(expected, got)) if index in orders else quality
+        qualities.append(quality)
         if quality >= least:
             continue
-        losses = yardstick.losses(index, expected, got) if yardstick and expected.shape == got.shape else None
+        losses = yardstick.losses(index, expected, got) if yardstick and alike else None
         if losses is None or losses.is_refused:
-            text = f"; {losses}" if losses else ""
-            raise _disagreement(f"output '{spec.name}' of '{artifact.files[0].name}'", quality, least, recipe, text)
+            told = f"; {losses}" if losses else ""
+            if alike and expected.dtype.kind == "f" and not (losses and losses.is_useless):
+                truth = yardstick.outputs[index] if yardstick and losses else expected
+                told += f"; {reference_kernels.blame(index, truth, losses.least_db if losses else least)}"
+            raise _disagreement(f"output '{spec.name}' of '{artifact.files[0].name}'", quality, least, recipe, told)
     if program.prefill:
         qualities += _check_prefill(artifact, program, Samples.read(checks), floor, recipe, golden.parent)
     for stored, spec in zip(answers, artifact.signature.reported, strict=True):

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 from pydantic import ValidationError
 
 from edgekit.errors import DataError
+from edgekit.ir.index_order import IndexOrder
 from edgekit.ir.measurement import Array, Measurement
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.parity.comparison import Comparison, FlipExample
 from edgekit.parity.drift import drift
 from edgekit.parity.endpoint_record import EndpointRecord, LatencyRecord, MetricRecord, process_record
 from edgekit.parity.latency_histogram import Histogram, side_by_side
+from edgekit.parity.orders import order_db, with_ties
 from edgekit.parity.paired_answers import PairedAnswers, estimate
 from edgekit.parity.statistics import percentile_ns
 from edgekit.parity.token_parity import token_parity
@@ -24,17 +27,27 @@ from edgekit.tasks.secondary import finite
 from edgekit.tasks.task import Task
 from edgekit.tasks.task_over_time import TaskOverTime, of_sequences, steps
 
+NO_ORDERS: Mapping[str, IndexOrder] = MappingProxyType({})
 SHOWN_FLIPS = 10
 """Flipped samples that a report tells in words."""
 
 
-def compare(reference: Measurement, candidate: Measurement, task: Task, classes: Sequence[str] = ()) -> Comparison:
+def compare(
+    reference: Measurement,
+    candidate: Measurement,
+    task: Task,
+    classes: Sequence[str] = (),
+    orders: Mapping[str, IndexOrder] = NO_ORDERS,
+) -> Comparison:
     """Compare the two sample by sample, as `task` says. classes: names of the classes, for texts.
+
+    orders: values behind outputs that are indices, by output: another index of a tie is the same answer.
 
     Raises DataError if they measured other samples, have other outputs or shapes, hold NaN or infinite values, or
     cannot be scored by the task.
     """
-    expected, actual = _paired(reference, candidate)
+    expected, measured = _paired(reference, candidate)
+    actual = with_ties(expected, measured, orders)
     labels = reference.labels
     labelled = is_labelled(labels)
     task = of_sequences(task, reference.length, labels)
@@ -44,7 +57,10 @@ def compare(reference: Measurement, candidate: Measurement, task: Task, classes:
     paired = PairedAnswers.of(answers, candidate_answers, labels, task)
     scores = [_score(task.metric, one) for one in paired.scores] if paired.scores else [None, None]
     theirs, ours = side_by_side(reference.latency_ns, candidate.latency_ns)
-    by_output = {name: _sqnr_db(expected[name], actual[name], reference.length) for name in expected}
+    by_output = {
+        name: order_db(one, measured[name], orders.get(name), _sqnr_db(one, measured[name], reference.length))
+        for name, one in expected.items()
+    }
     comparison = Comparison(
         metric=paired.metric,
         scores=paired.scores,

@@ -46,7 +46,7 @@ def build(request: BuildRequest, line: StageRunner, out: Path, key: SigningKey, 
         bundle = pack_bundle(compilation, compiled, key, staging)
         candidate = on_host(compilation, data, bundle)
         check_float_parity(request.profile, reference, candidate)
-        evidence = Evidence(reference, candidate, data.samples.sampling)
+        evidence = Evidence(reference, candidate, data.samples.sampling, samples=data.samples)
         return decide(compilation, compiled, bundle, evidence, None, staging)
 
 

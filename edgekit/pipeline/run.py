@@ -108,7 +108,10 @@ def run(
             text = _text(installation, request, line, trial.prompt)
             lengths = timed_lengths(data.samples)
             remarks = (*_remarks(installation), *((lengths,) if lengths else ()))
-            evidence = Evidence(reference, probed, data.samples.sampling, host, earlier, float_file, remarks, text)
+            measured = data.samples
+            evidence = Evidence(
+                reference, probed, measured.sampling, host, earlier, float_file, remarks, text, measured
+            )
             report = decide(compilation, compiled, bundle, evidence, _shown(device.url), staging)
             commit_or_roll_back(installation, report, trial.commit)
         except BaseException as error:

@@ -16,14 +16,16 @@ from edgekit.parity.gates import judge
 from edgekit.parity.generation_record import GenerationRecord
 from edgekit.parity.numeric import numeric_parity
 from edgekit.pipeline.stages.compile import Compilation, Compiled
+from edgekit.pipeline.stages.evaluated_orders import evaluated_orders
 from edgekit.pipeline.stages.float_remark import float_remarks
+from edgekit.pipeline.stages.loss_remark import loss_remarks
 from edgekit.pipeline.stages.vendor_comparison import vendor_remarks
 from edgekit.report.assemble import BuildFacts, ProbeFacts, describe, report
 from edgekit.report.earlier_run import Earlier
 from edgekit.report.forms import html, markdown, text
 from edgekit.report.record import BundleRecord
 from edgekit.report.report import Report, to_json
-from edgekit.samples import Sampling
+from edgekit.samples import Samples, Sampling
 from edgekit.tasks.registry import task_of
 
 COMPARE = "compare"
@@ -49,6 +51,8 @@ class Evidence:
     """Remarks of the flash, each a sentence."""
     generation: GenerationRecord | None = None
     """Text that a language model wrote on the device, with its times."""
+    samples: Samples | None = None
+    """Samples that both measured."""
 
 
 def decide(
@@ -61,7 +65,8 @@ def decide(
     artifact_record = describe(artifact, compiled.float_artifact.size_bytes, compiled.float_artifact.weight_bytes)
     with compilation.line.stage(COMPARE):
         task = task_of(request.project)
-        comparison = compare(evidence.reference, candidate, task, compilation.golden.classes)
+        orders = evaluated_orders(compilation, evidence.reference, candidate, evidence.samples)
+        comparison = compare(evidence.reference, candidate, task, compilation.golden.classes, orders)
         parity = numeric_parity(evidence.host, candidate, artifact.signature, task) if evidence.host else None
         inputs = GateInputs(
             comparison=comparison,
@@ -103,6 +108,7 @@ def decide(
                 *_left_out(compilation, evidence),
                 *_remarks(compilation, compiled),
                 *float_remarks(compilation, judged),
+                *loss_remarks(compilation, compiled, judged),
                 *(vendor_remarks(compilation, compiled, judged) if device is None else ()),
                 *evidence.remarks,
             ),

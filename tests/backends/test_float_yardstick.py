@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from edgekit.backends import verify as verification
+from edgekit.backends.float_yardstick import Losses
 from edgekit.errors import Disagreement
 from edgekit.ir.artifact import Artifact, Placement
 from edgekit.ir.program import PassRecord, Program
 from edgekit.ir.signature import Signature, TensorSpec
+from edgekit.pipeline.stages.loss_remark import loss_remark
 
 X = np.linspace(-1, 1, 24, dtype=np.float32).reshape(4, 6)
 SIGNATURE = Signature((TensorSpec("x", "float32", (1, 6)),), (TensorSpec("y", "float32", (1, 6)),))
@@ -48,10 +50,15 @@ def test_a_file_as_near_to_float_as_its_program_is_not_refused(tmp_path: Path, m
         verified(0.84, 1.15, tmp_path, monkeypatch, with_float=False)
 
 
+def test_a_failed_gate_says_whose_loss_it_is() -> None:
+    assert loss_remark(Losses(14.9, 13.5)).endswith("14.9 dB from float, the file is 13.5; that is all of it.")
+    assert loss_remark(Losses(24.9, 13.5)).endswith("the file is 13.5; the converter or its runtime loses the rest.")
+
+
 @pytest.mark.parametrize(
     ("program", "file", "words"),
     [
-        (0.84, 1.6, r"15\.9 dB from float, the file is 4\.4: the converter or its runtime loses the rest"),
+        (0.84, 1.6, r"15\.9 dB from float, the file is 4\.4; the converter or its runtime loses it"),
         (0.4, 1.0, "the loss is quantization's, not the converter's"),
     ],
 )

@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 
 from edgekit.errors import DataError
+from edgekit.ir.index_order import IndexOrder
 from edgekit.ir.measurement import Array, Conditions, Measurement, Process, Validity
 from edgekit.parity.compare import compare, summarize
 from edgekit.tasks.classification import Classification
+from edgekit.tasks.registry import task_named
 from tests.parity.examples import comparison, logits, measurement, pair, timed
 
 
@@ -199,3 +201,16 @@ def test_what_was_not_timed_has_no_histogram() -> None:
     pairs = comparison()
     assert pairs.reference.latency.histogram is None
     assert pairs.candidate.latency.histogram is None
+
+
+def test_another_index_of_a_tie_is_the_same_answer() -> None:
+    values = np.array([[0.1, 0.9, 0.9], [0.5, 0.1, 1.0]], np.float32)
+    expected, actual = np.array([[1, 2, 0], [2, 0, 1]]), np.array([[2, 1, 0], [2, 1, 0]])
+    labels = expected.astype(np.float64)
+    reference, candidate = (replace(measurement(one, labels), outputs={"order": one}) for one in (expected, actual))
+    orders = {"order": IndexOrder(values, 1, False, True)}
+    task = task_named("regression")
+    numbers, by_value = compare(reference, candidate, task), compare(reference, candidate, task, orders=orders)
+    assert numbers.agreement == pytest.approx(1 / 3)
+    assert by_value.agreement == pytest.approx(2 / 3)  # the second sample's order is wrong
+    assert by_value.sqnr_db > numbers.sqnr_db

@@ -16,7 +16,15 @@ from edgekit.ir.layers import Layer
 from edgekit.ir.measurement import Array
 from edgekit.ir.program import Program
 from edgekit.parity.paired_answers import PairedAnswers
-from edgekit.passes.sensitivity.mixed_precision import Judge, Limits, by_loss, held_out, search, with_float
+from edgekit.passes.sensitivity.mixed_precision import (
+    Judge,
+    Limits,
+    PrecisionSearch,
+    by_loss,
+    held_out,
+    search,
+    with_float,
+)
 from edgekit.samples import load_samples
 from edgekit.specs.compression import Quantize
 from edgekit.specs.project import Project
@@ -63,14 +71,16 @@ def test_held_out_samples_are_a_share_of_every_class_and_none_calibrates() -> No
 def test_int8_that_is_good_enough_is_left_alone_after_one_evaluation(split: Split) -> None:
     samples, judging, labels = split
     program = capture(load(PROJECT))
-    result = search(program, Quantize(), asked, samples, Judge(program, judging, by_class(labels)), Limits(0.95, 0.02))
+    judge = Judge(program, judging, by_class(labels))
+    result = search(PrecisionSearch(program, Quantize(), asked, samples, judge, Limits(0.95, 0.02)))
     assert result.recipe == Quantize()
     assert [(trial.kept, trial.met) for trial in result.tried] == [((), True)]
 
 
 def test_the_one_layer_that_breaks_is_found(split: Split, spiked: Program) -> None:
     samples, judging, labels = split
-    result = search(spiked, Quantize(), asked, samples, Judge(spiked, judging, by_class(labels)), Limits(0.95, 0.02), 6)
+    judge = Judge(spiked, judging, by_class(labels))
+    result = search(PrecisionSearch(spiked, Quantize(), asked, samples, judge, Limits(0.95, 0.02)), 6)
     assert result.met
     assert result.recipe.overrides == {"model.conv2": "float32"}
     assert not result.tried[0].met
@@ -80,7 +90,8 @@ def test_the_one_layer_that_breaks_is_found(split: Split, spiked: Program) -> No
 
 def test_limits_that_nothing_keeps_give_the_best_that_was_tried(split: Split, spiked: Program) -> None:
     samples, judging, labels = split
-    result = search(spiked, Quantize(), asked, samples, Judge(spiked, judging, by_class(labels)), Limits(1.1), 2)
+    judge = Judge(spiked, judging, by_class(labels))
+    result = search(PrecisionSearch(spiked, Quantize(), asked, samples, judge, Limits(1.1)), 2)
     assert not result.met
     assert len(result.tried) == 2
     assert result.recipe.overrides
@@ -126,9 +137,8 @@ def test_overrides_join_those_of_the_recipe() -> None:
 def test_rescaled_channels_are_kept_in_float_where_nothing_else_is_tried(split: Split, tmp_path: Path) -> None:
     samples, judging, labels = split
     program = capture(load(Project.read(ailing(tmp_path / "rescaled", RESCALED))))
-    result = search(
-        program, Quantize(), asked, samples, Judge(program, judging, by_class(labels)), Limits(0.95, 0.02), 8
-    )
+    judge = Judge(program, judging, by_class(labels))
+    result = search(PrecisionSearch(program, Quantize(), asked, samples, judge, Limits(0.95, 0.02)), 8)
     assert result.met
     # What a layer rounds, the next one in float gets rounded: producer and consumer go together.
     assert set(result.recipe.overrides) == {"conv1", "conv2", "block.conv1", "block.conv2"}

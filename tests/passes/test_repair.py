@@ -11,19 +11,30 @@ from torch import Tensor, nn
 from torch.fx import GraphModule
 from torchao.quantization.pt2e.quantize_pt2e import prepare_pt2e
 
+from edgekit.errors import PassError
 from edgekit.frontend.capture import capture
 from edgekit.frontend.load import batches, load
 from edgekit.ir.program import Program
 from edgekit.passes.module_patterns import check_names, is_skipped
 from edgekit.passes.quantization.calibrate import calibrate
 from edgekit.passes.quantization.simulate import answers, output_sqnr_db, simulated, unguarded
-from edgekit.passes.sensitivity.exceptions import JointRounding, exception_path, joint_roundings, work_shares
-from edgekit.passes.sensitivity.mixed_precision import Judge, Limits, held_out
+from edgekit.passes.sensitivity import repair
+from edgekit.passes.sensitivity.exceptions import (
+    JointRounding,
+    exception_path,
+    joint_roundings,
+    price,
+    pruning_order,
+    work_shares,
+)
+from edgekit.passes.sensitivity.mixed_precision import Judge, Limits, PrecisionSearch, held_out
 from edgekit.passes.sensitivity.noise_shares import noise_shares
 from edgekit.passes.sensitivity.repair import repaired
 from edgekit.pipeline.stages.precision_repair import _sentence
+from edgekit.pipeline.stages.repaired_gates import FloatWork
 from edgekit.samples import load_samples
 from edgekit.specs.compression import Quantize
+from edgekit.specs.profile import Bound, Gates
 from edgekit.specs.project import Project
 from tests.faulty_projects import PROJECT, SPIKED, ailing, asked
 from tests.passes.small_networks import Samples, one_by_one, onnx, program
@@ -109,21 +120,57 @@ def test_a_pattern_names_an_operator_of_a_module_alone(net: Program) -> None:
     check_names(net.exported.graph, ("block:add",))
 
 
-def test_int8_that_holds_is_the_only_trial_and_what_breaks_it_is_repaired(tmp_path: Path) -> None:
+def test_what_saves_most_for_the_least_noise_returns_to_integers_first() -> None:
+    roundings = [
+        JointRounding(5.0, frozenset({"dear", "needed"}), ""),
+        JointRounding(0.1, frozenset({"dear"}), ""),
+        JointRounding(4.0, frozenset({"needed"}), ""),
+        JointRounding(0.1, frozenset({"little"}), ""),
+    ]
+    assert pruning_order(roundings, {"dear": 0.5}, ["needed", "little", "dear"]) == ["dear", "little", "needed"]
+    assert price(["dear", "little"], {"dear": 0.5}) == pytest.approx(0.5 + 2 * 0.0025)
+
+
+def test_gates_expect_what_the_repair_leaves_in_integers() -> None:
+    gates = Gates(integer_macs_share=Bound(min=0.95), size_ratio=Bound(max=0.35), agreement=Bound(min=0.97))
+    repaired_gates = FloatWork(0.3, 0.2).gates(gates)
+    assert repaired_gates.integer_macs_share == Bound(min=0.65)
+    assert repaired_gates.size_ratio == Bound(max=0.5)
+    assert repaired_gates.agreement == gates.agreement
+    assert repaired_gates.integer_share is None
+    # With most of it in float it is no int8 any more; with nothing in float nothing changes.
+    assert FloatWork(0.6, 0.2).gates(gates) == gates == FloatWork().gates(gates)
+
+
+def test_int8_that_holds_is_the_only_trial_and_what_breaks_it_is_repaired(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     loaded = load_samples(PROJECT, "calibration", 60)
     tensors = batches(loaded, PROJECT)
     fit, judging = held_out(loaded.labels, 0.5)
     calibrating, judges = [tensors[i] for i in fit], [tensors[i] for i in judging]
     healthy = capture(load(PROJECT))
     limits, compared = Limits(0.95, 0.02), by_class(loaded.labels[judging])
-    plain = repaired(healthy, Quantize(), asked, calibrating, Judge(healthy, judges, compared), limits)
+    judge = Judge(healthy, judges, compared)
+    plain = repaired(PrecisionSearch(healthy, Quantize(), asked, calibrating, judge, limits))
     assert [trial.change for trial in plain.trials] == ["plain"]
     assert _sentence(plain) == ""
     spiked = capture(load(Project.read(ailing(tmp_path / "spiked", SPIKED))))
-    result = repaired(spiked, Quantize(), asked, calibrating, Judge(spiked, judges, compared), limits)
+    problem = PrecisionSearch(spiked, Quantize(), asked, calibrating, Judge(spiked, judges, compared), limits)
+    result = repaired(problem)
     assert not result.plain.met
     assert result.chosen.met
     assert len(result.chosen.exceptions) <= 3
     sentence = _sentence(result)
     assert sentence.startswith("Plain int8 does not hold on 30 held-out calibration samples")
     assert result.chosen.change in sentence
+    tried = [trial.recipe for trial in result.trials]
+    assert all(tried.count(recipe) == 1 for recipe in tried)
+    # The cheapest of all that hold; its cost and the way back are told.
+    assert result.chosen.price == min(trial.price for trial in result.trials if trial.met)
+    assert "--profile int8-plain" in sentence
+    assert f"{100 * result.in_float.weights:.1f} % of the weights" in sentence
+    # Time never decides what is chosen: a search that takes too long is refused.
+    monkeypatch.setattr(repair, "ABORT_S", -1.0)
+    with pytest.raises(PassError, match="chooses nothing for lack of time"):
+        repaired(problem)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from edgekit.passes.module_patterns import OPERATOR, module_path, operator
 from edgekit.passes.sensitivity.grouping import MOVES, WEIGHTED, is_observer
@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
 
 WORK = 100.0
-"""Price of all multiply-accumulates and weights in float: a hundredth costs as much as one more operator."""
+"""Weight of all multiply-accumulates and weights in a search: a hundredth counts as much as one more operator."""
+OVERHEAD = 0.0025
+"""Price of one operator in float, as a share of all work: what it reads and writes is converted."""
+
+
+class WorkShare(NamedTuple):
+    """Shares of the multiply-accumulates and of the weights of all operators with weights, each in [0, 1]."""
+
+    macs: float
+    weights: float
 
 
 @dataclass(frozen=True)
@@ -75,8 +84,30 @@ def exception_path(roundings: Sequence[JointRounding], work: Mapping[str, float]
     return path
 
 
+def pruning_order(roundings: Sequence[JointRounding], work: Mapping[str, float], chosen: Sequence[str]) -> list[str]:
+    """Operators in float in the order in which they may return to integers: those first whose return adds the least
+    noise for the price that it saves, to first order and beside those before it."""
+    remaining, order = frozenset(chosen), []
+    while remaining:
+        before = _noise(roundings, remaining)
+        added = {name: _noise(roundings, remaining - {name}) - before for name in sorted(remaining)}
+        order.append(min(added, key=lambda name: (added[name] / price([name], work), name)))
+        remaining -= {order[-1]}
+    return order
+
+
+def price(names: Sequence[str], work: Mapping[str, float]) -> float:
+    """Price of operators in float, as a share of that of all work: work lost, and little for each operator."""
+    return sum(OVERHEAD + work.get(name, 0.0) for name in names)
+
+
 def work_shares(prepared: GraphModule) -> dict[str, float]:
     """Share of each operator with weights in the multiply-accumulates or the weights of all, whichever is more."""
+    return {name: max(share) for name, share in work_of(prepared).items()}
+
+
+def work_of(prepared: GraphModule) -> dict[str, WorkShare]:
+    """Share of each operator with weights in the work of all, by its name."""
     macs: dict[str, float] = {}
     weights: dict[str, float] = {}
     for node, name in _names(prepared).items():
@@ -89,7 +120,7 @@ def work_shares(prepared: GraphModule) -> dict[str, float]:
         macs[name] = macs.get(name, 0.0) + float(value.numel() * each)
         weights[name] = weights.get(name, 0.0) + float(weight.numel())
     totals = sum(macs.values()) or 1.0, sum(weights.values()) or 1.0
-    return {name: max(macs[name] / totals[0], weights[name] / totals[1]) for name in macs}
+    return {name: WorkShare(macs[name] / totals[0], weights[name] / totals[1]) for name in macs}
 
 
 def _noise(roundings: Sequence[JointRounding], chosen: frozenset[str]) -> float:

@@ -103,6 +103,22 @@ class Judge:
         return MixedScore(agreement, drop, min(qualities, default=math.inf))
 
 
+@dataclass(frozen=True)
+class PrecisionSearch:
+    """Problem of a search: the recipe nearest to `recipe` whose quantized program keeps `limits`."""
+
+    program: Program
+    """The float program."""
+    recipe: Quantize
+    quantization: Callable[[Quantize], Quantization]
+    """Backend's `quantization`, bound to its runtime."""
+    samples: Sequence[Sample]
+    """Samples that calibrate, batch 1 each."""
+    judge: Judge
+    """Scores on samples held out of calibration."""
+    limits: Limits
+
+
 def held_out(labels: Array, share: float = 0.25) -> tuple[list[int], list[int]]:
     """Split of a data set into indices to calibrate with and indices to judge by: stratified by class, reproducible.
 
@@ -114,28 +130,20 @@ def held_out(labels: Array, share: float = 0.25) -> tuple[list[int], list[int]]:
     return [i for i in range(len(labels)) if i not in judging], sorted(judging)
 
 
-def search(
-    program: Program,
-    recipe: Quantize,
-    quantization: Callable[[Quantize], Quantization],
-    samples: Sequence[Sample],
-    judge: Judge,
-    limits: Limits,
-    evaluations: int = 8,
-) -> MixedPrecisionResult:
-    """Search for the fewest overrides to float32 in `recipe` with which the quantized program keeps `limits`.
+def search(problem: PrecisionSearch, evaluations: int = 8) -> MixedPrecisionResult:
+    """Search for the fewest overrides to float32 in the recipe with which the quantized program keeps the limits.
 
     Int8 alone is tried first. Then the layers are ordered by their loss: the noise that each adds when it alone is
     quantized, as in HAWQ (Dong et al. 2019), with measured noise in place of a Hessian. Bisection finds the least
     number of layers from the front that keeps the limits. While evaluations are left, single layers return to int8. At
     most `evaluations` programs are quantized. If no trial keeps the limits, the best one is returned.
-
-    samples: calibrate. judge: scores on held-out samples.
     """
-    trials = _Trials(program, recipe, quantization, samples, judge, limits, evaluations)
+    trials = _Trials(problem, evaluations)
     if trials.run(()) or evaluations == 1:
         return trials.result()
-    ordered = by_loss(sensitivity(program, recipe, quantization, samples, judge.samples))
+    ordered = by_loss(
+        sensitivity(problem.program, problem.recipe, problem.quantization, problem.samples, problem.judge.samples)
+    )
     enough = _bisect(trials, ordered)
     if enough:
         _return_to_int8(trials, enough)
@@ -196,27 +204,23 @@ def _return_to_int8(trials: _Trials, enough: tuple[str, ...]) -> None:
 class _Trials:
     """Evaluations of the search so far, and the number that is left."""
 
-    program: Program
-    recipe: Quantize
-    quantization: Callable[[Quantize], Quantization]
-    samples: Sequence[Sample]
-    judge: Judge
-    limits: Limits
+    problem: PrecisionSearch
     evaluations_left: int
     tried: list[MixedPrecisionTrial] = field(default_factory=list)
 
     def run(self, kept: Sequence[str]) -> bool:
         """Quantize with these modules in float, and judge. Returns True if the limits are kept."""
         self.evaluations_left -= 1
-        recipe = with_float(self.recipe, kept) if kept else self.recipe
-        score = self.judge(_quantized(self.program, recipe, self.quantization, self.samples))
-        self.tried.append(MixedPrecisionTrial(tuple(kept), score, score.meets(self.limits)))
+        problem = self.problem
+        recipe = with_float(problem.recipe, kept) if kept else problem.recipe
+        score = problem.judge(_quantized(problem.program, recipe, problem.quantization, problem.samples))
+        self.tried.append(MixedPrecisionTrial(tuple(kept), score, score.meets(problem.limits)))
         return self.tried[-1].met
 
     def result(self) -> MixedPrecisionResult:
         met = [trial for trial in self.tried if trial.met]
         best = min(met, key=lambda trial: len(trial.kept)) if met else max(self.tried, key=_quality)
-        recipe = with_float(self.recipe, best.kept) if best.kept else self.recipe
+        recipe = with_float(self.problem.recipe, best.kept) if best.kept else self.problem.recipe
         return MixedPrecisionResult(recipe, tuple(self.tried))
 
 

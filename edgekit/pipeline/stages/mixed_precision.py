@@ -107,7 +107,7 @@ def searched(compilation: Compilation, limits: Limits, evaluations: int) -> Mixe
     """
     from edgekit.frontend.sequences import program_arguments
     from edgekit.frontend.store import load_program
-    from edgekit.passes.sensitivity.mixed_precision import held_out, search
+    from edgekit.passes.sensitivity.mixed_precision import PrecisionSearch, held_out, search
 
     request, data = compilation.request, compilation.calibration.samples
     recipe, backend = request.profile.quantize, request.backend()
@@ -116,7 +116,8 @@ def searched(compilation: Compilation, limits: Limits, evaluations: int) -> Mixe
     program = load_program(compilation.captured)
     judge = judge_of(request.project, program, judging)
     quantization = lambda one: backend.quantization(one, request.runtime)  # noqa: E731
-    return search(program, recipe, quantization, program_arguments(program, fit), judge, limits, evaluations)
+    samples = program_arguments(program, fit)
+    return search(PrecisionSearch(program, recipe, quantization, samples, judge, limits), evaluations)
 
 
 def judge_of(project: Project, program: Program, judging: Samples) -> Judge:

@@ -10,16 +10,20 @@ from typing import TYPE_CHECKING, Any
 from edgekit.cache import digest_of
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.mixed_precision import SETTLED, judge_of, limits_of
+from edgekit.pipeline.stages.repaired_gates import FloatWork
 from edgekit.pipeline.stages.stage import Stage
 from edgekit.specs.compression import Quantize
 
 if TYPE_CHECKING:
-    from edgekit.passes.sensitivity.repair import RepairResult, RepairTrial
+    from edgekit.passes.sensitivity.repair_trial import RepairResult, RepairTrial
 
 REMARK = "remark.json"
+IN_FLOAT = "in_float.json"
 TRIED = "tried.json"
 """Log of the trials, for people."""
 STAGE = "precision repair"
+SEARCH = 2
+"""Version of the search: results of another one are not taken from the cache."""
 JUDGED = 256
 """Most held-out samples that judge."""
 NAMED = 8
@@ -38,6 +42,7 @@ def repair_stage(compilation: Compilation) -> Stage[[]] | None:
         return digest_of(
             {
                 "stage": STAGE,
+                "search": SEARCH,
                 "program": compilation.program_key,
                 "gates": {name: gates.get(name) for name in ("accuracy_drop", "agreement")},
                 "task": [request.project.model.task, request.project.task],
@@ -46,10 +51,12 @@ def repair_stage(compilation: Compilation) -> Stage[[]] | None:
 
     def make(out: Path) -> None:
         result = _repaired(compilation)
-        settled = recipe
+        settled, in_float = recipe, FloatWork()
         if result is not None and result.chosen is not result.plain:
             settled = result.chosen.recipe.model_copy(update={"repair": False})
+            in_float = _in_float(result)
         (out / SETTLED).write_text(settled.model_dump_json(exclude_unset=True))
+        (out / IN_FLOAT).write_text(json.dumps(in_float.fields()))
         (out / REMARK).write_text(json.dumps(_sentence(result)))
         (out / TRIED).write_text(json.dumps([_logged(trial) for trial in result.trials] if result else [], indent=2))
 
@@ -68,7 +75,8 @@ def settled_compilation(compilation: Compilation, entry: Path) -> Compilation:
     remark: str = json.loads((entry / REMARK).read_text())
     if not remark:
         return compilation
-    profile = compilation.request.profile.model_copy(update={"quantize": recipe})
+    in_float, profile = FloatWork(**json.loads((entry / IN_FLOAT).read_text())), compilation.request.profile
+    profile = profile.model_copy(update={"quantize": recipe, "gates": in_float.gates(profile.gates)})
     return Compilation(replace(compilation.request, profile=profile), compilation.line, (remark,))
 
 
@@ -77,7 +85,7 @@ def _repaired(compilation: Compilation) -> RepairResult | None:
     from edgekit.frontend.sequences import program_arguments
     from edgekit.frontend.store import load_program
     from edgekit.passes.base import one_thread
-    from edgekit.passes.sensitivity.mixed_precision import held_out
+    from edgekit.passes.sensitivity.mixed_precision import PrecisionSearch, held_out
     from edgekit.passes.sensitivity.repair import repaired
 
     request, data = compilation.request, compilation.calibration.samples
@@ -89,7 +97,7 @@ def _repaired(compilation: Compilation) -> RepairResult | None:
     program = load_program(compilation.captured)
     with one_thread():
         judge = judge_of(request.project, program, data.take(judging[:: -(-len(judging) // JUDGED)]))
-        return repaired(
+        problem = PrecisionSearch(
             program,
             recipe,
             lambda one: backend.quantization(one, request.runtime),
@@ -97,6 +105,7 @@ def _repaired(compilation: Compilation) -> RepairResult | None:
             judge,
             limits_of(gates),
         )
+        return repaired(problem)
 
 
 def _sentence(result: RepairResult | None) -> str:
@@ -107,7 +116,7 @@ def _sentence(result: RepairResult | None) -> str:
     tried = f"{len(result.trials) - 1} recipes were tried"
     if result.chosen is result.plain:
         return f"{opening}, and nothing helped: {tried}{_cause(result)}."
-    helped = f"{result.chosen.change} brought {_score(result.chosen)}{_exceptions(result.chosen)}"
+    helped = f"{result.chosen.change} brought {_score(result.chosen)}{_exceptions(result)}"
     if result.chosen.met:
         return f"{opening}; {tried}, {helped}."
     return f"{opening}; {tried}, and none holds: {helped}{_cause(result)}."
@@ -117,12 +126,20 @@ def _score(trial: RepairTrial) -> str:
     return f"{trial.score.sqnr_db:.1f} dB from float, agreement {trial.score.agreement:.3f}"
 
 
-def _exceptions(trial: RepairTrial) -> str:
-    names = trial.exceptions
+def _in_float(result: RepairResult) -> FloatWork:
+    return FloatWork(round(result.in_float.macs, 4), round(result.in_float.weights, 4))
+
+
+def _exceptions(result: RepairResult) -> str:
+    """Operators in float, their cost, what the gates make of it, and the way back."""
+    names = result.chosen.exceptions
     if not names:
         return ", all in int8"
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f", in float: {', '.join(names[:NAMED])}{more}"
+    work = _in_float(result)
+    gates = "; the gates on integers and size expect that much less" if work.is_promised else ""
+    back = "; --profile int8-plain leaves nothing in float"
+    return f", in float: {', '.join(names[:NAMED])}{more}, {work}{gates}{back}"
 
 
 def _cause(result: RepairResult) -> str:
@@ -135,6 +152,7 @@ def _logged(trial: RepairTrial) -> dict[str, Any]:
     return {
         "change": trial.change,
         "float32": list(trial.exceptions),
+        "price": round(trial.price, 4),
         "agreement": trial.score.agreement,
         "accuracy_drop": trial.score.accuracy_drop,
         "sqnr_db": trial.score.sqnr_db,
