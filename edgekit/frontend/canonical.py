@@ -1,7 +1,8 @@
 """Canonical form of exported programs, on which every pass and backend relies.
 
 Functionalization: nothing writes through a view or into an input. Constant folding: every weight is a constant, and
-so are rows that are looked up by constant indices. Batch norms behind layers with shared weights are folded, each once.
+so are rows that are looked up by constant indices. Products by constants are linear layers. Batch norms behind layers
+with shared weights are folded, each once.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from torch.export import ExportedProgram
 from torch.fx import GraphModule
 
 from edgekit.frontend.computed_weights import fold_weights
+from edgekit.frontend.constant_factors import write_as_linear
 from edgekit.frontend.constant_lookups import fold_lookups
 from edgekit.frontend.dynamic_shapes import exported_like
 from edgekit.frontend.functionalization import functional, writes_through
@@ -21,7 +23,7 @@ def canonical(exported: ExportedProgram) -> ExportedProgram:
     """Program of the same function in canonical form; `exported` itself if it has that form."""
     exported = without_writes(exported)
     module = exported.module()
-    changes = [fold_weights(module), fold_shared(module), fold_lookups(module)]
+    changes = [write_as_linear(module), fold_weights(module), fold_shared(module), fold_lookups(module)]
     if not any(changes):
         return exported
     drop_unused(module)

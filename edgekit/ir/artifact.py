@@ -116,6 +116,8 @@ class Artifact:
     """Bytes of the weights in the files, what compression can make smaller; None if the backend does not say."""
     fixed_macs: int = 0
     """Multiply-accumulates of preprocessing that stays in float by rule (`passes.fixed_layers`)."""
+    float_products: frozenset[str] = frozenset()
+    """Names of products of two activations that the delegate has in float only, such as `BATCH_MATMUL`."""
     fragments: Fragments | None = None
     """Fragments of the graph; None of a runtime without delegates, or where they cannot be counted."""
 
@@ -130,6 +132,16 @@ class Artifact:
         if not self.fixed_macs or left <= 0:
             return self.placement.integer_macs
         return min(1.0, sum(op.macs for op in self.placement.operators if op.integer) / left)
+
+    @property
+    def float_only_macs(self) -> float:
+        """Share of the multiply-accumulates of `float_products` that run in float, in [0, 1], without `fixed_macs`.
+
+        No recipe makes them integers. Weights that a delegate multiplies so show in `integer`.
+        """
+        left = self.macs - self.fixed_macs
+        products = (op for op in self.placement.operators if op.name in self.float_products and op.delegate)
+        return min(1.0, sum(op.macs for op in products if not op.integer) / left) if left > 0 else 0.0
 
     @property
     def macs(self) -> int:

@@ -58,6 +58,8 @@ class GateInputs:
     """Delegate calls and kernels outside of them; None for a runtime without delegates."""
     weights_ratio: float | None = None
     """Bytes of the weights over those of the float file's weights; None where they are unknown."""
+    float_only_macs_share: float = 0.0
+    """Share of the multiply-accumulates for which the runtime has no integer kernel."""
     quantized: bool = True
     """True if any number of the model has fewer bits than the float model's."""
 
@@ -94,6 +96,8 @@ def read(name: str, bound: Bound, facts: GateInputs) -> Estimate | NoReading:
             return _against_float(facts)
         case "size_ratio" | "smaller":  # `smaller` is deprecated
             return _exact(_compressed(facts))
+        case "integer_macs_share":
+            return _in_integers(facts)
         case "fallback_share" | "fallback_bytes_share" if all_fell_back(facts):
             return _exact(1.0)
         case "fallback_bytes_share" if facts.fallback_bytes_share is None:
@@ -112,6 +116,15 @@ def _compressed(facts: GateInputs) -> float:
     if facts.weights_ratio is None or facts.size_ratio >= 1:
         return facts.size_ratio
     return min(facts.size_ratio, facts.weights_ratio)
+
+
+def _in_integers(facts: GateInputs) -> Estimate | NoReading:
+    """Share of the arithmetic for which the runtime has integer kernels that these run."""
+    possible = 1 - facts.float_only_macs_share
+    if possible <= 0:
+        reason = "the runtime has products of two activations in float only, and the model multiplies nothing else"
+        return NoReading("not measurable", reason, facts.integer_macs_share)
+    return _exact(min(1.0, facts.integer_macs_share / possible))
 
 
 def _distinct(comparison: Comparison) -> Estimate | NoReading:

@@ -74,6 +74,7 @@ def decide(
             weights_ratio=artifact_record.weights_ratio,
             integer_share=artifact_record.integer_share,
             integer_macs_share=artifact_record.integer_macs_share,
+            float_only_macs_share=artifact_record.float_only_macs_share or 0.0,
             fallback_share=artifact_record.fallback_share,
             fallback_bytes_share=artifact_record.fallback_bytes_share,
             fragments=artifact.fragments.count if artifact.fragments else None,

@@ -144,6 +144,7 @@ def describe(artifact: Artifact, float_size_bytes: int, float_weight_bytes: int 
         size_ratio=artifact.size_bytes / float_size_bytes,
         integer_share=artifact.integer,
         integer_macs_share=artifact.integer_macs,
+        float_only_macs_share=artifact.float_only_macs or None,
         delegated_share=placement.delegated,
         fallback_share=placement.fallback,
         fallback_bytes_share=placement.fallback_bytes,

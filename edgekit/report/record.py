@@ -59,6 +59,9 @@ class ArtifactRecord(Record):
     """Share of the elements of all weights stored as integers, in [0, 1]; biases, scales and indices are none."""
     integer_macs_share: float
     """Share of the multiply-accumulates that integer kernels run, in [0, 1]."""
+    float_only_macs_share: float | None = None
+    """Share of the multiply-accumulates of products of two activations that the delegate has in float only, in [0, 1];
+    the gate on integer arithmetic leaves them out. Left out where there are none."""
     delegated_share: float
     """Share of the multiply-accumulates that a delegate runs, in [0, 1]: 1 minus `fallback_share`."""
     fallback_share: float

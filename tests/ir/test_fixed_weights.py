@@ -36,3 +36,17 @@ def test_arithmetic_of_the_preprocessing_is_no_lack_of_integers() -> None:
     fixed = Artifact((Path("model.tflite"),), "tflite", Signature((), ()), Placement(operators), 1.0, fixed_macs=900)
     assert fixed.integer_macs == pytest.approx(0.9)
     assert fixed.macs == 1000
+
+
+def test_products_of_activations_in_float_are_known_apart_from_other_float() -> None:
+    operators = (
+        Operator("CONV_2D", "xnnpack", 50, 10, True),
+        Operator("CONV_2D", "xnnpack", 20, 10, False),
+        Operator("BATCH_MATMUL", "xnnpack", 20, 10, False),
+        Operator("BATCH_MATMUL", None, 10, 10, False),  # falls back: another gate's
+    )
+    artifact = Artifact(
+        (Path("model.tflite"),), "tflite", Signature((), ()), Placement(operators), 1.0,
+        float_products=frozenset({"BATCH_MATMUL"}),
+    )  # fmt: skip
+    assert (artifact.integer_macs, artifact.float_only_macs) == (0.5, 0.2)

@@ -64,6 +64,16 @@ def test_a_fact_of_the_artifact_is_held_against_its_limit(
 
 
 @pytest.mark.parametrize(
+    ("integers", "float_only", "outcome"), [(0.9, 0.1, "passed"), (0.8, 0.1, "failed"), (0.0, 1.0, "not measurable")]
+)
+def test_products_without_an_integer_kernel_do_not_count_and_excuse_no_others(
+    integers: float, float_only: float, outcome: str
+) -> None:
+    shares = facts(integer_macs_share=integers, float_only_macs_share=float_only)
+    assert judged("integer_macs_share", {"min": 0.95}, shares).outcome == outcome
+
+
+@pytest.mark.parametrize(
     ("count", "reference_only", "bound", "outcome"),
     [
         (1000, 10, {"max": 0.01}, "passed"),

@@ -108,3 +108,33 @@ def test_positions_become_the_rows_that_are_read_and_pairs_of_positions_do_not(p
     pairs = torch.export.export(Pairs().eval(), (torch.zeros(6, 6, WIDTH),))
     assert canonical(pairs) is pairs
     assert exported_with_integer_tables(pairs, ()) is pairs
+
+
+class Chosen(nn.Module):
+    """Experts whose weights are looked up by index and multiplied, or added."""
+
+    def __init__(self, multiplies: bool) -> None:
+        super().__init__()
+        self.multiplies = multiplies
+        self.experts = nn.Parameter(torch.randn(3, WIDTH, WIDTH, generator=torch.Generator().manual_seed(0)))
+
+    def forward(self, x: Tensor, expert: Tensor) -> Tensor:
+        weights = self.experts[expert]
+        return torch.matmul(x, weights) if self.multiplies else x + weights
+
+
+def test_weights_of_experts_chosen_by_index_are_integers() -> None:
+    inputs = torch.randn(1, 2, WIDTH, generator=torch.Generator().manual_seed(1)), torch.tensor([2])
+    exported = torch.export.export(Chosen(multiplies=True).eval(), inputs)
+    rounded = exported_with_integer_tables(exported, ())
+    assert {tuple(each.shape): each.dtype for each in constants(rounded).values()} == {
+        (3, WIDTH, WIDTH): torch.int8,
+        (3, WIDTH, 1): torch.float32,
+    }
+    assert 35 < sqnr_db(*(each.module()(*inputs).detach().numpy() for each in (exported, rounded))) < 60
+
+
+def test_a_table_of_matrices_that_are_not_multiplied_stays() -> None:
+    inputs = torch.randn(1, WIDTH, WIDTH), torch.tensor([2])
+    exported = torch.export.export(Chosen(multiplies=False).eval(), inputs)
+    assert exported_with_integer_tables(exported, ()) is exported

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from edgekit.passes.quantization.quantize import Quantization
 
 FILE = "model.pte"
+FLOAT_PRODUCTS = frozenset({"BatchMatrixMultiply", "ScaledDotProductAttention"})
+"""Products of two activations, for which executorch 1.5.1 hands XNNPACK float32 only (`BMMConfig`)."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ class ExecuTorch:
             stored.integer_share,
             weight_bytes=stored.bytes,
             fixed_macs=fixed.macs,
+            float_products=FLOAT_PRODUCTS,
             fragments=facts.fragments,
         )
 

@@ -21,6 +21,8 @@ from edgekit.specs.target import RuntimeSpec
 
 XNNPACK = "xnnpack"
 NO_LAYERS = FixedLayers((), 0)
+FLOAT_PRODUCTS = frozenset({"BATCH_MATMUL"})
+"""Products of two activations, which LiteRT's XNNPACK delegate takes in float; in int8 they run outside of it."""
 UNRESOLVED = re.compile(r"unresolved custom op: ([\w.]+)|find op for builtin opcode '(\w+)'")
 
 
@@ -45,6 +47,7 @@ def artifact(path: Path, runtime: RuntimeSpec, fixed: FixedLayers = NO_LAYERS) -
         weights.integer_share,
         weight_bytes=weights.bytes,
         fixed_macs=fixed.macs,
+        float_products=FLOAT_PRODUCTS if delegates else frozenset(),
         fragments=graph.fragments() if delegates else None,
     )
 

@@ -25,13 +25,23 @@ NARROWEST = 16
 """Least width of a row that is rounded: a scale costs a narrower one more than a fifth of what its integers weigh."""
 
 
+PRODUCTS = {aten.matmul.default, aten.bmm.default}
+MOVES = {
+    aten.reshape.default,
+    aten.view.default,
+    aten.transpose.int,
+    aten.permute.default,
+}
+"""Operators that may stand between matrices that are looked up and the product, beside roundings."""
+
+
 @dataclass(frozen=True)
 class Lookup:
     """Operator that looks up rows of a constant table by indices."""
 
     node: Node
     table: Node
-    """Constant, float32 [rows, width] or integers of that shape."""
+    """Constant, float32 [rows, width] or [matrices, rows, width], or integers of that shape."""
     indices: Node
 
 
@@ -40,22 +50,39 @@ class IntegerLookup:
     """Four operators of a program that look up rows of integers, and dequantize them."""
 
     lookup: Lookup
-    """Lookup of the integers: int8 [rows, width]."""
+    """Lookup of the integers: int8 [rows, width] or [matrices, rows, width]."""
     scales: Lookup
-    """Lookup of their scales: float32 [rows, 1]."""
+    """Lookup of their scales: float32 [rows, 1] or [matrices, rows, 1]."""
     result: Node
     """Product: the rows in float32."""
 
 
 def lookups(module: GraphModule) -> Iterator[Lookup]:
-    """Lookups of rows of constant matrices, in the order of computation: embeddings, and indices along the first axis.
+    """Lookups in constants along the first axis, in the order of computation: of rows, as embeddings, and of matrices.
 
+    Matrices are weights of experts that a mixture chooses: of three axes, and a factor of a product.
     module: an exported program as a module, so that its constants are attributes.
     """
     for node in module.graph.nodes:
         lookup = _lookup(node)
-        if lookup and lookup.table.op == "get_attr" and value(module, lookup.table).dim() == 2:
+        if not lookup or lookup.table.op != "get_attr":
+            continue
+        axes = value(module, lookup.table).dim()
+        if axes == 2 or (axes == 3 and _is_multiplied(node)):
             yield lookup
+
+
+def _is_multiplied(node: Node) -> bool:
+    """True if all that reads these matrices, rounded or not, are products."""
+    readers = list(node.users)
+    return bool(readers) and all(
+        reader.target in PRODUCTS or (_is_move(reader) and _is_multiplied(reader)) for reader in readers
+    )
+
+
+def _is_move(node: Node) -> bool:
+    # By name: torch knows roundings only once torchao is imported.
+    return node.target in MOVES or "quantize_per_tensor" in str(node.target)
 
 
 def _lookup(node: Node) -> Lookup | None:
@@ -93,7 +120,7 @@ def with_integer_tables(module: GraphModule, kept: Sequence[str]) -> int:
     constant = constants(module)
     for lookup in list(lookups(module)):
         table = value(module, lookup.table)
-        if table.dtype is not torch.float32 or table.shape[1] < NARROWEST:
+        if table.dtype is not torch.float32 or table.shape[-1] < NARROWEST:
             continue
         if lookup.indices in constant or is_skipped(lookup.node, kept):
             continue
@@ -121,12 +148,12 @@ def exported_with_integer_tables(exported: ExportedProgram, kept: Sequence[str])
 
 
 def rounded_rows(table: Tensor) -> tuple[Tensor, Tensor]:
-    """Round a table, float32 [rows, width], to int8 in [-127, 127], by the largest magnitude of each row.
+    """Round a table, float32 [..., width], to int8 in [-127, 127], by the largest magnitude of each row.
 
-    Returns the integers, and the scales float32 [rows, 1].
+    Returns the integers, and the scales float32 [..., 1].
     """
     table = table.detach()
-    scales = (table.abs().amax(1, keepdim=True) / 127).clamp(min=torch.finfo(torch.float32).tiny)
+    scales = (table.abs().amax(-1, keepdim=True) / 127).clamp(min=torch.finfo(torch.float32).tiny)
     return (table / scales).round().clamp(-127, 127).to(torch.int8), scales
 
 

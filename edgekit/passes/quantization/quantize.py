@@ -136,6 +136,13 @@ class QuantizePass(Pass):
 
         Yields the observer that `auto` chose, with all scores.
         """
+        from edgekit.passes.quantization.answer_ranges import answers_extended
+
+        with answers_extended(prepared):
+            findings = tuple(self._observed(prepared, exported))
+        yield from findings
+
+    def _observed(self, prepared: GraphModule, exported: ExportedProgram) -> Findings:
         from edgekit.passes.quantization import auto_observer
         from edgekit.passes.quantization.calibrate import calibrate
         from edgekit.passes.quantization.simulate import answers, batch_of, stacked, unguarded

@@ -14,6 +14,7 @@ from torch.fx import Graph, GraphModule, Node
 
 from edgekit.frontend.canonical import drop_unused
 from edgekit.frontend.computed_weights import computed_weights, constants, replace_weights
+from edgekit.frontend.constant_factors import write_as_linear
 from edgekit.frontend.shared_weight_folding import call_before, foldable_pairs, folded, replace_norm
 from edgekit.passes.node_insertion import DERIVED
 
@@ -27,6 +28,7 @@ def split_weights(module: GraphModule) -> GraphModule:
 
     Returns a module without inputs that computes, from the original parameters, a dict of all constants by name.
     """
+    write_as_linear(module)
     for pair in list(foldable_pairs(module, constants(module))):
         replace_norm(pair, *folded(pair))
     module.graph.eliminate_dead_code()

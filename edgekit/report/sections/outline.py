@@ -99,6 +99,7 @@ def _artifact(artifact: ArtifactRecord) -> Section:
         *_weights(artifact),
         ("weights in integers", percent(artifact.integer_share)),
         ("arithmetic in integers", percent(artifact.integer_macs_share)),
+        *_float_only(artifact),
         ("arithmetic delegated", percent(artifact.delegated_share)),
         ("arithmetic fallen back", percent(artifact.fallback_share)),
         *_bytes_fallen_back(artifact),
@@ -118,6 +119,13 @@ def _weights(artifact: ArtifactRecord) -> Iterable[Row]:
     if artifact.weight_bytes is not None and artifact.float_weight_bytes is not None and artifact.weights_ratio:
         ratio = times(artifact.weights_ratio)
         yield ("of that, weights", f"{artifact.weight_bytes:,} bytes, {ratio} {artifact.float_weight_bytes:,} bytes")
+
+
+def _float_only(artifact: ArtifactRecord) -> Iterable[Row]:
+    """Row of the arithmetic that the gate on integers leaves out; a float model has no such gate."""
+    if artifact.float_only_macs_share and artifact.integer_macs_share:
+        share = percent(artifact.float_only_macs_share)
+        yield ("no integer kernel for", f"{share}: products of two activations, which the delegate has in float only")
 
 
 def _bytes_fallen_back(artifact: ArtifactRecord) -> Iterable[Row]:
