@@ -15,6 +15,7 @@ from torch.utils import _pytree as pytree
 from edgekit.backends.tflite import flatbuffer_names
 from edgekit.backends.tflite.channels_last import average_channels_last
 from edgekit.backends.tflite.embedding_lookup import fused_lookups, with_integer_tables
+from edgekit.backends.tflite.float_activations import with_float_activations
 from edgekit.backends.tflite.output_padding import with_cropped_outputs
 from edgekit.backends.tflite.source_location import line_origin, origin
 from edgekit.backends.tflite.weight_compression import compress_weights
@@ -65,7 +66,7 @@ def flatbuffer(program: Program, recipe: Quantize | None = None) -> bytes:
     if recipe:  # the vendor's tool rounds tables by row to the same, and warns of a file that has integers already
         converted = compress_weights(converted, recipe, tuple(kept_weights(program.exported, recipe.kept)))
     else:
-        converted = with_integer_tables(converted, flat.tables)
+        converted = with_float_activations(with_integer_tables(converted, flat.tables))
     return flatbuffer_names.with_names(converted, program.signature)
 
 
