@@ -14,6 +14,7 @@ from torch.utils import _pytree as pytree
 
 from edgekit.backends.tflite import flatbuffer_names
 from edgekit.backends.tflite.channels_last import average_channels_last
+from edgekit.backends.tflite.delegable_forms import with_delegable_forms
 from edgekit.backends.tflite.embedding_lookup import fused_lookups, with_integer_tables
 from edgekit.backends.tflite.float_activations import with_float_activations
 from edgekit.backends.tflite.output_padding import with_cropped_outputs
@@ -44,7 +45,7 @@ class Flat(nn.Module):
         super().__init__()
         module: Any = with_cropped_outputs(program.exported.module())
         self.tables = tuple(fused_lookups(module))
-        self.program = drop_saturated(average_channels_last(module))
+        self.program = drop_saturated(average_channels_last(with_delegable_forms(module)))
         self.training = False  # an exported module refuses eval(); the converter warns about one that trains
 
     def forward(self, *inputs: Tensor) -> tuple[Any, ...]:
