@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from scripts.benchmark import build, compression, emulation, flash, loadgen, memory, probe, refusal, vendor
+from scripts.benchmark import build, compression, emulation, flash, loadgen, memory, probe, refusal, runtimes, vendor
 
 BENCHMARKS = {
     "build": build.main,
@@ -15,6 +15,7 @@ BENCHMARKS = {
     "memory": memory.main,
     "probe": probe.main,
     "refusal": refusal.main,
+    "runtimes": runtimes.main,
     "vendor": vendor.main,
 }
 
