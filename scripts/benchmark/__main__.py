@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import sys
 
-from scripts.benchmark import build, compression, emulation, flash, generate, loadgen, memory, probe, refusal, vendor
+from scripts.benchmark import (
+    build,
+    compression,
+    emulation,
+    flash,
+    generate,
+    loadgen,
+    memory,
+    probe,
+    refusal,
+    runtimes,
+    vendor,
+)
 
 BENCHMARKS = {
     "build": build.main,
@@ -16,6 +28,7 @@ BENCHMARKS = {
     "memory": memory.main,
     "probe": probe.main,
     "refusal": refusal.main,
+    "runtimes": runtimes.main,
     "vendor": vendor.main,
 }
 

@@ -22,6 +22,7 @@ from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
 from edgekit.backends.tflite.channels_last import average_channels_last
 from edgekit.backends.tflite.decompose import decompose
+from edgekit.backends.tflite.delegable_forms import UPSAMPLING, with_forms
 from edgekit.passes.module_patterns import is_skipped
 from edgekit.passes.quantization.observers import activation_observer, weight_observer
 from edgekit.passes.quantization.residual_stream import residual_stream
@@ -77,7 +78,8 @@ class LiteRTQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
         self.weight = weight_spec(recipe.weights)
 
     def transform_for_annotation(self, model: fx.GraphModule) -> fx.GraphModule:
-        prepared = prepare_gates(with_subpixel_convolutions(model, self.skip), self.skip)
+        upsampled = with_forms(model, UPSAMPLING)
+        prepared = prepare_gates(with_subpixel_convolutions(upsampled, self.skip), self.skip)
         return average_channels_last(decompose(with_unrolled_recurrence(prepared, self.skip), self.skip))
 
     def annotate(self, model: fx.GraphModule) -> fx.GraphModule:

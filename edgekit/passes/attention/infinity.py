@@ -87,7 +87,8 @@ def may_be_infinite(module: fx.GraphModule, node: fx.Node) -> bool:
             continue
         if _is_integer(current) or current.op == "placeholder" or _is_layer(current):
             continue
-        if current.target not in FINITE or any(_is_infinite(argument) for argument in current.args):
+        is_finite = current.target in FINITE or _is_division_by_number(current)
+        if not is_finite or any(_is_infinite(argument) for argument in current.args):
             return True
         sources = [source for source in current.all_input_nodes if source not in seen]
         seen.update(sources)
@@ -97,6 +98,12 @@ def may_be_infinite(module: fx.GraphModule, node: fx.Node) -> bool:
 
 def _is_layer(node: fx.Node) -> bool:
     return node.target in LAYERS or str(node.target) == DEQUANTIZE
+
+
+def _is_division_by_number(node: fx.Node) -> bool:
+    """True for a quotient by a number other than 0, as of scores by the root of their length."""
+    divisor = node.args[1] if node.target is aten.div.Tensor else 0
+    return isinstance(divisor, int | float) and divisor != 0
 
 
 def _is_integer(node: fx.Node) -> bool:

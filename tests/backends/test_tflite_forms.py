@@ -1,0 +1,41 @@
+"""Forms in which LiteRT's XNNPACK delegate takes what it lacks: operators by name, values by torch."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from edgekit.backends.tflite.delegable_forms import with_delegable_forms
+from tests.backends.test_delegable_forms import Function, uneven
+
+BLOCKS = "slice reshape slice reshape"
+CASES = {
+    "every second": (Function(lambda x: x[:, 1::2]), (2, 8, 3), "reshape slice reshape"),
+    "every third, where no blocks fit": (Function(lambda x: x[:, 1::3]), (2, 8, 3), "slice"),
+    "every third from the second": (Function(lambda x: x[:, 1:8:3]), (2, 10, 3), BLOCKS),
+    "blocks that begin before the first": (Function(lambda x: x[:, 2:7:2]), (1, 7), BLOCKS),
+    "one after the other": (Function(lambda x: x[:, 2:5]), (1, 7), "slice"),
+    "group norm": (uneven(nn.GroupNorm(2, 6)), (2, 6, 4, 5), "reshape layer_norm reshape mul add"),
+    "group norm without gain": (nn.GroupNorm(3, 6, affine=False), (1, 6, 5), "reshape layer_norm reshape"),
+    "nearest": (
+        nn.Upsample(scale_factor=2), (2, 3, 4, 5), "permute cat reshape cat reshape permute",
+    ),
+    "nearest of rows": (nn.Upsample((8, 5)), (1, 3, 4, 5), "permute reshape cat reshape permute"),
+    "nearest of half steps": (nn.Upsample((6, 5)), (1, 3, 4, 5), "upsample_nearest2d"),
+    "selection": (Function(lambda x: torch.where(x > 0, x / 2, -1e4)), (2, 9), "gt to sub div mul mul add"),
+    "selection of quotients": (Function(lambda x: torch.where(x > 0, x / x, -1e4)), (2, 9), "gt div where"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_operators_have_forms_that_compute_the_same(name: str) -> None:
+    module, shape, expected = CASES[name]
+    torch.manual_seed(7)
+    x = 3 * torch.randn(shape)
+    exported = torch.export.export(module, (x,))
+    rewritten = with_delegable_forms(exported.module())
+    calls = [str(node.target).removeprefix("aten.") for node in rewritten.graph.nodes if node.op == "call_function"]
+    names = [call.partition(".")[0] for call in calls]
+    assert " ".join(each for each in names if not each.startswith("_assert") and each != "lift_fresh_copy") == expected
+    torch.testing.assert_close(rewritten(x), exported.module()(x), rtol=1e-5, atol=1e-5)
