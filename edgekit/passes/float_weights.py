@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgekit.passes.module_patterns import FLOAT_PART, module_path
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
+    from torch.fx import Node
 
 FLOAT = (
     "leave the gates on integers out (--set profile.gates.integer_share=false --set "
     "profile.gates.integer_macs_share=false), or ship --profile float32"
 )
 """Next step for operators that no backend computes on integers, and for tables of rows too narrow to round."""
+
+
+RECURRENT = ("gru", "lstm")
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class FloatWeights:
     module: str
     """User's name of its module; empty for the network itself."""
     kind: str
-    """Name of the operator in torch: `embedding`, `gru`."""
+    """Name of the operator in torch: `embedding`, `gru`, `lstm with projections`."""
     share: float
     """Share of the elements of all weights of the program, in [0, 1]."""
 
@@ -49,10 +53,24 @@ def float_weights(exported: ExportedProgram) -> tuple[FloatWeights, ...]:
             seen.add(source.name)
             total += math.prod(value.shape)
             if value.is_floating_point():
-                place = module_path(node), str(node.target).split(".")[1].rstrip("_")
+                place = module_path(node), _kind(node)
                 elements[place] = elements.get(place, 0) + math.prod(value.shape)
     largest = [FloatWeights(*place, count / total) for place, count in elements.items()]
     return tuple(sorted(largest, key=lambda each: -each.share))
+
+
+def _kind(node: Node) -> str:
+    """Name of the operator, with what keeps a recurrent layer in float on every backend."""
+    _, name, *overload = str(node.target).split(".")
+    name = name.rstrip("_")
+    if name not in RECURRENT:
+        return name
+    if overload == ["data"]:
+        return f"{name} over packed sequences"
+    arguments: Any = node.args
+    _, _, weights, biased, layers, _, _, both, *_ = arguments
+    plain = layers * (2 if both else 1) * (4 if biased else 2)
+    return f"{name} with projections" if len(weights) > plain else name
 
 
 def float_remark(weights: tuple[FloatWeights, ...]) -> str:

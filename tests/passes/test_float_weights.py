@@ -40,6 +40,14 @@ def test_operators_with_float_weights_are_named_the_largest_first(rounded: bool)
     ]
 
 
+@pytest.mark.filterwarnings("ignore:The tensor attributes:UserWarning")
+@pytest.mark.parametrize(("projected", "kind"), [(0, "lstm"), (2, "lstm with projections")])
+def test_projections_are_named_for_they_keep_an_lstm_in_float(projected: int, kind: str) -> None:
+    cell = nn.LSTM(8, 4, batch_first=True, bidirectional=True, proj_size=projected)
+    exported = torch.export.export(cell.eval(), (torch.zeros(1, 6, 8),))
+    assert [each.kind for each in float_weights(exported)] == [kind]
+
+
 def test_a_weight_that_is_rounded_in_the_graph_is_none_in_float() -> None:
     layer = nn.Linear(4, 5)
     exported = torch.export.export(layer, (torch.zeros(1, 4),))
