@@ -59,7 +59,7 @@ def test_the_page_shows_both_files_what_is_worse_and_who_fails() -> None:
     )
     assert row in text
     assert "| **1.20 (1.06 to 1.30)** |" in text
-    assert "| tabular | tflite, int8 | time | Plain int8 does not hold.; it is 6.8 dB nearer to the network |" in text
+    assert "| tabular | tflite, int8 | time | Plain int8 does not hold.; it is 6.8 dB nearer to the network; " in text
     assert "| tabular | executorch, int8 | the vendor fails: RuntimeError: no kernel for 'gru' |" in text
 
 
