@@ -15,7 +15,7 @@ import pytest
 
 from edgekit.measure import store
 from tests import machine_identity as machine
-from tests.command_line import LENIENT, Ended, edgekit, environment
+from tests.command_line import LENIENT, Ended, edgekit, edgekit_here, environment
 from tests.conftest import Built, Command
 from tests.networks import MODEL, write_project
 
@@ -55,7 +55,7 @@ def ran(
     device, out = tmp_path_factory.mktemp("device"), tmp_path_factory.mktemp("out")
     options = ("--project", small, "--target", "host", "--backend", request.param, *LENIENT, *QUICK)
     argv = ("run", *options, "--device", f"local://{device}", "--out", out, "--report", out / "all.html", "--json")
-    ended = edgekit(*argv, env=places)
+    ended = edgekit_here(*argv, env=places)
     assert ended.code == 0, ended.err + ended.out
     return Ran(options, device, out, ended)
 
