@@ -68,8 +68,9 @@ def project(folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("backend", ["onnx", "tflite", "executorch"])
+@pytest.mark.parametrize("backend", ["onnx", "tflite"])
 def test_raw_audio_goes_through_the_whole_line(backend: str, tmp_path: Path, places: dict[str, str]) -> None:
+    """Answers and integer shares of all three backends: tests/backends/test_log_mel."""
     options = ("--project", project(tmp_path / "project"), "--target", "host", "--backend", backend, *LENIENT)
     quick = ("--set", "profile.probe.min_duration_s=0.1", "--set", "profile.probe.min_count=16")
     device = f"local://{tmp_path / 'device'}"

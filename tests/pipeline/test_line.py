@@ -60,6 +60,10 @@ def ran(
     return Ran(options, device, out, ended)
 
 
+any_format = pytest.mark.parametrize("ran", ["onnx"], indirect=True)
+"""Verdicts and slots know nothing of formats: the backend whose runs are the quickest."""
+
+
 @pytest.fixture
 def device(ran: Ran, tmp_path: Path) -> Path:
     """A device like the one of the run, for one test to change."""
@@ -115,6 +119,7 @@ def test_a_bundle_that_is_there_is_not_sent_again(ran: Ran, device: Path, comman
     assert files(device) == before
 
 
+@any_format
 def test_a_missed_gate_takes_back_what_was_flashed(
     ran: Ran, device: Path, command: Command, small: Path, tmp_path: Path
 ) -> None:
@@ -140,6 +145,7 @@ def test_a_missed_gate_takes_back_what_was_flashed(
     assert command(*argv, "--samples", 4).code == 0
 
 
+@any_format
 def test_a_run_may_leave_the_new_one_on_trial(ran: Ran, device: Path, command: Command, tmp_path: Path) -> None:
     trusted(command, device, "third")
     argv = ("run", *ran.options, "--key", "third", "--device", f"local://{device}", "--out", tmp_path / "out")
@@ -147,6 +153,7 @@ def test_a_run_may_leave_the_new_one_on_trial(ran: Ran, device: Path, command: C
     assert slots(device) == {"current": "a", "a": "committed", "b": "trial", "history": 5}
 
 
+@any_format
 def test_of_two_slots_with_one_model_the_one_with_the_bundles_signature_is_served(
     ran: Ran, device: Path, command: Command, tmp_path: Path
 ) -> None:
