@@ -38,9 +38,15 @@ pytest_plugins = ["edgekit.devices.emulation.fixtures"]
 
 @pytest.fixture(scope="session")
 def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Environment variables that name the session's own folders for keys, cache and local device."""
-    home = tmp_path_factory.getbasetemp() / "home"
-    return {f"EDGEKIT_{name}": str(home / name.lower()) for name in ("CONFIG", "CACHE", "DATA")}
+    """Environment variables that name the session's own folders for keys, cache and local device.
+
+    Processes of pytest-xdist share downloads: an image of a board, or a pack, is made by one of them for all.
+    """
+    base = tmp_path_factory.getbasetemp()
+    places = {f"EDGEKIT_{name}": str(base / "home" / name.lower()) for name in ("CONFIG", "CACHE", "DATA")}
+    if "PYTEST_XDIST_WORKER" in os.environ and not os.environ.get("EDGEKIT_DOWNLOADS"):
+        places["EDGEKIT_DOWNLOADS"] = str(base.parent / "downloads")
+    return places
 
 
 @pytest.fixture(autouse=True)
