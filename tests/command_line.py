@@ -1,16 +1,23 @@
-"""The command line as its users have it."""
+"""The command line as its users have it, or in the process of the tests, where a build costs a third."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import logging
 import os
 import re
+import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 COMMAND = (sys.executable, "-m", "edgekit.cli")
 NOTHING: Mapping[str, str] = {}
@@ -108,3 +115,35 @@ def end(process: subprocess.Popen[str], timeout: float = 480) -> Ended:
 def edgekit(*argv: object, cwd: Path | None = None, env: Mapping[str, str] = NOTHING, timeout: float = 480) -> Ended:
     """The command in a process of its own, to its end."""
     return end(start(*argv, cwd=cwd, env=env), timeout)
+
+
+def edgekit_here(*argv: object, env: Mapping[str, str] = NOTHING) -> Ended:
+    """The command in this process, to its exit.
+
+    A process of its own imports torch, and starts converters that import as much again: 8 to 16 s of CPU for each
+    build. Here both have done so, and the converters serve the builds of all tests of one environment.
+    """
+    from edgekit.cli import execute
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        patch.setattr(sys, "argv", ["edgekit", *map(str, argv)])
+        for name, value in env.items():
+            patch.setenv(name, value)
+        for name in ("SSH_AUTH_SOCK", "EDGEKIT_PASSPHRASE_FILE", "PYTEST_CURRENT_TEST"):
+            patch.delenv(name, raising=False)
+        try:
+            execute()
+        except SystemExit as exit:
+            code = int(exit.code or 0)
+        finally:
+            logging.disable(logging.NOTSET)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+    return Ended(code, out.getvalue(), err.getvalue())

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.command_line import LENIENT, Ended, edgekit
+from tests.command_line import LENIENT, Ended, edgekit_here
 from tests.networks import write_project
 
 # No test is timed: machines are shared. `too_slow` is a limit of a second for drawing examples.
@@ -38,9 +38,15 @@ pytest_plugins = ["edgekit.devices.emulation.fixtures"]
 
 @pytest.fixture(scope="session")
 def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Environment variables that name the session's own folders for keys, cache and local device."""
-    home = tmp_path_factory.getbasetemp() / "home"
-    return {f"EDGEKIT_{name}": str(home / name.lower()) for name in ("CONFIG", "CACHE", "DATA")}
+    """Environment variables that name the session's own folders for keys, cache and local device.
+
+    Processes of pytest-xdist share downloads: an image of a board, or a pack, is made by one of them for all.
+    """
+    base = tmp_path_factory.getbasetemp()
+    places = {f"EDGEKIT_{name}": str(base / "home" / name.lower()) for name in ("CONFIG", "CACHE", "DATA")}
+    if "PYTEST_XDIST_WORKER" in os.environ and not os.environ.get("EDGEKIT_DOWNLOADS"):
+        places["EDGEKIT_DOWNLOADS"] = str(base.parent / "downloads")
+    return places
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +88,7 @@ def built(small: Path, places: dict[str, str], tmp_path_factory: pytest.TempPath
     """The small project, built for this host by onnx: the quickest of the backends."""
     out = tmp_path_factory.mktemp("built") / "out"
     options = ("--project", small, "--target", "host", "--backend", "onnx", *LENIENT)
-    ended = edgekit("build", *options, "--out", out, env=places)
+    ended = edgekit_here("build", *options, "--out", out, env=places)
     assert ended.code == 0, ended.err
     return Built(options, out, ended)
 
@@ -98,7 +104,10 @@ FIXTURES = {
 SLOW = frozenset({"emulated", "served", "installs", "lowers", "trains", "builds", "fuzzes"})
 
 LONGEST = frozenset(
-    {"projects", "pipeline", "emulation", "test_api.py", "test_free_lengths.py", "test_matrix.py", "test_model_file.py"}
+    {
+        *("projects", "pipeline", "emulation", "test_api.py", "test_chaos.py", "test_coverage.py"),
+        *("test_emulated_forgeries.py", "test_free_lengths.py", "test_matrix.py", "test_model_file.py"),
+    }
 )
 """Folders and files that take minutes. They come first: where files run side by side, no long one is left for the end.
 

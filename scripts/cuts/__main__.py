@@ -13,6 +13,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from edgekit import user_paths
+from edgekit.cli.logs import silence_others
 from scripts.cuts.report import Report
 
 PLACES = ("CONFIG", "DATA")
@@ -34,6 +35,7 @@ def main(argv: list[str]) -> int:
     seed = secrets.randbelow(2**31) if args.seed is None else args.seed
     what = f"{args.cuts} cuts on {args.target}" if args.damage is None else f"{args.damage} files damaged"
     print(f"{what}, --seed {seed}", flush=True)
+    silence_others()
     # Neither the user's keys nor their devices are touched; what was downloaded is shared.
     os.environ.setdefault("EDGEKIT_DOWNLOADS", str(user_paths.downloads()))
     with tempfile.TemporaryDirectory() as scratch:

@@ -133,7 +133,7 @@ def run(count: int, seed: int, first: int, jobs: int, scratch: Path) -> bool:
 def _bundles(scratch: Path) -> tuple[tuple[Bundle, ...], Bundle, PublicKey]:
     """Three bundles of the user's key, one that a stranger signed, and that key."""
     # The runtime that starts soonest: every try tests several models.
-    bundles = built("host", scratch / "bundles", ("--backend", "onnx"))
+    bundles = built("host", scratch / "bundles", "onnx")
     manifest = bundles[0].manifest.model_dump(by_alias=True, exclude={"files"})
     contents = {file.path: bundles[0].read(file.path) for file in bundles[0].manifest.files}
     described = ManifestContent.model_validate({**manifest, "name": "theirs"})

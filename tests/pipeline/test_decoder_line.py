@@ -11,7 +11,7 @@ from edgekit.backends.verify_prefill import decode_agreement_db
 from edgekit.runner.errors import RunnerError
 from edgekit.runner.model.manifest import read_manifest
 from edgekit.runner.runtimes.token_decoder import TokenDecoder, greedy
-from tests.command_line import LENIENT, edgekit
+from tests.command_line import LENIENT, edgekit_here
 from tests.stories_project import needed, torch_text, write_stories
 
 pytestmark = [pytest.mark.builds, pytest.mark.lowers, needed]
@@ -27,7 +27,7 @@ def test_a_story_is_the_one_that_torch_writes(
     stories: Path, places: dict[str, str], tmp_path: Path, backend: str
 ) -> None:
     argv = ("--project", stories, "--target", "host", "--backend", backend, "--profile", "float32")
-    edgekit("build", *argv, "--out", tmp_path / "out", *LENIENT, env=places)
+    edgekit_here("build", *argv, "--out", tmp_path / "out", *LENIENT, env=places)
     zipfile.ZipFile(next((tmp_path / "out").glob("*.edgekit"))).extractall(tmp_path / "slot")
     manifest = read_manifest(tmp_path / "slot")
     assert manifest.prefill == (16,)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import LENIENT, edgekit
+from tests.command_line import LENIENT, edgekit_here
 from tests.datasets.test_tokenizer import WORDPIECE
 from tests.datasets.test_tokenizer import write as write_tokenizer
 
@@ -105,7 +105,7 @@ def test_a_function_recordings_and_texts_go_through_the_whole_line(tmp_path: Pat
     options = ("--project", root, "--target", "host", "--backend", "onnx", "--profile", "float32", *LENIENT)
     quick = ("--set", "profile.probe.min_duration_s=0.1", "--set", "profile.probe.min_count=16")
     device = f"local://{tmp_path / 'device'}"
-    ended = edgekit("run", *options, *quick, "--device", device, "--out", tmp_path / "out", "--json", env=places)
+    ended = edgekit_here("run", *options, *quick, "--device", device, "--out", tmp_path / "out", "--json", env=places)
     assert ended.code == 0, ended.err + ended.out
     (report,) = json.loads(ended.out)["reports"]
     assert report["reference"]["metric"]["value"] == report["candidate"]["metric"]["value"] == 1
@@ -122,12 +122,12 @@ def test_a_function_recordings_and_texts_go_through_the_whole_line(tmp_path: Pat
     assert len(raw) == 2
     assert (stated["sound"]["audio"]["from"], stated["sound"]["audio"]["samples"]) == (44100, 80)
     write_tokenizer(root, {**WORDPIECE, "added_tokens": []})
-    ended = edgekit("build", *options, "--out", tmp_path / "other", env=places)
+    ended = edgekit_here("build", *options, "--out", tmp_path / "other", env=places)
     assert ended.code == 2
     assert "EK119" in ended.err
     assert not list((tmp_path / "other").glob("*.edgekit"))
     (root / "model.py").write_text(MODEL.replace("picture.mean(axis=-1)", "np.load('x')"))
-    ended = edgekit("build", *options, "--out", tmp_path / "other", env=places)
+    ended = edgekit_here("build", *options, "--out", tmp_path / "other", env=places)
     assert ended.code == 2
     assert "EK122" in ended.err
     assert "model.py:10" in ended.err

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 from edgekit import examples
 from tests import reference_servers as servers
 from tests.cli.test_reference import ports, serving
-from tests.command_line import edgekit
+from tests.command_line import edgekit_here
 
 pytestmark = pytest.mark.served
 
@@ -44,7 +44,7 @@ def ran(project: Path, device: Path, places: dict[str, str], *options: object) -
         *("--project", project, "--target", "host", "--backend", "onnx", *QUICK),
         *("--set", "profile.gates.not_slower=false", "--device", f"local://{device}", "--json"),
     )
-    ended = edgekit("run", *argv, "--out", device.with_name("out"), *options, env=places)
+    ended = edgekit_here("run", *argv, "--out", device.with_name("out"), *options, env=places)
     assert ended.out, ended.err
     return ended.code, ended.document["reports"][0]["verdict"]
 

@@ -12,7 +12,7 @@ import pytest
 from edgekit.bundle.archive import Bundle
 from edgekit.bundle.keys import KeyStore
 from edgekit.measure import store
-from tests.command_line import LENIENT, edgekit
+from tests.command_line import LENIENT, edgekit_here
 from tests.conftest import Command
 from tests.stateful_projects import (
     ACCUMULATOR_TOML,
@@ -74,7 +74,7 @@ def test_voice_activity_is_detected_in_every_precision(
     for profile in PROFILES:
         argv = ("--project", voice, "--target", "host", "--backend", backend, "--profile", profile, *QUICK)
         device = ("--device", f"local://{tmp_path / profile}", "--out", tmp_path / f"out-{profile}")
-        edgekit("run", *argv, *device, *LENIENT, env=places)
+        edgekit_here("run", *argv, *device, *LENIENT, env=places)
         report = _report(tmp_path / f"out-{profile}")
         assert report["reference"]["metric"]["value"] > 0.85
         assert report["accuracy_drop"] < 0.02, profile
@@ -93,7 +93,7 @@ def test_a_cache_of_keys_and_values_is_state(
 ) -> None:
     for profile in ("float32", "host-int8"):
         argv = ("--project", decoder, "--target", "host", "--backend", backend, "--profile", profile)
-        edgekit("build", *argv, "--out", tmp_path / profile, *LENIENT, env=places)
+        edgekit_here("build", *argv, "--out", tmp_path / profile, *LENIENT, env=places)
         report = _report(tmp_path / profile)
         assert report["reference"]["metric"]["value"] > 0.95
         assert report["agreement"] > 0.97, profile

@@ -83,13 +83,13 @@ def build(command: Command, folder: Path, backend: str, profile: str = "host-int
     ("way", "backend"),
     [
         *((way, "onnx") for way in WAYS),
-        ("program", "executorch"),
         ("onnx", "executorch"),
         ("onnx", "tflite"),
         ("script", "tflite"),
     ],
 )
 def test_a_model_is_built_in_eight_bits(command: Command, tmp_path: Path, way: str, backend: str) -> None:
+    """Other backends have the ways that convert: a program and weights come to them as a factory's network does."""
     report = build(command, stated(tmp_path / "project", WAYS[way]), backend)
     assert report["verdict"] == "passed"
     assert report["candidate"]["metric"]["value"] == 1.0

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.projects.matrix import BACKENDS, PROFILES, PROJECTS, notes, table
+from tests.projects.training import HERE, WEIGHTS, kept_digest, scripts_digest
 
 PAGE = Path(__file__).parents[2] / "docs" / "tasks.md"
 FIGURE = r"\d+\.\d+( %| dB)?( †)?"
@@ -29,6 +30,13 @@ def test_the_page_has_a_row_for_every_project_and_profile() -> None:
     assert sorted((row[0].split("`")[1], row[1]) for row in rows) == sorted(
         (name, profile) for name in PROJECTS for profile in PROFILES
     )
+
+
+def test_weights_in_the_folders_are_those_of_the_scripts_beside_them() -> None:
+    """Else `python -m tests.projects.training NAME` writes them anew; the rest is trained by the tests."""
+    names = sorted(path.parent.name for path in HERE.glob(f"*/{WEIGHTS}"))
+    assert names == ["face", "keywords", "pose", "segmenter", "yolo"]
+    assert [name for name in names if kept_digest(name) != scripts_digest(name)] == []
 
 
 def test_every_int8_cell_of_the_page_compares_with_the_vendor_and_none_is_behind() -> None:

@@ -20,7 +20,7 @@ from edgekit.devices.emulation import faults
 from edgekit.devices.emulation.registry import CARD
 from edgekit.devices.transport import Transport
 from edgekit.specs.catalog import Catalog
-from tests.command_line import LENIENT, edgekit, end, start
+from tests.command_line import LENIENT, edgekit, edgekit_here, end, start
 from tests.conftest import Built, Command
 from tests.devices.test_unreachable import told
 from tests.failing_converters import marked, until
@@ -88,8 +88,8 @@ def board(
     out = tmp_path_factory.mktemp("board")
     bundles = []
     for key in KEYS:
-        edgekit("keys", "new", key, env=places)
-        ended = edgekit("build", *options, "--key", key, "--out", out / key, env=places)
+        edgekit_here("keys", "new", key, env=places)
+        ended = edgekit_here("build", *options, "--key", key, "--out", out / key, env=places)
         assert ended.code == 0, ended.err
         bundles.append(next((out / key).glob("*.edgekit")))
     with pytest.MonkeyPatch.context() as patch:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.cache import SEAL, Cache, file_digest
+from edgekit.devices import debian
 from edgekit.devices.emulation.image import find_image
 from edgekit.devices.emulation.snapshot import MEMORY
 from edgekit.devices.emulation.tools import find_tools
@@ -20,6 +21,7 @@ from tests.conftest import Command
 from tests.devices.emulation.test_tools import program
 from tests.devices.test_unreachable import told
 from tests.failing_converters import gone, until
+from tests.networks import substitute
 from tests.pipeline.test_interrupted_build import stopping
 
 INSTALL = "apt-get install --target-release bookworm-backports qemu-system-arm qemu-utils; "
@@ -63,6 +65,8 @@ def test_without_the_tools_it_says_what_to_install(
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setenv("EDGEKIT_DOWNLOADS", str(tmp_path / "downloads"))
     monkeypatch.setenv("EDGEKIT_DEBIAN", "http://127.0.0.1:9/debian")
+    # Each retry waits longer than the one before.
+    monkeypatch.setattr(debian, "SETTINGS", substitute('Retries "3"', 'Retries "0"', debian.SETTINGS))
     if kind == "no keys":
         monkeypatch.setenv("EDGEKIT_DEBIAN_KEYRING", "/no/keys")
     run = ("run", "--project", small, "--target", "raspberry-pi-5", "--backend", "onnx", "--device", "emulated")
