@@ -7,8 +7,12 @@ import ctypes
 import mmap
 from typing import TYPE_CHECKING
 
+from edgekit.frontend.program_size import LARGE_BYTES
+
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
+
+    from edgekit.ir.program import Program
 
 M_MMAP_THRESHOLD = -3
 """Parameter of glibc's mallopt(3): size in bytes from which a block has pages of its own."""
@@ -26,6 +30,12 @@ def return_freed_memory() -> None:
     """
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, OWN_PAGES_BYTES)
+
+
+def is_large(program: Program) -> bool:
+    """True if the weights of a program are so many that a build spares memory before anything else."""
+    tensors = (*program.exported.state_dict.values(), *program.exported.constants.values())
+    return sum(getattr(tensor, "nbytes", 0) for tensor in tensors) >= LARGE_BYTES
 
 
 def page_out(exported: ExportedProgram) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from edgekit.errors import LoadError
+from edgekit.frontend.allocator import page_out
 from edgekit.frontend.load import Model, load_twice
 from edgekit.frontend.program_size import LARGE_BYTES, WeightSizes, weight_sizes
 from edgekit.frontend.store import PROGRAM, load_model, load_program, save_model, save_program
@@ -123,6 +124,18 @@ def test_weights_of_a_stored_program_are_pages_of_its_file(tmp_path: Path) -> No
     with torch.no_grad():
         stored.state_dict["0.weight"].zero_()  # stays here: the file is not written to
     assert torch.equal(load_program(tmp_path).exported.state_dict["0.weight"], linear.weight)
+
+
+def test_pages_that_were_taken_back_are_read_again(tmp_path: Path) -> None:
+    linear = torch.nn.Linear(1024, 1024)
+    save_program(Program(torch.export.export(linear, (torch.zeros(1, 1024),)), Signature((), ())), tmp_path)
+    stored = load_program(tmp_path).exported
+    with torch.no_grad():
+        stored.state_dict["bias"].fill_(7)  # in this process alone
+    assert torch.equal(stored.state_dict["weight"], linear.weight)
+    page_out(stored)
+    assert torch.equal(stored.state_dict["weight"], linear.weight)
+    assert bool((stored.state_dict["bias"] == 7).all())
 
 
 def test_sizes_of_a_program_are_told_without_reading_it(tmp_path: Path) -> None:

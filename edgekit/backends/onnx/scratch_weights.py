@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edgekit.frontend.allocator import is_large
 from edgekit.frontend.program_size import LARGE_BYTES
 
 if TYPE_CHECKING:
@@ -68,8 +69,7 @@ class ScratchWeights:
 @contextlib.contextmanager
 def scratch_weights(program: Program, folder: Path) -> Iterator[ScratchWeights | None]:
     """Yield a file in `folder`, there for as long, for the weights of a large program; None for others."""
-    tensors = (*program.exported.state_dict.values(), *program.exported.constants.values())
-    if sum(tensor.nbytes for tensor in tensors if hasattr(tensor, "nbytes")) < LARGE_BYTES:
+    if not is_large(program):
         yield None
         return
     scratch = ScratchWeights(folder / NAME)
