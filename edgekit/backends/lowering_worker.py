@@ -98,13 +98,17 @@ def _job(backend: Backend, job: dict[str, Any]) -> dict[str, Any]:
     from edgekit.backends.converter_recipes import record
     from edgekit.backends.group_remainders import remainder_warning
     from edgekit.backends.verify import verify
-    from edgekit.frontend.store import load_program, save_history
+    from edgekit.frontend.allocator import return_freed_memory
+    from edgekit.frontend.program_size import weight_sizes
+    from edgekit.frontend.store import PROGRAM, load_program, save_history
 
     if "trial" in job:
         return _trial(backend, job)
     out = Path(job["out"])
     try:
         with storage_errors(out):
+            if weight_sizes(Path(job["program"]) / PROGRAM).is_large:
+                return_freed_memory()
             program = load_program(Path(job["program"]))
             target, runtime = Target.model_validate(job["target"]), RuntimeSpec.model_validate(job["runtime"])
             recipe = Quantize.model_validate(job["recipe"]) if job["recipe"] else None

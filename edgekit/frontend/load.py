@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from edgekit.datasets import free_lengths
 from edgekit.errors import ForwardError, UnstableFactory
 from edgekit.frontend import network_examples
+from edgekit.frontend.allocator import return_freed_memory
 from edgekit.frontend.call_convention import output_axes
 from edgekit.frontend.constructs.evidence import evidence_of
 from edgekit.frontend.constructs.interfaces import INTERFACES
@@ -21,6 +22,7 @@ from edgekit.frontend.determinism import check_deterministic
 from edgekit.frontend.error_location import location_of, running
 from edgekit.frontend.network_source import read_network
 from edgekit.frontend.preprocess import Deployed
+from edgekit.frontend.program_size import LARGE_BYTES
 from edgekit.frontend.state import check_state, initial_tensors
 from edgekit.ir.measurement import Array
 from edgekit.ir.program import PassRecord
@@ -55,6 +57,8 @@ def load(project: Project) -> Model:
     started = time.perf_counter_ns()
     network, history = read_network(project)
     load_ns = time.perf_counter_ns() - started
+    if sum(parameter.nbytes for parameter in network.parameters()) >= LARGE_BYTES:
+        return_freed_memory()
     examples = _examples(project)
     module = _protected(Deployed(network, project.inputs, state=project.state).eval(), project, examples)
     check_state(project, module, examples)

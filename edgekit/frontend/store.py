@@ -79,12 +79,15 @@ def save_history(history: tuple[PassRecord, ...], folder: Path) -> None:
 
 
 def load_program(folder: Path) -> Program:
-    """Load the program that `save_program` wrote. Raises UnsupportedOperator if it calls an operator unknown here."""
-    import torch
-    import torch.ao.quantization.fx._decomposed  # registers the operators of a quantized program
+    """Load the program that `save_program` wrote, with its weights mapped.
+
+    Raises UnsupportedOperator if it calls an operator unknown here.
+    """
+
+    from edgekit.frontend.mapped_program import load_mapped
 
     try:
-        exported = torch.export.load(folder / PROGRAM)
+        exported = load_mapped(folder / PROGRAM)
     except RuntimeError as error:
         unknown = refusal(folder / PROGRAM)
         if unknown is None:

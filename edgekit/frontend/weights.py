@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from edgekit.errors import ModelFileError, UnsafePickle, WeightsMismatch
+from edgekit.frontend.program_size import LARGE_BYTES
 from edgekit.ir.program import PassRecord
 from edgekit.specs.factory import in_a_line
 from edgekit.specs.model_files import EXPORT
@@ -38,12 +39,33 @@ def load_weights(network: nn.Module, path: Path, stated: str, key: str | None = 
     where, state, prefix = _fitting(states, network, stated)
     _check_shapes(state, network, stated)
     options = (("file", stated), ("key", where), ("prefix", prefix), ("dtype", _converted(state, network)))
-    network.load_state_dict(dict(state), strict=False)  # the names were compared: tied ones may be absent
+    shared = _share_mapped(state, network) if sum(value.nbytes for value in state.values()) >= LARGE_BYTES else set()
+    others = {name: value for name, value in state.items() if name not in shared}
+    network.load_state_dict(others, strict=False)  # the names were compared: tied ones may be absent
     record = PassRecord(
         "load weights", tuple(pair for pair in options if pair[1]), time.perf_counter() - started, float("inf")
     )
     LOG.info("weights %s", ", ".join(f"{name} {value}" for name, value in record.options))
     return record
+
+
+def _share_mapped(state: State, network: nn.Module) -> set[str]:
+    """Let parameters have the memory of the state dict, which is the file's pages, in place. Returns their names.
+
+    Left out are those of another dtype, and of modules that load in a way of their own. Writes stay in this process.
+    """
+    shared = set()
+    for path, module in network.named_modules():
+        if type(module)._load_from_state_dict is not nn.Module._load_from_state_dict:
+            continue
+        if module._load_state_dict_pre_hooks:
+            continue
+        for name, parameter in module.named_parameters(path, recurse=False):
+            value = state.get(name)
+            if value is not None and value.dtype == parameter.dtype and value.is_contiguous():
+                parameter.data = value
+                shared.add(name)
+    return shared
 
 
 def _read(path: Path, stated: str) -> object:

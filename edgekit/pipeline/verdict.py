@@ -62,7 +62,7 @@ def decide(
     request, artifact, candidate = compilation.request, compiled.artifact, evidence.candidate
     if request.target.family == "host":  # the target itself: nothing stands in for anything
         candidate = replace(candidate, environment=replace(candidate.environment, host_stand_in=False))
-    artifact_record = describe(artifact, compiled.float_artifact.size_bytes, compiled.float_artifact.weight_bytes)
+    artifact_record = describe(artifact, compiled.float_size.size_bytes, compiled.float_size.weight_bytes)
     with compilation.line.stage(COMPARE):
         task = task_of(request.project)
         orders = evaluated_orders(compilation, evidence.reference, candidate, evidence.samples)
@@ -133,7 +133,7 @@ def _left_out(compilation: Compilation, evidence: Evidence) -> list[str]:
 def _remarks(compilation: Compilation, compiled: Compiled) -> list[str]:
     """Sentences on how the recipe was chosen, and warnings of the passes about the numbers."""
     noticed = [value for record in compiled.history for name, value in record.options if name == WARNING]
-    return [*compilation.remarks, *compilation.compressed.remarks, *noticed]
+    return [*compilation.remarks, *compilation.compressed.remarks, *noticed, *compiled.float_size.remarks]
 
 
 def _device_kind(device: str | None, candidate: Measurement) -> Device:

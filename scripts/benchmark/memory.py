@@ -1,4 +1,8 @@
-"""Peak memory of a build beside the size of its float model: how many copies of the weights are held at once."""
+"""Peak memory of a build beside the size of its float model: how many copies of the weights are held at once.
+
+Of the largest process by stage, and of all processes together; both beside those of a small model, whose memory is
+Python's and the libraries'.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ from scripts.benchmark.processes import ROOT, Cost, cost
 WIDTH = 2048
 LAYER_BYTES = 4 * WIDTH * WIDTH
 BOUND = 2.5
-"""Largest memory of a build, as a multiple of the float model, beside that of the same build of a small model."""
+"""Largest memory of a process of a build, as a multiple of the float model, beside that of a small model's build."""
 INT8 = ("quantize.weights.dtype=int8", "quantize.weights.granularity=per-channel")
 RECIPES: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {
     "executorch": {"int8": ("dynamic-int8", ()), "int4": ("weight-only-int4", ())},
@@ -59,26 +63,39 @@ evaluation = {{ path = "data.npz", licence = "made here", source = "random numbe
 
 def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench memory", description=__doc__)
-    parser.add_argument("--megabytes", type=int, default=100, help="size of the float model (default: 100)")
+    parser.add_argument("--megabytes", type=int, default=300, help="size of the float model (default: 300)")
     parser.add_argument("--backend", action="append", choices=RECIPES)
     parser.add_argument("--weights", action="append", choices=("int8", "int4"))
+    parser.add_argument("--by-hand", action="store_true", help="measure the vendor's converter alone too")
     args = parser.parse_args(argv)
-    print(f"peak of the process tree, shared pages counted once; bound: {BOUND} times the model, beside a small one's")
-    print(f"{'':18}{'model':>9}{'small':>9}{'peak':>9}{'ratio':>8}{'time':>8}")
+    print(f"memory above a small model's build, as multiples of the float model; bound of a process: {BOUND}")
     for backend in args.backend or RECIPES:
         for weights in args.weights or RECIPES[backend]:
-            _line(backend, weights, args.megabytes)
+            _report(backend, weights, args.megabytes, args.by_hand)
 
 
-def _line(backend: str, weights: str, megabytes: int) -> None:
+def _report(backend: str, weights: str, megabytes: int, by_hand: bool) -> None:
+    layers = max(1, megabytes * 1_000_000 // LAYER_BYTES)
     small, _ = build(backend, weights, 1)
-    large, size = build(backend, weights, max(1, megabytes * 1_000_000 // LAYER_BYTES))
-    ratio = (large.peak_bytes - small.peak_bytes) / size
-    figures = "".join(f"{count / 1e6:6.0f} MB" for count in (size, small.peak_bytes, large.peak_bytes))
-    print(
-        f"{backend:11}{weights:7}{figures}{ratio:8.2f}{large.seconds:7.0f}s{' <- too much' * (ratio > BOUND)}",
-        flush=True,
-    )
+    large, size = build(backend, weights, layers)
+    base = max(small.stages.values())
+    ratio = (max(large.stages.values()) - base) / size
+    both = (large.peak_bytes - small.peak_bytes) / size
+    print(f"{backend} {weights}: model {size / 1e6:.0f} MB, {large.seconds:.0f} s", flush=True)
+    print(f"  largest process {ratio:6.2f}{' <- too much' * (ratio > BOUND)}   (a small model's: {base / 1e6:.0f} MB)")
+    print(f"  all processes   {both:6.2f}   (a small model's: {small.peak_bytes / 1e6:.0f} MB)")
+    for stage, peak in large.stages.items():
+        print(f"    {stage:22}{max(0, peak - small.stages.get(stage, base)) / size:6.2f}")
+    if by_hand:
+        print(f"  by hand         {vendor_ratio(backend, weights, layers):6.2f}   (the vendor's converter alone)")
+
+
+def vendor_ratio(backend: str, weights: str, layers: int) -> float:
+    """Memory of the vendor's converter called by hand, above that for a small model, as a multiple of the model."""
+    argv = [sys.executable, "-m", "scripts.benchmark.large_by_hand", backend, weights]
+    environment = {"PYTHONPATH": str(ROOT)}
+    small, large = (cost([*argv, str(count)], environment) for count in (1, layers))
+    return (large.peak_bytes - small.peak_bytes) / (layers * LAYER_BYTES)
 
 
 def build(backend: str, weights: str, layers: int) -> tuple[Cost, int]:

@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from edgekit.errors import LoadError
+from edgekit.frontend.allocator import page_out
 from edgekit.frontend.load import Model, load_twice
-from edgekit.frontend.store import PROGRAM, load_model, save_model, save_program
+from edgekit.frontend.program_size import LARGE_BYTES, WeightSizes, weight_sizes
+from edgekit.frontend.store import PROGRAM, load_model, load_program, save_model, save_program
 from edgekit.ir.program import PassRecord, Program
 from edgekit.ir.signature import Signature
 from edgekit.passes.pruning.prune import prune
@@ -105,3 +107,41 @@ def test_two_loads_hold_the_parameters_once_and_the_buffers_twice(tmp_path: Path
     buffers = dict(first.module.named_buffers())
     for name, buffer in second.module.named_buffers():
         assert not buffer.numel() or buffer.data_ptr() != buffers[name].data_ptr()
+
+
+def test_weights_of_a_stored_program_are_pages_of_its_file(tmp_path: Path) -> None:
+    linear = torch.nn.Linear(64, 64)
+    exported = torch.export.export(torch.nn.Sequential(linear, torch.nn.BatchNorm1d(64)).eval(), (torch.zeros(2, 64),))
+    save_program(Program(exported, Signature((), ())), tmp_path)
+    stored = load_program(tmp_path).exported
+    assert list(stored.state_dict) == list(exported.state_dict)
+    for name, value in exported.state_dict.items():
+        assert torch.equal(stored.state_dict[name], value)
+    mappings = [line.split(maxsplit=5) for line in Path("/proc/self/maps").read_text().splitlines()]
+    own = [line[0].split("-") for line in mappings if line[-1] == str(tmp_path / PROGRAM)]
+    pages = [range(int(start, 16), int(end, 16)) for start, end in own]
+    assert all(any(value.data_ptr() in each for each in pages) for value in stored.state_dict.values())
+    with torch.no_grad():
+        stored.state_dict["0.weight"].zero_()  # stays here: the file is not written to
+    assert torch.equal(load_program(tmp_path).exported.state_dict["0.weight"], linear.weight)
+
+
+def test_pages_that_were_taken_back_are_read_again(tmp_path: Path) -> None:
+    linear = torch.nn.Linear(1024, 1024)
+    save_program(Program(torch.export.export(linear, (torch.zeros(1, 1024),)), Signature((), ())), tmp_path)
+    stored = load_program(tmp_path).exported
+    with torch.no_grad():
+        stored.state_dict["bias"].fill_(7)  # in this process alone
+    assert torch.equal(stored.state_dict["weight"], linear.weight)
+    page_out(stored)
+    assert torch.equal(stored.state_dict["weight"], linear.weight)
+    assert bool((stored.state_dict["bias"] == 7).all())
+
+
+def test_sizes_of_a_program_are_told_without_reading_it(tmp_path: Path) -> None:
+    network = torch.nn.Sequential(torch.nn.Linear(64, 32), torch.nn.BatchNorm1d(32)).eval()
+    save_program(Program(torch.export.export(network, (torch.zeros(2, 64),)), Signature((), ())), tmp_path)
+    sizes = weight_sizes(tmp_path / PROGRAM)
+    assert sizes == WeightSizes(4 * (64 * 32 + 5 * 32) + 8, 4 * 64 * 32)
+    assert not sizes.is_large
+    assert replace(sizes, size_bytes=LARGE_BYTES).is_large

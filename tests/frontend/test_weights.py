@@ -15,7 +15,8 @@ from torch import Tensor
 
 from edgekit.errors import EdgekitError, ModelFileError, SpecError, UnsafePickle, WeightsMismatch
 from edgekit.file_trace import traced
-from edgekit.frontend.load import Model, load, load_twice
+from edgekit.frontend import weights as weight_files
+from edgekit.frontend.load import Model, load, load_twice, weights_digest
 from edgekit.specs.project import Project
 from tests.networks import TOML, substitute, write_project
 
@@ -216,3 +217,31 @@ def test_a_source_that_cannot_be_meant_is_refused(tmp_path: Path, line: str, wor
     toml = substitute("classes =", f"{line}\nclasses =", TOML)
     with pytest.raises(SpecError, match=words):
         Project.read(write_project(tmp_path, NETWORK, toml, samples=4))
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "weights.pt"])
+def test_parameters_of_a_large_model_are_the_pages_of_its_file(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = trained()
+    plain = load(project(tmp_path / "plain", state, name))
+    monkeypatch.setattr(weight_files, "LARGE_BYTES", 1)
+    large = load(project(tmp_path / "large", state, name))
+    maps = [line for line in Path("/proc/self/maps").read_text().splitlines() if line.endswith(f"large/{name}")]
+    pages = [range(*(int(end, 16) for end in line.split()[0].split("-"))) for line in maps]
+    mapped = {name for name, value in weights(large).items() if any(value.data_ptr() in each for each in pages)}
+    # Batch norm loads in a way of its own, and a forward may write into buffers.
+    assert mapped == {"0.weight", "0.bias", "5.weight", "5.bias"}
+    assert weights_digest(large.module) == weights_digest(plain.module)
+
+
+def test_tied_parameters_stay_tied_in_a_large_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = torch.nn.Linear(4, 4), torch.nn.Linear(4, 4)
+    second.weight = first.weight
+    network = torch.nn.Sequential(first, second)
+    values = {name: torch.full_like(value, 7.0) for name, value in network.state_dict().items() if name != "1.weight"}
+    save_file(values, tmp_path / "w.safetensors")
+    monkeypatch.setattr(weight_files, "LARGE_BYTES", 1)
+    weight_files.load_weights(network, tmp_path / "w.safetensors", "w.safetensors")
+    assert second.weight is first.weight
+    assert bool((second.weight == 7).all())

@@ -191,8 +191,9 @@ def _as_modules(model: GraphModule, kept: Sequence[str]) -> dict[str, int]:
 
 
 def _linear(weight: torch.Tensor, bias: torch.Tensor | None = None) -> nn.Linear:
-    layer = nn.Linear(weight.shape[1], weight.shape[0], bias is not None)
-    layer.weight = nn.Parameter(weight.detach().clone(), requires_grad=False)
+    # On meta, and with the program's own tensors: torchao makes new ones, and a copy would hold all weights again.
+    layer = nn.Linear(weight.shape[1], weight.shape[0], bias is not None, device="meta")
+    layer.weight = nn.Parameter(weight.detach(), requires_grad=False)
     if bias is not None:
-        layer.bias = nn.Parameter(bias.detach().clone(), requires_grad=False)
+        layer.bias = nn.Parameter(bias.detach(), requires_grad=False)
     return layer

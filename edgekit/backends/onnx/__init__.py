@@ -66,12 +66,17 @@ class Onnx:
         documented rules, read off the file. Raises Misfit for a recipe that it cannot carry out,
         UnsupportedOperator or LoweringError.
         """
+        import onnx
+
         from edgekit.backends.onnx import tensorrt
         from edgekit.backends.onnx.export import to_onnx
+        from edgekit.backends.onnx.external_weights import write_model
         from edgekit.backends.onnx.placement import read
         from edgekit.backends.onnx.recurrent import quantize_recurrent
+        from edgekit.backends.onnx.scratch_weights import read_into, scratch_weights
         from edgekit.backends.onnx.weight_compression import UNFOLD, compress_weights
         from edgekit.backends.onnx.weights import weights
+        from edgekit.frontend.allocator import page_out
         from edgekit.passes.fixed_layers import fixed_layers
 
         if recipe:
@@ -83,20 +88,26 @@ class Onnx:
                 hint=f"state one length under [inputs], such as {program.signature.lengths[0].most}",
             )
         path = out / FILE
-        model = to_onnx(program, integer_forms=tensorrt.NAME not in runtime.delegates)
-        if recipe:
-            model = compress_weights(model, recipe)
-        elif tensorrt.NAME not in runtime.delegates and (skipped := converter_recipes.static_skip(program)) is not None:
-            quantize_recurrent(model, skipped)
-        path.write_bytes(model.SerializeToString(deterministic=True))
-        fixed = fixed_layers(program.exported)
-        stored = weights(model.graph).without(fixed.elements)
+        with scratch_weights(program, out) as scratch:
+            model = to_onnx(program, tensorrt.NAME not in runtime.delegates, scratch)
+            if scratch:
+                page_out(program.exported)
+            if recipe:
+                model = compress_weights(model, recipe)
+            elif (
+                tensorrt.NAME not in runtime.delegates
+                and (skipped := converter_recipes.static_skip(program)) is not None
+            ):
+                quantize_recurrent(read_into(model), skipped)
+            fixed = fixed_layers(program.exported)
+            stored = weights(model.graph).without(fixed.elements)
+            files = write_model(model, path)
         expanded = recipe is not None and recipe.mode != "float16"
         options = (UNFOLD,) if expanded else _session_options(model.graph, target, runtime)
         signature, placement = read(path, options, "cpu" if "cpu" in runtime.delegates else None, program.signature)
         _check_signature(signature, program.signature.without_buckets())
         artifact = Artifact(
-            (path,),
+            files,
             "onnx",
             signature,
             placement,
@@ -113,7 +124,8 @@ class Onnx:
                 )
             artifact = replace(artifact, files=_with_prefill(path, program, recipe))
         if runtime.delegates[:1] == (tensorrt.NAME,):
-            return replace(artifact, placement=tensorrt.placement(model), basis=tensorrt.BASIS)
+            whole = onnx.load(path) if len(files) > 1 else model
+            return replace(artifact, placement=tensorrt.placement(whole), basis=tensorrt.BASIS)
         return artifact
 
 

@@ -12,16 +12,18 @@ if TYPE_CHECKING:
     from onnx import ModelProto
     from onnx_ir import Model, Node
 
+    from edgekit.backends.onnx.scratch_weights import ScratchWeights
     from edgekit.ir.signature import Signature
 
 SILENT = {"doc_string", "metadata_props", "value_info", "producer_name", "producer_version"}
 """Silent fields, which no runtime reads: source paths, stack traces, versions, shapes that it infers itself."""
 
 
-def clean(model: Model, signature: Signature, integer_forms: bool) -> ModelProto:
+def clean(model: Model, signature: Signature, integer_forms: bool, scratch: ScratchWeights | None = None) -> ModelProto:
     """Remove duplicates, defaults and silent fields of `model`, and give it the user's names. `model` is changed.
 
-    integer_forms: decompose functions for onnxruntime's integer kernels.
+    integer_forms: decompose functions for onnxruntime's integer kernels. scratch: where large weights go; None puts
+    them into the result.
     """
     import onnx_ir as ir
     from onnx_ir.passes import common
@@ -34,6 +36,8 @@ def clean(model: Model, signature: Signature, integer_forms: bool) -> ModelProto
     common.CommonSubexpressionEliminationPass()(model)
     common.RemoveUnusedNodesPass()(model)
     rename(model.graph, signature)
+    if scratch:
+        scratch.take(model)
     proto: ModelProto = ir.serde.serialize_model(model)
     _silence(proto)
     return proto

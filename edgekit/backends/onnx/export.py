@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import Node
 
+    from edgekit.backends.onnx.scratch_weights import ScratchWeights
     from edgekit.ir.program import Program
     from edgekit.ir.signature import Signature
 
@@ -31,12 +32,13 @@ LARGE = 1 << 16
 """Number of elements from which a weight is left out of a check: no size or index list is as long."""
 
 
-def to_onnx(program: Program, integer_forms: bool = True) -> ModelProto:
+def to_onnx(program: Program, integer_forms: bool = True, scratch: ScratchWeights | None = None) -> ModelProto:
     """Export `program` to an ONNX model with the signature's names. The same program gives the same bytes.
 
     integer_forms: decompose functions for onnxruntime's integer kernels; not for TensorRT, which takes zero points of 0
-    only. Raises UnsupportedOperator for an operator that ONNX lacks, LoweringError for whatever else the exporter
-    refuses.
+    only. scratch: where large weights go, so that the model only refers to them; None puts them into it.
+
+    Raises UnsupportedOperator for an operator that ONNX lacks, LoweringError for whatever else the exporter refuses.
     """
     import onnx
     import torch
@@ -62,7 +64,7 @@ def to_onnx(program: Program, integer_forms: bool = True) -> ModelProto:
     except Exception as error:
         raise _refusal(error, program.exported) from error
     assert exported is not None
-    proto = clean(exported.model, names, integer_forms)
+    proto = clean(exported.model, names, integer_forms, scratch)
     name_free_axes(proto, names)
     try:
         onnx.checker.check_model(without_large_weights(proto), full_check=True)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from edgekit.backends.onnx.scratch_weights import bytes_of, needs_file, read_into, refer, size_of
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -41,3 +44,31 @@ def with_external_weights(models: Sequence[ModelProto]) -> tuple[list[bytes], by
             tensor.ClearField("raw_data")
         moved.append(model.SerializeToString(deterministic=True))
     return moved, bytes(content)
+
+
+def write_model(model: ModelProto, path: Path) -> tuple[Path, ...]:
+    """Write `model` to `path`, the weights of a large one beside it. `model` is changed. Returns the paths."""
+    if needs_file(model):
+        return write_with_weights(model, path)
+    path.write_bytes(read_into(model).SerializeToString(deterministic=True))
+    return (path,)
+
+
+def write_with_weights(model: ModelProto, path: Path) -> tuple[Path, Path]:
+    """Write `model` to `path` and its weights to the file `WEIGHTS` beside it, one at a time, in place.
+
+    A protobuf of 2 GiB cannot be read, and a runtime holds one of any size twice while it loads it; this one is mapped.
+    Returns both paths.
+    """
+    weights = path.with_name(WEIGHTS)
+    with weights.open("wb") as file:
+        for tensor in model.graph.initializer:
+            size = size_of(tensor)
+            if size < LEAST:
+                continue
+            file.write(bytes(-file.tell() % ALIGNMENT))
+            offset = file.tell()
+            file.write(bytes_of(tensor))
+            refer(tensor, WEIGHTS, offset, size)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+    return path, weights

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -14,12 +15,13 @@ import numpy as np
 from edgekit.backends.free_axes import with_free_axes
 from edgekit.backends.onnx.control_flow import CONTROL, deep_macs, inner_nodes
 from edgekit.backends.onnx.macs import RULES
+from edgekit.backends.onnx.scratch_weights import is_on_disk
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.ir.artifact import Operator, Placement
 from edgekit.ir.signature import Signature, TensorSpec
 
 if TYPE_CHECKING:
-    from onnx import ModelProto, NodeProto
+    from onnx import ModelProto, NodeProto, TensorProto
     from onnxruntime import InferenceSession, NodeArg, SessionOptions
 
     from edgekit.ir.measurement import Array
@@ -35,6 +37,8 @@ INTEGER_KERNELS = {
     "DynamicQuantizeLSTM",
 }
 """Integer kernels, besides those called `QLinear…`."""
+VALUES = "values.onnx"
+"""File of the graph that gives the values of all its tensors."""
 NOTHING: Mapping[str, int] = MappingProxyType({})
 VIEWS = {"Constant", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"}
 """Operators that move nothing."""
@@ -55,13 +59,15 @@ def read(
     """
     import onnx
 
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "optimized.onnx"
+    # Beside the model, as large: temporary files may lie in memory.
+    with tempfile.TemporaryDirectory(dir=model.parent) as name:
+        folder = Path(name)
+        path = folder / "optimized.onnx"
         program = expected or Signature((), ())
         most = _most(program)
         signature = _signature(_load(model, _settings(options, path)), most)
-        optimized = onnx.load(path)
-    return with_free_axes(signature, program), Placement(tuple(_operators(optimized, delegate, most)))
+        operators = tuple(_operators(onnx.load(path, load_external_data=False), delegate, most, folder))
+    return with_free_axes(signature, program), Placement(operators)
 
 
 def _most(signature: Signature) -> dict[str, int]:
@@ -81,6 +87,8 @@ def _settings(options: Options, optimized: Path) -> SessionOptions:
     # Large weights go beside that file: inside of it, they would be held three times as it is written.
     settings.add_session_config_entry("session.optimized_model_external_initializers_file_name", "weights")
     settings.add_session_config_entry("session.optimized_model_external_initializers_min_size_in_bytes", "65536")
+    # Kernels would copy all weights into their own layout, to run none of them.
+    settings.add_session_config_entry("session.disable_prepacking", "1")
     for key, value in options:
         settings.add_session_config_entry(key, value)
     return settings
@@ -125,13 +133,15 @@ def _spec(arg: NodeArg, most: Mapping[str, int]) -> TensorSpec:
     return TensorSpec(arg.name, DTYPES.get(element, element), shape)
 
 
-def _operators(optimized: ModelProto, delegate: str | None, most: Mapping[str, int]) -> Iterable[Operator]:
-    values = tensors(optimized, most)
+def _operators(
+    optimized: ModelProto, delegate: str | None, most: Mapping[str, int], folder: Path
+) -> Iterable[Operator]:
+    values = tensors(optimized, most, folder)
     small = {name for name, tensor in values.items() if tensor.dtype.name in ("int8", "uint8")}
     for node in optimized.graph.node:
         elements = sum(values[name].size for name in node.output if name)
         moved = bytes_moved(node, values)
-        work = deep_macs(node, values, optimized, tensors)
+        work = deep_macs(node, values, optimized, partial(tensors, folder=folder))
         yield Operator(node.op_type, delegate, work, elements, _is_integer(node, small), moved)
 
 
@@ -146,8 +156,10 @@ def bytes_moved(node: NodeProto, values: Mapping[str, Array]) -> int:
     return sum(read) + written
 
 
-def tensors(model: ModelProto, most: Mapping[str, int] = NOTHING) -> dict[str, Array]:
+def tensors(model: ModelProto, most: Mapping[str, int] = NOTHING, folder: Path | None = None) -> dict[str, Array]:
     """Values of all tensors of a graph, by name, in one run on zeros, of the lengths `most` where axes are free.
+
+    folder: where constants lie that are not in the model itself; these come as zeros.
 
     onnxruntime keeps no shapes in the graph that it writes, and onnx infers none through its fused operators.
     """
@@ -163,10 +175,24 @@ def tensors(model: ModelProto, most: Mapping[str, int] = NOTHING) -> dict[str, A
     more = onnx.ModelProto(graph=onnx.GraphProto(output=outputs))
     settings = onnxruntime.SessionOptions()
     settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = _load(model.SerializeToString() + more.SerializeToString(), settings)
+    settings.add_session_config_entry("session.disable_prepacking", "1")
+    content = model.SerializeToString() + more.SerializeToString()
+    if folder:
+        (folder / VALUES).write_bytes(content)
+    session = _load(folder / VALUES if folder else content, settings)
     zeros = {spec.name: np.zeros(spec.shape, spec.dtype) for spec in _signature(session, most).inputs}
-    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    constants = {
+        tensor.name: _zeros(tensor) if is_on_disk(tensor) else numpy_helper.to_array(tensor)
+        for tensor in graph.initializer
+    }
     return {**constants, **zeros, **dict(zip(names, session.run(names, zeros), strict=True))}
+
+
+def _zeros(tensor: TensorProto) -> Array:
+    """Array of the dtype and shape of `tensor` that has no memory of its own."""
+    from onnx import helper
+
+    return np.broadcast_to(np.zeros((), helper.tensor_dtype_to_np_dtype(tensor.data_type)), tuple(tensor.dims))
 
 
 def _is_integer(node: NodeProto, small: set[str]) -> bool:

@@ -16,6 +16,7 @@ import numpy as np
 
 from edgekit.backends.onnx.export import without_large_weights
 from edgekit.backends.onnx.recurrent import quantize_recurrent
+from edgekit.backends.onnx.scratch_weights import ScratchWeights, is_on_disk, place_of, read_into, values_of
 from edgekit.errors import LoweringError
 from edgekit.ir.stored_weights import is_matrix
 from edgekit.passes.module_patterns import covers
@@ -52,7 +53,7 @@ def compress_weights(model: ModelProto, recipe: Quantize) -> ModelProto:
     if recipe.mode == "float16":
         _halve(model.graph, recipe.kept)
     if recipe.mode == "dynamic":
-        model = _dynamic(model, recipe)
+        model = _dynamic(read_into(model), recipe)  # onnxruntime's tool copies all weights, wherever they are
         quantize_recurrent(model, recipe.kept)
     if recipe.precision == "weight-int4":
         _pack(model, recipe)
@@ -104,7 +105,7 @@ def _halve(graph: GraphProto, kept: Sequence[str]) -> None:
     casts = []
     for _, tensor in _once(graph, kept):
         name = tensor.name
-        half = numpy_helper.to_array(tensor).astype(np.float16)
+        half = values_of(tensor).astype(np.float16)
         if not np.isfinite(half).all():
             raise LoweringError(
                 f"'{name}' holds numbers beyond 65504, which half precision lacks",
@@ -121,7 +122,7 @@ def _round(graph: GraphProto, recipe: Quantize) -> None:
 
     expanded = []
     for node, tensor in _once(graph, recipe.kept):
-        name, values = tensor.name, numpy_helper.to_array(tensor)
+        name, values = tensor.name, values_of(tensor)
         axis = None if recipe.weights.granularity == "per-tensor" else _axis(node, values.ndim)
         integers, scale = rounded(values, axis)
         tensor.CopyFrom(numpy_helper.from_array(integers, f"{name}.q"))
@@ -233,14 +234,18 @@ def _transposed_weights(graph: GraphProto, nodes: Sequence[NodeProto]) -> dict[s
     names: dict[str, str] = {}
     constants = {tensor.name: tensor for tensor in graph.initializer}
     for weight in dict.fromkeys(node.input[1] for node in nodes):
-        values = numpy_helper.to_array(constants[weight]).T.copy()
+        tensor = constants[weight]
+        values = values_of(tensor).T
         readers = sum(list(node.input).count(weight) for node in graph.node)
         if readers == sum(node.input[1] == weight for node in nodes):
             names[weight] = weight
-            constants[weight].CopyFrom(numpy_helper.from_array(values, weight))
         else:
             names[weight] = f"{weight}.transposed"
-            graph.initializer.append(numpy_helper.from_array(values, names[weight]))
+            tensor = graph.initializer.add()
+        if is_on_disk(constants[weight]):
+            ScratchWeights(place_of(constants[weight])).store(tensor, values, names[weight])
+        else:
+            tensor.CopyFrom(numpy_helper.from_array(values.copy(), names[weight]))
     return names
 
 

@@ -10,6 +10,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from edgekit.backends.onnx.macs import weight_inputs
+from edgekit.backends.onnx.scratch_weights import is_on_disk, values_of
 from edgekit.ir.stored_weights import StoredWeight, StoredWeights, is_matrix, stored_weights
 
 if TYPE_CHECKING:
@@ -72,11 +73,9 @@ def _weights(graph: GraphProto, outer: Constants, path: str) -> Iterator[StoredW
 
 def _varying(tensor: TensorProto) -> tuple[int, ...]:
     """Shape without the last axis, if it repeats one value: `decompose` writes the vectors of preprocessing so."""
-    from onnx import numpy_helper
-
-    if not is_matrix(tensor.dims) or not tensor.raw_data:
+    if not is_matrix(tensor.dims) or not (tensor.raw_data or is_on_disk(tensor)):
         return tuple(tensor.dims)
-    values = numpy_helper.to_array(tensor)
+    values = values_of(tensor)
     repeats = bool((values == values[..., :1]).all())
     return tuple(tensor.dims[:-1]) if repeats else tuple(tensor.dims)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import re
 import sys
 import warnings
@@ -22,6 +23,7 @@ from edgekit.backends.tflite.source_location import line_origin, origin
 from edgekit.backends.tflite.weight_compression import compress_weights
 from edgekit.backends.tflite.weight_matching import kept_weights
 from edgekit.errors import LoweringError, UnsupportedOperator
+from edgekit.frontend.allocator import is_large, page_out
 from edgekit.ir.program import Program
 from edgekit.passes.squeeze_excite import drop_saturated
 from edgekit.specs.compression import Quantize
@@ -64,6 +66,9 @@ def flatbuffer(program: Program, recipe: Quantize | None = None) -> bytes:
         converted = _converted(program, flat)
     except Exception as error:
         raise _explained(error, program, flat) from error
+    if is_large(program):
+        gc.collect()  # the converter's graphs hold their weights in circles
+        page_out(program.exported)
     if recipe:  # the vendor's tool rounds tables by row to the same, and warns of a file that has integers already
         converted = compress_weights(converted, recipe, tuple(kept_weights(program.exported, recipe.kept)))
     else:
@@ -83,7 +88,14 @@ def _converted(program: Program, flat: Flat | None = None) -> bytes:
         # Edges of 64 bits would be narrowed to 32: the file must take what the project's samples are.
         wide = any(spec.dtype == "int64" for spec in (*program.signature.inputs, *program.signature.outputs))
         with conversion():
-            model = litert_torch.convert(flat or Flat(program), examples, quant_config=_mode(program), enable_x64=wide)
+            # The vendor's way for large models: it refers to their weights in place of copies.
+            model = litert_torch.convert(
+                flat or Flat(program),
+                examples,
+                quant_config=_mode(program),
+                enable_x64=wide,
+                **({"lightweight_conversion": True} if is_large(program) else {}),
+            )
             content: bytes = model.model_content()
     return content
 

@@ -64,7 +64,7 @@ def compress_weights(content: bytes, recipe: Quantize, kept: Sequence[ModuleWeig
     with _quiet():
         for index, (name, values) in weighted.items():
             _add(manager, index, name, values.shape, recipe)
-        quantized = quantizer.Quantizer(bytearray(_numbered(model)), manager.get_quantization_recipe()).quantize(
+        quantized = quantizer.Quantizer(_numbered(model, len(content)), manager.get_quantization_recipe()).quantize(
             enable_progress_bar=False, enable_progress_report=False
         )
     return bytes(quantized.quantized_model)
@@ -108,15 +108,19 @@ def _add(manager: RecipeManager, index: int, name: str, shape: tuple[int, ...], 
         manager.add_weight_only_config(place, operator, 8, whole)
 
 
-def _numbered(model: Any) -> bytes:
-    """Name the results of all operators by number, by which the vendor's recipes select operators."""
+def _numbered(model: Any, size: int) -> bytearray:
+    """Name the results of all operators by number, by which the vendor's recipes select operators.
+
+    size: of the file in bytes, about.
+    """
     graph = model.subgraphs[0]
     for index, operator in enumerate(graph.operators):
         for count, output in enumerate(operator.outputs):
             graph.tensors[output].name = _name(index) if count == 0 else f"{_name(index)}.{count}"
-    builder = flatbuffers.Builder()
+    builder = flatbuffers.Builder(size)  # else it doubles, and copies what it has
     builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    numbered: bytearray = builder.Output()
+    return numbered
 
 
 def _name(index: int) -> str:

@@ -21,6 +21,7 @@ from edgekit.pipeline.model_size import check_memory, check_model_size
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.background_thread import threads
 from edgekit.pipeline.stages.compress import Compressed
+from edgekit.pipeline.stages.float_size import FloatSize, float_size_stage, is_large
 from edgekit.pipeline.stages.inputs import CachedData, Network
 from edgekit.pipeline.stages.program_stages import LoweringStage, capture_stage, lowering_stage, quantize_stage
 from edgekit.pipeline.stages.stage import Stage
@@ -38,11 +39,11 @@ GOLDEN_STEPS = 16
 
 @dataclass(frozen=True)
 class Compiled:
-    """Result of compiling: the artifact, the float artifact, golden vectors and the history of passes."""
+    """Result of compiling: the artifact, the size in float, golden vectors and the history of passes."""
 
     artifact: Artifact
-    float_artifact: Artifact
-    """The same program in float32 by the same backend: what sizes are compared with."""
+    float_size: FloatSize
+    """Size of the same program in float32 by the same backend."""
     golden: Path
     """A folder with `inputs/` and `outputs/`."""
     history: tuple[PassRecord, ...]
@@ -105,7 +106,14 @@ class Compilation:
     @property
     def lowerings(self) -> tuple[LoweringStage, ...]:
         """The last of the stages, whose results are the artifacts; `lower` is the last of them."""
-        return (self.lower_float, self.lower) if self.request.profile.compresses else (self.lower,)
+        if not self.request.profile.compresses:
+            return (self.lower,)
+        return (self.compute_float_size if self._is_large else self.lower_float, self.lower)
+
+    @property
+    def _is_large(self) -> bool:
+        """True if the network was captured, and its float file is too large to be made for its size alone."""
+        return self.network.known and is_large(self.line.cache.find(self.capture_original.key))
 
     @cached_property
     def capture_original(self) -> Stage[[]]:
@@ -143,6 +151,11 @@ class Compilation:
         return lowering_stage(
             "lower float32", self.request, None, lambda: self.capture_original.key, lambda: self.original, self.golden
         )
+
+    @cached_property
+    def compute_float_size(self) -> LoweringStage:
+        """The stage that computes what the float file of a large model would have."""
+        return float_size_stage(lambda: self.capture_original.key, lambda: self.original)
 
     @cached_property
     def lower(self) -> LoweringStage:
@@ -184,6 +197,8 @@ class Compilation:
                 yield lambda: self._compiled(entries)
                 return
             worker = prestarted or stack.enter_context(self._worker())
+            if self.request.profile.compresses:
+                _ = self.original  # which tells whether it is large
             pending = [self._submit(pool, worker, stage) for stage in self.lowerings]
             yield lambda: self._compiled([future.result() for future in pending])
 
@@ -245,4 +260,4 @@ class Compilation:
         artifact = load_artifact(entry)
         # The program may have been captured for a larger target.
         check_memory(artifact.size_bytes, f"the files of '{self.request.name}'", self.request.target)
-        return Compiled(artifact, load_artifact(float_entry), entry / "golden", load_history(entry), entry.name)
+        return Compiled(artifact, FloatSize.read(float_entry), entry / "golden", load_history(entry), entry.name)

@@ -96,7 +96,7 @@ def describe(compilation: Compilation, compiled: Compiled) -> ManifestContent:
             for name, tokenizer in _tokenizers(project).items()
         },
         golden=Golden(count=GOLDEN, tolerance=TOLERANCE[request.profile.precision]),
-        facts=ArtifactFacts.of(artifact, compiled.float_artifact.size_bytes),
+        facts=ArtifactFacts.of(artifact, compiled.float_size.size_bytes),
         placement=artifact.placement.operators,
         history=tuple(map(PassStep.of, compiled.history)),
         data=_data(compilation),
