@@ -14,7 +14,10 @@ from torch.utils import _pytree as pytree
 from edgekit.errors import PassError
 from edgekit.ir.layers import Layer
 from edgekit.ir.measurement import Array
+from edgekit.passes.base import one_thread
+from edgekit.passes.module_patterns import check_names
 from edgekit.passes.sensitivity.analysis import sensitivity
+from edgekit.passes.sensitivity.simulation import calibrated_program, simulated_outputs
 from edgekit.specs.compression import Quantize
 
 if TYPE_CHECKING:
@@ -90,9 +93,6 @@ class Judge:
             raise PassError("no calibration sample is left to judge by", hint="state more [data] calibration")
         object.__setattr__(self, "expected", _answers(self.program, self.samples))
 
-    def __call__(self, quantized: Program) -> MixedScore:
-        return self.score(_answers(quantized, self.samples))
-
     def score(self, outputs: Mapping[str, Array]) -> MixedScore:
         """Score of a quantized program by its outputs on the samples, [N, …] by name."""
         from edgekit.ir.sqnr import sqnr_db
@@ -128,15 +128,21 @@ def search(
     Int8 alone is tried first. Then the layers are ordered by their loss: the noise that each adds when it alone is
     quantized, as in HAWQ (Dong et al. 2019), with measured noise in place of a Hessian. Bisection finds the least
     number of layers from the front that keeps the limits. While evaluations are left, single layers return to int8. At
-    most `evaluations` programs are quantized. If no trial keeps the limits, the best one is returned.
+    most `evaluations` recipes are tried. If no trial keeps the limits, the best one is returned.
 
-    samples: calibrate. judge: scores on held-out samples.
+    samples: calibrate. judge: scores on held-out samples, by fake quantization: nothing is converted. Raises
+    UnknownName if the recipe names a module that the network lacks, PassError if nothing is quantized.
     """
-    trials = _Trials(program, recipe, quantization, samples, judge, limits, evaluations)
-    if trials.run(()) or evaluations == 1:
+    check_names(program.exported.graph, (*recipe.skip, *recipe.overrides))
+    with one_thread():
+        return _searched(_Trials(program, recipe, quantization, samples, judge, limits, evaluations))
+
+
+def _searched(trials: _Trials) -> MixedPrecisionResult:
+    if trials.run(()) or not trials.evaluations_left:
         return trials.result()
-    ordered = by_loss(sensitivity(program, recipe, quantization, samples, judge.samples))
-    enough = _bisect(trials, ordered)
+    measured = sensitivity(trials.program, trials.recipe, trials.quantization, trials.samples, trials.judge.samples)
+    enough = _bisect(trials, by_loss(measured))
     if enough:
         _return_to_int8(trials, enough)
     return trials.result()
@@ -206,10 +212,11 @@ class _Trials:
     tried: list[MixedPrecisionTrial] = field(default_factory=list)
 
     def run(self, kept: Sequence[str]) -> bool:
-        """Quantize with these modules in float, and judge. Returns True if the limits are kept."""
+        """Simulate with these modules in float, and judge. Returns True if the limits are kept."""
         self.evaluations_left -= 1
         recipe = with_float(self.recipe, kept) if kept else self.recipe
-        score = self.judge(_quantized(self.program, recipe, self.quantization, self.samples))
+        prepared = calibrated_program(self.program, recipe, self.quantization, self.samples)
+        score = self.judge.score(simulated_outputs(self.program, prepared, self.judge.samples))
         self.tried.append(MixedPrecisionTrial(tuple(kept), score, score.meets(self.limits)))
         return self.tried[-1].met
 
@@ -222,14 +229,6 @@ class _Trials:
 
 def _quality(trial: MixedPrecisionTrial) -> tuple[float, float, int]:
     return trial.score.agreement, trial.score.sqnr_db, -len(trial.kept)
-
-
-def _quantized(
-    program: Program, recipe: Quantize, quantization: Callable[[Quantize], Quantization], samples: Sequence[Sample]
-) -> Program:
-    from edgekit.passes.quantization.quantize import quantize
-
-    return quantize(program, recipe, quantization, samples, samples[:1])
 
 
 def _answers(program: Program, samples: Sequence[Sample]) -> dict[str, Array]:

@@ -11,11 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from edgekit.errors import Misfit, PassError
-from edgekit.ir.measurement import Array
-from edgekit.passes.quantization.simulate import answers, batch_of, observers, simulated, stacked, unguarded
 from edgekit.passes.sensitivity.exceptions import ExceptionStep, exception_path, joint_roundings, work_shares
 from edgekit.passes.sensitivity.mixed_precision import Judge, Limits, MixedScore, with_float
 from edgekit.passes.sensitivity.noise_shares import noise_shares
+from edgekit.passes.sensitivity.simulation import calibrated_program, simulated_outputs
 from edgekit.specs.compression import Quantize
 
 if TYPE_CHECKING:
@@ -187,30 +186,10 @@ class _Repair:
         return self._judged(count if base.change == "plain" else f"{base.change}, {count}", recipe, prepared)
 
     def _prepared(self, recipe: Quantize) -> GraphModule:
-        """Calibrated program of a recipe, with its biases corrected and weights rounded as the recipe asks."""
-        import warnings
-
-        from torchao.quantization.pt2e.quantize_pt2e import prepare_pt2e
-
-        from edgekit.passes.quantization.quantize import QuantizePass, with_equalized_ranges
-
-        program = with_equalized_ranges(self.program, recipe, self.samples, self.samples[:1])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torchao warns of its own deprecated observer attributes
-            prepared: GraphModule = prepare_pt2e(program.exported.module(), self.quantization(recipe).quantizer)
-            if not any(True for _ in observers(prepared)):
-                raise PassError("nothing was quantized")
-            QuantizePass(recipe, self.quantization, self.samples).fit(prepared, program.exported)
-        return prepared
+        return calibrated_program(self.program, recipe, self.quantization, self.samples)
 
     def _judged(self, change: str, recipe: Quantize, prepared: GraphModule) -> RepairTrial:
-        judges = self.judge.samples
-        batches = stacked(judges, batch_of(unguarded(self.program.exported.module()), judges))
-        names = [spec.name for spec in self.program.signature.outputs]
-        outputs: dict[str, Array] = dict(
-            zip(names, (value.numpy() for value in answers(simulated(prepared), batches)), strict=True)
-        )
-        score = self.judge.score(outputs)
+        score = self.judge.score(simulated_outputs(self.program, prepared, self.judge.samples))
         self.trials.append(RepairTrial(change, recipe, score, self._holds(score)))
         return self.trials[-1]
 

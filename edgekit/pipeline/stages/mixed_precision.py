@@ -152,15 +152,15 @@ def limits_of(gates: Gates) -> Limits:
 
 def _accurate(compilation: Compilation, mixed: Mixed, gates: Gates) -> tuple[Quantize, list[dict[str, object]]]:
     """Recipe that keeps the gates of accuracy, and the trials of its search, which the converter's process makes."""
-    arguments = {
-        "request": stated(compilation.request),
-        "program": str(compilation.captured),
-        "calibration": str(compilation.calibration.folder),
-        "limits": asdict(limits_of(gates)),
-        "evaluations": mixed.evaluations,
-    }
     with tempfile.TemporaryDirectory() as scratch, compilation.worker() as worker:
         folder = Path(scratch)
+        arguments = {
+            "request": stated(compilation.request),
+            "program": str(compilation.captured),
+            "calibration": str(compilation.calibration.folder),
+            "limits": asdict(limits_of(gates)),
+            "evaluations": mixed.evaluations,
+        }
         worker.call(search_program, arguments, folder, IMPORTS)
         recipe = Quantize.model_validate_json((folder / SETTLED).read_bytes())
         return recipe, json.loads((folder / TRIED).read_text())

@@ -48,12 +48,12 @@ def repair_stage(compilation: Compilation) -> Stage[[]] | None:
         )
 
     def make(out: Path) -> None:
-        arguments = {
-            "request": stated(request),
-            "program": str(compilation.captured),
-            "calibration": str(compilation.calibration.folder),
-        }
-        with compilation.worker() as worker:
+        with compilation.worker() as worker:  # it imports the converter while the program is captured
+            arguments = {
+                "request": stated(request),
+                "program": str(compilation.captured),
+                "calibration": str(compilation.calibration.folder),
+            }
             worker.call(repair_program, arguments, out, IMPORTS)
 
     return Stage(STAGE, compute_key, make)
