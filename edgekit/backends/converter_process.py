@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import itertools
+import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
+from concurrent.futures import Future
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from edgekit.errors import LoweringError
 
@@ -24,7 +27,10 @@ IDLE_COUNT = 3
 
 
 class ConverterProcess:
-    """Worker process for one backend, which `edgekit.backends.lowering_worker` serves."""
+    """Worker process for one backend, which `edgekit.backends.lowering_worker` serves.
+
+    Jobs of several threads run side by side, each in a fork of its own.
+    """
 
     def __init__(self, backend: str) -> None:
         self.backend = backend
@@ -39,12 +45,46 @@ class ConverterProcess:
             text=True,
             env=_environment(),
         )
+        self._numbers = itertools.count()
+        self._pending: dict[int, Future[dict[str, Any] | None]] = {}
+        self._has_ended = False
+        self._lock = threading.Lock()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def answer(self, job: dict[str, Any]) -> dict[str, Any] | None:
+        """Run a job to its end. Returns its answer; None if the process ended without one."""
+        requests, _ = self._pipes()
+        future: Future[dict[str, Any] | None] = Future()
+        with self._lock:
+            if self._has_ended:
+                return None
+            number = next(self._numbers)
+            self._pending[number] = future
+            with contextlib.suppress(BrokenPipeError):
+                requests.write(json.dumps({**job, "number": number}) + "\n")
+                requests.flush()
+        return future.result()
+
+    def _read(self) -> None:
+        """Pass answers on to who waits for them, until the process ends."""
+        _, answers = self._pipes()
+        for line in answers:
+            if line.startswith("{"):
+                answer: dict[str, Any] = json.loads(line)
+                with self._lock:
+                    future = self._pending.pop(answer["number"])
+                future.set_result(answer)
+        with self._lock:
+            self._has_ended = True
+            for future in self._pending.values():
+                future.set_result(None)
 
     @property
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def pipes(self) -> tuple[IO[str], IO[str]]:
+    def _pipes(self) -> tuple[IO[str], IO[str]]:
         """Return the streams for requests and for answers."""
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None:
@@ -60,7 +100,8 @@ class ConverterProcess:
         """Kill it, wait for its end, and close its streams."""
         self.kill()
         self._process.wait()
-        for stream in (*self.pipes(), self.log):
+        self._reader.join()
+        for stream in (*self._pipes(), self.log):
             with contextlib.suppress(OSError):  # a pipe whose reader is gone cannot be flushed
                 stream.close()
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -38,6 +37,7 @@ class Lowering:
         self._lock = threading.Lock()
         self._timed_out = False
         self._ended = False
+        self._running = 0
         self._worker = IDLE.take(backend)
         self._log_start = os.fstat(self._worker.log.fileno()).st_size
 
@@ -46,9 +46,10 @@ class Lowering:
 
     def __exit__(self, kind: object, *error: object) -> None:
         """Leave the worker to the next build if all went well; end it after an error, or if a job is running."""
-        if kind is None and self._lock.acquire(blocking=False):
+        with self._lock:
             self._ended = True  # for a thread that has yet to begin a job
-            self._lock.release()
+            idle = not self._running
+        if kind is None and idle:
             IDLE.give(self._worker)
         else:
             self._worker.close()
@@ -93,34 +94,54 @@ class Lowering:
         quality_db: float | None = self._answer(job, TRIAL_S)["sqnr_db"]
         return quality_db
 
-    def _answer(self, job: dict[str, Any], limit_s: float) -> dict[str, Any]:
+    def call(
+        self, function: Callable[..., None], arguments: Mapping[str, Any], out: Path, imports: tuple[str, ...] = ()
+    ) -> None:
+        """Call a function of a module in a fork of the process, which has the converter's packages imported.
+
+        arguments: keyword arguments that JSON holds; `out`, the folder that the function writes to, is added. imports:
+        modules that later calls need too: they are imported before the fork. There is no time limit. Raises what the
+        function raises, if that is an EdgekitError; else LoweringError.
+        """
+        job = {
+            "function": f"{function.__module__}:{function.__qualname__}",
+            "arguments": {**arguments, "out": str(out)},
+            "imports": [function.__module__, *imports],
+        }
+        self._answer(job, None)
+
+    def _answer(self, job: dict[str, Any], limit_s: float | None) -> dict[str, Any]:
         """Answer to a job. Raises the error that the job ended with."""
-        with self._lock, self._time_limit(limit_s):
+        with self._lock:
             if self._ended:
                 raise LoweringError(f"the worker of backend '{self._backend}' has ended", hint="build it again")
-            answer = self._request(job, limit_s)
+            self._running += 1
+        try:
+            with self._time_limit(limit_s):
+                answer = self._worker.answer(job)
+        finally:
+            with self._lock:
+                self._running -= 1
+        if answer is None:
+            raise self._death(limit_s)
         if answer["code"]:
             raise _error(answer, self._tail())
         return answer
 
-    def _request(self, job: dict[str, Any], limit_s: float) -> dict[str, Any]:
-        requests, answers = self._worker.pipes()
-        with contextlib.suppress(BrokenPipeError):
-            requests.write(json.dumps(job) + "\n")
-            requests.flush()
-        for line in answers:
-            if line.startswith("{"):
-                answer: dict[str, Any] = json.loads(line)
-                return answer
-        if self._timed_out:
-            raise LoweringTimeout(
+    def _death(self, limit_s: float | None) -> LoweringError:
+        """Error of a job that its process ended without an answer to."""
+        if self._timed_out and limit_s:
+            return LoweringTimeout(
                 f"backend '{self._backend}' did not finish within {limit_s:.0f} s and was stopped",
                 hint="try another --backend, or a smaller model",
             )
-        raise LoweringError(f"the worker of backend '{self._backend}' died{_quoted(self._tail())}", hint=DIED)
+        return LoweringError(f"the worker of backend '{self._backend}' died{_quoted(self._tail())}", hint=DIED)
 
     @contextlib.contextmanager
-    def _time_limit(self, limit_s: float) -> Iterator[None]:
+    def _time_limit(self, limit_s: float | None) -> Iterator[None]:
+        if limit_s is None:
+            yield
+            return
         timer = threading.Timer(limit_s, self._expire)
         timer.daemon = True
         timer.start()

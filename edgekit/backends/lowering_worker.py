@@ -1,20 +1,24 @@
 """Worker process of lowering: it imports one backend's converter, then forks a child for every job.
 
-`python -m edgekit.backends.lowering_worker BACKEND PARENT` reads one JSON job a line, and answers each with a line.
-Converters print at will: file descriptor 1 is redirected to standard error before they are imported.
+`python -m edgekit.backends.lowering_worker BACKEND PARENT` reads one JSON job a line and answers each with a
+line; jobs run side by side. Converters print at will: file descriptor 1 is redirected to standard error before they are
+imported.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
+import select
 import signal
 import sys
 import time
 import traceback
 import warnings
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -36,10 +40,14 @@ PIPE_BYTES = 1 << 16
 PRELOAD = (
     "edgekit.frontend.store",
     "edgekit.backends.verify",
+    "edgekit.frontend.lowering_failures",
     "torch.export.pt2_archive",
+    "torch.export._trace",
     "torch._functorch.aot_autograd",
 )
 """Modules that every job needs, whichever the backend: a child that imported them itself would do so for each job."""
+POLL_S = 0.02
+"""Interval in which it looks whether a child has ended, in seconds."""
 MESSAGE_LIMIT = 4000
 """Largest message, in characters: an answer must fit into a pipe that nobody reads yet."""
 
@@ -54,12 +62,68 @@ def main(name: str, parent: int) -> None:
     for module in (*backend.preload, *PRELOAD):
         importlib.import_module(module)
     answers.write("ready\n")
-    for line in sys.stdin:
-        answers.write(json.dumps(_in_child(backend, json.loads(line), answers)) + "\n")
+    children: list[_Child] = []
+    for line in _lines(children):
+        if line:
+            job = json.loads(line)
+            _import(job.get("imports", ()))
+            children.append(_in_child(backend, job, answers))
+        for child in [child for child in children if child.has_ended]:
+            children.remove(child)
+            answers.write(json.dumps(child.answer) + "\n")
 
 
-def _in_child(backend: Backend, job: dict[str, Any], answers: TextIO) -> dict[str, Any]:
-    """Run one job in a fork. Returns its answer, or an error if it died."""
+@dataclass
+class _Child:
+    """Fork that runs one job."""
+
+    number: int
+    """Number of the job."""
+    pid: int
+    reader: int
+    """File descriptor of the pipe that its answer comes by."""
+    status: int = 0
+
+    @property
+    def has_ended(self) -> bool:
+        pid, self.status = os.waitpid(self.pid, os.WNOHANG)
+        return pid != 0
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        """Its answer, or an error if it died without one; told once it has ended."""
+        reply = _read_available(self.reader)
+        if reply:
+            answer: dict[str, Any] = json.loads(reply)
+            return {**answer, "number": self.number}
+        code = os.waitstatus_to_exitcode(self.status)
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
+        message = f"the converter process {how}"
+        return {"code": LoweringError.code, "message": message, "hint": None, "number": self.number}
+
+
+def _lines(children: list[_Child]) -> Iterator[str]:
+    """Lines of standard input until it ends; an empty one now and then while there are children."""
+    rest = b""
+    while True:
+        ready, _, _ = select.select([0], [], [], POLL_S if children else None)
+        data = os.read(0, PIPE_BYTES) if ready else b""
+        if ready and not data:
+            return
+        *lines, rest = (rest + data).split(b"\n")
+        yield from (line.decode() for line in lines)
+        yield ""
+
+
+def _import(modules: list[str]) -> None:
+    """Import modules for every child to come. One that fails does so in the child, which tells it."""
+    for module in modules:
+        with contextlib.suppress(Exception):
+            importlib.import_module(module)
+
+
+def _in_child(backend: Backend, job: dict[str, Any], answers: TextIO) -> _Child:
+    """Run one job in a fork."""
     reader, writer = os.pipe()
     worker, child = os.getpid(), os.fork()
     if child == 0:
@@ -73,14 +137,7 @@ def _in_child(backend: Backend, job: dict[str, Any], answers: TextIO) -> dict[st
             os._exit(1)
         os._exit(0)
     os.close(writer)
-    _, status = os.waitpid(child, 0)
-    reply = _read_available(reader)
-    if reply:
-        answer: dict[str, Any] = json.loads(reply)
-        return answer
-    code = os.waitstatus_to_exitcode(status)
-    how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
-    return {"code": LoweringError.code, "message": f"the converter process {how}", "hint": None}
+    return _Child(job["number"], child, reader)
 
 
 def _read_available(reader: int) -> bytes:
@@ -104,6 +161,8 @@ def _job(backend: Backend, job: dict[str, Any]) -> dict[str, Any]:
 
     if "trial" in job:
         return _trial(backend, job)
+    if "function" in job:
+        return _call(job)
     out = Path(job["out"])
     try:
         with storage_errors(out):
@@ -156,6 +215,17 @@ def _trial(backend: Backend, job: dict[str, Any]) -> dict[str, Any]:
     except EdgekitError as error:
         return {"code": error.code, "message": str(error)[:MESSAGE_LIMIT], "hint": error.hint}
     return {"code": None, "sqnr_db": quality_db}
+
+
+def _call(job: dict[str, Any]) -> dict[str, Any]:
+    """Answer to a job that names a function of a module and its arguments."""
+    module, _, name = job["function"].partition(":")
+    try:
+        with storage_errors(Path(job["arguments"]["out"])):
+            getattr(importlib.import_module(module), name)(**job["arguments"])
+    except EdgekitError as error:
+        return {"code": error.code, "message": str(error)[:MESSAGE_LIMIT], "hint": error.hint}
+    return {"code": None}
 
 
 if __name__ == "__main__":

@@ -218,4 +218,6 @@ class Examination:
 
         limits = Limits(outcome.agreement_min, outcome.accuracy_drop_max)
         with self.line.stage("mixed precision"):
-            return searched(self._compilation, limits, (self._recipe.mixed or Mixed()).evaluations)
+            compilation, evaluations = self._compilation, (self._recipe.mixed or Mixed()).evaluations
+            data = compilation.calibration.samples
+            return searched(compilation.request, compilation.captured, data, limits, evaluations)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,7 +14,7 @@ import pytest
 from edgekit.backends import lowering_process
 from edgekit.backends.converter_process import ConverterProcess, IdleConverters
 from edgekit.backends.lowering_process import Lowering
-from edgekit.errors import LoweringError
+from edgekit.errors import LoweringError, PassError
 
 
 @pytest.fixture
@@ -48,7 +52,7 @@ def test_a_worker_that_died_or_is_at_work_serves_nobody_else(idle: IdleConverter
     with Lowering("onnx") as lowering:
         busy = lowering._worker
         assert busy is not dead
-        lowering._lock.acquire()  # as a thread does whose job is running
+        lowering._running += 1  # as a thread does whose job is running
     assert not busy.alive
     assert idle._workers == []
 
@@ -60,6 +64,39 @@ def test_a_job_after_the_end_is_refused(idle: IdleConverters) -> None:
         lowering.try_vendor(Path("program"), Path("samples"), Path("checks"))
     idle.close()
     assert not lowering._worker.alive
+
+
+def meet(mine: str, other: str, out: str) -> None:
+    """Leave a note, and wait for that of another job."""
+    (Path(out) / mine).write_text(str(os.getppid()))
+    deadline = time.monotonic() + 60
+    while not (Path(out) / other).exists():
+        if time.monotonic() > deadline:
+            raise PassError(f"'{other}' never came", hint="let jobs run side by side")
+        time.sleep(0.01)
+
+
+def refuse(out: str) -> None:
+    raise PassError(f"nothing can be done in '{out}'", hint="take another folder")
+
+
+def die(out: str) -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def test_calls_run_side_by_side_in_forks_of_one_process(idle: IdleConverters, tmp_path: Path) -> None:
+    with Lowering("onnx") as lowering, ThreadPoolExecutor(1) as pool:
+        other = pool.submit(lowering.call, meet, {"mine": "a", "other": "b"}, tmp_path)
+        lowering.call(meet, {"mine": "b", "other": "a"}, tmp_path)
+        other.result()
+        assert {(tmp_path / name).read_text() for name in ("a", "b")} == {str(lowering._worker._process.pid)}
+        with pytest.raises(PassError, match="nothing can be done in") as refusal:
+            lowering.call(refuse, {}, tmp_path)
+        assert refusal.value.hint == "take another folder"
+        with pytest.raises(LoweringError, match="killed by SIGSEGV"):
+            lowering.call(die, {}, tmp_path)
+        assert lowering._worker.alive  # a crash ends its fork alone
+    idle.close()
 
 
 def test_a_worker_of_a_thread_that_linux_ends_with_it_is_not_kept(idle: IdleConverters) -> None:

@@ -37,7 +37,10 @@ class ExecuTorch:
         "executorch.runtime",
         "edgekit.backends.executorch.convert",
         "edgekit.backends.executorch.placement",
-        "edgekit.backends.executorch.pattern_graphs",
+        "edgekit.backends.executorch.attention_forms",
+        "edgekit.backends.executorch.delegable_forms",
+        "edgekit.backends.executorch.load_check",
+        "edgekit.backends.executorch.partition",
     )
 
     # As tried with executorch 1.5.1.

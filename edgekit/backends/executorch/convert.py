@@ -54,6 +54,7 @@ def convert_with_places(program: Program) -> Conversion:
     """Convert as `convert` does, and keep the places."""
     from edgekit.backends.executorch.attention_forms import with_attention_forms
     from edgekit.backends.executorch.delegable_forms import with_delegable_forms
+    from edgekit.backends.executorch.pattern_graphs import without_absent_patterns
     from edgekit.backends.executorch.unshared_activations import with_unshared_activations
     from edgekit.backends.executorch.unshared_constants import with_transposed_copies, with_unshared_constants
 
@@ -69,7 +70,8 @@ def convert_with_places(program: Program) -> Conversion:
                 )
                 for name, entry in zip(names, program.entries, strict=True)
             }
-            edge = _delegated({name: with_delegable_forms(method) for name, method in methods.items()}, methods)
+            with without_absent_patterns(entry.exported for entry in program.entries):
+                edge = _delegated({name: with_delegable_forms(method) for name, method in methods.items()}, methods)
             places = _places(edge.exported_program().graph_module)
             lowered = edge.to_executorch()
             data = bytes(lowered.buffer)

@@ -14,10 +14,15 @@ from torch.utils import _pytree as pytree
 from edgekit.errors import PassError
 from edgekit.ir.layers import Layer
 from edgekit.ir.measurement import Array
+from edgekit.passes.base import one_thread
+from edgekit.passes.module_patterns import check_names
 from edgekit.passes.sensitivity.analysis import sensitivity
+from edgekit.passes.sensitivity.simulation import calibrated_program, simulated_outputs
 from edgekit.specs.compression import Quantize
 
 if TYPE_CHECKING:
+    from torch.fx import GraphModule
+
     from edgekit.ir.program import Program
     from edgekit.passes.base import Sample
     from edgekit.passes.quantization.quantize import Quantization
@@ -90,9 +95,6 @@ class Judge:
             raise PassError("no calibration sample is left to judge by", hint="state more [data] calibration")
         object.__setattr__(self, "expected", _answers(self.program, self.samples))
 
-    def __call__(self, quantized: Program) -> MixedScore:
-        return self.score(_answers(quantized, self.samples))
-
     def score(self, outputs: Mapping[str, Array]) -> MixedScore:
         """Score of a quantized program by its outputs on the samples, [N, …] by name."""
         from edgekit.ir.sqnr import sqnr_db
@@ -118,6 +120,14 @@ class PrecisionSearch:
     """Scores on samples held out of calibration."""
     limits: Limits
 
+    def prepared(self, recipe: Quantize) -> GraphModule:
+        """Calibrated program of a recipe. Raises PassError if nothing is quantized, Misfit."""
+        return calibrated_program(self.program, recipe, self.quantization, self.samples)
+
+    def score(self, prepared: GraphModule) -> MixedScore:
+        """Score of a calibrated program, by fake quantization: nothing is converted."""
+        return self.judge.score(simulated_outputs(self.program, prepared, self.judge.samples))
+
 
 def held_out(labels: Array, share: float = 0.25) -> tuple[list[int], list[int]]:
     """Split of a data set into indices to calibrate with and indices to judge by: stratified by class, reproducible.
@@ -136,15 +146,24 @@ def search(problem: PrecisionSearch, evaluations: int = 8) -> MixedPrecisionResu
     Int8 alone is tried first. Then the layers are ordered by their loss: the noise that each adds when it alone is
     quantized, as in HAWQ (Dong et al. 2019), with measured noise in place of a Hessian. Bisection finds the least
     number of layers from the front that keeps the limits. While evaluations are left, single layers return to int8. At
-    most `evaluations` programs are quantized. If no trial keeps the limits, the best one is returned.
+    most `evaluations` recipes are tried. If no trial keeps the limits, the best one is returned.
+
+    Raises UnknownName if the recipe names a module that the network lacks, PassError if nothing is quantized.
     """
-    trials = _Trials(problem, evaluations)
-    if trials.run(()) or evaluations == 1:
+    recipe = problem.recipe
+    check_names(problem.program.exported.graph, (*recipe.skip, *recipe.overrides))
+    with one_thread():
+        return _searched(_Trials(problem, evaluations))
+
+
+def _searched(trials: _Trials) -> MixedPrecisionResult:
+    if trials.run(()) or not trials.evaluations_left:
         return trials.result()
-    ordered = by_loss(
-        sensitivity(problem.program, problem.recipe, problem.quantization, problem.samples, problem.judge.samples)
+    problem = trials.problem
+    measured = sensitivity(
+        problem.program, problem.recipe, problem.quantization, problem.samples, problem.judge.samples
     )
-    enough = _bisect(trials, ordered)
+    enough = _bisect(trials, by_loss(measured))
     if enough:
         _return_to_int8(trials, enough)
     return trials.result()
@@ -209,12 +228,11 @@ class _Trials:
     tried: list[MixedPrecisionTrial] = field(default_factory=list)
 
     def run(self, kept: Sequence[str]) -> bool:
-        """Quantize with these modules in float, and judge. Returns True if the limits are kept."""
+        """Simulate with these modules in float, and judge. Returns True if the limits are kept."""
         self.evaluations_left -= 1
-        problem = self.problem
-        recipe = with_float(problem.recipe, kept) if kept else problem.recipe
-        score = problem.judge(_quantized(problem.program, recipe, problem.quantization, problem.samples))
-        self.tried.append(MixedPrecisionTrial(tuple(kept), score, score.meets(problem.limits)))
+        recipe = with_float(self.problem.recipe, kept) if kept else self.problem.recipe
+        score = self.problem.score(self.problem.prepared(recipe))
+        self.tried.append(MixedPrecisionTrial(tuple(kept), score, score.meets(self.problem.limits)))
         return self.tried[-1].met
 
     def result(self) -> MixedPrecisionResult:
@@ -226,14 +244,6 @@ class _Trials:
 
 def _quality(trial: MixedPrecisionTrial) -> tuple[float, float, int]:
     return trial.score.agreement, trial.score.sqnr_db, -len(trial.kept)
-
-
-def _quantized(
-    program: Program, recipe: Quantize, quantization: Callable[[Quantize], Quantization], samples: Sequence[Sample]
-) -> Program:
-    from edgekit.passes.quantization.quantize import quantize
-
-    return quantize(program, recipe, quantization, samples, samples[:1])
 
 
 def _answers(program: Program, samples: Sequence[Sample]) -> dict[str, Array]:

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from edgekit.errors import Misfit, PassError
-from edgekit.ir.measurement import Array
-from edgekit.passes.quantization.simulate import answers, batch_of, observers, simulated, stacked, unguarded
 from edgekit.passes.sensitivity.exceptions import (
     ExceptionStep,
     JointRounding,
@@ -80,7 +78,7 @@ class _Repair:
 
     def result(self) -> RepairResult:
         self._count()
-        prepared = self._prepared(self.problem.recipe)
+        prepared = self.problem.prepared(self.problem.recipe)
         plain = self._judged("plain", self.problem.recipe, prepared)
         if plain.met:
             return self._result(plain)
@@ -125,7 +123,7 @@ class _Repair:
             changed = base.recipe.model_copy(update=recipe)
             self._count()
             try:
-                candidate = self._prepared(changed)
+                candidate = self.problem.prepared(changed)
             except (Misfit, PassError):  # the backend or the network does not take it
                 continue
             words = change if base.change == "plain" else f"{base.change}, {change}"
@@ -210,29 +208,11 @@ class _Repair:
         count = f"{len(operators)} operator{'s' if len(operators) > 1 else ''} in float"
         self._count()
         try:
-            prepared = self._prepared(recipe)
+            prepared = self.problem.prepared(recipe)
         except (Misfit, PassError):
             return None
         opening = base.change.rpartition(", ")[0] if base.exceptions else base.change
         return self._judged(count if opening in ("plain", "") else f"{opening}, {count}", recipe, prepared)
-
-    def _prepared(self, recipe: Quantize) -> GraphModule:
-        """Calibrated program of a recipe, with its biases corrected and weights rounded as the recipe asks."""
-        import warnings
-
-        from torchao.quantization.pt2e.quantize_pt2e import prepare_pt2e
-
-        from edgekit.passes.quantization.quantize import QuantizePass, with_equalized_ranges
-
-        quantization, samples = self.problem.quantization, self.problem.samples
-        program = with_equalized_ranges(self.problem.program, recipe, samples, samples[:1])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torchao warns of its own deprecated observer attributes
-            prepared: GraphModule = prepare_pt2e(program.exported.module(), quantization(recipe).quantizer)
-            if not any(True for _ in observers(prepared)):
-                raise PassError("nothing was quantized")
-            QuantizePass(recipe, quantization, samples).fit(prepared, program.exported)
-        return prepared
 
     def _count(self) -> None:
         """Count an evaluation. Raises PassError if the search has taken too long."""
@@ -245,13 +225,7 @@ class _Repair:
         self.evaluations += 1
 
     def _judged(self, change: str, recipe: Quantize, prepared: GraphModule) -> RepairTrial:
-        judge, program = self.problem.judge, self.problem.program
-        batches = stacked(judge.samples, batch_of(unguarded(program.exported.module()), judge.samples))
-        names = [spec.name for spec in program.signature.outputs]
-        outputs: dict[str, Array] = dict(
-            zip(names, (value.numpy() for value in answers(simulated(prepared), batches)), strict=True)
-        )
-        score = judge.score(outputs)
+        score = self.problem.score(prepared)
         trial = RepairTrial(change, recipe, score, self._holds(score))
         self.trials.append(replace(trial, price=price(trial.exceptions, self._prices)))
         return self.trials[-1]

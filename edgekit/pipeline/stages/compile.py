@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,6 +58,8 @@ class Compilation:
     line: StageRunner
     remarks: tuple[str, ...] = ()
     """Sentences for the report on how its recipe was chosen."""
+    _running: list[Lowering] = field(default_factory=list, repr=False, compare=False)
+    """The converter's process, while `worker` is open."""
 
     @cached_property
     def network(self) -> Network:
@@ -143,7 +145,9 @@ class Compilation:
         if recipe is None:
             return None
         samples = self.calibration if recipe.calibrated else None
-        return quantize_stage(self.request, recipe, self.capture, lambda: self.captured, samples, self.golden)
+        return quantize_stage(
+            self.request, recipe, self.capture, lambda: self.captured, samples, self.golden, self.worker
+        )
 
     @cached_property
     def lower_float(self) -> LoweringStage:
@@ -191,12 +195,12 @@ class Compilation:
         """Start compiling. Yields a function that waits for the result; leaving early stops the converter."""
         with threads(1) as pool, contextlib.ExitStack() as stack:
             # Inputs that were never read were never lowered: the worker may import while they are read.
-            prestarted = None if self.known else stack.enter_context(self._worker())
+            prestarted = None if self.known else stack.enter_context(self.worker())
             entries = self._reused()
             if entries:
                 yield lambda: self._compiled(entries)
                 return
-            worker = prestarted or stack.enter_context(self._worker())
+            worker = prestarted or stack.enter_context(self.worker())
             if self.request.profile.compresses:
                 _ = self.original  # which tells whether it is large
             pending = [self._submit(pool, worker, stage) for stage in self.lowerings]
@@ -208,9 +212,19 @@ class Compilation:
         data = [self.golden, self.calibration] if self.calibrated else [self.golden]
         return self.compressed.known and all(samples.known for samples in data)
 
-    def _worker(self) -> Lowering:
+    @contextlib.contextmanager
+    def worker(self) -> Iterator[Lowering]:
+        """The converter's process, the same one in blocks within each other. Raises MissingExtra."""
+        if self._running:
+            yield self._running[0]
+            return
         self.require_packages()
-        return Lowering(self.request.runtime.backend)
+        with Lowering(self.request.runtime.backend) as worker:
+            self._running.append(worker)
+            try:
+                yield worker
+            finally:
+                self._running.clear()
 
     def require_packages(self) -> None:
         """Raise MissingExtra if a package that the backend needs is not installed."""

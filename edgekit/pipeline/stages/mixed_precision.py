@@ -6,10 +6,10 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from platform import machine
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgekit.bundle.archive import Bundle
 from edgekit.bundle.signing import SigningKey
@@ -23,8 +23,10 @@ from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.float_baseline import on_trial
 from edgekit.pipeline.stages.pack import pack_bundle
+from edgekit.pipeline.stages.quantization_jobs import IMPORTS, REQUEST, quantizations, stated, write_json
 from edgekit.pipeline.stages.stage import Stage
 from edgekit.pipeline.stages.stage_runner import StageRunner
+from edgekit.samples import Samples
 from edgekit.specs.compression import Mixed, Quantize
 from edgekit.specs.profile import Gates, Probe
 from edgekit.tasks.label_arrays import unlabelled
@@ -34,7 +36,6 @@ from edgekit.tasks.task import scorable
 if TYPE_CHECKING:
     from edgekit.ir.program import Program
     from edgekit.passes.sensitivity.mixed_precision import Judge, Limits, MixedPrecisionResult
-    from edgekit.samples import Samples
     from edgekit.specs.project import Project
 
 SETTLED = "recipe.json"
@@ -100,24 +101,25 @@ def _with(request: BuildRequest, recipe: Quantize) -> BuildRequest:
     return replace(request, profile=request.profile.model_copy(update={"quantize": recipe}))
 
 
-def searched(compilation: Compilation, limits: Limits, evaluations: int) -> MixedPrecisionResult:
+def searched(
+    request: BuildRequest, captured: Path, data: Samples, limits: Limits, evaluations: int
+) -> MixedPrecisionResult:
     """Search for the recipe with the fewest layers in float that keeps the limits on held-out calibration data.
 
-    evaluations: most trials of the search.
+    captured: folder of the float program. data: calibration set. evaluations: most trials of the search.
     """
     from edgekit.frontend.sequences import program_arguments
     from edgekit.frontend.store import load_program
     from edgekit.passes.sensitivity.mixed_precision import PrecisionSearch, held_out, search
 
-    request, data = compilation.request, compilation.calibration.samples
-    recipe, backend = request.profile.quantize, request.backend()
+    recipe = request.profile.quantize
     assert recipe  # callers have checked for a recipe
     fit, judging = (data.take(indices) for indices in held_out(data.labels))
-    program = load_program(compilation.captured)
+    program = load_program(captured)
     judge = judge_of(request.project, program, judging)
-    quantization = lambda one: backend.quantization(one, request.runtime)  # noqa: E731
     samples = program_arguments(program, fit)
-    return search(PrecisionSearch(program, recipe, quantization, samples, judge, limits), evaluations)
+    problem = PrecisionSearch(program, recipe, quantizations(request.runtime), samples, judge, limits)
+    return search(problem, evaluations)
 
 
 def judge_of(project: Project, program: Program, judging: Samples) -> Judge:
@@ -152,9 +154,33 @@ def limits_of(gates: Gates) -> Limits:
 
 
 def _accurate(compilation: Compilation, mixed: Mixed, gates: Gates) -> tuple[Quantize, list[dict[str, object]]]:
-    """Recipe that keeps the gates of accuracy, and the trials of its search."""
-    result = searched(compilation, limits_of(gates), mixed.evaluations)
-    trials: list[dict[str, object]] = [
+    """Recipe that keeps the gates of accuracy, and the trials of its search, which the converter's process makes."""
+    with tempfile.TemporaryDirectory() as scratch, compilation.worker() as worker:
+        folder = Path(scratch)
+        arguments = {
+            "request": stated(compilation.request),
+            "program": str(compilation.captured),
+            "calibration": str(compilation.calibration.folder),
+            "limits": asdict(limits_of(gates)),
+            "evaluations": mixed.evaluations,
+        }
+        worker.call(search_program, arguments, folder, IMPORTS)
+        recipe = Quantize.model_validate_json((folder / SETTLED).read_bytes())
+        return recipe, json.loads((folder / TRIED).read_text())
+
+
+def search_program(
+    request: dict[str, Any], program: str, calibration: str, limits: dict[str, float], evaluations: int, out: str
+) -> None:
+    """Search as `searched` does, in the converter's process, and write recipe and trials into the folder `out`.
+
+    program, calibration: folders of the captured program and of the calibration set.
+    """
+    from edgekit.passes.sensitivity.mixed_precision import Limits
+
+    data = Samples.read(Path(calibration), mapped=True)
+    result = searched(REQUEST.validate_python(request), Path(program), data, Limits(**limits), evaluations)
+    trials = [
         {
             "float32": list(trial.kept),
             "agreement": trial.score.agreement,
@@ -163,7 +189,8 @@ def _accurate(compilation: Compilation, mixed: Mixed, gates: Gates) -> tuple[Qua
         }
         for trial in result.tried
     ]
-    return result.recipe, trials
+    (Path(out) / SETTLED).write_text(result.recipe.model_dump_json(exclude_unset=True))
+    write_json(Path(out) / TRIED, trials)
 
 
 def _quickest(
@@ -204,7 +231,7 @@ def _measured(request: BuildRequest) -> Iterator[Callable[[Sequence[Compilation]
             instructions = []
             for one in candidates:
                 with _packed(one, key) as bundle, on_trial(flash(bundle, device)) as installation:
-                    counted = Installed(installation).measure(one.golden.samples, PROBE).instructions
+                    counted = Installed(installation).speed(one.golden.samples, PROBE).instructions
                 instructions.append(float(counted or 0))
             return instructions
 
@@ -220,7 +247,7 @@ def _times(candidates: Sequence[Compilation]) -> list[float]:
             stack.enter_context(_packed(one, SigningKey.generate())).extract(folder)
             endpoints.append(stack.enter_context(unpacked(folder)))
         samples = candidates[0].golden.samples
-        rounds = [[one.measure(samples, PROBE).latency_ns.min() for one in endpoints] for _ in range(ROUNDS)]
+        rounds = [[one.speed(samples, PROBE).latency_ns.min() for one in endpoints] for _ in range(ROUNDS)]
     return [float(min(times_ns)) for times_ns in zip(*rounds, strict=True)]
 
 

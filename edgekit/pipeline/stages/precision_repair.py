@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgekit.cache import digest_of
+from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.mixed_precision import SETTLED, judge_of, limits_of
+from edgekit.pipeline.stages.quantization_jobs import IMPORTS, REQUEST, quantizations, stated, write_json
 from edgekit.pipeline.stages.repaired_gates import FloatWork
 from edgekit.pipeline.stages.stage import Stage
+from edgekit.samples import Samples
 from edgekit.specs.compression import Quantize
 
 if TYPE_CHECKING:
@@ -50,15 +53,13 @@ def repair_stage(compilation: Compilation) -> Stage[[]] | None:
         )
 
     def make(out: Path) -> None:
-        result = _repaired(compilation)
-        settled, in_float = recipe, FloatWork()
-        if result is not None and result.chosen is not result.plain:
-            settled = result.chosen.recipe.model_copy(update={"repair": False})
-            in_float = _in_float(result)
-        (out / SETTLED).write_text(settled.model_dump_json(exclude_unset=True))
-        (out / IN_FLOAT).write_text(json.dumps(in_float.fields()))
-        (out / REMARK).write_text(json.dumps(_sentence(result)))
-        (out / TRIED).write_text(json.dumps([_logged(trial) for trial in result.trials] if result else [], indent=2))
+        with compilation.worker() as worker:  # it imports the converter while the program is captured
+            arguments = {
+                "request": stated(request),
+                "program": str(compilation.captured),
+                "calibration": str(compilation.calibration.folder),
+            }
+            worker.call(repair_program, arguments, out, IMPORTS)
 
     return Stage(STAGE, compute_key, make)
 
@@ -80,7 +81,25 @@ def settled_compilation(compilation: Compilation, entry: Path) -> Compilation:
     return Compilation(replace(compilation.request, profile=profile), compilation.line, (remark,))
 
 
-def _repaired(compilation: Compilation) -> RepairResult | None:
+def repair_program(request: dict[str, Any], program: str, calibration: str, out: str) -> None:
+    """Search for the recipe of a request, in the converter's process, and write it with its sentence into `out`.
+
+    program, calibration: folders of the captured program and of the calibration set.
+    """
+    asking, folder = REQUEST.validate_python(request), Path(out)
+    settled, in_float = asking.profile.quantize, FloatWork()
+    assert settled  # the stage is there only with a recipe
+    result = _repaired(asking, Path(program), Samples.read(Path(calibration), mapped=True))
+    if result is not None and result.chosen is not result.plain:
+        settled = result.chosen.recipe.model_copy(update={"repair": False})
+        in_float = _in_float(result)
+    (folder / SETTLED).write_text(settled.model_dump_json(exclude_unset=True))
+    (folder / IN_FLOAT).write_text(json.dumps(in_float.fields()))
+    (folder / REMARK).write_text(json.dumps(_sentence(result)))
+    write_json(folder / TRIED, [_logged(trial) for trial in result.trials] if result else [])
+
+
+def _repaired(request: BuildRequest, captured: Path, data: Samples) -> RepairResult | None:
     """Result of the search; None if no sample can be held out, or the gates limit no answers."""
     from edgekit.frontend.sequences import program_arguments
     from edgekit.frontend.store import load_program
@@ -88,19 +107,18 @@ def _repaired(compilation: Compilation) -> RepairResult | None:
     from edgekit.passes.sensitivity.mixed_precision import PrecisionSearch, held_out
     from edgekit.passes.sensitivity.repair import repaired
 
-    request, data = compilation.request, compilation.calibration.samples
-    recipe, gates, backend = request.profile.quantize, request.profile.gates, request.backend()
+    recipe, gates = request.profile.quantize, request.profile.gates
     assert recipe  # the stage is there only with a recipe
     if len(data.labels) < 4 or not (gates.agreement or gates.accuracy_drop):
         return None
     fit, judging = held_out(data.labels, share=0.5)
-    program = load_program(compilation.captured)
+    program = load_program(captured)
     with one_thread():
         judge = judge_of(request.project, program, data.take(judging[:: -(-len(judging) // JUDGED)]))
         problem = PrecisionSearch(
             program,
             recipe,
-            lambda one: backend.quantization(one, request.runtime),
+            quantizations(request.runtime),
             program_arguments(program, data.take(fit)),
             judge,
             limits_of(gates),

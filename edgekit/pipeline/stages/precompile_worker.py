@@ -10,8 +10,6 @@ import os
 import sys
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
 from edgekit.cache import Cache
 from edgekit.devices import process
 from edgekit.parent_death import die_with_parent
@@ -19,10 +17,10 @@ from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.mixed_precision import resolve_mixed_precision
 from edgekit.pipeline.stages.precision_repair import repaired_compilation
+from edgekit.pipeline.stages.quantization_jobs import REQUEST, stated
 from edgekit.pipeline.stages.stage_runner import StageRunner
 
 TIMEOUT_S = 3600.0
-_REQUEST = TypeAdapter(BuildRequest)
 
 
 def compile_in_process(request: BuildRequest, cache: Cache) -> None:
@@ -30,7 +28,7 @@ def compile_in_process(request: BuildRequest, cache: Cache) -> None:
     job = {
         "parent": os.getpid(),
         "cache": str(cache.root),
-        "request": _REQUEST.dump_python(request, mode="json", by_alias=True),
+        "request": stated(request),
     }
     argv = [sys.executable, "-P", "-m", "edgekit.pipeline.stages.precompile_worker", json.dumps(job)]
     process.run(argv, timeout=TIMEOUT_S)
@@ -40,7 +38,7 @@ def main(text: str) -> None:
     job = json.loads(text)
     die_with_parent(job["parent"])
     line = StageRunner(Cache(Path(job["cache"])))
-    request = resolve_mixed_precision(_REQUEST.validate_python(job["request"]), line)
+    request = resolve_mixed_precision(REQUEST.validate_python(job["request"]), line)
     with repaired_compilation(Compilation(request, line)).lowered() as finished:
         finished()
 

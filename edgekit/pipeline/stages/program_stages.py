@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,15 +12,12 @@ from edgekit.backends.lowering_process import Lowering
 from edgekit.cache import digest_of, tool_versions
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.inputs import CachedData
+from edgekit.pipeline.stages.quantization_jobs import IMPORTS, quantize_program
 from edgekit.pipeline.stages.stage import Stage
 from edgekit.specs.compression import Quantize
 
 if TYPE_CHECKING:
     from edgekit.frontend.load import Model
-
-
-CHUNKS, CHECKS = 256, 8
-"""Largest numbers of chunks of prompts that an entry point for several tokens is calibrated and verified on."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +52,12 @@ def quantize_stage(
     captured: Callable[[], Path],
     calibration: CachedData | None,
     golden: CachedData,
+    worker: Callable[[], AbstractContextManager[Lowering]],
 ) -> Stage[[]]:
     """Stage that quantizes what `capture` made, in the folder `captured`, and verifies it on `golden`.
 
-    calibration: samples to find ranges on; None where the recipe needs none.
+    calibration: samples to find ranges on; None where the recipe needs none. worker: the converter's process, which
+    does it.
     """
 
     def compute_key() -> str:
@@ -75,21 +75,15 @@ def quantize_stage(
         )
 
     def make(out: Path) -> None:
-        from edgekit.frontend.sequences import prefill_arguments, program_arguments
-        from edgekit.frontend.store import load_program, save_program
-        from edgekit.passes.quantization.quantize import quantize
-
-        program, backend = load_program(captured()), request.backend()
-        checks = program_arguments(program, golden.samples)
-        # Without ranges to find, one sample is run only to trace the program again.
-        samples = program_arguments(program, calibration.samples) if calibration else checks[:1]
-        quantization = lambda recipe: backend.quantization(recipe, request.runtime)  # noqa: E731
-        prefill = []
-        for entry in program.prefill:
-            chunks = prefill_arguments(entry, calibration.samples if calibration else golden.samples, CHUNKS)
-            prefill.append(quantize(entry, recipe, quantization, chunks, chunks[:CHECKS]))
-        quantized = quantize(program, recipe, quantization, samples, checks)
-        save_program(replace(quantized, prefill=tuple(prefill)), out)
+        arguments = {
+            "program": str(captured()),
+            "recipe": recipe.model_dump(mode="json"),
+            "runtime": request.runtime.model_dump(mode="json"),
+            "calibration": str(calibration.folder) if calibration else None,
+            "checks": str(golden.folder),
+        }
+        with worker() as running:
+            running.call(quantize_program, arguments, out, IMPORTS)
 
     return Stage("quantize", compute_key, make)
 
