@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils import _pytree as pytree
 
 from edgekit.datasets import free_lengths
 from edgekit.errors import ForwardError, UnstableFactory
@@ -20,14 +21,14 @@ from edgekit.frontend.constructs.evidence import evidence_of
 from edgekit.frontend.constructs.interfaces import INTERFACES
 from edgekit.frontend.determinism import check_deterministic
 from edgekit.frontend.error_location import location_of, running
+from edgekit.frontend.example_inputs import drawn_examples, sampled_examples
 from edgekit.frontend.network_source import read_network
 from edgekit.frontend.preprocess import Deployed
 from edgekit.frontend.program_size import LARGE_BYTES
-from edgekit.frontend.state import check_state, initial_tensors
+from edgekit.frontend.state import check_state
 from edgekit.ir.measurement import Array
 from edgekit.ir.program import PassRecord
 from edgekit.samples import Samples
-from edgekit.sequences import initial_state
 from edgekit.specs.factory import RAISED, in_a_line, place
 from edgekit.specs.project import Project
 
@@ -59,8 +60,7 @@ def load(project: Project) -> Model:
     load_ns = time.perf_counter_ns() - started
     if sum(parameter.nbytes for parameter in network.parameters()) >= LARGE_BYTES:
         return_freed_memory()
-    examples = _examples(project)
-    module = _protected(Deployed(network, project.inputs, state=project.state).eval(), project, examples)
+    module, examples = _first_run(Deployed(network, project.inputs, state=project.state).eval(), project)
     check_state(project, module, examples)
     check_deterministic(network, lambda: module(*examples), project.root)
     return Model(module, project, examples, history, load_ns)
@@ -90,8 +90,28 @@ def _share_parameters(first: nn.Module, second: nn.Module) -> None:
             parameter.data = own[name].data
 
 
-def _protected(module: Deployed, project: Project, examples: tuple[Tensor, ...]) -> Deployed:
-    """Run `module` once; if it writes into inputs, return one that copies those first.
+def _first_run(module: Deployed, project: Project) -> tuple[Deployed, tuple[Tensor, ...]]:
+    """Run `module` once, on drawn inputs. Returns it as `_protected` does, and the inputs.
+
+    Zeros may be nothing that a network takes, such as a mask that leaves nothing over: where they fail, or the answers
+    are no numbers, the inputs are those of a calibration sample. Raises ForwardError if it fails on both.
+    """
+    drawn = drawn_examples(project)
+    try:
+        protected, results = _protected(module, project, drawn)
+    except ForwardError:
+        sampled = sampled_examples(project)
+        if sampled is None:
+            raise
+        return _protected(module, project, sampled)[0], sampled
+    if all(bool(torch.isfinite(value).all()) for value in pytree.tree_leaves(results) if isinstance(value, Tensor)):
+        return protected, drawn
+    sampled = sampled_examples(project)
+    return (protected, drawn) if sampled is None else (_protected(module, project, sampled)[0], sampled)
+
+
+def _protected(module: Deployed, project: Project, examples: tuple[Tensor, ...]) -> tuple[Deployed, object]:
+    """Run `module` once; if it writes into inputs, return one that copies those first; its results beside it.
 
     Raises ForwardError if it fails.
     """
@@ -108,8 +128,8 @@ def _protected(module: Deployed, project: Project, examples: tuple[Tensor, ...])
     # State goes in and out in the network's own form.
     axes = () if project.state else output_axes(module.model, module.convention, _staged(module, examples), results)
     if not (written or axes):
-        return module
-    return Deployed(module.model, project.inputs, written, axes, project.state).eval()
+        return module, results
+    return Deployed(module.model, project.inputs, written, axes, project.state).eval(), results
 
 
 def _check_runs(module: Deployed, project: Project, examples: tuple[Tensor, ...], lengths: Mapping[str, int]) -> None:
@@ -151,21 +171,6 @@ def _forward_error(error: BaseException, network: nn.Module, project: Project) -
     return ForwardError(
         f"the model's forward{part} failed on {shapes}{place(error, project.root)}: {in_a_line(error)}", hint=hint
     )
-
-
-def _examples(project: Project) -> tuple[Tensor, ...]:
-    random = np.random.default_rng(0)
-    arrays = []
-    masks = {spec.mask for spec in project.inputs.values()}
-    for name, spec in project.inputs.items():
-        shape = (1, *spec.raw_shape)
-        # Zeros for plain integers: they are indices, and 0 is the one index every table has.
-        pixels = random.integers(0, 256, shape) if spec.preprocess else random.random(shape)
-        if spec.raw_dtype == "int16":
-            pixels = random.integers(-(2**15), 2**15, shape)
-        values = np.zeros(shape) if spec.dtype in ("int32", "int64", "bool") or name in masks else pixels
-        arrays.append(torch.from_numpy((values + 1 if name in masks else values).astype(spec.raw_dtype)))
-    return (*arrays, *initial_tensors(project, initial_state(project)))
 
 
 def batches(samples: Samples, project: Project) -> list[tuple[Tensor, ...]]:

@@ -134,3 +134,62 @@ def test_several_inputs_keep_their_order(tmp_path: Path) -> None:
     assert [str(spec) for spec in program.signature.inputs] == ["left: float32[1, 4]", "right: int64[1, 2]"]
     left, right = torch.rand(1, 4), torch.tensor([[1, 2]])
     np.testing.assert_allclose(program.exported.module()(left, right), left - 3, rtol=1e-6)
+
+
+MASKED = """
+import numpy as np
+import torch
+from torch import nn
+
+
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.table = nn.Embedding(9, 8)
+        layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+        self.blocks = nn.TransformerEncoder(layer, 1, enable_nested_tensor=False)
+
+    def forward(self, ids, attention_mask):
+        return self.blocks(self.table(ids), src_key_padding_mask=attention_mask == 0).mean(1)
+
+
+class Texts:
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, i):
+        return {"ids": np.full(6, i + 1, np.int64), "attention_mask": np.array([1, 1, 1, 1, 0, 0], np.int64)}, 0
+"""
+MASKED_TOML = """
+[model]
+factory = "model.py:Encoder"
+task = "regression"
+
+[inputs.ids]
+shape = [6]
+dtype = "int64"
+
+[inputs.attention_mask]
+shape = [6]
+dtype = "int64"
+
+[data]
+calibration = { loader = "model.py:Texts", licence = "own", source = "drawn" }
+evaluation = { loader = "model.py:Texts", licence = "own", source = "drawn" }
+"""
+
+
+def test_a_network_that_takes_no_zeros_is_traced_with_a_calibration_sample(tmp_path: Path) -> None:
+    model = load(project(tmp_path, MASKED, MASKED_TOML))
+    assert [example.tolist() for example in model.examples] == [[[2] * 6], [[1, 1, 1, 1, 0, 0]]]
+    with torch.no_grad():
+        assert torch.isfinite(capture(model).exported.module()(*model.examples)).all()
+
+
+def test_a_calibration_sample_that_fails_is_the_forwards_failure(tmp_path: Path) -> None:
+    broken = MASKED.replace("nn.Embedding(9, 8)", "nn.Embedding(1, 8)").replace(
+        "return self.blocks", "assert attention_mask.any()\n        return self.blocks"
+    )
+    with pytest.raises(ForwardError, match="index out of range"):
+        load(project(tmp_path, broken, MASKED_TOML))
