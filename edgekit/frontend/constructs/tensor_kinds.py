@@ -48,6 +48,14 @@ KINDS = (
         lambda failure: "nested_tensor" in failure.message or any("nested" in call for call in failure.syntax.calls),
     ),
     Construct(
+        "padded-transformer",
+        "a transformer that cuts padding out",
+        "nn.TransformerEncoder(layer, 6)  called with src_key_padding_mask",
+        "compute what is padded too, nn.TransformerEncoder(layer, 6, enable_nested_tensor=False), and make it 0 where "
+        "it is read: torch.where(mask[..., None], 0.0, y)",
+        lambda failure: failure.operator == "specialized" and "torch.nn.modules.transformer" in failure.modules,
+    ),
+    Construct(
         "packed",
         "packed sequences",
         "pack_padded_sequence(x, lengths)",

@@ -9,6 +9,7 @@ a = 2 * torch.pi * torch.arange(8)[:, None] * torch.arange(5) / 8
 self.register_buffer("c", a.cos())
 self.register_buffer("s", a.sin())
 """
+TRANSFORMER = "self.blocks = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 8, 0.0, batch_first=True), 1{})"
 
 CASES = (
     Case(
@@ -17,6 +18,17 @@ CASES = (
         "return torch.nn.utils.rnn.pad_sequence([x[0], x[0, :2]], batch_first=True)",
         "y = torch.nested.nested_tensor(",
         "torch.nn.utils.rnn.pad_sequence([a, b], batch_first=True)",
+    ),
+    Case(
+        "padded-transformer",
+        "m = torch.arange(3)[None] > (x[:, :1, 0] > 0.5).long()\nreturn self.blocks(x, src_key_padding_mask=m)",
+        "m = torch.arange(3)[None] > (x[:, :1, 0] > 0.5).long()\n"
+        "return torch.where(m[..., None], 0.0, self.blocks(x, src_key_padding_mask=m))",
+        "return self.blocks(x, src_key_padding_mask=m)",
+        "enable_nested_tensor=False",
+        init=TRANSFORMER.format(""),
+        rewrite_init=TRANSFORMER.format(", enable_nested_tensor=False"),
+        code="EK213",
     ),
     Case(
         "packed",
