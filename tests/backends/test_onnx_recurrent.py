@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import torch
 from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
 
+from edgekit.backends.onnx import Onnx
 from edgekit.backends.onnx.placement import read
 from edgekit.backends.onnx.recurrent import quantize_recurrent
+from edgekit.errors import PassError
 from edgekit.ir.measurement import Array
+from edgekit.ir.signature import TensorSpec
 from edgekit.ir.sqnr import sqnr_db
+from edgekit.passes.quantization.quantize import QuantizePass
+from edgekit.specs.compression import Quantize
+from tests.backends.boards import onnx_board
+from tests.backends.executorch_examples import Samples, capture
 
 STEPS, FEATURES, WIDTH = 7, 12, 16
 
@@ -79,3 +89,32 @@ def test_layers_that_are_skipped_or_have_no_initial_state_stay_in_float() -> Non
     data = model("LSTM", "forward", initial=False)
     assert quantized(data) == data
     assert onnx.load_from_string(data).graph.node[0].op_type == "LSTM"
+
+
+class Tagger(nn.Module):
+    """A recurrent layer and nothing else that has weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell = nn.GRU(FEATURES, WIDTH, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        output: Tensor = self.cell(x)[0]
+        return output
+
+
+@pytest.mark.filterwarnings("ignore:The tensor attributes:UserWarning")  # torch's own cell, exported
+@pytest.mark.lowers
+def test_a_network_of_recurrent_layers_alone_is_quantized_as_it_is_lowered(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    program = capture(Tagger(), TensorSpec("x", "float32", (1, STEPS, FEATURES)))
+    samples: Samples = [(torch.randn(1, STEPS, FEATURES),) for _ in range(4)]
+    target, runtime = onnx_board("int8")
+
+    def step(*kept: str) -> QuantizePass:
+        return QuantizePass(Quantize(skip=kept), partial(Onnx().quantization, runtime=runtime), samples)
+
+    artifact = Onnx().lower(step()(program, samples), target, runtime, tmp_path)
+    assert artifact.integer_macs == pytest.approx(1)
+    with pytest.raises(PassError, match="nothing was quantized"):
+        step("cell")(program, samples)

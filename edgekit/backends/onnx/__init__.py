@@ -48,13 +48,19 @@ class Onnx:
     at_lowering: ClassVar[frozenset[Precision]] = frozenset({"float16", "dynamic-int8", "weight-int8", "weight-int4"})
 
     def quantization(self, recipe: Quantize, runtime: RuntimeSpec) -> Quantization:
-        """Q/DQ quantizer for activations of the type that `runtime` names; weights are folded into integers."""
+        """Q/DQ quantizer for activations of the type that `runtime` names; weights are folded into integers.
+
+        Recurrent layers are quantized as the model is lowered, but for TensorRT.
+        """
+        import torch
+
         from edgekit.backends.onnx.quantizer import OnnxQuantizer
         from edgekit.passes.quantization.quantize import Quantization
 
         # TensorRT refuses int32 in Q/DQ, while onnxruntime fuses no kernel with a bias in float.
         quantizer = OnnxQuantizer(recipe, runtime.activations, integer_bias="tensorrt" not in runtime.delegates)
-        return Quantization(quantizer, fold_weights=True)
+        aten, is_cpu = torch.ops.aten, "tensorrt" not in runtime.delegates
+        return Quantization(quantizer, True, frozenset({aten.gru.input, aten.lstm.input} if is_cpu else ()))
 
     def lower(
         self, program: Program, target: Target, runtime: RuntimeSpec, out: Path, recipe: Quantize | None = None

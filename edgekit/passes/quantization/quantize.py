@@ -5,11 +5,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from edgekit.errors import PassError
 from edgekit.passes.base import Pass, Rewritten
-from edgekit.passes.module_patterns import check_names
+from edgekit.passes.module_patterns import check_names, is_skipped
 from edgekit.passes.quantization.batch_norm_folding import FoldBatchNorm
 from edgekit.passes.quantization.calibration_check import distribution_shift
 from edgekit.passes.quantization.cross_layer_equalization import Equalize
@@ -18,7 +18,7 @@ from edgekit.specs.compression import Quantize
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
-    from torch.fx import GraphModule
+    from torch.fx import Graph, GraphModule
     from torchao.quantization.pt2e.quantizer import Quantizer
 
     from edgekit.ir.program import Program
@@ -37,6 +37,12 @@ class Quantization:
     quantizer: Quantizer
     fold_weights: bool
     """True stores integer weights (ExecuTorch, ONNX); False leaves quantize(w) to the converter (LiteRT)."""
+    at_lowering: frozenset[Any] = frozenset()
+    """Operators with weights that the backend quantizes as it lowers: they are float in the quantized program."""
+
+    def lowers_any(self, graph: Graph, kept: Sequence[str]) -> bool:
+        """True if a graph has such an operator outside of the modules `kept` in float."""
+        return any(node.target in self.at_lowering and not is_skipped(node, kept) for node in graph.nodes)
 
 
 Quantizations = Callable[[Quantize], Quantization]
@@ -190,7 +196,8 @@ class QuantizePass(Pass):
                 yield "bias correction", str(choice)
 
     def ensures(self, exported: ExportedProgram) -> None:
-        if not any("dequantize" in str(node.target) for node in exported.graph.nodes):
+        is_quantized = any("dequantize" in str(node.target) for node in exported.graph.nodes)
+        if not is_quantized and not self.quantization(self.recipe).lowers_any(exported.graph, self.recipe.kept):
             raise PassError("nothing was quantized", hint=_hint(self.recipe))
 
     def options(self) -> tuple[tuple[str, str], ...]:

@@ -33,8 +33,9 @@ def calibrated_program(
     program = with_equalized_ranges(program, recipe, samples, samples[:1])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torchao warns of its own deprecated observer attributes
-        prepared: GraphModule = prepare_pt2e(program.exported.module(), quantization(recipe).quantizer)
-        if not any(True for _ in observers(prepared)):
+        backend = quantization(recipe)
+        prepared: GraphModule = prepare_pt2e(program.exported.module(), backend.quantizer)
+        if not any(True for _ in observers(prepared)) and not backend.lowers_any(prepared.graph, recipe.kept):
             raise PassError("nothing was quantized", hint="check the patterns of [quantize] skip in the profile")
         QuantizePass(recipe, quantization, samples).fit(prepared, program.exported)
     return prepared
