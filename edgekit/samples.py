@@ -208,7 +208,13 @@ def _collect(
     pictures = []
     inputs = project.inputs
     raw: dict[str, dict[int, Array]] = {name: {} for name, spec in inputs.items() if spec.preprocess_function}
-    columns: dict[str, list[Array]] = {name: [] for name in inputs}
+    # Arrays of the whole set where a sample's size is known: a list beside them would be the set once more.
+    whole = {
+        name: np.empty((len(chosen), *spec.raw_shape), spec.raw_dtype)
+        for name, spec in inputs.items()
+        if not free_lengths.free_axes(spec)
+    }
+    columns: dict[str, list[Array]] = {name: [] for name in inputs.keys() - whole.keys()}
     lengths: dict[str, list[int]] = {}
     labels: list[Any] = []
     for i, (values, label) in read_items(source, chosen, where, labelled):
@@ -217,7 +223,11 @@ def _collect(
         made = {name: process[name](value, f"{here}: '{name}'") for name, value in stated.items() if name in inputs}
         named = named_inputs({**stated, **made}, inputs, here)
         for name, spec in inputs.items():
-            columns[name].append(checked(np.asarray(named[name]), spec, f"{here}: '{name}'"))
+            array = checked(np.asarray(named[name]), spec, f"{here}: '{name}'")
+            if name in whole:
+                whole[name][len(labels)] = array
+            else:
+                columns[name].append(array)
         for name in raw.keys() & stated.keys() if len(labels) < AMONG else ():
             raw[name][len(labels)] = np.asarray(stated[name])
         row = {name: column[-1] for name, column in columns.items()}
@@ -225,7 +235,8 @@ def _collect(
             lengths.setdefault(name + LENGTHS, []).append(length)
         pictures += [value for value in stated.values() if isinstance(value, Picture)]
         labels.append(label)
-    stacked = {name: free_lengths.stacked(column, inputs[name].pad) for name, column in columns.items()}
+    padded = {name: free_lengths.stacked(column, inputs[name].pad) for name, column in columns.items()}
+    stacked = {name: whole[name] if name in whole else padded[name] for name in inputs}
     stacked |= {name: np.array(column, np.int64) for name, column in lengths.items()}
     collected = _collect_labels(labels, project, where) if labelled else unlabelled(len(labels))
     small = {name: smallest(each, RAW) for name, each in raw.items()}

@@ -28,7 +28,7 @@ FLOAT_BITS = 32
 def check_model_size(weights: int, profile: Profile, target: Target, backend: str, format: Format) -> None:
     """Raise Misfit if so many weights fit neither the target's memory nor the format. What is pruned may yet fit.
 
-    weights: number of weights of the model. The float file, which sizes are compared with, must fit the format too.
+    weights: number of weights of the model. The float graph, which is converted from, must fit the format too.
     """
     if profile.prune:
         return
@@ -44,7 +44,7 @@ def check_format_size(size: int, backend: str, format: Format) -> None:
     most, container = FORMAT_BYTES[format]
     if size > most:
         raise Misfit(
-            f"backend '{backend}' makes a float file first, {container} of at most {_mb(most)}; the weights have "
+            f"backend '{backend}' converts from float32, by {container} of at most {_mb(most)}; the weights have "
             f"{_mb(size)}",
             hint="--backend executorch",
         )

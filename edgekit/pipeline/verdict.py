@@ -15,6 +15,7 @@ from edgekit.parity.gate_readings import Device, FloatRecord, GateInputs
 from edgekit.parity.gates import judge
 from edgekit.parity.generation_record import GenerationRecord
 from edgekit.parity.numeric import numeric_parity
+from edgekit.pipeline.stages.calibration_limit import limit_remark
 from edgekit.pipeline.stages.compile import Compilation, Compiled
 from edgekit.pipeline.stages.evaluated_orders import evaluated_orders
 from edgekit.pipeline.stages.float_remark import float_remarks
@@ -125,9 +126,13 @@ def decide(
 
 
 def _left_out(compilation: Compilation, evidence: Evidence) -> list[str]:
-    """Sentences on the files of the data sets that could not be read: the numbers are of the rest."""
+    """Sentences on what of the data sets was not taken, as a file cannot be read, or memory limits the set."""
     samplings = [*(data.samples.sampling for data in compilation.shaping_data), evidence.sampling]
-    return [sentence for sampling in samplings if sampling for sentence in sampling.left_out]
+    sentences = [sentence for sampling in samplings if sampling for sentence in sampling.left_out]
+    recipe = compilation.request.profile.quantize
+    if recipe and recipe.calibrated:
+        sentences += limit_remark(recipe, compilation.request.project.inputs)
+    return sentences
 
 
 def _remarks(compilation: Compilation, compiled: Compiled) -> list[str]:

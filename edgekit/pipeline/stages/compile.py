@@ -20,6 +20,7 @@ from edgekit.ir.program import PassRecord
 from edgekit.pipeline.model_size import check_memory, check_model_size
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.background_thread import threads
+from edgekit.pipeline.stages.calibration_limit import calibration_limit
 from edgekit.pipeline.stages.compress import Compressed
 from edgekit.pipeline.stages.float_size import FloatSize, float_size_stage, is_large
 from edgekit.pipeline.stages.inputs import CachedData, Network
@@ -76,8 +77,9 @@ class Compilation:
 
     @cached_property
     def calibration(self) -> CachedData:
-        recipe = self.request.profile.quantize
-        return CachedData(self.request.project, self.line, "calibration", recipe.samples if recipe else None)
+        recipe, project = self.request.profile.quantize, self.request.project
+        limit = calibration_limit(recipe, project.inputs) if recipe else None
+        return CachedData(project, self.line, "calibration", limit)
 
     @property
     def recipe_before_lowering(self) -> Quantize | None:
