@@ -138,6 +138,7 @@ def test_gates_expect_what_the_repair_leaves_in_integers() -> None:
     assert repaired_gates.size_ratio == Bound(max=0.5)
     assert repaired_gates.agreement == gates.agreement
     assert repaired_gates.integer_share is None
+    assert FloatWork(0.3, 0.2).gates(gates, {"size_ratio"}).size_ratio == gates.size_ratio, "the project's own stays"
     # With most of it in float it is no int8 any more; with nothing in float nothing changes.
     assert FloatWork(0.6, 0.2).gates(gates) == gates == FloatWork().gates(gates)
 

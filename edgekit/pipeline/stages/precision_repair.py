@@ -76,8 +76,9 @@ def settled_compilation(compilation: Compilation, entry: Path) -> Compilation:
     remark: str = json.loads((entry / REMARK).read_text())
     if not remark:
         return compilation
-    in_float, profile = FloatWork(**json.loads((entry / IN_FLOAT).read_text())), compilation.request.profile
-    profile = profile.model_copy(update={"quantize": recipe, "gates": in_float.gates(profile.gates)})
+    in_float = FloatWork(**json.loads((entry / IN_FLOAT).read_text()))
+    profile, stated = compilation.request.profile, compilation.request.project.gates.model_fields_set
+    profile = profile.model_copy(update={"quantize": recipe, "gates": in_float.gates(profile.gates, stated)})
     return Compilation(replace(compilation.request, profile=profile), compilation.line, (remark,))
 
 

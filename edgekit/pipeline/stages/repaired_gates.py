@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 
 from edgekit.specs.profile import Bound, Gates
@@ -24,8 +25,11 @@ class FloatWork:
         """True if the gates expect that much less."""
         return 0 < max(self.macs, self.weights) <= MOST
 
-    def gates(self, gates: Gates) -> Gates:
-        """Gates that expect that much less in integers, and a file that is larger by it."""
+    def gates(self, gates: Gates, stated: Collection[str] = ()) -> Gates:
+        """Gates that expect that much less in integers, and a file that is larger by it.
+
+        stated: names of gates that the project states itself: these stay, for they are its own need.
+        """
         if not self.is_promised:
             return gates
         changed = {
@@ -33,7 +37,7 @@ class FloatWork:
             "integer_share": _lower(gates.integer_share, self.weights),
             "size_ratio": _higher(gates.size_ratio, SAVED * self.weights),
         }
-        return gates.model_copy(update={name: bound for name, bound in changed.items() if bound is not None})
+        return gates.model_copy(update={name: bound for name, bound in changed.items() if bound and name not in stated})
 
     def fields(self) -> dict[str, float]:
         """Fields, for JSON."""
