@@ -93,7 +93,7 @@ class Parametric(nn.Module):
 
 ARCHITECTURES = (
     Architecture("convnext", "width 24 to 192, 7 blocks, 64 × 64", ConvNeXt, digits(64), "classification"),
-    Architecture("dilated", "three dilations, 48 × 48", Dilated, digits(48), "classification", steps=200),
+    Architecture("dilated", "three dilations, 48 × 48", Dilated, digits(48), "classification", steps=500),
     Architecture(
         "transposed", "kernel 4, 32 × 32", lambda: Transposed(False), photographs(32, "same"), "denoising", 200
     ),

@@ -33,6 +33,9 @@ class Voice(nn.Module):
             nn.ReLU(),
         )  # fmt: skip
         self.cell, self.score = nn.LSTMCell(64, 64), nn.Linear(64, 1)
+        with torch.no_grad():
+            for weight in (self.cell.weight_ih, self.score.weight):
+                weight *= 16  # else the score of random weights hardly moves
 
     def forward(self, audio: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         h, c = self.cell(self.layers(audio).mean(2), (h, c))
