@@ -7,7 +7,7 @@ import re
 import sys
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TextIO, cast
 
@@ -53,7 +53,7 @@ def capture(model: Model, samples: Sequence[tuple[Tensor, ...]] = ()) -> Program
     """
     try:
         quiet = contextlib.redirect_stderr(cast(TextIO, _Quiet(sys.stderr)))
-        with torch.no_grad(), quiet, warnings.catch_warnings():
+        with torch.no_grad(), quiet, _unchecked_distributions(), warnings.catch_warnings():
             # torch warns of the list that its own recurrent modules keep their weights in.
             warnings.filterwarnings("ignore", r"The tensor attributes? .* assigned during export", UserWarning)
             # Only with state: programs of other models stay as they are.
@@ -81,13 +81,25 @@ def capture(model: Model, samples: Sequence[tuple[Tensor, ...]] = ()) -> Program
     return Program(exported, replace(edges, prefill=model.project.prefill), model.history, prefill)
 
 
+@contextlib.contextmanager
+def _unchecked_distributions() -> Iterator[None]:
+    """Leave out the checks of `torch.distributions`, which ask for values: as torch does for the whole process once it
+    has compiled anything, so that a network would be captured or refused by what ran before."""
+    checks = torch.distributions.Distribution._validate_args
+    torch.distributions.Distribution.set_default_validate_args(False)
+    try:
+        yield
+    finally:
+        torch.distributions.Distribution.set_default_validate_args(checks)
+
+
 def _prefill(model: Model, edges: Signature, count: int) -> Program:
     """Export the network once more, for `count` tokens at a time. Raises what `capture` raises, or StateMismatch."""
     tokens = next(iter(model.project.inputs.values()))
     several = torch.arange(count).remainder(tokens.vocabulary or count)[None].to(model.examples[0].dtype)
     examples = (several, *model.examples[1:])
     try:
-        with torch.no_grad(), RecurrentCells():
+        with torch.no_grad(), _unchecked_distributions(), RecurrentCells():
             results = model.module(*examples)
             leaves = pytree.tree_leaves(results)
             inputs = (replace(edges.inputs[0], shape=tuple(examples[0].shape)), *edges.inputs[1:])

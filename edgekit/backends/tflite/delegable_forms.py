@@ -87,7 +87,7 @@ def _group_norm(module: fx.GraphModule, before: Insertion, node: fx.Node) -> fx.
 def _nearest(module: fx.GraphModule, before: Insertion, node: fx.Node) -> fx.Node | None:
     """Nearest upsampling by integers: rows and columns, channels last, joined with copies of themselves."""
     x: Any = node.args[0]
-    batch, channels, height, width = value(x).shape
+    channels, height, width = value(x).shape[1:]  # any number of samples: calibrated programs also judge batches
     *_, rows, columns = value(node).shape
     if rows % height or columns % width:
         return None
@@ -95,9 +95,9 @@ def _nearest(module: fx.GraphModule, before: Insertion, node: fx.Node) -> fx.Nod
     if columns > width:
         result = before.call(aten.cat.default, [result] * (columns // width), 3)
     if rows > height:
-        result = before.call(aten.reshape.default, result, [batch, height, 1, columns * channels])
+        result = before.call(aten.reshape.default, result, [-1, height, 1, columns * channels])
         result = before.call(aten.cat.default, [result] * (rows // height), 2)
-    result = before.call(aten.reshape.default, result, [batch, rows, columns, channels])
+    result = before.call(aten.reshape.default, result, [-1, rows, columns, channels])
     return before.call(aten.permute.default, result, FIRST)
 
 

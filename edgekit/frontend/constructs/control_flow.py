@@ -113,8 +113,8 @@ CONTROL_FLOW = (
     Construct(
         "distribution",
         "a torch.distributions object that checks the values of its arguments",
-        "torch.distributions.Normal(mean, std)",
-        "pass validate_args=False, as in torch.distributions.Normal(mean, std, validate_args=False)",
+        "torch.distributions.Normal(mean, std, validate_args=True)",
+        "leave it out, or pass validate_args=False: torch.distributions.Normal(mean, std, validate_args=False)",
         lambda failure: (
             failure.value_needed and any(name.startswith("torch.distributions") for name in failure.modules)
         ),

@@ -74,7 +74,7 @@ CASES = (
     Case("assertion", "torch._assert(x.max() < 100, '')\nreturn x + 1", "return x + 1", "torch._assert(", "delete"),
     Case(
         "distribution",
-        "return torch.distributions.Normal(x, x.abs() + 1).log_prob(x)",
+        "return torch.distributions.Normal(x, x.abs() + 1, validate_args=True).log_prob(x)",
         "return torch.distributions.Normal(x, x.abs() + 1, validate_args=False).log_prob(x)",
         hint="validate_args=False",
     ),
