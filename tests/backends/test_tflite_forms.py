@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from edgekit.backends.tflite.delegable_forms import with_delegable_forms
+from edgekit.backends.tflite.delegable_forms import UPSAMPLING, with_delegable_forms, with_forms
+from edgekit.passes.quantization.simulate import unguarded
 from tests.backends.test_delegable_forms import Function, uneven
 
 BLOCKS = "slice reshape slice reshape"
@@ -39,3 +40,10 @@ def test_operators_have_forms_that_compute_the_same(name: str) -> None:
     names = [call.partition(".")[0] for call in calls]
     assert " ".join(each for each in names if not each.startswith("_assert") and each != "lift_fresh_copy") == expected
     torch.testing.assert_close(rewritten(x), exported.module()(x), rtol=1e-5, atol=1e-5)
+
+
+def test_upsampling_that_is_chosen_before_calibration_takes_several_samples() -> None:
+    exported = torch.export.export(nn.Upsample(scale_factor=2), (torch.randn(1, 3, 4, 5),))
+    x = torch.randn(4, 3, 4, 5)
+    upsampled = unguarded(with_forms(exported.module(), UPSAMPLING))
+    torch.testing.assert_close(upsampled(x), nn.functional.interpolate(x, scale_factor=2))
