@@ -75,7 +75,8 @@ def abort(root: Path, token: str, digest: str) -> State:
         slot = pending_slot(state)
         if begun and slot and state["slots"][slot]["digest"] == digest:
             write(root, changed(recorded(state, slot, "rolled back"), slot, state="failed", deadline=None))
-        stage.sweep(root)
+        if begun:  # else nothing there is of this flash, and what is probed is another host's
+            stage.sweep(root)
         return {"changed": begun}
 
 

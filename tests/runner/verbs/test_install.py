@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from edgekit.bundle.signing import SigningKey, write_signature
-from edgekit.runner.layout import MANIFEST, SIGNATURE
+from edgekit.runner.layout import MANIFEST, PROBE, SIGNATURE
 from edgekit.runner.slots import lease, lifecycle
 from edgekit.runner.slots.stage import sweep
 from edgekit.runner.slots.staging_folder import archive_of, clear
@@ -215,13 +215,16 @@ def test_an_abort_drops_what_its_own_flash_began_and_nothing_else(root: Path, ba
     sent = _sent(root)
     sent.archive()
     sent.install(bare)
+    (root / PROBE / "session").mkdir(parents=True)
     assert not abort(root, TOKEN, sent.digest)["changed"]
+    assert (root / PROBE / "session").is_dir(), "the host that probes the trial is at work there"
     assert _states(root)[0] == "trial", "that flash has ended: its trial is somebody's to judge"
     lifecycle.commit(root)
     lease.take(root, TOKEN, "me", 60)
     assert abort(root, TOKEN, sent.digest)["changed"]
     assert _states(root)[0] == "committed"
     assert lease.shown(root) is None
+    assert not (root / PROBE).exists()
 
 
 def test_a_signature_by_a_stranger_beside_a_good_archive_is_refused(bare: Bare, root: Path) -> None:
