@@ -214,7 +214,7 @@ def _collect(
         for name, spec in inputs.items()
         if not free_lengths.free_axes(spec)
     }
-    columns: dict[str, list[Array]] = {name: [] for name in inputs.keys() - whole.keys()}
+    columns: dict[str, list[Array]] = {name: [] for name in inputs if name not in whole}
     lengths: dict[str, list[int]] = {}
     labels: list[Any] = []
     for i, (values, label) in read_items(source, chosen, where, labelled):

@@ -60,7 +60,7 @@ def _weights(graph: GraphProto, outer: Constants, path: str) -> Iterator[StoredW
     for number, node in enumerate(graph.node):
         factors = {_origin(node.input[index], makers) for index in _roles(node)}
         readable = node.input[: PARAMETERS.get(node.op_type, len(node.input))]
-        for name in {*factors, *readable} & constants.keys():
+        for name in sorted({*factors, *readable} & constants.keys()):
             key, tensor = constants[name]
             bits, is_small = _bits(tensor)
             if bits and (name in factors or is_matrix(_varying(tensor))):

@@ -29,7 +29,7 @@ def changes(original: nn.Module, now: nn.Module, samples: Sequence[Sample]) -> t
     with torch.no_grad():
         for sample in samples:
             before, after = _outputs(original, sample), _outputs(now, sample)
-            for name in before.keys() & after.keys():
+            for name in sorted(before.keys() & after.keys()):
                 if before[name].shape == after[name].shape:
                     noises.setdefault(name, Noise()).add(before[name], after[name])
     old, new = _layers(original), _layers(now)
