@@ -1,8 +1,9 @@
-"""Campaign over cells: each in a process of its own with a time limit, some at once, gone on with after a stop."""
+"""Campaign over cells: each with a time limit and away from this process, some at once, gone on with after a stop."""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import multiprocessing
 import os
@@ -10,7 +11,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
@@ -26,6 +27,9 @@ PROCESSES = multiprocessing.get_context("forkserver")
 PRELOAD = ("scripts.coverage_table.campaign", "torch.export", "torchao.quantization.pt2e.quantize_pt2e")
 
 
+Target = Callable[[Key, Path, Connection], None]
+
+
 @dataclass
 class Campaign:
     """Cells to measure, and the file of records that they are appended to as they end."""
@@ -34,7 +38,7 @@ class Campaign:
     work: Path
     limit_s: float
     at_once: int
-    target: Callable[[Key, Path, Connection], None]
+    target: Target
     """Function that measures a cell in its process, and sends the record."""
     sources: Mapping[str, str] = field(default_factory=dict)
     """Version of what a cell depends on, by architecture: a record of another one is out of date."""
@@ -48,26 +52,42 @@ class Campaign:
         left = [key for key in keys if key not in done or done[key].source != self.sources[key[0]]]
         print(f"{len(left)} cells to measure", flush=True)
         with ThreadPoolExecutor(self.at_once) as pool:
-            for cell in pool.map(lambda key: self.measure(key, self.sources[key[0]]), left):
-                print(line(cell), flush=True)
+            list(pool.map(self.measure, (list(row) for _, row in itertools.groupby(left, lambda key: key[:2]))))
 
-    def measure(self, key: Key, version: str) -> Outcome:
-        """Measure one cell in a process of its own and append its record."""
-        started = time.monotonic()
+    def measure(self, row: Sequence[Key]) -> list[Outcome]:
+        """Measure cells of one architecture and one backend in a process, and append their records as they end.
+
+        What follows a cell that ends its process is measured in a new one.
+        """
+        outcomes: list[Outcome] = []
+        while len(outcomes) < len(row):
+            outcomes += self._measured(row[len(outcomes) :])
+        return outcomes
+
+    def _measured(self, row: Sequence[Key]) -> list[Outcome]:
+        """Measure cells in one process until all are, or one ends it."""
         receiver, sender = PROCESSES.Pipe(duplex=False)
-        process = PROCESSES.Process(target=self.target, args=(key, self.work, sender))
+        process = PROCESSES.Process(target=_answer_all, args=(self.target, row, self.work, sender))
         process.start()
         sender.close()
-        cell = self._received(receiver, process, key, version)
-        _end(process, 0.0 if cell.outcome == "timeout" else 20.0)
-        if cell.outcome in ("crashed", "timeout"):
-            cell = replace(cell, seconds=round(time.monotonic() - started, 1))
-        with self._lock, self.records.open("a", encoding="utf-8") as file:
-            file.write(f"{cell.to_json()}\n")
-        return cell
+        outcomes: list[Outcome] = []
+        for key in row:
+            started = time.monotonic()
+            cell = self._received(receiver, process, key)
+            if cell.outcome in ("crashed", "timeout"):
+                cell = replace(cell, seconds=round(time.monotonic() - started, 1))
+            with self._lock, self.records.open("a", encoding="utf-8") as file:
+                file.write(f"{cell.to_json()}\n")
+            print(line(cell), flush=True)
+            outcomes.append(cell)
+            if cell.outcome in ("crashed", "timeout"):
+                break
+        _end(process, 0.0 if outcomes[-1].outcome == "timeout" else 20.0)
+        return outcomes
 
-    def _received(self, receiver: Connection, process: BaseProcess, key: Key, version: str) -> Outcome:
+    def _received(self, receiver: Connection, process: BaseProcess, key: Key) -> Outcome:
         """Record that the process sends, or that of its end without one."""
+        version = self.sources.get(key[0], "")
         blank = self.kind(*key, outcome="timeout", source=version, weights=ARCHITECTURES[key[0]].weights)
         if not receiver.poll(self.limit_s):
             return replace(blank, message=f"not finished within {self.limit_s:.0f} s")
@@ -86,10 +106,13 @@ def preload(work: Path) -> None:
 
 
 def chosen(names: list[str], backends: list[str], precisions: list[str]) -> Iterator[Key]:
-    """Cells in the order of measuring: a precision of all architectures before the next; none named means all."""
-    for precision in precisions or PRECISIONS:
-        for name in names or ARCHITECTURES:
-            for backend in backends or BACKENDS:
+    """Cells in the order of measuring: all of an architecture with one backend follow each other; none named means all.
+
+    They share what the process has imported, and its converter.
+    """
+    for name in names or ARCHITECTURES:
+        for backend in backends or BACKENDS:
+            for precision in precisions or PRECISIONS:
                 yield name, backend, precision
 
 
@@ -105,14 +128,20 @@ def answer(key: Key, work: Path, sender: Connection) -> None:
 
 
 def send(measure: Callable[..., Outcome], key: Key, work: Path, sender: Connection) -> None:
-    """Send what `measure` returns for a cell, in a group of processes of its own, or the words of its error."""
+    """Send what `measure` returns for a cell, or the words of its error."""
+    try:
+        sender.send(measure(*key, work))
+    except Exception as error:  # noqa: BLE001  the record says so
+        sender.send(f"{type(error).__name__}: {error}")
+
+
+def _answer_all(target: Target, row: Sequence[Key], work: Path, sender: Connection) -> None:
+    """Measure cells one after the other, in a group of processes of its own."""
     os.setsid()
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
-    try:
-        sender.send(measure(*key, work))
-    except Exception as error:  # noqa: BLE001  the process ends with it, and the record says so
-        sender.send(f"{type(error).__name__}: {error}")
+    for key in row:
+        target(key, work, sender)
 
 
 def _cause(code: int | None) -> str:

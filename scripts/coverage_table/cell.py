@@ -88,5 +88,5 @@ def _works(cell: Cell, report: Report, bundle: Bundle, folder: Path) -> Cell:
 
 
 def peak_mb() -> int:
-    """Most memory that this process, or the largest of its children, held."""
+    """Most memory that this process, or the largest of its children, held until now, cells before this one included."""
     return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) // 1024

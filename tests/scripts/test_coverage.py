@@ -45,7 +45,7 @@ def test_the_page_shows_figures_and_reasons() -> None:
     assert f"| int8, tflite | 2 of {len(ARCHITECTURES)} | 0 | 1 | 1 | 0 |" in text
 
 
-def test_cells_are_chosen_precision_by_precision() -> None:
+def test_cells_of_one_architecture_and_backend_follow_each_other() -> None:
     assert list(chosen(["tcn"], ["onnx"], [])) == [("tcn", "onnx", precision) for precision in PRECISIONS]
     assert len(set(chosen([], [], []))) == len(ARCHITECTURES) * len(BACKENDS) * len(PRECISIONS)
 
@@ -53,10 +53,14 @@ def test_cells_are_chosen_precision_by_precision() -> None:
 def test_no_end_of_a_cell_ends_the_campaign(tmp_path: Path) -> None:
     (tmp_path / "source").write_text("now")
     records = tmp_path / "cells.jsonl"
-    campaign = Campaign(records, tmp_path, 120.0, 2, end)
-    cells = {ending: campaign.measure(("tcn", "onnx", ending), "now") for ending in ENDINGS}
-    cells["hangs"] = Campaign(records, tmp_path, 1.0, 2, end).measure(("tcn", "onnx", "hangs"), "now")
-    assert {ending: cell.outcome for ending, cell in cells.items()} == {**ENDINGS, "hangs": "timeout"}
+    row = [("tcn", "onnx", ending) for ending in (*ENDINGS, "also works")]
+    hangs = Campaign(records, tmp_path, 1.0, 2, end).measure([("tcn", "onnx", "hangs")])
+    cells = {cell.precision: cell for cell in (*Campaign(records, tmp_path, 120.0, 2, end).measure(row), *hangs)}
+    assert {ending: cell.outcome for ending, cell in cells.items()} == {
+        **ENDINGS,
+        "also works": "works",
+        "hangs": "timeout",
+    }
     assert cells["killed"].message == "the process was killed by SIGKILL"
     assert cells["raises"].message == "KeyError: 'conv'"
     assert read(records) == {cell.key: cell for cell in cells.values()}
