@@ -15,9 +15,9 @@ GOOD_DB = 25.0
 INTRODUCTION = """# Coverage
 
 Architecture × backend × precision as `scripts/coverage` measured it: a cell is a build for the host by the profile of
-that name (`int8` is `host-int8`, `weight-only-int8` is `dynamic-int8` with `quantize.mode = "weight-only"`). The script writes this page from [coverage.jsonl](coverage.jsonl), which has every figure, every
-message whole, and the versions. It measures what is missing or out of date; `--only`, `--backend` and `--precision`
-choose.
+that name (`int8` is `host-int8`, `weight-only-int8` is `dynamic-int8` with `quantize.mode = "weight-only"`). The script
+writes this page from [coverage.jsonl](coverage.jsonl), which has every figure, every message whole, and the versions.
+It measures what is missing or out of date; `--only`, `--backend` and `--precision` choose.
 
 Definitions are the project's own (`scripts/coverage_table/architectures`), smaller than the networks whose name they
 have, with the same operators. Weights are trained for seconds, random with a head that is fitted to labels, or random:
