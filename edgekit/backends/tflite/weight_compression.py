@@ -97,8 +97,10 @@ def _add(manager: RecipeManager, index: int, name: str, shape: tuple[int, ...], 
         manager.add_weight_only_config(place, operator, 16, whole, AlgorithmName.FLOAT_CASTING)
     elif recipe.precision == "weight-int4" and name == "FULLY_CONNECTED":
         group = recipe.weights.group
-        if recipe.weights.granularity != "per-group":
-            manager.add_dynamic_config(place, operator, 4, whole, algorithm())
+        if recipe.weights.granularity == "per-tensor":
+            manager.add_dynamic_config(place, operator, 4, whole)
+        elif recipe.weights.granularity == "per-channel":
+            manager.add_dynamic_config(place, operator, 4, channel, algorithm())
         elif shape[-1] % group == 0:
             manager.add_dynamic_config(place, operator, 4, QuantGranularity(f"BLOCKWISE_{group}"), algorithm())
         else:  # a row that groups do not fill
