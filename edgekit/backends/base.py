@@ -21,9 +21,9 @@ class Backend(Protocol):
     To write a backend:
 
     1. Write a frozen dataclass that can be made without arguments, with the class variables below.
-    2. In `quantization`, return a torchao PT2E quantizer that annotates the operators which the runtime's integer
-       kernels fuse. Take the observers from `passes.quantization.observers`. Raise Misfit, with a hint, for a recipe
-       that the kernels cannot run.
+    2. In `check_recipe`, raise Misfit, with a hint, for a recipe that the kernels cannot run. In `quantization`, return
+       a torchao PT2E quantizer that annotates the operators which the runtime's integer kernels fuse. Take the
+       observers from `passes.quantization.observers`.
     3. In `lower`, convert the program and write the file. Load it in the runtime, and read signature and placement off
        the loaded graph, not off the program. The pipeline then runs the file and compares its outputs with the
        program's (`backends.verify`): a backend need not.
@@ -42,6 +42,9 @@ class Backend(Protocol):
             preload: ClassVar[tuple[str, ...]] = Onnx.preload
             refuses: ClassVar[Mapping[Precision, str]] = {}
             at_lowering: ClassVar[frozenset[Precision]] = frozenset()
+
+            def check_recipe(self, recipe, runtime):
+                raise Misfit("'plain-onnx' runs float32 only", hint="--profile plain-float32")
 
             def quantization(self, recipe, runtime):
                 raise Misfit("'plain-onnx' runs float32 only", hint="--profile plain-float32")
@@ -63,10 +66,17 @@ class Backend(Protocol):
     at_lowering: ClassVar[frozenset[Precision]]
     """Precisions that `lower` makes of a float program by itself; for all others the program comes quantized."""
 
+    def check_recipe(self, recipe: Quantize, runtime: RuntimeSpec) -> None:
+        """Raise Misfit, with a hint, for options of a recipe that the kernels of `runtime` cannot run.
+
+        Asked before anything is loaded, in a process without torch, for precisions that it does not refuse as a whole.
+        """
+        ...
+
     def quantization(self, recipe: Quantize, runtime: RuntimeSpec) -> Quantization:
         """Quantizer that annotates what this backend's kernels fuse, and the form in which its converter reads weights.
 
-        Raises Misfit for a recipe that the kernels of `runtime` cannot run.
+        recipe: one that `check_recipe` passed.
         """
         ...
 

@@ -18,7 +18,9 @@ def check(recipe: Quantize) -> None:
         "quantize.equalize = true": recipe.equalize,
         "quantize.correct_bias = true": recipe.correct_bias,
         "quantize.smooth": recipe.smooth is not None,
-        f"quantize.weights.rounding = '{recipe.weights.rounding}'": recipe.weights.rounding != "nearest",
+        # int4 weights are rounded before: `passes/quantization/group_rounding`.
+        f"quantize.weights.rounding = '{recipe.weights.rounding}'": recipe.weights.rounding != "nearest"
+        and recipe.precision != "weight-int4",
         "quantize.weights.symmetric = false": not recipe.weights.symmetric,
     }
     unsupported = [option for option, is_set in options.items() if is_set]

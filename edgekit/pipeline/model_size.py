@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
 from edgekit.errors import Misfit
 from edgekit.ir.artifact import Format
 from edgekit.specs.profile import Profile
+from edgekit.specs.state import StateTensor
 from edgekit.specs.target import Precision, Target
 
 WEIGHT_BITS: dict[Precision, int] = {
@@ -59,6 +65,22 @@ def check_memory(size: int, described: str, target: Target) -> None:
             hint="take a profile with smaller weights (edgekit profiles), or, if your board has more memory: "
             f"--set target.memory.ram_mb={-(-size // (1 << 20)) * 2}",
         )
+
+
+def check_state_size(state: Mapping[str, StateTensor], target: Target) -> None:
+    """Raise Misfit if a target cannot hold the state of a model, such as a decoder's cache, in memory."""
+    sizes = {name: math.prod(tensor.shape) * np.dtype(tensor.dtype).itemsize for name, tensor in state.items()}
+    memory, size = target.memory.ram_mb << 20, sum(sizes.values())
+    if size <= memory:
+        return
+    largest = max(sizes, key=lambda name: sizes[name])
+    shape = ", ".join(map(str, state[largest].shape))
+    raise Misfit(
+        f"the state takes {_mb(size)} ('{largest}' of [{shape}] alone {_mb(sizes[largest])}), and target '{target.id}' "
+        f"has {_mb(memory)} of memory",
+        hint="state a shorter cache under [state], or, if your board has more memory: "
+        f"--set target.memory.ram_mb={-(-size // (1 << 20)) * 2}",
+    )
 
 
 def _mb(count: int) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from edgekit import examples, plugins
 from edgekit.backends.base import Backend
 from edgekit.errors import EdgekitError, Misfit, StateUnsupported, UsageError
-from edgekit.pipeline.model_size import check_model_size
+from edgekit.pipeline.model_size import check_model_size, check_state_size
 from edgekit.specs import override
 from edgekit.specs.catalog import Catalog
 from edgekit.specs.factory import is_factory
@@ -105,6 +105,8 @@ def _with_gates(profile: Profile, gates: Gates) -> Profile:
 
 def _check(request: BuildRequest) -> None:
     request.profile.check(request.target, request.runtime, request.backend.refuses)
+    if request.profile.quantize:
+        request.backend().check_recipe(request.profile.quantize, request.runtime)
     _check_state(request)
     _check_lengths(request)
     _check_training(request)
@@ -114,8 +116,9 @@ def _check(request: BuildRequest) -> None:
 
 
 def _check_state(request: BuildRequest) -> None:
-    """Raise StateUnsupported if the profile prunes a model with state."""
+    """Raise StateUnsupported if the profile prunes a model with state, Misfit if the target cannot hold that state."""
     profile = request.profile
+    check_state_size(request.project.state, request.target)
     if request.project.state and profile.prune:
         raise StateUnsupported(
             f"profile '{profile.id}' prunes, which would change the size of the state of '{request.project.name}'",

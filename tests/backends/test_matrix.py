@@ -30,6 +30,7 @@ from edgekit.specs.compression import Activations, Quantize, Weights
 from edgekit.specs.profile import Profile
 from edgekit.specs.project import Project
 from edgekit.specs.target import PRECISIONS, Precision, Target
+from tests.conftest import Command
 from tests.networks import write_project
 
 pytestmark = pytest.mark.lowers
@@ -325,6 +326,25 @@ def files(program: Program, make: Make) -> Files:
 def test_skipping_everything_leaves_nothing_to_do(program: Program, files: Files, tmp_path: Path) -> None:
     with pytest.raises(LoweringError, match="no weight is left"):
         files.shares(program, Quantize(mode="float16", skip=("*",)), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("backend", "group", "words"),
+    [
+        ("onnx", 48, "take groups of 16, 32, 64 …, not of 48"),
+        ("executorch", 16, "groups of a multiple of 32, not of 16"),
+        ("tflite", 512, "take groups of 32, 64, 128, 256, not of 512"),
+    ],
+)
+def test_groups_that_a_kernel_lacks_are_told_before_anything_is_loaded(
+    command: Command, backend: str, group: int, words: str
+) -> None:
+    argv = ("--example", "digits", "--target", "host", "--backend", backend, "--profile", "weight-only-int4")
+    refused = command("plan", *argv, "--set", f"profile.quantize.weights.group={group}")
+    assert refused.code == 2
+    told = " ".join(refused.err.split())
+    assert "EK103" in told
+    assert words in told
 
 
 @pytest.mark.parametrize("backend", [Onnx, TFLite])

@@ -55,6 +55,17 @@ def test_more_memory_on_the_board_can_be_stated(command: Command, tmp_path: Path
     assert command("plan", *options, "--set", "target.memory.ram_mb=8192").code == 0
 
 
+def test_a_cache_that_the_target_cannot_hold_is_refused_at_once(command: Command, tmp_path: Path) -> None:
+    state = '\n[state]\nkeys = { from = "keys_out", shape = [5, 4, 4000000, 8], append = 2 }\n'
+    project = write_project(tmp_path, toml=f"{TOML}{state}")
+    refused = command("plan", "--project", project, "--target", "raspberry-pi-zero-2w", "--profile", "float32")
+    assert refused.code == 2
+    told = " ".join(refused.err.split())
+    assert "EK103" in told
+    assert "the state takes 2,560 MB ('keys' of [5, 4, 4000000, 8] alone 2,560 MB)" in told
+    assert "--set target.memory.ram_mb=4884" in told
+
+
 def test_weights_are_counted_by_headers(tmp_path: Path) -> None:
     large_weights(tmp_path / "w.safetensors", 3_000_000_000)
     assert weight_count(ModelSource(factory="model.py:net", weights="w.safetensors"), tmp_path) == 3_000_000_000

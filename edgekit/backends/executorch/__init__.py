@@ -51,11 +51,12 @@ class ExecuTorch:
     }
     at_lowering: ClassVar[frozenset[Precision]] = frozenset({"weight-int4"})
 
-    def quantization(self, recipe: Quantize, runtime: RuntimeSpec) -> Quantization:
-        """XNNPACK's quantizer for the recipe. Raises Misfit for options that its integer kernels lack."""
-        from edgekit.backends.executorch.quantizer import quantizer
-        from edgekit.passes.quantization.quantize import Quantization
-
+    def check_recipe(self, recipe: Quantize, runtime: RuntimeSpec) -> None:
+        """Raise Misfit for options that XNNPACK's integer kernels lack."""
+        if recipe.precision in self.at_lowering:
+            converter_recipes.check(recipe)
+            _check_group(recipe)
+            return
         if not recipe.weights.symmetric:
             raise Misfit(
                 "xnnpack's integer kernels take symmetric weights only", hint="set quantize.weights.symmetric = true"
@@ -65,6 +66,13 @@ class ExecuTorch:
                 f"xnnpack's kernels take int8 activations, the target's runtime states {runtime.activations}",
                 hint="set activations = 'int8' in the target's executorch runtime",
             )
+
+    def quantization(self, recipe: Quantize, runtime: RuntimeSpec) -> Quantization:
+        """XNNPACK's quantizer for the recipe. Raises Misfit for options that its integer kernels lack."""
+        from edgekit.backends.executorch.quantizer import quantizer
+        from edgekit.passes.quantization.quantize import Quantization
+
+        self.check_recipe(recipe, runtime)
         if recipe.mode == "dynamic":
             from edgekit.backends.executorch.dynamic_quantization import DynamicQuantizer
 
@@ -90,8 +98,7 @@ class ExecuTorch:
                 hint="the executorch backend knows one: delegates = ['xnnpack']",
             )
         if recipe:
-            converter_recipes.check(recipe)
-            _check_group(recipe)
+            self.check_recipe(recipe, runtime)
             program = _with_int4_weights(converter_recipes.with_integer_tables(program, recipe), recipe)
         path = out / FILE
         converted = convert_with_places(program)

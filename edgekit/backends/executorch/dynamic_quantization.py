@@ -21,6 +21,7 @@ from edgekit.backends.executorch.quantizer import EPS, weight_spec
 from edgekit.errors import LoweringError
 from edgekit.frontend.dynamic_shapes import exported_like
 from edgekit.passes.module_patterns import is_skipped
+from edgekit.passes.quantization.group_scales import grouped_weight
 from edgekit.passes.quantization.weighted_layers import value
 from edgekit.passes.recurrent_unrolling import with_unrolled_recurrence
 from edgekit.specs.compression import Quantize
@@ -141,11 +142,11 @@ def with_int4_weights(exported: ExportedProgram, recipe: Quantize) -> ExportedPr
     """Quantize the weights of linear layers to int4, with a scale for each group of inputs or each channel.
 
     A layer whose inputs are no multiple of the group gets int8 weights with a scale for each channel; every convolution
-    stays in float. Uses torchao's Int8DynamicActivationIntxWeightConfig. Raises LoweringError if there is no layer to
-    change to int4.
+    stays in float. Activations are rounded as by torchao's Int8DynamicActivationIntxWeightConfig. Raises LoweringError
+    if there is no layer to change to int4.
     """
     from torchao.quantization import Int8DynamicActivationIntxWeightConfig, quantize_
-    from torchao.quantization.granularity import PerAxis, PerGroup
+    from torchao.quantization.granularity import PerAxis
 
     grouped = recipe.weights.granularity == "per-group"
     group = recipe.weights.group if grouped else 1
@@ -156,16 +157,34 @@ def with_int4_weights(exported: ExportedProgram, recipe: Quantize) -> ExportedPr
             f"there is no linear layer whose inputs come in groups of {group}",
             hint="quantize.weights.group = 32, or --profile dynamic-int8",
         )
-    granularity = PerGroup(group) if grouped else PerAxis(0)
-    int4, int8 = torch.int4, torch.int8  # type: ignore[attr-defined]
-    for dtype, scales, remainder in ((int4, granularity, False), (int8, PerAxis(0), True)):
-        quantize_(
-            model,
-            Int8DynamicActivationIntxWeightConfig(dtype, weight_granularity=scales),
-            filter_fn=lambda _, name, remainder=remainder: name in inputs and bool(inputs[name] % group) is remainder,
-        )
+    remainders = {name for name, count in inputs.items() if count % group}
+    quantize_(
+        model,
+        Int8DynamicActivationIntxWeightConfig(torch.int8, weight_granularity=PerAxis(0)),
+        filter_fn=lambda _, name: name in remainders,
+    )
+    for name in inputs.keys() - remainders:
+        layer = model.get_submodule(name)
+        layer.weight = nn.Parameter(_int4(layer.weight, group if grouped else inputs[name]), requires_grad=False)
     # Positional arguments, as the program was captured with.
     return exported_like(model, exported, exported.example_inputs[0])
+
+
+def _int4(weight: torch.Tensor, group: int) -> torch.Tensor:
+    """Weight in the form that torchao exports with activations rounded by row."""
+    from torchao.quantization.quantize_.workflows import IntxUnpackedToInt8Tensor
+
+    rounded = grouped_weight(weight, group)
+    tensor: torch.Tensor = IntxUnpackedToInt8Tensor(
+        qdata=rounded.integers,
+        scale=rounded.scales,
+        zero_point=torch.zeros_like(rounded.scales, dtype=torch.int8),
+        target_dtype=torch.int4,  # type: ignore[attr-defined]
+        block_size=(1, group),
+        dtype=torch.float32,
+        activation_quantization="int8_asym_per_token",
+    )
+    return tensor
 
 
 def _as_modules(model: GraphModule, kept: Sequence[str]) -> dict[str, int]:

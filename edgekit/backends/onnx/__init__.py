@@ -47,6 +47,11 @@ class Onnx:
     }
     at_lowering: ClassVar[frozenset[Precision]] = frozenset({"float16", "dynamic-int8", "weight-int8", "weight-int4"})
 
+    def check_recipe(self, recipe: Quantize, runtime: RuntimeSpec) -> None:
+        """Raise Misfit for options that onnxruntime's kernels lack."""
+        if recipe.precision in self.at_lowering:
+            _check_recipe(recipe)
+
     def quantization(self, recipe: Quantize, runtime: RuntimeSpec) -> Quantization:
         """Q/DQ quantizer for activations of the type that `runtime` names; weights are folded into integers.
 
@@ -86,7 +91,7 @@ class Onnx:
         from edgekit.passes.fixed_layers import fixed_layers
 
         if recipe:
-            _check_recipe(recipe)
+            self.check_recipe(recipe, runtime)
             program = converter_recipes.with_integer_tables(program, recipe)
         if program.signature.lengths and tensorrt.NAME in runtime.delegates:
             raise Misfit(

@@ -40,11 +40,11 @@ class TFLite:
     }
     at_lowering: ClassVar[frozenset[Precision]] = frozenset({"float16", "dynamic-int8", "weight-int8", "weight-int4"})
 
-    def quantization(self, recipe: Quantize, runtime: RuntimeSpec) -> Quantization:
-        """Quantizer for int8 weights and activations, weights not folded.
-
-        Raises Misfit for what LiteRT's kernels cannot run.
-        """
+    def check_recipe(self, recipe: Quantize, runtime: RuntimeSpec) -> None:
+        """Raise Misfit for options that LiteRT's kernels or its converter lack."""
+        if recipe.precision in self.at_lowering:
+            _check_recipe(recipe)
+            return
         if not recipe.weights.symmetric:
             raise Misfit(
                 "LiteRT's int8 kernels take weights with zero point 0 only",
@@ -55,6 +55,13 @@ class TFLite:
                 f"LiteRT's quantized kernels take int8 activations, not {runtime.activations}",
                 hint='set activations = "int8" under the tflite [[runtime]] of the target',
             )
+
+    def quantization(self, recipe: Quantize, runtime: RuntimeSpec) -> Quantization:
+        """Quantizer for int8 weights and activations, weights not folded.
+
+        Raises Misfit for what LiteRT's kernels cannot run.
+        """
+        self.check_recipe(recipe, runtime)
         from edgekit.backends.tflite.quantizer import LiteRTQuantizer
         from edgekit.passes.quantization.quantize import Quantization
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 
+from edgekit.backends.tflite.int4_weights import algorithm
 from edgekit.backends.tflite.weight_matching import ModuleWeight, holds
 from edgekit.errors import LoweringError
 from edgekit.specs.compression import Quantize
@@ -96,10 +97,12 @@ def _add(manager: RecipeManager, index: int, name: str, shape: tuple[int, ...], 
         manager.add_weight_only_config(place, operator, 16, whole, AlgorithmName.FLOAT_CASTING)
     elif recipe.precision == "weight-int4" and name == "FULLY_CONNECTED":
         group = recipe.weights.group
-        if recipe.weights.granularity != "per-group":
+        if recipe.weights.granularity == "per-tensor":
             manager.add_dynamic_config(place, operator, 4, whole)
+        elif recipe.weights.granularity == "per-channel":
+            manager.add_dynamic_config(place, operator, 4, channel, algorithm())
         elif shape[-1] % group == 0:
-            manager.add_dynamic_config(place, operator, 4, QuantGranularity(f"BLOCKWISE_{group}"))
+            manager.add_dynamic_config(place, operator, 4, QuantGranularity(f"BLOCKWISE_{group}"), algorithm())
         else:  # a row that groups do not fill
             manager.add_weight_only_config(place, operator, 8, channel)
     elif name in HYBRID and (recipe.mode == "dynamic" or name == "EMBEDDING_LOOKUP"):

@@ -51,8 +51,8 @@ def rounded_weights(prepared: GraphModule, method: Rounding, batches: Sequence[S
     """
     solve = {"gptq": gptq, "adaround": adaround}[method]
     chosen = [layer for layer in layers(prepared) if layer.observer]
-    for some in _shares(prepared, chosen):
-        moments = _moments(prepared, some, batches)
+    for some in layer_shares(prepared, chosen):
+        moments = second_moments(prepared, some, batches)
         for layer in some:
             yield _rounded(prepared, layer, moments[layer.node], solve)
 
@@ -82,8 +82,8 @@ def _grid(prepared: GraphModule, layer: WeightedLayer, grouped: Tensor) -> Grid:
     return Grid(scale.float().reshape(*shape, 1), observer.quant_min - zero_point, observer.quant_max - zero_point)
 
 
-def _shares(prepared: GraphModule, chosen: Sequence[WeightedLayer]) -> Iterator[list[WeightedLayer]]:
-    """Layers in groups whose second moments fit into memory together."""
+def layer_shares(prepared: GraphModule, chosen: Sequence[WeightedLayer]) -> Iterator[list[WeightedLayer]]:
+    """Layers of a program, calibrated or in float, in groups whose second moments fit into memory together."""
     share: list[WeightedLayer] = []
     elements = 0
     for layer in chosen:
@@ -97,8 +97,13 @@ def _shares(prepared: GraphModule, chosen: Sequence[WeightedLayer]) -> Iterator[
         yield share
 
 
-def _moments(prepared: GraphModule, some: Sequence[WeightedLayer], batches: Sequence[Sample]) -> dict[Node, Tensor]:
-    """Second moments: mean of x x' over samples and positions, float32 [groups, K, K] for each layer."""
+def second_moments(
+    prepared: GraphModule, some: Sequence[WeightedLayer], batches: Sequence[Sample]
+) -> dict[Node, Tensor]:
+    """Second moments: mean of x x' over samples and positions, float32 [groups, K, K] for each layer.
+
+    prepared: a calibrated program, or one in float.
+    """
     sums: dict[Node, Tensor] = {}
     counts: dict[Node, int] = {}
 

@@ -25,13 +25,17 @@ class Grid:
     """Values that a weight may take: `scale * q` for integers q from `low` to `high` (zero points counted in)."""
 
     scale: Tensor
-    """float32, [groups, outputs a group, 1]."""
+    """float32, [groups, outputs a group, 1], or [groups, outputs a group, K] where inputs differ in their scales."""
     low: Tensor
     high: Tensor
 
     def whole(self, weight: Tensor) -> Tensor:
         """Nearest q, as floats."""
         return torch.clamp(torch.round(weight / self.scale), self.low, self.high)
+
+    def column(self, index: int) -> Grid:
+        """Values that the weights of one input may take."""
+        return self if self.scale.shape[2] == 1 else Grid(self.scale[:, :, index : index + 1], self.low, self.high)
 
     def near(self, weight: Tensor) -> Tensor:
         """Nearest value of the grid."""
@@ -59,7 +63,7 @@ def gptq(weight: Tensor, moment: Tensor, grid: Grid) -> Tensor:
     factor = torch.linalg.cholesky(inverse, upper=True).float()
     compensated, chosen = weight.clone(), torch.empty_like(weight)
     for column in range(weight.shape[2]):
-        chosen[:, :, column : column + 1] = grid.near(compensated[:, :, column : column + 1])
+        chosen[:, :, column : column + 1] = grid.column(column).near(compensated[:, :, column : column + 1])
         error = (compensated - chosen)[:, :, column] / factor[:, column, column, None]
         compensated[:, :, column:] -= error[:, :, None] * factor[:, None, column, column:]
     return local_search(weight, moment, grid, grid.whole(chosen), (grid.low, grid.high))

@@ -93,6 +93,13 @@ class Compilation:
         return None if self.recipe_before_lowering else self.request.profile.quantize
 
     @property
+    def _rounding_recipe(self) -> Quantize | None:
+        """The recipe, if the backend carries it out, but weights are rounded by calibration data before."""
+        recipe = self.recipe_at_lowering
+        rounds = recipe is not None and recipe.precision == "weight-int4" and recipe.weights.rounding != "nearest"
+        return recipe if rounds else None
+
+    @property
     def calibrated(self) -> bool:
         """True if a calibration set has a part in quantization."""
         recipe = self.request.profile.quantize
@@ -142,8 +149,11 @@ class Compilation:
 
     @cached_property
     def quantize(self) -> Stage[[]] | None:
-        """The stage that quantizes the captured program; None where nothing is quantized before it is lowered."""
-        recipe = self.recipe_before_lowering
+        """The stage that quantizes the captured program, or rounds its weights to int4 by calibration data.
+
+        None where the program is lowered as it was captured.
+        """
+        recipe = self.recipe_before_lowering or self._rounding_recipe
         if recipe is None:
             return None
         samples = self.calibration if recipe.calibrated else None
@@ -184,7 +194,7 @@ class Compilation:
     @property
     def data(self) -> tuple[CachedData, ...]:
         """Data sets that its stages read."""
-        ranges = (self.calibration,) if self.recipe_before_lowering and self.calibrated else ()
+        ranges = (self.calibration,) if self.quantize and self.calibrated else ()
         return (*self.compressed.data, *ranges, self.golden)
 
     @property

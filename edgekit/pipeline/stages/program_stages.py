@@ -12,7 +12,7 @@ from edgekit.backends.lowering_process import Lowering
 from edgekit.cache import digest_of, tool_versions
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.inputs import CachedData
-from edgekit.pipeline.stages.quantization_jobs import IMPORTS, quantize_program
+from edgekit.pipeline.stages.quantization_jobs import IMPORTS, quantize_program, round_groups
 from edgekit.pipeline.stages.stage import Stage
 from edgekit.specs.compression import Quantize
 
@@ -56,7 +56,8 @@ def quantize_stage(
 ) -> Stage[[]]:
     """Stage that quantizes what `capture` made, in the folder `captured`, and verifies it on `golden`.
 
-    calibration: samples to find ranges on; None where the recipe needs none. worker: the converter's process, which
+    Of a recipe that the backend carries out as it lowers, only the rounding of weights is done here. calibration:
+    samples to find ranges or roundings on; None where the recipe needs none. worker: the converter's process, which
     does it.
     """
 
@@ -74,6 +75,8 @@ def quantize_stage(
             }
         )
 
+    at_lowering = recipe.precision in request.backend.at_lowering
+
     def make(out: Path) -> None:
         arguments = {
             "program": str(captured()),
@@ -83,9 +86,9 @@ def quantize_stage(
             "checks": str(golden.folder),
         }
         with worker() as running:
-            running.call(quantize_program, arguments, out, IMPORTS)
+            running.call(round_groups if at_lowering else quantize_program, arguments, out, IMPORTS)
 
-    return Stage("quantize", compute_key, make)
+    return Stage("round" if at_lowering else "quantize", compute_key, make)
 
 
 def lowering_stage(

@@ -32,6 +32,7 @@ IMPORTS = (
     "edgekit.passes.quantization.bias_choice",
     "edgekit.passes.quantization.calibrate",
     "edgekit.passes.quantization.embedding_tables",
+    "edgekit.passes.quantization.group_rounding",
     "edgekit.passes.quantization.observers",
     "edgekit.passes.quantization.rounding",
     "edgekit.passes.sensitivity.repair",
@@ -75,6 +76,30 @@ def quantize_program(
         prefill.append(quantize(entry, settled, quantization, chunks, chunks[:CHECKS]))
     quantized = quantize(source, settled, quantization, samples, verified_on)
     save_program(replace(quantized, prefill=tuple(prefill)), Path(out))
+
+
+def round_groups(
+    program: str, recipe: dict[str, Any], runtime: dict[str, Any], calibration: str | None, checks: str, out: str
+) -> None:
+    """Put the weights of the program in the folder `program` on the grids of int4 groups, into the folder `out`.
+
+    A backend of the runtime rounds them as it lowers. Arguments and errors: as of `quantize_program`.
+    """
+    from edgekit.backends.group_remainders import SHORT_GROUPS
+    from edgekit.frontend.sequences import program_arguments
+    from edgekit.frontend.store import load_program, save_program
+    from edgekit.passes.quantization.group_rounding import GroupRounding, changed_weights, with_weights
+
+    source, golden = load_program(Path(program)), Samples.read(Path(checks), mapped=True)
+    ranges = Samples.read(Path(calibration), mapped=True) if calibration else None
+    samples = program_arguments(source, ranges) if ranges else ()
+    format = plugins.load("backends", RuntimeSpec.model_validate(runtime).backend)().format
+    step = GroupRounding(Quantize.model_validate(recipe), samples, format in SHORT_GROUPS)
+    rounded = step(source, program_arguments(source, golden))
+    # Entry points share their weights, in the file too: what was found on single tokens is theirs.
+    weights = changed_weights(source.exported, rounded.exported)
+    prefill = tuple(replace(entry, exported=with_weights(entry.exported, weights)) for entry in source.prefill)
+    save_program(replace(rounded, prefill=prefill), Path(out))
 
 
 def write_json(path: Path, value: object) -> None:

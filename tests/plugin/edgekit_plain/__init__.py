@@ -39,6 +39,10 @@ class PlainOnnx:
     refuses: ClassVar[Mapping[Precision, str]] = {}
     at_lowering: ClassVar[frozenset[Precision]] = frozenset()
 
+    def check_recipe(self, recipe: Quantize, runtime: RuntimeSpec) -> None:
+        """Raises Misfit: there is nothing to quantize for."""
+        raise Misfit("'plain-onnx' runs float32 only", hint="--profile plain-float32")
+
     def quantization(self, recipe: Quantize, runtime: RuntimeSpec) -> Quantization:
         """Raises Misfit: there is nothing to quantize for."""
         raise Misfit("'plain-onnx' runs float32 only", hint="--profile plain-float32")
