@@ -17,8 +17,9 @@ import sys
 import tempfile
 import threading
 from concurrent.futures import Future
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from edgekit.errors import LoweringError
 
@@ -34,7 +35,7 @@ class ConverterProcess:
 
     def __init__(self, backend: str) -> None:
         self.backend = backend
-        self.circumstances = _circumstances(backend)
+        self.circumstances = _Circumstances.of(backend)
         self.log = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "edgekit.backends.lowering_worker", backend, str(os.getpid())],
@@ -116,7 +117,7 @@ class IdleConverters:
 
     def take(self, backend: str) -> ConverterProcess:
         """Return a worker that waits and would be started as it was; a new one if there is none."""
-        wanted, dead = _circumstances(backend), []
+        wanted, dead = _Circumstances.of(backend), []
         with self._lock:
             alike = [worker for worker in self._workers if worker.circumstances == wanted]
             for worker in alike:
@@ -131,11 +132,13 @@ class IdleConverters:
     def give(self, worker: ConverterProcess) -> None:
         """Keep a worker that no job is running in, or end it.
 
-        Linux ends a worker together with the thread that started it: only the main thread's are kept.
+        Linux ends a worker together with the thread that started it: only the main thread's are kept. What was put
+        into the environment while it was in use, by the import of torch or by a project, is no reason for another one.
         """
         if not worker.alive or threading.current_thread() is not threading.main_thread():
             worker.close()
             return
+        worker.circumstances = replace(worker.circumstances, environment=_environment())
         with self._lock:
             self._workers.append(worker)
             surplus = self._workers[: -self._count]
@@ -146,7 +149,7 @@ class IdleConverters:
     def close(self) -> None:
         """End all that wait, but for those of a process that this one is a fork of."""
         with self._lock:
-            own = [worker for worker in self._workers if worker.circumstances[0] == os.getpid()]
+            own = [worker for worker in self._workers if worker.circumstances.parent == os.getpid()]
             self._workers.clear()
         for worker in own:
             worker.close()
@@ -157,9 +160,20 @@ IDLE = IdleConverters(IDLE_COUNT)
 atexit.register(IDLE.close)
 
 
-def _circumstances(backend: str) -> tuple[int, str, Path, dict[str, str]]:
-    """Return what a new worker would be started with: parent, backend, working folder, and environment."""
-    return os.getpid(), backend, Path.cwd(), _environment()
+@dataclass(frozen=True)
+class _Circumstances:
+    """Circumstances in which a worker is started."""
+
+    parent: int
+    """Process ID."""
+    backend: str
+    folder: Path
+    environment: dict[str, str]
+
+    @classmethod
+    def of(cls, backend: str) -> Self:
+        """Circumstances of a worker that would be started now."""
+        return cls(os.getpid(), backend, Path.cwd(), _environment())
 
 
 def _environment() -> dict[str, str]:

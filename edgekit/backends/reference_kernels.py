@@ -6,19 +6,20 @@ quick ones find, the file itself says something else than the program: the conve
 
 from __future__ import annotations
 
+import importlib
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
+from types import ModuleType
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from edgekit import plugins
 from edgekit.backends.artifact_run import run_errors, runner_manifest
-from edgekit.errors import LoweringError
-from edgekit.ir.artifact import Artifact
+from edgekit.backends.vendor_trial import module_exists
+from edgekit.errors import EdgekitError, LoweringError
+from edgekit.ir.artifact import Artifact, Format
 from edgekit.ir.measurement import Array
 from edgekit.ir.program import Program
 from edgekit.ir.sqnr import sqnr_db
@@ -30,17 +31,11 @@ if TYPE_CHECKING:
     from edgekit.runner.model.manifest import RunnerManifest
     from edgekit.runner.model.tensors import Call
     from edgekit.runner.runtimes.base import Runtime
-    from edgekit.runner.runtimes.model import Load
 
-KERNELS: Mapping[str, str] = MappingProxyType(
-    {
-        "onnx": "onnxruntime without graph optimizations",
-        "tflite": "LiteRT's reference kernels",
-        "pte": "ExecuTorch's portable kernels",
-    }
-)
-"""Other kernels of each format. ExecuTorch's run the program lowered without a delegate: a delegated part of a file is
-for its delegate alone."""
+MODULE = "reference_kernels"
+"""Module of a backend's package that may have `reference_call(runtime, manifest, threads, program, folder)`: it returns
+the function that computes a file, or its program, by other kernels; `KERNELS`, their name; and `SUSPECT`, whose loss it
+is where these are right."""
 
 
 @dataclass(frozen=True)
@@ -52,18 +47,29 @@ class ReferenceKernels:
     columns: Sequence[Column]
 
     @cached_property
+    def _module(self) -> ModuleType | None:
+        return kernels_of(self.artifact.format)
+
+    @cached_property
     def outputs(self) -> list[Array] | None:
         """Real values of the outputs, [N, …] each; None where no other kernels run the file."""
-        signature, columns = self.artifact.signature, list(self.columns)
-        if self.artifact.format not in KERNELS or signature.state or signature.lengths:
+        signature, columns, module = self.artifact.signature, list(self.columns), self._module
+        if module is None or signature.state or signature.lengths:
             return None
-        manifest = runner_manifest(self.artifact)
-        try:
-            with run_errors(self.artifact), tempfile.TemporaryDirectory() as scratch:
-                load = _loads(self.program, Path(scratch))[self.artifact.format]
-                stored = LoadedModel.load(manifest, 1, row(columns, 0), load).outputs(columns)
-        except LoweringError:
-            return None
+
+        with tempfile.TemporaryDirectory() as scratch:
+
+            def load(runtime: Runtime, manifest: RunnerManifest, threads: int) -> Call:
+                with load_errors(manifest):
+                    call: Call = module.reference_call(runtime, manifest, threads, self.program, Path(scratch))
+                    return call
+
+            try:
+                with run_errors(self.artifact):
+                    manifest = runner_manifest(self.artifact)
+                    stored = LoadedModel.load(manifest, 1, row(columns, 0), load).outputs(columns)
+            except LoweringError:
+                return None
         specs = zip(stored, signature.outputs, strict=True)
         return [
             dequantize(array, spec.affine.scale, spec.affine.zero_point) if spec.affine else array
@@ -75,61 +81,23 @@ class ReferenceKernels:
 
         index: place of the output. truth: what a right file computes, [N, …]. least_db: SQNR from which it is right.
         """
-        if self.outputs is None or self.outputs[index].shape != truth.shape:
+        if self._module is None or self.outputs is None or self.outputs[index].shape != truth.shape:
             return "the converter or its runtime loses it, and no other kernels run the file to tell which"
-        kernels, quality_db = KERNELS[self.artifact.format], sqnr_db(truth, self.outputs[index])
+        quality_db = sqnr_db(truth, self.outputs[index])
+        told = f"by {self._module.KERNELS} it is {quality_db:.1f} dB"
         if not quality_db >= least_db:
-            return f"by {kernels} it is {quality_db:.1f} dB: the converter loses it, not the runtime's kernels"
-        loser = "XNNPACK's delegate" if self.artifact.format == "pte" else "the runtime's kernels"
-        return f"by {kernels} it is {quality_db:.1f} dB: {loser} loses it, not the rest of the conversion"
+            return f"{told}: the converter loses it, not the runtime's kernels"
+        return f"{told}: {self._module.SUSPECT} loses it, not the rest of the conversion"
 
 
-def _loads(program: Program, scratch: Path) -> dict[str, Load]:
-    """Functions that load a file of each format with other kernels. scratch: an empty folder."""
-
-    def portable(runtime: Runtime, manifest: RunnerManifest, threads: int) -> Call:
-        from edgekit.backends.executorch.portable_lowering import portable_file
-
-        return runtime.load(manifest._replace(model=portable_file(program, scratch)), threads)
-
-    def loads(load: Load) -> Load:
-        def explained(runtime: Runtime, manifest: RunnerManifest, threads: int) -> Call:
-            with load_errors(manifest):
-                return load(runtime, manifest, threads)
-
-        return explained
-
-    return {"onnx": loads(_unoptimized), "tflite": loads(_by_reference), "pte": loads(portable)}
-
-
-def _unoptimized(_: Runtime, manifest: RunnerManifest, threads: int) -> Call:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(str(manifest.model), options, providers=["CPUExecutionProvider"])
-    names, outputs = [tensor.name for tensor in manifest.inputs], [tensor.name for tensor in manifest.outputs]
-
-    def call(inputs: Sequence[Array]) -> list[Array]:
-        return [np.asarray(value) for value in session.run(outputs, dict(zip(names, inputs, strict=True)))]
-
-    return call
-
-
-def _by_reference(_: Runtime, manifest: RunnerManifest, threads: int) -> Call:
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    resolver = OpResolverType.BUILTIN_REF
-    interpreter = Interpreter(str(manifest.model), num_threads=threads, experimental_op_resolver_type=resolver)
-    interpreter.allocate_tensors()
-    places = [detail["index"] for detail in interpreter.get_input_details()]
-    results = [detail["index"] for detail in interpreter.get_output_details()]
-
-    def call(inputs: Sequence[Array]) -> list[Array]:
-        for place, array in zip(places, inputs, strict=True):
-            interpreter.set_tensor(place, array)
-        interpreter.invoke()
-        return [interpreter.get_tensor(place) for place in results]
-
-    return call
+def kernels_of(file_format: Format) -> ModuleType | None:
+    """Module of the reference kernels for files of a format, of the first backend that has some; None without one."""
+    for name in plugins.names("backends"):
+        try:
+            backend = plugins.load("backends", name)
+        except EdgekitError:  # another package's, which is not wholly installed: its own builds tell so
+            continue
+        module = f"{backend.__module__}.{MODULE}"
+        if backend.format == file_format and module_exists(module):
+            return importlib.import_module(module)
+    return None

@@ -83,7 +83,7 @@ def vendor_artifact(
     The artifact has no placement. calibration: arguments of single calls. Raises LoweringError if the tools fail.
     """
     name = f"{type(backend).__module__}.{MODULE}"
-    if not _exists(name):
+    if not module_exists(name):
         return None
     path = folder / f"model.{backend.format}"
     with _own_words():
@@ -163,7 +163,7 @@ def _root(error: BaseException) -> BaseException:
     return error
 
 
-def _exists(module: str) -> bool:
+def module_exists(module: str) -> bool:
     try:
         return importlib.util.find_spec(module) is not None
     except ModuleNotFoundError:  # the backend is a module, not a package

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import functools
+import typing
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import Tensor
@@ -18,8 +21,35 @@ def load_mapped(path: Path) -> ExportedProgram:
     Writes into a weight stay in this process (copy-on-write). The file may be removed, but must not be changed, as long
     as the program lives. Raises what `torch.export.load` raises.
     """
-    with _mapped_records(path):
+    with _mapped_records(path), _cached_type_hints():
         return torch.export.load(path)
+
+
+@contextlib.contextmanager
+def _cached_type_hints() -> Iterator[None]:
+    """Let torch (2.13) resolve the type hints of its schema once: for each node anew they are half the time of loading
+    a program, which each job of a build does."""
+    from torch._export.serde import serialize
+
+    with patch.object(serialize, "typing", _Typing()):
+        yield
+
+
+class _Typing:
+    """The module `typing`, with the type hints of torch's schema cached."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(typing, name)
+
+    def get_type_hints(self, cls: Any, globalns: Mapping[str, Any]) -> Mapping[str, Any]:
+        return _schema_hints(cls)
+
+
+@functools.cache
+def _schema_hints(cls: Any) -> Mapping[str, Any]:
+    from torch._export.serde import schema
+
+    return typing.get_type_hints(cls, globalns=vars(schema))
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Build time against the converters called by hand, a cached rebuild, and peak memory."""
+"""CPU time of a build against the converters called by hand, a cached rebuild, and peak memory."""
 
 from __future__ import annotations
 
@@ -24,18 +24,21 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--target", default="raspberry-pi")
     parser.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args(argv)
-    print(f"{args.project.name} for {args.target}, medians of {args.repeats} alternating runs; seconds only to compare")
-    print(f"{'':12}{'by hand':>9}{'build':>9}{'ratio':>8}{'cached':>9}{'start':>8}{'added':>8}{'peak':>10}")
+    print(f"{args.project.name} for {args.target}, medians of {args.repeats} alternating runs; seconds of CPU")
+    print(
+        f"{'':12}{'by hand':>9}{'build':>9}{'ratio':>8}{'cached':>9}{'start':>8}{'added':>8}{'peak':>10}{'elapsed':>15}"
+    )
     for backend in args.backend or BACKENDS:
         _line(args.project, backend, args.target, args.repeats)
 
 
 def _line(project: Path, backend: str, target: str, repeats: int) -> None:
     runs = [_round(project, backend, target) for _ in range(repeats)]
-    by_hand, built, cached, start = (statistics.median(run[i].seconds for run in runs) for i in range(4))
+    by_hand, built, cached, start = (statistics.median(run[i].cpu_seconds for run in runs) for i in range(4))
+    elapsed = "/".join(f"{statistics.median(run[i].seconds for run in runs):.0f}" for i in range(2))
     peak = max(run[1].peak_bytes for run in runs)
     figures = f"{by_hand:8.1f}s{built:8.1f}s{built / by_hand:8.2f}{cached:8.2f}s{start:7.2f}s{cached - start:7.2f}s"
-    print(f"{backend:12}{figures}{peak / 2**20:8.0f}MiB", flush=True)
+    print(f"{backend:12}{figures}{peak / 2**20:7.0f}MiB{elapsed:>14}s", flush=True)
 
 
 def _round(project: Path, backend: str, target: str) -> tuple[Cost, Cost, Cost, Cost]:

@@ -1,9 +1,11 @@
-"""Seconds that a command takes, and the peak of the memory that it and all its children hold."""
+"""Seconds and CPU seconds that a command takes, and the peak of the memory that it and all its children hold."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
+import resource
 import subprocess
 import threading
 import time
@@ -16,6 +18,10 @@ INTERVAL_S = 0.05
 STAGE = re.compile(r"\[.*\] ([a-z].*)")
 """Line by which a build says that a stage begins."""
 TIMEOUT_S = 900.0
+ORPHANS_S = 10.0
+"""Longest wait for processes that a command left behind, in seconds."""
+PR_SET_CHILD_SUBREAPER = 36
+"""Number of the option in linux/prctl.h."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,8 @@ class Cost:
     """Seconds and memory of one run of a command."""
 
     seconds: float
+    cpu_seconds: float
+    """User and system time of all its processes, those too that outlived the one that started them."""
     peak_bytes: int
     """The most memory of the whole process tree at once; shared pages are counted once (PSS)."""
     stages: Mapping[str, int] = field(default_factory=dict)
@@ -31,7 +39,8 @@ class Cost:
 
 def cost(argv: list[str], environment: dict[str, str], ended: tuple[int, ...] = (0,)) -> Cost:
     """Run `argv` to its end. Raises RuntimeError with its last words if its exit status is none of `ended`."""
-    started, peak, stages = time.perf_counter(), 0, dict[str, int]()
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    before, started, peak, stages = _children_cpu(), time.perf_counter(), 0, dict[str, int]()
     process = subprocess.Popen(
         argv, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -48,9 +57,27 @@ def cost(argv: list[str], environment: dict[str, str], ended: tuple[int, ...] = 
         time.sleep(INTERVAL_S)
     seconds = time.perf_counter() - started
     reader.join()
+    _wait_for_orphans()
     if process.returncode not in ended:
         raise RuntimeError(f"{' '.join(argv)} ended with {process.returncode}: {''.join(lines)[-2000:]}")
-    return Cost(seconds, peak, stages)
+    return Cost(seconds, _children_cpu() - before, peak, stages)
+
+
+def _children_cpu() -> float:
+    """CPU seconds of all processes below this one that have ended and were waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _wait_for_orphans() -> None:
+    """Wait for the processes that a command left: Linux counts the time of those alone that were waited for."""
+    limit = time.perf_counter() + ORPHANS_S
+    while time.perf_counter() < limit:
+        try:
+            if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                time.sleep(INTERVAL_S)
+        except ChildProcessError:
+            return
 
 
 def _tree(pid: int) -> list[int]:

@@ -8,7 +8,7 @@ from torch import nn
 
 from edgekit.backends.tflite.delegable_forms import UPSAMPLING, with_delegable_forms, with_forms
 from edgekit.passes.quantization.simulate import unguarded
-from tests.backends.test_delegable_forms import Function, uneven
+from tests.backends.operator_forms import Function, check_form, uneven
 
 BLOCKS = "slice reshape slice reshape"
 CASES = {
@@ -32,14 +32,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_operators_have_forms_that_compute_the_same(name: str) -> None:
     module, shape, expected = CASES[name]
-    torch.manual_seed(7)
-    x = 3 * torch.randn(shape)
-    exported = torch.export.export(module, (x,))
-    rewritten = with_delegable_forms(exported.module())
-    calls = [str(node.target).removeprefix("aten.") for node in rewritten.graph.nodes if node.op == "call_function"]
-    names = [call.partition(".")[0] for call in calls]
-    assert " ".join(each for each in names if not each.startswith("_assert") and each != "lift_fresh_copy") == expected
-    torch.testing.assert_close(rewritten(x), exported.module()(x), rtol=1e-5, atol=1e-5)
+    check_form(module, shape, expected, lambda exported: with_delegable_forms(exported.module()))
 
 
 def test_upsampling_that_is_chosen_before_calibration_takes_several_samples() -> None:

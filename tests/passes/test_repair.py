@@ -16,6 +16,7 @@ from edgekit.frontend.capture import capture
 from edgekit.frontend.load import batches, load
 from edgekit.ir.program import Program
 from edgekit.passes.module_patterns import check_names, is_skipped
+from edgekit.passes.quantization import bias_choice
 from edgekit.passes.quantization.calibrate import calibrate
 from edgekit.passes.quantization.simulate import answers, output_sqnr_db, simulated, unguarded
 from edgekit.passes.sensitivity import repair
@@ -156,6 +157,13 @@ def test_int8_that_holds_is_the_only_trial_and_what_breaks_it_is_repaired(
     plain = repaired(PrecisionSearch(healthy, Quantize(), asked, calibrating, judge, limits))
     assert [trial.change for trial in plain.trials] == ["plain"]
     assert _sentence(plain) == ""
+    # Biases that the build will correct are not corrected for a trial that holds without.
+    with monkeypatch.context() as patch:
+        patch.setattr(bias_choice, "chosen_biases", lambda *_: pytest.fail("biases were corrected"))
+        correcting = Quantize(correct_bias=True)
+        held = repaired(PrecisionSearch(healthy, correcting, asked, calibrating, judge, limits))
+        assert held.chosen.recipe == correcting
+        assert [trial.score for trial in held.trials] == [plain.plain.score]
     spiked = capture(load(Project.read(ailing(tmp_path / "spiked", SPIKED))))
     problem = PrecisionSearch(spiked, Quantize(), asked, calibrating, Judge(spiked, judges, compared), limits)
     result = repaired(problem)

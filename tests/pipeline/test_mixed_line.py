@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from edgekit.pipeline.stages.mixed_precision import _rough
+from edgekit.specs.compression import Quantize
 from tests.command_line import LENIENT
 from tests.conftest import Command
 from tests.networks import TOML, write_project
-
-pytestmark = pytest.mark.builds
 
 MODEL = """
 import torch
@@ -38,6 +38,7 @@ def recipe(out: Path) -> dict[str, object]:
     return quantize
 
 
+@pytest.mark.builds
 def test_a_search_ends_in_a_recipe_that_can_be_written_down(command: Command, project: Path, tmp_path: Path) -> None:
     argv = ("build", "--project", project, *SEARCHES, "--json", "--out")
     (plan,) = command("plan", "--project", project, *SEARCHES, "--json").document["plans"]
@@ -52,6 +53,16 @@ def test_a_search_ends_in_a_recipe_that_can_be_written_down(command: Command, pr
     assert recipe(tmp_path / "again") == recipe(tmp_path / "first")
 
 
+def test_a_candidate_is_measured_with_the_operators_that_it_would_be_shipped_with() -> None:
+    stated = {"skip": ["head"], "overrides": {"act": "float32"}, "correct_bias": True, "samples": 400}
+    full = Quantize.model_validate({**stated, "activations": {"observer": "auto", "symmetric": True}})
+    rough = _rough(full)
+    assert (rough.kept, rough.precision, rough.activations.symmetric) == (full.kept, full.precision, True)
+    assert (rough.samples, rough.correct_bias, rough.activations.observer) == (32, False, "minmax")
+    assert _rough(full.model_copy(update={"samples": 8})).samples == 8
+
+
+@pytest.mark.builds
 def test_a_plan_says_that_a_search_is_to_do(command: Command, project: Path) -> None:
     (plan,) = command("plan", "--project", project, *SEARCHES, "--json").document["plans"]
     assert next(iter(plan["stages"])) == "mixed"

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch.utils import _pytree as pytree
 
 from edgekit.errors import PassError
 from edgekit.ir.layers import Layer
 from edgekit.ir.measurement import Array
 from edgekit.passes.base import one_thread
 from edgekit.passes.module_patterns import check_names
+from edgekit.passes.quantization.simulate import answers, batch_of, stacked, unguarded
 from edgekit.passes.sensitivity.analysis import sensitivity
 from edgekit.passes.sensitivity.simulation import calibrated_program, simulated_outputs
 from edgekit.specs.compression import Quantize
@@ -26,6 +25,10 @@ if TYPE_CHECKING:
     from edgekit.ir.program import Program
     from edgekit.passes.base import Sample
     from edgekit.passes.quantization.quantize import Quantization
+
+
+FIT = 128
+"""Most samples that calibrate in a search, spread evenly; the recipe that is chosen is calibrated on all."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,10 @@ class PrecisionSearch:
     """Scores on samples held out of calibration."""
     limits: Limits
 
+    def with_fewer_samples(self) -> PrecisionSearch:
+        """Problem that calibrates on at most `FIT` of the samples."""
+        return replace(self, samples=self.samples[:: max(1, -(-len(self.samples) // FIT))])
+
     def prepared(self, recipe: Quantize) -> GraphModule:
         """Calibrated program of a recipe. Raises PassError if nothing is quantized, Misfit."""
         return calibrated_program(self.program, recipe, self.quantization, self.samples)
@@ -146,14 +153,15 @@ def search(problem: PrecisionSearch, evaluations: int = 8) -> MixedPrecisionResu
     Int8 alone is tried first. Then the layers are ordered by their loss: the noise that each adds when it alone is
     quantized, as in HAWQ (Dong et al. 2019), with measured noise in place of a Hessian. Bisection finds the least
     number of layers from the front that keeps the limits. While evaluations are left, single layers return to int8. At
-    most `evaluations` recipes are tried. If no trial keeps the limits, the best one is returned.
+    most `evaluations` recipes are tried, each calibrated on at most `FIT` samples. If no trial keeps the limits, the
+    best one is returned.
 
     Raises UnknownName if the recipe names a module that the network lacks, PassError if nothing is quantized.
     """
     recipe = problem.recipe
     check_names(problem.program.exported.graph, (*recipe.skip, *recipe.overrides))
     with one_thread():
-        return _searched(_Trials(problem, evaluations))
+        return _searched(_Trials(problem.with_fewer_samples(), evaluations))
 
 
 def _searched(trials: _Trials) -> MixedPrecisionResult:
@@ -248,8 +256,7 @@ def _quality(trial: MixedPrecisionTrial) -> tuple[float, float, int]:
 
 def _answers(program: Program, samples: Sequence[Sample]) -> dict[str, Array]:
     """Outputs for every sample, [N, …] by name."""
-    module = program.exported.module()
-    with torch.no_grad():
-        rows = [[leaf.numpy() for leaf in pytree.tree_leaves(module(*sample))] for sample in samples]
+    module = unguarded(program.exported.module())
+    values = answers(module, stacked(samples, batch_of(module, samples)))
     names = [spec.name for spec in program.signature.outputs]
-    return {name: np.concatenate(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+    return {name: value.numpy() for name, value in zip(names, values, strict=True)}

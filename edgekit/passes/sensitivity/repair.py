@@ -34,8 +34,8 @@ EVALUATIONS = 20
 """Most recipes that are tried after the plain one."""
 ABORT_S = 3600.0
 """Time after which the search is refused. It never chooses less for lack of time: that would be another file."""
-FIT, PROBED = 128, 8
-"""Most samples that calibrate in the search, and on which the noise of each rounding is measured."""
+PROBED = 8
+"""Most samples on which the noise of each rounding is measured."""
 HOLDS_DB, REPAIRED_DB = 25.0, 29.0
 """Least SQNR of plain int8, and of a repaired recipe, where too few samples are held out to tell the agreement.
 
@@ -57,11 +57,10 @@ def repaired(problem: PrecisionSearch) -> RepairResult:
     """Find the recipe that keeps the limits with the least work in float; the best one if none does.
 
     Plain int8 comes first, and ends the search if it holds: if it keeps the limits. Where fewer than `DECISIVE` samples
-    are held out, it must have `HOLDS_DB` too, and one sample more may be answered otherwise. At most `FIT` samples
-    calibrate, spread evenly. Raises PassError if the search takes longer than `ABORT_S`.
+    are held out, it must have `HOLDS_DB` too, and one sample more may be answered otherwise. At most
+    `mixed_precision.FIT` samples calibrate, spread evenly. Raises PassError if the search takes longer than `ABORT_S`.
     """
-    samples = problem.samples
-    return _Repair(replace(problem, samples=samples[:: -(-len(samples) // FIT)])).result()
+    return _Repair(problem.with_fewer_samples()).result()
 
 
 @dataclass
@@ -78,8 +77,7 @@ class _Repair:
 
     def result(self) -> RepairResult:
         self._count()
-        prepared = self.problem.prepared(self.problem.recipe)
-        plain = self._judged("plain", self.problem.recipe, prepared)
+        plain, prepared = self._plain()
         if plain.met:
             return self._result(plain)
         self.work = work_of(prepared)
@@ -95,6 +93,21 @@ class _Repair:
         met = [trial for trial in self.trials if trial.met]
         best = min(met, key=lambda trial: trial.price) if met else max(self.trials, key=lambda trial: trial.quality)
         return self._result(best, *named)
+
+    def _plain(self) -> tuple[RepairTrial, GraphModule]:
+        """Trial of the recipe as it is, and its calibrated program; biases are left as they are if it holds so.
+
+        Correcting them is most of a trial, and is done later only where held-out samples gain by it.
+        """
+        recipe = self.problem.recipe
+        if recipe.correct_bias:
+            prepared = self.problem.prepared(recipe.model_copy(update={"correct_bias": False}))
+            uncorrected = self._judged("plain", recipe, prepared)
+            if uncorrected.met:
+                return uncorrected, prepared
+            self.trials.clear()
+        prepared = self.problem.prepared(recipe)
+        return self._judged("plain", recipe, prepared), prepared
 
     def _result(self, chosen: RepairTrial, worst: str = "", share: float = 0.0) -> RepairResult:
         shares = [self.work[name] for name in chosen.exceptions if name in self.work]

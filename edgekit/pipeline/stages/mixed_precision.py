@@ -15,13 +15,12 @@ from edgekit.bundle.archive import Bundle
 from edgekit.bundle.signing import SigningKey
 from edgekit.cache import digest_of, tool_versions
 from edgekit.devices.emulation.transport import Emulated
-from edgekit.devices.flash import flash
 from edgekit.ir.measurement import Array
 from edgekit.measure.device.installed_bundle import Installed, unpacked
+from edgekit.measure.device.scratch_install import scratch_install
 from edgekit.parity.paired_answers import PairedAnswers
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.compile import Compilation
-from edgekit.pipeline.stages.float_baseline import on_trial
 from edgekit.pipeline.stages.pack import pack_bundle
 from edgekit.pipeline.stages.quantization_jobs import IMPORTS, REQUEST, quantizations, stated, write_json
 from edgekit.pipeline.stages.stage import Stage
@@ -39,11 +38,15 @@ if TYPE_CHECKING:
     from edgekit.specs.project import Project
 
 SETTLED = "recipe.json"
+SEARCH = 2
+"""Version of the search: results of another one are not taken from the cache."""
 TRIED = "tried.json"
 """Log of the search, for people: modules left in float, and the cost of each trial."""
 GAIN = 0.98
 """Float is chosen only where it takes less than this share: a smaller gain is noise."""
 PROBE = Probe(min_count=256, min_duration_s=1.0, processes=1)
+ROUGH_SAMPLES = 32
+"""Calibration samples of a candidate that is only measured: speed does not depend on its scales and biases."""
 ROUNDS = 3
 """Number of turns of each candidate on this machine; its best time counts, as other programs disturb the rest."""
 
@@ -78,6 +81,7 @@ def mixed_stage(request: BuildRequest, line: StageRunner) -> Stage[[]] | None:
         return digest_of(
             {
                 "stage": "mixed",
+                "search": SEARCH,
                 "program": compilation.program_key,
                 "mixed": mixed.model_dump(mode="json"),
                 "gates": {name: gates.get(name) for name in ("accuracy_drop", "agreement")},
@@ -206,7 +210,9 @@ def _quickest(
     if len(candidates) == 1:
         return recipe, []
     with _measured(request) as measure:
-        costs = measure([Compilation(_with(request, one), StageRunner(line.cache, line.watch)) for one in candidates])
+        costs = measure(
+            [Compilation(_with(request, _rough(one)), StageRunner(line.cache, line.watch)) for one in candidates]
+        )
     least = min(range(len(costs)), key=costs.__getitem__)
     chosen = least if costs[least] < GAIN * costs[0] else 0
     trials = [
@@ -216,6 +222,18 @@ def _quickest(
     return candidates[chosen], trials
 
 
+def _rough(recipe: Quantize) -> Quantize:
+    """Recipe whose program has the same operators, types and shapes, for a fraction of the time."""
+    return recipe.model_copy(
+        update={
+            "activations": recipe.activations.model_copy(update={"observer": "minmax"}),
+            "weights": recipe.weights.model_copy(update={"rounding": "nearest"}),
+            "correct_bias": False,
+            "samples": min(recipe.samples, ROUGH_SAMPLES),
+        }
+    )
+
+
 @contextmanager
 def _measured(request: BuildRequest) -> Iterator[Callable[[Sequence[Compilation]], list[float]]]:
     """Function that measures candidates: nanoseconds on this machine if it has the target's architecture, else
@@ -223,19 +241,18 @@ def _measured(request: BuildRequest) -> Iterator[Callable[[Sequence[Compilation]
     if machine() == request.target.cpu.arch:
         yield _times
         return
-    # One key for all: a device trusts the first key on first use, and no other.
-    key = SigningKey.generate()
     with Emulated(f"emulated://{request.target.id}", request.target) as device:
+        yield lambda candidates: [_instructions(one, device) for one in candidates]
 
-        def counts(candidates: Sequence[Compilation]) -> list[float]:
-            instructions = []
-            for one in candidates:
-                with _packed(one, key) as bundle, on_trial(flash(bundle, device)) as installation:
-                    counted = Installed(installation).speed(one.golden.samples, PROBE).instructions
-                instructions.append(float(counted or 0))
-            return instructions
 
-        yield counts
+def _instructions(candidate: Compilation, device: Emulated) -> float:
+    """Instructions of one inference on an emulated device, beside its slots: a flash would verify and test it first."""
+    with tempfile.TemporaryDirectory() as scratch, _packed(candidate, SigningKey.generate()) as bundle:
+        folder, manifest = Path(scratch) / "bundle", bundle.manifest
+        bundle.extract(folder)
+        with scratch_install(folder, manifest.format, device, "auto", manifest.versions) as installation:
+            counted = Installed(installation).speed(candidate.golden.samples, PROBE).instructions
+    return float(counted or 0)
 
 
 def _times(candidates: Sequence[Compilation]) -> list[float]:

@@ -1,4 +1,7 @@
-"""Lowering without a delegate: every operator, Q and DQ too, by ExecuTorch's portable kernels."""
+"""ExecuTorch's portable kernels as reference: they run the program lowered without a delegate, Q and DQ too.
+
+A delegated part of a file is for its delegate alone.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from edgekit.ir.program import Program
+    from edgekit.runner.model.manifest import RunnerManifest
+    from edgekit.runner.model.tensors import Call
+    from edgekit.runner.runtimes.base import Runtime
+
+KERNELS = "ExecuTorch's portable kernels"
+SUSPECT = "XNNPACK's delegate"
 
 
-def portable_file(program: Program, folder: Path) -> Path:
+def reference_call(runtime: Runtime, manifest: RunnerManifest, threads: int, program: Program, folder: Path) -> Call:
+    """Function that computes `program` by these kernels. folder: an empty one, for its file."""
+    return runtime.load(manifest._replace(model=_portable_file(program, folder)), threads)
+
+
+def _portable_file(program: Program, folder: Path) -> Path:
     """Write the program, undelegated, as a .pte file into `folder`. Raises what executorch raises."""
     with warnings.catch_warnings():
         # torch and executorch warn of deprecated calls that are their own.
