@@ -89,15 +89,15 @@ class TFLite:
         path = out / "model.tflite"
         fixed = fixed_layers(program.exported)
         if program.prefill:
-            graphs = [convert.flatbuffer(entry, recipe) for entry in program.entries]
+            graphs = [convert.flatbuffer(entry, recipe, out) for entry in program.entries]
             keys = [DECODE, *map(PREFILL.format, program.signature.prefill)]
             path.write_bytes(merged(graphs, keys))
             return interpreter.artifact(path, runtime, fixed)
         if not program.signature.lengths:
-            path.write_bytes(convert.flatbuffer(program, recipe))
+            path.write_bytes(convert.flatbuffer(program, recipe, out))
             return interpreter.artifact(path, runtime, fixed)
         # The greatest bucket is the primary graph, off which the facts are read.
-        graphs = [convert.flatbuffer(static, recipe) for static in static_programs(program)][::-1]
+        graphs = [convert.flatbuffer(static, recipe, out) for static in static_programs(program)][::-1]
         keys = [GRAPH.format(number) for number in range(len(graphs))][::-1]
         path.write_bytes(merged(graphs, keys))
         artifact = interpreter.artifact(path, runtime, fixed)

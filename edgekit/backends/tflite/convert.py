@@ -7,6 +7,7 @@ import gc
 import re
 import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from torch.utils import _pytree as pytree
 
 from edgekit.backends.tflite import flatbuffer_names
 from edgekit.backends.tflite.channels_last import average_channels_last
+from edgekit.backends.tflite.constant_references import ConstantReferences, constant_references
 from edgekit.backends.tflite.delegable_forms import with_delegable_forms
 from edgekit.backends.tflite.embedding_lookup import fused_lookups, with_integer_tables
 from edgekit.backends.tflite.float_activations import with_float_activations
@@ -23,7 +25,7 @@ from edgekit.backends.tflite.source_location import line_origin, origin
 from edgekit.backends.tflite.weight_compression import compress_weights
 from edgekit.backends.tflite.weight_matching import kept_weights
 from edgekit.errors import LoweringError, UnsupportedOperator
-from edgekit.frontend.allocator import is_large, page_out
+from edgekit.frontend.allocator import page_out
 from edgekit.ir.program import Program
 from edgekit.passes.squeeze_excite import drop_saturated
 from edgekit.specs.compression import Quantize
@@ -54,29 +56,31 @@ class Flat(nn.Module):
         return tuple(pytree.tree_leaves(self.program(*inputs)))
 
 
-def flatbuffer(program: Program, recipe: Quantize | None = None) -> bytes:
+def flatbuffer(program: Program, recipe: Quantize | None = None, folder: Path | None = None) -> memoryview:
     """Convert the program to the bytes of a file, with the signature's names and no others.
 
-    recipe: the compression of a float program's weights; None leaves them as they are. The same program gives the same
-    bytes. Raises UnsupportedOperator, which names the operator, its module and its line; LoweringError for other
-    refusals.
+    recipe: the compression of a float program's weights; None leaves them as they are. folder: where temporary files of
+    a large program may lie; None for the system's. The same program gives the same bytes. Raises UnsupportedOperator,
+    which names the operator, its module and its line; LoweringError for other refusals.
     """
     flat = Flat(program)
-    try:
-        converted = _converted(program, flat)
-    except Exception as error:
-        raise _explained(error, program, flat) from error
-    if is_large(program):
-        gc.collect()  # the converter's graphs hold their weights in circles
-        page_out(program.exported)
-    if recipe:  # the vendor's tool rounds tables by row to the same, and warns of a file that has integers already
-        converted = compress_weights(converted, recipe, tuple(kept_weights(program.exported, recipe.kept)))
-    else:
-        converted = with_float_activations(with_integer_tables(converted, flat.tables))
-    return flatbuffer_names.with_names(converted, program.signature)
+    with constant_references(program, folder) as references:
+        try:
+            converted = _converted(program, flat, references)
+        except Exception as error:
+            raise _explained(error, program, flat) from error
+        if references:
+            gc.collect()  # the converter's graphs hold each other in circles
+            page_out(program.exported)
+        if recipe:  # the vendor's tool rounds tables by row to the same, and warns of a file that has integers already
+            kept = tuple(kept_weights(program.exported, recipe.kept))
+            compressed = compress_weights(converted, recipe, kept, references)
+            return flatbuffer_names.with_names(compressed, program.signature)
+        converted = with_float_activations(with_integer_tables(converted, flat.tables, references))
+        return flatbuffer_names.with_names(converted, program.signature, references)
 
 
-def _converted(program: Program, flat: Flat | None = None) -> bytes:
+def _converted(program: Program, flat: Flat | None = None, references: ConstantReferences | None = None) -> bytes:
     # The converter's output belongs on stderr; its warnings are about its own dependencies.
     with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -87,14 +91,13 @@ def _converted(program: Program, flat: Flat | None = None) -> bytes:
         examples = tuple(torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype)) for spec in program.signature.inputs)
         # Edges of 64 bits would be narrowed to 32: the file must take what the project's samples are.
         wide = any(spec.dtype == "int64" for spec in (*program.signature.inputs, *program.signature.outputs))
-        with conversion():
-            # The vendor's way for large models: it refers to their weights in place of copies.
+        with conversion(references):
             model = litert_torch.convert(
                 flat or Flat(program),
                 examples,
                 quant_config=_mode(program),
                 enable_x64=wide,
-                **({"lightweight_conversion": True} if is_large(program) else {}),
+                **({"lightweight_conversion": True} if references else {}),  # without it every constant is copied
             )
             content: bytes = model.model_content()
     return content

@@ -5,25 +5,74 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 from torch import fx
 
-ENVIRONMENT = {"LAYOUT_OPTIMIZE_PARTITIONER": "DEFAULT", "LITERT_TORCH_SHOW_PROGRESS": "n"}
+from edgekit.backends.tflite.constant_references import ConstantReferences, finite, writer
+from edgekit.ir.measurement import Array
+
+ENVIRONMENT = {
+    "LAYOUT_OPTIMIZE_PARTITIONER": "DEFAULT",
+    "LITERT_TORCH_SHOW_PROGRESS": "n",
+    "RESOURCE_CONSTANT_NUMEL_THRESHOLD": str(1 << 20),
+}
 """Environment variables that the converter reads; fixed, so that the bytes of a file do not depend on the caller's."""
 
 
 @contextlib.contextmanager
-def conversion() -> Iterator[None]:
-    """Set options: quantize what is annotated and nothing else, and pad channels last."""
+def conversion(references: ConstantReferences | None = None) -> Iterator[None]:
+    """Set options: quantize what is annotated and nothing else, pad channels last, and write into no weight.
+
+    references: where the values of large constants go, which the converter's file then lacks.
+    """
     from litert_converter.mlir._mlir_libs import converter_api_ext as api
     from litert_torch._convert.fx_passes.optimize_layout_transposes_pass.layout_rewrite import rewriters
+    from litert_torch.backend import inline_consts
 
     pads = {torch.ops.aten.constant_pad_nd.default: pad_channels_last}
     config = {"ConvertToTFLConfig": strict(api.ConvertToTFLConfig)}
-    with replaced(os.environ, ENVIRONMENT), replaced(rewriters, pads), replaced(vars(api), config):
+    clamp = {"_clamp_inf_values": finite}
+    with (
+        replaced(os.environ, ENVIRONMENT),
+        replaced(rewriters, pads),
+        replaced(vars(api), config),
+        replaced(vars(inline_consts), clamp),
+        _by_reference(references),
+    ):
         yield
+
+
+@contextlib.contextmanager
+def _by_reference(references: ConstantReferences | None) -> Iterator[None]:
+    """Let the converter write files without large constants, and fold constants with them."""
+    if references is None:
+        yield
+        return
+    from litert_converter.mlir import ir
+    from litert_converter.mlir._mlir_libs import converter_api_ext as api
+    from litert_converter.tools import model_utils
+    from litert_torch._convert import runtime_fold
+    from litert_torch.backend import inline_consts
+
+    def run(_: Any, module: Any) -> list[Array]:
+        return references.fold(model_utils.write_flatbuffer(module))
+
+    numbered = SimpleNamespace(get_from_buffer=references.attribute)
+    mlir = {"ir": SimpleNamespace(**{**vars(ir), "DenseResourceElementsAttr": numbered})}
+    folding, write = runtime_fold.RuntimeFoldPass, "export_flatbuffer_to_bytes"
+    original, folding._litert_run = folding._litert_run, run
+    try:
+        with (
+            replaced(vars(inline_consts), mlir),
+            replaced(vars(runtime_fold), mlir),
+            replaced(vars(api), {write: writer(getattr(api, write), references)}),
+        ):
+            yield
+    finally:
+        folding._litert_run = original
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ import torch
 from ai_edge_litert import schema_py_generated as schema
 from torch.fx import GraphModule
 
+from edgekit.backends.tflite.constant_references import ConstantReferences
 from edgekit.errors import LoweringError
 from edgekit.ir.measurement import Array
 from edgekit.passes.quantization.embedding_tables import integer_lookups, value
@@ -62,8 +63,12 @@ def fused_lookups(module: GraphModule) -> Iterator[IntegerTable]:
         module.recompile()
 
 
-def with_integer_tables(content: bytes, tables: Sequence[IntegerTable]) -> bytes:
+def with_integer_tables(
+    content: bytes, tables: Sequence[IntegerTable], references: ConstantReferences | None = None
+) -> bytes:
     """Store `tables` in the file, in the place of the dequantized ones that its lookups read.
+
+    references: constants whose marks are in `content`; marks of others stay.
 
     A table whose rows are constant, such as those of places at a fixed length, is no longer one: the converter has put
     the rows themselves into the graph. Raises LoweringError if a lookup reads a table that is left in float.
@@ -71,9 +76,11 @@ def with_integer_tables(content: bytes, tables: Sequence[IntegerTable]) -> bytes
     if not tables:
         return content
     model = schema.ModelT.InitFromPackedBuf(content, 0)
+    if references:
+        references.restore(model)
     for graph in model.subgraphs:
-        _store(model, graph, tables)
-    left = [name for graph in model.subgraphs for name in _left_in_float(model, graph, tables)]
+        _store(model, graph, tables, references)
+    left = [name for graph in model.subgraphs for name in _left_in_float(model, graph, tables, references)]
     if left:
         raise LoweringError(
             f"the converted file has {len(left)} of the program's {len(tables)} embedding tables in float: '{left[0]}'",
@@ -85,22 +92,29 @@ def with_integer_tables(content: bytes, tables: Sequence[IntegerTable]) -> bytes
     return bytes(builder.Output())
 
 
-def _store(model: Any, graph: Any, tables: Sequence[IntegerTable]) -> None:
+def _store(model: Any, graph: Any, tables: Sequence[IntegerTable], references: ConstantReferences | None) -> None:
     """Store the tables that lookups of `graph` read, in place."""
     lookup = schema.BuiltinOperator.EMBEDDING_LOOKUP
-    for tensor, table in _float_tables(model, graph, lookup, TABLE, tables):
+    for tensor, table in _float_tables(model, graph, lookup, TABLE, tables, references):
         tensor.type, tensor.quantization = schema.TensorType.INT8, _quantization(table)
         tensor.buffer = _buffer(model, table.integers)
 
 
-def _left_in_float(model: Any, graph: Any, tables: Sequence[IntegerTable]) -> list[str]:
+def _left_in_float(
+    model: Any, graph: Any, tables: Sequence[IntegerTable], references: ConstantReferences | None
+) -> list[str]:
     """Names of the tables that a gather, which has no form for integers with a scale a row, reads in float."""
-    gathered = _float_tables(model, graph, schema.BuiltinOperator.GATHER, 0, tables)
+    gathered = _float_tables(model, graph, schema.BuiltinOperator.GATHER, 0, tables, references)
     return [tensor.name.decode() if isinstance(tensor.name, bytes) else str(tensor.name) for tensor, _ in gathered]
 
 
 def _float_tables(
-    model: Any, graph: Any, code: int, place: int, tables: Sequence[IntegerTable]
+    model: Any,
+    graph: Any,
+    code: int,
+    place: int,
+    tables: Sequence[IntegerTable],
+    references: ConstantReferences | None,
 ) -> Iterator[tuple[Any, IntegerTable]]:
     """Float tensors that operators of that code read as input `place`, each with the table that it is."""
     used = {op.inputs[place] for op in graph.operators if model.operatorCodes[op.opcodeIndex].builtinCode == code}
@@ -108,7 +122,7 @@ def _float_tables(
         data = model.buffers[tensor.buffer].data
         if data is None or tensor.type != schema.TensorType.FLOAT32:
             continue
-        real = np.frombuffer(bytes(data), "<f4").reshape(tensor.shape)
+        real = np.frombuffer(memoryview(data), "<f4").reshape(tensor.shape)
         table = next((table for table in tables if np.array_equal(table.real, real)), None)
         if table is not None:
             yield tensor, table

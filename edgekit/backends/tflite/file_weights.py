@@ -17,7 +17,7 @@ TYPES: dict[int, str] = {
 }
 
 
-def file_weights(content: bytes) -> StoredWeights:
+def file_weights(content: bytes | memoryview) -> StoredWeights:
     """Weights of all subgraphs of a file; operators that read the same data share a weight."""
     model = schema.Model.GetRootAs(content, 0)
     graphs = [model.Subgraphs(number) for number in range(model.SubgraphsLength())]
@@ -35,7 +35,7 @@ def _subgraph(model: Any, graph: Any) -> InterpreterGraph:
     nodes = (
         GraphNode(_name(model, one), _indices(one.InputsAsNumpy()), _indices(one.OutputsAsNumpy())) for one in operators
     )
-    stored = frozenset(index for index, buffer in enumerate(_buffers(graph)) if _has_data(model.Buffers(buffer)))
+    stored = frozenset(index for index, buffer in enumerate(_buffers(graph)) if has_data(model.Buffers(buffer)))
     return InterpreterGraph(tuple(nodes), tensors, stored)
 
 
@@ -43,7 +43,7 @@ def _buffers(graph: Any) -> list[int]:
     return [graph.Tensors(index).Buffer() for index in range(graph.TensorsLength())]
 
 
-def _has_data(buffer: Any) -> bool:
+def has_data(buffer: Any) -> bool:
     """True if the file holds data: in the buffer, or after the flatbuffer, as that of files beyond 2 GB."""
     return bool(buffer.DataLength() or buffer.Size())
 

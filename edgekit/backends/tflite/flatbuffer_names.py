@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import flatbuffers
-import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from edgekit.backends.tflite.appended_buffers import IDENTIFIER, inline
+from edgekit.backends.tflite.constant_references import ConstantReferences
 from edgekit.errors import LoweringError
 from edgekit.ir.signature import Signature, TensorSpec
 
-IDENTIFIER = b"TFL3"
 ALIGNMENT = 16
 """Alignment of buffers in bytes, by TensorFlow Lite's schema; flatbuffers' Python code ignores `force_align`."""
+
+
+GRAPH_BYTES = 1 << 20
+"""Room for the graph beside the values, in bytes; a larger one costs a copy."""
 
 
 class Aligned(flatbuffers.Builder):  # type: ignore[misc]  # flatbuffers has no types
@@ -23,13 +27,18 @@ class Aligned(flatbuffers.Builder):  # type: ignore[misc]  # flatbuffers has no 
         return super().StartVector(elemSize, numElems, ALIGNMENT if elemSize == 1 else alignment)
 
 
-def with_names(content: bytes, signature: Signature) -> bytes:
-    """Rewrite the model with the signature's names, in the signature's order.
+def with_names(
+    content: bytes | memoryview, signature: Signature, references: ConstantReferences | None = None
+) -> memoryview:
+    """Rewrite the model with the signature's names, in the signature's order, and all values in the flatbuffer.
 
     The converter names every tensor after its classes and modules: an eighth of a small int8 file that no device needs.
+    references: constants whose marks are in `content`.
     """
     model = schema.ModelT.InitFromPackedBuf(content, 0)
-    _inline(model, content)
+    inline(model, content)
+    if references:
+        references.restore(model)
     definition, graph = model.signatureDefs[0], model.subgraphs[0]
     for subgraph in model.subgraphs:
         for tensor in subgraph.tensors:
@@ -37,17 +46,15 @@ def with_names(content: bytes, signature: Signature) -> bytes:
     graph.inputs = _renamed(definition.inputs, "args_", signature.inputs, graph)
     graph.outputs = _renamed(definition.outputs, "output_", signature.outputs, graph)
     model.description = None
-    builder = Aligned(len(content))
+    return packed(model)
+
+
+def packed(model: Any) -> memoryview:
+    """Pack a model (ModelT) into the bytes of a file; they are held once."""
+    data = sum(len(buffer.data) + ALIGNMENT for buffer in model.buffers if buffer.data is not None)
+    builder = Aligned(data + GRAPH_BYTES)  # else it doubles, and copies what it has
     builder.Finish(model.Pack(builder), IDENTIFIER)
-    return bytes(builder.Output())
-
-
-def _inline(model: Any, content: bytes) -> None:
-    """Move into the model the buffers that ai-edge-quantizer appends to it, at an offset in the file."""
-    for buffer in model.buffers:
-        if buffer.offset:
-            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
-            buffer.offset = buffer.size = 0
+    return memoryview(builder.Bytes)[builder.Head() :]
 
 
 def _renamed(edges: list[Any], prefix: str, specs: tuple[TensorSpec, ...], graph: Any) -> list[int]:

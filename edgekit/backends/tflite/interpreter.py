@@ -11,7 +11,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from edgekit.backends.tflite.file_weights import file_weights
+from edgekit.backends.tflite.appended_buffers import mapped
+from edgekit.backends.tflite.file_weights import file_weights, has_data
 from edgekit.backends.tflite.graph import GraphNode, GraphTensor, InterpreterGraph
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.ir.artifact import Artifact
@@ -38,7 +39,7 @@ def artifact(path: Path, runtime: RuntimeSpec, fixed: FixedLayers = NO_LAYERS) -
         )
     except (RuntimeError, ValueError) as error:
         raise _explained(error) from error
-    graph, weights = _graph(interpreter, path), file_weights(path.read_bytes()).without(fixed.elements)
+    graph, weights = _graph(interpreter, path), file_weights(mapped(path)).without(fixed.elements)
     return Artifact(
         (path,),
         "tflite",
@@ -96,12 +97,12 @@ def _graph(interpreter: Interpreter, path: Path) -> InterpreterGraph:
         GraphNode(details["op_name"], tuple(map(int, details["inputs"])), tuple(map(int, details["outputs"])))
         for details in interpreter._get_ops_details()
     )
-    return InterpreterGraph(nodes, tensors, _constants(path.read_bytes()))
+    return InterpreterGraph(nodes, tensors, _constants(mapped(path)))
 
 
-def _constants(content: bytes) -> frozenset[int]:
+def _constants(content: memoryview) -> frozenset[int]:
     """Indices of the tensors whose values the file holds."""
     model = schema.Model.GetRootAs(content, 0)
     graph = model.Subgraphs(0)
     buffers = [graph.Tensors(i).Buffer() for i in range(graph.TensorsLength())]
-    return frozenset(i for i, buffer in enumerate(buffers) if model.Buffers(buffer).DataLength())
+    return frozenset(i for i, buffer in enumerate(buffers) if has_data(model.Buffers(buffer)))

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from edgekit.backends.tflite.flatbuffer_names import IDENTIFIER, Aligned
+from edgekit.backends.tflite.flatbuffer_names import packed
 from edgekit.errors import LoweringError
 
 SUBGRAPHS = (
@@ -24,7 +23,7 @@ SUBGRAPHS = (
 """Fields of operators' options that are numbers of subgraphs."""
 
 
-def merged(contents: Sequence[bytes], keys: Sequence[str]) -> bytes:
+def merged(contents: Sequence[memoryview], keys: Sequence[str]) -> memoryview:
     """Merge files into one, with the signatures `keys`: the subgraph of the first file is the primary one.
 
     Buffers and operator codes that are equal are stored once. Raises LoweringError for a file without one signature.
@@ -53,9 +52,7 @@ def merged(contents: Sequence[bytes], keys: Sequence[str]) -> bytes:
         signature.signatureKey, signature.subgraphIndex = key, signature.subgraphIndex + first
         whole.subgraphs += model.subgraphs
         whole.signatureDefs.append(signature)
-    builder: flatbuffers.Builder = Aligned(sum(map(len, contents)))
-    builder.Finish(whole.Pack(builder), IDENTIFIER)
-    return bytes(builder.Output())
+    return packed(whole)
 
 
 class _Pool:

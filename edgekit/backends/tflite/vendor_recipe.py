@@ -57,5 +57,5 @@ def vendor_file(
         if dynamic:
             quantized = Quantizer(bytearray(content), recipe.dynamic_wi8_afp32()).quantize()
             content = bytes(quantized.quantized_model)
-        content = with_names(content, program.signature)
+        content = bytes(with_names(content, program.signature))
     return content, signature(Interpreter(model_content=content))

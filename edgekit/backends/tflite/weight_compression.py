@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 
+from edgekit.backends.tflite.appended_buffers import mapped, write_appended
+from edgekit.backends.tflite.constant_references import ConstantReferences
 from edgekit.backends.tflite.int4_weights import algorithm
 from edgekit.backends.tflite.weight_matching import ModuleWeight, holds
 from edgekit.errors import LoweringError
@@ -41,14 +43,24 @@ VENDOR = {"TRANSPOSE_CONV": "CONV_2D_TRANSPOSE"}
 NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
 
 
-def compress_weights(content: bytes, recipe: Quantize, kept: Sequence[ModuleWeight]) -> bytes:
-    """Compress the weights of a file as `recipe` says. kept: weights that stay in float.
+def compress_weights(
+    content: bytes | memoryview,
+    recipe: Quantize,
+    kept: Sequence[ModuleWeight],
+    references: ConstantReferences | None = None,
+) -> bytes | memoryview:
+    """Compress the weights of a file as `recipe` says.
+
+    kept: weights that stay in float. references: constants whose marks are in `content`; the vendor's tool then maps a
+    file in their folder, and the result is mapped too.
 
     Raises LoweringError if one of `kept` is not in the file, or if there is no weight to compress.
     """
     from ai_edge_quantizer import quantizer, recipe_manager
 
     model = schema.ModelT.InitFromPackedBuf(content, 0)
+    if references:
+        references.restore(model)
     weighted = dict(_weighted(model))
     for weight in kept:
         matches = [index for index, (_, values) in weighted.items() if holds(values, weight)]
@@ -65,10 +77,15 @@ def compress_weights(content: bytes, recipe: Quantize, kept: Sequence[ModuleWeig
     with _quiet():
         for index, (name, values) in weighted.items():
             _add(manager, index, name, values.shape, recipe)
-        quantized = quantizer.Quantizer(_numbered(model, len(content)), manager.get_quantization_recipe()).quantize(
-            enable_progress_bar=False, enable_progress_report=False
-        )
-    return bytes(quantized.quantized_model)
+        _number(model)
+        if references:
+            source, result = (references.folder / f"{name}.tflite" for name in ("float", "compressed"))
+            write_appended(model, source)
+            tool = quantizer.Quantizer(source, manager.get_quantization_recipe())
+            tool.quantize(serialize_to_path=result, enable_progress_bar=False, enable_progress_report=False)
+            return mapped(result)
+        tool = quantizer.Quantizer(_packed(model, len(content)), manager.get_quantization_recipe())
+        return bytes(tool.quantize(enable_progress_bar=False, enable_progress_report=False).quantized_model)
 
 
 def _weighted(model: Any) -> Iterator[tuple[int, tuple[str, Any]]]:
@@ -111,19 +128,20 @@ def _add(manager: RecipeManager, index: int, name: str, shape: tuple[int, ...], 
         manager.add_weight_only_config(place, operator, 8, whole)
 
 
-def _numbered(model: Any, size: int) -> bytearray:
-    """Name the results of all operators by number, by which the vendor's recipes select operators.
-
-    size: of the file in bytes, about.
-    """
+def _number(model: Any) -> None:
+    """Name the results of all operators by number, by which the vendor's recipes select operators, in place."""
     graph = model.subgraphs[0]
     for index, operator in enumerate(graph.operators):
         for count, output in enumerate(operator.outputs):
             graph.tensors[output].name = _name(index) if count == 0 else f"{_name(index)}.{count}"
+
+
+def _packed(model: Any, size: int) -> bytearray:
+    """Pack a model into the bytes of a file. size: of the file in bytes, about."""
     builder = flatbuffers.Builder(size)  # else it doubles, and copies what it has
     builder.Finish(model.Pack(builder), b"TFL3")
-    numbered: bytearray = builder.Output()
-    return numbered
+    content: bytearray = builder.Output()
+    return content
 
 
 def _name(index: int) -> str:
