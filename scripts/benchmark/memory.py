@@ -78,8 +78,8 @@ def _report(backend: str, weights: str, megabytes: int, by_hand: bool) -> None:
     layers = max(1, megabytes * 1_000_000 // LAYER_BYTES)
     small, _ = build(backend, weights, 1)
     large, size = build(backend, weights, layers)
-    base = max(small.stages.values())
-    ratio = (max(large.stages.values()) - base) / size
+    base = small.largest_bytes
+    ratio = (large.largest_bytes - base) / size
     both = (large.peak_bytes - small.peak_bytes) / size
     print(f"{backend} {weights}: model {size / 1e6:.0f} MB, {large.seconds:.0f} s", flush=True)
     print(f"  largest process {ratio:6.2f}{' <- too much' * (ratio > BOUND)}   (a small model's: {base / 1e6:.0f} MB)")

@@ -34,13 +34,20 @@ class Cost:
     peak_bytes: int
     """The most memory of the whole process tree at once; shared pages are counted once (PSS)."""
     stages: Mapping[str, int] = field(default_factory=dict)
-    """Largest resident set of any one process, in bytes, while the command was at each stage that it told of."""
+    """Largest resident set of any one process, in bytes, while the command was at each stage that it told of; looked
+    at every 50 ms, so a short peak may be missed."""
+    largest_bytes: int = 0
+    """Largest resident set that any one process ever had, by the kernel's own count, which misses none."""
 
 
 def cost(argv: list[str], environment: dict[str, str], ended: tuple[int, ...] = (0,)) -> Cost:
     """Run `argv` to its end. Raises RuntimeError with its last words if its exit status is none of `ended`."""
+<<<<<<< HEAD
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     before, started, peak, stages = _children_cpu(), time.perf_counter(), 0, dict[str, int]()
+=======
+    started, peak, largest, stages = time.perf_counter(), 0, 0, dict[str, int]()
+>>>>>>> d
     process = subprocess.Popen(
         argv, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -53,6 +60,7 @@ def cost(argv: list[str], environment: dict[str, str], ended: tuple[int, ...] = 
         tree = _tree(process.pid)
         stage = next((match[1] for line in reversed(lines) if (match := STAGE.match(line))), "start")
         stages[stage] = max(stages.get(stage, 0), *(_memory(pid, "Rss") for pid in tree), 0)
+        largest = max(largest, *(_high_water(pid) for pid in tree), 0)
         peak = max(peak, sum(_memory(pid, "Pss") for pid in tree))
         time.sleep(INTERVAL_S)
     seconds = time.perf_counter() - started
@@ -60,6 +68,7 @@ def cost(argv: list[str], environment: dict[str, str], ended: tuple[int, ...] = 
     _wait_for_orphans()
     if process.returncode not in ended:
         raise RuntimeError(f"{' '.join(argv)} ended with {process.returncode}: {''.join(lines)[-2000:]}")
+<<<<<<< HEAD
     return Cost(seconds, _children_cpu() - before, peak, stages)
 
 
@@ -78,6 +87,9 @@ def _wait_for_orphans() -> None:
                 time.sleep(INTERVAL_S)
         except ChildProcessError:
             return
+=======
+    return Cost(seconds, peak, stages, largest)
+>>>>>>> d
 
 
 def _tree(pid: int) -> list[int]:
@@ -90,8 +102,17 @@ def _tree(pid: int) -> list[int]:
 
 def _memory(pid: int, kind: str) -> int:
     """Memory of a process in bytes, 0 if it has ended. kind: `Rss`, or `Pss`, which shares out shared pages."""
+    return _kilobytes(Path(f"/proc/{pid}/smaps_rollup"), kind)
+
+
+def _high_water(pid: int) -> int:
+    """Largest resident set that a process has had since it began, in bytes, 0 if it has ended."""
+    return _kilobytes(Path(f"/proc/{pid}/status"), "VmHWM")
+
+
+def _kilobytes(path: Path, kind: str) -> int:
     try:
-        match = re.search(rf"^{kind}:\s*(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
+        match = re.search(rf"^{kind}:\s*(\d+) kB", path.read_text(), re.MULTILINE)
     except OSError:
         return 0
     return int(match.group(1)) * 1024 if match else 0

@@ -75,6 +75,8 @@ def flatbuffer(program: Program, recipe: Quantize | None = None, folder: Path | 
         if recipe:  # the vendor's tool rounds tables by row to the same, and warns of a file that has integers already
             kept = tuple(kept_weights(program.exported, recipe.kept))
             compressed = compress_weights(converted, recipe, kept, references)
+            if references:
+                page_out(program.exported)
             return flatbuffer_names.with_names(compressed, program.signature)
         converted = with_float_activations(with_integer_tables(converted, flat.tables, references))
         return flatbuffer_names.with_names(converted, program.signature, references)
