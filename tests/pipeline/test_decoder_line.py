@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from pathlib import Path
 
@@ -42,3 +43,21 @@ def test_a_story_is_the_one_that_torch_writes(
     assert decode_agreement_db(manifest, [story[:16], story[20:36]]) > 80
     with pytest.raises(RunnerError, match="longer than the cache, which holds 512"):
         decoder.prefill(story * 2)
+
+
+def test_int4_rounded_by_data_is_stored_once_for_all_entry_points(
+    stories: Path, places: dict[str, str], tmp_path: Path
+) -> None:
+    argv = ("--project", stories, "--target", "host", "--backend", "onnx", "--profile", "weight-only-int4", *LENIENT)
+    argv += ("--set", "profile.gates.agreement.min=0", "--set", "profile.gates.accuracy_drop.max=9")
+    argv += ("--set", "profile.quantize.weights.rounding=gptq")
+    plan = edgekit_here("plan", *argv, "--json", env=places)
+    assert json.loads(plan.out)["plans"][0]["stages"]["round"] == "to do"
+    edgekit_here("build", *argv, "--out", tmp_path / "out", env=places)
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert "round" in {stage["name"] for stage in report["stages"]}
+    assert report["tokens"]["kl_mean"]["value"] < 0.1, "nearest rounding has 0.11"
+    zipfile.ZipFile(next((tmp_path / "out").glob("*.edgekit"))).extractall(tmp_path / "slot")
+    assert (tmp_path / "slot" / "weights.bin").stat().st_size < 0.25e6, "the weights are there twice"
+    texts = [torch_text(stories, [1], 16), torch_text(stories, [1, 403], 16)]
+    assert decode_agreement_db(read_manifest(tmp_path / "slot"), texts) > 60
