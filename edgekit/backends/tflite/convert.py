@@ -16,6 +16,7 @@ from torch.utils import _pytree as pytree
 from edgekit.backends.tflite import flatbuffer_names
 from edgekit.backends.tflite.channels_last import average_channels_last
 from edgekit.backends.tflite.delegable_forms import with_delegable_forms
+from edgekit.backends.tflite.dynamic_layers import real_weights, with_dynamic_layers
 from edgekit.backends.tflite.embedding_lookup import fused_lookups, with_integer_tables
 from edgekit.backends.tflite.float_activations import with_float_activations
 from edgekit.backends.tflite.output_padding import with_cropped_outputs
@@ -47,6 +48,7 @@ class Flat(nn.Module):
         super().__init__()
         module: Any = with_cropped_outputs(program.exported.module())
         self.tables = tuple(fused_lookups(module))
+        self.dynamic = tuple(real_weights(module))
         self.program = drop_saturated(average_channels_last(with_delegable_forms(module)))
         self.training = False  # an exported module refuses eval(); the converter warns about one that trains
 
@@ -72,7 +74,8 @@ def flatbuffer(program: Program, recipe: Quantize | None = None) -> bytes:
     if recipe:  # the vendor's tool rounds tables by row to the same, and warns of a file that has integers already
         converted = compress_weights(converted, recipe, tuple(kept_weights(program.exported, recipe.kept)))
     else:
-        converted = with_float_activations(with_integer_tables(converted, flat.tables))
+        stored = with_dynamic_layers(with_integer_tables(converted, flat.tables), flat.dynamic)
+        converted = with_float_activations(stored)
     return flatbuffer_names.with_names(converted, program.signature)
 
 

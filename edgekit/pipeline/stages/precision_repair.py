@@ -25,7 +25,7 @@ IN_FLOAT = "in_float.json"
 TRIED = "tried.json"
 """Log of the trials, for people."""
 STAGE = "precision repair"
-SEARCH = 3
+SEARCH = 4
 """Version of the search: results of another one are not taken from the cache."""
 JUDGED = 256
 """Most held-out samples that judge."""
