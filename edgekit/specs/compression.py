@@ -129,8 +129,9 @@ class Quantize(Spec):
     skip: tuple[str, ...] = ()
     """Modules that stay in float, by name or pattern: `features.0`, `classifier.*`; `layer1.0:add` names the additions
     that a module itself computes."""
-    overrides: dict[str, Literal["float32", "int8"]] = Field(default_factory=dict)
-    """Precision of a layer, by module name or pattern, whatever else the recipe says; the last match counts."""
+    overrides: dict[str, Literal["float32", "int8", "dynamic-int8"]] = Field(default_factory=dict)
+    """Precision of a layer, by module name or pattern, whatever else the recipe says; float32 before all others.
+    `dynamic-int8` has linear layers of a static recipe round their inputs by the range of each at run time."""
     mixed: Mixed | None = None
     repair: Flag = False
     """Repairs static int8 that misses the gates on answers on held-out calibration data: tries other ranges, and leaves
@@ -156,6 +157,11 @@ class Quantize(Spec):
         """Patterns of the modules that stay in float."""
         return (*self.skip, *(name for name, precision in self.overrides.items() if precision == "float32"))
 
+    @property
+    def dynamic(self) -> tuple[str, ...]:
+        """Patterns of the modules whose linear layers round their inputs at run time, in static quantization."""
+        return tuple(name for name, precision in self.overrides.items() if precision == "dynamic-int8")
+
     @model_validator(mode="after")
     def _consistent(self) -> Quantize:
         if self.mode == "static" and self.weights.dtype == "int4":
@@ -164,6 +170,8 @@ class Quantize(Spec):
             raise ValueError("int16 activations go with mode = 'static'")
         if self.weights.granularity == "per-group" and self.mode != "weight-only":
             raise ValueError("scales per group go with mode = 'weight-only'")
+        if self.dynamic and self.mode != "static":
+            raise ValueError("'dynamic-int8' names layers of static quantization: mode = 'static'")
         if self.mixed and self.mode != "static":
             raise ValueError("[quantize.mixed] searches in static quantization only: mode = 'static'")
         return self

@@ -27,6 +27,7 @@ def quantizer(recipe: Quantize) -> XNNPACKQuantizer:
     from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
     from edgekit.backends.executorch.integer_scalars import with_integer_scalars
+    from edgekit.passes.quantization.dynamic_rounding import annotate_dynamic, is_dynamic_layer
     from edgekit.passes.quantization.residual_stream import residual_stream
     from edgekit.passes.quantization.shared_constants import with_unshared_reads
     from edgekit.passes.recurrent_unrolling import annotate_recurrent, is_recurrent, with_unrolled_recurrence
@@ -38,7 +39,7 @@ def quantizer(recipe: Quantize) -> XNNPACKQuantizer:
 
     def chosen(node: Node) -> bool:
         # XNNPACK's quantizer takes convolutions in three dimensions, XNNPACK's partitioner does not.
-        special = is_preprocessing(node) or _is_conv3d(node) or is_recurrent(node)
+        special = is_preprocessing(node) or _is_conv3d(node) or is_recurrent(node) or is_dynamic_layer(node, recipe)
         return not (special or is_skipped(node, recipe.kept))
 
     # set_module_name(x, None) raises in executorch 1.5.1; a filter is the way to leave modules out.
@@ -65,6 +66,7 @@ def quantizer(recipe: Quantize) -> XNNPACKQuantizer:
             annotated: GraphModule = super().annotate(model)
             for node in residual_stream(annotated.graph):
                 node.meta.pop(Q_ANNOTATION_KEY, None)
+            annotate_dynamic(annotated.graph, recipe, config.weight)
             cells = {node for node in annotated.graph.nodes if is_recurrent(node)}
             for node in annotated.graph.nodes:
                 if node in cells:

@@ -62,6 +62,11 @@ class Onnx:
         from edgekit.backends.onnx.quantizer import OnnxQuantizer
         from edgekit.passes.quantization.quantize import Quantization
 
+        if recipe.dynamic and "tensorrt" in runtime.delegates:
+            raise Misfit(
+                "TensorRT has no layer that rounds its input by the range of each",
+                hint=f"quantize.overrides: 'float32' in place of 'dynamic-int8' for '{recipe.dynamic[0]}'",
+            )
         # TensorRT refuses int32 in Q/DQ, while onnxruntime fuses no kernel with a bias in float.
         quantizer = OnnxQuantizer(recipe, runtime.activations, integer_bias="tensorrt" not in runtime.delegates)
         aten, is_cpu = torch.ops.aten, "tensorrt" not in runtime.delegates

@@ -12,6 +12,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from edgekit.backends.onnx.clean_export import clean
+from edgekit.backends.onnx.dynamic_products import dynamic_roundings, with_dynamic_products
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.passes.module_patterns import module_path
 from edgekit.specs.factory import in_a_line
@@ -60,11 +61,12 @@ def to_onnx(program: Program, integer_forms: bool = True, scratch: ScratchWeight
                 input_names=[spec.name for spec in names.inputs],
                 output_names=[spec.name for spec in names.outputs],
                 verbose=False,
+                custom_translation_table=dynamic_roundings(),
             )
     except Exception as error:
         raise _refusal(error, program.exported) from error
     assert exported is not None
-    proto = clean(exported.model, names, integer_forms, scratch)
+    proto = with_dynamic_products(clean(exported.model, names, integer_forms, scratch))
     name_free_axes(proto, names)
     try:
         onnx.checker.check_model(without_large_weights(proto), full_check=True)

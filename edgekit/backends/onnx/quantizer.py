@@ -17,7 +17,9 @@ from torchao.quantization.pt2e.quantizer import (
 )
 from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY, EdgeOrNode, QuantizationSpecBase
 
+from edgekit.passes.attention.scaled_dot_product import decompose_attention
 from edgekit.passes.module_patterns import is_skipped
+from edgekit.passes.quantization.dynamic_rounding import PRODUCTS, annotate_dynamic, is_dynamic
 from edgekit.passes.quantization.observers import activation_observer, weight_observer
 from edgekit.passes.quantization.residual_stream import residual_stream
 from edgekit.passes.quantization.shared_constants import BIAS, with_unshared_reads
@@ -77,20 +79,38 @@ class OnnxQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
         self._activation = _activation_spec(recipe.activations, activations)
         self._integer_bias = integer_bias
         self._weight = _weight_spec(recipe.weights)
-        self._skip: Sequence[str] = recipe.kept
+        self._recipe, self._skip = recipe, recipe.kept
         self._stream: frozenset[Node] = frozenset()
+        self._dynamic: frozenset[Node] = frozenset()
 
     def transform_for_annotation(self, model: GraphModule) -> GraphModule:
+        if self._recipe.dynamic:
+            decompose_attention(model, lambda node: is_dynamic(node, self._recipe))
         prepared = prepare_gates(with_subpixel_convolutions(model, self._skip), self._skip)
         return pool_by_mean(with_unshared_reads(prepared, (BIAS,)))
 
     def annotate(self, model: GraphModule) -> GraphModule:
         """Annotate every node of `model` that is neither skipped nor in a residual stream, producers first."""
         self._stream = residual_stream(model.graph)
+        self._dynamic = annotate_dynamic(model.graph, self._recipe, self._weight, by_row=False, products=True)
         for node in model.graph.nodes:
-            if node.op == "call_function" and not self._is_float(node):
+            if node.op == "call_function" and node not in self._dynamic and not self._is_float(node):
                 self._annotate(node)
+        self._spare_roundings(model)
         return model
+
+    def _spare_roundings(self, model: GraphModule) -> None:
+        """Leave out roundings of products that only dynamic layers read: these take the sums as they are."""
+        spared: set[Node] = set()
+        for node in reversed(model.graph.nodes):
+            annotation = node.meta.get(Q_ANNOTATION_KEY)
+            if annotation is None or not node.users or not all(user in self._dynamic | spared for user in node.users):
+                continue
+            if node.target in MOVES:
+                del node.meta[Q_ANNOTATION_KEY]
+                spared.add(node)
+            elif node.target in PRODUCTS:
+                annotation.output_qspec = None
 
     def validate(self, model: GraphModule) -> None:
         """Accept every model: operators without annotation stay in float."""

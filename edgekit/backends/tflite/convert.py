@@ -18,6 +18,7 @@ from edgekit.backends.tflite import flatbuffer_names
 from edgekit.backends.tflite.channels_last import average_channels_last
 from edgekit.backends.tflite.constant_references import ConstantReferences, constant_references
 from edgekit.backends.tflite.delegable_forms import with_delegable_forms
+from edgekit.backends.tflite.dynamic_layers import real_weights, with_dynamic_layers
 from edgekit.backends.tflite.embedding_lookup import fused_lookups, with_integer_tables
 from edgekit.backends.tflite.float_activations import with_float_activations
 from edgekit.backends.tflite.output_padding import with_cropped_outputs
@@ -49,6 +50,7 @@ class Flat(nn.Module):
         super().__init__()
         module: Any = with_cropped_outputs(program.exported.module())
         self.tables = tuple(fused_lookups(module))
+        self.dynamic = tuple(real_weights(module))
         self.program = drop_saturated(average_channels_last(with_delegable_forms(module)))
         self.training = False  # an exported module refuses eval(); the converter warns about one that trains
 
@@ -78,7 +80,8 @@ def flatbuffer(program: Program, recipe: Quantize | None = None, folder: Path | 
             if references:
                 page_out(program.exported)
             return flatbuffer_names.with_names(compressed, program.signature)
-        converted = with_float_activations(with_integer_tables(converted, flat.tables, references))
+        stored = with_integer_tables(converted, flat.tables, references)
+        converted = with_float_activations(with_dynamic_layers(stored, flat.dynamic, references))
         return flatbuffer_names.with_names(converted, program.signature, references)
 
 

@@ -86,7 +86,7 @@ def with_integer_tables(
             f"the converted file has {len(left)} of the program's {len(tables)} embedding tables in float: '{left[0]}'",
             hint="try another --backend, or keep the embeddings in float: [quantize] skip",
         )
-    _clear_unread(model)
+    clear_unread(model)
     builder = flatbuffers.Builder()
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
@@ -97,7 +97,7 @@ def _store(model: Any, graph: Any, tables: Sequence[IntegerTable], references: C
     lookup = schema.BuiltinOperator.EMBEDDING_LOOKUP
     for tensor, table in _float_tables(model, graph, lookup, TABLE, tables, references):
         tensor.type, tensor.quantization = schema.TensorType.INT8, _quantization(table)
-        tensor.buffer = _buffer(model, table.integers)
+        tensor.buffer = integer_buffer(model, table.integers)
 
 
 def _left_in_float(
@@ -128,7 +128,7 @@ def _float_tables(
             yield tensor, table
 
 
-def _clear_unread(model: Any) -> None:
+def clear_unread(model: Any) -> None:
     """Drop the data that no tensor reads any more, in place; buffers keep their numbers."""
     read = {tensor.buffer for graph in model.subgraphs for tensor in graph.tensors}
     read |= {entry.buffer for entry in model.metadata or ()}
@@ -145,7 +145,7 @@ def _quantization(table: IntegerTable) -> Any:
     return parameters
 
 
-def _buffer(model: Any, integers: Array) -> int:
+def integer_buffer(model: Any, integers: Array) -> int:
     """Number of a buffer that holds `integers`: one that is there already, as of a tied output layer, or a new one."""
     data = np.frombuffer(integers.tobytes(), np.uint8)
     for number, buffer in enumerate(model.buffers):

@@ -24,6 +24,7 @@ from edgekit.backends.tflite.channels_last import average_channels_last
 from edgekit.backends.tflite.decompose import decompose
 from edgekit.backends.tflite.delegable_forms import UPSAMPLING, with_forms
 from edgekit.passes.module_patterns import is_skipped
+from edgekit.passes.quantization.dynamic_rounding import annotate_dynamic
 from edgekit.passes.quantization.observers import activation_observer, weight_observer
 from edgekit.passes.quantization.residual_stream import residual_stream
 from edgekit.passes.recurrent_unrolling import annotate_recurrent, is_recurrent, with_unrolled_recurrence
@@ -73,7 +74,7 @@ class LiteRTQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
 
     def __init__(self, recipe: Quantize) -> None:
         super().__init__()
-        self.skip = recipe.kept
+        self.recipe, self.skip = recipe, recipe.kept
         self.activation = activation_spec(recipe.activations)
         self.weight = weight_spec(recipe.weights)
 
@@ -84,9 +85,10 @@ class LiteRTQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
 
     def annotate(self, model: fx.GraphModule) -> fx.GraphModule:
         # litert-converter 0.5.0 joins integers of several scales as if they were of one, where the result is float.
-        stream = residual_stream(model.graph, joined_answers=False)
+        apart = residual_stream(model.graph, joined_answers=False)
+        apart |= annotate_dynamic(model.graph, self.recipe, self.weight)
         for node in model.graph.nodes:
-            if node.op == "call_function" and node not in stream and not is_skipped(node, self.skip):
+            if node.op == "call_function" and node not in apart and not is_skipped(node, self.skip):
                 self._annotate(node)
         return model
 

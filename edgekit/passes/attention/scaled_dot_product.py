@@ -8,6 +8,7 @@ a view behind it cannot be made (torch 2.13: "Cannot view a tensor with shape â€
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -25,15 +26,16 @@ def has_attention(graph: fx.Graph) -> bool:
     return any(node.target is ATTENTION for node in graph.nodes)
 
 
-def decompose_attention(module: fx.GraphModule) -> None:
+def decompose_attention(module: fx.GraphModule, chosen: Callable[[fx.Node], bool] = lambda _: True) -> None:
     """Replace attention by matrix products, in place: softmax(query @ key.T * scale + bias) @ value.
 
-    Attention with dropout, and causal attention of a free length, stay as they are.
+    Attention with dropout, and causal attention of a free length, stay as they are. chosen: true for the calls that are
+    replaced.
     """
     masks: dict[tuple[fx.Node, torch.dtype], AdditiveMask] = {}
     causal: dict[tuple[int, int, torch.dtype], AdditiveMask] = {}
     for node in list(module.graph.nodes):
-        if node.target is not ATTENTION:
+        if node.target is not ATTENTION or not chosen(node):
             continue
         call, dtype = arguments(node), value(node).dtype
         lengths = (value(call["query"]).shape[-2], value(call["key"]).shape[-2])

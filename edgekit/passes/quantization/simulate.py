@@ -16,6 +16,7 @@ from torch.utils import _pytree as pytree
 from torchao.quantization.pt2e import ObserverBase
 
 from edgekit.ir.sqnr import sqnr_db
+from edgekit.passes.quantization.dynamic_rounding import DynamicFakeQuantized, DynamicObserver
 
 if TYPE_CHECKING:
     from edgekit.passes.base import Sample
@@ -51,6 +52,12 @@ class FakeQuantized(nn.Module):
         return rounded
 
 
+def fake_quantization(observer: ObserverBase) -> nn.Module:
+    """Module that rounds as an observer says: by its range, or by that of each input."""
+    is_dynamic = isinstance(observer, DynamicObserver)
+    return DynamicFakeQuantized(observer) if is_dynamic else FakeQuantized(observer)
+
+
 def observers(prepared: GraphModule) -> Iterator[tuple[Node, ObserverBase]]:
     """Calls of observers in a prepared program, with the observer, in the order of computation."""
     modules = dict(prepared.named_modules())
@@ -79,7 +86,7 @@ def simulated(prepared: GraphModule, weights_only: bool = False) -> GraphModule:
             node.replace_all_uses_with(constant)
             copy.graph.erase_node(node)
         else:
-            setattr(copy, str(node.target), nn.Identity() if weights_only else FakeQuantized(observer))
+            setattr(copy, str(node.target), nn.Identity() if weights_only else fake_quantization(observer))
     copy.recompile()
     return copy
 

@@ -119,8 +119,10 @@ def calibrate(network: Batched, calibration: Sequence[Sample]) -> None:
 
 
 def _replace_observers(prepared: GraphModule) -> None:
-    """Replace observers by fake quantizers, in place; a bias of 32 bits stays in float."""
+    """Replace observers by fake quantizers, in place; biases of 32 bits, and inputs without a range, stay in float."""
     from torchao.quantization.pt2e import DerivedObserverOrFakeQuantize
+
+    from edgekit.passes.quantization.dynamic_rounding import DynamicObserver
 
     by_observer: dict[int, nn.Module] = {}
     for node in list(prepared.graph.nodes):
@@ -128,7 +130,7 @@ def _replace_observers(prepared: GraphModule) -> None:
         if observer is None or not hasattr(observer, "calculate_qparams"):
             continue
         weight = node.args[0].op == "get_attr"
-        derived = isinstance(observer, DerivedObserverOrFakeQuantize)
+        derived = isinstance(observer, DerivedObserverOrFakeQuantize | DynamicObserver)
         replacement = nn.Identity() if derived else FakeQuantizer(observer, weight)
         setattr(prepared, node.target, by_observer.setdefault(id(observer), replacement))
 

@@ -121,7 +121,9 @@ class _Tally:
 
     @property
     def _rounding(self) -> AffineRounding | None:
-        return self.pair.roundings.get(self.group.output) if self.group.output is not None else None
+        rounding = self.pair.roundings.get(self.group.output) if self.group.output is not None else None
+        # Not that of a reader which rounds its inputs by the range of each.
+        return rounding if isinstance(rounding, AffineRounding) else None
 
     def calibrated(self, floats: Values) -> None:
         """Add a batch of calibration samples: noise of the layer alone, on exact inputs."""

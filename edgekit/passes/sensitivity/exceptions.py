@@ -21,6 +21,10 @@ WORK = 100.0
 """Weight of all multiply-accumulates and weights in a search: a hundredth counts as much as one more operator."""
 OVERHEAD = 0.0025
 """Price of one operator in float, as a share of all work: what it reads and writes is converted."""
+RANGE_SEARCH = 0.0005
+"""Price of one operator that rounds its inputs at run time: it finds their ranges first, and multiplies integers."""
+DYNAMIC = {*("bmm", "linear", "matmul", "scaled_dot_product_attention")}
+"""Operators that a backend may have with inputs that are rounded at run time."""
 
 
 class WorkShare(NamedTuple):
@@ -53,14 +57,16 @@ class ExceptionStep:
 def joint_roundings(prepared: GraphModule, shares: Mapping[str, float]) -> list[JointRounding]:
     """Roundings of a prepared program that fall together, the noisiest first. shares: noise by observer."""
     places = _names(prepared)
-    members: dict[Node, list[Node]] = {}
+    members: dict[tuple[Node, bool], list[Node]] = {}
     for node in prepared.graph.nodes:
         if node.name in shares:
-            members.setdefault(_origin(node), []).append(node)
+            members.setdefault((_origin(node), is_dynamic_observer(prepared, node)), []).append(node)
     joint = []
-    for origin, observers in members.items():
+    for (origin, by_reader), observers in members.items():
         noise = sum(shares[observer.name] for observer in observers)
         involved = {origin, *(reader for observer in observers for reader in _readers(observer))}
+        if by_reader:
+            involved.discard(origin)  # whatever computes it
         operators = frozenset(places[node] for node in involved if node in places)
         if noise > 0 and operators and all(operators):
             joint.append(JointRounding(noise, operators, _described(origin, observers[0], places)))
@@ -82,6 +88,39 @@ def exception_path(roundings: Sequence[JointRounding], work: Mapping[str, float]
         chosen |= steps[gains.index(max(gains))]
         path.append(ExceptionStep(tuple(sorted(chosen)), _noise(roundings, chosen) / total))
     return path
+
+
+def dynamic_order(floating: GraphModule, prepared: GraphModule, roundings: Sequence[JointRounding]) -> tuple[str, ...]:
+    """Names of the operators that may round their inputs at run time, those first by which most noise comes.
+
+    floating: the program before it is prepared, which has attention as one operator. prepared: the calibrated program
+    that `roundings` are of.
+    """
+    noise: dict[str, float] = {}
+    for each in roundings:
+        for name in each.operators:
+            noise[name] = noise.get(name, 0.0) + each.noise
+    names = {name: node for node, name in _names(floating).items() if operator(node) in DYNAMIC and name}
+    return tuple(sorted(names, key=lambda name: -noise.get(name, 0.0)))
+
+
+def dynamic_names(prepared: GraphModule) -> frozenset[str]:
+    """Names of the operators of a prepared program that round an input at run time."""
+    names = _names(prepared)
+    return frozenset(
+        names[reader]
+        for node in prepared.graph.nodes
+        if is_observer(node) and is_dynamic_observer(prepared, node)
+        for reader in node.users
+        if reader in names
+    )
+
+
+def is_dynamic_observer(prepared: GraphModule, node: Node) -> bool:
+    """True if an observer stands for a rounding by the range at run time."""
+    from edgekit.passes.quantization.dynamic_rounding import DynamicObserver
+
+    return isinstance(prepared.get_submodule(str(node.target)), DynamicObserver)
 
 
 def pruning_order(roundings: Sequence[JointRounding], work: Mapping[str, float], chosen: Sequence[str]) -> list[str]:

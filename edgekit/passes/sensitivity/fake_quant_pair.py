@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from edgekit.errors import PassError
+from edgekit.passes.quantization.dynamic_rounding import DynamicFakeQuantized, DynamicObserver
 from edgekit.passes.sensitivity.grouping import LayerGroup, groups, is_observer
 from edgekit.specs.compression import Quantize
 
@@ -65,12 +66,16 @@ class AffineRounding:
         return (steps - self.zero_point) * self.scale
 
 
+Rounding = AffineRounding | DynamicFakeQuantized
+"""Rounding to a range of calibration, or to that of each input."""
+
+
 @dataclass(frozen=True)
 class FakeQuantPair:
     """Calibrated graph, with the rounding of each of its observers."""
 
     graph: GraphModule
-    roundings: Mapping[Node, AffineRounding]
+    roundings: Mapping[Node, Rounding]
     groups: tuple[LayerGroup, ...]
     batch: int
 
@@ -120,7 +125,8 @@ class FakeQuantPair:
         rounding = self.roundings.get(node)
         if node in self._rounded:
             return self._rounded[node]
-        return rounding(value) if rounding is not None else value
+        rounded: Tensor = rounding(value) if rounding is not None else value
+        return rounded
 
     def batches(self, samples: Sequence[Sample]) -> Iterator[Sample]:
         """Samples in batches, of one each if the network's batch is fixed."""
@@ -220,12 +226,14 @@ def _not_finite(plain: FakeQuantPair, samples: Sequence[Sample]) -> PassError:
     )
 
 
-def _roundings(prepared: GraphModule) -> dict[Node, AffineRounding]:
+def _roundings(prepared: GraphModule) -> dict[Node, Rounding]:
     observers = filter(is_observer, prepared.graph.nodes)
     return {node: _rounding(prepared.get_submodule(str(node.target)), node) for node in observers}
 
 
-def _rounding(observer: Any, node: Node) -> AffineRounding:
+def _rounding(observer: Any, node: Node) -> Rounding:
+    if isinstance(observer, DynamicObserver):
+        return DynamicFakeQuantized(observer)
     scale, zero_point = observer.calculate_qparams()
     axis, value = getattr(observer, "ch_axis", 0), node.all_input_nodes[0].meta.get("val")
     if scale.numel() > 1 and value is not None:

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.fx import Interpreter, Node
 from torch.utils import _pytree as pytree
 
-from edgekit.passes.quantization.simulate import FakeQuantized, observers, unguarded
+from edgekit.passes.quantization.simulate import fake_quantization, observers, unguarded
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule
@@ -35,7 +35,7 @@ def noise_shares(prepared: GraphModule, samples: Sequence[Sample]) -> dict[str, 
     if the answers do not depend on real values, or an operator has no derivative.
     """
     program = unguarded(prepared)
-    roundings = {node.name: FakeQuantized(observer) for node, observer in observers(program)}
+    roundings = {node.name: fake_quantization(observer) for node, observer in observers(program)}
     random = torch.Generator().manual_seed(0)
     shares = dict.fromkeys(roundings, 0.0)
     for sample in samples:
@@ -53,7 +53,7 @@ def noise_shares(prepared: GraphModule, samples: Sequence[Sample]) -> dict[str, 
 class _Rounding(Interpreter):
     """Interpreter that rounds where the program observes, and keeps each error and the place where it is added."""
 
-    def __init__(self, program: GraphModule, roundings: dict[str, FakeQuantized]) -> None:
+    def __init__(self, program: GraphModule, roundings: dict[str, nn.Module]) -> None:
         super().__init__(program)
         self.roundings = roundings
         self.errors: dict[str, Tensor] = {}

@@ -1,5 +1,7 @@
 """Precision repair: where plain int8 misses its limits, remedies in integers, then the cheapest operators in float.
 
+Remedies in integers are other ranges, equalization and SmoothQuant, then ranges that are found at run time.
+
 Everything is judged on samples held out of calibration, by fake quantization: nothing is converted. The budget is
 counted in evaluations, so that a slow machine chooses what a quick one does.
 """
@@ -13,9 +15,12 @@ from typing import TYPE_CHECKING
 
 from edgekit.errors import Misfit, PassError
 from edgekit.passes.sensitivity.exceptions import (
+    RANGE_SEARCH,
     ExceptionStep,
     JointRounding,
     WorkShare,
+    dynamic_names,
+    dynamic_order,
     exception_path,
     joint_roundings,
     price,
@@ -51,6 +56,8 @@ ROUNDING_SAMPLES = 64
 """Least number of samples that GPTQ is fitted to: with 12 it lost up to 0.8 dB on others, on two networks."""
 PRUNED_STEPS = 6
 """Most trials that return operators to integers."""
+DYNAMIC_STEPS = 3
+"""Most trials with fewer operators that round their inputs at run time, where all of them hold."""
 
 
 def repaired(problem: PrecisionSearch) -> RepairResult:
@@ -85,9 +92,11 @@ class _Repair:
         worst = next(iter(self.roundings), None)
         named = (worst.value, worst.noise / total) if worst else ("", 0.0)
         base, prepared = self._ranged(plain, prepared)
+        if not base.met and base is not plain:
+            self._measure(prepared)
         if not base.met:
-            if base is not plain:
-                self._measure(prepared)
+            base = self._dynamic(base, prepared)
+        if not base.met:
             self._excepted(base)
             self._pruned()
         met = [trial for trial in self.trials if trial.met]
@@ -161,6 +170,50 @@ class _Repair:
         if recipe.smooth is None and any(True for _ in normed(module)):
             yield "SmoothQuant", {"smooth": 0.5}
 
+    def _dynamic(self, base: RepairTrial, prepared: GraphModule) -> RepairTrial:
+        """Best recipe without exceptions that has layers, and products where the backend can, find ranges at run time.
+
+        All at first, for that keeps every product in integers; where these hold, fewer, those first that lose most.
+        """
+        order = dynamic_order(self.problem.program.exported.module(), prepared, self.roundings)
+        order = tuple(name for name in order if name not in base.recipe.overrides)
+        every = self._with_dynamic(base, order) if order else None
+        if every is None:
+            return base
+        trial, candidate = every
+        if not trial.met:
+            if trial.score.sqnr_db < base.score.sqnr_db + GAIN_DB:
+                return base
+            self._measure(candidate)
+            return trial
+        low, high = 0, len(order)
+        for _ in range(DYNAMIC_STEPS):
+            if high - low < 2 or not self._is_left:
+                break
+            middle = (low + high) // 2
+            fewer = self._with_dynamic(base, order[:middle])
+            if fewer is not None and fewer[0].met:
+                trial, high = fewer[0], middle
+            else:
+                low = middle
+        return trial
+
+    def _with_dynamic(self, base: RepairTrial, names: Sequence[str]) -> tuple[RepairTrial, GraphModule] | None:
+        """Trial of the recipe of `base` with these operators dynamic, and its program; None if the backend has none."""
+        overrides = {**base.recipe.overrides, **dict.fromkeys(names, "dynamic-int8")}
+        fields = {**base.recipe.model_dump(exclude_unset=True), "overrides": overrides}
+        recipe = Quantize.model_validate(fields)
+        self._count()
+        try:
+            prepared = self.problem.prepared(recipe)
+        except (Misfit, PassError):
+            return None
+        count = len(dynamic_names(prepared))
+        if not count:
+            return None
+        words = f"ranges at run time for {count} operator{'s' if count > 1 else ''}"
+        return self._judged(words if base.change == "plain" else f"{base.change}, {words}", recipe, prepared), prepared
+
     def _excepted(self, base: RepairTrial) -> None:
         """Find the shortest beginning of the path of exceptions that holds, then a shorter one with rounded weights."""
         path = exception_path(self.roundings, self._prices)
@@ -217,7 +270,13 @@ class _Repair:
     def _with_float(self, base: RepairTrial, operators: Sequence[str]) -> RepairTrial | None:
         """Trial of the recipe of `base` with these operators in float, an earlier one if there is one; None if the
         network does not take it."""
-        recipe = with_float(base.recipe.model_copy(update={"overrides": self.problem.recipe.overrides}), operators)
+        stated = self.problem.recipe.overrides
+        kept = {
+            name: precision
+            for name, precision in base.recipe.overrides.items()
+            if name in stated or precision == "dynamic-int8"
+        }
+        recipe = with_float(base.recipe.model_copy(update={"overrides": kept}), operators)
         same = next((trial for trial in self.trials if trial.recipe == recipe), None)
         if same:
             return same
@@ -242,8 +301,10 @@ class _Repair:
 
     def _judged(self, change: str, recipe: Quantize, prepared: GraphModule) -> RepairTrial:
         score = self.problem.score(prepared)
-        trial = RepairTrial(change, recipe, score, self._holds(score))
-        self.trials.append(replace(trial, price=price(trial.exceptions, self._prices)))
+        dynamic = len(dynamic_names(prepared))
+        trial = RepairTrial(change, recipe, score, self._holds(score), dynamic=dynamic)
+        cost = price(trial.exceptions, self._prices) + RANGE_SEARCH * dynamic
+        self.trials.append(replace(trial, price=cost))
         return self.trials[-1]
 
     def _holds(self, score: MixedScore) -> bool:

@@ -21,7 +21,10 @@ class RepairTrial:
     score: MixedScore
     met: bool
     price: float = 0.0
-    """Price of its operators in float: the share of all work, and little for each (`exceptions.price`)."""
+    """Price of its operators in float: the share of all work, and little for each (`exceptions.price`); of those that
+    round their inputs at run time, less for each."""
+    dynamic: int = 0
+    """Number of operators that round their inputs at run time."""
 
     @property
     def exceptions(self) -> tuple[str, ...]:

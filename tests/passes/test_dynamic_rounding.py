@@ -1,0 +1,96 @@
+"""Ranges at run time in a static recipe: their simulation, and the repair that prefers them to float."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+from torchao.quantization.pt2e.quantize_pt2e import prepare_pt2e
+
+from edgekit.ir.measurement import Array
+from edgekit.ir.signature import Signature, TensorSpec
+from edgekit.passes.quantization.calibrate import calibrate
+from edgekit.passes.quantization.dynamic_rounding import DynamicFakeQuantized, DynamicObserver
+from edgekit.passes.quantization.simulate import answers, output_sqnr_db, simulated, unguarded
+from edgekit.passes.sensitivity.mixed_precision import Judge, Limits, PrecisionSearch
+from edgekit.passes.sensitivity.repair import repaired
+from edgekit.pipeline.stages.precision_repair import _sentence
+from edgekit.specs.compression import Quantize
+from tests.passes.small_networks import onnx, program
+
+
+class Scaled(nn.Module):
+    """Layers whose values have the size of the input, and a norm after which that size is no longer seen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(16, 32, bias=False), nn.Linear(32, 8, bias=False)
+        self.norm = nn.LayerNorm(8, eps=1e-12)
+
+    def forward(self, x: Tensor) -> Tensor:
+        answer: Tensor = self.norm(self.second(torch.relu(self.first(x))))
+        return answer
+
+
+def samples_of_all_sizes() -> list[tuple[Tensor]]:
+    torch.manual_seed(0)
+    return [(torch.randn(1, 16) * 10.0 ** (number % 4),) for number in range(24)]
+
+
+def test_repair_prefers_ranges_at_run_time_to_float() -> None:
+    torch.manual_seed(1)
+    samples = samples_of_all_sizes()
+    net = program(Scaled(), samples[0][0])
+    signature = Signature((TensorSpec("x", "float32", (1, 16)),), (TensorSpec("output", "float32", (1, 8)),))
+    net = type(net)(net.exported, signature)
+
+    def compared(expected: Mapping[str, Array], outputs: Mapping[str, Array]) -> tuple[float, None]:
+        return float((expected["output"].argmax(1) == outputs["output"].argmax(1)).mean()), None
+
+    judge = Judge(net, samples[12:], compared)
+    result = repaired(PrecisionSearch(net, Quantize(), onnx, samples[:12], judge, Limits(0.9)))
+    assert not result.plain.met
+    assert result.chosen.met
+    assert result.chosen.exceptions == ()
+    assert result.chosen.recipe.overrides == {"first": "dynamic-int8", "second": "dynamic-int8"}
+    assert result.chosen.dynamic == 2
+    assert result.in_float.macs == 0
+    # The layers whose ranges lose most, one of them, were tried too, and do not hold.
+    assert [trial.dynamic for trial in result.trials if trial.dynamic] == [2, 1]
+    assert "ranges at run time for 2 operators brought" in _sentence(result)
+    assert "all in int8" in _sentence(result)
+
+
+def test_simulation_rounds_as_the_program_does() -> None:
+    torch.manual_seed(1)
+    samples = samples_of_all_sizes()
+    net = program(Scaled(), samples[0][0])
+    recipe = Quantize(overrides={"*": "dynamic-int8"})
+    prepared = prepare_pt2e(net.exported.module(), onnx(recipe).quantizer)
+    calibrate(prepared, samples, range(4))
+    expected = answers(unguarded(net.exported.module()), samples)
+    assert output_sqnr_db(expected, answers(simulated(prepared), samples)) > 35
+
+
+@pytest.mark.parametrize("by_row", [True, False])
+def test_ranges_are_of_each_row_or_of_each_sample(by_row: bool) -> None:
+    rounding = DynamicFakeQuantized(DynamicObserver(by_row=by_row, dtype=torch.int8))
+    x = torch.tensor([[[0.0, 1.0, 2.55], [0.0, 100.0, 255.0]], [[0.0, 0.5, 1.275], [0.0, 1.0, 1.275]]])
+    rounded = rounding(x)
+    torch.testing.assert_close(rounded[0, 0], x[0, 0] if by_row else torch.tensor([0.0, 1.0, 3.0]))
+    torch.testing.assert_close(rounded[1], x[1], atol=0.0026, rtol=0)
+    assert torch.equal(rounding(torch.zeros(1, 4)), torch.zeros(1, 4))
+
+
+def test_dynamic_layers_belong_to_a_static_recipe_and_float_comes_before_them() -> None:
+    with pytest.raises(ValidationError, match="mode = 'static'"):
+        Quantize(mode="dynamic", overrides={"head": "dynamic-int8"})
+    recipe = Quantize(overrides={"*": "dynamic-int8", "first": "float32"})
+    net = program(Scaled(), torch.zeros(1, 16))
+    module = net.exported.module()
+    prepared = prepare_pt2e(module, onnx(recipe).quantizer)
+    dynamic = [part for part in prepared.modules() if isinstance(part, DynamicObserver)]
+    assert len(dynamic) == 1
