@@ -186,8 +186,11 @@ def _quickest_threads(model: Model, chunk: tuple[Tensor, ...]) -> int:
 
     On small networks and shared cores more threads can be ten times slower.
     """
+    counts = {1, torch.get_num_threads()}
+    if len(counts) == 1:
+        return 1
     seconds = {}
-    for count in (1, torch.get_num_threads()):
+    for count in sorted(counts):
         with torch_threads(count):
             _leaves(model, chunk)
             started = time.perf_counter()
