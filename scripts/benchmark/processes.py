@@ -42,12 +42,9 @@ class Cost:
 
 def cost(argv: list[str], environment: dict[str, str], ended: tuple[int, ...] = (0,)) -> Cost:
     """Run `argv` to its end. Raises RuntimeError with its last words if its exit status is none of `ended`."""
-<<<<<<< HEAD
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
-    before, started, peak, stages = _children_cpu(), time.perf_counter(), 0, dict[str, int]()
-=======
-    started, peak, largest, stages = time.perf_counter(), 0, 0, dict[str, int]()
->>>>>>> d
+    before, started = _children_cpu(), time.perf_counter()
+    peak, largest, stages = 0, 0, dict[str, int]()
     process = subprocess.Popen(
         argv, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -68,8 +65,7 @@ def cost(argv: list[str], environment: dict[str, str], ended: tuple[int, ...] = 
     _wait_for_orphans()
     if process.returncode not in ended:
         raise RuntimeError(f"{' '.join(argv)} ended with {process.returncode}: {''.join(lines)[-2000:]}")
-<<<<<<< HEAD
-    return Cost(seconds, _children_cpu() - before, peak, stages)
+    return Cost(seconds, _children_cpu() - before, peak, stages, largest)
 
 
 def _children_cpu() -> float:
@@ -87,9 +83,6 @@ def _wait_for_orphans() -> None:
                 time.sleep(INTERVAL_S)
         except ChildProcessError:
             return
-=======
-    return Cost(seconds, peak, stages, largest)
->>>>>>> d
 
 
 def _tree(pid: int) -> list[int]:
