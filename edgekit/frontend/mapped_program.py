@@ -41,7 +41,7 @@ class _Typing:
     def __getattr__(self, name: str) -> Any:
         return getattr(typing, name)
 
-    def get_type_hints(self, cls: Any, globalns: Mapping[str, Any]) -> Mapping[str, Any]:
+    def get_type_hints(self, cls: Any, **_: Any) -> Mapping[str, Any]:
         return _schema_hints(cls)
 
 

@@ -48,9 +48,9 @@ def test_a_story_is_the_one_that_torch_writes(
 def test_int4_rounded_by_data_is_stored_once_for_all_entry_points(
     stories: Path, places: dict[str, str], tmp_path: Path
 ) -> None:
-    argv = ("--project", stories, "--target", "host", "--backend", "onnx", "--profile", "weight-only-int4", *LENIENT)
-    argv += ("--set", "profile.gates.agreement.min=0", "--set", "profile.gates.accuracy_drop.max=9")
-    argv += ("--set", "profile.quantize.weights.rounding=gptq")
+    settings = ("gates.agreement.min=0", "gates.accuracy_drop.max=9", "quantize.weights.rounding=gptq")
+    chosen = ("--project", stories, "--target", "host", "--backend", "onnx", "--profile", "weight-only-int4")
+    argv = (*chosen, *LENIENT, *(word for setting in settings for word in ("--set", f"profile.{setting}")))
     plan = edgekit_here("plan", *argv, "--json", env=places)
     assert json.loads(plan.out)["plans"][0]["stages"]["round"] == "to do"
     edgekit_here("build", *argv, "--out", tmp_path / "out", env=places)
