@@ -61,7 +61,7 @@ def _finite(module: fx.GraphModule, branch: Any, node: fx.Node) -> fx.Node | flo
     stored = constant(module, branch) if isinstance(branch, fx.Node) else branch
     if stored is not None and (not isinstance(stored, torch.Tensor) or stored.numel() == 1):
         number = float(stored)
-        if number == -math.inf and node.users and all(_is_softmax(user) for user in node.users):
+        if number == -math.inf and node.users and all(is_softmax(user) for user in node.users):
             number = lowest(value(node).dtype)
         return number if math.isfinite(number) else None
     return None if not _is_float_tensor(branch) or may_be_infinite(module, branch) else branch
@@ -71,7 +71,8 @@ def _is_float_tensor(branch: fx.Node) -> bool:
     return value(branch).dtype is torch.float32
 
 
-def _is_softmax(node: fx.Node) -> bool:
+def is_softmax(node: fx.Node) -> bool:
+    """True if the node computes a softmax."""
     return node.target in (aten.softmax.int, aten._softmax.default)
 
 

@@ -143,8 +143,9 @@ class QuantizePass(Pass):
         Yields the observer that `auto` chose, with all scores.
         """
         from edgekit.passes.quantization.answer_ranges import answers_extended
+        from edgekit.passes.quantization.score_ranges import scores_clipped
 
-        with answers_extended(prepared):
+        with answers_extended(prepared), scores_clipped(prepared):
             findings = tuple(self._observed(prepared, exported))
         yield from findings
 
