@@ -38,7 +38,7 @@ SIGNATURES = {
     "flash": ("bundle", "device", "runtime", "commit"),
     "rollback": ("device", "runtime", "untested"),
     "status": ("device",),
-    "probe": ("device", "model", "samples", "plan", "processes", "threads", "runtime"),
+    "probe": ("device", "model", "samples", "plan", "processes", "threads", "runtime", "accelerator"),
     "compare": ("reference", "candidate", "task"),
     "diagnose": ("project", "target", *COMMON, "search", "cache", "progress", "built"),
     "load_report": ("path",),

@@ -21,6 +21,7 @@ from edgekit.devices.tensorrt import has_plan, note
 from edgekit.devices.transport import Transport
 from edgekit.errors import DeviceError, SelfTestFailed
 from edgekit.runner.layout import MANIFEST
+from edgekit.runner.model.accelerator import Accelerator
 from edgekit.runner.slots.lifecycle import TRIAL_S
 from edgekit.specs.release import check_expiry
 
@@ -47,6 +48,8 @@ class Installation:
     """Time of the device's clock if that is wrong, so that the device could not check the expiry; else None."""
     note: str | None = None
     """Remark that the model does not run on the provider that it was built for, with the reason; else None."""
+    accelerator: Accelerator | None = None
+    """Accelerator that measurements of it ask for; None for what it runs on by itself."""
 
     @property
     def remarks(self) -> tuple[str, ...]:

@@ -22,6 +22,21 @@ class Described(Answer):
     files: tuple[str, ...]
 
 
+class AcceleratorAnswer(Answer):
+    """Facts on a model that was loaded on an accelerator, as `runner.model.accelerator.AcceleratorFacts` has them."""
+
+    kind: str
+    device: str | None
+    driver: str | None
+    software: bool
+    precision: str | None
+    operators: Count | None
+    taken: Count | None
+    left: tuple[tuple[str, Count], ...] = Field(max_length=4096)
+    cached: bool | None
+    note: str
+
+
 class Loaded(Answer):
     """A model that was loaded and run on one sample, with the cost, and the device."""
 
@@ -38,6 +53,7 @@ class Loaded(Answer):
     threads: Positive
     count: Positive
     info: Info
+    accelerator: AcceleratorAnswer | None = None
 
     @property
     def model_rss_bytes(self) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgekit.bundle.archive import Bundle
@@ -27,6 +27,7 @@ from edgekit.measure.user_inputs import samples_for
 from edgekit.pipeline.accuracy_budget import affordable, is_large
 from edgekit.pipeline.flash import check_runtime, runtime_for, served
 from edgekit.samples import Samples, Sampling
+from edgekit.specs.accelerator import AUTO, AcceleratorChoice
 from edgekit.specs.profile import Probe
 
 BUNDLE = ".edgekit"
@@ -68,13 +69,15 @@ def subject(
     runtime: str | None = None,
     shapes: Shapes = NO_SHAPES,
     check: Callable[[Manifest], None] = any_manifest,
+    accelerator: AcceleratorChoice = AUTO,
 ) -> Iterator[Subject]:
     """Install the model for a measurement beside the slots of `device`, or take the model that it serves.
 
     model: a `.edgekit`, `.onnx`, `.tflite` or `.pte` file; None for the served model. runtime: as `edgekit probe
     --runtime`. shapes: of the inputs of a model file that leaves axes free. check: called with the manifest of a
-    bundle, or of the served model, before anything is sent; it raises for one that cannot be measured so. Raises what
-    opening the bundle, describing the file and reaching the device raise.
+    bundle, or of the served model, before anything is sent; it raises for one that cannot be measured so. accelerator:
+    what it is to run on. Raises AcceleratorMissing if no runtime runs its format there, and what opening the bundle,
+    describing the file and reaching the device raise.
     """
     with contextlib.ExitStack() as stack:
         if model is None:
@@ -82,11 +85,11 @@ def subject(
             installation = served(transport, runtime)
             manifest = manifest_of(installation)
             check(manifest)
-            yield Subject(installation, manifest.signature)
+            yield Subject(replace(installation, accelerator=accelerator.request(manifest.format)), manifest.signature)
         elif model.suffix == BUNDLE:
-            yield stack.enter_context(_bundle(device, model, runtime, check))
+            yield stack.enter_context(_bundle(device, model, runtime, check, accelerator))
         else:
-            yield stack.enter_context(_bare(device, model, runtime, shapes))
+            yield stack.enter_context(_bare(device, model, runtime, shapes, accelerator))
 
 
 def probe(
@@ -98,13 +101,14 @@ def probe(
     shards: Shards = AT_ONCE,
     limit_s: float | None = None,
     shapes: Shapes = NO_SHAPES,
+    accelerator: AcceleratorChoice = AUTO,
 ) -> Probed:
     """Measure outputs for the samples that `choose` gives, and latency as `plan` says (None: no latency).
 
     Where all samples would take longer than `limit_s` seconds, `choose` is called again with the number that the device
     answers in that time. Raises what `subject` and `Installed.measure` do.
     """
-    with subject(device, model, runtime, shapes) as on_device:
+    with subject(device, model, runtime, shapes, accelerator=accelerator) as on_device:
         _check_batch(on_device.signature)
         samples = samples_for(on_device.signature, choose(on_device, None))
         if limit_s is not None and is_large(on_device.installation, samples):
@@ -114,27 +118,37 @@ def probe(
 
 
 @contextlib.contextmanager
-def _bundle(device: str, path: Path, runtime: str | None, check: Callable[[Manifest], None]) -> Iterator[Subject]:
+def _bundle(
+    device: str,
+    path: Path,
+    runtime: str | None,
+    check: Callable[[Manifest], None],
+    accelerator: AcceleratorChoice,
+) -> Iterator[Subject]:
     bundle = Bundle.open(path, KeyStore.of_user().trusted())
     manifest = bundle.manifest
     check(manifest)
     check_runtime(runtime, manifest.format)
+    accelerator.request(manifest.format)
     with tempfile.TemporaryDirectory() as scratch, connect(device) as transport:
         check_fit(manifest, transport, survey(transport))
         folder = Path(scratch) / "bundle"
         bundle.extract(folder)
         chosen = runtime_for(manifest, transport, runtime)
         with scratch_install(folder, manifest.format, transport, chosen, manifest.versions) as installation:
-            yield Subject(installation, manifest.signature)
+            yield Subject(replace(installation, accelerator=accelerator.request(manifest.format)), manifest.signature)
 
 
 @contextlib.contextmanager
-def _bare(device: str, path: Path, runtime: str | None, shapes: Shapes) -> Iterator[Subject]:
+def _bare(
+    device: str, path: Path, runtime: str | None, shapes: Shapes, accelerator: AcceleratorChoice
+) -> Iterator[Subject]:
     with open_model_file(path, shapes) as bare:
         check_runtime(runtime, bare.format)
+        accelerator.request(bare.format)
         chosen = runtime or "auto"
         with connect(device) as transport, scratch_install(bare.folder, bare.format, transport, chosen) as installation:
-            yield Subject(installation, bare.signature)
+            yield Subject(replace(installation, accelerator=accelerator.request(bare.format)), bare.signature)
 
 
 def _check_batch(signature: Signature) -> None:

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from .errors import RunnerError
 from .failure import failure
 from .machine import system
+from .model.accelerator import accelerator_of
 from .slots import lifecycle
 from .verbs import slots
 
@@ -63,14 +64,15 @@ def _run_verb(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _run_model_verb(args: argparse.Namespace) -> dict[str, Any]:
+    accelerator = accelerator_of(args.accelerator, args.accelerator_option)
     if args.verb == "selftest":
         from .verbs.selftest import selftest
 
-        return selftest(args.slot, args.threads)
+        return selftest(args.slot, args.threads, accelerator)
     if args.verb == "throughput":
         from .verbs.throughput import throughput
 
-        return throughput(args.slot, args.inputs, args.threads, args.instances, args.min_duration)
+        return throughput(args.slot, args.inputs, args.threads, args.instances, args.min_duration, accelerator)
     folders = args.slot, args.inputs, args.out
     if args.verb == "generate":
         if args.count < 2:
@@ -81,18 +83,18 @@ def _run_model_verb(args: argparse.Namespace) -> dict[str, Any]:
     if args.verb == "operators":
         from .verbs.operators import operators
 
-        return operators(*folders, args.count, args.threads)
+        return operators(*folders, args.count, args.threads, accelerator)
     if args.verb == "accuracy":
         from .verbs.accuracy import accuracy
 
-        return accuracy(*folders, args.threads, dict(args.sha256))
+        return accuracy(*folders, args.threads, dict(args.sha256), accelerator)
     if args.verb == "instructions":
         from .verbs.instructions import instructions
 
-        return instructions(*folders, args.count, args.threads)
+        return instructions(*folders, args.count, args.threads, accelerator)
     from .verbs.latency import latency
 
-    return latency(*folders, args.min_count, args.min_duration, args.threads, args.cpu, args.cool)
+    return latency(*folders, args.min_count, args.min_duration, args.threads, args.cpu, args.cool, accelerator)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -116,6 +118,10 @@ def _parser() -> argparse.ArgumentParser:
         verb = verbs.add_parser(name)
         verb.add_argument("slot", type=Path)
         verb.add_argument("--threads", type=int, default=1)
+        verb.set_defaults(accelerator=None, accelerator_option=[])
+        if name != "generate":
+            verb.add_argument("--accelerator", metavar="KIND")
+            verb.add_argument("--accelerator-option", action="append", default=[], metavar="NAME=VALUE")
         if name != "selftest":
             verb.add_argument("--inputs", type=Path, required=True)
             verb.add_argument("--out", type=Path, required=True)

@@ -127,7 +127,8 @@ class Installed:
         # Where a scratch folder of this machine stands in for a device, its name says nothing.
         where = device.kind if device.kind == "local" else device.url
         rule = replace(self.shards, first=max(1, self.shards.first // (samples.steps or 1)))
-        shards = rule.of(where, self.installation.digest, runner.interpreter, threads, samples.digest)
+        run = threads, *filter(None, [self.installation.accelerator])
+        shards = rule.of(where, self.installation.digest, runner.interpreter, *run, samples.digest)
         if session.emulated:
             shards = replace(shards, seconds=EMULATED_SHARD_S)
         outputs, samples_per_s = answer_in_shards(samples, ask, shards)

@@ -31,7 +31,7 @@ class LoadedModel(NamedTuple):
     call: Call
     loaded: dict[str, Any]
     """Facts for the host: load_ns, first_ns, peak_rss_bytes after the first inference, empty_rss_bytes before the
-    model was loaded, runtime, provider, planned_provider, threads."""
+    model was loaded, runtime, provider, planned_provider, threads, accelerator."""
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -53,7 +53,7 @@ class LoadedModel(NamedTuple):
         steps: steps after which a model with state begins anew, if it is to be called over and over. Raises
         RunnerError: runtime, load, or run if its outputs are not what the manifest says.
         """
-        label, runtime = open_runtime(manifest.format, manifest.engine)
+        label, runtime = open_runtime(manifest.format, manifest.engine, manifest.accelerator)
         check_lengths(first, manifest)
         empty_rss_bytes = system.rss_bytes()
         started = perf_counter_ns()
@@ -73,6 +73,7 @@ class LoadedModel(NamedTuple):
             "provider": runtime.provider,
             "planned_provider": manifest.plan.providers[0] if manifest.plan else None,
             "threads": threads,
+            "accelerator": runtime.accelerator and runtime.accelerator.written(),
         }
         return cls(manifest, call, facts)
 

@@ -15,6 +15,7 @@ from ..model.lengths import GRAPH
 from ..model.manifest import check_no_options
 
 if TYPE_CHECKING:
+    from ..model.accelerator import AcceleratorFacts
     from ..model.io_signature import IoSignature
     from ..model.manifest import RunnerManifest
     from ..model.tensors import Array, Call
@@ -25,6 +26,7 @@ class TFLiteRuntime:
     """LiteRT or tflite-runtime, with the XNNPACK delegate that both apply by themselves."""
 
     provider: str | None = None
+    accelerator: AcceleratorFacts | None = None
 
     def __init__(self, distribution: str) -> None:
         self._distribution = distribution
