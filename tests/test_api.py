@@ -32,10 +32,10 @@ SIGNATURES = {
     "build": ("project", "target", *COMMON, "out", "samples", "key", "cache", "progress"),
     "run": (
         *("project", "target", "device", *COMMON, "out", "samples", "key", "reference", "baseline", "runtime"),
-        *("commit", "cache", "progress"),
+        *("accelerator", "commit", "cache", "progress"),
     ),
     "open_bundle": ("path", "trusted"),
-    "flash": ("bundle", "device", "runtime", "commit"),
+    "flash": ("bundle", "device", "runtime", "accelerator", "commit"),
     "rollback": ("device", "runtime", "untested"),
     "status": ("device",),
     "probe": ("device", "model", "samples", "plan", "processes", "threads", "runtime", "accelerator"),

@@ -50,6 +50,8 @@ class Installation:
     """Remark that the model does not run on the provider that it was built for, with the reason; else None."""
     accelerator: Accelerator | None = None
     """Accelerator that measurements of it ask for; None for what it runs on by itself."""
+    choice: str | None = None
+    """Sentence on the accelerator that the device chose, and why; None where there was nothing to choose from."""
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -57,7 +59,7 @@ class Installation:
         signers = " ".join(self.pinned)
         trusts = f"it trusted nobody yet: from now on it takes what {signers} signed, alone"
         wrong = f"its clock, at {self.clock}, cannot be right: only this machine told that the bundle has not expired"
-        return tuple(filter(None, (trusts if signers else None, wrong if self.clock else None, self.note)))
+        return tuple(filter(None, (trusts if signers else None, wrong if self.clock else None, self.note, self.choice)))
 
     @property
     def transport(self) -> Transport:

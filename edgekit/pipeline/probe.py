@@ -25,7 +25,7 @@ from edgekit.measure.device.scratch_install import scratch_install
 from edgekit.measure.shards import Shards
 from edgekit.measure.user_inputs import samples_for
 from edgekit.pipeline.accuracy_budget import affordable, is_large
-from edgekit.pipeline.flash import check_runtime, runtime_for, served
+from edgekit.pipeline.flash import check_runtime, runtime_for, served, served_on
 from edgekit.samples import Samples, Sampling
 from edgekit.specs.accelerator import AUTO, AcceleratorChoice
 from edgekit.specs.profile import Probe
@@ -85,7 +85,7 @@ def subject(
             installation = served(transport, runtime)
             manifest = manifest_of(installation)
             check(manifest)
-            yield Subject(replace(installation, accelerator=accelerator.request(manifest.format)), manifest.signature)
+            yield Subject(served_on(installation, manifest, accelerator), manifest.signature)
         elif model.suffix == BUNDLE:
             yield stack.enter_context(_bundle(device, model, runtime, check, accelerator))
         else:

@@ -16,6 +16,9 @@ from .model.accelerator import accelerator_of
 from .slots import lifecycle
 from .verbs import slots
 
+MEASURING = ("accuracy", "latency", "throughput", "operators")
+"""Verbs that run the model of a slot on the accelerator that was chosen for it, unless they are told one."""
+
 
 def main(argv: list[str]) -> int:
     """Run the verb of `argv`, write its document to stdout, and return the exit status.
@@ -69,6 +72,10 @@ def _run_model_verb(args: argparse.Namespace) -> dict[str, Any]:
         from .verbs.selftest import selftest
 
         return selftest(args.slot, args.threads, accelerator)
+    if accelerator is None and args.verb in MEASURING:
+        from .verbs.choose_accelerator import accelerator_of_slot
+
+        accelerator = accelerator_of_slot(args.slot)
     if args.verb == "throughput":
         from .verbs.throughput import throughput
 

@@ -45,6 +45,17 @@ class TargetAccelerator(Spec):
     """Formats of weights that it takes, the preferred one first."""
 
 
+class OperatorRule(Spec):
+    """Rule on operators of a kind of accelerator, with the form that it takes."""
+
+    operators: tuple[str, ...] = Field(min_length=1)
+    ranks: tuple[Whole, ...] = ()
+    """Numbers of axes that it takes, if they are fewer than the kind's; an operator that is not among `takes` has
+    none."""
+    instead: str
+    """Form to write in the network, so that it is taken."""
+
+
 class AcceleratorKind(Spec):
     """Facts of one kind of software for accelerators, each with a source."""
 
@@ -63,6 +74,11 @@ class AcceleratorKind(Spec):
     """Costs of a load: compiling shaders, preparing a context binary, building an engine, or choosing kernels."""
     kept: str
     """Place where the result of that work is kept for the next load."""
+    takes: tuple[str, ...] = ()
+    """Operators that it takes, by their names in its files; none where edgekit builds nothing for it."""
+    numbers: tuple[str, ...] = ()
+    """Number formats of the tensors that it takes; none where the target's accelerator states them."""
+    rule: tuple[OperatorRule, ...] = ()
 
     def __repr__(self) -> str:
         return f"<AcceleratorKind {self.id}: {self.title}>"
