@@ -8,6 +8,7 @@ from edgekit.bundle.manifest import Manifest
 from edgekit.devices.flash import Installation
 from edgekit.devices.protocol import AcceleratorChosen
 from edgekit.devices.runner_client import QUICK_S
+from edgekit.devices.swiftshader import with_driver
 from edgekit.runner.model.accelerator import CPU, Accelerator
 from edgekit.specs.accelerator import AUTO, AcceleratorChoice
 
@@ -28,7 +29,7 @@ def choose_accelerator(
     AcceleratorMissing if nothing runs such a model there; for an accelerator that is named, the error of its library,
     driver or answers; DeviceBusy, CommandFailed.
     """
-    told, offer = choice.request(manifest.format), manifest.acceleration
+    told, offer = with_driver(choice.request(manifest.format), installation.transport), manifest.acceleration
     if told is None and (offer is None or installation.transport.kind == "emulated"):
         return None  # an emulated board has no accelerator but stand-ins, which are never chosen by their time
     kinds = offer.kinds if offer else ()

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from edgekit.devices.protocol import Answer, Count, Info, Positive
 from edgekit.ir.artifact import Format
-from edgekit.ir.measurement import Around, Conditions, Watched
+from edgekit.ir.measurement import AcceleratorUse, Around, Conditions, Watched
 from edgekit.ir.signature import Signature
 
 
@@ -20,21 +20,6 @@ class Described(Answer):
     runtime: str
     signature: Signature
     files: tuple[str, ...]
-
-
-class AcceleratorAnswer(Answer):
-    """Facts on a model that was loaded on an accelerator, as `runner.model.accelerator.AcceleratorFacts` has them."""
-
-    kind: str
-    device: str | None
-    driver: str | None
-    software: bool
-    precision: str | None
-    operators: Count | None
-    taken: Count | None
-    left: tuple[tuple[str, Count], ...] = Field(max_length=4096)
-    cached: bool | None
-    note: str
 
 
 class Loaded(Answer):
@@ -53,7 +38,7 @@ class Loaded(Answer):
     threads: Positive
     count: Positive
     info: Info
-    accelerator: AcceleratorAnswer | None = None
+    accelerator: AcceleratorUse | None = None
 
     @property
     def model_rss_bytes(self) -> int | None:

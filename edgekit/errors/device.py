@@ -171,7 +171,7 @@ class AcceleratorHung(DeviceError):
 
 
 class AcceleratorNotFinite(DeviceError):
-    """The accelerator answers NaN or infinity where the CPU's answers of the same file are finite.
+    """The accelerator answers NaN or infinity.
 
     In float16 arithmetic a sum above 65,504 is infinite.
     """

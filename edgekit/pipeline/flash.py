@@ -10,6 +10,7 @@ from edgekit.devices.accelerator_choice import choose_accelerator, on_choice
 from edgekit.devices.device import connect
 from edgekit.devices.flash import Installation, flash, manifest_of, ready, serving
 from edgekit.devices.packs.recipe import recipe_for
+from edgekit.devices.swiftshader import with_driver
 from edgekit.devices.transport import Transport
 from edgekit.errors import UnknownName
 from edgekit.ir.artifact import Format
@@ -54,7 +55,8 @@ def served_on(installation: Installation, manifest: Manifest, accelerator: Accel
     A choice that has expired is made again. Raises what `devices.accelerator_choice.choose_accelerator` does.
     """
     if accelerator != AUTO:
-        return replace(installation, accelerator=accelerator.request(manifest.format))
+        request = with_driver(accelerator.request(manifest.format), installation.transport)
+        return replace(installation, accelerator=request)
     choice = choose_accelerator(installation, manifest)
     return replace(on_choice(installation, choice), choice=accelerator_remark(choice))
 

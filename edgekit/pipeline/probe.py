@@ -15,10 +15,12 @@ from edgekit.devices.compatibility import check_fit
 from edgekit.devices.device import connect
 from edgekit.devices.flash import Installation, manifest_of
 from edgekit.devices.survey import survey
+from edgekit.devices.swiftshader import with_driver
 from edgekit.devices.transport import DeviceKind
 from edgekit.errors import ModelFileError
 from edgekit.ir.measurement import Measurement
 from edgekit.ir.signature import Signature
+from edgekit.measure.device.accelerator_comparison import AgainstCpu, against_cpu
 from edgekit.measure.device.installed_bundle import AT_ONCE, Installed
 from edgekit.measure.device.model_file import NO_SHAPES, Shapes, open_model_file
 from edgekit.measure.device.scratch_install import scratch_install
@@ -26,6 +28,7 @@ from edgekit.measure.shards import Shards
 from edgekit.measure.user_inputs import samples_for
 from edgekit.pipeline.accuracy_budget import affordable, is_large
 from edgekit.pipeline.flash import check_runtime, runtime_for, served, served_on
+from edgekit.runner.model.accelerator import Accelerator
 from edgekit.samples import Samples, Sampling
 from edgekit.specs.accelerator import AUTO, AcceleratorChoice
 from edgekit.specs.profile import Probe
@@ -56,6 +59,8 @@ class Probed:
     measurement: Measurement
     sampling: Sampling | None
     """Sampling of the data set; None for arrays of no data set."""
+    against_cpu: AgainstCpu | None = None
+    """Difference from the CPU's answers of the same file; None where no accelerator was asked for."""
 
 
 def any_manifest(manifest: Manifest) -> None:
@@ -114,7 +119,9 @@ def probe(
         if limit_s is not None and is_large(on_device.installation, samples):
             count = affordable(on_device.installation, samples, limit_s)
             samples = samples if count == len(samples) else samples_for(on_device.signature, choose(on_device, count))
-        return Probed(Installed(on_device.installation, shards).measure(samples, plan), samples.sampling)
+        measured = Installed(on_device.installation, shards).measure(samples, plan)
+        beside = against_cpu(on_device.installation, shards, samples, measured) if measured.accelerator else None
+        return Probed(measured, samples.sampling, beside)
 
 
 @contextlib.contextmanager
@@ -136,7 +143,7 @@ def _bundle(
         bundle.extract(folder)
         chosen = runtime_for(manifest, transport, runtime)
         with scratch_install(folder, manifest.format, transport, chosen, manifest.versions) as installation:
-            yield Subject(replace(installation, accelerator=accelerator.request(manifest.format)), manifest.signature)
+            yield Subject(_on(installation, accelerator.request(manifest.format)), manifest.signature)
 
 
 @contextlib.contextmanager
@@ -148,7 +155,12 @@ def _bare(
         accelerator.request(bare.format)
         chosen = runtime or "auto"
         with connect(device) as transport, scratch_install(bare.folder, bare.format, transport, chosen) as installation:
-            yield Subject(replace(installation, accelerator=accelerator.request(bare.format)), bare.signature)
+            yield Subject(_on(installation, accelerator.request(bare.format)), bare.signature)
+
+
+def _on(installation: Installation, accelerator: Accelerator | None) -> Installation:
+    """Ask for the accelerator, with the driver that it needs on the device."""
+    return replace(installation, accelerator=with_driver(accelerator, installation.transport))
 
 
 def _check_batch(signature: Signature) -> None:

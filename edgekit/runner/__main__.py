@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
 from .errors import RunnerError
-from .failure import failure
+from .failure import ANSWER_FD, failure, write_answer
 from .machine import system
 from .model.accelerator import accelerator_of
 from .slots import lifecycle
@@ -32,11 +31,10 @@ def main(argv: list[str]) -> int:
         run_deterministically()
     os.umask(0o077)
     # Runtimes print to stdout from C, so the descriptor itself is moved out of their way.
-    answer = os.dup(1)
+    os.dup2(1, ANSWER_FD, inheritable=False)
     os.dup2(2, 1)
     document, code = _answer(argv)
-    with os.fdopen(answer, "w", encoding="utf-8") as out:
-        out.write(json.dumps(document, sort_keys=True, allow_nan=False) + "\n")
+    write_answer(document)
     return code
 
 

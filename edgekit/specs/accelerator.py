@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -19,14 +20,18 @@ KIND: Mapping[Format, Mapping[AcceleratorName, str]] = {
     "pte": {},
 }
 """Kind that a name stands for, by format; `cpu` stands for itself."""
+SWIFTSHADER = "swiftshader"
+SECONDS = "SECONDS"
+"""Value that stands for any number of seconds."""
 OPTIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     LITERT_GPU: {
-        "enforce_f32": ("true", "false"),
+        "enforce_f32": ("false", "true"),
         "cpu": ("true", "false"),
-        "vulkan": ("system", "swiftshader"),
+        "vulkan": ("system", SWIFTSHADER),
+        "time_limit": (SECONDS,),
     },
 }
-"""Options of a kind, with their values, the default first but for `enforce_f32`, whose default is false."""
+"""Options of a kind, with their values, the default first."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,8 @@ def _checked(text: str, kind: str) -> tuple[str, str]:
     known = OPTIONS.get(kind, {})
     if name not in known:
         raise OptionError(f"'{kind}' has no option '{name}'", hint=suggest(name, list(known), _listed(known)))
-    if value not in known[name]:
+    seconds = SECONDS in known[name] and re.fullmatch(r"\d{1,5}(\.\d+)?", value)
+    if value not in known[name] and not seconds:
         raise OptionError(f"'{name}' of '{kind}' is not '{value}'", hint=f"{name}={'|'.join(known[name])}")
     return name, value
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import RunnerError
-from ..failure import failure
+from ..failure import ANSWER_FD, failure, write_answer
 
 LIMIT_BYTES = 1 << 20
 CHUNK_BYTES = 1 << 16
@@ -49,12 +49,14 @@ def in_child(work: Callable[[], dict[str, Any]], limit_s: float) -> dict[str, An
 def _answer(work: Callable[[], dict[str, Any]], writer: int) -> None:
     """Write the document, or the failure, and end this process without running what its parent registered at exit."""
     try:
+        # Where a watch ends this process by itself, its answer is for the parent, not for the host.
+        os.dup2(writer, ANSWER_FD, inheritable=False)
+        os.close(writer)
         try:
             document: dict[str, Any] = work()
         except Exception as error:  # noqa: BLE001 whatever a driver or runtime raises must reach the parent
             document = failure(error)
-        with os.fdopen(writer, "wb") as out:
-            out.write(json.dumps(document, allow_nan=False).encode())
+        write_answer(document)
     finally:
         os._exit(0)
 

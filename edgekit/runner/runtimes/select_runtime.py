@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import RunnerError
 from ..machine.runtime_versions import DISTRIBUTIONS, NATIVE, TENSORRT, label_of, version_of
-from ..model.accelerator import KINDS
+from ..model.accelerator import KINDS, LITERT_GPU
 from ..model.engine_store import ENGINE
 from .base import Runtime
 
@@ -64,6 +64,12 @@ def _tflite(distribution: str) -> Runtime:
     return TFLiteRuntime(distribution)
 
 
+def _litert_gpu(distribution: str) -> Runtime:
+    from .litert_gpu import LiteRtGpu
+
+    return LiteRtGpu(distribution)
+
+
 def _tensorrt() -> Runtime:
     from .tensorrt_engine import TensorRT
 
@@ -71,5 +77,5 @@ def _tensorrt() -> Runtime:
 
 
 RUNTIMES: dict[str, Callable[[str], Runtime]] = {"pte": _executorch, "onnx": _onnx, "tflite": _tflite}
-ACCELERATED: dict[str, Callable[[str], Runtime]] = {}
+ACCELERATED: dict[str, Callable[[str], Runtime]] = {LITERT_GPU: _litert_gpu}
 """Makers of the runtimes that run a model on an accelerator, by its kind."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from edgekit.runner.errors import RunnerError
+from edgekit.runner.failure import exit_with
 from edgekit.runner.machine.timed_child import in_child
 
 
@@ -46,6 +47,15 @@ def test_a_child_that_hangs_is_ended_when_its_time_is_over() -> None:
     assert time.monotonic() - started < 5
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+
+
+def test_a_child_that_a_watch_ends_answers_its_parent() -> None:
+    def watched() -> dict[str, Any]:
+        exit_with(RunnerError("hung", "an inference took longer than 1 s"))
+
+    with pytest.raises(RunnerError, match="an inference took longer than 1 s") as error:
+        in_child(watched, 10)
+    assert error.value.kind == "hung"
 
 
 def test_a_child_that_a_driver_kills_says_by_which_signal() -> None:
