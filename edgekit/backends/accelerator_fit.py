@@ -91,8 +91,14 @@ def _refusal(facts: AcceleratorKind, accelerator: TargetAccelerator, step: Graph
     number = next((number for number in step.numbers if not _takes(facts, accelerator, number)), None)
     if number is not None:
         able = ", ".join(facts.numbers or accelerator.activations)
-        return f"{number}, and it computes in {able}", "quantize with other activations, or leave it on the CPU"
+        return f"{number}, and it computes in {able}", _another_number(number, accelerator)
     return "", ""
+
+
+def _another_number(number: str, accelerator: TargetAccelerator) -> str:
+    if number == "int8" and "uint8" in accelerator.activations:
+        return 'set activations = "uint8" in the [[runtime]] of the target'
+    return "take a profile of static int8" if number in FLOAT else "use another type there"
 
 
 def _takes(facts: AcceleratorKind, accelerator: TargetAccelerator, number: str) -> bool:

@@ -81,7 +81,8 @@ def test_the_operators_of_an_onnx_file_have_their_module_and_their_integers(tmp_
         helper.make_node("DequantizeLinear", ["x.q", "s", "z"], ["x.dq"]),
         helper.make_node("DequantizeLinear", ["w.q", "s", "z"], ["w"]),
         helper.make_node("MatMul", ["x.dq", "w"], ["head/MatMul"]),
-        helper.make_node("QuantizeLinear", ["head/MatMul", "s", "z"], ["y.q"]),
+        helper.make_node("Relu", ["head/MatMul"], ["head/Relu"]),
+        helper.make_node("QuantizeLinear", ["head/Relu", "s", "z"], ["y.q"]),
         helper.make_node("DequantizeLinear", ["y.q", "s", "z"], ["y.dq"]),
         helper.make_node("Erf", ["y.dq"], ["act/Erf"]),
     ]
@@ -90,14 +91,15 @@ def test_the_operators_of_an_onnx_file_have_their_module_and_their_integers(tmp_
     path = tmp_path / "model.onnx"
     graph = helper.make_graph(nodes, "g", values[:1], values[1:], constants)
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), str(path))
-    product, erf = graph_steps(path, "onnx")
+    product, relu, erf = graph_steps(path, "onnx")
+    assert set(relu.numbers) == {"int8"}
     assert (product.operator, product.where, set(product.numbers), product.ranks[0]) == (
         "MatMul",
         "'head'",
         {"int8"},
         2,
     )
-    assert (erf.operator, erf.where, erf.reads) == ("Erf", "'act'", ("head/MatMul",))
+    assert (erf.operator, erf.where, erf.reads) == ("Erf", "'act'", ("head/Relu",))
     fit = on_htp(product, erf)
     assert "MatMul in 'head': int8, and it computes in uint8" in fit.sentence
     assert "Erf in 'act': it has no such operator; use nn.GELU()" in fit.sentence

@@ -11,6 +11,8 @@ from onnx import NodeProto, TensorProto, helper
 from edgekit.ir.graph_step import GraphStep
 
 QUANTIZE, DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
+ACTIVATIONS = ("Relu", "Clip")
+"""Activations that are part of the operator before them where their result is quantized."""
 
 
 def graph_steps(path: Path) -> tuple[GraphStep, ...]:
@@ -33,6 +35,10 @@ def graph_steps(path: Path) -> tuple[GraphStep, ...]:
             )
             for name in (node.output[0], source):
                 formats[name] = (rank, number)
+    for node in graph.node:
+        # Its range is that of the quantization behind it, so that onnxruntime drops it there.
+        if node.op_type in ACTIVATIONS and node.output[0] in formats and node.input[0] not in fixed:
+            formats[node.input[0]] = formats[node.output[0]]
     for node in graph.node:
         if node.op_type not in (QUANTIZE, DEQUANTIZE) and not set(node.output) <= fixed:
             steps.append(_step(node, formats, sources, fixed, len(steps) + 1))

@@ -86,7 +86,7 @@ def test_the_quicker_accelerator_is_kept_with_its_figures_and_runs_what_is_probe
         ("driver", "driver of another version"),
         ("dies", "the process died by signal 9"),
         ("hangs", "no answer within 3 s"),
-        ("nan", "not finite"),
+        ("nan", "answers NaN or infinity"),
         ("lies", "it answers otherwise than the CPU: -6.0 dB, 20 dB are needed"),
         ("slow", "1 times that is allowed"),
         ("software", "a program of the CPU stands in for it"),
