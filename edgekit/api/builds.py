@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgekit.api.accelerators import Accelerated, choice_of
 from edgekit.api.build_session import (
     BuildSession,
     build_requests,
@@ -139,6 +140,7 @@ def run(
     reference: str | None = None,
     baseline: Path | str | None = None,
     runtime: str | None = None,
+    accelerator: Accelerated = "auto",
     commit: bool = True,
     cache: Path | None = None,
     progress: Progress | None = None,
@@ -154,6 +156,7 @@ def run(
         reference: URL of a server to compare with; by default what the project says.
         baseline: an earlier run's report or folder, for `instructions_ratio`.
         runtime: what runs the model there: `auto`, `system` or a distribution's name; by default what the target says.
+        accelerator: `cpu`, `gpu` or `npu`, if it must run there; by default the quickest that passes the gates.
         commit: False leaves it on trial, whatever the verdict.
 
     Raises:
@@ -163,7 +166,7 @@ def run(
     True
     """
     request = _one(project, target, backend, profile, [*overrides, *reference_override(reference)])
-    trial = Trial(device, commit, runtime, Path(baseline) if baseline else None)
+    trial = Trial(device, commit, runtime, Path(baseline) if baseline else None, accelerator=choice_of(accelerator))
     session = BuildSession((request,), _cache(cache), signing_key(key)[0], Path(out) if out else None, samples)
     return session.run(request, trial, _watch(progress))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from edgekit.api.accelerators import Accelerated, choice_of
 from edgekit.devices.device import Destination, connect, destinations, way_to
 from edgekit.devices.flash import status as device_status
 from edgekit.devices.inventory import Book, DeviceEntry
@@ -22,13 +23,20 @@ if TYPE_CHECKING:
 # The pipeline is imported by the functions that need it: `edgekit status` starts in half the time.
 
 
-def flash(bundle: Bundle, device: str, *, runtime: str | None = None, commit: bool = True) -> Installation:
+def flash(
+    bundle: Bundle,
+    device: str,
+    *,
+    runtime: str | None = None,
+    accelerator: Accelerated = "auto",
+    commit: bool = True,
+) -> Installation:
     """Put a bundle on a device, which serves it once its self-test there has passed.
 
     Args:
         bundle: from `open_bundle` or `build`.
         device: a name or URL, as `run` takes it.
-        runtime: as `run` takes it.
+        runtime, accelerator: as `run` takes them.
         commit: False leaves it on trial; the device drops it by itself after two hours.
 
     Raises:
@@ -44,7 +52,7 @@ def flash(bundle: Bundle, device: str, *, runtime: str | None = None, commit: bo
 
     [destination] = destinations([device])
     check_target(bundle.manifest, destination)
-    return deploy(bundle, destination.url, runtime, keep_trial=not commit)
+    return deploy(bundle, destination.url, runtime, not commit, choice_of(accelerator))
 
 
 def flash_fleet(
@@ -54,12 +62,13 @@ def flash_fleet(
     tell: Tell,
     *,
     runtime: str | None = None,
+    accelerator: Accelerated = "auto",
     commit: bool = True,
 ) -> Rolled:
     """Put a bundle on several devices in a staged rollout: canaries first, then wave by wave.
 
     Args:
-        bundle, runtime, commit: as `flash` takes them.
+        bundle, runtime, accelerator, commit: as `flash` takes them.
         fleet: from `destinations`, each device once.
         rollout: number of canaries, size of a wave, and devices at the same time.
         tell: called with the outcome of each device as it ends.
@@ -73,7 +82,7 @@ def flash_fleet(
     """
     from edgekit.pipeline.fleet import Cargo, roll_out
 
-    return roll_out(Cargo(bundle, runtime, keep_trial=not commit), fleet, rollout, tell)
+    return roll_out(Cargo(bundle, runtime, not commit, choice_of(accelerator)), fleet, rollout, tell)
 
 
 def rollback(device: str, *, runtime: str | None = None, untested: bool = False) -> RollbackResult:

@@ -20,6 +20,7 @@ from edgekit.pipeline.probe import Choose, Probed, Subject, subject
 from edgekit.pipeline.run import enough
 from edgekit.pipeline.stages.stage_runner import Watch, unwatched
 from edgekit.samples import Samples, load_samples
+from edgekit.specs.accelerator import AUTO, AcceleratorChoice, AcceleratorName
 from edgekit.specs.profile import PlanName, Probe
 from edgekit.specs.project import Project
 from edgekit.specs.spec import parse
@@ -37,6 +38,7 @@ def probe(
     processes: int = 3,
     threads: int = 1,
     runtime: str | None = None,
+    accelerator: AcceleratorName = "auto",
 ) -> Measurement:
     """Measure what a device serves, a bundle, or a bare model file on it. Nothing is installed by it.
 
@@ -48,6 +50,7 @@ def probe(
         processes: so many load the model anew, one after another.
         threads: of the runtime.
         runtime: as `run` takes it.
+        accelerator: `auto`, `cpu`, `gpu` or `npu`.
 
     Returns:
         Measurement: outputs by name, float32 or as the model gives them, shape [N, ...]; `latency_ns` int64 [M];
@@ -62,7 +65,10 @@ def probe(
     """
     latency_plan = parse(Probe, {"plan": plan, "processes": processes, "threads": threads}, "the arguments")
     file = Path(model) if model else None
-    return probe_model(device, file, samples=samples, plan=latency_plan, runtime=runtime).measurement
+    choice = AcceleratorChoice(accelerator)
+    return probe_model(
+        device, file, samples=samples, plan=latency_plan, runtime=runtime, accelerator=choice
+    ).measurement
 
 
 def probe_model(
@@ -76,6 +82,7 @@ def probe_model(
     cache: Cache | None = None,
     shapes: Shapes = NO_SHAPES,
     watch: Watch = unwatched,
+    accelerator: AcceleratorChoice = AUTO,
 ) -> Probed:
     """Measure answers and latency as `probe` does, by a whole plan; the sampling of the samples is returned beside it.
 
@@ -87,12 +94,13 @@ def probe_model(
         shapes: shapes of the inputs of a model file that leaves more axes free than its first, by name.
         cache: where answered shards are kept, so that a probe that failed resumes there; by default nowhere.
         watch: called as `probe` with a few words for each shard, if there is a cache.
+        accelerator: what runs the model, with options for it.
 
     Raises:
         EdgekitError: of the device, the file or the samples.
     """
     shards = shards_in(cache, lambda words: watch("probe", words)) if cache else AT_ONCE
-    return pipeline_probe.probe(device, _chooser(samples), plan, model, runtime, shards, limit_s, shapes)
+    return pipeline_probe.probe(device, _chooser(samples), plan, model, runtime, shards, limit_s, shapes, accelerator)
 
 
 def probe_operators(

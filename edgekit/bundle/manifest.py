@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
 
 from edgekit.bundle.manifest_records import (
+    Acceleration,
     ArtifactFacts,
     BundleFile,
     Count,
@@ -65,6 +66,8 @@ class ManifestContent(ManifestRecord):
     tokenizers: Mapping[str, InputTokenizer] = Field(default_factory=dict)
     """Tokenizer by input, where there is any. Absent from the file if there is none."""
     golden: Golden
+    acceleration: Acceleration | None = None
+    """Accelerators that the device tries. Absent from the file if None."""
     facts: ArtifactFacts
     placement: tuple[Operator, ...]
     history: tuple[PassStep, ...]
@@ -89,8 +92,9 @@ class ManifestContent(ManifestRecord):
     def _without_unsaid(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what was added later and is not stated: a bundle without it keeps its bytes."""
         values: dict[str, Any] = written(self)
-        if self.expires is None:
-            del values["expires"]
+        for name in ("expires", "acceleration"):
+            if values[name] is None:
+                del values[name]
         for name in ("processing", "tokenizers"):
             if not values[name]:
                 del values[name]

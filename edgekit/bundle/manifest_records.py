@@ -55,6 +55,17 @@ class Golden(ManifestRecord):
     """Largest allowed difference, as a share of (max - min) of the golden output."""
 
 
+class Acceleration(ManifestRecord):
+    """Accelerators that the device measures beside its CPU when the bundle is tried, and the gates they must pass."""
+
+    kinds: tuple[Text, ...] = Field(min_length=1)
+    """Kinds that the target has and that run a file of this format, the preferred one first."""
+    share: Share | None = None
+    """Least share of the operators that an accelerator must run itself; None for any."""
+    slower: float | None = Field(default=1.0, gt=0)
+    """Largest ratio of its median time to the CPU's; None for any."""
+
+
 class ArtifactFacts(ManifestRecord):
     """Facts that were read off the artifact; shares are of weights, of MACs and of work."""
 

@@ -15,6 +15,7 @@ from edgekit.cli.output import note, print_json, print_table, progress, say
 from edgekit.devices.device import Destination, destinations
 from edgekit.errors import OptionError
 from edgekit.pipeline.fleet import DeviceOutcome, Rolled, Rollout, state_of
+from edgekit.specs.accelerator import AcceleratorChoice
 
 BundleFile = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A .edgekit file.")]
 Devices = Annotated[
@@ -36,6 +37,8 @@ def flash_command(
     wave: Annotated[str, typer.Option("--wave", metavar="N|N%", help="So many follow at once.")] = DEFAULTS.wave,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="How many at the same time.")] = DEFAULTS.jobs,
     runtime: options.Runtime = None,
+    accelerator: options.Accelerator = "auto",
+    accelerator_option: options.AcceleratorOption = None,
     no_commit: Annotated[bool, typer.Option("--no-commit", help="Leave it on trial.")] = False,
     json: options.Json = False,
 ) -> None:
@@ -46,13 +49,16 @@ def flash_command(
     rollout = Rollout(canary, wave, jobs)
     if not device and not group:
         raise OptionError("say where to: --device or --group", hint="edgekit device list")
+    choice = AcceleratorChoice(accelerator, tuple(accelerator_option or ()))
     chosen = destinations(device or [], group or [])
     opened = open_bundle(bundle)
     if not group and len(device or []) == 1:
-        _flash_one(opened, chosen[0], runtime, no_commit, json)
+        _flash_one(opened, chosen[0], runtime, choice, no_commit, json)
         return
     with progress(f"flash {len(chosen)} devices"):
-        rolled = devices.flash_fleet(opened, chosen, rollout, _tell, runtime=runtime, commit=not no_commit)
+        rolled = devices.flash_fleet(
+            opened, chosen, rollout, _tell, runtime=runtime, accelerator=choice, commit=not no_commit
+        )
     if json:
         print_json({"schema": 1, "digest": opened.digest, "devices": [_shown(outcome) for outcome in rolled.outcomes]})
     else:
@@ -62,9 +68,16 @@ def flash_command(
     raise typer.Exit(rolled.exit_code)
 
 
-def _flash_one(bundle: Bundle, device: Destination, runtime: str | None, no_commit: bool, json: bool) -> None:
+def _flash_one(
+    bundle: Bundle,
+    device: Destination,
+    runtime: str | None,
+    accelerator: AcceleratorChoice,
+    no_commit: bool,
+    json: bool,
+) -> None:
     with progress(f"flash {device.name}"):
-        installed = devices.flash(bundle, device.name, runtime=runtime, commit=not no_commit)
+        installed = devices.flash(bundle, device.name, runtime=runtime, accelerator=accelerator, commit=not no_commit)
     state = state_of(installed)
     if json:
         print_json(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from edgekit.cli.accelerator_table import accelerator_json, accelerator_rows
 from edgekit.parity.compare import summarize
 from edgekit.parity.gate_texts import megabytes, milliseconds, percent
 from edgekit.pipeline.probe import Probed
@@ -38,6 +39,7 @@ def as_json(probed: Probed) -> dict[str, Any]:
         "energy": measured.energy and asdict(measured.energy),
         "instructions": measured.instructions,
         "host_stand_in": where.host_stand_in,
+        "accelerator": measured.accelerator and accelerator_json(measured.accelerator, probed.against_cpu),
     }
 
 
@@ -77,6 +79,8 @@ def as_rows(probed: Probed) -> list[Row]:
         energy = measured.energy
         millijoules = f"{1e3 * energy.joules:.3g} mJ an inference, ± {percent(energy.uncertainty)}"
         rows.append(("energy", f"{millijoules} ({energy.method})"))
+    if measured.accelerator:
+        rows += accelerator_rows(measured.accelerator, probed.against_cpu)
     rows += [
         ("answers", _answers(probed)),
         ("runtime", f"{where.runtime}, {where.threads} thread{'' if where.threads == 1 else 's'}"),

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from edgekit.cli import logs
+from edgekit.specs.accelerator import AcceleratorName
 
 
 def _start_verbose(context: typer.Context, is_set: bool) -> None:
@@ -56,6 +57,13 @@ Profile = Annotated[
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="K=V", help="Override one field: profile.gates.agreement.min=0.99"),
+]
+Accelerator = Annotated[
+    AcceleratorName, typer.Option("--accelerator", help="What runs it; auto: what its runtime takes by itself.")
+]
+AcceleratorOption = Annotated[
+    list[str] | None,
+    typer.Option("--accelerator-option", metavar="NAME=VALUE", help="With --accelerator: docs/accelerators.md."),
 ]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where bundle and report go.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="How many targets are built at once.")]

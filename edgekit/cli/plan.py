@@ -36,7 +36,8 @@ def plan_command(
         print_json({"schema": 1, "plans": plans})
         return
     for plan in plans:
-        print_table(("plan", plan["target"]), [(name, _words(value)) for name, value in plan.items()])
+        shown = {**plan, "accelerators": plan["accelerators"] or "none"}
+        print_table(("plan", plan["target"]), [(name, _words(value)) for name, value in shown.items()])
 
 
 def _words(value: Any) -> str:

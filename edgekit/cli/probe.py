@@ -21,6 +21,7 @@ from edgekit.measure.device.operators import Operators, chrome_trace
 from edgekit.measure.device.throughput import Sweep
 from edgekit.parity.generation_record import GenerationRecord
 from edgekit.pipeline.probe import Probed
+from edgekit.specs.accelerator import AcceleratorChoice
 from edgekit.specs.profile import PlanName
 
 TOP = 12
@@ -71,6 +72,8 @@ def probe_command(
     generate: options.Generate = None,
     prompt: options.Prompt = None,
     prompt_tokens: options.PromptTokens = None,
+    accelerator: options.Accelerator = "auto",
+    accelerator_option: options.AcceleratorOption = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE.json", help="Keep the measurement here.")] = None,
     json: options.Json = False,
 ) -> None:
@@ -99,6 +102,7 @@ def probe_command(
         generate=generate,
         prompt=prompt,
         prompt_tokens=prompt_tokens,
+        accelerator=AcceleratorChoice(accelerator, tuple(accelerator_option or ())),
         out=out,
     )
     request.check_files()
@@ -126,6 +130,7 @@ def _latency(request: ProbeRequest) -> Probed:
             limit_s=limit_s,
             cache=Cache.default().made(),
             watch=watch,
+            accelerator=request.accelerator,
         )
 
 

@@ -16,6 +16,7 @@ from edgekit.measure.device.throughput import MIN_DURATION_S
 from edgekit.measure.user_inputs import input_shapes, read_inputs
 from edgekit.pipeline.probe import BUNDLE, Subject
 from edgekit.samples import Samples
+from edgekit.specs.accelerator import AUTO, AcceleratorChoice
 from edgekit.specs.profile import PlanName, Probe
 from edgekit.specs.spec import parse
 
@@ -49,6 +50,7 @@ class ProbeRequest:
     generate: int | None = None
     prompt: str | None = None
     prompt_tokens: str | None = None
+    accelerator: AcceleratorChoice = AUTO
     out: Path | None = None
 
     def __post_init__(self) -> None:
@@ -186,6 +188,11 @@ def _not_generated(name: str) -> Conflict:
 
 CONFLICTS: tuple[Conflict, ...] = (
     *map(_not_generated, GENERATION),
+    (
+        lambda request: request.accelerator != AUTO and (request.generate or request.operators or request.throughput),
+        "--accelerator goes with none of --generate, --operators and --throughput",
+        "leave out --accelerator",
+    ),
     (
         lambda request: request.generate and request.model is not None and request.model.suffix != BUNDLE,
         "--generate needs a bundle: a bare model file does not say which of its inputs is the cache",

@@ -15,6 +15,7 @@ from edgekit.cli.probe_request import prompt_of
 from edgekit.errors import OptionError
 from edgekit.pipeline.run import Trial
 from edgekit.pipeline.verdict import FORMS
+from edgekit.specs.accelerator import AcceleratorChoice
 
 
 def register(app: typer.Typer) -> None:
@@ -42,6 +43,8 @@ def run_command(
         Path | None, typer.Option("--report", metavar="FILE", help="Also write it here: .html, .md, .txt or .json.")
     ] = None,
     runtime: options.Runtime = None,
+    accelerator: options.Accelerator = "auto",
+    accelerator_option: options.AcceleratorOption = None,
     generate: options.Generate = None,
     prompt: options.Prompt = None,
     prompt_tokens: options.PromptTokens = None,
@@ -66,7 +69,8 @@ def run_command(
         [*(overrides or ()), *reference_override(reference)],
         device=device,
     )
-    trial = Trial(device, not no_commit, runtime, baseline, beginning)
+    choice = AcceleratorChoice(accelerator, tuple(accelerator_option or ()))
+    trial = Trial(device, not no_commit, runtime, baseline, beginning, choice)
     with build_session(requests, key, out, samples, reuse=not no_cache) as session:
         reports = each_request(session, jobs, lambda request, watch: session.run(request, trial, watch))
     print_reports(reports, json, report)

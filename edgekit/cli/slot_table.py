@@ -10,7 +10,7 @@ REFUSED_HINTS = {
     "trial": "slot '{slot}' will not be committed; {why}: edgekit rollback --device {device} drops it",
     "behind": "slot '{slot}' is no way back; {why}: edgekit flash BUNDLE --device {device} replaces it",
 }
-SLOT_HEAD = ("slot", "state", "bundle", "version", "signed by", "files")
+SLOT_HEAD = ("slot", "state", "bundle", "version", "signed by", "files", "runs on")
 SHORT = 12
 """Length of a digest's prefix, in characters, that tells bundles apart for a person."""
 
@@ -25,6 +25,7 @@ def slot_rows(report: dict[str, Any]) -> list[tuple[str, ...]]:
             _text(slot.get("version")),
             " ".join(slot.get("signers") or ()),
             "" if slot["state"] == "empty" else "whole" if slot["whole"] else "DAMAGED",
+            (slot.get("accelerator") or {}).get("kind", "") + _expired(slot.get("accelerator")),
         )
         for name, slot in report["slots"].items()
     ]
@@ -57,7 +58,7 @@ def remarks(device: str, report: dict[str, Any]) -> list[str]:
             lines.append(f"revoked: {' '.join(trust['revoked'])}")
     if lease:
         lines.append(f"{lease['holder']} is flashing it, for {lease['left_s']:.0f} s at most")
-    return [*damage_remarks(device, report), *lines, *refused_remarks(device, trust)]
+    return [*damage_remarks(device, report), *lines, *_accelerator_remarks(report), *refused_remarks(device, trust)]
 
 
 def damage_remarks(device: str, report: dict[str, Any]) -> list[str]:
@@ -85,6 +86,21 @@ def short(digest: str | None) -> str:
 
 def _time_left(until_s: float | None) -> str:
     return "" if until_s is None else f", {max(0.0, until_s) / 60:.0f} min left"
+
+
+def _expired(accelerator: Any) -> str:
+    return ", expired" if accelerator and accelerator.get("expired") else ""
+
+
+def _accelerator_remarks(report: dict[str, Any]) -> list[str]:
+    """List what each slot runs on, if that was chosen, and why; an expired choice is measured at the next probe."""
+    chosen = [(name, slot["accelerator"]) for name, slot in report["slots"].items() if slot.get("accelerator")]
+    lines = [f"slot '{name}' runs on {each['kind']}: {each['why']}" for name, each in chosen if not each["expired"]]
+    return lines + [
+        f"slot '{name}' runs on cpu until the next probe measures again: {each['expired']}"
+        for name, each in chosen
+        if each["expired"]
+    ]
 
 
 def _text(value: object) -> str:

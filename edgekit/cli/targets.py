@@ -25,10 +25,16 @@ def list_targets(context: typer.Context, family: options.Family = None, json: op
         print_json({"schema": 1, "targets": [target.model_dump(mode="json", by_alias=True) for target in boards]})
         return
     rows = [
-        (t.id, t.family + (" (default)" if t.default else ""), t.title, " ".join(r.backend for r in t.runtime))
-        for t in boards
+        (
+            board.id,
+            board.family + (" (default)" if board.default else ""),
+            board.title,
+            " ".join(runtime.backend for runtime in board.runtime),
+            ", ".join(map(board.accelerator_text, board.accelerator)) or "none",
+        )
+        for board in boards
     ]
-    print_table(("target", "family", "title", "backends"), rows)
+    print_table(("target", "family", "title", "backends", "accelerators"), rows)
 
 
 @targets.command("show")

@@ -54,6 +54,13 @@ def fetched(packages: Sequence[str], architecture: str, cache: Cache, release: s
     return cache.made().fetch(digest_of(key), make)[0]
 
 
+def unpack_alone(package: str, architecture: str, folder: Path) -> None:
+    """Fetch one package without those that it depends on, and unpack it into `folder`. Raises as `fetched` does."""
+    with _Apt.of(folder / ".apt", architecture) as apt:
+        apt.download_alone(package)
+        apt.unpack(folder)
+
+
 def command(folder: Path, program: str) -> list[str]:
     """Command line of `program`, a path in a folder that was fetched for this machine, with the libraries beside it.
 
@@ -98,6 +105,13 @@ class _Apt:
         options = ("install", "-q", "--yes", "--download-only", "--target-release", release)
         self._apt(*options, *packages, timeout=FETCH_S)
 
+    def download_alone(self, package: str) -> None:
+        # It writes to the folder that it is started in, and to no other.
+        script = 'cd "$0" && exec apt-get download -q "$1"'
+        archives = self.root / "cache/archives"
+        argv = ["sh", "-c", script, str(archives), f"{package}/{RELEASE}"]
+        _run_checked(argv, timeout=FETCH_S, env=self._environment)
+
     def unpack(self, folder: Path) -> None:
         archives = sorted((self.root / "cache/archives").glob("*.deb"))
         for archive in archives:
@@ -108,9 +122,11 @@ class _Apt:
         (folder / LISTED).write_text("".join(lines))
 
     def _apt(self, *argv: str, timeout: float) -> None:
-        _run_checked(
-            ["apt-get", *argv], timeout=timeout, env={"APT_CONFIG": str(self.root / "apt.conf"), "LC_ALL": "C"}
-        )
+        _run_checked(["apt-get", *argv], timeout=timeout, env=self._environment)
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {"APT_CONFIG": str(self.root / "apt.conf"), "LC_ALL": "C"}
 
 
 def _sources() -> str:

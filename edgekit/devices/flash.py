@@ -21,6 +21,7 @@ from edgekit.devices.tensorrt import has_plan, note
 from edgekit.devices.transport import Transport
 from edgekit.errors import DeviceError, SelfTestFailed
 from edgekit.runner.layout import MANIFEST
+from edgekit.runner.model.accelerator import Accelerator
 from edgekit.runner.slots.lifecycle import TRIAL_S
 from edgekit.specs.release import check_expiry
 
@@ -47,6 +48,10 @@ class Installation:
     """Time of the device's clock if that is wrong, so that the device could not check the expiry; else None."""
     note: str | None = None
     """Remark that the model does not run on the provider that it was built for, with the reason; else None."""
+    accelerator: Accelerator | None = None
+    """Accelerator that measurements of it ask for; None for what it runs on by itself."""
+    choice: str | None = None
+    """Sentence on the accelerator that the device chose, and why; None where there was nothing to choose from."""
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -54,7 +59,7 @@ class Installation:
         signers = " ".join(self.pinned)
         trusts = f"it trusted nobody yet: from now on it takes what {signers} signed, alone"
         wrong = f"its clock, at {self.clock}, cannot be right: only this machine told that the bundle has not expired"
-        return tuple(filter(None, (trusts if signers else None, wrong if self.clock else None, self.note)))
+        return tuple(filter(None, (trusts if signers else None, wrong if self.clock else None, self.note, self.choice)))
 
     @property
     def transport(self) -> Transport:

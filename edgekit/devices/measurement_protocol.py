@@ -9,7 +9,7 @@ from pydantic import Field
 
 from edgekit.devices.protocol import Answer, Count, Info, Positive
 from edgekit.ir.artifact import Format
-from edgekit.ir.measurement import Around, Conditions, Watched
+from edgekit.ir.measurement import AcceleratorUse, Around, Conditions, Watched
 from edgekit.ir.signature import Signature
 
 
@@ -38,6 +38,7 @@ class Loaded(Answer):
     threads: Positive
     count: Positive
     info: Info
+    accelerator: AcceleratorUse | None = None
 
     @property
     def model_rss_bytes(self) -> int | None:

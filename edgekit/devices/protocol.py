@@ -35,6 +35,49 @@ class Info(Answer):
     """Name and version of the runtime of each format; None where there is none."""
 
 
+class AcceleratorFigures(Answer):
+    """Figures of one kind of accelerator, or of the CPU, as the device measured them; None where there are none."""
+
+    kind: str
+    why: str | None
+    """Reason why it is not used; None for what is chosen, and for the CPU."""
+    failed: str | None = None
+    """Kind of the error with which it did not run at all."""
+    load_ns: Count | None = None
+    first_ns: Count | None = None
+    p50_ns: Count | None = None
+    p90_ns: Count | None = None
+    sqnr_db: float | None = None
+    """Signal-to-noise ratio of its golden answers against the CPU's; None if they are equal, and for the CPU."""
+    share: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Share of the model's operators that it runs itself."""
+    device: str | None = None
+    driver: str | None = None
+    software: bool = False
+    """True if a program of the CPU stands in for it."""
+
+
+class AcceleratorChosen(Answer):
+    """Accelerator that a slot's model runs on, and what the choice was made of."""
+
+    kind: str
+    """Kind of the accelerator, or `cpu`."""
+    why: str
+    told: bool
+    """True if a person named it."""
+    options: tuple[str, ...]
+    surroundings: Mapping[str, str]
+    """System, drivers and runtime at that time: a change of one makes the choice expire."""
+    measured: tuple[AcceleratorFigures, ...] = Field(max_length=16)
+    expired: str | None = None
+    """Reason why it is measured again at the next probe; None while it is valid, or where it was not asked."""
+    changed: bool = False
+    """True if it was measured just now."""
+
+    def figures(self, kind: str) -> AcceleratorFigures | None:
+        return next((each for each in self.measured if each.kind == kind), None)
+
+
 class Slot(Answer):
     """One of the two A/B slots."""
 
@@ -48,6 +91,8 @@ class Slot(Answer):
     """Ids of the keys that signed it and that the device trusted."""
     until_s: float | None
     """Seconds that are left of a trial; None without one."""
+    accelerator: AcceleratorChosen | None = None
+    """Choice between CPU, GPU and NPU; None where there was nothing to choose from."""
 
 
 class HistoryEvent(Answer):

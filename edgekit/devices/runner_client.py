@@ -20,11 +20,19 @@ from edgekit.cache import storage_errors
 from edgekit.devices.protocol import Done, Info
 from edgekit.devices.transport import Completed, Transport
 from edgekit.errors import (
+    AcceleratorHung,
+    AcceleratorLibraryMissing,
+    AcceleratorMemory,
+    AcceleratorMissing,
+    AcceleratorNotFinite,
+    AdapterMissing,
     CommandFailed,
     DeviceBusy,
+    DriverMissing,
     EdgekitError,
     Expired,
     Incompatible,
+    OperatorsRefused,
     SignatureError,
     SlotDamaged,
     StateGarbled,
@@ -45,6 +53,7 @@ QUICK_S = 60.0
 ERROR_KINDS: tuple[ErrorKind, ...] = get_args(ErrorKind)
 SOURCE = Path(__file__).parents[1] / "runner"
 MEMORY = "did it run out of memory? end other programs on the device, or build a smaller model"
+DRIVER = "install the driver of its GPU; --accelerator-option vulkan=swiftshader runs on one in software"
 # Prints the program's own digest, and the one written when it was compiled; macOS has the second command.
 PROGRAM_SUMS = '{ sha256sum || shasum -a 256; } <"$1.pyz" && cat "$1.sum"'
 SUMS = f'cd "$0" && {PROGRAM_SUMS}'
@@ -218,6 +227,22 @@ def _refusal(
             return failure(message, hint=f"edgekit {command} --help")
         case "data" | "load" | "run":
             return failure(message, hint="edgekit inspect BUNDLE says what it takes and needs")
+        case "accelerator":
+            return AcceleratorMissing(message, hint="edgekit probe FILE --accelerator cpu")
+        case "library":
+            return AcceleratorLibraryMissing(message, hint=f"edgekit probe FILE --device {url} --runtime auto")
+        case "driver":
+            return DriverMissing(message, hint=DRIVER)
+        case "adapter":
+            return AdapterMissing(message, hint=DRIVER)
+        case "vram":
+            return AcceleratorMemory(message, hint="--accelerator cpu, or build a smaller model")
+        case "operators":
+            return OperatorsRefused(message, hint="--accelerator cpu, or let the CPU run the rest: leave out cpu=false")
+        case "hung":
+            return AcceleratorHung(message, hint="is its driver current? --accelerator cpu runs without it")
+        case "nan":
+            return AcceleratorNotFinite(message, hint="--accelerator-option enforce_f32=true, or --accelerator cpu")
         case "counter" | "system":
             return failure(message)
         case _:

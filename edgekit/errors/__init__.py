@@ -67,6 +67,14 @@ Errors that edgekit raises on purpose, a module per wing:
     - TrustLost              EK707  it has lost whom it trusts
     - StateGarbled           EK708  it has lost which slot holds what
     - AnswerMismatch         EK413  it answered what its model cannot answer
+    - AcceleratorMissing     EK414  it has no such accelerator
+    - AcceleratorLibraryMissing EK415  its runtime lacks the library for it
+    - DriverMissing          EK416  it has no driver for it
+    - AdapterMissing         EK417  its driver finds no device
+    - AcceleratorMemory      EK418  the accelerator's memory is too small
+    - OperatorsRefused       EK419  the accelerator does not run operators of the model
+    - AcceleratorHung        EK420  the accelerator gave no answer in time
+    - AcceleratorNotFinite   EK421  the accelerator answers NaN or infinity
   x EmulationError           a device could not be emulated; exit 3
     - ToolsMissing           EK601  QEMU, or another tool, is missing or too old
     - PortTaken              EK602  another program listens where the device should
@@ -126,6 +134,12 @@ from edgekit.errors.compiler import (
     WeightsMismatch,
 )
 from edgekit.errors.device import (
+    AcceleratorHung,
+    AcceleratorLibraryMissing,
+    AcceleratorMemory,
+    AcceleratorMissing,
+    AcceleratorNotFinite,
+    AdapterMissing,
     AnswerMismatch,
     AuthenticationRefused,
     BootFailed,
@@ -134,9 +148,11 @@ from edgekit.errors.device import (
     DeviceAmbiguous,
     DeviceBusy,
     DeviceError,
+    DriverMissing,
     EmulationError,
     HostKeyChanged,
     ImageDamaged,
+    OperatorsRefused,
     PackError,
     PortTaken,
     ProbeError,
@@ -182,6 +198,12 @@ from edgekit.errors.usage import (
 )
 
 __all__ = [
+    "AcceleratorHung",
+    "AcceleratorLibraryMissing",
+    "AcceleratorMemory",
+    "AcceleratorMissing",
+    "AcceleratorNotFinite",
+    "AdapterMissing",
     "Ambiguous",
     "AnswerMismatch",
     "AuthenticationRefused",
@@ -200,6 +222,7 @@ __all__ = [
     "DeviceBusy",
     "DeviceError",
     "Disagreement",
+    "DriverMissing",
     "EdgekitError",
     "EmptyClass",
     "EmulationError",
@@ -225,6 +248,7 @@ __all__ = [
     "ModelFileError",
     "ModelMismatch",
     "Nondeterministic",
+    "OperatorsRefused",
     "OptionError",
     "OutOfRange",
     "OutputBusy",

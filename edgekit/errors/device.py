@@ -125,6 +125,60 @@ class AnswerMismatch(ProbeError):
     code = "EK413"
 
 
+class AcceleratorMissing(DeviceError):
+    """The device's runtime of such a model, or its target, has no accelerator of that name.
+
+    Each format has its own: a `.tflite` runs on a GPU, an `.onnx` on an NPU.
+    """
+
+    code = "EK414"
+
+
+class AcceleratorLibraryMissing(AcceleratorMissing):
+    """The runtime is there without the library by which it uses the accelerator."""
+
+    code = "EK415"
+
+
+class DriverMissing(AcceleratorMissing):
+    """The device has no driver for the accelerator, such as a Vulkan loader and a driver that it finds."""
+
+    code = "EK416"
+
+
+class AdapterMissing(AcceleratorMissing):
+    """The driver is there, and finds no device that the runtime takes."""
+
+    code = "EK417"
+
+
+class AcceleratorMemory(DeviceError):
+    """The accelerator's memory does not hold the model, or one of its tensors."""
+
+    code = "EK418"
+
+
+class OperatorsRefused(DeviceError):
+    """The accelerator does not run operators of the model, and was to run it alone, or could not be given the rest."""
+
+    code = "EK419"
+
+
+class AcceleratorHung(DeviceError):
+    """The accelerator gave no answer within the time limit. The program that waited for it was ended."""
+
+    code = "EK420"
+
+
+class AcceleratorNotFinite(DeviceError):
+    """The accelerator answers NaN or infinity.
+
+    In float16 arithmetic a sum above 65,504 is infinite.
+    """
+
+    code = "EK421"
+
+
 class EmulationError(EdgekitError):
     """A device could not be emulated on this machine."""
 

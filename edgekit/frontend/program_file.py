@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+import torch.ao.quantization.fx._decomposed  # registers the operators of quantized programs
 from torch import nn
 
 from edgekit.errors import UnsupportedModelFile

@@ -153,6 +153,35 @@ class Validity:
 
 
 @dataclass(frozen=True)
+class AcceleratorUse:
+    """Use that a loaded model makes of an accelerator, as the runner tells it. Unknown values are None."""
+
+    kind: str
+    """Kind of accelerator: `litert-gpu`."""
+    device: str | None
+    driver: str | None
+    software: bool
+    """True if a program of the CPU stands in for the device: its times say nothing of any device's."""
+    precision: str | None
+    """Number format of the arithmetic: float16, float32, int8."""
+    operators: int | None
+    """Operators of the model."""
+    taken: int | None
+    """Operators that the accelerator runs."""
+    left: tuple[tuple[str, int], ...] = ()
+    """Kinds of operators that it refuses, each with its count. What lies between them may stay on the CPU, too."""
+    cached: bool | None = None
+    """True if the load used kernels of an earlier one; None where none are kept."""
+    note: str = ""
+    """Reasons why it refuses operators, in its runtime's words."""
+
+    @property
+    def fully(self) -> bool | None:
+        """True if it runs all operators; None if not known."""
+        return None if self.operators is None or self.taken is None else self.taken == self.operators
+
+
+@dataclass(frozen=True)
 class Measurement:
     """Raw measurement of one endpoint on one set of samples; summaries are computed where they are shown."""
 
@@ -180,6 +209,8 @@ class Measurement:
     server: ServerTime | None = None
     samples_per_s: float | None = None
     """Rate of the outputs, computed in batches if the endpoint takes them."""
+    accelerator: AcceleratorUse | None = None
+    """Accelerator that the measurement asked for, as it was used; None for the runtime's own choice, and the CPU."""
     length: Array | None = None
     """Steps of each sequence, int64 [N], where outputs are [N, T, …]; None for single samples."""
 

@@ -24,6 +24,11 @@ TREND_COUNT = 36
 """Least number of inferences in a process that shows a trend. The quick plan times 43 of a slow model."""
 
 
+def software(device: str | None) -> Validity:
+    """Validity of a time on an accelerator in software, by its device's name: it has no time of its own."""
+    return Validity(False, f"{device or 'its device'} is software: no accelerator has this time")
+
+
 def validity(processes: Sequence[Process], latency_ns: Array, min_count: int, threads: int, cores: int) -> Validity:
     """Judge latencies: valid if enough was timed, on an idle machine, at a constant clock and pace.
 

@@ -15,6 +15,7 @@ from pydantic import Field
 from edgekit.atomic import write
 from edgekit.errors import DataError, SpecError
 from edgekit.ir.measurement import (
+    AcceleratorUse,
     Around,
     Array,
     Energy,
@@ -50,6 +51,7 @@ class _Record(Spec):
     energy: Energy | None = None
     server: ServerTime | None = None
     samples_per_s: float | None = None
+    accelerator: AcceleratorUse | None = None
 
 
 def save(measurement: Measurement, path: Path) -> None:
@@ -77,6 +79,7 @@ def save(measurement: Measurement, path: Path) -> None:
         energy=measurement.energy,
         server=measurement.server,
         samples_per_s=measurement.samples_per_s,
+        accelerator=measurement.accelerator,
     )
     written = json.dumps(record.model_dump(by_alias=True, mode="json"), indent=2) + "\n"
     # The record goes last: it names the arrays it belongs to.
@@ -109,6 +112,7 @@ def load(path: Path) -> Measurement:
         energy=record.energy,
         server=record.server,
         samples_per_s=record.samples_per_s,
+        accelerator=record.accelerator,
         length=arrays.get("length"),
     )
 

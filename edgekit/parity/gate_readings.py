@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from edgekit.ir.record import Record
+from edgekit.parity.accelerator_readings import AcceleratorTrial, accelerator_value
 from edgekit.parity.chance import fewest_answers
 from edgekit.parity.comparison import Comparison
 from edgekit.parity.endpoint_record import LatencyRecord
@@ -60,6 +61,8 @@ class GateInputs:
     """Bytes of the weights over those of the float file's weights; None where they are unknown."""
     float_only_macs_share: float = 0.0
     """Share of the multiply-accumulates for which the runtime has no integer kernel."""
+    accelerator: AcceleratorTrial | None = None
+    """Choice of the device between its CPU, GPU and NPU; None where none was made."""
     quantized: bool = True
     """True if any number of the model has fewer bits than the float model's."""
 
@@ -96,6 +99,9 @@ def read(name: str, bound: Bound, facts: GateInputs) -> Estimate | NoReading:
             return _against_float(facts)
         case "size_ratio" | "smaller":  # `smaller` is deprecated
             return _exact(_compressed(facts))
+        case "accelerated_share" | "accelerator_not_slower" | "accelerator_agreement":
+            value = accelerator_value(name, facts.accelerator, facts.device == "emulated")
+            return NoReading("not measurable", value) if isinstance(value, str) else _exact(value)
         case "integer_macs_share":
             return _in_integers(facts)
         case "fallback_share" | "fallback_bytes_share" if all_fell_back(facts):

@@ -87,6 +87,7 @@ _FRAGMENTS = (
 )
 _FLOAT_IS_QUICKER = "let edgekit leave in float what is quicker there (--profile int8-mixed), or ship float"
 _SINCE = "see what changed since: the model, the profile, or the runtime's version"
+_OFF_ACCELERATOR = "see which operators it leaves to the CPU: edgekit plan; --accelerator cpu does without it"
 _QUICKER = "try another runtime of the target (--backend), or a smaller model"
 
 _SIZE = Quantity("Size of the model's file against the float model's", times, _PLACEMENT)
@@ -103,6 +104,13 @@ QUANTITIES: Mapping[str, Quantity] = {
     "fragments": Quantity("Parts that the runtime runs one after another", count, _FRAGMENTS),
     "smaller": _SIZE,
     "not_slower": Quantity("Time or work of an answer against the float model's", times, _FLOAT_IS_QUICKER),
+    "accelerated_share": Quantity("Operators that the GPU or NPU runs itself", percent, _OFF_ACCELERATOR),
+    "accelerator_not_slower": Quantity(
+        "Time of an answer on the GPU or NPU against the CPU's", times, _OFF_ACCELERATOR
+    ),
+    "accelerator_agreement": Quantity(
+        "Agreement of the GPU's or NPU's answers with the CPU's", percent, _OFF_ACCELERATOR
+    ),
     "latency_p50_ms": Quantity("Time that half of all answers take at most", milliseconds, _QUICKER),
     "latency_p90_ms": Quantity("Time that nine of ten answers take at most", milliseconds, _QUICKER),
     "peak_rss_mb": Quantity("Memory needed at the peak", megabytes, _QUICKER),

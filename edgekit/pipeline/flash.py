@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from edgekit.bundle.archive import Bundle
 from edgekit.bundle.manifest import Manifest
+from edgekit.devices.accelerator_choice import choose_accelerator, on_choice
 from edgekit.devices.device import connect
 from edgekit.devices.flash import Installation, flash, manifest_of, ready, serving
 from edgekit.devices.packs.recipe import recipe_for
+from edgekit.devices.swiftshader import with_driver
 from edgekit.devices.transport import Transport
 from edgekit.errors import UnknownName
 from edgekit.ir.artifact import Format
+from edgekit.pipeline.accelerator_trial import accelerator_remark
+from edgekit.specs.accelerator import AUTO, AcceleratorChoice
 from edgekit.specs.catalog import Catalog
 
 
-def deploy(bundle: Bundle, device: str, runtime: str | None, keep_trial: bool) -> Installation:
+def deploy(
+    bundle: Bundle, device: str, runtime: str | None, keep_trial: bool, accelerator: AcceleratorChoice = AUTO
+) -> Installation:
     """Flash a bundle that was built before, and commit it once its self-test on the device has passed.
 
     device: a name or URL. runtime: `auto`, `system` or a distribution's name; None for the target's default.
-    keep_trial: leave it on trial, not committed. Raises what `connect` and `devices.flash.flash` raise, UnknownName or
+    keep_trial: leave it on trial, not committed. accelerator: what it is to run on; `auto` has the device measure what
+    it has, unless it did so before. Raises what `connect` and `devices.flash.flash` raise, UnknownName or
     OptionError for a runtime that does not exist or does not run the bundle's format.
     """
     check_runtime(runtime, bundle.manifest.format)
     with connect(device) as transport:
         chosen = runtime_for(bundle.manifest, transport, runtime)
-        return flash(bundle, transport, chosen, serve=not keep_trial)
+        accelerator.request(bundle.manifest.format)
+        installation = flash(bundle, transport, chosen, serve=not keep_trial)
+        choice = choose_accelerator(installation, bundle.manifest, accelerator)
+        return replace(on_choice(installation, choice), choice=accelerator_remark(choice))
 
 
 def served(device: Transport, runtime: str | None) -> Installation:
@@ -35,6 +47,18 @@ def served(device: Transport, runtime: str | None) -> Installation:
     manifest = manifest_of(installation)
     check_runtime(runtime, manifest.format)
     return ready(installation, manifest, runtime_for(manifest, device, runtime))
+
+
+def served_on(installation: Installation, manifest: Manifest, accelerator: AcceleratorChoice) -> Installation:
+    """Installation of what a device serves, on the accelerator that is named, or else on the one that it chose.
+
+    A choice that has expired is made again. Raises what `devices.accelerator_choice.choose_accelerator` does.
+    """
+    if accelerator != AUTO:
+        request = with_driver(accelerator.request(manifest.format), installation.transport)
+        return replace(installation, accelerator=request)
+    choice = choose_accelerator(installation, manifest)
+    return replace(on_choice(installation, choice), choice=accelerator_remark(choice))
 
 
 def runtime_for(manifest: Manifest, device: Transport, option: str | None) -> str:

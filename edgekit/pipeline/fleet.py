@@ -17,6 +17,7 @@ from edgekit.devices.device import Destination
 from edgekit.devices.flash import Installation
 from edgekit.errors import EdgekitError, Incompatible, OptionError
 from edgekit.pipeline.flash import check_runtime, deploy
+from edgekit.specs.accelerator import AUTO, AcceleratorChoice
 
 State = Literal["committed", "committed before", "on trial", "failed", "not reached"]
 DONE: tuple[State, ...] = ("committed", "committed before", "on trial")
@@ -83,13 +84,14 @@ class Cargo:
     bundle: Bundle
     runtime: str | None = None
     keep_trial: bool = False
+    accelerator: AcceleratorChoice = AUTO
 
     def put(self, device: Destination, wave: int) -> DeviceOutcome:
         """Flash one device. An error there is returned as its outcome, not raised."""
         began = time.monotonic()
         try:
             check_target(self.bundle.manifest, device)
-            installed = deploy(self.bundle, device.url, self.runtime, self.keep_trial)
+            installed = deploy(self.bundle, device.url, self.runtime, self.keep_trial, self.accelerator)
         except EdgekitError as error:
             return DeviceOutcome(device.name, wave, "failed", time.monotonic() - began, error=error)
         state = state_of(installed)

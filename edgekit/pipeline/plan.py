@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from edgekit.backends.store import load_artifact
 from edgekit.parity.chance import defaults
 from edgekit.pipeline.build import ENOUGH, evaluation, reference_stage, verify_stage
+from edgekit.pipeline.stages.accelerator_fits import accelerator_fits
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.inputs import LOAD
 from edgekit.pipeline.stages.mixed_precision import mixed_stage, without_search
@@ -34,6 +36,8 @@ class Plan:
     """State of each stage, `to do` or `cached`, by name and in order."""
     gates: dict[str, dict[str, Any]]
     """Limits of each gate, by name."""
+    accelerators: dict[str, str]
+    """Operators that each accelerator of the target will not take, a sentence by kind; once the model is lowered."""
 
 
 def plan_build(compilation: Compilation) -> Plan:
@@ -49,7 +53,20 @@ def plan_build(compilation: Compilation) -> Plan:
         request.profile.precision,
         foreseen(compilation),
         {name: dict(limits) for name, limits in foreseen_gates(request.profile.gates).items()},
+        _accelerators(compilation),
     )
+
+
+def _accelerators(compilation: Compilation) -> dict[str, str]:
+    """Sentence on each accelerator of the target, by kind, as far as it is known."""
+    request = compilation.request
+    kinds = [each.kind for each in request.target.accelerators(request.runtime.backend)]
+    entry = compilation.line.cache.find(compilation.lower.key) if kinds and compilation.known else None
+    if entry is None:
+        return dict.fromkeys(kinds, "known once it is built")
+    artifact = load_artifact(entry)
+    fits = {fit.kind: fit.sentence for fit in accelerator_fits(request, artifact.files[0], artifact.format)}
+    return {kind: fits.get(kind, "no rules are known for it") for kind in kinds}
 
 
 def foreseen(compilation: Compilation) -> dict[str, str]:

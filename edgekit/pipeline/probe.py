@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgekit.bundle.archive import Bundle
@@ -15,18 +15,22 @@ from edgekit.devices.compatibility import check_fit
 from edgekit.devices.device import connect
 from edgekit.devices.flash import Installation, manifest_of
 from edgekit.devices.survey import survey
+from edgekit.devices.swiftshader import with_driver
 from edgekit.devices.transport import DeviceKind
 from edgekit.errors import ModelFileError
 from edgekit.ir.measurement import Measurement
 from edgekit.ir.signature import Signature
+from edgekit.measure.device.accelerator_comparison import AgainstCpu, against_cpu
 from edgekit.measure.device.installed_bundle import AT_ONCE, Installed
 from edgekit.measure.device.model_file import NO_SHAPES, Shapes, open_model_file
 from edgekit.measure.device.scratch_install import scratch_install
 from edgekit.measure.shards import Shards
 from edgekit.measure.user_inputs import samples_for
 from edgekit.pipeline.accuracy_budget import affordable, is_large
-from edgekit.pipeline.flash import check_runtime, runtime_for, served
+from edgekit.pipeline.flash import check_runtime, runtime_for, served, served_on
+from edgekit.runner.model.accelerator import Accelerator
 from edgekit.samples import Samples, Sampling
+from edgekit.specs.accelerator import AUTO, AcceleratorChoice
 from edgekit.specs.profile import Probe
 
 BUNDLE = ".edgekit"
@@ -55,6 +59,8 @@ class Probed:
     measurement: Measurement
     sampling: Sampling | None
     """Sampling of the data set; None for arrays of no data set."""
+    against_cpu: AgainstCpu | None = None
+    """Difference from the CPU's answers of the same file; None where no accelerator was asked for."""
 
 
 def any_manifest(manifest: Manifest) -> None:
@@ -68,13 +74,15 @@ def subject(
     runtime: str | None = None,
     shapes: Shapes = NO_SHAPES,
     check: Callable[[Manifest], None] = any_manifest,
+    accelerator: AcceleratorChoice = AUTO,
 ) -> Iterator[Subject]:
     """Install the model for a measurement beside the slots of `device`, or take the model that it serves.
 
     model: a `.edgekit`, `.onnx`, `.tflite` or `.pte` file; None for the served model. runtime: as `edgekit probe
     --runtime`. shapes: of the inputs of a model file that leaves axes free. check: called with the manifest of a
-    bundle, or of the served model, before anything is sent; it raises for one that cannot be measured so. Raises what
-    opening the bundle, describing the file and reaching the device raise.
+    bundle, or of the served model, before anything is sent; it raises for one that cannot be measured so. accelerator:
+    what it is to run on. Raises AcceleratorMissing if no runtime runs its format there, and what opening the bundle,
+    describing the file and reaching the device raise.
     """
     with contextlib.ExitStack() as stack:
         if model is None:
@@ -82,11 +90,11 @@ def subject(
             installation = served(transport, runtime)
             manifest = manifest_of(installation)
             check(manifest)
-            yield Subject(installation, manifest.signature)
+            yield Subject(served_on(installation, manifest, accelerator), manifest.signature)
         elif model.suffix == BUNDLE:
-            yield stack.enter_context(_bundle(device, model, runtime, check))
+            yield stack.enter_context(_bundle(device, model, runtime, check, accelerator))
         else:
-            yield stack.enter_context(_bare(device, model, runtime, shapes))
+            yield stack.enter_context(_bare(device, model, runtime, shapes, accelerator))
 
 
 def probe(
@@ -98,43 +106,61 @@ def probe(
     shards: Shards = AT_ONCE,
     limit_s: float | None = None,
     shapes: Shapes = NO_SHAPES,
+    accelerator: AcceleratorChoice = AUTO,
 ) -> Probed:
     """Measure outputs for the samples that `choose` gives, and latency as `plan` says (None: no latency).
 
     Where all samples would take longer than `limit_s` seconds, `choose` is called again with the number that the device
     answers in that time. Raises what `subject` and `Installed.measure` do.
     """
-    with subject(device, model, runtime, shapes) as on_device:
+    with subject(device, model, runtime, shapes, accelerator=accelerator) as on_device:
         _check_batch(on_device.signature)
         samples = samples_for(on_device.signature, choose(on_device, None))
         if limit_s is not None and is_large(on_device.installation, samples):
             count = affordable(on_device.installation, samples, limit_s)
             samples = samples if count == len(samples) else samples_for(on_device.signature, choose(on_device, count))
-        return Probed(Installed(on_device.installation, shards).measure(samples, plan), samples.sampling)
+        measured = Installed(on_device.installation, shards).measure(samples, plan)
+        beside = against_cpu(on_device.installation, shards, samples, measured) if measured.accelerator else None
+        return Probed(measured, samples.sampling, beside)
 
 
 @contextlib.contextmanager
-def _bundle(device: str, path: Path, runtime: str | None, check: Callable[[Manifest], None]) -> Iterator[Subject]:
+def _bundle(
+    device: str,
+    path: Path,
+    runtime: str | None,
+    check: Callable[[Manifest], None],
+    accelerator: AcceleratorChoice,
+) -> Iterator[Subject]:
     bundle = Bundle.open(path, KeyStore.of_user().trusted())
     manifest = bundle.manifest
     check(manifest)
     check_runtime(runtime, manifest.format)
+    accelerator.request(manifest.format)
     with tempfile.TemporaryDirectory() as scratch, connect(device) as transport:
         check_fit(manifest, transport, survey(transport))
         folder = Path(scratch) / "bundle"
         bundle.extract(folder)
         chosen = runtime_for(manifest, transport, runtime)
         with scratch_install(folder, manifest.format, transport, chosen, manifest.versions) as installation:
-            yield Subject(installation, manifest.signature)
+            yield Subject(_on(installation, accelerator.request(manifest.format)), manifest.signature)
 
 
 @contextlib.contextmanager
-def _bare(device: str, path: Path, runtime: str | None, shapes: Shapes) -> Iterator[Subject]:
+def _bare(
+    device: str, path: Path, runtime: str | None, shapes: Shapes, accelerator: AcceleratorChoice
+) -> Iterator[Subject]:
     with open_model_file(path, shapes) as bare:
         check_runtime(runtime, bare.format)
+        accelerator.request(bare.format)
         chosen = runtime or "auto"
         with connect(device) as transport, scratch_install(bare.folder, bare.format, transport, chosen) as installation:
-            yield Subject(installation, bare.signature)
+            yield Subject(_on(installation, accelerator.request(bare.format)), bare.signature)
+
+
+def _on(installation: Installation, accelerator: Accelerator | None) -> Installation:
+    """Ask for the accelerator, with the driver that it needs on the device."""
+    return replace(installation, accelerator=with_driver(accelerator, installation.transport))
 
 
 def _check_batch(signature: Signature) -> None:

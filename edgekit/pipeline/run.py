@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from edgekit.bundle.archive import Bundle
 from edgekit.bundle.signing import SigningKey
+from edgekit.devices.accelerator_choice import choose_accelerator, keep_cpu, on_choice
 from edgekit.devices.device import connect
 from edgekit.devices.emulation.transport import Emulated
 from edgekit.devices.flash import Installation, flash
+from edgekit.devices.protocol import AcceleratorChosen
 from edgekit.devices.transport import DeviceKind, Transport
 from edgekit.ir.measurement import Measurement
 from edgekit.measure.device.generation import Prompt, generate
@@ -22,6 +25,7 @@ from edgekit.measure.serving.reference import open_reference
 from edgekit.measure.shards import shards_in
 from edgekit.parity.gate_readings import FloatRecord
 from edgekit.parity.generation_record import GenerationRecord, generation_record
+from edgekit.pipeline.accelerator_trial import accelerator_remark, refusal
 from edgekit.pipeline.accuracy_budget import affordable, is_large
 from edgekit.pipeline.build import compilation_of, eager_answers, evaluation, on_host
 from edgekit.pipeline.commit_or_rollback import commit_or_roll_back, take_back
@@ -38,6 +42,8 @@ from edgekit.pipeline.stages.vendor_comparison import blamed
 from edgekit.pipeline.verdict import Evidence, decide
 from edgekit.report.earlier_run import Earlier
 from edgekit.report.report import Report
+from edgekit.runner.model.accelerator import CPU
+from edgekit.specs.accelerator import AUTO, AcceleratorChoice
 from edgekit.specs.release import check_expiry
 
 EMULATED = "emulated"
@@ -63,6 +69,8 @@ class Trial:
     """Report to compare instructions with; by default the one that the project names, if it does."""
     prompt: Prompt | None = None
     """Beginning of a text that the model is to continue there; None for no text."""
+    accelerator: AcceleratorChoice = AUTO
+    """Accelerator of the model there; by default the quickest of CPU, GPU and NPU that passes the gates."""
 
     def reached(self, request: BuildRequest) -> AbstractContextManager[Transport]:
         """Transport to the device, not opened yet."""
@@ -85,6 +93,7 @@ def run(
         check_project(request.project, trial.prompt)
     earlier = _earlier(request, trial)
     check_runtime(trial.runtime, request.backend.format)
+    _check_accelerator(trial.accelerator, request)
     # Connected from the start: no device, or none there, is told before minutes of compiling.
     with exclusive(out) as staging, _connected(trial.reached(request), line) as device:
         runtime = choose_runtime(device, request.target.deploy.runtime, trial.runtime)
@@ -100,19 +109,27 @@ def run(
         with line.stage("flash"):
             installation = flash(bundle, device, runtime)
         try:
-            data = _affordable(installation, request, line, data, samples)
+            chosen = _choose(installation, bundle, request, line, trial.accelerator)
+            data = _affordable(on_choice(installation, chosen), request, line, data, samples)
             # The host's outputs first: they tell nothing of a device, and cost no time on one.
-            host = on_host(compilation, data, bundle) if device.kind != "local" else None
-            reference = _reference(compilation, data, device.kind)
-            probed = _probe(installation, request, line, data)
-            text = _text(installation, request, line, trial.prompt)
-            lengths = timed_lengths(data.samples)
-            remarks = (*_remarks(installation), *((lengths,) if lengths else ()))
-            measured = data.samples
-            evidence = Evidence(
-                reference, probed, measured.sampling, host, earlier, float_file, remarks, text, measured
-            )
-            report = decide(compilation, compiled, bundle, evidence, _shown(device.url), staging)
+            compared = device.kind != "local" or (chosen is not None and chosen.kind != CPU)
+            host = on_host(compilation, data, bundle) if compared else None
+            reference, measured = _reference(compilation, data, device.kind), data.samples
+
+            def judged(chosen: AcceleratorChosen | None) -> Report:
+                there = on_choice(installation, chosen)
+                probed = _probe(there, request, line, data)
+                text = _text(there, request, line, trial.prompt)
+                remarks = tuple(filter(None, (*_remarks(there), timed_lengths(measured), accelerator_remark(chosen))))
+                evidence = Evidence(
+                    reference, probed, measured.sampling, host, earlier, float_file, remarks, text, measured, chosen
+                )
+                return decide(compilation, compiled, bundle, evidence, _shown(device.url), staging)
+
+            report = judged(chosen)
+            why = refusal(report, chosen)
+            if why:
+                report = judged(keep_cpu(installation, why))
             commit_or_roll_back(installation, report, trial.commit)
         except BaseException as error:
             take_back(installation, error)
@@ -176,6 +193,23 @@ def _float_file(
         # The same samples as the trial's, so that the caches are as warm; a count is the same on any of them.
         samples = compilation.golden.samples if device.kind == "emulated" else data.samples
         return measure_float(compilation, device, runtime, key, samples)
+
+
+def _check_accelerator(choice: AcceleratorChoice, request: BuildRequest) -> None:
+    """Raise AcceleratorMissing if nothing runs the format there, UnknownName if the target has no such unit."""
+    choice.request(request.backend.format)
+    if choice.name in ("gpu", "npu"):
+        request.target.accelerators(request.runtime.backend, choice.name)
+
+
+def _choose(
+    installation: Installation, bundle: Bundle, request: BuildRequest, line: StageRunner, choice: AcceleratorChoice
+) -> AcceleratorChosen | None:
+    """Accelerator that the device chooses, or that a person named; None where there is nothing to choose from."""
+    if choice == AUTO and bundle.manifest.acceleration is None:
+        return None
+    with line.stage("accelerator"):
+        return choose_accelerator(installation, bundle.manifest, choice, request.profile.probe.threads)
 
 
 def _probe(installation: Installation, request: BuildRequest, line: StageRunner, data: CachedData) -> Measurement:

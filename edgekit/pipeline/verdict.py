@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edgekit.atomic import write
 from edgekit.bundle.archive import Bundle
+from edgekit.devices.protocol import AcceleratorChosen
 from edgekit.ir.measurement import Measurement
 from edgekit.ir.program import WARNING
 from edgekit.measure import store
@@ -15,6 +16,8 @@ from edgekit.parity.gate_readings import Device, FloatRecord, GateInputs
 from edgekit.parity.gates import judge
 from edgekit.parity.generation_record import GenerationRecord
 from edgekit.parity.numeric import numeric_parity
+from edgekit.pipeline.accelerator_trial import accelerator_trial
+from edgekit.pipeline.stages.accelerator_fits import accelerator_fits
 from edgekit.pipeline.stages.calibration_limit import limit_remark
 from edgekit.pipeline.stages.compile import Compilation, Compiled
 from edgekit.pipeline.stages.evaluated_orders import evaluated_orders
@@ -54,6 +57,8 @@ class Evidence:
     """Text that a language model wrote on the device, with its times."""
     samples: Samples | None = None
     """Samples that both measured."""
+    accelerator: AcceleratorChosen | None = None
+    """Accelerator that the device chose; None where there was nothing to choose from."""
 
 
 def decide(
@@ -82,6 +87,7 @@ def decide(
             device=_device_kind(device, candidate),
             baseline=evidence.earlier.baseline if evidence.earlier else None,
             float_file=evidence.float_file,
+            accelerator=accelerator_trial(evidence.accelerator, parity.same_answers if parity else None),
             quantized=request.profile.quantize is not None,
         )
         judged = judge(request.profile.gates, inputs)
@@ -109,6 +115,7 @@ def decide(
                 *request.profile.gates.deprecations,
                 *_left_out(compilation, evidence),
                 *_remarks(compilation, compiled),
+                *(fit.sentence for fit in accelerator_fits(request, artifact.files[0], artifact.format)),
                 *float_remarks(compilation, judged),
                 *loss_remarks(compilation, compiled, judged),
                 *(vendor_remarks(compilation, compiled, judged) if device is None else ()),

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
 from .errors import RunnerError
-from .failure import failure
+from .failure import ANSWER_FD, failure, write_answer
 from .machine import system
+from .model.accelerator import accelerator_of
 from .slots import lifecycle
 from .verbs import slots
+
+MEASURING = ("accuracy", "latency", "throughput", "operators")
+"""Verbs that run the model of a slot on the accelerator that was chosen for it, unless they are told one."""
 
 
 def main(argv: list[str]) -> int:
@@ -28,11 +31,10 @@ def main(argv: list[str]) -> int:
         run_deterministically()
     os.umask(0o077)
     # Runtimes print to stdout from C, so the descriptor itself is moved out of their way.
-    answer = os.dup(1)
+    os.dup2(1, ANSWER_FD, inheritable=False)
     os.dup2(2, 1)
     document, code = _answer(argv)
-    with os.fdopen(answer, "w", encoding="utf-8") as out:
-        out.write(json.dumps(document, sort_keys=True, allow_nan=False) + "\n")
+    write_answer(document)
     return code
 
 
@@ -63,14 +65,19 @@ def _run_verb(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _run_model_verb(args: argparse.Namespace) -> dict[str, Any]:
+    accelerator = accelerator_of(args.accelerator, args.accelerator_option)
     if args.verb == "selftest":
         from .verbs.selftest import selftest
 
-        return selftest(args.slot, args.threads)
+        return selftest(args.slot, args.threads, accelerator)
+    if accelerator is None and args.verb in MEASURING:
+        from .verbs.choose_accelerator import accelerator_of_slot
+
+        accelerator = accelerator_of_slot(args.slot)
     if args.verb == "throughput":
         from .verbs.throughput import throughput
 
-        return throughput(args.slot, args.inputs, args.threads, args.instances, args.min_duration)
+        return throughput(args.slot, args.inputs, args.threads, args.instances, args.min_duration, accelerator)
     folders = args.slot, args.inputs, args.out
     if args.verb == "generate":
         if args.count < 2:
@@ -81,18 +88,18 @@ def _run_model_verb(args: argparse.Namespace) -> dict[str, Any]:
     if args.verb == "operators":
         from .verbs.operators import operators
 
-        return operators(*folders, args.count, args.threads)
+        return operators(*folders, args.count, args.threads, accelerator)
     if args.verb == "accuracy":
         from .verbs.accuracy import accuracy
 
-        return accuracy(*folders, args.threads, dict(args.sha256))
+        return accuracy(*folders, args.threads, dict(args.sha256), accelerator)
     if args.verb == "instructions":
         from .verbs.instructions import instructions
 
-        return instructions(*folders, args.count, args.threads)
+        return instructions(*folders, args.count, args.threads, accelerator)
     from .verbs.latency import latency
 
-    return latency(*folders, args.min_count, args.min_duration, args.threads, args.cpu, args.cool)
+    return latency(*folders, args.min_count, args.min_duration, args.threads, args.cpu, args.cool, accelerator)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -116,6 +123,10 @@ def _parser() -> argparse.ArgumentParser:
         verb = verbs.add_parser(name)
         verb.add_argument("slot", type=Path)
         verb.add_argument("--threads", type=int, default=1)
+        verb.set_defaults(accelerator=None, accelerator_option=[])
+        if name != "generate":
+            verb.add_argument("--accelerator", metavar="KIND")
+            verb.add_argument("--accelerator-option", action="append", default=[], metavar="NAME=VALUE")
         if name != "selftest":
             verb.add_argument("--inputs", type=Path, required=True)
             verb.add_argument("--out", type=Path, required=True)

@@ -26,6 +26,14 @@ ErrorKind = Literal[
     "damaged",
     "garbled",
     "unpinned",
+    "accelerator",
+    "library",
+    "driver",
+    "adapter",
+    "vram",
+    "operators",
+    "hung",
+    "nan",
 ]
 """Word by which the host tells one failure from another.
 
@@ -40,6 +48,13 @@ busy        the slots are locked by another process         unpinned    no recor
 leased      another host holds the lease                    closed      no permission
 storage     the disk is full                                memory      out of memory
 system      any other failure of the system
+
+Of a run on an accelerator:
+
+accelerator no runtime here knows such an accelerator      vram        the accelerator's memory does not hold the model
+library     the runtime lacks its library for it            operators   it refuses operators of the model
+driver      the system has no driver for it                 hung        it gave no answer within the time limit
+adapter     the driver finds no device                      nan         it answers numbers that are not finite
 """
 
 

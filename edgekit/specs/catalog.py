@@ -1,4 +1,4 @@
-"""Find target and profile files by id or family."""
+"""Find files of targets, profiles and kinds of accelerators, by id or family."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edgekit.errors import UnknownName, suggest
 from edgekit.plugins import load_all
+from edgekit.specs.accelerator_kind import AcceleratorKind, Kind
 from edgekit.specs.profile import Profile
 from edgekit.specs.spec import S, parse, read_toml
 from edgekit.specs.target import Target
@@ -21,7 +22,7 @@ def builtin_root() -> Path:
 
 @dataclass(frozen=True)
 class Catalog:
-    """An ordered search path of folders with `targets/` and `profiles/`; the first that has an id wins."""
+    """An ordered search path of folders with `targets/`, `profiles/` and `accelerators/`; the first with an id wins."""
 
     roots: tuple[Path, ...]
 
@@ -54,6 +55,13 @@ class Catalog:
         if match:
             return match
         raise _unknown("profile", name, {profile.id for profile in self.profiles()})
+
+    def accelerator(self, kind: Kind) -> AcceleratorKind:
+        """Find the facts of a kind of accelerator. Raises UnknownName if no file has them."""
+        match = self._find("accelerators", kind, AcceleratorKind)
+        if match:
+            return match
+        raise UnknownName(f"no file states the accelerator '{kind}'", hint=f"write accelerators/{kind}.toml")
 
     def default_profile(self, target: Target) -> Profile:
         """Find the profile that the target's family uses when none is named. Raises UnknownName if it has none."""

@@ -77,13 +77,21 @@ class Gates(Spec):
     not_slower: Bound | None = None
     """Time of an answer over that of the float file on the same device, or instructions where those are counted; `true`
     asks for at most 1, `false` for nothing."""
+    accelerated_share: Bound | None = None
+    """Share of the model's operators that the chosen GPU or NPU runs itself. The device stays on its CPU where an
+    accelerator misses this gate or one of the next two."""
+    accelerator_not_slower: Bound | None = None
+    """Time of an answer on the chosen GPU or NPU over that on the CPU of the same device; `true` asks for at most 1,
+    `false` for nothing. At most 1 where it is not named."""
+    accelerator_agreement: Bound | None = None
+    """Share of samples on which the chosen GPU or NPU and the CPU answer the same, with the same file."""
     latency_p50_ms: Bound | None = None
     latency_p90_ms: Bound | None = None
     peak_rss_mb: Bound | None = None
     instructions_ratio: Bound | None = None
     """Instructions of one inference over those of an earlier run, the baseline; on an emulated device."""
 
-    @field_validator("smaller", "not_slower", mode="before")
+    @field_validator("smaller", "not_slower", "accelerator_not_slower", mode="before")
     @classmethod
     def _plain(cls, limit: Any) -> Any:
         return {True: {"max": 1.0}, False: None}.get(limit, limit) if isinstance(limit, bool) else limit

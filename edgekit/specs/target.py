@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from edgekit.errors import UnknownName, suggest
 from edgekit.runner.machine.runtime_versions import DISTRIBUTIONS
+from edgekit.specs.accelerator_kind import Gpu, Npu, TargetAccelerator, Unit
 from edgekit.specs.spec import Flag, Spec, Whole
 
 Precision = Literal["float32", "float16", "static-int8", "static-int16", "dynamic-int8", "weight-int8", "weight-int4"]
@@ -19,12 +20,6 @@ class Cpu(Spec):
     arch: Literal["aarch64", "x86_64"] = "aarch64"
     cores: tuple[str, ...] = Field(min_length=1)
     features: tuple[str, ...] = ()
-
-
-class Gpu(Spec):
-    name: str
-    compute: str
-    sparsity: tuple[str, ...] = ()
 
 
 class Memory(Spec):
@@ -76,12 +71,52 @@ class Target(Spec):
     cpu: Cpu
     memory: Memory
     gpu: Gpu | None = None
+    npu: Npu | None = None
     runtime: tuple[RuntimeSpec, ...] = Field(min_length=1)
+    accelerator: tuple[TargetAccelerator, ...] = ()
+    """Ways to run models on the GPU and the NPU, the preferred one of each backend first."""
     deploy: Deploy
     emulation: Emulation | None = None
 
     def __repr__(self) -> str:
         return f"<Target {self.id}: {self.title}>"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Target:
+        kinds = [(accelerator.kind, accelerator.backend) for accelerator in self.accelerator]
+        activations = {runtime.backend: runtime.activations for runtime in self.runtime}
+        delegates = {runtime.backend: runtime.delegates for runtime in self.runtime}
+        for accelerator in self.accelerator:
+            name, backend = f"accelerator '{accelerator.kind}'", accelerator.backend
+            if getattr(self, accelerator.unit) is None:
+                raise ValueError(f"{name} runs on the {accelerator.unit}: state its name under [{accelerator.unit}]")
+            if backend not in activations:
+                raise ValueError(f"{name} runs files of '{backend}', and no [[runtime]] has that backend")
+            if kinds.count((accelerator.kind, backend)) > 1:
+                raise ValueError(f"{name} is stated twice for '{backend}'")
+            # A delegate gets the same file as the CPU; another accelerator may get one of its own.
+            if accelerator.kind in delegates[backend] and activations[backend] not in accelerator.activations:
+                raise ValueError(f"{name} does not take the {activations[backend]} activations of its [[runtime]]")
+        return self
+
+    def accelerators(self, backend: str, unit: Unit | None = None) -> tuple[TargetAccelerator, ...]:
+        """Accelerators that run files of `backend`, all of them or those on one unit, the preferred one first.
+
+        Raises UnknownName if `unit` is stated and nothing of the target runs such a file there.
+        """
+        able = tuple(each for each in self.accelerator if each.backend == backend and unit in (None, each.unit))
+        if unit and not able:
+            others = [f"--accelerator {each.unit} --backend {each.backend}" for each in self.accelerator]
+            raise UnknownName(
+                f"target '{self.id}' has no {unit} that runs files of '{backend}'",
+                hint=" or ".join(others) if others else "--accelerator cpu: the target states no accelerator",
+            )
+        return able
+
+    def accelerator_text(self, accelerator: TargetAccelerator) -> str:
+        """Unit, kind, and the architecture that files are made for, such as `npu: qnn-htp v75`."""
+        architecture = self.npu.htp if accelerator.unit == "npu" and self.npu else None
+        return f"{accelerator.unit}: {accelerator.kind}" + (f" {architecture}" if architecture else "")
 
     def select_runtime(self, backend: str | None = None) -> RuntimeSpec:
         """Select the runtime of `backend`, or the preferred one. Raises UnknownName if the target has none such."""

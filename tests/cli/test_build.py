@@ -108,6 +108,7 @@ def test_a_plan_names_what_a_build_would_use(command: Command, built: Built) -> 
         "delegates": ["cpu"],
         "profile": "host-int8",
         "precision": "static-int8",
+        "accelerators": {},
         "out": "there",
     }
 

@@ -9,6 +9,7 @@ import pytest
 
 from edgekit.cli.probe_request import CONFLICTS, ProbeRequest
 from edgekit.errors import OptionError
+from edgekit.specs.accelerator import AcceleratorChoice
 
 FILE = Path("x")
 OTHERS: tuple[dict[str, Any], ...] = (
@@ -28,6 +29,7 @@ REFUSED: tuple[tuple[dict[str, Any], str], ...] = (
     ({"throughput": True, "min_duration": 0.5}, "lasts a second at least"),
     ({"operators": True, "min_duration": 3.0}, "a number of inferences"),
     ({"inputs": FILE, "samples": 3}, "no project's"),
+    ({"operators": True, "accelerator": AcceleratorChoice("gpu")}, "--accelerator goes with none of"),
     ({"shape": ("x=1,3",)}, "--shape is for a bare model file"),
     ({"generate": 8, "prompt": "a", "model": Path("model.onnx")}, "--generate needs a bundle"),
     *(({"generate": 8, "prompt": "a", **option}, f"--{next(iter(option))} does not go with") for option in OTHERS),

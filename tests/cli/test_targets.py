@@ -12,11 +12,15 @@ def test_targets_are_listed_one_a_line_with_nothing_cut_short(command: Command) 
     assert ended.code == 0
     assert ended.err == ""
     heading, *rows = ended.out.splitlines()
-    assert heading.split() == ["target", "family", "title", "backends"]
+    assert heading.split() == ["target", "family", "title", "backends", "accelerators"]
     ids = [row.split()[0] for row in rows]
     assert ids == sorted(ids)
     assert {"host", "jetson-orin-nano", "raspberry-pi-zero-2w", "android-arm64"} <= set(ids)
     assert all("onnx" in row for row in rows)
+    shown = {row.split()[0]: row for row in rows}
+    assert shown["snapdragon-8-gen-3"].endswith("gpu: litert-gpu, npu: qnn-htp v75")
+    assert shown["jetson-orin-nano"].endswith("gpu: tensorrt, gpu: cuda")
+    assert shown["host"].endswith("none")
 
 
 def test_targets_of_one_family(command: Command) -> None:

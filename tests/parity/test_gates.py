@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from edgekit.parity.accelerator_readings import AcceleratorTrial
 from edgekit.parity.compare import compare
 from edgekit.parity.gate_readings import Baseline, Device
 from edgekit.parity.gate_texts import QUANTITIES
@@ -19,7 +20,9 @@ SMALLER = pytest.mark.filterwarnings("ignore:gate 'smaller' is deprecated:Deprec
 def test_every_gate_of_a_profile_can_be_judged_and_put_in_words() -> None:
     assert set(QUANTITIES) == set(Gates.model_fields)
     every = Gates.model_validate({name: {"max": 1.0} for name in Gates.model_fields})
-    known = facts(on_device(STEADY, instructions=138_398), device="real", baseline=Baseline(138_398), float_file=FLOAT)
+    npu = AcceleratorTrial("qnn-htp", "it is quicker", share=1.0, time_ratio=0.5, agreement=1.0)
+    more = {"baseline": Baseline(138_398), "float_file": FLOAT, "accelerator": npu}
+    known = facts(on_device(STEADY, instructions=138_398), device="real", **more)
     assert [result.name for result in judge(every, known)] == list(Gates.model_fields)
     assert all(result.value is not None for result in judge(every, known))
 

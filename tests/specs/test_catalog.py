@@ -15,9 +15,9 @@ from edgekit.specs.target import RuntimeSpec, Target
 CATALOG = Catalog((builtin_root(),))
 TARGETS = CATALOG.targets()
 PROFILES = CATALOG.profiles()
-FAMILIES = ("android", "host", "jetson", "raspberry-pi")
+FAMILIES = ("android", "dragonwing", "host", "jetson", "raspberry-pi")
 
-FACTS = ("cpu", "gpu", "memory")
+FACTS = ("cpu", "gpu", "npu", "memory", "accelerator")
 
 EXTRA = """
 schema = 1
@@ -54,6 +54,11 @@ def test_the_targets_that_are_promised_are_there() -> None:
         "jetson-orin-nano",
         "jetson-agx-orin",
         "host",
+        "snapdragon-8-gen-2",
+        "snapdragon-8-gen-3",
+        "snapdragon-8-elite",
+        "dimensity-9300",
+        "rb3-gen-2",
     }
 
 

@@ -29,7 +29,6 @@ class ExecuTorch:
     name: ClassVar[str] = "executorch"
     format: ClassVar[Format] = "pte"
     packages: ClassVar[tuple[str, ...]] = ("executorch", "torch", "torchao", "flatbuffers")
-    # The quantizer's module registers `quantized_decomposed`, without which a quantized program cannot be loaded.
     preload: ClassVar[tuple[str, ...]] = (
         "executorch.backends.xnnpack.quantizer.xnnpack_quantizer",
         "executorch.backends.xnnpack.partition.xnnpack_partitioner",

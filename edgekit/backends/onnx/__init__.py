@@ -30,7 +30,6 @@ class Onnx:
     name: ClassVar[str] = "onnx"
     format: ClassVar[Format] = "onnx"
     packages: ClassVar[tuple[str, ...]] = ("torch", "torchao", "onnx", "onnx-ir", "onnxscript", "onnxruntime")
-    # The last registers `quantized_decomposed`, without which a quantized program cannot be loaded.
     preload: ClassVar[tuple[str, ...]] = (
         "torch.onnx",
         "onnxscript",
@@ -39,7 +38,6 @@ class Onnx:
         "torch.export",
         "torch.export.pt2_archive",
         "onnxscript.function_libs.torch_lib.ops",
-        "torch.ao.quantization.fx._decomposed",
     )
 
     refuses: ClassVar[Mapping[Precision, str]] = {

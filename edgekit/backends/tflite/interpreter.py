@@ -34,12 +34,12 @@ def artifact(path: Path, runtime: RuntimeSpec, fixed: FixedLayers = NO_LAYERS) -
     """
     delegates = XNNPACK in runtime.delegates
     try:
-        interpreter = _interpreter(
+        interpreter = open_interpreter(
             path, OpResolverType.AUTO if delegates else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         )
     except (RuntimeError, ValueError) as error:
         raise _explained(error) from error
-    graph, weights = _graph(interpreter, path), file_weights(mapped(path)).without(fixed.elements)
+    graph, weights = interpreter_graph(interpreter, path), file_weights(mapped(path)).without(fixed.elements)
     return Artifact(
         (path,),
         "tflite",
@@ -58,7 +58,7 @@ def signature(interpreter: Interpreter) -> Signature:
     return Signature(specs(interpreter.get_input_details()), specs(interpreter.get_output_details()))
 
 
-def _interpreter(path: Path, resolver: OpResolverType) -> Interpreter:
+def open_interpreter(path: Path, resolver: OpResolverType) -> Interpreter:
     interpreter = Interpreter(str(path), num_threads=1, experimental_op_resolver_type=resolver)
     interpreter.allocate_tensors()
     return interpreter
@@ -88,7 +88,7 @@ def _affine(edge: Mapping[str, Any]) -> Affine | None:
     return Affine(float(scale), int(zero_point)) if scale else None
 
 
-def _graph(interpreter: Interpreter, path: Path) -> InterpreterGraph:
+def interpreter_graph(interpreter: Interpreter, path: Path) -> InterpreterGraph:
     tensors = {
         int(details["index"]): GraphTensor(tuple(map(int, details["shape"])), np.dtype(details["dtype"]).name)
         for details in interpreter.get_tensor_details()

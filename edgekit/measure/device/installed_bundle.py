@@ -19,7 +19,7 @@ from edgekit.devices.measurement_protocol import Accuracy, InstructionAnswer, Lo
 from edgekit.devices.runner_client import put_runner
 from edgekit.devices.transport import DeviceKind
 from edgekit.ir.measurement import Array, Environment, Measurement, Validity, no_latency
-from edgekit.ir.validity import EMULATED, NOT_ASKED, validity
+from edgekit.ir.validity import EMULATED, NOT_ASKED, software, validity
 from edgekit.measure.device.processes import time_inferences
 from edgekit.measure.device.session import ProbeSession, probe_session
 from edgekit.measure.endpoint import Endpoint
@@ -80,6 +80,8 @@ class Installed:
         timing = time_inferences(session, samples, probe)
         facts = timing.answers[0]
         valid = validity(timing.processes, timing.latency_ns, probe.min_count, facts.threads, facts.info.cores)
+        if facts.accelerator and facts.accelerator.software:
+            valid = software(facts.accelerator.device)
         return replace(
             self._facts_only(facts, samples, valid),
             latency_ns=timing.latency_ns,
@@ -111,6 +113,7 @@ class Installed:
             validity=valid,
             model_rss_bytes=facts.model_rss_bytes,
             length=samples.length,
+            accelerator=facts.accelerator,
         )
 
     def _outputs(
@@ -127,7 +130,8 @@ class Installed:
         # Where a scratch folder of this machine stands in for a device, its name says nothing.
         where = device.kind if device.kind == "local" else device.url
         rule = replace(self.shards, first=max(1, self.shards.first // (samples.steps or 1)))
-        shards = rule.of(where, self.installation.digest, runner.interpreter, threads, samples.digest)
+        run = threads, *filter(None, [self.installation.accelerator])
+        shards = rule.of(where, self.installation.digest, runner.interpreter, *run, samples.digest)
         if session.emulated:
             shards = replace(shards, seconds=EMULATED_SHARD_S)
         outputs, samples_per_s = answer_in_shards(samples, ask, shards)

@@ -94,6 +94,8 @@ class ProbeSession:
         Raises ProbeError if the verb failed, or if the model was replaced since the last call."""
         folders = ("--inputs", self.remote / folder, "--out", self.remote / "out")
         slot, runner = self.installation.slot, self.installation.runner
+        if self.installation.accelerator:
+            argv += self.installation.accelerator.arguments()
         answered = runner.ask(answer, verb, slot, *folders, *argv, timeout=timeout, failure=ProbeError)
         if self._model not in (None, answered.model_sha256):
             raise ProbeError(f"{self.installation.transport.url}: the model was replaced while it was probed")

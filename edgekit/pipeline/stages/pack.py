@@ -21,6 +21,7 @@ from edgekit.bundle.manifest_records import DataProvenance as DataRecord
 from edgekit.bundle.signing import SigningKey
 from edgekit.cache import tool_versions
 from edgekit.datasets.tokenizer import Tokenizer, read_tokenizer
+from edgekit.pipeline.stages.acceleration import acceleration_of
 from edgekit.pipeline.stages.compile import GOLDEN, Compilation, Compiled
 from edgekit.pipeline.stages.inputs import CachedData
 from edgekit.runner.layout import PLAN
@@ -96,6 +97,7 @@ def describe(compilation: Compilation, compiled: Compiled) -> ManifestContent:
             for name, tokenizer in _tokenizers(project).items()
         },
         golden=Golden(count=GOLDEN, tolerance=TOLERANCE[request.profile.precision]),
+        acceleration=acceleration_of(request, artifact.format),
         facts=ArtifactFacts.of(artifact, compiled.float_size.size_bytes),
         placement=artifact.placement.operators,
         history=tuple(map(PassStep.of, compiled.history)),

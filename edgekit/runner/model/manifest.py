@@ -12,6 +12,7 @@ from ..files.durable import SENSELESS, read_json
 from ..files.integrity import is_plain
 from ..layout import MANIFEST
 from ..processing.geometry import Step, check_steps
+from .accelerator import CPU, Accelerator
 from .engine_plan import EnginePlan, read_plan
 from .engine_store import engine_of
 from .lengths import LengthRange, ModelAxis, parse_axes, parse_lengths
@@ -110,6 +111,8 @@ class RunnerManifest(NamedTuple):
     """State that is carried from step to step; empty for a model of single samples."""
     prefill: tuple[int, ...] = ()
     """Numbers of tokens that a decoder has an entry point for, ascending, beside the one that reads a single token."""
+    accelerator: Accelerator | None = None
+    """Accelerator that this call asks for; None for what the runtime runs it on by itself."""
 
     @property
     def sampled(self) -> tuple[ModelTensor, ...]:
@@ -124,16 +127,23 @@ class RunnerManifest(NamedTuple):
         return tuple(tensor for tensor in self.outputs if tensor.name not in names)
 
 
-def read_manifest(slot: Path) -> RunnerManifest:
-    """Read the manifest of a slot. Raises RunnerError (data) if it is missing or not whole."""
+def read_manifest(slot: Path, accelerator: Accelerator | None = None) -> RunnerManifest:
+    """Read the manifest of a slot, for a run on `accelerator`.
+
+    Raises RunnerError (data) if it is missing or not whole.
+    """
     path = slot / MANIFEST
     written = read_json(path, "data")
     if written is None:
         raise RunnerError("data", f"'{path}' cannot be read: there is no such file")
     try:
-        return _parse_manifest(slot, written)
+        manifest = _parse_manifest(slot, written)
     except SENSELESS as error:
         raise RunnerError("data", f"'{path}' is not a manifest: {type(error).__name__}: {error}") from error
+    if accelerator and accelerator.kind == CPU:
+        # The plan is one for accelerators.
+        return manifest._replace(plan=None, engine=None)
+    return manifest._replace(accelerator=accelerator)
 
 
 def check_no_options(manifest: RunnerManifest) -> None:

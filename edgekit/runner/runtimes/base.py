@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from ..errors import RunnerError
 
 if TYPE_CHECKING:
+    from ..model.accelerator import AcceleratorFacts
     from ..model.io_signature import IoSignature
     from ..model.manifest import RunnerManifest
     from ..model.tensors import Call
@@ -33,7 +34,7 @@ class Runtime(Protocol):
        `select_runtime.RUNTIMES`.
 
         class Fast:
-            provider = None
+            provider = accelerator = None
 
             def load(self, manifest, threads):
                 model = self._fast.open(str(manifest.model), threads)
@@ -42,6 +43,8 @@ class Runtime(Protocol):
 
     provider: str | None
     """Execution provider of the model that was loaded last, by its name in targets; None where there is no choice."""
+    accelerator: AcceleratorFacts | None
+    """Facts on the accelerator that runs the model that was loaded last; None where the request named none."""
 
     def load(self, manifest: RunnerManifest, threads: int) -> Call:
         """Load the model as a function, to run on so many threads."""

@@ -11,6 +11,7 @@ from ..model.entry_points import PREFILL, by_count
 from ..model.manifest import check_no_options
 
 if TYPE_CHECKING:
+    from ..model.accelerator import AcceleratorFacts
     from ..model.io_signature import IoSignature
     from ..model.manifest import RunnerManifest
     from ..model.tensors import Array, Call
@@ -21,6 +22,7 @@ class ExecuTorchRuntime:
     """ExecuTorch's Python runtime."""
 
     provider: str | None = None
+    accelerator: AcceleratorFacts | None = None
 
     def __init__(self, distribution: str) -> None:
         self._torch = import_module("torch")

@@ -15,6 +15,7 @@ from ..model.manifest import check_no_options
 from ..model.sample_shapes import lengths_of, shape_at
 
 if TYPE_CHECKING:
+    from ..model.accelerator import AcceleratorFacts
     from ..model.io_signature import IoSignature
     from ..model.manifest import ModelTensor, RunnerManifest
     from ..model.tensors import Array, Call
@@ -39,6 +40,7 @@ class ExecuTorchNative:
     """ExecuTorch's C++ runtime. The library checks types and shapes of what the program takes and gives."""
 
     provider: str | None = None
+    accelerator: AcceleratorFacts | None = None
 
     def __init__(self, library: Path) -> None:
         self._library = ctypes.CDLL(str(library))

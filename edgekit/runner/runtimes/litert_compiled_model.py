@@ -1,16 +1,14 @@
-"""Traces of LiteRT's compiled models, by its C API and ctypes: its interpreter cannot be traced."""
+"""Compiled models of LiteRT, by its C API and ctypes: on the CPU, on a GPU, or on both."""
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
-from ctypes import byref, c_char_p, c_int, c_int64, c_size_t, c_uint64, c_void_p
+from collections.abc import Mapping, Sequence
+from ctypes import byref, c_bool, c_char_p, c_int, c_int64, c_size_t, c_void_p
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
-from .trace import Inference, OperatorRun, numbered
 
 if TYPE_CHECKING:
     from ..model.manifest import ModelTensor, RunnerManifest
@@ -19,55 +17,57 @@ if TYPE_CHECKING:
 LIBRARY = "libLiteRt.so"
 KNOWN = "2.3."
 """Prefix of the versions of ai-edge-litert whose C structures are those below: another's would be read wrongly."""
-NOTE = (
-    "LiteRT traces its compiled models, not the interpreter that latency is timed by; XNNPACK counts whole "
-    "microseconds: each of its operators may have taken up to one more"
-)
 # litert/c/litert_common.h, litert_tensor_buffer_types.h and litert_model_types.h, LiteRT 2.3.
-CPU, READ, WRITE = 1, 0, 1
+CPU, GPU, READ, WRITE = 1, 2, 0, 1
 TENSOR_TYPE_BYTES = 256
 """Size in bytes of a buffer that holds any LiteRtRankedTensorType: it is passed on and never read."""
-# litert/c/litert_profiler_event.h
-DEFAULT, OPERATOR, INNER, DELEGATED = 1, 1 << 1, 1 << 2, 1 << 3
-WHOLE = b"Invoke"
+# litert/c/litert_environment_options.h and litert_any.h
+RUNTIME_FOLDER, STRING = 22, 8
+Options = Mapping[str, str]
+"""Options of a part of LiteRT in TOML, by the part's name: `xnnpack`, `gpu_options`, `runtime_options_string`."""
 
 
-class _Event(ctypes.Structure):
-    """`ProfiledEventData`: 104 bytes, each of the two records of memory 24 of them."""
-
-    _fields_ = (
-        ("tag", c_char_p),
-        ("type", c_int),
-        ("start_us", c_uint64),
-        ("elapsed_us", c_uint64),
-        ("memory", c_int64 * 6),
-        ("metadata", c_uint64 * 2),
-        ("source", c_int),
-    )
+class _Value(ctypes.Union):
+    _fields_ = (("number", c_int64), ("text", c_char_p))
 
 
-class LiteRtTrace:
-    """A model compiled for the CPU by XNNPACK, with its profiler on. Its memory is freed with the process."""
+class _EnvironmentOption(ctypes.Structure):
+    """`LiteRtEnvOption`, 24 bytes: a tag, and a `LiteRtAny`."""
 
-    note = NOTE
+    _fields_ = (("tag", c_int), ("type", c_int64), ("value", _Value))
+
+
+class CompiledModel:
+    """A model that was compiled for some hardware. Its memory is freed with the process."""
 
     def __init__(
-        self, library: Path, manifest: RunnerManifest, threads: int, names: tuple[list[str], list[str]]
+        self,
+        library: Path,
+        manifest: RunnerManifest,
+        hardware: int,
+        options: Options,
+        names: tuple[list[str], list[str]],
     ) -> None:
-        """Compile the model and start its profiler.
+        """Compile the model.
 
-        `names`: those of the model's input and output tensors, in the manifest's order. Raises RuntimeError.
+        library: LiteRT's; its accelerators are in the same folder. hardware: bits of what may run it. names: those of
+        the model's input and output tensors, in the manifest's order. Raises RuntimeError.
         """
         self._library = ctypes.CDLL(str(library))
         self._manifest = manifest
-        environment = self._create("CreateEnvironment", 0, None)
+        place = _EnvironmentOption(RUNTIME_FOLDER, STRING, _Value(text=str(library.parent).encode()))
+        environment = self._create("CreateEnvironment", 1, byref(place))
         model = self._create("CreateModelFromFile", environment, str(manifest.model).encode())
-        self._model = self._create("CreateCompiledModel", environment, model, self._options(threads))
+        self._model = self._create("CreateCompiledModel", environment, model, self._options(hardware, options))
         signature = self._create("GetModelSignature", model, c_size_t(0))
         self._inputs, self._taken = self._buffers("Input", signature, environment, names[0])
         self._outputs, self._given = self._buffers("Output", signature, environment, names[1])
-        self._profiler = self._create("CompiledModelGetProfiler", self._model)
-        self._call("StartProfiler", self._profiler)
+
+    @property
+    def without_cpu(self) -> bool:
+        """True if the CPU runs none of its operators. LiteRT's own "fully accelerated" counts XNNPACK, too."""
+        answer = self._create("CompiledModelIsNonCpuFullyAccelerated", self._model, kind=c_bool)
+        return bool(answer.value)
 
     def call(self, inputs: Sequence[Array]) -> list[Array]:
         for place, array in zip(self._taken, inputs):
@@ -76,33 +76,16 @@ class LiteRtTrace:
         self._call("RunCompiledModel", self._model, c_size_t(0), counts[0], self._inputs, counts[1], self._outputs)
         return [self._read(place, tensor) for place, tensor in zip(self._given, self._manifest.outputs)]
 
-    def inferences(self) -> list[Inference]:
-        self._call("StopProfiler", self._profiler)
-        count = c_int()
-        self._call("GetNumProfilerEvents", self._profiler, byref(count))
-        events = (_Event * count.value)()
-        self._call("GetProfilerEvents", self._profiler, count, events)
-        inferences: list[Inference] = []
-        for event in events:
-            if event.type == DEFAULT and event.tag == WHOLE:
-                inferences.append(Inference(event.elapsed_us * 1000, []))
-            if inferences and event.type in (OPERATOR, INNER, DELEGATED):
-                delegate = None if event.type == OPERATOR else "xnnpack"
-                inferences[-1].operators.append(OperatorRun(event.tag.decode(), "", delegate, event.elapsed_us * 1000))
-        return [Inference(whole_ns, numbered(operators)) for whole_ns, operators in inferences]
-
-    def _options(self, threads: int) -> Any:
-        options = self._create("CreateOptions")
-        self._call("SetOptionsHardwareAccelerators", options, CPU)
+    def _options(self, hardware: int, options: Options) -> Any:
+        created = self._create("CreateOptions")
+        self._call("SetOptionsHardwareAccelerators", created, hardware)
         libc = ctypes.CDLL(None)
         libc.strdup.restype = c_void_p
-        for identifier, toml in (
-            (b"runtime_options_string", b"enable_profiling = true\n"),
-            (b"xnnpack", b"num_threads = %d\n" % threads),
-        ):
-            payload = c_void_p(libc.strdup(toml))
-            self._call("AddOpaqueOptions", options, self._create("CreateOpaqueOptions", identifier, payload, libc.free))
-        return options
+        for identifier, toml in options.items():
+            payload = c_void_p(libc.strdup(toml.encode()))
+            opaque = self._create("CreateOpaqueOptions", identifier.encode(), payload, libc.free)
+            self._call("AddOpaqueOptions", created, opaque)
+        return created
 
     def _buffers(self, way: str, signature: c_void_p, environment: c_void_p, names: list[str]) -> tuple[Any, list[int]]:
         """Make a buffer for each tensor of the signature, and find the indices of those of `names`."""

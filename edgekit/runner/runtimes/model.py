@@ -6,6 +6,9 @@ from collections.abc import Callable
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
+from ..errors import RunnerError
 from ..files.integrity import digest_of_file
 from ..machine import system
 from ..machine.runtime_versions import installed
@@ -18,6 +21,7 @@ from .base import load
 from .select_runtime import open_runtime
 
 if TYPE_CHECKING:
+    from ..model.manifest import ModelTensor
     from ..model.tensors import Array, Call, Column
     from .base import Runtime
 
@@ -31,7 +35,7 @@ class LoadedModel(NamedTuple):
     call: Call
     loaded: dict[str, Any]
     """Facts for the host: load_ns, first_ns, peak_rss_bytes after the first inference, empty_rss_bytes before the
-    model was loaded, runtime, provider, planned_provider, threads."""
+    model was loaded, runtime, provider, planned_provider, threads, accelerator."""
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -53,7 +57,7 @@ class LoadedModel(NamedTuple):
         steps: steps after which a model with state begins anew, if it is to be called over and over. Raises
         RunnerError: runtime, load, or run if its outputs are not what the manifest says.
         """
-        label, runtime = open_runtime(manifest.format, manifest.engine)
+        label, runtime = open_runtime(manifest.format, manifest.engine, manifest.accelerator)
         check_lengths(first, manifest)
         empty_rss_bytes = system.rss_bytes()
         started = perf_counter_ns()
@@ -64,6 +68,8 @@ class LoadedModel(NamedTuple):
         outputs = call(first)
         ran = perf_counter_ns()
         check_outputs(outputs, manifest.outputs, lengths_of(first, manifest.inputs))
+        if runtime.accelerator:
+            check_finite(outputs, manifest.outputs, runtime.accelerator.kind)
         facts = {
             "load_ns": loaded - started,
             "first_ns": ran - loaded,
@@ -73,6 +79,7 @@ class LoadedModel(NamedTuple):
             "provider": runtime.provider,
             "planned_provider": manifest.plan.providers[0] if manifest.plan else None,
             "threads": threads,
+            "accelerator": runtime.accelerator and runtime.accelerator.written(),
         }
         return cls(manifest, call, facts)
 
@@ -85,6 +92,7 @@ class LoadedModel(NamedTuple):
         if isinstance(self.call, StatefulCall):
             return sequence_outputs(self.call, self.manifest, columns)
         count, manifest = len(columns[0]), self.manifest
+        kind = manifest.accelerator and manifest.accelerator.kind
         stored = empty_columns(manifest.outputs, count, lengths_of(columns, manifest.inputs))
         if manifest.lengths:
             for i in range(count):
@@ -93,6 +101,8 @@ class LoadedModel(NamedTuple):
         for i in range(count):
             for k, output in enumerate(self.call(row(columns, i))):
                 stored[k][i] = output[0]
+        if kind:
+            check_finite(stored, manifest.outputs, kind)
         return stored
 
     def _store(self, inputs: list[Array], stored: list[Array], i: int) -> None:
@@ -103,3 +113,17 @@ class LoadedModel(NamedTuple):
         check_outputs(outputs, self.manifest.outputs, lengths)
         for k, tensor in enumerate(self.manifest.outputs):
             stored[k][i][tuple(map(slice, shape_at(tensor, lengths)[1:]))] = outputs[k][0]
+
+
+def check_finite(outputs: list[Array], tensors: tuple[ModelTensor, ...], kind: str) -> None:
+    """Raise RunnerError (nan) where an accelerator answers a number that is not finite.
+
+    A float16 sum above 65,504 is infinite, and what follows it NaN: the first output that has one is named.
+    """
+    for output, tensor in zip(outputs, tensors):
+        if output.dtype.kind != "f":
+            continue
+        wrong = np.flatnonzero(~np.isfinite(output.reshape(len(output), -1)).all(axis=1))
+        if wrong.size:
+            message = f"'{kind}' answers NaN or infinity in '{tensor.name}' for {wrong.size} of {len(output)} samples"
+            raise RunnerError("nan", message)

@@ -12,6 +12,7 @@ from ..model.entry_points import PREFILL, by_count
 from .onnx_providers import execution_providers, provider_name
 
 if TYPE_CHECKING:
+    from ..model.accelerator import AcceleratorFacts
     from ..model.io_signature import IoSignature
     from ..model.manifest import RunnerManifest
     from ..model.tensors import Array, Call
@@ -25,6 +26,7 @@ class OnnxRuntime:
     """
 
     provider: str | None = None
+    accelerator: AcceleratorFacts | None = None
 
     def __init__(self, distribution: str) -> None:
         os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # 1.31 reports to its maker from the import on

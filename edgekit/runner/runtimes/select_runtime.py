@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import RunnerError
 from ..machine.runtime_versions import DISTRIBUTIONS, NATIVE, TENSORRT, label_of, version_of
+from ..model.accelerator import KINDS, LITERT_GPU
 from ..model.engine_store import ENGINE
 from .base import Runtime
 
+if TYPE_CHECKING:
+    from ..model.accelerator import Accelerator
 
-def open_runtime(format: str, engine: Path | None = None) -> tuple[str, Runtime]:
+
+def open_runtime(
+    format: str, engine: Path | None = None, accelerator: Accelerator | None = None
+) -> tuple[str, Runtime]:
     """Import the runtime of a format, and return its name and version with it; TensorRT's own for an `engine` of it.
 
-    Raises RunnerError (runtime) if it is not installed or does not import.
+    Raises RunnerError: runtime if it is not installed or does not import, accelerator if it knows no such one.
     """
+    if accelerator and not (accelerator.kind in KINDS.get(format, ()) and accelerator.kind in ACCELERATED):
+        raise RunnerError("accelerator", f"nothing here runs .{format} on '{accelerator.kind}'")
     label = label_of(format) if format in DISTRIBUTIONS else None
     if engine and (engine / ENGINE).is_file() and version_of(TENSORRT):
         label = f"{TENSORRT} {version_of(TENSORRT)}"
@@ -24,7 +33,11 @@ def open_runtime(format: str, engine: Path | None = None) -> tuple[str, Runtime]
         raise RunnerError("runtime", f"nothing here runs .{format}" + (f": install {needed}" if needed else ""))
     try:
         distribution = label.partition(" ")[0]
+        if accelerator:
+            return label, ACCELERATED[accelerator.kind](distribution)
         return label, _tensorrt() if distribution == TENSORRT else RUNTIMES[format](distribution)
+    except RunnerError:
+        raise
     except Exception as error:
         raise RunnerError("runtime", f"'{label}' does not import: {error}") from error
 
@@ -51,6 +64,12 @@ def _tflite(distribution: str) -> Runtime:
     return TFLiteRuntime(distribution)
 
 
+def _litert_gpu(distribution: str) -> Runtime:
+    from .litert_gpu import LiteRtGpu
+
+    return LiteRtGpu(distribution)
+
+
 def _tensorrt() -> Runtime:
     from .tensorrt_engine import TensorRT
 
@@ -58,3 +77,5 @@ def _tensorrt() -> Runtime:
 
 
 RUNTIMES: dict[str, Callable[[str], Runtime]] = {"pte": _executorch, "onnx": _onnx, "tflite": _tflite}
+ACCELERATED: dict[str, Callable[[str], Runtime]] = {LITERT_GPU: _litert_gpu}
+"""Makers of the runtimes that run a model on an accelerator, by its kind."""

@@ -20,6 +20,7 @@ from ..errors import RunnerError
 from ..model.engine_store import ENGINE
 
 if TYPE_CHECKING:
+    from ..model.accelerator import AcceleratorFacts
     from ..model.io_signature import IoSignature
     from ..model.manifest import ModelTensor, RunnerManifest
     from ..model.tensors import Array, Call
@@ -34,6 +35,7 @@ class TensorRT:
     """TensorRT's Python module; buffers on the GPU are ours."""
 
     provider: str | None = "tensorrt"
+    accelerator: AcceleratorFacts | None = None
 
     def __init__(self) -> None:
         self._tensorrt = import_module("tensorrt")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,10 @@ from ..model.buckets import bucketed, has_buckets
 from ..model.entry_points import DECODE, PREFILL, by_count
 from ..model.lengths import GRAPH
 from ..model.manifest import check_no_options
+from .litert_compiled_model import KNOWN, LIBRARY
 
 if TYPE_CHECKING:
+    from ..model.accelerator import AcceleratorFacts
     from ..model.io_signature import IoSignature
     from ..model.manifest import RunnerManifest
     from ..model.tensors import Array, Call
@@ -25,6 +28,7 @@ class TFLiteRuntime:
     """LiteRT or tflite-runtime, with the XNNPACK delegate that both apply by themselves."""
 
     provider: str | None = None
+    accelerator: AcceleratorFacts | None = None
 
     def __init__(self, distribution: str) -> None:
         self._distribution = distribution
@@ -55,32 +59,19 @@ class TFLiteRuntime:
         return by_count(manifest, decode, load_prefill)
 
     def trace(self, manifest: RunnerManifest, threads: int, scratch: Path) -> Trace:
-        from . import litert_compiled_model
+        from .litert_trace import LiteRtTrace
         from .trace import Untraced
 
         if has_buckets(manifest):
             return Untraced(
                 self.load(manifest, threads), "a model with buckets is not traced: the whole is all there is"
             )
-        # In its package, or where a runtime pack has it.
-        places = Path(str(self._module.__file__)).parent, Path(sys.prefix) / "lib"
-        library = next(
-            (
-                place / litert_compiled_model.LIBRARY
-                for place in places
-                if (place / litert_compiled_model.LIBRARY).is_file()
-            ),
-            None,
-        )
-        known = (version_of(self._distribution) or "").startswith(litert_compiled_model.KNOWN)
-        if self._distribution != "ai-edge-litert" or not known or library is None:
+        library = c_library(self._distribution)
+        if library is None:
             note = f"this {self._distribution} has no tool for it that is known here: the whole is all there is"
             return Untraced(self.load(manifest, threads), note)
-        interpreter = self._interpreter(model_path=str(manifest.model))
-        inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-        names = [detail["name"] for detail in inputs], [detail["name"] for detail in outputs]
         try:
-            return litert_compiled_model.LiteRtTrace(library, manifest, threads, names)
+            return LiteRtTrace(library, manifest, threads, tensor_names(self._interpreter, manifest.model))
         except RuntimeError as error:
             return Untraced(
                 self.load(manifest, threads), f"LiteRT cannot trace it ({error}): the whole is all there is"
@@ -90,6 +81,24 @@ class TFLiteRuntime:
         from ..model.io_signature import of_tflite
 
         return of_tflite(self._interpreter(model_path=str(model)))
+
+
+def c_library(distribution: str) -> Path | None:
+    """LiteRT's library with its C API, of a version that is known here; None if `distribution` has none."""
+    known = (version_of(distribution) or "").startswith(KNOWN)
+    if distribution != "ai-edge-litert" or not known:
+        return None
+    spec = find_spec("ai_edge_litert")
+    # In its package, or where a runtime pack has it.
+    places = [*map(Path, (spec and spec.submodule_search_locations) or ()), Path(sys.prefix) / "lib"]
+    return next((place / LIBRARY for place in places if (place / LIBRARY).is_file()), None)
+
+
+def tensor_names(interpreter: Any, model: Path) -> tuple[list[str], list[str]]:
+    """Names of the input and output tensors of a model file, by the class `interpreter`."""
+    opened = interpreter(model_path=str(model))
+    inputs, outputs = opened.get_input_details(), opened.get_output_details()
+    return [detail["name"] for detail in inputs], [detail["name"] for detail in outputs]
 
 
 def _signature_call(interpreter: Any, manifest: RunnerManifest, key: str) -> Call:

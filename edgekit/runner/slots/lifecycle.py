@@ -15,7 +15,8 @@ from typing import Any
 from ..errors import RunnerError
 from ..files.integrity import digest_of_file, fault
 from ..layout import MANIFEST, SLOTS, root_of
-from . import deadlines, lease
+from ..machine.runtime_versions import version_of
+from . import accelerator_choice, deadlines, lease
 from .admission import admit, is_signed, refusals, trusted
 from .repair import plan
 from .state import (
@@ -158,7 +159,18 @@ def _slot_status(root: Path, state: State, name: str) -> State:
     entry = state["slots"][name]
     shown = {key: entry[key] for key in ("state", "digest", "version", "signers")}
     until_s = deadlines.left_s(entry["deadline"]) if entry["deadline"] else None
-    return {**shown, "path": str(root / name), "whole": is_whole(root, state, name), "until_s": until_s}
+    rest = {"whole": is_whole(root, state, name), "until_s": until_s, "accelerator": _accelerator(entry["accelerator"])}
+    return {**shown, "path": str(root / name), **rest}
+
+
+def _accelerator(kept: State | None) -> State | None:
+    """Choice of the accelerator, with the reason if it has expired; the runtime is looked for only if there is one."""
+    if kept is None:
+        return None
+    distribution = kept["surroundings"].get("runtime", "").partition(" ")[0]
+    version = version_of(distribution) if distribution else None
+    here = accelerator_choice.surroundings(f"{distribution} {version}" if version else None)
+    return accelerator_choice.shown(kept, here)
 
 
 def is_whole(root: Path, state: State, slot: str) -> bool:

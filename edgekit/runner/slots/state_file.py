@@ -7,9 +7,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..layout import SLOTS
+from .accelerator_choice import parse_choice
 
 STATES = ("empty", "staged", "trial", "committed", "failed")
-EMPTY: dict[str, Any] = {"state": "empty", "digest": None, "version": None, "floor": 0, "signers": [], "deadline": None}
+EMPTY: dict[str, Any] = {
+    "state": "empty",
+    "digest": None,
+    "version": None,
+    "floor": 0,
+    "signers": [],
+    "deadline": None,
+    "accelerator": None,
+}
 VERDICTS = ("staged", "trial", "committed", "rolled back", "expired: deadline", "expired: reboot", "repaired")
 EVENT = ("digest", "when", "verdict", "version", "signers", "detail")
 FRESH: dict[str, Any] = {"schema": 1, "slots": dict.fromkeys(SLOTS, EMPTY), "history": []}
@@ -64,7 +73,7 @@ def _slot(written: Any) -> dict[str, Any]:
     deadline = slot["deadline"]
     if deadline is not None and not is_deadline(deadline):
         raise ValueError("'deadline' is none")
-    return slot
+    return {**slot, "accelerator": parse_choice(slot["accelerator"])}
 
 
 def is_deadline(value: Any) -> bool:

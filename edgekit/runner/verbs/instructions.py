@@ -16,6 +16,7 @@ from ..runtimes.model import LoadedModel
 from ..timing.instruction_counter import Counter
 
 if TYPE_CHECKING:
+    from ..model.accelerator import Accelerator
     from ..model.tensors import Array
 
 # Before instructions are counted: Python 3.11 and later rewrites what has run some eight times. Bounded by
@@ -24,13 +25,15 @@ SETTLING_COUNT = 16
 SETTLING_INSTRUCTIONS = 2_000_000_000
 
 
-def instructions(slot: Path, inputs: Path, out: Path, count: int, threads: int) -> dict[str, Any]:
+def instructions(
+    slot: Path, inputs: Path, out: Path, count: int, threads: int, accelerator: Accelerator | None = None
+) -> dict[str, Any]:
     """Write `out/instructions.npy`, int64 [count]: instructions of one inference each, of the first sample in `inputs`.
 
     The counts include the runtime's threads and processes and its Python wrapper; the least of them is the model's
     figure. Raises RunnerError (counter) where the kernel counts none.
     """
-    manifest = read_manifest(slot)
+    manifest = read_manifest(slot, accelerator)
     columns, steps = read_steps(inputs, manifest)
     sample = row(columns, 0)
     with Counter() as counter:

@@ -21,6 +21,7 @@ from ..timing.disturbance import DisturbanceWatch
 from ..timing.loop import single_stream
 
 if TYPE_CHECKING:
+    from ..model.accelerator import Accelerator
     from ..model.tensors import Array
 
 IDLE_S = 1.0
@@ -38,6 +39,7 @@ def latency(
     threads: int,
     cpus: Sequence[int] = (),
     cool: tuple[float, float] | None = None,
+    accelerator: Accelerator | None = None,
 ) -> dict[str, Any]:
     """Write `out/latency_ns.npy`, int64 [M]: one inference each, over the first samples in `inputs`, cycled.
 
@@ -51,7 +53,7 @@ def latency(
     before = conditions()
     power = meter()
     idle = idle_watts(IDLE_S) if power else None
-    manifest = read_manifest(slot)
+    manifest = read_manifest(slot, accelerator)
     columns, steps = read_steps(inputs, manifest)
     samples = cycled(columns)
     model = LoadedModel.load(manifest, threads, samples[0], steps=steps)

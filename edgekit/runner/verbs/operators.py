@@ -17,6 +17,7 @@ from ..runtimes.trace import read
 from ..timing.loop import run_untimed
 
 if TYPE_CHECKING:
+    from ..model.accelerator import Accelerator
     from ..model.manifest import RunnerManifest
     from ..model.tensors import Array, Call
     from ..runtimes.base import Runtime
@@ -25,13 +26,15 @@ if TYPE_CHECKING:
 WARM_UP_COUNT, WARM_UP_S = 8, 1.0
 
 
-def operators(slot: Path, inputs: Path, out: Path, count: int, threads: int) -> dict[str, Any]:
+def operators(
+    slot: Path, inputs: Path, out: Path, count: int, threads: int, accelerator: Accelerator | None = None
+) -> dict[str, Any]:
     """Trace `count` inferences over the first samples in `inputs`, after a warm-up.
 
     Writes `out/whole_ns.npy`, int64 [count], and `out/operator_ns.npy`, int64 [count, K]; the answer's `operators` says
     what the K are, in the order in which they ran. One that an inference left out took 0. Raises RunnerError.
     """
-    manifest = read_manifest(slot)
+    manifest = read_manifest(slot, accelerator)
     columns, steps = read_steps(inputs, manifest)
     samples = cycled(columns)
     out.mkdir(parents=True, exist_ok=True)

@@ -20,6 +20,7 @@ from ..processing.tokenization import is_known, read_tokenization
 from ..runtimes.model import LoadedModel
 
 if TYPE_CHECKING:
+    from ..model.accelerator import Accelerator
     from ..model.tensors import Array
 
 
@@ -27,12 +28,12 @@ SHARE = 1e-4
 """Difference of a function's reals from those of the build, as a share of the largest one."""
 
 
-def selftest(slot: Path, threads: int) -> dict[str, Any]:
+def selftest(slot: Path, threads: int, accelerator: Accelerator | None = None) -> dict[str, Any]:
     """Run the golden inputs: `passed`, and by output the differences `worst` and `allowed`, in real units.
 
     `worst` is null if it is not finite. Raises RunnerError, also if processing gives other inputs here.
     """
-    manifest = read_manifest(slot)
+    manifest = read_manifest(slot, accelerator)
     _check_processing(manifest)
     _check_tokenizers(manifest)
     inputs = slot / "golden" / "inputs"

@@ -18,7 +18,7 @@ from ..slots.trust import Trust
 from .install import InstallRequest, abort, install
 
 MAX_DETAIL = 4096
-VERBS = ("status", "begin", "install", "abort", "commit", "rollback", "trust", "repair")
+VERBS = ("status", "begin", "install", "abort", "commit", "rollback", "trust", "repair", "accelerator")
 BRINGING = ("begin", "install")
 
 
@@ -48,6 +48,16 @@ def _add_options(name: str, verb: argparse.ArgumentParser) -> None:
         verb.add_argument("digest", nargs="?")
     if name == "rollback":
         verb.add_argument("--detail", type=_detail)
+    if name == "accelerator":
+        verb.add_argument("digest")
+        verb.add_argument("--kind", action="append", default=[])
+        verb.add_argument("--told", metavar="KIND")
+        verb.add_argument("--option", action="append", default=[], metavar="NAME=VALUE")
+        verb.add_argument("--share", type=float)
+        verb.add_argument("--slower", type=float)
+        verb.add_argument("--threads", type=int, default=1)
+        verb.add_argument("--limit", type=float, required=True, metavar="SECONDS")
+        verb.add_argument("--keep-cpu", metavar="WHY")
     if name == "trust":
         verb.add_argument("--pin", type=_key, action="append", default=[], metavar="HEX")
         verb.add_argument("--revoke", action="append", default=[], metavar="ID")
@@ -74,6 +84,8 @@ def answer(args: argparse.Namespace) -> dict[str, Any]:
         return lifecycle.rollback(root, args.digest, args.detail)
     if name == "repair":
         return repair(root)
+    if name == "accelerator":
+        return _choose_accelerator(args)
     return _change_trust(args)
 
 
@@ -91,6 +103,21 @@ def _install_request(args: argparse.Namespace) -> InstallRequest:
         args.engine,
         args.commit,
     )
+
+
+def _choose_accelerator(args: argparse.Namespace) -> dict[str, Any]:
+    from .choose_accelerator import (  # what other steps do not need
+        AcceleratorLimits,
+        ChoiceRequest,
+        choose_accelerator,
+        keep_cpu,
+    )
+
+    if args.keep_cpu is not None:
+        return keep_cpu(args.root, args.digest, args.keep_cpu)
+    rest = args.told, tuple(args.option), args.threads, args.limit
+    request = ChoiceRequest(tuple(args.kind), AcceleratorLimits(args.share, args.slower), *rest)
+    return choose_accelerator(args.root, args.digest, request)
 
 
 def _change_trust(args: argparse.Namespace) -> dict[str, Any]:

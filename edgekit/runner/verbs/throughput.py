@@ -16,6 +16,7 @@ from ..model.manifest import read_manifest
 from ..timing.disturbance import busy_ns
 
 if TYPE_CHECKING:
+    from ..model.accelerator import Accelerator
     from ..model.manifest import RunnerManifest
     from ..model.tensors import Array
     from ..runtimes.model import LoadedModel
@@ -24,7 +25,14 @@ WARM_UP_COUNT, WARM_UP_S = 16, 1.0
 SUMMED = ("peak_rss_bytes", "empty_rss_bytes")
 
 
-def throughput(slot: Path, inputs: Path, threads: int, instances: int, min_duration_s: float) -> dict[str, Any]:
+def throughput(
+    slot: Path,
+    inputs: Path,
+    threads: int,
+    instances: int,
+    min_duration_s: float,
+    accelerator: Accelerator | None = None,
+) -> dict[str, Any]:
     """Run the first samples in `inputs`, cycled, on every instance for `min_duration_s` seconds.
 
     The batch is the size of the first axis of the model's inputs. In the spirit of MLPerf Inference's Offline scenario:
@@ -32,7 +40,7 @@ def throughput(slot: Path, inputs: Path, threads: int, instances: int, min_durat
     the interpreter's lock while they run (1.5.1), and its threads are one pool a process. Raises RunnerError, of an
     instance as of this one.
     """
-    manifest = read_manifest(slot)
+    manifest = read_manifest(slot, accelerator)
     waiting, go = os.pipe()
     running: list[_Instance] = []
     try:

@@ -1,0 +1,36 @@
+"""Accelerator of a trial: what the device chose, as gates and people see it, and when the choice is taken back."""
+
+from __future__ import annotations
+
+from edgekit.devices.protocol import AcceleratorChosen
+from edgekit.parity.accelerator_readings import CPU, AcceleratorTrial
+from edgekit.report.report import Report
+
+
+def accelerator_trial(chosen: AcceleratorChosen | None, agreement: float | None) -> AcceleratorTrial | None:
+    """Choice as the gates read it. agreement: share of the samples that the CPU answers the same, if it is known."""
+    if chosen is None:
+        return None
+    figures, cpu = chosen.figures(chosen.kind), chosen.figures(CPU)
+    if chosen.kind == CPU or figures is None:
+        return AcceleratorTrial(chosen.kind, chosen.why)
+    ratio = figures.p50_ns / cpu.p50_ns if cpu and cpu.p50_ns and figures.p50_ns else None
+    return AcceleratorTrial(chosen.kind, chosen.why, figures.share, ratio, figures.software, agreement)
+
+
+def accelerator_remark(chosen: AcceleratorChosen | None) -> str | None:
+    """Sentence on what the model runs on, and why; None where there was nothing to choose from."""
+    if chosen is None:
+        return None
+    return f"it runs on {'the CPU' if chosen.kind == CPU else chosen.kind}: {chosen.why}"
+
+
+def refusal(report: Report, chosen: AcceleratorChosen | None) -> str | None:
+    """Reason to try the same bundle on the CPU, or None.
+
+    There is one where the device chose an accelerator by itself, and the verdict on it is not `passed`.
+    """
+    if chosen is None or chosen.told or chosen.kind == CPU or report.verdict == "passed":
+        return None
+    missed = [gate.name for gate in report.gates if gate.outcome in ("failed", "undecided")]
+    return f"on {chosen.kind} the verdict is {report.verdict}: {', '.join(missed)}"

@@ -1,0 +1,25 @@
+"""Operators that the accelerators of the target will not take, told by plan and report before anything is shipped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgekit.backends.accelerator_fit import AcceleratorFit, accelerator_fit, graph_steps
+from edgekit.ir.artifact import Format
+from edgekit.pipeline.request import BuildRequest
+from edgekit.specs.catalog import Catalog
+
+MOST_BYTES = 1 << 30
+"""Size of a file from which on it is not read once more for this."""
+
+
+def accelerator_fits(request: BuildRequest, path: Path, format: Format) -> tuple[AcceleratorFit, ...]:
+    """Check the file for every accelerator of the target that has rules and runs such a file."""
+    catalog = Catalog.default(request.project.root)
+    stated = request.target.accelerators(request.runtime.backend)
+    kinds = [(catalog.accelerator(each.kind), each) for each in stated]
+    ruled = [(facts, each) for facts, each in kinds if facts.takes]
+    if not ruled or path.stat().st_size > MOST_BYTES:
+        return ()
+    steps, free = graph_steps(path, format), next((str(length) for length in request.project.lengths), "")
+    return tuple(accelerator_fit(facts, each, steps, free) for facts, each in ruled)

@@ -1,0 +1,164 @@
+"""Verb `slots accelerator`: keep the quickest of CPU, GPU and NPU that may run the model of a slot.
+
+A wrong driver, a missing library, a hang, answers that are not finite or not the CPU's: each leaves the device on its
+CPU, with the reason in its history.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..errors import RunnerError
+from ..layout import SLOTS, root_of
+from ..machine.runtime_versions import installed
+from ..model.accelerator import CPU, Accelerator, accelerator_of
+from ..model.manifest import read_manifest
+from ..slots.accelerator_choice import changes, choice, surroundings
+from ..slots.state import FILE, State, changed, locked_state, read, recorded, write
+from .accelerator_trial import MAX_WHY, try_accelerators
+
+LEAST_SQNR_DB = 20.0
+"""Least signal-to-noise ratio of an accelerator's answers against the CPU's, on the golden samples, in dB.
+
+Float16 arithmetic leaves 40 dB and more, one int8 model on two sets of kernels 25 to 30; a wrong kernel leaves none.
+"""
+
+
+class AcceleratorLimits(NamedTuple):
+    """Gates that an accelerator must pass to be chosen; None for one that is not stated."""
+
+    share: float | None = None
+    """Least share of the model's operators that it runs itself."""
+    slower: float | None = None
+    """Largest ratio of its median time to the CPU's."""
+
+
+class ChoiceRequest(NamedTuple):
+    """Request of a host: the accelerators to try, and the gates."""
+
+    kinds: tuple[str, ...]
+    """Kinds that the bundle can use."""
+    limits: AcceleratorLimits
+    told: str | None = None
+    """The CPU or the kind that a person named; it is taken if it runs at all, and the host's gates judge it."""
+    options: tuple[str, ...] = ()
+    """Options for the kind that is told, `NAME=VALUE`."""
+    threads: int = 1
+    limit_s: float = 120.0
+    """Seconds that one kind may take to load, compile and answer."""
+
+
+def choose_accelerator(root: Path, digest: str, request: ChoiceRequest) -> dict[str, Any]:
+    """Choose the accelerator of the bundle `digest`, which is on trial or served, and keep the choice with its slot.
+
+    A choice that is valid still is not measured again. Raises RunnerError: state if no slot holds the bundle; for a
+    kind that is told, what it failed with.
+    """
+    with locked_state(root) as state:
+        slot = _slot_of(state, digest)
+        here = surroundings(installed()[read_manifest(root / slot).format])
+        kept = state["slots"][slot]["accelerator"]
+        if kept and _is_answer(kept, request, here):
+            return {**kept, "changed": False}
+        kinds = [request.told] if request.told else _kinds(kept, request)
+        options = request.options if request.told else tuple(kept["options"]) if kept else ()
+        tried = [kind for kind in kinds if kind != CPU]
+        measured = try_accelerators(root, slot, tried, options, request.threads, request.limit_s)
+        if request.told and "failed" in measured[-1]:
+            raise RunnerError(measured[-1]["failed"], f"{request.told}: {measured[-1]['why']}")
+        kind, why = (request.told, "a person named it") if request.told else _pick(measured, request.limits)
+        made = choice(kind, why, request.told is not None, options, here, measured)
+        write(root, _with_choice(state, slot, made))
+        return {**made, "changed": True}
+
+
+def keep_cpu(root: Path, digest: str, why: str) -> dict[str, Any]:
+    """Keep the CPU for the bundle `digest`, as the host's gates refused the accelerator; the measurements stay.
+
+    Raises RunnerError (state) if no slot holds the bundle, or nothing was measured.
+    """
+    with locked_state(root) as state:
+        slot = _slot_of(state, digest)
+        kept = state["slots"][slot]["accelerator"]
+        if kept is None:
+            raise RunnerError("state", f"no accelerator was measured for slot '{slot}'")
+        made = {**kept, "kind": CPU, "why": why[:MAX_WHY]}
+        write(root, _with_choice(state, slot, made))
+        return {**made, "changed": True}
+
+
+def accelerator_of_slot(slot: Path) -> Accelerator | None:
+    """Accelerator that was chosen for the model of a slot; None for its CPU, without a choice, or one that expired."""
+    root = root_of(slot)
+    if slot.name not in SLOTS or not (root / FILE).is_file():
+        return None
+    kept = read(root)["slots"][slot.name]["accelerator"]
+    if kept is None or kept["kind"] == CPU:
+        return None
+    here = surroundings(installed()[read_manifest(slot).format])
+    return None if changes(kept, here) else accelerator_of(kept["kind"], kept["options"])
+
+
+def _is_answer(kept: dict[str, Any], request: ChoiceRequest, here: dict[str, str]) -> bool:
+    """Tell whether a choice answers the request: nobody names another, and nothing that it depends on has changed."""
+    if request.told:
+        same = (kept["kind"], kept["told"], tuple(kept["options"])) == (request.told, True, request.options)
+    else:
+        same = True
+    told_cpu = kept["told"] and kept["kind"] == CPU
+    return same and (told_cpu or not changes(kept, here))
+
+
+def _kinds(kept: dict[str, Any] | None, request: ChoiceRequest) -> list[str]:
+    """Kinds to try: the one that a person named before, whose choice has expired, else all that the bundle can use."""
+    return [kept["kind"]] if kept and kept["told"] else list(request.kinds)
+
+
+def _with_choice(state: State, slot: str, made: dict[str, Any]) -> State:
+    """State with the choice, and an entry of history that says what was chosen and why the others were not."""
+    others = {each["kind"]: each["why"] for each in made["measured"] if each.get("why")}
+    detail = {"accelerator": made["kind"], "why": made["why"], **({"others": others} if others else {})}
+    verdict = state["slots"][slot]["state"]  # a word that earlier runners know
+    return changed(recorded(state, slot, verdict, detail), slot, accelerator=made)
+
+
+def _slot_of(state: State, digest: str) -> str:
+    for name, entry in state["slots"].items():
+        if entry["digest"] == digest and entry["state"] in ("trial", "committed"):
+            return str(name)
+    raise RunnerError("state", "no slot has that bundle on trial or serves it")
+
+
+def _pick(measured: list[dict[str, Any]], limits: AcceleratorLimits) -> tuple[str, str]:
+    """Quickest kind that may be used, and the reason; `why` is set at each one that is not."""
+    cpu, *others = measured
+    for each in others:
+        each["why"] = each["why"] or _refusal(each, cpu, limits)
+    able = [each for each in others if each["why"] is None]
+    if not able:
+        tried = "; ".join(f"{each['kind']}: {each['why']}" for each in others)
+        return CPU, (tried or "nothing else was tried")[:MAX_WHY]
+    best = min(able, key=lambda each: float(each["p50_ns"]))
+    for each in able:
+        each["why"] = None if each is best else f"it is slower than {best['kind']}"
+    return best["kind"], f"{_ms(best)} ms, and {_ms(cpu)} ms on the CPU"
+
+
+def _refusal(figures: dict[str, Any], cpu: dict[str, Any], limits: AcceleratorLimits) -> str | None:
+    """Reason why an accelerator that ran may not be used, or None."""
+    noise_db, share = figures["sqnr_db"], figures["share"]
+    if noise_db is not None and noise_db < LEAST_SQNR_DB:
+        return f"it answers otherwise than the CPU: {noise_db:.1f} dB, {LEAST_SQNR_DB:g} dB are needed"
+    if limits.share is not None and (share is None or share < limits.share):
+        known = "does not say how many operators it runs" if share is None else f"runs {share:.1%} of the operators"
+        return f"it {known}, {limits.share:.1%} are needed"
+    if figures["software"]:
+        return "a program of the CPU stands in for it, so that its time says nothing"
+    if limits.slower is not None and figures["p50_ns"] > limits.slower * cpu["p50_ns"]:
+        return f"it takes {_ms(figures)} ms, the CPU {_ms(cpu)} ms; {limits.slower:g} times that is allowed"
+    return None
+
+
+def _ms(figures: dict[str, Any]) -> str:
+    return f"{figures['p50_ns'] / 1e6:.2f}"

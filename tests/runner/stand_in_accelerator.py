@@ -1,0 +1,63 @@
+"""A stand-in for an accelerator: a program in place of `-m runner` that runs `.onnx` on `qnn-htp` by the CPU.
+
+Its first argument says how it behaves: `rounds` (as a good one), `slow`, `leaves` (most operators), `software`, `lies`,
+`flips` (lies about what is no golden sample), `nan`, `hangs`, `dies`, `driver`, `library`, `missing`; its second is the
+folder or zip of the runner, the rest the runner's arguments. The CPU itself is slowed by two milliseconds, so that a
+good accelerator is the quicker one.
+"""
+
+STAND_IN = """
+import os, signal, sys, time
+
+sys.path.insert(0, sys.argv[2])
+import numpy as np
+from runner.errors import RunnerError
+from runner.model.accelerator import AcceleratorFacts
+from runner.runtimes import select_runtime
+from runner.runtimes.onnx import OnnxRuntime
+
+BEHAVIOUR = sys.argv[1]
+
+class StandIn(OnnxRuntime):
+    def load(self, manifest, threads):
+        if BEHAVIOUR == "library":
+            raise RunnerError("library", "'libQnnHtp.so' is not there")
+        if BEHAVIOUR == "driver":
+            raise RuntimeError("driver of another version")
+        if BEHAVIOUR == "dies":
+            os.kill(os.getpid(), signal.SIGKILL)
+        call = super().load(manifest._replace(accelerator=None), threads)
+        taken = 1 if BEHAVIOUR == "leaves" else 7
+        self.accelerator = AcceleratorFacts(
+            "qnn-htp", "Stand-in", "1.0", BEHAVIOUR == "software", "int8", 7, taken
+        )
+        return lambda inputs: answer(call, inputs)
+
+def answer(call, inputs):
+    if BEHAVIOUR == "hangs":
+        signal.pause()
+    if BEHAVIOUR == "slow":
+        time.sleep(0.02)
+    outputs = [np.array(output) for output in call(inputs)]
+    if BEHAVIOUR == "nan":
+        outputs[0][...] = np.nan
+    if BEHAVIOUR == "lies" or (BEHAVIOUR == "flips" and sys.argv[3] != "slots"):
+        outputs[0] = -outputs[0]
+    if BEHAVIOUR == "rounds":
+        outputs[0] = outputs[0].astype(np.float16).astype(np.float32)
+    return outputs
+
+class Cpu(OnnxRuntime):
+    def load(self, manifest, threads):
+        call = super().load(manifest, threads)
+        def slowly(inputs):
+            time.sleep(0.002)
+            return call(inputs)
+        return slowly
+
+if BEHAVIOUR != "missing":
+    select_runtime.ACCELERATED["qnn-htp"] = StandIn
+select_runtime.RUNTIMES["onnx"] = Cpu
+from runner.__main__ import main
+sys.exit(main(sys.argv[3:]))
+"""
