@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections import Counter
 from collections.abc import Sequence
 from importlib import import_module
@@ -13,7 +14,7 @@ from ..failure import exit_with
 from ..machine import vulkan
 from ..machine.hang_watch import HangWatch
 from ..model.accelerator import LITERT_GPU, Accelerator, AcceleratorFacts
-from ..model.kernel_store import kernel_folder
+from ..model.kernel_store import kernel_folder, seal
 from ..model.manifest import check_no_options
 from .litert_compiled_model import CPU, GPU, CompiledModel, Options
 from .litert_gpu_log import GpuLog, StderrCopy, parse
@@ -58,7 +59,8 @@ class LiteRtGpu:
         device = self._device(request)
         if manifest.model.stat().st_size > device.memory_bytes:
             raise RunnerError("vram", f"{device.name} has {device.memory_bytes >> 20} MiB, the model is larger")
-        kernels, cached = kernel_folder(manifest.model.parent, f"{device.name} {device.driver}")
+        variant = f"{device.name}, {device.driver}, {_precision(request)}"
+        kernels, cached = kernel_folder(manifest.model.parent, variant)
         watch = HangWatch(_hung)
         limit_s = float(request.option("time_limit", "0"))
         copy = StderrCopy()
@@ -69,9 +71,13 @@ class LiteRtGpu:
                     self._library, manifest, _hardware(request), _options(request, threads, kernels), names
                 )
         except RuntimeError as error:
-            raise _refusal(parse(copy.text), device.name, str(error)) from error
+            counts = _operators(self._interpreter(model_path=str(manifest.model)))
+            raise _refusal(parse(copy.text), device.name, str(error), counts) from error
         self.accelerator = self._facts(manifest.model, model, parse(copy.text), device, request, cached)
         run, run_s = model.call, limit_s or RUN_S
+        if kernels and not cached:
+            # LiteRT writes them in a thread of its own, some time after the first inference.
+            atexit.register(seal, kernels)
 
         def call(inputs: Sequence[Array]) -> list[Array]:
             with watch.within(run_s, "an inference"):
@@ -110,7 +116,7 @@ class LiteRtGpu:
         taken = total if model.without_cpu else log.taken
         if not taken:
             raise RunnerError("operators", f"{device.name} takes none of the {total} operators{_named(log, counts)}")
-        float16 = device.float16 and request.option("enforce_f32", "false") == "false"
+        float16 = device.float16 and _precision(request) != FLOAT32
         refused = [kind for kind, _ in log.reasons]
         left = [(kind, counts.get(kind, 0)) for kind in refused]
         return AcceleratorFacts(
@@ -127,15 +133,19 @@ class LiteRtGpu:
         )
 
 
+def _precision(request: Accelerator) -> int:
+    return FLOAT32 if request.option("enforce_f32", "false") == "true" else DEFAULT_PRECISION
+
+
 def _hardware(request: Accelerator) -> int:
     return GPU if request.option("cpu", "true") == "false" else GPU | CPU
 
 
 def _options(request: Accelerator, threads: int, kernels: Path | None) -> Options:
-    precision = FLOAT32 if request.option("enforce_f32", "false") == "true" else DEFAULT_PRECISION
+    precision = _precision(request)
     gpu = [f"precision = {precision}"]
     if kernels:
-        gpu += [f'serialization_dir = "{kernels}"', f'model_cache_key = "{kernels.name}-{precision}"']
+        gpu += [f'serialization_dir = "{kernels}"', 'model_cache_key = "kernels"']
         gpu += ["serialize_program_cache = true", "cache_only_compiled_programs = true"]
     return {"gpu_options": "\n".join(gpu) + "\n", "xnnpack": f"num_threads = {threads}\n"}
 
@@ -151,13 +161,13 @@ def _named(log: GpuLog, counts: Counter[str]) -> str:
     return f": it refuses {', '.join(named)}" if named else ""
 
 
-def _refusal(log: GpuLog, device: str, error: str) -> RunnerError:
+def _refusal(log: GpuLog, device: str, error: str, counts: Counter[str]) -> RunnerError:
     if log.no_adapter:
         return RunnerError("adapter", f"LiteRT takes none of the Vulkan devices here, not '{device}' either")
     if log.no_memory:
         return RunnerError("vram", f"the memory of {device} does not hold the model: {error}")
     if log.reasons:
-        return RunnerError("operators", f"{device} does not run the model alone{_named(log, Counter())}")
+        return RunnerError("operators", f"{device} does not run the model alone{_named(log, counts)}")
     return RunnerError("load", f"LiteRT cannot compile the model for {device}: {error}")
 
 
