@@ -99,8 +99,8 @@ class LiteRtGpu:
     def _device(self, request: Accelerator) -> vulkan.VulkanDevice:
         """Device that LiteRT will choose: the first one that is none in software, else the first."""
         place = request.option("vulkan", SYSTEM)
-        found = vulkan.devices(vulkan.open_loader(None if place == SYSTEM else Path(place)))
-        return next((device for device in found if not device.software), found[0])
+        candidates = vulkan.devices(vulkan.open_loader(None if place == SYSTEM else Path(place)))
+        return next((device for device in candidates if not device.software), candidates[0])
 
     def _facts(
         self,
@@ -113,8 +113,8 @@ class LiteRtGpu:
     ) -> AcceleratorFacts:
         counts = _operators(self._interpreter(model_path=str(file)))
         total = sum(counts.values())
-        taken = total if model.without_cpu else log.taken
-        if not taken:
+        on_gpu = total if model.without_cpu else log.taken
+        if not on_gpu:
             raise RunnerError("operators", f"{device.name} takes none of the {total} operators{_named(log, counts)}")
         float16 = device.float16 and _precision(request) != FLOAT32
         refused = [kind for kind, _ in log.reasons]
@@ -126,8 +126,8 @@ class LiteRtGpu:
             software=device.software,
             precision="float16" if float16 else "float32",
             operators=total,
-            taken=taken,
-            left=tuple(left) if taken < total else (),
+            taken=on_gpu,
+            left=tuple(left) if on_gpu < total else (),
             cached=cached,
             note="; ".join(f"{kind}: {reason}" for kind, reason in log.reasons),
         )
