@@ -38,7 +38,8 @@ class LiteRtGpu:
     """LiteRT on a GPU, with the CPU behind it for what the GPU refuses, unless the option `cpu` is false.
 
     Options of the request: `enforce_f32`, true for arithmetic in float32 where float16 is the default; `cpu`;
-    `vulkan`, `system` or a folder with a loader and a driver; `time_limit`, seconds for loading and for one inference.
+    `vulkan`, `system` or a folder with a loader and a driver; `library`, a folder with LiteRT's accelerator;
+    `time_limit`, seconds for loading and for one inference.
     """
 
     provider: str | None = None
@@ -46,9 +47,9 @@ class LiteRtGpu:
 
     def __init__(self, distribution: str) -> None:
         library = c_library(distribution)
-        if library is None or not (library.parent / ACCELERATOR).is_file():
-            raise RunnerError("library", f"this {distribution} has no '{ACCELERATOR}', LiteRT's accelerator for GPUs")
-        self._library = library
+        if library is None:
+            raise RunnerError("library", f"this {distribution} has no C API of LiteRT 2.3, which GPUs are used by")
+        self._library, self._distribution = library, distribution
         self._interpreter = import_module("ai_edge_litert.interpreter").Interpreter
 
     def load(self, manifest: RunnerManifest, threads: int) -> Call:
@@ -56,6 +57,7 @@ class LiteRtGpu:
         request = manifest.accelerator or Accelerator(LITERT_GPU)
         if manifest.lengths or manifest.prefill:
             raise RunnerError("accelerator", "LiteRT's GPU accelerator runs files with one entry point only")
+        accelerators = self._accelerators(request)
         device = self._device(request)
         if manifest.model.stat().st_size > device.memory_bytes:
             raise RunnerError("vram", f"{device.name} has {device.memory_bytes >> 20} MiB, the model is larger")
@@ -67,9 +69,8 @@ class LiteRtGpu:
         try:
             with copy.copied(), watch.within(limit_s or LOAD_S, "compiling the model"):
                 names = tensor_names(self._interpreter, manifest.model)
-                model = CompiledModel(
-                    self._library, manifest, _hardware(request), _options(request, threads, kernels), names
-                )
+                options = _options(request, threads, kernels)
+                model = CompiledModel(self._library, manifest, _hardware(request), options, names, accelerators)
         except RuntimeError as error:
             counts = _operators(self._interpreter(model_path=str(manifest.model)))
             raise _refusal(parse(copy.text), device.name, str(error), counts) from error
@@ -96,6 +97,14 @@ class LiteRtGpu:
 
         return of_tflite(self._interpreter(model_path=str(model)))
 
+    def _accelerators(self, request: Accelerator) -> Path:
+        """Folder of LiteRT's accelerator for GPUs: that of the request, else LiteRT's own."""
+        folder = Path(request.option("library", str(self._library.parent)))
+        if not (folder / ACCELERATOR).is_file():
+            message = f"this {self._distribution} has no '{ACCELERATOR}', LiteRT's accelerator for GPUs"
+            raise RunnerError("library", message)
+        return folder
+
     def _device(self, request: Accelerator) -> vulkan.VulkanDevice:
         """Device that LiteRT will choose: the first one that is none in software, else the first."""
         place = request.option("vulkan", SYSTEM)
@@ -117,8 +126,8 @@ class LiteRtGpu:
         if not on_gpu:
             raise RunnerError("operators", f"{device.name} takes none of the {total} operators{_named(log, counts)}")
         float16 = device.float16 and _precision(request) != FLOAT32
-        refused = [kind for kind, _ in log.reasons]
-        left = [(kind, counts.get(kind, 0)) for kind in refused]
+        # A kind has several reasons where several of its operators are refused.
+        left = {kind: counts[kind] for kind, _ in log.reasons}
         return AcceleratorFacts(
             kind=LITERT_GPU,
             device=log.adapter or device.name,
@@ -127,7 +136,7 @@ class LiteRtGpu:
             precision="float16" if float16 else "float32",
             operators=total,
             taken=on_gpu,
-            left=tuple(left) if on_gpu < total else (),
+            left=tuple(left.items()) if on_gpu < total else (),
             cached=cached,
             note="; ".join(f"{kind}: {reason}" for kind, reason in log.reasons),
         )
@@ -156,8 +165,8 @@ def _operators(interpreter: Any) -> Counter[str]:
 
 
 def _named(log: GpuLog, counts: Counter[str]) -> str:
-    """Refused operators with their counts, and why, for an error."""
-    named = [f"{counts.get(kind) or 'some'} {kind} ({reason})" for kind, reason in log.reasons]
+    """Refused operators, why, and how many of each kind the file has, for an error."""
+    named = [f"{kind} ({reason.rstrip('.')}; the file has {counts[kind]})" for kind, reason in log.reasons]
     return f": it refuses {', '.join(named)}" if named else ""
 
 

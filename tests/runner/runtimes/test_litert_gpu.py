@@ -56,7 +56,7 @@ def test_an_honest_gpu_answers_and_its_facts_are_told(liar: StandIn) -> None:
         ("adapter", "adapter", "not 'Stand-in GPU' either"),
         ("memory", "vram", "memory of Stand-in GPU does not hold the model"),
         ("small", "vram", "has 0 MiB, the model is larger"),
-        ("refused", "operators", "does not run the model alone: it refuses 1 CUMSUM (Op is not supported.)"),
+        ("refused", "operators", "alone: it refuses CUMSUM (Op is not supported; the file has 1)"),
         ("silent", "operators", "takes none of the 3 operators"),
         ("nan", "nan", "answers NaN or infinity in 'y' for 1 of 1 samples"),
         ("run", "run", "LiteRtRunCompiledModel failed: status 3"),
