@@ -33,7 +33,7 @@ def accelerator_rows(use: AcceleratorUse, beside: AgainstCpu | None) -> Iterator
         share = "all" if use.fully else f"{use.taken} of"
         yield "it runs", f"{share} {use.operators} operators{'' if use.fully else '; the others run on the CPU'}"
     if use.left:
-        yield "refused by it", ", ".join(f"{count} {line(kind, WIDTH)}" for kind, count in use.left)
+        yield "refused by it", ", ".join(line(words, WIDTH) for words in use.refused)
     if use.note:
         yield "because", line(use.note, WIDTH)
     if use.precision:

@@ -169,7 +169,7 @@ class AcceleratorUse:
     taken: int | None
     """Operators that the accelerator runs."""
     left: tuple[tuple[str, int], ...] = ()
-    """Kinds of operators that it refuses, each with its count. What lies between them may stay on the CPU, too."""
+    """Kinds of operators that it refuses, each with the count of such operators in the model: it may take some."""
     cached: bool | None = None
     """True if the load used kernels of an earlier one; None where none are kept."""
     note: str = ""
@@ -179,6 +179,13 @@ class AcceleratorUse:
     def fully(self) -> bool | None:
         """True if it runs all operators; None if not known."""
         return None if self.operators is None or self.taken is None else self.taken == self.operators
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """Kinds that it refuses with their counts, `some of` them where not so many operators are left to the CPU."""
+        left = (self.operators or 0) - (self.taken or 0)
+        exact = sum(count for _, count in self.left) <= left
+        return tuple(f"{count} {kind}" if exact else f"some of {count} {kind}" for kind, count in self.left)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from edgekit.bundle.manifest import Manifest
 from edgekit.devices.compatibility import check_fit
 from edgekit.devices.device import connect
 from edgekit.devices.flash import Installation, manifest_of
+from edgekit.devices.litert_accelerator import with_library
 from edgekit.devices.survey import survey
 from edgekit.devices.swiftshader import with_driver
 from edgekit.devices.transport import DeviceKind
@@ -159,8 +160,9 @@ def _bare(
 
 
 def _on(installation: Installation, accelerator: Accelerator | None) -> Installation:
-    """Ask for the accelerator, with the driver that it needs on the device."""
-    return replace(installation, accelerator=with_driver(accelerator, installation.transport))
+    """Ask for the accelerator, with the library and the driver that it needs on the device."""
+    device = installation.transport
+    return replace(installation, accelerator=with_library(with_driver(accelerator, device), device))
 
 
 def _check_batch(signature: Signature) -> None:

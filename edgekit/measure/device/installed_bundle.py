@@ -25,6 +25,7 @@ from edgekit.measure.device.session import ProbeSession, probe_session
 from edgekit.measure.endpoint import Endpoint
 from edgekit.measure.shards import Shards, answer_in_shards
 from edgekit.runner.layout import MANIFEST
+from edgekit.runner.model.accelerator import CPU, Accelerator
 from edgekit.samples import Samples
 from edgekit.specs.profile import Probe
 
@@ -59,7 +60,9 @@ class Installed:
             # the first import, and imports another way from then on.
             timed = self._timed(session, samples, probe) if probe and not session.emulated else None
             outputs, samples_per_s, last = self._outputs(session, samples, probe.threads if probe else 1)
-            counted = self._counted(session, samples, probe.threads) if probe and session.emulated else None
+            # Instructions of the core say nothing of an accelerator, nor of the program that stands in for it.
+            counts = probe and session.emulated and self.installation.accelerator in (None, Accelerator(CPU))
+            counted = self._counted(session, samples, probe.threads) if probe and counts else None
             unasked = self._facts_only(last, samples, EMULATED if session.emulated else NOT_ASKED)
             return replace(timed or counted or unasked, outputs=outputs, samples_per_s=samples_per_s)
 

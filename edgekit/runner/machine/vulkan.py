@@ -42,7 +42,7 @@ class VulkanDevice(NamedTuple):
 def open_loader(folder: Path | None = None) -> ctypes.CDLL:
     """Load Vulkan's loader, for this whole process: the one of the system, or that of `folder` with its driver alone.
 
-    folder: has `libvulkan.so.1`, and the manifest of a driver, `…icd.json`. Raises RunnerError (driver) if there is none.
+    folder: has `libvulkan.so.1`, and the manifest of a driver, `…icd.json`. Raises RunnerError (driver) without one.
     """
     names: tuple[str, ...] = LOADERS
     if folder is not None:

@@ -45,7 +45,7 @@ class AcceleratorFacts(NamedTuple):
     taken: int | None
     """Operators that the accelerator runs."""
     left: tuple[tuple[str, int], ...] = ()
-    """Operators that stay on the CPU, by kind, with their count."""
+    """Kinds of operators that it refuses, each with the count of such operators in the model: it may take some."""
     cached: bool | None = None
     """True if kernels of an earlier load were used; None where the accelerator keeps none."""
     note: str = ""

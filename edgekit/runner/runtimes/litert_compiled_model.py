@@ -47,15 +47,17 @@ class CompiledModel:
         hardware: int,
         options: Options,
         names: tuple[list[str], list[str]],
+        accelerators: Path | None = None,
     ) -> None:
         """Compile the model.
 
-        library: LiteRT's; its accelerators are in the same folder. hardware: bits of what may run it. names: those of
-        the model's input and output tensors, in the manifest's order. Raises RuntimeError.
+        library: LiteRT's. accelerators: folder of its accelerators' libraries, by default the same. hardware: bits of
+        what may run it. names: those of the model's input and output tensors, in the manifest's order. Raises
+        RuntimeError.
         """
         self._library = ctypes.CDLL(str(library))
         self._manifest = manifest
-        place = _EnvironmentOption(RUNTIME_FOLDER, STRING, _Value(text=str(library.parent).encode()))
+        place = _EnvironmentOption(RUNTIME_FOLDER, STRING, _Value(text=str(accelerators or library.parent).encode()))
         environment = self._create("CreateEnvironment", 1, byref(place))
         model = self._create("CreateModelFromFile", environment, str(manifest.model).encode())
         self._model = self._create("CreateCompiledModel", environment, model, self._options(hardware, options))

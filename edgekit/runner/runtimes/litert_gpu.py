@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections import Counter
 from collections.abc import Sequence
 from importlib import import_module
@@ -13,7 +14,7 @@ from ..failure import exit_with
 from ..machine import vulkan
 from ..machine.hang_watch import HangWatch
 from ..model.accelerator import LITERT_GPU, Accelerator, AcceleratorFacts
-from ..model.kernel_store import kernel_folder
+from ..model.kernel_store import kernel_folder, seal
 from ..model.manifest import check_no_options
 from .litert_compiled_model import CPU, GPU, CompiledModel, Options
 from .litert_gpu_log import GpuLog, StderrCopy, parse
@@ -37,7 +38,8 @@ class LiteRtGpu:
     """LiteRT on a GPU, with the CPU behind it for what the GPU refuses, unless the option `cpu` is false.
 
     Options of the request: `enforce_f32`, true for arithmetic in float32 where float16 is the default; `cpu`;
-    `vulkan`, `system` or a folder with a loader and a driver; `time_limit`, seconds for loading and for one inference.
+    `vulkan`, `system` or a folder with a loader and a driver; `library`, a folder with LiteRT's accelerator;
+    `time_limit`, seconds for loading and for one inference.
     """
 
     provider: str | None = None
@@ -45,9 +47,9 @@ class LiteRtGpu:
 
     def __init__(self, distribution: str) -> None:
         library = c_library(distribution)
-        if library is None or not (library.parent / ACCELERATOR).is_file():
-            raise RunnerError("library", f"this {distribution} has no '{ACCELERATOR}', LiteRT's accelerator for GPUs")
-        self._library = library
+        if library is None:
+            raise RunnerError("library", f"this {distribution} has no C API of LiteRT 2.3, which GPUs are used by")
+        self._library, self._distribution = library, distribution
         self._interpreter = import_module("ai_edge_litert.interpreter").Interpreter
 
     def load(self, manifest: RunnerManifest, threads: int) -> Call:
@@ -55,23 +57,28 @@ class LiteRtGpu:
         request = manifest.accelerator or Accelerator(LITERT_GPU)
         if manifest.lengths or manifest.prefill:
             raise RunnerError("accelerator", "LiteRT's GPU accelerator runs files with one entry point only")
+        accelerators = self._accelerators(request)
         device = self._device(request)
         if manifest.model.stat().st_size > device.memory_bytes:
             raise RunnerError("vram", f"{device.name} has {device.memory_bytes >> 20} MiB, the model is larger")
-        kernels, cached = kernel_folder(manifest.model.parent, f"{device.name} {device.driver}")
+        variant = f"{device.name}, {device.driver}, {_precision(request)}"
+        kernels, cached = kernel_folder(manifest.model.parent, variant)
         watch = HangWatch(_hung)
         limit_s = float(request.option("time_limit", "0"))
         copy = StderrCopy()
         try:
             with copy.copied(), watch.within(limit_s or LOAD_S, "compiling the model"):
                 names = tensor_names(self._interpreter, manifest.model)
-                model = CompiledModel(
-                    self._library, manifest, _hardware(request), _options(request, threads, kernels), names
-                )
+                options = _options(request, threads, kernels)
+                model = CompiledModel(self._library, manifest, _hardware(request), options, names, accelerators)
         except RuntimeError as error:
-            raise _refusal(parse(copy.text), device.name, str(error)) from error
+            counts = _operators(self._interpreter(model_path=str(manifest.model)))
+            raise _refusal(parse(copy.text), device.name, str(error), counts) from error
         self.accelerator = self._facts(manifest.model, model, parse(copy.text), device, request, cached)
         run, run_s = model.call, limit_s or RUN_S
+        if kernels and not cached:
+            # LiteRT writes them in a thread of its own, some time after the first inference.
+            atexit.register(seal, kernels)
 
         def call(inputs: Sequence[Array]) -> list[Array]:
             with watch.within(run_s, "an inference"):
@@ -90,11 +97,19 @@ class LiteRtGpu:
 
         return of_tflite(self._interpreter(model_path=str(model)))
 
+    def _accelerators(self, request: Accelerator) -> Path:
+        """Folder of LiteRT's accelerator for GPUs: that of the request, else LiteRT's own."""
+        folder = Path(request.option("library", str(self._library.parent)))
+        if not (folder / ACCELERATOR).is_file():
+            message = f"this {self._distribution} has no '{ACCELERATOR}', LiteRT's accelerator for GPUs"
+            raise RunnerError("library", message)
+        return folder
+
     def _device(self, request: Accelerator) -> vulkan.VulkanDevice:
         """Device that LiteRT will choose: the first one that is none in software, else the first."""
         place = request.option("vulkan", SYSTEM)
-        found = vulkan.devices(vulkan.open_loader(None if place == SYSTEM else Path(place)))
-        return next((device for device in found if not device.software), found[0])
+        candidates = vulkan.devices(vulkan.open_loader(None if place == SYSTEM else Path(place)))
+        return next((device for device in candidates if not device.software), candidates[0])
 
     def _facts(
         self,
@@ -107,12 +122,12 @@ class LiteRtGpu:
     ) -> AcceleratorFacts:
         counts = _operators(self._interpreter(model_path=str(file)))
         total = sum(counts.values())
-        taken = total if model.without_cpu else log.taken
-        if not taken:
+        on_gpu = total if model.without_cpu else log.taken
+        if not on_gpu:
             raise RunnerError("operators", f"{device.name} takes none of the {total} operators{_named(log, counts)}")
-        float16 = device.float16 and request.option("enforce_f32", "false") == "false"
-        refused = [kind for kind, _ in log.reasons]
-        left = [(kind, counts.get(kind, 0)) for kind in refused]
+        float16 = device.float16 and _precision(request) != FLOAT32
+        # A kind has several reasons where several of its operators are refused.
+        left = {kind: counts[kind] for kind, _ in log.reasons}
         return AcceleratorFacts(
             kind=LITERT_GPU,
             device=log.adapter or device.name,
@@ -120,11 +135,15 @@ class LiteRtGpu:
             software=device.software,
             precision="float16" if float16 else "float32",
             operators=total,
-            taken=taken,
-            left=tuple(left) if taken < total else (),
+            taken=on_gpu,
+            left=tuple(left.items()) if on_gpu < total else (),
             cached=cached,
             note="; ".join(f"{kind}: {reason}" for kind, reason in log.reasons),
         )
+
+
+def _precision(request: Accelerator) -> int:
+    return FLOAT32 if request.option("enforce_f32", "false") == "true" else DEFAULT_PRECISION
 
 
 def _hardware(request: Accelerator) -> int:
@@ -132,10 +151,10 @@ def _hardware(request: Accelerator) -> int:
 
 
 def _options(request: Accelerator, threads: int, kernels: Path | None) -> Options:
-    precision = FLOAT32 if request.option("enforce_f32", "false") == "true" else DEFAULT_PRECISION
+    precision = _precision(request)
     gpu = [f"precision = {precision}"]
     if kernels:
-        gpu += [f'serialization_dir = "{kernels}"', f'model_cache_key = "{kernels.name}-{precision}"']
+        gpu += [f'serialization_dir = "{kernels}"', 'model_cache_key = "kernels"']
         gpu += ["serialize_program_cache = true", "cache_only_compiled_programs = true"]
     return {"gpu_options": "\n".join(gpu) + "\n", "xnnpack": f"num_threads = {threads}\n"}
 
@@ -146,18 +165,18 @@ def _operators(interpreter: Any) -> Counter[str]:
 
 
 def _named(log: GpuLog, counts: Counter[str]) -> str:
-    """Refused operators with their counts, and why, for an error."""
-    named = [f"{counts.get(kind) or 'some'} {kind} ({reason})" for kind, reason in log.reasons]
+    """Refused operators, why, and how many of each kind the file has, for an error."""
+    named = [f"{kind} ({reason.rstrip('.')}; the file has {counts[kind]})" for kind, reason in log.reasons]
     return f": it refuses {', '.join(named)}" if named else ""
 
 
-def _refusal(log: GpuLog, device: str, error: str) -> RunnerError:
+def _refusal(log: GpuLog, device: str, error: str, counts: Counter[str]) -> RunnerError:
     if log.no_adapter:
         return RunnerError("adapter", f"LiteRT takes none of the Vulkan devices here, not '{device}' either")
     if log.no_memory:
         return RunnerError("vram", f"the memory of {device} does not hold the model: {error}")
     if log.reasons:
-        return RunnerError("operators", f"{device} does not run the model alone{_named(log, Counter())}")
+        return RunnerError("operators", f"{device} does not run the model alone{_named(log, counts)}")
     return RunnerError("load", f"LiteRT cannot compile the model for {device}: {error}")
 
 

@@ -19,7 +19,7 @@ LOG_BYTES = 1 << 20
 
 
 class GpuLog(NamedTuple):
-    """What the accelerator told while it compiled a model."""
+    """Words of the accelerator on a model that it compiled."""
 
     adapter: str | None
     """Name of the device that it chose."""
@@ -35,10 +35,10 @@ class GpuLog(NamedTuple):
 def parse(text: str) -> GpuLog:
     """Parse what LiteRT 2.3 wrote."""
     adapter, share, none = ADAPTER.search(text), SHARE.search(text), NONE_ON_GPU.search(text)
-    taken, left = (int(share[1]), int(share[2])) if share else (0, int(none[1])) if none else (None, 0)
+    on_gpu, left = (int(share[1]), int(share[2])) if share else (0, int(none[1])) if none else (None, 0)
     return GpuLog(
         adapter=adapter[1] if adapter else None,
-        taken=taken,
+        taken=on_gpu,
         left=left,
         reasons=tuple(_reasons(text)),
         no_adapter=NO_ADAPTER in text,
@@ -56,7 +56,7 @@ def _reasons(text: str) -> Iterator[tuple[str, str]]:
 
 
 class StderrCopy:
-    """What the process writes to its stderr during a block, its libraries included; it is written there afterwards."""
+    """Copy of what the process and its libraries write to stderr in a block; afterwards it is written there."""
 
     text: str = ""
 
