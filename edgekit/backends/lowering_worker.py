@@ -29,6 +29,7 @@ from edgekit.cache import storage_errors
 from edgekit.errors import EdgekitError, LoweringError
 from edgekit.ir.artifact import Artifact
 from edgekit.parent_death import die_with_parent
+from edgekit.runner.model.accelerator import QNN_HTP
 from edgekit.specs.compression import Quantize
 from edgekit.specs.target import RuntimeSpec, Target
 
@@ -154,6 +155,7 @@ def _read_available(reader: int) -> bytes:
 def _job(backend: Backend, job: dict[str, Any]) -> dict[str, Any]:
     from edgekit.backends.converter_recipes import record
     from edgekit.backends.group_remainders import remainder_warning
+    from edgekit.backends.npu_check import check_on_npu
     from edgekit.backends.verify import verify
     from edgekit.frontend.allocator import return_freed_memory
     from edgekit.frontend.program_size import weight_sizes
@@ -179,10 +181,15 @@ def _job(backend: Backend, job: dict[str, Any]) -> dict[str, Any]:
             captured = job["float"]
             floating = (lambda: load_program(Path(captured))) if captured else None
             quality = verify(artifact, program, Path(job["checks"]), out / "golden", recipe, floating)
+            checked = (
+                (check_on_npu(artifact, target, Path(job["checks"]), out, floating),)
+                if QNN_HTP in runtime.delegates
+                else ()
+            )
             save_artifact(artifact, out)
             warning = remainder_warning(program.exported, recipe, artifact.format) if recipe else None
             at_lowering = (record(recipe, seconds, quality, warning),) if recipe else ()
-            save_history((*program.history, *at_lowering), out)
+            save_history((*program.history, *at_lowering, *checked), out)
     except EdgekitError as error:
         return {"code": error.code, "message": str(error)[:MESSAGE_LIMIT], "hint": error.hint}
     return {"code": None}

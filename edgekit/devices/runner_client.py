@@ -25,13 +25,16 @@ from edgekit.errors import (
     AcceleratorMemory,
     AcceleratorMissing,
     AcceleratorNotFinite,
+    AcceleratorPackageMissing,
     AdapterMissing,
     CommandFailed,
+    ContextMismatch,
     DeviceBusy,
     DriverMissing,
     EdgekitError,
     Expired,
     Incompatible,
+    NumberFormatRefused,
     OperatorsRefused,
     SignatureError,
     SlotDamaged,
@@ -42,6 +45,7 @@ from edgekit.errors import (
     VersionTooOld,
 )
 from edgekit.runner.errors import ErrorKind
+from edgekit.runner.model.accelerator import QNN_HTP
 from edgekit.specs.spec import Spec
 from edgekit.untrusted import json_text
 from edgekit.untrusted.sanitize import MAX_WORDS, last_lines, line
@@ -53,7 +57,15 @@ QUICK_S = 60.0
 ERROR_KINDS: tuple[ErrorKind, ...] = get_args(ErrorKind)
 SOURCE = Path(__file__).parents[1] / "runner"
 MEMORY = "did it run out of memory? end other programs on the device, or build a smaller model"
+HEXAGON_FORMATS = "build it for a target of that chip: edgekit build --target snapdragon-8-gen-3 --backend onnx"
 DRIVER = "install the driver of its GPU; --accelerator-option vulkan=swiftshader runs on one in software"
+NPU_HINTS: Mapping[str, str] = {
+    "library": "pip install --force-reinstall onnxruntime-qnn==2.7.0; --accelerator cpu runs without it",
+    "driver": "docs/accelerators.md has the chips; --accelerator cpu runs without it",
+    "adapter": "docs/accelerators.md has the chips; --accelerator cpu runs without it",
+    "nan": "keep what overflows float16 in integers, or --accelerator cpu",
+}
+"""Hints where an NPU of Qualcomm's was asked for and the usual one is about GPUs."""
 # Prints the program's own digest, and the one written when it was compiled; macOS has the second command.
 PROGRAM_SUMS = '{ sha256sum || shasum -a 256; } <"$1.pyz" && cat "$1.sum"'
 SUMS = f'cd "$0" && {PROGRAM_SUMS}'
@@ -185,7 +197,12 @@ def refusal(
     message = f"{url}: {line(str(document['error']), MAX_WORDS)}"
     kind = document.get("kind")
     # A device may say anything: a kind that the runner does not have says no more than the message.
-    return _refusal(kind, url, message, failure, argv) if kind in ERROR_KINDS else failure(message)
+    if kind not in ERROR_KINDS:
+        return failure(message)
+    error = _refusal(kind, url, message, failure, argv)
+    if QNN_HTP in argv and kind in NPU_HINTS:
+        error.hint = NPU_HINTS[kind]
+    return error
 
 
 def _refusal(
@@ -243,6 +260,12 @@ def _refusal(
             return AcceleratorHung(message, hint="is its driver current? --accelerator cpu runs without it")
         case "nan":
             return AcceleratorNotFinite(message, hint="--accelerator-option enforce_f32=true, or --accelerator cpu")
+        case "package":
+            return AcceleratorPackageMissing(message, hint="pip install 'edgekit[npu]', under Qualcomm's licence")
+        case "context":
+            return ContextMismatch(message, hint="--accelerator-option context=false; or build it anew")
+        case "formats":
+            return NumberFormatRefused(message, hint=HEXAGON_FORMATS)
         case "counter" | "system":
             return failure(message)
         case _:

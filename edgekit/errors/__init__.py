@@ -30,6 +30,7 @@ Errors that edgekit raises on purpose, a module per wing:
     - UnsupportedOperator    EK206  the converter has no such operator
     - LoweringTimeout        EK207  the converter did not finish in time
     - Disagreement           EK208  the file loads, but does not compute what the program computes
+    - AcceleratorDisagreement EK428  a file answers otherwise on the target's NPU, emulated, than on the CPU
     - Nondeterministic       EK209  the network answers one input differently each time
     - UnstableFactory        EK210  the factory makes another network each time
     - FixedLength            EK219  the network is traced for one length only
@@ -75,6 +76,9 @@ Errors that edgekit raises on purpose, a module per wing:
     - OperatorsRefused       EK419  the accelerator does not run operators of the model
     - AcceleratorHung        EK420  the accelerator gave no answer in time
     - AcceleratorNotFinite   EK421  the accelerator answers NaN or infinity
+    - AcceleratorPackageMissing EK425  a package that drives it is not installed
+    - ContextMismatch        EK426  a context binary is for another NPU or SDK
+    - NumberFormatRefused    EK427  the accelerator computes in other number formats
   x EmulationError           a device could not be emulated; exit 3
     - ToolsMissing           EK601  QEMU, or another tool, is missing or too old
     - PortTaken              EK602  another program listens where the device should
@@ -111,6 +115,7 @@ from edgekit.errors.bundle import (
     VersionTooOld,
 )
 from edgekit.errors.compiler import (
+    AcceleratorDisagreement,
     CaptureError,
     CompileError,
     ConversionMismatch,
@@ -139,12 +144,14 @@ from edgekit.errors.device import (
     AcceleratorMemory,
     AcceleratorMissing,
     AcceleratorNotFinite,
+    AcceleratorPackageMissing,
     AdapterMissing,
     AnswerMismatch,
     AuthenticationRefused,
     BootFailed,
     CommandFailed,
     ConnectionLost,
+    ContextMismatch,
     DeviceAmbiguous,
     DeviceBusy,
     DeviceError,
@@ -152,6 +159,7 @@ from edgekit.errors.device import (
     EmulationError,
     HostKeyChanged,
     ImageDamaged,
+    NumberFormatRefused,
     OperatorsRefused,
     PackError,
     PortTaken,
@@ -198,11 +206,13 @@ from edgekit.errors.usage import (
 )
 
 __all__ = [
+    "AcceleratorDisagreement",
     "AcceleratorHung",
     "AcceleratorLibraryMissing",
     "AcceleratorMemory",
     "AcceleratorMissing",
     "AcceleratorNotFinite",
+    "AcceleratorPackageMissing",
     "AdapterMissing",
     "Ambiguous",
     "AnswerMismatch",
@@ -214,6 +224,7 @@ __all__ = [
     "CommandFailed",
     "CompileError",
     "ConnectionLost",
+    "ContextMismatch",
     "ConversionMismatch",
     "Crash",
     "DataDependentShape",
@@ -248,6 +259,7 @@ __all__ = [
     "ModelFileError",
     "ModelMismatch",
     "Nondeterministic",
+    "NumberFormatRefused",
     "OperatorsRefused",
     "OptionError",
     "OutOfRange",

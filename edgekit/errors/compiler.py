@@ -68,6 +68,12 @@ class Disagreement(LoweringError):
     code = "EK208"
 
 
+class AcceleratorDisagreement(LoweringError):
+    """The file answers on the CPU, and on the target's NPU, emulated at build, it answers otherwise or does not run."""
+
+    code = "EK428"
+
+
 class Nondeterministic(CompileError):
     """The network gives one input other answers each time: it draws random numbers, or keeps state between calls."""
 

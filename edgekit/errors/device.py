@@ -179,6 +179,27 @@ class AcceleratorNotFinite(DeviceError):
     code = "EK421"
 
 
+class AcceleratorPackageMissing(DeviceError):
+    """The package with an accelerator's driver is not installed: `onnxruntime-qnn` for Qualcomm's NPUs.
+
+    It is under a licence of Qualcomm's, which lets you use it and not pass it on: edgekit brings none of it along.
+    """
+
+    code = "EK425"
+
+
+class ContextMismatch(DeviceError):
+    """A context binary, a model compiled ahead for one NPU, is for another chip, of a newer SDK, or damaged."""
+
+    code = "EK426"
+
+
+class NumberFormatRefused(DeviceError):
+    """The accelerator does not compute in the number format of the model, such as float32 on a Hexagon NPU."""
+
+    code = "EK427"
+
+
 class EmulationError(EdgekitError):
     """A device could not be emulated on this machine."""
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 WARNING = "warning"
 """Option of a pass record that holds a warning for readers of the report."""
+REMARK = "remark"
+"""Option of a pass record that holds a sentence for readers of the report that warns of nothing."""
 
 
 @dataclass(frozen=True)

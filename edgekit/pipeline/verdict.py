@@ -9,7 +9,7 @@ from edgekit.atomic import write
 from edgekit.bundle.archive import Bundle
 from edgekit.devices.protocol import AcceleratorChosen
 from edgekit.ir.measurement import Measurement
-from edgekit.ir.program import WARNING
+from edgekit.ir.program import REMARK, WARNING
 from edgekit.measure import store
 from edgekit.parity.compare import compare
 from edgekit.parity.gate_readings import Device, FloatRecord, GateInputs
@@ -144,7 +144,7 @@ def _left_out(compilation: Compilation, evidence: Evidence) -> list[str]:
 
 def _remarks(compilation: Compilation, compiled: Compiled) -> list[str]:
     """Sentences on how the recipe was chosen, and warnings of the passes about the numbers."""
-    noticed = [value for record in compiled.history for name, value in record.options if name == WARNING]
+    noticed = [value for record in compiled.history for name, value in record.options if name in (WARNING, REMARK)]
     return [*compilation.remarks, *compilation.compressed.remarks, *noticed, *compiled.float_size.remarks]
 
 

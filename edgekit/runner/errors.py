@@ -34,6 +34,9 @@ ErrorKind = Literal[
     "operators",
     "hung",
     "nan",
+    "package",
+    "context",
+    "formats",
 ]
 """Word by which the host tells one failure from another.
 
@@ -55,6 +58,8 @@ accelerator no runtime here knows such an accelerator      vram        the accel
 library     the runtime lacks its library for it            operators   it refuses operators of the model
 driver      the system has no driver for it                 hung        it gave no answer within the time limit
 adapter     the driver finds no device                      nan         it answers numbers that are not finite
+package     a package that drives it is not installed       formats     it computes in other number formats
+context     a binary for another accelerator or SDK
 """
 
 

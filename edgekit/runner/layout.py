@@ -3,6 +3,7 @@
 ROOT/a, ROOT/b         the A/B slots: an unpacked bundle each
 ROOT/probe/NAME        an unpacked bundle that is measured and never served
 SLOT/manifest.json     what a bundle holds; SLOT/manifest.sig its signatures; SLOT/engine.json its engine plan
+SLOT/npu.json          the context binaries in it, for the NPUs of named chips
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from pathlib import Path
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
 PLAN = "engine.json"
+CONTEXTS = "npu.json"
+NPU = "npu"
+"""Folder of the context binaries in a slot."""
 SLOTS = ("a", "b")
 PROBE = "probe"
 

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 from edgekit.errors import AcceleratorMissing, OptionError, suggest
 from edgekit.ir.artifact import Format
 from edgekit.runner.model.accelerator import CPU, LITERT_GPU, QNN_HTP, Accelerator
+from edgekit.runner.model.hexagon_socs import SOCS
 
 AcceleratorName = Literal["auto", "cpu", "gpu", "npu"]
 """`auto` is what the runtime, or the bundle's engine plan, takes by itself."""
@@ -30,6 +31,7 @@ OPTIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "vulkan": ("system", SWIFTSHADER),
         "time_limit": (SECONDS,),
     },
+    QNN_HTP: {"soc": tuple(SOCS), "cpu": ("true", "false"), "context": ("true", "false")},
 }
 """Options of a kind, with their values, the default first."""
 

@@ -143,6 +143,13 @@ class Probe(Spec):
         return {"min_count": count, "min_duration_s": duration_s, **fields}
 
 
+def _takes_uint16(target: Target, runtime: RuntimeSpec) -> bool:
+    """True if `runtime` may use an NPU of the target that computes on activations of 16 bits."""
+    return any(
+        each.kind in runtime.delegates and "uint16" in each.activations for each in target.accelerators(runtime.backend)
+    )
+
+
 class Profile(Spec):
     """A recipe of compression and gates."""
 
@@ -189,7 +196,8 @@ class Profile(Spec):
             problems.append(f"it is written for {', '.join(self.families)}, and '{target.id}' is of '{target.family}'")
         if self.precision not in runtime.precisions:
             problems.append(f"'{runtime.backend}' on '{target.id}' cannot run {self.precision}")
-        if self.precision in refuses:
+        wide = self.precision == "static-int16" and _takes_uint16(target, runtime)
+        if self.precision in refuses and not wide:
             problems.append(f"'{runtime.backend}' cannot run {self.precision}: {refuses[self.precision]}")
         sparse = self.prune and refusal(self.prune, target, runtime)
         if sparse:

@@ -73,3 +73,13 @@ def test_every_kind_of_the_runners_errors_has_an_error_of_the_hosts(kind: str) -
 def test_a_kind_that_the_runner_does_not_have_is_the_failure_of_what_was_tried(kind: object) -> None:
     error = refusal("local://", {"error": "it went wrong", "kind": kind}, SelfTestFailed, ("slots", "install"))
     assert type(error) is SelfTestFailed
+
+
+def test_hints_on_an_npu_are_not_those_on_gpus() -> None:
+    argv = ("accuracy", "slot", "--accelerator", "qnn-htp")
+    for kind in ("library", "driver", "adapter", "nan"):
+        document = {"error": "it fails", "kind": kind}
+        hint, on_gpu = (refusal("local://x", document, SelfTestFailed, each).hint for each in (argv, ("accuracy",)))
+        assert hint
+        assert "vulkan" not in hint
+        assert hint != on_gpu

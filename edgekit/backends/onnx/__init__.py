@@ -11,6 +11,7 @@ from edgekit.backends import converter_recipes
 from edgekit.errors import LoweringError, Misfit
 from edgekit.ir.artifact import Artifact, Format
 from edgekit.ir.signature import Signature
+from edgekit.runner.model.accelerator import QNN_HTP
 from edgekit.specs.compression import Quantize
 from edgekit.specs.target import Precision, RuntimeSpec, Target
 
@@ -66,7 +67,13 @@ class Onnx:
                 hint=f"quantize.overrides: 'float32' in place of 'dynamic-int8' for '{recipe.dynamic[0]}'",
             )
         # TensorRT refuses int32 in Q/DQ, while onnxruntime fuses no kernel with a bias in float.
-        quantizer = OnnxQuantizer(recipe, runtime.activations, integer_bias="tensorrt" not in runtime.delegates)
+        wide = recipe.precision == "static-int16"
+        quantizer = OnnxQuantizer(
+            recipe,
+            "uint16" if wide else runtime.activations,
+            integer_bias="tensorrt" not in runtime.delegates,
+            integer_outputs=QNN_HTP in runtime.delegates,
+        )
         aten, is_cpu = torch.ops.aten, "tensorrt" not in runtime.delegates
         return Quantization(quantizer, True, frozenset({aten.gru.input, aten.lstm.input} if is_cpu else ()))
 
@@ -82,7 +89,7 @@ class Onnx:
         """
         import onnx
 
-        from edgekit.backends.onnx import tensorrt
+        from edgekit.backends.onnx import hexagon, tensorrt
         from edgekit.backends.onnx.export import to_onnx
         from edgekit.backends.onnx.external_weights import write_model
         from edgekit.backends.onnx.placement import read
@@ -113,6 +120,8 @@ class Onnx:
                 and (skipped := converter_recipes.static_skip(program)) is not None
             ):
                 quantize_recurrent(read_into(model), skipped)
+            if QNN_HTP in runtime.delegates:
+                hexagon.rewrite(model)
             fixed = fixed_layers(program.exported)
             stored = weights(model.graph).without(fixed.elements)
             files = write_model(model, path)

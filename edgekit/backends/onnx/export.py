@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgekit.backends.onnx.clean_export import clean
 from edgekit.backends.onnx.dynamic_products import dynamic_roundings, with_dynamic_products
+from edgekit.backends.onnx.hexagon import name_sixteen_bits
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.passes.module_patterns import module_path
 from edgekit.specs.factory import in_a_line
@@ -68,6 +69,7 @@ def to_onnx(program: Program, integer_forms: bool = True, scratch: ScratchWeight
     assert exported is not None
     proto = with_dynamic_products(clean(exported.model, names, integer_forms, scratch))
     name_free_axes(proto, names)
+    name_sixteen_bits(proto)
     try:
         onnx.checker.check_model(without_large_weights(proto), full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError) as error:

@@ -29,6 +29,9 @@ from edgekit.specs.compression import Activations, Quantize, Weights
 
 aten = torch.ops.aten
 
+IntegerType = Literal["int8", "uint8", "uint16"]
+RANGES: dict[IntegerType, tuple[int, int]] = {"int8": (-128, 127), "uint8": (0, 255), "uint16": (0, 65535)}
+
 CONVOLUTIONS = {aten.conv1d.default, aten.conv2d.default, aten.conv3d.default}
 ADDITIONS = {aten.add.Tensor, aten.add_.Tensor}
 # One activation, one constant weight, and maybe a bias.
@@ -75,7 +78,15 @@ MOVES = {
 class OnnxQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
     """Quantizer for static int8 in Q/DQ form: Q/DQ before and after each fused group (Conv and ReLU), never inside."""
 
-    def __init__(self, recipe: Quantize, activations: Literal["int8", "uint8"], integer_bias: bool) -> None:
+    def __init__(
+        self, recipe: Quantize, activations: IntegerType, integer_bias: bool, integer_outputs: bool = False
+    ) -> None:
+        """Take a recipe, and the type of activations.
+
+        integer_bias: biases are int32, for kernels that add them before they scale. integer_outputs: the last layer
+        answers in integers too, for an NPU that takes no layer of which one end is float.
+        """
+        self._integer_outputs = integer_outputs
         self._activation = _activation_spec(recipe.activations, activations)
         self._integer_bias = integer_bias
         self._weight = _weight_spec(recipe.weights)
@@ -152,7 +163,8 @@ class OnnxQuantizer(Quantizer):  # type: ignore[misc]  # torchao has no types
         users = list(node.users)
         if any(self._fused(user) is node for user in users):
             return
-        if node.target is aten.linear.default and all(user.op == "output" for user in users):
+        last = node.target is aten.linear.default and all(user.op == "output" for user in users)
+        if last and not self._integer_outputs:
             return  # QGemm can answer in float, which spares the logits a rounding
         clamped = len(users) == 1 and users[0].target in CLAMPS and not is_skipped(users[0], self._skip)
         # A linear of more than two axes becomes Reshape, Gemm, Reshape: the ReLU is out of the kernel's reach.
@@ -190,9 +202,9 @@ def _is_quantized(node: Node) -> bool:
     return annotation is not None and annotation.output_qspec is not None
 
 
-def _activation_spec(activations: Activations, dtype: Literal["int8", "uint8"]) -> QuantizationSpec:
+def _activation_spec(activations: Activations, dtype: IntegerType) -> QuantizationSpec:
     scheme = torch.per_tensor_symmetric if activations.symmetric else torch.per_tensor_affine
-    low, high = (0, 255) if dtype == "uint8" else (-128, 127)
+    low, high = RANGES[dtype]
     # The floor keeps bias / (input scale * weight scale) inside int32 where a tensor is all but zero.
     return QuantizationSpec(getattr(torch, dtype), activation_observer(activations, 2**-12), low, high, scheme)
 

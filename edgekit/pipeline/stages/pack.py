@@ -21,12 +21,14 @@ from edgekit.bundle.manifest_records import DataProvenance as DataRecord
 from edgekit.bundle.signing import SigningKey
 from edgekit.cache import tool_versions
 from edgekit.datasets.tokenizer import Tokenizer, read_tokenizer
+from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.acceleration import acceleration_of
 from edgekit.pipeline.stages.compile import GOLDEN, Compilation, Compiled
 from edgekit.pipeline.stages.inputs import CachedData
-from edgekit.runner.layout import PLAN
+from edgekit.runner.layout import CONTEXTS, NPU, PLAN
 from edgekit.runner.processing.audio import audio_digest
 from edgekit.runner.processing.golden import golden_digest
+from edgekit.runner.runtimes.qnn_library import DISTRIBUTION as NPU_PACKAGE
 from edgekit.samples import RAW_FOLDER
 from edgekit.specs.array_functions import read_function
 from edgekit.specs.project import DataSet, Project
@@ -61,6 +63,12 @@ def pack_bundle(compilation: Compilation, compiled: Compiled, key: SigningKey, o
     plan = engine_plan(compiled.artifact, request.profile.precision, request.target, request.runtime)
     if plan:
         files[PLAN] = plan
+    contexts = golden.parent / CONTEXTS
+    if contexts.is_file():
+        files |= {
+            CONTEXTS: contexts,
+            **{f"{NPU}/{path.name}": path for path in sorted((golden.parent / NPU).iterdir())},
+        }
     files |= {path: source for _, path, source in _raw(compilation)}
     tokenizers = _tokenizers(request.project)
     files |= {_tokenizer_path(name): tokenizer.content for name, tokenizer in tokenizers.items()}
@@ -103,9 +111,15 @@ def describe(compilation: Compilation, compiled: Compiled) -> ManifestContent:
         history=tuple(map(PassStep.of, compiled.history)),
         data=_data(compilation),
         versions={
-            name: version for name, version in tool_versions(request.backend.packages).items() if name != "edgekit"
+            name: version for name, version in tool_versions(_packages(request, compiled)).items() if name != "edgekit"
         },
     )
+
+
+def _packages(request: BuildRequest, compiled: Compiled) -> tuple[str, ...]:
+    """Packages that decided the bytes: the NPU's too, where it compiled a context binary."""
+    compiled_ahead = (compiled.golden.parent / CONTEXTS).is_file()
+    return (*request.backend.packages, *((NPU_PACKAGE,) if compiled_ahead else ()))
 
 
 def _tokenizers(project: Project) -> dict[str, Tokenizer]:

@@ -14,6 +14,8 @@ from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.inputs import CachedData
 from edgekit.pipeline.stages.quantization_jobs import IMPORTS, quantize_program, round_groups
 from edgekit.pipeline.stages.stage import Stage
+from edgekit.runner.model.accelerator import QNN_HTP
+from edgekit.runner.runtimes.qnn_library import DISTRIBUTION as NPU_PACKAGE
 from edgekit.specs.compression import Quantize
 
 if TYPE_CHECKING:
@@ -105,6 +107,9 @@ def lowering_stage(
     recipe: what the backend quantizes by. floating: makes the folder of the float program that was quantized.
     """
 
+    # Its NPU's package compiles and checks the file too.
+    packages = (*request.backend.packages, *((NPU_PACKAGE,) if QNN_HTP in request.runtime.delegates else ()))
+
     def compute_key() -> str:
         return digest_of(
             {
@@ -114,7 +119,7 @@ def lowering_stage(
                 "recipe": recipe.model_dump(mode="json") if recipe else None,
                 "runtime": request.runtime.model_dump(mode="json"),
                 "arch": request.target.cpu.arch,
-                "versions": tool_versions(request.backend.packages),
+                "versions": tool_versions(packages),
             }
         )
 

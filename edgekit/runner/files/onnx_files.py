@@ -30,7 +30,7 @@ def external_files(model: memoryview) -> list[str]:
         kind, message, depth = pending.pop()
         if depth > DEPTH:
             raise ValueError("it holds graphs in graphs without an end")
-        for field, value in _fields(message):
+        for field, value in protobuf_fields(message):
             if not isinstance(value, memoryview):
                 continue
             if kind == "Tensor" and field == EXTERNAL_DATA:
@@ -42,12 +42,12 @@ def external_files(model: memoryview) -> list[str]:
 
 def _location(entry: memoryview) -> Iterator[str]:
     """Value of a StringStringEntryProto whose key is `location`."""
-    fields = {field: bytes(value) for field, value in _fields(entry) if isinstance(value, memoryview)}
+    fields = {field: bytes(value) for field, value in protobuf_fields(entry) if isinstance(value, memoryview)}
     if fields.get(1) == LOCATION:
         yield fields.get(2, b"").decode("utf-8")
 
 
-def _fields(message: memoryview) -> Iterator[tuple[int, memoryview | int]]:
+def protobuf_fields(message: memoryview) -> Iterator[tuple[int, memoryview | int]]:
     """Numbers and values of a message's fields, in order.
 
     Source: https://protobuf.dev/programming-guides/encoding/. Raises ValueError.

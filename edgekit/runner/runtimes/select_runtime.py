@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import RunnerError
 from ..machine.runtime_versions import DISTRIBUTIONS, NATIVE, TENSORRT, label_of, version_of
-from ..model.accelerator import KINDS, LITERT_GPU
+from ..model.accelerator import KINDS, LITERT_GPU, QNN_HTP
 from ..model.engine_store import ENGINE
 from .base import Runtime
 
@@ -64,6 +64,12 @@ def _tflite(distribution: str) -> Runtime:
     return TFLiteRuntime(distribution)
 
 
+def _qnn_htp(distribution: str) -> Runtime:
+    from .qnn_htp import QnnHtp
+
+    return QnnHtp(distribution)
+
+
 def _litert_gpu(distribution: str) -> Runtime:
     from .litert_gpu import LiteRtGpu
 
@@ -77,5 +83,5 @@ def _tensorrt() -> Runtime:
 
 
 RUNTIMES: dict[str, Callable[[str], Runtime]] = {"pte": _executorch, "onnx": _onnx, "tflite": _tflite}
-ACCELERATED: dict[str, Callable[[str], Runtime]] = {LITERT_GPU: _litert_gpu}
+ACCELERATED: dict[str, Callable[[str], Runtime]] = {LITERT_GPU: _litert_gpu, QNN_HTP: _qnn_htp}
 """Makers of the runtimes that run a model on an accelerator, by its kind."""
