@@ -27,6 +27,17 @@ def attention(also_answered: bool = False, method: str | None = None) -> GraphMo
     return GraphModule(root, graph)
 
 
+def cached_attention() -> GraphModule:
+    """Softmax of scores in two parts, past and own, that share an observer with what joins them."""
+    root = nn.Module()
+    root.scores = MinMaxObserver()
+    graph = Graph()
+    past, own = (graph.call_module("scores", (graph.placeholder(name),)) for name in ("past", "own"))
+    joined = graph.call_module("scores", (graph.call_function(aten.cat.default, ([past, own], -1)),))
+    graph.output((graph.call_function(aten.softmax.int, (joined, -1)),))
+    return GraphModule(root, graph)
+
+
 def range_of(prepared: GraphModule) -> tuple[float, float]:
     observer: Any = prepared.scores
     return float(observer.min_val), float(observer.max_val)
@@ -46,6 +57,14 @@ def test_a_mask_is_no_part_of_the_range(method: str | None) -> None:
         prepared(masked(3.0, 7.0))
         prepared(masked(5.0, 1.5))
     assert range_of(prepared) == (1.5 - NOTHING, 7.0)
+
+
+def test_a_part_that_is_masked_as_a_whole_is_no_row() -> None:
+    prepared = cached_attention()
+    with scores_clipped(prepared):
+        prepared(torch.full((2, 4), -1e4), masked(3.0, 7.0))
+        prepared(masked(9.0, 1.0), masked(2.0, 4.0))
+    assert range_of(prepared) == (3.0 - NOTHING, 9.0)
 
 
 def test_scores_that_are_no_further_apart_keep_their_range() -> None:

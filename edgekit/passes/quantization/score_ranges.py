@@ -7,19 +7,23 @@ everything that is 20 below the largest score of its row for nothing: exp(-20) i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
+import torch
 from torch import Tensor
 from torch.fx import GraphModule, Node
 from torchao.quantization.pt2e import MinMaxObserver
 
 from edgekit.passes.attention.selection import is_softmax
 from edgekit.passes.quantization.range_observer import RangeObserver
+from edgekit.passes.quantization.residual_stream import MOVES, RESHAPES
 
 NOTHING = 20.0
 """Distance from the largest score of a row beyond which the softmax is nothing."""
+PASSED = {*MOVES, *RESHAPES, torch.ops.aten.cat.default}
+"""Operators that hand scores on as they are."""
 
 
 @contextmanager
@@ -29,39 +33,58 @@ def scores_clipped(prepared: GraphModule) -> Iterator[None]:
     A range then ends `NOTHING` below the lowest maximum of a row. Only observers of minimum and maximum are changed,
     and of values that nothing but softmaxes read. A row that is masked as a whole keeps the range as it was.
     """
-    lowest: dict[Any, float] = {}
+    places = _places(prepared)
+    lowest: dict[Node, float] = {}
+    passed: dict[Any, int] = {}
 
-    def recorder(axis: int) -> Callable[[Any, object, Tensor], None]:
-        def record(observer: Any, _: object, scores: Tensor) -> None:
+    def begin(*_: object) -> None:
+        passed.clear()
+
+    def record(observer: Any, _: object, scores: Tensor) -> None:
+        place = places[observer][passed.get(observer, 0)]
+        passed[observer] = passed.get(observer, 0) + 1
+        for softmax in filter(is_softmax, place.users):
             if scores.numel():
+                axis: Any = softmax.args[1]
                 maximum = float(scores.detach().amax(axis).min())
-                lowest[observer] = min(lowest.get(observer, math.inf), maximum)
+                lowest[softmax] = min(lowest.get(softmax, math.inf), maximum)
 
-        return record
-
-    hooks = [observer.register_forward_hook(recorder(axis)) for observer, axis in _score_observers(prepared)]
+    hooks = [prepared.register_forward_pre_hook(begin)]
+    hooks += [observer.register_forward_hook(record) for observer in places]
     try:
         yield
     finally:
-        for each in hooks:
-            each.remove()
-    for observer, maximum in lowest.items():
-        if getattr(observer, "method", "minmax") == "minmax":
-            observer.min_val.clamp_(min=maximum - NOTHING)
+        for hook in hooks:
+            hook.remove()
+    for observer, nodes in places.items():
+        softmaxes = _softmaxes(nodes)
+        if softmaxes and softmaxes <= lowest.keys() and getattr(observer, "method", "minmax") == "minmax":
+            observer.min_val.clamp_(min=min(lowest[softmax] for softmax in softmaxes) - NOTHING)
 
 
-def _score_observers(prepared: GraphModule) -> Iterator[tuple[MinMaxObserver, int]]:
-    """Observers of values that softmaxes along one axis read, and nothing else, with that axis."""
+def _places(prepared: GraphModule) -> dict[MinMaxObserver, list[Node]]:
+    """Nodes of each observer of minimum and maximum, in the order in which they run: values may share an observer."""
     modules = dict(prepared.named_modules())
-    places: dict[Any, list[Node]] = {}
+    places: dict[MinMaxObserver, list[Node]] = {}
     for node in prepared.graph.nodes:
         module = modules.get(str(node.target)) if node.op == "call_module" else None
-        if type(module) in (MinMaxObserver, RangeObserver):
+        if isinstance(module, MinMaxObserver) and type(module) in (MinMaxObserver, RangeObserver):
             places.setdefault(module, []).append(node)
-    for observer, nodes in places.items():
-        readers = [
-            user for node in nodes for user in (*node.users, *node.all_input_nodes[0].users) if user not in nodes
-        ]
-        axes = {reader.args[1] for reader in readers if is_softmax(reader)}
-        if len(axes) == 1 and all(map(is_softmax, readers)):
-            yield observer, cast("int", axes.pop())
+    return places
+
+
+def _softmaxes(observed: list[Node]) -> set[Node]:
+    """Softmaxes that read the observed values; none if anything else does."""
+    found: set[Node] = set()
+    waiting = [user for node in observed for user in (*node.users, *node.all_input_nodes[0].users)]
+    seen = set(waiting)
+    while waiting:
+        node = waiting.pop()
+        if is_softmax(node):
+            found.add(node)
+        elif node.target in PASSED or node.op == "call_module":  # an observer
+            waiting += [user for user in node.users if user not in seen]
+            seen.update(node.users)
+        else:
+            return set()
+    return found
