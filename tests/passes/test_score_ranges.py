@@ -30,9 +30,9 @@ def attention(also_answered: bool = False, method: str | None = None) -> GraphMo
 def cached_attention() -> GraphModule:
     """Softmax of scores in two parts, past and own, that share an observer with what joins them."""
     root = nn.Module()
-    root.scores = MinMaxObserver()
+    root.scores = root.past = root.own = MinMaxObserver()  # under a name for each place, as torchao does it
     graph = Graph()
-    past, own = (graph.call_module("scores", (graph.placeholder(name),)) for name in ("past", "own"))
+    past, own = (graph.call_module(name, (graph.placeholder(name),)) for name in ("past", "own"))
     joined = graph.call_module("scores", (graph.call_function(aten.cat.default, ([past, own], -1)),))
     graph.output((graph.call_function(aten.softmax.int, (joined, -1)),))
     return GraphModule(root, graph)

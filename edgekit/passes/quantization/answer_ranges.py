@@ -82,7 +82,7 @@ def answers_extended(prepared: GraphModule) -> Iterator[None]:
 
 def _answer_observers(prepared: GraphModule) -> list[MinMaxObserver]:
     """Observers of values that reach the outputs through moves alone, but for those that an operator bounds."""
-    modules = dict(prepared.named_modules())
+    modules = dict(prepared.named_modules(remove_duplicate=False))
     answers: dict[ObserverBase, None] = {}
     waiting = list(prepared.graph.output_node().all_input_nodes)
     while waiting:

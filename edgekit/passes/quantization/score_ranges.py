@@ -6,6 +6,7 @@ everything that is 20 below the largest score of its row for nothing: exp(-20) i
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,22 +36,17 @@ def scores_clipped(prepared: GraphModule) -> Iterator[None]:
     """
     places = _places(prepared)
     lowest: dict[Node, float] = {}
-    passed: dict[Any, int] = {}
-
-    def begin(*_: object) -> None:
-        passed.clear()
+    turns = {observer: itertools.cycle(nodes) for observer, nodes in places.items()}
 
     def record(observer: Any, _: object, scores: Tensor) -> None:
-        place = places[observer][passed.get(observer, 0)]
-        passed[observer] = passed.get(observer, 0) + 1
+        place = next(turns[observer])
         for softmax in filter(is_softmax, place.users):
             if scores.numel():
                 axis: Any = softmax.args[1]
                 maximum = float(scores.detach().amax(axis).min())
                 lowest[softmax] = min(lowest.get(softmax, math.inf), maximum)
 
-    hooks = [prepared.register_forward_pre_hook(begin)]
-    hooks += [observer.register_forward_hook(record) for observer in places]
+    hooks = [observer.register_forward_hook(record) for observer in places]
     try:
         yield
     finally:
@@ -64,7 +60,7 @@ def scores_clipped(prepared: GraphModule) -> Iterator[None]:
 
 def _places(prepared: GraphModule) -> dict[MinMaxObserver, list[Node]]:
     """Nodes of each observer of minimum and maximum, in the order in which they run: values may share an observer."""
-    modules = dict(prepared.named_modules())
+    modules = dict(prepared.named_modules(remove_duplicate=False))
     places: dict[MinMaxObserver, list[Node]] = {}
     for node in prepared.graph.nodes:
         module = modules.get(str(node.target)) if node.op == "call_module" else None

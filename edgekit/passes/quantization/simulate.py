@@ -60,7 +60,7 @@ def fake_quantization(observer: ObserverBase) -> nn.Module:
 
 def observers(prepared: GraphModule) -> Iterator[tuple[Node, ObserverBase]]:
     """Calls of observers in a prepared program, with the observer, in the order of computation."""
-    modules = dict(prepared.named_modules())
+    modules = dict(prepared.named_modules(remove_duplicate=False))
     for node in prepared.graph.nodes:
         if node.op == "call_module" and isinstance(modules.get(str(node.target)), ObserverBase):
             yield node, modules[str(node.target)]
