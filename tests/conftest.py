@@ -33,6 +33,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+RECURSION_LIMIT = sys.getrecursionlimit()
 pytest_plugins = ["edgekit.devices.emulation.fixtures"]
 
 
@@ -56,6 +57,12 @@ def _own_places(places: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setenv(name, folder)
     for name in ("SSH_AUTH_SOCK", "EDGEKIT_PASSPHRASE_FILE"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _own_recursion_limit() -> None:
+    """LiteRT's converter makes it 100,000 as it is imported: then deep JSON, as some tests try, ends the process."""
+    sys.setrecursionlimit(RECURSION_LIMIT)
 
 
 @pytest.fixture
