@@ -55,8 +55,9 @@ class Cpu(OnnxRuntime):
             return call(inputs)
         return slowly
 
-if BEHAVIOUR != "missing":
-    select_runtime.ACCELERATED["qnn-htp"] = StandIn
+select_runtime.ACCELERATED["qnn-htp"] = StandIn
+if BEHAVIOUR == "missing":
+    del select_runtime.ACCELERATED["qnn-htp"]
 select_runtime.RUNTIMES["onnx"] = Cpu
 from runner.__main__ import main
 sys.exit(main(sys.argv[3:]))

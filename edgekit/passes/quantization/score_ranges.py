@@ -71,16 +71,16 @@ def _places(prepared: GraphModule) -> dict[MinMaxObserver, list[Node]]:
 
 def _softmaxes(observed: list[Node]) -> set[Node]:
     """Softmaxes that read the observed values; none if anything else does."""
-    found: set[Node] = set()
+    softmaxes: set[Node] = set()
     waiting = [user for node in observed for user in (*node.users, *node.all_input_nodes[0].users)]
     seen = set(waiting)
     while waiting:
         node = waiting.pop()
         if is_softmax(node):
-            found.add(node)
+            softmaxes.add(node)
         elif node.target in PASSED or node.op == "call_module":  # an observer
             waiting += [user for user in node.users if user not in seen]
             seen.update(node.users)
         else:
             return set()
-    return found
+    return softmaxes
