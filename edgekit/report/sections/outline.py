@@ -137,8 +137,8 @@ def _fragments(artifact: ArtifactRecord) -> Iterable[Row]:
     """Row of the parts that the runtime calls in turn, where it has delegates."""
     parts = artifact.fragments
     if parts is not None:
-        kernels = f"{parts.kernels:,} kernels outside, {parts.boundary_bytes:,} bytes between"
-        yield ("fragments", f"{parts.delegates:,} delegates and {kernels}")
+        counts = f"delegates: {parts.delegates:,}, kernels outside: {parts.kernels:,}"
+        yield ("fragments", f"{counts}, {parts.boundary_bytes:,} bytes between")
 
 
 def _stages(report: ReportRecord) -> Section:
