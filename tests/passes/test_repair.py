@@ -35,7 +35,7 @@ from edgekit.passes.sensitivity.judge import Judge, Limits, MixedScore, held_out
 from edgekit.passes.sensitivity.mixed_precision import PrecisionSearch
 from edgekit.passes.sensitivity.noise_shares import noise_shares
 from edgekit.passes.sensitivity.repair import repaired
-from edgekit.passes.sensitivity.repair_trial import RepairTrial
+from edgekit.passes.sensitivity.repair_trial import RepairResult, RepairTrial
 from edgekit.passes.sensitivity.repair_trials import RepairTrials
 from edgekit.pipeline.stages.precision_repair import _sentence
 from edgekit.pipeline.stages.repaired_gates import FloatWork
@@ -161,6 +161,17 @@ def test_where_nothing_holds_the_best_that_is_int8_still_is_taken() -> None:
     assert repair.best_of(trials) is little
     trials.tried.append(replace(most, met=True))
     assert repair.best_of(trials) is trials.tried[-1]
+
+
+def test_the_report_says_why_attention_stays_in_float() -> None:
+    plain = RepairTrial("plain", Quantize(), MixedScore(1.0, None, 43.2, (1.0, None)), met=True)
+    lost = MixedScore(0.9, None, 28.5, (0.9, None))
+    attention = RepairTrial("ranges at run time for 12 operators", Quantize(), lost, met=False)
+    assert _sentence(RepairResult((plain, attention), plain, samples=12)) == (
+        "Plain int8 holds on 12 held-out calibration samples (43.2 dB from float, agreement 1.000), and leaves "
+        "attention in float: ranges at run time for 12 operators do not hold (28.5 dB from float, agreement 0.900)."
+    )
+    assert _sentence(RepairResult((plain,), plain, samples=12)) == ""
 
 
 def test_int8_that_holds_is_the_only_trial_and_what_breaks_it_is_repaired(

@@ -130,8 +130,13 @@ def _repaired(request: BuildRequest, captured: Path, data: Samples) -> RepairRes
 
 def _sentence(result: RepairResult | None) -> str:
     """Sentence for the report; empty if plain int8 holds and is built, or could not be judged."""
-    if result is None or (result.chosen is result.plain and result.plain.met):
+    if result is None or (result.plain.met and len(result.trials) == 1):
         return ""
+    if result.plain.met and result.chosen is result.plain:
+        return (
+            f"Plain int8 holds on {result.samples} held-out calibration samples ({_score(result.plain)}), and leaves "
+            f"attention in float: {result.trials[-1].change} do not hold ({_score(result.trials[-1])})."
+        )
     if result.plain.met:
         return (
             f"Plain int8 holds on {result.samples} held-out calibration samples ({_score(result.plain)}), and leaves "
