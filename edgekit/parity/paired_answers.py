@@ -110,6 +110,21 @@ class PairedAnswers:
         """Two-sided p of McNemar's test: probability of flips this lopsided if neither is better."""
         return mcnemar_p(self.reference_only, self.candidate_only)
 
+    def without_worst(self) -> tuple[float, float | None]:
+        """Agreement and accuracy drop without the sample that is answered worst: of few, chance may decide on it.
+
+        That of most disagreement is left out of the agreement, that of most loss of the drop. 1 and 0 of one sample.
+        """
+        count = self.samples - 1
+        if not count:
+            return 1.0, 0.0 if self.scores else None
+        agreement = float((self.agreements.sum() - self.agreements.min()) / count)
+        if self.scores is None:
+            return agreement, None
+        others = np.delete(np.arange(self.samples), self.differences.argmax())
+        reference, candidate = (scores.at(others) for scores in self.scores)
+        return agreement, self.metric.loss(reference, candidate)
+
     @property
     def _is_mean(self) -> bool:
         return self.metric.unit == SHARE and self.scores is not None and self.scores[0].pooled is None

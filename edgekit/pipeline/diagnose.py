@@ -214,7 +214,7 @@ class Examination:
         return [tuple(column[i : i + 1] for column in columns) for i in range(len(columns[0]))]
 
     def _search(self, outcome: NetworkOutcome) -> MixedPrecisionResult:
-        from edgekit.passes.sensitivity.mixed_precision import Limits
+        from edgekit.passes.sensitivity.judge import Limits
 
         limits = Limits(outcome.agreement_min, outcome.accuracy_drop_max)
         with self.line.stage("mixed precision"):

@@ -12,6 +12,8 @@ from edgekit.specs.target import Precision
 Granularity = Literal["per-tensor", "per-channel", "per-group"]
 Observer = Literal["minmax", "percentile", "mse", "histogram", "auto"]
 Rounding = Literal["nearest", "adaround", "gptq"]
+MOST_IN_FLOAT = 0.5
+"""Largest share of the work that repair may leave in float of what is int8 still."""
 
 
 class Prune(Spec):

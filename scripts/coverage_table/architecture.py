@@ -27,10 +27,18 @@ class Architecture:
     task: Task = "none"
     steps: int = 0
     """Steps of training; without any, weights are random but for the head."""
+    rate: float = 3e-3
+    """Largest learning rate."""
+    slow: tuple[str, ...] = ()
+    """Modules that learn at a twentieth of it, for they sum hundreds of like values."""
+    bfloat16: bool = False
+    """Multiplies in bfloat16 as it trains: half of the time, for networks that train longest."""
     state: tuple[str, ...] = ()
     """Lines of `[state]`; samples are sequences [N, T, …] then."""
     outputs: tuple[str, ...] = ()
     """Names of the outputs, where state needs them."""
+    calibration: int = 24
+    """Samples that calibrate; half of them judge a repair, which agreement alone decides from a hundred on."""
     evaluation: int = 48
     """Held-out samples."""
 

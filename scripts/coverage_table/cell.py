@@ -13,6 +13,8 @@ from pathlib import Path
 from edgekit.api.builds import build, load_project
 from edgekit.bundle.archive import Bundle
 from edgekit.errors import EdgekitError
+from edgekit.parity.gates import GateResult
+from edgekit.parity.statistics import wilson
 from edgekit.report.report import Report
 from scripts.coverage_table.architecture import Architecture
 from scripts.coverage_table.fragments import fragments
@@ -69,6 +71,7 @@ def _works(cell: Cell, report: Report, bundle: Bundle, folder: Path) -> Cell:
     bundle.extract(folder)
     parts = fragments(next(folder.rglob(report.artifact.files[0].path)))
     artifact, scores = report.artifact, (report.reference.score, report.candidate.score)
+    failed = [gate for gate in report.gates if gate.outcome == "failed"]
     return replace(
         cell, outcome="works",
         sqnr_db=None if report.sqnr_db is None else round(report.sqnr_db, 2),
@@ -77,14 +80,24 @@ def _works(cell: Cell, report: Report, bundle: Bundle, folder: Path) -> Cell:
         candidate=round(scores[1].value, 4) if scores[1] else None,
         agreement=round(report.agreement, 4),
         integer_macs=round(artifact.integer_macs_share, 4),
+        float_only=round(artifact.float_only_macs_share or 0.0, 4),
         integer_weights=round(artifact.integer_share, 4),
         fallback=round(artifact.fallback_share, 4),
         fallback_bytes=None if artifact.fallback_bytes_share is None else round(artifact.fallback_bytes_share, 4),
         size_ratio=round(artifact.size_ratio, 3), size_bytes=artifact.size_bytes, macs=artifact.macs,
         delegates=parts.delegates, kernels=parts.kernels, commonest=parts.commonest,
-        failed=tuple(gate.name for gate in report.gates if gate.outcome == "failed"),
+        failed=tuple(gate.name for gate in failed),
+        undecided=tuple(gate.name for gate in failed if _is_undecided(gate, report.candidate.samples)),
+        samples=report.candidate.samples,
         warnings=tuple(report.warnings or ()),
     )  # fmt: skip
+
+
+def _is_undecided(gate: GateResult, samples: int) -> bool:
+    """True for an agreement below its limit whose interval, 95 % sure at its upper end, reaches it."""
+    if gate.name != "agreement" or gate.value is None or gate.min is None:
+        return False
+    return wilson(gate.value, samples, confidence=0.9).high >= gate.min
 
 
 def peak_mb() -> int:

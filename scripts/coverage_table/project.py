@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
+import fcntl
 import hashlib
-import os
 import shutil
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +18,6 @@ from scripts.coverage_table.samples import Arrays
 from scripts.coverage_table.weights import weighted
 
 HERE = Path(__file__).parent
-CALIBRATION = 24
 CALIBRATION_SEED, EVALUATION_SEED = 4, 5
 """Odd seeds take samples that even ones never take, where samples are of a set."""
 FACTORY = """from pathlib import Path
@@ -44,12 +43,20 @@ def digest(architecture: Architecture) -> str:
 
 
 def write_project(architecture: Architecture, folder: Path) -> Path:
-    """Write the project to `folder`, unless it is there."""
-    if folder.exists():
-        return folder
-    part = folder.with_name(f"{folder.name}.{os.getpid()}")
+    """Write the project to `folder`, unless it is there; once for all cells that ask at the same time."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # until the file is closed
+        if not folder.exists():
+            _write(architecture, folder)
+    return folder
+
+
+def _write(architecture: Architecture, folder: Path) -> None:
+    """Write the project, with weights that may be trained first, beside `folder`, and move it there."""
+    part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
+    part.mkdir()
     torch.set_num_threads(1)
     network = weighted(architecture)
     save_file(
@@ -57,18 +64,14 @@ def write_project(architecture: Architecture, folder: Path) -> Path:
         part / "weights.safetensors",
     )
     samples = {
-        "calibration": architecture.samples(8 if architecture.state else CALIBRATION, CALIBRATION_SEED),
+        "calibration": architecture.samples(architecture.calibration, CALIBRATION_SEED),
         "evaluation": architecture.samples(architecture.evaluation, EVALUATION_SEED),
     }
     for name, arrays in samples.items():
         np.savez(part / f"{name}.npz", **arrays)  # type: ignore[arg-type]
     (part / "model.py").write_text(FACTORY.format(name=architecture.name))
     (part / "edgekit.toml").write_text(_text(architecture, samples["evaluation"]))
-    try:
-        part.rename(folder)
-    except OSError:  # another cell was quicker
-        shutil.rmtree(part)
-    return folder
+    part.rename(folder)
 
 
 def _text(architecture: Architecture, samples: Arrays) -> str:

@@ -64,6 +64,8 @@ class Cell(Outcome):
     candidate: float | None = None
     agreement: float = 0.0
     integer_macs: float = 0.0
+    float_only: float = 0.0
+    """Share of multiply-accumulates that the runtime has in float alone, such as products of attention."""
     integer_weights: float = 0.0
     fallback: float = 0.0
     fallback_bytes: float | None = None
@@ -75,6 +77,10 @@ class Cell(Outcome):
     commonest: str = ""
     failed: tuple[str, ...] = ()
     """Gates of the profile that failed."""
+    undecided: tuple[str, ...] = ()
+    """Those of them that as many other samples could pass by chance."""
+    samples: int = 0
+    """Held-out samples that the gates were judged on; 0 where the record is older than this field."""
     warnings: tuple[str, ...] = ()
 
     @property

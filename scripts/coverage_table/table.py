@@ -12,6 +12,8 @@ from scripts.coverage_table.registry import ARCHITECTURES, FAMILIES, architectur
 BACKENDS = ("executorch", "onnx", "tflite")
 PRECISIONS = ("int8", "float32", "dynamic-int8", "weight-only-int4", "float16", "weight-only-int8")
 GOOD_DB = 25.0
+LEAST = 0.005
+"""Share that is shown."""
 INTRODUCTION = """# Coverage
 
 Architecture × backend × precision as `scripts/coverage` measured it: a cell is a build for the host by the profile of
@@ -20,15 +22,16 @@ writes this page from [coverage.jsonl](coverage.jsonl), which has every figure, 
 It measures what is missing or out of date; `--only`, `--backend` and `--precision` choose.
 
 Definitions are the project's own (`scripts/coverage_table/architectures`), smaller than the networks whose name they
-have, with the same operators. Weights are trained for seconds, random with a head that is fitted to labels, or random:
-random weights say that operators are converted, and little about accuracy.
+have, with the same operators. Weights are trained for seconds, the longest for a minute and a half; random with a head
+that is fitted to labels; or random: these say that operators are converted, and little about accuracy.
 """
 LEGEND = """
 A cell has: SQNR in dB against eager torch, of the worst output, on samples that nothing was calibrated with; share of
-multiply-accumulates in integers / of weights; share of multiply-accumulates on fallback kernels / of bytes; file's size
-to the float file's; calls of delegates + of kernels outside of them (of all kernels with onnx, whose CPU provider has
-no delegates); metric of the file and of eager torch. **Bold** is a refusal with its code, `!` a cell whose gates on
-answers failed (`accuracy_drop`, `agreement`), `…` one that is not measured yet.
+multiply-accumulates in integers, `of` those that the runtime has in integers at all / of weights; share of
+multiply-accumulates on fallback kernels / of bytes; file's size to the float file's; calls of delegates + of kernels
+outside of them (of all kernels with onnx, whose CPU provider has no delegates); metric of the file and of eager torch.
+**Bold** is a refusal with its code, `!` a cell whose gates on answers failed (`accuracy_drop`, `agreement`), `?` one
+whose `agreement` failed by so few samples that it may be chance, `…` one that is not measured yet.
 """
 ANSWERS = ("accuracy_drop", "agreement")
 
@@ -92,9 +95,11 @@ def _cell(cell: Cell | None) -> str:
     quality = "equal" if cell.sqnr_db is None else f"{cell.sqnr_db:.1f} dB"
     moved = "" if cell.fallback_bytes is None else f" / {cell.fallback_bytes:.1%}"
     metric = "" if cell.reference is None else f"; {cell.metric} {_figure(cell.candidate)} of {_figure(cell.reference)}"
-    mark = " !" if set(ANSWERS) & set(cell.failed) else ""
+    lost = set(ANSWERS) & set(cell.failed)
+    mark = "" if not lost else " ?" if lost <= set(cell.undecided) else " !"
     parts = f"{cell.delegates} + {cell.kernels}" if cell.backend != "onnx" else f"{cell.kernels}"
-    integer = f"{cell.integer_macs:.0%} / {cell.integer_weights:.0%}"
+    possible = f" of {1 - cell.float_only:.0%}" if cell.float_only >= LEAST else ""
+    integer = f"{cell.integer_macs:.0%}{possible} / {cell.integer_weights:.0%}"
     return f"{quality}{mark}; {integer}; {cell.fallback:.1%}{moved}; {cell.size_ratio:.2f}; {parts}{metric}"
 
 

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pytest
 import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 from torchao.quantization.pt2e.quantize_pt2e import prepare_pt2e
 
-from edgekit.ir.measurement import Array
 from edgekit.ir.signature import Signature, TensorSpec
 from edgekit.passes.quantization.calibrate import calibrate
 from edgekit.passes.quantization.dynamic_rounding import DynamicFakeQuantized, DynamicObserver
 from edgekit.passes.quantization.simulate import answers, output_sqnr_db, simulated, unguarded
-from edgekit.passes.sensitivity.mixed_precision import Judge, Limits, PrecisionSearch
+from edgekit.passes.sensitivity.attention_work import attention_shares
+from edgekit.passes.sensitivity.judge import Judge, Limits
+from edgekit.passes.sensitivity.mixed_precision import PrecisionSearch
 from edgekit.passes.sensitivity.repair import repaired
 from edgekit.pipeline.stages.precision_repair import _sentence
 from edgekit.specs.compression import Quantize
+from edgekit.tasks.label_arrays import unlabelled
 from tests.passes.small_networks import onnx, program
+from tests.passes.test_mixed import by_class
 
 
 class Scaled(nn.Module):
@@ -47,10 +48,7 @@ def test_repair_prefers_ranges_at_run_time_to_float() -> None:
     signature = Signature((TensorSpec("x", "float32", (1, 16)),), (TensorSpec("output", "float32", (1, 8)),))
     net = type(net)(net.exported, signature)
 
-    def compared(expected: Mapping[str, Array], outputs: Mapping[str, Array]) -> tuple[float, None]:
-        return float((expected["output"].argmax(1) == outputs["output"].argmax(1)).mean()), None
-
-    judge = Judge(net, samples[12:], compared)
+    judge = Judge(net, samples[12:], by_class(unlabelled(12)))
     result = repaired(PrecisionSearch(net, Quantize(), onnx, samples[:12], judge, Limits(0.9)))
     assert not result.plain.met
     assert result.chosen.met
@@ -62,6 +60,36 @@ def test_repair_prefers_ranges_at_run_time_to_float() -> None:
     assert [trial.dynamic for trial in result.trials if trial.dynamic] == [2, 1]
     assert "ranges at run time for 2 operators brought" in _sentence(result)
     assert "all in int8" in _sentence(result)
+
+
+class Attending(nn.Module):
+    """Attention over 32 places, whose products are most of the work, and a layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.query, self.head = nn.Linear(16, 16), nn.Linear(16, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        mixed = nn.functional.scaled_dot_product_attention(self.query(x), x, x)
+        answer: Tensor = self.head(mixed).mean(1)
+        return answer
+
+
+@pytest.mark.parametrize(("limit", "dynamic"), [(0.95, 1), (0.2, 0)])
+def test_attention_comes_into_integers_where_the_gate_on_integers_asks_for_it(limit: float, dynamic: int) -> None:
+    torch.manual_seed(1)
+    samples = [(torch.randn(1, 32, 16),) for _ in range(16)]
+    net = program(Attending(), samples[0][0])
+    signature = Signature((TensorSpec("x", "float32", (1, 32, 16)),), (TensorSpec("output", "float32", (1, 8)),))
+    net = type(net)(net.exported, signature)
+    shares = attention_shares(net.exported.module())
+    assert shares == {":scaled_dot_product_attention": pytest.approx(32 / (32 + 8 + 4))}
+    judge = Judge(net, samples[8:], by_class(unlabelled(8)))
+    result = repaired(PrecisionSearch(net, Quantize(), onnx, samples[:8], judge, Limits(0.8, integer_macs=limit)))
+    assert result.plain.met
+    assert result.chosen.met
+    assert result.chosen.dynamic == dynamic
+    assert ("brought its products into integers" in _sentence(result)) == bool(dynamic)
 
 
 def test_simulation_rounds_as_the_program_does() -> None:

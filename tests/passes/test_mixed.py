@@ -16,15 +16,8 @@ from edgekit.ir.layers import Layer
 from edgekit.ir.measurement import Array
 from edgekit.ir.program import Program
 from edgekit.parity.paired_answers import PairedAnswers
-from edgekit.passes.sensitivity.mixed_precision import (
-    Judge,
-    Limits,
-    PrecisionSearch,
-    by_loss,
-    held_out,
-    search,
-    with_float,
-)
+from edgekit.passes.sensitivity.judge import Judge, Limits, held_out
+from edgekit.passes.sensitivity.mixed_precision import PrecisionSearch, by_loss, search, with_float
 from edgekit.samples import load_samples
 from edgekit.specs.compression import Quantize
 from edgekit.specs.project import Project
@@ -44,13 +37,12 @@ def split() -> Split:
     return [tensors[i] for i in calibrating], [tensors[i] for i in judging], loaded.labels[judging]
 
 
-def by_class(labels: Array) -> Callable[[Outputs, Outputs], tuple[float, float | None]]:
-    """Agreement and accuracy drop of classifiers on samples with these labels."""
+def by_class(labels: Array) -> Callable[[Outputs, Outputs], PairedAnswers]:
+    """Answers of classifiers to samples with these labels, compared."""
 
-    def compared(reference: Outputs, candidate: Outputs) -> tuple[float, float | None]:
+    def compared(reference: Outputs, candidate: Outputs) -> PairedAnswers:
         task = Classification()
-        paired = PairedAnswers.of(task.answers(reference), task.answers(candidate), labels, task)
-        return paired.agreement, paired.accuracy_drop
+        return PairedAnswers.of(task.answers(reference), task.answers(candidate), labels, task)
 
     return compared
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
@@ -19,18 +21,22 @@ from edgekit.passes.module_patterns import check_names, is_skipped
 from edgekit.passes.quantization import bias_choice
 from edgekit.passes.quantization.calibrate import calibrate
 from edgekit.passes.quantization.simulate import answers, output_sqnr_db, simulated, unguarded
-from edgekit.passes.sensitivity import repair
+from edgekit.passes.sensitivity import repair, repair_trials
 from edgekit.passes.sensitivity.exceptions import (
     JointRounding,
+    WorkShare,
     exception_path,
     joint_roundings,
     price,
     pruning_order,
     work_shares,
 )
-from edgekit.passes.sensitivity.mixed_precision import Judge, Limits, PrecisionSearch, held_out
+from edgekit.passes.sensitivity.judge import Judge, Limits, MixedScore, held_out
+from edgekit.passes.sensitivity.mixed_precision import PrecisionSearch
 from edgekit.passes.sensitivity.noise_shares import noise_shares
 from edgekit.passes.sensitivity.repair import repaired
+from edgekit.passes.sensitivity.repair_trial import RepairResult, RepairTrial
+from edgekit.passes.sensitivity.repair_trials import RepairTrials
 from edgekit.pipeline.stages.precision_repair import _sentence
 from edgekit.pipeline.stages.repaired_gates import FloatWork
 from edgekit.samples import load_samples
@@ -144,6 +150,30 @@ def test_gates_expect_what_the_repair_leaves_in_integers() -> None:
     assert FloatWork(0.6, 0.2).gates(gates) == gates == FloatWork().gates(gates)
 
 
+def test_where_nothing_holds_the_best_that_is_int8_still_is_taken() -> None:
+    def trial(agreement: float, sqnr_db: float, *in_float: str) -> RepairTrial:
+        score = MixedScore(agreement, None, sqnr_db, (agreement, None))
+        return RepairTrial("", Quantize(overrides=dict.fromkeys(in_float, "float32")), score, met=False)
+
+    plain, little, most = trial(0.1, 39), trial(0.2, 50, "small"), trial(0.3, 86, "small", "large")
+    trials = RepairTrials(cast(PrecisionSearch, None), [plain, little, most])
+    trials.work = {"small": WorkShare(0.2, 0.4), "large": WorkShare(0.4, 0.2)}
+    assert repair.best_of(trials) is little
+    trials.tried.append(replace(most, met=True))
+    assert repair.best_of(trials) is trials.tried[-1]
+
+
+def test_the_report_says_why_attention_stays_in_float() -> None:
+    plain = RepairTrial("plain", Quantize(), MixedScore(1.0, None, 43.2, (1.0, None)), met=True)
+    lost = MixedScore(0.9, None, 28.5, (0.9, None))
+    attention = RepairTrial("ranges at run time for 12 operators", Quantize(), lost, met=False)
+    assert _sentence(RepairResult((plain, attention), plain, samples=12)) == (
+        "Plain int8 holds on 12 held-out calibration samples (43.2 dB from float, agreement 1.000), and leaves "
+        "attention in float: ranges at run time for 12 operators do not hold (28.5 dB from float, agreement 0.900)."
+    )
+    assert _sentence(RepairResult((plain,), plain, samples=12)) == ""
+
+
 def test_int8_that_holds_is_the_only_trial_and_what_breaks_it_is_repaired(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,6 +210,6 @@ def test_int8_that_holds_is_the_only_trial_and_what_breaks_it_is_repaired(
     assert "--profile int8-plain" in sentence
     assert f"{100 * result.in_float.weights:.1f} % of the weights" in sentence
     # Time never decides what is chosen: a search that takes too long is refused.
-    monkeypatch.setattr(repair, "ABORT_S", -1.0)
+    monkeypatch.setattr(repair_trials, "ABORT_S", -1.0)
     with pytest.raises(PassError, match="chooses nothing for lack of time"):
         repaired(problem)

@@ -40,6 +40,8 @@ def test_the_page_shows_figures_and_reasons() -> None:
     killed = Cell("gru-1", "tflite", "int8", "crashed", message="killed by SIGKILL")
     text = page({cell.key: cell for cell in (MEASURED, refused, killed)})
     assert "| tabular | … | 31.4 dB !; 100% / 0%; 0.0%; 0.00; 4 | **EK206** |" in text
+    undecided = replace(MEASURED, undecided=("agreement",), samples=24, integer_macs=0.84, float_only=0.14)
+    assert "31.4 dB ?; 84% of 86% / 0%" in page({MEASURED.key: undecided})
     assert "| EK206 | no kernel for 'Erf' in 'head' | tabular: tflite int8 |" in text
     assert "| crashed, opaque | killed by SIGKILL | gru-1: tflite int8 |" in text
     assert f"| int8, tflite | 2 of {len(ARCHITECTURES)} | 0 | 1 | 1 | 0 |" in text

@@ -75,7 +75,8 @@ class Onnx:
             integer_outputs=QNN_HTP in runtime.delegates,
         )
         aten, is_cpu = torch.ops.aten, "tensorrt" not in runtime.delegates
-        return Quantization(quantizer, True, frozenset({aten.gru.input, aten.lstm.input} if is_cpu else ()))
+        cells = frozenset({aten.gru.input, aten.lstm.input} if is_cpu else ())
+        return Quantization(quantizer, True, cells, dynamic_attention=is_cpu and QNN_HTP not in runtime.delegates)
 
     def lower(
         self, program: Program, target: Target, runtime: RuntimeSpec, out: Path, recipe: Quantize | None = None

@@ -39,6 +39,8 @@ class Quantization:
     """True stores integer weights (ExecuTorch, ONNX); False leaves quantize(w) to the converter (LiteRT)."""
     at_lowering: frozenset[Any] = frozenset()
     """Operators with weights that the backend quantizes as it lowers: they are float in the quantized program."""
+    dynamic_attention: bool = False
+    """True if attention can find the ranges of its factors at run time, and multiply integers."""
 
     def lowers_any(self, graph: Graph, kept: Sequence[str]) -> bool:
         """True if a graph has such an operator outside of the modules `kept` in float."""

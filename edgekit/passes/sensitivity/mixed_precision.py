@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from edgekit.errors import PassError
 from edgekit.ir.layers import Layer
-from edgekit.ir.measurement import Array
 from edgekit.passes.base import one_thread
 from edgekit.passes.module_patterns import check_names
-from edgekit.passes.quantization.simulate import answers, batch_of, stacked, unguarded
 from edgekit.passes.sensitivity.analysis import sensitivity
+from edgekit.passes.sensitivity.judge import Judge, Limits, MixedScore
 from edgekit.passes.sensitivity.simulation import calibrated_program, simulated_outputs
 from edgekit.specs.compression import Quantize
 
@@ -29,30 +25,6 @@ if TYPE_CHECKING:
 
 FIT = 128
 """Most samples that calibrate in a search, spread evenly; the recipe that is chosen is calibrated on all."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Limits of accuracy for a quantized network against the float one, on held-out samples."""
-
-    agreement: float = 0.0
-    """Least share of samples with the same answer, in [0, 1]."""
-    accuracy_drop: float = math.inf
-    """Largest fall of the share of right answers; needs labels."""
-
-
-@dataclass(frozen=True)
-class MixedScore:
-    """Score of one quantized program against the float one."""
-
-    agreement: float
-    accuracy_drop: float | None
-    """None without labels."""
-    sqnr_db: float
-
-    def meets(self, limits: Limits) -> bool:
-        drop_kept = self.accuracy_drop is None or self.accuracy_drop <= limits.accuracy_drop
-        return self.agreement >= limits.agreement and drop_kept
 
 
 @dataclass(frozen=True)
@@ -77,35 +49,6 @@ class MixedPrecisionResult:
     def met(self) -> bool:
         """True if the recipe keeps the limits."""
         return any(trial.met for trial in self.tried)
-
-
-@dataclass(frozen=True)
-class Judge:
-    """Score quantized programs against the float one on samples held out of calibration.
-
-    samples: batch 1 each. compared: agreement, and accuracy drop where there are labels, of a reference's and a
-    candidate's outputs, [N, …] by name.
-    """
-
-    program: Program
-    samples: Sequence[Sample]
-    compared: Callable[[Mapping[str, Array], Mapping[str, Array]], tuple[float, float | None]]
-    expected: Mapping[str, Array] = field(init=False)
-    """Outputs of the float program, [N, …] by name."""
-
-    def __post_init__(self) -> None:
-        if not self.samples:
-            raise PassError("no calibration sample is left to judge by", hint="state more [data] calibration")
-        object.__setattr__(self, "expected", _answers(self.program, self.samples))
-
-    def score(self, outputs: Mapping[str, Array]) -> MixedScore:
-        """Score of a quantized program by its outputs on the samples, [N, …] by name."""
-        from edgekit.ir.sqnr import sqnr_db
-
-        agreement, drop = self.compared(self.expected, outputs)
-        real = [name for name, expected in self.expected.items() if expected.dtype.kind == "f"]
-        qualities = [sqnr_db(self.expected[name], outputs[name]) for name in real]
-        return MixedScore(agreement, drop, min(qualities, default=math.inf))
 
 
 @dataclass(frozen=True)
@@ -134,17 +77,6 @@ class PrecisionSearch:
     def score(self, prepared: GraphModule) -> MixedScore:
         """Score of a calibrated program, by fake quantization: nothing is converted."""
         return self.judge.score(simulated_outputs(self.program, prepared, self.judge.samples))
-
-
-def held_out(labels: Array, share: float = 0.25) -> tuple[list[int], list[int]]:
-    """Split of a data set into indices to calibrate with and indices to judge by: stratified by class, reproducible.
-
-    labels: int [N]. share: the part to judge by. Each part has at least one index if there are two samples.
-    """
-    order = np.argsort(labels, kind="stable") if labels.ndim == 1 else np.arange(len(labels))
-    step = max(2, round(1 / share))
-    judging = set(order[step // 2 :: step].tolist())
-    return [i for i in range(len(labels)) if i not in judging], sorted(judging)
 
 
 def search(problem: PrecisionSearch, evaluations: int = 8) -> MixedPrecisionResult:
@@ -252,11 +184,3 @@ class _Trials:
 
 def _quality(trial: MixedPrecisionTrial) -> tuple[float, float, int]:
     return trial.score.agreement, trial.score.sqnr_db, -len(trial.kept)
-
-
-def _answers(program: Program, samples: Sequence[Sample]) -> dict[str, Array]:
-    """Outputs for every sample, [N, …] by name."""
-    module = unguarded(program.exported.module())
-    values = answers(module, stacked(samples, batch_of(module, samples)))
-    names = [spec.name for spec in program.signature.outputs]
-    return {name: value.numpy() for name, value in zip(names, values, strict=True)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgekit.passes.sensitivity.exceptions import WorkShare
-from edgekit.passes.sensitivity.mixed_precision import MixedScore
+from edgekit.passes.sensitivity.judge import MixedScore
 from edgekit.specs.compression import Quantize
 
 NOTHING = WorkShare(0.0, 0.0)

@@ -34,7 +34,8 @@ from edgekit.tasks.task import scorable
 
 if TYPE_CHECKING:
     from edgekit.ir.program import Program
-    from edgekit.passes.sensitivity.mixed_precision import Judge, Limits, MixedPrecisionResult
+    from edgekit.passes.sensitivity.judge import Judge, Limits
+    from edgekit.passes.sensitivity.mixed_precision import MixedPrecisionResult
     from edgekit.specs.project import Project
 
 SETTLED = "recipe.json"
@@ -114,7 +115,8 @@ def searched(
     """
     from edgekit.frontend.sequences import program_arguments
     from edgekit.frontend.store import load_program
-    from edgekit.passes.sensitivity.mixed_precision import PrecisionSearch, held_out, search
+    from edgekit.passes.sensitivity.judge import held_out
+    from edgekit.passes.sensitivity.mixed_precision import PrecisionSearch, search
 
     recipe = request.profile.quantize
     assert recipe  # callers have checked for a recipe
@@ -129,31 +131,31 @@ def searched(
 def judge_of(project: Project, program: Program, judging: Samples) -> Judge:
     """Judge of quantized programs against `program`, by the project's task, on samples held out of calibration."""
     from edgekit.frontend.sequences import program_arguments
-    from edgekit.passes.sensitivity.mixed_precision import Judge
+    from edgekit.passes.sensitivity.judge import Judge
 
     task, arguments = task_of(project), program_arguments(program, judging, padded=True)
     # Of sequences single steps are judged, which are too many to be all, and so have no labels.
     labels = judging.labels if judging.length is None else unlabelled(len(arguments))
 
-    def compared(reference: Mapping[str, Array], candidate: Mapping[str, Array]) -> tuple[float, float | None]:
-        """Agreement and accuracy drop of two endpoints, from their outputs [N, …] by name."""
+    def compared(reference: Mapping[str, Array], candidate: Mapping[str, Array]) -> PairedAnswers:
+        """Answers of two endpoints, from their outputs [N, …] by name."""
         for outputs in (reference, candidate):
             task.check(outputs, None)
         scored = scorable(task, reference, labels)
-        paired = PairedAnswers.of(task.answers(reference), task.answers(candidate), scored, task)
-        return paired.agreement, paired.accuracy_drop
+        return PairedAnswers.of(task.answers(reference), task.answers(candidate), scored, task)
 
     return Judge(program, arguments, compared)
 
 
 def limits_of(gates: Gates) -> Limits:
     """Limits that the gates on answers set."""
-    from edgekit.passes.sensitivity.mixed_precision import Limits
+    from edgekit.passes.sensitivity.judge import Limits
 
-    agreement, drop = gates.agreement, gates.accuracy_drop
+    agreement, drop, integers = gates.agreement, gates.accuracy_drop, gates.integer_macs_share
     return Limits(
         agreement=agreement.min if agreement and agreement.min is not None else 0.0,
         accuracy_drop=drop.max if drop and drop.max is not None else 1.0,
+        integer_macs=integers.min if integers and integers.min is not None else 0.0,
     )
 
 
@@ -180,7 +182,7 @@ def search_program(
 
     program, calibration: folders of the captured program and of the calibration set.
     """
-    from edgekit.passes.sensitivity.mixed_precision import Limits
+    from edgekit.passes.sensitivity.judge import Limits
 
     data = Samples.read(Path(calibration), mapped=True)
     result = searched(REQUEST.validate_python(request), Path(program), data, Limits(**limits), evaluations)

@@ -25,7 +25,7 @@ IN_FLOAT = "in_float.json"
 TRIED = "tried.json"
 """Log of the trials, for people."""
 STAGE = "precision repair"
-SEARCH = 4
+SEARCH = 5
 """Version of the search: results of another one are not taken from the cache."""
 JUDGED = 256
 """Most held-out samples that judge."""
@@ -47,7 +47,7 @@ def repair_stage(compilation: Compilation) -> Stage[[]] | None:
                 "stage": STAGE,
                 "search": SEARCH,
                 "program": compilation.program_key,
-                "gates": {name: gates.get(name) for name in ("accuracy_drop", "agreement")},
+                "gates": {name: gates.get(name) for name in ("accuracy_drop", "agreement", "integer_macs_share")},
                 "task": [request.project.model.task, request.project.task],
             }
         )
@@ -105,7 +105,8 @@ def _repaired(request: BuildRequest, captured: Path, data: Samples) -> RepairRes
     from edgekit.frontend.sequences import program_arguments
     from edgekit.frontend.store import load_program
     from edgekit.passes.base import one_thread
-    from edgekit.passes.sensitivity.mixed_precision import PrecisionSearch, held_out
+    from edgekit.passes.sensitivity.judge import held_out
+    from edgekit.passes.sensitivity.mixed_precision import PrecisionSearch
     from edgekit.passes.sensitivity.repair import repaired
 
     recipe, gates = request.profile.quantize, request.profile.gates
@@ -128,9 +129,20 @@ def _repaired(request: BuildRequest, captured: Path, data: Samples) -> RepairRes
 
 
 def _sentence(result: RepairResult | None) -> str:
-    """Sentence for the report; empty if plain int8 holds, or could not be judged."""
-    if result is None or result.plain.met:
+    """Sentence for the report; empty if plain int8 holds and is built, or could not be judged."""
+    if result is None or (result.plain.met and len(result.trials) == 1):
         return ""
+    if result.plain.met and result.chosen is result.plain:
+        return (
+            f"Plain int8 holds on {result.samples} held-out calibration samples ({_score(result.plain)}), and leaves "
+            f"attention in float: {result.trials[-1].change} do not hold ({_score(result.trials[-1])})."
+        )
+    if result.plain.met:
+        return (
+            f"Plain int8 holds on {result.samples} held-out calibration samples ({_score(result.plain)}), and leaves "
+            f"attention in float; {result.chosen.change} brought its products into integers ({_score(result.chosen)}); "
+            "--profile int8-plain leaves it in float."
+        )
     opening = f"Plain int8 does not hold on {result.samples} held-out calibration samples ({_score(result.plain)})"
     tried = f"{len(result.trials) - 1} recipes were tried"
     if result.chosen is result.plain:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 
+from edgekit.specs.compression import MOST_IN_FLOAT
 from edgekit.specs.profile import Bound, Gates
 
-MOST = 0.5
-"""Largest share of the work in float of a build that is int8 still: beyond it the gates stay as they are."""
 SAVED = 0.75
 """Share of a weight's bytes that int8 saves against float32."""
 
@@ -23,7 +22,7 @@ class FloatWork:
     @property
     def is_promised(self) -> bool:
         """True if the gates expect that much less."""
-        return 0 < max(self.macs, self.weights) <= MOST
+        return 0 < max(self.macs, self.weights) <= MOST_IN_FLOAT
 
     def gates(self, gates: Gates, stated: Collection[str] = ()) -> Gates:
         """Gates that expect that much less in integers, and a file that is larger by it.

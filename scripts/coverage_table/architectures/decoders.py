@@ -127,7 +127,7 @@ ARCHITECTURES = (
             'position = { from = "position_out", shape = [1], dtype = "int64" }',
         ),
         outputs=("logits", "keys_out", "values_out", "position_out"),
-        evaluation=12,
+        calibration=8, evaluation=12,
     ),
     Architecture(
         "t5", "2 + 2 layers of 64, relative positions, tied embedding", EncoderDecoder, tokens(source=24, target=16)

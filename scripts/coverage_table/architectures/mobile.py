@@ -101,7 +101,16 @@ def efficientnet() -> nn.Module:
 
 
 ARCHITECTURES = (
-    Architecture("mobilenet-v2", "half width, 64 × 64", mobilenet_v2, digits(64), "classification", 100),
+    Architecture(
+        "mobilenet-v2",
+        "half width, 64 × 64",
+        mobilenet_v2,
+        digits(64),
+        "classification",
+        100,
+        calibration=256,
+        evaluation=256,
+    ),
     Architecture("mobilenet-v3", "small, full width, 64 × 64", mobilenet_v3, digits(64), "classification", 100),
     Architecture(
         "efficientnet",

@@ -46,7 +46,7 @@ def _row(name: str, kind: type[nn.RNNBase], layers: int, both: bool) -> Architec
     directions = "both directions" if both else "one direction"
     return Architecture(
         name, f"{layers} × {HIDDEN}, {directions}, {STEPS} steps", lambda: Recurrent(kind, layers, both),
-        tones(STEPS, FEATURES), "classification", steps=150,
+        tones(STEPS, FEATURES), "classification", steps=150, calibration=256, evaluation=256,
     )  # fmt: skip
 
 
@@ -65,6 +65,6 @@ ARCHITECTURES = (
             'c = { from = "c_out", shape = [1, 64] }',
         ),
         outputs=("score", "h_out", "c_out"),
-        evaluation=12,
+        calibration=8, evaluation=12,
     ),
 )  # fmt: skip
