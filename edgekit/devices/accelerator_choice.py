@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from edgekit.bundle.manifest import Manifest
 from edgekit.devices.flash import Installation
-from edgekit.devices.litert_accelerator import with_library
+from edgekit.devices.litert_accelerator import NEWEST, with_library
 from edgekit.devices.protocol import AcceleratorChosen
 from edgekit.devices.runner_client import QUICK_S, Runner
 from edgekit.devices.swiftshader import with_driver
@@ -35,36 +35,36 @@ def choose_accelerator(
     library, driver or answers; ToolsMissing or PackError if driver or library cannot be fetched; DeviceBusy,
     CommandFailed.
     """
-    told, offer = equipped(choice.request(manifest.format), installation.runner), manifest.acceleration
+    told, offer = choice.request(manifest.format), manifest.acceleration
     emulated = installation.transport.kind == "emulated"
     if told is None and (offer is None or (emulated and not choice.stand_ins)):
         return None
     kinds = offer.kinds if offer else ()
-    needed = told.options if told else _needed(kinds, emulated, installation.runner)
+    stand_ins = STAND_INS if emulated else {}
+    requests = [told] if told else [Accelerator(kind, stand_ins.get(kind, ())) for kind in kinds]
+    ready = [equipped(request, installation.runner, manifest.versions) for request in requests]
     options = [f"--kind={kind}" for kind in kinds]
     if offer:
         limits = {"--share": offer.share, "--slower": offer.slower, "--prefer": offer.prefer}
         options += [f"{option}={value}" for option, value in limits.items() if value is not None]
     options += [f"--told={told.kind}"] if told else []
-    options += [f"--option={name}={value}" for name, value in needed]
+    # All kinds of one format are given them: it has one.
+    options += [f"--option={name}={value}" for request in ready if request for name, value in request.options]
     limit_s = EMULATED_LIMIT_S if emulated else LIMIT_S
     argv = (installation.root, installation.digest, *options, f"--threads={threads}", f"--limit={limit_s:g}")
     timeout = limit_s * (2 * CPU_FACTOR + max(1, len(kinds))) + QUICK_S
     return installation.runner.ask(AcceleratorChosen, "slots", "accelerator", *argv, timeout=timeout)
 
 
-def equipped(accelerator: Accelerator | None, runner: Runner) -> Accelerator | None:
+def equipped(
+    accelerator: Accelerator | None, runner: Runner, versions: Mapping[str, str] = NEWEST
+) -> Accelerator | None:
     """Put the library and the driver that a request needs on the device, and name their folders in the request.
 
-    Raises ToolsMissing, PackError or DriverMissing if they cannot be had.
+    versions: those of the bundle, by distribution. Raises ToolsMissing, PackError or DriverMissing if one cannot be
+    had.
     """
-    return with_library(with_driver(accelerator, runner.transport), runner)
-
-
-def _needed(kinds: Sequence[str], emulated: bool, runner: Runner) -> tuple[tuple[str, str], ...]:
-    """Options for the kinds of one format, of which there is one, with what they need put on the device."""
-    requests = (equipped(Accelerator(kind, STAND_INS.get(kind, ()) if emulated else ()), runner) for kind in kinds)
-    return tuple(pair for request in requests if request for pair in request.options)
+    return with_library(with_driver(accelerator, runner.transport), runner, versions)
 
 
 def keep_cpu(installation: Installation, why: str) -> AcceleratorChosen:

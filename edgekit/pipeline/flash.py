@@ -55,7 +55,7 @@ def served_on(installation: Installation, manifest: Manifest, accelerator: Accel
     """
     request = accelerator.request(manifest.format)
     if request:
-        return replace(installation, accelerator=equipped(request, installation.runner))
+        return replace(installation, accelerator=equipped(request, installation.runner, manifest.versions))
     choice = choose_accelerator(installation, manifest, accelerator)
     return replace(on_choice(installation, choice), choice=accelerator_remark(choice))
 

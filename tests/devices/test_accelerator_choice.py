@@ -29,6 +29,10 @@ TYPED = AcceleratorChoice.typed("auto", None)
 CHOSEN = {"kind": "cpu", "why": "", "told": False, "options": (), "surroundings": {}, "measured": ()}
 
 
+FETCHED: list[str] = []
+"""Versions of LiteRT that a test asks for."""
+
+
 @dataclass
 class Board:
     """A device that notes what is sent to it."""
@@ -73,7 +77,12 @@ def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "ai_edge_litert" / LIBRARY
     path.parent.mkdir()
     path.write_bytes(b"library")
-    monkeypatch.setattr(wheels, "fetched", lambda name, version, cache: tmp_path)
+
+    def fetched(name: str, version: str, cache: object) -> Path:
+        FETCHED.append(version)
+        return tmp_path
+
+    monkeypatch.setattr(wheels, "fetched", fetched)
 
     def with_driver(accelerator: Accelerator | None, device: object) -> Accelerator | None:
         pairs = dict(accelerator.options) if accelerator else {}
@@ -89,7 +98,8 @@ def asked(board: Board, choice: AcceleratorChoice, kind: str = LITERT_GPU, **off
     runner = Asked(cast(Any, board), PACK, PurePosixPath("/opt/edgekit/runner.pyz"))
     installation = Installation(runner, PurePosixPath("/opt/edgekit/a"), "0" * 64, committed=False)
     format = "tflite" if kind == LITERT_GPU else "onnx"
-    manifest = cast(Any, SimpleNamespace(format=format, acceleration=Acceleration(kinds=(kind,), **offer)))
+    acceleration, versions = Acceleration(kinds=(kind,), **offer), {"ai-edge-litert": "2.1.0"}
+    manifest = cast(Any, SimpleNamespace(format=format, acceleration=acceleration, versions=versions))
     chosen = choose_accelerator(installation, manifest, choice)
     return cast(Any, board).asked[4:] if chosen else None
 
@@ -100,6 +110,7 @@ def test_a_device_that_runs_models_by_a_pack_has_the_gpu_library_before_it_choos
     words = asked(board, AUTO, prefer="energy", slower=None)
     assert words == ["--kind=litert-gpu", "--prefer=energy", f"--option=library={place}", "--threads=1", "--limit=120"]
     assert board.files == {f"{place}/{LIBRARY}"}
+    assert FETCHED[-1] == "2.1.0"  # as the pack that runs the bundle
     board.commands.clear()
     told = asked(board, AcceleratorChoice("gpu", ("enforce_f32=true",)))
     assert told is not None
