@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,8 +23,10 @@ from edgekit.ir.program import REMARK, WARNING, PassRecord, Program
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.runner.errors import RunnerError
 from edgekit.runner.layout import CONTEXTS, NPU
+from edgekit.runner.machine.hang_watch import overseen
 from edgekit.runner.model.accelerator import QNN_HTP, Accelerator, AcceleratorFacts
 from edgekit.runner.model.hexagon_socs import SOCS, soc_of_model
+from edgekit.runner.model.manifest import RunnerManifest
 from edgekit.runner.model.tensors import Column, dequantize, read_columns, row
 from edgekit.runner.runtimes.model import LoadedModel
 from edgekit.runner.runtimes.qnn_context import compile_context
@@ -56,7 +59,7 @@ def check_on_npu(
     if artifact.signature.state or artifact.signature.lengths or artifact.signature.prefill:
         return _unchecked(soc, "state, free lengths and several entry points run on the CPU", started)
     try:
-        context = compile_context(artifact.files[0], out / NPU, soc, artifact.options)
+        context = overseen(lambda: compile_context(artifact.files[0], out / NPU, soc, artifact.options))
     except RunnerError as error:
         if error.kind in ("package", "library", "adapter"):
             return _unchecked(soc, f"{error}: {PACKAGE}", started)
@@ -66,8 +69,7 @@ def check_on_npu(
     request = Accelerator(QNN_HTP, (("soc", soc),))
     manifest = runner_manifest(artifact)._replace(accelerator=request)
     try:
-        model = LoadedModel.load(manifest, 1, row(columns, 0))
-        answers = model.outputs(columns)
+        loaded, answers = overseen(lambda: _run(manifest, columns))
     except RunnerError as error:
         if error.kind == "hung":
             # The emulator is too slow for it, which says nothing of the NPU: what is not checked is not shipped.
@@ -77,8 +79,14 @@ def check_on_npu(
     expected = [np.load(out / "golden" / "outputs" / f"{spec.name}.npy") for spec in artifact.signature.outputs]
     truth = program_outputs(floating(), columns)
     quality, of_float = _qualities(artifact, soc, answers, expected, truth)
-    facts = AcceleratorFacts(**model.loaded["accelerator"])
+    facts = AcceleratorFacts(**loaded["accelerator"])
     return _record(facts, int(context["graphs"]), quality, of_float, time.perf_counter() - started)
+
+
+def _run(manifest: RunnerManifest, columns: list[Column]) -> tuple[dict[str, Any], list[Array]]:
+    """Load and run the file on every sample: facts of the load, and the outputs as stored."""
+    model = LoadedModel.load(manifest, 1, row(columns, 0))
+    return model.loaded, model.outputs(columns)
 
 
 def _qualities(

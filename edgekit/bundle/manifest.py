@@ -95,6 +95,8 @@ class ManifestContent(ManifestRecord):
         for name in ("expires", "acceleration"):
             if values[name] is None:
                 del values[name]
+        if "acceleration" in values and values["acceleration"]["prefer"] == "latency":
+            del values["acceleration"]["prefer"]
         for name in ("processing", "tokenizers"):
             if not values[name]:
                 del values[name]

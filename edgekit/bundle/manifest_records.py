@@ -64,6 +64,8 @@ class Acceleration(ManifestRecord):
     """Least share of the operators that an accelerator must run itself; None for any."""
     slower: float | None = Field(default=1.0, gt=0)
     """Largest ratio of its median time to the CPU's; None for any."""
+    prefer: Literal["latency", "energy"] = "latency"
+    """Figure of an inference that the best of them has least of. Absent from the file if it is latency."""
 
 
 class ArtifactFacts(ManifestRecord):

@@ -37,7 +37,7 @@ def flash_command(
     wave: Annotated[str, typer.Option("--wave", metavar="N|N%", help="So many follow at once.")] = DEFAULTS.wave,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="How many at the same time.")] = DEFAULTS.jobs,
     runtime: options.Runtime = None,
-    accelerator: options.Accelerator = "auto",
+    accelerator: options.Accelerator = None,
     accelerator_option: options.AcceleratorOption = None,
     no_commit: Annotated[bool, typer.Option("--no-commit", help="Leave it on trial.")] = False,
     json: options.Json = False,
@@ -49,7 +49,7 @@ def flash_command(
     rollout = Rollout(canary, wave, jobs)
     if not device and not group:
         raise OptionError("say where to: --device or --group", hint="edgekit device list")
-    choice = AcceleratorChoice(accelerator, tuple(accelerator_option or ()))
+    choice = AcceleratorChoice.typed(accelerator, accelerator_option)
     chosen = destinations(device or [], group or [])
     opened = open_bundle(bundle)
     if not group and len(device or []) == 1:

@@ -59,7 +59,8 @@ Set = Annotated[
     typer.Option("--set", metavar="K=V", help="Override one field: profile.gates.agreement.min=0.99"),
 ]
 Accelerator = Annotated[
-    AcceleratorName, typer.Option("--accelerator", help="What runs it; auto: what its runtime takes by itself.")
+    AcceleratorName | None,
+    typer.Option("--accelerator", help="What runs it; auto: what the device chooses, or its runtime takes."),
 ]
 AcceleratorOption = Annotated[
     list[str] | None,

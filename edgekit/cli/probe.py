@@ -72,7 +72,7 @@ def probe_command(
     generate: options.Generate = None,
     prompt: options.Prompt = None,
     prompt_tokens: options.PromptTokens = None,
-    accelerator: options.Accelerator = "auto",
+    accelerator: options.Accelerator = None,
     accelerator_option: options.AcceleratorOption = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE.json", help="Keep the measurement here.")] = None,
     json: options.Json = False,
@@ -102,7 +102,7 @@ def probe_command(
         generate=generate,
         prompt=prompt,
         prompt_tokens=prompt_tokens,
-        accelerator=AcceleratorChoice(accelerator, tuple(accelerator_option or ())),
+        accelerator=AcceleratorChoice.typed(accelerator, accelerator_option),
         out=out,
     )
     request.check_files()

@@ -189,7 +189,9 @@ def _not_generated(name: str) -> Conflict:
 CONFLICTS: tuple[Conflict, ...] = (
     *map(_not_generated, GENERATION),
     (
-        lambda request: request.accelerator != AUTO and (request.generate or request.operators or request.throughput),
+        lambda request: (
+            request.accelerator.name != "auto" and (request.generate or request.operators or request.throughput)
+        ),
         "--accelerator goes with none of --generate, --operators and --throughput",
         "leave out --accelerator",
     ),

@@ -43,7 +43,7 @@ def run_command(
         Path | None, typer.Option("--report", metavar="FILE", help="Also write it here: .html, .md, .txt or .json.")
     ] = None,
     runtime: options.Runtime = None,
-    accelerator: options.Accelerator = "auto",
+    accelerator: options.Accelerator = None,
     accelerator_option: options.AcceleratorOption = None,
     generate: options.Generate = None,
     prompt: options.Prompt = None,
@@ -69,7 +69,7 @@ def run_command(
         [*(overrides or ()), *reference_override(reference)],
         device=device,
     )
-    choice = AcceleratorChoice(accelerator, tuple(accelerator_option or ()))
+    choice = AcceleratorChoice.typed(accelerator, accelerator_option)
     trial = Trial(device, not no_commit, runtime, baseline, beginning, choice)
     with build_session(requests, key, out, samples, reuse=not no_cache) as session:
         reports = each_request(session, jobs, lambda request, watch: session.run(request, trial, watch))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from edgekit.runner.slots.accelerator_choice import energy_words
+
 REFUSED_HINTS = {
     "served": "slot '{slot}' is served until another bundle is committed, and does not come back; {why}: "
     "edgekit flash BUNDLE --device {device}",
@@ -95,12 +97,21 @@ def _expired(accelerator: Any) -> str:
 def _accelerator_remarks(report: dict[str, Any]) -> list[str]:
     """List what each slot runs on, if that was chosen, and why; an expired choice is measured at the next probe."""
     chosen = [(name, slot["accelerator"]) for name, slot in report["slots"].items() if slot.get("accelerator")]
-    lines = [f"slot '{name}' runs on {each['kind']}: {each['why']}" for name, each in chosen if not each["expired"]]
+    lines = [
+        f"slot '{name}' runs on {each['kind']}: {each['why']}{_energy(each)}"
+        for name, each in chosen
+        if not each["expired"]
+    ]
     return lines + [
         f"slot '{name}' runs on cpu until the next probe measures again: {each['expired']}"
         for name, each in chosen
         if each["expired"]
     ]
+
+
+def _energy(accelerator: dict[str, Any]) -> str:
+    words = energy_words(accelerator["measured"])
+    return f"; {words}" if words else ""
 
 
 def _text(value: object) -> str:

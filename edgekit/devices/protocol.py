@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
+from edgekit.runner.slots.accelerator_choice import energy_words
 from edgekit.specs.release import Moment
 from edgekit.specs.spec import Spec
 
@@ -35,6 +36,17 @@ class Info(Answer):
     """Name and version of the runtime of each format; None where there is none."""
 
 
+class InferenceEnergy(Answer):
+    """Energy of one inference, by a sensor of the device."""
+
+    joules: float = Field(gt=0)
+    uncertainty: float = Field(ge=0)
+    """Share of the joules."""
+    method: str
+    whole: bool
+    """True if the sensor covers the whole machine; False if it sees the processor only."""
+
+
 class AcceleratorFigures(Answer):
     """Figures of one kind of accelerator, or of the CPU, as the device measured them; None where there are none."""
 
@@ -47,6 +59,8 @@ class AcceleratorFigures(Answer):
     first_ns: Count | None = None
     p50_ns: Count | None = None
     p90_ns: Count | None = None
+    energy: InferenceEnergy | None = None
+    """Energy of one inference, where a sensor of the device tells it."""
     sqnr_db: float | None = None
     """Signal-to-noise ratio of its golden answers against the CPU's; None if they are equal, and for the CPU."""
     share: Annotated[float, Field(ge=0, le=1)] | None = None
@@ -73,6 +87,11 @@ class AcceleratorChosen(Answer):
     """Reason why it is measured again at the next probe; None while it is valid, or where it was not asked."""
     changed: bool = False
     """True if it was measured just now."""
+
+    @property
+    def energy_words(self) -> str | None:
+        """Energy of an inference on each kind, in words; None where no sensor told it."""
+        return energy_words([figures.model_dump() for figures in self.measured])
 
     def figures(self, kind: str) -> AcceleratorFigures | None:
         return next((each for each in self.measured if each.kind == kind), None)

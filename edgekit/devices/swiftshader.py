@@ -13,7 +13,7 @@ from edgekit.devices import debian
 from edgekit.devices.local import Local
 from edgekit.devices.runner_client import QUICK_S
 from edgekit.devices.transport import Transport
-from edgekit.errors import DeviceError, DriverMissing, ToolsMissing
+from edgekit.errors import DriverMissing, EdgekitError, ToolsMissing
 from edgekit.runner.model.accelerator import Accelerator
 from edgekit.specs.accelerator import SWIFTSHADER
 
@@ -70,7 +70,7 @@ def _sent(folder: Path, device: Transport) -> PurePosixPath:
     try:
         for name in FILES:
             device.push(folder / name, place / name)
-    except DeviceError:
+    except EdgekitError:
         device.run(["rm", "-rf", str(place)], timeout=QUICK_S)
         raise
     return place

@@ -19,10 +19,11 @@ def accelerator_trial(chosen: AcceleratorChosen | None, agreement: float | None)
 
 
 def accelerator_remark(chosen: AcceleratorChosen | None) -> str | None:
-    """Sentence on what the model runs on, and why; None where there was nothing to choose from."""
+    """Sentence on what the model runs on, why, and what it draws; None where there was nothing to choose from."""
     if chosen is None:
         return None
-    return f"it runs on {'the CPU' if chosen.kind == CPU else chosen.kind}: {chosen.why}"
+    energy = f"; {chosen.energy_words}" if chosen.energy_words else ""
+    return f"it runs on {'the CPU' if chosen.kind == CPU else chosen.kind}: {chosen.why}{energy}"
 
 
 def refusal(report: Report, chosen: AcceleratorChosen | None) -> str | None:

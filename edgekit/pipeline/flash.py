@@ -6,11 +6,10 @@ from dataclasses import replace
 
 from edgekit.bundle.archive import Bundle
 from edgekit.bundle.manifest import Manifest
-from edgekit.devices.accelerator_choice import choose_accelerator, on_choice
+from edgekit.devices.accelerator_choice import choose_accelerator, equipped, on_choice
 from edgekit.devices.device import connect
 from edgekit.devices.flash import Installation, flash, manifest_of, ready, serving
 from edgekit.devices.packs.recipe import recipe_for
-from edgekit.devices.swiftshader import with_driver
 from edgekit.devices.transport import Transport
 from edgekit.errors import UnknownName
 from edgekit.ir.artifact import Format
@@ -54,10 +53,10 @@ def served_on(installation: Installation, manifest: Manifest, accelerator: Accel
 
     A choice that has expired is made again. Raises what `devices.accelerator_choice.choose_accelerator` does.
     """
-    if accelerator != AUTO:
-        request = with_driver(accelerator.request(manifest.format), installation.transport)
-        return replace(installation, accelerator=request)
-    choice = choose_accelerator(installation, manifest)
+    request = accelerator.request(manifest.format)
+    if request:
+        return replace(installation, accelerator=equipped(request, installation.runner, manifest.versions))
+    choice = choose_accelerator(installation, manifest, accelerator)
     return replace(on_choice(installation, choice), choice=accelerator_remark(choice))
 
 

@@ -11,12 +11,11 @@ from pathlib import Path
 from edgekit.bundle.archive import Bundle
 from edgekit.bundle.keys import KeyStore
 from edgekit.bundle.manifest import Manifest
+from edgekit.devices.accelerator_choice import equipped
 from edgekit.devices.compatibility import check_fit
 from edgekit.devices.device import connect
 from edgekit.devices.flash import Installation, manifest_of
-from edgekit.devices.litert_accelerator import with_library
 from edgekit.devices.survey import survey
-from edgekit.devices.swiftshader import with_driver
 from edgekit.devices.transport import DeviceKind
 from edgekit.errors import ModelFileError
 from edgekit.ir.measurement import Measurement
@@ -161,8 +160,7 @@ def _bare(
 
 def _on(installation: Installation, accelerator: Accelerator | None) -> Installation:
     """Ask for the accelerator, with the library and the driver that it needs on the device."""
-    device = installation.transport
-    return replace(installation, accelerator=with_library(with_driver(accelerator, device), device))
+    return replace(installation, accelerator=equipped(accelerator, installation.runner))
 
 
 def _check_batch(signature: Signature) -> None:

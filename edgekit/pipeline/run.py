@@ -206,7 +206,7 @@ def _choose(
     installation: Installation, bundle: Bundle, request: BuildRequest, line: StageRunner, choice: AcceleratorChoice
 ) -> AcceleratorChosen | None:
     """Accelerator that the device chooses, or that a person named; None where there is nothing to choose from."""
-    if choice == AUTO and bundle.manifest.acceleration is None:
+    if choice.name == "auto" and bundle.manifest.acceleration is None:
         return None
     with line.stage("accelerator"):
         return choose_accelerator(installation, bundle.manifest, choice, request.profile.probe.threads)

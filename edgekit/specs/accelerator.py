@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -42,6 +42,13 @@ class AcceleratorChoice:
 
     name: AcceleratorName = "auto"
     options: tuple[str, ...] = ()
+    stand_ins: bool = False
+    """True if an emulated board, which has no accelerator, shall try programs in their place: `auto` that is typed."""
+
+    @classmethod
+    def typed(cls, name: AcceleratorName | None, options: Sequence[str] | None) -> AcceleratorChoice:
+        """Choice of a command line; None for what was not typed. Raises OptionError as the class does."""
+        return cls(name or "auto", tuple(options or ()), stand_ins=name == "auto")
 
     def __post_init__(self) -> None:
         if self.name not in NAMES:

@@ -82,7 +82,7 @@ class Gates(Spec):
     accelerator misses this gate or one of the next two."""
     accelerator_not_slower: Bound | None = None
     """Time of an answer on the chosen GPU or NPU over that on the CPU of the same device; `true` asks for at most 1,
-    `false` for nothing. At most 1 where it is not named."""
+    `false` for nothing. At most 1 where it is not named, unless `accelerator.prefer` is energy."""
     accelerator_agreement: Bound | None = None
     """Share of samples on which the chosen GPU or NPU and the CPU answer the same, with the same file."""
     latency_p50_ms: Bound | None = None
@@ -143,6 +143,14 @@ class Probe(Spec):
         return {"min_count": count, "min_duration_s": duration_s, **fields}
 
 
+class AcceleratorPreference(Spec):
+    """Preference of a device between its CPU, GPU and NPU."""
+
+    prefer: Literal["latency", "energy"] = "latency"
+    """`latency` is the quickest; `energy` the one that draws the least for an inference, if a sensor of the device
+    covers the whole machine, however slow, unless the gate `accelerator_not_slower` is named."""
+
+
 def _takes_uint16(target: Target, runtime: RuntimeSpec) -> bool:
     """True if `runtime` may use an NPU of the target that computes on activations of 16 bits."""
     return any(
@@ -163,6 +171,7 @@ class Profile(Spec):
     recover: Recover | None = None
     quantize: Quantize | None = None
     probe: Probe = Probe()
+    accelerator: AcceleratorPreference = AcceleratorPreference()
     gates: Gates = Gates()
     cost: Cost | None = None
     """Prices for the report; a report against a server shows the cost of answers even without them."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from edgekit.backends.tflite.delegable_forms import UPSAMPLING, with_delegable_forms, with_forms
 from edgekit.passes.quantization.simulate import unguarded
-from tests.backends.operator_forms import Function, check_form, uneven
+from tests.backends.operator_forms import Function, check_form, operators, uneven
 
 BLOCKS = "slice reshape slice reshape"
 CASES = {
@@ -33,6 +35,26 @@ CASES = {
 def test_operators_have_forms_that_compute_the_same(name: str) -> None:
     module, shape, expected = CASES[name]
     check_form(module, shape, expected, lambda exported: with_delegable_forms(exported.module()))
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        (lambda mask: 1.0 - mask[:, None, None, :].to(torch.float32), "to unsqueeze unsqueeze rsub"),
+        (lambda mask: mask.transpose(0, 1)[2:4].float(), "to transpose slice"),
+        (lambda mask: (mask + 1)[:, None].float(), "add unsqueeze to"),
+        (lambda mask: mask.float()[:, None], "to unsqueeze"),
+    ],
+)
+def test_an_int64_mask_is_cast_before_its_entries_are_moved(call: Callable[[Tensor], Tensor], expected: str) -> None:
+    mask = torch.tensor([[1, 1, 1, 0, 2**24 + 1]])
+    exported = torch.export.export(Function(call), (mask,))
+    rewritten = with_delegable_forms(exported.module())
+    for check in [node for node in rewritten.graph.nodes if "_assert" in str(node.target)]:
+        rewritten.graph.erase_node(check)  # it keeps what it checks
+    rewritten.graph.eliminate_dead_code()
+    assert operators(rewritten.graph) == expected
+    assert torch.equal(rewritten(mask), call(mask))
 
 
 def test_upsampling_that_is_chosen_before_calibration_takes_several_samples() -> None:

@@ -242,3 +242,13 @@ def test_a_step_has_no_seconds_and_equal_outputs_have_no_ratio() -> None:
         name="quantize", options=options, sqnr_db=30.0
     )
     assert PassStep.of(PassRecord("fold", (), 0.1, math.inf)).sqnr_db is None
+
+
+def test_a_preference_for_energy_is_written_and_one_for_latency_keeps_the_bytes_of_earlier_bundles(
+    manifest_values: Values,
+) -> None:
+    for prefer, unsaid in (("energy", set[str]()), ("latency", {"prefer"})):
+        offered = {"kinds": ["litert-gpu"], "share": None, "slower": 1.0, "prefer": prefer}
+        written = Manifest.model_validate({**manifest_values, "acceleration": offered}).to_bytes()
+        assert set(offered) - set(json.loads(written)["acceleration"]) == unsaid
+        assert Manifest.parse(written).to_bytes() == written

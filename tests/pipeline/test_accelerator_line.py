@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,11 @@ GATES = (
 )
 
 
+PROCESSES = 3
+"""Processes that time a model, by the profile's default."""
+MOVES = ("slots accelerator", "slots install", "slots commit")
+
+
 class Bench:
     """A local device whose NPU is a stand-in, and the count of the runner's verbs that it was asked."""
 
@@ -57,6 +63,12 @@ class Bench:
         return self.command("run", *argv)
 
     @property
+    def counts(self) -> Counter[str]:
+        """Calls of each verb that measures, installs or chooses."""
+        verbs = (verb if verb.startswith("slots") else verb.split()[0] for verb in self.verbs)
+        return Counter(verb for verb in verbs if verb not in ("slots status", "compile", "info"))
+
+    @property
     def status(self) -> Any:
         return self.command("status", "--device", self.url, "--json").document
 
@@ -78,6 +90,10 @@ def gates(ended: Ended) -> dict[str, Any]:
 def test_the_quicker_npu_is_committed_by_its_gates_and_a_second_flash_measures_nothing(bench: Bench) -> None:
     ran = bench.run(*GATES)
     assert ran.code == 0, ran.err + ran.out
+    # One install and one probe, as without an accelerator, and one choice.
+    counts = bench.counts
+    assert counts.pop("latency") == PROCESSES
+    assert {name: counts[name] for name in counts if name.startswith("slots")} == dict.fromkeys(MOVES, 1)
     judged = gates(ran)
     assert judged["accelerated_share"]["value"] == 1.0
     assert judged["accelerator_agreement"]["value"] == 1.0
@@ -91,12 +107,29 @@ def test_the_quicker_npu_is_committed_by_its_gates_and_a_second_flash_measures_n
     flashed = bench.command("flash", bundle, "--device", bench.url)
     assert "committed before" in flashed.out
     assert "it runs on qnn-htp" in flashed.err
-    assert bench.verbs.count("slots accelerator") == 1
+    assert bench.counts["slots accelerator"] == 1
     assert {"accuracy", "latency", "selftest"}.isdisjoint(verb.split()[0] for verb in bench.verbs)
     assert bench.served == before
     table = bench.command("status", "--device", bench.url)
     assert "qnn-htp" in table.out
     assert "slot 'a' runs on qnn-htp" in table.err
+
+
+def test_an_emulated_board_tries_stand_ins_where_auto_is_typed_and_keeps_its_cpu(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.command("build", *bench.options, *LENIENT, "--out", bench.folder / "out")
+    bundle = next((bench.folder / "out").glob("*.edgekit"))
+    monkeypatch.setattr(Local, "kind", "emulated")
+    bench.behaviour = "software"
+    argv = ("flash", bundle, "--device", bench.url, "--runtime", "system")
+    assert bench.command(*argv).code == 0
+    assert (bench.counts["slots accelerator"], bench.served) == (0, None)
+    typed = bench.command(*argv, "--accelerator", "auto")
+    assert typed.code == 0, typed.err
+    assert "it runs on the CPU: qnn-htp: a program of the CPU stands in for it, so that its time says" in typed.err
+    assert bench.served["kind"] == "cpu"
+    assert [each["software"] for each in bench.served["measured"]] == [False, True]
 
 
 def test_a_choice_expires_with_the_driver_and_the_next_probe_measures_again(bench: Bench) -> None:

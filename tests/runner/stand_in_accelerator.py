@@ -4,6 +4,9 @@ Its first argument says how it behaves: `rounds` (as a good one), `slow`, `leave
 `flips` (lies about what is no golden sample), `nan`, `hangs`, `dies`, `driver`, `library`, `missing`; its second is the
 folder or zip of the runner, the rest the runner's arguments. The CPU itself is slowed by two milliseconds, so that a
 good accelerator is the quicker one.
+
+Three more have a sensor of energy, by which an inference draws 3 mJ on the CPU: on the accelerator, 1 mJ with `saves`,
+which is slow, and 5 mJ with `draws`; `hides` is as `saves`, with a sensor that sees the processor only.
 """
 
 STAND_IN = """
@@ -17,6 +20,23 @@ from runner.runtimes import select_runtime
 from runner.runtimes.onnx import OnnxRuntime
 
 BEHAVIOUR = sys.argv[1]
+METERED = BEHAVIOUR in ("saves", "draws", "hides")
+DRAWN = [0.0]
+
+class Meter:
+    whole = BEHAVIOUR != "hides"
+    def start(self):
+        self.before = DRAWN[0]
+    def look(self):
+        pass
+    def stop(self):
+        return {"joules": DRAWN[0] - self.before, "seconds": 1.0, "method": "a stand-in", "uncertainty": 0.1}
+
+if METERED:
+    from runner.machine import energy
+    from runner.timing import inference_energy
+    energy.meter = Meter
+    inference_energy.LEAST_S = 0.1
 
 class StandIn(OnnxRuntime):
     def load(self, manifest, threads):
@@ -36,7 +56,8 @@ class StandIn(OnnxRuntime):
 def answer(call, inputs):
     if BEHAVIOUR == "hangs":
         signal.pause()
-    if BEHAVIOUR == "slow":
+    DRAWN[0] += 0.005 if BEHAVIOUR == "draws" else 0.001
+    if BEHAVIOUR in ("slow", "saves", "hides"):
         time.sleep(0.02)
     outputs = [np.array(output) for output in call(inputs)]
     if BEHAVIOUR == "nan":
@@ -52,6 +73,7 @@ class Cpu(OnnxRuntime):
         call = super().load(manifest, threads)
         def slowly(inputs):
             time.sleep(0.002)
+            DRAWN[0] += 0.003
             return call(inputs)
         return slowly
 

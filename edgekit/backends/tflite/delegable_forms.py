@@ -1,4 +1,4 @@
-"""Forms in which LiteRT's XNNPACK delegate takes selections, strided slices, group norms and nearest upsampling.
+"""Forms in which LiteRT's delegates take selections, strided slices, group norms, nearest upsampling and casts.
 
 An operator that the delegate lacks splits its partition in two, and runs on a kernel between them.
 """
@@ -100,6 +100,32 @@ def _nearest(module: fx.GraphModule, before: Insertion, node: fx.Node) -> fx.Nod
     return before.call(aten.permute.default, result, FIRST)
 
 
+def _early_cast(module: fx.GraphModule, before: Insertion, node: fx.Node) -> fx.Node | None:
+    """Cast of an int64 input, such as a mask, before what only moves its entries: no accelerator moves int64."""
+    moves: list[fx.Node] = []
+    source: Any = node.args[0]
+    while source.target in MOVES and not source.kwargs and shape(source) is not None:
+        moves.append(source)
+        source = source.args[0]
+    if not moves or source.op != "placeholder" or value(source).dtype != torch.int64:
+        return None
+    result = before.call(aten.to.dtype, source, value(node).dtype)
+    for move in reversed(moves):
+        result = before.call(move.target, result, *move.args[1:])
+    return result
+
+
+MOVES = {
+    *(aten.unsqueeze.default, aten.squeeze.dim, aten.view.default, aten.reshape.default, aten.expand.default),
+    *(aten.permute.default, aten.transpose.int, aten.slice.Tensor, aten.select.int),
+}
+"""Operators of one tensor whose entries are those of their input."""
 UPSAMPLING: dict[Any, Form] = {aten.upsample_nearest2d.vec: _nearest}
 """Form of nearest upsampling, which integers have too: it is chosen before they are quantized."""
-FORMS: dict[Any, Form] = {aten.slice.Tensor: _slice, aten.group_norm.default: _group_norm, **UPSAMPLING}
+FORMS: dict[Any, Form] = {
+    aten.slice.Tensor: _slice,
+    aten.group_norm.default: _group_norm,
+    aten.to.dtype: _early_cast,
+    aten._to_copy.default: _early_cast,
+    **UPSAMPLING,
+}

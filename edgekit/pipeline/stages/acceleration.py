@@ -19,5 +19,7 @@ def acceleration_of(request: BuildRequest, format: Format) -> Acceleration | Non
         return None
     gates = request.profile.gates
     share = gates.accelerated_share.min if gates.accelerated_share else None
-    slower = gates.accelerator_not_slower.max if gates.accelerator_not_slower else 1.0
-    return Acceleration(kinds=kinds, share=share, slower=slower)
+    prefer = request.profile.accelerator.prefer
+    unnamed = 1.0 if prefer == "latency" else None
+    slower = gates.accelerator_not_slower.max if gates.accelerator_not_slower else unnamed
+    return Acceleration(kinds=kinds, share=share, slower=slower, prefer=prefer)

@@ -21,6 +21,9 @@ class EnergyMeter(Protocol):
     None. For a counter of energy, write the three methods, as `energy_rapl.WrappingCounters` does.
     """
 
+    whole: bool
+    """True if it covers the whole machine, or module; False if a GPU or NPU may draw what it does not see."""
+
     def start(self) -> None: ...
 
     def look(self) -> None:

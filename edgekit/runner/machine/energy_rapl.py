@@ -30,6 +30,8 @@ def meter(root: Path) -> WrappingCounters | None:
 class WrappingCounters:
     """Energy counters that go up and wrap around: each must be read more often than it can wrap."""
 
+    whole = False
+
     def __init__(self, domains: list[Path]) -> None:
         self._domains = domains
         self._ranges = [number(domain / "max_energy_range_uj") for domain in domains]

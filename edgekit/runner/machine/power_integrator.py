@@ -20,6 +20,8 @@ class Sampled:
     The spread of the samples counts as uncertainty.
     """
 
+    whole = True
+
     def __init__(self, power: Power, method: str) -> None:
         self._power, self._method = power, method
         self._looks: list[tuple[float, tuple[float, float] | None]] = []

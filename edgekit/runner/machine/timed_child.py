@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
@@ -47,7 +48,11 @@ def in_child(work: Callable[[], dict[str, Any]], limit_s: float) -> dict[str, An
 
 
 def _answer(work: Callable[[], dict[str, Any]], writer: int) -> None:
-    """Write the document, or the failure, and end this process without running what its parent registered at exit."""
+    """Write the document, or the failure, and end this process.
+
+    What `work` registered at exit is run, such as the seal of a GPU's kernels, and nothing that its parent registered.
+    """
+    atexit._clear()
     try:
         # Where a watch ends this process by itself, its answer is for the parent, not for the host.
         os.dup2(writer, ANSWER_FD, inheritable=False)
@@ -57,6 +62,7 @@ def _answer(work: Callable[[], dict[str, Any]], writer: int) -> None:
         except Exception as error:  # noqa: BLE001 whatever a driver or runtime raises must reach the parent
             document = failure(error)
         write_answer(document)
+        atexit._run_exitfuncs()
     finally:
         os._exit(0)
 

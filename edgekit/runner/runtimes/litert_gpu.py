@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RunnerError
-from ..failure import exit_with
 from ..machine import vulkan
 from ..machine.hang_watch import HangWatch
 from ..model.accelerator import LITERT_GPU, Accelerator, AcceleratorFacts
@@ -63,11 +62,11 @@ class LiteRtGpu:
             raise RunnerError("vram", f"{device.name} has {device.memory_bytes >> 20} MiB, the model is larger")
         variant = f"{device.name}, {device.driver}, {_precision(request)}"
         kernels, cached = kernel_folder(manifest.model.parent, variant)
-        watch = HangWatch(_hung)
+        watch = HangWatch()
         limit_s = float(request.option("time_limit", "0"))
         copy = StderrCopy()
         try:
-            with copy.copied(), watch.within(limit_s or LOAD_S, "compiling the model"):
+            with copy.copied(), watch.within(limit_s or LOAD_S, "compiling the model for the GPU"):
                 names = tensor_names(self._interpreter, manifest.model)
                 options = _options(request, threads, kernels)
                 model = CompiledModel(self._library, manifest, _hardware(request), options, names, accelerators)
@@ -81,7 +80,7 @@ class LiteRtGpu:
             atexit.register(seal, kernels)
 
         def call(inputs: Sequence[Array]) -> list[Array]:
-            with watch.within(run_s, "an inference"):
+            with watch.within(run_s, "an inference on the GPU"):
                 return run(inputs)
 
         return call
@@ -178,7 +177,3 @@ def _refusal(log: GpuLog, device: str, error: str, counts: Counter[str]) -> Runn
     if log.reasons:
         return RunnerError("operators", f"{device} does not run the model alone{_named(log, counts)}")
     return RunnerError("load", f"LiteRT cannot compile the model for {device}: {error}")
-
-
-def _hung(block: str, limit_s: float) -> None:
-    exit_with(RunnerError("hung", f"the GPU hangs: {block} took longer than {limit_s:g} s"))

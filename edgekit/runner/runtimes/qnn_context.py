@@ -9,12 +9,12 @@ from typing import Any
 
 from ..errors import RunnerError
 from ..files.onnx_graph import read_onnx_graph
+from ..machine.hang_watch import HangWatch
 from ..model.hexagon_socs import SOCS
 from ..model.npu_contexts import COMPATIBILITY
 from .qnn_errors import qnn_error
 from .qnn_htp import ASSIGNMENT, LOAD_S, assignment, backend_options
 from .qnn_library import htp_devices, qnn_folder
-from .time_limit import within
 
 
 def compile_context(model: Path, out: Path, soc: str, options: Sequence[tuple[str, str]]) -> dict[str, Any]:
@@ -40,13 +40,12 @@ def compile_context(model: Path, out: Path, soc: str, options: Sequence[tuple[st
         settings.add_session_config_entry(key, value)
     settings.add_provider_for_devices(htp_devices(runtime, folder), backend_options(folder, soc))
 
-    def session() -> Any:
-        try:
-            return runtime.InferenceSession(str(model), settings, enable_fallback=0)
-        except Exception as error:
-            raise qnn_error(error, model.name, read_onnx_graph(model), SOCS[soc].arch) from error
-
-    on_htp, left, graphs = assignment(within(LOAD_S, f"compiling '{model.name}' for HTP", session))
+    try:
+        with HangWatch().within(LOAD_S, f"compiling '{model.name}' for HTP"):
+            session = runtime.InferenceSession(str(model), settings, enable_fallback=0)
+    except Exception as error:
+        raise qnn_error(error, model.name, read_onnx_graph(model), SOCS[soc].arch) from error
+    on_htp, left, graphs = assignment(session)
     if not on_htp or not file.is_file():
         named = ", ".join(f"{count} {kind}" for kind, count in left.items())
         raise RunnerError("operators", f"HTP takes none of the operators of '{model.name}': {named}")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import RunnerError
 from ..files.onnx_graph import GraphOutline, read_onnx_graph
+from ..machine.hang_watch import HangWatch
 from ..machine.runtime_versions import version_of
 from ..model.accelerator import QNN_HTP, Accelerator, AcceleratorFacts
 from ..model.hexagon_formats import above_rank_limit, precision_of, warnings
@@ -23,7 +24,6 @@ from ..model.hexagon_socs import EMULATED, SOCS, soc_of_device
 from ..model.npu_contexts import NpuContext, check_context, read_contexts
 from .qnn_errors import SHOWN, qnn_error
 from .qnn_library import BACKEND, DISTRIBUTION, NAME, htp_devices, qnn_folder, sdk_version
-from .time_limit import within
 
 if TYPE_CHECKING:
     from ..model.io_signature import IoSignature
@@ -65,13 +65,13 @@ class QnnHtp:
         graph = read_onnx_graph(manifest.model)
         context = self._context(manifest.model.parent, soc) if request.option("context", "true") == "true" else None
         file = context.file if context else manifest.model
-        session = within(
-            LOAD_S, f"loading '{file.name}' on HTP", lambda: self._session(manifest, file, threads, soc, graph)
-        )
+        watch = HangWatch()
+        with watch.within(LOAD_S, f"loading '{file.name}' on HTP"):
+            session = self._session(manifest, file, threads, soc, graph)
         self.accelerator = self._facts(session, graph, soc, emulated, context)
         self.provider = NAME if self.accelerator.taken else "cpu"
         self._check_share(request, manifest.model.name, graph)
-        return self._call(session, manifest)
+        return self._call(session, manifest, watch)
 
     def trace(self, manifest: RunnerManifest, threads: int, scratch: Path) -> Trace:
         from .trace import Untraced
@@ -152,16 +152,15 @@ class QnnHtp:
             f"HTP takes {which} of '{name}', it leaves {named}{f' (too many axes: {high})' if high else ''}",
         )
 
-    def _call(self, session: Any, manifest: RunnerManifest) -> Call:
+    def _call(self, session: Any, manifest: RunnerManifest, watch: HangWatch) -> Call:
         names = [tensor.name for tensor in manifest.inputs]
         outputs = [tensor.name for tensor in manifest.outputs]
 
         def call(inputs: Sequence[Array]) -> list[Array]:
             feed = {name: inputs[i] for i, name in enumerate(names)}
             try:
-                results: list[Array] = within(INFERENCE_S, "an inference on HTP", lambda: session.run(outputs, feed))
-            except RunnerError:
-                raise
+                with watch.within(INFERENCE_S, "an inference on HTP"):
+                    results: list[Array] = session.run(outputs, feed)
             except Exception as error:
                 words = " ".join(str(error).split())[-SHOWN:]
                 raise RunnerError("run", f"HTP fails as it runs '{manifest.model.name}': {words}") from error

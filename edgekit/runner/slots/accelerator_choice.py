@@ -11,6 +11,8 @@ from typing import Any
 from ..machine.driver_files import driver_digest, system_version
 
 CPU = "cpu"
+LATENCY, ENERGY = "latency", "energy"
+"""Figures of an inference by which an accelerator may be preferred."""
 NAMES = {"system": "the operating system", "drivers": "a driver", "runtime": "the runtime"}
 """Names of the things that a choice depends on, beside the bundle."""
 MAX_MEASURED = 8
@@ -47,6 +49,23 @@ def choice(
         "surroundings": dict(here),
         "measured": [dict(each) for each in measured][:MAX_MEASURED],
     }
+
+
+def energy_words(measured: Sequence[Mapping[str, Any]]) -> str | None:
+    """Energy of one inference on each kind, and the method, in words; None where no sensor told it.
+
+    measured: documents with `kind` and, if it is known, `energy`: `joules` and `method`.
+    """
+    told = [(each["kind"], each["energy"]) for each in measured if each.get("energy")]
+    if not told:
+        return None
+    figures = ", ".join(f"{kind} {millijoules(energy)}" for kind, energy in told)
+    return f"{figures} an inference ({told[0][1]['method']})"
+
+
+def millijoules(energy: Mapping[str, Any]) -> str:
+    """Joules of an inference, in mJ."""
+    return f"{1e3 * energy['joules']:.3g} mJ"
 
 
 def changes(kept: Mapping[str, Any], here: Mapping[str, str]) -> list[str]:

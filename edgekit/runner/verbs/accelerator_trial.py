@@ -36,7 +36,8 @@ def try_accelerators(
 ) -> list[dict[str, Any]]:
     """Measure the CPU, then each kind: its figures, or `why` it has none, with `failed`, the kind of the error.
 
-    Times are in nanoseconds; the CPU is timed only if an accelerator runs. limit_s: seconds for each kind. Raises
+    Times are in nanoseconds, and `energy` is that of one inference where a sensor tells it
+    (`timing/inference_energy`); the CPU is timed only if an accelerator runs. limit_s: seconds for each kind. Raises
     RunnerError if the model does not run on the CPU.
     """
     if not kinds:
@@ -60,9 +61,11 @@ def _figures(slot: Path, accelerator: Accelerator, folder: Path, threads: int, t
     """Run the golden samples; the CPU leaves its answers in `folder`, to which an accelerator's are compared."""
     import numpy as np
 
+    from ..machine.energy import meter
     from ..model.sequences import read_samples, read_steps
     from ..model.tensors import cycled, real, save
     from ..runtimes.model import LoadedModel
+    from ..timing.inference_energy import inference_energy
     from ..timing.loop import single_stream
 
     manifest = read_manifest(slot, accelerator)
@@ -79,14 +82,18 @@ def _figures(slot: Path, accelerator: Accelerator, folder: Path, threads: int, t
             save(folder / f"{k}.npy", answer)
     facts, first_ns = model.loaded.get("accelerator") or {}, model.loaded["first_ns"]
     times: dict[str, int] = {}
+    energy = None
     if timed:
         count = max(LEAST_COUNT, min(MOST_COUNT, TIMING_NS // max(1, first_ns)))
         latency_ns = single_stream(model.call, samples, count, MIN_S).latency_ns
         times = {name: int(np.percentile(latency_ns, percent)) for name, percent in (("p50_ns", 50), ("p90_ns", 90))}
+        # What a stand-in draws is drawn by the CPU, and none of an accelerator's.
+        energy = None if facts.get("software") else inference_energy(model.call, samples, meter())
     return {
         "load_ns": model.loaded["load_ns"],
         "first_ns": first_ns,
         **times,
+        "energy": energy,
         "sqnr_db": None if accelerator.kind == CPU else _sqnr_db(manifest, answers, folder),
         "share": _share(facts),
         "device": facts.get("device"),

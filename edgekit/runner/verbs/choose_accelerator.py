@@ -1,4 +1,6 @@
-"""Verb `slots accelerator`: keep the quickest of CPU, GPU and NPU that may run the model of a slot.
+"""Verb `slots accelerator`: keep the best of CPU, GPU and NPU that may run the model of a slot.
+
+The best is the quickest, or, if the bundle asks for it and a sensor tells, the one that draws the least energy.
 
 A wrong driver, a missing library, a hang, answers that are not finite or not the CPU's: each leaves the device on its
 CPU, with the reason in its history.
@@ -6,6 +8,7 @@ CPU, with the reason in its history.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,24 +17,10 @@ from ..layout import SLOTS, root_of
 from ..machine.runtime_versions import installed
 from ..model.accelerator import CPU, Accelerator, accelerator_of
 from ..model.manifest import read_manifest
-from ..slots.accelerator_choice import changes, choice, surroundings
+from ..slots.accelerator_choice import changes, choice, energy_words, surroundings
 from ..slots.state import FILE, State, changed, locked_state, read, recorded, write
 from .accelerator_trial import MAX_WHY, try_accelerators
-
-LEAST_SQNR_DB = 20.0
-"""Least signal-to-noise ratio of an accelerator's answers against the CPU's, on the golden samples, in dB.
-
-Float16 arithmetic leaves 40 dB and more, one int8 model on two sets of kernels 25 to 30; a wrong kernel leaves none.
-"""
-
-
-class AcceleratorLimits(NamedTuple):
-    """Gates that an accelerator must pass to be chosen; None for one that is not stated."""
-
-    share: float | None = None
-    """Least share of the model's operators that it runs itself."""
-    slower: float | None = None
-    """Largest ratio of its median time to the CPU's."""
+from .best_accelerator import AcceleratorLimits, best_accelerator
 
 
 class ChoiceRequest(NamedTuple):
@@ -43,7 +32,7 @@ class ChoiceRequest(NamedTuple):
     told: str | None = None
     """The CPU or the kind that a person named; it is taken if it runs at all, and the host's gates judge it."""
     options: tuple[str, ...] = ()
-    """Options for the kind that is told, `NAME=VALUE`."""
+    """Options for the kind that is told, or for each that is tried, `NAME=VALUE`."""
     threads: int = 1
     limit_s: float = 120.0
     """Seconds that one kind may take to load, compile and answer."""
@@ -62,12 +51,12 @@ def choose_accelerator(root: Path, digest: str, request: ChoiceRequest) -> dict[
         if kept and _is_answer(kept, request, here):
             return {**kept, "changed": False}
         kinds = [request.told] if request.told else _kinds(kept, request)
-        options = request.options if request.told else tuple(kept["options"]) if kept else ()
+        options = request.options if request.told else _merged(kept["options"] if kept else (), request.options)
         tried = [kind for kind in kinds if kind != CPU]
         measured = try_accelerators(root, slot, tried, options, request.threads, request.limit_s)
         if request.told and "failed" in measured[-1]:
             raise RunnerError(measured[-1]["failed"], f"{request.told}: {measured[-1]['why']}")
-        kind, why = (request.told, "a person named it") if request.told else _pick(measured, request.limits)
+        kind, why = (request.told, "a person named it") if request.told else best_accelerator(measured, request.limits)
         made = choice(kind, why, request.told is not None, options, here, measured)
         write(root, _with_choice(state, slot, made))
         return {**made, "changed": True}
@@ -115,10 +104,18 @@ def _kinds(kept: dict[str, Any] | None, request: ChoiceRequest) -> list[str]:
     return [kept["kind"]] if kept and kept["told"] else list(request.kinds)
 
 
+def _merged(kept: Sequence[str], newer: Sequence[str]) -> tuple[str, ...]:
+    """Options `NAME=VALUE` of a choice that has expired, and those that the host asks for now, which win."""
+    values = dict(text.partition("=")[::2] for text in (*kept, *newer))
+    return tuple(f"{name}={value}" for name, value in values.items())
+
+
 def _with_choice(state: State, slot: str, made: dict[str, Any]) -> State:
     """State with the choice, and an entry of history that says what was chosen and why the others were not."""
     others = {each["kind"]: each["why"] for each in made["measured"] if each.get("why")}
-    detail = {"accelerator": made["kind"], "why": made["why"], **({"others": others} if others else {})}
+    energy = energy_words(made["measured"])
+    more = {"others": others or None, "energy": energy}
+    detail = {"accelerator": made["kind"], "why": made["why"], **{name: each for name, each in more.items() if each}}
     verdict = state["slots"][slot]["state"]  # a word that earlier runners know
     return changed(recorded(state, slot, verdict, detail), slot, accelerator=made)
 
@@ -128,37 +125,3 @@ def _slot_of(state: State, digest: str) -> str:
         if entry["digest"] == digest and entry["state"] in ("trial", "committed"):
             return str(name)
     raise RunnerError("state", "no slot has that bundle on trial or serves it")
-
-
-def _pick(measured: list[dict[str, Any]], limits: AcceleratorLimits) -> tuple[str, str]:
-    """Quickest kind that may be used, and the reason; `why` is set at each one that is not."""
-    cpu, *others = measured
-    for each in others:
-        each["why"] = each["why"] or _refusal(each, cpu, limits)
-    able = [each for each in others if each["why"] is None]
-    if not able:
-        tried = "; ".join(f"{each['kind']}: {each['why']}" for each in others)
-        return CPU, (tried or "nothing else was tried")[:MAX_WHY]
-    best = min(able, key=lambda each: float(each["p50_ns"]))
-    for each in able:
-        each["why"] = None if each is best else f"it is slower than {best['kind']}"
-    return best["kind"], f"{_ms(best)} ms, and {_ms(cpu)} ms on the CPU"
-
-
-def _refusal(figures: dict[str, Any], cpu: dict[str, Any], limits: AcceleratorLimits) -> str | None:
-    """Reason why an accelerator that ran may not be used, or None."""
-    noise_db, share = figures["sqnr_db"], figures["share"]
-    if noise_db is not None and noise_db < LEAST_SQNR_DB:
-        return f"it answers otherwise than the CPU: {noise_db:.1f} dB, {LEAST_SQNR_DB:g} dB are needed"
-    if limits.share is not None and (share is None or share < limits.share):
-        known = "does not say how many operators it runs" if share is None else f"runs {share:.1%} of the operators"
-        return f"it {known}, {limits.share:.1%} are needed"
-    if figures["software"]:
-        return "a program of the CPU stands in for it, so that its time says nothing"
-    if limits.slower is not None and figures["p50_ns"] > limits.slower * cpu["p50_ns"]:
-        return f"it takes {_ms(figures)} ms, the CPU {_ms(cpu)} ms; {limits.slower:g} times that is allowed"
-    return None
-
-
-def _ms(figures: dict[str, Any]) -> str:
-    return f"{figures['p50_ns'] / 1e6:.2f}"

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import RunnerError
 from ..slots import lease, lifecycle
+from ..slots.accelerator_choice import ENERGY, LATENCY
 from ..slots.admission import refusals
 from ..slots.begin import begin
 from ..slots.repair import plan, repair
@@ -55,6 +56,7 @@ def _add_options(name: str, verb: argparse.ArgumentParser) -> None:
         verb.add_argument("--option", action="append", default=[], metavar="NAME=VALUE")
         verb.add_argument("--share", type=float)
         verb.add_argument("--slower", type=float)
+        verb.add_argument("--prefer", choices=(LATENCY, ENERGY), default=LATENCY)
         verb.add_argument("--threads", type=int, default=1)
         verb.add_argument("--limit", type=float, required=True, metavar="SECONDS")
         verb.add_argument("--keep-cpu", metavar="WHY")
@@ -106,17 +108,14 @@ def _install_request(args: argparse.Namespace) -> InstallRequest:
 
 
 def _choose_accelerator(args: argparse.Namespace) -> dict[str, Any]:
-    from .choose_accelerator import (  # what other steps do not need
-        AcceleratorLimits,
-        ChoiceRequest,
-        choose_accelerator,
-        keep_cpu,
-    )
+    from .best_accelerator import AcceleratorLimits  # what other steps do not need
+    from .choose_accelerator import ChoiceRequest, choose_accelerator, keep_cpu
 
     if args.keep_cpu is not None:
         return keep_cpu(args.root, args.digest, args.keep_cpu)
+    limits = AcceleratorLimits(args.share, args.slower, args.prefer)
     rest = args.told, tuple(args.option), args.threads, args.limit
-    request = ChoiceRequest(tuple(args.kind), AcceleratorLimits(args.share, args.slower), *rest)
+    request = ChoiceRequest(tuple(args.kind), limits, *rest)
     return choose_accelerator(args.root, args.digest, request)
 
 

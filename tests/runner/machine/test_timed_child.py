@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import time
@@ -52,6 +53,19 @@ def test_a_child_that_hangs_is_ended_when_its_time_is_over() -> None:
     assert error.value.kind == "hung"
     assert time.monotonic() - started < 5
     assert _children() <= others
+
+
+def test_what_the_work_registers_at_exit_is_run_and_nothing_of_the_parent_s(tmp_path: Path) -> None:
+    def work() -> dict[str, Any]:
+        atexit.register((tmp_path / "sealed").touch)
+        return {"value": 1}
+
+    atexit.register(of_parent := (tmp_path / "of the parent").touch)
+    try:
+        assert in_child(work, 10) == {"value": 1}
+    finally:
+        atexit.unregister(of_parent)
+    assert [path.name for path in tmp_path.iterdir()] == ["sealed"]
 
 
 def test_a_child_that_a_watch_ends_answers_its_parent() -> None:

@@ -69,7 +69,9 @@ def test_each_fault_is_an_error_of_its_own(liar: StandIn, mode: str, kind: str, 
     assert list((liar.folder / "out").glob("*.npy.*")) == []
 
 
-@pytest.mark.parametrize(("mode", "block"), [("hang-load", "compiling the model"), ("hang-run", "an inference")])
+@pytest.mark.parametrize(
+    ("mode", "block"), [("hang-load", "compiling the model for the GPU"), ("hang-run", "an inference on the GPU")]
+)
 def test_a_gpu_that_hangs_is_left_within_its_limit(liar: StandIn, mode: str, block: str) -> None:
     started = time.monotonic()
     answer = liar.ask(mode, "time_limit=1", verb="latency")

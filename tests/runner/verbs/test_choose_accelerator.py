@@ -65,6 +65,7 @@ def test_the_quicker_accelerator_is_kept_with_its_figures_and_runs_what_is_probe
     assert htp["p50_ns"] <= htp["p90_ns"]
     assert htp["load_ns"] > 0
     assert htp["first_ns"] > 0
+    assert htp["energy"] is None or htp["energy"]["joules"] > 0
     assert 40 < htp["sqnr_db"] < 100
     assert (htp["share"], htp["device"], htp["driver"], htp["why"]) == (1.0, "Stand-in", "1.0", None)
     assert device.history[-1]["verdict"] == "committed"
@@ -104,6 +105,32 @@ def test_an_accelerator_that_may_not_be_used_leaves_the_device_on_its_cpu_and_sa
     status = device.ask(behaviour, "slots", "status", device.root)
     assert status["current"] == "a"
     assert status["slots"]["a"]["accelerator"]["kind"] == "cpu"
+
+
+def test_where_a_sensor_tells_the_energy_of_an_inference_it_is_recorded_and_may_decide(device: Device) -> None:
+    quicker = device.choose("draws")
+    assert quicker["kind"] == "qnn-htp"
+    cpu, htp = (each["energy"] for each in quicker["measured"])
+    assert (cpu["joules"], htp["joules"]) == (pytest.approx(0.003), pytest.approx(0.005))
+    assert (cpu["method"], cpu["uncertainty"], cpu["whole"]) == ("a stand-in", 0.1, True)
+    assert device.history[-1]["detail"]["energy"] == "cpu 3 mJ, qnn-htp 5 mJ an inference (a stand-in)"
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "slower", "kind", "reason"),
+    [
+        ("saves", (), "qnn-htp", "1 mJ an inference, and 3 mJ on the CPU"),
+        ("saves", ("--slower=1",), "cpu", "1 times that is allowed"),
+        ("draws", (), "cpu", "it draws 5 mJ an inference, the CPU 3 mJ"),
+        ("hides", (), "cpu", "1 times that is allowed; no sensor here tells what the whole machine draws"),
+        ("rounds", (), "qnn-htp", "ms on the CPU; no sensor here tells what the whole machine draws"),
+    ],
+)
+def test_a_bundle_that_prefers_energy_has_what_draws_least_or_the_quickest_where_no_sensor_tells(
+    device: Device, behaviour: str, slower: tuple[str, ...], kind: str, reason: str
+) -> None:
+    chosen = device.choose(behaviour, "--kind=qnn-htp", "--prefer=energy", *slower)
+    assert (chosen["kind"], reason in chosen["why"]) == (kind, True), chosen["why"]
 
 
 def test_a_gate_on_the_share_of_operators(device: Device) -> None:
