@@ -28,7 +28,7 @@ RECIPES: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {
     "onnx": {"int8": ("weight-only-int4", INT8), "int4": ("weight-only-int4", ())},
     "tflite": {"int8": ("weight-only-int4", INT8), "int4": ("weight-only-int4", ())},
 }
-"""Profile, and changes to it, by backend and kind of weights. XNNPACK has no product of floats with int8 weights."""
+"""Profile, and changes to it, by backend and kind of weights. int8 is dynamic with executorch only."""
 MODEL = """
 from torch import nn
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from edgekit import plugins
+from edgekit.backends.executorch import ExecuTorch
 from edgekit.backends.onnx import Onnx
 from edgekit.backends.tflite import TFLite
 from edgekit.backends.verify import HALF, verify
@@ -84,11 +85,11 @@ BOTH, LINEAR = ("conv", "linear"), ("linear",)
 
 CELLS: dict[tuple[str, Precision], Cell] = {
     ("executorch", "float32"): Promise(100),
-    ("executorch", "float16"): Refusal("stores the filters of convolutions in float32"),
+    ("executorch", "float16"): Promise(60, 0.56),
     ("executorch", "static-int8"): Promise(20, 0.4, 1.0, BOTH),
     ("executorch", "static-int16"): Refusal("activations of 8 bits only"),
     ("executorch", "dynamic-int8"): Promise(30, 0.4, 1.0, BOTH),
-    ("executorch", "weight-int8"): Refusal("dynamic-int8 is as small"),
+    ("executorch", "weight-int8"): Promise(35, 0.4, NO_CONV),
     ("executorch", "weight-int4"): Promise(15, 0.35, NO_CONV, LINEAR),
     ("onnx", "float32"): Promise(100),
     ("onnx", "float16"): Promise(60, 0.54),
@@ -256,9 +257,8 @@ def test_a_target_is_given_what_its_runtime_and_its_backend_run(target: Target, 
 @pytest.mark.parametrize(
     ("target", "backend", "named", "words", "hint"),
     [
-        ("raspberry-pi-5", None, "float16", "filters of convolutions in float32", "--backend tflite"),
+        ("snapdragon-8-gen-2", "executorch", "hexagon-int16", "activations of 8 bits only", "--backend onnx"),
         ("jetson-orin-nano", None, "weight-only-int4", "written for raspberry-pi", "edgekit profiles --family jetson"),
-        ("host", "executorch", "float16", "filters of convolutions in float32", "--backend tflite"),
     ],
 )
 def test_an_order_for_what_cannot_be_run_is_refused_before_anything_is_loaded(
@@ -350,13 +350,13 @@ def test_groups_that_a_kernel_lacks_are_told_before_anything_is_loaded(
     assert words in told
 
 
-@pytest.mark.parametrize("backend", [Onnx, TFLite])
+@pytest.mark.parametrize("backend", [ExecuTorch, Onnx, TFLite])
 @pytest.mark.parametrize(
     ("recipe", "words"),
     [
-        (Quantize(mode="dynamic", equalize=True), "cannot do quantize.equalize"),
+        (Quantize(mode="float16", equalize=True), "cannot do quantize.equalize"),
         (Quantize(mode="weight-only", weights=Weights(rounding="gptq")), "cannot do quantize.weights.rounding"),
-        (Quantize(mode="weight-only", weights=Weights(granularity="per-group")), "for int4 weights only"),
+        (Quantize(mode="weight-only", weights=Weights(granularity="per-group")), "int4 weights only|for each channel"),
         (
             Quantize(mode="weight-only", weights=Weights(dtype="int4", granularity="per-group", group=48)),
             "not of 48",
@@ -364,7 +364,7 @@ def test_groups_that_a_kernel_lacks_are_told_before_anything_is_loaded(
     ],
 )
 def test_a_recipe_that_a_converter_cannot_carry_out_is_a_misfit(
-    program: Program, tmp_path: Path, backend: type[Onnx] | type[TFLite], recipe: Quantize, words: str
+    program: Program, tmp_path: Path, backend: type[ExecuTorch | Onnx | TFLite], recipe: Quantize, words: str
 ) -> None:
     runtime = HOST.select_runtime(backend.name)
     with pytest.raises(Misfit, match=words) as caught:

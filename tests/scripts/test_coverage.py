@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from edgekit.backends.executorch import ExecuTorch
 from scripts.coverage_table.campaign import Campaign, chosen
 from scripts.coverage_table.cell import BACKENDS, PRECISIONS, measured
 from scripts.coverage_table.record import Cell, read, write
@@ -82,7 +83,7 @@ def test_a_campaign_measures_what_is_missing_or_out_of_date(tmp_path: Path) -> N
 @pytest.mark.lowers
 @pytest.mark.builds
 @pytest.mark.filterwarnings("ignore")  # torchao and converters warn of their own code
-def test_a_cell_is_a_build_that_is_measured(tmp_path: Path) -> None:
+def test_a_cell_is_a_build_that_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cells = [measured("tabular", backend, "int8", tmp_path) for backend in BACKENDS]
     assert [(cell.message, cell.outcome, cell.integer_macs, cell.fallback) for cell in cells] == [
         ("", "works", 1.0, 0.0)
@@ -90,5 +91,6 @@ def test_a_cell_is_a_build_that_is_measured(tmp_path: Path) -> None:
     assert all(cell.sqnr_db is not None and cell.sqnr_db > 20 for cell in cells)
     assert [(cell.delegates, cell.kernels) for cell in cells] == [(1, 0), (0, 4), (1, 0)]
     assert all(cell.reference is not None and cell.reference > 0.85 for cell in cells)
+    monkeypatch.setattr(ExecuTorch, "refuses", {"float16": "this test says so"})
     refused = measured("tabular", "executorch", "float16", tmp_path)
     assert (refused.outcome, refused.code, refused.opaque) == ("refused", "EK103", False)

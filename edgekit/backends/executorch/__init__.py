@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -14,10 +14,14 @@ from edgekit.specs.compression import Quantize
 from edgekit.specs.target import Precision, RuntimeSpec, Target
 
 if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
     from edgekit.ir.program import Program
     from edgekit.passes.quantization.quantize import Quantization
 
 FILE = "model.pte"
+STORED = ("float16", "weight-int8")
+"""Precisions for which XNNPACK's serializer writes other weights than those of the program."""
 FLOAT_PRODUCTS = frozenset({"BatchMatrixMultiply", "ScaledDotProductAttention"})
 """Products of two activations, for which executorch 1.5.1 hands XNNPACK float32 only (`BMMConfig`)."""
 
@@ -40,21 +44,20 @@ class ExecuTorch:
         "edgekit.backends.executorch.delegable_forms",
         "edgekit.backends.executorch.load_check",
         "edgekit.backends.executorch.partition",
+        "edgekit.backends.executorch.weight_storage",
     )
 
     # As tried with executorch 1.5.1.
     refuses: ClassVar[Mapping[Precision, str]] = {
-        "float16": "its XNNPACK delegate stores the filters of convolutions in float32 all the same",
         "static-int16": "XNNPACK's integer kernels take activations of 8 bits only",
-        "weight-int8": "XNNPACK has no product of a float activation with int8 weights; dynamic-int8 is as small",
     }
-    at_lowering: ClassVar[frozenset[Precision]] = frozenset({"weight-int4"})
+    at_lowering: ClassVar[frozenset[Precision]] = frozenset({"float16", "weight-int8", "weight-int4"})
 
     def check_recipe(self, recipe: Quantize, runtime: RuntimeSpec) -> None:
         """Raise Misfit for options that XNNPACK's integer kernels lack."""
         if recipe.precision in self.at_lowering:
             converter_recipes.check(recipe)
-            _check_group(recipe)
+            _check_granularity(recipe)
             return
         if not recipe.weights.symmetric:
             raise Misfit(
@@ -86,11 +89,6 @@ class ExecuTorch:
         Raises Misfit for a delegate other than xnnpack or a recipe that it cannot run, UnsupportedOperator, or
         LoweringError.
         """
-        from edgekit.backends.executorch.convert import convert_with_places
-        from edgekit.backends.executorch.load_check import load_signature
-        from edgekit.backends.executorch.placement import read
-        from edgekit.passes.fixed_layers import fixed_layers
-
         if runtime.delegates != ("xnnpack",):
             raise Misfit(
                 f"executorch runtime of '{target.id}' states delegates {', '.join(runtime.delegates)}",
@@ -98,9 +96,15 @@ class ExecuTorch:
             )
         if recipe:
             self.check_recipe(recipe, runtime)
-            program = _with_int4_weights(converter_recipes.with_integer_tables(program, recipe), recipe)
+        from edgekit.backends.executorch.convert import convert_with_places
+        from edgekit.backends.executorch.load_check import load_signature
+        from edgekit.backends.executorch.placement import read
+        from edgekit.passes.fixed_layers import fixed_layers
+
+        if recipe:
+            program = _with_smaller_weights(program, recipe)
         path = out / FILE
-        converted = convert_with_places(program)
+        converted = convert_with_places(program, recipe if recipe and recipe.precision in STORED else None)
         path.write_bytes(converted.data)
         converted = replace(converted, data=b"")  # as large as the weights
         facts = read(path.read_bytes(), converted.modules)
@@ -120,15 +124,36 @@ class ExecuTorch:
         )
 
 
-def _with_int4_weights(program: Program, recipe: Quantize) -> Program:
+def _with_smaller_weights(program: Program, recipe: Quantize) -> Program:
+    """Program with smaller tables, and with int4 weights if the recipe has them."""
+    if recipe.mode == "float16":
+        from edgekit.backends.executorch.half_tables import with_half_tables
+
+        return _each_entry(program, lambda exported: with_half_tables(exported, recipe.kept))
+    program = converter_recipes.with_integer_tables(program, recipe)
+    if recipe.precision == "weight-int8":
+        from edgekit.backends.executorch.separate_biases import with_separate_biases
+
+        return _each_entry(program, lambda exported: with_separate_biases(exported, recipe.kept))
     from edgekit.backends.executorch.dynamic_quantization import with_int4_weights
 
-    prefill = tuple(_with_int4_weights(entry, recipe) for entry in program.prefill)
-    return replace(program, exported=with_int4_weights(program.exported, recipe), prefill=prefill)
+    return _each_entry(program, lambda exported: with_int4_weights(exported, recipe))
 
 
-def _check_group(recipe: Quantize) -> None:
+def _each_entry(program: Program, change: Callable[[ExportedProgram], ExportedProgram]) -> Program:
+    prefill = tuple(_each_entry(entry, change) for entry in program.prefill)
+    return replace(program, exported=change(program.exported), prefill=prefill)
+
+
+def _check_granularity(recipe: Quantize) -> None:
     weights = recipe.weights
+    if recipe.mode == "float16":
+        return
+    if weights.dtype == "int8" and weights.granularity != "per-channel":
+        raise Misfit(
+            "XNNPACK's kernels for int8 weights and float activations take a scale for each channel",
+            hint="quantize.weights.granularity = 'per-channel'",
+        )
     if weights.granularity == "per-tensor":
         raise Misfit(
             "XNNPACK's int4 kernels take a scale for each channel or group",

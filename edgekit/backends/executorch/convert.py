@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch.fx import Graph, GraphModule, Node
 
     from edgekit.ir.program import Program
+    from edgekit.specs.compression import Quantize
 
 HINT = "try another --backend, or rewrite that part of the model"
 SKIP_HINT = "xnnpack has no integer kernel for it: name its module in [quantize] skip of the profile"
@@ -50,13 +51,17 @@ def convert(program: Program) -> bytes:
     return convert_with_places(program).data
 
 
-def convert_with_places(program: Program) -> Conversion:
-    """Convert as `convert` does, and keep the places."""
+def convert_with_places(program: Program, recipe: Quantize | None = None) -> Conversion:
+    """Convert as `convert` does, and keep the places.
+
+    recipe: how the delegate's weights are stored, of precision float16 or weight-int8; None leaves them as they are.
+    """
     from edgekit.backends.executorch.attention_forms import with_attention_forms
     from edgekit.backends.executorch.delegable_forms import with_delegable_forms
     from edgekit.backends.executorch.pattern_graphs import without_absent_patterns
     from edgekit.backends.executorch.unshared_activations import with_unshared_activations
     from edgekit.backends.executorch.unshared_constants import with_transposed_copies, with_unshared_constants
+    from edgekit.backends.executorch.weight_storage import weight_storage
 
     try:
         with warnings.catch_warnings():
@@ -70,13 +75,15 @@ def convert_with_places(program: Program) -> Conversion:
                 )
                 for name, entry in zip(names, program.entries, strict=True)
             }
-            with without_absent_patterns(entry.exported for entry in program.entries):
+            with without_absent_patterns(entry.exported for entry in program.entries), weight_storage(recipe):
                 edge = _delegated({name: with_delegable_forms(method) for name, method in methods.items()}, methods)
             places = _places(edge.exported_program().graph_module)
             lowered = edge.to_executorch()
             data = bytes(lowered.buffer)
             return Conversion(data, places, _modules(lowered))
     except Exception as error:
+        if told := next((cause for cause in _causes(error) if isinstance(cause, LoweringError)), None):
+            raise told from error
         refused = _refused(str(error))
         if refused is None:
             raise LoweringError(f"executorch could not lower the program: {in_a_line(error)}") from error

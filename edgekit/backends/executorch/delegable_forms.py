@@ -25,6 +25,8 @@ RULES: dict[object, Rule] = {
     for operator, rule in module.RULES.items()
 }
 """Rules of all modules, by operator."""
+CONSTANT = "form_constant"
+"""Beginning of the names of the constants that forms bring: no weights of the network."""
 
 
 def with_delegable_forms(exported: ExportedProgram) -> ExportedProgram:
@@ -58,7 +60,7 @@ def _argument(module: GraphModule, node: Node, value: Any, constants: dict[tuple
     if not isinstance(value, Tensor):
         return value
     key = (tuple(value.shape), value.detach().numpy().tobytes())
-    name = constants.setdefault(key, f"form_constant_{len(constants)}")
+    name = constants.setdefault(key, f"{CONSTANT}_{len(constants)}")
     if not hasattr(module, name):
         module.register_buffer(name, value.detach().clone())
     with node.graph.inserting_before(node):
