@@ -19,7 +19,7 @@ def runner_manifest(artifact: Artifact, folder: Path | None = None) -> RunnerMan
     pairs = signature.state if folder else ()
     return RunnerManifest(
         artifact.format,
-        artifact.files[0],
+        artifact.entry,
         artifact.options,
         tuple(map(model_tensor, signature.inputs)),
         tuple(map(model_tensor, signature.outputs)),
@@ -39,4 +39,4 @@ def run_errors(artifact: Artifact) -> Iterator[None]:
     try:
         yield
     except (RunnerError, RuntimeError, ValueError, TypeError) as error:
-        raise LoweringError(f"'{artifact.files[0].name}' was built but does not run: {error}") from error
+        raise LoweringError(f"'{artifact.entry.name}' was built but does not run: {error}") from error

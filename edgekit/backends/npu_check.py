@@ -59,7 +59,7 @@ def check_on_npu(
     if artifact.signature.state or artifact.signature.lengths or artifact.signature.prefill:
         return _unchecked(soc, "state, free lengths and several entry points run on the CPU", started)
     try:
-        context = overseen(lambda: compile_context(artifact.files[0], out / NPU, soc, artifact.options))
+        context = overseen(lambda: compile_context(artifact.entry, out / NPU, soc, artifact.options))
     except RunnerError as error:
         if error.kind in ("package", "library", "adapter"):
             return _unchecked(soc, f"{error}: {PACKAGE}", started)
@@ -156,6 +156,6 @@ def _unchecked(soc: str, reason: str, started: float) -> PassRecord:
 def _refusal(artifact: Artifact, soc: str, reason: str) -> EdgekitError:
     chip = f"Hexagon v{SOCS[soc].arch} of {soc}"
     return AcceleratorDisagreement(
-        f"'{artifact.files[0].name}' does not do on the {chip}, emulated here: {reason}",
+        f"'{artifact.entry.name}' does not do on the {chip}, emulated here: {reason}",
         hint="keep the operators that lose most in float: [quantize] skip; or --backend tflite, which runs on the CPU",
     )

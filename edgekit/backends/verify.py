@@ -82,7 +82,7 @@ def verify(
     expected_names = [spec.name for spec in program.signature.outputs]
     if [spec.name for spec in artifact.signature.outputs] != expected_names:
         names = ", ".join(spec.name for spec in artifact.signature.outputs)
-        raise Disagreement(f"'{artifact.files[0].name}' gives {names}, the program gives {', '.join(expected_names)}")
+        raise Disagreement(f"'{artifact.entry.name}' gives {names}, the program gives {', '.join(expected_names)}")
     orders: dict[int, IndexOrder] | None = None
     for index, spec in enumerate(artifact.signature.outputs):
         expected, stored = reference[index], candidate[index]
@@ -102,7 +102,7 @@ def verify(
             if alike and expected.dtype.kind == "f" and not (losses and losses.is_useless):
                 truth = yardstick.outputs[index] if yardstick and losses else expected
                 told += f"; {reference_kernels.blame(index, truth, losses.least_db if losses else least)}"
-            raise _disagreement(f"output '{spec.name}' of '{artifact.files[0].name}'", quality, least, recipe, told)
+            raise _disagreement(f"output '{spec.name}' of '{artifact.entry.name}'", quality, least, recipe, told)
     if program.prefill:
         qualities += _check_prefill(artifact, program, Samples.read(checks), floor, recipe, golden.parent)
     for stored, spec in zip(answers, artifact.signature.reported, strict=True):
@@ -132,7 +132,7 @@ def _check_prefill(
         reported = any(spec.name == name for spec in artifact.signature.reported)
         by_decode = reported and recipe is not None and recipe.precision == "weight-int4"
         if not quality >= least and not (by_decode and _reads_alike(artifact, program, samples, count, folder)):
-            where = f"output '{name}' of '{artifact.files[0].name}' at a prefill of {count} tokens"
+            where = f"output '{name}' of '{artifact.entry.name}' at a prefill of {count} tokens"
             raise _disagreement(where, quality, least, recipe)
         qualities.append(quality)
     return qualities

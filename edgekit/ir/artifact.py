@@ -122,6 +122,11 @@ class Artifact:
     """Fragments of the graph; None of a runtime without delegates, or where they cannot be counted."""
 
     @property
+    def entry(self) -> Path:
+        """File that a runtime is given; it names those of the weights, which lie beside it."""
+        return self.files[0]
+
+    @property
     def size_bytes(self) -> int:
         return sum(path.stat().st_size for path in self.files)
 

@@ -65,7 +65,7 @@ def _accelerators(compilation: Compilation) -> dict[str, str]:
     if entry is None:
         return dict.fromkeys(kinds, "known once it is built")
     artifact = load_artifact(entry)
-    fits = {fit.kind: fit.sentence for fit in accelerator_fits(request, artifact.files[0], artifact.format)}
+    fits = {fit.kind: fit.sentence for fit in accelerator_fits(request, artifact)}
     return {kind: fits.get(kind, "no rules are known for it") for kind in kinds}
 
 

@@ -115,7 +115,7 @@ def decide(
                 *request.profile.gates.deprecations,
                 *_left_out(compilation, evidence),
                 *_remarks(compilation, compiled),
-                *(fit.sentence for fit in accelerator_fits(request, artifact.files[0], artifact.format)),
+                *(fit.sentence for fit in accelerator_fits(request, artifact)),
                 *float_remarks(compilation, judged),
                 *loss_remarks(compilation, compiled, judged),
                 *(vendor_remarks(compilation, compiled, judged) if device is None else ()),

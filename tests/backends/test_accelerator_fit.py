@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,11 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edgekit.backends.accelerator_fit import AcceleratorFit, accelerator_fit, graph_steps
+from edgekit.backends.onnx.external_weights import WEIGHTS, write_with_weights
+from edgekit.ir.artifact import Artifact, Placement
 from edgekit.ir.graph_step import GraphStep
+from edgekit.ir.signature import Signature
+from edgekit.pipeline.stages.accelerator_fits import accelerator_fits
 from edgekit.specs.catalog import Catalog, builtin_root
 from tests.runner.slot import model
 
@@ -103,6 +108,23 @@ def test_the_operators_of_an_onnx_file_have_their_module_and_their_integers(tmp_
     fit = on_htp(product, erf)
     assert "MatMul in 'head': int8, and it computes in uint8" in fit.sentence
     assert "Erf in 'act': it has no such operator; use nn.GELU()" in fit.sentence
+
+
+def test_plan_and_report_read_the_graph_of_an_artifact_of_several_files(tmp_path: Path) -> None:
+    weight = np.random.default_rng(0).standard_normal((64, 64)).astype(np.float32)
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["head/MatMul"]), helper.make_node("Erf", ["head/MatMul"], ["y"])]
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 64]) for name in ("x", "y")]
+    graph = helper.make_graph(nodes, "g", values[:1], values[1:], [numpy_helper.from_array(weight, "w")])
+    network = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    files = write_with_weights(network, tmp_path / "model.onnx")
+    assert [path.name for path in files] == ["model.onnx", WEIGHTS]
+    files[1].unlink()  # not read
+    artifact = Artifact(files, "onnx", Signature((), ()), Placement(()), 0.0)
+    project = SimpleNamespace(root=tmp_path, lengths=())
+    request: Any = SimpleNamespace(project=project, target=PHONE, runtime=PHONE.select_runtime("onnx"))
+    (fit,) = accelerator_fits(request, artifact)
+    assert (fit.kind, fit.operators) == ("qnn-htp", 2)
+    assert [(each.step.operator, each.step.ranks) for each in fit.left] == [("Erf", (2, 2))]
 
 
 @pytest.mark.lowers

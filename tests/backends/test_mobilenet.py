@@ -12,15 +12,20 @@ import torch
 from torch import Tensor, nn
 
 from edgekit import plugins
+from edgekit.backends.npu_check import check_on_npu
+from edgekit.backends.onnx.graph_steps import graph_steps
 from edgekit.backends.verify import verify
 from edgekit.frontend.preprocess import Deployed
 from edgekit.ir.artifact import Artifact
-from edgekit.ir.program import Program
+from edgekit.ir.program import REMARK, Program
 from edgekit.ir.signature import Signature, TensorSpec
 from edgekit.passes.quantization.quantize import QuantizePass
+from edgekit.runner.machine.runtime_versions import version_of
+from edgekit.runner.runtimes.qnn_library import DISTRIBUTION
 from edgekit.specs.catalog import Catalog
 from edgekit.specs.compression import Quantize
 from edgekit.specs.inputs import Input
+from edgekit.specs.target import Target
 
 pytestmark = pytest.mark.lowers
 
@@ -80,21 +85,25 @@ def program(samples: Samples) -> Program:
     return Program(torch.export.export(net, samples[0]), edges)
 
 
-@pytest.fixture(scope="module", params=sorted(PER_FUNCTION))
-def built(
-    request: pytest.FixtureRequest, program: Program, samples: Samples, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[str, Program, Artifact]:
-    backend = plugins.load("backends", request.param)()
+def lowered(name: str, target: Target, program: Program, samples: Samples, out: Path) -> tuple[Program, Artifact]:
+    """The program quantized for a backend of the target, and lowered."""
+    backend = plugins.load("backends", name)()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for module in backend.preload:
             importlib.import_module(module)
-    target = Catalog.default().target("host")
-    runtime = target.select_runtime(request.param)
+    runtime = target.select_runtime(name)
     quantize = QuantizePass(Quantize(), lambda wanted_recipe: backend.quantization(wanted_recipe, runtime), samples)
     quantized = quantize(program, samples[:4])
+    return quantized, backend.lower(quantized, target, runtime, out)
+
+
+@pytest.fixture(scope="module", params=sorted(PER_FUNCTION))
+def built(
+    request: pytest.FixtureRequest, program: Program, samples: Samples, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Program, Artifact]:
     out = tmp_path_factory.mktemp(request.param)
-    return request.param, quantized, backend.lower(quantized, target, runtime, out)
+    return request.param, *lowered(request.param, Catalog.default().target("host"), program, samples, out)
 
 
 def test_every_convolution_and_product_runs_on_integers(built: tuple[str, Program, Artifact]) -> None:
@@ -119,3 +128,18 @@ def test_what_is_spelled_answers_as_the_network(
     assert quantized.history[-1].sqnr_db > 20
     np.save(tmp_path / "image.npy", torch.cat([sample[0] for sample in samples[:4]]).numpy())
     verify(artifact, quantized, tmp_path, tmp_path / "golden")  # raises Disagreement where it does not
+
+
+@pytest.mark.skipif(version_of(DISTRIBUTION) is None, reason="onnxruntime-qnn is not installed")
+def test_a_hexagon_npu_takes_the_network_whole(program: Program, samples: Samples, tmp_path: Path) -> None:
+    import numpy as np
+
+    target = Catalog.default().target("snapdragon-8-gen-3")
+    quantized, artifact = lowered("onnx", target, program, samples, tmp_path)
+    np.save(tmp_path / "image.npy", torch.cat([sample[0] for sample in samples[:4]]).numpy())
+    verify(artifact, quantized, tmp_path, tmp_path / "golden")
+    told = dict(check_on_npu(artifact, target, tmp_path, tmp_path, lambda: program).options)
+    assert "graphs" not in told[REMARK]
+    assert set(told["left to the CPU"].split(", ")) <= {"1 QuantizeLinear", "1 DequantizeLinear"}
+    counts = Counter(step.operator for step in graph_steps(artifact.entry))
+    assert (counts["HardSwish"], counts["Clip"], counts["HardSigmoid"]) == (2, 0, 0)

@@ -111,7 +111,8 @@ class Onnx:
             )
         path = out / FILE
         with scratch_weights(program, out) as scratch:
-            model = to_onnx(program, tensorrt.NAME not in runtime.delegates, scratch)
+            kept = hexagon.KERNELS if QNN_HTP in runtime.delegates else frozenset[str]()
+            model = to_onnx(program, tensorrt.NAME not in runtime.delegates, scratch, kept)
             if scratch:
                 page_out(program.exported)
             if recipe:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import TYPE_CHECKING
 
 from edgekit.backends.onnx.decompose import decompose
@@ -19,17 +20,23 @@ SILENT = {"doc_string", "metadata_props", "value_info", "producer_name", "produc
 """Silent fields, which no runtime reads: source paths, stack traces, versions, shapes that it infers itself."""
 
 
-def clean(model: Model, signature: Signature, integer_forms: bool, scratch: ScratchWeights | None = None) -> ModelProto:
+def clean(
+    model: Model,
+    signature: Signature,
+    integer_forms: bool,
+    scratch: ScratchWeights | None = None,
+    kept: Container[str] = (),
+) -> ModelProto:
     """Remove duplicates, defaults and silent fields of `model`, and give it the user's names. `model` is changed.
 
     integer_forms: decompose functions for onnxruntime's integer kernels. scratch: where large weights go; None puts
-    them into the result.
+    them into the result. kept: types of operators that are not decomposed.
     """
     import onnx_ir as ir
     from onnx_ir.passes import common
 
     if integer_forms:
-        decompose(model)
+        decompose(model, kept)
     for node in model.graph.all_nodes():
         _drop_defaults(node, model.opset_imports)
     common.DeduplicateInitializersPass(size_limit=2**31)(model)

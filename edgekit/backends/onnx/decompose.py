@@ -10,6 +10,7 @@ fuses the others into a convolution in float.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,13 +25,16 @@ FEW_CHANNELS = 4
 """Number of channels up to which a constant is widened: fewer than a vector register holds, as in an image."""
 
 
-def decompose(model: Model) -> None:
+def decompose(model: Model, kept: Container[str] = ()) -> None:
     """Rewrite hard-swish after DQ, and drop clamps before Q, in place.
 
+    kept: types of operators that stay as they are, for an accelerator that has a kernel of its own for them.
     Averages stay ReduceMean: with GlobalAveragePool, which has an integer kernel, onnxruntime leaves transposes around
     each where the pixels of the input are channels last.
     """
     for node in list(model.graph):
+        if node.op_type in kept:
+            continue
         if node.op_type == "HardSwish":
             _hard_swish(model.graph, node)
         elif node.op_type in ("Mul", "Add"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from math import prod
 from pathlib import PurePath
@@ -34,11 +34,17 @@ LARGE = 1 << 16
 """Number of elements from which a weight is left out of a check: no size or index list is as long."""
 
 
-def to_onnx(program: Program, integer_forms: bool = True, scratch: ScratchWeights | None = None) -> ModelProto:
+def to_onnx(
+    program: Program,
+    integer_forms: bool = True,
+    scratch: ScratchWeights | None = None,
+    kept: Container[str] = (),
+) -> ModelProto:
     """Export `program` to an ONNX model with the signature's names. The same program gives the same bytes.
 
     integer_forms: decompose functions for onnxruntime's integer kernels; not for TensorRT, which takes zero points of 0
     only. scratch: where large weights go, so that the model only refers to them; None puts them into it.
+    kept: types of ONNX operators that are not decomposed, as the target has kernels of its own for them.
 
     Raises UnsupportedOperator for an operator that ONNX lacks, LoweringError for whatever else the exporter refuses.
     """
@@ -67,7 +73,7 @@ def to_onnx(program: Program, integer_forms: bool = True, scratch: ScratchWeight
     except Exception as error:
         raise _refusal(error, program.exported) from error
     assert exported is not None
-    proto = with_dynamic_products(clean(exported.model, names, integer_forms, scratch))
+    proto = with_dynamic_products(clean(exported.model, names, integer_forms, scratch, kept))
     name_free_axes(proto, names)
     name_sixteen_bits(proto)
     try:

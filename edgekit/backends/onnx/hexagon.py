@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 VENDOR = "com.microsoft"
 """Domain of onnxruntime's own operators: its Q and DQ take 16 bits, ONNX's do from opset 21 on only."""
+KERNELS = frozenset({"HardSwish"})
+"""Operators with a kernel of integers on HTP, which stay as they are.
+
+Their form for the CPU clamps integers without Q and DQ around it, which HTP leaves to the CPU: a hand-over each.
+"""
 ONE, ZERO = "hexagon.one", "hexagon.zero"
 
 

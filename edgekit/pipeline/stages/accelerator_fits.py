@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from edgekit.backends.accelerator_fit import AcceleratorFit, accelerator_fit, graph_steps
-from edgekit.ir.artifact import Format
+from edgekit.ir.artifact import Artifact
 from edgekit.pipeline.request import BuildRequest
 from edgekit.specs.catalog import Catalog
 
 MOST_BYTES = 1 << 30
-"""Size of a file from which on it is not read once more for this."""
+"""Size of an entry file from which on it is not read once more for this."""
 
 
-def accelerator_fits(request: BuildRequest, path: Path, format: Format) -> tuple[AcceleratorFit, ...]:
-    """Check the file for every accelerator of the target that has rules and runs such a file."""
+def accelerator_fits(request: BuildRequest, artifact: Artifact) -> tuple[AcceleratorFit, ...]:
+    """Check the artifact for every accelerator of the target that has rules and runs such a file.
+
+    Its graph is read off the entry file; weights in a file of their own are not read.
+    """
     catalog = Catalog.default(request.project.root)
     stated = request.target.accelerators(request.runtime.backend)
     kinds = [(catalog.accelerator(each.kind), each) for each in stated]
     ruled = [(facts, each) for facts, each in kinds if facts.takes]
-    if not ruled or path.stat().st_size > MOST_BYTES:
+    if not ruled or artifact.entry.stat().st_size > MOST_BYTES:
         return ()
-    steps, free = graph_steps(path, format), next((str(length) for length in request.project.lengths), "")
+    steps = graph_steps(artifact.entry, artifact.format)
+    free = next((str(length) for length in request.project.lengths), "")
     return tuple(accelerator_fit(facts, each, steps, free) for facts, each in ruled)

@@ -55,6 +55,18 @@ def warnings(graph: GraphOutline) -> tuple[str, ...]:
     return tuple(told)
 
 
+def inputs_of_two_formats(graph: GraphOutline) -> tuple[str, ...]:
+    """Names of the model's inputs that a QuantizeLinear reads, and another operator as they are.
+
+    As the picture that super-resolution enlarges, and adds what it computed of it to.
+    """
+    made = {name for node in graph.nodes for name in node.outputs}
+    quantized, plain = set[str](), set[str]()
+    for node in graph.nodes:
+        (quantized if node.kind == QUANTIZE else plain).update(node.inputs)
+    return tuple(sorted((quantized & plain) - made - graph.constants.keys()))
+
+
 def above_rank_limit(graph: GraphOutline, left: Container[str]) -> tuple[str, ...]:
     """Operators of the kinds `left` to the CPU that touch a tensor of more axes than HTP takes.
 

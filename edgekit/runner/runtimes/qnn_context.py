@@ -22,7 +22,7 @@ def compile_context(model: Path, out: Path, soc: str, options: Sequence[tuple[st
 
     options: session config entries. Raises RunnerError as `QnnHtp.load` does.
     """
-    folder = qnn_folder()
+    folder, graph = qnn_folder(), read_onnx_graph(model)
     runtime = import_module("onnxruntime")
     out.mkdir(parents=True, exist_ok=True)
     file = out / f"{soc}.onnx"
@@ -38,13 +38,13 @@ def compile_context(model: Path, out: Path, soc: str, options: Sequence[tuple[st
     )
     for key, value in entries:
         settings.add_session_config_entry(key, value)
-    settings.add_provider_for_devices(htp_devices(runtime, folder), backend_options(folder, soc))
+    settings.add_provider_for_devices(htp_devices(runtime, folder), backend_options(folder, soc, graph))
 
     try:
         with HangWatch().within(LOAD_S, f"compiling '{model.name}' for HTP"):
             session = runtime.InferenceSession(str(model), settings, enable_fallback=0)
     except Exception as error:
-        raise qnn_error(error, model.name, read_onnx_graph(model), SOCS[soc].arch) from error
+        raise qnn_error(error, model.name, graph, SOCS[soc].arch) from error
     on_htp, left, graphs = assignment(session)
     if not on_htp or not file.is_file():
         named = ", ".join(f"{count} {kind}" for kind, count in left.items())

@@ -19,7 +19,7 @@ from ..files.onnx_graph import GraphOutline, read_onnx_graph
 from ..machine.hang_watch import HangWatch
 from ..machine.runtime_versions import version_of
 from ..model.accelerator import QNN_HTP, Accelerator, AcceleratorFacts
-from ..model.hexagon_formats import above_rank_limit, precision_of, warnings
+from ..model.hexagon_formats import above_rank_limit, inputs_of_two_formats, precision_of, warnings
 from ..model.hexagon_socs import EMULATED, SOCS, soc_of_device
 from ..model.npu_contexts import NpuContext, check_context, read_contexts
 from .qnn_errors import SHOWN, qnn_error
@@ -102,7 +102,7 @@ class QnnHtp:
         options.add_session_config_entry(ASSIGNMENT, "1")
         for key, value in manifest.options:
             options.add_session_config_entry(key, value)
-        options.add_provider_for_devices(htp_devices(runtime, self._folder), backend_options(self._folder, soc))
+        options.add_provider_for_devices(htp_devices(runtime, self._folder), backend_options(self._folder, soc, graph))
         try:
             # Else it falls back to the CPU for the whole model, with a line on standard error.
             return runtime.InferenceSession(str(file), options, enable_fallback=0)
@@ -169,9 +169,15 @@ class QnnHtp:
         return call
 
 
-def backend_options(folder: Path, soc: str | None) -> dict[str, str]:
-    """Options of the provider for a chip; without one, the driver finds out."""
+def backend_options(folder: Path, soc: str | None, graph: GraphOutline) -> dict[str, str]:
+    """Options of the provider for a chip and a model; without a chip, the driver finds out.
+
+    QNN leaves the rounding of inputs to the CPU. A graph that is given an input and its rounded values too loads and
+    then fails ("Invalid or NULL QNN tensor", onnxruntime-qnn 2.7.0), so that such a model has the NPU round.
+    """
     options = {"backend_path": str(folder / BACKEND)}
+    if inputs_of_two_formats(graph):
+        options["offload_graph_io_quantization"] = "0"
     if soc:
         options |= {"soc_model": str(SOCS[soc].soc_model), "htp_arch": str(SOCS[soc].arch)}
     return options

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,11 +13,16 @@ import onnx
 import pytest
 from onnx import helper
 
+from edgekit.backends.onnx.external_weights import write_with_weights
+from edgekit.ir.sqnr import sqnr_db
 from edgekit.runner.errors import RunnerError
+from edgekit.runner.files.onnx_graph import read_onnx_graph
 from edgekit.runner.machine.hang_watch import overseen
 from edgekit.runner.machine.runtime_versions import version_of
 from edgekit.runner.model import npu_contexts
 from edgekit.runner.model.accelerator import QNN_HTP
+from edgekit.runner.model.hexagon_formats import inputs_of_two_formats
+from edgekit.runner.model.manifest import ModelTensor
 from edgekit.runner.runtimes import qnn_htp, qnn_library, select_runtime
 from edgekit.runner.runtimes.base import load
 from edgekit.runner.runtimes.model import LoadedModel
@@ -123,8 +129,6 @@ def test_a_model_of_which_the_cpu_runs_a_part_is_refused_if_the_npu_has_to_run_a
 
 def with_context(folder: Path) -> Path:
     """Model of a slot with its context binary for SM8650."""
-    import json
-
     model = convolution(folder / "model.onnx", np.uint8(128))
     entry = compile_context(model, folder / "npu", "SM8650", ())
     (folder / "npu.json").write_text(json.dumps({"schema": 1, "contexts": [entry]}))
@@ -147,6 +151,46 @@ def test_a_context_binary_is_used_on_the_chip_that_it_was_compiled_for_only(tmp_
     load(portable, manifest(model, options={"context": "false"}), 1)
     assert portable.accelerator
     assert portable.accelerator.cached is False
+
+
+@emulator
+@pytest.mark.parametrize("soc", ["SM8650", "QCM6490"])
+def test_an_input_that_is_read_in_float_and_in_integers_is_rounded_on_the_npu(tmp_path: Path, soc: str) -> None:
+    # As super-resolution adds details to the picture that it computed them of.
+    doubled = helper.make_node("Add", ["a", "a"], ["b"])
+    nodes = [*around("x", "a"), doubled, *around("b", "c"), helper.make_node("Add", ["x", "c"], ["y"])]
+    constants = {"scale": np.float32(8 / 128), "zero": np.uint8(128)}
+    model = save(tmp_path / "model.onnx", nodes, constants)
+    assert inputs_of_two_formats(read_onnx_graph(model)) == ("x",)
+    assert inputs_of_two_formats(read_onnx_graph(convolution(tmp_path / "one.onnx", np.uint8(128)))) == ()
+    assert compile_context(model, tmp_path / "npu", soc, ())["taken"]
+    request = manifest(model, options={"soc": soc})._replace(outputs=(ModelTensor("y", "float32", SHAPE, None, 0),))
+    answers = load(QnnHtp("onnxruntime"), request, 1)([SAMPLE])[0]
+    assert sqnr_db(on_cpu(model), answers) > 30
+
+
+@emulator
+def test_a_model_with_weights_in_a_file_of_their_own_is_compiled_ahead_with_them(tmp_path: Path) -> None:
+    weight = np.random.default_rng(0).standard_normal((8, 64)).astype(np.float32)
+    nodes = [
+        helper.make_node("MatMul", ["x", "weight"], ["a"]),
+        helper.make_node("Erf", ["a"], ["b"]),
+        helper.make_node("Mul", ["b", "factor"], ["c"]),
+        helper.make_node("Erf", ["c"], ["y"]),
+    ]
+    constants = {"weight": weight, "factor": weight[None, None, :, :]}
+    model = save(tmp_path / "whole.onnx", nodes, constants)
+    expected = on_cpu(model)
+    files = write_with_weights(onnx.load(model), tmp_path / "model.onnx")
+    entry = compile_context(files[0], tmp_path / "npu", "SM8650", ())
+    assert entry["left"] == [("Erf", 2)]
+    (tmp_path / "npu.json").write_text(json.dumps({"schema": 1, "contexts": [entry]}))
+    files[1].unlink()  # the binary has the weights that the NPU reads
+    runtime = QnnHtp("onnxruntime")
+    request = manifest(files[0])._replace(outputs=(ModelTensor("y", "float32", (1, 3, 8, 64), None, 0),))
+    assert sqnr_db(expected, load(runtime, request, 1)([SAMPLE])[0]) > 40
+    assert runtime.accelerator
+    assert runtime.accelerator.cached
 
 
 @emulator
