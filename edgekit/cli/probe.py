@@ -102,7 +102,7 @@ def probe_command(
         generate=generate,
         prompt=prompt,
         prompt_tokens=prompt_tokens,
-        accelerator=AcceleratorChoice(accelerator, tuple(accelerator_option or ())),
+        accelerator=AcceleratorChoice(accelerator, tuple(accelerator_option or ()), project),
         out=out,
     )
     request.check_files()

@@ -69,7 +69,7 @@ def run_command(
         [*(overrides or ()), *reference_override(reference)],
         device=device,
     )
-    choice = AcceleratorChoice(accelerator, tuple(accelerator_option or ()))
+    choice = AcceleratorChoice(accelerator, tuple(accelerator_option or ()), project)
     trial = Trial(device, not no_commit, runtime, baseline, beginning, choice)
     with build_session(requests, key, out, samples, reuse=not no_cache) as session:
         reports = each_request(session, jobs, lambda request, watch: session.run(request, trial, watch))

@@ -11,9 +11,10 @@ from ..errors import RunnerError
 from ..files.onnx_graph import read_onnx_graph
 from ..model.hexagon_socs import SOCS
 from ..model.npu_contexts import COMPATIBILITY
+from .onnx_assignment import RECORD, assignment
 from .qnn_errors import qnn_error
-from .qnn_htp import ASSIGNMENT, LOAD_S, assignment, backend_options
-from .qnn_library import htp_devices, qnn_folder
+from .qnn_htp import LOAD_S, backend_options
+from .qnn_library import NAME, htp_devices, qnn_folder
 from .time_limit import within
 
 
@@ -30,7 +31,7 @@ def compile_context(model: Path, out: Path, soc: str, options: Sequence[tuple[st
     settings = runtime.SessionOptions()
     settings.log_severity_level = 4
     entries = (
-        (ASSIGNMENT, "1"),
+        (RECORD, "1"),
         ("ep.context_enable", "1"),
         ("ep.context_file_path", str(file)),
         ("ep.context_embed_mode", "1"),
@@ -46,7 +47,7 @@ def compile_context(model: Path, out: Path, soc: str, options: Sequence[tuple[st
         except Exception as error:
             raise qnn_error(error, model.name, read_onnx_graph(model), SOCS[soc].arch) from error
 
-    on_htp, left, graphs = assignment(within(LOAD_S, f"compiling '{model.name}' for HTP", session))
+    on_htp, left, graphs = assignment(within(LOAD_S, f"compiling '{model.name}' for HTP", session), NAME)
     if not on_htp or not file.is_file():
         named = ", ".join(f"{count} {kind}" for kind, count in left.items())
         raise RunnerError("operators", f"HTP takes none of the operators of '{model.name}': {named}")
