@@ -121,6 +121,19 @@ def test_an_installed_package_brings_a_backend_a_board_and_a_recipe(site: Path, 
     assert ended["built in"] == "raspberry-pi-5"
 
 
+KIND = """
+import json
+from edgekit.specs.accelerator import AcceleratorChoice
+print(json.dumps(AcceleratorChoice("gpu", ("kind=openvino", "device_type=CPU")).request("onnx").arguments()))
+"""
+
+
+def test_an_installed_package_brings_a_kind_of_accelerator(site: Path, tmp_path: Path) -> None:
+    words = python(KIND, site, tmp_path)
+    assert words[:2] == ["--accelerator", "openvino"]
+    assert {"provider=OpenVINOExecutionProvider", "option.device_type=CPU"} <= set(words)
+
+
 def test_an_installed_package_brings_a_metric(site: Path, tmp_path: Path) -> None:
     assert python(METRIC, site, tmp_path) == {"name": "top2", "scores": [1.0, 1.0, 0.0]}
 

@@ -63,11 +63,13 @@ class Lowering:
         out: Path,
         recipe: Quantize | None = None,
         floating: Path | None = None,
+        half: Path | None = None,
     ) -> Artifact:
         """Lower the program in the folder `program` into the folder `out`, and verify it on the samples in `checks`.
 
         recipe: the compression that the backend carries out during lowering, if any. floating: folder of the float
-        program that a quantized one was made from. The program's history is written into `out` too. Raises what the
+        program that a quantized one was made from. half: folder of samples on which values that float16 does not hold
+        are looked for. The program's history is written into `out` too. Raises what the
         backend raises, LoweringTimeout, or LoweringError with the converter's last lines.
         """
         job = {
@@ -78,6 +80,7 @@ class Lowering:
             "out": str(out),
             "recipe": recipe.model_dump(mode="json") if recipe else None,
             "float": str(floating) if floating else None,
+            "half": str(half) if half else None,
         }
         self._answer(job, self._timeout_s)
         return load_artifact(out)

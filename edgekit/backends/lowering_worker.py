@@ -155,6 +155,7 @@ def _read_available(reader: int) -> bytes:
 def _job(backend: Backend, job: dict[str, Any]) -> dict[str, Any]:
     from edgekit.backends.converter_recipes import record
     from edgekit.backends.group_remainders import remainder_warning
+    from edgekit.backends.half_range import check_half_range
     from edgekit.backends.npu_check import check_on_npu
     from edgekit.backends.verify import verify
     from edgekit.frontend.allocator import return_freed_memory
@@ -173,13 +174,15 @@ def _job(backend: Backend, job: dict[str, Any]) -> dict[str, Any]:
             program = load_program(Path(job["program"]))
             target, runtime = Target.model_validate(job["target"]), RuntimeSpec.model_validate(job["runtime"])
             recipe = Quantize.model_validate(job["recipe"]) if job["recipe"] else None
+            captured, ranged = job["float"], job["half"]
+            floating = (lambda: load_program(Path(captured))) if captured else None
+            in_float = floating() if floating and ranged else program
+            halved = check_half_range(in_float, Path(ranged), recipe, target, runtime) if ranged else None
             started = time.perf_counter()
             artifact = _lowered(backend, program, target, runtime, out, recipe)
             seconds = time.perf_counter() - started
             # A file says nothing of state: which output goes where is the project's word.
             artifact = replace(artifact, signature=replace(artifact.signature, **_stated(program)))
-            captured = job["float"]
-            floating = (lambda: load_program(Path(captured))) if captured else None
             quality = verify(artifact, program, Path(job["checks"]), out / "golden", recipe, floating)
             checked = (
                 (check_on_npu(artifact, target, Path(job["checks"]), out, floating),)
@@ -189,7 +192,7 @@ def _job(backend: Backend, job: dict[str, Any]) -> dict[str, Any]:
             save_artifact(artifact, out)
             warning = remainder_warning(program.exported, recipe, artifact.format) if recipe else None
             at_lowering = (record(recipe, seconds, quality, warning),) if recipe else ()
-            save_history((*program.history, *at_lowering, *checked), out)
+            save_history((*program.history, *at_lowering, *checked, *filter(None, (halved,))), out)
     except EdgekitError as error:
         return {"code": error.code, "message": str(error)[:MESSAGE_LIMIT], "hint": error.hint}
     return {"code": None}

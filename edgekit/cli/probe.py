@@ -102,7 +102,7 @@ def probe_command(
         generate=generate,
         prompt=prompt,
         prompt_tokens=prompt_tokens,
-        accelerator=AcceleratorChoice.typed(accelerator, accelerator_option),
+        accelerator=AcceleratorChoice.typed(accelerator, accelerator_option, project),
         out=out,
     )
     request.check_files()

@@ -69,7 +69,7 @@ def run_command(
         [*(overrides or ()), *reference_override(reference)],
         device=device,
     )
-    choice = AcceleratorChoice.typed(accelerator, accelerator_option)
+    choice = AcceleratorChoice.typed(accelerator, accelerator_option, project)
     trial = Trial(device, not no_commit, runtime, baseline, beginning, choice)
     with build_session(requests, key, out, samples, reuse=not no_cache) as session:
         reports = each_request(session, jobs, lambda request, watch: session.run(request, trial, watch))

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from edgekit.cache import storage_errors
 from edgekit.devices.protocol import Done, Info
+from edgekit.devices.provider_hints import provider_hint
 from edgekit.devices.transport import Completed, Transport
 from edgekit.errors import (
     AcceleratorHung,
@@ -200,8 +201,9 @@ def refusal(
     if kind not in ERROR_KINDS:
         return failure(message)
     error = _refusal(kind, url, message, failure, argv)
-    if QNN_HTP in argv and kind in NPU_HINTS:
-        error.hint = NPU_HINTS[kind]
+    hint = NPU_HINTS.get(kind) if QNN_HTP in argv else provider_hint(kind, argv)
+    if hint:
+        error.hint = hint
     return error
 
 

@@ -31,6 +31,7 @@ Errors that edgekit raises on purpose, a module per wing:
     - LoweringTimeout        EK207  the converter did not finish in time
     - Disagreement           EK208  the file loads, but does not compute what the program computes
     - AcceleratorDisagreement EK428  a file answers otherwise on the target's NPU, emulated, than on the CPU
+    - HalfOverflow           EK429  a layer gives numbers that float16 does not hold, in which the target computes
     - Nondeterministic       EK209  the network answers one input differently each time
     - UnstableFactory        EK210  the factory makes another network each time
     - FixedLength            EK219  the network is traced for one length only
@@ -124,6 +125,7 @@ from edgekit.errors.compiler import (
     FixedLength,
     FloatDisagreement,
     ForwardError,
+    HalfOverflow,
     LengthDisagreement,
     LoadError,
     LoweringError,
@@ -242,6 +244,7 @@ __all__ = [
     "FloatDisagreement",
     "ForwardError",
     "FunctionRefused",
+    "HalfOverflow",
     "HiddenPackage",
     "HostKeyChanged",
     "ImageDamaged",

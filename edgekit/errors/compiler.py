@@ -74,6 +74,15 @@ class AcceleratorDisagreement(LoweringError):
     code = "EK428"
 
 
+class HalfOverflow(LoweringError):
+    """A layer gives numbers above 65,504, the largest of float16, and the target's accelerator computes in float16.
+
+    The layers are named, each with its largest number on a sample.
+    """
+
+    code = "EK429"
+
+
 class Nondeterministic(CompileError):
     """The network gives one input other answers each time: it draws random numbers, or keeps state between calls."""
 

@@ -180,9 +180,10 @@ class AcceleratorNotFinite(DeviceError):
 
 
 class AcceleratorPackageMissing(DeviceError):
-    """The package with an accelerator's driver is not installed: `onnxruntime-qnn` for Qualcomm's NPUs.
+    """The package with an accelerator's driver is not installed, such as `onnxruntime-qnn` for Qualcomm's NPUs.
 
-    It is under a licence of Qualcomm's, which lets you use it and not pass it on: edgekit brings none of it along.
+    That one is under a licence of Qualcomm's, which lets you use it and not pass it on: edgekit brings none along.
+    A build of onnxruntime, such as `onnxruntime-openvino`, goes into a folder of its own.
     """
 
     code = "EK425"

@@ -9,7 +9,7 @@ from typing import Any
 from edgekit.backends.store import load_artifact
 from edgekit.parity.chance import defaults
 from edgekit.pipeline.build import ENOUGH, evaluation, reference_stage, verify_stage
-from edgekit.pipeline.stages.accelerator_fits import accelerator_fits
+from edgekit.pipeline.stages.accelerator_fits import accelerator_fits, unused_accelerators
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.inputs import LOAD
 from edgekit.pipeline.stages.mixed_precision import mixed_stage, without_search
@@ -63,10 +63,10 @@ def _accelerators(compilation: Compilation) -> dict[str, str]:
     kinds = [each.kind for each in request.target.accelerators(request.runtime.backend)]
     entry = compilation.line.cache.find(compilation.lower.key) if kinds and compilation.known else None
     if entry is None:
-        return dict.fromkeys(kinds, "known once it is built")
+        return dict.fromkeys(kinds, "known once it is built") | unused_accelerators(request)
     artifact = load_artifact(entry)
     fits = {fit.kind: fit.sentence for fit in accelerator_fits(request, artifact)}
-    return {kind: fits.get(kind, "no rules are known for it") for kind in kinds}
+    return {kind: fits.get(kind, "no rules are known for it") for kind in kinds} | unused_accelerators(request)
 
 
 def foreseen(compilation: Compilation) -> dict[str, str]:

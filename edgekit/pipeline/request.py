@@ -86,6 +86,8 @@ def _order(
     catalog: Catalog, project: Project, board: Target, backend: str | None, profile: str | None, changes: list[Override]
 ) -> BuildRequest:
     board = override.apply(board, "target", changes)
+    for accelerator in board.accelerator:
+        catalog.accelerator(accelerator.kind)  # one that no file states is told now
     chosen = _with_gates(catalog.profile(profile) if profile else catalog.default_profile(board), project.gates)
     request = BuildRequest(project, board, board.select_runtime(backend), override.apply(chosen, "profile", changes))
     try:

@@ -17,7 +17,7 @@ from edgekit.parity.gates import judge
 from edgekit.parity.generation_record import GenerationRecord
 from edgekit.parity.numeric import numeric_parity
 from edgekit.pipeline.accelerator_trial import accelerator_trial
-from edgekit.pipeline.stages.accelerator_fits import accelerator_fits
+from edgekit.pipeline.stages.accelerator_fits import accelerator_fits, unused_accelerators
 from edgekit.pipeline.stages.calibration_limit import limit_remark
 from edgekit.pipeline.stages.compile import Compilation, Compiled
 from edgekit.pipeline.stages.evaluated_orders import evaluated_orders
@@ -116,6 +116,7 @@ def decide(
                 *_left_out(compilation, evidence),
                 *_remarks(compilation, compiled),
                 *(fit.sentence for fit in accelerator_fits(request, artifact)),
+                *unused_accelerators(request).values(),
                 *float_remarks(compilation, judged),
                 *loss_remarks(compilation, compiled, judged),
                 *(vendor_remarks(compilation, compiled, judged) if device is None else ()),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from edgekit.specs.spec import Flag, Spec, Whole
 
 Unit = Literal["gpu", "npu"]
-Kind = Literal["litert-gpu", "qnn-htp", "tensorrt", "cuda", "vulkan", "webgpu"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+Kind = Annotated[str, Field(pattern="^[a-z0-9]+(-[a-z0-9]+)*$")]
+"""Name of a kind of accelerator: that of its file in `accelerators/`, of edgekit, a plug-in or a project."""
+KINDS: tuple[Kind, ...] = ("litert-gpu", "qnn-htp", "tensorrt", "cuda", "vulkan", "webgpu")
+"""Kinds that edgekit itself has."""
 Number = Literal["float32", "float16", "int16", "uint16", "int8", "uint8", "int4"]
 """Number format of a tensor, as an accelerator's kernels take it."""
 
@@ -56,12 +59,45 @@ class OperatorRule(Spec):
     """Form to write in the network, so that it is taken."""
 
 
+class ProviderSpec(Spec):
+    """Execution provider of onnxruntime by which `.onnx` files run on a kind without a runtime of edgekit's own.
+
+    It is part of a build of onnxruntime, or, with `module`, a library that onnxruntime registers.
+    """
+
+    name: str = Field(pattern="^[A-Za-z0-9]+$")
+    """Name by which onnxruntime knows it: `OpenVINOExecutionProvider`."""
+    package: str
+    """Distribution that has it: `onnxruntime-openvino`."""
+    module: str = ""
+    """Module of the package whose `get_library_path()` tells the library; empty for a build of onnxruntime."""
+    options: Mapping[str, tuple[str, ...]] = {}
+    """Options of the provider with their values, the default first."""
+    cpu: tuple[str, ...] = ()
+    """Options `NAME=VALUE` by which it computes on the CPU, so that its times are no accelerator's."""
+
+
+class KindTrial(Spec):
+    """Attempt to run the files of a backend on the kind: what was tried, and what came of it."""
+
+    backend: str
+    versions: str
+    """Packages that were tried, with their versions."""
+    outcome: Literal["runs", "built, not run", "refused"]
+    because: str
+    """Reason in half a sentence, or what was measured."""
+    told: str = ""
+    """Message that was seen, word for word."""
+
+
 class AcceleratorKind(Spec):
     """Facts of one kind of software for accelerators, each with a source."""
 
     schema_version: Literal[1] = Field(alias="schema")
     id: Kind
     title: str
+    unit: Unit
+    """Unit that it runs on: `gpu` or `npu`."""
     sources: tuple[str, ...] = Field(min_length=1)
     evidence: Literal["emulated", "claimed", "described"]
     """`emulated`: edgekit builds for it, and the vendor's own emulator runs it. `claimed`: edgekit builds for it by the
@@ -79,6 +115,9 @@ class AcceleratorKind(Spec):
     numbers: tuple[str, ...] = ()
     """Number formats of the tensors that it takes; none where the target's accelerator states them."""
     rule: tuple[OperatorRule, ...] = ()
+    provider: ProviderSpec | None = None
+    """Execution provider that `--accelerator-option kind=` runs `.onnx` files by; None for kinds of edgekit's own."""
+    trial: tuple[KindTrial, ...] = ()
 
     def __repr__(self) -> str:
         return f"<AcceleratorKind {self.id}: {self.title}>"

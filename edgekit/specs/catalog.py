@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgekit.errors import UnknownName, suggest
+from edgekit.errors import SpecError, UnknownName, suggest
 from edgekit.plugins import load_all
-from edgekit.specs.accelerator_kind import AcceleratorKind, Kind
+from edgekit.specs.accelerator_kind import KINDS, AcceleratorKind, Kind
 from edgekit.specs.profile import Profile
 from edgekit.specs.spec import S, parse, read_toml
 from edgekit.specs.target import Target
@@ -33,16 +33,16 @@ class Catalog:
         return cls((project or Path.cwd(), *plugins, builtin_root()))
 
     def targets(self) -> list[Target]:
-        return [self._read("targets", path, Target) for path in self._files("targets")]
+        return [self._target(path) for path in self._files("targets")]
 
     def profiles(self) -> list[Profile]:
         return [self._read("profiles", path, Profile) for path in self._files("profiles")]
 
     def target(self, name: str) -> Target:
         """Find the target with that id, or the default board of that family. Raises UnknownName."""
-        match = self._find("targets", name, Target)
-        if match:
-            return match
+        path = next((path for path in self._files("targets") if path.stem == name), None)
+        if path:
+            return self._target(path)
         targets = self.targets()
         for target in targets:
             if target.family == name and target.default:
@@ -56,12 +56,18 @@ class Catalog:
             return match
         raise _unknown("profile", name, {profile.id for profile in self.profiles()})
 
+    def accelerators(self) -> list[AcceleratorKind]:
+        return [self._read("accelerators", path, AcceleratorKind) for path in self._files("accelerators")]
+
     def accelerator(self, kind: Kind) -> AcceleratorKind:
         """Find the facts of a kind of accelerator. Raises UnknownName if no file has them."""
         match = self._find("accelerators", kind, AcceleratorKind)
         if match:
             return match
-        raise UnknownName(f"no file states the accelerator '{kind}'", hint=f"write accelerators/{kind}.toml")
+        known = [path.stem for path in self._files("accelerators")]
+        raise UnknownName(
+            f"no file states the accelerator '{kind}'", hint=suggest(kind, known, f"write accelerators/{kind}.toml")
+        )
 
     def default_profile(self, target: Target) -> Profile:
         """Find the profile that the target's family uses when none is named. Raises UnknownName if it has none."""
@@ -69,6 +75,18 @@ class Catalog:
             if profile.default and target.family in profile.families:
                 return profile
         raise UnknownName(f"family '{target.family}' has no default profile", hint="name one: --profile ID")
+
+    def _target(self, path: Path) -> Target:
+        """Read a target. Raises SpecError for an accelerator of a kind that no file states."""
+        target = self._read("targets", path, Target)
+        known = {*KINDS, *(file.stem for file in self._files("accelerators"))} if target.accelerator else set()
+        for place, accelerator in enumerate(target.accelerator):
+            if accelerator.kind not in known:
+                raise SpecError(
+                    f"targets/{path.name}: 'accelerator.{place}.kind': no file states '{accelerator.kind}'",
+                    hint=suggest(accelerator.kind, known, f"write accelerators/{accelerator.kind}.toml"),
+                )
+        return target
 
     def _files(self, kind: str) -> Iterator[Path]:
         seen = set()

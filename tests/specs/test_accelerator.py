@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
-from edgekit.errors import AcceleratorMissing, OptionError
+from edgekit.errors import AcceleratorMissing, OptionError, UnknownName
+from edgekit.ir.artifact import Format
 from edgekit.runner.errors import RunnerError
 from edgekit.runner.model.accelerator import Accelerator, accelerator_of
+from edgekit.runner.runtimes.onnx_provider import Provider, provider_of
 from edgekit.specs.accelerator import AUTO, AcceleratorChoice
 
 
 def test_a_name_is_a_kind_by_the_format_of_the_model() -> None:
     assert AcceleratorChoice("gpu").request("tflite") == Accelerator("litert-gpu")
     assert AcceleratorChoice("npu").request("onnx") == Accelerator("qnn-htp")
+    assert AcceleratorChoice("gpu").request("onnx") == AcceleratorChoice("gpu", ("kind=webgpu",)).request("onnx")
     assert AcceleratorChoice("cpu").request("pte") == Accelerator("cpu")
     assert AUTO.request("tflite") is None
 
 
 def test_a_format_that_has_no_such_accelerator_says_which_it_has() -> None:
     with pytest.raises(
-        AcceleratorMissing, match=r"no runtime of edgekit runs \.pte on 'gpu', which runs \.tflite"
+        AcceleratorMissing,
+        match=r"no runtime of edgekit runs \.pte on 'gpu', which runs \.tflite and \.onnx; Vulkan, by Exec",
     ) as e:
         AcceleratorChoice("gpu").request("pte")
     assert e.value.code == "EK414"
@@ -53,3 +60,47 @@ def test_the_runner_refuses_options_without_a_kind() -> None:
     with pytest.raises(RunnerError, match="NAME=VALUE") as refused:
         accelerator_of(None, ["enforce_f32=true"])
     assert refused.value.kind == "usage"
+
+
+OPENVINO = Path(__file__).parents[1] / "plugin" / "edgekit_plain" / "catalog"
+
+
+def named(*options: str, format: Format = "onnx") -> Accelerator:
+    request = AcceleratorChoice("gpu", ("kind=openvino", *options), OPENVINO).request(format)
+    assert request
+    return request
+
+
+def test_a_kind_of_a_package_runs_by_its_execution_provider_with_its_options() -> None:
+    provider = provider_of(named("packages=/opt/openvino", "device_type=CPU", "cpu=false"))
+    assert provider == Provider(
+        "OpenVINOExecutionProvider",
+        "onnxruntime-openvino",
+        options=(("device_type", "CPU"), ("precision", "ACCURACY")),
+        cpu=("device_type=CPU",),
+    )
+    assert dict(named().options)["option.device_type"] == "GPU"
+    assert provider_of(Accelerator("webgpu")) is None
+
+
+@pytest.mark.parametrize(
+    ("option", "error", "words"),
+    [
+        ("device_type=TPU", OptionError, "'device_type' of 'openvino' is not 'TPU'"),
+        ("divice_type=CPU", OptionError, "'openvino' has no option 'divice_type'"),
+        ("packages=", OptionError, "'packages' of 'openvino' is not ''"),
+        ("kind=openvin", UnknownName, "no file states the accelerator 'openvin'"),
+        ("kind=qnn-htp", OptionError, "'qnn-htp' runs on the npu"),
+        ("kind=vulkan", AcceleratorMissing, "'vulkan' does not run .onnx by edgekit"),
+        ("kind=litert-gpu", AcceleratorMissing, "'litert-gpu' does not run .onnx by edgekit, it runs .tflite"),
+    ],
+)
+def test_a_kind_or_an_option_that_does_not_exist_is_refused(option: str, error: type[Exception], words: str) -> None:
+    options = (option,) if option.startswith("kind") else ("kind=openvino", option)
+    with pytest.raises(error, match=re.escape(words)):
+        AcceleratorChoice("gpu", options, OPENVINO).request("onnx")
+
+
+def test_a_provider_of_onnxruntime_runs_no_other_format() -> None:
+    with pytest.raises(AcceleratorMissing, match=r"'openvino' does not run \.pte by edgekit, it runs \.onnx"):
+        named(format="pte")

@@ -99,7 +99,7 @@ def test_the_table_of_the_documentation_is_that_of_the_targets() -> None:
         (('gpu = { name = "a-gpu" }\n', ""), r"accelerator 'tensorrt' runs on the gpu: state its name under \[gpu\]"),
         (('backend = "onnx"\nact', 'backend = "tflite"\nact'), r"files of 'tflite', and no \[\[runtime\]\] has"),
         (('["int8"]\nweights', '["uint8"]\nweights'), r"'tensorrt' does not take the int8 activations of its"),
-        (('kind = "tensorrt"', 'kind = "tensor-rt"'), r"'accelerator\.0\.kind': input should be 'litert-gpu'"),
+        (('kind = "tensorrt"', 'kind = "tensor-rt"'), r"'accelerator\.0\.kind': no file states 'tensor-rt'"),
         (('unit = "gpu"', 'unit = "tpu"'), r"'accelerator\.0\.unit': input should be 'gpu' or 'npu'"),
         (('["int8"]\nweights', "[]\nweights"), r"'accelerator\.0\.activations': should not be empty"),
         (('weights = ["int8"]', 'weights = ["int8"]\nrank = 4'), r"'accelerator\.0\.rank': no such key"),

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgekit.backends.half_range import half_kinds
 from edgekit.backends.lowering_process import Lowering
 from edgekit.backends.store import load_artifact
 from edgekit.cache import tool_versions
@@ -36,6 +37,8 @@ GOLDEN = 4
 """Number of evaluation samples that a lowering is verified on; the bundle carries them as golden vectors."""
 GOLDEN_STEPS = 16
 """Steps of each, if they are sequences: enough for the state to matter, few enough for a self-test."""
+HALF_SAMPLES = 32
+"""Number of calibration samples on which values that float16 does not hold are looked for."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,20 @@ class Compilation:
         recipe, project = self.request.profile.quantize, self.request.project
         limit = calibration_limit(recipe, project.inputs) if recipe else None
         return CachedData(project, self.line, "calibration", limit)
+
+    @cached_property
+    def half_samples(self) -> CachedData | None:
+        """Calibration samples on which values that float16 does not hold are looked for.
+
+        None where no accelerator of the target computes in float16, or the project has no such samples.
+        """
+        request = self.request
+        halved = half_kinds(request.profile.quantize, request.target, request.runtime)
+        if not halved or request.project.state or request.project.data.calibration is None:
+            return None
+        if self.calibrated:
+            return self.calibration
+        return CachedData(request.project, self.line, "calibration", HALF_SAMPLES)
 
     @property
     def recipe_before_lowering(self) -> Quantize | None:
@@ -184,6 +201,7 @@ class Compilation:
             lambda: self.quantized,
             self.golden,
             (lambda: self.captured) if self.quantize else None,
+            self.half_samples,
         )
 
     @property
@@ -195,7 +213,8 @@ class Compilation:
     def data(self) -> tuple[CachedData, ...]:
         """Data sets that its stages read."""
         ranges = (self.calibration,) if self.quantize and self.calibrated else ()
-        return (*self.compressed.data, *ranges, self.golden)
+        half = (self.half_samples,) if self.half_samples and self.half_samples not in ranges else ()
+        return (*self.compressed.data, *ranges, self.golden, *half)
 
     @property
     def shaping_data(self) -> tuple[CachedData, ...]:
@@ -222,6 +241,7 @@ class Compilation:
     def known(self) -> bool:
         """True if the keys can be told without loading the model or reading data."""
         data = [self.golden, self.calibration] if self.calibrated else [self.golden]
+        data += [self.half_samples] if self.half_samples else []
         return self.compressed.known and all(samples.known for samples in data)
 
     @contextlib.contextmanager

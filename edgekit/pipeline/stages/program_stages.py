@@ -101,10 +101,12 @@ def lowering_stage(
     program: Callable[[], Path],
     golden: CachedData,
     floating: Callable[[], Path] | None = None,
+    half: CachedData | None = None,
 ) -> LoweringStage:
     """Stage that lowers a program, and verifies the artifact on `golden`.
 
-    recipe: what the backend quantizes by. floating: makes the folder of the float program that was quantized.
+    recipe: what the backend quantizes by. floating: makes the folder of the float program that was quantized. half:
+    samples on which values that float16 does not hold are looked for; None where nothing computes in float16.
     """
 
     # Its NPU's package compiles and checks the file too.
@@ -120,11 +122,14 @@ def lowering_stage(
                 "runtime": request.runtime.model_dump(mode="json"),
                 "arch": request.target.cpu.arch,
                 "versions": tool_versions(packages),
+                **({"half": half.key, "target": request.target.id} if half else {}),
             }
         )
 
     def make(out: Path, worker: Lowering, folder: Path) -> None:
         captured = floating() if floating else None
-        worker.lower(folder, golden.folder, request.target, request.runtime, out, recipe, captured)
+        worker.lower(
+            folder, golden.folder, request.target, request.runtime, out, recipe, captured, half.folder if half else None
+        )
 
     return LoweringStage(name, compute_key, make, program)

@@ -7,13 +7,16 @@ from typing import Any, NamedTuple
 
 from ..errors import RunnerError
 
-CPU, LITERT_GPU, QNN_HTP = "cpu", "litert-gpu", "qnn-htp"
-KINDS = {"tflite": (LITERT_GPU,), "onnx": (QNN_HTP,), "pte": ()}
+CPU, LITERT_GPU, QNN_HTP, WEBGPU = "cpu", "litert-gpu", "qnn-htp", "webgpu"
+KINDS = {"tflite": (LITERT_GPU,), "onnx": (QNN_HTP, WEBGPU), "pte": ()}
 """Kinds of accelerators by the format of the models that they run. The CPU, which runs any, is none of them."""
 
 
 class Accelerator(NamedTuple):
-    """Kind of accelerator, one of `KINDS` or the CPU, and options that its runtime knows."""
+    """Kind of accelerator, and options that its runtime knows.
+
+    One of `KINDS`, the CPU, or a kind whose options name an execution provider of onnxruntime.
+    """
 
     kind: str
     options: tuple[tuple[str, str], ...] = ()

@@ -12,9 +12,10 @@ from ..files.onnx_graph import read_onnx_graph
 from ..machine.hang_watch import HangWatch
 from ..model.hexagon_socs import SOCS
 from ..model.npu_contexts import COMPATIBILITY
+from .onnx_assignment import RECORD, assignment
 from .qnn_errors import qnn_error
-from .qnn_htp import ASSIGNMENT, LOAD_S, assignment, backend_options
-from .qnn_library import htp_devices, qnn_folder
+from .qnn_htp import LOAD_S, backend_options
+from .qnn_library import NAME, htp_devices, qnn_folder
 
 
 def compile_context(model: Path, out: Path, soc: str, options: Sequence[tuple[str, str]]) -> dict[str, Any]:
@@ -30,7 +31,7 @@ def compile_context(model: Path, out: Path, soc: str, options: Sequence[tuple[st
     settings = runtime.SessionOptions()
     settings.log_severity_level = 4
     entries = (
-        (ASSIGNMENT, "1"),
+        (RECORD, "1"),
         ("ep.context_enable", "1"),
         ("ep.context_file_path", str(file)),
         ("ep.context_embed_mode", "1"),
@@ -45,7 +46,7 @@ def compile_context(model: Path, out: Path, soc: str, options: Sequence[tuple[st
             session = runtime.InferenceSession(str(model), settings, enable_fallback=0)
     except Exception as error:
         raise qnn_error(error, model.name, graph, SOCS[soc].arch) from error
-    on_htp, left, graphs = assignment(session)
+    on_htp, left, graphs = assignment(session, NAME)
     if not on_htp or not file.is_file():
         named = ", ".join(f"{count} {kind}" for kind, count in left.items())
         raise RunnerError("operators", f"HTP takes none of the operators of '{model.name}': {named}")

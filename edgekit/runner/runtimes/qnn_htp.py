@@ -22,6 +22,7 @@ from ..model.accelerator import QNN_HTP, Accelerator, AcceleratorFacts
 from ..model.hexagon_formats import above_rank_limit, inputs_of_two_formats, precision_of, warnings
 from ..model.hexagon_socs import EMULATED, SOCS, soc_of_device
 from ..model.npu_contexts import NpuContext, check_context, read_contexts
+from .onnx_assignment import RECORD, assignment
 from .qnn_errors import SHOWN, qnn_error
 from .qnn_library import BACKEND, DISTRIBUTION, NAME, htp_devices, qnn_folder, sdk_version
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 LOAD_S, INFERENCE_S = 100.0, 60.0
 """Time limits in seconds of loading a model and of one inference: an emulated NPU takes a thousand times as long."""
-ASSIGNMENT = "session.record_ep_graph_assignment_info"
 FREE = ("QuantizeLinear", "DequantizeLinear")
 """Operators that are no hand-over of work: those between the CPU's numbers and the NPU's."""
 NAMED = 4
@@ -99,7 +99,7 @@ class QnnHtp:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
-        options.add_session_config_entry(ASSIGNMENT, "1")
+        options.add_session_config_entry(RECORD, "1")
         for key, value in manifest.options:
             options.add_session_config_entry(key, value)
         options.add_provider_for_devices(htp_devices(runtime, self._folder), backend_options(self._folder, soc, graph))
@@ -113,7 +113,7 @@ class QnnHtp:
     def _facts(
         self, session: Any, graph: GraphOutline, soc: str | None, emulated: bool, context: NpuContext | None
     ) -> AcceleratorFacts:
-        on_htp, left, graphs = assignment(session)
+        on_htp, left, graphs = assignment(session, NAME)
         if context and on_htp:
             # One node stands for each graph that was compiled ahead.
             on_htp, left, graphs = context.taken, Counter(context.left), context.graphs
@@ -181,18 +181,3 @@ def backend_options(folder: Path, soc: str | None, graph: GraphOutline) -> dict[
     if soc:
         options |= {"soc_model": str(SOCS[soc].soc_model), "htp_arch": str(SOCS[soc].arch)}
     return options
-
-
-def assignment(session: Any) -> tuple[int, Counter[str], int]:
-    """Operators that QNN took, those left to other providers by kind, and the number of QNN's graphs.
-
-    As the session itself has it: by the names of providers in its graph, once that is split between them.
-    """
-    on_htp, left, graphs = 0, Counter[str](), 0
-    for part in session.get_provider_graph_assignment_info():
-        nodes = part.get_nodes()
-        if part.ep_name == NAME:
-            on_htp, graphs = on_htp + len(nodes), graphs + 1
-        else:
-            left.update(node.op_type for node in nodes)
-    return on_htp, left, graphs

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import RunnerError
 from ..machine.runtime_versions import DISTRIBUTIONS, NATIVE, TENSORRT, label_of, version_of
-from ..model.accelerator import KINDS, LITERT_GPU, QNN_HTP
+from ..model.accelerator import KINDS, LITERT_GPU, QNN_HTP, WEBGPU
 from ..model.engine_store import ENGINE
 from .base import Runtime
 
@@ -23,6 +23,10 @@ def open_runtime(
 
     Raises RunnerError: runtime if it is not installed or does not import, accelerator if it knows no such one.
     """
+    if accelerator and format == "onnx" and accelerator.kind not in KINDS[format]:
+        named = _named_provider(accelerator)
+        if named:
+            return named
     if accelerator and not (accelerator.kind in KINDS.get(format, ()) and accelerator.kind in ACCELERATED):
         raise RunnerError("accelerator", f"nothing here runs .{format} on '{accelerator.kind}'")
     label = label_of(format) if format in DISTRIBUTIONS else None
@@ -76,6 +80,23 @@ def _litert_gpu(distribution: str) -> Runtime:
     return LiteRtGpu(distribution)
 
 
+def _webgpu(distribution: str) -> Runtime:
+    from .webgpu import WebGpu
+
+    return WebGpu()
+
+
+def _named_provider(accelerator: Accelerator) -> tuple[str, Runtime] | None:
+    """Runtime of the execution provider that a request names, with its build of onnxruntime; None if it names none."""
+    from .onnx_provider import OnnxProvider, provider_of
+
+    provider = provider_of(accelerator)
+    if provider is None:
+        return None
+    runtime = OnnxProvider(provider, accelerator.option("packages", ""))
+    return runtime.label, runtime
+
+
 def _tensorrt() -> Runtime:
     from .tensorrt_engine import TensorRT
 
@@ -83,5 +104,9 @@ def _tensorrt() -> Runtime:
 
 
 RUNTIMES: dict[str, Callable[[str], Runtime]] = {"pte": _executorch, "onnx": _onnx, "tflite": _tflite}
-ACCELERATED: dict[str, Callable[[str], Runtime]] = {LITERT_GPU: _litert_gpu, QNN_HTP: _qnn_htp}
+ACCELERATED: dict[str, Callable[[str], Runtime]] = {
+    LITERT_GPU: _litert_gpu,
+    QNN_HTP: _qnn_htp,
+    WEBGPU: _webgpu,
+}
 """Makers of the runtimes that run a model on an accelerator, by its kind."""
