@@ -15,7 +15,7 @@ from edgekit.datasets.classes import class_names, without_samples
 from edgekit.datasets.items import checked, named_inputs, read_items
 from edgekit.datasets.pictures import Picture, tally
 from edgekit.datasets.processors import Processor, processors, smallest
-from edgekit.datasets.tokenizer import check_ids, read_tokenizer
+from edgekit.datasets.tokenizer import check_ids, read_tokenizers
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.sequences import check_caches, gather, initial_state, read_sequences, save_sequences, sequence_labels
@@ -145,11 +145,7 @@ def load_samples(project: Project, role: str, limit: int | None = None, steps: i
     if declared is None:
         raise DataError(f"project '{project.name}' states no {role} data", hint=f"add {role} = {{ … }} under [data]")
     where = f"{role} data of '{project.name}'"
-    tokenizers = {
-        name: read_tokenizer(project.root, name, spec.tokenizer)
-        for name, spec in project.inputs.items()
-        if spec.tokenizer
-    }
+    tokenizers = read_tokenizers(project)
     source = open_dataset(declared, project, where, partial=role == "calibration")
     total = len(source)
     if total == 0:

@@ -17,6 +17,7 @@ from edgekit.runner.processing.tokenization import Tokenization, read_tokenizati
 from edgekit.runner.processing.wordpiece import WordPiece
 from edgekit.specs.inputs import Input
 from edgekit.specs.lengths import FreeSize
+from edgekit.specs.project import Project
 from edgekit.specs.tokenizer import TokenizerSpec
 from edgekit.untrusted.json_text import loads
 
@@ -73,6 +74,26 @@ def read_tokenizer(root: Path, name: str, spec: TokenizerSpec) -> Tokenizer:
     texts, unknown = _encoder(document)
     _check_golden(texts, size, spec, where)
     return Tokenizer(content, sha256, size, spec.golden, texts, unknown)
+
+
+def read_tokenizers(project: Project) -> dict[str, Tokenizer]:
+    """Tokenizers of a project by the input that they are of.
+
+    Raises DataError or TokenizerMismatch as `read_tokenizer` does, and TokenizerMismatch for one with more tokens than
+    the vocabulary that is stated of its input.
+    """
+    tokenizers = {}
+    for name, spec in project.inputs.items():
+        if spec.tokenizer is None:
+            continue
+        tokenizers[name] = tokenizer = read_tokenizer(project.root, name, spec.tokenizer)
+        if spec.vocabulary is not None and tokenizer.size > spec.vocabulary:
+            raise TokenizerMismatch(
+                f"the tokenizer '{spec.tokenizer.file}' of input '{name}' has {tokenizer.size} tokens, the project "
+                f"states a vocabulary of {spec.vocabulary}",
+                hint=f"bring back the tokenizer of the training, or state what the network takes under [inputs.{name}]",
+            )
+    return tokenizers
 
 
 def token_ids(text: str, name: str, spec: Input, tokenizer: Tokenizer, where: str) -> Array:

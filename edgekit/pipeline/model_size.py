@@ -31,16 +31,19 @@ FORMAT_BYTES: dict[Format, tuple[int, str]] = {
 FLOAT_BITS = 32
 
 
-def check_model_size(weights: int, profile: Profile, target: Target, backend: str, format: Format) -> None:
-    """Raise Misfit if so many weights fit neither the target's memory nor the format. What is pruned may yet fit.
+def check_model_size(
+    weights: int, state: Mapping[str, StateTensor], profile: Profile, target: Target, backend: str, format: Format
+) -> None:
+    """Raise Misfit if so many weights and the state fit neither the target's memory nor the format.
 
-    weights: number of weights of the model. The float graph, which is converted from, must fit the format too.
+    What is pruned may yet fit. weights: number of weights of the model. The float graph, which is converted from, must
+    fit the format too.
     """
     if profile.prune:
         return
     check_format_size(weights * FLOAT_BITS // 8, backend, format)
     stored = weights * WEIGHT_BITS[profile.precision] // 8
-    check_memory(stored, f"{weights:,} weights in {profile.precision}", target)
+    check_memory(stored, f"{weights:,} weights in {profile.precision}", target, state)
 
 
 def check_format_size(size: int, backend: str, format: Format) -> None:
@@ -56,20 +59,25 @@ def check_format_size(size: int, backend: str, format: Format) -> None:
         )
 
 
-def check_memory(size: int, described: str, target: Target) -> None:
-    """Raise Misfit if a target cannot hold a model of `size` bytes in memory. described: the model, for people."""
-    memory = target.memory.ram_mb << 20
-    if size > memory:
-        raise Misfit(
-            f"{described} take {_mb(size)}, and target '{target.id}' has {_mb(memory)} of memory",
-            hint="take a profile with smaller weights (edgekit profiles), or, if your board has more memory: "
-            f"--set target.memory.ram_mb={-(-size // (1 << 20)) * 2}",
-        )
+def check_memory(size: int, described: str, target: Target, state: Mapping[str, StateTensor]) -> None:
+    """Raise Misfit if a target cannot hold a model of `size` bytes in memory, or not beside its state.
+
+    described: the model, for people.
+    """
+    memory, beside = target.memory.ram_mb << 20, sum(_state_sizes(state).values())
+    if size + beside <= memory:
+        return
+    told, shorter = ("", "") if size > memory else (f", the state {_mb(beside)}", ", a shorter cache under [state]")
+    raise Misfit(
+        f"{described} take {_mb(size)}{told}, and target '{target.id}' has {_mb(memory)} of memory",
+        hint=f"take a profile with smaller weights (edgekit profiles){shorter}, or, if your board has more memory: "
+        f"--set target.memory.ram_mb={-(-(size + beside) // (1 << 20)) * 2}",
+    )
 
 
 def check_state_size(state: Mapping[str, StateTensor], target: Target) -> None:
     """Raise Misfit if a target cannot hold the state of a model, such as a decoder's cache, in memory."""
-    sizes = {name: math.prod(tensor.shape) * np.dtype(tensor.dtype).itemsize for name, tensor in state.items()}
+    sizes = _state_sizes(state)
     memory, size = target.memory.ram_mb << 20, sum(sizes.values())
     if size <= memory:
         return
@@ -81,6 +89,11 @@ def check_state_size(state: Mapping[str, StateTensor], target: Target) -> None:
         hint="state a shorter cache under [state], or, if your board has more memory: "
         f"--set target.memory.ram_mb={-(-size // (1 << 20)) * 2}",
     )
+
+
+def _state_sizes(state: Mapping[str, StateTensor]) -> dict[str, int]:
+    """Bytes of each tensor of the state."""
+    return {name: math.prod(tensor.shape) * np.dtype(tensor.dtype).itemsize for name, tensor in state.items()}
 
 
 def _mb(count: int) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edgekit import examples, plugins
 from edgekit.backends.base import Backend
+from edgekit.datasets.tokenizer import read_tokenizers
 from edgekit.errors import EdgekitError, Misfit, StateUnsupported, UsageError
 from edgekit.pipeline.model_size import check_model_size, check_state_size
 from edgekit.specs import override
@@ -60,13 +61,15 @@ def resolve_requests(
 ) -> tuple[BuildRequest, ...]:
     """Resolve a request for one target, or for every target that the profile fits if `target` is `all`.
 
-    backend, profile: ids; None for the default of the target. overrides: as `--set` takes them. Raises UsageError.
+    backend, profile: ids; None for the default of the target. overrides: as `--set` takes them. Raises UsageError, and
+    DataError or TokenizerMismatch for a tokenizer that does not fit.
     """
     changes = [Override.parse(text) for text in overrides]
     catalog = Catalog.default(project.root)
     project = override.apply(project, "project", changes)
     task_of(project)  # an unknown task, or a wrong option of it, is told now
     _check_factories(project)
+    read_tokenizers(project)
     targets = catalog.targets() if target == ALL else [catalog.target(target)]
     if target == ALL and profile:
         families = catalog.profile(profile).families
@@ -114,7 +117,14 @@ def _check(request: BuildRequest) -> None:
     _check_training(request)
     weights = weight_count(request.project.model, request.project.root)
     if weights:
-        check_model_size(weights, request.profile, request.target, request.runtime.backend, request.backend.format)
+        check_request_size(weights, request)
+
+
+def check_request_size(weights: int, request: BuildRequest) -> None:
+    """Raise Misfit if the target's memory or the file format cannot hold a model of so many weights and its state."""
+    check_model_size(
+        weights, request.project.state, request.profile, request.target, request.runtime.backend, request.backend.format
+    )
 
 
 def _check_state(request: BuildRequest) -> None:

@@ -1,8 +1,9 @@
 """Process that generates texts by one decoder, whenever a line on standard input asks for one.
 
 A line is JSON: {"prompt": [1, 403], "count": 64}; so is each answer: {"tokens": …, "first_s": …, "rest_s": …,
-"peak_bytes": …, "empty_bytes": …}. It ends with its input. Each decoder has a process, so that each has its own memory,
-and decoders can take turns.
+"first_cpu_s": …, "rest_cpu_s": …, "grown": …, "peak_bytes": …, "empty_bytes": …}. CPU times are of all threads; "grown"
+has the resident memory behind the first token and behind the last. It ends with its input. Each decoder has a process,
+so that each has its own memory, and decoders can take turns.
 
     python -m scripts.benchmark.decoder_worker SLOT THREADS     # edgekit's: SLOT is a folder with a bundle's files
 """
@@ -13,7 +14,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any, Protocol
 
 
@@ -32,14 +33,25 @@ def serve(load: Callable[[], Decoder]) -> None:
     for line in sys.stdin:
         job = json.loads(line)
         decoder.reset()
-        began = perf_counter()
+        began = Clock()
         tokens = [int(decoder.prefill(job["prompt"]).argmax())]
-        first = perf_counter()
+        first, grown = Clock(), [_status_bytes("VmRSS")]
+        rest = Clock()
         while len(tokens) < job["count"]:
             tokens.append(int(decoder.decode(tokens[-1]).argmax()))
-        ended = perf_counter()
-        memory = {"peak_bytes": _status_bytes("VmHWM"), "empty_bytes": empty}
-        print(json.dumps({"tokens": tokens, "first_s": first - began, "rest_s": ended - first, **memory}), flush=True)
+        ended = Clock()
+        grown.append(_status_bytes("VmRSS"))
+        times = {"first_s": first.wall_s - began.wall_s, "first_cpu_s": first.cpu_s - began.cpu_s}
+        times |= {"rest_s": ended.wall_s - rest.wall_s, "rest_cpu_s": ended.cpu_s - rest.cpu_s}
+        memory = {"grown": grown, "peak_bytes": _status_bytes("VmHWM"), "empty_bytes": empty}
+        print(json.dumps({"tokens": tokens, **times, **memory}), flush=True)
+
+
+class Clock:
+    """Moment of a process: seconds on the wall, and seconds of CPU of all its threads."""
+
+    def __init__(self) -> None:
+        self.wall_s, self.cpu_s = perf_counter(), process_time()
 
 
 def _status_bytes(key: str) -> int:

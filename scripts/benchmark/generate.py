@@ -1,6 +1,7 @@
 """Tokens a second and memory of edgekit's decoders and of llama.cpp at the same precision, taking turns here.
 
 The model is of the Llama architecture: stories260K, or with --parameters one of 100 million random weights.
+On a busy machine only CPU time is worth a comparison, and with more than one thread only the wall is.
 llama.cpp is the package `llama-cpp-python`, which is compiled as it is installed; --llama names the Python that has it.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import struct
 import subprocess
 import sys
 import tempfile
@@ -26,7 +28,10 @@ from tests.stories_project import WEIGHTS, write_stories
 SAME = {"float32": "f32", "dynamic-int8": "q8_0", "weight-only-int4": "q4_0"}
 """Precision of llama.cpp by edgekit's profile."""
 GATES = ("size_ratio.max=2", "accuracy_drop.max=9", "agreement.min=0", "integer_share.min=0")
-PROMPT = (1,)
+COLUMNS = ("file", "MB a token", "tokens/s", "CPU ms", "first ms", "first MB", "last MB", "peak MB", "own MB", "alike")
+"""Bytes of the files; MB that a token reads at most, file and full cache; tokens a second by the wall; CPU time of a
+token and of the prompt; resident memory behind the first token, behind the last, at its peak, and there without that of
+an empty Python; number of tokens that are those of the first line."""
 NOT_INSTALLED = """llama.cpp: not installed in {python}
   hint: python3 -m venv llama && llama/bin/pip install llama-cpp-python gguf, then --llama llama/bin/python"""
 
@@ -37,32 +42,38 @@ class Contender:
 
     name: str
     file_bytes: int
+    cache_bytes: int
     process: subprocess.Popen[str]
     answers: list[dict[str, Any]] = field(default_factory=list)
 
-    def generate(self, count: int) -> None:
-        """Generate one text. Raises RuntimeError if the process ended."""
+    def generate(self, prompt: Sequence[int], count: int) -> None:
+        """Generate one text behind a prompt. Raises RuntimeError if the process ended."""
         assert self.process.stdin
         assert self.process.stdout
-        self.process.stdin.write(json.dumps({"prompt": PROMPT, "count": count}) + "\n")
+        self.process.stdin.write(json.dumps({"prompt": prompt, "count": count}) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
             raise RuntimeError(f"{self.name} ended with {self.process.wait()}")
         self.answers.append(json.loads(line))
 
+    def per_token_s(self, key: str) -> float:
+        """Median over texts, without the first, which warms up, of the tokens behind each text's first."""
+        return float(median(one[key] / (len(one["tokens"]) - 1) for one in self._timed))
+
     @property
-    def tokens_per_s(self) -> float:
-        """Median over texts, without the first, which warms up; of the tokens behind each text's first."""
-        timed = self.answers[1:] or self.answers
-        return float(median((len(one["tokens"]) - 1) / one["rest_s"] for one in timed))
+    def _timed(self) -> Sequence[dict[str, Any]]:
+        return self.answers[1:] or self.answers
 
     def row(self, tokens: Sequence[int]) -> str:
         """Line of the table. tokens: those of the first contender."""
         ours, last = self.answers[0]["tokens"], self.answers[-1]
         alike = next((i for i, pair in enumerate(zip(ours, tokens, strict=True)) if pair[0] != pair[1]), len(ours))
-        memory = f"{last['peak_bytes'] / 1e6:11.1f}{(last['peak_bytes'] - last['empty_bytes']) / 1e6:11.1f}"
-        return f"{self.name:32}{self.file_bytes:13,}{self.tokens_per_s:11.1f}{memory}{alike:8}"
+        first_ms = 1e3 * median(one["first_cpu_s"] for one in self._timed)
+        memory = (*self.answers[0]["grown"], last["peak_bytes"], last["peak_bytes"] - last["empty_bytes"])
+        numbers = [(self.file_bytes + self.cache_bytes) / 1e6, 1 / self.per_token_s("rest_s")]
+        numbers += [1e3 * self.per_token_s("rest_cpu_s"), first_ms, *(size / 1e6 for size in memory)]
+        return f"{self.name:32}{self.file_bytes:13,}" + "".join(f"{number:11.2f}" for number in numbers) + f"{alike:8}"
 
 
 def main(argv: list[str]) -> None:
@@ -73,6 +84,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--profile", action="append", choices=SAME, help="default: float32 and dynamic-int8")
     parser.add_argument("--bundle", type=Path, action="append", help="a bundle of that model, in place of building one")
     parser.add_argument("--llama", type=Path, default=Path(sys.executable), help="Python that has llama-cpp-python")
+    parser.add_argument("--prompt", type=int, default=1, help="tokens of the prompt")
     parser.add_argument("--count", type=int, default=100, help="tokens of a text")
     parser.add_argument("--rounds", type=int, default=7, help="turns that each has, behind one to warm up")
     parser.add_argument("--threads", type=int, default=1)
@@ -83,13 +95,15 @@ def main(argv: list[str]) -> None:
         if not weights.is_file():
             parser.error(f"no file {weights}; --weights FILE, or --parameters {next(iter(SIZES))}")
         profiles = args.profile or ["float32", "dynamic-int8"]
+        cache_bytes = _cache_bytes(weights)
         bundles = args.bundle or _built(weights, args.backend or ["onnx", "tflite"], profiles, folder)
-        contenders = [_edgekit(bundle, folder, args.threads) for bundle in bundles]
+        contenders = [_edgekit(bundle, folder, args.threads, cache_bytes) for bundle in bundles]
         contenders += _llama(weights, list(dict.fromkeys(SAME[profile] for profile in profiles)), folder, args)
+        prompt = [1 + place % 200 for place in range(args.prompt)]
         for _ in range(args.rounds + 1):
             for contender in contenders:
-                contender.generate(args.count)
-        print(f"{'':32}{'bytes':>13}{'tokens/s':>11}{'peak MB':>11}{'of it own':>11}{'alike':>8}")
+                contender.generate(prompt, args.count)
+        print(f"{'':32}{COLUMNS[0]:>13}" + "".join(f"{name:>11}" for name in COLUMNS[1:-1]) + f"{COLUMNS[-1]:>8}")
         for contender in contenders:
             print(contender.row(contenders[0].answers[0]["tokens"]))
             contender.process.communicate()
@@ -113,12 +127,20 @@ def _built(weights: Path, backends: Sequence[str], profiles: Sequence[str], fold
     return bundles
 
 
-def _edgekit(bundle: Path, folder: Path, threads: int) -> Contender:
+def _edgekit(bundle: Path, folder: Path, threads: int, cache_bytes: int) -> Contender:
     slot = folder / "slots" / bundle.stem
     zipfile.ZipFile(bundle).extractall(slot)
     size = sum(path.stat().st_size for path in slot.iterdir() if path.suffix in (".onnx", ".bin", ".pte", ".tflite"))
     argv = [sys.executable, "-m", "scripts.benchmark.decoder_worker", str(slot), str(threads)]
-    return Contender(f"edgekit {bundle.stem.partition('-host-')[2]}", size, _started(argv))
+    return Contender(f"edgekit {bundle.stem.partition('-host-')[2]}", size, cache_bytes, _started(argv))
+
+
+def _cache_bytes(weights: Path) -> int:
+    """Size of the keys and values of a version-0 export, in float32."""
+    with weights.open("rb") as file:
+        sizes: tuple[int, ...] = struct.unpack("7i", file.read(28))
+    size, _, layers, heads, groups, _, longest = sizes
+    return 2 * 4 * layers * groups * longest * (size // heads)
 
 
 def _llama(weights: Path, precisions: Sequence[str], folder: Path, args: argparse.Namespace) -> list[Contender]:
@@ -133,7 +155,7 @@ def _llama(weights: Path, precisions: Sequence[str], folder: Path, args: argpars
         argv = [str(args.llama), "-m", "scripts.benchmark.llama_cpp_worker"]
         subprocess.run([*argv, "convert", str(weights), str(file), precision], check=True, cwd=ROOT)
         process = _started([*argv, "generate", str(file), str(args.threads)])
-        contenders.append(Contender(f"llama.cpp {precision}", file.stat().st_size, process))
+        contenders.append(Contender(f"llama.cpp {precision}", file.stat().st_size, _cache_bytes(weights), process))
     return contenders
 
 

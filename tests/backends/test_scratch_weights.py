@@ -10,6 +10,7 @@ import pytest
 from onnx import numpy_helper
 
 from edgekit.backends.onnx import external_weights, scratch_weights
+from edgekit.backends.onnx.export import without_large_weights
 from edgekit.backends.onnx.external_weights import WEIGHTS, write_model
 from edgekit.backends.onnx.scratch_weights import LEAST_BYTES, ScratchWeights, is_on_disk, read_into, values_of
 from edgekit.backends.onnx.weight_compression import compress_weights
@@ -60,6 +61,13 @@ def test_compression_gives_the_same_bytes_wherever_weights_lie(tmp_path: Path, p
     assert scratched.ByteSize() < 2000
     compressed = read_into(compress_weights(scratched, recipe))
     assert compressed.SerializeToString(deterministic=True) == expected
+
+
+def test_a_check_reads_no_weight_on_disk(tmp_path: Path) -> None:
+    scratched = on_disk(gemm(), tmp_path)
+    kept = [tensor.name for tensor in without_large_weights(scratched).graph.initializer]
+    assert kept == ["a.bias"], "32,768 elements are no more than a check copies, but lie in the file"
+    onnx.checker.check_model(without_large_weights(scratched), full_check=True)
 
 
 def test_weights_in_the_file_are_mapped_not_read(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgekit.datasets.tokenizer import read_tokenizer
+from edgekit.datasets.tokenizer import read_tokenizer, read_tokenizers
 from edgekit.errors import DataError, SampleUnfit, SpecError, TokenizerMismatch
 from edgekit.samples import load_samples
 from edgekit.specs.project import Project
@@ -171,6 +171,13 @@ def test_a_token_above_the_vocabulary_is_refused(tmp_path: Path, wrong: int) -> 
     data(tmp_path, 1, wrong, 4, 2)
     with pytest.raises(DataError, match=rf"'tokens' holds the token id {wrong}, its tokenizer has 0 to 5"):
         load_samples(stated(tmp_path), "evaluation")
+
+
+def test_more_tokens_than_the_stated_vocabulary_are_refused(tmp_path: Path) -> None:
+    write(tmp_path)
+    assert read_tokenizers(stated(tmp_path, " }\nvocabulary = 6\nbuckets = {"))["tokens"].size == 6
+    with pytest.raises(TokenizerMismatch, match="of input 'tokens' has 6 tokens, the project states a vocabulary of 5"):
+        read_tokenizers(stated(tmp_path, " }\nvocabulary = 5\nbuckets = {"))
 
 
 @pytest.mark.parametrize("content", [[], {"model": {}}, {"model": {"vocab": {"a": "b"}}}, {"model": {"vocab": {}}}, 3])

@@ -66,6 +66,19 @@ def test_a_cache_that_the_target_cannot_hold_is_refused_at_once(command: Command
     assert "--set target.memory.ram_mb=4884" in told
 
 
+def test_weights_and_a_cache_that_only_fit_one_by_one_are_refused_at_once(command: Command, tmp_path: Path) -> None:
+    state = '\n[state]\nkeys = { from = "keys_out", shape = [600000, 64], append = 0 }\n'
+    toml = TOML.replace(FACTORY, f'{FACTORY}\nweights = "w.safetensors"')
+    project = write_project(tmp_path, toml=f"{toml}{state}")
+    large_weights(project / "w.safetensors", 100_000_000)
+    refused = command("plan", "--project", project, "--target", "raspberry-pi-zero-2w", "--profile", "float32")
+    assert refused.code == 2
+    told = " ".join(refused.err.split())
+    assert "EK103" in told
+    assert "100,000,000 weights in float32 take 400 MB, the state 154 MB, and target 'raspberry-pi-zero-2w' has" in told
+    assert "a shorter cache under [state], or, if your board has more memory: --set target.memory.ram_mb=1056" in told
+
+
 def test_weights_are_counted_by_headers(tmp_path: Path) -> None:
     large_weights(tmp_path / "w.safetensors", 3_000_000_000)
     assert weight_count(ModelSource(factory="model.py:net", weights="w.safetensors"), tmp_path) == 3_000_000_000

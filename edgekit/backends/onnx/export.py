@@ -86,9 +86,12 @@ def to_onnx(
 def without_large_weights(model: ModelProto) -> ModelProto:
     """Copy of a model whose large weights are inputs of the same type and shape: checks make further copies of all.
 
-    Small weights stay: shapes are inferred from their values.
+    So are weights on disk: a check refuses the path of a file that is none beside the model. Small weights stay: shapes
+    are inferred from their values.
     """
     import onnx
+
+    from edgekit.backends.onnx.scratch_weights import is_on_disk
 
     copy = onnx.ModelProto()
     for field, value in model.ListFields():
@@ -98,7 +101,7 @@ def without_large_weights(model: ModelProto) -> ModelProto:
         if field.name != "initializer":
             _set(copy.graph, field.name, value)
     for tensor in model.graph.initializer:
-        if prod(tensor.dims) < LARGE:
+        if prod(tensor.dims) < LARGE and not is_on_disk(tensor):
             copy.graph.initializer.add().CopyFrom(tensor)
         else:
             copy.graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))

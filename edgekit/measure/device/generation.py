@@ -65,18 +65,20 @@ def check_inputs(tokens: Sequence[TensorSpec], has_state: bool) -> None:
         raise ProbeError(f"--generate: the model is no decoder: it takes {takes}, not one token", hint=DECODER)
 
 
-def check_room(prompt: Prompt, capacity: int | None) -> None:
-    """Raise ProbeError, with a hint, if a prompt of token ids and what follows do not fit a cache.
+def check_room(prompt: Prompt, capacity: int | None, text_tokens: int | None = None) -> None:
+    """Raise ProbeError, with a hint, if a prompt and what follows do not fit a cache.
 
-    capacity: number of tokens that the cache holds; None if unknown. The runner tells of a text, as it has its tokens.
+    capacity: number of tokens that the cache holds; None if unknown. text_tokens: number of tokens of a text; None
+    where its tokenizer is not at hand: the runner tells of such a text.
     """
     # The last token is not read; a text has one token at least.
-    read = max(1, len(prompt.tokens)) + prompt.count - 1
-    if capacity is None or read <= capacity:
+    length = len(prompt.tokens) or text_tokens or 1
+    if capacity is None or length + prompt.count - 1 <= capacity:
         return
-    most = capacity - max(1, len(prompt.tokens)) + 1
+    most = capacity - length + 1
     if most < 2:
-        message = f"--prompt-tokens: {len(prompt.tokens)} tokens are too many for a cache of {capacity}"
+        option = "--prompt" if prompt.text else "--prompt-tokens"
+        message = f"{option}: {length} tokens are too many for a cache of {capacity}"
         raise ProbeError(message, hint=f"give {capacity - 1} tokens at most")
     raise ProbeError(
         f"--generate {prompt.count}: with the prompt it does not fit a cache of {capacity} tokens",

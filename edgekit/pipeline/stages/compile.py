@@ -18,8 +18,8 @@ from edgekit.errors import MissingExtra
 from edgekit.frontend.store import load_history
 from edgekit.ir.artifact import Artifact
 from edgekit.ir.program import PassRecord
-from edgekit.pipeline.model_size import check_memory, check_model_size
-from edgekit.pipeline.request import BuildRequest
+from edgekit.pipeline.model_size import check_memory
+from edgekit.pipeline.request import BuildRequest, check_request_size
 from edgekit.pipeline.stages.background_thread import threads
 from edgekit.pipeline.stages.calibration_limit import calibration_limit
 from edgekit.pipeline.stages.compress import Compressed
@@ -152,9 +152,8 @@ class Compilation:
     @property
     def _fitting_model(self) -> Model:
         """The project's network. Raises Misfit if the target's memory or the file format cannot hold it."""
-        request, model = self.request, self.network.model
-        weights = sum(value.numel() for value in model.module.parameters())
-        check_model_size(weights, request.profile, request.target, request.runtime.backend, request.backend.format)
+        model = self.network.model
+        check_request_size(sum(value.numel() for value in model.module.parameters()), self.request)
         return model
 
     @cached_property
@@ -305,5 +304,6 @@ class Compilation:
         float_entry, entry = entries[0], entries[-1]
         artifact = load_artifact(entry)
         # The program may have been captured for a larger target.
-        check_memory(artifact.size_bytes, f"the files of '{self.request.name}'", self.request.target)
+        request = self.request
+        check_memory(artifact.size_bytes, f"the files of '{request.name}'", request.target, request.project.state)
         return Compiled(artifact, FloatSize.read(float_entry), entry / "golden", load_history(entry), entry.name)

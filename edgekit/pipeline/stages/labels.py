@@ -10,13 +10,12 @@ import numpy as np
 
 from edgekit.cache import digest_of, tool_versions
 from edgekit.datasets.classes import class_names
-from edgekit.datasets.tokenizer import Tokenizer, read_tokenizer
+from edgekit.datasets.tokenizer import Tokenizer, read_tokenizers
 from edgekit.errors import DataError, TokenizerMismatch
 from edgekit.ir.measurement import Array
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.inputs import CachedData, Network
 from edgekit.samples import Samples
-from edgekit.specs.project import Project
 from edgekit.tasks.label_arrays import is_labelled
 from edgekit.tasks.language_model import LanguageModel
 from edgekit.tasks.registry import task_of
@@ -43,7 +42,7 @@ def check_labels(compilation: Compilation, evaluation: CachedData) -> None:
 def _check(network: Network, data: CachedData) -> None:
     project = network.project
     task = task_of(project)
-    tokenizers = _tokenizers(project)
+    tokenizers = read_tokenizers(project)
     key = digest_of(
         {
             "stage": "labels",
@@ -79,15 +78,6 @@ def _check_names(names: Sequence[str], count: int | None, answers: Mapping[str, 
             f"[model] classes names {len(names)}, the outputs have scores of {count}: {shape_text(answers)}",
             hint="name each class that the network was trained with, in order; of boxes, see also [task] decoder",
         )
-
-
-def _tokenizers(project: Project) -> dict[str, Tokenizer]:
-    """Tokenizers of the project by the input that they are of."""
-    return {
-        name: read_tokenizer(project.root, name, spec.tokenizer)
-        for name, spec in project.inputs.items()
-        if spec.tokenizer
-    }
 
 
 def _check_vocabulary(task: Task, answers: Mapping[str, Array], tokenizers: Mapping[str, Tokenizer]) -> None:

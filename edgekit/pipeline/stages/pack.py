@@ -20,7 +20,7 @@ from edgekit.bundle.manifest_records import (
 from edgekit.bundle.manifest_records import DataProvenance as DataRecord
 from edgekit.bundle.signing import SigningKey
 from edgekit.cache import tool_versions
-from edgekit.datasets.tokenizer import Tokenizer, read_tokenizer
+from edgekit.datasets.tokenizer import read_tokenizers
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.acceleration import acceleration_of
 from edgekit.pipeline.stages.compile import GOLDEN, Compilation, Compiled
@@ -70,7 +70,7 @@ def pack_bundle(compilation: Compilation, compiled: Compiled, key: SigningKey, o
             **{f"{NPU}/{path.name}": path for path in sorted((golden.parent / NPU).iterdir())},
         }
     files |= {path: source for _, path, source in _raw(compilation)}
-    tokenizers = _tokenizers(request.project)
+    tokenizers = read_tokenizers(request.project)  # once more: they may have changed since the build began
     files |= {_tokenizer_path(name): tokenizer.content for name, tokenizer in tokenizers.items()}
     return pack(describe(compilation, compiled), files, key, out / f"{compilation.request.name}.edgekit")
 
@@ -102,7 +102,7 @@ def describe(compilation: Compilation, compiled: Compiled) -> ManifestContent:
         processing={**_processing(project), **_functions(compilation), **_audio(project)},
         tokenizers={
             name: InputTokenizer(path=_tokenizer_path(name), size=tokenizer.size, golden=tokenizer.golden)
-            for name, tokenizer in _tokenizers(project).items()
+            for name, tokenizer in read_tokenizers(project).items()
         },
         golden=Golden(count=GOLDEN, tolerance=TOLERANCE[request.profile.precision]),
         acceleration=acceleration_of(request, artifact.format),
@@ -120,15 +120,6 @@ def _packages(request: BuildRequest, compiled: Compiled) -> tuple[str, ...]:
     """Packages that decided the bytes: the NPU's too, where it compiled a context binary."""
     compiled_ahead = (compiled.golden.parent / CONTEXTS).is_file()
     return (*request.backend.packages, *((NPU_PACKAGE,) if compiled_ahead else ()))
-
-
-def _tokenizers(project: Project) -> dict[str, Tokenizer]:
-    """Tokenizer files of the inputs that state one, checked once more: they may have changed since the build began."""
-    return {
-        name: read_tokenizer(project.root, name, spec.tokenizer)
-        for name, spec in project.inputs.items()
-        if spec.tokenizer
-    }
 
 
 def _tokenizer_path(name: str) -> str:

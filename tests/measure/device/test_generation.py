@@ -77,7 +77,7 @@ def test_a_run_refuses_a_project_without_a_decoder_before_it_builds(tmp_path: Pa
 
 def test_a_text_that_the_cache_cannot_hold_is_refused_with_what_it_can() -> None:
     stories = Project.read(folder("stories"))  # its cache holds 128
-    check_project(stories, Prompt(128, text="Once"))
+    check_project(stories, Prompt(128, text="Alice"))
     cache = replace(CACHE, shape=(1, 4, 128))
     decoder = replace(DECODER, inputs=(TOKEN, cache), state=(StatePair("keys", "keys_out", append=2),))
     check_decoder(decoder, None, Prompt(127, tokens=(1, 42)))
@@ -91,6 +91,15 @@ def test_a_text_that_the_cache_cannot_hold_is_refused_with_what_it_can() -> None
             assert error.value.hint == hint
     with pytest.raises(ProbeError, match="does not fit a cache of 128"):
         check_project(stories, Prompt(129, text="Once"))
+
+
+def test_the_tokens_of_a_text_are_counted_before_the_model_is_built() -> None:
+    stories = Project.read(folder("stories"))
+    with pytest.raises(ProbeError, match="--generate 127: with the prompt it does not fit a cache of 128") as error:
+        check_project(stories, Prompt(127, text="Alice was beginning to get very tired"))  # eleven tokens
+    assert error.value.hint == "--generate 118"
+    with pytest.raises(ProbeError, match="--prompt: 201 tokens are too many for a cache of 128"):
+        check_project(stories, Prompt(2, text="Alice was " * 100))
 
 
 def test_a_prompt_needs_a_beginning() -> None:
