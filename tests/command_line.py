@@ -29,6 +29,14 @@ LENIENT = (
     *("--set", "profile.gates.not_slower=false"),
 )
 """Gates for a network too small to shrink, on too few samples to tell."""
+QUICK = (
+    *("--set", "profile.probe.min_duration_s=0.1"),
+    *("--set", "profile.probe.min_count=16"),
+    *("--set", "profile.probe.processes=1"),
+)
+"""A latency run that is over in a moment: each process imports the runtime anew."""
+PLAIN = ("--set", "profile.quantize.repair=false")
+"""Static int8 as it comes out, for tests of something else: repair has the program simulated on held-out samples."""
 
 
 @dataclass(frozen=True)

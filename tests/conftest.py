@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -32,6 +33,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A shell starts what runs in the background with Ctrl-C ignored, and so would be all that the tests start and stop.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A network that is captured makes objects by the million, and hardly any garbage.
+gc.set_threshold(20_000, 20, 20)
 
 RECURSION_LIMIT = sys.getrecursionlimit()
 pytest_plugins = ["edgekit.devices.emulation.fixtures"]
@@ -137,6 +141,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("lowers")
         if SLOW & {marker.name for marker in item.iter_markers()}:
             item.add_marker("slow")
+
+
+MANY = 200
+"""Number of modules that are worth a collection of all garbage: 0.4 s with torch and the converters."""
+_frozen = 0
+
+
+def pytest_runtest_setup() -> None:
+    """Keep what was imported from garbage collection: there are a million objects, and each collection visits all."""
+    global _frozen
+    if len(sys.modules) > _frozen + MANY:
+        gc.collect()
+        gc.freeze()
+        _frozen = len(sys.modules)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -5,7 +5,6 @@ Its file lies outside the repository: tests that need it are skipped without it.
 
 from __future__ import annotations
 
-import shutil
 import struct
 import textwrap
 from pathlib import Path
@@ -136,14 +135,17 @@ evaluation = { path = "data.npz", licence = "MIT", source = "written by the mode
 """
 
 
-def write_stories(folder: Path, count: int = 8, steps: int = 48, weights: Path | None = None) -> Path:
+def write_stories(
+    folder: Path, count: int = 8, steps: int = 48, weights: Path | None = None, layers: tuple[int, ...] = ()
+) -> Path:
     """The project, with `count` stories of `steps` tokens that the model itself writes.
 
-    weights: another export of that form, of any size.
+    weights: another export of that form, of any size. layers: which of its layers are kept, by number; all if empty.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.py").write_text(textwrap.dedent(MODEL))
-    shutil.copy(weights or WEIGHTS, folder / WEIGHTS.name)
+    content = (weights or WEIGHTS).read_bytes()
+    (folder / WEIGHTS.name).write_bytes(_with_layers(content, layers) if layers else content)
     cache, vocabulary = _sizes(folder)
     (folder / "edgekit.toml").write_text(TOML.replace("CACHE", str(cache)).replace("VOCABULARY", str(vocabulary)))
     texts = np.array([torch_text(folder, [1], steps, seed) for seed in range(count)])
@@ -169,6 +171,18 @@ def torch_text(folder: Path, prompt: list[int], count: int, seed: int | None = N
             text.append(int(torch.multinomial(scores.softmax(0), 1, generator=random) if random else scores.argmax()))
             tokens = torch.tensor([text[-1:]])
     return text
+
+
+def _with_layers(content: bytes, kept: tuple[int, ...]) -> bytes:
+    """An export with these layers of another one: they are stacked, one kind of weight after the other."""
+    size, hidden, layers, heads, groups, vocabulary, longest = struct.unpack("7i", content[:28])
+    shapes = [size, size * size, *2 * [groups * size // heads * size], size * size, size, *3 * [hidden * size]]
+    place = 28 + 4 * vocabulary * size
+    parts = [struct.pack("7i", size, hidden, len(kept), heads, groups, vocabulary, longest), content[28:place]]
+    for count in shapes:
+        parts += (content[place + 4 * count * layer : place + 4 * count * (layer + 1)] for layer in kept)
+        place += 4 * count * layers
+    return b"".join(parts) + content[place:]
 
 
 def _sizes(folder: Path) -> tuple[list[int], int]:

@@ -8,6 +8,7 @@ imported.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -62,6 +63,8 @@ def main(name: str, parent: int) -> None:
     backend: Backend = plugins.load("backends", name)()
     for module in (*backend.preload, *PRELOAD):
         importlib.import_module(module)
+    # No job frees what was imported: its collections of garbage would visit a million objects, and copy their pages.
+    gc.freeze()
     answers.write("ready\n")
     children: list[_Child] = []
     for line in _lines(children):

@@ -14,6 +14,8 @@ from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature, TensorSpec
 
 TOKENS, WORDS = 12, 500
+STEPS = 3
+"""Length of the sequences of recurrent networks, which converters unroll."""
 
 
 class Classifier(nn.Module):
@@ -137,11 +139,11 @@ ARCHITECTURES = {
     "embedding": Architecture(Classifier, _tokens, 32 * 8, WORDS * 32 + 32 * 8),
     "tied": Architecture(Tied, _tokens, TOKENS * (32 * 32 + 32 * WORDS), WORDS * 32 + 32 * 32),
     "lstm": Architecture(
-        lambda: Recurrent(nn.LSTM), _reals(10, 16), 10 * 4 * 24 * (16 + 24) + 24 * 5, 4 * 24 * (16 + 24) + 24 * 5,
+        lambda: Recurrent(nn.LSTM), _reals(STEPS, 16), STEPS * 4 * 24 * (16 + 24) + 24 * 5, 4 * 24 * (16 + 24) + 24 * 5,
         folded=4 * 24 * 24,
     ),
     "gru": Architecture(
-        lambda: Recurrent(nn.GRU), _reals(10, 16), 10 * 3 * 24 * (16 + 24) + 24 * 5, 3 * 24 * (16 + 24) + 24 * 5,
+        lambda: Recurrent(nn.GRU), _reals(STEPS, 16), STEPS * 3 * 24 * (16 + 24) + 24 * 5, 3 * 24 * (16 + 24) + 24 * 5,
         folded=3 * 24 * 24,
     ),
     "attention": Architecture(

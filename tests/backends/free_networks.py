@@ -29,7 +29,7 @@ class Net(nn.Module):
         torch.manual_seed(0)
         self.table, self.place = nn.Embedding(100, 32), nn.Parameter(0.1 * torch.randn(64, 32))
         layer = nn.TransformerEncoderLayer(32, 4, 64, batch_first=True, dropout=0.0)
-        self.encoder = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+        self.encoder = nn.TransformerEncoder(layer, 1, enable_nested_tensor=False)
         self.head = nn.Linear(32, 5)
     def forward(self, tokens, mask):
         x = self.table(tokens) + self.place[: tokens.shape[1]]

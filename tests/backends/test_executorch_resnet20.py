@@ -29,11 +29,11 @@ MACS = 40_551_040
 def test_int8_keeps_the_answers_at_a_third_of_the_size(tmp_path: Path) -> None:
     project = Project.read(CASE)
     program = capture(load(project))
-    evaluation = load_samples(project, "evaluation", 200)
+    evaluation = load_samples(project, "evaluation", 100)
     images = batches(evaluation, project)
     floating = ExecuTorch().lower(program, TARGET, RUNTIME, tmp_path)
     size, expected = floating.size_bytes, run(floating, images).argmax(1)
-    calibration = batches(load_samples(project, "calibration", 100), project)
+    calibration = batches(load_samples(project, "calibration", 32), project)
     artifact = ExecuTorch().lower(quantize(program, Quantize(), calibration), TARGET, RUNTIME, tmp_path)
     answers = run(artifact, images).argmax(1)
     assert artifact.macs == floating.macs == MACS

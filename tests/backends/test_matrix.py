@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -178,7 +178,41 @@ Make = Callable[[str, Precision], Made]
 
 
 @pytest.fixture(scope="module")
-def make(program: Program, samples: list[tuple[Tensor]], tmp_path_factory: pytest.TempPathFactory) -> Make:
+def _one_conversion(program: Program) -> Iterator[None]:
+    """The float program is converted once for all precisions that the converters make of its float file."""
+    from edgekit.backends.onnx import export
+    from edgekit.backends.tflite import convert
+
+    graphs: dict[bool, bytes] = {}
+    files: list[bytes] = []
+    to_onnx, to_tflite = export.to_onnx, convert._converted
+
+    def onnx_once(given: Program, integer: bool = True, scratch: Any = None) -> Any:
+        import onnx
+
+        if given.exported is not program.exported or scratch:
+            return to_onnx(given, integer, scratch)
+        if integer not in graphs:
+            graphs[integer] = to_onnx(given, integer).SerializeToString()
+        return onnx.load_from_string(graphs[integer])
+
+    def tflite_once(given: Program, *rest: Any) -> bytes:
+        if given.exported is not program.exported:
+            return to_tflite(given, *rest)
+        if not files:
+            files.append(to_tflite(given, *rest))
+        return files[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(export, "to_onnx", onnx_once)
+        patch.setattr(convert, "_converted", tflite_once)
+        yield
+
+
+@pytest.fixture(scope="module")
+def make(
+    program: Program, samples: list[tuple[Tensor]], _one_conversion: None, tmp_path_factory: pytest.TempPathFactory
+) -> Make:
     """Lower for the host as the pipeline would, run in the device's runtime, compare; each cell once."""
     checks = tmp_path_factory.mktemp("checks")
     np.save(checks / "x.npy", np.concatenate([x.numpy() for (x,) in samples]))

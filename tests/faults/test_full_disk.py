@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import Ended, edgekit, environment
+from tests.command_line import Ended, edgekit_here, environment
 from tests.conftest import Built
 from tests.failing_converters import whole
 from tests.networks import write_project
@@ -51,17 +51,16 @@ def test_a_cache_on_a_full_disk(places: dict[str, str], tmp_path: Path, limit: i
 
 
 @pytest.mark.lowers
-def test_a_converter_on_a_full_disk_and_a_second_try_with_room(tmp_path: Path) -> None:
-    project, out, cache = write_project(tmp_path / "project", samples=8), tmp_path / "out", tmp_path / "cache"
-    env = {"EDGEKIT_CACHE": str(cache)}
+def test_a_converter_on_a_full_disk_and_a_second_try_with_room(places: dict[str, str], tmp_path: Path) -> None:
+    project, out, cache = write_project(tmp_path / "project", samples=8), tmp_path / "out", places["EDGEKIT_CACHE"]
     argv = ("build", "--project", project, *FLOAT, "--out", out)
-    assert edgekit(*argv, "--backend", "onnx", env=env).code in (0, 1)
+    assert edgekit_here(*argv, "--backend", "onnx", env=places).code in (0, 1)
     before = {path: path.read_bytes() for path in out.iterdir()}
-    refusal = limited(2000, *argv, "--backend", "tflite", env=env).refused("EK503", 3)
+    refusal = limited(2000, *argv, "--backend", "tflite", env=places).refused("EK503", 3)
     assert f"the disk of '{cache}" in refusal
     assert {path: path.read_bytes() for path in out.iterdir()} == before
-    assert whole(cache)
-    assert edgekit(*argv, "--backend", "tflite", env=env).code in (0, 1)
+    assert whole(Path(cache))
+    assert edgekit_here(*argv, "--backend", "tflite", env=places).code in (0, 1)
 
 
 @pytest.mark.parametrize("limit", [100, 3000], ids=["the manifest", "the model"])
@@ -79,8 +78,8 @@ def test_a_device_on_a_full_disk_serves_what_it_served(built: Built, places: dic
     to = ("--device", f"local://{device}")
     assert " is full" in limited(3000, "flash", built.bundle, *to, env=places).refused("EK503", 3)
     assert not (device / "current").exists()
-    assert edgekit("flash", built.bundle, *to, env=places).code == 0
-    assert edgekit("build", *built.options, "--profile", "float32", "--out", other, env=places).code == 0
+    assert edgekit_here("flash", built.bundle, *to, env=places).code == 0
+    assert edgekit_here("build", *built.options, "--profile", "float32", "--out", other, env=places).code == 0
     refusal = limited(3000, "flash", next(other.glob("*.edgekit")), *to, env=places).refused("EK503", 3)
     assert " is full" in refusal
     assert str((device / "current").readlink()) == "a"

@@ -14,7 +14,7 @@ import pytest
 from edgekit.devices import process
 from edgekit.devices.local import Local
 from edgekit.devices.transport import Completed
-from tests.command_line import LENIENT, Ended
+from tests.command_line import LENIENT, QUICK, Ended
 from tests.conftest import Command
 from tests.runner.stand_in_accelerator import STAND_IN
 
@@ -27,7 +27,6 @@ NPU = (
         'target.accelerator=[{unit="npu",kind="qnn-htp",backend="onnx",activations=["float32"],weights=["float32"]}]',
     ),
 )
-QUICK = ("--set", "profile.probe.min_duration_s=0.1", "--set", "profile.probe.min_count=16")
 GATES = (
     *("--set", "profile.gates.accelerated_share.min=0.9"),
     *("--set", "profile.gates.accelerator_agreement.min=0.9"),

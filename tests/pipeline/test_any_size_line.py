@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from edgekit.runner.processing.golden import golden_digest
-from tests.command_line import LENIENT, edgekit_here
+from tests.command_line import LENIENT, PLAIN, QUICK, edgekit_here
 from tests.networks import COLOURS, TOML, substitute, write_project
 
 pytestmark = pytest.mark.builds
@@ -34,10 +34,9 @@ def project(folder: Path) -> Path:
 
 
 def test_pictures_of_mixed_sizes_go_through_the_whole_line(tmp_path: Path, places: dict[str, str]) -> None:
-    options = ("--project", project(tmp_path / "project"), "--target", "host", "--backend", "onnx", *LENIENT)
-    quick = ("--set", "profile.probe.min_duration_s=0.1", "--set", "profile.probe.min_count=16")
+    options = ("--project", project(tmp_path / "project"), "--target", "host", "--backend", "onnx", *LENIENT, *PLAIN)
     device = f"local://{tmp_path / 'device'}"
-    ended = edgekit_here("run", *options, *quick, "--device", device, "--out", tmp_path / "out", "--json", env=places)
+    ended = edgekit_here("run", *options, *QUICK, "--device", device, "--out", tmp_path / "out", "--json", env=places)
     assert ended.code == 0, ended.err + ended.out
     with zipfile.ZipFile(next((tmp_path / "out").glob("*.edgekit"))) as bundle:
         manifest = json.loads(bundle.read("manifest.json"))

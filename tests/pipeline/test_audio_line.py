@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.command_line import LENIENT, edgekit_here
+from tests.command_line import LENIENT, PLAIN, QUICK, edgekit_here
 
 pytestmark = pytest.mark.builds
 
@@ -71,10 +71,9 @@ def project(folder: Path) -> Path:
 @pytest.mark.parametrize("backend", ["onnx", "tflite"])
 def test_raw_audio_goes_through_the_whole_line(backend: str, tmp_path: Path, places: dict[str, str]) -> None:
     """Answers and integer shares of all three backends: tests/backends/test_log_mel."""
-    options = ("--project", project(tmp_path / "project"), "--target", "host", "--backend", backend, *LENIENT)
-    quick = ("--set", "profile.probe.min_duration_s=0.1", "--set", "profile.probe.min_count=16")
+    options = ("--project", project(tmp_path / "project"), "--target", "host", "--backend", backend, *LENIENT, *PLAIN)
     device = f"local://{tmp_path / 'device'}"
-    ended = edgekit_here("run", *options, *quick, "--device", device, "--out", tmp_path / "out", "--json", env=places)
+    ended = edgekit_here("run", *options, *QUICK, "--device", device, "--out", tmp_path / "out", "--json", env=places)
     assert ended.code == 0, ended.err + ended.out
     (report,) = json.loads(ended.out)["reports"]
     gates = {gate["name"]: gate for gate in report["gates"]}

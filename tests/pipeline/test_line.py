@@ -15,14 +15,13 @@ import pytest
 
 from edgekit.measure import store
 from tests import machine_identity as machine
-from tests.command_line import LENIENT, Ended, edgekit, edgekit_here, environment
+from tests.command_line import LENIENT, QUICK, Ended, edgekit, edgekit_here, environment
 from tests.conftest import Built, Command
 from tests.networks import MODEL, write_project
 
 pytestmark = pytest.mark.builds
 
 CHECKOUT = Path(__file__).parents[2]
-QUICK = ("--set", "profile.probe.min_duration_s=0.1", "--set", "profile.probe.min_count=16")
 FAILING = ("--set", "profile.gates.size_ratio.max=0.01")
 IMPORTED = """
 import contextlib, io, sys

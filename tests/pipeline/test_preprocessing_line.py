@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import LENIENT, edgekit_here
+from tests.command_line import LENIENT, QUICK, edgekit_here
 from tests.datasets.test_tokenizer import WORDPIECE
 from tests.datasets.test_tokenizer import write as write_tokenizer
 
@@ -103,9 +103,8 @@ def project(folder: Path) -> Path:
 def test_a_function_recordings_and_texts_go_through_the_whole_line(tmp_path: Path, places: dict[str, str]) -> None:
     root = project(tmp_path / "project")
     options = ("--project", root, "--target", "host", "--backend", "onnx", "--profile", "float32", *LENIENT)
-    quick = ("--set", "profile.probe.min_duration_s=0.1", "--set", "profile.probe.min_count=16")
     device = f"local://{tmp_path / 'device'}"
-    ended = edgekit_here("run", *options, *quick, "--device", device, "--out", tmp_path / "out", "--json", env=places)
+    ended = edgekit_here("run", *options, *QUICK, "--device", device, "--out", tmp_path / "out", "--json", env=places)
     assert ended.code == 0, ended.err + ended.out
     (report,) = json.loads(ended.out)["reports"]
     assert report["reference"]["metric"]["value"] == report["candidate"]["metric"]["value"] == 1

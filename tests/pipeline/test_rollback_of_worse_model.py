@@ -13,11 +13,11 @@ from safetensors.numpy import load_file, save_file
 from edgekit import examples
 from tests import reference_servers as servers
 from tests.cli.test_reference import ports, serving
-from tests.command_line import edgekit_here
+from tests.command_line import PLAIN, QUICK, edgekit_here
 
 pytestmark = pytest.mark.served
 
-QUICK = ("--set", "profile.probe.min_duration_s=0.1", "--set", "profile.probe.min_count=16", "--samples", 200)
+BRIEF = (*PLAIN, *QUICK, "--samples", 200)
 DARK = """
 
 def dark():
@@ -41,7 +41,7 @@ def project(tmp_path: Path) -> Path:
 def ran(project: Path, device: Path, places: dict[str, str], *options: object) -> tuple[int, str]:
     """One run to the device: how it ended, and its verdict."""
     argv = (
-        *("--project", project, "--target", "host", "--backend", "onnx", *QUICK),
+        *("--project", project, "--target", "host", "--backend", "onnx", *BRIEF),
         *("--set", "profile.gates.not_slower=false", "--device", f"local://{device}", "--json"),
     )
     ended = edgekit_here("run", *argv, "--out", device.with_name("out"), *options, env=places)

@@ -12,7 +12,7 @@ import pytest
 from edgekit.bundle.archive import Bundle
 from edgekit.bundle.keys import KeyStore
 from edgekit.measure import store
-from tests.command_line import LENIENT, edgekit_here
+from tests.command_line import LENIENT, QUICK, edgekit_here
 from tests.conftest import Command
 from tests.stateful_projects import (
     ACCUMULATOR_TOML,
@@ -23,11 +23,6 @@ from tests.stateful_projects import (
 )
 
 pytestmark = pytest.mark.builds
-QUICK = (
-    *("--set", "profile.probe.min_duration_s=0.1"),
-    *("--set", "profile.probe.min_count=16"),
-    *("--set", "profile.probe.processes=1"),
-)
 PROFILES = ("float32", "host-int8", "dynamic-int8")
 LEAST_DB = {"float32": 80.0, "host-int8": 12.0, "dynamic-int8": 12.0}
 
@@ -62,7 +57,7 @@ def test_a_sequence_is_carried_from_the_project_to_a_device(command: Command, tm
 
 @pytest.fixture(scope="module")
 def voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_voice(tmp_path_factory.mktemp("voice") / "voice")
+    return write_voice(tmp_path_factory.mktemp("voice") / "voice", count=20)
 
 
 @pytest.mark.trains

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +70,15 @@ def stated(folder: Path, way: Callable[[Path], str], toml: str = TOML) -> Path:
     return folder
 
 
-def build(command: Command, folder: Path, backend: str, profile: str = "host-int8") -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def project_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Project of each way in: its program, its samples and its reference serve all backends."""
+    return cache(lambda way: stated(tmp_path_factory.mktemp(way) / "project", WAYS[way]))
+
+
+def build(command: Command, folder: Path, backend: str, profile: str = "int8-plain") -> dict[str, Any]:
     argv = ("build", "--project", folder, "--target", "host", "--backend", backend, "--profile", profile)
-    ended = command(*argv, *LENIENT, "--json", "--out", folder / "out")
+    ended = command(*argv, *LENIENT, "--json", "--out", folder / f"out-{backend}")
     assert ended.code == 0, ended.err
     report: dict[str, Any] = ended.document["reports"][0]
     return report
@@ -88,9 +95,11 @@ def build(command: Command, folder: Path, backend: str, profile: str = "host-int
         ("script", "tflite"),
     ],
 )
-def test_a_model_is_built_in_eight_bits(command: Command, tmp_path: Path, way: str, backend: str) -> None:
+def test_a_model_is_built_in_eight_bits(
+    command: Command, project_of: Callable[[str], Path], way: str, backend: str
+) -> None:
     """Other backends have the ways that convert: a program and weights come to them as a factory's network does."""
-    report = build(command, stated(tmp_path / "project", WAYS[way]), backend)
+    report = build(command, project_of(way), backend)
     assert report["verdict"] == "passed"
     assert report["candidate"]["metric"]["value"] == 1.0
     assert report["artifact"]["integer_share"] > 0.9

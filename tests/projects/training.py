@@ -5,8 +5,8 @@ Those of the networks that train longest are in their folders; `python -m tests.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -35,10 +35,12 @@ def trained(name: str, folder: Path, cache: Path) -> Path:
     if kept_digest(name) != scripts_digest(name):
         digest = hashlib.sha256((scripts_digest(name) + version("torch")).encode()).hexdigest()
         weights = cache / f"{name}-{digest[:16]}.safetensors"
-        if not weights.exists():
-            part = cache / f"{name}-{os.getpid()}.part"
-            train(name, part)
-            part.rename(weights)
+        with (cache / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # another process of the tests may be at it
+            if not weights.exists():
+                part = cache / f"{name}.part"
+                train(name, part)
+                part.rename(weights)
     shutil.copytree(HERE / name, folder, ignore=shutil.ignore_patterns("__pycache__", "train.py", "__init__.py"))
     shutil.copy(weights, folder / WEIGHTS)
     return folder

@@ -34,6 +34,7 @@ class ExecuTorch:
     format: ClassVar[Format] = "pte"
     packages: ClassVar[tuple[str, ...]] = ("executorch", "torch", "torchao", "flatbuffers")
     preload: ClassVar[tuple[str, ...]] = (
+        "edgekit.backends.executorch.edge_dialect",  # before any other module imports the dialect
         "executorch.backends.xnnpack.quantizer.xnnpack_quantizer",
         "executorch.backends.xnnpack.partition.xnnpack_partitioner",
         "executorch.exir",

@@ -59,6 +59,7 @@ def convert_with_places(program: Program, recipe: Quantize | None = None) -> Con
     from edgekit.backends.executorch.attention_forms import with_attention_forms
     from edgekit.backends.executorch.delegable_forms import with_delegable_forms
     from edgekit.backends.executorch.pattern_graphs import without_absent_patterns
+    from edgekit.backends.executorch.retrace import without_idle_retraces
     from edgekit.backends.executorch.unshared_activations import with_unshared_activations
     from edgekit.backends.executorch.unshared_constants import with_transposed_copies, with_unshared_constants
     from edgekit.backends.executorch.weight_storage import weight_storage
@@ -75,7 +76,8 @@ def convert_with_places(program: Program, recipe: Quantize | None = None) -> Con
                 )
                 for name, entry in zip(names, program.entries, strict=True)
             }
-            with without_absent_patterns(entry.exported for entry in program.entries), weight_storage(recipe):
+            absent = without_absent_patterns(entry.exported for entry in program.entries)
+            with absent, weight_storage(recipe), without_idle_retraces():
                 edge = _delegated({name: with_delegable_forms(method) for name, method in methods.items()}, methods)
             places = _places(edge.exported_program().graph_module)
             lowered = edge.to_executorch()
