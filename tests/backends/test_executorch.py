@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import edgekit
 from edgekit.backends.executorch import ExecuTorch, xnnpack_blob
@@ -213,3 +213,21 @@ def _activations(program: Program) -> list[tuple[float, int]]:
     """Scale and zero point of every quantized activation, in order."""
     quantizers = (node for node in program.exported.graph.nodes if "quantize_per_tensor.default" in str(node.target))
     return [tuple(node.args[1:3]) for node in quantizers if ".quantize_" in str(node.target)]
+
+
+class _ReadWeight(nn.Module):
+    """A layer whose weight is an operand too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        mixed: Tensor = self.layer(x) * self.layer.weight.sum(1) + self.layer.weight[0]
+        return mixed
+
+
+def test_a_weight_that_other_operators_read_too_is_loaded(lower: Lower) -> None:
+    program = capture(_ReadWeight(), TensorSpec("x", "float32", (1, 8)))
+    samples = [(torch.randn(1, 8, generator=torch.Generator().manual_seed(k)),) for k in range(4)]
+    assert sqnr_db(reference(program, samples), run(lower(program), samples)) > 100

@@ -61,7 +61,7 @@ def convert_with_places(program: Program, recipe: Quantize | None = None) -> Con
     from edgekit.backends.executorch.pattern_graphs import without_absent_patterns
     from edgekit.backends.executorch.retrace import without_idle_retraces
     from edgekit.backends.executorch.unshared_activations import with_unshared_activations
-    from edgekit.backends.executorch.unshared_constants import with_transposed_copies, with_unshared_constants
+    from edgekit.backends.executorch.unshared_constants import with_own_weights, with_unshared_constants
     from edgekit.backends.executorch.weight_storage import weight_storage
 
     try:
@@ -72,7 +72,7 @@ def convert_with_places(program: Program, recipe: Quantize | None = None) -> Con
             names = ("forward", *map(PREFILL.format, program.signature.prefill))
             methods = {
                 name: with_unshared_activations(
-                    with_unshared_constants(with_transposed_copies(with_attention_forms(entry.exported)))
+                    with_unshared_constants(with_own_weights(with_attention_forms(entry.exported)))
                 )
                 for name, entry in zip(names, program.entries, strict=True)
             }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import torch
 from torch.export import ExportedProgram
 from torch.fx import GraphModule, Node
 
@@ -14,17 +15,27 @@ from edgekit.frontend.canonical import drop_unused, exported_again
 from edgekit.frontend.computed_weights import fold_weights, tensor
 from edgekit.passes.scale_folding import WEIGHTED
 
+WEIGHT = 1
+"""Place of the weight among a layer's arguments."""
 
-def with_transposed_copies(exported: ExportedProgram) -> ExportedProgram:
-    """Copy the weights that one layer of a float program reads transposed, and another does not.
 
-    XNNPACK's runtime crashes on a constant that is one layer's weight and is transposed for another. Returns `exported`
-    itself if there is none, and if it is quantized.
+def with_own_weights(exported: ExportedProgram) -> ExportedProgram:
+    """Copy the weights of layers of a float program that others read transposed, or compute with.
+
+    XNNPACK's runtime crashes on a constant that is one layer's weight, and is transposed for another or an operand of
+    another operator; tables of embeddings are read by kernels outside of it. Returns `exported` itself if there is
+    none, and if it is quantized.
     """
     if any(map(_is_dequantize, exported.graph.nodes)):
         return exported
     module = exported.module()
-    if not fold_weights(module, tied=True):
+    is_changed = fold_weights(module, tied=True)
+    operands = {node.target for node in module.graph.nodes if node.op == "get_attr" and _is_operand(node)}
+    layers = [(layer, place) for layer, place in _constants(module) if place == WEIGHT]
+    shared = [(layer, place) for layer, place in layers if _target(layer, place) in operands]
+    for number, (layer, place) in enumerate(shared):
+        _copy(module, layer, place, f"own_weight_{number}")
+    if not is_changed and not shared:
         return exported
     drop_unused(module)
     return exported_again(module, exported)
@@ -76,6 +87,21 @@ def _readers(module: GraphModule, layer: Node, place: int) -> set[Node]:
         for other, at in _constants(module)
         if (constant := _root(other.args[at])) and constant.target == root.target
     }
+
+
+def _target(layer: Node, place: int) -> object:
+    """Name of the constant of `layer` at `place`."""
+    root = _root(layer.args[place])
+    return root.target if root else None
+
+
+def _is_operand(constant: Node) -> bool:
+    """True if anything but a layer, as its weight or bias, or an embedding reads the constant."""
+    return any(
+        user.target is not torch.ops.aten.embedding.default
+        and (user.target not in WEIGHTED or user.args[0] is constant)
+        for user in constant.users
+    )
 
 
 def _copy(module: GraphModule, layer: Node, place: int, name: str) -> None:
