@@ -71,7 +71,7 @@ class Cell:
     @property
     def choice(self) -> AcceleratorChoice:
         """The kind as a person names it."""
-        return AcceleratorChoice(CATALOG.accelerator(self.kind).unit, (f"kind={self.kind}",), builtin_root())
+        return AcceleratorChoice(CATALOG.accelerator(self.kind).unit, (f"kind={self.kind}",), project=builtin_root())
 
     def refusal(self) -> Refusal | None:
         """Refusal of the accelerator or of the precision; None if a build is tried."""

@@ -66,7 +66,7 @@ OPENVINO = Path(__file__).parents[1] / "plugin" / "edgekit_plain" / "catalog"
 
 
 def named(*options: str, format: Format = "onnx") -> Accelerator:
-    request = AcceleratorChoice("gpu", ("kind=openvino", *options), OPENVINO).request(format)
+    request = AcceleratorChoice("gpu", ("kind=openvino", *options), project=OPENVINO).request(format)
     assert request
     return request
 
@@ -98,7 +98,7 @@ def test_a_kind_of_a_package_runs_by_its_execution_provider_with_its_options() -
 def test_a_kind_or_an_option_that_does_not_exist_is_refused(option: str, error: type[Exception], words: str) -> None:
     options = (option,) if option.startswith("kind") else ("kind=openvino", option)
     with pytest.raises(error, match=re.escape(words)):
-        AcceleratorChoice("gpu", options, OPENVINO).request("onnx")
+        AcceleratorChoice("gpu", options, project=OPENVINO).request("onnx")
 
 
 def test_a_provider_of_onnxruntime_runs_no_other_format() -> None:
