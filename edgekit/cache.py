@@ -62,6 +62,10 @@ class Cache:
             whole = False
         return folder if whole else None
 
+    def has(self, key: str) -> bool:
+        """Tell whether there is an entry of `key`, without reading its files: `find` may still find it damaged."""
+        return (self._folder(key) / SEAL).exists()
+
     def fetch(self, key: str, make: Callable[[Path], None]) -> tuple[Path, bool]:
         """Find the entry of `key`, or let `make` fill an empty folder that becomes it; true if it was there.
 

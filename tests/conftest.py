@@ -117,7 +117,7 @@ SLOW = frozenset({"emulated", "served", "installs", "lowers", "trains", "builds"
 LONGEST = frozenset(
     {
         *("projects", "pipeline", "emulation", "test_api.py", "test_chaos.py", "test_coverage.py"),
-        *("test_emulated_forgeries.py", "test_free_lengths.py", "test_matrix.py", "test_model_file.py"),
+        *("test_free_lengths.py", "test_matrix.py", "test_model_file.py"),
     }
 )
 """Folders and files that take minutes. They come first: where files run side by side, no long one is left for the end.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import io
 import re
 import signal
@@ -10,7 +11,7 @@ import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar, assert_never, get_args
 
@@ -47,6 +48,7 @@ from edgekit.errors import (
 )
 from edgekit.runner.errors import ErrorKind
 from edgekit.runner.model.accelerator import QNN_HTP
+from edgekit.runner.verbs.compile_runner import compile_runner
 from edgekit.specs.spec import Spec
 from edgekit.untrusted import json_text
 from edgekit.untrusted.sanitize import MAX_WORDS, last_lines, line
@@ -70,6 +72,8 @@ NPU_HINTS: Mapping[str, str] = {
 # Prints the program's own digest, and the one written when it was compiled; macOS has the second command.
 PROGRAM_SUMS = '{ sha256sum || shasum -a 256; } <"$1.pyz" && cat "$1.sum"'
 SUMS = f'cd "$0" && {PROGRAM_SUMS}'
+MAGIC = "import _frozen_importlib_external as own; print(own.MAGIC_NUMBER.hex())"
+"""Prints the number that tells bytecode of one Python from another's; the module is in the interpreter itself."""
 START = b"import sys\nfrom runner.__main__ import main\nsys.exit(main(sys.argv[1:]))\n"
 
 
@@ -128,21 +132,42 @@ def put_runner(transport: Transport, interpreter: tuple[str, ...]) -> tuple[Runn
 
 
 def install_runner(transport: Transport, interpreter: tuple[str, ...], is_there: bool = False) -> Runner:
-    """Install the runner unless it is there and whole: push its sources, and compile them there, once.
+    """Install the runner unless it is there and whole, with bytecode for that Python.
 
-    interpreter: command line of a Python on the device. is_there: a survey has just found it whole. Raises
-    Unreachable, StorageError, or CommandFailed if that Python does not run it.
+    If this process has a Python of the same bytecode, it compiles for the device, where that takes seconds; else the
+    device does. interpreter: command line of a Python on the device. is_there: a survey has just found it whole.
+    Raises Unreachable, StorageError, or CommandFailed if that Python does not run it.
     """
     runner = Runner(transport, interpreter, transport.root / "runner" / f"{program_name()}.pyz")
-    if not is_there and not _is_installed(runner):
-        with tempfile.TemporaryDirectory() as folder:
-            local = Path(folder) / runner.program.name
-            with storage_errors(local.parent):
-                local.write_bytes(_packed())
-            source = runner.program.with_name(f"{runner.program.stem}.source.pyz")
-            transport.push(local, source)
+    if not (is_there or _is_installed(runner) or (_has_our_bytecode(runner) and _push_compiled(runner))):
+        source = runner.program.with_name(f"{runner.program.stem}.source.pyz")
+        _push_bytes(transport, _packed(), source)
         replace(runner, program=source).ask(Done, "compile", source, runner.program, timeout=QUICK_S)
     return runner
+
+
+def _has_our_bytecode(runner: Runner) -> bool:
+    completed = runner.transport.run([*runner.interpreter, "-c", MAGIC], timeout=QUICK_S)
+    return completed.stdout.strip() == importlib.util.MAGIC_NUMBER.hex()
+
+
+def _push_compiled(runner: Runner) -> bool:
+    """Push the program, then its digest; False if something is in their place that only the device removes."""
+    program, digest = _compiled(_packed())
+    try:
+        _push_bytes(runner.transport, program, runner.program)
+        _push_bytes(runner.transport, digest, runner.program.with_suffix(".sum"))
+    except CommandFailed:
+        return False
+    return True
+
+
+def _push_bytes(transport: Transport, content: bytes, remote: PurePosixPath) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        local = Path(folder) / remote.name
+        with storage_errors(local.parent):
+            local.write_bytes(content)
+        transport.push(local, remote)
 
 
 def program_name() -> str:
@@ -171,6 +196,17 @@ def _packed() -> bytes:
             name = path.relative_to(SOURCE).as_posix()
             archive.writestr(zipfile.ZipInfo(f"runner/{name}"), path.read_bytes())
     return file.getvalue()
+
+
+@lru_cache(maxsize=4)
+def _compiled(sources: bytes) -> tuple[bytes, bytes]:
+    """The program that a device would make of the sources, a zip, and the file with its digest."""
+    with tempfile.TemporaryDirectory() as name:
+        source, program = Path(name) / "source.pyz", Path(name) / "program.pyz"
+        with storage_errors(source.parent):
+            source.write_bytes(sources)
+            compile_runner(source, program)
+            return program.read_bytes(), program.with_suffix(".sum").read_bytes()
 
 
 def _document(completed: Completed) -> dict[str, Any] | None:

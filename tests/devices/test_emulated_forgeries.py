@@ -1,4 +1,7 @@
-"""Hundreds of changed bundles against the runner on an emulated device, over one connection."""
+"""Changed bundles against the runner on an emulated device, over one connection.
+
+Some of each kind: thousands are tried against the same runner on this machine, in `tests/runner/slots/test_fuzz`.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,6 @@ import json
 import tarfile
 from pathlib import Path
 from random import Random
-
-import pytest
 
 from edgekit.bundle.signing import SigningKey
 from edgekit.devices.emulation import faults
@@ -20,7 +21,7 @@ from tests.runner.slot import KEY
 from tests.tampered_bundles import mutants
 
 LIMIT_S = 300.0
-EDITS = 20
+EDITS = 5
 CHANGED = ("manifest.json", "manifest.sig", "more")
 WHOLE = "whole"
 ATTACK = """
@@ -93,13 +94,12 @@ def _kept(device: Transport) -> str:
     return device.run(["sh", "-c", script], timeout=60).stdout
 
 
-@pytest.mark.timeout(900)
-def test_of_hundreds_of_changed_bundles_none_reaches_a_slot_of_an_emulated_device(
+def test_of_changed_bundles_none_reaches_a_slot_of_an_emulated_device(
     emulation: None, make_bundle: MakeBundle, tmp_path: Path
 ) -> None:
     old, new = make_bundle("old"), with_more(make_bundle("new"))
     count = _archive(new, tmp_path / "mutants.tar")
-    assert count >= 300
+    assert count >= 75
     with (
         faults.fresh(Catalog.default().target("raspberry-pi-5")) as started,
         started.connected() as device,
@@ -115,7 +115,7 @@ def test_of_hundreds_of_changed_bundles_none_reaches_a_slot_of_an_emulated_devic
         document = json.loads(ended.stdout)
         for verb in ("begin", "install"):
             assert set(document[verb]) <= {"signature", "trust", "data"}, document
-            assert sum(document[verb].values()) >= 60
+            assert sum(document[verb].values()) >= 15
         assert sum(document["install"].values()) + sum(document["begin"].values()) == count
         assert status(device) == before
         assert _kept(device) == kept

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +12,9 @@ import pytest
 
 from edgekit.devices import runner_client
 from edgekit.devices.local import Local
-from edgekit.devices.runner_client import ERROR_KINDS, put_runner, refusal
+from edgekit.devices.runner_client import ERROR_KINDS, Runner, put_runner, refusal
 from edgekit.devices.survey import survey
+from edgekit.devices.transport import Completed
 from edgekit.errors import SelfTestFailed
 
 MODELS = ("data", "load", "run")
@@ -59,6 +62,30 @@ def test_the_same_source_is_the_same_file_and_another_is_another(device: Local, 
     (source / "added.py").touch()
     runner_client._packed.cache_clear()
     assert put_runner(device, (device.python,))[0].program != program
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_the_host_compiles_for_a_python_of_its_own_bytecode_and_others_do_it_themselves(
+    device: Local, source: Path, monkeypatch: pytest.MonkeyPatch, same: bool
+) -> None:
+    if not same:
+        monkeypatch.setattr(runner_client, "MAGIC", "print('of another version')")
+    verbs: list[str] = []
+    run = Runner._run
+
+    def counted(runner: Runner, argv: tuple[object, ...], timeout: float) -> Completed:
+        verbs.append(str(argv[0]))
+        return run(runner, argv, timeout)
+
+    monkeypatch.setattr(Runner, "_run", counted)
+    program = Path(put_runner(device, (device.python,))[0].program)
+    assert verbs == (["info"] if same else ["compile", "info"])
+    assert program.with_suffix(".sum").read_text().strip() == hashlib.sha256(program.read_bytes()).hexdigest()
+    assert sorted(path.name for path in program.parent.glob("*.pyz")) == (
+        [program.name] if same else sorted([program.name, f"{program.stem}.source.pyz"])
+    )
+    with zipfile.ZipFile(program) as archive:
+        assert "runner/errors.pyc" in archive.namelist()
 
 
 @pytest.mark.parametrize("kind", ERROR_KINDS)

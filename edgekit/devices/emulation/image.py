@@ -11,6 +11,8 @@ from edgekit.cache import SEAL, Cache, digest_of, file_digest
 from edgekit.devices import debian, process
 from edgekit.devices.emulation.initramfs import initramfs
 from edgekit.devices.emulation.tools import Tools
+from edgekit.devices.packs.assemble import run_python
+from edgekit.devices.packs.recipe import PYTHON
 from edgekit.errors import ImageDamaged, ToolsMissing
 
 USERLAND = (
@@ -18,9 +20,17 @@ USERLAND = (
     "openssh-sftp-server", "procps", "python3-minimal", "python3", "tar", "util-linux",
 )  # fmt: skip
 """Debian packages of the userland. Python stands for the one that a board may have; packs bring their own."""
-DISK, SMALL = "2G", "64M"
-"""Sizes of the disk, which grows when it is written, and of the one that tests fill."""
+DISK, SMALL, PACKS = "2G", "64M", "1G"
+"""Sizes of the disk, which grows when it is written, of the one that tests fill, and of that with runtime packs."""
 MAKE_S = 120.0
+# As Debian does when it installs Python. Without, the first start of a program there compiles what it imports: 6 s.
+COMPILE = """
+import compileall, sys
+from py_compile import PycInvalidationMode
+modules, root = sys.argv[1:]
+options = dict(quiet=2, stripdir=root, prependdir="/", invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
+compileall.compile_dir(modules, **options)
+"""
 UNUSED = ("usr/lib/systemd", "usr/share/perl", "usr/share/perl5", "usr/share/bash-completion", "var/lib/apt", "boot")
 FOLDERS = (
     "data/local/tmp",
@@ -28,6 +38,7 @@ FOLDERS = (
     "disk",
     "etc/ssh",
     "home",
+    "mnt/packs",
     "mnt/small",
     "opt",
     "proc",
@@ -77,6 +88,11 @@ class Image:
         return self.folder / "small.qcow2"
 
     @property
+    def packs(self) -> Path:
+        """Disk without a runtime pack, which `packs_disk` replaces."""
+        return self.folder / "packs.qcow2"
+
+    @property
     def identity(self) -> Path:
         """File of the private key that opens every device of this image, and nothing else. It never leaves here."""
         return self.folder / "identity"
@@ -90,7 +106,15 @@ class Image:
 def find_image(tools: Tools, cache: Cache) -> Image:
     """Find the image in the cache, or make it; a damaged one is made again. Raises ToolsMissing, ImageDamaged."""
     guest = {path.name: path.read_text() for path in files(__package__).joinpath("guest").iterdir()}
-    recipe = {"schema": 1, "userland": USERLAND, "etc": ETC, "guest": guest, "sizes": [DISK, SMALL], "unused": UNUSED}
+    recipe = {
+        "schema": 1,
+        "userland": USERLAND,
+        "etc": ETC,
+        "guest": guest,
+        "compile": COMPILE,
+        "sizes": [DISK, SMALL, PACKS],
+        "unused": UNUSED,
+    }
     return Image(cache.made().fetch(digest_of(recipe), lambda folder: _make(folder, guest, tools, cache))[0])
 
 
@@ -105,20 +129,21 @@ def _make(folder: Path, guest: dict[str, str], tools: Tools, cache: Cache) -> No
     root = folder / "root"
     for layer in (adbd, userland):
         _run_checked(["cp", "--archive", "--remove-destination", "--no-target-directory", str(layer), str(root)])
-    _furnish(root, guest["start"], folder)
+    _furnish(root, guest["start"], folder, cache)
     shutil.copyfile(next(iter((kernel / "boot").glob("vmlinuz-*"))), folder / "vmlinuz")
     (folder / "initramfs.gz").write_bytes(initramfs(kernel, userland / "bin/busybox", guest["init"].encode()))
     (folder / "packages.txt").write_text(
         "".join((layer / debian.LISTED).read_text() for layer in (userland, kernel, adbd))
     )
-    _disk(root, DISK, folder / "disk.qcow2", tools, cache)
+    write_disk(root, DISK, folder / "disk.qcow2", tools, cache)
     shutil.rmtree(root)
     root.mkdir()
-    _disk(root, SMALL, folder / "small.qcow2", tools, cache)
+    write_disk(root, SMALL, folder / "small.qcow2", tools, cache)
+    write_disk(root, PACKS, folder / "packs.qcow2", tools, cache)
     root.rmdir()
 
 
-def _furnish(root: Path, start: str, keys: Path) -> None:
+def _furnish(root: Path, start: str, keys: Path, cache: Cache) -> None:
     for name in UNUSED:
         shutil.rmtree(root / name, ignore_errors=True)
     for name in FOLDERS:
@@ -127,14 +152,18 @@ def _furnish(root: Path, start: str, keys: Path) -> None:
         path = root / "etc" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
+    run_python(cache, COMPILE, str(root / "usr/lib" / PYTHON), str(root))
     (root / "sbin/start").write_text(start)
     (root / "sbin/start").chmod(0o755)
     shutil.copyfile(keys / "identity.pub", root / "root/.ssh/authorized_keys")
     shutil.copy(keys / "host", root / "etc/ssh/host")
 
 
-def _disk(root: Path, size: str, disk: Path, tools: Tools, cache: Cache) -> None:
-    """Write an ext4 file system with the folder's content as qcow2, without root and without mounting anything."""
+def write_disk(root: Path, size: str, disk: Path, tools: Tools, cache: Cache) -> None:
+    """Write an ext4 file system with the folder's content as qcow2, without root and without mounting anything.
+
+    size: of the file system, as mke2fs has it. Raises ToolsMissing, ImageDamaged, for content that does not fit, too.
+    """
     raw = disk.with_suffix(".raw")
     mke2fs = debian.command(debian.fetched(["e2fsprogs"], debian.host(), cache), "sbin/mke2fs")
     _run_checked(

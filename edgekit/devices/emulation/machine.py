@@ -206,16 +206,20 @@ def _remade(folder: Path) -> str:
     return f"rm -r {shlex.quote(str(folder))} has it made anew at the next start"
 
 
-def make(setup: EmulationSetup, folder: Path, backing: Path, ports: GuestPorts | None = None) -> Machine:
+def make(
+    setup: EmulationSetup, folder: Path, backing: Path, ports: GuestPorts | None = None, packs: Path | None = None
+) -> Machine:
     """Make a machine, which does not run yet, in a new folder, on top of the disks in the folder `backing`.
 
-    Raises DeviceBusy if the folder is in use, StorageError.
+    packs: its disk of runtime packs; the image's, without any, if None. Raises DeviceBusy if the folder is in use,
+    StorageError.
     """
     with storage_errors(folder.parent):
         lock = claimed(folder)
         try:
             for name in DISKS:
                 _overlay(setup.tools, backing / f"{name}.qcow2", folder / f"{name}.qcow2")
+            (folder / setup.image.packs.name).symlink_to(packs or setup.image.packs)
             return Machine(setup, folder, ports or free_ports(), lock)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)

@@ -26,8 +26,9 @@ class GuestPorts:
 def command(tools: Tools, image: Image, board: EmulatedBoard, folder: Path, ports: GuestPorts, qmp: int) -> list[str]:
     """Command line for a board of one core that counts its instructions.
 
-    `-icount` makes the guest's clock and its counters exact. folder: holds `disk.qcow2` and `small.qcow2`, and gets
-    `console.log`. qmp: descriptor of the control socket. The guest reaches nothing but this machine.
+    `-icount` makes the guest's clock and its counters exact. folder: holds `disk.qcow2`, `small.qcow2` and
+    `packs.qcow2`, which is only read, and gets `console.log`. qmp: descriptor of the control socket. The guest
+    reaches nothing but this machine.
     """
     forwards = f"hostfwd=tcp:127.0.0.1:{ports.ssh}-:22,hostfwd=tcp:127.0.0.1:{ports.adb}-:5555"
     return [
@@ -38,6 +39,7 @@ def command(tools: Tools, image: Image, board: EmulatedBoard, folder: Path, port
         *("-kernel", str(image.kernel), "-initrd", str(image.initramfs), "-append", KERNEL),
         *_drive(folder, "disk"),
         *_drive(folder, "small"),
+        *_drive(folder, "packs", ",readonly=on"),
         *("-netdev", f"user,id={NETWORK},restrict=on,{forwards}"),
         *("-device", f"virtio-net-pci,netdev={NETWORK},id={NIC},romfile="),
         *("-device", "virtio-rng-pci"),
@@ -45,9 +47,9 @@ def command(tools: Tools, image: Image, board: EmulatedBoard, folder: Path, port
     ]
 
 
-def _drive(folder: Path, name: str) -> tuple[str, ...]:
+def _drive(folder: Path, name: str, more: str = "") -> tuple[str, ...]:
     # What the guest flushed is on the host's side, and outlives the emulator: a power cut is one of the guest.
-    options = f"if=none,id={name},format=qcow2,cache=writeback,file={_escaped(folder / f'{name}.qcow2')}"
+    options = f"if=none,id={name},format=qcow2,cache=writeback,file={_escaped(folder / f'{name}.qcow2')}{more}"
     return ("-drive", options, "-device", f"virtio-blk-pci,drive={name}")
 
 

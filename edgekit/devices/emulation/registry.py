@@ -24,6 +24,7 @@ from edgekit.devices.emulation.board import EmulatedBoard
 from edgekit.devices.emulation.image import find_image
 from edgekit.devices.emulation.locked_folder import in_use, sweep
 from edgekit.devices.emulation.machine import EmulationSetup, Machine, free_ports, make
+from edgekit.devices.emulation.packs_disk import packs_disk
 from edgekit.devices.emulation.qemu import GuestPorts
 from edgekit.devices.emulation.snapshot import MEMORY, find_snapshot
 from edgekit.devices.emulation.tools import find_tools
@@ -168,19 +169,19 @@ def _start(target: Target, cache: Cache, name: str, port: int | None) -> tuple[M
 
 
 def _resume_from_snapshot(setup: EmulationSetup, cache: Cache, folder: Path, port: int | None) -> Machine:
-    backing = find_snapshot(setup, cache)
+    backing, packs = find_snapshot(setup, cache), packs_disk(setup.tools, setup.image, cache)
     try:
-        return _resume(setup, folder, backing, port)
+        return _resume(setup, folder, backing, port, packs)
     except ImageDamaged:
         # The snapshot is as it was sealed, and does not load: another build of QEMU wrote it, say.
         shutil.rmtree(backing, ignore_errors=True)
-        return _resume(setup, folder, find_snapshot(setup, cache), port)
+        return _resume(setup, folder, find_snapshot(setup, cache), port, packs)
 
 
-def _resume(setup: EmulationSetup, folder: Path, backing: Path, port: int | None) -> Machine:
+def _resume(setup: EmulationSetup, folder: Path, backing: Path, port: int | None, packs: Path) -> Machine:
     for tries_left in reversed(range(TRIES)):
         free = free_ports()
-        machine = make(setup, folder, backing, GuestPorts(port or free.ssh, free.adb))
+        machine = make(setup, folder, backing, GuestPorts(port or free.ssh, free.adb), packs)
         try:
             machine.wake_up(backing / MEMORY)
             return machine

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edgekit.cache import Cache, digest_of
 from edgekit.devices.emulation import qemu
-from edgekit.devices.emulation.machine import EmulationSetup, free_ports, make
+from edgekit.devices.emulation.machine import DISKS, EmulationSetup, free_ports, make
 from edgekit.devices.emulation.qemu import GuestPorts
 
 MEMORY = "memory"
@@ -28,7 +28,7 @@ def _make_snapshot(setup: EmulationSetup, folder: Path) -> None:
         machine.boot()
         machine.qmp.fall_asleep(str(folder / MEMORY))
         machine.cut_power()
-        for path in machine.folder.glob("*.qcow2"):
-            path.rename(folder / path.name)
+        for name in DISKS:
+            (machine.folder / f"{name}.qcow2").rename(folder / f"{name}.qcow2")
     finally:
         machine.end()

@@ -15,14 +15,22 @@ from edgekit.cache import Cache
 from edgekit.devices.adb import Adb
 from edgekit.devices.adb.server import private_server
 from edgekit.devices.emulation import registry
+from edgekit.devices.emulation.packs_disk import RUNTIMES
 from edgekit.devices.emulation.registry import Card
+from edgekit.devices.packs.install import FOLDER
 from edgekit.devices.ssh import Ssh
 from edgekit.devices.transport import PULL_BYTES, Completed, DeviceKind, Transport
 from edgekit.errors import OptionError, UnknownName, suggest
 from edgekit.specs.catalog import Catalog
 from edgekit.specs.target import Target
 
-CLOCK_S = 60.0
+WAKE_S = 60.0
+# Its clock is that of the snapshot, in which no disk of packs is mounted; `guest/start` mounts it from then on.
+WAKE = (
+    'date -s "$0"; [ -e /etc/packs ] || { mount -t ext4 -o ro /dev/vdc /mnt/packs; '
+    f'for pack in /mnt/packs/{RUNTIMES}/*; do [ ! -d "$pack" ] || '
+    f'{{ mkdir -p "$1/{FOLDER}" && ln -s "$pack" "$1/{FOLDER}"; }}; done; : >/etc/packs; }}'
+)
 
 
 class _Ssh(Ssh):
@@ -88,8 +96,7 @@ def reached(card: Card) -> Iterator[Transport]:
     """Open the transport of a running device that its target names, ssh or adb."""
     with contextlib.ExitStack() as held:
         maintenance = held.enter_context(_ssh(card))
-        # Its clock is that of the snapshot.
-        maintenance.run(["date", "-s", f"@{time.time():.3f}"], timeout=CLOCK_S)
+        maintenance.run(["sh", "-c", WAKE, f"@{time.time():.3f}", card.root], timeout=WAKE_S)
         if card.transport != "adb":
             yield maintenance
             return

@@ -64,16 +64,24 @@ def _add_executorch(wheel: Path, folder: Path, cache: Cache) -> None:
 
 
 def _compile(modules: Path, cache: Cache) -> None:
-    """Replace sources by bytecode of the same Python, built for this machine: another version's bytecode differs."""
-    own = debian.fetched(PACKAGES, debian.host(), cache)
-    python = [*debian.command(own, f"usr/bin/{PYTHON}"), "-S", "-s", "-B", "-c", COMPILE, str(modules)]
-    # Bytecode holds sets in the order of their hashes.
-    ended = process.run(python, timeout=COMPILE_S, env={"PYTHONHASHSEED": "0"})
-    if ended.returncode:
-        lines = (ended.stdout + ended.stderr).strip().splitlines()[-3:]
-        raise PackError(f"the pack's modules could not be compiled: {' | '.join(lines)}")
+    """Replace sources by bytecode."""
+    run_python(cache, COMPILE, str(modules))
     for source in sorted(modules.rglob("*.py")):
         source.unlink()
+
+
+def run_python(cache: Cache, program: str, *arguments: str) -> None:
+    """Run a program with Debian's Python for this machine: another version's bytecode differs.
+
+    Raises PackError, for a Python module of it that cannot be compiled, ToolsMissing.
+    """
+    own = debian.fetched(PACKAGES, debian.host(), cache)
+    argv = [*debian.command(own, f"usr/bin/{PYTHON}"), "-S", "-s", "-B", "-c", program, *arguments]
+    # Bytecode holds sets in the order of their hashes.
+    ended = process.run(argv, timeout=COMPILE_S, env={"PYTHONHASHSEED": "0"})
+    if ended.returncode:
+        lines = (ended.stdout + ended.stderr).strip().splitlines()[-3:]
+        raise PackError(f"modules could not be compiled: {' | '.join(lines)}")
 
 
 def _copy(source: Path, target: Path, names: Iterable[str]) -> None:

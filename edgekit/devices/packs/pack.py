@@ -19,6 +19,7 @@ ARCHIVE, LISTING = "pack.tar.gz", "pack.json"
 SOURCES = ("assemble.py", "executorch.cpp", "native.py", "pack.py", "recipe.py", "wheels.py")
 """Files of this folder that decide the bytes of a pack."""
 BLOCK_BYTES = 4096
+NONE: Mapping[str, str] = {}
 
 
 class PackListing(Spec):
@@ -49,6 +50,13 @@ def interpreter(folder: PurePosixPath) -> tuple[str, ...]:
     return (*loader, str(folder / "bin" / PYTHON), "-I", "-S", "-B")
 
 
+def pack_key(recipe: Recipe, versions: Mapping[str, str] = NONE) -> str:
+    """Key in the cache of downloads of the pack that `build` makes. Raises PackError."""
+    sources = {name: file_digest(Path(__file__).with_name(name)) for name in SOURCES}
+    chosen = versions_of(recipe, versions)
+    return digest_of({"schema": 1, "pack": recipe.distribution, "versions": chosen, "sources": sources})
+
+
 def build(recipe: Recipe, versions: Mapping[str, str], cache: Cache) -> Pack:
     """Build the pack of a recipe, or take it from the cache.
 
@@ -56,8 +64,6 @@ def build(recipe: Recipe, versions: Mapping[str, str], cache: Cache) -> Pack:
     same packages give the same bytes. Raises PackError, ToolsMissing, StorageError.
     """
     chosen = versions_of(recipe, versions)
-    sources = {name: file_digest(Path(__file__).with_name(name)) for name in SOURCES}
-    key = {"schema": 1, "pack": recipe.distribution, "versions": chosen, "sources": sources}
 
     def make(entry: Path) -> None:
         with tempfile.TemporaryDirectory(dir=entry) as name:
@@ -75,7 +81,7 @@ def build(recipe: Recipe, versions: Mapping[str, str], cache: Cache) -> Pack:
         )
         (entry / LISTING).write_text(listing.model_dump_json(indent=2))
 
-    entry, _ = cache.made().fetch(digest_of(key), make)
+    entry, _ = cache.made().fetch(pack_key(recipe, versions), make)
     return Pack(PackListing.model_validate_json((entry / LISTING).read_text()), entry / ARCHIVE)
 
 

@@ -20,7 +20,7 @@ from edgekit.devices.emulation import faults
 from edgekit.devices.emulation.registry import CARD
 from edgekit.devices.transport import Transport
 from edgekit.specs.catalog import Catalog
-from tests.command_line import LENIENT, edgekit, edgekit_here, end, start
+from tests.command_line import LENIENT, edgekit_here, end, start
 from tests.conftest import Built, Command
 from tests.devices.test_unreachable import told
 from tests.failing_converters import marked, until
@@ -99,10 +99,10 @@ def board(
             # As one that is up: this process plugs it out and in, commands find it by its name.
             (device.card.folder / CARD).write_text(json.dumps(asdict(device.card) | {"guard": device.machine.pid}))
             board = Board(device, options, tuple(bundles))
-            ended = edgekit("flash", bundles[0], "--device", board.url)
+            ended = edgekit_here("flash", bundles[0], "--device", board.url)
             assert ended.code == 0, ended.err
             others = [word for key in KEYS[1:] for word in ("--key", key)]
-            ended = edgekit("device", "trust", board.url, *others)
+            ended = edgekit_here("device", "trust", board.url, *others)
             assert ended.code == 0, ended.err
             yield board
 

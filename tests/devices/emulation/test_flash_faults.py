@@ -59,8 +59,10 @@ def board(emulation: None, places: dict[str, str], tmp_path_factory: pytest.Temp
 def new(board: Board) -> Iterator[Bundle]:
     """A bundle that is not on the device. Afterwards, that or the old one is served, and another one can be flashed."""
     old, new = board.served(), board.news()
+    before = board.looked
     yield new
-    keeps(board, old, new)
+    if board.looked is before:  # else the test has seen to it, once all that it does was done
+        keeps(board, old, new)
     with board.device.connected() as transport:
         following = board.news()
         board.flash(transport, following, "commit")
@@ -123,8 +125,6 @@ def test_a_disk_that_is_full_as_a_step_begins(board: Board, new: Bundle) -> None
     old = board.served()
 
     def fill(transport: Transport) -> None:
-        free_kb = int(done(transport, "df", "-k", "--output=avail", "/opt").split()[-1])
-        done(transport, "fallocate", "-l", f"{free_kb - 2000}K", f"{BALLAST}/most")
         board.device.fill_disk(transport, BALLAST)
 
     for step in ("archive", "stage"):
