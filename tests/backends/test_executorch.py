@@ -21,7 +21,6 @@ from edgekit.ir.artifact import Artifact
 from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature, TensorSpec
 from edgekit.ir.sqnr import sqnr_db
-from edgekit.samples import Samples
 from edgekit.specs.compression import Activations, Quantize, Weights
 from tests import machine_identity as machine
 from tests.backends.executorch_examples import (
@@ -230,5 +229,5 @@ class _ReadWeight(nn.Module):
 
 def test_a_weight_that_other_operators_read_too_is_loaded(lower: Lower) -> None:
     program = capture(_ReadWeight(), TensorSpec("x", "float32", (1, 8)))
-    samples: Samples = [(torch.randn(1, 8, generator=torch.Generator().manual_seed(k)),) for k in range(4)]
+    samples: list[tuple[Tensor, ...]] = [(torch.randn(1, 8, generator=torch.Generator().manual_seed(k)),) for k in range(4)]
     assert sqnr_db(reference(program, samples), run(lower(program), samples)) > 100
