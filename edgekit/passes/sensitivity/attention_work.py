@@ -42,7 +42,7 @@ def _layer_macs(node: Node) -> int:
 
 
 def _attention_macs(node: Node) -> int:
-    """Of the scores, [… queries, keys], and of the product with the values."""
+    """Work of the scores, [… queries, keys], and of the product with the values."""
     query, key = (source.meta["val"].shape for source in node.args[:2])  # type: ignore[union-attr]
     output = node.meta["val"].shape
     keys = int(key[-2])
