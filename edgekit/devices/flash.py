@@ -14,7 +14,8 @@ from edgekit.devices.compatibility import check_fit, content_bytes
 from edgekit.devices.lease import lease
 from edgekit.devices.packs.equip import any_python, equip
 from edgekit.devices.protocol import Flashed, Moved, SelfTest, Status, Trusted
-from edgekit.devices.runner_client import QUICK_S, Runner, install_runner, refusal
+from edgekit.devices.runner_client import QUICK_S, Runner, refusal
+from edgekit.devices.runner_install import install_runner
 from edgekit.devices.send import SELFTEST_S, LeasedTransfer
 from edgekit.devices.survey import survey
 from edgekit.devices.tensorrt import has_plan, note

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgekit.devices.packs.equip import any_python
 from edgekit.devices.protocol import Repaired
-from edgekit.devices.runner_client import install_runner
+from edgekit.devices.runner_install import install_runner
 from edgekit.devices.transport import Transport
 from edgekit.errors import DeviceError
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from edgekit.devices.runner_client import PROGRAM_SUMS, is_whole, program_name
+from edgekit.devices.runner_install import PROGRAM_SUMS, is_whole, program_name
 from edgekit.devices.transport import Transport
 from edgekit.errors import CommandFailed
 from edgekit.runner.layout import MANIFEST, SLOTS

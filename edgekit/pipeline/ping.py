@@ -9,7 +9,8 @@ from edgekit.devices.device import connect
 from edgekit.devices.flash import status
 from edgekit.devices.packs.equip import any_python
 from edgekit.devices.protocol import Info, Slot
-from edgekit.devices.runner_client import QUICK_S, put_runner
+from edgekit.devices.runner_client import QUICK_S
+from edgekit.devices.runner_install import put_runner
 from edgekit.devices.transport import Transport
 
 

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from edgekit.devices.flash import Installation, manifest_of, ready, rollback, self_test, status
 from edgekit.devices.packs.equip import any_python
 from edgekit.devices.protocol import Info, Slot, Status
-from edgekit.devices.runner_client import put_runner
+from edgekit.devices.runner_install import put_runner
 from edgekit.devices.transport import Transport
 from edgekit.errors import DeviceError, StateGarbled
 from edgekit.pipeline.flash import check_runtime, runtime_for

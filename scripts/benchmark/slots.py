@@ -73,7 +73,7 @@ def _count(transport: Any, slot: Path) -> int:
     from edgekit.cache import tool_versions
     from edgekit.devices.measurement_protocol import InstructionAnswer
     from edgekit.devices.packs.equip import equip
-    from edgekit.devices.runner_client import put_runner
+    from edgekit.devices.runner_install import put_runner
 
     format = next(slot.glob("model.*")).suffix.removeprefix(".")
     versions = {name: version for name, version in tool_versions(VERSIONS).items() if version != "none"}

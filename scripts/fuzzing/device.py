@@ -21,7 +21,8 @@ from edgekit.devices.flash import Installation, commit, flash, manifest_of, serv
 from edgekit.devices.local import Local
 from edgekit.devices.process import KEPT_BYTES
 from edgekit.devices.repair import repair
-from edgekit.devices.runner_client import SUMS, Runner
+from edgekit.devices.runner_client import Runner
+from edgekit.devices.runner_install import SUMS
 from edgekit.devices.transport import Completed
 from edgekit.ir.measurement import Array, Measurement
 from edgekit.measure.device.installed_bundle import Installed

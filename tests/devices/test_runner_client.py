@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.devices import runner_client
+from edgekit.devices import runner_install
 from edgekit.devices.local import Local
-from edgekit.devices.runner_client import ERROR_KINDS, Runner, put_runner, refusal
+from edgekit.devices.runner_client import ERROR_KINDS, Runner, refusal
+from edgekit.devices.runner_install import put_runner
 from edgekit.devices.survey import survey
 from edgekit.devices.transport import Completed
 from edgekit.errors import SelfTestFailed
@@ -26,11 +27,11 @@ IMPORTED = "import sys; sys.path.insert(0, sys.argv[1]); from runner.room.inside
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of the runner's folder, which is what goes to devices."""
-    folder = shutil.copytree(runner_client.SOURCE, tmp_path / "runner", ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(runner_client, "SOURCE", folder)
-    runner_client._packed.cache_clear()
+    folder = shutil.copytree(runner_install.SOURCE, tmp_path / "runner", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(runner_install, "SOURCE", folder)
+    runner_install._packed.cache_clear()
     yield folder
-    runner_client._packed.cache_clear()
+    runner_install._packed.cache_clear()
 
 
 def test_every_module_goes_to_a_device_whatever_folder_it_is_in(device: Local, source: Path) -> None:
@@ -57,10 +58,10 @@ def test_a_survey_finds_the_runner_if_it_is_whole(device: Local, source: Path) -
 
 def test_the_same_source_is_the_same_file_and_another_is_another(device: Local, source: Path) -> None:
     program = put_runner(device, (device.python,))[0].program
-    runner_client._packed.cache_clear()
+    runner_install._packed.cache_clear()
     assert put_runner(device, (device.python,))[0].program == program
     (source / "added.py").touch()
-    runner_client._packed.cache_clear()
+    runner_install._packed.cache_clear()
     assert put_runner(device, (device.python,))[0].program != program
 
 
@@ -69,7 +70,7 @@ def test_the_host_compiles_for_a_python_of_its_own_bytecode_and_others_do_it_the
     device: Local, source: Path, monkeypatch: pytest.MonkeyPatch, same: bool
 ) -> None:
     if not same:
-        monkeypatch.setattr(runner_client, "MAGIC", "print('of another version')")
+        monkeypatch.setattr(runner_install, "MAGIC", "print('of another version')")
     verbs: list[str] = []
     run = Runner._run
 

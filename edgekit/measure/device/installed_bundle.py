@@ -16,7 +16,7 @@ import numpy as np
 from edgekit.devices.flash import Installation
 from edgekit.devices.local import Local
 from edgekit.devices.measurement_protocol import Accuracy, InstructionAnswer, Loaded
-from edgekit.devices.runner_client import put_runner
+from edgekit.devices.runner_install import put_runner
 from edgekit.devices.transport import DeviceKind
 from edgekit.ir.measurement import Array, Environment, Measurement, Validity, no_latency
 from edgekit.ir.validity import EMULATED, NOT_ASKED, software, validity

@@ -15,7 +15,8 @@ from types import MappingProxyType
 from edgekit.cache import file_digest, storage_errors
 from edgekit.devices.local import Local
 from edgekit.devices.measurement_protocol import Described
-from edgekit.devices.runner_client import Runner, put_runner
+from edgekit.devices.runner_client import Runner
+from edgekit.devices.runner_install import put_runner
 from edgekit.errors import ModelFileError, RuntimeMissing, suggest
 from edgekit.ir.artifact import FORMATS, Format
 from edgekit.ir.signature import Signature

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from edgekit.cache import file_digest
 from edgekit.devices.flash import Installation
 from edgekit.devices.packs.equip import equip
-from edgekit.devices.runner_client import put_runner
+from edgekit.devices.runner_install import put_runner
 from edgekit.devices.transport import Transport
 from edgekit.errors import EdgekitError
 from edgekit.ir.artifact import Format

@@ -29,11 +29,10 @@ if TYPE_CHECKING:
 def repaired(problem: PrecisionSearch) -> RepairResult:
     """Find the recipe that keeps the limits with the least work in float; the best one if none does.
 
-    Plain int8 comes first, and ends the search if it holds: if it keeps the limits; only attention may be brought into
-    integers then. Where fewer than
-    `repair_trials.DECISIVE` samples are held out, it must have `repair_trials.HOLDS_DB` too, and the sample that is
-    answered worst does not count. At most `mixed_precision.FIT` samples calibrate, spread evenly. Raises PassError if
-    the search takes longer than `repair_trials.ABORT_S`.
+    Plain int8 comes first, and ends the search if it keeps the limits; only attention may be brought into integers
+    then. Where fewer than `repair_trials.DECISIVE` samples are held out, it must have `repair_trials.HOLDS_DB` too, and
+    the sample that is answered worst does not count. At most `mixed_precision.FIT` samples calibrate, spread evenly.
+    Raises PassError if the search takes longer than `repair_trials.ABORT_S`.
     """
     trials = RepairTrials(problem.with_fewer_samples())
     trials.count()

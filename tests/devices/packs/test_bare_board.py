@@ -12,7 +12,7 @@ from edgekit.devices.measurement_protocol import Accuracy, Sustained, Traced
 from edgekit.devices.packs.equip import equip
 from edgekit.devices.packs.recipe import RECIPES
 from edgekit.devices.protocol import SelfTest
-from edgekit.devices.runner_client import put_runner
+from edgekit.devices.runner_install import put_runner
 from edgekit.errors import DeviceError
 from tests.devices.conftest import MakeBundle
 from tests.devices.packs.conftest import Board

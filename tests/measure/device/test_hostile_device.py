@@ -20,7 +20,7 @@ from edgekit.devices.device import connect
 from edgekit.devices.flash import flash
 from edgekit.devices.local import Local
 from edgekit.devices.protocol import Info
-from edgekit.devices.runner_client import install_runner
+from edgekit.devices.runner_install import install_runner
 from edgekit.devices.transport import Completed
 from edgekit.errors import AnswerMismatch, CommandFailed, DeviceError, EdgekitError, ProbeError
 from edgekit.ir.measurement import Array

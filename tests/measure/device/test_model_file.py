@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from edgekit.devices import runner_client
+from edgekit.devices import runner_install
 from edgekit.devices.local import Local
 from edgekit.devices.protocol import Info
 from edgekit.devices.runner_client import Runner
@@ -106,7 +106,7 @@ def test_without_a_runtime_the_hint_says_what_brings_it(tmp_path: Path, monkeypa
         # As the runner says it where the standard library is all there is.
         return real(transport, (*interpreter, "-S"))
 
-    real = runner_client.put_runner
+    real = runner_install.put_runner
     monkeypatch.setattr(model_file, "put_runner", put)
     with (
         pytest.raises(RuntimeMissing, match="nothing on this machine runs") as raised,
