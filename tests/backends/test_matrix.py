@@ -183,18 +183,19 @@ def _one_conversion(program: Program) -> Iterator[None]:
     from edgekit.backends.onnx import export
     from edgekit.backends.tflite import convert
 
-    graphs: dict[bool, bytes] = {}
+    graphs: dict[tuple[Any, ...], bytes] = {}
     files: list[bytes] = []
     to_onnx, to_tflite = export.to_onnx, convert._converted
 
-    def onnx_once(given: Program, integer: bool = True, scratch: Any = None) -> Any:
+    def onnx_once(given: Program, integer: bool = True, scratch: Any = None, *rest: Any) -> Any:
         import onnx
 
         if given.exported is not program.exported or scratch:
-            return to_onnx(given, integer, scratch)
-        if integer not in graphs:
-            graphs[integer] = to_onnx(given, integer).SerializeToString()
-        return onnx.load_from_string(graphs[integer])
+            return to_onnx(given, integer, scratch, *rest)
+        form = integer, *rest
+        if form not in graphs:
+            graphs[form] = to_onnx(given, integer, None, *rest).SerializeToString()
+        return onnx.load_from_string(graphs[form])
 
     def tflite_once(given: Program, *rest: Any) -> bytes:
         if given.exported is not program.exported:
