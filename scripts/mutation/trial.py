@@ -64,7 +64,8 @@ class Copy:
     def test(self, files: Sequence[str], limit_s: float) -> tuple[Outcome, float]:
         """Run tests: their outcome, and after how many seconds. Raises RuntimeError where there is nothing to run."""
         environment = {**os.environ, "PYTHONPATH": str(self.root)}
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        for name in ("PYTHONDONTWRITEBYTECODE", "PYTEST_ADDOPTS"):  # what a person's own runs of tests are given
+            environment.pop(name, None)
         began = time.monotonic()
         argv = [sys.executable, *PYTEST, f"--basetemp={self.root.parent / 'temporary'}", *files]
         # A session of its own: what a mutant leaves running ends with it.

@@ -34,8 +34,8 @@ GATES = (
 )
 
 
-PROCESSES = 3
-"""Processes that time a model, by the profile's default."""
+PROCESSES = 1
+"""Processes that time a model, by `QUICK`."""
 MOVES = ("slots accelerator", "slots install", "slots commit")
 
 
