@@ -13,6 +13,7 @@ from edgekit.errors import EdgekitError, Misfit, StateUnsupported, UsageError
 from edgekit.pipeline.model_size import check_model_size, check_state_size
 from edgekit.specs import override
 from edgekit.specs.catalog import Catalog
+from edgekit.specs.compression import Quantize
 from edgekit.specs.factory import is_factory
 from edgekit.specs.factory_names import check_factory
 from edgekit.specs.override import Override
@@ -47,6 +48,30 @@ class BuildRequest:
         """Name of its bundle and of its default output folder."""
         recipe = self.profile.id.removeprefix(f"{self.target.family}-")
         return f"{self.project.name}-{self.target.id}-{self.runtime.backend}-{recipe}"
+
+    @property
+    def recipe_before_lowering(self) -> Quantize | None:
+        """The recipe, if the program is quantized before it is lowered."""
+        recipe = self.profile.quantize
+        return None if recipe is None or recipe.precision in self.backend.at_lowering else recipe
+
+    @property
+    def recipe_at_lowering(self) -> Quantize | None:
+        """The recipe, if the backend carries it out as it lowers."""
+        return None if self.recipe_before_lowering else self.profile.quantize
+
+    @property
+    def rounding_recipe(self) -> Quantize | None:
+        """The recipe, if the backend carries it out, but weights are rounded by calibration data before."""
+        recipe = self.recipe_at_lowering
+        rounds = recipe is not None and recipe.precision == "weight-int4" and recipe.weights.rounding != "nearest"
+        return recipe if rounds else None
+
+    @property
+    def calibrated(self) -> bool:
+        """True if a calibration set has a part in quantization."""
+        recipe = self.profile.quantize
+        return recipe is not None and recipe.calibrated
 
 
 def find_project(project: Path | None, example: str | None) -> Project:

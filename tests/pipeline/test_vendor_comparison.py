@@ -47,8 +47,6 @@ def compilation(
     if float_is_lowered:
         entries.fetch("f" * 64, lambda out: (out / "model.onnx").touch())
     return SimpleNamespace(
-        recipe_before_lowering=recipe,
-        calibrated=precision == "static-int8",
         captured=Path("program"),
         calibration=SimpleNamespace(folder=Path("calibration")),
         golden=SimpleNamespace(folder=Path("golden")),
@@ -57,6 +55,8 @@ def compilation(
         line=SimpleNamespace(cache=entries),
         request=SimpleNamespace(
             runtime=SimpleNamespace(backend="onnx"),
+            recipe_before_lowering=recipe,
+            calibrated=precision == "static-int8",
             profile=SimpleNamespace(quantize=SimpleNamespace(precision=precision)),
         ),
     )

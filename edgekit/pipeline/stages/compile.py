@@ -28,7 +28,6 @@ from edgekit.pipeline.stages.inputs import CachedData, Network
 from edgekit.pipeline.stages.program_stages import LoweringStage, capture_stage, lowering_stage, quantize_stage
 from edgekit.pipeline.stages.stage import Stage
 from edgekit.pipeline.stages.stage_runner import StageRunner
-from edgekit.specs.compression import Quantize
 
 if TYPE_CHECKING:
     from edgekit.frontend.load import Model
@@ -94,33 +93,9 @@ class Compilation:
         halved = half_kinds(request.profile.quantize, request.target, request.runtime)
         if not halved or request.project.state or request.project.data.calibration is None:
             return None
-        if self.calibrated:
+        if self.request.calibrated:
             return self.calibration
         return CachedData(request.project, self.line, "calibration", HALF_SAMPLES)
-
-    @property
-    def recipe_before_lowering(self) -> Quantize | None:
-        """The recipe, if the program is quantized before it is lowered."""
-        recipe = self.request.profile.quantize
-        return None if recipe is None or recipe.precision in self.request.backend.at_lowering else recipe
-
-    @property
-    def recipe_at_lowering(self) -> Quantize | None:
-        """The recipe, if the backend carries it out as it lowers."""
-        return None if self.recipe_before_lowering else self.request.profile.quantize
-
-    @property
-    def _rounding_recipe(self) -> Quantize | None:
-        """The recipe, if the backend carries it out, but weights are rounded by calibration data before."""
-        recipe = self.recipe_at_lowering
-        rounds = recipe is not None and recipe.precision == "weight-int4" and recipe.weights.rounding != "nearest"
-        return recipe if rounds else None
-
-    @property
-    def calibrated(self) -> bool:
-        """True if a calibration set has a part in quantization."""
-        recipe = self.request.profile.quantize
-        return recipe is not None and recipe.calibrated
 
     @property
     def stages(self) -> tuple[Stage[...], ...]:
@@ -169,7 +144,7 @@ class Compilation:
 
         None where the program is lowered as it was captured.
         """
-        recipe = self.recipe_before_lowering or self._rounding_recipe
+        recipe = self.request.recipe_before_lowering or self.request.rounding_recipe
         if recipe is None:
             return None
         samples = self.calibration if recipe.calibrated else None
@@ -195,7 +170,7 @@ class Compilation:
         return lowering_stage(
             "lower",
             self.request,
-            self.recipe_at_lowering,
+            self.request.recipe_at_lowering,
             lambda: self.program_key,
             lambda: self.quantized,
             self.golden,
@@ -211,14 +186,14 @@ class Compilation:
     @property
     def data(self) -> tuple[CachedData, ...]:
         """Data sets that its stages read."""
-        ranges = (self.calibration,) if self.quantize and self.calibrated else ()
+        ranges = (self.calibration,) if self.quantize and self.request.calibrated else ()
         half = (self.half_samples,) if self.half_samples and self.half_samples not in ranges else ()
         return (*self.compressed.data, *ranges, self.golden, *half)
 
     @property
     def shaping_data(self) -> tuple[CachedData, ...]:
         """Data sets that the artifact's numbers depend on, in training, pruning or calibration."""
-        return (*self.compressed.data, *((self.calibration,) if self.calibrated else ()))
+        return (*self.compressed.data, *((self.calibration,) if self.request.calibrated else ()))
 
     @contextlib.contextmanager
     def lowered(self) -> Iterator[Callable[[], Compiled]]:
@@ -239,7 +214,7 @@ class Compilation:
     @property
     def known(self) -> bool:
         """True if the keys can be told without loading the model or reading data."""
-        data = [self.golden, self.calibration] if self.calibrated else [self.golden]
+        data = [self.golden, self.calibration] if self.request.calibrated else [self.golden]
         data += [self.half_samples] if self.half_samples else []
         return self.compressed.known and all(samples.known for samples in data)
 

@@ -16,7 +16,7 @@ def float_remarks(compilation: Compilation, judged: Iterable[GateResult]) -> tup
 
     Only programs that are quantized before they are lowered are looked into.
     """
-    recipe = compilation.recipe_before_lowering
+    recipe = compilation.request.recipe_before_lowering
     if recipe is None or not any(gate.name in INTEGERS and gate.outcome == "failed" for gate in judged):
         return ()
     from edgekit.frontend.store import load_program

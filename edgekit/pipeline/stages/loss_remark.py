@@ -27,7 +27,7 @@ def loss_remarks(compilation: Compilation, compiled: Compiled, judged: Iterable[
     """
     signature = compiled.artifact.signature
     failed = any(gate.name in ANSWERS and gate.outcome == "failed" for gate in judged)
-    if not failed or compilation.recipe_before_lowering is None or signature.state or signature.lengths:
+    if not failed or compilation.request.recipe_before_lowering is None or signature.state or signature.lengths:
         return ()
     worst = min(_losses(compilation, compiled), key=lambda losses: losses.file_db, default=None)
     return (loss_remark(worst),) if worst else ()

@@ -46,7 +46,9 @@ def blamed(compilation: Compilation) -> Iterator[None]:
 
 def _has_recipe(compilation: Compilation) -> bool:
     """True if vendors have a plain recipe of the same kind."""
-    return _is_dynamic(compilation) or (compilation.recipe_before_lowering is not None and compilation.calibrated)
+    return _is_dynamic(compilation) or (
+        compilation.request.recipe_before_lowering is not None and compilation.request.calibrated
+    )
 
 
 def _is_dynamic(compilation: Compilation) -> bool:
