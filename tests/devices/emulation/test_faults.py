@@ -139,7 +139,7 @@ def test_a_lost_link_is_noticed_and_what_was_there_stays(
     device: Device, payload: Callable[[str, int], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shell, "STALL_S", 5.0)
-    old, new = payload("old", 1), payload("new", 32)
+    old, new = payload("old", 1), payload("new", 16)
     with device.connected() as transport:
         path = transport.root / "model"
         transport.push(old, path)
