@@ -28,6 +28,7 @@ def main(argv: list[str]) -> int:
         "--first", type=int, default=1, metavar="K", help="begin with the plan's K-th: to see one again"
     )
     parser.add_argument("--target", default="raspberry-pi-5", help="one that is emulated")
+    parser.add_argument("--backend", help="of the bundles that are flashed; by default the target's first")
     parser.add_argument("--jobs", type=int, default=1, help="so many devices at once")
     parser.add_argument("--until", type=float, help="begin no cut after so many seconds")
     parser.add_argument("--report", type=Path, metavar="FILE.json")
@@ -56,7 +57,7 @@ def _run(args: argparse.Namespace, seed: int, scratch: Path) -> Report:
     from scripts.cuts.plan import Cut, plan
 
     target = Catalog.default().target(args.target)
-    bundles = built(args.target, scratch / "bundles")
+    bundles = built(args.target, scratch / "bundles", args.backend)
     cuts = plan(args.cuts, seed)[args.first - 1 :]
     report = Report(seed, args.target, len(cuts))
     left: SimpleQueue[Cut] = SimpleQueue()
@@ -66,7 +67,7 @@ def _run(args: argparse.Namespace, seed: int, scratch: Path) -> Report:
 
     def work() -> None:
         with board(target, bundles) as made:
-            made.time_steps()
+            made.time_steps(cuts)
             while not report.broken and time.monotonic() < deadline:
                 try:
                     cut = left.get_nowait()

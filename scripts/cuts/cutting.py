@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -83,11 +83,13 @@ class Board:
         self.costs |= watched.costs
         self.looked = observe(replace(self.runner, transport=transport))
 
-    def time_steps(self) -> None:
-        """Flash so that every step is taken."""
+    def time_steps(self, cuts: Iterable[Cut]) -> None:
+        """Flash so that every step of these cuts is taken. The last flash serves its bundle."""
+        ends = {cut.end for cut in cuts}
         with self.device.connected() as transport:
             for end in (DROP, GO_BACK, "commit"):
-                self.flash(transport, self.news(), end)
+                if end in ends or end == "commit":
+                    self.flash(transport, self.news(), end)
 
     def served(self) -> Bundle:
         return next(bundle for bundle in self.bundles if bundle.digest == self.looked.served)

@@ -21,7 +21,7 @@ from tests.runner.slot import KEY
 from tests.tampered_bundles import mutants
 
 LIMIT_S = 300.0
-EDITS = 5
+EDITS = 2
 CHANGED = ("manifest.json", "manifest.sig", "more")
 WHOLE = "whole"
 ATTACK = """
@@ -99,7 +99,7 @@ def test_of_changed_bundles_none_reaches_a_slot_of_an_emulated_device(
 ) -> None:
     old, new = make_bundle("old"), with_more(make_bundle("new"))
     count = _archive(new, tmp_path / "mutants.tar")
-    assert count >= 75
+    assert count >= 30
     with (
         faults.fresh(Catalog.default().target("raspberry-pi-5")) as started,
         started.connected() as device,
@@ -115,7 +115,7 @@ def test_of_changed_bundles_none_reaches_a_slot_of_an_emulated_device(
         document = json.loads(ended.stdout)
         for verb in ("begin", "install"):
             assert set(document[verb]) <= {"signature", "trust", "data"}, document
-            assert sum(document[verb].values()) >= 15
+            assert sum(document[verb].values()) >= 6
         assert sum(document["install"].values()) + sum(document["begin"].values()) == count
         assert status(device) == before
         assert _kept(device) == kept

@@ -13,7 +13,7 @@ import pytest
 from edgekit.devices.emulation import faults
 from edgekit.devices.emulation.registry import CARD
 from edgekit.specs.catalog import Catalog
-from tests.command_line import LENIENT, edgekit, edgekit_here
+from tests.command_line import LENIENT, PLAIN, edgekit, edgekit_here
 from tests.conftest import Command
 
 BOARDS = {"kitchen": "raspberry-pi-5", "pocket": "android-arm64"}
@@ -41,7 +41,7 @@ def bundles(small: Path, fleet: dict[str, faults.Device], tmp_path: Path) -> tup
     made: list[Path] = []
     for profile in ("float32", "raspberry-pi-int8"):
         options = ("--project", small, "--target", "raspberry-pi-5", "--backend", "onnx", "--profile", profile)
-        ended = edgekit_here("build", *options, *LENIENT, "--out", tmp_path / profile)
+        ended = edgekit_here("build", *options, *LENIENT, *PLAIN, "--out", tmp_path / profile)
         assert ended.code == 0, ended.err
         made += (tmp_path / profile).glob("*.edgekit")
     older, newer = made

@@ -1,4 +1,4 @@
-"""Power cuts at random points of a flash: `scripts/chaos` with a fixed seed, every step once.
+"""Power cuts at random points of a flash: `scripts/chaos` with a fixed seed, five steps once each.
 
 One device after the other: a second one would be prepared, and its steps timed, for half of the cuts.
 """
@@ -15,8 +15,14 @@ import pytest
 from scripts.cuts.plan import STEPS, plan
 from tests.command_line import environment
 
-SEED = 177181
+SEED = 407439
 """Its cuts of `commit` and `go back` come after the link was moved, that of `stage` in the midst, all at a change."""
+CUT = frozenset({"archive", "stage", "trial", "commit", "go back"})
+"""Steps that its first five cuts are for: the push, all that is written by an install, and a way back.
+
+`begin`, `self-test` and `drop` write nothing that is served; a host's death at those is tried on this machine, and a
+whole campaign cuts them too.
+"""
 
 
 def test_a_plan_has_every_step_before_any_again_and_is_the_seeds() -> None:
@@ -29,10 +35,10 @@ def test_a_plan_has_every_step_before_any_again_and_is_the_seeds() -> None:
 
 
 @pytest.mark.timeout(900)
-def test_after_a_cut_in_any_step_the_device_serves_old_or_new_whole_and_takes_the_next(
+def test_after_a_cut_in_a_step_that_writes_the_device_serves_old_or_new_whole_and_takes_the_next(
     emulation: None, places: dict[str, str], tmp_path: Path
 ) -> None:
-    argv = ("--cuts", len(STEPS), "--seed", SEED, "--report", tmp_path / "report.json")
+    argv = ("--backend", "onnx", "--cuts", len(CUT), "--seed", SEED, "--report", tmp_path / "report.json")
     ended = subprocess.run(
         [sys.executable, "-m", "scripts.cuts", *map(str, argv)],
         cwd=Path(__file__).parents[2],
@@ -42,7 +48,7 @@ def test_after_a_cut_in_any_step_the_device_serves_old_or_new_whole_and_takes_th
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     report = json.loads((tmp_path / "report.json").read_text())
-    assert sorted(one["cut"]["step"] for one in report["rounds"]) == sorted(STEPS)
-    assert report["old"] + report["new"] == len(STEPS)
+    assert sorted(one["cut"]["step"] for one in report["rounds"]) == sorted(CUT)
+    assert report["old"] + report["new"] == len(CUT)
     assert min(report["old"], report["new"]) > 0
     assert all(one["halted"] for one in report["rounds"] if one["cut"]["kind"] == "call")

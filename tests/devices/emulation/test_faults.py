@@ -82,7 +82,7 @@ def test_a_power_cut_in_the_middle_of_a_push_leaves_the_old_file(
 ) -> None:
     old, new = payload("old", 1), payload("new", 24)
     with device.connected() as transport:
-        path = transport.root / "model"
+        path = transport.root / "own" / "model"  # a folder in which nothing else lies
         transport.push(old, path)
         cut = threading.Timer(2.0, device.cut_power)
         cut.start()
@@ -139,7 +139,7 @@ def test_a_lost_link_is_noticed_and_what_was_there_stays(
     device: Device, payload: Callable[[str, int], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shell, "STALL_S", 5.0)
-    old, new = payload("old", 1), payload("new", 32)
+    old, new = payload("old", 1), payload("new", 16)
     with device.connected() as transport:
         path = transport.root / "model"
         transport.push(old, path)
