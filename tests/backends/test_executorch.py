@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +14,6 @@ from torch import Tensor, nn
 import edgekit
 from edgekit.backends.executorch import ExecuTorch, xnnpack_blob
 from edgekit.backends.executorch.convert import Conversion
-from edgekit.frontend.store import save_program
 from edgekit.ir.artifact import Artifact
 from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature, TensorSpec
@@ -176,26 +173,6 @@ def test_minmax_spans_the_long_tail_that_histogram_cuts_off() -> None:
     assert minmax[0] == pytest.approx(largest / 255, rel=1e-5)
     assert minmax[1] == -128
     assert histogram[0] < 0.95 * minmax[0]
-
-
-IN_ANOTHER_PROCESS = """
-import sys
-from pathlib import Path
-from tests.backends.executorch_examples import RUNTIME, TARGET, ExecuTorch, images, quantize
-from edgekit.frontend.store import load_program
-from edgekit.specs.compression import Quantize
-program, out = load_program(Path(sys.argv[1])), Path(sys.argv[2])
-ExecuTorch().lower(quantize(program, Quantize(), images(16)), TARGET, RUNTIME, out)
-"""
-
-
-def test_bytes_are_the_same_in_another_process(program: Program, integer: Artifact, tmp_path: Path) -> None:
-    save_program(program, tmp_path)
-    root = Path(edgekit.__file__).parents[1]
-    environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONHASHSEED": "7"}
-    command = [sys.executable, "-c", IN_ANOTHER_PROCESS, str(tmp_path), str(tmp_path)]
-    subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
-    assert (tmp_path / "model.pte").read_bytes() == integer.files[0].read_bytes()
 
 
 def test_file_tells_nothing_of_the_machine_that_made_it(floating: Artifact, integer: Artifact) -> None:

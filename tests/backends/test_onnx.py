@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,11 +13,9 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-import edgekit
 from edgekit import plugins
 from edgekit.backends.onnx import Onnx
 from edgekit.frontend.preprocess import Deployed
-from edgekit.frontend.store import save_program
 from edgekit.ir.artifact import Artifact
 from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature, TensorSpec
@@ -240,24 +233,6 @@ def test_nothing_in_the_file_tells_of_the_build_machine(lower: Lower) -> None:
         assert not model.producer_name
         assert not model.graph.value_info
         assert not any(node.metadata_props or node.doc_string for node in model.graph.node)
-
-
-def test_the_same_program_gives_the_same_bytes_in_another_process(
-    lower: Lower, program: Program, images: list[tuple[Tensor]], tmp_path: Path
-) -> None:
-    save_program(quantize(program, INT8, "int8", images), tmp_path)
-    script = (
-        "import sys, pathlib, hashlib\n"
-        "import torch.ao.quantization.fx._decomposed\n"
-        "from edgekit.frontend.store import load_program\n"
-        "from edgekit.backends.onnx.export import to_onnx\n"
-        "model = to_onnx(load_program(pathlib.Path(sys.argv[1])))\n"
-        "print(hashlib.sha256(model.SerializeToString(deterministic=True)).hexdigest())\n"
-    )
-    environment = {**os.environ, "PYTHONHASHSEED": "1", "PYTHONPATH": str(Path(edgekit.__file__).parents[1])}
-    command = [sys.executable, "-W", "ignore", "-c", script, str(tmp_path)]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
-    assert printed.split()[-1] == hashlib.sha256(lower(INT8).files[0].read_bytes()).hexdigest()
 
 
 def test_tensorrt_can_fuse_what_symmetric_quantization_leaves(lower: Lower) -> None:

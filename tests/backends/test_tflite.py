@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -22,7 +20,6 @@ from edgekit.backends.tflite import TFLite
 from edgekit.backends.tflite.interpreter import specs
 from edgekit.errors import Misfit
 from edgekit.frontend.preprocess import Deployed
-from edgekit.frontend.store import save_program
 from edgekit.ir.artifact import Artifact
 from edgekit.ir.measurement import Array
 from edgekit.ir.program import Program
@@ -233,33 +230,6 @@ def test_what_litert_cannot_quantize_is_a_misfit() -> None:
         TFLite().quantization(Quantize(weights=Weights(symmetric=False)), XNNPACK)
     with pytest.raises(Misfit, match="not uint8"):
         TFLite().quantization(Quantize(), XNNPACK.model_copy(update={"activations": "uint8"}))
-
-
-def test_another_process_writes_the_same_bytes(
-    lower: Lower, program: Program, images: list[tuple[Tensor]], tmp_path: Path
-) -> None:
-    save_program(quantized(program, Quantize(), images), tmp_path)
-    script = """if True:
-        import sys, torchao.quantization.pt2e.quantize_pt2e
-        from pathlib import Path
-        from edgekit.backends.tflite import convert
-        from edgekit.frontend.store import load_program
-        Path("here.tflite").write_bytes(convert.flatbuffer(load_program(Path(sys.argv[1]))))
-    """
-    environment = os.environ | {"PYTHONPATH": str(Path(edgekit.__file__).parents[1]), "PYTHONHASHSEED": "1"}
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", script, str(tmp_path)],
-        cwd=elsewhere,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout == ""
-    assert (elsewhere / "here.tflite").read_bytes() == lower(Quantize()).files[0].read_bytes()
 
 
 def test_the_file_says_nothing_of_the_machine_that_built_it(lower: Lower) -> None:

@@ -100,7 +100,7 @@ def test_an_operator_that_a_converter_lacks_is_named(command: Command, tmp_path:
     assert "linalg_eigh" in refusal
 
 
-@pytest.mark.parametrize("backend", ["onnx", "tflite", "executorch"])
+@pytest.mark.parametrize("backend", ["onnx", "executorch"])
 def test_an_operator_of_the_user_s_own_is_named_with_its_line(command: Command, tmp_path: Path, backend: str) -> None:
     project(tmp_path, "return x + 1", "return torch.ops.strange.twice(x)")
     refusal = build(command, tmp_path, backend, "EK206")

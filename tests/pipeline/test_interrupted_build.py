@@ -13,7 +13,7 @@ import pytest
 
 from edgekit.backends.lowering_process import Lowering
 from tests import failing_converters as stalling
-from tests.command_line import edgekit, end, start
+from tests.command_line import edgekit, edgekit_here, end, start
 from tests.conftest import Built, Command
 from tests.failing_converters import MARK, STARTED, gone, marked, until, whole
 from tests.networks import write_project
@@ -58,10 +58,12 @@ MOMENTS = {
     "the model is made": ("open", "model.py"),
     "the data is read": ("open", "data.npz"),
     "the program is kept": ("open", "program.pt2"),
-    "the artifact is read": ("open", "artifact.json"),
+}
+LATE = {
     "the bundle is written": ("open", ".edgekit"),
     "the report is written": ("open", "report.json"),
 }
+"""Moments after the last stage: what was made before is in the cache, and no converter is waited for."""
 
 
 def stopping(folder: Path, event: str, fragment: str, number: signal.Signals) -> dict[str, str]:
@@ -85,6 +87,19 @@ def test_stopped_at_any_moment_a_build_leaves_nothing(tmp_path: Path, moment: st
     assert whole(cache)
 
 
+@pytest.mark.parametrize("moment", LATE)
+def test_stopped_after_its_last_stage_a_build_leaves_nothing(
+    built: Built, places: dict[str, str], tmp_path: Path, moment: str
+) -> None:
+    out = tmp_path / "out"
+    env = stopping(tmp_path, *LATE[moment], signal.SIGTERM)
+    refusal = edgekit("build", *built.options, "--out", out, env=env).refused("EK504", 3)
+    assert "hint: run it again" in refusal
+    assert gone(str(tmp_path))
+    assert not out.exists()
+    assert whole(Path(places["EDGEKIT_CACHE"]))
+
+
 def test_a_signal_that_python_swallows_stops_the_build_before_its_next_stage(tmp_path: Path) -> None:
     project, out = write_project(tmp_path / "project", samples=8), tmp_path / "out"
     env = stopping(tmp_path, "import", "edgekit.pipeline.stages.precompile_worker", signal.SIGINT) | {
@@ -102,7 +117,10 @@ def test_after_a_stop_the_same_build_goes_on_from_there(tmp_path: Path) -> None:
     env = {"EDGEKIT_CACHE": str(cache)}
     argv = ("build", "--project", project, *ONNX, "--out", out, "--json")
     edgekit(*argv, env=env | stopping(tmp_path, "open", "artifact.json", signal.SIGINT)).refused("EK504", 3)
-    ended = edgekit(*argv, env=env)
+    assert gone(str(tmp_path))
+    assert not out.exists()
+    assert whole(cache)
+    ended = edgekit_here(*argv, env=env)
     assert ended.code in (0, 1), ended.err
     stages = {stage["name"]: stage["cached"] for stage in ended.document["reports"][0]["stages"]}
     assert (stages["capture"], stages["lower"]) == (True, True)
@@ -185,7 +203,7 @@ def test_builds_side_by_side_are_stopped_together(plugged: dict[str, str], tmp_p
 
 
 def test_a_converter_dies_with_a_build_that_is_killed(plugged: dict[str, str], tmp_path: Path) -> None:
-    project, out = stalling.project(tmp_path / "project"), tmp_path / "out"
+    project, out, cache = stalling.project(tmp_path / "project"), tmp_path / "out", tmp_path / "cache"
     first = start("build", "--project", project, *STALL, "--out", out, env=plugged)
     assert until((tmp_path / "started").exists)
     assert len(marked(str(tmp_path))) == 4  # the command, its supervisor, its converter, the fork of it that converts
@@ -193,11 +211,11 @@ def test_a_converter_dies_with_a_build_that_is_killed(plugged: dict[str, str], t
     end(first)
     assert gone(str(tmp_path))
     # What it could not clean up is in nobody's way, and gone with the next build.
-    ended = edgekit("build", "--project", project, *ONNX, "--out", out, env=plugged)
+    ended = edgekit_here("build", "--project", project, *ONNX, "--out", out, env={"EDGEKIT_CACHE": str(cache)})
     assert ended.code in (0, 1), ended.err
     assert [path.name for path in out.iterdir() if path.name.startswith(".")] == []
-    assert list((tmp_path / "cache" / "partial").iterdir()) == []
-    assert whole(tmp_path / "cache")
+    assert list((cache / "partial").iterdir()) == []
+    assert whole(cache)
 
 
 @pytest.fixture

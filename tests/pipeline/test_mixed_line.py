@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from edgekit.pipeline.stages import mixed_precision
 from edgekit.pipeline.stages.mixed_precision import _rough
 from edgekit.specs.compression import Quantize
+from edgekit.specs.profile import Probe
 from tests.command_line import LENIENT
 from tests.conftest import Command
 from tests.networks import TOML, write_project
@@ -39,7 +41,12 @@ def recipe(out: Path) -> dict[str, object]:
 
 
 @pytest.mark.builds
-def test_a_search_ends_in_a_recipe_that_can_be_written_down(command: Command, project: Path, tmp_path: Path) -> None:
+def test_a_search_ends_in_a_recipe_that_can_be_written_down(
+    command: Command, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Which candidate is the quickest is of no matter here.
+    monkeypatch.setattr(mixed_precision, "PROBE", Probe(min_count=16, min_duration_s=0.05, processes=1))
+    monkeypatch.setattr(mixed_precision, "ROUNDS", 1)
     argv = ("build", "--project", project, *SEARCHES, "--json", "--out")
     (plan,) = command("plan", "--project", project, *SEARCHES, "--json").document["plans"]
     first = command(*argv, tmp_path / "first")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import subprocess
 import sys
 import warnings
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.command_line import LENIENT
+from tests.command_line import LENIENT, environment
 from tests.conftest import Command
 from tests.networks import MODEL, TOML, substitute, write_project
 
@@ -92,13 +93,12 @@ def build(command: Command, folder: Path, backend: str, profile: str = "int8-pla
         *((way, "onnx") for way in WAYS),
         ("onnx", "executorch"),
         ("onnx", "tflite"),
-        ("script", "tflite"),
     ],
 )
 def test_a_model_is_built_in_eight_bits(
     command: Command, project_of: Callable[[str], Path], way: str, backend: str
 ) -> None:
-    """Other backends have the ways that convert: a program and weights come to them as a factory's network does."""
+    """Other backends have one way that converts: all come to them as a program, as a factory's network does."""
     report = build(command, project_of(way), backend)
     assert report["verdict"] == "passed"
     assert report["candidate"]["metric"]["value"] == 1.0
@@ -147,37 +147,53 @@ def test_a_sentence_classifier_of_transformers_is_built(command: Command, tmp_pa
     assert report["candidate"]["metric"]["value"] == report["reference"]["metric"]["value"]
 
 
-@pytest.mark.parametrize(
-    ("lines", "code", "exit_code", "words"),
-    [
-        ('file = "net.onnx"\n', "EK101", 2, "there is no file 'net.onnx'"),
-        ('file = "bad.onnx"\n', "EK107", 2, "cannot be read"),
-        ('file = "bad.pt2"\n', "EK107", 2, "written neither by torch"),
-        ('folder = "gone"\n', "EK101", 2, "there is no folder 'gone'"),
-        (f'factory = {ONE_WAY}weights = "gone.pt"\n', "EK101", 2, "there is no file 'gone.pt'"),
-        (f'factory = {ONE_WAY}file = "bad.pt2"\n', "EK101", 2, "exactly one of"),
-    ],
-)
+NOWHERE = {
+    'file = "net.onnx"\n': ("EK101", "there is no file 'net.onnx'"),
+    'file = "bad.onnx"\n': ("EK107", "cannot be read"),
+    'file = "bad.pt2"\n': ("EK107", "written neither by torch"),
+    'folder = "gone"\n': ("EK101", "there is no folder 'gone'"),
+    f'factory = {ONE_WAY}weights = "gone.pt"\n': ("EK101", "there is no file 'gone.pt'"),
+    f'factory = {ONE_WAY}file = "bad.pt2"\n': ("EK101", "exactly one of"),
+}
+"""Ways that lead nowhere: code and words of each one's error."""
+REFUSED = """
+import contextlib, io, json, sys
+from edgekit.cli import execute
+
+for verb, folder in json.loads(sys.argv.pop()):
+    sys.argv = ["edgekit", verb, "--project", folder, "--target", "host"]
+    err, code = io.StringIO(), 0
+    with contextlib.redirect_stderr(err):
+        try:
+            execute()
+        except SystemExit as exit:
+            code = exit.code
+    print(json.dumps([code, err.getvalue(), [name for name in ("torch", "onnx") if name in sys.modules]]))
+"""
+
+
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, str, list[str]]]:
+    """Exit code and standard error by way, and what heavy is imported by then; all in one fresh process."""
+    commands = []
+    for lines in NOWHERE:
+        folder = write_project(tmp_path_factory.mktemp("nowhere") / "project", samples=4)
+        (folder / "edgekit.toml").write_text(substitute(f"factory = {ONE_WAY}", lines, TOML))
+        for name in ("bad.onnx", "bad.pt2"):
+            (folder / name).write_bytes(b"\xff" * 64)
+        commands.append(("plan" if "gone" in lines else "build", str(folder)))
+    argv = [sys.executable, "-c", REFUSED, json.dumps(commands)]
+    ended = subprocess.run(argv, capture_output=True, text=True, check=True, env=environment())
+    return dict(zip(NOWHERE, map(json.loads, ended.stdout.splitlines()), strict=True))
+
+
+@pytest.mark.parametrize("lines", NOWHERE)
 def test_a_way_that_leads_nowhere_is_refused_before_torch_is_imported(
-    tmp_path: Path, lines: str, code: str, exit_code: int, words: str
+    refused: dict[str, tuple[int, str, list[str]]], lines: str
 ) -> None:
-    folder = write_project(tmp_path / "project", samples=4)
-    (folder / "edgekit.toml").write_text(substitute(f"factory = {ONE_WAY}", lines, TOML))
-    for name in ("bad.onnx", "bad.pt2"):
-        (folder / name).write_bytes(b"\xff" * 64)
-    verb = "plan" if "gone" in lines else "build"
-    ended = run(
-        "import sys\nfrom edgekit.cli import execute\n"
-        f"sys.argv = ['edgekit', {verb!r}, '--project', {str(folder)!r}, '--target', 'host']\n"
-        "try:\n    execute()\nfinally:\n    print('torch' in sys.modules, 'onnx' in sys.modules)\n"
-    )
-    assert ended.returncode == exit_code
-    assert ended.stdout.strip() == "False False"
-    assert f"error {code}: " in ended.stderr
-    assert words in ended.stderr.replace("\n", " ")
-    assert "\n  hint: " in ended.stderr or words.startswith("exactly one of")
-    assert not (folder / "out").exists()
-
-
-def run(source: str) -> Any:
-    return subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=False)
+    code, words = NOWHERE[lines]
+    exit_code, said, imported = refused[lines]
+    assert (exit_code, imported) == (2, [])
+    assert f"error {code}: " in said
+    assert words in said.replace("\n", " ")
+    assert "\n  hint: " in said or words.startswith("exactly one of")

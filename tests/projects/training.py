@@ -1,6 +1,6 @@
 """Trained copies of the projects of this folder: weights are made by their own scripts, once, and kept.
 
-Those of the networks that train longest are in their folders; `python -m tests.projects.training NAME …` writes them.
+They are in the projects' folders; `python -m tests.projects.training NAME …` writes them.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.backends.executorch import ExecuTorch
-from scripts.coverage_table.campaign import Campaign, chosen
+from scripts.coverage_table.campaign import PROCESSES, Campaign, chosen
 from scripts.coverage_table.cell import BACKENDS, PRECISIONS, measured
 from scripts.coverage_table.record import Cell, read, write
 from scripts.coverage_table.registry import ARCHITECTURES
@@ -53,6 +53,13 @@ def test_cells_of_one_architecture_and_backend_follow_each_other() -> None:
     assert len(set(chosen([], [], []))) == len(ARCHITECTURES) * len(BACKENDS) * len(PRECISIONS)
 
 
+@pytest.fixture
+def _imported_once() -> None:
+    """Have the processes of cells begin with what they import, as a campaign does."""
+    PROCESSES.set_forkserver_preload(["scripts.coverage_table.campaign", "tests.scripts.cell_endings"])
+
+
+@pytest.mark.usefixtures("_imported_once")
 def test_no_end_of_a_cell_ends_the_campaign(tmp_path: Path) -> None:
     (tmp_path / "source").write_text("now")
     records = tmp_path / "cells.jsonl"
@@ -69,6 +76,7 @@ def test_no_end_of_a_cell_ends_the_campaign(tmp_path: Path) -> None:
     assert read(records) == {cell.key: cell for cell in cells.values()}
 
 
+@pytest.mark.usefixtures("_imported_once")
 def test_a_campaign_measures_what_is_missing_or_out_of_date(tmp_path: Path) -> None:
     (tmp_path / "source").write_text("later")
     records, known = tmp_path / "cells.jsonl", replace(MEASURED, source="now")

@@ -26,6 +26,7 @@ from edgekit.errors import (
     SpecError,
 )
 from edgekit.ir.measurement import Array, Measurement
+from edgekit.measure.serving import retry
 from edgekit.measure.serving.reference import open_reference
 from edgekit.measure.shards import Shards
 from edgekit.samples import Samples, load_samples
@@ -333,7 +334,8 @@ def test_without_the_client_the_extra_that_has_it_is_named(samples: Samples, mon
 
 
 @pytest.mark.parametrize("way", ["http", "grpc"])
-def test_nobody_there_is_unreachable(way: str, samples: Samples) -> None:
+def test_nobody_there_is_unreachable(way: str, samples: Samples, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "LONGEST_S", 0.1)
     gateway = Gateway(0, port=ServerPorts.free().http)
     with pytest.raises(ServerUnreachable, match=r"no answer from the server at .*, 6 times"):
         ask(project(_url(way, gateway)), few(samples))
