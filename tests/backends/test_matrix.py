@@ -27,10 +27,11 @@ from edgekit.ir.signature import Signature, TensorSpec
 from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.pipeline.request import resolve_requests
 from edgekit.specs.catalog import Catalog
-from edgekit.specs.compression import Activations, Quantize, Weights
+from edgekit.specs.compression import Quantize, Weights
 from edgekit.specs.profile import Profile
 from edgekit.specs.project import Project
 from edgekit.specs.target import PRECISIONS, Precision, Target
+from scripts.accelerator_table.cell import RECIPES
 from tests.conftest import Command
 from tests.networks import write_project
 
@@ -40,17 +41,6 @@ BACKENDS = ("executorch", "onnx", "tflite")
 CATALOG = Catalog.default()
 TARGETS = CATALOG.targets()
 HOST = CATALOG.target("host")
-
-INT4 = Weights(dtype="int4", granularity="per-group", group=32)
-RECIPES: dict[Precision, Quantize | None] = {
-    "float32": None,
-    "float16": Quantize(mode="float16"),
-    "static-int8": Quantize(),
-    "static-int16": Quantize(activations=Activations(dtype="int16", symmetric=True)),
-    "dynamic-int8": Quantize(mode="dynamic"),
-    "weight-int8": Quantize(mode="weight-only"),
-    "weight-int4": Quantize(mode="weight-only", weights=INT4),
-}
 
 
 @dataclass(frozen=True)
