@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..model.entry_points import PREFILL, by_count
 from .onnx_providers import execution_providers, provider_name
+from .onnx_session import session_options
 
 if TYPE_CHECKING:
     from ..model.accelerator import AcceleratorFacts
@@ -33,33 +34,28 @@ class OnnxRuntime:
         self._runtime = import_module("onnxruntime")  # of the GPU's build too
 
     def load(self, manifest: RunnerManifest, threads: int) -> Call:
-        decode = self._open_session(manifest, threads, self._runtime.SessionOptions())[0]
+        decode = self._open_session(manifest, session_options(self._runtime, manifest, threads))[0]
 
         def load_prefill(count: int) -> Call:
             entry = manifest._replace(model=manifest.model.with_name(PREFILL.format(count) + manifest.model.suffix))
-            return self._open_session(entry, threads, self._runtime.SessionOptions())[0]
+            return self._open_session(entry, session_options(self._runtime, entry, threads))[0]
 
         return by_count(manifest, decode, load_prefill)
 
     def trace(self, manifest: RunnerManifest, threads: int, scratch: Path) -> Trace:
         from .onnx_trace import OnnxTrace
 
-        options = self._runtime.SessionOptions()
+        options = session_options(self._runtime, manifest, threads)
         options.enable_profiling = True
         options.profile_file_prefix = str(scratch / "trace")
-        return OnnxTrace(*self._open_session(manifest, threads, options))
+        return OnnxTrace(*self._open_session(manifest, options))
 
     def edges(self, model: Path) -> IoSignature:
         from ..model.io_signature import of_onnx
 
         return of_onnx(self._runtime.InferenceSession(str(model), providers=["CPUExecutionProvider"]))
 
-    def _open_session(self, manifest: RunnerManifest, threads: int, options: Any) -> tuple[Call, Any]:
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.graph_optimization_level = self._runtime.GraphOptimizationLevel.ORT_ENABLE_ALL
-        for key, value in manifest.options:
-            options.add_session_config_entry(key, value)
+    def _open_session(self, manifest: RunnerManifest, options: Any) -> tuple[Call, Any]:
         providers = execution_providers(manifest.plan, self._runtime.get_available_providers(), manifest.engine)
         session = self._runtime.InferenceSession(str(manifest.model), options, providers=providers)
         self.provider = provider_name(session.get_providers())

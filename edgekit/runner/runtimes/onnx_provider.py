@@ -20,6 +20,7 @@ from ..machine.runtime_versions import version_of
 from ..model.accelerator import Accelerator, AcceleratorFacts
 from .litert_gpu_log import StderrCopy
 from .onnx_assignment import RECORD, assignment
+from .onnx_session import session_options
 
 if TYPE_CHECKING:
     from ..model.io_signature import IoSignature
@@ -136,13 +137,9 @@ class OnnxProvider:
 
     def _session(self, manifest: RunnerManifest, threads: int, request: Accelerator) -> Any:
         runtime, provider = self._runtime, self._provider
-        options = runtime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
+        options = session_options(runtime, manifest, threads)
         options.log_severity_level = 3
         options.add_session_config_entry(RECORD, "1")
-        for key, value in manifest.options:
-            options.add_session_config_entry(key, value)
         providers = None
         if provider.module:
             options.add_provider_for_devices(self._devices(request.kind)[:1], dict(provider.options))

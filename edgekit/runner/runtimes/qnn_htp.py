@@ -23,6 +23,7 @@ from ..model.hexagon_formats import above_rank_limit, inputs_of_two_formats, pre
 from ..model.hexagon_socs import EMULATED, SOCS, soc_of_device
 from ..model.npu_contexts import NpuContext, check_context, read_contexts
 from .onnx_assignment import RECORD, assignment
+from .onnx_session import session_options
 from .qnn_errors import SHOWN, qnn_error
 from .qnn_library import BACKEND, DISTRIBUTION, NAME, htp_devices, qnn_folder, sdk_version
 
@@ -95,13 +96,9 @@ class QnnHtp:
 
     def _session(self, manifest: RunnerManifest, file: Path, threads: int, soc: str | None, graph: GraphOutline) -> Any:
         runtime = self._runtime
-        options = runtime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
+        options = session_options(runtime, manifest, threads)
         options.log_severity_level = 4
         options.add_session_config_entry(RECORD, "1")
-        for key, value in manifest.options:
-            options.add_session_config_entry(key, value)
         options.add_provider_for_devices(htp_devices(runtime, self._folder), backend_options(self._folder, soc, graph))
         try:
             # Else it falls back to the CPU for the whole model, with a line on standard error.
