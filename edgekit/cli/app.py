@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import select
+import signal
+import sys
 from collections.abc import Sequence
 from copy import copy
 from importlib import import_module
@@ -15,6 +19,8 @@ from edgekit import __version__
 from edgekit.cli import options
 from edgekit.errors import Crash
 
+READER_GONE = 128 + signal.SIGPIPE
+"""Exit code of a command whose standard output nobody reads any more: that of other programs."""
 HELP = {
     "build": "Build a signed bundle, verified on this host, and decide every gate that needs no device.",
     "run": "Build, flash, probe the device and the reference, and compare: the verdict commits, or takes it back.",
@@ -54,11 +60,38 @@ class Commands(TyperGroup):
         name, _, rest = super().resolve_command(ctx, args)
         return name, load(name) if name else None, rest
 
+    def main(self, *args: Any, **options: Any) -> Any:
+        try:
+            return super().main(*args, **options)
+        except SystemExit as error:
+            if _of_broken_pipe(error):
+                sys.exit(READER_GONE)
+            raise
+
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
+        except BrokenPipeError as error:
+            if not _nobody_reads():
+                raise Crash.by(error) from error  # of another process: click would exit as if a gate had failed
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left of the results would be tried again at the exit
+            raise typer.Exit(READER_GONE) from error
         except (EOFError, GeneratorExit, KeyboardInterrupt, SystemExit) as error:
+            if _of_broken_pipe(error):
+                raise
             raise Crash.by(error) from error
+
+
+def _of_broken_pipe(error: BaseException) -> bool:
+    """True if rich exits as nobody reads standard output any more: `edgekit build --help | head -3`."""
+    return isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError)
+
+
+def _nobody_reads() -> bool:
+    """True if standard output is a pipe whose reader has ended."""
+    poll = select.poll()
+    poll.register(1, 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def load(name: str) -> Any:
