@@ -17,9 +17,9 @@ FLOAT = (
     "profile.gates.integer_macs_share=false), or ship --profile float32"
 )
 """Next step for operators that no backend computes on integers, and for tables of rows too narrow to round."""
-
-
 RECURRENT = ("gru", "lstm")
+MINOR = 0.1
+"""Share of the largest operator's weights below which another one is not named."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,8 @@ def _kind(node: Node) -> str:
 
 def float_remark(weights: tuple[FloatWeights, ...]) -> str:
     """Sentence on the operators that keep weights in float, and the next step for them."""
-    named = [f"'{each.module or 'the network'}' ({each.kind}, {each.share:.0%} of all weights)" for each in weights[:3]]
-    more = f", and {len(weights) - 3} more" if len(weights) > 3 else ""
+    # Without what is small beside it: a table of positions that is added is no reason for a missed gate.
+    large = [each for each in weights if each.share >= MINOR * weights[0].share]
+    named = [f"'{each.module or 'the network'}' ({each.kind}, {each.share:.0%} of all weights)" for each in large[:3]]
+    more = f", and {len(large) - 3} more" if len(large) > 3 else ""
     return f"In float stay {', '.join(named)}{more}: the backend quantizes no such operator; next: {FLOAT}."

@@ -65,6 +65,7 @@ def test_a_weight_that_is_rounded_in_the_graph_is_none_in_float() -> None:
 
 def test_the_remark_names_operators_and_the_next_step() -> None:
     table, cell = FloatWeights("words", "embedding", 0.8), FloatWeights("gru", "gru", 0.15)
-    both = float_remark((table, cell))
+    positions = FloatWeights("", "add", 0.01)
+    both = float_remark((table, cell, positions))
     assert both.startswith("In float stay 'words' (embedding, 80% of all weights), 'gru' (gru, 15% of all weights):")
     assert "integer_share=false" in both
