@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
+
 import pytest
 import torch
 from pydantic import ValidationError
@@ -12,10 +17,13 @@ from edgekit.ir.signature import Signature, TensorSpec
 from edgekit.passes.quantization.calibrate import calibrate
 from edgekit.passes.quantization.dynamic_rounding import DynamicFakeQuantized, DynamicObserver
 from edgekit.passes.quantization.simulate import answers, output_sqnr_db, simulated, unguarded
+from edgekit.passes.sensitivity import dynamic_trials
 from edgekit.passes.sensitivity.attention_work import attention_shares
-from edgekit.passes.sensitivity.judge import Judge, Limits
+from edgekit.passes.sensitivity.judge import Judge, Limits, MixedScore
 from edgekit.passes.sensitivity.mixed_precision import PrecisionSearch
 from edgekit.passes.sensitivity.repair import repaired
+from edgekit.passes.sensitivity.repair_trial import RepairTrial
+from edgekit.passes.sensitivity.repair_trials import RepairTrials
 from edgekit.pipeline.stages.precision_repair import _sentence
 from edgekit.specs.compression import Quantize
 from edgekit.tasks.label_arrays import unlabelled
@@ -90,6 +98,29 @@ def test_attention_comes_into_integers_where_the_gate_on_integers_asks_for_it(li
     assert result.chosen.met
     assert result.chosen.dynamic == dynamic
     assert ("brought its products into integers" in _sentence(result)) == bool(dynamic)
+
+
+@pytest.mark.parametrize(
+    ("harmful", "kept"), [("", "abcd"), ("d", "abc"), ("ad", ""), ("a", "bcd")], ids=["none", "last", "both", "first"]
+)
+def test_attention_that_spoils_answers_stays_in_float_as_long_as_the_gate_holds(
+    monkeypatch: pytest.MonkeyPatch, harmful: str, kept: str
+) -> None:
+    """Of four attentions of .04 each, one may stay in float by a limit of .95: the last, or the first."""
+
+    def trial_of(trials: Any, base: RepairTrial, names: Sequence[str], correct_bias: bool) -> tuple[RepairTrial, None]:
+        return replace(base, change="".join(sorted(names)), met=not set(harmful) & set(names)), None
+
+    monkeypatch.setattr(dynamic_trials, "attention_shares", lambda _: dict.fromkeys("abcd", 0.04))
+    monkeypatch.setattr(dynamic_trials, "_with_dynamic", trial_of)
+    problem = SimpleNamespace(
+        limits=Limits(integer_macs=0.95),
+        quantization=lambda _: SimpleNamespace(dynamic_attention=True),
+        program=SimpleNamespace(exported=SimpleNamespace(module=lambda: None)),
+    )
+    plain = RepairTrial("", Quantize(), MixedScore(1.0, None, 41.0, (1.0, None)), met=True)
+    chosen = dynamic_trials.with_integer_attention(RepairTrials(cast(PrecisionSearch, problem), [plain]), plain)
+    assert chosen.change == kept
 
 
 def test_simulation_rounds_as_the_program_does() -> None:

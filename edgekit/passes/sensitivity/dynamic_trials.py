@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from edgekit.errors import Misfit, PassError
@@ -52,7 +52,8 @@ def with_integer_attention(trials: RepairTrials, chosen: RepairTrial) -> RepairT
     """Trial that holds as `chosen` does, and has attention in integers, too; `chosen` itself if there is none.
 
     Only where a static recipe leaves so much of the work in float with attention that the limit on integers is missed,
-    and the backend can multiply it in integers.
+    and the backend can multiply it in integers. Where all attention in integers does not hold, the least that keeps the
+    limit is tried: that of the first blocks, then that of the last.
     """
     limit = trials.problem.limits.integer_macs
     if not limit or not chosen.met or not trials.problem.quantization(chosen.recipe).dynamic_attention:
@@ -61,8 +62,23 @@ def with_integer_attention(trials: RepairTrials, chosen: RepairTrial) -> RepairT
     left = {name: share for name, share in shares.items() if name not in chosen.recipe.overrides}
     if sum(left.values()) <= 1 - limit:
         return chosen
-    every = _with_dynamic(trials, chosen, list(left), correct_bias=False)
-    return every[0] if every is not None and every[0].met else chosen
+    names = list(left)
+    first, last = (_fewest(order, left, 1 - limit) for order in (names, names[::-1]))
+    for some in (names, *(fewer for fewer in (first, last) if len(fewer) < len(names) and trials.is_left)):
+        trial = _with_dynamic(trials, chosen, some, correct_bias=False)
+        if trial is not None and trial[0].met:
+            return trial[0]
+    return chosen
+
+
+def _fewest(order: Sequence[str], shares: Mapping[str, float], rest: float) -> list[str]:
+    """Shortest beginning of `order` without which the shares of the others are `rest` at most."""
+    left = sum(shares.values())
+    for count, name in enumerate(order, 1):
+        left -= shares[name]
+        if left <= rest:
+            return list(order[:count])
+    return list(order)
 
 
 def _with_dynamic(
