@@ -25,12 +25,12 @@ def stories(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def excerpt(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two of its layers, whose text varies: the converter of ExecuTorch takes as long as there are layers."""
+    """Two of its layers, whose text varies: converters take as long as there are layers."""
     return write_stories(tmp_path_factory.mktemp("stories") / "excerpt", count=4, steps=20, layers=(2, 3))
 
 
 @pytest.mark.parametrize(
-    ("project", "backend"), [("stories", "onnx"), ("stories", "tflite"), ("excerpt", "executorch")]
+    ("project", "backend"), [("stories", "onnx"), ("excerpt", "tflite"), ("excerpt", "executorch")]
 )
 def test_a_story_is_the_one_that_torch_writes(
     request: pytest.FixtureRequest, places: dict[str, str], tmp_path: Path, project: str, backend: str
