@@ -115,8 +115,32 @@ def test_numbers_beyond_half_precision_are_refused_by_the_name_of_their_module(n
     assert caught.value.hint == f"add '{name}' to [quantize] skip"
 
 
-def test_integer_weights_are_multiplied_by_float_activations_and_biases_are_added(tmp_path: Path) -> None:
-    """XNNPACK multiplies a bias by the scale of its channel, so the file has additions."""
+class Shared(nn.Module):
+    """One bias behind two weights, and one that is added elsewhere, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.third = (nn.Linear(16, 16) for _ in range(3))
+        self.second.bias = self.first.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.tanh(self.second(torch.tanh(self.first(x))))
+        return torch.tanh(self.third(x) + self.third.bias)
+
+
+class Recurrent(nn.Module):
+    """A layer whose steps are written out as it is lowered."""
+
+    def __init__(self, kind: type[nn.RNNBase]) -> None:
+        super().__init__()
+        self.cell = kind(16, 16, batch_first=True)  # type: ignore[call-arg, arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        answer: Tensor = self.cell(x)[0][:, -1]
+        return answer
+
+
+def test_integer_weights_are_multiplied_by_float_activations(tmp_path: Path) -> None:
     net = with_large_biases(nn.Sequential(nn.Linear(48, 32), nn.ReLU(), nn.Linear(32, 8)))
     x = torch.randn(4, 48, generator=torch.Generator().manual_seed(1))
     artifact, sqnr_db = lowered(net, x, INTEGER, tmp_path)
@@ -129,3 +153,36 @@ def test_integer_weights_are_multiplied_by_float_activations_and_biases_are_adde
         expected = net(x).numpy()
     answers = np.load(tmp_path / "weight-int8" / "golden" / "outputs" / "y.npy")
     np.testing.assert_allclose(answers, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("net", "shape"),
+    [(Recurrent(nn.GRU), (1, 3, 16)), (Recurrent(nn.LSTM), (1, 3, 16)), (Shared(), (1, 16))],
+    ids=["gru", "lstm", "shared"],
+)
+def test_biases_of_integer_weights_keep_their_size(net: nn.Module, shape: tuple[int, ...], tmp_path: Path) -> None:
+    x = torch.randn(*shape, generator=torch.Generator().manual_seed(1))
+    artifact, sqnr_db = lowered(with_large_biases(net), x, INTEGER, tmp_path)
+    assert sqnr_db > 35
+    assert artifact.integer == 1.0
+
+
+class Transposed(nn.Module):
+    """The bias of a transposed convolution, which another layer and an addition read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up, self.mix = nn.ConvTranspose2d(1, 4, 2, 2), nn.Conv2d(4, 4, 1)
+        self.mix.bias = self.up.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        answer: Tensor = torch.tanh(self.mix(self.up(x))) + self.up.bias.reshape(1, 4, 1, 1)  # type: ignore[union-attr]
+        return answer
+
+
+@pytest.mark.parametrize(("net", "shape"), [(Shared(), (1, 16)), (Transposed(), (1, 1, 4, 4))])
+def test_a_bias_that_is_added_elsewhere_too_ends_no_process(
+    net: nn.Module, shape: tuple[int, ...], tmp_path: Path
+) -> None:
+    x = torch.randn(*shape, generator=torch.Generator().manual_seed(1))
+    assert lowered(with_large_biases(net), x, None, tmp_path)[1] > 100

@@ -133,9 +133,7 @@ def _with_smaller_weights(program: Program, recipe: Quantize) -> Program:
         return _each_entry(program, lambda exported: with_half_tables(exported, recipe.kept))
     program = converter_recipes.with_integer_tables(program, recipe)
     if recipe.precision == "weight-int8":
-        from edgekit.backends.executorch.separate_biases import with_separate_biases
-
-        return _each_entry(program, lambda exported: with_separate_biases(exported, recipe.kept))
+        return program
     from edgekit.backends.executorch.dynamic_quantization import with_int4_weights
 
     return _each_entry(program, lambda exported: with_int4_weights(exported, recipe))

@@ -15,26 +15,32 @@ from edgekit.frontend.canonical import drop_unused, exported_again
 from edgekit.frontend.computed_weights import fold_weights, tensor
 from edgekit.passes.scale_folding import WEIGHTED
 
-WEIGHT = 1
-"""Place of the weight among a layer's arguments."""
+aten = torch.ops.aten
+LAYERS = WEIGHTED | {aten.conv_transpose1d.default, aten.conv_transpose2d.input, aten.conv_transpose3d.input}
+BIAS = 2
+"""Place of the bias among a layer's arguments, behind the weight."""
 
 
 def with_own_weights(exported: ExportedProgram) -> ExportedProgram:
-    """Copy the weights of layers of a float program that others read transposed, or compute with.
+    """Copy the weights and biases of layers of a float program that others read transposed, or compute with.
 
-    XNNPACK's runtime crashes on a constant that is one layer's weight, and is transposed for another or an operand of
-    another operator; tables of embeddings are read by kernels outside of it. Returns `exported` itself if there is
-    none, and if it is quantized.
+    XNNPACK's runtime crashes on a constant that is one layer's weight or bias, and is transposed for another or an
+    operand of another operator; tables of embeddings are read by kernels outside of it. A bias behind several weights
+    is copied, too: stored integers have their own scales. The file stores equal copies once. Returns `exported` itself
+    if there is none, and if it is quantized.
     """
     if any(map(_is_dequantize, exported.graph.nodes)):
         return exported
     module = exported.module()
     is_changed = fold_weights(module, tied=True)
     operands = {node.target for node in module.graph.nodes if node.op == "get_attr" and _is_operand(node)}
-    layers = [(layer, place) for layer, place in _constants(module) if place == WEIGHT]
-    shared = [(layer, place) for layer, place in layers if _target(layer, place) in operands]
+    shared = [
+        (layer, place)
+        for layer, place in _constants(module)
+        if _target(layer, place) in operands or (place == BIAS and _has_several_weights(module, layer))
+    ]
     for number, (layer, place) in enumerate(shared):
-        _copy(module, layer, place, f"own_weight_{number}")
+        _copy(module, layer, place, f"own_constant_{number}")
     if not is_changed and not shared:
         return exported
     drop_unused(module)
@@ -66,7 +72,7 @@ def _is_dequantize(node: Node) -> bool:
 def _constants(module: GraphModule) -> Iterator[tuple[Node, int]]:
     """Layers with the indices of constants among their arguments: 1 for the weight, 2 for the bias."""
     for layer in module.graph.nodes:
-        if layer.target in WEIGHTED:
+        if layer.target in LAYERS:
             yield from ((layer, place) for place in (1, 2) if place < len(layer.args) and _root(layer.args[place]))
 
 
@@ -89,6 +95,11 @@ def _readers(module: GraphModule, layer: Node, place: int) -> set[Node]:
     }
 
 
+def _has_several_weights(module: GraphModule, layer: Node) -> bool:
+    """True if the bias of `layer` is behind several weights."""
+    return len({_target(other, BIAS - 1) for other in _readers(module, layer, BIAS)}) > 1
+
+
 def _target(layer: Node, place: int) -> object:
     """Name of the constant of `layer` at `place`."""
     root = _root(layer.args[place])
@@ -98,8 +109,7 @@ def _target(layer: Node, place: int) -> object:
 def _is_operand(constant: Node) -> bool:
     """True if anything but a layer, as its weight or bias, or an embedding reads the constant."""
     return any(
-        user.target is not torch.ops.aten.embedding.default
-        and (user.target not in WEIGHTED or user.args[0] is constant)
+        user.target is not aten.embedding.default and (user.target not in LAYERS or user.args[0] is constant)
         for user in constant.users
     )
 

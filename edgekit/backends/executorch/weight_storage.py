@@ -28,8 +28,8 @@ from edgekit.passes.module_patterns import is_skipped, module_path
 from edgekit.passes.quantization.embedding_tables import rounded_rows
 from edgekit.specs.compression import Quantize
 
-WEIGHT = 1
-"""Index of the weight among the arguments of a convolution and of a linear layer."""
+WEIGHT, BIAS = 1, 2
+"""Indices of weight and bias among the arguments of a convolution and of a linear layer."""
 CONVOLUTION, LINEAR = "aten.convolution.default", "aten.linear.default"
 """Names of the operators that have weights."""
 
@@ -104,14 +104,45 @@ class _Half(_StoredLayer):
 
 
 class _Integer(_StoredLayer):
-    """Serializer that writes the weight in int8, with a scale for each output."""
+    """Serializer that writes the weight in int8, with a scale for each output, and the bias in these scales."""
 
     def define_tensor(self, tensor: Node, *args: Any, **options: Any) -> None:
         """Serialize a tensor of the layer."""
         if tensor is self.weight:
-            values = node_visitor.get_param_tensor(self.exported_program, tensor)  # type: ignore[attr-defined]
-            options["quant_params"] = _by_channel(tensor, rounded_rows(values)[1].squeeze(-1))
+            options["quant_params"] = _by_channel(tensor, self._scales())
         super().define_tensor(tensor, *args, **options)  # type: ignore[misc]
+
+    def get_serialized_buffer_index(self, tensor: Node, *args: Any) -> int:
+        """Write the data of a tensor, and return its number.
+
+        XNNPACK adds the products of a channel to its bias, and multiplies the sum by the channel's scale.
+        """
+        if self.weight is None or _bias(next(iter(self.weight.users))) is not tensor:
+            return int(super().get_serialized_buffer_index(tensor, *args))  # type: ignore[misc]
+        scales = self._scales()
+        with patch.object(node_visitor, "get_param_tensor", lambda *place: _FULL(*place).float() / scales):
+            return int(super().get_serialized_buffer_index(tensor, *args))  # type: ignore[misc]
+
+    def _is_stored(self, layer: Node, weight: Node) -> bool:
+        # A bias that another weight's layer reads, too, would be needed in the scales of both.
+        bias = _bias(layer)
+        if bias is not None and not node_visitor.is_param_node(self.exported_program, bias):  # type: ignore[attr-defined]
+            return False
+        readers = () if bias is None else bias.users
+        return super()._is_stored(layer, weight) and all(
+            _bias(user) is bias and user.args[WEIGHT] is weight for user in {*weight.users, *readers}
+        )
+
+    def _scales(self) -> Tensor:
+        """Scale of each output, float32 [outputs]."""
+        values = node_visitor.get_param_tensor(self.exported_program, self.weight)  # type: ignore[attr-defined]
+        return rounded_rows(values)[1].squeeze(-1)
+
+
+def _bias(layer: Node) -> Node | None:
+    """Bias of a layer; None if it has none."""
+    bias = layer.args[BIAS] if len(layer.args) > BIAS else None
+    return bias if isinstance(bias, Node) else None
 
 
 def _name(node: Node) -> str:
