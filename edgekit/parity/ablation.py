@@ -100,6 +100,8 @@ class Ablation(Record):
     reference: float | None
     """Metric of the float reference; null without labels."""
     whole: RecipeCost
+    remarks: tuple[str, ...] = ()
+    """Sentences on how the whole recipe was settled, such as what precision repair did."""
     rows: tuple[Ablated, ...] = ()
     missing: tuple[str, ...] = ()
     """Steps that were not tried yet, as the ablation was stopped."""
@@ -108,11 +110,16 @@ class Ablation(Record):
     seconds: float = 0.0
 
 
-def accuracy_effect(compared: Comparison) -> AccuracyEffect | None:
-    """Effect of a step on accuracy, by the whole recipe (as reference) and the one without it; None without labels."""
+def accuracy_effect(compared: Comparison, same_file: bool) -> AccuracyEffect | None:
+    """Effect of a step on accuracy, by the whole recipe (as reference) and the one without it; None without labels.
+
+    same_file: true if both are one file, byte for byte: then the effect is none, and certain.
+    """
     drop = compared.drop_at((1 + CONFIDENCE) / 2)
     if drop is None:
         return None
+    if same_file:
+        return AccuracyEffect(value=0.0, low=0.0, high=0.0, whole_only=0, without_only=0, mcnemar_p=1.0)
     return AccuracyEffect(
         value=drop.value,
         low=drop.low,

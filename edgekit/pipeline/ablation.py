@@ -49,6 +49,11 @@ class Measured:
     """Digest of the files of the artifact."""
     line: StageRunner
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Sentences on how its recipe was settled."""
+        return (*self.compilation.remarks, *self.compilation.compressed.remarks)
+
 
 @dataclass(frozen=True)
 class AblationSession:
@@ -110,6 +115,7 @@ class AblationSession:
             higher_is_better=compared.metric.higher_is_better,
             reference=compared.reference.score.value if compared.reference.score else None,
             whole=whole.cost,
+            remarks=whole.remarks,
             missing=tuple(step.name for step in steps),
             stages_made=made,
             seconds=seconds,
@@ -133,13 +139,14 @@ class AblationSession:
                 seconds=seconds,
             )
         made, seconds = _work(line)
+        same_file = without.digest == whole.digest
         return Ablated(
             step=step.name,
             change=step.change,
             cost=without.cost,
-            accuracy=accuracy_effect(self._compared(without, whole.candidate, without.candidate)),
-            same_file=without.digest == whole.digest,
-            remarks=(*without.compilation.remarks, *without.compilation.compressed.remarks),
+            accuracy=accuracy_effect(self._compared(without, whole.candidate, without.candidate), same_file),
+            same_file=same_file,
+            remarks=without.remarks,
             stages_made=made,
             seconds=seconds,
         )

@@ -82,6 +82,14 @@ def test_of_a_few_samples_one_may_be_named_and_one_alone_never(count: int) -> No
     assert leave_one_out(few).shape == (count, 1)
 
 
+def test_samples_with_values_that_are_no_numbers_are_named_and_hide_no_others() -> None:
+    planted = extremes()
+    planted.highs[3, 1], planted.lows[4, 2], planted.highs[17, 1] = np.nan, -np.inf, 20.0
+    shares = {one.sample: one.share for one in range_outliers(planted)}
+    assert sorted(shares) == [3, 4, 17]
+    assert shares[3] == shares[4] == 1.0 > shares[17]
+
+
 def test_activations_without_a_range_name_nobody() -> None:
     assert range_outliers(Extremes(("t",), np.zeros((9, 1)), np.zeros((9, 1)))) == ()
 

@@ -45,27 +45,33 @@ def range_outliers(extremes: Extremes) -> tuple[RangeOutlier, ...]:
     """Samples without which the range of an activation is half as wide or less, the most influential first.
 
     Samples that share an extreme hide each other when one is left out at a time. So the farthest from the median go
-    together, as many as are few, and the smallest number that halves the range is named.
+    together, as many as are few, and the smallest number that halves the range is named. Samples with NaN or infinite
+    values are all named, with all of the range.
     """
     count = len(extremes.lows)
-    most = min(count - 1, max(1, int(count * FEW)))
+    most = max(1, int(count * FEW))
     lows, highs = np.minimum(extremes.lows, 0.0), np.maximum(extremes.highs, 0.0)
     named: dict[int, list[RangeOutlier]] = {}
-    for tensor, name in enumerate(extremes.names) if count > 1 else ():
-        group, share = _group(lows[:, tensor], highs[:, tensor], most)
-        for sample in group:
-            outlier = RangeOutlier(sample=sample, tensor=name, share=share, together=len(group), tensors=1)
-            named.setdefault(sample, []).append(outlier)
+    for tensor, name in enumerate(extremes.names):
+        finite = np.flatnonzero(np.isfinite(extremes.lows[:, tensor]) & np.isfinite(extremes.highs[:, tensor]))
+        broken = np.setdiff1d(np.arange(count), finite).tolist()
+        group, share = _group(lows[finite, tensor], highs[finite, tensor], most)
+        for samples, part in (([int(finite[i]) for i in group], share), (broken, 1.0)):
+            for sample in samples:
+                outlier = RangeOutlier(sample=sample, tensor=name, share=part, together=len(samples), tensors=1)
+                named.setdefault(sample, []).append(outlier)
     worst = [max(each, key=lambda one: one.share).model_copy(update={"tensors": len(each)}) for each in named.values()]
     return tuple(sorted(worst, key=lambda one: (-one.share, -one.tensors, one.sample)))
 
 
 def _group(lows: Array, highs: Array, most: int) -> tuple[Sequence[int], float]:
     """Fewest samples whose removal halves the range of one activation, and the share of the range; empty if none."""
+    if len(lows) < 2:
+        return (), 0.0
     whole = highs.max() - lows.min()
     farness = np.maximum(highs - np.median(highs), np.median(lows) - lows)
     order = np.argsort(-farness, kind="stable")
-    for count in range(1, most + 1):
+    for count in range(1, min(most, len(lows) - 1) + 1):
         rest = order[count:]
         share = 1 - float(_ratio(highs[rest].max() - lows[rest].min(), whole))
         if share >= HALF:

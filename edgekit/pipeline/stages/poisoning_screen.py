@@ -14,6 +14,8 @@ from edgekit.parity.poisoning.range_influence import Extremes, range_outliers
 from edgekit.parity.poisoning.record import SHOWN, BackdoorScreen, PoisoningScreen, RangeOutlier
 from edgekit.parity.poisoning_readings import GATES
 from edgekit.pipeline.stages.compile import Compilation
+from edgekit.pipeline.stages.compress import CALIBRATION
+from edgekit.pipeline.stages.inputs import CachedData
 from edgekit.pipeline.stages.stage import Stage
 from edgekit.samples import Samples
 from edgekit.tasks.label_arrays import is_labelled
@@ -48,18 +50,25 @@ def screen_stage(compilation: Compilation) -> Stage[[]]:
             {
                 "stage": STAGE,
                 "program": compilation.capture_original.key,
-                "data": compilation.calibration.key,
+                "data": screened_data(compilation).key,
                 "task": compilation.request.project.model.task,
                 "versions": tool_versions(("torch",)),
             }
         )
 
     def make(out: Path) -> None:
-        samples = compilation.calibration.samples
+        samples = screened_data(compilation).samples
         screen = screened(compilation.network.model, samples, _extremes(compilation, samples))
         (out / RECORD).write_text(screen.model_dump_json())
 
     return Stage(STAGE, compute_key, make)
+
+
+def screened_data(compilation: Compilation) -> CachedData:
+    """The calibration samples that ranges are found on; as many, where the recipe finds none."""
+    if compilation.request.calibrated:
+        return compilation.calibration
+    return CachedData(compilation.request.project, compilation.line, "calibration", CALIBRATION)
 
 
 def screened(model: Model, samples: Samples, extremes: Extremes | None) -> PoisoningScreen:

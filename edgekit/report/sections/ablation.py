@@ -84,6 +84,8 @@ def _row(ablation: Ablation, row: Ablated) -> Row:
 
 
 def _bought(effect: AccuracyEffect, unit: str) -> str:
+    if effect.low == effect.high:  # one file is as good as itself
+        return loss_value(effect.value, unit)
     low, high = (loss_value(end, unit) for end in (effect.low, effect.high))
     return f"{loss_value(effect.value, unit)} ({low} to {high})"
 
@@ -110,6 +112,7 @@ def _notes(ablation: Ablation) -> Iterable[str]:
     )
     if ablation.reference is not None:
         yield f"The float reference has {ablation.metric} {metric_value(ablation.reference, ablation.unit)}."
+    yield from (f"whole recipe: {remark}" for remark in ablation.remarks)
     for row in ablation.rows:
         yield f"without {row.step}: {row.change}"
         yield from (f"without {row.step}: {remark}" for remark in row.remarks)
