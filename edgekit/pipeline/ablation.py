@@ -23,6 +23,7 @@ from edgekit.parity.ablation import Ablated, Ablation, RecipeCost, accuracy_effe
 from edgekit.parity.compare import compare, summarize
 from edgekit.parity.comparison import Comparison
 from edgekit.pipeline.build import ENOUGH, compilation_of, eager_answers, evaluation, verify_stage
+from edgekit.pipeline.flash import choose_runtime
 from edgekit.pipeline.request import BuildRequest, check_request
 from edgekit.pipeline.run import EMULATED, Trial
 from edgekit.pipeline.stages.compile import Compilation, Compiled
@@ -231,13 +232,14 @@ class AblationSession:
         with tempfile.TemporaryDirectory() as scratch, _packed(compilation, compiled) as bundle:
             folder, manifest = Path(scratch) / "bundle", bundle.manifest
             bundle.extract(folder)
-            runtime = trial.runtime or request.target.deploy.runtime
+            runtime = choose_runtime(device, request.target.deploy.runtime, trial.runtime)
             with scratch_install(folder, manifest.format, device, runtime, manifest.versions) as installation:
                 return Installed(installation).speed(data.samples, request.profile.probe)
 
     def _device(self, trial: Trial, request: BuildRequest) -> Transport:
         if not self._open:
             self._open.append(self._stack.enter_context(trial.reached(request)))
+            self._stack.callback(self._open.clear)
         return self._open[0]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,10 @@ from edgekit.cache import Cache
 from edgekit.errors import Misfit
 from edgekit.parity.ablation import Ablation
 from edgekit.pipeline.ablation import AblationSession
+from edgekit.pipeline.run import Trial
 from edgekit.pipeline.stages.stage_runner import StageRunner
-from edgekit.report.sections.ablation import sentence
-from edgekit.specs.profile import Profile
+from edgekit.report.sections.ablation import ablation_section, sentence
+from edgekit.specs.profile import Probe, Profile
 from edgekit.specs.recipe_steps import recipe_steps
 from tests.command_line import Ended, edgekit_here
 
@@ -71,6 +73,19 @@ def test_a_second_ablation_makes_no_stage(session: AblationSession, ablated: tup
     assert first["stages_made"] > 0
     assert again.stages_made == 0
     assert again.whole.model_dump(exclude_none=True) == first["whole"]
+
+
+def test_on_a_device_each_row_has_its_time_and_nothing_is_served(session: AblationSession, tmp_path: Path) -> None:
+    request, device = session.request, tmp_path / "device"
+    probe = Probe(min_count=4, min_duration_s=0.0, processes=1, cool_down_s=0.0)
+    quick = replace(request, profile=request.profile.model_copy(update={"probe": probe}))
+    timed = replace(session, request=quick, trial=Trial(f"local://{device}")).ablate()
+    costs = [timed.whole, *(row.cost for row in timed.rows if row.cost)]
+    assert len(costs) == 3
+    assert all(cost.latency_p50_ns and cost.instructions is None for cost in costs)
+    assert "time p50" in ablation_section(timed).header
+    assert timed.stages_made == 0, "times are no stage: they are taken anew"
+    assert not (device / "current").exists()
 
 
 def test_stopped_it_keeps_the_rows_that_are_done(session: AblationSession, tmp_path: Path) -> None:
