@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 
 _MODULES = {
+    "edgekit.api.ablation": ("ablate",),
     "edgekit.api.builds": ("BuildResult", "build", "diagnose", "load_project", "plan", "run"),
     "edgekit.api.bundles": ("open_bundle",),
     "edgekit.api.devices": ("flash", "rollback", "status"),
@@ -23,6 +24,7 @@ _MODULES = {
     "edgekit.bundle.archive": ("Bundle",),
     "edgekit.errors": ("EdgekitError",),
     "edgekit.ir.measurement": ("Measurement",),
+    "edgekit.parity.ablation": ("Ablation",),
     "edgekit.parity.compare": ("Comparison",),
     "edgekit.pipeline.plan": ("Plan",),
     "edgekit.report.report": ("Report",),

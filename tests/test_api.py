@@ -22,7 +22,18 @@ from tests.command_line import environment
 pytestmark = pytest.mark.builds
 
 NOUNS = (
-    *("Bundle", "BuildResult", "Comparison", "EdgekitError", "Measurement", "Plan", "Profile", "Project", "Report"),
+    *(
+        "Ablation",
+        "Bundle",
+        "BuildResult",
+        "Comparison",
+        "EdgekitError",
+        "Measurement",
+        "Plan",
+        "Profile",
+        "Project",
+        "Report",
+    ),
     *("Samples", "Target"),
 )
 COMMON = ("backend", "profile", "overrides")
@@ -30,6 +41,7 @@ SIGNATURES = {
     "load_project": ("path", "example"),
     "plan": ("project", "target", *COMMON, "cache"),
     "build": ("project", "target", *COMMON, "out", "samples", "key", "cache", "progress"),
+    "ablate": ("project", "target", *COMMON, "device", "out", "samples", "cache", "progress"),
     "run": (
         *("project", "target", "device", *COMMON, "out", "samples", "key", "reference", "baseline", "runtime"),
         *("accelerator", "commit", "cache", "progress"),

@@ -3,10 +3,10 @@
 All of them raise `EdgekitError`, which has a stable `code`, a sentence, and a `hint` that can be typed. Nothing is
 printed, and no signal is handled. A project's own code runs in this process.
 
-Rooms: `builds` from a project to a verdict, `bundles` the signed file, `keys` those that sign it, `devices` the slots
-of one or many, `host_keys` trust in a device, `packs` runtimes for it, `probing` measurements on it, `references`
-servers to compare with, `results` reports and comparisons. Each also holds the steps that only the command line calls;
-what is promised are the names below.
+Rooms: `ablation` what each step of a profile buys, `builds` from a project to a verdict, `bundles` the signed file,
+`keys` those that sign it, `devices` the slots of one or many, `host_keys` trust in a device, `packs` runtimes for it,
+`probing` measurements on it, `references` servers to compare with, `results` reports and comparisons. Each also holds
+the steps that only the command line calls; what is promised are the names below.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from edgekit.api.ablation import ablate as ablate
     from edgekit.api.builds import BuildResult as BuildResult
     from edgekit.api.builds import build as build
     from edgekit.api.builds import diagnose as diagnose
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from edgekit.bundle.archive import Bundle as Bundle
     from edgekit.errors import EdgekitError as EdgekitError
     from edgekit.ir.measurement import Measurement as Measurement
+    from edgekit.parity.ablation import Ablation as Ablation
     from edgekit.parity.comparison import Comparison as Comparison
     from edgekit.pipeline.plan import Plan as Plan
     from edgekit.report.report import Report as Report

@@ -101,6 +101,19 @@ def build_requests(
     return requests
 
 
+def one_request(
+    project: Project,
+    target: str,
+    backend: str | None = None,
+    profile: str | None = None,
+    overrides: Sequence[str] = (),
+) -> BuildRequest:
+    """Resolve names into one request. Raises OptionError for the target `all`, and as `build_requests` does."""
+    if target == ALL:
+        raise OptionError("one target at a time", hint="call it for each: edgekit targets lists them")
+    return build_requests(project, target, backend, profile, overrides)[0]
+
+
 def diagnose_request(
     project: Project,
     target: str | None,

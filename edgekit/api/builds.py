@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.api.accelerators import Accelerated, choice_of
 from edgekit.api.build_session import (
     BuildSession,
-    build_requests,
     diagnose_request,
+    one_request,
     open_build_output,
     plan_request,
     reference_override,
 )
 from edgekit.api.bundles import open_bundle, signing_key
+from edgekit.api.progress import Progress, opened_cache, watched
 from edgekit.bundle.archive import Bundle
 from edgekit.bundle.signing import SigningKey
-from edgekit.cache import Cache
-from edgekit.errors import OptionError
-from edgekit.ir.stage_record import StageRecord
 from edgekit.pipeline.diagnose import Examined
 from edgekit.pipeline.plan import Plan
-from edgekit.pipeline.request import ALL, BuildRequest, find_project
+from edgekit.pipeline.request import find_project
 from edgekit.pipeline.run import Trial
-from edgekit.pipeline.stages.stage_runner import StageRunner, Watch, unwatched
+from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.report.report import Report
 from edgekit.specs.project import Project
-
-Progress = Callable[[str], None]
-"""Called with a few words, from any thread: `quantize` as a stage begins, `quantize: 14.1 s` as it ends."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +79,7 @@ def plan(
     >>> planned.target, planned.precision
     ('raspberry-pi-5', 'static-int8')
     """
-    return plan_request(_one(project, target, backend, profile, overrides), cache)
+    return plan_request(one_request(project, target, backend, profile, overrides), cache)
 
 
 def build(
@@ -119,9 +114,9 @@ def build(
     >>> result.report.verdict
     'passed'
     """
-    request, signer = _one(project, target, backend, profile, overrides), signing_key(key)[0]
-    session = BuildSession((request,), _cache(cache), signer, Path(out) if out else None, samples)
-    report = session.build(request, _watch(progress))
+    request, signer = one_request(project, target, backend, profile, overrides), signing_key(key)[0]
+    session = BuildSession((request,), opened_cache(cache), signer, Path(out) if out else None, samples)
+    report = session.build(request, watched(progress))
     bundle = session.folder(request) / f"{request.name}.edgekit"
     return BuildResult(report, open_bundle(bundle, trusted=[signer.public]))
 
@@ -165,10 +160,10 @@ def run(
     >>> run(project, "host", backend="onnx", out=out, samples=64).verdict in ("passed", "failed", "undecided")
     True
     """
-    request = _one(project, target, backend, profile, [*overrides, *reference_override(reference)])
+    request = one_request(project, target, backend, profile, [*overrides, *reference_override(reference)])
     trial = Trial(device, commit, runtime, Path(baseline) if baseline else None, accelerator=choice_of(accelerator))
-    session = BuildSession((request,), _cache(cache), signing_key(key)[0], Path(out) if out else None, samples)
-    return session.run(request, trial, _watch(progress))
+    session = BuildSession((request,), opened_cache(cache), signing_key(key)[0], Path(out) if out else None, samples)
+    return session.run(request, trial, watched(progress))
 
 
 def diagnose(
@@ -201,29 +196,4 @@ def diagnose(
     """
     output = open_build_output(built, target, backend, profile)
     request = diagnose_request(project, target, backend, profile, overrides, output)
-    return request.examine(search, StageRunner(_cache(cache), _watch(progress)))
-
-
-def _one(
-    project: Project, target: str, backend: str | None, profile: str | None, overrides: Sequence[str]
-) -> BuildRequest:
-    if target == ALL:
-        raise OptionError("one target at a time", hint="call it for each: edgekit targets lists them")
-    return build_requests(project, target, backend, profile, overrides)[0]
-
-
-def _cache(folder: Path | None) -> Cache:
-    return Cache(folder) if folder else Cache.default().made()
-
-
-def _watch(progress: Progress | None) -> Watch:
-    if progress is None:
-        return unwatched
-
-    def watch(name: str, stage: StageRecord | str | None) -> None:
-        if isinstance(stage, StageRecord):
-            progress(f"{name}: {'from the cache' if stage.cached else f'{stage.seconds:.1f} s'}")
-        else:
-            progress(f"{name}: {stage}" if stage else name)
-
-    return watch
+    return request.examine(search, StageRunner(opened_cache(cache), watched(progress)))

@@ -36,6 +36,7 @@ HELP = {
     "report": "Show the reports in a folder, and in the folders in it.",
     "inspect": "Verify a bundle, and say what is in it.",
     "diagnose": "Say where int8 loses, layer by layer, why, and the one thing to try next.",
+    "ablate": "Take the steps of a profile out one at a time, and say what each buys and costs.",
     "explain": "Say what an error code means.",
     "targets": "The hardware there is to build for.",
     "profiles": "The recipes of compression and gates.",

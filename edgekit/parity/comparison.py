@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edgekit.ir.record import Record
+from edgekit.parity.adversarial import AdversarialSensitivity
 from edgekit.parity.drift import Drift
 from edgekit.parity.endpoint_record import EndpointRecord
 from edgekit.parity.paired_answers import PairedAnswers
+from edgekit.parity.poisoning.record import PoisoningScreen
 from edgekit.parity.token_parity import TokenParity
 from edgekit.tasks.metric import SHARE
 from edgekit.tasks.secondary import SecondaryFigure
@@ -47,6 +49,10 @@ class Comparison(PairedAnswers):
     """Error over time; None for samples that are no sequences."""
     tokens: TokenParity | None = None
     """Parity of language models, token by token; None for another task."""
+    adversarial: AdversarialSensitivity | None = None
+    """Sensitivity to changes against the answer; None where no gate asks for it."""
+    poisoning: PoisoningScreen | None = None
+    """Screen of the calibration data and of the network for planted samples; None where no gate asks for it."""
 
     def __repr__(self) -> str:
         sides = [f"{side.score.value:.4f}" for side in (self.reference, self.candidate) if side.score]

@@ -9,9 +9,11 @@ from pydantic import Field
 
 from edgekit.ir.record import Record
 from edgekit.parity.accelerator_readings import AcceleratorTrial, accelerator_value
+from edgekit.parity.adversarial_readings import adversarial_value
 from edgekit.parity.chance import fewest_answers
 from edgekit.parity.comparison import Comparison
 from edgekit.parity.endpoint_record import LatencyRecord
+from edgekit.parity.poisoning_readings import poisoning_value
 from edgekit.parity.statistics import Estimate, needed_count
 from edgekit.specs.profile import Bound
 from edgekit.stratification import FEW
@@ -101,6 +103,12 @@ def read(name: str, bound: Bound, facts: GateInputs) -> Estimate | NoReading:
             return _exact(_compressed(facts))
         case "accelerated_share" | "accelerator_not_slower" | "accelerator_agreement":
             value = accelerator_value(name, facts.accelerator, facts.device == "emulated")
+            return NoReading("not measurable", value) if isinstance(value, str) else _exact(value)
+        case "adversarial_drop":
+            reading = adversarial_value(comparison.adversarial, confidence)
+            return NoReading("not measurable", reading) if isinstance(reading, str) else reading
+        case "poisoned_share" | "backdoor":
+            value = poisoning_value(name, comparison.poisoning)
             return NoReading("not measurable", value) if isinstance(value, str) else _exact(value)
         case "integer_macs_share":
             return _in_integers(facts)

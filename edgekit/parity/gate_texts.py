@@ -88,6 +88,12 @@ _FRAGMENTS = (
 _FLOAT_IS_QUICKER = "let edgekit leave in float what is quicker there (--profile int8-mixed), or ship float"
 _SINCE = "see what changed since: the model, the profile, or the runtime's version"
 _OFF_ACCELERATOR = "see which operators it leaves to the CPU: edgekit plan; --accelerator cpu does without it"
+_HARDER = "train against such changes (adversarial training), or compress less: edgekit ablate says which step adds it"
+_PLANTED = "look at the samples that the report names, and leave out of [data] calibration what nobody vouches for"
+_BACKDOOR = (
+    "look at the patch that the report names: train again on data that somebody vouches for, or show that the patch is "
+    "what the class looks like"
+)
 _QUICKER = "try another runtime of the target (--backend), or a smaller model"
 
 _SIZE = Quantity("Size of the model's file against the float model's", times, _PLACEMENT)
@@ -115,6 +121,9 @@ QUANTITIES: Mapping[str, Quantity] = {
     "latency_p90_ms": Quantity("Time that nine of ten answers take at most", milliseconds, _QUICKER),
     "peak_rss_mb": Quantity("Memory needed at the peak", megabytes, _QUICKER),
     "instructions_ratio": Quantity("Work of the CPU against the earlier run", times, _SINCE),
+    "adversarial_drop": Quantity("Right answers lost to compression under small changes", points, _HARDER),
+    "poisoned_share": Quantity("Calibration samples that may have been planted", percent, _PLANTED),
+    "backdoor": Quantity("Classes that a small patch flips other samples to", count, _BACKDOOR),
 }
 """Quantities by the name of their gate in a profile."""
 

@@ -8,10 +8,13 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator
 
 from edgekit.ir.record import Record
+from edgekit.parity.adversarial_readings import adversarial_words
 from edgekit.parity.chance import bounds, is_by_chance
 from edgekit.parity.comparison import Comparison
 from edgekit.parity.gate_readings import NO_LABELS, GateInputs, NoReading, all_fell_back, read
 from edgekit.parity.gate_texts import QUANTITIES, quantity_of
+from edgekit.parity.poisoning_readings import GATES as POISONING
+from edgekit.parity.poisoning_readings import poisoning_words
 from edgekit.parity.statistics import Estimate
 from edgekit.specs.profile import Bound, Gates
 
@@ -115,6 +118,11 @@ def _certainty(name: str, reading: Estimate, bound: Bound, facts: GateInputs) ->
     if name in ("size_ratio", "smaller") and reading.value != facts.size_ratio:
         whole = QUANTITIES[name].show(facts.size_ratio)
         return f" by what can be compressed, the weights ({whole} with graph, biases and scales)"
+    if name in POISONING and facts.comparison.poisoning:
+        return poisoning_words(name, facts.comparison.poisoning)
+    if name == "adversarial_drop" and facts.comparison.adversarial:
+        words = adversarial_words(facts.comparison.adversarial)
+        return words + _between(name, reading, bound, facts)
     if name not in _SAMPLED:
         return ""
     on = f" on {facts.comparison.samples:,} samples"
@@ -124,7 +132,12 @@ def _certainty(name: str, reading: Estimate, bound: Bound, facts: GateInputs) ->
         and facts.comparison.chance in (bound.min, bound.max)
     ):
         on += ", where one constant answer reaches as much as the limit"
+    return on + _between(name, reading, bound, facts)
+
+
+def _between(name: str, reading: Estimate, bound: Bound, facts: GateInputs) -> str:
+    """Words on the interval of an estimate; none for a gate without confidence."""
     if bound.confidence is None:
-        return on
+        return ""
     show = quantity_of(name, facts.comparison.metric.unit).show
-    return f"{on} (between {show(reading.low)} and {show(reading.high)}, {100 * bound.confidence:g} % sure of each)"
+    return f" (between {show(reading.low)} and {show(reading.high)}, {100 * bound.confidence:g} % sure of each)"

@@ -8,11 +8,13 @@ from typing import Any
 
 from edgekit.backends.store import load_artifact
 from edgekit.parity.chance import defaults
+from edgekit.pipeline.adversarial import STAGE as ADVERSARIAL
 from edgekit.pipeline.build import ENOUGH, evaluation, reference_stage, verify_stage
 from edgekit.pipeline.stages.accelerator_fits import accelerator_fits, unused_accelerators
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.inputs import LOAD
 from edgekit.pipeline.stages.mixed_precision import mixed_stage, without_search
+from edgekit.pipeline.stages.poisoning_screen import is_screened, screen_stage, screened_data
 from edgekit.pipeline.stages.precision_repair import repair_stage, settled_compilation
 from edgekit.pipeline.stages.stage import Stage
 from edgekit.pipeline.verdict import COMPARE
@@ -113,7 +115,16 @@ def _judging(compilation: Compilation) -> dict[str, str]:
     known = compilation.known and data.known
     stages = (reference_stage(compilation, data), verify_stage(compilation, data))
     states = {stage.name: _state(stage, compilation, known) for stage in stages}
-    return {data.stage_name: CACHED if data.known else TO_DO} | states
+    return {data.stage_name: CACHED if data.known else TO_DO} | states | _asked_by_gates(compilation)
+
+
+def _asked_by_gates(compilation: Compilation) -> dict[str, str]:
+    """States of the stages that a build has only where their gates are named."""
+    attacked = {ADVERSARIAL: TO_DO} if compilation.request.profile.gates.adversarial_drop else {}
+    if not is_screened(compilation):
+        return attacked
+    screen = screen_stage(compilation)
+    return attacked | {screen.name: _state(screen, compilation, compilation.known and screened_data(compilation).known)}
 
 
 def _state(stage: Stage[...], compilation: Compilation, known: bool) -> str:

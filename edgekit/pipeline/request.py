@@ -120,7 +120,7 @@ def _order(
     request = BuildRequest(project, board, board.select_runtime(backend), override.apply(chosen, "profile", changes))
     try:
         # A backend that is not installed is told now.
-        _check(request)
+        check_request(request)
     except Misfit as error:
         others = [runtime.backend for runtime in board.runtime if _fits(replace(request, runtime=runtime))]
         raise Misfit(str(error), hint=f"--backend {others[0]}" if others else error.hint) from error
@@ -133,7 +133,8 @@ def _with_gates(profile: Profile, gates: Gates) -> Profile:
     return profile.model_copy(update={"gates": profile.gates.model_copy(update=stated)}) if stated else profile
 
 
-def _check(request: BuildRequest) -> None:
+def check_request(request: BuildRequest) -> None:
+    """Raise Misfit, or what else the target, the backend or the project refuses the profile for."""
     request.profile.check(request.target, request.runtime, request.backend.refuses)
     if request.profile.quantize:
         request.backend().check_recipe(request.profile.quantize, request.runtime)
@@ -198,7 +199,7 @@ def _check_training(request: BuildRequest) -> None:
 
 def _fits(request: BuildRequest) -> bool:
     try:
-        _check(request)
+        check_request(request)
     except EdgekitError:  # a backend that is not installed fits nothing
         return False
     return True

@@ -17,12 +17,15 @@ from edgekit.parity.gates import judge
 from edgekit.parity.generation_record import GenerationRecord
 from edgekit.parity.numeric import numeric_parity
 from edgekit.pipeline.accelerator_trial import accelerator_trial
+from edgekit.pipeline.adversarial import adversarial_sensitivity
+from edgekit.pipeline.both_endpoints import BothEndpoints
 from edgekit.pipeline.stages.accelerator_fits import accelerator_fits, unused_accelerators
 from edgekit.pipeline.stages.calibration_limit import limit_remark
 from edgekit.pipeline.stages.compile import Compilation, Compiled
 from edgekit.pipeline.stages.evaluated_orders import evaluated_orders
 from edgekit.pipeline.stages.float_remark import float_remarks
 from edgekit.pipeline.stages.loss_remark import loss_remarks
+from edgekit.pipeline.stages.poisoning_screen import poisoning_screen
 from edgekit.pipeline.stages.vendor_comparison import vendor_remarks
 from edgekit.report.assemble import BuildFacts, ProbeFacts, describe, report
 from edgekit.report.earlier_run import Earlier
@@ -59,6 +62,8 @@ class Evidence:
     """Samples that both measured."""
     accelerator: AcceleratorChosen | None = None
     """Accelerator that the device chose; None where there was nothing to choose from."""
+    both: BothEndpoints | None = None
+    """Both endpoints, where other samples may still be asked of them."""
 
 
 def decide(
@@ -68,11 +73,14 @@ def decide(
     request, artifact, candidate = compilation.request, compiled.artifact, evidence.candidate
     if request.target.family == "host":  # the target itself: nothing stands in for anything
         candidate = replace(candidate, environment=replace(candidate.environment, host_stand_in=False))
+    adversarial = adversarial_sensitivity(compilation, evidence.both, evidence.samples)
+    poisoning = poisoning_screen(compilation)
     artifact_record = describe(artifact, compiled.float_size.size_bytes, compiled.float_size.weight_bytes)
     with compilation.line.stage(COMPARE):
         task = task_of(request.project)
         orders = evaluated_orders(compilation, evidence.reference, candidate, evidence.samples)
         comparison = compare(evidence.reference, candidate, task, compilation.golden.classes, orders)
+        comparison = replace(comparison, adversarial=adversarial, poisoning=poisoning)
         parity = numeric_parity(evidence.host, candidate, artifact.signature, task) if evidence.host else None
         inputs = GateInputs(
             comparison=comparison,

@@ -117,6 +117,8 @@ def report(build: BuildFacts, probe: ProbeFacts) -> Report:
         drift=comparison.drift,
         tokens=comparison.tokens,
         generation=probe.generation,
+        adversarial=comparison.adversarial,
+        poisoning=comparison.poisoning,
         stages=build.stages,
         bundle=build.bundle,
         versions=dict(sorted(build.versions.items())),

@@ -90,6 +90,12 @@ class Gates(Spec):
     peak_rss_mb: Bound | None = None
     instructions_ratio: Bound | None = None
     """Instructions of one inference over those of an earlier run, the baseline; on an emulated device."""
+    adversarial_drop: Bound | None = None
+    """Share of right answers that compression adds to the loss under small changes against the answer (FGSM, PGD)."""
+    poisoned_share: Bound | None = None
+    """Share of the calibration samples that a screen for planted ones points at."""
+    backdoor: Bound | None = None
+    """Number of classes that a small patch flips other samples to: 0 is the limit that makes sense."""
 
     @field_validator("smaller", "not_slower", "accelerator_not_slower", mode="before")
     @classmethod

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from edgekit.ir.measurement import Array
+from edgekit.parity.adversarial import AttackRecord
 from edgekit.parity.compare import compare, summarize
 from edgekit.parity.comparison import Comparison
 from edgekit.parity.gate_readings import Device, FloatRecord, GateInputs
 from edgekit.parity.gates import GateResult, judge
+from edgekit.parity.poisoning.record import BackdoorScreen, Patch, PoisoningScreen
 from edgekit.specs.profile import Gates
 from edgekit.tasks.classification import Classification
 from tests.parity.examples import comparison, pair, timed
@@ -38,6 +40,34 @@ def judged(name: str, bound: dict[str, float], known: GateInputs) -> GateResult:
 def on_device(latency_ns: Array, invalid: str | None = None, **changed: Any) -> Comparison:
     reference, candidate = pair(100, 0, 0)
     return compare(reference, replace(timed(candidate, latency_ns, invalid), **changed), Classification())
+
+
+SCREEN = PoisoningScreen(
+    samples=300,
+    tensors=12,
+    poisoned=(3, 17),
+    backdoor=BackdoorScreen(
+        classes=tuple(range(10)),
+        of_classes=10,
+        patches=(Patch(target=7, row=6, column=6, height=2, width=2, pixels=4.0, flips=63, pasted=64),),
+        suspected=(7,),
+    ),
+)
+"""A screen that names two samples, and a patch that flips to class 7."""
+
+
+def attack(right: int, only: tuple[int, int], name: str = "FGSM") -> AttackRecord:
+    """An attack on 400 samples. only: how many of them only the reference, and only the candidate, gets right."""
+    return AttackRecord(
+        attack=name,
+        epsilon=1.0,
+        epsilon_share=1 / 16,
+        samples=400,
+        reference_right=right,
+        candidate_right=right - only[0] + only[1],
+        reference_only=only[0],
+        candidate_only=only[1],
+    )
 
 
 STEADY = np.full(128, 2_000_000)

@@ -25,11 +25,11 @@ def escape(text: str) -> str:
 def _report(view: Outline) -> str:
     head = [f"## {view.verdict.upper()}: {escape(view.subject)}", "", escape(view.sentence)]
     warnings = [line for warning in (*view.invalid, *view.warnings) for line in ("", f"> **{escape(warning)}**")]
-    sections = [line for section in view.sections for line in _section(section)]
+    sections = [line for section in view.sections for line in section_lines(section)]
     return "\n".join([*head, *warnings, *sections]) + "\n"
 
 
-def _section(section: Section) -> list[str]:
+def section_lines(section: Section) -> list[str]:
     table = [_cells(section.header), _row(("---",) * len(section.header)), *map(_cells, section.rows)]
     notes = [f"- {escape(note)}" for note in section.notes]
     first = [line for sentence in section.first for line in (escape(sentence), "")]

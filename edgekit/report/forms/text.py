@@ -16,11 +16,11 @@ def render(reports: Sequence[ReportRecord]) -> str:
 
 def _report(view: Outline) -> str:
     head = [f"{view.verdict.upper()}  {view.subject}", view.sentence, *view.invalid, *view.warnings]
-    sections = [line for section in view.sections for line in _section(section)]
+    sections = [line for section in view.sections for line in section_lines(section)]
     return "\n".join([*head, *sections]) + "\n"
 
 
-def _section(section: Section) -> list[str]:
+def section_lines(section: Section) -> list[str]:
     table = _table((section.header, *section.rows)) if section.rows else ["  none"]
     return [
         "",

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from edgekit.parity.gate_texts import percent, quantity_of, times
 from edgekit.parity.gates import GateResult, Verdict
 from edgekit.report.record import ArtifactRecord, ReportRecord
+from edgekit.report.sections.adversarial import adversarial
 from edgekit.report.sections.costs import costs
 from edgekit.report.sections.endpoints import endpoints
 from edgekit.report.sections.generation import generation
 from edgekit.report.sections.latencies import latencies
 from edgekit.report.sections.over_time import over_time
 from edgekit.report.sections.pairs import pairs
+from edgekit.report.sections.poisoning import poisoning
 from edgekit.report.sections.section import Row, Section, section, shown
 from edgekit.report.sections.timing import timing
 from edgekit.report.sections.tokens import tokens
@@ -56,6 +58,8 @@ def outline(report: ReportRecord) -> Outline:
                 tokens(report.tokens),
                 generation(report.generation),
                 over_time(report.drift, report.candidate.score),
+                adversarial(report.adversarial),
+                poisoning(report.poisoning),
                 timing(report),
                 _artifact(report.artifact),
                 _stages(report),

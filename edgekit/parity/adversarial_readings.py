@@ -1,0 +1,37 @@
+"""Reading of the gate `adversarial_drop`: what compression adds to the loss under attack."""
+
+from __future__ import annotations
+
+from edgekit.parity.adversarial import AdversarialSensitivity
+from edgekit.parity.statistics import Estimate
+
+NOT_ATTACKED = "no sample was changed: that takes the project's network, which a comparison of measurements has not"
+
+
+def adversarial_value(sensitivity: AdversarialSensitivity | None, confidence: float | None) -> Estimate | str:
+    """Largest loss that compression adds under an attack, or the reason why there is none.
+
+    Bounds hold for all attacks together (Bonferroni): each is taken at so much more confidence.
+    """
+    if sensitivity is None:
+        return NOT_ATTACKED
+    worst = sensitivity.worst
+    if worst is None:
+        return sensitivity.reason or NOT_ATTACKED
+    if confidence is None:
+        return Estimate(worst.added, worst.added, worst.added)
+    each = 1 - (1 - confidence) / len(sensitivity.attacks)
+    bounds = [one.added_at(each) for one in sensitivity.attacks]
+    return Estimate(worst.added, max(one.low for one in bounds), max(one.high for one in bounds))
+
+
+def adversarial_words(sensitivity: AdversarialSensitivity) -> str:
+    """Words on the attack of the reading: its size, and the number of samples."""
+    worst = sensitivity.worst
+    if worst is None:
+        return ""
+    share = f"{100 * worst.epsilon_share:.3g} % of the range of '{sensitivity.input}'"
+    return (
+        f" under {worst.title} ({share}), the worst of {len(sensitivity.attacks)} attacks, on {worst.samples:,} "
+        f"samples: {worst.reference_right:,} right by the reference, {worst.candidate_right:,} by the model"
+    )

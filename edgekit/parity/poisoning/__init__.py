@@ -1,0 +1,1 @@
+"""Screen of calibration data for samples that were put there: by ranges, equality, labels, and patches."""

@@ -1,0 +1,49 @@
+"""Readings of the gates on poisoned calibration data and on backdoors, and the words on what was looked at."""
+
+from __future__ import annotations
+
+from edgekit.parity.poisoning.record import PoisoningScreen
+
+GATES = ("poisoned_share", "backdoor")
+NAMED = 8
+"""Samples that the words of a gate name, at most."""
+NOT_SCREENED = (
+    "the calibration data were not screened: the project states none, or two measurements were compared alone"
+)
+
+
+def poisoning_value(name: str, screen: PoisoningScreen | None) -> float | str:
+    """Value of a gate of `GATES`, or the reason why there is none."""
+    if screen is None:
+        return NOT_SCREENED
+    if name == "poisoned_share":
+        return screen.poisoned_share
+    backdoor = screen.backdoor
+    if backdoor.reason and not backdoor.suspected:
+        return backdoor.reason
+    return float(len(backdoor.suspected))
+
+
+def poisoning_words(name: str, screen: PoisoningScreen) -> str:
+    """Words on the samples of a reading, and on those that it names: ` (2 of 300 calibration samples: 7, 31)`."""
+    if name == "poisoned_share":
+        return f" ({len(screen.poisoned):,} of {screen.samples:,} calibration samples{_named(screen.poisoned)})"
+    backdoor = screen.backdoor
+    looked = f"{len(backdoor.classes):,} of {backdoor.of_classes:,} classes searched on {screen.samples:,} samples"
+    return f" ({looked}{''.join(f'; {words}' for words in patch_words(screen)) or ', no small patch flips answers'})"
+
+
+def patch_words(screen: PoisoningScreen) -> tuple[str, ...]:
+    """A clause on each patch that flips answers."""
+    return tuple(
+        f"a patch of {patch.height} × {patch.width} pixels at row {patch.row}, column {patch.column} flips "
+        f"{patch.flips:,} of {patch.pasted:,} samples to class {patch.target}"
+        for patch in screen.backdoor.patches
+    )
+
+
+def _named(samples: tuple[int, ...]) -> str:
+    if not samples:
+        return ""
+    more = f" and {len(samples) - NAMED:,} more" if len(samples) > NAMED else ""
+    return f": {', '.join(map(str, samples[:NAMED]))}{more}"
