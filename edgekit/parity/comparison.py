@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edgekit.ir.record import Record
+from edgekit.parity.calibration.paired_calibration import PairedCalibration
 from edgekit.parity.drift import Drift
 from edgekit.parity.endpoint_record import EndpointRecord
+from edgekit.parity.outside.paired_outside import PairedOutside
 from edgekit.parity.paired_answers import PairedAnswers
 from edgekit.parity.token_parity import TokenParity
+from edgekit.parity.unmeasured import Unmeasured
 from edgekit.tasks.metric import SHARE
 from edgekit.tasks.secondary import SecondaryFigure
 
@@ -47,6 +50,10 @@ class Comparison(PairedAnswers):
     """Error over time; None for samples that are no sequences."""
     tokens: TokenParity | None = None
     """Parity of language models, token by token; None for another task."""
+    calibration: PairedCalibration | Unmeasured | None = None
+    """Calibration of the probabilities of both, or the reason why it was not measured."""
+    outside: PairedOutside | Unmeasured | None = None
+    """Detection of samples from outside; None where the project states none."""
 
     def __repr__(self) -> str:
         sides = [f"{side.score.value:.4f}" for side in (self.reference, self.candidate) if side.score]

@@ -86,6 +86,10 @@ _FRAGMENTS = (
     "edgekit inspect BUNDLE --placement"
 )
 _FLOAT_IS_QUICKER = "let edgekit leave in float what is quicker there (--profile int8-mixed), or ship float"
+_SURENESS = (
+    'give the model a temperature: [task] temperature = "fit"; where the answers are worse too, see which layers lose '
+    "it: edgekit diagnose DIR"
+)
 _SINCE = "see what changed since: the model, the profile, or the runtime's version"
 _OFF_ACCELERATOR = "see which operators it leaves to the CPU: edgekit plan; --accelerator cpu does without it"
 _QUICKER = "try another runtime of the target (--backend), or a smaller model"
@@ -115,6 +119,8 @@ QUANTITIES: Mapping[str, Quantity] = {
     "latency_p90_ms": Quantity("Time that nine of ten answers take at most", milliseconds, _QUICKER),
     "peak_rss_mb": Quantity("Memory needed at the peak", megabytes, _QUICKER),
     "instructions_ratio": Quantity("Work of the CPU against the earlier run", times, _SINCE),
+    "calibration_drop": Quantity("Calibration error added to the reference's", points, _SURENESS),
+    "outside_auroc_drop": Quantity("AUROC lost at telling samples from outside", points, _IN_FLOAT, _NOT_QUANTIZED),
 }
 """Quantities by the name of their gate in a profile."""
 

@@ -24,6 +24,7 @@ from edgekit.pipeline.stages.pack import pack_bundle
 from edgekit.pipeline.stages.precision_repair import repaired_compilation
 from edgekit.pipeline.stages.stage import Stage
 from edgekit.pipeline.stages.stage_runner import StageRunner
+from edgekit.pipeline.stages.temperature import settled_temperature
 from edgekit.pipeline.stages.vendor_comparison import blamed
 from edgekit.pipeline.verdict import Evidence, decide
 from edgekit.report.report import Report
@@ -54,7 +55,7 @@ def compilation_of(request: BuildRequest, line: StageRunner, data: CachedData) -
     """Compilation of a request whose recipe is settled. Raises DataError if the labels of `data` cannot be scored."""
     compilation = Compilation(request, line)
     check_labels(compilation, data)
-    settled = resolve_mixed_precision(request, line)
+    settled = resolve_mixed_precision(settled_temperature(request, line), line)
     return repaired_compilation(compilation if settled is request else Compilation(settled, line))
 
 

@@ -23,6 +23,7 @@ from edgekit.pipeline.stages.compile import Compilation, Compiled
 from edgekit.pipeline.stages.evaluated_orders import evaluated_orders
 from edgekit.pipeline.stages.float_remark import float_remarks
 from edgekit.pipeline.stages.loss_remark import loss_remarks
+from edgekit.pipeline.stages.temperature import temperature_remarks
 from edgekit.pipeline.stages.vendor_comparison import vendor_remarks
 from edgekit.report.assemble import BuildFacts, ProbeFacts, describe, report
 from edgekit.report.earlier_run import Earlier
@@ -115,6 +116,7 @@ def decide(
                 *request.profile.gates.deprecations,
                 *_left_out(compilation, evidence),
                 *_remarks(compilation, compiled),
+                *temperature_remarks(request, compilation.line, comparison),
                 *(fit.sentence for fit in accelerator_fits(request, artifact)),
                 *unused_accelerators(request).values(),
                 *float_remarks(compilation, judged),

@@ -10,6 +10,7 @@ from edgekit.ir.artifact import Format
 from edgekit.ir.record import Record
 from edgekit.ir.signature import Signature
 from edgekit.ir.stage_record import StageRecord
+from edgekit.parity.calibration.record import CalibrationRecord
 from edgekit.parity.comparison import FlipExample
 from edgekit.parity.cost import CostSummary
 from edgekit.parity.drift import Drift
@@ -19,6 +20,7 @@ from edgekit.parity.gates import GateResult, Verdict
 from edgekit.parity.generation_record import GenerationRecord
 from edgekit.parity.network_time import NetworkShare
 from edgekit.parity.numeric import NumericParity
+from edgekit.parity.outside.record import OutsideRecord
 from edgekit.parity.token_parity import TokenParity
 from edgekit.samples import Sampling
 from edgekit.tasks.secondary import SecondaryFigure
@@ -172,6 +174,10 @@ class ReportRecord(Record):
     """Parity of language models, token by token (docs/language-models.md); left out for another task."""
     generation: GenerationRecord | None = None
     """Text that a language model wrote on the device, its pace and its memory; left out where none was asked for."""
+    calibration: CalibrationRecord | None = None
+    """Calibration of the probabilities (docs/calibration.md); left out where there are none, or no labels."""
+    outside: OutsideRecord | None = None
+    """Detection of samples from outside (docs/calibration.md); left out where the project states none."""
     stages: tuple[StageRecord, ...]
     bundle: BundleRecord | None
     """The bundle; null where measurements were compared without one."""

@@ -90,6 +90,11 @@ class Gates(Spec):
     peak_rss_mb: Bound | None = None
     instructions_ratio: Bound | None = None
     """Instructions of one inference over those of an earlier run, the baseline; on an emulated device."""
+    calibration_drop: Bound | None = None
+    """Expected calibration error of the candidate minus the reference's, on the same samples: 0.01 is one point."""
+    outside_auroc_drop: Bound | None = None
+    """AUROC with which the reference tells the samples of `[data] outside` from the evaluation set, minus the
+    candidate's, on the same samples: 0.01 is one point."""
 
     @field_validator("smaller", "not_slower", "accelerator_not_slower", mode="before")
     @classmethod
