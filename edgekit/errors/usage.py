@@ -28,7 +28,10 @@ class UnknownName(UsageError):
 
 
 class Misfit(UsageError):
-    """The profile asks for what the target cannot run: another family, or a precision its runtime lacks."""
+    """The profile asks for what the target cannot run, or the inputs do not have.
+
+    Such as another family, a precision that its runtime lacks, or perturbations of pictures where there are none.
+    """
 
     code = "EK103"
 

@@ -1,0 +1,1 @@
+"""Perturbations of pictures: raw pixels uint8 [N, H, W, C]."""

@@ -1,0 +1,113 @@
+"""Registry of perturbations: which there are for the inputs of a project, and the perturbed sets that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from edgekit.cache import digest_of
+from edgekit.errors import Misfit
+from edgekit.perturb.draws import Draws, sample_keys
+from edgekit.perturb.input_domain import InputDomain
+from edgekit.perturb.perturbation import FAMILIES, Family, Perturbation
+from edgekit.sample_sets import SampleSet
+from edgekit.samples import Samples
+
+PERTURBATIONS: tuple[Perturbation, ...] = ()
+"""All perturbations, in the order in which reports show them."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One perturbation at one severity, of one input: a condition under which both endpoints are asked again."""
+
+    perturbation: Perturbation
+    severity: int
+    domain: InputDomain
+
+    @property
+    def name(self) -> str:
+        """Name of its set: the perturbation's, the severity's number, and the input's."""
+        return f"{self.perturbation.name} {self.severity} of {self.domain.name}"
+
+    @property
+    def identity(self) -> str:
+        """Text that changes with what it does to a sample."""
+        made = self.perturbation
+        return digest_of([self.name, made.version, made.parameters, self.domain.white])
+
+    def apply(self, samples: Samples, keys: Sequence[bytes]) -> Samples:
+        """Perturb samples with these keys (`draws.sample_keys`)."""
+        stream = f"{self.perturbation.name} {self.severity} v{self.perturbation.version}"
+        return self.perturbation.apply(samples, self.domain, self.severity, Draws(stream, keys))
+
+
+@dataclass(frozen=True)
+class PerturbationPlan:
+    """Perturbations that fit a project's inputs, and those that do not, with the reasons."""
+
+    fitting: tuple[Condition, ...]
+    unfit: tuple[tuple[str, str], ...] = ()
+    """Names of perturbations that cannot be applied, each with the reason."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over names, severities, versions and parameters of all of them."""
+        return digest_of([condition.identity for condition in self.fitting])
+
+    def of(self, family: Family) -> tuple[Condition, ...]:
+        return tuple(each for each in self.fitting if each.perturbation.family == family)
+
+    def sets(self, samples: Samples) -> tuple[SampleSet, ...]:
+        """Perturbed sets of `samples`, one a condition, by its name."""
+        keys = cache(lambda name: sample_keys(samples, name))
+        digest = samples.digest
+
+        def maker(condition: Condition) -> Callable[[], Samples]:
+            return lambda: condition.apply(samples, keys(condition.domain.name))
+
+        return tuple(
+            SampleSet(condition.name, maker(condition), digest_of([condition.identity, digest]))
+            for condition in self.fitting
+        )
+
+
+def perturbation_plan(
+    samples: Samples,
+    domains: Iterable[InputDomain],
+    families: Sequence[Family] = FAMILIES,
+    among: Sequence[Perturbation] | None = None,
+) -> PerturbationPlan:
+    """Collect what can be done to `samples`.
+
+    among: perturbations to choose from; by default all. Raises Misfit where nothing of these families fits, with what
+    does.
+    """
+    domains, among = tuple(domains), PERTURBATIONS if among is None else among
+    pairs = [
+        (each, domain, each.unfit(samples, domain)) for each in among for domain in domains if each.kind == domain.kind
+    ]
+    chosen = [(each, domain, why) for each, domain, why in pairs if each.family in families]
+    fitting = tuple(
+        Condition(each, severity, domain) for each, domain, why in chosen if why is None for severity in each.severities
+    )
+    if not fitting:
+        raise _nothing_fits(domains, families, pairs)
+    return PerturbationPlan(fitting, tuple((each.name, why) for each, _, why in chosen if why is not None))
+
+
+def _nothing_fits(
+    domains: Sequence[InputDomain],
+    families: Sequence[Family],
+    pairs: Sequence[tuple[Perturbation, InputDomain, str | None]],
+) -> Misfit:
+    """Error that says of each input what it is taken for, and what there is for it."""
+    there = sorted({each.family for each, _, why in pairs if why is None})
+    inputs = ", ".join(f"'{domain.name}' holds {domain.kind or 'arrays of no stated kind'}" for domain in domains)
+    reason = next((f": {why}" for each, _, why in pairs if why and each.family in families), "")
+    none = "perturbations are of pictures, recordings, texts and series (docs/robustness.md): leave --robustness out"
+    return Misfit(
+        f"no perturbation of the kind {' or '.join(families)} fits this model: {inputs}{reason}",
+        hint=f"--robustness {there[0]}" if there else none,
+    )
