@@ -15,6 +15,7 @@ from edgekit.measure import store
 from edgekit.measure.device.installed_bundle import outputs_in_parts, unpacked
 from edgekit.pipeline.both_endpoints import BothEndpoints, Respondent
 from edgekit.pipeline.exclusive_folder import exclusive
+from edgekit.pipeline.outside_samples import check_outside
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.float_parity import check_float_parity
@@ -58,6 +59,7 @@ def compilation_of(request: BuildRequest, line: StageRunner, data: CachedData) -
     """Compilation of a request whose recipe is settled. Raises DataError if the labels of `data` cannot be scored."""
     compilation = Compilation(request, line)
     check_labels(compilation, data)
+    check_outside(request, line, len(data.samples))
     settled = resolve_mixed_precision(settled_temperature(request, line), line)
     return repaired_compilation(compilation if settled is request else Compilation(settled, line))
 

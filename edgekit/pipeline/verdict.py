@@ -18,6 +18,7 @@ from edgekit.parity.generation_record import GenerationRecord
 from edgekit.parity.numeric import numeric_parity
 from edgekit.pipeline.accelerator_trial import accelerator_trial
 from edgekit.pipeline.both_endpoints import BothEndpoints
+from edgekit.pipeline.outside_samples import paired_on_outside
 from edgekit.pipeline.stages.accelerator_fits import accelerator_fits, unused_accelerators
 from edgekit.pipeline.stages.calibration_limit import limit_remark
 from edgekit.pipeline.stages.compile import Compilation, Compiled
@@ -77,6 +78,11 @@ def decide(
         task = task_of(request.project)
         orders = evaluated_orders(compilation, evidence.reference, candidate, evidence.samples)
         comparison = compare(evidence.reference, candidate, task, compilation.golden.classes, orders)
+        if evidence.both and evidence.samples:
+            comparison = replace(
+                comparison,
+                outside=paired_on_outside(request, evidence.samples, evidence.reference, candidate, evidence.both),
+            )
         parity = numeric_parity(evidence.host, candidate, artifact.signature, task) if evidence.host else None
         inputs = GateInputs(
             comparison=comparison,

@@ -170,6 +170,6 @@ def _sentence(decisive: OutsideDetection, inside: int, outside: int) -> str:
         changed = "it has become better"
     return (
         f"By {decisive.score} the reference tells {outside:,} samples from outside from {inside:,} of the evaluation "
-        f"set with an AUROC of {auroc.reference:.4f}, the candidate of {auroc.candidate:.4f} (0.5 is chance): "
+        f"set with an AUROC of {auroc.reference:.4f}, the candidate with {auroc.candidate:.4f} (0.5 is chance): "
         f"{changed}."
     )

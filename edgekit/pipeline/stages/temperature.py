@@ -8,8 +8,8 @@ from pathlib import Path
 from edgekit.cache import digest_of, tool_versions
 from edgekit.errors import DataError
 from edgekit.ir.record import Record
-from edgekit.parity.calibration.paired_calibration import LEAST
-from edgekit.parity.calibration.temperature import HIGHEST, LOWEST, fit_temperature
+from edgekit.parity.calibration.paired_calibration import LEAST, PairedCalibration
+from edgekit.parity.calibration.temperature import fit_temperature
 from edgekit.parity.comparison import Comparison
 from edgekit.parity.gate_texts import percent
 from edgekit.pipeline.request import BuildRequest
@@ -27,6 +27,8 @@ SAMPLES = 2048
 """Most calibration samples that a temperature is fitted on."""
 FITTED = "temperature.json"
 NAME = "temperature"
+WRONG = 10
+"""Fewest wrong decisions that a temperature is fitted by: of a network that is always right, it falls to nothing."""
 SUSPICIOUS = 4.0
 """Standard errors by which a network does better on calibration samples than on others where it was trained on them."""
 
@@ -102,25 +104,41 @@ def temperature_remarks(request: BuildRequest, line: StageRunner, comparison: Co
     number = number_of(temperature_of(request.project))
     if number is None:
         return ()
-    record = _record(request, line)
-    if record is None or record.temperature != number:
-        return (f"The logits are divided by {number:g}, as [task] states.",)
+    fit = _record(request, line)
+    if fit is None or fit.temperature != number:
+        return (f"The logits are divided by {number:g}, as [task] states.", *_worse(comparison))
     sentence = (
-        f"The logits are divided by {record.temperature:.4g}, fitted on {record.samples:,} calibration samples: their "
-        f"negative log-likelihood falls from {record.nll_before:.4f} to {record.nll_after:.4f} nats."
+        f"The logits are divided by {number:.4g}, fitted on {fit.samples:,} calibration samples: their negative "
+        f"log-likelihood falls from {fit.nll_before:.4f} to {fit.nll_after:.4f} nats."
     )
+    return (sentence, *_trained_on(fit, comparison), *_worse(comparison))
+
+
+def _trained_on(fit: TemperatureRecord, comparison: Comparison) -> tuple[str, ...]:
+    """Warn if the network does so much better on the calibration samples that it was trained on them."""
     score = comparison.reference.score
     if score is None or score.name != "top1":
-        return (sentence,)
-    pooled = (record.right * record.samples + score.value * comparison.samples) / (record.samples + comparison.samples)
-    error = (pooled * (1 - pooled) * (1 / record.samples + 1 / comparison.samples)) ** 0.5
-    if error == 0 or record.right - score.value < SUSPICIOUS * error:
-        return (sentence,)
+        return ()
+    pooled = (fit.right * fit.samples + score.value * comparison.samples) / (fit.samples + comparison.samples)
+    error = (pooled * (1 - pooled) * (1 / fit.samples + 1 / comparison.samples)) ** 0.5
+    if fit.right - score.value <= SUSPICIOUS * error:
+        return ()
     return (
-        sentence,
-        f"THE TEMPERATURE IS PROBABLY TOO SMALL: the network is right on {percent(record.right)} of the calibration "
+        f"THE TEMPERATURE IS PROBABLY TOO SMALL: the network is right on {percent(fit.right)} of the calibration "
         f"samples and on {percent(score.value)} of the evaluation samples, so it was trained on the former. Give "
         "[data] calibration samples that it was not trained on, or state the number: [task] temperature.",
+    )
+
+
+def _worse(comparison: Comparison) -> tuple[str, ...]:
+    """Warn if the reference's probabilities of the evaluation samples are better without the temperature."""
+    pair = comparison.calibration
+    record = pair.record if isinstance(pair, PairedCalibration) else None
+    if record is None or record.untempered is None or record.untempered.nll >= record.reference.nll:
+        return ()
+    return (
+        f"THE TEMPERATURE MAKES THE PROBABILITIES WORSE on {record.samples:,} evaluation samples: the reference's "
+        f"negative log-likelihood is {record.reference.nll:.4f} nats with it, {record.untempered.nll:.4f} without.",
     )
 
 
@@ -150,14 +168,15 @@ def _fitted(project: Project, network: Network, data: CachedData) -> Temperature
             f"[task] temperature divides logits: of the network's outputs {reason or 'the first holds probabilities'}",
             hint="return the logits from forward, without softmax or sigmoid at its end",
         )
-    fitted = fit_temperature(scores, "logits")
-    if fitted.at_limit:
-        raise DataError(
-            f"{where}: the temperature that fits lies outside {LOWEST:g} to {HIGHEST:g}; the network is right on all "
-            "of them, or labels and classes do not go together",
-            hint="calibrate on samples that the network was not trained on, or state the number: [task] temperature",
-        )
     best = (scores.values > 0) == scores.truth if scores.several else scores.values.argmax(axis=1) == scores.truth
+    wrong = int((~best).sum())
+    fitted = fit_temperature(scores, "logits")
+    if wrong < WRONG or fitted.at_limit:
+        raise DataError(
+            f"{where}: the network is wrong on {wrong} of {best.size:,} decisions, a temperature is fitted by {WRONG} "
+            "at least; samples that it was trained on say nothing of how sure it may be",
+            hint="calibrate on samples that it was not trained on, or state the number: [task] temperature = 1.5",
+        )
     return TemperatureRecord(
         temperature=float(f"{fitted.value:.6g}"),
         samples=scores.samples,
