@@ -102,7 +102,8 @@ class Task(Protocol):
     def class_scores(self, outputs: Outputs, labels: Array | None) -> ClassScores | None:
         """Scores of classes that the answers are chosen by, with the truth; None where outputs hold none.
 
-        labels: [N, …], or None where there are none. From these, calibration and out-of-distribution scores follow.
+        labels: [N, …], or None where there are none. From these, calibration and out-of-distribution scores follow. A
+        task that gives some derives from `ClassTaskSpec`.
         """
         ...
 
@@ -194,6 +195,11 @@ class ClassTaskSpec(TaskSpec):
     scores: Form | None = None
     """Form of the scores, `logits` or `probabilities`; by default told by the reference's values: probabilities lie in
     [0, 1], and those of one class of several add up to 1."""
+
+
+def scores_classes(task: Task) -> bool:
+    """True if the task, or the one that it wraps, may give class scores: others need not decode outputs for them."""
+    return isinstance(getattr(task, "task", task), ClassTaskSpec)
 
 
 def metric_figure(task: Task, reference: Answers, candidate: Answers, labels: Array) -> SecondaryFigure:

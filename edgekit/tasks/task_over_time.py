@@ -14,7 +14,7 @@ from edgekit.tasks.class_scores import ClassScores
 from edgekit.tasks.label_arrays import is_labelled
 from edgekit.tasks.metric import Metric, Scores
 from edgekit.tasks.secondary import SecondaryFigure
-from edgekit.tasks.task import Answers, Outputs, Task
+from edgekit.tasks.task import Answers, Outputs, Task, scores_classes
 
 BY_STEP = "where each step of each sequence counts as a sample"
 """End of an error of a task that was given steps."""
@@ -75,6 +75,8 @@ class TaskOverTime:
 
     def class_scores(self, outputs: Outputs, labels: Array | None) -> ClassScores | None:
         """Scores of all steps, each a decision of its sequence, or of the last step of each sequence."""
+        if not scores_classes(self.step):
+            return None
         view = None if labels is None else self._view(labels, self.per_step)
         scores = self.step.class_scores(self._outputs(outputs), view)
         if scores is None or not self.per_step:

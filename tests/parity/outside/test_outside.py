@@ -149,4 +149,5 @@ def test_noise_of_series_keeps_lengths_and_of_tokens_stays_in_the_vocabulary() -
     assert made.inputs["ids"].min() >= 5
     assert made.inputs["ids"].max() < 50
     assert (made.inputs["t.length"] == 9).all()
+    assert made.length is not None
     assert np.array_equal(made.length, np.full(30, 12))
