@@ -33,6 +33,8 @@ def task_of(project: Project) -> Task:
 
 def temperature_of(project: Project) -> float | str | None:
     """Temperature under `[task]`: a number, `fit`, or None where the project states none or its task has none."""
+    if TEMPERATURE not in project.task:
+        return None
     task = task_of(project)
     plain = task.task if isinstance(task, CustomTask) else task
     return plain.temperature if isinstance(plain, (Classification, MultiLabel)) else None

@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 
 from edgekit.ir.measurement import Array
+from edgekit.parity.calibration.paired_calibration import paired_calibration
 from edgekit.parity.compare import compare, summarize
 from edgekit.parity.comparison import Comparison
 from edgekit.parity.gate_readings import Device, FloatRecord, GateInputs
 from edgekit.parity.gates import GateResult, judge
+from edgekit.parity.outside.paired_outside import OutsideScores, paired_outside
 from edgekit.specs.profile import Gates
 from edgekit.tasks.classification import Classification
+from tests.parity.calibration.examples import scores, truthful
 from tests.parity.examples import comparison, pair, timed
 
 
@@ -38,6 +41,14 @@ def judged(name: str, bound: dict[str, float], known: GateInputs) -> GateResult:
 def on_device(latency_ns: Array, invalid: str | None = None, **changed: Any) -> Comparison:
     reference, candidate = pair(100, 0, 0)
     return compare(reference, replace(timed(candidate, latency_ns, invalid), **changed), Classification())
+
+
+def with_probabilities(paired: Comparison) -> Comparison:
+    """Comparison whose endpoints give probabilities, of samples from outside too."""
+    logits, labels = truthful(200)
+    known, outside = scores(logits, labels), scores(logits[:100] / 2)
+    detected = paired_outside(OutsideScores((known, outside), (known, outside), "noise", "energy"))
+    return replace(paired, calibration=paired_calibration(known, known, "top1"), outside=detected)
 
 
 STEADY = np.full(128, 2_000_000)
