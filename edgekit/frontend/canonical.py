@@ -2,7 +2,7 @@
 
 Functionalization: nothing writes through a view or into an input. Constant folding: every weight is a constant, and
 so are rows that are looked up by constant indices. Products by constants are linear layers. Batch norms behind layers
-with shared weights are folded, each once.
+with shared weights are folded, each once. A factor behind the last layer is folded into its weights.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from edgekit.frontend.constant_factors import write_as_linear
 from edgekit.frontend.constant_lookups import fold_lookups
 from edgekit.frontend.dynamic_shapes import exported_like
 from edgekit.frontend.functionalization import functional, writes_through
+from edgekit.frontend.output_factor import fold_output_factor
 from edgekit.frontend.shared_weight_folding import fold_shared
 
 
@@ -24,6 +25,7 @@ def canonical(exported: ExportedProgram) -> ExportedProgram:
     exported = without_writes(exported)
     module = exported.module()
     changes = [write_as_linear(module), fold_weights(module), fold_shared(module), fold_lookups(module)]
+    changes.append(fold_output_factor(module))
     if not any(changes):
         return exported
     drop_unused(module)

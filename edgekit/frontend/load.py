@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ from edgekit.ir.program import PassRecord
 from edgekit.samples import Samples
 from edgekit.specs.factory import RAISED, in_a_line, place
 from edgekit.specs.project import Project
+from edgekit.tasks.class_scores import SUM_TOLERANCE
+from edgekit.tasks.registry import number_of, temperature_of
 
 OTHER_FLOATS = (torch.float16, torch.bfloat16, torch.float64)
 
@@ -60,7 +63,11 @@ def load(project: Project) -> Model:
     load_ns = time.perf_counter_ns() - started
     if sum(parameter.nbytes for parameter in network.parameters()) >= LARGE_BYTES:
         return_freed_memory()
-    module, examples = _first_run(Deployed(network, project.inputs, state=project.state).eval(), project)
+    temperature = number_of(temperature_of(project))
+    deployed = Deployed(network, project.inputs, state=project.state, temperature=temperature)
+    module, examples = _first_run(deployed.eval(), project)
+    if temperature is not None:
+        history = (*history, _tempered(module, examples, temperature))
     check_state(project, module, examples)
     check_deterministic(network, lambda: module(*examples), project.root)
     return Model(module, project, examples, history, load_ns)
@@ -129,7 +136,7 @@ def _protected(module: Deployed, project: Project, examples: tuple[Tensor, ...])
     axes = () if project.state else output_axes(module.model, module.convention, _staged(module, examples), results)
     if not (written or axes):
         return module, results
-    return Deployed(module.model, project.inputs, written, axes, project.state).eval(), results
+    return Deployed(module.model, project.inputs, written, axes, project.state, module.temperature).eval(), results
 
 
 def _check_runs(module: Deployed, project: Project, examples: tuple[Tensor, ...], lengths: Mapping[str, int]) -> None:
@@ -143,6 +150,19 @@ def _check_runs(module: Deployed, project: Project, examples: tuple[Tensor, ...]
             f"the model's forward failed at {stated}{place(error, project.root)}: {in_a_line(error)}",
             hint="narrow the range under [inputs], or its steps, to the lengths that the network takes",
         ) from error
+
+
+def _tempered(module: Deployed, examples: tuple[Tensor, ...], temperature: float) -> PassRecord:
+    """Record of the temperature in the model. Raises ForwardError if the first output holds probabilities."""
+    with torch.no_grad():
+        first = pytree.tree_leaves(module(*(example.clone() for example in examples)))[0] * temperature
+    adds_up = first.is_floating_point() and bool(((first.sum(-1) - 1).abs() < SUM_TOLERANCE).all())
+    if adds_up and bool(((first >= 0) & (first <= 1)).all()):
+        raise ForwardError(
+            "[task] temperature divides logits, and the network's first output adds up to 1: it holds probabilities",
+            hint="return the logits from forward, without softmax at its end",
+        )
+    return PassRecord("temperature", (("temperature", f"{temperature:g}"),), 0.0, math.inf)
 
 
 def _staged(module: Deployed, examples: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

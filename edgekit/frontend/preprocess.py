@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 import torch
 from torch import Tensor, nn
+from torch.utils import _pytree as pytree
 
 from edgekit.frontend.call_convention import CallConvention, batch_first
 from edgekit.frontend.log_mel import LogMelStage
@@ -41,7 +42,8 @@ class Deployed(nn.Module):
 
     written: names of inputs that the network changes in place; they are copied first. output_axes: batch axis of every
     output, None where it has none; empty where each has it first, as what this gives always has. state: names of the
-    inputs that come after the others, with the state, as the network takes them.
+    inputs that come after the others, with the state, as the network takes them. temperature: number that the first
+    output, which holds logits, is divided by; None for none.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Deployed(nn.Module):
         written: Collection[str] = (),
         output_axes: tuple[int | None, ...] = (),
         state: Collection[str] = (),
+        temperature: float | None = None,
     ) -> None:
         super().__init__()
         self.preprocess = nn.ModuleList(_stage(spec, copied=name in written) for name, spec in inputs.items())
@@ -58,11 +61,19 @@ class Deployed(nn.Module):
         self.model = model
         self.convention = CallConvention(model, inputs, tuple(state))
         self.output_axes = output_axes
+        self.temperature = temperature
 
     def forward(self, *raw: Tensor) -> object:
         staged = tuple(stage(value) for stage, value in zip(self.preprocess, raw, strict=True))
         results = self.convention.call(self.model, staged)
-        return batch_first(results, self.output_axes) if self.output_axes else results
+        results = batch_first(results, self.output_axes) if self.output_axes else results
+        return results if self.temperature is None else _divided(results, self.temperature)
+
+
+def _divided(results: object, temperature: float) -> object:
+    """Results with the first output divided by a temperature."""
+    leaves, structure = pytree.tree_flatten(results)
+    return pytree.tree_unflatten([leaves[0] / temperature, *leaves[1:]], structure)
 
 
 def _stage(spec: Input, copied: bool) -> nn.Module:

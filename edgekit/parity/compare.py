@@ -13,6 +13,7 @@ from edgekit.errors import DataError
 from edgekit.ir.index_order import IndexOrder
 from edgekit.ir.measurement import Array, Measurement
 from edgekit.ir.sqnr import sqnr_db
+from edgekit.parity.calibration.paired_calibration import paired_calibration
 from edgekit.parity.comparison import Comparison, FlipExample
 from edgekit.parity.drift import drift
 from edgekit.parity.endpoint_record import EndpointRecord, LatencyRecord, MetricRecord, process_record
@@ -51,8 +52,9 @@ def compare(
     labels = reference.labels
     labelled = is_labelled(labels)
     task = of_sequences(task, reference.length, labels)
+    known = labels if labelled else None
     for outputs in (expected, actual):
-        task.check(outputs, labels if labelled else None)
+        task.check(outputs, known)
     answers, candidate_answers = task.answers(expected), task.answers(actual)
     paired = PairedAnswers.of(answers, candidate_answers, labels, task)
     scores = [_score(task.metric, one) for one in paired.scores] if paired.scores else [None, None]
@@ -71,10 +73,13 @@ def compare(
         sqnr_db=min(by_output.values()),
         outputs_sqnr_db=by_output,
         chance=task.chance(labels) if labelled else None,
-        secondary=finite(task.secondary(answers, candidate_answers, labels if labelled else None)),
+        secondary=finite(task.secondary(answers, candidate_answers, known)),
         distinct_answers=(task.distinct(answers), task.distinct(candidate_answers)),
         drift=drift(expected, actual, labels, task) if isinstance(task, TaskOverTime) else None,
-        tokens=token_parity(answers, candidate_answers, labels if labelled else None, task),
+        calibration=paired_calibration(
+            task.class_scores(expected, known), task.class_scores(actual, known), task.metric.name
+        ),
+        tokens=token_parity(answers, candidate_answers, known, task),
     )
     examples = tuple(
         FlipExample(

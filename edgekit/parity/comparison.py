@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 from edgekit.ir.record import Record
 from edgekit.parity.adversarial import AdversarialSensitivity
+from edgekit.parity.calibration.paired_calibration import PairedCalibration
 from edgekit.parity.drift import Drift
 from edgekit.parity.endpoint_record import EndpointRecord
+from edgekit.parity.outside.paired_outside import PairedOutside
 from edgekit.parity.paired_answers import PairedAnswers
 from edgekit.parity.poisoning.record import PoisoningScreen
 from edgekit.parity.token_parity import TokenParity
+from edgekit.parity.unmeasured import Unmeasured
 from edgekit.tasks.metric import SHARE
 from edgekit.tasks.secondary import SecondaryFigure
 
@@ -53,6 +56,10 @@ class Comparison(PairedAnswers):
     """Sensitivity to changes against the answer; None where no gate asks for it."""
     poisoning: PoisoningScreen | None = None
     """Screen of the calibration data and of the network for planted samples; None where no gate asks for it."""
+    calibration: PairedCalibration | Unmeasured | None = None
+    """Calibration of the probabilities of both, or the reason why it was not measured."""
+    outside: PairedOutside | Unmeasured | None = None
+    """Detection of samples from outside; None where the project states none."""
 
     def __repr__(self) -> str:
         sides = [f"{side.score.value:.4f}" for side in (self.reference, self.candidate) if side.score]

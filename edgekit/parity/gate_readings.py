@@ -14,7 +14,10 @@ from edgekit.parity.chance import fewest_answers
 from edgekit.parity.comparison import Comparison
 from edgekit.parity.endpoint_record import LatencyRecord
 from edgekit.parity.poisoning_readings import poisoning_value
+from edgekit.parity.probability_readings import GATES as PROBABILITY_GATES
+from edgekit.parity.probability_readings import probability_reading
 from edgekit.parity.statistics import Estimate, needed_count
+from edgekit.parity.unmeasured import Unmeasured
 from edgekit.specs.profile import Bound
 from edgekit.stratification import FEW
 
@@ -110,6 +113,9 @@ def read(name: str, bound: Bound, facts: GateInputs) -> Estimate | NoReading:
         case "poisoned_share" | "backdoor":
             value = poisoning_value(name, comparison.poisoning)
             return NoReading("not measurable", value) if isinstance(value, str) else _exact(value)
+        case _ if name in PROBABILITY_GATES:
+            reading = probability_reading(name, comparison, confidence)
+            return NoReading(reading.outcome, reading.reason) if isinstance(reading, Unmeasured) else reading
         case "integer_macs_share":
             return _in_integers(facts)
         case "fallback_share" | "fallback_bytes_share" if all_fell_back(facts):

@@ -86,6 +86,10 @@ _FRAGMENTS = (
     "edgekit inspect BUNDLE --placement"
 )
 _FLOAT_IS_QUICKER = "let edgekit leave in float what is quicker there (--profile int8-mixed), or ship float"
+_SURENESS = (
+    'give the model a temperature: [task] temperature = "fit"; where the answers are worse too, see which layers lose '
+    "it: edgekit diagnose DIR"
+)
 _SINCE = "see what changed since: the model, the profile, or the runtime's version"
 _OFF_ACCELERATOR = "see which operators it leaves to the CPU: edgekit plan; --accelerator cpu does without it"
 _HARDER = "train against such changes (adversarial training), or compress less: edgekit ablate says which step adds it"
@@ -124,6 +128,8 @@ QUANTITIES: Mapping[str, Quantity] = {
     "adversarial_drop": Quantity("Right answers lost to compression under small changes", points, _HARDER),
     "poisoned_share": Quantity("Calibration samples that may have been planted", percent, _PLANTED),
     "backdoor": Quantity("Classes that a small patch flips other samples to", count, _BACKDOOR),
+    "calibration_drop": Quantity("Calibration error added to the reference's", points, _SURENESS),
+    "outside_auroc_drop": Quantity("AUROC lost at telling samples from outside", points, _IN_FLOAT, _NOT_QUANTIZED),
 }
 """Quantities by the name of their gate in a profile."""
 

@@ -15,6 +15,8 @@ from edgekit.parity.gate_readings import NO_LABELS, GateInputs, NoReading, all_f
 from edgekit.parity.gate_texts import QUANTITIES, quantity_of
 from edgekit.parity.poisoning_readings import GATES as POISONING
 from edgekit.parity.poisoning_readings import poisoning_words
+from edgekit.parity.probability_readings import GATES as PROBABILITY_GATES
+from edgekit.parity.probability_readings import measured_on
 from edgekit.parity.statistics import Estimate
 from edgekit.specs.profile import Bound, Gates
 
@@ -47,9 +49,9 @@ class GateResult(Record):
 def judge(gates: Gates, facts: GateInputs) -> tuple[GateResult, ...]:
     """Every gate that is set, in the profile's order, after the two that hold where it names none (`chance`).
 
-    `confidence` makes `reference_accuracy`, `accuracy_drop` and `agreement` intervals: passed or failed once the
-    interval's bound is on one side of the limit, undecided until then. The other quantities are no samples of anything,
-    and are taken as they are.
+    `confidence` makes `reference_accuracy`, `accuracy_drop`, `agreement`, `calibration_drop` and `outside_auroc_drop`
+    intervals: passed or failed once the interval's bound is on one side of the limit, undecided until then. The other
+    quantities are no samples of anything, and are taken as they are.
     """
     judged = tuple(_judge(name, bound, facts) for name, bound in bounds(gates, facts.comparison))
     return judged if "reference_accuracy" in (gate.name for gate in judged) else (_unlimited(facts.comparison), *judged)
@@ -123,9 +125,9 @@ def _certainty(name: str, reading: Estimate, bound: Bound, facts: GateInputs) ->
     if name == "adversarial_drop" and facts.comparison.adversarial:
         words = adversarial_words(facts.comparison.adversarial)
         return words + _between(name, reading, bound, facts)
-    if name not in _SAMPLED:
+    if name not in _SAMPLED and name not in PROBABILITY_GATES:
         return ""
-    on = f" on {facts.comparison.samples:,} samples"
+    on = measured_on(name, facts.comparison) or f" on {facts.comparison.samples:,} samples"
     if (
         name == "reference_accuracy"
         and facts.comparison.chance is not None

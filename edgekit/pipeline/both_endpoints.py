@@ -6,7 +6,8 @@ import contextlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from pathlib import Path
 
 from edgekit.cache import Cache, digest_of, tool_versions
 from edgekit.ir.measurement import Measurement
@@ -106,7 +107,7 @@ class BothEndpoints:
         answers = joint.apart(side.measure(samples, shards))
         for name, key in keys.items():
             if key:
-                self.line.cache.fetch(key, lambda out, one=answers[name]: store.save(one, out / "measurement"))
+                self.line.cache.fetch(key, partial(_save, answers[name]))
         return answers
 
     def _kept(self, each: SampleSet) -> PairedMeasurements | None:
@@ -128,3 +129,8 @@ def _held(cache: Cache, name: str, tell: Callable[[str], None]) -> Iterator[Shar
     keep = cache.root / "probes" / name
     yield Shards(keep, tell, held=True)
     shutil.rmtree(keep, ignore_errors=True)
+
+
+def _save(measured: Measurement, out: Path) -> None:
+    """Save a measurement as an entry of the cache, in the folder `out`."""
+    store.save(measured, out / "measurement")

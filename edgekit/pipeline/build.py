@@ -15,6 +15,7 @@ from edgekit.measure import store
 from edgekit.measure.device.installed_bundle import outputs_in_parts, unpacked
 from edgekit.pipeline.both_endpoints import BothEndpoints, Respondent
 from edgekit.pipeline.exclusive_folder import exclusive
+from edgekit.pipeline.outside_samples import check_outside
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.float_parity import check_float_parity
@@ -25,6 +26,7 @@ from edgekit.pipeline.stages.pack import pack_bundle
 from edgekit.pipeline.stages.precision_repair import repaired_compilation
 from edgekit.pipeline.stages.stage import Stage
 from edgekit.pipeline.stages.stage_runner import StageRunner
+from edgekit.pipeline.stages.temperature import settled_temperature
 from edgekit.pipeline.stages.vendor_comparison import blamed
 from edgekit.pipeline.verdict import Evidence, decide
 from edgekit.report.report import Report
@@ -57,7 +59,8 @@ def compilation_of(request: BuildRequest, line: StageRunner, data: CachedData) -
     """Compilation of a request whose recipe is settled. Raises DataError if the labels of `data` cannot be scored."""
     compilation = Compilation(request, line)
     check_labels(compilation, data)
-    settled = resolve_mixed_precision(request, line)
+    check_outside(request, line, len(data.samples))
+    settled = resolve_mixed_precision(settled_temperature(request, line), line)
     return repaired_compilation(compilation if settled is request else Compilation(settled, line))
 
 

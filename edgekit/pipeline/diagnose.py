@@ -24,6 +24,7 @@ from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.inputs import CachedData
 from edgekit.pipeline.stages.mixed_precision import searched
 from edgekit.pipeline.stages.stage_runner import StageRunner
+from edgekit.pipeline.stages.temperature import settled_temperature
 from edgekit.specs.compression import Mixed, Quantize
 from edgekit.specs.profile import Profile
 from edgekit.tasks.label_arrays import is_labelled, unlabelled
@@ -129,7 +130,7 @@ class Examination:
 
     @cached_property
     def _compilation(self) -> Compilation:
-        return Compilation(self.request, self.line)
+        return Compilation(settled_temperature(self.request, self.line), self.line)
 
     @cached_property
     def _program(self) -> Program:

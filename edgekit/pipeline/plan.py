@@ -17,6 +17,7 @@ from edgekit.pipeline.stages.mixed_precision import mixed_stage, without_search
 from edgekit.pipeline.stages.poisoning_screen import is_screened, screen_stage, screened_data
 from edgekit.pipeline.stages.precision_repair import repair_stage, settled_compilation
 from edgekit.pipeline.stages.stage import Stage
+from edgekit.pipeline.stages.temperature import fitted_in, is_known, temperature_stage, with_temperature
 from edgekit.pipeline.verdict import COMPARE
 from edgekit.specs.profile import Gates
 
@@ -73,6 +74,13 @@ def _accelerators(compilation: Compilation) -> dict[str, str]:
 
 def foreseen(compilation: Compilation) -> dict[str, str]:
     """State of every stage that a build records, in order, as far as it is known without loading anything."""
+    fit = temperature_stage(compilation.request, compilation.line)
+    if fit:  # its result is a part of the network
+        known = is_known(compilation.request, compilation.line)
+        entry = compilation.line.cache.find(fit.key) if known else None
+        fitted = with_temperature(compilation.request, fitted_in(entry) if entry else None)
+        later = foreseen(Compilation(fitted, compilation.line))
+        return {fit.name: CACHED, **later} if entry else dict.fromkeys((fit.name, *later), TO_DO)
     search = mixed_stage(compilation.request, compilation.line)
     if search:  # its result decides the keys of the rest
         plain = replace(compilation, request=without_search(compilation.request))

@@ -21,7 +21,7 @@ from edgekit.specs.profile import Gates, Profile
 from edgekit.specs.project import Project
 from edgekit.specs.target import RuntimeSpec, Target
 from edgekit.specs.weight_count import weight_count
-from edgekit.tasks.registry import task_of
+from edgekit.tasks.registry import task_of, temperature_of
 
 ALL = "all"
 TENSORRT = "tensorrt"
@@ -104,7 +104,8 @@ def resolve_requests(
 
 def _check_factories(project: Project) -> None:
     """Raise SpecError for a function that the project names and that no file of it has."""
-    data = (project.data.training, project.data.calibration, project.data.evaluation)
+    sets = project.data
+    data = (sets.training, sets.calibration, sets.evaluation, sets.outside)
     named = (project.model.factory, *(each.loader for each in data if each), *project.task.values())
     for factory in filter(is_factory, named):
         check_factory(factory, project.root)
@@ -140,6 +141,7 @@ def check_request(request: BuildRequest) -> None:
         request.backend().check_recipe(request.profile.quantize, request.runtime)
     _check_state(request)
     _check_lengths(request)
+    _check_temperature(request.project)
     _check_training(request)
     weights = weight_count(request.project.model, request.project.root)
     if weights:
@@ -177,6 +179,15 @@ def _check_lengths(request: BuildRequest) -> None:
         raise Misfit(
             f"a served reference is sent samples of one length, the project leaves '{length}' free",
             hint="--reference eager, or [reference] url = 'eager'",
+        )
+
+
+def _check_temperature(project: Project) -> None:
+    """Raise Misfit for a temperature that the artifact would have and a served reference would not."""
+    if temperature_of(project) is not None and project.reference.address:
+        raise Misfit(
+            "[task] temperature divides the logits of the network here, and not those of a served reference",
+            hint="--reference eager, or serve the network with the temperature inside, and leave it out of [task]",
         )
 
 

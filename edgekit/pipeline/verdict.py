@@ -19,6 +19,7 @@ from edgekit.parity.numeric import numeric_parity
 from edgekit.pipeline.accelerator_trial import accelerator_trial
 from edgekit.pipeline.adversarial import adversarial_sensitivity
 from edgekit.pipeline.both_endpoints import BothEndpoints
+from edgekit.pipeline.outside_samples import paired_on_outside
 from edgekit.pipeline.stages.accelerator_fits import accelerator_fits, unused_accelerators
 from edgekit.pipeline.stages.calibration_limit import limit_remark
 from edgekit.pipeline.stages.compile import Compilation, Compiled
@@ -26,6 +27,7 @@ from edgekit.pipeline.stages.evaluated_orders import evaluated_orders
 from edgekit.pipeline.stages.float_remark import float_remarks
 from edgekit.pipeline.stages.loss_remark import loss_remarks
 from edgekit.pipeline.stages.poisoning_screen import poisoning_screen
+from edgekit.pipeline.stages.temperature import temperature_remarks
 from edgekit.pipeline.stages.vendor_comparison import vendor_remarks
 from edgekit.report.assemble import BuildFacts, ProbeFacts, describe, report
 from edgekit.report.earlier_run import Earlier
@@ -81,6 +83,11 @@ def decide(
         orders = evaluated_orders(compilation, evidence.reference, candidate, evidence.samples)
         comparison = compare(evidence.reference, candidate, task, compilation.golden.classes, orders)
         comparison = replace(comparison, adversarial=adversarial, poisoning=poisoning)
+        if evidence.both and evidence.samples:
+            comparison = replace(
+                comparison,
+                outside=paired_on_outside(request, evidence.samples, evidence.reference, candidate, evidence.both),
+            )
         parity = numeric_parity(evidence.host, candidate, artifact.signature, task) if evidence.host else None
         inputs = GateInputs(
             comparison=comparison,
@@ -123,6 +130,7 @@ def decide(
                 *request.profile.gates.deprecations,
                 *_left_out(compilation, evidence),
                 *_remarks(compilation, compiled),
+                *temperature_remarks(request, compilation.line, comparison),
                 *(fit.sentence for fit in accelerator_fits(request, artifact)),
                 *unused_accelerators(request).values(),
                 *float_remarks(compilation, judged),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from edgekit.ir.artifact import Artifact
 from edgekit.ir.stage_record import StageRecord
+from edgekit.parity.calibration.paired_calibration import PairedCalibration
 from edgekit.parity.comparison import Comparison
 from edgekit.parity.cost import CostSummary, cost
 from edgekit.parity.endpoint_record import EndpointRecord
@@ -17,6 +18,8 @@ from edgekit.parity.gates import GateResult, verdict
 from edgekit.parity.generation_record import GenerationRecord
 from edgekit.parity.network_time import network_share
 from edgekit.parity.numeric import NumericParity
+from edgekit.parity.outside.paired_outside import PairedOutside
+from edgekit.parity.unmeasured import Unmeasured
 from edgekit.report.earlier_run import Earlier
 from edgekit.report.record import ArtifactRecord, Bounds, BundleRecord, File, Flips, FragmentsRecord
 from edgekit.report.report import Report
@@ -86,7 +89,14 @@ def report(build: BuildFacts, probe: ProbeFacts) -> Report:
         backend=build.backend,
         device=probe.device,
         host_stand_in=candidate.environment.host_stand_in,
-        warnings=(*_stand_in(target, candidate), *_other_provider(candidate), *unlike, *probe.remarks) or None,
+        warnings=(
+            *_stand_in(target, candidate),
+            *_other_provider(candidate),
+            *unlike,
+            *_unmeasured(comparison),
+            *probe.remarks,
+        )
+        or None,
         gates=tuple(probe.gates),
         artifact=artifact,
         reference=comparison.reference,
@@ -119,10 +129,18 @@ def report(build: BuildFacts, probe: ProbeFacts) -> Report:
         generation=probe.generation,
         adversarial=comparison.adversarial,
         poisoning=comparison.poisoning,
+        calibration=comparison.calibration.record if isinstance(comparison.calibration, PairedCalibration) else None,
+        outside=comparison.outside.record if isinstance(comparison.outside, PairedOutside) else None,
         stages=build.stages,
         bundle=build.bundle,
         versions=dict(sorted(build.versions.items())),
     )
+
+
+def _unmeasured(comparison: Comparison) -> tuple[str, ...]:
+    """Say why samples from outside, which the project states, tell nothing."""
+    outside = comparison.outside
+    return (f"Samples from outside were not judged: {outside.reason}.",) if isinstance(outside, Unmeasured) else ()
 
 
 def _finite(value: float) -> float | None:

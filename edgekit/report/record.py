@@ -11,6 +11,7 @@ from edgekit.ir.record import Record
 from edgekit.ir.signature import Signature
 from edgekit.ir.stage_record import StageRecord
 from edgekit.parity.adversarial import AdversarialSensitivity
+from edgekit.parity.calibration.record import CalibrationRecord
 from edgekit.parity.comparison import FlipExample
 from edgekit.parity.cost import CostSummary
 from edgekit.parity.drift import Drift
@@ -20,6 +21,7 @@ from edgekit.parity.gates import GateResult, Verdict
 from edgekit.parity.generation_record import GenerationRecord
 from edgekit.parity.network_time import NetworkShare
 from edgekit.parity.numeric import NumericParity
+from edgekit.parity.outside.record import OutsideRecord
 from edgekit.parity.poisoning.record import PoisoningScreen
 from edgekit.parity.token_parity import TokenParity
 from edgekit.samples import Sampling
@@ -178,6 +180,10 @@ class ReportRecord(Record):
     """Sensitivity to changes against the answer (docs/sensitivity.md); left out where no gate asks for it."""
     poisoning: PoisoningScreen | None = None
     """Screen for planted calibration samples and backdoors; left out where no gate asks for it."""
+    calibration: CalibrationRecord | None = None
+    """Calibration of the probabilities (docs/calibration.md); left out where there are none, or no labels."""
+    outside: OutsideRecord | None = None
+    """Detection of samples from outside (docs/calibration.md); left out where the project states none."""
     stages: tuple[StageRecord, ...]
     bundle: BundleRecord | None
     """The bundle; null where measurements were compared without one."""

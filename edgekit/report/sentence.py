@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgekit.ir.measurement import Environment
+from edgekit.parity.calibration.paired_calibration import PairedCalibration
 from edgekit.parity.comparison import Comparison
-from edgekit.parity.gate_texts import decimal, metric_value, milliseconds, percent
+from edgekit.parity.gate_texts import decimal, metric_value, milliseconds, percent, points
 from edgekit.parity.gates import GateResult
+from edgekit.parity.outside.paired_outside import PairedOutside
+from edgekit.parity.probability_readings import CALIBRATION, OUTSIDE
 from edgekit.specs.profile import Profile
 from edgekit.specs.target import Precision, Target
 from edgekit.stratification import FEW
@@ -43,6 +46,7 @@ def sentence(
         parts.append(time if latency.valid else "its time is INVALID and may not be quoted")
     if comparison.candidate.environment.kind == "emulated":
         parts.append(_work(comparison.candidate.instructions))
+    parts += _probabilities(comparison, gates)
     warnings = _chance(comparison)
     return f"{'; '.join([*parts, *warnings, _gates(gates, bool(warnings))])}."
 
@@ -93,6 +97,22 @@ def _answers(comparison: Comparison) -> str:
     less = "" if metric.higher_is_better else " (less is better)"
     shown = [_shown(value, metric.unit) for value in (ours.value, theirs.value)]
     return f"reaches {_with_article(metric_title(metric.name))} of {shown[0]} on {count}, {reference} {shown[1]}{less}"
+
+
+def _probabilities(comparison: Comparison, gates: Sequence[GateResult]) -> list[str]:
+    """Clauses on the gates of probabilities that were missed: with the same answers, a model may be surer of them."""
+    missed = {gate.name for gate in gates if gate.outcome == "failed"}
+    clauses, calibration, outside = [], comparison.calibration, comparison.outside
+    if CALIBRATION in missed and isinstance(calibration, PairedCalibration):
+        ours, theirs = (points(side.ece) for side in (calibration.record.candidate, calibration.record.reference))
+        more = calibration.record.candidate
+        sure = "over-confident" if more.confidence > more.outcome else "not as sure as it is right"
+        clauses.append(f"it is {sure}, off by {ours} of probability where {_reference(comparison)} is by {theirs}")
+    if OUTSIDE in missed and isinstance(outside, PairedOutside):
+        lost = next(each.auroc for each in outside.record.detections if each.score == outside.score)
+        known = f"AUROC {lost.candidate:.3f}, of {_reference(comparison)} {lost.reference:.3f}"
+        clauses.append(f"it tells samples from outside less well ({known})")
+    return clauses
 
 
 def _with_article(title: str) -> str:

@@ -96,6 +96,11 @@ class Gates(Spec):
     """Share of the calibration samples that a screen for planted ones points at."""
     backdoor: Bound | None = None
     """Number of classes that a small patch flips other samples to: 0 is the limit that makes sense."""
+    calibration_drop: Bound | None = None
+    """Expected calibration error of the candidate minus the reference's, on the same samples: 0.01 is one point."""
+    outside_auroc_drop: Bound | None = None
+    """AUROC with which the reference tells the samples of `[data] outside` from the evaluation set, minus the
+    candidate's, on the same samples: 0.01 is one point."""
 
     @field_validator("smaller", "not_slower", "accelerator_not_slower", mode="before")
     @classmethod

@@ -17,6 +17,7 @@ from edgekit.specs.inputs import Input, InputEdge
 from edgekit.specs.model import ModelSpec
 from edgekit.specs.model_files import check_model_files
 from edgekit.specs.onnx_inputs import with_onnx_inputs
+from edgekit.specs.outside import NOISE, OutsideScoreName
 from edgekit.specs.profile import Gates
 from edgekit.specs.reference import Reference
 from edgekit.specs.release import Moment, check_floor
@@ -45,10 +46,38 @@ class DataSet(Spec):
         return self
 
 
+class OutsideSet(DataSet):
+    """Samples from outside of the distribution that the model is made for; or noise, which is generated."""
+
+    noise: Flag = False
+    """True for generated samples, which `outside = "noise"` states too."""
+    labelled: Flag = False
+    score: OutsideScoreName = "max-softmax"
+    """Score by which they are told from evaluation samples, and which the gate `outside_auroc_drop` reads."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _generated(cls, values: Any) -> Any:
+        if values == NOISE:
+            values = {"noise": True}
+        if isinstance(values, str):
+            raise ValueError(f'expected "{NOISE}", or a table with path or loader, licence and source')
+        if isinstance(values, dict) and values.get("noise") is True:
+            return {"licence": "none", "source": NOISE, **values}
+        return values
+
+    @model_validator(mode="after")
+    def _one(self) -> OutsideSet:
+        if [self.path, self.loader, self.noise or None].count(None) != 2:
+            raise ValueError("'outside' is \"noise\", or needs exactly one of 'path' and 'loader'")
+        return self
+
+
 class DataSpec(Spec):
     training: DataSet | None = None
     calibration: DataSet | None = None
     evaluation: DataSet
+    outside: OutsideSet | None = None
 
 
 class Project(Spec):

@@ -11,16 +11,17 @@ from pydantic import Field
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.specs.spec import Real, Whole
+from edgekit.tasks.class_scores import ClassScores
 from edgekit.tasks.confusion import f1
 from edgekit.tasks.flags import collect_flags, flag_names, jaccard
 from edgekit.tasks.metric import Metric, Scores
 from edgekit.tasks.roc import RocCurve, drawn_counts
-from edgekit.tasks.task import Answers, Outputs, TaskSpec, first_output
+from edgekit.tasks.task import Answers, ClassTaskSpec, Outputs, first_output
 
 EVENTS = "a clip is labelled with 0 or 1 for each class, [0, 1, 0]; or with one such row a frame, [frames, classes]"
 
 
-class AudioEvents(TaskSpec):
+class AudioEvents(ClassTaskSpec):
     """Task `audio-events`: first output scores [N, classes] of clips, or [N, frames, classes]; labels 0 or 1."""
 
     flip_margin: ClassVar[float] = 0.05
@@ -52,6 +53,17 @@ class AudioEvents(TaskSpec):
             )
         if labels is not None and labels.shape not in (scores.shape, (scores.shape[0], scores.shape[-1])):
             raise DataError(f"labels are {list(labels.shape)}, output '{name}' is {list(scores.shape)}", hint=EVENTS)
+
+    def class_scores(self, outputs: Outputs, labels: Array | None) -> ClassScores:
+        """Scores of a yes or no for each class, at each frame that has labels; else of whole clips."""
+        scores = self.answers(outputs)
+        if labels is None or labels.ndim == 2:
+            scores = scores.max(axis=1, keepdims=True)
+        flat = scores.reshape(-1, scores.shape[2])
+        truth = None if labels is None else labels.reshape(-1, labels.shape[-1]) > 0
+        form = self.scores or ("probabilities" if self.threshold > 0 else None)
+        sample = np.repeat(np.arange(len(scores)), scores.shape[1])
+        return ClassScores(flat, truth, sample, several=True, form=form)
 
     def answers(self, outputs: Outputs) -> Array:
         """Scores [N, frames, classes]; one frame where they are of clips."""

@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from math import inf
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.specs.spec import Flag, Real
+from edgekit.tasks.class_scores import ClassScores, whole_samples
 from edgekit.tasks.confusion import pooled_f1
 from edgekit.tasks.flags import collect_flags, flag_names, jaccard
 from edgekit.tasks.label_arrays import NUMBERS, check_integers, check_range, stacked
 from edgekit.tasks.metric import Metric, Scores
 from edgekit.tasks.secondary import SecondaryFigure
-from edgekit.tasks.task import Answers, Outputs, TaskSpec, class_text, first_output
+from edgekit.tasks.task import Answers, ClassTaskSpec, Outputs, class_text, first_output
 
+
+def _stated_temperature(value: Any) -> Any:
+    if value == FIT or (isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < inf):
+        return value
+    raise ValueError(f"expected '{FIT}' or a number above 0")
+
+
+FIT = "fit"
+Temperature = Annotated[float | Literal["fit"], BeforeValidator(_stated_temperature)]
+"""Number that logits are divided by in the model, or `fit`: the one with the least loss on calibration data."""
 FLAGS = "a multi-label sample is labelled with 0 or 1 for each class: [0, 1, 0]"
 
 
-class Classification(TaskSpec):
+class Classification(ClassTaskSpec):
     """Task `classification`: labels are indices into the classes, int [N]."""
 
     label_targets: ClassVar[bool] = True
@@ -29,6 +41,13 @@ class Classification(TaskSpec):
     metric_name: Literal["top1", "top5", "f1"] = Field(default="top1", alias="metric")
     """`top5` counts a sample right if its label is among the five largest scores; `f1` is the mean F1 of the classes
     (macro)."""
+    temperature: Temperature | None = None
+    """Temperature that the model ships with: its logits are divided by it (docs/calibration.md)."""
+
+    @model_validator(mode="after")
+    def _divides_logits(self) -> Classification:
+        _check_logits(self)
+        return self
 
     @property
     def metric(self) -> Metric:
@@ -59,6 +78,11 @@ class Classification(TaskSpec):
 
     def class_count(self, outputs: Outputs) -> int:
         return int(first_output(outputs)[1].shape[1])
+
+    def class_scores(self, outputs: Outputs, labels: Array | None) -> ClassScores:
+        """Scores of one class of several: the probabilities of a softmax."""
+        scores = first_output(outputs)[1]
+        return ClassScores(scores, labels, whole_samples(scores), form=self.scores, temperature=_shipped(self))
 
     def answers(self, outputs: Outputs) -> Array:
         """The best classes int64 [N, 5], or fewer where there are fewer, by falling score; of equals the first."""
@@ -99,13 +123,22 @@ class Classification(TaskSpec):
         return class_text(int(labels[i]), classes)
 
 
-class MultiLabel(TaskSpec):
+class MultiLabel(ClassTaskSpec):
     """Task `multi-label`: any number of classes a sample; labels are 0 or 1 for each, int [N, classes]."""
 
     threshold: Real = 0.0
     """Score from which a class is an answer: 0 for logits, 0.5 where the network ends in a sigmoid."""
     macro: Flag = False
     """Mean of the F1 of the classes, instead of the F1 over all their answers together (micro)."""
+    temperature: Temperature | None = None
+    """Temperature that the model ships with: its logits are divided by it (docs/calibration.md)."""
+
+    @model_validator(mode="after")
+    def _divides_logits(self) -> MultiLabel:
+        _check_logits(self)
+        if self.temperature is not None and self.threshold != 0:
+            raise ValueError("'temperature' divides logits, which leaves a threshold of 0 where it is, and no other")
+        return self
 
     @property
     def metric(self) -> Metric:
@@ -126,6 +159,13 @@ class MultiLabel(TaskSpec):
         if labels is not None and labels.shape != scores.shape:
             raise DataError(f"labels are {list(labels.shape)}, output '{name}' is {list(scores.shape)}", hint=FLAGS)
 
+    def class_scores(self, outputs: Outputs, labels: Array | None) -> ClassScores:
+        """Scores of a yes or no for each class: the probabilities of a sigmoid."""
+        scores = first_output(outputs)[1]
+        truth = None if labels is None else labels.astype(bool)
+        form = self.scores or ("probabilities" if self.threshold > 0 else None)
+        return ClassScores(scores, truth, whole_samples(scores), several=True, form=form, temperature=_shipped(self))
+
     def answers(self, outputs: Outputs) -> Array:
         """Flags bool [N, classes]: classes whose score reaches the threshold."""
         return np.greater_equal(first_output(outputs)[1], self.threshold)
@@ -144,6 +184,16 @@ class MultiLabel(TaskSpec):
 
     def show_label(self, labels: Array, i: int, classes: Sequence[str] = ()) -> str:
         return flag_names(labels[i], classes, "no class")
+
+
+def _check_logits(task: Classification | MultiLabel) -> None:
+    if task.temperature is not None and task.scores == "probabilities":
+        raise ValueError("'temperature' divides logits: let the network return them, without softmax or sigmoid")
+
+
+def _shipped(task: Classification | MultiLabel) -> float | None:
+    """Temperature in the model; None before it is fitted, and where there is none."""
+    return task.temperature if isinstance(task.temperature, (int, float)) else None
 
 
 def _one_hot(labels: Array, classes: int) -> Array:

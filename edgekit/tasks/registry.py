@@ -11,11 +11,12 @@ from edgekit.errors import SpecError, UnknownName, suggest
 from edgekit.specs.factory import is_factory
 from edgekit.specs.project import Project
 from edgekit.specs.spec import NOTHING, parse
+from edgekit.tasks.classification import Classification, MultiLabel
 from edgekit.tasks.sample_metric import ScoredBySample
 from edgekit.tasks.task import Task, TaskSpec
 from edgekit.tasks.user_functions import CustomTask
 
-DECODE, METRIC = "decode", "metric"
+DECODE, METRIC, TEMPERATURE = "decode", "metric", "temperature"
 
 
 def task_of(project: Project) -> Task:
@@ -30,6 +31,20 @@ def task_of(project: Project) -> Task:
     return task
 
 
+def temperature_of(project: Project) -> float | str | None:
+    """Temperature under `[task]`: a number, `fit`, or None where the project states none or its task has none."""
+    if TEMPERATURE not in project.task:
+        return None
+    task = task_of(project)
+    plain = task.task if isinstance(task, CustomTask) else task
+    return plain.temperature if isinstance(plain, (Classification, MultiLabel)) else None
+
+
+def number_of(temperature: float | str | None) -> float | None:
+    """Temperature as a number; None for none, and for one that is still to be fitted."""
+    return temperature if isinstance(temperature, (int, float)) else None
+
+
 def task_named(name: str, options: Mapping[str, Any] = NOTHING, root: Path | None = None) -> Task:
     """Make the task of that name. options: as under `[task]`; `file.py:name` in them is relative to `root`.
 
@@ -38,6 +53,11 @@ def task_named(name: str, options: Mapping[str, Any] = NOTHING, root: Path | Non
     functions = {key: options[key] for key in (DECODE, METRIC) if key in options and is_factory(options[key])}
     if DECODE in options and DECODE not in functions:
         raise SpecError(f"edgekit.toml: 'task.{DECODE}': expected 'file.py:name'")
+    if DECODE in functions and TEMPERATURE in options:
+        raise SpecError(
+            f"edgekit.toml: 'task.{TEMPERATURE}': it divides the model's first output, and not what '{DECODE}' gives",
+            hint=f"divide the logits in '{options[DECODE]}'",
+        )
     plain = {key: value for key, value in options.items() if key not in functions}
     task = _registered(name, plain)
     if not functions:

@@ -48,6 +48,18 @@ class RocCurve:
         before, after = accepted[k - 1] - rejected[k - 1], accepted[k] - rejected[k]
         return float(accepted[k - 1] - before / (after - before) * (accepted[k] - accepted[k - 1]))
 
+    def false_acceptance_at(self, accepted: float, weights: Array | None = None) -> float:
+        """Share of the negatives that is accepted where at least the share `accepted` of the positives is.
+
+        With 0.95 it is the FPR at 95 % TPR. 1 without both kinds.
+        """
+        true, false = self._counts(weights)
+        if not true[-1] or not false[-1]:
+            return 1.0
+        # A share of counts, such as 19 of 20, may lie an ulp below its decimal.
+        step = int(np.argmax(true >= accepted * true[-1] * (1 - 1e-12)))
+        return float(false[step] / false[-1])
+
     @property
     def eer_threshold(self) -> float:
         """Score from which items are accepted where the two errors are nearest to equal; the smallest without both."""

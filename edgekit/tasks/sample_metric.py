@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 
 from edgekit.ir.measurement import Array
+from edgekit.tasks.class_scores import ClassScores
 from edgekit.tasks.label_arrays import stacked
 from edgekit.tasks.metric import Metric, Scores
 from edgekit.tasks.secondary import SecondaryFigure
@@ -96,6 +97,10 @@ class ScoredBySample:
             self.plugin.check(outputs, labels)
 
     def class_count(self, outputs: Outputs) -> int | None:
+        return None
+
+    def class_scores(self, outputs: Outputs, labels: Array | None) -> ClassScores | None:
+        """None: a plug-in's metric does not say what its outputs are."""
         return None
 
     def answers(self, outputs: Outputs) -> Answers:

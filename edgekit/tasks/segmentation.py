@@ -12,18 +12,21 @@ from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.specs.spec import Flag, Real, Whole
 from edgekit.tasks.boundary import boundary_f
+from edgekit.tasks.class_scores import ClassScores
 from edgekit.tasks.confusion import f1
 from edgekit.tasks.label_arrays import check_range
 from edgekit.tasks.metric import Metric, Scores
-from edgekit.tasks.task import Answers, Outputs, TaskSpec, class_text, first_output
+from edgekit.tasks.task import Answers, ClassTaskSpec, Outputs, class_text, first_output
 
 MASKS = "a sample is labelled with a mask, int [height, width]: the class of every pixel, 0 for the first"
+SPREAD = 64
+"""Pixels of a picture whose scores are looked at for calibration, spread over it: neighbours say the same."""
 MOST = 65536
 """Largest number of classes of an output that holds them as integers."""
 SIZES = "masks have the size of the network's output; resize masks with nearest neighbours, or the scores in the model"
 
 
-class Segmentation(TaskSpec):
+class Segmentation(ClassTaskSpec):
     """Task `segmentation`: labels are masks int [N, H, W], one class a pixel.
 
     The first output is scores [N, classes, H, W]; or [N, 1, H, W] and [N, H, W] with a `threshold`, for two classes; or
@@ -99,6 +102,22 @@ class Segmentation(TaskSpec):
             self._check_range(
                 labels, max(count, 2), f"output '{name}' scores {count} classes; [task] ignore leaves out"
             )
+
+    def class_scores(self, outputs: Outputs, labels: Array | None) -> ClassScores | None:
+        """Scores of SPREAD pixels of each picture; None where the output holds classes, or one score a pixel."""
+        scores = first_output(outputs)[1]
+        pixels = self._last(scores)
+        if scores.dtype.kind in "iu" or pixels.ndim == 3 or pixels.shape[3] == 1:
+            return None
+        count = pixels.shape[1] * pixels.shape[2]
+        places = np.linspace(0, count - 1, min(SPREAD, count)).astype(np.int64)
+        values = np.stack([sample.reshape(count, -1)[places] for sample in pixels])
+        counted = np.ones(values.shape[:2], bool)
+        truth = None if labels is None else labels.reshape(len(labels), -1)[:, places]
+        if truth is not None and self.ignore is not None:
+            counted = truth != self.ignore
+        right = None if truth is None else truth[counted].astype(np.int64)
+        return ClassScores(values[counted], right, np.nonzero(counted)[0], form=self.scores)
 
     def answers(self, outputs: Outputs) -> Array:
         """Classes of the pixels, uint8 or int32 [N, H, W]: the largest score, the first of equals."""

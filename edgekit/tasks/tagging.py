@@ -10,17 +10,18 @@ from pydantic import Field, model_validator
 
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
+from edgekit.tasks.class_scores import ClassScores
 from edgekit.tasks.confusion import f1
 from edgekit.tasks.label_arrays import PAD, check_range
 from edgekit.tasks.metric import Metric, Scores
-from edgekit.tasks.task import Answers, Outputs, TaskSpec, class_text, joined
+from edgekit.tasks.task import Answers, ClassTaskSpec, Outputs, class_text, joined
 from edgekit.tasks.token_sequences import TOKENS, Places, bio_spans, check_places, padded_tokens, places_of
 
 SHOWN = 12
 """Tags that a text shows."""
 
 
-class Tagging(TaskSpec):
+class Tagging(ClassTaskSpec):
     """Task `tagging`: first output scores [N, T, classes], or classes int [N, T]; labels are classes int [T] or fewer.
 
     Labels of -1 or -100, and places behind a label's end, do not count in the metric. For agreement all places count:
@@ -72,6 +73,17 @@ class Tagging(TaskSpec):
         check_places(labels, name, places.values.shape[1], TOKENS)
         if classes is not None:
             check_range(labels, classes, f"output '{name}' has {classes} classes", pads=True)
+
+    def class_scores(self, outputs: Outputs, labels: Array | None) -> ClassScores | None:
+        """Scores of the places that have labels, or of all; None where the output holds classes."""
+        places = self._places(outputs)
+        if places.symbols is None:
+            return None
+        values, counted = places.values, np.ones(places.values.shape[:2], bool)
+        if labels is not None:
+            values, counted = values[:, : labels.shape[1]], labels != PAD
+        truth = None if labels is None else labels[counted]
+        return ClassScores(values[counted], truth, np.nonzero(counted)[0], form=self.scores)
 
     def answers(self, outputs: Outputs) -> Array:
         """Classes int64 [N, T]: the largest score, the first of equals."""

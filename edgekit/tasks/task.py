@@ -11,6 +11,7 @@ from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.specs.inputs import Input
 from edgekit.specs.spec import Spec
+from edgekit.tasks.class_scores import ClassScores, Form
 from edgekit.tasks.label_arrays import is_labelled, stacked, unlabelled
 from edgekit.tasks.metric import Metric, Scores
 from edgekit.tasks.secondary import SecondaryFigure
@@ -98,6 +99,14 @@ class Task(Protocol):
         """Scores of the answers, by labels [N, …]."""
         ...
 
+    def class_scores(self, outputs: Outputs, labels: Array | None) -> ClassScores | None:
+        """Scores of classes that the answers are chosen by, with the truth; None where outputs hold none.
+
+        labels: [N, …], or None where there are none. From these, calibration and out-of-distribution scores follow. A
+        task that gives some derives from `ClassTaskSpec`.
+        """
+        ...
+
     def agreement(self, reference: Answers, candidate: Answers) -> Array:
         """Agreement float64 [N] of two endpoints on each sample, in [0, 1]: 1 where they answer alike."""
         ...
@@ -152,6 +161,9 @@ class TaskSpec(Spec):
     def class_count(self, outputs: Outputs) -> int | None:
         return None
 
+    def class_scores(self, outputs: Outputs, labels: Array | None) -> ClassScores | None:
+        return None
+
     def secondary(self, reference: Answers, candidate: Answers, labels: Array | None) -> Sequence[SecondaryFigure]:
         """Metrics of `also` that are not the one that gates name."""
         chosen = getattr(self, "metric_name", None)
@@ -175,6 +187,19 @@ class TaskSpec(Spec):
 
     def show_label(self, labels: Array, i: int, classes: Sequence[str] = ()) -> str:
         return short(labels[i])
+
+
+class ClassTaskSpec(TaskSpec):
+    """Options of a task whose first output scores classes."""
+
+    scores: Form | None = None
+    """Form of the scores, `logits` or `probabilities`; by default told by the reference's values: probabilities lie in
+    [0, 1], and those of one class of several add up to 1."""
+
+
+def scores_classes(task: Task) -> bool:
+    """True if the task, or the one that it wraps, may give class scores: others need not decode outputs for them."""
+    return isinstance(getattr(task, "task", task), ClassTaskSpec)
 
 
 def metric_figure(task: Task, reference: Answers, candidate: Answers, labels: Array) -> SecondaryFigure:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
+from edgekit.tasks.class_scores import ClassScores
 from edgekit.tasks.label_arrays import is_labelled
 from edgekit.tasks.metric import Metric, Scores
 from edgekit.tasks.secondary import SecondaryFigure
-from edgekit.tasks.task import Answers, Outputs, Task
+from edgekit.tasks.task import Answers, Outputs, Task, scores_classes
 
 BY_STEP = "where each step of each sequence counts as a sample"
 """End of an error of a task that was given steps."""
@@ -71,6 +72,16 @@ class TaskOverTime:
 
     def class_count(self, outputs: Outputs) -> int | None:
         return self.step.class_count(self._outputs(outputs))
+
+    def class_scores(self, outputs: Outputs, labels: Array | None) -> ClassScores | None:
+        """Scores of all steps, each a decision of its sequence, or of the last step of each sequence."""
+        if not scores_classes(self.step):
+            return None
+        view = None if labels is None else self._view(labels, self.per_step)
+        scores = self.step.class_scores(self._outputs(outputs), view)
+        if scores is None or not self.per_step:
+            return scores
+        return replace(scores, sample=np.repeat(np.arange(len(self.length)), self.length)[scores.sample])
 
     def answers(self, outputs: Outputs) -> Answers:
         """Answers to all steps, one after another, or to the last step of each sequence."""

@@ -12,9 +12,10 @@ import numpy as np
 from edgekit.errors import DataError, EdgekitError
 from edgekit.ir.measurement import Array
 from edgekit.specs.factory import RAISED, in_a_line, place, resolve
+from edgekit.tasks.class_scores import ClassScores
 from edgekit.tasks.metric import Metric, Scores
 from edgekit.tasks.secondary import SecondaryFigure
-from edgekit.tasks.task import Answers, Outputs, Task, shape_text
+from edgekit.tasks.task import Answers, Outputs, Task, scores_classes, shape_text
 
 SCORES = "it takes (outputs, labels) and returns one number in [0, 1] a sample, float [N]"
 DECODED = "it takes outputs, a dict of arrays [N, …], and returns a dict of arrays [N, …]"
@@ -52,6 +53,12 @@ class CustomTask:
 
     def class_count(self, outputs: Outputs) -> int | None:
         return self.task.class_count(self._decoded(outputs))
+
+    def class_scores(self, outputs: Outputs, labels: Array | None) -> ClassScores | None:
+        """Scores of the decoded outputs; without truth where the labels are for the scoring function."""
+        if not scores_classes(self.task):
+            return None
+        return self.task.class_scores(self._decoded(outputs), None if self.scoring else labels)
 
     def answers(self, outputs: Outputs) -> Answers:
         """Decoded outputs, and the task's answers to them."""

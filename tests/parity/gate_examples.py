@@ -9,13 +9,16 @@ import numpy as np
 
 from edgekit.ir.measurement import Array
 from edgekit.parity.adversarial import AttackRecord
+from edgekit.parity.calibration.paired_calibration import paired_calibration
 from edgekit.parity.compare import compare, summarize
 from edgekit.parity.comparison import Comparison
 from edgekit.parity.gate_readings import Device, FloatRecord, GateInputs
 from edgekit.parity.gates import GateResult, judge
+from edgekit.parity.outside.paired_outside import OutsideScores, paired_outside
 from edgekit.parity.poisoning.record import BackdoorScreen, Patch, PoisoningScreen
 from edgekit.specs.profile import Gates
 from edgekit.tasks.classification import Classification
+from tests.parity.calibration.examples import scores, truthful
 from tests.parity.examples import comparison, pair, timed
 
 
@@ -68,6 +71,14 @@ def attack(right: int, only: tuple[int, int], name: str = "FGSM") -> AttackRecor
         reference_only=only[0],
         candidate_only=only[1],
     )
+
+
+def with_probabilities(paired: Comparison) -> Comparison:
+    """Comparison whose endpoints give probabilities, of samples from outside too."""
+    logits, labels = truthful(200)
+    known, outside = scores(logits, labels), scores(logits[:100] / 2)
+    detected = paired_outside(OutsideScores((known, outside), (known, outside), "noise", "energy"))
+    return replace(paired, calibration=paired_calibration(known, known, "top1"), outside=detected)
 
 
 STEADY = np.full(128, 2_000_000)

@@ -13,7 +13,7 @@ from edgekit.specs.catalog import Catalog
 from edgekit.specs.profile import Gates
 from edgekit.tasks.classification import Classification
 from tests.parity.examples import comparison, environment, pair
-from tests.parity.gate_examples import FLOAT, SCREEN, STEADY, attack, facts, judged, on_device
+from tests.parity.gate_examples import FLOAT, SCREEN, STEADY, attack, facts, judged, on_device, with_probabilities
 
 SMALLER = pytest.mark.filterwarnings("ignore:gate 'smaller' is deprecated:DeprecationWarning")
 
@@ -29,7 +29,7 @@ def test_every_gate_of_a_profile_can_be_judged_and_put_in_words() -> None:
         adversarial=AdversarialSensitivity(attacks=(attack(300, (4, 2)),)),
         poisoning=SCREEN,
     )
-    known = facts(compared, device="real", **more)
+    known = facts(with_probabilities(compared), device="real", **more)
     assert [result.name for result in judge(every, known)] == list(Gates.model_fields)
     assert all(result.value is not None for result in judge(every, known))
 

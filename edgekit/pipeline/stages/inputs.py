@@ -19,6 +19,7 @@ from edgekit.file_trace import FileTrace, traced
 from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.samples import Samples, Sampling, load_samples
 from edgekit.specs.project import Project
+from edgekit.tasks.registry import TEMPERATURE, number_of, temperature_of
 
 if TYPE_CHECKING:
     from edgekit.frontend.load import Model
@@ -81,7 +82,13 @@ class Network:
     @property
     def _options(self) -> dict[str, Any]:
         inputs = {name: spec.model_dump(mode="json") for name, spec in self.project.inputs.items()}
-        return {"model": self.project.model.model_dump(mode="json"), "inputs": inputs, **_state(self.project)}
+        temperature = number_of(temperature_of(self.project))
+        return {
+            "model": self.project.model.model_dump(mode="json"),
+            "inputs": inputs,
+            **_state(self.project),
+            **({} if temperature is None else {TEMPERATURE: temperature}),
+        }
 
     @property
     def _file(self) -> Path:
@@ -159,7 +166,7 @@ class CachedData:
             "data": project.data.model_dump(mode="json"),
             "inputs": {name: spec.model_dump(mode="json") for name, spec in project.inputs.items()},
             "classes": project.model.classes,
-            "task": [project.model.task, project.task],
+            "task": [project.model.task, {key: value for key, value in project.task.items() if key != TEMPERATURE}],
             "versions": tool_versions(("numpy", "pillow")),
             **_state(project, self.steps),
         }

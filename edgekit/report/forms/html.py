@@ -8,7 +8,8 @@ from html import escape
 from edgekit.report.record import ReportRecord
 from edgekit.report.sections import latency_svg
 from edgekit.report.sections.outline import Outline, outline
-from edgekit.report.sections.section import Row, Section
+from edgekit.report.sections.reliability_svg import reliability_svg
+from edgekit.report.sections.section import Chart, ReliabilityChart, Row, Section
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --good: #1a7f37; --bad: #cf222e; --open: #9a6700 }
@@ -51,9 +52,13 @@ def _section(section: Section) -> str:
     notes = "".join(f"<li>{escape(note)}</li>\n" for note in section.notes)
     table = _table(section) if section.rows else "<p>none</p>\n"
     first = "".join(f"<p>{escape(sentence)}</p>\n" for sentence in section.first)
-    drawn = latency_svg.svg(section.picture) if section.picture else ""
+    drawn = _drawn(section.picture) if section.picture else ""
     noted = f"<ul>\n{notes}</ul>\n" if notes else ""
     return f"<h2>{escape(section.title)}</h2>\n{first}{drawn}{table}{noted}"
+
+
+def _drawn(picture: Chart) -> str:
+    return reliability_svg(picture) if isinstance(picture, ReliabilityChart) else latency_svg.svg(picture)
 
 
 def _table(section: Section) -> str:

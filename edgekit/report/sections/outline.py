@@ -9,10 +9,12 @@ from edgekit.parity.gate_texts import percent, quantity_of, times
 from edgekit.parity.gates import GateResult, Verdict
 from edgekit.report.record import ArtifactRecord, ReportRecord
 from edgekit.report.sections.adversarial import adversarial
+from edgekit.report.sections.calibration import calibration
 from edgekit.report.sections.costs import costs
 from edgekit.report.sections.endpoints import endpoints
 from edgekit.report.sections.generation import generation
 from edgekit.report.sections.latencies import latencies
+from edgekit.report.sections.outside import outside
 from edgekit.report.sections.over_time import over_time
 from edgekit.report.sections.pairs import pairs
 from edgekit.report.sections.poisoning import poisoning
@@ -55,6 +57,8 @@ def outline(report: ReportRecord) -> Outline:
                 costs(report),
                 endpoints(report),
                 pairs(report),
+                calibration(report.calibration),
+                outside(report.outside),
                 tokens(report.tokens),
                 generation(report.generation),
                 over_time(report.drift, report.candidate.score),

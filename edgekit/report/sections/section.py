@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from edgekit.parity.calibration.record import ReliabilityBin
 from edgekit.parity.latency_histogram import Histogram
 from edgekit.untrusted.sanitize import MAX_WORDS, line
 
@@ -29,6 +30,26 @@ class LatencyChart:
 
 
 @dataclass(frozen=True)
+class Reliability:
+    """Reliability of one endpoint, to be drawn."""
+
+    name: str
+    bins: tuple[ReliabilityBin, ...]
+
+
+@dataclass(frozen=True)
+class ReliabilityChart:
+    """Reliability of two endpoints, and the same in words for screen readers."""
+
+    words: str
+    sides: tuple[Reliability, ...]
+
+
+Chart = LatencyChart | ReliabilityChart
+"""Picture of a section."""
+
+
+@dataclass(frozen=True)
 class Section:
     """Sentences under a title, a table, and sentences under the table. Every row is as long as the header."""
 
@@ -38,7 +59,7 @@ class Section:
     notes: tuple[str, ...] = ()
     first: tuple[str, ...] = ()
     """Sentences above the table: the result."""
-    picture: LatencyChart | None = None
+    picture: Chart | None = None
     """Chart, drawn by the forms that can."""
 
 
@@ -48,7 +69,7 @@ def section(
     rows: Iterable[Row],
     notes: Iterable[str] = (),
     first: Iterable[str] = (),
-    picture: LatencyChart | None = None,
+    picture: Chart | None = None,
 ) -> Section:
     """Section whose every string is one printable line."""
     cells = tuple(tuple(map(shown, row)) for row in rows)

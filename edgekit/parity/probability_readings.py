@@ -1,0 +1,39 @@
+"""Readings of the gates on probabilities: their calibration, and what they tell of samples from outside."""
+
+from __future__ import annotations
+
+from edgekit.parity.comparison import Comparison
+from edgekit.parity.gate_texts import points
+from edgekit.parity.statistics import Estimate
+from edgekit.parity.unmeasured import Unmeasured
+
+CALIBRATION, OUTSIDE = "calibration_drop", "outside_auroc_drop"
+GATES = (CALIBRATION, OUTSIDE)
+NO_CALIBRATION = Unmeasured("no probabilities were compared")
+NO_OUTSIDE = Unmeasured(
+    'no samples from outside were measured; [data] outside = "noise" makes some, outside = { path = …, licence = …, '
+    "source = … } names a data set"
+)
+
+
+def probability_reading(name: str, comparison: Comparison, confidence: float | None) -> Estimate | Unmeasured:
+    """Value of a gate of `GATES`, with its interval where there is a confidence, or the reason why there is none."""
+    pair = comparison.calibration or NO_CALIBRATION if name == CALIBRATION else comparison.outside or NO_OUTSIDE
+    if isinstance(pair, Unmeasured):
+        return pair
+    estimate = pair.drop_at(confidence or 0.95)
+    return estimate if confidence else Estimate(estimate.value, estimate.value, estimate.value)
+
+
+def measured_on(name: str, comparison: Comparison) -> str:
+    """Words on both endpoints' values, and on the number of samples, of a gate of `GATES` that was measured."""
+    if name == CALIBRATION and comparison.calibration and not isinstance(comparison.calibration, Unmeasured):
+        record = comparison.calibration.record
+        ours, theirs = points(record.reference.ece), points(record.candidate.ece)
+        return f" (the reference's is {ours}, the candidate's {theirs}) on {record.samples:,} samples"
+    if name == OUTSIDE and comparison.outside and not isinstance(comparison.outside, Unmeasured):
+        detected = comparison.outside.record
+        decisive = next(each.auroc for each in detected.detections if each.score == detected.score)
+        sides = f"from {decisive.reference:.4f} to {decisive.candidate:.4f} by {detected.score}"
+        return f" ({sides}) on {detected.inside:,} evaluation samples and {detected.outside:,} from outside"
+    return ""

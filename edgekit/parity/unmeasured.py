@@ -1,0 +1,15 @@
+"""Absence of a measurement, with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Unmeasured:
+    """Reason why a quantity was not measured: a clause, which ends with what to do where there is anything."""
+
+    reason: str
+    outcome: Literal["undecided", "not measurable"] = "not measurable"
+    """Outcome of a gate on it: `undecided` where another run decides it."""
