@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edgekit.ir.record import Record
+from edgekit.parity.data.governance import DataGovernance
 from edgekit.parity.drift import Drift
 from edgekit.parity.endpoint_record import EndpointRecord
 from edgekit.parity.paired_answers import PairedAnswers
@@ -47,6 +48,8 @@ class Comparison(PairedAnswers):
     """Error over time; None for samples that are no sequences."""
     tokens: TokenParity | None = None
     """Parity of language models, token by token; None for another task."""
+    governance: DataGovernance | None = None
+    """Data sets, and what was noticed about them; None where they are not known."""
 
     def __repr__(self) -> str:
         sides = [f"{side.score.value:.4f}" for side in (self.reference, self.candidate) if side.score]

@@ -11,6 +11,7 @@ from edgekit.ir.record import Record
 from edgekit.parity.accelerator_readings import AcceleratorTrial, accelerator_value
 from edgekit.parity.chance import fewest_answers
 from edgekit.parity.comparison import Comparison
+from edgekit.parity.data.gate_readings import governance_reading
 from edgekit.parity.endpoint_record import LatencyRecord
 from edgekit.parity.statistics import Estimate, needed_count
 from edgekit.specs.profile import Bound
@@ -102,6 +103,9 @@ def read(name: str, bound: Bound, facts: GateInputs) -> Estimate | NoReading:
         case "accelerated_share" | "accelerator_not_slower" | "accelerator_agreement":
             value = accelerator_value(name, facts.accelerator, facts.device == "emulated")
             return NoReading("not measurable", value) if isinstance(value, str) else _exact(value)
+        case "calibration_overlap" | "training_overlap" | "licences" | "mislabelled_share":
+            known = governance_reading(name, comparison.governance, confidence)
+            return NoReading("not measurable", known) if isinstance(known, str) else known
         case "integer_macs_share":
             return _in_integers(facts)
         case "fallback_share" | "fallback_bytes_share" if all_fell_back(facts):

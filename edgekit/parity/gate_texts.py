@@ -90,6 +90,12 @@ _SINCE = "see what changed since: the model, the profile, or the runtime's versi
 _OFF_ACCELERATOR = "see which operators it leaves to the CPU: edgekit plan; --accelerator cpu does without it"
 _QUICKER = "try another runtime of the target (--backend), or a smaller model"
 
+_OVERLAP = (
+    "take these samples out of one of the sets, or split the data by source (camera, speaker, day) first; "
+    "a project that has but one set says so: [gates] {name} = {{ max = 1 }}"
+)
+_TERMS = "use other data, or state what is allowed: [policy] in edgekit.toml"
+_LABELS = "look at the samples that the report names, and mend their labels"
 _SIZE = Quantity("Size of the model's file against the float model's", times, _PLACEMENT)
 QUANTITIES: Mapping[str, Quantity] = {
     "reference_accuracy": Quantity("Metric of the reference", percent, _TRAINED),
@@ -115,6 +121,14 @@ QUANTITIES: Mapping[str, Quantity] = {
     "latency_p90_ms": Quantity("Time that nine of ten answers take at most", milliseconds, _QUICKER),
     "peak_rss_mb": Quantity("Memory needed at the peak", megabytes, _QUICKER),
     "instructions_ratio": Quantity("Work of the CPU against the earlier run", times, _SINCE),
+    "calibration_overlap": Quantity(
+        "Evaluation samples that calibration has seen", percent, _OVERLAP.format(name="calibration_overlap")
+    ),
+    "training_overlap": Quantity(
+        "Evaluation samples that training has seen", percent, _OVERLAP.format(name="training_overlap")
+    ),
+    "licences": Quantity("Data sets whose terms the policy does not allow", count, _TERMS),
+    "mislabelled_share": Quantity("Labels of the evaluation set that look wrong", percent, _LABELS),
 }
 """Quantities by the name of their gate in a profile."""
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator
 from edgekit.ir.record import Record
 from edgekit.parity.chance import bounds, is_by_chance
 from edgekit.parity.comparison import Comparison
+from edgekit.parity.data.gate_readings import GOVERNED, governance_words
 from edgekit.parity.gate_readings import NO_LABELS, GateInputs, NoReading, all_fell_back, read
 from edgekit.parity.gate_texts import QUANTITIES, quantity_of
 from edgekit.parity.statistics import Estimate
@@ -115,6 +116,8 @@ def _certainty(name: str, reading: Estimate, bound: Bound, facts: GateInputs) ->
     if name in ("size_ratio", "smaller") and reading.value != facts.size_ratio:
         whole = QUANTITIES[name].show(facts.size_ratio)
         return f" by what can be compressed, the weights ({whole} with graph, biases and scales)"
+    if name in GOVERNED:
+        return governance_words(name, facts.comparison.governance)
     if name not in _SAMPLED:
         return ""
     on = f" on {facts.comparison.samples:,} samples"

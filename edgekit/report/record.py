@@ -12,6 +12,7 @@ from edgekit.ir.signature import Signature
 from edgekit.ir.stage_record import StageRecord
 from edgekit.parity.comparison import FlipExample
 from edgekit.parity.cost import CostSummary
+from edgekit.parity.data.governance import DataGovernance
 from edgekit.parity.drift import Drift
 from edgekit.parity.endpoint_record import EndpointRecord
 from edgekit.parity.gate_readings import FloatRecord
@@ -172,6 +173,8 @@ class ReportRecord(Record):
     """Parity of language models, token by token (docs/language-models.md); left out for another task."""
     generation: GenerationRecord | None = None
     """Text that a language model wrote on the device, its pace and its memory; left out where none was asked for."""
+    governance: DataGovernance | None = None
+    """Data sets, what they have in common, suspicious labels and terms (docs/data-governance.md)."""
     stages: tuple[StageRecord, ...]
     bundle: BundleRecord | None
     """The bundle; null where measurements were compared without one."""

@@ -90,6 +90,15 @@ class Gates(Spec):
     peak_rss_mb: Bound | None = None
     instructions_ratio: Bound | None = None
     """Instructions of one inference over those of an earlier run, the baseline; on an emulated device."""
+    calibration_overlap: Bound | None = None
+    """Share of the evaluation samples that are in the calibration set as well, as they are or nearly so. At most 0
+    where it is not named: what was calibrated on the samples that judge it is judged too well."""
+    training_overlap: Bound | None = None
+    """The same with the training set, which is read for it."""
+    licences: Bound | None = None
+    """Number of data sets whose terms `[policy]` does not allow. At most 0 where it is not named."""
+    mislabelled_share: Bound | None = None
+    """Share of the evaluation samples whose label the reference contradicts with confidence."""
 
     @field_validator("smaller", "not_slower", "accelerator_not_slower", mode="before")
     @classmethod

@@ -11,6 +11,7 @@ from edgekit.report.record import ArtifactRecord, ReportRecord
 from edgekit.report.sections.costs import costs
 from edgekit.report.sections.endpoints import endpoints
 from edgekit.report.sections.generation import generation
+from edgekit.report.sections.governance import governance
 from edgekit.report.sections.latencies import latencies
 from edgekit.report.sections.over_time import over_time
 from edgekit.report.sections.pairs import pairs
@@ -56,6 +57,7 @@ def outline(report: ReportRecord) -> Outline:
                 tokens(report.tokens),
                 generation(report.generation),
                 over_time(report.drift, report.candidate.score),
+                governance(report.governance),
                 timing(report),
                 _artifact(report.artifact),
                 _stages(report),
