@@ -1,9 +1,9 @@
-"""Measure duplicate detection on CIFAR-10: `python -m scripts.duplicate_recall FOLDER`, with train.zip and test.zip in it.
+"""Measure duplicate detection on CIFAR-10: `python -m scripts.duplicate_recall FOLDER`, of train.zip and test.zip.
 
-The list is that of Barz and Denzler 2020 ("Do we train on test data?", J. Imaging 6(6)): 286 test pictures with a twin in
-training, judged by people. Its ids are places in the original order; `cifair10.csv` names files of the archives, found
-by the order of labels and, for test pictures, by content (docs/data-governance.md). The list is not complete, so that
-the precision by it is a lower bound.
+The list is that of Barz and Denzler 2020 ("Do we train on test data?", J. Imaging 6(6)): 286 test pictures with a twin
+in training, judged by people. Its ids are places in the original order; `cifair10.csv` names files of the archives,
+found by the order of labels and, for test pictures, by content (docs/data-governance.md). The list is not complete, so
+that the precision by it is a lower bound.
 """
 
 from __future__ import annotations
@@ -58,7 +58,6 @@ def main() -> None:
         show(f"the gate, similarity {level:.2f}", similarity >= level, listed)
     hits = np.array([partner[place] == pairs[place] for place in pairs])
     print(f"the most similar training picture is the listed one for {hits.sum()} of {len(hits)}")
-    np.savez("duplicate_recall.npz", partner=partner, similarity=similarity, listed=listed)
 
 
 def pictures(archive: Path) -> tuple[list[str], Array]:
@@ -83,10 +82,8 @@ def show(title: str, flagged: Array, listed: Array) -> None:
     """Print recall and precision of flags, bool [N], by the list."""
     hits, count = int((flagged & listed).sum()), int(flagged.sum())
     precision = f"{hits / count:.3f}" if count else "-"
-    print(
-        f"{title:36} {count:6,} flagged, recall {hits / listed.sum():.3f}, precision by the list {precision}",
-        flush=True,
-    )
+    recall = f"{hits / listed.sum():.3f}"
+    print(f"{title:36} {count:6,} flagged, recall {recall}, precision by the list {precision}", flush=True)
 
 
 if __name__ == "__main__":

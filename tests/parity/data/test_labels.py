@@ -20,7 +20,7 @@ def answered(count: int, classes: int, seed: int, sure: float = 4.0) -> tuple[Ar
 
 
 def test_a_mislabelled_tenth_is_found() -> None:
-    logits, labels = answered(2000, 10, 0)
+    logits, labels = answered(2000, 10, 0, sure=7.0)
     planted = np.arange(0, 2000, 10)
     wrong = labels.copy()
     wrong[planted] = (labels[planted] + 3) % 10
