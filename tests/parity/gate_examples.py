@@ -10,11 +10,15 @@ import numpy as np
 from edgekit.ir.measurement import Array
 from edgekit.parity.compare import compare, summarize
 from edgekit.parity.comparison import Comparison
+from edgekit.parity.data.governance import DataGovernance, OverlapRecord
+from edgekit.parity.data.labels import LabelCheck
 from edgekit.parity.gate_readings import Device, FloatRecord, GateInputs
 from edgekit.parity.gates import GateResult, judge
 from edgekit.specs.profile import Gates
 from edgekit.tasks.classification import Classification
 from tests.parity.examples import comparison, pair, timed
+
+ROLES = ("calibration", "training")
 
 
 def facts(paired: Comparison | None = None, device: Device = "none", **changed: Any) -> GateInputs:
@@ -41,4 +45,11 @@ def on_device(latency_ns: Array, invalid: str | None = None, **changed: Any) -> 
 
 
 STEADY = np.full(128, 2_000_000)
+GOVERNED = DataGovernance(
+    sets=(),
+    overlaps=tuple(OverlapRecord(role=role, samples=100, others=50, exact=0, near=0, share=0) for role in ROLES),
+    labels=LabelCheck(samples=100, suspicious=2, share=0.02, thresholds=(0.9, 0.9)),
+    policy=True,
+)
+"""Data sets of which every gate on data can be read."""
 FLOAT = FloatRecord(latency=summarize(timed(pair(100, 0, 0)[1], np.full(128, 4_000_000))), instructions=400_000)

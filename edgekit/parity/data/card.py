@@ -32,7 +32,7 @@ class DataCard(Record):
 
     @property
     def notes(self) -> tuple[tuple[str, str], ...]:
-        """What the table of sets does not show: role or subject, and words."""
+        """Facts that the table of sets does not show: role or subject, and words."""
         rows = []
         for each in self.sets:
             stated = (("SHA-256", each.sha256), ("consent", each.consent), ("note", each.note))

@@ -37,7 +37,7 @@ class View:
     """Samples as they are, or of pictures: an eighth larger, or mirrored."""
 
     values: Array
-    """What is compared finely: details [N, 32, 32] of pictures, else the largest input as it is, [N, …]."""
+    """Values that are compared finely: details [N, 32, 32] of pictures, else the largest input as it is, [N, …]."""
     descriptors: Array
     """float32 [N, D]: vectors of length 1, whose cosine finds pairs worth a finer look."""
 
@@ -47,7 +47,7 @@ class View:
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """What the samples of one set are compared by. Samples of several inputs resemble each other by the largest."""
+    """Facts by which samples of a set are compared. Samples of several inputs resemble each other by the largest."""
 
     kind: Kind
     digests: tuple[bytes, ...]
