@@ -52,6 +52,9 @@ COLOURS = [[200, 60, 60], [60, 200, 60], [60, 60, 200], [200, 200, 60]]
 """RGB of the four classes."""
 
 TOML = """
+[gates]
+calibration_overlap = { max = 1 }
+
 [model]
 factory = "model.py:net"
 classes = ["a", "b", "c", "d"]

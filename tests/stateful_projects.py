@@ -93,6 +93,9 @@ def decoder():
 '''
 
 DECODER_TOML = f"""
+[gates]
+calibration_overlap = {{ max = 1 }}
+
 [model]
 factory = "model.py:decoder"
 outputs = ["scores", "keys_out", "values_out", "position_out"]
@@ -128,6 +131,9 @@ def accumulator():
 '''
 
 ACCUMULATOR_TOML = f"""
+[gates]
+calibration_overlap = {{ max = 1 }}
+
 [model]
 factory = "model.py:accumulator"
 task = "regression"

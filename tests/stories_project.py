@@ -113,6 +113,9 @@ def llama():
 '''
 
 TOML = """
+[gates]
+calibration_overlap = { max = 1 }
+
 [model]
 factory = "model.py:llama"
 outputs = ["logits", "keys_out", "values_out", "position_out"]

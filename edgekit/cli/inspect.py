@@ -12,6 +12,9 @@ from edgekit.bundle.archive import Bundle
 from edgekit.cli import options
 from edgekit.cli.output import print_json, print_table
 from edgekit.ir.artifact import Operator, Placement
+from edgekit.parity.data.card import HEADER
+from edgekit.parity.data.governance import set_rows
+from edgekit.pipeline.stages.data_card import read_card
 
 
 def register(app: typer.Typer) -> None:
@@ -31,9 +34,16 @@ def inspect_command(
         signers = {"signer": opened.signer, "signers": [key.id for key in opened.signers]}
         digests = {"digest": opened.digest, "file_sha256": opened.file_sha256, **signers}
         # Anybody can add a signature to a bundle: the unknown ones were not checked.
-        print_json({"schema": 1, **digests, "unknown_signers": list(opened.unknown_signers), "manifest": values})
+        unknown = {"unknown_signers": list(opened.unknown_signers), "manifest": values}
+        card = read_card(opened)
+        shown = {"data_card": card.model_dump(mode="json", by_alias=True)} if card else {}
+        print_json({"schema": 1, **digests, **unknown, **shown})
         return
     print_table(("bundle", bundle.name), _rows(opened))
+    card = read_card(opened)
+    if card:
+        print_table(HEADER, [set_rows(each) for each in card.sets])
+        print_table(("data card", ""), card.notes)
     if placement:
         operators = [
             (

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from types import MappingProxyType
 
 from edgekit.parity.comparison import Comparison
+from edgekit.parity.data.gate_readings import default_gates
 from edgekit.specs.profile import Bound, Gates
 from edgekit.stratification import FEW
 
@@ -20,14 +21,18 @@ DEFAULTS: Mapping[str, Limits] = MappingProxyType(
 )
 
 
-def defaults(gates: Gates) -> dict[str, Limits]:
-    """Default gates that the profile does not name, with their limits."""
-    return {name: limits for name, limits in DEFAULTS.items() if getattr(gates, name) is None}
+def defaults(gates: Gates, governed: Collection[str] = ()) -> dict[str, Limits]:
+    """Default gates that the profile does not name, with their limits.
+
+    governed: gates on the data sets that hold where they are not named (`data.gate_readings.default_gates`).
+    """
+    limits: dict[str, Limits] = {**DEFAULTS, **{name: {"max": 0.0} for name in governed}}
+    return {name: limit for name, limit in limits.items() if getattr(gates, name) is None}
 
 
 def bounds(gates: Gates, comparison: Comparison) -> Iterator[tuple[str, Bound]]:
     """Yield every gate with its limits: the default ones that the profile does not name, then those that it names."""
-    for name, limits in defaults(gates).items():
+    for name, limits in defaults(gates, default_gates(comparison.governance)).items():
         worst = "min" if comparison.metric.higher_is_better else "max"
         bound = {
             worst if value == CHANCE else limit: comparison.chance if value == CHANCE else value

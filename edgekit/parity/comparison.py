@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from edgekit.ir.record import Record
 from edgekit.parity.adversarial import AdversarialSensitivity
 from edgekit.parity.calibration.paired_calibration import PairedCalibration
+from edgekit.parity.data.governance import DataGovernance
 from edgekit.parity.drift import Drift
 from edgekit.parity.endpoint_record import EndpointRecord
 from edgekit.parity.outside.paired_outside import PairedOutside
@@ -60,6 +61,8 @@ class Comparison(PairedAnswers):
     """Calibration of the probabilities of both, or the reason why it was not measured."""
     outside: PairedOutside | Unmeasured | None = None
     """Detection of samples from outside; None where the project states none."""
+    governance: DataGovernance | None = None
+    """Data sets, and what was noticed about them; None where they are not known."""
 
     def __repr__(self) -> str:
         sides = [f"{side.score.value:.4f}" for side in (self.reference, self.candidate) if side.score]

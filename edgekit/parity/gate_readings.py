@@ -12,6 +12,7 @@ from edgekit.parity.accelerator_readings import AcceleratorTrial, accelerator_va
 from edgekit.parity.adversarial_readings import adversarial_value
 from edgekit.parity.chance import fewest_answers
 from edgekit.parity.comparison import Comparison
+from edgekit.parity.data.gate_readings import governance_reading
 from edgekit.parity.endpoint_record import LatencyRecord
 from edgekit.parity.poisoning_readings import poisoning_value
 from edgekit.parity.probability_readings import GATES as PROBABILITY_GATES
@@ -116,6 +117,9 @@ def read(name: str, bound: Bound, facts: GateInputs) -> Estimate | NoReading:
         case _ if name in PROBABILITY_GATES:
             reading = probability_reading(name, comparison, confidence)
             return NoReading(reading.outcome, reading.reason) if isinstance(reading, Unmeasured) else reading
+        case "calibration_overlap" | "training_overlap" | "licences" | "mislabelled_share":
+            known = governance_reading(name, comparison.governance, confidence)
+            return NoReading("not measurable", known) if isinstance(known, str) else known
         case "integer_macs_share":
             return _in_integers(facts)
         case "fallback_share" | "fallback_bytes_share" if all_fell_back(facts):

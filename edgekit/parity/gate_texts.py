@@ -100,6 +100,12 @@ _BACKDOOR = (
 )
 _QUICKER = "try another runtime of the target (--backend), or a smaller model"
 
+_OVERLAP = (
+    "take these samples out of one of the sets, or split the data by source (camera, speaker, day) first; "
+    "a project that has but one set says so: [gates] {name} = {{ max = 1 }}"
+)
+_TERMS = "use other data, or state what is allowed: [policy] in edgekit.toml"
+_LABELS = "look at the samples that the report names, and mend their labels"
 _SIZE = Quantity("Size of the model's file against the float model's", times, _PLACEMENT)
 QUANTITIES: Mapping[str, Quantity] = {
     "reference_accuracy": Quantity("Metric of the reference", percent, _TRAINED),
@@ -130,6 +136,14 @@ QUANTITIES: Mapping[str, Quantity] = {
     "backdoor": Quantity("Classes that a small patch flips other samples to", count, _BACKDOOR),
     "calibration_drop": Quantity("Calibration error added to the reference's", points, _SURENESS),
     "outside_auroc_drop": Quantity("AUROC lost at telling samples from outside", points, _IN_FLOAT, _NOT_QUANTIZED),
+    "calibration_overlap": Quantity(
+        "Evaluation samples that calibration has seen", percent, _OVERLAP.format(name="calibration_overlap")
+    ),
+    "training_overlap": Quantity(
+        "Evaluation samples that training has seen", percent, _OVERLAP.format(name="training_overlap")
+    ),
+    "licences": Quantity("Data sets whose terms the policy does not allow", count, _TERMS),
+    "mislabelled_share": Quantity("Labels of the evaluation set that look wrong", percent, _LABELS),
 }
 """Quantities by the name of their gate in a profile."""
 

@@ -11,6 +11,7 @@ from edgekit.ir.record import Record
 from edgekit.parity.adversarial_readings import adversarial_words
 from edgekit.parity.chance import bounds, is_by_chance
 from edgekit.parity.comparison import Comparison
+from edgekit.parity.data.gate_readings import GOVERNED, governance_words
 from edgekit.parity.gate_readings import NO_LABELS, GateInputs, NoReading, all_fell_back, read
 from edgekit.parity.gate_texts import QUANTITIES, quantity_of
 from edgekit.parity.poisoning_readings import GATES as POISONING
@@ -125,6 +126,8 @@ def _certainty(name: str, reading: Estimate, bound: Bound, facts: GateInputs) ->
     if name == "adversarial_drop" and facts.comparison.adversarial:
         words = adversarial_words(facts.comparison.adversarial)
         return words + _between(name, reading, bound, facts)
+    if name in GOVERNED:
+        return governance_words(name, facts.comparison.governance)
     if name not in _SAMPLED and name not in PROBABILITY_GATES:
         return ""
     on = measured_on(name, facts.comparison) or f" on {facts.comparison.samples:,} samples"

@@ -10,8 +10,10 @@ from edgekit.backends.store import load_artifact
 from edgekit.parity.chance import defaults
 from edgekit.pipeline.adversarial import STAGE as ADVERSARIAL
 from edgekit.pipeline.build import ENOUGH, evaluation, reference_stage, verify_stage
+from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.accelerator_fits import accelerator_fits, unused_accelerators
 from edgekit.pipeline.stages.compile import Compilation
+from edgekit.pipeline.stages.data_governance import foreseen_data_gates
 from edgekit.pipeline.stages.inputs import LOAD
 from edgekit.pipeline.stages.mixed_precision import mixed_stage, without_search
 from edgekit.pipeline.stages.poisoning_screen import is_screened, screen_stage, screened_data
@@ -19,7 +21,6 @@ from edgekit.pipeline.stages.precision_repair import repair_stage, settled_compi
 from edgekit.pipeline.stages.stage import Stage
 from edgekit.pipeline.stages.temperature import fitted_in, is_known, temperature_stage, with_temperature
 from edgekit.pipeline.verdict import COMPARE
-from edgekit.specs.profile import Gates
 
 TO_DO, CACHED = "to do", "cached"
 
@@ -55,7 +56,7 @@ def plan_build(compilation: Compilation) -> Plan:
         request.profile.id,
         request.profile.precision,
         foreseen(compilation),
-        {name: dict(limits) for name, limits in foreseen_gates(request.profile.gates).items()},
+        {name: dict(limits) for name, limits in foreseen_gates(request).items()},
         _accelerators(compilation),
     )
 
@@ -106,9 +107,13 @@ def _before(later: str, name: str, states: Mapping[str, str]) -> dict[str, str]:
     return {one: states[one] for one in names[:place]} | dict.fromkeys((name, *names[place:]), TO_DO)
 
 
-def foreseen_gates(gates: Gates) -> dict[str, Mapping[str, float | str]]:
+def foreseen_gates(request: BuildRequest) -> dict[str, Mapping[str, float | str]]:
     """Every gate that a build decides, with its limits; `chance` stands for the score of the best constant answer."""
-    return {**defaults(gates), **{name: bound.model_dump(exclude_none=True) for name, bound in gates.named()}}
+    gates = request.profile.gates
+    return {
+        **defaults(gates, foreseen_data_gates(request)),
+        **{name: bound.model_dump(exclude_none=True) for name, bound in gates.named()},
+    }
 
 
 def _is_loaded(compilation: Compilation, states: Mapping[str, str]) -> bool:

@@ -23,6 +23,7 @@ from edgekit.pipeline.outside_samples import paired_on_outside
 from edgekit.pipeline.stages.accelerator_fits import accelerator_fits, unused_accelerators
 from edgekit.pipeline.stages.calibration_limit import limit_remark
 from edgekit.pipeline.stages.compile import Compilation, Compiled
+from edgekit.pipeline.stages.data_governance import governance_of
 from edgekit.pipeline.stages.evaluated_orders import evaluated_orders
 from edgekit.pipeline.stages.float_remark import float_remarks
 from edgekit.pipeline.stages.loss_remark import loss_remarks
@@ -88,6 +89,9 @@ def decide(
                 comparison,
                 outside=paired_on_outside(request, evidence.samples, evidence.reference, candidate, evidence.both),
             )
+        if evidence.samples is not None:
+            governed = governance_of(compilation, evidence.samples, evidence.reference)
+            comparison = replace(comparison, governance=governed)
         parity = numeric_parity(evidence.host, candidate, artifact.signature, task) if evidence.host else None
         inputs = GateInputs(
             comparison=comparison,

@@ -131,6 +131,7 @@ def report(build: BuildFacts, probe: ProbeFacts) -> Report:
         poisoning=comparison.poisoning,
         calibration=comparison.calibration.record if isinstance(comparison.calibration, PairedCalibration) else None,
         outside=comparison.outside.record if isinstance(comparison.outside, PairedOutside) else None,
+        governance=comparison.governance,
         stages=build.stages,
         bundle=build.bundle,
         versions=dict(sorted(build.versions.items())),

@@ -14,6 +14,7 @@ from edgekit.parity.adversarial import AdversarialSensitivity
 from edgekit.parity.calibration.record import CalibrationRecord
 from edgekit.parity.comparison import FlipExample
 from edgekit.parity.cost import CostSummary
+from edgekit.parity.data.governance import DataGovernance
 from edgekit.parity.drift import Drift
 from edgekit.parity.endpoint_record import EndpointRecord
 from edgekit.parity.gate_readings import FloatRecord
@@ -184,6 +185,8 @@ class ReportRecord(Record):
     """Calibration of the probabilities (docs/calibration.md); left out where there are none, or no labels."""
     outside: OutsideRecord | None = None
     """Detection of samples from outside (docs/calibration.md); left out where the project states none."""
+    governance: DataGovernance | None = None
+    """Data sets, what they have in common, suspicious labels and terms (docs/data-governance.md)."""
     stages: tuple[StageRecord, ...]
     bundle: BundleRecord | None
     """The bundle; null where measurements were compared without one."""

@@ -26,8 +26,8 @@ _PRECISIONS: dict[Precision, str] = {
 }
 
 
-_NOT_MENTIONED = ("instructions_ratio", "not_slower")
-"""Gates that are not mentioned where they are not measurable: without an earlier run, or without a device."""
+_NOT_MENTIONED = ("instructions_ratio", "not_slower", "calibration_overlap", "training_overlap")
+"""Gates that are not mentioned where they are not measurable: without an earlier run, a device, or the set."""
 
 
 def sentence(

@@ -101,6 +101,15 @@ class Gates(Spec):
     outside_auroc_drop: Bound | None = None
     """AUROC with which the reference tells the samples of `[data] outside` from the evaluation set, minus the
     candidate's, on the same samples: 0.01 is one point."""
+    calibration_overlap: Bound | None = None
+    """Share of the evaluation samples that are in the calibration set as well, as they are or nearly so. At most 0
+    where it is not named: what was calibrated on the samples that judge it is judged too well."""
+    training_overlap: Bound | None = None
+    """The same with the training set, which is read for it."""
+    licences: Bound | None = None
+    """Number of data sets whose terms `[policy]` does not allow. At most 0 where it is not named."""
+    mislabelled_share: Bound | None = None
+    """Share of the evaluation samples whose label the reference contradicts with confidence."""
 
     @field_validator("smaller", "not_slower", "accelerator_not_slower", mode="before")
     @classmethod

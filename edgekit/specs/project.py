@@ -18,6 +18,7 @@ from edgekit.specs.model import ModelSpec
 from edgekit.specs.model_files import check_model_files
 from edgekit.specs.onnx_inputs import with_onnx_inputs
 from edgekit.specs.outside import NOISE, OutsideScoreName
+from edgekit.specs.policy import Policy
 from edgekit.specs.profile import Gates
 from edgekit.specs.reference import Reference
 from edgekit.specs.release import Moment, check_floor
@@ -38,6 +39,10 @@ class DataSet(Spec):
     """False for samples without ground truth: the artifact is then compared with the reference alone."""
     licence: str
     source: str
+    consent: str | None = None
+    """Consent of the people that the data are about, in words; carried into report and bundle."""
+    personal: Flag | None = None
+    """True if it holds personal data, false if it does not; None where that is not stated."""
 
     @model_validator(mode="after")
     def _one(self) -> DataSet:
@@ -94,6 +99,8 @@ class Project(Spec):
     """Options of the task that `[model] task` names; which ones there are, the task says (docs/tasks.md)."""
     gates: Gates = Gates()
     """Gates of this project, which take the place of the profile's of the same name."""
+    policy: Policy = Policy()
+    """Terms that the data sets must have; the gate `licences` says whether they do."""
     reference: Reference = Reference()
     version: int = Field(default=0, ge=0)
     """Version of the model. Devices refuse versions below their floor (anti-rollback)."""

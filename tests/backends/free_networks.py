@@ -97,7 +97,7 @@ def free_project(folder: Path, name: str) -> Project:
     project = signature_project(folder, network.model, network.inputs)
     toml = (folder / "edgekit.toml").read_text().replace('path = "data.npz"', 'loader = "data.py:Data"')
     calibration = toml[toml.index("evaluation") :].replace("evaluation", "calibration")
-    (folder / "edgekit.toml").write_text(toml + calibration)
+    (folder / "edgekit.toml").write_text("[gates]\ncalibration_overlap = { max = 1 }\n" + toml + calibration)
     (folder / "data.py").write_text(LOADER.format(lengths=network.lengths, samples=SAMPLES[name]))
     return Project.read(project.root)
 

@@ -12,6 +12,8 @@ from edgekit.parity.adversarial import AttackRecord
 from edgekit.parity.calibration.paired_calibration import paired_calibration
 from edgekit.parity.compare import compare, summarize
 from edgekit.parity.comparison import Comparison
+from edgekit.parity.data.governance import DataGovernance, OverlapRecord
+from edgekit.parity.data.labels import LabelCheck
 from edgekit.parity.gate_readings import Device, FloatRecord, GateInputs
 from edgekit.parity.gates import GateResult, judge
 from edgekit.parity.outside.paired_outside import OutsideScores, paired_outside
@@ -20,6 +22,8 @@ from edgekit.specs.profile import Gates
 from edgekit.tasks.classification import Classification
 from tests.parity.calibration.examples import scores, truthful
 from tests.parity.examples import comparison, pair, timed
+
+ROLES = ("calibration", "training")
 
 
 def facts(paired: Comparison | None = None, device: Device = "none", **changed: Any) -> GateInputs:
@@ -82,4 +86,11 @@ def with_probabilities(paired: Comparison) -> Comparison:
 
 
 STEADY = np.full(128, 2_000_000)
+GOVERNED = DataGovernance(
+    sets=(),
+    overlaps=tuple(OverlapRecord(role=role, samples=100, others=50, exact=0, near=0, share=0) for role in ROLES),
+    labels=LabelCheck(samples=100, suspicious=2, share=0.02, thresholds=(0.9, 0.9)),
+    policy=True,
+)
+"""Data sets of which every gate on data can be read."""
 FLOAT = FloatRecord(latency=summarize(timed(pair(100, 0, 0)[1], np.full(128, 4_000_000))), instructions=400_000)

@@ -13,7 +13,17 @@ from edgekit.specs.catalog import Catalog
 from edgekit.specs.profile import Gates
 from edgekit.tasks.classification import Classification
 from tests.parity.examples import comparison, environment, pair
-from tests.parity.gate_examples import FLOAT, SCREEN, STEADY, attack, facts, judged, on_device, with_probabilities
+from tests.parity.gate_examples import (
+    FLOAT,
+    GOVERNED,
+    SCREEN,
+    STEADY,
+    attack,
+    facts,
+    judged,
+    on_device,
+    with_probabilities,
+)
 
 SMALLER = pytest.mark.filterwarnings("ignore:gate 'smaller' is deprecated:DeprecationWarning")
 
@@ -28,6 +38,7 @@ def test_every_gate_of_a_profile_can_be_judged_and_put_in_words() -> None:
         on_device(STEADY, instructions=138_398),
         adversarial=AdversarialSensitivity(attacks=(attack(300, (4, 2)),)),
         poisoning=SCREEN,
+        governance=GOVERNED,
     )
     known = facts(with_probabilities(compared), device="real", **more)
     assert [result.name for result in judge(every, known)] == list(Gates.model_fields)

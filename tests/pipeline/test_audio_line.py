@@ -42,6 +42,9 @@ def net():
     return tones
 """
 TOML = """
+[gates]
+calibration_overlap = { max = 1 }
+
 [model]
 factory = "model.py:net"
 classes = ["low", "high"]

@@ -69,6 +69,9 @@ class Data:
         return {"tokens": "hello" if not label else "hellos", "picture": picture, "sound": sound}, label
 """
 TOML = """
+[gates]
+calibration_overlap = {{ max = 1 }}
+
 [model]
 factory = "model.py:net"
 classes = ["loud", "dark"]

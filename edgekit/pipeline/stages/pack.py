@@ -21,9 +21,11 @@ from edgekit.bundle.manifest_records import DataProvenance as DataRecord
 from edgekit.bundle.signing import SigningKey
 from edgekit.cache import tool_versions
 from edgekit.datasets.tokenizer import read_tokenizers
+from edgekit.parity.data import card as card_file
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.acceleration import acceleration_of
 from edgekit.pipeline.stages.compile import GOLDEN, Compilation, Compiled
+from edgekit.pipeline.stages.data_governance import data_card
 from edgekit.pipeline.stages.inputs import CachedData
 from edgekit.runner.layout import CONTEXTS, NPU, PLAN
 from edgekit.runner.processing.audio import audio_digest
@@ -70,6 +72,8 @@ def pack_bundle(compilation: Compilation, compiled: Compiled, key: SigningKey, o
             **{f"{NPU}/{path.name}": path for path in sorted((golden.parent / NPU).iterdir())},
         }
     files |= {path: source for _, path, source in _raw(compilation)}
+    card = data_card(compilation)
+    files |= {card_file.JSON: card.to_json(), card_file.MARKDOWN: card.to_markdown()}
     tokenizers = read_tokenizers(request.project)  # once more: they may have changed since the build began
     files |= {_tokenizer_path(name): tokenizer.content for name, tokenizer in tokenizers.items()}
     return pack(describe(compilation, compiled), files, key, out / f"{compilation.request.name}.edgekit")

@@ -13,6 +13,7 @@ from edgekit.report.sections.calibration import calibration
 from edgekit.report.sections.costs import costs
 from edgekit.report.sections.endpoints import endpoints
 from edgekit.report.sections.generation import generation
+from edgekit.report.sections.governance import governance
 from edgekit.report.sections.latencies import latencies
 from edgekit.report.sections.outside import outside
 from edgekit.report.sections.over_time import over_time
@@ -64,6 +65,7 @@ def outline(report: ReportRecord) -> Outline:
                 over_time(report.drift, report.candidate.score),
                 adversarial(report.adversarial),
                 poisoning(report.poisoning),
+                governance(report.governance),
                 timing(report),
                 _artifact(report.artifact),
                 _stages(report),

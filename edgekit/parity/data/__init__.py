@@ -1,0 +1,1 @@
+"""Data governance: duplicates within and between data sets, balance, suspicious labels, terms, and the data card."""

@@ -1,0 +1,66 @@
+"""Readings of the gates on data sets: overlaps, terms and labels."""
+
+from __future__ import annotations
+
+from edgekit.parity.data.governance import DataGovernance, OverlapRecord
+from edgekit.parity.statistics import Estimate, wilson
+
+GOVERNED = ("calibration_overlap", "training_overlap", "licences", "mislabelled_share")
+"""Gates that are read off the data sets."""
+
+
+def default_gates(governance: DataGovernance | None) -> tuple[str, ...]:
+    """Gates that hold at most 0 where the profile does not name them: those for which there is something to hold."""
+    if governance is None:
+        return ()
+    overlaps = ("calibration_overlap",) if governance.overlap("calibration") else ()
+    return (*overlaps, *(("licences",) if governance.policy else ()))
+
+
+def governance_reading(name: str, governance: DataGovernance | None, confidence: float | None) -> Estimate | str:
+    """Value of a gate of `GOVERNED`, or the reason why there is none.
+
+    The share of suspicious labels is an estimate from samples: between two bounds, each at `confidence`.
+    """
+    if governance is None:
+        return "the data sets are not known here; edgekit build and edgekit run compare them"
+    if name == "licences":
+        if not governance.policy:
+            return "the project states no policy; [policy] in edgekit.toml names the licences that are allowed"
+        return _exact(len(governance.violations))
+    if name == "mislabelled_share":
+        labels = governance.labels
+        if labels is None:
+            return "labels that are no classes, or all of one class, tell nothing of their own faults"
+        return wilson(labels.share, labels.samples, 2 * confidence - 1) if confidence else _exact(labels.share)
+    role = name.removesuffix("_overlap")
+    overlap = governance.overlap(role)
+    if overlap is None:
+        return f"no {role} set was used"
+    return _exact(overlap.share)
+
+
+def governance_words(name: str, governance: DataGovernance | None) -> str:
+    """Words on the counts behind the value of a gate of `GOVERNED`, after the value."""
+    if governance is None:
+        return ""
+    if name == "licences":
+        listed = "; ".join(governance.violations)
+        return f" of {len(governance.sets)}" + (f" ({listed})" if listed else "")
+    if name == "mislabelled_share":
+        labels = governance.labels
+        return f" ({labels.suspicious:,} of {labels.samples:,} samples)" if labels else ""
+    overlap = governance.overlap(name.removesuffix("_overlap"))
+    return f" ({overlap_words(overlap)})" if overlap else ""
+
+
+def overlap_words(overlap: OverlapRecord) -> str:
+    """Counts of an overlap in words: `30 of 1,000 samples, 10 exact and 20 near, among 512 of calibration`."""
+    count = f"{overlap.exact + overlap.near:,} of {overlap.samples:,} samples"
+    kinds = f", {overlap.exact:,} exact and {overlap.near:,} near," if overlap.exact + overlap.near else ""
+    note = f"; {overlap.note}" if overlap.note else ""
+    return f"{count}{kinds} among {overlap.others:,} of {overlap.role}{note}"
+
+
+def _exact(value: float) -> Estimate:
+    return Estimate(value, value, value)
