@@ -16,6 +16,7 @@ from edgekit.ir.sqnr import sqnr_db
 from edgekit.parity.comparison import Comparison, FlipExample
 from edgekit.parity.drift import drift
 from edgekit.parity.endpoint_record import EndpointRecord, LatencyRecord, MetricRecord, process_record
+from edgekit.parity.flips import Flip, PairedOutputs, changed_samples
 from edgekit.parity.latency_histogram import Histogram, side_by_side
 from edgekit.parity.orders import order_db, with_ties
 from edgekit.parity.paired_answers import PairedAnswers, estimate
@@ -30,6 +31,8 @@ from edgekit.tasks.task_over_time import TaskOverTime, of_sequences, steps
 NO_ORDERS: Mapping[str, IndexOrder] = MappingProxyType({})
 SHOWN_FLIPS = 10
 """Flipped samples that a report tells in words."""
+MOST_FLIPS = 100_000
+"""Flipped samples that are kept for a table."""
 
 
 def compare(
@@ -76,16 +79,23 @@ def compare(
         drift=drift(expected, actual, labels, task) if isinstance(task, TaskOverTime) else None,
         tokens=token_parity(answers, candidate_answers, labels if labelled else None, task),
     )
-    examples = tuple(
-        FlipExample(
-            sample=int(i),
-            reference=task.show(answers, i, classes),
-            candidate=task.show(candidate_answers, i, classes),
-            label=task.show_label(labels, i, classes) if labelled else None,
-        )
-        for i in comparison.flipped[:SHOWN_FLIPS]
+    pairs = PairedOutputs(task, (expected, actual), (answers, candidate_answers), labels if labelled else None, classes)
+    return replace(
+        comparison,
+        flip_examples=tuple(_example(flip) for flip in pairs.flips(paired, paired.flipped[:SHOWN_FLIPS])),
+        flips=tuple(pairs.flips(paired, changed_samples(paired)[:MOST_FLIPS])),
     )
-    return replace(comparison, flip_examples=examples)
+
+
+def _example(flip: Flip) -> FlipExample:
+    return FlipExample(
+        sample=flip.sample,
+        reference=flip.reference,
+        candidate=flip.candidate,
+        label=flip.label,
+        reference_margin=flip.reference_margin,
+        candidate_margin=flip.candidate_margin,
+    )
 
 
 def _sqnr_db(expected: Array, actual: Array, length: Array | None) -> float:

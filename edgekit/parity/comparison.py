@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from edgekit.ir.record import Record
 from edgekit.parity.drift import Drift
 from edgekit.parity.endpoint_record import EndpointRecord
+from edgekit.parity.flips import Flip
 from edgekit.parity.paired_answers import PairedAnswers
+from edgekit.parity.slices.record import SliceParity
 from edgekit.parity.token_parity import TokenParity
 from edgekit.tasks.metric import SHARE
 from edgekit.tasks.secondary import SecondaryFigure
@@ -23,6 +25,11 @@ class FlipExample(Record):
     candidate: str
     label: str | None
     """The label; null where the sample has none."""
+    id: str | None = None
+    """Name of the sample on the disk of who built it: a path in the data set's folder, or a row of its file."""
+    reference_margin: float | None = None
+    """Highest score of a class minus the second, in the output's unit; left out where the task has no classes."""
+    candidate_margin: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +54,10 @@ class Comparison(PairedAnswers):
     """Error over time; None for samples that are no sequences."""
     tokens: TokenParity | None = None
     """Parity of language models, token by token; None for another task."""
+    flips: tuple[Flip, ...] = ()
+    """All samples that the two do not answer alike."""
+    slices: SliceParity | None = None
+    """Parity slice by slice; None where the samples themselves are not at hand."""
 
     def __repr__(self) -> str:
         sides = [f"{side.score.value:.4f}" for side in (self.reference, self.candidate) if side.score]

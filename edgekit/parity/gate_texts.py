@@ -80,6 +80,10 @@ _IN_FLOAT = (
 _NOT_QUANTIZED = (
     "nothing was quantized, so look at [prune] and [recover] of the profile; without them, at the data of both sides"
 )
+_SLICE = (
+    "see which samples flipped: edgekit report DIR --flips csv; calibrate on more samples of that kind, or keep the "
+    "layers that lose it in float: edgekit diagnose DIR"
+)
 _PLACEMENT = "see which operators it is: edgekit inspect BUNDLE --placement"
 _FRAGMENTS = (
     "try another runtime of the target (--backend); which operators lie between the delegates: "
@@ -115,6 +119,9 @@ QUANTITIES: Mapping[str, Quantity] = {
     "latency_p90_ms": Quantity("Time that nine of ten answers take at most", milliseconds, _QUICKER),
     "peak_rss_mb": Quantity("Memory needed at the peak", megabytes, _QUICKER),
     "instructions_ratio": Quantity("Work of the CPU against the earlier run", times, _SINCE),
+    "worst_slice_drop": Quantity("Accuracy lost in the worst slice", points, _SLICE),
+    "worst_class_drop": Quantity("Accuracy lost in the worst class", points, _SLICE),
+    "fairness_gap": Quantity("Increase of the difference between the error rates of groups", points, _SLICE),
 }
 """Quantities by the name of their gate in a profile."""
 
@@ -122,8 +129,10 @@ QUANTITIES: Mapping[str, Quantity] = {
 def quantity_of(name: str, unit: str) -> Quantity:
     """Quantity that a gate bounds, shown in the `unit` of the task's metric (`MetricRecord.unit`)."""
     quantity = QUANTITIES[name]
-    if unit == SHARE or name not in ("reference_accuracy", "accuracy_drop"):
+    if unit == SHARE or name not in ("reference_accuracy", "accuracy_drop", "worst_slice_drop", "worst_class_drop"):
         return quantity
+    if name.startswith("worst_"):
+        return replace(quantity, title=quantity.title.replace("Accuracy lost", "Loss of scores"), show=percent)
     if name == "accuracy_drop":
         return replace(quantity, title="Loss of the metric against the reference", show=percent)
     return replace(quantity, show=lambda value: metric_value(value, unit))

@@ -12,6 +12,8 @@ from edgekit.parity.chance import bounds, is_by_chance
 from edgekit.parity.comparison import Comparison
 from edgekit.parity.gate_readings import NO_LABELS, GateInputs, NoReading, all_fell_back, read
 from edgekit.parity.gate_texts import QUANTITIES, quantity_of
+from edgekit.parity.slice_readings import GATES as SLICE_GATES
+from edgekit.parity.slice_readings import slice_words
 from edgekit.parity.statistics import Estimate
 from edgekit.specs.profile import Bound, Gates
 
@@ -109,6 +111,8 @@ def _decide(reading: Estimate, bound: Bound) -> Outcome:
 
 def _certainty(name: str, reading: Estimate, bound: Bound, facts: GateInputs) -> str:
     """Words on the number of samples of an estimate, and on its interval."""
+    if name in SLICE_GATES:
+        return slice_words(name, bound, facts.comparison.slices, facts.comparison.metric.unit)
     if name in ("fallback_share", "fallback_bytes_share") and all_fell_back(facts):
         provider = facts.comparison.candidate.environment.missed_provider
         return f" (the device ran all of it on its CPU: neither '{provider}' nor any other GPU provider works there)"

@@ -12,10 +12,13 @@ from edgekit.ir.measurement import Measurement
 from edgekit.ir.program import REMARK, WARNING
 from edgekit.measure import store
 from edgekit.parity.compare import compare
+from edgekit.parity.comparison import Comparison
+from edgekit.parity.flips import changed_samples
 from edgekit.parity.gate_readings import Device, FloatRecord, GateInputs
 from edgekit.parity.gates import judge
 from edgekit.parity.generation_record import GenerationRecord
 from edgekit.parity.numeric import numeric_parity
+from edgekit.parity.slices.evaluation_slices import EvaluationSlices
 from edgekit.pipeline.accelerator_trial import accelerator_trial
 from edgekit.pipeline.stages.accelerator_fits import accelerator_fits, unused_accelerators
 from edgekit.pipeline.stages.calibration_limit import limit_remark
@@ -26,13 +29,15 @@ from edgekit.pipeline.stages.loss_remark import loss_remarks
 from edgekit.pipeline.stages.vendor_comparison import vendor_remarks
 from edgekit.report.assemble import BuildFacts, ProbeFacts, describe, report
 from edgekit.report.earlier_run import Earlier
-from edgekit.report.forms import html, markdown, text
+from edgekit.report.forms import flips_csv, html, markdown, text
 from edgekit.report.record import BundleRecord
 from edgekit.report.report import Report, to_json
 from edgekit.samples import Samples, Sampling
 from edgekit.tasks.registry import task_of
 
 COMPARE = "compare"
+FLIPS = "flips.csv"
+"""Table of the samples that were answered otherwise, beside the report."""
 TRAINING = ("prune", "recover", "train-quantized")
 """Passes whose time the cost of the build is computed from, even if they ran in an earlier build."""
 FORMS = {".json": to_json, ".md": markdown.render, ".html": html.render, ".txt": text.render}
@@ -73,6 +78,8 @@ def decide(
         task = task_of(request.project)
         orders = evaluated_orders(compilation, evidence.reference, candidate, evidence.samples)
         comparison = compare(evidence.reference, candidate, task, compilation.golden.classes, orders)
+        if evidence.samples:
+            comparison = _with_samples(comparison, evidence.reference, evidence.samples, compilation)
         parity = numeric_parity(evidence.host, candidate, artifact.signature, task) if evidence.host else None
         inputs = GateInputs(
             comparison=comparison,
@@ -114,6 +121,7 @@ def decide(
             remarks=(
                 *request.profile.gates.deprecations,
                 *_left_out(compilation, evidence),
+                *_cut_flips(comparison),
                 *_remarks(compilation, compiled),
                 *(fit.sentence for fit in accelerator_fits(request, artifact)),
                 *unused_accelerators(request).values(),
@@ -124,6 +132,8 @@ def decide(
             ),
         ),
     )
+    ids = _ids(evidence.samples)
+    write(out / FLIPS, flips_csv.render(comparison.flips, ids).encode())
     store.save(evidence.reference, out / "reference")
     store.save(candidate, out / "candidate")
     write(out / "report.json", verdict.to_json().encode())
@@ -131,6 +141,30 @@ def decide(
     write(out / "profile.json", request.profile.model_dump_json(by_alias=True, exclude_unset=True, indent=2).encode())
     write(out / "report.md", markdown.render([verdict]).encode())
     return verdict
+
+
+def _with_samples(
+    comparison: Comparison, reference: Measurement, samples: Samples, compilation: Compilation
+) -> Comparison:
+    """Comparison with its slices, and with the names of the flipped samples that the report tells."""
+    project, ids, classes = compilation.request.project, _ids(samples), compilation.golden.classes
+    slices = EvaluationSlices.of(reference, samples, project.inputs, task_of(project), classes).parity(comparison)
+    examples = comparison.flip_examples
+    if ids:
+        examples = tuple(each.model_copy(update={"id": ids[each.sample]}) for each in examples)
+    return replace(comparison, slices=slices, flip_examples=examples)
+
+
+def _ids(samples: Samples | None) -> tuple[str, ...] | None:
+    return samples.metadata.ids if samples and samples.metadata else None
+
+
+def _cut_flips(comparison: Comparison) -> list[str]:
+    """Sentence on flipped samples that the table of them leaves out."""
+    changed = len(changed_samples(comparison))
+    if changed <= len(comparison.flips):
+        return []
+    return [f"{changed:,} samples are answered otherwise: {FLIPS} has the first {len(comparison.flips):,}."]
 
 
 def _left_out(compilation: Compilation, evidence: Evidence) -> list[str]:

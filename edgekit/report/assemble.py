@@ -117,6 +117,7 @@ def report(build: BuildFacts, probe: ProbeFacts) -> Report:
         drift=comparison.drift,
         tokens=comparison.tokens,
         generation=probe.generation,
+        slices=comparison.slices,
         stages=build.stages,
         bundle=build.bundle,
         versions=dict(sorted(build.versions.items())),

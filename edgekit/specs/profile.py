@@ -90,6 +90,13 @@ class Gates(Spec):
     peak_rss_mb: Bound | None = None
     instructions_ratio: Bound | None = None
     """Instructions of one inference over those of an earlier run, the baseline; on an emulated device."""
+    worst_slice_drop: Bound | None = None
+    """Loss of the slice of the evaluation set that lost most, stated or automatic. At 95 % unless a confidence is
+    given, as the next two."""
+    worst_class_drop: Bound | None = None
+    """Loss of the class that lost most."""
+    fairness_gap: Bound | None = None
+    """Increase, by compression, of the difference between the error rates of the groups of a stated column."""
 
     @field_validator("smaller", "not_slower", "accelerator_not_slower", mode="before")
     @classmethod

@@ -37,6 +37,8 @@ class DataSet(Spec):
     """False for samples without ground truth: the artifact is then compared with the reference alone."""
     licence: str
     source: str
+    slices: Factory | tuple[str, ...] | None = None
+    """Columns of metadata by which the evaluation set is sliced, or a function of its samples (docs/slices.md)."""
 
     @model_validator(mode="after")
     def _one(self) -> DataSet:
@@ -44,11 +46,27 @@ class DataSet(Spec):
             raise ValueError("a data set needs exactly one of 'path' and 'loader'")
         return self
 
+    @model_validator(mode="after")
+    def _sliced(self) -> DataSet:
+        if isinstance(self.slices, tuple) and len(set(self.slices)) != len(self.slices):
+            raise ValueError("'slices' names a column twice")
+        if self.slices == ():
+            raise ValueError("'slices' names no column: leave it out")
+        return self
+
 
 class DataSpec(Spec):
     training: DataSet | None = None
     calibration: DataSet | None = None
     evaluation: DataSet
+
+    @model_validator(mode="after")
+    def _slices_of_evaluation(self) -> DataSpec:
+        for role in ("training", "calibration"):
+            declared = getattr(self, role)
+            if declared and declared.slices:
+                raise ValueError(f"'slices' of {role} data slice nothing: state them under evaluation")
+        return self
 
 
 class Project(Spec):

@@ -15,6 +15,7 @@ from edgekit.report.sections.latencies import latencies
 from edgekit.report.sections.over_time import over_time
 from edgekit.report.sections.pairs import pairs
 from edgekit.report.sections.section import Row, Section, section, shown
+from edgekit.report.sections.slices import slices
 from edgekit.report.sections.timing import timing
 from edgekit.report.sections.tokens import tokens
 from edgekit.tasks.metric import SHARE
@@ -53,6 +54,7 @@ def outline(report: ReportRecord) -> Outline:
                 costs(report),
                 endpoints(report),
                 pairs(report),
+                slices(report.slices, unit),
                 tokens(report.tokens),
                 generation(report.generation),
                 over_time(report.drift, report.candidate.score),

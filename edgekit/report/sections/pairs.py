@@ -71,7 +71,11 @@ def _examples(report: ReportRecord) -> Iterable[Row]:
     """Rows of the first flipped samples, in words."""
     for flip in report.flips.examples[:SHOWN]:
         label = "" if flip.label is None else f"; label: {flip.label}"
-        yield (f"flipped sample {flip.sample:,}", f"reference: {flip.reference}; candidate: {flip.candidate}{label}")
+        name = "" if flip.id is None else f", {flip.id}"
+        yield (
+            f"flipped sample {flip.sample:,}{name}",
+            f"reference: {flip.reference}; candidate: {flip.candidate}{label}",
+        )
 
 
 def _against_float(report: ReportRecord) -> Iterable[Row]:
