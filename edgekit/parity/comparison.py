@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from edgekit.ir.record import Record
 from edgekit.parity.drift import Drift
+from edgekit.parity.early_stop import EarlyStop
 from edgekit.parity.endpoint_record import EndpointRecord
 from edgekit.parity.paired_answers import PairedAnswers
 from edgekit.parity.token_parity import TokenParity
@@ -47,6 +48,8 @@ class Comparison(PairedAnswers):
     """Error over time; None for samples that are no sequences."""
     tokens: TokenParity | None = None
     """Parity of language models, token by token; None for another task."""
+    early_stop: EarlyStop | None = None
+    """Sequential looks after which no more samples were asked; None where all were asked at once."""
 
     def __repr__(self) -> str:
         sides = [f"{side.score.value:.4f}" for side in (self.reference, self.candidate) if side.score]

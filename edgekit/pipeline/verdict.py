@@ -12,6 +12,7 @@ from edgekit.ir.measurement import Measurement
 from edgekit.ir.program import REMARK, WARNING
 from edgekit.measure import store
 from edgekit.parity.compare import compare
+from edgekit.parity.early_stop import EarlyStop
 from edgekit.parity.gate_readings import Device, FloatRecord, GateInputs
 from edgekit.parity.gates import judge
 from edgekit.parity.generation_record import GenerationRecord
@@ -59,6 +60,8 @@ class Evidence:
     """Samples that both measured."""
     accelerator: AcceleratorChosen | None = None
     """Accelerator that the device chose; None where there was nothing to choose from."""
+    early_stop: EarlyStop | None = None
+    """Looks after which the device was asked no more samples; None where all were asked at once."""
 
 
 def decide(
@@ -72,7 +75,10 @@ def decide(
     with compilation.line.stage(COMPARE):
         task = task_of(request.project)
         orders = evaluated_orders(compilation, evidence.reference, candidate, evidence.samples)
-        comparison = compare(evidence.reference, candidate, task, compilation.golden.classes, orders)
+        comparison = replace(
+            compare(evidence.reference, candidate, task, compilation.golden.classes, orders),
+            early_stop=evidence.early_stop,
+        )
         parity = numeric_parity(evidence.host, candidate, artifact.signature, task) if evidence.host else None
         inputs = GateInputs(
             comparison=comparison,
@@ -88,6 +94,8 @@ def decide(
             baseline=evidence.earlier.baseline if evidence.earlier else None,
             float_file=evidence.float_file,
             accelerator=accelerator_trial(evidence.accelerator, parity.same_answers if parity else None),
+            available=evidence.sampling.total if evidence.sampling else None,
+            group=request.project.data.evaluation.group or "",
             quantized=request.profile.quantize is not None,
         )
         judged = judge(request.profile.gates, inputs)
