@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from edgekit.datasets import MapStyle, free_lengths, open_dataset, stated_labels
+from edgekit.datasets import MapStyle, free_lengths, open_dataset, sample_groups, stated_labels
 from edgekit.datasets.classes import class_names, without_samples
 from edgekit.datasets.items import checked, named_inputs, read_items
 from edgekit.datasets.metadata import Metadata, sample_ids
@@ -27,6 +27,8 @@ from edgekit.tasks.label_arrays import unlabelled
 from edgekit.tasks.registry import task_of
 
 LABELS = "labels.npy"
+GROUPS = Path("groups") / "groups.npy"
+"""Place of the groups in a folder of samples; in a folder of its own, as an input may have that name."""
 READ_THROUGH = 20_000
 """Largest set that is read once for its labels alone, if it lists none: a minute at most."""
 RAW_FOLDER = "raw"
@@ -65,6 +67,8 @@ class Samples:
     initial: Mapping[str, Array] = field(default_factory=dict)
     """State before the first step by input name, where it is not zero."""
 
+    groups: Array | None = None
+    """Group of each sample, int64 [N], such as its video; None where samples are independent."""
     raw: Mapping[str, Mapping[int, Array]] = field(default_factory=dict)
     """Some raw samples by input and place, of inputs that a function makes. Not saved with a part of the samples."""
     metadata: Metadata | None = None
@@ -98,12 +102,15 @@ class Samples:
         return sha.hexdigest()
 
     def save(self, folder: Path) -> None:
-        """Write `<input>.npy` for every input, and `labels.npy`; of sequences the folder `state`; maybe metadata."""
+        """Write `<input>.npy` for every input, and `labels.npy`; `state`, `groups` and metadata where there are any."""
         for name, array in self.inputs.items():
             np.save(folder / f"{name}.npy", array, allow_pickle=False)
         np.save(folder / LABELS, self.labels, allow_pickle=False)
         if self.length is not None:
             save_sequences(self.length, self.initial, folder)
+        if self.groups is not None:
+            (folder / GROUPS).parent.mkdir(exist_ok=True)
+            np.save(folder / GROUPS, self.groups, allow_pickle=False)
         for name, raw in self.raw.items():
             (folder / RAW_FOLDER).mkdir(exist_ok=True)
             for i, array in raw.items():
@@ -122,15 +129,20 @@ class Samples:
         mode: Literal["c"] | None = "c" if mapped else None
         arrays = {path.stem: np.asarray(np.load(path, mode, allow_pickle=False)) for path in paths}
         length, initial = read_sequences(folder)
+        groups = np.load(folder / GROUPS, allow_pickle=False) if (folder / GROUPS).is_file() else None
         labels = np.load(folder / LABELS, allow_pickle=False)
-        return cls(arrays, labels, length=length, initial=initial, metadata=Metadata.read(folder))
+        metadata = Metadata.read(folder)
+        return cls(arrays, labels, length=length, initial=initial, groups=groups, metadata=metadata)
 
     def take(self, indices: Sequence[int] | Array) -> Samples:
         """Select the samples at `indices`, in that order."""
         inputs = {name: array[indices] for name, array in self.inputs.items()}
         length = None if self.length is None else self.length[indices]
         metadata = self.metadata.take(indices) if self.metadata else None
-        return Samples(inputs, self.labels[indices], length=length, initial=self.initial, metadata=metadata)
+        groups = None if self.groups is None else self.groups[indices]
+        return Samples(
+            inputs, self.labels[indices], length=length, initial=self.initial, groups=groups, metadata=metadata
+        )
 
     def first_steps(self, count: int) -> Samples:
         """Cut every sequence after its first `count` steps, and labels of steps likewise."""
@@ -158,6 +170,7 @@ def load_samples(project: Project, role: str, limit: int | None = None, steps: i
     total = len(source)
     if total == 0:
         raise DataError(f"the {where} is empty", hint=f"[data] {role} must name at least one sample")
+    groups = sample_groups(source, declared, where)
     chosen, by_class = _chosen(source, limit, project.model.task, declared.labelled, where)
     if project.state:
         (samples, changes), sizes = _collect_sequences(source, chosen, project, declared.labelled, where), None
@@ -171,6 +184,7 @@ def load_samples(project: Project, role: str, limit: int | None = None, steps: i
     samples = replace(
         samples, metadata=Metadata(ids, _columns(declared, project, source, chosen, samples, where), sizes)
     )
+    samples = samples if groups is None else replace(samples, groups=groups[list(chosen)])
     labels = samples.labels if len(samples) == total else stated_labels(source)
     missing = without_samples(class_names(project), labels, where) if role == "evaluation" else ()
     left_out = (*getattr(source, "left_out", ()), *missing)

@@ -20,7 +20,7 @@ from edgekit.parity.flips import Flip, PairedOutputs, changed_samples
 from edgekit.parity.latency_histogram import Histogram, side_by_side
 from edgekit.parity.orders import order_db, with_ties
 from edgekit.parity.paired_answers import PairedAnswers, estimate
-from edgekit.parity.statistics import percentile_ns
+from edgekit.parity.statistics.percentiles import percentile_ns
 from edgekit.parity.token_parity import token_parity
 from edgekit.tasks.label_arrays import is_labelled
 from edgekit.tasks.metric import Metric, Scores
@@ -57,8 +57,8 @@ def compare(
     for outputs in (expected, actual):
         task.check(outputs, labels if labelled else None)
     answers, candidate_answers = task.answers(expected), task.answers(actual)
-    paired = PairedAnswers.of(answers, candidate_answers, labels, task)
-    scores = [_score(task.metric, one) for one in paired.scores] if paired.scores else [None, None]
+    paired = PairedAnswers.of(answers, candidate_answers, labels, task, reference.groups)
+    scores = [_score(task.metric, one, paired.groups) for one in paired.scores] if paired.scores else [None, None]
     theirs, ours = side_by_side(reference.latency_ns, candidate.latency_ns)
     by_output = {
         name: order_db(one, measured[name], orders.get(name), _sqnr_db(one, measured[name], reference.length))
@@ -69,6 +69,7 @@ def compare(
         scores=paired.scores,
         agreements=paired.agreements,
         margin=paired.margin,
+        groups=paired.groups,
         reference=_endpoint(reference, scores[0], theirs),
         candidate=_endpoint(candidate, scores[1], ours),
         sqnr_db=min(by_output.values()),
@@ -142,9 +143,9 @@ def _spread(medians_ns: Sequence[int]) -> float | None:
     return (max(medians_ns) - min(medians_ns)) / max(float(np.median(medians_ns)), 1.0)
 
 
-def _score(metric: Metric, scores: Scores) -> MetricRecord:
+def _score(metric: Metric, scores: Scores, groups: Array | None) -> MetricRecord:
     """The metric with its 95 % interval."""
-    interval = estimate(metric, scores, 0.975)
+    interval = estimate(metric, scores, 0.975, groups)
     return MetricRecord(
         name=metric.name,
         value=interval.value,

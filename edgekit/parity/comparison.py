@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from edgekit.ir.record import Record
 from edgekit.parity.drift import Drift
+from edgekit.parity.early_stop import EarlyStop
 from edgekit.parity.endpoint_record import EndpointRecord
 from edgekit.parity.flips import Flip
 from edgekit.parity.paired_answers import PairedAnswers
@@ -58,6 +59,8 @@ class Comparison(PairedAnswers):
     """All samples that the two do not answer alike."""
     slices: SliceParity | None = None
     """Parity slice by slice; None where the samples themselves are not at hand."""
+    early_stop: EarlyStop | None = None
+    """Sequential looks after which no more samples were asked; None where all were asked at once."""
 
     def __repr__(self) -> str:
         sides = [f"{side.score.value:.4f}" for side in (self.reference, self.candidate) if side.score]

@@ -99,6 +99,7 @@ QUANTITIES: Mapping[str, Quantity] = {
     "reference_accuracy": Quantity("Metric of the reference", percent, _TRAINED),
     "distinct_answers": Quantity("Different answers given", count, _TRAINED),
     "accuracy_drop": Quantity("Accuracy lost against the reference", points, _IN_FLOAT, _NOT_QUANTIZED),
+    "accuracy_change": Quantity("Accuracy gained over the reference", points, _IN_FLOAT, _NOT_QUANTIZED),
     "agreement": Quantity("Agreement of the model's answers with the reference's", percent, _IN_FLOAT, _NOT_QUANTIZED),
     "size_ratio": _SIZE,
     "integer_share": Quantity("Weights stored as small integers", percent, _PLACEMENT),
@@ -126,15 +127,22 @@ QUANTITIES: Mapping[str, Quantity] = {
 """Quantities by the name of their gate in a profile."""
 
 
+_RELATIVE = {
+    "accuracy_drop": "Loss of the metric against the reference",
+    "accuracy_change": "Gain of the metric over the reference",
+    "worst_slice_drop": "Loss of scores in the worst slice",
+    "worst_class_drop": "Loss of scores in the worst class",
+}
+"""Titles of the gates that bound a share of the reference's metric, where that has a unit."""
+
+
 def quantity_of(name: str, unit: str) -> Quantity:
     """Quantity that a gate bounds, shown in the `unit` of the task's metric (`MetricRecord.unit`)."""
     quantity = QUANTITIES[name]
-    if unit == SHARE or name not in ("reference_accuracy", "accuracy_drop", "worst_slice_drop", "worst_class_drop"):
+    if unit == SHARE or name not in ("reference_accuracy", *_RELATIVE):
         return quantity
-    if name.startswith("worst_"):
-        return replace(quantity, title=quantity.title.replace("Accuracy lost", "Loss of scores"), show=percent)
-    if name == "accuracy_drop":
-        return replace(quantity, title="Loss of the metric against the reference", show=percent)
+    if name in _RELATIVE:
+        return replace(quantity, title=_RELATIVE[name], show=percent)
     return replace(quantity, show=lambda value: metric_value(value, unit))
 
 

@@ -12,15 +12,16 @@ from edgekit.parity.chance import bounds, is_by_chance
 from edgekit.parity.comparison import Comparison
 from edgekit.parity.gate_readings import NO_LABELS, GateInputs, NoReading, all_fell_back, read
 from edgekit.parity.gate_texts import QUANTITIES, quantity_of
+from edgekit.parity.sample_plan import advice
+from edgekit.parity.sampled_readings import SAMPLED
 from edgekit.parity.slice_readings import GATES as SLICE_GATES
 from edgekit.parity.slice_readings import slice_words
-from edgekit.parity.statistics import Estimate
+from edgekit.parity.statistics.equivalence import Decision as Verdict
+from edgekit.parity.statistics.equivalence import decide
+from edgekit.parity.statistics.estimate import Estimate
 from edgekit.specs.profile import Bound, Gates
 
 Outcome = Literal["passed", "failed", "undecided", "not measurable"]
-Verdict = Literal["passed", "failed", "undecided"]
-_SAMPLED = ("reference_accuracy", "accuracy_drop", "agreement")
-"""Gates on quantities that are estimated from samples."""
 
 
 def _known_gate(name: str) -> str:
@@ -46,9 +47,8 @@ class GateResult(Record):
 def judge(gates: Gates, facts: GateInputs) -> tuple[GateResult, ...]:
     """Every gate that is set, in the profile's order, after the two that hold where it names none (`chance`).
 
-    `confidence` makes `reference_accuracy`, `accuracy_drop` and `agreement` intervals: passed or failed once the
-    interval's bound is on one side of the limit, undecided until then. The other quantities are no samples of anything,
-    and are taken as they are.
+    `confidence` makes the gates of `SAMPLED` intervals: passed or failed once the interval's bound is on one side of
+    the limit, undecided until then. The other quantities are no samples of anything, and are taken as they are.
     """
     judged = tuple(_judge(name, bound, facts) for name, bound in bounds(gates, facts.comparison))
     return judged if "reference_accuracy" in (gate.name for gate in judged) else (_unlimited(facts.comparison), *judged)
@@ -85,10 +85,10 @@ def _judge(name: str, bound: Bound, facts: GateInputs) -> GateResult:
         meaning = f"{quantity.title}: {shown}; {limit}. It is {reading.outcome}{here}: {reading.reason}."
         return _result(name, reading.value, bound, reading.outcome, meaning)
     by_chance = name == "reference_accuracy" and is_by_chance(bound, facts.comparison)
-    outcome = "failed" if by_chance else _decide(reading, bound)
+    outcome: Outcome = "failed" if by_chance else decide(reading, bound.min, bound.max)
     meaning = f"{quantity.title}: {quantity.show(reading.value)}{_certainty(name, reading, bound, facts)}; {limit}."
     if outcome == "undecided":
-        meaning += f" {facts.comparison.samples:,} samples cannot settle it; measure more: --samples."
+        meaning += f" {facts.comparison.samples:,} samples cannot settle it; {advice(name, bound, reading, facts)}."
     if outcome == "failed":
         remedy = quantity.remedy if facts.quantized else quantity.float_remedy or quantity.remedy
         meaning += f" Next: {remedy}."
@@ -97,16 +97,6 @@ def _judge(name: str, bound: Bound, facts: GateInputs) -> GateResult:
 
 def _result(name: str, value: float | None, bound: Bound, outcome: Outcome, meaning: str) -> GateResult:
     return GateResult(name=name, value=value, min=bound.min, max=bound.max, outcome=outcome, meaning=meaning)
-
-
-def _decide(reading: Estimate, bound: Bound) -> Outcome:
-    over = bound.max is not None and reading.low > bound.max
-    under = bound.min is not None and reading.high < bound.min
-    if over or under:
-        return "failed"
-    below_max = bound.max is None or reading.high <= bound.max
-    above_min = bound.min is None or reading.low >= bound.min
-    return "passed" if below_max and above_min else "undecided"
 
 
 def _certainty(name: str, reading: Estimate, bound: Bound, facts: GateInputs) -> str:
@@ -119,16 +109,27 @@ def _certainty(name: str, reading: Estimate, bound: Bound, facts: GateInputs) ->
     if name in ("size_ratio", "smaller") and reading.value != facts.size_ratio:
         whole = QUANTITIES[name].show(facts.size_ratio)
         return f" by what can be compressed, the weights ({whole} with graph, biases and scales)"
-    if name not in _SAMPLED:
+    if name not in SAMPLED:
         return ""
-    on = f" on {facts.comparison.samples:,} samples"
+    on = f" on {facts.comparison.samples:,} samples{_of_groups(facts)}"
     if (
         name == "reference_accuracy"
         and facts.comparison.chance is not None
         and facts.comparison.chance in (bound.min, bound.max)
     ):
         on += ", where one constant answer reaches as much as the limit"
-    if bound.confidence is None:
+    stop = facts.comparison.early_stop
+    confidence = stop.stated(bound.confidence) if stop else bound.confidence
+    if confidence is None:
         return on
     show = quantity_of(name, facts.comparison.metric.unit).show
-    return f"{on} (between {show(reading.low)} and {show(reading.high)}, {100 * bound.confidence:g} % sure of each)"
+    sure = f"{100 * confidence:g} % sure of each{' over all looks' if stop else ''}"
+    return f"{on} (between {show(reading.low)} and {show(reading.high)}, {sure})"
+
+
+def _of_groups(facts: GateInputs) -> str:
+    count = facts.comparison.group_count
+    if count is None:
+        return ""
+    named = f" by '{facts.group}'" if facts.group else ""
+    return f" of {count:,} {'group' if count == 1 else 'groups'}{named}"

@@ -11,7 +11,7 @@ from edgekit.parity.slices.drop_interval import fewest_samples
 from edgekit.parity.slices.fairness import increase_bounds
 from edgekit.parity.slices.record import CONFIDENCE, GroupGap, SliceParity, SliceRecord
 from edgekit.parity.slices.slice_parity import counted, described, drop_bounds, simultaneous
-from edgekit.parity.statistics import Estimate
+from edgekit.parity.statistics.estimate import Estimate
 from edgekit.specs.profile import Bound
 from edgekit.stratification import FEW
 from edgekit.tasks.metric import SHARE

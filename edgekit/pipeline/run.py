@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -29,6 +29,7 @@ from edgekit.pipeline.accelerator_trial import accelerator_remark, refusal
 from edgekit.pipeline.accuracy_budget import affordable, is_large
 from edgekit.pipeline.build import compilation_of, eager_answers, evaluation, on_host
 from edgekit.pipeline.commit_or_rollback import commit_or_roll_back, take_back
+from edgekit.pipeline.early_stopping import EarlyStopping
 from edgekit.pipeline.exclusive_folder import exclusive
 from edgekit.pipeline.flash import check_runtime, choose_runtime
 from edgekit.pipeline.generation import check_project, check_prompt
@@ -71,6 +72,8 @@ class Trial:
     """Beginning of a text that the model is to continue there; None for no text."""
     accelerator: AcceleratorChoice = AUTO
     """Accelerator of the model there; by default the quickest of CPU, GPU and NPU that passes the gates."""
+    stop_early: bool = False
+    """True asks the device no more samples than decide the gates on its answers."""
 
     def reached(self, request: BuildRequest) -> AbstractContextManager[Transport]:
         """Transport to the device, not opened yet."""
@@ -118,12 +121,14 @@ def run(
 
             def judged(chosen: AcceleratorChosen | None) -> Report:
                 there = on_choice(installation, chosen)
-                probed = _probe(there, request, line, data)
+                stopping = EarlyStopping(measured, reference, request) if trial.stop_early else None
+                probed = _probe(there, request, line, data, stopping)
                 text = _text(there, request, line, trial.prompt)
                 remarks = tuple(filter(None, (*_remarks(there), timed_lengths(measured), accelerator_remark(chosen))))
                 evidence = Evidence(
                     reference, probed, measured.sampling, host, earlier, float_file, remarks, text, measured, chosen
                 )
+                evidence = stopping.of_answered(evidence) if stopping else evidence
                 return decide(compilation, compiled, bundle, evidence, _shown(device.url), staging)
 
             report = judged(chosen)
@@ -212,10 +217,19 @@ def _choose(
         return choose_accelerator(installation, bundle.manifest, choice, request.profile.probe.threads)
 
 
-def _probe(installation: Installation, request: BuildRequest, line: StageRunner, data: CachedData) -> Measurement:
+def _probe(
+    installation: Installation,
+    request: BuildRequest,
+    line: StageRunner,
+    data: CachedData,
+    stopping: EarlyStopping | None,
+) -> Measurement:
     with line.stage("probe"):
         shards = shards_in(line.cache, line.teller("probe"))
-        return Installed(installation, shards).measure(data.samples, request.profile.probe)
+        if stopping:
+            shards = replace(shards, looks=stopping.looks)
+        samples = stopping.samples if stopping else data.samples
+        return Installed(installation, shards).measure(samples, request.profile.probe)
 
 
 def _text(

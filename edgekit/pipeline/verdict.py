@@ -13,6 +13,7 @@ from edgekit.ir.program import REMARK, WARNING
 from edgekit.measure import store
 from edgekit.parity.compare import compare
 from edgekit.parity.comparison import Comparison
+from edgekit.parity.early_stop import EarlyStop
 from edgekit.parity.flips import changed_samples
 from edgekit.parity.gate_readings import Device, FloatRecord, GateInputs
 from edgekit.parity.gates import judge
@@ -64,6 +65,8 @@ class Evidence:
     """Samples that both measured."""
     accelerator: AcceleratorChosen | None = None
     """Accelerator that the device chose; None where there was nothing to choose from."""
+    early_stop: EarlyStop | None = None
+    """Looks after which the device was asked no more samples; None where all were asked at once."""
 
 
 def decide(
@@ -77,7 +80,10 @@ def decide(
     with compilation.line.stage(COMPARE):
         task = task_of(request.project)
         orders = evaluated_orders(compilation, evidence.reference, candidate, evidence.samples)
-        comparison = compare(evidence.reference, candidate, task, compilation.golden.classes, orders)
+        comparison = replace(
+            compare(evidence.reference, candidate, task, compilation.golden.classes, orders),
+            early_stop=evidence.early_stop,
+        )
         if evidence.samples:
             comparison = _with_samples(comparison, evidence.reference, evidence.samples, compilation)
         parity = numeric_parity(evidence.host, candidate, artifact.signature, task) if evidence.host else None
@@ -95,6 +101,8 @@ def decide(
             baseline=evidence.earlier.baseline if evidence.earlier else None,
             float_file=evidence.float_file,
             accelerator=accelerator_trial(evidence.accelerator, parity.same_answers if parity else None),
+            available=evidence.sampling.total if evidence.sampling else None,
+            group=request.project.data.evaluation.group or "",
             quantized=request.profile.quantize is not None,
         )
         judged = judge(request.profile.gates, inputs)

@@ -13,6 +13,7 @@ from edgekit.ir.stage_record import StageRecord
 from edgekit.parity.comparison import FlipExample
 from edgekit.parity.cost import CostSummary
 from edgekit.parity.drift import Drift
+from edgekit.parity.early_stop import EarlyStop
 from edgekit.parity.endpoint_record import EndpointRecord
 from edgekit.parity.gate_readings import FloatRecord
 from edgekit.parity.gates import GateResult, Verdict
@@ -155,7 +156,8 @@ class ReportRecord(Record):
     """Loss of the candidate's metric on the same samples: metric of the reference minus metric of the candidate; of a
     metric with a unit, relative to the reference's. Null where the samples have no labels."""
     accuracy_drop_bounds: Bounds | None
-    """Bounds by a paired bootstrap, at the confidence of the gate, or 0.95."""
+    """Bounds at the confidence of the gate, or 0.95: Tango's score bounds where answers are right or wrong, else by a
+    bootstrap (docs/statistics.md)."""
     agreement: float
     """Agreement of both, right or wrong: for classification, the share of the samples that they answer alike."""
     also_measured: tuple[SecondaryFigure, ...] | None = None
@@ -163,6 +165,8 @@ class ReportRecord(Record):
     flips: Flips
     mcnemar_p: float
     """Probability of flips this lopsided if neither is better (McNemar's exact test, two-sided)."""
+    mcnemar_mid_p: float | None = None
+    """Mid-p of the same test, which errs about as often as it says; the exact one errs less often."""
     sqnr_db: float | None
     """Signal to quantization noise of the candidate's worst output; null when infinite: no noise, or no signal."""
     outputs_sqnr_db: dict[str, float | None] | None = None
@@ -180,3 +184,7 @@ class ReportRecord(Record):
     """The bundle; null where measurements were compared without one."""
     versions: dict[str, str]
     """Versions of the packages that decided the bytes."""
+    groups: int | None = None
+    """Number of groups that the samples come in, such as videos; left out where they are independent."""
+    early_stop: EarlyStop | None = None
+    """Looks at the answers after which no more samples were asked; left out where all were asked at once."""

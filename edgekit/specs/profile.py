@@ -55,7 +55,11 @@ class Gates(Spec):
     distinct_answers: Bound | None = None
     """Number of different answers of the reference or the candidate, whichever gives fewer; at least 2 if not named."""
     accuracy_drop: Bound | None = None
-    """Reference metric minus candidate metric, on the same samples: 0.01 is one point."""
+    """Reference metric minus candidate metric, on the same samples: 0.01 is one point. With `confidence` it is a test
+    of non-inferiority: passed once the candidate is known to lose at most `max`."""
+    accuracy_change: Bound | None = None
+    """Candidate metric minus reference metric. With `min`, `max` and `confidence` it is a test of equivalence: passed
+    once the metric is known to have neither fallen nor risen by more than the limits."""
     agreement: Bound | None = None
     """Share of samples on which reference and candidate answer the same."""
     size_ratio: Bound | None = None

@@ -35,6 +35,9 @@ class DataSet(Spec):
     """A function that returns a map-style data set: `len()` and `[i] -> (input, label)`."""
     labelled: Flag = True
     """False for samples without ground truth: the artifact is then compared with the reference alone."""
+    group: str | None = None
+    """Source of the groups of samples that are not independent, such as frames of one video: an array of the `.npz`, a
+    column of the Parquet file, an attribute of the loader's set, or `folder`, the folder that a file lies in."""
     licence: str
     source: str
     slices: Factory | tuple[str, ...] | None = None

@@ -10,7 +10,7 @@ from statistics import NormalDist
 import numpy as np
 
 from edgekit.ir.measurement import Array
-from edgekit.parity.statistics import mcnemar_p
+from edgekit.parity.statistics.proportions import mcnemar_p
 
 _NORMAL = NormalDist()
 
@@ -89,17 +89,6 @@ def excess_p(inside: int, count: int, total: int, whole: int) -> float:
 def graded_p(drop: float, standard_error: float) -> float:
     """One-sided p of a mean of graded scores, by the normal distribution: if it were not above 0."""
     return 1 - _NORMAL.cdf(drop / standard_error) if drop > 0 and standard_error > 0 else 1.0
-
-
-def holm(p: Array) -> Array:
-    """Adjusted p-values, float64 [K], of p-values float [K] (Holm 1979): those at most alpha may be rejected together.
-
-    Any true hypothesis is then rejected with a chance of at most alpha, however the tests depend on each other.
-    """
-    order = np.argsort(p, kind="stable")
-    adjusted = np.empty(len(p))
-    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1.0)
-    return adjusted
 
 
 def fewest_samples(limit: float, confidence: float) -> int:

@@ -18,13 +18,13 @@ from edgekit.parity.slices.drop_interval import (
     graded_bounds,
     graded_error,
     graded_p,
-    holm,
     loss_p,
     score_bounds,
 )
 from edgekit.parity.slices.fairness import group_gaps
 from edgekit.parity.slices.record import CONFIDENCE, GroupGap, SliceParity, SliceRecord
 from edgekit.parity.slices.slice import Slice
+from edgekit.parity.statistics.multiplicity import holm
 from edgekit.stratification import FEW
 from edgekit.tasks.metric import LEAST, SHARE
 

@@ -14,7 +14,6 @@ from edgekit.parity.slices.drop_interval import (
     graded_bounds,
     graded_error,
     graded_p,
-    holm,
     loss_p,
     score_bounds,
 )
@@ -77,9 +76,3 @@ def test_graded_scores_have_student_s_interval() -> None:
     assert graded_error(np.array([0.5] + [0.0] * 49)) > np.array([0.5] + [0.0] * 49).std() / math.sqrt(50)
     assert graded_p(0.04, 0.02) == pytest.approx(stats.norm.sf(2))
     assert graded_p(-0.04, 0.02) == graded_p(0.0, 0.0) == 1.0
-
-
-def test_holm_adjusts_as_in_his_own_example_of_a_step_down() -> None:
-    assert holm(np.array([0.01, 0.04, 0.03, 0.005])).tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm(np.array([0.9, 0.5])).tolist() == [1.0, 1.0]
-    assert len(holm(np.array([]))) == 0

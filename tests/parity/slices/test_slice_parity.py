@@ -14,7 +14,7 @@ from edgekit.parity.slice_readings import slice_value
 from edgekit.parity.slices.record import SliceParity
 from edgekit.parity.slices.slice import Slice
 from edgekit.parity.slices.slice_parity import slice_parity
-from edgekit.parity.statistics import Estimate
+from edgekit.parity.statistics.estimate import Estimate
 from edgekit.report.forms import html, markdown, text
 from edgekit.report.sections.slices import slices
 from edgekit.samples import Samples
