@@ -10,9 +10,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from edgekit.datasets import MapStyle, free_lengths, open_dataset, stated_labels
+from edgekit.datasets import MapStyle, free_lengths, open_dataset, sample_groups, stated_labels
 from edgekit.datasets.classes import class_names, without_samples
 from edgekit.datasets.items import checked, named_inputs, read_items
+from edgekit.datasets.metadata import Metadata, sample_ids
+from edgekit.datasets.metadata_columns import computed_columns, stated_columns
 from edgekit.datasets.pictures import Picture, tally
 from edgekit.datasets.processors import Processor, processors, smallest
 from edgekit.datasets.tokenizer import check_ids, read_tokenizers
@@ -25,6 +27,8 @@ from edgekit.tasks.label_arrays import unlabelled
 from edgekit.tasks.registry import task_of
 
 LABELS = "labels.npy"
+GROUPS = Path("groups") / "groups.npy"
+"""Place of the groups in a folder of samples; in a folder of its own, as an input may have that name."""
 READ_THROUGH = 20_000
 """Largest set that is read once for its labels alone, if it lists none: a minute at most."""
 RAW_FOLDER = "raw"
@@ -63,8 +67,12 @@ class Samples:
     initial: Mapping[str, Array] = field(default_factory=dict)
     """State before the first step by input name, where it is not zero."""
 
+    groups: Array | None = None
+    """Group of each sample, int64 [N], such as its video; None where samples are independent."""
     raw: Mapping[str, Mapping[int, Array]] = field(default_factory=dict)
     """Some raw samples by input and place, of inputs that a function makes. Not saved with a part of the samples."""
+    metadata: Metadata | None = None
+    """Names and columns of the samples, for reports on this host; None where they are not known."""
 
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name} {array.dtype}{list(array.shape)}" for name, array in self.inputs.items())
@@ -85,7 +93,7 @@ class Samples:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over names, dtypes, shapes and values, in order."""
+        """SHA-256 over names, dtypes, shapes and values, in order; not over metadata."""
         sha = hashlib.sha256()
         sequences = [] if self.length is None else [("length", self.length), *sorted(self.initial.items())]
         for name, array in [*sorted(self.inputs.items()), ("labels", self.labels), *sequences]:
@@ -94,16 +102,21 @@ class Samples:
         return sha.hexdigest()
 
     def save(self, folder: Path) -> None:
-        """Write `<input>.npy` for every input, and `labels.npy`; of sequences the folder `state` as well."""
+        """Write `<input>.npy` for every input, and `labels.npy`; `state`, `groups` and metadata where there are any."""
         for name, array in self.inputs.items():
             np.save(folder / f"{name}.npy", array, allow_pickle=False)
         np.save(folder / LABELS, self.labels, allow_pickle=False)
         if self.length is not None:
             save_sequences(self.length, self.initial, folder)
+        if self.groups is not None:
+            (folder / GROUPS).parent.mkdir(exist_ok=True)
+            np.save(folder / GROUPS, self.groups, allow_pickle=False)
         for name, raw in self.raw.items():
             (folder / RAW_FOLDER).mkdir(exist_ok=True)
             for i, array in raw.items():
                 np.save(folder / RAW_FOLDER / f"{name}.{i}.npy", array, allow_pickle=False)
+        if self.metadata:
+            self.metadata.save(folder)
 
     @classmethod
     def read(cls, folder: Path, mapped: bool = False) -> Samples:
@@ -116,13 +129,20 @@ class Samples:
         mode: Literal["c"] | None = "c" if mapped else None
         arrays = {path.stem: np.asarray(np.load(path, mode, allow_pickle=False)) for path in paths}
         length, initial = read_sequences(folder)
-        return cls(arrays, np.load(folder / LABELS, allow_pickle=False), length=length, initial=initial)
+        groups = np.load(folder / GROUPS, allow_pickle=False) if (folder / GROUPS).is_file() else None
+        labels = np.load(folder / LABELS, allow_pickle=False)
+        metadata = Metadata.read(folder)
+        return cls(arrays, labels, length=length, initial=initial, groups=groups, metadata=metadata)
 
     def take(self, indices: Sequence[int] | Array) -> Samples:
         """Select the samples at `indices`, in that order."""
         inputs = {name: array[indices] for name, array in self.inputs.items()}
         length = None if self.length is None else self.length[indices]
-        return Samples(inputs, self.labels[indices], length=length, initial=self.initial)
+        metadata = self.metadata.take(indices) if self.metadata else None
+        groups = None if self.groups is None else self.groups[indices]
+        return Samples(
+            inputs, self.labels[indices], length=length, initial=self.initial, groups=groups, metadata=metadata
+        )
 
     def first_steps(self, count: int) -> Samples:
         """Cut every sequence after its first `count` steps, and labels of steps likewise."""
@@ -150,19 +170,37 @@ def load_samples(project: Project, role: str, limit: int | None = None, steps: i
     total = len(source)
     if total == 0:
         raise DataError(f"the {where} is empty", hint=f"[data] {role} must name at least one sample")
+    groups = sample_groups(source, declared, where)
     chosen, by_class = _chosen(source, limit, project.model.task, declared.labelled, where)
     if project.state:
-        samples, changes = _collect_sequences(source, chosen, project, declared.labelled, where)
+        (samples, changes), sizes = _collect_sequences(source, chosen, project, declared.labelled, where), None
     else:
         process = processors(project, tokenizers)
-        samples, changes = _collect(source, chosen, project, process, declared.labelled, where)
+        samples, changes, sizes = _collect(source, chosen, project, process, declared.labelled, where)
     for name, tokenizer in tokenizers.items():
         check_ids(samples.inputs[name], tokenizer, f"the {where}: '{name}'")
     samples = samples.first_steps(steps) if steps else samples
+    ids = sample_ids(source, declared, chosen)
+    samples = replace(
+        samples, metadata=Metadata(ids, _columns(declared, project, source, chosen, samples, where), sizes)
+    )
+    samples = samples if groups is None else replace(samples, groups=groups[list(chosen)])
     labels = samples.labels if len(samples) == total else stated_labels(source)
     missing = without_samples(class_names(project), labels, where) if role == "evaluation" else ()
     left_out = (*getattr(source, "left_out", ()), *missing)
     return replace(samples, sampling=Sampling(len(chosen), total, by_class, changes, left_out))
+
+
+def _columns(
+    declared: DataSet, project: Project, source: MapStyle, chosen: Sequence[int], samples: Samples, where: str
+) -> Mapping[str, Array]:
+    """Columns of the chosen samples that the data set is sliced by; none where it states none."""
+    if declared.slices is None:
+        return {}
+    if isinstance(declared.slices, str):
+        return computed_columns(declared.slices, project.root, samples.inputs, samples.labels, where)
+    whole = stated_columns(declared, declared.slices, project.root, source, where)
+    return {name: column[np.asarray(chosen)] for name, column in whole.items()}
 
 
 def _chosen(source: MapStyle, limit: int | None, task: str, labelled: bool, where: str) -> tuple[Sequence[int], bool]:
@@ -199,8 +237,11 @@ def _collect(
     process: Mapping[str, Processor],
     labelled: bool,
     where: str,
-) -> tuple[Samples, tuple[str, ...]]:
-    """Read the chosen samples; the second result counts the changes to pictures among them."""
+) -> tuple[Samples, tuple[str, ...], Array | None]:
+    """Read the chosen samples; then the changes to pictures among them, counted, and their pixels, float64 [N].
+
+    The last is None where samples are not one picture each.
+    """
     pictures = []
     inputs = project.inputs
     raw: dict[str, dict[int, Array]] = {name: {} for name, spec in inputs.items() if spec.preprocess_function}
@@ -236,7 +277,9 @@ def _collect(
     stacked |= {name: np.array(column, np.int64) for name, column in lengths.items()}
     collected = _collect_labels(labels, project, where) if labelled else unlabelled(len(labels))
     small = {name: smallest(each, RAW) for name, each in raw.items()}
-    return Samples(stacked, collected, raw=small), tally(pictures)
+    pixels = [picture.pixels.shape[0] * picture.pixels.shape[1] for picture in pictures]
+    sizes = np.array(pixels, np.float64) if len(pixels) == len(labels) else None
+    return Samples(stacked, collected, raw=small), tally(pictures), sizes
 
 
 def _collect_sequences(

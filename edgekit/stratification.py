@@ -6,6 +6,7 @@ import numpy as np
 
 from edgekit.ir.measurement import Array
 
+SEED = 20250105
 FEW = 32
 """Smallest number that is stratified by class. Fewer samples, such as golden vectors, are spread over the set."""
 
@@ -46,3 +47,24 @@ def spread(total: int, count: int) -> list[int]:
     edges = np.linspace(0, total, count + 1)
     draws = np.random.default_rng(0).random(count)
     return [int(low + (high - low) * draw) for low, high, draw in zip(edges, edges[1:], draws, strict=False)]
+
+
+def random_order(total: int, classes: Array | None = None, groups: Array | None = None) -> Array:
+    """Order of `total` samples, int64 [total]: random with a fixed seed, each class with its share in any beginning.
+
+    A beginning of it is a sample of the whole, as early looks need. classes: int [total], or None. groups: int
+    [total]: samples of one follow each other, as half a group would say less than its number of samples does.
+    """
+    rng = np.random.default_rng(SEED)
+    if groups is not None:
+        numbers, group = np.unique(groups, return_inverse=True)
+        return np.asarray(np.lexsort((rng.random(total), rng.permutation(len(numbers))[group])))
+    if classes is None:
+        return rng.permutation(total)
+    _, members, sizes = np.unique(classes, return_inverse=True, return_counts=True)
+    shuffled = rng.permutation(total)
+    by_class = shuffled[np.argsort(members[shuffled], kind="stable")]
+    ranks = np.empty(total)
+    ranks[by_class] = np.concatenate([np.arange(size) for size in sizes])
+    # Each sample falls at random into one of as many equal stretches as its class has samples.
+    return np.asarray(np.argsort((ranks + rng.random(total)) / sizes[members], kind="stable"))

@@ -48,6 +48,9 @@ def run_command(
     generate: options.Generate = None,
     prompt: options.Prompt = None,
     prompt_tokens: options.PromptTokens = None,
+    stop_early: Annotated[
+        bool, typer.Option("--stop-early", help="Ask the device no more samples than decide the gates on its answers.")
+    ] = False,
     no_commit: Annotated[bool, typer.Option("--no-commit", help="Leave what was flashed on trial.")] = False,
     no_cache: options.NoCache = False,
     json: options.Json = False,
@@ -70,7 +73,7 @@ def run_command(
         device=device,
     )
     choice = AcceleratorChoice.typed(accelerator, accelerator_option, project)
-    trial = Trial(device, not no_commit, runtime, baseline, beginning, choice)
+    trial = Trial(device, not no_commit, runtime, baseline, beginning, choice, stop_early)
     with build_session(requests, key, out, samples, reuse=not no_cache) as session:
         reports = each_request(session, jobs, lambda request, watch: session.run(request, trial, watch))
     print_reports(reports, json, report)

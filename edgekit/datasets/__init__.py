@@ -15,6 +15,7 @@ from edgekit.datasets.classes import class_names
 from edgekit.datasets.file_kind import file_kind
 from edgekit.datasets.folders import ClassFolders
 from edgekit.datasets.free_lengths import cut_rows, free_axes
+from edgekit.datasets.groups import FOLDER, HINT, group_numbers
 from edgekit.datasets.pictures import Picture, read_picture
 from edgekit.datasets.recordings import SoundRecording, read_recording
 from edgekit.datasets.unlabelled_files import UnlabelledFiles
@@ -27,6 +28,8 @@ from edgekit.specs.project import LENGTHS, DataSet, Project
 from edgekit.tasks.label_arrays import unlabelled
 from edgekit.untrusted.npy import DAMAGED, read_npz
 
+GROUPS = "groups"
+"""Attribute of the data sets of this package that holds what `group` names."""
 UNLABELLED = "; samples without ground truth: labelled = false under [data]"
 
 
@@ -61,7 +64,8 @@ def open_dataset(declared: DataSet, project: Project, where: str, partial: bool 
         kind = file_kind(next(iter(project.inputs.values())))
         if not declared.labelled:
             return UnlabelledFiles.open(path, kind, where)
-        return ClassFolders.open(path, class_names(project), kind, where, partial)
+        nested = declared.group == FOLDER
+        return ClassFolders.open(path, class_names(project), kind, where, partial, nested)
     readers = {".npz": _read_npz, ".parquet": _read_parquet}
     if path.suffix not in readers:
         raise DataError(
@@ -69,7 +73,7 @@ def open_dataset(declared: DataSet, project: Project, where: str, partial: bool 
             hint='for anything else: loader = "data.py:function" in its place',
         )
     try:
-        return readers[path.suffix](path, project, declared.labelled)
+        return readers[path.suffix](path, project, declared)
     except (*DAMAGED, KeyError, TypeError, OverflowError, MemoryError) as error:
         label = {".parquet": "label"}.get(path.suffix, "labels")
         names = ", ".join((*project.inputs, *([label] if declared.labelled else [])))
@@ -93,6 +97,20 @@ def stated_labels(source: MapStyle) -> Array | None:
     return None
 
 
+def sample_groups(source: MapStyle, declared: DataSet, where: str) -> Array | None:
+    """Number the group of each sample of an open data set, int64 [N]; None where `group` is not stated.
+
+    Raises DataError if the set has no such values, or not one a sample.
+    """
+    if declared.group is None:
+        return None
+    attribute = declared.group if declared.loader else GROUPS
+    values = getattr(source, attribute, None)
+    if values is None:
+        raise DataError(f"the {where} has no group '{declared.group}'", hint=HINT)
+    return group_numbers(values, len(source), declared.group, where)
+
+
 def _from_loader(loader: str, project: Project, where: str) -> MapStyle:
     try:
         source = resolve(loader, project.root)()
@@ -108,11 +126,13 @@ def _from_loader(loader: str, project: Project, where: str) -> MapStyle:
     return opened
 
 
-def _read_npz(path: Path, project: Project, labelled: bool) -> _Columns:
+def _read_npz(path: Path, project: Project, declared: DataSet) -> _Columns:
+    labelled, group = declared.labelled, declared.group
     masks = {spec.mask for spec in project.inputs.values() if spec.mask}
     wanted = {*project.inputs, *(["labels"] if labelled else [])}
     lengths = {length.name + LENGTHS for length in project.lengths} | ({LENGTH} if project.state else set())
-    arrays = read_npz(path, names=wanted | lengths)
+    arrays = read_npz(path, names=wanted | lengths | ({group} if group else set()))
+    groups = arrays.get(group) if group else None
     lacking = sorted(wanted - masks - set(arrays))
     if lacking:
         raise ValueError(f"it has no array '{lacking[0]}'")
@@ -124,11 +144,11 @@ def _read_npz(path: Path, project: Project, labelled: bool) -> _Columns:
     labels = labels if labelled else unlabelled(len(labels))
     if project.state and LENGTH in arrays and LENGTH not in project.inputs:
         steps = {name: arrays[name] for name in columns}
-        return _Columns(*trimmed(steps, labels, arrays[LENGTH], f"'{path.name}'"))
-    return _Columns(columns, labels)
+        return _Columns(*trimmed(steps, labels, arrays[LENGTH], f"'{path.name}'"), groups)
+    return _Columns(columns, labels, groups)
 
 
-def _read_parquet(path: Path, project: Project, labelled: bool) -> _Columns:
+def _read_parquet(path: Path, project: Project, declared: DataSet) -> _Columns:
     try:
         from pyarrow import parquet
     except ModuleNotFoundError as error:
@@ -143,12 +163,13 @@ def _read_parquet(path: Path, project: Project, labelled: bool) -> _Columns:
         for name, spec in project.inputs.items()
         if name in table.column_names or name not in {each.mask for each in project.inputs.values()}
     }
-    if not labelled:
-        return _Columns(columns, unlabelled(table.num_rows))
+    groups = table[declared.group].to_pylist() if declared.group in table.column_names else None
+    if not declared.labelled:
+        return _Columns(columns, unlabelled(table.num_rows), groups)
     label = table["label"]
     # Lists are labels of more than one number, such as boxes.
     nested = label.type.num_fields > 0
-    return _Columns(columns, label.to_pylist() if nested else label.to_numpy())
+    return _Columns(columns, label.to_pylist() if nested else label.to_numpy(), groups)
 
 
 def _cell(value: Any, spec: Input, where: str, timed: bool) -> Array | Picture | SoundRecording:
@@ -171,6 +192,7 @@ def _cell(value: Any, spec: Input, where: str, timed: bool) -> Array | Picture |
 class _Columns:
     inputs: Mapping[str, Sequence[Array | Picture | SoundRecording] | Array]
     labels: Array | Sequence[Any]
+    groups: Array | Sequence[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -13,6 +13,7 @@ import numpy as np
 
 from edgekit.datasets.classes import class_folders, normal, visible
 from edgekit.datasets.file_kind import FileKind
+from edgekit.datasets.groups import folder_names
 from edgekit.errors import ClassMismatch, DataError, EmptyClass, suggest
 from edgekit.ir.measurement import Array
 
@@ -28,14 +29,18 @@ class ClassFolders:
 
     files: tuple[tuple[Path, int], ...]
     kind: FileKind
+    root: Path
     left_out: tuple[str, ...] = ()
     """Sentences on files that lie there and were not read."""
 
     @classmethod
-    def open(cls, root: Path, classes: Sequence[str], kind: FileKind, where: str, partial: bool) -> ClassFolders:
+    def open(
+        cls, root: Path, classes: Sequence[str], kind: FileKind, where: str, partial: bool, nested: bool = False
+    ) -> ClassFolders:
         """List the files below `root`; none is read.
 
-        `partial` says that a class may be without files. Raises ClassMismatch if a folder has the name of no class
+        `partial` says that a class may be without files, `nested` that files lie in folders of the class folders, too,
+        one a group. Raises ClassMismatch if a folder has the name of no class
         or of several, EmptyClass if a class has no file, DataError if there is no class folder.
         """
         folders = class_folders(root)
@@ -44,17 +49,22 @@ class ClassFolders:
                 f"the {where}: '{root.name}' holds no class folder", hint=f"one folder a class: {root.name}/CLASS/1.png"
             )
         labels = _labels(folders, classes, where)
-        contents = [visible(folder) for folder in folders]
+        contents = [_contents(folder, nested) for folder in folders]
         if not partial:
             _check_classes(classes, dict(zip(labels, contents, strict=True)), kind, where)
         files = [
             (file, label) for label, content in zip(labels, contents, strict=True) for file in _of_kind(content, kind)
         ]
-        return cls(tuple(sorted(files, key=lambda file: file[1])), kind, _left_out(root, contents, kind, where))
+        return cls(tuple(sorted(files, key=lambda file: file[1])), kind, root, _left_out(root, contents, kind, where))
 
     @property
     def labels(self) -> Array:
         return np.array([label for _, label in self.files], np.int64)
+
+    @property
+    def groups(self) -> list[str]:
+        """Names of the folders below the class folders that files lie in."""
+        return folder_names([file for file, _ in self.files], self.root)
 
     def __len__(self) -> int:
         return len(self.files)
@@ -62,6 +72,14 @@ class ClassFolders:
     def __getitem__(self, i: int) -> tuple[Any, int]:
         path, label = self.files[i]
         return self.kind.read(path, f"'{path.parent.name}/{path.name}'"), label
+
+
+def _contents(folder: Path, nested: bool) -> list[Path]:
+    """List the entries of a class folder; if `nested`, those of the folders in it in their place."""
+    entries = visible(folder)
+    if not nested:
+        return entries
+    return [file for entry in entries for file in (visible(entry) if entry.is_dir() else [entry])]
 
 
 def _labels(folders: Sequence[Path], classes: Sequence[str], where: str) -> list[int]:

@@ -31,6 +31,11 @@ class UnlabelledFiles:
             )
         return cls(root, files, kind)
 
+    @property
+    def groups(self) -> list[str]:
+        """Folders that the files lie in, relative to the data set's."""
+        return [str(file.parent.relative_to(self.root)) for file in self.files]
+
     def __len__(self) -> int:
         return len(self.files)
 

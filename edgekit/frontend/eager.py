@@ -90,6 +90,7 @@ class Eager:
             processes=(process,) if process else (),
             samples_per_s=len(samples) / answered_s,
             length=samples.length,
+            groups=samples.groups,
         )
 
     def _latency(

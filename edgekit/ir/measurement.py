@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -220,6 +220,22 @@ class Measurement:
     """Accelerator that the measurement asked for, as it was used; None for the runtime's own choice, and the CPU."""
     length: Array | None = None
     """Steps of each sequence, int64 [N], where outputs are [N, T, …]; None for single samples."""
+    groups: Array | None = None
+    """Group of each sample, int64 [N], such as its video; None where samples are independent."""
+
+    def take(self, indices: Array, samples_digest: str) -> Measurement:
+        """Select the answers to the samples at `indices`, int64 [n], in that order.
+
+        samples_digest: digest of these samples. All that was measured besides answers is kept as it is.
+        """
+        return replace(
+            self,
+            outputs={name: array[indices] for name, array in self.outputs.items()},
+            labels=self.labels[indices],
+            samples_digest=samples_digest,
+            length=None if self.length is None else self.length[indices],
+            groups=None if self.groups is None else self.groups[indices],
+        )
 
     def __repr__(self) -> str:
         where = f"{self.environment.runtime} on {self.environment.machine}"

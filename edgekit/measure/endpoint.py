@@ -31,6 +31,7 @@ class Endpoint(Protocol):
             return Measurement(
                 outputs={"output": np.zeros((len(samples), self.classes), np.float32)},
                 labels=samples.labels,
+                groups=samples.groups,
                 samples_digest=samples.digest,
                 latency_ns=no_latency(),
                 load_ns=0,

@@ -30,6 +30,16 @@ def silent(words: str) -> None:
 
 
 @dataclass(frozen=True)
+class AnswerLooks:
+    """Looks at the answers while they come in: no more samples are asked once one of them is enough."""
+
+    counts: tuple[int, ...]
+    """Numbers of samples, ascending, after which a look is taken."""
+    enough: Callable[[Outputs], bool]
+    """Function that takes the outputs so far, [n, …] by name, and says if they are enough."""
+
+
+@dataclass(frozen=True)
 class Shards:
     """Rule for cutting a set: about `seconds` per shard at the pace of those before it, at most `bytes` of input."""
 
@@ -41,10 +51,13 @@ class Shards:
     bytes: int = SHARD_BYTES
     held: bool = False
     """True if the shards of a complete set are kept, too: whoever holds them removes them, after several sets."""
+    looks: AnswerLooks | None = None
+    """Looks that may end the measurement before all samples were answered; None answers all."""
 
     def of(self, *identity: object) -> Shards:
         """Derive shards with a folder of their own, named by the digest of `identity` (endpoint, model, samples)."""
-        return replace(self, keep=self.keep / digest_of(list(map(str, identity)))) if self.keep else self
+        cut = [*identity, *(self.looks.counts if self.looks else ())]
+        return replace(self, keep=self.keep / digest_of(list(map(str, cut)))) if self.keep else self
 
 
 def shards_in(cache: Cache, tell: Callable[[str], None]) -> Shards:
@@ -56,6 +69,8 @@ def answer_in_shards(
     samples: Samples, ask: Callable[[Samples], Outputs], shards: Shards
 ) -> tuple[dict[str, Array], float | None]:
     """Answer `samples` by calls of `ask`, and give every output, [N, …] by name, and the samples answered per second.
+
+    With `shards.looks`, N is the number of samples after which a look was enough; the others were not asked.
 
     `ask` is called with stretches of `samples` in order. Its errors pass through with a note on the shards that are
     kept; the next call with the same `keep` asks only for the rest. The pace is None if all answers were kept from
@@ -80,13 +95,14 @@ class _Run:
     parts: dict[int, Outputs]
     """Answered shards by the index of their first sample."""
     done: int = 0
+    """Samples answered so far."""
     pace: float | None = None
     """Samples per second; None until some are answered."""
     _spent: float = 0.0
     _answered_count: int = 0
 
     def to_the_end(self, ask: Callable[[Samples], Outputs]) -> None:
-        while self.done < len(self.samples):
+        while self.done < len(self.samples) and not self._enough():
             part = self.parts.get(self.done)
             if part is None:
                 part = self._answer_next(ask)
@@ -94,10 +110,15 @@ class _Run:
             rate = f", {self.pace:,.0f} a second" if self.pace else ""
             self.shards.tell(f"{self.done:,} of {len(self.samples):,} samples{rate}")
 
+    def _enough(self) -> bool:
+        looks = self.shards.looks
+        return looks is not None and self.done in looks.counts and looks.enough(self.outputs())
+
     def _answer_next(self, ask: Callable[[Samples], Outputs]) -> Outputs:
         count = min(self._size(), len(self.samples) - self.done)
         # A kept shard that lies ahead, from a run cut otherwise, is not asked for again.
-        count = min([count, *(start - self.done for start in self.parts if start > self.done)])
+        ahead = [*self.parts, *(self.shards.looks.counts if self.shards.looks else ())]
+        count = min([count, *(start - self.done for start in ahead if start > self.done)])
         began = time.perf_counter()
         part = ask(self.samples.take(np.arange(self.done, self.done + count)))
         self._spent += time.perf_counter() - began
@@ -123,7 +144,7 @@ class _Run:
         Rows are counted, so that a damaged cache cannot add any. Raises ProbeError.
         """
         parts, start = [], 0
-        while start < len(self.samples):
+        while start < self.done:
             parts.append(self.parts[start])
             start += _length(parts[-1])
         if any(_form(part) != _form(parts[0]) for part in parts):
@@ -131,8 +152,8 @@ class _Run:
             raise ProbeError(f"the answers kept in '{keep}' are not of one form", hint=f"rm -r '{keep}'")
         joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         for name, array in joined.items():
-            if len(array) != len(self.samples):
-                raise ProbeError(f"'{name}' came with {len(array)} rows for {len(self.samples)} samples")
+            if len(array) != self.done:
+                raise ProbeError(f"'{name}' came with {len(array)} rows for {self.done} samples")
         return joined
 
 

@@ -57,11 +57,13 @@ class _Record(Spec):
 def save(measurement: Measurement, path: Path) -> None:
     """Write `path` with the endings .json and .npz, each whole or not at all. Raises StorageError on a full disk.
 
-    Arrays: `labels`, `latency_ns`, and `output/<name>` for every output; `length` for sequences.
+    Arrays: `labels`, `latency_ns`, and `output/<name>` for every output; `length` for sequences, `groups` where stated.
     """
     arrays = {"labels": measurement.labels, "latency_ns": measurement.latency_ns}
     if measurement.length is not None:
         arrays["length"] = measurement.length
+    if measurement.groups is not None:
+        arrays["groups"] = measurement.groups
     content = packed(arrays | {OUTPUT + name: array for name, array in measurement.outputs.items()})
     record = _Record(
         schema_version=1,
@@ -114,6 +116,7 @@ def load(path: Path) -> Measurement:
         samples_per_s=record.samples_per_s,
         accelerator=record.accelerator,
         length=arrays.get("length"),
+        groups=arrays.get("groups"),
     )
 
 
@@ -165,9 +168,10 @@ def _check(arrays: Mapping[str, Array], path: Path) -> None:
         raise DataError(f"'{path}': 'latency_ns' is no row of int64")
     if arrays["labels"].ndim == 0 or arrays["labels"].dtype.kind not in "biuf":
         raise DataError(f"'{path}': 'labels' are no numbers, one a sample")
-    length = arrays.get("length")
-    if length is not None and (length.dtype != np.int64 or length.shape != arrays["labels"].shape[:1]):
-        raise DataError(f"'{path}': 'length' is no int64 a label")
+    for name in ("length", "groups"):
+        column = arrays.get(name)
+        if column is not None and (column.dtype != np.int64 or column.shape != arrays["labels"].shape[:1]):
+            raise DataError(f"'{path}': '{name}' is no int64 a label")
     for name, array in arrays.items():
         if name.startswith(OUTPUT) and array.dtype.kind not in "biuf":
             raise DataError(f"'{path}': '{name}' holds no numbers")

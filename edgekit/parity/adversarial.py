@@ -6,7 +6,8 @@ import numpy as np
 
 from edgekit.ir.record import Record
 from edgekit.parity.paired_answers import PairedAnswers
-from edgekit.parity.statistics import Estimate, paired_bootstrap
+from edgekit.parity.statistics.bootstrap import paired_bootstrap
+from edgekit.parity.statistics.estimate import Estimate
 
 MEANING = (
     "Sensitivity, not security: the changes follow the gradient of the float network and are put before the artifact "

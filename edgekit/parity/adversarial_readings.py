@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgekit.parity.adversarial import AdversarialSensitivity
-from edgekit.parity.statistics import Estimate
+from edgekit.parity.statistics.estimate import Estimate
 
 NOT_ATTACKED = "no sample was changed: that takes the project's network, which a comparison of measurements has not"
 

@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from types import MappingProxyType
+from typing import Protocol
 
 from edgekit.parity.comparison import Comparison
 from edgekit.parity.data.gate_readings import default_gates
 from edgekit.specs.profile import Bound, Gates
 from edgekit.stratification import FEW
+from edgekit.tasks.metric import Metric
 
 CONFIDENCE = 0.99
 """One-sided confidence at which the reference must be better than a constant answer."""
 CHANCE = "chance"
 """Placeholder for `Comparison.chance`, which is known once answers were measured."""
+
+
+class KnownChance(Protocol):
+    """Protocol of what knows its metric, and what one constant answer reaches by it."""
+
+    @property
+    def metric(self) -> Metric: ...
+    @property
+    def chance(self) -> float | None: ...
+
+
 Limits = Mapping[str, float | str]
 """Limits of a gate, by field of `Bound`."""
 DEFAULTS: Mapping[str, Limits] = MappingProxyType(
@@ -30,7 +43,7 @@ def defaults(gates: Gates, governed: Collection[str] = ()) -> dict[str, Limits]:
     return {name: limit for name, limit in limits.items() if getattr(gates, name) is None}
 
 
-def bounds(gates: Gates, comparison: Comparison) -> Iterator[tuple[str, Bound]]:
+def bounds(gates: Gates, comparison: KnownChance) -> Iterator[tuple[str, Bound]]:
     """Yield every gate with its limits: the default ones that the profile does not name, then those that it names."""
     for name, limits in defaults(gates, default_gates(comparison.governance)).items():
         worst = "min" if comparison.metric.higher_is_better else "max"

@@ -17,10 +17,11 @@ from edgekit.parity.calibration.paired_calibration import paired_calibration
 from edgekit.parity.comparison import Comparison, FlipExample
 from edgekit.parity.drift import drift
 from edgekit.parity.endpoint_record import EndpointRecord, LatencyRecord, MetricRecord, process_record
+from edgekit.parity.flips import Flip, PairedOutputs, changed_samples
 from edgekit.parity.latency_histogram import Histogram, side_by_side
 from edgekit.parity.orders import order_db, with_ties
 from edgekit.parity.paired_answers import PairedAnswers, estimate
-from edgekit.parity.statistics import percentile_ns
+from edgekit.parity.statistics.percentiles import percentile_ns
 from edgekit.parity.token_parity import token_parity
 from edgekit.tasks.label_arrays import is_labelled
 from edgekit.tasks.metric import Metric, Scores
@@ -31,6 +32,8 @@ from edgekit.tasks.task_over_time import TaskOverTime, of_sequences, steps
 NO_ORDERS: Mapping[str, IndexOrder] = MappingProxyType({})
 SHOWN_FLIPS = 10
 """Flipped samples that a report tells in words."""
+MOST_FLIPS = 100_000
+"""Flipped samples that are kept for a table."""
 
 
 def compare(
@@ -56,8 +59,8 @@ def compare(
     for outputs in (expected, actual):
         task.check(outputs, known)
     answers, candidate_answers = task.answers(expected), task.answers(actual)
-    paired = PairedAnswers.of(answers, candidate_answers, labels, task)
-    scores = [_score(task.metric, one) for one in paired.scores] if paired.scores else [None, None]
+    paired = PairedAnswers.of(answers, candidate_answers, labels, task, reference.groups)
+    scores = [_score(task.metric, one, paired.groups) for one in paired.scores] if paired.scores else [None, None]
     theirs, ours = side_by_side(reference.latency_ns, candidate.latency_ns)
     by_output = {
         name: order_db(one, measured[name], orders.get(name), _sqnr_db(one, measured[name], reference.length))
@@ -68,6 +71,7 @@ def compare(
         scores=paired.scores,
         agreements=paired.agreements,
         margin=paired.margin,
+        groups=paired.groups,
         reference=_endpoint(reference, scores[0], theirs),
         candidate=_endpoint(candidate, scores[1], ours),
         sqnr_db=min(by_output.values()),
@@ -81,16 +85,23 @@ def compare(
         ),
         tokens=token_parity(answers, candidate_answers, known, task),
     )
-    examples = tuple(
-        FlipExample(
-            sample=int(i),
-            reference=task.show(answers, i, classes),
-            candidate=task.show(candidate_answers, i, classes),
-            label=task.show_label(labels, i, classes) if labelled else None,
-        )
-        for i in comparison.flipped[:SHOWN_FLIPS]
+    pairs = PairedOutputs(task, (expected, actual), (answers, candidate_answers), labels if labelled else None, classes)
+    return replace(
+        comparison,
+        flip_examples=tuple(_example(flip) for flip in pairs.flips(paired, paired.flipped[:SHOWN_FLIPS])),
+        flips=tuple(pairs.flips(paired, changed_samples(paired)[:MOST_FLIPS])),
     )
-    return replace(comparison, flip_examples=examples)
+
+
+def _example(flip: Flip) -> FlipExample:
+    return FlipExample(
+        sample=flip.sample,
+        reference=flip.reference,
+        candidate=flip.candidate,
+        label=flip.label,
+        reference_margin=flip.reference_margin,
+        candidate_margin=flip.candidate_margin,
+    )
 
 
 def _sqnr_db(expected: Array, actual: Array, length: Array | None) -> float:
@@ -137,9 +148,9 @@ def _spread(medians_ns: Sequence[int]) -> float | None:
     return (max(medians_ns) - min(medians_ns)) / max(float(np.median(medians_ns)), 1.0)
 
 
-def _score(metric: Metric, scores: Scores) -> MetricRecord:
+def _score(metric: Metric, scores: Scores, groups: Array | None) -> MetricRecord:
     """The metric with its 95 % interval."""
-    interval = estimate(metric, scores, 0.975)
+    interval = estimate(metric, scores, 0.975, groups)
     return MetricRecord(
         name=metric.name,
         value=interval.value,

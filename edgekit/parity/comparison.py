@@ -10,10 +10,13 @@ from edgekit.parity.adversarial import AdversarialSensitivity
 from edgekit.parity.calibration.paired_calibration import PairedCalibration
 from edgekit.parity.data.governance import DataGovernance
 from edgekit.parity.drift import Drift
+from edgekit.parity.early_stop import EarlyStop
 from edgekit.parity.endpoint_record import EndpointRecord
+from edgekit.parity.flips import Flip
 from edgekit.parity.outside.paired_outside import PairedOutside
 from edgekit.parity.paired_answers import PairedAnswers
 from edgekit.parity.poisoning.record import PoisoningScreen
+from edgekit.parity.slices.record import SliceParity
 from edgekit.parity.token_parity import TokenParity
 from edgekit.parity.unmeasured import Unmeasured
 from edgekit.tasks.metric import SHARE
@@ -29,6 +32,11 @@ class FlipExample(Record):
     candidate: str
     label: str | None
     """The label; null where the sample has none."""
+    id: str | None = None
+    """Name of the sample on the disk of who built it: a path in the data set's folder, or a row of its file."""
+    reference_margin: float | None = None
+    """Highest score of a class minus the second, in the output's unit; left out where the task has no classes."""
+    candidate_margin: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +71,12 @@ class Comparison(PairedAnswers):
     """Detection of samples from outside; None where the project states none."""
     governance: DataGovernance | None = None
     """Data sets, and what was noticed about them; None where they are not known."""
+    flips: tuple[Flip, ...] = ()
+    """All samples that the two do not answer alike."""
+    slices: SliceParity | None = None
+    """Parity slice by slice; None where the samples themselves are not at hand."""
+    early_stop: EarlyStop | None = None
+    """Sequential looks after which no more samples were asked; None where all were asked at once."""
 
     def __repr__(self) -> str:
         sides = [f"{side.score.value:.4f}" for side in (self.reference, self.candidate) if side.score]

@@ -14,10 +14,14 @@ from edgekit.parity.chance import fewest_answers
 from edgekit.parity.comparison import Comparison
 from edgekit.parity.data.gate_readings import governance_reading
 from edgekit.parity.endpoint_record import LatencyRecord
+from edgekit.parity.more_samples import more_samples
 from edgekit.parity.poisoning_readings import poisoning_value
 from edgekit.parity.probability_readings import GATES as PROBABILITY_GATES
 from edgekit.parity.probability_readings import probability_reading
-from edgekit.parity.statistics import Estimate, needed_count
+from edgekit.parity.sampled_readings import SAMPLED, sampled_reading
+from edgekit.parity.slice_readings import slice_value
+from edgekit.parity.statistics.estimate import Estimate
+from edgekit.parity.statistics.percentiles import needed_count
 from edgekit.parity.unmeasured import Unmeasured
 from edgekit.specs.profile import Bound
 from edgekit.stratification import FEW
@@ -69,6 +73,10 @@ class GateInputs:
     """Share of the multiply-accumulates for which the runtime has no integer kernel."""
     accelerator: AcceleratorTrial | None = None
     """Choice of the device between its CPU, GPU and NPU; None where none was made."""
+    available: int | None = None
+    """Samples of the evaluation set; None where it is not known."""
+    group: str = ""
+    """Name that the project gives to the groups of samples; empty where they have none."""
     quantized: bool = True
     """True if any number of the model has fewer bits than the float model's."""
 
@@ -85,18 +93,12 @@ class NoReading:
 def read(name: str, bound: Bound, facts: GateInputs) -> Estimate | NoReading:
     """Read the quantity that the gate `name` bounds, with its interval where the bound has a confidence."""
     comparison, confidence = facts.comparison, bound.confidence
+    if name in SAMPLED:
+        looked = comparison.early_stop.confidence(confidence) if comparison.early_stop else confidence
+        return sampled_reading(name, comparison, looked) or NoReading("not measurable", NO_LABELS)
     match name:
-        case "reference_accuracy":
-            score = comparison.reference.score
-            return _labelled(
-                comparison.reference_at(confidence) if confidence else _exact_if(score.value if score else None)
-            )
         case "distinct_answers":
-            return _distinct(comparison)
-        case "accuracy_drop":
-            return _labelled(comparison.drop_at(confidence) if confidence else _exact_if(comparison.accuracy_drop))
-        case "agreement":
-            return comparison.agreement_at(confidence) if confidence else _exact(comparison.agreement)
+            return _distinct(facts)
         case "latency_p50_ms" | "latency_p90_ms" | "peak_rss_mb":
             return _on_device(name, facts)
         case "instructions_ratio":
@@ -115,11 +117,14 @@ def read(name: str, bound: Bound, facts: GateInputs) -> Estimate | NoReading:
             value = poisoning_value(name, comparison.poisoning)
             return NoReading("not measurable", value) if isinstance(value, str) else _exact(value)
         case _ if name in PROBABILITY_GATES:
-            reading = probability_reading(name, comparison, confidence)
-            return NoReading(reading.outcome, reading.reason) if isinstance(reading, Unmeasured) else reading
+            sure = probability_reading(name, comparison, confidence)
+            return NoReading(sure.outcome, sure.reason) if isinstance(sure, Unmeasured) else sure
         case "calibration_overlap" | "training_overlap" | "licences" | "mislabelled_share":
             known = governance_reading(name, comparison.governance, confidence)
             return NoReading("not measurable", known) if isinstance(known, str) else known
+        case "worst_slice_drop" | "worst_class_drop" | "fairness_gap":
+            sliced = slice_value(name, bound, comparison.slices, comparison.metric.unit)
+            return NoReading(*sliced) if isinstance(sliced, tuple) else sliced
         case "integer_macs_share":
             return _in_integers(facts)
         case "fallback_share" | "fallback_bytes_share" if all_fell_back(facts):
@@ -151,12 +156,14 @@ def _in_integers(facts: GateInputs) -> Estimate | NoReading:
     return _exact(min(1.0, facts.integer_macs_share / possible))
 
 
-def _distinct(comparison: Comparison) -> Estimate | NoReading:
+def _distinct(facts: GateInputs) -> Estimate | NoReading:
+    comparison = facts.comparison
     fewest = fewest_answers(comparison)
     if comparison.always_right:
         return NoReading("not measurable", "one answer is right for all of these samples", fewest)
     if fewest == 1 and comparison.samples < FEW:
-        return NoReading("undecided", f"{comparison.samples} samples are too few; measure more: --samples", fewest)
+        few = f"{comparison.samples} samples are too few"
+        return NoReading("undecided", f"{few}; {more_samples(FEW, comparison.samples, facts.available)}", fewest)
     return _exact(fewest)
 
 
@@ -165,14 +172,6 @@ def all_fell_back(facts: GateInputs) -> bool:
     where = facts.comparison.candidate.environment
     real = facts.device == "real" and not where.host_stand_in
     return real and where.missed_provider is not None and where.provider == "cpu"
-
-
-def _labelled(reading: Estimate | None) -> Estimate | NoReading:
-    return reading or NoReading("not measurable", NO_LABELS)
-
-
-def _exact_if(value: float | None) -> Estimate | None:
-    return None if value is None else _exact(value)
 
 
 def _exact(value: float) -> Estimate:

@@ -80,6 +80,10 @@ _IN_FLOAT = (
 _NOT_QUANTIZED = (
     "nothing was quantized, so look at [prune] and [recover] of the profile; without them, at the data of both sides"
 )
+_SLICE = (
+    "see which samples flipped: edgekit report DIR --flips csv; calibrate on more samples of that kind, or keep the "
+    "layers that lose it in float: edgekit diagnose DIR"
+)
 _PLACEMENT = "see which operators it is: edgekit inspect BUNDLE --placement"
 _FRAGMENTS = (
     "try another runtime of the target (--backend); which operators lie between the delegates: "
@@ -111,6 +115,7 @@ QUANTITIES: Mapping[str, Quantity] = {
     "reference_accuracy": Quantity("Metric of the reference", percent, _TRAINED),
     "distinct_answers": Quantity("Different answers given", count, _TRAINED),
     "accuracy_drop": Quantity("Accuracy lost against the reference", points, _IN_FLOAT, _NOT_QUANTIZED),
+    "accuracy_change": Quantity("Accuracy gained over the reference", points, _IN_FLOAT, _NOT_QUANTIZED),
     "agreement": Quantity("Agreement of the model's answers with the reference's", percent, _IN_FLOAT, _NOT_QUANTIZED),
     "size_ratio": _SIZE,
     "integer_share": Quantity("Weights stored as small integers", percent, _PLACEMENT),
@@ -144,17 +149,29 @@ QUANTITIES: Mapping[str, Quantity] = {
     ),
     "licences": Quantity("Data sets whose terms the policy does not allow", count, _TERMS),
     "mislabelled_share": Quantity("Labels of the evaluation set that look wrong", percent, _LABELS),
+    "worst_slice_drop": Quantity("Accuracy lost in the worst slice", points, _SLICE),
+    "worst_class_drop": Quantity("Accuracy lost in the worst class", points, _SLICE),
+    "fairness_gap": Quantity("Increase of the difference between the error rates of groups", points, _SLICE),
 }
 """Quantities by the name of their gate in a profile."""
+
+
+_RELATIVE = {
+    "accuracy_drop": "Loss of the metric against the reference",
+    "accuracy_change": "Gain of the metric over the reference",
+    "worst_slice_drop": "Loss of scores in the worst slice",
+    "worst_class_drop": "Loss of scores in the worst class",
+}
+"""Titles of the gates that bound a share of the reference's metric, where that has a unit."""
 
 
 def quantity_of(name: str, unit: str) -> Quantity:
     """Quantity that a gate bounds, shown in the `unit` of the task's metric (`MetricRecord.unit`)."""
     quantity = QUANTITIES[name]
-    if unit == SHARE or name not in ("reference_accuracy", "accuracy_drop"):
+    if unit == SHARE or name not in ("reference_accuracy", *_RELATIVE):
         return quantity
-    if name == "accuracy_drop":
-        return replace(quantity, title="Loss of the metric against the reference", show=percent)
+    if name in _RELATIVE:
+        return replace(quantity, title=_RELATIVE[name], show=percent)
     return replace(quantity, show=lambda value: metric_value(value, unit))
 
 

@@ -8,23 +8,17 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator
 
 from edgekit.ir.record import Record
-from edgekit.parity.adversarial_readings import adversarial_words
+from edgekit.parity.certainty import certainty
 from edgekit.parity.chance import bounds, is_by_chance
 from edgekit.parity.comparison import Comparison
-from edgekit.parity.data.gate_readings import GOVERNED, governance_words
-from edgekit.parity.gate_readings import NO_LABELS, GateInputs, NoReading, all_fell_back, read
+from edgekit.parity.gate_readings import NO_LABELS, GateInputs, NoReading, read
 from edgekit.parity.gate_texts import QUANTITIES, quantity_of
-from edgekit.parity.poisoning_readings import GATES as POISONING
-from edgekit.parity.poisoning_readings import poisoning_words
-from edgekit.parity.probability_readings import GATES as PROBABILITY_GATES
-from edgekit.parity.probability_readings import measured_on
-from edgekit.parity.statistics import Estimate
+from edgekit.parity.sample_plan import advice
+from edgekit.parity.statistics.equivalence import Decision as Verdict
+from edgekit.parity.statistics.equivalence import decide
 from edgekit.specs.profile import Bound, Gates
 
 Outcome = Literal["passed", "failed", "undecided", "not measurable"]
-Verdict = Literal["passed", "failed", "undecided"]
-_SAMPLED = ("reference_accuracy", "accuracy_drop", "agreement")
-"""Gates on quantities that are estimated from samples."""
 
 
 def _known_gate(name: str) -> str:
@@ -50,9 +44,9 @@ class GateResult(Record):
 def judge(gates: Gates, facts: GateInputs) -> tuple[GateResult, ...]:
     """Every gate that is set, in the profile's order, after the two that hold where it names none (`chance`).
 
-    `confidence` makes `reference_accuracy`, `accuracy_drop`, `agreement`, `calibration_drop` and `outside_auroc_drop`
-    intervals: passed or failed once the interval's bound is on one side of the limit, undecided until then. The other
-    quantities are no samples of anything, and are taken as they are.
+    `confidence` makes intervals of the quantities that are estimated from samples: passed or failed once the interval's
+    bound is on one side of the limit, undecided until then. The others are no samples of anything, and are taken as
+    they are.
     """
     judged = tuple(_judge(name, bound, facts) for name, bound in bounds(gates, facts.comparison))
     return judged if "reference_accuracy" in (gate.name for gate in judged) else (_unlimited(facts.comparison), *judged)
@@ -89,10 +83,10 @@ def _judge(name: str, bound: Bound, facts: GateInputs) -> GateResult:
         meaning = f"{quantity.title}: {shown}; {limit}. It is {reading.outcome}{here}: {reading.reason}."
         return _result(name, reading.value, bound, reading.outcome, meaning)
     by_chance = name == "reference_accuracy" and is_by_chance(bound, facts.comparison)
-    outcome = "failed" if by_chance else _decide(reading, bound)
-    meaning = f"{quantity.title}: {quantity.show(reading.value)}{_certainty(name, reading, bound, facts)}; {limit}."
+    outcome: Outcome = "failed" if by_chance else decide(reading, bound.min, bound.max)
+    meaning = f"{quantity.title}: {quantity.show(reading.value)}{certainty(name, reading, bound, facts)}; {limit}."
     if outcome == "undecided":
-        meaning += f" {facts.comparison.samples:,} samples cannot settle it; measure more: --samples."
+        meaning += f" {facts.comparison.samples:,} samples cannot settle it; {advice(name, bound, reading, facts)}."
     if outcome == "failed":
         remedy = quantity.remedy if facts.quantized else quantity.float_remedy or quantity.remedy
         meaning += f" Next: {remedy}."
@@ -101,48 +95,3 @@ def _judge(name: str, bound: Bound, facts: GateInputs) -> GateResult:
 
 def _result(name: str, value: float | None, bound: Bound, outcome: Outcome, meaning: str) -> GateResult:
     return GateResult(name=name, value=value, min=bound.min, max=bound.max, outcome=outcome, meaning=meaning)
-
-
-def _decide(reading: Estimate, bound: Bound) -> Outcome:
-    over = bound.max is not None and reading.low > bound.max
-    under = bound.min is not None and reading.high < bound.min
-    if over or under:
-        return "failed"
-    below_max = bound.max is None or reading.high <= bound.max
-    above_min = bound.min is None or reading.low >= bound.min
-    return "passed" if below_max and above_min else "undecided"
-
-
-def _certainty(name: str, reading: Estimate, bound: Bound, facts: GateInputs) -> str:
-    """Words on the number of samples of an estimate, and on its interval."""
-    if name in ("fallback_share", "fallback_bytes_share") and all_fell_back(facts):
-        provider = facts.comparison.candidate.environment.missed_provider
-        return f" (the device ran all of it on its CPU: neither '{provider}' nor any other GPU provider works there)"
-    if name in ("size_ratio", "smaller") and reading.value != facts.size_ratio:
-        whole = QUANTITIES[name].show(facts.size_ratio)
-        return f" by what can be compressed, the weights ({whole} with graph, biases and scales)"
-    if name in POISONING and facts.comparison.poisoning:
-        return poisoning_words(name, facts.comparison.poisoning)
-    if name == "adversarial_drop" and facts.comparison.adversarial:
-        words = adversarial_words(facts.comparison.adversarial)
-        return words + _between(name, reading, bound, facts)
-    if name in GOVERNED:
-        return governance_words(name, facts.comparison.governance)
-    if name not in _SAMPLED and name not in PROBABILITY_GATES:
-        return ""
-    on = measured_on(name, facts.comparison) or f" on {facts.comparison.samples:,} samples"
-    if (
-        name == "reference_accuracy"
-        and facts.comparison.chance is not None
-        and facts.comparison.chance in (bound.min, bound.max)
-    ):
-        on += ", where one constant answer reaches as much as the limit"
-    return on + _between(name, reading, bound, facts)
-
-
-def _between(name: str, reading: Estimate, bound: Bound, facts: GateInputs) -> str:
-    """Words on the interval of an estimate; none for a gate without confidence."""
-    if bound.confidence is None:
-        return ""
-    show = quantity_of(name, facts.comparison.metric.unit).show
-    return f" (between {show(reading.low)} and {show(reading.high)}, {100 * bound.confidence:g} % sure of each)"

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from edgekit.ir.generation import Generation, GenerationRun
 from edgekit.ir.record import Record
-from edgekit.parity.statistics import percentile_ns
+from edgekit.parity.statistics.percentiles import percentile_ns
 
 
 class CacheMemory(Record):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgekit.parity.comparison import Comparison
 from edgekit.parity.gate_texts import points
-from edgekit.parity.statistics import Estimate
+from edgekit.parity.statistics.estimate import Estimate
 from edgekit.parity.unmeasured import Unmeasured
 
 CALIBRATION, OUTSIDE = "calibration_drop", "outside_auroc_drop"

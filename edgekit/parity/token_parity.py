@@ -17,7 +17,9 @@ from pydantic import Field
 from edgekit.ir.measurement import Array
 from edgekit.ir.record import Record
 from edgekit.parity.gate_texts import decimal, percent
-from edgekit.parity.statistics import RESAMPLES, SEED, Estimate, wilson
+from edgekit.parity.statistics.bootstrap import RESAMPLES, SEED
+from edgekit.parity.statistics.estimate import Estimate
+from edgekit.parity.statistics.proportions import wilson
 from edgekit.tasks.language_model import LanguageModel
 from edgekit.tasks.task import Answers, Task
 from edgekit.tasks.task_over_time import TaskOverTime

@@ -14,6 +14,7 @@ from edgekit.ir.measurement import Measurement
 from edgekit.measure import store
 from edgekit.measure.device.installed_bundle import outputs_in_parts, unpacked
 from edgekit.pipeline.both_endpoints import BothEndpoints, Respondent
+from edgekit.pipeline.evidence import Evidence
 from edgekit.pipeline.exclusive_folder import exclusive
 from edgekit.pipeline.outside_samples import check_outside
 from edgekit.pipeline.request import BuildRequest
@@ -28,7 +29,7 @@ from edgekit.pipeline.stages.stage import Stage
 from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.pipeline.stages.temperature import settled_temperature
 from edgekit.pipeline.stages.vendor_comparison import blamed
-from edgekit.pipeline.verdict import Evidence, decide
+from edgekit.pipeline.verdict import decide
 from edgekit.report.report import Report
 from edgekit.samples import Samples
 from edgekit.specs.factory import RAISED, in_a_line, place

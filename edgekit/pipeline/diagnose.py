@@ -17,7 +17,7 @@ from edgekit.parity.diagnose import Diagnosis, diagnose
 from edgekit.parity.network_outcome import NetworkOutcome
 from edgekit.parity.paired_answers import PairedAnswers
 from edgekit.parity.pruning_diagnosis import pruning
-from edgekit.parity.statistics import wilson
+from edgekit.parity.statistics.proportions import wilson
 from edgekit.pipeline.build_output import BuildOutput
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.compile import Compilation

@@ -30,6 +30,8 @@ from edgekit.pipeline.accuracy_budget import affordable, is_large
 from edgekit.pipeline.both_endpoints import BothEndpoints, Respondent
 from edgekit.pipeline.build import compilation_of, eager_answers, eager_respondent, evaluation, on_host
 from edgekit.pipeline.commit_or_rollback import commit_or_roll_back, take_back
+from edgekit.pipeline.early_stopping import EarlyStopping
+from edgekit.pipeline.evidence import Evidence
 from edgekit.pipeline.exclusive_folder import exclusive
 from edgekit.pipeline.flash import check_runtime, choose_runtime
 from edgekit.pipeline.generation import check_project, check_prompt
@@ -40,7 +42,7 @@ from edgekit.pipeline.stages.inputs import CachedData
 from edgekit.pipeline.stages.pack import pack_bundle
 from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.pipeline.stages.vendor_comparison import blamed
-from edgekit.pipeline.verdict import Evidence, decide
+from edgekit.pipeline.verdict import decide
 from edgekit.report.earlier_run import Earlier
 from edgekit.report.report import Report
 from edgekit.runner.model.accelerator import CPU
@@ -72,6 +74,8 @@ class Trial:
     """Beginning of a text that the model is to continue there; None for no text."""
     accelerator: AcceleratorChoice = AUTO
     """Accelerator of the model there; by default the quickest of CPU, GPU and NPU that passes the gates."""
+    stop_early: bool = False
+    """True asks the device no more samples than decide the gates on its answers."""
 
     def reached(self, request: BuildRequest) -> AbstractContextManager[Transport]:
         """Transport to the device, not opened yet."""
@@ -119,13 +123,15 @@ def run(
 
             def judged(chosen: AcceleratorChosen | None) -> Report:
                 there = on_choice(installation, chosen)
-                probed = _probe(there, request, line, data)
+                stopping = EarlyStopping(measured, reference, request) if trial.stop_early else None
+                probed = _probe(there, request, line, data, stopping)
                 text = _text(there, request, line, trial.prompt)
                 remarks = tuple(filter(None, (*_remarks(there), timed_lengths(measured), accelerator_remark(chosen))))
                 evidence = Evidence(
                     reference, probed, measured.sampling, host, earlier, float_file, remarks, text, measured, chosen
                 )
                 evidence = replace(evidence, both=_both(compilation, there))
+                evidence = stopping.of_answered(evidence) if stopping else evidence
                 return decide(compilation, compiled, bundle, evidence, _shown(device.url), staging)
 
             report = judged(chosen)
@@ -227,10 +233,19 @@ def _choose(
         return choose_accelerator(installation, bundle.manifest, choice, request.profile.probe.threads)
 
 
-def _probe(installation: Installation, request: BuildRequest, line: StageRunner, data: CachedData) -> Measurement:
+def _probe(
+    installation: Installation,
+    request: BuildRequest,
+    line: StageRunner,
+    data: CachedData,
+    stopping: EarlyStopping | None,
+) -> Measurement:
     with line.stage("probe"):
         shards = shards_in(line.cache, line.teller("probe"))
-        return Installed(installation, shards).measure(data.samples, request.profile.probe)
+        if stopping:
+            shards = replace(shards, looks=stopping.looks)
+        samples = stopping.samples if stopping else data.samples
+        return Installed(installation, shards).measure(samples, request.profile.probe)
 
 
 def _text(

@@ -2,71 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from edgekit.atomic import write
 from edgekit.bundle.archive import Bundle
-from edgekit.devices.protocol import AcceleratorChosen
 from edgekit.ir.measurement import Measurement
 from edgekit.ir.program import REMARK, WARNING
 from edgekit.measure import store
 from edgekit.parity.compare import compare
-from edgekit.parity.gate_readings import Device, FloatRecord, GateInputs
+from edgekit.parity.comparison import Comparison
+from edgekit.parity.flips import changed_samples
+from edgekit.parity.gate_readings import Device, GateInputs
 from edgekit.parity.gates import judge
-from edgekit.parity.generation_record import GenerationRecord
 from edgekit.parity.numeric import numeric_parity
 from edgekit.pipeline.accelerator_trial import accelerator_trial
-from edgekit.pipeline.adversarial import adversarial_sensitivity
-from edgekit.pipeline.both_endpoints import BothEndpoints
-from edgekit.pipeline.outside_samples import paired_on_outside
+from edgekit.pipeline.evidence import Evidence
+from edgekit.pipeline.findings import findings_of, with_findings
 from edgekit.pipeline.stages.accelerator_fits import accelerator_fits, unused_accelerators
 from edgekit.pipeline.stages.calibration_limit import limit_remark
 from edgekit.pipeline.stages.compile import Compilation, Compiled
-from edgekit.pipeline.stages.data_governance import governance_of
 from edgekit.pipeline.stages.evaluated_orders import evaluated_orders
 from edgekit.pipeline.stages.float_remark import float_remarks
 from edgekit.pipeline.stages.loss_remark import loss_remarks
-from edgekit.pipeline.stages.poisoning_screen import poisoning_screen
 from edgekit.pipeline.stages.temperature import temperature_remarks
 from edgekit.pipeline.stages.vendor_comparison import vendor_remarks
 from edgekit.report.assemble import BuildFacts, ProbeFacts, describe, report
-from edgekit.report.earlier_run import Earlier
-from edgekit.report.forms import html, markdown, text
+from edgekit.report.forms import flips_csv, html, markdown, text
 from edgekit.report.record import BundleRecord
 from edgekit.report.report import Report, to_json
-from edgekit.samples import Samples, Sampling
+from edgekit.samples import Samples
 from edgekit.tasks.registry import task_of
 
 COMPARE = "compare"
+FLIPS = "flips.csv"
+"""Table of the samples that were answered otherwise, beside the report."""
 TRAINING = ("prune", "recover", "train-quantized")
 """Passes whose time the cost of the build is computed from, even if they ran in an earlier build."""
 FORMS = {".json": to_json, ".md": markdown.render, ".html": html.render, ".txt": text.render}
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """Measurements that a verdict is made of: the same samples through both endpoints."""
-
-    reference: Measurement
-    candidate: Measurement
-    sampling: Sampling | None = None
-    host: Measurement | None = None
-    """Measurement of the same bundle on this machine, where the candidate is of another."""
-    earlier: Earlier | None = None
-    """Earlier run to compare instructions with."""
-    float_file: FloatRecord | None = None
-    """The float file on the same device."""
-    remarks: tuple[str, ...] = ()
-    """Remarks of the flash, each a sentence."""
-    generation: GenerationRecord | None = None
-    """Text that a language model wrote on the device, with its times."""
-    samples: Samples | None = None
-    """Samples that both measured."""
-    accelerator: AcceleratorChosen | None = None
-    """Accelerator that the device chose; None where there was nothing to choose from."""
-    both: BothEndpoints | None = None
-    """Both endpoints, where other samples may still be asked of them."""
 
 
 def decide(
@@ -76,22 +49,16 @@ def decide(
     request, artifact, candidate = compilation.request, compiled.artifact, evidence.candidate
     if request.target.family == "host":  # the target itself: nothing stands in for anything
         candidate = replace(candidate, environment=replace(candidate.environment, host_stand_in=False))
-    adversarial = adversarial_sensitivity(compilation, evidence.both, evidence.samples)
-    poisoning = poisoning_screen(compilation)
+    findings = findings_of(compilation, evidence, candidate)
     artifact_record = describe(artifact, compiled.float_size.size_bytes, compiled.float_size.weight_bytes)
     with compilation.line.stage(COMPARE):
         task = task_of(request.project)
         orders = evaluated_orders(compilation, evidence.reference, candidate, evidence.samples)
-        comparison = compare(evidence.reference, candidate, task, compilation.golden.classes, orders)
-        comparison = replace(comparison, adversarial=adversarial, poisoning=poisoning)
-        if evidence.both and evidence.samples:
-            comparison = replace(
-                comparison,
-                outside=paired_on_outside(request, evidence.samples, evidence.reference, candidate, evidence.both),
-            )
-        if evidence.samples is not None:
-            governed = governance_of(compilation, evidence.samples, evidence.reference)
-            comparison = replace(comparison, governance=governed)
+        comparison = replace(
+            compare(evidence.reference, candidate, task, compilation.golden.classes, orders),
+            early_stop=evidence.early_stop,
+        )
+        comparison = with_findings(comparison, findings, compilation, evidence)
         parity = numeric_parity(evidence.host, candidate, artifact.signature, task) if evidence.host else None
         inputs = GateInputs(
             comparison=comparison,
@@ -107,6 +74,8 @@ def decide(
             baseline=evidence.earlier.baseline if evidence.earlier else None,
             float_file=evidence.float_file,
             accelerator=accelerator_trial(evidence.accelerator, parity.same_answers if parity else None),
+            available=evidence.sampling.total if evidence.sampling else None,
+            group=request.project.data.evaluation.group or "",
             quantized=request.profile.quantize is not None,
         )
         judged = judge(request.profile.gates, inputs)
@@ -133,6 +102,7 @@ def decide(
             remarks=(
                 *request.profile.gates.deprecations,
                 *_left_out(compilation, evidence),
+                *_cut_flips(comparison),
                 *_remarks(compilation, compiled),
                 *temperature_remarks(request, compilation.line, comparison),
                 *(fit.sentence for fit in accelerator_fits(request, artifact)),
@@ -144,6 +114,8 @@ def decide(
             ),
         ),
     )
+    ids = _ids(evidence.samples)
+    write(out / FLIPS, flips_csv.render(comparison.flips, ids).encode())
     store.save(evidence.reference, out / "reference")
     store.save(candidate, out / "candidate")
     write(out / "report.json", verdict.to_json().encode())
@@ -151,6 +123,18 @@ def decide(
     write(out / "profile.json", request.profile.model_dump_json(by_alias=True, exclude_unset=True, indent=2).encode())
     write(out / "report.md", markdown.render([verdict]).encode())
     return verdict
+
+
+def _ids(samples: Samples | None) -> tuple[str, ...] | None:
+    return samples.metadata.ids if samples and samples.metadata else None
+
+
+def _cut_flips(comparison: Comparison) -> list[str]:
+    """Sentence on flipped samples that the table of them leaves out."""
+    changed = len(changed_samples(comparison))
+    if changed <= len(comparison.flips):
+        return []
+    return [f"{changed:,} samples are answered otherwise: {FLIPS} has the first {len(comparison.flips):,}."]
 
 
 def _left_out(compilation: Compilation, evidence: Evidence) -> list[str]:

@@ -79,7 +79,8 @@ def report(build: BuildFacts, probe: ProbeFacts) -> Report:
     unlike = earlier.warnings(candidate, artifact, build.bundle) if earlier and counted else ()
     bound = profile.gates.accuracy_drop
     confidence = (bound and bound.confidence) or 0.95
-    drop = comparison.drop_at(confidence)
+    stop = comparison.early_stop
+    drop = comparison.drop_at((stop and stop.confidence(confidence)) or confidence)
     return Report(
         schema_version=1,
         verdict=verdict(probe.gates),
@@ -118,6 +119,7 @@ def report(build: BuildFacts, probe: ProbeFacts) -> Report:
             examples=comparison.flip_examples,
         ),
         mcnemar_p=comparison.mcnemar_p,
+        mcnemar_mid_p=comparison.mcnemar_mid_p,
         sqnr_db=_finite(comparison.sqnr_db),
         outputs_sqnr_db=(
             {name: _finite(value) for name, value in comparison.outputs_sqnr_db.items()}
@@ -132,9 +134,12 @@ def report(build: BuildFacts, probe: ProbeFacts) -> Report:
         calibration=comparison.calibration.record if isinstance(comparison.calibration, PairedCalibration) else None,
         outside=comparison.outside.record if isinstance(comparison.outside, PairedOutside) else None,
         governance=comparison.governance,
+        slices=comparison.slices,
         stages=build.stages,
         bundle=build.bundle,
         versions=dict(sorted(build.versions.items())),
+        groups=comparison.group_count,
+        early_stop=stop,
     )
 
 

@@ -16,6 +16,7 @@ from edgekit.parity.comparison import FlipExample
 from edgekit.parity.cost import CostSummary
 from edgekit.parity.data.governance import DataGovernance
 from edgekit.parity.drift import Drift
+from edgekit.parity.early_stop import EarlyStop
 from edgekit.parity.endpoint_record import EndpointRecord
 from edgekit.parity.gate_readings import FloatRecord
 from edgekit.parity.gates import GateResult, Verdict
@@ -24,6 +25,7 @@ from edgekit.parity.network_time import NetworkShare
 from edgekit.parity.numeric import NumericParity
 from edgekit.parity.outside.record import OutsideRecord
 from edgekit.parity.poisoning.record import PoisoningScreen
+from edgekit.parity.slices.record import SliceParity
 from edgekit.parity.token_parity import TokenParity
 from edgekit.samples import Sampling
 from edgekit.tasks.secondary import SecondaryFigure
@@ -159,7 +161,8 @@ class ReportRecord(Record):
     """Loss of the candidate's metric on the same samples: metric of the reference minus metric of the candidate; of a
     metric with a unit, relative to the reference's. Null where the samples have no labels."""
     accuracy_drop_bounds: Bounds | None
-    """Bounds by a paired bootstrap, at the confidence of the gate, or 0.95."""
+    """Bounds at the confidence of the gate, or 0.95: Tango's score bounds where answers are right or wrong, else by a
+    bootstrap (docs/statistics.md)."""
     agreement: float
     """Agreement of both, right or wrong: for classification, the share of the samples that they answer alike."""
     also_measured: tuple[SecondaryFigure, ...] | None = None
@@ -167,6 +170,8 @@ class ReportRecord(Record):
     flips: Flips
     mcnemar_p: float
     """Probability of flips this lopsided if neither is better (McNemar's exact test, two-sided)."""
+    mcnemar_mid_p: float | None = None
+    """Mid-p of the same test, which errs about as often as it says; the exact one errs less often."""
     sqnr_db: float | None
     """Signal to quantization noise of the candidate's worst output; null when infinite: no noise, or no signal."""
     outputs_sqnr_db: dict[str, float | None] | None = None
@@ -187,8 +192,14 @@ class ReportRecord(Record):
     """Detection of samples from outside (docs/calibration.md); left out where the project states none."""
     governance: DataGovernance | None = None
     """Data sets, what they have in common, suspicious labels and terms (docs/data-governance.md)."""
+    slices: SliceParity | None = None
+    """Parity slice by slice (docs/slices.md); left out where the samples themselves were not at hand."""
     stages: tuple[StageRecord, ...]
     bundle: BundleRecord | None
     """The bundle; null where measurements were compared without one."""
     versions: dict[str, str]
     """Versions of the packages that decided the bytes."""
+    groups: int | None = None
+    """Number of groups that the samples come in, such as videos; left out where they are independent."""
+    early_stop: EarlyStop | None = None
+    """Looks at the answers after which no more samples were asked; left out where all were asked at once."""

@@ -11,6 +11,8 @@ from edgekit.parity.gate_texts import decimal, metric_value, milliseconds, perce
 from edgekit.parity.gates import GateResult
 from edgekit.parity.outside.paired_outside import PairedOutside
 from edgekit.parity.probability_readings import CALIBRATION, OUTSIDE
+from edgekit.parity.slice_readings import GATES as SLICE_GATES
+from edgekit.parity.slice_readings import decisive
 from edgekit.specs.profile import Profile
 from edgekit.specs.target import Precision, Target
 from edgekit.stratification import FEW
@@ -48,7 +50,7 @@ def sentence(
         parts.append(_work(comparison.candidate.instructions))
     parts += _probabilities(comparison, gates)
     warnings = _chance(comparison)
-    return f"{'; '.join([*parts, *warnings, _gates(gates, bool(warnings))])}."
+    return f"{'; '.join([*parts, *warnings, _gates(gates, bool(warnings)), *_slices(profile, comparison, gates)])}."
 
 
 def _subject(target: Target, profile: Profile, device: str | None, comparison: Comparison) -> str:
@@ -135,6 +137,18 @@ def _count(comparison: Comparison) -> str:
 
 def _size(ratio: float) -> str:
     return "the file is as large as the float file" if ratio == 1 else f"the file is {decimal(ratio, 2)} times the size"
+
+
+def _slices(profile: Profile, comparison: Comparison, gates: Sequence[GateResult]) -> list[str]:
+    """Clauses on the slices, classes or groups that made a gate fail."""
+    failed = {gate.name for gate in gates if gate.outcome == "failed"} & set(SLICE_GATES)
+    clauses = [
+        decisive(name, bound, comparison.slices, comparison.metric.unit)
+        for name, bound in profile.gates.named()
+        if name in failed
+    ]
+    # The worst slice may be a class, too: it is named once.
+    return list(dict.fromkeys(clause for clause in clauses if clause))
 
 
 def _gates(gates: Sequence[GateResult], warned: bool) -> str:

@@ -55,7 +55,11 @@ class Gates(Spec):
     distinct_answers: Bound | None = None
     """Number of different answers of the reference or the candidate, whichever gives fewer; at least 2 if not named."""
     accuracy_drop: Bound | None = None
-    """Reference metric minus candidate metric, on the same samples: 0.01 is one point."""
+    """Reference metric minus candidate metric, on the same samples: 0.01 is one point. With `confidence` it is a test
+    of non-inferiority: passed once the candidate is known to lose at most `max`."""
+    accuracy_change: Bound | None = None
+    """Candidate metric minus reference metric. With `min`, `max` and `confidence` it is a test of equivalence: passed
+    once the metric is known to have neither fallen nor risen by more than the limits."""
     agreement: Bound | None = None
     """Share of samples on which reference and candidate answer the same."""
     size_ratio: Bound | None = None
@@ -110,6 +114,13 @@ class Gates(Spec):
     """Number of data sets whose terms `[policy]` does not allow. At most 0 where it is not named."""
     mislabelled_share: Bound | None = None
     """Share of the evaluation samples whose label the reference contradicts with confidence."""
+    worst_slice_drop: Bound | None = None
+    """Loss of the slice of the evaluation set that lost most, stated or automatic. At 95 % unless a confidence is
+    given, as the next two."""
+    worst_class_drop: Bound | None = None
+    """Loss of the class that lost most."""
+    fairness_gap: Bound | None = None
+    """Increase, by compression, of the difference between the error rates of the groups of a stated column."""
 
     @field_validator("smaller", "not_slower", "accelerator_not_slower", mode="before")
     @classmethod

@@ -37,17 +37,30 @@ class DataSet(Spec):
     """A function that returns a map-style data set: `len()` and `[i] -> (input, label)`."""
     labelled: Flag = True
     """False for samples without ground truth: the artifact is then compared with the reference alone."""
+    group: str | None = None
+    """Source of the groups of samples that are not independent, such as frames of one video: an array of the `.npz`, a
+    column of the Parquet file, an attribute of the loader's set, or `folder`, the folder that a file lies in."""
     licence: str
     source: str
     consent: str | None = None
     """Consent of the people that the data are about, in words; carried into report and bundle."""
     personal: Flag | None = None
     """True if it holds personal data, false if it does not; None where that is not stated."""
+    slices: Factory | tuple[str, ...] | None = None
+    """Columns of metadata by which the evaluation set is sliced, or a function of its samples (docs/slices.md)."""
 
     @model_validator(mode="after")
     def _one(self) -> DataSet:
         if (self.path is None) == (self.loader is None):
             raise ValueError("a data set needs exactly one of 'path' and 'loader'")
+        return self
+
+    @model_validator(mode="after")
+    def _sliced(self) -> DataSet:
+        if isinstance(self.slices, tuple) and len(set(self.slices)) != len(self.slices):
+            raise ValueError("'slices' names a column twice")
+        if self.slices == ():
+            raise ValueError("'slices' names no column: leave it out")
         return self
 
 
@@ -83,6 +96,14 @@ class DataSpec(Spec):
     calibration: DataSet | None = None
     evaluation: DataSet
     outside: OutsideSet | None = None
+
+    @model_validator(mode="after")
+    def _slices_of_evaluation(self) -> DataSpec:
+        for role in ("training", "calibration"):
+            declared = getattr(self, role)
+            if declared and declared.slices:
+                raise ValueError(f"'slices' of {role} data slice nothing: state them under evaluation")
+        return self
 
 
 class Project(Spec):

@@ -8,13 +8,16 @@ from scripts.benchmark import (
     build,
     compression,
     emulation,
+    errors,
     flash,
     generate,
+    judge,
     loadgen,
     memory,
     probe,
     refusal,
     runtimes,
+    stops,
     vendor,
 )
 
@@ -22,13 +25,16 @@ BENCHMARKS = {
     "build": build.main,
     "compression": compression.main,
     "emulation": emulation.main,
+    "errors": errors.main,
     "flash": flash.main,
     "generate": generate.main,
+    "judge": judge.main,
     "loadgen": loadgen.main,
     "memory": memory.main,
     "probe": probe.main,
     "refusal": refusal.main,
     "runtimes": runtimes.main,
+    "stops": stops.main,
     "vendor": vendor.main,
 }
 

@@ -16,7 +16,7 @@ import mlperf_loadgen
 import numpy as np
 
 from edgekit.ir.measurement import Array
-from edgekit.parity.statistics import percentile_ns
+from edgekit.parity.statistics.percentiles import percentile_ns
 
 COUNTS = {
     90.0: (1, 10, 63, 64, 65, 80, 81, 82, 96, 97, 128, 130, 200, 333, 662, 1024),

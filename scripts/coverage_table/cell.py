@@ -14,7 +14,7 @@ from edgekit.api.builds import build, load_project
 from edgekit.bundle.archive import Bundle
 from edgekit.errors import EdgekitError
 from edgekit.parity.gates import GateResult
-from edgekit.parity.statistics import wilson
+from edgekit.parity.statistics.proportions import wilson
 from edgekit.report.report import Report
 from scripts.coverage_table.architecture import Architecture
 from scripts.coverage_table.fragments import fragments

@@ -14,7 +14,9 @@ EQUIVALENT: dict[tuple[str, str, str, str], str] = {
     ("edgekit/runner/timing/loop.py", "WARM_UP_NS =", "5_000_000_000", "5000000001"): (
         "a nanosecond of the longest warm-up, five seconds"
     ),
-    ("edgekit/parity/statistics.py", "k = np.arange(", "1", "2"): "a sum beyond the mean, where none is looked for",
+    ("edgekit/parity/statistics/binomial.py", "k = np.arange(", "1", "2"): (
+        "a sum beyond the mean, where none is looked for"
+    ),
     (STORE, "written = json.dumps(", "2", "None"): "how far a file is indented, which nobody reads by",
     (STORE, "written = json.dumps(", "2", "3"): "the same",
 }

@@ -28,6 +28,7 @@ def test_a_build_leaves_a_bundle_a_report_and_both_measurements_and_nothing_else
     assert sorted(path.name for path in built.out.iterdir()) == [
         "candidate.json",
         "candidate.npz",
+        "flips.csv",
         "profile.json",
         "reference.json",
         "reference.npz",

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.conftest import Built, Command
@@ -49,3 +52,61 @@ def test_a_report_that_is_none_is_refused(command: Command, tmp_path: Path) -> N
     assert ended.code == 2
     assert ended.out == ""
     assert "report.json" in ended.err
+
+
+def test_a_build_compares_slice_by_slice_with_counts(built: Built) -> None:
+    slices = json.loads((built.out / "report.json").read_text())["slices"]
+    assert [(each["name"], each["samples"]) for each in slices["classes"]] == [(name, 16) for name in "abcd"]
+    assert {each["by"] for each in slices["slices"]} >= {"brightness"}
+    assert all(each["samples"] > 0 for each in slices["slices"])
+    assert "Slice by slice" in (built.out / "report.md").read_text()
+
+
+@pytest.fixture
+def flipped(built: Built, tmp_path: Path) -> Path:
+    """Output of a build of which two samples were answered otherwise."""
+    out = tmp_path / "flipped"
+    shutil.copytree(built.out, out)
+    header = (out / "flips.csv").read_text().splitlines()[0]
+    rows = ("=a.png,3,lost,a,a,b,1.0,0.0,0.5,0.25", "b.png,4,gained,b,a,b,0.0,1.0,0.5,0.25")
+    (out / "flips.csv").write_text("\n".join((header, *rows)) + "\n")
+    return out
+
+
+def test_flips_are_shown_as_csv_and_written_as_parquet(command: Command, flipped: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    assert command("report", flipped, "--flips", "csv").out == (flipped / "flips.csv").read_text()
+    ended = command("report", flipped, "--flips", "parquet")
+    assert (ended.code, ended.out) == (0, f"{flipped / 'flips.parquet'}\n")
+    first, second = parquet.read_table(flipped / "flips.parquet").to_pylist()
+    assert (first["id"], first["sample"], first["candidate_margin"]) == ("=a.png", 3, 0.25)
+    assert second["change"] == "gained"
+
+
+def test_a_gallery_shows_the_samples_of_the_project_that_was_measured(
+    command: Command, flipped: Path, small: Path, tmp_path: Path
+) -> None:
+    ended = command("report", flipped, "--flips", "gallery", "--project", small)
+    assert (ended.code, ended.out) == (0, f"{flipped / 'flips.html'}\n"), ended.err
+    page = (flipped / "flips.html").read_text()
+    assert len(re.findall("<img src=.data:image/png;base64,", page)) == 2
+    assert "=a.png" in page
+    assert "This page holds samples of your data" in page
+    other = tmp_path / "other"
+    shutil.copytree(small, other)
+    arrays = dict(np.load(other / "data.npz"))
+    np.savez(other / "data.npz", image=arrays["image"], labels=arrays["labels"][::-1])
+    (flipped / "flips.html").unlink()
+    refused = command("report", flipped, "--flips", "gallery", "--project", other).refused("EK105", 2)
+    assert "the evaluation data of 'other' are not those that" in refused
+    assert not (flipped / "flips.html").exists()
+
+
+def test_flips_that_are_not_there_or_no_table_are_refused(command: Command, flipped: Path) -> None:
+    (flipped / "flips.csv").write_text("a,b\n")
+    assert "is no table of flipped samples" in command("report", flipped, "--flips", "parquet").refused("EK105", 2)
+    (flipped / "flips.csv").unlink()
+    assert "there is no 'flips.csv'" in command("report", flipped, "--flips", "csv").refused("EK105", 2)
+    assert "a report needs no project" in command("report", flipped, "--project", ".").refused("EK100", 2)
+    both = command("report", flipped, "--flips", "csv", "--format", "md").refused("EK100", 2)
+    assert "--format and --flips were both given" in both

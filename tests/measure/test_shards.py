@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgekit.errors import ProbeError, Unreachable
-from edgekit.measure.shards import Outputs, Shards, answer_in_shards
+from edgekit.measure.shards import AnswerLooks, Outputs, Shards, answer_in_shards
 from edgekit.samples import Samples
 
 
@@ -106,3 +106,30 @@ def test_whoever_waits_is_told_how_far_it_is() -> None:
     answer_in_shards(_samples(20), _double, Shards(tell=lines.append, first=10, bytes=40))
     assert lines[0].startswith("10 of 20 samples, ")
     assert lines[-1].startswith("20 of 20 samples, ")
+
+
+def test_no_more_is_asked_once_a_look_is_enough() -> None:
+    seen: list[int] = []
+    looked: list[int] = []
+
+    def ask(part: Samples) -> Outputs:
+        seen.extend(part.labels.tolist())
+        return _double(part)
+
+    def enough(outputs: Outputs) -> bool:
+        looked.append(len(outputs["y"]))
+        return looked[-1] >= 60
+
+    looks = AnswerLooks((25, 60, 100, 300), enough)
+    outputs, _ = answer_in_shards(_samples(300), ask, Shards(first=40, bytes=160, looks=looks))
+    assert (seen, looked, len(outputs["y"])) == (list(range(60)), [25, 60], 60)
+
+
+def test_after_a_failure_the_looks_are_taken_again_and_the_rest_is_asked(tmp_path: Path) -> None:
+    shards = Shards(keep=tmp_path, first=10, bytes=40, looks=AnswerLooks((25, 60, 100), lambda out: len(out["y"]) > 50))
+    with pytest.raises(Unreachable):
+        answer_in_shards(_samples(100), _failing_after(30, []), shards.of("one"))
+    again: list[int] = []
+    outputs, _ = answer_in_shards(_samples(100), _failing_after(1000, again), shards.of("one"))
+    assert again == list(range(25, 60))
+    assert len(outputs["y"]) == 60

@@ -18,6 +18,7 @@ from edgekit.parity.gate_readings import Device, FloatRecord, GateInputs
 from edgekit.parity.gates import GateResult, judge
 from edgekit.parity.outside.paired_outside import OutsideScores, paired_outside
 from edgekit.parity.poisoning.record import BackdoorScreen, Patch, PoisoningScreen
+from edgekit.parity.slices.record import GroupGap, SliceParity, SliceRecord
 from edgekit.specs.profile import Gates
 from edgekit.tasks.classification import Classification
 from tests.parity.calibration.examples import scores, truthful
@@ -94,3 +95,13 @@ GOVERNED = DataGovernance(
 )
 """Data sets of which every gate on data can be read."""
 FLOAT = FloatRecord(latency=summarize(timed(pair(100, 0, 0)[1], np.full(128, 4_000_000))), instructions=400_000)
+
+SLICE = SliceRecord(
+    name="light = dim", words="light = dim", by="light", origin="stated", samples=100, agreement=0.97, reference=0.9,
+    candidate=0.87, drop=0.03, others=0.0, reference_only=3, candidate_only=0,
+)  # fmt: skip
+GAP = GroupGap(
+    by="light", groups=2, samples=200, before=0.01, after=0.04, worst="light = dim", best="light = day",
+    standard_error=0.01,
+)  # fmt: skip
+SLICES = SliceParity(confidence=0.95, sentence="", slices=(SLICE,), classes=(SLICE,), gaps=(GAP,))

@@ -69,7 +69,7 @@ def test_a_reference_that_is_hardly_better_than_chance_is_undecided() -> None:
     labels = FOUR[:200]
     gate = judged(compared(right(0.3, labels), labels))["reference_accuracy"]
     assert gate.outcome == "undecided"
-    assert "measure more: --samples" in gate.meaning
+    assert "200 samples cannot settle it; about " in gate.meaning
 
 
 def test_chance_is_the_most_frequent_label_not_one_in_so_many_classes() -> None:

@@ -17,6 +17,7 @@ from tests.parity.gate_examples import (
     FLOAT,
     GOVERNED,
     SCREEN,
+    SLICES,
     STEADY,
     attack,
     facts,
@@ -39,6 +40,7 @@ def test_every_gate_of_a_profile_can_be_judged_and_put_in_words() -> None:
         adversarial=AdversarialSensitivity(attacks=(attack(300, (4, 2)),)),
         poisoning=SCREEN,
         governance=GOVERNED,
+        slices=SLICES,
     )
     known = facts(with_probabilities(compared), device="real", **more)
     assert [result.name for result in judge(every, known)] == list(Gates.model_fields)
@@ -104,7 +106,8 @@ def test_products_without_an_integer_kernel_do_not_count_and_excuse_no_others(
         (10_000, 200, {"max": 0.01, "confidence": 0.95}, "failed"),
         (100, 0, {"max": 0.01, "confidence": 0.95}, "undecided"),
         (1000, 0, {"max": 0.01, "confidence": 0.95}, "passed"),
-        (1000, 0, {"max": 0.01, "confidence": 0.9999}, "passed"),
+        (1000, 0, {"max": 0.01, "confidence": 0.999}, "passed"),
+        (1000, 0, {"max": 0.01, "confidence": 0.9999}, "undecided"),
     ],
 )
 def test_accuracy_drop_with_confidence_is_decided_by_the_bound_not_the_value(
@@ -267,12 +270,51 @@ def test_a_failed_gate_says_the_next_step() -> None:
     )
 
 
-def test_an_undecided_gate_says_that_more_samples_would_settle_it() -> None:
+@pytest.mark.parametrize(
+    ("available", "advice"),
+    [
+        (None, "about 2,500 would."),
+        (10_000, "about 2,500 would: --samples 2500."),
+        (
+            2_000,
+            "about 2,500 would, and the set has 2,000: add samples to [data] evaluation, or state a wider limit or "
+            "less confidence under [gates].",
+        ),
+        (
+            200,
+            "about 2,500 would, and these are all of the set: add samples to [data] evaluation, or state a wider "
+            "limit or less confidence under [gates].",
+        ),
+    ],
+)
+def test_an_undecided_gate_says_how_many_samples_would_settle_it_and_never_more_than_there_are(
+    available: int | None, advice: str
+) -> None:
     paired = comparison(200, 1, candidate_only=0, wrong=0)
-    meaning = judged("accuracy_drop", {"max": 0.01, "confidence": 0.95}, facts(paired)).meaning
+    bound = {"max": 0.01, "confidence": 0.95}
+    meaning = judged("accuracy_drop", bound, facts(paired, available=available)).meaning
     assert meaning.startswith("Accuracy lost against the reference: 0.5 points on 200 samples (between ")
     assert "95 % sure of each); it should be at most 1 point." in meaning
-    assert meaning.endswith("200 samples cannot settle it; measure more: --samples.")
+    assert meaning.endswith(f"200 samples cannot settle it; {advice}")
+
+
+def test_no_number_of_samples_settles_a_value_on_its_limit() -> None:
+    meaning = judged("accuracy_drop", {"max": 0.01, "confidence": 0.95}, facts(comparison(200, 2, 0, 0))).meaning
+    assert meaning.endswith("nor would any number: it lies on the limit; move the limit under [gates].")
+
+
+@pytest.mark.parametrize(
+    ("reference_only", "candidate_only", "outcome"),
+    [(10, 10, "passed"), (60, 10, "undecided"), (300, 10, "failed"), (10, 300, "failed"), (10, 60, "undecided")],
+)
+def test_equivalence_passes_only_where_the_metric_neither_fell_nor_rose(
+    reference_only: int, candidate_only: int, outcome: str
+) -> None:
+    paired = comparison(5000, reference_only, candidate_only, 100)
+    result = judged("accuracy_change", {"min": -0.01, "max": 0.01, "confidence": 0.95}, facts(paired))
+    assert (result.outcome, result.value) == (outcome, (candidate_only - reference_only) / 5000)
+    drop = judged("accuracy_drop", {"max": 0.01, "confidence": 0.95}, facts(paired)).outcome
+    assert drop == ("passed" if candidate_only > reference_only else outcome)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
@@ -52,6 +53,8 @@ class Installed:
     def measure(self, samples: Samples, probe: Probe | None) -> Measurement:
         """Outputs for every sample, and the latency of single inferences if `probe` asks for it.
 
+        With `shards.looks`, outputs for as many of the first samples as were enough, and no other.
+
         An emulated device gives the instructions of one inference in place of latency. Raises ProbeError if a run
         fails, DeviceBusy if another edgekit is at work there, Unreachable, StorageError.
         """
@@ -64,7 +67,11 @@ class Installed:
             counts = probe and session.emulated and self.installation.accelerator in (None, Accelerator(CPU))
             counted = self._counted(session, samples, probe.threads) if probe and counts else None
             unasked = self._facts_only(last, samples, EMULATED if session.emulated else NOT_ASKED)
-            return replace(timed or counted or unasked, outputs=outputs, samples_per_s=samples_per_s)
+            count = len(next(iter(outputs.values())))
+            # A look at the answers may have been enough: then the rest was not asked.
+            answered = samples if count == len(samples) else samples.take(np.arange(count))
+            whole = replace(timed or counted or unasked, **_identity(answered))
+            return replace(whole, outputs=outputs, samples_per_s=samples_per_s)
 
     def speed(self, samples: Samples, probe: Probe) -> Measurement:
         """Measure latency, or instructions on an emulated device; `outputs` stays empty. Raises as `measure` does."""
@@ -116,6 +123,7 @@ class Installed:
             validity=valid,
             model_rss_bytes=facts.model_rss_bytes,
             length=samples.length,
+            groups=samples.groups,
             accelerator=facts.accelerator,
         )
 
@@ -158,9 +166,17 @@ def outputs_in_parts(endpoint: Endpoint, samples: Samples, parts: int) -> Measur
     with ThreadPoolExecutor(parts) as pool:
         measured = list(pool.map(lambda part: endpoint.measure(samples.take(part), None), chosen))
     outputs = {name: np.concatenate([part.outputs[name] for part in measured]) for name in measured[0].outputs}
-    return replace(
-        measured[0], outputs=outputs, labels=samples.labels, samples_digest=samples.digest, length=samples.length
-    )
+    return replace(measured[0], outputs=outputs, **_identity(samples))
+
+
+def _identity(samples: Samples) -> dict[str, Any]:
+    """Fields of a measurement that say which samples it is of."""
+    return {
+        "labels": samples.labels,
+        "samples_digest": samples.digest,
+        "length": samples.length,
+        "groups": samples.groups,
+    }
 
 
 def _answers(session: ProbeSession, samples: Samples, threads: int) -> tuple[Accuracy, dict[str, Array]]:

@@ -49,6 +49,7 @@ class ServedModel:
         return Measurement(
             outputs=outputs,
             labels=samples.labels,
+            groups=samples.groups,
             samples_digest=samples.digest,
             latency_ns=timing.latency_ns,
             load_ns=load_ns,

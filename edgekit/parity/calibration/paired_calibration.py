@@ -19,7 +19,7 @@ from edgekit.parity.calibration.record import (
 )
 from edgekit.parity.calibration.resampling import FIGURES, RESAMPLES, PairedSums, figures
 from edgekit.parity.calibration.temperature import fit_temperature
-from edgekit.parity.statistics import Estimate
+from edgekit.parity.statistics.estimate import Estimate
 from edgekit.parity.unmeasured import Unmeasured
 from edgekit.tasks.class_scores import ClassScores, Form, form_of, refusal
 

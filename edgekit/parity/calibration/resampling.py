@@ -13,7 +13,7 @@ import numpy as np
 
 from edgekit.ir.measurement import Array
 from edgekit.parity.calibration.decisions import BINS, Decisions, mass_bins, width_bins
-from edgekit.parity.statistics import SEED
+from edgekit.parity.statistics.bootstrap import SEED
 
 FIGURES = ("ece", "adaptive_ece", "brier", "nll")
 """Names of the figures, in the order in which `figures` gives them."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from edgekit.parity.data.governance import DataGovernance, OverlapRecord
-from edgekit.parity.statistics import Estimate, wilson
+from edgekit.parity.statistics.estimate import Estimate
+from edgekit.parity.statistics.proportions import wilson
 
 GOVERNED = ("calibration_overlap", "training_overlap", "licences", "mislabelled_share")
 """Gates that are read off the data sets."""

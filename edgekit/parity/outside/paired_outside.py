@@ -12,7 +12,8 @@ import numpy as np
 from edgekit.ir.measurement import Array
 from edgekit.parity.outside.record import OutsideDetection, OutsideKind, OutsideRecord, PairedShare
 from edgekit.parity.outside.scores import outside_scores
-from edgekit.parity.statistics import POOLED_RESAMPLES, SEED, Estimate
+from edgekit.parity.statistics.bootstrap import POOLED_RESAMPLES, SEED
+from edgekit.parity.statistics.estimate import Estimate
 from edgekit.parity.unmeasured import Unmeasured
 from edgekit.specs.outside import OutsideScoreName
 from edgekit.tasks.class_scores import ClassScores, form_of, refusal

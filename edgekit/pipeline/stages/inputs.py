@@ -160,10 +160,16 @@ class CachedData:
     @property
     def _options(self) -> dict[str, Any]:
         project = self.project
+        # Slices are of the evaluation set alone: to state others must not have anything calibrated anew.
+        data = project.data.model_dump(
+            mode="json", exclude={each: {"slices"} for each in type(project.data).model_fields}
+        )
+        own = {"metadata": 1, "slices": project.data.evaluation.slices} if self.role == "evaluation" else {}
         return {
             "role": self.role,
             "limit": self.limit,
-            "data": project.data.model_dump(mode="json"),
+            "data": data,
+            **own,
             "inputs": {name: spec.model_dump(mode="json") for name, spec in project.inputs.items()},
             "classes": project.model.classes,
             "task": [project.model.task, {key: value for key, value in project.task.items() if key != TEMPERATURE}],

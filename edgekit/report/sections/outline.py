@@ -20,6 +20,7 @@ from edgekit.report.sections.over_time import over_time
 from edgekit.report.sections.pairs import pairs
 from edgekit.report.sections.poisoning import poisoning
 from edgekit.report.sections.section import Row, Section, section, shown
+from edgekit.report.sections.slices import slices
 from edgekit.report.sections.timing import timing
 from edgekit.report.sections.tokens import tokens
 from edgekit.tasks.metric import SHARE
@@ -60,6 +61,7 @@ def outline(report: ReportRecord) -> Outline:
                 pairs(report),
                 calibration(report.calibration),
                 outside(report.outside),
+                slices(report.slices, unit),
                 tokens(report.tokens),
                 generation(report.generation),
                 over_time(report.drift, report.candidate.score),

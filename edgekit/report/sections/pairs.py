@@ -60,7 +60,8 @@ def _flips(report: ReportRecord) -> Iterable[Row]:
         right = "right" if report.reference.score.name == "top1" else "better"
         yield (f"{right} only in the reference", _samples(flips.reference_only))
         yield (f"{right} only in the candidate", _samples(flips.candidate_only))
-        yield ("McNemar's p", f"{report.mcnemar_p:.3g}")
+        mid = "" if report.mcnemar_mid_p is None else f" (mid-p {report.mcnemar_mid_p:.3g})"
+        yield ("McNemar's p", f"{report.mcnemar_p:.3g}{mid}")
 
 
 def _samples(count: int) -> str:
@@ -71,7 +72,11 @@ def _examples(report: ReportRecord) -> Iterable[Row]:
     """Rows of the first flipped samples, in words."""
     for flip in report.flips.examples[:SHOWN]:
         label = "" if flip.label is None else f"; label: {flip.label}"
-        yield (f"flipped sample {flip.sample:,}", f"reference: {flip.reference}; candidate: {flip.candidate}{label}")
+        name = "" if flip.id is None else f", {flip.id}"
+        yield (
+            f"flipped sample {flip.sample:,}{name}",
+            f"reference: {flip.reference}; candidate: {flip.candidate}{label}",
+        )
 
 
 def _against_float(report: ReportRecord) -> Iterable[Row]:
@@ -86,9 +91,12 @@ def _against_float(report: ReportRecord) -> Iterable[Row]:
 
 
 def _sampled(report: ReportRecord) -> Iterable[Row]:
-    """Row of the selection of samples, where not all were taken."""
-    sampling = report.sampling
-    if sampling is None or sampling.taken == sampling.total:
-        return
-    how = "stratified by class" if sampling.stratified else "spread over the set"
-    yield ("samples", f"{sampling.taken:,} of {sampling.total:,}, {how}")
+    """Rows of the selection of samples, where not all were taken, of their groups, and of an early stop."""
+    sampling, stop = report.sampling, report.early_stop
+    if sampling is not None and sampling.taken != sampling.total:
+        how = "stratified by class" if sampling.stratified else "spread over the set"
+        yield ("samples", f"{sampling.taken:,} of {sampling.total:,}, {how}")
+    if report.groups is not None:
+        yield ("groups", f"{report.groups:,}: samples of one are not independent, and intervals know it")
+    if stop is not None:
+        yield ("asked of the device", f"{stop.asked:,} of {stop.of:,} samples, in random order: {stop.reason}")

@@ -7,7 +7,7 @@ import pytest
 
 from edgekit.ir.measurement import Array
 from edgekit.parity.data.labels import check_labels
-from edgekit.parity.statistics import wilson
+from edgekit.parity.statistics.proportions import wilson
 
 
 def answered(count: int, classes: int, seed: int, sure: float = 4.0) -> tuple[Array, Array]:

@@ -1,0 +1,19 @@
+"""Advice on how many samples to measure, never more than there are."""
+
+from __future__ import annotations
+
+
+def more_samples(needed: int | None, measured: int, available: int | None) -> str:
+    """Clause on what settles a quantity that `measured` samples leave undecided.
+
+    needed: number of samples that would, or None if no number does. available: samples of the set, or None if unknown.
+    """
+    if needed is None:
+        return "nor would any number: it lies on the limit; move the limit under [gates]"
+    about = f"about {needed:,} would"
+    if available is None:
+        return about
+    if needed <= available:
+        return f"{about}: --samples {needed}"
+    rest = f"and the set has {available:,}" if measured < available else "and these are all of the set"
+    return f"{about}, {rest}: add samples to [data] evaluation, or state a wider limit or less confidence under [gates]"

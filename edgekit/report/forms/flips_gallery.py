@@ -1,0 +1,82 @@
+"""Gallery of the flipped samples as one HTML page: their pictures, labels and both answers; of other samples a table.
+
+It holds pictures of the user's data: nothing writes it unless it is asked for.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from edgekit.ir.measurement import Array
+from edgekit.untrusted.sanitize import MAX_WORDS, line
+
+MOST = 200
+"""Samples that a page shows: at 5 KB a picture it stays within a megabyte or two."""
+SIDE = 160
+"""Longest side of a picture, in pixels."""
+WORDS = {
+    "lost": "right only in the reference",
+    "gained": "right only in the candidate",
+    "changed": "answered otherwise",
+}
+_STYLE = """
+:root { color-scheme: light dark; --line: #8884 }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 75rem; margin: 2rem auto; padding: 0 1rem }
+.flips { display: grid; grid-template-columns: repeat(auto-fill, minmax(14rem, 1fr)); gap: 1rem }
+figure { margin: 0; padding: .6rem; border: 1px solid var(--line); overflow-wrap: anywhere }
+img { max-width: 100%; min-width: 6rem; image-rendering: pixelated }
+"""
+
+
+def render(title: str, flips: Sequence[Mapping[str, Any]], pictures: Mapping[int, Array]) -> str:
+    """Page of the first MOST flips. flips: rows as `flips_csv.read` gives them.
+
+    pictures: pixels uint8 [height, width, 1 or 3] by the index of the sample; samples without one are told in words.
+    """
+    shown = flips[:MOST]
+    left = f" The first {MOST} are shown; flips.csv has all." if len(flips) > MOST else ""
+    figures = "".join(_figure(flip, pictures.get(flip["sample"])) for flip in shown)
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>edgekit: flips</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        f"<h1>{_text(title)}</h1>\n<p>{len(flips):,} samples are answered otherwise.{left} "
+        "This page holds samples of your data: look who may see it before you pass it on.</p>\n"
+        f'<div class="flips">\n{figures}</div>\n</body>\n</html>\n'
+    )
+
+
+def _figure(flip: Mapping[str, Any], pixels: Array | None) -> str:
+    name = _text(flip["id"] or f"sample {flip['sample']}")
+    drawn = f'<img src="data:image/png;base64,{_png(pixels)}" alt="{name}">' if pixels is not None else ""
+    label = f"label: {_text(flip['label'])}<br>" if flip["label"] else ""
+    answers = "<br>".join(
+        f"{side}: {_text(flip[side] or '')}{_margin(flip[f'{side}_margin'])}" for side in ("reference", "candidate")
+    )
+    caption = f"{name}<br><b>{WORDS.get(flip['change'], 'answered otherwise')}</b><br>{label}{answers}"
+    return f"<figure>{drawn}<figcaption>{caption}</figcaption></figure>\n"
+
+
+def _margin(margin: float | None) -> str:
+    return "" if margin is None else f" (ahead by {margin:.3g})"
+
+
+def _text(text: str) -> str:
+    return escape(line(text, MAX_WORDS))
+
+
+def _png(pixels: Array) -> str:
+    """PNG of a picture in base64, made smaller where it is larger than SIDE."""
+    from PIL.Image import fromarray
+
+    image = fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels))
+    image.thumbnail((SIDE, SIDE))
+    file = io.BytesIO()
+    image.save(file, "PNG", optimize=True)
+    return base64.b64encode(file.getvalue()).decode()
