@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from edgekit.datasets import MapStyle, free_lengths, open_dataset, stated_labels
 from edgekit.datasets.classes import class_names, without_samples
 from edgekit.datasets.items import checked, named_inputs, read_items
 from edgekit.datasets.pictures import Picture, tally
-from edgekit.datasets.processors import Processor, processors, smallest
+from edgekit.datasets.processors import Processor, as_text, processors, smallest
 from edgekit.datasets.tokenizer import check_ids, read_tokenizers
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
@@ -28,6 +29,7 @@ LABELS = "labels.npy"
 READ_THROUGH = 20_000
 """Largest set that is read once for its labels alone, if it lists none: a minute at most."""
 RAW_FOLDER = "raw"
+TEXTS = "texts.json"
 RAW = 2
 """Raw samples that are kept beside the samples made of them, for the self-test of devices."""
 AMONG = 4
@@ -65,6 +67,8 @@ class Samples:
 
     raw: Mapping[str, Mapping[int, Array]] = field(default_factory=dict)
     """Some raw samples by input and place, of inputs that a function makes. Not saved with a part of the samples."""
+    texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Texts that the token ids were made of, one a sample, by input; none where the data set gives token ids."""
 
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name} {array.dtype}{list(array.shape)}" for name, array in self.inputs.items())
@@ -94,12 +98,17 @@ class Samples:
         return sha.hexdigest()
 
     def save(self, folder: Path) -> None:
-        """Write `<input>.npy` for every input, and `labels.npy`; of sequences the folder `state` as well."""
+        """Write `<input>.npy` for every input, `labels.npy`, and `texts.json` where there are texts.
+
+        Of sequences the folder `state` as well.
+        """
         for name, array in self.inputs.items():
             np.save(folder / f"{name}.npy", array, allow_pickle=False)
         np.save(folder / LABELS, self.labels, allow_pickle=False)
         if self.length is not None:
             save_sequences(self.length, self.initial, folder)
+        if self.texts:
+            (folder / TEXTS).write_text(json.dumps({name: list(texts) for name, texts in self.texts.items()}))
         for name, raw in self.raw.items():
             (folder / RAW_FOLDER).mkdir(exist_ok=True)
             for i, array in raw.items():
@@ -116,13 +125,17 @@ class Samples:
         mode: Literal["c"] | None = "c" if mapped else None
         arrays = {path.stem: np.asarray(np.load(path, mode, allow_pickle=False)) for path in paths}
         length, initial = read_sequences(folder)
-        return cls(arrays, np.load(folder / LABELS, allow_pickle=False), length=length, initial=initial)
+        written = json.loads((folder / TEXTS).read_text()) if (folder / TEXTS).exists() else {}
+        texts = {name: tuple(each) for name, each in written.items()}
+        return cls(arrays, np.load(folder / LABELS, allow_pickle=False), length=length, initial=initial, texts=texts)
 
     def take(self, indices: Sequence[int] | Array) -> Samples:
         """Select the samples at `indices`, in that order."""
         inputs = {name: array[indices] for name, array in self.inputs.items()}
         length = None if self.length is None else self.length[indices]
-        return Samples(inputs, self.labels[indices], length=length, initial=self.initial)
+        places = np.arange(len(self))[indices]
+        texts = {name: tuple(each[i] for i in places) for name, each in self.texts.items()}
+        return Samples(inputs, self.labels[indices], length=length, initial=self.initial, texts=texts)
 
     def first_steps(self, count: int) -> Samples:
         """Cut every sequence after its first `count` steps, and labels of steps likewise."""
@@ -211,6 +224,7 @@ def _collect(
         if not free_lengths.free_axes(spec)
     }
     columns: dict[str, list[Array]] = {name: [] for name in inputs if name not in whole}
+    texts: dict[str, list[str]] = {name: [] for name, spec in inputs.items() if spec.tokenizer}
     lengths: dict[str, list[int]] = {}
     labels: list[Any] = []
     for i, (values, label) in read_items(source, chosen, where, labelled):
@@ -226,6 +240,8 @@ def _collect(
                 columns[name].append(array)
         for name in raw.keys() & stated.keys() if len(labels) < AMONG else ():
             raw[name][len(labels)] = np.asarray(stated[name])
+        for name in texts.keys() & stated.keys():
+            texts[name] += [text for text in (as_text(stated[name]),) if text is not None]
         row = {name: column[-1] for name, column in columns.items()}
         for name, length in free_lengths.sample_lengths(row, inputs, here).items():
             lengths.setdefault(name + LENGTHS, []).append(length)
@@ -236,7 +252,8 @@ def _collect(
     stacked |= {name: np.array(column, np.int64) for name, column in lengths.items()}
     collected = _collect_labels(labels, project, where) if labelled else unlabelled(len(labels))
     small = {name: smallest(each, RAW) for name, each in raw.items()}
-    return Samples(stacked, collected, raw=small), tally(pictures)
+    known = {name: tuple(each) for name, each in texts.items() if labels and len(each) == len(labels)}
+    return Samples(stacked, collected, raw=small, texts=known), tally(pictures)
 
 
 def _collect_sequences(

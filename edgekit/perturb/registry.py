@@ -11,10 +11,13 @@ from edgekit.errors import Misfit
 from edgekit.perturb.draws import Draws, sample_keys
 from edgekit.perturb.input_domain import InputDomain
 from edgekit.perturb.perturbation import FAMILIES, Family, Perturbation
+from edgekit.perturb.recordings.perturbations import RECORDINGS
+from edgekit.perturb.series.perturbations import SERIES, SPECTROGRAMS
+from edgekit.perturb.texts.perturbations import TEXTS
 from edgekit.sample_sets import SampleSet
 from edgekit.samples import Samples
 
-PERTURBATIONS: tuple[Perturbation, ...] = ()
+PERTURBATIONS: tuple[Perturbation, ...] = (*RECORDINGS, *SPECTROGRAMS, *TEXTS, *SERIES)
 """All perturbations, in the order in which reports show them."""
 
 
@@ -35,7 +38,7 @@ class Condition:
     def identity(self) -> str:
         """Text that changes with what it does to a sample."""
         made = self.perturbation
-        return digest_of([self.name, made.version, made.parameters, self.domain.white])
+        return digest_of([self.name, made.version, made.parameters, self.domain.identity])
 
     def apply(self, samples: Samples, keys: Sequence[bytes]) -> Samples:
         """Perturb samples with these keys (`draws.sample_keys`)."""
@@ -106,7 +109,12 @@ def _nothing_fits(
     there = sorted({each.family for each, _, why in pairs if why is None})
     inputs = ", ".join(f"'{domain.name}' holds {domain.kind or 'arrays of no stated kind'}" for domain in domains)
     reason = next((f": {why}" for each, _, why in pairs if why and each.family in families), "")
+    unknown = next((domain.name for domain in domains if domain.kind is None), None)
     none = "perturbations are of pictures, recordings, texts and series (docs/robustness.md): leave --robustness out"
+    if unknown and not there:
+        none = (
+            f"say what it holds: signal = 'series' or 'recordings' under [inputs.{unknown}]; or leave --robustness out"
+        )
     return Misfit(
         f"no perturbation of the kind {' or '.join(families)} fits this model: {inputs}{reason}",
         hint=f"--robustness {there[0]}" if there else none,
