@@ -39,6 +39,8 @@ class Shards:
     first: int = FIRST
     seconds: float = SHARD_S
     bytes: int = SHARD_BYTES
+    held: bool = False
+    """True if the shards of a complete set are kept, too: whoever holds them removes them, after several sets."""
 
     def of(self, *identity: object) -> Shards:
         """Derive shards with a folder of their own, named by the digest of `identity` (endpoint, model, samples)."""
@@ -66,7 +68,8 @@ def answer_in_shards(
         if shards.keep and run.done:
             error.add_note(f"{run.done:,} of {len(samples):,} samples are kept: the same command goes on from there")
         raise
-    _forget(shards.keep)
+    if not shards.held:
+        _forget(shards.keep)
     return run.outputs(), run.pace
 
 

@@ -47,8 +47,8 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class Conditions:
-    """Conditions that fit a project's inputs, and those that do not, with the reasons."""
+class PerturbationPlan:
+    """Perturbations that fit a project's inputs, and those that do not, with the reasons."""
 
     fitting: tuple[Condition, ...]
     unfit: tuple[tuple[str, str], ...] = ()
@@ -76,12 +76,12 @@ class Conditions:
         )
 
 
-def conditions(
+def perturbation_plan(
     samples: Samples,
     domains: Iterable[InputDomain],
     families: Sequence[Family] = FAMILIES,
     among: Sequence[Perturbation] | None = None,
-) -> Conditions:
+) -> PerturbationPlan:
     """Collect what can be done to `samples`.
 
     among: perturbations to choose from; by default all. Raises Misfit where nothing of these families fits, with what
@@ -97,7 +97,7 @@ def conditions(
     )
     if not fitting:
         raise _nothing_fits(domains, families, pairs)
-    return Conditions(fitting, tuple((each.name, why) for each, _, why in chosen if why is not None))
+    return PerturbationPlan(fitting, tuple((each.name, why) for each, _, why in chosen if why is not None))
 
 
 def _nothing_fits(

@@ -13,6 +13,7 @@ from edgekit.errors import EdgekitError, ForwardError
 from edgekit.ir.measurement import Measurement
 from edgekit.measure import store
 from edgekit.measure.device.installed_bundle import outputs_in_parts, unpacked
+from edgekit.pipeline.both_endpoints import BothEndpoints, Respondent
 from edgekit.pipeline.exclusive_folder import exclusive
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.compile import Compilation
@@ -27,6 +28,7 @@ from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.pipeline.stages.vendor_comparison import blamed
 from edgekit.pipeline.verdict import Evidence, decide
 from edgekit.report.report import Report
+from edgekit.samples import Samples
 from edgekit.specs.factory import RAISED, in_a_line, place
 
 ENOUGH = 2000
@@ -46,7 +48,8 @@ def build(request: BuildRequest, line: StageRunner, out: Path, key: SigningKey, 
         bundle = pack_bundle(compilation, compiled, key, staging)
         candidate = on_host(compilation, data, bundle)
         check_float_parity(request.profile, reference, candidate)
-        evidence = Evidence(reference, candidate, data.samples.sampling, samples=data.samples)
+        both = both_on_host(compilation, bundle)
+        evidence = Evidence(reference, candidate, data.samples.sampling, samples=data.samples, both=both)
         return decide(compilation, compiled, bundle, evidence, None, staging)
 
 
@@ -82,21 +85,24 @@ def reference_stage(compilation: Compilation, data: CachedData) -> Stage[[]]:
         )
 
     def make(out: Path) -> None:
-        from edgekit.frontend.eager import Eager
-
-        project, network = compilation.request.project, compilation.network
-        try:
-            measured = Eager(lambda: network.twin).measure(data.samples, None)
-        except EdgekitError:
-            raise
-        except RAISED as error:
-            raise ForwardError(
-                f"the model's forward failed on evaluation samples{place(error, project.root)}: {in_a_line(error)}",
-                hint="EDGEKIT_DEBUG=1 shows the whole of it",
-            ) from error
-        store.save(measured, out / "measurement")
+        store.save(_measured_eagerly(compilation, data.samples), out / "measurement")
 
     return Stage("reference", compute_key, make)
+
+
+def _measured_eagerly(compilation: Compilation, samples: Samples) -> Measurement:
+    from edgekit.frontend.eager import Eager
+
+    project, network = compilation.request.project, compilation.network
+    try:
+        return Eager(lambda: network.twin).measure(samples, None)
+    except EdgekitError:
+        raise
+    except RAISED as error:
+        raise ForwardError(
+            f"the model's forward failed on evaluation samples{place(error, project.root)}: {in_a_line(error)}",
+            hint="EDGEKIT_DEBUG=1 shows the whole of it",
+        ) from error
 
 
 def on_host(compilation: Compilation, data: CachedData, bundle: Bundle) -> Measurement:
@@ -112,11 +118,29 @@ def verify_stage(compilation: Compilation, data: CachedData) -> Stage[[Bundle]]:
         return digest_of({"stage": "verify", "artifact": compilation.lower.key, "data": data.key, "versions": versions})
 
     def make(out: Path, bundle: Bundle) -> None:
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch) / "bundle"
-            bundle.extract(folder)
-            with unpacked(folder) as endpoint:
-                measured = outputs_in_parts(endpoint, data.samples, os.cpu_count() or 1)
-                store.save(measured, out / "measurement")
+        store.save(_measured_on_host(bundle, data.samples), out / "measurement")
 
     return Stage("verify", compute_key, make)
+
+
+def _measured_on_host(bundle: Bundle, samples: Samples) -> Measurement:
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "bundle"
+        bundle.extract(folder)
+        with unpacked(folder) as endpoint:
+            return outputs_in_parts(endpoint, samples, os.cpu_count() or 1)
+
+
+def eager_respondent(compilation: Compilation) -> Respondent:
+    """The float network, for other samples than the evaluation set."""
+    versions = tool_versions(("torch",))
+    key = lambda: digest_of({"model": compilation.network.key, "versions": versions})  # noqa: E731
+    return Respondent(lambda samples, shards: _measured_eagerly(compilation, samples), key)
+
+
+def both_on_host(compilation: Compilation, bundle: Bundle) -> BothEndpoints:
+    """The float network and the artifact of `bundle`, on this host, for other samples than the evaluation set."""
+    versions = tool_versions(compilation.request.backend.packages)
+    key = lambda: digest_of({"artifact": compilation.lower.key, "versions": versions})  # noqa: E731
+    artifact = Respondent(lambda samples, shards: _measured_on_host(bundle, samples), key)
+    return BothEndpoints(eager_respondent(compilation), artifact, compilation.line)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,7 +27,8 @@ from edgekit.parity.gate_readings import FloatRecord
 from edgekit.parity.generation_record import GenerationRecord, generation_record
 from edgekit.pipeline.accelerator_trial import accelerator_remark, refusal
 from edgekit.pipeline.accuracy_budget import affordable, is_large
-from edgekit.pipeline.build import compilation_of, eager_answers, evaluation, on_host
+from edgekit.pipeline.both_endpoints import BothEndpoints, Respondent
+from edgekit.pipeline.build import compilation_of, eager_answers, eager_respondent, evaluation, on_host
 from edgekit.pipeline.commit_or_rollback import commit_or_roll_back, take_back
 from edgekit.pipeline.exclusive_folder import exclusive
 from edgekit.pipeline.flash import check_runtime, choose_runtime
@@ -124,6 +125,7 @@ def run(
                 evidence = Evidence(
                     reference, probed, measured.sampling, host, earlier, float_file, remarks, text, measured, chosen
                 )
+                evidence = replace(evidence, both=_both(compilation, there))
                 return decide(compilation, compiled, bundle, evidence, _shown(device.url), staging)
 
             report = judged(chosen)
@@ -181,6 +183,19 @@ def _reference(compilation: Compilation, data: CachedData, kind: DeviceKind) -> 
 
     with line.stage("reference"):
         return Eager(lambda: compilation.network.twin).measure(data.samples, compilation.request.profile.probe)
+
+
+def _both(compilation: Compilation, installation: Installation) -> BothEndpoints:
+    """The reference and the model on the device, for other samples than the evaluation set."""
+    project, device = compilation.request.project, installation.transport
+    served = Respondent(lambda samples, shards: open_reference(project, shards).measure(samples, None))
+    return BothEndpoints(
+        served if project.reference.address else eager_respondent(compilation),
+        Respondent(lambda samples, shards: Installed(installation, shards).measure(samples, None)),
+        compilation.line,
+        # A scratch folder of this machine has another name each time.
+        str([device.kind if device.kind == "local" else device.url, installation.digest, installation.accelerator]),
+    )
 
 
 def _float_file(

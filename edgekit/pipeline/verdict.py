@@ -17,6 +17,7 @@ from edgekit.parity.gates import judge
 from edgekit.parity.generation_record import GenerationRecord
 from edgekit.parity.numeric import numeric_parity
 from edgekit.pipeline.accelerator_trial import accelerator_trial
+from edgekit.pipeline.both_endpoints import BothEndpoints
 from edgekit.pipeline.stages.accelerator_fits import accelerator_fits, unused_accelerators
 from edgekit.pipeline.stages.calibration_limit import limit_remark
 from edgekit.pipeline.stages.compile import Compilation, Compiled
@@ -59,6 +60,8 @@ class Evidence:
     """Samples that both measured."""
     accelerator: AcceleratorChosen | None = None
     """Accelerator that the device chose; None where there was nothing to choose from."""
+    both: BothEndpoints | None = None
+    """Both endpoints, where other samples may still be asked of them."""
 
 
 def decide(

@@ -12,7 +12,7 @@ from edgekit.errors import Misfit
 from edgekit.perturb.draws import Draws
 from edgekit.perturb.input_domain import InputDomain, Kind
 from edgekit.perturb.perturbation import Family, Perturbation
-from edgekit.perturb.registry import PERTURBATIONS, conditions
+from edgekit.perturb.registry import PERTURBATIONS, perturbation_plan
 from edgekit.samples import Samples
 from edgekit.specs.inputs import Input
 
@@ -45,26 +45,26 @@ def domain(spec: Input = SERIES) -> InputDomain:
 
 
 def test_each_severity_is_a_set_with_a_name_and_an_identity_of_its_own() -> None:
-    chosen = conditions(waves(), [domain()], ["natural"], [Gain()])
+    chosen = perturbation_plan(waves(), [domain()], ["natural"], [Gain()])
     sets = chosen.sets(waves())
     assert [each.name for each in sets] == ["gain 1 of wave", "gain 2 of wave"]
     assert [float(each.make().inputs["wave"][0, 0]) for each in sets] == [0.5, 0.25]
     assert len({each.identity for each in sets}) == 2
-    changed = conditions(waves(), [domain()], ["natural"], [Gain(version=2)])
+    changed = perturbation_plan(waves(), [domain()], ["natural"], [Gain(version=2)])
     assert changed.digest != chosen.digest
 
 
 def test_a_family_that_nothing_fits_is_told_with_what_there_is() -> None:
     with pytest.raises(Misfit, match="'wave' holds series") as told:
-        conditions(waves(), [domain()], ["shift"], [Gain()])
+        perturbation_plan(waves(), [domain()], ["shift"], [Gain()])
     assert told.value.hint == "--robustness natural"
 
 
 def test_the_reason_of_a_perturbation_that_does_not_fit_is_told() -> None:
     with pytest.raises(Misfit, match="it is silent"):
-        conditions(waves(0.0), [domain()], ["natural"], [Gain()])
+        perturbation_plan(waves(0.0), [domain()], ["natural"], [Gain()])
     both: list[Perturbation] = [Gain(), Gain(name="noise")]
-    assert conditions(waves(), [domain()], ["natural"], both).unfit == ()
+    assert perturbation_plan(waves(), [domain()], ["natural"], both).unfit == ()
 
 
 def test_the_domain_of_an_input_is_read_off_its_statement() -> None:
