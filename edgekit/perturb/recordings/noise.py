@@ -53,7 +53,8 @@ def babble(wave: Array, draws: Draws, others: Sequence[Array]) -> Array:
         if loudness == 0:
             continue
         begin = draws.other(f"voice {voice}").integers(1, other.shape[1])[0, 0]
-        noise += other[:, (begin + np.arange(wave.shape[1])) % other.shape[1]] / np.sqrt(loudness)
+        places = np.arange(begin, begin + wave.shape[1])
+        noise += np.take(other, places, axis=1, mode="wrap") / np.sqrt(loudness)
     return noise
 
 

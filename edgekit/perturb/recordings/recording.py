@@ -58,4 +58,5 @@ class RecordingSet:
 
 def _full_scale(layout: SignalLayout) -> float:
     peak = max((float(np.max(np.abs(layout.signal(i)), initial=0)) for i in range(len(layout))), default=0.0)
-    return 1.0 if peak <= 1 else float(2.0 ** np.ceil(np.log2(peak)))
+    share, exponent = np.frexp(peak)  # exact, where a logarithm is not
+    return 1.0 if peak <= 1 else float(2.0 ** (exponent - (share == 0.5)))
