@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -52,8 +53,8 @@ class SignalLayout:
         part = self._part(i)
         if self.frames:
             return np.asarray(part.reshape(1, -1), np.float64)
-        channels = int(np.prod(np.delete(part.shape, self.axis)))
-        return np.asarray(np.moveaxis(part, self.axis, -1).reshape(channels, part.shape[self.axis]), np.float64)
+        moved = np.moveaxis(part, self.axis, -1)
+        return np.asarray(moved.reshape(math.prod(moved.shape[:-1]), moved.shape[-1]), np.float64)
 
     def with_signals(self, signals: Iterable[tuple[int, Array]]) -> Array:
         """Array with signals, [C, T], in place of those of some samples, each after its number.

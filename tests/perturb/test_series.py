@@ -151,6 +151,8 @@ def test_what_cannot_be_done_is_said() -> None:
     assert {each.unfit(empty, one) for each in SERIES} == {"its series have no values"}
     step = Samples({"x": np.arange(4, dtype=np.float32)[:, None]}, np.zeros(4))
     assert "one step" in str(unfit("drift", step, domain_of({"shape": [1], "signal": "series"})))
+    number = Samples({"x": np.arange(4, dtype=np.float32)}, np.zeros(4))
+    assert unfit("drift", number, domain_of({"shape": [], "signal": "series"})) == "a single number has no time"
     ahead = InputDomain("x", one.spec, one.root, "forecasting")
     assert "goes on from the last step" in str(unfit("step shift", readings(), ahead))
 

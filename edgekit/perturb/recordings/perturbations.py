@@ -64,6 +64,8 @@ class RecordingPerturbation:
             return "its values are no numbers of a wave"
         if not np.isfinite(samples.inputs[domain.name]).all():
             return "it holds NaN or infinite values"
+        if samples.length is None and not domain.spec.raw_shape:
+            return "a single number has no time"
         if self.timed and not domain.rate:
             return STATE_RATE.format(name=domain.name)
         if self.crowd and len(samples) < 2:

@@ -61,6 +61,8 @@ class SeriesPerturbation:
             return "its series have no values"
         if not np.isfinite(array).all():
             return "it holds NaN or infinite values"
+        if samples.length is None and not domain.spec.raw_shape:
+            return "a single number has no time"
         layout = SignalLayout.of(samples, domain)
         channels, steps = layout.signal(0).shape
         if layout.array[0].shape[layout.axis] < 2 or steps == 0:
