@@ -47,6 +47,15 @@ class InputDomain:
         return "series" if self.forecasts and real else None
 
     @property
+    def evidence(self) -> str:
+        """Words on what tells its kind: `as 'audio' states`; empty where it is not known."""
+        if self.kind is None:
+            return ""
+        keys = ("preprocess", "signal", "log_mel", "audio", "tokenizer")
+        key = next((key for key in keys if getattr(self.spec, key) is not None), None)
+        return f"as '{key}' states" if key else f"as the task is {self.task}"
+
+    @property
     def identity(self) -> str:
         """Text that changes with what perturbations know of it."""
         signal = self.spec.signal.model_dump(mode="json") if self.spec.signal else None

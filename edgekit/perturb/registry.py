@@ -64,8 +64,10 @@ class PerturbationPlan:
 
     def sets(self, samples: Samples) -> tuple[SampleSet, ...]:
         """Perturbed sets of `samples`, one a condition, by its name."""
-        keys = cache(lambda name: sample_keys(samples, name))
-        digest = samples.digest
+        specs = {condition.domain.name: condition.domain.spec for condition in self.fitting}
+        keys = cache(lambda name: sample_keys(samples, name, specs[name]))
+        # Texts that differ may have the same token ids, and no longer where they are changed.
+        digest = digest_of([samples.digest, dict(samples.texts)]) if samples.texts else samples.digest
 
         def maker(condition: Condition) -> Callable[[], Samples]:
             return lambda: condition.apply(samples, keys(condition.domain.name))

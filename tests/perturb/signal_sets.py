@@ -24,7 +24,7 @@ def perturbed(name: str, severity: int, samples: Samples, domain: InputDomain) -
     """Apply the perturbation `name`, as the registry does."""
     perturbation = next(each for each in PERTURBATIONS if each.name == name)
     assert perturbation.unfit(samples, domain) is None
-    return Condition(perturbation, severity, domain).apply(samples, sample_keys(samples, domain.name))
+    return Condition(perturbation, severity, domain).apply(samples, sample_keys(samples, domain.name, domain.spec))
 
 
 def unfit(name: str, samples: Samples, domain: InputDomain) -> str | None:

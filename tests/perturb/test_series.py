@@ -160,3 +160,17 @@ def test_what_cannot_be_done_is_said() -> None:
 def test_a_constant_channel_stays_as_it_is() -> None:
     for name in ("bias", "drift", "sensor noise", "coarse converter"):
         np.testing.assert_array_equal(changes(name, 5)[:, :, 2], 0)
+
+
+def test_a_padded_sample_is_perturbed_as_it_is_alone() -> None:
+    free = domain_of({"shape": ["t:1..200", 3], "signal": "series"})
+    steps = domain_of({"shape": [3], "signal": "series"})
+    values = readings(3).inputs["x"]
+    padded = Samples({"x": values, "t.length": np.array([200, 50, 200])}, np.zeros(3))
+    alone = Samples({"x": values[1:2, :50], "t.length": np.array([50])}, np.zeros(1))
+    together = Samples({"x": values}, np.zeros(3), length=np.array([200, 50, 200]))
+    apart = Samples({"x": values[1:2, :50]}, np.zeros(1), length=np.array([50]))
+    for domain, many, one in ((free, padded, alone), (steps, together, apart)):
+        after = perturbed("lost values", 5, many, domain).inputs["x"][1, :50]
+        np.testing.assert_array_equal(perturbed("lost values", 5, one, domain).inputs["x"][0], after)
+        assert not np.array_equal(after, values[1, :50])

@@ -13,7 +13,7 @@ import pytest
 
 from edgekit.perturb.draws import Draws, sample_keys
 from edgekit.perturb.input_domain import InputDomain, input_domains
-from edgekit.perturb.registry import Condition
+from edgekit.perturb.registry import Condition, perturbation_plan
 from edgekit.perturb.texts import typing_errors, writing
 from edgekit.perturb.texts.keyboard import neighbours
 from edgekit.perturb.texts.perturbations import TEXTS, TextPerturbation
@@ -181,3 +181,12 @@ def test_an_empty_text_among_others_stays_empty(tmp_path: Path) -> None:
     changed = typed(samples, domain, "capitals", 5)
     assert changed.texts["tokens"] == ("", TEXT.upper())
     np.testing.assert_array_equal(changed.inputs["tokens"][0], samples.inputs["tokens"][0])
+
+
+def test_texts_of_the_same_token_ids_are_sets_of_their_own(tmp_path: Path) -> None:
+    samples, domain = read(project_of(tmp_path, "Hello", "World"))
+    other = replace(samples, texts={"tokens": ("hello", "world")})
+    plans = [perturbation_plan(each, [domain], ["natural"]) for each in (samples, other)]
+    identities = [plans[0].sets(each)[0].identity for each in (samples, other)]
+    assert plans[0].digest == plans[1].digest
+    assert identities[0] != identities[1]

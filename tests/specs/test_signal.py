@@ -63,3 +63,8 @@ def test_the_rate_and_hop_come_from_what_is_stated() -> None:
     assert domain({"shape": [100], "audio": {"rate": 16000}}).rate == 16000
     assert domain({"shape": [100], "signal": {"kind": "recordings", "rate": 4000}}).rate == 4000
     assert domain({"shape": [100], "signal": "recordings"}).rate is None
+
+
+def test_what_tells_the_kind_is_said() -> None:
+    told = {each: input_domains(Project.read(ROOT / each))[0].evidence for each in ("keywords", "forecaster", "tagger")}
+    assert told == {"keywords": "as 'signal' states", "forecaster": "as the task is forecasting", "tagger": ""}
