@@ -9,6 +9,7 @@ from edgekit.ir.record import Record
 from edgekit.parity.drift import Drift
 from edgekit.parity.endpoint_record import EndpointRecord
 from edgekit.parity.paired_answers import PairedAnswers
+from edgekit.parity.robustness.robustness import Robustness
 from edgekit.parity.token_parity import TokenParity
 from edgekit.tasks.metric import SHARE
 from edgekit.tasks.secondary import SecondaryFigure
@@ -47,6 +48,8 @@ class Comparison(PairedAnswers):
     """Error over time; None for samples that are no sequences."""
     tokens: TokenParity | None = None
     """Parity of language models, token by token; None for another task."""
+    robustness: Robustness | None = None
+    """Losses of both on perturbed samples; None where none were measured."""
 
     def __repr__(self) -> str:
         sides = [f"{side.score.value:.4f}" for side in (self.reference, self.candidate) if side.score]

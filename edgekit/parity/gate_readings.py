@@ -12,6 +12,7 @@ from edgekit.parity.accelerator_readings import AcceleratorTrial, accelerator_va
 from edgekit.parity.chance import fewest_answers
 from edgekit.parity.comparison import Comparison
 from edgekit.parity.endpoint_record import LatencyRecord
+from edgekit.parity.robustness.readings import robustness_value
 from edgekit.parity.statistics import Estimate, needed_count
 from edgekit.specs.profile import Bound
 from edgekit.stratification import FEW
@@ -102,6 +103,9 @@ def read(name: str, bound: Bound, facts: GateInputs) -> Estimate | NoReading:
         case "accelerated_share" | "accelerator_not_slower" | "accelerator_agreement":
             value = accelerator_value(name, facts.accelerator, facts.device == "emulated")
             return NoReading("not measurable", value) if isinstance(value, str) else _exact(value)
+        case "robustness_drop" | "systematic_drop" | "stability_drop":
+            reading = robustness_value(name, confidence, comparison.robustness)
+            return NoReading("not measurable", reading) if isinstance(reading, str) else reading
         case "integer_macs_share":
             return _in_integers(facts)
         case "fallback_share" | "fallback_bytes_share" if all_fell_back(facts):

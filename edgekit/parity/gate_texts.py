@@ -88,6 +88,15 @@ _FRAGMENTS = (
 _FLOAT_IS_QUICKER = "let edgekit leave in float what is quicker there (--profile int8-mixed), or ship float"
 _SINCE = "see what changed since: the model, the profile, or the runtime's version"
 _OFF_ACCELERATOR = "see which operators it leaves to the CPU: edgekit plan; --accelerator cpu does without it"
+_BRITTLE = (
+    "have calibration samples that are as bad as those of the field, or keep layers in float: edgekit diagnose DIR "
+    "(docs/robustness.md)"
+)
+_BRITTLE_FLOAT = "look at [prune] and [recover] of the profile: fine-tune on inputs as bad as those of the field"
+_PREPROCESSING = (
+    "make the device's decoder, kernel and colours those of the training ([inputs] preprocess, docs/preprocessing.md), "
+    "or train with both"
+)
 _QUICKER = "try another runtime of the target (--backend), or a smaller model"
 
 _SIZE = Quantity("Size of the model's file against the float model's", times, _PLACEMENT)
@@ -115,17 +124,28 @@ QUANTITIES: Mapping[str, Quantity] = {
     "latency_p90_ms": Quantity("Time that nine of ten answers take at most", milliseconds, _QUICKER),
     "peak_rss_mb": Quantity("Memory needed at the peak", megabytes, _QUICKER),
     "instructions_ratio": Quantity("Work of the CPU against the earlier run", times, _SINCE),
+    "robustness_drop": Quantity("Accuracy that compression costs on worse inputs", points, _BRITTLE, _BRITTLE_FLOAT),
+    "systematic_drop": Quantity("Accuracy that another preprocessing costs", points, _PREPROCESSING),
+    "stability_drop": Quantity("Answers that no longer stay when the input moves", points, _BRITTLE, _BRITTLE_FLOAT),
 }
 """Quantities by the name of their gate in a profile."""
+
+
+_LOSSES: Mapping[str, str] = {
+    "accuracy_drop": "Loss of the metric against the reference",
+    "robustness_drop": "Loss of the metric that compression adds on worse inputs",
+    "systematic_drop": "Loss of the metric by another preprocessing",
+}
+"""Titles of losses of a metric that is no share."""
 
 
 def quantity_of(name: str, unit: str) -> Quantity:
     """Quantity that a gate bounds, shown in the `unit` of the task's metric (`MetricRecord.unit`)."""
     quantity = QUANTITIES[name]
-    if unit == SHARE or name not in ("reference_accuracy", "accuracy_drop"):
+    if unit == SHARE or name not in ("reference_accuracy", *_LOSSES):
         return quantity
-    if name == "accuracy_drop":
-        return replace(quantity, title="Loss of the metric against the reference", show=percent)
+    if name in _LOSSES:
+        return replace(quantity, title=_LOSSES[name], show=percent)
     return replace(quantity, show=lambda value: metric_value(value, unit))
 
 

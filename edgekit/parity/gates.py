@@ -12,6 +12,7 @@ from edgekit.parity.chance import bounds, is_by_chance
 from edgekit.parity.comparison import Comparison
 from edgekit.parity.gate_readings import NO_LABELS, GateInputs, NoReading, all_fell_back, read
 from edgekit.parity.gate_texts import QUANTITIES, quantity_of
+from edgekit.parity.robustness.readings import WorstEstimate
 from edgekit.parity.statistics import Estimate
 from edgekit.specs.profile import Bound, Gates
 
@@ -39,6 +40,8 @@ class GateResult(Record):
     outcome: Outcome
     meaning: str
     """A plain sentence: what it is, what was measured, what the limit is, and what to do if it is not met."""
+    worst: str | None = None
+    """The one of several that decides, such as a corruption; left out where there is one alone."""
 
 
 def judge(gates: Gates, facts: GateInputs) -> tuple[GateResult, ...]:
@@ -86,15 +89,30 @@ def _judge(name: str, bound: Bound, facts: GateInputs) -> GateResult:
     outcome = "failed" if by_chance else _decide(reading, bound)
     meaning = f"{quantity.title}: {quantity.show(reading.value)}{_certainty(name, reading, bound, facts)}; {limit}."
     if outcome == "undecided":
-        meaning += f" {facts.comparison.samples:,} samples cannot settle it; measure more: --samples."
+        meaning += f" {_count(reading, facts):,} samples cannot settle it; measure more: {_more(reading)}."
     if outcome == "failed":
         remedy = quantity.remedy if facts.quantized else quantity.float_remedy or quantity.remedy
         meaning += f" Next: {remedy}."
-    return _result(name, reading.value, bound, outcome, meaning)
+    worst = reading.worst if isinstance(reading, WorstEstimate) else None
+    return _result(name, reading.value, bound, outcome, meaning, worst)
 
 
-def _result(name: str, value: float | None, bound: Bound, outcome: Outcome, meaning: str) -> GateResult:
-    return GateResult(name=name, value=value, min=bound.min, max=bound.max, outcome=outcome, meaning=meaning)
+def _result(
+    name: str, value: float | None, bound: Bound, outcome: Outcome, meaning: str, worst: str | None = None
+) -> GateResult:
+    return GateResult(
+        name=name, value=value, min=bound.min, max=bound.max, outcome=outcome, meaning=meaning, worst=worst
+    )
+
+
+def _count(reading: Estimate, facts: GateInputs) -> int:
+    """Number of samples that a reading is of."""
+    return reading.samples if isinstance(reading, WorstEstimate) else facts.comparison.samples
+
+
+def _more(reading: Estimate) -> str:
+    """Option by which more samples are measured."""
+    return "--set profile.robustness.samples=N" if isinstance(reading, WorstEstimate) else "--samples"
 
 
 def _decide(reading: Estimate, bound: Bound) -> Outcome:
@@ -115,6 +133,8 @@ def _certainty(name: str, reading: Estimate, bound: Bound, facts: GateInputs) ->
     if name in ("size_ratio", "smaller") and reading.value != facts.size_ratio:
         whole = QUANTITIES[name].show(facts.size_ratio)
         return f" by what can be compressed, the weights ({whole} with graph, biases and scales)"
+    if isinstance(reading, WorstEstimate):
+        return f" {reading.words}{_interval(name, reading, bound, facts)}"
     if name not in _SAMPLED:
         return ""
     on = f" on {facts.comparison.samples:,} samples"
@@ -124,7 +144,12 @@ def _certainty(name: str, reading: Estimate, bound: Bound, facts: GateInputs) ->
         and facts.comparison.chance in (bound.min, bound.max)
     ):
         on += ", where one constant answer reaches as much as the limit"
+    return on + _interval(name, reading, bound, facts)
+
+
+def _interval(name: str, reading: Estimate, bound: Bound, facts: GateInputs) -> str:
+    """Words on the interval of an estimate, where the gate has a confidence."""
     if bound.confidence is None:
-        return on
+        return ""
     show = quantity_of(name, facts.comparison.metric.unit).show
-    return f"{on} (between {show(reading.low)} and {show(reading.high)}, {100 * bound.confidence:g} % sure of each)"
+    return f" (between {show(reading.low)} and {show(reading.high)}, {100 * bound.confidence:g} % sure of each)"

@@ -55,6 +55,10 @@ class Draws:
         """Source that is independent of this one, for a second draw of the same perturbation."""
         return Draws(f"{self.stream}/{name}", self.keys)
 
+    def part(self, start: int, end: int) -> Draws:
+        """Source for the samples from `start` up to `end`: the numbers that these have in the whole."""
+        return Draws(self.stream, self.keys[start:end])
+
     def words(self, count: int) -> Array:
         """uint16 [N, count]: even over all values."""
         words = np.empty((len(self), -(-count // 4) * 4), "<u2")

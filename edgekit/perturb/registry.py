@@ -8,42 +8,29 @@ from functools import cache
 
 from edgekit.cache import digest_of
 from edgekit.errors import Misfit
-from edgekit.perturb.draws import Draws, sample_keys
+from edgekit.perturb.condition import Condition
+from edgekit.perturb.draws import sample_keys
 from edgekit.perturb.input_domain import InputDomain
 from edgekit.perturb.perturbation import FAMILIES, Family, Perturbation
+from edgekit.perturb.pictures.corruptions import CORRUPTIONS
+from edgekit.perturb.pictures.shifts import SHIFTS
+from edgekit.perturb.pictures.systematic import SYSTEMATIC
 from edgekit.perturb.recordings.perturbations import RECORDINGS
 from edgekit.perturb.series.perturbations import SERIES, SPECTROGRAMS
 from edgekit.perturb.texts.perturbations import TEXTS
 from edgekit.sample_sets import SampleSet
 from edgekit.samples import Samples
 
-PERTURBATIONS: tuple[Perturbation, ...] = (*RECORDINGS, *SPECTROGRAMS, *TEXTS, *SERIES)
+PERTURBATIONS: tuple[Perturbation, ...] = (
+    *CORRUPTIONS,
+    *SYSTEMATIC,
+    *SHIFTS,
+    *RECORDINGS,
+    *SPECTROGRAMS,
+    *TEXTS,
+    *SERIES,
+)
 """All perturbations, in the order in which reports show them."""
-
-
-@dataclass(frozen=True)
-class Condition:
-    """One perturbation at one severity, of one input: a condition under which both endpoints are asked again."""
-
-    perturbation: Perturbation
-    severity: int
-    domain: InputDomain
-
-    @property
-    def name(self) -> str:
-        """Name of its set: the perturbation's, the severity's number, and the input's."""
-        return f"{self.perturbation.name} {self.severity} of {self.domain.name}"
-
-    @property
-    def identity(self) -> str:
-        """Text that changes with what it does to a sample."""
-        made = self.perturbation
-        return digest_of([self.name, made.version, made.parameters, self.domain.identity])
-
-    def apply(self, samples: Samples, keys: Sequence[bytes]) -> Samples:
-        """Perturb samples with these keys (`draws.sample_keys`)."""
-        stream = f"{self.perturbation.name} {self.severity} v{self.perturbation.version}"
-        return self.perturbation.apply(samples, self.domain, self.severity, Draws(stream, keys))
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,10 @@ from edgekit.parity.gate_readings import Device, FloatRecord, GateInputs
 from edgekit.parity.gates import judge
 from edgekit.parity.generation_record import GenerationRecord
 from edgekit.parity.numeric import numeric_parity
+from edgekit.parity.robustness.robustness import Robustness
 from edgekit.pipeline.accelerator_trial import accelerator_trial
 from edgekit.pipeline.both_endpoints import BothEndpoints
+from edgekit.pipeline.robustness import robustness
 from edgekit.pipeline.stages.accelerator_fits import accelerator_fits, unused_accelerators
 from edgekit.pipeline.stages.calibration_limit import limit_remark
 from edgekit.pipeline.stages.compile import Compilation, Compiled
@@ -76,6 +78,7 @@ def decide(
         task = task_of(request.project)
         orders = evaluated_orders(compilation, evidence.reference, candidate, evidence.samples)
         comparison = compare(evidence.reference, candidate, task, compilation.golden.classes, orders)
+        comparison = replace(comparison, robustness=_robustness(compilation, evidence))
         parity = numeric_parity(evidence.host, candidate, artifact.signature, task) if evidence.host else None
         inputs = GateInputs(
             comparison=comparison,
@@ -134,6 +137,13 @@ def decide(
     write(out / "profile.json", request.profile.model_dump_json(by_alias=True, exclude_unset=True, indent=2).encode())
     write(out / "report.md", markdown.render([verdict]).encode())
     return verdict
+
+
+def _robustness(compilation: Compilation, evidence: Evidence) -> Robustness | None:
+    """Scores on perturbed samples, where both endpoints can still be asked for them."""
+    if evidence.both is None or evidence.samples is None:
+        return None
+    return robustness(compilation.request, evidence.samples, evidence.reference, evidence.candidate, evidence.both)
 
 
 def _left_out(compilation: Compilation, evidence: Evidence) -> list[str]:

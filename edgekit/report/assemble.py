@@ -17,6 +17,7 @@ from edgekit.parity.gates import GateResult, verdict
 from edgekit.parity.generation_record import GenerationRecord
 from edgekit.parity.network_time import network_share
 from edgekit.parity.numeric import NumericParity
+from edgekit.parity.robustness.record import robustness_record
 from edgekit.report.earlier_run import Earlier
 from edgekit.report.record import ArtifactRecord, Bounds, BundleRecord, File, Flips, FragmentsRecord
 from edgekit.report.report import Report
@@ -117,6 +118,7 @@ def report(build: BuildFacts, probe: ProbeFacts) -> Report:
         drift=comparison.drift,
         tokens=comparison.tokens,
         generation=probe.generation,
+        robustness=robustness_record(comparison.robustness),
         stages=build.stages,
         bundle=build.bundle,
         versions=dict(sorted(build.versions.items())),

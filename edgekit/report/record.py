@@ -19,6 +19,7 @@ from edgekit.parity.gates import GateResult, Verdict
 from edgekit.parity.generation_record import GenerationRecord
 from edgekit.parity.network_time import NetworkShare
 from edgekit.parity.numeric import NumericParity
+from edgekit.parity.robustness.record import RobustnessRecord
 from edgekit.parity.token_parity import TokenParity
 from edgekit.samples import Sampling
 from edgekit.tasks.secondary import SecondaryFigure
@@ -172,6 +173,8 @@ class ReportRecord(Record):
     """Parity of language models, token by token (docs/language-models.md); left out for another task."""
     generation: GenerationRecord | None = None
     """Text that a language model wrote on the device, its pace and its memory; left out where none was asked for."""
+    robustness: RobustnessRecord | None = None
+    """Losses of both endpoints on perturbed samples (docs/robustness.md); left out where none were measured."""
     stages: tuple[StageRecord, ...]
     bundle: BundleRecord | None
     """The bundle; null where measurements were compared without one."""

@@ -20,6 +20,7 @@ from edgekit.specs.onnx_inputs import with_onnx_inputs
 from edgekit.specs.profile import Gates
 from edgekit.specs.reference import Reference
 from edgekit.specs.release import Moment, check_floor
+from edgekit.specs.robustness import RobustnessSpec
 from edgekit.specs.spec import Flag, Spec, parse, read_toml
 from edgekit.specs.state import StateTable, arguments, check_state
 
@@ -65,6 +66,8 @@ class Project(Spec):
     """Options of the task that `[model] task` names; which ones there are, the task says (docs/tasks.md)."""
     gates: Gates = Gates()
     """Gates of this project, which take the place of the profile's of the same name."""
+    robustness: RobustnessSpec | None = None
+    """Perturbed samples that are measured, in the place of the profile's."""
     reference: Reference = Reference()
     version: int = Field(default=0, ge=0)
     """Version of the model. Devices refuse versions below their floor (anti-rollback)."""

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from edgekit.perturb.condition import Condition
 from edgekit.perturb.draws import sample_keys
 from edgekit.perturb.input_domain import InputDomain
-from edgekit.perturb.registry import PERTURBATIONS, Condition
+from edgekit.perturb.registry import PERTURBATIONS
 from edgekit.samples import Samples
 from edgekit.specs.inputs import Input
 

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgekit.perturb.condition import Condition
 from edgekit.perturb.draws import Draws, sample_keys
 from edgekit.perturb.input_domain import InputDomain, input_domains
-from edgekit.perturb.registry import Condition, perturbation_plan
+from edgekit.perturb.registry import perturbation_plan
 from edgekit.perturb.texts import typing_errors, writing
 from edgekit.perturb.texts.keyboard import neighbours
 from edgekit.perturb.texts.perturbations import TEXTS, TextPerturbation

@@ -14,6 +14,7 @@ from edgekit.report.sections.generation import generation
 from edgekit.report.sections.latencies import latencies
 from edgekit.report.sections.over_time import over_time
 from edgekit.report.sections.pairs import pairs
+from edgekit.report.sections.robustness import robustness
 from edgekit.report.sections.section import Row, Section, section, shown
 from edgekit.report.sections.timing import timing
 from edgekit.report.sections.tokens import tokens
@@ -56,6 +57,7 @@ def outline(report: ReportRecord) -> Outline:
                 tokens(report.tokens),
                 generation(report.generation),
                 over_time(report.drift, report.candidate.score),
+                *robustness(report.robustness, unit),
                 timing(report),
                 _artifact(report.artifact),
                 _stages(report),
