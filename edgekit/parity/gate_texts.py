@@ -94,8 +94,8 @@ _BRITTLE = (
 )
 _BRITTLE_FLOAT = "look at [prune] and [recover] of the profile: fine-tune on inputs as bad as those of the field"
 _PREPROCESSING = (
-    "make the device's decoder, kernel and colours those of the training ([inputs] preprocess, docs/preprocessing.md), "
-    "or train with both"
+    "make the device's decoder, kernel, colours, levels and sensors those of the training ([inputs] preprocess, "
+    "docs/preprocessing.md), or train with both"
 )
 _QUICKER = "try another runtime of the target (--backend), or a smaller model"
 
@@ -125,7 +125,7 @@ QUANTITIES: Mapping[str, Quantity] = {
     "peak_rss_mb": Quantity("Memory needed at the peak", megabytes, _QUICKER),
     "instructions_ratio": Quantity("Work of the CPU against the earlier run", times, _SINCE),
     "robustness_drop": Quantity("Accuracy that compression costs on worse inputs", points, _BRITTLE, _BRITTLE_FLOAT),
-    "systematic_drop": Quantity("Accuracy that another preprocessing costs", points, _PREPROCESSING),
+    "systematic_drop": Quantity("Accuracy that a device costs which does otherwise", points, _PREPROCESSING),
     "stability_drop": Quantity("Answers that no longer stay when the input moves", points, _BRITTLE, _BRITTLE_FLOAT),
 }
 """Quantities by the name of their gate in a profile."""
@@ -134,7 +134,7 @@ QUANTITIES: Mapping[str, Quantity] = {
 _LOSSES: Mapping[str, str] = {
     "accuracy_drop": "Loss of the metric against the reference",
     "robustness_drop": "Loss of the metric that compression adds on worse inputs",
-    "systematic_drop": "Loss of the metric by another preprocessing",
+    "systematic_drop": "Loss of the metric by a device that does otherwise",
 }
 """Titles of losses of a metric that is no share."""
 

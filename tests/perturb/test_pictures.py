@@ -28,10 +28,10 @@ PICTURES = [*CORRUPTIONS, *SYSTEMATIC, *SHIFTS]
 
 RECORDED = {
     "gaussian noise": "ded99beb8f6b",
-    "shot noise": "b20d50c9c6a7",
+    "shot noise": "b1b6c9e23ccc",
     "glass blur": "ac0df16d473b",
     "motion blur": "d3d9cc8d786f",
-    "snow": "b7a43f881e1a",
+    "snow": "359fc68a4714",
     "frost": "93525e7eef0e",
     "fog": "c4bfa497005e",
     "elastic transform": "391eda035ff0",

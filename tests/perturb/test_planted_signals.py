@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
 from edgekit.ir.measurement import Array
+from edgekit.parity.robustness.condition_scores import CleanAnswers, ConditionScores
+from edgekit.parity.robustness.record import robustness_record
+from edgekit.parity.robustness.robustness import Robustness
 from edgekit.perturb.input_domain import InputDomain
 from edgekit.perturb.registry import perturbation_plan
 from edgekit.samples import Samples
+from edgekit.tasks.classification import Classification
+from tests.parity.examples import comparison
+from tests.parity.gate_examples import facts, judged
 from tests.perturb.signal_sets import domain_of
 
 RATE = 8000
@@ -38,7 +43,8 @@ def by_spectrum(waves: Array) -> Array:
 
 def by_crossings(waves: Array) -> Array:
     """Class by the number of crossings of zero: as good in a quiet room."""
-    rates = np.sum(np.diff(np.signbit(waves[:, 0]), axis=1), axis=1) / 2 / (waves.shape[-1] / RATE)
+    seconds = np.maximum(1, np.sum(waves[:, 0] != 0, axis=1)) / RATE
+    rates = np.sum(np.diff(np.signbit(waves[:, 0]), axis=1), axis=1) / 2 / seconds
     classes: Array = np.abs(rates[:, None] - np.array(TONES)).argmin(1)
     return classes
 
@@ -62,42 +68,62 @@ def by_distance(values: Array) -> Array:
     return classes
 
 
-@dataclass(frozen=True)
-class Drops:
-    """Points of accuracy that each perturbation at its worst severity costs the candidate beyond the reference."""
-
-    clean: float
-    added: dict[str, float]
+GATES = ("robustness_drop", "systematic_drop", "stability_drop")
+LIMIT = {"max": 0.05, "confidence": 0.95}
 
 
-def drops(samples: Samples, domain: InputDomain, reference: Model, candidate: Model) -> Drops:
+def measured(samples: Samples, domain: InputDomain, reference: Model, candidate: Model) -> Robustness:
+    """Answers of both models to the samples as they are, and under all that fits them."""
     plan = perturbation_plan(samples, [domain])
 
-    def accuracy(model: Model, given: Samples) -> float:
-        return float(np.mean(model(given.inputs["x"]) == given.labels)) * 100
+    def outputs(model: Model, given: Samples) -> dict[str, Array]:
+        return {"y": np.eye(4, dtype=np.float32)[model(given.inputs["x"])]}
 
-    before = accuracy(reference, samples), accuracy(candidate, samples)
-    added: dict[str, float] = defaultdict(lambda: -100.0)
+    task = Classification()
+    clean = CleanAnswers.of(outputs(reference, samples), outputs(candidate, samples), samples.labels, task)
+    scores = []
     for condition, each in zip(plan.fitting, plan.sets(samples), strict=True):
         given = each.make()
-        lost = [start - accuracy(model, given) for start, model in zip(before, (reference, candidate), strict=True)]
-        name = condition.perturbation.name
-        added[name] = max(added[name], lost[1] - lost[0])
-    return Drops(before[0] - before[1], dict(added))
+        scores.append(clean.under(condition, outputs(reference, given), outputs(candidate, given)))
+    count = len(samples)
+    return Robustness(task.metric, clean.scores, tuple(scores), count, count, plan.digest, plan.unfit)
 
 
-def test_a_keyword_spotter_that_is_brittle_to_noise() -> None:
+def outcomes(robustness: Robustness) -> dict[str, tuple[str, str | None]]:
+    """Outcome of each gate, and the perturbation that it names."""
+    inputs = facts(replace(comparison(100, 3, 2, 40), robustness=robustness))
+    results = {gate: judged(gate, LIMIT, inputs) for gate in GATES}
+    return {gate: (result.outcome, result.worst) for gate, result in results.items()}
+
+
+def test_a_keyword_spotter_that_is_brittle_to_noise_is_told_by_its_gate() -> None:
     domain = domain_of({"shape": [1, 2000], "signal": {"kind": "recordings", "rate": RATE}})
-    losses = drops(keywords(), domain, by_spectrum, by_crossings)
-    assert losses.clean == 0
-    assert losses.added["white noise"] > 50
-    assert losses.added["pink noise"] > 15
-    assert all(losses.added[name] < 5 for name in ("gain", "clipping", "telephone", "echo", "frame shift"))
+    robustness = measured(keywords(), domain, by_spectrum, by_crossings)
+    assert robustness.clean
+    assert [scores.value for scores in robustness.clean] == [1, 1]  # top-1 sees nothing
+    told = outcomes(robustness)
+    assert told["robustness_drop"] == ("failed", "white noise")
+    assert told["systematic_drop"][0] == told["stability_drop"][0] == "passed"
+    record = robustness_record(robustness)
+    assert record
+    assert "compression adds most to 'white noise'" in record.sentence
+    sound = replace(robustness, conditions=tuple(_both(each) for each in robustness.conditions))
+    assert {outcome for outcome, _ in outcomes(sound).values()} == {"passed"}
 
 
-def test_a_series_model_that_is_brittle_to_bias() -> None:
+def test_a_series_model_that_is_brittle_to_bias_is_told_by_its_gate() -> None:
     domain = domain_of({"shape": [100, 1], "signal": "series"})
-    losses = drops(machines(), domain, by_spread, by_distance)
-    assert losses.clean == 0
-    assert losses.added["bias"] > 40
-    assert all(losses.added[name] < 5 for name in ("lost values", "step shift", "coarse converter", "time jitter"))
+    robustness = measured(machines(), domain, by_spread, by_distance)
+    assert robustness.clean
+    assert [scores.value for scores in robustness.clean] == [1, 1]
+    told = outcomes(robustness)
+    assert told["systematic_drop"] == ("failed", "bias")
+    assert told["robustness_drop"] == ("failed", "drift")  # an offset that grows is one of the same kind
+    assert told["stability_drop"][0] == "passed"
+    assert dict(robustness.unfit) == {"missing channel": "the series has one channel, and nothing would be left"}
+
+
+def _both(each: ConditionScores) -> ConditionScores:
+    """Scores of a candidate that answers as the reference does."""
+    assert each.scores
+    return replace(each, scores=(each.scores[0], each.scores[0]), stays=(each.stays[0], each.stays[0]))

@@ -53,7 +53,7 @@ def robustness_value(name: str, confidence: float | None, robustness: Robustness
 
 def _finding(worst: NamedEstimate) -> str:
     if worst.gain:
-        return f"the model answers better with '{worst.name}' than without: it expects pixels of that kind"
+        return f"the model answers better with '{worst.name}' than without: it expects inputs of that kind"
     return f"by '{worst.name}', beyond what the reference itself loses"
 
 

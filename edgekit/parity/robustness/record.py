@@ -157,7 +157,7 @@ def _sentences(
         own = [robustness.reference_loss(each) or 0.0 for each in natural[worst.name]]
         low, high = (loss_value(value, unit) for value in (worst.estimate.low, worst.estimate.high))
         sentences.append(
-            f"Of {len(natural)} natural corruptions, compression adds most to '{worst.name}': "
+            f"Of {len(natural)} natural perturbations, compression adds most to '{worst.name}': "
             f"{loss_value(worst.estimate.value, unit)} (between {low} and {high}) beside the "
             f"{loss_value(sum(own) / len(own), unit)} that the reference itself loses, {count}."
         )
@@ -167,7 +167,7 @@ def _sentences(
     if gain and gain.gain and gain.estimate.low > 0:
         sentences.append(
             f"IT ANSWERS BETTER WITH '{gain.name.upper()}' THAN WITHOUT, by {loss_value(gain.estimate.value, unit)}: "
-            "the pixels that it is given are not of the kind that it was trained on."
+            "what it is given is not of the kind that it was trained on."
         )
     if stability:
         sentences.append(
@@ -181,9 +181,10 @@ def _sentences(
 
 def _told_sensitive(robustness: Robustness, sensitive: Sequence[tuple[str, ConditionScores]], count: str) -> str:
     if robustness.clean is None:
-        return f"Without labels no sensitivity to the device's preprocessing can be told, {count}."
+        return f"Without labels no sensitivity to what devices do otherwise can be told, {count}."
     if not sensitive:
-        return f"It is sensitive to none of {len(robustness.of('systematic'))} differences of preprocessing, {count}."
+        differences = len(robustness.of("systematic"))
+        return f"It is sensitive to none of {differences} differences between training and device, {count}."
     unit = robustness.metric.unit
     named = [
         f"'{name}' ({loss_value(robustness.candidate_loss(each) or 0.0, unit)}, "

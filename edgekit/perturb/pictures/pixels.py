@@ -17,9 +17,11 @@ SMALLEST = 8
 """Smallest height and width: below, a blur of the mildest severity is the whole picture."""
 VALUES = 1 << 23
 """Values that are computed on at once: 64 MB of them."""
+TIE = 2.0**-20
+"""Distance from the middle between two levels, in levels, which is none: errors of sums are a thousandth of it."""
 
 Pixels = Array
-"""float64 [N, C, H, W] in [0, 1]. With 64 bits no sum rounds to another level on another machine."""
+"""float64 [N, C, H, W] in [0, 1]: precise enough that the order of sums does not show in levels (`as_raw`)."""
 Change = Callable[[Pixels, int, Draws], Pixels]
 """Function of pixels, a severity, and draws of the N samples: pixels of the same shape, which may leave [0, 1]."""
 
@@ -62,6 +64,10 @@ def as_pixels(raw: Array, white: int) -> Pixels:
 
 
 def as_raw(pixels: Pixels, white: int) -> Array:
-    """uint8 [N, H, W, C] of pixels, cut to [0, 1] and rounded to the nearest level."""
-    levels = np.rint(np.clip(pixels, 0, 1) * white).astype(np.uint8)
+    """uint8 [N, H, W, C] of pixels, cut to [0, 1] and rounded to the nearest level, from the middle upwards.
+
+    Means of two or four levels often lie in the middle between two, to within the last bits of a sum, which depend on
+    the order in which a machine adds. So what is below the middle by less than TIE is taken for the middle.
+    """
+    levels = np.floor(np.clip(pixels, 0, 1) * white + (0.5 + TIE)).astype(np.uint8)
     return np.ascontiguousarray(levels.transpose(0, 2, 3, 1))

@@ -16,7 +16,7 @@ from edgekit.ir.measurement import Array
 from edgekit.perturb.draws import Draws
 from edgekit.perturb.pictures.digital import WHITE, jpeg
 from edgekit.perturb.pictures.filters import area_matrix, linear_matrix, separable
-from edgekit.perturb.pictures.pixels import Change, PicturePerturbation, Pixels
+from edgekit.perturb.pictures.pixels import TIE, Change, PicturePerturbation, Pixels
 
 QUALITIES = (95, 85, 75)
 """Qualities of a camera's JPEG, by severity."""
@@ -110,7 +110,7 @@ def _resized(pixels: Pixels, size: tuple[int, int], kernel: int) -> Pixels:
     """Resize by Pillow, in levels of 8 bits as devices do; size: height and width."""
     from PIL import Image
 
-    levels = np.rint(np.clip(pixels, 0, 1) * WHITE).astype(np.uint8)
+    levels = np.floor(np.clip(pixels, 0, 1) * WHITE + (0.5 + TIE)).astype(np.uint8)
     planes = levels.reshape(-1, *pixels.shape[2:])
     resized = [np.asarray(Image.fromarray(plane).resize(size[::-1], Image.Resampling(kernel))) for plane in planes]
     return np.stack(resized).reshape(*pixels.shape[:2], *size) / WHITE

@@ -9,7 +9,7 @@ from edgekit.parity.robustness.record import PerturbationRecord, RobustnessRecor
 from edgekit.report.sections.section import Section, section
 from edgekit.tasks.metric import SHARE
 
-TITLES = {"natural": "Robustness to natural corruptions", "systematic": "Sensitivity to the device's preprocessing"}
+TITLES = {"natural": "Robustness to natural perturbations", "systematic": "Sensitivity to what devices do otherwise"}
 
 
 def robustness(record: RobustnessRecord | None, unit: str) -> Iterator[Section]:
@@ -31,7 +31,7 @@ def robustness(record: RobustnessRecord | None, unit: str) -> Iterator[Section]:
             ("candidate", percent(stays.candidate)),
             ("drop", f"{points(stays.drop.value)} ({points(stays.drop.low)} to {points(stays.drop.high)})"),
         ]
-        notes = [f"{record.samples:,} samples, each moved by one step in every direction; bounds at 95 % each."]
+        notes = [f"{record.samples:,} samples, each moved by pixels, frames or steps; bounds at 95 % each."]
         yield section("Stability", ("", "answers that stay"), rows, notes, first=first)
 
 
