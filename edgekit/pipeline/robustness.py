@@ -17,8 +17,11 @@ from edgekit.perturb.registry import PerturbationPlan, perturbation_plan
 from edgekit.pipeline.both_endpoints import BothEndpoints
 from edgekit.pipeline.request import BuildRequest
 from edgekit.samples import Samples
-from edgekit.specs.profile import Profile
+from edgekit.specs.profile import Probe, Profile
+from edgekit.specs.project import Project
+from edgekit.specs.robustness import RobustnessSpec
 from edgekit.tasks.registry import task_of
+from edgekit.tasks.task import Task
 
 STAGE = "robustness"
 ENOUGH = 1000
@@ -52,42 +55,63 @@ def robustness(
     plan = plan_of(request, samples)
     if plan is None:
         return None
-    chosen = spread(len(samples), sample_count(request.profile, len(samples), len(plan.fitting), candidate))
-    task, taken_steps = task_of(request.project), None if samples.length is None else samples.length[chosen]
-    clean = CleanAnswers.of(
-        {name: array[chosen] for name, array in reference.outputs.items()},
-        {name: array[chosen] for name, array in candidate.outputs.items()},
-        samples.labels[chosen],
-        task,
-        taken_steps,
-    )
+    count = sample_count(request.profile.robustness, request.profile.probe, len(samples), len(plan.fitting), candidate)
+    return _scored(plan, task_of(request.project), samples, count, (reference, candidate), both)
+
+
+def robustness_alone(
+    project: Project, spec: RobustnessSpec, probe: Probe, samples: Samples, measured: Measurement, side: BothEndpoints
+) -> Robustness:
+    """Ask a model for perturbed samples that has no reference: it stands in for both endpoints.
+
+    measured: its measurement of `samples`. Raises Misfit for inputs that nothing fits, and what the endpoint raises.
+    """
+    families = [each for each in FAMILIES if spec.measure in (each, "all")]
+    domains = [domain for domain in input_domains(project) if domain.name in samples.inputs]
+    plan = perturbation_plan(samples, domains, families)
+    count = sample_count(spec, probe, len(samples), len(plan.fitting), measured)
+    return _scored(plan, task_of(project), samples, count, (measured, measured), side)
+
+
+def _scored(
+    plan: PerturbationPlan,
+    task: Task,
+    samples: Samples,
+    count: int,
+    clean_pair: tuple[Measurement, Measurement],
+    both: BothEndpoints,
+) -> Robustness:
+    chosen = spread(len(samples), count)
+    theirs, ours = ({name: array[chosen] for name, array in one.outputs.items()} for one in clean_pair)
+    length = None if samples.length is None else samples.length[chosen]
+    clean = CleanAnswers.of(theirs, ours, samples.labels[chosen], task, length)
     conditions = {each.name: each for each in plan.fitting}
     scores = {}
     for pair in both.ask(plan.sets(samples.take(chosen)), STAGE):
         for side, measured in (("reference", pair.reference), ("candidate", pair.candidate)):
             for name, output in measured.outputs.items():
-                check_values(output, len(chosen), f"output '{name}' of the {side} with '{pair.name}'")
+                check_values(output, count, f"output '{name}' of the {side} with '{pair.name}'")
         scores[pair.name] = clean.under(conditions[pair.name], pair.reference.outputs, pair.candidate.outputs)
     return Robustness(
         metric=clean.task.metric,
         clean=clean.scores,
         conditions=tuple(scores[name] for name in conditions),
-        samples=len(chosen),
+        samples=count,
         among=len(samples),
         digest=plan.digest,
         unfit=plan.unfit,
     )
 
 
-def sample_count(profile: Profile, available: int, conditions: int, candidate: Measurement) -> int:
-    """Number of samples that are perturbed: as the profile says, else as many as are enough and affordable."""
-    if profile.robustness.samples:
-        return min(available, profile.robustness.samples)
+def sample_count(spec: RobustnessSpec, probe: Probe, available: int, conditions: int, candidate: Measurement) -> int:
+    """Number of samples that are perturbed: as `spec` says, else as many as are enough and affordable."""
+    if spec.samples:
+        return min(available, spec.samples)
     if candidate.environment.kind == "emulated":
         return min(available, EMULATED_ENOUGH)
     if candidate.samples_per_s is None or candidate.environment.host_stand_in:
         return min(available, ENOUGH)
-    affordable = int(candidate.samples_per_s * profile.probe.accuracy_limit_s / conditions)
+    affordable = int(candidate.samples_per_s * probe.accuracy_limit_s / conditions)
     return min(available, ENOUGH, max(FEWEST, affordable))
 
 
