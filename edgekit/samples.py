@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from edgekit.datasets.items import checked, named_inputs, read_items
 from edgekit.datasets.metadata import Metadata, sample_ids
 from edgekit.datasets.metadata_columns import computed_columns, stated_columns
 from edgekit.datasets.pictures import Picture, tally
-from edgekit.datasets.processors import Processor, processors, smallest
+from edgekit.datasets.processors import Processor, as_text, processors, smallest
 from edgekit.datasets.tokenizer import check_ids, read_tokenizers
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
@@ -32,6 +33,7 @@ GROUPS = Path("groups") / "groups.npy"
 READ_THROUGH = 20_000
 """Largest set that is read once for its labels alone, if it lists none: a minute at most."""
 RAW_FOLDER = "raw"
+TEXTS = "texts.json"
 RAW = 2
 """Raw samples that are kept beside the samples made of them, for the self-test of devices."""
 AMONG = 4
@@ -73,6 +75,8 @@ class Samples:
     """Some raw samples by input and place, of inputs that a function makes. Not saved with a part of the samples."""
     metadata: Metadata | None = None
     """Names and columns of the samples, for reports on this host; None where they are not known."""
+    texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Texts that the token ids were made of, one a sample, by input; none where the data set gives token ids."""
 
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name} {array.dtype}{list(array.shape)}" for name, array in self.inputs.items())
@@ -102,7 +106,7 @@ class Samples:
         return sha.hexdigest()
 
     def save(self, folder: Path) -> None:
-        """Write `<input>.npy` for every input, and `labels.npy`; `state`, `groups` and metadata where there are any."""
+        """Write `<input>.npy` for every input, and `labels.npy`; `state`, `groups`, metadata and texts if there are any."""
         for name, array in self.inputs.items():
             np.save(folder / f"{name}.npy", array, allow_pickle=False)
         np.save(folder / LABELS, self.labels, allow_pickle=False)
@@ -111,6 +115,8 @@ class Samples:
         if self.groups is not None:
             (folder / GROUPS).parent.mkdir(exist_ok=True)
             np.save(folder / GROUPS, self.groups, allow_pickle=False)
+        if self.texts:
+            (folder / TEXTS).write_text(json.dumps({name: list(texts) for name, texts in self.texts.items()}))
         for name, raw in self.raw.items():
             (folder / RAW_FOLDER).mkdir(exist_ok=True)
             for i, array in raw.items():
@@ -132,7 +138,9 @@ class Samples:
         groups = np.load(folder / GROUPS, allow_pickle=False) if (folder / GROUPS).is_file() else None
         labels = np.load(folder / LABELS, allow_pickle=False)
         metadata = Metadata.read(folder)
-        return cls(arrays, labels, length=length, initial=initial, groups=groups, metadata=metadata)
+        written = json.loads((folder / TEXTS).read_text()) if (folder / TEXTS).exists() else {}
+        texts = {name: tuple(each) for name, each in written.items()}
+        return cls(arrays, labels, length=length, initial=initial, groups=groups, metadata=metadata, texts=texts)
 
     def take(self, indices: Sequence[int] | Array) -> Samples:
         """Select the samples at `indices`, in that order."""
@@ -140,8 +148,16 @@ class Samples:
         length = None if self.length is None else self.length[indices]
         metadata = self.metadata.take(indices) if self.metadata else None
         groups = None if self.groups is None else self.groups[indices]
+        places = np.arange(len(self))[indices]
+        texts = {name: tuple(each[i] for i in places) for name, each in self.texts.items()}
         return Samples(
-            inputs, self.labels[indices], length=length, initial=self.initial, groups=groups, metadata=metadata
+            inputs,
+            self.labels[indices],
+            length=length,
+            initial=self.initial,
+            groups=groups,
+            metadata=metadata,
+            texts=texts,
         )
 
     def first_steps(self, count: int) -> Samples:
@@ -252,6 +268,7 @@ def _collect(
         if not free_lengths.free_axes(spec)
     }
     columns: dict[str, list[Array]] = {name: [] for name in inputs if name not in whole}
+    texts: dict[str, list[str]] = {name: [] for name, spec in inputs.items() if spec.tokenizer}
     lengths: dict[str, list[int]] = {}
     labels: list[Any] = []
     for i, (values, label) in read_items(source, chosen, where, labelled):
@@ -267,6 +284,8 @@ def _collect(
                 columns[name].append(array)
         for name in raw.keys() & stated.keys() if len(labels) < AMONG else ():
             raw[name][len(labels)] = np.asarray(stated[name])
+        for name in texts.keys() & stated.keys():
+            texts[name] += [text for text in (as_text(stated[name]),) if text is not None]
         row = {name: column[-1] for name, column in columns.items()}
         for name, length in free_lengths.sample_lengths(row, inputs, here).items():
             lengths.setdefault(name + LENGTHS, []).append(length)
@@ -279,7 +298,8 @@ def _collect(
     small = {name: smallest(each, RAW) for name, each in raw.items()}
     pixels = [picture.pixels.shape[0] * picture.pixels.shape[1] for picture in pictures]
     sizes = np.array(pixels, np.float64) if len(pixels) == len(labels) else None
-    return Samples(stacked, collected, raw=small), tally(pictures), sizes
+    known = {name: tuple(each) for name, each in texts.items() if labels and len(each) == len(labels)}
+    return Samples(stacked, collected, raw=small, texts=known), tally(pictures), sizes
 
 
 def _collect_sequences(

@@ -166,6 +166,11 @@ def reference_override(url: str | None) -> tuple[str, ...]:
     return (f'project.reference.url="{url}"',) if url else ()
 
 
+def robustness_override(measure: str | None) -> tuple[str, ...]:
+    """Return the override that has perturbed samples measured; nothing for None."""
+    return (f'profile.robustness.measure="{measure}"',) if measure else ()
+
+
 @contextlib.contextmanager
 def build_cache(reuse: bool = True) -> Iterator[Cache]:
     """Yield the user's cache of finished stages; without `reuse`, an empty one that is removed afterwards."""

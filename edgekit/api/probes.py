@@ -16,13 +16,14 @@ from edgekit.measure.user_inputs import samples_for
 from edgekit.parity.generation_record import GenerationRecord, generation_record
 from edgekit.pipeline import probe as pipeline_probe
 from edgekit.pipeline.generation import check_prompt
-from edgekit.pipeline.probe import Choose, Probed, Subject, subject
+from edgekit.pipeline.probe import Choose, PerturbedSamples, Probed, Subject, subject
 from edgekit.pipeline.run import enough
-from edgekit.pipeline.stages.stage_runner import Watch, unwatched
+from edgekit.pipeline.stages.stage_runner import StageRunner, Watch, unwatched
 from edgekit.samples import Samples, load_samples
 from edgekit.specs.accelerator import AUTO, AcceleratorChoice, AcceleratorName
 from edgekit.specs.profile import PlanName, Probe
 from edgekit.specs.project import Project
+from edgekit.specs.robustness import RobustnessSpec
 from edgekit.specs.spec import parse
 
 TRACE_SAMPLES = 256
@@ -83,6 +84,7 @@ def probe_model(
     shapes: Shapes = NO_SHAPES,
     watch: Watch = unwatched,
     accelerator: AcceleratorChoice = AUTO,
+    perturbed: tuple[Project, RobustnessSpec] | None = None,
 ) -> Probed:
     """Measure answers and latency as `probe` does, by a whole plan; the sampling of the samples is returned beside it.
 
@@ -95,12 +97,16 @@ def probe_model(
         cache: where answered shards are kept, so that a probe that failed resumes there; by default nowhere.
         watch: called as `probe` with a few words for each shard, if there is a cache.
         accelerator: what runs the model, with options for it.
+        perturbed: project whose evaluation samples are perturbed, and which perturbations; needs a cache.
 
     Raises:
         EdgekitError: of the device, the file or the samples.
     """
     shards = shards_in(cache, lambda words: watch("probe", words)) if cache else AT_ONCE
-    return pipeline_probe.probe(device, _chooser(samples), plan, model, runtime, shards, limit_s, shapes, accelerator)
+    also = PerturbedSamples(*perturbed, StageRunner(cache, watch)) if perturbed and cache else None
+    return pipeline_probe.probe(
+        device, _chooser(samples), plan, model, runtime, shards, limit_s, shapes, accelerator, also
+    )
 
 
 def probe_operators(

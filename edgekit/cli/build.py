@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from edgekit.api.build_session import build_requests
+from edgekit.api.build_session import build_requests, robustness_override
 from edgekit.api.builds import load_project
 from edgekit.cli import options
 from edgekit.cli.build_steps import build_session, each_request, print_reports
@@ -23,6 +23,7 @@ def build_command(
     out: options.Out = None,
     overrides: options.Set = None,
     samples: options.Samples = None,
+    robustness: options.Robustness = None,
     jobs: options.Jobs = 1,
     key: options.Key = "default",
     no_cache: options.NoCache = False,
@@ -32,7 +33,8 @@ def build_command(
 
     Exit 0 unless a gate failed (1).
     """
-    requests = build_requests(load_project(project, example=example), target, backend, profile, overrides or ())
+    changes = [*(overrides or ()), *robustness_override(robustness)]
+    requests = build_requests(load_project(project, example=example), target, backend, profile, changes)
     with build_session(requests, key, out, samples, reuse=not no_cache) as session:
         reports = each_request(session, jobs, session.build)
     print_reports(reports, json)

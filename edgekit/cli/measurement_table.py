@@ -7,7 +7,8 @@ from typing import Any
 
 from edgekit.cli.accelerator_table import accelerator_json, accelerator_rows
 from edgekit.parity.compare import summarize
-from edgekit.parity.gate_texts import megabytes, milliseconds, percent
+from edgekit.parity.gate_texts import decimal, megabytes, milliseconds, percent
+from edgekit.parity.robustness.own_losses import OwnLosses
 from edgekit.pipeline.probe import Probed
 
 PERCENTILES = ("p50", "p90", "p95", "p99", "p999")
@@ -40,6 +41,7 @@ def as_json(probed: Probed) -> dict[str, Any]:
         "instructions": measured.instructions,
         "host_stand_in": where.host_stand_in,
         "accelerator": measured.accelerator and accelerator_json(measured.accelerator, probed.against_cpu),
+        "robustness": probed.robustness and probed.robustness.model_dump(mode="json"),
     }
 
 
@@ -87,6 +89,15 @@ def as_rows(probed: Probed) -> list[Row]:
         ("machine", f"{where.machine} {where.cpu or ''}".strip() + (" (this machine)" if where.host_stand_in else "")),
     ]
     return rows
+
+
+def loss_rows(losses: OwnLosses) -> list[tuple[str, str, str]]:
+    """Return rows on perturbed samples: answers that stay, and the loss by severity, in hundredths."""
+    rows = []
+    for one in losses.perturbations:
+        shown = ["-" if loss is None else decimal(100 * loss, 1) for loss in one.losses]
+        rows.append((one.perturbation, percent(one.stays), " ".join(shown)))
+    return rows + [(name, "not applied", why) for name, why in losses.unfit]
 
 
 def _answers(probed: Probed) -> str:

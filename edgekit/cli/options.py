@@ -9,6 +9,7 @@ import typer
 
 from edgekit.cli import logs
 from edgekit.specs.accelerator import AcceleratorName
+from edgekit.specs.robustness import RobustnessMeasure
 
 
 def _start_verbose(context: typer.Context, is_set: bool) -> None:
@@ -73,6 +74,10 @@ Key = Annotated[str, typer.Option("--key", metavar="NAME|URI", help="What signs:
 Samples = Annotated[
     int | None,
     typer.Option("--samples", min=1, metavar="N", help="How many evaluation samples, of every class its share."),
+]
+Robustness = Annotated[
+    RobustnessMeasure | None,
+    typer.Option("--robustness", help="Also ask both for perturbed samples: docs/robustness.md."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, everything else on stderr.")]
 Runtime = Annotated[

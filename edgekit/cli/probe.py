@@ -13,7 +13,7 @@ from edgekit.atomic import write
 from edgekit.cache import Cache
 from edgekit.cli import options
 from edgekit.cli.generation_table import show_generation
-from edgekit.cli.measurement_table import as_json, as_rows
+from edgekit.cli.measurement_table import as_json, as_rows, loss_rows
 from edgekit.cli.output import note, print_json, print_table, progress
 from edgekit.cli.probe_request import ProbeRequest
 from edgekit.measure import store
@@ -41,6 +41,7 @@ def probe_command(
     project: options.Project = None,
     example: options.Example = None,
     samples: options.Samples = None,
+    robustness: options.Robustness = None,
     inputs: Annotated[
         Path | None, typer.Option("--inputs", metavar="FILE.npz", help="An array an input, in place of a project's.")
     ] = None,
@@ -84,6 +85,7 @@ def probe_command(
         project=project,
         example=example,
         samples=samples,
+        robustness=robustness,
         inputs=inputs,
         shape=tuple(shape or ()),
         runtime=runtime,
@@ -131,6 +133,7 @@ def _latency(request: ProbeRequest) -> Probed:
             cache=Cache.default().made(),
             watch=watch,
             accelerator=request.accelerator,
+            perturbed=request.perturbed,
         )
 
 
@@ -184,6 +187,9 @@ def _show_latency(probed: Probed, out: Path | None, json: bool) -> None:
         print_json({"schema": 1, "measurement": as_json(probed)})
         return
     print_table(("probe", ""), as_rows(probed))
+    if probed.robustness:
+        print_table(("perturbation", "answers that stay", "loss, by severity"), loss_rows(probed.robustness))
+        note(f"{probed.robustness.samples:,} of {probed.robustness.among:,} samples under each condition")
 
 
 def _show_operators(traced: Operators, trace: Path | None, json: bool) -> None:

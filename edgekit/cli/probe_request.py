@@ -18,6 +18,8 @@ from edgekit.pipeline.probe import BUNDLE, Subject
 from edgekit.samples import Samples
 from edgekit.specs.accelerator import AUTO, AcceleratorChoice
 from edgekit.specs.profile import PlanName, Probe
+from edgekit.specs.project import Project
+from edgekit.specs.robustness import RobustnessMeasure, RobustnessSpec
 from edgekit.specs.spec import parse
 
 
@@ -30,6 +32,7 @@ class ProbeRequest:
     project: Path | None = None
     example: str | None = None
     samples: int | None = None
+    robustness: RobustnessMeasure | None = None
     inputs: Path | None = None
     shape: tuple[str, ...] = ()
     runtime: str | None = None
@@ -112,6 +115,13 @@ class ProbeRequest:
         return evaluation_samples(load_project(self.project, example=self.example), model, self.samples or limit)
 
     @property
+    def perturbed(self) -> tuple[Project, RobustnessSpec] | None:
+        """Project whose evaluation samples are perturbed, and which perturbations; None without --robustness."""
+        if self.robustness is None:
+            return None
+        return load_project(self.project, example=self.example), RobustnessSpec(measure=self.robustness)
+
+    @property
     def _cores(self) -> tuple[int, ...] | None:
         try:
             return tuple(int(core) for core in self.cpus.split(",")) if self.cpus else None
@@ -163,6 +173,7 @@ GENERATION = (
     "project",
     "example",
     "samples",
+    "robustness",
     "inputs",
     "cpus",
     "meter",
@@ -210,7 +221,7 @@ CONFLICTS: tuple[Conflict, ...] = (
         "--trace goes with --operators, --instances with --throughput",
         None,
     ),
-    *(_alone(name) for name in ("out", "cpus", "meter", "min_count")),
+    *(_alone(name) for name in ("out", "cpus", "meter", "min_count", "robustness")),
     (
         lambda request: request.throughput and not request.instances and request.threads,
         "--throughput tries every number of threads",
@@ -230,6 +241,11 @@ CONFLICTS: tuple[Conflict, ...] = (
         lambda request: request.inputs and (request.project or request.example or request.samples),
         "--inputs are the samples: no project's",
         "leave out --project, --example and --samples",
+    ),
+    (
+        lambda request: request.inputs and request.robustness,
+        "--robustness perturbs a project's samples, whose inputs it states: none of --inputs",
+        "leave out --inputs, or --robustness",
     ),
     (
         lambda request: request.shape and (request.model is None or request.model.suffix == BUNDLE),

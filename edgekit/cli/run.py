@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edgekit.api.build_session import build_requests, reference_override
+from edgekit.api.build_session import build_requests, reference_override, robustness_override
 from edgekit.api.builds import load_project
 from edgekit.cli import options
 from edgekit.cli.build_steps import build_session, each_request, print_reports
@@ -32,6 +32,7 @@ def run_command(
     out: options.Out = None,
     overrides: options.Set = None,
     samples: options.Samples = None,
+    robustness: options.Robustness = None,
     jobs: options.Jobs = 1,
     key: options.Key = "default",
     reference: Annotated[str | None, typer.Option("--reference", metavar="URL", help="What to compare with.")] = None,
@@ -69,7 +70,7 @@ def run_command(
         target,
         backend,
         profile,
-        [*(overrides or ()), *reference_override(reference)],
+        [*(overrides or ()), *reference_override(reference), *robustness_override(robustness)],
         device=device,
     )
     choice = AcceleratorChoice.typed(accelerator, accelerator_option, project)

@@ -64,10 +64,14 @@ def _function(spec: Input, source: str) -> Processor:
 
 def _tokenized(raw: Any, name: str, spec: Input, tokenizer: Tokenizer, where: str) -> Array:
     """Token ids of a text; an array is of token ids already."""
+    text = as_text(raw)
+    return np.asarray(raw) if text is None else token_ids(text, name, spec, tokenizer, where)
+
+
+def as_text(raw: Any) -> str | None:
+    """Text of a raw sample; None if it is no text."""
     array = np.asarray(raw)
-    if array.ndim or array.dtype.kind != "U":
-        return array
-    return token_ids(str(array), name, spec, tokenizer, where)
+    return str(array) if not array.ndim and array.dtype.kind == "U" else None
 
 
 def _sounded(raw: Any, spec: Input, where: str) -> Array:

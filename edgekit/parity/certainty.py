@@ -10,6 +10,7 @@ from edgekit.parity.poisoning_readings import GATES as POISONING_GATES
 from edgekit.parity.poisoning_readings import poisoning_words
 from edgekit.parity.probability_readings import GATES as PROBABILITY_GATES
 from edgekit.parity.probability_readings import measured_on
+from edgekit.parity.robustness.readings import WorstEstimate
 from edgekit.parity.sampled_readings import SAMPLED
 from edgekit.parity.slice_readings import GATES as SLICE_GATES
 from edgekit.parity.slice_readings import slice_words
@@ -29,6 +30,8 @@ def certainty(name: str, reading: Estimate, bound: Bound, facts: GateInputs) -> 
         ):
             on += ", where one constant answer reaches as much as the limit"
         return on + _between(name, reading, bound, facts)
+    if isinstance(reading, WorstEstimate):
+        return f" {reading.words}{_between(name, reading, bound, facts)}"
     if name in SLICE_GATES:
         return slice_words(name, bound, comparison.slices, comparison.metric.unit)
     if name in PROBABILITY_GATES:

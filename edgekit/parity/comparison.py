@@ -17,6 +17,7 @@ from edgekit.parity.outside.paired_outside import PairedOutside
 from edgekit.parity.paired_answers import PairedAnswers
 from edgekit.parity.poisoning.record import PoisoningScreen
 from edgekit.parity.slices.record import SliceParity
+from edgekit.parity.robustness.robustness import Robustness
 from edgekit.parity.token_parity import TokenParity
 from edgekit.parity.unmeasured import Unmeasured
 from edgekit.tasks.metric import SHARE
@@ -77,6 +78,8 @@ class Comparison(PairedAnswers):
     """Parity slice by slice; None where the samples themselves are not at hand."""
     early_stop: EarlyStop | None = None
     """Sequential looks after which no more samples were asked; None where all were asked at once."""
+    robustness: Robustness | None = None
+    """Losses of both on perturbed samples; None where none were measured."""
 
     def __repr__(self) -> str:
         sides = [f"{side.score.value:.4f}" for side in (self.reference, self.candidate) if side.score]

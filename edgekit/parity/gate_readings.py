@@ -23,6 +23,9 @@ from edgekit.parity.slice_readings import slice_value
 from edgekit.parity.statistics.estimate import Estimate
 from edgekit.parity.statistics.percentiles import needed_count
 from edgekit.parity.unmeasured import Unmeasured
+from edgekit.parity.robustness.readings import robustness_value
+from edgekit.parity.statistics.estimate import Estimate
+from edgekit.parity.statistics.percentiles import needed_count
 from edgekit.specs.profile import Bound
 from edgekit.stratification import FEW
 
@@ -125,6 +128,9 @@ def read(name: str, bound: Bound, facts: GateInputs) -> Estimate | NoReading:
         case "worst_slice_drop" | "worst_class_drop" | "fairness_gap":
             sliced = slice_value(name, bound, comparison.slices, comparison.metric.unit)
             return NoReading(*sliced) if isinstance(sliced, tuple) else sliced
+        case "robustness_drop" | "systematic_drop" | "stability_drop":
+            reading = robustness_value(name, confidence, comparison.robustness)
+            return NoReading("not measurable", reading) if isinstance(reading, str) else reading
         case "integer_macs_share":
             return _in_integers(facts)
         case "fallback_share" | "fallback_bytes_share" if all_fell_back(facts):

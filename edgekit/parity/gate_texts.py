@@ -102,6 +102,15 @@ _BACKDOOR = (
     "look at the patch that the report names: train again on data that somebody vouches for, or show that the patch is "
     "what the class looks like"
 )
+_BRITTLE = (
+    "have calibration samples that are as bad as those of the field, or keep layers in float: edgekit diagnose DIR "
+    "(docs/robustness.md)"
+)
+_BRITTLE_FLOAT = "look at [prune] and [recover] of the profile: fine-tune on inputs as bad as those of the field"
+_PREPROCESSING = (
+    "make the device's decoder, kernel, colours, levels and sensors those of the training ([inputs] preprocess, "
+    "docs/preprocessing.md), or train with both"
+)
 _QUICKER = "try another runtime of the target (--backend), or a smaller model"
 
 _OVERLAP = (
@@ -152,6 +161,9 @@ QUANTITIES: Mapping[str, Quantity] = {
     "worst_slice_drop": Quantity("Accuracy lost in the worst slice", points, _SLICE),
     "worst_class_drop": Quantity("Accuracy lost in the worst class", points, _SLICE),
     "fairness_gap": Quantity("Increase of the difference between the error rates of groups", points, _SLICE),
+    "robustness_drop": Quantity("Accuracy that compression costs on worse inputs", points, _BRITTLE, _BRITTLE_FLOAT),
+    "systematic_drop": Quantity("Accuracy that a device costs which does otherwise", points, _PREPROCESSING),
+    "stability_drop": Quantity("Answers that no longer stay when the input moves", points, _BRITTLE, _BRITTLE_FLOAT),
 }
 """Quantities by the name of their gate in a profile."""
 
@@ -161,6 +173,8 @@ _RELATIVE = {
     "accuracy_change": "Gain of the metric over the reference",
     "worst_slice_drop": "Loss of scores in the worst slice",
     "worst_class_drop": "Loss of scores in the worst class",
+    "robustness_drop": "Loss of the metric that compression adds on worse inputs",
+    "systematic_drop": "Loss of the metric by a device that does otherwise",
 }
 """Titles of the gates that bound a share of the reference's metric, where that has a unit."""
 

@@ -13,9 +13,11 @@ from edgekit.parity.chance import bounds, is_by_chance
 from edgekit.parity.comparison import Comparison
 from edgekit.parity.gate_readings import NO_LABELS, GateInputs, NoReading, read
 from edgekit.parity.gate_texts import QUANTITIES, quantity_of
+from edgekit.parity.robustness.readings import WorstEstimate
 from edgekit.parity.sample_plan import advice
 from edgekit.parity.statistics.equivalence import Decision as Verdict
 from edgekit.parity.statistics.equivalence import decide
+from edgekit.parity.statistics.estimate import Estimate
 from edgekit.specs.profile import Bound, Gates
 
 Outcome = Literal["passed", "failed", "undecided", "not measurable"]
@@ -39,6 +41,8 @@ class GateResult(Record):
     outcome: Outcome
     meaning: str
     """A plain sentence: what it is, what was measured, what the limit is, and what to do if it is not met."""
+    worst: str | None = None
+    """The one of several that decides, such as a corruption; left out where there is one alone."""
 
 
 def judge(gates: Gates, facts: GateInputs) -> tuple[GateResult, ...]:
@@ -86,12 +90,23 @@ def _judge(name: str, bound: Bound, facts: GateInputs) -> GateResult:
     outcome: Outcome = "failed" if by_chance else decide(reading, bound.min, bound.max)
     meaning = f"{quantity.title}: {quantity.show(reading.value)}{certainty(name, reading, bound, facts)}; {limit}."
     if outcome == "undecided":
-        meaning += f" {facts.comparison.samples:,} samples cannot settle it; {advice(name, bound, reading, facts)}."
+        meaning += f" {_undecided(name, bound, reading, facts)}."
     if outcome == "failed":
         remedy = quantity.remedy if facts.quantized else quantity.float_remedy or quantity.remedy
         meaning += f" Next: {remedy}."
-    return _result(name, reading.value, bound, outcome, meaning)
+    worst = reading.worst if isinstance(reading, WorstEstimate) else None
+    return _result(name, reading.value, bound, outcome, meaning, worst)
 
 
-def _result(name: str, value: float | None, bound: Bound, outcome: Outcome, meaning: str) -> GateResult:
-    return GateResult(name=name, value=value, min=bound.min, max=bound.max, outcome=outcome, meaning=meaning)
+def _undecided(name: str, bound: Bound, reading: Estimate, facts: GateInputs) -> str:
+    if isinstance(reading, WorstEstimate):
+        return f"{reading.samples:,} samples cannot settle it; measure more: --set profile.robustness.samples=N"
+    return f"{facts.comparison.samples:,} samples cannot settle it; {advice(name, bound, reading, facts)}"
+
+
+def _result(
+    name: str, value: float | None, bound: Bound, outcome: Outcome, meaning: str, worst: str | None = None
+) -> GateResult:
+    return GateResult(
+        name=name, value=value, min=bound.min, max=bound.max, outcome=outcome, meaning=meaning, worst=worst
+    )

@@ -7,7 +7,7 @@ and additions alone, as numpy's own distributions may change with its version, a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
@@ -15,17 +15,28 @@ from statistics import NormalDist
 
 import numpy as np
 
+from edgekit.datasets import free_lengths
 from edgekit.ir.measurement import Array
 from edgekit.samples import Samples
+from edgekit.specs.inputs import Input
 
 LEVELS = 1 << 16
 """Number of different draws: the normal ones end at 4.2 standard deviations."""
 
 
-def sample_keys(samples: Samples, name: str) -> tuple[bytes, ...]:
-    """Key of each sample: the digest of its values of the input `name`."""
+def sample_keys(samples: Samples, name: str, spec: Input | None = None) -> tuple[bytes, ...]:
+    """Key of each sample: the digest of its values of the input `name`.
+
+    spec: its statement, by which what pads a sample up to the longest of its set does not count.
+    """
     array = np.ascontiguousarray(samples.inputs[name])
-    return tuple(blake2b(row.tobytes(), digest_size=16).digest() for row in array)
+    if samples.length is not None:
+        rows: Iterable[Array] = (row[:length] for row, length in zip(array, samples.length, strict=True))
+    elif spec and free_lengths.free_axes(spec):
+        rows = (free_lengths.sample(samples.inputs, {name: spec}, i)[name] for i in range(len(array)))
+    else:
+        rows = array
+    return tuple(blake2b(row.tobytes(), digest_size=16).digest() for row in rows)
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,10 @@ class Draws:
     def other(self, name: str) -> Draws:
         """Source that is independent of this one, for a second draw of the same perturbation."""
         return Draws(f"{self.stream}/{name}", self.keys)
+
+    def part(self, start: int, end: int) -> Draws:
+        """Source for the samples from `start` up to `end`: the numbers that these have in the whole."""
+        return Draws(self.stream, self.keys[start:end])
 
     def words(self, count: int) -> Array:
         """uint16 [N, count]: even over all values."""

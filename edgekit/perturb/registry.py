@@ -8,39 +8,29 @@ from functools import cache
 
 from edgekit.cache import digest_of
 from edgekit.errors import Misfit
-from edgekit.perturb.draws import Draws, sample_keys
+from edgekit.perturb.condition import Condition
+from edgekit.perturb.draws import sample_keys
 from edgekit.perturb.input_domain import InputDomain
 from edgekit.perturb.perturbation import FAMILIES, Family, Perturbation
+from edgekit.perturb.pictures.corruptions import CORRUPTIONS
+from edgekit.perturb.pictures.shifts import SHIFTS
+from edgekit.perturb.pictures.systematic import SYSTEMATIC
+from edgekit.perturb.recordings.perturbations import RECORDINGS
+from edgekit.perturb.series.perturbations import SERIES, SPECTROGRAMS
+from edgekit.perturb.texts.perturbations import TEXTS
 from edgekit.sample_sets import SampleSet
 from edgekit.samples import Samples
 
-PERTURBATIONS: tuple[Perturbation, ...] = ()
+PERTURBATIONS: tuple[Perturbation, ...] = (
+    *CORRUPTIONS,
+    *SYSTEMATIC,
+    *SHIFTS,
+    *RECORDINGS,
+    *SPECTROGRAMS,
+    *TEXTS,
+    *SERIES,
+)
 """All perturbations, in the order in which reports show them."""
-
-
-@dataclass(frozen=True)
-class Condition:
-    """One perturbation at one severity, of one input: a condition under which both endpoints are asked again."""
-
-    perturbation: Perturbation
-    severity: int
-    domain: InputDomain
-
-    @property
-    def name(self) -> str:
-        """Name of its set: the perturbation's, the severity's number, and the input's."""
-        return f"{self.perturbation.name} {self.severity} of {self.domain.name}"
-
-    @property
-    def identity(self) -> str:
-        """Text that changes with what it does to a sample."""
-        made = self.perturbation
-        return digest_of([self.name, made.version, made.parameters, self.domain.white])
-
-    def apply(self, samples: Samples, keys: Sequence[bytes]) -> Samples:
-        """Perturb samples with these keys (`draws.sample_keys`)."""
-        stream = f"{self.perturbation.name} {self.severity} v{self.perturbation.version}"
-        return self.perturbation.apply(samples, self.domain, self.severity, Draws(stream, keys))
 
 
 @dataclass(frozen=True)
@@ -61,8 +51,10 @@ class PerturbationPlan:
 
     def sets(self, samples: Samples) -> tuple[SampleSet, ...]:
         """Perturbed sets of `samples`, one a condition, by its name."""
-        keys = cache(lambda name: sample_keys(samples, name))
-        digest = samples.digest
+        specs = {condition.domain.name: condition.domain.spec for condition in self.fitting}
+        keys = cache(lambda name: sample_keys(samples, name, specs[name]))
+        # Texts that differ may have the same token ids, and no longer where they are changed.
+        digest = digest_of([samples.digest, dict(samples.texts)]) if samples.texts else samples.digest
 
         def maker(condition: Condition) -> Callable[[], Samples]:
             return lambda: condition.apply(samples, keys(condition.domain.name))
@@ -106,7 +98,12 @@ def _nothing_fits(
     there = sorted({each.family for each, _, why in pairs if why is None})
     inputs = ", ".join(f"'{domain.name}' holds {domain.kind or 'arrays of no stated kind'}" for domain in domains)
     reason = next((f": {why}" for each, _, why in pairs if why and each.family in families), "")
+    unknown = next((domain.name for domain in domains if domain.kind is None), None)
     none = "perturbations are of pictures, recordings, texts and series (docs/robustness.md): leave --robustness out"
+    if unknown and not there:
+        none = (
+            f"say what it holds: signal = 'series' or 'recordings' under [inputs.{unknown}]; or leave --robustness out"
+        )
     return Misfit(
         f"no perturbation of the kind {' or '.join(families)} fits this model: {inputs}{reason}",
         hint=f"--robustness {there[0]}" if there else none,

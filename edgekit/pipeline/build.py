@@ -18,6 +18,7 @@ from edgekit.pipeline.evidence import Evidence
 from edgekit.pipeline.exclusive_folder import exclusive
 from edgekit.pipeline.outside_samples import check_outside
 from edgekit.pipeline.request import BuildRequest
+from edgekit.pipeline.robustness import plan_of
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.float_parity import check_float_parity
 from edgekit.pipeline.stages.inputs import CachedData
@@ -42,6 +43,7 @@ def build(request: BuildRequest, line: StageRunner, out: Path, key: SigningKey, 
     """Compile, pack into the folder `out`, verify on this host, and report. Raises what its stages raise."""
     with exclusive(out) as staging:
         data = evaluation(request, line, samples or ENOUGH)
+        plan_of(request, data.samples)  # perturbations that do not fit are told before minutes of compiling
         compilation = compilation_of(request, line, data)
         with compilation.lowered() as finished:
             reference = eager_answers(compilation, data)

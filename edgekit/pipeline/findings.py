@@ -9,11 +9,13 @@ from edgekit.parity.adversarial import AdversarialSensitivity
 from edgekit.parity.comparison import Comparison
 from edgekit.parity.outside.paired_outside import PairedOutside
 from edgekit.parity.poisoning.record import PoisoningScreen
+from edgekit.parity.robustness.robustness import Robustness
 from edgekit.parity.slices.evaluation_slices import EvaluationSlices
 from edgekit.parity.unmeasured import Unmeasured
 from edgekit.pipeline.adversarial import adversarial_sensitivity
 from edgekit.pipeline.evidence import Evidence
 from edgekit.pipeline.outside_samples import paired_on_outside
+from edgekit.pipeline.robustness import robustness
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.data_governance import governance_of
 from edgekit.pipeline.stages.poisoning_screen import poisoning_screen
@@ -27,6 +29,7 @@ class Findings:
     adversarial: AdversarialSensitivity | None
     poisoning: PoisoningScreen | None
     outside: PairedOutside | Unmeasured | None
+    robustness: Robustness | None
 
 
 def findings_of(compilation: Compilation, evidence: Evidence, candidate: Measurement) -> Findings:
@@ -38,6 +41,9 @@ def findings_of(compilation: Compilation, evidence: Evidence, candidate: Measure
         outside=paired_on_outside(compilation.request, samples, evidence.reference, candidate, both)
         if samples and both
         else None,
+        robustness=robustness(compilation.request, samples, evidence.reference, candidate, both)
+        if samples and both
+        else None,
     )
 
 
@@ -46,7 +52,11 @@ def with_findings(
 ) -> Comparison:
     """Comparison with the findings, and, where the samples are at hand, with data sets, slices and names of samples."""
     comparison = replace(
-        comparison, adversarial=findings.adversarial, poisoning=findings.poisoning, outside=findings.outside
+        comparison,
+        adversarial=findings.adversarial,
+        poisoning=findings.poisoning,
+        outside=findings.outside,
+        robustness=findings.robustness,
     )
     samples, project = evidence.samples, compilation.request.project
     if samples is None:

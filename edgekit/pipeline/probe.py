@@ -26,12 +26,18 @@ from edgekit.measure.device.model_file import NO_SHAPES, Shapes, open_model_file
 from edgekit.measure.device.scratch_install import scratch_install
 from edgekit.measure.shards import Shards
 from edgekit.measure.user_inputs import samples_for
+from edgekit.parity.robustness.own_losses import OwnLosses, own_losses
 from edgekit.pipeline.accuracy_budget import affordable, is_large
+from edgekit.pipeline.both_endpoints import one_for_both
 from edgekit.pipeline.flash import check_runtime, runtime_for, served, served_on
+from edgekit.pipeline.robustness import robustness_alone
+from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.runner.model.accelerator import Accelerator
 from edgekit.samples import Samples, Sampling
 from edgekit.specs.accelerator import AUTO, AcceleratorChoice
 from edgekit.specs.profile import Probe
+from edgekit.specs.project import Project
+from edgekit.specs.robustness import RobustnessSpec
 
 BUNDLE = ".edgekit"
 
@@ -61,6 +67,25 @@ class Probed:
     """Sampling of the data set; None for arrays of no data set."""
     against_cpu: AgainstCpu | None = None
     """Difference from the CPU's answers of the same file; None where no accelerator was asked for."""
+    robustness: OwnLosses | None = None
+    """Losses on perturbed samples; None where none were asked for."""
+
+
+@dataclass(frozen=True)
+class PerturbedSamples:
+    """Perturbed samples of a project, which a probe measures after the clean ones."""
+
+    project: Project
+    spec: RobustnessSpec
+    line: StageRunner
+
+    def losses(self, installation: Installation, samples: Samples, measured: Measurement, plan: Probe) -> OwnLosses:
+        """Measure them. Raises Misfit for inputs that nothing fits, and what `Installed.measure` does."""
+        device = installation.transport
+        place = str([device.kind if device.kind == "local" else device.url, installation.digest])
+        measure = lambda part, shards: Installed(installation, shards).measure(part, None)  # noqa: E731
+        both = one_for_both(measure, self.line, place)
+        return own_losses(robustness_alone(self.project, self.spec, plan, samples, measured, both))
 
 
 def any_manifest(manifest: Manifest) -> None:
@@ -107,11 +132,12 @@ def probe(
     limit_s: float | None = None,
     shapes: Shapes = NO_SHAPES,
     accelerator: AcceleratorChoice = AUTO,
+    perturbed: PerturbedSamples | None = None,
 ) -> Probed:
     """Measure outputs for the samples that `choose` gives, and latency as `plan` says (None: no latency).
 
     Where all samples would take longer than `limit_s` seconds, `choose` is called again with the number that the device
-    answers in that time. Raises what `subject` and `Installed.measure` do.
+    answers in that time. `perturbed` samples are measured last. Raises what `subject` and `Installed.measure` do.
     """
     with subject(device, model, runtime, shapes, accelerator=accelerator) as on_device:
         _check_batch(on_device.signature)
@@ -121,7 +147,9 @@ def probe(
             samples = samples if count == len(samples) else samples_for(on_device.signature, choose(on_device, count))
         measured = Installed(on_device.installation, shards).measure(samples, plan)
         beside = against_cpu(on_device.installation, shards, samples, measured) if measured.accelerator else None
-        return Probed(measured, samples.sampling, beside)
+        installation, limits = on_device.installation, plan or Probe()
+        losses = perturbed.losses(installation, samples, measured, limits) if perturbed else None
+        return Probed(measured, samples.sampling, beside, losses)
 
 
 @contextlib.contextmanager

@@ -118,6 +118,7 @@ def _order(
     for accelerator in board.accelerator:
         catalog.accelerator(accelerator.kind)  # one that no file states is told now
     chosen = _with_gates(catalog.profile(profile) if profile else catalog.default_profile(board), project.gates)
+    chosen = chosen.model_copy(update={"robustness": project.robustness}) if project.robustness else chosen
     request = BuildRequest(project, board, board.select_runtime(backend), override.apply(chosen, "profile", changes))
     try:
         # A backend that is not installed is told now.

@@ -36,6 +36,7 @@ from edgekit.pipeline.exclusive_folder import exclusive
 from edgekit.pipeline.flash import check_runtime, choose_runtime
 from edgekit.pipeline.generation import check_project, check_prompt
 from edgekit.pipeline.request import BuildRequest
+from edgekit.pipeline.robustness import plan_of
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.float_baseline import is_required, measure_float
 from edgekit.pipeline.stages.inputs import CachedData
@@ -103,6 +104,7 @@ def run(
     with exclusive(out) as staging, _connected(trial.reached(request), line) as device:
         runtime = choose_runtime(device, request.target.deploy.runtime, trial.runtime)
         data = evaluation(request, line, samples or enough(device.kind))
+        plan_of(request, data.samples)  # perturbations that do not fit are told before minutes of compiling
         compilation = compilation_of(request, line, data)
         request = compilation.request
         with compilation.lowered() as finished, blamed(compilation):

@@ -20,6 +20,7 @@ from edgekit.parity.network_time import network_share
 from edgekit.parity.numeric import NumericParity
 from edgekit.parity.outside.paired_outside import PairedOutside
 from edgekit.parity.unmeasured import Unmeasured
+from edgekit.parity.robustness.record import robustness_record
 from edgekit.report.earlier_run import Earlier
 from edgekit.report.record import ArtifactRecord, Bounds, BundleRecord, File, Flips, FragmentsRecord
 from edgekit.report.report import Report
@@ -135,6 +136,7 @@ def report(build: BuildFacts, probe: ProbeFacts) -> Report:
         outside=comparison.outside.record if isinstance(comparison.outside, PairedOutside) else None,
         governance=comparison.governance,
         slices=comparison.slices,
+        robustness=robustness_record(comparison.robustness),
         stages=build.stages,
         bundle=build.bundle,
         versions=dict(sorted(build.versions.items())),

@@ -26,6 +26,7 @@ from edgekit.parity.numeric import NumericParity
 from edgekit.parity.outside.record import OutsideRecord
 from edgekit.parity.poisoning.record import PoisoningScreen
 from edgekit.parity.slices.record import SliceParity
+from edgekit.parity.robustness.record import RobustnessRecord
 from edgekit.parity.token_parity import TokenParity
 from edgekit.samples import Sampling
 from edgekit.tasks.secondary import SecondaryFigure
@@ -194,6 +195,8 @@ class ReportRecord(Record):
     """Data sets, what they have in common, suspicious labels and terms (docs/data-governance.md)."""
     slices: SliceParity | None = None
     """Parity slice by slice (docs/slices.md); left out where the samples themselves were not at hand."""
+    robustness: RobustnessRecord | None = None
+    """Losses of both endpoints on perturbed samples (docs/robustness.md); left out where none were measured."""
     stages: tuple[StageRecord, ...]
     bundle: BundleRecord | None
     """The bundle; null where measurements were compared without one."""

@@ -155,7 +155,7 @@ def _gates(gates: Sequence[GateResult], warned: bool) -> str:
     if not gates:
         return "no gate was set"
     for outcome, verb in (("failed", "failed"), ("undecided", "undecided")):
-        names = [gate.name for gate in gates if gate.outcome == outcome]
+        names = [gate.name + (f" ({gate.worst})" if gate.worst else "") for gate in gates if gate.outcome == outcome]
         if names:
             return f"{len(names)} of {len(gates)} gates {verb}: {', '.join(names)}"
     if warned:

@@ -29,6 +29,7 @@ from edgekit.specs.lengths import (
 )
 from edgekit.specs.log_mel import LogMel
 from edgekit.specs.picture_steps import PictureSteps, Step
+from edgekit.specs.signal import SignalSpec
 from edgekit.specs.spec import Real, Spec, Whole
 from edgekit.specs.tokenizer import TokenizerSpec
 
@@ -64,6 +65,7 @@ LATER: dict[str, Any] = {
     "buckets": {},
     "vocabulary": None,
     "prefill": (),
+    "signal": None,
 }
 """Keys of an input that came later than the first release, with their defaults."""
 
@@ -108,6 +110,14 @@ class Input(Spec):
     """Number of tokens: integers of the input are from 0 to one less."""
     prefill: tuple[Annotated[int, Strict(), Field(gt=1)], ...] = ()
     """Numbers of tokens that a decoder also reads at once, by an entry point each: chunks of a prompt."""
+
+    signal: SignalSpec | None = None
+    """Kind of the signal that the input holds, where the other keys do not tell it."""
+
+    @field_validator("signal", mode="before")
+    @classmethod
+    def _signal_kind(cls, signal: Any) -> Any:
+        return {"kind": signal} if isinstance(signal, str) else signal
 
     @model_validator(mode="before")
     @classmethod
@@ -218,6 +228,20 @@ class Input(Spec):
             raise ValueError("with 'prefill' a network takes tokens [1, count]: leave 'batch_axis' out")
         if list(self.prefill) != sorted(set(self.prefill)):
             raise ValueError("the numbers of 'prefill' ascend: prefill = [16, 64]")
+        return self
+
+    @model_validator(mode="after")
+    def _signal(self) -> Input:
+        if self.signal is None:
+            return self
+        keys = ("preprocess", "audio", "log_mel", "tokenizer")
+        key = next((key for key in keys if getattr(self, key) is not None), None)
+        if key:
+            raise ValueError(f"'{key}' tells already what the input holds: leave 'signal' out")
+        if self.signal.rate and self.signal.kind != "recordings":
+            raise ValueError(f"'rate' is of recordings, 'signal' states {self.signal.kind}")
+        if self.signal.time is not None and self.signal.time >= len(self.shape):
+            raise ValueError(f"the axis 'time' {self.signal.time} is beyond a shape of {len(self.shape)} axes")
         return self
 
     @model_validator(mode="after")

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from edgekit.errors import Misfit
 from edgekit.specs.compression import Prune, Quantize, Recover
 from edgekit.specs.cost import Cost
+from edgekit.specs.robustness import RobustnessSpec
 from edgekit.specs.sparse_kernels import refusal
 from edgekit.specs.spec import Flag, Real, Spec, Whole
 from edgekit.specs.target import Precision, RuntimeSpec, Target
@@ -121,6 +122,14 @@ class Gates(Spec):
     """Loss of the class that lost most."""
     fairness_gap: Bound | None = None
     """Increase, by compression, of the difference between the error rates of the groups of a stated column."""
+    robustness_drop: Bound | None = None
+    """Loss that compression adds under the natural corruption where it adds most, in the mean over the severities,
+    beside the reference's own loss: 0.01 is one point. Naming it has them measured (docs/robustness.md)."""
+    systematic_drop: Bound | None = None
+    """Loss that compression adds under the systematic perturbation where it adds most, such as another resize kernel;
+    or the candidate's gain by one, as it then expects other pixels than it is given."""
+    stability_drop: Bound | None = None
+    """Share of the reference's answers that stay when the input moves by a pixel or a frame, less the candidate's."""
 
     @field_validator("smaller", "not_slower", "accelerator_not_slower", mode="before")
     @classmethod
@@ -203,6 +212,7 @@ class Profile(Spec):
     quantize: Quantize | None = None
     probe: Probe = Probe()
     accelerator: AcceleratorPreference = AcceleratorPreference()
+    robustness: RobustnessSpec = RobustnessSpec()
     gates: Gates = Gates()
     cost: Cost | None = None
     """Prices for the report; a report against a server shows the cost of answers even without them."""

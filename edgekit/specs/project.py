@@ -22,6 +22,7 @@ from edgekit.specs.policy import Policy
 from edgekit.specs.profile import Gates
 from edgekit.specs.reference import Reference
 from edgekit.specs.release import Moment, check_floor
+from edgekit.specs.robustness import RobustnessSpec
 from edgekit.specs.spec import Flag, Spec, parse, read_toml
 from edgekit.specs.state import StateTable, arguments, check_state
 
@@ -122,6 +123,8 @@ class Project(Spec):
     """Gates of this project, which take the place of the profile's of the same name."""
     policy: Policy = Policy()
     """Terms that the data sets must have; the gate `licences` says whether they do."""
+    robustness: RobustnessSpec | None = None
+    """Perturbed samples that are measured, in the place of the profile's."""
     reference: Reference = Reference()
     version: int = Field(default=0, ge=0)
     """Version of the model. Devices refuse versions below their floor (anti-rollback)."""

@@ -16,7 +16,7 @@ from edgekit.perturb.registry import PERTURBATIONS, perturbation_plan
 from edgekit.samples import Samples
 from edgekit.specs.inputs import Input
 
-SERIES = Input.model_validate({"shape": [4]})
+SERIES = Input.model_validate({"shape": [4], "signal": "series"})
 
 
 @dataclass(frozen=True)

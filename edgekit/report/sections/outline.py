@@ -19,6 +19,7 @@ from edgekit.report.sections.outside import outside
 from edgekit.report.sections.over_time import over_time
 from edgekit.report.sections.pairs import pairs
 from edgekit.report.sections.poisoning import poisoning
+from edgekit.report.sections.robustness import robustness
 from edgekit.report.sections.section import Row, Section, section, shown
 from edgekit.report.sections.slices import slices
 from edgekit.report.sections.timing import timing
@@ -68,6 +69,7 @@ def outline(report: ReportRecord) -> Outline:
                 adversarial(report.adversarial),
                 poisoning(report.poisoning),
                 governance(report.governance),
+                *robustness(report.robustness, unit),
                 timing(report),
                 _artifact(report.artifact),
                 _stages(report),
