@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from edgekit.specs.profile import Gates
 from edgekit.tasks.classification import Classification
 from tests.parity.examples import comparison, environment, pair
 from tests.parity.gate_examples import FLOAT, STEADY, facts, judged, on_device
+from tests.parity.robustness.test_robustness import measured
 
 SMALLER = pytest.mark.filterwarnings("ignore:gate 'smaller' is deprecated:DeprecationWarning")
 
@@ -22,7 +24,8 @@ def test_every_gate_of_a_profile_can_be_judged_and_put_in_words() -> None:
     every = Gates.model_validate({name: {"max": 1.0} for name in Gates.model_fields})
     npu = AcceleratorTrial("qnn-htp", "it is quicker", share=1.0, time_ratio=0.5, agreement=1.0)
     more = {"baseline": Baseline(138_398), "float_file": FLOAT, "accelerator": npu}
-    known = facts(on_device(STEADY, instructions=138_398), device="real", **more)
+    paired = replace(on_device(STEADY, instructions=138_398), robustness=measured().robustness)
+    known = facts(paired, device="real", **more)
     assert [result.name for result in judge(every, known)] == list(Gates.model_fields)
     assert all(result.value is not None for result in judge(every, known))
 
