@@ -16,8 +16,8 @@ from edgekit.parity.flips import Flip
 from edgekit.parity.outside.paired_outside import PairedOutside
 from edgekit.parity.paired_answers import PairedAnswers
 from edgekit.parity.poisoning.record import PoisoningScreen
-from edgekit.parity.slices.record import SliceParity
 from edgekit.parity.robustness.robustness import Robustness
+from edgekit.parity.slices.record import SliceParity
 from edgekit.parity.token_parity import TokenParity
 from edgekit.parity.unmeasured import Unmeasured
 from edgekit.tasks.metric import SHARE

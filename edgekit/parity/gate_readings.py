@@ -18,14 +18,12 @@ from edgekit.parity.more_samples import more_samples
 from edgekit.parity.poisoning_readings import poisoning_value
 from edgekit.parity.probability_readings import GATES as PROBABILITY_GATES
 from edgekit.parity.probability_readings import probability_reading
+from edgekit.parity.robustness.readings import robustness_value
 from edgekit.parity.sampled_readings import SAMPLED, sampled_reading
 from edgekit.parity.slice_readings import slice_value
 from edgekit.parity.statistics.estimate import Estimate
 from edgekit.parity.statistics.percentiles import needed_count
 from edgekit.parity.unmeasured import Unmeasured
-from edgekit.parity.robustness.readings import robustness_value
-from edgekit.parity.statistics.estimate import Estimate
-from edgekit.parity.statistics.percentiles import needed_count
 from edgekit.specs.profile import Bound
 from edgekit.stratification import FEW
 

@@ -16,7 +16,6 @@ from edgekit.parity.flips import changed_samples
 from edgekit.parity.gate_readings import Device, GateInputs
 from edgekit.parity.gates import judge
 from edgekit.parity.numeric import numeric_parity
-from edgekit.parity.robustness.robustness import Robustness
 from edgekit.pipeline.accelerator_trial import accelerator_trial
 from edgekit.pipeline.evidence import Evidence
 from edgekit.pipeline.findings import findings_of, with_findings

@@ -19,8 +19,8 @@ from edgekit.parity.generation_record import GenerationRecord
 from edgekit.parity.network_time import network_share
 from edgekit.parity.numeric import NumericParity
 from edgekit.parity.outside.paired_outside import PairedOutside
-from edgekit.parity.unmeasured import Unmeasured
 from edgekit.parity.robustness.record import robustness_record
+from edgekit.parity.unmeasured import Unmeasured
 from edgekit.report.earlier_run import Earlier
 from edgekit.report.record import ArtifactRecord, Bounds, BundleRecord, File, Flips, FragmentsRecord
 from edgekit.report.report import Report

@@ -25,8 +25,8 @@ from edgekit.parity.network_time import NetworkShare
 from edgekit.parity.numeric import NumericParity
 from edgekit.parity.outside.record import OutsideRecord
 from edgekit.parity.poisoning.record import PoisoningScreen
-from edgekit.parity.slices.record import SliceParity
 from edgekit.parity.robustness.record import RobustnessRecord
+from edgekit.parity.slices.record import SliceParity
 from edgekit.parity.token_parity import TokenParity
 from edgekit.samples import Sampling
 from edgekit.tasks.secondary import SecondaryFigure

@@ -14,6 +14,7 @@ from edgekit.specs.accelerator import AcceleratorChoice
 FILE = Path("x")
 OTHERS: tuple[dict[str, Any], ...] = (
     {"project": FILE}, {"example": "stories"}, {"samples": 3}, {"inputs": FILE}, {"cpus": "0"}, {"meter": "wall"},
+    {"robustness": "shift"},
     {"out": FILE}, {"trace": FILE}, {"instances": 2}, {"operators": True}, {"throughput": True}, {"shape": ("x=1",)},
 )  # fmt: skip
 """Options that generation does not take."""
@@ -29,6 +30,8 @@ REFUSED: tuple[tuple[dict[str, Any], str], ...] = (
     ({"throughput": True, "min_duration": 0.5}, "lasts a second at least"),
     ({"operators": True, "min_duration": 3.0}, "a number of inferences"),
     ({"inputs": FILE, "samples": 3}, "no project's"),
+    ({"inputs": FILE, "robustness": "shift"}, "--robustness perturbs a project's samples"),
+    ({"operators": True, "robustness": "shift"}, "--robustness goes with neither"),
     ({"operators": True, "accelerator": AcceleratorChoice("gpu")}, "--accelerator goes with none of"),
     ({"shape": ("x=1,3",)}, "--shape is for a bare model file"),
     ({"generate": 8, "prompt": "a", "model": Path("model.onnx")}, "--generate needs a bundle"),

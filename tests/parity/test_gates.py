@@ -25,6 +25,7 @@ from tests.parity.gate_examples import (
     on_device,
     with_probabilities,
 )
+from tests.parity.robustness.test_robustness import measured
 
 SMALLER = pytest.mark.filterwarnings("ignore:gate 'smaller' is deprecated:DeprecationWarning")
 
@@ -41,6 +42,7 @@ def test_every_gate_of_a_profile_can_be_judged_and_put_in_words() -> None:
         poisoning=SCREEN,
         governance=GOVERNED,
         slices=SLICES,
+        robustness=measured().robustness,
     )
     known = facts(with_probabilities(compared), device="real", **more)
     assert [result.name for result in judge(every, known)] == list(Gates.model_fields)

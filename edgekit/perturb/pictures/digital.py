@@ -18,7 +18,7 @@ WHITE = 255
 def contrast(pixels: Pixels, parameters: tuple[float, ...], draws: Draws) -> Pixels:
     """Move values towards their mean; parameters: share of the distance that is left."""
     mean = pixels.mean((2, 3), keepdims=True)
-    return (pixels - mean) * parameters[0] + mean
+    return np.asarray((pixels - mean) * parameters[0] + mean)
 
 
 def elastic_transform(pixels: Pixels, parameters: tuple[float, ...], draws: Draws) -> Pixels:

@@ -72,7 +72,7 @@ def area_matrix(target: int, size: int) -> Array:
     edges = np.linspace(0, size, target + 1)
     low = np.maximum(edges[:-1, None], np.arange(size))
     high = np.minimum(edges[1:, None], np.arange(size) + 1)
-    return np.maximum(0, high - low) * (target / size)
+    return np.asarray(np.maximum(0, high - low) * (target / size))
 
 
 def convolve(pixels: Pixels, taps: Sequence[tuple[int, int, float]]) -> Pixels:

@@ -23,7 +23,7 @@ def shot_noise(pixels: Pixels, parameters: tuple[float, ...], draws: Draws) -> P
     table = _poisson_quantiles(parameters[0])
     levels = np.clip(np.rint(pixels * LEVELS), 0, LEVELS).astype(int)
     quantiles = draws.integers(pixels[0].size, QUANTILES).reshape(pixels.shape)
-    return table[levels, quantiles] / parameters[0]
+    return np.asarray(table[levels, quantiles] / parameters[0])
 
 
 def impulse_noise(pixels: Pixels, parameters: tuple[float, ...], draws: Draws) -> Pixels:

@@ -30,30 +30,30 @@ def snow(pixels: Pixels, parameters: tuple[float, ...], draws: Draws) -> Pixels:
     flakes = smeared(flakes, radius, sigma, 45.0, 135.0, draws)
     grey = pixels.mean(1, keepdims=True)
     paler = stays * pixels + (1 - stays) * np.maximum(pixels, grey * 1.5 + 0.5)
-    return paler + flakes + flakes[:, :, ::-1, ::-1]
+    return np.asarray(paler + flakes + flakes[:, :, ::-1, ::-1])
 
 
 def frost(pixels: Pixels, parameters: tuple[float, ...], draws: Draws) -> Pixels:
     """Ice on the lens: ridges of a fractal in pale blue; parameters: share of the picture, and of the ice."""
-    ridges = 1 - np.abs(2 * plasma(draws, *pixels.shape[2:], FROST_DECAY) - 1)
+    ridges = 1 - np.abs(2 * plasma(draws, pixels.shape[2], pixels.shape[3], FROST_DECAY) - 1)
     ice = 0.25 + 0.75 * ridges[:, None] ** 3
     tint = np.array(ICE)[:, None, None] if pixels.shape[1] == 3 else np.array(ICE).mean()
-    return parameters[0] * pixels + parameters[1] * ice * tint
+    return np.asarray(parameters[0] * pixels + parameters[1] * ice * tint)
 
 
 def fog(pixels: Pixels, parameters: tuple[float, ...], draws: Draws) -> Pixels:
     """Haze of a fractal, with the contrast scaled down for it; parameters: its strength, and the fractal's decay."""
     strength, decay = parameters
     most = pixels.max((1, 2, 3), keepdims=True)
-    haze = plasma(draws, *pixels.shape[2:], decay)[:, None]
-    return (pixels + strength * haze) * most / (most + strength)
+    haze = plasma(draws, pixels.shape[2], pixels.shape[3], decay)[:, None]
+    return np.asarray((pixels + strength * haze) * most / (most + strength))
 
 
 def brightness(pixels: Pixels, parameters: tuple[float, ...], draws: Draws) -> Pixels:
     """Raise the value of HSV, so that hue and saturation stay; parameters: by how much."""
     value = pixels.max(1, keepdims=True)
     raised = np.minimum(1, value + parameters[0])
-    return np.where(value > 0, pixels * (raised / np.maximum(value, 1e-12)), raised)
+    return np.asarray(np.where(value > 0, pixels * (raised / np.maximum(value, 1e-12)), raised))
 
 
 def plasma(draws: Draws, height: int, width: int, decay: float) -> Array:

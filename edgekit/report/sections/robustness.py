@@ -22,7 +22,7 @@ def robustness(record: RobustnessRecord | None, unit: str) -> Iterator[Section]:
         rows = [_row(one, unit) for one in record.perturbations if one.family == family]
         if rows:
             header = ("perturbation", f"reference loses ({of})", f"compression adds ({of})", "adds in the mean")
-            yield section(title, header, rows, _notes(record), first=first)
+            yield section(title, header, rows, _notes(record, whole=bool(first)), first=first)
             first = ()
     if record.stability:
         stays = record.stability
@@ -46,7 +46,8 @@ def _short(loss: float | None) -> str:
     return "-" if loss is None else decimal(100 * loss, 1)
 
 
-def _notes(record: RobustnessRecord) -> list[str]:
+def _notes(record: RobustnessRecord, whole: bool) -> list[str]:
+    """Sentences under a table; with `whole`, also on what was not applied, which one table tells for all."""
     chosen = (
         f"{record.samples:,} samples"
         if record.samples == record.among
@@ -56,4 +57,4 @@ def _notes(record: RobustnessRecord) -> list[str]:
         f"{chosen} under each condition, the severities from left to right, the mildest first; bounds at 95 % each. "
         f"Perturbations: {record.digest[:16]}."
     ]
-    return notes + [f"Not applied: {name}, as {why}." for name, why in record.unfit]
+    return notes + [f"Not applied: {name}, as {why}." for name, why in record.unfit if whole]
