@@ -106,7 +106,7 @@ class Samples:
         return sha.hexdigest()
 
     def save(self, folder: Path) -> None:
-        """Write `<input>.npy` for every input, and `labels.npy`; `state`, `groups`, metadata and texts if there are any."""
+        """Write `<input>.npy` for every input, `labels.npy`, and what else there is: state, groups, metadata, texts."""
         for name, array in self.inputs.items():
             np.save(folder / f"{name}.npy", array, allow_pickle=False)
         np.save(folder / LABELS, self.labels, allow_pickle=False)
