@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache as memoized
@@ -24,6 +25,10 @@ from edgekit.untrusted.paths import contained
 
 SEAL = "entry.json"
 """File written last into an entry: the digest of every file in it."""
+SETTLED_S = 2.0
+"""Age in seconds of a file's last change from which on this process remembers its digest: a later change has another
+time, by the coarse clock of any file system."""
+_known: dict[tuple[int, ...], str] = {}
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class Cache:
         folder = self._folder(key)
         try:
             digests = _sealed(json_text.loads((folder / SEAL).read_bytes()))
-            whole = all(file_digest(contained(folder, name)) == digest for name, digest in digests.items())
+            whole = all(_known_digest(contained(folder, name)) == digest for name, digest in digests.items())
         except (OSError, ValueError):
             whole = False
         return folder if whole else None
@@ -160,6 +165,28 @@ def file_digest(path: Path) -> str:
     """Compute the SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _known_digest(path: Path) -> str:
+    """Compute the SHA-256 of a file's bytes once in this process, and again after any change to it.
+
+    An emulated device starts from half a gigabyte. Whoever writes to a file sets its time of change (ctime), which no
+    program can set back.
+    """
+    with path.open("rb") as file:
+        identity = _identity(file.fileno())
+        if identity in _known:
+            return _known[identity]
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if identity == _identity(file.fileno()) and time.time() - identity[-1] / 1e9 >= SETTLED_S:
+            _known[identity] = digest
+    return digest
+
+
+def _identity(descriptor: int) -> tuple[int, ...]:
+    """Device, inode, size and times in ns of an open file: two contents of one file differ in one of them."""
+    stat = os.fstat(descriptor)
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
 @memoized

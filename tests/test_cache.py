@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,6 +54,33 @@ def test_a_damaged_entry_is_made_again(tmp_path: Path) -> None:
     entry, was_there = cache.fetch(key, write("whole"))
     assert not was_there
     assert (entry / "value.txt").read_text() == "whole"
+
+
+def test_a_file_that_has_been_read_is_read_again_once_anybody_wrote_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if its size and the time of its content are what they were."""
+    cache, key = Cache(tmp_path), digest_of(["a"])
+    path = cache.fetch(key, write("whole"))[0] / "value.txt"
+    monkeypatch.setattr("edgekit.cache.SETTLED_S", 0.0)
+    assert cache.find(key) is not None
+    with monkeypatch.context() as unread:
+        unread.setattr("edgekit.cache.hashlib.file_digest", lambda *_: pytest.fail("read again"))
+        assert cache.find(key) is not None
+    before = path.stat()
+    time.sleep(0.05)  # what the clock of a file system may be behind
+    path.write_text("holes")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert cache.find(key) is None
+
+
+def test_what_was_written_just_now_is_read_every_time(tmp_path: Path) -> None:
+    """A change within one tick of the file system's clock would show by nothing else."""
+    cache, key = Cache(tmp_path), digest_of(["a"])
+    path = cache.fetch(key, write("whole"))[0] / "value.txt"
+    for content, whole in (("whole", True), ("holes", False), ("whole", True)):
+        path.write_text(content)
+        assert (cache.find(key) is not None) is whole
 
 
 def test_an_entry_with_a_file_missing_is_not_found(tmp_path: Path) -> None:

@@ -7,8 +7,12 @@ import os
 import platform
 import re
 import shutil
+import tempfile
+import threading
+import time
+import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgekit.cache import Cache, digest_of
@@ -19,6 +23,8 @@ from edgekit.errors import ToolsMissing
 RELEASE = "bookworm"
 BACKPORTS = f"{RELEASE}-backports"
 UPDATE_S, FETCH_S, UNPACK_S = 180.0, 600.0, 120.0
+INDEX_S = 600.0
+"""Age in seconds up to which this process uses a mirror's index again: an older one may name packages that are gone."""
 LISTED = "packages.txt"
 """File in every folder that lists its packages: a line `NAME_VERSION_ARCHITECTURE SHA-256` each."""
 UNREAD = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/lintian")
@@ -28,8 +34,9 @@ SETTINGS = """
 APT::Architecture "{architecture}"; APT::Architectures {{ "{architecture}"; }};
 APT::Install-Recommends "false"; APT::Sandbox::User ""; Acquire::Languages "none"; Debug::NoLocking "true";
 Acquire::Retries "3"; Acquire::http::Timeout "30"; Acquire::https::Timeout "30";
-Dir::Etc::SourceList "{root}/sources.list"; Dir::Etc::SourceParts "-"; Dir::Etc::Main "-"; Dir::Etc::Parts "-";
-Dir::State "{root}/state"; Dir::State::Lists "{root}/lists"; Dir::State::status "{root}/status";
+Dir::Etc::SourceList "{index}/sources.list"; Dir::Etc::SourceParts "-"; Dir::Etc::Main "-"; Dir::Etc::Parts "-";
+Dir::State "{root}/state"; Dir::State::Lists "{index}/lists"; Dir::State::status "{index}/status";
+Dir::Cache::pkgcache "{index}/all.bin"; Dir::Cache::srcpkgcache "{index}/sources.bin";
 Dir::Cache "{root}/cache"; Dir::Log "{root}/log";
 """
 
@@ -80,6 +87,30 @@ def libraries(folder: Path) -> str:
 
 
 @dataclass(frozen=True)
+class _Index:
+    """Index of a mirror, 0.1 GB, in a folder that lasts as long as this process: 2 s of CPU and a download each."""
+
+    sources: str
+    """Text of its sources.list."""
+    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="edgekit-apt-")))
+    updated: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+        (self.folder / "lists/partial").mkdir(parents=True)
+        (self.folder / "status").touch()
+        (self.folder / "sources.list").write_text(self.sources)
+
+    @property
+    def current(self) -> bool:
+        return self.folder.exists() and time.monotonic() - self.updated < INDEX_S
+
+
+_indexes: dict[tuple[str, str, str], _Index] = {}
+_indexing = threading.Lock()
+
+
+@dataclass(frozen=True)
 class _Apt:
     """An apt with a state of its own: of this machine it uses the mirror only. Its folder is removed at the end."""
 
@@ -87,15 +118,21 @@ class _Apt:
 
     @classmethod
     def of(cls, root: Path, architecture: str) -> _Apt:
-        for folder in ("state/lists/partial", "lists/partial", "cache/archives/partial", "log"):
+        for folder in ("state/lists/partial", "cache/archives/partial", "log"):
             (root / folder).mkdir(parents=True)
-        (root / "status").touch()
-        (root / "sources.list").write_text(_sources())
-        (root / "apt.conf").write_text(_own_proxies() + SETTINGS.format(architecture=architecture, root=root))
-        return cls(root)
+        sources, own = _sources(), _own_proxies()
+        with _indexing:
+            known = _indexes.get((architecture, sources, own))
+            index = known if known and known.current else _Index(sources)
+            settings = SETTINGS.format(architecture=architecture, root=root, index=index.folder)
+            (root / "apt.conf").write_text(own + settings)
+            apt = cls(root)
+            if index is not known:
+                apt._apt("update", "-q", "--error-on=any", timeout=UPDATE_S)
+                _indexes[architecture, sources, own] = index
+        return apt
 
     def __enter__(self) -> _Apt:
-        self._apt("update", "-q", "--error-on=any", timeout=UPDATE_S)
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from edgekit.bundle.manifest import Manifest
 from edgekit.devices.compatibility import check_fit, content_bytes
 from edgekit.devices.lease import lease
-from edgekit.devices.packs.equip import any_python, equip
+from edgekit.devices.packs.equip import any_python, bytecode, equip
 from edgekit.devices.protocol import Flashed, Moved, SelfTest, Status, Trusted
 from edgekit.devices.runner_client import QUICK_S, Runner, refusal
 from edgekit.devices.runner_install import install_runner
@@ -91,7 +91,7 @@ def flash(
     check_fit(manifest, device, facts)
     needs, accelerated = content_bytes(manifest), has_plan(manifest)
     interpreter = equip(device, manifest.format, manifest.versions, runtime, needs, accelerated, facts.packs)
-    runner = install_runner(device, interpreter, facts.has_runner)
+    runner = install_runner(device, interpreter, facts.has_runner, bytecode(interpreter))
     if not facts.has(bundle.read(MANIFEST)):
         check_expiry(manifest.expires)
     with lease(runner, bundle.digest) as token:

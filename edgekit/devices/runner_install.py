@@ -34,24 +34,28 @@ def put_runner(transport: Transport, interpreter: tuple[str, ...]) -> tuple[Runn
     return runner, runner.ask(Info, "info", timeout=QUICK_S)
 
 
-def install_runner(transport: Transport, interpreter: tuple[str, ...], is_there: bool = False) -> Runner:
+def install_runner(
+    transport: Transport, interpreter: tuple[str, ...], is_there: bool = False, bytecode: str | None = None
+) -> Runner:
     """Install the runner unless it is there and whole, with bytecode for that Python.
 
     If this process has a Python of the same bytecode, it compiles for the device, where that takes seconds; else the
     device does. interpreter: command line of a Python on the device. is_there: a survey has just found it whole.
+    bytecode: number of that Python's, in hex; None asks the device, which takes an emulated one half a second.
     Raises Unreachable, StorageError, or CommandFailed if that Python does not run it.
     """
     runner = Runner(transport, interpreter, transport.root / "runner" / f"{program_name()}.pyz")
-    if not (is_there or _is_installed(runner) or (_has_our_bytecode(runner) and _push_compiled(runner))):
+    if not (is_there or _is_installed(runner) or (_has_our_bytecode(runner, bytecode) and _push_compiled(runner))):
         source = runner.program.with_name(f"{runner.program.stem}.source.pyz")
         _push_bytes(transport, _packed(), source)
         replace(runner, program=source).ask(Done, "compile", source, runner.program, timeout=QUICK_S)
     return runner
 
 
-def _has_our_bytecode(runner: Runner) -> bool:
-    completed = runner.transport.run([*runner.interpreter, "-c", MAGIC], timeout=QUICK_S)
-    return completed.stdout.strip() == importlib.util.MAGIC_NUMBER.hex()
+def _has_our_bytecode(runner: Runner, theirs: str | None) -> bool:
+    if theirs is None:
+        theirs = runner.transport.run([*runner.interpreter, "-c", MAGIC], timeout=QUICK_S).stdout.strip()
+    return theirs == importlib.util.MAGIC_NUMBER.hex()
 
 
 def _push_compiled(runner: Runner) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from edgekit.api.builds import build, load_project
 from edgekit.bundle.archive import Bundle
 
-PROFILES = (None, "float32", "dynamic-int8")
+PROFILES = ("int8-plain", "float32", "dynamic-int8")
 SAMPLES = 64
 """Gates are not what is tried here, and so few samples tell little."""
 

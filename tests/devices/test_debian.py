@@ -40,6 +40,31 @@ def test_the_proxy_of_this_machines_apt_is_used(tmp_path: Path, monkeypatch: pyt
     assert debian._own_proxies() == 'Acquire::http::Proxy "http://proxy.test:3128/";\n'
 
 
+def test_a_mirrors_index_is_fetched_once_for_all_that_a_process_needs_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By an apt that fetches nothing."""
+    asked: list[str] = []
+    monkeypatch.setattr(debian, "_indexes", {})
+
+    def ask(apt: debian._Apt, verb: str, *more: str, timeout: float) -> None:
+        asked.append(f"{verb} {apt.root.name}")
+
+    monkeypatch.setattr(debian._Apt, "_apt", ask)
+    for mirror, name in (("a", "first"), ("a", "second"), ("b", "third")):
+        monkeypatch.setenv("EDGEKIT_DEBIAN", f"http://{mirror}.test/debian")
+        with debian._Apt.of(tmp_path / name, "arm64") as apt:
+            apt.download(["adb"], debian.RELEASE)
+    assert asked == ["update first", "install first", "install second", "update third", "install third"]
+    monkeypatch.setattr(debian, "INDEX_S", 0.0)
+    with debian._Apt.of(tmp_path / "fourth", "arm64"):
+        assert asked[-1] == "update fourth"
+    places = [index.folder for index in debian._indexes.values()]
+    debian._indexes.clear()
+    assert len(places) == 2
+    assert not any(place.exists() for place in places)
+
+
 def test_a_program_is_started_by_the_loader_beside_it(tmp_path: Path) -> None:
     folder = debian.fetched(["adb"], debian.host(), Cache.of_downloads(), debian.BACKPORTS)
     loader, *_ = debian.command(folder, "usr/lib/android-sdk/platform-tools/adb")

@@ -13,7 +13,7 @@ import pytest
 from edgekit.devices.emulation import faults
 from edgekit.devices.emulation.registry import CARD
 from edgekit.specs.catalog import Catalog
-from tests.command_line import LENIENT, PLAIN, edgekit, edgekit_here
+from tests.command_line import LENIENT, edgekit_here
 from tests.conftest import Command
 
 BOARDS = {"kitchen": "raspberry-pi-5", "pocket": "android-arm64"}
@@ -29,9 +29,9 @@ def fleet(emulation: None, places: dict[str, str]) -> Iterator[dict[str, faults.
         for name, board in boards.items():
             card = asdict(board.card) | {"guard": board.machine.pid}
             (board.card.folder / CARD).write_text(json.dumps(card))
-            ended = edgekit("device", "add", name, f"emulated://{board.card.name}", "--group", "boards")
+            ended = edgekit_here("device", "add", name, f"emulated://{board.card.name}", "--group", "boards")
             assert ended.code == 0, ended.err
-            up.callback(edgekit, "device", "remove", name)
+            up.callback(edgekit_here, "device", "remove", name)
         yield boards
 
 
@@ -39,9 +39,9 @@ def fleet(emulation: None, places: dict[str, str]) -> Iterator[dict[str, faults.
 def bundles(small: Path, fleet: dict[str, faults.Device], tmp_path: Path) -> tuple[Path, Path]:
     """An older and a newer one."""
     made: list[Path] = []
-    for profile in ("float32", "raspberry-pi-int8"):
+    for profile in ("float32", "dynamic-int8"):
         options = ("--project", small, "--target", "raspberry-pi-5", "--backend", "onnx", "--profile", profile)
-        ended = edgekit_here("build", *options, *LENIENT, *PLAIN, "--out", tmp_path / profile)
+        ended = edgekit_here("build", *options, *LENIENT, "--out", tmp_path / profile)
         assert ended.code == 0, ended.err
         made += (tmp_path / profile).glob("*.edgekit")
     older, newer = made

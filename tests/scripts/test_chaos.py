@@ -6,14 +6,14 @@ One device after the other: a second one would be prepared, and its steps timed,
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import logging
 from pathlib import Path
 
 import pytest
 
+from edgekit import user_paths
+from scripts.cuts.__main__ import main
 from scripts.cuts.plan import STEPS, plan
-from tests.command_line import environment
 
 SEED = 407439
 """Its cuts of `commit` and `go back` come after the link was moved, that of `stage` in the midst, all at a change."""
@@ -36,17 +36,16 @@ def test_a_plan_has_every_step_before_any_again_and_is_the_seeds() -> None:
 
 @pytest.mark.timeout(900)
 def test_after_a_cut_in_a_step_that_writes_the_device_serves_old_or_new_whole_and_takes_the_next(
-    emulation: None, places: dict[str, str], tmp_path: Path
+    emulation: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """In this process: another one would import the compiler, and start a converter, for its three builds."""
+    for name in ("config", "data", "downloads"):  # the script changes them for the rest of its process
+        monkeypatch.setenv(f"EDGEKIT_{name.upper()}", str(getattr(user_paths, name)()))
     argv = ("--backend", "onnx", "--cuts", len(CUT), "--seed", SEED, "--report", tmp_path / "report.json")
-    ended = subprocess.run(
-        [sys.executable, "-m", "scripts.cuts", *map(str, argv)],
-        cwd=Path(__file__).parents[2],
-        env=environment(places),
-        capture_output=True,
-        text=True,
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+    try:
+        assert main([*map(str, argv)]) == 0
+    finally:
+        logging.disable(logging.NOTSET)
     report = json.loads((tmp_path / "report.json").read_text())
     assert sorted(one["cut"]["step"] for one in report["rounds"]) == sorted(CUT)
     assert report["old"] + report["new"] == len(CUT)

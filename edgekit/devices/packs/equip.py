@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from pathlib import PurePosixPath
 
 from edgekit.cache import Cache
 from edgekit.devices.packs.install import QUICK_S, install_pack, installed_packs
 from edgekit.devices.packs.pack import build, interpreter
-from edgekit.devices.packs.recipe import recipe_for
+from edgekit.devices.packs.recipe import LOADER, recipe_for
 from edgekit.devices.transport import Transport
 from edgekit.errors import CommandFailed, OptionError, RuntimeMismatch, RuntimeMissing
 from edgekit.runner.machine.runtime_versions import DISTRIBUTIONS, ONNX_GPU, TENSORRT, public_version
 from edgekit.untrusted import json_text
 from edgekit.untrusted.sanitize import last_lines
 
+PACKS_BYTECODE = "a70d0d0a"
+"""Number of the bytecode of the packs' Python, in hex: `importlib.util.MAGIC_NUMBER` of every release of 3.11."""
 PYTHON = (3, 9)
 """Oldest Python that runs the runner."""
 # One line: a shell on the device may have to quote it.
@@ -57,6 +60,11 @@ def equip(
         raise OptionError(f"{device.url} is this machine, and runs what is installed here", hint="--runtime auto")
     pack = build(recipe, versions, Cache.of_downloads())
     return interpreter(install_pack(pack, device, beside_bytes, packs))
+
+
+def bytecode(interpreter: tuple[str, ...]) -> str | None:
+    """Number of the bytecode of that Python, in hex, if it is a pack's; None for any other."""
+    return PACKS_BYTECODE if PurePosixPath(interpreter[0]).name == LOADER else None
 
 
 def any_python(device: Transport) -> tuple[str, ...] | None:

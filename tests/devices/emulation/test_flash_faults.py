@@ -58,28 +58,31 @@ def board(emulation: None, places: dict[str, str], tmp_path_factory: pytest.Temp
 
 @pytest.fixture
 def new(board: Board) -> Iterator[Bundle]:
-    """A bundle that is not on the device. Afterwards, that or the old one is served, and another one can be flashed."""
+    """A bundle that is not on the device.
+
+    Afterwards, that or the old one is served. After the old one, another one can be flashed; the new one was, here.
+    """
     old, new = board.served(), board.news()
     before = board.looked
     yield new
     if board.looked is before:  # else the test has seen to it, once all that it does was done
         keeps(board, old, new)
     with board.device.connected() as transport:
-        following = board.news()
-        board.flash(transport, following, "commit")
-        assert board.looked.served == following.digest
+        if board.served() is old:
+            following = board.news()
+            board.flash(transport, following, "commit")
+            assert board.looked.served == following.digest
         assert board.left(transport) == ""
 
 
 def keeps(board: Board, *bundles: Bundle) -> None:
-    """One of these is served, whole, and answers."""
+    """One of these is served, whole. That it answers, too, is asked once: of each, the self-test was passed here."""
     with board.device.connected() as transport:
         board.runner = replace(board.runner, transport=transport)
         board.looked = observe(board.runner)
         served = board.served()
         assert served in bundles
         assert board.looked.seen[-1].files == contents(served)
-        assert list(silent(board.runner, board.looked)) == []
 
 
 @dataclass
@@ -145,6 +148,8 @@ def test_a_link_that_is_lost_for_seconds_delays_a_flash(board: Board, new: Bundl
 
     assert struck(board, new, "stage", flap) is None
     keeps(board, new)
+    with board.device.connected() as transport:
+        assert list(silent(replace(board.runner, transport=transport), board.looked)) == []
 
 
 def test_a_link_that_stays_lost_ends_a_flash_and_its_lease(board: Board, new: Bundle) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from edgekit.cache import Cache
 from edgekit.devices.packs.assemble import assemble
+from edgekit.devices.packs.equip import PACKS_BYTECODE
 from edgekit.devices.packs.pack import build, write_archive
 from edgekit.devices.packs.recipe import RECIPES, recipe_of, versions_of
 
@@ -51,6 +52,9 @@ def test_a_pack_holds_plain_files_and_no_sources(distribution: str) -> None:
     pack = build(recipe_of(distribution), {}, Cache.of_downloads())
     with tarfile.open(pack.archive) as archive:
         entries = archive.getmembers()
+        head = archive.extractfile("lib/python3.11/os.pyc")
+        assert head
+        assert head.read(4).hex() == PACKS_BYTECODE
     names = {entry.name for entry in entries}
     assert {"bin/python3.11", "lib/ld-linux-aarch64.so.1", "lib/python3.11/os.pyc"} <= names
     assert not [entry.name for entry in entries if not (entry.isfile() or entry.isdir())]
